@@ -1,0 +1,48 @@
+/**
+ * @file `bench/peer [--only GROUP[,GROUP...]] [--backend B] [--threads N] [--jsonl]`: times workloads of the built package, one JSON line
+ * each. Without --only all groups run but `cold`, which prints the word STEP when its first training step is done and is timed from outside.
+ */
+import { parseArgs } from "node:util";
+import { setBackend } from "nabla";
+import { Harness } from "./harness.ts";
+import { groups } from "./workloads.ts";
+
+const USAGE = "usage: bench [--only GROUP[,GROUP...]] [--backend wasm|interpreter] [--threads N] [--jsonl]";
+
+function main(): void {
+  const { values } = parseArgs({
+    options: {
+      only: { type: "string" },
+      backend: { type: "string", default: "wasm" },
+      threads: { type: "string", default: "1" },
+      jsonl: { type: "boolean", default: false }, // the only form of output there is; the harness asks for it
+      help: { type: "boolean", default: false },
+    },
+  });
+  const known = Object.keys(groups);
+  if (values.help) return console.log(`${USAGE}\ngroups: ${known.join(", ")}`);
+  const wanted = values.only === undefined ? known.filter((name) => name !== "cold") : values.only.split(",");
+  const unknown = wanted.find((name) => !Object.hasOwn(groups, name));
+  if (unknown !== undefined) throw new Error(`unknown group "${unknown}" (known: ${known.join(", ")})`);
+  const threads = Number(values.threads);
+  if (!Number.isInteger(threads) || threads < 1) throw new Error(`--threads: want a positive integer, got "${values.threads}"`);
+  const harness = new Harness(`nabla-${values.backend}`, threads);
+  for (const name of wanted) runGroup(harness, name, values.backend, threads);
+}
+
+function runGroup(harness: Harness, name: string, backend: string, threads: number): void {
+  try {
+    if (threads > 1) throw new Error("threads: only one so far");
+    setBackend(backend as Parameters<typeof setBackend>[0]);
+    groups[name](harness);
+  } catch (error) {
+    harness.fail(name, error);
+  }
+}
+
+try {
+  main();
+} catch (error) {
+  console.error(`bench: ${(error as Error).message}`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,89 @@
+/**
+ * @file What a fresh clone needs before anything runs: dependencies, then a build. Both steps are skipped when up to date, so
+ * `npm start` costs nothing the second time. Only Node's own modules here, because nothing is installed yet.
+ */
+import { spawn } from "node:child_process";
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+export const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+
+/** Runs a command in the project's root with the terminal passed through; resolves to its exit code. */
+export function run(command, args, options = {}) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { cwd: root, stdio: "inherit", ...options });
+    child.on("error", reject);
+    child.on("exit", (code, signal) => resolve(code ?? (signal ? 1 : 0)));
+  });
+}
+
+const node = (script, ...args) => run(process.execPath, [join(root, script), ...args]);
+export const tsc = (...args) => node("node_modules/typescript/bin/tsc", ...args);
+export const biome = (...args) => node("node_modules/@biomejs/biome/bin/biome", ...args);
+export const vitest = (...args) => node("node_modules/vitest/vitest.mjs", ...args);
+
+/** Compares contents, not times: npm touches its own copy of the lock file whenever it likes. */
+function dependenciesAreCurrent() {
+  const installed = join(root, "node_modules/.package-lock.json");
+  if (!existsSync(installed)) return false;
+  const want = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8")).packages;
+  const have = JSON.parse(readFileSync(installed, "utf8")).packages;
+  return Object.entries(want).every(([path, p]) => path === "" || p.optional || have[path]?.version === p.version);
+}
+
+/** The newest change below a path. Folders count too: deleting a file changes only its folder. */
+function newest(path) {
+  const stat = statSync(path);
+  if (!stat.isDirectory()) return stat.mtimeMs;
+  return Math.max(stat.mtimeMs, ...readdirSync(path).map((name) => newest(join(path, name))));
+}
+
+/** Whether `output`, one file of a build, is older than any of the build's sources. */
+function isStale(output, sources) {
+  const file = join(root, output);
+  if (!existsSync(file)) return true;
+  const built = statSync(file).mtimeMs;
+  return sources.some((source) => newest(join(root, source)) > built);
+}
+
+async function must(what, step) {
+  if ((await step) === 0) return;
+  console.error(`nabla: ${what} failed`);
+  process.exit(1);
+}
+
+export async function install() {
+  if (dependenciesAreCurrent()) return;
+  console.error("Installing dependencies (npm ci) ...");
+  // stdout belongs to the command that asked for the set-up; npm talks on stderr.
+  const windows = process.platform === "win32";
+  await must("npm ci", run("npm", ["ci", "--no-fund", "--no-audit"], { stdio: ["ignore", 2, 2], shell: windows }));
+}
+
+export const buildIsStale = () => isStale("dist/index.js", ["src", "tsconfig.json", "package-lock.json"]);
+
+/** Compiles src to dist; resolves to the compiler's exit code. Cleans first, so that deleted sources leave nothing behind. */
+export function build() {
+  rmSync(join(root, "dist"), { recursive: true, force: true });
+  return tsc("-p", "tsconfig.json");
+}
+
+/** Everything a command of the built package needs. */
+export async function setUp() {
+  await install();
+  if (!buildIsStale()) return;
+  console.error("Building ...");
+  await must("the build", build());
+}
+
+/** The benchmarks are compiled apart and import `nabla` by name, as a user would: they measure the built package. */
+export async function setUpBench() {
+  await setUp();
+  const sources = readdirSync(join(root, "bench"))
+    .filter((name) => name !== "dist")
+    .map((name) => `bench/${name}`);
+  if (!isStale("bench/dist/main.js", [...sources, "dist/index.js", "tsconfig.bench.json"])) return;
+  rmSync(join(root, "bench/dist"), { recursive: true, force: true });
+  await must("building the benchmarks", tsc("-p", "tsconfig.bench.json"));
+}

@@ -1,0 +1,58 @@
+/**
+ * @file Element types: f32 for work, f64 for checking, integers and bools for indices and masks.
+ * Bools are stored as one byte, 0 or 1. Only floats carry tangents.
+ */
+
+export type Dtype = "f32" | "f64" | "i32" | "u32" | "u8" | "bool";
+
+export type TypedArray = Float32Array | Float64Array | Int32Array | Uint32Array | Uint8Array;
+
+const ARRAYS = {
+  f32: Float32Array,
+  f64: Float64Array,
+  i32: Int32Array,
+  u32: Uint32Array,
+  u8: Uint8Array,
+  bool: Uint8Array,
+} as const;
+
+/** Bytes an element takes in memory. */
+export function byteSize(dtype: Dtype): number {
+  return ARRAYS[dtype].BYTES_PER_ELEMENT;
+}
+
+export function isFloat(dtype: Dtype): boolean {
+  return dtype === "f32" || dtype === "f64";
+}
+
+/** The dtype in which kernels compute with elements of `dtype`: bytes widen to u32. */
+export function computeDtype(dtype: Dtype): Dtype {
+  return dtype === "u8" ? "u32" : dtype;
+}
+
+/** A typed array of `n` zeros that stores `dtype`. */
+export function allocate(dtype: Dtype, n: number): TypedArray {
+  return new ARRAYS[dtype](n);
+}
+
+/** A view of `n` elements of `dtype` at byte `offset` of a buffer. */
+export function viewOf(dtype: Dtype, buffer: ArrayBufferLike, offset: number, n: number): TypedArray {
+  return new ARRAYS[dtype](buffer as ArrayBuffer, offset, n);
+}
+
+/** The dtype that a typed array stores when nothing else is said. */
+export function dtypeOf(data: TypedArray): Dtype {
+  if (data instanceof Float32Array) return "f32";
+  if (data instanceof Float64Array) return "f64";
+  if (data instanceof Int32Array) return "i32";
+  if (data instanceof Uint32Array) return "u32";
+  return "u8";
+}
+
+// The order of promotion: the result of mixing two dtypes is the later of them.
+const LADDER: readonly Dtype[] = ["bool", "u8", "i32", "u32", "f32", "f64"];
+
+/** The dtype of a binary operation on `a` and `b`: the higher on the ladder bool, u8, i32, u32, f32, f64. */
+export function promote(a: Dtype, b: Dtype): Dtype {
+  return LADDER[Math.max(LADDER.indexOf(a), LADDER.indexOf(b))]!;
+}

@@ -1,0 +1,91 @@
+/**
+ * @file Shapes: tuples of axis sizes, row-major. Everything about sizes, axes and strides that needs no tensor.
+ */
+import type { Dtype } from "./dtype.ts";
+
+export type Shape = readonly number[];
+
+/** What is known of a value before it is computed. */
+export interface Type {
+  readonly shape: Shape;
+  readonly dtype: Dtype;
+}
+
+/** Number of elements; 1 for a scalar. */
+export function sizeOf(shape: Shape): number {
+  let n = 1;
+  for (const d of shape) n *= d;
+  return n;
+}
+
+export function sameShape(a: Shape, b: Shape): boolean {
+  return a.length === b.length && a.every((d, i) => d === b[i]);
+}
+
+export function sameType(a: Type, b: Type): boolean {
+  return a.dtype === b.dtype && sameShape(a.shape, b.shape);
+}
+
+/** `[32, 10]` */
+export function formatShape(shape: Shape): string {
+  return `[${shape.join(", ")}]`;
+}
+
+/** `f32[32,10]` */
+export function formatType(type: Type): string {
+  return `${type.dtype}[${type.shape.join(",")}]`;
+}
+
+/** Elements between neighbours along each axis of a dense row-major array. */
+export function stridesOf(shape: Shape): number[] {
+  const strides = new Array<number>(shape.length);
+  let n = 1;
+  for (let i = shape.length - 1; i >= 0; i--) {
+    strides[i] = n;
+    n *= shape[i]!;
+  }
+  return strides;
+}
+
+/** Axis in 0..rank-1 for an axis that may count from the end. */
+export function normalizeAxis(axis: number, rank: number, what: string): number {
+  if (!Number.isInteger(axis) || axis < -rank || axis >= rank) {
+    throw new RangeError(`${what}: axis ${axis} is out of range for a tensor of rank ${rank}; use ${-rank} to ${rank - 1}`);
+  }
+  return axis < 0 ? axis + rank : axis;
+}
+
+/** Sorted distinct axes; all of them when `axes` is undefined. */
+export function normalizeAxes(axes: number | readonly number[] | undefined, rank: number, what: string): number[] {
+  if (axes === undefined) return Array.from({ length: rank }, (_, i) => i);
+  const list = (typeof axes === "number" ? [axes] : axes).map((a) => normalizeAxis(a, rank, what));
+  if (new Set(list).size !== list.length) throw new RangeError(`${what}: axes ${formatShape(list)} name one axis twice`);
+  return [...list].sort((a, b) => a - b);
+}
+
+/** The shape two shapes broadcast to (NumPy's rule: align at the end, 1 stretches), or null. */
+export function broadcastShapes(a: Shape, b: Shape): number[] | null {
+  const rank = Math.max(a.length, b.length);
+  const out = new Array<number>(rank);
+  for (let i = 0; i < rank; i++) {
+    const x = a[a.length - rank + i] ?? 1;
+    const y = b[b.length - rank + i] ?? 1;
+    if (x !== y && x !== 1 && y !== 1) return null;
+    out[i] = x === 1 ? y : x;
+  }
+  return out;
+}
+
+/** `shape` without the given axes. */
+export function dropAxes(shape: Shape, axes: readonly number[]): number[] {
+  return shape.filter((_, i) => !axes.includes(i));
+}
+
+/** Throws unless every size is a non-negative integer. */
+export function checkShape(shape: Shape, what: string): void {
+  for (const d of shape) {
+    if (!Number.isInteger(d) || d < 0) {
+      throw new RangeError(`${what}: ${formatShape(shape)} is not a shape; sizes are non-negative integers`);
+    }
+  }
+}

@@ -1,0 +1,36 @@
+/** @file `nabla info`: what runs here, and what can be trained. */
+import { readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { features } from "../codegen/wasm/instantiate.ts";
+import { datasets } from "../data/registry.ts";
+import { models } from "../models/registry.ts";
+import { theArena } from "../runtime/arena.ts";
+import { backendName } from "../runtime/backend.ts";
+
+/** The package's version, from its own manifest (two folders up, both in the sources and in the build). */
+export function version(): string {
+  const manifest = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
+  return (JSON.parse(manifest) as { version: string }).version;
+}
+
+/** Threads that compute. */
+export const threads = (): number => 1;
+
+export async function infoCommand(): Promise<string> {
+  const rows: [string, string][] = [
+    ["nabla", version()],
+    ["node", `${process.versions.node} (${process.platform} ${process.arch})`],
+    ["backend", backendName()],
+    ["features", usable().join(", ") || "none"],
+    ["threads", `${threads()} (the machine has ${availableParallelism()})`],
+    ["models", Object.keys(models).join(", ")],
+    ["data sets", Object.keys(datasets).join(", ")],
+  ];
+  return rows.map(([name, value]) => `${name.padEnd(10)} ${value}`).join("\n");
+}
+
+/** What the engine makes use of here. */
+function usable(): string[] {
+  const { simd, relaxed } = features();
+  return [...(simd ? ["WebAssembly SIMD"] : []), ...(relaxed ? ["relaxed SIMD (fused multiply-add)"] : []), ...(theArena().shared ? ["shared memory"] : [])];
+}

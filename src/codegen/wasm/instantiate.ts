@@ -1,0 +1,75 @@
+/**
+ * @file What the engine can do, and modules made into functions. Synchronous on purpose: a step is compiled where it is first called. V8 runs new code in its
+ * baseline tier first; the runtime warms kernels up.
+ */
+import { HOST } from "../../kernel/scalar.ts";
+import { SIMD } from "./instructions.ts";
+import { FunctionBuilder, ModuleBuilder } from "./module.ts";
+
+export interface Features {
+  /** v128 and its instructions: without them this backend does not run. */
+  readonly simd: boolean;
+  /** f32x4.relaxed_madd, which is a fused multiply-add where the processor has one. */
+  readonly relaxed: boolean;
+}
+
+/** A module whose one function evaluates `opcode` on `operands` vectors. */
+function probe(opcode: number, operands: number): Uint8Array<ArrayBuffer> {
+  const code = new FunctionBuilder([]);
+  for (let i = 0; i < operands; i++) {
+    code.simd(SIMD.const);
+    code.append(Array<number>(16).fill(0));
+  }
+  code.simd(opcode);
+  code.emit(0x1a);
+  const module = new ModuleBuilder(false);
+  module.add(code);
+  return module.build();
+}
+
+function hasRelaxed(): boolean {
+  return WebAssembly.validate(probe(SIMD.f32x4RelaxedMadd, 3));
+}
+
+/** The part of Node's `process` that finds built-in modules without an import, which a browser's bundler would stumble over. */
+interface NodeLike {
+  readonly versions?: { readonly node?: string };
+  readonly getBuiltinModule?: (id: string) => { readonly setFlagsFromString: (flags: string) => void } | undefined;
+}
+
+/** Node 20 has relaxed SIMD behind a flag, which may be set at run time; later versions have it anyway. */
+function unlockRelaxed(): void {
+  const node = (globalThis as { readonly process?: NodeLike }).process;
+  if (!node?.versions?.node?.startsWith("20.")) return;
+  node.getBuiltinModule?.("node:v8")?.setFlagsFromString("--experimental-wasm-relaxed-simd");
+}
+
+let found: Features | undefined;
+
+/** Probes the engine, once. */
+export function features(): Features {
+  if (found) return found;
+  if (!hasRelaxed()) unlockRelaxed();
+  found = { simd: WebAssembly.validate(probe(SIMD.f32x4Add, 2)), relaxed: hasRelaxed() };
+  return found;
+}
+
+export interface Instance {
+  /** Runs the program; the table of base addresses lies at `bindingAddress`. */
+  readonly main: (bindingAddress: number) => void;
+  /** The program's kernels, on one byte address per buffer. */
+  readonly kernels: readonly ((...addresses: number[]) => void)[];
+}
+
+/** Makes functions of a module that `compileProgram` wrote. */
+export function instantiate(bytes: Uint8Array<ArrayBuffer>, memory: WebAssembly.Memory): Instance {
+  return instantiateModule(new WebAssembly.Module(bytes), memory);
+}
+
+/** The same from a compiled module, which can be sent to other threads. */
+export function instantiateModule(module: WebAssembly.Module, memory: WebAssembly.Memory): Instance {
+  const { exports } = new WebAssembly.Instance(module, { env: { memory }, math: { ...HOST } });
+  const kernels: ((...addresses: number[]) => void)[] = [];
+  for (let i = 0; `k${i}` in exports; i++) kernels.push(exports[`k${i}`] as (...addresses: number[]) => void);
+  return { main: exports.main as (bindingAddress: number) => void, kernels };
+}

@@ -1,0 +1,211 @@
+/**
+ * @file Bytes of WebAssembly: integers in LEB128, functions, modules (WebAssembly Core Specification 2.0, §5). Instructions are named in
+ * `instructions.ts`.
+ */
+
+export const I32 = 0x7f;
+export const F32 = 0x7d;
+export const F64 = 0x7c;
+export const V128 = 0x7b;
+export type ValueType = typeof I32 | typeof F32 | typeof F64 | typeof V128;
+
+export function unsigned(n: number): number[] {
+  const bytes: number[] = [];
+  let rest = n >>> 0;
+  for (; rest > 127; rest >>>= 7) bytes.push((rest & 127) | 128);
+  bytes.push(rest);
+  return bytes;
+}
+
+export function signed(n: number): number[] {
+  const bytes: number[] = [];
+  for (let rest = n | 0; ; rest >>= 7) {
+    const done = rest >= -64 && rest < 64;
+    bytes.push((rest & 127) | (done ? 0 : 128));
+    if (done) return bytes;
+  }
+}
+
+function text(s: string): number[] {
+  const bytes = new TextEncoder().encode(s);
+  return [...unsigned(bytes.length), ...bytes];
+}
+
+/** A count and the concatenation of the items. */
+function list(items: readonly (readonly number[])[]): number[] {
+  const bytes = unsigned(items.length);
+  for (const item of items) for (const byte of item) bytes.push(byte);
+  return bytes;
+}
+
+/** The instructions and locals of one function. */
+export class FunctionBuilder {
+  readonly params: readonly ValueType[];
+  private readonly types: ValueType[] = [];
+  private readonly free: Map<ValueType, number[]> = new Map();
+  private code: number[] = [];
+
+  constructor(params: readonly ValueType[]) {
+    this.params = params;
+  }
+
+  emit(...bytes: readonly number[]): void {
+    for (const byte of bytes) this.code.push(byte);
+  }
+
+  append(bytes: readonly number[]): void {
+    for (const byte of bytes) this.code.push(byte);
+  }
+
+  /** The code that `body` emits, taken out: loops learn from their bodies what must come before them. */
+  capture(body: () => void): number[] {
+    const outside = this.code;
+    this.code = [];
+    body();
+    const captured = this.code;
+    this.code = outside;
+    return captured;
+  }
+
+  /** A local that nothing else has used: needed where it lives across iterations of code emitted before it. */
+  newLocal(type: ValueType): number {
+    this.types.push(type);
+    return this.params.length + this.types.length - 1;
+  }
+
+  /** A local that may have been used before. */
+  take(type: ValueType): number {
+    return this.free.get(type)?.pop() ?? this.newLocal(type);
+  }
+
+  release(local: number): void {
+    const type = this.types[local - this.params.length]!;
+    const list = this.free.get(type);
+    if (list) list.push(local);
+    else this.free.set(type, [local]);
+  }
+
+  /** Moves what is on the stack to a local while `body` runs. */
+  inLocal(type: ValueType, body: (local: number) => void): void {
+    const local = this.take(type);
+    this.set(local);
+    body(local);
+    this.release(local);
+  }
+
+  get(local: number): void {
+    this.emit(0x20, ...unsigned(local));
+  }
+  set(local: number): void {
+    this.emit(0x21, ...unsigned(local));
+  }
+  tee(local: number): void {
+    this.emit(0x22, ...unsigned(local));
+  }
+  i32(n: number): void {
+    this.emit(0x41, ...signed(n));
+  }
+  call(index: number): void {
+    this.emit(0x10, ...unsigned(index));
+  }
+  simd(opcode: number): void {
+    this.emit(0xfd, ...unsigned(opcode));
+  }
+  /** A load or store: `opcode` may be two bytes; alignment is given as a hint of log₂ bytes. */
+  access(opcode: readonly number[], align: number, offset: number): void {
+    this.emit(...opcode, ...unsigned(align), ...unsigned(offset));
+  }
+
+  /** `if` on the value on the stack, giving `result` or nothing. */
+  ifElse(result: ValueType | undefined, then: () => void, otherwise?: () => void): void {
+    this.emit(0x04, result ?? 0x40);
+    then();
+    if (otherwise) {
+      this.emit(0x05);
+      otherwise();
+    }
+    this.emit(0x0b);
+  }
+
+  /** A loop that `body` repeats by leaving a condition on the stack. */
+  loop(body: () => void): void {
+    this.emit(0x03, 0x40);
+    body();
+    this.emit(0x0d, 0, 0x0b);
+  }
+
+  /** Adds `n` to the i32 on the stack. */
+  addConstant(n: number): void {
+    if ((n | 0) === 0) return;
+    this.i32(n);
+    this.emit(0x6a);
+  }
+
+  /** Multiplies the i32 on the stack by `n`. */
+  scale(n: number): void {
+    if (n === 1) return;
+    const shift = Math.log2(n);
+    this.i32(Number.isInteger(shift) ? shift : n);
+    this.emit(Number.isInteger(shift) ? 0x74 : 0x6c);
+  }
+
+  bytes(): number[] {
+    const body = list(this.types.map((t) => [1, t]));
+    for (const byte of this.code) body.push(byte);
+    body.push(0x0b);
+    const sized = unsigned(body.length);
+    for (const byte of body) sized.push(byte);
+    return sized;
+  }
+}
+
+/** Functions, the host functions they call, and one imported memory. */
+export class ModuleBuilder {
+  private readonly imports: { readonly name: string; readonly arity: number }[] = [];
+  private readonly functions: FunctionBuilder[] = [];
+  private readonly exports: { readonly name: string; readonly index: number }[] = [];
+  private readonly shared: boolean;
+
+  constructor(sharedMemory: boolean) {
+    this.shared = sharedMemory;
+  }
+
+  /** Declares host functions on doubles. All must be declared before the first function is added: they are numbered first. */
+  importMath(name: string, arity: number): number {
+    if (this.functions.length > 0) throw new Error("internal: wasm import after a function");
+    this.imports.push({ name, arity });
+    return this.imports.length - 1;
+  }
+
+  /** Adds a function; gives its index. */
+  add(builder: FunctionBuilder): number {
+    this.functions.push(builder);
+    return this.imports.length + this.functions.length - 1;
+  }
+
+  export(name: string, index: number): void {
+    this.exports.push({ name, index });
+  }
+
+  build(): Uint8Array<ArrayBuffer> {
+    const mathTypes = this.imports.map(({ arity }) => [0x60, ...list(Array<number[]>(arity).fill([F64])), 1, F64]);
+    const types = this.functions.map((builder) => [0x60, ...list(builder.params.map((p) => [p])), 0]);
+    // The limits of an import are what is asked of the memory: at least 0 pages; a shared one must state a maximum.
+    const memory = [...text("env"), ...text("memory"), 2, ...(this.shared ? [3, 0, ...unsigned(65536)] : [0, 0])];
+    const imports = this.imports.map(({ name }, i) => [...text("math"), ...text(name), 0, ...unsigned(i)]);
+    const n = this.imports.length;
+    const sections: readonly [number, number[]][] = [
+      [1, list([...mathTypes, ...types])],
+      [2, list([memory, ...imports])],
+      [3, list(this.functions.map((_, i) => unsigned(n + i)))],
+      [7, list(this.exports.map(({ name, index }) => [...text(name), 0, ...unsigned(index)]))],
+      [10, list(this.functions.map((builder) => builder.bytes()))],
+    ];
+    const bytes = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
+    for (const [id, content] of sections) {
+      bytes.push(id, ...unsigned(content.length));
+      for (const byte of content) bytes.push(byte);
+    }
+    return new Uint8Array(bytes);
+  }
+}

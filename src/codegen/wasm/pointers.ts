@@ -1,0 +1,165 @@
+/**
+ * @file Addresses. V8 reduces no multiplications in WebAssembly, so it is done here: each loop keeps a pointer local for every distinct
+ * affine index (without its constant) that is used in it. The pointer is set on entry from the pointer of the enclosing loop and bumped at the
+ * end of an iteration; constants go into the offset of the instruction.
+ *
+ *     for i < 8 { for k < 64 { ... b0[i*64 + k + 3] ... } }
+ *
+ *     p₁ = b0;  loop i { p₂ = p₁;  loop k { load p₂ + 12;  p₂ += 4 };  p₁ += 256 }
+ *
+ * (Strength reduction of induction variables: Allen, Cocke & Kennedy 1981.) Which pointers a loop needs is known when its body has been
+ * emitted, so bodies are emitted first.
+ */
+import type { Expr } from "../../kernel/kernel.ts";
+import { type Affine, type Known, rangeOfTerms } from "./affine.ts";
+import { type FunctionBuilder, I32 } from "./module.ts";
+
+/** A pointer that a loop maintains: buffer + Σ terms + constant, in bytes. */
+interface Pointer {
+  readonly local: number;
+  readonly buffer: number;
+  /** Terms and constant at the first iteration, without the loop's own variable. */
+  readonly entry: Affine;
+  readonly bump: number;
+}
+
+interface Level {
+  readonly variable: Expr;
+  readonly from: number;
+  readonly step: number;
+  readonly pointers: Map<string, Pointer>;
+}
+
+/** An address ready for use: a local, and the offset for the instruction. */
+export interface Place {
+  readonly local: number;
+  readonly offset: number;
+  /** The local is the caller's to release. */
+  readonly temporary: boolean;
+}
+
+export class Pointers {
+  private readonly levels: Level[] = [];
+  /** How many loops enclosed a `let` when it was bound. */
+  private readonly depths: Map<Expr, number> = new Map();
+  private readonly code: FunctionBuilder;
+  private readonly known: ReadonlyMap<Expr, Known>;
+  private readonly emitTerm: (x: Expr) => void;
+
+  /** The function's first params are the buffers' addresses; `emitTerm` puts the value of an expression on the stack. */
+  constructor(code: FunctionBuilder, known: ReadonlyMap<Expr, Known>, emitTerm: (x: Expr) => void) {
+    this.code = code;
+    this.known = known;
+    this.emitTerm = emitTerm;
+  }
+
+  /** Declares a `let` that nothing assigns later: loops inside may use it in their pointers. */
+  declare(variable: Expr): void {
+    this.depths.set(variable, this.levels.length);
+  }
+
+  get depth(): number {
+    return this.levels.length;
+  }
+
+  enter(variable: Expr, from: number, step: number): void {
+    this.levels.push({ variable, from, step, pointers: new Map() });
+    this.depths.set(variable, 0);
+  }
+
+  /** Leaves the innermost loop; what it gives emits the code before the loop and at the end of an iteration. */
+  leave(): { readonly initialize: () => void; readonly advance: () => void; readonly release: () => void } {
+    const pointers = [...this.levels.pop()!.pointers.values()];
+    return {
+      initialize: () => {
+        for (const p of pointers) {
+          this.emitAddress(this.levels.length, p.buffer, p.entry);
+          this.code.set(p.local);
+        }
+      },
+      advance: () => {
+        for (const p of pointers) {
+          if (p.bump === 0) continue;
+          this.code.get(p.local);
+          this.code.addConstant(p.bump);
+          this.code.set(p.local);
+        }
+      },
+      release: () => {
+        for (const p of pointers) this.code.release(p.local);
+      },
+    };
+  }
+
+  /** The place of byte `form` of a buffer. Emits nothing that leaves a value on the stack. */
+  place(buffer: number, form: Affine): Place {
+    const anchor = this.anchor(form);
+    const address: Affine = { constant: anchor, terms: form.terms };
+    const offset = form.constant - anchor;
+    const level = this.levels.length;
+    if (this.isLocal(level, address)) return { local: this.pointerLocal(level, buffer, address), offset, temporary: false };
+    this.emitAddress(level, buffer, address);
+    const local = this.code.take(I32);
+    this.code.set(local);
+    return { local, offset, temporary: true };
+  }
+
+  /**
+   * The part of the constant that belongs into the pointer. The offset of an instruction is unsigned and added without wrapping, so the pointer by itself must not lie
+   * before the buffer: it takes as much of the constant as its smallest value demands, or all of it where that is not known.
+   */
+  private anchor(form: Affine): number {
+    const range = rangeOfTerms(form.terms, this.known);
+    if (!range) return form.constant;
+    return Math.min(form.constant, Math.max(0, -range[0]));
+  }
+
+  /** Whether a term is computed inside the loop at `level`, so that no pointer of that loop can contain it. */
+  private isInside(level: number, x: Expr): boolean {
+    const depth = this.depths.get(x);
+    const isCounter = this.levels.some((l) => l.variable === x);
+    return !isCounter && (depth === undefined || depth >= level);
+  }
+
+  /** Whether an address is the value of some local at `level`, perhaps after asking its loop for a pointer. */
+  private isLocal(level: number, { constant, terms }: Affine): boolean {
+    if (level === 0) return terms.size === 0 && constant === 0;
+    for (const x of terms.keys()) if (this.isInside(level, x)) return false;
+    return true;
+  }
+
+  private pointerLocal(level: number, buffer: number, address: Affine): number {
+    if (level === 0) return buffer;
+    const { variable, from, step, pointers } = this.levels[level - 1]!;
+    const own = address.terms.get(variable) ?? 0;
+    // A pointer that does not move in this loop may be the enclosing loop's.
+    if (own === 0 && this.isLocal(level - 1, address)) return this.pointerLocal(level - 1, buffer, address);
+    const key = keyOf(buffer, address);
+    const existing = pointers.get(key);
+    if (existing) return existing.local;
+    const terms = new Map(address.terms);
+    terms.delete(variable);
+    const entry = { constant: address.constant + own * from, terms };
+    const pointer = { local: this.code.newLocal(I32), buffer, entry, bump: own * step };
+    pointers.set(key, pointer);
+    return pointer.local;
+  }
+
+  /** Puts an address on the stack, at `level`: a pointer, plus what is computed inside this loop, plus the constant. */
+  private emitAddress(level: number, buffer: number, { constant, terms }: Affine): void {
+    const outer = new Map([...terms].filter(([x]) => level > 0 && !this.isInside(level, x)));
+    this.code.get(this.pointerLocal(level, buffer, { constant: 0, terms: outer }));
+    for (const [x, coefficient] of terms) {
+      if (outer.has(x)) continue;
+      this.emitTerm(x);
+      this.code.scale(coefficient);
+      this.code.emit(0x6a);
+    }
+    this.code.addConstant(constant);
+  }
+}
+
+function keyOf(buffer: number, { constant, terms }: Affine): string {
+  const parts = [...terms].map(([x, c]) => `${x.id}*${c}`).sort();
+  return `${buffer} ${constant} ${parts.join(" ")}`;
+}

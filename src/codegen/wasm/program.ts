@@ -1,0 +1,115 @@
+/**
+ * @file A program to one WebAssembly module: a function per distinct kernel, and `main`, which performs the program's steps. So that a whole
+ * training step is one call from JavaScript.
+ */
+import type { Address, Program, Step } from "../../kernel/kernel.ts";
+import { hashKernel } from "../../kernel/print.ts";
+import { generate } from "./generate.ts";
+import { FunctionBuilder, I32, ModuleBuilder } from "./module.ts";
+
+export interface CompileOptions {
+  /** Whether the memory is a shared one: another type of import. */
+  readonly sharedMemory: boolean;
+  /** Whether the engine has relaxed SIMD (see `features`): then fma is one instruction, else two. */
+  readonly relaxed: boolean;
+}
+
+/**
+ * The module of a program. It imports the memory `env.memory` and, from `math`, the host functions it calls; it exports `k0`, `k1`, ..., the program's
+ * kernels on one byte address per buffer (equal kernels are one function), and `main`, on the address of the table of bindings.
+ */
+export function compileProgram(program: Program, { sharedMemory, relaxed }: CompileOptions): Uint8Array<ArrayBuffer> {
+  const module = new ModuleBuilder(sharedMemory);
+  const hosts = new Map<string, number>();
+  const host = (name: string): number => {
+    const index = hosts.get(name) ?? module.importMath(name, name === "pow" || name === "rem" ? 2 : 1);
+    hosts.set(name, index);
+    return index;
+  };
+  const hashes = program.kernels.map(hashKernel);
+  const builders = new Map<string, FunctionBuilder>();
+  for (const [i, kernel] of program.kernels.entries()) {
+    if (!builders.has(hashes[i]!)) builders.set(hashes[i]!, generate(kernel, { relaxed, host }));
+  }
+  // Only now: imports are numbered before functions.
+  const indices = new Map([...builders].map(([hash, builder]) => [hash, module.add(builder)]));
+  const kernels = hashes.map((hash) => indices.get(hash)!);
+  for (const [i, index] of kernels.entries()) module.export(`k${i}`, index);
+  module.export("main", module.add(mainFunction(program.steps, kernels)));
+  return module.build();
+}
+
+function mainFunction(steps: readonly Step[], kernels: readonly number[]): FunctionBuilder {
+  const main = new Main(kernels);
+  main.steps(steps, []);
+  return main.code;
+}
+
+class Main {
+  readonly code: FunctionBuilder = new FunctionBuilder([I32]);
+  private readonly kernels: readonly number[];
+
+  constructor(kernels: readonly number[]) {
+    this.kernels = kernels;
+  }
+
+  /** `counters` are the locals with the iterations of the enclosing loops. */
+  steps(list: readonly Step[], counters: readonly number[]): void {
+    for (const s of list) this.step(s, counters);
+  }
+
+  private step(s: Step, counters: readonly number[]): void {
+    switch (s.kind) {
+      case "call":
+        for (const arg of s.args) this.address(arg, counters);
+        this.code.call(this.kernels[s.kernel]!);
+        return;
+      case "copy":
+        this.address(s.to, counters);
+        this.address(s.from, counters);
+        this.code.i32(s.bytes);
+        this.code.emit(0xfc, 0x0a, 0, 0);
+        return;
+      case "loop":
+        this.loop(s, counters);
+        return;
+      case "branch":
+        this.address(s.predicate, counters);
+        this.code.access([0x2d], 0, 0);
+        this.code.ifElse(
+          undefined,
+          () => this.steps(s.then, counters),
+          () => this.steps(s.otherwise, counters),
+        );
+    }
+  }
+
+  private address({ binding, offset, strides }: Address, counters: readonly number[]): void {
+    this.code.get(0);
+    this.code.access([0x28], 2, 4 * binding);
+    this.code.addConstant(offset);
+    for (const [depth, counter] of counters.entries()) {
+      const stride = strides?.[depth] ?? 0;
+      if (stride === 0) continue;
+      this.code.get(counter);
+      this.code.scale(stride);
+      this.code.emit(0x6a);
+    }
+  }
+
+  private loop(s: Step & { kind: "loop" }, counters: readonly number[]): void {
+    if (s.length <= 0) return;
+    const counter = this.code.take(I32);
+    this.code.i32(s.reverse ? s.length - 1 : 0);
+    this.code.set(counter);
+    this.code.loop(() => {
+      this.steps(s.body, [...counters, counter]);
+      this.code.get(counter);
+      this.code.addConstant(s.reverse ? -1 : 1);
+      this.code.tee(counter);
+      this.code.i32(s.reverse ? -1 : s.length);
+      this.code.emit(0x47);
+    });
+    this.code.release(counter);
+  }
+}

@@ -1,0 +1,46 @@
+/**
+ * @file Reader of idx files, the format of MNIST (LeCun, Cortes & Burges, yann.lecun.com/exdb/mnist).
+ *
+ *     00 00  type  rank | size_0 … size_{rank-1}, 4 bytes each, big-endian | elements, last index fastest
+ *
+ * Only type 08 (unsigned byte) is read: the classic data sets have no other. A gzipped file is decompressed first.
+ */
+import { gunzip, isGzip } from "./gzip.ts";
+
+export interface IdxArray {
+  readonly shape: number[];
+  readonly data: Uint8Array;
+}
+
+const UNSIGNED_BYTE = 0x08;
+
+/** `what` names the file in errors; `rank`, when given, is the number of dimensions that the caller expects (3 images, 1 labels). */
+export async function readIdx(bytes: Uint8Array, what: string, rank?: number): Promise<IdxArray> {
+  return parse(isGzip(bytes) ? await gunzip(bytes, what) : bytes, what, rank);
+}
+
+function parse(bytes: Uint8Array, what: string, rank: number | undefined): IdxArray {
+  if (bytes.length < 4) throw new Error(`${what}: not an idx file: ${bytes.length} bytes, too short for the magic number`);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const magic = view.getUint32(0);
+  checkMagic(magic, what, rank);
+
+  const dimensions = magic & 0xff;
+  const header = 4 + 4 * dimensions;
+  if (bytes.length < header) throw new Error(`${what}: short file: ${bytes.length} bytes, the header alone has ${header}`);
+  const shape = Array.from({ length: dimensions }, (_, i) => view.getUint32(4 + 4 * i));
+
+  const size = shape.reduce((product, n) => product * n, 1);
+  const rest = bytes.length - header;
+  const expectation = `its header announces [${shape.join(", ")}] = ${size} bytes of data`;
+  if (rest < size) throw new Error(`${what}: short file: ${expectation}, there are ${rest}`);
+  if (rest > size) throw new Error(`${what}: ${expectation}, but ${rest} follow`);
+  return { shape, data: bytes.slice(header) };
+}
+
+function checkMagic(magic: number, what: string, rank: number | undefined): void {
+  const expected = (UNSIGNED_BYTE << 8) | (rank ?? magic & 0xff);
+  if (magic === expected) return;
+  const wanted = rank === undefined ? "0x000008NN (unsigned bytes, NN dimensions)" : `${expected} (unsigned bytes, ${rank} dimensions)`;
+  throw new Error(`${what}: wrong magic number: expected ${wanted}, got ${magic} (0x${magic.toString(16).padStart(8, "0")})`);
+}

@@ -1,0 +1,269 @@
+/**
+ * @file The safetensors format (github.com/huggingface/safetensors, README "Format"): named typed arrays in one file.
+ *
+ *     N: u64 little-endian | N bytes of JSON {name: {dtype, shape, data_offsets: [start, end]}, __metadata__?} | data
+ *
+ * Offsets count from the end of the header; the data are row-major, little-endian, and leave no hole. F16 and BF16 become
+ * Float32Arrays on reading and are rounded back on writing, as long as the entry keeps its dtype. I64 stays 64 bits wide.
+ *
+ * Files come from strangers, so every claim of the header is checked before it is believed.
+ */
+
+export type TypedArray = Float32Array | Float64Array | Int32Array | Uint32Array | Uint8Array | BigInt64Array;
+
+export interface Entry {
+  /** The dtype in the file: F32, F64, I32, U32, U8, BOOL, I64, F16 or BF16. The last two have their data in a Float32Array. */
+  readonly dtype: string;
+  readonly shape: number[];
+  readonly data: TypedArray;
+}
+
+export type Metadata = Record<string, string>;
+
+export interface SafetensorsFile {
+  readonly entries: Map<string, Entry>;
+  readonly metadata: Metadata;
+}
+
+interface Dtype {
+  /** Bytes per element in the file. */
+  readonly size: number;
+  /** What holds the elements in memory. */
+  readonly array: new (
+    length: number,
+  ) => TypedArray;
+  /** `bytes` is a copy of the entry's own, so it may be looked at as any array. */
+  readonly decode: (bytes: Uint8Array<ArrayBuffer>) => TypedArray;
+  readonly encode: (data: TypedArray) => Uint8Array;
+}
+
+type ArrayType = { new (length: number): TypedArray; new (buffer: ArrayBuffer): TypedArray; readonly BYTES_PER_ELEMENT: number };
+
+/** Elements whose bytes are the typed array's own (every machine that runs JavaScript engines today is little-endian). */
+function plain(array: ArrayType): Dtype {
+  return {
+    size: array.BYTES_PER_ELEMENT,
+    array,
+    decode: (bytes) => new array(bytes.buffer),
+    encode: (data) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+  };
+}
+
+/** 16-bit floats, widened on reading and rounded on writing. */
+function half(widen: (bits: number) => number, narrow: (bits: number) => number): Dtype {
+  return {
+    size: 2,
+    array: Float32Array,
+    decode: (bytes) => {
+      const floatBits = Uint32Array.from(new Uint16Array(bytes.buffer), widen);
+      return new Float32Array(floatBits.buffer);
+    },
+    encode: (data) => {
+      const floatBits = new Uint32Array(Float32Array.from(data as Float32Array).buffer);
+      return new Uint8Array(Uint16Array.from(floatBits, narrow).buffer);
+    },
+  };
+}
+
+const isNaNBits = (bits: number): boolean => (bits & 0x7fffffff) > 0x7f800000;
+
+/** `bits / 2^drop`, rounded to nearest, ties to even. */
+function roundShift(bits: number, drop: number): number {
+  const kept = bits >>> drop;
+  const half = 1 << (drop - 1);
+  const rest = bits & (2 * half - 1);
+  return kept + (rest > half || (rest === half && kept % 2 === 1) ? 1 : 0);
+}
+
+/** BF16 is the upper half of an F32. */
+const bfloat16: Dtype = half(
+  (bits) => bits << 16,
+  (bits) => (isNaNBits(bits) ? (bits >>> 16) | 0x40 : roundShift(bits, 16)),
+);
+
+/** IEEE 754 binary16: 1 sign, 5 exponent (bias 15), 10 fraction bits. */
+function widenHalf(bits: number): number {
+  const sign = (bits & 0x8000) << 16;
+  const exponent = (bits >>> 10) & 0x1f;
+  const fraction = bits & 0x3ff;
+  if (exponent === 0x1f) return sign | 0x7f800000 | (fraction << 13);
+  if (exponent > 0) return sign | ((exponent + 112) << 23) | (fraction << 13);
+  if (fraction === 0) return sign;
+  // Subnormal: fraction · 2^-24. Normalize: the leading one moves to bit 10 and disappears.
+  const shift = Math.clz32(fraction) - 21;
+  return sign | ((113 - shift) << 23) | (((fraction << shift) & 0x3ff) << 13);
+}
+
+function narrowHalf(bits: number): number {
+  const sign = (bits >>> 16) & 0x8000;
+  const magnitude = bits & 0x7fffffff;
+  if (isNaNBits(bits)) return sign | 0x7e00 | ((magnitude >>> 13) & 0x3ff);
+  if (magnitude >= 0x47800000) return sign | 0x7c00; // 65536 and above; the rounding below carries 65520 … 65536 into infinity
+  if (magnitude >= 0x38800000) return sign | (roundShift(magnitude, 13) - (112 << 10));
+  // Below 2^-14 the result is subnormal: the fraction, its leading one written out, in units of 2^-24.
+  const drop = 126 - (magnitude >>> 23);
+  if (drop > 24) return sign; // below 2^-25, half of the smallest
+  return sign | roundShift((magnitude & 0x7fffff) | 0x800000, drop);
+}
+
+const float16: Dtype = half(widenHalf, narrowHalf);
+
+const dtypes: ReadonlyMap<string, Dtype> = new Map<string, Dtype>([
+  ["F64", plain(Float64Array)],
+  ["F32", plain(Float32Array)],
+  ["F16", float16],
+  ["BF16", bfloat16],
+  ["I64", plain(BigInt64Array as unknown as ArrayType)],
+  ["I32", plain(Int32Array)],
+  ["U32", plain(Uint32Array)],
+  ["U8", plain(Uint8Array)],
+  ["BOOL", plain(Uint8Array)],
+]);
+
+/** The reference implementation's own limit; a larger header is a damaged file, not a model. */
+const MAX_HEADER = 100_000_000;
+
+interface Described {
+  readonly name: string;
+  readonly dtype: string;
+  readonly shape: number[];
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Reads a whole file; `what` names it in errors. */
+export function readSafetensors(bytes: Uint8Array, what = "safetensors"): SafetensorsFile {
+  const { header, dataStart } = readHeader(bytes, what);
+  const { __metadata__: metadata = {}, ...tensors } = header;
+  const described = Object.entries(tensors).map(([name, value]) => describe(name, value, what));
+  checkLayout(described, bytes.length - dataStart, what);
+
+  const entries = new Map<string, Entry>();
+  for (const { name, dtype, shape, start, end } of described) {
+    const own = new Uint8Array(bytes.subarray(dataStart + start, dataStart + end)); // a copy: the slice may be unaligned
+    if (dtype === "BOOL" && own.some((byte) => byte > 1)) throw new Error(`${what}: "${name}": a BOOL that is neither 0 nor 1`);
+    entries.set(name, { dtype, shape, data: dtypes.get(dtype)!.decode(own) });
+  }
+  return { entries, metadata: checkMetadata(metadata, what) };
+}
+
+function readHeader(bytes: Uint8Array, what: string): { header: Record<string, unknown>; dataStart: number } {
+  if (bytes.length < 8) throw new Error(`${what}: truncated file: ${bytes.length} bytes, the length of the header alone takes 8`);
+  const length = new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true);
+  if (length > MAX_HEADER)
+    throw new Error(`${what}: header too long: ${length} bytes (at most ${MAX_HEADER}); is this a safetensors file?`);
+  const dataStart = 8 + Number(length);
+  if (dataStart > bytes.length) {
+    throw new Error(`${what}: truncated file: the header should have ${length} bytes, ${bytes.length - 8} are there`);
+  }
+  // A copy, because TextDecoder refuses shared memory.
+  const text = decodeText(new Uint8Array(bytes.subarray(8, dataStart)), what);
+  const header = parseJson(text, what);
+  if (!isRecord(header)) throw new Error(`${what}: the header is not a JSON object`);
+  return { header, dataStart };
+}
+
+function decodeText(bytes: Uint8Array<ArrayBuffer>, what: string): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    throw new Error(`${what}: the header is not UTF-8 text; is this a safetensors file?`);
+  }
+}
+
+function parseJson(text: string, what: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new Error(`${what}: the header is not valid JSON: ${(error as Error).message}`);
+  }
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null && !Array.isArray(value);
+const isSize = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
+
+function describe(name: string, value: unknown, what: string): Described {
+  const fail = (fault: string): never => {
+    throw new Error(`${what}: "${name}": ${fault}`);
+  };
+  if (!isRecord(value)) return fail("its header entry is not an object");
+  const { dtype, shape, data_offsets: offsets } = value;
+  if (typeof dtype !== "string") return fail("has no dtype");
+  const known = dtypes.get(dtype);
+  if (!known) return fail(`unsupported dtype ${dtype} (supported: ${[...dtypes.keys()].join(", ")})`);
+  if (!Array.isArray(shape) || !shape.every(isSize)) return fail(`shape ${JSON.stringify(shape)} is not a list of sizes`);
+  if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isSize)) {
+    return fail(`data_offsets ${JSON.stringify(offsets)} is not a pair of positions`);
+  }
+  const [start, end] = offsets as [number, number];
+  const expected = elementCount(shape) * known.size;
+  if (end - start !== expected)
+    return fail(`wrong size: ${dtype} [${shape.join(", ")}] needs ${expected} bytes, data_offsets give ${end - start}`);
+  return { name, dtype, shape, start, end };
+}
+
+const elementCount = (shape: readonly number[]): number => shape.reduce((product, n) => product * n, 1);
+
+/** The entries, in the order of their bytes, must tile the data exactly. */
+function checkLayout(described: readonly Described[], available: number, what: string): void {
+  const sorted = [...described].sort((a, b) => a.start - b.start || a.end - b.end);
+  let position = 0;
+  let previous = "";
+  for (const { name, start, end } of sorted) {
+    if (start < position)
+      throw new Error(`${what}: "${name}" and "${previous}" overlap: bytes ${start} to ${Math.min(end, position)} belong to both`);
+    if (start > position) throw new Error(`${what}: bytes ${position} to ${start}, before "${name}", belong to no tensor`);
+    if (end > available) throw new Error(`${what}: truncated file: "${name}" ends at byte ${end} of the data, there are ${available}`);
+    position = end;
+    previous = name;
+  }
+  if (position < available) throw new Error(`${what}: ${available - position} bytes after the last tensor belong to no tensor`);
+}
+
+function checkMetadata(metadata: unknown, what: string): Metadata {
+  if (isRecord(metadata) && Object.values(metadata).every((value) => typeof value === "string")) return metadata as Metadata;
+  throw new Error(`${what}: __metadata__ must map names to strings`);
+}
+
+/**
+ * The bytes of a file with these entries. Data are laid out widest dtype first (stable otherwise), behind a header padded to
+ * eight bytes, so that every tensor is aligned for readers that map the file.
+ */
+export function writeSafetensors(entries: ReadonlyMap<string, Entry>, metadata?: Metadata): Uint8Array {
+  const sized = [...entries].map(([name, entry]) => ({ name, entry, dtype: checkEntry(name, entry) }));
+  sized.sort((a, b) => b.dtype.size - a.dtype.size);
+
+  // Written out by hand: as keys of an object, names like "10" would change their order and "__proto__" would vanish.
+  const fields: string[] = [];
+  if (metadata && Object.keys(metadata).length > 0) fields.push(`"__metadata__":${JSON.stringify(checkMetadata(metadata, "safetensors"))}`);
+  let end = 0;
+  const starts = sized.map(({ name, entry, dtype }) => {
+    const start = end;
+    end += entry.data.length * dtype.size;
+    fields.push(`${JSON.stringify(name)}:${JSON.stringify({ dtype: entry.dtype, shape: entry.shape, data_offsets: [start, end] })}`);
+    return start;
+  });
+
+  const json = new TextEncoder().encode(`{${fields.join(",")}}`);
+  const headerLength = Math.ceil(json.length / 8) * 8;
+  const file = new Uint8Array(8 + headerLength + end).fill(0x20, 8, 8 + headerLength);
+  new DataView(file.buffer).setBigUint64(0, BigInt(headerLength), true);
+  file.set(json, 8);
+  sized.forEach(({ entry, dtype }, i) => {
+    file.set(dtype.encode(entry.data), 8 + headerLength + starts[i]);
+  });
+  return file;
+}
+
+function checkEntry(name: string, { dtype, shape, data }: Entry): Dtype {
+  const known = dtypes.get(dtype);
+  if (name === "__metadata__") throw new Error(`safetensors: "__metadata__" is no name for a tensor`);
+  if (!known) throw new Error(`safetensors: "${name}": unsupported dtype ${dtype} (supported: ${[...dtypes.keys()].join(", ")})`);
+  if (!(data instanceof known.array)) {
+    throw new Error(`safetensors: "${name}": ${dtype} is written from a ${known.array.name}, got a ${data.constructor.name}`);
+  }
+  if (elementCount(shape) !== data.length) {
+    throw new Error(`safetensors: "${name}": shape [${shape.join(", ")}] has ${elementCount(shape)} elements, the data ${data.length}`);
+  }
+  return known;
+}

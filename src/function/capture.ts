@@ -1,0 +1,111 @@
+/**
+ * @file capture: the one way to record a function. It runs the function with a frame innermost, and returns its results and the cells it
+ * touched; if the function throws, no cell has changed. What a read means is the caller's choice; a write stays in the frame until committed.
+ */
+import { flatten, mapTree } from "../base/tree.ts";
+import { isTensor } from "../ops/create.ts";
+import type { Tensor } from "../ops/tensor.ts";
+import { Cell, currentFrame, type Frame, withFrame } from "../runtime/cell.ts";
+
+/** Leaves of trees are tensors; cells are state, not leaves. */
+export const isCell = (x: unknown): x is Cell => x instanceof Cell;
+
+export interface FlatTree {
+  readonly leaves: Tensor[];
+  readonly paths: string[];
+  readonly structure: string;
+}
+
+/** The tensors of a tree. */
+export function leavesOf(tree: unknown): FlatTree {
+  return flatten(tree, isTensor, isCell);
+}
+
+/** The tree with its tensors replaced, in order. */
+export function withLeaves<T>(tree: T, leaves: readonly Tensor[]): T {
+  return mapTree(tree, isTensor, (_, i) => leaves[i]!, isCell) as T;
+}
+
+export interface Capture<T> {
+  readonly result: T;
+  /** Tensors of the result. */
+  readonly outputs: Tensor[];
+  /** What each cell that was read gave, in order of first reading. */
+  readonly reads: Map<Cell, Tensor>;
+  /** Last value written to each cell. */
+  readonly writes: Map<Cell, Tensor>;
+  readonly guards: (() => unknown)[];
+}
+
+export interface CaptureOptions {
+  /** What the first read of a cell gives, from the value it has outside. Default: that value. */
+  readonly read?: (cell: Cell, outside: () => Tensor) => Tensor;
+  /** Throws if a write is not allowed. */
+  readonly checkWrite?: (cell: Cell, value: Tensor) => void;
+}
+
+/** A frame that records reads and writes. */
+class CaptureFrame implements Frame {
+  readonly outer: Frame | undefined = currentFrame();
+  readonly kind: string;
+  readonly reads: Map<Cell, Tensor> = new Map();
+  readonly writes: Map<Cell, Tensor> = new Map();
+  readonly guards: (() => unknown)[] = [];
+  readonly #options: CaptureOptions;
+
+  constructor(kind: string, options: CaptureOptions) {
+    this.kind = kind;
+    this.#options = options;
+  }
+
+  read(cell: Cell): Tensor {
+    const written = this.writes.get(cell);
+    if (written) return written;
+    let value = this.reads.get(cell);
+    if (!value) {
+      const outside = (): Tensor => (this.outer ? this.outer.read(cell) : cell.expose());
+      value = this.#options.read ? this.#options.read(cell, outside) : outside();
+      this.reads.set(cell, value);
+    }
+    return value;
+  }
+
+  write(cell: Cell, value: Tensor): void {
+    this.#options.checkWrite?.(cell, value);
+    this.writes.set(cell, value);
+  }
+
+  guard(read: () => unknown): void {
+    this.guards.push(read);
+    this.outer?.guard(read);
+  }
+}
+
+/** Runs `fn` while recording. `kind` names the transform in messages. */
+export function capture<T>(kind: string, fn: () => T, options: CaptureOptions = {}): Capture<T> {
+  const frame = new CaptureFrame(kind, options);
+  const result = withFrame(frame, fn);
+  refusePromises(kind, result);
+  return { result, outputs: leavesOf(result).leaves, reads: frame.reads, writes: frame.writes, guards: frame.guards };
+}
+
+function refusePromises(kind: string, result: unknown): void {
+  const isPromise = (x: unknown): x is Promise<unknown> =>
+    x instanceof Promise || typeof (x as { then?: unknown } | null)?.then === "function";
+  if (flatten(result, isPromise, (x) => isCell(x) || isTensor(x)).leaves.length > 0) {
+    throw new TypeError(
+      `${kind}: the function returned a promise. A recorded function must be synchronous: it runs once to record what it computes, so there is nothing to await. Read values outside of it`,
+    );
+  }
+}
+
+/** Makes the writes of a capture happen in the frame around it. */
+export function commit(writes: ReadonlyMap<Cell, Tensor>): void {
+  for (const [cell, value] of writes) cell.set(value);
+}
+
+/** Marks results of one call, to be computed together when one of them is read. */
+export function together(values: readonly Tensor[]): void {
+  const pending = values.filter((v) => !v.isComputed);
+  if (pending.length > 1) for (const v of pending) v.cohort = pending;
+}

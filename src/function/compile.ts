@@ -1,0 +1,133 @@
+/**
+ * @file compile: a function recorded once per signature and run as one program. Cells that it reads become inputs, cells that it writes become
+ * outputs in the same memory; a whole training step is one call.
+ */
+import { formatType } from "../base/shape.ts";
+import { fromArray } from "../ops/create.ts";
+import { evaluate } from "../ops/evaluator.ts";
+import { closeRegion, hole } from "../ops/region.ts";
+import type { Tensor } from "../ops/tensor.ts";
+import { backendName } from "../runtime/backend.ts";
+import { Cell, currentFrame } from "../runtime/cell.ts";
+import { compileRegion } from "../runtime/compile.ts";
+import type { Executable } from "../runtime/executable.ts";
+import { nextSerial, type Region, type Storage } from "../tape/node.ts";
+import { capture, leavesOf, withLeaves } from "./capture.ts";
+import type { AnyFunction } from "./derivative.ts";
+
+/** One recording of the function. */
+interface Entry {
+  readonly executable: Executable;
+  readonly result: unknown;
+  readonly outputs: readonly Tensor[];
+  readonly guards: readonly { readonly read: () => unknown; readonly value: unknown }[];
+}
+
+export interface Recording {
+  readonly region: Region;
+  readonly inputs: readonly (Cell | "argument")[];
+  readonly outputs: readonly (Cell | "result")[];
+  readonly result: unknown;
+  readonly guards: readonly (() => unknown)[];
+}
+
+export type Compiled<F extends AnyFunction> = F & {
+  /** How many times the function has been recorded and compiled. A training loop should stay at one per batch size. */
+  readonly recompilations: number;
+  /** Bytes of arguments and results that one run of the last program copies, and its scratch memory. */
+  readonly footprint: { in: number; out: number; scratch: number };
+  /** Frees the programs; the next call compiles anew. */
+  dispose(): void;
+};
+
+/** Records a function on placeholders for the tensors of `args`: what `compile` lowers and `show` prints. */
+export function recordFunction(fn: AnyFunction, args: readonly unknown[], labels?: readonly string[]): Recording {
+  const since = nextSerial();
+  const { leaves, paths } = leavesOf(args);
+  const holes = leaves.map((x, i) => hole(x, x.label ?? nameOf(paths[i]!, labels)));
+  const cellHoles = new Map<Cell, Tensor>();
+  const { result, outputs, writes, guards } = capture("compile", () => fn(...withLeaves(args as unknown[], holes)), {
+    read(cell) {
+      const inner = hole(cell, cell.label);
+      cellHoles.set(cell, inner);
+      return inner;
+    },
+  });
+  const { region, free } = closeRegion([...holes, ...cellHoles.values()], [...outputs, ...writes.values()], since);
+  // Tensors from outside are constants of the program: they live in its memory like cells that nobody writes.
+  const constants = free.map((x) => constantCell(x));
+  return {
+    region,
+    inputs: [...holes.map(() => "argument" as const), ...cellHoles.keys(), ...constants],
+    outputs: [...outputs.map(() => "result" as const), ...writes.keys()],
+    result,
+    guards,
+  };
+}
+
+/** `x`, `params.W1`: the path without the argument's number, or the argument's own name. */
+function nameOf(path: string, labels: readonly string[] | undefined): string | undefined {
+  const [number, ...rest] = path.split(".");
+  return rest.length > 0 ? rest.join(".") : labels?.[Number(number)];
+}
+
+function constantCell(x: Tensor): Cell {
+  if (!x.isComputed) evaluate([x]);
+  const elements = (x.source.params as { storage: Storage }).storage.read();
+  return new Cell(fromArray(elements, x), x.label);
+}
+
+/**
+ * The same function, compiled. Its arguments and results may be any trees of tensors; what is not a tensor is part of the signature. It must be
+ * synchronous and must not read values. Inside another transform it is simply the function.
+ */
+export function compile<F extends AnyFunction>(fn: F): Compiled<F> {
+  const entries = new Map<string, Entry[]>();
+  let recompilations = 0;
+  let last: Executable | undefined;
+
+  const recordEntry = (args: readonly unknown[]): Entry => {
+    const recording = recordFunction(fn, args);
+    recompilations++;
+    return {
+      executable: compileRegion(recording.region, recording),
+      result: recording.result,
+      outputs: leavesOf(recording.result).leaves,
+      guards: recording.guards.map((read) => ({ read, value: read() })),
+    };
+  };
+
+  const run = (...args: unknown[]): unknown => {
+    if (currentFrame()) return fn(...args);
+    const { leaves, structure } = leavesOf(args);
+    const key = `${backendName()} ${structure} ${leaves.map(formatType).join(" ")}`;
+    let entry = entries.get(key)?.find(({ guards }) => guards.every((g) => Object.is(g.read(), g.value)));
+    if (!entry) {
+      entry = recordEntry(args);
+      entries.set(key, [...(entries.get(key) ?? []), entry]);
+    }
+    last = entry.executable;
+    const pending = leaves.filter((x) => !x.isComputed);
+    if (pending.length > 0) evaluate(pending);
+    const elements = entry.executable.run(
+      leaves.map((x) => (x.source.params as { storage: Storage }).storage.read()),
+      (t) => evaluate([t]),
+    );
+    return withLeaves(
+      entry.result,
+      elements.map((e, i) => fromArray(e, entry.outputs[i]!)),
+    );
+  };
+
+  return Object.defineProperties(run, {
+    name: { value: `compiled ${fn.name}` },
+    recompilations: { get: () => recompilations },
+    footprint: { get: () => ({ ...(last?.traffic ?? { in: 0, out: 0 }), scratch: last?.schedule.scratch ?? 0 }) },
+    dispose: {
+      value: () => {
+        for (const list of entries.values()) for (const { executable } of list) executable.dispose();
+        entries.clear();
+      },
+    },
+  }) as unknown as Compiled<F>;
+}

@@ -1,0 +1,234 @@
+/**
+ * @file Functions whose argument functions become regions: scan, cond, checkpoint, customJvp, customVjp. Outside values and cells that the
+ * functions use become operands; cells that they write become carries or results.
+ */
+import { formatShape, type Type } from "../base/shape.ts";
+import * as controlOps from "../ops/control.ts";
+import { fromArray } from "../ops/create.ts";
+import { closeRegion, hole } from "../ops/region.ts";
+import { scan as scanOp } from "../ops/scan.ts";
+import { Tensor, type TensorLike } from "../ops/tensor.ts";
+import type { Cell } from "../runtime/cell.ts";
+import { nextSerial, type Region } from "../tape/node.ts";
+import { type Capture, capture, commit, leavesOf, together, withLeaves } from "./capture.ts";
+import type { AnyFunction } from "./derivative.ts";
+
+interface Recorded<T> extends Capture<T> {
+  readonly holes: Tensor[];
+  readonly since: number;
+}
+
+/** Records `fn` on holes for the tensors of `args`. */
+function recordOn<A extends unknown[], R>(kind: string, fn: (...args: A) => R, args: A, read?: (cell: Cell) => Tensor): Recorded<R> {
+  const since = nextSerial();
+  const { leaves, paths } = leavesOf(args);
+  const holes = leaves.map((x, i) => hole(x, x.label ?? paths[i]?.replace(/^\d+\.?/, "")));
+  const captured = capture(kind, () => fn(...withLeaves(args, holes)), read ? { read } : {});
+  return { ...captured, holes, since };
+}
+
+const asTensor = (x: TensorLike): Tensor => {
+  if (x instanceof Tensor) return x;
+  return typeof x === "number" ? fromArray(Float32Array.of(x), { shape: [], dtype: "f32" }) : x.value;
+};
+
+// ---- checkpoint ---------------------------------------------------------------------------------------------------------------------
+
+/** The same function, whose intermediates are computed again in the backward pass instead of being kept. */
+export function checkpoint<F extends AnyFunction>(fn: F): F {
+  return ((...args: Parameters<F>) => {
+    const { leaves } = leavesOf(args);
+    const { result, outputs, writes, holes, since } = recordOn("checkpoint", fn, args);
+    const { region, free } = closeRegion(holes, [...outputs, ...writes.values()], since);
+    const operands = [...leaves, ...free];
+    if (operands.length === 0) return result;
+    const results = operands[0]!.bindAll(controlOps.checkpoint, operands, undefined, [region]);
+    return finish(result, outputs.length, results, writes);
+  }) as F;
+}
+
+/** Hands out results of an instruction: first those of the function, then the cells' new values. */
+function finish<R>(result: R, outputs: number, results: readonly Tensor[], writes: ReadonlyMap<Cell, Tensor>): R {
+  const cells = [...writes.keys()];
+  commit(new Map(cells.map((cell, i) => [cell, results[outputs + i]!])));
+  together(results);
+  return withLeaves(result, results.slice(0, outputs));
+}
+
+// ---- custom rules -------------------------------------------------------------------------------------------------------------------
+
+/** Records a function with rules of its own: its region, its operands, and how its results are put together. */
+function customRegion<A extends unknown[], R>(
+  kind: string,
+  fn: (...args: A) => R,
+  args: A,
+): { region: Region; operands: Tensor[]; result: R; n: number } {
+  const { leaves } = leavesOf(args);
+  const { result, outputs, writes, holes, since } = recordOn(kind, fn, args);
+  if (writes.size > 0)
+    throw new TypeError(`${kind}: the function sets ${[...writes.keys()].join(", ")}; return the value and set the cell outside`);
+  const { region, free } = closeRegion(holes, outputs, since);
+  return { region, operands: [...leaves, ...free], result, n: leaves.length };
+}
+
+/**
+ * `fn` with a derivative of its own. `rule(args, tangents)` returns the value and its tangent, which must be linear in the tangents. What
+ * `fn` uses from outside is constant to the rule: differentiating with respect to it is an error.
+ */
+export function customJvp<A extends unknown[], R>(
+  fn: (...args: A) => R,
+  rule: (args: A, tangents: A) => { value: R; tangent: R },
+): (...args: A) => R {
+  return (...args) => {
+    const { region, operands, result, n } = customRegion("customJvp", fn, args);
+    const onLeaves = (x: readonly Tensor[], dx: readonly Tensor[]): { y: Tensor[]; dy: Tensor[] } => {
+      const { value, tangent } = rule(withLeaves(args, x.slice(0, n)), withLeaves(args, dx.slice(0, n)));
+      return { y: leavesOf(value).leaves, dy: leavesOf(tangent).leaves };
+    };
+    const results = operands[0]!.bindAll(controlOps.customJvp, operands, { rule: onLeaves, inputs: n }, [region]);
+    return withLeaves(result, results);
+  };
+}
+
+export interface CustomVjpRules<A extends unknown[], R, S> {
+  /** The value, and what the backward rule wants to remember. */
+  readonly forward: (...args: A) => { value: R; residuals: S };
+  /** Cotangents of the arguments from the residuals and the cotangent of the result. */
+  readonly backward: (residuals: S, cotangent: R) => A;
+}
+
+/** `fn` with a derivative of its own, given backwards. It cannot be differentiated forward (jvp, jacfwd). */
+export function customVjp<A extends unknown[], R, S>(fn: (...args: A) => R, rules: CustomVjpRules<A, R, S>): (...args: A) => R {
+  return (...args) => {
+    const { region, operands, result, n } = customRegion("customVjp", fn, args);
+    let remembered: S;
+    const results = operands[0]!.bindAll(
+      controlOps.customVjp,
+      operands,
+      {
+        inputs: n,
+        forward: (x: readonly Tensor[]) => {
+          const { value, residuals } = rules.forward(...withLeaves(args, x.slice(0, n)));
+          remembered = residuals;
+          return { y: leavesOf(value).leaves, residuals: leavesOf(residuals).leaves };
+        },
+        backward: (residuals: readonly Tensor[], ct: readonly Tensor[]) =>
+          leavesOf(rules.backward(withLeaves(remembered, residuals), withLeaves(result, ct))).leaves,
+      },
+      [region],
+    );
+    return withLeaves(result, results);
+  };
+}
+
+// ---- cond ---------------------------------------------------------------------------------------------------------------------------
+
+/** `yes(...args)` where the bool scalar `predicate` holds, else `no(...args)`; only the chosen one runs. Both return values of the same types. */
+export function cond<A extends unknown[], R>(predicate: Tensor, yes: (...args: A) => R, no: (...args: A) => R, ...args: A): R {
+  const { leaves } = leavesOf(args);
+  const branches = [yes, no].map((fn) => recordOn("cond", fn, args));
+  const [a, b] = branches as [Recorded<R>, Recorded<R>];
+  if (leavesOf(a.result).structure !== leavesOf(b.result).structure) {
+    throw new TypeError("cond: both branches must return the same structure; one returned other keys, lengths or constants than the other");
+  }
+  const cells = [...new Set(branches.flatMap((branch) => [...branch.writes.keys()]))];
+  const closed = branches.map(({ outputs, writes, holes, since }) =>
+    closeRegion(holes, [...outputs, ...cells.map((cell) => writes.get(cell) ?? cell.value)], since),
+  );
+  // Each branch takes the outside values of both, and ignores the other's.
+  const [fa, fb] = closed.map((c) => c.free) as [Tensor[], Tensor[]];
+  const [ra, rb] = closed.map((c) => c.region) as [Region, Region];
+  const n = leaves.length;
+  const spare = (list: readonly Tensor[]): Tensor[] => list.map((x) => hole(x));
+  const regions: Region[] = [
+    { inputs: [...ra.inputs, ...spare(fb)], outputs: ra.outputs },
+    { inputs: [...rb.inputs.slice(0, n), ...spare(fa), ...rb.inputs.slice(n)], outputs: rb.outputs },
+  ];
+  const results = predicate.bindAll(controlOps.cond, [predicate, ...leaves, ...fa, ...fb], undefined, regions);
+  return finish(a.result, a.outputs.length, results, new Map(cells.map((cell) => [cell, cell.value])));
+}
+
+// ---- scan ---------------------------------------------------------------------------------------------------------------------------
+
+export interface ScanOptions {
+  /** Number of steps; needed when nothing is stacked in `xs`. */
+  readonly length?: number;
+  /** Run from the last slice to the first. Default false. */
+  readonly reverse?: boolean;
+}
+
+/**
+ * A loop: `fn(carry, x)` returns `[carry, y]` for each slice x of `xs` (trees, looped over axis 0). Returns the last carry and the stacked y.
+ * A cell that `fn` sets is carried from step to step.
+ */
+export function scan<C, X, Y>(fn: (carry: C, x: X) => readonly [C, Y], init: C, xs: X, options: ScanOptions = {}): [C, Y] {
+  const start = numbersToTensors(init);
+  const carry = leavesOf(start).leaves;
+  const stacked = leavesOf(xs).leaves;
+  const length = loopLength(stacked, options.length);
+  const slices = withLeaves(
+    xs,
+    stacked.map((t) => hole(sliceOf(t), t.label)),
+  );
+  const cellHoles = new Map<Cell, Tensor>();
+  const outside = new Map<Cell, Tensor>();
+  const read = (cell: Cell): Tensor => {
+    const inner = hole(cell, cell.label);
+    cellHoles.set(cell, inner);
+    return inner;
+  };
+  const { result, writes, holes, since } = recordOn("scan", fn, [start, slices] as [C, X], read);
+  if (!Array.isArray(result) || result.length !== 2) throw new TypeError("scan: the function must return [carry, y]");
+  for (const cell of new Set([...cellHoles.keys(), ...writes.keys()])) outside.set(cell, cell.value);
+  const written = [...writes.keys()];
+  const readOnly = [...cellHoles.keys()].filter((cell) => !writes.has(cell));
+  const next = leavesOf(result[0]).leaves;
+  checkCarry(start, result[0], carry, next);
+  const ys = leavesOf(result[1]).leaves;
+
+  const holeOf = (cell: Cell): Tensor => cellHoles.get(cell) ?? hole(cell, cell.label);
+  const constHoles = readOnly.map(holeOf);
+  const carryHoles = [...holes.slice(0, carry.length), ...written.map(holeOf)];
+  const xHoles = holes.slice(carry.length);
+  const outputs = [...next, ...written.map((cell) => writes.get(cell)!), ...ys];
+  const { region, free } = closeRegion([...constHoles, ...carryHoles, ...xHoles], outputs, since);
+  const bound = region.inputs.slice(constHoles.length + carryHoles.length + xHoles.length);
+  const body: Region = { inputs: [...bound, ...constHoles, ...carryHoles, ...xHoles], outputs: region.outputs };
+  const operands = [...free, ...readOnly.map((c) => outside.get(c)!), ...carry, ...written.map((c) => outside.get(c)!), ...stacked];
+  const params = { consts: free.length + readOnly.length, carry: carryHoles.length, length, reverse: options.reverse ?? false };
+  const any = operands[0] ?? (outputs[0] as Tensor | undefined);
+  if (!any) throw new TypeError("scan: nothing is carried, stacked or returned");
+  const results = any.bindAll(scanOp, operands, params, [body]);
+  commit(new Map(written.map((cell, i) => [cell, results[carry.length + i]!])));
+  together(results);
+  return [withLeaves(result[0], results.slice(0, carry.length)), withLeaves(result[1], results.slice(carryHoles.length))];
+}
+
+const sliceOf = ({ shape, dtype }: Type): Type => ({ shape: shape.slice(1), dtype });
+
+/** Numbers at the top of a carry become f32 scalars. */
+function numbersToTensors<C>(carry: C): C {
+  if (typeof carry === "number") return asTensor(carry) as C;
+  if (Array.isArray(carry)) return carry.map((x) => (typeof x === "number" ? asTensor(x) : x)) as C;
+  return carry;
+}
+
+function loopLength(stacked: readonly Tensor[], given: number | undefined): number {
+  const [first] = stacked;
+  const length = given ?? first?.shape[0];
+  if (length === undefined || !Number.isInteger(length) || length < 0)
+    throw new TypeError("scan: nothing stacked to loop over; give the number of steps as { length }");
+  for (const t of stacked) {
+    if (t.shape[0] !== length)
+      throw new RangeError(`scan: want ${length} slices along axis 0, got ${formatShape(t.shape)}; all of xs must agree`);
+  }
+  return length;
+}
+
+function checkCarry(start: unknown, end: unknown, before: readonly Tensor[], after: readonly Tensor[]): void {
+  if (before.length !== after.length || leavesOf(start).structure !== leavesOf(end).structure) {
+    throw new TypeError(
+      `scan: the carry enters with ${before.length} tensors and leaves with ${after.length}, or in another structure; return it as it came`,
+    );
+  }
+}

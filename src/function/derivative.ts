@@ -1,0 +1,167 @@
+/**
+ * @file Derivatives of functions: grad, valueAndGrad, backward, jvp, vjp. Every differentiated leaf or cell is bound to a fresh identity node
+ * before the function runs: a seed that is nobody else's, so that nested derivatives cannot take one another's perturbations for their own.
+ */
+import { isFloat } from "../base/dtype.ts";
+import { formatType } from "../base/shape.ts";
+import type { Tensor } from "../ops/tensor.ts";
+import type { Cell } from "../runtime/cell.ts";
+import type { Value } from "../tape/node.ts";
+import { forward } from "../transform/forward.ts";
+import { type Linearized, linearize as linearizeValues } from "../transform/reverse.ts";
+import { type Capture, capture, commit, leavesOf, together, withLeaves } from "./capture.ts";
+
+// biome-ignore lint/suspicious/noExplicitAny: a transform takes any function and gives its type back.
+export type AnyFunction = (...args: any[]) => any;
+
+export interface GradOptions {
+  /** Which argument to differentiate. Default 0. */
+  readonly argument?: number;
+}
+
+/** A fresh seed for a leaf: itself under a new name. Integers are constants to every derivative. */
+function seedOf(x: Tensor, name?: string): Tensor {
+  const seed = x.identity();
+  const label = x.label ?? name;
+  return label ? seed.named(label) : seed;
+}
+
+function seedLeaves(tree: unknown): { leaves: Tensor[]; seeds: Tensor[] } {
+  const { leaves, paths } = leavesOf(tree);
+  return { leaves, seeds: leaves.map((x, i) => seedOf(x, paths[i])) };
+}
+
+/** The pullback of a captured function, with the primal of its results and of its writes in step. */
+function linearizeCapture(captured: Capture<unknown>, seeds: readonly Tensor[]): { y: Tensor[]; lin: Linearized } {
+  const written = [...captured.writes.values()];
+  const lin = linearizeValues([...captured.outputs, ...written], seeds);
+  const y = lin.y.slice(0, captured.outputs.length);
+  [...captured.writes.keys()].forEach((cell, i) => {
+    captured.writes.set(cell, lin.y[y.length + i]!);
+  });
+  return { y, lin };
+}
+
+function checkScalar(name: string, outputs: readonly Tensor[]): Tensor {
+  const [y, ...rest] = outputs;
+  if (!y || rest.length > 0) throw new TypeError(`${name}: the function must return one scalar tensor, got ${outputs.length} tensors`);
+  if (y.size !== 1 || !isFloat(y.dtype)) {
+    throw new TypeError(
+      `${name}: the function must return a float scalar, got ${formatType(y)}; reduce it, for example with .sum() or .mean()`,
+    );
+  }
+  return y;
+}
+
+/** Value and gradient of a captured scalar function with respect to its seeds. */
+function reverse(name: string, captured: Capture<unknown>, seeds: readonly Tensor[]): { value: Tensor; grads: Tensor[] } {
+  checkScalar(name, captured.outputs);
+  const { y, lin } = linearizeCapture(captured, seeds);
+  const value = y[0]!;
+  const cx = lin.pull([value.like(1)]);
+  const grads = seeds.map((x, i) => cx[i] ?? x.like(0));
+  commit(captured.writes);
+  together([value, ...grads, ...captured.writes.values()]);
+  return { value, grads };
+}
+
+/**
+ * The function that gives the value of `fn` and its gradient with respect to one argument, which may be any tree of tensors; the gradient
+ * has the same type. `fn` must return a float scalar.
+ */
+export function valueAndGrad<A extends unknown[]>(
+  fn: (...args: A) => Tensor,
+  options: GradOptions = {},
+): (...args: A) => { value: Tensor; grad: A[0] } {
+  const at = options.argument ?? 0;
+  return (...args) => {
+    if (at >= args.length) throw new RangeError(`grad: argument ${at} is to be differentiated, but ${args.length} were given`);
+    const { leaves, seeds } = seedLeaves(args[at]);
+    if (!leaves.some((x) => isFloat(x.dtype)))
+      throw new TypeError(`grad: argument ${at} holds no float tensor to differentiate; check the argument, or cast it with .cast("f32")`);
+    const seeded = args.with(at, withLeaves(args[at], seeds)) as A;
+    const { value, grads } = reverse(
+      "grad",
+      capture("grad", () => fn(...seeded)),
+      seeds,
+    );
+    return { value, grad: withLeaves(args[at], grads) };
+  };
+}
+
+/** The gradient alone; see {@link valueAndGrad}. */
+export function grad<A extends unknown[]>(fn: (...args: A) => Tensor, options: GradOptions = {}): (...args: A) => A[0] {
+  const both = valueAndGrad(fn, options);
+  return (...args) => both(...args).grad;
+}
+
+/** Runs `fn` and differentiates its scalar result with respect to cells. What `fn` writes to cells takes effect. */
+export function backward(fn: () => Tensor, parameters: readonly Cell[]): { value: Tensor; grads: Tensor[] } {
+  const seeds = new Map<Cell, Tensor>();
+  const wanted = new Set(parameters);
+  const seedCell = (cell: Cell, outside: () => Tensor): Tensor => {
+    const seed = seedOf(outside(), cell.label);
+    seeds.set(cell, seed);
+    return seed;
+  };
+  const captured = capture("backward", fn, { read: (cell, outside) => (wanted.has(cell) ? seedCell(cell, outside) : outside()) });
+  const used = [...seeds.keys()];
+  const { value, grads } = reverse("backward", captured, [...seeds.values()]);
+  const byCell = new Map(used.map((cell, i) => [cell, grads[i]!]));
+  // A parameter that fn never read has gradient zero.
+  return { value, grads: parameters.map((cell) => byCell.get(cell) ?? value.constantOf(cell, 0)) };
+}
+
+/** Tangents for leaves: given ones must match in number and type. */
+function matchTangents(name: string, leaves: readonly Tensor[], tangents: readonly Tensor[]): void {
+  if (leaves.length !== tangents.length)
+    throw new TypeError(`${name}: ${leaves.length} tensors need as many tangents, got ${tangents.length}`);
+  leaves.forEach((x, i) => {
+    if (isFloat(x.dtype) && formatType(x) !== formatType(tangents[i]!)) {
+      throw new TypeError(
+        `${name}: tensor ${i} is ${formatType(x)}, its tangent or cotangent is ${formatType(tangents[i]!)}; they must have one type`,
+      );
+    }
+  });
+}
+
+/** The function (args, tangents) to value and tangent of `fn`: forward mode. `tangents` has the structure of `args`. */
+export function jvp<A extends unknown[], R>(fn: (...args: A) => R): (args: A, tangents: A) => { value: R; tangent: R } {
+  return (args, tangents) => {
+    const { leaves, seeds } = seedLeaves(args);
+    const directions = leavesOf(tangents).leaves;
+    matchTangents("jvp", leaves, directions);
+    const captured = capture("jvp", () => fn(...withLeaves(args, seeds)));
+    const live = new Map<Value, Tensor>(seeds.flatMap((x, i) => (isFloat(x.dtype) ? [[x, directions[i]!] as const] : [])));
+    const written = [...captured.writes.values()];
+    const { y, dy } = forward([...captured.outputs, ...written], live);
+    [...captured.writes.keys()].forEach((cell, i) => {
+      captured.writes.set(cell, y[captured.outputs.length + i]!);
+    });
+    commit(captured.writes);
+    const values = y.slice(0, captured.outputs.length);
+    const dys = values.map((v, i) => dy[i] ?? v.like(0));
+    together([...values, ...dys, ...captured.writes.values()]);
+    return { value: withLeaves(captured.result, values), tangent: withLeaves(captured.result, dys) };
+  };
+}
+
+/** The function that gives the value of `fn` and its pullback: cotangents of the result to cotangents of the arguments. */
+export function vjp<A extends unknown[], R>(fn: (...args: A) => R): (...args: A) => { value: R; pullback: (cotangent: R) => A } {
+  return (...args) => {
+    const { seeds } = seedLeaves(args);
+    const captured = capture("vjp", () => fn(...withLeaves(args, seeds)));
+    const { y, lin } = linearizeCapture(captured, seeds);
+    commit(captured.writes);
+    together([...y, ...captured.writes.values()]);
+    const pullback = (cotangent: R): A => {
+      const cts = leavesOf(cotangent).leaves;
+      matchTangents("pullback", y, cts);
+      const cx = lin.pull(cts);
+      const grads = seeds.map((x, i) => cx[i] ?? x.like(0));
+      together(grads);
+      return withLeaves(args, grads);
+    };
+    return { value: withLeaves(captured.result, y), pullback };
+  };
+}

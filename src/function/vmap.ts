@@ -1,0 +1,78 @@
+/**
+ * @file vmap: a function of one example as a function of a batch.
+ */
+import { formatShape, normalizeAxis } from "../base/shape.ts";
+import { iota } from "../ops/indexing.ts";
+import { hole } from "../ops/region.ts";
+import type { Tensor } from "../ops/tensor.ts";
+import type { Cell } from "../runtime/cell.ts";
+import type { Value } from "../tape/node.ts";
+import { dependents, tapeOf } from "../tape/tape.ts";
+import { batch } from "../transform/batch.ts";
+import { capture, commit, leavesOf, together, withLeaves } from "./capture.ts";
+
+export interface VmapOptions {
+  /** For each argument the axis that is mapped, or null for one that all examples share. Default 0 for all. */
+  readonly inAxes?: number | readonly (number | null)[];
+  /** Where the batch stands in the results. Default 0. */
+  readonly outAxis?: number;
+}
+
+/** Positions in the batches being mapped, innermost last; implicit randomness folds them into its keys. */
+const indices: Tensor[] = [];
+
+/** The batch indices (i32 scalars) of the vmaps around the caller. */
+export function batchIndices(): readonly Tensor[] {
+  return indices;
+}
+
+/** The function `fn` applied to every example of a batch at once. */
+export function vmap<A extends unknown[], R>(fn: (...args: A) => R, options: VmapOptions = {}): (...args: A) => R {
+  const { inAxes = 0, outAxis = 0 } = options;
+  return (...args) => {
+    const axisOf = (i: number): number | null => (typeof inAxes === "number" ? inAxes : (inAxes[i] ?? null));
+    const seeds = new Map<Value, Tensor>();
+    let n = -1;
+    const map = (x: Tensor, axis: number, path: string): Tensor => {
+      const at = normalizeAxis(axis, x.rank, `vmap: argument ${path}`);
+      const size = x.shape[at]!;
+      if (n >= 0 && size !== n)
+        throw new RangeError(`vmap: argument ${path} has ${size} examples along axis ${at} of ${formatShape(x.shape)}, others have ${n}`);
+      n = size;
+      const one = hole({ shape: x.shape.toSpliced(at, 1), dtype: x.dtype }, x.label);
+      seeds.set(one, x.moveAxis(at, 0));
+      return one;
+    };
+    const mapped = args.map((arg, i) => {
+      const axis = axisOf(i);
+      if (axis === null) return arg;
+      const { leaves, paths } = leavesOf(arg);
+      return withLeaves(
+        arg,
+        leaves.map((x, j) => map(x, axis, paths[j] ? `${i} (${paths[j]})` : String(i))),
+      );
+    }) as A;
+    if (n < 0) throw new TypeError("vmap: no tensor is mapped; give at least one argument an axis in inAxes");
+    const index = hole({ shape: [], dtype: "i32" }, "index");
+    seeds.set(index, index.bind(iota, [], { shape: [n], dtype: "i32", axis: 0 }));
+    indices.push(index);
+    try {
+      const captured = capture("vmap", () => fn(...mapped), { checkWrite: (cell, value) => refuseMapped(cell, value, seeds) });
+      const images = batch(captured.outputs, seeds, n);
+      const results = captured.outputs.map((y, i) => (images[i] ?? y.expandFront(n)).moveAxis(0, outAxis));
+      commit(captured.writes);
+      together(results);
+      return withLeaves(captured.result, results);
+    } finally {
+      indices.pop();
+    }
+  };
+}
+
+function refuseMapped(cell: Cell, value: Tensor, seeds: ReadonlyMap<Value, Tensor>): void {
+  const since = Math.min(...[...seeds.keys()].map((x) => x.source.serial));
+  if (!dependents(tapeOf([value], new Set(seeds.keys()), since), seeds.keys()).has(value)) return;
+  throw new TypeError(
+    `vmap: ${cell.label ?? "a cell"} is set to a value that differs between the examples, but a cell holds one value. Return the value from the function instead, and set the cell to a reduction of it, such as its mean`,
+  );
+}

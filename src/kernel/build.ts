@@ -1,0 +1,451 @@
+/**
+ * @file Constructors of the kernel language, to be imported as a whole: `import * as k from "../kernel/build.ts"`.
+ *
+ * They check dtypes, splat the scalar side of a mixed operation, fold constants, and intern: structurally equal expressions made since the
+ * last `fresh()` are one object (Ershov 1958, hash-consing), so that common subexpressions are found by comparing references. Losing
+ * sharing is never wrong. Float results never change: only identities that hold for NaN, ±0 and ±∞ are applied.
+ */
+import type { Dtype } from "../base/dtype.ts";
+import { isFloat } from "../base/dtype.ts";
+import type { BinaryOp, CompareOp, Expr, Lanes, MathOp, Stmt, UnaryOp } from "./kernel.ts";
+import { bitcastMeaning, castMeaning, isCompare, meaningOf, WRAP } from "./scalar.ts";
+
+type Fold = NonNullable<Expr["fold"]>;
+
+const interned: Map<string, Expr> = new Map();
+let ids = 0;
+let variables = 0;
+
+/** Forgets the interned expressions. Called where a new kernel is begun. */
+export function fresh(): void {
+  interned.clear();
+}
+
+function fail(op: string, message: string, ...args: readonly Expr[]): never {
+  const given = args.map((x) => `${x.op}: ${x.dtype}${x.lanes === 4 ? "x4" : ""}`).join(", ");
+  throw new Error(`internal: kernel op ${op}: ${message}${given ? ` (given ${given})` : ""}`);
+}
+
+/** The interned expression with exactly these parts: no checks, no simplification. For passes that rebuild. */
+export function make(op: Expr["op"], dtype: Dtype, lanes: Lanes, args: readonly Expr[], value = 0, fold?: Fold): Expr {
+  let key = `${op} ${dtype} ${lanes} ${Object.is(value, -0) ? "-0" : value} ${fold ?? ""}`;
+  for (const x of args) key += ` ${x.id}`;
+  const known = interned.get(key);
+  if (known) return known;
+  const parts = { op, dtype, lanes, args, value, id: ids++ };
+  const made: Expr = fold ? { ...parts, fold } : parts;
+  interned.set(key, made);
+  return made;
+}
+
+/** `x` with other operands. */
+export function rebuild(x: Expr, args: readonly Expr[]): Expr {
+  if (args.every((arg, i) => arg === x.args[i])) return x;
+  return make(x.op, x.dtype, x.lanes, args, x.value, x.fold);
+}
+
+// Leaves
+
+export function constant(value: number, dtype: Dtype): Expr {
+  return make("const", dtype, 1, [], WRAP[dtype](value));
+}
+
+/** An i32 constant. */
+export function int(n: number): Expr {
+  return constant(n, "i32");
+}
+
+/** An f32 constant. */
+export function float(x: number): Expr {
+  return constant(x, "f32");
+}
+
+/** The vector 0, 1, 2, 3. */
+export function ramp(): Expr {
+  return make("ramp", "i32", 4, []);
+}
+
+/** A new variable, different from every other. */
+export function variable(dtype: Dtype, lanes: Lanes = 1): Expr {
+  return { op: "variable", dtype, lanes, args: [], value: variables++, id: ids++ };
+}
+
+/**
+ * Reads `buffer`, whose dtype is `dtype`; u8 loads as u32. With a scalar index, `lanes: 4` reads four consecutive elements; a vector index
+ * gathers. Where `mask` is false the result is 0 and nothing is read.
+ */
+export function load(
+  buffer: number,
+  dtype: Dtype,
+  index: Expr,
+  options: { readonly mask?: Expr | undefined; readonly lanes?: Lanes | undefined } = {},
+): Expr {
+  const lanes = options.lanes ?? index.lanes;
+  if (index.dtype !== "i32" && index.dtype !== "u32") fail("load", "the index must be an integer", index);
+  if (index.lanes > lanes) fail("load", "a vector index loads a vector", index);
+  const loaded = dtype === "u8" ? "u32" : dtype;
+  if (lanes === 4 && loaded === "f64") fail("load", "f64 has no vectors", index);
+  if (options.mask === undefined) return make("load", loaded, lanes, [index], buffer);
+  if (options.mask.dtype !== "bool") fail("load", "the mask must be bool", options.mask);
+  const known = constantOf(options.mask);
+  if (known !== undefined) return known ? make("load", loaded, lanes, [index], buffer) : widen(constant(0, loaded), lanes);
+  return make("load", loaded, lanes, [index, widen(options.mask, lanes)], buffer);
+}
+
+// Shapes of vectors
+
+export function splat(x: Expr): Expr {
+  if (x.lanes === 4) return x;
+  if (x.dtype === "f64") fail("splat", "f64 has no vectors", x);
+  return make("splat", x.dtype, 4, [x]);
+}
+
+function widen(x: Expr, lanes: Lanes): Expr {
+  return lanes === 4 ? splat(x) : x;
+}
+
+/** Element `i` of a vector. */
+export function lane(x: Expr, i: number): Expr {
+  if (x.lanes !== 4 || i < 0 || i > 3) fail("lane", `no lane ${i}`, x);
+  if (x.op === "splat") return x.args[0]!;
+  if (x.op === "ramp") return int(i);
+  return make("lane", x.dtype, 1, [x], i);
+}
+
+/** The four lanes combined as (l0 ∘ l1) ∘ (l2 ∘ l3). */
+export function fold(op: Fold, x: Expr): Expr {
+  if (x.lanes !== 4) fail("fold", "needs a vector", x);
+  return make("fold", x.dtype, 1, [x], 0, op);
+}
+
+/** The value of a constant or a splat of one. */
+export function constantOf(x: Expr): number | undefined {
+  if (x.op === "const") return x.value;
+  return x.op === "splat" && x.args[0]!.op === "const" ? x.args[0]!.value : undefined;
+}
+
+function constantLike(x: Expr, value: number): Expr {
+  return widen(constant(value, x.dtype), x.lanes);
+}
+
+function lanesOf(args: readonly Expr[]): Lanes {
+  return args.some((x) => x.lanes === 4) ? 4 : 1;
+}
+
+// Unary operations
+
+function unary(op: UnaryOp, x: Expr): Expr {
+  if (x.dtype === "u8") return cast(unary(op, cast(x, "u32")), "u8");
+  const f = meaningOf(op, x.dtype) ?? fail(op, "undefined for this dtype", x);
+  // f32 transcendentals are arithmetic of their own after expandMath; folding them here would give another last bit.
+  const exact = !(MATH.has(op) && x.dtype === "f32");
+  if (x.op === "const" && exact) return constant(f(x.value), x.dtype);
+  if (x.op === "splat") return splat(unary(op, x.args[0]!));
+  return simplifyUnary(op, x) ?? make(op, x.dtype, x.lanes, [x]);
+}
+
+const MATH: ReadonlySet<string> = new Set<MathOp>(["exp", "expm1", "log", "log1p", "sin", "cos", "tanh", "sigmoid", "erf"]);
+const INTEGER_IDENTITIES: ReadonlySet<string> = new Set(["floor", "ceil", "trunc", "round"]);
+
+function simplifyUnary(op: UnaryOp, x: Expr): Expr | undefined {
+  if ((op === "neg" || op === "not") && x.op === op) return x.args[0]!;
+  if (!isFloat(x.dtype) && INTEGER_IDENTITIES.has(op)) return x;
+  if (op === "abs" && (x.op === "abs" || x.dtype === "u32")) return x;
+  if (op === "not" && x.op === "eq") return ne(x.args[0]!, x.args[1]!);
+  if (op === "not" && x.op === "ne") return eq(x.args[0]!, x.args[1]!);
+  return undefined;
+}
+
+export function neg(x: Expr): Expr {
+  return unary("neg", x);
+}
+export function abs(x: Expr): Expr {
+  return unary("abs", x);
+}
+export function sqrt(x: Expr): Expr {
+  return unary("sqrt", x);
+}
+export function floor(x: Expr): Expr {
+  return unary("floor", x);
+}
+export function ceil(x: Expr): Expr {
+  return unary("ceil", x);
+}
+export function trunc(x: Expr): Expr {
+  return unary("trunc", x);
+}
+export function round(x: Expr): Expr {
+  return unary("round", x);
+}
+export function not(x: Expr): Expr {
+  return unary("not", x);
+}
+export function exp(x: Expr): Expr {
+  return unary("exp", x);
+}
+export function expm1(x: Expr): Expr {
+  return unary("expm1", x);
+}
+export function log(x: Expr): Expr {
+  return unary("log", x);
+}
+export function log1p(x: Expr): Expr {
+  return unary("log1p", x);
+}
+export function sin(x: Expr): Expr {
+  return unary("sin", x);
+}
+export function cos(x: Expr): Expr {
+  return unary("cos", x);
+}
+export function tanh(x: Expr): Expr {
+  return unary("tanh", x);
+}
+export function sigmoid(x: Expr): Expr {
+  return unary("sigmoid", x);
+}
+export function erf(x: Expr): Expr {
+  return unary("erf", x);
+}
+
+// Binary operations
+
+const COMMUTATIVE: ReadonlySet<string> = new Set(["add", "mul", "min", "max", "and", "or", "xor", "eq", "ne"]);
+/** What arithmetic on bools is: their lattice. */
+const BOOLEAN: Readonly<Partial<Record<BinaryOp, BinaryOp>>> = {
+  add: "or",
+  max: "or",
+  mul: "and",
+  min: "and",
+  and: "and",
+  or: "or",
+  xor: "xor",
+};
+
+function binary(op: BinaryOp, a: Expr, b: Expr): Expr {
+  if (a.dtype !== b.dtype) fail(op, "operands of different dtypes", a, b);
+  if (a.dtype === "u8") return cast(binary(op, cast(a, "u32"), cast(b, "u32")), "u8");
+  if (a.dtype !== "bool") return combine(op, a, b);
+  return combine(BOOLEAN[op] ?? fail(op, "undefined for bool", a, b), a, b);
+}
+
+/** Common to binary operations and comparisons: constants, splats, order of operands. */
+function combine(op: BinaryOp | CompareOp, a: Expr, b: Expr): Expr {
+  const f = meaningOf(op, a.dtype) ?? fail(op, "undefined for this dtype", a, b);
+  const dtype = isCompare(op) ? "bool" : a.dtype;
+  if (a.op === "const" && b.op === "const") return constant(f(a.value, b.value), dtype);
+  if (isSplat(a) && isSplat(b) && lanesOf([a, b]) === 4) return splat(combine(op, scalarOf(a), scalarOf(b)));
+  if (COMMUTATIVE.has(op) && constantOf(a) !== undefined) return combine(op, b, a);
+  const lanes = lanesOf([a, b]);
+  const x = widen(a, lanes);
+  const y = widen(b, lanes);
+  return (isCompare(op) ? undefined : simplifyBinary(op, x, y)) ?? make(op, dtype, lanes, [x, y]);
+}
+
+function isSplat(x: Expr): boolean {
+  return x.lanes === 1 || x.op === "splat";
+}
+
+function scalarOf(x: Expr): Expr {
+  return x.op === "splat" ? x.args[0]! : x;
+}
+
+function simplifyBinary(op: BinaryOp, x: Expr, y: Expr): Expr | undefined {
+  const c = constantOf(y);
+  if (x.dtype === "bool") return simplifyBool(op, x, y, c);
+  if (c === undefined) return undefined;
+  if (isFloat(x.dtype)) return simplifyFloat(op, x, c);
+  return simplifyInteger(op, x, c);
+}
+
+function simplifyBool(op: BinaryOp, x: Expr, y: Expr, c: number | undefined): Expr | undefined {
+  if (x === y) return op === "xor" ? constantLike(x, 0) : x;
+  if (c === undefined) return undefined;
+  if (op === "xor") return c ? not(x) : x;
+  const absorbing = op === "and" ? 0 : 1;
+  return c === absorbing ? constantLike(x, c) : x;
+}
+
+/** Only what holds for NaN, -0 and ∞ too: x + 0 would turn -0 into 0. The square is what a correctly rounded pow gives. */
+function simplifyFloat(op: BinaryOp, x: Expr, c: number): Expr | undefined {
+  if (c === 1 && (op === "mul" || op === "div" || op === "pow")) return x;
+  if (op === "pow" && c === 2) return mul(x, x);
+  if (op === "pow" && c === 0) return constantLike(x, 1);
+  if ((op === "sub" && Object.is(c, 0)) || (op === "add" && Object.is(c, -0))) return x;
+  return undefined;
+}
+
+function simplifyInteger(op: BinaryOp, x: Expr, c: number): Expr | undefined {
+  if (op === "sub") return add(x, constantLike(x, -c));
+  if (c === 0 && ZERO_IS_NEUTRAL.has(op)) return x;
+  if (c === 1 && (op === "mul" || op === "div")) return x;
+  if ((c === 0 && (op === "mul" || op === "and")) || (c === 1 && op === "rem")) return constantLike(x, 0);
+  // (x ∘ c₁) ∘ c₂ = x ∘ (c₁ ∘ c₂), also when it wraps.
+  const inner = x.op === op && (op === "add" || op === "mul") ? x.args[1]! : undefined;
+  if (inner && constantOf(inner) !== undefined) return binary(op, x.args[0]!, binary(op, inner, constantLike(x, c)));
+  return undefined;
+}
+
+const ZERO_IS_NEUTRAL: ReadonlySet<string> = new Set(["add", "or", "xor", "shl", "shr"]);
+
+export function add(a: Expr, b: Expr): Expr {
+  return binary("add", a, b);
+}
+export function sub(a: Expr, b: Expr): Expr {
+  return binary("sub", a, b);
+}
+export function mul(a: Expr, b: Expr): Expr {
+  return binary("mul", a, b);
+}
+/** Integer division truncates toward zero; by zero it gives 0. */
+export function div(a: Expr, b: Expr): Expr {
+  return binary("div", a, b);
+}
+/** Takes the sign of `a`; floats as C's fmod; an integer by zero gives 0. */
+export function rem(a: Expr, b: Expr): Expr {
+  return binary("rem", a, b);
+}
+export function min(a: Expr, b: Expr): Expr {
+  return binary("min", a, b);
+}
+export function max(a: Expr, b: Expr): Expr {
+  return binary("max", a, b);
+}
+export function pow(a: Expr, b: Expr): Expr {
+  return binary("pow", a, b);
+}
+export function and(a: Expr, b: Expr): Expr {
+  return binary("and", a, b);
+}
+export function or(a: Expr, b: Expr): Expr {
+  return binary("or", a, b);
+}
+export function xor(a: Expr, b: Expr): Expr {
+  return binary("xor", a, b);
+}
+export function shl(a: Expr, b: Expr): Expr {
+  return binary("shl", a, b);
+}
+export function shr(a: Expr, b: Expr): Expr {
+  return binary("shr", a, b);
+}
+
+// Comparisons
+
+function compare(op: CompareOp, a: Expr, b: Expr): Expr {
+  if (a.dtype !== b.dtype) fail(op, "operands of different dtypes", a, b);
+  if (a.dtype === "u8") return compare(op, cast(a, "u32"), cast(b, "u32"));
+  return a.dtype === "bool" ? compareBools(op, a, b) : combine(op, a, b);
+}
+
+function compareBools(op: CompareOp, a: Expr, b: Expr): Expr {
+  if (op === "eq") return not(xor(a, b));
+  if (op === "ne") return xor(a, b);
+  return op === "lt" ? and(not(a), b) : or(not(a), b);
+}
+
+export function eq(a: Expr, b: Expr): Expr {
+  return compare("eq", a, b);
+}
+export function ne(a: Expr, b: Expr): Expr {
+  return compare("ne", a, b);
+}
+export function lt(a: Expr, b: Expr): Expr {
+  return compare("lt", a, b);
+}
+export function le(a: Expr, b: Expr): Expr {
+  return compare("le", a, b);
+}
+export function gt(a: Expr, b: Expr): Expr {
+  return compare("lt", b, a);
+}
+export function ge(a: Expr, b: Expr): Expr {
+  return compare("le", b, a);
+}
+
+// The rest
+
+/** `a` where `condition`, else `b`; both are evaluated. */
+export function select(condition: Expr, a: Expr, b: Expr): Expr {
+  if (condition.dtype !== "bool" || a.dtype !== b.dtype) fail("select", "needs a bool and two of one dtype", condition, a, b);
+  const lanes = lanesOf([condition, a, b]);
+  const known = constantOf(condition);
+  if (known !== undefined) return widen(known ? a : b, lanes);
+  if (a === b) return widen(a, lanes);
+  return make("select", a.dtype, lanes, [widen(condition, lanes), widen(a, lanes), widen(b, lanes)]);
+}
+
+/** a·b + c, fused where the machine can. */
+export function fma(a: Expr, b: Expr, c: Expr): Expr {
+  if (a.dtype !== b.dtype || b.dtype !== c.dtype) fail("fma", "operands of different dtypes", a, b, c);
+  if (!isFloat(a.dtype)) return add(mul(a, b), c);
+  const f = meaningOf("fma", a.dtype)!;
+  const values = [a, b, c].map(constantOf);
+  const lanes = lanesOf([a, b, c]);
+  if (values.every((v) => v !== undefined)) return widen(constant(f(...(values as number[])), a.dtype), lanes);
+  return make(
+    "fma",
+    a.dtype,
+    lanes,
+    [a, b, c].map((x) => widen(x, lanes)),
+  );
+}
+
+/** Conversion of values: float to integer truncates and saturates, to bool is ≠ 0, to u8 wraps (floats by way of i32). */
+export function cast(x: Expr, dtype: Dtype): Expr {
+  if (x.dtype === dtype) return x;
+  if (dtype === "bool") return ne(x, constantLike(x, 0));
+  if (dtype === "u8" && isFloat(x.dtype)) return cast(cast(x, "i32"), "u8");
+  if (x.op === "const") return constant(castMeaning(x.dtype, dtype)(x.value), dtype);
+  if (x.op === "splat") return splat(cast(x.args[0]!, dtype));
+  if (x.lanes === 4 && dtype === "f64") fail("cast", "f64 has no vectors", x);
+  return make("cast", dtype, x.lanes, [x]);
+}
+
+/** The same 32 bits as another of f32, i32, u32. */
+export function bitcast(x: Expr, dtype: Dtype): Expr {
+  if (x.dtype === dtype) return x;
+  const f = bitcastMeaning(x.dtype, dtype);
+  // A NaN made here might lose its payload on the way through a JavaScript number.
+  if (x.op === "const" && !Number.isNaN(x.value) && !Number.isNaN(f(x.value))) return constant(f(x.value), dtype);
+  if (x.op === "splat") return splat(bitcast(x.args[0]!, dtype));
+  return make("bitcast", dtype, x.lanes, [x]);
+}
+
+// Statements
+
+/** `for i from .. to step`; `body` makes the statements from the counter. */
+export function forLoop(
+  to: number,
+  body: (i: Expr) => readonly Stmt[],
+  options: { readonly from?: number; readonly step?: number } = {},
+): Stmt {
+  const counter = variable("i32");
+  return { kind: "for", variable: counter, from: options.from ?? 0, to, step: options.step ?? 1, body: body(counter) };
+}
+
+/** A new variable and the statement that binds it to `value` for the rest of the block. */
+export function bind(value: Expr): { readonly variable: Expr; readonly statement: Stmt } {
+  const bound = variable(value.dtype, value.lanes);
+  return { variable: bound, statement: { kind: "let", variable: bound, value } };
+}
+
+/** `bind` with the rest of the block as a function. */
+export function letIn(value: Expr, body: (variable: Expr) => readonly Stmt[]): Stmt[] {
+  const bound = bind(value);
+  return [bound.statement, ...body(bound.variable)];
+}
+
+export function set(target: Expr, value: Expr): Stmt {
+  if (target.op !== "variable" || target.dtype !== value.dtype || target.lanes !== value.lanes)
+    fail("set", "the variable has another type", target, value);
+  return { kind: "set", variable: target, value };
+}
+
+export function store(buffer: number, index: Expr, value: Expr): Stmt {
+  return { kind: "store", buffer, index, value: index.lanes === 4 ? splat(value) : value };
+}
+
+export function ifThen(condition: Expr, then: readonly Stmt[], otherwise: readonly Stmt[] = []): Stmt {
+  return { kind: "if", condition, then, otherwise };
+}

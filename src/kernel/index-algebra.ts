@@ -1,0 +1,234 @@
+/**
+ * @file Integer index expressions with known ranges. Movement (reshape, transpose, slice, pad, windows) is arithmetic on indices; this
+ * algebra keeps it in the form Σ coefficient·atom + offset and removes every division and remainder that the ranges allow, so that most
+ * folded movement costs nothing. An atom is a loop counter, the lane of a vector, a quotient or remainder, or a loaded integer.
+ */
+import type { Dtype } from "../base/dtype.ts";
+import * as k from "./build.ts";
+import type { Expr } from "./kernel.ts";
+
+interface Atom {
+  readonly key: string;
+  readonly min: number;
+  readonly max: number;
+  /** True if the value differs between the lanes of a vector. */
+  readonly laned: boolean;
+  readonly kind: "expr" | "lane" | "div" | "mod";
+  readonly expr?: Expr;
+  readonly of?: Index;
+  readonly by?: number;
+}
+
+interface Term {
+  readonly atom: Atom;
+  readonly coefficient: number;
+}
+
+/** An immutable integer expression. Division and remainder are by positive constants, of values that are not negative. */
+export class Index {
+  readonly terms: readonly Term[];
+  readonly offset: number;
+  readonly min: number;
+  readonly max: number;
+
+  private constructor(terms: readonly Term[], offset: number) {
+    this.terms = terms;
+    this.offset = offset;
+    let min = offset;
+    let max = offset;
+    for (const { atom, coefficient } of terms) {
+      min += coefficient * (coefficient > 0 ? atom.min : atom.max);
+      max += coefficient * (coefficient > 0 ? atom.max : atom.min);
+    }
+    this.min = min;
+    this.max = max;
+  }
+
+  /** For this file: a sum of terms as they are. */
+  static sum(terms: readonly Term[]): Index {
+    return new Index(terms, 0);
+  }
+
+  static constant(n: number): Index {
+    return new Index([], n);
+  }
+
+  /** A scalar i32 expression known to lie in min..max, such as a loop counter. */
+  static of(expr: Expr, min: number, max: number): Index {
+    if (min === max) return Index.constant(min);
+    return new Index([{ atom: { key: `e${expr.id}`, min, max, laned: expr.lanes > 1, kind: "expr", expr }, coefficient: 1 }], 0);
+  }
+
+  /** 0, 1, 2, 3 across the lanes of a vector. */
+  static lane(): Index {
+    return new Index([{ atom: { key: "lane", min: 0, max: 3, laned: true, kind: "lane" }, coefficient: 1 }], 0);
+  }
+
+  get laned(): boolean {
+    return this.terms.some((t) => t.atom.laned);
+  }
+
+  get isConstant(): boolean {
+    return this.terms.length === 0;
+  }
+
+  /** Text that equal expressions share. */
+  get key(): string {
+    return `${this.terms.map((t) => `${t.coefficient}*${t.atom.key}`).join("+")}+${this.offset}`;
+  }
+
+  plus(other: Index | number): Index {
+    if (typeof other === "number") return other === 0 ? this : new Index(this.terms, this.offset + other);
+    return new Index(merge([...this.terms, ...other.terms]), this.offset + other.offset);
+  }
+
+  times(n: number): Index {
+    if (n === 1) return this;
+    if (n === 0) return Index.constant(0);
+    return new Index(
+      this.terms.map((t) => ({ atom: t.atom, coefficient: t.coefficient * n })),
+      this.offset * n,
+    );
+  }
+
+  minus(other: Index | number): Index {
+    return typeof other === "number" ? this.plus(-other) : this.plus(other.times(-1));
+  }
+
+  /** ⌊this / n⌋ */
+  div(n: number): Index {
+    if (n === 1) return this;
+    const { whole, rest } = this.#split(n);
+    if (rest.min >= 0 && rest.max < n) return whole;
+    return whole.plus(quotient("div", rest, n));
+  }
+
+  /** this mod n */
+  mod(n: number): Index {
+    if (n === 1) return Index.constant(0);
+    const { rest } = this.#split(n);
+    if (rest.min >= 0 && rest.max < n) return rest;
+    return quotient("mod", rest, n);
+  }
+
+  /** this = n·whole + rest, with everything divisible in `whole`; rest is not negative where that can be seen. */
+  #split(n: number): { whole: Index; rest: Index } {
+    const whole: Term[] = [];
+    const rest: Term[] = [];
+    for (const t of this.terms) {
+      if (t.coefficient % n === 0) whole.push({ atom: t.atom, coefficient: t.coefficient / n });
+      else rest.push(t);
+    }
+    const low = ((this.offset % n) + n) % n;
+    const candidate = new Index(rest, low);
+    // A remainder that may be negative keeps the whole offset: then only the caller's mask makes the division meaningful.
+    if (candidate.min < 0) return { whole: new Index(whole, 0), rest: new Index(rest, this.offset) };
+    return { whole: new Index(whole, (this.offset - low) / n), rest: candidate };
+  }
+
+  /** The expression in the kernel language: i32, a vector if the index differs between lanes. */
+  toExpr(): Expr {
+    let scalar: Expr = k.int(0);
+    let vector: Expr | undefined;
+    for (const { atom, coefficient } of this.terms) {
+      const part = k.mul(atomExpr(atom), k.int(coefficient));
+      if (atom.laned) vector = vector ? k.add(vector, part) : part;
+      else scalar = k.add(scalar, part);
+    }
+    scalar = k.add(scalar, k.int(this.offset));
+    return vector ? k.add(vector, scalar) : scalar;
+  }
+
+  /** The index of lane 0 if the four lanes are four consecutive integers, else null. */
+  consecutive(): Index | null {
+    const laned = this.terms.filter((t) => t.atom.laned);
+    if (laned.length !== 1 || laned[0]!.atom.kind !== "lane" || laned[0]!.coefficient !== 1) return null;
+    return new Index(
+      this.terms.filter((t) => !t.atom.laned),
+      this.offset,
+    );
+  }
+
+  /** The coefficient of a loop counter, or null if the index does not depend on it linearly. */
+  coefficientOf(counter: Expr): number | null {
+    let coefficient = 0;
+    for (const t of this.terms) {
+      if (t.atom.expr === counter) coefficient = t.coefficient;
+      else if (atomUses(t.atom, counter)) return null;
+    }
+    return coefficient;
+  }
+
+  /** The condition 0 <= this < size, or null where the range shows that it always holds. */
+  inside(size: number): Expr | null {
+    const low = this.min < 0 ? k.le(k.int(0), this.toExpr()) : null;
+    const high = this.max >= size ? k.lt(this.toExpr(), k.int(size)) : null;
+    return both(low, high);
+  }
+}
+
+/** The conjunction of two conditions of which null is true. */
+export function both(a: Expr | null | undefined, b: Expr | null | undefined): Expr | null {
+  return a && b ? k.and(a, b) : (a ?? b ?? null);
+}
+
+/** A load at an index: scalar, four consecutive elements, or a gather, whichever the index asks for. */
+export function loadAt(buffer: number, dtype: Dtype, index: Index, mask?: Expr | null): Expr {
+  const options = mask ? { mask } : {};
+  if (!index.laned) {
+    // One address under a mask that differs between lanes: gather, since the address may be valid for some lanes only.
+    if (mask && mask.lanes > 1) return k.load(buffer, dtype, k.splat(index.toExpr()), { mask, lanes: 4 });
+    return k.load(buffer, dtype, index.toExpr(), options);
+  }
+  const start = index.consecutive();
+  return k.load(buffer, dtype, start ? start.toExpr() : index.toExpr(), { ...options, lanes: 4 });
+}
+
+function atomUses(atom: Atom, counter: Expr): boolean {
+  if (atom.of) return atom.of.terms.some((t) => atomUses(t.atom, counter));
+  return atom.expr !== undefined && uses(atom.expr, counter);
+}
+
+/** True if `variable` occurs in `x`. */
+export function uses(x: Expr, variable: Expr): boolean {
+  return x === variable || x.args.some((arg) => uses(arg, variable));
+}
+
+function atomExpr(atom: Atom): Expr {
+  if (atom.kind === "lane") return k.ramp();
+  if (atom.kind === "expr") return atom.expr!;
+  const of = atom.of!.toExpr();
+  return atom.kind === "div" ? k.div(of, k.int(atom.by!)) : k.rem(of, k.int(atom.by!));
+}
+
+function quotient(kind: "div" | "mod", of: Index, by: number): Index {
+  const min = kind === "div" ? Math.floor(of.min / by) : Math.min(0, of.min);
+  const max = kind === "div" ? Math.floor(of.max / by) : by - 1;
+  const atom: Atom = { key: `(${of.key} ${kind} ${by})`, min, max, laned: of.laned, kind, of, by };
+  return Index.sum([{ atom, coefficient: 1 }]);
+}
+
+function merge(terms: readonly Term[]): Term[] {
+  const byKey = new Map<string, { atom: Atom; coefficient: number }>();
+  for (const t of terms) {
+    const known = byKey.get(t.atom.key);
+    if (known) known.coefficient += t.coefficient;
+    else byKey.set(t.atom.key, { ...t });
+  }
+  return recombine([...byKey.values()].filter((t) => t.coefficient !== 0)).sort((a, b) => (a.atom.key < b.atom.key ? -1 : 1));
+}
+
+/** c·n·(x div n) + c·(x mod n) = c·x */
+function recombine(terms: Term[]): Term[] {
+  for (const rem of terms) {
+    if (rem.atom.kind !== "mod") continue;
+    const { of, by } = rem.atom;
+    const div = terms.find(
+      (t) => t.atom.kind === "div" && t.atom.by === by && t.atom.of!.key === of!.key && t.coefficient === rem.coefficient * by!,
+    );
+    if (!div || of!.offset !== 0) continue;
+    const others = terms.filter((t) => t !== rem && t !== div);
+    return merge([...others, ...of!.terms.map((t) => ({ atom: t.atom, coefficient: t.coefficient * rem.coefficient }))]);
+  }
+  return terms;
+}

@@ -1,0 +1,115 @@
+/**
+ * @file The kernel language: scalar loops over buffers. One kernel is one loop nest over typed buffers; its expressions are scalars or
+ * vectors of four lanes. It knows nothing of tensors. `build.ts` makes it, `print.ts` shows it, `verify.ts` checks it, `interpret.ts` runs
+ * it (the oracle), `math.ts` rewrites transcendentals into arithmetic, `codegen/` turns it into machine code.
+ *
+ * Meaning. Every statement evaluates its expressions anew when it is executed; inside one statement an expression object that is used
+ * twice is computed once (expressions are DAGs). A value shared by several statements is bound by `let`. Loop bounds are constants.
+ */
+import type { Dtype } from "../base/dtype.ts";
+
+/** 1, or 4 for a vector. A vector's elements are f32, i32 or u32, or the booleans of comparisons; u8 and bool buffers widen on load. f64 is scalar only. */
+export type Lanes = 1 | 4;
+
+export type UnaryOp = "neg" | "abs" | "sqrt" | "floor" | "ceil" | "trunc" | "round" | "not" | MathOp;
+/** Intrinsics: for f32 rewritten by `expandMath` (stated ULP), for f64 the host's `Math`. `round` is to nearest even. */
+export type MathOp = "exp" | "expm1" | "log" | "log1p" | "sin" | "cos" | "tanh" | "sigmoid" | "erf";
+export type BinaryOp = "add" | "sub" | "mul" | "div" | "rem" | "min" | "max" | "pow" | "and" | "or" | "xor" | "shl" | "shr";
+export type CompareOp = "eq" | "ne" | "lt" | "le";
+
+/**
+ * An expression. `args` are its operands; `value` is the constant, the lane, the variable's or the buffer's number.
+ *
+ * - `const`: `value`, any dtype, lanes 1 (splat it for a vector).
+ * - `ramp`: the vector 0, 1, 2, 3 of i32.
+ * - `variable`: a loop counter (i32) or a name bound by `let`; `value` is its number, unique within the kernel.
+ * - `load`: args [index] or [index, mask]; the result is 0 where the mask is false (the address is then not touched). With lanes 4 and a scalar index: four
+ *   consecutive elements; with a vector index: a gather. Its dtype is the buffer's, except that u8 loads as u32.
+ * - `splat`: scalar to vector. `lane`: element `value` of a vector. `fold`: args [x], the four lanes combined as (l0 ∘ l1) ∘ (l2 ∘ l3), `fold` says by what.
+ * - `select`: args [condition, a, b], both evaluated. `fma`: a·b + c, fused where the machine can.
+ * - `cast`: to dtype; float to integer truncates and saturates (NaN gives 0); to bool is ≠ 0; to u8 wraps. `bitcast`: f32 ↔ i32 ↔ u32.
+ * - integer `div` and `rem` truncate toward zero, by zero give 0; `shr` is arithmetic for i32, logical for u32; shift counts are mod 32.
+ * - float `min` and `max` return NaN if either operand is NaN. `and`, `or`, `xor`, `not` work on integers and bools.
+ */
+export interface Expr {
+  readonly op:
+    | "const"
+    | "ramp"
+    | "variable"
+    | "load"
+    | "splat"
+    | "lane"
+    | "fold"
+    | "select"
+    | "fma"
+    | "cast"
+    | "bitcast"
+    | UnaryOp
+    | BinaryOp
+    | CompareOp;
+  readonly dtype: Dtype;
+  readonly lanes: Lanes;
+  readonly args: readonly Expr[];
+  readonly value: number;
+  /** For `fold` only. */
+  readonly fold?: "add" | "mul" | "min" | "max";
+  /** Creation number: operands precede results. */
+  readonly id: number;
+}
+
+export type Stmt =
+  /** `variable` takes from, from + step, ... while < to. */
+  | {
+      readonly kind: "for";
+      readonly variable: Expr;
+      readonly from: number;
+      readonly to: number;
+      readonly step: number;
+      readonly body: readonly Stmt[];
+    }
+  /** Binds a variable for the rest of the enclosing block; it may be changed by `set`. */
+  | { readonly kind: "let"; readonly variable: Expr; readonly value: Expr }
+  | { readonly kind: "set"; readonly variable: Expr; readonly value: Expr }
+  /** A vector value stores four consecutive elements from a scalar index, or scatters lane by lane, in order, with a vector index. */
+  | { readonly kind: "store"; readonly buffer: number; readonly index: Expr; readonly value: Expr }
+  | { readonly kind: "if"; readonly condition: Expr; readonly then: readonly Stmt[]; readonly otherwise: readonly Stmt[] };
+
+export interface Buffer {
+  readonly dtype: Dtype;
+  /** In elements. */
+  readonly length: number;
+  /** False: the kernel only reads it. Two buffers of a call may be the same memory only if the scheduler proved it harmless. */
+  readonly written: boolean;
+}
+
+export interface Kernel {
+  readonly name: string;
+  readonly buffers: readonly Buffer[];
+  readonly body: readonly Stmt[];
+}
+
+/**
+ * Where an argument lives: byte `offset` from the base address in slot `binding` of the program's binding table, plus, for each enclosing
+ * loop step (outermost first), its current iteration times `strides[depth]` bytes.
+ */
+export interface Address {
+  readonly binding: number;
+  readonly offset: number;
+  readonly strides?: readonly number[];
+}
+
+/** What a program does, in order. */
+export type Step =
+  | { readonly kind: "call"; readonly kernel: number; readonly args: readonly Address[] }
+  | { readonly kind: "copy"; readonly from: Address; readonly to: Address; readonly bytes: number }
+  /** Runs `body` for iteration 0 .. length-1, or length-1 .. 0 when `reverse`. */
+  | { readonly kind: "loop"; readonly length: number; readonly reverse: boolean; readonly body: readonly Step[] }
+  /** `predicate` is the address of one bool byte. */
+  | { readonly kind: "branch"; readonly predicate: Address; readonly then: readonly Step[]; readonly otherwise: readonly Step[] };
+
+/** Kernels and the calls of them that make one run. Base addresses come from a table of `bindings` u32 words, set before the run. */
+export interface Program {
+  readonly kernels: readonly Kernel[];
+  readonly steps: readonly Step[];
+  readonly bindings: number;
+}

@@ -1,0 +1,249 @@
+/**
+ * @file f32 transcendentals as arithmetic of the kernel language, written once for every backend: range reduction, polynomial,
+ * reconstruction through the bits of the exponent. f64 stays an intrinsic (the host's `Math`).
+ *
+ * The stated errors are the largest found by `test/kernel/math.test.ts`, in units of the last place of the correctly rounded result, over dense
+ * samples of the whole domain, with fused and with separate multiply-add.
+ */
+import * as k from "./build.ts";
+import type { Expr, Kernel, Stmt } from "./kernel.ts";
+import { mapBlocks, mapOperands, rewrite } from "./walk.ts";
+
+const INFINITY = Number.POSITIVE_INFINITY;
+const LOG2_E = Math.LOG2E;
+/** ln 2 in two parts (Cody & Waite 1980): n·LN2_HIGH is exact for |n| < 2¹⁵. */
+const LN2_HIGH = 0.693359375;
+const LN2_LOW = -2.1219444005469057e-4;
+/** 1.5·2²³: adding it rounds to an integer, which is then in the low bits. */
+const ROUND_MAGIC = 12582912;
+const ROUND_MAGIC_BITS = 0x4b400000;
+const ONE_BITS = 0x3f800000;
+
+/** Σ coefficients[i]·x^(n-1-i), by Horner's rule. */
+function polynomial(x: Expr, coefficients: readonly number[]): Expr {
+  return coefficients.slice(1).reduce((sum, c) => k.fma(sum, x, k.float(c)), k.float(coefficients[0]!));
+}
+
+// `select` with an ordered comparison lets NaN through, and costs one instruction (pmin, pmax) where `min` costs seven.
+function atMost(x: Expr, limit: number): Expr {
+  return k.select(k.gt(x, k.float(limit)), k.float(limit), x);
+}
+function atLeast(x: Expr, limit: number): Expr {
+  return k.select(k.lt(x, k.float(limit)), k.float(limit), x);
+}
+
+/** 2ⁿ for integers -126 ≤ n ≤ 127. */
+function powerOfTwo(n: Expr): Expr {
+  return k.bitcast(k.shl(k.add(n, k.int(127)), k.int(23)), "f32");
+}
+
+/** n and r with x = n·ln 2 + r, |r| ≤ ½ ln 2; n as the low bits of ROUND_MAGIC + n. */
+function reduceByLn2(x: Expr): { readonly bits: Expr; readonly r: Expr } {
+  const shifted = k.fma(x, k.float(LOG2_E), k.float(ROUND_MAGIC));
+  const n = k.sub(shifted, k.float(ROUND_MAGIC));
+  const r = k.fma(n, k.float(-LN2_LOW), k.fma(n, k.float(-LN2_HIGH), x));
+  return { bits: k.bitcast(shifted, "i32"), r };
+}
+
+/** e^r for |r| ≤ ½ ln 2 (Juffa 2016, `expf`). */
+const EXP: readonly number[] = [1.37805939e-3, 8.37312452e-3, 4.16695364e-2, 1.6666472e-1, 4.99999851e-1, 1, 1];
+
+/**
+ * eˣ. The scale 2ⁿ is applied in two factors, so that results underflow gradually and overflow to ∞ by themselves: ⌈n/2⌉ is added to the exponent of e^r, and
+ * 2^⌊n/2⌋ multiplies. The shifts drop the bits of ROUND_MAGIC.
+ */
+function exp(x: Expr): Expr {
+  const { bits, r } = reduceByLn2(atMost(atLeast(x, -104), 89));
+  const half = k.shr(bits, k.int(1));
+  const y = k.add(k.bitcast(polynomial(r, EXP), "i32"), k.shl(k.sub(bits, half), k.int(23)));
+  return k.mul(k.bitcast(y, "f32"), k.bitcast(k.add(k.shl(half, k.int(23)), k.int(ONE_BITS)), "f32"));
+}
+
+/** e^r - 1 - r for |r| ≤ ½ ln 2, divided by r² (Moshier, Cephes 2.2 `expf`, 1992). */
+const EXPM1: readonly number[] = [1.98756915e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1];
+
+/** eˣ - 1 = 2·(2ⁿ⁻¹(eʳ - 1) + (2ⁿ⁻¹ - ½)), after Juffa (2016). Below -17.4 it is -1. */
+function expm1(x: Expr): Expr {
+  const { bits, r } = reduceByLn2(atMost(atLeast(x, -30), 89));
+  const n = k.sub(bits, k.int(ROUND_MAGIC_BITS));
+  const q = k.fma(polynomial(r, EXPM1), k.mul(r, r), r);
+  const s = powerOfTwo(k.sub(n, k.int(1)));
+  const y = k.fma(s, q, k.sub(s, k.float(0.5)));
+  // n = 0: q itself, which keeps tiny arguments and -0 (x in place of r, since adding 0·ln 2 loses the sign of -0).
+  return k.select(k.eq(n, k.int(0)), k.select(k.lt(k.abs(x), k.float(1e-7)), x, q), k.add(y, y));
+}
+
+/** log(1 + f) for √½ ≤ 1 + f < √2, divided by f³, without f - f²/2 (Moshier, Cephes 2.2 `logf`, 1992). */
+const LOG: readonly number[] = [
+  7.0376836292e-2, -1.151461031e-1, 1.167699874e-1, -1.2420140846e-1, 1.4249322787e-1, -1.6668057665e-1, 2.0000714765e-1, -2.4999993993e-1,
+  3.3333331174e-1,
+];
+
+/** log(1 + f) + e·ln 2. */
+function logCore(f: Expr, e: Expr): Expr {
+  const z = k.mul(f, f);
+  const tail = k.fma(e, k.float(LN2_LOW), k.mul(k.mul(polynomial(f, LOG), f), z));
+  return k.fma(e, k.float(LN2_HIGH), k.add(f, k.fma(z, k.float(-0.5), tail)));
+}
+
+const SQRT_HALF_BITS = 0x3f3504f3;
+
+/** The exponent e for which x·2⁻ᵉ is in [√½, √2), from the bits of a normal positive x. */
+function exponentOf(x: Expr): Expr {
+  return k.shr(k.sub(k.bitcast(x, "i32"), k.int(SQRT_HALF_BITS)), k.int(23));
+}
+
+/** ln x; subnormal arguments are first scaled by 2²³. */
+function log(x: Expr): Expr {
+  const tiny = k.lt(x, k.float(1.17549435e-38));
+  const y = k.select(tiny, k.mul(x, k.float(2 ** 23)), x);
+  const e = exponentOf(y);
+  const f = k.sub(k.bitcast(k.sub(k.bitcast(y, "i32"), k.shl(e, k.int(23))), "f32"), k.float(1));
+  const exponent = k.sub(k.cast(e, "f32"), k.select(tiny, k.float(23), k.float(0)));
+  return logSpecial(x, x, logCore(f, exponent));
+}
+
+/** ln at its special arguments: `u` is what the logarithm is of, `x` the argument. */
+function logSpecial(u: Expr, x: Expr, y: Expr): Expr {
+  const finite = k.select(k.lt(u, k.float(INFINITY)), y, x);
+  const positive = k.select(k.eq(u, k.float(0)), k.float(-INFINITY), finite);
+  return k.select(k.lt(u, k.float(0)), k.float(Number.NaN), positive);
+}
+
+/**
+ * ln(1 + x): with s = 2⁻ᵉ, e from the rounded 1 + x, the remainder s·x + (s - 1) is exact enough (Juffa 2015). Computed from 4s, since s itself is subnormal for
+ * the largest x.
+ */
+function log1p(x: Expr): Expr {
+  const u = k.add(x, k.float(1));
+  const e = exponentOf(u);
+  const s4 = k.bitcast(k.sub(k.int(ONE_BITS + (2 << 23)), k.shl(e, k.int(23))), "f32");
+  const f = k.fma(s4, k.mul(x, k.float(0.25)), k.fma(s4, k.float(0.25), k.float(-1)));
+  const y = logCore(f, k.cast(e, "f32"));
+  return k.select(k.lt(k.abs(x), k.float(2 ** -25)), x, logSpecial(u, x, y));
+}
+
+/** Minimax rational approximation of tanh(x)/x in x² for |x| < 9.01, fitted here by Sanathanan & Koerner's iteration (1963) with Lawson's weights (1961). */
+const TANH_ABOVE: readonly number[] = [
+  -8.462599111053182e-14, 5.26796765931703e-11, -2.0204847572813378e-8, 1.1149350939376745e-5, 3.10348579660058e-3, 0.1308359056711197, 1,
+];
+const TANH_BELOW: readonly number[] = [2.5454582646489143e-4, 2.449330873787403e-2, 0.4641691744327545, 1];
+
+/** Where tanh is 1 in f32; the fraction there is exactly 1 too, with fused and with separate multiply-add. */
+const TANH_LIMIT = 9.06;
+
+/**
+ * tanh x = x·P(x²)/Q(x²), kept within ±1. An exponential would give 1.4 units in the last place and take 2.5 times as long; networks evaluate
+ * tanh in bulk, and small arguments are exact to one unit here too.
+ */
+function tanh(x: Expr): Expr {
+  const z = atMost(atLeast(x, -TANH_LIMIT), TANH_LIMIT);
+  const u = k.mul(z, z);
+  const y = k.div(k.mul(z, polynomial(u, TANH_ABOVE)), polynomial(u, TANH_BELOW));
+  return atMost(atLeast(y, -1), 1);
+}
+
+function copySign(size: Expr, sign: Expr): Expr {
+  const bits = k.and(k.bitcast(sign, "i32"), k.int(-(2 ** 31)));
+  return k.bitcast(k.or(k.bitcast(size, "i32"), bits), "f32");
+}
+
+/** 1/(1 + e⁻ˣ), from e^-|x| on both sides, so that neither overflows. */
+function sigmoid(x: Expr): Expr {
+  const e = exp(k.neg(k.abs(x)));
+  const y = k.div(k.float(1), k.add(k.float(1), e));
+  return k.select(k.lt(x, k.float(0)), k.mul(e, y), y);
+}
+
+/** After Juffa (2016), `erff`: x + x·P(x²) below 0.927734375, 1 - exp(Q(|x|)) above. */
+const ERF_SMALL: readonly number[] = [-5.96761703e-4, 4.99119423e-3, -2.67681349e-2, 1.12819925e-1, -3.76125336e-1, 1.28379166e-1];
+const ERF_LARGE: readonly number[] = [
+  -1.7285347e-5, 3.83197126e-4, -3.88396438e-3, 2.42546219e-2, -1.06777877e-1, -6.34846687e-1, -1.28717512e-1,
+];
+
+function erf(x: Expr): Expr {
+  const t = atMost(k.abs(x), 4);
+  const small = k.fma(polynomial(k.mul(x, x), ERF_SMALL), x, x);
+  const q = k.fma(polynomial(t, ERF_LARGE), t, k.neg(t));
+  const large = copySign(k.sub(k.float(1), exp(q)), x);
+  return k.select(k.le(t, k.float(0.927734375)), small, large);
+}
+
+/** π/2 in five parts; n times each of the first four is exact for |n| ≤ 2¹³ (Cody & Waite 1980). */
+const HALF_PI: readonly number[] = cut(Math.PI / 2, 6.123233995736766e-17, 4);
+/** Beyond 8192 quarter turns the reduction loses bits. */
+const SINE_LIMIT = 12800;
+
+/** `parts` leading pieces of 11 bits of high + low, and the rest. */
+function cut(high: number, low: number, parts: number): number[] {
+  const pieces: number[] = [];
+  let rest = high;
+  for (let i = 0; i < parts; i++) {
+    const unit = 2 ** (Math.floor(Math.log2(rest)) - 10);
+    const piece = Math.floor(rest / unit) * unit;
+    pieces.push(piece);
+    rest -= piece;
+  }
+  return [...pieces, rest + low];
+}
+
+/** Minimax polynomials on |r| ≤ π/4 (Moshier, Cephes 2.2 `sinf`, 1992): (sin r - r)/r³ and (cos r - 1 + r²/2)/r⁴. */
+const SIN: readonly number[] = [-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1];
+const COS: readonly number[] = [2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2];
+
+/** sin(x + shift·π/2) for |x| ≤ SINE_LIMIT. */
+function sine(x: Expr, shift: number): Expr {
+  const shifted = k.fma(x, k.float(2 / Math.PI), k.float(ROUND_MAGIC));
+  const n = k.sub(shifted, k.float(ROUND_MAGIC));
+  const quadrant = k.add(k.bitcast(shifted, "i32"), k.int(shift));
+  const r = HALF_PI.reduce((rest, part) => k.fma(n, k.float(-part), rest), x);
+  const z = k.mul(r, r);
+  const s = k.fma(k.mul(polynomial(z, SIN), z), r, r);
+  const c = k.fma(k.mul(polynomial(z, COS), z), z, k.fma(z, k.float(-0.5), k.float(1)));
+  const odd = k.ne(k.and(quadrant, k.int(1)), k.int(0));
+  const sign = k.shl(k.and(quadrant, k.int(2)), k.int(30));
+  const y = k.select(odd, c, s);
+  return k.bitcast(k.xor(k.bitcast(y, "i32"), sign), "f32");
+}
+
+const DIRECT: Readonly<Record<string, (x: Expr) => Expr>> = { exp, expm1, log, log1p, tanh, sigmoid, erf };
+
+/** An f32 function through the host's double precision, lane by lane. */
+function throughHost(f: (x: Expr) => Expr, x: Expr): Expr {
+  const one = (scalar: Expr): Expr => k.cast(f(k.cast(scalar, "f64")), "f32");
+  if (x.lanes === 1) return one(x);
+  const lanes = [0, 1, 2, 3].map((i) => one(k.lane(x, i)));
+  return lanes.slice(0, 3).reduceRight((rest, y, i) => k.select(k.eq(k.ramp(), k.int(i)), y, rest), k.splat(lanes[3]!));
+}
+
+/**
+ * sin or cos bound to a variable before the statement that uses it, since huge and non-finite arguments take a branch to the host:
+ *
+ *     let t = polynomial(x);  if !(max|x| < limit) { t = host(x) }
+ */
+function bindSine(op: "sin" | "cos", x: Expr, prelude: Stmt[]): Expr {
+  const argument = k.bind(x);
+  const result = k.bind(sine(argument.variable, op === "sin" ? 0 : 1));
+  const size = k.abs(argument.variable);
+  const inside = k.lt(x.lanes === 4 ? k.fold("max", size) : size, k.float(SINE_LIMIT));
+  const slow = throughHost(op === "sin" ? k.sin : k.cos, argument.variable);
+  prelude.push(argument.statement, result.statement, k.ifThen(k.not(inside), [k.set(result.variable, slow)]));
+  return result.variable;
+}
+
+function expandIn(s: Stmt): readonly Stmt[] {
+  const prelude: Stmt[] = [];
+  const memo = new Map<Expr, Expr>();
+  const change = (x: Expr): Expr => {
+    const direct = x.dtype === "f32" ? DIRECT[x.op] : undefined;
+    if (direct) return direct(x.args[0]!);
+    return (x.op === "sin" || x.op === "cos") && x.dtype === "f32" ? bindSine(x.op, x.args[0]!, prelude) : x;
+  };
+  const expanded = mapOperands(s, (x) => rewrite(x, change, memo));
+  return [...prelude, mapBlocks(expanded, (block) => block.flatMap(expandIn))];
+}
+
+/** The kernel with every f32 transcendental but `pow` rewritten into arithmetic. `pow` is the host's, lane by lane. */
+export function expandMath(kernel: Kernel): Kernel {
+  return { ...kernel, body: kernel.body.flatMap(expandIn) };
+}

@@ -1,0 +1,176 @@
+/**
+ * @file Checks that a kernel obeys the language: dtypes and lanes of every node, variables bound before use, buffers that exist, stores only
+ * into buffers that are written. Passes are tested by verifying what they make.
+ */
+import type { Dtype } from "../base/dtype.ts";
+import type { Expr, Kernel, Stmt } from "./kernel.ts";
+import { printKernel } from "./print.ts";
+import { isBinary, isCompare, isUnary, meaningOf } from "./scalar.ts";
+
+/** Throws an `internal:` error with the printed kernel if something is wrong with it. */
+export function verifyKernel(kernel: Kernel): void {
+  const problem = new Verifier(kernel).problem();
+  if (problem) throw new Error(`internal: kernel ${kernel.name}: ${problem}\n${printKernel(kernel)}`);
+}
+
+/** What a load from a buffer of `dtype` gives. */
+function loaded(dtype: Dtype): Dtype {
+  return dtype === "u8" ? "u32" : dtype;
+}
+
+const WORDS: ReadonlySet<Dtype> = new Set(["f32", "i32", "u32"]);
+
+class Verifier {
+  private readonly kernel: Kernel;
+  private readonly scope: Set<Expr> = new Set();
+  private readonly numbers: Set<number> = new Set();
+  private readonly counters: Set<Expr> = new Set();
+
+  constructor(kernel: Kernel) {
+    this.kernel = kernel;
+  }
+
+  problem(): string | undefined {
+    for (const [i, b] of this.kernel.buffers.entries()) {
+      if (!(Number.isInteger(b.length) && b.length > 0)) return `buffer b${i} has length ${b.length}`;
+    }
+    return this.block(this.kernel.body);
+  }
+
+  /** A block's variables end with it. */
+  private block(stmts: readonly Stmt[]): string | undefined {
+    const opened: Expr[] = [];
+    let found: string | undefined;
+    for (const s of stmts) {
+      found ??= this.statement(s);
+      if (s.kind === "let") {
+        found ??= this.open(s.variable);
+        opened.push(s.variable);
+      }
+    }
+    for (const v of opened) this.scope.delete(v);
+    return found;
+  }
+
+  private open(v: Expr): string | undefined {
+    if (v.op !== "variable") return `${v.op} is bound as if it were a variable`;
+    if (this.numbers.has(v.value)) return `variable ${v.value} is bound twice`;
+    this.numbers.add(v.value);
+    this.scope.add(v);
+    return undefined;
+  }
+
+  private statement(s: Stmt): string | undefined {
+    switch (s.kind) {
+      case "for":
+        return this.loop(s);
+      case "let":
+        return this.expr(s.value) ?? this.sameType("let", s.variable, s.value);
+      case "set":
+        if (this.counters.has(s.variable)) return "a loop counter is set";
+        return this.expr(s.value) ?? this.expr(s.variable) ?? this.sameType("set", s.variable, s.value);
+      case "store":
+        return this.expr(s.value) ?? this.expr(s.index) ?? this.store(s);
+      case "if":
+        if (s.condition.dtype !== "bool" || s.condition.lanes !== 1) return "the condition of an if is not a scalar bool";
+        return this.expr(s.condition) ?? this.block(s.then) ?? this.block(s.otherwise);
+    }
+  }
+
+  private loop(s: Stmt & { kind: "for" }): string | undefined {
+    if (!(Number.isInteger(s.from) && Number.isInteger(s.to) && Number.isInteger(s.step) && s.step > 0)) {
+      return `loop bounds ${s.from}, ${s.to}, step ${s.step} are not integers with a positive step`;
+    }
+    if (s.variable.dtype !== "i32" || s.variable.lanes !== 1) return "a loop counter is not a scalar i32";
+    this.counters.add(s.variable);
+    const found = this.open(s.variable) ?? this.block(s.body);
+    this.scope.delete(s.variable);
+    return found;
+  }
+
+  private sameType(what: string, a: Expr, b: Expr): string | undefined {
+    return a.dtype === b.dtype && a.lanes === b.lanes ? undefined : `${what}: ${typeOf(a)} is given ${typeOf(b)}`;
+  }
+
+  private store(s: Stmt & { kind: "store" }): string | undefined {
+    const buffer = this.kernel.buffers[s.buffer];
+    if (!buffer) return `store to buffer b${s.buffer}, which does not exist`;
+    if (!buffer.written) return `store to b${s.buffer}, which is only read`;
+    if (s.value.dtype !== buffer.dtype && s.value.dtype !== loaded(buffer.dtype))
+      return `store of ${s.value.dtype} to ${buffer.dtype} b${s.buffer}`;
+    if (!isIndex(s.index) || s.index.lanes > s.value.lanes) return `store index is ${typeOf(s.index)} for a value ${typeOf(s.value)}`;
+    return undefined;
+  }
+
+  private readonly checked: Map<Expr, string | undefined> = new Map();
+
+  private expr(x: Expr): string | undefined {
+    // Whether a variable is in scope depends on where it is used.
+    if (x.op === "variable") return this.scope.has(x) ? undefined : `variable ${x.value} is used where it is not bound`;
+    for (const arg of x.args) {
+      const found = this.expr(arg);
+      if (found) return found;
+    }
+    if (!this.checked.has(x)) this.checked.set(x, this.node(x));
+    return this.checked.get(x);
+  }
+
+  private node(x: Expr): string | undefined {
+    if (x.lanes === 4 && x.dtype === "f64") return `${x.op}: f64 has no vectors`;
+    if (x.op === "load") return this.load(x);
+    return signatureHolds(x) ? undefined : `${x.op}: ${x.args.map(typeOf).join(", ")} cannot give ${typeOf(x)}`;
+  }
+
+  private load(x: Expr): string | undefined {
+    const buffer = this.kernel.buffers[x.value];
+    const [index, mask] = x.args;
+    if (!buffer) return `load from buffer b${x.value}, which does not exist`;
+    if (x.dtype !== loaded(buffer.dtype)) return `load of ${x.dtype} from ${buffer.dtype} b${x.value}`;
+    if (!index || !isIndex(index) || index.lanes > x.lanes) return `load: ${x.args.map(typeOf).join(", ")} cannot index ${typeOf(x)}`;
+    if (mask && (mask.dtype !== "bool" || mask.lanes !== x.lanes)) return `load: mask ${typeOf(mask)} for ${typeOf(x)}`;
+    return undefined;
+  }
+}
+
+function isIndex(x: Expr): boolean {
+  return x.dtype === "i32" || x.dtype === "u32";
+}
+
+function typeOf(x: Expr): string {
+  return x.lanes === 4 ? `${x.dtype}x4` : x.dtype;
+}
+
+/** Whether the operands' types fit the operator and give the node's type. */
+function signatureHolds(x: Expr): boolean {
+  const [a, b, c] = x.args as readonly [Expr, Expr, Expr];
+  const like = (y: Expr | undefined): boolean => y !== undefined && y.dtype === x.dtype && y.lanes === x.lanes;
+  switch (x.op) {
+    case "const":
+      return x.lanes === 1 && x.args.length === 0;
+    case "ramp":
+      return x.lanes === 4 && x.dtype === "i32";
+    case "splat":
+      return x.lanes === 4 && a.lanes === 1 && a.dtype === x.dtype;
+    case "lane":
+      return x.lanes === 1 && a.lanes === 4 && a.dtype === x.dtype && x.value >= 0 && x.value < 4;
+    case "fold":
+      return x.lanes === 1 && a.lanes === 4 && a.dtype === x.dtype && x.fold !== undefined && WORDS.has(x.dtype);
+    case "select":
+      return a.dtype === "bool" && a.lanes === x.lanes && like(b) && like(c);
+    case "fma":
+      return (x.dtype === "f32" || x.dtype === "f64") && like(a) && like(b) && like(c);
+    case "cast":
+      return a.lanes === x.lanes && x.dtype !== "bool";
+    case "bitcast":
+      return a.lanes === x.lanes && WORDS.has(a.dtype) && WORDS.has(x.dtype);
+    default:
+      return operatorHolds(x, a, b, like);
+  }
+}
+
+function operatorHolds(x: Expr, a: Expr, b: Expr, like: (y: Expr | undefined) => boolean): boolean {
+  if (meaningOf(x.op, a.dtype) === undefined || a.dtype === "u8") return false;
+  if (isCompare(x.op)) return x.dtype === "bool" && a.dtype !== "bool" && a.dtype === b.dtype && a.lanes === x.lanes && b.lanes === x.lanes;
+  if (isUnary(x.op)) return like(a);
+  return isBinary(x.op) && like(a) && like(b);
+}

@@ -1,0 +1,106 @@
+/**
+ * @file Walks over expressions and statements: what passes are made of. Expressions are DAGs, so every walk visits an object once.
+ */
+import { rebuild } from "./build.ts";
+import type { Expr, Kernel, Stmt } from "./kernel.ts";
+
+/** The expressions that a statement itself evaluates, not those of statements inside it. */
+export function operandsOf(s: Stmt): readonly Expr[] {
+  switch (s.kind) {
+    case "for":
+      return [];
+    case "let":
+    case "set":
+      return [s.value];
+    case "store":
+      return [s.index, s.value];
+    case "if":
+      return [s.condition];
+  }
+}
+
+/** The blocks inside a statement. */
+export function blocksOf(s: Stmt): readonly (readonly Stmt[])[] {
+  if (s.kind === "for") return [s.body];
+  return s.kind === "if" ? [s.then, s.otherwise] : [];
+}
+
+/** Calls `visit` for every statement, outer before inner. */
+export function eachStmt(stmts: readonly Stmt[], visit: (s: Stmt) => void): void {
+  for (const s of stmts) {
+    visit(s);
+    for (const block of blocksOf(s)) eachStmt(block, visit);
+  }
+}
+
+/** Calls `visit` once for every distinct node below `roots`, operands first. */
+export function eachExpr(roots: readonly Expr[], visit: (x: Expr) => void, seen: Set<Expr> = new Set()): void {
+  for (const x of roots) {
+    if (seen.has(x)) continue;
+    seen.add(x);
+    eachExpr(x.args, visit, seen);
+    visit(x);
+  }
+}
+
+/** Rewrites bottom up: `change` gets each distinct node with its operands already rewritten, and the original. */
+export function rewrite(x: Expr, change: (x: Expr, original: Expr) => Expr, memo: Map<Expr, Expr>): Expr {
+  const known = memo.get(x);
+  if (known) return known;
+  const args = x.args.map((arg) => rewrite(arg, change, memo));
+  const result = change(rebuild(x, args), x);
+  memo.set(x, result);
+  return result;
+}
+
+/** `s` with its own expressions replaced, blocks untouched. */
+export function mapOperands(s: Stmt, f: (x: Expr) => Expr): Stmt {
+  switch (s.kind) {
+    case "for":
+      return s;
+    case "let":
+    case "set":
+      return { ...s, value: f(s.value) };
+    case "store":
+      return { ...s, index: f(s.index), value: f(s.value) };
+    case "if":
+      return { ...s, condition: f(s.condition) };
+  }
+}
+
+/** `s` with its blocks replaced. */
+export function mapBlocks(s: Stmt, f: (block: readonly Stmt[]) => readonly Stmt[]): Stmt {
+  if (s.kind === "for") return { ...s, body: f(s.body) };
+  // biome-ignore lint/suspicious/noThenProperty: a branch, and never awaited
+  return s.kind === "if" ? { ...s, then: f(s.then), otherwise: f(s.otherwise) } : s;
+}
+
+/** Variables assigned by `set` anywhere in the statements. */
+export function assigned(stmts: readonly Stmt[]): Set<Expr> {
+  const found = new Set<Expr>();
+  eachStmt(stmts, (s) => {
+    if (s.kind === "set") found.add(s.variable);
+  });
+  return found;
+}
+
+/** Variables that a loop or a `let` anywhere in the statements brings into being. */
+export function bound(stmts: readonly Stmt[]): Set<Expr> {
+  const found = new Set<Expr>();
+  eachStmt(stmts, (s) => {
+    if (s.kind === "let" || s.kind === "for") found.add(s.variable);
+  });
+  return found;
+}
+
+export function stores(stmts: readonly Stmt[]): boolean {
+  let found = false;
+  eachStmt(stmts, (s) => {
+    found ||= s.kind === "store";
+  });
+  return found;
+}
+
+export function withBody(kernel: Kernel, body: readonly Stmt[]): Kernel {
+  return { ...kernel, body };
+}

@@ -1,0 +1,102 @@
+/**
+ * @file Random numbers, counter-based (Salmon et al. 2011): bits are a function of a key and a position, the same on every backend and thread
+ * count. Keys are explicit, or come from one seeded state cell.
+ */
+import type { Dtype } from "../base/dtype.ts";
+import { checkShape, type Shape, sizeOf } from "../base/shape.ts";
+import { keyFromSeed } from "../base/random.ts";
+import { batchIndices } from "../function/vmap.ts";
+import { arange, tensor } from "../ops/create.ts";
+import { threefry } from "../ops/elementwise.ts";
+import type { Tensor, TensorLike } from "../ops/tensor.ts";
+import { Cell } from "../runtime/cell.ts";
+
+export interface UniformOptions {
+  /** Inclusive. Default 0. */
+  readonly low?: number;
+  /** Exclusive. Default 1. */
+  readonly high?: number;
+  /** Default f32. */
+  readonly dtype?: Dtype;
+}
+
+/** The key (u32[2]) of a seed, an integer of up to 53 bits. */
+export function keyOf(seed: number): Tensor {
+  const [a, b] = keyFromSeed(seed);
+  return tensor(Uint32Array.of(a, b));
+}
+
+/** Word `word` of the Threefry block of `key` at the counters (c0, c1), which have one shape. */
+function block(key: Tensor, c0: Tensor, c1: Tensor, word: 0 | 1): Tensor {
+  const half = (i: number): Tensor => key.select(0, i).broadcastTo(c0.shape);
+  return c0.bind(threefry, [half(0), half(1), c0, c1], { word });
+}
+
+/** Uniform u32 bits: element i is word 0 of the block at counter (i, 0). */
+export function bits(key: Tensor, shape: Shape): Tensor {
+  checkShape(shape, "bits");
+  const position = arange(sizeOf(shape), "u32").reshape(shape);
+  return block(key, position, position.like(0), 0);
+}
+
+/** A new key from a key and an integer; different integers give unrelated keys. Counter (n, 1) keeps clear of `bits`. */
+export function foldIn(key: Tensor, n: TensorLike): Tensor {
+  const count = (typeof n === "number" ? key.constantOf({ shape: [], dtype: "u32" }, n) : key.operand(n)).cast("u32");
+  const c1 = count.like(1);
+  return block(key, count, c1, 0).unsqueeze(0).concat([block(key, count, c1, 1).unsqueeze(0)]);
+}
+
+/** `n` unrelated keys. The old key must not be used again. */
+export function split(key: Tensor, n: number): Tensor[] {
+  return Array.from({ length: n }, (_, i) => foldIn(key, i));
+}
+
+/** Uniform floats in [low, high): the 24 upper bits of each word, so that 1 is never reached. */
+export function uniform(key: Tensor, shape: Shape, { low = 0, high = 1, dtype = "f32" }: UniformOptions = {}): Tensor {
+  const unit = bits(key, shape).shr(8).cast(dtype).mul(2 ** -24);
+  return low === 0 && high === 1 ? unit : unit.mul(high - low).add(low);
+}
+
+/** Standard normal floats (Box & Muller 1958): √(-2 ln u₁) · cos 2πu₂ with u₁ in (0, 1]. */
+export function normal(key: Tensor, shape: Shape, { dtype = "f32" }: { readonly dtype?: Dtype } = {}): Tensor {
+  const [a, b] = split(key, 2) as [Tensor, Tensor];
+  const u1 = uniform(a, shape, { dtype }).add(2 ** -24);
+  const u2 = uniform(b, shape, { dtype });
+  return u1.log().mul(-2).sqrt().mul(u2.mul(2 * Math.PI).cos());
+}
+
+/** True with probability p. */
+export function bernoulli(key: Tensor, p: TensorLike, shape: Shape): Tensor {
+  return uniform(key, shape).lt(p);
+}
+
+// ---- implicit randomness ------------------------------------------------------------------------------------------------------------
+
+let state: Cell | undefined;
+
+/** The cell that implicit randomness advances: a key and a count. It is part of every program that uses it. */
+export function randomState(): Cell {
+  state ??= new Cell(initialState(0), "random");
+  return state;
+}
+
+function initialState(seed: number): Tensor {
+  const [a, b] = keyFromSeed(seed);
+  return tensor(Uint32Array.of(a, b, 0));
+}
+
+/** Starts the implicit stream anew: equal seeds give equal numbers. */
+export function manualSeed(seed: number): void {
+  if (state) state.set(initialState(seed));
+  else state = new Cell(initialState(seed), "random");
+}
+
+/** The next key of the implicit stream. Under vmap every example gets its own. */
+export function randomKey(): Tensor {
+  const cell = randomState();
+  const now = cell.value;
+  const key = now.slice([0], [2]);
+  const count = now.select(0, 2);
+  cell.set(key.concat([count.add(1).unsqueeze(0)]));
+  return batchIndices().reduce<Tensor>((own, index) => foldIn(own, index), foldIn(key, count));
+}

@@ -1,0 +1,117 @@
+/**
+ * @file Modules: a network as an object that owns its cells, in PyTorch's shape. Parameters, state and child modules are the module's own
+ * properties (or stand in arrays there) and are found by looking, so a subclass only assigns them; the names are the property paths, which
+ * makes them equal to PyTorch's for a module written the same way: `0.weight`, `layers.2.bias`.
+ */
+import { formatShape, type Shape, sameShape } from "../base/shape.ts";
+import { Tensor } from "../ops/tensor.ts";
+import { Cell, guarded } from "../runtime/cell.ts";
+import { Parameter, State } from "./parameter.ts";
+import { checkEntries, type LoadReport, type StateEntry, StateDictError, tensorFor } from "./state-dict.ts";
+
+/** A module from one tensor to one tensor: what `Sequential` chains and `fit` trains. */
+export type Layer = Module & { forward(x: Tensor): Tensor };
+
+export abstract class Module {
+  #training = true;
+
+  /** What the module computes. Subclasses choose the arguments. */
+  abstract forward(...inputs: never[]): unknown;
+
+  /** True (the initial mode) while training: dropout drops, running statistics run. Read while recording, it becomes a guard. */
+  get training(): boolean {
+    return guarded(() => this.#training);
+  }
+
+  /** Puts this module and all below it into training mode, or out of it; returns the module. */
+  train(mode = true): this {
+    this.#training = mode;
+    for (const [, child] of members(this)) if (child instanceof Module) child.train(mode);
+    return this;
+  }
+
+  /** Puts this module and all below it into evaluation mode; returns the module. */
+  eval(): this {
+    return this.train(false);
+  }
+
+  /** All parameters, each once, in the order in which they were assigned: a module's own before its children's. */
+  parameters(): Parameter[] {
+    return this.namedParameters().map(([, parameter]) => parameter);
+  }
+
+  /** Parameters with their names. One that is shared appears under its first name. */
+  namedParameters(): [name: string, parameter: Parameter][] {
+    return this.namedCells().filter((entry): entry is [string, Parameter] => entry[1] instanceof Parameter);
+  }
+
+  /** Parameters and state with their names, each once. */
+  namedCells(): [name: string, cell: Cell][] {
+    const seen = new Set<Cell>();
+    return allCells(this).filter(([, cell]) => !seen.has(cell) && seen.add(cell));
+  }
+
+  /** The cells that make up the model, by name: what is saved. */
+  stateDict(): Map<string, Cell> {
+    return new Map(this.namedCells().filter(([, cell]) => isPersistent(cell)));
+  }
+
+  /**
+   * Sets the cells from entries of the same names: another module's `stateDict()`, or arrays as read from a file. Values are converted to
+   * each cell's dtype. With `strict` (the default) nothing is changed unless all names and shapes agree.
+   * @throws {StateDictError} if `strict` and they do not; the message lists what is missing, unexpected and misshapen.
+   */
+  loadStateDict(entries: ReadonlyMap<string, StateEntry>, { strict = true }: { readonly strict?: boolean } = {}): LoadReport {
+    const cells = allCells(this).filter(([, cell]) => isPersistent(cell));
+    const report = checkEntries(cells, entries);
+    if (strict && report.missing.length + report.unexpected.length + report.misshapen.length > 0) {
+      throw new StateDictError(this.constructor.name, report);
+    }
+    for (const [name, cell] of cells) {
+      const entry = entries.get(name);
+      if (entry && sameShape(entry.shape, cell.shape)) cell.set(tensorFor(cell, entry));
+    }
+    return report;
+  }
+
+  /** The layer's settings as `toString` shows them between the brackets. */
+  protected details(): string {
+    return "";
+  }
+
+  /** A tree of the module and its children, one per line. */
+  toString(): string {
+    const children = members(this).filter((member): member is [string, Module] => member[1] instanceof Module);
+    const head = `${this.constructor.name}(${this.details()}`;
+    if (children.length === 0) return `${head})`;
+    const lines = children.map(([name, child]) => `  (${name}): ${child.toString().replaceAll("\n", "\n  ")}`);
+    return [head, ...lines, ")"].join("\n");
+  }
+}
+
+/** The error of a layer that was given an input it cannot take. */
+export function inputError(layer: string, want: string, shape: Shape, remedy: string): RangeError {
+  return new RangeError(`${layer}: want an input ${want}, got ${formatShape(shape)}; ${remedy}`);
+}
+
+const isPersistent = (cell: Cell): boolean => !(cell instanceof State) || cell.persistent;
+
+/** The cells and modules that a module owns, by property path; elements of arrays count as its own. */
+function members(module: Module): [name: string, member: Cell | Module][] {
+  const found: [string, Cell | Module][] = [];
+  const look = (name: string, value: unknown): void => {
+    if (value instanceof Cell || value instanceof Module) found.push([name, value]);
+    else if (Array.isArray(value)) value.forEach((element, i) => look(`${name}.${i}`, element));
+  };
+  for (const [name, value] of Object.entries(module)) look(name, value);
+  return found;
+}
+
+/** Every way to name a cell: shared ones appear several times. `path` holds the modules on the way, since a circle would have no end. */
+function allCells(module: Module, prefix = "", path: readonly Module[] = []): [name: string, cell: Cell][] {
+  if (path.includes(module)) throw new Error(`${module.constructor.name} contains itself, at ${prefix.slice(0, -1)}; keep references upward in a #private field`);
+  const own = members(module);
+  const cells = own.flatMap(([name, member]): [string, Cell][] => (member instanceof Cell ? [[prefix + name, member]] : []));
+  const below = own.flatMap(([name, member]) => (member instanceof Module ? allCells(member, `${prefix}${name}.`, [...path, module]) : []));
+  return [...cells, ...below];
+}

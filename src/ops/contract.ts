@@ -1,0 +1,333 @@
+/**
+ * @file Contractions: products summed over shared indices. `dot` is a two-operand Einstein sum; convolution comes in three forms (forward,
+ * input gradient, weight gradient: the dualities CNN-3) that are each other's transposes. Padding is a separate op, so that every access of
+ * the loops is affine.
+ */
+import { formatShape, type Shape, sizeOf, type Type } from "../base/shape.ts";
+import * as k from "../kernel/build.ts";
+import type { Index } from "../kernel/index-algebra.ts";
+import { windowCount } from "./movement.ts";
+import { defineOp, type Op } from "./op.ts";
+import type { Tensor } from "./tensor.ts";
+
+// ---- dot ----------------------------------------------------------------------------------------------------------------------------
+
+/** Letters of an Einstein sum: `ij,jk->ik`. Every letter stands in at least two of the three words, once in each. */
+export interface Dot {
+  readonly spec: string;
+}
+
+function words(spec: string): [x: string, y: string, out: string] {
+  const [operands, out] = spec.split("->") as [string, string];
+  const [x, y] = operands.split(",") as [string, string];
+  return [x, y, out];
+}
+
+function letterSizes(x: Shape, y: Shape, spec: string): Map<string, number> {
+  const [xs, ys] = words(spec);
+  const sizes = new Map<string, number>();
+  const note = (letters: string, shape: Shape): void => {
+    if (letters.length !== shape.length) throw new RangeError(`internal: dot ${spec} does not fit ${formatShape(x)} and ${formatShape(y)}`);
+    [...letters].forEach((c, i) => {
+      const known = sizes.get(c);
+      if (known !== undefined && known !== shape[i]) {
+        throw new RangeError(
+          `dot: inner sizes differ: x is ${formatShape(x)}, y is ${formatShape(y)}, and "${c}" of "${spec}" is ${known} in one and ${shape[i]} in the other`,
+        );
+      }
+      sizes.set(c, shape[i]!);
+    });
+  };
+  note(xs, x);
+  note(ys, y);
+  return sizes;
+}
+
+/** A letter that no word of the spec uses. */
+function freshLetter(spec: string): string {
+  for (const c of "bnzyxwvutsrqponmlkjihgfedcaABCDEFGHIJKLMNOPQRSTUVWXYZ") if (!spec.includes(c)) return c;
+  throw new Error(`internal: no letter is left in ${spec}`);
+}
+
+export const dot: Op<2, Dot> = defineOp<2, Dot>("dot", {
+  doc: "Einstein sum of two tensors, such as ij,jk->ik",
+  arity: 2,
+  derivative: "separately",
+  type([x, y], { spec }) {
+    if (x.dtype !== y.dtype) throw new TypeError(`internal: dot of ${x.dtype} and ${y.dtype}`);
+    const sizes = letterSizes(x.shape, y.shape, spec);
+    return { shape: [...words(spec)[2]].map((c) => sizes.get(c)!), dtype: x.dtype };
+  },
+  transpose(ct, [x, y], { spec }, on) {
+    const [xs, ys, out] = words(spec);
+    return on[0]
+      ? [ct.bind(dot, [ct, y], { spec: `${out},${ys}->${xs}` }), undefined]
+      : [undefined, ct.bind(dot, [x, ct], { spec: `${xs},${out}->${ys}` })];
+  },
+  batch(operands, mapped, { spec }) {
+    const [xs, ys, out] = words(spec);
+    const n = freshLetter(spec);
+    const batched = `${mapped[0] ? n : ""}${xs},${mapped[1] ? n : ""}${ys}->${n}${out}`;
+    return operands[0].bind(dot, operands, { spec: batched });
+  },
+  lower: {
+    kind: "reduce",
+    combine: "add",
+    extents([x, y], { spec }) {
+      const sizes = letterSizes(x!, y!, spec);
+      return summed(spec).map((c) => sizes.get(c)!);
+    },
+    element(at, r, [x, y], { spec }) {
+      const [xs, ys, out] = words(spec);
+      const inner = summed(spec);
+      const of = (c: string): Index => (out.includes(c) ? at[out.indexOf(c)]! : r[inner.indexOf(c)]!);
+      return k.mul(x!.at([...xs].map(of)), y!.at([...ys].map(of)));
+    },
+  },
+  cost: "compute",
+  samples: [
+    {
+      operands: [
+        { shape: [3, 4], dtype: "f64" },
+        { shape: [4, 5], dtype: "f64" },
+      ],
+      params: { spec: "ij,jk->ik" },
+    },
+    {
+      operands: [
+        { shape: [2, 3, 4], dtype: "f64" },
+        { shape: [2, 5, 4], dtype: "f64" },
+      ],
+      params: { spec: "bij,bkj->bik" },
+    },
+    {
+      operands: [
+        { shape: [4], dtype: "f64" },
+        { shape: [4], dtype: "f64" },
+      ],
+      params: { spec: "i,i->" },
+    },
+    {
+      operands: [
+        { shape: [3], dtype: "f64" },
+        { shape: [2], dtype: "f64" },
+      ],
+      params: { spec: "i,j->ij" },
+    },
+  ],
+});
+
+/** Letters that are summed over, in the order of the first operand. */
+function summed(spec: string): string[] {
+  const [xs, , out] = words(spec);
+  return [...xs].filter((c) => !out.includes(c));
+}
+
+// ---- convolution --------------------------------------------------------------------------------------------------------------------
+
+export interface Conv {
+  readonly stride: readonly number[];
+  readonly dilation: readonly number[];
+  readonly groups: number;
+}
+
+/** [N, O, ...out] from x [N, C, ...in] and w [O, C/groups, ...kernel]. */
+function convShape(x: Type, w: Type, { stride, dilation, groups }: Conv): number[] {
+  const spatial = x.shape.length - 2;
+  const [o, c] = w.shape as [number, number];
+  const fits =
+    spatial >= 1 && w.shape.length === x.shape.length && x.shape[1] === c * groups && o % groups === 0 && stride.length === spatial;
+  if (!fits) {
+    throw new RangeError(
+      `conv: input ${formatShape(x.shape)} is [batch, channels, ...size], weight ${formatShape(w.shape)} is [out, channels / groups, ...kernel]; with ${groups} group(s) the input needs ${c * groups} channels and has ${x.shape[1]}`,
+    );
+  }
+  const out = stride.map((s, i) => windowCount(x.shape[i + 2]!, w.shape[i + 2]!, s, dilation[i]!));
+  if (out.some((n) => n < 1))
+    throw new RangeError(
+      `conv: a kernel of ${formatShape(w.shape.slice(2))} does not fit in ${formatShape(x.shape.slice(2))}; add padding`,
+    );
+  return [x.shape[0]!, o, ...out];
+}
+
+// A batch n is folded into another axis: [n, ..., d, ...] to [..., (g, n, d/g), ...] with n inside the group when groups are kept, or to the
+// front of the groups.
+
+/** Moves batch axis 0 into axis `axis` (counted without the batch), after the `groups` part of it. */
+function foldBatch(x: Tensor, axis: number, groups = 1): Tensor {
+  const [n, ...shape] = x.shape as [number, ...number[]];
+  const split = x.reshape([n, ...shape.slice(0, axis), groups, shape[axis]! / groups, ...shape.slice(axis + 1)]);
+  return split.moveAxis(0, axis + 1).reshape(shape.with(axis, n * shape[axis]!));
+}
+
+/** The inverse of {@link foldBatch}: takes n out of axis `axis` to the front. */
+function unfoldBatch(y: Tensor, axis: number, n: number, groups = 1): Tensor {
+  const shape = y.shape;
+  const inner = shape[axis]! / (n * groups);
+  const split = y.reshape([...shape.slice(0, axis), groups, n, inner, ...shape.slice(axis + 1)]);
+  return split.moveAxis(axis + 1, 0).reshape([n, ...shape.with(axis, groups * inner)]);
+}
+
+export const conv: Op<2, Conv> = defineOp<2, Conv>("conv", {
+  doc: "cross-correlation (CNN-1) of x [N, C, ...] with w [O, C/groups, ...], without padding",
+  arity: 2,
+  derivative: "separately",
+  type: ([x, w], params) => ({ shape: convShape(x, w, params), dtype: x.dtype }),
+  transpose(ct, [x, w], params, on) {
+    if (on[0]) return [ct.bind(convInput, [ct, w], { ...params, size: x.shape.slice(2) }), undefined];
+    return [undefined, ct.bind(convWeight, [x, ct], { ...params, kernel: w.shape.slice(2) })];
+  },
+  batch([x, w], mapped, params, n) {
+    const { groups } = params;
+    if (mapped[0] && mapped[1])
+      return unfoldBatch(x.bind(conv, [foldBatch(x, 1), foldBatch(w, 0)], { ...params, groups: n * groups }), 1, n);
+    if (mapped[0]) return unfoldBatch(x.bind(conv, [foldBatch(x, 0), w], params), 0, n);
+    return unfoldBatch(x.bind(conv, [x, foldBatch(w, 0, groups)], params), 1, n, groups);
+  },
+  lower: {
+    kind: "reduce",
+    combine: "add",
+    extents: ([, w]) => w!.slice(1),
+    element(at, [c, ...taps], [x, w], { stride, dilation, groups }) {
+      const [n, o, ...out] = at as [Index, Index, ...Index[]];
+      const [O, C] = w!.shape as [number, number];
+      const channel =
+        groups === 1
+          ? c!
+          : o
+              .div(O / groups)
+              .times(C)
+              .plus(c!);
+      const place = out.map((i, axis) => i.times(stride[axis]!).plus(taps[axis]!.times(dilation[axis]!)));
+      return k.mul(x!.at([n, channel, ...place]), w!.at([o, c!, ...taps]));
+    },
+  },
+  cost: "compute",
+  samples: [
+    {
+      operands: [
+        { shape: [2, 2, 5, 4], dtype: "f64" },
+        { shape: [3, 2, 3, 2], dtype: "f64" },
+      ],
+      params: { stride: [1, 1], dilation: [1, 1], groups: 1 },
+    },
+    {
+      operands: [
+        { shape: [1, 4, 7], dtype: "f64" },
+        { shape: [4, 2, 3], dtype: "f64" },
+      ],
+      params: { stride: [2], dilation: [2], groups: 2 },
+    },
+  ],
+});
+
+/** Input gradient: [N, C, ...size] from ct [N, O, ...out] and w [O, C/groups, ...kernel]. A transposed convolution. */
+export const convInput: Op<2, Conv & { size: readonly number[] }> = defineOp<2, Conv & { size: readonly number[] }>("convInput", {
+  doc: "transposed convolution: the gradient of conv with respect to its input, of the given size",
+  arity: 2,
+  derivative: "separately",
+  type: ([ct, w], { groups, size }) => ({ shape: [ct.shape[0]!, w.shape[1]! * groups, ...size], dtype: ct.dtype }),
+  transpose(dx, [ct, w], { size, ...params }, on) {
+    if (on[0]) return [dx.bind(conv, [dx, w], params), undefined];
+    return [undefined, dx.bind(convWeight, [dx, ct], { ...params, kernel: w.shape.slice(2) })];
+  },
+  batch([ct, w], mapped, params, n) {
+    const { groups } = params;
+    const grouped = { ...params, groups: n * groups };
+    if (mapped[0] && mapped[1]) return unfoldBatch(ct.bind(convInput, [foldBatch(ct, 1), foldBatch(w, 0)], grouped), 1, n);
+    if (mapped[0]) return unfoldBatch(ct.bind(convInput, [foldBatch(ct, 0), w], params), 0, n);
+    return unfoldBatch(ct.bind(convInput, [ct, foldBatch(w, 1)], params), 1, n, groups);
+  },
+  lower: {
+    // A convolution with the flipped kernel over the cotangent, spread out by the stride and padded by the kernel's extent (CNN-3).
+    kind: "expand",
+    expand([ct, w], { params: { stride, dilation, groups, size } }) {
+      const [O, C, ...taps] = w!.shape as [number, number, ...number[]];
+      const extent = taps.map((f, i) => (f - 1) * dilation[i]!);
+      const spread = ct!.shape.slice(2).map((d, i) => (d - 1) * stride[i]! + 1);
+      const padded = ct!.pad([0, 0, ...extent], [0, 0, ...size.map((d, i) => d - spread[i]!)], [0, 0, ...stride.map((s) => s - 1)]);
+      const turned = w!
+        .reshape([groups, O / groups, C, ...taps])
+        .transpose([0, 2, 1, ...taps.map((_, i) => i + 3)])
+        .reshape([groups * C, O / groups, ...taps]);
+      const flipped = turned.flip(taps.map((_, i) => i + 2));
+      return [ct!.bind(conv, [padded, flipped], { stride: stride.map(() => 1), dilation, groups })];
+    },
+  },
+  cost: "compute",
+  samples: [
+    {
+      operands: [
+        { shape: [2, 3, 3, 3], dtype: "f64" },
+        { shape: [3, 2, 3, 2], dtype: "f64" },
+      ],
+      params: { stride: [1, 1], dilation: [1, 1], groups: 1, size: [5, 4] },
+    },
+    {
+      operands: [
+        { shape: [1, 4, 2], dtype: "f64" },
+        { shape: [4, 2, 3], dtype: "f64" },
+      ],
+      params: { stride: [2], dilation: [2], groups: 2, size: [8] },
+    },
+  ],
+});
+
+/** Weight gradient: [O, C/groups, ...kernel] from x [N, C, ...in] and ct [N, O, ...out]. */
+export const convWeight: Op<2, Conv & { kernel: readonly number[] }> = defineOp<2, Conv & { kernel: readonly number[] }>("convWeight", {
+  doc: "the gradient of conv with respect to its weight: cross-correlation of input and output gradient (CNN-3)",
+  arity: 2,
+  derivative: "separately",
+  type: ([x, ct], { groups, kernel }) => ({ shape: [ct.shape[1]!, x.shape[1]! / groups, ...kernel], dtype: x.dtype }),
+  transpose(dw, [x, ct], { kernel: _, ...params }, on) {
+    if (on[0]) return [dw.bind(convInput, [ct, dw], { ...params, size: x.shape.slice(2) }), undefined];
+    return [undefined, dw.bind(conv, [x, dw], params)];
+  },
+  batch([x, ct], mapped, params, n) {
+    const { groups } = params;
+    if (mapped[0] && mapped[1])
+      return unfoldBatch(x.bind(convWeight, [foldBatch(x, 1), foldBatch(ct, 1)], { ...params, groups: n * groups }), 0, n);
+    if (mapped[0]) return unfoldBatch(x.bind(convWeight, [foldBatch(x, 1, groups), ct], params), 1, n);
+    return unfoldBatch(x.bind(convWeight, [x, foldBatch(ct, 1, groups)], params), 0, n, groups);
+  },
+  lower: {
+    kind: "reduce",
+    combine: "add",
+    extents: ([, ct]) => [ct![0]!, ...ct!.slice(2)],
+    element(at, [n, ...out], [x, ct], { stride, dilation, groups }) {
+      const [o, c, ...taps] = at as [Index, Index, ...Index[]];
+      const O = ct!.shape[1]!;
+      const channel =
+        groups === 1
+          ? c
+          : o
+              .div(O / groups)
+              .times(x!.shape[1]! / groups)
+              .plus(c);
+      const place = out.map((i, axis) => i.times(stride[axis]!).plus(taps[axis]!.times(dilation[axis]!)));
+      return k.mul(x!.at([n!, channel, ...place]), ct!.at([n!, o, ...out]));
+    },
+  },
+  cost: "compute",
+  samples: [
+    {
+      operands: [
+        { shape: [2, 2, 5, 4], dtype: "f64" },
+        { shape: [2, 3, 3, 3], dtype: "f64" },
+      ],
+      params: { stride: [1, 1], dilation: [1, 1], groups: 1, kernel: [3, 2] },
+    },
+    {
+      operands: [
+        { shape: [1, 4, 8], dtype: "f64" },
+        { shape: [1, 4, 2], dtype: "f64" },
+      ],
+      params: { stride: [2], dilation: [2], groups: 2, kernel: [3] },
+    },
+  ],
+});
+
+/** Multiply-accumulates of a contraction, for the cost tables (AD-2). */
+export function macs(out: Shape, extents: readonly number[]): number {
+  return sizeOf(out) * extents.reduce((n, d) => n * d, 1);
+}

@@ -1,0 +1,513 @@
+/**
+ * @file Elementwise primitives. One paragraph each: the kernel-language body and the partial derivatives, from which forward mode, reverse
+ * mode, batching and fusion follow. Operands have equal shapes; broadcasting and promotion happen in `Tensor`.
+ */
+import { type Dtype, isFloat } from "../base/dtype.ts";
+import { formatType, sameShape, type Type } from "../base/shape.ts";
+import * as k from "../kernel/build.ts";
+import type { Expr } from "../kernel/kernel.ts";
+import type { Derivative, Lowering, Maybe, Op, Sample, Tuple } from "./op.ts";
+import type { Tensor } from "./tensor.ts";
+
+/** ∂y/∂x as a tensor, as the constants 1, -1 or 0, or as the linear map from dx to its share of dy. */
+type Partial<N extends number> = 1 | -1 | 0 | ((y: Tensor, ...x: Tuple<Tensor, N>) => Tensor);
+type Share<N extends number> = (dx: Tensor, y: Tensor, ...x: Tuple<Tensor, N>) => Tensor;
+
+interface Elementwise<N extends number, P> {
+  readonly doc: string;
+  readonly arity: N;
+  readonly scalar: (x: Tuple<Expr, N>, params: P, type: Type) => Expr;
+  readonly partials?: Tuple<Partial<N>, N>;
+  /** Instead of `partials`, where a product would make 0·∞. */
+  readonly shares?: Tuple<Share<N>, N>;
+  /** Result dtype; default that of the first operand. */
+  readonly dtype?: (operands: Tuple<Type, N>, params: P) => Dtype;
+  /** Dtypes the operands may have; default floats. */
+  readonly accepts?: "float" | "number" | "integer" | "any" | "bits";
+  readonly domain?: readonly [number, number];
+  readonly samples?: readonly Sample<P>[];
+}
+
+const ACCEPTED: Record<NonNullable<Elementwise<1, unknown>["accepts"]>, readonly Dtype[]> = {
+  float: ["f32", "f64"],
+  number: ["f32", "f64", "i32", "u32"],
+  integer: ["i32", "u32"],
+  bits: ["i32", "u32", "bool"],
+  any: ["f32", "f64", "i32", "u32", "u8", "bool"],
+};
+
+/** Equal shapes and dtypes, of the accepted kind. */
+function checkOperands(name: string, operands: readonly Type[], accepts: NonNullable<Elementwise<1, unknown>["accepts"]>): void {
+  const [first, ...rest] = operands as [Type, ...Type[]];
+  for (const other of rest) {
+    if (!sameShape(first.shape, other.shape) || first.dtype !== other.dtype) {
+      throw new TypeError(`internal: ${name} wants operands of one type, got ${operands.map(formatType).join(" and ")}`);
+    }
+  }
+  if (!ACCEPTED[accepts].includes(first.dtype)) {
+    throw new TypeError(`${name}: works on ${ACCEPTED[accepts].join(", ")}, got ${formatType(first)}; convert with .cast("f32") first`);
+  }
+}
+
+function pointwise<N extends number, P>(scalar: Elementwise<N, P>["scalar"]): Lowering<P> {
+  return {
+    kind: "pointwise",
+    element: (at, x, params, type) => [scalar(x.map((operand) => operand.at(at)) as Tuple<Expr, N>, params, type)],
+  };
+}
+
+/** Operands that are not mapped get the batch axis by broadcasting, which fuses away. */
+function expandAll(x: readonly Tensor[], mapped: readonly boolean[], n: number): Tensor[] {
+  return x.map((operand, i) => (mapped[i] ? operand : operand.expandFront(n)));
+}
+
+function elementwise<N extends number, P = undefined>(name: string, def: Elementwise<N, P>): Op<N, P> {
+  const accepts = def.accepts ?? "float";
+  const op: Op<N, P> = {
+    name,
+    doc: def.doc,
+    arity: def.arity,
+    mergeable: true,
+    type(operands, params) {
+      checkOperands(name, operands, accepts);
+      const first = operands[0]!;
+      return [{ shape: first.shape, dtype: def.dtype?.(operands as Tuple<Type, N>, params) ?? first.dtype }];
+    },
+    derivative: chainRule(def),
+    batch: (x, mapped, { params }, n) => x[0]!.bindAll(op, expandAll(x, mapped, n), params),
+    lower: pointwise(def.scalar),
+    cost: "memory",
+    samples: def.samples ?? [sampleOf(def)],
+  };
+  return op;
+}
+
+function sampleOf<N extends number, P>(def: Elementwise<N, P>): Sample<P> {
+  const dtype: Dtype = def.accepts === "integer" || def.accepts === "bits" ? "i32" : "f64";
+  const domain = def.domain ?? (dtype === "i32" ? [0, 30] : [-2, 2]);
+  return { operands: Array.from({ length: def.arity }, () => ({ shape: [3, 2], dtype, domain })), params: undefined as P };
+}
+
+/** dy = Σ ∂y/∂xᵢ · dxᵢ */
+function chainRule<N extends number, P>(def: Elementwise<N, P>): Derivative<P> {
+  const { partials, shares } = def;
+  if (!partials && !shares) return { kind: "none" };
+  const share = (i: number, dx: Tensor, y: Tensor, x: readonly Tensor[]): Maybe => {
+    if (shares) return (shares as readonly Share<N>[])[i]!(dx, y, ...(x as Tuple<Tensor, N>));
+    const partial = (partials as readonly Partial<N>[])[i]!;
+    if (partial === 0) return undefined;
+    if (partial === 1) return dx;
+    return partial === -1 ? dx.neg() : dx.mul(partial(y, ...(x as Tuple<Tensor, N>)));
+  };
+  return {
+    kind: "jvp",
+    jvp(dx, x, y) {
+      if (!isFloat(y[0]!.dtype)) return { y, dy: [undefined] };
+      const shares = dx.map((d, i) => d && share(i, d, y[0]!, x));
+      return { y, dy: [shares.reduce(sumOf, undefined)] };
+    },
+  };
+}
+
+/** The sum of two tangents of which either may be a symbolic zero. */
+export function sumOf(a: Maybe, b: Maybe): Maybe {
+  return a && b ? a.add(b) : (a ?? b);
+}
+
+/** An elementwise op that is linear: in all operands at once (`jointly`), or in each (`separately`). */
+function linear<N extends number>(
+  name: string,
+  how: "jointly" | "separately",
+  def: Omit<Elementwise<N, undefined>, "partials" | "shares">,
+  transpose: (ct: Tensor, x: Tuple<Tensor, N>, linear: readonly boolean[]) => Maybe[],
+): Op<N, undefined> {
+  return {
+    ...elementwise<N>(name, def),
+    derivative: {
+      kind: "linear",
+      in: "all",
+      how,
+      transpose: ([ct], x, _, which) => (ct ? transpose(ct, x as Tuple<Tensor, N>, which) : x.map(() => undefined)),
+    },
+  };
+}
+
+// ---- arithmetic ---------------------------------------------------------------------------------------------------------------------
+
+export const neg: Op<1, undefined> = linear(
+  "neg",
+  "jointly",
+  { doc: "-x", arity: 1, scalar: ([x]) => k.neg(x), accepts: "number" },
+  (ct) => [ct.neg()],
+);
+
+export const add: Op<2, undefined> = linear(
+  "add",
+  "jointly",
+  { doc: "x + y", arity: 2, scalar: ([x, y]) => k.add(x, y), accepts: "number" },
+  (ct, _, on) => [on[0] ? ct : undefined, on[1] ? ct : undefined],
+);
+
+export const sub: Op<2, undefined> = linear(
+  "sub",
+  "jointly",
+  { doc: "x - y", arity: 2, scalar: ([x, y]) => k.sub(x, y), accepts: "number" },
+  (ct, _, on) => [on[0] ? ct : undefined, on[1] ? ct.neg() : undefined],
+);
+
+export const mul: Op<2, undefined> = linear(
+  "mul",
+  "separately",
+  { doc: "x · y", arity: 2, scalar: ([x, y]) => k.mul(x, y), accepts: "number" },
+  (ct, [x, y], on) => (on[0] ? [ct.mul(y), undefined] : [undefined, x.mul(ct)]),
+);
+
+/** Quotient. Linear in x; integers truncate, and by zero give zero. */
+export const div: Op<2, undefined> = elementwise("div", {
+  doc: "x / y; integers truncate toward zero, and x / 0 is 0 for them",
+  arity: 2,
+  scalar: ([x, y]) => k.div(x, y),
+  shares: [(dx, _y, _a, b) => dx.mul(b.recip()), (dx, y, _a, b) => dx.mul(y.mul(b.recip()).neg())],
+  accepts: "number",
+  domain: [0.5, 2],
+});
+
+export const rem: Op<2, undefined> = elementwise("rem", {
+  doc: "remainder of x / y with the sign of x",
+  arity: 2,
+  scalar: ([x, y]) => k.rem(x, y),
+  partials: [1, (_y, a, b) => a.div(b).trunc().neg()],
+  accepts: "number",
+  domain: [0.6, 0.9],
+});
+
+export const recip: Op<1, undefined> = elementwise("recip", {
+  doc: "1 / x",
+  arity: 1,
+  scalar: ([x], _, { dtype }) => k.div(k.constant(1, dtype), x),
+  partials: [(y) => y.mul(y).neg()],
+  domain: [0.5, 2],
+});
+
+export const pow: Op<2, undefined> = elementwise("pow", {
+  doc: "x to the power y, as C's pow",
+  arity: 2,
+  scalar: ([x, y]) => k.pow(x, y),
+  // At y = 0 the power is constant in x, and at x = 0 constant in y > 0: neither may become 0 · ∞.
+  shares: [
+    (dx, _y, x, p) => p.eq(0).where(p.like(0), dx.mul(p.mul(x.pow(p.sub(1))))),
+    (dx, y, x, p) =>
+      x
+        .eq(0)
+        .and(p.ge(0))
+        .where(x.like(0), dx.mul(y.mul(x.log()))),
+  ],
+  domain: [0.5, 2],
+});
+
+// ---- unary functions ----------------------------------------------------------------------------------------------------------------
+
+export const abs: Op<1, undefined> = elementwise("abs", {
+  doc: "absolute value; its derivative at 0 is 0",
+  arity: 1,
+  scalar: ([x]) => k.abs(x),
+  partials: [(_, x) => x.sign()],
+  accepts: "number",
+});
+
+export const sign: Op<1, undefined> = elementwise("sign", {
+  doc: "-1, 0 or 1; NaN stays",
+  arity: 1,
+  scalar: ([x], _, { dtype }) => {
+    const zero = k.constant(0, dtype);
+    return k.select(k.lt(zero, x), k.constant(1, dtype), k.select(k.lt(x, zero), k.constant(-1, dtype), x));
+  },
+  partials: [0],
+  accepts: "number",
+});
+
+export const exp: Op<1, undefined> = elementwise("exp", {
+  doc: "eˣ",
+  arity: 1,
+  scalar: ([x]) => k.exp(x),
+  partials: [(y) => y],
+  domain: [-1, 1],
+});
+
+export const expm1: Op<1, undefined> = elementwise("expm1", {
+  doc: "eˣ - 1, accurate near 0",
+  arity: 1,
+  scalar: ([x]) => k.expm1(x),
+  partials: [(y) => y.add(1)],
+  domain: [-1, 1],
+});
+
+export const log: Op<1, undefined> = elementwise("log", {
+  doc: "natural logarithm",
+  arity: 1,
+  scalar: ([x]) => k.log(x),
+  partials: [(_, x) => x.recip()],
+  domain: [0.5, 2],
+});
+
+export const log1p: Op<1, undefined> = elementwise("log1p", {
+  doc: "log(1 + x), accurate near 0",
+  arity: 1,
+  scalar: ([x]) => k.log1p(x),
+  partials: [(_, x) => x.add(1).recip()],
+  domain: [-0.5, 2],
+});
+
+export const sin: Op<1, undefined> = elementwise("sin", {
+  doc: "sine, radians",
+  arity: 1,
+  scalar: ([x]) => k.sin(x),
+  partials: [(_, x) => x.cos()],
+  domain: [-3, 3],
+});
+
+export const cos: Op<1, undefined> = elementwise("cos", {
+  doc: "cosine, radians",
+  arity: 1,
+  scalar: ([x]) => k.cos(x),
+  partials: [(_, x) => x.sin().neg()],
+  domain: [-3, 3],
+});
+
+export const tanh: Op<1, undefined> = elementwise("tanh", {
+  doc: "hyperbolic tangent; tanh x = 2σ(2x) - 1 (ACT-2)",
+  arity: 1,
+  scalar: ([x]) => k.tanh(x),
+  partials: [(y) => y.like(1).sub(y.mul(y))],
+});
+
+export const sigmoid: Op<1, undefined> = elementwise("sigmoid", {
+  doc: "logistic function σ(x) = 1 / (1 + e⁻ˣ); σ′ = σ(1 - σ) (ACT-2)",
+  arity: 1,
+  scalar: ([x]) => k.sigmoid(x),
+  partials: [(y) => y.mul(y.like(1).sub(y))],
+});
+
+export const relu: Op<1, undefined> = elementwise("relu", {
+  doc: "max(0, x); relu′(0) = 0, as in PyTorch; NaN stays",
+  arity: 1,
+  scalar: ([x], _, { dtype }) => k.max(x, k.constant(0, dtype)),
+  // y > 0 exactly where x > 0: the pre-activation need not be kept.
+  shares: [(dx, y) => y.gt(0).where(dx, dx.like(0))],
+});
+
+export const erf: Op<1, undefined> = elementwise("erf", {
+  doc: "error function",
+  arity: 1,
+  scalar: ([x]) => k.erf(x),
+  partials: [
+    (_, x) =>
+      x
+        .mul(x)
+        .neg()
+        .exp()
+        .mul(2 / Math.sqrt(Math.PI)),
+  ],
+});
+
+export const sqrt: Op<1, undefined> = elementwise("sqrt", {
+  doc: "square root",
+  arity: 1,
+  scalar: ([x]) => k.sqrt(x),
+  partials: [(y) => y.recip().mul(0.5)],
+  domain: [0.5, 2],
+});
+
+export const floor: Op<1, undefined> = elementwise("floor", {
+  doc: "largest integer not above x",
+  arity: 1,
+  scalar: ([x]) => k.floor(x),
+  partials: [0],
+});
+export const ceil: Op<1, undefined> = elementwise("ceil", {
+  doc: "smallest integer not below x",
+  arity: 1,
+  scalar: ([x]) => k.ceil(x),
+  partials: [0],
+});
+export const trunc: Op<1, undefined> = elementwise("trunc", {
+  doc: "x without its fraction",
+  arity: 1,
+  scalar: ([x]) => k.trunc(x),
+  partials: [0],
+});
+export const round: Op<1, undefined> = elementwise("round", {
+  doc: "nearest integer, halves to even",
+  arity: 1,
+  scalar: ([x]) => k.round(x),
+  partials: [0],
+});
+
+// ---- choice -------------------------------------------------------------------------------------------------------------------------
+
+/** Ties give half to each side, as in PyTorch. */
+const share =
+  (wins: (a: Tensor, b: Tensor) => Tensor): Partial<2> =>
+  (_, a, b) =>
+    wins(a, b).where(a.like(1), a.eq(b).where(a.like(0.5), a.like(0)));
+
+export const maximum: Op<2, undefined> = elementwise("maximum", {
+  doc: "the larger; NaN if either is NaN; ties share the derivative",
+  arity: 2,
+  scalar: ([x, y]) => k.max(x, y),
+  partials: [share((a, b) => a.gt(b)), share((a, b) => a.lt(b))],
+  accepts: "number",
+});
+
+export const minimum: Op<2, undefined> = elementwise("minimum", {
+  doc: "the smaller; NaN if either is NaN; ties share the derivative",
+  arity: 2,
+  scalar: ([x, y]) => k.min(x, y),
+  partials: [share((a, b) => a.lt(b)), share((a, b) => a.gt(b))],
+  accepts: "number",
+});
+
+/** where(c, x, y): linear in x and y together. */
+export const select: Op<3, undefined> = {
+  name: "select",
+  doc: "x where the condition holds, else y; what is not chosen sends no derivative, not even NaN",
+  arity: 3,
+  mergeable: true,
+  type([c, x, y]) {
+    checkOperands("select", [x!, y!], "any");
+    if (c!.dtype !== "bool" || !sameShape(c!.shape, x!.shape)) {
+      throw new TypeError(`internal: select wants a bool condition of the operands' shape, got ${formatType(c!)} and ${formatType(x!)}`);
+    }
+    return [{ shape: x!.shape, dtype: x!.dtype }];
+  },
+  derivative: {
+    kind: "linear",
+    in: [1, 2],
+    how: "jointly",
+    transpose: ([ct], [c], _, on) => {
+      if (!ct) return [undefined, undefined, undefined];
+      const zero = ct.like(0);
+      return [undefined, on[1] ? c!.where(ct, zero) : undefined, on[2] ? c!.where(zero, ct) : undefined];
+    },
+  },
+  batch: (x, mapped, _, n) => x[0]!.bindAll(select, expandAll(x, mapped, n), undefined),
+  lower: pointwise<3, undefined>(([c, x, y]) => k.select(c, x, y)),
+  cost: "memory",
+  samples: [
+    {
+      operands: [
+        { shape: [3, 2], dtype: "bool", domain: [0, 2] },
+        { shape: [3, 2], dtype: "f64" },
+        { shape: [3, 2], dtype: "f64" },
+      ],
+      params: undefined,
+    },
+  ],
+};
+
+// ---- comparisons and bits -----------------------------------------------------------------------------------------------------------
+
+const comparison = (name: string, doc: string, scalar: (x: Expr, y: Expr) => Expr): Op<2, undefined> =>
+  elementwise(name, { doc, arity: 2, scalar: ([x, y]) => scalar(x, y), dtype: () => "bool", accepts: "any" });
+
+export const eq: Op<2, undefined> = comparison("eq", "x = y", k.eq);
+export const ne: Op<2, undefined> = comparison("ne", "x ≠ y", k.ne);
+export const lt: Op<2, undefined> = comparison("lt", "x < y", k.lt);
+export const le: Op<2, undefined> = comparison("le", "x ≤ y", k.le);
+
+const bitwise = (name: string, doc: string, scalar: (x: Expr, y: Expr) => Expr, accepts: "bits" | "integer" = "bits"): Op<2, undefined> =>
+  elementwise(name, { doc, arity: 2, scalar: ([x, y]) => scalar(x, y), accepts });
+
+export const and: Op<2, undefined> = bitwise("and", "bitwise or logical and", k.and);
+export const or: Op<2, undefined> = bitwise("or", "bitwise or logical or", k.or);
+export const xor: Op<2, undefined> = bitwise("xor", "bitwise or logical exclusive or", k.xor);
+export const not: Op<1, undefined> = elementwise("not", {
+  doc: "bitwise or logical not",
+  arity: 1,
+  scalar: ([x]) => k.not(x),
+  accepts: "bits",
+});
+export const shl: Op<2, undefined> = bitwise("shl", "x shifted left by y mod 32 bits", k.shl, "integer");
+export const shr: Op<2, undefined> = bitwise("shr", "x shifted right by y mod 32 bits, keeping the sign of an i32", k.shr, "integer");
+
+// ---- conversion ---------------------------------------------------------------------------------------------------------------------
+
+/** Conversion between floats is linear; every other conversion has no derivative. */
+export const cast: Op<1, { dtype: Dtype }> = {
+  ...elementwise<1, { dtype: Dtype }>("cast", {
+    doc: "conversion of the dtype; float to integer truncates and saturates, to bool is ≠ 0",
+    arity: 1,
+    scalar: ([x], { dtype }) => k.cast(x, dtype),
+    dtype: (_, { dtype }) => dtype,
+    accepts: "any",
+    samples: [
+      { operands: [{ shape: [3, 2], dtype: "f64" }], params: { dtype: "f64" } },
+      { operands: [{ shape: [3, 2], dtype: "f64" }], params: { dtype: "i32" } },
+      { operands: [{ shape: [3, 2], dtype: "i32", domain: [-3, 3] }], params: { dtype: "f64" } },
+    ],
+  }),
+  derivative: {
+    kind: "jvp",
+    jvp: ([dx], _, y, { params }) => ({ y, dy: [dx && isFloat(params.dtype) ? dx.cast(params.dtype) : undefined] }),
+    transpose: ([ct], [x]) => [ct?.cast(x!.dtype)],
+  },
+};
+
+export const bitcast: Op<1, { dtype: Dtype }> = elementwise("bitcast", {
+  doc: "the same 32 bits read as another dtype",
+  arity: 1,
+  scalar: ([x], { dtype }) => k.bitcast(x, dtype),
+  dtype: (_, { dtype }) => dtype,
+  accepts: "number",
+  samples: [{ operands: [{ shape: [3, 2], dtype: "f32" }], params: { dtype: "u32" } }],
+});
+
+// ---- identities with a purpose ------------------------------------------------------------------------------------------------------
+
+/** A fresh name for a value: what transforms bind their seeds to. */
+export const identity: Op<1, undefined> = linear(
+  "identity",
+  "jointly",
+  { doc: "x itself, under a fresh name", arity: 1, scalar: ([x]) => x, accepts: "any" },
+  (ct) => [ct],
+);
+
+export const stopGradient: Op<1, undefined> = {
+  ...elementwise<1>("stopGradient", { doc: "x, as a constant to every derivative", arity: 1, scalar: ([x]) => x, accepts: "any" }),
+};
+
+// ---- random bits --------------------------------------------------------------------------------------------------------------------
+
+const ROTATIONS = [13, 15, 26, 6, 17, 29, 16, 24];
+
+/** Threefry-2x32 with 20 rounds (Salmon et al. 2011, §4.2): word `word` of the block at counter (c0, c1) under key (k0, k1). */
+export const threefry: Op<4, { word: 0 | 1 }> = elementwise<4, { word: 0 | 1 }>("threefry", {
+  doc: "counter-based random bits: Threefry-2x32-20 of key (k0, k1) at counter (c0, c1)",
+  arity: 4,
+  scalar: (x, { word }) => threefryBlock(x as Expr[])[word],
+  accepts: "integer",
+  samples: [
+    {
+      operands: Array.from({ length: 4 }, () => ({ shape: [3, 2], dtype: "u32" as const, domain: [0, 4e9] as const })),
+      params: { word: 0 },
+    },
+  ],
+});
+
+function threefryBlock([k0, k1, c0, c1]: Expr[]): [Expr, Expr] {
+  const bits = (n: number): Expr => k.constant(n, "u32");
+  const keys = [k0!, k1!, k.xor(k.xor(k0!, k1!), bits(0x1bd11bda))];
+  let a = k.add(c0!, keys[0]!);
+  let b = k.add(c1!, keys[1]!);
+  for (let round = 0; round < 20; round++) {
+    const r = ROTATIONS[round % 8]!;
+    a = k.add(a, b);
+    b = k.xor(k.or(k.shl(b, bits(r)), k.shr(b, bits(32 - r))), a);
+    if (round % 4 === 3) {
+      const injection = (round + 1) / 4;
+      a = k.add(a, keys[injection % 3]!);
+      b = k.add(k.add(b, keys[(injection + 1) % 3]!), bits(injection));
+    }
+  }
+  return [a, b];
+}

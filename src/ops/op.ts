@@ -1,0 +1,149 @@
+/**
+ * @file What a primitive operation is: its rules, gathered in one object. Whoever adds an op writes one paragraph in a family file; every
+ * transform, the fuser and the tests read the rules from here.
+ *
+ * The derivative is one of three: `linear` (with a transpose), `jvp`, or `none`. A missing rule is not "linear": the type demands one.
+ * Ops that own regions may have both a jvp and a transpose, since whether they are linear depends on their regions.
+ */
+import type { Shape, Type } from "../base/shape.ts";
+import type { Index } from "../kernel/index-algebra.ts";
+import type { Expr } from "../kernel/kernel.ts";
+import type { OpFace, Region } from "../tape/node.ts";
+import type { Tensor } from "./tensor.ts";
+
+/** `N` values, so that a rule of the wrong arity does not compile. -1 stands for any number. */
+export type Tuple<T, N extends number> = N extends 0 ? [] : N extends 1 ? [T] : N extends 2 ? [T, T] : N extends 3 ? [T, T, T] : T[];
+
+/** A tangent or cotangent; undefined is a symbolic zero. */
+export type Maybe = Tensor | undefined;
+
+/** What a rule may want to know of its instruction besides the operands. */
+export interface Site<P = unknown> {
+  readonly params: P;
+  readonly regions: readonly Region[];
+  /** Types of the results. */
+  readonly types: readonly Type[];
+  readonly walks: Walks;
+}
+
+/** The transforms, for the rules of ops that own regions. */
+export interface Walks {
+  /** Results and tangents of `region` at `x` along `dx`. */
+  jvp(region: Region, x: readonly Tensor[], dx: readonly Maybe[]): { y: Tensor[]; dy: Maybe[] };
+  /** Cotangents of those inputs of `region` that are marked linear, for cotangents of its outputs. */
+  transpose(region: Region, x: readonly Tensor[], linear: readonly boolean[], ct: readonly Maybe[]): Maybe[];
+  /** Results of `region` on a batch of n; unmapped results are expanded where `expand` (default: all) says so. */
+  batch(
+    region: Region,
+    x: readonly Tensor[],
+    mapped: readonly boolean[],
+    n: number,
+    expand?: readonly boolean[],
+  ): { y: Tensor[]; mapped: boolean[] };
+}
+
+/** Rules for ops with several results; families with one result unwrap. */
+export type Derivative<P> =
+  | {
+      readonly kind: "linear";
+      /** Operands in which the op is linear. */
+      readonly in: readonly number[] | "all";
+      /** `jointly`: f(x + dx, y + dy) = f(x, y) + f(dx, dy). `separately`: in each operand while the others are fixed (a product). */
+      readonly how: "jointly" | "separately";
+      transpose(ct: readonly Maybe[], x: readonly Tensor[], site: Site<P>, linear: readonly boolean[]): Maybe[];
+    }
+  | {
+      readonly kind: "jvp";
+      /** The tangents, and the results again: the rule may replace them, so that nothing runs twice. */
+      jvp(dx: readonly Maybe[], x: readonly Tensor[], y: readonly Tensor[], site: Site<P>): { y: readonly Tensor[]; dy: readonly Maybe[] };
+      /** For ops with regions, when all tangents enter linearly. */
+      transpose?(ct: readonly Maybe[], x: readonly Tensor[], site: Site<P>, linear: readonly boolean[]): Maybe[];
+    }
+  | { readonly kind: "none" };
+
+/** An operand as the fuser hands it to a lowering rule: its element at an index, or 0 where the mask is false. */
+export interface Operand extends Type {
+  at(index: readonly Index[], mask?: Expr | null): Expr;
+}
+
+/** How an op becomes kernels. */
+export type Lowering<P> =
+  /** One element of each result as an expression of elements of the operands. */
+  | { readonly kind: "pointwise"; element(at: readonly Index[], x: readonly Operand[], params: P, type: Type): Expr[] }
+  /** result[at] = combine over r of element(at, r). */
+  | {
+      readonly kind: "reduce";
+      readonly combine: "add" | "mul" | "min" | "max";
+      extents(x: readonly Shape[], params: P): number[];
+      element(at: readonly Index[], r: readonly Index[], x: readonly Operand[], params: P): Expr;
+    }
+  /** In terms of other primitives, before optimization. */
+  | { readonly kind: "expand"; expand(x: readonly Tensor[], site: Site<P>): Tensor[] }
+  /** Loops, branches, leaves: the scheduler has a step for each. */
+  | { readonly kind: "control" };
+
+/** Operand types (with the interval or integer range to draw from) and parameters that the tests try an op with. */
+export interface Sample<P = unknown> {
+  readonly operands: readonly (Type & { readonly domain?: readonly [number, number] })[];
+  readonly params: P;
+  /** For ops with regions: makes them. */
+  readonly regions?: () => readonly Region[];
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: parameters of an op are private to it; lists of ops forget their type.
+export interface Op<N extends number = number, P = any> extends OpFace {
+  readonly doc: string;
+  readonly arity: N;
+  type(operands: readonly Type[], params: P, regions: readonly Region[]): Type[];
+  readonly derivative: Derivative<P>;
+  /** The op where the operands marked `mapped` have a batch of n on axis 0; so will all results. */
+  batch(x: readonly Tensor[], mapped: readonly boolean[], site: Site<P>, n: number): Tensor[];
+  readonly lower: Lowering<P>;
+  /** What limits it; decides what is worth recomputing. */
+  readonly cost: "memory" | "compute";
+  readonly samples: readonly Sample<P>[];
+}
+
+/** The form in which one-result ops are written; see {@link defineOp}. */
+export interface OpDefinition<N extends number, P> {
+  readonly doc: string;
+  readonly arity: N;
+  type(operands: Tuple<Type, N>, params: P): Type;
+  readonly derivative: "none" | "jointly" | "separately";
+  /** Operands in which the op is linear; default all. */
+  readonly linearIn?: readonly number[];
+  transpose?(ct: Tensor, x: Tuple<Tensor, N>, params: P, linear: readonly boolean[]): Maybe[];
+  batch(x: Tuple<Tensor, N>, mapped: readonly boolean[], params: P, n: number): Tensor;
+  readonly lower: Lowering<P>;
+  readonly cost?: "memory" | "compute";
+  readonly mergeable?: boolean;
+  readonly samples: readonly Sample<P>[];
+}
+
+/** An op with one result that is linear in some operands or has no derivative, from rules on single values. */
+export function defineOp<N extends number, P>(name: string, def: OpDefinition<N, P>): Op<N, P> {
+  return {
+    name,
+    doc: def.doc,
+    arity: def.arity,
+    mergeable: def.mergeable ?? true,
+    type: (operands, params) => [def.type(operands as Tuple<Type, N>, params)],
+    derivative: linearOrNone(name, def),
+    batch: (x, mapped, { params }, n) => [def.batch(x as Tuple<Tensor, N>, mapped, params, n)],
+    lower: def.lower,
+    cost: def.cost ?? "memory",
+    samples: def.samples,
+  };
+}
+
+function linearOrNone<N extends number, P>(name: string, def: OpDefinition<N, P>): Derivative<P> {
+  if (def.derivative === "none") return { kind: "none" };
+  if (!def.transpose) throw new Error(`internal: ${name} is said to be linear but has no transpose`);
+  const transpose = def.transpose.bind(def);
+  return {
+    kind: "linear",
+    in: def.linearIn ?? "all",
+    how: def.derivative,
+    transpose: ([ct], x, { params }, linear) => (ct ? transpose(ct, x as Tuple<Tensor, N>, params, linear) : x.map(() => undefined)),
+  };
+}

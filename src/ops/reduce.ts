@@ -1,0 +1,119 @@
+/**
+ * @file Reductions over axes. The reduced axes are removed from the shape.
+ */
+import { dropAxes, formatShape, type Shape } from "../base/shape.ts";
+import type { Index } from "../kernel/index-algebra.ts";
+import { defineOp, type Lowering, type Op } from "./op.ts";
+import type { Tensor } from "./tensor.ts";
+
+interface Axes {
+  readonly axes: readonly number[];
+}
+
+/** The operand's index from the result's and the reduced ones. */
+function interleave(at: readonly Index[], r: readonly Index[], axes: readonly number[]): Index[] {
+  let kept = 0;
+  let reduced = 0;
+  return Array.from({ length: at.length + r.length }, (_, axis) => (axes.includes(axis) ? r[reduced++]! : at[kept++]!));
+}
+
+function reduction(combine: "add" | "max" | "min" | "mul"): Lowering<Axes> {
+  return {
+    kind: "reduce",
+    combine,
+    extents: ([x], { axes }) => axes.map((a) => x![a]!),
+    element: (at, r, [x], { axes }) => x!.at(interleave(at, r, axes)),
+  };
+}
+
+export const sum: Op<1, Axes> = defineOp<1, Axes>("sum", {
+  doc: "sum over axes; 0 for none",
+  arity: 1,
+  derivative: "jointly",
+  type: ([x], { axes }) => ({ shape: dropAxes(x.shape, axes), dtype: x.dtype }),
+  transpose: (ct, [x], { axes }) => [ct.expandAlong(axes, x.shape)],
+  batch: ([x], _, { axes }) => x.sum(axes.map((a) => a + 1)),
+  lower: reduction("add"),
+  samples: [
+    { operands: [{ shape: [3, 4, 2], dtype: "f64" }], params: { axes: [1] } },
+    { operands: [{ shape: [3, 4], dtype: "f64" }], params: { axes: [0, 1] } },
+  ],
+});
+
+function extremum(name: "max" | "min", doc: string): Op<1, Axes> {
+  const op: Op<1, Axes> = {
+    name,
+    doc,
+    arity: 1,
+    mergeable: true,
+    type([x], { axes }) {
+      if (axes.some((a) => x!.shape[a] === 0))
+        throw new RangeError(`${name}: nothing to choose from along axes ${formatShape(axes)} of ${formatShape(x!.shape)}`);
+      return [{ shape: dropAxes(x!.shape, axes), dtype: x!.dtype }];
+    },
+    derivative: {
+      kind: "jvp",
+      // Elements that tie for the extremum share its derivative evenly (PyTorch's amax and amin).
+      jvp([dx], [x], [y], { params: { axes } }) {
+        const hit = x!.eq(y!.expandAlong(axes, x!.shape)).cast(y!.dtype);
+        const share = hit.mul(hit.sum(axes).recip().expandAlong(axes, x!.shape));
+        return { y: [y!], dy: [dx?.mul(share).sum(axes)] };
+      },
+    },
+    batch: ([x], _, { params: { axes } }) => x!.bindAll(op, [x!], { axes: axes.map((a) => a + 1) }),
+    lower: reduction(name),
+    cost: "memory",
+    samples: [
+      { operands: [{ shape: [3, 4, 2], dtype: "f64" }], params: { axes: [1] } },
+      { operands: [{ shape: [3, 4], dtype: "f64" }], params: { axes: [0, 1] } },
+    ],
+  };
+  return op;
+}
+
+export const max: Op<1, Axes> = extremum("max", "largest element over axes; NaN if any is NaN; ties share the derivative evenly");
+export const min: Op<1, Axes> = extremum("min", "smallest element over axes; NaN if any is NaN; ties share the derivative evenly");
+
+/** Two results: the largest element along an axis and where it first stands. All the derivative goes there (PyTorch's max with a dimension). */
+export const maxWithIndex: Op<1, { axis: number }> = {
+  name: "maxWithIndex",
+  doc: "largest element along an axis, and the index (i32) of its first occurrence, which receives all of the derivative; NaN counts as largest",
+  arity: 1,
+  mergeable: true,
+  type([x], { axis }) {
+    if (x!.shape[axis] === 0) throw new RangeError(`maxWithIndex: axis ${axis} of ${formatShape(x!.shape)} is empty`);
+    const shape = dropAxes(x!.shape, [axis]);
+    return [
+      { shape, dtype: x!.dtype },
+      { shape, dtype: "i32" },
+    ];
+  },
+  derivative: {
+    kind: "jvp",
+    jvp: ([dx], _, [y, index], { params: { axis } }) => ({ y: [y!, index!], dy: [dx && takeOne(dx, index!, axis), undefined] }),
+  },
+  batch: ([x], _, { params: { axis } }) => x!.bindAll(maxWithIndex, [x!], { axis: axis + 1 }),
+  lower: {
+    kind: "expand",
+    expand([x], { params: { axis } }) {
+      const y = x!.max(axis);
+      const top = y.expandAlong([axis], x!.shape);
+      const positions = x!.iotaLike(axis);
+      // In a row with a NaN the maximum is NaN, which equals nothing: there the first NaN is meant.
+      const hit = x!.eq(top).or(x!.ne(x!));
+      return [y, hit.where(positions, positions.like(x!.shape[axis]! - 1)).min(axis)];
+    },
+  },
+  cost: "memory",
+  samples: [{ operands: [{ shape: [3, 4, 2], dtype: "f64" }], params: { axis: 1 } }],
+};
+
+/** x[..., index, ...] along an axis, one element for each position of the other axes. */
+function takeOne(x: Tensor, index: Tensor, axis: number): Tensor {
+  return x.takeAlong(index.unsqueeze(axis), axis).squeeze(axis);
+}
+
+/** Sizes of `shape` along `axes`, multiplied. */
+export function countAlong(shape: Shape, axes: readonly number[]): number {
+  return axes.reduce((n, a) => n * shape[a]!, 1);
+}

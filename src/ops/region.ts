@@ -1,0 +1,130 @@
+/**
+ * @file Making and taking apart regions: the closed sub-lists that scan, cond, checkpoint and custom rules own, and that `compile` lowers.
+ */
+import type { Type } from "../base/shape.ts";
+import { type Instruction, nextSerial, type Region, type Value } from "../tape/node.ts";
+import { dependents, tapeOf, tapeOfRegion } from "../tape/tape.ts";
+import { data, placeholder } from "./leaves.ts";
+import type { Op } from "./op.ts";
+import { record, type Tensor } from "./tensor.ts";
+
+/** A fresh value that something will bind later. */
+export function hole(type: Type, label?: string): Tensor {
+  const value = record(placeholder, [], { shape: type.shape, dtype: type.dtype }, [])[0]!;
+  value.label = label;
+  return value;
+}
+
+/** Records `fn` on fresh inputs. Outside values that it uses become further inputs of the region; `free` lists what to pass for them. */
+export function region(types: readonly Type[], fn: (inputs: Tensor[]) => readonly Tensor[]): { region: Region; free: Tensor[] } {
+  const since = nextSerial();
+  const inputs = types.map((t) => hole(t));
+  return closeRegion(inputs, fn(inputs), since);
+}
+
+/** A region that refers to nothing but its inputs, as rules make them. */
+export function closedRegion(types: readonly Type[], fn: (inputs: Tensor[]) => readonly Tensor[]): Region {
+  const { region: made, free } = region(types, fn);
+  if (free.length === 0) return made;
+  throw new TypeError(
+    `a custom derivative rule inside scan or cond uses ${free.length} value(s) from outside; pass them as arguments of the function`,
+  );
+}
+
+/** Closes a recorded list: values older than `since`, and data, become inputs. */
+export function closeRegion(inputs: readonly Tensor[], outputs: readonly Tensor[], since: number): { region: Region; free: Tensor[] } {
+  const free = freeValues(inputs, outputs, since);
+  if (free.length === 0) return { region: { inputs, outputs }, free };
+  const bound = free.map((x) => hole(x, x.label));
+  return { region: { inputs: [...inputs, ...bound], outputs: substitute(outputs, new Map(free.map((x, i) => [x, bound[i]!]))) }, free };
+}
+
+/** What `outputs` refer to outside the list that began at `since`. */
+export function freeValues(inputs: readonly Tensor[], outputs: readonly Value[], since: number): Tensor[] {
+  const own = new Set<Value>(inputs);
+  const seen = new Set<Value>();
+  const free: Tensor[] = [];
+  const todo: Value[] = [...outputs];
+  for (let x = todo.pop(); x !== undefined; x = todo.pop()) {
+    if (own.has(x) || seen.has(x)) continue;
+    seen.add(x);
+    const { op, operands, serial } = x.source;
+    if (op === placeholder || op === data || (serial < since && operands.length > 0)) free.push(x as Tensor);
+    else todo.push(...operands);
+  }
+  return free.sort((a, b) => a.source.serial - b.source.serial || a.index - b.index);
+}
+
+/** The instruction again with other operands; its results keep their labels. */
+export function rebind(instruction: Instruction, operands: readonly Tensor[], regions: readonly Region[] = instruction.regions): Tensor[] {
+  const results = record(instruction.op as Op, operands, instruction.params, regions, instruction.origin);
+  results.forEach((y, i) => {
+    y.label = instruction.results[i]!.label;
+  });
+  return results;
+}
+
+/** `outputs` with some values replaced wherever they are used; what depends on none of them is shared, not copied. */
+export function substitute(outputs: readonly Value[], replace: ReadonlyMap<Value, Tensor>): Tensor[] {
+  const image = new Map<Value, Tensor>(replace);
+  for (const instruction of tapeOf(outputs, new Set(replace.keys()))) {
+    if (!instruction.operands.some((x) => image.has(x))) continue;
+    const results = rebind(
+      instruction,
+      instruction.operands.map((x) => image.get(x) ?? (x as Tensor)),
+    );
+    instruction.results.forEach((y, i) => {
+      image.set(y, results[i]!);
+    });
+  }
+  return outputs.map((y) => image.get(y) ?? (y as Tensor));
+}
+
+/** The outputs of a region at given operands, recorded in place. */
+export function inlineRegion({ inputs, outputs }: Region, operands: readonly Tensor[]): Tensor[] {
+  if (inputs.length !== operands.length)
+    throw new Error(`internal: a region of ${inputs.length} inputs was given ${operands.length} operands`);
+  const results = substitute(outputs, new Map(inputs.map((x, i) => [x, operands[i]!])));
+  // A constant of the region's own gets a fresh name, so that reading it never changes the region.
+  return results.map((y, i) => (y === outputs[i] ? y.identity() : y));
+}
+
+/** A region of primal and tangent computation, cut in two along what it is linear in. */
+export interface Partition {
+  /** Primal inputs to primal outputs, then residuals. */
+  readonly known: Region;
+  /** Residuals, then tangent inputs, to tangent outputs. */
+  readonly linear: Region;
+  /** For each residual the primal input that it is, or -1 if the known part computes it. */
+  readonly fromInput: readonly number[];
+}
+
+/**
+ * Cuts a region whose first `primals` inputs and first `results` outputs are primal, the rest tangents. What the tangents need of the
+ * primal computation becomes residuals.
+ */
+export function partition(joint: Region, primals: number, results: number): Partition {
+  const list = tapeOfRegion(joint);
+  const tangents = joint.inputs.slice(primals);
+  const linear = dependents(list, tangents);
+  const residuals = new Set<Value>();
+  const note = (x: Value): void => {
+    if (!linear.has(x) && !isPureConstant(x)) residuals.add(x);
+  };
+  for (const instruction of list) if (instruction.results.some((y) => linear.has(y))) instruction.operands.forEach(note);
+  const [y, dy] = [joint.outputs.slice(0, results), joint.outputs.slice(results)];
+  dy.forEach(note);
+  const kept = [...residuals];
+  const bound = kept.map((x) => hole(x, x.label));
+  const image = new Map<Value, Tensor>(kept.map((x, i) => [x, bound[i]!]));
+  return {
+    known: { inputs: joint.inputs.slice(0, primals), outputs: [...y, ...kept] },
+    linear: { inputs: [...bound, ...tangents], outputs: substitute(dy, image) },
+    fromInput: kept.map((x) => joint.inputs.indexOf(x)),
+  };
+}
+
+/** Made of nothing: may be repeated anywhere. */
+function isPureConstant(x: Value): boolean {
+  return x.source.operands.length === 0 && x.source.op !== placeholder && x.source.op !== data;
+}

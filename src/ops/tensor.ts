@@ -1,0 +1,664 @@
+/**
+ * @file Tensor: what the user holds, and the bridge from methods to instructions. A method checks its operands at once, on the user's own
+ * line, records an instruction and returns its result; nothing is computed until a value is read. Broadcasting, dtype promotion and axes
+ * that count from the end finish here: primitives see equal shapes and plain axes.
+ */
+import { type Dtype, isFloat, promote, type TypedArray } from "../base/dtype.ts";
+import {
+  broadcastShapes,
+  checkShape,
+  formatShape,
+  formatType,
+  normalizeAxes,
+  normalizeAxis,
+  type Shape,
+  sameShape,
+  sizeOf,
+  type Type,
+} from "../base/shape.ts";
+import { type Instruction, nextSerial, type Origin, type Region, type Storage, type Value } from "../tape/node.ts";
+import * as contract from "./contract.ts";
+import * as e from "./elementwise.ts";
+import { evaluate } from "./evaluator.ts";
+import * as indexing from "./indexing.ts";
+import * as leaves from "./leaves.ts";
+import * as m from "./movement.ts";
+import type { Op } from "./op.ts";
+import * as r from "./reduce.ts";
+
+/** What a method takes beside tensors: a number (of the other operand's dtype), or a cell such as a parameter. */
+export type TensorLike = Tensor | number | { readonly value: Tensor };
+
+/** Axes as a user gives them: one, several, or all by leaving them out; negative ones count from the end. */
+export type AxesLike = number | readonly number[];
+
+interface Reduced {
+  /** Keep reduced axes with size 1. Default false. */
+  readonly keepDims?: boolean;
+}
+
+export interface ConvOptions {
+  /** Step between neighbouring results, one number or one per axis. Default 1. */
+  readonly stride?: number | readonly number[];
+  /** Zeros added on both sides. Default 0. */
+  readonly padding?: number | readonly number[];
+  /** Step between neighbouring taps of the kernel. Default 1. */
+  readonly dilation?: number | readonly number[];
+  /** Number of independent groups of channels. Default 1. */
+  readonly groups?: number;
+}
+
+let origin: Origin | undefined;
+let traceLines = false;
+
+/** Notes the user's stack at every instruction from now on, for error reports; costs some microseconds each. */
+export function traceOrigins(on: boolean): void {
+  traceLines = on;
+}
+
+/** Runs `fn` with `path` as the module path of what it records. */
+export function withPath<T>(path: string, fn: () => T): T {
+  const outer = origin;
+  origin = { path: outer?.path ? `${outer.path}.${path}` : path };
+  try {
+    return fn();
+  } finally {
+    origin = outer;
+  }
+}
+
+// A pending graph deeper than this is computed on the way, so that a loop without a read cannot grow it without bound.
+const FLUSH_DEPTH = 4000;
+
+/** Records an instruction and returns its results. */
+export function record(op: Op, operands: readonly Tensor[], params: unknown, regions: readonly Region[], from?: Origin): Tensor[] {
+  const types = op.type(operands, params, regions);
+  const results: Tensor[] = [];
+  const line = traceLines ? new Error().stack : undefined;
+  const at = from ?? (line ? { ...origin, line } : origin);
+  const instruction: Instruction = { serial: nextSerial(), op, operands, params, regions, results, origin: at };
+  let depth = 0;
+  for (const x of operands) depth = Math.max(depth, x.depth);
+  types.forEach((type, i) => {
+    results.push(new Tensor(instruction, i, type, depth + 1));
+  });
+  if (depth > 0 && depth % FLUSH_DEPTH === 0) evaluate(results, true);
+  return results;
+}
+
+export class Tensor implements Value {
+  /** The instruction that makes this value; a leaf once it has been computed. */
+  source: Instruction;
+  readonly index: number;
+  readonly shape: Shape;
+  readonly dtype: Dtype;
+  /** The name that printed lists show. */
+  label: string | undefined;
+  /** Results of one call, computed together when one of them is read. */
+  cohort: readonly Tensor[] | undefined;
+  /** Length of the longest chain of pending instructions behind this value. */
+  depth: number;
+
+  /** For the library: users make tensors with `tensor`, `zeros` and the like. */
+  constructor(source: Instruction, index: number, type: Type, depth: number) {
+    this.source = source;
+    this.index = index;
+    this.shape = type.shape;
+    this.dtype = type.dtype;
+    this.label = undefined;
+    this.cohort = undefined;
+    this.depth = depth;
+  }
+
+  get rank(): number {
+    return this.shape.length;
+  }
+
+  /** Number of elements. */
+  get size(): number {
+    return sizeOf(this.shape);
+  }
+
+  /** Gives this value a name for printed lists, and returns it. */
+  named(label: string): this {
+    this.label = label;
+    return this;
+  }
+
+  toString(): string {
+    return `Tensor ${this.label ? `${this.label}: ` : ""}${formatType(this)}${this.isComputed ? "" : " (pending)"}`;
+  }
+
+  get [Symbol.toStringTag](): string {
+    return formatType(this);
+  }
+
+  // ---- reading ----------------------------------------------------------------------------------------------------------------------
+
+  get isComputed(): boolean {
+    return this.source.op === leaves.data;
+  }
+
+  /** The elements in row-major order. Computes the value (and results of the same call) first if need be. The array must not be written to. */
+  async data(): Promise<TypedArray> {
+    return this.dataSync();
+  }
+
+  /** The only element of a tensor of size 1, as a number. */
+  async item(): Promise<number> {
+    return this.itemSync();
+  }
+
+  /** Like {@link data}, at once. Only on backends that compute on the calling thread. */
+  dataSync(): TypedArray {
+    if (!this.isComputed) evaluate([this]);
+    return (this.source.params as { storage: Storage }).storage.read();
+  }
+
+  /** Like {@link item}, at once. */
+  itemSync(): number {
+    if (this.size !== 1)
+      throw new RangeError(`item: ${formatType(this)} has ${this.size} elements, want exactly one; reduce it or use data()`);
+    return this.dataSync()[0]!;
+  }
+
+  /** Replaces the instruction by its computed elements; the graph behind it can go. */
+  settle(storage: Storage): void {
+    const { serial } = this.source;
+    const params = { shape: this.shape, dtype: this.dtype, storage };
+    this.source = { serial, op: leaves.data, operands: [], params, regions: [], results: [this], origin: this.source.origin };
+    (this as { index: number }).index = 0;
+    this.cohort = undefined;
+    this.depth = 0;
+  }
+
+  // ---- instructions -----------------------------------------------------------------------------------------------------------------
+
+  /** Records a one-result op. */
+  bind<P>(op: Op<number, P>, operands: readonly Tensor[], params?: P): Tensor {
+    return record(op, operands, params, [])[0]!;
+  }
+
+  /** Records an op with any number of results. */
+  bindAll<P>(op: Op<number, P>, operands: readonly Tensor[], params: P, regions: readonly Region[] = []): Tensor[] {
+    return record(op, operands, params, regions);
+  }
+
+  /** One number everywhere, in the shape and dtype of `type`. */
+  constantOf(type: Type, value: number): Tensor {
+    return record(indexing.full, [], { shape: type.shape, dtype: type.dtype, value }, [])[0]!;
+  }
+
+  /** One number everywhere, in this tensor's shape and dtype. */
+  like(value: number): Tensor {
+    return this.constantOf(this, value);
+  }
+
+  /** 0, 1, 2, ... (i32) along an axis, in this tensor's shape. */
+  iotaLike(axis: number): Tensor {
+    return this.bind(indexing.iota, [], { shape: this.shape, dtype: "i32", axis: normalizeAxis(axis, this.rank, "iotaLike") });
+  }
+
+  identity(): Tensor {
+    return this.bind(e.identity, [this]);
+  }
+
+  /** This value as a constant to every derivative. */
+  stopGradient(): Tensor {
+    return this.bind(e.stopGradient, [this]);
+  }
+
+  /** The tensor meant by an operand: numbers take this tensor's dtype (a fraction or infinity makes integers f32). */
+  operand(y: TensorLike): Tensor {
+    if (y instanceof Tensor) return y;
+    if (typeof y === "number")
+      return this.constantOf(
+        { shape: [], dtype: isFloat(this.dtype) || (Number.isInteger(y) && this.dtype !== "bool") ? this.dtype : "f32" },
+        y,
+      );
+    if (typeof y === "object" && y !== null && y.value instanceof Tensor) return y.value;
+    throw new TypeError(`expected a tensor, a number or a parameter, got ${y === null ? "null" : typeof y}; make one with tensor(...)`);
+  }
+
+  /** Records a binary op after promotion and broadcasting. */
+  #binary(op: Op<2, undefined>, other: TensorLike): Tensor {
+    const y = this.operand(other);
+    const shape = broadcastShapes(this.shape, y.shape);
+    if (!shape) throw new RangeError(mismatch(op.name, this, y));
+    const dtype = promote(this.dtype, y.dtype);
+    return this.bind(op, [this.cast(dtype).broadcastTo(shape), y.cast(dtype).broadcastTo(shape)]);
+  }
+
+  /** Records a unary float function; integers become f32 first. */
+  #float(op: Op<1, undefined>): Tensor {
+    return this.bind(op, [isFloat(this.dtype) ? this : this.cast("f32")]);
+  }
+
+  // ---- arithmetic -------------------------------------------------------------------------------------------------------------------
+
+  add(y: TensorLike): Tensor {
+    return this.#binary(e.add, y);
+  }
+  sub(y: TensorLike): Tensor {
+    return this.#binary(e.sub, y);
+  }
+  mul(y: TensorLike): Tensor {
+    return this.#binary(e.mul, y);
+  }
+  /** Quotient; integers truncate toward zero. */
+  div(y: TensorLike): Tensor {
+    return this.#binary(e.div, y);
+  }
+  /** Remainder with the sign of this tensor. */
+  rem(y: TensorLike): Tensor {
+    return this.#binary(e.rem, y);
+  }
+  pow(y: TensorLike): Tensor {
+    if (y === 2) return this.mul(this);
+    return isFloat(this.dtype) ? this.#binary(e.pow, y) : this.cast("f32").pow(y);
+  }
+  maximum(y: TensorLike): Tensor {
+    return this.#binary(e.maximum, y);
+  }
+  minimum(y: TensorLike): Tensor {
+    return this.#binary(e.minimum, y);
+  }
+  /** This value kept between `low` and `high`; at the bounds the derivative passes. */
+  clamp(low: number, high: number): Tensor {
+    return this.lt(low).where(low, this.gt(high).where(high, this));
+  }
+  neg(): Tensor {
+    return this.bind(e.neg, [this]);
+  }
+  recip(): Tensor {
+    return this.#float(e.recip);
+  }
+  abs(): Tensor {
+    return this.bind(e.abs, [this]);
+  }
+  sign(): Tensor {
+    return this.bind(e.sign, [this]);
+  }
+  exp(): Tensor {
+    return this.#float(e.exp);
+  }
+  expm1(): Tensor {
+    return this.#float(e.expm1);
+  }
+  log(): Tensor {
+    return this.#float(e.log);
+  }
+  log1p(): Tensor {
+    return this.#float(e.log1p);
+  }
+  sin(): Tensor {
+    return this.#float(e.sin);
+  }
+  cos(): Tensor {
+    return this.#float(e.cos);
+  }
+  tanh(): Tensor {
+    return this.#float(e.tanh);
+  }
+  sigmoid(): Tensor {
+    return this.#float(e.sigmoid);
+  }
+  relu(): Tensor {
+    return this.#float(e.relu);
+  }
+  erf(): Tensor {
+    return this.#float(e.erf);
+  }
+  sqrt(): Tensor {
+    return this.#float(e.sqrt);
+  }
+  square(): Tensor {
+    return this.mul(this);
+  }
+  floor(): Tensor {
+    return this.#float(e.floor);
+  }
+  ceil(): Tensor {
+    return this.#float(e.ceil);
+  }
+  trunc(): Tensor {
+    return isFloat(this.dtype) ? this.bind(e.trunc, [this]) : this;
+  }
+  round(): Tensor {
+    return this.#float(e.round);
+  }
+
+  // ---- comparison, logic, choice ----------------------------------------------------------------------------------------------------
+
+  eq(y: TensorLike): Tensor {
+    return this.#binary(e.eq, y);
+  }
+  ne(y: TensorLike): Tensor {
+    return this.#binary(e.ne, y);
+  }
+  lt(y: TensorLike): Tensor {
+    return this.#binary(e.lt, y);
+  }
+  le(y: TensorLike): Tensor {
+    return this.#binary(e.le, y);
+  }
+  gt(y: TensorLike): Tensor {
+    return this.operand(y).lt(this);
+  }
+  ge(y: TensorLike): Tensor {
+    return this.operand(y).le(this);
+  }
+  and(y: TensorLike): Tensor {
+    return this.#binary(e.and, y);
+  }
+  or(y: TensorLike): Tensor {
+    return this.#binary(e.or, y);
+  }
+  xor(y: TensorLike): Tensor {
+    return this.#binary(e.xor, y);
+  }
+  not(): Tensor {
+    return this.bind(e.not, [this]);
+  }
+  shl(y: TensorLike): Tensor {
+    return this.#binary(e.shl, y);
+  }
+  shr(y: TensorLike): Tensor {
+    return this.#binary(e.shr, y);
+  }
+
+  /** Where this bool tensor holds `x`, elsewhere `y`. What is not chosen sends no derivative. */
+  where(x: TensorLike, y: TensorLike): Tensor {
+    if (this.dtype !== "bool")
+      throw new TypeError(`where: the condition must be bool, got ${formatType(this)}; compare first, as in x.gt(0).where(a, b)`);
+    // Of two operands the one that is a tensor decides the dtype of a number beside it.
+    const a = typeof x === "number" && typeof y !== "number" ? this.operand(y).operand(x) : this.operand(x);
+    const b = typeof y === "number" ? a.operand(y) : this.operand(y);
+    const dtype = promote(a.dtype, b.dtype);
+    const inner = broadcastShapes(a.shape, b.shape);
+    const shape = inner && broadcastShapes(this.shape, inner);
+    if (!shape) throw new RangeError(`where: shapes ${[this, a, b].map((t) => formatShape(t.shape)).join(", ")} do not broadcast`);
+    return this.bind(e.select, [this.broadcastTo(shape), a.cast(dtype).broadcastTo(shape), b.cast(dtype).broadcastTo(shape)]);
+  }
+
+  cast(dtype: Dtype): Tensor {
+    return dtype === this.dtype ? this : this.bind(e.cast, [this], { dtype });
+  }
+  /** The same 32 bits read as another dtype. */
+  bitcast(dtype: Dtype): Tensor {
+    return dtype === this.dtype ? this : this.bind(e.bitcast, [this], { dtype });
+  }
+
+  // ---- reductions -------------------------------------------------------------------------------------------------------------------
+
+  #reduce(op: Op<1, { axes: readonly number[] }>, axes: AxesLike | undefined, { keepDims = false }: Reduced): Tensor {
+    const list = normalizeAxes(axes, this.rank, op.name);
+    const y = list.length ? this.bind(op, [this], { axes: list }) : this;
+    return keepDims ? y.reshape(this.shape.map((d, i) => (list.includes(i) ? 1 : d))) : y;
+  }
+
+  /** Sum over axes (default all). Bools and u8 are counted in i32. */
+  sum(axes?: AxesLike, options: Reduced = {}): Tensor {
+    const x = this.dtype === "bool" || this.dtype === "u8" ? this.cast("i32") : this;
+    return x.#reduce(r.sum, axes, options);
+  }
+  /** Mean over axes (default all), a float; of nothing it is NaN. */
+  mean(axes?: AxesLike, options: Reduced = {}): Tensor {
+    const x = isFloat(this.dtype) ? this : this.cast("f32");
+    return x.sum(axes, options).mul(1 / r.countAlong(this.shape, normalizeAxes(axes, this.rank, "mean")));
+  }
+  /** Largest element over axes (default all). Elements that tie share the derivative evenly. */
+  max(axes?: AxesLike, options: Reduced = {}): Tensor {
+    return this.#reduce(r.max, axes, options);
+  }
+  min(axes?: AxesLike, options: Reduced = {}): Tensor {
+    return this.#reduce(r.min, axes, options);
+  }
+  /** Largest element along an axis and its first position (i32), which gets all of the derivative. */
+  maxWithIndex(axis: number): { values: Tensor; indices: Tensor } {
+    const [values, indices] = this.bindAll(r.maxWithIndex, [this], { axis: normalizeAxis(axis, this.rank, "maxWithIndex") }) as [
+      Tensor,
+      Tensor,
+    ];
+    return { values, indices };
+  }
+  /** Position (i32) of the first largest element along an axis. */
+  argmax(axis: number): Tensor {
+    return this.maxWithIndex(axis).indices;
+  }
+
+  // ---- movement ---------------------------------------------------------------------------------------------------------------------
+
+  /** The same elements under another shape; one size may be -1 and is then worked out. */
+  reshape(shape: Shape): Tensor {
+    const full = inferSize(this.shape, shape);
+    return sameShape(full, this.shape) ? this : this.bind(m.reshape, [this], { shape: full });
+  }
+  /** Axes from `start` to the last merged into one. */
+  flatten(start = 0): Tensor {
+    const s = start === 0 ? 0 : normalizeAxis(start, this.rank, "flatten");
+    return this.reshape([...this.shape.slice(0, s), sizeOf(this.shape.slice(s))]);
+  }
+  /** Axes in another order: axis i of the result is axis axes[i]. Default: reversed. */
+  transpose(axes?: readonly number[]): Tensor {
+    const order = axes ? axes.map((a) => normalizeAxis(a, this.rank, "transpose")) : this.shape.map((_, i) => this.rank - 1 - i);
+    return order.every((a, i) => a === i) && order.length === this.rank ? this : this.bind(m.transpose, [this], { axes: order });
+  }
+  /** Axis `from` moved to position `to`. */
+  moveAxis(from: number, to: number): Tensor {
+    const source = normalizeAxis(from, this.rank, "moveAxis");
+    const order = this.shape.map((_, i) => i).filter((i) => i !== source);
+    order.splice(normalizeAxis(to, this.rank, "moveAxis"), 0, source);
+    return this.transpose(order);
+  }
+  /** A new axis of size 1 at `axis` of the result. */
+  unsqueeze(axis: number): Tensor {
+    const at = normalizeAxis(axis, this.rank + 1, "unsqueeze");
+    return this.reshape(this.shape.toSpliced(at, 0, 1));
+  }
+  /** Without an axis of size 1 (default: without all of them). */
+  squeeze(axis?: number): Tensor {
+    if (axis === undefined) return this.reshape(this.shape.filter((d) => d !== 1));
+    const at = normalizeAxis(axis, this.rank, "squeeze");
+    if (this.shape[at] !== 1)
+      throw new RangeError(`squeeze: axis ${axis} of ${formatShape(this.shape)} has size ${this.shape[at]}, want 1`);
+    return this.reshape(this.shape.toSpliced(at, 1));
+  }
+  /** Repeated along new and size-1 axes to a larger shape, by NumPy's rule. */
+  broadcastTo(shape: Shape): Tensor {
+    if (sameShape(shape, this.shape)) return this;
+    const fits = broadcastShapes(this.shape, shape);
+    if (!fits || !sameShape(fits, shape))
+      throw new RangeError(`broadcastTo: ${formatShape(this.shape)} does not stretch to ${formatShape(shape)}`);
+    const lead = shape.length - this.rank;
+    const axes = this.shape.flatMap((d, i) => (d === shape[lead + i] ? [lead + i] : []));
+    return this.reshape(axes.map((a) => shape[a]!)).broadcastInDim(shape, axes);
+  }
+  /** Axis i of this tensor becomes axis axes[i] of the result, which repeats along the others. */
+  broadcastInDim(shape: Shape, axes: readonly number[]): Tensor {
+    return sameShape(shape, this.shape) ? this : this.bind(m.broadcast, [this], { shape, axes });
+  }
+  /** n copies along a new axis 0. */
+  expandFront(n: number): Tensor {
+    return this.broadcastInDim(
+      [n, ...this.shape],
+      this.shape.map((_, i) => i + 1),
+    );
+  }
+  /** Repeated along `axes` of `shape`, which this tensor lacks: the transpose of a sum over them. */
+  expandAlong(axes: readonly number[], shape: Shape): Tensor {
+    return this.broadcastInDim(
+      shape,
+      shape.map((_, i) => i).filter((i) => !axes.includes(i)),
+    );
+  }
+  /** Zeros before, after and between the elements, per axis. Negative widths are refused. */
+  pad(low: readonly number[], high: readonly number[], interior: readonly number[] = low.map(() => 0)): Tensor {
+    for (const widths of [low, high, interior]) {
+      if (widths.length !== this.rank || widths.some((w) => !Number.isInteger(w) || w < 0)) {
+        throw new RangeError(
+          `pad: want ${this.rank} widths >= 0 for ${formatShape(this.shape)}, got ${formatShape(widths)}; use slice to remove elements`,
+        );
+      }
+    }
+    const none = [...low, ...high, ...interior].every((w) => w === 0);
+    return none ? this : this.bind(m.pad, [this], { low, high, interior });
+  }
+  /** Elements start, start + step, ... below stop along each axis; negative bounds count from the end. */
+  slice(start: readonly number[], stop: readonly number[] = this.shape, step: readonly number[] = start.map(() => 1)): Tensor {
+    if (start.length !== this.rank || stop.length !== this.rank || step.length !== this.rank) {
+      throw new RangeError(
+        `slice: want one bound per axis of ${formatShape(this.shape)}, got ${formatShape(start)}, ${formatShape(stop)}, ${formatShape(step)}`,
+      );
+    }
+    const from = start.map((s, i) => (s < 0 ? s + this.shape[i]! : s));
+    const to = stop.map((s, i) => (s < 0 ? s + this.shape[i]! : s));
+    const all = this.shape.every((d, i) => from[i] === 0 && to[i] === d && step[i] === 1);
+    return all ? this : this.bind(m.slice, [this], { start: from, stop: to, step });
+  }
+  /** `length` elements along an axis from `start`. */
+  narrow(axis: number, start: number, length: number): Tensor {
+    const at = normalizeAxis(axis, this.rank, "narrow");
+    const from = this.shape.map((_, i) => (i === at ? start : 0));
+    return this.slice(from, this.shape.with(at, start + length));
+  }
+  /** Element `i` along an axis, which disappears. */
+  select(axis: number, i: number): Tensor {
+    const at = normalizeAxis(axis, this.rank, "select");
+    const from = i < 0 ? i + this.shape[at]! : i;
+    return this.narrow(at, from, 1).squeeze(at);
+  }
+  /** The order of elements reversed along some axes (default all). */
+  flip(axes?: AxesLike): Tensor {
+    const list = normalizeAxes(axes, this.rank, "flip");
+    return list.length ? this.bind(m.flip, [this], { axes: list }) : this;
+  }
+  /** Sliding windows over the last axes: [..., H, W] to [..., OH, OW, KH, KW]. */
+  windows(kernel: readonly number[], stride: readonly number[], dilation: readonly number[] = kernel.map(() => 1)): Tensor {
+    return this.bind(m.windows, [this], { kernel, stride, dilation });
+  }
+  /** This tensor followed by others along an axis. */
+  concat(others: readonly Tensor[], axis = 0): Tensor {
+    const all = [this, ...others];
+    const dtype = all.map((t) => t.dtype).reduce(promote);
+    const at = normalizeAxis(axis, this.rank, "concat");
+    return all.length === 1
+      ? this
+      : this.bind(
+          m.concat,
+          all.map((t) => t.cast(dtype)),
+          { axis: at },
+        );
+  }
+
+  // ---- indexing ---------------------------------------------------------------------------------------------------------------------
+
+  /** Slices along an axis chosen by integer indices, whose axes replace it. Out of range gives NaN. */
+  take(indices: Tensor, axis = 0): Tensor {
+    const at = normalizeAxis(axis, this.rank, "take");
+    const rows = this.moveAxis(at, 0).bind(indexing.gather, [this.moveAxis(at, 0), indices], { batch: 0 });
+    const order = rows.shape.map((_, i) => i);
+    const moved = order.splice(0, indices.rank);
+    order.splice(at, 0, ...moved);
+    return rows.transpose(order);
+  }
+  /** y[..., i, ...] = x[..., indices[..., i, ...], ...] along an axis; the other sizes agree. */
+  takeAlong(indices: Tensor, axis: number): Tensor {
+    const at = normalizeAxis(axis, this.rank, "takeAlong");
+    if (!sameShape(this.shape.toSpliced(at, 1), indices.shape.toSpliced(at, 1))) {
+      throw new RangeError(
+        `takeAlong: but for axis ${at}, indices ${formatShape(indices.shape)} must have the shape ${formatShape(this.shape)}`,
+      );
+    }
+    const last = this.rank - 1;
+    const y = this.bind(indexing.gather, [this.moveAxis(at, last), indices.moveAxis(at, last)], { batch: last });
+    return y.moveAxis(last, at);
+  }
+  /** For integers in 0..n-1: a new last axis of n, 1 at the integer and 0 elsewhere. */
+  oneHot(n: number, dtype: Dtype = "f32"): Tensor {
+    const shape = [...this.shape, n];
+    const position = this.bind(indexing.iota, [], { shape, dtype: this.dtype, axis: this.rank });
+    return this.expandAlong([this.rank], shape).eq(position).cast(dtype);
+  }
+
+  // ---- contractions -----------------------------------------------------------------------------------------------------------------
+
+  /** A two-operand Einstein sum; every letter stands in at least two of the three words, once in each. */
+  dot(y: TensorLike, spec: string): Tensor {
+    const other = this.operand(y);
+    const dtype = promote(this.dtype, other.dtype);
+    return this.bind(contract.dot, [this.cast(dtype), other.cast(dtype)], { spec });
+  }
+
+  /** Matrix product by NumPy's rule: vectors are rows or columns, leading axes broadcast. */
+  matmul(other: TensorLike): Tensor {
+    const y = this.operand(other);
+    if (this.rank === 0 || y.rank === 0)
+      throw new RangeError(`matmul: want at least vectors, got ${formatShape(this.shape)} and ${formatShape(y.shape)}; scale with mul`);
+    const inner = this.shape[this.rank - 1]!;
+    const rows = y.shape[Math.max(0, y.rank - 2)]!;
+    if (inner !== rows) {
+      throw new RangeError(
+        `matmul: inner sizes differ: x is ${formatShape(this.shape)}, y is ${formatShape(y.shape)}; ${inner} columns meet ${rows} rows`,
+      );
+    }
+    if (y.rank === 1)
+      return this.rank === 1 ? this.dot(y, "i,i->") : this.dot(y, `${letters(this.rank - 1)}z,z->${letters(this.rank - 1)}`);
+    if (this.rank === 1) return this.unsqueeze(0).matmul(y).squeeze(-2);
+    // A matrix on the right serves all leading axes at once.
+    if (y.rank === 2) return this.dot(y, `${letters(this.rank - 1)}y,yz->${letters(this.rank - 1)}z`);
+    const lead = broadcastShapes(this.shape.slice(0, -2), y.shape.slice(0, -2));
+    if (!lead) throw new RangeError(mismatch("matmul", this, y));
+    const b = letters(lead.length);
+    const x = this.broadcastTo([...lead, ...this.shape.slice(-2)]);
+    return x.dot(y.broadcastTo([...lead, ...y.shape.slice(-2)]), `${b}xy,${b}yz->${b}xz`);
+  }
+
+  /** Convolution (cross-correlation, CNN-1) of x [N, C, ...size] with w [O, C/groups, ...kernel], in any number of dimensions. */
+  conv(w: TensorLike, options: ConvOptions = {}): Tensor {
+    const weight = this.operand(w);
+    const spatial = this.rank - 2;
+    if (spatial < 1) throw new RangeError(`conv: want an input [batch, channels, ...size], got ${formatShape(this.shape)}`);
+    const padding = perAxis(options.padding ?? 0, spatial, "padding");
+    const params = {
+      stride: perAxis(options.stride ?? 1, spatial, "stride", 1),
+      dilation: perAxis(options.dilation ?? 1, spatial, "dilation", 1),
+      groups: options.groups ?? 1,
+    };
+    return this.bind(contract.conv, [this.pad([0, 0, ...padding], [0, 0, ...padding]), weight], params);
+  }
+}
+
+/** A number for every axis, from one or from a list. */
+export function perAxis(value: number | readonly number[], n: number, what: string, least = 0): number[] {
+  const list = typeof value === "number" ? new Array<number>(n).fill(value) : [...value];
+  if (list.length !== n || list.some((v) => !Number.isInteger(v) || v < least)) {
+    throw new RangeError(`${what}: want ${n} integers >= ${least} (or one for all), got ${formatShape(list)}`);
+  }
+  return list;
+}
+
+function letters(n: number): string {
+  return "abcdefghijklmnop".slice(0, n);
+}
+
+function mismatch(name: string, x: Tensor, y: Tensor): string {
+  const show = (t: Tensor): string => `${t.label ? `${t.label} ` : ""}${formatShape(t.shape)}`;
+  return `${name}: shapes ${show(x)} and ${show(y)} do not broadcast: aligned at the end, sizes must be equal or 1; use reshape or unsqueeze`;
+}
+
+function inferSize(from: Shape, to: Shape): number[] {
+  const open = to.indexOf(-1);
+  const full = [...to];
+  if (open >= 0) {
+    const rest = sizeOf(to.toSpliced(open, 1));
+    if (to.indexOf(-1, open + 1) >= 0 || rest === 0 || sizeOf(from) % rest !== 0) {
+      throw new RangeError(
+        `reshape: ${formatShape(from)} has ${sizeOf(from)} elements, which ${formatShape(to)} cannot hold; at most one size may be -1`,
+      );
+    }
+    full[open] = sizeOf(from) / rest;
+  }
+  checkShape(full, "reshape");
+  return full;
+}

@@ -1,0 +1,37 @@
+/**
+ * @file The walk that all optimizations share: along a region, operands first, each instruction is replaced by what the rules make of it.
+ * Regions inside are rewritten too. What nothing refers to any more is gone, since the tape is derived from the outputs.
+ */
+import type { Op } from "../ops/op.ts";
+import { rebind } from "../ops/region.ts";
+import type { Tensor } from "../ops/tensor.ts";
+import type { Instruction, Region, Value } from "../tape/node.ts";
+import { tapeOfRegion } from "../tape/tape.ts";
+
+/** What stands in for an instruction whose operands have been replaced; undefined to leave it. */
+export type Rule = (instruction: Instruction, operands: readonly Tensor[]) => readonly Tensor[] | undefined;
+
+export function rewriteRegion(region: Region, makeRule: () => Rule): Region {
+  const rule = makeRule();
+  const image = new Map<Value, Tensor>();
+  const now = (x: Value): Tensor => image.get(x) ?? (x as Tensor);
+  for (const instruction of tapeOfRegion(region)) {
+    const operands = instruction.operands.map(now);
+    const regions = instruction.regions.map((inner) => rewriteRegion(inner, makeRule));
+    const changed = operands.some((x, i) => x !== instruction.operands[i]) || regions.some((r, i) => r !== instruction.regions[i]);
+    const current: Instruction = changed ? rebind(instruction, operands, regions)[0]!.source : instruction;
+    const results = rule(current, operands) ?? current.results;
+    instruction.results.forEach((y, i) => {
+      const result = results[i] as Tensor;
+      if (result === y) return;
+      image.set(y, result);
+      if (y.label && !result.label && result.source.operands.length > 0) result.label = y.label;
+    });
+  }
+  return image.size === 0 ? region : { inputs: region.inputs, outputs: region.outputs.map(now) };
+}
+
+/** The op of an instruction, with its rules. */
+export function opOf(instruction: Instruction): Op {
+  return instruction.op as Op;
+}

@@ -1,0 +1,84 @@
+/**
+ * @file Local identities: neutral elements, movement that cancels, constants that fold. Float results do not change but for the sign of a zero
+ * (x + 0 for x = -0) and what is lost where a symbolic zero tangent meets an infinity.
+ */
+import { isFloat } from "../base/dtype.ts";
+import { type Shape, sameShape } from "../base/shape.ts";
+import { full } from "../ops/indexing.ts";
+import type { Tensor } from "../ops/tensor.ts";
+import type { Instruction, Region, Value } from "../tape/node.ts";
+import { type Rule, rewriteRegion } from "./rewrite.ts";
+
+/** The number that a value is everywhere, if it is known. */
+function constantOf(x: Value): number | undefined {
+  const { op, params, operands } = x.source;
+  if (op === full) return (params as { value: number }).value;
+  return ["broadcast", "reshape", "transpose", "identity", "stopGradient"].includes(op.name) ? constantOf(operands[0]!) : undefined;
+}
+
+type Identity = (x: readonly Tensor[], params: never, y: Tensor) => Tensor | undefined;
+
+const zero = (x: Value): boolean => constantOf(x) === 0;
+const one = (x: Value): boolean => constantOf(x) === 1;
+const madeBy = (x: Tensor, name: string): Tensor | undefined => (x.source.op.name === name ? (x.source.operands[0] as Tensor) : undefined);
+
+const IDENTITIES: Readonly<Record<string, Identity>> = {
+  identity: ([x]) => x,
+  stopGradient: ([x]) => x,
+  add: ([x, y]) => (zero(y!) ? x : zero(x!) ? y : undefined),
+  sub: ([x, y]) => (zero(y!) ? x : zero(x!) ? y!.neg() : undefined),
+  mul: ([x, y]) => (one(y!) ? x : one(x!) ? y : zeroProduct(x!, y!)),
+  div: ([x, y]) => (one(y!) ? x : undefined),
+  neg: ([x]) => madeBy(x!, "neg") ?? negated(x!),
+  select: ([c, x, y]) => {
+    const known = constantOf(c!);
+    if (known !== undefined) return known ? x : y;
+    return x === y ? x : undefined;
+  },
+  cast: ([x], _, y) => {
+    const value = constantOf(x!);
+    return value === undefined || !isFloat(y.dtype) ? undefined : y.like(value);
+  },
+  sum: ([x], _, y) => (zero(x!) ? y.like(0) : undefined),
+  transpose: ([x], { axes }: { axes: readonly number[] }) => {
+    if (axes.every((a, i) => a === i)) return x;
+    const inner = madeBy(x!, "transpose");
+    const first = (x!.source.params as { axes: readonly number[] }).axes;
+    return inner?.transpose(axes.map((a) => first[a]!));
+  },
+  reshape: ([x], { shape }: { shape: Shape }) => {
+    if (sameShape(x!.shape, shape)) return x;
+    return madeBy(x!, "reshape")?.reshape(shape);
+  },
+  broadcast: ([x], { shape, axes }: { shape: Shape; axes: readonly number[] }) => {
+    if (sameShape(x!.shape, shape)) return x;
+    const inner = madeBy(x!, "broadcast");
+    const first = (x!.source.params as { axes: readonly number[] }).axes;
+    return inner?.broadcastInDim(
+      shape,
+      first.map((a) => axes[a]!),
+    );
+  },
+};
+
+/** A product with a zero that stands for "no tangent" is that zero. Only integers and constants: 0 · NaN is NaN. */
+function zeroProduct(x: Tensor, y: Tensor): Tensor | undefined {
+  if (isFloat(x.dtype)) return zero(x) && constantOf(y) !== undefined && Number.isFinite(constantOf(y)) ? x : undefined;
+  return zero(x) ? x : zero(y) ? y : undefined;
+}
+
+/** -c as a constant. */
+function negated(x: Tensor): Tensor | undefined {
+  return x.source.op === full ? x.like(-constantOf(x)!) : undefined;
+}
+
+const simplifyOne: Rule = (instruction: Instruction, operands) => {
+  const identity = IDENTITIES[instruction.op.name];
+  const y = instruction.results[0] as Tensor;
+  const simpler = identity?.(operands, instruction.params as never, y);
+  return simpler && [simpler];
+};
+
+export function simplify(region: Region): Region {
+  return rewriteRegion(region, () => simplifyOne);
+}

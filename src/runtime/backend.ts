@@ -1,0 +1,42 @@
+/**
+ * @file Backends: what turns a program into something that runs. `wasm` is the default; `interpreter` executes the kernel language directly,
+ * slowly and exactly as defined, and is the fallback where WebAssembly SIMD is missing.
+ */
+
+import { features, instantiate } from "../codegen/wasm/instantiate.ts";
+import { compileProgram } from "../codegen/wasm/program.ts";
+import { interpret } from "../kernel/interpret.ts";
+import type { Program } from "../kernel/kernel.ts";
+import type { Arena } from "./arena.ts";
+
+export type BackendName = "wasm" | "interpreter";
+
+/** A program ready to run on the table of base addresses at `bindings`. */
+export type Loaded = (bindings: number) => void;
+
+const BACKENDS: Readonly<Record<BackendName, (program: Program, arena: Arena) => Loaded>> = {
+  wasm(program, arena) {
+    const bytes = compileProgram(program, { sharedMemory: arena.shared, relaxed: features().relaxed });
+    return instantiate(bytes, arena.memory).main;
+  },
+  interpreter: (program, arena) => (bindings) => interpret(program, arena.memory, bindings),
+};
+
+let current: BackendName | undefined;
+
+/** The backend in use: `wasm` where the engine has SIMD, else `interpreter`. */
+export function backendName(): BackendName {
+  current ??= features().simd ? "wasm" : "interpreter";
+  return current;
+}
+
+/** Chooses the backend for everything that runs from now on. */
+export function setBackend(name: BackendName): void {
+  if (!(name in BACKENDS)) throw new RangeError(`setBackend: no backend "${name}"; there are ${Object.keys(BACKENDS).join(" and ")}`);
+  if (name === "wasm" && !features().simd) throw new Error("setBackend: this host has no WebAssembly SIMD; use the interpreter");
+  current = name;
+}
+
+export function load(program: Program, arena: Arena): Loaded {
+  return BACKENDS[backendName()](program, arena);
+}

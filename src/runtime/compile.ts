@@ -1,0 +1,46 @@
+/**
+ * @file The whole pipeline on one page: a region goes in, an executable comes out.
+ *
+ *     region ─ expand ─ simplify ─ merge ─► tape of primitives ─ schedule ─► kernels, steps, offsets ─ backend ─► executable
+ */
+
+import { mergeCommon } from "../optimize/cse.ts";
+import { expand } from "../optimize/expand.ts";
+import { simplify } from "../optimize/simplify.ts";
+import { type Schedule, type Slot, schedule } from "../schedule/schedule.ts";
+import type { Region } from "../tape/node.ts";
+import { verifyRegion } from "../tape/verify.ts";
+import { type Arena, theArena } from "./arena.ts";
+import { load } from "./backend.ts";
+import type { Cell } from "./cell.ts";
+import { Executable, type Roles } from "./executable.ts";
+
+/** How many programs have been made since the start; a training loop makes one per signature. */
+export const counters: { compilations: number; debug: boolean } = { compilations: 0, debug: false };
+
+/** The same region with less in it. Nothing is expanded, so that it reads as the user wrote it. */
+export function tidy(region: Region): Region {
+  return mergeCommon(simplify(mergeCommon(simplify(region))));
+}
+
+/** Tape to tape: only primitives are left, and none is computed twice. */
+export function optimize(region: Region): Region {
+  return tidy(expand(tidy(region)));
+}
+
+/** Tape to kernels, with `cells` numbered from 1 in the binding table. */
+export function plan(region: Region, roles: Roles, cells: readonly Cell[]): Schedule {
+  const slot = (role: Cell | "argument" | "result"): Slot =>
+    typeof role === "string" ? { kind: "scratch" } : { kind: "cell", cell: cells.indexOf(role) + 1 };
+  return schedule(region, roles.inputs.map(slot), roles.outputs.map(slot), cells.length);
+}
+
+/** Compiles a region whose inputs and outputs are arguments, results and cells. */
+export function compileRegion(region: Region, roles: Roles, arena: Arena = theArena()): Executable {
+  counters.compilations++;
+  const optimized = optimize(region);
+  if (counters.debug) verifyRegion(optimized);
+  const cells = [...new Set([...roles.inputs, ...roles.outputs].filter((role) => typeof role !== "string"))];
+  const planned = plan(optimized, roles, cells);
+  return new Executable(planned, load(planned.program, arena), arena, cells, roles, { inputs: region.inputs, outputs: region.outputs });
+}

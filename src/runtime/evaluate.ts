@@ -1,0 +1,90 @@
+/**
+ * @file Reading a pending tensor: everything that is pending with it is compiled as one program (cached by the content of its tape) and run.
+ */
+import { allocate } from "../base/dtype.ts";
+import { sizeOf } from "../base/shape.ts";
+import { registerEvaluator } from "../ops/evaluator.ts";
+import { full } from "../ops/indexing.ts";
+import { data } from "../ops/leaves.ts";
+import { freeValues } from "../ops/region.ts";
+import type { Tensor } from "../ops/tensor.ts";
+import { hashRegion } from "../tape/hash.ts";
+import type { Region, Storage } from "../tape/node.ts";
+import { backendName } from "./backend.ts";
+import { currentFrame, pendingCells } from "./cell.ts";
+import { compileRegion } from "./compile.ts";
+import type { Executable } from "./executable.ts";
+
+const MOST_CACHED = 512;
+const cache: Map<string, Executable> = new Map();
+
+export const READ_WHILE_RECORDING: string = [
+  "this tensor has no value yet: it is being recorded, to be computed when the recorded function runs.",
+  "  wrong:  compile((x) => { if (x.sum().itemSync() > 0) return x.neg(); return x; })",
+  "  right:  compile((x) => x.sum().gt(0).where(x.neg(), x))",
+  "Inside compile, grad, vmap or scan a value cannot be read, since the function runs once, before there are values.",
+  "Use where or cond to choose, scan to loop, or read the value outside of the recorded function.",
+].join("\n");
+
+/** Tensors that are computed together with `wanted`: results of the same calls, and cells that wait. */
+function gather(wanted: readonly Tensor[]): Tensor[] {
+  const all = new Set<Tensor>();
+  for (const t of wanted) for (const sibling of t.cohort ?? [t]) all.add(sibling);
+  for (const cell of pendingCells) for (const sibling of cell.current.cohort ?? [cell.current]) all.add(sibling);
+  return [...all].filter((t) => !t.isComputed);
+}
+
+function evaluate(wanted: readonly Tensor[], optional: boolean): void {
+  const { known, unknown } = split(gather(wanted));
+  const open = wanted.find((t) => unknown.has(t));
+  if (open) {
+    if (optional) return;
+    const kind = currentFrame()?.kind;
+    throw new Error(`${kind ? `${kind}: ` : ""}${open} cannot be read: ${READ_WHILE_RECORDING}`);
+  }
+  const rest = known.filter((t) => !settleConstant(t));
+  if (rest.length > 0) run(rest);
+  for (const cell of pendingCells) if (cell.current.isComputed) pendingCells.delete(cell);
+}
+
+/** Those that depend on data alone, and those that wait for a placeholder. */
+function split(tensors: readonly Tensor[]): { known: Tensor[]; unknown: Set<Tensor> } {
+  const unknown = new Set(tensors.filter((t) => freeValues([], [t], 0).some((x) => x.source.op !== data)));
+  return { known: tensors.filter((t) => !unknown.has(t)), unknown };
+}
+
+/** A constant needs no program. */
+function settleConstant(t: Tensor): boolean {
+  if (t.source.op !== full) return false;
+  const elements = allocate(t.dtype, sizeOf(t.shape)).fill((t.source.params as { value: number }).value);
+  t.settle({ read: () => elements });
+  return true;
+}
+
+function run(outputs: readonly Tensor[]): void {
+  const inputs = freeValues([], outputs, 0);
+  const region: Region = { inputs, outputs };
+  const key = `${backendName()}\n${hashRegion(region)}`;
+  let executable = cache.get(key);
+  if (!executable) {
+    executable = compileRegion(region, { inputs: inputs.map(() => "argument" as const), outputs: outputs.map(() => "result" as const) });
+    if (cache.size >= MOST_CACHED) evictOldest();
+    cache.set(key, executable);
+  }
+  const elements = executable.run(
+    inputs.map((x) => (x.source.params as { storage: Storage }).storage.read()),
+    () => {},
+  );
+  outputs.forEach((t, i) => {
+    const own = elements[i]!;
+    t.settle({ read: () => own });
+  });
+}
+
+function evictOldest(): void {
+  const [key, executable] = cache.entries().next().value!;
+  executable.dispose();
+  cache.delete(key);
+}
+
+registerEvaluator(evaluate);

@@ -1,0 +1,120 @@
+/**
+ * @file Element expressions: what a kernel computes for one element of a value, with everything that has no buffer folded in. Because an
+ * index may carry the lane of a vector, instantiating an element at a vector index is all there is to vectorization.
+ */
+
+import { computeDtype, type Dtype } from "../base/dtype.ts";
+import { sizeOf } from "../base/shape.ts";
+import * as k from "../kernel/build.ts";
+import { both, type Index, loadAt } from "../kernel/index-algebra.ts";
+import type { Buffer, Expr } from "../kernel/kernel.ts";
+import { flatten } from "../ops/movement.ts";
+import type { Operand } from "../ops/op.ts";
+import type { Value } from "../tape/node.ts";
+import { type Fusion, type Group, lowering } from "./fuse.ts";
+
+/** A buffer argument of a kernel: the value it holds, and whether the kernel writes it. */
+export interface KernelBuffer extends Buffer {
+  readonly value: Value;
+}
+
+/** One kernel's buffers, and the accesses seen while making its expressions. */
+export class Elements {
+  readonly buffers: KernelBuffer[] = [];
+  /** Flat indices of all loads made since the list was last emptied. */
+  loads: Index[] = [];
+  readonly #fusion: Fusion;
+  readonly #group: Group;
+  readonly #numbers: Map<Value, number> = new Map();
+  // Memory of expressions, per value and index, so that shared operands are made once.
+  #made: Map<Value, Map<string, Expr>> = new Map();
+  /** Values of this group that are already computed at the current element, by the key of that element's index. */
+  #computed: Map<Value, { readonly key: string; readonly expr: Expr }> = new Map();
+
+  constructor(fusion: Fusion, group: Group) {
+    this.#fusion = fusion;
+    this.#group = group;
+  }
+
+  /** Forgets computed values and expressions: a new element begins. */
+  begin(): void {
+    this.#computed = new Map();
+    this.#made = new Map();
+  }
+
+  /** Says that `root` at index `at` is `expr` from now on. */
+  compute(root: Value, at: readonly Index[], expr: Expr): void {
+    this.#computed.set(root, { key: keyOf(at), expr });
+  }
+
+  /** Number of the buffer that holds `value`, for reading or for writing. */
+  bufferFor(value: Value, written: boolean): number {
+    if (written) {
+      this.buffers.push({ value, dtype: value.dtype, length: sizeOf(value.shape), written });
+      return this.buffers.length - 1;
+    }
+    let n = this.#numbers.get(value);
+    if (n === undefined) {
+      this.buffers.push({ value, dtype: value.dtype, length: sizeOf(value.shape), written });
+      n = this.buffers.length - 1;
+      this.#numbers.set(value, n);
+    }
+    return n;
+  }
+
+  /** Element of a root of this group, from its own instruction. Not for reductions. */
+  root(value: Value, at: readonly Index[]): Expr {
+    return this.#inline(value, at, null);
+  }
+
+  /** Operands of the reduction of this group. */
+  operands(values: readonly Value[]): Operand[] {
+    return values.map((x) => this.#operand(x));
+  }
+
+  #operand(x: Value): Operand {
+    return { shape: x.shape, dtype: x.dtype, at: (at, mask) => this.#at(x, at, mask ?? null) };
+  }
+
+  #at(x: Value, at: readonly Index[], mask: Expr | null): Expr {
+    const key = `${keyOf(at)}|${mask?.id ?? ""}`;
+    const known = this.#made.get(x)?.get(key);
+    if (known) return known;
+    const expr = this.#make(x, at, mask);
+    const byIndex = this.#made.get(x) ?? new Map<string, Expr>();
+    byIndex.set(key, expr);
+    this.#made.set(x, byIndex);
+    return expr;
+  }
+
+  #make(x: Value, at: readonly Index[], mask: Expr | null): Expr {
+    const computed = this.#computed.get(x);
+    if (computed?.key === keyOf(at)) return masked(computed.expr, mask, x.dtype);
+    const buffer = this.#fusion.bufferOf(x);
+    if (buffer && (!this.#group.roots.includes(buffer) || !this.#computed.has(buffer))) {
+      const index = flatten(at, x.shape);
+      this.loads.push(index);
+      return loadAt(this.bufferFor(buffer, false), x.dtype, index, mask);
+    }
+    if (buffer) throw new Error(`internal: a kernel reads its own ${x.source.op.name} at another index`);
+    return masked(this.#inline(x, at, mask), mask, x.dtype);
+  }
+
+  #inline(x: Value, at: readonly Index[], mask: Expr | null): Expr {
+    const lower = lowering(x.source);
+    if (lower.kind !== "pointwise") throw new Error(`internal: ${x.source.op.name} has no buffer and no element`);
+    const operands = x.source.operands.map(
+      (y): Operand => ({ shape: y.shape, dtype: y.dtype, at: (index, own) => this.#at(y, index, both(mask, own ?? null)) }),
+    );
+    return lower.element(at, operands, x.source.params, x)[x.index]!;
+  }
+}
+
+function keyOf(at: readonly Index[]): string {
+  return at.map((i) => i.key).join();
+}
+
+/** `x` where the mask holds, else 0. */
+function masked(x: Expr, mask: Expr | null, dtype: Dtype): Expr {
+  return mask ? k.select(mask, x, k.constant(0, computeDtype(dtype))) : x;
+}

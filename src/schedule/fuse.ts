@@ -1,0 +1,321 @@
+/**
+ * @file Fusion: which values get a buffer, and which kernel computes them. Values that nobody needs in memory are computed where they are
+ * used. A kernel is a group of values of one shape: either elements computed side by side, or one reduction with what follows it elementwise.
+ *
+ *     z = dot x W ──► b broadcast ──► add ──► tanh        one kernel: the loop of the dot, bias and tanh in its registers
+ */
+import { type Shape, sameShape, sizeOf } from "../base/shape.ts";
+import * as k from "../kernel/build.ts";
+import { Index } from "../kernel/index-algebra.ts";
+import type { Expr } from "../kernel/kernel.ts";
+import type { Lowering, Op, Operand } from "../ops/op.ts";
+import type { Instruction, Value } from "../tape/node.ts";
+
+/** Values computed by one loop nest over `shape`. */
+export interface Group {
+  readonly kind: "group";
+  readonly shape: Shape;
+  /** The reduction that the nest computes first, if any; it is `roots[0]`. */
+  readonly reduction: Instruction | undefined;
+  /** In an order in which each can be computed from the ones before. */
+  readonly roots: Value[];
+  /** Those that others read from memory. */
+  readonly stored: Set<Value>;
+}
+
+/** An instruction that the scheduler performs by itself: a loop, a branch, a barrier. */
+export interface Control {
+  readonly kind: "control";
+  readonly instruction: Instruction;
+}
+
+export interface Fusion {
+  readonly items: (Group | Control)[];
+  /** The value whose buffer holds a value: itself, or what it merely renames or reshapes. Undefined for values without a buffer. */
+  bufferOf(value: Value): Value | undefined;
+  /** The buffers that an item reads, and whether only at the element that is being computed. */
+  reads(item: Group | Control): Map<Value, boolean>;
+}
+
+const MATH = new Set(["exp", "expm1", "log", "log1p", "sin", "cos", "tanh", "sigmoid", "erf", "pow"]);
+// Rough costs in units of an addition; only their order of magnitude matters.
+const MATH_COST = 10;
+const DIVISION_COST = 4;
+/** From here on a value with several readers is worth a buffer. */
+const SHARED_COST = 3;
+/** From here on a value that is about to be repeated is computed before. */
+const REPEATED_COST = 4;
+/** Buffers a kernel may touch; beyond this its addresses no longer fit in registers. */
+const MOST_BUFFERS = 24;
+
+export function lowering(instruction: Instruction): Lowering<unknown> {
+  return (instruction.op as Op).lower as Lowering<unknown>;
+}
+
+/** What an instruction computes per element: its cost, and whether it only moves elements. */
+interface Weight {
+  readonly cost: number;
+  readonly moves: boolean;
+}
+
+const weights: Map<string, Weight> = new Map();
+
+/** Weighs a pointwise instruction by the expression it makes. */
+function weigh(instruction: Instruction): Weight {
+  const lower = lowering(instruction);
+  if (lower.kind !== "pointwise") return { cost: 0, moves: false };
+  const type = instruction.results[0]!;
+  const key = `${instruction.op.name}|${type.dtype}|${instruction.operands.map((x) => x.dtype)}|${type.shape.map((d) => Math.min(d, 2))}`;
+  const known = weights.get(key);
+  if (known && !["pad", "reshape", "concat", "slice"].includes(instruction.op.name)) return known;
+  const at = type.shape.map((d) => Index.of(k.variable("i32"), 0, Math.max(0, d - 1)));
+  let masked = false;
+  const elements = instruction.operands.map((x) => k.variable(x.dtype === "u8" ? "u32" : x.dtype));
+  const operands = instruction.operands.map((x, i): Operand => {
+    const read = (_: readonly Index[], mask?: Expr | null): Expr => {
+      masked ||= mask !== undefined && mask !== null;
+      return elements[i]!;
+    };
+    return { shape: x.shape, dtype: x.dtype, at: read };
+  });
+  const [result] = lower.element(at, operands, instruction.params, type);
+  const weight = { cost: expressionCost(result!, new Set()) + (masked ? 1 : 0), moves: elements.includes(result!) && !masked };
+  weights.set(key, weight);
+  return weight;
+}
+
+function expressionCost(x: Expr, seen: Set<Expr>): number {
+  if (seen.has(x) || x.args.length === 0) return 0;
+  seen.add(x);
+  const own = MATH.has(x.op) ? MATH_COST : x.op === "div" || x.op === "rem" || x.op === "sqrt" ? DIVISION_COST : 1;
+  return x.args.reduce((sum, arg) => sum + expressionCost(arg, seen), own);
+}
+
+/** Renames and reshapes share the buffer of their operand. */
+const isAlias = (instruction: Instruction): boolean => ["reshape", "identity", "stopGradient", "barrier"].includes(instruction.op.name);
+
+export function fuse(list: readonly Instruction[], inputs: readonly Value[], outputs: readonly Value[]): Fusion {
+  return new Fuser(list, inputs, outputs).run();
+}
+
+class Fuser {
+  readonly #list: readonly Instruction[];
+  readonly #inputs: ReadonlySet<Value>;
+  readonly #outputs: ReadonlySet<Value>;
+  readonly #readers: Map<Value, Instruction[]> = new Map();
+  /** Values that a contraction reads, directly or through mere movement. */
+  readonly #contracted: Set<Value> = new Set();
+  readonly #cost: Map<Value, number> = new Map();
+  readonly #roots: Set<Value> = new Set();
+  readonly #items: (Group | Control)[] = [];
+  readonly #itemOf: Map<Value, number> = new Map();
+
+  constructor(list: readonly Instruction[], inputs: readonly Value[], outputs: readonly Value[]) {
+    this.#list = list;
+    this.#inputs = new Set(inputs);
+    this.#outputs = new Set(outputs);
+  }
+
+  run(): Fusion {
+    for (const instruction of this.#list)
+      for (const x of new Set(instruction.operands)) this.#readers.set(x, [...(this.#readers.get(x) ?? []), instruction]);
+    this.#findContracted();
+    for (const instruction of this.#list) this.#chooseRoots(instruction);
+    for (const y of this.#outputs) this.#force(y);
+    for (const instruction of this.#list) this.#place(instruction);
+    this.#findStored();
+    const items = this.#items.filter((item) => item.kind === "control" || item.stored.size > 0);
+    return { items, bufferOf: (value) => this.#bufferOf(value), reads: (item) => this.#reads(item) };
+  }
+
+  #reads(item: Group | Control): Map<Value, boolean> {
+    const found = new Map<Value, boolean>();
+    const note = (x: Value, same: boolean): void => {
+      const buffer = this.#bufferOf(x);
+      if (buffer) found.set(buffer, same && buffer === x && (found.get(buffer) ?? true));
+    };
+    if (item.kind === "control") for (const x of item.instruction.operands) note(x, false);
+    else for (const root of item.roots) for (const [x, same] of this.#needsOf(root)) note(x, same);
+    return found;
+  }
+
+  #bufferOf(value: Value): Value | undefined {
+    if (this.#inputs.has(value) || this.#roots.has(value)) return value;
+    return isAlias(value.source) ? this.#bufferOf(value.source.operands[value.index]!) : undefined;
+  }
+
+  #findContracted(): void {
+    for (const instruction of [...this.#list].reverse()) {
+      const lower = lowering(instruction);
+      const contracts = lower.kind === "reduce" && (instruction.op as Op).cost === "compute";
+      const passes = instruction.results.some((y) => this.#contracted.has(y)) && (isAlias(instruction) || weigh(instruction).moves);
+      if (contracts || passes) for (const x of instruction.operands) this.#contracted.add(x);
+    }
+  }
+
+  /** Decides for the results of one instruction whether they get a buffer, given the decisions for its operands. */
+  #chooseRoots(instruction: Instruction): void {
+    const lower = lowering(instruction);
+    if (lower.kind === "control" || lower.kind === "reduce") {
+      if (!isAlias(instruction)) for (const y of instruction.results) this.#roots.add(y);
+      if (lower.kind === "control") for (const x of instruction.operands) this.#force(x);
+      return;
+    }
+    const { cost: own, moves } = weigh(instruction);
+    const inlined = instruction.operands.reduce((sum, x) => sum + (this.#bufferOf(x) ? 0 : (this.#cost.get(x) ?? 0)), 0);
+    for (const y of instruction.results) {
+      this.#cost.set(y, own + inlined);
+      if (this.#worthBuffer(y, own + inlined, moves || isAlias(instruction))) this.#force(y);
+    }
+  }
+
+  #worthBuffer(y: Value, cost: number, moves: boolean): boolean {
+    const readers = this.#readers.get(y) ?? [];
+    const constant = y.source.operands.length === 0;
+    if (this.#contracted.has(y) && !moves && !constant) return true;
+    // A reshape inside a contraction's index would cost divisions; its operand's buffer serves as it is.
+    if (this.#contracted.has(y) && isAlias(y.source)) return true;
+    if (readers.length + (this.#outputs.has(y) ? 1 : 0) > 1 && cost >= SHARED_COST) return true;
+    if (cost < REPEATED_COST) return false;
+    return readers.some((reader) => {
+      const lower = lowering(reader);
+      if (lower.kind === "pointwise") return reader.results.some((r) => sizeOf(r.shape) > sizeOf(y.shape));
+      // Plain reductions read each element once; windows and scatters read it many times.
+      return lower.kind === "reduce" && sizeOf(reader.results[0]!.shape) * countOf(reader) > sizeOf(y.shape);
+    });
+  }
+
+  /** Gives a value a buffer, or the value it renames. */
+  #force(value: Value): void {
+    if (this.#inputs.has(value) || this.#roots.has(value)) return;
+    if (isAlias(value.source)) {
+      this.#force(value.source.operands[value.index]!);
+      return;
+    }
+    this.#roots.add(value);
+  }
+
+  /** Puts the roots among the results of an instruction into a kernel. */
+  #place(instruction: Instruction): void {
+    const lower = lowering(instruction);
+    if (lower.kind === "control") {
+      this.#items.push({ kind: "control", instruction });
+      for (const y of instruction.results) this.#itemOf.set(y, this.#items.length - 1);
+      return;
+    }
+    for (const y of instruction.results) {
+      if (!this.#roots.has(y)) continue;
+      const reduction = lower.kind === "reduce" ? instruction : undefined;
+      const position = reduction ? -1 : this.#groupFor(y);
+      if (position >= 0) {
+        (this.#items[position] as Group).roots.push(y);
+        this.#itemOf.set(y, position);
+        continue;
+      }
+      this.#items.push({ kind: "group", shape: y.shape, reduction, roots: [y], stored: new Set() });
+      this.#itemOf.set(y, this.#items.length - 1);
+    }
+  }
+
+  /** The first kernel that can also compute `y`: all it needs is there or earlier, and what is there is needed at the same index. */
+  #groupFor(y: Value): number {
+    const needs = this.#needsOf(y);
+    let least = 0;
+    for (const x of needs.keys()) least = Math.max(least, this.#position(x));
+    for (let p = least; p < this.#items.length; p++) {
+      const item = this.#items[p]!;
+      if (item.kind === "control" || !sameShape(item.shape, y.shape)) continue;
+      const here = [...needs].filter(([x]) => this.#position(x) === p);
+      if (here.some(([x, same]) => !same || !item.roots.includes(x))) continue;
+      if (item.reduction && here.length === 0) continue;
+      if (this.#buffersOf(item, needs) > MOST_BUFFERS) continue;
+      return p;
+    }
+    return -1;
+  }
+
+  /** Where a buffer is written; a barrier counts as writing what it passes on. */
+  #position(x: Value): number {
+    return this.#itemOf.get(x) ?? 0;
+  }
+
+  #buffersOf(group: Group, needs: ReadonlyMap<Value, boolean>): number {
+    const touched = new Set<Value>([...needs.keys(), ...group.roots]);
+    for (const root of group.roots) for (const x of this.#needsOf(root).keys()) touched.add(x);
+    return touched.size;
+  }
+
+  /** The buffers an element of `y` is computed from, and whether each is read at the element's own index only. */
+  #needsOf(y: Value): Map<Value, boolean> {
+    const needs = new Map<Value, boolean>();
+    const reduces = lowering(y.source).kind === "reduce";
+    const visit = (x: Value, same: boolean): void => {
+      // A barrier has a place of its own in the order, whatever buffer it passes on.
+      if (x.source.op.name === "barrier") {
+        needs.set(x, false);
+        return;
+      }
+      if (this.#inputs.has(x) || this.#roots.has(x)) {
+        needs.set(x, same && (needs.get(x) ?? true));
+        return;
+      }
+      descend(x, same);
+    };
+    const descend = (x: Value, same: boolean): void => {
+      const elementwise = x.source.operands.every((operand) => sameShape(operand.shape, x.shape)) && !movesIndices(x.source);
+      for (const operand of x.source.operands) visit(operand, same && elementwise);
+    };
+    descend(y, !reduces);
+    return needs;
+  }
+
+  /** A value is stored if anything outside its own kernel reads it. */
+  #findStored(): void {
+    const note = (x: Value, reader: number): void => {
+      const buffer = this.#bufferOf(x);
+      const at = buffer && this.#itemOf.get(buffer);
+      if (buffer === undefined || at === undefined || at === reader) return;
+      const item = this.#items[at]!;
+      if (item.kind === "group") item.stored.add(buffer);
+    };
+    this.#items.forEach((item, position) => {
+      if (item.kind === "control") for (const x of item.instruction.operands) note(x, position);
+      else for (const root of item.roots) for (const x of this.#needsOf(root).keys()) note(x, position);
+    });
+    for (const y of this.#outputs) note(y, -1);
+  }
+}
+
+/** Elements a reduction combines for each result. */
+function countOf(instruction: Instruction): number {
+  const lower = lowering(instruction);
+  if (lower.kind !== "reduce") return 1;
+  return sizeOf(
+    lower.extents(
+      instruction.operands.map((x) => x.shape),
+      instruction.params,
+    ),
+  );
+}
+
+/** True for ops that read their operands at other indices although the shapes agree (flip, a square transpose, gather). */
+function movesIndices(instruction: Instruction): boolean {
+  const lower = lowering(instruction);
+  if (lower.kind !== "pointwise") return true;
+  const type = instruction.results[0]!;
+  const at = type.shape.map((d) => Index.of(k.variable("i32"), 0, Math.max(0, d - 1)));
+  const own = at.map((i) => i.key).join();
+  let moved = false;
+  const operands = instruction.operands.map(
+    (x): Operand => ({
+      shape: x.shape,
+      dtype: x.dtype,
+      at: (index) => {
+        moved ||= index.map((i) => i.key).join() !== own;
+        return k.variable(x.dtype === "u8" ? "u32" : x.dtype);
+      },
+    }),
+  );
+  lower.element(at, operands, instruction.params, type);
+  return moved;
+}

@@ -1,0 +1,306 @@
+/**
+ * @file From a tape to a program: fuse values into kernels, order the steps, give every buffer a place. Loops and branches become steps whose
+ * bodies are scheduled the same way, their slices addressed by stride.
+ */
+import { byteSize, type Dtype } from "../base/dtype.ts";
+import { sizeOf, type Type } from "../base/shape.ts";
+import type { Address, Kernel, Program, Step } from "../kernel/kernel.ts";
+import { hashKernel } from "../kernel/print.ts";
+import type { Scan } from "../ops/scan.ts";
+import type { Instruction, Region, Value } from "../tape/node.ts";
+import { tapeOfRegion } from "../tape/tape.ts";
+import { type Fusion, fuse, type Group } from "./fuse.ts";
+import { buildKernel } from "./loops.ts";
+import { type Block, planMemory } from "./memory.ts";
+
+/** Where a region's input comes from, or its output goes: the scratch zone, or slot `cell` of the binding table (0 is the zone itself). */
+export type Slot = { readonly kind: "scratch" } | { readonly kind: "cell"; readonly cell: number };
+
+export interface Schedule {
+  readonly program: Program;
+  /** Bytes of scratch memory. */
+  readonly scratch: number;
+  /** Offsets in the zone of the inputs and outputs that live there; -1 for the others. */
+  readonly inputs: readonly number[];
+  readonly outputs: readonly number[];
+}
+
+/** A buffer: a planned block, or a bound cell; inside loops, a slice of it per iteration. */
+interface Place {
+  readonly block: Block | undefined;
+  readonly binding: number;
+  readonly offset: number;
+  readonly strides: readonly number[];
+}
+
+/** A step whose places are not addresses yet. */
+type Draft =
+  | { readonly kind: "call"; readonly kernel: number; readonly args: readonly Place[] }
+  | { readonly kind: "copy"; readonly from: Place; readonly to: Place; readonly bytes: number }
+  | { readonly kind: "loop"; readonly length: number; readonly reverse: boolean; readonly body: readonly Draft[] }
+  | { readonly kind: "branch"; readonly predicate: Place; readonly then: readonly Draft[]; readonly otherwise: readonly Draft[] };
+
+const bytesOf = (type: Type): number => sizeOf(type.shape) * byteSize(type.dtype as Dtype);
+
+/** Schedules a region. `inputs` and `outputs` say where each of its inputs and outputs lives; cells are numbered from 1. */
+export function schedule(region: Region, inputs: readonly Slot[], outputs: readonly Slot[], cells: number): Schedule {
+  return new Scheduler(cells).run(region, inputs, outputs);
+}
+
+class Scheduler {
+  readonly #kernels: Kernel[] = [];
+  readonly #kernelNumbers: Map<string, number> = new Map();
+  readonly #blocks: Block[] = [];
+  readonly #cells: number;
+  /** Number of the step being drafted; lifetimes are counted in it. */
+  #time = 0;
+
+  constructor(cells: number) {
+    this.#cells = cells;
+  }
+
+  run(region: Region, inputs: readonly Slot[], outputs: readonly Slot[]): Schedule {
+    const places = new Map<Value, Place>();
+    region.inputs.forEach((x, i) => {
+      const slot = inputs[i]!;
+      places.set(x, slot.kind === "cell" ? bound(slot.cell) : this.#newPlace(bytesOf(x)));
+    });
+    const targets = outputs.map((slot) => (slot.kind === "cell" ? bound(slot.cell) : undefined));
+    this.#inputTarget = new Map(places);
+    const { drafts, results } = this.#region(region, places, targets, 0);
+    for (const place of results) this.#touch(place);
+    const scratch = planMemory(this.#blocks);
+    const at = (place: Place | undefined): number => (place?.block ? place.block.offset + place.offset : -1);
+    return {
+      program: { kernels: this.#kernels, steps: drafts.map(address), bindings: this.#cells + 1 },
+      scratch,
+      inputs: region.inputs.map((x) => at(places.get(x))),
+      outputs: results.map(at),
+    };
+  }
+
+  /** Drafts the steps of a region whose inputs have places. An output with a target is written there; others stay where they are computed. */
+  #region(
+    region: Region,
+    places: Map<Value, Place>,
+    targets: readonly (Place | undefined)[],
+    depth: number,
+  ): { drafts: Draft[]; results: Place[] } {
+    const list = tapeOfRegion(region);
+    const fusion = fuse(list, region.inputs, region.outputs);
+    const placeOf = (x: Value): Place => {
+      const buffer = fusion.bufferOf(x);
+      const place = buffer && places.get(buffer);
+      if (!place) throw new Error(`internal: ${x.source.op.name} has no place in memory`);
+      return place;
+    };
+    const direct = this.#directTargets(region, fusion, targets);
+    const drafts: Draft[] = [];
+    for (const item of fusion.items) {
+      this.#time++;
+      if (item.kind === "control") drafts.push(...this.#control(item.instruction, places, placeOf, depth));
+      else drafts.push(this.#call(item, fusion, places, placeOf, direct));
+    }
+    this.#time++;
+    // Two phases, since one target may be the source of another.
+    const results = region.outputs.map((y, i) => {
+      const place = placeOf(y);
+      return targets[i] ?? (place.block ? place : this.#stage(place, bytesOf(y), drafts));
+    });
+    const finals = region.outputs
+      .map((y, i) => ({ y, i, target: targets[i] }))
+      .filter(({ y, target }) => target && !same(placeOf(y), target));
+    const staged = finals.map(({ y, target }) => ({ from: this.#stage(placeOf(y), bytesOf(y), drafts), to: target!, bytes: bytesOf(y) }));
+    this.#time++;
+    for (const copy of staged) {
+      this.#touch(copy.from);
+      this.#touch(copy.to);
+      if (copy.bytes > 0) drafts.push({ kind: "copy", ...copy });
+    }
+    return { drafts, results };
+  }
+
+  /** A place that writing the targets cannot disturb: scratch stays, anything bound is copied to scratch first. */
+  #stage(from: Place, bytes: number, drafts: Draft[]): Place {
+    this.#touch(from);
+    if (from.block && from.strides.every((s) => s === 0)) return from;
+    const to = this.#newPlace(bytes);
+    if (bytes > 0) drafts.push({ kind: "copy", from, to, bytes });
+    return to;
+  }
+
+  /**
+   * Outputs that their kernel may write straight to their target. A target that is also an input's place (a cell that is read and written) must
+   * not be overwritten while someone still reads the old value: all other readers come earlier, and the kernel itself reads it at the
+   * element it writes.
+   */
+  #directTargets(region: Region, fusion: Fusion, targets: readonly (Place | undefined)[]): Map<Value, Place> {
+    const direct = new Map<Value, Place>();
+    const lastRead = readPositions(fusion, region);
+    region.outputs.forEach((y, i) => {
+      const target = targets[i];
+      const root = fusion.bufferOf(y);
+      if (!target || !root || region.inputs.includes(root) || direct.has(root)) return;
+      const position = fusion.items.findIndex((item) => item.kind === "group" && item.roots.includes(root));
+      if (position < 0) return;
+      const old = region.inputs.filter((x) => this.#inputTarget.get(x) !== undefined && same(this.#inputTarget.get(x)!, target));
+      const safe = old.every((x) => {
+        const read = lastRead.get(x);
+        return read === undefined || read.last < position || (read.last === position && read.sameElement);
+      });
+      if (safe) direct.set(root, target);
+    });
+    return direct;
+  }
+
+  /** Places of the inputs of the region being drafted, to recognise targets that overwrite them. */
+  #inputTarget: Map<Value, Place> = new Map();
+
+  #call(group: Group, fusion: Fusion, places: Map<Value, Place>, placeOf: (x: Value) => Place, direct: ReadonlyMap<Value, Place>): Draft {
+    const { kernel, buffers } = buildKernel(group, fusion);
+    for (const y of group.stored) places.set(y, direct.get(y) ?? this.#newPlace(bytesOf(y)));
+    const args = buffers.map((b) => placeOf(b.value));
+    for (const place of args) this.#touch(place);
+    return { kind: "call", kernel: this.#kernelNumber(kernel), args };
+  }
+
+  /** Equal kernels are compiled once. */
+  #kernelNumber(kernel: Kernel): number {
+    const key = hashKernel(kernel);
+    let n = this.#kernelNumbers.get(key);
+    if (n === undefined) {
+      n = this.#kernels.push(kernel) - 1;
+      this.#kernelNumbers.set(key, n);
+    }
+    return n;
+  }
+
+  #control(instruction: Instruction, places: Map<Value, Place>, placeOf: (x: Value) => Place, depth: number): Draft[] {
+    const { name } = instruction.op;
+    if (name === "barrier") {
+      for (const x of instruction.operands) this.#touch(placeOf(x));
+      return [];
+    }
+    if (name === "scan") return this.#scan(instruction, places, placeOf, depth);
+    if (name === "cond") return this.#cond(instruction, places, placeOf, depth);
+    throw new Error(`internal: no step for ${name}`);
+  }
+
+  /** Carries live in the places of the final results; the body reads them, and copies the new ones over them when an iteration is done. */
+  #scan(instruction: Instruction, places: Map<Value, Place>, placeOf: (x: Value) => Place, depth: number): Draft[] {
+    const { consts, carry, length, reverse } = instruction.params as Scan;
+    const body = instruction.regions[0]!;
+    const began = this.#time;
+    const drafts: Draft[] = [];
+    const operands = instruction.operands.map(placeOf);
+    const results = instruction.results.map((y) => this.#newPlace(bytesOf(y)));
+    instruction.results.forEach((y, i) => {
+      places.set(y, results[i]!);
+    });
+    for (let i = 0; i < carry; i++) {
+      const bytes = bytesOf(instruction.results[i]!);
+      this.#touch(operands[consts + i]!);
+      if (bytes > 0) drafts.push({ kind: "copy", from: operands[consts + i]!, to: results[i]!, bytes });
+    }
+    const inner = new Map<Value, Place>();
+    body.inputs.forEach((x, i) => {
+      if (i < consts) inner.set(x, operands[i]!);
+      else if (i < consts + carry) inner.set(x, results[i - consts]!);
+      else inner.set(x, sliceOf(operands[i]!, bytesOf(x), depth));
+    });
+    const targets = body.outputs.map((y, i) => (i < carry ? results[i]! : sliceOf(results[i]!, bytesOf(y), depth)));
+    const inside = this.#nested(body, inner, targets, depth + 1);
+    this.#time++;
+    // What the loop reads must live until it ends, and what it writes from its start.
+    for (const place of [...operands, ...results]) this.#touch(place, began);
+    drafts.push({ kind: "loop", length, reverse, body: inside });
+    return drafts;
+  }
+
+  #cond(instruction: Instruction, places: Map<Value, Place>, placeOf: (x: Value) => Place, depth: number): Draft[] {
+    const began = this.#time;
+    const [predicate, ...operands] = instruction.operands.map(placeOf) as [Place, ...Place[]];
+    const results = instruction.results.map((y) => this.#newPlace(bytesOf(y)));
+    instruction.results.forEach((y, i) => {
+      places.set(y, results[i]!);
+    });
+    const branches = instruction.regions.map((region) =>
+      this.#nested(region, new Map(region.inputs.map((x, i) => [x, operands[i]!])), results, depth),
+    );
+    for (const place of [predicate, ...operands, ...results]) this.#touch(place, began);
+    return [{ kind: "branch", predicate, then: branches[0]!, otherwise: branches[1]! }];
+  }
+
+  #nested(region: Region, places: Map<Value, Place>, targets: readonly Place[], depth: number): Draft[] {
+    const outer = this.#inputTarget;
+    this.#inputTarget = new Map(places);
+    const { drafts } = this.#region(region, places, targets, depth);
+    this.#inputTarget = outer;
+    return drafts;
+  }
+
+  #newPlace(bytes: number): Place {
+    const block: Block = { bytes, start: this.#time, end: this.#time, offset: -1 };
+    this.#blocks.push(block);
+    return { block, binding: 0, offset: 0, strides: [] };
+  }
+
+  /** Extends the life of a place to the current step (and back to `from`). */
+  #touch(place: Place, from = this.#time): void {
+    if (!place.block) return;
+    place.block.start = Math.min(place.block.start, from);
+    place.block.end = Math.max(place.block.end, this.#time);
+  }
+}
+
+function bound(cell: number): Place {
+  return { block: undefined, binding: cell, offset: 0, strides: [] };
+}
+
+/** The slice of a stacked buffer that the iteration at loop `depth` works on. */
+function sliceOf(place: Place, bytes: number, depth: number): Place {
+  const strides = Array.from({ length: depth + 1 }, (_, i) => (i === depth ? bytes : (place.strides[i] ?? 0)));
+  return { ...place, strides };
+}
+
+function same(a: Place, b: Place): boolean {
+  const strides = (p: Place): string => p.strides.join().replace(/(,?0)+$/, "");
+  return a.block === b.block && a.binding === b.binding && a.offset === b.offset && strides(a) === strides(b);
+}
+
+function addressOf(place: Place): Address {
+  const offset = (place.block?.offset ?? 0) + place.offset;
+  return place.strides.length ? { binding: place.binding, offset, strides: place.strides } : { binding: place.binding, offset };
+}
+
+function address(draft: Draft): Step {
+  switch (draft.kind) {
+    case "call":
+      return { kind: "call", kernel: draft.kernel, args: draft.args.map(addressOf) };
+    case "copy":
+      return { kind: "copy", from: addressOf(draft.from), to: addressOf(draft.to), bytes: draft.bytes };
+    case "loop":
+      return { ...draft, body: draft.body.map(address) };
+    case "branch":
+      return {
+        kind: "branch",
+        predicate: addressOf(draft.predicate),
+        then: draft.then.map(address),
+        otherwise: draft.otherwise.map(address),
+      };
+  }
+}
+
+/** For each input, the last item that reads it, and whether that item reads it only at the element it computes. An output reads at the very end. */
+function readPositions(fusion: Fusion, { inputs, outputs }: Region): Map<Value, { last: number; sameElement: boolean }> {
+  const found = new Map<Value, { last: number; sameElement: boolean }>();
+  const wanted = new Set(inputs);
+  fusion.items.forEach((item, position) => {
+    for (const [x, sameElement] of fusion.reads(item)) if (wanted.has(x)) found.set(x, { last: position, sameElement });
+  });
+  for (const y of outputs) {
+    const x = fusion.bufferOf(y);
+    if (x && wanted.has(x)) found.set(x, { last: Number.POSITIVE_INFINITY, sameElement: false });
+  }
+  return found;
+}

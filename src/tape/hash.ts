@@ -1,0 +1,42 @@
+/**
+ * @file A text that two regions share exactly when they are the same program: canonical numbers for values, no names, no origins. It is
+ * the key of the compile cache.
+ */
+import { formatType } from "../base/shape.ts";
+import { identityOf } from "../base/tree.ts";
+import type { Region, Value } from "./node.ts";
+import { tapeOfRegion } from "./tape.ts";
+
+/** Parameters as text: numbers exactly (-0, NaN and infinities apart), functions and class instances by identity. */
+export function paramsKey(params: unknown): string {
+  if (typeof params === "function") return `@${identityOf(params)}`;
+  if (typeof params === "number") return Object.is(params, -0) ? "-0" : String(params);
+  if (Array.isArray(params)) return `[${params.map(paramsKey).join(",")}]`;
+  if (typeof params !== "object" || params === null) return String(params);
+  if (Object.getPrototypeOf(params) !== Object.prototype) return `@${identityOf(params)}`;
+  return `{${Object.entries(params)
+    .map(([key, value]) => `${key}:${paramsKey(value)}`)
+    .join(",")}}`;
+}
+
+/** The canonical text of a region. Equal texts mean equal programs. */
+export function hashRegion(region: Region): string {
+  const numbers = new Map<Value, number>();
+  const number = (value: Value): number => {
+    let n = numbers.get(value);
+    if (n === undefined) {
+      n = numbers.size;
+      numbers.set(value, n);
+    }
+    return n;
+  };
+  const lines = [`in ${region.inputs.map((x) => `${number(x)}:${formatType(x)}`).join(" ")}`];
+  for (const { op, operands, params, regions, results } of tapeOfRegion(region)) {
+    const inner = regions.map((r) => `(${hashRegion(r)})`).join("");
+    lines.push(
+      `${results.map((y) => `${number(y)}:${formatType(y)}`).join(" ")}=${op.name} ${operands.map(number).join(" ")}${paramsKey(params)}${inner}`,
+    );
+  }
+  lines.push(`out ${region.outputs.map(number).join(" ")}`);
+  return lines.join("\n");
+}

@@ -1,0 +1,64 @@
+/**
+ * @file The Wengert list as text: one line per instruction, with names and types; regions indented below their owner.
+ *
+ *     z1: f32[4,8] = dot x W1 {ij,jk->ik}
+ *     a1: f32[4,8] = tanh z1
+ */
+import { formatType } from "../base/shape.ts";
+import type { Instruction, Region, Value } from "./node.ts";
+import { tapeOfRegion } from "./tape.ts";
+
+/** `params` as ` {axis=1, size=3}`; objects print their own `toString` when they have one, functions their name. */
+export function formatParams(params: unknown): string {
+  if (params === undefined || params === null) return "";
+  const parts = Object.entries(params).flatMap(([key, value]) => (value === undefined ? [] : [`${key}=${formatParam(value)}`]));
+  return parts.length ? ` {${parts.join(", ")}}` : "";
+}
+
+function formatParam(value: unknown): string {
+  if (typeof value === "function") return value.name || "function";
+  if (Array.isArray(value)) return `[${value.map(formatParam).join(",")}]`;
+  if (typeof value === "object" && value !== null) {
+    return `(${Object.entries(value)
+      .map(([key, v]) => `${key}=${formatParam(v)}`)
+      .join(" ")})`;
+  }
+  return String(value);
+}
+
+/** Prints a region: a head with its inputs, a line per instruction, a foot with its outputs. */
+export function printRegion(region: Region, title = "tape"): string {
+  return new Printer().region(region, title, "").join("\n");
+}
+
+class Printer {
+  readonly #names = new Map<Value, string>();
+  readonly #taken = new Set<string>();
+  #count = 0;
+
+  name(value: Value): string {
+    const known = this.#names.get(value);
+    if (known) return known;
+    const label = value.label;
+    // A label in use for another value gets primes, as on paper.
+    let name = label ?? `%${this.#count++}`;
+    while (this.#taken.has(name)) name += label ? "'" : "";
+    this.#taken.add(name);
+    this.#names.set(value, name);
+    return name;
+  }
+
+  region(region: Region, title: string, indent: string): string[] {
+    const inputs = region.inputs.map((x) => `${this.name(x)}: ${formatType(x)}`).join(", ");
+    const lines = tapeOfRegion(region).flatMap((instruction) => this.instruction(instruction, `${indent}  `));
+    const outputs = region.outputs.map((y) => this.name(y)).join(", ");
+    return [`${indent}${title}(${inputs}) {`, ...lines, `${indent}  return ${outputs}`, `${indent}}`];
+  }
+
+  instruction(instruction: Instruction, indent: string): string[] {
+    const results = instruction.results.map((y) => `${this.name(y)}: ${formatType(y)}`).join(", ");
+    const operands = instruction.operands.map((x) => ` ${this.name(x)}`).join("");
+    const line = `${indent}${results} = ${instruction.op.name}${operands}${formatParams(instruction.params)}`;
+    return [line, ...instruction.regions.flatMap((region, i) => this.region(region, `region${i}`, `${indent}  `))];
+  }
+}

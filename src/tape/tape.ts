@@ -1,0 +1,35 @@
+/**
+ * @file The tape (Wengert list) of some outputs: the instructions they depend on, operands first. Deriving it from the outputs makes
+ * reachability the only notion of dead code.
+ */
+import type { Instruction, Region, Value } from "./node.ts";
+
+/**
+ * The instructions that `outputs` depend on, sorted by serial number. The walk does not pass the values in `stop`, nor instructions older
+ * than `since` (they cannot depend on anything made later).
+ */
+export function tapeOf(outputs: readonly Value[], stop?: ReadonlySet<Value>, since = 0): Instruction[] {
+  const seen = new Set<Instruction>();
+  const todo: Value[] = [...outputs];
+  for (let value = todo.pop(); value !== undefined; value = todo.pop()) {
+    const instruction = value.source;
+    if (stop?.has(value) || instruction.serial < since || seen.has(instruction)) continue;
+    seen.add(instruction);
+    todo.push(...instruction.operands);
+  }
+  return [...seen].sort((a, b) => a.serial - b.serial);
+}
+
+/** The tape of a region, without its inputs. */
+export function tapeOfRegion(region: Region): Instruction[] {
+  return tapeOf(region.outputs, new Set(region.inputs));
+}
+
+/** The values among `from` and everything that depends on them along `list`. */
+export function dependents(list: readonly Instruction[], from: Iterable<Value>): Set<Value> {
+  const found = new Set<Value>(from);
+  for (const instruction of list) {
+    if (instruction.operands.some((x) => found.has(x))) for (const y of instruction.results) found.add(y);
+  }
+  return found;
+}

@@ -1,0 +1,33 @@
+/**
+ * @file Checks a region: it is closed, operands come before their use, and every recorded type is the one its op computes.
+ */
+import { formatType, sameType } from "../base/shape.ts";
+import type { Instruction, Region, Value } from "./node.ts";
+import { printRegion } from "./print.ts";
+import { tapeOfRegion } from "./tape.ts";
+
+/** Throws an `internal:` error with the printed region if it is malformed. */
+export function verifyRegion(region: Region): void {
+  const known = new Set<Value>(region.inputs);
+  const fail = (message: string): never => {
+    throw new Error(`internal: ${message}\n${printRegion(region)}`);
+  };
+  for (const instruction of tapeOfRegion(region)) {
+    for (const x of instruction.operands) if (!known.has(x)) fail(`${instruction.op.name} uses a value before it is made`);
+    if (instruction.op.name === "placeholder") fail("a placeholder is not among the inputs of its region");
+    checkTypes(instruction, fail);
+    for (const y of instruction.results) known.add(y);
+    for (const inner of instruction.regions) verifyRegion(inner);
+  }
+  for (const y of region.outputs) if (!known.has(y)) fail("an output is not made in the region");
+}
+
+function checkTypes(instruction: Instruction, fail: (message: string) => never): void {
+  const types = instruction.op.type(instruction.operands, instruction.params, instruction.regions);
+  if (types.length !== instruction.results.length)
+    fail(`${instruction.op.name} has ${instruction.results.length} results, its rule ${types.length}`);
+  types.forEach((type, i) => {
+    const y = instruction.results[i]!;
+    if (!sameType(type, y)) fail(`${instruction.op.name} is recorded as ${formatType(y)}, its rule says ${formatType(type)}`);
+  });
+}

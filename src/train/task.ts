@@ -1,0 +1,44 @@
+/** @file What training must know of a data set: shapes of batches, and the loss that belongs to the task. */
+import type { Batch } from "../data/loader.ts";
+import type { Dataset, Split } from "../data/dataset.ts";
+import { crossEntropy, mseLoss } from "../nn/losses.ts";
+import { fromArray } from "../ops/create.ts";
+import type { Tensor } from "../ops/tensor.ts";
+
+/** The mean loss over a batch, a scalar, from the model's outputs and the targets. */
+export type Loss = (outputs: Tensor, targets: Tensor) => Tensor;
+
+/** Cross-entropy of logits for classes, mean squared error for regression. */
+export function defaultLoss(data: Dataset): Loss {
+  return data.task === "classification" ? (outputs, targets) => crossEntropy(outputs, targets) : (outputs, targets) => mseLoss(outputs, targets);
+}
+
+/** Numbers that a model gives for one example: one for each class, or for each target value. */
+export function outputSize(data: Dataset): number {
+  return data.task === "classification" ? data.classes.length : data.train.targets.length / data.train.count;
+}
+
+/** A batch as tensors: inputs [N, ...inputShape], and classes i32[N] or target values f32[N, k]. Takes over the batch's arrays. */
+export function batchTensors(data: Dataset, batch: Batch): { x: Tensor; y: Tensor } {
+  const n = batch.count;
+  const x = fromArray(batch.inputs, { shape: [n, ...data.inputShape], dtype: "f32" });
+  const classes = batch.targets instanceof Int32Array;
+  const y = fromArray(batch.targets, classes ? { shape: [n], dtype: "i32" } : { shape: [n, batch.targets.length / n], dtype: "f32" });
+  return { x, y };
+}
+
+/** @throws {RangeError} if a split is empty, or a class index is not one of the data set's classes: in a batch it would only show as NaN. */
+export function checkData(data: Dataset): void {
+  const splits: [string, Split][] = [
+    ["training", data.train],
+    ["test", data.test],
+  ];
+  for (const [name, { targets, count }] of splits) {
+    if (count === 0) throw new RangeError(`${data.name}: the ${name} split is empty`);
+    if (data.task !== "classification") continue;
+    const wrong = targets.findIndex((target: number) => !(target >= 0 && target < data.classes.length));
+    if (wrong >= 0) {
+      throw new RangeError(`${data.name}: ${name} example ${wrong} has class ${targets[wrong]}, want 0 to ${data.classes.length - 1}`);
+    }
+  }
+}

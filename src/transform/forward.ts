@@ -1,0 +1,97 @@
+/**
+ * @file Forward mode: the tangent of every value that depends on the seeded ones, in one walk along the list (Griewank & Walther 2008, §3.1).
+ * A rule may replace the results it was given, so the walk also carries the new primal along.
+ */
+import { isFloat } from "../base/dtype.ts";
+import type { Maybe, Op } from "../ops/op.ts";
+import { rebind } from "../ops/region.ts";
+import type { Tensor } from "../ops/tensor.ts";
+import type { Instruction, Value } from "../tape/node.ts";
+import { tapeOf } from "../tape/tape.ts";
+import { walks } from "./walks.ts";
+
+export interface Forward {
+  /** The outputs, perhaps replaced by a rule; use these and not the old ones. */
+  readonly y: Tensor[];
+  /** Their tangents; undefined is zero. */
+  readonly dy: Maybe[];
+}
+
+/** Results and tangents of `outputs` along the tangents of `seeds`, which must be fresh values (see `function/seed.ts`). */
+export function forward(outputs: readonly Value[], seeds: ReadonlyMap<Value, Tensor>): Forward {
+  const since = Math.min(...[...seeds.keys()].map((x) => x.source.serial));
+  const tangent = new Map<Value, Tensor>(seeds);
+  const primal = new Map<Value, Tensor>();
+  const now = (x: Value): Tensor => primal.get(x) ?? (x as Tensor);
+  for (const instruction of tapeOf(outputs, new Set(seeds.keys()), since)) {
+    const { operands, results } = instruction;
+    const dx = operands.map((x) => tangent.get(x));
+    const moved = operands.some((x) => primal.has(x));
+    const active = dx.some((d) => d !== undefined);
+    if (!moved && !active) continue;
+    const x = operands.map(now);
+    const again = moved ? rebind(instruction, x) : (results as readonly Tensor[]);
+    const { y, dy } = active ? push(instruction, dx, x, again) : { y: again, dy: [] };
+    results.forEach((old, i) => {
+      if (y[i] !== old) primal.set(old, named(y[i]!, old.label));
+      const d = dy[i];
+      if (d !== undefined && isFloat(old.dtype)) tangent.set(old, named(d, old.label && `d${old.label}`));
+    });
+  }
+  return { y: outputs.map(now), dy: outputs.map((y) => tangent.get(y)) };
+}
+
+function named(x: Tensor, label: string | undefined): Tensor {
+  if (label && !x.label) x.label = label;
+  return x;
+}
+
+/** One instruction, by its rule. */
+function push(
+  instruction: Instruction,
+  dx: readonly Maybe[],
+  x: readonly Tensor[],
+  y: readonly Tensor[],
+): { y: readonly Tensor[]; dy: readonly Maybe[] } {
+  const op = instruction.op as Op;
+  const { derivative } = op;
+  if (derivative.kind === "none") return { y, dy: [] };
+  const site = { params: instruction.params, regions: instruction.regions, types: instruction.results, walks };
+  if (derivative.kind === "jvp") return derivative.jvp(dx, x, y, site);
+  const linearIn = derivative.in === "all" ? x.map((_, i) => i) : derivative.in;
+  if (derivative.how === "separately") return { y, dy: [product(instruction, dx, x, linearIn)] };
+  if (linearIn.every((i) => dx[i] === undefined)) return { y, dy: [] };
+  // Linear in these operands together: the tangent is the op itself on the tangents.
+  const shifted = x.map((t, i) => (linearIn.includes(i) ? (dx[i] ?? zeroFor(t)) : t));
+  const only = linearIn.length === x.length && x.length === 2 ? sparseSum(op, dx) : undefined;
+  return { y, dy: only ?? rebindQuietly(instruction, shifted) };
+}
+
+/** d(x·y) = dx·y + x·dy */
+function product(instruction: Instruction, dx: readonly Maybe[], x: readonly Tensor[], linearIn: readonly number[]): Maybe {
+  let sum: Maybe;
+  for (const i of linearIn) {
+    const d = dx[i];
+    if (!d) continue;
+    const term = rebindQuietly(instruction, x.with(i, d))[0]!;
+    sum = sum ? sum.add(term) : term;
+  }
+  return sum;
+}
+
+/** Sums and differences of which one side is a symbolic zero. */
+function sparseSum(op: Op, [a, b]: readonly Maybe[]): Maybe[] | undefined {
+  if (op.name === "add" && !(a && b)) return [a ?? b];
+  if (op.name === "sub" && !(a && b)) return [a ?? b?.neg()];
+  return undefined;
+}
+
+function rebindQuietly(instruction: Instruction, operands: readonly Tensor[]): Tensor[] {
+  const results = rebind(instruction, operands);
+  for (const y of results) y.label = undefined;
+  return results;
+}
+
+function zeroFor(x: Tensor): Tensor {
+  return x.like(0);
+}

@@ -1,0 +1,34 @@
+/**
+ * @file Reverse mode: forward mode, transposed (Radul et al. 2023). The forward walk runs on holes for the tangents; what it records is a
+ * linear list from the holes to the tangents of the outputs, and its transpose is the pullback.
+ */
+import { isFloat } from "../base/dtype.ts";
+import type { Maybe } from "../ops/op.ts";
+import { hole } from "../ops/region.ts";
+import type { Tensor } from "../ops/tensor.ts";
+import type { Value } from "../tape/node.ts";
+import { forward } from "./forward.ts";
+import { transpose } from "./transpose.ts";
+
+export interface Linearized {
+  /** The outputs; use these and not the old ones. */
+  readonly y: Tensor[];
+  /** Tangent holes, one for each seed. */
+  readonly holes: Tensor[];
+  /** Tangents of the outputs, linear in the holes. */
+  readonly dy: Maybe[];
+  /** Cotangents of the seeds from cotangents of the outputs. */
+  pull(cotangents: readonly Maybe[]): Maybe[];
+}
+
+/** The outputs and their linear dependence on fresh seeds. Integer seeds carry no tangent. */
+export function linearize(outputs: readonly Tensor[], seeds: readonly Tensor[]): Linearized {
+  const holes = seeds.map((x) => hole(x, x.label && `d${x.label}`));
+  const live = new Map<Value, Tensor>();
+  seeds.forEach((x, i) => {
+    if (isFloat(x.dtype)) live.set(x, holes[i]!);
+  });
+  const { y, dy } = live.size ? forward(outputs, live) : { y: [...outputs], dy: outputs.map(() => undefined) };
+  const known = dy.filter((d) => d !== undefined);
+  return { y, holes, dy, pull: (cotangents) => (known.length ? transpose(dy, cotangents, holes) : holes.map(() => undefined)) };
+}

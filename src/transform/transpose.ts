@@ -1,0 +1,60 @@
+/**
+ * @file The transpose of a linear list: cotangents flow from the outputs back to the inputs, in one walk against the list. With forward
+ * mode before it, this is reverse mode (Radul et al. 2023, "You only linearize once").
+ */
+import { isFloat } from "../base/dtype.ts";
+import type { Maybe, Op } from "../ops/op.ts";
+import type { Tensor } from "../ops/tensor.ts";
+import type { Instruction, Value } from "../tape/node.ts";
+import { dependents, tapeOf } from "../tape/tape.ts";
+import { walks } from "./walks.ts";
+
+/** Cotangents of `inputs`, for the map from them to `outputs` and cotangents of the outputs; undefined is zero. Throws if the map is not linear. */
+export function transpose(outputs: readonly Maybe[], cotangents: readonly Maybe[], inputs: readonly Tensor[]): Maybe[] {
+  const since = Math.min(...inputs.map((x) => x.source.serial));
+  const list = tapeOf(
+    outputs.filter((y) => y !== undefined),
+    new Set(inputs),
+    since,
+  );
+  const linear = dependents(list, inputs);
+  const ct = new Map<Value, Tensor>();
+  const push = (x: Value, c: Maybe): void => {
+    if (!c || !linear.has(x)) return;
+    const sum = ct.has(x) ? ct.get(x)!.add(c) : c;
+    if (x.label && !sum.label && sum.source.operands.length > 0) sum.label = x.label;
+    ct.set(x, sum);
+  };
+  outputs.forEach((y, i) => {
+    if (y) push(y, cotangents[i]);
+  });
+  for (const instruction of list.reverse()) {
+    const cts = instruction.results.map((y) => ct.get(y));
+    if (!cts.some((c) => c)) continue;
+    if (!instruction.operands.some((x) => linear.has(x))) continue;
+    pull(instruction, cts, linear).forEach((c, i) => {
+      push(instruction.operands[i]!, c);
+    });
+    for (const y of instruction.results) ct.delete(y);
+  }
+  return inputs.map((x) => ct.get(x));
+}
+
+/** One instruction, by its rule. */
+function pull(instruction: Instruction, cts: readonly Maybe[], linear: ReadonlySet<Value>): Maybe[] {
+  const op = instruction.op as Op;
+  const { derivative } = op;
+  const on = instruction.operands.map((x) => linear.has(x) && isFloat(x.dtype));
+  checkLinear(op, on);
+  if (derivative.kind === "none" || !derivative.transpose) throw new Error(`internal: ${op.name} is transposed but has no transpose`);
+  const site = { params: instruction.params, regions: instruction.regions, types: instruction.results, walks };
+  return derivative.transpose(cts, instruction.operands as readonly Tensor[], site, on);
+}
+
+function checkLinear(op: Op, on: readonly boolean[]): void {
+  const { derivative } = op;
+  if (derivative.kind !== "linear") return;
+  const fits = on.every((o, i) => !o || derivative.in === "all" || derivative.in.includes(i));
+  const once = derivative.how === "jointly" || on.filter((o) => o).length === 1;
+  if (!fits || !once) throw new Error(`internal: ${op.name} is not linear in the operands that carry tangents`);
+}

@@ -1,0 +1,47 @@
+/**
+ * @file The transforms applied to regions, as the rules of region-owning ops need them: inline the region at fresh seeds, walk it.
+ */
+import type { Maybe, Walks } from "../ops/op.ts";
+import { hole, inlineRegion } from "../ops/region.ts";
+import type { Tensor } from "../ops/tensor.ts";
+import type { Value } from "../tape/node.ts";
+import { batch } from "./batch.ts";
+import { forward } from "./forward.ts";
+import { transpose } from "./transpose.ts";
+
+export const walks: Walks = {
+  jvp(region, x, dx) {
+    const seeds = new Map<Value, Tensor>();
+    const operands = x.map((t, i) => {
+      const d = dx[i];
+      if (!d) return t;
+      const seed = t.identity();
+      seeds.set(seed, d);
+      return seed;
+    });
+    const outputs = inlineRegion(region, operands);
+    return seeds.size ? forward(outputs, seeds) : { y: outputs, dy: outputs.map(() => undefined) };
+  },
+
+  transpose(region, x, linear, ct) {
+    const operands = x.map((t, i) => (linear[i] ? hole(t, t.label) : t));
+    const outputs = inlineRegion(region, operands);
+    const inputs = operands.filter((_, i) => linear[i]);
+    const cx = inputs.length ? transpose(outputs, ct, inputs) : [];
+    return linear.map((on): Maybe => (on ? cx.shift() : undefined));
+  },
+
+  batch(region, x, mapped, n, expand) {
+    const seeds = new Map<Value, Tensor>();
+    const operands = x.map((t, i) => {
+      if (!mapped[i]) return t;
+      const seed = hole({ shape: t.shape.slice(1), dtype: t.dtype }, t.label);
+      seeds.set(seed, t);
+      return seed;
+    });
+    const outputs = inlineRegion(region, operands);
+    const images = seeds.size ? batch(outputs, seeds, n) : outputs.map(() => undefined);
+    const y = images.map((image, i) => image ?? (expand?.[i] === false ? outputs[i]! : outputs[i]!.expandFront(n)));
+    return { y, mapped: images.map((image) => image !== undefined) };
+  },
+};

@@ -1,0 +1,262 @@
+/**
+ * @file Who may import whom: the folder order of ARCHITECTURE.md, checked on the sources themselves.
+ *
+ * Imports are read with the TypeScript parser, so comments and strings cannot fool the test. An edge is a *value* edge unless it
+ * is `import type` or `export type`: value edges must not form a circle anywhere, type edges may form one inside a folder.
+ */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join, posix, sep } from "node:path";
+import { fileURLToPath } from "node:url";
+import ts from "typescript";
+import { describe, expect, test } from "vitest";
+
+const src = join(dirname(fileURLToPath(import.meta.url)), "../src");
+
+/** From the ground up. A folder imports only from itself and from folders before it. */
+const order = [
+  "base",
+  "kernel",
+  "tape",
+  "ops",
+  "transform",
+  "optimize",
+  "schedule",
+  "codegen",
+  "runtime",
+  "function",
+  "math",
+  "nn",
+  "optim",
+  "formats",
+  "data",
+  "train",
+  "models",
+  "inspect",
+  "cli",
+  "index.ts",
+];
+
+/** Folders that see less than everything below them. */
+const seesOnly: Record<string, readonly string[]> = {
+  codegen: ["base", "kernel"],
+  formats: ["base"],
+  data: ["base", "formats"],
+};
+
+/** Pairs that do not know each other, though one is below the other. */
+const strangers: readonly (readonly [string, string])[] = [
+  ["kernel", "tape"],
+  ["transform", "optimize"],
+  ["nn", "optim"],
+];
+
+/** Folders whose only importers are these files or folders. */
+const importedOnlyBy: Record<string, readonly string[]> = {
+  optimize: ["optimize", "runtime/compile.ts"],
+  schedule: ["schedule", "runtime/compile.ts"],
+  inspect: ["inspect", "cli", "index.ts"],
+};
+
+/** The engine uses no packages at all. */
+const engine = order.slice(0, order.indexOf("function") + 1);
+
+/** One import: file -> target, both relative to src with forward slashes; a package or `node:` module keeps its own name. */
+interface Edge {
+  readonly from: string;
+  readonly to: string;
+  readonly typeOnly: boolean;
+  readonly dynamic?: boolean;
+}
+
+const isFile = (edge: Edge) => edge.to.endsWith(".ts");
+const folderOf = (path: string) => path.split("/")[0]!;
+
+function sourceFiles(folder: string): string[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".ts"))
+    .map((name) => name.split(sep).join("/"));
+}
+
+/** `import type` or `export type`. Braces in which every name is marked `type` still load the module (verbatimModuleSyntax). */
+function isTypeOnly(node: ts.ImportDeclaration | ts.ExportDeclaration): boolean {
+  return ts.isExportDeclaration(node) ? node.isTypeOnly : node.importClause?.phaseModifier === ts.SyntaxKind.TypeKeyword;
+}
+
+function edgesOf(file: string, text: string): Edge[] {
+  const edges: Edge[] = [];
+  const add = (specifier: ts.Expression, typeOnly: boolean, dynamic = false) => {
+    if (!ts.isStringLiteralLike(specifier)) return;
+    const to = specifier.text.startsWith(".") ? posix.join(posix.dirname(file), specifier.text) : specifier.text;
+    edges.push({ from: file, to, typeOnly, dynamic });
+  };
+  const visit = (node: ts.Node): void => {
+    if ((ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) && node.moduleSpecifier) add(node.moduleSpecifier, isTypeOnly(node));
+    if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) add(node.arguments[0]!, false, true);
+    if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)) add(node.argument.literal as ts.Expression, true);
+    ts.forEachChild(node, visit);
+  };
+  visit(ts.createSourceFile(file, text, ts.ScriptTarget.Latest));
+  return edges;
+}
+
+/** The built modules load in a page as they are: only the command may import packages or Node's modules statically. */
+function externalFault(edge: Edge, here: string): string | undefined {
+  if (engine.includes(here) && !edge.to.startsWith("node:")) return "the engine imports no packages";
+  if (here === "cli" || edge.dynamic || edge.typeOnly) return undefined;
+  return `a page cannot load ${edge.to}: only cli imports it statically, elsewhere by dynamic import`;
+}
+
+/** Why this edge is forbidden, or nothing. */
+function fault(edge: Edge): string | undefined {
+  const here = folderOf(edge.from);
+  if (!order.includes(here)) return `src/${here} is not in the folder order`;
+  if (!isFile(edge)) return externalFault(edge, here);
+  if (edge.to.startsWith("..")) return "leaves src";
+  const there = folderOf(edge.to);
+  if (!order.includes(there)) return `src/${there} is not in the folder order`;
+  if (here === there) return undefined;
+  if (order.indexOf(there) > order.indexOf(here)) return `upward: ${there} is above ${here}`;
+  if (seesOnly[here] && !seesOnly[here].includes(there)) return `${here} sees only ${seesOnly[here].join(" and ")}`;
+  if (strangers.some(([a, b]) => (a === here && b === there) || (b === here && a === there)))
+    return `${here} and ${there} do not know each other`;
+  const importers = importedOnlyBy[there];
+  if (importers && !importers.includes(here) && !importers.includes(edge.from)) {
+    return `only ${importers.filter((name) => name !== there).join(" and ")} may import ${there}`;
+  }
+  return undefined;
+}
+
+/** The circles among the given edges: strongly connected components of two files or more (Tarjan 1972), each sorted. */
+function circles(edges: readonly Edge[]): string[][] {
+  const targets = new Map<string, string[]>();
+  for (const { from, to } of edges) targets.set(from, [...(targets.get(from) ?? []), to]);
+  const index = new Map<string, number>();
+  const low = new Map<string, number>();
+  const stack: string[] = [];
+  const found: string[][] = [];
+  const visit = (file: string): void => {
+    index.set(file, index.size);
+    low.set(file, index.get(file)!);
+    stack.push(file);
+    for (const next of targets.get(file) ?? []) {
+      if (!index.has(next)) visit(next);
+      if (stack.includes(next)) low.set(file, Math.min(low.get(file)!, low.get(next)!));
+    }
+    if (low.get(file) !== index.get(file)) return;
+    const component = stack.splice(stack.indexOf(file)).sort();
+    if (component.length > 1 || targets.get(file)?.includes(file)) found.push(component);
+  };
+  for (const file of targets.keys()) if (!index.has(file)) visit(file);
+  return found;
+}
+
+/** Every violation in readable form; an empty list is a clean project. */
+function violations(edges: readonly Edge[]): string[] {
+  const problems: string[] = [];
+  for (const edge of edges) {
+    const reason = fault(edge);
+    if (reason) problems.push(`src/${edge.from} imports ${isFile(edge) ? `src/${edge.to}` : edge.to}: ${reason}`);
+  }
+  // A dynamic import inside a function runs after loading, so it closes no circle.
+  const values = edges.filter((edge) => isFile(edge) && !edge.typeOnly && !edge.dynamic);
+  for (const circle of circles(values)) problems.push(`circle of imports: ${circle.map((file) => `src/${file}`).join(", ")}`);
+  return problems;
+}
+
+describe("import rules", () => {
+  test("the sources keep them", () => {
+    const edges = sourceFiles(src).flatMap((file) => edgesOf(file, readFileSync(join(src, file), "utf8")));
+    expect(violations(edges).join("\n")).toBe("");
+  });
+
+  test("every import names a file that is there", () => {
+    const files = new Set(sourceFiles(src));
+    const missing = [...files]
+      .flatMap((file) => edgesOf(file, readFileSync(join(src, file), "utf8")))
+      .filter((edge) => isFile(edge) && !files.has(edge.to))
+      .map((edge) => `src/${edge.from} imports src/${edge.to}, which does not exist`);
+    expect(missing.join("\n")).toBe("");
+  });
+});
+
+describe("the checker itself", () => {
+  const value = (from: string, to: string): Edge => ({ from, to, typeOnly: false });
+  const type = (from: string, to: string): Edge => ({ from, to, typeOnly: true });
+
+  test.each([
+    [value("base/shape.ts", "tape/node.ts"), "upward"],
+    [type("base/shape.ts", "tape/node.ts"), "upward"],
+    [value("train/loop.ts", "cli/main.ts"), "upward"],
+    [value("tape/node.ts", "kernel/build.ts"), "do not know each other"],
+    [value("optimize/cse.ts", "transform/reverse.ts"), "do not know each other"],
+    [value("optim/adam.ts", "nn/module.ts"), "do not know each other"],
+    [value("codegen/wasm/emit.ts", "tape/node.ts"), "sees only"],
+    [value("formats/idx.ts", "ops/tensor.ts"), "sees only"],
+    [value("data/mnist.ts", "nn/module.ts"), "sees only"],
+    [value("runtime/program.ts", "schedule/fuse.ts"), "only runtime/compile.ts"],
+    [value("function/compile.ts", "optimize/cse.ts"), "only runtime/compile.ts"],
+    [value("index.ts", "schedule/fuse.ts"), "only runtime/compile.ts"],
+    [value("kernel/build.ts", "fflate"), "no packages"],
+    [{ ...value("kernel/build.ts", "fflate"), dynamic: true }, "no packages"],
+    [value("runtime/pool.ts", "node:worker_threads"), "dynamic import"],
+    [value("data/mnist.ts", "node:fs"), "dynamic import"],
+    [value("utils/misc.ts", "base/shape.ts"), "not in the folder order"],
+    [value("base/shape.ts", "../test/x.ts"), "leaves src"],
+  ])("refuses %o", (edge, reason) => {
+    expect(violations([edge]).join("\n")).toContain(reason);
+  });
+
+  test.each([
+    value("tape/node.ts", "base/shape.ts"),
+    value("ops/tensor.ts", "kernel/build.ts"),
+    value("runtime/compile.ts", "schedule/fuse.ts"),
+    value("runtime/compile.ts", "optimize/cse.ts"),
+    value("data/mnist.ts", "formats/idx.ts"),
+    value("cli/main.ts", "commander"),
+    value("cli/main.ts", "node:fs"),
+    { ...value("data/mnist.ts", "node:fs"), dynamic: true },
+    value("cli/main.ts", "inspect/bounds.ts"),
+    value("index.ts", "inspect/bounds.ts"),
+    { ...value("runtime/pool.ts", "node:worker_threads"), dynamic: true },
+    type("runtime/pool.ts", "node:worker_threads"),
+  ])("accepts %o", (edge) => {
+    expect(violations([edge])).toEqual([]);
+  });
+
+  test("finds circles of values and allows circles of types inside a folder", () => {
+    const there = value("ops/a.ts", "ops/b.ts");
+    expect(violations([there, value("ops/b.ts", "ops/c.ts"), value("ops/c.ts", "ops/a.ts")])).toEqual([
+      "circle of imports: src/ops/a.ts, src/ops/b.ts, src/ops/c.ts",
+    ]);
+    expect(violations([there, type("ops/b.ts", "ops/a.ts")])).toEqual([]);
+    expect(violations([value("ops/a.ts", "ops/a.ts")])).toHaveLength(1);
+  });
+
+  test("reads every form of import", () => {
+    const text = `
+      // import "../cli/comment.ts"
+      import type { A } from "./a.ts";
+      import { type B } from "./b.ts";
+      import { type C, c } from "./c.ts";
+      import * as d from "../base/d.ts";
+      import "./e.ts";
+      export { f } from "./f.ts";
+      export type { G } from "./g.ts";
+      export * from "./h.ts";
+      let i: import("./i.ts").I = await import("node:fs");
+      const s = 'import "./string.ts"';`;
+    expect(edgesOf("ops/x.ts", text).map((e) => `${e.to}${e.typeOnly ? " type" : ""}${e.dynamic ? " dynamic" : ""}`)).toEqual([
+      "ops/a.ts type",
+      "ops/b.ts",
+      "ops/c.ts",
+      "base/d.ts",
+      "ops/e.ts",
+      "ops/f.ts",
+      "ops/g.ts type",
+      "ops/h.ts",
+      "ops/i.ts type",
+      "node:fs dynamic",
+    ]);
+  });
+});

@@ -1,0 +1,14 @@
+/**
+ * @file Two suites: `fast` is what `npm test` runs, `slow` (packing, browsers, long trainings) is `npm run test:all`.
+ */
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { name: "fast", include: ["test/**/*.test.ts"], exclude: ["test/slow/**"], testTimeout: 30_000 } },
+      // One file at a time: the slow tests measure, pack and train, and would only disturb each other on a small machine.
+      { test: { name: "slow", include: ["test/slow/**/*.test.ts"], testTimeout: 600_000, hookTimeout: 600_000, fileParallelism: false } },
+    ],
+  },
+});
