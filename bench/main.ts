@@ -20,7 +20,10 @@ function main(): void {
     },
   });
   const known = Object.keys(groups);
-  if (values.help) return console.log(`${USAGE}\ngroups: ${known.join(", ")}`);
+  if (values.help) {
+    console.log(`${USAGE}\ngroups: ${known.join(", ")}`);
+    return;
+  }
   const wanted = values.only === undefined ? known.filter((name) => name !== "cold") : values.only.split(",");
   const unknown = wanted.find((name) => !Object.hasOwn(groups, name));
   if (unknown !== undefined) throw new Error(`unknown group "${unknown}" (known: ${known.join(", ")})`);

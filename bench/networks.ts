@@ -86,7 +86,10 @@ export class ResBlock extends Module {
   readonly b2: BatchNorm2d = new BatchNorm2d(64);
 
   forward(x: Tensor): Tensor {
-    return this.b2.forward(this.c2.forward(this.b1.forward(this.c1.forward(x)).relu())).add(x).relu();
+    return this.b2
+      .forward(this.c2.forward(this.b1.forward(this.c1.forward(x)).relu()))
+      .add(x)
+      .relu();
   }
 }
 
@@ -104,7 +107,10 @@ export class Lstm extends Module {
     const step = ([h, c]: [Tensor, Tensor], xi: Tensor): [[Tensor, Tensor], []] => {
       const gates = xi.add(h.dot(this.wh, "nh,oh->no"));
       const gate = (i: number): Tensor => gates.narrow(1, 128 * i, 128);
-      const next = gate(1).sigmoid().mul(c).add(gate(0).sigmoid().mul(gate(2).tanh()));
+      const next = gate(1)
+        .sigmoid()
+        .mul(c)
+        .add(gate(0).sigmoid().mul(gate(2).tanh()));
       return [[gate(3).sigmoid().mul(next.tanh()), next], []];
     };
     const [[h]] = scan(step, [start, start] as [Tensor, Tensor], projected);

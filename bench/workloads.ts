@@ -17,7 +17,11 @@ const taker = (like: Tensor): nn.State => new nn.State(zeros(like.shape));
 
 /** Compiles `fn` so that its results go to cells. */
 function program(fn: () => Tensor[], takers: readonly nn.State[]): () => void {
-  return compile((): void => fn().forEach((value, i) => takers[i].set(value)));
+  return compile((): void => {
+    fn().forEach((value, i) => {
+      takers[i].set(value);
+    });
+  });
 }
 
 /** A function forward, and forward and backward: value, and cotangents of all operands for a given cotangent of the value. */

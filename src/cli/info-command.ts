@@ -32,5 +32,9 @@ export async function infoCommand(): Promise<string> {
 /** What the engine makes use of here. */
 function usable(): string[] {
   const { simd, relaxed } = features();
-  return [...(simd ? ["WebAssembly SIMD"] : []), ...(relaxed ? ["relaxed SIMD (fused multiply-add)"] : []), ...(theArena().shared ? ["shared memory"] : [])];
+  return [
+    ...(simd ? ["WebAssembly SIMD"] : []),
+    ...(relaxed ? ["relaxed SIMD (fused multiply-add)"] : []),
+    ...(theArena().shared ? ["shared memory"] : []),
+  ];
 }

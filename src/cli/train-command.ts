@@ -88,7 +88,13 @@ async function train(model: Layer, data: Dataset, settings: Settings): Promise<H
   process.once("SIGINT", interrupt);
   const reporter = createReporter();
   try {
-    return await fit(model, data, { optimizer: makeOptimizer(model, settings), epochs, batchSize, seed, signal: controller.signal }, reporter);
+    // biome-ignore lint/suspicious/noFocusedTests: this trains, it is no test.
+    return await fit(
+      model,
+      data,
+      { optimizer: makeOptimizer(model, settings), epochs, batchSize, seed, signal: controller.signal },
+      reporter,
+    );
   } finally {
     reporter.close();
     process.off("SIGINT", interrupt);

@@ -1,14 +1,17 @@
 /**
- * @file Derivatives of functions: grad, valueAndGrad, backward, jvp, vjp. Every differentiated leaf or cell is bound to a fresh identity node
- * before the function runs: a seed that is nobody else's, so that nested derivatives cannot take one another's perturbations for their own.
+ * @file Derivatives of functions: grad, valueAndGrad, backward, jvp, vjp. Every differentiated leaf or cell is a fresh placeholder while the
+ * function runs: a seed that is nobody else's, so that nested derivatives cannot take one another's perturbations for their own, and that has
+ * no elements, so that nothing can be computed (and its history forgotten) before it is differentiated. The derivative done, values take
+ * the places of the seeds.
  */
 import { isFloat } from "../base/dtype.ts";
 import { formatType } from "../base/shape.ts";
+import { hole, substitute } from "../ops/region.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import type { Cell } from "../runtime/cell.ts";
 import type { Value } from "../tape/node.ts";
 import { forward } from "../transform/forward.ts";
-import { type Linearized, linearize as linearizeValues } from "../transform/reverse.ts";
+import { bindSeeds, type Linearized, linearize as linearizeValues } from "../transform/reverse.ts";
 import { type Capture, capture, commit, leavesOf, together, withLeaves } from "./capture.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: a transform takes any function and gives its type back.
@@ -19,20 +22,21 @@ export interface GradOptions {
   readonly argument?: number;
 }
 
-/** A fresh seed for a leaf: itself under a new name. Integers are constants to every derivative. */
+/** Each differentiated leaf under its seed. */
+type Seeds = ReadonlyMap<Tensor, Tensor>;
+
+/** A fresh seed for a leaf. */
 function seedOf(x: Tensor, name?: string): Tensor {
-  const seed = x.identity();
-  const label = x.label ?? name;
-  return label ? seed.named(label) : seed;
+  return hole(x, x.label ?? name);
 }
 
-function seedLeaves(tree: unknown): { leaves: Tensor[]; seeds: Tensor[] } {
+function seedLeaves(tree: unknown): Map<Tensor, Tensor> {
   const { leaves, paths } = leavesOf(tree);
-  return { leaves, seeds: leaves.map((x, i) => seedOf(x, paths[i])) };
+  return new Map(leaves.map((x, i) => [seedOf(x, paths[i]), x]));
 }
 
 /** The pullback of a captured function, with the primal of its results and of its writes in step. */
-function linearizeCapture(captured: Capture<unknown>, seeds: readonly Tensor[]): { y: Tensor[]; lin: Linearized } {
+function linearizeCapture(captured: Capture<unknown>, seeds: Seeds): { y: Tensor[]; lin: Linearized } {
   const written = [...captured.writes.values()];
   const lin = linearizeValues([...captured.outputs, ...written], seeds);
   const y = lin.y.slice(0, captured.outputs.length);
@@ -54,12 +58,12 @@ function checkScalar(name: string, outputs: readonly Tensor[]): Tensor {
 }
 
 /** Value and gradient of a captured scalar function with respect to its seeds. */
-function reverse(name: string, captured: Capture<unknown>, seeds: readonly Tensor[]): { value: Tensor; grads: Tensor[] } {
+function reverse(name: string, captured: Capture<unknown>, seeds: Seeds): { value: Tensor; grads: Tensor[] } {
   checkScalar(name, captured.outputs);
   const { y, lin } = linearizeCapture(captured, seeds);
   const value = y[0]!;
   const cx = lin.pull([value.like(1)]);
-  const grads = seeds.map((x, i) => cx[i] ?? x.like(0));
+  const grads = [...seeds.keys()].map((x, i) => cx[i] ?? x.like(0));
   commit(captured.writes);
   together([value, ...grads, ...captured.writes.values()]);
   return { value, grads };
@@ -76,10 +80,10 @@ export function valueAndGrad<A extends unknown[]>(
   const at = options.argument ?? 0;
   return (...args) => {
     if (at >= args.length) throw new RangeError(`grad: argument ${at} is to be differentiated, but ${args.length} were given`);
-    const { leaves, seeds } = seedLeaves(args[at]);
-    if (!leaves.some((x) => isFloat(x.dtype)))
+    const seeds = seedLeaves(args[at]);
+    if (![...seeds.keys()].some((x) => isFloat(x.dtype)))
       throw new TypeError(`grad: argument ${at} holds no float tensor to differentiate; check the argument, or cast it with .cast("f32")`);
-    const seeded = args.with(at, withLeaves(args[at], seeds)) as A;
+    const seeded = args.with(at, withLeaves(args[at], [...seeds.keys()])) as A;
     const { value, grads } = reverse(
       "grad",
       capture("grad", () => fn(...seeded)),
@@ -97,16 +101,18 @@ export function grad<A extends unknown[]>(fn: (...args: A) => Tensor, options: G
 
 /** Runs `fn` and differentiates its scalar result with respect to cells. What `fn` writes to cells takes effect. */
 export function backward(fn: () => Tensor, parameters: readonly Cell[]): { value: Tensor; grads: Tensor[] } {
-  const seeds = new Map<Cell, Tensor>();
+  const seeds = new Map<Tensor, Tensor>();
+  const used: Cell[] = [];
   const wanted = new Set(parameters);
   const seedCell = (cell: Cell, outside: () => Tensor): Tensor => {
-    const seed = seedOf(outside(), cell.label);
-    seeds.set(cell, seed);
+    const x = outside();
+    const seed = seedOf(x, cell.label);
+    seeds.set(seed, x);
+    used.push(cell);
     return seed;
   };
   const captured = capture("backward", fn, { read: (cell, outside) => (wanted.has(cell) ? seedCell(cell, outside) : outside()) });
-  const used = [...seeds.keys()];
-  const { value, grads } = reverse("backward", captured, [...seeds.values()]);
+  const { value, grads } = reverse("backward", captured, seeds);
   const byCell = new Map(used.map((cell, i) => [cell, grads[i]!]));
   // A parameter that fn never read has gradient zero.
   return { value, grads: parameters.map((cell) => byCell.get(cell) ?? value.constantOf(cell, 0)) };
@@ -128,19 +134,20 @@ function matchTangents(name: string, leaves: readonly Tensor[], tangents: readon
 /** The function (args, tangents) to value and tangent of `fn`: forward mode. `tangents` has the structure of `args`. */
 export function jvp<A extends unknown[], R>(fn: (...args: A) => R): (args: A, tangents: A) => { value: R; tangent: R } {
   return (args, tangents) => {
-    const { leaves, seeds } = seedLeaves(args);
+    const seeds = seedLeaves(args);
     const directions = leavesOf(tangents).leaves;
-    matchTangents("jvp", leaves, directions);
-    const captured = capture("jvp", () => fn(...withLeaves(args, seeds)));
-    const live = new Map<Value, Tensor>(seeds.flatMap((x, i) => (isFloat(x.dtype) ? [[x, directions[i]!] as const] : [])));
-    const written = [...captured.writes.values()];
-    const { y, dy } = forward([...captured.outputs, ...written], live);
+    matchTangents("jvp", [...seeds.keys()], directions);
+    const captured = capture("jvp", () => fn(...withLeaves(args, [...seeds.keys()])));
+    const live = new Map<Value, Tensor>([...seeds.keys()].flatMap((x, i) => (isFloat(x.dtype) ? [[x, directions[i]!] as const] : [])));
+    const n = captured.outputs.length;
+    const { y, dy } = forward([...captured.outputs, ...captured.writes.values()], live);
+    const bound = bindSeeds([...y, ...y.slice(0, n).map((v, i) => dy[i] ?? v.like(0))], seeds);
     [...captured.writes.keys()].forEach((cell, i) => {
-      captured.writes.set(cell, y[captured.outputs.length + i]!);
+      captured.writes.set(cell, bound[n + i]!);
     });
     commit(captured.writes);
-    const values = y.slice(0, captured.outputs.length);
-    const dys = values.map((v, i) => dy[i] ?? v.like(0));
+    const values = bound.slice(0, n);
+    const dys = bound.slice(y.length);
     together([...values, ...dys, ...captured.writes.values()]);
     return { value: withLeaves(captured.result, values), tangent: withLeaves(captured.result, dys) };
   };
@@ -149,8 +156,8 @@ export function jvp<A extends unknown[], R>(fn: (...args: A) => R): (args: A, ta
 /** The function that gives the value of `fn` and its pullback: cotangents of the result to cotangents of the arguments. */
 export function vjp<A extends unknown[], R>(fn: (...args: A) => R): (...args: A) => { value: R; pullback: (cotangent: R) => A } {
   return (...args) => {
-    const { seeds } = seedLeaves(args);
-    const captured = capture("vjp", () => fn(...withLeaves(args, seeds)));
+    const seeds = seedLeaves(args);
+    const captured = capture("vjp", () => fn(...withLeaves(args, [...seeds.keys()])));
     const { y, lin } = linearizeCapture(captured, seeds);
     commit(captured.writes);
     together([...y, ...captured.writes.values()]);
@@ -158,7 +165,7 @@ export function vjp<A extends unknown[], R>(fn: (...args: A) => R): (...args: A)
       const cts = leavesOf(cotangent).leaves;
       matchTangents("pullback", y, cts);
       const cx = lin.pull(cts);
-      const grads = seeds.map((x, i) => cx[i] ?? x.like(0));
+      const grads = [...seeds.keys()].map((x, i) => cx[i] ?? x.like(0));
       together(grads);
       return withLeaves(args, grads);
     };

@@ -2,8 +2,8 @@
  * @file f32 transcendentals as arithmetic of the kernel language, written once for every backend: range reduction, polynomial,
  * reconstruction through the bits of the exponent. f64 stays an intrinsic (the host's `Math`).
  *
- * The stated errors are the largest found by `test/kernel/math.test.ts`, in units of the last place of the correctly rounded result, over dense
- * samples of the whole domain, with fused and with separate multiply-add.
+ * The stated errors (ULP) are the largest found in four million samples of the whole domain, in units of the last place of the correctly rounded result; the
+ * second is with separate multiplications and additions instead of fused ones. `test/kernel/math.test.ts` holds them to it.
  */
 import * as k from "./build.ts";
 import type { Expr, Kernel, Stmt } from "./kernel.ts";
@@ -49,7 +49,7 @@ function reduceByLn2(x: Expr): { readonly bits: Expr; readonly r: Expr } {
 const EXP: readonly number[] = [1.37805939e-3, 8.37312452e-3, 4.16695364e-2, 1.6666472e-1, 4.99999851e-1, 1, 1];
 
 /**
- * eˣ. The scale 2ⁿ is applied in two factors, so that results underflow gradually and overflow to ∞ by themselves: ⌈n/2⌉ is added to the exponent of e^r, and
+ * eˣ; 0.86 ULP, 1.12. The scale 2ⁿ is applied in two factors, so that results underflow gradually and overflow to ∞ by themselves: ⌈n/2⌉ is added to the exponent of e^r, and
  * 2^⌊n/2⌋ multiplies. The shifts drop the bits of ROUND_MAGIC.
  */
 function exp(x: Expr): Expr {
@@ -62,7 +62,7 @@ function exp(x: Expr): Expr {
 /** e^r - 1 - r for |r| ≤ ½ ln 2, divided by r² (Moshier, Cephes 2.2 `expf`, 1992). */
 const EXPM1: readonly number[] = [1.98756915e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1];
 
-/** eˣ - 1 = 2·(2ⁿ⁻¹(eʳ - 1) + (2ⁿ⁻¹ - ½)), after Juffa (2016). Below -17.4 it is -1. */
+/** eˣ - 1 = 2·(2ⁿ⁻¹(eʳ - 1) + (2ⁿ⁻¹ - ½)), after Juffa (2016); 1.42 ULP, 1.53. Below -17.4 it is -1. */
 function expm1(x: Expr): Expr {
   const { bits, r } = reduceByLn2(atMost(atLeast(x, -30), 89));
   const n = k.sub(bits, k.int(ROUND_MAGIC_BITS));
@@ -93,7 +93,7 @@ function exponentOf(x: Expr): Expr {
   return k.shr(k.sub(k.bitcast(x, "i32"), k.int(SQRT_HALF_BITS)), k.int(23));
 }
 
-/** ln x; subnormal arguments are first scaled by 2²³. */
+/** ln x; 0.81 ULP, 0.8. Subnormal arguments are first scaled by 2²³. */
 function log(x: Expr): Expr {
   const tiny = k.lt(x, k.float(1.17549435e-38));
   const y = k.select(tiny, k.mul(x, k.float(2 ** 23)), x);
@@ -111,7 +111,7 @@ function logSpecial(u: Expr, x: Expr, y: Expr): Expr {
 }
 
 /**
- * ln(1 + x): with s = 2⁻ᵉ, e from the rounded 1 + x, the remainder s·x + (s - 1) is exact enough (Juffa 2015). Computed from 4s, since s itself is subnormal for
+ * ln(1 + x); 1.37 ULP, 1.37. With s = 2⁻ᵉ, e from the rounded 1 + x, the remainder s·x + (s - 1) is exact enough (Juffa 2015). Computed from 4s, since s itself is subnormal for
  * the largest x.
  */
 function log1p(x: Expr): Expr {
@@ -133,8 +133,8 @@ const TANH_BELOW: readonly number[] = [2.5454582646489143e-4, 2.449330873787403e
 const TANH_LIMIT = 9.06;
 
 /**
- * tanh x = x·P(x²)/Q(x²), kept within ±1. An exponential would give 1.4 units in the last place and take 2.5 times as long; networks evaluate
- * tanh in bulk, and small arguments are exact to one unit here too.
+ * tanh x = x·P(x²)/Q(x²), kept within ±1; 5.2 ULP, 6.1, near |x| = 8, and 2 below 1. An exponential would give 1.4 and take 2.7 times as long; networks
+ * evaluate tanh in bulk.
  */
 function tanh(x: Expr): Expr {
   const z = atMost(atLeast(x, -TANH_LIMIT), TANH_LIMIT);
@@ -148,14 +148,14 @@ function copySign(size: Expr, sign: Expr): Expr {
   return k.bitcast(k.or(k.bitcast(size, "i32"), bits), "f32");
 }
 
-/** 1/(1 + e⁻ˣ), from e^-|x| on both sides, so that neither overflows. */
+/** 1/(1 + e⁻ˣ); 2.6 ULP, 2.7. From e^-|x| on both sides, so that neither overflows. */
 function sigmoid(x: Expr): Expr {
   const e = exp(k.neg(k.abs(x)));
   const y = k.div(k.float(1), k.add(k.float(1), e));
   return k.select(k.lt(x, k.float(0)), k.mul(e, y), y);
 }
 
-/** After Juffa (2016), `erff`: x + x·P(x²) below 0.927734375, 1 - exp(Q(|x|)) above. */
+/** After Juffa (2016), `erff`; 1.0 ULP, 1.2: x + x·P(x²) below 0.927734375, 1 - exp(Q(|x|)) above. */
 const ERF_SMALL: readonly number[] = [-5.96761703e-4, 4.99119423e-3, -2.67681349e-2, 1.12819925e-1, -3.76125336e-1, 1.28379166e-1];
 const ERF_LARGE: readonly number[] = [
   -1.7285347e-5, 3.83197126e-4, -3.88396438e-3, 2.42546219e-2, -1.06777877e-1, -6.34846687e-1, -1.28717512e-1,
@@ -191,7 +191,7 @@ function cut(high: number, low: number, parts: number): number[] {
 const SIN: readonly number[] = [-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1];
 const COS: readonly number[] = [2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2];
 
-/** sin(x + shift·π/2) for |x| ≤ SINE_LIMIT. */
+/** sin(x + shift·π/2); 1.6 ULP for |x| ≤ 100, 2.5 up to SINE_LIMIT; fused or not. */
 function sine(x: Expr, shift: number): Expr {
   const shifted = k.fma(x, k.float(2 / Math.PI), k.float(ROUND_MAGIC));
   const n = k.sub(shifted, k.float(ROUND_MAGIC));

@@ -60,16 +60,6 @@ function isCheap(x: Expr): boolean {
   return x.op === "splat" && (x.args[0]!.op === "const" || x.args[0]!.op === "variable");
 }
 
-/**
- * A load that costs one instruction. `share` leaves it: another such load is as cheap as a value kept in memory by a compiler that has run
- * out of registers, which is what keeping many vectors alive across an unrolled body comes to (a convolution with its taps unrolled fell
- * from 61 to 43 GFLOP/s). `hoist` moves it, since a loop then saves it in every iteration.
- */
-function isPlainLoad(x: Expr): boolean {
-  if (x.op === "splat") return isPlainLoad(x.args[0]!);
-  return x.op === "load" && x.args.length === 1 && isAddressArithmetic(x.args[0]!);
-}
-
 // Loop-invariant motion
 
 /** What a loop changes from one iteration to the next. */
@@ -224,7 +214,7 @@ function findGroups(stmts: readonly Stmt[], effects: readonly Effect[]): Map<Exp
   const groups = new Map<Expr, Group[]>();
   for (const x of nodes.sort((a, b) => b.id - a.id)) {
     const at = [...positions.get(x)!].sort((a, b) => a - b);
-    const found = isCheap(x) || isPlainLoad(x) ? [] : groupsOf(x, at, effects);
+    const found = isCheap(x) ? [] : groupsOf(x, at, effects);
     if (found.length > 0) groups.set(x, found);
     const covered = (position: number): boolean => found.some((g) => g.positions.has(position) && Math.min(...g.positions) !== position);
     const own = at.filter((position) => !covered(position));

@@ -2,7 +2,7 @@
  * @file Walks over expressions and statements: what passes are made of. Expressions are DAGs, so every walk visits an object once.
  */
 import { rebuild } from "./build.ts";
-import type { Expr, Kernel, Stmt } from "./kernel.ts";
+import type { Expr, Stmt } from "./kernel.ts";
 
 /** The expressions that a statement itself evaluates, not those of statements inside it. */
 export function operandsOf(s: Stmt): readonly Expr[] {
@@ -71,7 +71,6 @@ export function mapOperands(s: Stmt, f: (x: Expr) => Expr): Stmt {
 /** `s` with its blocks replaced. */
 export function mapBlocks(s: Stmt, f: (block: readonly Stmt[]) => readonly Stmt[]): Stmt {
   if (s.kind === "for") return { ...s, body: f(s.body) };
-  // biome-ignore lint/suspicious/noThenProperty: a branch, and never awaited
   return s.kind === "if" ? { ...s, then: f(s.then), otherwise: f(s.otherwise) } : s;
 }
 
@@ -99,8 +98,4 @@ export function stores(stmts: readonly Stmt[]): boolean {
     found ||= s.kind === "store";
   });
   return found;
-}
-
-export function withBody(kernel: Kernel, body: readonly Stmt[]): Kernel {
-  return { ...kernel, body };
 }

@@ -3,8 +3,8 @@
  * count. Keys are explicit, or come from one seeded state cell.
  */
 import type { Dtype } from "../base/dtype.ts";
-import { checkShape, type Shape, sizeOf } from "../base/shape.ts";
 import { keyFromSeed } from "../base/random.ts";
+import { checkShape, type Shape, sizeOf } from "../base/shape.ts";
 import { batchIndices } from "../function/vmap.ts";
 import { arange, tensor } from "../ops/create.ts";
 import { threefry } from "../ops/elementwise.ts";
@@ -43,7 +43,9 @@ export function bits(key: Tensor, shape: Shape): Tensor {
 export function foldIn(key: Tensor, n: TensorLike): Tensor {
   const count = (typeof n === "number" ? key.constantOf({ shape: [], dtype: "u32" }, n) : key.operand(n)).cast("u32");
   const c1 = count.like(1);
-  return block(key, count, c1, 0).unsqueeze(0).concat([block(key, count, c1, 1).unsqueeze(0)]);
+  return block(key, count, c1, 0)
+    .unsqueeze(0)
+    .concat([block(key, count, c1, 1).unsqueeze(0)]);
 }
 
 /** `n` unrelated keys. The old key must not be used again. */
@@ -53,7 +55,10 @@ export function split(key: Tensor, n: number): Tensor[] {
 
 /** Uniform floats in [low, high): the 24 upper bits of each word, so that 1 is never reached. */
 export function uniform(key: Tensor, shape: Shape, { low = 0, high = 1, dtype = "f32" }: UniformOptions = {}): Tensor {
-  const unit = bits(key, shape).shr(8).cast(dtype).mul(2 ** -24);
+  const unit = bits(key, shape)
+    .shr(8)
+    .cast(dtype)
+    .mul(2 ** -24);
   return low === 0 && high === 1 ? unit : unit.mul(high - low).add(low);
 }
 
@@ -62,7 +67,11 @@ export function normal(key: Tensor, shape: Shape, { dtype = "f32" }: { readonly 
   const [a, b] = split(key, 2) as [Tensor, Tensor];
   const u1 = uniform(a, shape, { dtype }).add(2 ** -24);
   const u2 = uniform(b, shape, { dtype });
-  return u1.log().mul(-2).sqrt().mul(u2.mul(2 * Math.PI).cos());
+  return u1
+    .log()
+    .mul(-2)
+    .sqrt()
+    .mul(u2.mul(2 * Math.PI).cos());
 }
 
 /** True with probability p. */

@@ -16,7 +16,13 @@ export function exactXor(): Sequential {
   const model = new Sequential(new Linear(2, 2), new ReLU(), new Linear(2, 1));
   model.loadStateDict(
     new Map([
-      ["0.weight", tensor([[1, 1], [1, 1]])],
+      [
+        "0.weight",
+        tensor([
+          [1, 1],
+          [1, 1],
+        ]),
+      ],
       ["0.bias", tensor([0, -1])],
       ["2.weight", tensor([[1, -2]])],
       ["2.bias", tensor([0])],

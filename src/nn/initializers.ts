@@ -28,7 +28,8 @@ export interface Fans {
 
 /** How many values enter and leave one unit of a weight [out, in, ...kernel]. @throws {RangeError} for fewer than two axes. */
 export function fansOf(shape: Shape): Fans {
-  if (shape.length < 2) throw new RangeError(`initializer: fans want a shape [out, in, ...kernel], got ${formatShape(shape)}; use constant or normal`);
+  if (shape.length < 2)
+    throw new RangeError(`initializer: fans want a shape [out, in, ...kernel], got ${formatShape(shape)}; use constant or normal`);
   const receptive = sizeOf(shape.slice(2));
   return { fanIn: shape[1] * receptive, fanOut: shape[0] * receptive };
 }

@@ -21,7 +21,9 @@ function reduce(terms: Tensor, { reduction = "mean" }: LossOptions): Tensor {
 /** Broadcasting [N, 1] against [N] would give N² terms without a word; so shapes must be equal. */
 function checkSameShape(loss: string, x: Tensor, target: Tensor): void {
   if (!sameShape(x.shape, target.shape)) {
-    throw new RangeError(`${loss}: predictions ${formatShape(x.shape)} and targets ${formatShape(target.shape)} must have the same shape; use reshape`);
+    throw new RangeError(
+      `${loss}: predictions ${formatShape(x.shape)} and targets ${formatShape(target.shape)} must have the same shape; use reshape`,
+    );
   }
 }
 
@@ -45,16 +47,22 @@ export function crossEntropy(logits: Tensor, targets: Tensor, options: CrossEntr
 
 /** -logp[target] for log-probabilities [N, C] (or [N, C, ...]) and class indices [N] (or [N, ...]). */
 export function nllLoss(logp: Tensor, targets: Tensor, options: LossOptions = {}): Tensor {
-  if (isFloat(targets.dtype)) throw new TypeError(`nllLoss: targets must be class indices, got ${formatType(targets)}; convert with .cast("i32")`);
+  if (isFloat(targets.dtype))
+    throw new TypeError(`nllLoss: targets must be class indices, got ${formatType(targets)}; convert with .cast("i32")`);
   checkClassTargets("nllLoss", logp, targets);
   return reduce(pick(logp, targets).neg(), options);
 }
 
 function checkClassTargets(loss: string, x: Tensor, targets: Tensor): void {
-  if (x.rank < 2) throw new RangeError(`${loss}: want predictions [batch, classes, ...], got ${formatShape(x.shape)}; a single example needs unsqueeze(0)`);
+  if (x.rank < 2)
+    throw new RangeError(
+      `${loss}: want predictions [batch, classes, ...], got ${formatShape(x.shape)}; a single example needs unsqueeze(0)`,
+    );
   const want = isFloat(targets.dtype) ? x.shape : x.shape.toSpliced(1, 1);
   if (sameShape(targets.shape, want)) return;
-  const kind = isFloat(targets.dtype) ? `probabilities ${formatShape(want)} (or, as integers, class indices)` : `class indices ${formatShape(want)}`;
+  const kind = isFloat(targets.dtype)
+    ? `probabilities ${formatShape(want)} (or, as integers, class indices)`
+    : `class indices ${formatShape(want)}`;
   throw new RangeError(`${loss}: for predictions ${formatShape(x.shape)} targets must be ${kind}, got ${formatType(targets)}`);
 }
 
@@ -86,7 +94,10 @@ export function huberLoss(x: Tensor, target: Tensor, options: LossOptions & { re
   checkSameShape("huberLoss", x, target);
   const { delta = 1 } = options;
   const d = x.sub(target);
-  const far = d.abs().sub(0.5 * delta).mul(delta);
+  const far = d
+    .abs()
+    .sub(0.5 * delta)
+    .mul(delta);
   return reduce(d.abs().le(delta).where(d.square().mul(0.5), far), options);
 }
 
@@ -95,7 +106,13 @@ export function binaryCrossEntropy(x: Tensor, target: Tensor, options: LossOptio
   checkSameShape("binaryCrossEntropy", x, target);
   const log = (p: Tensor): Tensor => floorAt(p.log(), -100);
   const one = target.neg().add(1);
-  return reduce(target.mul(log(x)).add(one.mul(floorAt(x.neg().log1p(), -100))).neg(), options);
+  return reduce(
+    target
+      .mul(log(x))
+      .add(one.mul(floorAt(x.neg().log1p(), -100)))
+      .neg(),
+    options,
+  );
 }
 
 /** {@link binaryCrossEntropy} of sigmoid(x), computed as max(x, 0) - x·target + log(1 + e^-|x|), which neither overflows nor cancels. */

@@ -4,10 +4,10 @@
  * makes them equal to PyTorch's for a module written the same way: `0.weight`, `layers.2.bias`.
  */
 import { formatShape, type Shape, sameShape } from "../base/shape.ts";
-import { Tensor } from "../ops/tensor.ts";
+import type { Tensor } from "../ops/tensor.ts";
 import { Cell, guarded } from "../runtime/cell.ts";
 import { Parameter, State } from "./parameter.ts";
-import { checkEntries, type LoadReport, type StateEntry, StateDictError, tensorFor } from "./state-dict.ts";
+import { checkEntries, type LoadReport, StateDictError, type StateEntry, tensorFor } from "./state-dict.ts";
 
 /** A module from one tensor to one tensor: what `Sequential` chains and `fit` trains. */
 export type Layer = Module & { forward(x: Tensor): Tensor };
@@ -101,7 +101,7 @@ function members(module: Module): [name: string, member: Cell | Module][] {
   const found: [string, Cell | Module][] = [];
   const look = (name: string, value: unknown): void => {
     if (value instanceof Cell || value instanceof Module) found.push([name, value]);
-    else if (Array.isArray(value)) value.forEach((element, i) => look(`${name}.${i}`, element));
+    else if (Array.isArray(value)) for (const [i, element] of value.entries()) look(`${name}.${i}`, element);
   };
   for (const [name, value] of Object.entries(module)) look(name, value);
   return found;
@@ -109,7 +109,8 @@ function members(module: Module): [name: string, member: Cell | Module][] {
 
 /** Every way to name a cell: shared ones appear several times. `path` holds the modules on the way, since a circle would have no end. */
 function allCells(module: Module, prefix = "", path: readonly Module[] = []): [name: string, cell: Cell][] {
-  if (path.includes(module)) throw new Error(`${module.constructor.name} contains itself, at ${prefix.slice(0, -1)}; keep references upward in a #private field`);
+  if (path.includes(module))
+    throw new Error(`${module.constructor.name} contains itself, at ${prefix.slice(0, -1)}; keep references upward in a #private field`);
   const own = members(module);
   const cells = own.flatMap(([name, member]): [string, Cell][] => (member instanceof Cell ? [[prefix + name, member]] : []));
   const below = own.flatMap(([name, member]) => (member instanceof Module ? allCells(member, `${prefix}${name}.`, [...path, module]) : []));

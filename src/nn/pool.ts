@@ -28,7 +28,9 @@ function geometry(what: string, kernelSize: Pair, options: PoolOptions): Geometr
   const padding = perAxis(options.padding ?? 0, 2, `${what}: padding`);
   // Otherwise a window could lie in the padding altogether and have no maximum.
   if (padding.some((p, i) => 2 * p > kernel[i])) {
-    throw new RangeError(`${what}: padding must be at most half the kernel, got padding ${padding.join("x")} for kernel ${kernel.join("x")}`);
+    throw new RangeError(
+      `${what}: padding must be at most half the kernel, got padding ${padding.join("x")} for kernel ${kernel.join("x")}`,
+    );
   }
   return { kernel, stride, padding };
 }

@@ -1,8 +1,9 @@
 /**
  * @file What loading a state dict takes and tells: entries of several kinds, and the report of what did not fit.
  */
-import { formatShape, type Shape, sameShape } from "../base/shape.ts";
+
 import type { TypedArray } from "../base/dtype.ts";
+import { formatShape, type Shape, sameShape } from "../base/shape.ts";
 import { tensor } from "../ops/create.ts";
 import { Tensor } from "../ops/tensor.ts";
 import { Cell } from "../runtime/cell.ts";

@@ -19,7 +19,7 @@ export function hole(type: Type, label?: string): Tensor {
 export function region(types: readonly Type[], fn: (inputs: Tensor[]) => readonly Tensor[]): { region: Region; free: Tensor[] } {
   const since = nextSerial();
   const inputs = types.map((t) => hole(t));
-  return closeRegion(inputs, fn(inputs), since);
+  return closeRegion(inputs, fn([...inputs]), since);
 }
 
 /** A region that refers to nothing but its inputs, as rules make them. */
@@ -49,7 +49,8 @@ export function freeValues(inputs: readonly Tensor[], outputs: readonly Value[],
     if (own.has(x) || seen.has(x)) continue;
     seen.add(x);
     const { op, operands, serial } = x.source;
-    if (op === placeholder || op === data || (serial < since && operands.length > 0)) free.push(x as Tensor);
+    const outside = serial < since && !(x as Tensor).isFixed;
+    if (op === placeholder || op === data || outside) free.push(x as Tensor);
     else todo.push(...operands);
   }
   return free.sort((a, b) => a.source.serial - b.source.serial || a.index - b.index);
@@ -64,10 +65,13 @@ export function rebind(instruction: Instruction, operands: readonly Tensor[], re
   return results;
 }
 
-/** `outputs` with some values replaced wherever they are used; what depends on none of them is shared, not copied. */
-export function substitute(outputs: readonly Value[], replace: ReadonlyMap<Value, Tensor>): Tensor[] {
+/**
+ * `outputs` with some values replaced wherever they are used; what depends on none of them is shared, not copied. Instructions older than
+ * `since` are known not to depend on them.
+ */
+export function substitute(outputs: readonly Value[], replace: ReadonlyMap<Value, Tensor>, since = 0): Tensor[] {
   const image = new Map<Value, Tensor>(replace);
-  for (const instruction of tapeOf(outputs, new Set(replace.keys()))) {
+  for (const instruction of tapeOf(outputs, new Set(replace.keys()), since)) {
     if (!instruction.operands.some((x) => image.has(x))) continue;
     const results = rebind(
       instruction,
@@ -109,7 +113,7 @@ export function partition(joint: Region, primals: number, results: number): Part
   const linear = dependents(list, tangents);
   const residuals = new Set<Value>();
   const note = (x: Value): void => {
-    if (!linear.has(x) && !isPureConstant(x)) residuals.add(x);
+    if (!linear.has(x) && !(x as Tensor).isFixed) residuals.add(x);
   };
   for (const instruction of list) if (instruction.results.some((y) => linear.has(y))) instruction.operands.forEach(note);
   const [y, dy] = [joint.outputs.slice(0, results), joint.outputs.slice(results)];
@@ -122,9 +126,4 @@ export function partition(joint: Region, primals: number, results: number): Part
     linear: { inputs: [...bound, ...tangents], outputs: substitute(dy, image) },
     fromInput: kept.map((x) => joint.inputs.indexOf(x)),
   };
-}
-
-/** Made of nothing: may be repeated anywhere. */
-function isPureConstant(x: Value): boolean {
-  return x.source.operands.length === 0 && x.source.op !== placeholder && x.source.op !== data;
 }

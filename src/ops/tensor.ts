@@ -78,12 +78,17 @@ export function record(op: Op, operands: readonly Tensor[], params: unknown, reg
   const at = from ?? (line ? { ...origin, line } : origin);
   const instruction: Instruction = { serial: nextSerial(), op, operands, params, regions, results, origin: at };
   let depth = 0;
-  for (const x of operands) depth = Math.max(depth, x.depth);
+  let isFixed = op !== leaves.placeholder && op !== leaves.data;
+  for (const x of operands) {
+    depth = Math.max(depth, x.depth);
+    isFixed &&= x.isFixed;
+  }
   types.forEach((type, i) => {
-    results.push(new Tensor(instruction, i, type, depth + 1));
+    results.push(new Tensor(instruction, i, type, depth + 1, isFixed));
   });
   if (depth > 0 && depth % FLUSH_DEPTH === 0) evaluate(results, true);
-  return results;
+  // A copy: callers may take it apart, the instruction's own list stays.
+  return [...results];
 }
 
 export class Tensor implements Value {
@@ -98,9 +103,11 @@ export class Tensor implements Value {
   cohort: readonly Tensor[] | undefined;
   /** Length of the longest chain of pending instructions behind this value. */
   depth: number;
+  /** Made of constants alone: it belongs to whoever uses it, inside a region as outside. */
+  isFixed: boolean;
 
   /** For the library: users make tensors with `tensor`, `zeros` and the like. */
-  constructor(source: Instruction, index: number, type: Type, depth: number) {
+  constructor(source: Instruction, index: number, type: Type, depth: number, isFixed: boolean) {
     this.source = source;
     this.index = index;
     this.shape = type.shape;
@@ -108,6 +115,7 @@ export class Tensor implements Value {
     this.label = undefined;
     this.cohort = undefined;
     this.depth = depth;
+    this.isFixed = isFixed;
   }
 
   get rank(): number {
@@ -170,6 +178,7 @@ export class Tensor implements Value {
     (this as { index: number }).index = 0;
     this.cohort = undefined;
     this.depth = 0;
+    this.isFixed = false;
   }
 
   // ---- instructions -----------------------------------------------------------------------------------------------------------------

@@ -52,12 +52,17 @@ export abstract class Optimizer {
   /** Moves the parameters along their gradients, given in the parameters' order. */
   step(grads: readonly Tensor[]): void {
     if (grads.length !== this.parameters.length) {
-      throw new RangeError(`step: want ${this.parameters.length} gradients, one for each parameter, got ${grads.length}; pass the grads of backward(..., parameters)`);
+      throw new RangeError(
+        `step: want ${this.parameters.length} gradients, one for each parameter, got ${grads.length}; pass the grads of backward(..., parameters)`,
+      );
     }
     const next = this.rule();
     this.parameters.forEach((parameter, i) => {
       const given = grads[i];
-      if (!sameType(given, parameter)) throw new TypeError(`step: the gradient of ${parameter} has the type ${formatType(given)}; give gradients in the parameters' order`);
+      if (!sameType(given, parameter))
+        throw new TypeError(
+          `step: the gradient of ${parameter} has the type ${formatType(given)}; give gradients in the parameters' order`,
+        );
       const g = this.#maximize ? given.neg() : given;
       const p = parameter.value;
       parameter.set(next(p, this.#weightDecay === 0 ? g : g.add(p.mul(this.#weightDecay)), i));
@@ -80,7 +85,8 @@ export abstract class Optimizer {
 
 function checkParameters(optimizer: string, parameters: readonly Cell[]): void {
   if (parameters.length === 0) throw new TypeError(`${optimizer}: there is nothing to train; pass model.parameters()`);
-  if (new Set(parameters).size < parameters.length) throw new TypeError(`${optimizer}: a parameter is given twice; it would be updated twice`);
+  if (new Set(parameters).size < parameters.length)
+    throw new TypeError(`${optimizer}: a parameter is given twice; it would be updated twice`);
   for (const parameter of parameters) {
     if (!isFloat(parameter.dtype)) throw new TypeError(`${optimizer}: ${parameter} is no float, so it has no gradient; leave it out`);
   }

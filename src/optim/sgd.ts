@@ -31,7 +31,9 @@ export class SGD extends Optimizer {
     this.#dampening = checkRange("dampening", dampening, 0);
     this.#nesterov = nesterov;
     if (nesterov && (momentum === 0 || dampening !== 0)) {
-      throw new RangeError(`SGD: Nesterov momentum wants momentum > 0 and dampening 0, got momentum ${momentum} and dampening ${dampening}`);
+      throw new RangeError(
+        `SGD: Nesterov momentum wants momentum > 0 and dampening 0, got momentum ${momentum} and dampening ${dampening}`,
+      );
     }
     this.#velocity = momentum === 0 ? [] : zerosFor(this.parameters, "velocity");
     this.#started = dampening === 0 ? undefined : new Cell(full([], 0, "i32"), "started");

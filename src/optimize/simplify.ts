@@ -43,8 +43,9 @@ const IDENTITIES: Readonly<Record<string, Identity>> = {
   transpose: ([x], { axes }: { axes: readonly number[] }) => {
     if (axes.every((a, i) => a === i)) return x;
     const inner = madeBy(x!, "transpose");
+    if (!inner) return undefined;
     const first = (x!.source.params as { axes: readonly number[] }).axes;
-    return inner?.transpose(axes.map((a) => first[a]!));
+    return inner.transpose(axes.map((a) => first[a]!));
   },
   reshape: ([x], { shape }: { shape: Shape }) => {
     if (sameShape(x!.shape, shape)) return x;
@@ -53,8 +54,9 @@ const IDENTITIES: Readonly<Record<string, Identity>> = {
   broadcast: ([x], { shape, axes }: { shape: Shape; axes: readonly number[] }) => {
     if (sameShape(x!.shape, shape)) return x;
     const inner = madeBy(x!, "broadcast");
+    if (!inner) return undefined;
     const first = (x!.source.params as { axes: readonly number[] }).axes;
-    return inner?.broadcastInDim(
+    return inner.broadcastInDim(
       shape,
       first.map((a) => axes[a]!),
     );

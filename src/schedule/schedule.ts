@@ -102,15 +102,19 @@ class Scheduler {
       else drafts.push(this.#call(item, fusion, places, placeOf, direct));
     }
     this.#time++;
-    // Two phases, since one target may be the source of another.
+    // Two phases, since one target may be the source of another: what a copy (or a direct write) would disturb is saved first.
+    const disturbed = (from: Place): boolean =>
+      targets.some((to) => to !== undefined && to.block === from.block && to.binding === from.binding);
     const results = region.outputs.map((y, i) => {
       const place = placeOf(y);
-      return targets[i] ?? (place.block ? place : this.#stage(place, bytesOf(y), drafts));
+      return targets[i] ?? (place.block && !disturbed(place) ? place : this.#save(place, bytesOf(y), drafts));
     });
-    const finals = region.outputs
-      .map((y, i) => ({ y, i, target: targets[i] }))
-      .filter(({ y, target }) => target && !same(placeOf(y), target));
-    const staged = finals.map(({ y, target }) => ({ from: this.#stage(placeOf(y), bytesOf(y), drafts), to: target!, bytes: bytesOf(y) }));
+    const staged = region.outputs.flatMap((y, i) => {
+      const from = placeOf(y);
+      const to = targets[i];
+      if (!to || same(from, to)) return [];
+      return [{ from: disturbed(from) ? this.#save(from, bytesOf(y), drafts) : from, to, bytes: bytesOf(y) }];
+    });
     this.#time++;
     for (const copy of staged) {
       this.#touch(copy.from);
@@ -120,10 +124,9 @@ class Scheduler {
     return { drafts, results };
   }
 
-  /** A place that writing the targets cannot disturb: scratch stays, anything bound is copied to scratch first. */
-  #stage(from: Place, bytes: number, drafts: Draft[]): Place {
+  /** A copy in scratch memory. */
+  #save(from: Place, bytes: number, drafts: Draft[]): Place {
     this.#touch(from);
-    if (from.block && from.strides.every((s) => s === 0)) return from;
     const to = this.#newPlace(bytes);
     if (bytes > 0) drafts.push({ kind: "copy", from, to, bytes });
     return to;

@@ -1,7 +1,7 @@
 /** @file Loss, accuracy and predictions of a model on a split, in evaluation mode. */
 import type { Dataset, Split } from "../data/dataset.ts";
 import { batches } from "../data/loader.ts";
-import { compile } from "../function/compile.ts";
+import { type Compiled, compile } from "../function/compile.ts";
 import type { Layer } from "../nn/module.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { Meter, type Metrics } from "./meter.ts";
@@ -15,7 +15,7 @@ export class Evaluator {
   readonly #model: Layer;
   readonly #data: Dataset;
   readonly #meter: Meter;
-  readonly #measure: ((x: Tensor, y: Tensor) => void) & { dispose(): void };
+  readonly #measure: Compiled<(x: Tensor, y: Tensor) => void>;
 
   constructor(model: Layer, data: Dataset, loss: Loss = defaultLoss(data)) {
     const meter = new Meter(data.task);

@@ -7,7 +7,7 @@
  */
 import type { Dataset } from "../data/dataset.ts";
 import { batchCount, batches } from "../data/loader.ts";
-import { compile } from "../function/compile.ts";
+import { type Compiled, compile } from "../function/compile.ts";
 import { backward } from "../function/derivative.ts";
 import type { Layer } from "../nn/module.ts";
 import type { Tensor } from "../ops/tensor.ts";
@@ -103,10 +103,10 @@ function checkOptions({ epochs, batchSize = 32, optimizer }: FitOptions): void {
   }
 }
 
-type Step = ((x: Tensor, y: Tensor) => Tensor) & { dispose(): void };
+type Step = Compiled<(x: Tensor, y: Tensor) => Tensor>;
 
-/** Records one training step: everything that happens to a batch, as one program. */
-function compileStep(model: Layer, optimizer: Optimizer, loss: Loss, meter: Meter): Step {
+/** One training step as one program: everything that happens to a batch. Gives the loss before the update. */
+export function compileStep(model: Layer, optimizer: Optimizer, loss: Loss, meter: Meter): Step {
   return compile((x: Tensor, y: Tensor): Tensor => {
     const { value, grads } = backward(() => {
       const outputs = model.forward(x);

@@ -1,6 +1,7 @@
 /** @file What training must know of a data set: shapes of batches, and the loss that belongs to the task. */
-import type { Batch } from "../data/loader.ts";
+
 import type { Dataset, Split } from "../data/dataset.ts";
+import type { Batch } from "../data/loader.ts";
 import { crossEntropy, mseLoss } from "../nn/losses.ts";
 import { fromArray } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
@@ -10,7 +11,9 @@ export type Loss = (outputs: Tensor, targets: Tensor) => Tensor;
 
 /** Cross-entropy of logits for classes, mean squared error for regression. */
 export function defaultLoss(data: Dataset): Loss {
-  return data.task === "classification" ? (outputs, targets) => crossEntropy(outputs, targets) : (outputs, targets) => mseLoss(outputs, targets);
+  return data.task === "classification"
+    ? (outputs, targets) => crossEntropy(outputs, targets)
+    : (outputs, targets) => mseLoss(outputs, targets);
 }
 
 /** Numbers that a model gives for one example: one for each class, or for each target value. */

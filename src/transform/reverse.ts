@@ -4,7 +4,7 @@
  */
 import { isFloat } from "../base/dtype.ts";
 import type { Maybe } from "../ops/op.ts";
-import { hole } from "../ops/region.ts";
+import { hole, substitute } from "../ops/region.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import type { Value } from "../tape/node.ts";
 import { forward } from "./forward.ts";
@@ -21,14 +21,26 @@ export interface Linearized {
   pull(cotangents: readonly Maybe[]): Maybe[];
 }
 
-/** The outputs and their linear dependence on fresh seeds. Integer seeds carry no tangent. */
-export function linearize(outputs: readonly Tensor[], seeds: readonly Tensor[]): Linearized {
-  const holes = seeds.map((x) => hole(x, x.label && `d${x.label}`));
+/** The same values with what each seed stands for in its place. Nothing older than the seeds can depend on them. */
+export function bindSeeds(values: readonly Tensor[], seeds: ReadonlyMap<Tensor, Tensor>): Tensor[] {
+  const since = Math.min(...[...seeds.keys()].map((x) => x.source.serial));
+  return substitute(values, seeds, since);
+}
+
+/**
+ * The outputs and their linear dependence on seeds: fresh placeholders, each with the value that takes its place when the list is
+ * linearized. Integer seeds carry no tangent.
+ */
+export function linearize(outputs: readonly Tensor[], seeds: ReadonlyMap<Tensor, Tensor>): Linearized {
+  const holes = [...seeds.keys()].map((x) => hole(x, x.label && `d${x.label}`));
   const live = new Map<Value, Tensor>();
-  seeds.forEach((x, i) => {
+  [...seeds.keys()].forEach((x, i) => {
     if (isFloat(x.dtype)) live.set(x, holes[i]!);
   });
-  const { y, dy } = live.size ? forward(outputs, live) : { y: [...outputs], dy: outputs.map(() => undefined) };
-  const known = dy.filter((d) => d !== undefined);
+  const list = live.size ? forward(outputs, live) : { y: outputs, dy: outputs.map(() => undefined) };
+  const known = list.dy.filter((d) => d !== undefined);
+  const bound = bindSeeds([...list.y, ...known] as Tensor[], seeds);
+  const y = bound.splice(0, outputs.length);
+  const dy = list.dy.map((d) => d && bound.shift());
   return { y, holes, dy, pull: (cotangents) => (known.length ? transpose(dy, cotangents, holes) : holes.map(() => undefined)) };
 }

@@ -90,7 +90,6 @@ describe("programs", () => {
     const program: Program = {
       kernels: [],
       bindings: 1,
-      // biome-ignore lint/suspicious/noThenProperty: a branch, and never awaited
       steps: [{ kind: "branch", predicate: { binding: 0, offset: 0 }, then: [copy(4)], otherwise: [copy(0)] }],
     };
     for (const first of [0, 1 + 2 ** -23]) {

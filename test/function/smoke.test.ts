@@ -1,18 +1,21 @@
 import { expect, test } from "vitest";
 import "../../src/runtime/evaluate.ts";
-import { grad, backward, jvp } from "../../src/function/derivative.ts";
 import { compile } from "../../src/function/compile.ts";
-import { vmap } from "../../src/function/vmap.ts";
+import { backward, grad, jvp } from "../../src/function/derivative.ts";
 import { show } from "../../src/function/show.ts";
+import { vmap } from "../../src/function/vmap.ts";
 import { tensor, zeros } from "../../src/ops/create.ts";
-import { setBackend } from "../../src/runtime/backend.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
+import { setBackend } from "../../src/runtime/backend.ts";
 import { Cell } from "../../src/runtime/cell.ts";
 
 for (const backend of ["interpreter", "wasm"] as const) {
   test(`basic ${backend}`, () => {
     setBackend(backend);
-    const x = tensor([[1, 2, 3], [4, 5, 6]]);
+    const x = tensor([
+      [1, 2, 3],
+      [4, 5, 6],
+    ]);
     expect([...x.add(1).mul(2).dataSync()]).toEqual([4, 6, 8, 10, 12, 14]);
     expect([...x.sum(0).dataSync()]).toEqual([5, 7, 9]);
     expect([...x.transpose().dataSync()]).toEqual([1, 4, 2, 5, 3, 6]);
@@ -25,7 +28,13 @@ for (const backend of ["interpreter", "wasm"] as const) {
   });
   test(`compile ${backend}`, () => {
     setBackend(backend);
-    const w = new Cell(tensor([[1, 2], [3, 4]]), "w");
+    const w = new Cell(
+      tensor([
+        [1, 2],
+        [3, 4],
+      ]),
+      "w",
+    );
     const step = compile((x: Tensor) => {
       const { value, grads } = backward(() => x.matmul(w.value).tanh().sum(), [w]);
       w.set(w.value.sub(grads[0]!.mul(0.1)));

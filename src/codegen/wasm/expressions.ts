@@ -340,7 +340,8 @@ export class Expressions {
       return;
     }
     this.emit(condition);
-    this.code.simd(SIMD.bitselect);
+    // The lanes of a mask are all ones or all zeros, for which both give the same; the relaxed one is a single blend.
+    this.code.simd(this.around.relaxed ? SIMD.i32x4RelaxedLaneselect : SIMD.bitselect);
   }
 
   /** p < q ? p : q is pmin(q, p); p < q ? q : p is pmax(p, q). */

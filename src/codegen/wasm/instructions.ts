@@ -1,6 +1,6 @@
 /**
  * @file The instruction of each operator on each type, where there is exactly one; SIMD opcodes follow the prefix 0xfd (WebAssembly Core
- * Specification 2.0, §5.4; relaxed SIMD proposal for 0x105).
+ * Specification 2.0, §5.4; relaxed SIMD proposal from 0x100 on).
  */
 
 /** Scalar instructions that take the operands in order. Bools are i32. */
@@ -182,4 +182,5 @@ export const SIMD = {
   f32x4Add: 0xe4,
   f32x4Mul: 0xe6,
   f32x4RelaxedMadd: 0x105,
+  i32x4RelaxedLaneselect: 0x10b,
 } as const;

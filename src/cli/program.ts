@@ -1,0 +1,83 @@
+/** @file The command line of `nabla`: what it understands. The work is done next door, in `train-command.ts` and `info-command.ts`. */
+import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { datasets } from "../data/registry.ts";
+import { models } from "../models/registry.ts";
+import "../runtime/evaluate.ts";
+import { infoCommand, version } from "./info-command.ts";
+import { unknownName } from "./recipes.ts";
+import { trainCommand } from "./train-command.ts";
+
+function positiveInteger(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 1) throw new InvalidArgumentError("Want a positive integer.");
+  return value;
+}
+
+function seed(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !Number.isSafeInteger(value) || value < 0)
+    throw new InvalidArgumentError("Want an integer from 0 to 2^53 - 1.");
+  return value;
+}
+
+function positiveNumber(text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && Number.isFinite(value))) throw new InvalidArgumentError("Want a number above 0.");
+  return value;
+}
+
+/** A parser for one of some names; another one gets the nearest as a suggestion. */
+function oneOf(what: string, names: readonly string[]): (text: string) => string {
+  return (text) => {
+    if (names.includes(text)) return text;
+    throw new InvalidArgumentError(`It is an ${unknownName(what, text, names).message}.`);
+  };
+}
+
+function buildProgram(done: (exitCode: number) => void): Command {
+  const program = new Command("nabla")
+    .exitOverride()
+    .description("Deep learning in TypeScript: train a network on a data set, from the command line.")
+    .version(version())
+    // Commander breaks the line before a suggestion; an error is one line here.
+    .configureOutput({ outputError: (text, write) => write(`${text.trimEnd().replaceAll("\n", " ")}\n`) });
+  program
+    .command("train")
+    .description("train a model, test it after every epoch, save it")
+    .argument("<model>", `one of ${Object.keys(models).join(", ")}`)
+    .option("--data <name>", `data set, one of ${Object.keys(datasets).join(", ")} (default: the model's own)`)
+    .option("--data-dir <dir>", "folder of the data set's files, for mnist and fashion-mnist")
+    .option("--epochs <n>", "passes over the training examples", positiveInteger)
+    .option("--batch-size <n>", "examples per step", positiveInteger)
+    .option("--optimizer <name>", "sgd or adam (default: adam)", oneOf("optimizer", ["sgd", "adam"]))
+    .option("--lr <x>", "learning rate", positiveNumber)
+    .option("--seed <n>", "seed of initial values, order and dropout", seed, 0)
+    .option("--backend <name>", "auto, wasm or interpreter", oneOf("backend", ["auto", "wasm", "interpreter"]), "auto")
+    .option("--out <dir>", "folder for model.safetensors (default: runs/<model>-<data>)")
+    .option("--json <file>", "write settings, metrics of every epoch and the result to a file")
+    .action(async (model: string, flags) => {
+      done(await trainCommand(model, flags));
+    });
+  program
+    .command("info")
+    .description("show version, backend, features and what can be trained")
+    .action(async () => console.log(await infoCommand()));
+  return program;
+}
+
+/** Runs a command line; gives the exit code. Every error is one line on stderr. */
+export async function run(argv: readonly string[]): Promise<number> {
+  let exitCode = 0;
+  const program = buildProgram((code) => {
+    exitCode = code;
+  });
+  try {
+    await program.parseAsync(argv, { from: "user" });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode; // it has printed its message
+    const { message, stack } = error instanceof Error ? error : new Error(String(error));
+    console.error(process.env.DEBUG ? stack : `error: ${message.replaceAll(/\s*\n\s*/g, " ")}`);
+    return 1;
+  }
+}

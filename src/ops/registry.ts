@@ -1,0 +1,20 @@
+/**
+ * @file All primitives: the exports of the family files. There is no list to keep.
+ */
+import * as contract from "./contract.ts";
+import * as control from "./control.ts";
+import * as elementwise from "./elementwise.ts";
+import * as indexing from "./indexing.ts";
+import * as leaves from "./leaves.ts";
+import * as movement from "./movement.ts";
+import type { Op } from "./op.ts";
+import * as reduce from "./reduce.ts";
+import * as scan from "./scan.ts";
+
+const FAMILIES = { elementwise, reduce, movement, indexing, contract, control, scan, leaves };
+
+const isOp = (x: unknown): x is Op => typeof x === "object" && x !== null && "lower" in x && "derivative" in x;
+
+export const registry: readonly Op[] = Object.values(FAMILIES).flatMap((family) =>
+  Object.values(family as Record<string, unknown>).filter(isOp),
+);

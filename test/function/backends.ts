@@ -1,0 +1,45 @@
+/**
+ * @file What the suites of this folder share: running on both backends, reading values, comparing them.
+ */
+import { afterAll, beforeAll, describe, expect } from "vitest";
+import "../../src/runtime/evaluate.ts";
+import { leavesOf } from "../../src/function/capture.ts";
+import { type Nested, tensor } from "../../src/ops/create.ts";
+import type { Tensor } from "../../src/ops/tensor.ts";
+import { type BackendName, setBackend } from "../../src/runtime/backend.ts";
+
+const BACKENDS: readonly BackendName[] = ["interpreter", "wasm"];
+
+/** The suite once for each backend. */
+export function onBothBackends(title: string, suite: () => void): void {
+  describe.each(BACKENDS)(`${title} on %s`, (backend) => {
+    beforeAll(() => setBackend(backend));
+    afterAll(() => setBackend("wasm"));
+    suite();
+  });
+}
+
+/** A tensor for checking: float64. */
+export function f64(values: Nested): Tensor {
+  return tensor(values, { dtype: "f64" });
+}
+
+/** The elements of all tensors of a tree, one after another. */
+export function elements(tree: unknown): number[] {
+  return leavesOf(tree).leaves.flatMap((t) => [...t.dataSync()]);
+}
+
+/** Equal up to rounding: |got - want| <= tolerance · (1 + |want|), element by element. */
+export function expectClose(got: unknown, want: unknown, tolerance = 1e-9): void {
+  const [g, w] = [got, want].map((x) => (typeof x === "number" ? [x] : Array.isArray(x) && typeof x[0] === "number" ? x : elements(x)));
+  expect(g!.length, `got [${g}], want [${w}]`).toBe(w!.length);
+  g!.forEach((value, i) => {
+    const bound = tolerance * (1 + Math.abs(w![i]!));
+    if (!(Math.abs(value - w![i]!) <= bound)) expect.fail(`element ${i} is ${value}, want ${w![i]}: got [${g}], want [${w}]`);
+  });
+}
+
+/** n numbers by their position. */
+export function range(n: number, at: (i: number) => number = (i) => i): number[] {
+  return Array.from({ length: n }, (_, i) => at(i));
+}

@@ -1,0 +1,196 @@
+/** @file Modules: names, order, modes, state dicts and printing. */
+import { describe, expect, test } from "vitest";
+import { compile } from "../../src/function/compile.ts";
+import { manualSeed } from "../../src/math/random.ts";
+import {
+  Conv2d,
+  Dropout,
+  Flatten,
+  Linear,
+  MaxPool2d,
+  Module,
+  Parameter,
+  ReLU,
+  Sequential,
+  State,
+  type StateDictError,
+  Tanh,
+} from "../../src/nn/index.ts";
+import { ones, tensor, zeros } from "../../src/ops/create.ts";
+import type { Tensor } from "../../src/ops/tensor.ts";
+import "../../src/runtime/evaluate.ts";
+
+/** Own cells after a child, children in nested arrays, state, and something that is none of all that. */
+class Everything extends Module {
+  readonly first = new Linear(2, 3);
+  readonly scale = new Parameter(ones([3]));
+  readonly blocks = [new Linear(3, 3), [new Linear(3, 1, { bias: false })]] as const;
+  readonly running = new State(zeros([3]));
+  readonly rate = new State(tensor(0.5), { persistent: false });
+  readonly notes = { linear: new Linear(9, 9) };
+
+  forward(x: Tensor): Tensor {
+    return this.blocks[0].forward(this.first.forward(x).mul(this.scale));
+  }
+}
+
+/** Two layers with one weight. */
+class Tied extends Module {
+  readonly a = new Linear(2, 2, { bias: false });
+  readonly b = new Linear(2, 2, { bias: false });
+
+  constructor() {
+    super();
+    (this.b as { weight: Parameter }).weight = this.a.weight;
+  }
+
+  forward(x: Tensor): Tensor {
+    return this.b.forward(this.a.forward(x));
+  }
+}
+
+const names = (module: Module): string[] => module.namedParameters().map(([name]) => name);
+
+describe("names and order", () => {
+  test("a module's own cells come first, then its children's, as assigned", () => {
+    const model = new Everything();
+    expect(names(model)).toEqual(["scale", "first.weight", "first.bias", "blocks.0.weight", "blocks.0.bias", "blocks.1.0.weight"]);
+    expect(model.namedCells().map(([name]) => name)).toEqual(["scale", "running", "rate", ...names(model).slice(1)]);
+    expect([...model.stateDict().keys()]).not.toContain("rate");
+    expect(model.parameters()[0]).toBe(model.scale);
+  });
+
+  test("Sequential numbers its layers, as PyTorch does", () => {
+    const model = new Sequential(new Conv2d(1, 2, 3), new ReLU(), new Sequential(new Flatten(), new Linear(8, 2)));
+    expect(names(model)).toEqual(["0.weight", "0.bias", "2.1.weight", "2.1.bias"]);
+    expect(model[0]).toBeInstanceOf(Conv2d);
+    expect([...model]).toHaveLength(3);
+  });
+
+  test("a shared parameter is listed once", () => {
+    const model = new Tied();
+    expect(names(model)).toEqual(["a.weight"]);
+    expect([...model.stateDict().keys()]).toEqual(["a.weight"]);
+  });
+
+  test("a module that contains itself is refused", () => {
+    const model = new Sequential(new ReLU());
+    (model as unknown as Record<number, Module>)[1] = model;
+    expect(() => model.parameters()).toThrow("Sequential contains itself, at 1");
+  });
+});
+
+describe("modes", () => {
+  test("train and eval reach every module below", () => {
+    const model = new Sequential(new Dropout(), new Sequential(new Dropout()));
+    const inner = model[1] as Sequential;
+    expect([model.training, inner[0].training]).toEqual([true, true]);
+    expect(model.eval()).toBe(model);
+    expect([model.training, model[0].training, inner[0].training]).toEqual([false, false, false]);
+    model.train();
+    expect(inner[0].training).toBe(true);
+  });
+
+  test("a compiled function follows the mode, and remembers both programs", () => {
+    const model = new Sequential(new Dropout(0.5));
+    const run = compile((x: Tensor) => model.forward(x));
+    const x = ones([64]);
+    const dropped = (): boolean =>
+      run(x)
+        .dataSync()
+        .some((value) => value === 0);
+    expect(dropped()).toBe(true);
+    model.eval();
+    expect(dropped()).toBe(false);
+    model.train();
+    expect(dropped()).toBe(true);
+    expect(run.recompilations).toBe(2);
+  });
+});
+
+describe("state dicts", () => {
+  test("loading another module's state makes the two equal", () => {
+    manualSeed(1);
+    const [a, b] = [new Everything(), new Everything()];
+    const x = tensor([[1, 2]]);
+    expect([...a.forward(x).dataSync()]).not.toEqual([...b.forward(x).dataSync()]);
+    expect(b.loadStateDict(a.stateDict())).toEqual({ missing: [], unexpected: [], misshapen: [] });
+    expect([...a.forward(x).dataSync()]).toEqual([...b.forward(x).dataSync()]);
+  });
+
+  test("what does not fit is reported, and nothing is changed", () => {
+    const model = new Linear(2, 3);
+    const before = [...model.bias!.value.dataSync()];
+    const entries = new Map([
+      ["weight", zeros([3, 4])],
+      ["bias", zeros([3])],
+      ["extra", zeros([1])],
+    ]);
+    expect(() => model.loadStateDict(entries)).toThrow(
+      "loadStateDict: the entries do not fit Linear: unexpected extra; misshapen weight (want [3, 2], got [3, 4]); { strict: false } loads what fits",
+    );
+    expect([...model.bias!.value.dataSync()]).toEqual(before);
+    entries.delete("bias");
+    try {
+      model.loadStateDict(entries);
+      expect.unreachable();
+    } catch (error) {
+      expect((error as StateDictError).report).toEqual({
+        missing: ["bias"],
+        unexpected: ["extra"],
+        misshapen: [{ name: "weight", expected: [3, 2], got: [3, 4] }],
+      });
+    }
+  });
+
+  test("without strict, what fits is loaded", () => {
+    const model = new Linear(1, 3);
+    const report = model.loadStateDict(new Map([["bias", { shape: [3], data: Float64Array.of(1, 2, 3) }]]), { strict: false });
+    expect(report.missing).toEqual(["weight"]);
+    expect([...model.bias!.value.dataSync()]).toEqual([1, 2, 3]);
+    expect(model.bias!.value.dtype).toBe("f32");
+  });
+
+  test("64-bit integers are narrowed", () => {
+    class Counter extends Module {
+      readonly count = new State(zeros([], "i32"));
+      forward(x: Tensor): Tensor {
+        return x;
+      }
+    }
+    const model = new Counter();
+    model.loadStateDict(new Map([["count", { shape: [], data: BigInt64Array.of(7n) }]]));
+    expect(model.count.value.itemSync()).toBe(7);
+  });
+
+  test("a shared parameter is found under any of its names", () => {
+    const model = new Tied();
+    const entries = new Map([["b.weight", ones([2, 2])]]);
+    expect(model.loadStateDict(entries)).toEqual({ missing: [], unexpected: [], misshapen: [] });
+    expect([...model.a.weight.value.dataSync()]).toEqual([1, 1, 1, 1]);
+  });
+
+  test("a long list of names is cut", () => {
+    const model = new Sequential(...Array.from({ length: 6 }, () => new Linear(1, 1)));
+    expect(() => model.loadStateDict(new Map())).toThrow(/missing 0\.weight, .*, 3\.bias and 4 more; /);
+  });
+});
+
+test("a module prints as a tree", () => {
+  const model = new Sequential(
+    new Conv2d(1, 4, 3, { padding: 1, bias: false }),
+    new MaxPool2d(2),
+    new Sequential(new Flatten(), new Linear(4, 2), new Tanh()),
+    new Dropout(0.1),
+  );
+  expect(String(model)).toBe(`Sequential(
+  (0): Conv2d(1 to 4, kernel 3x3, padding 1x1, no bias)
+  (1): MaxPool2d(kernel 2x2)
+  (2): Sequential(
+    (0): Flatten()
+    (1): Linear(4 to 2)
+    (2): Tanh()
+  )
+  (3): Dropout(0.1)
+)`);
+});
