@@ -7,6 +7,23 @@ import { isTensor } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { Cell, currentFrame, type Frame, withFrame } from "../runtime/cell.ts";
 
+// biome-ignore lint/suspicious/noExplicitAny: a transform takes any function and gives its type back.
+export type AnyFunction = (...args: any[]) => any;
+
+const originals: WeakMap<AnyFunction, AnyFunction> = new WeakMap();
+
+/** Notes that `made` is `fn` transformed, for names in printed lists: `grad(loss)`. */
+export function derivedFrom<F extends AnyFunction>(fn: AnyFunction, kind: string, made: F): F {
+  originals.set(made, fn);
+  return Object.defineProperty(made, "name", { value: `${kind}(${fn.name})` });
+}
+
+/** The function that transforms were applied to. */
+export function originalOf(fn: AnyFunction): AnyFunction {
+  const inner = originals.get(fn);
+  return inner ? originalOf(inner) : fn;
+}
+
 /** Leaves of trees are tensors; cells are state, not leaves. */
 export const isCell = (x: unknown): x is Cell => x instanceof Cell;
 

@@ -12,8 +12,7 @@ import { Cell, currentFrame } from "../runtime/cell.ts";
 import { compileRegion } from "../runtime/compile.ts";
 import type { Executable } from "../runtime/executable.ts";
 import { nextSerial, type Region, type Storage } from "../tape/node.ts";
-import { capture, leavesOf, withLeaves } from "./capture.ts";
-import type { AnyFunction } from "./derivative.ts";
+import { type AnyFunction, capture, leavesOf, withLeaves } from "./capture.ts";
 
 /** One recording of the function. */
 interface Entry {

@@ -10,8 +10,7 @@ import { scan as scanOp } from "../ops/scan.ts";
 import { Tensor, type TensorLike } from "../ops/tensor.ts";
 import type { Cell } from "../runtime/cell.ts";
 import { nextSerial, type Region } from "../tape/node.ts";
-import { type Capture, capture, commit, leavesOf, together, withLeaves } from "./capture.ts";
-import type { AnyFunction } from "./derivative.ts";
+import { type AnyFunction, type Capture, capture, commit, leavesOf, together, withLeaves } from "./capture.ts";
 
 interface Recorded<T> extends Capture<T> {
   readonly holes: Tensor[];

@@ -12,10 +12,7 @@ import type { Cell } from "../runtime/cell.ts";
 import type { Value } from "../tape/node.ts";
 import { forward } from "../transform/forward.ts";
 import { bindSeeds, type Linearized, linearize as linearizeValues } from "../transform/reverse.ts";
-import { type Capture, capture, commit, leavesOf, together, withLeaves } from "./capture.ts";
-
-// biome-ignore lint/suspicious/noExplicitAny: a transform takes any function and gives its type back.
-export type AnyFunction = (...args: any[]) => any;
+import { type AnyFunction, type Capture, capture, commit, derivedFrom, leavesOf, together, withLeaves } from "./capture.ts";
 
 export interface GradOptions {
   /** Which argument to differentiate. Default 0. */
@@ -78,7 +75,7 @@ export function valueAndGrad<A extends unknown[]>(
   options: GradOptions = {},
 ): (...args: A) => { value: Tensor; grad: A[0] } {
   const at = options.argument ?? 0;
-  return (...args) => {
+  return derivedFrom(fn, "valueAndGrad", (...args) => {
     if (at >= args.length) throw new RangeError(`grad: argument ${at} is to be differentiated, but ${args.length} were given`);
     const seeds = seedLeaves(args[at]);
     if (![...seeds.keys()].some((x) => isFloat(x.dtype)))
@@ -90,13 +87,13 @@ export function valueAndGrad<A extends unknown[]>(
       seeds,
     );
     return { value, grad: withLeaves(args[at], grads) };
-  };
+  });
 }
 
 /** The gradient alone; see {@link valueAndGrad}. */
 export function grad<A extends unknown[]>(fn: (...args: A) => Tensor, options: GradOptions = {}): (...args: A) => A[0] {
   const both = valueAndGrad(fn, options);
-  return (...args) => both(...args).grad;
+  return derivedFrom(fn, "grad", (...args) => both(...args).grad);
 }
 
 /** Runs `fn` and differentiates its scalar result with respect to cells. What `fn` writes to cells takes effect. */

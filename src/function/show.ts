@@ -3,8 +3,8 @@
  */
 import { tidy } from "../runtime/compile.ts";
 import { printRegion } from "../tape/print.ts";
+import { type AnyFunction, originalOf } from "./capture.ts";
 import { recordFunction } from "./compile.ts";
-import type { AnyFunction } from "./derivative.ts";
 
 /** Names of the parameters of a plain function, where its source shows them. */
 function parameterNames(fn: AnyFunction): string[] {
@@ -21,6 +21,6 @@ function parameterNames(fn: AnyFunction): string[] {
  * arguments, by the parameter that holds them, or by `.named(...)`; of cells, their own name.
  */
 export function show(fn: AnyFunction, ...args: unknown[]): string {
-  const { region } = recordFunction(fn, args, parameterNames(fn));
+  const { region } = recordFunction(fn, args, parameterNames(originalOf(fn)));
   return printRegion(tidy(region), fn.name || "tape");
 }

@@ -61,7 +61,11 @@ function expandAll(x: readonly Tensor[], mapped: readonly boolean[], n: number):
   return x.map((operand, i) => (mapped[i] ? operand : operand.expandFront(n)));
 }
 
-function elementwise<N extends number, P = undefined>(name: string, def: Elementwise<N, P>): Op<N, P> {
+function elementwise<N extends number, P = undefined>(
+  name: string,
+  def: Elementwise<N, P>,
+  derivative: Derivative<P> = chainRule(def),
+): Op<N, P> {
   const accepts = def.accepts ?? "float";
   const op: Op<N, P> = {
     name,
@@ -73,7 +77,7 @@ function elementwise<N extends number, P = undefined>(name: string, def: Element
       const first = operands[0]!;
       return [{ shape: first.shape, dtype: def.dtype?.(operands as Tuple<Type, N>, params) ?? first.dtype }];
     },
-    derivative: chainRule(def),
+    derivative,
     batch: (x, mapped, { params }, n) => x[0]!.bindAll(op, expandAll(x, mapped, n), params),
     lower: pointwise(def.scalar),
     cost: "memory",
@@ -121,15 +125,12 @@ function linear<N extends number>(
   def: Omit<Elementwise<N, undefined>, "partials" | "shares">,
   transpose: (ct: Tensor, x: Tuple<Tensor, N>, linear: readonly boolean[]) => Maybe[],
 ): Op<N, undefined> {
-  return {
-    ...elementwise<N>(name, def),
-    derivative: {
-      kind: "linear",
-      in: "all",
-      how,
-      transpose: ([ct], x, _, which) => (ct ? transpose(ct, x as Tuple<Tensor, N>, which) : x.map(() => undefined)),
-    },
-  };
+  return elementwise<N>(name, def, {
+    kind: "linear",
+    in: "all",
+    how,
+    transpose: ([ct], x, _, which) => (ct ? transpose(ct, x as Tuple<Tensor, N>, which) : x.map(() => undefined)),
+  });
 }
 
 // ---- arithmetic ---------------------------------------------------------------------------------------------------------------------
@@ -433,8 +434,9 @@ export const shr: Op<2, undefined> = bitwise("shr", "x shifted right by y mod 32
 // ---- conversion ---------------------------------------------------------------------------------------------------------------------
 
 /** Conversion between floats is linear; every other conversion has no derivative. */
-export const cast: Op<1, { dtype: Dtype }> = {
-  ...elementwise<1, { dtype: Dtype }>("cast", {
+export const cast: Op<1, { dtype: Dtype }> = elementwise<1, { dtype: Dtype }>(
+  "cast",
+  {
     doc: "conversion of the dtype; float to integer truncates and saturates, to bool is ≠ 0",
     arity: 1,
     scalar: ([x], { dtype }) => k.cast(x, dtype),
@@ -445,13 +447,13 @@ export const cast: Op<1, { dtype: Dtype }> = {
       { operands: [{ shape: [3, 2], dtype: "f64" }], params: { dtype: "i32" } },
       { operands: [{ shape: [3, 2], dtype: "i32", domain: [-3, 3] }], params: { dtype: "f64" } },
     ],
-  }),
-  derivative: {
+  },
+  {
     kind: "jvp",
     jvp: ([dx], _, y, { params }) => ({ y, dy: [dx && isFloat(params.dtype) ? dx.cast(params.dtype) : undefined] }),
     transpose: ([ct], [x]) => [ct?.cast(x!.dtype)],
   },
-};
+);
 
 export const bitcast: Op<1, { dtype: Dtype }> = elementwise("bitcast", {
   doc: "the same 32 bits read as another dtype",
@@ -472,9 +474,12 @@ export const identity: Op<1, undefined> = linear(
   (ct) => [ct],
 );
 
-export const stopGradient: Op<1, undefined> = {
-  ...elementwise<1>("stopGradient", { doc: "x, as a constant to every derivative", arity: 1, scalar: ([x]) => x, accepts: "any" }),
-};
+export const stopGradient: Op<1, undefined> = elementwise("stopGradient", {
+  doc: "x, as a constant to every derivative",
+  arity: 1,
+  scalar: ([x]) => x,
+  accepts: "any",
+});
 
 // ---- random bits --------------------------------------------------------------------------------------------------------------------
 

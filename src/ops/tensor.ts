@@ -611,16 +611,16 @@ export class Tensor implements Value {
         `matmul: inner sizes differ: x is ${formatShape(this.shape)}, y is ${formatShape(y.shape)}; ${inner} columns meet ${rows} rows`,
       );
     }
-    if (y.rank === 1)
-      return this.rank === 1 ? this.dot(y, "i,i->") : this.dot(y, `${letters(this.rank - 1)}z,z->${letters(this.rank - 1)}`);
+    const outer = this.rank === 2 ? "i" : letters(this.rank - 1);
+    if (y.rank === 1) return this.rank === 1 ? this.dot(y, "i,i->") : this.dot(y, `${outer}j,j->${outer}`);
     if (this.rank === 1) return this.unsqueeze(0).matmul(y).squeeze(-2);
     // A matrix on the right serves all leading axes at once.
-    if (y.rank === 2) return this.dot(y, `${letters(this.rank - 1)}y,yz->${letters(this.rank - 1)}z`);
+    if (y.rank === 2) return this.dot(y, `${outer}j,jk->${outer}k`);
     const lead = broadcastShapes(this.shape.slice(0, -2), y.shape.slice(0, -2));
     if (!lead) throw new RangeError(mismatch("matmul", this, y));
     const b = letters(lead.length);
     const x = this.broadcastTo([...lead, ...this.shape.slice(-2)]);
-    return x.dot(y.broadcastTo([...lead, ...y.shape.slice(-2)]), `${b}xy,${b}yz->${b}xz`);
+    return x.dot(y.broadcastTo([...lead, ...y.shape.slice(-2)]), `${b}ij,${b}jk->${b}ik`);
   }
 
   /** Convolution (cross-correlation, CNN-1) of x [N, C, ...size] with w [O, C/groups, ...kernel], in any number of dimensions. */
@@ -648,7 +648,7 @@ export function perAxis(value: number | readonly number[], n: number, what: stri
 }
 
 function letters(n: number): string {
-  return "abcdefghijklmnop".slice(0, n);
+  return "abcdefgh".slice(0, n);
 }
 
 function mismatch(name: string, x: Tensor, y: Tensor): string {

@@ -7,6 +7,9 @@ import { hashRegion, paramsKey } from "../tape/hash.ts";
 import type { Instruction, Region, Value } from "../tape/node.ts";
 import { type Rule, rewriteRegion } from "./rewrite.ts";
 
+/** Ops whose operands may change places without changing a bit of the result. */
+const COMMUTATIVE: ReadonlySet<string> = new Set(["add", "mul", "eq", "ne", "and", "or", "xor"]);
+
 function makeMerger(): Rule {
   const kept = new Map<string, readonly Tensor[]>();
   const numbers = new Map<Value, number>();
@@ -20,7 +23,9 @@ function makeMerger(): Rule {
   };
   return (instruction: Instruction, operands) => {
     if (!instruction.op.mergeable) return undefined;
-    const key = `${instruction.op.name} ${operands.map(number).join(" ")} ${paramsKey(instruction.params)} ${instruction.regions.map(hashRegion).join("|")}`;
+    const order = operands.map(number);
+    if (COMMUTATIVE.has(instruction.op.name)) order.sort((a, b) => a - b);
+    const key = `${instruction.op.name} ${order.join(" ")} ${paramsKey(instruction.params)} ${instruction.regions.map(hashRegion).join("|")}`;
     const known = kept.get(key);
     if (known) return known;
     kept.set(key, instruction.results as readonly Tensor[]);

@@ -51,8 +51,10 @@ const IDENTITIES: Readonly<Record<string, Identity>> = {
     if (sameShape(x!.shape, shape)) return x;
     return madeBy(x!, "reshape")?.reshape(shape);
   },
-  broadcast: ([x], { shape, axes }: { shape: Shape; axes: readonly number[] }) => {
+  broadcast: ([x], { shape, axes }: { shape: Shape; axes: readonly number[] }, y) => {
     if (sameShape(x!.shape, shape)) return x;
+    const value = constantOf(x!);
+    if (value !== undefined) return y.like(value);
     const inner = madeBy(x!, "broadcast");
     if (!inner) return undefined;
     const first = (x!.source.params as { axes: readonly number[] }).axes;

@@ -11,6 +11,7 @@ import { tapeOfRegion } from "./tape.ts";
 /** `params` as ` {axis=1, size=3}`; objects print their own `toString` when they have one, functions their name. */
 export function formatParams(params: unknown): string {
   if (params === undefined || params === null) return "";
+  if ("spec" in (params as object)) return ` {${(params as { spec: string }).spec}}`;
   const parts = Object.entries(params).flatMap(([key, value]) => (value === undefined ? [] : [`${key}=${formatParam(value)}`]));
   return parts.length ? ` {${parts.join(", ")}}` : "";
 }
@@ -37,6 +38,9 @@ class Printer {
   #count = 0;
 
   name(value: Value): string {
+    // A constant is written where it is used.
+    const { op, params } = value.source;
+    if (op.name === "full") return String((params as { value: number }).value);
     const known = this.#names.get(value);
     if (known) return known;
     const label = value.label;
@@ -50,7 +54,8 @@ class Printer {
 
   region(region: Region, title: string, indent: string): string[] {
     const inputs = region.inputs.map((x) => `${this.name(x)}: ${formatType(x)}`).join(", ");
-    const lines = tapeOfRegion(region).flatMap((instruction) => this.instruction(instruction, `${indent}  `));
+    const list = tapeOfRegion(region).filter((instruction) => instruction.op.name !== "full");
+    const lines = list.flatMap((instruction) => this.instruction(instruction, `${indent}  `));
     const outputs = region.outputs.map((y) => this.name(y)).join(", ");
     return [`${indent}${title}(${inputs}) {`, ...lines, `${indent}  return ${outputs}`, `${indent}}`];
   }

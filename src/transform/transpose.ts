@@ -21,15 +21,13 @@ export function transpose(outputs: readonly Maybe[], cotangents: readonly Maybe[
   const ct = new Map<Value, Tensor>();
   const push = (x: Value, c: Maybe): void => {
     if (!c || !linear.has(x)) return;
-    const sum = ct.has(x) ? ct.get(x)!.add(c) : c;
-    if (x.label && !sum.label && sum.source.operands.length > 0) sum.label = x.label;
-    ct.set(x, sum);
+    ct.set(x, ct.has(x) ? ct.get(x)!.add(c) : c);
   };
   outputs.forEach((y, i) => {
     if (y) push(y, cotangents[i]);
   });
   for (const instruction of list.reverse()) {
-    const cts = instruction.results.map((y) => ct.get(y));
+    const cts = instruction.results.map((y) => named(y, ct.get(y)));
     if (!cts.some((c) => c)) continue;
     if (!instruction.operands.some((x) => linear.has(x))) continue;
     pull(instruction, cts, linear).forEach((c, i) => {
@@ -37,7 +35,13 @@ export function transpose(outputs: readonly Maybe[], cotangents: readonly Maybe[
     });
     for (const y of instruction.results) ct.delete(y);
   }
-  return inputs.map((x) => ct.get(x));
+  return inputs.map((x) => named(x, ct.get(x)));
+}
+
+/** A cotangent that is complete takes the name of its tangent, dz for z; constants and what has a name keep theirs. */
+function named(x: Value, c: Maybe): Maybe {
+  if (c && x.label && !c.label && c.source.operands.length > 0) c.label = x.label;
+  return c;
 }
 
 /** One instruction, by its rule. */

@@ -1,0 +1,143 @@
+/** @file Whole small networks with stored weights: outputs and all gradients. */
+import { describe, expect, test } from "vitest";
+import { backward } from "../../src/function/derivative.ts";
+import { AvgPool2d, Conv2d, Linear, Module, mseLoss, Parameter } from "../../src/nn/index.ts";
+import type { Tensor } from "../../src/ops/tensor.ts";
+import { Cell } from "../../src/runtime/cell.ts";
+import "../../src/runtime/evaluate.ts";
+import { Golden, type GoldenCase, SKIP_REASON } from "./golden.ts";
+
+/** The sizes of a stored network's layers, from its weights. */
+type Shapes = Readonly<Record<string, readonly number[]>>;
+
+/** fc1 fc2 fc3 with an activation between them, by PyTorch's names. */
+export class GoldenMlp extends Module {
+  readonly fc1: Linear;
+  readonly fc2: Linear;
+  readonly fc3: Linear;
+  readonly #activation: "relu" | "tanh";
+
+  constructor(shapes: Shapes, activation: "relu" | "tanh") {
+    super();
+    const dense = (name: string): Linear => new Linear(shapes[`${name}.weight`][1], shapes[`${name}.weight`][0]);
+    [this.fc1, this.fc2, this.fc3] = [dense("fc1"), dense("fc2"), dense("fc3")];
+    this.#activation = activation;
+  }
+
+  forward(x: Tensor): Tensor {
+    const h = this.fc1.forward(x)[this.#activation]();
+    return this.fc3.forward(this.fc2.forward(h)[this.#activation]());
+  }
+}
+
+/** LeNet-5 on 12x12 with tanh and average pooling, in front of the dense layers. */
+export class GoldenLeNet extends Module {
+  readonly conv1: Conv2d;
+  readonly conv2: Conv2d;
+  readonly fc1: Linear;
+  readonly fc2: Linear;
+  readonly fc3: Linear;
+  readonly #pool: AvgPool2d = new AvgPool2d(2);
+
+  constructor(shapes: Shapes) {
+    super();
+    const conv = (name: string, padding: number): Conv2d => {
+      const [out, channels, kernel] = shapes[`${name}.weight`];
+      return new Conv2d(channels, out, kernel, { padding });
+    };
+    const dense = (name: string): Linear => new Linear(shapes[`${name}.weight`][1], shapes[`${name}.weight`][0]);
+    [this.conv1, this.conv2] = [conv("conv1", 2), conv("conv2", 0)];
+    [this.fc1, this.fc2, this.fc3] = [dense("fc1"), dense("fc2"), dense("fc3")];
+  }
+
+  forward(x: Tensor): Tensor {
+    const h1 = this.#pool.forward(this.conv1.forward(x).tanh());
+    const h2 = this.#pool.forward(this.conv2.forward(h1).tanh());
+    return this.fc3.forward(this.fc2.forward(this.fc1.forward(h2.flatten(1)).tanh()).tanh());
+  }
+}
+
+/** h = relu(Wᵀx + c), y = wᵀh + b in the symbols of the book. */
+class GoldenXor extends Module {
+  readonly W: Parameter;
+  readonly c: Parameter;
+  readonly w: Parameter;
+  readonly b: Parameter;
+
+  constructor(golden: Golden, { params }: GoldenCase) {
+    super();
+    const stored = (name: string): Parameter => new Parameter(golden.tensor(params![name]), name);
+    [this.W, this.c, this.w, this.b] = [stored("W"), stored("c"), stored("w"), stored("b")];
+  }
+
+  hidden(x: Tensor): Tensor {
+    return x.matmul(this.W).add(this.c).relu();
+  }
+
+  forward(x: Tensor): Tensor {
+    return this.hidden(x).matmul(this.w).add(this.b);
+  }
+}
+
+/** Stored weights into a model. */
+export function loadGolden(golden: Golden, model: Module, { params }: GoldenCase): void {
+  model.loadStateDict(new Map(Object.entries(params!).map(([name, stored]) => [name, golden.tensor(stored)])));
+}
+
+export function shapesOf(golden: Golden, { params }: GoldenCase): Shapes {
+  return Object.fromEntries(Object.entries(params!).map(([name, stored]) => [name, golden.entry(stored).shape]));
+}
+
+const golden = new Golden("networks");
+
+/** Compares named outputs, and the gradients of Σ output·cotangent by the parameters and the input. */
+function checkNetwork(c: GoldenCase, model: Module, fn: (x: Tensor) => Record<string, Tensor>): void {
+  const x = new Cell(golden.tensor(c.inputs.x));
+  const parameters = model.namedParameters();
+  for (const [role, y] of Object.entries(fn(x.value))) golden.expectClose(y.dataSync(), c.outputs[role], c.tol.outputs[role]);
+  const total = (): Tensor =>
+    Object.entries(fn(x.value))
+      .map(([role, y]) => y.mul(golden.tensor(c.cotangents![role]).cast("f32").reshape(y.shape)).sum())
+      .reduce((a, b) => a.add(b));
+  const { grads } = backward(total, [...parameters.map(([, p]) => p), x]);
+  const names = [...parameters.map(([name]) => name), "input:x"];
+  expect(names.toSorted()).toEqual(Object.keys(c.grads!).toSorted());
+  names.forEach((name, i) => {
+    golden.expectClose(grads[i].dataSync(), c.grads![name], c.tol.grads[name]);
+  });
+}
+
+describe.skipIf(!golden.present)(`networks (${SKIP_REASON})`, () => {
+  const find = (id: string): GoldenCase => golden.cases.find((c) => c.id === id)!;
+
+  test("lenet5_train", () => {
+    const c = find("lenet5_train");
+    const model = new GoldenLeNet(shapesOf(golden, c));
+    loadGolden(golden, model, c);
+    checkNetwork(c, model, (x) => ({ out: model.forward(x) }));
+  });
+
+  test("mlp_relu_train", () => {
+    const c = find("mlp_relu_train");
+    const model = new GoldenMlp(shapesOf(golden, c), "relu");
+    loadGolden(golden, model, c);
+    checkNetwork(c, model, (x) => ({ out: model.forward(x) }));
+  });
+
+  test("xor: the exact solution, row MSC-1", () => {
+    const c = find("xor");
+    const model = new GoldenXor(golden, c);
+    checkNetwork(c, model, (x) => ({ h: model.hidden(x), y: model.forward(x) }));
+    expect([...model.forward(golden.tensor(c.inputs.x)).dataSync()]).toEqual([0, 1, 1, 0]);
+  });
+
+  test("xor_mse", () => {
+    const c = find("xor_mse");
+    const model = new GoldenXor(golden, c);
+    checkNetwork(c, model, (x) => {
+      const y = model.forward(x);
+      const target = y.like(0).add(golden.tensor(c.inputs.x).sum(1).eq(1).cast("f32").reshape(y.shape));
+      return { loss: mseLoss(y.add(c.attrs.offset), target) };
+    });
+  });
+});
