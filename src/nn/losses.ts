@@ -4,7 +4,7 @@
 import { isFloat } from "../base/dtype.ts";
 import { formatShape, formatType, sameShape } from "../base/shape.ts";
 import { logSoftmax } from "../math/softmax.ts";
-import type { Tensor, TensorLike } from "../ops/tensor.ts";
+import type { Tensor } from "../ops/tensor.ts";
 
 export type Reduction = "mean" | "sum" | "none";
 
@@ -104,15 +104,20 @@ export function huberLoss(x: Tensor, target: Tensor, options: LossOptions & { re
 /** -target·log x - (1 - target)·log(1 - x) for probabilities x. Logarithms are at least -100, as in PyTorch, so that 0 and 1 stay finite. */
 export function binaryCrossEntropy(x: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
   checkSameShape("binaryCrossEntropy", x, target);
-  const log = (p: Tensor): Tensor => floorAt(p.log(), -100);
-  const one = target.neg().add(1);
+  const one = x.like(1);
   return reduce(
     target
-      .mul(log(x))
-      .add(one.mul(floorAt(x.neg().log1p(), -100)))
+      .mul(boundedLog(x))
+      .add(one.sub(target).mul(boundedLog(one.sub(x))))
       .neg(),
     options,
   );
+}
+
+/** max(log p, -100), with derivative 0 where it is cut: the logarithm of 0 is never taken, since 0 times its slope would be NaN. */
+function boundedLog(p: Tensor): Tensor {
+  const positive = p.gt(0);
+  return positive.where(p, 1).log().add(positive.where(0, -100));
 }
 
 /** {@link binaryCrossEntropy} of sigmoid(x), computed as max(x, 0) - x·target + log(1 + e^-|x|), which neither overflows nor cancels. */
@@ -122,5 +127,3 @@ export function binaryCrossEntropyWithLogits(x: Tensor, target: Tensor, options:
   const below = x.gt(0).where(x.neg(), x);
   return reduce(x.relu().sub(x.mul(target)).add(below.exp().log1p()), options);
 }
-
-const floorAt = (x: Tensor, low: TensorLike): Tensor => x.lt(low).where(low, x);

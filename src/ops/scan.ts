@@ -167,11 +167,12 @@ function splitAt<T>(list: readonly T[], first: number, second: number): [T[], T[
  * Runs the loop the other way: carries the cotangents of the carry and sums those of the linear constants; slices of the cotangents of the
  * stacked results come in, cotangents of the linear slices go out.
  */
-function scanTranspose(ct: readonly Maybe[], x: readonly Tensor[], site: Site<Scan>, linear: readonly boolean[]): Maybe[] {
+function scanTranspose(ct: readonly Maybe[], x: readonly Tensor[], site: Site<Scan>, given: readonly boolean[]): Maybe[] {
   const { params, regions, walks, types } = site;
   const body = regions[0]!;
-  const [linConsts, linCarry, linXs] = groups(linear, params);
-  if (linCarry.some((on) => !on)) throw new Error("internal: scan is transposed with a carry that is not linear");
+  // All carries of a linear scan are linear; one that starts as a constant zero catches its tangent on the way round.
+  const linear = given.map((on, i) => on || (i >= params.consts && i < params.consts + params.carry));
+  const [linConsts, , linXs] = groups(linear, params);
   const [consts, carry, xs] = groups(x, params);
   const sum = consts.filter((_, i) => linConsts[i]);
   const knownConsts = consts.filter((_, i) => !linConsts[i]);

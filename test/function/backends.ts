@@ -39,7 +39,9 @@ export function expectClose(got: unknown, want: unknown, tolerance = 1e-9): void
   });
 }
 
-/** n numbers by their position. */
-export function range(n: number, at: (i: number) => number = (i) => i): number[] {
+/** n values by their position; without a rule 0, 1, 2, ... */
+export function range(n: number): number[];
+export function range<T>(n: number, at: (i: number) => T): T[];
+export function range(n: number, at: (i: number) => unknown = (i) => i): unknown[] {
   return Array.from({ length: n }, (_, i) => at(i));
 }

@@ -125,3 +125,15 @@ describe("what is refused", () => {
     expect(attempt).toThrow(message);
   });
 });
+
+test("certain probabilities have finite losses and gradients", () => {
+  const [x, target] = [tensor([0, 1, 0, 1]), tensor([0, 1, 1, 0])];
+  const { value, pullback } = vjp((p: Tensor) => losses.binaryCrossEntropy(p, target, { reduction: "none" }))(x);
+  expect([...value.dataSync()].map((v) => Math.abs(v))).toEqual([0, 0, 100, 100]);
+  expect([...pullback(tensor([1, 1, 1, 1]))[0].dataSync()].every(Number.isFinite)).toBe(true);
+});
+
+test("logits of exactly 0 have the slope of the sigmoid", () => {
+  const { pullback } = vjp((x: Tensor) => losses.binaryCrossEntropyWithLogits(x, tensor([1, 0]), { reduction: "none" }))(zeros([2]));
+  expect([...pullback(tensor([1, 1]))[0].dataSync()]).toEqual([-0.5, 0.5]);
+});

@@ -1,0 +1,191 @@
+/** @file The training loop: it learns, it repeats itself, it stops when told or when the loss is no number, and it copies next to nothing out. */
+import { describe, expect, test } from "vitest";
+import { type Dataset, digits, type Split, xor } from "../../src/data/index.ts";
+import { manualSeed } from "../../src/math/random.ts";
+import { Cnn, Mlp, Xor } from "../../src/models/index.ts";
+import { Adam, SGD } from "../../src/optim/index.ts";
+import { theArena } from "../../src/runtime/arena.ts";
+import { counters } from "../../src/runtime/compile.ts";
+import { compileStep } from "../../src/train/fit.ts";
+import {
+  DivergenceError,
+  type EpochRecord,
+  evaluate,
+  type FitOptions,
+  type Progress,
+  predict,
+  fit as trainModel,
+} from "../../src/train/index.ts";
+import { Meter } from "../../src/train/meter.ts";
+import { batchTensors, defaultLoss } from "../../src/train/task.ts";
+import "../../src/runtime/evaluate.ts";
+
+const data = await digits();
+const cut = (split: Split, count: number): Split => ({
+  inputs: split.inputs.subarray(0, count * 64),
+  targets: split.targets.subarray(0, count),
+  count,
+});
+/** Seventy digits to train on and fifty to test: enough to see that everything runs. */
+const few: Dataset = { ...data, train: cut(data.train, 70), test: cut(data.test, 50) };
+
+function setUp(lr = 1e-3): { model: Mlp; optimizer: Adam } {
+  manualSeed(1);
+  const model = new Mlp([64, 32, 10]);
+  return { model, optimizer: new Adam(model.parameters(), { lr }) };
+}
+
+const options = (more: Partial<FitOptions> & Pick<FitOptions, "optimizer">): FitOptions => ({ epochs: 2, batchSize: 32, ...more });
+const shown = (epochs: readonly EpochRecord[]) => epochs.map(({ seconds, ...rest }) => rest);
+
+describe("learning", () => {
+  test("xor, as regression", async () => {
+    manualSeed(0);
+    const model = new Xor();
+    const history = await trainModel(model, xor(), { optimizer: new Adam(model.parameters(), { lr: 0.1 }), epochs: 60, batchSize: 4 });
+    expect(history.epochs).toHaveLength(60);
+    expect(history.epochs.at(-1)!.testLoss).toBeLessThan(1e-3);
+    expect(history.epochs.at(-1)!.testAccuracy).toBeNull();
+  });
+
+  test("digits, as classification", async () => {
+    manualSeed(0);
+    const model = new Mlp([64, 64, 10]);
+    const history = await trainModel(model, data, { optimizer: new Adam(model.parameters(), { lr: 3e-3 }), epochs: 8 });
+    const [first, last] = [history.epochs[0], history.epochs.at(-1)!];
+    expect(last.trainLoss).toBeLessThan(first.trainLoss / 3);
+    expect(last.testAccuracy).toBeGreaterThan(0.88);
+    expect(history.examplesPerSecond).toBeGreaterThan(0);
+    expect(history.stopped).toBe(false);
+
+    const again = await evaluate(model, data);
+    expect(again).toEqual({ loss: last.testLoss, accuracy: last.testAccuracy });
+    const predicted = await predict(model, data);
+    const right = predicted.filter((c, i) => c === data.test.targets[i]).length;
+    expect(right / data.test.count).toBe(last.testAccuracy);
+    expect(model.training).toBe(true);
+  });
+});
+
+describe("repetition", () => {
+  const run = async (seed: number): Promise<unknown> => {
+    const { model, optimizer } = setUp();
+    return shown((await trainModel(model, few, options({ optimizer, seed }))).epochs);
+  };
+
+  test("the seed decides the order, bit for bit", async () => {
+    expect(await run(1)).toEqual(await run(1));
+    expect(await run(1)).not.toEqual(await run(2));
+  });
+
+  test("with dropout too", async () => {
+    const dropping = async (): Promise<unknown> => {
+      manualSeed(4);
+      const model = new Cnn([1, 8, 8], 10);
+      return shown((await trainModel(model, few, options({ optimizer: new Adam(model.parameters()), epochs: 1 }))).epochs);
+    };
+    expect(await dropping()).toEqual(await dropping());
+  });
+});
+
+describe("programs and memory", () => {
+  test("two programs for training (a smaller last batch is a second signature), one for testing, however long it runs", async () => {
+    const { model, optimizer } = setUp();
+    await trainModel(model, few, options({ optimizer, epochs: 1 })); // whatever else must be compiled once
+    const before = counters.compilations;
+    await trainModel(model, few, options({ optimizer, epochs: 5 }));
+    expect(counters.compilations - before).toBe(3);
+  });
+
+  test("less than 1 kB is copied out per step, and the arena does not grow", async () => {
+    const { model, optimizer } = setUp();
+    const meter = new Meter("classification");
+    const step = compileStep(model, optimizer, defaultLoss(few), meter);
+    const batch = () =>
+      batchTensors(few, { inputs: few.train.inputs.slice(), targets: few.train.targets.slice(), count: 70, indices: new Int32Array() });
+    const once = (): number => {
+      const { x, y } = batch();
+      return step(x, y).itemSync();
+    };
+    once();
+    expect(step.footprint.out).toBeLessThan(1024);
+    const { used } = theArena();
+    for (let i = 0; i < 300; i++) once();
+    expect(theArena().used).toBe(used);
+    expect(step.recompilations).toBe(1);
+    expect((await meter.read(70 * 301)).accuracy).toBeGreaterThan(0.5);
+  });
+});
+
+describe("callbacks", () => {
+  test("progress counts up, and every epoch is told once", async () => {
+    const { model, optimizer } = setUp();
+    const progress: Progress[] = [];
+    const epochs: [EpochRecord, Progress][] = [];
+    const history = await trainModel(model, few, options({ optimizer, epochs: 3 }), {
+      onProgress: (p) => progress.push(p),
+      onEpoch: (record, p) => epochs.push([record, p]),
+    });
+    expect(progress.filter((p) => p.step === p.steps).map((p) => p.epoch)).toEqual([1, 2, 3]);
+    expect(progress.at(-1)).toMatchObject({ epoch: 3, epochs: 3, step: 3, steps: 3, secondsLeft: 0 });
+    expect(epochs.map(([record]) => record)).toEqual(history.epochs);
+    expect(Object.keys(history.epochs[0])).toEqual(["trainLoss", "trainAccuracy", "testLoss", "testAccuracy", "seconds"]);
+  });
+});
+
+describe("ends", () => {
+  test("a signal stops it after the step at hand", async () => {
+    const { model, optimizer } = setUp();
+    const controller = new AbortController();
+    const history = await trainModel(model, few, options({ optimizer, epochs: 50, signal: controller.signal }), {
+      onEpoch: (_, { epoch }) => {
+        if (epoch === 2) controller.abort();
+      },
+    });
+    expect(history.stopped).toBe(true);
+    expect(history.epochs).toHaveLength(2);
+  });
+
+  test("a signal from outside arrives", async () => {
+    const { model, optimizer } = setUp();
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(), 200);
+    const history = await trainModel(model, few, options({ optimizer, epochs: 1e6, signal: controller.signal }));
+    expect(history.stopped).toBe(true);
+  });
+
+  test("a loss that is no number is one clear error", async () => {
+    manualSeed(1);
+    const model = new Mlp([64, 32, 10]);
+    const optimizer = new SGD(model.parameters(), { lr: 1e30 });
+    const run = trainModel(model, few, options({ optimizer }));
+    await expect(run).rejects.toThrow(DivergenceError);
+    await expect(run).rejects.toThrow(
+      /^the loss became (NaN|Infinity) in epoch 1, step [23]; try a smaller learning rate \(it is 1e\+30\)$/,
+    );
+  });
+});
+
+describe("what is refused", () => {
+  const broken = (change: Partial<Dataset>) => {
+    const { model, optimizer } = setUp();
+    return trainModel(model, { ...few, ...change }, options({ optimizer }));
+  };
+
+  test("classes that are none", async () => {
+    const targets = few.test.targets.slice();
+    targets[7] = 10;
+    await expect(broken({ test: { ...few.test, targets } })).rejects.toThrow("digits: test example 7 has class 10, want 0 to 9");
+  });
+
+  test("an empty split", async () => {
+    await expect(broken({ train: cut(few.train, 0) })).rejects.toThrow("digits: the training split is empty");
+  });
+
+  test.each([{ epochs: 0 }, { epochs: 1.5 }, { batchSize: -1 }])("%o", async (wrong) => {
+    const { model, optimizer } = setUp();
+    await expect(trainModel(model, few, options({ optimizer, ...wrong }))).rejects.toThrow(
+      `fit: ${Object.keys(wrong)[0]} must be a positive integer`,
+    );
+  });
+});
