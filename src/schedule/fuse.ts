@@ -237,9 +237,9 @@ class Fuser {
     return -1;
   }
 
-  /** Where a buffer is written; a barrier counts as writing what it passes on. */
+  /** Where a buffer is written, inputs before everything; a barrier counts as writing what it passes on. */
   #position(x: Value): number {
-    return this.#itemOf.get(x) ?? 0;
+    return this.#itemOf.get(x) ?? -1;
   }
 
   #buffersOf(group: Group, needs: ReadonlyMap<Value, boolean>): number {

@@ -36,7 +36,10 @@ onBothBackends("checkpoint", () => {
     const hvp = (f: typeof plain) => (a: Tensor) => grad((b: Tensor) => grad(f)(b, w).mul(v).sum())(a);
     expectClose(hvp(kept)(x), hvp(plain)(x));
     expectClose(jvp(grad(kept))([x, w], [v, v]), jvp(grad(plain))([x, w], [v, v]));
-    const xs = f64([[1, 2, 3], [0.1, 0.2, 0.3]]);
+    const xs = f64([
+      [1, 2, 3],
+      [0.1, 0.2, 0.3],
+    ]);
     expectClose(vmap(grad(kept), { inAxes: [0, null] })(xs, w), vmap(grad(plain), { inAxes: [0, null] })(xs, w));
     expectClose(grad((a: Tensor) => vmap(kept, { inAxes: [0, null] })(a, w).sum())(xs), vmap(grad(plain), { inAxes: [0, null] })(xs, w));
     expectClose(compile(grad(kept))(x, w), grad(plain)(x, w));

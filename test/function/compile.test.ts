@@ -21,7 +21,7 @@ describe("a program is recorded once per signature", () => {
     let n = 0;
     const f = compile((...args: unknown[]) => {
       n++;
-      return JSON.stringify(args).length > 0 ? (args[0] as Tensor) : null;
+      return args[0];
     });
     calls(f);
     expect(f.recompilations).toBe(n);
@@ -82,7 +82,13 @@ describe("a program is recorded once per signature", () => {
 
 onBothBackends("a training step", () => {
   const make = () => {
-    const w = new Cell(tensor(range(64 * 64, (i) => Math.sin(i) / 64), { shape: [64, 64] }), "w");
+    const w = new Cell(
+      tensor(
+        range(64 * 64, (i) => Math.sin(i) / 64),
+        { shape: [64, 64] },
+      ),
+      "w",
+    );
     const velocity = new Cell(zeros([64, 64]), "velocity");
     const rate = new Cell(tensor(0.1), "rate");
     const step = compile((x: Tensor) => {
@@ -97,7 +103,10 @@ onBothBackends("a training step", () => {
 
   test("compiles once, does not grow the arena, copies less than 1 kB out, and learns", () => {
     const { step, rate } = make();
-    const x = tensor(range(4 * 64, (i) => Math.cos(i)), { shape: [4, 64] });
+    const x = tensor(
+      range(4 * 64, (i) => Math.cos(i)),
+      { shape: [4, 64] },
+    );
     const first = step(x).itemSync();
     step(x);
     const [used, size, programs] = [theArena().used, theArena().size, counters.compilations];
@@ -133,7 +142,10 @@ onBothBackends("donation: a cell that is read and written is updated in place, a
       c.set(old.mul(2));
       return old;
     });
-    expect(twice(() => elements(f()))).toEqual([[1, 2], [2, 4]]);
+    expect(twice(() => elements(f()))).toEqual([
+      [1, 2],
+      [2, 4],
+    ]);
     expect(elements(c.value)).toEqual([4, 8]);
   });
 
@@ -172,7 +184,13 @@ onBothBackends("donation: a cell that is read and written is updated in place, a
   });
 
   test("a reduction of the old value may depend on the new one", () => {
-    const c = new Cell(f64([[1, 2], [3, 4]]), "c");
+    const c = new Cell(
+      f64([
+        [1, 2],
+        [3, 4],
+      ]),
+      "c",
+    );
     const f = compile(() => {
       const old = c.value;
       c.set(old.matmul(old));

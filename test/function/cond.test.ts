@@ -51,7 +51,14 @@ onBothBackends("cond", () => {
       );
     expect(elements(g(tensor(true), x))).toEqual([2, 3, 1]);
     expect(elements(g(tensor(false), x))).toEqual([20, 60, 5]);
-    const slopes = (p: boolean): number[] => elements(grad((v: Tensor) => g(tensor(p), v).y.sum().add(g(tensor(p), v).n))(x));
+    const slopes = (p: boolean): number[] =>
+      elements(
+        grad((v: Tensor) =>
+          g(tensor(p), v)
+            .y.sum()
+            .add(g(tensor(p), v).n),
+        )(x),
+      );
     expect(slopes(true)).toEqual([1, 1]);
     expect(slopes(false)).toEqual([11, 21]);
   });
@@ -68,7 +75,10 @@ onBothBackends("cond", () => {
   });
 
   test("batched over the argument it stays one branch; over the predicate each example takes its own", () => {
-    const xs = f64([[1, 2], [3, 4]]);
+    const xs = f64([
+      [1, 2],
+      [3, 4],
+    ]);
     expectClose(vmap((v: Tensor) => f(tensor(false), v))(xs), [1, 4, 9, 16]);
     const each = vmap(f)(tensor([true, false]), xs);
     expectClose(each, [Math.sin(1), Math.sin(2), 9, 16]);
@@ -79,7 +89,13 @@ onBothBackends("cond", () => {
   });
 
   test("the predicate may depend on what is differentiated", () => {
-    const relu = (v: Tensor): Tensor => cond(v.gt(0), (a: Tensor) => a, (a: Tensor) => a.mul(0), v);
+    const relu = (v: Tensor): Tensor =>
+      cond(
+        v.gt(0),
+        (a: Tensor) => a,
+        (a: Tensor) => a.mul(0),
+        v,
+      );
     expect([2, -2].map((v) => grad(relu)(f64(v)).itemSync())).toEqual([1, 0]);
     expect(elements(vmap(grad(relu))(f64([1, -1, 3])))).toEqual([1, 0, 1]);
   });
@@ -129,7 +145,21 @@ describe("what cond refuses", () => {
   });
 
   test("branches of different types or structures", () => {
-    expect(() => cond(p, (a: Tensor) => a, (a: Tensor) => a.sum(), x)).toThrow(/same types, got \(f64\[2\]\) and \(f64\[\]\)/);
-    expect(() => cond(p, (a: Tensor) => ({ a }) as object, (a: Tensor) => ({ b: a }), x)).toThrow(/same structure/);
+    expect(() =>
+      cond(
+        p,
+        (a: Tensor) => a,
+        (a: Tensor) => a.sum(),
+        x,
+      ),
+    ).toThrow(/same types, got \(f64\[2\]\) and \(f64\[\]\)/);
+    expect(() =>
+      cond(
+        p,
+        (a: Tensor) => ({ a }) as object,
+        (a: Tensor) => ({ b: a }),
+        x,
+      ),
+    ).toThrow(/same structure/);
   });
 });

@@ -57,7 +57,15 @@ onBothBackends("customJvp", () => {
     expectClose(grad(loop)(x), want);
     expectClose(compile(grad(loop))(x), want);
     expectClose(grad(checkpoint((a: Tensor) => tenfoldJvp(a, y).sum()))(x), want);
-    expectClose(vmap(grad(loop))(f64([[0.5, 1], [1, 0.5]])), [...want, 20 * Math.cos(1), 30 * Math.cos(0.5)]);
+    expectClose(
+      vmap(grad(loop))(
+        f64([
+          [0.5, 1],
+          [1, 0.5],
+        ]),
+      ),
+      [...want, 20 * Math.cos(1), 30 * Math.cos(0.5)],
+    );
   });
 });
 
@@ -101,16 +109,22 @@ describe("what custom rules refuse", () => {
 
   test("a derivative with respect to what the function closes over: the rule cannot see it", () => {
     const f = (c: Tensor): Tensor =>
-      customJvp((a: Tensor) => a.mul(c), ([a], [da]) => ({ value: a.mul(c), tangent: da.mul(c) }))(x).sum();
+      customJvp(
+        (a: Tensor) => a.mul(c),
+        ([a], [da]) => ({ value: a.mul(c), tangent: da.mul(c) }),
+      )(x).sum();
     expect(() => grad(f)(x)).toThrow(/customJvp: .*value from outside that is being differentiated.*pass it as an argument/);
   });
 
   test("setting a cell", () => {
     const cell = new Cell(x, "state");
-    const f = customJvp((a: Tensor) => {
-      cell.set(a);
-      return a;
-    }, ([a], [da]) => ({ value: a, tangent: da }));
+    const f = customJvp(
+      (a: Tensor) => {
+        cell.set(a);
+        return a;
+      },
+      ([a], [da]) => ({ value: a, tangent: da }),
+    );
     expect(() => f(x.mul(1))).toThrow(/customJvp: the function sets state/);
   });
 });
