@@ -3,9 +3,10 @@
  * (Griewank & Walther 2008, ch. 12; AD-7 in part).
  */
 import { describe, expect, test } from "vitest";
+import type { AnyFunction } from "../../src/function/capture.ts";
 import { compile, recordFunction } from "../../src/function/compile.ts";
 import { checkpoint } from "../../src/function/control.ts";
-import { type AnyFunction, backward, grad, jvp } from "../../src/function/derivative.ts";
+import { backward, grad, jvp } from "../../src/function/derivative.ts";
 import { vmap } from "../../src/function/vmap.ts";
 import { zeros } from "../../src/ops/create.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";

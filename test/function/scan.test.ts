@@ -2,9 +2,9 @@
  * @file scan: a loop equals its unrolling in every mode, its program does not grow with its length, and cells that it sets are carried.
  */
 import { describe, expect, test } from "vitest";
+import type { AnyFunction } from "../../src/function/capture.ts";
 import { compile, recordFunction } from "../../src/function/compile.ts";
 import { checkpoint, cond, scan } from "../../src/function/control.ts";
-import type { AnyFunction } from "../../src/function/derivative.ts";
 import { backward, grad, jvp } from "../../src/function/derivative.ts";
 import { vmap } from "../../src/function/vmap.ts";
 import { stack, tensor, zeros } from "../../src/ops/create.ts";
@@ -139,7 +139,7 @@ onBothBackends("the edges of scan", () => {
   });
 
   test("two carries may change places", () => {
-    const [[a, b]] = scan(([p, q]: [Tensor, Tensor]) => [[q, p.add(q)], null], [f64(0), f64(1)], null, { length: 10 });
+    const [[a, b]] = scan(([p, q]: Tensor[]) => [[q!, p!.add(q!)], null], [f64(0), f64(1)], null, { length: 10 });
     expect(elements([a, b])).toEqual([55, 89]);
   });
 
@@ -151,8 +151,8 @@ onBothBackends("the edges of scan", () => {
   test("a carry that catches its tangent on the way round", () => {
     // The carry b starts as a constant and receives what depends on w from a.
     const f = (w: Tensor): Tensor => {
-      const [[, b]] = scan(([p, q]: [Tensor, Tensor]) => [[p.mul(w), q.add(p)], null], [f64(1), f64(0)], null, { length: 4 });
-      return b;
+      const [[, b]] = scan(([p, q]: Tensor[]) => [[p!.mul(w), q!.add(p!)], null], [f64(1), f64(0)], null, { length: 4 });
+      return b!;
     };
     expect(f(f64(2)).itemSync()).toBe(1 + 2 + 4 + 8);
     expect(grad(f)(f64(2)).itemSync()).toBe(1 + 2 * 2 + 3 * 4);
@@ -163,7 +163,7 @@ onBothBackends("the edges of scan", () => {
   test("integers may be carried beside floats, and indices used", () => {
     const table = f64([10, 20, 30]);
     const f = (t: Tensor): Tensor =>
-      scan(([i, s]: [Tensor, Tensor]) => [[i.add(1), s.add(t.take(i).mul(i))], null], [tensor(0, { dtype: "i32" }), f64(0)], null, {
+      scan(([i, s]: Tensor[]) => [[i!.add(1), s!.add(t.take(i!).mul(i!))], null], [tensor(0, { dtype: "i32" }), f64(0)], null, {
         length: 3,
       })[0][1];
     expect(f(table).itemSync()).toBe(80);
