@@ -83,19 +83,16 @@ function makeOptimizer(model: Layer, { optimizer, lr }: Settings): Optimizer {
 
 /** Trains with progress on the terminal. The first Ctrl-C ends the run after the step at hand; a second one kills it. */
 async function train(model: Layer, data: Dataset, settings: Settings): Promise<History> {
-  const { epochs, batchSize, seed } = settings;
   const controller = new AbortController();
   const interrupt = (): void => controller.abort();
   process.once("SIGINT", interrupt);
   const reporter = createReporter();
+  const { epochs, batchSize, seed } = settings;
+  const schedule = settings.decay ? cosine : undefined;
+  const options = { optimizer: makeOptimizer(model, settings), epochs, batchSize, seed, schedule, signal: controller.signal };
   try {
     // biome-ignore lint/suspicious/noFocusedTests: this trains, it is no test.
-    return await fit(
-      model,
-      data,
-      { optimizer: makeOptimizer(model, settings), epochs, batchSize, seed, signal: controller.signal },
-      reporter,
-    );
+    return await fit(model, data, options, reporter);
   } finally {
     reporter.close();
     process.off("SIGINT", interrupt);
