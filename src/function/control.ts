@@ -21,7 +21,7 @@ interface Recorded<T> extends Capture<T> {
 function recordOn<A extends unknown[], R>(kind: string, fn: (...args: A) => R, args: A, read?: (cell: Cell) => Tensor): Recorded<R> {
   const since = nextSerial();
   const { leaves, paths } = leavesOf(args);
-  const holes = leaves.map((x, i) => hole(x, x.label ?? paths[i]?.replace(/^\d+\.?/, "")));
+  const holes = leaves.map((x, i) => hole(x, x.label ?? (paths[i]!.replace(/^\d+\.?/, "") || undefined)));
   const captured = capture(kind, () => fn(...withLeaves(args, holes)), read ? { read } : {});
   return { ...captured, holes, since };
 }

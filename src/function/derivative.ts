@@ -6,14 +6,14 @@
  */
 import { isFloat } from "../base/dtype.ts";
 import { formatType } from "../base/shape.ts";
-import { hole, substitute } from "../ops/region.ts";
+import { hole } from "../ops/region.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import type { Cell } from "../runtime/cell.ts";
 import type { Value } from "../tape/node.ts";
 import { forward } from "../transform/forward.ts";
 import { bindSeeds, type Linearized, linearize as linearizeValues } from "../transform/reverse.ts";
 import { walks } from "../transform/walks.ts";
-import { type AnyFunction, type Capture, capture, commit, derivedFrom, leavesOf, together, withLeaves } from "./capture.ts";
+import { type Capture, capture, commit, derivedFrom, leavesOf, together, withLeaves } from "./capture.ts";
 
 export interface GradOptions {
   /** Which argument to differentiate. Default 0. */

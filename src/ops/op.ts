@@ -104,7 +104,7 @@ export interface Op<N extends number = number, P = any> extends OpFace {
   readonly arity: N;
   type(operands: readonly Type[], params: P, regions: readonly Region[]): Type[];
   readonly derivative: Derivative<P>;
-  /** The op where the operands marked `mapped` have a batch of n on axis 0; so will all results. */
+  /** The op where the operands marked `mapped` have a batch of n on axis 0; so will all results, but for those of regions that need not. */
   batch(x: readonly Tensor[], mapped: readonly boolean[], site: Site<P>, n: number): Tensor[];
   readonly lower: Lowering<P>;
   /** What limits it; decides what is worth recomputing. */
