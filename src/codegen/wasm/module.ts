@@ -9,21 +9,22 @@ export const F64 = 0x7c;
 export const V128 = 0x7b;
 export type ValueType = typeof I32 | typeof F32 | typeof F64 | typeof V128;
 
-export function unsigned(n: number): number[] {
-  const bytes: number[] = [];
+function pushUnsigned(bytes: number[], n: number): void {
   let rest = n >>> 0;
   for (; rest > 127; rest >>>= 7) bytes.push((rest & 127) | 128);
   bytes.push(rest);
-  return bytes;
 }
 
-export function signed(n: number): number[] {
+function pushSigned(bytes: number[], n: number): void {
+  let rest = n | 0;
+  for (; rest < -64 || rest >= 64; rest >>= 7) bytes.push((rest & 127) | 128);
+  bytes.push(rest & 127);
+}
+
+function unsigned(n: number): number[] {
   const bytes: number[] = [];
-  for (let rest = n | 0; ; rest >>= 7) {
-    const done = rest >= -64 && rest < 64;
-    bytes.push((rest & 127) | (done ? 0 : 128));
-    if (done) return bytes;
-  }
+  pushUnsigned(bytes, n);
+  return bytes;
 }
 
 function text(s: string): number[] {
@@ -93,27 +94,36 @@ export class FunctionBuilder {
     this.release(local);
   }
 
+  /** One byte and an unsigned number. */
+  private emitWith(opcode: number, n: number): void {
+    this.code.push(opcode);
+    pushUnsigned(this.code, n);
+  }
+
   get(local: number): void {
-    this.emit(0x20, ...unsigned(local));
+    this.emitWith(0x20, local);
   }
   set(local: number): void {
-    this.emit(0x21, ...unsigned(local));
+    this.emitWith(0x21, local);
   }
   tee(local: number): void {
-    this.emit(0x22, ...unsigned(local));
+    this.emitWith(0x22, local);
   }
   i32(n: number): void {
-    this.emit(0x41, ...signed(n));
+    this.code.push(0x41);
+    pushSigned(this.code, n);
   }
   call(index: number): void {
-    this.emit(0x10, ...unsigned(index));
+    this.emitWith(0x10, index);
   }
   simd(opcode: number): void {
-    this.emit(0xfd, ...unsigned(opcode));
+    this.emitWith(0xfd, opcode);
   }
   /** A load or store: `opcode` may be two bytes; alignment is given as a hint of log₂ bytes. */
   access(opcode: readonly number[], align: number, offset: number): void {
-    this.emit(...opcode, ...unsigned(align), ...unsigned(offset));
+    for (const byte of opcode) this.code.push(byte);
+    pushUnsigned(this.code, align);
+    pushUnsigned(this.code, offset);
   }
 
   /** `if` on the value on the stack, giving `result` or nothing. */
