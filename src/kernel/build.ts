@@ -33,10 +33,10 @@ function fail(op: string, message: string, ...args: readonly Expr[]): never {
   throw new Error(`internal: kernel op ${op}: ${message}${given ? ` (given ${given})` : ""}`);
 }
 
-/** Small numbers for words, in order of appearance. */
 const words: Map<string, number> = new Map();
 
-function numberOf(word: string): number {
+/** A small number for a word (an op, a dtype), in order of appearance; the same as long as the process lives. */
+export function numberOf(word: string): number {
   const known = words.get(word);
   if (known !== undefined) return known;
   words.set(word, words.size);

@@ -1,8 +1,9 @@
 /**
- * @file Content hashes of kernels: a fingerprint of what a kernel computes, independent of its name and of how its expressions and variables
+ * @file Content hashes of kernels: a fingerprint of what a kernel computes, within this process, independent of its name and of how its expressions and variables
  * happen to be numbered. One walk feeds every part of every distinct node, in order of first use, to two running hashes of 32 bits
  * (multiplicative, in the manner of FNV-1a).
  */
+import { numberOf } from "./build.ts";
 import type { Expr, Kernel, Stmt } from "./kernel.ts";
 
 const FLOAT: Float64Array<ArrayBuffer> = new Float64Array(1);
@@ -26,11 +27,6 @@ class Hasher {
     this.word(HALVES[1]!);
   }
 
-  text(s: string): void {
-    for (let i = 0; i < s.length; i++) this.word(s.charCodeAt(i));
-    this.word(s.length);
-  }
-
   /** A node that was met before is its number. */
   expr(x: Expr): void {
     const known = this.#numbers.get(x);
@@ -40,10 +36,8 @@ class Hasher {
     }
     for (const arg of x.args) this.expr(arg);
     this.#numbers.set(x, this.#numbers.size);
-    this.text(x.op);
-    this.text(x.dtype);
-    this.word(x.lanes);
-    if (x.fold) this.text(x.fold);
+    this.word((numberOf(x.op) << 16) | (numberOf(x.dtype) << 3) | x.lanes);
+    if (x.fold) this.word(numberOf(x.fold));
     if (x.op !== "variable") this.number(x.value);
   }
 
@@ -53,7 +47,7 @@ class Hasher {
   }
 
   statement(s: Stmt): void {
-    this.text(s.kind);
+    this.word(numberOf(s.kind));
     switch (s.kind) {
       case "for":
         for (const n of [s.from, s.to, s.step]) this.word(n);
@@ -91,7 +85,7 @@ export function hashKernel(kernel: Kernel): string {
   if (hash === undefined) {
     const hasher = new Hasher();
     for (const { dtype, length, written } of kernel.buffers) {
-      hasher.text(dtype);
+      hasher.word(numberOf(dtype));
       hasher.number(length);
       hasher.word(written ? 1 : 0);
     }

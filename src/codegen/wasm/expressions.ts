@@ -7,7 +7,7 @@ import { constantOf } from "../../kernel/build.ts";
 import type { Expr } from "../../kernel/kernel.ts";
 import { eachExpr } from "../../kernel/walk.ts";
 import { CONVERT, SCALAR, SIMD, VECTOR, VECTOR_CONVERT, VECTOR_SHIFT } from "./instructions.ts";
-import { type FunctionBuilder, V128, type ValueType } from "./module.ts";
+import { type Code, type FunctionBuilder, V128, type ValueType } from "./module.ts";
 import { ScalarOperators, scalarType } from "./operators.ts";
 
 export function typeOf(x: Expr): ValueType {
@@ -78,11 +78,11 @@ export class Expressions {
   }
 
   /** Code that sets the constants used in loops, for the start of the function. */
-  prologue(): number[] {
+  prologue(): Code {
     return this.code.capture(() => {
       for (const { local, bytes } of this.constants.values()) {
         this.code.simd(SIMD.const);
-        this.code.append(bytes);
+        this.code.emit(...bytes);
         this.code.set(local);
       }
     });
@@ -184,7 +184,7 @@ export class Expressions {
   vectorConstant(bytes: readonly number[]): void {
     if (!this.around.inLoop()) {
       this.code.simd(SIMD.const);
-      this.code.append(bytes);
+      this.code.emit(...bytes);
       return;
     }
     const key = bytes.join(" ");

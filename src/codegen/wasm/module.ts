@@ -9,13 +9,13 @@ export const F64 = 0x7c;
 export const V128 = 0x7b;
 export type ValueType = typeof I32 | typeof F32 | typeof F64 | typeof V128;
 
-function pushUnsigned(bytes: number[], n: number): void {
+function pushUnsigned(bytes: Code, n: number): void {
   let rest = n >>> 0;
   for (; rest > 127; rest >>>= 7) bytes.push((rest & 127) | 128);
   bytes.push(rest);
 }
 
-function pushSigned(bytes: number[], n: number): void {
+function pushSigned(bytes: Code, n: number): void {
   let rest = n | 0;
   for (; rest < -64 || rest >= 64; rest >>= 7) bytes.push((rest & 127) | 128);
   bytes.push(rest & 127);
@@ -39,12 +39,31 @@ function list(items: readonly (readonly number[])[]): number[] {
   return bytes;
 }
 
+/** Bytes, in pieces: code that was captured is a piece of the code around it. */
+export type Code = (number | Code)[];
+
+function lengthOf(code: Code): number {
+  let n = 0;
+  for (const piece of code) n += typeof piece === "number" ? 1 : lengthOf(piece);
+  return n;
+}
+
+/** Writes `code` from position `at` on; gives the position behind it. */
+function write(code: Code, into: Uint8Array, at: number): number {
+  let next = at;
+  for (const piece of code) {
+    if (typeof piece === "number") into[next++] = piece;
+    else next = write(piece, into, next);
+  }
+  return next;
+}
+
 /** The instructions and locals of one function. */
 export class FunctionBuilder {
   readonly params: readonly ValueType[];
   private readonly types: ValueType[] = [];
   private readonly free: Map<ValueType, number[]> = new Map();
-  private code: number[] = [];
+  private code: Code = [];
 
   constructor(params: readonly ValueType[]) {
     this.params = params;
@@ -54,12 +73,12 @@ export class FunctionBuilder {
     for (const byte of bytes) this.code.push(byte);
   }
 
-  append(bytes: readonly number[]): void {
-    for (const byte of bytes) this.code.push(byte);
+  append(code: Code): void {
+    this.code.push(code);
   }
 
   /** The code that `body` emits, taken out: loops learn from their bodies what must come before them. */
-  capture(body: () => void): number[] {
+  capture(body: () => void): Code {
     const outside = this.code;
     this.code = [];
     body();
@@ -159,13 +178,10 @@ export class FunctionBuilder {
     this.emit(Number.isInteger(shift) ? 0x74 : 0x6c);
   }
 
-  bytes(): number[] {
-    const body = list(this.types.map((t) => [1, t]));
-    for (const byte of this.code) body.push(byte);
-    body.push(0x0b);
-    const sized = unsigned(body.length);
-    for (const byte of body) sized.push(byte);
-    return sized;
+  /** The function as the module's code section has it: size, locals, instructions. */
+  bytes(): Code {
+    const body: Code = [list(this.types.map((t) => [1, t])), this.code, 0x0b];
+    return [unsigned(lengthOf(body)), body];
   }
 }
 
@@ -204,18 +220,17 @@ export class ModuleBuilder {
     const memory = [...text("env"), ...text("memory"), 2, ...(this.shared ? [3, 0, ...unsigned(65536)] : [0, 0])];
     const imports = this.imports.map(({ name }, i) => [...text("math"), ...text(name), 0, ...unsigned(i)]);
     const n = this.imports.length;
-    const sections: readonly [number, number[]][] = [
+    const sections: readonly [number, Code][] = [
       [1, list([...mathTypes, ...types])],
       [2, list([memory, ...imports])],
       [3, list(this.functions.map((_, i) => unsigned(n + i)))],
       [7, list(this.exports.map(({ name, index }) => [...text(name), 0, ...unsigned(index)]))],
-      [10, list(this.functions.map((builder) => builder.bytes()))],
+      [10, [unsigned(this.functions.length), ...this.functions.map((builder) => builder.bytes())]],
     ];
-    const bytes = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
-    for (const [id, content] of sections) {
-      bytes.push(id, ...unsigned(content.length));
-      for (const byte of content) bytes.push(byte);
-    }
-    return new Uint8Array(bytes);
+    const module: Code = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
+    for (const [id, content] of sections) module.push(id, unsigned(lengthOf(content)), content);
+    const bytes = new Uint8Array(lengthOf(module));
+    write(module, bytes, 0);
+    return bytes;
   }
 }
