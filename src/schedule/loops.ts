@@ -42,7 +42,7 @@ interface Access {
 
 type Reduce = Extract<Lowering<unknown>, { kind: "reduce" }>;
 
-const LANES = 4;
+const LANES = 4 as const;
 
 /** The kernel of a group. */
 export function buildKernel(group: Group, fusion: Fusion): GroupKernel {
@@ -57,6 +57,12 @@ export function buildKernel(group: Group, fusion: Fusion): GroupKernel {
     kernel: { name, buffers: builder.elements.buffers.map(({ dtype, length, written }) => ({ dtype, length, written })), body },
     buffers: builder.elements.buffers,
   };
+}
+
+/** Where a tile computes an element or a vector of elements: an index along every axis of the group. */
+interface Place {
+  readonly at: readonly Index[];
+  readonly done: number;
 }
 
 class NestBuilder {
@@ -145,19 +151,24 @@ class NestBuilder {
   }
 
   /** Everything after the reduction for one element (or vector of elements): lets for all roots, and the stores to put after them. */
-  finish(at: readonly Index[], reduced: Expr | undefined, lanes: 1 | 4): { lets: Stmt[]; stores: Stmt[] } {
+  finish({ at, done }: Place, reduced: Expr | undefined): { lets: Stmt[]; stores: Stmt[] } {
+    const wide = at.some((x) => x.laned);
     const lets: Stmt[] = [];
     const stores: Stmt[] = [];
     this.elements.begin();
     this.#group.roots.forEach((root, i) => {
       const value = i === 0 && reduced ? reduced : this.elements.root(root, at);
-      const { variable, statement } = k.bind(lanes === LANES ? k.splat(value) : value);
+      const { variable, statement } = k.bind(wide ? k.splat(value) : value);
       lets.push(statement);
       this.elements.compute(root, at, variable);
       const buffer = this.#stores.get(root);
       if (buffer === undefined) return;
       const index = flatten(at, root.shape);
-      stores.push(k.store(buffer, (index.consecutive() ?? index).toExpr(), variable));
+      const start = index.consecutive();
+      if (done === 0) stores.push(k.store(buffer, (start ?? index).toExpr(), variable));
+      // Elements that are done stay as they are: if the kernel works in place, they were computed from what it has overwritten since.
+      const single = (i: number): Expr => (start ? start.plus(i).toExpr() : k.lane(index.toExpr(), i));
+      for (let i = done; done > 0 && i < LANES; i++) stores.push(k.store(buffer, single(i), k.lane(variable, i)));
     });
     return { lets, stores };
   }
@@ -207,29 +218,53 @@ interface Segment {
   readonly to: number;
   readonly count: number;
   readonly lanes: 1 | 4;
+  /** The last point is moved back by this much, so that it ends with the axis. */
+  readonly overlap: number;
 }
 
-/** Runs that cover an axis: whole tiles, whole vectors, single elements. */
-function segments(extent: number, count: number, vector: boolean): Segment[] {
-  const found: Segment[] = [];
+/** Runs of whole tiles, then of what is left, points of 1 or 4 elements. */
+function* runs(extent: number, count: number, lanes: 1 | 4): Generator<Segment> {
   let at = 0;
-  const add = (n: number, lanes: 1 | 4): void => {
+  for (const n of [count, Math.floor((extent % (count * lanes)) / lanes)]) {
     const step = n * lanes;
-    const to = at + Math.floor((extent - at) / step) * step;
-    if (n > 0 && to > at) {
-      found.push({ from: at, to, count: n, lanes });
-      at = to;
-    }
-  };
-  if (vector) {
-    add(count, 4);
-    add(Math.floor((extent - at) / LANES), 4);
-    add(extent - at, 1);
-  } else {
-    add(count, 1);
-    add(extent - at, 1);
+    const to = n > 0 ? at + Math.floor((extent - at) / step) * step : at;
+    if (to > at) yield { from: at, to, count: n, lanes, overlap: 0 };
+    at = to;
+  }
+}
+
+/** Runs that cover a summed axis, each element once: whole tiles, whole vectors, single elements. */
+function disjointSegments(extent: number, count: number): Segment[] {
+  const vectors = [...runs(extent, count, LANES)];
+  const rest = extent % LANES;
+  return rest === 0 ? vectors : [...vectors, { from: extent - rest, to: extent, count: rest, lanes: 1, overlap: 0 }];
+}
+
+/**
+ * Runs that cover an axis of results. Where vectors do not fit evenly, the last one overlaps the one before: computing an element twice is
+ * cheaper than computing elements one by one. An axis is as long as a vector at least.
+ *
+ *     0 1 2 3 | 4 5 6 7 | 8 9            a tile of two vectors, then one that is moved back by 2
+ *     . . . .   . . 6 7   8 9
+ */
+function segments(extent: number, count: number, vector: boolean): Segment[] {
+  if (!vector) return [...runs(extent, count, 1)];
+  const step = count * LANES;
+  const even = Math.floor(extent / step) * step;
+  const rest = Math.ceil((extent - even) / LANES);
+  const found: Segment[] = [];
+  if (even > 0) found.push({ from: 0, to: even, count, lanes: LANES, overlap: 0 });
+  if (rest > 0) {
+    const to = even + rest * LANES;
+    found.push({ from: even, to, count: rest, lanes: LANES, overlap: to - extent });
   }
   return found;
+}
+
+/** One element of an axis, or a vector of them; of an overlapping vector the first `done` are computed elsewhere. */
+interface Point {
+  readonly at: Index;
+  readonly done: number;
 }
 
 interface Choice {
@@ -332,11 +367,11 @@ class Tiling {
   /** Cycles of the innermost iterations over the whole nest: two multiply-adds and two loads a cycle, a latency of four. */
   #cycles(tile: readonly (readonly [number, number])[], vector: number): number {
     const { axes, loads } = this.#access;
-    const runs = tile.map(([axis, count]) => segments(axes[axis]!.extent, count, axis === vector));
+    const covers = tile.map(([axis, count]) => segments(axes[axis]!.extent, count, axis === vector));
     const others = axes.reduce((n, a, i) => (a.kind === "out" && !tile.some(([axis]) => axis === i) && i !== vector ? n * a.extent : n), 1);
     let cycles = 0;
-    for (const first of runs[0] ?? [{ from: 0, to: 1, count: 1, lanes: 1 as const }]) {
-      for (const second of runs[1] ?? [{ from: 0, to: 1, count: 1, lanes: 1 as const }]) {
+    for (const first of covers[0] ?? [whole(1)]) {
+      for (const second of covers[1] ?? [whole(1)]) {
         const segs = [first, second];
         const results = first.count * second.count;
         const fetched = loads[0]!
@@ -352,7 +387,7 @@ class Tiling {
   // ---- writing ----------------------------------------------------------------------------------------------------------------------
 
   /** Loops over result axes, outermost first; `points` collects the indices that a tile holds of each. */
-  #outer(order: readonly number[], depth: number, points: ReadonlyMap<number, readonly Index[]>): Stmt[] {
+  #outer(order: readonly number[], depth: number, points: ReadonlyMap<number, readonly Point[]>): Stmt[] {
     const axis = order[depth];
     if (axis === undefined) return this.#builder.reduce ? this.#reduceTile(points) : this.#finish(points, undefined);
     const count = this.#choice.tile.find(([i]) => i === axis)?.[1] ?? 1;
@@ -362,25 +397,25 @@ class Tiling {
   }
 
   /** Every combination of the points, as indices along all result axes. */
-  #combinations(points: ReadonlyMap<number, readonly Index[]>): Index[][] {
-    let list: Index[][] = [[]];
+  #combinations(points: ReadonlyMap<number, readonly Point[]>): Place[] {
+    let list: Place[] = [{ at: [], done: 0 }];
     this.#access.axes.forEach((axis, i) => {
       if (axis.kind !== "out") return;
-      const own = points.get(i) ?? [Index.constant(0)];
-      list = list.flatMap((head) => own.map((p) => [...head, ...unflatten(p, axis.parts)]));
+      const own = points.get(i) ?? [{ at: Index.constant(0), done: 0 }];
+      list = list.flatMap((head) => own.map((p) => ({ at: [...head.at, ...unflatten(p.at, axis.parts)], done: head.done + p.done })));
     });
     return list;
   }
 
-  #finish(points: ReadonlyMap<number, readonly Index[]>, reduced: readonly Expr[] | undefined): Stmt[] {
-    const done = this.#combinations(points).map((at, i) => this.#builder.finish(at, reduced?.[i], at.some((x) => x.laned) ? 4 : 1));
+  #finish(points: ReadonlyMap<number, readonly Point[]>, reduced: readonly Expr[] | undefined): Stmt[] {
+    const done = this.#combinations(points).map((place, i) => this.#builder.finish(place, reduced?.[i]));
     return [...done.flatMap((d) => d.lets), ...done.flatMap((d) => d.stores)];
   }
 
-  #reduceTile(points: ReadonlyMap<number, readonly Index[]>): Stmt[] {
+  #reduceTile(points: ReadonlyMap<number, readonly Point[]>): Stmt[] {
     const { axes } = this.#access;
     const { vector, unroll } = this.#choice;
-    const results = this.#combinations(points);
+    const results = this.#combinations(points).map((place) => place.at);
     const sums = axes.map((_, i) => i).filter((i) => axes[i]!.kind === "sum");
     const dtype = computeDtype(this.#builder.resultDtype);
     const start = neutral(this.#builder.combine, dtype);
@@ -400,7 +435,7 @@ class Tiling {
       const axis = sums[position];
       if (axis === undefined) return accumulate(r, (i) => narrow[i]!.variable);
       const extent = axes[axis]!.extent;
-      if (axis !== vector) return loop({ from: 0, to: extent, count: 1, lanes: 1 }, (i) => inner(position + 1, new Map([...r, [axis, i]])));
+      if (axis !== vector) return loop(whole(extent), (i) => inner(position + 1, new Map([...r, [axis, i]])));
       return this.#vectorSum(extent, unroll, (index, u) => {
         const next = new Map([...r, [axis, index]]);
         return u < 0
@@ -431,15 +466,15 @@ class Tiling {
   ): Stmt[] {
     const axis = sums[position];
     if (axis === undefined) return body(r);
-    return loop({ from: 0, to: axes[axis]!.extent, count: 1, lanes: 1 }, (i) =>
+    return loop(whole(axes[axis]!.extent), (i) =>
       this.#vectorInner(sums, position + 1, new Map([...r, [axis, i]]), axes, body),
     );
   }
 
   /** Vectors along a sum, `unroll` at a time, then single vectors, then elements (u = -1). */
   #vectorSum(extent: number, unroll: number, body: (index: Index, u: number) => Stmt[]): Stmt[] {
-    return segments(extent, unroll, true).flatMap((segment) =>
-      loop(segment, (start) => pointsOf(start, segment).flatMap((point, u) => body(point, segment.lanes === 1 ? -1 : u))),
+    return disjointSegments(extent, unroll).flatMap((segment) =>
+      loop(segment, (start) => pointsOf(start, segment).flatMap(({ at }, u) => body(at, segment.lanes === 1 ? -1 : u))),
     );
   }
 
@@ -469,10 +504,18 @@ function loop({ from, to, count, lanes }: Segment, body: (start: Index) => Stmt[
   return [k.forLoop(to, (i) => body(Index.of(i, from, to - step)), { from, step })];
 }
 
+/** Element by element. */
+function whole(extent: number): Segment {
+  return { from: 0, to: extent, count: 1, lanes: 1, overlap: 0 };
+}
+
 /** The points of one iteration. */
-function pointsOf(start: Index, { count, lanes }: Segment): Index[] {
+function pointsOf(start: Index, { count, lanes, overlap }: Segment): Point[] {
   const first = lanes === LANES ? start.plus(Index.lane()) : start;
-  return Array.from({ length: count }, (_, i) => first.plus(i * lanes));
+  return Array.from({ length: count }, (_, i) => {
+    const done = i === count - 1 ? overlap : 0;
+    return { at: first.plus(i * lanes - done), done };
+  });
 }
 
 /** What combining starts from. */
