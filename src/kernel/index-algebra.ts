@@ -231,14 +231,16 @@ function merge(a: readonly Term[], b: readonly Term[]): readonly Term[] {
   return recombine(merged);
 }
 
-/** c·n·(x div n) + c·(x mod n) = c·x */
+/** c·n·(x div n) + c·(x mod n) = c·x, where x may itself be a quotient: (y div m) div n is kept as y div (m·n). */
 function recombine(terms: readonly Term[]): readonly Term[] {
   for (const rem of terms) {
     if (rem.atom.kind !== "mod") continue;
     const { of, by } = rem.atom;
-    const div = terms.find(
-      (t) => t.atom.kind === "div" && t.atom.by === by && t.atom.of!.key === of!.key && t.coefficient === rem.coefficient * by!,
-    );
+    const inner = of!.offset === 0 && of!.terms.length === 1 && of!.terms[0]!.coefficient === 1 ? of!.terms[0]!.atom : undefined;
+    const isWhole = ({ atom }: Term): boolean =>
+      (atom.by === by && atom.of!.key === of!.key) ||
+      (inner?.kind === "div" && atom.by === inner.by! * by! && atom.of!.key === inner.of!.key);
+    const div = terms.find((t) => t.atom.kind === "div" && t.coefficient === rem.coefficient * by! && isWhole(t));
     if (!div || of!.offset !== 0) continue;
     const others = terms.filter((t) => t !== rem && t !== div);
     return merge(

@@ -222,46 +222,28 @@ interface Segment {
   readonly overlap: number;
 }
 
-/** Runs of whole tiles, then of what is left, points of 1 or 4 elements. */
-function* runs(extent: number, count: number, lanes: 1 | 4): Generator<Segment> {
-  let at = 0;
-  for (const n of [count, Math.floor((extent % (count * lanes)) / lanes)]) {
-    const step = n * lanes;
-    const to = n > 0 ? at + Math.floor((extent - at) / step) * step : at;
-    if (to > at) yield { from: at, to, count: n, lanes, overlap: 0 };
-    at = to;
-  }
-}
-
-/** Runs that cover a summed axis, each element once: whole tiles, whole vectors, single elements. */
-function disjointSegments(extent: number, count: number): Segment[] {
-  const vectors = [...runs(extent, count, LANES)];
-  const rest = extent % LANES;
-  return rest === 0 ? vectors : [...vectors, { from: extent - rest, to: extent, count: rest, lanes: 1, overlap: 0 }];
-}
-
 /**
- * Runs that cover an axis of results. Where vectors do not fit evenly, the last one overlaps the one before: computing an element twice is
- * cheaper than computing elements one by one. An axis is as long as a vector at least.
+ * Runs that cover an axis: whole tiles, then what is left. Where vectors do not fit evenly, the last one overlaps the one before: computing an
+ * element twice is cheaper than computing elements one by one. A vectorized axis is as long as a vector at least.
  *
  *     0 1 2 3 | 4 5 6 7 | 8 9            a tile of two vectors, then one that is moved back by 2
  *     . . . .   . . 6 7   8 9
  */
 function segments(extent: number, count: number, vector: boolean): Segment[] {
-  if (!vector) return [...runs(extent, count, 1)];
-  const step = count * LANES;
+  const lanes = vector ? LANES : 1;
+  const step = count * lanes;
   const even = Math.floor(extent / step) * step;
-  const rest = Math.ceil((extent - even) / LANES);
+  const rest = Math.ceil((extent - even) / lanes);
   const found: Segment[] = [];
-  if (even > 0) found.push({ from: 0, to: even, count, lanes: LANES, overlap: 0 });
+  if (even > 0) found.push({ from: 0, to: even, count, lanes, overlap: 0 });
   if (rest > 0) {
-    const to = even + rest * LANES;
-    found.push({ from: even, to, count: rest, lanes: LANES, overlap: to - extent });
+    const to = even + rest * lanes;
+    found.push({ from: even, to, count: rest, lanes, overlap: to - extent });
   }
   return found;
 }
 
-/** One element of an axis, or a vector of them; of an overlapping vector the first `done` are computed elsewhere. */
+/** One element of an axis, or a vector of them; of an overlapping vector the first `done` were dealt with before. */
 interface Point {
   readonly at: Index;
   readonly done: number;
@@ -278,6 +260,9 @@ interface Choice {
 
 /** Accumulators, operands and one splat must fit the 16 vector registers (measured on V8: MR + NV + MR·NV ≤ 15). */
 const REGISTERS = 15;
+
+/** Combining the lanes of a vector, in loads. */
+const FOLD_COST = 6;
 
 /** Chooses vector axis and register tile, and writes the nest. The order of every sum depends on the shapes alone. */
 class Tiling {
@@ -323,7 +308,10 @@ class Tiling {
       if (axis.extent < LANES || (axis.kind === "out" && i !== lastOut)) return;
       const own = loads[i]!.slice(0, -1);
       if (axis.kind === "out" && loads[i]!.at(-1) !== 1) return;
-      const cost = own.reduce<number>((sum, c) => sum + (c === 0 ? 0.25 : c === 1 ? 1 : 6), 0) + (axis.extent % LANES) / axis.extent;
+      const vectors = Math.ceil(axis.extent / LANES);
+      const loaded = own.reduce<number>((sum, c) => sum + (c === 0 ? 0.25 : c === 1 ? 1 : 6), 0);
+      // Lanes that are computed twice are lost; the lanes of a sum must be combined in the end.
+      const cost = (loaded * vectors * LANES) / axis.extent + (axis.kind === "sum" ? FOLD_COST / vectors : 0);
       if (cost < least) {
         least = cost;
         best = i;
@@ -419,70 +407,53 @@ class Tiling {
     const sums = axes.map((_, i) => i).filter((i) => axes[i]!.kind === "sum");
     const dtype = computeDtype(this.#builder.resultDtype);
     const start = neutral(this.#builder.combine, dtype);
-    const along = axes[vector]?.kind === "sum" ? axes[vector] : undefined;
-    const tail = along ? along.extent % LANES > 0 : true;
-    const narrow = results.map((at) => k.bind(at.some((x) => x.laned) ? k.splat(start) : start));
-    const wide = along ? results.map(() => Array.from({ length: unroll }, () => k.bind(k.splat(start)))) : [];
-    const statements: Stmt[] = [];
-    if (tail) statements.push(...narrow.map((b) => b.statement));
-    statements.push(...wide.flat().map((b) => b.statement));
-    const accumulate = (r: ReadonlyMap<number, Index>, into: (i: number) => Expr): Stmt[] => {
+    const along = axes[vector]?.kind === "sum";
+    // Per result one accumulator, or several along a vectorized sum, whose lanes are combined in the end.
+    const accumulators = results.map((at) => {
+      const wide = along || at.some((x) => x.laned);
+      return Array.from({ length: unroll }, () => k.bind(wide ? k.splat(start) : start));
+    });
+    const accumulate = (r: ReadonlyMap<number, Point>, u: number): Stmt[] => {
       this.#builder.elements.begin();
-      const at = sums.flatMap((i) => unflatten(r.get(i)!, axes[i]!.parts));
-      return results.map((out, i) => k.set(into(i), this.#combine(into(i), this.#builder.summand(out, at))));
-    };
-    const inner = (position: number, r: ReadonlyMap<number, Index>): Stmt[] => {
-      const axis = sums[position];
-      if (axis === undefined) return accumulate(r, (i) => narrow[i]!.variable);
-      const extent = axes[axis]!.extent;
-      if (axis !== vector) return loop(whole(extent), (i) => inner(position + 1, new Map([...r, [axis, i]])));
-      return this.#vectorSum(extent, unroll, (index, u) => {
-        const next = new Map([...r, [axis, index]]);
-        return u < 0
-          ? inner(position + 1, next)
-          : this.#vectorInner(sums, position + 1, next, axes, (rr) => accumulate(rr, (i) => wide[i]![u]!.variable));
+      const at = sums.flatMap((i) => unflatten(r.get(i)!.at, axes[i]!.parts));
+      const done = sums.reduce((n, i) => n + r.get(i)!.done, 0);
+      return results.map((out, i) => {
+        const { variable } = accumulators[i]![u]!;
+        return k.set(variable, this.#combine(variable, this.#builder.summand(out, at), done));
       });
     };
-    statements.push(...inner(0, new Map()));
-    const reduced = results.map((_, i) => {
-      const parts = wide[i]?.map((b) => b.variable) ?? [];
-      if (parts.length === 0) return narrow[i]!.variable;
-      const sum = k.fold(
-        this.#builder.combine,
-        pairwise(parts, (a, b) => this.#join(a, b)),
+    const inner = (position: number, r: ReadonlyMap<number, Point>, u: number): Stmt[] => {
+      const axis = sums[position];
+      if (axis === undefined) return accumulate(r, u);
+      const { extent } = axes[axis]!;
+      if (axis !== vector) return loop(whole(extent), (at) => inner(position + 1, new Map([...r, [axis, { at, done: 0 }]]), u));
+      return segments(extent, unroll, true).flatMap((segment) =>
+        loop(segment, (first) =>
+          pointsOf(first, segment).flatMap((point, own) => inner(position + 1, new Map([...r, [axis, point]]), own)),
+        ),
       );
-      return tail ? this.#join(sum, narrow[i]!.variable) : sum;
+    };
+    const loops = inner(0, new Map(), 0);
+    const reduced = accumulators.map((parts) => {
+      const total = pairwise(
+        parts.map((b) => b.variable),
+        (a, b) => this.#join(a, b),
+      );
+      return along ? k.fold(this.#builder.combine, total) : total;
     });
-    return [...statements, ...this.#finish(points, reduced)];
+    return [...accumulators.flat().map((b) => b.statement), ...loops, ...this.#finish(points, reduced)];
   }
 
-  /** Loops inside a vectorized sum axis that is not the innermost one. */
-  #vectorInner(
-    sums: readonly number[],
-    position: number,
-    r: ReadonlyMap<number, Index>,
-    axes: readonly Axis[],
-    body: (r: ReadonlyMap<number, Index>) => Stmt[],
-  ): Stmt[] {
-    const axis = sums[position];
-    if (axis === undefined) return body(r);
-    return loop(whole(axes[axis]!.extent), (i) =>
-      this.#vectorInner(sums, position + 1, new Map([...r, [axis, i]]), axes, body),
-    );
-  }
-
-  /** Vectors along a sum, `unroll` at a time, then single vectors, then elements (u = -1). */
-  #vectorSum(extent: number, unroll: number, body: (index: Index, u: number) => Stmt[]): Stmt[] {
-    return disjointSegments(extent, unroll).flatMap((segment) =>
-      loop(segment, (start) => pointsOf(start, segment).flatMap(({ at }, u) => body(at, segment.lanes === 1 ? -1 : u))),
-    );
-  }
-
-  /** acc ∘ x, as a fused multiply-add where it is one. */
-  #combine(acc: Expr, x: Expr): Expr {
+  /** acc ∘ x, as a fused multiply-add where it is one; without the lanes that are done. */
+  #combine(acc: Expr, x: Expr, done: number): Expr {
     const y = acc.lanes === LANES ? k.splat(x) : x;
-    if (this.#builder.combine === "add" && y.op === "mul" && acc.dtype === "f32") return k.fma(y.args[0]!, y.args[1]!, acc);
-    return this.#join(acc, y);
+    const rest = (z: Expr, otherwise: Expr): Expr =>
+      done === 0 ? z : k.select(k.le(k.splat(k.int(done)), k.ramp()), z, otherwise);
+    if (this.#builder.combine === "add" && y.op === "mul" && acc.dtype === "f32") {
+      const zero = k.float(0);
+      return k.fma(rest(y.args[0]!, zero), rest(y.args[1]!, zero), acc);
+    }
+    return this.#join(acc, rest(y, neutral(this.#builder.combine, acc.dtype)));
   }
 
   #join(a: Expr, b: Expr): Expr {
