@@ -323,7 +323,11 @@ class Tiling {
   /** Up to two result axes and how many points of each a tile holds: the fewest cycles by a simple model of the machine. */
   #tile(vector: number): (readonly [number, number])[] {
     const { axes } = this.#access;
-    const candidates = axes.map((_, i) => i).filter((i) => axes[i]!.kind === "out" && axes[i]!.extent > 1);
+    // Inner axes first: of equally good tiles the one whose points lie close together.
+    const candidates = axes
+      .map((_, i) => i)
+      .filter((i) => axes[i]!.kind === "out" && axes[i]!.extent > 1)
+      .reverse();
     const mustHold = axes[vector]?.kind === "out" ? [vector] : [];
     let best: (readonly [number, number])[] = mustHold.map((i) => [i, 1] as const);
     let least = Number.POSITIVE_INFINITY;
