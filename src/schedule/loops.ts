@@ -277,13 +277,14 @@ class Tiling {
   }
 
   nest(): Stmt[] {
-    const { axes } = this.#access;
+    const { axes, loads } = this.#access;
     const tiled = this.#choice.tile.map(([axis]) => axis);
     const plain = axes.map((_, i) => i).filter((i) => axes[i]!.kind === "out" && !tiled.includes(i) && i !== this.#choice.vector);
-    // The vector axis goes outside the other tiled one, so that its operand's panel stays in cache.
     const vector = axes[this.#choice.vector]?.kind === "out" ? [this.#choice.vector] : [];
-    const order = [...plain, ...vector, ...tiled.filter((i) => !vector.includes(i))];
-    return this.#outer(order, 0, new Map());
+    const others = tiled.filter((i) => !vector.includes(i));
+    // The vector axis goes outside the other tiled one if that leaves an operand as it is, whose panel then stays in cache.
+    const stays = vector.every((v) => loads[v]!.slice(0, -1).some((c, j) => c !== 0 && others.every((i) => loads[i]![j] === 0)));
+    return this.#outer([...plain, ...(stays ? [...vector, ...others] : [...others, ...vector])], 0, new Map());
   }
 
   // ---- choosing ---------------------------------------------------------------------------------------------------------------------
