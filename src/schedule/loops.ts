@@ -261,6 +261,16 @@ interface Choice {
 /** Accumulators, operands and one splat must fit the 16 vector registers (measured on V8: MR + NV + MR·NV ≤ 15). */
 const REGISTERS = 15;
 
+/** Elements that stay in the second cache while panels pass by. */
+const CACHED = 1 << 17;
+
+/** A part of an axis: `size` points from `base` on. */
+interface AxisBlock {
+  readonly axis: number;
+  readonly base: Index;
+  readonly size: number;
+}
+
 /** Combining the lanes of a vector, in loads. */
 const FOLD_COST = 6;
 
@@ -284,7 +294,11 @@ class Tiling {
     const others = tiled.filter((i) => !vector.includes(i));
     // The vector axis goes outside the other tiled one if that leaves an operand as it is, whose panel then stays in cache.
     const stays = vector.every((v) => loads[v]!.slice(0, -1).some((c, j) => c !== 0 && others.every((i) => loads[i]![j] === 0)));
-    return this.#outer([...plain, ...(stays ? [...vector, ...others] : [...others, ...vector])], 0, new Map());
+    const order = [...plain, ...(stays ? [...vector, ...others] : [...others, ...vector])];
+    const [swept] = others;
+    const size = stays && swept !== undefined ? this.#blockSize(swept) : 0;
+    if (size === 0) return this.#outer(order, 0, new Map());
+    return loop({ ...whole(axes[swept!]!.extent), count: size }, (base) => this.#outer(order, 0, new Map(), { axis: swept!, base, size }));
   }
 
   // ---- choosing ---------------------------------------------------------------------------------------------------------------------
@@ -380,13 +394,32 @@ class Tiling {
   // ---- writing ----------------------------------------------------------------------------------------------------------------------
 
   /** Loops over result axes, outermost first; `points` collects the indices that a tile holds of each. */
-  #outer(order: readonly number[], depth: number, points: ReadonlyMap<number, readonly Point[]>): Stmt[] {
+  #outer(order: readonly number[], depth: number, points: ReadonlyMap<number, readonly Point[]>, block?: AxisBlock): Stmt[] {
     const axis = order[depth];
     if (axis === undefined) return this.#builder.reduce ? this.#reduceTile(points) : this.#finish(points, undefined);
     const count = this.#choice.tile.find(([i]) => i === axis)?.[1] ?? 1;
-    return segments(this.#access.axes[axis]!.extent, count, axis === this.#choice.vector).flatMap((segment) =>
-      loop(segment, (start) => this.#outer(order, depth + 1, new Map([...points, [axis, pointsOf(start, segment)]]))),
+    const own = axis === block?.axis ? block : undefined;
+    return segments(own?.size ?? this.#access.axes[axis]!.extent, count, axis === this.#choice.vector).flatMap((segment) =>
+      loop(segment, (first) => {
+        const start = own ? first.plus(own.base) : first;
+        return this.#outer(order, depth + 1, new Map([...points, [axis, pointsOf(start, segment)]]), block);
+      }),
     );
+  }
+
+  /**
+   * Points of an axis to do together, if it is swept again for every panel and what it reads does not stay in the cache: as many whole tiles as
+   * do. 0 for the whole axis.
+   */
+  #blockSize(axis: number): number {
+    const { axes, loads } = this.#access;
+    const { extent } = axes[axis]!;
+    const read = (j: number): number => axes.reduce((n, a, i) => (a.kind === "sum" && loads[i]![j] !== 0 ? n * a.extent : n), 1);
+    const perPoint = loads[axis]!.slice(0, -1).reduce<number>((n, c, j) => (c === 0 ? n : n + read(j)), 0);
+    if (perPoint * extent <= CACHED) return 0;
+    const count = this.#choice.tile.find(([i]) => i === axis)![1];
+    for (let size = Math.floor(CACHED / perPoint / count) * count; size >= 4 * count; size -= count) if (extent % size === 0) return size;
+    return 0;
   }
 
   /** Every combination of the points, as indices along all result axes. */
