@@ -232,17 +232,22 @@ function replaceDeep(s: Stmt, memo: Map<Expr, Expr>): Stmt {
  * variable, its operands count once, where the variable is defined.
  */
 function findGroups(stmts: readonly Stmt[], effects: readonly Effect[]): Map<Expr, Group[]> {
-  // Ascending lists, shared between expressions and never changed.
-  const positions = new Map<Expr, readonly number[]>();
-  const use = (x: Expr, at: readonly number[]): void => {
-    positions.set(x, merge(positions.get(x), at));
-  };
+  // Ascending lists; once all statements have been seen they are shared between expressions and change no more.
+  const direct = new Map<Expr, number[]>();
   for (const [position, s] of stmts.entries()) {
-    const here = [position];
     eachStmt([s], (inner) => {
-      for (const x of operandsOf(inner)) use(x, here);
+      for (const x of operandsOf(inner)) {
+        const known = direct.get(x);
+        if (!known) direct.set(x, [position]);
+        else if (known.at(-1) !== position) known.push(position);
+      }
     });
   }
+  const positions = new Map<Expr, readonly number[]>(direct);
+  const use = (x: Expr, at: readonly number[]): void => {
+    const known = positions.get(x);
+    if (known !== at) positions.set(x, known ? merge(known, at) : at);
+  };
   const nodes: Expr[] = [];
   eachExpr([...positions.keys()], (x) => nodes.push(x));
   const groups = new Map<Expr, Group[]>();
@@ -259,10 +264,16 @@ function findGroups(stmts: readonly Stmt[], effects: readonly Effect[]): Map<Exp
 }
 
 /** The union of two ascending lists: one of them if it holds the other. */
-function merge(a: readonly number[] | undefined, b: readonly number[]): readonly number[] {
-  if (!a || a === b) return b;
-  if (b.every((n) => a.includes(n))) return a;
-  return [...new Set([...a, ...b])].sort((p, q) => p - q);
+function merge(a: readonly number[], b: readonly number[]): readonly number[] {
+  const merged: number[] = [];
+  let i = 0;
+  for (const n of b) {
+    while (i < a.length && a[i]! < n) merged.push(a[i++]!);
+    if (a[i] === n) i++;
+    merged.push(n);
+  }
+  while (i < a.length) merged.push(a[i++]!);
+  return merged.length === a.length ? a : merged.length === b.length ? b : merged;
 }
 
 /** Splits the uses of `x` where its value may change; a run of two or more is a group. */
