@@ -52,7 +52,7 @@ export interface Expr {
   readonly args: readonly Expr[];
   readonly value: number;
   /** For `fold` only. */
-  readonly fold?: "add" | "mul" | "min" | "max";
+  readonly fold?: "add" | "mul" | "min" | "max" | undefined;
   /** Creation number: operands precede results. */
   readonly id: number;
 }

@@ -152,8 +152,17 @@ export function isBinary(op: string): op is BinaryOp {
   return BINARY.has(op);
 }
 
+const meanings: Map<Dtype, Map<string, Meaning | undefined>> = new Map();
+
 /** The function that `op` is on operands of `dtype`, or undefined if it has no meaning there. */
 export function meaningOf(op: string, dtype: Dtype): Meaning | undefined {
+  let known = meanings.get(dtype);
+  if (!known) meanings.set(dtype, (known = new Map()));
+  if (!known.has(op)) known.set(op, makeMeaning(op, dtype));
+  return known.get(op);
+}
+
+function makeMeaning(op: string, dtype: Dtype): Meaning | undefined {
   if (isCompare(op)) return COMPARE[op];
   const float = dtype === "f32" || dtype === "f64";
   const f = float ? FLOAT[op] : integerMeaning(op, dtype);

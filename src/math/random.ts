@@ -3,13 +3,13 @@
  * count. Keys are explicit, or come from one seeded state cell.
  */
 import type { Dtype } from "../base/dtype.ts";
-import { keyFromSeed } from "../base/random.ts";
+import { keyFromSeed, threefry2x32 } from "../base/random.ts";
 import { checkShape, type Shape, sizeOf } from "../base/shape.ts";
 import { batchIndices } from "../function/vmap.ts";
 import { arange, tensor } from "../ops/create.ts";
 import { threefry } from "../ops/elementwise.ts";
 import type { Tensor, TensorLike } from "../ops/tensor.ts";
-import { Cell } from "../runtime/cell.ts";
+import { Cell, currentFrame } from "../runtime/cell.ts";
 
 export interface UniformOptions {
   /** Inclusive. Default 0. */
@@ -103,9 +103,17 @@ export function manualSeed(seed: number): void {
 /** The next key of the implicit stream. Under vmap every example gets its own. */
 export function randomKey(): Tensor {
   const cell = randomState();
+  if (!currentFrame() && cell.current.isComputed) return nextKey(cell);
   const now = cell.value;
   const key = now.slice([0], [2]);
   const count = now.select(0, 2);
   cell.set(key.concat([count.add(1).unsqueeze(0)]));
   return batchIndices().reduce<Tensor>((own, index) => foldIn(own, index), foldIn(key, count));
+}
+
+/** The same at once, where nothing is recorded: a program for two words is not worth its compilation. */
+function nextKey(cell: Cell): Tensor {
+  const [a, b, count] = cell.current.dataSync() as Uint32Array;
+  cell.set(tensor(Uint32Array.of(a!, b!, count! + 1)));
+  return tensor(Uint32Array.from(threefry2x32([a!, b!], [count!, 1])));
 }

@@ -52,6 +52,7 @@ function checkOperands(name: string, operands: readonly Type[], accepts: NonNull
 function pointwise<N extends number, P>(scalar: Elementwise<N, P>["scalar"]): Lowering<P> {
   return {
     kind: "pointwise",
+    inPlace: true,
     element: (at, x, params, type) => [scalar(x.map((operand) => operand.at(at)) as Tuple<Expr, N>, params, type)],
   };
 }

@@ -74,8 +74,12 @@ export interface HostArray extends Type {
 
 /** How an op becomes kernels. */
 export type Lowering<P> =
-  /** One element of each result as an expression of elements of the operands. */
-  | { readonly kind: "pointwise"; element(at: readonly Index[], x: readonly Operand[], params: P, type: Type): Expr[] }
+  /** One element of each result as an expression of elements of the operands; `inPlace` if always of those at the same index. */
+  | {
+      readonly kind: "pointwise";
+      readonly inPlace?: true;
+      element(at: readonly Index[], x: readonly Operand[], params: P, type: Type): Expr[];
+    }
   /** result[at] = combine over r of element(at, r). */
   | {
       readonly kind: "reduce";

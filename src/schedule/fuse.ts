@@ -114,6 +114,7 @@ class Fuser {
   readonly #roots: Set<Value> = new Set();
   readonly #items: (Group | Control)[] = [];
   readonly #itemOf: Map<Value, number> = new Map();
+  readonly #needs: Map<Value, ReadonlyMap<Value, boolean>> = new Map();
 
   constructor(list: readonly Instruction[], inputs: readonly Value[], outputs: readonly Value[]) {
     this.#list = list;
@@ -251,8 +252,16 @@ class Fuser {
     return touched.size;
   }
 
-  /** The buffers an element of `y` is computed from, and whether each is read at the element's own index only. */
-  #needsOf(y: Value): Map<Value, boolean> {
+  /** The buffers an element of `y` is computed from, and whether each is read at the element's own index only. Asked once all roots are chosen. */
+  #needsOf(y: Value): ReadonlyMap<Value, boolean> {
+    const known = this.#needs.get(y);
+    if (known) return known;
+    const needs = this.#findNeeds(y);
+    this.#needs.set(y, needs);
+    return needs;
+  }
+
+  #findNeeds(y: Value): Map<Value, boolean> {
     const needs = new Map<Value, boolean>();
     const reduces = lowering(y.source).kind === "reduce";
     const visit = (x: Value, same: boolean): void => {
@@ -308,6 +317,7 @@ function countOf(instruction: Instruction): number {
 function movesIndices(instruction: Instruction): boolean {
   const lower = lowering(instruction);
   if (lower.kind !== "pointwise") return true;
+  if (lower.inPlace) return false;
   const type = instruction.results[0]!;
   const at = type.shape.map((d) => Index.of(k.variable("i32"), 0, Math.max(0, d - 1)));
   const own = at.map((i) => i.key).join();

@@ -3,7 +3,7 @@
  * training step is one call from JavaScript.
  */
 import type { Address, Program, Step } from "../../kernel/kernel.ts";
-import { hashKernel } from "../../kernel/print.ts";
+import { hashKernel } from "../../kernel/hash.ts";
 import { generate } from "./generate.ts";
 import { FunctionBuilder, I32, ModuleBuilder } from "./module.ts";
 
