@@ -262,7 +262,7 @@ interface Choice {
 const REGISTERS = 15;
 
 /** Elements that stay in the second cache while panels pass by. */
-const CACHED = 1 << 17;
+const CACHED = 1 << 16;
 
 /** A part of an axis: `size` points from `base` on. */
 interface AxisBlock {
