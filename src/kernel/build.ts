@@ -51,7 +51,15 @@ function hashOf(op: Expr["op"], dtype: Dtype, lanes: Lanes, args: readonly Expr[
   return hash ^ (hash >>> 13);
 }
 
-function isMadeOf(x: Expr, op: Expr["op"], dtype: Dtype, lanes: Lanes, args: readonly Expr[], value: number, fold: Fold | undefined): boolean {
+function isMadeOf(
+  x: Expr,
+  op: Expr["op"],
+  dtype: Dtype,
+  lanes: Lanes,
+  args: readonly Expr[],
+  value: number,
+  fold: Fold | undefined,
+): boolean {
   if (x.op !== op || x.dtype !== dtype || x.lanes !== lanes || x.fold !== fold || x.args.length !== args.length) return false;
   for (let i = 0; i < args.length; i++) if (x.args[i] !== args[i]) return false;
   return Object.is(x.value, value);

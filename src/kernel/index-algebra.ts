@@ -58,7 +58,10 @@ export class Index {
   /** A scalar i32 expression known to lie in min..max, such as a loop counter. */
   static of(expr: Expr, min: number, max: number): Index {
     if (min === max) return Index.constant(min);
-    return new Index([{ atom: { key: `e${expr.id}`, min, max, laned: expr.lanes > 1, kind: "expr", expr }, coefficient: 1 }], 0);
+    // With the number of digits in front, keys sort as the numbers do: the order of terms must not change where a digit is added.
+    const digits = String(expr.id);
+    const key = `e${digits.length}${digits}`;
+    return new Index([{ atom: { key, min, max, laned: expr.lanes > 1, kind: "expr", expr }, coefficient: 1 }], 0);
   }
 
   /** 0, 1, 2, 3 across the lanes of a vector. */

@@ -156,8 +156,8 @@ const meanings: Map<Dtype, Map<string, Meaning | undefined>> = new Map();
 
 /** The function that `op` is on operands of `dtype`, or undefined if it has no meaning there. */
 export function meaningOf(op: string, dtype: Dtype): Meaning | undefined {
-  let known = meanings.get(dtype);
-  if (!known) meanings.set(dtype, (known = new Map()));
+  const known = meanings.get(dtype) ?? new Map<string, Meaning | undefined>();
+  meanings.set(dtype, known);
   if (!known.has(op)) known.set(op, makeMeaning(op, dtype));
   return known.get(op);
 }

@@ -61,6 +61,8 @@ interface Weight {
 }
 
 const weights: Map<string, Weight> = new Map();
+/** What these cost depends on more than their types. */
+const WEIGHED_EACH: ReadonlySet<string> = new Set(["pad", "reshape", "concat", "slice"]);
 
 /** Weighs a pointwise instruction by the expression it makes. */
 function weigh(instruction: Instruction): Weight {
@@ -69,7 +71,7 @@ function weigh(instruction: Instruction): Weight {
   const type = instruction.results[0]!;
   const key = `${instruction.op.name}|${type.dtype}|${instruction.operands.map((x) => x.dtype)}|${type.shape.map((d) => Math.min(d, 2))}`;
   const known = weights.get(key);
-  if (known && !["pad", "reshape", "concat", "slice"].includes(instruction.op.name)) return known;
+  if (known && !WEIGHED_EACH.has(instruction.op.name)) return known;
   const at = type.shape.map((d) => Index.of(k.variable("i32"), 0, Math.max(0, d - 1)));
   let masked = false;
   const elements = instruction.operands.map((x) => k.variable(x.dtype === "u8" ? "u32" : x.dtype));
@@ -97,7 +99,8 @@ function expressionCost(x: Expr, seen: Set<Expr>): number {
 const standsAlone = (lower: Lowering<unknown>): boolean => lower.kind === "control" || lower.kind === "host";
 
 /** Renames and reshapes share the buffer of their operand. */
-const isAlias = (instruction: Instruction): boolean => ["reshape", "identity", "stopGradient", "barrier"].includes(instruction.op.name);
+const ALIASES: ReadonlySet<string> = new Set(["reshape", "identity", "stopGradient", "barrier"]);
+const isAlias = (instruction: Instruction): boolean => ALIASES.has(instruction.op.name);
 
 export function fuse(list: readonly Instruction[], inputs: readonly Value[], outputs: readonly Value[]): Fusion {
   return new Fuser(list, inputs, outputs).run();
@@ -114,6 +117,7 @@ class Fuser {
   readonly #roots: Set<Value> = new Set();
   readonly #items: (Group | Control)[] = [];
   readonly #itemOf: Map<Value, number> = new Map();
+  readonly #weights: Map<Instruction, Weight> = new Map();
   readonly #needs: Map<Value, ReadonlyMap<Value, boolean>> = new Map();
 
   constructor(list: readonly Instruction[], inputs: readonly Value[], outputs: readonly Value[]) {
@@ -150,11 +154,20 @@ class Fuser {
     return isAlias(value.source) ? this.#bufferOf(value.source.operands[value.index]!) : undefined;
   }
 
+  #weigh(instruction: Instruction): Weight {
+    let weight = this.#weights.get(instruction);
+    if (!weight) {
+      weight = weigh(instruction);
+      this.#weights.set(instruction, weight);
+    }
+    return weight;
+  }
+
   #findContracted(): void {
     for (const instruction of [...this.#list].reverse()) {
       const lower = lowering(instruction);
       const contracts = lower.kind === "reduce" && (instruction.op as Op).cost === "compute";
-      const passes = instruction.results.some((y) => this.#contracted.has(y)) && (isAlias(instruction) || weigh(instruction).moves);
+      const passes = instruction.results.some((y) => this.#contracted.has(y)) && (isAlias(instruction) || this.#weigh(instruction).moves);
       if (contracts || passes) for (const x of instruction.operands) this.#contracted.add(x);
     }
   }
@@ -167,7 +180,7 @@ class Fuser {
       if (standsAlone(lower)) for (const x of instruction.operands) this.#force(x);
       return;
     }
-    const { cost: own, moves } = weigh(instruction);
+    const { cost: own, moves } = this.#weigh(instruction);
     const inlined = instruction.operands.reduce((sum, x) => sum + (this.#bufferOf(x) ? 0 : (this.#cost.get(x) ?? 0)), 0);
     for (const y of instruction.results) {
       this.#cost.set(y, own + inlined);

@@ -262,7 +262,7 @@ interface Choice {
 const REGISTERS = 15;
 
 /** Elements that stay in the second cache while panels pass by. */
-const CACHED = 1 << 17;
+const CACHED = 1 << 16;
 
 /** A part of an axis: `size` points from `base` on. */
 interface AxisBlock {
@@ -485,8 +485,7 @@ class Tiling {
   /** acc ∘ x, as a fused multiply-add where it is one; without the lanes that are done. */
   #combine(acc: Expr, x: Expr, done: number): Expr {
     const y = acc.lanes === LANES ? k.splat(x) : x;
-    const rest = (z: Expr, otherwise: Expr): Expr =>
-      done === 0 ? z : k.select(k.le(k.splat(k.int(done)), k.ramp()), z, otherwise);
+    const rest = (z: Expr, otherwise: Expr): Expr => (done === 0 ? z : k.select(k.le(k.splat(k.int(done)), k.ramp()), z, otherwise));
     if (this.#builder.combine === "add" && y.op === "mul" && acc.dtype === "f32") {
       const zero = k.float(0);
       return k.fma(rest(y.args[0]!, zero), rest(y.args[1]!, zero), acc);

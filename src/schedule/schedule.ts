@@ -4,8 +4,8 @@
  */
 import { byteSize, type Dtype } from "../base/dtype.ts";
 import { sizeOf, type Type } from "../base/shape.ts";
-import type { Address, HostCall, Kernel, Program, Step } from "../kernel/kernel.ts";
 import { hashKernel } from "../kernel/hash.ts";
+import type { Address, HostCall, Kernel, Program, Step } from "../kernel/kernel.ts";
 import type { Lowering } from "../ops/op.ts";
 import type { Scan } from "../ops/scan.ts";
 import type { Instruction, Region, Value } from "../tape/node.ts";

@@ -2,8 +2,9 @@
  * @file A program to one WebAssembly module: a function per distinct kernel, and `main`, which performs the program's steps. So that a whole
  * training step is one call from JavaScript.
  */
-import type { Address, Program, Step } from "../../kernel/kernel.ts";
+
 import { hashKernel } from "../../kernel/hash.ts";
+import type { Address, Program, Step } from "../../kernel/kernel.ts";
 import { generate } from "./generate.ts";
 import { FunctionBuilder, I32, ModuleBuilder } from "./module.ts";
 
