@@ -20,6 +20,6 @@ export * as nn from "./nn/index.ts";
 export { arange, concatenate, eye, full, ones, stack, tensor, zeros } from "./ops/create.ts";
 export { Tensor, type TensorLike, traceOrigins } from "./ops/tensor.ts";
 export * as optim from "./optim/index.ts";
-export { backendName, setBackend } from "./runtime/backend.ts";
+export { type BackendName, backendName, setBackend } from "./runtime/backend.ts";
 export { Cell } from "./runtime/cell.ts";
 export * as train from "./train/index.ts";

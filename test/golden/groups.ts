@@ -1,0 +1,11 @@
+/**
+ * @file Which adapters each golden group has. Groups of tensors and functions are in files of their own name, those of layers in `layers.ts`.
+ */
+import type { Group } from "./adapter.ts";
+import { elementwise } from "./elementwise.ts";
+import { layerGroups } from "./layers.ts";
+
+export const groups: Readonly<Record<string, Group>> = {
+  elementwise,
+  ...layerGroups,
+};
