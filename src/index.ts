@@ -12,9 +12,59 @@ export { checkpoint, cond, customJvp, customVjp, scan } from "./function/control
 export { backward, grad, jvp, valueAndGrad, vjp } from "./function/derivative.ts";
 export { show } from "./function/show.ts";
 export { vmap } from "./function/vmap.ts";
+export { cummax, cummin, cumprod, diff, logCumSumExp } from "./math/cumulative.ts";
+export { bilinear, cross, einsum, kron, linear, outer, tensordot } from "./math/einsum.ts";
+export {
+  embedding,
+  gather,
+  indexAdd,
+  indexSelect,
+  maskedFill,
+  maskedSelect,
+  nonzero,
+  scatter,
+  scatterAdd,
+} from "./math/indexing.ts";
+export {
+  atan2,
+  digamma,
+  erfc,
+  erfinv,
+  frac,
+  hypot,
+  lerp,
+  lgamma,
+  logAddExp,
+  logit,
+  mod,
+  nanToNum,
+  polygamma,
+  sinc,
+} from "./math/pointwise.ts";
 export * as random from "./math/random.ts";
 export { manualSeed } from "./math/random.ts";
-export { logSoftmax, logSumExp, softmax } from "./math/softmax.ts";
+export {
+  chunk,
+  columns,
+  diag,
+  diagEmbed,
+  diagonal,
+  linspace,
+  meshgrid,
+  type PadMode,
+  pad,
+  repeatInterleave,
+  roll,
+  rot90,
+  slidingWindows,
+  splitAt,
+  tile,
+  trace,
+  tril,
+  triu,
+} from "./math/rearrange.ts";
+export { logSoftmax, softmax } from "./math/softmax.ts";
+export { logSumExp, median, norm, quantile, topk } from "./math/statistics.ts";
 export * as models from "./models/index.ts";
 export * as nn from "./nn/index.ts";
 export { arange, concatenate, eye, full, ones, stack, tensor, zeros } from "./ops/create.ts";

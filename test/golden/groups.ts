@@ -4,8 +4,12 @@
 import type { Group } from "./adapter.ts";
 import { elementwise } from "./elementwise.ts";
 import { layerGroups } from "./layers.ts";
+import { matmulShape } from "./matmul-shape.ts";
+import { reductions } from "./reductions.ts";
 
 export const groups: Readonly<Record<string, Group>> = {
   elementwise,
+  reductions,
+  matmul_shape: matmulShape,
   ...layerGroups,
 };

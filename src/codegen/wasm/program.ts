@@ -4,6 +4,7 @@
  */
 import type { Address, Program, Step } from "../../kernel/kernel.ts";
 import { hashKernel } from "../../kernel/print.ts";
+import { hostArity } from "../../kernel/scalar.ts";
 import { generate } from "./generate.ts";
 import { FunctionBuilder, I32, ModuleBuilder } from "./module.ts";
 
@@ -22,7 +23,7 @@ export function compileProgram(program: Program, { sharedMemory, relaxed }: Comp
   const module = new ModuleBuilder(sharedMemory);
   const hosts = new Map<string, number>();
   const host = (name: string): number => {
-    const index = hosts.get(name) ?? module.importMath(name, name === "pow" || name === "rem" ? 2 : 1);
+    const index = hosts.get(name) ?? module.importMath(name, hostArity(name));
     hosts.set(name, index);
     return index;
   };
