@@ -121,7 +121,7 @@ export function compile<F extends AnyFunction>(fn: F): Compiled<F> {
   return Object.defineProperties(run, {
     name: { value: `compiled ${fn.name}` },
     recompilations: { get: () => recompilations },
-    footprint: { get: () => ({ ...(last?.traffic ?? { in: 0, out: 0 }), scratch: last?.schedule.scratch ?? 0 }) },
+    footprint: { get: () => ({ ...(last?.traffic ?? { in: 0, out: 0 }), scratch: last?.layout.scratch ?? 0 }) },
     dispose: {
       value: () => {
         for (const list of entries.values()) for (const { executable } of list) executable.dispose();

@@ -46,6 +46,8 @@ const DIVISION_COST = 4;
 const SHARED_COST = 3;
 /** From here on a value that is about to be repeated is computed before. */
 const REPEATED_COST = 4;
+/** Beyond this a chain is cut, so that no expression grows without bound. */
+const LONGEST_CHAIN = 400;
 /** Buffers a kernel may touch; beyond this its addresses no longer fit in registers. */
 const MOST_BUFFERS = 24;
 
@@ -177,6 +179,7 @@ class Fuser {
     // A reshape inside a contraction's index would cost divisions; its operand's buffer serves as it is.
     if (this.#contracted.has(y) && isAlias(y.source)) return true;
     if (readers.length + (this.#outputs.has(y) ? 1 : 0) > 1 && cost >= SHARED_COST) return true;
+    if (cost >= LONGEST_CHAIN) return true;
     if (cost < REPEATED_COST) return false;
     return readers.some((reader) => {
       const lower = lowering(reader);
@@ -235,9 +238,9 @@ class Fuser {
     return -1;
   }
 
-  /** Where a buffer is written; a barrier counts as writing what it passes on. */
+  /** Where a buffer is written, inputs before everything; a barrier counts as writing what it passes on. */
   #position(x: Value): number {
-    return this.#itemOf.get(x) ?? 0;
+    return this.#itemOf.get(x) ?? -1;
   }
 
   #buffersOf(group: Group, needs: ReadonlyMap<Value, boolean>): number {
