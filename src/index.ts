@@ -9,11 +9,12 @@ export * as data from "./data/index.ts";
 export * as formats from "./formats/index.ts";
 export { compile } from "./function/compile.ts";
 export { checkpoint, cond, customJvp, customVjp, scan } from "./function/control.ts";
-export { backward, grad, jvp, valueAndGrad, vjp } from "./function/derivative.ts";
+export { backward, grad, jvp, linearize, stopGradient, valueAndGrad, vjp } from "./function/derivative.ts";
+export { gnvp, hessian, hvp, type Jacobian, jacfwd, jacrev } from "./function/jacobian.ts";
 export { show } from "./function/show.ts";
 export { vmap } from "./function/vmap.ts";
 export { cummax, cummin, cumprod, diff, logCumSumExp } from "./math/cumulative.ts";
-export { bilinear, cross, einsum, kron, linear, outer, tensordot } from "./math/einsum.ts";
+export { bilinear, cross, einsum, kron, outer, tensordot } from "./math/einsum.ts";
 export {
   embedding,
   gather,

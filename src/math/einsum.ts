@@ -141,12 +141,6 @@ export function cross(x: Tensor, y: Tensor, axis = -1): Tensor {
     .sub(turn(x, -2).mul(turn(y, -1)));
 }
 
-/** y = x·wᵀ + b, with w [out, in]. */
-export function linear(x: Tensor, w: Tensor, b?: Tensor): Tensor {
-  const y = x.matmul(w.transpose());
-  return b ? y.add(b) : y;
-}
-
 /** y[o] = x₁ᵀ·w[o]·x₂ + b[o], with w [out, in1, in2]. */
 export function bilinear(x1: Tensor, x2: Tensor, w: Tensor, b?: Tensor): Tensor {
   const y = einsum("...i,oij,...j->...o", x1, w, x2);

@@ -35,7 +35,10 @@ export const matmulShape: Group = {
   adapters: {
     matmul: ({ a, b }) => a!.matmul(b!),
     einsum: (x, { equation }) => nabla.einsum(equation, ...["a", "b", "c", "d"].flatMap((role) => x[role] ?? [])),
-    linear: ({ x, w, b }) => nabla.linear(x!, w!, b),
+    linear({ x, w, b }) {
+      const y = x!.matmul(w!.transpose());
+      return b ? y.add(b) : y;
+    },
     bilinear: ({ x1, x2, w, b }) => nabla.bilinear(x1!, x2!, w!, b),
     tensordot: ({ a, b }, { axes }) => nabla.tensordot(a!, b!, axes),
     outer: ({ a, b }) => nabla.outer(a!, b!),
