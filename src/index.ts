@@ -13,6 +13,7 @@ export { backward, grad, jvp, linearize, stopGradient, valueAndGrad, vjp } from 
 export { gnvp, hessian, hvp, type Jacobian, jacfwd, jacrev } from "./function/jacobian.ts";
 export { show } from "./function/show.ts";
 export { vmap } from "./function/vmap.ts";
+export { whileLoop } from "./function/while.ts";
 export { cummax, cummin, cumprod, diff, logCumSumExp } from "./math/cumulative.ts";
 export { bilinear, cross, einsum, kron, outer, tensordot } from "./math/einsum.ts";
 export {

@@ -6,14 +6,16 @@ import * as control from "./control.ts";
 import * as elementwise from "./elementwise.ts";
 import * as indexing from "./indexing.ts";
 import * as leaves from "./leaves.ts";
+import * as linalg from "./linalg.ts";
 import * as movement from "./movement.ts";
 import type { Op } from "./op.ts";
 import * as reduce from "./reduce.ts";
 import * as scan from "./scan.ts";
 import * as sort from "./sort.ts";
 import * as special from "./special.ts";
+import * as loop from "./while.ts";
 
-const FAMILIES = { elementwise, special, reduce, sort, movement, indexing, contract, control, scan, leaves };
+const FAMILIES = { elementwise, special, reduce, sort, movement, indexing, contract, control, scan, loop, linalg, leaves };
 
 const isOp = (x: unknown): x is Op => typeof x === "object" && x !== null && "lower" in x && "derivative" in x;
 

@@ -1,25 +1,22 @@
 /**
  * @file Sorting, as an order of positions: it carries no derivative, and a linear gather by it sorts.
  */
-import { formatShape } from "../base/shape.ts";
-import { scatterAdd } from "./indexing.ts";
+import { formatShape, sizeOf } from "../base/shape.ts";
 import { defineOp, type Op } from "./op.ts";
-import type { Tensor } from "./tensor.ts";
 
 interface Order {
   readonly axis: number;
   readonly descending: boolean;
 }
 
-/** a < b, with NaN above everything. */
-function below(a: Tensor, b: Tensor): Tensor {
-  return a.lt(b).or(b.ne(b).and(a.eq(a)));
+/** Orders numbers as sorting does: NaN above everything. */
+function compare(a: number, b: number): number {
+  if (a < b) return -1;
+  if (a > b) return 1;
+  return Number(Number.isNaN(a)) - Number(Number.isNaN(b));
 }
 
-/**
- * Positions in sorted order. An element's place is the number of elements that come before it, which costs n² comparisons in vectors but no
- * communication; then every position is put in its place.
- */
+/** Positions in sorted order; a comparison sort on the host, n log n. Equal elements keep their order, also in a descending one. */
 export const argsort: Op<1, Order> = defineOp<1, Order>("argsort", {
   doc: "positions (i32) of the elements along an axis in sorted order; equal elements keep theirs; NaN counts as largest",
   arity: 1,
@@ -30,21 +27,20 @@ export const argsort: Op<1, Order> = defineOp<1, Order>("argsort", {
   },
   batch: ([x], _, { axis, descending }) => x.bind(argsort, [x], { axis: axis + 1, descending }),
   lower: {
-    kind: "expand",
-    expand([x], { params: { axis, descending } }) {
-      const rows = x!.moveAxis(axis, x!.rank - 1);
-      const last = rows.rank - 1;
-      const n = rows.shape[last]!;
-      const pairs = [...rows.shape, n]; // [..., i, j]
-      const own = rows.expandAlong([last + 1], pairs);
-      const other = rows.expandAlong([last], pairs);
-      const positions = rows.iotaLike(last);
-      const earlier = positions.expandAlong([last], pairs).lt(positions.expandAlong([last + 1], pairs));
-      const [first, second] = descending ? [own, other] : [other, own];
-      const before = below(first, second).or(below(second, first).not().and(earlier));
-      const place = before.cast("i32").sum(last + 1);
-      const sorted = positions.bind(scatterAdd, [positions, place], { batch: last, size: n });
-      return [sorted.moveAxis(last, axis)];
+    kind: "host",
+    run([x], [y], { axis, descending }) {
+      const n = x!.shape[axis]!;
+      const inner = sizeOf(x!.shape.slice(axis + 1));
+      const sign = descending ? -1 : 1;
+      const order = new Int32Array(n);
+      for (let start = 0; start < x!.data.length; start++) {
+        // `start` runs over the first elements of all rows.
+        if (Math.floor(start / inner) % n !== 0) continue;
+        const at = (i: number): number => x!.data[start + i * inner]!;
+        for (let i = 0; i < n; i++) order[i] = i;
+        order.sort((i, j) => sign * compare(at(i), at(j)) || i - j);
+        for (let i = 0; i < n; i++) y!.data[start + i * inner] = order[i]!;
+      }
     },
   },
   samples: [

@@ -94,6 +94,9 @@ function expressionCost(x: Expr, seen: Set<Expr>): number {
   return x.args.reduce((sum, arg) => sum + expressionCost(arg, seen), own);
 }
 
+/** Loops, branches and host calls are steps of their own. */
+const standsAlone = (lower: Lowering<unknown>): boolean => lower.kind === "control" || lower.kind === "host";
+
 /** Renames and reshapes share the buffer of their operand. */
 const isAlias = (instruction: Instruction): boolean => ["reshape", "identity", "stopGradient", "barrier"].includes(instruction.op.name);
 
@@ -159,9 +162,9 @@ class Fuser {
   /** Decides for the results of one instruction whether they get a buffer, given the decisions for its operands. */
   #chooseRoots(instruction: Instruction): void {
     const lower = lowering(instruction);
-    if (lower.kind === "control" || lower.kind === "reduce") {
+    if (standsAlone(lower) || lower.kind === "reduce") {
       if (!isAlias(instruction)) for (const y of instruction.results) this.#roots.add(y);
-      if (lower.kind === "control") for (const x of instruction.operands) this.#force(x);
+      if (standsAlone(lower)) for (const x of instruction.operands) this.#force(x);
       return;
     }
     const { cost: own, moves } = weigh(instruction);
@@ -202,7 +205,7 @@ class Fuser {
   /** Puts the roots among the results of an instruction into a kernel. */
   #place(instruction: Instruction): void {
     const lower = lowering(instruction);
-    if (lower.kind === "control") {
+    if (standsAlone(lower)) {
       this.#items.push({ kind: "control", instruction });
       for (const y of instruction.results) this.#itemOf.set(y, this.#items.length - 1);
       return;

@@ -4,12 +4,14 @@
  */
 import { byteSize, type Dtype } from "../base/dtype.ts";
 import { sizeOf, type Type } from "../base/shape.ts";
-import type { Address, Kernel, Program, Step } from "../kernel/kernel.ts";
+import type { Address, HostCall, Kernel, Program, Step } from "../kernel/kernel.ts";
 import { hashKernel } from "../kernel/print.ts";
+import type { Lowering } from "../ops/op.ts";
 import type { Scan } from "../ops/scan.ts";
+import type { While } from "../ops/while.ts";
 import type { Instruction, Region, Value } from "../tape/node.ts";
 import { tapeOfRegion } from "../tape/tape.ts";
-import { type Fusion, fuse, type Group } from "./fuse.ts";
+import { type Fusion, fuse, type Group, lowering } from "./fuse.ts";
 import { buildKernel } from "./loops.ts";
 import { type Block, planMemory } from "./memory.ts";
 
@@ -34,10 +36,14 @@ interface Place {
 }
 
 /** A step whose places are not addresses yet. */
+type HostRun = Extract<Lowering<unknown>, { kind: "host" }>["run"];
+
 type Draft =
+  | { readonly kind: "host"; readonly host: number; readonly args: readonly Place[] }
   | { readonly kind: "call"; readonly kernel: number; readonly args: readonly Place[] }
   | { readonly kind: "copy"; readonly from: Place; readonly to: Place; readonly bytes: number }
   | { readonly kind: "loop"; readonly length: number; readonly reverse: boolean; readonly body: readonly Draft[] }
+  | { readonly kind: "while"; readonly predicate: Place; readonly test: readonly Draft[]; readonly body: readonly Draft[] }
   | { readonly kind: "branch"; readonly predicate: Place; readonly then: readonly Draft[]; readonly otherwise: readonly Draft[] };
 
 const bytesOf = (type: Type): number => sizeOf(type.shape) * byteSize(type.dtype as Dtype);
@@ -49,6 +55,7 @@ export function schedule(region: Region, inputs: readonly Slot[], outputs: reado
 
 class Scheduler {
   readonly #kernels: Kernel[] = [];
+  readonly #hosts: HostCall[] = [];
   readonly #kernelNumbers: Map<string, number> = new Map();
   readonly #blocks: Block[] = [];
   readonly #cells: number;
@@ -72,7 +79,7 @@ class Scheduler {
     const scratch = planMemory(this.#blocks);
     const at = (place: Place | undefined): number => (place?.block ? place.block.offset + place.offset : -1);
     return {
-      program: { kernels: this.#kernels, steps: drafts.map(address), bindings: this.#cells + 1 },
+      program: { kernels: this.#kernels, hosts: this.#hosts, steps: drafts.map(address), bindings: this.#cells + 1 },
       scratch,
       inputs: region.inputs.map((x) => at(places.get(x))),
       outputs: results.map(at),
@@ -185,8 +192,29 @@ class Scheduler {
       return [];
     }
     if (name === "scan") return this.#scan(instruction, places, placeOf, depth);
+    if (name === "while") return this.#while(instruction, places, placeOf, depth);
     if (name === "cond") return this.#cond(instruction, places, placeOf, depth);
+    const lower = lowering(instruction);
+    if (lower.kind === "host") return this.#host(instruction, lower.run, places, placeOf);
     throw new Error(`internal: no step for ${name}`);
+  }
+
+  #host(instruction: Instruction, run: HostRun, places: Map<Value, Place>, placeOf: (x: Value) => Place): Draft[] {
+    const { operands, results, params } = instruction;
+    for (const y of results) places.set(y, this.#newPlace(bytesOf(y)));
+    const args = [...operands, ...results].map(placeOf);
+    for (const place of args) this.#touch(place);
+    const buffers = [...operands, ...results].map((v, i) => ({ dtype: v.dtype, length: sizeOf(v.shape), written: i >= operands.length }));
+    const types = [...operands, ...results].map(({ shape, dtype }) => ({ shape, dtype }));
+    const call: HostCall = {
+      name: instruction.op.name,
+      buffers,
+      run(views) {
+        const arrays = views.map((data, i) => ({ ...types[i]!, data }));
+        run(arrays.slice(0, operands.length), arrays.slice(operands.length), params);
+      },
+    };
+    return [{ kind: "host", host: this.#hosts.push(call) - 1, args }];
   }
 
   /** Carries live in the places of the final results; the body reads them, and copies the new ones over them when an iteration is done. */
@@ -218,6 +246,27 @@ class Scheduler {
     for (const place of [...operands, ...results]) this.#touch(place, began);
     drafts.push({ kind: "loop", length, reverse, body: inside });
     return drafts;
+  }
+
+  /** As in a scan, the carry lives in the places of the results; test and body read it there. */
+  #while(instruction: Instruction, places: Map<Value, Place>, placeOf: (x: Value) => Place, depth: number): Draft[] {
+    const { consts } = instruction.params as While;
+    const [test, body] = instruction.regions as [Region, Region];
+    const began = this.#time;
+    const operands = instruction.operands.map(placeOf);
+    const results = instruction.results.map((y) => this.#newPlace(bytesOf(y)));
+    const predicate = this.#newPlace(1);
+    const drafts = results.flatMap((to, i): Draft[] => {
+      places.set(instruction.results[i]!, to);
+      const bytes = bytesOf(instruction.results[i]!);
+      return bytes > 0 ? [{ kind: "copy", from: operands[consts + i]!, to, bytes }] : [];
+    });
+    const inside = (region: Region, targets: Place[]): Draft[] =>
+      this.#nested(region, new Map(region.inputs.map((x, i) => [x, i < consts ? operands[i]! : results[i - consts]!])), targets, depth);
+    const [tested, done] = [inside(test, [predicate]), inside(body, results)];
+    this.#time++;
+    for (const place of [...operands, ...results, predicate]) this.#touch(place, began);
+    return [...drafts, { kind: "while", predicate, test: tested, body: done }];
   }
 
   #cond(instruction: Instruction, places: Map<Value, Place>, placeOf: (x: Value) => Place, depth: number): Draft[] {
@@ -280,10 +329,14 @@ function address(draft: Draft): Step {
   switch (draft.kind) {
     case "call":
       return { kind: "call", kernel: draft.kernel, args: draft.args.map(addressOf) };
+    case "host":
+      return { kind: "host", host: draft.host, args: draft.args.map(addressOf) };
     case "copy":
       return { kind: "copy", from: addressOf(draft.from), to: addressOf(draft.to), bytes: draft.bytes };
     case "loop":
       return { ...draft, body: draft.body.map(address) };
+    case "while":
+      return { kind: "while", predicate: addressOf(draft.predicate), test: draft.test.map(address), body: draft.body.map(address) };
     case "branch":
       return {
         kind: "branch",

@@ -54,12 +54,12 @@ describe("pictures", () => {
 
 describe("recipes", () => {
   test("the issue's defaults", () => {
-    expect(recipeFor("cnn", {})).toEqual({ data: "digits", optimizer: "adam", lr: 1e-3, batchSize: 32, epochs: 60 });
-    expect(recipeFor("lenet5", {})).toEqual({ data: "mnist", optimizer: "adam", lr: 1e-3, batchSize: 64, epochs: 5 });
+    expect(recipeFor("cnn", {})).toEqual({ data: "digits", optimizer: "adam", lr: 1e-3, batchSize: 32, epochs: 60, decay: false });
+    expect(recipeFor("lenet5", {})).toEqual({ data: "mnist", optimizer: "adam", lr: 2e-3, batchSize: 64, epochs: 5, decay: true });
   });
 
   test("large data take few passes, SGD its own rate", () => {
     expect(recipeFor("mlp", { data: "fashion-mnist" })).toMatchObject({ data: "fashion-mnist", batchSize: 64, epochs: 5 });
-    expect(recipeFor("mlp", { optimizer: "sgd" })).toMatchObject({ data: "digits", optimizer: "sgd", lr: 0.05 });
+    expect(recipeFor("mlp", { optimizer: "sgd" })).toMatchObject({ data: "digits", optimizer: "sgd", lr: 0.05, decay: false });
   });
 });
