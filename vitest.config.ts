@@ -3,12 +3,24 @@
  */
 import { defineConfig } from "vitest/config";
 
+// Tests that import the package by its own name get the sources.
+const alias = [{ find: /^nabla$/, replacement: new URL("src/index.ts", import.meta.url).pathname }];
+
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: "fast", include: ["test/**/*.test.ts"], exclude: ["test/slow/**"], testTimeout: 30_000 } },
+      { test: { name: "fast", alias, include: ["test/**/*.test.ts"], exclude: ["test/slow/**"], testTimeout: 30_000 } },
       // One file at a time: the slow tests measure, pack and train, and would only disturb each other on a small machine.
-      { test: { name: "slow", include: ["test/slow/**/*.test.ts"], testTimeout: 600_000, hookTimeout: 600_000, fileParallelism: false } },
+      {
+        test: {
+          name: "slow",
+          alias,
+          include: ["test/slow/**/*.test.ts"],
+          testTimeout: 600_000,
+          hookTimeout: 600_000,
+          fileParallelism: false,
+        },
+      },
     ],
   },
 });

@@ -77,13 +77,16 @@ export async function setUp() {
   await must("the build", build());
 }
 
-/** The benchmarks are compiled apart and import `nabla` by name, as a user would: they measure the built package. */
-export async function setUpBench() {
+/** A folder that is compiled apart and imports `nabla` by name, as a user would: it runs against the built package. */
+async function setUpApart(what, folder, config) {
   await setUp();
-  const sources = readdirSync(join(root, "bench"))
+  const sources = readdirSync(join(root, folder))
     .filter((name) => name !== "dist")
-    .map((name) => `bench/${name}`);
-  if (!isStale("bench/dist/main.js", [...sources, "dist/index.js", "tsconfig.bench.json"])) return;
-  rmSync(join(root, "bench/dist"), { recursive: true, force: true });
-  await must("building the benchmarks", tsc("-p", "tsconfig.bench.json"));
+    .map((name) => `${folder}/${name}`);
+  if (!isStale(`${folder}/dist/main.js`, [...sources, "dist/index.js", config])) return;
+  rmSync(join(root, folder, "dist"), { recursive: true, force: true });
+  await must(`building ${what}`, tsc("-p", config));
 }
+
+export const setUpBench = () => setUpApart("the benchmarks", "bench", "tsconfig.bench.json");
+export const setUpGolden = () => setUpApart("the golden runner", "test/golden", "tsconfig.golden.json");

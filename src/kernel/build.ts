@@ -7,7 +7,7 @@
  */
 import type { Dtype } from "../base/dtype.ts";
 import { isFloat } from "../base/dtype.ts";
-import type { BinaryOp, CompareOp, Expr, Lanes, MathOp, Stmt, UnaryOp } from "./kernel.ts";
+import type { BinaryOp, CompareOp, Expr, HostUnary, Lanes, MathOp, Stmt, UnaryOp } from "./kernel.ts";
 import { bitcastMeaning, castMeaning, isCompare, meaningOf, WRAP } from "./scalar.ts";
 
 type Fold = NonNullable<Expr["fold"]>;
@@ -260,6 +260,10 @@ export function sigmoid(x: Expr): Expr {
 export function erf(x: Expr): Expr {
   return unary("erf", x);
 }
+/** A function of floats that is the host's. */
+export function host(op: HostUnary, x: Expr): Expr {
+  return unary(op, x);
+}
 
 // Binary operations
 
@@ -366,6 +370,18 @@ export function max(a: Expr, b: Expr): Expr {
 }
 export function pow(a: Expr, b: Expr): Expr {
   return binary("pow", a, b);
+}
+/** The angle of the point (x, y). */
+export function atan2(y: Expr, x: Expr): Expr {
+  return binary("atan2", y, x);
+}
+/** √(a² + b²) without overflow. */
+export function hypot(a: Expr, b: Expr): Expr {
+  return binary("hypot", a, b);
+}
+/** Hurwitz's ζ(s, q). */
+export function zeta(s: Expr, q: Expr): Expr {
+  return binary("zeta", s, q);
 }
 export function and(a: Expr, b: Expr): Expr {
   return binary("and", a, b);

@@ -3,12 +3,6 @@
  */
 import type { Tensor } from "../ops/tensor.ts";
 
-/** log Σ exp x along an axis, kept with size 1. */
-export function logSumExp(x: Tensor, axis = -1): Tensor {
-  const top = x.max(axis, { keepDims: true }).stopGradient();
-  return x.sub(top).exp().sum(axis, { keepDims: true }).log().add(top);
-}
-
 /** exp x / Σ exp x along an axis. */
 export function softmax(x: Tensor, axis = -1): Tensor {
   const e = x.sub(x.max(axis, { keepDims: true }).stopGradient()).exp();

@@ -8,6 +8,7 @@ import { type Shape, sameShape, sizeOf } from "../base/shape.ts";
 import * as k from "../kernel/build.ts";
 import { Index } from "../kernel/index-algebra.ts";
 import type { Expr } from "../kernel/kernel.ts";
+import { HOST } from "../kernel/scalar.ts";
 import type { Lowering, Op, Operand } from "../ops/op.ts";
 import type { Instruction, Value } from "../tape/node.ts";
 
@@ -37,7 +38,7 @@ export interface Fusion {
   reads(item: Group | Control): Map<Value, boolean>;
 }
 
-const MATH = new Set(["exp", "expm1", "log", "log1p", "sin", "cos", "tanh", "sigmoid", "erf", "pow"]);
+const MATH = new Set(Object.keys(HOST).filter((name) => name !== "rem"));
 // Rough costs in units of an addition; only their order of magnitude matters.
 const MATH_COST = 10;
 const DIVISION_COST = 4;

@@ -10,6 +10,7 @@ import { sizeOf } from "../base/shape.ts";
 import * as k from "../kernel/build.ts";
 import { Index, uses } from "../kernel/index-algebra.ts";
 import type { Expr, Kernel, Stmt } from "../kernel/kernel.ts";
+import { blockSums } from "../kernel/sums.ts";
 import { flatten, unflatten } from "../ops/movement.ts";
 import type { Lowering } from "../ops/op.ts";
 import type { Instruction, Value } from "../tape/node.ts";
@@ -48,7 +49,7 @@ const LANES = 4 as const;
 export function buildKernel(group: Group, fusion: Fusion): GroupKernel {
   k.fresh();
   const builder = new NestBuilder(group, fusion);
-  const body = builder.build();
+  const body = blockSums(builder.build());
   const name = group.roots
     .map((y) => y.source.op.name)
     .slice(-3)

@@ -1,0 +1,28 @@
+/**
+ * @file A sample of the public golden set (values and gradients by PyTorch in float64) on wasm: every covered group, some cases of each.
+ * All of it on both backends: test/slow/golden.test.ts.
+ */
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { setBackend } from "nabla";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { groups } from "./groups.ts";
+import { GoldenFile, runGroup } from "./run.ts";
+
+const folder = fileURLToPath(new URL("../../../shared/golden/", import.meta.url));
+const present = existsSync(folder);
+/** One case in this many; the rest is for the slow suite. */
+const EVERY = 5;
+
+describe.skipIf(!present)(present ? "golden sample" : "golden sample (skipped: ../shared/golden is not here)", () => {
+  beforeAll(() => setBackend("wasm"));
+  afterAll(() => setBackend("wasm"));
+
+  for (const [name, group] of Object.entries(groups)) {
+    test(name, () => {
+      const { lines, passed } = runGroup(new GoldenFile(folder, name), group, (_, i) => i % EVERY === 0);
+      expect(lines.join("\n")).toBe("");
+      expect(passed).toBeGreaterThan(0);
+    });
+  }
+});

@@ -1,0 +1,21 @@
+/**
+ * @file Which adapters each golden group has. Groups of tensors and functions are in files of their own name, those of layers in `layers.ts`.
+ */
+import type { Group } from "./adapter.ts";
+import { elementwise } from "./elementwise.ts";
+import { higherOrder } from "./higher-order.ts";
+import { large } from "./large.ts";
+import { layerGroups } from "./layers.ts";
+import { matmulShape } from "./matmul-shape.ts";
+import { randomBits } from "./random-bits.ts";
+import { reductions } from "./reductions.ts";
+
+export const groups: Readonly<Record<string, Group>> = {
+  elementwise,
+  reductions,
+  matmul_shape: matmulShape,
+  random_bits: randomBits,
+  higher_order: higherOrder,
+  large,
+  ...layerGroups,
+};
