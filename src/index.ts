@@ -14,6 +14,9 @@ export { gnvp, hessian, hvp, type Jacobian, jacfwd, jacrev } from "./function/ja
 export { show } from "./function/show.ts";
 export { vmap } from "./function/vmap.ts";
 export { whileLoop } from "./function/while.ts";
+export { type CheckOptions, type CheckReport, checkGradients, checkModel } from "./inspect/check.ts";
+export { intervals } from "./inspect/interval.ts";
+export { taylor } from "./inspect/taylor.ts";
 export { cummax, cummin, cumprod, diff, logCumSumExp } from "./math/cumulative.ts";
 export { bilinear, cross, einsum, kron, outer, tensordot } from "./math/einsum.ts";
 export {

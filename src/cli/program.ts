@@ -1,7 +1,8 @@
-/** @file The command line of `nabla`: what it understands. The work is done next door, in `train-command.ts` and `info-command.ts`. */
+/** @file The command line of `nabla`: what it understands. The work is done next door, in the files named `*-command.ts`. */
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { datasets } from "../data/registry.ts";
 import { models } from "../models/registry.ts";
+import { checkCommand } from "./check-command.ts";
 import { infoCommand, version } from "./info-command.ts";
 import { unknownName } from "./recipes.ts";
 import { trainCommand } from "./train-command.ts";
@@ -57,6 +58,13 @@ function buildProgram(done: (exitCode: number) => void): Command {
     .action(async (model: string, flags) => {
       done(await trainCommand(model, flags));
     });
+  program
+    .command("check")
+    .description("compare a model's gradients with central differences in f64")
+    .argument("<model>", `one of ${Object.keys(models).join(", ")}`)
+    .option("--entries <n>", "parameters tried one by one", positiveInteger, 100)
+    .option("--seed <n>", "seed of the model and the batch", seed, 0)
+    .action((model: string, flags) => done(checkCommand(model, flags)));
   program
     .command("info")
     .description("show version, backend, features and what can be trained")

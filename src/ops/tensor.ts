@@ -743,7 +743,9 @@ export class Tensor implements Value {
       dilation: perAxis(options.dilation ?? 1, spatial, "dilation", 1),
       groups: options.groups ?? 1,
     };
-    return this.bind(contract.conv, [this.pad([0, 0, ...padding], [0, 0, ...padding]), weight], params);
+    const dtype = promote(this.dtype, weight.dtype);
+    const padded = this.cast(dtype).pad([0, 0, ...padding], [0, 0, ...padding]);
+    return this.bind(contract.conv, [padded, weight.cast(dtype)], params);
   }
 }
 
