@@ -27,6 +27,7 @@ export {
   scatter,
   scatterAdd,
 } from "./math/indexing.ts";
+export * as linalg from "./math/linalg.ts";
 export {
   atan2,
   digamma,

@@ -6,6 +6,7 @@ import { elementwise } from "./elementwise.ts";
 import { higherOrder } from "./higher-order.ts";
 import { large } from "./large.ts";
 import { layerGroups } from "./layers.ts";
+import { linalgGroup } from "./linalg.ts";
 import { matmulShape } from "./matmul-shape.ts";
 import { randomBits } from "./random-bits.ts";
 import { reductions } from "./reductions.ts";
@@ -17,5 +18,6 @@ export const groups: Readonly<Record<string, Group>> = {
   random_bits: randomBits,
   higher_order: higherOrder,
   large,
+  linalg: linalgGroup,
   ...layerGroups,
 };
