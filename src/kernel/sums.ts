@@ -1,8 +1,8 @@
 /**
- * @file Long sums in blocks. Adding n numbers one after another may lose log₂ n bits; so a loop that adds more than LONGEST to one variable
+ * @file Long sums in blocks. Adding n numbers one after another may lose log₂ n bits; so a loop that adds more than LONGEST numbers to one variable
  * puts what it has aside from time to time and starts from 0 again (Higham 1993, §4: blocked summation; the bound falls from n to b + n/b).
  *
- *     for i < 100000 { s += x[i] }       becomes       for c < 125 { for i < 800 { s += x[800c + i] }  total += s; s = 0 }  s = total + s
+ *     for i < 100000 { s += x[i] }       becomes       for c < 800 { for i < 125 { s += x[125c + i] }  total += s; s = 0 }  s = total + s
  *
  * The order of the additions depends on the loop bounds alone.
  */
@@ -10,8 +10,11 @@ import * as k from "./build.ts";
 import type { Expr, Stmt } from "./kernel.ts";
 import { assigned, bound, mapBlocks, mapOperands, rewrite } from "./walk.ts";
 
-/** Additions in a row that are still harmless. */
-const LONGEST = 1024;
+/**
+ * Additions in a row that are still harmless: fewer for plain sums, which wait for memory anyway, than for products, whose tiles fill all
+ * registers and have none to spare for a second set of sums.
+ */
+const LONGEST = { sum: 128, product: 1024 } as const;
 
 type Loop = Extract<Stmt, { kind: "for" }>;
 
@@ -20,6 +23,7 @@ export function blockSums(stmts: readonly Stmt[]): Stmt[] {
   return stmts.flatMap((s) => {
     if (s.kind !== "for") return [mapBlocks(s, blockSums)];
     const sums = carried(s);
+    if (sums.length > 0 && turns(s) <= longestOf(s)) return [s];
     if (sums.length === 0) return [mapBlocks(s, blockSums)];
     return sums.every((v) => v.dtype === "f32" && additions(s.body, v) !== undefined) ? blockLoop(s, sums) : [s];
   });
@@ -32,6 +36,11 @@ function carried(loop: Loop): Expr[] {
 }
 
 const timesOf = ({ from, to, step }: Loop): number => Math.max(0, Math.ceil((to - from) / step));
+
+/** How often the innermost statements of a loop run. */
+const turns = (loop: Loop): number => timesOf(loop) * Math.max(1, ...loop.body.map((s) => (s.kind === "for" ? turns(s) : 1)));
+
+const longestOf = (loop: Loop): number => LONGEST[multiplies(loop.body) ? "product" : "sum"];
 
 /** How often statements add to a variable; undefined if they do anything else with it. */
 function additions(stmts: readonly Stmt[], sum: Expr): number | undefined {
@@ -61,26 +70,31 @@ function mentions(x: Expr, variable: Expr, seen: Set<Expr>): boolean {
   return x.args.some((arg) => mentions(arg, variable, seen));
 }
 
+function multiplies(stmts: readonly Stmt[]): boolean {
+  return stmts.some((s) => (s.kind === "for" ? multiplies(s.body) : s.kind === "set" && s.value.op === "fma"));
+}
+
 /** A loop that adds to `sums`, in blocks where it is long. */
 function blockLoop(loop: Loop, sums: readonly Expr[]): Stmt[] {
   const times = timesOf(loop);
   const each = Math.max(...sums.map((v) => additions(loop.body, v)!));
-  if (times * each <= LONGEST) return [loop];
+  const longest = longestOf(loop);
+  if (times * each <= longest) return [loop];
   const totals = sums.map((v) => k.bind(v.lanes === 4 ? k.splat(k.float(0)) : k.float(0)));
   const putAside = sums.flatMap((v, i) => {
     const total = totals[i]!.variable;
     return [k.set(total, k.add(total, v)), k.set(v, v.lanes === 4 ? k.splat(k.float(0)) : k.float(0))];
   });
   const finish = sums.map((v, i) => k.set(v, k.add(totals[i]!.variable, v)));
-  const size = blockSize(times, each);
-  const body = each > LONGEST ? blockSums(loop.body) : loop.body;
+  // The blocks are summed one after another too: √n of √n numbers each are best.
+  const size = blockSize(times, Math.max(1, Math.floor(Math.max(longest, Math.sqrt(times * each)) / each)));
+  const body = each > longest ? blockSums(loop.body) : loop.body;
   const blocks = size === 1 ? [{ ...loop, body: [...body, ...putAside] }] : split({ ...loop, body }, times, size, putAside);
   return [...totals.map((t) => t.statement), ...blocks, ...finish];
 }
 
 /** Iterations between two times of putting aside: a divisor of all if there is one of a good size. */
-function blockSize(times: number, each: number): number {
-  const most = Math.max(1, Math.floor(LONGEST / each));
+function blockSize(times: number, most: number): number {
   for (let size = most; size > most / 4; size--) if (times % size === 0) return size;
   return most;
 }

@@ -68,7 +68,7 @@ export function einsum(equation: string, ...operands: readonly Tensor[]): Tensor
       const size = operands[i]!.shape[axis]!;
       const known = sizes.get(c) ?? 1;
       if (known !== 1 && size !== 1 && known !== size) refuse(equation, `"${c}" is ${known} in one operand and ${size} in another`);
-      sizes.set(c, Math.max(known, size === 0 ? 0 : size));
+      sizes.set(c, known === 1 ? size : known);
     });
   });
   const terms = words.map((letters, i) => widen(takeDiagonals({ letters, x: operands[i]! }), sizes));
