@@ -70,7 +70,17 @@ export function instantiate(bytes: Uint8Array<ArrayBuffer>, memory: WebAssembly.
 
 /** The same from a compiled module, which can be sent to other threads. */
 export function instantiateModule(module: WebAssembly.Module, memory: WebAssembly.Memory, hosts: readonly HostCall[] = []): Instance {
-  const host = Object.fromEntries(hosts.map((call, i) => [`h${i}`, (...at: number[]) => callHost(call, at, memory.buffer)]));
+  const host = Object.fromEntries(
+    hosts.map((call, i) => [
+      `h${i}`,
+      (...at: number[]) =>
+        callHost(
+          call,
+          at.map((a) => a >>> 0),
+          memory.buffer,
+        ),
+    ]),
+  );
   const { exports } = new WebAssembly.Instance(module, { env: { memory }, math: { ...HOST }, host });
   const kernels: ((...addresses: number[]) => void)[] = [];
   for (let i = 0; `k${i}` in exports; i++) kernels.push(exports[`k${i}`] as (...addresses: number[]) => void);
