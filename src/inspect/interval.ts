@@ -83,13 +83,16 @@ const reciprocal = (x: Interval): Interval => ({
 });
 
 const INCREASING =
-  "add exp expm1 log log1p tanh sigmoid relu erf sqrt floor ceil trunc round sign maximum minimum sum max min identity stopGradient";
+  "add exp expm1 log log1p tanh sigmoid relu erf sqrt floor ceil trunc round sign maximum minimum sum max min identity stopGradient " +
+  "exp2 log2 log10 asin atan sinh asinh acosh atanh erfinv cumsum";
 const MOVING = "reshape transpose broadcast pad slice flip windows foldWindows concat checkpoint";
 
 /** One rule per op; what is missing is refused by name. */
 export const intervalRules: Readonly<Record<string, Rule>> = {
   ...Object.fromEntries(`${INCREASING} ${MOVING}`.split(" ").map((name) => [name, increasing])),
   neg: decreasing,
+  acos: decreasing,
+  erfc: decreasing,
   sub: ([x, y]) => ({ low: x!.low.sub(y!.high), high: x!.high.sub(y!.low) }),
   mul: ([x, y], i) => (i.operands[0] === i.operands[1] ? square(x!) : corners(x!, y!, (a, b) => a.mul(b))),
   recip: ([x]) => reciprocal(x!),

@@ -66,7 +66,8 @@ function sineAndCosine(x: Series): { sin: Series; cos: Series } {
   return { sin, cos };
 }
 
-const LINEAR = "neg add sub sum reshape transpose broadcast pad slice flip windows foldWindows concat identity gather scatterAdd cast";
+const LINEAR =
+  "neg add sub sum cumsum reshape transpose broadcast pad slice flip windows foldWindows concat identity gather scatterAdd cast";
 const linear: Rule = (x, i) =>
   x[0]!.map((_, k) =>
     redo(
