@@ -12,6 +12,7 @@ export { checkpoint, cond, customJvp, customVjp, scan } from "./function/control
 export { backward, grad, jvp, valueAndGrad, vjp } from "./function/derivative.ts";
 export { show } from "./function/show.ts";
 export { vmap } from "./function/vmap.ts";
+export * as functional from "./math/index.ts";
 export * as random from "./math/random.ts";
 export { manualSeed } from "./math/random.ts";
 export { logSoftmax, logSumExp, softmax } from "./math/softmax.ts";

@@ -3,20 +3,45 @@
  */
 import type { Tensor } from "../ops/tensor.ts";
 
+export interface SoftmaxOptions {
+  /** T: the argument is divided by it. Small T sharpens towards the largest element, large T flattens (ACT-4). Default 1. */
+  readonly temperature?: number;
+}
+
+/** x / T with its largest element along an axis moved to 0. */
+function shifted(x: Tensor, axis: number, { temperature = 1 }: SoftmaxOptions): Tensor {
+  const z = temperature === 1 ? x : x.div(temperature);
+  return z.sub(z.max(axis, { keepDims: true }).stopGradient());
+}
+
 /** log Σ exp x along an axis, kept with size 1. */
 export function logSumExp(x: Tensor, axis = -1): Tensor {
   const top = x.max(axis, { keepDims: true }).stopGradient();
   return x.sub(top).exp().sum(axis, { keepDims: true }).log().add(top);
 }
 
-/** exp x / Σ exp x along an axis. */
-export function softmax(x: Tensor, axis = -1): Tensor {
-  const e = x.sub(x.max(axis, { keepDims: true }).stopGradient()).exp();
+/** exp x / Σ exp x along an axis; -∞ marks entries that take no part. */
+export function softmax(x: Tensor, axis = -1, options: SoftmaxOptions = {}): Tensor {
+  const e = shifted(x, axis, options).exp();
   return e.div(e.sum(axis, { keepDims: true }));
 }
 
 /** log softmax x = x - log Σ exp x along an axis. */
-export function logSoftmax(x: Tensor, axis = -1): Tensor {
-  const shifted = x.sub(x.max(axis, { keepDims: true }).stopGradient());
-  return shifted.sub(shifted.exp().sum(axis, { keepDims: true }).log());
+export function logSoftmax(x: Tensor, axis = -1, options: SoftmaxOptions = {}): Tensor {
+  const z = shifted(x, axis, options);
+  return z.sub(z.exp().sum(axis, { keepDims: true }).log());
+}
+
+/** softmax(-x): the smallest element gets the largest share. */
+export function softmin(x: Tensor, axis = -1, options: SoftmaxOptions = {}): Tensor {
+  return softmax(x.neg(), axis, options);
+}
+
+/** Entropy -Σ p log p along an axis of probabilities, in nats; 0·log 0 counts as 0. */
+export function entropy(p: Tensor, axis = -1): Tensor {
+  const positive = p.gt(0);
+  return positive
+    .where(p.mul(positive.where(p, 1).log()), 0)
+    .sum(axis)
+    .neg();
 }

@@ -239,7 +239,8 @@ export const expm1: Op<1, undefined> = elementwise("expm1", {
   doc: "eˣ - 1, accurate near 0",
   arity: 1,
   scalar: ([x]) => k.expm1(x),
-  partials: [(y) => y.add(1)],
+  // Not y + 1, which keeps no digit of a small eˣ.
+  partials: [(_, x) => x.exp()],
   domain: [-1, 1],
 });
 

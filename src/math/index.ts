@@ -1,0 +1,21 @@
+/**
+ * @file The namespace `functional`: activations, convolutions, pooling, normalization, losses, recurrent layers and attention as plain
+ * functions. Tensors come first, options last; what is learnt is passed in.
+ */
+export * from "./activation.ts";
+export * from "./attention.ts";
+export * from "./conv.ts";
+export * from "./ctc.ts";
+export { cdist, cosineSimilarity, type NormalizeOptions, normalize, type PairwiseDistanceOptions, pairwiseDistance } from "./distance.ts";
+export * from "./dropout.ts";
+export { linear } from "./linear.ts";
+export * from "./loss.ts";
+export * from "./margin-loss.ts";
+export * from "./normalization.ts";
+export { type PadMode, padBy } from "./pad.ts";
+export * from "./pool.ts";
+export * from "./recurrent.ts";
+export type { LossOptions, Reduction } from "./reduction.ts";
+export * from "./resize.ts";
+export { entropy, logSoftmax, logSumExp, type SoftmaxOptions, softmax, softmin } from "./softmax.ts";
+export * from "./unfold.ts";
