@@ -163,15 +163,27 @@ export const mul: Op<2, undefined> = linear(
   (ct, [x, y], on) => (on[0] ? [ct.mul(y), undefined] : [undefined, x.mul(ct)]),
 );
 
-/** Quotient. Linear in x; integers truncate, and by zero give zero. */
-export const div: Op<2, undefined> = elementwise("div", {
-  doc: "x / y; integers truncate toward zero, and x / 0 is 0 for them",
-  arity: 2,
-  scalar: ([x, y]) => k.div(x, y),
-  shares: [(dx, _y, _a, b) => dx.mul(b.recip()), (dx, y, _a, b) => dx.mul(y.mul(b.recip()).neg())],
-  accepts: "number",
-  domain: [0.5, 2],
-});
+/** d(a/b) = (da - y·db) / b: one reciprocal for both, so that what they have in common cancels without rounding (softmax). */
+const quotientRule: Derivative<undefined> = {
+  kind: "jvp",
+  jvp([da, db], [, b], [y]) {
+    if (!isFloat(y!.dtype)) return { y: [y!], dy: [undefined] };
+    return { y: [y!], dy: [sumOf(da, db?.mul(y!).neg())?.mul(b!.recip())] };
+  },
+};
+
+/** Quotient; integers truncate, and by zero give zero. */
+export const div: Op<2, undefined> = elementwise(
+  "div",
+  {
+    doc: "x / y; integers truncate toward zero, and x / 0 is 0 for them",
+    arity: 2,
+    scalar: ([x, y]) => k.div(x, y),
+    accepts: "number",
+    domain: [0.5, 2],
+  },
+  quotientRule,
+);
 
 export const rem: Op<2, undefined> = elementwise("rem", {
   doc: "remainder of x / y with the sign of x",
