@@ -8,6 +8,7 @@ import { models } from "../models/registry.ts";
 import type { Layer } from "../nn/module.ts";
 import { Adam } from "../optim/adam.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
+import { cosine } from "../optim/schedules.ts";
 import { SGD } from "../optim/sgd.ts";
 import { backendName, setBackend } from "../runtime/backend.ts";
 import { saveModel } from "../train/checkpoint.ts";
@@ -70,10 +71,10 @@ function parameterCount(model: Layer): number {
   return model.parameters().reduce((n, { shape }) => n + shape.reduce((a, b) => a * b, 1), 0);
 }
 
-function heading(model: Layer, data: Dataset, { name, optimizer, lr, batchSize, epochs, seed }: Settings): string {
+function heading(model: Layer, data: Dataset, { name, optimizer, lr, decay, batchSize, epochs, seed }: Settings): string {
   const count = (n: number): string => n.toLocaleString("en-US");
   const what = `${name} (${count(parameterCount(model))} parameters) on ${data.name} (${count(data.train.count)} + ${count(data.test.count)} examples)`;
-  return `${what}: ${optimizer}, lr ${lr}, batch ${batchSize}, ${epochs} epochs, seed ${seed}, ${backendName()}`;
+  return `${what}: ${optimizer}, lr ${lr}${decay ? " falling to 0" : ""}, batch ${batchSize}, ${epochs} epochs, seed ${seed}, ${backendName()}`;
 }
 
 function makeOptimizer(model: Layer, { optimizer, lr }: Settings): Optimizer {
@@ -82,19 +83,16 @@ function makeOptimizer(model: Layer, { optimizer, lr }: Settings): Optimizer {
 
 /** Trains with progress on the terminal. The first Ctrl-C ends the run after the step at hand; a second one kills it. */
 async function train(model: Layer, data: Dataset, settings: Settings): Promise<History> {
-  const { epochs, batchSize, seed } = settings;
   const controller = new AbortController();
   const interrupt = (): void => controller.abort();
   process.once("SIGINT", interrupt);
   const reporter = createReporter();
+  const { epochs, batchSize, seed } = settings;
+  const schedule = settings.decay ? cosine : undefined;
+  const options = { optimizer: makeOptimizer(model, settings), epochs, batchSize, seed, schedule, signal: controller.signal };
   try {
     // biome-ignore lint/suspicious/noFocusedTests: this trains, it is no test.
-    return await fit(
-      model,
-      data,
-      { optimizer: makeOptimizer(model, settings), epochs, batchSize, seed, signal: controller.signal },
-      reporter,
-    );
+    return await fit(model, data, options, reporter);
   } finally {
     reporter.close();
     process.off("SIGINT", interrupt);

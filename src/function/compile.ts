@@ -2,15 +2,17 @@
  * @file compile: a function recorded once per signature and run as one program. Cells that it reads become inputs, cells that it writes become
  * outputs in the same memory; a whole training step is one call.
  */
+import type { TypedArray } from "../base/dtype.ts";
 import { formatType } from "../base/shape.ts";
 import { fromArray } from "../ops/create.ts";
 import { evaluate } from "../ops/evaluator.ts";
 import { closeRegion, hole } from "../ops/region.ts";
-import type { Tensor } from "../ops/tensor.ts";
+import { type Tensor, traceOrigins } from "../ops/tensor.ts";
 import { backendName } from "../runtime/backend.ts";
 import { Cell, currentFrame } from "../runtime/cell.ts";
 import { compileRegion } from "../runtime/compile.ts";
 import type { Executable } from "../runtime/executable.ts";
+import { huntNaN } from "../runtime/hunt.ts";
 import { nextSerial, type Region, type Storage } from "../tape/node.ts";
 import { type AnyFunction, capture, leavesOf, withLeaves } from "./capture.ts";
 
@@ -28,6 +30,14 @@ export interface Recording {
   readonly outputs: readonly (Cell | "result")[];
   readonly result: unknown;
   readonly guards: readonly (() => unknown)[];
+}
+
+export interface CompileOptions {
+  /**
+   * `nan`: run the list one instruction at a time, slowly, and stop at the first that makes a NaN or an infinity out of finite operands, with
+   * its op, its operands' ranges and the user's line; in the backward pass too.
+   */
+  readonly debug?: "nan";
 }
 
 export type Compiled<F extends AnyFunction> = F & {
@@ -71,16 +81,15 @@ function nameOf(path: string, labels: readonly string[] | undefined): string | u
 }
 
 function constantCell(x: Tensor): Cell {
-  if (!x.isComputed) evaluate([x]);
-  const elements = (x.source.params as { storage: Storage }).storage.read();
-  return new Cell(fromArray(elements, x), x.label);
+  return new Cell(fromArray(elementsOf(x), x), x.label);
 }
 
 /**
  * The same function, compiled. Its arguments and results may be any trees of tensors; what is not a tensor is part of the signature. It must be
  * synchronous and must not read values. Inside another transform it is simply the function.
  */
-export function compile<F extends AnyFunction>(fn: F): Compiled<F> {
+export function compile<F extends AnyFunction>(fn: F, options: CompileOptions = {}): Compiled<F> {
+  if (options.debug === "nan") return hunted(fn);
   const entries = new Map<string, Entry[]>();
   let recompilations = 0;
   let last: Executable | undefined;
@@ -121,7 +130,7 @@ export function compile<F extends AnyFunction>(fn: F): Compiled<F> {
   return Object.defineProperties(run, {
     name: { value: `compiled ${fn.name}` },
     recompilations: { get: () => recompilations },
-    footprint: { get: () => ({ ...(last?.traffic ?? { in: 0, out: 0 }), scratch: last?.schedule.scratch ?? 0 }) },
+    footprint: { get: () => ({ ...(last?.traffic ?? { in: 0, out: 0 }), scratch: last?.layout.scratch ?? 0 }) },
     dispose: {
       value: () => {
         for (const list of entries.values()) for (const { executable } of list) executable.dispose();
@@ -129,4 +138,41 @@ export function compile<F extends AnyFunction>(fn: F): Compiled<F> {
       },
     },
   }) as unknown as Compiled<F>;
+}
+
+/** A function that is recorded and hunted through at every call. */
+function hunted<F extends AnyFunction>(fn: F): Compiled<F> {
+  const cache = new Map<string, Executable>();
+  const run = (...args: unknown[]): unknown => {
+    if (currentFrame()) return fn(...args);
+    traceOrigins(true);
+    let recording: Recording;
+    try {
+      recording = recordFunction(fn, args);
+    } finally {
+      traceOrigins(false);
+    }
+    const { leaves } = leavesOf(args);
+    const rest = [...leaves];
+    const inputs = recording.inputs.map((role) => elementsOf(role === "argument" ? rest.shift()! : role.expose()));
+    const outputs = huntNaN(recording.region, inputs, cache);
+    const tensors = outputs.map((elements, i) => fromArray(elements, recording.region.outputs[i]!));
+    recording.outputs.forEach((role, i) => {
+      if (role !== "result") role.set(tensors[i]!);
+    });
+    return withLeaves(
+      recording.result,
+      tensors.filter((_, i) => recording.outputs[i] === "result"),
+    );
+  };
+  return Object.assign(run, {
+    recompilations: 0,
+    footprint: { in: 0, out: 0, scratch: 0 },
+    dispose: () => cache.clear(),
+  }) as unknown as Compiled<F>;
+}
+
+function elementsOf(x: Tensor): TypedArray {
+  if (!x.isComputed) evaluate([x]);
+  return (x.source.params as { storage: Storage }).storage.read();
 }

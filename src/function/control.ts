@@ -89,7 +89,8 @@ export function customJvp<A extends unknown[], R>(
   };
 }
 
-export interface CustomVjpRules<A extends unknown[], R, S> {
+// The empty tuple among the bounds makes `[dx, dy]` a pair and not a list.
+export interface CustomVjpRules<A extends unknown[] | [], R, S> {
   /** The value, and what the backward rule wants to remember. */
   readonly forward: (...args: A) => { value: R; residuals: S };
   /** Cotangents of the arguments from the residuals and the cotangent of the result. */
@@ -97,7 +98,7 @@ export interface CustomVjpRules<A extends unknown[], R, S> {
 }
 
 /** `fn` with a derivative of its own, given backwards. It cannot be differentiated forward (jvp, jacfwd). */
-export function customVjp<A extends unknown[], R, S>(fn: (...args: A) => R, rules: CustomVjpRules<A, R, S>): (...args: A) => R {
+export function customVjp<A extends unknown[] | [], R, S>(fn: (...args: A) => R, rules: CustomVjpRules<A, R, S>): (...args: A) => R {
   return (...args) => {
     const { region, operands, result, n } = customRegion("customVjp", fn, args);
     let remembered: S;

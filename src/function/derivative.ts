@@ -12,6 +12,7 @@ import type { Cell } from "../runtime/cell.ts";
 import type { Value } from "../tape/node.ts";
 import { forward } from "../transform/forward.ts";
 import { bindSeeds, type Linearized, linearize as linearizeValues } from "../transform/reverse.ts";
+import { walks } from "../transform/walks.ts";
 import { type AnyFunction, type Capture, capture, commit, derivedFrom, leavesOf, together, withLeaves } from "./capture.ts";
 
 export interface GradOptions {
@@ -137,7 +138,7 @@ export function jvp<A extends unknown[], R>(fn: (...args: A) => R): (args: A, ta
     const captured = capture("jvp", () => fn(...withLeaves(args, [...seeds.keys()])));
     const live = new Map<Value, Tensor>([...seeds.keys()].flatMap((x, i) => (isFloat(x.dtype) ? [[x, directions[i]!] as const] : [])));
     const n = captured.outputs.length;
-    const { y, dy } = forward([...captured.outputs, ...captured.writes.values()], live);
+    const { y, dy } = forward([...captured.outputs, ...captured.writes.values()], live, walks);
     const bound = bindSeeds([...y, ...y.slice(0, n).map((v, i) => dy[i] ?? v.like(0))], seeds);
     [...captured.writes.keys()].forEach((cell, i) => {
       captured.writes.set(cell, bound[n + i]!);

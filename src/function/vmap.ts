@@ -9,6 +9,7 @@ import type { Cell } from "../runtime/cell.ts";
 import type { Value } from "../tape/node.ts";
 import { dependents, tapeOf } from "../tape/tape.ts";
 import { batch } from "../transform/batch.ts";
+import { walks } from "../transform/walks.ts";
 import { capture, commit, leavesOf, together, withLeaves } from "./capture.ts";
 
 export interface VmapOptions {
@@ -58,7 +59,7 @@ export function vmap<A extends unknown[], R>(fn: (...args: A) => R, options: Vma
     indices.push(index);
     try {
       const captured = capture("vmap", () => fn(...mapped), { checkWrite: (cell, value) => refuseMapped(cell, value, seeds) });
-      const images = batch(captured.outputs, seeds, n);
+      const images = batch(captured.outputs, seeds, n, walks);
       const results = captured.outputs.map((y, i) => (images[i] ?? y.expandFront(n)).moveAxis(0, outAxis));
       commit(captured.writes);
       together(results);

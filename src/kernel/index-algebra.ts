@@ -218,17 +218,26 @@ function merge(terms: readonly Term[]): Term[] {
   return recombine([...byKey.values()].filter((t) => t.coefficient !== 0)).sort((a, b) => (a.atom.key < b.atom.key ? -1 : 1));
 }
 
-/** c·n·(x div n) + c·(x mod n) = c·x */
+/** c·n·(x div n) + c·(x mod n) = c·x, also where x is a quotient itself: (x div m) div n = x div mn. */
 function recombine(terms: Term[]): Term[] {
   for (const rem of terms) {
     if (rem.atom.kind !== "mod") continue;
-    const { of, by } = rem.atom;
-    const div = terms.find(
-      (t) => t.atom.kind === "div" && t.atom.by === by && t.atom.of!.key === of!.key && t.coefficient === rem.coefficient * by!,
-    );
-    if (!div || of!.offset !== 0) continue;
+    const whole = rem.atom.of!;
+    const by = rem.atom.by!;
+    const quotientKeys = [divKey(whole, by), nestedDivKey(whole, by)];
+    const div = terms.find((t) => t.coefficient === rem.coefficient * by && quotientKeys.includes(t.atom.key));
+    if (!div || whole.offset !== 0) continue;
     const others = terms.filter((t) => t !== rem && t !== div);
-    return merge([...others, ...of!.terms.map((t) => ({ atom: t.atom, coefficient: t.coefficient * rem.coefficient }))]);
+    return merge([...others, ...whole.terms.map((t) => ({ atom: t.atom, coefficient: t.coefficient * rem.coefficient }))]);
   }
   return terms;
+}
+
+const divKey = (of: Index, by: number): string => `(${of.key} div ${by})`;
+
+/** For x = y div m alone: the key of y div (m·by). */
+function nestedDivKey(x: Index, by: number): string | undefined {
+  const [only, ...more] = x.terms;
+  if (!only || more.length > 0 || only.coefficient !== 1 || x.offset !== 0 || only.atom.kind !== "div") return undefined;
+  return divKey(only.atom.of!, only.atom.by! * by);
 }

@@ -6,7 +6,7 @@
  * The kernel is interpreted after `expandMath`, so that it computes the same polynomials as the code generators do.
  */
 import { byteSize, type TypedArray, viewOf } from "../base/dtype.ts";
-import type { Address, Expr, Kernel, Program, Step, Stmt } from "./kernel.ts";
+import type { Address, Expr, HostCall, Kernel, Program, Step, Stmt } from "./kernel.ts";
 import { expandMath } from "./math.ts";
 import { bitcastMeaning, castMeaning, type Meaning, meaningOf } from "./scalar.ts";
 
@@ -226,6 +226,13 @@ export function interpret(program: Program, memory: { readonly buffer: ArrayBuff
           memory.buffer,
         );
         return;
+      case "host":
+        callHost(
+          program.hosts![s.host]!,
+          s.args.map((a) => resolve(a, iteration)),
+          memory.buffer,
+        );
+        return;
       case "copy": {
         const from = resolve(s.from, iteration);
         bytes.copyWithin(resolve(s.to, iteration), from, from + s.bytes);
@@ -250,4 +257,9 @@ function callKernel(kernel: Kernel, addresses: readonly number[], memory: ArrayB
     return viewOf(b.dtype, memory, address, b.length);
   });
   runKernel(kernel, views);
+}
+
+/** Runs a host call on the arena; code generators use it too. */
+export function callHost(host: HostCall, addresses: readonly number[], memory: ArrayBufferLike): void {
+  host.run(host.buffers.map((b, i) => viewOf(b.dtype, memory, addresses[i]!, b.length)));
 }

@@ -6,7 +6,7 @@
  * Meaning. Every statement evaluates its expressions anew when it is executed; inside one statement an expression object that is used
  * twice is computed once (expressions are DAGs). A value shared by several statements is bound by `let`. Loop bounds are constants.
  */
-import type { Dtype } from "../base/dtype.ts";
+import type { Dtype, TypedArray } from "../base/dtype.ts";
 
 /** 1, or 4 for a vector. A vector's elements are f32, i32 or u32, or the booleans of comparisons; u8 and bool buffers widen on load. f64 is scalar only. */
 export type Lanes = 1 | 4;
@@ -98,8 +98,16 @@ export interface Address {
   readonly strides?: readonly number[];
 }
 
+/** Work that a loop nest does not pay for (a decomposition, a sort): a function on typed arrays over the arena. */
+export interface HostCall {
+  readonly name: string;
+  readonly buffers: readonly Buffer[];
+  run(views: readonly TypedArray[]): void;
+}
+
 /** What a program does, in order. */
 export type Step =
+  | { readonly kind: "host"; readonly host: number; readonly args: readonly Address[] }
   | { readonly kind: "call"; readonly kernel: number; readonly args: readonly Address[] }
   | { readonly kind: "copy"; readonly from: Address; readonly to: Address; readonly bytes: number }
   /** Runs `body` for iteration 0 .. length-1, or length-1 .. 0 when `reverse`. */
@@ -110,6 +118,8 @@ export type Step =
 /** Kernels and the calls of them that make one run. Base addresses come from a table of `bindings` u32 words, set before the run. */
 export interface Program {
   readonly kernels: readonly Kernel[];
+  /** What `host` steps call. */
+  readonly hosts?: readonly HostCall[];
   readonly steps: readonly Step[];
   readonly bindings: number;
 }

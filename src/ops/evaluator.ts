@@ -14,6 +14,6 @@ export function registerEvaluator(evaluate: Evaluate): void {
 
 /** Computes tensors and everything pending with them. With `optional`, gives up quietly where a value is not known yet. */
 export function evaluate(tensors: readonly Tensor[], optional = false): void {
-  if (!registered) throw new Error("internal: no runtime is loaded");
-  registered(tensors, optional);
+  if (registered) registered(tensors, optional);
+  else if (!optional) throw new Error("internal: no runtime is loaded");
 }

@@ -5,6 +5,7 @@
  * The derivative is one of three: `linear` (with a transpose), `jvp`, or `none`. A missing rule is not "linear": the type demands one.
  * Ops that own regions may have both a jvp and a transpose, since whether they are linear depends on their regions.
  */
+import type { TypedArray } from "../base/dtype.ts";
 import type { Shape, Type } from "../base/shape.ts";
 import type { Index } from "../kernel/index-algebra.ts";
 import type { Expr } from "../kernel/kernel.ts";
@@ -66,6 +67,11 @@ export interface Operand extends Type {
   at(index: readonly Index[], mask?: Expr | null): Expr;
 }
 
+/** Elements of an operand or result in memory, row-major. */
+export interface HostArray extends Type {
+  readonly data: TypedArray;
+}
+
 /** How an op becomes kernels. */
 export type Lowering<P> =
   /** One element of each result as an expression of elements of the operands. */
@@ -79,6 +85,8 @@ export type Lowering<P> =
     }
   /** In terms of other primitives, before optimization. */
   | { readonly kind: "expand"; expand(x: readonly Tensor[], site: Site<P>): Tensor[] }
+  /** A function on typed arrays, for what a loop nest does not pay: decompositions, sorts. It computes in f64 whatever the dtype. */
+  | { readonly kind: "host"; run(x: readonly HostArray[], y: readonly HostArray[], params: P): void }
   /** Loops, branches, leaves: the scheduler has a step for each. */
   | { readonly kind: "control" };
 

@@ -6,12 +6,13 @@ import * as control from "./control.ts";
 import * as elementwise from "./elementwise.ts";
 import * as indexing from "./indexing.ts";
 import * as leaves from "./leaves.ts";
+import * as linalg from "./linalg.ts";
 import * as movement from "./movement.ts";
 import type { Op } from "./op.ts";
 import * as reduce from "./reduce.ts";
 import * as scan from "./scan.ts";
 
-const FAMILIES = { elementwise, reduce, movement, indexing, contract, control, scan, leaves };
+const FAMILIES = { elementwise, reduce, movement, indexing, contract, control, scan, linalg, leaves };
 
 const isOp = (x: unknown): x is Op => typeof x === "object" && x !== null && "lower" in x && "derivative" in x;
 

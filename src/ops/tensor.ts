@@ -68,7 +68,7 @@ export function withPath<T>(path: string, fn: () => T): T {
 }
 
 // A pending graph deeper than this is computed on the way, so that a loop without a read cannot grow it without bound.
-const FLUSH_DEPTH = 4000;
+const FLUSH_DEPTH = 1000;
 
 /** Records an instruction and returns its results. */
 export function record(op: Op, operands: readonly Tensor[], params: unknown, regions: readonly Region[], from?: Origin): Tensor[] {

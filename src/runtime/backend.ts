@@ -17,7 +17,7 @@ export type Loaded = (bindings: number) => void;
 const BACKENDS: Readonly<Record<BackendName, (program: Program, arena: Arena) => Loaded>> = {
   wasm(program, arena) {
     const bytes = compileProgram(program, { sharedMemory: arena.shared, relaxed: features().relaxed });
-    return instantiate(bytes, arena.memory).main;
+    return instantiate(bytes, arena.memory, program.hosts).main;
   },
   interpreter: (program, arena) => (bindings) => interpret(program, arena.memory, bindings),
 };

@@ -18,6 +18,13 @@ import { Executable, type Roles } from "./executable.ts";
 /** How many programs have been made since the start; a training loop makes one per signature. */
 export const counters: { compilations: number; debug: boolean } = { compilations: 0, debug: false };
 
+let passes = 0;
+
+/** True while the passes walk a list: what they record must not be computed in between. */
+export function isCompiling(): boolean {
+  return passes > 0;
+}
+
 /** The same region with less in it. Nothing is expanded, so that it reads as the user wrote it. */
 export function tidy(region: Region): Region {
   return mergeCommon(simplify(mergeCommon(simplify(region))));
@@ -38,9 +45,14 @@ export function plan(region: Region, roles: Roles, cells: readonly Cell[]): Sche
 /** Compiles a region whose inputs and outputs are arguments, results and cells. */
 export function compileRegion(region: Region, roles: Roles, arena: Arena = theArena()): Executable {
   counters.compilations++;
-  const optimized = optimize(region);
-  if (counters.debug) verifyRegion(optimized);
-  const cells = [...new Set([...roles.inputs, ...roles.outputs].filter((role) => typeof role !== "string"))];
-  const planned = plan(optimized, roles, cells);
-  return new Executable(planned, load(planned.program, arena), arena, cells, roles, { inputs: region.inputs, outputs: region.outputs });
+  passes++;
+  try {
+    const optimized = optimize(region);
+    if (counters.debug) verifyRegion(optimized);
+    const cells = [...new Set([...roles.inputs, ...roles.outputs].filter((role) => typeof role !== "string"))];
+    const planned = plan(optimized, roles, cells);
+    return new Executable(planned, load(planned.program, arena), arena, cells, roles, { inputs: region.inputs, outputs: region.outputs });
+  } finally {
+    passes--;
+  }
 }

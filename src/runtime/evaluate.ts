@@ -12,7 +12,7 @@ import { hashRegion } from "../tape/hash.ts";
 import type { Region, Storage } from "../tape/node.ts";
 import { backendName } from "./backend.ts";
 import { currentFrame, pendingCells } from "./cell.ts";
-import { compileRegion } from "./compile.ts";
+import { compileRegion, isCompiling } from "./compile.ts";
 import type { Executable } from "./executable.ts";
 
 const MOST_CACHED = 512;
@@ -35,6 +35,7 @@ function gather(wanted: readonly Tensor[]): Tensor[] {
 }
 
 function evaluate(wanted: readonly Tensor[], optional: boolean): void {
+  if (optional && isCompiling()) return;
   const { known, unknown } = split(gather(wanted));
   const open = wanted.find((t) => unknown.has(t));
   if (open) {

@@ -6,7 +6,6 @@ import { byteSize, type TypedArray } from "../base/dtype.ts";
 import { sizeOf, type Type } from "../base/shape.ts";
 import { data } from "../ops/leaves.ts";
 import { record, type Tensor } from "../ops/tensor.ts";
-import type { Schedule } from "../schedule/schedule.ts";
 import type { Storage } from "../tape/node.ts";
 import type { Arena } from "./arena.ts";
 import type { Loaded } from "./backend.ts";
@@ -78,6 +77,15 @@ function retire(cell: Cell, arena: Arena): void {
   settleIn(cell, arena);
 }
 
+/** Where a program's data lie in the scratch zone. */
+export interface Layout {
+  /** Bytes of the zone. */
+  readonly scratch: number;
+  /** Offsets of inputs and outputs; -1 for those that are cells. */
+  readonly inputs: readonly number[];
+  readonly outputs: readonly number[];
+}
+
 export interface Roles {
   /** For each input of the region: an argument, or a cell. */
   readonly inputs: readonly (Cell | "argument")[];
@@ -86,7 +94,7 @@ export interface Roles {
 }
 
 export class Executable {
-  readonly schedule: Schedule;
+  readonly layout: Layout;
   readonly #arena: Arena;
   readonly #main: Loaded;
   readonly #cells: readonly Cell[];
@@ -96,20 +104,20 @@ export class Executable {
   #table: number;
 
   constructor(
-    schedule: Schedule,
+    layout: Layout,
     main: Loaded,
     arena: Arena,
     cells: readonly Cell[],
     roles: Roles,
     types: { inputs: readonly Type[]; outputs: readonly Type[] },
   ) {
-    this.schedule = schedule;
+    this.layout = layout;
     this.#main = main;
     this.#arena = arena;
     this.#cells = cells;
     this.#written = roles.outputs.filter((role) => role !== "result");
-    this.#arguments = types.inputs.flatMap((type, i) => (roles.inputs[i] === "argument" ? [{ type, offset: schedule.inputs[i]! }] : []));
-    this.#results = types.outputs.flatMap((type, i) => (roles.outputs[i] === "result" ? [{ type, offset: schedule.outputs[i]! }] : []));
+    this.#arguments = types.inputs.flatMap((type, i) => (roles.inputs[i] === "argument" ? [{ type, offset: layout.inputs[i]! }] : []));
+    this.#results = types.outputs.flatMap((type, i) => (roles.outputs[i] === "result" ? [{ type, offset: layout.outputs[i]! }] : []));
     this.#table = arena.allocate(4 * (cells.length + 1));
   }
 
@@ -118,7 +126,7 @@ export class Executable {
     const arena = this.#arena;
     const bases = this.#cells.map((cell) => residence(cell, arena, compute));
     for (const cell of this.#written) retire(cell, arena);
-    const zone = arena.scratch(this.schedule.scratch);
+    const zone = arena.scratch(this.layout.scratch);
     const table = arena.view("u32", this.#table, bases.length + 1);
     table[0] = zone;
     for (let i = 0; i < bases.length; i++) table[i + 1] = bases[i]!;

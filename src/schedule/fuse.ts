@@ -45,6 +45,8 @@ const DIVISION_COST = 4;
 const SHARED_COST = 3;
 /** From here on a value that is about to be repeated is computed before. */
 const REPEATED_COST = 4;
+/** Beyond this a chain is cut, so that no expression grows without bound. */
+const LONGEST_CHAIN = 400;
 /** Buffers a kernel may touch; beyond this its addresses no longer fit in registers. */
 const MOST_BUFFERS = 24;
 
@@ -90,6 +92,9 @@ function expressionCost(x: Expr, seen: Set<Expr>): number {
   const own = MATH.has(x.op) ? MATH_COST : x.op === "div" || x.op === "rem" || x.op === "sqrt" ? DIVISION_COST : 1;
   return x.args.reduce((sum, arg) => sum + expressionCost(arg, seen), own);
 }
+
+/** Loops, branches and host calls are steps of their own. */
+const standsAlone = (lower: Lowering<unknown>): boolean => lower.kind === "control" || lower.kind === "host";
 
 /** Renames and reshapes share the buffer of their operand. */
 const isAlias = (instruction: Instruction): boolean => ["reshape", "identity", "stopGradient", "barrier"].includes(instruction.op.name);
@@ -156,9 +161,9 @@ class Fuser {
   /** Decides for the results of one instruction whether they get a buffer, given the decisions for its operands. */
   #chooseRoots(instruction: Instruction): void {
     const lower = lowering(instruction);
-    if (lower.kind === "control" || lower.kind === "reduce") {
+    if (standsAlone(lower) || lower.kind === "reduce") {
       if (!isAlias(instruction)) for (const y of instruction.results) this.#roots.add(y);
-      if (lower.kind === "control") for (const x of instruction.operands) this.#force(x);
+      if (standsAlone(lower)) for (const x of instruction.operands) this.#force(x);
       return;
     }
     const { cost: own, moves } = weigh(instruction);
@@ -176,6 +181,7 @@ class Fuser {
     // A reshape inside a contraction's index would cost divisions; its operand's buffer serves as it is.
     if (this.#contracted.has(y) && isAlias(y.source)) return true;
     if (readers.length + (this.#outputs.has(y) ? 1 : 0) > 1 && cost >= SHARED_COST) return true;
+    if (cost >= LONGEST_CHAIN) return true;
     if (cost < REPEATED_COST) return false;
     return readers.some((reader) => {
       const lower = lowering(reader);
@@ -198,7 +204,7 @@ class Fuser {
   /** Puts the roots among the results of an instruction into a kernel. */
   #place(instruction: Instruction): void {
     const lower = lowering(instruction);
-    if (lower.kind === "control") {
+    if (standsAlone(lower)) {
       this.#items.push({ kind: "control", instruction });
       for (const y of instruction.results) this.#itemOf.set(y, this.#items.length - 1);
       return;
@@ -234,9 +240,9 @@ class Fuser {
     return -1;
   }
 
-  /** Where a buffer is written; a barrier counts as writing what it passes on. */
+  /** Where a buffer is written, inputs before everything; a barrier counts as writing what it passes on. */
   #position(x: Value): number {
-    return this.#itemOf.get(x) ?? 0;
+    return this.#itemOf.get(x) ?? -1;
   }
 
   #buffersOf(group: Group, needs: ReadonlyMap<Value, boolean>): number {

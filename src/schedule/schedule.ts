@@ -4,12 +4,13 @@
  */
 import { byteSize, type Dtype } from "../base/dtype.ts";
 import { sizeOf, type Type } from "../base/shape.ts";
-import type { Address, Kernel, Program, Step } from "../kernel/kernel.ts";
+import type { Address, HostCall, Kernel, Program, Step } from "../kernel/kernel.ts";
 import { hashKernel } from "../kernel/print.ts";
+import type { Lowering } from "../ops/op.ts";
 import type { Scan } from "../ops/scan.ts";
 import type { Instruction, Region, Value } from "../tape/node.ts";
 import { tapeOfRegion } from "../tape/tape.ts";
-import { type Fusion, fuse, type Group } from "./fuse.ts";
+import { type Fusion, fuse, type Group, lowering } from "./fuse.ts";
 import { buildKernel } from "./loops.ts";
 import { type Block, planMemory } from "./memory.ts";
 
@@ -34,7 +35,10 @@ interface Place {
 }
 
 /** A step whose places are not addresses yet. */
+type HostRun = Extract<Lowering<unknown>, { kind: "host" }>["run"];
+
 type Draft =
+  | { readonly kind: "host"; readonly host: number; readonly args: readonly Place[] }
   | { readonly kind: "call"; readonly kernel: number; readonly args: readonly Place[] }
   | { readonly kind: "copy"; readonly from: Place; readonly to: Place; readonly bytes: number }
   | { readonly kind: "loop"; readonly length: number; readonly reverse: boolean; readonly body: readonly Draft[] }
@@ -49,6 +53,7 @@ export function schedule(region: Region, inputs: readonly Slot[], outputs: reado
 
 class Scheduler {
   readonly #kernels: Kernel[] = [];
+  readonly #hosts: HostCall[] = [];
   readonly #kernelNumbers: Map<string, number> = new Map();
   readonly #blocks: Block[] = [];
   readonly #cells: number;
@@ -72,7 +77,7 @@ class Scheduler {
     const scratch = planMemory(this.#blocks);
     const at = (place: Place | undefined): number => (place?.block ? place.block.offset + place.offset : -1);
     return {
-      program: { kernels: this.#kernels, steps: drafts.map(address), bindings: this.#cells + 1 },
+      program: { kernels: this.#kernels, hosts: this.#hosts, steps: drafts.map(address), bindings: this.#cells + 1 },
       scratch,
       inputs: region.inputs.map((x) => at(places.get(x))),
       outputs: results.map(at),
@@ -186,7 +191,27 @@ class Scheduler {
     }
     if (name === "scan") return this.#scan(instruction, places, placeOf, depth);
     if (name === "cond") return this.#cond(instruction, places, placeOf, depth);
+    const lower = lowering(instruction);
+    if (lower.kind === "host") return this.#host(instruction, lower.run, places, placeOf);
     throw new Error(`internal: no step for ${name}`);
+  }
+
+  #host(instruction: Instruction, run: HostRun, places: Map<Value, Place>, placeOf: (x: Value) => Place): Draft[] {
+    const { operands, results, params } = instruction;
+    for (const y of results) places.set(y, this.#newPlace(bytesOf(y)));
+    const args = [...operands, ...results].map(placeOf);
+    for (const place of args) this.#touch(place);
+    const buffers = [...operands, ...results].map((v, i) => ({ dtype: v.dtype, length: sizeOf(v.shape), written: i >= operands.length }));
+    const types = [...operands, ...results].map(({ shape, dtype }) => ({ shape, dtype }));
+    const call: HostCall = {
+      name: instruction.op.name,
+      buffers,
+      run(views) {
+        const arrays = views.map((data, i) => ({ ...types[i]!, data }));
+        run(arrays.slice(0, operands.length), arrays.slice(operands.length), params);
+      },
+    };
+    return [{ kind: "host", host: this.#hosts.push(call) - 1, args }];
   }
 
   /** Carries live in the places of the final results; the body reads them, and copies the new ones over them when an iteration is done. */
@@ -280,6 +305,8 @@ function address(draft: Draft): Step {
   switch (draft.kind) {
     case "call":
       return { kind: "call", kernel: draft.kernel, args: draft.args.map(addressOf) };
+    case "host":
+      return { kind: "host", host: draft.host, args: draft.args.map(addressOf) };
     case "copy":
       return { kind: "copy", from: addressOf(draft.from), to: addressOf(draft.to), bytes: draft.bytes };
     case "loop":

@@ -7,9 +7,12 @@ import { identityOf } from "../base/tree.ts";
 import type { Region, Value } from "./node.ts";
 import { tapeOfRegion } from "./tape.ts";
 
-/** Parameters as text: numbers exactly (-0, NaN and infinities apart), functions and class instances by identity. */
+/**
+ * Parameters as text: numbers exactly (-0, NaN and infinities apart), class instances by identity. Functions do not count: they are rules
+ * of differentiation, and what an instruction computes is in its regions.
+ */
 export function paramsKey(params: unknown): string {
-  if (typeof params === "function") return `@${identityOf(params)}`;
+  if (typeof params === "function") return "function";
   if (typeof params === "number") return Object.is(params, -0) ? "-0" : String(params);
   if (Array.isArray(params)) return `[${params.map(paramsKey).join(",")}]`;
   if (typeof params !== "object" || params === null) return String(params);

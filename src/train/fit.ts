@@ -12,6 +12,7 @@ import { backward } from "../function/derivative.ts";
 import type { Layer } from "../nn/module.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
+import type { Schedule } from "../optim/schedules.ts";
 import { Evaluator } from "./evaluate.ts";
 import { Meter } from "./meter.ts";
 import { batchTensors, checkData, defaultLoss, type Loss } from "./task.ts";
@@ -23,6 +24,8 @@ export interface FitOptions {
   readonly batchSize?: number;
   /** Seed of the order of examples. Default 0. Initial values and dropout follow `manualSeed`. */
   readonly seed?: number;
+  /** What the optimizer's learning rate is multiplied by on the way, for example `cosine`. Default: nothing. Restored at the end. */
+  readonly schedule?: Schedule;
   /** Default: cross-entropy for classification, mean squared error for regression. */
   readonly loss?: Loss;
   /** Aborting ends the run after the step at hand. */
@@ -88,10 +91,12 @@ const PROGRESS_MS = 100;
 export async function fit(model: Layer, data: Dataset, options: FitOptions, callbacks: Callbacks = {}): Promise<History> {
   checkOptions(options);
   checkData(data);
+  const { lr } = options.optimizer;
   const run = new Run(model, data, options, callbacks);
   try {
     return await run.train();
   } finally {
+    if (options.schedule) options.optimizer.lr = lr;
     run.dispose();
   }
 }
@@ -131,6 +136,7 @@ class Run {
   readonly #step: Step;
   readonly #evaluator: Evaluator;
   readonly #started: number = performance.now();
+  readonly #lr: number;
   /** Training so far, testing left out. */
   #trained: { examples: number; ms: number } = { examples: 0, ms: 0 };
 
@@ -141,6 +147,7 @@ class Run {
     this.#options = options;
     this.#callbacks = callbacks;
     this.#batchSize = options.batchSize ?? 32;
+    this.#lr = options.optimizer.lr;
     this.#steps = batchCount(data.train, { batchSize: this.#batchSize });
     this.#meter = new Meter(data.task);
     this.#step = compileStep(model, options.optimizer, loss, this.#meter);
@@ -190,6 +197,7 @@ class Run {
     };
     for (const batch of batches(this.#data.train, { batchSize: this.#batchSize, shuffle: true, seed, epoch })) {
       const { x, y } = batchTensors(this.#data, batch);
+      this.#adjustRate((epoch - 1) * this.#steps + step);
       const loss = await this.#step(x, y).item();
       step++;
       if (!Number.isFinite(loss)) throw new DivergenceError(loss, epoch, step, this.#options.optimizer.lr);
@@ -206,6 +214,12 @@ class Run {
     this.#callbacks.onProgress?.(progress);
     await turn();
     return { ...progress, seconds: (this.#trained.ms - before.ms) / 1000 };
+  }
+
+  /** Sets the rate for the step after `done` others. A cell changes; nothing is compiled. */
+  #adjustRate(done: number): void {
+    const { schedule, optimizer, epochs } = this.#options;
+    if (schedule) optimizer.lr = this.#lr * schedule(done / (epochs * this.#steps));
   }
 
   async #progress(epoch: number, step: number, examples: number): Promise<Progress> {

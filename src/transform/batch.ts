@@ -2,19 +2,18 @@
  * @file Batching: the same computation on n examples at once. Values that do not depend on a mapped one stay single.
  */
 
-import type { Op } from "../ops/op.ts";
+import type { Op, Walks } from "../ops/op.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import type { Instruction, Value } from "../tape/node.ts";
 import { tapeOf } from "../tape/tape.ts";
-import { walks } from "./walks.ts";
 
 /** The batched images of `outputs`, where `seeds` gives each mapped value with a batch of n on axis 0; undefined for outputs that are not mapped. */
-export function batch(outputs: readonly Value[], seeds: ReadonlyMap<Value, Tensor>, n: number): (Tensor | undefined)[] {
+export function batch(outputs: readonly Value[], seeds: ReadonlyMap<Value, Tensor>, n: number, walks: Walks): (Tensor | undefined)[] {
   const since = Math.min(...[...seeds.keys()].map((x) => x.source.serial));
   const image = new Map<Value, Tensor>(seeds);
   for (const instruction of tapeOf(outputs, new Set(seeds.keys()), since)) {
     if (!instruction.operands.some((x) => image.has(x))) continue;
-    const results = widen(instruction, image, n);
+    const results = widen(instruction, image, n, walks);
     instruction.results.forEach((y, i) => {
       image.set(y, results[i]!);
       if (y.label && !results[i]!.label) results[i]!.label = y.label;
@@ -24,7 +23,7 @@ export function batch(outputs: readonly Value[], seeds: ReadonlyMap<Value, Tenso
 }
 
 /** One instruction, by its rule. */
-function widen(instruction: Instruction, image: ReadonlyMap<Value, Tensor>, n: number): Tensor[] {
+function widen(instruction: Instruction, image: ReadonlyMap<Value, Tensor>, n: number, walks: Walks): Tensor[] {
   const op = instruction.op as Op;
   const mapped = instruction.operands.map((x) => image.has(x));
   const operands = instruction.operands.map((x) => image.get(x) ?? (x as Tensor));

@@ -3,12 +3,11 @@
  * A rule may replace the results it was given, so the walk also carries the new primal along.
  */
 import { isFloat } from "../base/dtype.ts";
-import type { Maybe, Op } from "../ops/op.ts";
+import type { Maybe, Op, Walks } from "../ops/op.ts";
 import { rebind } from "../ops/region.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import type { Instruction, Value } from "../tape/node.ts";
 import { tapeOf } from "../tape/tape.ts";
-import { walks } from "./walks.ts";
 
 export interface Forward {
   /** The outputs, perhaps replaced by a rule; use these and not the old ones. */
@@ -18,7 +17,7 @@ export interface Forward {
 }
 
 /** Results and tangents of `outputs` along the tangents of `seeds`, which must be fresh values (see `function/seed.ts`). */
-export function forward(outputs: readonly Value[], seeds: ReadonlyMap<Value, Tensor>): Forward {
+export function forward(outputs: readonly Value[], seeds: ReadonlyMap<Value, Tensor>, walks: Walks): Forward {
   const since = Math.min(...[...seeds.keys()].map((x) => x.source.serial));
   const tangent = new Map<Value, Tensor>(seeds);
   const primal = new Map<Value, Tensor>();
@@ -31,7 +30,7 @@ export function forward(outputs: readonly Value[], seeds: ReadonlyMap<Value, Ten
     if (!moved && !active) continue;
     const x = operands.map(now);
     const again = moved ? rebind(instruction, x) : (results as readonly Tensor[]);
-    const { y, dy } = active ? push(instruction, dx, x, again) : { y: again, dy: [] };
+    const { y, dy } = active ? push(instruction, dx, x, again, walks) : { y: again, dy: [] };
     results.forEach((old, i) => {
       if (y[i] !== old) primal.set(old, named(y[i]!, old.label));
       const d = dy[i];
@@ -52,6 +51,7 @@ function push(
   dx: readonly Maybe[],
   x: readonly Tensor[],
   y: readonly Tensor[],
+  walks: Walks,
 ): { y: readonly Tensor[]; dy: readonly Maybe[] } {
   const op = instruction.op as Op;
   const { derivative } = op;

@@ -9,6 +9,7 @@ import type { Tensor } from "../ops/tensor.ts";
 import type { Value } from "../tape/node.ts";
 import { forward } from "./forward.ts";
 import { transpose } from "./transpose.ts";
+import { walks } from "./walks.ts";
 
 export interface Linearized {
   /** The outputs; use these and not the old ones. */
@@ -37,10 +38,10 @@ export function linearize(outputs: readonly Tensor[], seeds: ReadonlyMap<Tensor,
   [...seeds.keys()].forEach((x, i) => {
     if (isFloat(x.dtype)) live.set(x, holes[i]!);
   });
-  const list = live.size ? forward(outputs, live) : { y: outputs, dy: outputs.map(() => undefined) };
+  const list = live.size ? forward(outputs, live, walks) : { y: outputs, dy: outputs.map(() => undefined) };
   const known = list.dy.filter((d) => d !== undefined);
   const bound = bindSeeds([...list.y, ...known] as Tensor[], seeds);
   const y = bound.splice(0, outputs.length);
   const dy = list.dy.map((d) => d && bound.shift());
-  return { y, holes, dy, pull: (cotangents) => (known.length ? transpose(dy, cotangents, holes) : holes.map(() => undefined)) };
+  return { y, holes, dy, pull: (cotangents) => (known.length ? transpose(dy, cotangents, holes, walks) : holes.map(() => undefined)) };
 }

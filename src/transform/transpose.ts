@@ -3,14 +3,13 @@
  * mode before it, this is reverse mode (Radul et al. 2023, "You only linearize once").
  */
 import { isFloat } from "../base/dtype.ts";
-import type { Maybe, Op } from "../ops/op.ts";
+import type { Maybe, Op, Walks } from "../ops/op.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import type { Instruction, Value } from "../tape/node.ts";
 import { dependents, tapeOf } from "../tape/tape.ts";
-import { walks } from "./walks.ts";
 
 /** Cotangents of `inputs`, for the map from them to `outputs` and cotangents of the outputs; undefined is zero. Throws if the map is not linear. */
-export function transpose(outputs: readonly Maybe[], cotangents: readonly Maybe[], inputs: readonly Tensor[]): Maybe[] {
+export function transpose(outputs: readonly Maybe[], cotangents: readonly Maybe[], inputs: readonly Tensor[], walks: Walks): Maybe[] {
   const since = Math.min(...inputs.map((x) => x.source.serial));
   const list = tapeOf(
     outputs.filter((y) => y !== undefined),
@@ -30,7 +29,7 @@ export function transpose(outputs: readonly Maybe[], cotangents: readonly Maybe[
     const cts = instruction.results.map((y) => named(y, ct.get(y)));
     if (!cts.some((c) => c)) continue;
     if (!instruction.operands.some((x) => linear.has(x))) continue;
-    pull(instruction, cts, linear).forEach((c, i) => {
+    pull(instruction, cts, linear, walks).forEach((c, i) => {
       push(instruction.operands[i]!, c);
     });
     for (const y of instruction.results) ct.delete(y);
@@ -45,7 +44,7 @@ function named(x: Value, c: Maybe): Maybe {
 }
 
 /** One instruction, by its rule. */
-function pull(instruction: Instruction, cts: readonly Maybe[], linear: ReadonlySet<Value>): Maybe[] {
+function pull(instruction: Instruction, cts: readonly Maybe[], linear: ReadonlySet<Value>, walks: Walks): Maybe[] {
   const op = instruction.op as Op;
   const { derivative } = op;
   const on = instruction.operands.map((x) => linear.has(x) && isFloat(x.dtype));

@@ -20,14 +20,14 @@ export const walks: Walks = {
       return seed;
     });
     const outputs = inlineRegion(region, operands);
-    return seeds.size ? forward(outputs, seeds) : { y: outputs, dy: outputs.map(() => undefined) };
+    return seeds.size ? forward(outputs, seeds, walks) : { y: outputs, dy: outputs.map(() => undefined) };
   },
 
   transpose(region, x, linear, ct) {
     const operands = x.map((t, i) => (linear[i] ? hole(t, t.label) : t));
     const outputs = inlineRegion(region, operands);
     const inputs = operands.filter((_, i) => linear[i]);
-    const cx = inputs.length ? transpose(outputs, ct, inputs) : [];
+    const cx = inputs.length ? transpose(outputs, ct, inputs, walks) : [];
     return linear.map((on): Maybe => (on ? cx.shift() : undefined));
   },
 
@@ -40,7 +40,7 @@ export const walks: Walks = {
       return seed;
     });
     const outputs = inlineRegion(region, operands);
-    const images = seeds.size ? batch(outputs, seeds, n) : outputs.map(() => undefined);
+    const images = seeds.size ? batch(outputs, seeds, n, walks) : outputs.map(() => undefined);
     const y = images.map((image, i) => image ?? (expand?.[i] === false ? outputs[i]! : outputs[i]!.expandFront(n)));
     return { y, mapped: images.map((image) => image !== undefined) };
   },

@@ -2,6 +2,7 @@
  * @file scan: a loop equals its unrolling in every mode, its program does not grow with its length, and cells that it sets are carried.
  */
 import { describe, expect, test } from "vitest";
+import type { AnyFunction } from "../../src/function/capture.ts";
 import { compile, recordFunction } from "../../src/function/compile.ts";
 import { checkpoint, cond, scan } from "../../src/function/control.ts";
 import { backward, grad, jvp } from "../../src/function/derivative.ts";
@@ -10,7 +11,6 @@ import { stack, tensor, zeros } from "../../src/ops/create.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
 import { Cell } from "../../src/runtime/cell.ts";
 import { optimize, plan } from "../../src/runtime/compile.ts";
-import type { AnyFunction } from "../../src/function/derivative.ts";
 import { elements, expectClose, f64, onBothBackends, range } from "./backends.ts";
 
 type Step = (h: Tensor, x: Tensor) => readonly [Tensor, Tensor];
@@ -27,7 +27,10 @@ function unrolled(step: Step, h: Tensor, xs: Tensor, reverse = false): [Tensor, 
   return [h, stack(ys)];
 }
 
-const W = f64([[0.5, -0.3], [0.2, 0.8]]);
+const W = f64([
+  [0.5, -0.3],
+  [0.2, 0.8],
+]);
 const h0 = f64([0.1, -0.2]);
 const xs = f64(range(5, (i) => [Math.sin(i + 1), Math.cos(3 * i)]));
 
@@ -35,10 +38,14 @@ const xs = f64(range(5, (i) => [Math.sin(i + 1), Math.cos(3 * i)]));
 const network =
   (loop: typeof unrolled) =>
   ([w, h, x]: readonly [Tensor, Tensor, Tensor]): Tensor => {
-    const [last, ys] = loop((a, b) => {
-      const next = a.matmul(w).add(b).tanh();
-      return [next, next.mul(b)];
-    }, h, x);
+    const [last, ys] = loop(
+      (a, b) => {
+        const next = a.matmul(w).add(b).tanh();
+        return [next, next.mul(b)];
+      },
+      h,
+      x,
+    );
     return last.mul(last).sum().add(ys.sin().sum());
   };
 const looped = network((step, h, x) => scan(step, h, x));
@@ -75,7 +82,12 @@ onBothBackends("scan equals the unrolled loop", () => {
 
   test("batched: over carry, slices, constants, or all", () => {
     const many = args().map((t) => stack(range(3, (i) => t.mul(1 + 0.1 * i)))) as [Tensor, Tensor, Tensor];
-    for (const axes of [[0, 0, 0], [null, 0, null], [null, null, 0], [0, null, null]] as const) {
+    for (const axes of [
+      [0, 0, 0],
+      [null, 0, null],
+      [null, null, 0],
+      [0, null, null],
+    ] as const) {
       const at = axes.map((axis, i) => (axis === null ? args()[i]! : many[i]!)) as [Tensor, Tensor, Tensor];
       const over = (f: typeof looped) => vmap((w: Tensor, h: Tensor, x: Tensor) => f([w, h, x]), { inAxes: axes })(...at);
       expectClose(over(looped), over(written));
@@ -127,7 +139,7 @@ onBothBackends("the edges of scan", () => {
   });
 
   test("two carries may change places", () => {
-    const [[a, b]] = scan(([p, q]: [Tensor, Tensor]) => [[q, p.add(q)], null], [f64(0), f64(1)], null, { length: 10 });
+    const [[a, b]] = scan(([p, q]: Tensor[]) => [[q!, p!.add(q!)], null], [f64(0), f64(1)], null, { length: 10 });
     expect(elements([a, b])).toEqual([55, 89]);
   });
 
@@ -139,8 +151,8 @@ onBothBackends("the edges of scan", () => {
   test("a carry that catches its tangent on the way round", () => {
     // The carry b starts as a constant and receives what depends on w from a.
     const f = (w: Tensor): Tensor => {
-      const [[, b]] = scan(([p, q]: [Tensor, Tensor]) => [[p.mul(w), q.add(p)], null], [f64(1), f64(0)], null, { length: 4 });
-      return b;
+      const [[, b]] = scan(([p, q]: Tensor[]) => [[p!.mul(w), q!.add(p!)], null], [f64(1), f64(0)], null, { length: 4 });
+      return b!;
     };
     expect(f(f64(2)).itemSync()).toBe(1 + 2 + 4 + 8);
     expect(grad(f)(f64(2)).itemSync()).toBe(1 + 2 * 2 + 3 * 4);
@@ -151,12 +163,9 @@ onBothBackends("the edges of scan", () => {
   test("integers may be carried beside floats, and indices used", () => {
     const table = f64([10, 20, 30]);
     const f = (t: Tensor): Tensor =>
-      scan(
-        ([i, s]: [Tensor, Tensor]) => [[i.add(1), s.add(t.take(i).mul(i))], null],
-        [tensor(0, { dtype: "i32" }), f64(0)],
-        null,
-        { length: 3 },
-      )[0][1];
+      scan(([i, s]: Tensor[]) => [[i!.add(1), s!.add(t.take(i!).mul(i!))], null], [tensor(0, { dtype: "i32" }), f64(0)], null, {
+        length: 3,
+      })[0][1];
     expect(f(table).itemSync()).toBe(80);
     expect(elements(grad(f)(table))).toEqual([0, 1, 2]);
   });
@@ -165,7 +174,10 @@ onBothBackends("the edges of scan", () => {
     const f = (m: Tensor): Tensor =>
       scan((total: Tensor, row: Tensor) => [scan((s: Tensor, v: Tensor) => [s.mul(0.5).add(v), null], total, row)[0], total], f64(0), m)[0];
     const flat = (m: Tensor): Tensor => scan((s: Tensor, v: Tensor) => [s.mul(0.5).add(v), null], f64(0), m.flatten())[0];
-    const m = f64([[1, 2, 3], [4, 5, 6]]);
+    const m = f64([
+      [1, 2, 3],
+      [4, 5, 6],
+    ]);
     expectClose(f(m), flat(m));
     expectClose(grad(f)(m), grad(flat)(m));
     expectClose(compile(grad(f))(m), grad(flat)(m));
@@ -174,14 +186,31 @@ onBothBackends("the edges of scan", () => {
 
   test("scan inside cond and cond inside scan", () => {
     const inCond = (p: Tensor, v: Tensor): Tensor =>
-      cond(p, (x: Tensor) => scan((s: Tensor, e: Tensor) => [s.add(e.mul(e)), null], f64(0), x)[0], (x: Tensor) => x.sum(), v);
+      cond(
+        p,
+        (x: Tensor) => scan((s: Tensor, e: Tensor) => [s.add(e.mul(e)), null], f64(0), x)[0],
+        (x: Tensor) => x.sum(),
+        v,
+      );
     const v = f64([1, 2, 3]);
     expect(inCond(tensor(true), v).itemSync()).toBe(14);
     expect(inCond(tensor(false), v).itemSync()).toBe(6);
     expect(elements(grad((x: Tensor) => inCond(tensor(true), x))(v))).toEqual([2, 4, 6]);
     expect(elements(compile(grad((x: Tensor, p: Tensor) => inCond(p, x)))(v, tensor(false)))).toEqual([1, 1, 1]);
     const inScan = (x: Tensor): Tensor =>
-      scan((s: Tensor, e: Tensor) => [cond(e.gt(2), (a: Tensor) => a.mul(e), (a: Tensor) => a.add(e), s), null], f64(1), x)[0];
+      scan(
+        (s: Tensor, e: Tensor) => [
+          cond(
+            e.gt(2),
+            (a: Tensor) => a.mul(e),
+            (a: Tensor) => a.add(e),
+            s,
+          ),
+          null,
+        ],
+        f64(1),
+        x,
+      )[0];
     expect(inScan(v).itemSync()).toBe((1 + 1 + 2) * 3);
     expect(elements(grad(inScan)(v))).toEqual([3, 3, 4]);
     expect(elements(compile(grad(inScan))(v))).toEqual([3, 3, 4]);
@@ -200,10 +229,14 @@ onBothBackends("cells in scan", () => {
   test("a cell that is set is carried, and holds the last value afterwards", () => {
     const count = new Cell(f64(10), "count");
     const f = (x: Tensor): Tensor =>
-      scan((_: null, v: Tensor) => {
-        count.set(count.value.add(v));
-        return [null, count.value];
-      }, null, x)[1];
+      scan(
+        (_: null, v: Tensor) => {
+          count.set(count.value.add(v));
+          return [null, count.value];
+        },
+        null,
+        x,
+      )[1];
     expect(elements(f(f64([1, 2, 3])))).toEqual([11, 13, 16]);
     expect(count.value.itemSync()).toBe(16);
     expect(elements(compile(f)(f64([1, 2])))).toEqual([17, 19]);
@@ -212,20 +245,29 @@ onBothBackends("cells in scan", () => {
 
   test("a cell set without being read first, and one read after being set", () => {
     const last = new Cell(f64(0), "last");
-    scan((_: null, v: Tensor) => {
-      last.set(v.mul(2));
-      return [null, null];
-    }, null, f64([1, 2, 3]));
+    scan(
+      (_: null, v: Tensor) => {
+        last.set(v.mul(2));
+        return [null, null];
+      },
+      null,
+      f64([1, 2, 3]),
+    );
     expect(last.value.itemSync()).toBe(6);
   });
 
   test("gradients flow through a carried cell", () => {
     const [w, state] = [new Cell(f64(3), "w"), new Cell(f64(1), "state")];
     const loss = (): Tensor => {
-      scan((_: null) => {
-        state.set(state.value.mul(w.value));
-        return [null, null];
-      }, null, null, { length: 3 });
+      scan(
+        (_: null) => {
+          state.set(state.value.mul(w.value));
+          return [null, null];
+        },
+        null,
+        null,
+        { length: 3 },
+      );
       return state.value;
     };
     expect(elements(backward(loss, [w]))).toEqual([27, 27]);
@@ -278,7 +320,9 @@ describe("what scan refuses", () => {
   const xs1 = f64([1, 2]);
 
   test("a carry that changes its type or structure", () => {
-    expect(() => scan((h: Tensor, x: Tensor) => [h.add(x).unsqueeze(0), h], f64(0), xs1)).toThrow(/carry 0 enters as f64\[\] and leaves the body as f64\[1\]/);
+    expect(() => scan((h: Tensor, x: Tensor) => [h.add(x).unsqueeze(0), h], f64(0), xs1)).toThrow(
+      /carry 0 enters as f64\[\] and leaves the body as f64\[1\]/,
+    );
     expect(() => scan(((h: Tensor) => [[h, h], h]) as never, f64(0), xs1)).toThrow(/enters with 1 tensors and leaves with 2/);
   });
 

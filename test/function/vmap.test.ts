@@ -15,7 +15,10 @@ import { elements, expectClose, f64, onBothBackends, range } from "./backends.ts
 const shapes = (...list: Tensor[]): string => list.map((t) => `[${t.shape}]`).join(" ");
 
 onBothBackends("vmap", () => {
-  const x = f64([[1, 2, 3], [4, 5, 6]]);
+  const x = f64([
+    [1, 2, 3],
+    [4, 5, 6],
+  ]);
 
   test("maps axis 0 of every argument and puts the batch first", () => {
     const y = vmap((a: Tensor, b: Tensor) => a.mul(b).sum())(x, x.add(1));
@@ -57,20 +60,42 @@ onBothBackends("vmap", () => {
     const f = (a: Tensor): Tensor =>
       a
         .reshape([1, 1, 3, 2])
-        .conv(f64([[[[1, -1], [2, 0.5]]]]), { padding: 1 })
+        .conv(
+          f64([
+            [
+              [
+                [1, -1],
+                [2, 0.5],
+              ],
+            ],
+          ]),
+          { padding: 1 },
+        )
         .relu()
         .flatten()
         .concat([a.reshape([3, 2]).max(0), a.flip().tanh().slice([1], [5], [2])]);
     const xs = range(4, (n) => f64(range(6, (i) => Math.sin(7 * n + i))));
     const batch = f64(xs.map((t) => [...t.dataSync()]));
-    expectClose(vmap(f)(batch), xs.flatMap((t) => elements(f(t))));
-    expectClose(compile(vmap(f))(batch), xs.flatMap((t) => elements(f(t))));
+    expectClose(
+      vmap(f)(batch),
+      xs.flatMap((t) => elements(f(t))),
+    );
+    expectClose(
+      compile(vmap(f))(batch),
+      xs.flatMap((t) => elements(f(t))),
+    );
   });
 
   test("derivatives through vmap, and vmap of derivatives, equal the loop", () => {
     const f = (a: Tensor): Tensor => a.mul(a).mul(a.cast("f32").cast("f64")).sum();
-    expectClose(grad((b: Tensor) => vmap(f)(b).sum())(x), elements(x).map((v) => 3 * v * v));
-    expectClose(vmap(grad(f))(x), elements(x).map((v) => 3 * v * v));
+    expectClose(
+      grad((b: Tensor) => vmap(f)(b).sum())(x),
+      elements(x).map((v) => 3 * v * v),
+    );
+    expectClose(
+      vmap(grad(f))(x),
+      elements(x).map((v) => 3 * v * v),
+    );
     expectClose(vmap((a: Tensor) => jvp(f)([a], [a.like(1)]).tangent)(x), [3 * 14, 3 * 77]);
     expectClose(jvp((b: Tensor) => vmap(f)(b))([x], [x.like(1)]).tangent, [3 * 14, 3 * 77]);
     expectClose(vmap(vmap(grad((v: Tensor) => v.sin())))(x), elements(x).map(Math.cos));
@@ -82,7 +107,10 @@ describe("nothing unmapped is expanded", () => {
   const w = tensor(range(3, (i) => [i, 1, 2, 3, 4])).named("w");
 
   test("vmap of a matrix-vector product is one matrix product", () => {
-    const tape = show(vmap((x: Tensor) => x.matmul(w)), batch);
+    const tape = show(
+      vmap((x: Tensor) => x.matmul(w)),
+      batch,
+    );
     expect(tape.match(/ = dot /g)).toHaveLength(1);
     expect(tape).not.toMatch(/broadcast|f32\[8,3,5\]/);
   });
@@ -95,7 +123,10 @@ describe("nothing unmapped is expanded", () => {
   });
 
   test("what does not depend on the batch is computed once", () => {
-    const tape = show(vmap((x: Tensor) => x.add(w.sum(1).tanh().sum())), batch);
+    const tape = show(
+      vmap((x: Tensor) => x.add(w.sum(1).tanh().sum())),
+      batch,
+    );
     expect(tape).toMatch(/f32\[3\] = tanh/);
   });
 });

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { type Dataset, digits, type Split, xor } from "../../src/data/index.ts";
 import { manualSeed } from "../../src/math/random.ts";
 import { Cnn, Mlp, Xor } from "../../src/models/index.ts";
-import { Adam, SGD } from "../../src/optim/index.ts";
+import { Adam, cosine, SGD } from "../../src/optim/index.ts";
 import { theArena } from "../../src/runtime/arena.ts";
 import { counters } from "../../src/runtime/compile.ts";
 import { compileStep } from "../../src/train/fit.ts";
@@ -130,6 +130,26 @@ describe("callbacks", () => {
     expect(progress.at(-1)).toMatchObject({ epoch: 3, epochs: 3, step: 3, steps: 3, secondsLeft: 0 });
     expect(epochs.map(([record]) => record)).toEqual(history.epochs);
     expect(Object.keys(history.epochs[0])).toEqual(["trainLoss", "trainAccuracy", "testLoss", "testAccuracy", "seconds"]);
+  });
+});
+
+describe("schedule", () => {
+  test("scales the learning rate step by step, and gives it back at the end", async () => {
+    const { model, optimizer } = setUp(0.5);
+    const seen: number[] = [];
+    const schedule = (done: number): number => {
+      seen.push(done);
+      return 0;
+    };
+    const before = model.parameters().map((p) => [...p.value.dataSync()]);
+    await trainModel(model, few, options({ optimizer, schedule }));
+    expect(seen).toEqual([0, 1 / 6, 2 / 6, 3 / 6, 4 / 6, 5 / 6]);
+    expect(model.parameters().map((p) => [...p.value.dataSync()])).toEqual(before);
+    expect(optimizer.lr).toBe(0.5);
+  });
+
+  test("cosine falls from 1 to 0", () => {
+    expect([0, 0.5, 1].map((t) => Math.round(cosine(t) * 1e9) / 1e9)).toEqual([1, 0.5, 0]);
   });
 });
 

@@ -2,6 +2,8 @@
  * @file What the engine can do, and modules made into functions. Synchronous on purpose: a step is compiled where it is first called. V8 runs new code in its
  * baseline tier first; the runtime warms kernels up.
  */
+import { callHost } from "../../kernel/interpret.ts";
+import type { HostCall } from "../../kernel/kernel.ts";
 import { HOST } from "../../kernel/scalar.ts";
 import { SIMD } from "./instructions.ts";
 import { FunctionBuilder, ModuleBuilder } from "./module.ts";
@@ -62,13 +64,14 @@ export interface Instance {
 }
 
 /** Makes functions of a module that `compileProgram` wrote. */
-export function instantiate(bytes: Uint8Array<ArrayBuffer>, memory: WebAssembly.Memory): Instance {
-  return instantiateModule(new WebAssembly.Module(bytes), memory);
+export function instantiate(bytes: Uint8Array<ArrayBuffer>, memory: WebAssembly.Memory, hosts: readonly HostCall[] = []): Instance {
+  return instantiateModule(new WebAssembly.Module(bytes), memory, hosts);
 }
 
 /** The same from a compiled module, which can be sent to other threads. */
-export function instantiateModule(module: WebAssembly.Module, memory: WebAssembly.Memory): Instance {
-  const { exports } = new WebAssembly.Instance(module, { env: { memory }, math: { ...HOST } });
+export function instantiateModule(module: WebAssembly.Module, memory: WebAssembly.Memory, hosts: readonly HostCall[] = []): Instance {
+  const host = Object.fromEntries(hosts.map((call, i) => [`h${i}`, (...at: number[]) => callHost(call, at, memory.buffer)]));
+  const { exports } = new WebAssembly.Instance(module, { env: { memory }, math: { ...HOST }, host });
   const kernels: ((...addresses: number[]) => void)[] = [];
   for (let i = 0; `k${i}` in exports; i++) kernels.push(exports[`k${i}`] as (...addresses: number[]) => void);
   return { main: exports.main as (bindingAddress: number) => void, kernels };

@@ -161,7 +161,7 @@ export class FunctionBuilder {
 
 /** Functions, the host functions they call, and one imported memory. */
 export class ModuleBuilder {
-  private readonly imports: { readonly name: string; readonly arity: number }[] = [];
+  private readonly imports: { readonly from: "math" | "host"; readonly name: string; readonly arity: number }[] = [];
   private readonly functions: FunctionBuilder[] = [];
   private readonly exports: { readonly name: string; readonly index: number }[] = [];
   private readonly shared: boolean;
@@ -172,8 +172,17 @@ export class ModuleBuilder {
 
   /** Declares host functions on doubles. All must be declared before the first function is added: they are numbered first. */
   importMath(name: string, arity: number): number {
+    return this.import("math", name, arity);
+  }
+
+  /** Imports `host.name` of `arity` addresses; gives its index. */
+  importHost(name: string, arity: number): number {
+    return this.import("host", name, arity);
+  }
+
+  private import(from: "math" | "host", name: string, arity: number): number {
     if (this.functions.length > 0) throw new Error("internal: wasm import after a function");
-    this.imports.push({ name, arity });
+    this.imports.push({ from, name, arity });
     return this.imports.length - 1;
   }
 
@@ -188,14 +197,18 @@ export class ModuleBuilder {
   }
 
   build(): Uint8Array<ArrayBuffer> {
-    const mathTypes = this.imports.map(({ arity }) => [0x60, ...list(Array<number[]>(arity).fill([F64])), 1, F64]);
+    const importTypes = this.imports.map(({ from, arity }) =>
+      from === "math"
+        ? [0x60, ...list(Array<number[]>(arity).fill([F64])), 1, F64]
+        : [0x60, ...list(Array<number[]>(arity).fill([I32])), 0],
+    );
     const types = this.functions.map((builder) => [0x60, ...list(builder.params.map((p) => [p])), 0]);
     // The limits of an import are what is asked of the memory: at least 0 pages; a shared one must state a maximum.
     const memory = [...text("env"), ...text("memory"), 2, ...(this.shared ? [3, 0, ...unsigned(65536)] : [0, 0])];
-    const imports = this.imports.map(({ name }, i) => [...text("math"), ...text(name), 0, ...unsigned(i)]);
+    const imports = this.imports.map(({ from, name }, i) => [...text(from), ...text(name), 0, ...unsigned(i)]);
     const n = this.imports.length;
     const sections: readonly [number, number[]][] = [
-      [1, list([...mathTypes, ...types])],
+      [1, list([...importTypes, ...types])],
       [2, list([memory, ...imports])],
       [3, list(this.functions.map((_, i) => unsigned(n + i)))],
       [7, list(this.exports.map(({ name, index }) => [...text(name), 0, ...unsigned(index)]))],

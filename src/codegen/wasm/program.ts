@@ -15,7 +15,8 @@ export interface CompileOptions {
 }
 
 /**
- * The module of a program. It imports the memory `env.memory` and, from `math`, the host functions it calls; it exports `k0`, `k1`, ..., the program's
+ * The module of a program. It imports the memory `env.memory`, from `math` the host's functions that kernels call, and
+ * from `host` the program's own host calls `h0`, `h1`, ...; it exports `k0`, `k1`, ..., the program's
  * kernels on one byte address per buffer (equal kernels are one function), and `main`, on the address of the table of bindings.
  */
 export function compileProgram(program: Program, { sharedMemory, relaxed }: CompileOptions): Uint8Array<ArrayBuffer> {
@@ -31,16 +32,17 @@ export function compileProgram(program: Program, { sharedMemory, relaxed }: Comp
   for (const [i, kernel] of program.kernels.entries()) {
     if (!builders.has(hashes[i]!)) builders.set(hashes[i]!, generate(kernel, { relaxed, host }));
   }
+  const calls = (program.hosts ?? []).map((call, i) => module.importHost(`h${i}`, call.buffers.length));
   // Only now: imports are numbered before functions.
   const indices = new Map([...builders].map(([hash, builder]) => [hash, module.add(builder)]));
   const kernels = hashes.map((hash) => indices.get(hash)!);
   for (const [i, index] of kernels.entries()) module.export(`k${i}`, index);
-  module.export("main", module.add(mainFunction(program.steps, kernels)));
+  module.export("main", module.add(mainFunction(program.steps, kernels, calls)));
   return module.build();
 }
 
-function mainFunction(steps: readonly Step[], kernels: readonly number[]): FunctionBuilder {
-  const main = new Main(kernels);
+function mainFunction(steps: readonly Step[], kernels: readonly number[], calls: readonly number[]): FunctionBuilder {
+  const main = new Main(kernels, calls);
   main.steps(steps, []);
   return main.code;
 }
@@ -48,9 +50,11 @@ function mainFunction(steps: readonly Step[], kernels: readonly number[]): Funct
 class Main {
   readonly code: FunctionBuilder = new FunctionBuilder([I32]);
   private readonly kernels: readonly number[];
+  private readonly calls: readonly number[];
 
-  constructor(kernels: readonly number[]) {
+  constructor(kernels: readonly number[], calls: readonly number[]) {
     this.kernels = kernels;
+    this.calls = calls;
   }
 
   /** `counters` are the locals with the iterations of the enclosing loops. */
@@ -63,6 +67,10 @@ class Main {
       case "call":
         for (const arg of s.args) this.address(arg, counters);
         this.code.call(this.kernels[s.kernel]!);
+        return;
+      case "host":
+        for (const arg of s.args) this.address(arg, counters);
+        this.code.call(this.calls[s.host]!);
         return;
       case "copy":
         this.address(s.to, counters);

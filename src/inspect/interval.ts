@@ -1,0 +1,132 @@
+/**
+ * @file Interval bounds: for boxes of inputs, boxes that hold every possible output (Moore 1966; for linear maps in centre and radius form,
+ * Rump 1999). A transform outside the core: one walk over a list, with a table of its own. Rounding of the bounds themselves is not accounted for.
+ */
+
+import { capture, leavesOf, withLeaves } from "../function/capture.ts";
+import type { Op } from "../ops/op.ts";
+import { hole, rebind } from "../ops/region.ts";
+import type { Tensor } from "../ops/tensor.ts";
+import type { Instruction, Value } from "../tape/node.ts";
+import { tapeOf } from "../tape/tape.ts";
+
+export interface Interval {
+  readonly low: Tensor;
+  readonly high: Tensor;
+}
+
+type Rule = (x: readonly Interval[], instruction: Instruction) => Interval;
+
+const redo = (instruction: Instruction, operands: readonly Tensor[]): Tensor => rebind(instruction, operands)[0]!;
+/** Both ends by the op itself: it never decreases. */
+const increasing: Rule = (x, i) => ({
+  low: redo(
+    i,
+    x.map((a) => a.low),
+  ),
+  high: redo(
+    i,
+    x.map((a) => a.high),
+  ),
+});
+const decreasing: Rule = (x, i) => ({
+  low: redo(
+    i,
+    x.map((a) => a.high),
+  ),
+  high: redo(
+    i,
+    x.map((a) => a.low),
+  ),
+});
+
+/** The least and the greatest of some candidates. */
+const hull = (list: readonly Tensor[]): Interval => ({
+  low: list.reduce((a, b) => a.minimum(b)),
+  high: list.reduce((a, b) => a.maximum(b)),
+});
+const corners = (x: Interval, y: Interval, f: (a: Tensor, b: Tensor) => Tensor): Interval =>
+  hull([f(x.low, y.low), f(x.low, y.high), f(x.high, y.low), f(x.high, y.high)]);
+
+/** Bilinear maps: centre c = f(cx, cy), radius r = |f|(|cx|, ry) + |f|(rx, |cy|) + |f|(rx, ry), for maps with coefficients 0 and 1. */
+const bilinear: Rule = ([x, y], i) => {
+  const [cx, rx] = [x!.low.add(x!.high).mul(0.5), x!.high.sub(x!.low).mul(0.5)];
+  const [cy, ry] = [y!.low.add(y!.high).mul(0.5), y!.high.sub(y!.low).mul(0.5)];
+  const centre = redo(i, [cx, cy]);
+  const radius = redo(i, [cx.abs(), ry]).add(redo(i, [rx, cy.abs().add(ry)]));
+  return { low: centre.sub(radius), high: centre.add(radius) };
+};
+
+/** An extremum of sine lies inside when a multiple of 2π, shifted, does. */
+const wave =
+  (phase: number): Rule =>
+  ([x], i) => {
+    const [a, b] = [redo(i, [x!.low]), redo(i, [x!.high])];
+    const reaches = (peak: number): Tensor =>
+      x!.high
+        .sub(peak)
+        .mul(1 / (2 * Math.PI))
+        .floor()
+        .ge(
+          x!.low
+            .sub(peak)
+            .mul(1 / (2 * Math.PI))
+            .ceil(),
+        );
+    return { low: reaches(phase + Math.PI).where(-1, a.minimum(b)), high: reaches(phase).where(1, a.maximum(b)) };
+  };
+
+const spansZero = ({ low, high }: Interval): Tensor => low.le(0).and(high.ge(0));
+const reciprocal = (x: Interval): Interval => ({
+  low: spansZero(x).where(Number.NEGATIVE_INFINITY, x.high.recip()),
+  high: spansZero(x).where(Number.POSITIVE_INFINITY, x.low.recip()),
+});
+
+const INCREASING =
+  "add exp expm1 log log1p tanh sigmoid relu erf sqrt floor ceil trunc round sign maximum minimum sum max min identity stopGradient";
+const MOVING = "reshape transpose broadcast pad slice flip windows foldWindows concat checkpoint";
+
+/** One rule per op; what is missing is refused by name. */
+export const intervalRules: Readonly<Record<string, Rule>> = {
+  ...Object.fromEntries(`${INCREASING} ${MOVING}`.split(" ").map((name) => [name, increasing])),
+  neg: decreasing,
+  sub: ([x, y]) => ({ low: x!.low.sub(y!.high), high: x!.high.sub(y!.low) }),
+  mul: ([x, y], i) => (i.operands[0] === i.operands[1] ? square(x!) : corners(x!, y!, (a, b) => a.mul(b))),
+  recip: ([x]) => reciprocal(x!),
+  div: ([x, y]) => corners(x!, reciprocal(y!), (a, b) => a.mul(b)),
+  abs: ([x]) => ({ low: spansZero(x!).where(0, x!.low.abs().minimum(x!.high.abs())), high: x!.low.abs().maximum(x!.high.abs()) }),
+  sin: wave(Math.PI / 2),
+  cos: wave(0),
+  dot: bilinear,
+  conv: bilinear,
+  convInput: bilinear,
+  convWeight: bilinear,
+};
+
+function square(x: Interval): Interval {
+  const [a, b] = [x.low.mul(x.low), x.high.mul(x.high)];
+  return { low: spansZero(x).where(0, a.minimum(b)), high: a.maximum(b) };
+}
+
+/** The function from boxes to boxes: every float tensor of `low` and `high` (one structure) bounds the argument in its place. */
+export function intervals<A extends unknown[], R>(fn: (...args: A) => R): (low: A, high: A) => { low: R; high: R } {
+  return (low, high) => {
+    const [lows, highs] = [leavesOf(low).leaves, leavesOf(high).leaves];
+    const inputs = lows.map((x) => hole(x, x.label));
+    const { result, outputs } = capture("intervals", () => fn(...withLeaves(low, inputs)));
+    const bounds = new Map<Value, Interval>(inputs.map((x, i) => [x, { low: lows[i]!, high: highs[i]! }]));
+    const boundsOf = (x: Value): Interval => bounds.get(x) ?? { low: x as Tensor, high: x as Tensor };
+    for (const instruction of tapeOf(outputs, new Set(inputs))) {
+      if (!instruction.operands.some((x) => bounds.has(x))) continue;
+      const rule = intervalRules[(instruction.op as Op).name];
+      if (!rule) throw new TypeError(`intervals: no rule for ${instruction.op.name}; add one to intervalRules`);
+      bounds.set(instruction.results[0]!, rule(instruction.operands.map(boundsOf), instruction));
+    }
+    const pick = (end: "low" | "high"): R =>
+      withLeaves(
+        result,
+        outputs.map((y) => boundsOf(y)[end]),
+      );
+    return { low: pick("low"), high: pick("high") };
+  };
+}

@@ -1,0 +1,70 @@
+/**
+ * @file The NaN hunter: runs a list one instruction at a time and stops at the first that makes a NaN or an infinity out of finite operands,
+ * in the forward pass or the backward one.
+ */
+import { isFloat, type TypedArray } from "../base/dtype.ts";
+import { formatType } from "../base/shape.ts";
+import { hashRegion } from "../tape/hash.ts";
+import type { Instruction, Region, Value } from "../tape/node.ts";
+import { userLine } from "../tape/origin.ts";
+import { formatParams } from "../tape/print.ts";
+import { tapeOfRegion } from "../tape/tape.ts";
+import { compileRegion, optimize } from "./compile.ts";
+import type { Executable } from "./executable.ts";
+
+/** Outputs of a region on the elements of its inputs. Throws where a value stops being finite. */
+export function huntNaN(region: Region, inputs: readonly TypedArray[], cache: Map<string, Executable> = new Map()): TypedArray[] {
+  const optimized = optimize(region);
+  const known = new Map<Value, TypedArray>(region.inputs.map((x, i) => [x, inputs[i]!]));
+  for (const instruction of tapeOfRegion(optimized)) {
+    const results = runAlone(instruction, known, cache);
+    instruction.results.forEach((y, i) => {
+      known.set(y, results[i]!);
+      if (isFloat(y.dtype)) checkFinite(instruction, y, results[i]!, known);
+    });
+  }
+  return optimized.outputs.map((y) => known.get(y)!);
+}
+
+function runAlone({ operands, results }: Instruction, known: ReadonlyMap<Value, TypedArray>, cache: Map<string, Executable>): TypedArray[] {
+  const distinct = [...new Set(operands)];
+  const region: Region = { inputs: distinct, outputs: results };
+  const key = hashRegion(region);
+  let executable = cache.get(key);
+  if (!executable) {
+    executable = compileRegion(region, { inputs: distinct.map(() => "argument" as const), outputs: results.map(() => "result" as const) });
+    cache.set(key, executable);
+  }
+  return executable.run(
+    distinct.map((x) => known.get(x)!),
+    () => {},
+  );
+}
+
+const firstBad = (elements: TypedArray): number => elements.findIndex((x: number) => !Number.isFinite(x));
+
+function checkFinite(instruction: Instruction, y: Value, elements: TypedArray, known: ReadonlyMap<Value, TypedArray>): void {
+  const at = firstBad(elements);
+  // Constants may be infinite on purpose, and what merely passes on a bad value is not its origin.
+  if (at < 0 || instruction.operands.length === 0 || instruction.operands.some((x) => isFloat(x.dtype) && firstBad(known.get(x)!) >= 0))
+    return;
+  const name = (v: Value): string => `${v.label ? `${v.label}: ` : ""}${formatType(v)}`;
+  const operands = instruction.operands.map((x) => `  ${name(x)} in ${rangeOf(known.get(x)!)}`);
+  const line = userLine(instruction.origin);
+  throw new RangeError(
+    [
+      `${instruction.op.name}${formatParams(instruction.params)} makes ${elements[at]} at element ${at} of ${name(y)}${line ? `, recorded at ${line}` : ""}; its operands are finite:`,
+      ...operands,
+    ].join("\n"),
+  );
+}
+
+function rangeOf(elements: TypedArray): string {
+  let low = Number.POSITIVE_INFINITY;
+  let high = Number.NEGATIVE_INFINITY;
+  for (const x of elements) {
+    low = Math.min(low, x);
+    high = Math.max(high, x);
+  }
+  return elements.length ? `[${low}, ${high}]` : "nothing";
+}

@@ -1,0 +1,117 @@
+/**
+ * @file Linear algebra: what decompositions promise, for many shapes; derivatives against differences.
+ */
+import { describe, expect, test } from "vitest";
+import "../../src/runtime/evaluate.ts";
+import { vmap } from "../../src/function/vmap.ts";
+import { checkGradients } from "../../src/inspect/check.ts";
+import * as linalg from "../../src/math/linalg.ts";
+import { keyOf, normal } from "../../src/math/random.ts";
+import { eye, tensor } from "../../src/ops/create.ts";
+import type { Tensor } from "../../src/ops/tensor.ts";
+
+let seed = 0;
+const draw = (...shape: number[]): Tensor => normal(keyOf(++seed), shape, { dtype: "f64" });
+const mT = linalg.matrixTranspose;
+const spd = (m: Tensor): Tensor => m.matmul(mT(m)).add(eye(m.shape.at(-1)!, "f64"));
+
+function expectEqual(a: Tensor, b: Tensor, tolerance = 1e-10): void {
+  expect(a.shape).toEqual(b.shape);
+  const difference = a.sub(b).abs().max().itemSync();
+  expect(difference).toBeLessThan(tolerance);
+}
+
+describe("what the decompositions promise", () => {
+  for (const n of [1, 2, 5, 12]) {
+    test(`n = ${n}`, () => {
+      const a = draw(2, n, n);
+      const l = linalg.cholesky(spd(a));
+      expectEqual(l.matmul(mT(l)), spd(a));
+      expectEqual(a.matmul(linalg.inverse(a)), eye(n, "f64").broadcastTo([2, n, n]), 1e-8);
+      const b = draw(2, n, 3);
+      expectEqual(a.matmul(linalg.solve(a, b)), b, 1e-8);
+      expectEqual(l.matmul(linalg.solveTriangular(l, b)), b, 1e-8);
+      const { values, vectors } = linalg.eigh(spd(a));
+      expectEqual(vectors.mul(values.unsqueeze(-2)).matmul(mT(vectors)), spd(a), 1e-9);
+      expectEqual(linalg.det(spd(a)).log(), values.log().sum(-1), 1e-9);
+      expectEqual(linalg.matrixExp(a.mul(0.3)).matmul(linalg.matrixExp(a.mul(-0.3))), eye(n, "f64").broadcastTo([2, n, n]), 1e-9);
+    });
+  }
+  for (const [m, n] of [
+    [5, 3],
+    [3, 5],
+    [4, 4],
+    [1, 6],
+    [7, 1],
+  ] as const) {
+    test(`${m} x ${n}`, () => {
+      const a = draw(m, n);
+      const { q, r } = linalg.qr(a);
+      expectEqual(q.matmul(r), a);
+      expectEqual(mT(q).matmul(q), eye(Math.min(m, n), "f64"));
+      const { u, s, vt } = linalg.svd(a);
+      expectEqual(u.mul(s.unsqueeze(-2)).matmul(vt), a);
+      expectEqual(mT(u).matmul(u), eye(Math.min(m, n), "f64"));
+      expectEqual(a.matmul(linalg.pinv(a)).matmul(a), a);
+      expectEqual(linalg.matrixNorm(a), s.mul(s).sum().sqrt());
+    });
+  }
+});
+
+test("a matrix of low rank has zero singular values and an orthonormal U all the same", () => {
+  const a = draw(5, 2).matmul(draw(2, 4));
+  const { u, s } = linalg.svd(a);
+  expect([...s.dataSync()].filter((v) => v > 1e-12)).toHaveLength(2);
+  expect(linalg.matrixRank(a).itemSync()).toBe(2);
+  expectEqual(linalg.lowRank(a, 2), a);
+  expectEqual(
+    mT(linalg.svd(tensor(Float64Array.of(1, 0, 0, 0, 0, 0), { shape: [3, 2] })).u).matmul(
+      linalg.svd(tensor(Float64Array.of(1, 0, 0, 0, 0, 0), { shape: [3, 2] })).u,
+    ),
+    eye(2, "f64"),
+  );
+  expect(u.shape).toEqual([5, 4]);
+});
+
+describe("derivatives (AD-5)", () => {
+  const cases: Record<string, (m: Tensor) => unknown> = {
+    cholesky: (m) => linalg.cholesky(spd(m)),
+    inverse: (m) => linalg.inverse(m),
+    det: (m) => linalg.det(m),
+    solve: (m) => linalg.solve(m, mT(m).add(1)),
+    "triangular, lower": (m) => linalg.solveTriangular(m.add(eye(3, "f64").mul(4)), m),
+    "triangular, upper": (m) => linalg.solveTriangular(m.add(eye(3, "f64").mul(4)), m, { upper: true }),
+    qr: (m) => linalg.qr(m),
+    svdvals: (m) => linalg.svdvals(m),
+    "svd, free of signs": (m) => linalg.lowRank(m, 2),
+    eigenvalues: (m) => linalg.eigh(spd(m)).values,
+    "square root": (m) => linalg.spectralFunction(spd(m), (w) => w.sqrt()),
+    matrixExp: (m) => linalg.matrixExp(m),
+    matrixPower: (m) => [linalg.matrixPower(m, 5), linalg.matrixPower(m, -2)],
+    nuclear: (m) => linalg.matrixNorm(m, "nuc"),
+    pinv: (m) => linalg.pinv(m.slice([0, 0], [3, 2])),
+  };
+  for (const [name, fn] of Object.entries(cases)) {
+    test(name, () => {
+      const report = checkGradients(fn, [draw(3, 3)], { tolerance: 1e-4 });
+      expect(report.passed, String(report)).toBe(true);
+    });
+  }
+});
+
+test("batches equal loops, under vmap too", () => {
+  const a = draw(3, 2, 2);
+  for (const fn of [linalg.inverse, linalg.det, (m: Tensor) => linalg.svdvals(m), (m: Tensor) => linalg.cholesky(spd(m))]) {
+    const whole = fn(a);
+    const mapped = vmap(fn)(a);
+    for (let i = 0; i < 3; i++) {
+      expectEqual(whole.select(0, i), fn(a.select(0, i)));
+      expectEqual(mapped.select(0, i), fn(a.select(0, i)));
+    }
+  }
+});
+
+test("the cheapest order of a product", () => {
+  const [a, b, c] = [draw(2, 8), draw(8, 3), draw(3, 5)];
+  expectEqual(linalg.multiDot([a, b, c]), a.matmul(b).matmul(c));
+});

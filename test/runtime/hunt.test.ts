@@ -1,0 +1,42 @@
+/**
+ * @file The NaN hunter: it names the instruction, the ranges and the line; it leaves right programs alone.
+ */
+import { expect, test } from "vitest";
+import "../../src/runtime/evaluate.ts";
+import { compile } from "../../src/function/compile.ts";
+import { backward } from "../../src/function/derivative.ts";
+import { tensor } from "../../src/ops/create.ts";
+import type { Tensor } from "../../src/ops/tensor.ts";
+import { Cell } from "../../src/runtime/cell.ts";
+
+test("a right step gives what it gives compiled, and sets its cells", () => {
+  const make = (): { w: Cell; step: (x: Tensor) => Tensor } => {
+    const w = new Cell(tensor([[0.5], [-0.5]]), "w");
+    const step = (x: Tensor): Tensor => {
+      const { value, grads } = backward(() => x.matmul(w).tanh().sum(), [w]);
+      w.set(w.value.sub(grads[0]!.mul(0.1)));
+      return value;
+    };
+    return { w, step };
+  };
+  const [plain, careful] = [make(), make()];
+  const x = tensor([
+    [1, 2],
+    [3, 4],
+  ]);
+  expect(compile(careful.step, { debug: "nan" })(x).itemSync()).toBeCloseTo(compile(plain.step)(x).itemSync(), 6);
+  expect(careful.w.value.dataSync()[0]).toBeCloseTo(plain.w.value.dataSync()[0]!, 6);
+});
+
+test("the first instruction that makes a NaN is named, with its operand's range and the line", () => {
+  const step = compile((x: Tensor) => x.sub(2).named("z").log().sum(), { debug: "nan" });
+  expect(() => step(tensor([1, 3, 5]))).toThrow(
+    /^log makes NaN at element 0 of f32\[3\], recorded at .*hunt\.test\.ts:\d+:\d+; its operands are finite:\n {2}z: f32\[3\] in \[-1, 3\]$/,
+  );
+});
+
+test("infinities too, and in the backward pass", () => {
+  const w = new Cell(tensor([0, 4]), "w");
+  const step = compile(() => backward(() => w.value.sqrt().sum(), [w]).grads[0]!, { debug: "nan" });
+  expect(() => step()).toThrow(/recip makes Infinity/);
+});

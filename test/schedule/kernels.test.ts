@@ -1,0 +1,158 @@
+/**
+ * @file What small functions become: which kernels, and their text. A change of these prints is a change of generated code.
+ */
+import { expect, test } from "vitest";
+import "../../src/runtime/evaluate.ts";
+import { recordFunction } from "../../src/function/compile.ts";
+import { backward } from "../../src/function/derivative.ts";
+import { printKernel } from "../../src/kernel/print.ts";
+import { softmax } from "../../src/math/softmax.ts";
+import { zeros } from "../../src/ops/create.ts";
+import type { Tensor } from "../../src/ops/tensor.ts";
+import { Cell } from "../../src/runtime/cell.ts";
+import { optimize, plan } from "../../src/runtime/compile.ts";
+
+/** Kernels and steps of a function on arguments of these shapes. */
+function kernelsOf(fn: (...args: Tensor[]) => unknown, ...shapes: number[][]): { text: string; names: string[]; steps: string[] } {
+  const recording = recordFunction(
+    fn,
+    shapes.map((shape) => zeros(shape)),
+  );
+  const cells = [...new Set([...recording.inputs, ...recording.outputs].filter((role) => typeof role !== "string"))];
+  const { program } = plan(optimize(recording.region), recording, cells);
+  return {
+    text: program.kernels.map(printKernel).join("\n"),
+    names: program.kernels.map((kernel) => kernel.name),
+    steps: program.steps.map((step) => step.kind),
+  };
+}
+
+test("an elementwise chain is one loop over vectors, with a scalar tail", () => {
+  expect(kernelsOf((x) => x!.mul(2).add(1).tanh(), [10]).text).toMatchInlineSnapshot(`
+    "kernel tanh(b0: f32[10], b1: mut f32[10])
+    for i < 8 step 4 {
+      let t0 = tanh(b0[i:4] * 2 + 1)
+      b1[i:4] = t0
+    }
+    let t1 = tanh(b0[8] * 2 + 1)
+    let t2 = tanh(b0[9] * 2 + 1)
+    b1[8] = t1
+    b1[9] = t2"
+  `);
+});
+
+test("movement costs nothing: it becomes an index", () => {
+  expect(kernelsOf((x) => x!.slice([1, 0], [3, 4]).transpose().neg(), [3, 4]).text).toMatchInlineSnapshot(`
+    "kernel neg(b0: f32[12], b1: mut f32[8])
+    for i < 4 {
+      for j < 2 {
+        let t0 = -b0[i + j * 4 + 4]
+        b1[i * 2 + j] = t0
+      }
+    }"
+  `);
+});
+
+test("contiguous axes merge into one loop, through reshapes too", () => {
+  expect(kernelsOf((x) => x!.reshape([2, 3, 20]).exp(), [6, 20]).text).toMatchInlineSnapshot(`
+    "kernel exp(b0: f32[120], b1: mut f32[120])
+    for i < 120 step 4 {
+      let t0 = exp(b0[i:4])
+      b1[i:4] = t0
+    }"
+  `);
+});
+
+test("a sum along the last axis runs in vectors that are folded at the end", () => {
+  expect(kernelsOf((x) => x!.sum(1), [2, 8]).text).toMatchInlineSnapshot(`
+    "kernel sum(b0: f32[16], b1: mut f32[2])
+    let t0 = 0
+    let t1 = 0
+    for i < 8 step 4 {
+      t0 = t0 + b0[i:4]
+      t1 = t1 + b0[i + 8:4]
+    }
+    let t2 = fold.add(t0)
+    let t3 = fold.add(t1)
+    b1[0] = t2
+    b1[1] = t3"
+  `);
+});
+
+test("a matrix product with bias and activation is one kernel", () => {
+  const { names, text } = kernelsOf((x, w, b) => x!.matmul(w!).add(b!).relu(), [4, 8], [8, 16], [16]);
+  expect(names).toEqual(["dot_relu"]);
+  expect(text).toMatchInlineSnapshot(`
+    "kernel dot_relu(b0: f32[32], b1: f32[128], b2: f32[16], b3: mut f32[64])
+    for i < 16 step 8 {
+      let t0 = 0
+      let t1 = 0
+      let t2 = 0
+      let t3 = 0
+      let t4 = 0
+      let t5 = 0
+      let t6 = 0
+      let t7 = 0
+      for j < 8 {
+        t0 = fma(b0[j], b1[i + j * 16:4], t0)
+        t1 = fma(b0[j], b1[i + j * 16 + 4:4], t1)
+        t2 = fma(b0[j + 8], b1[i + j * 16:4], t2)
+        t3 = fma(b0[j + 8], b1[i + j * 16 + 4:4], t3)
+        t4 = fma(b0[j + 16], b1[i + j * 16:4], t4)
+        t5 = fma(b0[j + 16], b1[i + j * 16 + 4:4], t5)
+        t6 = fma(b0[j + 24], b1[i + j * 16:4], t6)
+        t7 = fma(b0[j + 24], b1[i + j * 16 + 4:4], t7)
+      }
+      let t8 = t0
+      let t9 = max(t8 + b2[i:4], 0)
+      let t10 = t1
+      let t11 = max(t10 + b2[i + 4:4], 0)
+      let t12 = t2
+      let t13 = max(t12 + b2[i:4], 0)
+      let t14 = t3
+      let t15 = max(t14 + b2[i + 4:4], 0)
+      let t16 = t4
+      let t17 = max(t16 + b2[i:4], 0)
+      let t18 = t5
+      let t19 = max(t18 + b2[i + 4:4], 0)
+      let t20 = t6
+      let t21 = max(t20 + b2[i:4], 0)
+      let t22 = t7
+      let t23 = max(t22 + b2[i + 4:4], 0)
+      b3[i:4] = t9
+      b3[i + 4:4] = t11
+      b3[i + 16:4] = t13
+      b3[i + 20:4] = t15
+      b3[i + 32:4] = t17
+      b3[i + 36:4] = t19
+      b3[i + 48:4] = t21
+      b3[i + 52:4] = t23
+    }"
+  `);
+});
+
+test("softmax is a maximum, an exponential with its sum, and a quotient", () => {
+  expect(kernelsOf((x) => softmax(x!), [8, 16]).names.length).toBeLessThanOrEqual(4);
+});
+
+test("an optimizer's update joins the kernel of the gradient it needs", () => {
+  const w = new Cell(zeros([8, 4]), "w");
+  const m = new Cell(zeros([8, 4]), "m");
+  const { names, steps } = kernelsOf(
+    (x) => {
+      const { grads } = backward(() => x!.matmul(w).sum(), [w]);
+      m.set(m.value.mul(0.9).add(grads[0]!));
+      w.set(w.value.sub(m.value.mul(0.1)));
+      return [];
+    },
+    [2, 8],
+  );
+  expect(names).toHaveLength(1);
+  expect(steps).toEqual(["call"]);
+});
+
+test("equal layers share one kernel", () => {
+  const { names, steps } = kernelsOf((x, a, b) => x!.matmul(a!).tanh().matmul(b!).tanh(), [4, 4], [4, 4], [4, 4]);
+  expect(names).toHaveLength(1);
+  expect(steps).toEqual(["call", "call"]);
+});
