@@ -156,7 +156,7 @@ export function selu(x: Tensor): Tensor {
 
 /** x where above `threshold`, else `value`: the threshold unit. */
 export function threshold(x: Tensor, { threshold: bound, value }: { readonly threshold: number; readonly value: number }): Tensor {
-  return x.gt(bound).where(x, value);
+  return x.le(bound).where(value, x);
 }
 
 // ---- piecewise linear ---------------------------------------------------------------------------------------------------------------

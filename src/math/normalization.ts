@@ -5,6 +5,7 @@
 import { formatShape, type Shape, sameShape } from "../base/shape.ts";
 import type { Tensor, TensorLike } from "../ops/tensor.ts";
 import { lengthOf } from "./distance.ts";
+import { matrixNorm } from "./linalg.ts";
 
 interface Affine {
   /** γ: scale after normalization. Default none. */
@@ -299,30 +300,7 @@ export function weightNorm(v: Tensor, g: TensorLike, { axis = 0 }: { readonly ax
   );
 }
 
-// Squarings of the Gram matrix: 2²⁴ steps of power iteration.
-const SQUARINGS = 24;
-
-/** Unit singular vectors u, v of the largest singular value of a matrix, in float64: (WᵀW)^(2^k) tends to a multiple of vvᵀ. */
-function leadingVectors(w: Tensor): { u: Tensor; v: Tensor } {
-  const matrix = w.stopGradient().cast("f64");
-  let gram = matrix.transpose().matmul(matrix);
-  const scaled = (x: Tensor): Tensor => x.div(x.square().sum().sqrt());
-  for (let i = 0; i < SQUARINGS; i++) {
-    gram = scaled(gram);
-    gram = gram.matmul(gram);
-  }
-  // The longest column is the one least likely to be rounding alone.
-  const longest = gram.square().sum(0).argmax(0);
-  const v = scaled(gram.take(longest, 1));
-  return { u: scaled(matrix.matmul(v)).cast(w.dtype), v: v.cast(w.dtype) };
-}
-
-/**
- * W/σ with σ the largest singular value of W as a matrix [axis, rest] (Miyato et al. 2018). The singular vectors are constants to the
- * derivative, which is exact nevertheless: dσ = uᵀ dW v.
- */
+/** W/σ with σ the largest singular value of W as a matrix [axis, rest] (Miyato et al. 2018, without the power iteration). */
 export function spectralNorm(weight: Tensor, { axis = 0 }: { readonly axis?: number } = {}): Tensor {
-  const matrix = weight.moveAxis(axis, 0).flatten(1);
-  const { u, v } = leadingVectors(matrix);
-  return weight.div(u.matmul(matrix.matmul(v)));
+  return weight.div(matrixNorm(weight.moveAxis(axis, 0).flatten(1), 2));
 }

@@ -1,5 +1,5 @@
 /**
- * @file Softmax and its logarithm, stable at any magnitude: the maximum is taken out first. It cancels in the derivative, so it is a constant there.
+ * @file Softmax and its logarithm, stable at any magnitude: the maximum is taken out first. It cancels in the derivative.
  */
 import type { Tensor } from "../ops/tensor.ts";
 
@@ -8,10 +8,9 @@ export interface SoftmaxOptions {
   readonly temperature?: number;
 }
 
-/** x / T with its largest element along an axis moved to 0. */
-function shifted(x: Tensor, axis: number, { temperature = 1 }: SoftmaxOptions): Tensor {
-  const z = temperature === 1 ? x : x.div(temperature);
-  return z.sub(z.max(axis, { keepDims: true }).stopGradient());
+/** x / T. */
+function cooled(x: Tensor, { temperature = 1 }: SoftmaxOptions): Tensor {
+  return temperature === 1 ? x : x.div(temperature);
 }
 
 /** log Σ exp x along an axis, kept with size 1. */
@@ -20,16 +19,21 @@ export function logSumExp(x: Tensor, axis = -1): Tensor {
   return x.sub(top).exp().sum(axis, { keepDims: true }).log().add(top);
 }
 
-/** exp x / Σ exp x along an axis; -∞ marks entries that take no part. */
+/**
+ * exp x / Σ exp x along an axis; -∞ marks entries that take no part. Here the maximum is no constant: its derivative is 0 but for rounding, and
+ * takes away what rounding leaves of y(ct - Σ y·ct) where y is almost 1.
+ */
 export function softmax(x: Tensor, axis = -1, options: SoftmaxOptions = {}): Tensor {
-  const e = shifted(x, axis, options).exp();
+  const z = cooled(x, options);
+  const e = z.sub(z.max(axis, { keepDims: true })).exp();
   return e.div(e.sum(axis, { keepDims: true }));
 }
 
 /** log softmax x = x - log Σ exp x along an axis. */
 export function logSoftmax(x: Tensor, axis = -1, options: SoftmaxOptions = {}): Tensor {
-  const z = shifted(x, axis, options);
-  return z.sub(z.exp().sum(axis, { keepDims: true }).log());
+  const z = cooled(x, options);
+  const shifted = z.sub(z.max(axis, { keepDims: true }).stopGradient());
+  return shifted.sub(shifted.exp().sum(axis, { keepDims: true }).log());
 }
 
 /** softmax(-x): the smallest element gets the largest share. */
