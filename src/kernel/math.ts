@@ -143,11 +143,11 @@ function copySign(size: Expr, sign: Expr): Expr {
   return k.bitcast(k.or(k.bitcast(size, "i32"), bits), "f32");
 }
 
-/** 1/(1 + e⁻ˣ); 2.6 ULP, 2.7. From e^-|x| on both sides, so that neither overflows. */
+/** 1/(1 + e⁻ˣ); 2.6 ULP, 2.7. From e^-|x| on both sides, so that neither overflows; above 0 as 1 - σ(-x), which keeps the digits of 1 - y. */
 function sigmoid(x: Expr): Expr {
   const e = exp(k.neg(k.abs(x)));
-  const y = k.div(k.float(1), k.add(k.float(1), e));
-  return k.select(k.lt(x, k.float(0)), k.mul(e, y), y);
+  const below = k.div(e, k.add(k.float(1), e));
+  return k.select(k.lt(x, k.float(0)), below, k.sub(k.float(1), below));
 }
 
 /** After Juffa (2016), `erff`; 1.0 ULP, 1.2: x + x·P(x²) below 0.927734375, 1 - exp(Q(|x|)) above. */
