@@ -9,13 +9,66 @@ export * as data from "./data/index.ts";
 export * as formats from "./formats/index.ts";
 export { compile } from "./function/compile.ts";
 export { checkpoint, cond, customJvp, customVjp, scan } from "./function/control.ts";
-export { backward, grad, jvp, valueAndGrad, vjp } from "./function/derivative.ts";
+export { backward, grad, jvp, linearize, stopGradient, valueAndGrad, vjp } from "./function/derivative.ts";
+export { gnvp, hessian, hvp, type Jacobian, jacfwd, jacrev } from "./function/jacobian.ts";
 export { show } from "./function/show.ts";
 export { vmap } from "./function/vmap.ts";
+export { whileLoop } from "./function/while.ts";
+export { cummax, cummin, cumprod, diff, logCumSumExp } from "./math/cumulative.ts";
+export { bilinear, cross, einsum, kron, outer, tensordot } from "./math/einsum.ts";
 export * as functional from "./math/index.ts";
+export {
+  embedding,
+  gather,
+  indexAdd,
+  indexSelect,
+  maskedFill,
+  maskedSelect,
+  nonzero,
+  scatter,
+  scatterAdd,
+} from "./math/indexing.ts";
+export * as linalg from "./math/linalg.ts";
+export {
+  atan2,
+  digamma,
+  erfc,
+  erfinv,
+  frac,
+  hypot,
+  lerp,
+  lgamma,
+  logAddExp,
+  logit,
+  mod,
+  nanToNum,
+  polygamma,
+  sinc,
+} from "./math/pointwise.ts";
 export * as random from "./math/random.ts";
 export { manualSeed } from "./math/random.ts";
-export { logSoftmax, logSumExp, softmax } from "./math/softmax.ts";
+export {
+  chunk,
+  columns,
+  diag,
+  diagEmbed,
+  diagonal,
+  linspace,
+  meshgrid,
+  type PadMode,
+  pad,
+  repeatInterleave,
+  roll,
+  rot90,
+  slidingWindows,
+  splitAt,
+  tile,
+  trace,
+  tril,
+  triu,
+} from "./math/rearrange.ts";
+export { logSoftmax, softmax } from "./math/softmax.ts";
+export { logSumExp, median, norm, quantile, topk } from "./math/statistics.ts";
 export * as models from "./models/index.ts";
 export * as nn from "./nn/index.ts";
 export { arange, concatenate, eye, full, ones, stack, tensor, zeros } from "./ops/create.ts";

@@ -88,7 +88,7 @@ const ROWS: readonly (readonly [what: string, call: () => unknown, message: RegE
   ["grad of a vector", () => grad((x: Tensor) => x.mul(2))(v), /grad: the function must return a float scalar, got f32\[3\]; reduce it/],
   ["grad of integers", () => grad(sum)(ints), /argument 0 holds no float tensor.*cast/],
   ["grad, argument number", () => grad(sum, { argument: 1 } as object)(v), /argument 1 is to be differentiated, but 1 were given/],
-  ["valueAndGrad of nothing", () => valueAndGrad(() => undefined as unknown as Tensor)(v), /must return one scalar tensor, got 0/],
+  ["valueAndGrad of nothing", () => valueAndGrad((_: Tensor) => undefined as unknown as Tensor)(v), /must return one scalar tensor, got 0/],
   ["backward of a vector", () => backward(() => cell.value, [cell]), /backward: the function must return a float scalar/],
   ["jvp, tangents", () => jvp(sum)([v], [m]), /jvp: tensor 0 is f32\[3\], its tangent or cotangent is f32\[2,3\]/],
   ["jvp, count", () => jvp(sum)([v], [] as unknown as [Tensor]), /1 tensors need as many tangents, got 0/],
@@ -100,7 +100,7 @@ const ROWS: readonly (readonly [what: string, call: () => unknown, message: RegE
       jvp(
         customVjp((x: Tensor) => x.sin(), {
           forward: (x: Tensor) => ({ value: x.sin(), residuals: x }),
-          backward: (x: Tensor, ct: Tensor) => [ct.mul(x.cos())],
+          backward: (x: Tensor, ct: Tensor): [Tensor] => [ct.mul(x.cos())],
         }),
       )([v], [v]).tangent.dataSync(),
     /customVjp: this function knows only its backward rule/,

@@ -2,7 +2,6 @@
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { datasets } from "../data/registry.ts";
 import { models } from "../models/registry.ts";
-import "../runtime/evaluate.ts";
 import { infoCommand, version } from "./info-command.ts";
 import { unknownName } from "./recipes.ts";
 import { trainCommand } from "./train-command.ts";

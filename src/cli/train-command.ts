@@ -91,7 +91,6 @@ async function train(model: Layer, data: Dataset, settings: Settings): Promise<H
   const schedule = settings.decay ? cosine : undefined;
   const options = { optimizer: makeOptimizer(model, settings), epochs, batchSize, seed, schedule, signal: controller.signal };
   try {
-    // biome-ignore lint/suspicious/noFocusedTests: this trains, it is no test.
     return await fit(model, data, options, reporter);
   } finally {
     reporter.close();

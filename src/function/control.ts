@@ -12,16 +12,16 @@ import type { Cell } from "../runtime/cell.ts";
 import { nextSerial, type Region } from "../tape/node.ts";
 import { type AnyFunction, type Capture, capture, commit, leavesOf, together, withLeaves } from "./capture.ts";
 
-interface Recorded<T> extends Capture<T> {
+export interface Recorded<T> extends Capture<T> {
   readonly holes: Tensor[];
   readonly since: number;
 }
 
 /** Records `fn` on holes for the tensors of `args`. */
-function recordOn<A extends unknown[], R>(kind: string, fn: (...args: A) => R, args: A, read?: (cell: Cell) => Tensor): Recorded<R> {
+export function recordOn<A extends unknown[], R>(kind: string, fn: (...args: A) => R, args: A, read?: (cell: Cell) => Tensor): Recorded<R> {
   const since = nextSerial();
   const { leaves, paths } = leavesOf(args);
-  const holes = leaves.map((x, i) => hole(x, x.label ?? paths[i]?.replace(/^\d+\.?/, "")));
+  const holes = leaves.map((x, i) => hole(x, x.label ?? (paths[i]!.replace(/^\d+\.?/, "") || undefined)));
   const captured = capture(kind, () => fn(...withLeaves(args, holes)), read ? { read } : {});
   return { ...captured, holes, since };
 }
@@ -47,7 +47,7 @@ export function checkpoint<F extends AnyFunction>(fn: F): F {
 }
 
 /** Hands out results of an instruction: first those of the function, then the cells' new values. */
-function finish<R>(result: R, outputs: number, results: readonly Tensor[], writes: ReadonlyMap<Cell, Tensor>): R {
+export function finish<R>(result: R, outputs: number, results: readonly Tensor[], writes: ReadonlyMap<Cell, Tensor>): R {
   const cells = [...writes.keys()];
   commit(new Map(cells.map((cell, i) => [cell, results[outputs + i]!])));
   together(results);
@@ -207,7 +207,7 @@ export function scan<C, X, Y>(fn: (carry: C, x: X) => readonly [C, Y], init: C, 
 const sliceOf = ({ shape, dtype }: Type): Type => ({ shape: shape.slice(1), dtype });
 
 /** Numbers at the top of a carry become f32 scalars. */
-function numbersToTensors<C>(carry: C): C {
+export function numbersToTensors<C>(carry: C): C {
   if (typeof carry === "number") return asTensor(carry) as C;
   if (Array.isArray(carry)) return carry.map((x) => (typeof x === "number" ? asTensor(x) : x)) as C;
   return carry;

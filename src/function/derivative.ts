@@ -13,7 +13,7 @@ import type { Value } from "../tape/node.ts";
 import { forward } from "../transform/forward.ts";
 import { bindSeeds, type Linearized, linearize as linearizeValues } from "../transform/reverse.ts";
 import { walks } from "../transform/walks.ts";
-import { type AnyFunction, type Capture, capture, commit, derivedFrom, leavesOf, together, withLeaves } from "./capture.ts";
+import { type Capture, capture, commit, derivedFrom, leavesOf, together, withLeaves } from "./capture.ts";
 
 export interface GradOptions {
   /** Which argument to differentiate. Default 0. */
@@ -169,4 +169,40 @@ export function vjp<A extends unknown[], R>(fn: (...args: A) => R): (...args: A)
     };
     return { value: withLeaves(captured.result, y), pullback };
   };
+}
+
+/**
+ * The function that gives the value of `fn` and its derivative at the arguments as a linear function: tangents of the arguments to tangents
+ * of the result. The value is computed once, however many tangents follow.
+ */
+export function linearize<A extends unknown[], R>(fn: (...args: A) => R): (...args: A) => { value: R; pushforward: (...tangents: A) => R } {
+  return (...args) => {
+    const seeds = seedLeaves(args);
+    const captured = capture("linearize", () => fn(...withLeaves(args, [...seeds.keys()])));
+    const { y, lin } = linearizeCapture(captured, seeds);
+    commit(captured.writes);
+    together([...y, ...captured.writes.values()]);
+    const known = lin.dy.slice(0, y.length);
+    const pushforward = (...tangents: A): R => {
+      const directions = leavesOf(tangents).leaves;
+      matchTangents("pushforward", [...seeds.keys()], directions);
+      const dy = substitute(
+        known.map((d, i) => d ?? y[i]!.like(0)),
+        new Map(lin.holes.map((x, i) => [x, directions[i]!])),
+      );
+      // A tangent that is an argument as it came gets a name of its own.
+      const own = dy.map((d) => (directions.includes(d) ? d.identity() : d));
+      together(own);
+      return withLeaves(captured.result, own);
+    };
+    return { value: withLeaves(captured.result, y), pushforward };
+  };
+}
+
+/** A tree whose tensors are constants to every derivative. */
+export function stopGradient<T>(tree: T): T {
+  return withLeaves(
+    tree,
+    leavesOf(tree).leaves.map((x) => x.stopGradient()),
+  );
 }

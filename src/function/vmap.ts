@@ -58,10 +58,12 @@ export function vmap<A extends unknown[], R>(fn: (...args: A) => R, options: Vma
     seeds.set(index, index.bind(iota, [], { shape: [n], dtype: "i32", axis: 0 }));
     indices.push(index);
     try {
-      const captured = capture("vmap", () => fn(...mapped), { checkWrite: (cell, value) => refuseMapped(cell, value, seeds) });
-      const images = batch(captured.outputs, seeds, n, walks);
-      const results = captured.outputs.map((y, i) => (images[i] ?? y.expandFront(n)).moveAxis(0, outAxis));
-      commit(captured.writes);
+      const captured = capture("vmap", () => fn(...mapped), { checkWrite: (cell, value) => refuseMapped(cell, value, seeds, n) });
+      const images = batch([...captured.outputs, ...captured.writes.values()], seeds, n, walks);
+      const results = images
+        .splice(0, captured.outputs.length)
+        .map(({ y, mapped: on }) => (on ? y : y.expandFront(n)).moveAxis(0, outAxis));
+      commit(new Map([...captured.writes.keys()].map((cell, i) => [cell, images[i]!.y])));
       together(results);
       return withLeaves(captured.result, results);
     } finally {
@@ -70,9 +72,11 @@ export function vmap<A extends unknown[], R>(fn: (...args: A) => R, options: Vma
   };
 }
 
-function refuseMapped(cell: Cell, value: Tensor, seeds: ReadonlyMap<Value, Tensor>): void {
+function refuseMapped(cell: Cell, value: Tensor, seeds: ReadonlyMap<Value, Tensor>, n: number): void {
   const since = Math.min(...[...seeds.keys()].map((x) => x.source.serial));
   if (!dependents(tapeOf([value], new Set(seeds.keys()), since), seeds.keys()).has(value)) return;
+  // One result of a loop or block may be shared while another is mapped: its batching rule knows.
+  if (!batch([value], seeds, n, walks)[0]!.mapped) return;
   throw new TypeError(
     `vmap: ${cell.label ?? "a cell"} is set to a value that differs between the examples, but a cell holds one value. Return the value from the function instead, and set the cell to a reduction of it, such as its mean`,
   );

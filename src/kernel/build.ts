@@ -7,35 +7,86 @@
  */
 import type { Dtype } from "../base/dtype.ts";
 import { isFloat } from "../base/dtype.ts";
-import type { BinaryOp, CompareOp, Expr, Lanes, MathOp, Stmt, UnaryOp } from "./kernel.ts";
+import type { BinaryOp, CompareOp, Expr, HostUnary, Lanes, MathOp, Stmt, UnaryOp } from "./kernel.ts";
 import { bitcastMeaning, castMeaning, isCompare, meaningOf, WRAP } from "./scalar.ts";
 
 type Fold = NonNullable<Expr["fold"]>;
 
-const interned: Map<string, Expr> = new Map();
+/** Open addressing: an expression stands at its hash or in the next free slot. The size is a power of two, at least twice `count`. */
+let slots: (Expr | undefined)[] = [];
+let count = 0;
 let ids = 0;
 let variables = 0;
 
+const SMALLEST_TABLE = 1024;
+
 /** Forgets the interned expressions. Called where a new kernel is begun. */
 export function fresh(): void {
-  interned.clear();
+  slots = new Array<Expr | undefined>(SMALLEST_TABLE).fill(undefined);
+  count = 0;
 }
+
+fresh();
 
 function fail(op: string, message: string, ...args: readonly Expr[]): never {
   const given = args.map((x) => `${x.op}: ${x.dtype}${x.lanes === 4 ? "x4" : ""}`).join(", ");
   throw new Error(`internal: kernel op ${op}: ${message}${given ? ` (given ${given})` : ""}`);
 }
 
+const words: Map<string, number> = new Map();
+
+/** A small number for a word (an op, a dtype), in order of appearance; the same as long as the process lives. */
+export function numberOf(word: string): number {
+  const known = words.get(word);
+  if (known !== undefined) return known;
+  words.set(word, words.size);
+  return words.size - 1;
+}
+
+function hashOf(op: Expr["op"], dtype: Dtype, lanes: Lanes, args: readonly Expr[], value: number): number {
+  let hash = (numberOf(op) << 5) ^ (numberOf(dtype) << 1) ^ lanes;
+  // Fractions that agree in their first bits share a slot, which is rare; -0 and 0 do too.
+  hash = Math.imul(hash ^ (value | 0) ^ Math.imul((value - Math.trunc(value)) * 2 ** 30, 31), 0x9e3779b1);
+  for (let i = 0; i < args.length; i++) hash = Math.imul((hash ^ (hash >>> 15)) + args[i]!.id, 0x85ebca6b);
+  return hash ^ (hash >>> 13);
+}
+
+function isMadeOf(
+  x: Expr,
+  op: Expr["op"],
+  dtype: Dtype,
+  lanes: Lanes,
+  args: readonly Expr[],
+  value: number,
+  fold: Fold | undefined,
+): boolean {
+  if (x.op !== op || x.dtype !== dtype || x.lanes !== lanes || x.fold !== fold || x.args.length !== args.length) return false;
+  for (let i = 0; i < args.length; i++) if (x.args[i] !== args[i]) return false;
+  return Object.is(x.value, value);
+}
+
 /** The interned expression with exactly these parts: no checks, no simplification. For passes that rebuild. */
 export function make(op: Expr["op"], dtype: Dtype, lanes: Lanes, args: readonly Expr[], value = 0, fold?: Fold): Expr {
-  let key = `${op} ${dtype} ${lanes} ${Object.is(value, -0) ? "-0" : value} ${fold ?? ""}`;
-  for (const x of args) key += ` ${x.id}`;
-  const known = interned.get(key);
-  if (known) return known;
-  const parts = { op, dtype, lanes, args, value, id: ids++ };
-  const made: Expr = fold ? { ...parts, fold } : parts;
-  interned.set(key, made);
+  let at = hashOf(op, dtype, lanes, args, value) & (slots.length - 1);
+  for (let x = slots[at]; x; x = slots[at]) {
+    if (isMadeOf(x, op, dtype, lanes, args, value, fold)) return x;
+    at = (at + 1) & (slots.length - 1);
+  }
+  const made: Expr = { op, dtype, lanes, args, value, fold, id: ids++ };
+  slots[at] = made;
+  if (2 * ++count > slots.length) grow();
   return made;
+}
+
+function grow(): void {
+  const before = slots;
+  slots = new Array<Expr | undefined>(2 * before.length).fill(undefined);
+  for (const x of before) {
+    if (!x) continue;
+    let at = hashOf(x.op, x.dtype, x.lanes, x.args, x.value) & (slots.length - 1);
+    while (slots[at]) at = (at + 1) & (slots.length - 1);
+    slots[at] = x;
+  }
 }
 
 /** `x` with other operands. */
@@ -46,8 +97,10 @@ export function rebuild(x: Expr, args: readonly Expr[]): Expr {
 
 // Leaves
 
+const NO_ARGS: readonly Expr[] = [];
+
 export function constant(value: number, dtype: Dtype): Expr {
-  return make("const", dtype, 1, [], WRAP[dtype](value));
+  return make("const", dtype, 1, NO_ARGS, WRAP[dtype](value));
 }
 
 /** An i32 constant. */
@@ -62,12 +115,12 @@ export function float(x: number): Expr {
 
 /** The vector 0, 1, 2, 3. */
 export function ramp(): Expr {
-  return make("ramp", "i32", 4, []);
+  return make("ramp", "i32", 4, NO_ARGS);
 }
 
 /** A new variable, different from every other. */
 export function variable(dtype: Dtype, lanes: Lanes = 1): Expr {
-  return { op: "variable", dtype, lanes, args: [], value: variables++, id: ids++ };
+  return { op: "variable", dtype, lanes, args: NO_ARGS, value: variables++, fold: undefined, id: ids++ };
 }
 
 /**
@@ -207,6 +260,10 @@ export function sigmoid(x: Expr): Expr {
 export function erf(x: Expr): Expr {
   return unary("erf", x);
 }
+/** A function of floats that is the host's. */
+export function host(op: HostUnary, x: Expr): Expr {
+  return unary(op, x);
+}
 
 // Binary operations
 
@@ -313,6 +370,18 @@ export function max(a: Expr, b: Expr): Expr {
 }
 export function pow(a: Expr, b: Expr): Expr {
   return binary("pow", a, b);
+}
+/** The angle of the point (x, y). */
+export function atan2(y: Expr, x: Expr): Expr {
+  return binary("atan2", y, x);
+}
+/** √(a² + b²) without overflow. */
+export function hypot(a: Expr, b: Expr): Expr {
+  return binary("hypot", a, b);
+}
+/** Hurwitz's ζ(s, q). */
+export function zeta(s: Expr, q: Expr): Expr {
+  return binary("zeta", s, q);
 }
 export function and(a: Expr, b: Expr): Expr {
   return binary("and", a, b);

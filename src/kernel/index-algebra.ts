@@ -26,10 +26,12 @@ interface Term {
 
 /** An immutable integer expression. Division and remainder are by positive constants, of values that are not negative. */
 export class Index {
+  /** Sorted by the keys of the atoms. */
   readonly terms: readonly Term[];
   readonly offset: number;
   readonly min: number;
   readonly max: number;
+  #key: string | undefined;
 
   private constructor(terms: readonly Term[], offset: number) {
     this.terms = terms;
@@ -44,7 +46,7 @@ export class Index {
     this.max = max;
   }
 
-  /** For this file: a sum of terms as they are. */
+  /** For this file: a sum of terms, sorted by the keys of their atoms. */
   static sum(terms: readonly Term[]): Index {
     return new Index(terms, 0);
   }
@@ -56,7 +58,10 @@ export class Index {
   /** A scalar i32 expression known to lie in min..max, such as a loop counter. */
   static of(expr: Expr, min: number, max: number): Index {
     if (min === max) return Index.constant(min);
-    return new Index([{ atom: { key: `e${expr.id}`, min, max, laned: expr.lanes > 1, kind: "expr", expr }, coefficient: 1 }], 0);
+    // With the number of digits in front, keys sort as the numbers do: the order of terms must not change where a digit is added.
+    const digits = String(expr.id);
+    const key = `e${digits.length}${digits}`;
+    return new Index([{ atom: { key, min, max, laned: expr.lanes > 1, kind: "expr", expr }, coefficient: 1 }], 0);
   }
 
   /** 0, 1, 2, 3 across the lanes of a vector. */
@@ -74,12 +79,13 @@ export class Index {
 
   /** Text that equal expressions share. */
   get key(): string {
-    return `${this.terms.map((t) => `${t.coefficient}*${t.atom.key}`).join("+")}+${this.offset}`;
+    this.#key ??= `${this.terms.map((t) => `${t.coefficient}*${t.atom.key}`).join("+")}+${this.offset}`;
+    return this.#key;
   }
 
   plus(other: Index | number): Index {
     if (typeof other === "number") return other === 0 ? this : new Index(this.terms, this.offset + other);
-    return new Index(merge([...this.terms, ...other.terms]), this.offset + other.offset);
+    return new Index(merge(this.terms, other.terms), this.offset + other.offset);
   }
 
   times(n: number): Index {
@@ -208,36 +214,42 @@ function quotient(kind: "div" | "mod", of: Index, by: number): Index {
   return Index.sum([{ atom, coefficient: 1 }]);
 }
 
-function merge(terms: readonly Term[]): Term[] {
-  const byKey = new Map<string, { atom: Atom; coefficient: number }>();
-  for (const t of terms) {
-    const known = byKey.get(t.atom.key);
-    if (known) known.coefficient += t.coefficient;
-    else byKey.set(t.atom.key, { ...t });
+/** The sum of two lists of terms, each sorted by the keys of its atoms. */
+function merge(a: readonly Term[], b: readonly Term[]): readonly Term[] {
+  if (a.length === 0 || b.length === 0) return a.length === 0 ? b : a;
+  const merged: Term[] = [];
+  let j = 0;
+  for (const t of a) {
+    while (j < b.length && b[j]!.atom.key < t.atom.key) merged.push(b[j++]!);
+    const other = b[j];
+    if (other?.atom.key !== t.atom.key) {
+      merged.push(t);
+      continue;
+    }
+    j++;
+    const coefficient = t.coefficient + other.coefficient;
+    if (coefficient !== 0) merged.push({ atom: t.atom, coefficient });
   }
-  return recombine([...byKey.values()].filter((t) => t.coefficient !== 0)).sort((a, b) => (a.atom.key < b.atom.key ? -1 : 1));
+  while (j < b.length) merged.push(b[j++]!);
+  return recombine(merged);
 }
 
-/** c·n·(x div n) + c·(x mod n) = c·x, also where x is a quotient itself: (x div m) div n = x div mn. */
-function recombine(terms: Term[]): Term[] {
+/** c·n·(x div n) + c·(x mod n) = c·x, where x may itself be a quotient: (y div m) div n is kept as y div (m·n). */
+function recombine(terms: readonly Term[]): readonly Term[] {
   for (const rem of terms) {
     if (rem.atom.kind !== "mod") continue;
-    const whole = rem.atom.of!;
-    const by = rem.atom.by!;
-    const quotientKeys = [divKey(whole, by), nestedDivKey(whole, by)];
-    const div = terms.find((t) => t.coefficient === rem.coefficient * by && quotientKeys.includes(t.atom.key));
-    if (!div || whole.offset !== 0) continue;
+    const { of, by } = rem.atom;
+    const inner = of!.offset === 0 && of!.terms.length === 1 && of!.terms[0]!.coefficient === 1 ? of!.terms[0]!.atom : undefined;
+    const isWhole = ({ atom }: Term): boolean =>
+      (atom.by === by && atom.of!.key === of!.key) ||
+      (inner?.kind === "div" && atom.by === inner.by! * by! && atom.of!.key === inner.of!.key);
+    const div = terms.find((t) => t.atom.kind === "div" && t.coefficient === rem.coefficient * by! && isWhole(t));
+    if (!div || of!.offset !== 0) continue;
     const others = terms.filter((t) => t !== rem && t !== div);
-    return merge([...others, ...whole.terms.map((t) => ({ atom: t.atom, coefficient: t.coefficient * rem.coefficient }))]);
+    return merge(
+      others,
+      of!.terms.map((t) => ({ atom: t.atom, coefficient: t.coefficient * rem.coefficient })),
+    );
   }
   return terms;
-}
-
-const divKey = (of: Index, by: number): string => `(${of.key} div ${by})`;
-
-/** For x = y div m alone: the key of y div (m·by). */
-function nestedDivKey(x: Index, by: number): string | undefined {
-  const [only, ...more] = x.terms;
-  if (!only || more.length > 0 || only.coefficient !== 1 || x.offset !== 0 || only.atom.kind !== "div") return undefined;
-  return divKey(only.atom.of!, only.atom.by! * by);
 }

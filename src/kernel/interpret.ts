@@ -241,6 +241,12 @@ export function interpret(program: Program, memory: { readonly buffer: ArrayBuff
       case "loop":
         for (let n = 0; n < s.length; n++) steps(s.body, [...iteration, s.reverse ? s.length - 1 - n : n]);
         return;
+      case "while":
+        for (;;) {
+          steps(s.test, iteration);
+          if (!bytes[resolve(s.predicate, iteration)]) return;
+          steps(s.body, iteration);
+        }
       case "branch":
         steps(bytes[resolve(s.predicate, iteration)] ? s.then : s.otherwise, iteration);
     }

@@ -11,10 +11,30 @@ import type { Dtype, TypedArray } from "../base/dtype.ts";
 /** 1, or 4 for a vector. A vector's elements are f32, i32 or u32, or the booleans of comparisons; u8 and bool buffers widen on load. f64 is scalar only. */
 export type Lanes = 1 | 4;
 
-export type UnaryOp = "neg" | "abs" | "sqrt" | "floor" | "ceil" | "trunc" | "round" | "not" | MathOp;
+export type UnaryOp = "neg" | "abs" | "sqrt" | "floor" | "ceil" | "trunc" | "round" | "not" | MathOp | HostUnary;
 /** Intrinsics: for f32 rewritten by `expandMath` (stated ULP), for f64 the host's `Math`. `round` is to nearest even. */
 export type MathOp = "exp" | "expm1" | "log" | "log1p" | "sin" | "cos" | "tanh" | "sigmoid" | "erf";
-export type BinaryOp = "add" | "sub" | "mul" | "div" | "rem" | "min" | "max" | "pow" | "and" | "or" | "xor" | "shl" | "shr";
+/** Functions of floats that every backend leaves to the host, in double precision and element by element. */
+export type HostUnary =
+  | "exp2"
+  | "log2"
+  | "log10"
+  | "tan"
+  | "asin"
+  | "acos"
+  | "atan"
+  | "sinh"
+  | "cosh"
+  | "asinh"
+  | "acosh"
+  | "atanh"
+  | "erfc"
+  | "erfinv"
+  | "lgamma"
+  | "digamma";
+/** `zeta` is Hurwitz's ζ(s, q). */
+export type HostBinary = "pow" | "rem" | "atan2" | "hypot" | "zeta";
+export type BinaryOp = "add" | "sub" | "mul" | "div" | "min" | "max" | "and" | "or" | "xor" | "shl" | "shr" | HostBinary;
 export type CompareOp = "eq" | "ne" | "lt" | "le";
 
 /**
@@ -52,7 +72,7 @@ export interface Expr {
   readonly args: readonly Expr[];
   readonly value: number;
   /** For `fold` only. */
-  readonly fold?: "add" | "mul" | "min" | "max";
+  readonly fold?: "add" | "mul" | "min" | "max" | undefined;
   /** Creation number: operands precede results. */
   readonly id: number;
 }
@@ -112,6 +132,8 @@ export type Step =
   | { readonly kind: "copy"; readonly from: Address; readonly to: Address; readonly bytes: number }
   /** Runs `body` for iteration 0 .. length-1, or length-1 .. 0 when `reverse`. */
   | { readonly kind: "loop"; readonly length: number; readonly reverse: boolean; readonly body: readonly Step[] }
+  /** Runs `test`, which writes the bool byte at `predicate`, then `body` if it is 1, and again. */
+  | { readonly kind: "while"; readonly predicate: Address; readonly test: readonly Step[]; readonly body: readonly Step[] }
   /** `predicate` is the address of one bool byte. */
   | { readonly kind: "branch"; readonly predicate: Address; readonly then: readonly Step[]; readonly otherwise: readonly Step[] };
 

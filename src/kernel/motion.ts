@@ -18,39 +18,63 @@ interface Footprint {
   readonly bareLoads: boolean;
 }
 
-const footprints: WeakMap<Expr, Footprint> = new WeakMap();
+const NOTHING: Footprint = { variables: new Set(), loads: false, bareLoads: false };
+
+/** What is known of the expressions of the kernel at hand. */
+let footprints: Map<Expr, Footprint> = new Map();
+let addresses: Map<Expr, boolean> = new Map();
+
+function forget(): void {
+  footprints = new Map();
+  addresses = new Map();
+}
 
 function footprint(x: Expr): Footprint {
+  if (x.op === "const") return NOTHING;
   const known = footprints.get(x);
   if (known) return known;
-  const parts = x.args.map(footprint);
-  const variables = new Set<Expr>(x.op === "variable" ? [x] : []);
-  for (const part of parts) for (const v of part.variables) variables.add(v);
-  const made = {
-    variables,
-    loads: x.op === "load" || parts.some((p) => p.loads),
-    bareLoads: (x.op === "load" && x.args.length === 1) || parts.some((p) => p.bareLoads),
-  };
+  const made = footprintOf(x);
   footprints.set(x, made);
   return made;
 }
 
+function footprintOf(x: Expr): Footprint {
+  if (x.op === "variable") return { variables: new Set([x]), loads: false, bareLoads: false };
+  const joined = x.args.map(footprint).reduce(join, NOTHING);
+  if (x.op !== "load") return joined;
+  return { variables: joined.variables, loads: true, bareLoads: joined.bareLoads || x.args.length === 1 };
+}
+
+/** Both; one of the two as it is if it includes the other. */
+function join(a: Footprint, b: Footprint): Footprint {
+  if (includes(a, b)) return a;
+  if (includes(b, a)) return b;
+  return { variables: new Set([...a.variables, ...b.variables]), loads: a.loads || b.loads, bareLoads: a.bareLoads || b.bareLoads };
+}
+
+function includes(a: Footprint, b: Footprint): boolean {
+  if (a === b || b === NOTHING) return true;
+  if ((b.loads && !a.loads) || (b.bareLoads && !a.bareLoads)) return false;
+  for (const v of b.variables) if (!a.variables.has(v)) return false;
+  return true;
+}
+
 function readsAny(x: Expr, variables: ReadonlySet<Expr>): boolean {
+  if (variables.size === 0) return false;
   for (const v of footprint(x).variables) if (variables.has(v)) return true;
   return false;
 }
 
 const AFFINE: ReadonlySet<string> = new Set(["add", "sub", "mul", "shl", "neg"]);
-const index: WeakMap<Expr, boolean> = new WeakMap();
 
 /** Scalar integer arithmetic on variables and constants: an address, cheaper where it is used. */
 function isAddressArithmetic(x: Expr): boolean {
   if (x.op === "const" || x.op === "variable") return true;
   if (x.lanes === 4 || (x.dtype !== "i32" && x.dtype !== "u32") || !AFFINE.has(x.op)) return false;
-  const known = index.get(x);
+  const known = addresses.get(x);
   if (known !== undefined) return known;
   const result = x.args.every(isAddressArithmetic);
-  index.set(x, result);
+  addresses.set(x, result);
   return result;
 }
 
@@ -69,10 +93,15 @@ interface Loop {
   readonly stores: boolean;
 }
 
-/** `stmts` with loop-invariant expressions bound by `let` before the outermost loop they do not depend on. */
-export function hoist(stmts: readonly Stmt[]): Stmt[] {
+/** The body of a kernel with loop-invariant expressions bound by `let` before the outermost loop they do not depend on. */
+export function hoist(body: readonly Stmt[]): Stmt[] {
+  forget();
+  return hoistBlock(body);
+}
+
+function hoistBlock(stmts: readonly Stmt[]): Stmt[] {
   return stmts.flatMap((s) => {
-    if (s.kind !== "for") return [mapBlocks(s, hoist)];
+    if (s.kind !== "for") return [mapBlocks(s, hoistBlock)];
     const { before, loop } = hoistFrom(s);
     return [...before, loop];
   });
@@ -86,7 +115,7 @@ function hoistFrom(s: Stmt & { kind: "for" }): { before: readonly Stmt[]; loop: 
   for (const v of facts.assigned) facts.variant.add(v);
   const before: Stmt[] = [];
   const body = extract(s.body, facts, before, false);
-  return { before, loop: { ...s, body: hoist(body) } };
+  return { before, loop: { ...s, body: hoistBlock(body) } };
 }
 
 /** Moves what is invariant from `stmts` to `before`; in order, so that a let that moves makes its users invariant. */
@@ -132,7 +161,8 @@ function lift(x: Expr, invariant: (x: Expr) => boolean, moved: Map<Expr, Expr>, 
 /** An expression that one `let` can serve: it is used by these statements of a block, and nothing in between changes it. */
 interface Group {
   readonly variable: Expr;
-  readonly positions: ReadonlySet<number>;
+  /** In ascending order; the first is where the variable is defined. */
+  readonly positions: readonly number[];
 }
 
 /** What a statement of a block does to values computed before it. */
@@ -156,29 +186,34 @@ function changes(effect: Effect, x: Expr): boolean {
   return (effect.stores && footprint(x).loads) || readsAny(x, effect.assigned);
 }
 
-/** `stmts` with a `let` for every expression that at least two statements of a block use, in the outermost such block. */
-export function share(stmts: readonly Stmt[]): Stmt[] {
-  const effects = stmts.map(effectOf);
-  const groups = findGroups(stmts, effects);
-  const result: Stmt[] = [];
-  for (const [position, s] of stmts.entries()) {
-    const memo = new Map<Expr, Expr>();
-    const starting: Expr[] = [];
-    for (const [x, list] of groups) {
-      const group = list.find((g) => g.positions.has(position));
-      if (!group) continue;
-      if (Math.min(...group.positions) === position) starting.push(x);
-      else memo.set(x, group.variable);
+/** The body of a kernel with a `let` for every expression that at least two statements of a block use, in the outermost such block. */
+export function share(body: readonly Stmt[]): Stmt[] {
+  forget();
+  return shareBlock(body);
+}
+
+function shareBlock(stmts: readonly Stmt[]): Stmt[] {
+  if (stmts.length === 1) return [mapBlocks(stmts[0]!, shareBlock)];
+  const groups = findGroups(stmts, stmts.map(effectOf));
+  // Per statement: values defined in front of it, and what it finds defined.
+  const starting = stmts.map((): Expr[] => []);
+  const served = stmts.map(() => new Map<Expr, Expr>());
+  for (const [x, list] of groups) {
+    for (const { variable, positions } of list) {
+      starting[positions[0]!]!.push(x);
+      for (const position of positions.slice(1)) served[position]!.set(x, variable);
     }
-    for (const x of starting.sort((a, b) => a.id - b.id)) result.push(define(x, groups.get(x)!, position, memo));
-    result.push(mapBlocks(replaceDeep(s, memo), share));
   }
-  return result;
+  return stmts.flatMap((s, position) => {
+    const memo = served[position]!;
+    const lets = starting[position]!.sort((a, b) => a.id - b.id).map((x) => define(x, groups.get(x)!, position, memo));
+    return [...lets, mapBlocks(memo.size > 0 ? replaceDeep(s, memo) : s, shareBlock)];
+  });
 }
 
 /** The `let` of a group that starts at `position`; its operands may be variables already. */
 function define(x: Expr, groups: readonly Group[], position: number, memo: Map<Expr, Expr>): Stmt {
-  const group = groups.find((g) => g.positions.has(position))!;
+  const group = groups.find((g) => g.positions[0] === position)!;
   const value = rebuild(
     x,
     x.args.map((arg) => rewrite(arg, (y) => y, memo)),
@@ -197,30 +232,48 @@ function replaceDeep(s: Stmt, memo: Map<Expr, Expr>): Stmt {
  * variable, its operands count once, where the variable is defined.
  */
 function findGroups(stmts: readonly Stmt[], effects: readonly Effect[]): Map<Expr, Group[]> {
-  const positions = new Map<Expr, Set<number>>();
-  const use = (x: Expr, at: Iterable<number>): void => {
-    const known = positions.get(x) ?? new Set();
-    for (const position of at) known.add(position);
-    positions.set(x, known);
+  // Ascending lists; once all statements have been seen they are shared between expressions and change no more.
+  const direct = new Map<Expr, number[]>();
+  for (const [position, s] of stmts.entries()) {
+    eachStmt([s], (inner) => {
+      for (const x of operandsOf(inner)) {
+        const known = direct.get(x);
+        if (!known) direct.set(x, [position]);
+        else if (known.at(-1) !== position) known.push(position);
+      }
+    });
+  }
+  const positions = new Map<Expr, readonly number[]>(direct);
+  const use = (x: Expr, at: readonly number[]): void => {
+    const known = positions.get(x);
+    if (known !== at) positions.set(x, known ? merge(known, at) : at);
   };
-  for (const [position, s] of stmts.entries())
-    eachStmt([s], (inner) =>
-      operandsOf(inner).forEach((x) => {
-        use(x, [position]);
-      }),
-    );
   const nodes: Expr[] = [];
   eachExpr([...positions.keys()], (x) => nodes.push(x));
   const groups = new Map<Expr, Group[]>();
   for (const x of nodes.sort((a, b) => b.id - a.id)) {
-    const at = [...positions.get(x)!].sort((a, b) => a - b);
-    const found = isCheap(x) ? [] : groupsOf(x, at, effects);
-    if (found.length > 0) groups.set(x, found);
-    const covered = (position: number): boolean => found.some((g) => g.positions.has(position) && Math.min(...g.positions) !== position);
-    const own = at.filter((position) => !covered(position));
-    for (const arg of x.args) use(arg, own);
+    let at = positions.get(x)!;
+    const found = at.length < 2 || isCheap(x) ? [] : groupsOf(x, at, effects);
+    if (found.length > 0) {
+      groups.set(x, found);
+      at = at.filter((position) => !found.some((g) => g.positions.indexOf(position) > 0));
+    }
+    for (const arg of x.args) use(arg, at);
   }
   return groups;
+}
+
+/** The union of two ascending lists: one of them if it holds the other. */
+function merge(a: readonly number[], b: readonly number[]): readonly number[] {
+  const merged: number[] = [];
+  let i = 0;
+  for (const n of b) {
+    while (i < a.length && a[i]! < n) merged.push(a[i++]!);
+    if (a[i] === n) i++;
+    merged.push(n);
+  }
+  while (i < a.length) merged.push(a[i++]!);
+  return merged.length === a.length ? a : merged.length === b.length ? b : merged;
 }
 
 /** Splits the uses of `x` where its value may change; a run of two or more is a group. */
@@ -228,7 +281,7 @@ function groupsOf(x: Expr, at: readonly number[], effects: readonly Effect[]): G
   const groups: Group[] = [];
   let run: number[] = [];
   const close = (): void => {
-    if (run.length > 1) groups.push({ variable: variable(x.dtype, x.lanes), positions: new Set(run) });
+    if (run.length > 1) groups.push({ variable: variable(x.dtype, x.lanes), positions: run });
     run = [];
   };
   let next = at[0]!;

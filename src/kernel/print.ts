@@ -1,5 +1,5 @@
 /**
- * @file Kernels as text, for people, golden tests and content hashes. Variables are named by position (loops i, j, k, ..., lets t0, t1, ...),
+ * @file Kernels as text, for people and golden tests. Variables are named by position (loops i, j, k, ..., lets t0, t1, ...),
  * so that the text of a kernel does not depend on how its variables happen to be numbered.
  *
  *     kernel scale(b0: f32[320], b1: mut f32[320])
@@ -38,12 +38,6 @@ class Printer {
   private readonly names: Map<Expr, string> = new Map();
   private loops = 0;
   private lets = 0;
-  private readonly typed: boolean;
-
-  /** `typed` adds the dtype to every constant and variable: the canonical text, from which nothing is missing. */
-  constructor(typed: boolean) {
-    this.typed = typed;
-  }
 
   block(stmts: readonly Stmt[], indent: string): void {
     for (const s of stmts) {
@@ -90,7 +84,7 @@ class Printer {
         const value = this.expr(s.value);
         const name = `t${this.lets++}`;
         this.names.set(s.variable, name);
-        this.lines.push(`${indent}let ${name}${this.type(s.variable)} = ${value}`);
+        this.lines.push(`${indent}let ${name} = ${value}`);
         return;
       }
       case "set":
@@ -127,10 +121,6 @@ class Printer {
     return this.expr(x) + (lanes === 4 && x.lanes === 1 ? ":4" : "");
   }
 
-  private type(x: Expr): string {
-    return this.typed ? `.${x.dtype}${x.lanes === 4 ? "x4" : ""}` : "";
-  }
-
   private piece(x: Expr): Piece {
     const name = this.names.get(x);
     if (name !== undefined) return [name, ATOM];
@@ -140,14 +130,14 @@ class Printer {
       case "const":
         return this.constant(x);
       case "variable":
-        return [`unbound${this.type(x)}`, ATOM];
+        return ["unbound", ATOM];
       case "ramp":
         return ["ramp", ATOM];
       case "load":
         return [`b${x.value}[${this.index(x.args[0]!, x.lanes)}${x.args[1] ? ` if ${this.expr(x.args[1])}` : ""}]`, ATOM];
       case "splat":
         // In the readable print a splat is seen from its use.
-        return this.typed ? [`splat(${this.expr(x.args[0]!)})`, ATOM] : this.piece(x.args[0]!);
+        return this.piece(x.args[0]!);
       case "lane":
         return [`${this.wrap(x.args[0]!, ATOM)}.${x.value}`, ATOM];
       case "neg":
@@ -164,13 +154,13 @@ class Printer {
   }
 
   private constant(x: Expr): Piece {
-    const text = Object.is(x.value, -0) ? "-0" : x.dtype === "bool" && !this.typed ? String(x.value !== 0) : shortest(x);
-    return [text + this.type(x), x.value < 0 && !this.typed ? 11 : ATOM];
+    const text = Object.is(x.value, -0) ? "-0" : x.dtype === "bool" ? String(x.value !== 0) : shortest(x);
+    return [text, x.value < 0 ? 11 : ATOM];
   }
 
   private infix(x: Expr, symbol: string, strength: number): Piece {
     const [a, b] = x.args as readonly [Expr, Expr];
-    const c = this.typed ? undefined : constantOf(b);
+    const c = constantOf(b);
     if (x.op === "add" && c !== undefined && c < 0) return [`${this.wrap(a, strength)} - ${this.expr(b).slice(1)}`, strength];
     return [`${this.wrap(a, strength)} ${symbol} ${this.wrap(b, strength + 1)}`, strength];
   }
@@ -197,27 +187,7 @@ function signature(kernel: Kernel): string {
 
 /** A kernel as readable text. */
 export function printKernel(kernel: Kernel): string {
-  const printer = new Printer(false);
+  const printer = new Printer();
   printer.block(kernel.body, "");
   return [`kernel ${kernel.name}(${signature(kernel)})`, ...printer.lines].join("\n");
-}
-
-/** The text that tells kernels apart: all dtypes, no name. */
-function canonical(kernel: Kernel): string {
-  const printer = new Printer(true);
-  printer.block(kernel.body, "");
-  return [signature(kernel), ...printer.lines].join("\n");
-}
-
-/** A hash of what a kernel computes (two FNV-1a hashes of 32 bits, the second over the text backwards), independent of its name and numbering. */
-export function hashKernel(kernel: Kernel): string {
-  const text = canonical(kernel);
-  let a = 0x811c9dc5;
-  let b = 0xcbf29ce4;
-  for (let i = 0, j = text.length - 1; i < text.length; i++, j--) {
-    a = Math.imul(a ^ text.charCodeAt(i), 0x01000193);
-    b = Math.imul(b ^ text.charCodeAt(j), 0x01000193);
-  }
-  const hex = (n: number): string => (n >>> 0).toString(16).padStart(8, "0");
-  return hex(a) + hex(b);
 }

@@ -5,7 +5,8 @@
  * f32 results are the double result rounded once: for + - × ÷ √ that is the correctly rounded f32 result (Figueroa 1995).
  */
 import type { Dtype } from "../base/dtype.ts";
-import type { BinaryOp, CompareOp, UnaryOp } from "./kernel.ts";
+import type { BinaryOp, CompareOp, HostBinary, HostUnary, UnaryOp } from "./kernel.ts";
+import { digamma, erf, erfc, erfinv, lgamma, zeta } from "./special.ts";
 
 export type Meaning = (...x: number[]) => number;
 
@@ -32,30 +33,32 @@ function pow(x: number, y: number): number {
   return x === 1 || (x === -1 && Math.abs(y) === Number.POSITIVE_INFINITY) ? 1 : x ** y;
 }
 
-/** Σ of Abramowitz & Stegun (1964) 7.1.6; every term has the same sign, so nothing cancels. */
-function erfSeries(x: number): number {
-  let term = x;
-  let sum = x;
-  for (let n = 1; Math.abs(term) > 1e-17 * Math.abs(sum); n++) {
-    term *= (2 * x * x) / (2 * n + 1);
-    sum += term;
-  }
-  return (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) * sum;
-}
+const HOST_UNARY: Readonly<Record<HostUnary, Meaning>> = {
+  exp2: (x: number) => 2 ** x,
+  log2: Math.log2,
+  log10: Math.log10,
+  tan: Math.tan,
+  asin: Math.asin,
+  acos: Math.acos,
+  atan: Math.atan,
+  sinh: Math.sinh,
+  cosh: Math.cosh,
+  asinh: Math.asinh,
+  acosh: Math.acosh,
+  atanh: Math.atanh,
+  erfc: erfc,
+  erfinv: erfinv,
+  lgamma: lgamma,
+  digamma: digamma,
+};
 
-/** erfc by the continued fraction 7.1.14 of Abramowitz & Stegun (1964), from the inside out; for x ≥ 2.5. */
-function erfcFraction(x: number): number {
-  let tail = 0;
-  for (let n = 60; n > 0; n--) tail = n / 2 / (x + tail);
-  return Math.exp(-x * x) / Math.sqrt(Math.PI) / (x + tail);
-}
-
-function erf(x: number): number {
-  const size = Math.abs(x);
-  if (!(size < 6)) return Number.isNaN(x) ? x : Math.sign(x);
-  if (size < 2.5) return x === 0 ? x : erfSeries(x);
-  return Math.sign(x) * (1 - erfcFraction(size));
-}
+const HOST_BINARY: Readonly<Record<HostBinary, Meaning>> = {
+  pow: pow,
+  rem: (x: number, y: number) => x % y,
+  atan2: Math.atan2,
+  hypot: Math.hypot,
+  zeta: zeta,
+};
 
 /** Functions in double precision that no machine we generate for has as an instruction. */
 export const HOST: Readonly<Record<string, Meaning>> = {
@@ -68,9 +71,14 @@ export const HOST: Readonly<Record<string, Meaning>> = {
   tanh: Math.tanh,
   sigmoid: (x: number) => (x < 0 ? Math.exp(x) / (1 + Math.exp(x)) : 1 / (1 + Math.exp(-x))),
   erf: erf,
-  pow: pow,
-  rem: (x: number, y: number) => x % y,
+  ...HOST_UNARY,
+  ...HOST_BINARY,
 };
+
+/** How many numbers a function of {@link HOST} takes. */
+export function hostArity(name: string): 1 | 2 {
+  return name in HOST_BINARY ? 2 : 1;
+}
 
 const FLOAT: Readonly<Record<string, Meaning>> = {
   ...HOST,
@@ -138,22 +146,32 @@ function round2(f: Meaning, wrap: (x: number) => number): Meaning {
   return (x: number, y: number) => wrap(f(x, y));
 }
 
-const UNARY: ReadonlySet<string> = new Set(
-  "neg abs sqrt floor ceil trunc round not exp expm1 log log1p sin cos tanh sigmoid erf".split(" "),
-);
+const UNARY: ReadonlySet<string> = new Set([
+  ..."neg abs sqrt floor ceil trunc round not exp expm1 log log1p sin cos tanh sigmoid erf".split(" "),
+  ...Object.keys(HOST_UNARY),
+]);
 
 export function isUnary(op: string): op is UnaryOp {
   return UNARY.has(op);
 }
 
-const BINARY: ReadonlySet<string> = new Set("add sub mul div rem min max pow and or xor shl shr".split(" "));
+const BINARY: ReadonlySet<string> = new Set([..."add sub mul div min max and or xor shl shr".split(" "), ...Object.keys(HOST_BINARY)]);
 
 export function isBinary(op: string): op is BinaryOp {
   return BINARY.has(op);
 }
 
+const meanings: Map<Dtype, Map<string, Meaning | undefined>> = new Map();
+
 /** The function that `op` is on operands of `dtype`, or undefined if it has no meaning there. */
 export function meaningOf(op: string, dtype: Dtype): Meaning | undefined {
+  const known = meanings.get(dtype) ?? new Map<string, Meaning | undefined>();
+  meanings.set(dtype, known);
+  if (!known.has(op)) known.set(op, makeMeaning(op, dtype));
+  return known.get(op);
+}
+
+function makeMeaning(op: string, dtype: Dtype): Meaning | undefined {
   if (isCompare(op)) return COMPARE[op];
   const float = dtype === "f32" || dtype === "f64";
   const f = float ? FLOAT[op] : integerMeaning(op, dtype);

@@ -47,8 +47,13 @@ export function eachExpr(roots: readonly Expr[], visit: (x: Expr) => void, seen:
 export function rewrite(x: Expr, change: (x: Expr, original: Expr) => Expr, memo: Map<Expr, Expr>): Expr {
   const known = memo.get(x);
   if (known) return known;
-  const args = x.args.map((arg) => rewrite(arg, change, memo));
-  const result = change(rebuild(x, args), x);
+  let args: Expr[] | undefined;
+  for (let i = 0; i < x.args.length; i++) {
+    const arg = rewrite(x.args[i]!, change, memo);
+    if (arg !== x.args[i]) args ??= [...x.args];
+    if (args) args[i] = arg;
+  }
+  const result = change(args ? rebuild(x, args) : x, x);
   memo.set(x, result);
   return result;
 }

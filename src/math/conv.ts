@@ -5,7 +5,7 @@
 import { formatShape } from "../base/shape.ts";
 import { convInput } from "../ops/contract.ts";
 import { perAxis, type Tensor, type TensorLike } from "../ops/tensor.ts";
-import { padBy } from "./pad.ts";
+import { type PadMode, pad } from "./rearrange.ts";
 
 /** One number for all axes, or one for each. */
 export type PerAxis = number | readonly number[];
@@ -18,7 +18,7 @@ export interface ConvOptions {
   /** Elements added on both sides; "same" keeps the size (an odd total puts one more at the end), "valid" is 0. Default 0. */
   readonly padding?: PerAxis | "same" | "valid";
   /** What is added. Default "zeros". */
-  readonly paddingMode?: "zeros" | "reflect" | "replicate" | "circular";
+  readonly paddingMode?: "zeros" | Exclude<PadMode, "constant">;
   /** Step between neighbouring taps of the kernel. Default 1. */
   readonly dilation?: PerAxis;
   /** Number of independent groups of channels. Default 1. */
@@ -52,7 +52,14 @@ function convNd(what: string, spatial: number, x: Tensor, w: TensorLike, options
   } else {
     low = high = perAxis(padding === "valid" ? 0 : padding, spatial, `${what}: padding`);
   }
-  const padded = padBy(x, [0, 0, ...low], [0, 0, ...high], paddingMode === "zeros" ? "constant" : paddingMode);
+  const padded =
+    paddingMode === "zeros"
+      ? x.pad([0, 0, ...low], [0, 0, ...high])
+      : pad(
+          x,
+          low.map((n, i) => [n, high[i]] as const),
+          paddingMode,
+        );
   return addBias(padded.conv(weight, { stride, dilation, groups }), options.bias);
 }
 

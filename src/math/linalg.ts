@@ -152,11 +152,12 @@ const PADE = [
 ];
 const SQUARINGS = 8;
 
-/** eᴬ by scaling and squaring with a fixed scale 2⁻⁸, good for norms up to about 1,000. */
+/** eᴬ by scaling and squaring with a fixed scale 2⁻⁸, good for norms up to about 1,000. In f64 inside, since squaring doubles errors. */
 export function matrixExp(a: Tensor): Tensor {
   checkSquare("matrixExp", a);
-  const scaled = float(a).mul(2 ** -SQUARINGS);
-  // r(A) = q(A)⁻¹ p(A), p = V + U, q = V - U; coefficients relative to the first keep f32 in range.
+  if (a.dtype !== "f64") return matrixExp(a.cast("f64")).cast("f32");
+  const scaled = a.mul(2 ** -SQUARINGS);
+  // r(A) = q(A)⁻¹ p(A), p = V + U, q = V - U; coefficients relative to the first.
   const c = PADE.map((p) => p / PADE[0]!);
   const one = eyeLike(scaled);
   const a2 = scaled.matmul(scaled);

@@ -4,8 +4,8 @@
  */
 import { formatShape, type Shape, sameShape } from "../base/shape.ts";
 import type { Tensor, TensorLike } from "../ops/tensor.ts";
-import { lengthOf } from "./distance.ts";
 import { matrixNorm } from "./linalg.ts";
+import { norm } from "./statistics.ts";
 
 interface Affine {
   /** γ: scale after normalization. Default none. */
@@ -277,7 +277,7 @@ export interface GlobalResponseNormOptions {
 export function globalResponseNorm(x: Tensor, { weight, bias, eps = 1e-6, channelAxis = 1 }: GlobalResponseNormOptions): Tensor {
   const at = channelAxis < 0 ? channelAxis + x.rank : channelAxis;
   const space = axesFrom(x, 1).filter((a) => a !== at);
-  const g = lengthOf(x, space, 2, { keepDims: true });
+  const g = norm(x, { axes: space, keepDims: true });
   const n = g.div(g.mean(at, { keepDims: true }).add(eps));
   return affine(
     x.mul(n),

@@ -6,7 +6,7 @@ import { formatShape, type Shape, sizeOf, stridesOf } from "../base/shape.ts";
 import { tensor } from "../ops/create.ts";
 import { perAxis, type Tensor } from "../ops/tensor.ts";
 import type { PerAxis } from "./conv.ts";
-import { padBy } from "./pad.ts";
+import { pad } from "./rearrange.ts";
 
 export interface PoolOptions {
   /** Step between windows. Default: the kernel size, so that windows tile the input. */
@@ -70,8 +70,17 @@ function geometry(what: string, spatial: number, x: Tensor, kernelSize: PerAxis,
 
 /** [..., H, W] to [..., H′, W′, kh, kw]. */
 function windowsOf(x: Tensor, { kernel, stride, dilation, padding, tail }: Geometry, value: number): Tensor {
-  const lead = x.shape.slice(0, x.rank - kernel.length).map(() => 0);
-  return padBy(x, [...lead, ...padding], [...lead, ...tail], "constant", value).windows(kernel, stride, dilation);
+  const lead = x.shape.slice(kernel.length).map(() => 0);
+  const padded =
+    value === 0
+      ? x.pad([...lead, ...padding], [...lead, ...tail])
+      : pad(
+          x,
+          padding.map((n, i) => [n, tail[i]] as const),
+          "constant",
+          value,
+        );
+  return padded.windows(kernel, stride, dilation);
 }
 
 const lastAxes = (n: number): number[] => Array.from({ length: n }, (_, i) => i - n);

@@ -3,13 +3,13 @@
  * count. Keys are explicit, or come from one seeded state cell.
  */
 import type { Dtype } from "../base/dtype.ts";
-import { keyFromSeed } from "../base/random.ts";
+import { keyFromSeed, threefry2x32 as referenceBlock } from "../base/random.ts";
 import { checkShape, type Shape, sizeOf } from "../base/shape.ts";
 import { batchIndices } from "../function/vmap.ts";
-import { arange, tensor } from "../ops/create.ts";
+import { arange, stack, tensor } from "../ops/create.ts";
 import { threefry } from "../ops/elementwise.ts";
 import type { Tensor, TensorLike } from "../ops/tensor.ts";
-import { Cell } from "../runtime/cell.ts";
+import { Cell, currentFrame } from "../runtime/cell.ts";
 
 export interface UniformOptions {
   /** Inclusive. Default 0. */
@@ -79,6 +79,39 @@ export function bernoulli(key: Tensor, p: TensorLike, shape: Shape): Tensor {
   return uniform(key, shape).lt(p);
 }
 
+/** The Threefry-2x32-20 block of a key at a counter, both u32[2]. */
+export function threefry2x32(key: Tensor, counter: Tensor): Tensor {
+  const [c0, c1] = [0, 1].map((i) => counter.narrow(0, i, 1)) as [Tensor, Tensor];
+  return block(key, c0, c1, 0).concat([block(key, c0, c1, 1)]);
+}
+
+/** The upper 32 bits of the product of two u32, by halves of 16 bits: 64-bit integers are not everywhere. */
+function multiplyHigh(a: Tensor, b: number): Tensor {
+  const [low, high] = [a.and(0xffff), a.shr(16)];
+  const middle = high.mul(b & 0xffff).add(low.mul(b & 0xffff).shr(16));
+  const other = low.mul(b >>> 16).add(middle.and(0xffff));
+  return high
+    .mul(b >>> 16)
+    .add(middle.shr(16))
+    .add(other.shr(16));
+}
+
+/** The Philox-4x32-10 block (Salmon et al. 2011, §3.3) of a key, u32[2], at a counter, u32[4]. */
+export function philox4x32(key: Tensor, counter: Tensor): Tensor {
+  let [k0, k1] = [0, 1].map((i) => key.select(0, i)) as [Tensor, Tensor];
+  let [x0, x1, x2, x3] = [0, 1, 2, 3].map((i) => counter.select(0, i)) as [Tensor, Tensor, Tensor, Tensor];
+  for (let round = 0; round < 10; round++) {
+    const [high0, high1] = [multiplyHigh(x0, PHILOX[0]), multiplyHigh(x2, PHILOX[1])];
+    [x0, x1, x2, x3] = [high1.xor(x1).xor(k0), x2.mul(PHILOX[1]), high0.xor(x3).xor(k1), x0.mul(PHILOX[0])];
+    [k0, k1] = [k0.add(WEYL[0]), k1.add(WEYL[1])];
+  }
+  return stack([x0, x1, x2, x3]);
+}
+
+/** Multipliers, and the steps of the key (the golden ratio and √3 - 1 in 32 bits). */
+const PHILOX = [0xd2511f53, 0xcd9e8d57] as const;
+const WEYL = [0x9e3779b9, 0xbb67ae85] as const;
+
 // ---- implicit randomness ------------------------------------------------------------------------------------------------------------
 
 let state: Cell | undefined;
@@ -103,9 +136,17 @@ export function manualSeed(seed: number): void {
 /** The next key of the implicit stream. Under vmap every example gets its own. */
 export function randomKey(): Tensor {
   const cell = randomState();
+  if (!currentFrame() && cell.current.isComputed) return nextKey(cell);
   const now = cell.value;
   const key = now.slice([0], [2]);
   const count = now.select(0, 2);
   cell.set(key.concat([count.add(1).unsqueeze(0)]));
   return batchIndices().reduce<Tensor>((own, index) => foldIn(own, index), foldIn(key, count));
+}
+
+/** The same at once, where nothing is recorded: a program for two words is not worth its compilation. */
+function nextKey(cell: Cell): Tensor {
+  const [a, b, count] = cell.current.dataSync() as Uint32Array;
+  cell.set(tensor(Uint32Array.of(a!, b!, count! + 1)));
+  return tensor(Uint32Array.from(referenceBlock([a!, b!], [count!, 1])));
 }

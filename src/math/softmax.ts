@@ -13,12 +13,6 @@ function cooled(x: Tensor, { temperature = 1 }: SoftmaxOptions): Tensor {
   return temperature === 1 ? x : x.div(temperature);
 }
 
-/** log Σ exp x along an axis, kept with size 1. */
-export function logSumExp(x: Tensor, axis = -1): Tensor {
-  const top = x.max(axis, { keepDims: true }).stopGradient();
-  return x.sub(top).exp().sum(axis, { keepDims: true }).log().add(top);
-}
-
 /**
  * exp x / Σ exp x along an axis; -∞ marks entries that take no part. Here the maximum is no constant: its derivative is 0 but for rounding, and
  * takes away what rounding leaves of y(ct - Σ y·ct) where y is almost 1.

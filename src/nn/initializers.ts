@@ -79,6 +79,10 @@ export const glorotUniform: Initializer = uniformWith(glorot);
 export const heNormal: Initializer = normalWith(he);
 /** U(±√(6/fanIn)): the variance of He et al. (2015). */
 export const heUniform: Initializer = uniformWith(he);
+/** N(0, 1/fanIn): keeps variances forward through linear and SELU units (LeCun et al. 1998, §4.6). */
+export const leCunNormal: Initializer = normalWith(({ fanIn }) => 1 / fanIn);
+/** U(±√(3/fanIn)): the variance of {@link leCunNormal}. */
+export const leCunUniform: Initializer = uniformWith(({ fanIn }) => 1 / fanIn);
 /** N(0, 4/(fanIn + fanOut)): He's variance with the mean of both fans, as lecture notes often state it. */
 export const heMean: Initializer = normalWith((fans) => 2 * glorot(fans));
 /** U(±1/√fanIn): what PyTorch gives Linear and Conv (He's uniform with a = √5). The default here too, so that runs can be compared. */

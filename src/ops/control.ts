@@ -88,7 +88,8 @@ export const checkpoint: Op<-1, undefined> = {
     },
   },
   batch(x, mapped, { regions: [body], walks }, n) {
-    const block = region(x, (inputs) => walks.batch(body!, inputs, mapped, n).y);
+    const single = body!.outputs.map(() => false);
+    const block = region(x, (inputs) => walks.batch(body!, inputs, mapped, n, single).y);
     return x[0]!.bindAll(checkpoint, [...x, ...block.free], undefined, [block.region]);
   },
   lower: { kind: "expand", expand: (x, { regions: [body] }) => inlineRegion(body!, x) },
@@ -378,7 +379,17 @@ export const cond: Op<-1, undefined> = {
   },
   batch([predicate, ...x], [each, ...mapped], { regions, walks }, n) {
     if (!each) {
-      const branches = regions.map((branch) => closedRegion(x, (inputs) => walks.batch(branch, inputs, mapped, n).y));
+      // A result that is mapped in one branch must be in both.
+      const either = regions[0]!.outputs.map(() => false);
+      for (const branch of regions) {
+        region(x, (inputs) => {
+          walks.batch(branch, inputs, mapped, n, either).mapped.forEach((on, i) => {
+            either[i] ||= on;
+          });
+          return [];
+        });
+      }
+      const branches = regions.map((branch) => closedRegion(x, (inputs) => walks.batch(branch, inputs, mapped, n, either).y));
       return predicate!.bindAll(cond, [predicate!, ...x], undefined, branches);
     }
     // A predicate per example: both branches run and each example takes its own.

@@ -52,6 +52,7 @@ function checkOperands(name: string, operands: readonly Type[], accepts: NonNull
 function pointwise<N extends number, P>(scalar: Elementwise<N, P>["scalar"]): Lowering<P> {
   return {
     kind: "pointwise",
+    inPlace: true,
     element: (at, x, params, type) => [scalar(x.map((operand) => operand.at(at)) as Tuple<Expr, N>, params, type)],
   };
 }
@@ -61,7 +62,7 @@ function expandAll(x: readonly Tensor[], mapped: readonly boolean[], n: number):
   return x.map((operand, i) => (mapped[i] ? operand : operand.expandFront(n)));
 }
 
-function elementwise<N extends number, P = undefined>(
+export function elementwise<N extends number, P = undefined>(
   name: string,
   def: Elementwise<N, P>,
   derivative: Derivative<P> = chainRule(def),
@@ -229,11 +230,11 @@ export const abs: Op<1, undefined> = elementwise("abs", {
 });
 
 export const sign: Op<1, undefined> = elementwise("sign", {
-  doc: "-1, 0 or 1; NaN stays",
+  doc: "-1, 0 or 1; of NaN 0, as in PyTorch",
   arity: 1,
   scalar: ([x], _, { dtype }) => {
     const zero = k.constant(0, dtype);
-    return k.select(k.lt(zero, x), k.constant(1, dtype), k.select(k.lt(x, zero), k.constant(-1, dtype), x));
+    return k.select(k.lt(zero, x), k.constant(1, dtype), k.select(k.lt(x, zero), k.constant(-1, dtype), zero));
   },
   partials: [0],
   accepts: "number",

@@ -19,7 +19,7 @@ export const full: Op<0, { shape: Shape; dtype: Dtype; value: number }> = define
     batch: () => {
       throw new Error("internal: a constant has no operand to map");
     },
-    lower: { kind: "pointwise", element: (_, _x, { value, dtype }) => [k.constant(value, computeDtype(dtype))] },
+    lower: { kind: "pointwise", inPlace: true, element: (_, _x, { value, dtype }) => [k.constant(value, computeDtype(dtype))] },
     samples: [{ operands: [], params: { shape: [2, 3], dtype: "f64", value: 1.5 } }],
   },
 );
@@ -32,7 +32,7 @@ export const iota: Op<0, { shape: Shape; dtype: Dtype; axis: number }> = defineO
   batch: () => {
     throw new Error("internal: a constant has no operand to map");
   },
-  lower: { kind: "pointwise", element: (at, _x, { axis, dtype }) => [k.cast(at[axis]!.toExpr(), computeDtype(dtype))] },
+  lower: { kind: "pointwise", inPlace: true, element: (at, _x, { axis, dtype }) => [k.cast(at[axis]!.toExpr(), computeDtype(dtype))] },
   samples: [{ operands: [], params: { shape: [2, 3], dtype: "i32", axis: 1 } }],
 });
 

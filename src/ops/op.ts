@@ -74,8 +74,12 @@ export interface HostArray extends Type {
 
 /** How an op becomes kernels. */
 export type Lowering<P> =
-  /** One element of each result as an expression of elements of the operands. */
-  | { readonly kind: "pointwise"; element(at: readonly Index[], x: readonly Operand[], params: P, type: Type): Expr[] }
+  /** One element of each result as an expression of elements of the operands; `inPlace` if always of those at the same index. */
+  | {
+      readonly kind: "pointwise";
+      readonly inPlace?: true;
+      element(at: readonly Index[], x: readonly Operand[], params: P, type: Type): Expr[];
+    }
   /** result[at] = combine over r of element(at, r). */
   | {
       readonly kind: "reduce";
@@ -104,7 +108,7 @@ export interface Op<N extends number = number, P = any> extends OpFace {
   readonly arity: N;
   type(operands: readonly Type[], params: P, regions: readonly Region[]): Type[];
   readonly derivative: Derivative<P>;
-  /** The op where the operands marked `mapped` have a batch of n on axis 0; so will all results. */
+  /** The op where the operands marked `mapped` have a batch of n on axis 0; so will all results, but for those of regions that need not. */
   batch(x: readonly Tensor[], mapped: readonly boolean[], site: Site<P>, n: number): Tensor[];
   readonly lower: Lowering<P>;
   /** What limits it; decides what is worth recomputing. */

@@ -74,44 +74,128 @@ function extremum(name: "max" | "min", doc: string): Op<1, Axes> {
 export const max: Op<1, Axes> = extremum("max", "largest element over axes; NaN if any is NaN; ties share the derivative evenly");
 export const min: Op<1, Axes> = extremum("min", "smallest element over axes; NaN if any is NaN; ties share the derivative evenly");
 
-/** Two results: the largest element along an axis and where it first stands. All the derivative goes there (PyTorch's max with a dimension). */
-export const maxWithIndex: Op<1, { axis: number }> = {
-  name: "maxWithIndex",
-  doc: "largest element along an axis, and the index (i32) of its first occurrence, which receives all of the derivative; NaN counts as largest",
-  arity: 1,
-  mergeable: true,
-  type([x], { axis }) {
-    if (x!.shape[axis] === 0) throw new RangeError(`maxWithIndex: axis ${axis} of ${formatShape(x!.shape)} is empty`);
-    const shape = dropAxes(x!.shape, [axis]);
-    return [
-      { shape, dtype: x!.dtype },
-      { shape, dtype: "i32" },
-    ];
-  },
-  derivative: {
-    kind: "jvp",
-    jvp: ([dx], _, [y, index], { params: { axis } }) => ({ y: [y!, index!], dy: [dx && takeOne(dx, index!, axis), undefined] }),
-  },
-  batch: ([x], _, { params: { axis } }) => x!.bindAll(maxWithIndex, [x!], { axis: axis + 1 }),
-  lower: {
-    kind: "expand",
-    expand([x], { params: { axis } }) {
-      const y = x!.max(axis);
-      const top = y.expandAlong([axis], x!.shape);
-      const positions = x!.iotaLike(axis);
-      // In a row with a NaN the maximum is NaN, which equals nothing: there the first NaN is meant.
-      const hit = x!.eq(top).or(x!.ne(x!));
-      return [y, hit.where(positions, positions.like(x!.shape[axis]! - 1)).min(axis)];
+/** Two results: the extreme element along an axis and where it first stands. All the derivative goes there (PyTorch's max with a dimension). */
+function extremumWithIndex(name: string, which: "max" | "min", doc: string): Op<1, { axis: number }> {
+  const op: Op<1, { axis: number }> = {
+    name,
+    doc,
+    arity: 1,
+    mergeable: true,
+    type([x], { axis }) {
+      if (x!.shape[axis] === 0) throw new RangeError(`${name}: axis ${axis} of ${formatShape(x!.shape)} is empty`);
+      const shape = dropAxes(x!.shape, [axis]);
+      return [
+        { shape, dtype: x!.dtype },
+        { shape, dtype: "i32" },
+      ];
     },
-  },
-  cost: "memory",
-  samples: [{ operands: [{ shape: [3, 4, 2], dtype: "f64" }], params: { axis: 1 } }],
-};
+    derivative: {
+      kind: "jvp",
+      jvp: ([dx], _, [y, index], { params: { axis } }) => ({ y: [y!, index!], dy: [dx && takeOne(dx, index!, axis), undefined] }),
+    },
+    batch: ([x], _, { params: { axis } }) => x!.bindAll(op, [x!], { axis: axis + 1 }),
+    lower: {
+      kind: "expand",
+      expand([x], { params: { axis } }) {
+        const y = x![which](axis);
+        const top = y.expandAlong([axis], x!.shape);
+        const positions = x!.iotaLike(axis);
+        // In a row with a NaN the extremum is NaN, which equals nothing: there the first NaN is meant.
+        const hit = x!.eq(top).or(x!.ne(x!));
+        return [y, hit.where(positions, positions.like(x!.shape[axis]! - 1)).min(axis)];
+      },
+    },
+    cost: "memory",
+    samples: [{ operands: [{ shape: [3, 4, 2], dtype: "f64" }], params: { axis: 1 } }],
+  };
+  return op;
+}
+
+export const maxWithIndex: Op<1, { axis: number }> = extremumWithIndex(
+  "maxWithIndex",
+  "max",
+  "largest element along an axis, and the index (i32) of its first occurrence, which receives all of the derivative; NaN counts as largest",
+);
+export const minWithIndex: Op<1, { axis: number }> = extremumWithIndex(
+  "minWithIndex",
+  "min",
+  "smallest element along an axis, and the index (i32) of its first occurrence, which receives all of the derivative; NaN counts as smallest",
+);
 
 /** x[..., index, ...] along an axis, one element for each position of the other axes. */
 function takeOne(x: Tensor, index: Tensor, axis: number): Tensor {
   return x.takeAlong(index.unsqueeze(axis), axis).squeeze(axis);
 }
+
+/** Product over axes. Its derivative takes no quotient, so that zeros among the factors are harmless. */
+export const prod: Op<1, Axes> = {
+  name: "prod",
+  doc: "product over axes; 1 of nothing",
+  arity: 1,
+  mergeable: true,
+  type: ([x], { axes }) => [{ shape: dropAxes(x!.shape, axes), dtype: x!.dtype }],
+  derivative: {
+    kind: "jvp",
+    jvp: ([dx], [x], y, { params: { axes } }) => ({ y, dy: [dx && productTangent(x!, dx, axes)] }),
+  },
+  batch: ([x], _, { params: { axes } }) => x!.bindAll(prod, [x!], { axes: axes.map((a) => a + 1) }),
+  lower: reduction("mul"),
+  cost: "memory",
+  samples: [
+    { operands: [{ shape: [3, 5, 2], dtype: "f64" }], params: { axes: [1] } },
+    { operands: [{ shape: [3, 4], dtype: "f64" }], params: { axes: [0, 1] } },
+  ],
+};
+
+/** Factors and tangents (p, dp) multiplied in pairs, (p·q, p·dq + dp·q), until one is left: n log n work at most, no division. */
+function productTangent(x: Tensor, dx: Tensor, axes: readonly number[]): Tensor {
+  const kept = x.shape.map((_, i) => i).filter((i) => !axes.includes(i));
+  const shape = dropAxes(x.shape, axes);
+  const rows = (t: Tensor): Tensor => t.transpose([...kept, ...axes]).reshape([...shape, countAlong(x.shape, axes)]);
+  const last = shape.length;
+  let [p, dp] = [rows(x), rows(dx)];
+  for (let n = p.shape[last]!; n > 1; n = p.shape[last]!) {
+    const half = n >> 1;
+    const part = (t: Tensor, i: number): Tensor => t.narrow(last, i * half, half);
+    const product = part(p, 0).mul(part(p, 1));
+    const tangent = part(p, 0)
+      .mul(part(dp, 1))
+      .add(part(dp, 0).mul(part(p, 1)));
+    const odd = (t: Tensor): Tensor[] => (n % 2 ? [t.narrow(last, n - 1, 1)] : []);
+    [p, dp] = [product.concat(odd(p), last), tangent.concat(odd(dp), last)];
+  }
+  return p.shape[last] === 0 ? dp.sum(last) : dp.squeeze(last);
+}
+
+/**
+ * Running sums. In ⌈log₂ n⌉ passes that add what stands 1, 2, 4, ... before (Hillis & Steele 1986), so that the error grows with log n.
+ */
+export const cumsum: Op<1, { axis: number; reverse: boolean }> = defineOp<1, { axis: number; reverse: boolean }>("cumsum", {
+  doc: "running sums along an axis, from the end if `reverse`",
+  arity: 1,
+  derivative: "jointly",
+  type: ([x]) => ({ shape: [...x.shape], dtype: x.dtype }),
+  transpose: (ct, _, { axis, reverse }) => [ct.bind(cumsum, [ct], { axis, reverse: !reverse })],
+  batch: ([x], _, { axis, reverse }) => x.bind(cumsum, [x], { axis: axis + 1, reverse }),
+  lower: {
+    kind: "expand",
+    expand([x], { params: { axis, reverse } }) {
+      const n = x!.shape[axis]!;
+      let sums = x!;
+      for (let step = 1; step < n; step *= 2) {
+        const widths = x!.shape.map((_, i) => (i === axis ? step : 0));
+        const none = x!.shape.map(() => 0);
+        const kept = sums.narrow(axis, reverse ? step : 0, n - step);
+        sums = sums.add(reverse ? kept.pad(none, widths) : kept.pad(widths, none));
+      }
+      return [sums];
+    },
+  },
+  samples: [
+    { operands: [{ shape: [3, 5], dtype: "f64" }], params: { axis: 1, reverse: false } },
+    { operands: [{ shape: [4, 2], dtype: "f64" }], params: { axis: 0, reverse: true } },
+  ],
+});
 
 /** Sizes of `shape` along `axes`, multiplied. */
 export function countAlong(shape: Shape, axes: readonly number[]): number {

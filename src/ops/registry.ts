@@ -11,8 +11,11 @@ import * as movement from "./movement.ts";
 import type { Op } from "./op.ts";
 import * as reduce from "./reduce.ts";
 import * as scan from "./scan.ts";
+import * as sort from "./sort.ts";
+import * as special from "./special.ts";
+import * as loop from "./while.ts";
 
-const FAMILIES = { elementwise, reduce, movement, indexing, contract, control, scan, linalg, leaves };
+const FAMILIES = { elementwise, special, reduce, sort, movement, indexing, contract, control, scan, loop, linalg, leaves };
 
 const isOp = (x: unknown): x is Op => typeof x === "object" && x !== null && "lower" in x && "derivative" in x;
 

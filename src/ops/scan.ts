@@ -236,14 +236,14 @@ function scanBatch(x: readonly Tensor[], mapped: readonly boolean[], { params, r
       active[i] = on || found[i]!;
     });
   }
+  let resultsOn: boolean[] = [];
   const wide = closedRegion(inner(), (inputs) => {
-    const expand = body.outputs.map((_, i) => i >= params.carry || active[i]!);
-    return walks.batch(body, inputs, [...constsOn, ...active, ...xsOn], n, expand).y;
+    const expand = body.outputs.map((_, i) => i < params.carry && active[i]!);
+    const { y, mapped: on } = walks.batch(body, inputs, [...constsOn, ...active, ...xsOn], n, expand);
+    resultsOn = on;
+    return y;
   });
   const start = carry.map((t, i) => (active[i] && !carryOn[i] ? t.expandFront(n) : t));
   const results = record(scan, [...consts, ...start, ...slices], params, wide);
-  return results.map((y, i) => {
-    if (i >= params.carry) return y.moveAxis(1, 0);
-    return active[i] ? y : y.expandFront(n);
-  });
+  return results.map((y, i) => (i >= params.carry && resultsOn[i] ? y.moveAxis(1, 0) : y));
 }

@@ -25,6 +25,8 @@ import * as leaves from "./leaves.ts";
 import * as m from "./movement.ts";
 import type { Op } from "./op.ts";
 import * as r from "./reduce.ts";
+import * as order from "./sort.ts";
+import * as special from "./special.ts";
 
 /** What a method takes beside tensors: a number (of the other operand's dtype), or a cell such as a parameter. */
 export type TensorLike = Tensor | number | { readonly value: Tensor };
@@ -229,8 +231,8 @@ export class Tensor implements Value {
     throw new TypeError(`expected a tensor, a number or a parameter, got ${y === null ? "null" : typeof y}; make one with tensor(...)`);
   }
 
-  /** Records a binary op after promotion and broadcasting. */
-  #binary(op: Op<2, undefined>, other: TensorLike): Tensor {
+  /** For the library: records a binary op after promotion and broadcasting. */
+  binary(op: Op<2, undefined>, other: TensorLike): Tensor {
     const y = this.operand(other);
     const shape = broadcastShapes(this.shape, y.shape);
     if (!shape) throw new RangeError(mismatch(op.name, this, y));
@@ -238,39 +240,39 @@ export class Tensor implements Value {
     return this.bind(op, [this.cast(dtype).broadcastTo(shape), y.cast(dtype).broadcastTo(shape)]);
   }
 
-  /** Records a unary float function; integers become f32 first. */
-  #float(op: Op<1, undefined>): Tensor {
+  /** For the library: records a function of floats; integers become f32 first. */
+  unary(op: Op<1, undefined>): Tensor {
     return this.bind(op, [isFloat(this.dtype) ? this : this.cast("f32")]);
   }
 
   // ---- arithmetic -------------------------------------------------------------------------------------------------------------------
 
   add(y: TensorLike): Tensor {
-    return this.#binary(e.add, y);
+    return this.binary(e.add, y);
   }
   sub(y: TensorLike): Tensor {
-    return this.#binary(e.sub, y);
+    return this.binary(e.sub, y);
   }
   mul(y: TensorLike): Tensor {
-    return this.#binary(e.mul, y);
+    return this.binary(e.mul, y);
   }
   /** Quotient; integers truncate toward zero. */
   div(y: TensorLike): Tensor {
-    return this.#binary(e.div, y);
+    return this.binary(e.div, y);
   }
   /** Remainder with the sign of this tensor. */
   rem(y: TensorLike): Tensor {
-    return this.#binary(e.rem, y);
+    return this.binary(e.rem, y);
   }
   pow(y: TensorLike): Tensor {
     if (y === 2) return this.mul(this);
-    return isFloat(this.dtype) ? this.#binary(e.pow, y) : this.cast("f32").pow(y);
+    return isFloat(this.dtype) ? this.binary(e.pow, y) : this.cast("f32").pow(y);
   }
   maximum(y: TensorLike): Tensor {
-    return this.#binary(e.maximum, y);
+    return this.binary(e.maximum, y);
   }
   minimum(y: TensorLike): Tensor {
-    return this.#binary(e.minimum, y);
+    return this.binary(e.minimum, y);
   }
   /** This value kept between `low` and `high`; at the bounds the derivative passes. */
   clamp(low: number, high: number): Tensor {
@@ -280,7 +282,7 @@ export class Tensor implements Value {
     return this.bind(e.neg, [this]);
   }
   recip(): Tensor {
-    return this.#float(e.recip);
+    return this.unary(e.recip);
   }
   abs(): Tensor {
     return this.bind(e.abs, [this]);
@@ -289,67 +291,107 @@ export class Tensor implements Value {
     return this.bind(e.sign, [this]);
   }
   exp(): Tensor {
-    return this.#float(e.exp);
+    return this.unary(e.exp);
   }
   expm1(): Tensor {
-    return this.#float(e.expm1);
+    return this.unary(e.expm1);
   }
   log(): Tensor {
-    return this.#float(e.log);
+    return this.unary(e.log);
   }
   log1p(): Tensor {
-    return this.#float(e.log1p);
+    return this.unary(e.log1p);
   }
   sin(): Tensor {
-    return this.#float(e.sin);
+    return this.unary(e.sin);
   }
   cos(): Tensor {
-    return this.#float(e.cos);
+    return this.unary(e.cos);
   }
   tanh(): Tensor {
-    return this.#float(e.tanh);
+    return this.unary(e.tanh);
   }
   sigmoid(): Tensor {
-    return this.#float(e.sigmoid);
+    return this.unary(e.sigmoid);
   }
   relu(): Tensor {
-    return this.#float(e.relu);
+    return this.unary(e.relu);
   }
   erf(): Tensor {
-    return this.#float(e.erf);
+    return this.unary(e.erf);
   }
   sqrt(): Tensor {
-    return this.#float(e.sqrt);
+    return this.unary(e.sqrt);
+  }
+  /** 1/√x */
+  rsqrt(): Tensor {
+    return this.sqrt().recip();
+  }
+  exp2(): Tensor {
+    return this.unary(special.exp2);
+  }
+  log2(): Tensor {
+    return this.unary(special.log2);
+  }
+  log10(): Tensor {
+    return this.unary(special.log10);
+  }
+  tan(): Tensor {
+    return this.unary(special.tan);
+  }
+  asin(): Tensor {
+    return this.unary(special.asin);
+  }
+  acos(): Tensor {
+    return this.unary(special.acos);
+  }
+  atan(): Tensor {
+    return this.unary(special.atan);
+  }
+  sinh(): Tensor {
+    return this.unary(special.sinh);
+  }
+  cosh(): Tensor {
+    return this.unary(special.cosh);
+  }
+  asinh(): Tensor {
+    return this.unary(special.asinh);
+  }
+  acosh(): Tensor {
+    return this.unary(special.acosh);
+  }
+  atanh(): Tensor {
+    return this.unary(special.atanh);
   }
   square(): Tensor {
     return this.mul(this);
   }
   floor(): Tensor {
-    return this.#float(e.floor);
+    return this.unary(e.floor);
   }
   ceil(): Tensor {
-    return this.#float(e.ceil);
+    return this.unary(e.ceil);
   }
   trunc(): Tensor {
     return isFloat(this.dtype) ? this.bind(e.trunc, [this]) : this;
   }
   round(): Tensor {
-    return this.#float(e.round);
+    return this.unary(e.round);
   }
 
   // ---- comparison, logic, choice ----------------------------------------------------------------------------------------------------
 
   eq(y: TensorLike): Tensor {
-    return this.#binary(e.eq, y);
+    return this.binary(e.eq, y);
   }
   ne(y: TensorLike): Tensor {
-    return this.#binary(e.ne, y);
+    return this.binary(e.ne, y);
   }
   lt(y: TensorLike): Tensor {
-    return this.#binary(e.lt, y);
+    return this.binary(e.lt, y);
   }
   le(y: TensorLike): Tensor {
-    return this.#binary(e.le, y);
+    return this.binary(e.le, y);
   }
   gt(y: TensorLike): Tensor {
     return this.operand(y).lt(this);
@@ -358,22 +400,31 @@ export class Tensor implements Value {
     return this.operand(y).le(this);
   }
   and(y: TensorLike): Tensor {
-    return this.#binary(e.and, y);
+    return this.binary(e.and, y);
   }
   or(y: TensorLike): Tensor {
-    return this.#binary(e.or, y);
+    return this.binary(e.or, y);
   }
   xor(y: TensorLike): Tensor {
-    return this.#binary(e.xor, y);
+    return this.binary(e.xor, y);
   }
   not(): Tensor {
     return this.bind(e.not, [this]);
   }
+  isNaN(): Tensor {
+    return this.ne(this);
+  }
+  isInf(): Tensor {
+    return this.abs().eq(Number.POSITIVE_INFINITY);
+  }
+  isFinite(): Tensor {
+    return this.abs().lt(Number.POSITIVE_INFINITY);
+  }
   shl(y: TensorLike): Tensor {
-    return this.#binary(e.shl, y);
+    return this.binary(e.shl, y);
   }
   shr(y: TensorLike): Tensor {
-    return this.#binary(e.shr, y);
+    return this.binary(e.shr, y);
   }
 
   /** Where this bool tensor holds `x`, elsewhere `y`. What is not chosen sends no derivative. */
@@ -423,17 +474,75 @@ export class Tensor implements Value {
   min(axes?: AxesLike, options: Reduced = {}): Tensor {
     return this.#reduce(r.min, axes, options);
   }
+  /** Product over axes (default all); 1 of nothing. */
+  prod(axes?: AxesLike, options: Reduced = {}): Tensor {
+    return this.#reduce(r.prod, axes, options);
+  }
+  /** Whether any element along axes (default all) is nonzero. */
+  any(axes?: AxesLike, options: Reduced = {}): Tensor {
+    return this.ne(this.like(0)).sum(axes, options).gt(0);
+  }
+  /** Whether all elements along axes (default all) are nonzero. */
+  all(axes?: AxesLike, options: Reduced = {}): Tensor {
+    return this.eq(this.like(0)).sum(axes, options).eq(0);
+  }
+  /** Mean square distance from the mean, in two passes. The divisor is the number of elements less `correction` (default 1, unbiased). */
+  var(axes?: AxesLike, { correction = 1, keepDims = false }: Reduced & { readonly correction?: number } = {}): Tensor {
+    const n = r.countAlong(this.shape, normalizeAxes(axes, this.rank, "var"));
+    const apart = this.sub(this.mean(axes, { keepDims: true }));
+    return apart
+      .mul(apart)
+      .sum(axes, { keepDims })
+      .mul(1 / Math.max(0, n - correction));
+  }
+  /** √ of {@link var}; its derivative where that is 0 is 0. */
+  std(axes?: AxesLike, options: Reduced & { readonly correction?: number } = {}): Tensor {
+    return this.var(axes, options).sqrtOrFlat();
+  }
+  /** √x whose derivative at 0 is 0 instead of infinite: for norms. */
+  sqrtOrFlat(): Tensor {
+    const zero = this.eq(0);
+    return zero.where(this.like(0), zero.where(this.like(1), this).sqrt());
+  }
   /** Largest element along an axis and its first position (i32), which gets all of the derivative. */
   maxWithIndex(axis: number): { values: Tensor; indices: Tensor } {
-    const [values, indices] = this.bindAll(r.maxWithIndex, [this], { axis: normalizeAxis(axis, this.rank, "maxWithIndex") }) as [
-      Tensor,
-      Tensor,
-    ];
+    return this.#withIndex(r.maxWithIndex, axis);
+  }
+  minWithIndex(axis: number): { values: Tensor; indices: Tensor } {
+    return this.#withIndex(r.minWithIndex, axis);
+  }
+  #withIndex(op: Op<1, { axis: number }>, axis: number): { values: Tensor; indices: Tensor } {
+    const [values, indices] = this.bindAll(op, [this], { axis: normalizeAxis(axis, this.rank, op.name) }) as [Tensor, Tensor];
     return { values, indices };
   }
-  /** Position (i32) of the first largest element along an axis. */
-  argmax(axis: number): Tensor {
-    return this.maxWithIndex(axis).indices;
+  /** Position (i32) of the first largest element along an axis, or among all. NaN counts as largest. */
+  argmax(axis?: number, options: Reduced = {}): Tensor {
+    return this.#position(r.maxWithIndex, axis, options);
+  }
+  /** Position (i32) of the first smallest element along an axis, or among all. NaN counts as smallest. */
+  argmin(axis?: number, options: Reduced = {}): Tensor {
+    return this.#position(r.minWithIndex, axis, options);
+  }
+  #position(op: Op<1, { axis: number }>, axis: number | undefined, { keepDims = false }: Reduced): Tensor {
+    if (axis === undefined) {
+      const flat = this.flatten().#withIndex(op, 0).indices;
+      return keepDims ? flat.reshape(this.shape.map(() => 1)) : flat;
+    }
+    const { indices } = this.#withIndex(op, axis);
+    return keepDims ? indices.unsqueeze(normalizeAxis(axis, this.rank, op.name)) : indices;
+  }
+  /** Running sums along an axis. */
+  cumsum(axis: number): Tensor {
+    return this.bind(r.cumsum, [this], { axis: normalizeAxis(axis, this.rank, "cumsum"), reverse: false });
+  }
+  /** Positions (i32) along an axis in sorted order; equal elements keep theirs, NaN counts as largest. */
+  argsort(axis = -1, { descending = false }: { readonly descending?: boolean } = {}): Tensor {
+    return this.bind(order.argsort, [this], { axis: normalizeAxis(axis, this.rank, "argsort"), descending });
+  }
+  /** Elements in order along an axis, and the positions they come from. */
+  sort(axis = -1, options: { readonly descending?: boolean } = {}): { values: Tensor; indices: Tensor } {
+    const indices = this.argsort(axis, options);
+    return { values: this.takeAlong(indices, axis), indices };
   }
 
   // ---- movement ---------------------------------------------------------------------------------------------------------------------

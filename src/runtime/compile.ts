@@ -1,11 +1,12 @@
 /**
  * @file The whole pipeline on one page: a region goes in, an executable comes out.
  *
- *     region ─ expand ─ simplify ─ merge ─► tape of primitives ─ schedule ─► kernels, steps, offsets ─ backend ─► executable
+ *     region ─ expand ─ simplify ─ merge ─ pack ─► tape of primitives ─ schedule ─► kernels, steps, offsets ─ backend ─► executable
  */
 
 import { mergeCommon } from "../optimize/cse.ts";
 import { expand } from "../optimize/expand.ts";
+import { packPanels } from "../optimize/pack.ts";
 import { simplify } from "../optimize/simplify.ts";
 import { type Schedule, type Slot, schedule } from "../schedule/schedule.ts";
 import type { Region } from "../tape/node.ts";
@@ -30,9 +31,9 @@ export function tidy(region: Region): Region {
   return mergeCommon(simplify(mergeCommon(simplify(region))));
 }
 
-/** Tape to tape: only primitives are left, and none is computed twice. */
+/** Tape to tape: only primitives are left, none is computed twice, operands lie as the loops want them. */
 export function optimize(region: Region): Region {
-  return tidy(expand(tidy(region)));
+  return packPanels(tidy(expand(tidy(region))));
 }
 
 /** Tape to kernels, with `cells` numbered from 1 in the binding table. */

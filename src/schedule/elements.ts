@@ -4,7 +4,7 @@
  */
 
 import { computeDtype, type Dtype } from "../base/dtype.ts";
-import { sizeOf } from "../base/shape.ts";
+import { sameShape, sizeOf } from "../base/shape.ts";
 import * as k from "../kernel/build.ts";
 import { both, type Index, loadAt } from "../kernel/index-algebra.ts";
 import type { Buffer, Expr } from "../kernel/kernel.ts";
@@ -88,9 +88,11 @@ export class Elements {
   }
 
   #make(x: Value, at: readonly Index[], mask: Expr | null): Expr {
-    const computed = this.#computed.get(x);
-    if (computed?.key === keyOf(at)) return masked(computed.expr, mask, x.dtype);
     const buffer = this.#fusion.bufferOf(x);
+    // What merely renames a value of this group is that value.
+    const own = buffer && sameShape(buffer.shape, x.shape) ? buffer : x;
+    const computed = this.#computed.get(own);
+    if (computed?.key === keyOf(at)) return masked(computed.expr, mask, x.dtype);
     if (buffer && (!this.#group.roots.includes(buffer) || !this.#computed.has(buffer))) {
       const index = flatten(at, x.shape);
       this.loads.push(index);

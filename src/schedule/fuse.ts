@@ -8,6 +8,7 @@ import { type Shape, sameShape, sizeOf } from "../base/shape.ts";
 import * as k from "../kernel/build.ts";
 import { Index } from "../kernel/index-algebra.ts";
 import type { Expr } from "../kernel/kernel.ts";
+import { HOST } from "../kernel/scalar.ts";
 import type { Lowering, Op, Operand } from "../ops/op.ts";
 import type { Instruction, Value } from "../tape/node.ts";
 
@@ -37,7 +38,7 @@ export interface Fusion {
   reads(item: Group | Control): Map<Value, boolean>;
 }
 
-const MATH = new Set(["exp", "expm1", "log", "log1p", "sin", "cos", "tanh", "sigmoid", "erf", "pow"]);
+const MATH = new Set(Object.keys(HOST).filter((name) => name !== "rem"));
 // Rough costs in units of an addition; only their order of magnitude matters.
 const MATH_COST = 10;
 const DIVISION_COST = 4;
@@ -61,6 +62,8 @@ interface Weight {
 }
 
 const weights: Map<string, Weight> = new Map();
+/** What these cost depends on more than their types. */
+const WEIGHED_EACH: ReadonlySet<string> = new Set(["pad", "reshape", "concat", "slice"]);
 
 /** Weighs a pointwise instruction by the expression it makes. */
 function weigh(instruction: Instruction): Weight {
@@ -69,7 +72,7 @@ function weigh(instruction: Instruction): Weight {
   const type = instruction.results[0]!;
   const key = `${instruction.op.name}|${type.dtype}|${instruction.operands.map((x) => x.dtype)}|${type.shape.map((d) => Math.min(d, 2))}`;
   const known = weights.get(key);
-  if (known && !["pad", "reshape", "concat", "slice"].includes(instruction.op.name)) return known;
+  if (known && !WEIGHED_EACH.has(instruction.op.name)) return known;
   const at = type.shape.map((d) => Index.of(k.variable("i32"), 0, Math.max(0, d - 1)));
   let masked = false;
   const elements = instruction.operands.map((x) => k.variable(x.dtype === "u8" ? "u32" : x.dtype));
@@ -97,7 +100,8 @@ function expressionCost(x: Expr, seen: Set<Expr>): number {
 const standsAlone = (lower: Lowering<unknown>): boolean => lower.kind === "control" || lower.kind === "host";
 
 /** Renames and reshapes share the buffer of their operand. */
-const isAlias = (instruction: Instruction): boolean => ["reshape", "identity", "stopGradient", "barrier"].includes(instruction.op.name);
+const ALIASES: ReadonlySet<string> = new Set(["reshape", "identity", "stopGradient", "barrier"]);
+const isAlias = (instruction: Instruction): boolean => ALIASES.has(instruction.op.name);
 
 export function fuse(list: readonly Instruction[], inputs: readonly Value[], outputs: readonly Value[]): Fusion {
   return new Fuser(list, inputs, outputs).run();
@@ -114,6 +118,8 @@ class Fuser {
   readonly #roots: Set<Value> = new Set();
   readonly #items: (Group | Control)[] = [];
   readonly #itemOf: Map<Value, number> = new Map();
+  readonly #weights: Map<Instruction, Weight> = new Map();
+  readonly #needs: Map<Value, ReadonlyMap<Value, boolean>> = new Map();
 
   constructor(list: readonly Instruction[], inputs: readonly Value[], outputs: readonly Value[]) {
     this.#list = list;
@@ -149,11 +155,20 @@ class Fuser {
     return isAlias(value.source) ? this.#bufferOf(value.source.operands[value.index]!) : undefined;
   }
 
+  #weigh(instruction: Instruction): Weight {
+    let weight = this.#weights.get(instruction);
+    if (!weight) {
+      weight = weigh(instruction);
+      this.#weights.set(instruction, weight);
+    }
+    return weight;
+  }
+
   #findContracted(): void {
     for (const instruction of [...this.#list].reverse()) {
       const lower = lowering(instruction);
       const contracts = lower.kind === "reduce" && (instruction.op as Op).cost === "compute";
-      const passes = instruction.results.some((y) => this.#contracted.has(y)) && (isAlias(instruction) || weigh(instruction).moves);
+      const passes = instruction.results.some((y) => this.#contracted.has(y)) && (isAlias(instruction) || this.#weigh(instruction).moves);
       if (contracts || passes) for (const x of instruction.operands) this.#contracted.add(x);
     }
   }
@@ -166,7 +181,7 @@ class Fuser {
       if (standsAlone(lower)) for (const x of instruction.operands) this.#force(x);
       return;
     }
-    const { cost: own, moves } = weigh(instruction);
+    const { cost: own, moves } = this.#weigh(instruction);
     const inlined = instruction.operands.reduce((sum, x) => sum + (this.#bufferOf(x) ? 0 : (this.#cost.get(x) ?? 0)), 0);
     for (const y of instruction.results) {
       this.#cost.set(y, own + inlined);
@@ -251,8 +266,16 @@ class Fuser {
     return touched.size;
   }
 
-  /** The buffers an element of `y` is computed from, and whether each is read at the element's own index only. */
-  #needsOf(y: Value): Map<Value, boolean> {
+  /** The buffers an element of `y` is computed from, and whether each is read at the element's own index only. Asked once all roots are chosen. */
+  #needsOf(y: Value): ReadonlyMap<Value, boolean> {
+    const known = this.#needs.get(y);
+    if (known) return known;
+    const needs = this.#findNeeds(y);
+    this.#needs.set(y, needs);
+    return needs;
+  }
+
+  #findNeeds(y: Value): Map<Value, boolean> {
     const needs = new Map<Value, boolean>();
     const reduces = lowering(y.source).kind === "reduce";
     const visit = (x: Value, same: boolean): void => {
@@ -308,6 +331,7 @@ function countOf(instruction: Instruction): number {
 function movesIndices(instruction: Instruction): boolean {
   const lower = lowering(instruction);
   if (lower.kind !== "pointwise") return true;
+  if (lower.inPlace) return false;
   const type = instruction.results[0]!;
   const at = type.shape.map((d) => Index.of(k.variable("i32"), 0, Math.max(0, d - 1)));
   const own = at.map((i) => i.key).join();

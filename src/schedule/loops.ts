@@ -10,6 +10,7 @@ import { sizeOf } from "../base/shape.ts";
 import * as k from "../kernel/build.ts";
 import { Index, uses } from "../kernel/index-algebra.ts";
 import type { Expr, Kernel, Stmt } from "../kernel/kernel.ts";
+import { blockSums } from "../kernel/sums.ts";
 import { flatten, unflatten } from "../ops/movement.ts";
 import type { Lowering } from "../ops/op.ts";
 import type { Instruction, Value } from "../tape/node.ts";
@@ -42,13 +43,13 @@ interface Access {
 
 type Reduce = Extract<Lowering<unknown>, { kind: "reduce" }>;
 
-const LANES = 4;
+const LANES = 4 as const;
 
 /** The kernel of a group. */
 export function buildKernel(group: Group, fusion: Fusion): GroupKernel {
   k.fresh();
   const builder = new NestBuilder(group, fusion);
-  const body = builder.build();
+  const body = blockSums(builder.build());
   const name = group.roots
     .map((y) => y.source.op.name)
     .slice(-3)
@@ -57,6 +58,12 @@ export function buildKernel(group: Group, fusion: Fusion): GroupKernel {
     kernel: { name, buffers: builder.elements.buffers.map(({ dtype, length, written }) => ({ dtype, length, written })), body },
     buffers: builder.elements.buffers,
   };
+}
+
+/** Where a tile computes an element or a vector of elements: an index along every axis of the group. */
+interface Place {
+  readonly at: readonly Index[];
+  readonly done: number;
 }
 
 class NestBuilder {
@@ -145,19 +152,24 @@ class NestBuilder {
   }
 
   /** Everything after the reduction for one element (or vector of elements): lets for all roots, and the stores to put after them. */
-  finish(at: readonly Index[], reduced: Expr | undefined, lanes: 1 | 4): { lets: Stmt[]; stores: Stmt[] } {
+  finish({ at, done }: Place, reduced: Expr | undefined): { lets: Stmt[]; stores: Stmt[] } {
+    const wide = at.some((x) => x.laned);
     const lets: Stmt[] = [];
     const stores: Stmt[] = [];
     this.elements.begin();
     this.#group.roots.forEach((root, i) => {
       const value = i === 0 && reduced ? reduced : this.elements.root(root, at);
-      const { variable, statement } = k.bind(lanes === LANES ? k.splat(value) : value);
+      const { variable, statement } = k.bind(wide ? k.splat(value) : value);
       lets.push(statement);
       this.elements.compute(root, at, variable);
       const buffer = this.#stores.get(root);
       if (buffer === undefined) return;
       const index = flatten(at, root.shape);
-      stores.push(k.store(buffer, (index.consecutive() ?? index).toExpr(), variable));
+      const start = index.consecutive();
+      if (done === 0) stores.push(k.store(buffer, (start ?? index).toExpr(), variable));
+      // Elements that are done stay as they are: if the kernel works in place, they were computed from what it has overwritten since.
+      const single = (i: number): Expr => (start ? start.plus(i).toExpr() : k.lane(index.toExpr(), i));
+      for (let i = done; done > 0 && i < LANES; i++) stores.push(k.store(buffer, single(i), k.lane(variable, i)));
     });
     return { lets, stores };
   }
@@ -207,29 +219,35 @@ interface Segment {
   readonly to: number;
   readonly count: number;
   readonly lanes: 1 | 4;
+  /** The last point is moved back by this much, so that it ends with the axis. */
+  readonly overlap: number;
 }
 
-/** Runs that cover an axis: whole tiles, whole vectors, single elements. */
+/**
+ * Runs that cover an axis: whole tiles, then what is left. Where vectors do not fit evenly, the last one overlaps the one before: computing an
+ * element twice is cheaper than computing elements one by one. A vectorized axis is as long as a vector at least.
+ *
+ *     0 1 2 3 | 4 5 6 7 | 8 9            a tile of two vectors, then one that is moved back by 2
+ *     . . . .   . . 6 7   8 9
+ */
 function segments(extent: number, count: number, vector: boolean): Segment[] {
+  const lanes = vector ? LANES : 1;
+  const step = count * lanes;
+  const even = Math.floor(extent / step) * step;
+  const rest = Math.ceil((extent - even) / lanes);
   const found: Segment[] = [];
-  let at = 0;
-  const add = (n: number, lanes: 1 | 4): void => {
-    const step = n * lanes;
-    const to = at + Math.floor((extent - at) / step) * step;
-    if (n > 0 && to > at) {
-      found.push({ from: at, to, count: n, lanes });
-      at = to;
-    }
-  };
-  if (vector) {
-    add(count, 4);
-    add(Math.floor((extent - at) / LANES), 4);
-    add(extent - at, 1);
-  } else {
-    add(count, 1);
-    add(extent - at, 1);
+  if (even > 0) found.push({ from: 0, to: even, count, lanes, overlap: 0 });
+  if (rest > 0) {
+    const to = even + rest * lanes;
+    found.push({ from: even, to, count: rest, lanes, overlap: to - extent });
   }
   return found;
+}
+
+/** One element of an axis, or a vector of them; of an overlapping vector the first `done` were dealt with before. */
+interface Point {
+  readonly at: Index;
+  readonly done: number;
 }
 
 interface Choice {
@@ -244,6 +262,19 @@ interface Choice {
 /** Accumulators, operands and one splat must fit the 16 vector registers (measured on V8: MR + NV + MR·NV ≤ 15). */
 const REGISTERS = 15;
 
+/** Elements that stay in the second cache while panels pass by. */
+const CACHED = 1 << 16;
+
+/** A part of an axis: `size` points from `base` on. */
+interface AxisBlock {
+  readonly axis: number;
+  readonly base: Index;
+  readonly size: number;
+}
+
+/** Combining the lanes of a vector, in loads. */
+const FOLD_COST = 6;
+
 /** Chooses vector axis and register tile, and writes the nest. The order of every sum depends on the shapes alone. */
 class Tiling {
   readonly #access: Access;
@@ -257,13 +288,18 @@ class Tiling {
   }
 
   nest(): Stmt[] {
-    const { axes } = this.#access;
+    const { axes, loads } = this.#access;
     const tiled = this.#choice.tile.map(([axis]) => axis);
     const plain = axes.map((_, i) => i).filter((i) => axes[i]!.kind === "out" && !tiled.includes(i) && i !== this.#choice.vector);
-    // The vector axis goes outside the other tiled one, so that its operand's panel stays in cache.
     const vector = axes[this.#choice.vector]?.kind === "out" ? [this.#choice.vector] : [];
-    const order = [...plain, ...vector, ...tiled.filter((i) => !vector.includes(i))];
-    return this.#outer(order, 0, new Map());
+    const others = tiled.filter((i) => !vector.includes(i));
+    // The vector axis goes outside the other tiled one if that leaves an operand as it is, whose panel then stays in cache.
+    const stays = vector.every((v) => loads[v]!.slice(0, -1).some((c, j) => c !== 0 && others.every((i) => loads[i]![j] === 0)));
+    const order = [...plain, ...(stays ? [...vector, ...others] : [...others, ...vector])];
+    const [swept] = others;
+    const size = stays && swept !== undefined ? this.#blockSize(swept) : 0;
+    if (size === 0) return this.#outer(order, 0, new Map());
+    return loop({ ...whole(axes[swept!]!.extent), count: size }, (base) => this.#outer(order, 0, new Map(), { axis: swept!, base, size }));
   }
 
   // ---- choosing ---------------------------------------------------------------------------------------------------------------------
@@ -288,7 +324,10 @@ class Tiling {
       if (axis.extent < LANES || (axis.kind === "out" && i !== lastOut)) return;
       const own = loads[i]!.slice(0, -1);
       if (axis.kind === "out" && loads[i]!.at(-1) !== 1) return;
-      const cost = own.reduce<number>((sum, c) => sum + (c === 0 ? 0.25 : c === 1 ? 1 : 6), 0) + (axis.extent % LANES) / axis.extent;
+      const vectors = Math.ceil(axis.extent / LANES);
+      const loaded = own.reduce<number>((sum, c) => sum + (c === 0 ? 0.25 : c === 1 ? 1 : 6), 0);
+      // Lanes that are computed twice are lost; the lanes of a sum must be combined in the end.
+      const cost = (loaded * vectors * LANES) / axis.extent + (axis.kind === "sum" ? FOLD_COST / vectors : 0);
       if (cost < least) {
         least = cost;
         best = i;
@@ -300,7 +339,11 @@ class Tiling {
   /** Up to two result axes and how many points of each a tile holds: the fewest cycles by a simple model of the machine. */
   #tile(vector: number): (readonly [number, number])[] {
     const { axes } = this.#access;
-    const candidates = axes.map((_, i) => i).filter((i) => axes[i]!.kind === "out" && axes[i]!.extent > 1);
+    // Inner axes first: of equally good tiles the one whose points lie close together.
+    const candidates = axes
+      .map((_, i) => i)
+      .filter((i) => axes[i]!.kind === "out" && axes[i]!.extent > 1)
+      .reverse();
     const mustHold = axes[vector]?.kind === "out" ? [vector] : [];
     let best: (readonly [number, number])[] = mustHold.map((i) => [i, 1] as const);
     let least = Number.POSITIVE_INFINITY;
@@ -332,11 +375,11 @@ class Tiling {
   /** Cycles of the innermost iterations over the whole nest: two multiply-adds and two loads a cycle, a latency of four. */
   #cycles(tile: readonly (readonly [number, number])[], vector: number): number {
     const { axes, loads } = this.#access;
-    const runs = tile.map(([axis, count]) => segments(axes[axis]!.extent, count, axis === vector));
+    const covers = tile.map(([axis, count]) => segments(axes[axis]!.extent, count, axis === vector));
     const others = axes.reduce((n, a, i) => (a.kind === "out" && !tile.some(([axis]) => axis === i) && i !== vector ? n * a.extent : n), 1);
     let cycles = 0;
-    for (const first of runs[0] ?? [{ from: 0, to: 1, count: 1, lanes: 1 as const }]) {
-      for (const second of runs[1] ?? [{ from: 0, to: 1, count: 1, lanes: 1 as const }]) {
+    for (const first of covers[0] ?? [whole(1)]) {
+      for (const second of covers[1] ?? [whole(1)]) {
         const segs = [first, second];
         const results = first.count * second.count;
         const fetched = loads[0]!
@@ -352,102 +395,103 @@ class Tiling {
   // ---- writing ----------------------------------------------------------------------------------------------------------------------
 
   /** Loops over result axes, outermost first; `points` collects the indices that a tile holds of each. */
-  #outer(order: readonly number[], depth: number, points: ReadonlyMap<number, readonly Index[]>): Stmt[] {
+  #outer(order: readonly number[], depth: number, points: ReadonlyMap<number, readonly Point[]>, block?: AxisBlock): Stmt[] {
     const axis = order[depth];
     if (axis === undefined) return this.#builder.reduce ? this.#reduceTile(points) : this.#finish(points, undefined);
     const count = this.#choice.tile.find(([i]) => i === axis)?.[1] ?? 1;
-    return segments(this.#access.axes[axis]!.extent, count, axis === this.#choice.vector).flatMap((segment) =>
-      loop(segment, (start) => this.#outer(order, depth + 1, new Map([...points, [axis, pointsOf(start, segment)]]))),
+    const own = axis === block?.axis ? block : undefined;
+    return segments(own?.size ?? this.#access.axes[axis]!.extent, count, axis === this.#choice.vector).flatMap((segment) =>
+      loop(segment, (first) => {
+        const start = own ? first.plus(own.base) : first;
+        return this.#outer(order, depth + 1, new Map([...points, [axis, pointsOf(start, segment)]]), block);
+      }),
     );
   }
 
+  /**
+   * Points of an axis to do together, if it is swept again for every panel and what it reads does not stay in the cache: as many whole tiles as
+   * do. 0 for the whole axis.
+   */
+  #blockSize(axis: number): number {
+    const { axes, loads } = this.#access;
+    const { extent } = axes[axis]!;
+    const read = (j: number): number => axes.reduce((n, a, i) => (a.kind === "sum" && loads[i]![j] !== 0 ? n * a.extent : n), 1);
+    const perPoint = loads[axis]!.slice(0, -1).reduce<number>((n, c, j) => (c === 0 ? n : n + read(j)), 0);
+    if (perPoint * extent <= CACHED) return 0;
+    const count = this.#choice.tile.find(([i]) => i === axis)![1];
+    for (let size = Math.floor(CACHED / perPoint / count) * count; size >= 4 * count; size -= count) if (extent % size === 0) return size;
+    return 0;
+  }
+
   /** Every combination of the points, as indices along all result axes. */
-  #combinations(points: ReadonlyMap<number, readonly Index[]>): Index[][] {
-    let list: Index[][] = [[]];
+  #combinations(points: ReadonlyMap<number, readonly Point[]>): Place[] {
+    let list: Place[] = [{ at: [], done: 0 }];
     this.#access.axes.forEach((axis, i) => {
       if (axis.kind !== "out") return;
-      const own = points.get(i) ?? [Index.constant(0)];
-      list = list.flatMap((head) => own.map((p) => [...head, ...unflatten(p, axis.parts)]));
+      const own = points.get(i) ?? [{ at: Index.constant(0), done: 0 }];
+      list = list.flatMap((head) => own.map((p) => ({ at: [...head.at, ...unflatten(p.at, axis.parts)], done: head.done + p.done })));
     });
     return list;
   }
 
-  #finish(points: ReadonlyMap<number, readonly Index[]>, reduced: readonly Expr[] | undefined): Stmt[] {
-    const done = this.#combinations(points).map((at, i) => this.#builder.finish(at, reduced?.[i], at.some((x) => x.laned) ? 4 : 1));
+  #finish(points: ReadonlyMap<number, readonly Point[]>, reduced: readonly Expr[] | undefined): Stmt[] {
+    const done = this.#combinations(points).map((place, i) => this.#builder.finish(place, reduced?.[i]));
     return [...done.flatMap((d) => d.lets), ...done.flatMap((d) => d.stores)];
   }
 
-  #reduceTile(points: ReadonlyMap<number, readonly Index[]>): Stmt[] {
+  #reduceTile(points: ReadonlyMap<number, readonly Point[]>): Stmt[] {
     const { axes } = this.#access;
     const { vector, unroll } = this.#choice;
-    const results = this.#combinations(points);
+    const results = this.#combinations(points).map((place) => place.at);
     const sums = axes.map((_, i) => i).filter((i) => axes[i]!.kind === "sum");
     const dtype = computeDtype(this.#builder.resultDtype);
     const start = neutral(this.#builder.combine, dtype);
-    const along = axes[vector]?.kind === "sum" ? axes[vector] : undefined;
-    const tail = along ? along.extent % LANES > 0 : true;
-    const narrow = results.map((at) => k.bind(at.some((x) => x.laned) ? k.splat(start) : start));
-    const wide = along ? results.map(() => Array.from({ length: unroll }, () => k.bind(k.splat(start)))) : [];
-    const statements: Stmt[] = [];
-    if (tail) statements.push(...narrow.map((b) => b.statement));
-    statements.push(...wide.flat().map((b) => b.statement));
-    const accumulate = (r: ReadonlyMap<number, Index>, into: (i: number) => Expr): Stmt[] => {
+    const along = axes[vector]?.kind === "sum";
+    // Per result one accumulator, or several along a vectorized sum, whose lanes are combined in the end.
+    const accumulators = results.map((at) => {
+      const wide = along || at.some((x) => x.laned);
+      return Array.from({ length: unroll }, () => k.bind(wide ? k.splat(start) : start));
+    });
+    const accumulate = (r: ReadonlyMap<number, Point>, u: number): Stmt[] => {
       this.#builder.elements.begin();
-      const at = sums.flatMap((i) => unflatten(r.get(i)!, axes[i]!.parts));
-      return results.map((out, i) => k.set(into(i), this.#combine(into(i), this.#builder.summand(out, at))));
-    };
-    const inner = (position: number, r: ReadonlyMap<number, Index>): Stmt[] => {
-      const axis = sums[position];
-      if (axis === undefined) return accumulate(r, (i) => narrow[i]!.variable);
-      const extent = axes[axis]!.extent;
-      if (axis !== vector) return loop({ from: 0, to: extent, count: 1, lanes: 1 }, (i) => inner(position + 1, new Map([...r, [axis, i]])));
-      return this.#vectorSum(extent, unroll, (index, u) => {
-        const next = new Map([...r, [axis, index]]);
-        return u < 0
-          ? inner(position + 1, next)
-          : this.#vectorInner(sums, position + 1, next, axes, (rr) => accumulate(rr, (i) => wide[i]![u]!.variable));
+      const at = sums.flatMap((i) => unflatten(r.get(i)!.at, axes[i]!.parts));
+      const done = sums.reduce((n, i) => n + r.get(i)!.done, 0);
+      return results.map((out, i) => {
+        const { variable } = accumulators[i]![u]!;
+        return k.set(variable, this.#combine(variable, this.#builder.summand(out, at), done));
       });
     };
-    statements.push(...inner(0, new Map()));
-    const reduced = results.map((_, i) => {
-      const parts = wide[i]?.map((b) => b.variable) ?? [];
-      if (parts.length === 0) return narrow[i]!.variable;
-      const sum = k.fold(
-        this.#builder.combine,
-        pairwise(parts, (a, b) => this.#join(a, b)),
+    const inner = (position: number, r: ReadonlyMap<number, Point>, u: number): Stmt[] => {
+      const axis = sums[position];
+      if (axis === undefined) return accumulate(r, u);
+      const { extent } = axes[axis]!;
+      if (axis !== vector) return loop(whole(extent), (at) => inner(position + 1, new Map([...r, [axis, { at, done: 0 }]]), u));
+      return segments(extent, unroll, true).flatMap((segment) =>
+        loop(segment, (first) =>
+          pointsOf(first, segment).flatMap((point, own) => inner(position + 1, new Map([...r, [axis, point]]), own)),
+        ),
       );
-      return tail ? this.#join(sum, narrow[i]!.variable) : sum;
+    };
+    const loops = inner(0, new Map(), 0);
+    const reduced = accumulators.map((parts) => {
+      const total = pairwise(
+        parts.map((b) => b.variable),
+        (a, b) => this.#join(a, b),
+      );
+      return along ? k.fold(this.#builder.combine, total) : total;
     });
-    return [...statements, ...this.#finish(points, reduced)];
+    return [...accumulators.flat().map((b) => b.statement), ...loops, ...this.#finish(points, reduced)];
   }
 
-  /** Loops inside a vectorized sum axis that is not the innermost one. */
-  #vectorInner(
-    sums: readonly number[],
-    position: number,
-    r: ReadonlyMap<number, Index>,
-    axes: readonly Axis[],
-    body: (r: ReadonlyMap<number, Index>) => Stmt[],
-  ): Stmt[] {
-    const axis = sums[position];
-    if (axis === undefined) return body(r);
-    return loop({ from: 0, to: axes[axis]!.extent, count: 1, lanes: 1 }, (i) =>
-      this.#vectorInner(sums, position + 1, new Map([...r, [axis, i]]), axes, body),
-    );
-  }
-
-  /** Vectors along a sum, `unroll` at a time, then single vectors, then elements (u = -1). */
-  #vectorSum(extent: number, unroll: number, body: (index: Index, u: number) => Stmt[]): Stmt[] {
-    return segments(extent, unroll, true).flatMap((segment) =>
-      loop(segment, (start) => pointsOf(start, segment).flatMap((point, u) => body(point, segment.lanes === 1 ? -1 : u))),
-    );
-  }
-
-  /** acc ∘ x, as a fused multiply-add where it is one. */
-  #combine(acc: Expr, x: Expr): Expr {
+  /** acc ∘ x, as a fused multiply-add where it is one; without the lanes that are done. */
+  #combine(acc: Expr, x: Expr, done: number): Expr {
     const y = acc.lanes === LANES ? k.splat(x) : x;
-    if (this.#builder.combine === "add" && y.op === "mul" && acc.dtype === "f32") return k.fma(y.args[0]!, y.args[1]!, acc);
-    return this.#join(acc, y);
+    const rest = (z: Expr, otherwise: Expr): Expr => (done === 0 ? z : k.select(k.le(k.splat(k.int(done)), k.ramp()), z, otherwise));
+    if (this.#builder.combine === "add" && y.op === "mul" && acc.dtype === "f32") {
+      const zero = k.float(0);
+      return k.fma(rest(y.args[0]!, zero), rest(y.args[1]!, zero), acc);
+    }
+    return this.#join(acc, rest(y, neutral(this.#builder.combine, acc.dtype)));
   }
 
   #join(a: Expr, b: Expr): Expr {
@@ -469,10 +513,18 @@ function loop({ from, to, count, lanes }: Segment, body: (start: Index) => Stmt[
   return [k.forLoop(to, (i) => body(Index.of(i, from, to - step)), { from, step })];
 }
 
+/** Element by element. */
+function whole(extent: number): Segment {
+  return { from: 0, to: extent, count: 1, lanes: 1, overlap: 0 };
+}
+
 /** The points of one iteration. */
-function pointsOf(start: Index, { count, lanes }: Segment): Index[] {
+function pointsOf(start: Index, { count, lanes, overlap }: Segment): Point[] {
   const first = lanes === LANES ? start.plus(Index.lane()) : start;
-  return Array.from({ length: count }, (_, i) => first.plus(i * lanes));
+  return Array.from({ length: count }, (_, i) => {
+    const done = i === count - 1 ? overlap : 0;
+    return { at: first.plus(i * lanes - done), done };
+  });
 }
 
 /** What combining starts from. */

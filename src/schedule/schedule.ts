@@ -4,10 +4,11 @@
  */
 import { byteSize, type Dtype } from "../base/dtype.ts";
 import { sizeOf, type Type } from "../base/shape.ts";
+import { hashKernel } from "../kernel/hash.ts";
 import type { Address, HostCall, Kernel, Program, Step } from "../kernel/kernel.ts";
-import { hashKernel } from "../kernel/print.ts";
 import type { Lowering } from "../ops/op.ts";
 import type { Scan } from "../ops/scan.ts";
+import type { While } from "../ops/while.ts";
 import type { Instruction, Region, Value } from "../tape/node.ts";
 import { tapeOfRegion } from "../tape/tape.ts";
 import { type Fusion, fuse, type Group, lowering } from "./fuse.ts";
@@ -42,6 +43,7 @@ type Draft =
   | { readonly kind: "call"; readonly kernel: number; readonly args: readonly Place[] }
   | { readonly kind: "copy"; readonly from: Place; readonly to: Place; readonly bytes: number }
   | { readonly kind: "loop"; readonly length: number; readonly reverse: boolean; readonly body: readonly Draft[] }
+  | { readonly kind: "while"; readonly predicate: Place; readonly test: readonly Draft[]; readonly body: readonly Draft[] }
   | { readonly kind: "branch"; readonly predicate: Place; readonly then: readonly Draft[]; readonly otherwise: readonly Draft[] };
 
 const bytesOf = (type: Type): number => sizeOf(type.shape) * byteSize(type.dtype as Dtype);
@@ -190,6 +192,7 @@ class Scheduler {
       return [];
     }
     if (name === "scan") return this.#scan(instruction, places, placeOf, depth);
+    if (name === "while") return this.#while(instruction, places, placeOf, depth);
     if (name === "cond") return this.#cond(instruction, places, placeOf, depth);
     const lower = lowering(instruction);
     if (lower.kind === "host") return this.#host(instruction, lower.run, places, placeOf);
@@ -243,6 +246,27 @@ class Scheduler {
     for (const place of [...operands, ...results]) this.#touch(place, began);
     drafts.push({ kind: "loop", length, reverse, body: inside });
     return drafts;
+  }
+
+  /** As in a scan, the carry lives in the places of the results; test and body read it there. */
+  #while(instruction: Instruction, places: Map<Value, Place>, placeOf: (x: Value) => Place, depth: number): Draft[] {
+    const { consts } = instruction.params as While;
+    const [test, body] = instruction.regions as [Region, Region];
+    const began = this.#time;
+    const operands = instruction.operands.map(placeOf);
+    const results = instruction.results.map((y) => this.#newPlace(bytesOf(y)));
+    const predicate = this.#newPlace(1);
+    const drafts = results.flatMap((to, i): Draft[] => {
+      places.set(instruction.results[i]!, to);
+      const bytes = bytesOf(instruction.results[i]!);
+      return bytes > 0 ? [{ kind: "copy", from: operands[consts + i]!, to, bytes }] : [];
+    });
+    const inside = (region: Region, targets: Place[]): Draft[] =>
+      this.#nested(region, new Map(region.inputs.map((x, i) => [x, i < consts ? operands[i]! : results[i - consts]!])), targets, depth);
+    const [tested, done] = [inside(test, [predicate]), inside(body, results)];
+    this.#time++;
+    for (const place of [...operands, ...results, predicate]) this.#touch(place, began);
+    return [...drafts, { kind: "while", predicate, test: tested, body: done }];
   }
 
   #cond(instruction: Instruction, places: Map<Value, Place>, placeOf: (x: Value) => Place, depth: number): Draft[] {
@@ -311,6 +335,8 @@ function address(draft: Draft): Step {
       return { kind: "copy", from: addressOf(draft.from), to: addressOf(draft.to), bytes: draft.bytes };
     case "loop":
       return { ...draft, body: draft.body.map(address) };
+    case "while":
+      return { kind: "while", predicate: addressOf(draft.predicate), test: draft.test.map(address), body: draft.body.map(address) };
     case "branch":
       return {
         kind: "branch",

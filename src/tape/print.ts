@@ -43,7 +43,7 @@ class Printer {
     if (op.name === "full") return String((params as { value: number }).value);
     const known = this.#names.get(value);
     if (known) return known;
-    const label = value.label;
+    const label = value.label || undefined;
     // A label in use for another value gets primes, as on paper.
     let name = label ?? `%${this.#count++}`;
     while (this.#taken.has(name)) name += label ? "'" : "";

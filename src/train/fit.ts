@@ -6,7 +6,7 @@
  *           └─ test split ──► evaluation program ──► loss, accuracy
  */
 import type { Dataset } from "../data/dataset.ts";
-import { batchCount, batches } from "../data/loader.ts";
+import { type Batch, batchCount, batches } from "../data/loader.ts";
 import { type Compiled, compile } from "../function/compile.ts";
 import { backward } from "../function/derivative.ts";
 import type { Layer } from "../nn/module.ts";
@@ -42,9 +42,9 @@ export interface Progress {
   /** Means over this epoch so far; accuracy is null for regression. */
   readonly loss: number;
   readonly accuracy: number | null;
-  /** Over the whole run, testing left out. */
+  /** In this epoch, testing left out. */
   readonly examplesPerSecond: number;
-  /** Estimate for the rest of the run, testing included. */
+  /** Estimate for the rest of the run, testing included; the first step, which compiles, does not count. */
   readonly secondsLeft: number;
 }
 
@@ -124,6 +124,17 @@ export function compileStep(model: Layer, optimizer: Optimizer, loss: Loss, mete
   });
 }
 
+/** Where an epoch stands. */
+interface Epoch {
+  readonly number: number;
+  readonly started: number;
+  /** Steps taken, and examples in them. */
+  step: number;
+  examples: number;
+}
+
+const secondsSince = (start: number): number => (performance.now() - start) / 1000;
+
 /** The state of one call of `fit`. */
 class Run {
   readonly #model: Layer;
@@ -132,13 +143,14 @@ class Run {
   readonly #callbacks: Callbacks;
   readonly #batchSize: number;
   readonly #steps: number;
+  readonly #lr: number;
   readonly #meter: Meter;
   readonly #step: Step;
   readonly #evaluator: Evaluator;
-  readonly #started: number = performance.now();
-  readonly #lr: number;
-  /** Training so far, testing left out. */
-  #trained: { examples: number; ms: number } = { examples: 0, ms: 0 };
+  /** When the first step was done: it compiles, so it says nothing about the others. */
+  #warm = 0;
+  /** When progress was last shown. */
+  #shown = 0;
 
   constructor(model: Layer, data: Dataset, options: FitOptions, callbacks: Callbacks) {
     const loss = options.loss ?? defaultLoss(data);
@@ -147,8 +159,8 @@ class Run {
     this.#options = options;
     this.#callbacks = callbacks;
     this.#batchSize = options.batchSize ?? 32;
-    this.#lr = options.optimizer.lr;
     this.#steps = batchCount(data.train, { batchSize: this.#batchSize });
+    this.#lr = options.optimizer.lr;
     this.#meter = new Meter(data.task);
     this.#step = compileStep(model, options.optimizer, loss, this.#meter);
     this.#evaluator = new Evaluator(model, data, loss);
@@ -158,83 +170,76 @@ class Run {
     return this.#options.signal?.aborted ?? false;
   }
 
-  get #examplesPerSecond(): number {
-    return this.#trained.ms === 0 ? 0 : (1000 * this.#trained.examples) / this.#trained.ms;
-  }
-
   async train(): Promise<History> {
-    const epochs: EpochRecord[] = [];
-    for (let epoch = 1; epoch <= this.#options.epochs && !this.#stopped; epoch++) {
-      const progress = await this.#trainEpoch(epoch);
-      if (progress.step < progress.steps) break;
-      const test = await this.#evaluator.measure(this.#data.test);
-      const record: EpochRecord = {
-        trainLoss: progress.loss,
-        trainAccuracy: progress.accuracy,
-        testLoss: test.loss,
-        testAccuracy: test.accuracy,
-        seconds: progress.seconds,
-      };
-      epochs.push(record);
-      this.#callbacks.onEpoch?.(record, progress);
+    const records: EpochRecord[] = [];
+    let examples = 0;
+    let seconds = 0;
+    for (let number = 1; number <= this.#options.epochs && !this.#stopped; number++) {
+      const epoch: Epoch = { number, started: performance.now(), step: 0, examples: 0 };
+      await this.#trainEpoch(epoch);
+      const took = secondsSince(epoch.started);
+      examples += epoch.examples;
+      seconds += took;
+      if (epoch.step < this.#steps) break;
+      records.push(await this.#finishEpoch(epoch, took));
     }
-    return { epochs, examplesPerSecond: this.#examplesPerSecond, stopped: this.#stopped };
+    return { epochs: records, examplesPerSecond: seconds > 0 ? examples / seconds : 0, stopped: this.#stopped };
   }
 
-  /** Trains on every example once, or until stopped; gives the progress at its end. */
-  async #trainEpoch(epoch: number): Promise<Progress & { seconds: number }> {
+  /** Trains on every example once, or until stopped. */
+  async #trainEpoch(epoch: Epoch): Promise<void> {
     const { seed = 0 } = this.#options;
     this.#model.train();
     this.#meter.reset();
-    const before = { ...this.#trained };
-    let mark = performance.now();
-    let reported = mark;
-    let step = 0;
-    const tick = (): void => {
-      const now = performance.now();
-      this.#trained.ms += now - mark;
-      mark = now;
-    };
-    for (const batch of batches(this.#data.train, { batchSize: this.#batchSize, shuffle: true, seed, epoch })) {
-      const { x, y } = batchTensors(this.#data, batch);
-      this.#adjustRate((epoch - 1) * this.#steps + step);
-      const loss = await this.#step(x, y).item();
-      step++;
-      if (!Number.isFinite(loss)) throw new DivergenceError(loss, epoch, step, this.#options.optimizer.lr);
-      this.#trained.examples += batch.count;
-      tick();
-      if (mark - reported < PROGRESS_MS || step === this.#steps) continue;
-      reported = mark;
-      this.#callbacks.onProgress?.(await this.#progress(epoch, step, this.#trained.examples - before.examples));
+    for (const batch of batches(this.#data.train, { batchSize: this.#batchSize, shuffle: true, seed, epoch: epoch.number })) {
+      await this.#takeStep(batch, epoch);
+      if (performance.now() - this.#shown < PROGRESS_MS) continue;
+      this.#shown = performance.now();
+      if (epoch.step < this.#steps) this.#callbacks.onProgress?.(await this.#progress(epoch));
       await turn();
-      tick();
       if (this.#stopped) break;
     }
-    const progress = await this.#progress(epoch, step, this.#trained.examples - before.examples);
-    this.#callbacks.onProgress?.(progress);
-    await turn();
-    return { ...progress, seconds: (this.#trained.ms - before.ms) / 1000 };
   }
 
-  /** Sets the rate for the step after `done` others. A cell changes; nothing is compiled. */
-  #adjustRate(done: number): void {
+  async #takeStep(batch: Batch, epoch: Epoch): Promise<void> {
     const { schedule, optimizer, epochs } = this.#options;
+    const done = this.#done(epoch);
     if (schedule) optimizer.lr = this.#lr * schedule(done / (epochs * this.#steps));
+    const { x, y } = batchTensors(this.#data, batch);
+    const loss = await this.#step(x, y).item();
+    epoch.step++;
+    epoch.examples += batch.count;
+    if (!Number.isFinite(loss)) throw new DivergenceError(loss, epoch.number, epoch.step, optimizer.lr);
+    if (done === 0) this.#shown = this.#warm = performance.now();
   }
 
-  async #progress(epoch: number, step: number, examples: number): Promise<Progress> {
+  /** Tests, and tells the callbacks. */
+  async #finishEpoch(epoch: Epoch, seconds: number): Promise<EpochRecord> {
+    const progress = await this.#progress(epoch);
+    this.#callbacks.onProgress?.(progress);
+    const test = await this.#evaluator.measure(this.#data.test);
+    const { loss: trainLoss, accuracy: trainAccuracy } = progress;
+    const record: EpochRecord = { trainLoss, trainAccuracy, testLoss: test.loss, testAccuracy: test.accuracy, seconds };
+    this.#callbacks.onEpoch?.(record, progress);
+    return record;
+  }
+
+  /** Steps taken since the start. */
+  #done({ number, step }: Epoch): number {
+    return (number - 1) * this.#steps + step;
+  }
+
+  async #progress(epoch: Epoch): Promise<Progress> {
     const { epochs } = this.#options;
-    const steps = this.#steps;
-    const done = (epoch - 1) * steps + step;
-    const elapsed = (performance.now() - this.#started) / 1000;
+    const done = this.#done(epoch);
     return {
-      epoch,
+      epoch: epoch.number,
       epochs,
-      step,
-      steps,
-      ...(await this.#meter.read(examples)),
-      examplesPerSecond: this.#examplesPerSecond,
-      secondsLeft: (elapsed / done) * (epochs * steps - done),
+      step: epoch.step,
+      steps: this.#steps,
+      ...(await this.#meter.read(epoch.examples)),
+      examplesPerSecond: epoch.examples / secondsSince(epoch.started),
+      secondsLeft: (secondsSince(this.#warm) / Math.max(1, done - 1)) * (epochs * this.#steps - done),
     };
   }
 

@@ -3,35 +3,46 @@
  */
 
 import type { Op, Walks } from "../ops/op.ts";
+import { rebind } from "../ops/region.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import type { Instruction, Value } from "../tape/node.ts";
 import { tapeOf } from "../tape/tape.ts";
 
-/** The batched images of `outputs`, where `seeds` gives each mapped value with a batch of n on axis 0; undefined for outputs that are not mapped. */
-export function batch(outputs: readonly Value[], seeds: ReadonlyMap<Value, Tensor>, n: number, walks: Walks): (Tensor | undefined)[] {
-  const since = Math.min(...[...seeds.keys()].map((x) => x.source.serial));
-  const image = new Map<Value, Tensor>(seeds);
-  for (const instruction of tapeOf(outputs, new Set(seeds.keys()), since)) {
-    if (!instruction.operands.some((x) => image.has(x))) continue;
-    const results = widen(instruction, image, n, walks);
-    instruction.results.forEach((y, i) => {
-      image.set(y, results[i]!);
-      if (y.label && !results[i]!.label) results[i]!.label = y.label;
-    });
-  }
-  return outputs.map((y) => image.get(y));
+/** What stands for a value: its batch, or one value that all examples share. */
+export interface Image {
+  readonly y: Tensor;
+  readonly mapped: boolean;
 }
 
-/** One instruction, by its rule. */
-function widen(instruction: Instruction, image: ReadonlyMap<Value, Tensor>, n: number, walks: Walks): Tensor[] {
+/** The images of `outputs`, where `seeds` gives each mapped value with a batch of n on axis 0. */
+export function batch(outputs: readonly Value[], seeds: ReadonlyMap<Value, Tensor>, n: number, walks: Walks): Image[] {
+  const since = Math.min(...[...seeds.keys()].map((x) => x.source.serial));
+  const images = new Map<Value, Image>([...seeds].map(([x, y]) => [x, { y, mapped: true }]));
+  const imageOf = (x: Value): Image => images.get(x) ?? { y: x as Tensor, mapped: false };
+  for (const instruction of tapeOf(outputs, new Set(seeds.keys()), since)) {
+    if (!instruction.operands.some((x) => images.has(x))) continue;
+    const results = widen(instruction, instruction.operands.map(imageOf), n, walks);
+    instruction.results.forEach((old, i) => {
+      const y = results[i]!;
+      images.set(old, { y, mapped: y.rank > old.shape.length });
+      if (old.label && !y.label) y.label = old.label;
+    });
+  }
+  return outputs.map(imageOf);
+}
+
+/** One instruction, by its rule. An op with regions may leave results single. */
+function widen(instruction: Instruction, operands: readonly Image[], n: number, walks: Walks): Tensor[] {
   const op = instruction.op as Op;
-  const mapped = instruction.operands.map((x) => image.has(x));
-  const operands = instruction.operands.map((x) => image.get(x) ?? (x as Tensor));
+  const x = operands.map(({ y }) => y);
+  const mapped = operands.map((image) => image.mapped);
+  if (!mapped.includes(true)) return rebind(instruction, x);
   const site = { params: instruction.params, regions: instruction.regions, types: instruction.results, walks };
-  const results = op.batch(operands, mapped, site, n);
+  const results = op.batch(x, mapped, site, n);
   results.forEach((y, i) => {
-    const want = [n, ...instruction.results[i]!.shape];
-    if (String(y.shape) !== String(want)) throw new Error(`internal: batching ${op.name} gave [${y.shape}], expected [${want}]`);
+    const { shape } = instruction.results[i]!;
+    const fits = String(y.shape) === String([n, ...shape]) || (instruction.regions.length > 0 && String(y.shape) === String(shape));
+    if (!fits) throw new Error(`internal: batching ${op.name} gave [${y.shape}], expected [${[n, ...shape]}]`);
   });
   return results;
 }

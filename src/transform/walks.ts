@@ -40,8 +40,8 @@ export const walks: Walks = {
       return seed;
     });
     const outputs = inlineRegion(region, operands);
-    const images = seeds.size ? batch(outputs, seeds, n, walks) : outputs.map(() => undefined);
-    const y = images.map((image, i) => image ?? (expand?.[i] === false ? outputs[i]! : outputs[i]!.expandFront(n)));
-    return { y, mapped: images.map((image) => image !== undefined) };
+    const images = seeds.size ? batch(outputs, seeds, n, walks) : outputs.map((y) => ({ y, mapped: false }));
+    const y = images.map((image, i) => (image.mapped || expand?.[i] === false ? image.y : image.y.expandFront(n)));
+    return { y, mapped: images.map((image) => image.mapped) };
   },
 };

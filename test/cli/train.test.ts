@@ -49,7 +49,7 @@ describe("training", () => {
 
   test("--json has exactly the agreed keys, and leaves no temporary file", async () => {
     const json = join(folder, "new", "out.json");
-    expect(await nabla("train", "mlp", "--epochs", "2", "--optimizer", "sgd", "--batch-size", "64", "--lr", "0.02", "--json", json)).toBe(
+    expect(await nabla("train", "mlp", "--epochs", "2", "--optimizer", "sgd", "--batch-size", "16", "--lr", "0.05", "--json", json)).toBe(
       0,
     );
     const report = JSON.parse(readFileSync(json, "utf8"));

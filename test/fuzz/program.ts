@@ -49,8 +49,12 @@ export function randomProgram(seed: number): Program {
 
 function inputTypes(random: Random): Type[] {
   const main: Dtype = random.chance(0.6) ? "f32" : "f64";
-  const sizes = random.list(3, () => random.int(1, 5));
-  const shape = (): number[] => random.list(random.int(0, 3), () => (random.chance(0.1) ? 1 : random.pick(sizes)));
+  // Few sizes, so that shapes meet; some beyond the width of vectors and register tiles, with a rest.
+  const sizes = random.list(3, () => (random.chance(0.25) ? random.int(6, 18) : random.int(1, 5)));
+  const shape = (): number[] => {
+    const axes = random.list(random.int(0, 3), () => (random.chance(0.1) ? 1 : random.pick(sizes)));
+    return sizeOf(axes) <= MOST_ELEMENTS / 2 ? axes : axes.slice(1);
+  };
   const types: Type[] = random.list(random.int(2, 3), () => ({ shape: shape(), dtype: main }));
   if (random.chance(0.3)) types.push({ shape: shape(), dtype: main === "f32" ? "f64" : "f32" });
   if (random.chance(0.6)) types.push({ shape: shape(), dtype: "i32" });

@@ -77,6 +77,12 @@ const SMOOTH: Readonly<Record<string, Chain>> = {
   recip: (x) => x.mul(x).add(1).recip(),
   ratio: (x) => x.div(x.mul(x).add(2)),
   selfProduct: (x) => x.mul(x.sin()),
+  // What simplification takes away: neutral elements, movement that cancels, constants that fold.
+  neutral: (x) => x.like(0).sub(x).mul(1).add(0).div(1),
+  zeroed: (x) => x.like(2).neg().mul(x.like(0)).add(x).sub(x.like(0)),
+  chosen: (x) => x.like(1).gt(0).where(x, x.sin()),
+  turned: (x) => x.transpose().neg().neg().transpose().cast("f64").cast(x.dtype),
+  summed: (x) => x.like(0).sum().add(x.mul(0.5)).add(x.mul(0.5)),
   stopped: (x) => x.mul(x.stopGradient().tanh()),
 };
 
@@ -184,7 +190,8 @@ function chain(random: Random, shape: readonly number[]): readonly [string, Chai
   return [steps.map(([name]) => name).join("·") || "id", (x) => steps.reduce((y, [, f]) => f(y), x)];
 }
 
-export const MOST_ELEMENTS = 300;
+/** Longer values are not made: programs stay fast on the interpreter. */
+export const MOST_ELEMENTS = 600;
 
 /** A chain and a value to apply it to, as a step made by `wrap`. */
 function chained(name: string, least: number, wrap: (f: Chain, random: Random) => Chain, element = false): Maker {

@@ -3,9 +3,21 @@
  */
 import type { Group } from "./adapter.ts";
 import { elementwise } from "./elementwise.ts";
+import { higherOrder } from "./higher-order.ts";
+import { large } from "./large.ts";
 import { layerGroups } from "./layers.ts";
+import { linalgGroup } from "./linalg.ts";
+import { matmulShape } from "./matmul-shape.ts";
+import { randomBits } from "./random-bits.ts";
+import { reductions } from "./reductions.ts";
 
 export const groups: Readonly<Record<string, Group>> = {
   elementwise,
+  reductions,
+  matmul_shape: matmulShape,
+  random_bits: randomBits,
+  higher_order: higherOrder,
+  large,
+  linalg: linalgGroup,
   ...layerGroups,
 };

@@ -3,9 +3,10 @@
  */
 import { expect, it } from "vitest";
 import * as k from "../../src/kernel/build.ts";
+import { hashKernel } from "../../src/kernel/hash.ts";
 import type { Expr, Kernel } from "../../src/kernel/kernel.ts";
 import { expandMath } from "../../src/kernel/math.ts";
-import { hashKernel, printKernel } from "../../src/kernel/print.ts";
+import { printKernel } from "../../src/kernel/print.ts";
 
 function map(f: (x: Expr) => Expr, name = "map"): Kernel {
   k.fresh();

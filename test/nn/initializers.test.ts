@@ -25,6 +25,7 @@ describe("normal distributions", () => {
     ["normal", initializers.normal(0, 0.5), 0.25],
     ["Glorot", initializers.glorotNormal, 2 / (fanIn + fanOut)],
     ["He as published", initializers.heNormal, 2 / fanIn],
+    ["LeCun", initializers.leCunNormal, 1 / fanIn],
     ["He with the mean of both fans", initializers.heMean, 4 / (fanIn + fanOut)],
   ])("%s", (_, initializer, variance) => {
     const got = draw(initializer);
@@ -45,6 +46,7 @@ describe("uniform distributions", () => {
     ["uniform", initializers.uniform(-2, 2), 2],
     ["Glorot", initializers.glorotUniform, Math.sqrt(6 / (fanIn + fanOut))],
     ["He", initializers.heUniform, Math.sqrt(6 / fanIn)],
+    ["LeCun", initializers.leCunUniform, Math.sqrt(3 / fanIn)],
     ["PyTorch's default", initializers.fanInUniform, 1 / Math.sqrt(fanIn)],
     ["PyTorch's default for a bias", initializers.fanInUniformBias(shape), 1 / Math.sqrt(fanIn)],
   ])("%s", (_, initializer, bound) => {

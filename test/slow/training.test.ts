@@ -24,13 +24,13 @@ async function run(name: string, make: () => Layer, seed: number, data: Dataset)
 
 const seeds = (n: number): number[] => Array.from({ length: n }, (_, i) => i + 1);
 
-test("cnn on digits: at least 94.0 % over seeds 1 to 5, each in under 20 seconds", async () => {
+test("cnn on digits: at least 94.0 % over seeds 1 to 5, each in under 20 seconds of one core", async () => {
   const data = await digits();
   const accuracies: number[] = [];
   for (const seed of seeds(5)) {
-    const start = performance.now();
+    const start = process.cpuUsage();
     const history = await run("cnn", () => new Cnn([1, 8, 8], 10), seed, data);
-    expect(performance.now() - start).toBeLessThan(20_000);
+    expect(process.cpuUsage(start).user / 1e6).toBeLessThan(20);
     accuracies.push(100 * history.epochs.at(-1)!.testAccuracy!);
   }
   console.log(`cnn on digits: ${accuracies.map((a) => a.toFixed(2)).join(" ")}`);

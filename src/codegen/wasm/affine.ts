@@ -89,9 +89,16 @@ export function affineLanes(x: Expr, known: ReadonlyMap<Expr, Known>): AffineLan
   const [a, b] = x.args as readonly [Expr, Expr];
   if (x.op === "splat") return { base: affineOf(a, known), offsets: [0, 0, 0, 0] };
   if (x.op === "ramp") return { base: constantForm(0), offsets: [0, 1, 2, 3] };
-  if (x.op !== "add" && x.op !== "sub" && x.op !== "mul") return undefined;
+  if (x.op !== "add" && x.op !== "sub" && x.op !== "mul" && x.op !== "div" && x.op !== "rem") return undefined;
   const left = affineLanes(a, known);
   const factor = constantOf(b);
+  if (x.op === "div" || x.op === "rem") {
+    // Of lanes that are constants and not negative.
+    if (!left || !factor || factor < 0 || left.base.terms.size > 0) return undefined;
+    const lanes = left.offsets.map((o) => o + left.base.constant);
+    if (lanes.some((n) => n < 0)) return undefined;
+    return { base: constantForm(0), offsets: lanes.map((n) => (x.op === "div" ? Math.floor(n / factor) : n % factor)) };
+  }
   if (left && x.op === "mul") {
     return factor === undefined ? undefined : { base: times(left.base, factor | 0), offsets: left.offsets.map((o) => o * (factor | 0)) };
   }

@@ -7,7 +7,7 @@ import { constantOf } from "../../kernel/build.ts";
 import type { Expr } from "../../kernel/kernel.ts";
 import { eachExpr } from "../../kernel/walk.ts";
 import { CONVERT, SCALAR, SIMD, VECTOR, VECTOR_CONVERT, VECTOR_SHIFT } from "./instructions.ts";
-import { type FunctionBuilder, V128, type ValueType } from "./module.ts";
+import { type Code, type FunctionBuilder, V128, type ValueType } from "./module.ts";
 import { ScalarOperators, scalarType } from "./operators.ts";
 
 export function typeOf(x: Expr): ValueType {
@@ -78,11 +78,11 @@ export class Expressions {
   }
 
   /** Code that sets the constants used in loops, for the start of the function. */
-  prologue(): number[] {
+  prologue(): Code {
     return this.code.capture(() => {
       for (const { local, bytes } of this.constants.values()) {
         this.code.simd(SIMD.const);
-        this.code.append(bytes);
+        this.code.emit(...bytes);
         this.code.set(local);
       }
     });
@@ -184,7 +184,7 @@ export class Expressions {
   vectorConstant(bytes: readonly number[]): void {
     if (!this.around.inLoop()) {
       this.code.simd(SIMD.const);
-      this.code.append(bytes);
+      this.code.emit(...bytes);
       return;
     }
     const key = bytes.join(" ");
@@ -327,6 +327,7 @@ export class Expressions {
 
   private select(x: Expr, condition: Expr, a: Expr, b: Expr): void {
     if (x.lanes === 4 && this.selectLimit(x, condition, a, b)) return;
+    if (x.lanes === 4 && condition.op !== "splat" && this.selectOrZero(condition, a, b)) return;
     this.emit(a);
     this.emit(b);
     if (x.lanes === 1) {
@@ -342,6 +343,16 @@ export class Expressions {
     this.emit(condition);
     // The lanes of a mask are all ones or all zeros, for which both give the same; the relaxed one is a single blend.
     this.code.simd(this.around.relaxed ? SIMD.i32x4RelaxedLaneselect : SIMD.bitselect);
+  }
+
+  /** A mask is all a choice between a value and 0 needs. */
+  private selectOrZero(condition: Expr, a: Expr, b: Expr): boolean {
+    const zeroElse = Object.is(constantOf(b), 0);
+    if (!zeroElse && !Object.is(constantOf(a), 0)) return false;
+    this.emit(zeroElse ? a : b);
+    this.emit(condition);
+    this.code.simd(zeroElse ? SIMD.and : SIMD.andnot);
+    return true;
   }
 
   /** p < q ? p : q is pmin(q, p); p < q ? q : p is pmax(p, q). */

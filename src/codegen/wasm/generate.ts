@@ -2,6 +2,7 @@
  * @file One kernel to one WebAssembly function, whose params are the byte addresses of the kernel's buffers. The kernel is first expanded
  * (`expandMath`) and its values moved to where they are computed least (`hoist`, `share`); then statements are emitted in order.
  */
+import { fresh } from "../../kernel/build.ts";
 import type { Expr, Kernel, Stmt } from "../../kernel/kernel.ts";
 import { expandMath } from "../../kernel/math.ts";
 import { hoist, share } from "../../kernel/motion.ts";
@@ -170,6 +171,7 @@ class Generator {
 
 /** The function of a kernel. */
 export function generate(kernel: Kernel, options: GenerateOptions): FunctionBuilder {
+  fresh();
   const body = share(hoist(expandMath(kernel).body));
   const generator = new Generator({ ...kernel, body }, options);
   generator.run(body);

@@ -167,6 +167,7 @@ export const SIMD = {
   f32x4ExtractLane: 0x1f,
   f32x4ReplaceLane: 0x20,
   and: 0x4e,
+  andnot: 0x4f,
   bitselect: 0x52,
   anyTrue: 0x53,
   load32Lane: 0x56,

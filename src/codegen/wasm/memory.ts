@@ -179,10 +179,32 @@ export class MemoryAccess {
       this.expressions().inLocal(mask, (m) => withLanes((place) => this.lanesUnder(x, m, place)));
       return;
     }
+    const affine = affineLanes(index, this.known);
+    const spread = affine ? Math.max(...affine.offsets) - Math.min(...affine.offsets) : 0;
+    if (affine && byteSize(this.dtype(x.value)) === 4 && spread >= 3 && spread <= 7) {
+      this.gatherNear(x.value, affine.base, affine.offsets);
+      return;
+    }
     withLanes((place) => {
       if (byteSize(this.dtype(x.value)) === 4) return this.gatherWords(place);
       this.expressions().assemble(x.dtype, (i) => this.scalarAt(x.value, place(i)));
     });
+  }
+
+  /** Four 32-bit elements that lie within seven: two vectors, the first at the lowest and the last at the highest element, and a shuffle. */
+  private gatherNear(buffer: number, base: Affine, offsets: readonly number[]): void {
+    const low = Math.min(...offsets);
+    const high = Math.max(...offsets);
+    for (const o of [low, high - 3]) {
+      const place = this.pointers.place(buffer, this.bytes(buffer, sum(base, constantForm(o))));
+      this.access([0xfd, SIMD.load], 2, place);
+      if (place.temporary) this.code.release(place.local);
+    }
+    this.code.simd(SIMD.shuffle);
+    for (const o of offsets) {
+      const at = 4 * (o - low < 4 ? o - low : o - (high - 3) + 4);
+      this.code.emit(at, at + 1, at + 2, at + 3);
+    }
   }
 
   /** Four 32-bit elements straight into the lanes of a vector. */

@@ -9,21 +9,22 @@ export const F64 = 0x7c;
 export const V128 = 0x7b;
 export type ValueType = typeof I32 | typeof F32 | typeof F64 | typeof V128;
 
-export function unsigned(n: number): number[] {
-  const bytes: number[] = [];
+function pushUnsigned(bytes: Code, n: number): void {
   let rest = n >>> 0;
   for (; rest > 127; rest >>>= 7) bytes.push((rest & 127) | 128);
   bytes.push(rest);
-  return bytes;
 }
 
-export function signed(n: number): number[] {
+function pushSigned(bytes: Code, n: number): void {
+  let rest = n | 0;
+  for (; rest < -64 || rest >= 64; rest >>= 7) bytes.push((rest & 127) | 128);
+  bytes.push(rest & 127);
+}
+
+function unsigned(n: number): number[] {
   const bytes: number[] = [];
-  for (let rest = n | 0; ; rest >>= 7) {
-    const done = rest >= -64 && rest < 64;
-    bytes.push((rest & 127) | (done ? 0 : 128));
-    if (done) return bytes;
-  }
+  pushUnsigned(bytes, n);
+  return bytes;
 }
 
 function text(s: string): number[] {
@@ -38,12 +39,31 @@ function list(items: readonly (readonly number[])[]): number[] {
   return bytes;
 }
 
+/** Bytes, in pieces: code that was captured is a piece of the code around it. */
+export type Code = (number | Code)[];
+
+function lengthOf(code: Code): number {
+  let n = 0;
+  for (const piece of code) n += typeof piece === "number" ? 1 : lengthOf(piece);
+  return n;
+}
+
+/** Writes `code` from position `at` on; gives the position behind it. */
+function write(code: Code, into: Uint8Array, at: number): number {
+  let next = at;
+  for (const piece of code) {
+    if (typeof piece === "number") into[next++] = piece;
+    else next = write(piece, into, next);
+  }
+  return next;
+}
+
 /** The instructions and locals of one function. */
 export class FunctionBuilder {
   readonly params: readonly ValueType[];
   private readonly types: ValueType[] = [];
   private readonly free: Map<ValueType, number[]> = new Map();
-  private code: number[] = [];
+  private code: Code = [];
 
   constructor(params: readonly ValueType[]) {
     this.params = params;
@@ -53,12 +73,12 @@ export class FunctionBuilder {
     for (const byte of bytes) this.code.push(byte);
   }
 
-  append(bytes: readonly number[]): void {
-    for (const byte of bytes) this.code.push(byte);
+  append(code: Code): void {
+    this.code.push(code);
   }
 
   /** The code that `body` emits, taken out: loops learn from their bodies what must come before them. */
-  capture(body: () => void): number[] {
+  capture(body: () => void): Code {
     const outside = this.code;
     this.code = [];
     body();
@@ -93,27 +113,36 @@ export class FunctionBuilder {
     this.release(local);
   }
 
+  /** One byte and an unsigned number. */
+  private emitWith(opcode: number, n: number): void {
+    this.code.push(opcode);
+    pushUnsigned(this.code, n);
+  }
+
   get(local: number): void {
-    this.emit(0x20, ...unsigned(local));
+    this.emitWith(0x20, local);
   }
   set(local: number): void {
-    this.emit(0x21, ...unsigned(local));
+    this.emitWith(0x21, local);
   }
   tee(local: number): void {
-    this.emit(0x22, ...unsigned(local));
+    this.emitWith(0x22, local);
   }
   i32(n: number): void {
-    this.emit(0x41, ...signed(n));
+    this.code.push(0x41);
+    pushSigned(this.code, n);
   }
   call(index: number): void {
-    this.emit(0x10, ...unsigned(index));
+    this.emitWith(0x10, index);
   }
   simd(opcode: number): void {
-    this.emit(0xfd, ...unsigned(opcode));
+    this.emitWith(0xfd, opcode);
   }
   /** A load or store: `opcode` may be two bytes; alignment is given as a hint of log₂ bytes. */
   access(opcode: readonly number[], align: number, offset: number): void {
-    this.emit(...opcode, ...unsigned(align), ...unsigned(offset));
+    for (const byte of opcode) this.code.push(byte);
+    pushUnsigned(this.code, align);
+    pushUnsigned(this.code, offset);
   }
 
   /** `if` on the value on the stack, giving `result` or nothing. */
@@ -149,13 +178,10 @@ export class FunctionBuilder {
     this.emit(Number.isInteger(shift) ? 0x74 : 0x6c);
   }
 
-  bytes(): number[] {
-    const body = list(this.types.map((t) => [1, t]));
-    for (const byte of this.code) body.push(byte);
-    body.push(0x0b);
-    const sized = unsigned(body.length);
-    for (const byte of body) sized.push(byte);
-    return sized;
+  /** The function as the module's code section has it: size, locals, instructions. */
+  bytes(): Code {
+    const body: Code = [list(this.types.map((t) => [1, t])), this.code, 0x0b];
+    return [unsigned(lengthOf(body)), body];
   }
 }
 
@@ -207,18 +233,17 @@ export class ModuleBuilder {
     const memory = [...text("env"), ...text("memory"), 2, ...(this.shared ? [3, 0, ...unsigned(65536)] : [0, 0])];
     const imports = this.imports.map(({ from, name }, i) => [...text(from), ...text(name), 0, ...unsigned(i)]);
     const n = this.imports.length;
-    const sections: readonly [number, number[]][] = [
+    const sections: readonly [number, Code][] = [
       [1, list([...importTypes, ...types])],
       [2, list([memory, ...imports])],
       [3, list(this.functions.map((_, i) => unsigned(n + i)))],
       [7, list(this.exports.map(({ name, index }) => [...text(name), 0, ...unsigned(index)]))],
-      [10, list(this.functions.map((builder) => builder.bytes()))],
+      [10, [unsigned(this.functions.length), ...this.functions.map((builder) => builder.bytes())]],
     ];
-    const bytes = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
-    for (const [id, content] of sections) {
-      bytes.push(id, ...unsigned(content.length));
-      for (const byte of content) bytes.push(byte);
-    }
-    return new Uint8Array(bytes);
+    const module: Code = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
+    for (const [id, content] of sections) module.push(id, unsigned(lengthOf(content)), content);
+    const bytes = new Uint8Array(lengthOf(module));
+    write(module, bytes, 0);
+    return bytes;
   }
 }

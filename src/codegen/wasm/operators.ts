@@ -2,6 +2,7 @@
  * @file Scalar operators that take several instructions or a call, on operands that are on the stack already.
  */
 import type { Dtype } from "../../base/dtype.ts";
+import { hostArity } from "../../kernel/scalar.ts";
 import { CONVERT, SCALAR } from "./instructions.ts";
 import { F32, F64, type FunctionBuilder, I32, type ValueType } from "./module.ts";
 
@@ -25,7 +26,7 @@ export class ScalarOperators {
   apply(op: string, dtype: Dtype): void {
     const direct = SCALAR[`${op} ${dtype}`];
     if (direct !== undefined) this.code.emit(direct);
-    else if (dtype === "f32" || dtype === "f64") this.throughHost(op, dtype, op === "pow" || op === "rem" ? 2 : 1);
+    else if (dtype === "f32" || dtype === "f64") this.throughHost(op, dtype, hostArity(op));
     else if (op === "neg" || op === "not" || op === "abs") this.code.inLocal(I32, (x) => this.integerUnary(op, dtype, x));
     else this.code.inLocal(I32, (b) => this.code.inLocal(I32, (a) => this.integerBinary(op, dtype, [a, b])));
   }

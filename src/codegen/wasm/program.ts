@@ -2,8 +2,10 @@
  * @file A program to one WebAssembly module: a function per distinct kernel, and `main`, which performs the program's steps. So that a whole
  * training step is one call from JavaScript.
  */
+
+import { hashKernel } from "../../kernel/hash.ts";
 import type { Address, Program, Step } from "../../kernel/kernel.ts";
-import { hashKernel } from "../../kernel/print.ts";
+import { hostArity } from "../../kernel/scalar.ts";
 import { generate } from "./generate.ts";
 import { FunctionBuilder, I32, ModuleBuilder } from "./module.ts";
 
@@ -23,7 +25,7 @@ export function compileProgram(program: Program, { sharedMemory, relaxed }: Comp
   const module = new ModuleBuilder(sharedMemory);
   const hosts = new Map<string, number>();
   const host = (name: string): number => {
-    const index = hosts.get(name) ?? module.importMath(name, name === "pow" || name === "rem" ? 2 : 1);
+    const index = hosts.get(name) ?? module.importMath(name, hostArity(name));
     hosts.set(name, index);
     return index;
   };
@@ -81,9 +83,20 @@ class Main {
       case "loop":
         this.loop(s, counters);
         return;
+      case "while":
+        this.code.loop(() => {
+          this.steps(s.test, counters);
+          this.predicate(s.predicate, counters);
+          this.code.ifElse(
+            undefined,
+            () => this.steps(s.body, counters),
+            () => {},
+          );
+          this.predicate(s.predicate, counters);
+        });
+        return;
       case "branch":
-        this.address(s.predicate, counters);
-        this.code.access([0x2d], 0, 0);
+        this.predicate(s.predicate, counters);
         this.code.ifElse(
           undefined,
           () => this.steps(s.then, counters),
@@ -103,6 +116,11 @@ class Main {
       this.code.scale(stride);
       this.code.emit(0x6a);
     }
+  }
+
+  private predicate(at: Address, counters: readonly number[]): void {
+    this.address(at, counters);
+    this.code.access([0x2d], 0, 0);
   }
 
   private loop(s: Step & { kind: "loop" }, counters: readonly number[]): void {

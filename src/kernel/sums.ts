@@ -1,0 +1,111 @@
+/**
+ * @file Long sums in blocks. Adding n numbers one after another may lose log₂ n bits; so a loop that adds more than LONGEST to one variable
+ * puts what it has aside from time to time and starts from 0 again (Higham 1993, §4: blocked summation; the bound falls from n to b + n/b).
+ *
+ *     for i < 100000 { s += x[i] }       becomes       for c < 125 { for i < 800 { s += x[800c + i] }  total += s; s = 0 }  s = total + s
+ *
+ * The order of the additions depends on the loop bounds alone.
+ */
+import * as k from "./build.ts";
+import type { Expr, Stmt } from "./kernel.ts";
+import { assigned, bound, mapBlocks, mapOperands, rewrite } from "./walk.ts";
+
+/** Additions in a row that are still harmless. */
+const LONGEST = 1024;
+
+type Loop = Extract<Stmt, { kind: "for" }>;
+
+/** The statements with their long f32 sums in blocks. */
+export function blockSums(stmts: readonly Stmt[]): Stmt[] {
+  return stmts.flatMap((s) => {
+    if (s.kind !== "for") return [mapBlocks(s, blockSums)];
+    const sums = carried(s);
+    if (sums.length === 0) return [mapBlocks(s, blockSums)];
+    return sums.every((v) => v.dtype === "f32" && additions(s.body, v) !== undefined) ? blockLoop(s, sums) : [s];
+  });
+}
+
+/** Variables from outside that a loop changes. */
+function carried(loop: Loop): Expr[] {
+  const own = bound(loop.body);
+  return [...assigned(loop.body)].filter((v) => !own.has(v));
+}
+
+const timesOf = ({ from, to, step }: Loop): number => Math.max(0, Math.ceil((to - from) / step));
+
+/** How often statements add to a variable; undefined if they do anything else with it. */
+function additions(stmts: readonly Stmt[], sum: Expr): number | undefined {
+  let n = 0;
+  for (const s of stmts) {
+    const inner = s.kind === "for" ? additions(s.body, sum) : s.kind === "if" ? undefined : ownAdditions(s, sum);
+    if (inner === undefined) return undefined;
+    n += s.kind === "for" ? timesOf(s) * inner : inner;
+  }
+  return n;
+}
+
+function ownAdditions(s: Stmt, sum: Expr): number | undefined {
+  if (s.kind === "set" && s.variable === sum) {
+    const { op, args } = s.value;
+    const rest = op === "add" && args[0] === sum ? [args[1]!] : op === "fma" && args[2] === sum ? args.slice(0, 2) : undefined;
+    return rest && !rest.some((x) => mentions(x, sum, new Set())) ? 1 : undefined;
+  }
+  const operands = s.kind === "store" ? [s.index, s.value] : s.kind === "let" || s.kind === "set" ? [s.value] : [];
+  return operands.some((x) => mentions(x, sum, new Set())) ? undefined : 0;
+}
+
+function mentions(x: Expr, variable: Expr, seen: Set<Expr>): boolean {
+  if (x === variable) return true;
+  if (seen.has(x)) return false;
+  seen.add(x);
+  return x.args.some((arg) => mentions(arg, variable, seen));
+}
+
+/** A loop that adds to `sums`, in blocks where it is long. */
+function blockLoop(loop: Loop, sums: readonly Expr[]): Stmt[] {
+  const times = timesOf(loop);
+  const each = Math.max(...sums.map((v) => additions(loop.body, v)!));
+  if (times * each <= LONGEST) return [loop];
+  const totals = sums.map((v) => k.bind(v.lanes === 4 ? k.splat(k.float(0)) : k.float(0)));
+  const putAside = sums.flatMap((v, i) => {
+    const total = totals[i]!.variable;
+    return [k.set(total, k.add(total, v)), k.set(v, v.lanes === 4 ? k.splat(k.float(0)) : k.float(0))];
+  });
+  const finish = sums.map((v, i) => k.set(v, k.add(totals[i]!.variable, v)));
+  const size = blockSize(times, each);
+  const body = each > LONGEST ? blockSums(loop.body) : loop.body;
+  const blocks = size === 1 ? [{ ...loop, body: [...body, ...putAside] }] : split({ ...loop, body }, times, size, putAside);
+  return [...totals.map((t) => t.statement), ...blocks, ...finish];
+}
+
+/** Iterations between two times of putting aside: a divisor of all if there is one of a good size. */
+function blockSize(times: number, each: number): number {
+  const most = Math.max(1, Math.floor(LONGEST / each));
+  for (let size = most; size > most / 4; size--) if (times % size === 0) return size;
+  return most;
+}
+
+/** The loop as a loop over whole blocks, then the rest. */
+function split(loop: Loop, times: number, size: number, putAside: readonly Stmt[]): Stmt[] {
+  const { from, step, to, variable } = loop;
+  const length = size * step;
+  const whole = Math.floor(times / size);
+  const inner = (start: Expr): Stmt => k.forLoop(length, (i) => renamed(loop.body, new Map([[variable, k.add(start, i)]])), { step });
+  const stop = from + whole * length;
+  const blocks = k.forLoop(stop, (start) => [inner(start), ...putAside], { from, step: length });
+  if (stop >= to) return [blocks];
+  const rest = k.forLoop(to, (i) => renamed(loop.body, new Map([[variable, i]])), { from: stop, step });
+  return [blocks, rest, ...putAside];
+}
+
+/** A copy of statements with some variables replaced, and with fresh names for those that it binds. */
+function renamed(stmts: readonly Stmt[], names: Map<Expr, Expr>): Stmt[] {
+  return stmts.map((s) => {
+    const memo = new Map<Expr, Expr>(names);
+    const operands = mapOperands(s, (x) => rewrite(x, (y) => y, memo));
+    if (s.kind === "for" || s.kind === "let") names.set(s.variable, k.variable(s.variable.dtype, s.variable.lanes));
+    const named =
+      s.kind === "for" || s.kind === "let" || s.kind === "set" ? { ...operands, variable: names.get(s.variable) ?? s.variable } : operands;
+    return mapBlocks(named as Stmt, (block) => renamed(block, names));
+  });
+}

@@ -1,0 +1,48 @@
+/** @file The benchmarks as the harness of the peers starts them: one JSON line per workload, STEP and nothing else for the cold start. */
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { beforeAll, describe, expect, test } from "vitest";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const start = (command: string, ...args: string[]) => spawnSync(command, args, { cwd: root, encoding: "utf8" });
+const peer = (...args: string[]) => start(join(root, "bench/peer"), ...args);
+
+describe("bench", () => {
+  beforeAll(() => {
+    // Builds the package and the benchmarks if they are stale.
+    expect(start(process.execPath, "scripts/bench.mjs", "--help")).toMatchObject({ status: 0 });
+  });
+
+  test("a workload is one JSON line with the agreed keys", () => {
+    const { stdout, status } = peer("--only", "xor", "--backend", "wasm", "--threads", "1", "--jsonl");
+    expect(status).toBe(0);
+    const row = JSON.parse(stdout);
+    expect(Object.keys(row)).toEqual(["peer", "threads", "w", "median_ms", "min_ms", "n"]);
+    expect(row).toMatchObject({ peer: "nabla-wasm", threads: 1, w: "xor" });
+    expect(row.median_ms).toBeGreaterThan(0);
+  });
+
+  test("the cold start prints STEP and nothing else", () => {
+    expect(peer("--only", "cold").stdout).toBe("STEP\n");
+  });
+
+  test("what the engine cannot do is a row with an error", () => {
+    expect(JSON.parse(peer("--only", "xor", "--backend", "x64", "--jsonl").stdout)).toMatchObject({
+      peer: "nabla-x64",
+      w: "xor",
+      error: expect.any(String),
+    });
+    expect(JSON.parse(peer("--only", "mlp", "--threads", "2", "--jsonl").stdout)).toMatchObject({
+      threads: 2,
+      w: "mlp",
+      error: expect.any(String),
+    });
+  });
+
+  test("an unknown group is an error that names the known ones", () => {
+    const { stdout, stderr, status } = peer("--only", "gem");
+    expect([stdout, status]).toEqual(["", 1]);
+    expect(stderr).toMatch(/^bench: unknown group "gem" \(known: gemm, elem, mlp, .*\)\n$/);
+  });
+});

@@ -1,0 +1,16 @@
+/**
+ * @file Thousands of random programs, where `npm test` tries some: see test/fuzz.
+ */
+import { describe, expect, test } from "vitest";
+import { failureOf } from "../fuzz/check.ts";
+
+const FIRST = 1000;
+const PROGRAMS = 4000;
+const AT_ONCE = 250;
+
+describe("random programs mean the same however they are run", () => {
+  const blocks = Array.from({ length: PROGRAMS / AT_ONCE }, (_, i) => FIRST + i * AT_ONCE);
+  test.each(blocks)(`${AT_ONCE} programs from %i`, (first) => {
+    for (let seed = first; seed < first + AT_ONCE; seed++) expect(failureOf(seed) ?? "agrees").toBe("agrees");
+  });
+});
