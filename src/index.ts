@@ -19,6 +19,7 @@ export { intervals } from "./inspect/interval.ts";
 export { taylor } from "./inspect/taylor.ts";
 export { cummax, cummin, cumprod, diff, logCumSumExp } from "./math/cumulative.ts";
 export { bilinear, cross, einsum, kron, outer, tensordot } from "./math/einsum.ts";
+export * as functional from "./math/index.ts";
 export {
   embedding,
   gather,

@@ -1,16 +1,45 @@
 /**
- * @file Softmax and its logarithm, stable at any magnitude: the maximum is taken out first. It cancels in the derivative, so it is a constant there.
+ * @file Softmax and its logarithm, stable at any magnitude: the maximum is taken out first. It cancels in the derivative.
  */
 import type { Tensor } from "../ops/tensor.ts";
 
-/** exp x / Σ exp x along an axis. */
-export function softmax(x: Tensor, axis = -1): Tensor {
-  const e = x.sub(x.max(axis, { keepDims: true }).stopGradient()).exp();
+export interface SoftmaxOptions {
+  /** T: the argument is divided by it. Small T sharpens towards the largest element, large T flattens (ACT-4). Default 1. */
+  readonly temperature?: number;
+}
+
+/** x / T. */
+function cooled(x: Tensor, { temperature = 1 }: SoftmaxOptions): Tensor {
+  return temperature === 1 ? x : x.div(temperature);
+}
+
+/**
+ * exp x / Σ exp x along an axis; -∞ marks entries that take no part. Here the maximum is no constant: its derivative is 0 but for rounding, and
+ * takes away what rounding leaves of y(ct - Σ y·ct) where y is almost 1.
+ */
+export function softmax(x: Tensor, axis = -1, options: SoftmaxOptions = {}): Tensor {
+  const z = cooled(x, options);
+  const e = z.sub(z.max(axis, { keepDims: true })).exp();
   return e.div(e.sum(axis, { keepDims: true }));
 }
 
 /** log softmax x = x - log Σ exp x along an axis. */
-export function logSoftmax(x: Tensor, axis = -1): Tensor {
-  const shifted = x.sub(x.max(axis, { keepDims: true }).stopGradient());
+export function logSoftmax(x: Tensor, axis = -1, options: SoftmaxOptions = {}): Tensor {
+  const z = cooled(x, options);
+  const shifted = z.sub(z.max(axis, { keepDims: true }).stopGradient());
   return shifted.sub(shifted.exp().sum(axis, { keepDims: true }).log());
+}
+
+/** softmax(-x): the smallest element gets the largest share. */
+export function softmin(x: Tensor, axis = -1, options: SoftmaxOptions = {}): Tensor {
+  return softmax(x.neg(), axis, options);
+}
+
+/** Entropy -Σ p log p along an axis of probabilities, in nats; 0·log 0 counts as 0. */
+export function entropy(p: Tensor, axis = -1): Tensor {
+  const positive = p.gt(0);
+  return positive
+    .where(p.mul(positive.where(p, 1).log()), 0)
+    .sum(axis)
+    .neg();
 }

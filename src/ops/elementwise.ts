@@ -164,15 +164,27 @@ export const mul: Op<2, undefined> = linear(
   (ct, [x, y], on) => (on[0] ? [ct.mul(y), undefined] : [undefined, x.mul(ct)]),
 );
 
-/** Quotient. Linear in x; integers truncate, and by zero give zero. */
-export const div: Op<2, undefined> = elementwise("div", {
-  doc: "x / y; integers truncate toward zero, and x / 0 is 0 for them",
-  arity: 2,
-  scalar: ([x, y]) => k.div(x, y),
-  shares: [(dx, _y, _a, b) => dx.mul(b.recip()), (dx, y, _a, b) => dx.mul(y.mul(b.recip()).neg())],
-  accepts: "number",
-  domain: [0.5, 2],
-});
+/** d(a/b) = (da - y·db) / b: one reciprocal for both, so that what they have in common cancels without rounding (softmax). */
+const quotientRule: Derivative<undefined> = {
+  kind: "jvp",
+  jvp([da, db], [, b], [y]) {
+    if (!isFloat(y!.dtype)) return { y: [y!], dy: [undefined] };
+    return { y: [y!], dy: [sumOf(da, db?.mul(y!).neg())?.mul(b!.recip())] };
+  },
+};
+
+/** Quotient; integers truncate, and by zero give zero. */
+export const div: Op<2, undefined> = elementwise(
+  "div",
+  {
+    doc: "x / y; integers truncate toward zero, and x / 0 is 0 for them",
+    arity: 2,
+    scalar: ([x, y]) => k.div(x, y),
+    accepts: "number",
+    domain: [0.5, 2],
+  },
+  quotientRule,
+);
 
 export const rem: Op<2, undefined> = elementwise("rem", {
   doc: "remainder of x / y with the sign of x",
@@ -240,7 +252,8 @@ export const expm1: Op<1, undefined> = elementwise("expm1", {
   doc: "eˣ - 1, accurate near 0",
   arity: 1,
   scalar: ([x]) => k.expm1(x),
-  partials: [(y) => y.add(1)],
+  // Not y + 1, which keeps no digit of a small eˣ.
+  partials: [(_, x) => x.exp()],
   domain: [-1, 1],
 });
 

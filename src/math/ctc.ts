@@ -1,0 +1,85 @@
+/**
+ * @file Connectionist temporal classification (Graves et al. 2006): -log of the probability of a label sequence, summed over all its
+ * alignments with the frames by the forward recursion, which is a scan.
+ */
+import { formatShape } from "../base/shape.ts";
+import { scan } from "../function/control.ts";
+import { arange, stack } from "../ops/create.ts";
+import type { Tensor } from "../ops/tensor.ts";
+import type { LossOptions } from "./reduction.ts";
+
+export interface CtcOptions extends LossOptions {
+  /** Index of the blank. Default 0. */
+  readonly blank?: number;
+  /** 0 instead of infinity for a target that is too long for its input. Default false. */
+  readonly zeroInfinity?: boolean;
+}
+
+// log 0, finite so that differences of it are not NaN.
+const NEVER = -1e30;
+
+/** log Σ exp of tensors of one shape, with impossible terms at NEVER. */
+function logAdd(terms: readonly Tensor[]): Tensor {
+  const top = terms.reduce((a, b) => a.maximum(b)).stopGradient();
+  return terms
+    .map((t) => t.sub(top).exp())
+    .reduce((a, b) => a.add(b))
+    .log()
+    .add(top);
+}
+
+/** Shifts the last axis by n towards higher positions; NEVER comes in. */
+function shift(x: Tensor, n: number): Tensor {
+  const moved = x.pad([0, n], [0, 0]).narrow(1, 0, x.shape[1]);
+  return moved.iotaLike(1).lt(n).where(NEVER, moved);
+}
+
+/**
+ * CTC loss of log-probabilities [T, N, C] for targets [N, S] (padded; indices of classes, not of the blank) with the given lengths [N] of
+ * inputs and targets. The mean divides each loss by its target's length first, as in PyTorch.
+ */
+export function ctcLoss(logp: Tensor, targets: Tensor, inputLengths: Tensor, targetLengths: Tensor, options: CtcOptions = {}): Tensor {
+  const { blank = 0, zeroInfinity = false, reduction = "mean" } = options;
+  if (logp.rank !== 3 || targets.rank !== 2 || targets.shape[0] !== logp.shape[1]) {
+    throw new RangeError(
+      `ctcLoss: want log-probabilities [T, N, C] and padded targets [N, S], got ${formatShape(logp.shape)} and ${formatShape(targets.shape)}`,
+    );
+  }
+  const [frames, n, classes] = logp.shape;
+  const labels = targets.cast("i32").clamp(0, classes - 1);
+  const length = 2 * targets.shape[1] + 1;
+  // blank a blank b blank: labels stand at odd places.
+  const spaced = stack([labels.like(blank), labels], 2).reshape([n, length - 1]);
+  const path = spaced.concat([spaced.constantOf({ shape: [n, 1], dtype: "i32" }, blank)], 1);
+  // A label may follow another at once, past the blank between them, unless they are equal.
+  const twoBefore = path.pad([0, 2], [0, 0]).narrow(1, 0, length);
+  const skips = path.ne(blank).and(path.ne(twoBefore)).and(path.iotaLike(1).ge(2));
+  const emitted = logp.takeAlong(path.expandFront(frames), 2); // [T, N, length]
+
+  const start = emitted.select(0, 0);
+  const alpha0 = start.iotaLike(1).lt(2).where(start, NEVER);
+  const lengths = inputLengths.cast("i32").unsqueeze(1);
+  const times = arange(frames - 1).add(1);
+  const [alpha] = scan(
+    (now: Tensor, [frame, t]: [Tensor, Tensor]) => {
+      const arrived = logAdd([now, shift(now, 1), skips.where(shift(now, 2), NEVER)]);
+      const next = arrived.add(frame).maximum(NEVER);
+      return [t.lt(lengths).where(next, now), t] as const;
+    },
+    alpha0,
+    [emitted.narrow(0, 1, frames - 1), times] as [Tensor, Tensor],
+  );
+  // An alignment ends in the last label or in the blank behind it.
+  const last = targetLengths.cast("i32").mul(2).unsqueeze(1);
+  const inBlank = alpha.takeAlong(last, 1).squeeze(1);
+  const labelPlace = last.sub(1);
+  const inLabel = labelPlace
+    .ge(0)
+    .where(alpha.takeAlong(labelPlace.maximum(0), 1), NEVER)
+    .squeeze(1);
+  const logLikelihood = logAdd([inBlank, inLabel]);
+  const impossible = logLikelihood.lt(NEVER / 2);
+  const losses = impossible.where(zeroInfinity ? 0 : Number.POSITIVE_INFINITY, logLikelihood.neg());
+  if (reduction === "none") return losses;
+  return reduction === "sum" ? losses.sum() : losses.div(targetLengths.cast(losses.dtype).maximum(1)).mean();
+}

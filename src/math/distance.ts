@@ -1,0 +1,54 @@
+/** @file How far or how alike two vectors are, and vectors of length 1. */
+import type { Tensor } from "../ops/tensor.ts";
+import { norm } from "./statistics.ts";
+
+export interface NormalizeOptions {
+  /** Default 2. */
+  readonly p?: number;
+  /** Default 1. */
+  readonly axis?: number;
+  /** Least divisor. Default 1e-12. */
+  readonly eps?: number;
+}
+
+/** x / max(‖x‖ₚ, ε) along an axis. */
+export function normalize(x: Tensor, { p = 2, axis = 1, eps = 1e-12 }: NormalizeOptions = {}): Tensor {
+  return x.div(atLeast(norm(x, { p, axes: axis, keepDims: true }), eps));
+}
+
+/** max(x, low); where it is cut the derivative is 0. */
+function atLeast(x: Tensor, low: number): Tensor {
+  return x.lt(low).where(low, x);
+}
+
+/** x₁·x₂ / (max(‖x₁‖, ε)·max(‖x₂‖, ε)) along an axis. */
+export function cosineSimilarity(
+  x1: Tensor,
+  x2: Tensor,
+  { axis = 1, eps = 1e-8 }: { readonly axis?: number; readonly eps?: number } = {},
+): Tensor {
+  return x1
+    .mul(x2)
+    .sum(axis)
+    .div(atLeast(norm(x1, { axes: axis }), eps).mul(atLeast(norm(x2, { axes: axis }), eps)));
+}
+
+export interface PairwiseDistanceOptions {
+  /** Default 2. */
+  readonly p?: number;
+  /** Added to every difference. Default 1e-6. */
+  readonly eps?: number;
+  /** Keep the last axis with size 1. Default false. */
+  readonly keepDims?: boolean;
+}
+
+/** ‖x₁ - x₂ + ε‖ₚ along the last axis. */
+export function pairwiseDistance(x1: Tensor, x2: Tensor, { p = 2, eps = 1e-6, keepDims = false }: PairwiseDistanceOptions = {}): Tensor {
+  const d = x1.sub(x2);
+  return norm(eps === 0 ? d : d.add(eps), { p, axes: -1, keepDims });
+}
+
+/** Distances ‖x1ᵢ - x2ⱼ‖ₚ of all pairs of rows: [..., n, d] and [..., m, d] to [..., n, m]. */
+export function cdist(x1: Tensor, x2: Tensor, { p = 2 }: { readonly p?: number } = {}): Tensor {
+  return norm(x1.unsqueeze(-2).sub(x2.unsqueeze(-3)), { p, axes: -1 });
+}

@@ -1,0 +1,135 @@
+/** @file Losses that ask for a margin: hinges, rankings, and of pairs and triplets of embeddings. What lies beyond the margin costs nothing. */
+import { formatShape } from "../base/shape.ts";
+import type { Tensor, TensorLike } from "../ops/tensor.ts";
+import { logSigmoid, softplus } from "./activation.ts";
+import { pairwiseDistance } from "./distance.ts";
+import { checkSameShape, type LossOptions, reduceTerms } from "./reduction.ts";
+
+interface Margin extends LossOptions {
+  readonly margin?: number;
+}
+
+/** max(0, x), with derivative 1 at 0, as PyTorch's clamp has it. */
+function atLeastZero(x: Tensor): Tensor {
+  return x.lt(0).where(0, x);
+}
+
+/** max(0, 1 - target·x) for targets in {-1, 1}. */
+export function hingeLoss(x: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
+  checkSameShape("hingeLoss", x, target);
+  return reduceTerms(target.mul(x).neg().add(1).relu(), options);
+}
+
+/** max(0, 1 - target·x)². */
+export function squaredHingeLoss(x: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
+  checkSameShape("squaredHingeLoss", x, target);
+  return reduceTerms(target.mul(x).neg().add(1).relu().square(), options);
+}
+
+/** x for targets 1, max(0, margin - x) for targets -1: of distances. Default margin 1. */
+export function hingeEmbeddingLoss(x: Tensor, target: Tensor, options: Margin = {}): Tensor {
+  checkSameShape("hingeEmbeddingLoss", x, target);
+  const { margin = 1 } = options;
+  return reduceTerms(target.eq(1).where(x, atLeastZero(x.neg().add(margin))), options);
+}
+
+/** log(1 + e^(-target·x)) for targets in {-1, 1}. */
+export function softMarginLoss(x: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
+  checkSameShape("softMarginLoss", x, target);
+  return reduceTerms(softplus(target.mul(x).neg()), options);
+}
+
+export interface MultiMarginOptions extends Margin {
+  /** Power of each violation, 1 or 2. Default 1. */
+  readonly p?: 1 | 2;
+  /** Weight of each class, [C]. */
+  readonly weight?: TensorLike;
+}
+
+/** Multi-class hinge: Σ over j ≠ y of max(0, margin - x_y + x_j)ᵖ / C for scores [N, C] and classes y [N]. Default margin 1. */
+export function multiMarginLoss(x: Tensor, targets: Tensor, options: MultiMarginOptions = {}): Tensor {
+  if (x.rank !== 2 || targets.rank !== 1 || targets.shape[0] !== x.shape[0])
+    throw new RangeError(
+      `multiMarginLoss: want scores [N, C] and classes [N], got ${formatShape(x.shape)} and ${formatShape(targets.shape)}`,
+    );
+  const { margin = 1, p = 1, weight } = options;
+  const classes = x.shape[1];
+  const index = targets.unsqueeze(1);
+  const violation = x.sub(x.takeAlong(index, 1)).add(margin).relu();
+  const powered = p === 2 ? violation.square() : violation;
+  const factor = weight === undefined ? undefined : x.operand(weight).take(targets).unsqueeze(1);
+  const others = powered
+    .iotaLike(1)
+    .ne(index.cast("i32"))
+    .where(factor ? powered.mul(factor) : powered, 0);
+  return reduceTerms(others.sum(1).div(classes), options);
+}
+
+/** -mean over classes of t·log σ(x) + (1 - t)·log σ(-x), for x and t [..., C]. */
+export function multilabelSoftMarginLoss(x: Tensor, target: Tensor, options: LossOptions & { readonly weight?: TensorLike } = {}): Tensor {
+  checkSameShape("multilabelSoftMarginLoss", x, target);
+  const terms = target
+    .mul(logSigmoid(x))
+    .add(target.neg().add(1).mul(logSigmoid(x.neg())))
+    .neg();
+  return reduceTerms((options.weight === undefined ? terms : terms.mul(options.weight)).mean(-1), options);
+}
+
+/**
+ * Σ over true labels y and other classes j of max(0, 1 - (x_y - x_j)) / C, for scores [N, C] and labels [N, C] of which those before the
+ * first -1 count.
+ */
+export function multilabelMarginLoss(x: Tensor, targets: Tensor, options: LossOptions = {}): Tensor {
+  checkSameShape("multilabelMarginLoss", x, targets);
+  const classes = x.shape[1];
+  const labels = targets.cast("i32");
+  // A label counts if no -1 stands before it or at it.
+  const ends = labels.lt(0).where(labels.iotaLike(1), classes).min(1, { keepDims: true });
+  const counts = labels.iotaLike(1).lt(ends);
+  const safe = counts.where(labels, 0);
+  const isTrue = safe.oneHot(classes, "i32").mul(counts.cast("i32").unsqueeze(2)).sum(1).gt(0); // [N, C]
+  const scores = x.takeAlong(safe, 1).unsqueeze(2); // [N, label, 1]
+  const violation = x.unsqueeze(1).sub(scores).add(1).relu(); // [N, label, class]
+  const taken = counts.unsqueeze(2).and(isTrue.not().unsqueeze(1));
+  return reduceTerms(taken.where(violation, 0).sum([1, 2]).div(classes), options);
+}
+
+/** max(0, margin - target·(x₁ - x₂)): target 1 wants x₁ above x₂, -1 the other way. Default margin 0. */
+export function marginRankingLoss(x1: Tensor, x2: Tensor, target: Tensor, options: Margin = {}): Tensor {
+  checkSameShape("marginRankingLoss", x1, x2);
+  const { margin = 0 } = options;
+  return reduceTerms(atLeastZero(target.mul(x1.sub(x2)).neg().add(margin)), options);
+}
+
+/** 1 - cos(x₁, x₂) for targets 1, max(0, cos(x₁, x₂) - margin) for targets -1; x [N, D], targets [N]. Default margin 0. */
+export function cosineEmbeddingLoss(x1: Tensor, x2: Tensor, target: Tensor, options: Margin = {}): Tensor {
+  checkSameShape("cosineEmbeddingLoss", x1, x2);
+  const { margin = 0 } = options;
+  const EPS = 1e-12;
+  const norms = x1.square().sum(-1).add(EPS).mul(x2.square().sum(-1).add(EPS)).sqrt();
+  const cosine = x1.mul(x2).sum(-1).div(norms);
+  return reduceTerms(target.eq(1).where(cosine.neg().add(1), target.eq(-1).where(atLeastZero(cosine.sub(margin)), 0)), options);
+}
+
+export interface TripletOptions extends Margin {
+  /** Of the distance. Default 2. */
+  readonly p?: number;
+  /** Added to every difference. Default 1e-6. */
+  readonly eps?: number;
+  /** Take the nearer of anchor and positive to the negative (Balntas et al. 2016). Default false. */
+  readonly swap?: boolean;
+  /** Default {@link pairwiseDistance} with `p` and `eps`. */
+  readonly distance?: (a: Tensor, b: Tensor) => Tensor;
+}
+
+/** max(0, ‖a - p‖ - ‖a - n‖ + margin) for anchors, positives and negatives [N, D]. Default margin 1. */
+export function tripletMarginLoss(anchor: Tensor, positive: Tensor, negative: Tensor, options: TripletOptions = {}): Tensor {
+  checkSameShape("tripletMarginLoss", anchor, positive);
+  checkSameShape("tripletMarginLoss", anchor, negative);
+  const { margin = 1, p = 2, eps = 1e-6, swap = false } = options;
+  const { distance = (a, b) => pairwiseDistance(a, b, { p, eps }) } = options;
+  const near = distance(anchor, positive);
+  const away = distance(anchor, negative);
+  const far = swap ? away.minimum(distance(positive, negative)) : away;
+  return reduceTerms(atLeastZero(near.sub(far).add(margin)), options);
+}

@@ -1,0 +1,309 @@
+/**
+ * @file Pooling over the last one, two or three axes (CNN-4): maxima and means of windows, of windows that adapt to a wanted size, and of
+ * the whole. Of elements that tie for a maximum the first in row-major order receives the whole derivative, as in PyTorch.
+ */
+import { formatShape, type Shape, sizeOf, stridesOf } from "../base/shape.ts";
+import { tensor } from "../ops/create.ts";
+import { perAxis, type Tensor } from "../ops/tensor.ts";
+import type { PerAxis } from "./conv.ts";
+import { pad } from "./rearrange.ts";
+
+export interface PoolOptions {
+  /** Step between windows. Default: the kernel size, so that windows tile the input. */
+  readonly stride?: PerAxis;
+  /** Elements added on both sides, at most half the kernel: -∞ to max pooling, 0 to average pooling. Default 0. */
+  readonly padding?: PerAxis;
+  /** Whether a last window that hangs over the end counts (if it starts inside). Default false. */
+  readonly ceilMode?: boolean;
+}
+
+export interface MaxPoolOptions extends PoolOptions {
+  /** Step between neighbouring elements of a window. Default 1. */
+  readonly dilation?: PerAxis;
+}
+
+export interface AvgPoolOptions extends PoolOptions {
+  /** Whether padding counts in the divisor. What `ceilMode` adds never does. Default true. */
+  readonly countIncludePad?: boolean;
+  /** Divide by this instead of the number of elements. */
+  readonly divisorOverride?: number;
+}
+
+/** Windows over the last axes of a shape: where they lie and how many there are. */
+interface Geometry {
+  readonly kernel: readonly number[];
+  readonly stride: readonly number[];
+  readonly dilation: readonly number[];
+  readonly padding: readonly number[];
+  /** Padding after the end, as much as the last window needs. */
+  readonly tail: readonly number[];
+  readonly size: Shape;
+  readonly out: Shape;
+}
+
+/** H′ = ⌊(H + 2p - d(k - 1) - 1)/s⌋ + 1, or rounded up with `ceilMode` unless the last window would start beyond input and left padding. */
+function geometry(what: string, spatial: number, x: Tensor, kernelSize: PerAxis, options: MaxPoolOptions): Geometry {
+  if (x.rank < spatial) throw new RangeError(`${what}: want at least ${spatial} axes, got ${formatShape(x.shape)}`);
+  const kernel = perAxis(kernelSize, spatial, `${what}: kernel size`, 1);
+  const stride = options.stride === undefined ? kernel : perAxis(options.stride, spatial, `${what}: stride`, 1);
+  const dilation = perAxis(options.dilation ?? 1, spatial, `${what}: dilation`, 1);
+  const padding = perAxis(options.padding ?? 0, spatial, `${what}: padding`);
+  // Otherwise a window could lie in the padding altogether and have no maximum.
+  if (padding.some((p, i) => 2 * p > kernel[i])) {
+    throw new RangeError(
+      `${what}: padding must be at most half the kernel, got padding ${padding.join("x")} for kernel ${kernel.join("x")}`,
+    );
+  }
+  const size = x.shape.slice(x.rank - spatial);
+  const out = size.map((d, i) => {
+    const room = d + 2 * padding[i] - dilation[i] * (kernel[i] - 1) - 1;
+    const floor = Math.floor(room / stride[i]) + 1;
+    if (!options.ceilMode) return floor;
+    const ceil = Math.ceil(room / stride[i]) + 1;
+    return (ceil - 1) * stride[i] >= d + padding[i] ? ceil - 1 : ceil;
+  });
+  if (out.some((n) => n < 1))
+    throw new RangeError(`${what}: a window of ${formatShape(kernel)} does not fit in ${formatShape(x.shape)}; add padding`);
+  const tail = out.map((n, i) => Math.max(0, (n - 1) * stride[i] + dilation[i] * (kernel[i] - 1) + 1 - size[i] - padding[i]));
+  return { kernel, stride, dilation, padding, tail, size, out };
+}
+
+/** [..., H, W] to [..., H′, W′, kh, kw]. */
+function windowsOf(x: Tensor, { kernel, stride, dilation, padding, tail }: Geometry, value: number): Tensor {
+  const lead = x.shape.slice(kernel.length).map(() => 0);
+  const padded =
+    value === 0
+      ? x.pad([...lead, ...padding], [...lead, ...tail])
+      : pad(
+          x,
+          padding.map((n, i) => [n, tail[i]] as const),
+          "constant",
+          value,
+        );
+  return padded.windows(kernel, stride, dilation);
+}
+
+const lastAxes = (n: number): number[] => Array.from({ length: n }, (_, i) => i - n);
+
+// ---- maximum ------------------------------------------------------------------------------------------------------------------------
+
+/** Maxima of windows, and the positions of the maxima within their windows. */
+function maxima(windows: Tensor, spatial: number): { values: Tensor; indices: Tensor } {
+  return windows.flatten(windows.rank - spatial).maxWithIndex(-1);
+}
+
+function maxPoolNd(what: string, spatial: number, x: Tensor, kernelSize: PerAxis, options: MaxPoolOptions): Tensor {
+  return maxima(windowsOf(x, geometry(what, spatial, x, kernelSize, options), Number.NEGATIVE_INFINITY), spatial).values;
+}
+
+/** Largest element of each window of the last axis: [..., L] to [..., L′], L′ = ⌊(L + 2p - d(k - 1) - 1)/s⌋ + 1. */
+export function maxPool1d(x: Tensor, kernelSize: PerAxis, options: MaxPoolOptions = {}): Tensor {
+  return maxPoolNd("maxPool1d", 1, x, kernelSize, options);
+}
+/** Largest element of each window of the last two axes: [N, C, H, W] to [N, C, H′, W′]. */
+export function maxPool2d(x: Tensor, kernelSize: PerAxis, options: MaxPoolOptions = {}): Tensor {
+  return maxPoolNd("maxPool2d", 2, x, kernelSize, options);
+}
+/** Largest element of each window of the last three axes. */
+export function maxPool3d(x: Tensor, kernelSize: PerAxis, options: MaxPoolOptions = {}): Tensor {
+  return maxPoolNd("maxPool3d", 3, x, kernelSize, options);
+}
+
+/**
+ * {@link maxPool1d} to {@link maxPool3d} by the length of `kernelSize`, with the row-major position (i32) of each maximum in its plane of
+ * the last axes, for {@link maxUnpool}.
+ */
+export function maxPoolWithIndices(
+  x: Tensor,
+  kernelSize: readonly number[],
+  options: MaxPoolOptions = {},
+): { values: Tensor; indices: Tensor } {
+  const spatial = kernelSize.length;
+  const g = geometry("maxPoolWithIndices", spatial, x, kernelSize, options);
+  const { values, indices: taps } = maxima(windowsOf(x, g, Number.NEGATIVE_INFINITY), spatial);
+  const lead = x.rank - spatial;
+  const inWindow = stridesOf(g.kernel);
+  const inPlane = stridesOf(g.size);
+  const places = g.kernel.map((k, i) => {
+    const tap = taps.div(inWindow[i]).rem(k);
+    const start = taps
+      .iotaLike(lead + i)
+      .mul(g.stride[i])
+      .sub(g.padding[i]);
+    return start.add(tap.mul(g.dilation[i])).mul(inPlane[i]);
+  });
+  return { values, indices: places.reduce((a, b) => a.add(b)) };
+}
+
+/**
+ * Each element of `x` put back at its index in a plane of `outputSize`, zeros elsewhere: [..., h, w] to [..., H, W]. Of elements with the
+ * same index the last counts.
+ */
+export function maxUnpool(x: Tensor, indices: Tensor, outputSize: readonly number[]): Tensor {
+  const lead = x.shape.slice(0, x.rank - outputSize.length);
+  const n = sizeOf(x.shape.slice(lead.length));
+  const size = sizeOf(outputSize);
+  const at = indices.reshape([...lead, 1, n]).broadcastTo([...lead, size, n]);
+  const order = at.iotaLike(-1);
+  const source = at.eq(at.iotaLike(-2)).where(order, -1).max(-1); // [..., size]
+  const found = source.ge(0);
+  const y = x.reshape([...lead, n]).takeAlong(found.where(source, 0), lead.length);
+  return found.where(y, 0).reshape([...lead, ...outputSize]);
+}
+
+// ---- mean ---------------------------------------------------------------------------------------------------------------------------
+
+/** Per axis and window: how many elements it covers, counting padding or not. */
+function coverage({ kernel, stride, padding, size, out }: Geometry, countPadding: boolean): number[][] {
+  return out.map((n, i) =>
+    Array.from({ length: n }, (_, w) => {
+      const start = w * stride[i] - padding[i];
+      const stop = Math.min(start + kernel[i], size[i] + padding[i]);
+      return countPadding ? stop - start : Math.min(stop, size[i]) - Math.max(start, 0);
+    }),
+  );
+}
+
+/** The outer product of counts: elements of each window. */
+function outer(counts: readonly number[][]): number[] {
+  return counts.reduce<number[]>((all, list) => all.flatMap((a) => list.map((b) => a * b)), [1]);
+}
+
+function avgPoolNd(what: string, spatial: number, x: Tensor, kernelSize: PerAxis, options: AvgPoolOptions): Tensor {
+  const g = geometry(what, spatial, x, kernelSize, options);
+  const sums = windowsOf(x, g, 0).sum(lastAxes(spatial));
+  if (options.divisorOverride !== undefined) return sums.div(options.divisorOverride);
+  const counts = outer(coverage(g, options.countIncludePad ?? true));
+  if (counts.every((n) => n === counts[0])) return sums.div(counts[0]);
+  return sums.div(tensor(counts, { shape: g.out, dtype: x.dtype }));
+}
+
+/** Mean of each window of the last axis; sizes as in {@link maxPool1d}. */
+export function avgPool1d(x: Tensor, kernelSize: PerAxis, options: AvgPoolOptions = {}): Tensor {
+  return avgPoolNd("avgPool1d", 1, x, kernelSize, options);
+}
+/** Mean of each window of the last two axes. */
+export function avgPool2d(x: Tensor, kernelSize: PerAxis, options: AvgPoolOptions = {}): Tensor {
+  return avgPoolNd("avgPool2d", 2, x, kernelSize, options);
+}
+/** Mean of each window of the last three axes. */
+export function avgPool3d(x: Tensor, kernelSize: PerAxis, options: AvgPoolOptions = {}): Tensor {
+  return avgPoolNd("avgPool3d", 3, x, kernelSize, options);
+}
+
+// ---- power means --------------------------------------------------------------------------------------------------------------------
+
+export interface LpPoolOptions {
+  /** Default: the kernel size. */
+  readonly stride?: PerAxis;
+  /** Default false. */
+  readonly ceilMode?: boolean;
+}
+
+function lpPoolNd(what: string, spatial: number, x: Tensor, p: number, kernelSize: PerAxis, options: LpPoolOptions): Tensor {
+  const count = sizeOf(perAxis(kernelSize, spatial, `${what}: kernel size`, 1));
+  // As in PyTorch a window that hangs over the end counts its mean as often as a full one.
+  const sums = avgPoolNd(what, spatial, x.pow(p), kernelSize, options).mul(count);
+  const positive = sums.gt(0);
+  const root = positive.where(sums, 1);
+  return positive.where(p === 2 ? root.sqrt() : root.pow(1 / p), 0);
+}
+
+/** (Σ xᵖ)^(1/p) of each window of the last axis; 0, with derivative 0, where the sum is not positive. */
+export function lpPool1d(x: Tensor, p: number, kernelSize: PerAxis, options: LpPoolOptions = {}): Tensor {
+  return lpPoolNd("lpPool1d", 1, x, p, kernelSize, options);
+}
+/** (Σ xᵖ)^(1/p) of each window of the last two axes. */
+export function lpPool2d(x: Tensor, p: number, kernelSize: PerAxis, options: LpPoolOptions = {}): Tensor {
+  return lpPoolNd("lpPool2d", 2, x, p, kernelSize, options);
+}
+/** (Σ xᵖ)^(1/p) of each window of the last three axes. */
+export function lpPool3d(x: Tensor, p: number, kernelSize: PerAxis, options: LpPoolOptions = {}): Tensor {
+  return lpPoolNd("lpPool3d", 3, x, p, kernelSize, options);
+}
+
+// ---- windows that adapt to a wanted size --------------------------------------------------------------------------------------------
+
+/** Window i of `n` over `size` elements: ⌊i·size/n⌋ up to ⌈(i + 1)·size/n⌉. */
+function adaptiveWindows(size: number, n: number): { start: number; length: number }[] {
+  return Array.from({ length: n }, (_, i) => {
+    const start = Math.floor((i * size) / n);
+    return { start, length: Math.ceil(((i + 1) * size) / n) - start };
+  });
+}
+
+/** [..., H, W] to [..., H′, W′, kh, kw] with windows as long as the longest, and per axis the windows themselves. */
+function adaptive(what: string, x: Tensor, outputSize: readonly number[], filler: number): { windows: Tensor; lengths: number[][] } {
+  const spatial = outputSize.length;
+  const lead = x.rank - spatial;
+  const sizes = x.shape.slice(lead);
+  perAxis(outputSize, spatial, `${what}: output size`, 1);
+  if (lead < 0 || sizes.some((d) => d === 0))
+    throw new RangeError(`${what}: want ${spatial} axes with elements, got ${formatShape(x.shape)}`);
+  const all = outputSize.map((n, i) => adaptiveWindows(sizes[i], n));
+  const lengths = all.map((list) => list.map((w) => w.length));
+  const steps = sizes.map((d, i) => d / outputSize[i]);
+  // Windows of one size that tile the input need no indices.
+  if (steps.every((s) => Number.isInteger(s))) return { windows: x.windows(steps, steps), lengths };
+  let y = x; // [..., H′, kh, W′, kw] in the end
+  all.forEach((list, i) => {
+    const longest = Math.max(...lengths[i]);
+    const at = list.flatMap(({ start, length }) => Array.from({ length: longest }, (_, j) => start + Math.min(j, length - 1)));
+    const taken = y.take(tensor(Int32Array.from(at), { shape: [list.length, longest] }), lead + 2 * i);
+    const isIn = list.flatMap(({ length }) => Array.from({ length: longest }, (_, j) => j < length));
+    const mask = tensor(isIn, { shape: [list.length, longest, ...taken.shape.slice(lead + 2 * i + 2).map(() => 1)] });
+    y = isIn.every(Boolean) ? taken : mask.where(taken, filler);
+  });
+  const order = [...outputSize.map((_, i) => lead + 2 * i), ...outputSize.map((_, i) => lead + 2 * i + 1)];
+  return { windows: y.transpose([...x.shape.slice(0, lead).map((_, i) => i), ...order]), lengths };
+}
+
+function adaptiveAvg(what: string, x: Tensor, outputSize: readonly number[]): Tensor {
+  const { windows, lengths } = adaptive(what, x, outputSize, 0);
+  const counts = outer(lengths);
+  const sums = windows.sum(lastAxes(outputSize.length));
+  return counts.every((n) => n === counts[0]) ? sums.div(counts[0]) : sums.div(tensor(counts, { shape: outputSize, dtype: x.dtype }));
+}
+
+function adaptiveMax(what: string, x: Tensor, outputSize: readonly number[]): Tensor {
+  return maxima(adaptive(what, x, outputSize, Number.NEGATIVE_INFINITY).windows, outputSize.length).values;
+}
+
+/** Means of L′ windows that cover the last axis, whatever its size; window i is ⌊i·L/L′⌋ up to ⌈(i + 1)·L/L′⌉. */
+export function adaptiveAvgPool1d(x: Tensor, outputSize: PerAxis): Tensor {
+  return adaptiveAvg("adaptiveAvgPool1d", x, perAxis(outputSize, 1, "adaptiveAvgPool1d: output size", 1));
+}
+/** Means of H′×W′ windows that cover the last two axes. */
+export function adaptiveAvgPool2d(x: Tensor, outputSize: PerAxis): Tensor {
+  return adaptiveAvg("adaptiveAvgPool2d", x, perAxis(outputSize, 2, "adaptiveAvgPool2d: output size", 1));
+}
+/** Means of windows that cover the last three axes. */
+export function adaptiveAvgPool3d(x: Tensor, outputSize: PerAxis): Tensor {
+  return adaptiveAvg("adaptiveAvgPool3d", x, perAxis(outputSize, 3, "adaptiveAvgPool3d: output size", 1));
+}
+/** Maxima of L′ windows that cover the last axis. */
+export function adaptiveMaxPool1d(x: Tensor, outputSize: PerAxis): Tensor {
+  return adaptiveMax("adaptiveMaxPool1d", x, perAxis(outputSize, 1, "adaptiveMaxPool1d: output size", 1));
+}
+/** Maxima of H′×W′ windows that cover the last two axes. */
+export function adaptiveMaxPool2d(x: Tensor, outputSize: PerAxis): Tensor {
+  return adaptiveMax("adaptiveMaxPool2d", x, perAxis(outputSize, 2, "adaptiveMaxPool2d: output size", 1));
+}
+/** Maxima of windows that cover the last three axes. */
+export function adaptiveMaxPool3d(x: Tensor, outputSize: PerAxis): Tensor {
+  return adaptiveMax("adaptiveMaxPool3d", x, perAxis(outputSize, 3, "adaptiveMaxPool3d: output size", 1));
+}
+
+// ---- everything ---------------------------------------------------------------------------------------------------------------------
+
+const beyondChannels = (x: Tensor): number[] => x.shape.map((_, i) => i).slice(2);
+
+/** Mean over all axes but batch and channels: [N, C, ...] to [N, C]. */
+export function globalAvgPool(x: Tensor): Tensor {
+  return x.mean(beyondChannels(x));
+}
+
+/** Maximum over all axes but batch and channels: [N, C, ...] to [N, C]. */
+export function globalMaxPool(x: Tensor): Tensor {
+  return x.flatten(2).maxWithIndex(2).values;
+}

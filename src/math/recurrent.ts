@@ -1,0 +1,267 @@
+/**
+ * @file Recurrent layers (RNN-1) as functions: Elman, LSTM (Hochreiter & Schmidhuber 1997; with forget gates, Gers et al. 2000) and GRU (Cho
+ * et al. 2014, in PyTorch's form), in several layers and both directions. What depends on the inputs alone is one product over all steps;
+ * the rest is a scan. Gate order and biases are PyTorch's.
+ */
+import { formatShape } from "../base/shape.ts";
+import { scan } from "../function/control.ts";
+import type { Tensor, TensorLike } from "../ops/tensor.ts";
+import { linear } from "./linear.ts";
+
+/** Of one direction of one layer, with G·hidden rows: G = 1 for Elman, 4 for LSTM (input, forget, cell, output), 3 for GRU (reset, update, new). */
+export interface RecurrentWeights {
+  /** [G·hidden, in] */
+  readonly weightIh: TensorLike;
+  /** [G·hidden, hidden] */
+  readonly weightHh: TensorLike;
+  /** [G·hidden] */
+  readonly biasIh?: TensorLike;
+  /** [G·hidden] */
+  readonly biasHh?: TensorLike;
+}
+
+export interface RecurrentOptions {
+  /** A second scan from the last step to the first; weights and states then alternate forward, backward. Default false. */
+  readonly bidirectional?: boolean;
+  /** Inputs [N, T, in] and outputs [N, T, out] instead of time first. Default false. */
+  readonly batchFirst?: boolean;
+  /** Applied to what passes from layer to layer, such as dropout. */
+  readonly between?: (x: Tensor) => Tensor;
+}
+
+/** One step: from the inputs' share of the gates [N, G·hidden] and the state to the next state, of which the first part is the output. */
+type Step = (gates: Tensor, state: readonly Tensor[], weights: Weights) => Tensor[];
+
+interface Weights {
+  /** [hidden, G·hidden] */
+  readonly recurrent: Tensor;
+  readonly biasHh: Tensor | undefined;
+}
+
+interface Kind {
+  readonly name: string;
+  /** G. */
+  readonly gates: number;
+  /** Tensors of state. */
+  readonly states: number;
+  /** Whether the recurrent bias only ever stands beside the inputs' share, and can be added to that at once. */
+  readonly mergesBias: boolean;
+  readonly step: Step;
+}
+
+/** Part i of n along the last axis. */
+function part(x: Tensor, i: number, n: number): Tensor {
+  const size = x.shape[x.rank - 1] / n;
+  return x.narrow(-1, i * size, size);
+}
+
+const elman = (activation: (x: Tensor) => Tensor): Kind => ({
+  name: "rnn",
+  gates: 1,
+  states: 1,
+  mergesBias: true,
+  // h′ = φ(W_ih x + b_ih + W_hh h + b_hh)
+  step: (gates, [h], { recurrent }) => [activation(gates.add(h.matmul(recurrent)))],
+});
+
+const LSTM: Kind = {
+  name: "lstm",
+  gates: 4,
+  states: 2,
+  mergesBias: true,
+  // c′ = f∘c + i∘g, h′ = o∘tanh c′
+  step(gates, [h, c], { recurrent }) {
+    const all = gates.add(h.matmul(recurrent));
+    const i = part(all, 0, 4).sigmoid();
+    const f = part(all, 1, 4).sigmoid();
+    const g = part(all, 2, 4).tanh();
+    const o = part(all, 3, 4).sigmoid();
+    const next = f.mul(c).add(i.mul(g));
+    return [o.mul(next.tanh()), next];
+  },
+};
+
+const GRU: Kind = {
+  name: "gru",
+  gates: 3,
+  states: 1,
+  mergesBias: false,
+  // n = tanh(W_in x + b_in + r∘(W_hn h + b_hn)), h′ = (1 - z)∘n + z∘h
+  step(gates, [h], { recurrent, biasHh }) {
+    const product = h.matmul(recurrent);
+    const own = biasHh ? product.add(biasHh) : product;
+    const r = part(gates, 0, 3)
+      .add(part(own, 0, 3))
+      .sigmoid();
+    const z = part(gates, 1, 3)
+      .add(part(own, 1, 3))
+      .sigmoid();
+    const n = part(gates, 2, 3)
+      .add(r.mul(part(own, 2, 3)))
+      .tanh();
+    return [n.add(z.mul(h.sub(n)))];
+  },
+};
+
+function checkWeights({ name, gates }: Kind, x: Tensor, w: RecurrentWeights): void {
+  const ih = x.operand(w.weightIh);
+  const hh = x.operand(w.weightHh);
+  const rows = ih.shape[0];
+  const fits =
+    ih.rank === 2 && hh.rank === 2 && hh.shape[0] === rows && rows === gates * hh.shape[1] && ih.shape[1] === x.shape[x.rank - 1];
+  if (!fits) {
+    throw new RangeError(
+      `${name}: for inputs of ${x.shape[x.rank - 1]} want weightIh [${gates}·hidden, ${x.shape[x.rank - 1]}] and weightHh [${gates}·hidden, hidden], got ${formatShape(ih.shape)} and ${formatShape(hh.shape)}`,
+    );
+  }
+}
+
+/** The inputs' share of the gates, and the weights of the step. */
+function prepare(kind: Kind, x: Tensor, w: RecurrentWeights): { gates: Tensor; weights: Weights } {
+  checkWeights(kind, x, w);
+  const biasHh = w.biasHh === undefined ? undefined : x.operand(w.biasHh);
+  const gates = linear(x, w.weightIh, w.biasIh);
+  return {
+    gates: kind.mergesBias && biasHh ? gates.add(biasHh) : gates,
+    weights: { recurrent: x.operand(w.weightHh).transpose(), biasHh },
+  };
+}
+
+interface Run {
+  readonly output: Tensor;
+  readonly state: readonly Tensor[];
+}
+
+/** One direction of one layer: x [T, N, in] to output [T, N, hidden]. */
+function direction(kind: Kind, x: Tensor, init: readonly Tensor[], w: RecurrentWeights, reverse: boolean): Run {
+  const { gates, weights } = prepare(kind, x, w);
+  const [state, output] = scan(
+    (now: readonly Tensor[], gate: Tensor) => {
+      const next: readonly Tensor[] = kind.step(gate, now, weights);
+      return [next, next[0]] as const;
+    },
+    init,
+    gates,
+    { reverse },
+  );
+  return { output, state };
+}
+
+/** Layers and directions over x; `init` holds tensors [layers·directions, N, hidden]. */
+function recurrent(
+  kind: Kind,
+  x: Tensor,
+  init: readonly Tensor[] | undefined,
+  weights: readonly RecurrentWeights[],
+  options: RecurrentOptions,
+): Run {
+  const { bidirectional = false, batchFirst = false, between } = options;
+  const directions = bidirectional ? 2 : 1;
+  if (weights.length === 0 || weights.length % directions !== 0)
+    throw new RangeError(`${kind.name}: want weights for ${directions} direction(s) of each layer, got ${weights.length}`);
+  if (x.rank !== 2 && x.rank !== 3)
+    throw new RangeError(`${kind.name}: want inputs [time, batch, in] (or one sequence [time, in]), got ${formatShape(x.shape)}`);
+  const single = x.rank === 2;
+  const swapped = batchFirst && !single;
+  let layer = single ? x.unsqueeze(1) : swapped ? x.moveAxis(1, 0) : x;
+  const hidden = x.operand(weights[0].weightHh).shape[1];
+  const shape = [weights.length, layer.shape[1], hidden];
+  const zero = (): Tensor => x.constantOf({ shape, dtype: x.dtype }, 0);
+  const start = init ? init.map((s) => (single ? s.unsqueeze(1) : s)) : Array.from({ length: kind.states }, zero);
+  for (const s of start) {
+    if (String(s.shape) !== String(shape))
+      throw new RangeError(
+        `${kind.name}: want an initial state [layers·directions, batch, hidden] = ${formatShape(shape)}, got ${formatShape(s.shape)}`,
+      );
+  }
+  const ends: (readonly Tensor[])[] = [];
+  for (let i = 0; i < weights.length; i += directions) {
+    if (i > 0 && between) layer = between(layer);
+    const runs = weights.slice(i, i + directions).map((w, d) => {
+      const own = start.map((s) => s.select(0, i + d));
+      return direction(kind, layer, own, w, d === 1);
+    });
+    ends.push(...runs.map((run) => run.state));
+    layer = runs.length === 1 ? runs[0].output : runs[0].output.concat([runs[1].output], -1);
+  }
+  const output = single ? layer.squeeze(1) : swapped ? layer.moveAxis(1, 0) : layer;
+  const state = start.map((_, j) => {
+    const [first, ...rest] = ends.map((end) => (single ? end[j] : end[j].unsqueeze(0)));
+    return first.concat(rest, 0);
+  });
+  return { output, state };
+}
+
+// ---- layers -------------------------------------------------------------------------------------------------------------------------
+
+export interface RnnOptions extends RecurrentOptions {
+  /** Default "tanh". */
+  readonly nonlinearity?: "tanh" | "relu";
+}
+
+const kindOf = ({ nonlinearity = "tanh" }: { readonly nonlinearity?: "tanh" | "relu" }): Kind =>
+  elman(nonlinearity === "relu" ? (x) => x.relu() : (x) => x.tanh());
+
+/**
+ * Elman network: h′ = φ(W_ih x + b_ih + W_hh h + b_hh). x [T, N, in] (or [T, in]), weights per layer and direction; `output` [T, N,
+ * directions·hidden] and the last states `h` [layers·directions, N, hidden]. Without `h0` states start at 0.
+ */
+export function rnn(
+  x: Tensor,
+  h0: Tensor | undefined,
+  weights: readonly RecurrentWeights[],
+  options: RnnOptions = {},
+): { output: Tensor; h: Tensor } {
+  const { output, state } = recurrent(kindOf(options), x, h0 && [h0], weights, options);
+  return { output, h: state[0] };
+}
+
+/** LSTM: gates i, f, g, o; c′ = f∘c + i∘g, h′ = o∘tanh c′. Shapes as in {@link rnn}, with two states. */
+export function lstm(
+  x: Tensor,
+  start: readonly [h0: Tensor, c0: Tensor] | undefined,
+  weights: readonly RecurrentWeights[],
+  options: RecurrentOptions = {},
+): { output: Tensor; h: Tensor; c: Tensor } {
+  const { output, state } = recurrent(LSTM, x, start, weights, options);
+  return { output, h: state[0], c: state[1] };
+}
+
+/** GRU: gates r, z, n; h′ = (1 - z)∘n + z∘h. Shapes as in {@link rnn}. */
+export function gru(
+  x: Tensor,
+  h0: Tensor | undefined,
+  weights: readonly RecurrentWeights[],
+  options: RecurrentOptions = {},
+): { output: Tensor; h: Tensor } {
+  const { output, state } = recurrent(GRU, x, h0 && [h0], weights, options);
+  return { output, h: state[0] };
+}
+
+// ---- single steps -------------------------------------------------------------------------------------------------------------------
+
+function single(kind: Kind, x: Tensor, state: readonly Tensor[], w: RecurrentWeights): Tensor[] {
+  const { gates, weights } = prepare(kind, x, w);
+  return kind.step(gates, state, weights);
+}
+
+/** One step of {@link rnn}: x [N, in], h [N, hidden] to h′. */
+export function rnnCell(
+  x: Tensor,
+  h: Tensor,
+  weights: RecurrentWeights,
+  options: { readonly nonlinearity?: "tanh" | "relu" } = {},
+): Tensor {
+  return single(kindOf(options), x, [h], weights)[0];
+}
+
+/** One step of {@link lstm}: x [N, in], h and c [N, hidden] to h′ and c′. */
+export function lstmCell(x: Tensor, [h, c]: readonly [h: Tensor, c: Tensor], weights: RecurrentWeights): { h: Tensor; c: Tensor } {
+  const [nextH, nextC] = single(LSTM, x, [h, c], weights);
+  return { h: nextH, c: nextC };
+}
+
+/** One step of {@link gru}: x [N, in], h [N, hidden] to h′. */
+export function gruCell(x: Tensor, h: Tensor, weights: RecurrentWeights): Tensor {
+  return single(GRU, x, [h], weights)[0];
+}

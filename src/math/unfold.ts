@@ -1,0 +1,54 @@
+/** @file Patches of images as columns (im2col) and back (col2im): each is the other's transpose. */
+import { formatShape, sizeOf } from "../base/shape.ts";
+import { foldWindows, windowCount } from "../ops/movement.ts";
+import { perAxis, type Tensor } from "../ops/tensor.ts";
+import type { PerAxis } from "./conv.ts";
+
+export interface UnfoldOptions {
+  /** Default 1. */
+  readonly stride?: PerAxis;
+  /** Zeros on both sides. Default 0. */
+  readonly padding?: PerAxis;
+  /** Default 1. */
+  readonly dilation?: PerAxis;
+}
+
+function parameters(
+  what: string,
+  kernelSize: PerAxis,
+  options: UnfoldOptions,
+): Record<"kernel" | "stride" | "padding" | "dilation", number[]> {
+  return {
+    kernel: perAxis(kernelSize, 2, `${what}: kernel size`, 1),
+    stride: perAxis(options.stride ?? 1, 2, `${what}: stride`, 1),
+    padding: perAxis(options.padding ?? 0, 2, `${what}: padding`),
+    dilation: perAxis(options.dilation ?? 1, 2, `${what}: dilation`, 1),
+  };
+}
+
+/** [N, C, H, W] to [N, C·kh·kw, L]: the L patches as columns. */
+export function unfold(x: Tensor, kernelSize: PerAxis, options: UnfoldOptions = {}): Tensor {
+  if (x.rank !== 4) throw new RangeError(`unfold: want [batch, channels, height, width], got ${formatShape(x.shape)}`);
+  const { kernel, stride, padding, dilation } = parameters("unfold", kernelSize, options);
+  const patches = x.pad([0, 0, ...padding], [0, 0, ...padding]).windows(kernel, stride, dilation); // [N, C, oh, ow, kh, kw]
+  const [n, c, oh, ow] = patches.shape;
+  return patches.transpose([0, 1, 4, 5, 2, 3]).reshape([n, c * sizeOf(kernel), oh * ow]);
+}
+
+/** [N, C·kh·kw, L] to [N, C, ...outputSize]: patches put back, where they overlap added up. */
+export function fold(x: Tensor, outputSize: PerAxis, kernelSize: PerAxis, options: UnfoldOptions = {}): Tensor {
+  const { kernel, stride, padding, dilation } = parameters("fold", kernelSize, options);
+  const out = perAxis(outputSize, 2, "fold: output size", 1);
+  const size = out.map((d, i) => d + 2 * padding[i]);
+  const counts = size.map((d, i) => windowCount(d, kernel[i], stride[i], dilation[i]));
+  const c = x.shape[1] / sizeOf(kernel);
+  if (x.rank !== 3 || !Number.isInteger(c) || x.shape[2] !== sizeOf(counts)) {
+    throw new RangeError(
+      `fold: for ${formatShape(counts)} patches of ${formatShape(kernel)} want [batch, channels * ${sizeOf(kernel)}, ${sizeOf(counts)}], got ${formatShape(x.shape)}`,
+    );
+  }
+  const n = x.shape[0];
+  const patches = x.reshape([n, c, ...kernel, ...counts]).transpose([0, 1, 4, 5, 2, 3]);
+  const y = x.bind(foldWindows, [patches], { kernel, stride, dilation, size });
+  return y.slice([0, 0, ...padding], [n, c, ...out.map((d, i) => d + padding[i])]);
+}
