@@ -4,7 +4,7 @@
 import { describe, expect, test } from "vitest";
 import { failureOf } from "./check.ts";
 
-const PROGRAMS = 150;
+const PROGRAMS = 300;
 const AT_ONCE = 10;
 
 describe("random programs mean the same however they are run", () => {

@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { failureOf } from "../fuzz/check.ts";
 
 const FIRST = 1000;
-const PROGRAMS = 4000;
+const PROGRAMS = 2000;
 const AT_ONCE = 250;
 
 describe("random programs mean the same however they are run", () => {
