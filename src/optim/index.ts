@@ -1,5 +1,41 @@
-/** @file The entry `nabla/optim`: optimizers. */
+/** @file The entry `nabla/optim`: optimizers, learning-rate schedules, gradient clipping, averages of weights. */
+export { Adadelta, type AdadeltaOptions } from "./adadelta.ts";
+export { Adagrad, type AdagradOptions } from "./adagrad.ts";
 export { Adam, type AdamOptions } from "./adam.ts";
-export { Optimizer, type OptimizerOptions, type UpdateRule } from "./optimizer.ts";
-export { cosine, type Schedule } from "./schedules.ts";
+export { Adamax, type AdamaxOptions } from "./adamax.ts";
+export { AdamW } from "./adamw.ts";
+export { ASGD, type AsgdOptions } from "./asgd.ts";
+export { EMA, type EmaOptions, SWA, WeightAverage } from "./averaging.ts";
+export { type AdaptiveClipOptions, type ClipNormOptions, clipAdaptively, clipByGlobalNorm, clipByNorm, clipByValue } from "./clipping.ts";
+export { type CyclicOptions, cyclic, cyclicMomentum, type OneCycleOptions, oneCycle, oneCycleMomentum } from "./cyclic.ts";
+export { decayGroups, isWeight, type ParameterPredicate } from "./groups.ts";
+export { LAMB, type LambOptions } from "./lamb.ts";
+export { type Closure, LBFGS, type LbfgsOptions } from "./lbfgs.ts";
+export { Lion, type LionOptions } from "./lion.ts";
+export { NAdam, type NAdamOptions } from "./nadam.ts";
+export { Group, Optimizer, type OptimizerOptions, type ParameterGroup, type Trainable, type UpdateRule } from "./optimizer.ts";
+export { Plateau, type PlateauOptions, type PlateauState } from "./plateau.ts";
+export { RAdam, type RAdamOptions } from "./radam.ts";
+export { RMSProp, type RmspropOptions } from "./rmsprop.ts";
+export { Rprop, type RpropOptions } from "./rprop.ts";
+export {
+  type CosineOptions,
+  chained,
+  constant,
+  cosine,
+  cosineAnnealing,
+  cosineWithRestarts,
+  exponential,
+  lambda,
+  linear,
+  multiplicative,
+  multiStep,
+  polynomial,
+  type RateSchedule,
+  type Schedule,
+  sequential,
+  stepDecay,
+  warmUp,
+} from "./schedules.ts";
 export { SGD, type SgdOptions } from "./sgd.ts";
+export type { StateSource } from "./state.ts";

@@ -1,45 +1,55 @@
 /**
- * @file What optimizers share: the cells they train, and the learning rate, which is a cell too, so that a schedule never compiles anew.
- * `step` records the update; inside `compile` it is part of the program, and all state stays in the program's memory.
+ * @file What optimizers share: the cells they train, in groups with options of their own, their state, and the learning rates, which are
+ * cells too, so that a schedule never compiles anew. `step` records the update; inside `compile` it is part of the program, and all state
+ * stays in the program's memory.
+ *
+ *     step ── advance()          what all parameters share: the step counter
+ *          └─ for each group     rule(group) ── for each parameter   p ← rule(p, g + λp, i)
  */
 import { isFloat } from "../base/dtype.ts";
 import { formatType, sameType } from "../base/shape.ts";
 import { full, tensor } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { Cell } from "../runtime/cell.ts";
+import { loadCells, type StateSource } from "./state.ts";
 
 export interface OptimizerOptions {
   /** Learning rate. */
-  readonly lr: number;
+  readonly lr?: number;
   /** λ: λ·parameter is added to each gradient, the gradient of ½λ‖parameter‖². Default 0. */
   readonly weightDecay?: number;
   /** Climb instead of descend. Default false. */
   readonly maximize?: boolean;
 }
 
-/** The next value of parameter number i from its value p and its gradient g; also sets the cells that belong to it. */
-export type UpdateRule = (p: Tensor, g: Tensor, i: number) => Tensor;
+/** Some of the parameters, with the options in which they differ from the rest. */
+export type ParameterGroup<O> = Partial<O> & { readonly parameters: Iterable<Cell> };
 
-export abstract class Optimizer {
-  /** The cells that are trained. */
+/** What an optimizer is given to train: parameters, or groups of them. */
+export type Trainable<O> = Iterable<Cell> | Iterable<ParameterGroup<O>>;
+
+/** Options of a group with nothing left open. */
+export type Settings<O> = Readonly<Required<O> & Required<OptimizerOptions>>;
+
+/** Parameters that share their options. */
+export class Group<O extends OptimizerOptions = OptimizerOptions> {
   readonly parameters: readonly Cell[];
+  readonly options: Settings<O>;
+  /** Number of the group, and of its first parameter among all. */
+  readonly index: number;
+  readonly first: number;
   /** The learning rate as the program reads it, an f32 scalar. */
-  protected readonly rate: Cell;
-  readonly #weightDecay: number;
-  readonly #maximize: boolean;
+  readonly rate: Cell;
 
-  /** @throws {TypeError} if there is nothing to train, or a cell is no float or is given twice. @throws {RangeError} for a negative rate or decay. */
-  constructor(parameters: Iterable<Cell>, { lr, weightDecay = 0, maximize = false }: OptimizerOptions) {
-    this.parameters = [...parameters];
-    checkParameters(this.constructor.name, this.parameters);
-    checkRange("lr", lr, 0);
-    checkRange("weightDecay", weightDecay, 0);
-    this.rate = new Cell(tensor(lr), "lr");
-    this.#weightDecay = weightDecay;
-    this.#maximize = maximize;
+  constructor(parameters: readonly Cell[], options: Settings<O>, index: number, first: number) {
+    this.parameters = parameters;
+    this.options = options;
+    this.index = index;
+    this.first = first;
+    this.rate = new Cell(tensor(options.lr), "lr");
   }
 
-  /** The learning rate. */
+  /** The group's learning rate. */
   get lr(): number {
     // An f32 holds about seven digits; more would show 0.1 as 0.10000000149.
     return Number(this.rate.value.itemSync().toPrecision(7));
@@ -47,6 +57,55 @@ export abstract class Optimizer {
 
   set lr(lr: number) {
     this.rate.set(tensor(checkRange("lr", lr, 0)));
+  }
+}
+
+/** The next value of parameter number i from its value p and its gradient g; also sets the cells that belong to it. */
+export type UpdateRule = (p: Tensor, g: Tensor, i: number) => Tensor;
+
+/**
+ * What weight decay does. `coupled`: λp joins the gradient, and is averaged and scaled with it. `decoupled`: p shrinks by 1 - lr·λ before
+ * the step (Loshchilov & Hutter 2019). `own`: the rule sees to it.
+ */
+export type DecayKind = "coupled" | "decoupled" | "own";
+
+export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
+  /** The cells that are trained, group after group. */
+  readonly parameters: readonly Cell[];
+  readonly groups: readonly Group<O>[];
+  protected readonly decay: DecayKind = "coupled";
+  readonly #state = new Map<string, Cell>();
+
+  /**
+   * @param options What all groups share unless they say otherwise; `defaults` are for what neither says. `check` refuses bad options.
+   * @throws {TypeError} if there is nothing to train, or a cell is no float or is given twice. @throws {RangeError} for options out of range.
+   */
+  constructor(trainable: Trainable<O>, options: O, defaults: Required<O>, check?: (options: Settings<O>) => void) {
+    const name = this.constructor.name;
+    let first = 0;
+    this.groups = groupsOf(trainable).map(({ parameters, ...own }, index) => {
+      const settings = given(defaults, options, own as unknown as Partial<O>);
+      checkRange("lr", settings.lr, 0);
+      checkRange("weightDecay", settings.weightDecay, 0);
+      check?.(settings);
+      const group = new Group<O>([...parameters], settings, index, first);
+      first += group.parameters.length;
+      return group;
+    });
+    this.parameters = this.groups.flatMap((group) => group.parameters);
+    checkParameters(name, this.parameters);
+    this.groups.forEach(({ rate, index }) => {
+      this.#register(this.#nameOfGroup("lr", index), rate);
+    });
+  }
+
+  /** The learning rate (of the first group, where there are several); setting it sets that of every group. */
+  get lr(): number {
+    return this.groups[0].lr;
+  }
+
+  set lr(lr: number) {
+    for (const group of this.groups) group.lr = lr;
   }
 
   /** Moves the parameters along their gradients, given in the parameters' order. */
@@ -56,34 +115,107 @@ export abstract class Optimizer {
         `step: want ${this.parameters.length} gradients, one for each parameter, got ${grads.length}; pass the grads of backward(..., parameters)`,
       );
     }
-    const next = this.rule();
     this.parameters.forEach((parameter, i) => {
-      const given = grads[i];
-      if (!sameType(given, parameter))
+      if (!sameType(grads[i], parameter))
         throw new TypeError(
-          `step: the gradient of ${parameter} has the type ${formatType(given)}; give gradients in the parameters' order`,
+          `step: the gradient of ${parameter} has the type ${formatType(grads[i])}; give gradients in the parameters' order`,
         );
-      const g = this.#maximize ? given.neg() : given;
+    });
+    this.advance();
+    for (const group of this.groups) this.#stepGroup(group, grads);
+  }
+
+  #stepGroup(group: Group<O>, grads: readonly Tensor[]): void {
+    const { weightDecay, maximize } = group.options;
+    const decay = weightDecay === 0 ? "own" : this.decay;
+    const rest = decay === "decoupled" ? group.rate.value.mul(-weightDecay).add(1) : undefined;
+    const next = this.rule(group);
+    group.parameters.forEach((parameter, k) => {
+      const i = group.first + k;
+      const g = maximize ? grads[i].neg() : grads[i];
       const p = parameter.value;
-      parameter.set(next(p, this.#weightDecay === 0 ? g : g.add(p.mul(this.#weightDecay)), i));
+      parameter.set(next(rest ? p.mul(rest) : p, decay === "coupled" ? g.add(p.mul(weightDecay)) : g, i));
     });
   }
 
   /** The optimizer's own cells by name: what a resumed run needs. */
   stateDict(): Map<string, Cell> {
-    return new Map([["lr", this.rate], ...this.state()]);
+    return new Map(this.#state);
   }
 
-  /** Called once a step: advances what all parameters share, and returns the rule of this step. */
-  protected abstract rule(): UpdateRule;
+  /**
+   * Sets the optimizer's cells from entries of the same names: another optimizer's `stateDict()`, or arrays as read from a file.
+   * @throws {Error} if names or shapes differ; then nothing is changed.
+   */
+  loadStateDict(entries: ReadonlyMap<string, StateSource>): void {
+    loadCells(this.constructor.name, this.#state, entries);
+  }
 
-  /** Cells beside the learning rate, made by the constructor. */
-  protected state(): [name: string, cell: Cell][] {
-    return [];
+  /** Called once a step, first. */
+  protected advance(): void {}
+
+  /** Called once a step for each group: its rule in this step. */
+  protected abstract rule(group: Group<O>): UpdateRule;
+
+  /** State of zeros for each parameter, of its type; where `needed` says no, there is a hole instead. For constructors. */
+  protected zeros(name: string, needed: (options: Settings<O>) => boolean = () => true): Cell[] {
+    return this.filled(name, () => 0, needed);
+  }
+
+  /** The same with an initial value. */
+  protected filled(name: string, value: (options: Settings<O>) => number, needed: (options: Settings<O>) => boolean = () => true): Cell[] {
+    const cells: Cell[] = [];
+    for (const { parameters, options, first } of this.groups) {
+      if (!needed(options)) continue;
+      parameters.forEach(({ shape, dtype }, k) => {
+        cells[first + k] = this.#register(`${name}.${first + k}`, new Cell(full(shape, value(options), dtype), name));
+      });
+    }
+    return cells;
+  }
+
+  /** State that is one number for all: a counter, from 0. */
+  protected counter(name: string): Cell {
+    return this.#register(name, new Cell(full([], 0, "i32"), name));
+  }
+
+  /** State that is one number for each group. */
+  protected perGroup(name: string, value: number): Cell[] {
+    return this.groups.map(({ index }) => this.#register(this.#nameOfGroup(name, index), new Cell(full([], value), name)));
+  }
+
+  #register(name: string, cell: Cell): Cell {
+    this.#state.set(name, cell);
+    return cell;
+  }
+
+  #nameOfGroup(name: string, index: number): string {
+    return this.groups.length === 1 ? name : `${name}.${index}`;
   }
 }
 
-function checkParameters(optimizer: string, parameters: readonly Cell[]): void {
+/** Counts a step; gives the number of this one, from 1, as f32. */
+export function tick(time: Cell): Tensor {
+  time.set(time.value.add(1));
+  return time.value.cast("f32");
+}
+
+function groupsOf<O>(trainable: Trainable<O>): readonly ParameterGroup<O>[] {
+  const list: readonly (Cell | ParameterGroup<O>)[] = [...trainable];
+  const cells = list.filter((x) => x instanceof Cell);
+  if (cells.length === list.length) return [{ parameters: cells } as unknown as ParameterGroup<O>];
+  const groups = list.filter((x): x is ParameterGroup<O> => !(x instanceof Cell));
+  if (cells.length > 0) throw new TypeError("parameters and groups are mixed; give either cells, or { parameters, ...options } only");
+  return groups;
+}
+
+/** Options laid over each other; undefined says nothing. */
+function given<O>(defaults: Required<O>, ...layers: readonly Partial<O>[]): Settings<O> {
+  const said = layers.map((layer) => Object.fromEntries(Object.entries(layer).filter(([, value]) => value !== undefined)));
+  return Object.assign({}, defaults, ...said);
+}
+
+export function checkParameters(optimizer: string, parameters: readonly Cell[]): void {
   if (parameters.length === 0) throw new TypeError(`${optimizer}: there is nothing to train; pass model.parameters()`);
   if (new Set(parameters).size < parameters.length)
     throw new TypeError(`${optimizer}: a parameter is given twice; it would be updated twice`);
@@ -99,14 +231,11 @@ export function checkRange(name: string, value: number, low: number, below: numb
   throw new RangeError(`${name} must be ${want}, got ${value}`);
 }
 
-/** A cell of zeros for each parameter, of its type. */
-export function zerosFor(parameters: readonly Cell[], label: string): Cell[] {
-  return parameters.map(({ shape, dtype }) => new Cell(full(shape, 0, dtype), label));
-}
-
-/** Names for a list of cells: `momentum.0`, `momentum.1`, ... */
-export function numbered(name: string, cells: readonly Cell[]): [name: string, cell: Cell][] {
-  return cells.map((cell, i) => [`${name}.${i}`, cell]);
+/** Checks the decay rates of two moments, and what is added to a root. */
+export function checkMoments({ betas, eps = 0 }: { readonly betas: readonly [number, number]; readonly eps?: number }): void {
+  checkRange("betas[0]", betas[0], 0, 1);
+  checkRange("betas[1]", betas[1], 0, 1);
+  checkRange("eps", eps, 0);
 }
 
 // Averages of gradients that have become zero decay geometrically into the denormals (below 1.2e-38), on which processors are tens of times
@@ -116,4 +245,16 @@ const NEGLIGIBLE = 1e-30;
 /** x with negligible elements set to 0. NaN stays. */
 export function flushed(x: Tensor): Tensor {
   return x.abs().lt(NEGLIGIBLE).where(0, x);
+}
+
+/** β·average + (1 - β)·x, kept in the cell: an exponential moving average. */
+export function average(cell: Cell, beta: number, x: Tensor): Tensor {
+  const y = flushed(cell.value.mul(beta).add(x.mul(1 - beta)));
+  cell.set(y);
+  return y;
+}
+
+/** 1 - βᵗ as -expm1(t·ln β): in f32, 1 - 0.999 alone is off by 1e-5. */
+export function biasCorrection(beta: number, t: Tensor): Tensor {
+  return beta === 0 ? t.like(1) : t.mul(Math.log(beta)).expm1().neg();
 }

@@ -1,9 +1,11 @@
 /** @file Stochastic gradient descent with momentum, by PyTorch's rules. */
 import { full } from "../ops/create.ts";
-import { Cell } from "../runtime/cell.ts";
-import { checkRange, flushed, numbered, Optimizer, type OptimizerOptions, type UpdateRule, zerosFor } from "./optimizer.ts";
+import type { Tensor } from "../ops/tensor.ts";
+import type { Cell } from "../runtime/cell.ts";
+import { checkRange, flushed, type Group, Optimizer, type OptimizerOptions, type Trainable, type UpdateRule } from "./optimizer.ts";
 
 export interface SgdOptions extends OptimizerOptions {
+  readonly lr: number;
   /** μ, from 0 to below 1. Default 0. */
   readonly momentum?: number;
   /** τ: the share of each gradient (but the first) that the velocity leaves out. Default 0. */
@@ -12,47 +14,53 @@ export interface SgdOptions extends OptimizerOptions {
   readonly nesterov?: boolean;
 }
 
+const DEFAULTS: Required<SgdOptions> = {
+  lr: Number.NaN, // has none
+  weightDecay: 0,
+  maximize: false,
+  momentum: 0,
+  dampening: 0,
+  nesterov: false,
+};
+
 /**
  * v ← μ·v + (1 - τ)·g, but v ← g in the first step; p ← p - lr·v, or with Nesterov p ← p - lr·(g + μ·v). The learning rate scales the
  * velocity when it is used (PyTorch), not when it is accumulated (Sutskever et al.), so changing it acts at once.
  */
-export class SGD extends Optimizer {
-  readonly #momentum: number;
-  readonly #dampening: number;
-  readonly #nesterov: boolean;
-  readonly #velocity: readonly Cell[];
+export class SGD extends Optimizer<SgdOptions> {
   /** Whether a step has been taken; only dampening needs to know. */
   readonly #started: Cell | undefined;
+  readonly #velocity: readonly Cell[];
 
-  constructor(parameters: Iterable<Cell>, options: SgdOptions) {
-    super(parameters, options);
-    const { momentum = 0, dampening = 0, nesterov = false } = options;
-    this.#momentum = checkRange("momentum", momentum, 0, 1);
-    this.#dampening = checkRange("dampening", dampening, 0);
-    this.#nesterov = nesterov;
-    if (nesterov && (momentum === 0 || dampening !== 0)) {
-      throw new RangeError(
-        `SGD: Nesterov momentum wants momentum > 0 and dampening 0, got momentum ${momentum} and dampening ${dampening}`,
-      );
-    }
-    this.#velocity = momentum === 0 ? [] : zerosFor(this.parameters, "velocity");
-    this.#started = dampening === 0 ? undefined : new Cell(full([], 0, "i32"), "started");
+  constructor(parameters: Trainable<SgdOptions>, options: SgdOptions) {
+    super(parameters, options, DEFAULTS, check);
+    this.#started = this.groups.some((group) => group.options.dampening !== 0) ? this.counter("started") : undefined;
+    this.#velocity = this.zeros("velocity", ({ momentum }) => momentum !== 0);
   }
 
-  protected override rule(): UpdateRule {
+  protected override rule({ options: { momentum, dampening, nesterov }, rate }: Group<SgdOptions>): UpdateRule {
     const first = this.#started?.value.eq(0);
-    this.#started?.set(full([], 1, "i32"));
+    const lr = rate.value;
     return (p, g, i) => {
       const cell = this.#velocity[i];
-      if (!cell) return p.sub(g.mul(this.rate));
-      const running = cell.value.mul(this.#momentum).add(g.mul(1 - this.#dampening));
-      const v = flushed(first ? first.where(g, running) : running);
+      if (!cell) return p.sub(g.mul(lr));
+      const running = cell.value.mul(momentum).add(g.mul(1 - dampening));
+      const v = flushed(first && dampening !== 0 ? first.where(g, running) : running);
       cell.set(v);
-      return p.sub((this.#nesterov ? g.add(v.mul(this.#momentum)) : v).mul(this.rate));
+      return p.sub((nesterov ? g.add(v.mul(momentum)) : v).mul(lr));
     };
   }
 
-  protected override state(): [name: string, cell: Cell][] {
-    return [...(this.#started ? [["started", this.#started] as [string, Cell]] : []), ...numbered("velocity", this.#velocity)];
+  override step(grads: readonly Tensor[]): void {
+    super.step(grads);
+    this.#started?.set(full([], 1, "i32"));
+  }
+}
+
+function check({ momentum, dampening, nesterov }: Required<SgdOptions>): void {
+  checkRange("momentum", momentum, 0, 1);
+  checkRange("dampening", dampening, 0);
+  if (nesterov && (momentum === 0 || dampening !== 0)) {
+    throw new RangeError(`SGD: Nesterov momentum wants momentum > 0 and dampening 0, got momentum ${momentum} and dampening ${dampening}`);
   }
 }

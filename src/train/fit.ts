@@ -91,12 +91,13 @@ const PROGRESS_MS = 100;
 export async function fit(model: Layer, data: Dataset, options: FitOptions, callbacks: Callbacks = {}): Promise<History> {
   checkOptions(options);
   checkData(data);
-  const { lr } = options.optimizer;
+  const { groups } = options.optimizer;
+  const rates = groups.map(({ lr }) => lr);
   const run = new Run(model, data, options, callbacks);
   try {
     return await run.train();
   } finally {
-    if (options.schedule) options.optimizer.lr = lr;
+    if (options.schedule) setRates(options.optimizer, rates);
     run.dispose();
   }
 }
@@ -106,6 +107,10 @@ function checkOptions({ epochs, batchSize = 32, optimizer }: FitOptions): void {
   for (const [name, value] of Object.entries({ epochs, batchSize })) {
     if (!Number.isInteger(value) || value < 1) throw new RangeError(`fit: ${name} must be a positive integer, got ${value}`);
   }
+}
+
+function setRates({ groups }: Optimizer, rates: readonly number[], factor = 1): void {
+  for (const [i, group] of groups.entries()) group.lr = rates[i] * factor;
 }
 
 type Step = Compiled<(x: Tensor, y: Tensor) => Tensor>;
@@ -143,7 +148,8 @@ class Run {
   readonly #callbacks: Callbacks;
   readonly #batchSize: number;
   readonly #steps: number;
-  readonly #lr: number;
+  /** Learning rates of the optimizer's groups at the start. */
+  readonly #rates: readonly number[];
   readonly #meter: Meter;
   readonly #step: Step;
   readonly #evaluator: Evaluator;
@@ -160,7 +166,7 @@ class Run {
     this.#callbacks = callbacks;
     this.#batchSize = options.batchSize ?? 32;
     this.#steps = batchCount(data.train, { batchSize: this.#batchSize });
-    this.#lr = options.optimizer.lr;
+    this.#rates = options.optimizer.groups.map(({ lr }) => lr);
     this.#meter = new Meter(data.task);
     this.#step = compileStep(model, options.optimizer, loss, this.#meter);
     this.#evaluator = new Evaluator(model, data, loss);
@@ -204,7 +210,7 @@ class Run {
   async #takeStep(batch: Batch, epoch: Epoch): Promise<void> {
     const { schedule, optimizer, epochs } = this.#options;
     const done = this.#done(epoch);
-    if (schedule) optimizer.lr = this.#lr * schedule(done / (epochs * this.#steps));
+    if (schedule) setRates(optimizer, this.#rates, schedule(done / (epochs * this.#steps)));
     const { x, y } = batchTensors(this.#data, batch);
     const loss = await this.#step(x, y).item();
     epoch.step++;

@@ -7,7 +7,9 @@ import { higherOrder } from "./higher-order.ts";
 import { large } from "./large.ts";
 import { layerGroups } from "./layers.ts";
 import { linalgGroup } from "./linalg.ts";
+import { lrSchedules } from "./lr-schedules.ts";
 import { matmulShape } from "./matmul-shape.ts";
+import { optimizers } from "./optimizers.ts";
 import { randomBits } from "./random-bits.ts";
 import { reductions } from "./reductions.ts";
 
@@ -19,5 +21,7 @@ export const groups: Readonly<Record<string, Group>> = {
   higher_order: higherOrder,
   large,
   linalg: linalgGroup,
+  optimizers,
+  lr_schedules: lrSchedules,
   ...layerGroups,
 };

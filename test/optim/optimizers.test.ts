@@ -59,28 +59,6 @@ describe.skipIf(!golden.present)(`golden trajectories (${SKIP_REASON})`, () => {
     const path = c.problem === "rosenbrock" ? followRosenbrock(c) : followGiven(c);
     for (const [role, name] of Object.entries(c.outputs)) golden.expectClose(path[role], name, c.tol.outputs[role]);
   });
-
-  test("not covered yet", () => {
-    const left = golden.cases.filter((c) => !cases.includes(c));
-    expect([...new Set(left.map((c) => (c.op === "sgd" ? c.id : c.op)))].sort()).toMatchInlineSnapshot(`
-      [
-        "adadelta",
-        "adagrad",
-        "adamax",
-        "adamw",
-        "asgd",
-        "clip_grad_norm",
-        "clip_grad_value",
-        "ema",
-        "lbfgs",
-        "nadam",
-        "radam",
-        "rmsprop",
-        "rprop",
-        "sgd_param_groups",
-      ]
-    `);
-  });
 });
 
 describe("learning rate", () => {

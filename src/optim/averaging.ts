@@ -1,0 +1,83 @@
+/**
+ * @file Averages of weights along a training run. `update` belongs after `step`, inside `compile` or outside; `swap` exchanges the model's
+ * weights with the averages (to test with them) and, called again, back.
+ */
+
+import { full } from "../ops/create.ts";
+import type { Tensor } from "../ops/tensor.ts";
+import { Cell } from "../runtime/cell.ts";
+import { checkRange, tick } from "./optimizer.ts";
+import { loadCells, type StateSource } from "./state.ts";
+
+export abstract class WeightAverage {
+  /** What is averaged. */
+  readonly parameters: readonly Cell[];
+  /** The averages, in the parameters' order. They start as the parameters are. */
+  readonly averages: readonly Cell[];
+  readonly #updates: Cell = new Cell(full([], 0, "i32"), "updates");
+
+  constructor(parameters: Iterable<Cell>) {
+    this.parameters = [...parameters];
+    if (this.parameters.length === 0) throw new TypeError(`${this.constructor.name}: there is nothing to average; pass model.parameters()`);
+    this.averages = this.parameters.map(({ value }) => new Cell(value, "average"));
+  }
+
+  /** Takes the parameters as they are now into the averages. */
+  update(): void {
+    const share = this.share(tick(this.#updates));
+    this.parameters.forEach((parameter, i) => {
+      const old = this.averages[i].value;
+      this.averages[i].set(old.add(parameter.value.sub(old).mul(share)));
+    });
+  }
+
+  /** Exchanges parameters and averages. */
+  swap(): void {
+    this.parameters.forEach((parameter, i) => {
+      const mine = this.averages[i].value;
+      this.averages[i].set(parameter.value);
+      parameter.set(mine);
+    });
+  }
+
+  stateDict(): Map<string, Cell> {
+    return new Map([["updates", this.#updates], ...this.averages.map((cell, i): [string, Cell] => [`average.${i}`, cell])]);
+  }
+
+  /** @throws {Error} if names or shapes differ; then nothing is changed. */
+  loadStateDict(entries: ReadonlyMap<string, StateSource>): void {
+    loadCells(this.constructor.name, this.stateDict(), entries);
+  }
+
+  /** What part of the average update number n, from 1, becomes. */
+  protected abstract share(n: Tensor): Tensor | number;
+}
+
+export interface EmaOptions {
+  /** β. Default 0.999. */
+  readonly decay?: number;
+}
+
+/** a ← βa + (1 - β)p, from the first parameters on: Polyak averaging with a memory of about 1/(1 - β) updates. */
+export class EMA extends WeightAverage {
+  readonly #share: number;
+
+  constructor(parameters: Iterable<Cell>, { decay = 0.999 }: EmaOptions = {}) {
+    super(parameters);
+    this.#share = 1 - checkRange("decay", decay, 0, 1);
+  }
+
+  protected override share(): number {
+    return this.#share;
+  }
+}
+
+/**
+ * a ← a + (p - a)/n: the mean over all updates, Izmailov et al. (2018), Algorithm 1. Batch normalization needs its statistics measured anew
+ * under the averages.
+ */
+export class SWA extends WeightAverage {
+  protected override share(n: Tensor): Tensor {
+    return n.recip();
+  }
+}

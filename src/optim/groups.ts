@@ -1,0 +1,26 @@
+/** @file Parameter groups by predicate. */
+import type { Cell } from "../runtime/cell.ts";
+import type { OptimizerOptions, ParameterGroup } from "./optimizer.ts";
+
+/** Says of a parameter, by its name and cell, whether it belongs. */
+export type ParameterPredicate = (name: string, cell: Cell) => boolean;
+
+/** Matrices and kernels, but no biases, scales and shifts: what has two axes or more. */
+export const isWeight: ParameterPredicate = (_, { shape }) => shape.length > 1;
+
+/**
+ * Two groups, the parameters that decay and those that do not, for any optimizer:
+ * `new AdamW(decayGroups(model.namedParameters(), 0.05))`. A group that would be empty is left out.
+ */
+export function decayGroups(
+  named: Iterable<readonly [name: string, cell: Cell]>,
+  weightDecay: number,
+  decays: ParameterPredicate = isWeight,
+): ParameterGroup<OptimizerOptions>[] {
+  const list = [...named];
+  const group = (chosen: boolean, decay: number): { parameters: Cell[]; weightDecay: number } => ({
+    parameters: list.filter(([name, cell]) => decays(name, cell) === chosen).map(([, cell]) => cell),
+    weightDecay: decay,
+  });
+  return [group(true, weightDecay), group(false, 0)].filter(({ parameters }) => parameters.length > 0);
+}

@@ -1,0 +1,86 @@
+/** @file RAdam: Liu et al. (2020), "On the variance of the adaptive learning rate and beyond", Algorithm 2. */
+import type { Tensor } from "../ops/tensor.ts";
+import type { Cell } from "../runtime/cell.ts";
+import {
+  average,
+  biasCorrection,
+  checkMoments,
+  type Group,
+  Optimizer,
+  type OptimizerOptions,
+  type Trainable,
+  tick,
+  type UpdateRule,
+} from "./optimizer.ts";
+
+export interface RAdamOptions extends OptimizerOptions {
+  /** β₁ and β₂, decay rates of the two moments. Default 0.9 and 0.999. */
+  readonly betas?: readonly [number, number];
+  /** ε, added to the root of the second moment before that is corrected. Default 1e-8. */
+  readonly eps?: number;
+}
+
+const DEFAULTS: Required<RAdamOptions> = { lr: 1e-3, weightDecay: 0, maximize: false, betas: [0.9, 0.999], eps: 1e-8 };
+
+/** Below this length of average the variance has no bound, and the step is that of momentum alone. */
+const TRACTABLE = 5;
+
+/**
+ * m̂, v as in Adam; ρ_∞ = 2/(1 - β₂) - 1, ρ_t = ρ_∞ - 2tβ₂ᵗ/(1 - β₂ᵗ). While ρ_t <= 5: p ← p - lr·m̂. After that:
+ * p ← p - lr·r·m̂·√(1 - β₂ᵗ)/(√v + ε), r² = (ρ_t - 4)(ρ_t - 2)ρ_∞/((ρ_∞ - 4)(ρ_∞ - 2)ρ_t). Default lr 1e-3.
+ *
+ * ρ_t as written is a difference of two numbers near 2000, of which the 5 decides. But ρ_t = 2·A/B - 1 with A = Σ kβ₂ᵏ⁻¹, B = Σ βᵏ⁻¹ over
+ * k = 1..t (twice the mean age of a gradient in v, less one), where nothing cancels; the two sums are state.
+ */
+export class RAdam extends Optimizer<RAdamOptions> {
+  readonly #time: Cell;
+  readonly #ages: readonly Cell[];
+  readonly #weights: readonly Cell[];
+  readonly #m: readonly Cell[];
+  readonly #v: readonly Cell[];
+
+  constructor(parameters: Trainable<RAdamOptions>, options: RAdamOptions = {}) {
+    super(parameters, options, DEFAULTS, checkMoments);
+    this.#time = this.counter("t");
+    this.#ages = this.perGroup("ages", 0);
+    this.#weights = this.perGroup("weights", 0);
+    this.#m = this.zeros("m");
+    this.#v = this.zeros("v");
+  }
+
+  protected override advance(): void {
+    tick(this.#time);
+  }
+
+  protected override rule({ options, rate, index }: Group<RAdamOptions>): UpdateRule {
+    const [beta1, beta2] = options.betas;
+    const t = this.#time.value.cast("f32");
+    const length = this.#length(beta2, t, index);
+    const usable = length.gt(TRACTABLE);
+    const adaptive = rectification(length, beta2).mul(biasCorrection(beta2, t).sqrt());
+    const stepSize = biasCorrection(beta1, t).recip().mul(rate.value);
+    return (p, g, i) => {
+      const m = average(this.#m[i], beta1, g);
+      const root = average(this.#v[i], beta2, g.square()).sqrt().add(options.eps);
+      return p.sub(m.mul(stepSize).mul(usable.where(root.recip().mul(adaptive), 1)));
+    };
+  }
+
+  /** ρ_t */
+  #length(beta: number, t: Tensor, index: number): Tensor {
+    const weight = beta === 0 ? t.eq(1).cast("f32") : t.sub(1).mul(Math.log(beta)).exp();
+    const weights = this.#weights[index].value.add(weight);
+    const ages = this.#ages[index].value.add(weight.mul(t));
+    this.#weights[index].set(weights);
+    this.#ages[index].set(ages);
+    return ages.div(weights).mul(2).sub(1);
+  }
+}
+
+/** r; 1 where the root would be of a negative number. */
+function rectification(length: Tensor, beta: number): Tensor {
+  const limit = 2 / (1 - beta) - 1;
+  const scale = limit / ((limit - 4) * (limit - 2));
+  const square = length.sub(4).mul(length.sub(2)).mul(scale).div(length);
+  return length.gt(TRACTABLE).where(square, 1).sqrt();
+}
