@@ -9,6 +9,7 @@ export { EMA, type EmaOptions, SWA, WeightAverage } from "./averaging.ts";
 export { type AdaptiveClipOptions, type ClipNormOptions, clipAdaptively, clipByGlobalNorm, clipByNorm, clipByValue } from "./clipping.ts";
 export { type CyclicOptions, cyclic, cyclicMomentum, type OneCycleOptions, oneCycle, oneCycleMomentum } from "./cyclic.ts";
 export { decayGroups, isWeight, type ParameterPredicate } from "./groups.ts";
+export { HessianFree, type HessianFreeOptions, type HessianFreeReport } from "./hessian-free.ts";
 export { LAMB, type LambOptions } from "./lamb.ts";
 export { type Closure, LBFGS, type LbfgsOptions } from "./lbfgs.ts";
 export { Lion, type LionOptions } from "./lion.ts";
