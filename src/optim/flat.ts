@@ -1,4 +1,4 @@
-/** @file All parameters as one vector of f64 on the host, for methods that decide there. */
+/** @file All parameters as one vector of f64 on the host, or as arguments of a function: for methods that look at more than a gradient. */
 import type { Shape } from "../base/shape.ts";
 import { tensor } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
@@ -42,4 +42,17 @@ export function dot(a: Float64Array, b: Float64Array): number {
 /** a ← a + factor·b */
 export function addScaled(a: Float64Array, factor: number, b: Float64Array): void {
   for (let i = 0; i < a.length; i++) a[i] += factor * b[i];
+}
+
+/** Runs `fn` with cells at other values, and puts them back. */
+export function withValues(cells: readonly Cell[], values: readonly Tensor[], fn: () => Tensor): Tensor {
+  const before = cells.map(({ value }) => value);
+  const set = (list: readonly Tensor[]): void =>
+    cells.forEach((cell, i) => {
+      cell.set(list[i]);
+    });
+  set(values);
+  const y = fn();
+  set(before);
+  return y;
 }

@@ -11,7 +11,7 @@ import { gnvp } from "../function/jacobian.ts";
 import { tensor } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { Cell } from "../runtime/cell.ts";
-import { addScaled, dot, flat, sizeOf, unflat } from "./flat.ts";
+import { addScaled, dot, flat, sizeOf, unflat, withValues } from "./flat.ts";
 import { checkParameters, checkRange } from "./optimizer.ts";
 import { loadCells, type StateSource } from "./state.ts";
 
@@ -73,7 +73,7 @@ export class HessianFree {
     };
     this.#damping = damping;
     this.#last = new Float64Array(sizeOf(this.parameters));
-    const outputsAt = (at: Parameters): Tensor => this.#with(at, model);
+    const outputsAt = (at: Parameters): Tensor => withValues(this.parameters, at, model);
     const valueAt = (at: Parameters): Tensor => loss(outputsAt(at));
     this.#gradient = compile((at: Parameters) => {
       const { value, grad } = valueAndGrad(valueAt)(at) as { value: Tensor; grad: Parameters };
@@ -113,19 +113,6 @@ export class HessianFree {
       });
     }
     return { loss, next: t > 0 ? next : loss, products, length: t, damping: this.#damping };
-  }
-
-  /** Runs `fn` with the cells at other values, and puts them back. */
-  #with(at: Parameters, fn: () => Tensor): Tensor {
-    const before = this.parameters.map(({ value }) => value);
-    const set = (values: readonly Tensor[]): void =>
-      this.parameters.forEach((cell, i) => {
-        cell.set(values[i]);
-      });
-    set(at);
-    const y = fn();
-    set(before);
-    return y;
   }
 
   /** Minimizes φ(δ) = ½δᵀ(G + λI)δ + gᵀδ until it gets better too slowly (2010, section 4.4). */

@@ -14,6 +14,7 @@ export { LAMB, type LambOptions } from "./lamb.ts";
 export { type Closure, LBFGS, type LbfgsOptions } from "./lbfgs.ts";
 export { Lion, type LionOptions } from "./lion.ts";
 export { NAdam, type NAdamOptions } from "./nadam.ts";
+export { Newton, type NewtonOptions } from "./newton.ts";
 export { Group, Optimizer, type OptimizerOptions, type ParameterGroup, type Trainable, type UpdateRule } from "./optimizer.ts";
 export { Plateau, type PlateauOptions, type PlateauState } from "./plateau.ts";
 export { RAdam, type RAdamOptions } from "./radam.ts";
