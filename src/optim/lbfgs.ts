@@ -9,6 +9,7 @@
 import { tensor } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { Cell } from "../runtime/cell.ts";
+import { addScaled, dot, flat, sizeOf, unflat } from "./flat.ts";
 import { checkParameters, checkRange } from "./optimizer.ts";
 import { loadCells, type StateSource } from "./state.ts";
 import { type LinePoint, strongWolfe } from "./strong-wolfe.ts";
@@ -80,7 +81,7 @@ export class LBFGS {
   }
 
   get #size(): number {
-    return this.parameters.reduce((n, { shape }) => n + shape.reduce((a, b) => a * b, 1), 0);
+    return sizeOf(this.parameters);
   }
 
   /** Evaluations of closures so far. */
@@ -164,26 +165,20 @@ export class LBFGS {
     if (grads.length !== this.parameters.length) {
       throw new RangeError(`LBFGS: the closure gives ${grads.length} gradients for ${this.parameters.length} parameters`);
     }
-    return { f: value.itemSync(), g: flat(grads, this.#size) };
+    return { f: value.itemSync(), g: flat(grads) };
   }
 
   #read(): Float64Array {
-    return flat(
-      this.parameters.map(({ value }) => value),
-      this.#size,
-    );
+    return flat(this.parameters.map(({ value }) => value));
   }
 
   /** Sets the parameters to x + t·d. */
   #write(x: Float64Array, t: number): void {
-    let at = 0;
-    for (const cell of this.parameters) {
-      const count = cell.shape.reduce((a, b) => a * b, 1);
-      const elements = x.slice(at, at + count);
-      for (let i = 0; i < count; i++) elements[i] += t * this.#direction[at + i];
-      cell.set(tensor(elements, { shape: cell.shape, dtype: cell.dtype }));
-      at += count;
-    }
+    const next = x.slice();
+    addScaled(next, t, this.#direction);
+    unflat(next, this.parameters).forEach((value, i) => {
+      this.parameters[i].set(value);
+    });
   }
 
   /** A copy of what a resumed run needs. */
@@ -226,28 +221,6 @@ export class LBFGS {
 interface Evaluated {
   readonly f: number;
   readonly g: Float64Array;
-}
-
-function flat(tensors: readonly Tensor[], size: number): Float64Array {
-  const all = new Float64Array(size);
-  let at = 0;
-  for (const x of tensors) {
-    const elements = x.dataSync();
-    all.set(elements, at);
-    at += elements.length;
-  }
-  return all;
-}
-
-function dot(a: Float64Array, b: Float64Array): number {
-  let sum = 0;
-  for (let i = 0; i < a.length; i++) sum += a[i] * b[i];
-  return sum;
-}
-
-/** a ← a + factor·b */
-function addScaled(a: Float64Array, factor: number, b: Float64Array): void {
-  for (let i = 0; i < a.length; i++) a[i] += factor * b[i];
 }
 
 /** Largest magnitude. NaN counts as the largest of all, and stops nothing. */

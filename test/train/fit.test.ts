@@ -148,6 +148,16 @@ describe("schedule", () => {
     expect(optimizer.lr).toBe(0.5);
   });
 
+  test("scales the rates of groups, each its own", async () => {
+    const { model } = setUp();
+    const [first, ...rest] = model.parameters();
+    const optimizer = new SGD([{ parameters: [first], lr: 0.25 }, { parameters: rest }], { lr: 0.5 });
+    const before = model.parameters().map((p) => [...p.value.dataSync()]);
+    await trainModel(model, few, options({ optimizer, schedule: () => 0 }));
+    expect(model.parameters().map((p) => [...p.value.dataSync()])).toEqual(before);
+    expect(optimizer.groups.map(({ lr }) => lr)).toEqual([0.25, 0.5]);
+  });
+
   test("cosine falls from 1 to 0", () => {
     expect([0, 0.5, 1].map((t) => Math.round(cosine(t) * 1e9) / 1e9)).toEqual([1, 0.5, 0]);
   });
