@@ -8,8 +8,10 @@ import { large } from "./large.ts";
 import { layerGroups } from "./layers.ts";
 import { linalgGroup } from "./linalg.ts";
 import { matmulShape } from "./matmul-shape.ts";
+import { networks } from "./networks.ts";
 import { randomBits } from "./random-bits.ts";
 import { reductions } from "./reductions.ts";
+import { training } from "./training.ts";
 
 export const groups: Readonly<Record<string, Group>> = {
   elementwise,
@@ -20,4 +22,6 @@ export const groups: Readonly<Record<string, Group>> = {
   large,
   linalg: linalgGroup,
   ...layerGroups,
+  networks,
+  training,
 };
