@@ -47,7 +47,7 @@ export function weightNorm<M extends Module>(layer: M, { axis = 0 }: { readonly 
   const rest = weight.shape.map((_, i) => i).filter((i) => i !== axis);
   const weight_g = new Parameter(weight.value.square().sum(rest, { keepDims: true }).sqrt(), "weight_g");
   const weight_v = new Parameter(weight.value, "weight_v");
-  replaceWeight(layer, weight, () => normalized(weight_v.value, weight_g.value.reshape([-1]), { axis }), { weight_g, weight_v });
+  replaceWeight(layer, weight, () => normalized(weight_v.value, weight_g.value, { axis }), { weight_g, weight_v });
   return layer;
 }
 
