@@ -1,27 +1,37 @@
 /** @file Dropout (Srivastava et al. 2014), inverted: what is kept is scaled up while training, so that inference changes nothing. */
 import { formatShape, type Shape } from "../base/shape.ts";
-import type { Tensor } from "../ops/tensor.ts";
+import type { Tensor, TensorLike } from "../ops/tensor.ts";
 import { randomKey, uniform } from "./random.ts";
 
 export interface DropoutOptions {
-  /** Probability of dropping an element. Default 0.5. */
-  readonly p?: number;
+  /** Probability of dropping an element; a tensor or cell where it changes from call to call. Default 0.5. */
+  readonly p?: TensorLike;
   /** Default true. */
   readonly training?: boolean;
   /** Random key. Default: the next of the implicit stream. */
   readonly key?: Tensor;
 }
 
+function checkProbability(what: string, p: TensorLike): void {
+  if (typeof p === "number" && !(p >= 0 && p <= 1)) throw new RangeError(`${what}: want a probability p in [0, 1], got ${p}`);
+}
+
 /** Which elements of a shape stay: true with probability 1 - p. */
-function kept(what: string, shape: Shape, p: number, key: Tensor | undefined): Tensor {
-  if (!(p >= 0 && p <= 1)) throw new RangeError(`${what}: want a probability p in [0, 1], got ${p}`);
+function kept(shape: Shape, p: TensorLike, key: Tensor | undefined): Tensor {
   return uniform(key ?? randomKey(), shape).ge(p);
 }
 
+/** 1/(1 - p), and 0 at p = 1: nothing is kept there, and 1/0 would turn the zero cotangents of the dropped elements into NaN. */
+function growth(x: Tensor, p: TensorLike): TensorLike {
+  if (typeof p === "number") return p === 1 ? 0 : 1 / (1 - p);
+  const keep = x.operand(p).neg().add(1).cast(x.dtype);
+  return keep.gt(0).where(keep.recip(), 0);
+}
+
 function drop(what: string, x: Tensor, mask: Shape, { p = 0.5, training = true, key }: DropoutOptions): Tensor {
-  const stays = training || p < 0 || p > 1 ? kept(what, mask, p, key) : undefined;
-  if (!stays || p === 0) return x;
-  return stays.where(p === 1 ? x.like(0) : x.mul(1 / (1 - p)), 0);
+  checkProbability(what, p);
+  if (!training || p === 0) return x;
+  return kept(mask, p, key).where(x.mul(growth(x, p)), 0);
 }
 
 /** Each element becomes 0 with probability p, and the others grow by 1/(1 - p). */
@@ -37,11 +47,14 @@ export function channelDropout(x: Tensor, options: DropoutOptions = {}): Tensor 
 
 /** Dropout for SELU nets, which keeps mean 0 and variance 1 (Klambauer et al. 2017): dropped elements become -λα. */
 export function alphaDropout(x: Tensor, { p = 0.5, training = true, key }: DropoutOptions = {}): Tensor {
+  checkProbability("alphaDropout", p);
   if (!training || p === 0) return x;
   const low = -1.7580993408473766;
-  const scale = 1 / Math.sqrt((1 - p) * (1 + p * low * low));
-  return kept("alphaDropout", x.shape, p, key)
-    .where(x, low)
-    .mul(scale)
-    .add(-scale * low * p);
+  const rate = x.operand(p).cast(x.dtype);
+  // As in PyTorch everything becomes 0 at p = 1, where no scale would keep the variance.
+  const keep = rate.neg().add(1);
+  const some = keep.gt(0);
+  const spread = some.where(keep, 1).mul(rate.mul(low * low).add(1));
+  const scale = some.where(spread.sqrt().recip(), 0);
+  return kept(x.shape, p, key).where(x, low).sub(rate.mul(low)).mul(scale);
 }

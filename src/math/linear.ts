@@ -3,6 +3,7 @@ import type { Tensor, TensorLike } from "../ops/tensor.ts";
 
 /** x·Wᵀ + b: x [..., in], weight [out, in], bias [out]. */
 export function linear(x: Tensor, weight: TensorLike, bias?: TensorLike): Tensor {
-  const y = x.matmul(x.operand(weight).transpose());
+  const batch = "abcdefgh".slice(0, x.rank - 1);
+  const y = x.dot(x.operand(weight), `${batch}i,oi->${batch}o`);
   return bias === undefined ? y : y.add(bias);
 }

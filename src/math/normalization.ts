@@ -7,7 +7,7 @@ import type { Tensor, TensorLike } from "../ops/tensor.ts";
 import { matrixNorm } from "./linalg.ts";
 import { norm } from "./statistics.ts";
 
-interface Affine {
+export interface Affine {
   /** γ: scale after normalization. Default none. */
   readonly weight?: TensorLike;
   /** β: shift after normalization. Default none. */
@@ -52,8 +52,8 @@ export interface BatchNormOptions extends Affine {
   readonly runningMean?: TensorLike;
   /** Running variance [C], of the unbiased kind. */
   readonly runningVar?: TensorLike;
-  /** Share of the batch in the new running statistics. Default 0.1. */
-  readonly momentum?: number;
+  /** Share of the batch in the new running statistics, a tensor where it changes from call to call. Default 0.1. */
+  readonly momentum?: number | Tensor;
 }
 
 export interface BatchNormResult {
@@ -74,8 +74,9 @@ function needSpread(what: string, x: Tensor, m: number): void {
 }
 
 /** old·(1 - momentum) + now·momentum, a constant to every derivative. */
-function moving(old: Tensor, now: Tensor, momentum: number): Tensor {
-  return old.mul(1 - momentum).add(now.reshape(old.shape).stopGradient().mul(momentum));
+function moving(old: Tensor, now: Tensor, momentum: number | Tensor): Tensor {
+  const keep = typeof momentum === "number" ? 1 - momentum : momentum.neg().add(1);
+  return old.mul(keep).add(now.reshape(old.shape).stopGradient().mul(momentum));
 }
 
 /**

@@ -7,6 +7,7 @@ import { tensor } from "../ops/create.ts";
 import { perAxis, type Tensor } from "../ops/tensor.ts";
 import type { PerAxis } from "./conv.ts";
 import { pad } from "./rearrange.ts";
+import { type PoolWindow, poolWindow } from "./window.ts";
 
 export interface PoolOptions {
   /** Step between windows. Default: the kernel size, so that windows tile the input. */
@@ -30,11 +31,7 @@ export interface AvgPoolOptions extends PoolOptions {
 }
 
 /** Windows over the last axes of a shape: where they lie and how many there are. */
-interface Geometry {
-  readonly kernel: readonly number[];
-  readonly stride: readonly number[];
-  readonly dilation: readonly number[];
-  readonly padding: readonly number[];
+interface Geometry extends PoolWindow {
   /** Padding after the end, as much as the last window needs. */
   readonly tail: readonly number[];
   readonly size: Shape;
@@ -44,16 +41,7 @@ interface Geometry {
 /** H′ = ⌊(H + 2p - d(k - 1) - 1)/s⌋ + 1, or rounded up with `ceilMode` unless the last window would start beyond input and left padding. */
 function geometry(what: string, spatial: number, x: Tensor, kernelSize: PerAxis, options: MaxPoolOptions): Geometry {
   if (x.rank < spatial) throw new RangeError(`${what}: want at least ${spatial} axes, got ${formatShape(x.shape)}`);
-  const kernel = perAxis(kernelSize, spatial, `${what}: kernel size`, 1);
-  const stride = options.stride === undefined ? kernel : perAxis(options.stride, spatial, `${what}: stride`, 1);
-  const dilation = perAxis(options.dilation ?? 1, spatial, `${what}: dilation`, 1);
-  const padding = perAxis(options.padding ?? 0, spatial, `${what}: padding`);
-  // Otherwise a window could lie in the padding altogether and have no maximum.
-  if (padding.some((p, i) => 2 * p > kernel[i])) {
-    throw new RangeError(
-      `${what}: padding must be at most half the kernel, got padding ${padding.join("x")} for kernel ${kernel.join("x")}`,
-    );
-  }
+  const { kernel, stride, dilation, padding } = poolWindow(what, spatial, kernelSize, options);
   const size = x.shape.slice(x.rank - spatial);
   const out = size.map((d, i) => {
     const room = d + 2 * padding[i] - dilation[i] * (kernel[i] - 1) - 1;

@@ -1,6 +1,7 @@
-/** @file The convolutional layer for images, [batch, channels, height, width]. */
+/** @file Convolutional layers over [batch, channels, ...] in one, two and three dimensions. */
 import type { Dtype } from "../base/dtype.ts";
-import { perAxis, type Tensor } from "../ops/tensor.ts";
+import { type ConvOptions, conv1d, conv2d, conv3d, type PerAxis } from "../math/conv.ts";
+import { perAxis, type Tensor, type TensorLike } from "../ops/tensor.ts";
 import { fanInUniform, fanInUniformBias, type Initializer } from "./initializers.ts";
 import { checkSizes } from "./linear.ts";
 import { inputError, Module } from "./module.ts";
@@ -9,18 +10,20 @@ import { Parameter } from "./parameter.ts";
 /** One number for both axes, or [height, width]. */
 export type Pair = number | readonly [height: number, width: number];
 
-export interface Conv2dOptions {
+export interface ConvLayerOptions {
   /** Step between neighbouring results. Default 1. */
-  readonly stride?: Pair;
-  /** Zeros added on each side. Default 0. */
-  readonly padding?: Pair;
+  readonly stride?: PerAxis;
+  /** Elements added on each side; "same" keeps the size, "valid" is 0. Default 0. */
+  readonly padding?: ConvOptions["padding"];
+  /** What is added: zeros, or the input "reflect"ed, repeated at its edge ("replicate") or taken "circular"ly. Default "zeros". */
+  readonly paddingMode?: ConvOptions["paddingMode"];
   /** Step between neighbouring taps of the kernel. Default 1. */
-  readonly dilation?: Pair;
+  readonly dilation?: PerAxis;
   /** Number of independent groups of channels; inChannels for a depthwise convolution. Default 1. */
   readonly groups?: number;
   /** Whether a bias is added. Default true. */
   readonly bias?: boolean;
-  /** Initial weight. Default PyTorch's, U(±1/√fanIn) with fanIn = inChannels/groups·kh·kw. */
+  /** Initial weight. Default PyTorch's, U(±1/√fanIn) with fanIn = inChannels/groups·Πkernel. */
   readonly weightInitializer?: Initializer;
   /** Initial bias. Default PyTorch's, the same interval. */
   readonly biasInitializer?: Initializer;
@@ -28,54 +31,108 @@ export interface Conv2dOptions {
   readonly dtype?: Dtype;
 }
 
-/**
- * Cross-correlation with learnt kernels: [N, inChannels, H, W] to [N, outChannels, H', W'], H' = ⌊(H + 2p - d(k - 1) - 1)/s⌋ + 1.
- * Weight [outChannels, inChannels/groups, kh, kw], bias [outChannels].
- */
-export class Conv2d extends Module {
+export type Conv2dOptions = ConvLayerOptions;
+
+type ConvFunction = (x: Tensor, weight: TensorLike, options: ConvOptions) => Tensor;
+
+const SIZES = ["length", "height, width", "depth, height, width"];
+
+/** Settings of a layer as one number per axis, checked. */
+export function convSettings(
+  what: string,
+  spatial: number,
+  [inChannels, outChannels]: readonly [number, number],
+  kernelSize: PerAxis,
+  options: { readonly stride?: PerAxis; readonly dilation?: PerAxis; readonly groups?: number },
+): { kernel: number[]; stride: number[]; dilation: number[]; groups: number } {
+  const { groups = 1 } = options;
+  checkSizes(what, { inChannels, outChannels, groups });
+  if (inChannels % groups !== 0 || outChannels % groups !== 0) {
+    throw new RangeError(`${what}: groups must divide both channel counts, got ${groups} for ${inChannels} to ${outChannels}`);
+  }
+  return {
+    kernel: perAxis(kernelSize, spatial, `${what}: kernelSize`, 1),
+    stride: perAxis(options.stride ?? 1, spatial, `${what}: stride`, 1),
+    dilation: perAxis(options.dilation ?? 1, spatial, `${what}: dilation`, 1),
+    groups,
+  };
+}
+
+/** What the convolutions of all dimensions share. */
+export abstract class ConvNd extends Module {
   readonly weight: Parameter;
   readonly bias: Parameter | undefined;
   readonly stride: readonly number[];
-  readonly padding: readonly number[];
+  readonly padding: readonly number[] | "same" | "valid";
+  readonly paddingMode: ConvOptions["paddingMode"];
   readonly dilation: readonly number[];
   readonly groups: number;
+  readonly #conv: ConvFunction;
 
-  constructor(inChannels: number, outChannels: number, kernelSize: Pair, options: Conv2dOptions = {}) {
+  constructor(conv: ConvFunction, spatial: number, channels: readonly [number, number], kernelSize: PerAxis, options: ConvLayerOptions) {
     super();
-    const { groups = 1, bias = true, weightInitializer = fanInUniform, dtype = "f32" } = options;
-    checkSizes("Conv2d", { inChannels, outChannels, groups });
-    if (inChannels % groups !== 0 || outChannels % groups !== 0) {
-      throw new RangeError(`Conv2d: groups must divide both channel counts, got ${groups} for ${inChannels} to ${outChannels}`);
-    }
-    this.stride = perAxis(options.stride ?? 1, 2, "Conv2d: stride", 1);
-    this.padding = perAxis(options.padding ?? 0, 2, "Conv2d: padding");
-    this.dilation = perAxis(options.dilation ?? 1, 2, "Conv2d: dilation", 1);
-    this.groups = groups;
-    const shape = [outChannels, inChannels / groups, ...perAxis(kernelSize, 2, "Conv2d: kernelSize", 1)];
+    const what = new.target.name;
+    const { bias = true, weightInitializer = fanInUniform, dtype = "f32", padding = 0, paddingMode = "zeros" } = options;
+    const { kernel, stride, dilation, groups } = convSettings(what, spatial, channels, kernelSize, options);
+    this.#conv = conv;
+    [this.stride, this.dilation, this.groups, this.paddingMode] = [stride, dilation, groups, paddingMode];
+    this.padding = typeof padding === "string" ? padding : perAxis(padding, spatial, `${what}: padding`);
+    const shape = [channels[1], channels[0] / groups, ...kernel];
     const { biasInitializer = fanInUniformBias(shape) } = options;
     this.weight = new Parameter(weightInitializer(shape, { dtype }), "weight");
-    this.bias = bias ? new Parameter(biasInitializer([outChannels], { dtype }), "bias") : undefined;
+    this.bias = bias ? new Parameter(biasInitializer([channels[1]], { dtype }), "bias") : undefined;
   }
 
-  /** @throws {RangeError} unless x is [N, inChannels, H, W] and the kernel fits into the padded image. */
+  /** @throws {RangeError} unless x is [N, inChannels, ...] and the kernel fits into the padded input. */
   forward(x: Tensor): Tensor {
-    const [outChannels, perGroup] = this.weight.shape;
+    const [, perGroup, ...kernel] = this.weight.shape;
     const inChannels = perGroup * this.groups;
-    if (x.rank !== 4 || x.shape[1] !== inChannels) {
-      throw inputError("Conv2d", `[batch, ${inChannels}, height, width]`, x.shape, "a single image needs unsqueeze(0)");
+    if (x.rank !== this.weight.shape.length || x.shape[1] !== inChannels) {
+      const [want, one] = [SIZES[kernel.length - 1], kernel.length === 2 ? "image" : "example"];
+      throw inputError(this.constructor.name, `[batch, ${inChannels}, ${want}]`, x.shape, `a single ${one} needs unsqueeze(0)`);
     }
-    const y = x.conv(this.weight, { stride: this.stride, padding: this.padding, dilation: this.dilation, groups: this.groups });
-    return this.bias ? y.add(this.bias.value.reshape([outChannels, 1, 1])) : y;
+    const { bias, stride, padding, paddingMode, dilation, groups } = this;
+    return this.#conv(x, this.weight, { bias, stride, padding, paddingMode, dilation, groups });
   }
 
   protected override details(): string {
     const [outChannels, perGroup, ...kernel] = this.weight.shape;
+    const { padding } = this;
     const parts = [`${perGroup * this.groups} to ${outChannels}`, `kernel ${kernel.join("x")}`];
     if (this.stride.some((s) => s !== 1)) parts.push(`stride ${this.stride.join("x")}`);
-    if (this.padding.some((p) => p !== 0)) parts.push(`padding ${this.padding.join("x")}`);
+    if (typeof padding === "string") parts.push(`padding ${padding}`);
+    else if (padding.some((p) => p !== 0)) parts.push(`padding ${padding.join("x")}`);
+    if (this.paddingMode !== "zeros") parts.push(`padding mode ${this.paddingMode}`);
     if (this.dilation.some((d) => d !== 1)) parts.push(`dilation ${this.dilation.join("x")}`);
     if (this.groups !== 1) parts.push(`groups ${this.groups}`);
     if (!this.bias) parts.push("no bias");
     return parts.join(", ");
+  }
+}
+
+/**
+ * Cross-correlation with learnt kernels: [N, inChannels, L] to [N, outChannels, L′], L′ = ⌊(L + 2p - d(k - 1) - 1)/s⌋ + 1.
+ * Weight [outChannels, inChannels/groups, k], bias [outChannels].
+ */
+export class Conv1d extends ConvNd {
+  constructor(inChannels: number, outChannels: number, kernelSize: PerAxis, options: ConvLayerOptions = {}) {
+    super(conv1d, 1, [inChannels, outChannels], kernelSize, options);
+  }
+}
+
+/**
+ * Cross-correlation with learnt kernels: [N, inChannels, H, W] to [N, outChannels, H′, W′], H′ = ⌊(H + 2p - d(k - 1) - 1)/s⌋ + 1.
+ * Weight [outChannels, inChannels/groups, kh, kw], bias [outChannels].
+ */
+export class Conv2d extends ConvNd {
+  constructor(inChannels: number, outChannels: number, kernelSize: PerAxis, options: ConvLayerOptions = {}) {
+    super(conv2d, 2, [inChannels, outChannels], kernelSize, options);
+  }
+}
+
+/** {@link Conv2d} of volumes: [N, inChannels, D, H, W] to [N, outChannels, D′, H′, W′]. Weight [outChannels, inChannels/groups, kd, kh, kw]. */
+export class Conv3d extends ConvNd {
+  constructor(inChannels: number, outChannels: number, kernelSize: PerAxis, options: ConvLayerOptions = {}) {
+    super(conv3d, 3, [inChannels, outChannels], kernelSize, options);
   }
 }

@@ -1,22 +1,20 @@
-/** @file Dropout: Srivastava et al. (2014), "Dropout: a simple way to prevent neural networks from overfitting". */
-import { bernoulli, randomKey } from "../math/random.ts";
+/** @file Dropout: Srivastava et al. (2014), "Dropout: a simple way to prevent neural networks from overfitting", and its relatives. */
+import * as F from "../math/dropout.ts";
 import { tensor } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { Module } from "./module.ts";
 import { State } from "./parameter.ts";
 
-/**
- * While training, each element becomes 0 with probability `rate` and is divided by 1 - rate otherwise, so that its expectation stays
- * ("inverted" scaling; the paper scales at test time instead). The identity in evaluation mode.
- */
-export class Dropout extends Module {
+abstract class DropoutLayer extends Module {
   /** A cell, so that a schedule of rates never compiles anew; not saved, as in PyTorch. */
   readonly rateState: State;
+  readonly #drop: (x: Tensor, options: F.DropoutOptions) => Tensor;
 
-  /** @throws {RangeError} unless 0 <= rate <= 1. Default 0.5. */
-  constructor(rate = 0.5) {
+  /** @throws {RangeError} unless 0 <= rate <= 1. */
+  constructor(drop: (x: Tensor, options: F.DropoutOptions) => Tensor, rate: number) {
     super();
-    this.rateState = new State(tensor(checkRate(rate)), { label: "rate", persistent: false });
+    this.#drop = drop;
+    this.rateState = new State(tensor(checkRate(new.target.name, rate)), { label: "rate", persistent: false });
   }
 
   get rate(): number {
@@ -25,15 +23,11 @@ export class Dropout extends Module {
   }
 
   set rate(rate: number) {
-    this.rateState.set(tensor(checkRate(rate)));
+    this.rateState.set(tensor(checkRate(this.constructor.name, rate)));
   }
 
   forward(x: Tensor): Tensor {
-    if (!this.training) return x;
-    const keep = this.rateState.value.neg().add(1).cast(x.dtype);
-    // At rate 1 nothing is kept, and 1/0 would turn the zero cotangents of the dropped elements into NaN.
-    const scale = keep.gt(0).where(keep.recip(), 0);
-    return bernoulli(randomKey(), keep, x.shape).where(x.mul(scale), 0);
+    return this.training ? this.#drop(x, { p: this.rateState }) : x;
   }
 
   protected override details(): string {
@@ -41,7 +35,34 @@ export class Dropout extends Module {
   }
 }
 
-function checkRate(rate: number): number {
-  if (!(rate >= 0 && rate <= 1)) throw new RangeError(`Dropout: rate must be from 0 to 1, got ${rate}`);
+/**
+ * While training, each element becomes 0 with probability `rate` and is divided by 1 - rate otherwise, so that its expectation stays
+ * ("inverted" scaling; the paper scales at test time instead). The identity in evaluation mode.
+ */
+export class Dropout extends DropoutLayer {
+  /** Default rate 0.5. */
+  constructor(rate = 0.5) {
+    super(F.dropout, rate);
+  }
+}
+
+/** {@link Dropout} of whole channels of [N, C, ...] in any number of dimensions (Tompson et al. 2015): PyTorch's Dropout1d to Dropout3d. */
+export class ChannelDropout extends DropoutLayer {
+  /** Default rate 0.5. */
+  constructor(rate = 0.5) {
+    super(F.channelDropout, rate);
+  }
+}
+
+/** {@link Dropout} for SELU nets, which keeps mean 0 and variance 1 (Klambauer et al. 2017). */
+export class AlphaDropout extends DropoutLayer {
+  /** Default rate 0.5. */
+  constructor(rate = 0.5) {
+    super(F.alphaDropout, rate);
+  }
+}
+
+function checkRate(layer: string, rate: number): number {
+  if (!(rate >= 0 && rate <= 1)) throw new RangeError(`${layer}: rate must be from 0 to 1, got ${rate}`);
   return rate;
 }

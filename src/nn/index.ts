@@ -1,26 +1,64 @@
 /** @file The entry `nabla/nn`: layers, losses and initial values. */
-export { ReLU, Sigmoid, Tanh } from "./activation.ts";
-export { Conv2d, type Conv2dOptions, type Pair } from "./conv.ts";
-export { Dropout } from "./dropout.ts";
+export * from "./activation.ts";
+export * from "./adaptive-pool.ts";
+export {
+  MultiHeadAttention,
+  type MultiHeadAttentionOptions,
+  TransformerEncoderLayer,
+  type TransformerEncoderLayerOptions,
+} from "./attention.ts";
+export { BatchNorm, BatchNorm1d, BatchNorm2d, BatchNorm3d, type BatchNormLayerOptions } from "./batch-norm.ts";
+export { BatchRenorm, type BatchRenormLayerOptions } from "./batch-renorm.ts";
+export { Bilinear } from "./bilinear.ts";
+export { Conv1d, Conv2d, type Conv2dOptions, Conv3d, type ConvLayerOptions, type Pair } from "./conv.ts";
+export { ConvTranspose1d, ConvTranspose2d, ConvTranspose3d, type ConvTransposeLayerOptions } from "./conv-transpose.ts";
+export { AlphaDropout, ChannelDropout, Dropout } from "./dropout.ts";
+export { Embedding, type EmbeddingOptions } from "./embedding.ts";
 export { Flatten } from "./flatten.ts";
+export { functionalCall } from "./functional-call.ts";
+export { decayGroups, groupParameters, isExemptFromDecay, type ParameterPredicate } from "./groups.ts";
 export type { Initializer, InitializerOptions } from "./initializers.ts";
 export * as initializers from "./initializers.ts";
+export { Maxout, PReLU, RBF, type RbfOptions } from "./learnt-activation.ts";
 export { Linear, type LinearOptions } from "./linear.ts";
-export {
-  binaryCrossEntropy,
-  binaryCrossEntropyWithLogits,
-  type CrossEntropyOptions,
-  crossEntropy,
-  huberLoss,
-  type LossOptions,
-  l1Loss,
-  mseLoss,
-  nllLoss,
-  quadraticLoss,
-  type Reduction,
-} from "./losses.ts";
-export { type Layer, Module } from "./module.ts";
+export * from "./loss-layers.ts";
+export * from "./losses.ts";
+export { type ForwardHook, type Layer, Module } from "./module.ts";
+export { ModuleList } from "./module-list.ts";
+export * from "./norm.ts";
 export { Parameter, State, type StateOptions } from "./parameter.ts";
-export { AvgPool2d, type AvgPoolOptions, avgPool2d, globalAvgPool2d, MaxPool2d, maxPool2d, type PoolOptions } from "./pool.ts";
+export {
+  AvgPool1d,
+  AvgPool2d,
+  AvgPool3d,
+  type AvgPoolOptions,
+  avgPool2d,
+  globalAvgPool2d,
+  LPPool1d,
+  LPPool2d,
+  LPPool3d,
+  MaxPool1d,
+  MaxPool2d,
+  MaxPool3d,
+  type MaxPoolOptions,
+  maxPool2d,
+  type PoolOptions,
+} from "./pool.ts";
+export { exactBatchStatistics, foldBatchNorm, foldBatchNorms } from "./population.ts";
+export {
+  GRU,
+  GRUCell,
+  LSTM,
+  LSTMCell,
+  type RecurrentLayerOptions,
+  RNN,
+  RNNCell,
+  type RnnLayerOptions,
+} from "./recurrent.ts";
+export { removeReparameterization, type SpectralNormOptions, spectralNorm, weightNorm } from "./reparameterize.ts";
+export { Residual } from "./residual.ts";
+export { ChannelShuffle, PixelShuffle, PixelUnshuffle, Upsample } from "./resize.ts";
 export { Sequential } from "./sequential.ts";
+export { LogSoftmax, Softmax, Softmin } from "./softmax.ts";
 export { type ArrayEntry, type LoadReport, type Misshapen, StateDictError, type StateEntry } from "./state-dict.ts";
+export { type Sighting, type Watched, watch } from "./watch.ts";

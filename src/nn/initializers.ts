@@ -7,7 +7,11 @@
  */
 import type { Dtype } from "../base/dtype.ts";
 import { formatShape, type Shape, sizeOf } from "../base/shape.ts";
-import { normal as drawNormal, uniform as drawUniform, randomKey } from "../math/random.ts";
+import { erf } from "../kernel/special.ts";
+import { qr } from "../math/linalg.ts";
+import { erfinv } from "../math/pointwise.ts";
+import { normal as drawNormal, uniform as drawUniform, randomKey, split } from "../math/random.ts";
+import { diagonal } from "../math/rearrange.ts";
 import { full } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
 
@@ -55,41 +59,143 @@ export function normal(mean = 0, std = 1): Initializer {
       .add(mean);
 }
 
-/** N(0, v) with a variance that depends on the fans. */
-function normalWith(variance: (fans: Fans) => number): Initializer {
-  return (shape, options) => normal(0, Math.sqrt(variance(fansOf(shape))))(shape, options);
+export interface TruncatedNormalOptions {
+  /** Of the distribution before it is cut. Default 0. */
+  readonly mean?: number;
+  /** Of the distribution before it is cut. Default 1. */
+  readonly std?: number;
+  /** Default mean - 2·std. */
+  readonly low?: number;
+  /** Default mean + 2·std. */
+  readonly high?: number;
 }
 
-/** U[-a, a) with a variance a²/3 that depends on the fans. */
-function uniformWith(variance: (fans: Fans) => number): Initializer {
-  return (shape, options) => {
-    const a = Math.sqrt(3 * variance(fansOf(shape)));
-    return uniform(-a, a)(shape, options);
+/** N(mean, std²) within [low, high], by the inverse of its distribution function. */
+export function truncatedNormal({
+  mean = 0,
+  std = 1,
+  low = mean - 2 * std,
+  high = mean + 2 * std,
+}: TruncatedNormalOptions = {}): Initializer {
+  if (!(std > 0 && low < high)) throw new RangeError(`truncatedNormal: want std > 0 and low < high, got ${std}, ${low} and ${high}`);
+  return (shape, { key, dtype = "f32" } = {}) => {
+    // 2Φ(z) - 1 = erf(z/√2), uniform between its values at the bounds.
+    const [from, to] = [low, high].map((bound) => erf((bound - mean) / (std * Math.SQRT2)));
+    const u = drawUniform(key ?? randomKey(), shape, { low: from, high: to, dtype });
+    return erfinv(u)
+      .mul(std * Math.SQRT2)
+      .add(mean)
+      .clamp(low, high);
   };
 }
 
-const glorot = ({ fanIn, fanOut }: Fans): number => 2 / (fanIn + fanOut);
-const he = ({ fanIn }: Fans): number => 2 / fanIn;
+export type Distribution = "normal" | "truncatedNormal" | "uniform";
+
+export interface VarianceScalingOptions {
+  /** The variance is scale/n. Default 1. */
+  readonly scale?: number;
+  /** n: inputs of a unit, outputs, or their mean. Default "fanIn". */
+  readonly mode?: "fanIn" | "fanOut" | "fanAvg";
+  /** "truncatedNormal" (Keras' normal) cuts at two standard deviations and keeps the variance. Default "truncatedNormal", as in Keras. */
+  readonly distribution?: Distribution;
+}
+
+// Standard deviation of N(0, 1) cut at ±2.
+const CUT_STD = 0.8796256610342398;
+
+/** Mean 0 and variance scale/n with n from the fans (Keras' VarianceScaling). */
+export function varianceScaling({ scale = 1, mode = "fanIn", distribution = "truncatedNormal" }: VarianceScalingOptions = {}): Initializer {
+  if (!(scale > 0)) throw new RangeError(`varianceScaling: scale must be above 0, got ${scale}`);
+  return (shape, options) => {
+    const { fanIn, fanOut } = fansOf(shape);
+    const n = mode === "fanIn" ? fanIn : mode === "fanOut" ? fanOut : (fanIn + fanOut) / 2;
+    const std = Math.sqrt(scale / n);
+    if (distribution === "normal") return normal(0, std)(shape, options);
+    if (distribution === "uniform") return uniform(-Math.sqrt(3) * std, Math.sqrt(3) * std)(shape, options);
+    return truncatedNormal({ std: std / CUT_STD })(shape, options);
+  };
+}
+
+/** Factors of the standard deviation that make up for what an activation takes away, by PyTorch's names (`calculate_gain`). */
+export function gainOf(activation: "linear" | "sigmoid" | "tanh" | "relu" | "leakyRelu" | "selu", negativeSlope = 0.01): number {
+  const gains = { linear: 1, sigmoid: 1, tanh: 5 / 3, relu: Math.SQRT2, leakyRelu: Math.sqrt(2 / (1 + negativeSlope ** 2)), selu: 3 / 4 };
+  return gains[activation];
+}
 
 /** N(0, 2/(fanIn + fanOut)). Glorot & Bengio (2010), eq. 12: keeps variances both forward and backward, for tanh. */
-export const glorotNormal: Initializer = normalWith(glorot);
+export const glorotNormal: Initializer = varianceScaling({ mode: "fanAvg", distribution: "normal" });
 /** U(±√(6/(fanIn + fanOut))). Glorot & Bengio (2010), eq. 16. */
-export const glorotUniform: Initializer = uniformWith(glorot);
+export const glorotUniform: Initializer = varianceScaling({ mode: "fanAvg", distribution: "uniform" });
 /** N(0, 2/fanIn). He et al. (2015), eq. 10: for ReLU, which halves the variance. */
-export const heNormal: Initializer = normalWith(he);
+export const heNormal: Initializer = varianceScaling({ scale: 2, distribution: "normal" });
 /** U(±√(6/fanIn)): the variance of He et al. (2015). */
-export const heUniform: Initializer = uniformWith(he);
+export const heUniform: Initializer = varianceScaling({ scale: 2, distribution: "uniform" });
 /** N(0, 1/fanIn): keeps variances forward through linear and SELU units (LeCun et al. 1998, §4.6). */
-export const leCunNormal: Initializer = normalWith(({ fanIn }) => 1 / fanIn);
+export const leCunNormal: Initializer = varianceScaling({ distribution: "normal" });
 /** U(±√(3/fanIn)): the variance of {@link leCunNormal}. */
-export const leCunUniform: Initializer = uniformWith(({ fanIn }) => 1 / fanIn);
+export const leCunUniform: Initializer = varianceScaling({ distribution: "uniform" });
 /** N(0, 4/(fanIn + fanOut)): He's variance with the mean of both fans, as lecture notes often state it. */
-export const heMean: Initializer = normalWith((fans) => 2 * glorot(fans));
+export const heMean: Initializer = varianceScaling({ scale: 2, mode: "fanAvg", distribution: "normal" });
 /** U(±1/√fanIn): what PyTorch gives Linear and Conv (He's uniform with a = √5). The default here too, so that runs can be compared. */
-export const fanInUniform: Initializer = uniformWith(({ fanIn }) => 1 / (3 * fanIn));
+export const fanInUniform: Initializer = varianceScaling({ scale: 1 / 3, distribution: "uniform" });
 
 /** U(±1/√fanIn) for a bias beside a weight of the given shape: PyTorch's default. */
 export function fanInUniformBias(weight: Shape): Initializer {
   const a = 1 / Math.sqrt(fansOf(weight).fanIn);
   return uniform(-a, a);
+}
+
+// ---- matrices -----------------------------------------------------------------------------------------------------------------------
+
+/** Rows and columns of a weight as the matrix [out, rest]. */
+function matrixShape(what: string, shape: Shape): [rows: number, columns: number] {
+  if (shape.length < 2) throw new RangeError(`${what}: want a shape of two or more axes, got ${formatShape(shape)}`);
+  return [shape[0], sizeOf(shape.slice(1))];
+}
+
+/** gain·Q with orthonormal rows or columns, whichever are fewer, uniform among all such (Saxe et al. 2014). Default gain 1. */
+export function orthogonal(gain = 1): Initializer {
+  return (shape, options) => {
+    const [rows, columns] = matrixShape("orthogonal", shape);
+    const tall = [Math.max(rows, columns), Math.min(rows, columns)];
+    const { q, r } = qr(normal()(tall, options));
+    // Signs that make the diagonal of R positive make Q unique, and its distribution uniform (Mezzadri 2007).
+    const signed = q.mul(diagonal(r).lt(0).where(-1, r.like(1).select(0, 0)));
+    return (rows < columns ? signed.transpose() : signed).mul(gain).reshape(shape);
+  };
+}
+
+/** gain·I: ones on the diagonal of a matrix [out, in]. Default gain 1. */
+export function identity(gain = 1): Initializer {
+  return (shape, { dtype = "f32" } = {}) => {
+    if (shape.length !== 2) throw new RangeError(`identity: want a matrix [out, in], got ${formatShape(shape)}; dirac is for convolutions`);
+    const zero = full(shape, 0, dtype);
+    return zero.iotaLike(0).eq(zero.iotaLike(1)).where(gain, zero);
+  };
+}
+
+/** A convolution [out, in/groups, ...kernel] that passes its input channels on as they are, as many as there are. Default one group. */
+export function dirac(groups = 1): Initializer {
+  return (shape, { dtype = "f32" } = {}) => {
+    if (shape.length < 3 || shape[0] % groups !== 0)
+      throw new RangeError(`dirac: want a shape [out, in/groups, ...kernel] with out a multiple of ${groups}, got ${formatShape(shape)}`);
+    const zero = full(shape, 0, dtype);
+    const own = zero
+      .iotaLike(0)
+      .rem(shape[0] / groups)
+      .eq(zero.iotaLike(1));
+    const centre = shape.slice(2).map((k, i) => zero.iotaLike(2 + i).eq(Math.floor(k / 2)));
+    return centre.reduce((a, b) => a.and(b), own).where(1, zero);
+  };
+}
+
+/** N(0, std²), but a share of each column of a matrix is 0 (Martens 2010). Default std 0.01. */
+export function sparse(sparsity: number, std = 0.01): Initializer {
+  if (!(sparsity >= 0 && sparsity <= 1)) throw new RangeError(`sparse: sparsity must be from 0 to 1, got ${sparsity}`);
+  return (shape, { key = randomKey(), dtype = "f32" } = {}) => {
+    if (shape.length !== 2) throw new RangeError(`sparse: want a matrix [out, in], got ${formatShape(shape)}`);
+    const [a, b] = split(key, 2);
+    const order = drawUniform(a, shape).argsort(0).argsort(0); // each element's rank in its column
+    return order.lt(Math.ceil(sparsity * shape[0])).where(0, normal(0, std)(shape, { key: b, dtype }));
+  };
 }

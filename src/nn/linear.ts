@@ -1,5 +1,6 @@
 /** @file The dense (fully connected) layer. */
 import type { Dtype } from "../base/dtype.ts";
+import { linear } from "../math/linear.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { fanInUniform, fanInUniformBias, type Initializer } from "./initializers.ts";
 import { inputError, Module } from "./module.ts";
@@ -36,9 +37,7 @@ export class Linear extends Module {
     if (x.shape.at(-1) !== inFeatures) {
       throw inputError("Linear", `[..., ${inFeatures}]`, x.shape, "flatten images first, or change inFeatures");
     }
-    const batch = "abcdefgh".slice(0, x.rank - 1);
-    const y = x.dot(this.weight, `${batch}i,oi->${batch}o`);
-    return this.bias ? y.add(this.bias) : y;
+    return linear(x, this.weight, this.bias);
   }
 
   protected override details(): string {

@@ -12,8 +12,12 @@ import { checkEntries, type LoadReport, StateDictError, type StateEntry, tensorF
 /** A module from one tensor to one tensor: what `Sequential` chains and `fit` trains. */
 export type Layer = Module & { forward(x: Tensor): Tensor };
 
+/** Called after `forward` with what went in and what came out; a tensor (or whatever forward gives) it returns takes the output's place. */
+export type ForwardHook = (inputs: readonly unknown[], output: unknown) => unknown;
+
 export abstract class Module {
   #training = true;
+  #hooks: readonly ForwardHook[] = [];
 
   /** What the module computes. Subclasses choose the arguments. */
   abstract forward(...inputs: never[]): unknown;
@@ -33,6 +37,49 @@ export abstract class Module {
   /** Puts this module and all below it into evaluation mode; returns the module. */
   eval(): this {
     return this.train(false);
+  }
+
+  /** This module and all below it, each once, parents before their children. */
+  modules(): Module[] {
+    return this.namedModules().map(([, module]) => module);
+  }
+
+  /** Modules with their names; this one's is empty. One that is shared appears under its first name. */
+  namedModules(): [name: string, module: Module][] {
+    const seen = new Set<Module>();
+    const visit = (module: Module, name: string): [string, Module][] => {
+      if (seen.has(module)) return [];
+      seen.add(module);
+      const dot = name && `${name}.`;
+      const below = members(module).flatMap(([child, member]) => (member instanceof Module ? visit(member, dot + child) : []));
+      return [[name, module], ...below];
+    };
+    return visit(this, "");
+  }
+
+  /**
+   * Has `hook` called after every `forward` of this module, in the order of registration; returns the function that takes it away again.
+   * While a function is recorded the tensors are symbolic, and one compiled before does not know the hook. To see values and gradients
+   * use `watch`.
+   */
+  onForward(hook: ForwardHook): () => void {
+    const entry: ForwardHook = (inputs, output) => hook(inputs, output); // its own identity, if a hook is registered twice
+    this.#setHooks([...this.#hooks, entry]);
+    return () => this.#setHooks(this.#hooks.filter((other) => other !== entry));
+  }
+
+  /** `forward` is shadowed only while there are hooks, so that modules without them pay nothing. */
+  #setHooks(hooks: readonly ForwardHook[]): void {
+    this.#hooks = hooks;
+    Reflect.deleteProperty(this, "forward");
+    if (hooks.length === 0) return;
+    const forward = this.forward;
+    const hooked = (...inputs: never[]): unknown => {
+      let output = forward.apply(this, inputs);
+      for (const hook of this.#hooks) output = hook(inputs, output) ?? output;
+      return output;
+    };
+    Object.defineProperty(this, "forward", { value: hooked, configurable: true, enumerable: false });
   }
 
   /** All parameters, each once, in the order in which they were assigned: a module's own before its children's. */

@@ -9,9 +9,11 @@ import { layerGroups } from "./layers.ts";
 import { linalgGroup } from "./linalg.ts";
 import { lrSchedules } from "./lr-schedules.ts";
 import { matmulShape } from "./matmul-shape.ts";
+import { networks } from "./networks.ts";
 import { optimizers } from "./optimizers.ts";
 import { randomBits } from "./random-bits.ts";
 import { reductions } from "./reductions.ts";
+import { training } from "./training.ts";
 
 export const groups: Readonly<Record<string, Group>> = {
   elementwise,
@@ -24,4 +26,6 @@ export const groups: Readonly<Record<string, Group>> = {
   optimizers,
   lr_schedules: lrSchedules,
   ...layerGroups,
+  networks,
+  training,
 };

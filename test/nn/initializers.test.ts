@@ -1,7 +1,8 @@
 /** @file Initial values (row TRN-3): mean, variance and range on many samples, and their dependence on the seed alone. */
 import { describe, expect, test } from "vitest";
+import { erf } from "../../src/kernel/special.ts";
 import { foldIn, keyOf, manualSeed } from "../../src/math/random.ts";
-import { Conv2d, type Initializer, initializers, Linear } from "../../src/nn/index.ts";
+import { Conv1d, Conv2d, type Initializer, initializers, Linear } from "../../src/nn/index.ts";
 import "../../src/runtime/evaluate.ts";
 
 const shape = [300, 100, 2, 1]; // fanIn 200, fanOut 600, 60,000 elements
@@ -107,5 +108,85 @@ describe("determinism", () => {
     initializers.heNormal([8, 8], { key: foldIn(keyOf(9), 1) });
     const layer = new Linear(3, 2);
     expect([...layer.weight.value.dataSync()]).toEqual(values(1).slice(0, 6));
+  });
+});
+
+describe("the rest of the Keras and PyTorch set", () => {
+  const key = keyOf(11);
+
+  /** Kolmogorov-Smirnov: the largest distance of the empirical distribution from F. */
+  function distance(values: ArrayLike<number>, F: (x: number) => number): number {
+    const sorted = Float64Array.from(values).sort();
+    const n = sorted.length;
+    return sorted.reduce((d, x, i) => Math.max(d, Math.abs(F(x) - i / n), Math.abs(F(x) - (i + 1) / n)), 0);
+  }
+  const phi = (z: number): number => 0.5 * (1 + erf(z / Math.SQRT2));
+  const cut = (z: number): number => (Math.min(Math.max(phi(z), phi(-2)), phi(2)) - phi(-2)) / (phi(2) - phi(-2));
+  // Passed by chance once in ten million times: √(-ln(α/2)/2n).
+  const limit = Math.sqrt(-Math.log(1e-7 / 2) / (2 * 60_000));
+  const scaled = (mode: "fanIn" | "fanOut" | "fanAvg", distribution: initializers.Distribution): Initializer =>
+    initializers.varianceScaling({ scale: 2, mode, distribution });
+  const KEPT = 0.8796256610342398; // the standard deviation of N(0, 1) cut at ±2
+
+  test.each<[string, Initializer, (x: number) => number]>([
+    ["uniform", initializers.uniform(-2, 2), (x) => (x + 2) / 4],
+    ["normal", initializers.normal(1, 3), (x) => phi((x - 1) / 3)],
+    ["Glorot normal", initializers.glorotNormal, (x) => phi(x * Math.sqrt((fanIn + fanOut) / 2))],
+    ["Glorot uniform", initializers.glorotUniform, (x) => (x * Math.sqrt((fanIn + fanOut) / 6) + 1) / 2],
+    ["He normal", initializers.heNormal, (x) => phi(x * Math.sqrt(fanIn / 2))],
+    ["He uniform", initializers.heUniform, (x) => (x * Math.sqrt(fanIn / 6) + 1) / 2],
+    ["He of the lecture notes", initializers.heMean, (x) => phi((x * Math.sqrt(fanIn + fanOut)) / 2)],
+    ["LeCun normal", initializers.leCunNormal, (x) => phi(x * Math.sqrt(fanIn))],
+    ["LeCun uniform", initializers.leCunUniform, (x) => (x * Math.sqrt(fanIn / 3) + 1) / 2],
+    ["truncated normal", initializers.truncatedNormal({ mean: 1, std: 2 }), (x) => cut((x - 1) / 2)],
+    ["fan out, normal", scaled("fanOut", "normal"), (x) => phi(x * Math.sqrt(fanOut / 2))],
+    ["fan in, truncated", scaled("fanIn", "truncatedNormal"), (x) => cut(x * Math.sqrt(fanIn / 2) * KEPT)],
+    ["mean fan, uniform", scaled("fanAvg", "uniform"), (x) => (x * Math.sqrt((fanIn + fanOut) / 12) + 1) / 2],
+  ])("%s: distribution", (_, initializer, F) => {
+    expect(distance(initializer(shape, { key }).dataSync(), F)).toBeLessThan(limit);
+  });
+
+  test("the test itself tells distributions apart", () => {
+    expect(distance(initializers.normal()(shape, { key }).dataSync(), (x) => phi(x / 1.05))).toBeGreaterThan(limit);
+  });
+
+  test("truncated normal stays within its bounds, and variance scaling keeps its variance", () => {
+    const values = statistics(initializers.truncatedNormal({ low: -0.5, high: 3 })(shape, { key }).dataSync());
+    expect([values.least >= -0.5, values.most <= 3]).toEqual([true, true]);
+    const { variance } = statistics(scaled("fanIn", "truncatedNormal")(shape, { key }).dataSync());
+    expect(Math.abs(variance - 2 / fanIn)).toBeLessThan(tolerance(2 / fanIn).variance);
+  });
+
+  test.each([[[4, 7]], [[7, 4]], [[5, 5]], [[6, 2, 3]]])("orthogonal %j", (size) => {
+    const q = initializers.orthogonal(2)(size, { key }).flatten(1);
+    const gram = size[0] <= q.shape[1] ? q.matmul(q.transpose()) : q.transpose().matmul(q);
+    const n = gram.shape[0];
+    gram.dataSync().forEach((v, i) => {
+      expect(v).toBeCloseTo(i % (n + 1) === 0 ? 4 : 0, 4);
+    });
+  });
+
+  test("orthogonal matrices have no preferred signs", () => {
+    const first = Array.from(
+      { length: 200 },
+      (_, i) =>
+        initializers
+          .orthogonal()([2, 2], { key: foldIn(keyOf(3), i) })
+          .dataSync()[0],
+    );
+    expect(Math.abs(first.reduce((a, b) => a + b) / 200)).toBeLessThan(5 * Math.sqrt(0.5 / 200));
+  });
+
+  test("identity, dirac and sparse", () => {
+    expect([...initializers.identity(3)([2, 3]).dataSync()]).toEqual([3, 0, 0, 0, 3, 0]);
+    const x = initializers.normal()([1, 4, 5], { key });
+    const conv = new Conv1d(4, 4, 3, { padding: 1, groups: 2, bias: false, weightInitializer: initializers.dirac(2) });
+    expect([...conv.forward(x).dataSync()]).toEqual([...x.dataSync()]);
+    const sparse = initializers.sparse(0.3)([10, 4], { key }).dataSync();
+    for (let column = 0; column < 4; column++) expect(sparse.filter((v, i) => i % 4 === column && v === 0).length).toBe(3);
+  });
+
+  test("gains", () => {
+    expect([initializers.gainOf("relu"), initializers.gainOf("tanh"), initializers.gainOf("leakyRelu", 1)]).toEqual([Math.SQRT2, 5 / 3, 1]);
   });
 });

@@ -111,7 +111,7 @@ describe("what is refused", () => {
   const classes = tensor(Int32Array.of(0, 1));
   test.each([
     [() => losses.mseLoss(zeros([4, 1]), zeros([4])), "mseLoss: predictions [4, 1] and targets [4] must have the same shape; use reshape"],
-    [() => losses.crossEntropy(zeros([3]), classes), "crossEntropy: want predictions [batch, classes, ...], got [3]"],
+    [() => losses.crossEntropy(zeros([3]), classes), "crossEntropy: for predictions [3] targets must be class indices [], got i32[2]"],
     [
       () => losses.crossEntropy(zeros([3, 4]), classes),
       "crossEntropy: for predictions [3, 4] targets must be class indices [3], got i32[2]",

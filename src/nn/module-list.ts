@@ -1,0 +1,33 @@
+/** @file ModuleList: modules in a list, without an order of computation. */
+import { Module } from "./module.ts";
+
+/** Modules as the properties 0, 1, ..., so that their parameters are found and named `0.weight` as in PyTorch. */
+export class ModuleList<M extends Module = Module> extends Module {
+  readonly [index: number]: M;
+
+  constructor(modules: Iterable<M> = []) {
+    super();
+    Object.assign(this, [...modules]);
+  }
+
+  get length(): number {
+    let n = 0;
+    while (n in this) n++;
+    return n;
+  }
+
+  /** Adds a module at the end; returns the list. */
+  push(module: M): this {
+    Object.assign(this, { [this.length]: module });
+    return this;
+  }
+
+  *[Symbol.iterator](): Generator<M, void, undefined> {
+    for (let i = 0; i in this; i++) yield this[i];
+  }
+
+  /** @throws {TypeError} always: a list computes nothing. */
+  forward(): never {
+    throw new TypeError("ModuleList: a list has no forward; call its modules, or use Sequential");
+  }
+}

@@ -1,0 +1,196 @@
+/** @file Recurrent layers (RNN-1): Elman, LSTM and GRU in several layers and both directions, with PyTorch's names and gate order. */
+import * as F from "../math/recurrent.ts";
+import type { Tensor } from "../ops/tensor.ts";
+import { Dropout } from "./dropout.ts";
+import { uniform } from "./initializers.ts";
+import { checkSizes } from "./linear.ts";
+import { inputError, Module } from "./module.ts";
+import { Parameter } from "./parameter.ts";
+
+export interface RecurrentLayerOptions {
+  /** Layers, each fed the outputs of the one before. Default 1. */
+  readonly layers?: number;
+  /** Whether a second direction reads from the end; outputs have both side by side. Default false. */
+  readonly bidirectional?: boolean;
+  /** Whether biases are added. Default true. */
+  readonly bias?: boolean;
+  /** Inputs [N, T, in] and outputs [N, T, out] instead of time first. Default false. */
+  readonly batchFirst?: boolean;
+  /** Rate of dropout between layers while training. Default 0. */
+  readonly dropout?: number;
+}
+
+/** Weights by PyTorch's names with a suffix, all from U(±1/√hidden). */
+function makeWeights(
+  owner: object,
+  gates: number,
+  [inputs, hidden]: readonly [number, number],
+  bias: boolean,
+  suffix: string,
+): F.RecurrentWeights {
+  const a = 1 / Math.sqrt(hidden);
+  const make = (name: string, shape: readonly number[]): Parameter => {
+    const parameter = new Parameter(uniform(-a, a)(shape), name);
+    Object.assign(owner, { [name]: parameter });
+    return parameter;
+  };
+  const weightIh = make(`weight_ih${suffix}`, [gates * hidden, inputs]);
+  const weightHh = make(`weight_hh${suffix}`, [gates * hidden, hidden]);
+  if (!bias) return { weightIh, weightHh };
+  return { weightIh, weightHh, biasIh: make(`bias_ih${suffix}`, [gates * hidden]), biasHh: make(`bias_hh${suffix}`, [gates * hidden]) };
+}
+
+/**
+ * What recurrent layers share. Parameters of layer l: `weight_ih_l{l}` [G·hidden, in], `weight_hh_l{l}` [G·hidden, hidden], `bias_ih_l{l}` and
+ * `bias_hh_l{l}` [G·hidden], with `_reverse` behind for the second direction.
+ */
+abstract class Recurrent extends Module {
+  readonly inputSize: number;
+  readonly hiddenSize: number;
+  readonly layers: number;
+  readonly bidirectional: boolean;
+  readonly batchFirst: boolean;
+  protected readonly weights: readonly F.RecurrentWeights[];
+  readonly #dropout: Dropout | undefined;
+
+  constructor(gates: number, inputSize: number, hiddenSize: number, options: RecurrentLayerOptions) {
+    super();
+    const { layers = 1, bidirectional = false, bias = true, batchFirst = false, dropout = 0 } = options;
+    checkSizes(new.target.name, { inputSize, hiddenSize, layers });
+    [this.inputSize, this.hiddenSize, this.layers] = [inputSize, hiddenSize, layers];
+    [this.bidirectional, this.batchFirst, this.#dropout] = [bidirectional, batchFirst, dropout === 0 ? undefined : new Dropout(dropout)];
+    const sides = bidirectional ? ["", "_reverse"] : [""];
+    this.weights = Array.from({ length: layers }, (_, layer) => {
+      const inputs = layer === 0 ? inputSize : hiddenSize * sides.length;
+      return sides.map((side) => makeWeights(this, gates, [inputs, hiddenSize], bias, `_l${layer}${side}`));
+    }).flat();
+  }
+
+  /** @throws {RangeError} unless x is [time, batch, in], [batch, time, in] with `batchFirst`, or [time, in]. */
+  protected settings(x: Tensor): F.RecurrentOptions {
+    if ((x.rank !== 2 && x.rank !== 3) || x.shape.at(-1) !== this.inputSize) {
+      const want = this.batchFirst ? `[batch, time, ${this.inputSize}]` : `[time, batch, ${this.inputSize}]`;
+      throw inputError(this.constructor.name, want, x.shape, "see batchFirst for the order of the axes");
+    }
+    const between = this.#dropout && this.training && this.layers > 1 ? (y: Tensor) => this.#dropout!.forward(y) : undefined;
+    return { bidirectional: this.bidirectional, batchFirst: this.batchFirst, between };
+  }
+
+  protected override details(): string {
+    const parts = [`${this.inputSize} to ${this.hiddenSize}`];
+    if (this.layers > 1) parts.push(`${this.layers} layers`);
+    if (this.bidirectional) parts.push("bidirectional");
+    if (this.batchFirst) parts.push("batch first");
+    return parts.join(", ");
+  }
+}
+
+export interface RnnLayerOptions extends RecurrentLayerOptions {
+  /** Default "tanh". */
+  readonly nonlinearity?: "tanh" | "relu";
+}
+
+/** Elman network: h′ = φ(W_ih x + b_ih + W_hh h + b_hh). `output` [T, N, directions·hidden], last states `h` [layers·directions, N, hidden]. */
+export class RNN extends Recurrent {
+  readonly nonlinearity: "tanh" | "relu";
+
+  constructor(inputSize: number, hiddenSize: number, options: RnnLayerOptions = {}) {
+    super(1, inputSize, hiddenSize, options);
+    this.nonlinearity = options.nonlinearity ?? "tanh";
+  }
+
+  /** Without `h0` states start at 0. */
+  forward(x: Tensor, h0?: Tensor): { output: Tensor; h: Tensor } {
+    return F.rnn(x, h0, this.weights, { ...this.settings(x), nonlinearity: this.nonlinearity });
+  }
+}
+
+/** LSTM (Hochreiter & Schmidhuber 1997): gates i, f, g, o; c′ = f∘c + i∘g, h′ = o∘tanh c′. Shapes as in {@link RNN}, with two states. */
+export class LSTM extends Recurrent {
+  constructor(inputSize: number, hiddenSize: number, options: RecurrentLayerOptions = {}) {
+    super(4, inputSize, hiddenSize, options);
+  }
+
+  /** Without a start both states are 0. */
+  forward(x: Tensor, start?: readonly [h0: Tensor, c0: Tensor]): { output: Tensor; h: Tensor; c: Tensor } {
+    return F.lstm(x, start, this.weights, this.settings(x));
+  }
+}
+
+/** GRU (Cho et al. 2014): gates r, z, n; h′ = (1 - z)∘n + z∘h. Shapes as in {@link RNN}. */
+export class GRU extends Recurrent {
+  constructor(inputSize: number, hiddenSize: number, options: RecurrentLayerOptions = {}) {
+    super(3, inputSize, hiddenSize, options);
+  }
+
+  /** Without `h0` states start at 0. */
+  forward(x: Tensor, h0?: Tensor): { output: Tensor; h: Tensor } {
+    return F.gru(x, h0, this.weights, this.settings(x));
+  }
+}
+
+// ---- single steps -------------------------------------------------------------------------------------------------------------------
+
+/** Parameters `weight_ih` [G·hidden, in], `weight_hh` [G·hidden, hidden], `bias_ih`, `bias_hh` [G·hidden]. */
+abstract class RecurrentCell extends Module {
+  readonly inputSize: number;
+  readonly hiddenSize: number;
+  protected readonly weights: F.RecurrentWeights;
+
+  constructor(gates: number, inputSize: number, hiddenSize: number, { bias = true }: { readonly bias?: boolean }) {
+    super();
+    checkSizes(new.target.name, { inputSize, hiddenSize });
+    [this.inputSize, this.hiddenSize] = [inputSize, hiddenSize];
+    this.weights = makeWeights(this, gates, [inputSize, hiddenSize], bias, "");
+  }
+
+  /** Zeros [N, hidden]. @throws {RangeError} unless x is [batch, in]. */
+  protected start(x: Tensor): Tensor {
+    if (x.rank !== 2 || x.shape[1] !== this.inputSize)
+      throw inputError(this.constructor.name, `[batch, ${this.inputSize}]`, x.shape, "a cell takes one step; use the layer for sequences");
+    return x.constantOf({ shape: [x.shape[0], this.hiddenSize], dtype: x.dtype }, 0);
+  }
+
+  protected override details(): string {
+    return `${this.inputSize} to ${this.hiddenSize}`;
+  }
+}
+
+/** One step of {@link RNN}: x [N, in] and h [N, hidden] (default 0) to h′. */
+export class RNNCell extends RecurrentCell {
+  readonly nonlinearity: "tanh" | "relu";
+
+  constructor(inputSize: number, hiddenSize: number, options: Pick<RnnLayerOptions, "bias" | "nonlinearity"> = {}) {
+    super(1, inputSize, hiddenSize, options);
+    this.nonlinearity = options.nonlinearity ?? "tanh";
+  }
+
+  forward(x: Tensor, h?: Tensor): Tensor {
+    const zero = this.start(x);
+    return F.rnnCell(x, h ?? zero, this.weights, { nonlinearity: this.nonlinearity });
+  }
+}
+
+/** One step of {@link LSTM}: x [N, in], h and c [N, hidden] (default 0) to h′ and c′. */
+export class LSTMCell extends RecurrentCell {
+  constructor(inputSize: number, hiddenSize: number, options: { readonly bias?: boolean } = {}) {
+    super(4, inputSize, hiddenSize, options);
+  }
+
+  forward(x: Tensor, state?: readonly [h: Tensor, c: Tensor]): { h: Tensor; c: Tensor } {
+    const zero = this.start(x);
+    return F.lstmCell(x, state ?? [zero, zero], this.weights);
+  }
+}
+
+/** One step of {@link GRU}: x [N, in], h [N, hidden] (default 0) to h′. */
+export class GRUCell extends RecurrentCell {
+  constructor(inputSize: number, hiddenSize: number, options: { readonly bias?: boolean } = {}) {
+    super(3, inputSize, hiddenSize, options);
+  }
+
+  forward(x: Tensor, h?: Tensor): Tensor {
+    const zero = this.start(x);
+    return F.gruCell(x, h ?? zero, this.weights);
+  }
+}
