@@ -33,10 +33,10 @@ function exampleOf(op: Op): string {
 
 /** A line per primitive: name, meaning, example types with the domain of the tests, derivative, lowering, cost. */
 export function opTable(): string {
-  const escape = (text: string): string => text.replaceAll("|", "\\|");
+  const escaped = (text: string): string => text.replaceAll("|", "\\|");
   const rows = [...registry]
     .sort((a, b) => (a.name < b.name ? -1 : 1))
-    .map((op) => [`\`${op.name}\``, op.doc, exampleOf(op), derivativeOf(op), LOWERING[op.lower.kind], op.cost].map(escape));
+    .map((op) => [`\`${op.name}\``, op.doc, exampleOf(op), derivativeOf(op), LOWERING[op.lower.kind], op.cost].map(escaped));
   const head = ["op", "meaning", "types, and the domain of the tests", "derivative", "lowered to", "limited by"];
   const lines = [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`);
   return `# The primitives\n\nMade from the registry by \`npm run docs\`; a test fails when this page is stale. Everything else is a composite of these ${registry.length} (\`src/math\`).\n\n${lines.join("\n")}\n`;

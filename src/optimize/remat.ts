@@ -114,7 +114,10 @@ function sortByPrice(
   return { dear, cheap };
 }
 
-/** The region with at most `slots` dear values of the cut stored at a time; undefined if that takes too much work. */
+/**
+ * The region with at most `slots` dear values of the cut stored at a time, and none of the cheap ones; undefined if that takes too much work.
+ * With more slots than there are dear values nothing is computed again: what follows the cut is only put into a better order.
+ */
 export function recompute(region: Region, cut: Cut, slots: number): Region | undefined {
   return new Recomputer(region, cut, slots).run();
 }
@@ -142,8 +145,9 @@ class Recomputer {
   }
 
   run(): Region | undefined {
-    const { early, late, dear } = this.#cut;
+    const { early, late, dear, cheap } = this.#cut;
     for (const y of this.#region.outputs) this.#image.set(y, y as Tensor);
+    if (this.#slots > dear.length) for (const x of cheap) this.#image.set(x, x as Tensor);
     for (const at of this.#store(dear.length + 1)) this.#image.set(dear[at - 1]!, dear[at - 1] as Tensor);
     this.#token = early.findLast(isDear)?.results[0] as Tensor | undefined;
     const most = MOST_CLONES * (early.length + late.length);

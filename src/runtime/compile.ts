@@ -94,7 +94,7 @@ export function fit(region: Region, roles: Roles, cells: readonly Cell[], memory
   // Fewer slots, less memory and more work: the most slots that fit, by bisection.
   let low = 0;
   while (low < n && repetitions(n + 1, low + 1) > MOST_REPETITIONS) low++;
-  let high = n;
+  let high = n + 1;
   while (low < high) {
     const middle = Math.ceil((low + high) / 2);
     if (enough(withSlots(middle).planned.scratch)) low = middle;
