@@ -2,6 +2,7 @@
  * @file compile with a memory budget: the same results, a plan that fits, cheap values computed again first, and a refusal that says the least
  * that can be reached; the orders of magnitude of AD-7 for an MLP of 64 layers.
  */
+import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import "../../src/runtime/evaluate.ts";
 import { compile, recordFunction } from "../../src/function/compile.ts";
@@ -13,7 +14,7 @@ import type { Tensor } from "../../src/ops/tensor.ts";
 import { Adam } from "../../src/optim/adam.ts";
 import { cutAtPeak, recompute } from "../../src/optimize/remat.ts";
 import { Cell } from "../../src/runtime/cell.ts";
-import { counters, optimize, parseMemory } from "../../src/runtime/compile.ts";
+import { compileRegion, counters, optimize, parseMemory } from "../../src/runtime/compile.ts";
 import { tapeOfRegion } from "../../src/tape/tape.ts";
 import { verifyRegion } from "../../src/tape/verify.ts";
 import { elements, expectClose } from "../function/backends.ts";
@@ -193,6 +194,45 @@ test("a better order alone may be enough: updates no longer wait for the end", (
   expect(ordered.scratch).toBeLessThan(0.8 * plain.scratch);
   expect(ordered.work).toBe(plain.work);
 });
+
+test("any network, any number of slots: the same gradients", () => {
+  // Each layer takes the last value, or an earlier one too.
+  const kinds = ["plain", "residual", "skip", "normed", "gated", "cast"] as const;
+  const layer = (kind: (typeof kinds)[number], w: Tensor, hs: readonly Tensor[]): Tensor => {
+    const h = hs.at(-1)!;
+    const z = h.matmul(w);
+    if (kind === "residual") return h.add(z.tanh());
+    if (kind === "skip") return z.sin().add(hs[Math.floor(hs.length / 2)]!.mul(0.5));
+    if (kind === "normed") return z.sub(z.mean(1, { keepDims: true })).div(z.var(1, { keepDims: true }).add(1).sqrt());
+    if (kind === "gated") return z.sigmoid().mul(h.exp().sub(1).tanh());
+    return kind === "cast" ? z.cast("f32").relu().cast("f64").add(z) : z.relu();
+  };
+  const elementsOf = (t: Tensor) => t.dataSync().slice();
+  fc.assert(
+    fc.property(fc.array(fc.constantFrom(...kinds), { minLength: 1, maxLength: 9 }), fc.integer({ min: 0, max: 10 }), (net, slots) => {
+      const args = [normal([6, 4]), ...net.map(() => normal([4, 4]).mul(0.4))].map((t) => t.cast("f64"));
+      const loss = (x: Tensor, ws: Tensor[]): Tensor => {
+        const hs = [x];
+        for (const [i, w] of ws.entries()) hs.push(layer(net[i]!, w, hs));
+        return hs.at(-1)!.square().sum();
+      };
+      const fn = (x: Tensor, ...ws: Tensor[]) => grad(([a, ...b]: Tensor[]) => loss(a!, b))([x, ...ws]);
+      const recording = recordFunction(fn, args);
+      const region = optimize(recording.region);
+      const tape = recompute(region, cutAtPeak(region)!, slots)!;
+      verifyRegion(tape);
+      const executable = compileRegion(tape, recording);
+      const got = executable.run(args.map(elementsOf), () => undefined);
+      executable.dispose();
+      expectClose(
+        got.flatMap((part) => [...part]),
+        fn(args[0]!, ...args.slice(1)),
+        1e-9,
+      );
+    }),
+    { numRuns: 60 },
+  );
+}, 60_000);
 
 test("memory in words", () => {
   expect([512, "512", "1.5KB", "512 MB", "2GiB", "sqrt"].map(parseMemory)).toEqual([512, 512, 1500, 512e6, 2 * 1024 ** 3, "sqrt"]);
