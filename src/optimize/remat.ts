@@ -163,13 +163,14 @@ class Recomputer {
     return { inputs: this.#region.inputs, outputs: this.#region.outputs.map((y) => this.#image.get(y) ?? (y as Tensor)) };
   }
 
-  /** Chooses what to store on the way from the last stored value to number `to`; returns their numbers. */
+  /** Chooses what to store on the way from the last stored value to the one before number `to`, which is read next; returns their numbers. */
   #store(to: number): number[] {
     this.#stored = this.#stored.filter((n) => n < to);
     let at = this.#stored.at(-1)!;
     const chosen: number[] = [];
-    // Slots that are taken: all but the inputs' place. A value that is read at once needs none.
-    for (const part of planBinomial(to - at, this.#slots - this.#stored.length + 2)) {
+    // The plan counts the place where it starts as a slot, here the last stored value's own. What it ends with is read at once and needs none.
+    const free = this.#slots - (this.#stored.length - 1);
+    for (const part of planBinomial(to - at, Math.max(0, free) + 1)) {
       at += stepsOf(part);
       if (at < to) chosen.push(at);
     }
@@ -182,7 +183,7 @@ class Recomputer {
     const known = this.#image.get(x);
     if (known || !this.#early.has(x)) return known ?? (x as Tensor);
     const number = this.#number.get(x);
-    const stored = new Set(number === undefined ? [] : this.#store(number).map((n) => this.#cut.dear[n - 1]!));
+    const stored = new Set(number === undefined ? [] : this.#store(number + 1).map((n) => this.#cut.dear[n - 1]!));
     const fresh = this.#again(x);
     for (const [y, clone] of fresh) if (y === x || stored.has(y)) this.#image.set(y, clone);
     return fresh.get(x)!;

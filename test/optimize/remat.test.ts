@@ -4,6 +4,7 @@
  */
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { leastAdvances } from "../../src/base/reversal.ts";
 import "../../src/runtime/evaluate.ts";
 import { compile, recordFunction } from "../../src/function/compile.ts";
 import { checkpoint, checkpointChain } from "../../src/function/control.ts";
@@ -63,7 +64,7 @@ describe("an MLP of 64 layers", () => {
   const { scratch, work } = plain.footprint;
   const products = (n: number): number => n * 128 * 16 * 16;
 
-  test("peaks and products: everything kept > checkpoints by hand > optimal with as many products", () => {
+  test("peaks and products: everything kept > checkpoints by hand > optimal, with as many products but for one", () => {
     const byHand = compile(gradient(blocks));
     const optimal = compile(gradient(run), { memory: "sqrt" });
     expectClose(elements(byHand(params, x)), want, 1e-5);
@@ -71,7 +72,8 @@ describe("an MLP of 64 layers", () => {
     expect(work).toBe(products(3 * 64 - 1));
     expect(byHand.footprint.scratch).toBeLessThan(0.5 * scratch);
     expect(optimal.footprint.scratch).toBeLessThan(byHand.footprint.scratch);
-    expect(optimal.footprint.work).toBeLessThanOrEqual(byHand.footprint.work);
+    // √64 values stored; the fewest that run again, the first pass not counted.
+    expect(optimal.footprint.work).toBe(work + products(leastAdvances(64 + 1, 8 + 1) - 64));
     expect(byHand.footprint.work).toBeLessThanOrEqual(work + products(64));
   });
 
