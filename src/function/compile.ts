@@ -10,7 +10,7 @@ import { closeRegion, hole } from "../ops/region.ts";
 import { type Tensor, traceOrigins } from "../ops/tensor.ts";
 import { backendName } from "../runtime/backend.ts";
 import { Cell, currentFrame } from "../runtime/cell.ts";
-import { compileRegion } from "../runtime/compile.ts";
+import { compileRegion, parseMemory } from "../runtime/compile.ts";
 import type { Executable } from "../runtime/executable.ts";
 import { huntNaN } from "../runtime/hunt.ts";
 import { nextSerial, type Region, type Storage } from "../tape/node.ts";
@@ -38,13 +38,18 @@ export interface CompileOptions {
    * its op, its operands' ranges and the user's line; in the backward pass too.
    */
   readonly debug?: "nan";
+  /**
+   * What the program may take besides its cells: bytes, or a text such as "512MB". Where it would take more, values that wait for the backward
+   * pass are computed again, cheap ones first; an error says the least that can be reached. `"sqrt"` keeps about √n of a chain of n values.
+   */
+  readonly memory?: number | string;
 }
 
 export type Compiled<F extends AnyFunction> = F & {
   /** How many times the function has been recorded and compiled. A training loop should stay at one per batch size. */
   readonly recompilations: number;
-  /** Bytes of arguments and results that one run of the last program copies, and its scratch memory. */
-  readonly footprint: { in: number; out: number; scratch: number };
+  /** Bytes of arguments and results that one run of the last program copies, its scratch memory, and the multiply-adds of its products. */
+  readonly footprint: { in: number; out: number; scratch: number; work: number };
   /** Frees the programs; the next call compiles anew. */
   dispose(): void;
 };
@@ -90,6 +95,7 @@ function constantCell(x: Tensor): Cell {
  */
 export function compile<F extends AnyFunction>(fn: F, options: CompileOptions = {}): Compiled<F> {
   if (options.debug === "nan") return hunted(fn);
+  const memory = options.memory === undefined ? {} : { memory: parseMemory(options.memory) };
   const entries = new Map<string, Entry[]>();
   let recompilations = 0;
   let last: Executable | undefined;
@@ -98,7 +104,7 @@ export function compile<F extends AnyFunction>(fn: F, options: CompileOptions = 
     const recording = recordFunction(fn, args);
     recompilations++;
     return {
-      executable: compileRegion(recording.region, recording),
+      executable: compileRegion(recording.region, recording, memory),
       result: recording.result,
       outputs: leavesOf(recording.result).leaves,
       guards: recording.guards.map((read) => ({ read, value: read() })),
@@ -130,7 +136,9 @@ export function compile<F extends AnyFunction>(fn: F, options: CompileOptions = 
   return Object.defineProperties(run, {
     name: { value: `compiled ${fn.name}` },
     recompilations: { get: () => recompilations },
-    footprint: { get: () => ({ ...(last?.traffic ?? { in: 0, out: 0 }), scratch: last?.layout.scratch ?? 0 }) },
+    footprint: {
+      get: () => ({ ...(last?.traffic ?? { in: 0, out: 0 }), scratch: last?.layout.scratch ?? 0, work: last?.layout.work ?? 0 }),
+    },
     dispose: {
       value: () => {
         for (const list of entries.values()) for (const { executable } of list) executable.dispose();
@@ -167,7 +175,7 @@ function hunted<F extends AnyFunction>(fn: F): Compiled<F> {
   };
   return Object.assign(run, {
     recompilations: 0,
-    footprint: { in: 0, out: 0, scratch: 0 },
+    footprint: { in: 0, out: 0, scratch: 0, work: 0 },
     dispose: () => cache.clear(),
   }) as unknown as Compiled<F>;
 }

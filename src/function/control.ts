@@ -2,9 +2,10 @@
  * @file Functions whose argument functions become regions: scan, cond, checkpoint, customJvp, customVjp. Outside values and cells that the
  * functions use become operands; cells that they write become carries or results.
  */
+import { planBinomial, planBPTT, type Reversal, stepsOf } from "../base/reversal.ts";
 import { formatShape, type Type } from "../base/shape.ts";
 import * as controlOps from "../ops/control.ts";
-import { fromArray } from "../ops/create.ts";
+import { concatenate, fromArray } from "../ops/create.ts";
 import { closeRegion, hole } from "../ops/region.ts";
 import { scan as scanOp } from "../ops/scan.ts";
 import { Tensor, type TensorLike } from "../ops/tensor.ts";
@@ -44,6 +45,71 @@ export function checkpoint<F extends AnyFunction>(fn: F): F {
     const results = operands[0]!.bindAll(controlOps.checkpoint, operands, undefined, [region]);
     return finish(result, outputs.length, results, writes);
   }) as F;
+}
+
+export interface Checkpointing {
+  /** States of the chain that may be stored at once, the first among them. */
+  readonly slots: number;
+  /**
+   * What the inner values of one step take, as a multiple of a state. With it, steps may be kept in full in place of states (Gruslys et al.
+   * 2016); without it only states are stored (Griewank & Walther 2000).
+   */
+  readonly internal?: number;
+  /** Steps that are one to the plan. The program grows with the number of such segments; default: at most 64 of them. */
+  readonly segment?: number;
+}
+
+/** More segments make better plans and longer programs. */
+const MOST_SEGMENTS = 64;
+
+/** How to run `length` steps backwards: a plan over segments, and the steps of each. */
+function planChain(length: number, options: number | Checkpointing): { plan: Reversal; segment: number } {
+  const {
+    slots,
+    internal,
+    segment = Math.max(1, Math.ceil(length / MOST_SEGMENTS)),
+  }: Checkpointing = typeof options === "number" ? { slots: options } : options;
+  if (!(Number.isInteger(segment) && segment >= 1)) throw new RangeError(`checkpoint: want segments of 1 or more steps, got ${segment}`);
+  const n = Math.ceil(length / segment);
+  const plan = internal === undefined ? planBinomial(n, slots) : planBPTT(n, slots - 1, { state: 1, internal: internal * segment });
+  return { plan, segment };
+}
+
+/** Runs `leaf` along a plan, what is to run again behind a checkpoint. Returns the last state and what the leaves return besides. */
+function follow<S, Y>(
+  plan: Reversal,
+  start: number,
+  state: S,
+  leaf: (start: number, steps: number, state: S) => readonly [S, Y],
+): [S, Y[]] {
+  const ys: Y[] = [];
+  let [at, now] = [start, state];
+  for (const part of plan) {
+    if (typeof part === "number") {
+      const [next, y] = leaf(at, part, now);
+      now = next;
+      ys.push(y);
+    } else {
+      const [next, inner] = checkpoint((from: S) => follow(part, at, from, leaf))(now);
+      now = next;
+      ys.push(...inner);
+    }
+    at += stepsOf(part);
+  }
+  return [now, ys];
+}
+
+/**
+ * `x` through all `steps` in turn, storing no more than `slots` of the states between them and running the fewest steps again in the backward
+ * pass: each at most r times, where the chain is no longer than C(slots + r, slots).
+ */
+export function checkpointChain<S>(steps: readonly ((x: S) => S)[], x: S, slots: number | Checkpointing): S {
+  const { plan, segment } = planChain(steps.length, slots);
+  const run = (start: number, n: number, state: S): [S, null] => [
+    steps.slice(start * segment, (start + n) * segment).reduce((s, step) => step(s), state),
+    null,
+  ];
+  return follow(plan, 0, x, run)[0];
 }
 
 /** Hands out results of an instruction: first those of the function, then the cells' new values. */
@@ -155,6 +221,8 @@ export interface ScanOptions {
   readonly length?: number;
   /** Run from the last slice to the first. Default false. */
   readonly reverse?: boolean;
+  /** Store only so many states for the backward pass, and run the steps between them again. Default: keep what every step computes. */
+  readonly checkpoint?: number | Checkpointing;
 }
 
 /**
@@ -166,6 +234,7 @@ export function scan<C, X, Y>(fn: (carry: C, x: X) => readonly [C, Y], init: C, 
   const carry = leavesOf(start).leaves;
   const stacked = leavesOf(xs).leaves;
   const length = loopLength(stacked, options.length);
+  if (options.checkpoint !== undefined && length > 0) return checkpointedScan(fn, start, xs, { ...options, length });
   const slices = withLeaves(
     xs,
     stacked.map((t) => hole(sliceOf(t), t.label)),
@@ -202,6 +271,34 @@ export function scan<C, X, Y>(fn: (carry: C, x: X) => readonly [C, Y], init: C, 
   commit(new Map(written.map((cell, i) => [cell, results[carry.length + i]!])));
   together(results);
   return [withLeaves(result[0], results.slice(0, carry.length)), withLeaves(result[1], results.slice(carryHoles.length))];
+}
+
+/** A loop of loops: one scan for each stretch of a plan that is kept. */
+function checkpointedScan<C, X, Y>(
+  fn: (carry: C, x: X) => readonly [C, Y],
+  init: C,
+  xs: X,
+  options: ScanOptions & { length: number },
+): [C, Y] {
+  const { checkpoint: choice, length, reverse = false } = options;
+  const { plan, segment } = planChain(length, choice!);
+  const stacked = leavesOf(xs).leaves;
+  const stretch = (start: number, segments: number, carry: C): [C, Y] => {
+    const from = start * segment;
+    const steps = Math.min(length, from + segments * segment) - from;
+    const first = reverse ? length - from - steps : from;
+    const slices = stacked.map((t) => t.narrow(0, first, steps));
+    return scan(fn, carry, withLeaves(xs, slices), { length: steps, reverse });
+  };
+  const [carry, parts] = follow(plan, 0, init, stretch);
+  const ys = (reverse ? parts.reverse() : parts).map((y) => leavesOf(y).leaves);
+  return [
+    carry,
+    withLeaves(
+      parts[0]!,
+      ys[0]!.map((_, i) => concatenate(ys.map((y) => y[i]!))),
+    ),
+  ];
 }
 
 const sliceOf = ({ shape, dtype }: Type): Type => ({ shape: shape.slice(1), dtype });

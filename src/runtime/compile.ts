@@ -1,13 +1,16 @@
 /**
  * @file The whole pipeline on one page: a region goes in, an executable comes out.
  *
- *     region ─ expand ─ simplify ─ merge ─ pack ─► tape of primitives ─ schedule ─► kernels, steps, offsets ─ backend ─► executable
+ *     region ─ expand ─ simplify ─ merge ─ recompute ─ pack ─► tape of primitives ─ schedule ─► kernels, steps, offsets ─ backend ─► executable
  */
 
+import { repetitions } from "../base/reversal.ts";
 import { mergeCommon } from "../optimize/cse.ts";
 import { expand } from "../optimize/expand.ts";
 import { packPanels } from "../optimize/pack.ts";
+import { cutAtPeak, recompute } from "../optimize/remat.ts";
 import { simplify } from "../optimize/simplify.ts";
+import { multiplyAdds } from "../optimize/work.ts";
 import { type Schedule, type Slot, schedule } from "../schedule/schedule.ts";
 import type { Region } from "../tape/node.ts";
 import { verifyRegion } from "../tape/verify.ts";
@@ -33,7 +36,11 @@ export function tidy(region: Region): Region {
 
 /** Tape to tape: only primitives are left, none is computed twice, operands lie as the loops want them. */
 export function optimize(region: Region): Region {
-  return packPanels(tidy(expand(tidy(region))));
+  return packPanels(primitives(region));
+}
+
+function primitives(region: Region): Region {
+  return tidy(expand(tidy(region)));
 }
 
 /** Tape to kernels, with `cells` numbered from 1 in the binding table. */
@@ -43,16 +50,87 @@ export function plan(region: Region, roles: Roles, cells: readonly Cell[]): Sche
   return schedule(region, roles.inputs.map(slot), roles.outputs.map(slot), cells.length);
 }
 
+/** What a program may take: bytes of scratch memory, or as many values of a chain as the root of its length. */
+export type Memory = number | "sqrt";
+
+/** Bytes from a number or a text: `512MB`, `64 KiB`. */
+export function parseMemory(memory: number | string): Memory {
+  if (memory === "sqrt") return memory;
+  const [, digits, prefix = "", binary] = /^\s*(\d+(?:\.\d+)?)\s*(?:([kmg]?)(i?)b)?\s*$/i.exec(String(memory)) ?? [];
+  const bytes = Number(digits) * (binary ? 1024 : 1000) ** " kmg".indexOf(prefix.toLowerCase() || " ");
+  if (!(bytes > 0))
+    throw new RangeError(`compile: memory is bytes, a text such as "512MB" or "64KiB", or "sqrt"; got ${JSON.stringify(memory)}`);
+  return bytes;
+}
+
+/** No step of a chain runs more often than this to save memory; so programs stay short. */
+const MOST_REPETITIONS = 5;
+
+/** The optimized region and its plan, with values computed again instead of being kept so that it fits into `memory`. */
+export function fit(region: Region, roles: Roles, cells: readonly Cell[], memory: Memory): { optimized: Region; planned: Schedule } {
+  const list = primitives(region);
+  const attempt = (tape: Region): { optimized: Region; planned: Schedule } => {
+    const optimized = packPanels(tape);
+    return { optimized, planned: plan(optimized, roles, cells) };
+  };
+  const enough = (scratch: number): boolean => memory !== "sqrt" && scratch <= memory;
+  const plain = attempt(list);
+  if (enough(plain.planned.scratch)) return plain;
+  const cut = cutAtPeak(list);
+  if (!cut) return within(plain, memory);
+  const n = cut.dear.length;
+  const tried = new Map<number, ReturnType<typeof attempt>>();
+  const withSlots = (slots: number): ReturnType<typeof attempt> => {
+    let found = tried.get(slots);
+    if (!found) {
+      const tape = recompute(list, cut, slots);
+      found = tape ? attempt(tape) : plain;
+      tried.set(slots, found);
+    }
+    return found;
+  };
+  const smaller = (a: typeof plain, b: typeof plain): typeof plain => (b.planned.scratch < a.planned.scratch ? b : a);
+  if (memory === "sqrt") return smaller(plain, withSlots(Math.ceil(Math.sqrt(n))));
+  // Fewer slots, less memory and more work: the most slots that fit, by bisection.
+  let low = 0;
+  while (low < n && repetitions(n + 1, low + 1) > MOST_REPETITIONS) low++;
+  let high = n + 1;
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2);
+    if (enough(withSlots(middle).planned.scratch)) low = middle;
+    else high = middle - 1;
+  }
+  const found = withSlots(low);
+  if (enough(found.planned.scratch)) return found;
+  // The heuristic that packs blocks is not monotone: perhaps another try was better.
+  return within([...tried.values()].reduce(smaller, plain), memory);
+}
+
+/** The plan, or an error that says what it takes. */
+function within<T extends { planned: Schedule }>(found: T, memory: Memory): T {
+  if (memory === "sqrt" || found.planned.scratch <= memory) return found;
+  throw new RangeError(
+    `compile: the program does not fit into ${memory} bytes; the least that recomputation reaches is ${found.planned.scratch} bytes. Give it that much, a smaller batch, or checkpoint blocks (or scan) by hand`,
+  );
+}
+
 /** Compiles a region whose inputs and outputs are arguments, results and cells. */
-export function compileRegion(region: Region, roles: Roles, arena: Arena = theArena()): Executable {
+export function compileRegion(
+  region: Region,
+  roles: Roles,
+  options: { readonly arena?: Arena; readonly memory?: Memory } = {},
+): Executable {
+  const { arena = theArena(), memory = Number.POSITIVE_INFINITY } = options;
   counters.compilations++;
   passes++;
   try {
-    const optimized = optimize(region);
-    if (counters.debug) verifyRegion(optimized);
     const cells = [...new Set([...roles.inputs, ...roles.outputs].filter((role) => typeof role !== "string"))];
-    const planned = plan(optimized, roles, cells);
-    return new Executable(planned, load(planned.program, arena), arena, cells, roles, { inputs: region.inputs, outputs: region.outputs });
+    const { optimized, planned } = fit(region, roles, cells, memory);
+    if (counters.debug) verifyRegion(optimized);
+    return new Executable({ ...planned, work: multiplyAdds(optimized) }, load(planned.program, arena), arena, cells, roles, {
+      inputs: region.inputs,
+      outputs: region.outputs,
+    });
   } finally {
     passes--;
   }

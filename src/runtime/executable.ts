@@ -84,6 +84,8 @@ export interface Layout {
   /** Offsets of inputs and outputs; -1 for those that are cells. */
   readonly inputs: readonly number[];
   readonly outputs: readonly number[];
+  /** Multiply-adds of its products in one run. */
+  readonly work: number;
 }
 
 export interface Roles {

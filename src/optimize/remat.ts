@@ -1,0 +1,227 @@
+/**
+ * @file Recomputation: values that wait long for their reader are computed again instead of being kept (Chen et al. 2016), those that cost only
+ * memory traffic always, the others along a binomial plan (Griewank & Walther 2000).
+ *
+ *     live bytes     ╱╲        early | late: cut where most is live. What is made early and read late are the candidates.
+ *                  ╱    ╲      Dear ones form the chain v1 … vn; at most `slots` of them are stored at a time.
+ *                ╱   |    ╲
+ *
+ * A clone's operand passes a barrier together with a value made just before the late reader. So it is computed no sooner than that, and nobody
+ * merges it with the original.
+ */
+
+import { byteSize } from "../base/dtype.ts";
+import { planBinomial, stepsOf } from "../base/reversal.ts";
+import { sizeOf } from "../base/shape.ts";
+import { barrier } from "../ops/control.ts";
+import { rebind } from "../ops/region.ts";
+import type { Tensor } from "../ops/tensor.ts";
+import type { Instruction, Region, Value } from "../tape/node.ts";
+import { tapeOfRegion } from "../tape/tape.ts";
+import { opOf } from "./rewrite.ts";
+
+/** Where a list is cut, and what crosses the cut. */
+export interface Cut {
+  readonly early: readonly Instruction[];
+  readonly late: readonly Instruction[];
+  /** Values made early and read late that need a product or a loop to be made again, in order. */
+  readonly dear: readonly Value[];
+  /** Those that follow from the dear ones and from inputs by mere passes over memory. */
+  readonly cheap: readonly Value[];
+}
+
+/** Clones beyond this many times the list's length are no remedy any more. */
+const MOST_CLONES = 6;
+
+const isDear = (instruction: Instruction): boolean => opOf(instruction).cost === "compute";
+
+/** Cuts a region where most bytes wait to be read; undefined if nothing waits. */
+export function cutAtPeak(region: Region): Cut | undefined {
+  const list = shortLived(region);
+  // Behind the last product come updates; what waits for those is a result already.
+  const tail = list.findLastIndex(isDear);
+  const made = new Map<Value, number>();
+  const lastRead = new Map<Value, number>();
+  list.forEach(({ operands, results }, i) => {
+    for (const y of results) made.set(y, i);
+    if (i <= tail) for (const x of operands) if (made.has(x)) lastRead.set(x, i);
+  });
+  const change = new Float64Array(list.length + 1);
+  const outputs = new Set(region.outputs);
+  for (const [x, read] of lastRead) {
+    if (outputs.has(x)) continue;
+    change[made.get(x)!]! += bytesOf(x);
+    change[read]! -= bytesOf(x);
+  }
+  let [at, live, most] = [-1, 0, 0];
+  change.forEach((bytes, i) => {
+    live += bytes;
+    if (live > most) [at, most] = [i, live];
+  });
+  if (at < 0) return undefined;
+  const [early, late] = [list.slice(0, at + 1), list.slice(at + 1)];
+  const crosses = (x: Value): boolean => (lastRead.get(x) ?? -1) > at && x.source.operands.length > 0 && !outputs.has(x);
+  return { early, late, ...sortByPrice(early, crosses, new Set([...region.inputs, ...region.outputs])) };
+}
+
+/** The list with every reduction as soon as it can be, and every other pass over memory just before its first reader, as fusion will have it. */
+function shortLived(region: Region): Instruction[] {
+  const list = tapeOfRegion(region);
+  const waiting = new Set(list);
+  const readers = new Map<Value, Instruction[]>();
+  for (const instruction of list) for (const x of instruction.operands) readers.set(x, [...(readers.get(x) ?? []), instruction]);
+  const ordered: Instruction[] = [];
+  const ready = (instruction: Instruction): boolean => instruction.operands.every((x) => !waiting.has(x.source));
+  const emit = (instruction: Instruction): void => {
+    const needed = new Set<Instruction>();
+    const todo = [instruction];
+    for (let next = todo.pop(); next; next = todo.pop()) {
+      if (!waiting.has(next) || needed.has(next)) continue;
+      needed.add(next);
+      todo.push(...next.operands.map((x) => x.source));
+    }
+    for (const next of [...needed].sort((a, b) => a.serial - b.serial)) {
+      waiting.delete(next);
+      ordered.push(next);
+      const readBy = next.results.flatMap((y) => readers.get(y) ?? []);
+      for (const reader of readBy) if (waiting.has(reader) && !needed.has(reader) && shrinks(reader) && ready(reader)) emit(reader);
+    }
+  };
+  for (const instruction of list) if (isDear(instruction)) emit(instruction);
+  for (const instruction of list) emit(instruction);
+  return ordered;
+}
+
+const shrinks = (instruction: Instruction): boolean => !isDear(instruction) && opOf(instruction).lower.kind === "reduce";
+
+const bytesOf = (x: Value): number => sizeOf(x.shape) * byteSize(x.dtype);
+
+function sortByPrice(
+  early: readonly Instruction[],
+  crosses: (x: Value) => boolean,
+  free: ReadonlySet<Value>,
+): { dear: Value[]; cheap: Value[] } {
+  const [dear, cheap]: [Value[], Value[]] = [[], []];
+  const near = new Set<Value>(free);
+  for (const instruction of early) {
+    const passes = !isDear(instruction) && instruction.operands.every((x) => near.has(x));
+    for (const y of instruction.results) {
+      const waits = crosses(y);
+      if (waits) (passes ? cheap : dear).push(y);
+      if (waits || passes) near.add(y);
+    }
+  }
+  return { dear, cheap };
+}
+
+/**
+ * The region with at most `slots` dear values of the cut stored at a time, and none of the cheap ones; undefined if that takes too much work.
+ * With more slots than there are dear values nothing is computed again: what follows the cut is only put into a better order.
+ */
+export function recompute(region: Region, cut: Cut, slots: number): Region | undefined {
+  return new Recomputer(region, cut, slots).run();
+}
+
+class Recomputer {
+  readonly #region: Region;
+  readonly #cut: Cut;
+  readonly #slots: number;
+  readonly #number: Map<Value, number>;
+  readonly #early: Set<Value>;
+  /** What late instructions read in place of a value. */
+  readonly #image: Map<Value, Tensor> = new Map();
+  /** Numbers of the dear values that are stored, rising: 1 for the first, 0 for the inputs. */
+  #stored: number[] = [0];
+  /** Made just before what is being rewritten. */
+  #token: Tensor | undefined;
+  #clones = 0;
+
+  constructor(region: Region, cut: Cut, slots: number) {
+    this.#region = region;
+    this.#cut = cut;
+    this.#slots = slots;
+    this.#number = new Map(cut.dear.map((x, i) => [x, i + 1]));
+    this.#early = new Set(cut.early.flatMap((i) => (i.operands.length > 0 ? i.results : [])));
+  }
+
+  run(): Region | undefined {
+    const { early, late, dear, cheap } = this.#cut;
+    for (const y of this.#region.outputs) this.#image.set(y, y as Tensor);
+    if (this.#slots > dear.length) for (const x of cheap) this.#image.set(x, x as Tensor);
+    for (const at of this.#store(dear.length + 1)) this.#image.set(dear[at - 1]!, dear[at - 1] as Tensor);
+    this.#token = early.findLast(isDear)?.results[0] as Tensor | undefined;
+    const most = MOST_CLONES * (early.length + late.length);
+    for (const instruction of late) {
+      const operands = instruction.operands.map((x) => this.#read(x));
+      const results = rebind(instruction, operands);
+      instruction.results.forEach((y, i) => {
+        this.#image.set(y, results[i] as Tensor);
+      });
+      if (isDear(instruction)) this.#token = results[0] as Tensor;
+      if (this.#clones > most) return undefined;
+    }
+    return { inputs: this.#region.inputs, outputs: this.#region.outputs.map((y) => this.#image.get(y) ?? (y as Tensor)) };
+  }
+
+  /** Chooses what to store on the way from the last stored value to the one before number `to`, which is read next; returns their numbers. */
+  #store(to: number): number[] {
+    this.#stored = this.#stored.filter((n) => n < to);
+    let at = this.#stored.at(-1)!;
+    const chosen: number[] = [];
+    // The plan counts the place where it starts as a slot, here the last stored value's own. What it ends with is read at once and needs none.
+    const free = this.#slots - (this.#stored.length - 1);
+    for (const part of planBinomial(to - at, Math.max(0, free) + 1)) {
+      at += stepsOf(part);
+      if (at < to) chosen.push(at);
+    }
+    this.#stored.push(...chosen);
+    return chosen;
+  }
+
+  /** What a late instruction reads for `x`. */
+  #read(x: Value): Tensor {
+    const known = this.#image.get(x);
+    if (known || !this.#early.has(x)) return known ?? (x as Tensor);
+    const number = this.#number.get(x);
+    const stored = new Set(number === undefined ? [] : this.#store(number + 1).map((n) => this.#cut.dear[n - 1]!));
+    const fresh = this.#again(x);
+    for (const [y, clone] of fresh) if (y === x || stored.has(y)) this.#image.set(y, clone);
+    return fresh.get(x)!;
+  }
+
+  /** Clones of all that `x` needs, from what is stored. */
+  #again(x: Value): Map<Value, Tensor> {
+    const needed = new Set<Instruction>();
+    const todo = [x];
+    for (let y = todo.pop(); y; y = todo.pop()) {
+      if (this.#image.has(y) || !this.#early.has(y) || needed.has(y.source)) continue;
+      needed.add(y.source);
+      todo.push(...y.source.operands);
+    }
+    const fresh = new Map<Value, Tensor>();
+    for (const instruction of [...needed].sort((a, b) => a.serial - b.serial)) {
+      const results = this.#clone(instruction, fresh);
+      instruction.results.forEach((y, i) => {
+        fresh.set(y, results[i]!);
+      });
+    }
+    return fresh;
+  }
+
+  #clone(instruction: Instruction, fresh: ReadonlyMap<Value, Tensor>): readonly Tensor[] {
+    this.#clones++;
+    const operands = instruction.operands.map((x) => fresh.get(x) ?? this.#image.get(x) ?? (x as Tensor));
+    if (instruction.op === barrier) return operands;
+    // The first of a stretch waits for the token, and so does all that depend on it; what moves an input about has no time of its own.
+    const first = !instruction.operands.some((x) => fresh.has(x));
+    if (first && (isDear(instruction) || instruction.operands.some((x) => this.#early.has(x)))) {
+      const at = Math.max(
+        0,
+        instruction.operands.findIndex((x) => this.#early.has(x)),
+      );
+      const held = operands[at]!;
+      operands[at] = held.bindAll(barrier, this.#token ? [held, this.#token] : [held], { pass: 1 })[0]!;
+    }
+    return rebind(instruction, operands);
+  }
+}

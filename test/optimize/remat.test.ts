@@ -1,0 +1,243 @@
+/**
+ * @file compile with a memory budget: the same results, a plan that fits, cheap values computed again first, and a refusal that says the least
+ * that can be reached; the orders of magnitude of AD-7 for an MLP of 64 layers.
+ */
+import fc from "fast-check";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { leastAdvances } from "../../src/base/reversal.ts";
+import "../../src/runtime/evaluate.ts";
+import { compile, recordFunction } from "../../src/function/compile.ts";
+import { checkpoint, checkpointChain } from "../../src/function/control.ts";
+import { backward, grad } from "../../src/function/derivative.ts";
+import { Linear } from "../../src/nn/linear.ts";
+import { tensor, zeros } from "../../src/ops/create.ts";
+import type { Tensor } from "../../src/ops/tensor.ts";
+import { Adam } from "../../src/optim/adam.ts";
+import { cutAtPeak, recompute } from "../../src/optimize/remat.ts";
+import { Cell } from "../../src/runtime/cell.ts";
+import { compileRegion, counters, optimize, parseMemory } from "../../src/runtime/compile.ts";
+import { tapeOfRegion } from "../../src/tape/tape.ts";
+import { verifyRegion } from "../../src/tape/verify.ts";
+import { elements, expectClose } from "../function/backends.ts";
+
+beforeAll(() => {
+  counters.debug = true;
+});
+afterAll(() => {
+  counters.debug = false;
+});
+
+type Layer = (h: Tensor) => Tensor;
+type Params = { w: Tensor; b: Tensor }[];
+type Activation = "tanh" | "relu" | "sigmoid";
+
+let seed = 0;
+/** Numbers without a pattern. */
+const normal = (shape: [number, number?]): Tensor => {
+  const [n, m = 1] = shape;
+  return tensor(Float32Array.from({ length: n * m }, () => Math.sin(12.9 * ++seed) + Math.cos(78.2 * seed))).reshape(shape as number[]);
+};
+
+const mlp = (depth: number, width: number): Params =>
+  Array.from({ length: depth }, () => ({ w: normal([width, width]).mul(0.25), b: normal([width]).mul(0.1) }));
+const run = (layers: readonly Layer[], x: Tensor): Tensor => layers.reduce((h, layer) => layer(h), x);
+const gradient = (chain: typeof run, activation: Activation = "tanh") =>
+  grad((params: Params, x: Tensor) =>
+    chain(
+      params.map(
+        ({ w, b }): Layer =>
+          (h) =>
+            h.matmul(w).add(b)[activation](),
+      ),
+      x,
+    )
+      .square()
+      .sum(),
+  );
+
+describe("an MLP of 64 layers", () => {
+  const [params, x] = [mlp(64, 16), normal([128, 16])];
+  const blocks = (layers: readonly Layer[], h: Tensor): Tensor =>
+    layers.length === 0 ? h : blocks(layers.slice(8), checkpoint((y: Tensor) => run(layers.slice(0, 8), y))(h));
+  const plain = compile(gradient(run));
+  const want = elements(plain(params, x));
+  const { scratch, work } = plain.footprint;
+  const products = (n: number): number => n * 128 * 16 * 16;
+
+  test("peaks and products: everything kept > checkpoints by hand > optimal, with as many products but for one", () => {
+    const byHand = compile(gradient(blocks));
+    const optimal = compile(gradient(run), { memory: "sqrt" });
+    expectClose(elements(byHand(params, x)), want, 1e-5);
+    expectClose(elements(optimal(params, x)), want, 1e-5);
+    expect(work).toBe(products(3 * 64 - 1));
+    expect(byHand.footprint.scratch).toBeLessThan(0.5 * scratch);
+    expect(optimal.footprint.scratch).toBeLessThan(byHand.footprint.scratch);
+    // √64 values stored; the fewest that run again, the first pass not counted.
+    expect(optimal.footprint.work).toBe(work + products(leastAdvances(64 + 1, 8 + 1) - 64));
+    expect(byHand.footprint.work).toBeLessThanOrEqual(work + products(64));
+  });
+
+  test("along binomial plans: the fewer slots, the less memory and the more products", () => {
+    const found = [16, 8, 4].map((slots) => {
+      const step = compile(gradient((layers, h) => checkpointChain(layers, h, slots)));
+      expectClose(elements(step(params, x)), want, 1e-5);
+      return step.footprint;
+    });
+    found.reduce((more, less) => {
+      expect(less.scratch).toBeLessThan(more.scratch);
+      expect(less.work).toBeGreaterThan(more.work);
+      return less;
+    }, plain.footprint);
+  });
+
+  test.each(["tanh", "relu", "sigmoid"] as const)(
+    "with %s: any budget that is given is kept, with the more work the tighter it is",
+    (name) => {
+      const free = compile(gradient(run, name));
+      const expected = elements(free(params, x));
+      let before = free.footprint.work;
+      for (const part of [1, 0.7, 0.5, 0.35]) {
+        const memory = Math.floor(part * free.footprint.scratch);
+        const step = compile(gradient(run, name), { memory });
+        expectClose(elements(step(params, x)), expected, 1e-5);
+        expect(step.footprint.scratch).toBeLessThanOrEqual(memory);
+        expect(step.footprint.work).toBeGreaterThanOrEqual(before);
+        before = step.footprint.work;
+      }
+      expect(before).toBeGreaterThan(free.footprint.work);
+    },
+  );
+
+  test("a budget that cannot be kept is refused with the least that can, which then can", () => {
+    const step = (memory: number) => compile(gradient(run), { memory })(params, x);
+    let least = 0;
+    try {
+      step(1000);
+    } catch (error) {
+      least = Number(/the least that recomputation reaches is (\d+) bytes/.exec((error as Error).message)?.[1]);
+    }
+    expect(least).toBeGreaterThan(1000);
+    expect(least).toBeLessThan(0.3 * scratch);
+    expectClose(elements(step(least)), want, 1e-5);
+  });
+});
+
+test("a training step whose cells are updated in place", () => {
+  const scratch: number[] = [];
+  const train = (memory?: string): number[] => {
+    const cells = Array.from({ length: 12 }, (_, i) => new Cell(zeros([8, 8]).add(Math.cos(i)).mul(0.2), `w${i}`));
+    const x = zeros([64, 8]).add(0.3);
+    const step = compile(
+      (h: Tensor) => {
+        const { value, grads } = backward(
+          () =>
+            cells
+              .reduce((y, w) => y.matmul(w.value).sin().add(y), h)
+              .square()
+              .mean(),
+          cells,
+        );
+        for (const [i, w] of cells.entries()) w.set(w.value.sub(grads[i]!.mul(0.1)));
+        return value;
+      },
+      memory ? { memory } : {},
+    );
+    const losses = Array.from({ length: 4 }, () => step(x).itemSync());
+    scratch.push(step.footprint.scratch);
+    return [...losses, ...cells.flatMap((w) => [...w.value.dataSync()])];
+  };
+  const want = train();
+  expectClose(train("sqrt"), want, 1e-5);
+  expectClose(train("25KiB"), want, 1e-5);
+  expect(scratch[2]).toBeLessThanOrEqual(25 * 1024);
+  expect(scratch[2]).toBeLessThan(0.7 * scratch[0]!);
+});
+
+test("cheap values go first: with room for all dear ones no product is repeated", () => {
+  const f = grad((w: Tensor, x: Tensor) =>
+    run(
+      Array(5).fill((h: Tensor) => h.matmul(w).exp().sin().exp().sin()),
+      x,
+    ).sum(),
+  );
+  const region = optimize(recordFunction(f, [zeros([8, 8]), zeros([64, 8])]).region);
+  const cut = cutAtPeak(region)!;
+  expect(cut.cheap.length).toBeGreaterThan(0);
+  const count = (list: typeof region, op: string): number => tapeOfRegion(list).filter((i) => i.op.name === op).length;
+  const tape = recompute(region, cut, cut.dear.length)!;
+  verifyRegion(tape);
+  expect(count(tape, "dot")).toBe(count(region, "dot"));
+  expect(count(tape, "exp") + count(tape, "sin")).toBeGreaterThan(count(region, "exp") + count(region, "sin"));
+});
+
+test("a better order alone may be enough: updates no longer wait for the end", () => {
+  const train = (memory?: number) => {
+    const layers = Array.from({ length: 8 }, () => new Linear(64, 64));
+    const parameters = layers.flatMap((layer) => layer.parameters());
+    const adam = new Adam(parameters, { lr: 1e-3 });
+    const loss = (x: Tensor): Tensor =>
+      layers
+        .reduce((h, layer) => layer.forward(h).relu(), x)
+        .square()
+        .mean();
+    const step = compile(
+      (x: Tensor) => {
+        const { value, grads } = backward(() => loss(x), parameters);
+        adam.step(grads);
+        return value;
+      },
+      memory ? { memory } : {},
+    );
+    step(zeros([32, 64]).add(0.3)).itemSync();
+    return step.footprint;
+  };
+  const plain = train();
+  const ordered = train(Math.floor(0.8 * plain.scratch));
+  expect(ordered.scratch).toBeLessThan(0.8 * plain.scratch);
+  expect(ordered.work).toBe(plain.work);
+});
+
+test("any network, any number of slots: the same gradients", () => {
+  // Each layer takes the last value, or an earlier one too.
+  const kinds = ["plain", "residual", "skip", "normed", "gated", "cast"] as const;
+  const layer = (kind: (typeof kinds)[number], w: Tensor, hs: readonly Tensor[]): Tensor => {
+    const h = hs.at(-1)!;
+    const z = h.matmul(w);
+    if (kind === "residual") return h.add(z.tanh());
+    if (kind === "skip") return z.sin().add(hs[Math.floor(hs.length / 2)]!.mul(0.5));
+    if (kind === "normed") return z.sub(z.mean(1, { keepDims: true })).div(z.var(1, { keepDims: true }).add(1).sqrt());
+    if (kind === "gated") return z.sigmoid().mul(h.exp().sub(1).tanh());
+    return kind === "cast" ? z.cast("f32").relu().cast("f64").add(z) : z.relu();
+  };
+  const elementsOf = (t: Tensor) => t.dataSync().slice();
+  fc.assert(
+    fc.property(fc.array(fc.constantFrom(...kinds), { minLength: 1, maxLength: 9 }), fc.integer({ min: 0, max: 10 }), (net, slots) => {
+      const args = [normal([6, 4]), ...net.map(() => normal([4, 4]).mul(0.4))].map((t) => t.cast("f64"));
+      const loss = (x: Tensor, ws: Tensor[]): Tensor => {
+        const hs = [x];
+        for (const [i, w] of ws.entries()) hs.push(layer(net[i]!, w, hs));
+        return hs.at(-1)!.square().sum();
+      };
+      const fn = (x: Tensor, ...ws: Tensor[]) => grad(([a, ...b]: Tensor[]) => loss(a!, b))([x, ...ws]);
+      const recording = recordFunction(fn, args);
+      const region = optimize(recording.region);
+      const tape = recompute(region, cutAtPeak(region)!, slots)!;
+      verifyRegion(tape);
+      const executable = compileRegion(tape, recording);
+      const got = executable.run(args.map(elementsOf), () => undefined);
+      executable.dispose();
+      expectClose(
+        got.flatMap((part) => [...part]),
+        fn(args[0]!, ...args.slice(1)),
+        1e-9,
+      );
+    }),
+    { numRuns: 60 },
+  );
+}, 60_000);
+
+test("memory in words", () => {
+  expect([512, "512", "1.5KB", "512 MB", "2GiB", "sqrt"].map(parseMemory)).toEqual([512, 512, 1500, 512e6, 2 * 1024 ** 3, "sqrt"]);
+  for (const wrong of ["much", "-1", "5 apples", 0, Number.NaN])
+    expect(() => compile((x: Tensor) => x, { memory: wrong })).toThrow(/memory is bytes/);
+});
