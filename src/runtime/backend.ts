@@ -3,7 +3,7 @@
  * slowly and exactly as defined, and is the fallback where WebAssembly SIMD is missing.
  */
 
-import { features, instantiate } from "../codegen/wasm/instantiate.ts";
+import { compileModule, features, instantiateModule } from "../codegen/wasm/instantiate.ts";
 import { compileProgram } from "../codegen/wasm/program.ts";
 import { interpret } from "../kernel/interpret.ts";
 import type { Program } from "../kernel/kernel.ts";
@@ -14,10 +14,13 @@ export type BackendName = "wasm" | "interpreter";
 /** A program ready to run on the table of base addresses at `bindings`. */
 export type Loaded = (bindings: number) => void;
 
-const BACKENDS: Readonly<Record<BackendName, (program: Program, arena: Arena) => Loaded>> = {
-  wasm(program, arena) {
+/** Multiply-adds of a run above which slow code would be noticed: some 20 ms of fast code, 200 ms of slow. */
+const LONG_RUN = 5e8;
+
+const BACKENDS: Readonly<Record<BackendName, (program: Program, arena: Arena, work: number) => Loaded>> = {
+  wasm(program, arena, work) {
     const bytes = compileProgram(program, { sharedMemory: arena.shared, relaxed: features().relaxed });
-    return instantiate(bytes, arena.memory, program.hosts).main;
+    return instantiateModule(compileModule(bytes, { longRun: work > LONG_RUN }), arena.memory, program.hosts).main;
   },
   interpreter: (program, arena) => (bindings) => interpret(program, arena.memory, bindings),
 };
@@ -37,6 +40,7 @@ export function setBackend(name: BackendName): void {
   current = name;
 }
 
-export function load(program: Program, arena: Arena): Loaded {
-  return BACKENDS[backendName()](program, arena);
+/** A program made to run; `work` is the number of its multiply-adds. */
+export function load(program: Program, arena: Arena, work: number): Loaded {
+  return BACKENDS[backendName()](program, arena, work);
 }

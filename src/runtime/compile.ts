@@ -127,7 +127,8 @@ export function compileRegion(
     const cells = [...new Set([...roles.inputs, ...roles.outputs].filter((role) => typeof role !== "string"))];
     const { optimized, planned } = fit(region, roles, cells, memory);
     if (counters.debug) verifyRegion(optimized);
-    return new Executable({ ...planned, work: multiplyAdds(optimized) }, load(planned.program, arena), arena, cells, roles, {
+    const work = multiplyAdds(optimized);
+    return new Executable({ ...planned, work }, load(planned.program, arena, work), arena, cells, roles, {
       inputs: region.inputs,
       outputs: region.outputs,
     });

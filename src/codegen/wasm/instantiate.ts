@@ -39,11 +39,35 @@ interface NodeLike {
   readonly getBuiltinModule?: (id: string) => { readonly setFlagsFromString: (flags: string) => void } | undefined;
 }
 
+function nodeProcess(): NodeLike | undefined {
+  return (globalThis as { readonly process?: NodeLike }).process;
+}
+
+function setFlag(flag: string): void {
+  nodeProcess()?.getBuiltinModule?.("node:v8")?.setFlagsFromString(flag);
+}
+
 /** Node 20 has relaxed SIMD behind a flag, which may be set at run time; later versions have it anyway. */
 function unlockRelaxed(): void {
-  const node = (globalThis as { readonly process?: NodeLike }).process;
-  if (!node?.versions?.node?.startsWith("20.")) return;
-  node.getBuiltinModule?.("node:v8")?.setFlagsFromString("--experimental-wasm-relaxed-simd");
+  if (nodeProcess()?.versions?.node?.startsWith("20.")) setFlag("--experimental-wasm-relaxed-simd");
+}
+
+/**
+ * A compiled module. V8 runs new code in its baseline tier, about ten times slower, and never leaves a loop that runs; so a module whose one run
+ * is long is compiled by the optimizing tier at once, where the host lets us (Node).
+ */
+export function compileModule(
+  bytes: Uint8Array<ArrayBuffer>,
+  { longRun = false }: { readonly longRun?: boolean } = {},
+): WebAssembly.Module {
+  if (!longRun) return new WebAssembly.Module(bytes);
+  // Lazily compiled functions would be compiled when they are called, under the flags of then.
+  setFlag("--no-liftoff --no-wasm-lazy-compilation");
+  try {
+    return new WebAssembly.Module(bytes);
+  } finally {
+    setFlag("--liftoff --wasm-lazy-compilation");
+  }
 }
 
 let found: Features | undefined;
