@@ -18,27 +18,10 @@ export interface Interval {
 type Rule = (x: readonly Interval[], instruction: Instruction) => Interval;
 
 const redo = (instruction: Instruction, operands: readonly Tensor[]): Tensor => rebind(instruction, operands)[0]!;
+const ends = (x: readonly Interval[], end: "low" | "high"): Tensor[] => x.map((a) => a[end]);
 /** Both ends by the op itself: it never decreases. */
-const increasing: Rule = (x, i) => ({
-  low: redo(
-    i,
-    x.map((a) => a.low),
-  ),
-  high: redo(
-    i,
-    x.map((a) => a.high),
-  ),
-});
-const decreasing: Rule = (x, i) => ({
-  low: redo(
-    i,
-    x.map((a) => a.high),
-  ),
-  high: redo(
-    i,
-    x.map((a) => a.low),
-  ),
-});
+const increasing: Rule = (x, i) => ({ low: redo(i, ends(x, "low")), high: redo(i, ends(x, "high")) });
+const decreasing: Rule = (x, i) => ({ low: redo(i, ends(x, "high")), high: redo(i, ends(x, "low")) });
 
 /** The least and the greatest of some candidates. */
 const hull = (list: readonly Tensor[]): Interval => ({
@@ -62,17 +45,8 @@ const wave =
   (phase: number): Rule =>
   ([x], i) => {
     const [a, b] = [redo(i, [x!.low]), redo(i, [x!.high])];
-    const reaches = (peak: number): Tensor =>
-      x!.high
-        .sub(peak)
-        .mul(1 / (2 * Math.PI))
-        .floor()
-        .ge(
-          x!.low
-            .sub(peak)
-            .mul(1 / (2 * Math.PI))
-            .ceil(),
-        );
+    const turns = (t: Tensor, peak: number): Tensor => t.sub(peak).mul(1 / (2 * Math.PI));
+    const reaches = (peak: number): Tensor => turns(x!.high, peak).floor().ge(turns(x!.low, peak).ceil());
     return { low: reaches(phase + Math.PI).where(-1, a.minimum(b)), high: reaches(phase).where(1, a.maximum(b)) };
   };
 
