@@ -1,8 +1,3 @@
-/**
- * @file compile: a function recorded once per signature and run as one program. Cells that it reads become inputs, cells that it writes become
- * outputs in the same memory; a whole training step is one call.
- */
-import type { TypedArray } from "../base/dtype.ts";
 import { formatType } from "../base/shape.ts";
 import { fromArray } from "../ops/create.ts";
 import { evaluate } from "../ops/evaluator.ts";
@@ -13,7 +8,7 @@ import { Cell, currentFrame } from "../runtime/cell.ts";
 import { compileRegion, parseMemory } from "../runtime/compile.ts";
 import type { Executable } from "../runtime/executable.ts";
 import { huntNaN } from "../runtime/hunt.ts";
-import { nextSerial, type Region, type Storage } from "../tape/node.ts";
+import { nextSerial, type Region } from "../tape/node.ts";
 import { type AnyFunction, capture, leavesOf, withLeaves } from "./capture.ts";
 
 /** One recording of the function. */
@@ -86,7 +81,7 @@ function nameOf(path: string, labels: readonly string[] | undefined): string | u
 }
 
 function constantCell(x: Tensor): Cell {
-  return new Cell(fromArray(elementsOf(x), x), x.label);
+  return new Cell(fromArray(x.dataSync(), x), x.label);
 }
 
 /**
@@ -123,10 +118,7 @@ export function compile<F extends AnyFunction>(fn: F, options: CompileOptions = 
     last = entry.executable;
     const pending = leaves.filter((x) => !x.isComputed);
     if (pending.length > 0) evaluate(pending);
-    const elements = entry.executable.run(
-      leaves.map((x) => (x.source.params as { storage: Storage }).storage.read()),
-      (t) => evaluate([t]),
-    );
+    const elements = entry.executable.run(leaves.map((x) => x.dataSync()));
     return withLeaves(
       entry.result,
       elements.map((e, i) => fromArray(e, entry.outputs[i]!)),
@@ -162,7 +154,7 @@ function hunted<F extends AnyFunction>(fn: F): Compiled<F> {
     }
     const { leaves } = leavesOf(args);
     const rest = [...leaves];
-    const inputs = recording.inputs.map((role) => elementsOf(role === "argument" ? rest.shift()! : role.expose()));
+    const inputs = recording.inputs.map((role) => (role === "argument" ? rest.shift()! : role.expose()).dataSync());
     const outputs = huntNaN(recording.region, inputs, cache);
     const tensors = outputs.map((elements, i) => fromArray(elements, recording.region.outputs[i]!));
     recording.outputs.forEach((role, i) => {
@@ -178,9 +170,4 @@ function hunted<F extends AnyFunction>(fn: F): Compiled<F> {
     footprint: { in: 0, out: 0, scratch: 0, work: 0 },
     dispose: () => cache.clear(),
   }) as unknown as Compiled<F>;
-}
-
-function elementsOf(x: Tensor): TypedArray {
-  if (!x.isComputed) evaluate([x]);
-  return (x.source.params as { storage: Storage }).storage.read();
 }

@@ -139,17 +139,7 @@ export const customJvp: Op<-1, CustomJvp> = {
     },
   },
   batch(x, mapped, { params, regions: [body], walks }, n) {
-    const all = x.map((t, i) => (mapped[i] ? t : t.expandFront(n)));
-    const wide = closedRegion(
-      all,
-      (inputs) =>
-        walks.batch(
-          body!,
-          inputs,
-          all.map(() => true),
-          n,
-        ).y,
-    );
+    const { all, wide } = batchAll(body!, x, mapped, walks, n);
     return all[0]!.bindAll(customJvp, all, { ...params, rule: batchedRule(params.rule, all, walks, n) }, [wide]);
   },
   lower: { kind: "expand", expand: (x, { regions: [body] }) => inlineRegion(body!, x) },
@@ -162,6 +152,19 @@ export const customJvp: Op<-1, CustomJvp> = {
     },
   ],
 };
+
+/** Operands and region of a function with its own rule on a batch: all are mapped, since the rule takes them so. */
+function batchAll(
+  body: Region,
+  x: readonly Tensor[],
+  mapped: readonly boolean[],
+  walks: Site["walks"],
+  n: number,
+): { all: Tensor[]; wide: Region } {
+  const all = x.map((t, i) => (mapped[i] ? t : t.expandFront(n)));
+  const every = all.map(() => true);
+  return { all, wide: closedRegion(all, (inputs) => walks.batch(body, inputs, every, n).y) };
+}
 
 /** A custom forward rule on batches: the rule is recorded on one example and then batched. */
 function batchedRule(rule: CustomJvp["rule"], x: readonly Tensor[], walks: Site["walks"], n: number): CustomJvp["rule"] {
@@ -218,18 +221,8 @@ export const customVjp: Op<-1, CustomVjp> = {
     },
   },
   batch(x, mapped, { params, regions: [body], walks, types }, n) {
-    const all = x.map((t, i) => (mapped[i] ? t : t.expandFront(n)));
-    const wide = region(
-      all,
-      (inputs) =>
-        walks.batch(
-          body!,
-          inputs,
-          all.map(() => true),
-          n,
-        ).y,
-    );
-    return all[0]!.bindAll(customVjp, all, batchedVjp(params, all, types, walks, n), [wide.region]);
+    const { all, wide } = batchAll(body!, x, mapped, walks, n);
+    return all[0]!.bindAll(customVjp, all, batchedVjp(params, all, types, walks, n), [wide]);
   },
   lower: { kind: "expand", expand: (x, { regions: [body] }) => inlineRegion(body!, x) },
   cost: "memory",

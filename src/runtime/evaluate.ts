@@ -9,7 +9,7 @@ import { data } from "../ops/leaves.ts";
 import { freeValues } from "../ops/region.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { hashRegion } from "../tape/hash.ts";
-import type { Region, Storage } from "../tape/node.ts";
+import type { Region } from "../tape/node.ts";
 import { backendName } from "./backend.ts";
 import { currentFrame, pendingCells } from "./cell.ts";
 import { compileRegion, isCompiling } from "./compile.ts";
@@ -72,10 +72,7 @@ function run(outputs: readonly Tensor[]): void {
     if (cache.size >= MOST_CACHED) evictOldest();
     cache.set(key, executable);
   }
-  const elements = executable.run(
-    inputs.map((x) => (x.source.params as { storage: Storage }).storage.read()),
-    () => {},
-  );
+  const elements = executable.run(inputs.map((x) => x.dataSync()));
   outputs.forEach((t, i) => {
     const own = elements[i]!;
     t.settle({ read: () => own });

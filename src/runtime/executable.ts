@@ -5,7 +5,7 @@
 import { byteSize, type TypedArray } from "../base/dtype.ts";
 import { sizeOf, type Type } from "../base/shape.ts";
 import { data } from "../ops/leaves.ts";
-import { record, type Tensor } from "../ops/tensor.ts";
+import { record } from "../ops/tensor.ts";
 import type { Storage } from "../tape/node.ts";
 import type { Arena } from "./arena.ts";
 import type { Loaded } from "./backend.ts";
@@ -37,11 +37,10 @@ const SWEEP_EVERY = 64;
 let allocations = 0;
 
 /** The address of a cell's block, with the cell's current value in it. */
-function residence(cell: Cell, arena: Arena, computed: (t: Tensor) => void): number {
+function residence(cell: Cell, arena: Arena): number {
   const held = (cell.current.source.params as { storage?: Storage } | undefined)?.storage;
   if (held instanceof ArenaStorage && held.at === cell.block) return cell.block;
-  if (!cell.current.isComputed) computed(cell.current);
-  const elements = (cell.current.source.params as { storage: Storage }).storage.read();
+  const elements = cell.current.dataSync();
   if (cell.block < 0) {
     if (++allocations % SWEEP_EVERY === 0) sweep(arena);
     cell.block = arena.allocate(elements.byteLength);
@@ -73,7 +72,7 @@ function settleIn(cell: Cell, arena: Arena): void {
 /** Someone outside holds this cell's tensor: give that tensor a copy before the block is overwritten. */
 function retire(cell: Cell, arena: Arena): void {
   if (!cell.exposed) return;
-  (cell.current.source.params as { storage: Storage }).storage.read();
+  cell.current.dataSync();
   settleIn(cell, arena);
 }
 
@@ -123,10 +122,10 @@ export class Executable {
     this.#table = arena.allocate(4 * (cells.length + 1));
   }
 
-  /** Runs on the elements of the arguments; gives the elements of the results. `compute` evaluates a pending tensor. */
-  run(args: readonly TypedArray[], compute: (t: Tensor) => void): TypedArray[] {
+  /** Runs on the elements of the arguments; gives the elements of the results. */
+  run(args: readonly TypedArray[]): TypedArray[] {
     const arena = this.#arena;
-    const bases = this.#cells.map((cell) => residence(cell, arena, compute));
+    const bases = this.#cells.map((cell) => residence(cell, arena));
     for (const cell of this.#written) retire(cell, arena);
     const zone = arena.scratch(this.layout.scratch);
     const table = arena.view("u32", this.#table, bases.length + 1);

@@ -35,10 +35,7 @@ function runAlone({ operands, results }: Instruction, known: ReadonlyMap<Value, 
     executable = compileRegion(region, { inputs: distinct.map(() => "argument" as const), outputs: results.map(() => "result" as const) });
     cache.set(key, executable);
   }
-  return executable.run(
-    distinct.map((x) => known.get(x)!),
-    () => {},
-  );
+  return executable.run(distinct.map((x) => known.get(x)!));
 }
 
 const firstBad = (elements: TypedArray): number => elements.findIndex((x: number) => !Number.isFinite(x));

@@ -224,7 +224,7 @@ test("any network, any number of slots: the same gradients", () => {
       const tape = recompute(region, cutAtPeak(region)!, slots)!;
       verifyRegion(tape);
       const executable = compileRegion(tape, recording);
-      const got = executable.run(args.map(elementsOf), () => undefined);
+      const got = executable.run(args.map(elementsOf));
       executable.dispose();
       expectClose(
         got.flatMap((part) => [...part]),
