@@ -30,6 +30,7 @@ export {
   standardizeValues,
   unstandardize,
 } from "./preprocessing.ts";
+export { type PrincipalColours, principalColours } from "./principal-colours.ts";
 export { datasets, type LoadOptions, loadDataset, readTable } from "./registry.ts";
 export { bootstrapIndices, type Fold, kFold, type SplitOptions, splitIndices, subset, trainTestSplit } from "./split.ts";
 export { blobs, checkerboard, circles, curve, curves, moons, type SpiralsOptions, type SyntheticOptions, spirals } from "./synthetic.ts";
