@@ -1,5 +1,5 @@
 /** @file NumPy's archives of arrays: a zip file with an npy file for each, stored (savez) or deflated (savez_compressed). */
-import { type NpyArray, type NpyData, readNpy, writeNpy } from "./npy.ts";
+import { type NpyArray, type NpySource, readNpy, writeNpy } from "./npy.ts";
 import { readZip, writeZip } from "./zip.ts";
 
 /** The arrays of a .npz file by name; `what` names it in errors. @throws {Error} one line for whatever the bytes are instead. */
