@@ -138,7 +138,11 @@ const codes: readonly (readonly [new (n: number) => NpyData, string])[] = [
 ];
 
 /** What {@link writeNpy} takes: an array as it was read, or without a dtype. */
-export type NpySource = Pick<NpyArray, "shape" | "data"> & Partial<Pick<NpyArray, "dtype">>;
+export interface NpySource {
+  readonly shape: readonly number[];
+  readonly data: NpyData;
+  readonly dtype?: string;
+}
 
 /** The bytes of a .npy file (version 1) in row-major order. The dtype is the typed array's; only b1 makes bool of a Uint8Array. */
 export function writeNpy({ shape, data, dtype }: NpySource): Uint8Array {

@@ -9,8 +9,6 @@ export async function readNpz(bytes: Uint8Array, what = "npz"): Promise<Map<stri
 }
 
 /** The bytes of a .npz file, as NumPy's savez writes it (nothing is compressed). */
-export function writeNpz(
-  arrays: ReadonlyMap<string, { readonly shape: readonly number[]; readonly data: NpyData; readonly dtype?: "b1" }>,
-): Uint8Array {
+export function writeNpz(arrays: ReadonlyMap<string, NpySource>): Uint8Array {
   return writeZip(new Map([...arrays].map(([name, array]) => [`${name}.npy`, writeNpy(array)])));
 }
