@@ -6,7 +6,14 @@ export { digitImages, digits } from "./digits.ts";
 export { cacheFolder, type DownloadOptions, type DownloadProgress, download, type RemoteFile } from "./download.ts";
 export type { FileOptions } from "./files.ts";
 export { centreCrop, coverCrop, type Image, imageInput, readImage, resizeImage, withChannels } from "./image.ts";
-export { type ImageExamples, type ImageFolderOptions, imageFolder, openImageFolder, prepareImage } from "./image-folder.ts";
+export {
+  type ImageExamples,
+  type ImageFolderOptions,
+  imageFolder,
+  imageFolderSource,
+  openImageFolder,
+  prepareImage,
+} from "./image-folder.ts";
 export {
   type Batch,
   type BatchOptions,
