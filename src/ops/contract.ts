@@ -129,6 +129,8 @@ export interface Conv {
   readonly stride: readonly number[];
   readonly dilation: readonly number[];
   readonly groups: number;
+  /** Axis of the result (of the output gradient) that lies in the lanes of vectors; see `optimize/layout.ts`. */
+  readonly lanes?: number;
 }
 
 /** [N, O, ...out] from x [N, C, ...in] and w [O, C/groups, ...kernel]. */

@@ -11,8 +11,8 @@ import { tapeOfRegion } from "../tape/tape.ts";
 /** What stands in for an instruction whose operands have been replaced; undefined to leave it. */
 export type Rule = (instruction: Instruction, operands: readonly Tensor[]) => readonly Tensor[] | undefined;
 
-export function rewriteRegion(region: Region, makeRule: () => Rule): Region {
-  const rule = makeRule();
+export function rewriteRegion(region: Region, makeRule: (region: Region) => Rule): Region {
+  const rule = makeRule(region);
   const image = new Map<Value, Tensor>();
   const now = (x: Value): Tensor => image.get(x) ?? (x as Tensor);
   for (const instruction of tapeOfRegion(region)) {

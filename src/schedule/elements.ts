@@ -8,10 +8,10 @@ import { sameShape, sizeOf } from "../base/shape.ts";
 import * as k from "../kernel/build.ts";
 import { both, type Index, loadAt } from "../kernel/index-algebra.ts";
 import type { Buffer, Expr } from "../kernel/kernel.ts";
-import { flatten } from "../ops/movement.ts";
 import type { Operand } from "../ops/op.ts";
 import type { Value } from "../tape/node.ts";
 import { type Fusion, type Group, lowering } from "./fuse.ts";
+import { position } from "./lanes.ts";
 
 /** A buffer argument of a kernel: the value it holds, and whether the kernel writes it. */
 export interface KernelBuffer extends Buffer {
@@ -23,6 +23,8 @@ export class Elements {
   readonly buffers: KernelBuffer[] = [];
   /** Flat indices of all loads made since the list was last emptied. */
   loads: Index[] = [];
+  /** Keys of the indices along axes that lie in lanes. */
+  readonly laned: Set<string> = new Set();
   readonly #fusion: Fusion;
   readonly #group: Group;
   readonly #numbers: Map<Value, number> = new Map();
@@ -94,7 +96,9 @@ export class Elements {
     const computed = this.#computed.get(own);
     if (computed?.key === keyOf(at)) return masked(computed.expr, mask, x.dtype);
     if (buffer && (!this.#group.roots.includes(buffer) || !this.#computed.has(buffer))) {
-      const index = flatten(at, x.shape);
+      const lanes = this.#fusion.lanesOf(buffer);
+      const index = position(at, x.shape, lanes, buffer.shape);
+      if (lanes !== undefined) this.laned.add(at[lanes]?.key ?? "");
       this.loads.push(index);
       return loadAt(this.bufferFor(buffer, false), x.dtype, index, mask);
     }

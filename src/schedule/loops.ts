@@ -11,12 +11,13 @@ import * as k from "../kernel/build.ts";
 import { Index, uses } from "../kernel/index-algebra.ts";
 import type { Expr, Kernel, Stmt } from "../kernel/kernel.ts";
 import { blockSums } from "../kernel/sums.ts";
-import { flatten, unflatten } from "../ops/movement.ts";
+import { unflatten } from "../ops/movement.ts";
 import type { Lowering } from "../ops/op.ts";
 import type { Instruction, Value } from "../tape/node.ts";
 import { tapeOf } from "../tape/tape.ts";
 import { Elements, type KernelBuffer } from "./elements.ts";
 import { type Fusion, type Group, lowering } from "./fuse.ts";
+import { indexOf, LANES, lanesLast, memoryOrder, position, type Step, splitAxes } from "./lanes.ts";
 
 export interface GroupKernel {
   readonly kernel: Kernel;
@@ -43,8 +44,6 @@ interface Access {
 
 type Reduce = Extract<Lowering<unknown>, { kind: "reduce" }>;
 
-const LANES = 4 as const;
-
 /** The kernel of a group. */
 export function buildKernel(group: Group, fusion: Fusion): GroupKernel {
   k.fresh();
@@ -60,7 +59,7 @@ export function buildKernel(group: Group, fusion: Fusion): GroupKernel {
   };
 }
 
-/** Where a tile computes an element or a vector of elements: an index along every axis of the group. */
+/** Where a tile computes an element or a vector of elements: an index for every counter of the results. */
 interface Place {
   readonly at: readonly Index[];
   readonly done: number;
@@ -73,12 +72,17 @@ class NestBuilder {
   readonly #instruction: Instruction | undefined;
   /** Buffer numbers of stored roots. */
   readonly #stores: Map<Value, number> = new Map();
+  /** Counters of the nest, for the axes of the results and for those that are summed. */
+  #out: readonly Step[];
+  #sum: readonly Step[];
 
   constructor(group: Group, fusion: Fusion) {
     this.#group = group;
     this.elements = new Elements(fusion, group);
     this.#instruction = group.reduction;
     this.#reduce = group.reduction ? (lowering(group.reduction) as Reduce) : undefined;
+    this.#out = memoryOrder(group.shape, group.lanes);
+    this.#sum = memoryOrder(this.#extents(), undefined);
   }
 
   build(): Stmt[] {
@@ -110,16 +114,40 @@ class NestBuilder {
 
   /** Makes every expression once, on one counter per axis, to see the accesses; then merges axes that all accesses step through as one. */
   #analyse(): Access {
-    const out = this.#group.shape;
-    const sum = this.#extents();
-    const counters = [...out, ...sum].map((d) => ({ extent: d, counter: k.variable("i32") }));
+    const access = this.#tryCounters();
+    return this.#splitForLanes() ? this.#tryCounters() : access;
+  }
+
+  /** An axis along which an operand lies in lanes has a counter for its lanes, so that all addresses are linear: the innermost one in a sum. */
+  #splitForLanes(): boolean {
+    const { laned } = this.elements;
+    if (laned.size === 0) return false;
+    const isLaned = (index: Index, extent: number): boolean => laned.has(index.key) && extent % LANES === 0;
+    const axes = (at: readonly Index[], shape: readonly number[]): number[] =>
+      at.flatMap((index, i) => (isLaned(index, shape[i]!) ? [i] : []));
+    const { out, sum } = this.#counters!;
+    const split = this.#group.lanes === undefined ? axes(out, this.#group.shape) : [];
+    const folded = axes(sum, this.#extents());
+    if (split.length > 0) this.#out = splitAxes(this.#group.shape, split);
+    if (folded.length > 0) this.#sum = lanesLast(this.#extents(), folded);
+    return split.length + folded.length > 0;
+  }
+
+  /** Indices of the last analysis along the axes of the results and of the sum. */
+  #counters: { readonly out: readonly Index[]; readonly sum: readonly Index[] } | undefined;
+
+  #tryCounters(): Access {
+    const out = this.#out;
+    const counters = [...out, ...this.#sum].map(({ extent }) => ({ extent, counter: k.variable("i32") }));
     const indices = counters.map(({ counter, extent }) => Index.of(counter, 0, Math.max(0, extent - 1)));
-    const at = indices.slice(0, out.length);
+    const at = this.#logical(indices.slice(0, out.length));
+    const r = indices.slice(out.length);
+    this.#counters = { out: at, sum: this.#summed(r) };
     this.elements.loads = [];
     this.elements.begin();
     const made: Expr[] = [];
     if (this.#reduce) {
-      made.push(this.summand(at, indices.slice(out.length)));
+      made.push(this.summand(indices.slice(0, out.length), r));
       this.elements.begin();
       this.elements.compute(this.#group.roots[0]!, at, k.variable(computeDtype(this.#group.roots[0]!.dtype)));
     }
@@ -127,7 +155,7 @@ class NestBuilder {
       made.push(this.elements.root(root, at));
       this.elements.compute(root, at, k.variable(computeDtype(root.dtype)));
     }
-    const loads = [...this.elements.loads, flatten(at, out)];
+    const loads = [...this.elements.loads, position(at, this.#group.shape, this.#group.lanes)];
     const pinned = counters.map(({ counter }) => made.some((x) => usedAsValue(x, counter, new Set())));
     const along = counters.map(({ counter, extent }) => loads.map((index) => (extent === 1 ? 0 : index.coefficientOf(counter))));
     return mergeAxes(
@@ -138,8 +166,18 @@ class NestBuilder {
     );
   }
 
-  /** The element that the reduction combines. */
-  summand(at: readonly Index[], r: readonly Index[]): Expr {
+  /** Indices along the axes of the results and of the sum, from the counters. */
+  #logical(counters: readonly Index[]): Index[] {
+    return indexOf(this.#out, this.#group.shape.length, counters);
+  }
+
+  #summed(counters: readonly Index[]): Index[] {
+    return indexOf(this.#sum, this.#extents().length, counters);
+  }
+
+  /** The element that the reduction combines, from the counters of the nest. */
+  summand(out: readonly Index[], sum: readonly Index[]): Expr {
+    const [at, r] = [this.#logical(out), this.#summed(sum)];
     return this.#reduce!.element(at, r, this.elements.operands(this.#instruction!.operands), this.#instruction!.params);
   }
 
@@ -152,7 +190,8 @@ class NestBuilder {
   }
 
   /** Everything after the reduction for one element (or vector of elements): lets for all roots, and the stores to put after them. */
-  finish({ at, done }: Place, reduced: Expr | undefined): { lets: Stmt[]; stores: Stmt[] } {
+  finish({ at: counters, done }: Place, reduced: Expr | undefined): { lets: Stmt[]; stores: Stmt[] } {
+    const at = this.#logical(counters);
     const wide = at.some((x) => x.laned);
     const lets: Stmt[] = [];
     const stores: Stmt[] = [];
@@ -164,7 +203,7 @@ class NestBuilder {
       this.elements.compute(root, at, variable);
       const buffer = this.#stores.get(root);
       if (buffer === undefined) return;
-      const index = flatten(at, root.shape);
+      const index = position(at, root.shape, this.#group.lanes);
       const start = index.consecutive();
       if (done === 0) stores.push(k.store(buffer, (start ?? index).toExpr(), variable));
       // Elements that are done stay as they are: if the kernel works in place, they were computed from what it has overwritten since.
@@ -342,14 +381,14 @@ class Tiling {
     // Inner axes first: of equally good tiles the one whose points lie close together.
     const candidates = axes
       .map((_, i) => i)
-      .filter((i) => axes[i]!.kind === "out" && axes[i]!.extent > 1)
+      .filter((i) => axes[i]!.kind === "out" && axes[i]!.extent > 1 && (i !== vector || axes[i]!.extent > LANES))
       .reverse();
     const mustHold = axes[vector]?.kind === "out" ? [vector] : [];
     let best: (readonly [number, number])[] = mustHold.map((i) => [i, 1] as const);
     let least = Number.POSITIVE_INFINITY;
     for (const p of candidates) {
       for (const q of [-1, ...candidates]) {
-        if (q === p || (mustHold.length > 0 && p !== vector)) continue;
+        if (q === p || (mustHold.length > 0 && p !== vector && (q === vector || axes[vector]!.extent > LANES))) continue;
         for (let a = 1; a <= 8; a++) {
           for (let b = 1; b <= (q < 0 ? 1 : 8); b++) {
             if (a + b + a * b > REGISTERS + (q < 0 ? 1 : 0)) continue;
