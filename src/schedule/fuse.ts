@@ -151,7 +151,7 @@ class Fuser {
     };
   }
 
-  /** Values whose buffers others read or write row by row: inputs, outputs, operands and results of loops, what is reshaped across its batch. */
+  /** Values whose buffers others read or write row by row: inputs, outputs, operands and results of loops, of products of matrices, what is reshaped across its batch. */
   #inRows(): (x: Value) => boolean {
     const rows = new Set<Value>(this.#inputs);
     const add = (x: Value): void => {
@@ -162,7 +162,7 @@ class Fuser {
     for (const y of this.#outputs) add(y);
     for (const instruction of this.#list) {
       const { operands, results } = instruction;
-      if (standsAlone(lowering(instruction))) for (const x of [...operands, ...results]) add(x);
+      if (standsAlone(lowering(instruction)) || instruction.op.name === "dot") for (const x of [...operands, ...results]) add(x);
       else if (isAlias(instruction) && operands[0]!.shape[0] !== results[0]!.shape[0]) add(operands[0]!);
     }
     return (x) => rows.has(x);
