@@ -5,6 +5,7 @@
  */
 import { type Conv, conv, convWeight } from "../ops/contract.ts";
 import { relayout } from "../ops/elementwise.ts";
+import { slice } from "../ops/movement.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import type { Instruction, Region, Value } from "../tape/node.ts";
 import { tapeOfRegion } from "../tape/tape.ts";
@@ -31,7 +32,9 @@ function laying(region: Region): Rule {
       return [x.bind(convWeight, [images, inLanes(y, lanes)], params as never)];
     }
     const result =
-      lanes === IMAGES ? x.bind(conv, [inLanes(x, lanes), y], params) : x.bind(conv, [x, y.bind(relayout, [y], { lanes: 0 })], params);
+      lanes === IMAGES
+        ? x.bind(conv, [inLanes(x, lanes), inRows(y)], params)
+        : x.bind(conv, [x, y.bind(relayout, [y], { lanes: 0 })], params);
     return [instruction.results.some((value) => fixed.has(value)) ? result.bind(relayout, [result], {}) : result];
   };
 }
@@ -55,7 +58,15 @@ function lanesFor({ op, operands, results, params }: Instruction): number | unde
 
 /** The value where it can be computed in that order; else a copy of it. */
 function inLanes(x: Tensor, lanes: number): Tensor {
-  return isComputed(x.source) ? x : x.bind(relayout, [x], { lanes });
+  const [whole] = x.source.operands;
+  const isPart = x.source.op === slice && whole !== undefined && isComputed(whole.source);
+  return isComputed(x.source) || isPart ? x : x.bind(relayout, [x], { lanes });
+}
+
+/** Weights that are another value's, moved (turned for the input gradient), in a buffer of their own: their addresses would jump. */
+function inRows(w: Tensor): Tensor {
+  const moves = opOf(w.source).lower.kind === "pointwise" && w.source.operands.length === 1 && !isComputed(w.source);
+  return moves ? w.bind(relayout, [w], {}) : w;
 }
 
 /** What a kernel computes element by element, so that it can write the elements in any order. */

@@ -8,7 +8,7 @@
  * Layout is a property of the plan alone: every access goes through {@link position}, so any choice is right and only speed depends on it.
  * Convolutions ask for lanes (`optimize/layout.ts`); from there they spread to the values that are computed from and for them.
  */
-import { type Shape, sameShape, sizeOf } from "../base/shape.ts";
+import { type Shape, sameShape, sizeOf, stridesOf } from "../base/shape.ts";
 import * as k from "../kernel/build.ts";
 import { Index } from "../kernel/index-algebra.ts";
 import { flatten, unflatten } from "../ops/movement.ts";
@@ -64,11 +64,41 @@ export function indexOf(order: readonly Step[], rank: number, counters: readonly
 /** Where the element `at` of a value of `shape` lies in a buffer that was laid out for `stored`: the same elements, perhaps in another shape. */
 export function position(at: readonly Index[], shape: Shape, lanes: Lanes, stored: Shape = shape): Index {
   if (lanes === undefined) return flatten(at, shape);
-  const sameAxis = sameShape(shape, stored) || (lanes === 0 && shape[0] === stored[0]);
-  if (!sameAxis) return position(unflatten(flatten(at, shape), stored), stored, lanes);
+  if (!sameShape(shape, stored)) return position(unflatten(flatten(at, shape), stored), stored, lanes);
+  const vectors = vectorStrides(shape, lanes);
   const outer = at.map((i, axis) => (axis === lanes ? i.div(LANES) : i));
-  const extents = shape.map((d, axis) => (axis === lanes ? d / LANES : d));
-  return flatten(outer, extents).times(LANES).plus(at[lanes]!.mod(LANES));
+  return outer
+    .reduce((sum, i, axis) => sum.plus(i.times(vectors[axis]!)), Index.constant(0))
+    .times(LANES)
+    .plus(at[lanes]!.mod(LANES));
+}
+
+/** Elements that a buffer holds, gaps included. */
+export function storedSize(shape: Shape, lanes: Lanes): number {
+  if (lanes === undefined || sizeOf(shape) === 0) return sizeOf(shape);
+  const outer = outerExtents(shape, lanes);
+  return LANES * outer[0]! * vectorStrides(shape, lanes)[0]!;
+}
+
+const outerExtents = (shape: Shape, lanes: number): number[] => shape.map((d, axis) => (axis === lanes ? d / LANES : d));
+
+/** Bytes of a vector, and of a line of the cache. */
+const VECTOR = 16;
+const LINE = 64;
+/** Channels from which a sum over channels may meet its own lines in a set of the cache. */
+const MANY = 16;
+
+/**
+ * Steps along the axes in vectors. Planes of many channels are an odd number of cache lines apart: else the same element of all channels would lie in
+ * a few sets of the cache, and a sum over channels would push out what the next one reads again.
+ */
+function vectorStrides(shape: Shape, lanes: number): number[] {
+  const extents = outerExtents(shape, lanes);
+  const strides = stridesOf(extents);
+  if (shape.length < 3 || extents[1]! < MANY) return strides;
+  const lines = Math.ceil((strides[1]! * VECTOR) / LINE);
+  const plane = ((lines % 2 === 0 ? lines + 1 : lines) * LINE) / VECTOR;
+  return strides[1]! * VECTOR < LINE ? strides : strides.with(1, plane).with(0, extents[1]! * plane);
 }
 
 // ---- choosing -------------------------------------------------------------------------------------------------------------------------

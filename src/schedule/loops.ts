@@ -357,6 +357,7 @@ class Tiling {
   #vectorAxis(): number {
     const { axes, loads } = this.#access;
     const lastOut = axes.findLastIndex((a) => a.kind === "out");
+    const summed = axes.reduce((n, a) => (a.kind === "sum" ? n * a.extent : n), 1);
     let best = -1;
     let least = Number.POSITIVE_INFINITY;
     axes.forEach((axis, i) => {
@@ -366,7 +367,7 @@ class Tiling {
       const vectors = Math.ceil(axis.extent / LANES);
       const loaded = own.reduce<number>((sum, c) => sum + (c === 0 ? 0.25 : c === 1 ? 1 : 6), 0);
       // Lanes that are computed twice are lost; the lanes of a sum must be combined in the end.
-      const cost = (loaded * vectors * LANES) / axis.extent + (axis.kind === "sum" ? FOLD_COST / vectors : 0);
+      const cost = (loaded * vectors * LANES) / axis.extent + (axis.kind === "sum" ? (FOLD_COST * LANES) / summed : 0);
       if (cost < least) {
         least = cost;
         best = i;
