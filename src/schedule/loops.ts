@@ -8,11 +8,11 @@
 import { computeDtype } from "../base/dtype.ts";
 import { sizeOf } from "../base/shape.ts";
 import * as k from "../kernel/build.ts";
-import { Index, uses } from "../kernel/index-algebra.ts";
+import { Index, loadAt, uses } from "../kernel/index-algebra.ts";
 import type { Expr, Kernel, Stmt } from "../kernel/kernel.ts";
 import { blockSums } from "../kernel/sums.ts";
 import { unflatten } from "../ops/movement.ts";
-import type { Lowering } from "../ops/op.ts";
+import type { Lowering, Op } from "../ops/op.ts";
 import type { Instruction, Value } from "../tape/node.ts";
 import { tapeOf } from "../tape/tape.ts";
 import { Elements, type KernelBuffer } from "./elements.ts";
@@ -181,6 +181,32 @@ class NestBuilder {
     return this.#reduce!.element(at, r, this.elements.operands(this.#instruction!.operands), this.#instruction!.params);
   }
 
+  /** Whether sums may wait in the buffer of the result: those of products in f32. */
+  get mayKeepSum(): boolean {
+    const root = this.#group.roots[0]!;
+    return (root.source.op as Op).cost === "compute" && root.dtype === "f32" && this.combine === "add";
+  }
+
+  /** Gives the sum a buffer, even if nobody else reads it. */
+  keepSum(): void {
+    const root = this.#group.roots[0]!;
+    if (this.#stores.has(root)) return;
+    this.#group.stored.add(root);
+    this.#stores.set(root, this.elements.bufferFor(root, true));
+  }
+
+  /** What is in the buffer of the sum. */
+  sumAt({ at }: Place): Expr {
+    const root = this.#group.roots[0]!;
+    return loadAt(this.#stores.get(root)!, root.dtype, position(this.#logical(at), root.shape, this.#group.lanes));
+  }
+
+  storeSum({ at }: Place, sum: Expr): Stmt {
+    const root = this.#group.roots[0]!;
+    const index = position(this.#logical(at), root.shape, this.#group.lanes);
+    return k.store(this.#stores.get(root)!, (index.consecutive() ?? index).toExpr(), sum);
+  }
+
   get combine(): Reduce["combine"] {
     return this.#reduce!.combine;
   }
@@ -304,12 +330,28 @@ const REGISTERS = 15;
 /** Elements that stay in the second cache while panels pass by. */
 const CACHED = 1 << 16;
 
-/** A part of an axis: `size` points from `base` on. */
-interface AxisBlock {
+/** A loop of the nest: over an axis, over blocks of `size` points of it, or (inside that) over the block at hand. */
+interface Level {
   readonly axis: number;
-  readonly base: Index;
-  readonly size: number;
+  readonly size?: number;
 }
+
+/** The blocks of axes at hand: `size` points from `base` on. */
+type Blocks = ReadonlyMap<number, { readonly base: Index; readonly size: number }>;
+
+/** The points of result axes that a tile holds. */
+type Points = ReadonlyMap<number, readonly Point[]>;
+
+/** Products that a tile adds up before it puts its sums aside; and from how many on it does. */
+const BLOCK_PRODUCTS = 640;
+const LONG_SUM = 1024;
+/** Fewer are not worth the way to memory and back. */
+const LEAST_PRODUCTS = 128;
+/** Pages whose addresses the processor has at hand, and elements of a page. */
+const PAGES = 64;
+const PAGE = 1024;
+/** Elements that all operands of a block of a sum may take in the second cache. */
+const BLOCK_FOOTPRINT = 1 << 17;
 
 /** Combining the lanes of a vector, in loads. */
 const FOLD_COST = 6;
@@ -319,11 +361,15 @@ class Tiling {
   readonly #access: Access;
   readonly #builder: NestBuilder;
   readonly #choice: Choice;
+  /** Parts of the sum that are added to the results in memory one after another: sizes along the first axes of the sum. */
+  readonly #parts: readonly { readonly axis: number; readonly size: number }[];
 
   constructor(access: Access, vectorizes: boolean, builder: NestBuilder) {
     this.#access = access;
     this.#builder = builder;
     this.#choice = this.#choose(vectorizes);
+    this.#parts = this.#partition();
+    if (this.#parts.length > 0) builder.keepSum();
   }
 
   nest(): Stmt[] {
@@ -334,11 +380,21 @@ class Tiling {
     const others = tiled.filter((i) => !vector.includes(i));
     // The vector axis goes outside the other tiled one if that leaves an operand as it is, whose panel then stays in cache.
     const stays = vector.every((v) => loads[v]!.slice(0, -1).some((c, j) => c !== 0 && others.every((i) => loads[i]![j] === 0)));
-    const order = [...plain, ...(stays ? [...vector, ...others] : [...others, ...vector])];
+    const order: Level[] = [...plain, ...(stays ? [...vector, ...others] : [...others, ...vector])].map((axis) => ({ axis }));
     const [swept] = others;
     const size = stays && swept !== undefined ? this.#blockSize(swept) : 0;
-    if (size === 0) return this.#outer(order, 0, new Map());
-    return loop({ ...whole(axes[swept!]!.extent), count: size }, (base) => this.#outer(order, 0, new Map(), { axis: swept!, base, size }));
+    if (size > 0) order.unshift({ axis: swept!, size });
+    if (this.#parts.length === 0) return this.#outer(order, new Map(), new Map());
+    // Outside the parts of the sum there is a loop over results, whose iterations have nothing to do with each other.
+    const first = order[0];
+    if (size === 0 && plain.length === 0 && first) {
+      const part = partOf(
+        axes[first.axis]!.extent,
+        first.axis === this.#choice.vector ? LANES : (this.#choice.tile.find(([i]) => i === first.axis)?.[1] ?? 1),
+      );
+      if (part > 0) order.unshift({ axis: first.axis, size: part });
+    }
+    return this.#outer([...order.slice(0, 1), ...this.#parts, ...order.slice(1)], new Map(), new Map());
   }
 
   // ---- choosing ---------------------------------------------------------------------------------------------------------------------
@@ -435,17 +491,67 @@ class Tiling {
   // ---- writing ----------------------------------------------------------------------------------------------------------------------
 
   /** Loops over result axes, outermost first; `points` collects the indices that a tile holds of each. */
-  #outer(order: readonly number[], depth: number, points: ReadonlyMap<number, readonly Point[]>, block?: AxisBlock): Stmt[] {
-    const axis = order[depth];
-    if (axis === undefined) return this.#builder.reduce ? this.#reduceTile(points) : this.#finish(points, undefined);
+  #outer([level, ...inner]: readonly Level[], points: Points, blocks: Blocks): Stmt[] {
+    if (!level) return this.#builder.reduce ? this.#reduceTile(points, blocks) : this.#finish(points, undefined);
+    const { axis, size } = level;
+    const { extent } = this.#access.axes[axis]!;
+    if (size !== undefined)
+      return loop({ ...whole(extent), count: size }, (base) => this.#outer(inner, points, new Map([...blocks, [axis, { base, size }]])));
     const count = this.#choice.tile.find(([i]) => i === axis)?.[1] ?? 1;
-    const own = axis === block?.axis ? block : undefined;
-    return segments(own?.size ?? this.#access.axes[axis]!.extent, count, axis === this.#choice.vector).flatMap((segment) =>
+    const own = blocks.get(axis);
+    return segments(own?.size ?? extent, count, axis === this.#choice.vector).flatMap((segment) =>
       loop(segment, (first) => {
         const start = own ? first.plus(own.base) : first;
-        return this.#outer(order, depth + 1, new Map([...points, [axis, pointsOf(start, segment)]]), block);
+        return this.#outer(inner, new Map([...points, [axis, pointsOf(start, segment)]]), blocks);
       }),
     );
+  }
+
+  /**
+   * A long sum is made in parts, whose operands stay in the cache and on few pages; each part is added to the result in memory. The parts depend on
+   * shapes alone.
+   */
+  #partition(): { axis: number; size: number }[] {
+    const { axes, loads } = this.#access;
+    const { vector } = this.#choice;
+    const sums = axes.map((_, i) => i).filter((i) => axes[i]!.kind === "sum");
+    const [first, second] = sums;
+    const along = axes[vector]?.kind === "sum";
+    const uneven = axes[vector]?.kind === "out" && axes[vector].extent % LANES !== 0;
+    if (first === undefined || first === vector || uneven || !this.#builder.mayKeepSum) return [];
+    const products = sums.reduce((n, i) => n * axes[i]!.extent, 1) / (along ? LANES : 1);
+    const { extent } = axes[first]!;
+    const rest = products / extent;
+    if (along) {
+      // All results are visited for every part: it should find its operands in the cache.
+      const footprint = (parts: ReadonlyMap<number, number>): number =>
+        loads[0]!
+          .slice(0, -1)
+          .reduce<number>((n, _, j) => n + axes.reduce((m, a, i) => (loads[i]![j] === 0 ? m : m * (parts.get(i) ?? a.extent)), 1), 0);
+      if (footprint(new Map()) <= 2 * BLOCK_FOOTPRINT || rest < LEAST_PRODUCTS) return [];
+      const parts = [{ axis: first, size: 1 }];
+      if (second === undefined || second === vector || footprint(new Map([[first, 1]])) <= BLOCK_FOOTPRINT) return parts;
+      const inner = rest / axes[second]!.extent;
+      const size = divisor(
+        axes[second]!.extent,
+        (n) =>
+          n * inner >= LEAST_PRODUCTS &&
+          footprint(
+            new Map([
+              [first, 1],
+              [second, n],
+            ]),
+          ) <= BLOCK_FOOTPRINT,
+      );
+      return size > 0 ? [...parts, { axis: second, size }] : parts;
+    }
+    const jumps = extent > PAGES && loads[first]!.slice(0, -1).some((c) => c === null || Math.abs(c) >= PAGE);
+    if (products <= LONG_SUM && !jumps) return [];
+    const size = divisor(
+      extent,
+      (n) => n * rest <= BLOCK_PRODUCTS && n * rest >= Math.min(LEAST_PRODUCTS, PAGES) && (!jumps || n <= PAGES),
+    );
+    return size > 0 && size < extent ? [{ axis: first, size }] : [];
   }
 
   /**
@@ -455,7 +561,8 @@ class Tiling {
   #blockSize(axis: number): number {
     const { axes, loads } = this.#access;
     const { extent } = axes[axis]!;
-    const read = (j: number): number => axes.reduce((n, a, i) => (a.kind === "sum" && loads[i]![j] !== 0 ? n * a.extent : n), 1);
+    const length = (i: number): number => this.#parts.find((p) => p.axis === i)?.size ?? axes[i]!.extent;
+    const read = (j: number): number => axes.reduce((n, a, i) => (a.kind === "sum" && loads[i]![j] !== 0 ? n * length(i) : n), 1);
     const perPoint = loads[axis]!.slice(0, -1).reduce<number>((n, c, j) => (c === 0 ? n : n + read(j)), 0);
     if (perPoint * extent <= CACHED) return 0;
     const count = this.#choice.tile.find(([i]) => i === axis)![1];
@@ -464,7 +571,7 @@ class Tiling {
   }
 
   /** Every combination of the points, as indices along all result axes. */
-  #combinations(points: ReadonlyMap<number, readonly Point[]>): Place[] {
+  #combinations(points: Points): Place[] {
     let list: Place[] = [{ at: [], done: 0 }];
     this.#access.axes.forEach((axis, i) => {
       if (axis.kind !== "out") return;
@@ -474,12 +581,12 @@ class Tiling {
     return list;
   }
 
-  #finish(points: ReadonlyMap<number, readonly Point[]>, reduced: readonly Expr[] | undefined): Stmt[] {
+  #finish(points: Points, reduced: readonly Expr[] | undefined): Stmt[] {
     const done = this.#combinations(points).map((place, i) => this.#builder.finish(place, reduced?.[i]));
     return [...done.flatMap((d) => d.lets), ...done.flatMap((d) => d.stores)];
   }
 
-  #reduceTile(points: ReadonlyMap<number, readonly Point[]>): Stmt[] {
+  #reduceTile(points: Points, blocks: Blocks): Stmt[] {
     const { axes } = this.#access;
     const { vector, unroll } = this.#choice;
     const results = this.#combinations(points).map((place) => place.at);
@@ -505,7 +612,12 @@ class Tiling {
       const axis = sums[position];
       if (axis === undefined) return accumulate(r, u);
       const { extent } = axes[axis]!;
-      if (axis !== vector) return loop(whole(extent), (at) => inner(position + 1, new Map([...r, [axis, { at, done: 0 }]]), u));
+      const part = blocks.get(axis);
+      if (axis !== vector)
+        return loop(whole(part?.size ?? extent), (from) => {
+          const at = part ? from.plus(part.base) : from;
+          return inner(position + 1, new Map([...r, [axis, { at, done: 0 }]]), u);
+        });
       return segments(extent, unroll, true).flatMap((segment) =>
         loop(segment, (first) =>
           pointsOf(first, segment).flatMap((point, own) => inner(position + 1, new Map([...r, [axis, point]]), own)),
@@ -520,7 +632,27 @@ class Tiling {
       );
       return along ? k.fold(this.#builder.combine, total) : total;
     });
-    return [...accumulators.flat().map((b) => b.statement), ...loops, ...this.#finish(points, reduced)];
+    const begin = accumulators.flat().map((b) => b.statement);
+    return [...begin, ...loops, ...(this.#parts.length > 0 ? this.#addPart(points, reduced, blocks) : this.#finish(points, reduced))];
+  }
+
+  /** Adds sums to what earlier parts left in the buffer of the result; after the last part they are complete. */
+  #addPart(points: Points, sums: readonly Expr[], blocks: Blocks): Stmt[] {
+    const { axes } = this.#access;
+    const all = (which: (base: Index, last: number) => Expr): Expr =>
+      this.#parts.map(({ axis, size }) => which(blocks.get(axis)!.base, axes[axis]!.extent - size)).reduce((a, b) => k.and(a, b));
+    const isFirst = all((base) => k.eq(base.toExpr(), k.int(0)));
+    const isLast = all((base, last) => k.eq(base.toExpr(), k.int(last)));
+    const places = this.#combinations(points);
+    const totals = places.map((place, i) => {
+      const before = this.#builder.sumAt(place);
+      const zero = k.float(0);
+      const start = before.lanes === LANES ? k.select(k.splat(isFirst), k.splat(zero), before) : k.select(isFirst, zero, before);
+      return k.bind(k.add(start, sums[i]!));
+    });
+    const variables = totals.map((t) => t.variable);
+    const store = places.map((place, i) => this.#builder.storeSum(place, variables[i]!));
+    return [...totals.map((t) => t.statement), k.ifThen(isLast, this.#finish(points, variables), store)];
   }
 
   /** acc ∘ x, as a fused multiply-add where it is one; without the lanes that are done. */
@@ -537,6 +669,18 @@ class Tiling {
   #join(a: Expr, b: Expr): Expr {
     return { add: k.add, mul: k.mul, min: k.min, max: k.max }[this.#builder.combine](a, b);
   }
+}
+
+/** The largest divisor for which `fits` holds; 0 if none. */
+function divisor(n: number, fits: (divisor: number) => boolean): number {
+  for (let d = n; d >= 1; d--) if (n % d === 0 && fits(d)) return d;
+  return 0;
+}
+
+/** A part of an axis of which there are a few, in whole tiles; 0 if it does not divide so. */
+function partOf(extent: number, tile: number): number {
+  for (const parts of [4, 2, 3]) if (extent % parts === 0 && (extent / parts) % tile === 0) return extent / parts;
+  return 0;
 }
 
 function pairwise(list: readonly Expr[], join: (a: Expr, b: Expr) => Expr): Expr {

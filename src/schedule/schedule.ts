@@ -155,6 +155,9 @@ class Scheduler {
       if (!target || !root || region.inputs.includes(root) || direct.has(root)) return;
       const position = fusion.items.findIndex((item) => item.kind === "group" && item.roots.includes(root));
       if (position < 0) return;
+      // A long sum grows in the buffer of its result, while what follows it may still read the old value.
+      const group = fusion.items[position] as Group;
+      if (group.reduction && group.roots[0] === root && group.roots.length > 1) return;
       const old = region.inputs.filter((x) => this.#inputTarget.get(x) !== undefined && same(this.#inputTarget.get(x)!, target));
       const safe = old.every((x) => {
         const read = lastRead.get(x);
