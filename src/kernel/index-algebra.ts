@@ -46,9 +46,9 @@ export class Index {
     this.max = max;
   }
 
-  /** For this file: a sum of terms, sorted by the keys of their atoms. */
-  static sum(terms: readonly Term[]): Index {
-    return new Index(terms, 0);
+  /** For this file: a sum of terms, sorted by the keys of their atoms, and a constant. */
+  static sum(terms: readonly Term[], offset = 0): Index {
+    return new Index(terms, offset);
   }
 
   static constant(n: number): Index {
@@ -85,7 +85,7 @@ export class Index {
 
   plus(other: Index | number): Index {
     if (typeof other === "number") return other === 0 ? this : new Index(this.terms, this.offset + other);
-    return new Index(merge(this.terms, other.terms), this.offset + other.offset);
+    return recombined(merge(this.terms, other.terms), this.offset + other.offset);
   }
 
   times(n: number): Index {
@@ -231,25 +231,24 @@ function merge(a: readonly Term[], b: readonly Term[]): readonly Term[] {
     if (coefficient !== 0) merged.push({ atom: t.atom, coefficient });
   }
   while (j < b.length) merged.push(b[j++]!);
-  return recombine(merged);
+  return merged;
 }
 
-/** c·n·(x div n) + c·(x mod n) = c·x, where x may itself be a quotient: (y div m) div n is kept as y div (m·n). */
-function recombine(terms: readonly Term[]): readonly Term[] {
+/** c·n·(x div n) + c·(x mod n) = c·x, where x may itself be a quotient y div m + o: then (y + m·o) div (m·n) stands for its quotient. */
+function recombined(terms: readonly Term[], offset: number): Index {
   for (const rem of terms) {
     if (rem.atom.kind !== "mod") continue;
-    const { of, by } = rem.atom;
-    const inner = of!.offset === 0 && of!.terms.length === 1 && of!.terms[0]!.coefficient === 1 ? of!.terms[0]!.atom : undefined;
+    const of = rem.atom.of!;
+    const by = rem.atom.by!;
+    const inner = of.terms.length === 1 && of.terms[0]!.coefficient === 1 ? of.terms[0]!.atom : undefined;
     const isWhole = ({ atom }: Term): boolean =>
-      (atom.by === by && atom.of!.key === of!.key) ||
-      (inner?.kind === "div" && atom.by === inner.by! * by! && atom.of!.key === inner.of!.key);
-    const div = terms.find((t) => t.atom.kind === "div" && t.coefficient === rem.coefficient * by! && isWhole(t));
-    if (!div || of!.offset !== 0) continue;
+      (atom.by === by && atom.of!.key === of.key) ||
+      (inner?.kind === "div" && atom.by === inner.by! * by && atom.of!.key === inner.of!.plus(of.offset * inner.by!).key);
+    const div = terms.find((t) => t.atom.kind === "div" && t.coefficient === rem.coefficient * by && isWhole(t));
+    if (!div) continue;
     const others = terms.filter((t) => t !== rem && t !== div);
-    return merge(
-      others,
-      of!.terms.map((t) => ({ atom: t.atom, coefficient: t.coefficient * rem.coefficient })),
-    );
+    const whole = of.terms.map((t) => ({ atom: t.atom, coefficient: t.coefficient * rem.coefficient }));
+    return recombined(merge(others, whole), offset + of.offset * rem.coefficient);
   }
-  return terms;
+  return Index.sum(terms, offset);
 }
