@@ -244,9 +244,10 @@ function inPhases(ct: Tensor, w: Tensor, { stride, dilation, groups, size }: Con
   const room = w.shape.slice(2).map((n, i) => (Math.ceil(n / stride[i]!) - 1) * dilation[i]!);
   const padded = ct.pad([0, 0, ...room], [0, 0, ...places.map((n, i) => Math.max(0, n - ct.shape[i + 2]!))]);
   const phase = (r: readonly number[]): Tensor => {
+    if (r.some((from, i) => from >= w.shape[i + 2]!))
+      return ct.bind(full, [], { shape: [ct.shape[0]!, back.shape[0]!, ...places], dtype: ct.dtype, value: 0 });
     const kernel = back.slice([0, 0, ...r], back.shape, [1, 1, ...stride]);
     const taps = kernel.shape.slice(2);
-    if (taps.includes(0)) return ct.bind(full, [], { shape: [ct.shape[0]!, back.shape[0]!, ...places], dtype: ct.dtype, value: 0 });
     const start = taps.map((n, i) => room[i]! - (n - 1) * dilation[i]!);
     const seen = padded.slice([0, 0, ...start], [...padded.shape.slice(0, 2), ...places.map((n, i) => n + room[i]!)]);
     return ct.bind(conv, [seen, kernel.flip(taps.map((_, i) => i + 2))], { stride: stride.map(() => 1), dilation, groups });
@@ -284,7 +285,7 @@ export const convInput: Op<2, Conv & { size: readonly number[] }> = defineOp<2, 
     kind: "expand",
     expand([ct, w], { params }) {
       const { stride, dilation, groups, size } = params;
-      const [O, C, ...taps] = w!.shape as [number, number, ...number[]];
+      const taps = w!.shape.slice(2);
       if (stride.some((s) => s > 1) && dilation.every((d, i) => d === 1 || stride[i] === 1)) return [inPhases(ct!, w!, params)];
       const extent = taps.map((f, i) => (f - 1) * dilation[i]!);
       const spread = ct!.shape.slice(2).map((d, i) => (d - 1) * stride[i]! + 1);

@@ -6,6 +6,7 @@
 
 import { repetitions } from "../base/reversal.ts";
 import { mergeCommon } from "../optimize/cse.ts";
+import { crop } from "../optimize/crop.ts";
 import { expand } from "../optimize/expand.ts";
 import { layOut } from "../optimize/layout.ts";
 import { packPanels } from "../optimize/pack.ts";
@@ -46,7 +47,7 @@ function arrange(region: Region): Region {
 }
 
 function primitives(region: Region): Region {
-  return tidy(expand(tidy(region)));
+  return tidy(crop(expand(tidy(region))));
 }
 
 /** Tape to kernels, with `cells` numbered from 1 in the binding table. */

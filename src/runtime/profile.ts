@@ -5,7 +5,7 @@
 import { byteSize } from "../base/dtype.ts";
 import { features, instantiate } from "../codegen/wasm/instantiate.ts";
 import { compileProgram } from "../codegen/wasm/program.ts";
-import type { Address, Kernel, Program, Step, Stmt } from "../kernel/kernel.ts";
+import type { Address, Program, Step, Stmt } from "../kernel/kernel.ts";
 import { printKernel } from "../kernel/print.ts";
 import { eachExpr, operandsOf } from "../kernel/walk.ts";
 import type { Arena } from "./arena.ts";
