@@ -24,7 +24,7 @@ interface Term {
   readonly coefficient: number;
 }
 
-/** An immutable integer expression. Division and remainder are by positive constants, of values that are not negative. */
+/** An immutable integer expression. Division and remainder are by positive constants and round down, as for a quotient of whole steps. */
 export class Index {
   /** Sorted by the keys of the atoms. */
   readonly terms: readonly Term[];
@@ -117,7 +117,7 @@ export class Index {
     return quotient("mod", rest, n);
   }
 
-  /** this = n·whole + rest, with everything divisible in `whole`; rest is not negative where that can be seen. */
+  /** this = n·whole + rest, with everything divisible in `whole` and a rest that is not negative. */
   #split(n: number): { whole: Index; rest: Index } {
     const whole: Term[] = [];
     const rest: Term[] = [];
@@ -126,10 +126,9 @@ export class Index {
       else rest.push(t);
     }
     const low = ((this.offset % n) + n) % n;
-    const candidate = new Index(rest, low);
-    // A remainder that may be negative keeps the whole offset: then only the caller's mask makes the division meaningful.
-    if (candidate.min < 0) return { whole: new Index(whole, 0), rest: new Index(rest, this.offset) };
-    return { whole: new Index(whole, (this.offset - low) / n), rest: candidate };
+    const least = new Index(rest, low).min;
+    const lifted = least < 0 ? low + n * Math.ceil(-least / n) : low;
+    return { whole: new Index(whole, (this.offset - lifted) / n), rest: new Index(rest, lifted) };
   }
 
   /** The expression in the kernel language: i32, a vector if the index differs between lanes. */

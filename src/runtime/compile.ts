@@ -5,8 +5,8 @@
  */
 
 import { repetitions } from "../base/reversal.ts";
-import { mergeCommon } from "../optimize/cse.ts";
 import { crop } from "../optimize/crop.ts";
+import { mergeCommon } from "../optimize/cse.ts";
 import { expand } from "../optimize/expand.ts";
 import { layOut } from "../optimize/layout.ts";
 import { packPanels } from "../optimize/pack.ts";

@@ -11,7 +11,7 @@
 import { type Shape, sameShape, sizeOf, stridesOf } from "../base/shape.ts";
 import * as k from "../kernel/build.ts";
 import { Index } from "../kernel/index-algebra.ts";
-import { flatten, unflatten } from "../ops/movement.ts";
+import { flatten, reindex } from "../ops/movement.ts";
 import type { Lowering, Op, Operand } from "../ops/op.ts";
 import type { Instruction, Value } from "../tape/node.ts";
 
@@ -64,7 +64,7 @@ export function indexOf(order: readonly Step[], rank: number, counters: readonly
 /** Where the element `at` of a value of `shape` lies in a buffer that was laid out for `stored`: the same elements, perhaps in another shape. */
 export function position(at: readonly Index[], shape: Shape, lanes: Lanes, stored: Shape = shape): Index {
   if (lanes === undefined) return flatten(at, shape);
-  if (!sameShape(shape, stored)) return position(unflatten(flatten(at, shape), stored), stored, lanes);
+  if (!sameShape(shape, stored)) return position(reindex(at, shape, stored), stored, lanes);
   const vectors = vectorStrides(shape, lanes);
   const outer = at.map((i, axis) => (axis === lanes ? i.div(LANES) : i));
   return outer

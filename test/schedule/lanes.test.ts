@@ -84,6 +84,21 @@ describe("convolutions in lanes", () => {
     }
   });
 
+  test("through overlapping windows, whose gradients look beyond the edge", () => {
+    for (const n of [2, 4]) {
+      const [x, w] = [draw([n, 8, 9, 9]), draw([8, 8, 1, 1])];
+      for (const stride of [1, 2]) {
+        const net = (x: Tensor, w: Tensor): Tensor => maxPool2d(maxPool2d(x, 3, { stride, padding: 1 }).conv(w).relu(), 3, { stride: 2 });
+        const loss = (x: Tensor, w: Tensor): Tensor => net(x, w).square().sum();
+        const all = (x: Tensor, w: Tensor): Tensor[] => [net(x, w), grad(loss)(x, w), grad(loss, { argument: 1 })(x, w)];
+        const got = compile(all)(x.cast("f32"), w.cast("f32"));
+        all(x, w).forEach((t, i) => {
+          expectClose(got[i]!, t, `${n}, ${stride}: ${i}`);
+        });
+      }
+    }
+  });
+
   test("sums long enough to be made in parts", () => {
     for (const [n, c, o, k] of [
       [4, 160, 8, 3],
