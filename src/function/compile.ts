@@ -6,7 +6,7 @@ import { type Tensor, traceOrigins } from "../ops/tensor.ts";
 import { backendName } from "../runtime/backend.ts";
 import { Cell, currentFrame } from "../runtime/cell.ts";
 import { compileRegion, parseMemory } from "../runtime/compile.ts";
-import type { Executable } from "../runtime/executable.ts";
+import { cellsOf, type Executable } from "../runtime/executable.ts";
 import { huntNaN } from "../runtime/hunt.ts";
 import { nextSerial, type Region } from "../tape/node.ts";
 import { type AnyFunction, capture, leavesOf, withLeaves } from "./capture.ts";
@@ -14,6 +14,7 @@ import { type AnyFunction, capture, leavesOf, withLeaves } from "./capture.ts";
 /** One recording of the function. */
 interface Entry {
   readonly executable: Executable;
+  readonly cells: readonly Cell[];
   readonly result: unknown;
   readonly outputs: readonly Tensor[];
   readonly guards: readonly { readonly read: () => unknown; readonly value: unknown }[];
@@ -100,6 +101,7 @@ export function compile<F extends AnyFunction>(fn: F, options: CompileOptions = 
     recompilations++;
     return {
       executable: compileRegion(recording.region, recording, memory),
+      cells: cellsOf(recording),
       result: recording.result,
       outputs: leavesOf(recording.result).leaves,
       guards: recording.guards.map((read) => ({ read, value: read() })),
@@ -118,7 +120,10 @@ export function compile<F extends AnyFunction>(fn: F, options: CompileOptions = 
     last = entry.executable;
     const pending = leaves.filter((x) => !x.isComputed);
     if (pending.length > 0) evaluate(pending);
-    const elements = entry.executable.run(leaves.map((x) => x.dataSync()));
+    const elements = entry.executable.run(
+      leaves.map((x) => x.dataSync()),
+      entry.cells,
+    );
     return withLeaves(
       entry.result,
       elements.map((e, i) => fromArray(e, entry.outputs[i]!)),

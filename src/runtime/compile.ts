@@ -17,7 +17,7 @@ import { verifyRegion } from "../tape/verify.ts";
 import { type Arena, theArena } from "./arena.ts";
 import { load } from "./backend.ts";
 import type { Cell } from "./cell.ts";
-import { Executable, type Roles } from "./executable.ts";
+import { cellsOf, Executable, type Roles } from "./executable.ts";
 
 /** How many programs have been made since the start; a training loop makes one per signature. */
 export const counters: { compilations: number; debug: boolean } = { compilations: 0, debug: false };
@@ -124,7 +124,7 @@ export function compileRegion(
   counters.compilations++;
   passes++;
   try {
-    const cells = [...new Set([...roles.inputs, ...roles.outputs].filter((role) => typeof role !== "string"))];
+    const cells = cellsOf(roles);
     const { optimized, planned } = fit(region, roles, cells, memory);
     if (counters.debug) verifyRegion(optimized);
     const work = multiplyAdds(optimized);
