@@ -14,7 +14,7 @@ export type BackendName = "wasm" | "interpreter";
 /** A program ready to run on the table of base addresses at `bindings`. */
 export type Loaded = (bindings: number) => void;
 
-/** Multiply-adds of a run above which slow code would be noticed: some 20 ms of fast code, 200 ms of slow. */
+/** Operations of a run above which slow code would be noticed: some 20 ms of fast code, 200 ms of slow. */
 const LONG_RUN = 5e8;
 
 const BACKENDS: Readonly<Record<BackendName, (program: Program, arena: Arena, work: number) => Loaded>> = {
@@ -40,7 +40,7 @@ export function setBackend(name: BackendName): void {
   current = name;
 }
 
-/** A program made to run; `work` is the number of its multiply-adds. */
+/** A program made to run; `work` is the number of its operations, one for each multiply-add or element. */
 export function load(program: Program, arena: Arena, work: number): Loaded {
   return BACKENDS[backendName()](program, arena, work);
 }

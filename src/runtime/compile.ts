@@ -4,13 +4,14 @@
  *     region ─ expand ─ simplify ─ merge ─ recompute ─ pack ─► tape of primitives ─ schedule ─► kernels, steps, offsets ─ backend ─► executable
  */
 
+import { cold } from "../base/host.ts";
 import { repetitions } from "../base/reversal.ts";
 import { mergeCommon } from "../optimize/cse.ts";
 import { expand } from "../optimize/expand.ts";
 import { packPanels } from "../optimize/pack.ts";
 import { cutAtPeak, recompute } from "../optimize/remat.ts";
 import { simplify } from "../optimize/simplify.ts";
-import { multiplyAdds } from "../optimize/work.ts";
+import { elementsMade, multiplyAdds } from "../optimize/work.ts";
 import { type Schedule, type Slot, schedule } from "../schedule/schedule.ts";
 import type { Region } from "../tape/node.ts";
 import { verifyRegion } from "../tape/verify.ts";
@@ -124,13 +125,14 @@ export function compileRegion(
   counters.compilations++;
   passes++;
   try {
-    const cells = cellsOf(roles);
-    const { optimized, planned } = fit(region, roles, cells, memory);
-    if (counters.debug) verifyRegion(optimized);
-    const work = multiplyAdds(optimized);
-    return new Executable({ ...planned, work }, load(planned.program, arena, work), arena, cells, roles, {
-      inputs: region.inputs,
-      outputs: region.outputs,
+    return cold(() => {
+      const cells = cellsOf(roles);
+      const { optimized, planned } = fit(region, roles, cells, memory);
+      if (counters.debug) verifyRegion(optimized);
+      const work = multiplyAdds(optimized);
+      const { inputs, outputs } = region;
+      const main = load(planned.program, arena, work + elementsMade(optimized));
+      return new Executable({ ...planned, work }, main, arena, cells, roles, { inputs, outputs });
     });
   } finally {
     passes--;
