@@ -19,9 +19,13 @@ export function nodeVersion(): string | undefined {
   return node()?.versions?.node;
 }
 
-/** Sets flags of V8. */
+/** Sets flags of V8. They are all for speed: a host that looks like Node and has no such flags is left alone. */
 export function setFlags(flags: string): void {
-  node()?.getBuiltinModule?.("node:v8")?.setFlagsFromString(flags);
+  try {
+    node()?.getBuiltinModule?.("node:v8")?.setFlagsFromString(flags);
+  } catch {
+    // Not V8.
+  }
 }
 
 /** Milliseconds of work that is done before V8 may optimize it: less would not pay for being optimized. */
