@@ -78,13 +78,17 @@ export interface Expr {
 }
 
 export type Stmt =
-  /** `variable` takes from, from + step, ... while < to. */
+  /**
+   * `variable` takes from, from + step, ... while < to. The iterations of a `parallel` loop may run in any order and at the same time, also beside those of other
+   * parallel loops of its block: none reads what another writes.
+   */
   | {
       readonly kind: "for";
       readonly variable: Expr;
       readonly from: number;
       readonly to: number;
       readonly step: number;
+      readonly parallel?: boolean | undefined;
       readonly body: readonly Stmt[];
     }
   /** Binds a variable for the rest of the enclosing block; it may be changed by `set`. */

@@ -299,7 +299,11 @@ class Tiling {
     const [swept] = others;
     const size = stays && swept !== undefined ? this.#blockSize(swept) : 0;
     if (size === 0) return this.#outer(order, 0, new Map());
-    return loop({ ...whole(axes[swept!]!.extent), count: size }, (base) => this.#outer(order, 0, new Map(), { axis: swept!, base, size }));
+    return loop(
+      { ...whole(axes[swept!]!.extent), count: size },
+      (base) => this.#outer(order, 0, new Map(), { axis: swept!, base, size }),
+      true,
+    );
   }
 
   // ---- choosing ---------------------------------------------------------------------------------------------------------------------
@@ -401,10 +405,14 @@ class Tiling {
     const count = this.#choice.tile.find(([i]) => i === axis)?.[1] ?? 1;
     const own = axis === block?.axis ? block : undefined;
     return segments(own?.size ?? this.#access.axes[axis]!.extent, count, axis === this.#choice.vector).flatMap((segment) =>
-      loop(segment, (first) => {
-        const start = own ? first.plus(own.base) : first;
-        return this.#outer(order, depth + 1, new Map([...points, [axis, pointsOf(start, segment)]]), block);
-      }),
+      loop(
+        segment,
+        (first) => {
+          const start = own ? first.plus(own.base) : first;
+          return this.#outer(order, depth + 1, new Map([...points, [axis, pointsOf(start, segment)]]), block);
+        },
+        true,
+      ),
     );
   }
 
@@ -505,12 +513,12 @@ function pairwise(list: readonly Expr[], join: (a: Expr, b: Expr) => Expr): Expr
   return join(pairwise(list.slice(0, half), join), pairwise(list.slice(half), join));
 }
 
-/** A loop over a segment; one that would run once is its body. */
-function loop({ from, to, count, lanes }: Segment, body: (start: Index) => Stmt[]): Stmt[] {
+/** A loop over a segment; one that would run once is its body. Loops over results are `parallel`: each iteration stores results of its own. */
+function loop({ from, to, count, lanes }: Segment, body: (start: Index) => Stmt[], parallel?: boolean): Stmt[] {
   const step = count * lanes;
   if (to - from === step) return body(Index.constant(from));
   if (to === from) return [];
-  return [k.forLoop(to, (i) => body(Index.of(i, from, to - step)), { from, step })];
+  return [k.forLoop(to, (i) => body(Index.of(i, from, to - step)), { from, step, parallel })];
 }
 
 /** Element by element. */
