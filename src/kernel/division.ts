@@ -33,7 +33,7 @@ const LONGEST_LINE = 2 ** 28;
 export function workOf(stmts: readonly Stmt[]): number {
   return stmts.reduce((sum, s) => {
     if (s.kind === "for") return sum + timesOf(s) * workOf(s.body);
-    let own = 0;
+    let own = s.kind === "store" ? 1 : 0;
     eachExpr(operandsOf(s), (x) => {
       if (x.args.length > 0) own++;
     });
