@@ -1,7 +1,7 @@
 /**
  * @file The whole pipeline on one page: a region goes in, an executable comes out.
  *
- *     region ─ expand ─ simplify ─ merge ─ recompute ─ pack ─► tape of primitives ─ schedule ─► kernels, steps, offsets ─ backend ─► executable
+ *     region ─ expand ─ simplify ─ merge ─ recompute ─ slice ─ pack ─► tape of primitives ─ schedule ─► kernels, steps, offsets ─ backend ─► executable
  */
 
 import { repetitions } from "../base/reversal.ts";
@@ -10,6 +10,7 @@ import { expand } from "../optimize/expand.ts";
 import { packPanels } from "../optimize/pack.ts";
 import { cutAtPeak, recompute } from "../optimize/remat.ts";
 import { simplify } from "../optimize/simplify.ts";
+import { sliceSums } from "../optimize/slices.ts";
 import { multiplyAdds } from "../optimize/work.ts";
 import { type Schedule, type Slot, schedule } from "../schedule/schedule.ts";
 import type { Region } from "../tape/node.ts";
@@ -36,7 +37,12 @@ export function tidy(region: Region): Region {
 
 /** Tape to tape: only primitives are left, none is computed twice, operands lie as the loops want them. */
 export function optimize(region: Region): Region {
-  return packPanels(primitives(region));
+  return arrange(primitives(region));
+}
+
+/** Copies and cuts that the loops want: after recomputation, which counts the values that the user's operations make. */
+function arrange(region: Region): Region {
+  return packPanels(sliceSums(region));
 }
 
 function primitives(region: Region): Region {
@@ -70,7 +76,7 @@ const MOST_REPETITIONS = 5;
 export function fit(region: Region, roles: Roles, cells: readonly Cell[], memory: Memory): { optimized: Region; planned: Schedule } {
   const list = primitives(region);
   const attempt = (tape: Region): { optimized: Region; planned: Schedule } => {
-    const optimized = packPanels(tape);
+    const optimized = arrange(tape);
     return { optimized, planned: plan(optimized, roles, cells) };
   };
   const enough = (scratch: number): boolean => memory !== "sqrt" && scratch <= memory;
