@@ -29,57 +29,100 @@ const LONGEST_ITERATION = 1 / 64;
 /** Lines are no longer than this, so that positions are small integers. */
 const LONGEST_LINE = 2 ** 28;
 
-/** A rough count of the operations that statements perform; a vector counts as one. */
-export function workOf(stmts: readonly Stmt[]): number {
-  return stmts.reduce((sum, s) => {
-    if (s.kind === "for") return sum + timesOf(s) * workOf(s.body);
-    let own = s.kind === "store" ? 1 : 0;
+/** What a kernel's statements take. */
+export interface Workload {
+  /** A rough count of the operations that a statement performs, in all iterations of a loop; a vector counts as one. */
+  readonly of: ReadonlyMap<Stmt, number>;
+  readonly total: number;
+  /** Whether `mark` was true for some operation. */
+  readonly marked: boolean;
+}
+
+/** Weighs statements in one walk, on which `mark` looks at every operation. */
+export function weigh(body: readonly Stmt[], mark: (x: Expr) => boolean): Workload {
+  const of = new Map<Stmt, number>();
+  let marked = false;
+  const weighOne = (s: Stmt): number => {
+    let work = s.kind === "store" ? 1 : 0;
     eachExpr(operandsOf(s), (x) => {
-      if (x.args.length > 0) own++;
+      if (x.args.length === 0) return;
+      work++;
+      marked ||= mark(x);
     });
-    return sum + own + blocksOf(s).reduce((inner, block) => inner + workOf(block), 0);
-  }, 0);
+    for (const block of blocksOf(s)) for (const inner of block) work += weighOne(inner);
+    if (s.kind === "for") work *= timesOf(s);
+    of.set(s, work);
+    return work;
+  };
+  const total = body.reduce((sum, s) => sum + weighOne(s), 0);
+  return { of, total, marked };
+}
+
+/** How many statements are performed: what is small here need not be weighed. */
+export function turnsOf(stmts: readonly Stmt[]): number {
+  return stmts.reduce((sum, s) => sum + (s.kind === "for" ? timesOf(s) * turnsOf(s.body) : 1), 0);
 }
 
 const timesOf = ({ from, to, step }: Loop): number => Math.max(0, Math.ceil((to - from) / step));
 
 /** The line of a kernel's body; undefined if it cannot be divided. */
-export function divide(body: readonly Stmt[]): Line | undefined {
-  const work = workOf(body);
-  const scale = Math.min(1, LONGEST_LINE / work);
-  return lineOf(body, scale, work * LONGEST_ITERATION);
+export function divide(body: readonly Stmt[], work: Workload): Line | undefined {
+  return new Divider(work).line(body);
 }
 
-function lineOf(stmts: readonly Stmt[], scale: number, longest: number): Line | undefined {
-  const loops = stmts.filter((s): s is Loop => s.kind === "for" && s.parallel === true && timesOf(s) > 0);
-  const rest = stmts.filter((s) => s.kind !== "let" && !loops.includes(s as Loop));
-  if (loops.length === 0 || needs(loops, stmts, assigned(rest))) return undefined;
-  const stretches = new Map<Stmt, Stretch>();
-  const scaled = (work: number): number => Math.max(1, Math.round(work * scale));
-  let at = 0;
-  let run = 0;
-  for (const s of stmts) {
-    if (s.kind === "let") continue;
-    if (!loops.includes(s as Loop)) {
-      // Statements between two loops stay together.
-      stretches.set(s, { start: at });
-      run += workOf([s]);
-      continue;
-    }
-    if (run > 0) at += scaled(run);
-    run = 0;
-    const loop = s as Loop;
-    const work = workOf(loop.body);
-    const inside = work > longest ? lineOf(loop.body, scale, longest) : undefined;
-    const length = inside?.length ?? scaled(work);
-    stretches.set(s, { start: at, each: { length, count: timesOf(loop), inside } });
-    at += length * timesOf(loop);
+class Divider {
+  readonly #work: ReadonlyMap<Stmt, number>;
+  readonly #scale: number;
+  readonly #longest: number;
+
+  constructor({ of, total }: Workload) {
+    this.#work = of;
+    this.#scale = Math.min(1, LONGEST_LINE / total);
+    this.#longest = total * LONGEST_ITERATION;
   }
-  return { length: at + (run > 0 ? scaled(run) : 0), stretches };
+
+  line(stmts: readonly Stmt[]): Line | undefined {
+    const loops = new Set(stmts.filter((s): s is Loop => s.kind === "for" && s.parallel === true && timesOf(s) > 0));
+    const rest = stmts.filter((s) => s.kind !== "let" && !loops.has(s as Loop));
+    if (loops.size === 0 || needs(loops, stmts, assigned(rest))) return undefined;
+    const stretches = new Map<Stmt, Stretch>();
+    let at = 0;
+    // Statements between two loops stay together.
+    let run = 0;
+    const closeRun = (): void => {
+      if (run > 0) at += this.#length(run);
+      run = 0;
+    };
+    for (const s of stmts) {
+      if (s.kind === "let") continue;
+      if (loops.has(s as Loop)) {
+        closeRun();
+        const each = this.#each(s as Loop);
+        stretches.set(s, { start: at, each });
+        at += each.length * each.count;
+      } else {
+        stretches.set(s, { start: at });
+        run += this.#work.get(s)!;
+      }
+    }
+    closeRun();
+    return { length: at, stretches };
+  }
+
+  #each(loop: Loop): NonNullable<Stretch["each"]> {
+    const count = timesOf(loop);
+    const work = this.#work.get(loop)! / count;
+    const inside = work > this.#longest ? this.line(loop.body) : undefined;
+    return { length: inside?.length ?? this.#length(work), count, inside };
+  }
+
+  #length(work: number): number {
+    return Math.max(1, Math.round(work * this.#scale));
+  }
 }
 
 /** Whether loops read what the other statements of their block assign: then these would have to run in every part. */
-function needs(loops: readonly Loop[], stmts: readonly Stmt[], set: ReadonlySet<Expr>): boolean {
+function needs(loops: ReadonlySet<Loop>, stmts: readonly Stmt[], set: ReadonlySet<Expr>): boolean {
   if (set.size === 0) return false;
   const tainted = new Set(set);
   const reads = (roots: readonly Expr[]): boolean => {
@@ -90,11 +133,10 @@ function needs(loops: readonly Loop[], stmts: readonly Stmt[], set: ReadonlySet<
     return found;
   };
   for (const s of stmts) if (s.kind === "let" && reads([s.value])) tainted.add(s.variable);
-  return loops.some((loop) => {
-    let found = false;
-    eachStmt(loop.body, (s) => {
+  let found = false;
+  for (const { body } of loops)
+    eachStmt(body, (s) => {
       found ||= reads(operandsOf(s));
     });
-    return found;
-  });
+  return found;
 }

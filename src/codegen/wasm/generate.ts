@@ -4,11 +4,11 @@
  * is divided among threads has two more params, the bounds of the part of its work to do.
  */
 import { fresh } from "../../kernel/build.ts";
-import { divide, type Line, type Stretch, workOf } from "../../kernel/division.ts";
+import { divide, type Line, type Stretch, turnsOf, weigh } from "../../kernel/division.ts";
 import type { Expr, Kernel, Stmt } from "../../kernel/kernel.ts";
 import { expandMath } from "../../kernel/math.ts";
 import { hoist, share } from "../../kernel/motion.ts";
-import { assigned, eachExpr, eachStmt, operandsOf } from "../../kernel/walk.ts";
+import { assigned, operandsOf } from "../../kernel/walk.ts";
 import { affineOf, constantForm, type Known, rangeOf } from "./affine.ts";
 import { Expressions, typeOf } from "./expressions.ts";
 import { MemoryAccess } from "./memory.ts";
@@ -22,7 +22,7 @@ export interface GenerateOptions {
   readonly relaxed: boolean;
   /** The function index of a host function. */
   readonly host: (name: string) => number;
-  /** Kernels with at least this much work (see `workOf`) are divided. */
+  /** Kernels with at least this much work (see `weigh`) are divided. */
   readonly leastWork: number;
 }
 
@@ -299,21 +299,19 @@ class Generator {
 export function generate(kernel: Kernel, options: GenerateOptions): Generated {
   fresh();
   const body = share(hoist(expandMath(kernel).body));
-  const work = options.leastWork === Number.POSITIVE_INFINITY ? 0 : workOf(body);
-  const line = work >= options.leastWork && mayDivide(kernel, body) ? divide(body) : undefined;
-  const generator = new Generator({ ...kernel, body }, options, line);
-  generator.run(body, line);
-  const parts = Math.min(MOST_PARTS, Math.max(2, Math.floor((2 * work) / options.leastWork)));
-  return { code: generator.code, parts: line && { line: line.length, parts } };
+  const parts = partsOf(kernel, body, options.leastWork);
+  const generator = new Generator({ ...kernel, body }, options, parts?.line);
+  generator.run(body, parts?.line);
+  return { code: generator.code, parts: parts && { line: parts.line.length, parts: parts.count } };
 }
 
-/** Kernels that call the host are the main thread's: the other threads have no such functions. */
-function mayDivide(kernel: Kernel, body: readonly Stmt[]): boolean {
-  let calls = false;
-  eachStmt(body, (s) =>
-    eachExpr(operandsOf(s), (x) => {
-      calls ||= x.args.length > 0 && callsHost(x.op, x.args[0]!.dtype);
-    }),
-  );
-  return !calls && kernel.buffers.length <= MOST_ADDRESSES;
+/** Few statements have more operations. */
+const OPERATIONS_PER_STATEMENT = 64;
+
+/** How a kernel with enough work is divided. Kernels that call the host are the main thread's: the others have no such functions. */
+function partsOf(kernel: Kernel, body: readonly Stmt[], leastWork: number): { line: Line; count: number } | undefined {
+  if (turnsOf(body) * OPERATIONS_PER_STATEMENT < leastWork || kernel.buffers.length > MOST_ADDRESSES) return undefined;
+  const work = weigh(body, (x) => callsHost(x.op, x.args[0]!.dtype));
+  const line = work.total < leastWork || work.marked ? undefined : divide(body, work);
+  return line && { line, count: Math.min(MOST_PARTS, Math.max(2, Math.floor((2 * work.total) / leastWork))) };
 }

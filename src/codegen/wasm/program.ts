@@ -15,7 +15,7 @@ export interface CompileOptions {
   readonly sharedMemory: boolean;
   /** Whether the engine has relaxed SIMD (see `features`): then fma is one instruction, else two. */
   readonly relaxed: boolean;
-  /** Kernels with at least this much work (see `workOf`) are divided among threads; none if it is not given. Needs a shared memory. */
+  /** Kernels with at least this much work (see `weigh`) are divided among threads; none if it is not given. Needs a shared memory. */
   readonly leastWork?: number | undefined;
 }
 
