@@ -8,8 +8,6 @@ import { compile } from "../../src/function/compile.ts";
 import { cond, scan } from "../../src/function/control.ts";
 import { backward, vjp } from "../../src/function/derivative.ts";
 import { whileLoop } from "../../src/function/while.ts";
-import * as k from "../../src/kernel/build.ts";
-import type { Kernel, Program } from "../../src/kernel/kernel.ts";
 import * as linalg from "../../src/math/linalg.ts";
 import * as random from "../../src/math/random.ts";
 import { LeNet5 } from "../../src/models/lenet.ts";
@@ -17,11 +15,12 @@ import * as nn from "../../src/nn/index.ts";
 import { tensor } from "../../src/ops/create.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
 import * as optim from "../../src/optim/index.ts";
-import { Arena, theArena } from "../../src/runtime/arena.ts";
-import { dividing, load } from "../../src/runtime/backend.ts";
+import { theArena } from "../../src/runtime/arena.ts";
+import { dividing } from "../../src/runtime/backend.ts";
 import { Cell } from "../../src/runtime/cell.ts";
 import { getThreads, poolOf, setThreads } from "../../src/runtime/pool.ts";
 import { inputsOf, leaf, type Program as RandomProgram, randomProgram, record } from "../fuzz/program.ts";
+import { loaded, lopsided } from "./lopsided.ts";
 
 const USUAL = dividing.leastWork;
 
@@ -50,36 +49,6 @@ function expectSameBits(make: () => () => readonly Tensor[], calls = 3): void {
   };
   const want = run(1, Number.POSITIVE_INFINITY);
   for (const threads of [1, 2, 3]) expect(run(threads, 0), `${threads} threads`).toEqual(want);
-}
-
-/** A kernel whose first iteration takes long, so that others get to the rest, which lies outside of the memory if `outside`. */
-function lopsided(outside: boolean): Program {
-  const turns = 2 ** 24;
-  const body = [
-    k.forLoop(
-      64,
-      (i) => {
-        const sum = k.bind(k.float(0));
-        const long = k.forLoop(turns, (j) => [k.set(sum.variable, k.add(sum.variable, k.cast(j, "f32")))]);
-        const index = outside ? k.mul(i, k.int(2 ** 24)) : i;
-        return [sum.statement, k.ifThen(k.eq(i, k.int(0)), [long]), k.store(0, index, k.add(sum.variable, k.float(1)))];
-      },
-      { parallel: true },
-    ),
-  ];
-  const kernel: Kernel = { name: "lopsided", buffers: [{ dtype: "f32", length: 64, written: true }], body };
-  return { kernels: [kernel], steps: [{ kind: "call", kernel: 0, args: [{ binding: 0, offset: 0 }] }], bindings: 1 };
-}
-
-/** A program on an arena of its own, and where its table lies. */
-function loaded(program: Program): { run: () => void; arena: Arena; at: number } {
-  const arena = new Arena();
-  dividing.leastWork = 0;
-  const main = load(program, arena, 0);
-  poolOf(arena).threads = 2;
-  const [table, at] = [arena.allocate(4), arena.allocate(256)];
-  arena.view("u32", table, 1)[0] = at;
-  return { run: () => main(table), arena, at };
 }
 
 describe("the number of threads", () => {
@@ -272,7 +241,7 @@ describe("the pool", () => {
   });
 
   test("others do parts of a kernel", async () => {
-    const { run, arena, at } = loaded(lopsided(false));
+    const { run, arena, at } = loaded(lopsided("ordinary"));
     run();
     run();
     await pause(300);
@@ -282,7 +251,7 @@ describe("the pool", () => {
   });
 
   test("a failure in another thread is an error here, and the pool works on", async () => {
-    const { run, arena } = loaded(lopsided(true));
+    const { run, arena } = loaded(lopsided("outside"));
     expect(run).toThrow(/out of bounds/); // alone
     expect(run).toThrow();
     await pause(300);

@@ -42,10 +42,14 @@ const PART_BITS = 10;
 export const MOST_PARTS: number = 2 ** PART_BITS - 1;
 export const tagOf = (program: number): number => program << PART_BITS;
 
-/** A turn of waiting takes about a nanosecond. Longer than this a thread does not turn, but sleeps until it is woken. */
-const TURNS = 20_000;
-/** A part that is not done after this time will never be: parts of a second would be long ones. In nanoseconds. */
-const PATIENCE = 60n * 1_000_000_000n;
+/** A turn of waiting takes a third of a nanosecond. Longer than this, some 20 µs, a thread does not turn, but sleeps until it is woken. */
+const TURNS = 60_000;
+/**
+ * The main thread sleeps for so many nanoseconds at most, and when nothing has happened in so many sleeps in a row, nothing will: parts of a second would be
+ * long ones. (Several sleeps, since one is over at once when a process goes on that was stopped for longer.)
+ */
+const SLEEP = 5_000_000_000n;
+const SLEEPS = 12;
 
 const NOTIFY = 0x00;
 const WAIT = 0x01;
@@ -214,7 +218,7 @@ function dividedUp(code: FunctionBuilder, a: number, b: number): void {
 
 /** Waits until all parts are done: a while turning, then asleep. */
 function join(code: FunctionBuilder): void {
-  const [turns, done] = [code.newLocal(I32), code.newLocal(I32)];
+  const [turns, done, sleeps] = [code.newLocal(I32), code.newLocal(I32), code.newLocal(I32)];
   code.i32(TURNS);
   code.set(turns);
   code.loop(() => {
@@ -239,9 +243,16 @@ function join(code: FunctionBuilder): void {
     code.ifElse(undefined, () => {
       code.atomic(WAIT, CONTROL.done, () => {
         code.get(done);
-        code.i64(PATIENCE);
+        code.i64(SLEEP);
       });
+      // 2: the time is over. Then one more, else none.
       code.i32(2);
+      code.emit(0x46);
+      code.get(sleeps);
+      code.addConstant(1);
+      code.emit(0x6c);
+      code.tee(sleeps);
+      code.i32(SLEEPS);
       code.emit(0x46);
       code.ifElse(undefined, () => {
         code.atomic(STORE, CONTROL.failed, () => code.i32(2));
