@@ -487,7 +487,11 @@ export function bitcast(x: Expr, dtype: Dtype): Expr {
 export function forLoop(
   to: number,
   body: (i: Expr) => readonly Stmt[],
-  { from = 0, step = 1, parallel }: { readonly from?: number; readonly step?: number; readonly parallel?: boolean | undefined } = {},
+  {
+    from = 0,
+    step = 1,
+    parallel,
+  }: { readonly from?: number; readonly step?: number; readonly parallel?: boolean | "inside" | undefined } = {},
 ): Stmt {
   const counter = variable("i32");
   return { kind: "for", variable: counter, from, to, step, parallel, body: body(counter) };

@@ -16,6 +16,8 @@ export interface Stretch {
   readonly start: number;
   /** For a parallel loop: the length of an iteration, their number, and, if iterations are divided, the line of the body. */
   readonly each?: { readonly length: number; readonly count: number; readonly inside: Line | undefined };
+  /** For a loop that is parallel inside: the line of its body, of which every part does its share in all iterations. */
+  readonly through?: Line;
 }
 
 export interface Line {
@@ -81,8 +83,14 @@ class Divider {
     this.#longest = total * LONGEST_ITERATION;
   }
 
-  line(stmts: readonly Stmt[]): Line | undefined {
-    const loops = new Set(stmts.filter((s): s is Loop => s.kind === "for" && s.parallel === true && timesOf(s) > 0));
+  /** The line of a block that is performed `times` times. */
+  line(stmts: readonly Stmt[], times = 1): Line | undefined {
+    const through = new Map<Stmt, Line>();
+    for (const s of stmts) {
+      const inside = s.kind === "for" && s.parallel === "inside" ? this.line(s.body, times * timesOf(s)) : undefined;
+      if (inside) through.set(s, inside);
+    }
+    const loops = new Set(stmts.filter((s): s is Loop => s.kind === "for" && timesOf(s) > 0 && (s.parallel === true || through.has(s))));
     const rest = stmts.filter((s) => s.kind !== "let" && !loops.has(s as Loop));
     if (loops.size === 0 || needs(loops, stmts, assigned(rest))) return undefined;
     const stretches = new Map<Stmt, Stretch>();
@@ -90,14 +98,19 @@ class Divider {
     // Statements between two loops stay together.
     let run = 0;
     const closeRun = (): void => {
-      if (run > 0) at += this.#length(run);
+      if (run > 0) at += this.#length(run * times);
       run = 0;
     };
     for (const s of stmts) {
       if (s.kind === "let") continue;
-      if (loops.has(s as Loop)) {
+      const inside = through.get(s);
+      if (inside) {
         closeRun();
-        const each = this.#each(s as Loop);
+        stretches.set(s, { start: at, through: inside });
+        at += inside.length;
+      } else if (loops.has(s as Loop)) {
+        closeRun();
+        const each = this.#each(s as Loop, times);
         stretches.set(s, { start: at, each });
         at += each.length * each.count;
       } else {
@@ -109,10 +122,10 @@ class Divider {
     return { length: at, stretches };
   }
 
-  #each(loop: Loop): NonNullable<Stretch["each"]> {
+  #each(loop: Loop, times: number): NonNullable<Stretch["each"]> {
     const count = timesOf(loop);
-    const work = this.#work.get(loop)! / count;
-    const inside = work > this.#longest ? this.line(loop.body) : undefined;
+    const work = (times * this.#work.get(loop)!) / count;
+    const inside = work > this.#longest ? this.line(loop.body, times) : undefined;
     return { length: inside?.length ?? this.#length(work), count, inside };
   }
 

@@ -66,5 +66,10 @@ const sliceDot: Rule = (instruction, operands) => {
 };
 
 export function sliceSums(region: Region): Region {
-  return rewriteRegion(region, () => (instruction, operands) => sliceReduction(instruction, operands) ?? sliceDot(instruction, operands));
+  return rewriteRegion(
+    region,
+    () =>
+      (...given) =>
+        sliceReduction(...given) ?? sliceDot(...given),
+  );
 }

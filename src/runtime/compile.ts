@@ -1,12 +1,14 @@
 /**
  * @file The whole pipeline on one page: a region goes in, an executable comes out.
  *
- *     region ─ expand ─ simplify ─ merge ─ recompute ─ slice ─ pack ─► tape of primitives ─ schedule ─► kernels, steps, offsets ─ backend ─► executable
+ *     region ─ expand ─ simplify ─ merge ─ recompute ─ pack ─ lay out ─ slice ─► tape of primitives ─ schedule ─► kernels, steps, offsets ─ backend ─► executable
  */
 
 import { repetitions } from "../base/reversal.ts";
+import { crop } from "../optimize/crop.ts";
 import { mergeCommon } from "../optimize/cse.ts";
 import { expand } from "../optimize/expand.ts";
+import { layOut } from "../optimize/layout.ts";
 import { packPanels } from "../optimize/pack.ts";
 import { cutAtPeak, recompute } from "../optimize/remat.ts";
 import { simplify } from "../optimize/simplify.ts";
@@ -40,13 +42,13 @@ export function optimize(region: Region): Region {
   return arrange(primitives(region));
 }
 
-/** Copies and cuts that the loops want: after recomputation, which counts the values that the user's operations make. */
+/** Operands and results lie as loops want them, and long sums are cut as threads want them. */
 function arrange(region: Region): Region {
-  return packPanels(sliceSums(region));
+  return sliceSums(layOut(packPanels(region)));
 }
 
 function primitives(region: Region): Region {
-  return tidy(expand(tidy(region)));
+  return tidy(crop(expand(tidy(region))));
 }
 
 /** Tape to kernels, with `cells` numbered from 1 in the binding table. */

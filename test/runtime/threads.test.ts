@@ -130,6 +130,8 @@ describe("the same bits for one, two and three threads", () => {
 
   test.each<[string, (...x: Tensor[]) => Tensor, ...number[][]]>([
     ["products", (a, b) => a.matmul(b), [67, 53], [53, 71]],
+    ["products with long sums", (a, b) => a.matmul(b), [37, 2600], [2600, 22]],
+    ["convolution with long sums", (x, w) => x.conv(w, { padding: 1 }), [4, 24, 20, 20], [20, 24, 3, 3]],
     ["batched products", (a, b) => a.matmul(b), [3, 17, 20], [3, 20, 9]],
     ["a matrix and a vector", (a, b) => a.matmul(b), [130, 33], [33]],
     ["convolution", (x, w) => x.conv(w, { padding: 1 }), [3, 5, 11, 13], [7, 5, 3, 3]],

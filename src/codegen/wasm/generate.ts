@@ -139,18 +139,18 @@ class Generator {
     this.code.get(home.local);
   }
 
-  private loop(s: Stmt & { kind: "for" }): void {
+  private loop(s: Stmt & { kind: "for" }, perform: () => void = () => this.block(s.body)): void {
     const count = Math.ceil((s.to - s.from) / s.step);
     if (count <= 0 || s.body.length === 0) return;
     if (count === 1) {
-      this.once(s);
+      this.once(s, perform);
       return;
     }
     this.known.set(s.variable, { range: [s.from, s.from + (count - 1) * s.step] });
     const counter = this.code.newLocal(I32);
     this.homes.set(s.variable, { local: counter });
     this.pointers.enter(s.variable, s.from, s.step);
-    const body = this.code.capture(() => this.block(s.body));
+    const body = this.code.capture(perform);
     const pointers = this.pointers.leave();
     pointers.initialize();
     this.repeat(s, counter, count, () => {
@@ -162,10 +162,10 @@ class Generator {
   }
 
   /** A loop of one iteration is its body, with the counter a constant. */
-  private once(s: Stmt & { kind: "for" }): void {
+  private once(s: Stmt & { kind: "for" }, perform: () => void): void {
     this.known.set(s.variable, { affine: constantForm(s.from), range: [s.from, s.from] });
     this.homes.set(s.variable, { constant: s.from });
-    this.block(s.body);
+    perform();
   }
 
   /** What of a block lies between the positions in two locals. */
@@ -173,9 +173,23 @@ class Generator {
     this.block(stmts, (s) => {
       const stretch = stretches.get(s);
       if (!stretch) this.perform(s);
+      else if (stretch.through)
+        this.loop(s as Stmt & { kind: "for" }, this.shareOf(s as Stmt & { kind: "for" }, stretch.start, stretch.through, from, to));
       else if (stretch.each) this.partOfLoop(s as Stmt & { kind: "for" }, stretch.start, stretch.each, from, to);
       else this.ifBegins(stretch.start, from, to, () => this.perform(s));
     });
+  }
+
+  /** The body of a loop that is parallel inside, as far as it lies between two positions on its own line. */
+  private shareOf({ body }: Stmt & { kind: "for" }, start: number, line: Line, from: number, to: number): () => void {
+    const [low, high] = [from, to].map((position) => {
+      const local = this.code.newLocal(I32);
+      this.code.get(position);
+      this.code.addConstant(-start);
+      this.code.set(local);
+      return local;
+    }) as [number, number];
+    return () => this.part(body, line, low, high);
   }
 
   private ifBegins(start: number, from: number, to: number, body: () => void): void {
