@@ -3,7 +3,7 @@
  * each. Without --only all groups run but `cold`, which prints the word STEP when its first training step is done and is timed from outside.
  */
 import { parseArgs } from "node:util";
-import { setBackend } from "nabla";
+import { setBackend, setThreads } from "nabla";
 import { Harness } from "./harness.ts";
 import { groups } from "./workloads.ts";
 
@@ -36,7 +36,7 @@ function main(): void {
 
 function runGroup(harness: Harness, name: string, backend: string, threads: number): void {
   try {
-    if (threads > 1) throw new Error("threads: only one so far");
+    setThreads(threads);
     setBackend(backend as Parameters<typeof setBackend>[0]);
     groups[name](harness);
   } catch (error) {

@@ -6,6 +6,7 @@ import { datasets } from "../data/registry.ts";
 import { models } from "../models/registry.ts";
 import { theArena } from "../runtime/arena.ts";
 import { backendName } from "../runtime/backend.ts";
+import { getThreads } from "../runtime/pool.ts";
 
 /** The package's version, from its own manifest (two folders up, both in the sources and in the build). */
 export function version(): string {
@@ -13,16 +14,13 @@ export function version(): string {
   return (JSON.parse(manifest) as { version: string }).version;
 }
 
-/** Threads that compute. */
-export const threads = (): number => 1;
-
 export async function infoCommand(): Promise<string> {
   const rows: [string, string][] = [
     ["nabla", version()],
     ["node", `${process.versions.node} (${process.platform} ${process.arch})`],
     ["backend", backendName()],
     ["features", usable().join(", ") || "none"],
-    ["threads", `${threads()} (the machine has ${availableParallelism()})`],
+    ["threads", `${getThreads()} (the machine has ${availableParallelism()})`],
     ["models", Object.keys(models).join(", ")],
     ["data sets", Object.keys(datasets).join(", ")],
   ];

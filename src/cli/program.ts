@@ -53,6 +53,7 @@ function buildProgram(done: (exitCode: number) => void): Command {
     .option("--lr <x>", "learning rate", positiveNumber)
     .option("--seed <n>", "seed of initial values, order and dropout", seed, 0)
     .option("--backend <name>", "auto, wasm or interpreter", oneOf("backend", ["auto", "wasm", "interpreter"]), "auto")
+    .option("--threads <n>", "threads that compute (default: NABLA_THREADS, or the cores available)", positiveInteger)
     .option("--out <dir>", "folder for model.safetensors (default: runs/<model>-<data>)")
     .option("--json <file>", "write settings, metrics of every epoch and the result to a file")
     .action(async (model: string, flags) => {

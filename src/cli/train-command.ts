@@ -11,10 +11,10 @@ import type { Optimizer } from "../optim/optimizer.ts";
 import { cosine } from "../optim/schedules.ts";
 import { SGD } from "../optim/sgd.ts";
 import { backendName, setBackend } from "../runtime/backend.ts";
+import { getThreads, setThreads } from "../runtime/pool.ts";
 import { saveModel } from "../train/checkpoint.ts";
 import { fit, type History } from "../train/fit.ts";
 import { outputSize } from "../train/task.ts";
-import { threads } from "./info-command.ts";
 import { type Recipe, recipeFor, unknownName } from "./recipes.ts";
 import { createReporter } from "./reporter.ts";
 import { summarize } from "./summary.ts";
@@ -29,6 +29,7 @@ export interface TrainFlags {
   readonly lr?: number;
   readonly seed: number;
   readonly backend: "auto" | "wasm" | "interpreter";
+  readonly threads?: number;
   readonly out?: string;
   readonly json?: string;
 }
@@ -39,6 +40,7 @@ const INTERRUPTED = 130; // 128 + SIGINT, as shells report it
 export async function trainCommand(name: string, flags: TrainFlags): Promise<number> {
   if (!Object.hasOwn(models, name)) throw unknownName("model", name, Object.keys(models));
   if (flags.backend !== "auto") setBackend(flags.backend);
+  if (flags.threads !== undefined) setThreads(flags.threads);
   const { data: dataName, ...recipe } = recipeFor(name, flags);
   const data = await loadDataset(dataName, { dataDir: flags.dataDir });
   manualSeed(flags.seed);
@@ -104,7 +106,7 @@ function report(model: Layer, data: Dataset, { name, seed }: Settings, { epochs,
     model: name,
     data: data.name,
     backend: backendName(),
-    threads: threads(),
+    threads: getThreads(),
     seed,
     parameters: parameterCount(model),
     epochs,

@@ -487,10 +487,14 @@ export function bitcast(x: Expr, dtype: Dtype): Expr {
 export function forLoop(
   to: number,
   body: (i: Expr) => readonly Stmt[],
-  options: { readonly from?: number; readonly step?: number } = {},
+  {
+    from = 0,
+    step = 1,
+    parallel,
+  }: { readonly from?: number; readonly step?: number; readonly parallel?: boolean | "inside" | undefined } = {},
 ): Stmt {
   const counter = variable("i32");
-  return { kind: "for", variable: counter, from: options.from ?? 0, to, step: options.step ?? 1, body: body(counter) };
+  return { kind: "for", variable: counter, from, to, step, parallel, body: body(counter) };
 }
 
 /** A new variable and the statement that binds it to `value` for the rest of the block. */

@@ -50,7 +50,7 @@ class Hasher {
     this.word(numberOf(s.kind));
     switch (s.kind) {
       case "for":
-        for (const n of [s.from, s.to, s.step]) this.word(n);
+        for (const n of [s.from, s.to, s.step, s.parallel ? (s.parallel === "inside" ? 2 : 1) : 0]) this.word(n);
         this.expr(s.variable);
         this.block(s.body);
         return;

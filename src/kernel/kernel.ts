@@ -78,13 +78,18 @@ export interface Expr {
 }
 
 export type Stmt =
-  /** `variable` takes from, from + step, ... while < to. */
+  /**
+   * `variable` takes from, from + step, ... while < to. The iterations of a `parallel` loop may run in any order and at the same time, also beside those of other
+   * parallel loops of its block: none reads what another writes. Those of a loop that is parallel `inside` follow one another (parts of a sum that are added to results
+   * in memory), but all that they tell each other is told by an iteration of a parallel loop inside to the same iteration of that loop.
+   */
   | {
       readonly kind: "for";
       readonly variable: Expr;
       readonly from: number;
       readonly to: number;
       readonly step: number;
+      readonly parallel?: boolean | "inside" | undefined;
       readonly body: readonly Stmt[];
     }
   /** Binds a variable for the rest of the enclosing block; it may be changed by `set`. */

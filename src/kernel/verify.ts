@@ -6,6 +6,7 @@ import type { Dtype } from "../base/dtype.ts";
 import type { Expr, Kernel, Stmt } from "./kernel.ts";
 import { printKernel } from "./print.ts";
 import { isBinary, isCompare, isUnary, meaningOf } from "./scalar.ts";
+import { assigned, bound } from "./walk.ts";
 
 /** Throws an `internal:` error with the printed kernel if something is wrong with it. */
 export function verifyKernel(kernel: Kernel): void {
@@ -82,6 +83,7 @@ class Verifier {
       return `loop bounds ${s.from}, ${s.to}, step ${s.step} are not integers with a positive step`;
     }
     if (s.variable.dtype !== "i32" || s.variable.lanes !== 1) return "a loop counter is not a scalar i32";
+    if (s.parallel && carries(s)) return "a parallel loop sets a variable from outside";
     this.counters.add(s.variable);
     const found = this.open(s.variable) ?? this.block(s.body);
     this.scope.delete(s.variable);
@@ -130,6 +132,11 @@ class Verifier {
     if (mask && (mask.dtype !== "bool" || mask.lanes !== x.lanes)) return `load: mask ${typeOf(mask)} for ${typeOf(x)}`;
     return undefined;
   }
+}
+
+function carries({ body }: Stmt & { kind: "for" }): boolean {
+  const own = bound(body);
+  return [...assigned(body)].some((v) => !own.has(v));
 }
 
 function isIndex(x: Expr): boolean {

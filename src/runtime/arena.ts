@@ -3,6 +3,7 @@
  * zone, in which each program lays out its intermediates. The memory is shared where the host allows it, so that threads can join in.
  */
 import { type Dtype, type TypedArray, viewOf } from "../base/dtype.ts";
+import { CONTROL } from "../codegen/wasm/threads.ts";
 
 const PAGE = 65536;
 const MOST_PAGES = 65536; // 4 GiB, all that 32-bit addresses reach
@@ -18,8 +19,8 @@ export class Arena {
   readonly shared: boolean;
   /** Bytes of all blocks in use. */
   used = 0;
-  // Address 0 stays free, so that a wrong zero address hits nothing.
-  #gaps: Gap[] = [{ at: ALIGNMENT, bytes: PAGE - ALIGNMENT }];
+  // The first bytes are the threads' (and nothing lies at address 0, so that a wrong zero address hits nothing).
+  #gaps: Gap[] = [{ at: CONTROL.end, bytes: PAGE - CONTROL.end }];
   readonly #blocks: Map<number, number> = new Map();
   #scratch = { at: 0, bytes: 0 };
   /** No block has reached beyond this address: there the memory is as it was given, zeros that take no physical page yet. */

@@ -8,6 +8,7 @@ import { compileProgram } from "../codegen/wasm/program.ts";
 import { interpret } from "../kernel/interpret.ts";
 import type { Program } from "../kernel/kernel.ts";
 import type { Arena } from "./arena.ts";
+import { poolOf } from "./pool.ts";
 
 export type BackendName = "wasm" | "interpreter";
 
@@ -20,10 +21,20 @@ export type Loaded = (bindings: number) => void;
  */
 const LONG_RUN = 5e7;
 
+/**
+ * Kernels with fewer operations are done by the main thread alone: some five microseconds, in which others would hardly come to help. Tests set it to 0, so that
+ * everything is divided that can be.
+ */
+export const dividing: { leastWork: number } = { leastWork: 40_000 };
+
 const BACKENDS: Readonly<Record<BackendName, (program: Program, arena: Arena, work: number) => Loaded>> = {
   wasm(program, arena, work) {
-    const bytes = compileProgram(program, { sharedMemory: arena.shared, relaxed: features().relaxed });
-    return instantiateModule(compileModule(bytes, { longRun: work > LONG_RUN }), arena.memory, program.hosts).main;
+    const leastWork = arena.shared ? dividing.leastWork : undefined;
+    const bytes = compileProgram(program, { sharedMemory: arena.shared, relaxed: features().relaxed, leastWork });
+    const longRun = work > LONG_RUN;
+    const module = compileModule(bytes, { longRun });
+    const { main, divided } = instantiateModule(module, arena.memory, program.hosts);
+    return divided ? poolOf(arena).share(module, main, longRun) : main;
   },
   interpreter: (program, arena) => (bindings) => interpret(program, arena.memory, bindings),
 };

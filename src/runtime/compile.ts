@@ -1,7 +1,7 @@
 /**
  * @file The whole pipeline on one page: a region goes in, an executable comes out.
  *
- *     region ─ expand ─ simplify ─ merge ─ recompute ─ pack ─ lay out ─► tape of primitives ─ schedule ─► kernels, steps, offsets ─ backend ─► executable
+ *     region ─ expand ─ simplify ─ merge ─ recompute ─ pack ─ lay out ─ slice ─► tape of primitives ─ schedule ─► kernels, steps, offsets ─ backend ─► executable
  */
 
 import { cold } from "../base/host.ts";
@@ -13,6 +13,7 @@ import { layOut } from "../optimize/layout.ts";
 import { packPanels } from "../optimize/pack.ts";
 import { cutAtPeak, recompute } from "../optimize/remat.ts";
 import { simplify } from "../optimize/simplify.ts";
+import { sliceSums } from "../optimize/slices.ts";
 import { elementsMade, multiplyAdds } from "../optimize/work.ts";
 import { type Schedule, type Slot, schedule } from "../schedule/schedule.ts";
 import type { Region } from "../tape/node.ts";
@@ -42,9 +43,9 @@ export function optimize(region: Region): Region {
   return arrange(primitives(region));
 }
 
-/** Operands and results lie as loops want them. */
+/** Operands and results lie as loops want them, and long sums are cut as threads want them. */
 function arrange(region: Region): Region {
-  return layOut(packPanels(region));
+  return sliceSums(layOut(packPanels(region)));
 }
 
 function primitives(region: Region): Region {

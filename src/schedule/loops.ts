@@ -497,16 +497,22 @@ class Tiling {
   #outer([level, ...inner]: readonly Level[], points: Points, blocks: Blocks): Stmt[] {
     if (!level) return this.#builder.reduce ? this.#reduceTile(points, blocks) : this.#finish(points, undefined);
     const { axis, size } = level;
-    const { extent } = this.#access.axes[axis]!;
-    if (size !== undefined)
-      return loop({ ...whole(extent), count: size }, (base) => this.#outer(inner, points, new Map([...blocks, [axis, { base, size }]])));
+    const { extent, kind } = this.#access.axes[axis]!;
+    if (size !== undefined) {
+      const block = (base: Index): Stmt[] => this.#outer(inner, points, new Map([...blocks, [axis, { base, size }]]));
+      return loop({ ...whole(extent), count: size }, block, kind === "out" ? true : "inside");
+    }
     const count = this.#choice.tile.find(([i]) => i === axis)?.[1] ?? 1;
     const own = blocks.get(axis);
     return segments(own?.size ?? extent, count, axis === this.#choice.vector).flatMap((segment) =>
-      loop(segment, (first) => {
-        const start = own ? first.plus(own.base) : first;
-        return this.#outer(inner, new Map([...points, [axis, pointsOf(start, segment)]]), blocks);
-      }),
+      loop(
+        segment,
+        (first) => {
+          const start = own ? first.plus(own.base) : first;
+          return this.#outer(inner, new Map([...points, [axis, pointsOf(start, segment)]]), blocks);
+        },
+        true,
+      ),
     );
   }
 
@@ -715,12 +721,12 @@ function pairwise(list: readonly Expr[], join: (a: Expr, b: Expr) => Expr): Expr
   return join(pairwise(list.slice(0, half), join), pairwise(list.slice(half), join));
 }
 
-/** A loop over a segment; one that would run once is its body. */
-function loop({ from, to, count, lanes }: Segment, body: (start: Index) => Stmt[]): Stmt[] {
+/** A loop over a segment; one that would run once is its body. Loops over results are `parallel`: each iteration stores results of its own. */
+function loop({ from, to, count, lanes }: Segment, body: (start: Index) => Stmt[], parallel?: boolean | "inside"): Stmt[] {
   const step = count * lanes;
   if (to - from === step) return body(Index.constant(from));
   if (to === from) return [];
-  return [k.forLoop(to, (i) => body(Index.of(i, from, to - step)), { from, step })];
+  return [k.forLoop(to, (i) => body(Index.of(i, from, to - step)), { from, step, parallel })];
 }
 
 /** Element by element. */

@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from "vit
 import { run } from "../../src/cli/program.ts";
 import { readSafetensors } from "../../src/formats/index.ts";
 import { backendName, setBackend } from "../../src/runtime/backend.ts";
+import { getThreads, setThreads } from "../../src/runtime/pool.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "nabla-cli-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -64,12 +65,25 @@ describe("training", () => {
       "testAccuracy",
       "examplesPerSecond",
     ]);
-    expect(report).toMatchObject({ model: "mlp", data: "digits", backend: "wasm", threads: 1, seed: 0, parameters: 17_226 });
+    expect(report).toMatchObject({ model: "mlp", data: "digits", backend: "wasm", threads: getThreads(), seed: 0, parameters: 17_226 });
     expect(report.epochs).toHaveLength(2);
     expect(Object.keys(report.epochs[0])).toEqual(["trainLoss", "trainAccuracy", "testLoss", "testAccuracy", "seconds"]);
     expect(report.testAccuracy).toBe(report.epochs[1].testAccuracy);
     expect(report.testAccuracy).toBeGreaterThan(0.5);
     expect(readdirSync(join(folder, "new"))).toEqual(["out.json"]);
+  });
+
+  test("--threads is heeded and reported, and changes nothing else", async () => {
+    const reports = [];
+    for (const threads of ["1", "2"]) {
+      const json = join(folder, `threads-${threads}.json`);
+      expect(await nabla("train", "mlp", "--epochs", "1", "--threads", threads, "--json", json)).toBe(0);
+      const { epochs, ...report } = JSON.parse(readFileSync(json, "utf8"));
+      expect(report.threads).toBe(Number(threads));
+      reports.push({ ...epochs[0], seconds: 0 });
+    }
+    expect(reports[1]).toEqual(reports[0]);
+    setThreads(1);
   });
 
   test("the same seed gives the same run", async () => {
@@ -172,7 +186,7 @@ describe("info and help", () => {
     expect(text).toMatch(/^nabla +\d+\.\d+\.\d+$/m);
     expect(text).toMatch(/^backend +wasm$/m);
     expect(text).toMatch(/^features +.*SIMD/m);
-    expect(text).toMatch(/^threads +1 /m);
+    expect(text).toMatch(new RegExp(`^threads +${getThreads()} `, "m"));
     expect(text).toMatch(/^models +mlp, cnn, lenet5, xor$/m);
   });
 

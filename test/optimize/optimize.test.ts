@@ -6,7 +6,7 @@ import "../../src/runtime/evaluate.ts";
 import { recordFunction } from "../../src/function/compile.ts";
 import { checkpoint } from "../../src/function/control.ts";
 import { grad } from "../../src/function/derivative.ts";
-import { zeros } from "../../src/ops/create.ts";
+import { tensor, zeros } from "../../src/ops/create.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
 import { optimize, tidy } from "../../src/runtime/compile.ts";
 import { tapeOfRegion } from "../../src/tape/tape.ts";
@@ -50,4 +50,36 @@ test("a checkpoint's recomputation is not merged with the first computation", ()
 
 test("definitions are expanded: only primitives with kernels are left", () => {
   expect(opsOf((x) => x!.maxWithIndex(0).indices, optimize, [3])).not.toContain("maxWithIndex");
+});
+
+test("long sums with few results are cut into slices; others stay", () => {
+  const sums = (fn: (...args: Tensor[]) => unknown, ...shapes: number[][]): string[] =>
+    opsOf(fn, optimize, ...shapes).filter((name) => name !== "reshape");
+  expect(sums((x) => x!.sum(), [1 << 17])).toEqual(["sum", "sum"]);
+  expect(sums((x) => x!.sum([0, 2]), [64, 6, 1000])).toEqual(["sum", "sum"]);
+  expect(sums((x) => x!.max(0), [70_000, 3])).toEqual(["max", "max"]);
+  expect(sums((x, y) => x!.dot(y!, "i,i->"), [1 << 16], [1 << 16])).toEqual(["dot", "sum"]);
+  expect(sums((x) => x!.sum(), [1000])).toEqual(["sum"]);
+  expect(sums((x) => x!.sum(0), [1000, 500])).toEqual(["sum"]);
+  expect(sums((x) => x!.sum(), [65_537])).toEqual(["sum"]);
+});
+
+test("slices are combined to what the sum is", () => {
+  const x = tensor(
+    Float32Array.from({ length: 40 * 5 * 700 }, (_, i) => (i % 17) - 8),
+    { shape: [40, 5, 700] },
+  );
+  const elements = [...x.dataSync()];
+  const want = Array.from({ length: 5 }, (_, c) => {
+    const all = elements.filter((_, i) => Math.floor(i / 700) % 5 === c);
+    return [all.reduce((a, b) => a + b, 0), Math.max(...all), Math.min(...all)];
+  });
+  for (const [c, [total, high, low]] of want.entries()) {
+    expect(x.sum([0, 2]).dataSync()[c]).toBe(total);
+    expect(x.max([0, 2]).dataSync()[c]).toBe(high);
+    expect(x.min([0, 2]).dataSync()[c]).toBe(low);
+  }
+  const flat = x.reshape([40, 3500]);
+  expect(flat.dot(flat, "ij,ij->").itemSync()).toBe(elements.reduce((a, b) => a + b * b, 0));
+  expect(flat.dot(flat, "ij,ij->i").sum().itemSync()).toBe(elements.reduce((a, b) => a + b * b, 0));
 });

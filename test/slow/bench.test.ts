@@ -33,11 +33,6 @@ describe("bench", () => {
       w: "xor",
       error: expect.any(String),
     });
-    expect(JSON.parse(peer("--only", "mlp", "--threads", "2", "--jsonl").stdout)).toMatchObject({
-      threads: 2,
-      w: "mlp",
-      error: expect.any(String),
-    });
   });
 
   test("an unknown group is an error that names the known ones", () => {

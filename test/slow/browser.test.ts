@@ -36,14 +36,65 @@ const page = `<!doctype html>
   }
 </script>`;
 
+/** The engine in a Worker, where it may have others; the page itself has one thread. */
+const threadsPage = `<!doctype html>
+<meta charset="utf-8">
+<link rel="icon" href="data:,">
+<script type="module">
+  import { getThreads, setThreads } from "./dist/index.js";
+  let refused;
+  try {
+    setThreads(2);
+  } catch (error) {
+    refused = error.message;
+  }
+  const worker = new Worker("/engine.js", { type: "module" });
+  worker.onmessage = ({ data }) => {
+    window.result = { ...data, page: getThreads(), refused };
+  };
+  worker.onerror = (event) => {
+    window.result = { error: event.message };
+  };
+</script>`;
+
+const engine = `
+import { compile, getThreads, nn, setThreads, tensor } from "./dist/index.js";
+const pause = (ms) => new Promise((done) => setTimeout(done, ms));
+const n = 192;
+const elements = Float32Array.from({ length: n * n }, (_, i) => Math.sin(i) / 14);
+async function run(threads) {
+  setThreads(threads);
+  const x = new nn.State(tensor(elements, { shape: [n, n] }));
+  const step = compile(() => x.set(x.value.matmul(x.value).add(x.value).tanh()));
+  for (let i = 0; i < 20; i++) {
+    step();
+    if (i % 5 === 1) await pause(100);
+  }
+  return [...new Uint32Array(new Float32Array(await x.value.data()).buffer)].reduce((a, b) => (Math.imul(a, 31) + b) | 0, 0);
+}
+try {
+  const most = getThreads();
+  if (!crossOriginIsolated) {
+    let refused;
+    try { setThreads(2); } catch (error) { refused = error.message; }
+    postMessage({ most, one: await run(1), refusedInWorker: refused });
+  } else {
+    const [one, two, three] = [await run(1), await run(2), await run(3)];
+    postMessage({ most, one, two, three });
+  }
+} catch (error) {
+  postMessage({ error: String(error.stack) });
+}`;
+
 const types: Record<string, string> = { ".js": "text/javascript", ".json": "application/json", ".wasm": "application/wasm" };
 
 /** Serves the page at / and the build below /dist, on loopback only. */
-function serve(headers: Record<string, string>): Promise<Server> {
+function serve(headers: Record<string, string>, start = page): Promise<Server> {
   const server = createServer((request, response) => {
     const path = normalize(new URL(request.url ?? "/", "http://localhost").pathname);
     const file = join(root, path);
-    if (path === "/") return response.writeHead(200, { ...headers, "content-type": "text/html" }).end(page);
+    if (path === "/") return response.writeHead(200, { ...headers, "content-type": "text/html" }).end(start);
+    if (path === "/engine.js") return response.writeHead(200, { ...headers, "content-type": "text/javascript" }).end(engine);
     if (!path.startsWith("/dist/") || !existsSync(file) || !statSync(file).isFile()) return response.writeHead(404).end();
     return response.writeHead(200, { ...headers, "content-type": types[extname(file)] ?? "text/plain" }).end(readFileSync(file));
   });
@@ -60,11 +111,11 @@ describe.skipIf(!existsSync(executablePath))("in a page (skipped where chromium 
   });
   afterAll(() => browser?.close());
 
-  test.each([
-    { isolated: true, headers: { "cross-origin-opener-policy": "same-origin", "cross-origin-embedder-policy": "require-corp" } },
-    { isolated: false, headers: {} },
-  ])("a plain module script trains XOR (cross-origin isolated: $isolated)", async ({ isolated, headers }) => {
-    const server = await serve(headers as Record<string, string>);
+  const isolating = { "cross-origin-opener-policy": "same-origin", "cross-origin-embedder-policy": "require-corp" };
+
+  /** What a page leaves in `window.result`. */
+  async function resultOf<T>(start: string, headers: Record<string, string>): Promise<T> {
+    const server = await serve(headers, start);
     const tab = await browser.newPage();
     const complaints: string[] = [];
     tab.on("pageerror", (error) => complaints.push(error.message));
@@ -76,14 +127,47 @@ describe.skipIf(!existsSync(executablePath))("in a page (skipped where chromium 
       const done = tab.waitForFunction(() => "result" in globalThis, undefined, { timeout: 60_000 });
       // A module that does not load never sets the result; what the page said is then the reason to show.
       await done.catch(() => expect(complaints.join("\n")).toBe(""));
-      const result = (await tab.evaluate("window.result")) as { loss: number; isolated: boolean; error?: string };
+      const result = (await tab.evaluate("window.result")) as T & { error?: string };
       expect(result.error ?? "").toBe("");
-      expect(result.isolated).toBe(isolated);
-      expect(result.loss).toBeLessThan(0.05);
       expect(complaints.join("\n")).toBe("");
+      return result;
     } finally {
       await tab.close();
       server.close();
     }
+  }
+
+  test.each([
+    { isolated: true, headers: isolating },
+    { isolated: false, headers: {} },
+  ])("a plain module script trains XOR (cross-origin isolated: $isolated)", async ({ isolated, headers }) => {
+    const result = await resultOf<{ loss: number; isolated: boolean }>(page, headers as Record<string, string>);
+    expect(result.isolated).toBe(isolated);
+    expect(result.loss).toBeLessThan(0.05);
+  });
+
+  interface Threads {
+    readonly page: number;
+    readonly refused: string;
+    readonly refusedInWorker: string;
+    readonly most: number;
+    readonly one: number;
+    readonly two: number;
+    readonly three: number;
+  }
+
+  test("in a worker of an isolated page there are threads, with the same bits; in the page itself one", async () => {
+    const { page, refused, most, one, two, three } = await resultOf<Threads>(threadsPage, isolating);
+    expect(page).toBe(1);
+    expect(refused).toContain("run the engine in a Worker");
+    expect(most).toBeGreaterThanOrEqual(1);
+    expect(one).not.toBe(0);
+    expect([two, three]).toEqual([one, one]);
+  });
+
+  test("without isolation there is one thread, in a worker too", async () => {
+    const { page, refused, refusedInWorker, most } = await resultOf<Threads>(threadsPage, {});
+    expect([page, most]).toEqual([1, 1]);
+    for (const message of [refused, refusedInWorker]) expect(message).toContain("shared memory");
   });
 });

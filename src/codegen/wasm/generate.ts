@@ -1,8 +1,10 @@
 /**
  * @file One kernel to one WebAssembly function, whose params are the byte addresses of the kernel's buffers. The kernel is first expanded
- * (`expandMath`) and its values moved to where they are computed least (`hoist`, `share`); then statements are emitted in order.
+ * (`expandMath`) and its values moved to where they are computed least (`hoist`, `share`); then statements are emitted in order. The function of a kernel that
+ * is divided among threads has two more params, the bounds of the part of its work to do.
  */
 import { fresh } from "../../kernel/build.ts";
+import { divide, type Line, type Stretch, turnsOf, weigh } from "../../kernel/division.ts";
 import type { Expr, Kernel, Stmt } from "../../kernel/kernel.ts";
 import { expandMath } from "../../kernel/math.ts";
 import { hoist, share } from "../../kernel/motion.ts";
@@ -11,13 +13,23 @@ import { affineOf, constantForm, type Known, rangeOf } from "./affine.ts";
 import { Expressions, typeOf } from "./expressions.ts";
 import { MemoryAccess } from "./memory.ts";
 import { FunctionBuilder, I32 } from "./module.ts";
+import { callsHost } from "./operators.ts";
 import { Pointers } from "./pointers.ts";
+import { MOST_ADDRESSES, MOST_PARTS } from "./threads.ts";
 
 export interface GenerateOptions {
   /** Whether fma may be f32x4.relaxed_madd. */
   readonly relaxed: boolean;
   /** The function index of a host function. */
   readonly host: (name: string) => number;
+  /** Kernels with at least this much work (see `weigh`) are divided. */
+  readonly leastWork: number;
+}
+
+/** A kernel's function; of a divided one, the length of its line of work and the number of parts that is worth while. */
+export interface Generated {
+  readonly code: FunctionBuilder;
+  readonly parts: { readonly line: number; readonly parts: number } | undefined;
 }
 
 /** A variable's place: a local, or a scalar expression that is computed where it is used. */
@@ -34,8 +46,8 @@ class Generator {
   private readonly expressions: Expressions;
   private readonly memory: MemoryAccess;
 
-  constructor(kernel: Kernel, { relaxed, host }: GenerateOptions) {
-    this.code = new FunctionBuilder(kernel.buffers.map(() => I32));
+  constructor(kernel: Kernel, { relaxed, host }: GenerateOptions, line: Line | undefined) {
+    this.code = new FunctionBuilder(Array<typeof I32>(kernel.buffers.length + (line ? 2 : 0)).fill(I32));
     this.assigned = assigned(kernel.body);
     this.pointers = new Pointers(this.code, this.known, (x) => this.expressions.emit(x));
     this.expressions = new Expressions({
@@ -50,20 +62,25 @@ class Generator {
     this.memory = new MemoryAccess(this.code, kernel, { pointers: this.pointers, known: this.known, expressions: () => this.expressions });
   }
 
-  run(body: readonly Stmt[]): void {
-    const main = this.code.capture(() => this.block(body));
+  run(body: readonly Stmt[], line: Line | undefined): void {
+    const [from, to] = [this.code.params.length - 2, this.code.params.length - 1];
+    const main = this.code.capture(() => (line ? this.part(body, line, from, to) : this.block(body)));
     this.code.append(this.expressions.prologue());
     this.code.append(main);
   }
 
-  private block(stmts: readonly Stmt[]): void {
+  private block(stmts: readonly Stmt[], perform: (s: Stmt) => void = (s) => this.perform(s)): void {
     const locals: number[] = [];
     for (const s of stmts) {
-      this.expressions.statement(operandsOf(s), () => this.statement(s));
+      perform(s);
       const home = s.kind === "let" ? this.homes.get(s.variable) : undefined;
       if (home && "local" in home) locals.push(home.local);
     }
     for (const local of locals) this.code.release(local);
+  }
+
+  private perform(s: Stmt): void {
+    this.expressions.statement(operandsOf(s), () => this.statement(s));
   }
 
   private statement(s: Stmt): void {
@@ -122,18 +139,18 @@ class Generator {
     this.code.get(home.local);
   }
 
-  private loop(s: Stmt & { kind: "for" }): void {
+  private loop(s: Stmt & { kind: "for" }, perform: () => void = () => this.block(s.body)): void {
     const count = Math.ceil((s.to - s.from) / s.step);
     if (count <= 0 || s.body.length === 0) return;
     if (count === 1) {
-      this.once(s);
+      this.once(s, perform);
       return;
     }
     this.known.set(s.variable, { range: [s.from, s.from + (count - 1) * s.step] });
     const counter = this.code.newLocal(I32);
     this.homes.set(s.variable, { local: counter });
     this.pointers.enter(s.variable, s.from, s.step);
-    const body = this.code.capture(() => this.block(s.body));
+    const body = this.code.capture(perform);
     const pointers = this.pointers.leave();
     pointers.initialize();
     this.repeat(s, counter, count, () => {
@@ -145,10 +162,133 @@ class Generator {
   }
 
   /** A loop of one iteration is its body, with the counter a constant. */
-  private once(s: Stmt & { kind: "for" }): void {
+  private once(s: Stmt & { kind: "for" }, perform: () => void): void {
     this.known.set(s.variable, { affine: constantForm(s.from), range: [s.from, s.from] });
     this.homes.set(s.variable, { constant: s.from });
-    this.block(s.body);
+    perform();
+  }
+
+  /** What of a block lies between the positions in two locals. */
+  private part(stmts: readonly Stmt[], { stretches }: Line, from: number, to: number): void {
+    this.block(stmts, (s) => {
+      const stretch = stretches.get(s);
+      if (!stretch) this.perform(s);
+      else if (stretch.through)
+        this.loop(s as Stmt & { kind: "for" }, this.shareOf(s as Stmt & { kind: "for" }, stretch.start, stretch.through, from, to));
+      else if (stretch.each) this.partOfLoop(s as Stmt & { kind: "for" }, stretch.start, stretch.each, from, to);
+      else this.ifBegins(stretch.start, from, to, () => this.perform(s));
+    });
+  }
+
+  /** The body of a loop that is parallel inside, as far as it lies between two positions on its own line. */
+  private shareOf({ body }: Stmt & { kind: "for" }, start: number, line: Line, from: number, to: number): () => void {
+    const [low, high] = [from, to].map((position) => {
+      const local = this.code.newLocal(I32);
+      this.code.get(position);
+      this.code.addConstant(-start);
+      this.code.set(local);
+      return local;
+    }) as [number, number];
+    return () => this.part(body, line, low, high);
+  }
+
+  private ifBegins(start: number, from: number, to: number, body: () => void): void {
+    const code = this.code;
+    code.get(from);
+    code.i32(start);
+    code.emit(0x4c);
+    code.get(to);
+    code.i32(start);
+    code.emit(0x4a, 0x71);
+    code.ifElse(undefined, body);
+  }
+
+  /** The iterations that begin between two positions; if they are divided themselves, also the one that begins before. */
+  private partOfLoop(
+    s: Stmt & { kind: "for" },
+    start: number,
+    { length, count, inside }: NonNullable<Stretch["each"]>,
+    from: number,
+    to: number,
+  ): void {
+    const code = this.code;
+    const [first, end, counter] = [code.newLocal(I32), code.newLocal(I32), code.newLocal(I32)];
+    // Where the part begins and ends on the line of the iteration at hand.
+    const [low, high] = [code.newLocal(I32), code.newLocal(I32)];
+    this.iterationAt(from, start, length, count, inside ? 0 : length - 1);
+    code.set(first);
+    this.iterationAt(to, start, length, count, length - 1);
+    code.set(end);
+    this.known.set(s.variable, { range: [s.from, s.from + (count - 1) * s.step] });
+    this.homes.set(s.variable, { local: counter });
+    this.pointers.enter(s.variable, s.from, s.step);
+    const body = code.capture(() => (inside ? this.part(s.body, inside, low, high) : this.block(s.body)));
+    const pointers = this.pointers.leave();
+    const advance = (local: number, by: number): void => {
+      code.get(local);
+      code.addConstant(by);
+      code.set(local);
+    };
+    const relative = (position: number, local: number): void => {
+      code.get(position);
+      code.addConstant(-start);
+      code.get(first);
+      code.scale(length);
+      code.emit(0x6b);
+      code.set(local);
+    };
+    code.get(first);
+    code.get(end);
+    code.emit(0x48);
+    code.ifElse(undefined, () => {
+      pointers.initialize(first);
+      code.get(first);
+      code.scale(s.step);
+      code.addConstant(s.from);
+      code.set(counter);
+      if (inside)
+        for (const [position, local] of [
+          [from, low],
+          [to, high],
+        ] as const)
+          relative(position, local);
+      code.loop(() => {
+        code.append(body);
+        pointers.advance();
+        advance(counter, s.step);
+        if (inside) for (const local of [low, high]) advance(local, -length);
+        advance(first, 1);
+        code.get(first);
+        code.get(end);
+        code.emit(0x47);
+      });
+    });
+    pointers.release();
+    for (const local of [first, end, counter, low, high]) code.release(local);
+  }
+
+  /** min(count, ⌊(max(position - start, 0) + round) / length⌋). */
+  private iterationAt(position: number, start: number, length: number, count: number, round: number): void {
+    const code = this.code;
+    code.get(position);
+    code.addConstant(-start);
+    code.inLocal(I32, (x) => {
+      code.get(x);
+      code.i32(0);
+      code.get(x);
+      code.i32(0);
+      code.emit(0x4a, 0x1b);
+    });
+    code.addConstant(round);
+    code.i32(length);
+    code.emit(0x6e);
+    code.inLocal(I32, (x) => {
+      code.get(x);
+      code.i32(count);
+      code.get(x);
+      code.i32(count);
+      code.emit(0x49, 0x1b);
+    });
   }
 
   /** Tested at the bottom; a counter that nothing reads counts down to 0. */
@@ -170,10 +310,22 @@ class Generator {
 }
 
 /** The function of a kernel. */
-export function generate(kernel: Kernel, options: GenerateOptions): FunctionBuilder {
+export function generate(kernel: Kernel, options: GenerateOptions): Generated {
   fresh();
   const body = share(hoist(expandMath(kernel).body));
-  const generator = new Generator({ ...kernel, body }, options);
-  generator.run(body);
-  return generator.code;
+  const parts = partsOf(kernel, body, options.leastWork);
+  const generator = new Generator({ ...kernel, body }, options, parts?.line);
+  generator.run(body, parts?.line);
+  return { code: generator.code, parts: parts && { line: parts.line.length, parts: parts.count } };
+}
+
+/** Few statements have more operations. */
+const OPERATIONS_PER_STATEMENT = 64;
+
+/** How a kernel with enough work is divided. Kernels that call the host are the main thread's: the others have no such functions. */
+function partsOf(kernel: Kernel, body: readonly Stmt[], leastWork: number): { line: Line; count: number } | undefined {
+  if (turnsOf(body) * OPERATIONS_PER_STATEMENT < leastWork || kernel.buffers.length > MOST_ADDRESSES) return undefined;
+  const work = weigh(body, (x) => callsHost(x.op, x.args[0]!.dtype));
+  const line = work.total < leastWork || work.marked ? undefined : divide(body, work);
+  return line && { line, count: Math.min(MOST_PARTS, Math.max(2, Math.floor((2 * work.total) / leastWork))) };
 }

@@ -72,6 +72,8 @@ export interface Instance {
   readonly main: (bindingAddress: number) => void;
   /** The program's kernels, on one byte address per buffer. */
   readonly kernels: readonly ((...addresses: number[]) => void)[];
+  /** Whether other threads may help. */
+  readonly divided: boolean;
 }
 
 /** Makes functions of a module that `compileProgram` wrote. */
@@ -95,5 +97,5 @@ export function instantiateModule(module: WebAssembly.Module, memory: WebAssembl
   const { exports } = new WebAssembly.Instance(module, { env: { memory }, math: { ...HOST }, host });
   const kernels: ((...addresses: number[]) => void)[] = [];
   for (let i = 0; `k${i}` in exports; i++) kernels.push(exports[`k${i}`] as (...addresses: number[]) => void);
-  return { main: exports.main as (bindingAddress: number) => void, kernels };
+  return { main: exports.main as (bindingAddress: number) => void, kernels, divided: "work" in exports };
 }

@@ -132,6 +132,12 @@ export class FunctionBuilder {
     this.code.push(0x41);
     pushSigned(this.code, n);
   }
+  i64(n: bigint): void {
+    this.code.push(0x42);
+    let rest = n;
+    for (; rest < -64n || rest >= 64n; rest >>= 7n) this.code.push(Number(rest & 127n) | 128);
+    this.code.push(Number(rest & 127n));
+  }
   call(index: number): void {
     this.emitWith(0x10, index);
   }
@@ -143,6 +149,13 @@ export class FunctionBuilder {
     for (const byte of opcode) this.code.push(byte);
     pushUnsigned(this.code, align);
     pushUnsigned(this.code, offset);
+  }
+
+  /** An atomic instruction on the 32-bit word at a constant address, whose further operands `operands` leaves on the stack. */
+  atomic(opcode: number, address: number, operands: () => void = () => {}): void {
+    this.i32(address);
+    operands();
+    this.access([0xfe, opcode], 2, 0);
   }
 
   /** `if` on the value on the stack, giving `result` or nothing. */

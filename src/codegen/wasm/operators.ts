@@ -1,8 +1,8 @@
 /**
  * @file Scalar operators that take several instructions or a call, on operands that are on the stack already.
  */
-import type { Dtype } from "../../base/dtype.ts";
-import { hostArity } from "../../kernel/scalar.ts";
+import { type Dtype, isFloat } from "../../base/dtype.ts";
+import { HOST, hostArity } from "../../kernel/scalar.ts";
 import { CONVERT, SCALAR } from "./instructions.ts";
 import { F32, F64, type FunctionBuilder, I32, type ValueType } from "./module.ts";
 
@@ -10,6 +10,11 @@ import { F32, F64, type FunctionBuilder, I32, type ValueType } from "./module.ts
 export function scalarType(dtype: Dtype): ValueType {
   if (dtype === "f32") return F32;
   return dtype === "f64" ? F64 : I32;
+}
+
+/** Whether an operator on floats is a call to the host. */
+export function callsHost(op: string, dtype: Dtype): boolean {
+  return isFloat(dtype) && Object.hasOwn(HOST, op) && SCALAR[`${op} ${dtype}`] === undefined;
 }
 
 export class ScalarOperators {

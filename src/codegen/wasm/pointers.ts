@@ -67,13 +67,21 @@ export class Pointers {
     this.depths.set(variable, 0);
   }
 
-  /** Leaves the innermost loop; what it gives emits the code before the loop and at the end of an iteration. */
-  leave(): { readonly initialize: () => void; readonly advance: () => void; readonly release: () => void } {
+  /**
+   * Leaves the innermost loop; what it gives emits the code before the loop, which may begin at the iteration that a local holds, and at the end
+   * of an iteration.
+   */
+  leave(): { readonly initialize: (first?: number) => void; readonly advance: () => void; readonly release: () => void } {
     const pointers = [...this.levels.pop()!.pointers.values()];
     return {
-      initialize: () => {
+      initialize: (first) => {
         for (const p of pointers) {
           this.emitAddress(this.levels.length, p.buffer, p.entry);
+          if (first !== undefined && p.bump !== 0) {
+            this.code.get(first);
+            this.code.scale(p.bump);
+            this.code.emit(0x6a);
+          }
           this.code.set(p.local);
         }
       },

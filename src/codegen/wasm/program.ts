@@ -6,22 +6,29 @@
 import { hashKernel } from "../../kernel/hash.ts";
 import type { Address, Program, Step } from "../../kernel/kernel.ts";
 import { hostArity } from "../../kernel/scalar.ts";
-import { generate } from "./generate.ts";
+import { type Generated, generate } from "./generate.ts";
 import { FunctionBuilder, I32, ModuleBuilder } from "./module.ts";
+import { addTeam } from "./threads.ts";
 
 export interface CompileOptions {
   /** Whether the memory is a shared one: another type of import. */
   readonly sharedMemory: boolean;
   /** Whether the engine has relaxed SIMD (see `features`): then fma is one instruction, else two. */
   readonly relaxed: boolean;
+  /** Kernels with at least this much work (see `weigh`) are divided among threads; none if it is not given. Needs a shared memory. */
+  readonly leastWork?: number | undefined;
 }
 
 /**
  * The module of a program. It imports the memory `env.memory`, from `math` the host's functions that kernels call, and
  * from `host` the program's own host calls `h0`, `h1`, ...; it exports `k0`, `k1`, ..., the program's
- * kernels on one byte address per buffer (equal kernels are one function), and `main`, on the address of the table of bindings.
+ * kernels on one byte address per buffer (equal kernels are one function), `main`, on the address of the table of bindings, and, if kernels are divided,
+ * `work` for the other threads (see `threads.ts`).
  */
-export function compileProgram(program: Program, { sharedMemory, relaxed }: CompileOptions): Uint8Array<ArrayBuffer> {
+export function compileProgram(
+  program: Program,
+  { sharedMemory, relaxed, leastWork = Number.POSITIVE_INFINITY }: CompileOptions,
+): Uint8Array<ArrayBuffer> {
   const module = new ModuleBuilder(sharedMemory);
   const hosts = new Map<string, number>();
   const host = (name: string): number => {
@@ -30,13 +37,21 @@ export function compileProgram(program: Program, { sharedMemory, relaxed }: Comp
     return index;
   };
   const hashes = program.kernels.map(hashKernel);
-  const builders = new Map<string, FunctionBuilder>();
+  const generated = new Map<string, Generated>();
   for (const [i, kernel] of program.kernels.entries()) {
-    if (!builders.has(hashes[i]!)) builders.set(hashes[i]!, generate(kernel, { relaxed, host }));
+    if (!generated.has(hashes[i]!)) generated.set(hashes[i]!, generate(kernel, { relaxed, host, leastWork }));
   }
   const calls = (program.hosts ?? []).map((call, i) => module.importHost(`h${i}`, call.buffers.length));
   // Only now: imports are numbered before functions.
-  const indices = new Map([...builders].map(([hash, builder]) => [hash, module.add(builder)]));
+  const indices = new Map([...generated].map(([hash, { code }]) => [hash, module.add(code)]));
+  const divided = [...generated].flatMap(([hash, { code, parts }]) =>
+    parts ? [{ hash, index: indices.get(hash)!, buffers: code.params.length - 2, ...parts }] : [],
+  );
+  if (divided.length > 0) {
+    const { entries, work } = addTeam(divided, (code) => module.add(code));
+    for (const [i, { hash }] of divided.entries()) indices.set(hash, entries[i]!);
+    module.export("work", work);
+  }
   const kernels = hashes.map((hash) => indices.get(hash)!);
   for (const [i, index] of kernels.entries()) module.export(`k${i}`, index);
   module.export("main", module.add(mainFunction(program.steps, kernels, calls)));

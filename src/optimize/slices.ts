@@ -1,0 +1,75 @@
+/**
+ * @file Slices: a long sum with few results (a loss, the gradient of a bias) has little to divide among threads. So it is cut into slices, whose
+ * results are combined in a second, short reduction. The cuts depend on shapes alone, not on the number of threads, and so does the order of the sum.
+ *
+ *     sum x[n,c,p] over n, p     =     sum over s of (sum x[s,m,c,p] over m, p)     where n = s·M + m
+ */
+import { sizeOf } from "../base/shape.ts";
+import { type Dot, dot } from "../ops/contract.ts";
+import { max, min, sum } from "../ops/reduce.ts";
+import type { Tensor } from "../ops/tensor.ts";
+import type { Region } from "../tape/node.ts";
+import { type Rule, rewriteRegion } from "./rewrite.ts";
+
+/** Results to have in the first reduction: several register tiles for each of many threads. */
+const WANTED = 128;
+/** With as many there is enough to divide. */
+const ENOUGH = 32;
+/** Elements from which a second reduction costs little. */
+const LEAST_ELEMENTS = 1 << 16;
+
+/** How many slices an axis is cut into: a divisor of its extent, so that all are of one size; 1 if there is none worth while. */
+function slicesOf(extent: number, results: number): number {
+  for (let slices = Math.floor(WANTED / results); slices >= 4; slices--) if (extent % slices === 0 && slices < extent) return slices;
+  return 1;
+}
+
+/** The axis among `candidates` that gives the most slices, the first of equally good ones. */
+function bestAxis(candidates: readonly number[], shape: readonly number[], results: number): { axis: number; slices: number } {
+  const options = candidates.map((axis) => ({ axis, slices: slicesOf(shape[axis]!, results) }));
+  return options.reduce((best, option) => (option.slices > best.slices ? option : best), { axis: -1, slices: 1 });
+}
+
+const cut = (x: Tensor, axis: number, slices: number): Tensor =>
+  x.reshape([...x.shape.slice(0, axis), slices, x.shape[axis]! / slices, ...x.shape.slice(axis + 1)]);
+
+const sliceReduction: Rule = (instruction, [x]) => {
+  const name = ([sum, max, min] as unknown[]).includes(instruction.op) ? (instruction.op.name as "sum" | "max" | "min") : undefined;
+  const results = sizeOf(instruction.results[0]!.shape);
+  if (!name || results > ENOUGH || results === 0 || sizeOf(x!.shape) < LEAST_ELEMENTS) return undefined;
+  const { axes } = instruction.params as { axes: readonly number[] };
+  const { axis, slices } = bestAxis(axes, x!.shape, results);
+  if (slices === 1) return undefined;
+  const inner = axes.map((a) => (a >= axis ? a + 1 : a));
+  // What is left in front of the cut axis decides where the slices stand among the results.
+  const at = axis - axes.filter((a) => a < axis).length;
+  return [cut(x!, axis, slices)[name](inner)[name](at)];
+};
+
+const sliceDot: Rule = (instruction, operands) => {
+  if (instruction.op !== dot) return undefined;
+  const results = sizeOf(instruction.results[0]!.shape);
+  const [x, y] = operands as [Tensor, Tensor];
+  if (results > ENOUGH || results === 0 || Math.max(sizeOf(x.shape), sizeOf(y.shape)) < LEAST_ELEMENTS) return undefined;
+  const { spec } = instruction.params as Dot;
+  const [xs, ys, out] = spec.split(/,|->/) as [string, string, string];
+  const summed = [...xs].flatMap((c, axis) => (ys.includes(c) && !out.includes(c) ? [axis] : []));
+  const { axis, slices } = bestAxis(summed, x.shape, results);
+  const fresh = [..."abcdefghijklmnopqrstuvwxyz"].find((c) => !spec.includes(c));
+  if (slices === 1 || !fresh) return undefined;
+  const letter = xs[axis]!;
+  const both = (word: string): string => word.replace(letter, fresh + letter);
+  const sliced = x.bind(dot, [cut(x, axis, slices), cut(y, ys.indexOf(letter), slices)], {
+    spec: `${both(xs)},${both(ys)}->${fresh}${out}`,
+  });
+  return [sliced.sum(0)];
+};
+
+export function sliceSums(region: Region): Region {
+  return rewriteRegion(
+    region,
+    () =>
+      (...given) =>
+        sliceReduction(...given) ?? sliceDot(...given),
+  );
+}

@@ -1,0 +1,290 @@
+/**
+ * @file The other threads: `worker_threads` in Node, Web Workers in a page's worker. They share the arena's memory and the compiled modules, and claim parts of
+ * kernels while a program runs (`codegen/wasm/threads.ts`). They are started when a program runs for the second time, sleep between steps, and do not keep the
+ * process alive.
+ *
+ * A thread that sleeps in `Atomics.wait` receives no messages. So a message is announced in shared memory: a thread that is behind returns to its event loop, gets
+ * the message, and comes back.
+ */
+import { CONTROL, MOST_PARTS, tagOf } from "../codegen/wasm/threads.ts";
+import { type Arena, theArena } from "./arena.ts";
+import type { Loaded } from "./backend.ts";
+
+/**
+ * What a worker runs. A text, since a worker is started from a file of its own or from a text, and a file would have to be found by every bundler. It takes messages
+ * `{ memory, mail }` (the first), `{ program, module }`, `{ forget }`, `{ members }` (who are not among the first so many leave).
+ */
+const WORKER = `
+"use strict";
+const node = typeof require === "function" ? require("node:worker_threads") : undefined;
+const C = ${JSON.stringify(CONTROL)};
+const programs = new Map();
+let words, member, seen;
+const at = (address) => address >> 2;
+const refuse = () => { throw new Error("internal: a divided kernel calls the host"); };
+
+function receive(message) {
+  if (message.memory) {
+    words = new Int32Array(message.memory.buffer);
+    ({ member, mail: seen } = message);
+    programs.memory = message.memory;
+    return serve();
+  }
+  seen = (seen + 1) | 0;
+  if (message.members <= member) return node ? process.exit() : close();
+  if (message.module) programs.set(message.program, instantiate(message.module));
+  if (message.forget) programs.delete(message.forget);
+  serve();
+}
+
+function instantiate(module) {
+  const imports = { env: { memory: programs.memory }, math: {}, host: {} };
+  for (const { module: from, name, kind } of WebAssembly.Module.imports(module)) if (kind === "function") imports[from][name] = refuse;
+  return new WebAssembly.Instance(module, imports).exports.work;
+}
+
+function serve() {
+  while (Atomics.load(words, at(C.mail)) === seen) {
+    const ticket = Atomics.load(words, at(C.ticket));
+    const work = programs.get(ticket >>> 10);
+    if (work) help(work, ticket & ~1023);
+    rest(work);
+  }
+}
+
+function help(work, tag) {
+  try {
+    work(tag);
+  } catch {
+    Atomics.store(words, at(C.failed), 1);
+    Atomics.add(words, at(C.done), 1);
+    Atomics.notify(words, at(C.done));
+  }
+}
+
+function rest(work) {
+  Atomics.add(words, at(C.sleepers), 1);
+  const signal = Atomics.load(words, at(C.signal));
+  const ticket = Atomics.load(words, at(C.ticket));
+  const open = (ticket & 1023) !== 0 && programs.has(ticket >>> 10);
+  if (!open && Atomics.load(words, at(C.mail)) === seen) Atomics.wait(words, at(C.signal), signal);
+  Atomics.sub(words, at(C.sleepers), 1);
+}
+
+if (node) node.parentPort.on("message", receive);
+else onmessage = (event) => receive(event.data);
+`;
+
+/** The part of a worker that both hosts have. */
+interface Member {
+  postMessage(message: unknown): void;
+  terminate(): unknown;
+}
+
+type NodeWorker = Member & {
+  unref(): void;
+  on(event: "error", listener: (error: Error) => void): void;
+};
+
+interface WorkerThreads {
+  readonly Worker: new (source: string, options: object) => NodeWorker;
+}
+
+interface NodeProcess {
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly getBuiltinModule?: (id: string) => unknown;
+}
+
+const nodeProcess = (): NodeProcess | undefined => (globalThis as { readonly process?: NodeProcess }).process;
+
+const workerThreads = (): WorkerThreads | undefined =>
+  nodeProcess()?.getBuiltinModule?.("node:worker_threads") as WorkerThreads | undefined;
+
+/** Why this host can use no more than one thread; undefined if it can. */
+function obstacle(arena: Arena): string | undefined {
+  if (!arena.shared) return "they need shared memory, which a page has only with cross-origin isolation (headers COOP and COEP)";
+  if (workerThreads()) return undefined;
+  if (typeof document !== "undefined") return "the main thread of a page must not wait for others; run the engine in a Worker";
+  return typeof Worker === "function" && typeof Blob === "function" ? undefined : "this host has no workers (in Node, they need 20.16)";
+}
+
+/** How many threads the machine runs at the same time. */
+function cores(): number {
+  const os = nodeProcess()?.getBuiltinModule?.("node:os") as { availableParallelism?: () => number } | undefined;
+  return (
+    os?.availableParallelism?.() ?? (globalThis as { navigator?: { hardwareConcurrency?: number } }).navigator?.hardwareConcurrency ?? 1
+  );
+}
+
+const MOST_THREADS = 64;
+
+function checked(n: number, what: string): number {
+  if (!Number.isInteger(n) || n < 1 || n > MOST_THREADS)
+    throw new RangeError(`${what}: want a whole number of threads from 1 to ${MOST_THREADS}, got ${n}`);
+  return n;
+}
+
+function defaultThreads(): number {
+  const asked = nodeProcess()?.env?.NABLA_THREADS;
+  return asked ? checked(Number(asked), "NABLA_THREADS") : Math.min(cores(), MOST_THREADS);
+}
+
+/** Parts per thread: more even out what other processes take from a core, but cost claims. */
+const PARTS_PER_THREAD = 4;
+
+/** The threads that compute for one arena, the calling one included. */
+export class Pool {
+  readonly #arena: Arena;
+  readonly #obstacle: string | undefined;
+  #threads: number;
+  #members: Member[] = [];
+  /** Programs whose modules all members have. */
+  #known: Set<number> = new Set();
+  #programs = 0;
+  #failure: string | undefined;
+  readonly #gone: FinalizationRegistry<number> = new FinalizationRegistry((program) => {
+    if (this.#known.delete(program)) this.#post({ forget: program });
+  });
+
+  constructor(arena: Arena) {
+    this.#arena = arena;
+    this.#obstacle = obstacle(arena);
+    this.#threads = this.#obstacle === undefined ? defaultThreads() : 1;
+  }
+
+  get threads(): number {
+    return this.#threads;
+  }
+
+  set threads(n: number) {
+    checked(n, "setThreads");
+    if (n > 1 && this.#obstacle !== undefined) throw new Error(`setThreads: ${n} threads cannot be had: ${this.#obstacle}`);
+    this.#threads = n;
+    if (n - 1 < this.#members.length) this.#dismiss(n - 1);
+  }
+
+  /** A program whose kernels are divided, as one that runs on all threads. `long`: already its first run is worth starting them. */
+  share(module: WebAssembly.Module, main: Loaded, long: boolean): Loaded {
+    const program = ++this.#programs;
+    let runs = long ? 1 : 0;
+    const run: Loaded = (bindings) => {
+      const words = new Int32Array(this.#arena.memory.buffer, 0, CONTROL.end / 4);
+      words[CONTROL.limit / 4] = runs++ > 0 && this.#enlist(program, module) ? this.#threads * PARTS_PER_THREAD : 0;
+      words[CONTROL.tag / 4] = tagOf(program);
+      try {
+        main(bindings);
+      } catch (error) {
+        throw this.#settle(words) ?? error;
+      }
+    };
+    this.#gone.register(run, program);
+    return run;
+  }
+
+  /** Sees to it that there are others and that they have the program; false if it runs alone. */
+  #enlist(program: number, module: WebAssembly.Module): boolean {
+    if (this.#failure !== undefined) {
+      const message = this.#failure;
+      this.#failure = undefined;
+      throw new Error(message);
+    }
+    if (this.#threads === 1) return false;
+    while (this.#members.length < this.#threads - 1) this.#start();
+    if (!this.#known.has(program)) {
+      this.#known.add(program);
+      this.#post({ program, module });
+    }
+    return true;
+  }
+
+  #start(): void {
+    // The others read again what they have; that is simpler than telling the new one alone.
+    this.#known.clear();
+    const member = startWorker((message) => {
+      this.#failure = `a thread has failed: ${message}`;
+      this.#dismiss(0);
+    });
+    this.#members.push(member);
+    const { memory } = this.#arena;
+    member.postMessage({ memory, member: this.#members.length - 1, mail: new Int32Array(memory.buffer)[CONTROL.mail / 4] });
+  }
+
+  #post(message: object): void {
+    if (this.#members.length === 0) return;
+    for (const member of this.#members) member.postMessage(message);
+    const words = new Int32Array(this.#arena.memory.buffer, 0, CONTROL.end / 4);
+    Atomics.add(words, CONTROL.mail / 4, 1);
+    Atomics.add(words, CONTROL.signal / 4, 1);
+    Atomics.notify(words, CONTROL.signal / 4);
+  }
+
+  /** Lets all but the first `keep` go. They leave by themselves: one that is stopped might have claimed something. */
+  #dismiss(keep: number): void {
+    this.#post({ members: keep });
+    this.#members.length = keep;
+  }
+
+  /** After a failure inside a program: waits for what others have claimed, and says what happened if it was not here. */
+  #settle(words: Int32Array): Error | undefined {
+    const at = (address: number): number => address / 4;
+    const left = Atomics.exchange(words, at(CONTROL.ticket), 0) & MOST_PARTS;
+    Atomics.store(words, at(CONTROL.waiting), 0);
+    if (words[at(CONTROL.limit)] === 0) return undefined;
+    if (Atomics.load(words, at(CONTROL.failed)) === 2) return this.#abandon(words);
+    // Perhaps this thread was inside a part, which nobody will do.
+    const claimed = words[at(CONTROL.parts)]! - left - 1;
+    for (let done = Atomics.load(words, at(CONTROL.done)); done < claimed; done = Atomics.load(words, at(CONTROL.done)))
+      Atomics.wait(words, at(CONTROL.done), done, 1);
+    if (Atomics.exchange(words, at(CONTROL.failed), 0) === 0) return undefined;
+    return new Error("a kernel has failed in another thread: an address out of bounds; what the step has written so far is of no use");
+  }
+
+  /** Gives up the others, one of which claimed a part and does not do it. */
+  #abandon(words: Int32Array): Error {
+    for (const member of this.#members) member.terminate();
+    this.#members = [];
+    Atomics.store(words, CONTROL.failed / 4, 0);
+    Atomics.store(words, CONTROL.sleepers / 4, 0);
+    return new Error("a thread has claimed a part of a kernel and does not answer: it was stopped, or the machine is overloaded");
+  }
+}
+
+const pools: WeakMap<Arena, Pool> = new WeakMap();
+
+/** The pool of an arena. */
+export function poolOf(arena: Arena): Pool {
+  let pool = pools.get(arena);
+  if (!pool) {
+    pool = new Pool(arena);
+    pools.set(arena, pool);
+  }
+  return pool;
+}
+
+/** How many threads compute, the calling one included. */
+export function getThreads(): number {
+  return poolOf(theArena()).threads;
+}
+
+/**
+ * Sets how many threads compute, the calling one included: 1 to 64. The default is the environment variable `NABLA_THREADS`, or else the cores available; 1 where
+ * threads cannot be had (a page without cross-origin isolation, or the main thread of a page: run the engine in a Worker there). Results are the same bits for any
+ * number of threads. Others start when a program runs for the second time. Throws a RangeError for a number out of range, an Error where there can be only one.
+ */
+export function setThreads(n: number): void {
+  poolOf(theArena()).threads = n;
+}
+
+function startWorker(fail: (message: string) => void): Member {
+  const threads = workerThreads();
+  if (threads) {
+    const worker = new threads.Worker(WORKER, { eval: true, execArgv: [], stdin: false });
+    worker.on("error", (error) => fail(error.message));
+    worker.unref();
+    return worker;
+  }
+  const url = URL.createObjectURL(new Blob([WORKER], { type: "text/javascript" }));
+  const worker = new Worker(url);
+  worker.onerror = (event) => fail(event.message);
+  return worker;
+}

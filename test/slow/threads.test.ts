@@ -1,0 +1,98 @@
+/** @file Threads of the built package in a process of their own: it ends when its work is done, costs nothing while it waits, and heeds its settings. */
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { beforeAll, describe, expect, test } from "vitest";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+
+const program = `
+import { compile, getThreads, nn, setThreads, tensor } from "./dist/index.js";
+const pause = (ms) => new Promise((done) => setTimeout(done, ms));
+const x = new nn.State(tensor(Float32Array.from({ length: 65536 }, (_, i) => Math.sin(i) / 16), { shape: [256, 256] }));
+const step = compile(() => x.set(x.value.matmul(x.value).add(x.value).tanh()));
+`;
+
+/** Runs a script after the lines above; gives what it printed. */
+function node(script: string, env: Record<string, string> = {}): { out: string; err: string; status: number | null; ms: number } {
+  const start = performance.now();
+  const { stdout, stderr, status } = spawnSync(process.execPath, ["--input-type=module", "--eval", program + script], {
+    cwd: root,
+    encoding: "utf8",
+    env: { ...process.env, ...env },
+    timeout: 60_000,
+  });
+  return { out: stdout.trim(), err: stderr, status, ms: performance.now() - start };
+}
+
+describe("a process with threads", () => {
+  beforeAll(() => {
+    if (!existsSync(join(root, "dist/index.js"))) throw new Error("dist is missing: npm run build");
+  });
+
+  test("ends by itself, at once or later", () => {
+    expect(node(`setThreads(3); for (let i = 0; i < 5; i++) step(); console.log("done");`)).toMatchObject({
+      out: "done",
+      err: "",
+      status: 0,
+    });
+    const later = node(`setThreads(3); for (let i = 0; i < 50; i++) { step(); await pause(5); } console.log("done");`);
+    expect(later).toMatchObject({ out: "done", err: "", status: 0 });
+  });
+
+  test("ends with process.exit and with an error in the middle of its work", () => {
+    expect(node(`setThreads(2); setTimeout(() => process.exit(3), 300); while (true) { step(); await pause(0); }`)).toMatchObject({
+      status: 3,
+    });
+    expect(node(`setThreads(2); for (let i = 0; i < 50; i++) step(); throw new Error("mine");`)).toMatchObject({ status: 1 });
+  });
+
+  test("uses no processor while it waits", () => {
+    const { out } = node(`
+      setThreads(4);
+      for (let i = 0; i < 20; i++) { step(); await pause(10); }
+      await pause(200);
+      const before = process.cpuUsage();
+      await pause(1000);
+      const { user, system } = process.cpuUsage(before);
+      console.log((user + system) / 1000);
+    `);
+    expect(Number(out)).toBeLessThan(150);
+  });
+
+  test("takes the number of threads from its environment, and says what is wrong with it", () => {
+    expect(node("console.log(getThreads());", { NABLA_THREADS: "3" }).out).toBe("3");
+    expect(node("step();", { NABLA_THREADS: "many" }).err).toContain("NABLA_THREADS: want a whole number of threads from 1 to 64, got NaN");
+  });
+
+  test("gives the same bits for any number of threads", () => {
+    const hash = `
+      for (let i = 0; i < 30; i++) { step(); if (i % 10 === 2) await pause(60); }
+      console.log([...new Uint32Array(x.value.dataSync().buffer)].reduce((a, b) => (Math.imul(a, 31) + b) | 0, 0));
+    `;
+    const [one, two, three] = ["1", "2", "3"].map((threads) => node(hash, { NABLA_THREADS: threads }).out);
+    expect(Number(one)).not.toBe(0);
+    expect([two, three]).toEqual([one, one]);
+  });
+
+  test("a thread that dies is an error of the next step, and another takes its place", () => {
+    const { out, err } = node(`
+      const { Worker } = process.getBuiltinModule("node:worker_threads");
+      const workers = [];
+      const post = Worker.prototype.postMessage;
+      Worker.prototype.postMessage = function (message) { if (!workers.includes(this)) workers.push(this); return post.call(this, message); };
+      setThreads(2);
+      step(); step();
+      await pause(200);
+      workers[0].emit("error", new Error("out of memory"));
+      try { step(); } catch (error) { console.log(error.message); }
+      step(); step();
+      await pause(200);
+      step();
+      console.log(workers.length);
+    `);
+    expect(err).toBe("");
+    expect(out.split("\n")).toEqual(["a thread has failed: out of memory", "2"]);
+  });
+});
