@@ -1,43 +1,20 @@
 /**
- * @file What must not matter to a program: whether it is fused, optimized, compiled, planned into shared memory, updated in place, and
- * which backend runs it. Each is switched by itself and compared with every instruction computed alone.
+ * @file What must not matter to a program: whether it is fused, compiled, updated in place, and which backend runs it. Each is switched by itself and
+ * compared with every instruction computed alone.
  */
-import { expect, vi } from "vitest";
+import { expect } from "vitest";
 import "../../src/runtime/evaluate.ts";
 import type { TypedArray } from "../../src/base/dtype.ts";
 import { compile, recordFunction } from "../../src/function/compile.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
 import { type BackendName, setBackend } from "../../src/runtime/backend.ts";
 import { Cell } from "../../src/runtime/cell.ts";
-import type { Block } from "../../src/schedule/memory.ts";
 import { printRegion } from "../../src/tape/print.ts";
 import { describeProgram, expected, inputsOf, leaf, type Program, randomProgram, record, shrink, tolerance } from "./program.ts";
 
-// Passes that can be switched off. They are found by the pipeline itself, so a program is otherwise compiled as always.
-const passes = vi.hoisted(() => ({ optimize: true, share: true }));
-vi.mock("../../src/optimize/simplify.ts", async (original) => {
-  const { simplify } = await original<typeof import("../../src/optimize/simplify.ts")>();
-  return { simplify: (region: Parameters<typeof simplify>[0]) => (passes.optimize ? simplify(region) : region) };
-});
-vi.mock("../../src/optimize/cse.ts", async (original) => {
-  const { mergeCommon } = await original<typeof import("../../src/optimize/cse.ts")>();
-  return { mergeCommon: (region: Parameters<typeof mergeCommon>[0]) => (passes.optimize ? mergeCommon(region) : region) };
-});
-vi.mock("../../src/schedule/memory.ts", async (original) => {
-  const memory = await original<typeof import("../../src/schedule/memory.ts")>();
-  const apart = (blocks: readonly Block[]): number =>
-    blocks.reduce((at, block) => {
-      block.offset = at;
-      return at + memory.aligned(block.bytes);
-    }, 0);
-  return { ...memory, planMemory: (blocks: readonly Block[]) => (passes.share ? memory.planMemory(blocks) : apart(blocks)) };
-});
-
-interface Mode {
+export interface Mode {
   readonly name: string;
   readonly backend: BackendName;
-  readonly optimize?: boolean;
-  readonly share?: boolean;
   readonly run: (program: Program) => TypedArray[];
 }
 
@@ -47,7 +24,7 @@ function eager(program: Program): TypedArray[] {
   return record(program, leaves(program)).map((y) => y.dataSync());
 }
 
-function compiled(program: Program): TypedArray[] {
+export function compiled(program: Program): TypedArray[] {
   const f = compile((x: Tensor[]) => record(program, x));
   try {
     return f(leaves(program)).map((y) => y.dataSync());
@@ -96,11 +73,9 @@ function inPlace(program: Program): TypedArray[] {
   }
 }
 
-const MODES: readonly Mode[] = [
+export const MODES: readonly Mode[] = [
   { name: "fused, eager, wasm", backend: "wasm", run: eager },
   { name: "fused, compiled, interpreter", backend: "interpreter", run: compiled },
-  { name: "not optimized", backend: "wasm", optimize: false, run: compiled },
-  { name: "memory not shared", backend: "wasm", share: false, run: compiled },
   { name: "recomputed", backend: "wasm", run: recomputed },
   { name: "updated in place", backend: "wasm", run: inPlace },
 ];
@@ -110,7 +85,6 @@ function departure(program: Program, mode: Mode): string | undefined {
   const want = expected(program);
   const dtypes = program.outputs.map((id) => program.nodes[id]!.type.dtype);
   const lowest = program.nodes.some(({ type }) => type.dtype === "f32") ? "f32" : "f64";
-  Object.assign(passes, { optimize: mode.optimize ?? true, share: mode.share ?? true });
   setBackend(mode.backend);
   try {
     const got = mode.run(program);
@@ -123,16 +97,15 @@ function departure(program: Program, mode: Mode): string | undefined {
   } catch (error) {
     return (error as Error).stack?.split("\n").slice(0, 8).join("\n") ?? String(error);
   } finally {
-    Object.assign(passes, { optimize: true, share: true });
     setBackend("wasm");
   }
 }
 
-/** The report of a program that fails in some mode, made as small as it can be. */
-export function failureOf(seed: number): string | undefined {
+/** The report of a program that fails in one of the modes, made as small as it can be. */
+export function failureIn(modes: readonly Mode[], seed: number): string | undefined {
   setBackend("interpreter");
   const program = randomProgram(seed);
-  for (const mode of MODES) {
+  for (const mode of modes) {
     if (!departure(program, mode)) continue;
     const small = shrink(program, (p) => departure(p, mode) !== undefined);
     const tape = recordFunction((x: Tensor[]) => record(small, x), [leaves(small)]).region;

@@ -2,7 +2,7 @@
  * @file Random programs: optimized = unoptimized, fused = unfused, planned = unplanned, compiled = eager, in place = not, wasm = interpreter.
  */
 import { describe, expect, test } from "vitest";
-import { failureOf } from "./check.ts";
+import { failureOf } from "./switches.ts";
 
 const PROGRAMS = 300;
 const AT_ONCE = 10;

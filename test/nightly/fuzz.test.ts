@@ -2,7 +2,7 @@
  * @file Twenty thousand random programs: `npm run test:nightly`. See test/fuzz.
  */
 import { describe, expect, test } from "vitest";
-import { failureOf } from "../fuzz/check.ts";
+import { failureOf } from "../fuzz/switches.ts";
 
 const FIRST = 10_000;
 const PROGRAMS = 20_000;

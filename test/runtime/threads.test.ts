@@ -37,7 +37,8 @@ const numbers = (shape: readonly number[], seed = 0): Tensor =>
     { shape },
   );
 
-const bits = (elements: TypedArray): string => Buffer.from(elements.buffer, elements.byteOffset, elements.byteLength).toString("base64");
+const bits = (elements: TypedArray): string =>
+  new TextDecoder("latin1").decode(new Uint8Array(elements.buffer, elements.byteOffset, elements.byteLength).slice());
 
 /** What `make()` computes, on one thread in kernels that are not divided, and on one, two, three threads in kernels that all are: call by call, the same bits. */
 function expectSameBits(make: () => () => readonly Tensor[], calls = 3): void {

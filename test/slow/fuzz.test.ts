@@ -2,7 +2,7 @@
  * @file Thousands of random programs, where `npm test` tries some: see test/fuzz.
  */
 import { describe, expect, test } from "vitest";
-import { failureOf } from "../fuzz/check.ts";
+import { failureOf } from "../fuzz/switches.ts";
 
 const FIRST = 1000;
 const PROGRAMS = 2000;

@@ -1,0 +1,20 @@
+/** @file The test files that do not run in a page, each with the reason. A file that reaches for Node and is not in this list is an error. */
+export const NODE_ONLY: Readonly<Record<string, string>> = {
+  "test/base/host.test.ts": "spies on Node's V8 flags",
+  "test/cli/check.test.ts": "the command line",
+  "test/cli/terminal.test.ts": "the command line",
+  "test/cli/train.test.ts": "the command line",
+  "test/data/cifar10.test.ts": "reads and writes files, starts tar",
+  "test/data/digits.test.ts": "hashes with node:crypto",
+  "test/data/download.test.ts": "starts a server, writes files",
+  "test/data/image.test.ts": "reads and writes folders of images",
+  "test/data/loader.test.ts": "starts Node's worker threads",
+  "test/data/mistakes.test.ts": "reads and writes damaged files",
+  "test/data/mnist.test.ts": "reads and writes files",
+  "test/data/table.test.ts": "CSV and Parquet are read by packages that want Node",
+  "test/docs.test.ts": "compares generated pages of the sources",
+  "test/formats/idx.test.ts": "compresses with node:zlib",
+  "test/formats/mutated.test.ts": "compresses with node:zlib, measures the process's memory",
+  "test/fuzz/fuzz.test.ts": "replaces modules of the compiler; test/fuzz/modes.test.ts does not",
+  "test/imports.test.ts": "reads the sources",
+};
