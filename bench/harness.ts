@@ -1,4 +1,4 @@
-/** @file Timing and output, by the rules of the peers' harness: warm up, then repeat for a second or more; median and minimum. */
+/** @file Timing and output, by the rules of the peers' harness: warm up, then repeat for a second or more; median and minimum. In Node and in a page. */
 
 import { formatProfile, profile } from "nabla";
 
@@ -22,41 +22,53 @@ const SLOW_MS = 6_000;
 
 const fiveDigits = (x: number): number => Math.round(x * 1e5) / 1e5;
 
+export interface HarnessOptions {
+  /** Only this workload is run, its kernels are timed and printed, and nothing else is done. */
+  readonly profiled?: string;
+  /** Takes the rows. Default: each is printed as a line of JSON. */
+  readonly print?: (row: Row) => void;
+  /** Told of a workload before it runs. */
+  readonly onStart?: (w: string) => void;
+}
+
 export class Harness {
   readonly #peer: string;
   readonly #threads: number;
-  readonly #profiled: string | undefined;
+  readonly #options: HarnessOptions;
 
-  /** With a name to profile, that workload's kernels are timed and printed, and nothing else is done. */
-  constructor(peer: string, threads: number, profiled?: string) {
+  constructor(peer: string, threads: number, options: HarnessOptions = {}) {
     this.#peer = peer;
     this.#threads = threads;
-    this.#profiled = profiled;
+    this.#options = options;
   }
 
-  /** Prints one JSON line. */
   out(row: Row): void {
-    console.log(JSON.stringify({ peer: this.#peer, threads: this.#threads, ...row }));
+    const { print = (full) => console.log(JSON.stringify(full)) } = this.#options;
+    print({ peer: this.#peer, threads: this.#threads, ...row });
   }
 
   /** A workload that could not be done. */
   fail(w: string, error: unknown): void {
     const message = error instanceof Error ? error.message : String(error);
-    if (process.env.DEBUG) console.error(error);
+    if (host()?.env.DEBUG) console.error(error);
     this.out({ w, error: message.replaceAll(/\s+/g, " ").slice(0, 160) });
   }
 
   /** The process's largest memory so far. */
   rss(w: string): void {
-    this.out({ w, mib: Math.round(process.resourceUsage().maxRSS / 1024) });
+    const usage = host()?.resourceUsage();
+    if (usage) this.out({ w, mib: Math.round(usage.maxRSS / 1024) });
+    else this.fail(w, "a page is not told its memory");
   }
 
   /** Times a workload. `make` prepares it (untimed) and returns what is repeated. */
   bench(w: string, make: () => () => unknown, options: BenchOptions = {}): void {
-    if (this.#profiled !== undefined && this.#profiled !== w) return;
+    const { profiled, onStart } = this.#options;
+    if (profiled !== undefined && profiled !== w) return;
+    onStart?.(w);
     try {
       const fn = make();
-      if (this.#profiled !== undefined) {
+      if (profiled !== undefined) {
         printProfile(fn);
         return;
       }
@@ -79,11 +91,26 @@ function printProfile(fn: () => unknown): void {
   for (const text of texts) console.log(`\n${text}`);
 }
 
-function timed(fn: () => unknown): number {
+/** Node's process; a page has none. */
+const host = (): NodeJS.Process | undefined => (globalThis as { readonly process?: NodeJS.Process }).process;
+
+/** Milliseconds of one of `calls` calls. */
+function timed(fn: () => unknown, calls = 1): number {
   const start = performance.now();
-  fn();
-  return performance.now() - start;
+  for (let i = 0; i < calls; i++) fn();
+  return (performance.now() - start) / calls;
 }
+
+/** The least that the clock can tell, in ms: some 40 ns in Node, 5 µs in an isolated page, 100 µs in any other. */
+function tick(): number {
+  const start = performance.now();
+  let now = start;
+  while (now === start) now = performance.now();
+  return now - start;
+}
+
+/** Calls are timed one by one where the clock is fine enough: a sample is no shorter than so many of its ticks. */
+const TICKS = 20;
 
 /** Milliseconds of each call, after warming up. */
 function measure(fn: () => unknown, { sec = 1, minN = 5 }: BenchOptions): number[] {
@@ -95,10 +122,11 @@ function measure(fn: () => unknown, { sec = 1, minN = 5 }: BenchOptions): number
     if (k > 0 && (last > SLOW_MS || performance.now() - warmStart > 8_000)) break;
   }
   if (last > SLOW_MS) return [last];
+  const calls = Math.max(1, Math.ceil((TICKS * Math.min(...Array.from({ length: 9 }, tick))) / Math.max(last, 1e-4)));
   const times: number[] = [];
   const start = performance.now();
   const elapsed = (): number => performance.now() - start;
-  while ((times.length < minN || elapsed() < sec * 1e3) && elapsed() < CAP_MS) times.push(timed(fn));
+  while ((times.length < minN || elapsed() < sec * 1e3) && elapsed() < CAP_MS) times.push(timed(fn, calls));
   return times;
 }
 

@@ -7,7 +7,9 @@ import { setBackend, setThreads } from "nabla";
 import { Harness } from "./harness.ts";
 import { groups } from "./workloads.ts";
 
-const USAGE = "usage: bench [--only GROUP[,GROUP...]] [--backend wasm|interpreter] [--threads N] [--profile WORKLOAD] [--jsonl]";
+const USAGE = `usage: bench [--only GROUP[,GROUP...]] [--backend wasm|interpreter] [--threads N] [--profile WORKLOAD] [--jsonl]
+       bench --browser [--only GROUP[,GROUP...]] [--threads N] [--jsonl]   in Chromium without a window (npm run bench)
+       bench --page [--port N]                                             serves the page, to be opened in any browser (npm run bench)`;
 
 function main(): void {
   const { values } = parseArgs({
@@ -30,7 +32,7 @@ function main(): void {
   if (unknown !== undefined) throw new Error(`unknown group "${unknown}" (known: ${known.join(", ")})`);
   const threads = Number(values.threads);
   if (!Number.isInteger(threads) || threads < 1) throw new Error(`--threads: want a positive integer, got "${values.threads}"`);
-  const harness = new Harness(`nabla-${values.backend}`, threads, values.profile);
+  const harness = new Harness(`nabla-${values.backend}`, threads, { profiled: values.profile });
   for (const name of wanted) runGroup(harness, name, values.backend, threads);
 }
 

@@ -1,6 +1,13 @@
-/** @file `npm run bench -- [options]`: set-up, then the built benchmark entry with the given options. `bench/peer` skips the set-up. */
+/** @file `npm run bench -- [options]`: set-up, then the built benchmark entry, or its page, with the given options. `bench/peer` skips the set-up. */
 import { join } from "node:path";
 import { root, run, setUpBench } from "./setup.mjs";
 
 await setUpBench();
-process.exitCode = await run(process.execPath, [join(root, "bench/dist/main.js"), ...process.argv.slice(2)]);
+const args = process.argv.slice(2);
+if (args.includes("--browser") || args.includes("--page")) {
+  const { benchInPage } = await import("./bench-page.mjs");
+  await benchInPage(args).catch((error) => {
+    console.error(`bench: ${error.message}`);
+    process.exitCode = 1;
+  });
+} else process.exitCode = await run(process.execPath, [join(root, "bench/dist/main.js"), ...args]);

@@ -130,7 +130,9 @@ class Thread {
 
 /** Opens the source in `count` threads. @throws {Error} what opening it throws there. */
 export async function startWorkers(source: ModuleSource, count: number): Promise<Workers> {
-  const { Worker } = await import("node:worker_threads");
+  const { Worker } = await import("node:worker_threads").catch(() => {
+    throw new Error("Loader: threads of a loader are Node's; in a page use workers: 0");
+  });
   const program = new URL(`data:text/javascript,${encodeURIComponent(PROGRAM)}`);
   const threads = Array.from({ length: count }, () => new Thread(new Worker(program, { workerData: source })));
   const close = async (): Promise<void> => {

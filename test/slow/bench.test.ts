@@ -1,8 +1,10 @@
 /** @file The benchmarks as the harness of the peers starts them: one JSON line per workload, STEP and nothing else for the cold start. */
 import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, test } from "vitest";
+import { CHROMIUM } from "../../scripts/page.mjs";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const start = (command: string, ...args: string[]) => spawnSync(command, args, { cwd: root, encoding: "utf8" });
@@ -33,6 +35,29 @@ describe("bench", () => {
       w: "xor",
       error: expect.any(String),
     });
+  });
+
+  const inPage = (...args: string[]) => start(process.execPath, "scripts/bench.mjs", "--browser", ...args);
+
+  test.skipIf(!existsSync(CHROMIUM))("the page gives the same rows, on two threads too (skipped where Chromium is not installed)", () => {
+    const { stdout, stderr, status } = inPage("--only", "xor,mlp", "--threads", "2", "--jsonl");
+    expect([stderr, status]).toEqual(["", 0]);
+    const rows = stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    expect(rows.map(({ w }) => w)).toEqual(["xor", "mlp_b128", "mlp_b32"]);
+    for (const row of rows) {
+      expect(Object.keys(row)).toEqual(["peer", "threads", "w", "median_ms", "min_ms", "n"]);
+      expect(row).toMatchObject({ peer: "nabla-browser", threads: 2 });
+      expect(row.median_ms).toBeGreaterThan(0);
+    }
+  });
+
+  test.skipIf(!existsSync(CHROMIUM))("the page names the groups it has (skipped where Chromium is not installed)", () => {
+    const { stdout, stderr, status } = inPage("--only", "gem");
+    expect([stdout, status]).toEqual(["", 1]);
+    expect(stderr).toMatch(/^bench: unknown group "gem" \(known: gemm, elem, mlp, .*\)\n$/);
   });
 
   test("an unknown group is an error that names the known ones", () => {

@@ -1,19 +1,14 @@
 /**
  * @file The build in a page, by a plain module script without a bundler: with cross-origin isolation (shared memory) and without.
- * Needs Debian's chromium; a browser download of the test tool's own is not wanted.
  */
-import { existsSync, readFileSync, statSync } from "node:fs";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
-import { extname, join, normalize } from "node:path";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type Browser, chromium } from "playwright-core";
+import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { CHROMIUM, ISOLATION, launch, serve } from "../../scripts/page.mjs";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const executablePath = "/usr/bin/chromium";
-const flags =
-  "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync";
 
 const page = `<!doctype html>
 <meta charset="utf-8">
@@ -33,6 +28,21 @@ const page = `<!doctype html>
     window.result = { loss: await step(x, y).item(), isolated: crossOriginIsolated };
   } catch (error) {
     window.result = { error: String(error.stack) };
+  }
+</script>`;
+
+/** What a page cannot do is said in words. */
+const refusalPage = `<!doctype html>
+<meta charset="utf-8">
+<link rel="icon" href="data:,">
+<script type="module">
+  import { data } from "./dist/index.js";
+  try {
+    const source = data.fromModule("data:text/javascript,export default () => ({ count: 0 })");
+    for await (const batch of new data.Loader(source, { batchSize: 1, workers: 1 }));
+    window.result = {};
+  } catch (error) {
+    window.result = { refused: error.message };
   }
 </script>`;
 
@@ -86,36 +96,21 @@ try {
   postMessage({ error: String(error.stack) });
 }`;
 
-const types: Record<string, string> = { ".js": "text/javascript", ".json": "application/json", ".wasm": "application/wasm" };
-
-/** Serves the page at / and the build below /dist, on loopback only. */
-function serve(headers: Record<string, string>, start = page): Promise<Server> {
-  const server = createServer((request, response) => {
-    const path = normalize(new URL(request.url ?? "/", "http://localhost").pathname);
-    const file = join(root, path);
-    if (path === "/") return response.writeHead(200, { ...headers, "content-type": "text/html" }).end(start);
-    if (path === "/engine.js") return response.writeHead(200, { ...headers, "content-type": "text/javascript" }).end(engine);
-    if (!path.startsWith("/dist/") || !existsSync(file) || !statSync(file).isFile()) return response.writeHead(404).end();
-    return response.writeHead(200, { ...headers, "content-type": types[extname(file)] ?? "text/plain" }).end(readFileSync(file));
-  });
-  return new Promise((resolve) => {
-    server.listen(0, "127.0.0.1", () => resolve(server));
-  });
-}
-
-describe.skipIf(!existsSync(executablePath))("in a page (skipped where chromium is not installed)", () => {
+describe.skipIf(!existsSync(CHROMIUM))("in a page (skipped where chromium is not installed)", () => {
   let browser: Browser;
   beforeAll(async () => {
     if (!existsSync(join(root, "dist/index.js"))) throw new Error("dist is missing: npm run build");
-    browser = await chromium.launch({ executablePath, args: flags.split(" ") });
+    browser = await launch();
   });
   afterAll(() => browser?.close());
 
-  const isolating = { "cross-origin-opener-policy": "same-origin", "cross-origin-embedder-policy": "require-corp" };
-
   /** What a page leaves in `window.result`. */
   async function resultOf<T>(start: string, headers: Record<string, string>): Promise<T> {
-    const server = await serve(headers, start);
+    const texts = new Map([
+      ["/", start],
+      ["/engine.js", engine],
+    ]);
+    const { url, close } = await serve({ texts, folders: { "/dist/": join(root, "dist") }, headers });
     const tab = await browser.newPage();
     const complaints: string[] = [];
     tab.on("pageerror", (error) => complaints.push(error.message));
@@ -123,7 +118,7 @@ describe.skipIf(!existsSync(executablePath))("in a page (skipped where chromium 
     tab.on("requestfailed", (request) => complaints.push(`${request.url()} failed`));
     tab.on("response", (response) => response.status() >= 400 && complaints.push(`${response.status()} ${response.url()}`));
     try {
-      await tab.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+      await tab.goto(`${url}/`);
       const done = tab.waitForFunction(() => "result" in globalThis, undefined, { timeout: 60_000 });
       // A module that does not load never sets the result; what the page said is then the reason to show.
       await done.catch(() => expect(complaints.join("\n")).toBe(""));
@@ -133,12 +128,12 @@ describe.skipIf(!existsSync(executablePath))("in a page (skipped where chromium 
       return result;
     } finally {
       await tab.close();
-      server.close();
+      close();
     }
   }
 
   test.each([
-    { isolated: true, headers: isolating },
+    { isolated: true, headers: ISOLATION },
     { isolated: false, headers: {} },
   ])("a plain module script trains XOR (cross-origin isolated: $isolated)", async ({ isolated, headers }) => {
     const result = await resultOf<{ loss: number; isolated: boolean }>(page, headers as Record<string, string>);
@@ -157,7 +152,7 @@ describe.skipIf(!existsSync(executablePath))("in a page (skipped where chromium 
   }
 
   test("in a worker of an isolated page there are threads, with the same bits; in the page itself one", async () => {
-    const { page, refused, most, one, two, three } = await resultOf<Threads>(threadsPage, isolating);
+    const { page, refused, most, one, two, three } = await resultOf<Threads>(threadsPage, ISOLATION);
     expect(page).toBe(1);
     expect(refused).toContain("run the engine in a Worker");
     expect(most).toBeGreaterThanOrEqual(1);
@@ -169,5 +164,10 @@ describe.skipIf(!existsSync(executablePath))("in a page (skipped where chromium 
     const { page, refused, refusedInWorker, most } = await resultOf<Threads>(threadsPage, {});
     expect([page, most]).toEqual([1, 1]);
     for (const message of [refused, refusedInWorker]) expect(message).toContain("shared memory");
+  });
+
+  test("a loader's threads are Node's, and it says so", async () => {
+    const { refused } = await resultOf<{ refused: string }>(refusalPage, ISOLATION);
+    expect(refused).toBe("Loader: threads of a loader are Node's; in a page use workers: 0");
   });
 });
