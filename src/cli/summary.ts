@@ -1,9 +1,10 @@
 /** @file What a run says at its end: the result, and for classes what was mistaken for what. */
 import type { Dataset } from "../data/dataset.ts";
 import type { Layer } from "../nn/module.ts";
+import type { EpochRecord } from "../train/callback.ts";
 import { confusionTable, worstConfusions } from "../train/confusion.ts";
 import { predict } from "../train/evaluate.ts";
-import type { EpochRecord } from "../train/fit.ts";
+
 import { drawPictures, type Picture } from "./drawing.ts";
 import { formatLoss, percent } from "./reporter.ts";
 

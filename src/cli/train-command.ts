@@ -11,8 +11,9 @@ import type { Optimizer } from "../optim/optimizer.ts";
 import { cosine } from "../optim/schedules.ts";
 import { SGD } from "../optim/sgd.ts";
 import { backendName, setBackend } from "../runtime/backend.ts";
+import type { History } from "../train/callback.ts";
 import { saveModel } from "../train/checkpoint.ts";
-import { fit, type History } from "../train/fit.ts";
+import { fit } from "../train/fit.ts";
 import { outputSize } from "../train/task.ts";
 import { threads } from "./info-command.ts";
 import { type Recipe, recipeFor, unknownName } from "./recipes.ts";
@@ -89,9 +90,17 @@ async function train(model: Layer, data: Dataset, settings: Settings): Promise<H
   const reporter = createReporter();
   const { epochs, batchSize, seed } = settings;
   const schedule = settings.decay ? cosine : undefined;
-  const options = { optimizer: makeOptimizer(model, settings), epochs, batchSize, seed, schedule, signal: controller.signal };
+  const options = {
+    optimizer: makeOptimizer(model, settings),
+    epochs,
+    batchSize,
+    seed,
+    schedule,
+    signal: controller.signal,
+    callbacks: [reporter],
+  };
   try {
-    return await fit(model, data, options, reporter);
+    return await fit(model, data, options);
   } finally {
     reporter.close();
     process.off("SIGINT", interrupt);

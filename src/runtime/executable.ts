@@ -13,7 +13,7 @@ import { type Cell, pendingCells } from "./cell.ts";
 
 /** A cell's block in the arena, as the storage of the tensor that the cell holds. */
 class ArenaStorage implements Storage {
-  readonly at: number;
+  readonly #at: number;
   readonly #arena: Arena;
   readonly #type: Type;
   #copy: TypedArray | undefined;
@@ -21,12 +21,12 @@ class ArenaStorage implements Storage {
   constructor(arena: Arena, type: Type, at: number) {
     this.#arena = arena;
     this.#type = type;
-    this.at = at;
+    this.#at = at;
   }
 
   /** A copy, since the block will be overwritten. */
   read(): TypedArray {
-    this.#copy ??= this.#arena.view(this.#type.dtype, this.at, sizeOf(this.#type.shape)).slice();
+    this.#copy ??= this.#arena.view(this.#type.dtype, this.#at, sizeOf(this.#type.shape)).slice();
     return this.#copy;
   }
 }
@@ -36,16 +36,21 @@ const residents: Map<number, WeakRef<Cell>> = new Map();
 const SWEEP_EVERY = 64;
 let allocations = 0;
 
+/** The storage that each cell's block is. A tensor the cell held before has another one, with a copy, at the same address. */
+const settled: WeakMap<Cell, ArenaStorage> = new WeakMap();
+
 /** The address of a cell's block, with the cell's current value in it. */
 function residence(cell: Cell, arena: Arena): number {
   const held = (cell.current.source.params as { storage?: Storage } | undefined)?.storage;
-  if (held instanceof ArenaStorage && held.at === cell.block) return cell.block;
+  if (held !== undefined && held === settled.get(cell)) return cell.block;
   const elements = cell.current.dataSync();
   if (cell.block < 0) {
     if (++allocations % SWEEP_EVERY === 0) sweep(arena);
     cell.block = arena.allocate(elements.byteLength);
     residents.set(cell.block, new WeakRef(cell));
   }
+  // The cell was set from outside, and someone may still hold the tensor that it had: that one keeps its elements.
+  if (cell.exposed) settled.get(cell)?.read();
   arena.view(cell.dtype, cell.block, elements.length).set(elements);
   settleIn(cell, arena);
   return cell.block;
@@ -63,6 +68,7 @@ function sweep(arena: Arena): void {
 /** Makes the cell hold its block. */
 function settleIn(cell: Cell, arena: Arena): void {
   const storage = new ArenaStorage(arena, cell, cell.block);
+  settled.set(cell, storage);
   cell.current = record(data, [], { shape: cell.shape, dtype: cell.dtype, storage }, [])[0]!;
   cell.current.label = cell.label;
   cell.exposed = false;

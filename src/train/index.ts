@@ -1,7 +1,19 @@
 /** @file The entry `nabla/train`: the training loop, measuring, saving and loading. */
-export { type LoadOptions, loadModel, saveModel } from "./checkpoint.ts";
+export type {
+  Callback,
+  EpochRecord,
+  History,
+  Monitor,
+  Progress,
+  StepRecord,
+  Training,
+} from "./callback.ts";
+export { type LoadOptions, loadCheckpoint, loadModel, saveCheckpoint, saveModel } from "./checkpoint.ts";
 export { type Confusion, confusionTable, worstConfusions } from "./confusion.ts";
+export { DivergenceError } from "./divergence.ts";
+export { EarlyStopping, type EarlyStoppingOptions, ReduceOnPlateau } from "./early-stopping.ts";
 export { Evaluator, evaluate, predict } from "./evaluate.ts";
-export { type Callbacks, DivergenceError, type EpochRecord, type FitOptions, fit, type History, type Progress } from "./fit.ts";
+export { type FitOptions, fit } from "./fit.ts";
 export type { Metrics } from "./meter.ts";
-export { type Loss, outputSize } from "./task.ts";
+export { compileStep, GradientSum, type StepFunction, type StepParts, stepFunction } from "./step.ts";
+export { batchTensors, defaultLoss, type Loss, outputSize } from "./task.ts";
