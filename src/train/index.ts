@@ -9,11 +9,12 @@ export type {
   Training,
 } from "./callback.ts";
 export { type LoadOptions, loadCheckpoint, loadModel, saveCheckpoint, saveModel } from "./checkpoint.ts";
-export { type Confusion, confusionTable, worstConfusions } from "./confusion.ts";
+export { type Confusion, confusionTable, type Score, type Scores, scores, worstConfusions } from "./confusion.ts";
 export { DivergenceError } from "./divergence.ts";
 export { EarlyStopping, type EarlyStoppingOptions, ReduceOnPlateau } from "./early-stopping.ts";
-export { Evaluator, evaluate, predict } from "./evaluate.ts";
+export { Evaluator, evaluate, type Measured, type Metered, predict, predictOutputs, usualMetrics } from "./evaluate.ts";
 export { type FitOptions, fit } from "./fit.ts";
-export type { Metrics } from "./meter.ts";
+export { Meter, type Metrics } from "./meter.ts";
+export { Accuracy, type Auc, ConfusionMatrix, type Metric, Regression, type RegressionErrors, RocAuc, TopK } from "./metrics.ts";
 export { compileStep, GradientSum, type StepFunction, type StepParts, stepFunction } from "./step.ts";
 export { batchTensors, defaultLoss, type Loss, outputSize } from "./task.ts";
