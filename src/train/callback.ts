@@ -82,7 +82,7 @@ export interface Training {
 
 /** Hooks are called in the order of the list. One that returns a promise is waited for. */
 export interface Callback {
-  /** Once, before the first step. The model and the records of a resumed run are in place; the callback's own state comes after. */
+  /** Once, before the first step; everything of a resumed run is in place. */
   onStart?(training: Training): void | Promise<void>;
   /** After every step. */
   onStep?(step: StepRecord, training: Training): void | Promise<void>;
@@ -92,10 +92,12 @@ export interface Callback {
   onEpoch?(record: EpochRecord, progress: Progress, training: Training): void | Promise<void>;
   /** Once, after the last step, however the run ended but by an error. */
   onEnd?(history: History, training: Training): void | Promise<void>;
-  /** The callback's own part of a checkpoint, under its name: plain data, and cells (asked for after `onStart`). */
+  /** Before a checkpoint is made. */
+  onSave?(): void | Promise<void>;
+  /** The callback's own part of a checkpoint, under its name: plain data, and cells. */
   readonly name?: string;
   state?: unknown;
-  cells?(): ReadonlyMap<string, Cell>;
+  cells?(training: Training): ReadonlyMap<string, Cell>;
 }
 
 /** A column of {@link EpochRecord} that can be watched. */

@@ -83,7 +83,7 @@ export class EarlyStopping implements Callback {
 
   onStart(training: Training): void {
     this.#monitor ??= defaultMonitor(training);
-    if (this.#options.restoreBest ?? true) this.watch(training.model);
+    this.cells(training);
   }
 
   onEpoch(record: EpochRecord, _: Progress, training: Training): void {
@@ -106,7 +106,8 @@ export class EarlyStopping implements Callback {
     this.#best = state;
   }
 
-  cells(): ReadonlyMap<string, Cell> {
+  cells(training: Training): ReadonlyMap<string, Cell> {
+    if (this.#weights.size === 0 && (this.#options.restoreBest ?? true)) this.watch(training.model);
     return new Map([...this.#weights].map(([name, { best }]) => [name, best]));
   }
 }

@@ -136,8 +136,8 @@ export class Run implements Training {
 
   async #start(): Promise<void> {
     const { resume } = this.#options;
-    for (const callback of this.#callbacks) await callback.onStart?.(this);
     if (resume) this.#load(resume);
+    for (const callback of this.#callbacks) await callback.onStart?.(this);
   }
 
   /** Trains on every example that this epoch has left, or until stopped. */
@@ -253,10 +253,11 @@ export class Run implements Training {
   }
 
   #cells(): Map<string, Cell> {
-    return new Map([...this.#stepCells(), ...this.#callbacks.flatMap((c) => prefixed(c.name ?? "callback", c.cells?.() ?? new Map()))]);
+    return new Map([...this.#stepCells(), ...this.#callbacks.flatMap((c) => prefixed(c.name ?? "callback", c.cells?.(this) ?? new Map()))]);
   }
 
   async save(): Promise<Uint8Array> {
+    for (const callback of this.#callbacks) await callback.onSave?.();
     const averaged = this.#swapped;
     this.#swap(false);
     const named = this.#callbacks.filter((c): c is Callback & { name: string } => c.name !== undefined && c.state !== undefined);
