@@ -16,7 +16,17 @@ const UNSIGNED_BYTE = 0x08;
 
 /** `what` names the file in errors; `rank`, when given, is the number of dimensions that the caller expects (3 images, 1 labels). */
 export async function readIdx(bytes: Uint8Array, what: string, rank?: number): Promise<IdxArray> {
-  return parse(isGzip(bytes) ? await gunzip(bytes, what) : bytes, what, rank);
+  return parse(isGzip(bytes) ? await gunzip(bytes, what, announced) : bytes, what, rank);
+}
+
+/** How long the file is by its own header, and some more, so that `parse` can say how much too much there is. */
+function announced(start: Uint8Array): number | undefined {
+  const header = 4 + 4 * start[3];
+  if (start.length < header || start[2] !== UNSIGNED_BYTE) return undefined;
+  const view = new DataView(start.buffer, start.byteOffset, start.byteLength);
+  let size = 1;
+  for (let i = 4; i < header; i += 4) size *= view.getUint32(i);
+  return header + size + 65536;
 }
 
 function parse(bytes: Uint8Array, what: string, rank: number | undefined): IdxArray {

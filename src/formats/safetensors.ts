@@ -82,7 +82,7 @@ const bfloat16: Dtype = half(
 );
 
 /** IEEE 754 binary16: 1 sign, 5 exponent (bias 15), 10 fraction bits. */
-function widenHalf(bits: number): number {
+export function widenHalf(bits: number): number {
   const sign = (bits & 0x8000) << 16;
   const exponent = (bits >>> 10) & 0x1f;
   const fraction = bits & 0x3ff;
