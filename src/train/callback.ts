@@ -1,5 +1,6 @@
 /** @file What can be hooked into `fit`, and what a hook is told. */
 import type { Dataset } from "../data/dataset.ts";
+import type { Metadata } from "../formats/safetensors.ts";
 import type { Layer } from "../nn/module.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
 import type { Cell } from "../runtime/cell.ts";
@@ -77,7 +78,7 @@ export interface Training {
   /** Why it ends, once `stop` was called. */
   readonly reason: string | undefined;
   /** Everything the rest of the run depends on, as the bytes of a checkpoint: what `fit` takes as `resume`. */
-  save(): Promise<Uint8Array>;
+  save(metadata?: Metadata): Promise<Uint8Array>;
 }
 
 /** Hooks are called in the order of the list. One that returns a promise is waited for. */

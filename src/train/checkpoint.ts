@@ -44,9 +44,12 @@ export function loadModel(model: Module, bytes: Uint8Array, { strict = true, wha
 /** Before the names of the model's own cells in a checkpoint. */
 const MODEL = "model.";
 
-/** The bytes of a checkpoint. `cells` is everything that the steps to come read, the model's cells under `model.`; `state` is plain data. */
-export function saveCheckpoint(cells: ReadonlyMap<string, Cell>, state: unknown): Promise<Uint8Array> {
-  return saveCells(cells, { nabla: JSON.stringify(state) });
+/**
+ * The bytes of a checkpoint. `cells` is everything that the steps to come read, the model's cells under `model.`; `state` is plain data;
+ * `metadata` is stored beside it.
+ */
+export function saveCheckpoint(cells: ReadonlyMap<string, Cell>, state: unknown, metadata: Metadata = {}): Promise<Uint8Array> {
+  return saveCells(cells, { ...metadata, nabla: JSON.stringify(state) });
 }
 
 /**

@@ -1,5 +1,5 @@
 /** @file Which checkpoints of a run are made and kept: the last k, and the best k by a metric. */
-import { readSafetensors } from "../formats/safetensors.ts";
+import { type Metadata, readSafetensors } from "../formats/safetensors.ts";
 import {
   type Callback,
   defaultMonitor,
@@ -26,6 +26,8 @@ export interface CheckpointsOptions {
   readonly everySteps?: number;
   /** Seconds after which one is made in the middle of an epoch. Default 60. */
   readonly everySeconds?: number;
+  /** Stored in each, for whoever reads the file. */
+  readonly metadata?: Metadata;
   /** Called when one cannot be written; those before are kept, and the run goes on. Default: the error ends the run. */
   readonly onError?: (error: Error) => void;
 }
@@ -98,7 +100,7 @@ export class Checkpoints implements Callback {
     try {
       this.#kept = [...before.filter((other) => other.step !== step), { step, value }];
       this.#kept = this.#worthKeeping();
-      await this.#store.write(nameOf(step), await training.save());
+      await this.#store.write(nameOf(step), await training.save(this.#options.metadata));
       await this.#prune();
     } catch (error) {
       this.#kept = before;

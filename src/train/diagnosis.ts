@@ -2,8 +2,8 @@
  * @file What the curves of a run say (TRN-6). Under-fitting: the error on the training set is not low enough. Over-fitting: the gap between the
  * errors on training and test set is too large (Goodfellow, Bengio & Courville 2016, §5.2). What "enough" means has to be said in numbers, and is:
  *
- *     over-fitting    the loss has risen a tenth above its least since its best epoch, or accuracies differ by over 5 points,
- *                     or (no classes) the test loss is over 1.5 times the training loss
+ *     over-fitting    the held-out loss has risen a tenth above its least while the training loss fell, or accuracies differ by over 5 points
+ *                     and two standard errors, or (no classes) the held-out loss is over 1.5 times the training loss
  *     under-fitting   the training loss is above 0.3 of what an answer that ignores the input would lose
  *     still learning  no gap, and both losses fell by over 2 % in the last epoch
  */
@@ -37,18 +37,27 @@ function heldOut(record: EpochRecord): { loss: number; accuracy: number | null }
     : { loss: record.validationLoss, accuracy: record.validationAccuracy ?? null };
 }
 
-/** Names what the curves of a finished run show. @throws {RangeError} without an epoch. */
-export function diagnose(data: Dataset, epochs: readonly EpochRecord[]): Diagnosis {
+/**
+ * Names what the curves of a finished run show.
+ * @param heldOutCount Examples of the validation split, where there is one. Default: of the test split.
+ * @throws {RangeError} without an epoch.
+ */
+export function diagnose(data: Dataset, epochs: readonly EpochRecord[], heldOutCount: number = data.test.count): Diagnosis {
   if (epochs.length === 0) throw new RangeError("diagnose: want at least one finished epoch");
   const last = epochs[epochs.length - 1];
   const test = heldOut(last);
   const accuracy = test.accuracy === null || last.trainAccuracy === null ? null : test.accuracy - last.trainAccuracy;
   const gap = { loss: test.loss - last.trainLoss, accuracy };
-  const { verdict, reason } = judge(epochs, gap, baselineLoss(data));
+  const { verdict, reason } = judge(epochs, gap, baselineLoss(data), heldOutCount);
   return { verdict, gap, reason, remedies: REMEDIES[verdict] };
 }
 
-function judge(epochs: readonly EpochRecord[], gap: Diagnosis["gap"], baseline: number): { verdict: Verdict; reason: string } {
+function judge(
+  epochs: readonly EpochRecord[],
+  gap: Diagnosis["gap"],
+  baseline: number,
+  count: number,
+): { verdict: Verdict; reason: string } {
   const last = epochs[epochs.length - 1];
   const losses = epochs.map((record) => heldOut(record).loss);
   const now = losses[losses.length - 1];
@@ -61,7 +70,7 @@ function judge(epochs: readonly EpochRecord[], gap: Diagnosis["gap"], baseline: 
       reason: `the held-out loss was least in epoch ${best + 1} and has risen ${rise} since, while the training loss fell`,
     };
   }
-  if (gap.accuracy !== null && gap.accuracy < -0.05) {
+  if (gap.accuracy !== null && -gap.accuracy > Math.max(0.05, 2 * standardError(heldOut(last).accuracy!, count))) {
     return { verdict: "over-fitting", reason: `accuracy is ${(-100 * gap.accuracy).toFixed(1)} points lower on what was not trained on` };
   }
   if (gap.accuracy === null && now > 1.5 * last.trainLoss && gap.loss > 0.01 * baseline) {
@@ -78,4 +87,10 @@ function judge(epochs: readonly EpochRecord[], gap: Diagnosis["gap"], baseline: 
     return { verdict: "still learning", reason: "both losses are still falling" };
   }
   return { verdict: "good fit", reason: "the training loss is low and the held-out loss is near it" };
+}
+
+/** Of a share p among n examples, with two of each kind added, so that few examples are not taken for certainty. */
+function standardError(p: number, n: number): number {
+  const share = (p * n + 2) / (n + 4); // Agresti & Coull (1998)
+  return Math.sqrt((share * (1 - share)) / (n + 4));
 }

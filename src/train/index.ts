@@ -24,3 +24,4 @@ export { fastDevRun, firstExamples, type OverfitOptions, type OverfitReport, ove
 export { compileStep, GradientSum, type StepFunction, type StepParts, stepFunction } from "./step.ts";
 export { folderStore, memoryStore, type Store } from "./store.ts";
 export { baselineLoss, batchTensors, defaultLoss, type Loss, outputSize } from "./task.ts";
+export { TensorboardSink } from "./tensorboard.ts";

@@ -4,6 +4,7 @@
  */
 import type { Dataset } from "../data/dataset.ts";
 import { type Batch, batchCount, batches } from "../data/loader.ts";
+import type { Metadata } from "../formats/safetensors.ts";
 import { type Compiled, compile } from "../function/compile.ts";
 import { randomState } from "../math/random.ts";
 import type { Layer } from "../nn/module.ts";
@@ -256,7 +257,7 @@ export class Run implements Training {
     return new Map([...this.#stepCells(), ...this.#callbacks.flatMap((c) => prefixed(c.name ?? "callback", c.cells?.(this) ?? new Map()))]);
   }
 
-  async save(): Promise<Uint8Array> {
+  async save(metadata: Metadata = {}): Promise<Uint8Array> {
     for (const callback of this.#callbacks) await callback.onSave?.();
     const averaged = this.#swapped;
     this.#swap(false);
@@ -268,7 +269,7 @@ export class Run implements Training {
       ...(this.reason === undefined ? {} : { reason: this.reason }),
       callbacks: Object.fromEntries(named.map((c) => [c.name, c.state])),
     };
-    const bytes = await saveCheckpoint(this.#cells(), state);
+    const bytes = await saveCheckpoint(this.#cells(), state, metadata);
     this.#swap(averaged);
     return bytes;
   }

@@ -75,9 +75,10 @@ export class Recorder implements Callback {
     this.#options = options;
   }
 
-  get #sinks(): readonly EventSink[] {
+  /** Each once, though it may take both. */
+  get #sinks(): ReadonlySet<EventSink> {
     const { steps = [], epochs = [] } = this.#options;
-    return [...steps, ...epochs];
+    return new Set([...steps, ...epochs]);
   }
 
   async onStart(training: Training): Promise<void> {
