@@ -14,6 +14,18 @@ export { type Confusion, confusionTable, type Score, type Scores, scores, worstC
 export { type Diagnosis, diagnose, type Verdict } from "./diagnosis.ts";
 export { DivergenceError } from "./divergence.ts";
 export { EarlyStopping, type EarlyStoppingOptions, ReduceOnPlateau } from "./early-stopping.ts";
+export {
+  type BaggingOptions,
+  bagging,
+  bootstrap,
+  cyclicCosine,
+  Ensemble,
+  type EnsembleOptions,
+  type Resample,
+  Snapshots,
+  snapshotEnsemble,
+  type Vote,
+} from "./ensemble.ts";
 export { Evaluator, evaluate, type Measured, type Metered, predict, predictOutputs, usualMetrics } from "./evaluate.ts";
 export { type FindRateOptions, findLearningRate, type RateFinding, type RateTrial } from "./find-lr.ts";
 export { type FitOptions, fit } from "./fit.ts";
