@@ -4,7 +4,7 @@
  */
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readSafetensors } from "../dist/formats/index.js";
@@ -43,20 +43,42 @@ function random() {
   return (state >>> 0) / 2 ** 32;
 }
 
-/** Runs to the end or to the kill; gives whether it was killed, and the milliseconds it took. */
-function run(args, killAfter) {
-  const start = performance.now();
+const checkpointsIn = (out) => {
+  try {
+    return readdirSync(join(out, "checkpoints")).filter((name) => !name.startsWith("."));
+  } catch {
+    return []; // killed before the first
+  }
+};
+
+/**
+ * Runs to the end, or to the kill, `share` of a whole training after the process has begun (`from` "start") or has made its first checkpoint (compiling
+ * takes longer than this small training). Gives whether it was killed, and the milliseconds from both.
+ */
+function run(out, args, { share, from, whole } = {}) {
+  const before = checkpointsIn(out).join();
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [...nabla, ...args], { stdio: ["ignore", "ignore", "pipe"] });
-    let errors = "";
+    const began = { start: performance.now(), checkpoint: undefined };
+    let [errors, timer] = ["", undefined];
+    const arm = (moment) => {
+      if (from === moment) timer = setTimeout(() => child.kill("SIGKILL"), share * whole[moment]);
+    };
+    arm("start");
+    const watch = setInterval(() => {
+      if (began.checkpoint !== undefined || checkpointsIn(out).join() === before) return;
+      began.checkpoint = performance.now();
+      arm("checkpoint");
+    }, 2);
     child.stderr.on("data", (text) => {
       errors += text;
     });
-    const timer = killAfter === undefined ? undefined : setTimeout(() => child.kill("SIGKILL"), killAfter);
     child.on("exit", (code, signal) => {
       clearTimeout(timer);
+      clearInterval(watch);
+      const end = performance.now();
       if (errors !== "" || (code !== 0 && signal !== "SIGKILL")) reject(new Error(`${args.join(" ")}: exit ${code}\n${errors}`));
-      else resolve({ killed: signal === "SIGKILL", took: performance.now() - start });
+      else resolve({ killed: signal === "SIGKILL", start: end - began.start, checkpoint: end - (began.checkpoint ?? end) });
     });
   });
 }
@@ -73,43 +95,41 @@ function result(out) {
 
 /** Reads every checkpoint there is; throws if one cannot be read. */
 function readAll(out) {
-  let names = [];
-  try {
-    names = readdirSync(join(out, "checkpoints")).filter((name) => !name.startsWith("."));
-  } catch {
-    return 0; // killed before the first
-  }
+  const names = checkpointsIn(out);
   for (const name of names) readSafetensors(readFileSync(join(out, "checkpoints", name)), name);
   return names.length;
 }
 
-const whole = join(folder, "whole");
-const { took } = await run(["train", ...flags, "--out", whole]);
-const want = result(whole);
-console.log(`uninterrupted: ${(took / 1000).toFixed(1)} s, model and losses ${want}`);
-let interruptions = 0;
+const reference = join(folder, "whole");
+const whole = await run(reference, ["train", ...flags, "--out", reference]);
+const want = result(reference);
+const seconds = (ms) => `${(ms / 1000).toFixed(2)} s`;
+console.log(
+  `uninterrupted: ${seconds(whole.start)}, ${seconds(whole.checkpoint)} of it after the first checkpoint; model and losses ${want}`,
+);
+let [interruptions, read] = [0, 0];
 for (let k = 0; k < kills; k++) {
   const out = join(folder, `run-${k}`);
   const moments = [];
-  let read = 0;
+  // Every third run is killed twice.
   for (let args = ["train", ...flags, "--out", out]; ; ) {
-    const after = took * (0.1 + 0.9 * random());
-    // Every third run is killed twice at least.
-    const { killed } = await run(args, moments.length <= (k % 3 === 0 ? 1 : 0) ? after : undefined);
+    const plan = { share: 0.98 * random(), from: random() < 0.25 ? "start" : "checkpoint", whole };
+    const { killed } = await run(out, args, moments.length <= (k % 3 === 0 ? 1 : 0) ? plan : undefined);
     if (!killed) break;
-    moments.push(after);
-    interruptions++;
+    moments.push(`${seconds(plan.share * whole[plan.from])} after ${plan.from === "start" ? "its start" : "its first checkpoint"}`);
     read += readAll(out);
     // Killed before it wrote its settings, there is nothing to go on with.
-    args = readdirSync(folder).includes(`run-${k}`) && readdirSync(out).includes("run.json") ? ["train", "--resume", out] : args;
+    args = existsSync(join(out, "run.json")) ? ["train", "--resume", out] : args;
   }
-  const got = result(out);
-  const shown = moments.map((ms) => `${(ms / 1000).toFixed(2)} s`).join(", ");
+  interruptions += moments.length;
+  const same = result(out) === want;
   console.log(
-    `run ${k + 1}: killed after ${shown || "nothing: it was done"}; ${read} checkpoints read; ${got === want ? "the same bits" : `DIFFERENT: ${got}`}`,
+    `run ${k + 1}: killed ${moments.join(", ") || "never: it was done before"}; ${same ? "the same bits" : `DIFFERENT: ${result(out)}`}`,
   );
-  if (got !== want) process.exitCode = 1;
+  if (!same) process.exitCode = 1;
   rmSync(out, { recursive: true, force: true });
 }
-console.log(`${interruptions} kills in ${kills} runs, ${process.exitCode ? "NOT " : ""}all to the same bits`);
+console.log(
+  `${interruptions} kills in ${kills} runs, ${read} checkpoints read after them, ${process.exitCode ? "NOT " : ""}all runs to the same bits`,
+);
 if (interruptions === 0) process.exitCode = 1;

@@ -66,7 +66,9 @@ async function resumeRun(run: RunFolder, given: Config, flags: TrainFlags): Prom
   if (run.state === "running") throw new Error(`${run.path}: process ${run.info.pid} is training there already`);
   const before = run.info;
   if (before.state === "finished" && settings.epochs <= (before.epochs ?? 0)) {
-    throw new Error(`${run.path}: is finished, after ${before.epochs} epochs; train longer with --epochs N`);
+    // No mistake: a script may resume until there is nothing left to do.
+    console.log(`${run.path} is finished, after ${before.epochs} epochs; train longer with --epochs N`);
+    return 0;
   }
   const session = await openSession(settings);
   const now = describeRun(session.model, session.data);
