@@ -3,7 +3,8 @@
  * `test/cats/9.png` (also `val`). Without parts, the images are split at random, the classes' shares kept.
  */
 import type { Dataset, Example, Examples, Split } from "./dataset.ts";
-import { coverCrop, type Image, imageInput, readImage, resizeImage, withChannels } from "./image.ts";
+import { centreCrop, coverCrop, type Image, imageInput, readImage, resizeImage, withChannels } from "./image.ts";
+import { fromModule, type ModuleSource } from "./prefetch.ts";
 import { splitIndices, subset } from "./split.ts";
 
 export interface ImageFolderOptions {
@@ -11,6 +12,8 @@ export interface ImageFolderOptions {
   readonly size?: number | readonly [height: number, width: number];
   /** "crop" (default) keeps proportions and loses edges; "stretch" keeps all. */
   readonly fit?: "crop" | "stretch";
+  /** Of the shorter side before the middle is cut out. Default: it just covers `size`. ImageNet is tested with 256 and a size of 224. */
+  readonly shorterSide?: number;
   /** Default: 3 if the first image has colours, else 1. Others are converted. */
   readonly channels?: 1 | 3;
   /** Share of the images that test, where the folder has no parts of its own. Default 0.2. */
@@ -45,7 +48,7 @@ async function list(folder: string): Promise<{ folders: string[]; files: string[
 }
 
 /**
- * The images of a folder with a sub-folder per class. The default export of a module for loader threads may call it.
+ * The images of a folder with a sub-folder per class.
  * @param classes The classes to expect (of the training part); default: the sub-folders, by name.
  */
 export async function openImageFolder(
@@ -53,6 +56,7 @@ export async function openImageFolder(
   options: ImageFolderOptions = {},
   classes?: readonly string[],
 ): Promise<ImageExamples> {
+  checkSize(options);
   const { folders } = await list(folder);
   if (folders.length === 0) throw new Error(`imagefolder: ${folder} has no sub-folders; want one for each class, with its images in it`);
   const known = classes ?? folders;
@@ -78,7 +82,7 @@ export async function openImageFolder(
       throw new Error(
         `imagefolder: ${paths[index]} is ${image.width}x${image.height}, ${paths[0]} is ${width}x${height}; give a size for all (size: 32, --image-size 32)`,
       );
-    return { input: imageInput(prepareImage(image, { width, height, channels }, options.fit)), target: labels[index] };
+    return { input: imageInput(prepareImage(image, { width, height, channels }, options)), target: labels[index] };
   };
   return { count: paths.length, example, classes: known, inputShape: [channels, height, width], paths, labels: Int32Array.from(labels) };
 }
@@ -86,11 +90,24 @@ export async function openImageFolder(
 /** An image with this many channels and of this size. */
 export function prepareImage(
   image: Image,
-  to: { readonly width: number; readonly height: number; readonly channels: number },
-  fit: "crop" | "stretch" = "crop",
+  { width, height, channels }: { readonly width: number; readonly height: number; readonly channels: number },
+  { fit = "crop", shorterSide }: Pick<ImageFolderOptions, "fit" | "shorterSide"> = {},
 ): Image {
-  const coloured = withChannels(image, to.channels === 1 ? 1 : 3);
-  return fit === "crop" ? coverCrop(coloured, to.width, to.height) : resizeImage(coloured, to.width, to.height);
+  const coloured = withChannels(image, channels === 1 ? 1 : 3);
+  if (fit === "stretch") return resizeImage(coloured, width, height);
+  if (shorterSide === undefined) return coverCrop(coloured, width, height);
+  const scale = shorterSide / Math.min(image.width, image.height);
+  return centreCrop(resizeImage(coloured, Math.round(image.width * scale), Math.round(image.height * scale)), width, height);
+}
+
+/** The folder as a source that a {@link Loader}'s threads open for themselves. */
+export function imageFolderSource(folder: string, options: ImageFolderOptions = {}): ModuleSource {
+  return fromModule(import.meta.url, { folder, ...options }, "openSource");
+}
+
+/** What {@link imageFolderSource} names. */
+export function openSource({ folder, ...options }: ImageFolderOptions & { readonly folder: string }): Promise<ImageExamples> {
+  return openImageFolder(folder, options);
 }
 
 async function readPath(path: string): Promise<Image> {
@@ -100,7 +117,6 @@ async function readPath(path: string): Promise<Image> {
 
 /** A folder of images as a data set in memory, `name` after the folder. */
 export async function imageFolder(folder: string, options: ImageFolderOptions = {}): Promise<Dataset> {
-  checkSize(options.size);
   const { folders } = await list(folder);
   const testPart = ["test", "val"].find((part) => folders.includes(part));
   const parts = folders.includes("train") && testPart !== undefined;
@@ -128,8 +144,8 @@ export async function imageFolder(folder: string, options: ImageFolderOptions = 
   };
 }
 
-function checkSize(size: ImageFolderOptions["size"]): void {
-  for (const side of [size ?? 1].flat())
+function checkSize({ size, shorterSide }: ImageFolderOptions): void {
+  for (const side of [size ?? 1, shorterSide ?? 1].flat())
     if (!Number.isInteger(side) || side < 1) throw new RangeError(`imagefolder: want a size of whole pixels, got ${side}`);
 }
 

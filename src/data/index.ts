@@ -6,7 +6,14 @@ export { digitImages, digits } from "./digits.ts";
 export { cacheFolder, type DownloadOptions, type DownloadProgress, download, type RemoteFile } from "./download.ts";
 export type { FileOptions } from "./files.ts";
 export { centreCrop, coverCrop, type Image, imageInput, readImage, resizeImage, withChannels } from "./image.ts";
-export { type ImageExamples, type ImageFolderOptions, imageFolder, openImageFolder, prepareImage } from "./image-folder.ts";
+export {
+  type ImageExamples,
+  type ImageFolderOptions,
+  imageFolder,
+  imageFolderSource,
+  openImageFolder,
+  prepareImage,
+} from "./image-folder.ts";
 export {
   type Batch,
   type BatchOptions,
@@ -30,6 +37,7 @@ export {
   standardizeValues,
   unstandardize,
 } from "./preprocessing.ts";
+export { type PrincipalColours, principalColours } from "./principal-colours.ts";
 export { datasets, type LoadOptions, loadDataset, readTable } from "./registry.ts";
 export { bootstrapIndices, type Fold, kFold, type SplitOptions, splitIndices, subset, trainTestSplit } from "./split.ts";
 export { blobs, checkerboard, circles, curve, curves, moons, type SpiralsOptions, type SyntheticOptions, spirals } from "./synthetic.ts";

@@ -13,6 +13,7 @@ export interface IdxArray {
 }
 
 const UNSIGNED_BYTE = 0x08;
+const MAX_RANK = 8;
 
 /** `what` names the file in errors; `rank`, when given, is the number of dimensions that the caller expects (3 images, 1 labels). */
 export async function readIdx(bytes: Uint8Array, what: string, rank?: number): Promise<IdxArray> {
@@ -37,6 +38,7 @@ function parse(bytes: Uint8Array, what: string, rank: number | undefined): IdxAr
 
   const dimensions = magic & 0xff;
   const header = 4 + 4 * dimensions;
+  if (dimensions > MAX_RANK) throw new Error(`${what}: an array of ${dimensions} dimensions (at most ${MAX_RANK}); is this an idx file?`);
   if (bytes.length < header) throw new Error(`${what}: short file: ${bytes.length} bytes, the header alone has ${header}`);
   const shape = Array.from({ length: dimensions }, (_, i) => view.getUint32(4 + 4 * i));
 

@@ -137,16 +137,15 @@ const codes: readonly (readonly [new (n: number) => NpyData, string])[] = [
   [Float64Array, "<f8"],
 ];
 
-/** The bytes of a .npy file (version 1) with an array in row-major order. A Uint8Array becomes u1, or bool with `dtype` b1. */
-export function writeNpy({
-  shape,
-  data,
-  dtype,
-}: {
+/** What {@link writeNpy} takes: an array as it was read, or without a dtype. */
+export interface NpySource {
   readonly shape: readonly number[];
   readonly data: NpyData;
-  readonly dtype?: "b1";
-}): Uint8Array {
+  readonly dtype?: string;
+}
+
+/** The bytes of a .npy file (version 1) in row-major order. The dtype is the typed array's; only b1 makes bool of a Uint8Array. */
+export function writeNpy({ shape, data, dtype }: NpySource): Uint8Array {
   const count = shape.reduce((a, b) => a * b, 1);
   if (count !== data.length) throw new RangeError(`npy: shape [${shape.join(", ")}] has ${count} elements, the data ${data.length}`);
   const descr = dtype === "b1" ? "|b1" : codes.find(([array]) => data instanceof array)![1];

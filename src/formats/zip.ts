@@ -4,6 +4,7 @@
  *
  *     entry: local header, name, data | ... | central directory: a record per entry | end record
  */
+import { brief } from "./brief.ts";
 import { gunzip } from "./gzip.ts";
 
 const END = 0x06054b50;
@@ -41,9 +42,10 @@ function centralDirectory(bytes: Uint8Array, view: DataView, what: string): Loca
       throw new Error(`${what}: damaged zip archive: no entry ${i} of ${count} at byte ${at}`);
     const [nameLength, extra, comment] = [28, 30, 32].map((field) => view.getUint16(at + field, true));
     const name = new TextDecoder().decode(bytes.slice(at + 46, at + 46 + nameLength));
-    if (view.getUint16(at + 8, true) & 1) throw new Error(`${what}: "${name}" is encrypted`);
+    if (view.getUint16(at + 8, true) & 1) throw new Error(`${what}: "${brief(name)}" is encrypted`);
     const [crc, packed, size] = [16, 20, 24].map((field) => view.getUint32(at + field, true));
-    if (packed === 0xffffffff || size === 0xffffffff) throw new Error(`${what}: "${name}" has 4 GiB or more (zip64), which is not read`);
+    if (packed === 0xffffffff || size === 0xffffffff)
+      throw new Error(`${what}: "${brief(name)}" has 4 GiB or more (zip64), which is not read`);
     entries.push({ name, method: view.getUint16(at + 10, true), crc, packed, size, offset: view.getUint32(at + 42, true) });
     at += 46 + nameLength + extra + comment;
   }
@@ -74,7 +76,7 @@ async function unpack(
   view: DataView,
   what: string,
 ): Promise<Uint8Array> {
-  const entry = `${what}: "${name}"`;
+  const entry = `${what}: "${brief(name)}"`;
   if (offset + 30 > bytes.length || view.getUint32(offset, true) !== LOCAL)
     throw new Error(`${entry}: damaged zip archive: no header at byte ${offset}`);
   const start = offset + 30 + view.getUint16(offset + 26, true) + view.getUint16(offset + 28, true);

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { encode } from "fast-png";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { centreCrop, coverCrop, type Image, imageInput, readImage, resizeImage, withChannels } from "../../src/data/image.ts";
-import { openImageFolder } from "../../src/data/image-folder.ts";
+import { imageFolderSource, openImageFolder } from "../../src/data/image-folder.ts";
 import { Loader } from "../../src/data/loader.ts";
 import { loadDataset } from "../../src/data/registry.ts";
 import { readNpz } from "../../src/formats/npz.ts";
@@ -129,6 +129,27 @@ describe("folders of images", () => {
     const data = await loadDataset("imagefolder", { dataDir: folder, size: 6 });
     expect([data.inputShape, data.train.count, data.test.count, [...data.test.targets]]).toEqual([[3, 6, 6], 2, 1, [1]]);
     expect(data.test.inputs.every((x) => x === 1)).toBe(true);
+  });
+
+  test("ImageNet's protocol: the shorter side first, then the middle", async () => {
+    write("a/1.png", 10, [30, 60]);
+    write("b/1.png", 20, [64, 32]);
+    const images = await openImageFolder(folder, { shorterSide: 16, size: 14 });
+    expect(images.inputShape).toEqual([1, 14, 14]);
+    for (const index of [0, 1]) {
+      const { input } = await images.example(index);
+      expect([input.length, new Set(input).size]).toEqual([196, 1]);
+    }
+    await expect(openImageFolder(folder, { shorterSide: 8, size: 14 }).then((small) => small.example(0))).rejects.toThrow(
+      "want at least 14x14 pixels",
+    );
+  });
+
+  test("named by its module, for threads", async () => {
+    for (let i = 0; i < 4; i++) write(`${i % 2 ? "odd" : "even"}/${i}.png`, 51 * i);
+    const seen: number[] = [];
+    for await (const { targets } of new Loader(imageFolderSource(folder, { size: 2 }), { batchSize: 3 })) seen.push(...targets);
+    expect(seen).toEqual([0, 0, 1, 1]);
   });
 
   test("read one by one, through the loader", async () => {
