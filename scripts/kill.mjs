@@ -108,7 +108,7 @@ console.log(
   `uninterrupted: ${seconds(whole.start)}, ${seconds(whole.checkpoint)} of it after the first checkpoint; model and losses ${want}`,
 );
 let [interruptions, read] = [0, 0];
-for (let k = 0; k < kills; k++) {
+for (let k = 0; interruptions < kills; k++) {
   const out = join(folder, `run-${k}`);
   const moments = [];
   // Every third run is killed twice.
@@ -129,7 +129,4 @@ for (let k = 0; k < kills; k++) {
   if (!same) process.exitCode = 1;
   rmSync(out, { recursive: true, force: true });
 }
-console.log(
-  `${interruptions} kills in ${kills} runs, ${read} checkpoints read after them, ${process.exitCode ? "NOT " : ""}all runs to the same bits`,
-);
-if (interruptions === 0) process.exitCode = 1;
+console.log(`${interruptions} kills, ${read} checkpoints read after them; ${process.exitCode ? "NOT " : ""}all runs to the same bits`);
