@@ -20,6 +20,7 @@ import type { Callback } from "../train/callback.ts";
 import { EarlyStopping, ReduceOnPlateau } from "../train/early-stopping.ts";
 import type { FitOptions } from "../train/fit.ts";
 import { outputSize } from "../train/task.ts";
+import { augmentation } from "./augmentations.ts";
 import { downloadReporter } from "./download-reporter.ts";
 import { recipeFor, unknownName } from "./recipes.ts";
 import type { Config } from "./settings.ts";
@@ -63,6 +64,7 @@ export async function openSession(settings: Settled): Promise<Session> {
     schedule: scheduleOf(settings),
     ...(ema !== undefined && { average: new EMA(model.parameters(), { decay: ema }) }),
     ...(validation && { validation }),
+    ...(settings.augment && { augment: augmentation(settings.augment, data.inputShape) }),
     callbacks: deciders(settings),
   };
   return { settings, data, model, options };

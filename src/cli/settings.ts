@@ -5,6 +5,7 @@
 import { readFileSync } from "node:fs";
 import { datasets } from "../data/registry.ts";
 import { models } from "../models/registry.ts";
+import { AUGMENTATIONS } from "./augmentations.ts";
 import { unknownName } from "./recipes.ts";
 
 /** What a value must be. */
@@ -50,6 +51,7 @@ const definition = {
   epochs: { kind: "integer", least: 1, value: "<n>", about: "passes over the training examples" },
   batchSize: { kind: "integer", least: 1, value: "<n>", about: "examples per step" },
   accumulate: { kind: "integer", least: 1, value: "<n>", about: "batches whose gradients make one update (default: 1)" },
+  augment: { kind: "list", value: "<steps>", about: "how training images are changed, with commas between (default: not)" },
   optimizer: {
     kind: "choice",
     names: ["sgd", "adam", "adamw", "nadam", "rmsprop", "lion"],
@@ -120,6 +122,7 @@ export function aboutOf(name: keyof Config): string {
   const setting = settings[name];
   if (name === "model") return `${setting.about}: one of ${Object.keys(models).join(", ")}`;
   if (name === "data") return `${setting.about}; names: ${Object.keys(datasets).join(", ")} (default: the model's own)`;
+  if (name === "augment") return `${setting.about}; steps: ${AUGMENTATIONS}`;
   return setting.kind === "choice" ? `${setting.about}; one of ${setting.names.join(", ")}` : setting.about;
 }
 

@@ -99,6 +99,21 @@ const mistakes: readonly (readonly [what: string, args: () => string[], message:
     () => ["train", "mlp", "--optimizer", "sgd", "--lr", "1e30", "--out", at("nan")],
     /^error: the loss became (NaN|Infinity) in epoch 1, step \d: .* makes .*; try a smaller learning rate \(it is 1e\+30\)$/,
   ],
+  [
+    "an augmentation that there is not",
+    () => ["train", "cnn", "--augment", "rotte=3"],
+    /^error: unknown augmentation "rotte"; did you mean "rotate"\?/,
+  ],
+  [
+    "an augmentation by nothing",
+    () => ["train", "cnn", "--augment", "rotate="],
+    "error: augment: want a number >= 0 for rotate, as in rotate=10, got ",
+  ],
+  [
+    "an augmentation of points",
+    () => ["train", "mlp", "--data", "moons", "--augment", "flip"],
+    "error: augment: is for images, the data have inputs [2]",
+  ],
   // Configuration files.
   [
     "a configuration that is not there",

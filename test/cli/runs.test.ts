@@ -16,7 +16,22 @@ const bits = (name: string): unknown[] => [
   read(name, "steps.csv").toString(),
 ];
 
-const flags = ["mlp", "--epochs", "3", "--batch-size", "128", "--ema", "0.9", "--schedule", "cosine", "--seed", "4", "--tensorboard"];
+const flags = [
+  "mlp",
+  "--epochs",
+  "3",
+  "--batch-size",
+  "128",
+  "--ema",
+  "0.9",
+  "--schedule",
+  "cosine",
+  "--seed",
+  "4",
+  "--augment",
+  "translate=1,erase=0.2",
+  "--tensorboard",
+];
 
 beforeAll(async () => {
   expect(await nabla(["train", ...flags, "--out", at("whole")])).toBe(0);
