@@ -134,7 +134,10 @@ export async function imageFolder(folder: string, options: ImageFolderOptions = 
       ]
     : splitAtRandom(folder, all, train.classes, options);
   return {
-    name: folder.replace(/\/+$/, "").split("/").at(-1)!,
+    name: folder
+      .replace(/[/\\]+$/, "")
+      .split(/[/\\]/)
+      .at(-1)!,
     train: first,
     test: second,
     classes: train.classes,
