@@ -41,12 +41,17 @@ export class StateDictError extends Error {
   readonly report: LoadReport;
 
   constructor(module: string, report: LoadReport) {
-    const misshapen = report.misshapen.map(({ name, expected, got }) => `${name} (want ${formatShape(expected)}, got ${formatShape(got)})`);
-    const parts = [list("missing", report.missing), list("unexpected", report.unexpected), list("misshapen", misshapen)];
-    super(`loadStateDict: the entries do not fit ${module}: ${parts.filter((part) => part).join("; ")}; { strict: false } loads what fits`);
+    super(`loadStateDict: the entries do not fit ${module}: ${faults(report)}; { strict: false } loads what fits`);
     this.name = "StateDictError";
     this.report = report;
   }
+}
+
+/** What did not fit, in words; empty if all did. */
+export function faults(report: LoadReport): string {
+  const misshapen = report.misshapen.map(({ name, expected, got }) => `${name} (want ${formatShape(expected)}, got ${formatShape(got)})`);
+  const parts = [list("missing", report.missing), list("unexpected", report.unexpected), list("misshapen", misshapen)];
+  return parts.filter((part) => part).join("; ");
 }
 
 function list(fault: string, names: readonly string[]): string {

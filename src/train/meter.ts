@@ -2,6 +2,7 @@
 import { State } from "../nn/parameter.ts";
 import { tensor, zeros } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
+import type { Cell } from "../runtime/cell.ts";
 
 export interface Metrics {
   /** Mean loss per example. */
@@ -28,6 +29,14 @@ export class Meter {
   reset(): void {
     this.#loss.set(tensor(0));
     this.#correct.set(tensor(0, { dtype: "i32" }));
+  }
+
+  /** The sums: what a run needs that goes on in the middle of an epoch. */
+  stateDict(): Map<string, Cell> {
+    return new Map<string, Cell>([
+      ["loss", this.#loss],
+      ["correct", this.#correct],
+    ]);
   }
 
   /** The means over the `count` examples added since the last reset. */
