@@ -114,7 +114,7 @@ export function populationStatistics(means: Tensor, variances: Tensor, m: number
 }
 
 /** Batch normalization at inference as the affine map x·scale + shift per channel (Ioffe & Szegedy 2015, Alg. 2, line 11). */
-export function foldBatchNorm(
+export function batchNormAffine(
   runningMean: Tensor,
   runningVar: Tensor,
   { weight, bias, eps = 1e-5 }: Affine = {},

@@ -1,4 +1,7 @@
 /** @file The entry `nabla/nn`: layers, losses and initial values. */
+// Initial values are computed when first read, by the runtime.
+import "../runtime/evaluate.ts";
+
 export * from "./activation.ts";
 export * from "./adaptive-pool.ts";
 export {
@@ -16,7 +19,7 @@ export { AlphaDropout, ChannelDropout, Dropout } from "./dropout.ts";
 export { Embedding, type EmbeddingOptions } from "./embedding.ts";
 export { Flatten } from "./flatten.ts";
 export { functionalCall } from "./functional-call.ts";
-export { decayGroups, groupParameters, isExemptFromDecay, type ParameterPredicate } from "./groups.ts";
+export { groupParameters, type ParameterPredicate } from "./groups.ts";
 export type { Initializer, InitializerOptions } from "./initializers.ts";
 export * as initializers from "./initializers.ts";
 export { Maxout, PReLU, RBF, type RbfOptions } from "./learnt-activation.ts";
@@ -55,7 +58,7 @@ export {
   RNNCell,
   type RnnLayerOptions,
 } from "./recurrent.ts";
-export { removeReparameterization, type SpectralNormOptions, spectralNorm, weightNorm } from "./reparameterize.ts";
+export { removeReparameterization, type SpectralNormOptions, withSpectralNorm, withWeightNorm } from "./reparameterize.ts";
 export { Residual } from "./residual.ts";
 export { ChannelShuffle, PixelShuffle, PixelUnshuffle, Upsample } from "./resize.ts";
 export { Sequential } from "./sequential.ts";

@@ -231,13 +231,6 @@ export function checkRange(name: string, value: number, low: number, below: numb
   throw new RangeError(`${name} must be ${want}, got ${value}`);
 }
 
-/** Checks the decay rates of two moments, and what is added to a root. */
-export function checkMoments({ betas, eps = 0 }: { readonly betas: readonly [number, number]; readonly eps?: number }): void {
-  checkRange("betas[0]", betas[0], 0, 1);
-  checkRange("betas[1]", betas[1], 0, 1);
-  checkRange("eps", eps, 0);
-}
-
 // Averages of gradients that have become zero decay geometrically into the denormals (below 1.2e-38), on which processors are tens of times
 // slower, and stay there for a long time. This is far above them and far below anything that moves a parameter.
 const NEGLIGIBLE = 1e-30;
@@ -252,9 +245,4 @@ export function average(cell: Cell, beta: number, x: Tensor): Tensor {
   const y = flushed(cell.value.mul(beta).add(x.mul(1 - beta)));
   cell.set(y);
   return y;
-}
-
-/** 1 - βᵗ as -expm1(t·ln β): in f32, 1 - 0.999 alone is off by 1e-5. */
-export function biasCorrection(beta: number, t: Tensor): Tensor {
-  return beta === 0 ? t.like(1) : t.mul(Math.log(beta)).expm1().neg();
 }

@@ -1,4 +1,6 @@
 /** @file The entry `nabla/train`: the training loop, measuring, saving and loading. */
+import "../runtime/evaluate.ts";
+
 export { type LoadOptions, loadModel, saveModel } from "./checkpoint.ts";
 export { type Confusion, confusionTable, worstConfusions } from "./confusion.ts";
 export { Evaluator, evaluate, predict } from "./evaluate.ts";

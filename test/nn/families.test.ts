@@ -130,8 +130,8 @@ test("parameters have PyTorch's names and shapes", () => {
     norm: shapes(new nn.BatchNorm2d(4)),
     transposed: shapes(new nn.ConvTranspose1d(4, 6, 3, { groups: 2 })),
     encoder: shapes(new nn.TransformerEncoderLayer(4, 2, { hidden: 8 })),
-    weightNorm: shapes(nn.weightNorm(new nn.Conv1d(2, 3, 5))),
-    spectralNorm: shapes(nn.spectralNorm(new nn.Linear(2, 3))),
+    weightNorm: shapes(nn.withWeightNorm(new nn.Conv1d(2, 3, 5))),
+    spectralNorm: shapes(nn.withSpectralNorm(new nn.Linear(2, 3))),
   }).toMatchInlineSnapshot(`
     {
       "encoder": {
@@ -275,7 +275,7 @@ describe("what is refused", () => {
     [() => new nn.PixelShuffle(2).forward(x), "pixelShuffle: the number of channels 3 is not a multiple of 4"],
     [() => new nn.ModuleList().forward(), "ModuleList: a list has no forward"],
     [() => new nn.Residual(new nn.Flatten()).forward(x), "Residual: the body gives [2, 192], the shortcut [2, 3, 8, 8]"],
-    [() => nn.weightNorm(new nn.ReLU()), "weightNorm: ReLU has no parameter `weight` of two or more axes"],
+    [() => nn.withWeightNorm(new nn.ReLU()), "withWeightNorm: ReLU has no parameter `weight` of two or more axes"],
     [() => nn.removeReparameterization(new nn.Linear(2, 2)), "removeReparameterization: the weight of Linear is its own"],
     [() => nn.functionalCall(new nn.Linear(2, 2), { w: x }, () => 0), "functionalCall: Linear has no cell w"],
     [() => new nn.CrossEntropyLoss({ weight: zeros([2]) }).forward(zeros([2, 3]), tensor(Int32Array.of(0, 1))), "class weights: want [3]"],

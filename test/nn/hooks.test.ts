@@ -5,6 +5,7 @@ import { vmap } from "../../src/function/vmap.ts";
 import * as nn from "../../src/nn/index.ts";
 import { ones, stack, tensor } from "../../src/ops/create.ts";
 import { Tensor } from "../../src/ops/tensor.ts";
+import { decayGroups } from "../../src/optim/index.ts";
 import "../../src/runtime/evaluate.ts";
 
 const list = (x: Tensor): number[] => [...x.dataSync()];
@@ -83,9 +84,11 @@ describe("groups of parameters", () => {
   };
 
   test("biases and norm parameters do not decay", () => {
-    const { decay, noDecay } = nn.decayGroups(model);
-    expect(names(decay)).toEqual(["0.weight", "3.weight_ih_l0", "3.weight_hh_l0", "4.weight"]);
-    expect(names(noDecay)).toEqual(["0.bias", "1.weight", "1.bias", "3.bias_ih_l0", "3.bias_hh_l0", "4.bias"]);
+    const groups = decayGroups(model.namedParameters(), 0.1);
+    expect(groups.map(({ weightDecay }) => weightDecay)).toEqual([0.1, 0]);
+    const [decay, noDecay] = groups.map(({ parameters }) => names([...parameters] as nn.Parameter[]));
+    expect(decay).toEqual(["0.weight", "3.weight_ih_l0", "3.weight_hh_l0", "4.weight"]);
+    expect(noDecay).toEqual(["0.bias", "1.weight", "1.bias", "3.bias_ih_l0", "3.bias_hh_l0", "4.bias"]);
   });
 
   test("by the owner, each parameter in one group", () => {

@@ -1,65 +1,11 @@
-/** @file SGD and Adam (row OPT-1) against trajectories, compiled; state, learning rate, tiny moments, and what they refuse. */
+/** @file SGD and Adam (row OPT-1): state, learning rate, tiny moments, and what they refuse. Their trajectories are golden cases. */
 import { describe, expect, test } from "vitest";
 import { compile } from "../../src/function/compile.ts";
-import { backward } from "../../src/function/derivative.ts";
 import { ones, tensor, zeros } from "../../src/ops/create.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
-import { Adam, type Optimizer, SGD } from "../../src/optim/index.ts";
+import { Adam, SGD } from "../../src/optim/index.ts";
 import { Cell } from "../../src/runtime/cell.ts";
 import "../../src/runtime/evaluate.ts";
-import { Golden, type GoldenCase, SKIP_REASON } from "../nn/golden.ts";
-
-const golden = new Golden("optimizers");
-
-function optimizerOf({ op, attrs: a }: GoldenCase, cells: readonly Cell[]): Optimizer {
-  const shared = { lr: a.lr, weightDecay: a.weight_decay, maximize: a.maximize };
-  return op === "sgd"
-    ? new SGD(cells, { ...shared, momentum: a.momentum, dampening: a.dampening, nesterov: a.nesterov })
-    : new Adam(cells, { ...shared, betas: a.betas, eps: a.eps, amsgrad: a.amsgrad });
-}
-
-/** Steps along stored gradients; p[t] is the parameter after step t. */
-function followGiven(c: GoldenCase): Record<string, number[]> {
-  const cells = ["p0", "p1"].map((name) => new Cell(golden.tensor(c.inputs[name]), name));
-  const [g0, g1] = ["g0", "g1"].map((name) => golden.tensor(c.inputs[name]));
-  const optimizer = optimizerOf(c, cells);
-  const step = compile((a: Tensor, b: Tensor) => optimizer.step([a, b]));
-  const path: Record<string, number[]> = { p0: [], p1: [] };
-  for (let t = 0; t < c.attrs.steps; t++) {
-    step(g0.select(0, t), g1.select(0, t));
-    for (const cell of cells) path[cell.label!].push(...cell.value.dataSync());
-  }
-  expect(step.recompilations).toBe(1);
-  return path;
-}
-
-/** Steps down (1 - x)² + 100(y - x²)²; x[t] is the point after step t, loss[t] the value before it. */
-function followRosenbrock(c: GoldenCase): Record<string, number[]> {
-  const point = new Cell(golden.tensor(c.inputs.x0), "x");
-  const optimizer = optimizerOf(c, [point]);
-  const step = compile(() => {
-    const { value, grads } = backward(() => {
-      const [x, y] = [point.value.select(0, 0), point.value.select(0, 1)];
-      return x.sub(1).square().add(y.sub(x.square()).square().mul(100));
-    }, [point]);
-    optimizer.step(grads);
-    return value;
-  });
-  const path: Record<string, number[]> = { x: [], loss: [] };
-  for (let t = 0; t < c.attrs.steps; t++) {
-    path.loss.push(step().itemSync());
-    path.x.push(...point.value.dataSync());
-  }
-  return path;
-}
-
-describe.skipIf(!golden.present)(`golden trajectories (${SKIP_REASON})`, () => {
-  const cases = golden.cases.filter((c) => (c.op === "sgd" || c.op === "adam") && c.id !== "sgd_param_groups");
-  test.each(cases.map((c) => [c.id, c] as const))("%s", (_, c) => {
-    const path = c.problem === "rosenbrock" ? followRosenbrock(c) : followGiven(c);
-    for (const [role, name] of Object.entries(c.outputs)) golden.expectClose(path[role], name, c.tol.outputs[role]);
-  });
-});
 
 describe("learning rate", () => {
   test("reads as it was set", () => {
