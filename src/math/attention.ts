@@ -80,7 +80,10 @@ function splitHeads(x: Tensor, heads: number): Tensor {
   return x.reshape([n, l, heads, e / heads]).moveAxis(2, 1);
 }
 
-function projections(q: Tensor, w: AttentionParameters): [weight: Tensor, bias: Tensor | undefined][] {
+function projections(
+  q: Tensor,
+  w: Omit<AttentionParameters, "outProjWeight" | "outProjBias">,
+): [weight: Tensor, bias: Tensor | undefined][] {
   const e = q.shape[q.rank - 1];
   const bias = w.inProjBias === undefined ? undefined : q.operand(w.inProjBias);
   const stacked = w.inProjWeight === undefined ? undefined : q.operand(w.inProjWeight);
@@ -103,6 +106,18 @@ export function multiHeadAttention(
   parameters: AttentionParameters,
   options: MultiHeadOptions,
 ): { output: Tensor; weights: Tensor } {
+  const { context, weights } = multiHeadContext(q, k, v, parameters, options);
+  return { output: linear(context, parameters.outProjWeight, parameters.outProjBias), weights };
+}
+
+/** {@link multiHeadAttention} before its last projection: `context` [N, Lq, E], the heads side by side. */
+export function multiHeadContext(
+  q: Tensor,
+  k: Tensor,
+  v: Tensor,
+  parameters: Omit<AttentionParameters, "outProjWeight" | "outProjBias">,
+  options: MultiHeadOptions,
+): { context: Tensor; weights: Tensor } {
   const { heads, keyMask, mask, causal, onWeights } = options;
   const e = q.shape[q.rank - 1];
   if (q.rank !== 3 || k.rank !== 3 || v.rank !== 3 || e % heads !== 0) {
@@ -116,9 +131,8 @@ export function multiHeadAttention(
   const keys = keyMask?.reshape([keyMask.shape[0], 1, 1, keyMask.shape[1]]);
   const both = combine(perHead, keys);
   const weights = attentionWeights(pq, pk, { mask: both, causal });
-  const context = (onWeights ? onWeights(weights) : weights).matmul(pv); // [N, heads, Lq, E/heads]
-  const joined = context.moveAxis(1, 2).reshape([q.shape[0], q.shape[1], e]);
-  return { output: linear(joined, parameters.outProjWeight, parameters.outProjBias), weights };
+  const apart = (onWeights ? onWeights(weights) : weights).matmul(pv); // [N, heads, Lq, E/heads]
+  return { context: apart.moveAxis(1, 2).reshape([q.shape[0], q.shape[1], e]), weights };
 }
 
 /** A mask of either kind and a bool one as one. */

@@ -4,12 +4,7 @@ import "../runtime/evaluate.ts";
 
 export * from "./activation.ts";
 export * from "./adaptive-pool.ts";
-export {
-  MultiHeadAttention,
-  type MultiHeadAttentionOptions,
-  TransformerEncoderLayer,
-  type TransformerEncoderLayerOptions,
-} from "./attention.ts";
+export { MultiHeadAttention, type MultiHeadAttentionOptions } from "./attention.ts";
 export { BatchNorm, BatchNorm1d, BatchNorm2d, BatchNorm3d, type BatchNormLayerOptions } from "./batch-norm.ts";
 export { BatchRenorm, type BatchRenormLayerOptions } from "./batch-renorm.ts";
 export { Bilinear } from "./bilinear.ts";
@@ -64,4 +59,5 @@ export { ChannelShuffle, PixelShuffle, PixelUnshuffle, Upsample } from "./resize
 export { Sequential } from "./sequential.ts";
 export { LogSoftmax, Softmax, Softmin } from "./softmax.ts";
 export { type ArrayEntry, type LoadReport, type Misshapen, StateDictError, type StateEntry } from "./state-dict.ts";
+export { TransformerDecoderLayer, TransformerEncoderLayer, type TransformerLayerOptions } from "./transformer.ts";
 export { type Sighting, type Watched, watch } from "./watch.ts";

@@ -15,16 +15,19 @@ export const ADAM_DEFAULTS: Required<AdamOptions> = { ...MOMENT_DEFAULTS, amsgra
  * part of g ("coupled"), as in PyTorch's Adam.
  */
 export class Adam extends MomentOptimizer<AdamOptions> {
+  readonly #beta1: readonly Cell[];
   /** Largest v so far, where amsgrad is on. */
   readonly #top: readonly Cell[];
 
   constructor(parameters: Trainable<AdamOptions>, options: AdamOptions = {}, defaults: Required<AdamOptions> = ADAM_DEFAULTS) {
     super(parameters, options, defaults);
+    this.#beta1 = this.momenta(({ betas }) => betas[0]);
     this.#top = this.zeros("vMax", ({ amsgrad }) => amsgrad);
   }
 
-  protected override rule({ options, rate }: Group<AdamOptions>): UpdateRule {
-    const [beta1, beta2] = options.betas;
+  protected override rule({ options, rate, index }: Group<AdamOptions>): UpdateRule {
+    const beta1 = this.#beta1[index]?.value ?? 0;
+    const beta2 = options.betas[1];
     const t = this.time;
     const stepSize = biasCorrection(beta1, t).recip().mul(rate.value);
     const scale = biasCorrection(beta2, t).sqrt().recip();

@@ -20,7 +20,8 @@ export function checkMoments({ betas = [0, 0], eps = 0 }: Pick<MomentOptions, "b
 }
 
 /** 1 - βᵗ as -expm1(t·ln β): in f32, 1 - 0.999 alone is off by 1e-5. */
-export function biasCorrection(beta: number, t: Tensor): Tensor {
+export function biasCorrection(beta: number | Tensor, t: Tensor): Tensor {
+  if (typeof beta !== "number") return t.mul(beta.log()).expm1().neg();
   return beta === 0 ? t.like(1) : t.mul(Math.log(beta)).expm1().neg();
 }
 
@@ -47,7 +48,7 @@ export abstract class MomentOptimizer<O extends MomentOptions> extends Optimizer
   }
 
   /** m ← β₁m + (1 - β₁)g of parameter number i. */
-  protected moment(i: number, beta: number, g: Tensor): Tensor {
+  protected moment(i: number, beta: number | Tensor, g: Tensor): Tensor {
     return average(this.#m[i], beta, g);
   }
 

@@ -51,8 +51,7 @@ export class Group<O extends OptimizerOptions = OptimizerOptions> {
 
   /** The group's learning rate. */
   get lr(): number {
-    // An f32 holds about seven digits; more would show 0.1 as 0.10000000149.
-    return Number(this.rate.value.itemSync().toPrecision(7));
+    return numberIn(this.rate);
   }
 
   set lr(lr: number) {
@@ -75,6 +74,8 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
   readonly groups: readonly Group<O>[];
   protected readonly decay: DecayKind = "coupled";
   readonly #state = new Map<string, Cell>();
+  /** The momenta of the groups that have one, as programs read them. */
+  readonly #momenta: Cell[] = [];
 
   /**
    * @param options What all groups share unless they say otherwise; `defaults` are for what neither says. `check` refuses bad options.
@@ -106,6 +107,21 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
 
   set lr(lr: number) {
     for (const group of this.groups) group.lr = lr;
+  }
+
+  /**
+   * μ of SGD and RMSProp, β₁ of Adam (of the first group, where there are several); setting it sets that of every group, and compiles nothing
+   * anew. 0 for rules without momentum.
+   */
+  get momentum(): number {
+    return this.#momenta[0] ? numberIn(this.#momenta[0]) : 0;
+  }
+
+  set momentum(momentum: number) {
+    checkRange("momentum", momentum, 0, 1);
+    if (!this.#momenta[0])
+      throw new TypeError(`${this.constructor.name}: there is no momentum to change; start with one above 0, so that velocities are kept`);
+    for (const cell of this.#momenta) cell.set(tensor(momentum));
   }
 
   /** Moves the parameters along their gradients, given in the parameters' order. */
@@ -184,6 +200,17 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
     return this.groups.map(({ index }) => this.#register(this.#nameOfGroup(name, index), new Cell(full([], value), name)));
   }
 
+  /** State for the momentum of each group that has one, by the group's number. */
+  protected momenta(value: (options: Settings<O>) => number): Cell[] {
+    const cells: Cell[] = [];
+    for (const { options, index } of this.groups) {
+      if (value(options) === 0) continue;
+      cells[index] = this.#register(this.#nameOfGroup("momentum", index), new Cell(tensor(value(options)), "momentum"));
+      this.#momenta.push(cells[index]);
+    }
+    return cells;
+  }
+
   #register(name: string, cell: Cell): Cell {
     this.#state.set(name, cell);
     return cell;
@@ -192,6 +219,11 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
   #nameOfGroup(name: string, index: number): string {
     return this.groups.length === 1 ? name : `${name}.${index}`;
   }
+}
+
+/** The number in a cell. An f32 holds about seven digits; more would show 0.1 as 0.10000000149. */
+function numberIn(cell: Cell): number {
+  return Number(cell.value.itemSync().toPrecision(7));
 }
 
 /** Counts a step; gives the number of this one, from 1, as f32. */
@@ -241,8 +273,9 @@ export function flushed(x: Tensor): Tensor {
 }
 
 /** β·average + (1 - β)·x, kept in the cell: an exponential moving average. */
-export function average(cell: Cell, beta: number, x: Tensor): Tensor {
-  const y = flushed(cell.value.mul(beta).add(x.mul(1 - beta)));
+export function average(cell: Cell, beta: number | Tensor, x: Tensor): Tensor {
+  const share = typeof beta === "number" ? 1 - beta : beta.neg().add(1);
+  const y = flushed(cell.value.mul(beta).add(x.mul(share)));
   cell.set(y);
   return y;
 }

@@ -1,5 +1,7 @@
 /** @file Layers of every family against golden cases, by PyTorch's names: what a layer computes with its own parameters, and its state. */
 import { describe, expect, test } from "vitest";
+import * as F from "../../src/math/attention.ts";
+import { keyOf, normal } from "../../src/math/random.ts";
 import * as nn from "../../src/nn/index.ts";
 import { tensor, zeros } from "../../src/ops/create.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
@@ -190,6 +192,37 @@ test("parameters have PyTorch's names and shapes", () => {
       },
     }
   `);
+});
+
+test.each([false, true])("a decoder layer is the function of its parameters (normFirst %s)", (normFirst) => {
+  const layer = new nn.TransformerDecoderLayer(4, 2, { hidden: 8, activation: "gelu", normFirst }).eval();
+  const [x, memory] = [normal(keyOf(1), [2, 3, 4]), normal(keyOf(2), [2, 5, 4])];
+  const memoryKeyMask = normal(keyOf(3), [2, 5]).gt(-0.5);
+  const attention = ({ in_proj_weight, in_proj_bias, out_proj }: nn.MultiHeadAttention): F.AttentionParameters => ({
+    inProjWeight: in_proj_weight,
+    inProjBias: in_proj_bias,
+    outProjWeight: out_proj.weight,
+    outProjBias: out_proj.bias,
+  });
+  const { linear1, linear2, norm1, norm2, norm3 } = layer;
+  const parameters = {
+    selfAttention: attention(layer.self_attn),
+    crossAttention: attention(layer.multihead_attn),
+    feedForward: { weight1: linear1.weight, bias1: linear1.bias, weight2: linear2.weight, bias2: linear2.bias },
+    ...{ norm1, norm2, norm3 },
+  };
+  const options = { heads: 2, activation: "gelu", normFirst, causal: true, memoryKeyMask } as const;
+  const want = F.transformerDecoderLayer(x, memory, parameters, options).dataSync();
+  expect([...layer.forward(x, memory, { causal: true }, { keyMask: memoryKeyMask }).dataSync()]).toEqual([...want]);
+});
+
+test("a transformer's layers drop while training only", () => {
+  const layer = new nn.TransformerEncoderLayer(4, 2, { hidden: 8, dropout: 0.5 });
+  const x = normal(keyOf(1), [1, 3, 4]);
+  const run = (): number[] => [...layer.forward(x).dataSync()];
+  expect(run()).not.toEqual(run());
+  layer.eval();
+  expect(run()).toEqual(run());
 });
 
 describe("learnt activations", () => {

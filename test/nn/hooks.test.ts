@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { grad, jvp } from "../../src/function/derivative.ts";
 import { vmap } from "../../src/function/vmap.ts";
+import { keyOf, normal } from "../../src/math/random.ts";
 import * as nn from "../../src/nn/index.ts";
 import { ones, stack, tensor } from "../../src/ops/create.ts";
 import { Tensor } from "../../src/ops/tensor.ts";
@@ -56,6 +57,29 @@ describe("watch", () => {
       [4, 12],
       [8, 24],
     ]);
+  });
+
+  test("every child of a transformer's layers is seen", () => {
+    const [x, memory] = [normal(keyOf(1), [2, 3, 4]), normal(keyOf(2), [2, 5, 4])];
+    const layers = [
+      [new nn.TransformerEncoderLayer(4, 2, { hidden: 8, dropout: 0 }), 2],
+      [new nn.TransformerDecoderLayer(4, 2, { hidden: 8, dropout: 0, normFirst: true }), 3],
+    ] as const;
+    for (const [layer, norms] of layers) {
+      const parts = layer.modules().filter((part) => part instanceof nn.Linear || part instanceof nn.LayerNorm);
+      const { seen } = nn.watch(parts, () =>
+        layer
+          .forward(x, memory as never)
+          .square()
+          .sum(),
+      );
+      expect(parts.filter((part) => part instanceof nn.LayerNorm)).toHaveLength(norms);
+      for (const part of parts) {
+        const [{ output, gradient }] = seen.get(part)!;
+        expect(gradient.shape).toEqual(output.shape);
+        expect(gradient.square().sum().itemSync()).toBeGreaterThan(0);
+      }
+    }
   });
 
   test("cells are written once, and hooks are gone", () => {

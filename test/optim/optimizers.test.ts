@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { compile } from "../../src/function/compile.ts";
 import { ones, tensor, zeros } from "../../src/ops/create.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
-import { Adam, SGD } from "../../src/optim/index.ts";
+import { Adam, oneCycleMomentum, RMSProp, SGD } from "../../src/optim/index.ts";
 import { Cell } from "../../src/runtime/cell.ts";
 import "../../src/runtime/evaluate.ts";
 
@@ -28,6 +28,46 @@ describe("learning rate", () => {
   });
 });
 
+describe("momentum", () => {
+  test.each([
+    ["SGD", (p: Cell) => new SGD([p], { lr: 1, momentum: 0.9 }), (p: Cell) => new SGD([p], { lr: 1, momentum: 0.5 })],
+    ["RMSProp", (p: Cell) => new RMSProp([p], { momentum: 0.9 }), (p: Cell) => new RMSProp([p], { momentum: 0.5 })],
+    ["Adam", (p: Cell) => new Adam([p]), (p: Cell) => new Adam([p], { betas: [0.5, 0.999] })],
+  ])("of %s changes without compiling anew", (_, make, wanted) => {
+    const [p, q] = [new Cell(zeros([1])), new Cell(zeros([1]))];
+    const [changed, right] = [make(p), wanted(q)];
+    const [one, two] = [compile((g: Tensor) => changed.step([g])), compile((g: Tensor) => right.step([g]))];
+    one(zeros([1])); // compiles; nothing moves, and no moment is left
+    two(zeros([1]));
+    expect(changed.momentum).toBe(0.9);
+    changed.momentum = 0.5;
+    for (const g of [1, -2, 0.5]) {
+      one(tensor([g]));
+      two(tensor([g]));
+    }
+    expect(p.value.itemSync()).toBe(q.value.itemSync());
+    expect(one.recompilations).toBe(1);
+  });
+
+  test("follows a schedule", () => {
+    const optimizer = new SGD([new Cell(zeros([1]))], { lr: 1, momentum: 0.9 });
+    const at = oneCycleMomentum({ steps: 10 });
+    optimizer.momentum = at(2);
+    expect(optimizer.momentum).toBeCloseTo(at(2), 6);
+  });
+
+  test("cannot start where no velocity is kept", () => {
+    const optimizer = new SGD([new Cell(zeros([1]))], { lr: 1 });
+    expect(optimizer.momentum).toBe(0);
+    expect(() => {
+      optimizer.momentum = 0.9;
+    }).toThrow("SGD: there is no momentum to change; start with one above 0");
+    expect(() => {
+      new Adam([new Cell(zeros([1]))]).momentum = 1;
+    }).toThrow("momentum must be a number from 0 to below 1, got 1");
+  });
+});
+
 describe("state", () => {
   test("has names, and makes a copy go on in the same way", () => {
     const make = (): { p: Cell; optimizer: Adam } => {
@@ -35,7 +75,7 @@ describe("state", () => {
       return { p, optimizer: new Adam([p], { lr: 0.1 }) };
     };
     const [a, b] = [make(), make()];
-    expect([...a.optimizer.stateDict().keys()]).toEqual(["lr", "t", "m.0", "v.0"]);
+    expect([...a.optimizer.stateDict().keys()]).toEqual(["lr", "t", "m.0", "v.0", "momentum"]);
     a.optimizer.step([tensor([1, -3])]);
     for (const [name, cell] of a.optimizer.stateDict()) b.optimizer.stateDict().get(name)!.set(cell.value);
     b.p.set(a.p.value);
@@ -46,8 +86,13 @@ describe("state", () => {
   test("SGD keeps velocities only with momentum", () => {
     const p = new Cell(zeros([1]));
     expect([...new SGD([p], { lr: 1 }).stateDict().keys()]).toEqual(["lr"]);
-    expect([...new SGD([p], { lr: 1, momentum: 0.9 }).stateDict().keys()]).toEqual(["lr", "velocity.0"]);
-    expect([...new SGD([p], { lr: 1, momentum: 0.9, dampening: 0.1 }).stateDict().keys()]).toEqual(["lr", "started", "velocity.0"]);
+    expect([...new SGD([p], { lr: 1, momentum: 0.9 }).stateDict().keys()]).toEqual(["lr", "momentum", "velocity.0"]);
+    expect([...new SGD([p], { lr: 1, momentum: 0.9, dampening: 0.1 }).stateDict().keys()]).toEqual([
+      "lr",
+      "started",
+      "momentum",
+      "velocity.0",
+    ]);
   });
 
   test("moments of gradients that have stopped become 0, never denormal", () => {
