@@ -61,6 +61,11 @@ export function logCoshLoss(x: Tensor, target: Tensor, options: LossOptions = {}
   return reduceTerms(softplus(d.mul(2)).sub(d).sub(Math.LN2), options);
 }
 
+/** Σ|w|, whose subgradient is sign w and 0 at 0: small weights jump about 0 but do not stay there; `proximalL1` makes them stay. */
+export function l1Penalty(w: Tensor): Tensor {
+  return w.abs().sum();
+}
+
 /** ½‖w‖², the penalty Ω of weight decay. */
 export function l2Penalty(w: Tensor): Tensor {
   return w.square().sum().mul(0.5);

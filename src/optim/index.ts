@@ -20,6 +20,7 @@ export { NAdam, type NAdamOptions } from "./nadam.ts";
 export { Newton, type NewtonOptions } from "./newton.ts";
 export { Group, Optimizer, type OptimizerOptions, type ParameterGroup, type Trainable, type UpdateRule } from "./optimizer.ts";
 export { Plateau, type PlateauOptions, type PlateauState } from "./plateau.ts";
+export { proximalL1 } from "./proximal.ts";
 export { RAdam, type RAdamOptions } from "./radam.ts";
 export { RMSProp, type RmspropOptions } from "./rmsprop.ts";
 export { Rprop, type RpropOptions } from "./rprop.ts";
