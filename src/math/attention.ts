@@ -19,9 +19,13 @@ export interface AttentionOptions {
   readonly onWeights?: (weights: Tensor) => Tensor;
 }
 
-/** Softmax over the last axis of scores of which some are -∞; where all are, zeros. */
-function shares(scores: Tensor): Tensor {
+/** Softmax over the last axis of scores of which some are -∞; where all are, as a mask can make them, zeros. */
+function shares(scores: Tensor, masked: boolean): Tensor {
   const top = scores.max(-1, { keepDims: true }).stopGradient();
+  if (!masked) {
+    const e = scores.sub(top).exp();
+    return e.div(e.sum(-1, { keepDims: true }));
+  }
   const e = scores.sub(top.eq(Number.NEGATIVE_INFINITY).where(0, top)).exp();
   const total = e.sum(-1, { keepDims: true });
   return e.div(total.eq(0).where(1, total));
@@ -41,7 +45,7 @@ export function attentionWeights(q: Tensor, k: Tensor, { mask, causal = false, s
   let scores = q.mul(scale ?? 1 / Math.sqrt(d)).matmul(k.transpose(swap));
   if (mask) scores = mask.dtype === "bool" ? mask.where(scores, Number.NEGATIVE_INFINITY) : scores.add(mask);
   if (causal) scores = scores.iotaLike(-1).le(scores.iotaLike(-2)).where(scores, Number.NEGATIVE_INFINITY);
-  return shares(scores);
+  return shares(scores, mask !== undefined);
 }
 
 /** softmax(q·kᵀ/√d)·v: q [..., Lq, d], k [..., Lk, d], v [..., Lk, e] to [..., Lq, e]. */
