@@ -57,7 +57,10 @@ function gradientDescent(lr) {
 
 show("method", "steps", "cross-entropy", "squared error", "seconds of CPU");
 show("---", "---:", "---:", "---:", "---:");
-const methods = [["Hessian-free", hessianFree], ...[0.0003, 0.001, 0.002, 0.004, 0.01].map((lr) => [`SGD, momentum 0.9, rate ${lr}`, () => gradientDescent(lr)])];
+const methods = [
+  ["Hessian-free", hessianFree],
+  ...[0.0003, 0.001, 0.002, 0.004, 0.01].map((lr) => [`SGD, momentum 0.9, rate ${lr}`, () => gradientDescent(lr)]),
+];
 for (const [name, run] of methods) {
   const start = process.cpuUsage().user;
   const { model, steps, last } = run();

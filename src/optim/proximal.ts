@@ -9,7 +9,7 @@ import { checkRange, type Optimizer } from "./optimizer.ts";
  * @param lambda λ >= 0.
  * @param which The parameters it is meant for. Default all of the optimizer's.
  */
-export function proximalL1(optimizer: Optimizer<never>, lambda: number, which: Iterable<Cell> = optimizer.parameters): void {
+export function proximalL1(optimizer: Optimizer, lambda: number, which: Iterable<Cell> = optimizer.parameters): void {
   checkRange("proximalL1: lambda", lambda, 0);
   const wanted = new Set(which);
   const stranger = [...wanted].find((cell) => !optimizer.parameters.includes(cell));
