@@ -1,12 +1,17 @@
 /**
  * @file `npm run docs`: set-up, build, then the pages that are made from the code.
  */
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { build, buildIsStale, install } from "./setup.mjs";
 
 await install();
 if (buildIsStale() && (await build()) !== 0) process.exit(1);
 const { opTable } = await import("../dist/inspect/op-table.js");
-mkdirSync(new URL("../docs", import.meta.url), { recursive: true });
-writeFileSync(new URL("../docs/ops.md", import.meta.url), opTable());
-console.log("docs/ops.md");
+const docs = new URL("../docs/", import.meta.url);
+writeFileSync(new URL("ops.md", docs), opTable());
+// Pages of what is no longer there go.
+rmSync(new URL("reference/", docs), { recursive: true, force: true });
+mkdirSync(new URL("reference/", docs), { recursive: true });
+const { reference } = await import("./reference.mjs");
+for (const [name, text] of reference().pages) writeFileSync(new URL(`reference/${name}.md`, docs), text);
+console.log("docs/ops.md, docs/reference");

@@ -9,6 +9,7 @@ export interface Split {
   readonly count: number;
 }
 
+/** Two splits of examples, and what a model needs to know of them. */
 export interface Dataset {
   readonly name: string;
   readonly train: Split;

@@ -5,6 +5,7 @@
 import { fold, type Key, keyFromSeed, permutation } from "../base/random.ts";
 import type { Split } from "./dataset.ts";
 
+/** Options of {@link batches}. */
 export interface BatchOptions {
   readonly batchSize: number;
   /** Default false: the order of the split. */
@@ -29,6 +30,7 @@ export function batchCount(split: Split, { batchSize, dropLast = false }: BatchO
   return dropLast ? Math.floor(split.count / batchSize) : Math.ceil(split.count / batchSize);
 }
 
+/** The examples of a split in batches. */
 export function batches(split: Split, options: BatchOptions): Generator<Batch, void, undefined> {
   // Checked here and not in the generator, whose body runs only at the first `next`.
   const { batchSize } = options;

@@ -20,7 +20,9 @@ const classes: Readonly<Record<Name, readonly string[]>> = {
 
 const SIDE = 28;
 
+/** Handwritten digits from the idx files in a folder (LeCun, Cortes & Burges 1998). */
 export const mnist = (dataDir: string | undefined): Promise<Dataset> => load("mnist", dataDir);
+/** Clothes from the idx files in a folder (Xiao, Rasul & Vollgraf 2017). */
 export const fashionMnist = (dataDir: string | undefined): Promise<Dataset> => load("fashion-mnist", dataDir);
 
 async function load(name: Name, dataDir: string | undefined): Promise<Dataset> {

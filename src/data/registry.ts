@@ -9,6 +9,7 @@ export interface LoadOptions {
   readonly dataDir?: string;
 }
 
+/** Data sets by name. */
 export const datasets: Readonly<Record<string, (options: LoadOptions) => Promise<Dataset>>> = {
   digits,
   xor: async () => xor(),
@@ -16,6 +17,7 @@ export const datasets: Readonly<Record<string, (options: LoadOptions) => Promise
   "fashion-mnist": ({ dataDir }) => fashionMnist(dataDir),
 };
 
+/** The data set of a name. */
 export async function loadDataset(name: string, options: LoadOptions = {}): Promise<Dataset> {
   if (Object.hasOwn(datasets, name)) return datasets[name](options);
   const names = Object.keys(datasets);

@@ -14,6 +14,7 @@ export function sigmoid(x: Tensor): Tensor {
   return x.sigmoid();
 }
 
+/** tanh x. */
 export function tanh(x: Tensor): Tensor {
   return x.tanh();
 }

@@ -72,6 +72,7 @@ export interface AttentionParameters {
   readonly outProjBias?: TensorLike;
 }
 
+/** Options of {@link multiHeadAttention}. */
 export interface MultiHeadOptions extends Omit<AttentionOptions, "scale"> {
   readonly heads: number;
   /** Bool [N, Lk]: keys that count, such as those that are not padding. */
@@ -147,11 +148,13 @@ function combine(mask: Tensor | undefined, keys: Tensor | undefined): Tensor | u
 
 // ---- transformer layers -------------------------------------------------------------------------------------------------------------
 
+/** Scale and shift of a layer normalization, [E]. */
 export interface NormParameters {
   readonly weight?: TensorLike;
   readonly bias?: TensorLike;
 }
 
+/** Two dense layers. */
 export interface FeedForwardParameters {
   /** [hidden, E] */
   readonly weight1: TensorLike;
@@ -161,6 +164,7 @@ export interface FeedForwardParameters {
   readonly bias2?: TensorLike;
 }
 
+/** Parameters of {@link transformerEncoderLayer}, of E features. */
 export interface EncoderLayerParameters {
   readonly selfAttention: AttentionParameters;
   readonly feedForward: FeedForwardParameters;
@@ -168,6 +172,7 @@ export interface EncoderLayerParameters {
   readonly norm2: NormParameters;
 }
 
+/** Parameters of {@link transformerDecoderLayer}, of E features. */
 export interface DecoderLayerParameters extends EncoderLayerParameters {
   readonly crossAttention: AttentionParameters;
   readonly norm3: NormParameters;
@@ -204,6 +209,7 @@ export function transformerEncoderLayer(x: Tensor, w: EncoderLayerParameters, op
   return residual(attended, (y) => feedForward(y, w.feedForward, options), w.norm2, options);
 }
 
+/** Options of {@link transformerDecoderLayer}. */
 export interface DecoderLayerOptions extends TransformerLayerOptions {
   /** Mask and key mask of the attention to `memory`. */
   readonly memoryMask?: Tensor;

@@ -16,6 +16,7 @@ export interface MixOptions {
   readonly key?: Tensor;
 }
 
+/** A batch of mixtures. */
 export interface Mixed {
   readonly x: Tensor;
   /** Probabilities [N, C]: what `crossEntropy` takes beside class indices. */

@@ -51,6 +51,7 @@ export function withWeightNorm<M extends Module>(layer: M, { axis = 0 }: { reado
   return layer;
 }
 
+/** Options of {@link withSpectralNorm}. */
 export interface SpectralNormOptions {
   /** Power iterations at every use while training. Default 1. */
   readonly iterations?: number;

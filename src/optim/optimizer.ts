@@ -68,6 +68,7 @@ export type UpdateRule = (p: Tensor, g: Tensor, i: number) => Tensor;
  */
 export type DecayKind = "coupled" | "decoupled" | "own";
 
+/** Moves parameters along gradients: what every first-order method here is. `step(grads)` in a compiled function is part of its program. */
 export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
   /** The cells that are trained, group after group. */
   readonly parameters: readonly Cell[];

@@ -4,6 +4,7 @@ import type { Tensor } from "../ops/tensor.ts";
 import type { Cell } from "../runtime/cell.ts";
 import { checkRange, flushed, type Group, Optimizer, type OptimizerOptions, type Trainable, type UpdateRule } from "./optimizer.ts";
 
+/** Options of {@link SGD}. */
 export interface SgdOptions extends OptimizerOptions {
   readonly lr: number;
   /** μ, from 0 to below 1. Default 0. */

@@ -9,6 +9,7 @@ import { interpret } from "../kernel/interpret.ts";
 import type { Program } from "../kernel/kernel.ts";
 import type { Arena } from "./arena.ts";
 
+/** What programs run on: WebAssembly, or the interpreter of the kernel language, a slow oracle for tests. */
 export type BackendName = "wasm" | "interpreter";
 
 /** A program ready to run on the table of base addresses at `bindings`. */

@@ -17,6 +17,7 @@ import { Evaluator } from "./evaluate.ts";
 import { Meter } from "./meter.ts";
 import { batchTensors, checkData, defaultLoss, type Loss } from "./task.ts";
 
+/** Options of {@link fit}. */
 export interface FitOptions {
   readonly optimizer: Optimizer;
   readonly epochs: number;
@@ -32,6 +33,7 @@ export interface FitOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Where a run is. */
 export interface Progress {
   /** Epoch at hand, from 1. */
   readonly epoch: number;
@@ -67,6 +69,7 @@ export interface History {
   readonly stopped: boolean;
 }
 
+/** What {@link fit} calls on the way. */
 export interface Callbacks {
   /** Called about ten times a second, and after the last step of each epoch. */
   onProgress?(progress: Progress): void;
