@@ -30,8 +30,6 @@ export {
   AvgPool2d,
   AvgPool3d,
   type AvgPoolOptions,
-  avgPool2d,
-  globalAvgPool2d,
   LPPool1d,
   LPPool2d,
   LPPool3d,
@@ -39,7 +37,6 @@ export {
   MaxPool2d,
   MaxPool3d,
   type MaxPoolOptions,
-  maxPool2d,
   type PoolOptions,
 } from "./pool.ts";
 export { exactBatchStatistics, foldBatchNorm, foldBatchNorms } from "./population.ts";
