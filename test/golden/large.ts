@@ -2,7 +2,7 @@
  * @file Adapters of the golden group `large`: inputs and cotangents are made by a hash of their names, results and gradients are compared at
  * sampled positions and by their sums.
  */
-import { functional, nn, softmax, type Tensor, tensor, vjp } from "nabla";
+import { functional, softmax, type Tensor, tensor, vjp } from "nabla";
 import { type Adapter, type Case, type CaseData, type Group, type Outcome, PERFECT, type Values, worse } from "./adapter.ts";
 import { convTranspose, perChannel, standardize } from "./layer-formulas.ts";
 
