@@ -1,5 +1,7 @@
 /** @file Timing and output, by the rules of the peers' harness: warm up, then repeat for a second or more; median and minimum. */
 
+import { formatProfile, profile } from "nabla";
+
 export interface BenchOptions {
   /** Seconds to repeat for. Default 1. */
   readonly sec?: number;
@@ -25,10 +27,13 @@ const fiveDigits = (x: number): number => Math.round(x * 1e5) / 1e5;
 export class Harness {
   readonly #peer: string;
   readonly #threads: number;
+  readonly #profiled: string | undefined;
 
-  constructor(peer: string, threads: number) {
+  /** With a name to profile, that workload's kernels are timed and printed, and nothing else is done. */
+  constructor(peer: string, threads: number, profiled?: string) {
     this.#peer = peer;
     this.#threads = threads;
+    this.#profiled = profiled;
   }
 
   /** Prints one JSON line. */
@@ -50,8 +55,13 @@ export class Harness {
 
   /** Times a workload. `make` prepares it (untimed) and returns what is repeated. */
   bench(w: string, make: () => () => unknown, options: BenchOptions = {}): void {
+    if (this.#profiled !== undefined && this.#profiled !== w) return;
     try {
       const fn = make();
+      if (this.#profiled !== undefined) {
+        printProfile(fn);
+        return;
+      }
       const { per = 1, gflop, bytes } = options;
       const times = measure(fn, options).sort((a, b) => a - b);
       const row = { w, median_ms: fiveDigits(times[times.length >> 1] / per), min_ms: fiveDigits(times[0] / per), n: times.length };
@@ -73,6 +83,15 @@ function rates(fn: () => unknown, bytes: number): Row {
   const median = (which: 0 | 1): number => turns.map((pair) => pair[which]).sort((a, b) => a - b)[TURNS >> 1];
   const [rate, copy] = [bytes / median(0), (2 * from.byteLength) / median(1)]; // bytes per millisecond
   return { gb_s: fiveDigits(rate / 1e6), copy_gb_s: fiveDigits(copy / 1e6), of_copy: fiveDigits(rate / copy) };
+}
+
+/** The table of kernels, and their text, the slowest first. */
+function printProfile(fn: () => unknown): void {
+  fn();
+  const rows = profile(fn);
+  console.log(formatProfile(rows));
+  const texts = new Set(rows.sort((a, b) => b.ms * b.calls - a.ms * a.calls).map((r) => r.text));
+  for (const text of texts) console.log(`\n${text}`);
 }
 
 function timed(fn: () => unknown): number {
