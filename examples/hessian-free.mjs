@@ -31,9 +31,12 @@ const loss = (logits) => nn.binaryCrossEntropyWithLogits(logits, x.value, { redu
 /** Squared distance to the image, mean over images. */
 const errorOf = (logits) => logits.sigmoid().sub(x.value).square().sum().div(count).itemSync();
 
+/** Chosen as a rate is: more damping where losses and so curvatures are larger, and a looser stop than the default, which saves products early. */
+const settings = small ? { damping: 1, tolerance: 0.015 } : { damping: 30, tolerance: 0.005 };
+
 function hessianFree() {
   const model = autoencoder();
-  const method = new optim.HessianFree(model.parameters(), () => model.forward(x.value), loss, { tolerance: 0.015 });
+  const method = new optim.HessianFree(model.parameters(), () => model.forward(x.value), loss, settings);
   let [cost, steps, last, products] = [0, 0, Number.NaN, 0];
   while (true) {
     const before = model.parameters().map(({ value }) => value);
