@@ -1,14 +1,21 @@
 /**
  * @file `npm run docs`: set-up, build, then the pages that are made from the code.
  */
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { build, buildIsStale, install } from "./setup.mjs";
 
 await install();
 if (buildIsStale() && (await build()) !== 0) process.exit(1);
 const { opTable } = await import("../dist/inspect/op-table.js");
 const { configSchema } = await import("../dist/cli/settings.js");
-for (const folder of ["docs", "schema"]) mkdirSync(new URL(`../${folder}`, import.meta.url), { recursive: true });
-writeFileSync(new URL("../docs/ops.md", import.meta.url), opTable());
-writeFileSync(new URL("../schema/train.schema.json", import.meta.url), `${JSON.stringify(configSchema(), null, 2)}\n`);
-console.log("docs/ops.md, schema/train.schema.json");
+const docs = new URL("../docs/", import.meta.url);
+const schema = new URL("../schema/", import.meta.url);
+for (const folder of [docs, schema]) mkdirSync(folder, { recursive: true });
+writeFileSync(new URL("ops.md", docs), opTable());
+writeFileSync(new URL("train.schema.json", schema), `${JSON.stringify(configSchema(), null, 2)}\n`);
+// Pages of what is no longer there go.
+rmSync(new URL("reference/", docs), { recursive: true, force: true });
+mkdirSync(new URL("reference/", docs), { recursive: true });
+const { reference } = await import("./reference.mjs");
+for (const [name, text] of reference().pages) writeFileSync(new URL(`reference/${name}.md`, docs), text);
+console.log("docs/ops.md, docs/reference, schema/train.schema.json");

@@ -10,8 +10,10 @@
  */
 import { brief } from "./brief.ts";
 
+/** What holds the elements of a tensor of a file. */
 export type TypedArray = Float32Array | Float64Array | Int32Array | Uint32Array | Uint8Array | BigInt64Array;
 
+/** A tensor of a file. */
 export interface Entry {
   /** The dtype in the file: F32, F64, I32, U32, U8, BOOL, I64, F16 or BF16. The last two have their data in a Float32Array. */
   readonly dtype: string;
@@ -19,8 +21,10 @@ export interface Entry {
   readonly data: TypedArray;
 }
 
+/** Text by name, beside the tensors. */
 export type Metadata = Record<string, string>;
 
+/** What a file holds. */
 export interface SafetensorsFile {
   readonly entries: Map<string, Entry>;
   readonly metadata: Metadata;

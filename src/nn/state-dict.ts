@@ -14,8 +14,10 @@ export interface ArrayEntry {
   readonly data: TypedArray | BigInt64Array;
 }
 
+/** What a cell can be loaded from: another cell, a tensor, or elements with a shape as a file has them. */
 export type StateEntry = Cell | Tensor | ArrayEntry;
 
+/** An entry whose shape is not its cell's. */
 export interface Misshapen {
   readonly name: string;
   /** Shape of the module's cell. */
@@ -37,6 +39,7 @@ export interface LoadReport {
 // More names than this tell a reader nothing; the report has them all.
 const SHOWN = 8;
 
+/** Entries that do not fit a module; `report` lists them. */
 export class StateDictError extends Error {
   readonly report: LoadReport;
 

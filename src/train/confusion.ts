@@ -10,6 +10,7 @@ export function confusionTable(predicted: ArrayLike<number>, actual: ArrayLike<n
   return table;
 }
 
+/** How often each class was taken for each. */
 export interface Confusion {
   readonly actual: number;
   readonly predicted: number;

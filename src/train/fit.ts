@@ -17,6 +17,7 @@ import type { Callback, History } from "./callback.ts";
 import { Run } from "./loop.ts";
 import { checkData, type Loss } from "./task.ts";
 
+/** Options of {@link fit}. */
 export interface FitOptions {
   readonly optimizer: Optimizer;
   readonly epochs: number;

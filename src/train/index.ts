@@ -1,4 +1,6 @@
 /** @file The entry `nabla/train`: the training loop, measuring, saving and loading. */
+import "../runtime/evaluate.ts";
+
 export type {
   Callback,
   EpochRecord,
