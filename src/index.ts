@@ -15,6 +15,7 @@ export { show } from "./function/show.ts";
 export { vmap } from "./function/vmap.ts";
 export { whileLoop } from "./function/while.ts";
 export { type CheckOptions, type CheckReport, checkGradients, checkModel } from "./inspect/check.ts";
+export * as cost from "./inspect/cost.ts";
 export { intervals } from "./inspect/interval.ts";
 export { taylor } from "./inspect/taylor.ts";
 export { cummax, cummin, cumprod, diff, logCumSumExp } from "./math/cumulative.ts";
