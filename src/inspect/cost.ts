@@ -10,9 +10,20 @@ import type { Op } from "../ops/op.ts";
 import { hole } from "../ops/region.ts";
 import { type Scan, scan } from "../ops/scan.ts";
 import type { Tensor } from "../ops/tensor.ts";
-import type { Cell } from "../runtime/cell.ts";
+import { type Cell, pendingCells } from "../runtime/cell.ts";
 import type { Instruction, Value } from "../tape/node.ts";
 import { dependents, tapeOf, tapeOfRegion } from "../tape/tape.ts";
+
+/**
+ * The model that `make` builds, as a plan: its initial weights are drawn when someone reads them, but not together with whatever else is read
+ * first, as those of a model in use are. So hundreds of millions of parameters can be counted and forgotten.
+ */
+export function blueprint<M extends Module>(make: () => M): M {
+  const before = new Set(pendingCells);
+  const model = make();
+  for (const cell of pendingCells) if (!before.has(cell)) pendingCells.delete(cell);
+  return model;
+}
 
 /** A function as recorded on placeholders. */
 export interface Recorded {

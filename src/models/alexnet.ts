@@ -66,7 +66,7 @@ const responseNorm = (): LocalResponseNorm => new LocalResponseNorm(5, { alpha: 
 
 /**
  * AlexNet as lectures tabulate it: [N, 3, 227, 227] to [N, classes] by CONV1 POOL1 NORM1 CONV2 POOL2 NORM2 CONV3 CONV4 CONV5 POOL3 FC6 FC7
- * FC8, without the paper's two groups; 62,378,344 parameters. Only 227 gives 55 = (227 - 11)/4 + 1.
+ * FC8, without the paper's two groups; 62,378,344 parameters. Only 227 gives 55 = (227 - 11)/4 + 1. With `smallImages` 32×32.
  */
 export class AlexNetLecture extends Sequential {
   constructor(options: ImageModelOptions = {}) {

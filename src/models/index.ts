@@ -19,5 +19,6 @@ export { ShuffleNetV2 } from "./shufflenet.ts";
 export { SqueezeNet } from "./squeezenet.ts";
 export { VGG, type VggOptions } from "./vgg.ts";
 export { VisionTransformer, type VitOptions } from "./vit.ts";
+export { loadWeights, readWeights } from "./weights.ts";
 export { exactXor, Xor } from "./xor.ts";
 export { type ZooEntry, type ZooOptions, zoo } from "./zoo.ts";

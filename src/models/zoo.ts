@@ -75,7 +75,7 @@ add("lenet5_1998", lenet5, "maps connected in part, RBF outputs", (o) => {
 
 const alexnet = imagenet(2012, "Krizhevsky et al. 2012; Krizhevsky 2014", 63, 15);
 add("alexnet", alexnet, "ReLU, dropout and GPUs make depth work", (o) => new AlexNet(o));
-const lecture: Facts = { ...imagenet(2012, "Krizhevsky et al. 2012, §3.5", 227, 63, 227), exact: true };
+const lecture: Facts = { ...imagenet(2012, "Krizhevsky et al. 2012, §3.5", 227, 32, 227), exact: true };
 add("alexnet_lecture", lecture, "the lectures' form: 227 pixels, pooling before normalization, no groups", (o) => new AlexNetLecture(o));
 
 const vgg = imagenet(2014, "Simonyan & Zisserman 2015, Table 1", 32, 32);

@@ -9,7 +9,7 @@ import { fnv1a32, lowbias32 } from "./large.ts";
 function build(a: Attributes): nn.Layer {
   const entry = Object.hasOwn(models.zoo, a.model) ? models.zoo[a.model] : undefined;
   if (!entry) throw new Uncovered(`there is no model ${a.model}`);
-  return entry.make({ classes: a.num_classes ?? 1000, auxiliary: a.aux_logits ?? false });
+  return cost.blueprint(() => entry.make({ classes: a.num_classes ?? 1000, auxiliary: a.aux_logits ?? false }));
 }
 
 /** Parameters and running statistics by name; the counters of batches are left out, as in the data. */
