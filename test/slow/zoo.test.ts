@@ -1,6 +1,8 @@
 /** @file Every network of the zoo, recorded only: its options, and the tasks that it takes. The page about them is not stale. */
+import { readFileSync } from "node:fs";
 import { afterEach, describe, expect, test } from "vitest";
 import { parameterCount, recordOn } from "../../src/inspect/cost.ts";
+import { modelTable } from "../../src/inspect/model-table.ts";
 import { models, zoo } from "../../src/models/index.ts";
 import type { Layer } from "../../src/nn/module.ts";
 import { pendingCells } from "../../src/runtime/cell.ts";
@@ -44,4 +46,18 @@ describe("by task", () => {
     expect(outputOn(input)).toEqual([2, 10]);
     if (leastSmall !== undefined || !exact) expect(outputOn([3, 32, 32])).toEqual([2, 10]);
   });
+});
+
+test("docs/models.md is what the networks say; run `npm run docs`", () => {
+  const page = (name: string): string => readFileSync(new URL(`../../docs/${name}`, import.meta.url), "utf8");
+  expect(page("models.md")).toBe(modelTable(JSON.parse(page("zoo.json"))));
+});
+
+test("every network that has been run learns, and evaluates alike twice", () => {
+  const records = JSON.parse(readFileSync(new URL("../../docs/zoo.json", import.meta.url), "utf8")) as Record<
+    string,
+    { falls: boolean; deterministic: boolean }
+  >;
+  const faulty = Object.entries(records).filter(([, { falls, deterministic }]) => !falls || !deterministic);
+  expect(faulty).toEqual([]);
 });
