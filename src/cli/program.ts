@@ -44,7 +44,7 @@ function buildProgram(done: (exitCode: number) => void): Command {
   program
     .command("train")
     .description("train a model, test it after every epoch, save it")
-    .argument("<model>", `one of ${Object.keys(models).join(", ")}`)
+    .argument("<model>", "a name that nabla info lists, such as lenet5 or resnet18")
     .option("--data <name>", `data set, one of ${Object.keys(datasets).join(", ")} (default: the model's own)`)
     .option("--data-dir <dir>", "folder of the data set's files, for mnist and fashion-mnist")
     .option("--epochs <n>", "passes over the training examples", positiveInteger)
@@ -61,7 +61,7 @@ function buildProgram(done: (exitCode: number) => void): Command {
   program
     .command("check")
     .description("compare a model's gradients with central differences in f64")
-    .argument("<model>", `one of ${Object.keys(models).join(", ")}`)
+    .argument("<model>", "a name that nabla info lists, such as lenet5 or resnet18")
     .option("--entries <n>", "parameters tried one by one", positiveInteger, 100)
     .option("--seed <n>", "seed of the model and the batch", seed, 0)
     .action((model: string, flags) => done(checkCommand(model, flags)));
