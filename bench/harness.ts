@@ -1,5 +1,7 @@
 /** @file Timing and output, by the rules of the peers' harness: warm up, then repeat for a second or more; median and minimum. */
 
+import { formatProfile, profile } from "nabla";
+
 export interface BenchOptions {
   /** Seconds to repeat for. Default 1. */
   readonly sec?: number;
@@ -23,10 +25,13 @@ const fiveDigits = (x: number): number => Math.round(x * 1e5) / 1e5;
 export class Harness {
   readonly #peer: string;
   readonly #threads: number;
+  readonly #profiled: string | undefined;
 
-  constructor(peer: string, threads: number) {
+  /** With a name to profile, that workload's kernels are timed and printed, and nothing else is done. */
+  constructor(peer: string, threads: number, profiled?: string) {
     this.#peer = peer;
     this.#threads = threads;
+    this.#profiled = profiled;
   }
 
   /** Prints one JSON line. */
@@ -48,8 +53,13 @@ export class Harness {
 
   /** Times a workload. `make` prepares it (untimed) and returns what is repeated. */
   bench(w: string, make: () => () => unknown, options: BenchOptions = {}): void {
+    if (this.#profiled !== undefined && this.#profiled !== w) return;
     try {
       const fn = make();
+      if (this.#profiled !== undefined) {
+        printProfile(fn);
+        return;
+      }
       const { per = 1, gflop } = options;
       const times = measure(fn, options).sort((a, b) => a - b);
       const row = { w, median_ms: fiveDigits(times[times.length >> 1] / per), min_ms: fiveDigits(times[0] / per), n: times.length };
@@ -58,6 +68,15 @@ export class Harness {
       this.fail(w, error);
     }
   }
+}
+
+/** The table of kernels, and their text, the slowest first. */
+function printProfile(fn: () => unknown): void {
+  fn();
+  const rows = profile(fn);
+  console.log(formatProfile(rows));
+  const texts = new Set(rows.sort((a, b) => b.ms * b.calls - a.ms * a.calls).map((r) => r.text));
+  for (const text of texts) console.log(`\n${text}`);
 }
 
 function timed(fn: () => unknown): number {

@@ -7,7 +7,7 @@ import { setBackend } from "nabla";
 import { Harness } from "./harness.ts";
 import { groups } from "./workloads.ts";
 
-const USAGE = "usage: bench [--only GROUP[,GROUP...]] [--backend wasm|interpreter] [--threads N] [--jsonl]";
+const USAGE = "usage: bench [--only GROUP[,GROUP...]] [--backend wasm|interpreter] [--threads N] [--profile WORKLOAD] [--jsonl]";
 
 function main(): void {
   const { values } = parseArgs({
@@ -15,6 +15,7 @@ function main(): void {
       only: { type: "string" },
       backend: { type: "string", default: "wasm" },
       threads: { type: "string", default: "1" },
+      profile: { type: "string" },
       jsonl: { type: "boolean", default: false }, // the only form of output there is; the harness asks for it
       help: { type: "boolean", default: false },
     },
@@ -29,7 +30,7 @@ function main(): void {
   if (unknown !== undefined) throw new Error(`unknown group "${unknown}" (known: ${known.join(", ")})`);
   const threads = Number(values.threads);
   if (!Number.isInteger(threads) || threads < 1) throw new Error(`--threads: want a positive integer, got "${values.threads}"`);
-  const harness = new Harness(`nabla-${values.backend}`, threads);
+  const harness = new Harness(`nabla-${values.backend}`, threads, values.profile);
   for (const name of wanted) runGroup(harness, name, values.backend, threads);
 }
 

@@ -80,4 +80,5 @@ export { Tensor, type TensorLike, traceOrigins } from "./ops/tensor.ts";
 export * as optim from "./optim/index.ts";
 export { type BackendName, backendName, setBackend } from "./runtime/backend.ts";
 export { Cell } from "./runtime/cell.ts";
+export { formatProfile, type KernelProfile, profile } from "./runtime/profile.ts";
 export * as train from "./train/index.ts";

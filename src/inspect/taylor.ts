@@ -67,7 +67,7 @@ function sineAndCosine(x: Series): { sin: Series; cos: Series } {
 }
 
 const LINEAR =
-  "neg add sub sum cumsum reshape transpose broadcast pad slice flip windows foldWindows concat identity gather scatterAdd cast";
+  "neg add sub sum cumsum reshape transpose broadcast pad slice flip windows foldWindows concat identity relayout gather scatterAdd cast";
 const linear: Rule = (x, i) =>
   x[0]!.map((_, k) =>
     redo(

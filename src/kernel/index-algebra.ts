@@ -24,7 +24,7 @@ interface Term {
   readonly coefficient: number;
 }
 
-/** An immutable integer expression. Division and remainder are by positive constants, of values that are not negative. */
+/** An immutable integer expression. Division and remainder are by positive constants and round down, as for a quotient of whole steps. */
 export class Index {
   /** Sorted by the keys of the atoms. */
   readonly terms: readonly Term[];
@@ -46,9 +46,9 @@ export class Index {
     this.max = max;
   }
 
-  /** For this file: a sum of terms, sorted by the keys of their atoms. */
-  static sum(terms: readonly Term[]): Index {
-    return new Index(terms, 0);
+  /** For this file: a sum of terms, sorted by the keys of their atoms, and a constant. */
+  static sum(terms: readonly Term[], offset = 0): Index {
+    return new Index(terms, offset);
   }
 
   static constant(n: number): Index {
@@ -85,7 +85,7 @@ export class Index {
 
   plus(other: Index | number): Index {
     if (typeof other === "number") return other === 0 ? this : new Index(this.terms, this.offset + other);
-    return new Index(merge(this.terms, other.terms), this.offset + other.offset);
+    return recombined(merge(this.terms, other.terms), this.offset + other.offset);
   }
 
   times(n: number): Index {
@@ -117,7 +117,7 @@ export class Index {
     return quotient("mod", rest, n);
   }
 
-  /** this = n·whole + rest, with everything divisible in `whole`; rest is not negative where that can be seen. */
+  /** this = n·whole + rest, with everything divisible in `whole` and a rest that is not negative. */
   #split(n: number): { whole: Index; rest: Index } {
     const whole: Term[] = [];
     const rest: Term[] = [];
@@ -126,10 +126,9 @@ export class Index {
       else rest.push(t);
     }
     const low = ((this.offset % n) + n) % n;
-    const candidate = new Index(rest, low);
-    // A remainder that may be negative keeps the whole offset: then only the caller's mask makes the division meaningful.
-    if (candidate.min < 0) return { whole: new Index(whole, 0), rest: new Index(rest, this.offset) };
-    return { whole: new Index(whole, (this.offset - low) / n), rest: candidate };
+    const least = new Index(rest, low).min;
+    const lifted = least < 0 ? low + n * Math.ceil(-least / n) : low;
+    return { whole: new Index(whole, (this.offset - lifted) / n), rest: new Index(rest, lifted) };
   }
 
   /** The expression in the kernel language: i32, a vector if the index differs between lanes. */
@@ -231,25 +230,24 @@ function merge(a: readonly Term[], b: readonly Term[]): readonly Term[] {
     if (coefficient !== 0) merged.push({ atom: t.atom, coefficient });
   }
   while (j < b.length) merged.push(b[j++]!);
-  return recombine(merged);
+  return merged;
 }
 
-/** c·n·(x div n) + c·(x mod n) = c·x, where x may itself be a quotient: (y div m) div n is kept as y div (m·n). */
-function recombine(terms: readonly Term[]): readonly Term[] {
+/** c·n·(x div n) + c·(x mod n) = c·x, where x may itself be a quotient y div m + o: then (y + m·o) div (m·n) stands for its quotient. */
+function recombined(terms: readonly Term[], offset: number): Index {
   for (const rem of terms) {
     if (rem.atom.kind !== "mod") continue;
-    const { of, by } = rem.atom;
-    const inner = of!.offset === 0 && of!.terms.length === 1 && of!.terms[0]!.coefficient === 1 ? of!.terms[0]!.atom : undefined;
+    const of = rem.atom.of!;
+    const by = rem.atom.by!;
+    const inner = of.terms.length === 1 && of.terms[0]!.coefficient === 1 ? of.terms[0]!.atom : undefined;
     const isWhole = ({ atom }: Term): boolean =>
-      (atom.by === by && atom.of!.key === of!.key) ||
-      (inner?.kind === "div" && atom.by === inner.by! * by! && atom.of!.key === inner.of!.key);
-    const div = terms.find((t) => t.atom.kind === "div" && t.coefficient === rem.coefficient * by! && isWhole(t));
-    if (!div || of!.offset !== 0) continue;
+      (atom.by === by && atom.of!.key === of.key) ||
+      (inner?.kind === "div" && atom.by === inner.by! * by && atom.of!.key === inner.of!.plus(of.offset * inner.by!).key);
+    const div = terms.find((t) => t.atom.kind === "div" && t.coefficient === rem.coefficient * by && isWhole(t));
+    if (!div) continue;
     const others = terms.filter((t) => t !== rem && t !== div);
-    return merge(
-      others,
-      of!.terms.map((t) => ({ atom: t.atom, coefficient: t.coefficient * rem.coefficient })),
-    );
+    const whole = of.terms.map((t) => ({ atom: t.atom, coefficient: t.coefficient * rem.coefficient }));
+    return recombined(merge(others, whole), offset + of.offset * rem.coefficient);
   }
-  return terms;
+  return Index.sum(terms, offset);
 }

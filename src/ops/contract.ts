@@ -6,6 +6,7 @@
 import { formatShape, type Shape, sizeOf, type Type } from "../base/shape.ts";
 import * as k from "../kernel/build.ts";
 import type { Index } from "../kernel/index-algebra.ts";
+import { full } from "./indexing.ts";
 import { windowCount } from "./movement.ts";
 import { defineOp, type Op } from "./op.ts";
 import type { Tensor } from "./tensor.ts";
@@ -129,6 +130,8 @@ export interface Conv {
   readonly stride: readonly number[];
   readonly dilation: readonly number[];
   readonly groups: number;
+  /** Axis of the result (of the output gradient) that lies in the lanes of vectors; see `optimize/layout.ts`. */
+  readonly lanes?: number;
 }
 
 /** [N, O, ...out] from x [N, C, ...in] and w [O, C/groups, ...kernel]. */
@@ -221,6 +224,45 @@ export const conv: Op<2, Conv> = defineOp<2, Conv>("conv", {
   ],
 });
 
+/** Weights [O, C/groups, ...kernel] as those of the convolution that goes back, [C, O/groups, ...kernel]. */
+function turned(w: Tensor, groups: number): Tensor {
+  const [O, C, ...taps] = w.shape as [number, number, ...number[]];
+  return w
+    .reshape([groups, O / groups, C, ...taps])
+    .transpose([0, 2, 1, ...taps.map((_, i) => i + 3)])
+    .reshape([groups * C, O / groups, ...taps]);
+}
+
+/**
+ * The input gradient of a convolution with stride s, without the zeros that spreading would put in: inputs s·q + r see the taps r, r + s, ... only, so every
+ * remainder r is a convolution with stride 1 (Shi et al. 2016), and the results are woven together.
+ */
+function inPhases(ct: Tensor, w: Tensor, { stride, dilation, groups, size }: Conv & { readonly size: readonly number[] }): Tensor {
+  const back = turned(w, groups);
+  const places = size.map((d, i) => Math.ceil(d / stride[i]!));
+  // Room for the most taps that a remainder sees; the others use a part of it.
+  const room = w.shape.slice(2).map((n, i) => (Math.ceil(n / stride[i]!) - 1) * dilation[i]!);
+  const padded = ct.pad([0, 0, ...room], [0, 0, ...places.map((n, i) => Math.max(0, n - ct.shape[i + 2]!))]);
+  const phase = (r: readonly number[]): Tensor => {
+    if (r.some((from, i) => from >= w.shape[i + 2]!))
+      return ct.bind(full, [], { shape: [ct.shape[0]!, back.shape[0]!, ...places], dtype: ct.dtype, value: 0 });
+    const kernel = back.slice([0, 0, ...r], back.shape, [1, 1, ...stride]);
+    const taps = kernel.shape.slice(2);
+    const start = taps.map((n, i) => room[i]! - (n - 1) * dilation[i]!);
+    const seen = padded.slice([0, 0, ...start], [...padded.shape.slice(0, 2), ...places.map((n, i) => n + room[i]!)]);
+    return ct.bind(conv, [seen, kernel.flip(taps.map((_, i) => i + 2))], { stride: stride.map(() => 1), dilation, groups });
+  };
+  const weave = (r: readonly number[]): Tensor => {
+    const axis = r.length;
+    if (axis === stride.length) return phase(r);
+    const parts = Array.from({ length: stride[axis]! }, (_, i) => weave([...r, i]));
+    const { shape } = parts[0]!;
+    const apart = parts.map((p) => p.reshape(shape.toSpliced(axis + 3, 0, 1)));
+    return apart[0]!.concat(apart.slice(1), axis + 3).reshape(shape.with(axis + 2, shape[axis + 2]! * parts.length));
+  };
+  return weave([]).slice([0, 0, ...size.map(() => 0)], [ct.shape[0]!, back.shape[0]!, ...size]);
+}
+
 /** Input gradient: [N, C, ...size] from ct [N, O, ...out] and w [O, C/groups, ...kernel]. A transposed convolution. */
 export const convInput: Op<2, Conv & { size: readonly number[] }> = defineOp<2, Conv & { size: readonly number[] }>("convInput", {
   doc: "transposed convolution: the gradient of conv with respect to its input, of the given size",
@@ -241,16 +283,14 @@ export const convInput: Op<2, Conv & { size: readonly number[] }> = defineOp<2, 
   lower: {
     // A convolution with the flipped kernel over the cotangent, spread out by the stride and padded by the kernel's extent (CNN-3).
     kind: "expand",
-    expand([ct, w], { params: { stride, dilation, groups, size } }) {
-      const [O, C, ...taps] = w!.shape as [number, number, ...number[]];
+    expand([ct, w], { params }) {
+      const { stride, dilation, groups, size } = params;
+      const taps = w!.shape.slice(2);
+      if (stride.some((s) => s > 1) && dilation.every((d, i) => d === 1 || stride[i] === 1)) return [inPhases(ct!, w!, params)];
       const extent = taps.map((f, i) => (f - 1) * dilation[i]!);
       const spread = ct!.shape.slice(2).map((d, i) => (d - 1) * stride[i]! + 1);
       const padded = ct!.pad([0, 0, ...extent], [0, 0, ...size.map((d, i) => d - spread[i]!)], [0, 0, ...stride.map((s) => s - 1)]);
-      const turned = w!
-        .reshape([groups, O / groups, C, ...taps])
-        .transpose([0, 2, 1, ...taps.map((_, i) => i + 3)])
-        .reshape([groups * C, O / groups, ...taps]);
-      const flipped = turned.flip(taps.map((_, i) => i + 2));
+      const flipped = turned(w!, groups).flip(taps.map((_, i) => i + 2));
       return [ct!.bind(conv, [padded, flipped], { stride: stride.map(() => 1), dilation, groups })];
     },
   },

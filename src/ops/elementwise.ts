@@ -488,6 +488,19 @@ export const identity: Op<1, undefined> = linear(
   (ct) => [ct],
 );
 
+/** The same elements in a buffer of their own, the axis `lanes` in the lanes of vectors (undefined: row by row); see `schedule/lanes.ts`. */
+export const relayout: Op<1, { lanes?: number }> = elementwise<1, { lanes?: number }>(
+  "relayout",
+  {
+    doc: "x itself, in a buffer of its own whose order the scheduler is told",
+    arity: 1,
+    scalar: ([x]) => x,
+    accepts: "any",
+    samples: [{ operands: [{ shape: [4, 3], dtype: "f64" }], params: { lanes: 0 } }],
+  },
+  { kind: "linear", in: "all", how: "jointly", transpose: ([ct]) => [ct] },
+);
+
 export const stopGradient: Op<1, undefined> = elementwise("stopGradient", {
   doc: "x, as a constant to every derivative",
   arity: 1,

@@ -60,6 +60,26 @@ export function unflatten(position: Index, shape: Shape): Index[] {
   });
 }
 
+/**
+ * The index in `to` of the element that has index `at` in `from`: two shapes of the same elements. Axes that both share are left alone, so that an index
+ * beyond its axis (under a mask) does not run into the next.
+ */
+export function reindex(at: readonly Index[], from: Shape, to: Shape): Index[] {
+  const result: Index[] = [];
+  let i = 0;
+  for (let j = 0; j < to.length; ) {
+    const [i0, j0] = [i, j];
+    let [a, b] = [from[i++] ?? 1, to[j++]!];
+    while (a !== b || (a === 0 && (i < from.length || j < to.length))) {
+      if (i < from.length && (a <= b || j === to.length)) a *= from[i++]!;
+      else b *= to[j++]!;
+    }
+    const [own, other] = [from.slice(i0, i), to.slice(j0, j)];
+    result.push(...(own.length === 1 && other.length === 1 ? [at[i0]!] : unflatten(flatten(at.slice(i0, i), own), other)));
+  }
+  return result;
+}
+
 export const reshape: Op<1, { shape: Shape }> = movement<{ shape: Shape }>("reshape", {
   doc: "the same elements in row-major order under another shape",
   shape(x, { shape }) {
@@ -68,7 +88,7 @@ export const reshape: Op<1, { shape: Shape }> = movement<{ shape: Shape }>("resh
     }
     return [...shape];
   },
-  map: (at, x, { shape }) => ({ from: unflatten(flatten(at, shape), x) }),
+  map: (at, x, { shape }) => ({ from: reindex(at, shape, x) }),
   transpose: (ct, x) => ct.reshape(x),
   batch: (x, { shape }, n) => x.reshape([n, ...shape]),
   samples: [

@@ -8,11 +8,11 @@ import type { Tensor } from "../ops/tensor.ts";
 import type { Instruction, Region, Value } from "../tape/node.ts";
 import { tapeOfRegion } from "../tape/tape.ts";
 
-/** What stands in for an instruction whose operands have been replaced; undefined to leave it. */
-export type Rule = (instruction: Instruction, operands: readonly Tensor[]) => readonly Tensor[] | undefined;
+/** What stands in for an instruction whose operands have been replaced (the original had others); undefined to leave it. */
+export type Rule = (instruction: Instruction, operands: readonly Tensor[], original: Instruction) => readonly Tensor[] | undefined;
 
-export function rewriteRegion(region: Region, makeRule: () => Rule): Region {
-  const rule = makeRule();
+export function rewriteRegion(region: Region, makeRule: (region: Region) => Rule): Region {
+  const rule = makeRule(region);
   const image = new Map<Value, Tensor>();
   const now = (x: Value): Tensor => image.get(x) ?? (x as Tensor);
   for (const instruction of tapeOfRegion(region)) {
@@ -20,7 +20,7 @@ export function rewriteRegion(region: Region, makeRule: () => Rule): Region {
     const regions = instruction.regions.map((inner) => rewriteRegion(inner, makeRule));
     const changed = operands.some((x, i) => x !== instruction.operands[i]) || regions.some((r, i) => r !== instruction.regions[i]);
     const current: Instruction = changed ? rebind(instruction, operands, regions)[0]!.source : instruction;
-    const results = rule(current, operands) ?? current.results;
+    const results = rule(current, operands, instruction) ?? current.results;
     instruction.results.forEach((y, i) => {
       const result = results[i] as Tensor;
       if (result === y) return;

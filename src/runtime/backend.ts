@@ -25,6 +25,9 @@ const BACKENDS: Readonly<Record<BackendName, (program: Program, arena: Arena, wo
   interpreter: (program, arena) => (bindings) => interpret(program, arena.memory, bindings),
 };
 
+/** Told of every run, for the profiler. */
+export const observer: { ran: ((program: Program, arena: Arena, bindings: number) => void) | undefined } = { ran: undefined };
+
 let current: BackendName | undefined;
 
 /** The backend in use: `wasm` where the engine has SIMD, else `interpreter`. */
@@ -42,5 +45,9 @@ export function setBackend(name: BackendName): void {
 
 /** A program made to run; `work` is the number of its multiply-adds. */
 export function load(program: Program, arena: Arena, work: number): Loaded {
-  return BACKENDS[backendName()](program, arena, work);
+  const run = BACKENDS[backendName()](program, arena, work);
+  return (bindings) => {
+    run(bindings);
+    observer.ran?.(program, arena, bindings);
+  };
 }

@@ -1,12 +1,14 @@
 /**
  * @file The whole pipeline on one page: a region goes in, an executable comes out.
  *
- *     region ─ expand ─ simplify ─ merge ─ recompute ─ pack ─► tape of primitives ─ schedule ─► kernels, steps, offsets ─ backend ─► executable
+ *     region ─ expand ─ simplify ─ merge ─ recompute ─ pack ─ lay out ─► tape of primitives ─ schedule ─► kernels, steps, offsets ─ backend ─► executable
  */
 
 import { repetitions } from "../base/reversal.ts";
+import { crop } from "../optimize/crop.ts";
 import { mergeCommon } from "../optimize/cse.ts";
 import { expand } from "../optimize/expand.ts";
+import { layOut } from "../optimize/layout.ts";
 import { packPanels } from "../optimize/pack.ts";
 import { cutAtPeak, recompute } from "../optimize/remat.ts";
 import { simplify } from "../optimize/simplify.ts";
@@ -36,11 +38,16 @@ export function tidy(region: Region): Region {
 
 /** Tape to tape: only primitives are left, none is computed twice, operands lie as the loops want them. */
 export function optimize(region: Region): Region {
-  return packPanels(primitives(region));
+  return arrange(primitives(region));
+}
+
+/** Operands and results lie as loops want them. */
+function arrange(region: Region): Region {
+  return layOut(packPanels(region));
 }
 
 function primitives(region: Region): Region {
-  return tidy(expand(tidy(region)));
+  return tidy(crop(expand(tidy(region))));
 }
 
 /** Tape to kernels, with `cells` numbered from 1 in the binding table. */
@@ -70,7 +77,7 @@ const MOST_REPETITIONS = 5;
 export function fit(region: Region, roles: Roles, cells: readonly Cell[], memory: Memory): { optimized: Region; planned: Schedule } {
   const list = primitives(region);
   const attempt = (tape: Region): { optimized: Region; planned: Schedule } => {
-    const optimized = packPanels(tape);
+    const optimized = arrange(tape);
     return { optimized, planned: plan(optimized, roles, cells) };
   };
   const enough = (scratch: number): boolean => memory !== "sqrt" && scratch <= memory;

@@ -4,14 +4,14 @@
  */
 
 import { computeDtype, type Dtype } from "../base/dtype.ts";
-import { sameShape, sizeOf } from "../base/shape.ts";
+import { sameShape } from "../base/shape.ts";
 import * as k from "../kernel/build.ts";
 import { both, type Index, loadAt } from "../kernel/index-algebra.ts";
 import type { Buffer, Expr } from "../kernel/kernel.ts";
-import { flatten } from "../ops/movement.ts";
 import type { Operand } from "../ops/op.ts";
 import type { Value } from "../tape/node.ts";
 import { type Fusion, type Group, lowering } from "./fuse.ts";
+import { position, storedSize } from "./lanes.ts";
 
 /** A buffer argument of a kernel: the value it holds, and whether the kernel writes it. */
 export interface KernelBuffer extends Buffer {
@@ -23,6 +23,8 @@ export class Elements {
   readonly buffers: KernelBuffer[] = [];
   /** Flat indices of all loads made since the list was last emptied. */
   loads: Index[] = [];
+  /** Keys of the indices along axes that lie in lanes. */
+  readonly laned: Set<string> = new Set();
   readonly #fusion: Fusion;
   readonly #group: Group;
   readonly #numbers: Map<Value, number> = new Map();
@@ -50,16 +52,20 @@ export class Elements {
   /** Number of the buffer that holds `value`, for reading or for writing. */
   bufferFor(value: Value, written: boolean): number {
     if (written) {
-      this.buffers.push({ value, dtype: value.dtype, length: sizeOf(value.shape), written });
+      this.buffers.push({ value, dtype: value.dtype, length: this.#length(value), written });
       return this.buffers.length - 1;
     }
     let n = this.#numbers.get(value);
     if (n === undefined) {
-      this.buffers.push({ value, dtype: value.dtype, length: sizeOf(value.shape), written });
+      this.buffers.push({ value, dtype: value.dtype, length: this.#length(value), written });
       n = this.buffers.length - 1;
       this.#numbers.set(value, n);
     }
     return n;
+  }
+
+  #length(value: Value): number {
+    return storedSize(value.shape, this.#fusion.lanesOf(value));
   }
 
   /** Element of a root of this group, from its own instruction. Not for reductions. */
@@ -94,7 +100,9 @@ export class Elements {
     const computed = this.#computed.get(own);
     if (computed?.key === keyOf(at)) return masked(computed.expr, mask, x.dtype);
     if (buffer && (!this.#group.roots.includes(buffer) || !this.#computed.has(buffer))) {
-      const index = flatten(at, x.shape);
+      const lanes = this.#fusion.lanesOf(buffer);
+      const index = position(at, x.shape, lanes, buffer.shape);
+      if (lanes !== undefined) this.laned.add(at[lanes]?.key ?? "");
       this.loads.push(index);
       return loadAt(this.bufferFor(buffer, false), x.dtype, index, mask);
     }

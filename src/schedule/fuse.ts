@@ -11,11 +11,14 @@ import type { Expr } from "../kernel/kernel.ts";
 import { HOST } from "../kernel/scalar.ts";
 import type { Lowering, Op, Operand } from "../ops/op.ts";
 import type { Instruction, Value } from "../tape/node.ts";
+import { chooseLanes, type Lanes } from "./lanes.ts";
 
 /** Values computed by one loop nest over `shape`. */
 export interface Group {
   readonly kind: "group";
   readonly shape: Shape;
+  /** How the elements of all roots lie. */
+  readonly lanes: Lanes;
   /** The reduction that the nest computes first, if any; it is `roots[0]`. */
   readonly reduction: Instruction | undefined;
   /** In an order in which each can be computed from the ones before. */
@@ -34,6 +37,8 @@ export interface Fusion {
   readonly items: (Group | Control)[];
   /** The value whose buffer holds a value: itself, or what it merely renames or reshapes. Undefined for values without a buffer. */
   bufferOf(value: Value): Value | undefined;
+  /** How the elements of a buffer lie. */
+  lanesOf(buffer: Value): Lanes;
   /** The buffers that an item reads, and whether only at the element that is being computed. */
   reads(item: Group | Control): Map<Value, boolean>;
 }
@@ -120,6 +125,7 @@ class Fuser {
   readonly #itemOf: Map<Value, number> = new Map();
   readonly #weights: Map<Instruction, Weight> = new Map();
   readonly #needs: Map<Value, ReadonlyMap<Value, boolean>> = new Map();
+  #lanes: ReadonlyMap<Value, number> = new Map();
 
   constructor(list: readonly Instruction[], inputs: readonly Value[], outputs: readonly Value[]) {
     this.#list = list;
@@ -133,10 +139,33 @@ class Fuser {
     this.#findContracted();
     for (const instruction of this.#list) this.#chooseRoots(instruction);
     for (const y of this.#outputs) this.#force(y);
+    this.#lanes = chooseLanes(this.#list, this.#inRows());
     for (const instruction of this.#list) this.#place(instruction);
     this.#findStored();
     const items = this.#items.filter((item) => item.kind === "control" || item.stored.size > 0);
-    return { items, bufferOf: (value) => this.#bufferOf(value), reads: (item) => this.#reads(item) };
+    return {
+      items,
+      bufferOf: (value) => this.#bufferOf(value),
+      lanesOf: (buffer) => this.#lanes.get(buffer),
+      reads: (item) => this.#reads(item),
+    };
+  }
+
+  /** Values whose buffers others read or write row by row: inputs, outputs, operands and results of loops, of products of matrices, what is reshaped across its batch. */
+  #inRows(): (x: Value) => boolean {
+    const rows = new Set<Value>(this.#inputs);
+    const add = (x: Value): void => {
+      rows.add(x);
+      const buffer = this.#bufferOf(x);
+      if (buffer) rows.add(buffer);
+    };
+    for (const y of this.#outputs) add(y);
+    for (const instruction of this.#list) {
+      const { operands, results } = instruction;
+      if (standsAlone(lowering(instruction)) || instruction.op.name === "dot") for (const x of [...operands, ...results]) add(x);
+      else if (isAlias(instruction) && operands[0]!.shape[0] !== results[0]!.shape[0]) add(operands[0]!);
+    }
+    return (x) => rows.has(x);
   }
 
   #reads(item: Group | Control): Map<Value, boolean> {
@@ -192,7 +221,7 @@ class Fuser {
   #worthBuffer(y: Value, cost: number, moves: boolean): boolean {
     const readers = this.#readers.get(y) ?? [];
     const constant = y.source.operands.length === 0;
-    if (this.#contracted.has(y) && !moves && !constant) return true;
+    if (y.source.op.name === "relayout" || (this.#contracted.has(y) && !moves && !constant)) return true;
     // A reshape inside a contraction's index would cost divisions; its operand's buffer serves as it is.
     if (this.#contracted.has(y) && isAlias(y.source)) return true;
     if (readers.length + (this.#outputs.has(y) ? 1 : 0) > 1 && cost >= SHARED_COST) return true;
@@ -233,7 +262,7 @@ class Fuser {
         this.#itemOf.set(y, position);
         continue;
       }
-      this.#items.push({ kind: "group", shape: y.shape, reduction, roots: [y], stored: new Set() });
+      this.#items.push({ kind: "group", shape: y.shape, lanes: this.#lanes.get(y), reduction, roots: [y], stored: new Set() });
       this.#itemOf.set(y, this.#items.length - 1);
     }
   }
@@ -245,7 +274,7 @@ class Fuser {
     for (const x of needs.keys()) least = Math.max(least, this.#position(x));
     for (let p = least; p < this.#items.length; p++) {
       const item = this.#items[p]!;
-      if (item.kind === "control" || !sameShape(item.shape, y.shape)) continue;
+      if (item.kind === "control" || !sameShape(item.shape, y.shape) || item.lanes !== this.#lanes.get(y)) continue;
       const here = [...needs].filter(([x]) => this.#position(x) === p);
       if (here.some(([x, same]) => !same || !item.roots.includes(x))) continue;
       if (item.reduction && here.length === 0) continue;

@@ -8,15 +8,16 @@
 import { computeDtype } from "../base/dtype.ts";
 import { sizeOf } from "../base/shape.ts";
 import * as k from "../kernel/build.ts";
-import { Index, uses } from "../kernel/index-algebra.ts";
+import { Index, loadAt, uses } from "../kernel/index-algebra.ts";
 import type { Expr, Kernel, Stmt } from "../kernel/kernel.ts";
 import { blockSums } from "../kernel/sums.ts";
-import { flatten, unflatten } from "../ops/movement.ts";
-import type { Lowering } from "../ops/op.ts";
+import { unflatten } from "../ops/movement.ts";
+import type { Lowering, Op } from "../ops/op.ts";
 import type { Instruction, Value } from "../tape/node.ts";
 import { tapeOf } from "../tape/tape.ts";
 import { Elements, type KernelBuffer } from "./elements.ts";
 import { type Fusion, type Group, lowering } from "./fuse.ts";
+import { indexOf, LANES, lanesLast, memoryOrder, position, type Step, splitAxes } from "./lanes.ts";
 
 export interface GroupKernel {
   readonly kernel: Kernel;
@@ -43,8 +44,6 @@ interface Access {
 
 type Reduce = Extract<Lowering<unknown>, { kind: "reduce" }>;
 
-const LANES = 4 as const;
-
 /** The kernel of a group. */
 export function buildKernel(group: Group, fusion: Fusion): GroupKernel {
   k.fresh();
@@ -60,7 +59,7 @@ export function buildKernel(group: Group, fusion: Fusion): GroupKernel {
   };
 }
 
-/** Where a tile computes an element or a vector of elements: an index along every axis of the group. */
+/** Where a tile computes an element or a vector of elements: an index for every counter of the results. */
 interface Place {
   readonly at: readonly Index[];
   readonly done: number;
@@ -73,12 +72,17 @@ class NestBuilder {
   readonly #instruction: Instruction | undefined;
   /** Buffer numbers of stored roots. */
   readonly #stores: Map<Value, number> = new Map();
+  /** Counters of the nest, for the axes of the results and for those that are summed. */
+  #out: readonly Step[];
+  #sum: readonly Step[];
 
   constructor(group: Group, fusion: Fusion) {
     this.#group = group;
     this.elements = new Elements(fusion, group);
     this.#instruction = group.reduction;
     this.#reduce = group.reduction ? (lowering(group.reduction) as Reduce) : undefined;
+    this.#out = memoryOrder(group.shape, group.lanes);
+    this.#sum = memoryOrder(this.#extents(), undefined);
   }
 
   build(): Stmt[] {
@@ -110,16 +114,40 @@ class NestBuilder {
 
   /** Makes every expression once, on one counter per axis, to see the accesses; then merges axes that all accesses step through as one. */
   #analyse(): Access {
-    const out = this.#group.shape;
-    const sum = this.#extents();
-    const counters = [...out, ...sum].map((d) => ({ extent: d, counter: k.variable("i32") }));
+    const access = this.#tryCounters();
+    return this.#splitForLanes() ? this.#tryCounters() : access;
+  }
+
+  /** An axis along which an operand lies in lanes has a counter for its lanes, so that all addresses are linear: the innermost one in a sum. */
+  #splitForLanes(): boolean {
+    const { laned } = this.elements;
+    if (laned.size === 0) return false;
+    const isLaned = (index: Index, extent: number): boolean => laned.has(index.key) && extent % LANES === 0;
+    const axes = (at: readonly Index[], shape: readonly number[]): number[] =>
+      at.flatMap((index, i) => (isLaned(index, shape[i]!) ? [i] : []));
+    const { out, sum } = this.#counters!;
+    const split = this.#group.lanes === undefined ? axes(out, this.#group.shape) : [];
+    const folded = axes(sum, this.#extents());
+    if (split.length > 0) this.#out = splitAxes(this.#group.shape, split);
+    if (folded.length > 0) this.#sum = lanesLast(this.#extents(), folded);
+    return split.length + folded.length > 0;
+  }
+
+  /** Indices of the last analysis along the axes of the results and of the sum. */
+  #counters: { readonly out: readonly Index[]; readonly sum: readonly Index[] } | undefined;
+
+  #tryCounters(): Access {
+    const out = this.#out;
+    const counters = [...out, ...this.#sum].map(({ extent }) => ({ extent, counter: k.variable("i32") }));
     const indices = counters.map(({ counter, extent }) => Index.of(counter, 0, Math.max(0, extent - 1)));
-    const at = indices.slice(0, out.length);
+    const at = this.#logical(indices.slice(0, out.length));
+    const r = indices.slice(out.length);
+    this.#counters = { out: at, sum: this.#summed(r) };
     this.elements.loads = [];
     this.elements.begin();
     const made: Expr[] = [];
     if (this.#reduce) {
-      made.push(this.summand(at, indices.slice(out.length)));
+      made.push(this.summand(indices.slice(0, out.length), r));
       this.elements.begin();
       this.elements.compute(this.#group.roots[0]!, at, k.variable(computeDtype(this.#group.roots[0]!.dtype)));
     }
@@ -127,7 +155,7 @@ class NestBuilder {
       made.push(this.elements.root(root, at));
       this.elements.compute(root, at, k.variable(computeDtype(root.dtype)));
     }
-    const loads = [...this.elements.loads, flatten(at, out)];
+    const loads = [...this.elements.loads, position(at, this.#group.shape, this.#group.lanes)];
     const pinned = counters.map(({ counter }) => made.some((x) => usedAsValue(x, counter, new Set())));
     const along = counters.map(({ counter, extent }) => loads.map((index) => (extent === 1 ? 0 : index.coefficientOf(counter))));
     return mergeAxes(
@@ -138,9 +166,45 @@ class NestBuilder {
     );
   }
 
-  /** The element that the reduction combines. */
-  summand(at: readonly Index[], r: readonly Index[]): Expr {
+  /** Indices along the axes of the results and of the sum, from the counters. */
+  #logical(counters: readonly Index[]): Index[] {
+    return indexOf(this.#out, this.#group.shape.length, counters);
+  }
+
+  #summed(counters: readonly Index[]): Index[] {
+    return indexOf(this.#sum, this.#extents().length, counters);
+  }
+
+  /** The element that the reduction combines, from the counters of the nest. */
+  summand(out: readonly Index[], sum: readonly Index[]): Expr {
+    const [at, r] = [this.#logical(out), this.#summed(sum)];
     return this.#reduce!.element(at, r, this.elements.operands(this.#instruction!.operands), this.#instruction!.params);
+  }
+
+  /** Whether sums may wait in the buffer of the result: those of products in f32. */
+  get mayKeepSum(): boolean {
+    const root = this.#group.roots[0]!;
+    return (root.source.op as Op).cost === "compute" && root.dtype === "f32" && this.combine === "add";
+  }
+
+  /** Gives the sum a buffer, even if nobody else reads it. */
+  keepSum(): void {
+    const root = this.#group.roots[0]!;
+    if (this.#stores.has(root)) return;
+    this.#group.stored.add(root);
+    this.#stores.set(root, this.elements.bufferFor(root, true));
+  }
+
+  /** What is in the buffer of the sum. */
+  sumAt({ at }: Place): Expr {
+    const root = this.#group.roots[0]!;
+    return loadAt(this.#stores.get(root)!, root.dtype, position(this.#logical(at), root.shape, this.#group.lanes));
+  }
+
+  storeSum({ at }: Place, sum: Expr): Stmt {
+    const root = this.#group.roots[0]!;
+    const index = position(this.#logical(at), root.shape, this.#group.lanes);
+    return k.store(this.#stores.get(root)!, (index.consecutive() ?? index).toExpr(), sum);
   }
 
   get combine(): Reduce["combine"] {
@@ -152,7 +216,8 @@ class NestBuilder {
   }
 
   /** Everything after the reduction for one element (or vector of elements): lets for all roots, and the stores to put after them. */
-  finish({ at, done }: Place, reduced: Expr | undefined): { lets: Stmt[]; stores: Stmt[] } {
+  finish({ at: counters, done }: Place, reduced: Expr | undefined): { lets: Stmt[]; stores: Stmt[] } {
+    const at = this.#logical(counters);
     const wide = at.some((x) => x.laned);
     const lets: Stmt[] = [];
     const stores: Stmt[] = [];
@@ -164,7 +229,7 @@ class NestBuilder {
       this.elements.compute(root, at, variable);
       const buffer = this.#stores.get(root);
       if (buffer === undefined) return;
-      const index = flatten(at, root.shape);
+      const index = position(at, root.shape, this.#group.lanes);
       const start = index.consecutive();
       if (done === 0) stores.push(k.store(buffer, (start ?? index).toExpr(), variable));
       // Elements that are done stay as they are: if the kernel works in place, they were computed from what it has overwritten since.
@@ -265,12 +330,28 @@ const REGISTERS = 15;
 /** Elements that stay in the second cache while panels pass by. */
 const CACHED = 1 << 16;
 
-/** A part of an axis: `size` points from `base` on. */
-interface AxisBlock {
+/** A loop of the nest: over an axis, over blocks of `size` points of it, or (inside that) over the block at hand. */
+interface Level {
   readonly axis: number;
-  readonly base: Index;
-  readonly size: number;
+  readonly size?: number;
 }
+
+/** The blocks of axes at hand: `size` points from `base` on. */
+type Blocks = ReadonlyMap<number, { readonly base: Index; readonly size: number }>;
+
+/** The points of result axes that a tile holds. */
+type Points = ReadonlyMap<number, readonly Point[]>;
+
+/** Products that a tile adds up before it puts its sums aside; and from how many on it does. */
+const BLOCK_PRODUCTS = 640;
+const LONG_SUM = 1024;
+/** Fewer are not worth the way to memory and back. */
+const LEAST_PRODUCTS = 128;
+/** Pages whose addresses the processor has at hand, and elements of a page. */
+const PAGES = 64;
+const PAGE = 1024;
+/** Elements that all operands of a block of a sum may take in the second cache. */
+const BLOCK_FOOTPRINT = 1 << 17;
 
 /** Combining the lanes of a vector, in loads. */
 const FOLD_COST = 6;
@@ -280,11 +361,15 @@ class Tiling {
   readonly #access: Access;
   readonly #builder: NestBuilder;
   readonly #choice: Choice;
+  /** Parts of the sum that are added to the results in memory one after another: sizes along the first axes of the sum. */
+  readonly #parts: readonly { readonly axis: number; readonly size: number }[];
 
   constructor(access: Access, vectorizes: boolean, builder: NestBuilder) {
     this.#access = access;
     this.#builder = builder;
     this.#choice = this.#choose(vectorizes);
+    this.#parts = this.#partition();
+    if (this.#parts.length > 0) builder.keepSum();
   }
 
   nest(): Stmt[] {
@@ -295,11 +380,21 @@ class Tiling {
     const others = tiled.filter((i) => !vector.includes(i));
     // The vector axis goes outside the other tiled one if that leaves an operand as it is, whose panel then stays in cache.
     const stays = vector.every((v) => loads[v]!.slice(0, -1).some((c, j) => c !== 0 && others.every((i) => loads[i]![j] === 0)));
-    const order = [...plain, ...(stays ? [...vector, ...others] : [...others, ...vector])];
+    const order: Level[] = [...plain, ...(stays ? [...vector, ...others] : [...others, ...vector])].map((axis) => ({ axis }));
     const [swept] = others;
     const size = stays && swept !== undefined ? this.#blockSize(swept) : 0;
-    if (size === 0) return this.#outer(order, 0, new Map());
-    return loop({ ...whole(axes[swept!]!.extent), count: size }, (base) => this.#outer(order, 0, new Map(), { axis: swept!, base, size }));
+    if (size > 0) order.unshift({ axis: swept!, size });
+    if (this.#parts.length === 0) return this.#outer(order, new Map(), new Map());
+    // Outside the parts of the sum there is a loop over results, whose iterations have nothing to do with each other.
+    const first = order[0];
+    if (size === 0 && plain.length === 0 && first) {
+      const part = partOf(
+        axes[first.axis]!.extent,
+        first.axis === this.#choice.vector ? LANES : (this.#choice.tile.find(([i]) => i === first.axis)?.[1] ?? 1),
+      );
+      if (part > 0) order.unshift({ axis: first.axis, size: part });
+    }
+    return this.#outer([...order.slice(0, 1), ...this.#parts, ...order.slice(1)], new Map(), new Map());
   }
 
   // ---- choosing ---------------------------------------------------------------------------------------------------------------------
@@ -318,6 +413,7 @@ class Tiling {
   #vectorAxis(): number {
     const { axes, loads } = this.#access;
     const lastOut = axes.findLastIndex((a) => a.kind === "out");
+    const summed = axes.reduce((n, a) => (a.kind === "sum" ? n * a.extent : n), 1);
     let best = -1;
     let least = Number.POSITIVE_INFINITY;
     axes.forEach((axis, i) => {
@@ -327,7 +423,7 @@ class Tiling {
       const vectors = Math.ceil(axis.extent / LANES);
       const loaded = own.reduce<number>((sum, c) => sum + (c === 0 ? 0.25 : c === 1 ? 1 : 6), 0);
       // Lanes that are computed twice are lost; the lanes of a sum must be combined in the end.
-      const cost = (loaded * vectors * LANES) / axis.extent + (axis.kind === "sum" ? FOLD_COST / vectors : 0);
+      const cost = (loaded * vectors * LANES) / axis.extent + (axis.kind === "sum" ? (FOLD_COST * LANES) / summed : 0);
       if (cost < least) {
         least = cost;
         best = i;
@@ -342,14 +438,14 @@ class Tiling {
     // Inner axes first: of equally good tiles the one whose points lie close together.
     const candidates = axes
       .map((_, i) => i)
-      .filter((i) => axes[i]!.kind === "out" && axes[i]!.extent > 1)
+      .filter((i) => axes[i]!.kind === "out" && axes[i]!.extent > 1 && (i !== vector || axes[i]!.extent > LANES))
       .reverse();
     const mustHold = axes[vector]?.kind === "out" ? [vector] : [];
     let best: (readonly [number, number])[] = mustHold.map((i) => [i, 1] as const);
     let least = Number.POSITIVE_INFINITY;
     for (const p of candidates) {
       for (const q of [-1, ...candidates]) {
-        if (q === p || (mustHold.length > 0 && p !== vector)) continue;
+        if (q === p || (mustHold.length > 0 && p !== vector && (q === vector || axes[vector]!.extent > LANES))) continue;
         for (let a = 1; a <= 8; a++) {
           for (let b = 1; b <= (q < 0 ? 1 : 8); b++) {
             if (a + b + a * b > REGISTERS + (q < 0 ? 1 : 0)) continue;
@@ -395,17 +491,67 @@ class Tiling {
   // ---- writing ----------------------------------------------------------------------------------------------------------------------
 
   /** Loops over result axes, outermost first; `points` collects the indices that a tile holds of each. */
-  #outer(order: readonly number[], depth: number, points: ReadonlyMap<number, readonly Point[]>, block?: AxisBlock): Stmt[] {
-    const axis = order[depth];
-    if (axis === undefined) return this.#builder.reduce ? this.#reduceTile(points) : this.#finish(points, undefined);
+  #outer([level, ...inner]: readonly Level[], points: Points, blocks: Blocks): Stmt[] {
+    if (!level) return this.#builder.reduce ? this.#reduceTile(points, blocks) : this.#finish(points, undefined);
+    const { axis, size } = level;
+    const { extent } = this.#access.axes[axis]!;
+    if (size !== undefined)
+      return loop({ ...whole(extent), count: size }, (base) => this.#outer(inner, points, new Map([...blocks, [axis, { base, size }]])));
     const count = this.#choice.tile.find(([i]) => i === axis)?.[1] ?? 1;
-    const own = axis === block?.axis ? block : undefined;
-    return segments(own?.size ?? this.#access.axes[axis]!.extent, count, axis === this.#choice.vector).flatMap((segment) =>
+    const own = blocks.get(axis);
+    return segments(own?.size ?? extent, count, axis === this.#choice.vector).flatMap((segment) =>
       loop(segment, (first) => {
         const start = own ? first.plus(own.base) : first;
-        return this.#outer(order, depth + 1, new Map([...points, [axis, pointsOf(start, segment)]]), block);
+        return this.#outer(inner, new Map([...points, [axis, pointsOf(start, segment)]]), blocks);
       }),
     );
+  }
+
+  /**
+   * A long sum is made in parts, whose operands stay in the cache and on few pages; each part is added to the result in memory. The parts depend on
+   * shapes alone.
+   */
+  #partition(): { axis: number; size: number }[] {
+    const { axes, loads } = this.#access;
+    const { vector } = this.#choice;
+    const sums = axes.map((_, i) => i).filter((i) => axes[i]!.kind === "sum");
+    const [first, second] = sums;
+    const along = axes[vector]?.kind === "sum";
+    const uneven = axes[vector]?.kind === "out" && axes[vector].extent % LANES !== 0;
+    if (first === undefined || first === vector || uneven || !this.#builder.mayKeepSum) return [];
+    const products = sums.reduce((n, i) => n * axes[i]!.extent, 1) / (along ? LANES : 1);
+    const { extent } = axes[first]!;
+    const rest = products / extent;
+    if (along) {
+      // All results are visited for every part: it should find its operands in the cache.
+      const footprint = (parts: ReadonlyMap<number, number>): number =>
+        loads[0]!
+          .slice(0, -1)
+          .reduce<number>((n, _, j) => n + axes.reduce((m, a, i) => (loads[i]![j] === 0 ? m : m * (parts.get(i) ?? a.extent)), 1), 0);
+      if (footprint(new Map()) <= 2 * BLOCK_FOOTPRINT || rest < LEAST_PRODUCTS) return [];
+      const parts = [{ axis: first, size: 1 }];
+      if (second === undefined || second === vector || footprint(new Map([[first, 1]])) <= BLOCK_FOOTPRINT) return parts;
+      const inner = rest / axes[second]!.extent;
+      const size = divisor(
+        axes[second]!.extent,
+        (n) =>
+          n * inner >= LEAST_PRODUCTS &&
+          footprint(
+            new Map([
+              [first, 1],
+              [second, n],
+            ]),
+          ) <= BLOCK_FOOTPRINT,
+      );
+      return size > 0 ? [...parts, { axis: second, size }] : parts;
+    }
+    const jumps = extent > PAGES && loads[first]!.slice(0, -1).some((c) => c === null || Math.abs(c) >= PAGE);
+    if (products <= LONG_SUM && !jumps) return [];
+    const size = divisor(
+      extent,
+      (n) => n * rest <= BLOCK_PRODUCTS && n * rest >= Math.min(LEAST_PRODUCTS, PAGES) && (!jumps || n <= PAGES),
+    );
+    return size > 0 && size < extent ? [{ axis: first, size }] : [];
   }
 
   /**
@@ -415,7 +561,8 @@ class Tiling {
   #blockSize(axis: number): number {
     const { axes, loads } = this.#access;
     const { extent } = axes[axis]!;
-    const read = (j: number): number => axes.reduce((n, a, i) => (a.kind === "sum" && loads[i]![j] !== 0 ? n * a.extent : n), 1);
+    const length = (i: number): number => this.#parts.find((p) => p.axis === i)?.size ?? axes[i]!.extent;
+    const read = (j: number): number => axes.reduce((n, a, i) => (a.kind === "sum" && loads[i]![j] !== 0 ? n * length(i) : n), 1);
     const perPoint = loads[axis]!.slice(0, -1).reduce<number>((n, c, j) => (c === 0 ? n : n + read(j)), 0);
     if (perPoint * extent <= CACHED) return 0;
     const count = this.#choice.tile.find(([i]) => i === axis)![1];
@@ -424,7 +571,7 @@ class Tiling {
   }
 
   /** Every combination of the points, as indices along all result axes. */
-  #combinations(points: ReadonlyMap<number, readonly Point[]>): Place[] {
+  #combinations(points: Points): Place[] {
     let list: Place[] = [{ at: [], done: 0 }];
     this.#access.axes.forEach((axis, i) => {
       if (axis.kind !== "out") return;
@@ -434,12 +581,12 @@ class Tiling {
     return list;
   }
 
-  #finish(points: ReadonlyMap<number, readonly Point[]>, reduced: readonly Expr[] | undefined): Stmt[] {
+  #finish(points: Points, reduced: readonly Expr[] | undefined): Stmt[] {
     const done = this.#combinations(points).map((place, i) => this.#builder.finish(place, reduced?.[i]));
     return [...done.flatMap((d) => d.lets), ...done.flatMap((d) => d.stores)];
   }
 
-  #reduceTile(points: ReadonlyMap<number, readonly Point[]>): Stmt[] {
+  #reduceTile(points: Points, blocks: Blocks): Stmt[] {
     const { axes } = this.#access;
     const { vector, unroll } = this.#choice;
     const results = this.#combinations(points).map((place) => place.at);
@@ -465,7 +612,12 @@ class Tiling {
       const axis = sums[position];
       if (axis === undefined) return accumulate(r, u);
       const { extent } = axes[axis]!;
-      if (axis !== vector) return loop(whole(extent), (at) => inner(position + 1, new Map([...r, [axis, { at, done: 0 }]]), u));
+      const part = blocks.get(axis);
+      if (axis !== vector)
+        return loop(whole(part?.size ?? extent), (from) => {
+          const at = part ? from.plus(part.base) : from;
+          return inner(position + 1, new Map([...r, [axis, { at, done: 0 }]]), u);
+        });
       return segments(extent, unroll, true).flatMap((segment) =>
         loop(segment, (first) =>
           pointsOf(first, segment).flatMap((point, own) => inner(position + 1, new Map([...r, [axis, point]]), own)),
@@ -480,7 +632,27 @@ class Tiling {
       );
       return along ? k.fold(this.#builder.combine, total) : total;
     });
-    return [...accumulators.flat().map((b) => b.statement), ...loops, ...this.#finish(points, reduced)];
+    const begin = accumulators.flat().map((b) => b.statement);
+    return [...begin, ...loops, ...(this.#parts.length > 0 ? this.#addPart(points, reduced, blocks) : this.#finish(points, reduced))];
+  }
+
+  /** Adds sums to what earlier parts left in the buffer of the result; after the last part they are complete. */
+  #addPart(points: Points, sums: readonly Expr[], blocks: Blocks): Stmt[] {
+    const { axes } = this.#access;
+    const all = (which: (base: Index, last: number) => Expr): Expr =>
+      this.#parts.map(({ axis, size }) => which(blocks.get(axis)!.base, axes[axis]!.extent - size)).reduce((a, b) => k.and(a, b));
+    const isFirst = all((base) => k.eq(base.toExpr(), k.int(0)));
+    const isLast = all((base, last) => k.eq(base.toExpr(), k.int(last)));
+    const places = this.#combinations(points);
+    const totals = places.map((place, i) => {
+      const before = this.#builder.sumAt(place);
+      const zero = k.float(0);
+      const start = before.lanes === LANES ? k.select(k.splat(isFirst), k.splat(zero), before) : k.select(isFirst, zero, before);
+      return k.bind(k.add(start, sums[i]!));
+    });
+    const variables = totals.map((t) => t.variable);
+    const store = places.map((place, i) => this.#builder.storeSum(place, variables[i]!));
+    return [...totals.map((t) => t.statement), k.ifThen(isLast, this.#finish(points, variables), store)];
   }
 
   /** acc ∘ x, as a fused multiply-add where it is one; without the lanes that are done. */
@@ -497,6 +669,18 @@ class Tiling {
   #join(a: Expr, b: Expr): Expr {
     return { add: k.add, mul: k.mul, min: k.min, max: k.max }[this.#builder.combine](a, b);
   }
+}
+
+/** The largest divisor for which `fits` holds; 0 if none. */
+function divisor(n: number, fits: (divisor: number) => boolean): number {
+  for (let d = n; d >= 1; d--) if (n % d === 0 && fits(d)) return d;
+  return 0;
+}
+
+/** A part of an axis of which there are a few, in whole tiles; 0 if it does not divide so. */
+function partOf(extent: number, tile: number): number {
+  for (const parts of [4, 2, 3]) if (extent % parts === 0 && (extent / parts) % tile === 0) return extent / parts;
+  return 0;
 }
 
 function pairwise(list: readonly Expr[], join: (a: Expr, b: Expr) => Expr): Expr {

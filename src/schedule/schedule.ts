@@ -12,6 +12,7 @@ import type { While } from "../ops/while.ts";
 import type { Instruction, Region, Value } from "../tape/node.ts";
 import { tapeOfRegion } from "../tape/tape.ts";
 import { type Fusion, fuse, type Group, lowering } from "./fuse.ts";
+import { storedSize } from "./lanes.ts";
 import { buildKernel } from "./loops.ts";
 import { type Block, planMemory } from "./memory.ts";
 
@@ -46,6 +47,7 @@ type Draft =
   | { readonly kind: "while"; readonly predicate: Place; readonly test: readonly Draft[]; readonly body: readonly Draft[] }
   | { readonly kind: "branch"; readonly predicate: Place; readonly then: readonly Draft[]; readonly otherwise: readonly Draft[] };
 
+/** Bytes of a value in rows. */
 const bytesOf = (type: Type): number => sizeOf(type.shape) * byteSize(type.dtype as Dtype);
 
 /** Schedules a region. `inputs` and `outputs` say where each of its inputs and outputs lives; cells are numbered from 1. */
@@ -153,6 +155,9 @@ class Scheduler {
       if (!target || !root || region.inputs.includes(root) || direct.has(root)) return;
       const position = fusion.items.findIndex((item) => item.kind === "group" && item.roots.includes(root));
       if (position < 0) return;
+      // A long sum grows in the buffer of its result, while what follows it may still read the old value.
+      const group = fusion.items[position] as Group;
+      if (group.reduction && group.roots[0] === root && group.roots.length > 1) return;
       const old = region.inputs.filter((x) => this.#inputTarget.get(x) !== undefined && same(this.#inputTarget.get(x)!, target));
       const safe = old.every((x) => {
         const read = lastRead.get(x);
@@ -168,7 +173,7 @@ class Scheduler {
 
   #call(group: Group, fusion: Fusion, places: Map<Value, Place>, placeOf: (x: Value) => Place, direct: ReadonlyMap<Value, Place>): Draft {
     const { kernel, buffers } = buildKernel(group, fusion);
-    for (const y of group.stored) places.set(y, direct.get(y) ?? this.#newPlace(bytesOf(y)));
+    for (const y of group.stored) places.set(y, direct.get(y) ?? this.#newPlace(storedSize(y.shape, group.lanes) * byteSize(y.dtype)));
     const args = buffers.map((b) => placeOf(b.value));
     for (const place of args) this.#touch(place);
     return { kind: "call", kernel: this.#kernelNumber(kernel), args };

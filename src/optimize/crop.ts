@@ -1,0 +1,47 @@
+/**
+ * @file What is cut off need not be computed: a part of a convolution's result is the convolution of a part, and a part of a padded value is the value with less
+ * padding. So the input gradient of a padded convolution never computes the gradient of the padding.
+ */
+import { type Conv, conv } from "../ops/contract.ts";
+import { pad, slice } from "../ops/movement.ts";
+import type { Tensor } from "../ops/tensor.ts";
+import type { Region, Value } from "../tape/node.ts";
+import { tapeOfRegion } from "../tape/tape.ts";
+import { type Rule, rewriteRegion } from "./rewrite.ts";
+
+interface Slicing {
+  readonly start: readonly number[];
+  readonly stop: readonly number[];
+  readonly step: readonly number[];
+}
+
+export function crop(region: Region): Region {
+  return rewriteRegion(region, cropping);
+}
+
+function cropping(region: Region): Rule {
+  const readers = new Map<Value, number>();
+  const count = (x: Value): unknown => readers.set(x, (readers.get(x) ?? 0) + 1);
+  for (const instruction of tapeOfRegion(region)) instruction.operands.forEach(count);
+  region.outputs.forEach(count);
+  return ({ op, params }, [x], original) => {
+    if (op !== slice || x!.source.op !== conv || readers.get(original.operands[0]!) !== 1) return undefined;
+    const part = params as Slicing;
+    const { stride, dilation } = x!.source.params as Conv;
+    const keepsChannels = [0, 1].every((i) => part.start[i] === 0 && part.stop[i] === x!.shape[i]);
+    if (!keepsChannels || [...stride, ...part.step].some((s) => s !== 1)) return undefined;
+    const [input, w] = x!.source.operands as [Tensor, Tensor];
+    const stop = part.stop.map((s, i) => (i < 2 ? input.shape[i]! : s + (w.shape[i]! - 1) * dilation[i - 2]!));
+    return [input.bind(conv, [padLess(input, part.start, stop), w], x!.source.params as Conv)];
+  };
+}
+
+/** A part of a value; of a padded one without padding what will be cut. */
+function padLess(x: Tensor, start: readonly number[], stop: readonly number[]): Tensor {
+  if (x.source.op !== pad) return x.slice(start, stop);
+  const { low, high, interior } = x.source.params as { low: readonly number[]; high: readonly number[]; interior: readonly number[] };
+  const front = start.map((s, i) => low[i]! - s);
+  const back = stop.map((s, i) => high[i]! - (x.shape[i]! - s));
+  if ([...front, ...back].some((n) => n < 0)) return x.slice(start, stop);
+  return (x.source.operands[0] as Tensor).pad(front, back, interior);
+}

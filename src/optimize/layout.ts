@@ -1,0 +1,78 @@
+/**
+ * @file Where vectors lie in convolutions. With the batch in the lanes a convolution multiplies four images at once by one weight, whatever the
+ * channels; with fewer than four images (or a batch that four does not divide) four output channels take their place, and the weights are vectors.
+ * The pass marks convolutions with the axis and puts copies where operands could not be computed in that order; `schedule/lanes.ts` does the rest.
+ */
+import { type Conv, conv, convWeight } from "../ops/contract.ts";
+import { relayout } from "../ops/elementwise.ts";
+import { slice } from "../ops/movement.ts";
+import type { Tensor } from "../ops/tensor.ts";
+import type { Instruction, Region, Value } from "../tape/node.ts";
+import { tapeOfRegion } from "../tape/tape.ts";
+import { opOf, type Rule, rewriteRegion } from "./rewrite.ts";
+
+const LANES = 4;
+/** Axis of the images and of the channels. */
+const IMAGES = 0;
+const CHANNELS = 1;
+
+export function layOut(region: Region): Region {
+  return rewriteRegion(region, (inner) => laying(inner));
+}
+
+function laying(region: Region): Rule {
+  const fixed = fixedValues(region);
+  return (instruction, operands) => {
+    const lanes = lanesFor(instruction);
+    if (lanes === undefined) return undefined;
+    const params = { ...(instruction.params as Conv), lanes };
+    const [x, y] = operands as [Tensor, Tensor];
+    if (instruction.op === convWeight) {
+      const images = lanes === IMAGES ? inLanes(x, lanes) : x;
+      return [x.bind(convWeight, [images, inLanes(y, lanes)], params as never)];
+    }
+    const result =
+      lanes === IMAGES
+        ? x.bind(conv, [inLanes(x, lanes), inRows(y)], params)
+        : x.bind(conv, [x, y.bind(relayout, [y], { lanes: 0 })], params);
+    return [instruction.results.some((value) => fixed.has(value)) ? result.bind(relayout, [result], {}) : result];
+  };
+}
+
+/** Values whose elements must lie row by row: outputs, and what loops, branches and host calls read. */
+function fixedValues(region: Region): ReadonlySet<Value> {
+  const readers = tapeOfRegion(region).filter((i) => i.regions.length > 0 || ["control", "host"].includes(opOf(i).lower.kind));
+  return new Set([...region.outputs, ...readers.flatMap((i) => i.operands)]);
+}
+
+/** The axis that carries the vectors of a convolution, if one does. */
+function lanesFor({ op, operands, results, params }: Instruction): number | undefined {
+  if ((op !== conv && op !== convWeight) || results[0]!.dtype !== "f32") return undefined;
+  const [x, y] = operands as [Value, Value];
+  const { groups, lanes } = params as Conv;
+  if (lanes !== undefined) return undefined;
+  if (x.shape[0]! % LANES === 0) return IMAGES;
+  const channels = op === conv ? y.shape[0]! : y.shape[1]!;
+  return groups === 1 && channels % LANES === 0 ? CHANNELS : undefined;
+}
+
+/** The value where it can be computed in that order; else a copy of it. */
+function inLanes(x: Tensor, lanes: number): Tensor {
+  const [whole] = x.source.operands;
+  const isPart = x.source.op === slice && whole !== undefined && isComputed(whole.source);
+  return isComputed(x.source) || isPart ? x : x.bind(relayout, [x], { lanes });
+}
+
+/** Weights that are another value's, moved (turned for the input gradient), in a buffer of their own: their addresses would jump. */
+function inRows(w: Tensor): Tensor {
+  const moves = opOf(w.source).lower.kind === "pointwise" && w.source.operands.length === 1 && !isComputed(w.source);
+  return moves ? w.bind(relayout, [w], {}) : w;
+}
+
+/** What a kernel computes element by element, so that it can write the elements in any order. */
+function isComputed(instruction: Instruction): boolean {
+  const { lower, cost, name } = opOf(instruction);
+  if (instruction.op === conv) return true;
+  if (lower.kind === "pointwise") return (lower.inPlace === true && name !== "identity") || name === "pad" || name === "concat";
+  return lower.kind === "reduce" && cost === "memory";
+}

@@ -1,0 +1,184 @@
+/**
+ * @file How elements lie in their buffers. A value is stored row by row, or with one axis in the lanes of vectors: four elements of that axis
+ * side by side, everything else around them.
+ *
+ *     [N, C, H, W] with lanes on axis 0:   [N/4][C][H][W][4 images]        convolution multiplies vectors of four images by splat weights
+ *                  with lanes on axis 1:   [N][C/4][H][W][4 channels]      four channels of one image, vectors of weights
+ *
+ * Layout is a property of the plan alone: every access goes through {@link position}, so any choice is right and only speed depends on it.
+ * Convolutions ask for lanes (`optimize/layout.ts`); from there they spread to the values that are computed from and for them.
+ */
+import { type Shape, sameShape, sizeOf, stridesOf } from "../base/shape.ts";
+import * as k from "../kernel/build.ts";
+import { Index } from "../kernel/index-algebra.ts";
+import { flatten, reindex } from "../ops/movement.ts";
+import type { Lowering, Op, Operand } from "../ops/op.ts";
+import type { Instruction, Value } from "../tape/node.ts";
+
+export const LANES = 4;
+
+/** The axis whose elements lie in lanes; undefined for rows. */
+export type Lanes = number | undefined;
+
+/** A counter of a loop nest: it steps `by` elements along `axis`. */
+export interface Step {
+  readonly axis: number;
+  readonly by: number;
+  readonly extent: number;
+}
+
+const steps = (shape: Shape): Step[] => shape.map((extent, axis) => ({ axis, by: 1, extent }));
+
+/** Counters in the order in which elements lie in memory. */
+export function memoryOrder(shape: Shape, lanes: Lanes): Step[] {
+  return lanes === undefined ? steps(shape) : lanesLast(shape, [lanes]);
+}
+
+/** Counters of which those for the lanes of some axes come last. */
+export function lanesLast(shape: Shape, axes: readonly number[]): Step[] {
+  const outer = steps(shape).map((s) => (axes.includes(s.axis) ? { axis: s.axis, by: LANES, extent: s.extent / LANES } : s));
+  return [...outer, ...axes.map((axis) => ({ axis, by: 1, extent: LANES }))];
+}
+
+/** Counters in row-major order, some axes split in two. */
+export function splitAxes(shape: Shape, axes: readonly number[]): Step[] {
+  return steps(shape).flatMap((s) =>
+    axes.includes(s.axis)
+      ? [
+          { ...s, by: LANES, extent: s.extent / LANES },
+          { ...s, extent: LANES },
+        ]
+      : [s],
+  );
+}
+
+/** The index along each axis that counters stand for. */
+export function indexOf(order: readonly Step[], rank: number, counters: readonly Index[]): Index[] {
+  const at = Array.from({ length: rank }, () => Index.constant(0));
+  order.forEach(({ axis, by }, i) => {
+    at[axis] = at[axis]!.plus(counters[i]!.times(by));
+  });
+  return at;
+}
+
+/** Where the element `at` of a value of `shape` lies in a buffer that was laid out for `stored`: the same elements, perhaps in another shape. */
+export function position(at: readonly Index[], shape: Shape, lanes: Lanes, stored: Shape = shape): Index {
+  if (lanes === undefined) return flatten(at, shape);
+  if (!sameShape(shape, stored)) return position(reindex(at, shape, stored), stored, lanes);
+  const vectors = vectorStrides(shape, lanes);
+  const outer = at.map((i, axis) => (axis === lanes ? i.div(LANES) : i));
+  return outer
+    .reduce((sum, i, axis) => sum.plus(i.times(vectors[axis]!)), Index.constant(0))
+    .times(LANES)
+    .plus(at[lanes]!.mod(LANES));
+}
+
+/** Elements that a buffer holds, gaps included. */
+export function storedSize(shape: Shape, lanes: Lanes): number {
+  if (lanes === undefined || sizeOf(shape) === 0) return sizeOf(shape);
+  const outer = outerExtents(shape, lanes);
+  return LANES * outer[0]! * vectorStrides(shape, lanes)[0]!;
+}
+
+const outerExtents = (shape: Shape, lanes: number): number[] => shape.map((d, axis) => (axis === lanes ? d / LANES : d));
+
+/** Bytes of a vector, and of a line of the cache. */
+const VECTOR = 16;
+const LINE = 64;
+/** Channels from which a sum over channels may meet its own lines in a set of the cache. */
+const MANY = 16;
+
+/**
+ * Steps along the axes in vectors. Planes of many channels are an odd number of cache lines apart: else the same element of all channels would lie in
+ * a few sets of the cache, and a sum over channels would push out what the next one reads again.
+ */
+function vectorStrides(shape: Shape, lanes: number): number[] {
+  const extents = outerExtents(shape, lanes);
+  const strides = stridesOf(extents);
+  if (shape.length < 3 || extents[1]! < MANY) return strides;
+  const lines = Math.ceil((strides[1]! * VECTOR) / LINE);
+  const plane = ((lines % 2 === 0 ? lines + 1 : lines) * LINE) / VECTOR;
+  return strides[1]! * VECTOR < LINE ? strides : strides.with(1, plane).with(0, extents[1]! * plane);
+}
+
+// ---- choosing -------------------------------------------------------------------------------------------------------------------------
+
+/** Axes that may carry lanes. */
+const AXES = [0, 1];
+
+const lowering = (instruction: Instruction): Lowering<unknown> => (instruction.op as Op).lower as Lowering<unknown>;
+const contracts = (instruction: Instruction): boolean => (instruction.op as Op).cost === "compute";
+
+/** Values with an axis in lanes. `rows` are those that must lie row by row: others know where their elements are. */
+export function chooseLanes(list: readonly Instruction[], rows: (x: Value) => boolean): ReadonlyMap<Value, number> {
+  const chosen = new Map<Value, number>();
+  const asking = list.filter((i) => laned(i) !== undefined);
+  if (asking.length === 0) return chosen;
+  const readers = new Map<Value, Instruction[]>();
+  for (const i of list) for (const x of new Set(i.operands)) readers.set(x, [...(readers.get(x) ?? []), i]);
+  for (const axis of AXES) {
+    const may = (x: Value): boolean => !rows(x) && x.dtype !== "f64" && divides(x.shape, axis) && !chosen.has(x);
+    const queue = asking.flatMap((i) => wanted(i, axis)).filter(may);
+    for (const x of queue) chosen.set(x, axis);
+    for (let x = queue.pop(); x; x = queue.pop()) {
+      for (const y of neighbours(x, axis, readers.get(x) ?? [])) {
+        if (!may(y)) continue;
+        chosen.set(y, axis);
+        queue.push(y);
+      }
+    }
+    for (const i of asking.filter((one) => one.op.name === "convWeight" && laned(one) === axis && axis === 1))
+      for (const y of i.results) if (!rows(y) && divides(y.shape, 0)) chosen.set(y, 0);
+  }
+  return chosen;
+}
+
+const divides = (shape: Shape, axis: number): boolean => shape.length > axis && sizeOf(shape) > 0 && shape[axis]! % LANES === 0;
+
+function laned(instruction: Instruction): Lanes {
+  return (instruction.params as { lanes?: number } | undefined)?.lanes;
+}
+
+/** Values that an instruction wants with lanes on `axis`. */
+function wanted(instruction: Instruction, axis: number): readonly Value[] {
+  if (laned(instruction) !== axis) return [];
+  const { op, operands, results } = instruction;
+  if (op.name === "convWeight") return axis === 0 ? operands : operands.slice(1);
+  return op.name === "conv" ? [...results, operands[0]!] : results;
+}
+
+/** Values that lie like `x` if anything does: what is computed from it or for it at the same index along the axis. */
+function neighbours(x: Value, axis: number, readers: readonly Instruction[]): Value[] {
+  const forwards = readers.filter((i) => keeps(i, x, axis)).flatMap((i) => i.results);
+  const backwards = x.source.operands.filter((operand) => keeps(x.source, operand, axis));
+  return [...forwards, ...backwards];
+}
+
+/** True if element i along the axis of each result comes from element i of the operand. */
+function keeps(instruction: Instruction, operand: Value, axis: number): boolean {
+  const lower = lowering(instruction);
+  const size = operand.shape[axis];
+  if (size === undefined || instruction.results.some((y) => y.shape[axis] !== size) || contracts(instruction)) return false;
+  if (lower.kind === "pointwise" && lower.inPlace) return true;
+  if (lower.kind !== "pointwise" && lower.kind !== "reduce") return false;
+  const counters = (shape: Shape): Index[] => shape.map((d) => Index.of(k.variable("i32"), 0, Math.max(0, d - 1)));
+  const [type] = instruction.results;
+  const at = counters(type!.shape);
+  let kept = true;
+  const operands = instruction.operands.map((x): Operand => {
+    const read = (index: readonly Index[]): ReturnType<Operand["at"]> => {
+      if (x === operand) kept &&= index[axis]!.key === at[axis]!.key;
+      return k.variable(x.dtype === "u8" ? "u32" : x.dtype);
+    };
+    return { shape: x.shape, dtype: x.dtype, at: read };
+  });
+  if (lower.kind === "pointwise") lower.element(at, operands, instruction.params, type!);
+  else {
+    const extents = lower.extents(
+      instruction.operands.map((x) => x.shape),
+      instruction.params,
+    );
+    lower.element(at, counters(extents), operands, instruction.params);
+  }
+  return kept;
+}
