@@ -1,7 +1,6 @@
 /** @file The command line of `nabla`: what it understands. The work is done next door, in the files named `*-command.ts`. */
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { datasets } from "../data/registry.ts";
-import { models } from "../models/registry.ts";
 import { checkCommand } from "./check-command.ts";
 import { infoCommand, version } from "./info-command.ts";
 import { unknownName } from "./recipes.ts";
