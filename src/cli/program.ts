@@ -4,6 +4,7 @@ import { datasets } from "../data/registry.ts";
 import { checkCommand } from "./check-command.ts";
 import { infoCommand, version } from "./info-command.ts";
 import { unknownName } from "./recipes.ts";
+import { summaryCommand } from "./summary-command.ts";
 import { trainCommand } from "./train-command.ts";
 
 function positiveInteger(text: string): number {
@@ -23,6 +24,14 @@ function positiveNumber(text: string): number {
   const value = Number(text);
   if (!(value > 0 && Number.isFinite(value))) throw new InvalidArgumentError("Want a number above 0.");
   return value;
+}
+
+/** 3x224x224 as numbers. */
+function imageShape(text: string): number[] {
+  const sizes = text.split("x").map(Number);
+  if (sizes.some((n) => !Number.isSafeInteger(n) || n < 1))
+    throw new InvalidArgumentError("Want positive integers with x between, such as 3x224x224.");
+  return sizes;
 }
 
 /** A parser for one of some names; another one gets the nearest as a suggestion. */
@@ -64,6 +73,15 @@ function buildProgram(done: (exitCode: number) => void): Command {
     .option("--entries <n>", "parameters tried one by one", positiveInteger, 100)
     .option("--seed <n>", "seed of the model and the batch", seed, 0)
     .action((model: string, flags) => done(checkCommand(model, flags)));
+  program
+    .command("summary")
+    .description("show a model layer by layer: shapes, activations, parameters, multiply-accumulates")
+    .argument("<model>", "a name that nabla info lists, such as lenet5 or resnet18")
+    .option("--input <shape>", "shape of an example, such as 3x224x224 (default: the model's own)", imageShape)
+    .option("--batch <n>", "examples", positiveInteger, 1)
+    .option("--compare <models...>", "totals of other models beside this one's")
+    .option("--json", "as JSON")
+    .action((model: string, flags) => done(summaryCommand(model, flags)));
   program
     .command("info")
     .description("show version, backend, features and what can be trained")
