@@ -17,6 +17,7 @@ export { whileLoop } from "./function/while.ts";
 export { type CheckOptions, type CheckReport, checkGradients, checkModel } from "./inspect/check.ts";
 export * as cost from "./inspect/cost.ts";
 export { intervals } from "./inspect/interval.ts";
+export { type ReceptiveField, receptiveField } from "./inspect/receptive-field.ts";
 export { type Summary, type SummaryOptions, type SummaryRow, summary } from "./inspect/summary.ts";
 export { taylor } from "./inspect/taylor.ts";
 export { cummax, cummin, cumprod, diff, logCumSumExp } from "./math/cumulative.ts";

@@ -80,6 +80,7 @@ function buildProgram(done: (exitCode: number) => void): Command {
     .option("--input <shape>", "shape of an example, such as 3x224x224 (default: the model's own)", imageShape)
     .option("--batch <n>", "examples", positiveInteger, 1)
     .option("--compare <models...>", "totals of other models beside this one's")
+    .option("--receptive", "also what the units of each layer see: pixels, pixels from unit to unit, first pixel")
     .option("--json", "as JSON")
     .action((model: string, flags) => done(summaryCommand(model, flags)));
   program

@@ -10,6 +10,8 @@ export interface SummaryFlags {
   readonly input?: readonly number[];
   readonly batch: number;
   readonly json?: boolean;
+  /** Whether to show receptive fields. */
+  readonly receptive?: boolean;
   /** Networks to put beside the first. */
   readonly compare?: readonly string[];
 }
@@ -17,13 +19,13 @@ export interface SummaryFlags {
 /** What the small models of this library are made for. */
 const INPUTS: Readonly<Record<string, readonly number[]>> = { lenet5: [1, 28, 28], mlp: [1, 28, 28], cnn: [1, 8, 8], xor: [2] };
 
-function summaryOf(name: string, { input, batch }: SummaryFlags): Summary {
+function summaryOf(name: string, { input, batch, receptive }: SummaryFlags): Summary {
   if (!Object.hasOwn(models, name)) throw unknownName("model", name, Object.keys(models));
   const entry = Object.hasOwn(zoo, name) ? zoo[name] : undefined;
   const inputShape = input ?? entry?.input ?? INPUTS[name];
   const outputs = entry?.classes ?? (name === "xor" ? 1 : 10);
   const model = blueprint(() => models[name]({ inputShape, outputs })).eval();
-  return summary(model, inputShape, { batch });
+  return summary(model, inputShape, { batch, receptive });
 }
 
 /** What lectures print of a network, and what it is by count. They call multiply-accumulates FLOPs. */

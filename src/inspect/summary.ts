@@ -5,10 +5,12 @@
 import { formatShape, type Shape, sizeOf } from "../base/shape.ts";
 import { leavesOf } from "../function/capture.ts";
 import type { Layer, Module } from "../nn/module.ts";
+import type { Tensor } from "../ops/tensor.ts";
 import type { Cell } from "../runtime/cell.ts";
 import type { Instruction, Value } from "../tape/node.ts";
 import { tapeOf } from "../tape/tape.ts";
 import { macsOf, parameterCount, recordOn } from "./cost.ts";
+import { type ReceptiveField, receptiveFieldOf } from "./receptive-field.ts";
 
 export interface SummaryRow {
   /** Path of the module, such as `features.0`; empty for the model itself. */
@@ -25,6 +27,8 @@ export interface SummaryRow {
   readonly biases: number;
   /** Multiply-accumulates of convolutions and products that no layer inside has counted. FLOPs are twice as many. */
   readonly macs: number;
+  /** Of the result's units in the images, if asked for and there are images. */
+  readonly receptiveField?: ReceptiveField;
 }
 
 export interface Summary {
@@ -37,21 +41,40 @@ export interface Summary {
 export interface SummaryOptions {
   /** Examples. Default 1. */
   readonly batch?: number;
+  /** Whether to say what the units of each layer see: seconds for deep nets. Default false. */
+  readonly receptive?: boolean;
 }
 
 /** The table of a model on examples of a shape without the batch, such as [3, 224, 224], in the model's mode. Nothing is computed. */
-export function summary(model: Layer, shape: Shape, { batch = 1 }: SummaryOptions = {}): Summary {
-  const rows: SummaryRow[] = [];
+export function summary(model: Layer, shape: Shape, { batch = 1, receptive = false }: SummaryOptions = {}): Summary {
+  const seen: { row: SummaryRow; y: Tensor | undefined }[] = [];
   const inputShape = [batch, ...shape];
-  const { list } = recordOn((x) => observed(model, () => model.forward(x), rows), [inputShape]);
+  const recorded = recordOn(
+    (x) =>
+      observed(
+        model,
+        () => model.forward(x),
+        (row, y) => seen.push({ row, y }),
+      ),
+    [inputShape],
+  );
+  const rows = seen.map(({ row, y }) => {
+    const field = receptive && y && y.rank === inputShape.length && y.rank > 2 ? receptiveFieldOf(recorded, y) : undefined;
+    return field ? { ...row, receptiveField: field } : row;
+  });
   const sum = (key: "activations" | "biases"): number => rows.reduce((n, row) => n + row[key], 0);
   // What runs between the layers is in the totals too.
-  const totals = { activations: sum("activations"), parameters: parameterCount(model), biases: sum("biases"), macs: macsOf(list).total };
+  const totals = {
+    activations: sum("activations"),
+    parameters: parameterCount(model),
+    biases: sum("biases"),
+    macs: macsOf(recorded.list).total,
+  };
   return { inputShape, rows, totals, toString: () => tableOf(inputShape, rows, totals) };
 }
 
 /** Runs `fn` and notes a line for every call of a layer of the model. */
-function observed<T>(model: Module, fn: () => T, rows: SummaryRow[]): T {
+function observed<T>(model: Module, fn: () => T, note: (row: SummaryRow, y: Tensor | undefined) => void): T {
   const claimed = new Set<Instruction>();
   const counted = new Set<Cell>();
   const off = model.namedModules().map(([name, module]) =>
@@ -66,7 +89,7 @@ function observed<T>(model: Module, fn: () => T, rows: SummaryRow[]): T {
       if (macs === 0 && own.length === 0 && hasChildren(module)) return;
       const sizeWhere = (wanted: (path: string) => boolean): number =>
         own.reduce((n, [path, cell]) => n + (wanted(path) ? sizeOf(cell.shape) : 0), 0);
-      rows.push({
+      const row = {
         name,
         layer: module.constructor.name,
         outputShape: results[0]?.shape ?? [],
@@ -74,7 +97,8 @@ function observed<T>(model: Module, fn: () => T, rows: SummaryRow[]): T {
         parameters: sizeWhere(() => true),
         biases: sizeWhere((path) => path.endsWith("bias")),
         macs,
-      });
+      };
+      note(row, results[0]);
     }),
   );
   try {
@@ -92,7 +116,8 @@ const count = (n: number): string => n.toLocaleString("en-US");
 const share = (part: number, whole: number): string => (whole === 0 || part === 0 ? "" : `${((100 * part) / whole).toFixed(1)}%`);
 
 function tableOf(inputShape: Shape, rows: readonly SummaryRow[], totals: Summary["totals"]): string {
-  const head = ["layer", "", "output", "activations", "parameters", "", "MACs", ""];
+  const fields = rows.some(({ receptiveField }) => receptiveField);
+  const head = ["layer", "", "output", "activations", "parameters", "", "MACs", "", ...(fields ? ["sees", "every", "from"] : [])];
   const line = (row: SummaryRow): string[] => [
     row.name,
     row.layer,
@@ -102,14 +127,21 @@ function tableOf(inputShape: Shape, rows: readonly SummaryRow[], totals: Summary
     share(row.parameters, totals.parameters),
     count(row.macs),
     share(row.macs, totals.macs),
+    ...(fields ? fieldCells(row.receptiveField) : []),
   ];
-  const last = ["total", "", "", count(totals.activations), count(totals.parameters), "", count(totals.macs), ""];
-  const cells = [head, ["input", "", formatShape(inputShape), count(sizeOf(inputShape)), "", "", "", ""], ...rows.map(line), last];
-  const widths = head.map((_, i) => Math.max(...cells.map((row) => row[i].length)));
+  const last = ["total", "", "", count(totals.activations), count(totals.parameters), "", count(totals.macs)];
+  const cells = [head, ["input", "", formatShape(inputShape), count(sizeOf(inputShape))], ...rows.map(line), last];
+  const widths = head.map((_, i) => Math.max(...cells.map((row) => row[i]?.length ?? 0)));
   const text = cells.map((row) => row.map((cell, i) => (i < 3 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join("  "));
   const flops = `${count(2 * totals.macs)} FLOPs (2 per MAC), ${count(totals.parameters - totals.biases)} parameters without biases`;
   const bytes = `${mib(4 * totals.parameters)} of weights and ${mib(4 * totals.activations)} of activations in f32`;
   return [...text, "", flops, bytes].map((row) => row.trimEnd()).join("\n");
+}
+
+/** Size, stride and offset, one number where both axes agree. */
+function fieldCells(field: ReceptiveField | undefined): string[] {
+  const text = (n: readonly number[]): string => (n.every((v) => v === n[0]) ? `${n[0]}` : n.join("x"));
+  return field ? [field.size, field.stride, field.offset].map(text) : [];
 }
 
 const mib = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;

@@ -26,6 +26,11 @@ describe("nabla summary", () => {
     expect(text).toMatch(/\ntotal +[\d,]+ +61,706 +416,520\n/);
   });
 
+  test("receptive fields", async () => {
+    const text = await output("lenet5", "--receptive");
+    expect(text).toMatch(/\n3 +Conv2d +\[1, 16, 10, 10\] .* 14 +2 +-2\n/);
+  });
+
   test("another size and batch, as JSON", async () => {
     const { inputShape, rows, totals } = JSON.parse(await output("resnet18", "--input", "1x32x32", "--batch", "2", "--json"));
     expect(inputShape).toEqual([2, 1, 32, 32]);
