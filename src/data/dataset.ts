@@ -1,4 +1,8 @@
-/** @file What a data set is here: two splits of plain typed arrays, and what a model needs to know about them. */
+/**
+ * @file What a data set is here. A `Split` lies in memory as plain typed arrays; `Examples` are read one by one, when they are wanted; an
+ * `ExampleStream` only comes by. `Loader` makes batches of any of them. A `Dataset` is two splits and what a model needs to know about them.
+ */
+import type { Preprocessing } from "./preprocessing.ts";
 
 export interface Split {
   /** Examples one after another, each of the data set's `inputShape`, row by row. */
@@ -9,6 +13,23 @@ export interface Split {
   readonly count: number;
 }
 
+export interface Example {
+  /** The elements of one example, row by row. */
+  readonly input: Float32Array;
+  /** A class index, or (regression) the target values. */
+  readonly target: number | Float32Array;
+}
+
+/** Random access to examples that need not lie in memory: files that are decoded, values that are computed. */
+export interface Examples {
+  readonly count: number;
+  /** Example `index`, from 0; the same each time. Its arrays are copied before the next call. */
+  example(index: number): Example | Promise<Example>;
+}
+
+/** Examples that come one after another, of unknown number. A function starts the stream anew, once for each epoch. */
+export type ExampleStream = () => Iterable<Example> | AsyncIterable<Example>;
+
 export interface Dataset {
   readonly name: string;
   readonly train: Split;
@@ -18,4 +39,6 @@ export interface Dataset {
   /** Shape of one example: [features], or [channels, height, width]. */
   readonly inputShape: readonly number[];
   readonly task: "classification" | "regression";
+  /** How raw values became these inputs and targets: plain data, to be kept with the model. Absent if prediction needs no such thing. */
+  readonly preprocessing?: Preprocessing;
 }

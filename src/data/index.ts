@@ -1,7 +1,45 @@
 /** @file The entry `nabla/data`: data sets and mini-batches, as plain typed arrays. */
-export type { Dataset, Split } from "./dataset.ts";
+export { cifar10 } from "./cifar10.ts";
+export { type CsvOptions, readCsv } from "./csv.ts";
+export type { Dataset, Example, ExampleStream, Examples, Split } from "./dataset.ts";
 export { digitImages, digits } from "./digits.ts";
-export { type Batch, type BatchOptions, batchCount, batches } from "./loader.ts";
+export { cacheFolder, type DownloadOptions, type DownloadProgress, download, type RemoteFile } from "./download.ts";
+export type { FileOptions } from "./files.ts";
+export { centreCrop, coverCrop, type Image, imageInput, readImage, resizeImage, withChannels } from "./image.ts";
+export {
+  type ImageExamples,
+  type ImageFolderOptions,
+  imageFolder,
+  imageFolderSource,
+  openImageFolder,
+  prepareImage,
+} from "./image-folder.ts";
+export {
+  type Batch,
+  type BatchOptions,
+  batchCount,
+  batches,
+  Loader,
+  type LoaderOptions,
+  type LoadProgress,
+  type Source,
+} from "./loader.ts";
 export { fashionMnist, mnist, moments } from "./mnist.ts";
-export { datasets, type LoadOptions, loadDataset } from "./registry.ts";
+export { readParquet } from "./parquet.ts";
+export { fromModule, type ModuleSource } from "./prefetch.ts";
+export {
+  type Column,
+  fitStandardization,
+  type Preprocessing,
+  type Standardization,
+  type StandardizeOptions,
+  standardize,
+  standardizeValues,
+  unstandardize,
+} from "./preprocessing.ts";
+export { type PrincipalColours, principalColours } from "./principal-colours.ts";
+export { datasets, type LoadOptions, loadDataset, readTable } from "./registry.ts";
+export { bootstrapIndices, type Fold, kFold, type SplitOptions, splitIndices, subset, trainTestSplit } from "./split.ts";
+export { blobs, checkerboard, circles, curve, curves, moons, type SpiralsOptions, type SyntheticOptions, spirals } from "./synthetic.ts";
+export { type Cell, encodeRecord, type Table, type TableOptions, tableDataset } from "./table.ts";
 export { xor } from "./xor.ts";

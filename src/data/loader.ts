@@ -1,9 +1,18 @@
 /**
- * @file Mini-batches of a split, in order or shuffled. The order is a function of (seed, epoch) alone, so that a resumed run sees
- * the batches that it would have seen.
+ * @file Mini-batches, in order or shuffled. The order is a function of (seed, epoch) alone, so that a resumed run sees the batches that it
+ * would have seen, however many threads fetch them.
+ *
+ *     batches(split, options)      of what lies in memory: a plain generator
+ *     new Loader(source, options)  of anything: read ahead, by threads if the source is named by its module
  */
-import { fold, type Key, keyFromSeed, permutation } from "../base/random.ts";
-import type { Split } from "./dataset.ts";
+import { fold, type Key, permutation } from "../base/random.ts";
+import { type Batch, collate } from "./batch.ts";
+import type { Example, ExampleStream, Examples, Split } from "./dataset.ts";
+import { type ModuleSource, openModule, startWorkers, type Workers } from "./prefetch.ts";
+import { gatherRows, keyOf } from "./split.ts";
+import { shuffledStream, streamBatches } from "./stream.ts";
+
+export type { Batch } from "./batch.ts";
 
 export interface BatchOptions {
   readonly batchSize: number;
@@ -16,49 +25,171 @@ export interface BatchOptions {
   readonly dropLast?: boolean;
 }
 
-/** Fresh arrays, the caller's to keep. `indices` are the examples' positions in the split. */
-export interface Batch {
-  readonly inputs: Float32Array;
-  readonly targets: Int32Array | Float32Array;
-  readonly count: number;
-  readonly indices: Int32Array;
-}
-
 /** How many batches `batches` will yield. */
-export function batchCount(split: Split, { batchSize, dropLast = false }: BatchOptions): number {
+export function batchCount(split: { readonly count: number }, { batchSize, dropLast = false }: BatchOptions): number {
   return dropLast ? Math.floor(split.count / batchSize) : Math.ceil(split.count / batchSize);
 }
 
 export function batches(split: Split, options: BatchOptions): Generator<Batch, void, undefined> {
   // Checked here and not in the generator, whose body runs only at the first `next`.
-  const { batchSize } = options;
-  if (!Number.isInteger(batchSize) || batchSize < 1) throw new Error(`batches: batchSize must be a positive integer, got ${batchSize}`);
+  checkBatchSize("batches", options.batchSize);
   return generate(split, options);
 }
 
 function* generate(split: Split, options: BatchOptions): Generator<Batch, void, undefined> {
-  const order = options.shuffle ? permutation(split.count, orderKey(options)) : Int32Array.from({ length: split.count }, (_, i) => i);
-  const n = batchCount(split, options);
-  for (let b = 0; b < n; b++) {
-    const indices = order.slice(b * options.batchSize, (b + 1) * options.batchSize);
-    yield {
-      inputs: gather(split.inputs, indices, split.inputs.length / split.count),
-      targets: gather(split.targets, indices, split.targets.length / split.count),
-      count: indices.length,
-      indices,
+  for (const indices of batchIndices(split.count, options)) yield batchOf(split, indices);
+}
+
+/** The positions of each batch of an epoch. */
+export function batchIndices(count: number, options: BatchOptions): Int32Array[] {
+  const order = options.shuffle ? permutation(count, orderKey(options)) : Int32Array.from({ length: count }, (_, i) => i);
+  const n = batchCount({ count }, options);
+  return Array.from({ length: n }, (_, b) => order.slice(b * options.batchSize, (b + 1) * options.batchSize));
+}
+
+function batchOf(split: Split, indices: Int32Array): Batch {
+  return {
+    inputs: gatherRows(split.inputs, indices, split.inputs.length / split.count),
+    targets: gatherRows(split.targets, indices, split.targets.length / split.count),
+    count: indices.length,
+    indices,
+  };
+}
+
+function orderKey({ seed = 0, epoch = 0 }: Pick<BatchOptions, "seed" | "epoch">): Key {
+  return fold(keyOf(seed), epoch);
+}
+
+function checkBatchSize(what: string, batchSize: number): void {
+  if (!Number.isInteger(batchSize) || batchSize < 1) throw new Error(`${what}: batchSize must be a positive integer, got ${batchSize}`);
+}
+
+// ---- any source ---------------------------------------------------------------------------------------------------------------------
+
+/** How far an epoch has come. */
+export interface LoadProgress {
+  readonly epoch: number;
+  /** Batches handed out, of `batches` (absent for a stream, whose end nobody knows). */
+  readonly batch: number;
+  readonly batches?: number;
+  readonly examples: number;
+}
+
+export interface LoaderOptions extends Omit<BatchOptions, "epoch"> {
+  /** Threads that fetch examples (default 0: this one). More than 0 wants a source from {@link fromModule}: functions cannot cross threads. */
+  readonly workers?: number;
+  /** Batches fetched before they are asked for. Default: two for each thread. */
+  readonly prefetch?: number;
+  /** Of streams: examples from which the next is drawn when shuffling. Default 1024. */
+  readonly shuffleBuffer?: number;
+  /** Called when a batch is handed out. */
+  readonly onProgress?: (progress: LoadProgress) => void;
+}
+
+export type Source = Split | Examples | ExampleStream | ModuleSource;
+
+/**
+ * Batches of any source. `for await (const batch of loader)` is one epoch, and the next such loop the next; `loader.epoch(n)` is a given one.
+ * `close` ends its threads.
+ */
+export class Loader implements AsyncIterable<Batch> {
+  readonly #source: Source;
+  readonly #options: LoaderOptions;
+  #workers: Workers | undefined;
+  #opened: Promise<Split | Examples | ExampleStream> | undefined;
+  #epoch = 0;
+
+  /** @throws {RangeError} for options that cannot be. */
+  constructor(source: Source, options: LoaderOptions) {
+    const { workers = 0, prefetch = 0, shuffleBuffer = 1 } = options;
+    checkBatchSize("Loader", options.batchSize);
+    for (const [name, value, least] of [
+      ["workers", workers, 0],
+      ["prefetch", prefetch, 0],
+      ["shuffleBuffer", shuffleBuffer, 1],
+    ] as const)
+      if (!Number.isInteger(value) || value < least)
+        throw new RangeError(`Loader: ${name} must be an integer of at least ${least}, got ${value}`);
+    if (workers > 0 && !isModule(source))
+      throw new TypeError(
+        "Loader: workers want a source named by its module, fromModule(url, options): functions and arrays cannot cross threads",
+      );
+    this.#source = source;
+    this.#options = options;
+  }
+
+  [Symbol.asyncIterator](): AsyncGenerator<Batch, void, undefined> {
+    return this.epoch(this.#epoch++);
+  }
+
+  /** The batches of epoch `epoch`, an integer from 0. */
+  async *epoch(epoch: number): AsyncGenerator<Batch, void, undefined> {
+    const source = await this.#open();
+    const options = { ...this.#options, epoch };
+    const count = "count" in source ? source.count : undefined;
+    const batches = count === undefined ? undefined : batchCount({ count }, options);
+    let [batch, examples] = [0, 0];
+    for await (const next of typeof source === "function"
+      ? this.#stream(source, epoch)
+      : this.#fetch(source, batchIndices(source.count, options))) {
+      examples += next.count;
+      this.#options.onProgress?.({ epoch, batch: ++batch, ...(batches !== undefined && { batches }), examples });
+      yield next;
+    }
+  }
+
+  /** The number of examples; undefined for a stream. */
+  async count(): Promise<number | undefined> {
+    const source = await this.#open();
+    return "count" in source ? source.count : undefined;
+  }
+
+  #open(): Promise<Split | Examples | ExampleStream> {
+    const source = this.#source;
+    this.#opened ??= isModule(source) ? this.#openModule(source) : Promise.resolve(source);
+    return this.#opened;
+  }
+
+  async #openModule(source: ModuleSource): Promise<Split | Examples | ExampleStream> {
+    const { workers = 0 } = this.#options;
+    if (workers === 0) return openModule(source);
+    this.#workers = await startWorkers(source, workers);
+    return this.#workers;
+  }
+
+  #stream(stream: ExampleStream, epoch: number): AsyncGenerator<Batch, void, undefined> {
+    const { shuffle, seed, shuffleBuffer = 1024 } = this.#options;
+    return streamBatches(shuffle ? shuffledStream(stream, shuffleBuffer, orderKey({ seed, epoch })) : stream, this.#options);
+  }
+
+  /** Batches in their order, with some more on their way. */
+  async *#fetch(source: Split | Examples, all: readonly Int32Array[]): AsyncGenerator<Batch, void, undefined> {
+    const { workers = 0, prefetch = 2 * Math.max(1, workers) } = this.#options;
+    const coming: Promise<Batch>[] = [];
+    const fetchOne = (b: number): Promise<Batch> => {
+      const batch = this.#workers ? this.#workers.fetch(all[b]) : fetchBatch(source, all[b]);
+      batch.catch(() => {}); // reported when its turn comes, or never, if nobody waits for it any more
+      return batch;
     };
+    for (let b = 0; b < all.length; b++) {
+      while (coming.length <= prefetch && b + coming.length < all.length) coming.push(fetchOne(b + coming.length));
+      yield await coming.shift()!;
+    }
+  }
+
+  /** Ends the threads; a loader without any needs no closing. */
+  async close(): Promise<void> {
+    await this.#workers?.close();
+    this.#workers = undefined;
+    this.#opened = undefined;
   }
 }
 
-function orderKey({ seed = 0, epoch = 0 }: BatchOptions): Key {
-  return fold(typeof seed === "number" ? keyFromSeed(seed) : seed, epoch);
-}
+const isModule = (source: Source): source is ModuleSource => "module" in source;
 
-/** The rows with these indices, each `width` long, one after another. */
-function gather<T extends Float32Array | Int32Array>(rows: T, indices: Int32Array, width: number): T {
-  const result = new (rows.constructor as new (length: number) => T)(indices.length * width);
-  indices.forEach((index, i) => {
-    result.set(rows.subarray(index * width, (index + 1) * width), i * width);
-  });
-  return result;
+async function fetchBatch(source: Split | Examples, indices: Int32Array): Promise<Batch> {
+  if (!("example" in source)) return batchOf(source, indices);
+  const examples: Example[] = [];
+  for (const index of indices) examples.push(await source.example(index));
+  return collate(examples, indices);
 }

@@ -1,9 +1,11 @@
 /**
- * @file MNIST (LeCun, Cortes & Burges 1998) and Fashion-MNIST (Xiao, Rasul & Vollgraf 2017) from their four idx files in a folder,
- * gzipped as published or unpacked. Pixels are scaled to [0, 1]; `moments` has what standardizes them.
+ * @file MNIST (LeCun, Cortes & Burges 1998) and Fashion-MNIST (Xiao, Rasul & Vollgraf 2017) from their four idx files,
+ * gzipped as published or unpacked, in a folder or from the published mirrors. Pixels are scaled to [0, 1]; `moments` has what standardizes them.
  */
 import { type IdxArray, readIdx } from "../formats/idx.ts";
 import type { Dataset, Split } from "./dataset.ts";
+import { cacheFolder, type RemoteFile } from "./download.ts";
+import { type FileOptions, locate, readIfThere, requireFolder } from "./files.ts";
 
 type Name = "mnist" | "fashion-mnist";
 
@@ -20,23 +22,55 @@ const classes: Readonly<Record<Name, readonly string[]>> = {
 
 const SIDE = 28;
 
-export const mnist = (dataDir: string | undefined): Promise<Dataset> => load("mnist", dataDir);
-export const fashionMnist = (dataDir: string | undefined): Promise<Dataset> => load("fashion-mnist", dataDir);
+/** The published files (their sizes and SHA-256), and who gives them out. */
+const remote: Readonly<Record<Name, { readonly mirrors: readonly string[]; readonly files: readonly RemoteFile[] }>> = {
+  mnist: {
+    mirrors: ["https://ossci-datasets.s3.amazonaws.com/mnist", "https://storage.googleapis.com/cvdf-datasets/mnist"],
+    files: [
+      remoteFile("train-images-idx3-ubyte", 9_912_422, "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609"),
+      remoteFile("train-labels-idx1-ubyte", 28_881, "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c"),
+      remoteFile("t10k-images-idx3-ubyte", 1_648_877, "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6"),
+      remoteFile("t10k-labels-idx1-ubyte", 4_542, "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6"),
+    ],
+  },
+  "fashion-mnist": {
+    mirrors: [
+      "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com",
+      "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion",
+    ],
+    files: [
+      remoteFile("train-images-idx3-ubyte", 26_421_880, "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84"),
+      remoteFile("train-labels-idx1-ubyte", 29_515, "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845"),
+      remoteFile("t10k-images-idx3-ubyte", 4_422_102, "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073"),
+      remoteFile("t10k-labels-idx1-ubyte", 5_148, "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5"),
+    ],
+  },
+};
 
-async function load(name: Name, dataDir: string | undefined): Promise<Dataset> {
-  if (!dataDir) throw new Error(`${name}: needs the folder of its idx files (--data-dir DIR)`);
-  await requireFolder(name, dataDir);
+function remoteFile(name: string, bytes: number, sha256: string): RemoteFile {
+  return { name: `${name}.gz`, bytes, sha256 };
+}
+
+/** From a folder of its idx files, the cache, or a mirror. */
+export const mnist = (dataDir?: string, options: FileOptions = {}): Promise<Dataset> => load("mnist", { ...options, dataDir });
+/** From a folder of its idx files, the cache, or a mirror. */
+export const fashionMnist = (dataDir?: string, options: FileOptions = {}): Promise<Dataset> =>
+  load("fashion-mnist", { ...options, dataDir });
+
+async function load(name: Name, options: FileOptions): Promise<Dataset> {
+  const folder = options.dataDir ?? (await downloadAll(name, options));
+  await requireFolder(name, folder);
   // One after the other: both splits at once would hold the unpacked bytes of both.
-  const train = await readSplit(name, dataDir, "train");
-  const test = await readSplit(name, dataDir, "t10k");
+  const train = await readSplit(name, folder, "train");
+  const test = await readSplit(name, folder, "t10k");
   return { name, train, test, classes: classes[name], inputShape: [1, SIDE, SIDE], task: "classification" };
 }
 
-async function requireFolder(name: Name, dataDir: string): Promise<void> {
-  const { stat } = await import("node:fs/promises");
-  const found = await stat(dataDir).catch(() => undefined);
-  if (!found) throw new Error(`${name}: no folder ${dataDir}`);
-  if (!found.isDirectory()) throw new Error(`${name}: ${dataDir} is not a folder`);
+/** The cache's folder, with all files in it. */
+async function downloadAll(name: Name, options: FileOptions): Promise<string> {
+  const { mirrors, files } = remote[name];
+  for (const file of files) await locate(name, file, { mirrors, ...options });
+  return `${await cacheFolder()}/${name}`;
 }
 
 async function readSplit(name: Name, dataDir: string, part: "train" | "t10k"): Promise<Split> {
@@ -54,16 +88,12 @@ async function readSplit(name: Name, dataDir: string, part: "train" | "t10k"): P
 }
 
 /** The file as published (.gz) or unpacked. */
-async function readFile(name: Name, dataDir: string, file: string, rank: number): Promise<IdxArray & { path: string }> {
-  const fs = await import("node:fs/promises");
-  for (const path of [`${dataDir}/${file}.gz`, `${dataDir}/${file}`]) {
-    const bytes = await fs.readFile(path).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === "ENOENT") return undefined;
-      throw new Error(`${name}: cannot read ${path}: ${error.message}`);
-    });
+async function readFile(name: Name, folder: string, file: string, rank: number): Promise<IdxArray & { path: string }> {
+  for (const path of [`${folder}/${file}.gz`, `${folder}/${file}`]) {
+    const bytes = await readIfThere(path);
     if (bytes) return { ...(await readIdx(bytes, path, rank)), path };
   }
-  throw new Error(`${name}: neither ${file}.gz nor ${file} is in ${dataDir}`);
+  throw new Error(`${name}: neither ${file}.gz nor ${file} is in ${folder}`);
 }
 
 /** Bytes to [0, 1]. A loop, since `Float32Array.from` with a function takes seconds for 47 million pixels. */

@@ -1,26 +1,77 @@
-/** @file Data sets by name, as the command and the training loop ask for them. */
+/**
+ * @file Data sets by name, as the command and the training loop ask for them; or by path: a CSV or Parquet file, a folder of images.
+ */
+import { cifar10 } from "./cifar10.ts";
+import { readCsv } from "./csv.ts";
 import type { Dataset } from "./dataset.ts";
 import { digits } from "./digits.ts";
+import { type FileOptions, readIfThere } from "./files.ts";
+import { type ImageFolderOptions, imageFolder } from "./image-folder.ts";
 import { fashionMnist, mnist } from "./mnist.ts";
+import { readParquet } from "./parquet.ts";
+import { blobs, checkerboard, circles, curve, curves, moons, type SyntheticOptions, spirals } from "./synthetic.ts";
+import { type Table, type TableOptions, tableDataset } from "./table.ts";
 import { xor } from "./xor.ts";
 
-export interface LoadOptions {
-  /** The folder of the files, for data sets that are not part of the package. */
-  readonly dataDir?: string;
-}
+/** What a data set can be told; each reads what concerns it. `dataDir` is the folder of its files, or the file or folder itself. */
+export interface LoadOptions extends FileOptions, TableOptions, ImageFolderOptions, SyntheticOptions {}
 
-export const datasets: Readonly<Record<string, (options: LoadOptions) => Promise<Dataset>>> = {
-  digits,
+type Load = (options: LoadOptions) => Promise<Dataset>;
+
+/** Curves by their own names. */
+const curveSets = Object.fromEntries(Object.keys(curves).map((name): [string, Load] => [name, async (options) => curve(name, options)]));
+
+export const datasets: Readonly<Record<string, Load>> = {
+  digits: () => digits(),
+  mnist: (options) => mnist(options.dataDir, options),
+  "fashion-mnist": (options) => fashionMnist(options.dataDir, options),
+  cifar10: (options) => cifar10(options.dataDir, options),
+  imagefolder: (options) =>
+    imageFolder(requirePath("imagefolder", "a folder with a sub-folder of images for each class", options), options),
+  csv: (options) => tableFile(requirePath("csv", "a CSV file", options), options),
+  parquet: (options) => tableFile(requirePath("parquet", "a Parquet file", options), options),
   xor: async () => xor(),
-  mnist: ({ dataDir }) => mnist(dataDir),
-  "fashion-mnist": ({ dataDir }) => fashionMnist(dataDir),
+  spirals: async (options) => spirals(options),
+  moons: async (options) => moons(options),
+  circles: async (options) => circles(options),
+  blobs: async (options) => blobs(options),
+  checkerboard: async (options) => checkerboard(options),
+  ...curveSets,
 };
 
+function requirePath(name: string, want: string, { dataDir }: LoadOptions): string {
+  if (dataDir !== undefined) return dataDir;
+  throw new Error(`${name}: want the path of ${want} (--data-dir PATH, or --data PATH in the place of "${name}")`);
+}
+
+const TABLE = /\.(csv|tsv|txt|parquet)$/i;
+
+/**
+ * The data set of this name. A path to a table (.csv, .tsv, .txt, .parquet) or to a folder of images is taken for one.
+ * @throws {Error} one line for an unknown name, or whatever is wrong with the files.
+ */
 export async function loadDataset(name: string, options: LoadOptions = {}): Promise<Dataset> {
   if (Object.hasOwn(datasets, name)) return datasets[name](options);
+  if (TABLE.test(name)) return tableFile(name, options);
+  if (/[/\\]/.test(name)) return imageFolder(name, options);
   const names = Object.keys(datasets);
   const nearest = await suggestion(name, names);
-  throw new Error(`unknown data set "${name}"${nearest ? `; did you mean "${nearest}"?` : ""} (known: ${names.join(", ")})`);
+  throw new Error(
+    `unknown data set "${name}"${nearest ? `; did you mean "${nearest}"?` : ""} (known: ${names.join(", ")}; or the path of a .csv, .tsv or .parquet file, or of a folder of images: ./${name})`,
+  );
+}
+
+/** A file with a table as a data set, called after the file. */
+async function tableFile(path: string, options: LoadOptions): Promise<Dataset> {
+  const name = path.split(/[/\\]/).at(-1)!.replace(TABLE, "");
+  return tableDataset(name, await readTable(path), options);
+}
+
+/** The table in a CSV or (by its ending) Parquet file. */
+export async function readTable(path: string): Promise<Table> {
+  const bytes = await readIfThere(path);
+  if (!bytes) throw new Error(`no file ${path}`);
+  return /\.parquet$/i.test(path) ? readParquet(bytes, path) : readCsv(bytes, path);
 }
 
 /** The nearest name, if it is near. In a page without a bundler the package is not found; the list of all names must do there. */

@@ -13,10 +13,21 @@ export interface IdxArray {
 }
 
 const UNSIGNED_BYTE = 0x08;
+const MAX_RANK = 8;
 
 /** `what` names the file in errors; `rank`, when given, is the number of dimensions that the caller expects (3 images, 1 labels). */
 export async function readIdx(bytes: Uint8Array, what: string, rank?: number): Promise<IdxArray> {
-  return parse(isGzip(bytes) ? await gunzip(bytes, what) : bytes, what, rank);
+  return parse(isGzip(bytes) ? await gunzip(bytes, what, announced) : bytes, what, rank);
+}
+
+/** How long the file is by its own header, and some more, so that `parse` can say how much too much there is. */
+function announced(start: Uint8Array): number | undefined {
+  const header = 4 + 4 * start[3];
+  if (start.length < header || start[2] !== UNSIGNED_BYTE) return undefined;
+  const view = new DataView(start.buffer, start.byteOffset, start.byteLength);
+  let size = 1;
+  for (let i = 4; i < header; i += 4) size *= view.getUint32(i);
+  return header + size + 65536;
 }
 
 function parse(bytes: Uint8Array, what: string, rank: number | undefined): IdxArray {
@@ -27,6 +38,7 @@ function parse(bytes: Uint8Array, what: string, rank: number | undefined): IdxAr
 
   const dimensions = magic & 0xff;
   const header = 4 + 4 * dimensions;
+  if (dimensions > MAX_RANK) throw new Error(`${what}: an array of ${dimensions} dimensions (at most ${MAX_RANK}); is this an idx file?`);
   if (bytes.length < header) throw new Error(`${what}: short file: ${bytes.length} bytes, the header alone has ${header}`);
   const shape = Array.from({ length: dimensions }, (_, i) => view.getUint32(4 + 4 * i));
 

@@ -1,6 +1,10 @@
 /** @file The entry `nabla/formats`: files as bytes to typed arrays and back, without tensors. */
 export { gunzip, isGzip } from "./gzip.ts";
 export { type IdxArray, readIdx } from "./idx.ts";
+export { type NpyArray, type NpyData, type NpySource, readNpy, writeNpy } from "./npy.ts";
+export { readNpz, writeNpz } from "./npz.ts";
 export { isPth, readPth } from "./pth.ts";
 export { type Entry, type Metadata, readSafetensors, type SafetensorsFile, type TypedArray, writeSafetensors } from "./safetensors.ts";
-export { isZip, Zip } from "./zip.ts";
+export { readTar } from "./tar.ts";
+export { eventFileHeader, type Histogram, histogramEvent, readEvents, scalarEvent, type TensorboardEvent } from "./tfevents.ts";
+export { readZip, writeZip } from "./zip.ts";

@@ -5,7 +5,7 @@
  */
 import { type PickleDict, type PickleGlobal, unpickle } from "./pickle.ts";
 import { decodeElements, type Entry, type TypedArray } from "./safetensors.ts";
-import { isZip, Zip } from "./zip.ts";
+import { readZip } from "./zip.ts";
 
 /** PyTorch's storage types as dtypes of entries, with their sizes. */
 const STORAGES: Readonly<Record<string, readonly [dtype: string, bytes: number]>> = {
@@ -59,27 +59,30 @@ export async function readPth(bytes: Uint8Array, what = "pth"): Promise<Map<stri
 
 // ---- the two forms ------------------------------------------------------------------------------------------------------------------
 
+function isZip(bytes: Uint8Array): boolean {
+  return bytes[0] === 0x50 && bytes[1] === 0x4b && bytes[2] === 3 && bytes[3] === 4;
+}
+
 async function readZipped(bytes: Uint8Array, what: string): Promise<Map<string, Entry>> {
-  const zip = new Zip(bytes, what);
-  const pickle = zip.names.find((name) => name === "data.pkl" || name.endsWith("/data.pkl"));
-  if (pickle === undefined) {
-    const script = zip.names.some((name) => name.endsWith("constants.pkl"));
-    throw new Error(`${what}: a zip archive without data.pkl, so not a file of torch.save${script ? " but of torch.jit" : ""}`);
-  }
+  const zip = await readZip(bytes, what);
+  const pickle = [...zip.keys()].find((name) => name === "data.pkl" || name.endsWith("/data.pkl"));
+  if (pickle === undefined) throw new Error(`${what}: a zip archive without data.pkl, so not a file of torch.save`);
   const folder = pickle.slice(0, -"data.pkl".length);
   if (zip.has(`${folder}constants.pkl`))
     throw new Error(`${what}: a TorchScript program, not a state dict; save with torch.save(model.state_dict(), path)`);
-  await checkByteOrder(zip, `${folder}byteorder`, what);
+  checkByteOrder(zip.get(`${folder}byteorder`), what);
   const reader = new TensorReader(what);
-  const views = reader.tensors(unpickle(await zip.read(pickle), reader.options).value);
+  const views = reader.tensors(unpickle(zip.get(pickle)!, reader.options).value);
   for (const storage of reader.storages.values()) {
-    storage.data = elementsOf(storage, await zip.read(`${folder}data/${storage.key}`), what);
+    const data = zip.get(`${folder}data/${storage.key}`);
+    if (!data) throw new Error(`${what}: damaged file: storage ${storage.key} is missing`);
+    storage.data = elementsOf(storage, new Uint8Array(data), what); // a copy: entries lie unaligned in the file
   }
   return entriesOf(views, what);
 }
 
-async function checkByteOrder(zip: Zip, name: string, what: string): Promise<void> {
-  const order = zip.has(name) ? new TextDecoder().decode(await zip.read(name)) : "little";
+function checkByteOrder(text: Uint8Array | undefined, what: string): void {
+  const order = text ? new TextDecoder().decode(new Uint8Array(text)) : "little";
   if (order !== "little") throw new Error(`${what}: written on a ${order}-endian machine; only little-endian files are read`);
 }
 

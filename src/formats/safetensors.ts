@@ -8,6 +8,7 @@
  *
  * Files come from strangers, so every claim of the header is checked before it is believed.
  */
+import { brief } from "./brief.ts";
 
 export type TypedArray = Float32Array | Float64Array | Int32Array | Uint32Array | Uint8Array | BigInt64Array;
 
@@ -82,7 +83,7 @@ const bfloat16: Dtype = half(
 );
 
 /** IEEE 754 binary16: 1 sign, 5 exponent (bias 15), 10 fraction bits. */
-function widenHalf(bits: number): number {
+export function widenHalf(bits: number): number {
   const sign = (bits & 0x8000) << 16;
   const exponent = (bits >>> 10) & 0x1f;
   const fraction = bits & 0x3ff;
@@ -146,7 +147,7 @@ export function readSafetensors(bytes: Uint8Array, what = "safetensors"): Safete
   const entries = new Map<string, Entry>();
   for (const { name, dtype, shape, start, end } of described) {
     const own = new Uint8Array(bytes.subarray(dataStart + start, dataStart + end)); // a copy: the slice may be unaligned
-    if (dtype === "BOOL" && own.some((byte) => byte > 1)) throw new Error(`${what}: "${name}": a BOOL that is neither 0 nor 1`);
+    if (dtype === "BOOL" && own.some((byte) => byte > 1)) throw new Error(`${what}: "${brief(name)}": a BOOL that is neither 0 nor 1`);
     entries.set(name, { dtype, shape, data: dtypes.get(dtype)!.decode(own) });
   }
   return { entries, metadata: checkMetadata(metadata, what) };
@@ -180,7 +181,7 @@ function parseJson(text: string, what: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new Error(`${what}: the header is not valid JSON: ${(error as Error).message}`);
+    throw new Error(`${what}: the header is not valid JSON: ${brief((error as Error).message)}`);
   }
 }
 
@@ -189,21 +190,21 @@ const isSize = (value: unknown): value is number => Number.isSafeInteger(value) 
 
 function describe(name: string, value: unknown, what: string): Described {
   const fail = (fault: string): never => {
-    throw new Error(`${what}: "${name}": ${fault}`);
+    throw new Error(`${what}: "${brief(name)}": ${fault}`);
   };
   if (!isRecord(value)) return fail("its header entry is not an object");
   const { dtype, shape, data_offsets: offsets } = value;
   if (typeof dtype !== "string") return fail("has no dtype");
   const known = dtypes.get(dtype);
-  if (!known) return fail(`unsupported dtype ${dtype} (supported: ${[...dtypes.keys()].join(", ")})`);
-  if (!Array.isArray(shape) || !shape.every(isSize)) return fail(`shape ${JSON.stringify(shape)} is not a list of sizes`);
+  if (!known) return fail(`unsupported dtype ${brief(dtype)} (supported: ${[...dtypes.keys()].join(", ")})`);
+  if (!Array.isArray(shape) || !shape.every(isSize)) return fail(`shape ${brief(String(JSON.stringify(shape)))} is not a list of sizes`);
   if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isSize)) {
-    return fail(`data_offsets ${JSON.stringify(offsets)} is not a pair of positions`);
+    return fail(`data_offsets ${brief(String(JSON.stringify(offsets)))} is not a pair of positions`);
   }
   const [start, end] = offsets as [number, number];
   const expected = elementCount(shape) * known.size;
   if (end - start !== expected)
-    return fail(`wrong size: ${dtype} [${shape.join(", ")}] needs ${expected} bytes, data_offsets give ${end - start}`);
+    return fail(`wrong size: ${dtype} [${brief(shape.join(", "))}] needs ${expected} bytes, data_offsets give ${end - start}`);
   return { name, dtype, shape, start, end };
 }
 
@@ -216,9 +217,12 @@ function checkLayout(described: readonly Described[], available: number, what: s
   let previous = "";
   for (const { name, start, end } of sorted) {
     if (start < position)
-      throw new Error(`${what}: "${name}" and "${previous}" overlap: bytes ${start} to ${Math.min(end, position)} belong to both`);
-    if (start > position) throw new Error(`${what}: bytes ${position} to ${start}, before "${name}", belong to no tensor`);
-    if (end > available) throw new Error(`${what}: truncated file: "${name}" ends at byte ${end} of the data, there are ${available}`);
+      throw new Error(
+        `${what}: "${brief(name)}" and "${brief(previous)}" overlap: bytes ${start} to ${Math.min(end, position)} belong to both`,
+      );
+    if (start > position) throw new Error(`${what}: bytes ${position} to ${start}, before "${brief(name)}", belong to no tensor`);
+    if (end > available)
+      throw new Error(`${what}: truncated file: "${brief(name)}" ends at byte ${end} of the data, there are ${available}`);
     position = end;
     previous = name;
   }
@@ -263,12 +267,14 @@ export function writeSafetensors(entries: ReadonlyMap<string, Entry>, metadata?:
 function checkEntry(name: string, { dtype, shape, data }: Entry): Dtype {
   const known = dtypes.get(dtype);
   if (name === "__metadata__") throw new Error(`safetensors: "__metadata__" is no name for a tensor`);
-  if (!known) throw new Error(`safetensors: "${name}": unsupported dtype ${dtype} (supported: ${[...dtypes.keys()].join(", ")})`);
+  if (!known) throw new Error(`safetensors: "${brief(name)}": unsupported dtype ${dtype} (supported: ${[...dtypes.keys()].join(", ")})`);
   if (!(data instanceof known.array)) {
-    throw new Error(`safetensors: "${name}": ${dtype} is written from a ${known.array.name}, got a ${data.constructor.name}`);
+    throw new Error(`safetensors: "${brief(name)}": ${dtype} is written from a ${known.array.name}, got a ${data.constructor.name}`);
   }
   if (elementCount(shape) !== data.length) {
-    throw new Error(`safetensors: "${name}": shape [${shape.join(", ")}] has ${elementCount(shape)} elements, the data ${data.length}`);
+    throw new Error(
+      `safetensors: "${brief(name)}": shape [${shape.join(", ")}] has ${elementCount(shape)} elements, the data ${data.length}`,
+    );
   }
   return known;
 }

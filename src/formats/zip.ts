@@ -1,157 +1,171 @@
 /**
- * @file Zip archives (PKWARE APPNOTE 6.3, with ZIP64): entries stored or deflated, found through the central directory. Inflating is the
- * platform's own `DecompressionStream`. Sizes are checked before they are believed.
+ * @file Zip archives (PKWARE APPNOTE 6.3), as far as npz files need them: stored and deflated entries, one disk, no encryption. The list of
+ * entries at the end is what counts.
+ *
+ *     entry: local header, name, data | ... | central directory: a record per entry | end record
  */
+import { brief } from "./brief.ts";
+import { gunzip } from "./gzip.ts";
 
-const LOCAL = 0x04034b50;
-const CENTRAL = 0x02014b50;
 const END = 0x06054b50;
-const END64 = 0x06064b50;
-const LOCATOR64 = 0x07064b50;
-/** Stands in 32-bit fields for "see ZIP64". */
-const BEYOND = 0xffffffff;
+const CENTRAL = 0x02014b50;
+const LOCAL = 0x04034b50;
+const END_LENGTH = 22;
 
-interface Place {
+interface Located {
+  readonly name: string;
   readonly method: number;
-  /** Bytes in the file. */
+  readonly crc: number;
   readonly packed: number;
-  /** Bytes when unpacked. */
   readonly size: number;
   readonly offset: number;
-  readonly encrypted: boolean;
 }
 
-/** Whether the bytes open like a zip archive. */
-export function isZip(bytes: Uint8Array): boolean {
-  return bytes.length >= 4 && new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true) === LOCAL;
+/** The entries of an archive by name, unpacked and checked. `what` names the archive in errors. */
+export async function readZip(bytes: Uint8Array, what: string): Promise<Map<string, Uint8Array>> {
+  const entries = new Map<string, Uint8Array>();
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const located = centralDirectory(bytes, view, what);
+  checkSpace(located, bytes, what);
+  for (const entry of located) entries.set(entry.name, await unpack(entry, bytes, view, what));
+  return entries;
 }
 
-/** An archive in memory; `what` names it in errors. */
-export class Zip {
-  readonly #bytes: Uint8Array;
-  readonly #view: DataView;
-  readonly #what: string;
-  readonly #places: Map<string, Place>;
-
-  /** @throws {Error} if the directory is damaged or missing. */
-  constructor(bytes: Uint8Array, what = "zip") {
-    this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    this.#what = what;
-    try {
-      this.#places = this.#directory();
-    } catch (error) {
-      if (error instanceof RangeError) throw new Error(`${what}: damaged or incomplete zip archive: its directory points outside the file`);
-      throw error;
-    }
+function centralDirectory(bytes: Uint8Array, view: DataView, what: string): Located[] {
+  const end = findEnd(view);
+  if (end === undefined) throw new Error(`${what}: not a zip archive, or truncated: no end record`);
+  const count = view.getUint16(end + 10, true);
+  let at = view.getUint32(end + 16, true);
+  const entries: Located[] = [];
+  for (let i = 0; i < count; i++) {
+    if (at + 46 > end || view.getUint32(at, true) !== CENTRAL)
+      throw new Error(`${what}: damaged zip archive: no entry ${i} of ${count} at byte ${at}`);
+    const [nameLength, extra, comment] = [28, 30, 32].map((field) => view.getUint16(at + field, true));
+    const name = new TextDecoder().decode(bytes.slice(at + 46, at + 46 + nameLength));
+    if (view.getUint16(at + 8, true) & 1) throw new Error(`${what}: "${brief(name)}" is encrypted`);
+    const [crc, packed, size] = [16, 20, 24].map((field) => view.getUint32(at + field, true));
+    if (packed === 0xffffffff || size === 0xffffffff)
+      throw new Error(`${what}: "${brief(name)}" has 4 GiB or more (zip64), which is not read`);
+    entries.push({ name, method: view.getUint16(at + 10, true), crc, packed, size, offset: view.getUint32(at + 42, true) });
+    at += 46 + nameLength + extra + comment;
   }
+  return entries;
+}
 
-  get names(): string[] {
-    return [...this.#places.keys()];
+/** The end record is followed by a comment of up to 65535 bytes alone. */
+function findEnd(view: DataView): number | undefined {
+  const last = view.byteLength - END_LENGTH;
+  for (let at = last; at >= Math.max(0, last - 0xffff); at--) {
+    if (view.getUint32(at, true) === END && at + END_LENGTH + view.getUint16(at + 20, true) === view.byteLength) return at;
   }
+  return undefined;
+}
 
-  has(name: string): boolean {
-    return this.#places.has(name);
-  }
+/** Entries that share bytes could unpack one block of data any number of times (Fifield 2019, "A better zip bomb"). */
+function checkSpace(entries: readonly Located[], bytes: Uint8Array, what: string): void {
+  const names = new Set(entries.map(({ name }) => name));
+  if (names.size < entries.length) throw new Error(`${what}: damaged zip archive: two entries have one name`);
+  const packed = entries.reduce((sum, entry) => sum + entry.packed, 0);
+  if (packed > bytes.length)
+    throw new Error(`${what}: damaged zip archive: its entries claim ${packed} bytes, the file has ${bytes.length}`);
+}
 
-  /** The unpacked bytes of an entry, as a copy. */
-  async read(name: string): Promise<Uint8Array<ArrayBuffer>> {
-    const place = this.#places.get(name);
-    if (!place) throw this.#fault(`has no entry ${name}`);
-    const { method, packed, size, offset, encrypted } = place;
-    if (encrypted) throw this.#fault(`"${name}" is encrypted`);
-    if (offset + 30 > this.#bytes.length || this.#view.getUint32(offset, true) !== LOCAL)
-      throw this.#fault(`"${name}" is not where the directory says`);
-    const start = offset + 30 + this.#view.getUint16(offset + 26, true) + this.#view.getUint16(offset + 28, true);
-    if (start + packed > this.#bytes.length)
-      throw this.#fault(`truncated file: "${name}" ends at byte ${start + packed} of ${this.#bytes.length}`);
-    const data = new Uint8Array(this.#bytes.subarray(start, start + packed));
-    if (method !== 0 && method !== 8)
-      throw this.#fault(`"${name}" is packed by method ${method}; only stored (0) and deflated (8) entries can be read`);
-    const unpacked = method === 0 ? data : await this.#inflate(data, size, name);
-    if (unpacked.length !== size) throw this.#fault(`"${name}" has ${unpacked.length} bytes, its header says ${size}`);
-    return unpacked;
-  }
+async function unpack(
+  { name, method, crc, packed, size, offset }: Located,
+  bytes: Uint8Array,
+  view: DataView,
+  what: string,
+): Promise<Uint8Array> {
+  const entry = `${what}: "${brief(name)}"`;
+  if (offset + 30 > bytes.length || view.getUint32(offset, true) !== LOCAL)
+    throw new Error(`${entry}: damaged zip archive: no header at byte ${offset}`);
+  const start = offset + 30 + view.getUint16(offset + 26, true) + view.getUint16(offset + 28, true);
+  if (start + packed > bytes.length)
+    throw new Error(`${entry}: damaged zip archive: its data end at byte ${start + packed} of ${bytes.length}`);
+  const data = bytes.subarray(start, start + packed);
+  if (method === 8) return gunzip(asGzip(data, crc, size), entry, () => size);
+  if (method !== 0) throw new Error(`${entry}: compression method ${method} is not known (0 stored and 8 deflated are)`);
+  if (packed !== size) throw new Error(`${entry}: damaged zip archive: stored, but ${packed} bytes are said to make ${size}`);
+  if (crc32(data) !== crc) throw new Error(`${entry}: damaged: wrong checksum`);
+  return data;
+}
 
-  /** Never holds more than the size in the header, so a small file cannot fill the memory. */
-  async #inflate(data: Uint8Array<ArrayBuffer>, size: number, name: string): Promise<Uint8Array<ArrayBuffer>> {
-    const reader = new Blob([data]).stream().pipeThrough(new DecompressionStream("deflate-raw")).getReader();
-    const chunks: Uint8Array<ArrayBuffer>[] = [];
-    let length = 0;
-    try {
-      for (let next = await reader.read(); !next.done; next = await reader.read()) {
-        chunks.push(next.value as Uint8Array<ArrayBuffer>);
-        length += next.value.length;
-        if (length > size) break;
-      }
-    } catch {
-      throw this.#fault(`"${name}" is damaged: it cannot be inflated`);
-    }
-    if (length > size) {
-      await reader.cancel().catch(() => {});
-      throw this.#fault(`"${name}" unpacks to more than the ${size} bytes of its header`);
-    }
-    return new Uint8Array(await new Blob(chunks).arrayBuffer());
-  }
+/** Bare deflate data as a gzip member, whose trailer has the checksum and size: every platform unpacks and checks that. */
+function asGzip(data: Uint8Array, crc: number, size: number): Uint8Array {
+  const member = new Uint8Array(10 + data.length + 8);
+  member.set([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff]);
+  member.set(data, 10);
+  const view = new DataView(member.buffer);
+  view.setUint32(10 + data.length, crc, true);
+  view.setUint32(14 + data.length, size, true);
+  return member;
+}
 
-  #fault(text: string): Error {
-    return new Error(`${this.#what}: ${text}`);
+/** An archive with these entries, stored. */
+export function writeZip(entries: ReadonlyMap<string, Uint8Array>): Uint8Array {
+  const parts: Uint8Array[] = [];
+  const directory: Uint8Array[] = [];
+  let at = 0;
+  for (const [name, data] of entries) {
+    const header = fileHeader(name, data);
+    directory.push(centralRecord(header, name, at));
+    parts.push(header, data);
+    at += header.length + data.length;
   }
+  const length = directory.reduce((sum, record) => sum + record.length, 0);
+  const end = new DataView(new ArrayBuffer(END_LENGTH));
+  end.setUint32(0, END, true);
+  for (const field of [8, 10]) end.setUint16(field, entries.size, true);
+  end.setUint32(12, length, true);
+  end.setUint32(16, at, true);
+  const file = new Uint8Array(at + length + END_LENGTH);
+  let to = 0;
+  for (const part of [...parts, ...directory, new Uint8Array(end.buffer)]) {
+    file.set(part, to);
+    to += part.length;
+  }
+  return file;
+}
 
-  /** The directory's entries by name, without folders. */
-  #directory(): Map<string, Place> {
-    const end = this.#findEnd();
-    let [count, at] = [this.#view.getUint16(end + 10, true), this.#view.getUint32(end + 16, true)];
-    const locator = end - 20;
-    if (locator >= 0 && this.#view.getUint32(locator, true) === LOCATOR64) {
-      const end64 = this.#big(locator + 8);
-      if (this.#view.getUint32(end64, true) !== END64)
-        throw this.#fault("damaged zip archive: the ZIP64 directory is not where it should be");
-      [count, at] = [this.#big(end64 + 32), this.#big(end64 + 48)];
-    }
-    const places = new Map<string, Place>();
-    for (let i = 0; i < count; i++) {
-      if (this.#view.getUint32(at, true) !== CENTRAL) throw this.#fault("damaged zip archive: its directory is shorter than it says");
-      const [nameLength, extraLength, commentLength] = [28, 30, 32].map((field) => this.#view.getUint16(at + field, true));
-      const name = new TextDecoder().decode(new Uint8Array(this.#bytes.subarray(at + 46, at + 46 + nameLength)));
-      if (!name.endsWith("/")) places.set(name, this.#place(at, at + 46 + nameLength, extraLength));
-      at += 46 + nameLength + extraLength + commentLength;
-    }
-    return places;
-  }
+const JANUARY_1980 = 0x0021; // day 1, month 1, years since 1980: archives of the same data are the same bytes
 
-  #place(at: number, extra: number, extraLength: number): Place {
-    const fields = {
-      size: this.#view.getUint32(at + 24, true),
-      packed: this.#view.getUint32(at + 20, true),
-      offset: this.#view.getUint32(at + 42, true),
-    };
-    // ZIP64 (extra field 1) holds, in this order, those fields that do not fit into 32 bits.
-    let wide = this.#extraField(extra, extra + extraLength);
-    for (const key of ["size", "packed", "offset"] as const)
-      if (fields[key] === BEYOND && wide !== undefined) {
-        fields[key] = this.#big(wide);
-        wide += 8;
-      }
-    return { ...fields, method: this.#view.getUint16(at + 10, true), encrypted: (this.#view.getUint16(at + 8, true) & 1) === 1 };
-  }
+function fileHeader(name: string, data: Uint8Array): Uint8Array {
+  const encoded = new TextEncoder().encode(name);
+  const header = new Uint8Array(30 + encoded.length);
+  const view = new DataView(header.buffer);
+  view.setUint32(0, LOCAL, true);
+  view.setUint16(4, 20, true); // version 2.0 suffices to read it
+  view.setUint16(6, 0x800, true); // the name is UTF-8
+  view.setUint16(12, JANUARY_1980, true);
+  view.setUint32(14, crc32(data), true);
+  for (const field of [18, 22]) view.setUint32(field, data.length, true);
+  view.setUint16(26, encoded.length, true);
+  header.set(encoded, 30);
+  return header;
+}
 
-  /** Where the contents of extra field 1 begin. */
-  #extraField(from: number, to: number): number | undefined {
-    for (let at = from; at + 4 <= to; at += 4 + this.#view.getUint16(at + 2, true)) if (this.#view.getUint16(at, true) === 1) return at + 4;
-    return undefined;
-  }
+/** The same facts from the version needed on, and where the file header is. */
+function centralRecord(header: Uint8Array, name: string, offset: number): Uint8Array {
+  const encoded = new TextEncoder().encode(name);
+  const record = new Uint8Array(46 + encoded.length);
+  const view = new DataView(record.buffer);
+  view.setUint32(0, CENTRAL, true);
+  view.setUint16(4, 20, true);
+  record.set(header.subarray(4, 30), 6);
+  view.setUint32(42, offset, true);
+  record.set(encoded, 46);
+  return record;
+}
 
-  /** The end record is the last thing in the file but for a comment of at most 65535 bytes. */
-  #findEnd(): number {
-    const last = this.#bytes.length - 22;
-    for (let at = last; at >= 0 && at >= last - 0xffff; at--) if (this.#view.getUint32(at, true) === END) return at;
-    throw this.#fault("damaged or incomplete zip archive: it has no directory at its end");
-  }
+const table: Uint32Array = Uint32Array.from({ length: 256 }, (_, n) => {
+  let c = n;
+  for (let bit = 0; bit < 8; bit++) c = c & 1 ? 0xedb88320 ^ (c >>> 1) : c >>> 1;
+  return c >>> 0;
+});
 
-  #big(at: number): number {
-    const value = this.#view.getBigUint64(at, true);
-    if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw this.#fault("damaged zip archive: a size beyond all files");
-    return Number(value);
-  }
+/** The checksum of zip and gzip (ISO 3309). */
+export function crc32(bytes: Uint8Array): number {
+  let c = 0xffffffff;
+  for (const byte of bytes) c = table[(c ^ byte) & 0xff] ^ (c >>> 8);
+  return (c ^ 0xffffffff) >>> 0;
 }

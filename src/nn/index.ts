@@ -7,6 +7,27 @@ export {
   TransformerEncoderLayer,
   type TransformerEncoderLayerOptions,
 } from "./attention.ts";
+export {
+  type Augment,
+  type Augmentation,
+  Augmenter,
+  type AugmentOptions,
+  augment,
+  type ColourJitterOptions,
+  type CropOptions,
+  colourJitter,
+  crop,
+  type EraseOptions,
+  erase,
+  flipHorizontal,
+  flipVertical,
+  type PrincipalColours,
+  pcaColour,
+  rotate,
+  scale,
+  shear,
+  translate,
+} from "./augment.ts";
 export { BatchNorm, BatchNorm1d, BatchNorm2d, BatchNorm3d, type BatchNormLayerOptions } from "./batch-norm.ts";
 export { BatchRenorm, type BatchRenormLayerOptions } from "./batch-renorm.ts";
 export { Bilinear } from "./bilinear.ts";

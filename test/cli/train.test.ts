@@ -117,11 +117,7 @@ describe("mistakes are one line on stderr and exit code 1", () => {
   test.each([
     [["train", "lenet"], 'error: unknown model "lenet"; did you mean "lenet5"? (known: mlp, cnn, lenet5, xor)'],
     [["train", "transformer"], 'error: unknown model "transformer" (known: mlp, cnn, lenet5, xor)'],
-    [
-      ["train", "mlp", "--data", "digit"],
-      'error: unknown data set "digit"; did you mean "digits"? (known: digits, xor, mnist, fashion-mnist)',
-    ],
-    [["train", "lenet5"], "error: mnist: needs the folder of its idx files (--data-dir DIR)"],
+    [["train", "mlp", "--data", "digit"], /^error: unknown data set "digit"; did you mean "digits"\? \(known: digits, /],
     [["train", "lenet5", "--data-dir", join(folder, "nowhere")], `error: mnist: no folder ${join(folder, "nowhere")}`],
     [["train", "lenet5", "--data", "digits"], "error: lenet5: want inputs [1, 28, 28], the data have [1, 8, 8]"],
     [["train", "mlp", "--epochs", "0"], "error: option '--epochs <n>' argument '0' is invalid. Want a positive integer."],

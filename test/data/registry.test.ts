@@ -4,7 +4,9 @@ import { datasets, loadDataset } from "../../src/data/registry.ts";
 
 describe("loadDataset", () => {
   test("knows its names", async () => {
-    expect(Object.keys(datasets)).toEqual(["digits", "xor", "mnist", "fashion-mnist"]);
+    const images = ["digits", "mnist", "fashion-mnist", "cifar10", "imagefolder"];
+    const made = ["xor", "spirals", "moons", "circles", "blobs", "checkerboard", "sine", "step", "sinc", "polynomial"];
+    expect(Object.keys(datasets)).toEqual([...images, "csv", "parquet", ...made]);
     expect((await loadDataset("digits")).name).toBe("digits");
   });
 
@@ -20,7 +22,7 @@ describe("loadDataset", () => {
 
   test("an unknown name gets the nearest suggestion, if any is near, and the list", async () => {
     await expect(loadDataset("minst")).rejects.toThrow(
-      'unknown data set "minst"; did you mean "mnist"? (known: digits, xor, mnist, fashion-mnist)',
+      'unknown data set "minst"; did you mean "mnist"? (known: digits, mnist, fashion-mnist, cifar10, imagefolder, csv,',
     );
     await expect(loadDataset("constructor")).rejects.toThrow('unknown data set "constructor" (known: digits,');
   });

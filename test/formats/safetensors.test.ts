@@ -170,6 +170,13 @@ describe("files of other writers", () => {
     }
   });
 
+  test("a file of the reference implementation", () => {
+    const { entries, metadata } = readSafetensors(readFileSync(new URL("../fixtures/numpy.safetensors", import.meta.url)));
+    expect(metadata).toEqual({ by: "safetensors 0.8" });
+    expect(entries.get("a")).toEqual({ dtype: "F32", shape: [2, 3], data: Float32Array.of(0, 1, 2, 3, 4, 5) });
+    expect(entries.get("b")).toEqual({ dtype: "BOOL", shape: [2], data: Uint8Array.of(1, 0) });
+  });
+
   test("a header padded with spaces, tensors in any order, an unaligned tensor", () => {
     const header = '{"b":{"dtype":"F32","shape":[1],"data_offsets":[1,5]},"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}    ';
     const { entries } = readSafetensors(file(header, 5));

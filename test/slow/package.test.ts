@@ -66,6 +66,21 @@ describe("the packed package", () => {
     expect(Number(names)).toBeGreaterThan(0);
   });
 
+  test("threads read a folder of images", () => {
+    const lines = node(`
+      import { mkdirSync, writeFileSync } from "node:fs";
+      import { encode } from "fast-png";
+      import { imageFolderSource, Loader } from "nabla/data";
+      for (const name of ["a", "b"]) {
+        mkdirSync("images/" + name, { recursive: true });
+        for (let i = 0; i < 5; i++) writeFileSync("images/" + name + "/" + i + ".png", encode({ width: 2, height: 2, channels: 1, data: new Uint8Array(4).fill(51 * i) }));
+      }
+      const loader = new Loader(imageFolderSource("images"), { batchSize: 4, workers: 2 });
+      for await (const { inputs, targets } of loader) console.log(...inputs.filter((_, i) => i % 4 === 0).map((x) => Math.round(x * 5)), ...targets);
+      await loader.close();`);
+    expect(lines.trim().split("\n")).toEqual(["0 1 2 3 0 0 0 0", "4 0 1 2 0 1 1 1", "3 4 1 1"]);
+  });
+
   test("the command starts", () => {
     expect(run(app, process.execPath, "node_modules/nabla/dist/cli/main.js", "--help")).toContain("train");
   });

@@ -1,0 +1,111 @@
+/**
+ * @file Files of published data sets: from a folder, else from the cache, else from the first mirror that gives the right bytes. A download is
+ * checked against its SHA-256, goes on where it was cut, and takes its name only when it is whole.
+ */
+
+export interface RemoteFile {
+  readonly name: string;
+  /** Of the whole file, in hexadecimal. */
+  readonly sha256: string;
+  readonly bytes: number;
+}
+
+export interface DownloadProgress {
+  readonly file: string;
+  /** Bytes on the disk, of `total`. */
+  readonly bytes: number;
+  readonly total: number;
+}
+
+export interface DownloadOptions {
+  /** Folders or addresses that end before the file's name, tried in this order. */
+  readonly mirrors: readonly string[];
+  readonly onProgress?: (progress: DownloadProgress) => void;
+  /** Seconds without a byte after which a mirror counts as dead. Default 30. */
+  readonly timeout?: number;
+}
+
+/** Where downloads are kept: $NABLA_CACHE, else the platform's place for caches. */
+export async function cacheFolder(): Promise<string> {
+  const { homedir } = await import("node:os");
+  const { env, platform } = await import("node:process");
+  if (env.NABLA_CACHE) return env.NABLA_CACHE;
+  if (platform === "win32") return `${env.LOCALAPPDATA ?? `${homedir()}/AppData/Local`}/nabla/cache`;
+  return platform === "darwin" ? `${homedir()}/Library/Caches/nabla` : `${env.XDG_CACHE_HOME || `${homedir()}/.cache`}/nabla`;
+}
+
+/**
+ * Brings a file into a folder, unless it is there already; gives its path.
+ * @throws {Error} one line that says what each mirror answered.
+ */
+export async function download(file: RemoteFile, folder: string, options: DownloadOptions): Promise<string> {
+  const { mkdir, stat } = await import("node:fs/promises");
+  const path = `${folder}/${file.name}`;
+  if ((await stat(path).catch(() => undefined))?.isFile()) return path;
+  await mkdir(folder, { recursive: true });
+  const faults: string[] = [];
+  for (const mirror of options.mirrors) {
+    try {
+      await fetchPart(`${mirror.replace(/\/$/, "")}/${file.name}`, `${path}.part`, file, options);
+      await keepIfWhole(file, path);
+      return path;
+    } catch (error) {
+      faults.push(`${new URL(mirror).host}: ${reason(error)}`);
+    }
+  }
+  throw new Error(
+    `${file.name}: cannot be downloaded (${faults.join("; ")}); fetch it by other means and name its folder (--data-dir DIR)`,
+  );
+}
+
+/** Network errors say "fetch failed" and keep the system's own words in `cause`. */
+function reason(error: unknown): string {
+  const { message, cause } = error as Error & { cause?: { code?: string; message?: string } };
+  return cause?.code ?? cause?.message ?? message;
+}
+
+/** Appends what is missing of a file to what is there of it. */
+async function fetchPart(url: string, part: string, file: RemoteFile, { onProgress, timeout = 30 }: DownloadOptions): Promise<void> {
+  const { open, stat } = await import("node:fs/promises");
+  let have = (await stat(part).catch(() => undefined))?.size ?? 0;
+  if (have >= file.bytes) have = 0; // too long, or whole and wrong: from the start
+  const controller = new AbortController();
+  let timer = setTimeout(() => {}, 0);
+  const restart = (): void => {
+    clearTimeout(timer);
+    timer = setTimeout(() => controller.abort(new Error(`no answer for ${timeout} s`)), timeout * 1000);
+  };
+  try {
+    restart();
+    const response = await fetch(url, { signal: controller.signal, headers: have > 0 ? { range: `bytes=${have}-` } : {} });
+    if (!response.ok || !response.body) throw new Error(`status ${response.status}`);
+    if (response.status !== 206) have = 0; // the server does not resume
+    const handle = await open(part, have > 0 ? "a" : "w");
+    try {
+      for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
+        restart();
+        await handle.write(chunk);
+        have += chunk.length;
+        if (have > file.bytes) throw new Error(`more than the ${file.bytes} bytes expected`);
+        onProgress?.({ file: file.name, bytes: have, total: file.bytes });
+      }
+    } finally {
+      await handle.close();
+    }
+    if (have < file.bytes) throw new Error(`connection cut after ${have} of ${file.bytes} bytes; the next try goes on there`);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Gives a whole download its name. @throws {Error} if its bytes are not the published ones; they are deleted then. */
+async function keepIfWhole({ sha256 }: RemoteFile, path: string): Promise<void> {
+  const { readFile, rename, rm } = await import("node:fs/promises");
+  const { createHash } = await import("node:crypto");
+  const got = createHash("sha256")
+    .update(await readFile(`${path}.part`))
+    .digest("hex");
+  if (got === sha256) return rename(`${path}.part`, path);
+  await rm(`${path}.part`, { force: true });
+  throw new Error(`wrong checksum: expected ${sha256.slice(0, 12)}..., got ${got.slice(0, 12)}...`);
+}

@@ -1,0 +1,199 @@
+/**
+ * @file Images as bytes of colour: PNG read by the package fast-png, JPEG by jpeg-js (both loaded when they are needed), resized, cropped, and
+ * turned into what a network reads: [channels, height, width] from 0 to 1.
+ */
+
+export interface Image {
+  readonly width: number;
+  readonly height: number;
+  /** 1 grey, 3 red, green, blue. */
+  readonly channels: 1 | 3;
+  /** Rows from the top, pixels from the left, channels together; 0 to 255. */
+  readonly data: Uint8Array;
+}
+
+/** Larger than any photograph; a header that claims more is damaged or hostile. */
+const MAX_PIXELS = 100_000_000;
+
+interface Header {
+  readonly format: "PNG" | "JPEG";
+  readonly width: number;
+  readonly height: number;
+  readonly grey: boolean;
+}
+
+/**
+ * A PNG or JPEG image. Transparency is dropped, 16 bits become 8, palettes colours; CMYK becomes RGB.
+ * @param what Names the file in errors. @throws {Error} for other formats, and for damaged or truncated files.
+ */
+export async function readImage(bytes: Uint8Array, what = "image"): Promise<Image> {
+  const header = readHeader(bytes, what);
+  const { format, width, height } = header;
+  if (width * height === 0 || width * height > MAX_PIXELS)
+    throw new Error(
+      `${what}: damaged ${format}: its header announces ${width}x${height} pixels; want 1 to ${MAX_PIXELS.toLocaleString("en-US")}`,
+    );
+  try {
+    return format === "PNG" ? await readPng(bytes) : await readJpeg(bytes, header);
+  } catch (error) {
+    throw new Error(`${what}: damaged or truncated ${format} (${(error as Error).message.split("\n", 1)[0]})`);
+  }
+}
+
+const PNG_SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
+
+function readHeader(bytes: Uint8Array, what: string): Header {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (PNG_SIGNATURE.every((byte, i) => bytes[i] === byte)) {
+    if (bytes.length < 26) throw new Error(`${what}: damaged or truncated PNG (${bytes.length} bytes, its header alone has 33)`);
+    return { format: "PNG", width: view.getUint32(16), height: view.getUint32(20), grey: bytes[25] % 4 === 0 };
+  }
+  if (bytes[0] === 0xff && bytes[1] === 0xd8) return jpegHeader(bytes, view, what);
+  const begins = [...bytes.subarray(0, 4)].map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
+  throw new Error(`${what}: want a PNG or JPEG image, got ${bytes.length === 0 ? "an empty file" : `a file that begins with ${begins}`}`);
+}
+
+/** The frame header is behind some segments, each with its length (ITU T.81, B.2.2). */
+function jpegHeader(bytes: Uint8Array, view: DataView, what: string): Header {
+  for (let at = 2; at + 10 <= bytes.length; at += 2 + view.getUint16(at + 2)) {
+    const marker = bytes[at + 1];
+    const isFrame = marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker);
+    if (isFrame) return { format: "JPEG", height: view.getUint16(at + 5), width: view.getUint16(at + 7), grey: bytes[at + 9] === 1 };
+  }
+  throw new Error(`${what}: damaged or truncated JPEG (no frame header)`);
+}
+
+async function readPng(bytes: Uint8Array): Promise<Image> {
+  const png = await import("fast-png");
+  const { width, height, depth, channels, data, palette } = png.decode(bytes, { checkCrc: true });
+  const samples =
+    depth < 8
+      ? unpackBits(data as Uint8Array, width * channels, height, depth)
+      : depth === 16
+        ? Uint8Array.from(data, (v) => v >> 8)
+        : data;
+  if (palette) return fromPalette(samples, palette, width, height);
+  const scaled = depth < 8 ? Uint8Array.from(samples, (value) => Math.round((value * 255) / (2 ** depth - 1))) : (samples as Uint8Array);
+  const kept = channels < 3 ? 1 : 3; // the last of 2 or 4 is the transparency
+  return { width, height, channels: kept, data: everyChannel(scaled, channels, kept) };
+}
+
+/** Samples of 1, 2 or 4 bits, rows padded to bytes. */
+function unpackBits(data: Uint8Array, perRow: number, rows: number, depth: number): Uint8Array {
+  const stride = Math.ceil((perRow * depth) / 8);
+  return Uint8Array.from({ length: perRow * rows }, (_, i) => {
+    const bit = (i % perRow) * depth;
+    return (data[Math.floor(i / perRow) * stride + (bit >> 3)] >> (8 - depth - (bit & 7))) & (2 ** depth - 1);
+  });
+}
+
+function fromPalette(samples: ArrayLike<number>, palette: readonly (readonly number[])[], width: number, height: number): Image {
+  const data = new Uint8Array(3 * width * height);
+  for (let i = 0; i < width * height; i++) {
+    const colour = palette[samples[i]];
+    if (!colour) throw new Error(`colour ${samples[i]} of a palette of ${palette.length}`);
+    data.set(colour.slice(0, 3), 3 * i);
+  }
+  return { width, height, channels: 3, data };
+}
+
+/** The first `kept` of each pixel's `channels`. */
+function everyChannel(data: Uint8Array, channels: number, kept: number): Uint8Array {
+  if (channels === kept) return data;
+  const result = new Uint8Array((data.length / channels) * kept);
+  for (let i = 0; i < result.length; i++) result[i] = data[Math.floor(i / kept) * channels + (i % kept)];
+  return result;
+}
+
+async function readJpeg(bytes: Uint8Array, { grey }: Header): Promise<Image> {
+  const { default: jpeg } = await import("jpeg-js");
+  const settings = {
+    useTArray: true,
+    formatAsRGBA: false,
+    tolerantDecoding: false,
+    maxResolutionInMP: 100,
+    maxMemoryUsageInMB: 4096,
+  } as const;
+  const { width, height, data } = jpeg.decode(bytes, settings);
+  return { width, height, channels: grey ? 1 : 3, data: everyChannel(data, 3, grey ? 1 : 3) };
+}
+
+// ---- for a network ------------------------------------------------------------------------------------------------------------------
+
+/** Grey to colour, or colour to grey by the weights of ITU-R BT.601. */
+export function withChannels(image: Image, channels: 1 | 3): Image {
+  if (image.channels === channels) return image;
+  const { width, height, data } = image;
+  const n = width * height;
+  const result =
+    channels === 3
+      ? Uint8Array.from({ length: 3 * n }, (_, i) => data[Math.floor(i / 3)])
+      : Uint8Array.from({ length: n }, (_, i) => Math.round(0.299 * data[3 * i] + 0.587 * data[3 * i + 1] + 0.114 * data[3 * i + 2]));
+  return { width, height, channels, data: result };
+}
+
+/** Which elements of a line of `size` make element i of one of `out`, with weights that add up to 1. */
+function triangles(size: number, out: number): { first: number; weights: number[] }[] {
+  const scale = size / out;
+  const reach = Math.max(1, scale); // shrinking averages over all that a pixel covers
+  return Array.from({ length: out }, (_, i) => {
+    const centre = (i + 0.5) * scale;
+    const first = Math.max(0, Math.floor(centre - reach + 0.5));
+    const last = Math.min(size, Math.floor(centre + reach + 0.5));
+    const raw = Array.from({ length: last - first }, (__, j) => Math.max(0, 1 - Math.abs(first + j + 0.5 - centre) / reach));
+    const sum = raw.reduce((a, b) => a + b, 0);
+    return { first, weights: raw.map((w) => w / sum) };
+  });
+}
+
+/** Bilinear interpolation with antialiasing: a triangle filter as wide as a result's pixel, as Pillow resizes. */
+export function resizeImage(image: Image, width: number, height: number): Image {
+  if (image.width === width && image.height === height) return image;
+  const { channels, data } = image;
+  const rows = new Float32Array(image.height * width * channels);
+  triangles(image.width, width).forEach(({ first, weights }, x) => {
+    for (let y = 0; y < image.height; y++)
+      for (let c = 0; c < channels; c++)
+        rows[(y * width + x) * channels + c] = weights.reduce(
+          (sum, w, j) => sum + w * data[(y * image.width + first + j) * channels + c],
+          0,
+        );
+  });
+  const result = new Uint8Array(height * width * channels);
+  const stride = width * channels;
+  triangles(image.height, height).forEach(({ first, weights }, y) => {
+    for (let i = 0; i < stride; i++)
+      result[y * stride + i] = Math.round(weights.reduce((sum, w, j) => sum + w * rows[(first + j) * stride + i], 0));
+  });
+  return { width, height, channels, data: result };
+}
+
+/** The middle of an image. @throws {RangeError} if the image is smaller. */
+export function centreCrop(image: Image, width: number, height: number): Image {
+  if (image.width < width || image.height < height)
+    throw new RangeError(`centreCrop: want at least ${width}x${height} pixels, got ${image.width}x${image.height}; resize it first`);
+  const { channels } = image;
+  const left = (image.width - width) >> 1;
+  const top = (image.height - height) >> 1;
+  const data = new Uint8Array(width * height * channels);
+  for (let y = 0; y < height; y++) {
+    const from = ((top + y) * image.width + left) * channels;
+    data.set(image.data.subarray(from, from + width * channels), y * width * channels);
+  }
+  return { width, height, channels, data };
+}
+
+/** Resized so that it just covers width x height, the middle kept: nothing is distorted, edges are lost (Krizhevsky et al. 2012, §2). */
+export function coverCrop(image: Image, width: number, height: number): Image {
+  const scale = Math.max(width / image.width, height / image.height);
+  const covering = resizeImage(image, Math.max(width, Math.round(image.width * scale)), Math.max(height, Math.round(image.height * scale)));
+  return centreCrop(covering, width, height);
+}
+
+/** [channels, height, width], 0 to 1. */
+export function imageInput({ width, height, channels, data }: Image): Float32Array {
+  const plane = width * height;
+  const input = new Float32Array(channels * plane);
+  for (let i = 0; i < plane; i++) for (let c = 0; c < channels; c++) input[c * plane + i] = data[i * channels + c] / 255;
+  return input;
+}

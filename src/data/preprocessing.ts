@@ -1,0 +1,103 @@
+/**
+ * @file What was done to raw values before a model saw them, as plain data that JSON carries: it is fitted on the training part alone and kept
+ * with the model, so that a prediction does the same to new values.
+ */
+import type { Dataset, Split } from "./dataset.ts";
+
+/** x becomes (x - mean) / std, with one pair for each of the equal parts of an example: a feature, a channel, a target value. */
+export interface Standardization {
+  readonly mean: readonly number[];
+  /** 1 where the training part has one value only, so that nothing is divided by 0. */
+  readonly std: readonly number[];
+}
+
+/** One column of a table: a number, or a category that becomes as many inputs as it has values ("one-hot"). */
+export interface Column {
+  readonly name: string;
+  /** The values of a category, in the order of their inputs; absent for numbers. */
+  readonly categories?: readonly string[];
+}
+
+export interface Preprocessing {
+  /** Of tables: the columns that make the inputs, in order. */
+  readonly columns?: readonly Column[];
+  /** Of images: size to which they were brought, and how bytes became numbers (`byte / 255`). */
+  readonly image?: { readonly width: number; readonly height: number; readonly channels: number };
+  /** Of the inputs, after all else. */
+  readonly inputs?: Standardization;
+  /** Of regression targets; `unstandardize` brings outputs back to their own units. */
+  readonly targets?: Standardization;
+}
+
+/**
+ * Means and standard deviations (over the examples, not corrected) of `parts` equal, consecutive parts of each example.
+ * @param values Examples one after another. @param count Their number. @param parts Features, or channels.
+ */
+export function fitStandardization(values: ArrayLike<number>, count: number, parts: number): Standardization {
+  const width = values.length / count;
+  const inner = width / parts;
+  if (count < 1 || !Number.isInteger(inner))
+    throw new RangeError(`fitStandardization: want ${parts} equal parts of each of ${count} examples, got ${values.length} values in all`);
+  const mean = new Float64Array(parts);
+  const square = new Float64Array(parts);
+  const each = (fn: (part: number, value: number) => void): void => {
+    for (let i = 0; i < values.length; i++) fn(Math.floor((i % width) / inner), values[i]);
+  };
+  each((part, value) => {
+    mean[part] += value / (count * inner);
+  });
+  each((part, value) => {
+    square[part] += (value - mean[part]) ** 2 / (count * inner);
+  });
+  // A constant that f32 cannot hold exactly leaves a deviation of rounding errors.
+  const std = Array.from(square, (s, i) => (Math.sqrt(s) > 1e-6 * Math.abs(mean[i]) ? Math.sqrt(s) : 1));
+  return { mean: [...mean], std };
+}
+
+/** (x - mean) / std of examples one after another, in a new array. */
+export function standardizeValues(values: Float32Array, { mean, std }: Standardization, count: number): Float32Array {
+  return affine(values, count, mean.length, (part, x) => (x - mean[part]) / std[part]);
+}
+
+/** The inverse of {@link standardizeValues}: values in their own units. */
+export function unstandardize(values: Float32Array, { mean, std }: Standardization, count: number): Float32Array {
+  return affine(values, count, mean.length, (part, x) => x * std[part] + mean[part]);
+}
+
+function affine(values: Float32Array, count: number, parts: number, fn: (part: number, x: number) => number): Float32Array {
+  const width = values.length / count;
+  const inner = width / parts;
+  if (!Number.isInteger(inner))
+    throw new RangeError(
+      `standardization of ${parts} parts: ${count} examples of ${width} values do not have them; is it another data set's?`,
+    );
+  const result = new Float32Array(values.length);
+  for (let i = 0; i < values.length; i++) result[i] = fn(Math.floor((i % width) / inner), values[i]);
+  return result;
+}
+
+export interface StandardizeOptions {
+  /** Whether regression targets are standardized too. Default false. */
+  readonly targets?: boolean;
+}
+
+/**
+ * The data set with inputs of mean 0 and standard deviation 1, by feature or (images) by channel, as the training split has them; the test
+ * split follows the training split's numbers. They are in the result's `preprocessing`.
+ */
+export function standardize(data: Dataset, { targets = false }: StandardizeOptions = {}): Dataset {
+  const { train, test } = data;
+  if (data.preprocessing?.inputs) throw new Error(`standardize: ${data.name} is standardized already`);
+  const inputs = fitStandardization(train.inputs, train.count, data.inputShape[0]);
+  const values =
+    targets && data.task === "regression" ? fitStandardization(train.targets, train.count, train.targets.length / train.count) : undefined;
+  const apply = ({ inputs: x, targets: y, count }: Split): Split => ({
+    inputs: standardizeValues(x, inputs, count),
+    targets: values ? standardizeValues(y as Float32Array, values, count) : y,
+    count,
+  });
+  const same = train === test;
+  const first = apply(train);
+  const preprocessing = { ...data.preprocessing, inputs, ...(values && { targets: values }) };
+  return { ...data, train: first, test: same ? first : apply(test), preprocessing };
+}

@@ -1,0 +1,32 @@
+/** @file Some hundred damaged files of each format; the nightly suite tries 20,000. */
+import { expect, test } from "vitest";
+import { failureOf, formats, mutated } from "./mutate.ts";
+
+test.each(Object.keys(formats))("%s: a damaged file is read or refused in one clear line", async (name) => {
+  const counts = { read: 0, refused: 0 };
+  for (let seed = 0; seed < 300; seed++) {
+    const outcome = await failureOf(formats[name], mutated(formats[name], seed));
+    expect(typeof outcome === "string" ? "fine" : outcome.fault, `seed ${seed}`).toBe("fine");
+    counts[outcome as "read" | "refused"]++;
+  }
+  // The damage is neither too small to matter nor so large that everything is refused at the first byte.
+  expect(Math.min(counts.read, counts.refused)).toBeGreaterThan(0);
+});
+
+test.each(Object.keys(formats))("%s: the good files are read", async (name) => {
+  for (const file of formats[name].files) expect(await failureOf(formats[name], file)).toBe("read");
+});
+
+test("what would be wrong is seen", async () => {
+  const faultOf = (read: () => string | undefined) => failureOf({ files: [], read }, new Uint8Array(10));
+  const fail = (error: unknown) => () => {
+    throw error;
+  };
+  expect(await faultOf(fail(new TypeError("f: Cannot read properties of undefined")))).toHaveProperty("fault");
+  expect(await faultOf(fail(new Error("Offset is outside the bounds of the DataView")))).toHaveProperty("fault");
+  expect(await faultOf(fail(new Error("f: two\nlines")))).toHaveProperty("fault");
+  expect(await faultOf(() => "shape [2] with 3 elements")).toHaveProperty("fault");
+  const kept: Uint8Array[] = [];
+  expect(await faultOf(() => void kept.push(new Uint8Array(2 ** 24)))).toHaveProperty("fault");
+  expect(await faultOf(fail(new Error("f: damaged file")))).toBe("refused");
+});
