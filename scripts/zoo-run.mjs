@@ -44,7 +44,7 @@ function nativeStep() {
 function smallSteps() {
   manualSeed(2);
   const small = entry.leastSmall !== undefined;
-  const side = small ? 32 : entry.input[1];
+  const side = small ? Math.max(16, entry.leastSmall) : entry.input[1];
   const model = entry.make({ classes: 10, channels: entry.input[0], smallImages: small, imageSize: side });
   const step = trainer(model, new optim.Adam(model.parameters(), { lr: 1e-3 }));
   const x = random.normal(random.keyOf(8), [8, entry.input[0], side, side]);

@@ -38,11 +38,15 @@ describe("loadWeights", () => {
     const tensor = (key: string, count: number, shape: number[]) =>
       `ctorch._utils\n_rebuild_tensor_v2\n((${word("storage")}ctorch\nFloatStorage\n${word(key)}${word("cpu")}${int(count)}tQ${int(0)}(${shape.map(int).join("")}t(${shape.map((_, i) => int(i === shape.length - 1 ? 1 : shape[1])).join("")}ttR`;
     const pickle = `\x80\x02}(${word("weight")}${tensor("0", 2, [1, 2])}${word("bias")}${tensor("1", 1, [1])}u.`;
-    const bytes = writeZip(new Map(Object.entries({
-      "m/data.pkl": Uint8Array.from(pickle, (c) => c.charCodeAt(0)),
-      "m/data/0": new Uint8Array(Float32Array.of(5, 6).buffer),
-      "m/data/1": new Uint8Array(Float32Array.of(7).buffer),
-    })));
+    const bytes = writeZip(
+      new Map(
+        Object.entries({
+          "m/data.pkl": Uint8Array.from(pickle, (c) => c.charCodeAt(0)),
+          "m/data/0": new Uint8Array(Float32Array.of(5, 6).buffer),
+          "m/data/1": new Uint8Array(Float32Array.of(7).buffer),
+        }),
+      ),
+    );
     const model = new Linear(2, 1);
     await loadWeights(model, bytes, "m.pth");
     expect([...model.weight.value.dataSync(), ...model.bias!.value.dataSync()]).toEqual([5, 6, 7]);
