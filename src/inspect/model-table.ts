@@ -29,15 +29,15 @@ function factsOf({ make, classes, input }: ZooEntry): { parameters: number; macs
   return { parameters: parameterCount(model), macs: macsOf(recorded.list).total, depth: depthOf(recorded) };
 }
 
-/** Three digits: 0.136, 14.5, 115,000. */
-function inMillions(n: number): string {
-  return (n / 1e6).toLocaleString("en-US", { maximumSignificantDigits: 4 });
+/** In full from 100 on, four digits below: 0.1363, 40.55, 11,308. */
+function inUnits(n: number): string {
+  return n.toLocaleString("en-US", n >= 100 ? { maximumFractionDigits: 0 } : { maximumSignificantDigits: n >= 1 ? 4 : 2 });
 }
 
 function memoryOf(record: ZooRecord | undefined): string {
   if (!record) return "";
   if (record.refused !== undefined) return "over 4 GiB";
-  const mib = `${Math.round(record.scratchMiB ?? 0).toLocaleString("en-US")} MiB`;
+  const mib = `${inUnits(record.scratchMiB ?? 0)} MiB`;
   return record.budget ? `${mib}, recomputing` : mib;
 }
 
@@ -50,7 +50,7 @@ export function modelTable(records: Readonly<Record<string, ZooRecord>>): string
   const rows = Object.entries(zoo).map(([name, entry]) => {
     const { parameters, macs, depth } = factsOf(entry);
     const record = records[name];
-    const counts = [parameters.toLocaleString("en-US"), inMillions(macs), `${depth}`];
+    const counts = [parameters.toLocaleString("en-US"), inUnits(macs / 1e6), `${depth}`];
     return [
       `\`${name}\``,
       `${entry.year}`,
