@@ -1,5 +1,5 @@
 /** @file The workloads by group, named and sized as the peers' are, so that rows can stand side by side. */
-import { backward, compile, nn, optim, scan, type Tensor, tensor, vjp, zeros } from "nabla";
+import { backward, compile, nn, optim, type Tensor, tensor, vjp, zeros } from "nabla";
 import type { BenchOptions, Harness } from "./harness.ts";
 import { randn } from "./harness.ts";
 import { Lstm, lenet, mlp, ResBlock, vgg16, vggSmall, xor } from "./networks.ts";
@@ -45,14 +45,18 @@ function both(harness: Harness, name: string, f: Fn, operands: () => nn.State[])
 
 type Loss = (outputs: Tensor, targets: Tensor) => Tensor;
 
-/** One training step as a program: forward, loss, backward, update. */
-function trainStep(model: nn.Layer, optimizer: optim.Optimizer, loss: Loss): (x: Tensor, y: Tensor) => Tensor {
-  return compile((x: Tensor, y: Tensor): Tensor => {
+type Step = (x: Tensor, y: Tensor) => Tensor;
+
+/** One training step: forward, loss, backward, update. */
+function stepOf(model: nn.Layer, optimizer: optim.Optimizer, loss: Loss): Step {
+  return (x, y) => {
     const { value, grads } = backward(() => loss(model.forward(x), y), optimizer.parameters);
     optimizer.step(grads);
     return value;
-  });
+  };
 }
+
+const trainStep = (model: nn.Layer, optimizer: optim.Optimizer, loss: Loss): Step => compile(stepOf(model, optimizer, loss));
 
 const crossEntropy: Loss = (outputs, targets) => nn.crossEntropy(outputs, targets);
 const sgd = (model: nn.Module): optim.SGD => new optim.SGD(model.parameters(), { lr: 0.01, momentum: 0.9 });
@@ -141,22 +145,15 @@ function xorGroup(harness: Harness): void {
 
 /** The same step many times in one program: what is left when nobody looks at the loss in between. Times are per step. */
 function xorMany(harness: Harness): void {
-  const length = 1000;
+  const steps = 1000;
   const make = (): (() => unknown) => {
     const model = xor();
     const optimizer = new optim.SGD(model.parameters(), { lr: 0.5 });
-    const many = compile((x: Tensor, y: Tensor): Tensor => {
-      const step = (_: Tensor): [Tensor, []] => {
-        const { value, grads } = backward(() => nn.mseLoss(model.forward(x), y), optimizer.parameters);
-        optimizer.step(grads);
-        return [value, []];
-      };
-      return scan(step, tensor(0), [], { length })[0];
-    });
+    const many = compile(stepOf(model, optimizer, nn.mseLoss), { steps });
     const [x, y] = [xorInputs(), xorTargets()];
     return () => many(x, y);
   };
-  harness.bench("xor_many", make, { per: length });
+  harness.bench("xor_many", make, { per: steps });
 }
 
 function lstm(harness: Harness): void {

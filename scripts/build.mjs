@@ -1,4 +1,4 @@
-/** @file `npm run build`: compiles src to dist (JavaScript modules and their types; nothing is bundled or copied). */
+/** @file `npm run build`: compiles src to dist: the entries over the chunks that they share, and all types. */
 import { build, install } from "./setup.mjs";
 
 await install();

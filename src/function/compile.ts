@@ -6,14 +6,16 @@ import { type Tensor, traceOrigins } from "../ops/tensor.ts";
 import { backendName } from "../runtime/backend.ts";
 import { Cell, currentFrame } from "../runtime/cell.ts";
 import { compileRegion, parseMemory } from "../runtime/compile.ts";
-import type { Executable } from "../runtime/executable.ts";
+import { cellsOf, type Executable } from "../runtime/executable.ts";
 import { huntNaN } from "../runtime/hunt.ts";
 import { nextSerial, type Region } from "../tape/node.ts";
 import { type AnyFunction, capture, leavesOf, withLeaves } from "./capture.ts";
+import { checkIterable, grouped, inTurn, type OrCells, repeated, sliced, slicedByHand, stackTrees } from "./steps.ts";
 
 /** One recording of the function. */
 interface Entry {
   readonly executable: Executable;
+  readonly cells: readonly Cell[];
   readonly result: unknown;
   readonly outputs: readonly Tensor[];
   readonly guards: readonly { readonly read: () => unknown; readonly value: unknown }[];
@@ -38,6 +40,11 @@ export interface CompileOptions {
    * pass are computed again, cheap ones first; an error says the least that can be reached. `"sqrt"` keeps about √n of a chain of n values.
    */
   readonly memory?: number | string;
+  /**
+   * How many steps one call runs, for programs so small that the call itself counts; see {@link CompiledSteps}. The bits are those of as many
+   * calls: cells are carried from step to step. Not together with `memory`.
+   */
+  readonly steps?: number;
 }
 
 export type Compiled<F extends AnyFunction> = F & {
@@ -48,6 +55,23 @@ export type Compiled<F extends AnyFunction> = F & {
   /** Frees the programs; the next call compiles anew. */
   dispose(): void;
 };
+
+/** A compiled function that runs `steps` steps in one call. Each result is stacked: a scalar loss becomes [steps]. */
+export interface CompiledSteps<F extends AnyFunction> extends Pick<Compiled<F>, "recompilations" | "footprint" | "dispose"> {
+  /** Every step on the same arguments. */
+  (...args: Parameters<F>): ReturnType<F>;
+  readonly steps: number;
+  /**
+   * Each step on its slice along axis 0 of the arguments, which must have `steps` of them. A cell (`new nn.State(images)`) stays with the engine,
+   * so that a data set is copied there once.
+   */
+  along(...args: OrCells<Parameters<F>>): ReturnType<F>;
+  /**
+   * One step on each batch, a list of arguments, `steps` of them in one call; gives the stacked results of each call as it is done. Batches
+   * that do not fill a call, the last ones or those of another shape, are run step by step.
+   */
+  over(batches: Iterable<Parameters<F>>): Generator<ReturnType<F>, void, undefined>;
+}
 
 /** Records a function on placeholders for the tensors of `args`: what `compile` lowers and `show` prints. */
 export function recordFunction(fn: AnyFunction, args: readonly unknown[], labels?: readonly string[]): Recording {
@@ -88,7 +112,13 @@ function constantCell(x: Tensor): Cell {
  * The same function, compiled. Its arguments and results may be any trees of tensors; what is not a tensor is part of the signature. It must be
  * synchronous and must not read values. Inside another transform it is simply the function.
  */
-export function compile<F extends AnyFunction>(fn: F, options: CompileOptions = {}): Compiled<F> {
+export function compile<F extends AnyFunction>(fn: F, options: CompileOptions & { readonly steps: number }): CompiledSteps<F>;
+export function compile<F extends AnyFunction>(fn: F, options?: CompileOptions): Compiled<F>;
+export function compile<F extends AnyFunction>(fn: F, options: CompileOptions = {}): Compiled<F> | CompiledSteps<F> {
+  return options.steps === undefined ? compileOne(fn, options) : compileSteps(fn, options.steps, options);
+}
+
+function compileOne<F extends AnyFunction>(fn: F, options: CompileOptions): Compiled<F> {
   if (options.debug === "nan") return hunted(fn);
   const memory = options.memory === undefined ? {} : { memory: parseMemory(options.memory) };
   const entries = new Map<string, Entry[]>();
@@ -100,6 +130,7 @@ export function compile<F extends AnyFunction>(fn: F, options: CompileOptions = 
     recompilations++;
     return {
       executable: compileRegion(recording.region, recording, memory),
+      cells: cellsOf(recording),
       result: recording.result,
       outputs: leavesOf(recording.result).leaves,
       guards: recording.guards.map((read) => ({ read, value: read() })),
@@ -118,7 +149,10 @@ export function compile<F extends AnyFunction>(fn: F, options: CompileOptions = 
     last = entry.executable;
     const pending = leaves.filter((x) => !x.isComputed);
     if (pending.length > 0) evaluate(pending);
-    const elements = entry.executable.run(leaves.map((x) => x.dataSync()));
+    const elements = entry.executable.run(
+      leaves.map((x) => x.dataSync()),
+      entry.cells,
+    );
     return withLeaves(
       entry.result,
       elements.map((e, i) => fromArray(e, entry.outputs[i]!)),
@@ -138,6 +172,53 @@ export function compile<F extends AnyFunction>(fn: F, options: CompileOptions = 
       },
     },
   }) as unknown as Compiled<F>;
+}
+
+function compileSteps<F extends AnyFunction>(fn: F, steps: number, options: CompileOptions): CompiledSteps<F> {
+  if (!(Number.isInteger(steps) && steps >= 1)) throw new RangeError(`compile: steps must be a positive integer, got ${steps}`);
+  if (options.memory !== undefined)
+    throw new TypeError(
+      "compile: steps and memory exclude each other, since a loop keeps what its steps need; checkpoint inside the function instead",
+    );
+  const one = compileOne(fn, options);
+  const same = compileOne(repeated(fn, steps), {});
+  const along = compileOne(sliced(fn, steps), {});
+  const all = [one, same, along] as const;
+  let last: (typeof all)[number] = same;
+  const ran = <P extends (typeof all)[number]>(program: P): P => {
+    last = program;
+    return program;
+  };
+  // The hunter looks at single instructions: it is shown the steps one by one, and no loop.
+  const hunting = options.debug !== undefined;
+  const run = (...args: Parameters<F>): ReturnType<F> => (hunting ? inTurn(steps, () => one(...args)) : ran(same)(...args));
+  const runAlong: CompiledSteps<F>["along"] = hunting ? slicedByHand(one, steps) : (...args) => ran(along)(...args);
+  function* over(batches: Iterable<Parameters<F>>): Generator<ReturnType<F>, void, undefined> {
+    for (const group of grouped(batches, steps)) {
+      if (group.length === steps) yield runAlong(...(stackTrees(group) as OrCells<Parameters<F>>));
+      else yield stackTrees(group.map((batch) => ran(one)(...batch)) as [ReturnType<F>]);
+    }
+  }
+  return Object.defineProperties(run, {
+    name: { value: `compiled ${fn.name}` },
+    steps: { value: steps },
+    along: { value: runAlong },
+    over: {
+      value: (batches: Iterable<Parameters<F>>) => {
+        // Checked here and not in the generator, whose body runs only at the first `next`.
+        checkIterable(batches);
+        if (currentFrame()) throw new TypeError("over: batches are read, which cannot be while a function is recorded; use along or scan");
+        return over(batches);
+      },
+    },
+    recompilations: { get: () => all.reduce((n, { recompilations }) => n + recompilations, 0) },
+    footprint: { get: () => last.footprint },
+    dispose: {
+      value: () => {
+        for (const program of all) program.dispose();
+      },
+    },
+  }) as unknown as CompiledSteps<F>;
 }
 
 /** A function that is recorded and hunted through at every call. */

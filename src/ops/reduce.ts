@@ -1,6 +1,7 @@
 /**
  * @file Reductions over axes. The reduced axes are removed from the shape.
  */
+import { isFloat } from "../base/dtype.ts";
 import { dropAxes, formatShape, type Shape } from "../base/shape.ts";
 import type { Index } from "../kernel/index-algebra.ts";
 import { defineOp, type Lowering, type Op } from "./op.ts";
@@ -74,6 +75,23 @@ function extremum(name: "max" | "min", doc: string): Op<1, Axes> {
 export const max: Op<1, Axes> = extremum("max", "largest element over axes; NaN if any is NaN; ties share the derivative evenly");
 export const min: Op<1, Axes> = extremum("min", "smallest element over axes; NaN if any is NaN; ties share the derivative evenly");
 
+/** Elements among which extremum and index are found in one pass. */
+const UNROLLED = 16;
+
+/** Extremum and index by comparing one element after another: each that is better, or the first NaN, takes the place of the best. */
+function inOnePass(x: Tensor, which: "max" | "min", axis: number): [Tensor, Tensor] {
+  const element = (i: number): Tensor => x.narrow(axis, i, 1).squeeze(axis);
+  let best = element(0);
+  let index = best.like(0).cast("i32");
+  for (let i = 1; i < x.shape[axis]!; i++) {
+    const better = which === "max" ? best.maximum(element(i)) : best.minimum(element(i));
+    const replaced = isFloat(x.dtype) ? better.ne(best).and(best.eq(best)) : better.ne(best);
+    index = replaced.where(index.like(i), index);
+    best = better;
+  }
+  return [best, index];
+}
+
 /** Two results: the extreme element along an axis and where it first stands. All the derivative goes there (PyTorch's max with a dimension). */
 function extremumWithIndex(name: string, which: "max" | "min", doc: string): Op<1, { axis: number }> {
   const op: Op<1, { axis: number }> = {
@@ -97,6 +115,7 @@ function extremumWithIndex(name: string, which: "max" | "min", doc: string): Op<
     lower: {
       kind: "expand",
       expand([x], { params: { axis } }) {
+        if (x!.shape[axis]! <= UNROLLED) return inOnePass(x!, which, axis);
         const y = x![which](axis);
         const top = y.expandAlong([axis], x!.shape);
         const positions = x!.iotaLike(axis);

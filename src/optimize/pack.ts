@@ -6,34 +6,67 @@
  */
 import { sizeOf } from "../base/shape.ts";
 import { type Dot, dot } from "../ops/contract.ts";
-import { barrier } from "../ops/control.ts";
+import { relayout } from "../ops/elementwise.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import type { Region } from "../tape/node.ts";
 import { type Rule, rewriteRegion } from "./rewrite.ts";
 
 /** Columns of a panel: two vectors, as the register tile of a product has. */
 const PANEL = 8;
-/** Rows from which a panel no longer stays in the cache by itself (measured: 256 rows do). */
-const LEAST_ROWS = 512;
-/** How often a panel must be read to be worth a copy. */
+/** Terms of a sum from which a panel no longer stays in the cache by itself (measured: 256 do). */
+const LEAST_TERMS = 512;
+/** How often an operand must be read to be worth a copy. */
 const LEAST_READS = 64;
 
 const packOne: Rule = (instruction, operands) => {
   if (instruction.op !== dot || instruction.results[0]!.dtype !== "f32") return undefined;
-  const [x, y] = operands as [Tensor, Tensor];
-  const match = /^([a-z]*),([a-z])([a-z])->([a-z]*)\3$/i.exec((instruction.params as Dot).spec);
-  if (!match || y.source.op === barrier) return undefined;
-  const [, xs, j, k, rest] = match as unknown as [string, string, string, string, string];
-  const [rows, columns] = y.shape as [number, number];
-  const reads = sizeOf(instruction.results[0]!.shape) / columns;
-  if (xs.includes(k) || rest.includes(j) || rows < LEAST_ROWS || columns % PANEL !== 0 || reads < LEAST_READS) return undefined;
-  const panels = y.reshape([rows, columns / PANEL, PANEL]).transpose([1, 0, 2]);
-  // Mere movement would be folded into the product; behind a barrier it is a buffer.
-  const packed = panels.bindAll(barrier, [panels], { pass: 1 })[0]!;
-  const [a, c] = [..."ABCDEFGH"].filter((letter) => !xs.includes(letter) && letter !== j) as [string, string];
-  const product = x.bind(dot, [x, packed], { spec: `${xs},${a}${j}${c}->${rest}${a}${c}` });
-  return [product.reshape(instruction.results[0]!.shape)];
+  const { spec } = instruction.params as Dot;
+  const words = spec.split("->")[0]!.split(",") as [string, string];
+  const out = spec.split("->")[1]!;
+  const k = out.at(-1);
+  // The operand whose elements become vectors, and the one whose elements are repeated.
+  const v = k !== undefined && words[0].includes(k) ? 0 : 1;
+  const [mine, other] = [words[v]!, words[1 - v]!];
+  const sum = [...mine].filter((c) => !out.includes(c));
+  const hasBatch = [...mine].some((c) => other.includes(c) && out.includes(c));
+  if (k === undefined || hasBatch) return undefined;
+  const size = (c: string): number => (mine.includes(c) ? operands[v]!.shape[mine.indexOf(c)]! : operands[1 - v]!.shape[other.indexOf(c)]!);
+  const terms = sizeOf(sum.map(size));
+  const columns = sizeOf([...out].filter((c) => mine.includes(c)).map(size));
+  const rows = sizeOf([...out].filter((c) => other.includes(c)).map(size));
+  if (terms < LEAST_TERMS) return undefined;
+  let [vectors, splats] = [operands[v] as Tensor, operands[1 - v] as Tensor];
+  let [vectorWord, splatWord, result] = [mine, other, out];
+  if (mine.length === sum.length + 1 && size(k) % PANEL === 0 && rows >= LEAST_READS) {
+    const [a, c] = [..."ABCDEFGH"].filter((letter) => !spec.includes(letter)) as [string, string];
+    vectors = inBuffer(
+      panels(
+        vectors,
+        [...sum, k].map((letter) => mine.indexOf(letter)),
+      ),
+    );
+    [vectorWord, result] = [a + sum.join("") + c, out.slice(0, -1) + a + c];
+  }
+  if (!sum.includes(other.at(-1)!) && columns >= LEAST_READS) {
+    const order = [...[...other].filter((c) => !sum.includes(c)), ...sum];
+    splats = inBuffer(splats.transpose(order.map((letter) => other.indexOf(letter))));
+    splatWord = order.join("");
+  }
+  if (vectorWord === mine && splatWord === other) return undefined;
+  const [x, y, xs, ys] = v === 0 ? [vectors, splats, vectorWord, splatWord] : [splats, vectors, splatWord, vectorWord];
+  return [x.bind(dot, [x, y], { spec: `${xs},${ys}->${result}` }).reshape(instruction.results[0]!.shape)];
 };
+
+/** Mere movement would be folded into the product. */
+const inBuffer = (x: Tensor): Tensor => x.bind(relayout, [x], {});
+
+/** [.., k] with its axes in the given order, as [k / 8, .., 8]. */
+function panels(x: Tensor, order: readonly number[]): Tensor {
+  const rows = x.transpose(order);
+  const n = rows.rank - 1;
+  const split = rows.reshape([...rows.shape.slice(0, -1), rows.shape[n]! / PANEL, PANEL]);
+  return split.transpose([n, ...rows.shape.slice(0, -1).map((_, i) => i), n + 1]);
+}
 
 export function packPanels(region: Region): Region {
   return rewriteRegion(region, () => packOne);

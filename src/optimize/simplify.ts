@@ -3,7 +3,7 @@
  * (x + 0 for x = -0) and what is lost where a symbolic zero tangent meets an infinity.
  */
 import { isFloat } from "../base/dtype.ts";
-import { type Shape, sameShape } from "../base/shape.ts";
+import { type Shape, sameShape, sizeOf } from "../base/shape.ts";
 import { full } from "../ops/indexing.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import type { Instruction, Region, Value } from "../tape/node.ts";
@@ -38,6 +38,16 @@ const IDENTITIES: Readonly<Record<string, Identity>> = {
   cast: ([x], _, y) => {
     const value = constantOf(x!);
     return value === undefined || !isFloat(y.dtype) ? undefined : y.like(value);
+  },
+  // One index for each place: the element goes where the index says, and nothing needs to be summed.
+  scatterAdd: ([ct, index], { batch }: { batch: number }, y) => {
+    if (sizeOf(index!.shape.slice(batch)) !== 1) return undefined;
+    const lead = y.shape.slice(0, batch);
+    const axes = lead.map((_, i) => i);
+    const rest = y.shape.slice(batch + 1);
+    const at = index!.cast("i32").reshape(lead).broadcastInDim(y.shape, axes);
+    const value = ct!.reshape([...lead, ...rest]).broadcastInDim(y.shape, [...axes, ...rest.map((_, i) => batch + 1 + i)]);
+    return at.eq(at.iotaLike(batch)).where(value, y.like(0));
   },
   sum: ([x], _, y) => (zero(x!) ? y.like(0) : undefined),
   transpose: ([x], { axes }: { axes: readonly number[] }) => {

@@ -1,6 +1,6 @@
 /**
- * @file The work of a list: the multiply-adds of its products, convolutions included, loops counted as often as they run. What only passes over
- * memory is not counted, nor a loop whose end depends on values.
+ * @file The work of a list: the multiply-adds of its products, convolutions included, and the elements of all it makes; loops counted as often as
+ * they run, but for those whose end depends on values.
  */
 import { sizeOf } from "../base/shape.ts";
 import { type Scan, scan } from "../ops/scan.ts";
@@ -8,16 +8,27 @@ import type { Instruction, Region } from "../tape/node.ts";
 import { tapeOfRegion } from "../tape/tape.ts";
 import { opOf } from "./rewrite.ts";
 
+/** What only passes over memory is not counted. */
 export function multiplyAdds(region: Region): number {
-  return tapeOfRegion(region).reduce((sum, instruction) => sum + workOf(instruction), 0);
+  return total(region, productOf);
 }
 
-function workOf(instruction: Instruction): number {
-  const { op, operands, results, params, regions } = instruction;
-  if (regions.length > 0) {
+/** Elements of all results, as if each had a place in memory: a measure of the work besides the products. */
+export function elementsMade(region: Region): number {
+  return total(region, ({ results }) => results.reduce((n, { shape }) => n + sizeOf(shape), 0));
+}
+
+function total(region: Region, count: (instruction: Instruction) => number): number {
+  return tapeOfRegion(region).reduce((sum, instruction) => {
+    const { op, params, regions } = instruction;
+    if (regions.length === 0) return sum + count(instruction);
     const times = op.name === scan.name ? (params as Scan).length : 1;
-    return times * regions.reduce((sum, inner) => sum + multiplyAdds(inner), 0);
-  }
+    return sum + times * regions.reduce((n, inner) => n + total(inner, count), 0);
+  }, 0);
+}
+
+function productOf(instruction: Instruction): number {
+  const { operands, results, params } = instruction;
   const { cost, lower } = opOf(instruction);
   if (cost !== "compute" || lower.kind !== "reduce") return 0;
   const extents = lower.extents(

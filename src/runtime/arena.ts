@@ -22,6 +22,8 @@ export class Arena {
   #gaps: Gap[] = [{ at: ALIGNMENT, bytes: PAGE - ALIGNMENT }];
   readonly #blocks: Map<number, number> = new Map();
   #scratch = { at: 0, bytes: 0 };
+  /** No block has reached beyond this address: there the memory is as it was given, zeros that take no physical page yet. */
+  #reached = 0;
 
   constructor() {
     const { memory, shared } = openMemory();
@@ -48,6 +50,16 @@ export class Arena {
     if (gap.bytes === 0) this.#gaps.splice(this.#gaps.indexOf(gap), 1);
     this.#blocks.set(at, size);
     this.used += size;
+    this.#reached = Math.max(this.#reached, at + size);
+    return at;
+  }
+
+  /** The same, filled with zeros. */
+  allocateZeros(bytes: number): number {
+    const before = this.#reached;
+    const at = this.allocate(bytes);
+    const dirty = Math.min(bytes, before - at);
+    if (dirty > 0) this.view("u8", at, dirty).fill(0);
     return at;
   }
 

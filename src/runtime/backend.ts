@@ -14,8 +14,11 @@ export type BackendName = "wasm" | "interpreter";
 /** A program ready to run on the table of base addresses at `bindings`. */
 export type Loaded = (bindings: number) => void;
 
-/** Multiply-adds of a run above which slow code would be noticed: some 20 ms of fast code, 200 ms of slow. */
-const LONG_RUN = 5e8;
+/**
+ * Operations of a run above which slow code costs more than compiling fast code at once: some 3 ms of fast code, 30 of slow. (The step of LeNet on 64
+ * images: 33 ms to compile, 45 ms for one slow run.)
+ */
+const LONG_RUN = 5e7;
 
 const BACKENDS: Readonly<Record<BackendName, (program: Program, arena: Arena, work: number) => Loaded>> = {
   wasm(program, arena, work) {
@@ -43,7 +46,7 @@ export function setBackend(name: BackendName): void {
   current = name;
 }
 
-/** A program made to run; `work` is the number of its multiply-adds. */
+/** A program made to run; `work` is the number of its operations, one for each multiply-add or element. */
 export function load(program: Program, arena: Arena, work: number): Loaded {
   const run = BACKENDS[backendName()](program, arena, work);
   return (bindings) => {

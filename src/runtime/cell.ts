@@ -55,6 +55,8 @@ export class Cell {
   block = -1;
   /** For the runtime: someone outside holds `current`, so its elements must survive the next run. */
   exposed = false;
+  /** For the runtime: `current` is what the cell was made with, and was never read. */
+  fresh = true;
 
   constructor(initial: Tensor, label?: string) {
     this.shape = initial.shape;
@@ -72,6 +74,7 @@ export class Cell {
   /** The tensor this cell holds outside any recording, for someone who keeps it. */
   expose(): Tensor {
     this.exposed = true;
+    this.fresh = false;
     return this.current;
   }
 
@@ -86,6 +89,9 @@ export class Cell {
       top.write(this, value);
       return;
     }
+    // The block will be overwritten: who holds the tensor before needs a copy.
+    if (this.exposed && this.current !== value && this.current.isComputed) this.current.dataSync();
+    this.fresh = false;
     this.current = value;
     if (value.isComputed) pendingCells.delete(this);
     else pendingCells.add(this);

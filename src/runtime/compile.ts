@@ -4,6 +4,7 @@
  *     region ─ expand ─ simplify ─ merge ─ recompute ─ pack ─ lay out ─► tape of primitives ─ schedule ─► kernels, steps, offsets ─ backend ─► executable
  */
 
+import { cold } from "../base/host.ts";
 import { repetitions } from "../base/reversal.ts";
 import { crop } from "../optimize/crop.ts";
 import { mergeCommon } from "../optimize/cse.ts";
@@ -12,14 +13,14 @@ import { layOut } from "../optimize/layout.ts";
 import { packPanels } from "../optimize/pack.ts";
 import { cutAtPeak, recompute } from "../optimize/remat.ts";
 import { simplify } from "../optimize/simplify.ts";
-import { multiplyAdds } from "../optimize/work.ts";
+import { elementsMade, multiplyAdds } from "../optimize/work.ts";
 import { type Schedule, type Slot, schedule } from "../schedule/schedule.ts";
 import type { Region } from "../tape/node.ts";
 import { verifyRegion } from "../tape/verify.ts";
 import { type Arena, theArena } from "./arena.ts";
 import { load } from "./backend.ts";
 import type { Cell } from "./cell.ts";
-import { Executable, type Roles } from "./executable.ts";
+import { cellsOf, Executable, type Roles } from "./executable.ts";
 
 /** How many programs have been made since the start; a training loop makes one per signature. */
 export const counters: { compilations: number; debug: boolean } = { compilations: 0, debug: false };
@@ -131,13 +132,14 @@ export function compileRegion(
   counters.compilations++;
   passes++;
   try {
-    const cells = [...new Set([...roles.inputs, ...roles.outputs].filter((role) => typeof role !== "string"))];
-    const { optimized, planned } = fit(region, roles, cells, memory);
-    if (counters.debug) verifyRegion(optimized);
-    const work = multiplyAdds(optimized);
-    return new Executable({ ...planned, work }, load(planned.program, arena, work), arena, cells, roles, {
-      inputs: region.inputs,
-      outputs: region.outputs,
+    return cold(() => {
+      const cells = cellsOf(roles);
+      const { optimized, planned } = fit(region, roles, cells, memory);
+      if (counters.debug) verifyRegion(optimized);
+      const work = multiplyAdds(optimized);
+      const { inputs, outputs } = region;
+      const main = load(planned.program, arena, work + elementsMade(optimized));
+      return new Executable({ ...planned, work }, main, arena, cells, roles, { inputs, outputs });
     });
   } finally {
     passes--;

@@ -11,7 +11,7 @@ import type { Tensor } from "../ops/tensor.ts";
 import { hashRegion } from "../tape/hash.ts";
 import type { Region } from "../tape/node.ts";
 import { backendName } from "./backend.ts";
-import { currentFrame, pendingCells } from "./cell.ts";
+import { type Cell, currentFrame, pendingCells } from "./cell.ts";
 import { compileRegion, isCompiling } from "./compile.ts";
 import type { Executable } from "./executable.ts";
 
@@ -26,17 +26,21 @@ export const READ_WHILE_RECORDING: string = [
   "Use where or cond to choose, scan to loop, or read the value outside of the recorded function.",
 ].join("\n");
 
-/** Tensors that are computed together with `wanted`: results of the same calls, and cells that wait. */
-function gather(wanted: readonly Tensor[]): Tensor[] {
+/** Tensors that are computed together with `wanted`: results of the same calls, and cells that wait, but those in `apart`. */
+function gather(wanted: readonly Tensor[], apart: ReadonlySet<Cell>): Tensor[] {
   const all = new Set<Tensor>();
   for (const t of wanted) for (const sibling of t.cohort ?? [t]) all.add(sibling);
-  for (const cell of pendingCells) for (const sibling of cell.current.cohort ?? [cell.current]) all.add(sibling);
+  for (const cell of pendingCells) {
+    if (!apart.has(cell)) for (const sibling of cell.current.cohort ?? [cell.current]) all.add(sibling);
+  }
   return [...all].filter((t) => !t.isComputed);
 }
 
 function evaluate(wanted: readonly Tensor[], optional: boolean): void {
   if (optional && isCompiling()) return;
-  const { known, unknown } = split(gather(wanted));
+  // First values go straight into the cells' blocks. Their tensors stay recipes, for whoever else holds them; a constant is cheaper still.
+  const fresh = new Set([...pendingCells].filter((cell) => cell.fresh));
+  const { known, unknown } = split(gather(wanted, fresh));
   const open = wanted.find((t) => unknown.has(t));
   if (open) {
     if (optional) return;
@@ -44,14 +48,19 @@ function evaluate(wanted: readonly Tensor[], optional: boolean): void {
     throw new Error(`${kind ? `${kind}: ` : ""}${open} cannot be read: ${READ_WHILE_RECORDING}`);
   }
   const rest = known.filter((t) => !settleConstant(t));
-  if (rest.length > 0) run(rest);
-  for (const cell of pendingCells) if (cell.current.isComputed) pendingCells.delete(cell);
+  const homes = [...fresh].filter(({ current }) => current.source.op !== full && isKnown(current));
+  if (rest.length + homes.length > 0) run(rest, homes);
+  for (const cell of pendingCells) if (cell.current.isComputed || cell.current.source.op === full) pendingCells.delete(cell);
 }
 
 /** Those that depend on data alone, and those that wait for a placeholder. */
 function split(tensors: readonly Tensor[]): { known: Tensor[]; unknown: Set<Tensor> } {
-  const unknown = new Set(tensors.filter((t) => freeValues([], [t], 0).some((x) => x.source.op !== data)));
+  const unknown = new Set(tensors.filter((t) => !isKnown(t)));
   return { known: tensors.filter((t) => !unknown.has(t)), unknown };
+}
+
+function isKnown(t: Tensor): boolean {
+  return freeValues([], [t], 0).every((x) => x.source.op === data);
 }
 
 /** A constant needs no program. */
@@ -62,18 +71,24 @@ function settleConstant(t: Tensor): boolean {
   return true;
 }
 
-function run(outputs: readonly Tensor[]): void {
+/** Computes tensors, and cells in their blocks. */
+function run(tensors: readonly Tensor[], cells: readonly Cell[]): void {
+  const outputs = [...tensors, ...cells.map((cell) => cell.current)];
   const inputs = freeValues([], outputs, 0);
   const region: Region = { inputs, outputs };
-  const key = `${backendName()}\n${hashRegion(region)}`;
+  const key = `${backendName()} ${cells.length}\n${hashRegion(region)}`;
   let executable = cache.get(key);
   if (!executable) {
-    executable = compileRegion(region, { inputs: inputs.map(() => "argument" as const), outputs: outputs.map(() => "result" as const) });
+    const results = tensors.map(() => "result" as const);
+    executable = compileRegion(region, { inputs: inputs.map(() => "argument" as const), outputs: [...results, ...cells] });
     if (cache.size >= MOST_CACHED) evictOldest();
     cache.set(key, executable);
   }
-  const elements = executable.run(inputs.map((x) => x.dataSync()));
-  outputs.forEach((t, i) => {
+  const elements = executable.run(
+    inputs.map((x) => x.dataSync()),
+    cells,
+  );
+  tensors.forEach((t, i) => {
     const own = elements[i]!;
     t.settle({ read: () => own });
   });

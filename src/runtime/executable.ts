@@ -4,6 +4,8 @@
  */
 import { byteSize, type TypedArray } from "../base/dtype.ts";
 import { sizeOf, type Type } from "../base/shape.ts";
+import { evaluate } from "../ops/evaluator.ts";
+import { full } from "../ops/indexing.ts";
 import { data } from "../ops/leaves.ts";
 import { record } from "../ops/tensor.ts";
 import type { Storage } from "../tape/node.ts";
@@ -38,17 +40,44 @@ let allocations = 0;
 
 /** The address of a cell's block, with the cell's current value in it. */
 function residence(cell: Cell, arena: Arena): number {
-  const held = (cell.current.source.params as { storage?: Storage } | undefined)?.storage;
-  if (held instanceof ArenaStorage && held.at === cell.block) return cell.block;
-  const elements = cell.current.dataSync();
-  if (cell.block < 0) {
-    if (++allocations % SWEEP_EVERY === 0) sweep(arena);
-    cell.block = arena.allocate(elements.byteLength);
-    residents.set(cell.block, new WeakRef(cell));
+  if (isAtHome(cell)) return cell.block;
+  const n = sizeOf(cell.shape);
+  const { op, params } = cell.current.source;
+  if (op === full) {
+    const { value } = params as { value: number };
+    if (cell.block < 0 && Object.is(value, 0)) house(cell, arena, arena.allocateZeros(n * byteSize(cell.dtype)));
+    else arena.view(cell.dtype, blockOf(cell, arena), n).fill(value);
+  } else {
+    const elements = cell.current.dataSync();
+    arena.view(cell.dtype, blockOf(cell, arena), n).set(elements);
   }
-  arena.view(cell.dtype, cell.block, elements.length).set(elements);
   settleIn(cell, arena);
   return cell.block;
+}
+
+/** Computes what cells wait for, all in one program. */
+function realize(cells: readonly Cell[]): void {
+  const waiting = cells.filter(({ current }) => !current.isComputed && current.source.op !== full);
+  // Fresh ones are computed in place whenever anything is.
+  if (waiting.length > 0) evaluate(waiting.flatMap(({ fresh, current }) => (fresh ? [] : [current])));
+}
+
+/** Whether the cell's current value is what lies in its block. */
+function isAtHome({ current, block }: Cell): boolean {
+  const held = (current.source.params as { storage?: Storage } | undefined)?.storage;
+  return held instanceof ArenaStorage && held.at === block;
+}
+
+/** The address of a cell's block, whatever lies in it. */
+function blockOf(cell: Cell, arena: Arena): number {
+  if (cell.block < 0) house(cell, arena, arena.allocate(sizeOf(cell.shape) * byteSize(cell.dtype)));
+  return cell.block;
+}
+
+function house(cell: Cell, arena: Arena, block: number): void {
+  if (++allocations % SWEEP_EVERY === 0) sweep(arena);
+  cell.block = block;
+  residents.set(block, new WeakRef(cell));
 }
 
 /** Frees the blocks of cells that nobody holds any more. */
@@ -66,12 +95,13 @@ function settleIn(cell: Cell, arena: Arena): void {
   cell.current = record(data, [], { shape: cell.shape, dtype: cell.dtype, storage }, [])[0]!;
   cell.current.label = cell.label;
   cell.exposed = false;
+  cell.fresh = false;
   pendingCells.delete(cell);
 }
 
 /** Someone outside holds this cell's tensor: give that tensor a copy before the block is overwritten. */
 function retire(cell: Cell, arena: Arena): void {
-  if (!cell.exposed) return;
+  if (!cell.exposed || !isAtHome(cell)) return;
   cell.current.dataSync();
   settleIn(cell, arena);
 }
@@ -94,12 +124,18 @@ export interface Roles {
   readonly outputs: readonly (Cell | "result")[];
 }
 
+/** The cells of a program, in the order of the table of bindings. */
+export function cellsOf({ inputs, outputs }: Roles): Cell[] {
+  return [...new Set([...inputs, ...outputs].filter((role) => typeof role !== "string"))];
+}
+
 export class Executable {
   readonly layout: Layout;
   readonly #arena: Arena;
   readonly #main: Loaded;
-  readonly #cells: readonly Cell[];
-  readonly #written: readonly Cell[];
+  /** Positions among the cells. */
+  readonly #read: ReadonlySet<number>;
+  readonly #written: readonly number[];
   readonly #arguments: readonly { readonly type: Type; readonly offset: number }[];
   readonly #results: readonly { readonly type: Type; readonly offset: number }[];
   #table: number;
@@ -115,18 +151,21 @@ export class Executable {
     this.layout = layout;
     this.#main = main;
     this.#arena = arena;
-    this.#cells = cells;
-    this.#written = roles.outputs.filter((role) => role !== "result");
+    const positions = (list: readonly (Cell | "argument" | "result")[]): number[] =>
+      list.flatMap((role) => (typeof role === "string" ? [] : [cells.indexOf(role)]));
+    this.#read = new Set(positions(roles.inputs));
+    this.#written = positions(roles.outputs);
     this.#arguments = types.inputs.flatMap((type, i) => (roles.inputs[i] === "argument" ? [{ type, offset: layout.inputs[i]! }] : []));
     this.#results = types.outputs.flatMap((type, i) => (roles.outputs[i] === "result" ? [{ type, offset: layout.outputs[i]! }] : []));
     this.#table = arena.allocate(4 * (cells.length + 1));
   }
 
-  /** Runs on the elements of the arguments; gives the elements of the results. */
-  run(args: readonly TypedArray[]): TypedArray[] {
+  /** Runs on the elements of the arguments; gives the elements of the results. `cells` are as in `cellsOf(roles)`, or others of their types. */
+  run(args: readonly TypedArray[], cells: readonly Cell[] = []): TypedArray[] {
     const arena = this.#arena;
-    const bases = this.#cells.map((cell) => residence(cell, arena));
-    for (const cell of this.#written) retire(cell, arena);
+    realize(cells.filter((_, i) => this.#read.has(i)));
+    const bases = cells.map((cell, i) => (this.#read.has(i) ? residence(cell, arena) : blockOf(cell, arena)));
+    for (const i of this.#written) retire(cells[i]!, arena);
     const zone = arena.scratch(this.layout.scratch);
     const table = arena.view("u32", this.#table, bases.length + 1);
     table[0] = zone;
@@ -135,6 +174,7 @@ export class Executable {
       arena.view(type.dtype, zone + offset, sizeOf(type.shape)).set(args[i]!);
     });
     this.#main(this.#table);
+    for (const i of this.#written) if (!isAtHome(cells[i]!)) settleIn(cells[i]!, arena);
     return this.#results.map(({ type, offset }) => arena.view(type.dtype, zone + offset, sizeOf(type.shape)).slice());
   }
 

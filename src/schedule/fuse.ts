@@ -197,9 +197,14 @@ class Fuser {
     for (const instruction of [...this.#list].reverse()) {
       const lower = lowering(instruction);
       const contracts = lower.kind === "reduce" && (instruction.op as Op).cost === "compute";
-      const passes = instruction.results.some((y) => this.#contracted.has(y)) && (isAlias(instruction) || this.#weigh(instruction).moves);
+      const passes = instruction.results.some((y) => this.#contracted.has(y)) && (isAlias(instruction) || this.#moves(instruction));
       if (contracts || passes) for (const x of instruction.operands) this.#contracted.add(x);
     }
+  }
+
+  /** True for movement that is folded into who reads it. */
+  #moves(instruction: Instruction): boolean {
+    return instruction.op.name !== "relayout" && this.#weigh(instruction).moves;
   }
 
   /** Decides for the results of one instruction whether they get a buffer, given the decisions for its operands. */

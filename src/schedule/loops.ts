@@ -347,6 +347,8 @@ const BLOCK_PRODUCTS = 640;
 const LONG_SUM = 1024;
 /** Fewer are not worth the way to memory and back. */
 const LEAST_PRODUCTS = 128;
+/** Side of the squares of a transposition: a line of the cache. */
+const SQUARE = 16;
 /** Pages whose addresses the processor has at hand, and elements of a page. */
 const PAGES = 64;
 const PAGE = 1024;
@@ -384,6 +386,7 @@ class Tiling {
     const [swept] = others;
     const size = stays && swept !== undefined ? this.#blockSize(swept) : 0;
     if (size > 0) order.unshift({ axis: swept!, size });
+    if (!this.#builder.reduce) order.unshift(...this.#squares());
     if (this.#parts.length === 0) return this.#outer(order, new Map(), new Map());
     // Outside the parts of the sum there is a loop over results, whose iterations have nothing to do with each other.
     const first = order[0];
@@ -508,13 +511,37 @@ class Tiling {
   }
 
   /**
+   * Blocks for a transposition: where a value is read along another axis than it is written, both go in small squares, so that each line of the cache is
+   * fetched once.
+   */
+  #squares(): Level[] {
+    const { axes, loads } = this.#access;
+    const { vector } = this.#choice;
+    if (vector < 0) return [];
+    const across = (i: number): boolean =>
+      loads[i]!.slice(0, -1).some((c, j) => c === 1 && loads[vector]![j] !== 0 && loads[vector]![j] !== 1);
+    const read = axes.findIndex((_, i) => i !== vector && across(i));
+    if (read < 0) return [];
+    const levels = [read, vector].map((axis) => ({ axis, size: divisor(axes[axis]!.extent, (n) => n <= SQUARE && n % LANES === 0) }));
+    return levels.every(({ axis, size }) => size > 0 && size < axes[axis]!.extent) ? levels : [];
+  }
+
+  /** Axes of the sum in the order of their loops: products go along the smallest steps in the innermost one. */
+  #sums(): number[] {
+    const { axes, loads } = this.#access;
+    const sums = axes.map((_, i) => i).filter((i) => axes[i]!.kind === "sum");
+    const steps = (i: number): number => loads[i]!.slice(0, -1).reduce<number>((n, c) => n + Math.abs(c ?? 0), 0);
+    return this.#builder.mayKeepSum ? sums.sort((a, b) => steps(b) - steps(a)) : sums;
+  }
+
+  /**
    * A long sum is made in parts, whose operands stay in the cache and on few pages; each part is added to the result in memory. The parts depend on
    * shapes alone.
    */
   #partition(): { axis: number; size: number }[] {
     const { axes, loads } = this.#access;
     const { vector } = this.#choice;
-    const sums = axes.map((_, i) => i).filter((i) => axes[i]!.kind === "sum");
+    const sums = this.#sums();
     const [first, second] = sums;
     const along = axes[vector]?.kind === "sum";
     const uneven = axes[vector]?.kind === "out" && axes[vector].extent % LANES !== 0;
@@ -590,7 +617,8 @@ class Tiling {
     const { axes } = this.#access;
     const { vector, unroll } = this.#choice;
     const results = this.#combinations(points).map((place) => place.at);
-    const sums = axes.map((_, i) => i).filter((i) => axes[i]!.kind === "sum");
+    const own = axes.map((_, i) => i).filter((i) => axes[i]!.kind === "sum");
+    const sums = this.#sums();
     const dtype = computeDtype(this.#builder.resultDtype);
     const start = neutral(this.#builder.combine, dtype);
     const along = axes[vector]?.kind === "sum";
@@ -601,7 +629,7 @@ class Tiling {
     });
     const accumulate = (r: ReadonlyMap<number, Point>, u: number): Stmt[] => {
       this.#builder.elements.begin();
-      const at = sums.flatMap((i) => unflatten(r.get(i)!.at, axes[i]!.parts));
+      const at = own.flatMap((i) => unflatten(r.get(i)!.at, axes[i]!.parts));
       const done = sums.reduce((n, i) => n + r.get(i)!.done, 0);
       return results.map((out, i) => {
         const { variable } = accumulators[i]![u]!;
@@ -619,9 +647,7 @@ class Tiling {
           return inner(position + 1, new Map([...r, [axis, { at, done: 0 }]]), u);
         });
       return segments(extent, unroll, true).flatMap((segment) =>
-        loop(segment, (first) =>
-          pointsOf(first, segment).flatMap((point, own) => inner(position + 1, new Map([...r, [axis, point]]), own)),
-        ),
+        loop(segment, (first) => pointsOf(first, segment).flatMap((point, n) => inner(position + 1, new Map([...r, [axis, point]]), n))),
       );
     };
     const loops = inner(0, new Map(), 0);

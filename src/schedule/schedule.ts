@@ -15,6 +15,7 @@ import { type Fusion, fuse, type Group, lowering } from "./fuse.ts";
 import { storedSize } from "./lanes.ts";
 import { buildKernel } from "./loops.ts";
 import { type Block, planMemory } from "./memory.ts";
+import { writeLast } from "./order.ts";
 
 /** Where a region's input comes from, or its output goes: the scratch zone, or slot `cell` of the binding table (0 is the zone itself). */
 export type Slot = { readonly kind: "scratch" } | { readonly kind: "cell"; readonly cell: number };
@@ -103,6 +104,7 @@ class Scheduler {
       if (!place) throw new Error(`internal: ${x.source.op.name} has no place in memory`);
       return place;
     };
+    writeLast(fusion, this.#overwrites(region, fusion, targets));
     const direct = this.#directTargets(region, fusion, targets);
     const drafts: Draft[] = [];
     for (const item of fusion.items) {
@@ -141,6 +143,23 @@ class Scheduler {
     return to;
   }
 
+  /** For the buffers of outputs with a target: the inputs that are there now. */
+  #overwrites(region: Region, fusion: Fusion, targets: readonly (Place | undefined)[]): Map<Value, Value[]> {
+    const found = new Map<Value, Value[]>();
+    region.outputs.forEach((y, i) => {
+      const root = targets[i] && fusion.bufferOf(y);
+      if (root) found.set(root, this.#inputsAt(targets[i]!, region));
+    });
+    return found;
+  }
+
+  #inputsAt(target: Place, region: Region): Value[] {
+    return region.inputs.filter((x) => {
+      const place = this.#inputTarget.get(x);
+      return place !== undefined && same(place, target);
+    });
+  }
+
   /**
    * Outputs that their kernel may write straight to their target. A target that is also an input's place (a cell that is read and written) must
    * not be overwritten while someone still reads the old value: all other readers come earlier, and the kernel itself reads it at the
@@ -158,8 +177,7 @@ class Scheduler {
       // A long sum grows in the buffer of its result, while what follows it may still read the old value.
       const group = fusion.items[position] as Group;
       if (group.reduction && group.roots[0] === root && group.roots.length > 1) return;
-      const old = region.inputs.filter((x) => this.#inputTarget.get(x) !== undefined && same(this.#inputTarget.get(x)!, target));
-      const safe = old.every((x) => {
+      const safe = this.#inputsAt(target, region).every((x) => {
         const read = lastRead.get(x);
         return read === undefined || read.last < position || (read.last === position && read.sameElement);
       });

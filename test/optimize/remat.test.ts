@@ -170,8 +170,8 @@ test("cheap values go first: with room for all dear ones no product is repeated"
   expect(count(tape, "exp") + count(tape, "sin")).toBeGreaterThan(count(region, "exp") + count(region, "sin"));
 });
 
-test("a better order alone may be enough: updates no longer wait for the end", () => {
-  const train = (memory?: number) => {
+test("updates do not wait for the end, where all gradients would have to be kept", () => {
+  const train = () => {
     const layers = Array.from({ length: 8 }, () => new Linear(64, 64));
     const parameters = layers.flatMap((layer) => layer.parameters());
     const adam = new Adam(parameters, { lr: 1e-3 });
@@ -180,21 +180,15 @@ test("a better order alone may be enough: updates no longer wait for the end", (
         .reduce((h, layer) => layer.forward(h).relu(), x)
         .square()
         .mean();
-    const step = compile(
-      (x: Tensor) => {
-        const { value, grads } = backward(() => loss(x), parameters);
-        adam.step(grads);
-        return value;
-      },
-      memory ? { memory } : {},
-    );
+    const step = compile((x: Tensor) => {
+      const { value, grads } = backward(() => loss(x), parameters);
+      adam.step(grads);
+      return value;
+    });
     step(zeros([32, 64]).add(0.3)).itemSync();
     return step.footprint;
   };
-  const plain = train();
-  const ordered = train(Math.floor(0.8 * plain.scratch));
-  expect(ordered.scratch).toBeLessThan(0.8 * plain.scratch);
-  expect(ordered.work).toBe(plain.work);
+  expect(train().scratch).toBeLessThan(8 * 64 * 64 * 4);
 });
 
 test("any network, any number of slots: the same gradients", () => {

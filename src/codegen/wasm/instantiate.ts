@@ -2,6 +2,7 @@
  * @file What the engine can do, and modules made into functions. Synchronous on purpose: a step is compiled where it is first called. V8 runs new code in its
  * baseline tier first; the runtime warms kernels up.
  */
+import { nodeVersion, setFlags } from "../../base/host.ts";
 import { callHost } from "../../kernel/interpret.ts";
 import type { HostCall } from "../../kernel/kernel.ts";
 import { HOST } from "../../kernel/scalar.ts";
@@ -33,23 +34,9 @@ function hasRelaxed(): boolean {
   return WebAssembly.validate(probe(SIMD.f32x4RelaxedMadd, 3));
 }
 
-/** The part of Node's `process` that finds built-in modules without an import, which a browser's bundler would stumble over. */
-interface NodeLike {
-  readonly versions?: { readonly node?: string };
-  readonly getBuiltinModule?: (id: string) => { readonly setFlagsFromString: (flags: string) => void } | undefined;
-}
-
-function nodeProcess(): NodeLike | undefined {
-  return (globalThis as { readonly process?: NodeLike }).process;
-}
-
-function setFlag(flag: string): void {
-  nodeProcess()?.getBuiltinModule?.("node:v8")?.setFlagsFromString(flag);
-}
-
 /** Node 20 has relaxed SIMD behind a flag, which may be set at run time; later versions have it anyway. */
 function unlockRelaxed(): void {
-  if (nodeProcess()?.versions?.node?.startsWith("20.")) setFlag("--experimental-wasm-relaxed-simd");
+  if (nodeVersion()?.startsWith("20.")) setFlags("--experimental-wasm-relaxed-simd");
 }
 
 /**
@@ -62,11 +49,11 @@ export function compileModule(
 ): WebAssembly.Module {
   if (!longRun) return new WebAssembly.Module(bytes);
   // Lazily compiled functions would be compiled when they are called, under the flags of then.
-  setFlag("--no-liftoff --no-wasm-lazy-compilation");
+  setFlags("--no-liftoff --no-wasm-lazy-compilation");
   try {
     return new WebAssembly.Module(bytes);
   } finally {
-    setFlag("--liftoff --wasm-lazy-compilation");
+    setFlags("--liftoff --wasm-lazy-compilation");
   }
 }
 

@@ -1,0 +1,102 @@
+/**
+ * @file Many steps of a function in one program: a loop around it, and batches put together for the loop. What `compile(fn, { steps })` is made of.
+ */
+import { allocate } from "../base/dtype.ts";
+import { formatType } from "../base/shape.ts";
+import { mapTree } from "../base/tree.ts";
+import { fromArray, isTensor } from "../ops/create.ts";
+import type { Tensor } from "../ops/tensor.ts";
+import type { Cell } from "../runtime/cell.ts";
+import { type AnyFunction, isCell, leavesOf, withLeaves } from "./capture.ts";
+import { scan } from "./control.ts";
+
+/** The same tree, where cells may stand for tensors. */
+export type OrCells<T> = T extends Tensor ? Tensor | Cell : T extends object ? { [K in keyof T]: OrCells<T[K]> } : T;
+
+/** `fn` n times on the same arguments; results are stacked along a new axis 0. */
+export function repeated<F extends AnyFunction>(fn: F, n: number): F {
+  return ((...args) => scan(() => [null, fn(...args)], null, null, { length: n })[1]) as F;
+}
+
+/** `fn` on each of n slices of its arguments along axis 0; results are stacked likewise. Cells among the arguments are read where they are. */
+export function sliced<F extends AnyFunction>(fn: F, n: number): (...args: OrCells<Parameters<F>>) => ReturnType<F> {
+  return (...args) => scan((_: null, slice: Parameters<F>) => [null, fn(...slice)], null, stackedArguments<F>(args, n), { length: n })[1];
+}
+
+/** The same without a loop: for the hunter of NaNs, who looks at single instructions. */
+export function slicedByHand<F extends AnyFunction>(fn: F, n: number): (...args: OrCells<Parameters<F>>) => ReturnType<F> {
+  return (...args) => {
+    const stacked = stackedArguments<F>(args, n);
+    const { leaves } = leavesOf(stacked);
+    return inTurn(n, (i) => {
+      const slices = leaves.map((x) => x.select(0, i));
+      return fn(...withLeaves(stacked, slices));
+    });
+  };
+}
+
+/** Calls `step` n times; gives its results stacked. */
+export function inTurn<R>(n: number, step: (i: number) => R): R {
+  return stackTrees(Array.from({ length: n }, (_, i) => step(i)) as [R]);
+}
+
+function stackedArguments<F extends AnyFunction>(args: readonly unknown[], n: number): Parameters<F> {
+  const stacked = mapTree(args, isCell, (cell) => cell.value, isTensor) as Parameters<F>;
+  checkStacked(stacked, n);
+  return stacked;
+}
+
+function checkStacked(args: readonly unknown[], n: number): void {
+  const { leaves, paths } = leavesOf(args);
+  if (leaves.length === 0)
+    throw new TypeError("along: no argument is a tensor or a cell; for the same arguments in every step call the function itself");
+  leaves.forEach((x, i) => {
+    if (x.shape[0] === n) return;
+    throw new RangeError(
+      `along: want the batches of ${n} steps along axis 0 of every tensor, got ${formatType(x)} for argument ${paths[i]}; stack ${n} batches, or use over(batches) for another number`,
+    );
+  });
+}
+
+/** Trees of one structure as one tree, whose tensors have a new axis 0. The elements are copied. */
+export function stackTrees<T>(trees: readonly [T, ...T[]]): T {
+  const lists = trees.map((tree) => leavesOf(tree).leaves);
+  const stacked = lists[0]!.map(({ shape, dtype, size }, i) => {
+    const elements = allocate(dtype, trees.length * size);
+    for (const [j, list] of lists.entries()) elements.set(list[i]!.dataSync(), j * size);
+    return fromArray(elements, { shape: [trees.length, ...shape], dtype });
+  });
+  return withLeaves(trees[0], stacked);
+}
+
+/** Batches (lists of arguments) in groups of up to n, all of one signature: a batch of another starts a new group. */
+export function* grouped<A extends unknown[]>(batches: Iterable<A>, n: number): Generator<[A, ...A[]], void, undefined> {
+  let group: A[] = [];
+  let signature = "";
+  for (const batch of batches) {
+    if (!Array.isArray(batch)) throw new TypeError(`over: want each batch as a list of arguments, such as [x, y], got ${String(batch)}`);
+    const { structure, leaves } = leavesOf(batch);
+    const own = `${structure} ${leaves.map(formatType).join(" ")}`;
+    if (group.length > 0 && own !== signature) {
+      yield group as [A, ...A[]];
+      group = [];
+    }
+    signature = own;
+    group.push(batch);
+    if (group.length === n) {
+      yield group as [A, ...A[]];
+      group = [];
+    }
+  }
+  if (group.length > 0) yield group as [A, ...A[]];
+}
+
+/** @throws {TypeError} for what cannot be gone through in a `for` loop. */
+export function checkIterable(batches: unknown): void {
+  const given = batches as { [Symbol.iterator]?: unknown; [Symbol.asyncIterator]?: unknown } | null | undefined;
+  if (typeof given === "object" && given !== null && typeof given[Symbol.iterator] === "function") return;
+  const async = typeof given?.[Symbol.asyncIterator] === "function";
+  throw new TypeError(
+    `over: want an iterable of argument lists, such as a generator that yields [x, y], got ${async ? "an asynchronous one; collect its batches with for await, and pass them as an array" : String(batches)}`,
+  );
+}
