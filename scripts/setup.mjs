@@ -82,7 +82,8 @@ async function bundle() {
   const { rolldown } = await import("rolldown");
   const dist = join(root, "dist");
   const { exports, bin } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
-  const entries = [...Object.values(exports).flatMap((entry) => entry.default ?? []), ...Object.values(bin), "dist/inspect/op-table.js"];
+  const pages = ["dist/inspect/op-table.js", "dist/inspect/model-table.js"];
+  const entries = [...Object.values(exports).flatMap((entry) => entry.default ?? []), ...Object.values(bin), ...pages];
   const names = entries.map((path) => path.replace(/^(\.\/)?dist\/|\.js$/g, ""));
   const made = await rolldown({
     input: Object.fromEntries(names.map((name) => [name, join(dist, `${name}.js`)])),
