@@ -1,6 +1,6 @@
 /**
- * @file Two suites: `fast` is what `npm test` runs, `slow` (packing, browsers, long trainings) is `npm run test:all`, `nightly` (long fuzzing) is
- * `npm run test:nightly`.
+ * @file Suites: `fast` is what `npm test` runs, `slow` (packing, browsers, long trainings) is `npm run test:all`, `nightly` (long fuzzing) is
+ * `npm run test:nightly`, `zoo` (whole networks) the end of `npm run test:zoo`.
  */
 import { defineConfig } from "vitest/config";
 
@@ -10,7 +10,15 @@ const alias = [{ find: /^nabla$/, replacement: new URL("src/index.ts", import.me
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: "fast", alias, include: ["test/**/*.test.ts"], exclude: ["test/slow/**", "test/nightly/**"], testTimeout: 30_000 } },
+      {
+        test: {
+          name: "fast",
+          alias,
+          include: ["test/**/*.test.ts"],
+          exclude: ["test/slow/**", "test/nightly/**", "test/zoo/**"],
+          testTimeout: 30_000,
+        },
+      },
       // One file at a time: the slow tests measure, pack and train, and would only disturb each other on a small machine.
       {
         test: {
@@ -22,6 +30,7 @@ export default defineConfig({
           fileParallelism: false,
         },
       },
+      { test: { name: "zoo", alias, include: ["test/zoo/**/*.test.ts"], testTimeout: 600_000, fileParallelism: false } },
       { test: { name: "nightly", alias, include: ["test/nightly/**/*.test.ts"], testTimeout: 600_000 } },
     ],
   },

@@ -1,7 +1,7 @@
 /**
  * @file `npm run docs`: set-up, build, then the pages that are made from the code.
  */
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { build, buildIsStale, install } from "./setup.mjs";
 
 await install();
@@ -18,4 +18,6 @@ rmSync(new URL("reference/", docs), { recursive: true, force: true });
 mkdirSync(new URL("reference/", docs), { recursive: true });
 const { reference } = await import("./reference.mjs");
 for (const [name, text] of reference().pages) writeFileSync(new URL(`reference/${name}.md`, docs), text);
-console.log("docs/ops.md, docs/reference, schema/train.schema.json");
+const { modelTable } = await import("../dist/inspect/model-table.js");
+writeFileSync(new URL("models.md", docs), modelTable(JSON.parse(readFileSync(new URL("zoo.json", docs), "utf8"))));
+console.log("docs/ops.md, docs/models.md, docs/reference, schema/train.schema.json");

@@ -75,7 +75,7 @@ export async function build() {
 const ENGINE = /[\\/]dist[\\/](kernel|tape|ops|transform|optimize|schedule|codegen|runtime|function)[\\/]/;
 
 /** Modules that scripts, or threads, open by their own names. */
-const OTHER_ENTRIES = ["inspect/op-table", "cli/settings", "data/image-folder"].map((name) => `dist/${name}.js`);
+const OTHER_ENTRIES = ["inspect/op-table", "inspect/model-table", "cli/settings", "data/image-folder"].map((name) => `dist/${name}.js`);
 
 /**
  * Puts the compiled modules together, since Node takes a third of a millisecond to open each: a file per entry, over chunks that the entries share,

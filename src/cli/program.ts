@@ -1,6 +1,5 @@
 /** @file The command line of `nabla`: what it understands. The work is done next door, in the files named `*-command.ts`. */
 import { Command, CommanderError, InvalidArgumentError } from "commander";
-import { models } from "../models/registry.ts";
 import { checkCommand } from "./check-command.ts";
 import { evaluateCommand } from "./evaluate-command.ts";
 import { findLrCommand } from "./find-lr-command.ts";
@@ -8,6 +7,7 @@ import { infoCommand, version } from "./info-command.ts";
 import { predictCommand } from "./predict-command.ts";
 import { exportCommand, replayCommand, runsCommand } from "./runs-command.ts";
 import { aboutOf, type Config, flagOf, parseFlag, settings } from "./settings.ts";
+import { summaryCommand } from "./summary-command.ts";
 import { trainCommand } from "./train-command.ts";
 
 function positiveInteger(text: string): number {
@@ -26,6 +26,14 @@ function positions(text: string): number[] {
   throw new InvalidArgumentError("Want integers from 0, with commas between.");
 }
 
+/** 3x224x224 as numbers. */
+function imageShape(text: string): number[] {
+  const sizes = text.split("x").map(Number);
+  if (sizes.some((n) => !Number.isSafeInteger(n) || n < 1))
+    throw new InvalidArgumentError("Want positive integers with x between, such as 3x224x224.");
+  return sizes;
+}
+
 function oneOf<T extends string>(names: readonly T[]): (text: string) => T {
   return (text) => {
     const found = names.find((name) => name === text);
@@ -42,7 +50,7 @@ function parse(name: keyof Config, text: string): unknown {
   }
 }
 
-const MODEL = `one of ${Object.keys(models).join(", ")}`;
+const MODEL = "a name that nabla info lists, such as lenet5 or resnet18";
 const TRAINED = "a model's file, a checkpoint, or the folder of a run";
 
 /** A flag for each of some settings. */
@@ -73,6 +81,16 @@ function buildProgram(done: (exitCode: number) => void): Command {
     .option("--entries <n>", "parameters tried one by one", positiveInteger, 100)
     .option("--seed <n>", "seed of the model and the batch", seed, 0)
     .action((model: string, flags) => done(checkCommand(model, flags)));
+  program
+    .command("summary")
+    .description("show a model layer by layer: shapes, activations, parameters, multiply-accumulates")
+    .argument("<model>", "a name that nabla info lists, such as lenet5 or resnet18")
+    .option("--input <shape>", "shape of an example, such as 3x224x224 (default: the model's own)", imageShape)
+    .option("--batch <n>", "examples", positiveInteger, 1)
+    .option("--compare <models...>", "totals of other models beside this one's")
+    .option("--receptive", "also what the units of each layer see: pixels, pixels from unit to unit, first pixel")
+    .option("--json", "as JSON")
+    .action((model: string, flags) => done(summaryCommand(model, flags)));
   program
     .command("info")
     .description("show version, backend, features and what can be trained")

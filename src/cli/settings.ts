@@ -126,7 +126,7 @@ export function flagOf(name: string): string {
 /** What help says of a setting. */
 export function aboutOf(name: keyof Config): string {
   const setting = settings[name];
-  if (name === "model") return `${setting.about}: one of ${Object.keys(models).join(", ")}`;
+  if (name === "model") return `${setting.about}: a name that nabla info lists, such as lenet5 or resnet18`;
   if (name === "data") return `${setting.about}; names: ${Object.keys(datasets).join(", ")} (default: the model's own)`;
   if (name === "augment") return `${setting.about}; steps: ${AUGMENTATIONS}`;
   return setting.kind === "choice" ? `${setting.about}; one of ${setting.names.join(", ")}` : setting.about;

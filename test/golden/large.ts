@@ -6,13 +6,13 @@ import { functional, softmax, type Tensor, tensor, vjp } from "nabla";
 import { type Adapter, type Case, type CaseData, type Group, type Outcome, PERFECT, type Values, worse } from "./adapter.ts";
 import { convTranspose, perChannel, standardize } from "./layer-formulas.ts";
 
-function fnv1a32(text: string): number {
+export function fnv1a32(text: string): number {
   let h = 0x811c9dc5;
   for (const byte of new TextEncoder().encode(text)) h = Math.imul(h ^ byte, 0x01000193);
   return h >>> 0;
 }
 
-function lowbias32(value: number): number {
+export function lowbias32(value: number): number {
   let x = value;
   x = Math.imul(x ^ (x >>> 16), 0x7feb352d);
   x = Math.imul(x ^ (x >>> 15), 0x846ca68b);
