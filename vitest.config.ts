@@ -1,6 +1,6 @@
 /**
- * @file The suites: `fast` is what `npm test` runs, `slow` (packing, browsers, long trainings) is `npm run test:all`, `browser` (the tests in a page) is
- * `npm run test:browser`, `nightly` (long fuzzing) is `npm run test:nightly`.
+ * @file Suites: `fast` is what `npm test` runs, `slow` (packing, browsers, long trainings) is `npm run test:all`, `browser` (the tests in a page)
+ * `npm run test:browser`, `nightly` (long fuzzing) `npm run test:nightly`, `zoo` (whole networks) the end of `npm run test:zoo`.
  */
 import { defineConfig } from "vitest/config";
 
@@ -15,7 +15,7 @@ export default defineConfig({
           name: "fast",
           alias,
           include: ["test/**/*.test.ts"],
-          exclude: ["test/slow/**", "test/nightly/**", "test/browser/**"],
+          exclude: ["test/slow/**", "test/nightly/**", "test/zoo/**", "test/browser/**"],
           testTimeout: 30_000,
         },
       },
@@ -31,6 +31,7 @@ export default defineConfig({
         },
       },
       { test: { name: "browser", alias, include: ["test/browser/**/*.test.ts"], testTimeout: 600_000, hookTimeout: 600_000 } },
+      { test: { name: "zoo", alias, include: ["test/zoo/**/*.test.ts"], testTimeout: 600_000, fileParallelism: false } },
       { test: { name: "nightly", alias, include: ["test/nightly/**/*.test.ts"], testTimeout: 600_000 } },
     ],
   },

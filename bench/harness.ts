@@ -11,6 +11,8 @@ export interface BenchOptions {
   readonly per?: number;
   /** Work per call in 10⁹ floating-point operations, for the reports. */
   readonly gflop?: number;
+  /** Bytes that a call reads and writes: adds their rate in 10⁹ bytes/s, and its ratio to that of copying a large array, measured in turns. */
+  readonly bytes?: number;
 }
 
 export type Row = Readonly<Record<string, string | number>>;
@@ -72,14 +74,27 @@ export class Harness {
         printProfile(fn);
         return;
       }
-      const { per = 1, gflop } = options;
+      const { per = 1, gflop, bytes } = options;
       const times = measure(fn, options).sort((a, b) => a - b);
       const row = { w, median_ms: fiveDigits(times[times.length >> 1] / per), min_ms: fiveDigits(times[0] / per), n: times.length };
-      this.out(gflop === undefined ? row : { ...row, gflop });
+      this.out({ ...row, ...(gflop === undefined ? {} : { gflop }), ...(bytes === undefined ? {} : rates(fn, bytes)) });
     } catch (error) {
       this.fail(w, error);
     }
   }
+}
+
+/** Floats that no cache holds. */
+const COPIED = 25_000_000;
+const TURNS = 15;
+
+/** The rate at which `fn` moves bytes, and its ratio to a copy's, which reads and writes each of its bytes once. */
+function rates(fn: () => unknown, bytes: number): Row {
+  const [from, to] = [new Float32Array(COPIED).fill(1), new Float32Array(COPIED)];
+  const turns = Array.from({ length: TURNS }, () => [timed(fn), timed(() => to.set(from))] as const);
+  const median = (which: 0 | 1): number => turns.map((pair) => pair[which]).sort((a, b) => a - b)[TURNS >> 1];
+  const [rate, copy] = [bytes / median(0), (2 * from.byteLength) / median(1)]; // bytes per millisecond
+  return { gb_s: fiveDigits(rate / 1e6), copy_gb_s: fiveDigits(copy / 1e6), of_copy: fiveDigits(rate / copy) };
 }
 
 /** The table of kernels, and their text, the slowest first. */

@@ -1,5 +1,5 @@
 /** @file The workloads by group, named and sized as the peers' are, so that rows can stand side by side. */
-import { backward, compile, nn, optim, type Tensor, tensor, vjp, zeros } from "nabla";
+import { backward, compile, full, nn, optim, type Tensor, tensor, vjp, zeros } from "nabla";
 import type { BenchOptions, Harness } from "./harness.ts";
 import { randn } from "./harness.ts";
 import { Lstm, lenet, mlp, ResBlock, vgg16, vggSmall, xor } from "./networks.ts";
@@ -130,6 +130,24 @@ function lenetGroup(harness: Harness): void {
   });
 }
 
+/** Shapes of a net of 25 million parameters: convolutions, matrices, vectors. */
+const ADAM_SHAPES: readonly (readonly number[])[] = [
+  ...Array<number[]>(8).fill([512, 512, 3, 3]),
+  ...Array<number[]>(6).fill([1024, 1024]),
+  ...Array<number[]>(14).fill([1024]),
+];
+
+/** The update alone, which memory limits: gradient, parameter and two moments are read, and all but the gradient written. */
+function adam(harness: Harness): void {
+  const make = (): (() => unknown) => {
+    const parameters = ADAM_SHAPES.map((shape) => new nn.Parameter(full(shape, 1)));
+    const grads = ADAM_SHAPES.map((shape) => new nn.State(full(shape, 0.01)));
+    const optimizer = new optim.Adam(parameters);
+    return compile(() => optimizer.step(grads.map((grad) => grad.value)));
+  };
+  harness.bench("adam_25m", make, { bytes: 7 * 4 * ADAM_SHAPES.reduce((n, shape) => n + sizeOf(shape), 0) });
+}
+
 // biome-ignore format: a truth table
 const xorInputs = (): Tensor => tensor([[0, 0], [0, 1], [1, 0], [1, 1]]);
 const xorTargets = (): Tensor => tensor([[0], [1], [1], [0]]);
@@ -227,6 +245,7 @@ export const groups: Readonly<Record<string, (harness: Harness) => void>> = {
   elem,
   mlp: mlpGroup,
   lenet: lenetGroup,
+  adam,
   xor: xorGroup,
   xormany: xorMany,
   lstm,

@@ -74,6 +74,9 @@ export async function build() {
 /** Folders that every program of tensors needs: the engine. */
 const ENGINE = /[\\/]dist[\\/](kernel|tape|ops|transform|optimize|schedule|codegen|runtime|function)[\\/]/;
 
+/** Modules that scripts, or threads, open by their own names. */
+const OTHER_ENTRIES = ["inspect/op-table", "inspect/model-table", "cli/settings", "data/image-folder"].map((name) => `dist/${name}.js`);
+
 /**
  * Puts the compiled modules together, since Node takes a third of a millisecond to open each: a file per entry, over chunks that the entries share,
  * so that there is one engine. Names are kept, for they appear in messages; declarations stay as they are.
@@ -82,7 +85,7 @@ async function bundle() {
   const { rolldown } = await import("rolldown");
   const dist = join(root, "dist");
   const { exports, bin } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
-  const entries = [...Object.values(exports).flatMap((entry) => entry.default ?? []), ...Object.values(bin), "dist/inspect/op-table.js"];
+  const entries = [...Object.values(exports).flatMap((entry) => entry.default ?? []), ...Object.values(bin), ...OTHER_ENTRIES];
   const names = entries.map((path) => path.replace(/^(\.\/)?dist\/|\.js$/g, ""));
   const made = await rolldown({
     input: Object.fromEntries(names.map((name) => [name, join(dist, `${name}.js`)])),

@@ -5,6 +5,7 @@
 
 export type Dtype = "f32" | "f64" | "i32" | "u32" | "u8" | "bool";
 
+/** What holds the elements of a tensor on the host. */
 export type TypedArray = Float32Array | Float64Array | Int32Array | Uint32Array | Uint8Array;
 
 const ARRAYS = {

@@ -3,6 +3,7 @@
  */
 import type { Dtype } from "./dtype.ts";
 
+/** Sizes of the axes, first axis first; [] for a scalar. */
 export type Shape = readonly number[];
 
 /** What is known of a value before it is computed. */

@@ -2,18 +2,26 @@
 import { checkModel } from "../inspect/check.ts";
 import { keyOf, manualSeed, normal } from "../math/random.ts";
 import { type ModelTask, models } from "../models/registry.ts";
+import { zoo } from "../models/zoo.ts";
 import { crossEntropy, mseLoss } from "../nn/losses.ts";
 import { arange } from "../ops/create.ts";
 import { unknownName } from "./recipes.ts";
 
 const EXAMPLES = 3;
 
-/** What each model is checked on; all others on small digits. */
+/** What each small model is checked on; all others on small digits. */
 const TASKS: Readonly<Record<string, ModelTask>> = {
   lenet5: { inputShape: [1, 28, 28], outputs: 10 },
   xor: { inputShape: [2], outputs: 1 },
 };
 const DIGITS: ModelTask = { inputShape: [1, 8, 8], outputs: 10 };
+
+/** The smallest images that a network takes. */
+function taskFor(name: string): ModelTask {
+  if (!Object.hasOwn(zoo, name)) return TASKS[name] ?? DIGITS;
+  const { input, leastSmall } = zoo[name];
+  return { inputShape: leastSmall === undefined ? input : [input[0], leastSmall, leastSmall], outputs: 10 };
+}
 
 export interface CheckFlags {
   readonly entries: number;
@@ -22,11 +30,10 @@ export interface CheckFlags {
 
 /** Prints the report; gives the exit code: 0 if all gradients agree. */
 export function checkCommand(name: string, { entries, seed }: CheckFlags): number {
-  const make = models[name];
-  if (!make) throw unknownName("model", name, Object.keys(models));
+  if (!Object.hasOwn(models, name)) throw unknownName("model", name, Object.keys(models));
   manualSeed(seed);
-  const task = TASKS[name] ?? DIGITS;
-  const model = make(task).eval();
+  const task = taskFor(name);
+  const model = models[name](task).eval();
   for (const [path, parameter] of model.namedParameters()) parameter.label = path;
   const x = normal(keyOf(seed + 1), [EXAMPLES, ...task.inputShape]);
   const classes = arange(EXAMPLES);

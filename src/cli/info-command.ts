@@ -28,7 +28,7 @@ export async function infoCommand(): Promise<string> {
 }
 
 /** What the engine makes use of here. */
-function usable(): string[] {
+export function usable(): string[] {
   const { simd, relaxed } = features();
   return [
     ...(simd ? ["WebAssembly SIMD"] : []),

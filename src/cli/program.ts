@@ -1,10 +1,14 @@
 /** @file The command line of `nabla`: what it understands. The work is done next door, in the files named `*-command.ts`. */
+import "../runtime/evaluate.ts";
 import { Command, CommanderError, InvalidArgumentError } from "commander";
-import { datasets } from "../data/registry.ts";
-import { models } from "../models/registry.ts";
 import { checkCommand } from "./check-command.ts";
+import { evaluateCommand } from "./evaluate-command.ts";
+import { findLrCommand } from "./find-lr-command.ts";
 import { infoCommand, version } from "./info-command.ts";
-import { unknownName } from "./recipes.ts";
+import { predictCommand } from "./predict-command.ts";
+import { exportCommand, replayCommand, runsCommand } from "./runs-command.ts";
+import { aboutOf, type Config, flagOf, parseFlag, settings } from "./settings.ts";
+import { summaryCommand } from "./summary-command.ts";
 import { trainCommand } from "./train-command.ts";
 
 function positiveInteger(text: string): number {
@@ -14,25 +18,53 @@ function positiveInteger(text: string): number {
 }
 
 function seed(text: string): number {
-  const value = Number(text);
-  if (text.trim() === "" || !Number.isSafeInteger(value) || value < 0)
-    throw new InvalidArgumentError("Want an integer from 0 to 2^53 - 1.");
-  return value;
+  return parse("seed", text) as number;
 }
 
-function positiveNumber(text: string): number {
-  const value = Number(text);
-  if (!(value > 0 && Number.isFinite(value))) throw new InvalidArgumentError("Want a number above 0.");
-  return value;
+function positions(text: string): number[] {
+  const values = text.split(",").map((part) => (part.trim() === "" ? Number.NaN : Number(part)));
+  if (values.every((value) => Number.isSafeInteger(value) && value >= 0)) return values;
+  throw new InvalidArgumentError("Want integers from 0, with commas between.");
 }
 
-/** A parser for one of some names; another one gets the nearest as a suggestion. */
-function oneOf(what: string, names: readonly string[]): (text: string) => string {
+/** 3x224x224 as numbers. */
+function imageShape(text: string): number[] {
+  const sizes = text.split("x").map(Number);
+  if (sizes.some((n) => !Number.isSafeInteger(n) || n < 1))
+    throw new InvalidArgumentError("Want positive integers with x between, such as 3x224x224.");
+  return sizes;
+}
+
+function oneOf<T extends string>(names: readonly T[]): (text: string) => T {
   return (text) => {
-    if (names.includes(text)) return text;
-    throw new InvalidArgumentError(`It is an ${unknownName(what, text, names).message}.`);
+    const found = names.find((name) => name === text);
+    if (found === undefined) throw new InvalidArgumentError(`Want one of ${names.join(", ")}.`);
+    return found;
   };
 }
+
+function parse(name: keyof Config, text: string): unknown {
+  try {
+    return parseFlag(name, text);
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message);
+  }
+}
+
+const MODEL = "a name that nabla info lists, such as lenet5 or resnet18";
+const TRAINED = "a model's file, a checkpoint, or the folder of a run";
+
+/** A flag for each of some settings. */
+function withSettings(command: Command, names: readonly (keyof Config)[]): Command {
+  for (const name of names) {
+    const option = command.createOption(flagOf(name), aboutOf(name));
+    command.addOption(settings[name].kind === "switch" ? option : option.argParser((text) => parse(name, text)));
+  }
+  return command;
+}
+
+const all = (Object.keys(settings) as (keyof Config)[]).filter((name) => name !== "model");
+const DATA: readonly (keyof Config)[] = ["data", "dataDir", "label", "task", "ignore", "categorical", "missing", "imageSize", "testShare"];
 
 function buildProgram(done: (exitCode: number) => void): Command {
   const program = new Command("nabla")
@@ -41,36 +73,93 @@ function buildProgram(done: (exitCode: number) => void): Command {
     .version(version())
     // Commander breaks the line before a suggestion; an error is one line here.
     .configureOutput({ outputError: (text, write) => write(`${text.trimEnd().replaceAll("\n", " ")}\n`) });
-  program
-    .command("train")
-    .description("train a model, test it after every epoch, save it")
-    .argument("<model>", `one of ${Object.keys(models).join(", ")}`)
-    .option("--data <name>", `data set, one of ${Object.keys(datasets).join(", ")} (default: the model's own)`)
-    .option("--data-dir <dir>", "folder of the data set's files, for mnist and fashion-mnist")
-    .option("--epochs <n>", "passes over the training examples", positiveInteger)
-    .option("--batch-size <n>", "examples per step", positiveInteger)
-    .option("--optimizer <name>", "sgd or adam (default: adam)", oneOf("optimizer", ["sgd", "adam"]))
-    .option("--lr <x>", "learning rate", positiveNumber)
-    .option("--seed <n>", "seed of initial values, order and dropout", seed, 0)
-    .option("--backend <name>", "auto, wasm or interpreter", oneOf("backend", ["auto", "wasm", "interpreter"]), "auto")
-    .option("--threads <n>", "threads that compute (default: NABLA_THREADS, or the cores available)", positiveInteger)
-    .option("--out <dir>", "folder for model.safetensors (default: runs/<model>-<data>)")
-    .option("--json <file>", "write settings, metrics of every epoch and the result to a file")
-    .action(async (model: string, flags) => {
-      done(await trainCommand(model, flags));
-    });
+  addTraining(program, done);
+  addTrained(program, done);
   program
     .command("check")
     .description("compare a model's gradients with central differences in f64")
-    .argument("<model>", `one of ${Object.keys(models).join(", ")}`)
+    .argument("<model>", MODEL)
     .option("--entries <n>", "parameters tried one by one", positiveInteger, 100)
     .option("--seed <n>", "seed of the model and the batch", seed, 0)
     .action((model: string, flags) => done(checkCommand(model, flags)));
+  program
+    .command("summary")
+    .description("show a model layer by layer: shapes, activations, parameters, multiply-accumulates")
+    .argument("<model>", "a name that nabla info lists, such as lenet5 or resnet18")
+    .option("--input <shape>", "shape of an example, such as 3x224x224 (default: the model's own)", imageShape)
+    .option("--batch <n>", "examples", positiveInteger, 1)
+    .option("--compare <models...>", "totals of other models beside this one's")
+    .option("--receptive", "also what the units of each layer see: pixels, pixels from unit to unit, first pixel")
+    .option("--json", "as JSON")
+    .action((model: string, flags) => done(summaryCommand(model, flags)));
   program
     .command("info")
     .description("show version, backend, features and what can be trained")
     .action(async () => console.log(await infoCommand()));
   return program;
+}
+
+function addTraining(program: Command, done: (exitCode: number) => void): void {
+  const train = program
+    .command("train")
+    .description("train a model, test it after every epoch, save it; settings come from flags or from a file, flags win")
+    .argument("[model]", MODEL)
+    .option("--config <file>", "settings as JSON (schema: nabla/schema/train.schema.json)");
+  withSettings(train, all)
+    .option("--out <dir>", "folder of the run (default: runs/<model>-<data>, with a number if that is taken)")
+    .option("--overwrite", "start over where an unfinished run is")
+    .option("--resume <dir>", "go on with the run in this folder")
+    .option("--json <file>", "write settings, metrics of every epoch and the result to a file")
+    .option("--fast-dev-run", "train and test one batch, to see that everything runs; save nothing")
+    .option("--overfit-one-batch", "learn one batch by heart, to see that the model can learn; save nothing")
+    .action(async (model: string | undefined, flags) => done(await trainCommand(model, flags)));
+  const find = program
+    .command("find-lr")
+    .description("draw the loss over a rising learning rate, and suggest one")
+    .argument("[model]", MODEL)
+    .option("--config <file>", "settings as JSON");
+  withSettings(find, [...DATA, "validation", "batchSize", "optimizer", "weightDecay", "seed", "backend"])
+    .option("--steps <n>", "rates to try", positiveInteger, 100)
+    .action(async (model: string | undefined, flags) => done(await findLrCommand(model, flags)));
+  program
+    .command("runs")
+    .description("a table of runs")
+    .argument("[dir]", "folder with runs in it", "runs")
+    .action((folder: string) => done(runsCommand(folder)));
+  program
+    .command("replay")
+    .description("compute a step of a run once more, to the same bits")
+    .argument("<run>", "folder of the run")
+    .requiredOption("--step <n>", "number of the step in the run, from 1", positiveInteger)
+    .option("--out <file>", "write the model after this step to a file")
+    .action(async (run: string, flags) => done(await replayCommand(run, flags)));
+}
+
+function addTrained(program: Command, done: (exitCode: number) => void): void {
+  const evaluate = program
+    .command("evaluate")
+    .description("measure a trained model: loss, accuracy, precision, recall, F1, ROC-AUC, confusions; errors and R² for regression")
+    .argument("<checkpoint>", TRAINED);
+  withSettings(evaluate, DATA)
+    .option("--split <name>", "test or train", oneOf(["test", "train"]), "test")
+    .option("--json <file>", "write the numbers to a file")
+    .action(async (path: string, flags) => done(await evaluateCommand(path, flags)));
+  program
+    .command("predict")
+    .description("say what a trained model makes of images, arrays (.npy) or tables")
+    .argument("<checkpoint>", TRAINED)
+    .argument("[input...]", "files")
+    .option("--example <positions>", "examples of the test split of the model's own data set, from 0, with commas between", positions)
+    .option("--data-dir <dir>", "where that data set is now")
+    .option("--top <k>", "classes to name", positiveInteger, 3)
+    .option("--json", "a JSON object per line")
+    .action(async (path: string, files: string[], flags) => done(await predictCommand(path, files, flags)));
+  program
+    .command("export")
+    .description("write the model alone as safetensors, for other programs")
+    .argument("<checkpoint>", TRAINED)
+    .argument("<file>", "file to write")
+    .action(async (path: string, file: string) => done(await exportCommand(path, file)));
 }
 
 /** Runs a command line; gives the exit code. Every error is one line on stderr. */

@@ -3,7 +3,7 @@ import { closest, distance } from "fastest-levenshtein";
 
 export interface Recipe {
   readonly data: string;
-  readonly optimizer: "sgd" | "adam";
+  readonly optimizer: "sgd" | "adam" | "adamw" | "nadam" | "rmsprop" | "lion";
   readonly lr: number;
   readonly batchSize: number;
   readonly epochs: number;
@@ -11,10 +11,20 @@ export interface Recipe {
   readonly decay: boolean;
 }
 
-/** A recipe with a learning rate for each optimizer. SGD has momentum 0.9: its velocity is ten gradients long. */
+/** A recipe with learning rates. SGD has momentum 0.9: its velocity is ten gradients long. */
 interface Default extends Omit<Recipe, "optimizer" | "lr"> {
-  readonly lr: Readonly<Record<Recipe["optimizer"], number>>;
+  readonly lr: { readonly adam: number; readonly sgd: number };
 }
+
+/** Whose rate an optimizer takes, and how much of it: Lion's steps are signs (Chen et al. 2023 advise a third to a tenth of Adam's rate). */
+const rates: Readonly<Record<Recipe["optimizer"], (lr: Default["lr"]) => number>> = {
+  sgd: ({ sgd }) => sgd,
+  adam: ({ adam }) => adam,
+  adamw: ({ adam }) => adam,
+  nadam: ({ adam }) => adam,
+  rmsprop: ({ adam }) => adam,
+  lion: ({ adam }) => adam / 5,
+};
 
 const usual = { lr: { adam: 1e-3, sgd: 0.05 }, batchSize: 32, decay: false };
 
@@ -26,21 +36,29 @@ const defaults: Readonly<Record<string, Default>> = {
   xor: { lr: { adam: 0.1, sgd: 0.5 }, data: "xor", batchSize: 4, epochs: 200, decay: false },
 };
 
+/** For the networks of the zoo. */
+const ofZoo: Default = { ...usual, data: "mnist", epochs: 5 };
+
 /** What the large data sets change: far fewer passes. A rate that starts high and falls to 0 makes up for them: LeNet-5 gains 0.3 points. */
 const onLarge = { batchSize: 64, epochs: 5, lr: { adam: 2e-3, sgd: 0.05 }, decay: true };
 const large: readonly string[] = ["mnist", "fashion-mnist"];
 
 /** The settings for a model, and for a data set and an optimizer if they are given. */
 export function recipeFor(model: string, given: { readonly data?: string; readonly optimizer?: Recipe["optimizer"] } = {}): Recipe {
-  const data = given.data ?? defaults[model].data;
+  const own = Object.hasOwn(defaults, model) ? defaults[model] : ofZoo;
+  const data = given.data ?? own.data;
   const optimizer = given.optimizer ?? "adam";
-  const chosen = { ...defaults[model], ...(large.includes(data) ? onLarge : {}) };
-  return { ...chosen, data, optimizer, lr: chosen.lr[optimizer] };
+  const chosen = { ...own, ...(large.includes(data) ? onLarge : {}) };
+  return { ...chosen, data, optimizer, lr: rates[optimizer](chosen.lr) };
 }
+
+// A longer list hides what matters.
+const MOST_LISTED = 12;
 
 /** The error for a name that is not known, with the nearest one that is. */
 export function unknownName(what: string, name: string, known: readonly string[]): Error {
   const nearest = closest(name, known);
   const near = distance(name, nearest) <= nearest.length / 2 ? `; did you mean "${nearest}"?` : "";
-  return new Error(`unknown ${what} "${name}"${near} (known: ${known.join(", ")})`);
+  const rest = known.length > MOST_LISTED ? `, ... and ${known.length - MOST_LISTED} more, see nabla info` : "";
+  return new Error(`unknown ${what} "${name}"${near} (known: ${known.slice(0, MOST_LISTED).join(", ")}${rest})`);
 }

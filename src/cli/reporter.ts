@@ -1,8 +1,8 @@
 /** @file What a run shows while it trains: one live bar in a terminal, a plain line per epoch elsewhere. */
 import cliProgress from "cli-progress";
-import type { Callbacks, EpochRecord, Progress } from "../train/fit.ts";
+import type { Callback, EpochRecord, Progress } from "../train/callback.ts";
 
-export interface Reporter extends Callbacks {
+export interface Reporter extends Callback {
   /** Leaves the terminal clean, after the last epoch or an error. */
   close(): void;
 }

@@ -1,20 +1,42 @@
 /** @file What a run says at its end: the result, and for classes what was mistaken for what. */
 import type { Dataset } from "../data/dataset.ts";
 import type { Layer } from "../nn/module.ts";
+import type { EpochRecord } from "../train/callback.ts";
 import { confusionTable, worstConfusions } from "../train/confusion.ts";
+import { diagnose } from "../train/diagnosis.ts";
 import { predict } from "../train/evaluate.ts";
-import type { EpochRecord } from "../train/fit.ts";
+import type { Metrics } from "../train/meter.ts";
+
 import { drawPictures, type Picture } from "./drawing.ts";
 import { formatLoss, percent } from "./reporter.ts";
 
 const PAIRS = 3;
 const PICTURES = 3;
 
-export async function summarize(model: Layer, data: Dataset, last: EpochRecord): Promise<string> {
-  if (last.testAccuracy === null) return `test loss ${formatLoss(last.testLoss)}`;
+/** What a model does on the test split, and what its curves show. */
+export async function summarize(
+  model: Layer,
+  data: Dataset,
+  test: Metrics,
+  epochs: readonly EpochRecord[],
+  heldOut?: number,
+): Promise<string> {
+  return [await results(model, data, test), curves(data, epochs, heldOut)].join("\n");
+}
+
+async function results(model: Layer, data: Dataset, { loss, accuracy }: Metrics): Promise<string> {
+  if (accuracy === null) return `test loss ${formatLoss(loss)}`;
   const predicted = await predict(model, data);
-  const parts = [`test accuracy ${percent(last.testAccuracy)}`, worstPairs(data, predicted), mistakes(data, predicted)];
+  const parts = [`test accuracy ${percent(accuracy)}`, worstPairs(data, predicted), mistakes(data, predicted)];
   return parts.filter((part) => part).join("\n");
+}
+
+/** `over-fitting: ... (gap 0.12 in loss, 5.1 points); what helps: ...` */
+function curves(data: Dataset, epochs: readonly EpochRecord[], heldOut?: number): string {
+  const { verdict, gap, reason, remedies } = diagnose(data, epochs, heldOut);
+  const points = gap.accuracy === null ? "" : `, ${(100 * gap.accuracy).toFixed(1)} points of accuracy`;
+  const help = remedies.length > 0 ? `; what helps: ${remedies.join(", ")}` : "";
+  return `${verdict}: ${reason} (gap ${gap.loss.toFixed(3)} in loss${points})${help}`;
 }
 
 function worstPairs(data: Dataset, predicted: Int32Array): string {

@@ -30,6 +30,7 @@ export interface Examples {
 /** Examples that come one after another, of unknown number. A function starts the stream anew, once for each epoch. */
 export type ExampleStream = () => Iterable<Example> | AsyncIterable<Example>;
 
+/** Splits of examples, and what a model needs to know of them. */
 export interface Dataset {
   readonly name: string;
   readonly train: Split;

@@ -10,6 +10,7 @@ export interface RemoteFile {
   readonly bytes: number;
 }
 
+/** How far a download is. */
 export interface DownloadProgress {
   readonly file: string;
   /** Bytes on the disk, of `total`. */
@@ -17,6 +18,7 @@ export interface DownloadProgress {
   readonly total: number;
 }
 
+/** Options of a download. */
 export interface DownloadOptions {
   /** Folders or addresses that end before the file's name, tried in this order. */
   readonly mirrors: readonly string[];

@@ -1,6 +1,7 @@
 /** @file Where the files of a data set are: in the folder that was named, else in the cache, else brought there. */
 import { cacheFolder, type DownloadProgress, download, type RemoteFile } from "./download.ts";
 
+/** Options of what reads files. */
 export interface FileOptions {
   /** The folder of the files. Default: the cache, which is filled from the mirrors. */
   readonly dataDir?: string;

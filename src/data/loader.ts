@@ -14,6 +14,7 @@ import { shuffledStream, streamBatches } from "./stream.ts";
 
 export type { Batch } from "./batch.ts";
 
+/** Options of {@link batches}. */
 export interface BatchOptions {
   readonly batchSize: number;
   /** Default false: the order of the split. */
@@ -30,6 +31,7 @@ export function batchCount(split: { readonly count: number }, { batchSize, dropL
   return dropLast ? Math.floor(split.count / batchSize) : Math.ceil(split.count / batchSize);
 }
 
+/** The examples of a split in batches. */
 export function batches(split: Split, options: BatchOptions): Generator<Batch, void, undefined> {
   // Checked here and not in the generator, whose body runs only at the first `next`.
   checkBatchSize("batches", options.batchSize);
@@ -86,6 +88,7 @@ export interface LoaderOptions extends Omit<BatchOptions, "epoch"> {
   readonly onProgress?: (progress: LoadProgress) => void;
 }
 
+/** What batches are made from. */
 export type Source = Split | Examples | ExampleStream | ModuleSource;
 
 /**

@@ -21,6 +21,7 @@ type Load = (options: LoadOptions) => Promise<Dataset>;
 /** Curves by their own names. */
 const curveSets = Object.fromEntries(Object.keys(curves).map((name): [string, Load] => [name, async (options) => curve(name, options)]));
 
+/** Data sets by name. */
 export const datasets: Readonly<Record<string, Load>> = {
   digits: () => digits(),
   mnist: (options) => mnist(options.dataDir, options),

@@ -9,6 +9,7 @@ import { splitIndices, subset } from "./split.ts";
 /** A cell: text from CSV; whatever the file has from others. */
 export type Cell = string | number | boolean | null;
 
+/** Named columns of one length. */
 export interface Table {
   /** What errors call the file. */
   readonly what: string;

@@ -7,6 +7,7 @@
  */
 import { gunzip, isGzip } from "./gzip.ts";
 
+/** An array as an idx file has it. */
 export interface IdxArray {
   readonly shape: number[];
   readonly data: Uint8Array;

@@ -3,6 +3,7 @@ export { gunzip, isGzip } from "./gzip.ts";
 export { type IdxArray, readIdx } from "./idx.ts";
 export { type NpyArray, type NpyData, type NpySource, readNpy, writeNpy } from "./npy.ts";
 export { readNpz, writeNpz } from "./npz.ts";
+export { isPth, readPth } from "./pth.ts";
 export { type Entry, type Metadata, readSafetensors, type SafetensorsFile, type TypedArray, writeSafetensors } from "./safetensors.ts";
 export { readTar } from "./tar.ts";
 export { eventFileHeader, type Histogram, histogramEvent, readEvents, scalarEvent, type TensorboardEvent } from "./tfevents.ts";

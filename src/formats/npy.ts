@@ -8,6 +8,7 @@
  */
 import { widenHalf } from "./safetensors.ts";
 
+/** Elements as a npy file can hold them. */
 export type NpyData =
   | Int8Array
   | Uint8Array
@@ -20,6 +21,7 @@ export type NpyData =
   | Float32Array
   | Float64Array;
 
+/** An array as a npy file has it. */
 export interface NpyArray {
   /** NumPy's name of the dtype in the file, such as f4, i8 or b1 (bool). */
   readonly dtype: string;

@@ -10,8 +10,10 @@
  */
 import { brief } from "./brief.ts";
 
+/** What holds the elements of a tensor of a file. */
 export type TypedArray = Float32Array | Float64Array | Int32Array | Uint32Array | Uint8Array | BigInt64Array;
 
+/** A tensor of a file. */
 export interface Entry {
   /** The dtype in the file: F32, F64, I32, U32, U8, BOOL, I64, F16 or BF16. The last two have their data in a Float32Array. */
   readonly dtype: string;
@@ -19,8 +21,10 @@ export interface Entry {
   readonly data: TypedArray;
 }
 
+/** Text by name, beside the tensors. */
 export type Metadata = Record<string, string>;
 
+/** What a file holds. */
 export interface SafetensorsFile {
   readonly entries: Map<string, Entry>;
   readonly metadata: Metadata;
@@ -120,6 +124,11 @@ const dtypes: ReadonlyMap<string, Dtype> = new Map<string, Dtype>([
   ["U8", plain(Uint8Array)],
   ["BOOL", plain(Uint8Array)],
 ]);
+
+/** Elements of one of the dtypes above from their bytes, a copy that nobody else uses. */
+export function decodeElements(dtype: string, bytes: Uint8Array<ArrayBuffer>): TypedArray {
+  return dtypes.get(dtype)!.decode(bytes);
+}
 
 /** The reference implementation's own limit; a larger header is a damaged file, not a model. */
 const MAX_HEADER = 100_000_000;

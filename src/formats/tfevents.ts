@@ -17,6 +17,7 @@ export interface Histogram {
   readonly bucket: readonly number[];
 }
 
+/** A scalar as an event file has it. */
 export interface TensorboardEvent {
   /** Seconds since 1970. */
   readonly wallTime: number;

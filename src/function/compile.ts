@@ -47,6 +47,7 @@ export interface CompileOptions {
   readonly steps?: number;
 }
 
+/** A compiled function: it is called as the original is, and says how often it was recorded and what memory and work it takes. */
 export type Compiled<F extends AnyFunction> = F & {
   /** How many times the function has been recorded and compiled. A training loop should stay at one per batch size. */
   readonly recompilations: number;

@@ -36,6 +36,7 @@ export interface Finding {
   readonly error: number;
 }
 
+/** What a gradient check found. */
 export interface CheckReport {
   readonly passed: boolean;
   readonly count: number;

@@ -14,6 +14,7 @@ export function sigmoid(x: Tensor): Tensor {
   return x.sigmoid();
 }
 
+/** tanh x. */
 export function tanh(x: Tensor): Tensor {
   return x.tanh();
 }
@@ -185,9 +186,10 @@ export function hardSwish(x: Tensor): Tensor {
 }
 
 /** x moved towards 0 by λ, and 0 within [-λ, λ]: the proximal map of λ|x|. Default λ ½. */
-export function softShrink(x: Tensor, { lambda = 0.5 }: { readonly lambda?: number } = {}): Tensor {
-  if (!(lambda >= 0)) throw new RangeError(`softShrink: want lambda >= 0, got ${lambda}`);
-  return x.gt(lambda).where(x.sub(lambda), x.lt(-lambda).where(x.add(lambda), shrunk(x)));
+export function softShrink(x: Tensor, { lambda = 0.5 }: { readonly lambda?: TensorLike } = {}): Tensor {
+  if (typeof lambda === "number" && !(lambda >= 0)) throw new RangeError(`softShrink: want lambda >= 0, got ${lambda}`);
+  const low = typeof lambda === "number" ? -lambda : x.operand(lambda).neg();
+  return x.gt(lambda).where(x.sub(lambda), x.lt(low).where(x.add(lambda), shrunk(x)));
 }
 
 /** x, but 0 within [-λ, λ]. Default λ ½. */

@@ -19,9 +19,13 @@ export interface AttentionOptions {
   readonly onWeights?: (weights: Tensor) => Tensor;
 }
 
-/** Softmax over the last axis of scores of which some are -∞; where all are, zeros. */
-function shares(scores: Tensor): Tensor {
+/** Softmax over the last axis of scores of which some are -∞; where all are, as a mask can make them, zeros. */
+function shares(scores: Tensor, masked: boolean): Tensor {
   const top = scores.max(-1, { keepDims: true }).stopGradient();
+  if (!masked) {
+    const e = scores.sub(top).exp();
+    return e.div(e.sum(-1, { keepDims: true }));
+  }
   const e = scores.sub(top.eq(Number.NEGATIVE_INFINITY).where(0, top)).exp();
   const total = e.sum(-1, { keepDims: true });
   return e.div(total.eq(0).where(1, total));
@@ -41,7 +45,7 @@ export function attentionWeights(q: Tensor, k: Tensor, { mask, causal = false, s
   let scores = q.mul(scale ?? 1 / Math.sqrt(d)).matmul(k.transpose(swap));
   if (mask) scores = mask.dtype === "bool" ? mask.where(scores, Number.NEGATIVE_INFINITY) : scores.add(mask);
   if (causal) scores = scores.iotaLike(-1).le(scores.iotaLike(-2)).where(scores, Number.NEGATIVE_INFINITY);
-  return shares(scores);
+  return shares(scores, mask !== undefined);
 }
 
 /** softmax(q·kᵀ/√d)·v: q [..., Lq, d], k [..., Lk, d], v [..., Lk, e] to [..., Lq, e]. */
@@ -68,6 +72,7 @@ export interface AttentionParameters {
   readonly outProjBias?: TensorLike;
 }
 
+/** Options of {@link multiHeadAttention}. */
 export interface MultiHeadOptions extends Omit<AttentionOptions, "scale"> {
   readonly heads: number;
   /** Bool [N, Lk]: keys that count, such as those that are not padding. */
@@ -80,7 +85,10 @@ function splitHeads(x: Tensor, heads: number): Tensor {
   return x.reshape([n, l, heads, e / heads]).moveAxis(2, 1);
 }
 
-function projections(q: Tensor, w: AttentionParameters): [weight: Tensor, bias: Tensor | undefined][] {
+function projections(
+  q: Tensor,
+  w: Omit<AttentionParameters, "outProjWeight" | "outProjBias">,
+): [weight: Tensor, bias: Tensor | undefined][] {
   const e = q.shape[q.rank - 1];
   const bias = w.inProjBias === undefined ? undefined : q.operand(w.inProjBias);
   const stacked = w.inProjWeight === undefined ? undefined : q.operand(w.inProjWeight);
@@ -103,6 +111,18 @@ export function multiHeadAttention(
   parameters: AttentionParameters,
   options: MultiHeadOptions,
 ): { output: Tensor; weights: Tensor } {
+  const { context, weights } = multiHeadContext(q, k, v, parameters, options);
+  return { output: linear(context, parameters.outProjWeight, parameters.outProjBias), weights };
+}
+
+/** {@link multiHeadAttention} before its last projection: `context` [N, Lq, E], the heads side by side. */
+export function multiHeadContext(
+  q: Tensor,
+  k: Tensor,
+  v: Tensor,
+  parameters: Omit<AttentionParameters, "outProjWeight" | "outProjBias">,
+  options: MultiHeadOptions,
+): { context: Tensor; weights: Tensor } {
   const { heads, keyMask, mask, causal, onWeights } = options;
   const e = q.shape[q.rank - 1];
   if (q.rank !== 3 || k.rank !== 3 || v.rank !== 3 || e % heads !== 0) {
@@ -116,9 +136,8 @@ export function multiHeadAttention(
   const keys = keyMask?.reshape([keyMask.shape[0], 1, 1, keyMask.shape[1]]);
   const both = combine(perHead, keys);
   const weights = attentionWeights(pq, pk, { mask: both, causal });
-  const context = (onWeights ? onWeights(weights) : weights).matmul(pv); // [N, heads, Lq, E/heads]
-  const joined = context.moveAxis(1, 2).reshape([q.shape[0], q.shape[1], e]);
-  return { output: linear(joined, parameters.outProjWeight, parameters.outProjBias), weights };
+  const apart = (onWeights ? onWeights(weights) : weights).matmul(pv); // [N, heads, Lq, E/heads]
+  return { context: apart.moveAxis(1, 2).reshape([q.shape[0], q.shape[1], e]), weights };
 }
 
 /** A mask of either kind and a bool one as one. */
@@ -129,11 +148,13 @@ function combine(mask: Tensor | undefined, keys: Tensor | undefined): Tensor | u
 
 // ---- transformer layers -------------------------------------------------------------------------------------------------------------
 
+/** Scale and shift of a layer normalization, [E]. */
 export interface NormParameters {
   readonly weight?: TensorLike;
   readonly bias?: TensorLike;
 }
 
+/** Two dense layers. */
 export interface FeedForwardParameters {
   /** [hidden, E] */
   readonly weight1: TensorLike;
@@ -143,6 +164,7 @@ export interface FeedForwardParameters {
   readonly bias2?: TensorLike;
 }
 
+/** Parameters of {@link transformerEncoderLayer}, of E features. */
 export interface EncoderLayerParameters {
   readonly selfAttention: AttentionParameters;
   readonly feedForward: FeedForwardParameters;
@@ -150,6 +172,7 @@ export interface EncoderLayerParameters {
   readonly norm2: NormParameters;
 }
 
+/** Parameters of {@link transformerDecoderLayer}, of E features. */
 export interface DecoderLayerParameters extends EncoderLayerParameters {
   readonly crossAttention: AttentionParameters;
   readonly norm3: NormParameters;
@@ -186,6 +209,7 @@ export function transformerEncoderLayer(x: Tensor, w: EncoderLayerParameters, op
   return residual(attended, (y) => feedForward(y, w.feedForward, options), w.norm2, options);
 }
 
+/** Options of {@link transformerDecoderLayer}. */
 export interface DecoderLayerOptions extends TransformerLayerOptions {
   /** Mask and key mask of the attention to `memory`. */
   readonly memoryMask?: Tensor;

@@ -13,6 +13,7 @@ export { embedding } from "./indexing.ts";
 export { linear } from "./linear.ts";
 export * from "./loss.ts";
 export * from "./margin-loss.ts";
+export * from "./mixing.ts";
 export * from "./normalization.ts";
 export * from "./pool.ts";
 export { type PadMode, pad } from "./rearrange.ts";

@@ -80,8 +80,20 @@ export function indexAdd(x: Tensor, axis: number, index: Tensor, src: Tensor): T
   return x.add(rows.bind(scatterAddOp, [rows, index], { batch: 0, size: x.shape[at]! }).moveAxis(0, at));
 }
 
+/**
+ * Indices whose values are known already must be from 0 to count - 1, or `ignored`. Those of a program's arguments are not known while it is
+ * recorded; what is outside gives NaN there.
+ */
+export function checkIndices(what: string, index: Tensor, count: number, ignored?: number): void {
+  if (!index.isComputed) return;
+  const values = index.dataSync();
+  const at = values.findIndex((i) => !(i >= 0 && i < count) && i !== ignored);
+  if (at >= 0) throw new RangeError(`${what} ${values[at]} at position ${at} is out of range; there are ${count}, from 0 to ${count - 1}`);
+}
+
 /** Rows of a table at integer indices of any shape. The row `paddingIndex` gets no derivative. */
 export function embedding(index: Tensor, table: Tensor, { paddingIndex }: { readonly paddingIndex?: number } = {}): Tensor {
+  checkIndices("embedding: index", index, table.shape[0]!);
   const rows = table.take(index, 0);
   if (paddingIndex === undefined) return rows;
   const at = paddingIndex < 0 ? paddingIndex + table.shape[0]! : paddingIndex;

@@ -206,6 +206,7 @@ export function multiDot(matrices: readonly Tensor[]): Tensor {
   return product(0, matrices.length - 1);
 }
 
+/** Frobenius, nuclear, largest (or with a minus least) column sum, singular value or row sum. */
 export type MatrixNorm = "fro" | "nuc" | 1 | -1 | 2 | -2 | "inf" | "-inf";
 
 /** Norms of matrices: Frobenius, nuclear (sum of singular values), 2 (largest), -2 (smallest), 1 and inf (largest column and row sum). */

@@ -6,6 +6,7 @@ import { isFloat } from "../base/dtype.ts";
 import { formatShape, formatType, sameShape } from "../base/shape.ts";
 import type { Tensor, TensorLike } from "../ops/tensor.ts";
 import { softplus } from "./activation.ts";
+import { checkIndices } from "./indexing.ts";
 import { checkSameShape, type LossOptions, reduceTerms } from "./reduction.ts";
 import { logSoftmax } from "./softmax.ts";
 
@@ -59,6 +60,11 @@ export function logCoshLoss(x: Tensor, target: Tensor, options: LossOptions = {}
   checkSameShape("logCoshLoss", x, target);
   const d = x.sub(target);
   return reduceTerms(softplus(d.mul(2)).sub(d).sub(Math.LN2), options);
+}
+
+/** Σ|w|, whose subgradient is sign w and 0 at 0: small weights jump about 0 but do not stay there; `proximalL1` makes them stay. */
+export function l1Penalty(w: Tensor): Tensor {
+  return w.abs().sum();
 }
 
 /** ½‖w‖², the penalty Ω of weight decay. */
@@ -195,10 +201,13 @@ export interface CrossEntropyOptions extends NllOptions {
   readonly labelSmoothing?: number;
 }
 
-function checkClassTargets(loss: string, x: Tensor, targets: Tensor): void {
+function checkClassTargets(loss: string, x: Tensor, targets: Tensor, ignoreIndex = -100): void {
   const classAxis = x.rank === 1 ? 0 : 1;
   const want = isFloat(targets.dtype) ? x.shape : x.shape.toSpliced(classAxis, 1);
-  if (x.rank > 0 && sameShape(targets.shape, want)) return;
+  if (x.rank > 0 && sameShape(targets.shape, want)) {
+    if (!isFloat(targets.dtype)) checkIndices(`${loss}: class`, targets, x.shape[classAxis]!, ignoreIndex);
+    return;
+  }
   const kind = isFloat(targets.dtype)
     ? `probabilities ${formatShape(want)} (or, as integers, class indices)`
     : `class indices ${formatShape(want)}`;
@@ -244,11 +253,11 @@ function reduceWeighted(terms: Tensor, weights: Tensor, options: LossOptions): T
   return reduction === "mean" ? terms.sum().div(weights.sum()) : reduceTerms(terms, options);
 }
 
-/** -weight·logp[target] for log-probabilities [N, C] or [N, C, ...] and class indices [N] or [N, ...]. An index outside 0..C-1 gives NaN. */
+/** -weight·logp[target] for log-probabilities [N, C] or [N, C, ...] and class indices [N] or [N, ...]. An index outside 0..C-1 is an error, or NaN within a program. */
 export function nllLoss(logp: Tensor, targets: Tensor, options: NllOptions = {}): Tensor {
   if (isFloat(targets.dtype))
     throw new TypeError(`nllLoss: targets must be class indices, got ${formatType(targets)}; convert with .cast("i32")`);
-  checkClassTargets("nllLoss", logp, targets);
+  checkClassTargets("nllLoss", logp, targets, options.ignoreIndex);
   const chosen = choose(logp, targets, options);
   return reduceWeighted(classTerms(logp, chosen), chosen.weights, options);
 }
@@ -266,7 +275,7 @@ function classTerms(logp: Tensor, { axis, counts, classes, weights }: Chosen): T
  */
 export function crossEntropy(logits: Tensor, targets: Tensor, options: CrossEntropyOptions = {}): Tensor {
   const { labelSmoothing: epsilon = 0, weight } = options;
-  checkClassTargets("crossEntropy", logits, targets);
+  checkClassTargets("crossEntropy", logits, targets, options.ignoreIndex);
   const axis = logits.rank === 1 ? 0 : 1;
   const logp = logSoftmax(logits, axis);
   const classes = logits.shape[axis];

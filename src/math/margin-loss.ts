@@ -3,6 +3,7 @@ import { formatShape } from "../base/shape.ts";
 import type { Tensor, TensorLike } from "../ops/tensor.ts";
 import { logSigmoid, softplus } from "./activation.ts";
 import { pairwiseDistance } from "./distance.ts";
+import { checkIndices } from "./indexing.ts";
 import { checkSameShape, type LossOptions, reduceTerms } from "./reduction.ts";
 
 interface Margin extends LossOptions {
@@ -54,6 +55,7 @@ export function multiMarginLoss(x: Tensor, targets: Tensor, options: MultiMargin
     );
   const { margin = 1, p = 1, weight } = options;
   const classes = x.shape[1];
+  checkIndices("multiMarginLoss: class", targets, classes);
   const index = targets.unsqueeze(1);
   const violation = x.sub(x.takeAlong(index, 1)).add(margin).relu();
   const powered = p === 2 ? violation.square() : violation;

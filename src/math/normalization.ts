@@ -56,6 +56,7 @@ export interface BatchNormOptions extends Affine {
   readonly momentum?: number | Tensor;
 }
 
+/** What {@link batchNorm} gives. */
 export interface BatchNormResult {
   readonly y: Tensor;
   /** Statistics to keep: running ones moved towards the batch's in training, else as given. */
@@ -114,7 +115,7 @@ export function populationStatistics(means: Tensor, variances: Tensor, m: number
 }
 
 /** Batch normalization at inference as the affine map x·scale + shift per channel (Ioffe & Szegedy 2015, Alg. 2, line 11). */
-export function foldBatchNorm(
+export function batchNormAffine(
   runningMean: Tensor,
   runningVar: Tensor,
   { weight, bias, eps = 1e-5 }: Affine = {},
@@ -125,6 +126,7 @@ export function foldBatchNorm(
   return { scale, shift: bias === undefined ? shift : shift.add(bias) };
 }
 
+/** Options of {@link batchRenorm}. */
 export interface BatchRenormOptions extends Affine {
   readonly runningMean: TensorLike;
   /** Running standard deviation [C]. */
@@ -139,6 +141,7 @@ export interface BatchRenormOptions extends Affine {
   readonly momentum?: number;
 }
 
+/** What {@link batchRenorm} gives. */
 export interface BatchRenormResult {
   readonly y: Tensor;
   /** The corrections, [C]: constants to every derivative. */

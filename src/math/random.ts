@@ -79,6 +79,46 @@ export function bernoulli(key: Tensor, p: TensorLike, shape: Shape): Tensor {
   return uniform(key, shape).lt(p);
 }
 
+/** 0 to n - 1 in a random order, i32[n]. */
+export function permutation(key: Tensor, n: number): Tensor {
+  return bits(key, [n]).argsort(0);
+}
+
+// Proposals of which the first that is accepted counts. One in twenty is refused at most, so that all are once in 10¹⁰ draws.
+const PROPOSALS = 8;
+
+/** Logarithms of gamma variates with unit scale (Marsaglia & Tsang 2000; for a < 1 by G(a) = G(a + 1)·U^(1/a)). */
+function logGamma(key: Tensor, concentration: number, shape: Shape): Tensor {
+  if (!(concentration > 0)) throw new RangeError(`random: want a concentration above 0, got ${concentration}`);
+  const [ofNormal, ofUniform, ofBoost] = split(key, 3) as [Tensor, Tensor, Tensor];
+  const d = (concentration < 1 ? concentration + 1 : concentration) - 1 / 3;
+  const z = normal(ofNormal, [PROPOSALS, ...shape]);
+  const root = z.mul(1 / Math.sqrt(9 * d)).add(1);
+  const possible = root.gt(0);
+  const logV = possible.where(root, 1).log().mul(3);
+  const limit = z.square().mul(0.5).add(d).sub(logV.exp().mul(d)).add(logV.mul(d));
+  const u = uniform(ofUniform, z.shape).add(2 ** -24);
+  const accepted = possible.and(u.log().lt(limit));
+  const first = accepted.cast("i32").argmax(0, { keepDims: true }); // the first of equals
+  const value = logV.takeAlong(first, 0).squeeze(0).add(Math.log(d));
+  if (concentration >= 1) return value;
+  const boost = uniform(ofBoost, shape).add(2 ** -24);
+  return value.add(boost.log().div(concentration));
+}
+
+/** Gamma floats with mean and variance `concentration`. Default f32. */
+export function gamma(key: Tensor, concentration: number, shape: Shape): Tensor {
+  return logGamma(key, concentration, shape).exp();
+}
+
+/** Beta floats in [0, 1]: G(a)/(G(a) + G(b)), which is computed from logarithms, since for small a and b both underflow. */
+export function beta(key: Tensor, a: number, b: number, shape: Shape): Tensor {
+  const [ofA, ofB] = split(key, 2) as [Tensor, Tensor];
+  return logGamma(ofA, a, shape)
+    .sub(logGamma(ofB, b, shape))
+    .sigmoid();
+}
+
 /** The Threefry-2x32-20 block of a key at a counter, both u32[2]. */
 export function threefry2x32(key: Tensor, counter: Tensor): Tensor {
   const [c0, c1] = [0, 1].map((i) => counter.narrow(0, i, 1)) as [Tensor, Tensor];

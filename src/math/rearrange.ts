@@ -95,6 +95,7 @@ export function rot90(x: Tensor, k = 1, axes: readonly [number, number] = [0, 1]
   return turns === 1 ? x.flip(b).transpose(order) : x.transpose(order).flip(b);
 }
 
+/** What is beyond the edge: a number, the mirror image without the edge, the edge, or the other side. */
 export type PadMode = "constant" | "reflect" | "replicate" | "circular";
 
 /**

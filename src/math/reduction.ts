@@ -2,6 +2,7 @@
 import { formatShape, sameShape } from "../base/shape.ts";
 import type { Tensor } from "../ops/tensor.ts";
 
+/** The mean of all terms, their sum, or the terms as they are. */
 export type Reduction = "mean" | "sum" | "none";
 
 export interface LossOptions {

@@ -7,8 +7,10 @@ import { tensor } from "../ops/create.ts";
 import { perAxis, type Tensor } from "../ops/tensor.ts";
 import { adaptiveAvgPool1d, adaptiveAvgPool2d, adaptiveAvgPool3d } from "./pool.ts";
 
+/** How a pixel follows from its neighbours, by PyTorch's names. */
 export type InterpolateMode = "nearest" | "nearest-exact" | "linear" | "bilinear" | "trilinear" | "bicubic" | "area";
 
+/** Options of {@link interpolate}. */
 export interface InterpolateOptions {
   /** Wanted size of the axes after [N, C]; this or `scaleFactor`. */
   readonly size?: number | readonly number[];

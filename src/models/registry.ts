@@ -1,10 +1,11 @@
-/** @file Models by name, as the command asks for them, made to fit a data set. */
+/** @file Models by name, as the command asks for them, made to fit a data set: the small ones of this library and the zoo. */
 import { formatShape, sizeOf } from "../base/shape.ts";
 import type { Layer } from "../nn/module.ts";
 import { Cnn } from "./cnn.ts";
 import { LeNet5 } from "./lenet.ts";
 import { Mlp } from "./mlp.ts";
 import { Xor } from "./xor.ts";
+import { type ZooEntry, zoo } from "./zoo.ts";
 
 /** What a model must fit. */
 export interface ModelTask {
@@ -14,10 +15,11 @@ export interface ModelTask {
   readonly outputs: number;
 }
 
-/** Makers of models; each throws a RangeError if it cannot fit the task. */
-export const models: Readonly<Record<string, (task: ModelTask) => Layer>> = {
+type Maker = (task: ModelTask) => Layer;
+
+const own: Readonly<Record<string, Maker>> = {
   mlp: ({ inputShape, outputs }) => new Mlp([sizeOf(inputShape), ...hiddenSizes(sizeOf(inputShape)), outputs]),
-  cnn: ({ inputShape, outputs }) => new Cnn(imageShape(inputShape), outputs),
+  cnn: ({ inputShape, outputs }) => new Cnn(imageShape("cnn", inputShape, 2), outputs),
   lenet5: ({ inputShape, outputs }) => {
     requireShape("lenet5", inputShape, [1, 28, 28]);
     return new LeNet5(outputs);
@@ -29,15 +31,34 @@ export const models: Readonly<Record<string, (task: ModelTask) => Layer>> = {
   },
 };
 
+/** Makers of models; each throws a RangeError if it cannot fit the task. */
+export const models: Readonly<Record<string, Maker>> = {
+  ...own,
+  ...Object.fromEntries(Object.entries(zoo).map(([name, entry]) => [name, (task: ModelTask) => fitted(name, entry, task)])),
+};
+
+/** Images up to this side get the stem for small images. */
+const SMALL = 64;
+
+/** A network of the zoo for the task's images and classes. */
+function fitted(name: string, entry: ZooEntry, { inputShape, outputs }: ModelTask): Layer {
+  const small = entry.leastSmall !== undefined && Math.max(...inputShape.slice(1)) <= SMALL;
+  if (entry.exact && !small) requireShape(name, inputShape, [entry.input[0] === 1 ? 1 : inputShape[0], ...entry.input.slice(1)]);
+  const [channels, imageSize] = imageShape(name, inputShape, small ? entry.leastSmall : entry.least);
+  return entry.make({ classes: outputs, channels, smallImages: small, imageSize });
+}
+
 /** Hidden layers for inputs of this size: 784 pixels get 512 and 256 units, 64 get 128 and 64. */
 function hiddenSizes(inputs: number): number[] {
   return inputs > 256 ? [512, 256] : [128, 64];
 }
 
-function imageShape(shape: readonly number[]): readonly [number, number, number] {
+function imageShape(model: string, shape: readonly number[], least: number): readonly [number, number, number] {
   const [channels, height, width] = shape;
-  if (shape.length !== 3 || height < 2 || width < 2) {
-    throw new RangeError(`cnn: want images [channels, height, width] of at least 2x2 pixels, the data have ${formatShape(shape)}`);
+  if (shape.length !== 3 || height < least || width < least) {
+    throw new RangeError(
+      `${model}: want images [channels, height, width] of at least ${least}x${least} pixels, the data have ${formatShape(shape)}`,
+    );
   }
   return [channels, height, width];
 }

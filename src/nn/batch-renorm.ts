@@ -6,6 +6,7 @@ import { checkSizes } from "./linear.ts";
 import { inputError, Module } from "./module.ts";
 import { Parameter, State } from "./parameter.ts";
 
+/** Options of {@link BatchRenorm}. */
 export type BatchRenormLayerOptions = Pick<BatchRenormOptions, "eps" | "momentum" | "rMax" | "dMax">;
 
 /**

@@ -31,6 +31,7 @@ export interface ConvLayerOptions {
   readonly dtype?: Dtype;
 }
 
+/** Options of {@link Conv2d}. */
 export type Conv2dOptions = ConvLayerOptions;
 
 type ConvFunction = (x: Tensor, weight: TensorLike, options: ConvOptions) => Tensor;

@@ -1,4 +1,4 @@
-/** @file Parameters in groups: which decay, which are frozen, which learn at another rate. */
+/** @file Parameters in groups: which are frozen, which learn at another rate. What decays is in `optim/groups.ts`, which knows no modules. */
 import type { Module } from "./module.ts";
 import type { Parameter } from "./parameter.ts";
 
@@ -26,16 +26,4 @@ function ownerOf(name: string, owners: ReadonlyMap<string, Module>, root: Module
     if (owner) return owner;
   }
   return root;
-}
-
-/** What weight decay leaves alone by default: biases, and scales of normalizations, which are all vectors (REG-1). */
-export const isExemptFromDecay: ParameterPredicate = (name, parameter) => parameter.shape.length < 2 || /(^|[._])bias/.test(name);
-
-/** Parameters that decay, and those that do not: {@link isExemptFromDecay}. */
-export function decayGroups(
-  module: Module,
-  isExempt: ParameterPredicate = isExemptFromDecay,
-): { decay: Parameter[]; noDecay: Parameter[] } {
-  const [noDecay, decay] = groupParameters(module, isExempt);
-  return { decay, noDecay };
 }

@@ -1,12 +1,10 @@
 /** @file The entry `nabla/nn`: layers, losses and initial values. */
+// Initial values are computed when first read, by the runtime.
+import "../runtime/evaluate.ts";
+
 export * from "./activation.ts";
 export * from "./adaptive-pool.ts";
-export {
-  MultiHeadAttention,
-  type MultiHeadAttentionOptions,
-  TransformerEncoderLayer,
-  type TransformerEncoderLayerOptions,
-} from "./attention.ts";
+export { MultiHeadAttention, type MultiHeadAttentionOptions } from "./attention.ts";
 export {
   type Augment,
   type Augmentation,
@@ -37,7 +35,7 @@ export { AlphaDropout, ChannelDropout, Dropout } from "./dropout.ts";
 export { Embedding, type EmbeddingOptions } from "./embedding.ts";
 export { Flatten } from "./flatten.ts";
 export { functionalCall } from "./functional-call.ts";
-export { decayGroups, groupParameters, isExemptFromDecay, type ParameterPredicate } from "./groups.ts";
+export { groupParameters, type ParameterPredicate } from "./groups.ts";
 export type { Initializer, InitializerOptions } from "./initializers.ts";
 export * as initializers from "./initializers.ts";
 export { Maxout, PReLU, RBF, type RbfOptions } from "./learnt-activation.ts";
@@ -53,8 +51,6 @@ export {
   AvgPool2d,
   AvgPool3d,
   type AvgPoolOptions,
-  avgPool2d,
-  globalAvgPool2d,
   LPPool1d,
   LPPool2d,
   LPPool3d,
@@ -62,7 +58,6 @@ export {
   MaxPool2d,
   MaxPool3d,
   type MaxPoolOptions,
-  maxPool2d,
   type PoolOptions,
 } from "./pool.ts";
 export { exactBatchStatistics, foldBatchNorm, foldBatchNorms } from "./population.ts";
@@ -76,10 +71,11 @@ export {
   RNNCell,
   type RnnLayerOptions,
 } from "./recurrent.ts";
-export { removeReparameterization, type SpectralNormOptions, spectralNorm, weightNorm } from "./reparameterize.ts";
+export { removeReparameterization, type SpectralNormOptions, withSpectralNorm, withWeightNorm } from "./reparameterize.ts";
 export { Residual } from "./residual.ts";
 export { ChannelShuffle, PixelShuffle, PixelUnshuffle, Upsample } from "./resize.ts";
 export { Sequential } from "./sequential.ts";
 export { LogSoftmax, Softmax, Softmin } from "./softmax.ts";
 export { type ArrayEntry, type LoadReport, type Misshapen, StateDictError, type StateEntry } from "./state-dict.ts";
+export { TransformerDecoderLayer, TransformerEncoderLayer, type TransformerLayerOptions } from "./transformer.ts";
 export { type Sighting, type Watched, watch } from "./watch.ts";

@@ -25,6 +25,7 @@ export interface InitializerOptions {
 /** A tensor of the given shape, to start training from. */
 export type Initializer = (shape: Shape, options?: InitializerOptions) => Tensor;
 
+/** How many inputs a unit has, and how many units an input feeds. */
 export interface Fans {
   readonly fanIn: number;
   readonly fanOut: number;
@@ -43,7 +44,9 @@ export function constant(value: number): Initializer {
   return (shape, { dtype = "f32" } = {}) => full(shape, value, dtype);
 }
 
+/** Zeros. */
 export const zeros: Initializer = constant(0);
+/** Ones. */
 export const ones: Initializer = constant(1);
 
 /** U[low, high). */
@@ -89,6 +92,7 @@ export function truncatedNormal({
   };
 }
 
+/** What {@link varianceScaling} draws from. */
 export type Distribution = "normal" | "truncatedNormal" | "uniform";
 
 export interface VarianceScalingOptions {

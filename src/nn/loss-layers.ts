@@ -3,15 +3,21 @@ import type { Tensor } from "../ops/tensor.ts";
 import * as F from "./losses.ts";
 import { Module } from "./module.ts";
 
-/** The options that a loss of predictions and targets takes. */
-type Options<L extends (...args: never[]) => Tensor> = NonNullable<Parameters<L>[2]>;
+/** The options that a loss takes after its tensors, of which there are `N`. */
+type Options<L extends (...args: never[]) => Tensor, N extends number = 2> = NonNullable<Parameters<L>[N]>;
+type Pair = [x: Tensor, target: Tensor];
 
-abstract class Loss<O extends object> extends Module {
+abstract class Loss<I extends Tensor[], O extends object> extends Module {
   readonly options: O;
+  readonly #loss: (...inputs: [...I, O]) => Tensor;
 
-  constructor(options: O) {
+  constructor(loss: (...inputs: [...I, O]) => Tensor, options: O) {
     super();
-    this.options = options;
+    [this.#loss, this.options] = [loss, options];
+  }
+
+  forward(...inputs: I): Tensor {
+    return this.#loss(...inputs, this.options);
   }
 
   protected override details(): string {
@@ -23,287 +29,183 @@ abstract class Loss<O extends object> extends Module {
 }
 
 /** (x - target)². */
-export class MSELoss extends Loss<F.LossOptions> {
+export class MSELoss extends Loss<Pair, F.LossOptions> {
   constructor(options: F.LossOptions = {}) {
-    super(options);
-  }
-
-  forward(x: Tensor, target: Tensor): Tensor {
-    return F.mseLoss(x, target, this.options);
+    super(F.mseLoss, options);
   }
 }
 
 /** |x - target|. */
-export class L1Loss extends Loss<F.LossOptions> {
+export class L1Loss extends Loss<Pair, F.LossOptions> {
   constructor(options: F.LossOptions = {}) {
-    super(options);
-  }
-
-  forward(x: Tensor, target: Tensor): Tensor {
-    return F.l1Loss(x, target, this.options);
+    super(F.l1Loss, options);
   }
 }
 
 /** ½d² up to |d| = δ (default 1), linear beyond (Huber 1964). */
-export class HuberLoss extends Loss<Options<typeof F.huberLoss>> {
+export class HuberLoss extends Loss<Pair, Options<typeof F.huberLoss>> {
   constructor(options: Options<typeof F.huberLoss> = {}) {
-    super(options);
-  }
-
-  forward(x: Tensor, target: Tensor): Tensor {
-    return F.huberLoss(x, target, this.options);
+    super(F.huberLoss, options);
   }
 }
 
 /** ½d²/β below |d| = β (default 1), |d| - ½β beyond. */
-export class SmoothL1Loss extends Loss<Options<typeof F.smoothL1Loss>> {
+export class SmoothL1Loss extends Loss<Pair, Options<typeof F.smoothL1Loss>> {
   constructor(options: Options<typeof F.smoothL1Loss> = {}) {
-    super(options);
-  }
-
-  forward(x: Tensor, target: Tensor): Tensor {
-    return F.smoothL1Loss(x, target, this.options);
+    super(F.smoothL1Loss, options);
   }
 }
 
 /** log cosh(x - target). */
-export class LogCoshLoss extends Loss<F.LossOptions> {
+export class LogCoshLoss extends Loss<Pair, F.LossOptions> {
   constructor(options: F.LossOptions = {}) {
-    super(options);
-  }
-
-  forward(x: Tensor, target: Tensor): Tensor {
-    return F.logCoshLoss(x, target, this.options);
+    super(F.logCoshLoss, options);
   }
 }
 
 /** Binary cross-entropy of probabilities; `weight` per term. */
-export class BCELoss extends Loss<Options<typeof F.binaryCrossEntropy>> {
+export class BCELoss extends Loss<Pair, Options<typeof F.binaryCrossEntropy>> {
   constructor(options: Options<typeof F.binaryCrossEntropy> = {}) {
-    super(options);
-  }
-
-  forward(x: Tensor, target: Tensor): Tensor {
-    return F.binaryCrossEntropy(x, target, this.options);
+    super(F.binaryCrossEntropy, options);
   }
 }
 
 /** Binary cross-entropy of logits; `posWeight` of positive targets. */
-export class BCEWithLogitsLoss extends Loss<Options<typeof F.binaryCrossEntropyWithLogits>> {
+export class BCEWithLogitsLoss extends Loss<Pair, Options<typeof F.binaryCrossEntropyWithLogits>> {
   constructor(options: Options<typeof F.binaryCrossEntropyWithLogits> = {}) {
-    super(options);
-  }
-
-  forward(x: Tensor, target: Tensor): Tensor {
-    return F.binaryCrossEntropyWithLogits(x, target, this.options);
+    super(F.binaryCrossEntropyWithLogits, options);
   }
 }
 
 /** -log-probability of the target class; class `weight`, `ignoreIndex`. */
-export class NLLLoss extends Loss<F.NllOptions> {
+export class NLLLoss extends Loss<Pair, F.NllOptions> {
   constructor(options: F.NllOptions = {}) {
-    super(options);
-  }
-
-  forward(x: Tensor, target: Tensor): Tensor {
-    return F.nllLoss(x, target, this.options);
+    super(F.nllLoss, options);
   }
 }
 
 /** -log softmax(logits) at the target class; class `weight`, `ignoreIndex`, `labelSmoothing`. */
-export class CrossEntropyLoss extends Loss<F.CrossEntropyOptions> {
+export class CrossEntropyLoss extends Loss<Pair, F.CrossEntropyOptions> {
   constructor(options: F.CrossEntropyOptions = {}) {
-    super(options);
-  }
-
-  forward(x: Tensor, target: Tensor): Tensor {
-    return F.crossEntropy(x, target, this.options);
+    super(F.crossEntropy, options);
   }
 }
 
 /** target·(log target - x) for log-probabilities x. */
-export class KLDivLoss extends Loss<F.KlDivOptions> {
+export class KLDivLoss extends Loss<Pair, F.KlDivOptions> {
   constructor(options: F.KlDivOptions = {}) {
-    super(options);
-  }
-
-  forward(x: Tensor, target: Tensor): Tensor {
-    return F.klDiv(x, target, this.options);
+    super(F.klDiv, options);
   }
 }
 
 /** -log of the Poisson probability of counts. */
-export class PoissonNLLLoss extends Loss<F.PoissonOptions> {
+export class PoissonNLLLoss extends Loss<Pair, F.PoissonOptions> {
   constructor(options: F.PoissonOptions = {}) {
-    super(options);
-  }
-
-  forward(x: Tensor, target: Tensor): Tensor {
-    return F.poissonNllLoss(x, target, this.options);
+    super(F.poissonNllLoss, options);
   }
 }
 
 /** max(0, 1 - target·x) for targets in {-1, 1}. */
-export class HingeLoss extends Loss<F.LossOptions> {
+export class HingeLoss extends Loss<Pair, F.LossOptions> {
   constructor(options: F.LossOptions = {}) {
-    super(options);
-  }
-
-  forward(x: Tensor, target: Tensor): Tensor {
-    return F.hingeLoss(x, target, this.options);
+    super(F.hingeLoss, options);
   }
 }
 
 /** max(0, 1 - target·x)². */
-export class SquaredHingeLoss extends Loss<F.LossOptions> {
+export class SquaredHingeLoss extends Loss<Pair, F.LossOptions> {
   constructor(options: F.LossOptions = {}) {
-    super(options);
-  }
-
-  forward(x: Tensor, target: Tensor): Tensor {
-    return F.squaredHingeLoss(x, target, this.options);
+    super(F.squaredHingeLoss, options);
   }
 }
 
 /** x for targets 1, max(0, margin - x) for targets -1. */
-export class HingeEmbeddingLoss extends Loss<Options<typeof F.hingeEmbeddingLoss>> {
+export class HingeEmbeddingLoss extends Loss<Pair, Options<typeof F.hingeEmbeddingLoss>> {
   constructor(options: Options<typeof F.hingeEmbeddingLoss> = {}) {
-    super(options);
-  }
-
-  forward(x: Tensor, target: Tensor): Tensor {
-    return F.hingeEmbeddingLoss(x, target, this.options);
+    super(F.hingeEmbeddingLoss, options);
   }
 }
 
 /** log(1 + e^(-target·x)). */
-export class SoftMarginLoss extends Loss<F.LossOptions> {
+export class SoftMarginLoss extends Loss<Pair, F.LossOptions> {
   constructor(options: F.LossOptions = {}) {
-    super(options);
-  }
-
-  forward(x: Tensor, target: Tensor): Tensor {
-    return F.softMarginLoss(x, target, this.options);
+    super(F.softMarginLoss, options);
   }
 }
 
 /** Multi-class hinge for scores [N, C] and classes [N]. */
-export class MultiMarginLoss extends Loss<F.MultiMarginOptions> {
+export class MultiMarginLoss extends Loss<Pair, F.MultiMarginOptions> {
   constructor(options: F.MultiMarginOptions = {}) {
-    super(options);
-  }
-
-  forward(x: Tensor, target: Tensor): Tensor {
-    return F.multiMarginLoss(x, target, this.options);
+    super(F.multiMarginLoss, options);
   }
 }
 
 /** Mean over classes of binary cross-entropies of logits. */
-export class MultiLabelSoftMarginLoss extends Loss<Options<typeof F.multilabelSoftMarginLoss>> {
+export class MultiLabelSoftMarginLoss extends Loss<Pair, Options<typeof F.multilabelSoftMarginLoss>> {
   constructor(options: Options<typeof F.multilabelSoftMarginLoss> = {}) {
-    super(options);
-  }
-
-  forward(x: Tensor, target: Tensor): Tensor {
-    return F.multilabelSoftMarginLoss(x, target, this.options);
+    super(F.multilabelSoftMarginLoss, options);
   }
 }
 
 /** Multi-label hinge for scores and labels [N, C], -1 behind the last label. */
-export class MultiLabelMarginLoss extends Loss<F.LossOptions> {
+export class MultiLabelMarginLoss extends Loss<Pair, F.LossOptions> {
   constructor(options: F.LossOptions = {}) {
-    super(options);
-  }
-
-  forward(x: Tensor, target: Tensor): Tensor {
-    return F.multilabelMarginLoss(x, target, this.options);
+    super(F.multilabelMarginLoss, options);
   }
 }
 
 /** -(1 - p)^γ log p (Lin et al. 2017). */
-export class SigmoidFocalLoss extends Loss<F.FocalOptions> {
+export class SigmoidFocalLoss extends Loss<Pair, F.FocalOptions> {
   constructor(options: F.FocalOptions = {}) {
-    super(options);
-  }
-
-  forward(x: Tensor, target: Tensor): Tensor {
-    return F.sigmoidFocalLoss(x, target, this.options);
+    super(F.sigmoidFocalLoss, options);
   }
 }
 
 /** 1 - 2Σ(x·target)/(Σx + Σtarget) per example (Milletari et al. 2016). */
-export class DiceLoss extends Loss<Options<typeof F.diceLoss>> {
+export class DiceLoss extends Loss<Pair, Options<typeof F.diceLoss>> {
   constructor(options: Options<typeof F.diceLoss> = {}) {
-    super(options);
-  }
-
-  forward(x: Tensor, target: Tensor): Tensor {
-    return F.diceLoss(x, target, this.options);
+    super(F.diceLoss, options);
   }
 }
 
 /** ½‖x - target‖² per example (Nielsen 2015). */
-export class QuadraticLoss extends Loss<F.LossOptions> {
+export class QuadraticLoss extends Loss<Pair, F.LossOptions> {
   constructor(options: F.LossOptions = {}) {
-    super(options);
-  }
-
-  forward(x: Tensor, target: Tensor): Tensor {
-    return F.quadraticLoss(x, target, this.options);
+    super(F.quadraticLoss, options);
   }
 }
 
 /** ½(log var + (x - target)²/var). */
-export class GaussianNLLLoss extends Loss<F.GaussianOptions> {
+export class GaussianNLLLoss extends Loss<[x: Tensor, target: Tensor, variance: Tensor], F.GaussianOptions> {
   constructor(options: F.GaussianOptions = {}) {
-    super(options);
-  }
-
-  forward(x: Tensor, target: Tensor, variance: Tensor): Tensor {
-    return F.gaussianNllLoss(x, target, variance, this.options);
+    super(F.gaussianNllLoss, options);
   }
 }
 
 /** max(0, margin - target·(x₁ - x₂)). */
-export class MarginRankingLoss extends Loss<NonNullable<Parameters<typeof F.marginRankingLoss>[3]>> {
-  constructor(options: NonNullable<Parameters<typeof F.marginRankingLoss>[3]> = {}) {
-    super(options);
-  }
-
-  forward(x1: Tensor, x2: Tensor, target: Tensor): Tensor {
-    return F.marginRankingLoss(x1, x2, target, this.options);
+export class MarginRankingLoss extends Loss<[x1: Tensor, x2: Tensor, target: Tensor], Options<typeof F.marginRankingLoss, 3>> {
+  constructor(options: Options<typeof F.marginRankingLoss, 3> = {}) {
+    super(F.marginRankingLoss, options);
   }
 }
 
 /** 1 - cos(x₁, x₂) for targets 1, max(0, cos - margin) for -1. */
-export class CosineEmbeddingLoss extends Loss<NonNullable<Parameters<typeof F.cosineEmbeddingLoss>[3]>> {
-  constructor(options: NonNullable<Parameters<typeof F.cosineEmbeddingLoss>[3]> = {}) {
-    super(options);
-  }
-
-  forward(x1: Tensor, x2: Tensor, target: Tensor): Tensor {
-    return F.cosineEmbeddingLoss(x1, x2, target, this.options);
+export class CosineEmbeddingLoss extends Loss<[x1: Tensor, x2: Tensor, target: Tensor], Options<typeof F.cosineEmbeddingLoss, 3>> {
+  constructor(options: Options<typeof F.cosineEmbeddingLoss, 3> = {}) {
+    super(F.cosineEmbeddingLoss, options);
   }
 }
 
 /** max(0, ‖a - p‖ - ‖a - n‖ + margin). */
-export class TripletMarginLoss extends Loss<F.TripletOptions> {
+export class TripletMarginLoss extends Loss<[anchor: Tensor, positive: Tensor, negative: Tensor], F.TripletOptions> {
   constructor(options: F.TripletOptions = {}) {
-    super(options);
-  }
-
-  forward(anchor: Tensor, positive: Tensor, negative: Tensor): Tensor {
-    return F.tripletMarginLoss(anchor, positive, negative, this.options);
+    super(F.tripletMarginLoss, options);
   }
 }
 
 /** Connectionist temporal classification (Graves et al. 2006) of log-probabilities [T, N, C] and targets [N, S] with their lengths [N]. */
-export class CTCLoss extends Loss<F.CtcOptions> {
+export class CTCLoss extends Loss<[logp: Tensor, targets: Tensor, inputLengths: Tensor, targetLengths: Tensor], F.CtcOptions> {
   constructor(options: F.CtcOptions = {}) {
-    super(options);
-  }
-
-  forward(logp: Tensor, targets: Tensor, inputLengths: Tensor, targetLengths: Tensor): Tensor {
-    return F.ctcLoss(logp, targets, inputLengths, targetLengths, this.options);
+    super(F.ctcLoss, options);
   }
 }

@@ -15,6 +15,7 @@ export type Layer = Module & { forward(x: Tensor): Tensor };
 /** Called after `forward` with what went in and what came out; a tensor (or whatever forward gives) it returns takes the output's place. */
 export type ForwardHook = (inputs: readonly unknown[], output: unknown) => unknown;
 
+/** A network or a part of one: `forward` computes, and cells and modules that are assigned to properties belong to it. */
 export abstract class Module {
   #training = true;
   #hooks: readonly ForwardHook[] = [];

@@ -3,8 +3,6 @@
  */
 import type { Tensor } from "../ops/tensor.ts";
 import { Cell } from "../runtime/cell.ts";
-// Initial values are computed when first read, by a runtime that must have registered itself.
-import "../runtime/evaluate.ts";
 
 /** A cell that is trained: `backward` differentiates by it and an optimizer sets it. Usable wherever a tensor is. */
 export class Parameter extends Cell {

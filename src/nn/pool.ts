@@ -7,7 +7,6 @@ import type { Tensor } from "../ops/tensor.ts";
 import { inputError, Module } from "./module.ts";
 
 export type { AvgPoolOptions, LpPoolOptions, MaxPoolOptions, PoolOptions } from "../math/pool.ts";
-export { avgPool2d, maxPool2d } from "../math/pool.ts";
 
 const SIZES = ["length", "height, width", "depth, height, width"];
 
@@ -15,12 +14,6 @@ const SIZES = ["length", "height, width", "depth, height, width"];
 export function checkSpatial(what: string, x: Tensor, spatial: number): void {
   if (x.rank !== spatial + 2)
     throw inputError(what, `[batch, channels, ${SIZES[spatial - 1]}]`, x.shape, "a single example needs unsqueeze(0)");
-}
-
-/** Mean over the whole image: [N, C, H, W] to [N, C]. */
-export function globalAvgPool2d(x: Tensor): Tensor {
-  checkSpatial("globalAvgPool2d", x, 2);
-  return F.globalAvgPool(x);
 }
 
 type Options = F.MaxPoolOptions & F.AvgPoolOptions;

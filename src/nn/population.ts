@@ -1,5 +1,5 @@
 /** @file Batch normalization for inference: exact population statistics, and folding (Ioffe & Szegedy 2015, Alg. 2). */
-import { foldBatchNorm as affineOf, populationStatistics } from "../math/normalization.ts";
+import { batchNormAffine, populationStatistics } from "../math/normalization.ts";
 import { full, stack } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { BatchNorm } from "./batch-norm.ts";
@@ -72,7 +72,7 @@ function rescaled(layer: Linear | ConvNd, scale: Tensor, shift: Tensor): Layer {
 export function foldBatchNorm(layer: Linear | ConvNd, norm: BatchNorm): Layer {
   const { running_mean: mean, running_var: variance, weight, bias, eps } = norm;
   if (!mean || !variance) throw new TypeError("foldBatchNorm: the normalization keeps no running statistics, so it is no fixed map");
-  const { scale, shift } = affineOf(mean.value, variance.value, { weight, bias, eps });
+  const { scale, shift } = batchNormAffine(mean.value, variance.value, { weight, bias, eps });
   return rescaled(layer, scale, shift).train(layer.training);
 }
 

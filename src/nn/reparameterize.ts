@@ -5,7 +5,7 @@
 import type { Dtype } from "../base/dtype.ts";
 import type { Shape } from "../base/shape.ts";
 import { normalize } from "../math/distance.ts";
-import { weightNorm as normalized } from "../math/normalization.ts";
+import { weightNorm } from "../math/normalization.ts";
 import { normal, randomKey } from "../math/random.ts";
 import type { Tensor, TensorLike } from "../ops/tensor.ts";
 import type { Module } from "./module.ts";
@@ -42,15 +42,16 @@ function replaceWeight(layer: Module, weight: Parameter, compute: () => Tensor, 
  * The layer with weight g·v/‖v‖ (Salimans & Kingma 2016): parameters `weight_g` [size of `axis`, 1, ...] and `weight_v`, which start so that
  * the weight stays what it is. Lengths are over every axis but `axis`, default 0.
  */
-export function weightNorm<M extends Module>(layer: M, { axis = 0 }: { readonly axis?: number } = {}): M {
-  const weight = weightOf("weightNorm", layer);
+export function withWeightNorm<M extends Module>(layer: M, { axis = 0 }: { readonly axis?: number } = {}): M {
+  const weight = weightOf("withWeightNorm", layer);
   const rest = weight.shape.map((_, i) => i).filter((i) => i !== axis);
   const weight_g = new Parameter(weight.value.square().sum(rest, { keepDims: true }).sqrt(), "weight_g");
   const weight_v = new Parameter(weight.value, "weight_v");
-  replaceWeight(layer, weight, () => normalized(weight_v.value, weight_g.value, { axis }), { weight_g, weight_v });
+  replaceWeight(layer, weight, () => weightNorm(weight_v.value, weight_g.value, { axis }), { weight_g, weight_v });
   return layer;
 }
 
+/** Options of {@link withSpectralNorm}. */
 export interface SpectralNormOptions {
   /** Power iterations at every use while training. Default 1. */
   readonly iterations?: number;
@@ -64,8 +65,8 @@ export interface SpectralNormOptions {
  * The layer with weight W/σ, σ = uᵀWv the largest singular value by power iteration (Miyato et al. 2018, Alg. 1), one step at every use while
  * training: parameter `weight_orig`; state `weight_u`, `weight_v`. To the derivative u and v are constants.
  */
-export function spectralNorm<M extends Module>(layer: M, { iterations = 1, eps = 1e-12, axis = 0 }: SpectralNormOptions = {}): M {
-  const weight = weightOf("spectralNorm", layer);
+export function withSpectralNorm<M extends Module>(layer: M, { iterations = 1, eps = 1e-12, axis = 0 }: SpectralNormOptions = {}): M {
+  const weight = weightOf("withSpectralNorm", layer);
   const weight_orig = new Parameter(weight.value, "weight_orig");
   const rows = weight.shape[axis];
   const unit = (n: number): Tensor => normalize(normal(randomKey(), [n], { dtype: weight.dtype }), { axis: 0, eps });

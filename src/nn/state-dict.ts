@@ -14,8 +14,10 @@ export interface ArrayEntry {
   readonly data: TypedArray | BigInt64Array;
 }
 
+/** What a cell can be loaded from: another cell, a tensor, or elements with a shape as a file has them. */
 export type StateEntry = Cell | Tensor | ArrayEntry;
 
+/** An entry whose shape is not its cell's. */
 export interface Misshapen {
   readonly name: string;
   /** Shape of the module's cell. */
@@ -37,16 +39,22 @@ export interface LoadReport {
 // More names than this tell a reader nothing; the report has them all.
 const SHOWN = 8;
 
+/** Entries that do not fit a module; `report` lists them. */
 export class StateDictError extends Error {
   readonly report: LoadReport;
 
   constructor(module: string, report: LoadReport) {
-    const misshapen = report.misshapen.map(({ name, expected, got }) => `${name} (want ${formatShape(expected)}, got ${formatShape(got)})`);
-    const parts = [list("missing", report.missing), list("unexpected", report.unexpected), list("misshapen", misshapen)];
-    super(`loadStateDict: the entries do not fit ${module}: ${parts.filter((part) => part).join("; ")}; { strict: false } loads what fits`);
+    super(`loadStateDict: the entries do not fit ${module}: ${faults(report)}; { strict: false } loads what fits`);
     this.name = "StateDictError";
     this.report = report;
   }
+}
+
+/** What did not fit, in words; empty if all did. */
+export function faults(report: LoadReport): string {
+  const misshapen = report.misshapen.map(({ name, expected, got }) => `${name} (want ${formatShape(expected)}, got ${formatShape(got)})`);
+  const parts = [list("missing", report.missing), list("unexpected", report.unexpected), list("misshapen", misshapen)];
+  return parts.filter((part) => part).join("; ");
 }
 
 function list(fault: string, names: readonly string[]): string {

@@ -79,10 +79,12 @@ export function full(shape: Shape, value: number, dtype: Dtype = "f32"): Tensor 
   return record(fullOp, [], { shape, dtype, value }, [])[0]!;
 }
 
+/** Zeros of a shape. Default f32. */
 export function zeros(shape: Shape, dtype: Dtype = "f32"): Tensor {
   return full(shape, 0, dtype);
 }
 
+/** Ones of a shape. Default f32. */
 export function ones(shape: Shape, dtype: Dtype = "f32"): Tensor {
   return full(shape, 1, dtype);
 }

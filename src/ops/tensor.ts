@@ -93,6 +93,7 @@ export function record(op: Op, operands: readonly Tensor[], params: unknown, reg
   return [...results];
 }
 
+/** An immutable array of numbers that may still have to be computed: methods record instructions, and reading (`data`, `item`) runs them. */
 export class Tensor implements Value {
   /** The instruction that makes this value; a leaf once it has been computed. */
   source: Instruction;

@@ -1,26 +1,12 @@
 /** @file Adamax: Kingma & Ba (2015), "Adam: a method for stochastic optimization", Algorithm 2. */
 import type { Cell } from "../runtime/cell.ts";
-import {
-  average,
-  biasCorrection,
-  checkMoments,
-  flushed,
-  type Group,
-  Optimizer,
-  type OptimizerOptions,
-  type Trainable,
-  tick,
-  type UpdateRule,
-} from "./optimizer.ts";
+import { biasCorrection, checkMoments, MOMENT_DEFAULTS, type MomentOptions } from "./moments.ts";
+import { average, flushed, type Group, Optimizer, type Trainable, tick, type UpdateRule } from "./optimizer.ts";
 
-export interface AdamaxOptions extends OptimizerOptions {
-  /** β₁ and β₂, decay rates of the moment and of the norm. Default 0.9 and 0.999. */
-  readonly betas?: readonly [number, number];
-  /** ε, added to the magnitude of each gradient. Default 1e-8. */
-  readonly eps?: number;
-}
+/** β₂ decays the norm, and ε is added to the magnitude of each gradient. */
+export type AdamaxOptions = MomentOptions;
 
-const DEFAULTS: Required<AdamaxOptions> = { lr: 2e-3, weightDecay: 0, maximize: false, betas: [0.9, 0.999], eps: 1e-8 };
+const DEFAULTS: Required<AdamaxOptions> = { ...MOMENT_DEFAULTS, lr: 2e-3 };
 
 /** m ← β₁m + (1 - β₁)g; u ← max(β₂u, |g| + ε); p ← p - lr/(1 - β₁ᵗ)·m/u. Default lr 2e-3. */
 export class Adamax extends Optimizer<AdamaxOptions> {

@@ -9,6 +9,7 @@ import { Cell } from "../runtime/cell.ts";
 import { checkRange, tick } from "./optimizer.ts";
 import { loadCells, type StateSource } from "./state.ts";
 
+/** Averages of parameters along a run: {@link EMA} and {@link SWA} are the two kinds. */
 export abstract class WeightAverage {
   /** What is averaged. */
   readonly parameters: readonly Cell[];

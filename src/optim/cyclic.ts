@@ -1,6 +1,7 @@
 /** @file Schedules that go up and down, and may take the momentum the other way: cyclic rates and one cycle, Smith (2017; 2018). */
 import { between, checkPositive, cosine, type RateSchedule } from "./schedules.ts";
 
+/** Options of {@link cyclic} and {@link cyclicMomentum}. */
 export interface CyclicOptions {
   readonly min: number;
   readonly max: number;
@@ -43,6 +44,7 @@ function cycleHeight({ up = 2000, down = up, mode = "triangular", gamma = 1 }: P
   };
 }
 
+/** Options of {@link oneCycle} and {@link oneCycleMomentum}. */
 export interface OneCycleOptions {
   /** Steps of the whole run. */
   readonly steps: number;

@@ -5,8 +5,8 @@ import type { OptimizerOptions, ParameterGroup } from "./optimizer.ts";
 /** Says of a parameter, by its name and cell, whether it belongs. */
 export type ParameterPredicate = (name: string, cell: Cell) => boolean;
 
-/** Matrices and kernels, but no biases, scales and shifts: what has two axes or more. */
-export const isWeight: ParameterPredicate = (_, { shape }) => shape.length > 1;
+/** Matrices and kernels, but no biases, and no scales and shifts of normalizations, which are all vectors (REG-1). */
+export const isWeight: ParameterPredicate = (name, { shape }) => shape.length > 1 && !/(^|[._])bias/.test(name);
 
 /**
  * Two groups, the parameters that decay and those that do not, for any optimizer:

@@ -33,6 +33,8 @@ export interface HessianFreeReport {
   readonly next: number;
   /** Products with G. */
   readonly products: number;
+  /** How often the loss alone was computed, to choose among iterates and lengths. */
+  readonly evaluations: number;
   /** Length of the step that was taken; 0 if none helped. */
   readonly length: number;
   readonly damping: number;
@@ -49,7 +51,7 @@ const MAX_SHRINKS = 60;
 
 /**
  * `model` gives the network's outputs from cells, `loss` a scalar from outputs that is convex in them; both on the same full batch within a step.
- * Cost of a step: one gradient, and about two for each product.
+ * Cost of a step: one gradient, about two for each product, and half of one for each evaluation.
  */
 export class HessianFree {
   readonly parameters: readonly Cell[];
@@ -98,7 +100,9 @@ export class HessianFree {
     const initial = this.#last.map((d) => d * this.#options.warmStart);
     const { kept, products } = this.#conjugateGradients(curvature, g, initial);
     this.#last = kept.at(-1)!.delta;
+    let evaluations = 0;
     const valueAt = (delta: Float64Array, t: number): number => {
+      evaluations++;
       const y = x.slice();
       addScaled(y, t, delta);
       return this.#value(unflat(y, this.parameters)).itemSync();
@@ -112,7 +116,7 @@ export class HessianFree {
         this.parameters[i].set(moved);
       });
     }
-    return { loss, next: t > 0 ? next : loss, products, length: t, damping: this.#damping };
+    return { loss, next: t > 0 ? next : loss, products, evaluations, length: t, damping: this.#damping };
   }
 
   /** Minimizes φ(δ) = ½δᵀ(G + λI)δ + gᵀδ until it gets better too slowly (2010, section 4.4). */

@@ -1,4 +1,6 @@
 /** @file The entry `nabla/optim`: optimizers, learning-rate schedules, gradient clipping, averages of weights. */
+import "../runtime/evaluate.ts";
+
 export { Adadelta, type AdadeltaOptions } from "./adadelta.ts";
 export { Adagrad, type AdagradOptions } from "./adagrad.ts";
 export { Adam, type AdamOptions } from "./adam.ts";
@@ -13,10 +15,12 @@ export { HessianFree, type HessianFreeOptions, type HessianFreeReport } from "./
 export { LAMB, type LambOptions } from "./lamb.ts";
 export { type Closure, LBFGS, type LbfgsOptions } from "./lbfgs.ts";
 export { Lion, type LionOptions } from "./lion.ts";
+export { MomentOptimizer, type MomentOptions } from "./moments.ts";
 export { NAdam, type NAdamOptions } from "./nadam.ts";
 export { Newton, type NewtonOptions } from "./newton.ts";
 export { Group, Optimizer, type OptimizerOptions, type ParameterGroup, type Trainable, type UpdateRule } from "./optimizer.ts";
 export { Plateau, type PlateauOptions, type PlateauState } from "./plateau.ts";
+export { proximalL1 } from "./proximal.ts";
 export { RAdam, type RAdamOptions } from "./radam.ts";
 export { RMSProp, type RmspropOptions } from "./rmsprop.ts";
 export { Rprop, type RpropOptions } from "./rprop.ts";

@@ -1,15 +1,7 @@
 /** @file Lion: Chen et al. (2023), "Symbolic discovery of optimization algorithms", Algorithm 2. */
 import type { Cell } from "../runtime/cell.ts";
-import {
-  average,
-  checkMoments,
-  type DecayKind,
-  type Group,
-  Optimizer,
-  type OptimizerOptions,
-  type Trainable,
-  type UpdateRule,
-} from "./optimizer.ts";
+import { checkMoments } from "./moments.ts";
+import { average, type DecayKind, type Group, Optimizer, type OptimizerOptions, type Trainable, type UpdateRule } from "./optimizer.ts";
 
 export interface LionOptions extends OptimizerOptions {
   /** β₁ of the direction, β₂ of the moment. Default 0.9 and 0.99. */

@@ -1,66 +1,33 @@
 /** @file NAdam: Dozat (2016), "Incorporating Nesterov momentum into Adam", Algorithm 2, with its momentum schedule, as PyTorch has it. */
 import type { Tensor } from "../ops/tensor.ts";
 import type { Cell } from "../runtime/cell.ts";
-import {
-  average,
-  biasCorrection,
-  checkMoments,
-  checkRange,
-  flushed,
-  type Group,
-  Optimizer,
-  type OptimizerOptions,
-  type Trainable,
-  tick,
-  type UpdateRule,
-} from "./optimizer.ts";
+import { biasCorrection, checkMoments, MOMENT_DEFAULTS, MomentOptimizer, type MomentOptions } from "./moments.ts";
+import { checkRange, flushed, type Group, type Trainable, type UpdateRule } from "./optimizer.ts";
 
-export interface NAdamOptions extends OptimizerOptions {
-  /** β₁ and β₂, decay rates of the two moments. Default 0.9 and 0.999. */
-  readonly betas?: readonly [number, number];
-  /** ε, added to the root of the corrected second moment. Default 1e-8. */
-  readonly eps?: number;
+export interface NAdamOptions extends MomentOptions {
   /** ψ of the schedule of the momentum. Default 4e-3. */
   readonly momentumDecay?: number;
   /** Π_t·μ_t·μ_{t+1} in place of Π_{t+1}, as PyTorch up to 1.13 has it: for going on with its runs. Default false. */
   readonly squaredMomentum?: boolean;
 }
 
-const DEFAULTS: Required<NAdamOptions> = {
-  lr: 2e-3,
-  weightDecay: 0,
-  maximize: false,
-  betas: [0.9, 0.999],
-  eps: 1e-8,
-  momentumDecay: 4e-3,
-  squaredMomentum: false,
-};
+const DEFAULTS: Required<NAdamOptions> = { ...MOMENT_DEFAULTS, lr: 2e-3, momentumDecay: 4e-3, squaredMomentum: false };
 
 /**
  * μ_t = β₁(1 - ½·0.96^(tψ)), Π_t = μ₁⋯μ_t; m and v as in Adam;
  * p ← p - lr·((1 - μ_t)/(1 - Π_t)·g + μ_{t+1}/(1 - Π_{t+1})·m)/(√v̂ + ε). Default lr 2e-3.
  */
-export class NAdam extends Optimizer<NAdamOptions> {
-  readonly #time: Cell;
+export class NAdam extends MomentOptimizer<NAdamOptions> {
   readonly #product: readonly Cell[];
-  readonly #m: readonly Cell[];
-  readonly #v: readonly Cell[];
 
   constructor(parameters: Trainable<NAdamOptions>, options: NAdamOptions = {}) {
     super(parameters, options, DEFAULTS, check);
-    this.#time = this.counter("t");
     this.#product = this.perGroup("muProduct", 1);
-    this.#m = this.zeros("m");
-    this.#v = this.zeros("v");
-  }
-
-  protected override advance(): void {
-    tick(this.#time);
   }
 
   protected override rule({ options, rate, index }: Group<NAdamOptions>): UpdateRule {
     const [beta1, beta2] = options.betas;
-    const t = this.#time.value.cast("f32");
+    const t = this.time;
     const momentum = (n: Tensor): Tensor =>
       n
         .mul(options.momentumDecay * Math.log(0.96))
@@ -77,8 +44,8 @@ export class NAdam extends Optimizer<NAdamOptions> {
     const ofMoment = next.div(one(nextProduct)).mul(rate.value);
     const scale = biasCorrection(beta2, t).sqrt().recip();
     return (p, g, i) => {
-      const m = average(this.#m[i], beta1, g);
-      const root = average(this.#v[i], beta2, g.square()).sqrt().mul(scale).add(options.eps);
+      const m = this.moment(i, beta1, g);
+      const root = this.secondMoment(i, beta2, g).sqrt().mul(scale).add(options.eps);
       return p.sub(g.mul(ofGradient).add(m.mul(ofMoment)).div(root));
     };
   }

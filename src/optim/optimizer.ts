@@ -51,8 +51,7 @@ export class Group<O extends OptimizerOptions = OptimizerOptions> {
 
   /** The group's learning rate. */
   get lr(): number {
-    // An f32 holds about seven digits; more would show 0.1 as 0.10000000149.
-    return Number(this.rate.value.itemSync().toPrecision(7));
+    return numberIn(this.rate);
   }
 
   set lr(lr: number) {
@@ -69,12 +68,15 @@ export type UpdateRule = (p: Tensor, g: Tensor, i: number) => Tensor;
  */
 export type DecayKind = "coupled" | "decoupled" | "own";
 
+/** Moves parameters along gradients: what every first-order method here is. `step(grads)` in a compiled function is part of its program. */
 export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
   /** The cells that are trained, group after group. */
   readonly parameters: readonly Cell[];
   readonly groups: readonly Group<O>[];
   protected readonly decay: DecayKind = "coupled";
   readonly #state = new Map<string, Cell>();
+  /** The momenta of the groups that have one, as programs read them. */
+  readonly #momenta: Cell[] = [];
 
   /**
    * @param options What all groups share unless they say otherwise; `defaults` are for what neither says. `check` refuses bad options.
@@ -106,6 +108,21 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
 
   set lr(lr: number) {
     for (const group of this.groups) group.lr = lr;
+  }
+
+  /**
+   * μ of SGD and RMSProp, β₁ of Adam (of the first group, where there are several); setting it sets that of every group, and compiles nothing
+   * anew. 0 for rules without momentum.
+   */
+  get momentum(): number {
+    return this.#momenta[0] ? numberIn(this.#momenta[0]) : 0;
+  }
+
+  set momentum(momentum: number) {
+    checkRange("momentum", momentum, 0, 1);
+    if (!this.#momenta[0])
+      throw new TypeError(`${this.constructor.name}: there is no momentum to change; start with one above 0, so that velocities are kept`);
+    for (const cell of this.#momenta) cell.set(tensor(momentum));
   }
 
   /** Moves the parameters along their gradients, given in the parameters' order. */
@@ -184,6 +201,17 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
     return this.groups.map(({ index }) => this.#register(this.#nameOfGroup(name, index), new Cell(full([], value), name)));
   }
 
+  /** State for the momentum of each group that has one, by the group's number. */
+  protected momenta(value: (options: Settings<O>) => number): Cell[] {
+    const cells: Cell[] = [];
+    for (const { options, index } of this.groups) {
+      if (value(options) === 0) continue;
+      cells[index] = this.#register(this.#nameOfGroup("momentum", index), new Cell(tensor(value(options)), "momentum"));
+      this.#momenta.push(cells[index]);
+    }
+    return cells;
+  }
+
   #register(name: string, cell: Cell): Cell {
     this.#state.set(name, cell);
     return cell;
@@ -192,6 +220,11 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
   #nameOfGroup(name: string, index: number): string {
     return this.groups.length === 1 ? name : `${name}.${index}`;
   }
+}
+
+/** The number in a cell. An f32 holds about seven digits; more would show 0.1 as 0.10000000149. */
+function numberIn(cell: Cell): number {
+  return Number(cell.value.itemSync().toPrecision(7));
 }
 
 /** Counts a step; gives the number of this one, from 1, as f32. */
@@ -231,13 +264,6 @@ export function checkRange(name: string, value: number, low: number, below: numb
   throw new RangeError(`${name} must be ${want}, got ${value}`);
 }
 
-/** Checks the decay rates of two moments, and what is added to a root. */
-export function checkMoments({ betas, eps = 0 }: { readonly betas: readonly [number, number]; readonly eps?: number }): void {
-  checkRange("betas[0]", betas[0], 0, 1);
-  checkRange("betas[1]", betas[1], 0, 1);
-  checkRange("eps", eps, 0);
-}
-
 // Averages of gradients that have become zero decay geometrically into the denormals (below 1.2e-38), on which processors are tens of times
 // slower, and stay there for a long time. This is far above them and far below anything that moves a parameter.
 const NEGLIGIBLE = 1e-30;
@@ -248,13 +274,9 @@ export function flushed(x: Tensor): Tensor {
 }
 
 /** β·average + (1 - β)·x, kept in the cell: an exponential moving average. */
-export function average(cell: Cell, beta: number, x: Tensor): Tensor {
-  const y = flushed(cell.value.mul(beta).add(x.mul(1 - beta)));
+export function average(cell: Cell, beta: number | Tensor, x: Tensor): Tensor {
+  const share = typeof beta === "number" ? 1 - beta : beta.neg().add(1);
+  const y = flushed(cell.value.mul(beta).add(x.mul(share)));
   cell.set(y);
   return y;
-}
-
-/** 1 - βᵗ as -expm1(t·ln β): in f32, 1 - 0.999 alone is off by 1e-5. */
-export function biasCorrection(beta: number, t: Tensor): Tensor {
-  return beta === 0 ? t.like(1) : t.mul(Math.log(beta)).expm1().neg();
 }

@@ -1,6 +1,7 @@
 /** @file A rate that falls when a metric stops getting better. */
 import { checkPositive } from "./schedules.ts";
 
+/** Options of {@link Plateau}. */
 export interface PlateauOptions {
   /** Whether a smaller metric is better. Default `min`. */
   readonly mode?: "min" | "max";

@@ -1,26 +1,11 @@
 /** @file RAdam: Liu et al. (2020), "On the variance of the adaptive learning rate and beyond", Algorithm 2. */
 import type { Tensor } from "../ops/tensor.ts";
 import type { Cell } from "../runtime/cell.ts";
-import {
-  average,
-  biasCorrection,
-  checkMoments,
-  type Group,
-  Optimizer,
-  type OptimizerOptions,
-  type Trainable,
-  tick,
-  type UpdateRule,
-} from "./optimizer.ts";
+import { biasCorrection, MOMENT_DEFAULTS, MomentOptimizer, type MomentOptions } from "./moments.ts";
+import type { Group, Trainable, UpdateRule } from "./optimizer.ts";
 
-export interface RAdamOptions extends OptimizerOptions {
-  /** β₁ and β₂, decay rates of the two moments. Default 0.9 and 0.999. */
-  readonly betas?: readonly [number, number];
-  /** ε, added to the root of the second moment before that is corrected. Default 1e-8. */
-  readonly eps?: number;
-}
-
-const DEFAULTS: Required<RAdamOptions> = { lr: 1e-3, weightDecay: 0, maximize: false, betas: [0.9, 0.999], eps: 1e-8 };
+/** ε is added to the root of the second moment before that is corrected. */
+export type RAdamOptions = MomentOptions;
 
 /** Below this length of average the variance has no bound, and the step is that of momentum alone. */
 const TRACTABLE = 5;
@@ -32,36 +17,26 @@ const TRACTABLE = 5;
  * ρ_t as written is a difference of two numbers near 2000, of which the 5 decides. But ρ_t = 2·A/B - 1 with A = Σ kβ₂ᵏ⁻¹, B = Σ βᵏ⁻¹ over
  * k = 1..t (twice the mean age of a gradient in v, less one), where nothing cancels; the two sums are state.
  */
-export class RAdam extends Optimizer<RAdamOptions> {
-  readonly #time: Cell;
+export class RAdam extends MomentOptimizer<RAdamOptions> {
   readonly #ages: readonly Cell[];
   readonly #weights: readonly Cell[];
-  readonly #m: readonly Cell[];
-  readonly #v: readonly Cell[];
 
   constructor(parameters: Trainable<RAdamOptions>, options: RAdamOptions = {}) {
-    super(parameters, options, DEFAULTS, checkMoments);
-    this.#time = this.counter("t");
+    super(parameters, options, MOMENT_DEFAULTS);
     this.#ages = this.perGroup("ages", 0);
     this.#weights = this.perGroup("weights", 0);
-    this.#m = this.zeros("m");
-    this.#v = this.zeros("v");
-  }
-
-  protected override advance(): void {
-    tick(this.#time);
   }
 
   protected override rule({ options, rate, index }: Group<RAdamOptions>): UpdateRule {
     const [beta1, beta2] = options.betas;
-    const t = this.#time.value.cast("f32");
+    const t = this.time;
     const length = this.#length(beta2, t, index);
     const usable = length.gt(TRACTABLE);
     const adaptive = rectification(length, beta2).mul(biasCorrection(beta2, t).sqrt());
     const stepSize = biasCorrection(beta1, t).recip().mul(rate.value);
     return (p, g, i) => {
-      const m = average(this.#m[i], beta1, g);
-      const root = average(this.#v[i], beta2, g.square()).sqrt().add(options.eps);
+      const m = this.moment(i, beta1, g);
+      const root = this.secondMoment(i, beta2, g).sqrt().add(options.eps);
       return p.sub(m.mul(stepSize).mul(usable.where(root.recip().mul(adaptive), 1)));
     };
   }

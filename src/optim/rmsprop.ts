@@ -39,22 +39,25 @@ const DEFAULTS: Required<RmspropOptions> = {
 export class RMSProp extends Optimizer<RmspropOptions> {
   readonly #square: readonly Cell[];
   readonly #mean: readonly Cell[];
+  readonly #momentum: readonly Cell[];
   readonly #velocity: readonly Cell[];
 
   constructor(parameters: Trainable<RmspropOptions>, options: RmspropOptions = {}) {
     super(parameters, options, DEFAULTS, check);
     this.#square = this.zeros("square");
     this.#mean = this.zeros("mean", ({ centered }) => centered);
+    this.#momentum = this.momenta(({ momentum }) => momentum);
     this.#velocity = this.zeros("velocity", ({ momentum }) => momentum > 0);
   }
 
-  protected override rule({ options: { alpha, eps, momentum, centered }, rate }: Group<RmspropOptions>): UpdateRule {
+  protected override rule({ options: { alpha, eps, centered }, rate, index }: Group<RmspropOptions>): UpdateRule {
     const lr = rate.value;
+    const momentum = this.#momentum[index]?.value;
     return (p, g, i) => {
       const square = average(this.#square[i], alpha, g.square());
       const spread = centered ? square.sub(average(this.#mean[i], alpha, g).square()).maximum(0) : square;
       const scaled = g.div(spread.sqrt().add(eps));
-      if (momentum === 0) return p.sub(scaled.mul(lr));
+      if (!momentum) return p.sub(scaled.mul(lr));
       const velocity = flushed(this.#velocity[i].value.mul(momentum).add(scaled));
       this.#velocity[i].set(velocity);
       return p.sub(velocity.mul(lr));

@@ -4,6 +4,7 @@ import type { Tensor } from "../ops/tensor.ts";
 import type { Cell } from "../runtime/cell.ts";
 import { checkRange, flushed, type Group, Optimizer, type OptimizerOptions, type Trainable, type UpdateRule } from "./optimizer.ts";
 
+/** Options of {@link SGD}. */
 export interface SgdOptions extends OptimizerOptions {
   readonly lr: number;
   /** μ, from 0 to below 1. Default 0. */
@@ -30,20 +31,23 @@ const DEFAULTS: Required<SgdOptions> = {
 export class SGD extends Optimizer<SgdOptions> {
   /** Whether a step has been taken; only dampening needs to know. */
   readonly #started: Cell | undefined;
+  readonly #momentum: readonly Cell[];
   readonly #velocity: readonly Cell[];
 
   constructor(parameters: Trainable<SgdOptions>, options: SgdOptions) {
     super(parameters, options, DEFAULTS, check);
     this.#started = this.groups.some((group) => group.options.dampening !== 0) ? this.counter("started") : undefined;
+    this.#momentum = this.momenta(({ momentum }) => momentum);
     this.#velocity = this.zeros("velocity", ({ momentum }) => momentum !== 0);
   }
 
-  protected override rule({ options: { momentum, dampening, nesterov }, rate }: Group<SgdOptions>): UpdateRule {
+  protected override rule({ options: { dampening, nesterov }, rate, index }: Group<SgdOptions>): UpdateRule {
     const first = this.#started?.value.eq(0);
     const lr = rate.value;
+    const momentum = this.#momentum[index]?.value;
     return (p, g, i) => {
       const cell = this.#velocity[i];
-      if (!cell) return p.sub(g.mul(lr));
+      if (!cell || !momentum) return p.sub(g.mul(lr));
       const running = cell.value.mul(momentum).add(g.mul(1 - dampening));
       const v = flushed(first && dampening !== 0 ? first.where(g, running) : running);
       cell.set(v);

@@ -10,6 +10,7 @@ import type { Program } from "../kernel/kernel.ts";
 import type { Arena } from "./arena.ts";
 import { poolOf } from "./pool.ts";
 
+/** What programs run on: WebAssembly, or the interpreter of the kernel language, a slow oracle for tests. */
 export type BackendName = "wasm" | "interpreter";
 
 /** A program ready to run on the table of base addresses at `bindings`. */

@@ -45,6 +45,7 @@ export function guarded<T>(read: () => T): T {
 /** Cells whose current tensor has not been computed yet; reading any value computes them too. */
 export const pendingCells: Set<Cell> = new Set();
 
+/** A variable: it holds a tensor of one shape and dtype, which `set` replaces. Compiled functions read and write it in place. */
 export class Cell {
   readonly shape: Shape;
   readonly dtype: Dtype;

@@ -15,7 +15,7 @@ import { type Cell, pendingCells } from "./cell.ts";
 
 /** A cell's block in the arena, as the storage of the tensor that the cell holds. */
 class ArenaStorage implements Storage {
-  readonly at: number;
+  readonly #at: number;
   readonly #arena: Arena;
   readonly #type: Type;
   #copy: TypedArray | undefined;
@@ -23,12 +23,12 @@ class ArenaStorage implements Storage {
   constructor(arena: Arena, type: Type, at: number) {
     this.#arena = arena;
     this.#type = type;
-    this.at = at;
+    this.#at = at;
   }
 
   /** A copy, since the block will be overwritten. */
   read(): TypedArray {
-    this.#copy ??= this.#arena.view(this.#type.dtype, this.at, sizeOf(this.#type.shape)).slice();
+    this.#copy ??= this.#arena.view(this.#type.dtype, this.#at, sizeOf(this.#type.shape)).slice();
     return this.#copy;
   }
 }
@@ -37,6 +37,9 @@ class ArenaStorage implements Storage {
 const residents: Map<number, WeakRef<Cell>> = new Map();
 const SWEEP_EVERY = 64;
 let allocations = 0;
+
+/** The storage that each cell's block is. A tensor the cell held before has another one, with a copy, at the same address. */
+const settled: WeakMap<Cell, ArenaStorage> = new WeakMap();
 
 /** The address of a cell's block, with the cell's current value in it. */
 function residence(cell: Cell, arena: Arena): number {
@@ -63,9 +66,9 @@ function realize(cells: readonly Cell[]): void {
 }
 
 /** Whether the cell's current value is what lies in its block. */
-function isAtHome({ current, block }: Cell): boolean {
-  const held = (current.source.params as { storage?: Storage } | undefined)?.storage;
-  return held instanceof ArenaStorage && held.at === block;
+function isAtHome(cell: Cell): boolean {
+  const held = (cell.current.source.params as { storage?: Storage } | undefined)?.storage;
+  return held !== undefined && held === settled.get(cell);
 }
 
 /** The address of a cell's block, whatever lies in it. */
@@ -92,6 +95,7 @@ function sweep(arena: Arena): void {
 /** Makes the cell hold its block. */
 function settleIn(cell: Cell, arena: Arena): void {
   const storage = new ArenaStorage(arena, cell, cell.block);
+  settled.set(cell, storage);
   cell.current = record(data, [], { shape: cell.shape, dtype: cell.dtype, storage }, [])[0]!;
   cell.current.label = cell.label;
   cell.exposed = false;

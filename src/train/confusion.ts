@@ -10,6 +10,7 @@ export function confusionTable(predicted: ArrayLike<number>, actual: ArrayLike<n
   return table;
 }
 
+/** How often each class was taken for each. */
 export interface Confusion {
   readonly actual: number;
   readonly predicted: number;
@@ -23,4 +24,60 @@ export function worstConfusions(table: readonly (readonly number[])[], n: number
     .filter(({ actual, predicted, count }) => actual !== predicted && count > 0)
     .sort((a, b) => b.count - a.count || a.actual - b.actual || a.predicted - b.predicted)
     .slice(0, n);
+}
+
+/** What a table says of one class, or of all. */
+export interface Score {
+  /** Of those taken for the class, the share that is of it; 0 if there are none. */
+  readonly precision: number;
+  /** Of those of the class, the share that was found; 0 if there are none. */
+  readonly recall: number;
+  /** Their harmonic mean, 2TP/(2TP + FP + FN). */
+  readonly f1: number;
+}
+
+/** Precision, recall and F1 of a classifier, per class and in all. */
+export interface Scores {
+  readonly accuracy: number;
+  /** By class; `support` is the number of its examples. */
+  readonly perClass: readonly (Score & { readonly support: number })[];
+  /** The mean over the classes, each counting alike. */
+  readonly macro: Score;
+  /** From all decisions together; with one class per example all three are the accuracy. */
+  readonly micro: Score;
+  /** The mean over the classes, each counting by its support. */
+  readonly weighted: Score;
+}
+
+/** Precision, recall and F1 (van Rijsbergen 1979) of a confusion table. */
+export function scores(table: readonly (readonly number[])[]): Scores {
+  const total = table.flat().reduce((a, b) => a + b, 0);
+  const perClass = table.map((row, i) => {
+    const support = row.reduce((a, b) => a + b, 0);
+    const taken = table.reduce((sum, other) => sum + other[i], 0);
+    return { ...score(row[i], taken, support), support };
+  });
+  const mean = (weight: (c: { support: number }) => number): Score => {
+    const all = perClass.reduce((sum, c) => sum + weight(c), 0);
+    const of = (key: keyof Score): number =>
+      ratio(
+        perClass.reduce((sum, c) => sum + weight(c) * c[key], 0),
+        all,
+      );
+    return { precision: of("precision"), recall: of("recall"), f1: of("f1") };
+  };
+  const hits = table.reduce((sum, row, i) => sum + row[i], 0);
+  return {
+    accuracy: ratio(hits, total),
+    perClass,
+    macro: mean(() => 1),
+    micro: score(hits, total, total),
+    weighted: mean((c) => c.support),
+  };
+}
+
+const ratio = (part: number, whole: number): number => (whole === 0 ? 0 : part / whole);
+
+function score(hits: number, taken: number, support: number): Score {
+  return { precision: ratio(hits, taken), recall: ratio(hits, support), f1: ratio(2 * hits, taken + support) };
 }

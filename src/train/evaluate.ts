@@ -5,37 +5,44 @@ import { type Compiled, compile } from "../function/compile.ts";
 import type { Layer } from "../nn/module.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { Meter, type Metrics } from "./meter.ts";
-import { batchTensors, defaultLoss, type Loss } from "./task.ts";
+import { ConfusionMatrix, type Metric, Regression, RocAuc, TopK } from "./metrics.ts";
+import { batchTensors, defaultLoss, type Loss, outputSize } from "./task.ts";
 
 // Large enough that a program's fixed cost does not matter, small enough that activations stay in the cache's reach.
 const BATCH = 256;
 
 /** Measures a model again and again, with programs compiled once. */
-export class Evaluator {
+export class Evaluator<M extends Metered = Record<never, never>> {
   readonly #model: Layer;
   readonly #data: Dataset;
   readonly #meter: Meter;
+  readonly #metrics: M;
   readonly #measure: Compiled<(x: Tensor, y: Tensor) => void>;
 
-  constructor(model: Layer, data: Dataset, loss: Loss = defaultLoss(data)) {
+  constructor(model: Layer, data: Dataset, loss: Loss = defaultLoss(data), metrics: M = {} as M) {
     const meter = new Meter(data.task);
     this.#model = model;
     this.#data = data;
     this.#meter = meter;
+    this.#metrics = metrics;
     this.#measure = compile((x: Tensor, y: Tensor): void => {
       const outputs = model.forward(x);
       meter.add(loss(outputs, y), outputs, y);
+      for (const metric of Object.values(metrics)) metric.add(outputs, y);
     });
   }
 
-  async measure(split: Split): Promise<Metrics> {
-    return inEvaluation(this.#model, () => {
+  async measure(split: Split): Promise<Metrics & Measured<M>> {
+    return inEvaluation(this.#model, async () => {
       this.#meter.reset();
+      for (const metric of Object.values(this.#metrics)) metric.reset();
       for (const batch of batches(split, { batchSize: BATCH })) {
         const { x, y } = batchTensors(this.#data, batch);
         this.#measure(x, y);
       }
-      return this.#meter.read(split.count);
+      const metrics: Record<string, unknown> = { ...(await this.#meter.read(split.count)) };
+      for (const [name, metric] of Object.entries(this.#metrics)) metrics[name] = await metric.read();
+      return metrics as unknown as Metrics & Measured<M>;
     });
   }
 
@@ -44,9 +51,20 @@ export class Evaluator {
   }
 }
 
-/** Mean loss and accuracy of a model on a split of a data set. */
-export async function evaluate(model: Layer, data: Dataset, split: Split = data.test): Promise<Metrics> {
-  const evaluator = new Evaluator(model, data);
+/** Metrics by names of one's own. */
+export type Metered = Readonly<Record<string, Metric<unknown>>>;
+
+/** What each of them gives. */
+export type Measured<M extends Metered> = { readonly [K in keyof M]: M[K] extends Metric<infer T> ? T : never };
+
+/** Mean loss and accuracy of a model on a split of a data set, and what else is asked for: `{ auc: new RocAuc(2) }`. */
+export async function evaluate<M extends Metered = Record<never, never>>(
+  model: Layer,
+  data: Dataset,
+  split: Split = data.test,
+  metrics?: M,
+): Promise<Metrics & Measured<M>> {
+  const evaluator = new Evaluator(model, data, defaultLoss(data), metrics);
   try {
     return await evaluator.measure(split);
   } finally {
@@ -54,22 +72,51 @@ export async function evaluate(model: Layer, data: Dataset, split: Split = data.
   }
 }
 
-/** The class with the largest output for each example of a split. */
-export async function predict(model: Layer, data: Dataset, split: Split = data.test): Promise<Int32Array> {
-  const classify = compile((x: Tensor): Tensor => model.forward(x).argmax(1));
+/** The metrics that belong to a task, as `nabla evaluate` shows them. */
+export function usualMetrics(data: Dataset): Metered {
+  const outputs = outputSize(data);
+  if (data.task === "regression") return { errors: new Regression(outputs) };
+  // Histograms of very many classes would take more memory than they tell.
+  const auc: Metered = outputs <= 100 ? { auc: new RocAuc(outputs) } : {};
+  return { ...(outputs > 5 && { top5: new TopK(5) }), confusion: new ConfusionMatrix(outputs), ...auc };
+}
+
+/** What a model gives for each example of a split, in its order: rows of `outputSize(data)` numbers. */
+export async function predictOutputs(model: Layer, data: Dataset, split: Pick<Split, "inputs" | "count">): Promise<Float32Array> {
+  const forward = compile((x: Tensor): Tensor => model.forward(x));
+  // Targets are not looked at.
+  const whole = { ...split, targets: new Int32Array(split.count) };
   try {
     return await inEvaluation(model, async () => {
-      const classes = new Int32Array(split.count);
-      let done = 0;
-      for (const batch of batches(split, { batchSize: BATCH })) {
-        classes.set(await classify(batchTensors(data, batch).x).data(), done);
-        done += batch.count;
+      const rows: Float32Array[] = [];
+      for (const batch of batches(whole, { batchSize: BATCH })) {
+        rows.push(Float32Array.from(await forward(batchTensors(data, batch).x).data()));
       }
-      return classes;
+      return joined(rows);
     });
   } finally {
-    classify.dispose();
+    forward.dispose();
   }
+}
+
+function joined(rows: readonly Float32Array[]): Float32Array {
+  const all = new Float32Array(rows.reduce((n, row) => n + row.length, 0));
+  let at = 0;
+  for (const row of rows) {
+    all.set(row, at);
+    at += row.length;
+  }
+  return all;
+}
+
+/** The class with the largest output for each example of a split. */
+export async function predict(model: Layer, data: Dataset, split: Pick<Split, "inputs" | "count"> = data.test): Promise<Int32Array> {
+  const outputs = await predictOutputs(model, data, split);
+  const classes = outputs.length / split.count;
+  return Int32Array.from({ length: split.count }, (_, i) => {
+    const row = outputs.subarray(i * classes, (i + 1) * classes);
+    return row.reduce((best, value, c) => (value > row[best] ? c : best), 0);
+  });
 }
 
 /** Runs `fn` with the model in evaluation mode, and puts it back into the mode it was in. */

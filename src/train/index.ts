@@ -1,7 +1,41 @@
 /** @file The entry `nabla/train`: the training loop, measuring, saving and loading. */
-export { type LoadOptions, loadModel, saveModel } from "./checkpoint.ts";
-export { type Confusion, confusionTable, worstConfusions } from "./confusion.ts";
-export { Evaluator, evaluate, predict } from "./evaluate.ts";
-export { type Callbacks, DivergenceError, type EpochRecord, type FitOptions, fit, type History, type Progress } from "./fit.ts";
-export type { Metrics } from "./meter.ts";
-export { type Loss, outputSize } from "./task.ts";
+import "../runtime/evaluate.ts";
+
+export type {
+  Callback,
+  EpochRecord,
+  History,
+  Monitor,
+  Progress,
+  StepRecord,
+  Training,
+} from "./callback.ts";
+export { type LoadOptions, loadCheckpoint, loadModel, saveCheckpoint, saveModel } from "./checkpoint.ts";
+export { Checkpoints, type CheckpointsOptions, type Found, latestCheckpoint } from "./checkpoints.ts";
+export { type Confusion, confusionTable, type Score, type Scores, scores, worstConfusions } from "./confusion.ts";
+export { type Diagnosis, diagnose, type Verdict } from "./diagnosis.ts";
+export { DivergenceError } from "./divergence.ts";
+export { EarlyStopping, type EarlyStoppingOptions, ReduceOnPlateau } from "./early-stopping.ts";
+export {
+  type BaggingOptions,
+  bagging,
+  bootstrap,
+  cyclicCosine,
+  Ensemble,
+  type EnsembleOptions,
+  type Resample,
+  Snapshots,
+  snapshotEnsemble,
+  type Vote,
+} from "./ensemble.ts";
+export { Evaluator, evaluate, type Measured, type Metered, predict, predictOutputs, usualMetrics } from "./evaluate.ts";
+export { type FindRateOptions, findLearningRate, type RateFinding, type RateTrial } from "./find-lr.ts";
+export { type FitOptions, fit } from "./fit.ts";
+export { Meter, type Metrics } from "./meter.ts";
+export { Accuracy, type Auc, ConfusionMatrix, type Metric, Regression, type RegressionErrors, RocAuc, TopK } from "./metrics.ts";
+export { CsvSink, type EventSink, Recorder, type RecorderOptions } from "./record.ts";
+export { fastDevRun, firstExamples, type OverfitOptions, type OverfitReport, overfitOneBatch } from "./sanity.ts";
+export { compileStep, GradientSum, type StepFunction, type StepParts, stepFunction } from "./step.ts";
+export { folderStore, memoryStore, type Store } from "./store.ts";
+export { baselineLoss, batchTensors, defaultLoss, type Loss, outputSize } from "./task.ts";
+export { TensorboardSink } from "./tensorboard.ts";

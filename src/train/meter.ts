@@ -2,6 +2,7 @@
 import { State } from "../nn/parameter.ts";
 import { tensor, zeros } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
+import type { Cell } from "../runtime/cell.ts";
 
 export interface Metrics {
   /** Mean loss per example. */
@@ -10,6 +11,7 @@ export interface Metrics {
   readonly accuracy: number | null;
 }
 
+/** Means over the examples of an epoch, accumulated in the engine: losses and hits. */
 export class Meter {
   readonly #classification: boolean;
   readonly #loss: State = new State(zeros([]), { label: "lossSum" });
@@ -28,6 +30,14 @@ export class Meter {
   reset(): void {
     this.#loss.set(tensor(0));
     this.#correct.set(tensor(0, { dtype: "i32" }));
+  }
+
+  /** The sums: what a run needs that goes on in the middle of an epoch. */
+  stateDict(): Map<string, Cell> {
+    return new Map<string, Cell>([
+      ["loss", this.#loss],
+      ["correct", this.#correct],
+    ]);
   }
 
   /** The means over the `count` examples added since the last reset. */

@@ -45,3 +45,25 @@ export function checkData(data: Dataset): void {
     }
   }
 }
+
+/**
+ * The loss of the best answer that ignores the input, over the training split: the entropy of the classes' shares for cross-entropy, the variance
+ * of the targets for the mean squared error.
+ */
+export function baselineLoss({ task, train, classes }: Dataset): number {
+  const { targets, count } = train;
+  if (task === "classification") {
+    const counts = new Float64Array(classes.length);
+    for (const target of targets) counts[target]++;
+    return counts.reduce((sum, n) => (n > 0 ? sum - (n / count) * Math.log(n / count) : sum), 0);
+  }
+  const k = targets.length / count;
+  const [means, squares] = [new Float64Array(k), new Float64Array(k)];
+  targets.forEach((value: number, i: number) => {
+    means[i % k] += value / count;
+  });
+  targets.forEach((value: number, i: number) => {
+    squares[i % k] += (value - means[i % k]) ** 2;
+  });
+  return squares.reduce((a, b) => a + b, 0) / targets.length;
+}

@@ -2,6 +2,9 @@
 export const NODE_ONLY: Readonly<Record<string, string>> = {
   "test/base/host.test.ts": "spies on Node's V8 flags",
   "test/cli/check.test.ts": "the command line",
+  "test/cli/mistakes.test.ts": "the command line",
+  "test/cli/runs.test.ts": "the command line",
+  "test/cli/summary.test.ts": "the command line",
   "test/cli/terminal.test.ts": "the command line",
   "test/cli/train.test.ts": "the command line",
   "test/data/cifar10.test.ts": "reads and writes files, starts tar",
@@ -13,8 +16,10 @@ export const NODE_ONLY: Readonly<Record<string, string>> = {
   "test/data/mnist.test.ts": "reads and writes files",
   "test/data/table.test.ts": "CSV and Parquet are read by packages that want Node",
   "test/docs.test.ts": "compares generated pages of the sources",
+  "test/examples.test.ts": "imports the examples as files",
   "test/formats/idx.test.ts": "compresses with node:zlib",
   "test/formats/mutated.test.ts": "compresses with node:zlib, measures the process's memory",
   "test/fuzz/fuzz.test.ts": "replaces modules of the compiler; test/fuzz/modes.test.ts does not",
   "test/imports.test.ts": "reads the sources",
+  "test/train/store.test.ts": "reads and writes folders of runs",
 };

@@ -27,7 +27,8 @@ afterEach(() => {
 });
 
 /** Runs the command with its files in a folder of the test's own. */
-const nabla = (...args: string[]): Promise<number> => run([...args, ...(args[0] === "train" ? ["--out", join(folder, "run")] : [])]);
+const nabla = (...args: string[]): Promise<number> =>
+  run([...args, ...(args[0] === "train" ? ["--out", join(folder, "run"), "--overwrite"] : [])]);
 
 describe("training", () => {
   test("digits: a line per epoch, the result, the worst pairs, three mistaken digits, a model", async () => {
@@ -41,10 +42,14 @@ describe("training", () => {
     expect(out[4]).toMatch(/^mistaken most often: \d for \d \(\d+\), \d for \d \(\d+\), \d for \d \(\d+\)$/);
     expect(out[5]).toMatch(/^\d taken for \d {6}\d taken for \d {6}\d taken for \d *$/);
     expect(out.slice(6, 14).every((line) => /^[ .:\-=+*#%@]+$/.test(line))).toBe(true);
-    expect(out[14]).toBe(`saved ${join(folder, "run", "model.safetensors")}`);
+    expect(out[14]).toMatch(
+      /^under-fitting: the training loss is still \d\d % of that of a constant answer \(gap -?\d\.\d{3} in loss, -?\d+\.\d points of accuracy\); what helps: train longer, /,
+    );
+    expect(out[15]).toBe(`saved ${join(folder, "run", "model.safetensors")}`);
     const { entries, metadata } = readSafetensors(readFileSync(join(folder, "run", "model.safetensors")));
     expect([...entries.keys()]).toEqual(["1.weight", "1.bias", "3.weight", "3.bias", "5.weight", "5.bias"]);
-    expect(metadata).toEqual({ model: "mlp", data: "digits" });
+    expect(metadata).toMatchObject({ model: "mlp", data: "digits", outputs: "10" });
+    expect(JSON.parse(metadata.description)).toMatchObject({ inputShape: [1, 8, 8], task: "classification" });
     expect(err).toEqual([]);
   });
 
@@ -99,7 +104,7 @@ describe("training", () => {
   test("xor is regression: a loss and no accuracy", async () => {
     const json = join(folder, "xor.json");
     expect(await nabla("train", "xor", "--json", json)).toBe(0);
-    expect(out.at(-2)).toMatch(/^test loss \d\.\d\de-\d$/);
+    expect(out.at(-3)).toMatch(/^test loss \d\.\d\de-\d$/);
     const report = JSON.parse(readFileSync(json, "utf8"));
     expect(report.testAccuracy).toBeNull();
     expect(report.epochs.at(-1).testLoss).toBeLessThan(1e-3);
@@ -119,9 +124,12 @@ describe("training", () => {
   test("Ctrl-C finishes the step, saves, and exits with 130", async () => {
     const running = nabla("train", "mlp", "--epochs", "100000");
     setTimeout(() => process.emit("SIGINT"), 300);
-    rmSync(join(folder, "run"), { recursive: true, force: true });
     expect(await running).toBe(130);
-    expect(out.slice(-2)).toEqual(["interrupted", `saved ${join(folder, "run", "model.safetensors")}`]);
+    const path = join(folder, "run");
+    expect(out.slice(-2)).toEqual([
+      `interrupted; go on with: nabla train --resume ${path}`,
+      `saved ${join(folder, "run", "model.safetensors")}`,
+    ]);
     expect(existsSync(join(folder, "run", "model.safetensors"))).toBe(true);
     expect(process.listenerCount("SIGINT")).toBe(0);
   });
@@ -129,8 +137,11 @@ describe("training", () => {
 
 describe("mistakes are one line on stderr and exit code 1", () => {
   test.each([
-    [["train", "lenet"], 'error: unknown model "lenet"; did you mean "lenet5"? (known: mlp, cnn, lenet5, xor)'],
-    [["train", "transformer"], 'error: unknown model "transformer" (known: mlp, cnn, lenet5, xor)'],
+    [
+      ["train", "lenet"],
+      /^error: unknown model "lenet"; did you mean "lenet\d"\? \(known: mlp, cnn, lenet5, xor, [^\n]*, \.\.\. and \d+ more, see nabla info\)$/,
+    ],
+    [["train", "transformer"], /^error: unknown model "transformer" \(known: mlp, cnn, lenet5, xor, /],
     [["train", "mlp", "--data", "digit"], /^error: unknown data set "digit"; did you mean "digits"\? \(known: digits, /],
     [["train", "lenet5", "--data-dir", join(folder, "nowhere")], `error: mnist: no folder ${join(folder, "nowhere")}`],
     [["train", "lenet5", "--data", "digits"], "error: lenet5: want inputs [1, 28, 28], the data have [1, 8, 8]"],
@@ -140,14 +151,14 @@ describe("mistakes are one line on stderr and exit code 1", () => {
     [["train", "mlp", "--seed", "1.5"], "error: option '--seed <n>' argument '1.5' is invalid. Want an integer from 0 to 2^53 - 1."],
     [
       ["train", "mlp", "--optimizer", "adan"],
-      `error: option '--optimizer <name>' argument 'adan' is invalid. It is an unknown optimizer "adan"; did you mean "adam"? (known: sgd, adam).`,
+      `error: option '--optimizer <name>' argument 'adan' is invalid. It is an unknown optimizer "adan"; did you mean "adam"? (known: sgd, adam, adamw, nadam, rmsprop, lion).`,
     ],
     [["train", "mlp", "--epoch", "3"], "error: unknown option '--epoch' (Did you mean --epochs?)"],
     [["trian", "mlp"], "error: unknown command 'trian' (Did you mean train?)"],
-    [["train"], "error: missing required argument 'model'"],
+    [["train"], "error: want a model to train, a name that nabla info lists, such as lenet5 or resnet18"],
     [
       ["train", "mlp", "--optimizer", "sgd", "--lr", "1e30"],
-      /^error: the loss became (NaN|Infinity) in epoch 1, step \d; try a smaller learning rate \(it is 1e\+30\)$/,
+      /^error: the loss became (NaN|Infinity) in epoch 1, step \d: .* out of finite operands; try a smaller learning rate \(it is 1e\+30\)$/,
     ],
   ])("%j", async (args, message) => {
     expect(await nabla(...args)).toBe(1);
@@ -175,7 +186,7 @@ describe("mistakes are one line on stderr and exit code 1", () => {
     const file = join(folder, "a-file");
     writeFileSync(file, "");
     expect(await run(["train", "xor", "--epochs", "1", "--out", join(file, "below")])).toBe(1);
-    expect(err[0]).toMatch(/^error: cannot write .*model\.safetensors: /);
+    expect(err[0]).toMatch(/^error: cannot write .*config\.json: /);
   });
 });
 
@@ -187,12 +198,12 @@ describe("info and help", () => {
     expect(text).toMatch(/^backend +wasm$/m);
     expect(text).toMatch(/^features +.*SIMD/m);
     expect(text).toMatch(new RegExp(`^threads +${getThreads()} `, "m"));
-    expect(text).toMatch(/^models +mlp, cnn, lenet5, xor$/m);
+    expect(text).toMatch(/^models +mlp, cnn, lenet5, xor, lenet1, .*resnet18, .*vit_l_32$/m);
   });
 
   test("help and version exit with 0", async () => {
     expect(await run(["--help"])).toBe(0);
-    expect(out.join("\n")).toContain("train [options] <model>");
+    expect(out.join("\n")).toContain("train [options] [model]");
     out = [];
     expect(await run(["--version"])).toBe(0);
     expect(out[0]).toMatch(/^\d+\.\d+\.\d+$/);

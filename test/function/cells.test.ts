@@ -99,3 +99,50 @@ onBothBackends("a cell written", () => {
     }
   });
 });
+
+onBothBackends("the tensor that a cell held", () => {
+  const [a, b] = [new Cell(f64([1, 2]), "a"), new Cell(f64([3, 4]), "b")];
+  const double = compile(() => {
+    for (const cell of [a, b]) cell.set(cell.value.mul(2));
+  });
+
+  test("keeps its elements when the cell is set to another and a program runs", () => {
+    a.set(f64([1, 2]));
+    double();
+    const held = a.value;
+    a.set(f64([50, 60]));
+    double();
+    expect([...held.dataSync()]).toEqual([2, 4]);
+    expect([...a.value.dataSync()]).toEqual([100, 120]);
+  });
+
+  test("may become another cell's: two cells exchange their values", () => {
+    a.set(f64([1, 2]));
+    b.set(f64([3, 4]));
+    double();
+    const [was, is] = [a.value, b.value];
+    a.set(is);
+    b.set(was);
+    double();
+    expect([...a.value.dataSync(), ...b.value.dataSync()]).toEqual([12, 16, 4, 8]);
+    const [one, other] = [a.value, b.value];
+    a.set(other);
+    b.set(one);
+    double();
+    a.set(b.value);
+    b.set(tensor([0, 0], { dtype: "f64" }));
+    double();
+    expect([...a.value.dataSync(), ...b.value.dataSync()]).toEqual([48, 64, 0, 0]);
+  });
+
+  test("may come back to its cell after another was there", () => {
+    a.set(f64([1, 2]));
+    double();
+    const first = a.value;
+    a.set(f64([7, 7]));
+    double();
+    a.set(first);
+    double();
+    expect([...a.value.dataSync(), ...first.dataSync()]).toEqual([4, 8, 2, 4]);
+  });
+});

@@ -61,6 +61,8 @@ export interface CaseData {
 export interface Group {
   readonly adapters: Readonly<Record<string, Adapter>>;
   readonly run?: (adapter: Adapter, c: Case, data: CaseData) => Outcome;
+  /** Whole networks: the fast suite tries the case of this id, the slow one every third on wasm, `npm run test:zoo` all. */
+  readonly lightest?: string;
 }
 
 /** Thrown by an adapter for a variant of an op that the library lacks; the case then counts as uncovered. */

@@ -14,6 +14,7 @@ import { optimizers } from "./optimizers.ts";
 import { randomBits } from "./random-bits.ts";
 import { reductions } from "./reductions.ts";
 import { training } from "./training.ts";
+import { zooFacts, zooForward } from "./zoo.ts";
 
 export const groups: Readonly<Record<string, Group>> = {
   elementwise,
@@ -28,4 +29,6 @@ export const groups: Readonly<Record<string, Group>> = {
   ...layerGroups,
   networks,
   training,
+  zoo_facts: zooFacts,
+  zoo_forward: zooForward,
 };

@@ -4,6 +4,7 @@
  */
 import {
   cumprod,
+  functional,
   gnvp,
   grad,
   hessian,
@@ -110,7 +111,7 @@ const INNER: Readonly<Record<string, (x: Tensor, w: Tensor, cot: Tensor) => Tens
     return y.mul(perChannel(w, y));
   },
   layer_norm: (x) => standardize(x, [-1], 1e-5),
-  max_pool: (x) => nn.maxPool2d(x, 2).square(),
+  max_pool: (x) => functional.maxPool2d(x, 2).square(),
   conv_transpose: (x, w, cot) => {
     const stride = [2, 3].map((i) => Math.round((cot.shape[i]! - w.shape[i]!) / (x.shape[i]! - 1)));
     return convTranspose(x, w, { stride, padding: [0, 0], outputPadding: [0, 0] });
@@ -166,7 +167,7 @@ const doubleBackward: Adapter = ({ x, w, cot }, { inner }) => {
 const gradientPenalty: Adapter = ({ x, w1, b1_, w2 }) => {
   const score = (image: Tensor): Tensor => {
     const h = image.conv(w1!, { padding: 1 });
-    return nn
+    return functional
       .avgPool2d(h.add(perChannel(b1_!, h)).tanh(), 2)
       .flatten(1)
       .matmul(w2!)

@@ -2,17 +2,17 @@
  * @file Adapters of the golden group `large`: inputs and cotangents are made by a hash of their names, results and gradients are compared at
  * sampled positions and by their sums.
  */
-import { nn, softmax, type Tensor, tensor, vjp } from "nabla";
+import { functional, softmax, type Tensor, tensor, vjp } from "nabla";
 import { type Adapter, type Case, type CaseData, type Group, type Outcome, PERFECT, type Values, worse } from "./adapter.ts";
 import { convTranspose, perChannel, standardize } from "./layer-formulas.ts";
 
-function fnv1a32(text: string): number {
+export function fnv1a32(text: string): number {
   let h = 0x811c9dc5;
   for (const byte of new TextEncoder().encode(text)) h = Math.imul(h ^ byte, 0x01000193);
   return h >>> 0;
 }
 
-function lowbias32(value: number): number {
+export function lowbias32(value: number): number {
   let x = value;
   x = Math.imul(x ^ (x >>> 16), 0x7feb352d);
   x = Math.imul(x ^ (x >>> 15), 0x846ca68b);
@@ -65,8 +65,8 @@ export const large: Group = {
     },
     conv_transpose2d: ({ x, weight }, { stride, padding, output_padding, dilation, groups }) =>
       convTranspose(x!, weight!, { stride, padding, outputPadding: output_padding, dilation, groups }),
-    max_pool2d: ({ x }, { kernel, stride, padding }) => nn.maxPool2d(x!, kernel, { stride, padding }),
-    avg_pool2d: ({ x }, { kernel, stride, padding }) => nn.avgPool2d(x!, kernel, { stride, padding }),
+    max_pool2d: ({ x }, { kernel, stride, padding }) => functional.maxPool2d(x!, kernel, { stride, padding }),
+    avg_pool2d: ({ x }, { kernel, stride, padding }) => functional.avgPool2d(x!, kernel, { stride, padding }),
     batch_norm({ x, weight, bias }, { eps }) {
       const axes = x!.shape.map((_, i) => i).filter((i) => i !== 1);
       const y = standardize(x!, axes, eps);

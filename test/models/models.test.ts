@@ -67,7 +67,7 @@ describe("by name", () => {
     expect(size(models[name](task))).toBe(size(new Mlp(sizes)));
   });
 
-  test.each(Object.keys(models))("%s gives outputs of the task's size", (name) => {
+  test.each(["mlp", "cnn", "lenet5", "xor"])("%s gives outputs of the task's size", (name) => {
     const inputShape = { lenet5: [1, 28, 28], xor: [2] }[name] ?? [1, 8, 8];
     const outputs = name === "xor" ? 1 : 7;
     expect(

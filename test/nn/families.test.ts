@@ -1,8 +1,11 @@
 /** @file Layers of every family against golden cases, by PyTorch's names: what a layer computes with its own parameters, and its state. */
 import { describe, expect, test } from "vitest";
+import * as F from "../../src/math/attention.ts";
+import { keyOf, normal } from "../../src/math/random.ts";
 import * as nn from "../../src/nn/index.ts";
 import { tensor, zeros } from "../../src/ops/create.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
+import { Adam, SGD } from "../../src/optim/index.ts";
 import "../../src/runtime/evaluate.ts";
 import { Golden, type GoldenCase, SKIP_REASON } from "./golden.ts";
 
@@ -130,8 +133,8 @@ test("parameters have PyTorch's names and shapes", () => {
     norm: shapes(new nn.BatchNorm2d(4)),
     transposed: shapes(new nn.ConvTranspose1d(4, 6, 3, { groups: 2 })),
     encoder: shapes(new nn.TransformerEncoderLayer(4, 2, { hidden: 8 })),
-    weightNorm: shapes(nn.weightNorm(new nn.Conv1d(2, 3, 5))),
-    spectralNorm: shapes(nn.spectralNorm(new nn.Linear(2, 3))),
+    weightNorm: shapes(nn.withWeightNorm(new nn.Conv1d(2, 3, 5))),
+    spectralNorm: shapes(nn.withSpectralNorm(new nn.Linear(2, 3))),
   }).toMatchInlineSnapshot(`
     {
       "encoder": {
@@ -192,6 +195,37 @@ test("parameters have PyTorch's names and shapes", () => {
   `);
 });
 
+test.each([false, true])("a decoder layer is the function of its parameters (normFirst %s)", (normFirst) => {
+  const layer = new nn.TransformerDecoderLayer(4, 2, { hidden: 8, activation: "gelu", normFirst }).eval();
+  const [x, memory] = [normal(keyOf(1), [2, 3, 4]), normal(keyOf(2), [2, 5, 4])];
+  const memoryKeyMask = normal(keyOf(3), [2, 5]).gt(-0.5);
+  const attention = ({ in_proj_weight, in_proj_bias, out_proj }: nn.MultiHeadAttention): F.AttentionParameters => ({
+    inProjWeight: in_proj_weight,
+    inProjBias: in_proj_bias,
+    outProjWeight: out_proj.weight,
+    outProjBias: out_proj.bias,
+  });
+  const { linear1, linear2, norm1, norm2, norm3 } = layer;
+  const parameters = {
+    selfAttention: attention(layer.self_attn),
+    crossAttention: attention(layer.multihead_attn),
+    feedForward: { weight1: linear1.weight, bias1: linear1.bias, weight2: linear2.weight, bias2: linear2.bias },
+    ...{ norm1, norm2, norm3 },
+  };
+  const options = { heads: 2, activation: "gelu", normFirst, causal: true, memoryKeyMask } as const;
+  const want = F.transformerDecoderLayer(x, memory, parameters, options).dataSync();
+  expect([...layer.forward(x, memory, { causal: true }, { keyMask: memoryKeyMask }).dataSync()]).toEqual([...want]);
+});
+
+test("a transformer's layers drop while training only", () => {
+  const layer = new nn.TransformerEncoderLayer(4, 2, { hidden: 8, dropout: 0.5 });
+  const x = normal(keyOf(1), [1, 3, 4]);
+  const run = (): number[] => [...layer.forward(x).dataSync()];
+  expect(run()).not.toEqual(run());
+  layer.eval();
+  expect(run()).toEqual(run());
+});
+
 describe("learnt activations", () => {
   test("maxout has k times a dense layer's parameters and takes the largest piece", () => {
     const layer = new nn.Maxout(3, 2, 4);
@@ -243,6 +277,8 @@ test("an embedding's padding row is 0 and has no gradient", () => {
 
 describe("what is refused", () => {
   const x = zeros([2, 3, 8, 8]);
+  const classes = (...values: number[]): Tensor => tensor(Int32Array.from(values));
+  const model = new nn.Linear(2, 3);
   const mistakes: [run: () => unknown, message: string][] = [
     [() => new nn.Bilinear(2, 3, 4).forward(zeros([5, 3]), zeros([5, 2])), "Bilinear: want an input [..., 2] first, got [5, 3]"],
     [() => new nn.Conv1d(3, 4, 3).forward(x), "Conv1d: want an input [batch, 3, length], got [2, 3, 8, 8]"],
@@ -275,16 +311,39 @@ describe("what is refused", () => {
     [() => new nn.PixelShuffle(2).forward(x), "pixelShuffle: the number of channels 3 is not a multiple of 4"],
     [() => new nn.ModuleList().forward(), "ModuleList: a list has no forward"],
     [() => new nn.Residual(new nn.Flatten()).forward(x), "Residual: the body gives [2, 192], the shortcut [2, 3, 8, 8]"],
-    [() => nn.weightNorm(new nn.ReLU()), "weightNorm: ReLU has no parameter `weight` of two or more axes"],
+    [() => nn.withWeightNorm(new nn.ReLU()), "withWeightNorm: ReLU has no parameter `weight` of two or more axes"],
     [() => nn.removeReparameterization(new nn.Linear(2, 2)), "removeReparameterization: the weight of Linear is its own"],
     [() => nn.functionalCall(new nn.Linear(2, 2), { w: x }, () => 0), "functionalCall: Linear has no cell w"],
     [() => new nn.CrossEntropyLoss({ weight: zeros([2]) }).forward(zeros([2, 3]), tensor(Int32Array.of(0, 1))), "class weights: want [3]"],
+    [
+      () => new nn.CrossEntropyLoss().forward(zeros([2, 3]), classes(0, 5)),
+      "crossEntropy: class 5 at position 1 is out of range; there are 3",
+    ],
+    [() => nn.nllLoss(zeros([2, 3]), classes(-1, 0)), "nllLoss: class -1 at position 0 is out of range; there are 3, from 0 to 2"],
+    [() => nn.multiMarginLoss(zeros([1, 3]), classes(3)), "multiMarginLoss: class 3 at position 0 is out of range"],
+    [() => new nn.Embedding(4, 2).forward(classes(0, 9)), "embedding: index 9 at position 1 is out of range; there are 4, from 0 to 3"],
+    [
+      () => new nn.Linear(2, 3).loadStateDict(new nn.Conv2d(2, 3, 3).stateDict()),
+      "the entries do not fit Linear: misshapen weight (want [3, 2]",
+    ],
+    [() => new nn.Linear(2, 3).loadStateDict(new nn.LSTM(2, 3).stateDict()), "missing weight, bias; unexpected weight_ih_l0, weight_hh_l0"],
+    [
+      () => new Adam(model.parameters()).loadStateDict(new SGD(model.parameters(), { lr: 1 }).stateDict()),
+      "do not fit Adam: missing t, m.0",
+    ],
+    [() => new Adam([{ parameters: model.parameters() }, { parameters: [model.weight] }]), "Adam: a parameter is given twice"],
+    [() => new Adam(model.parameters(), { lr: -0.1 }), "lr must be a number >= 0, got -0.1"],
+    [() => new nn.TransformerDecoderLayer(4, 2).forward(zeros([2, 3, 4]), zeros([2, 3])), "[2, 3]; this is the memory"],
     [() => nn.initializers.orthogonal()([3]), "orthogonal: want a shape of two or more axes, got [3]"],
     [() => nn.initializers.identity()([3, 3, 1]), "identity: want a matrix [out, in], got [3, 3, 1]"],
     [() => nn.initializers.dirac(2)([3, 2, 3]), "dirac: want a shape [out, in/groups, ...kernel] with out a multiple of 2"],
     [() => nn.initializers.truncatedNormal({ low: 1, high: 0 }), "truncatedNormal: want std > 0 and low < high, got 1, 1 and 0"],
     [() => nn.initializers.sparse(2), "sparse: sparsity must be from 0 to 1, got 2"],
   ];
+  test("there are at least thirty, and messages are of one line", () => {
+    expect(mistakes.length).toBeGreaterThanOrEqual(30);
+    for (const [, message] of mistakes) expect(message).not.toContain("\n");
+  });
   test.each(mistakes.map(([run, message]) => [message, run] as const))("%s", (message, run) => {
     expect(run).toThrow(message);
   });

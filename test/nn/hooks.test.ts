@@ -2,9 +2,11 @@
 import { describe, expect, test } from "vitest";
 import { grad, jvp } from "../../src/function/derivative.ts";
 import { vmap } from "../../src/function/vmap.ts";
+import { keyOf, normal } from "../../src/math/random.ts";
 import * as nn from "../../src/nn/index.ts";
 import { ones, stack, tensor } from "../../src/ops/create.ts";
 import { Tensor } from "../../src/ops/tensor.ts";
+import { decayGroups } from "../../src/optim/index.ts";
 import "../../src/runtime/evaluate.ts";
 
 const list = (x: Tensor): number[] => [...x.dataSync()];
@@ -57,6 +59,29 @@ describe("watch", () => {
     ]);
   });
 
+  test("every child of a transformer's layers is seen", () => {
+    const [x, memory] = [normal(keyOf(1), [2, 3, 4]), normal(keyOf(2), [2, 5, 4])];
+    const layers = [
+      [new nn.TransformerEncoderLayer(4, 2, { hidden: 8, dropout: 0 }), 2],
+      [new nn.TransformerDecoderLayer(4, 2, { hidden: 8, dropout: 0, normFirst: true }), 3],
+    ] as const;
+    for (const [layer, norms] of layers) {
+      const parts = layer.modules().filter((part) => part instanceof nn.Linear || part instanceof nn.LayerNorm);
+      const { seen } = nn.watch(parts, () =>
+        layer
+          .forward(x, memory as never)
+          .square()
+          .sum(),
+      );
+      expect(parts.filter((part) => part instanceof nn.LayerNorm)).toHaveLength(norms);
+      for (const part of parts) {
+        const [{ output, gradient }] = seen.get(part)!;
+        expect(gradient.shape).toEqual(output.shape);
+        expect(gradient.square().sum().itemSync()).toBeGreaterThan(0);
+      }
+    }
+  });
+
   test("cells are written once, and hooks are gone", () => {
     const norm = new nn.BatchNorm1d(2);
     nn.watch([norm], () =>
@@ -83,9 +108,11 @@ describe("groups of parameters", () => {
   };
 
   test("biases and norm parameters do not decay", () => {
-    const { decay, noDecay } = nn.decayGroups(model);
-    expect(names(decay)).toEqual(["0.weight", "3.weight_ih_l0", "3.weight_hh_l0", "4.weight"]);
-    expect(names(noDecay)).toEqual(["0.bias", "1.weight", "1.bias", "3.bias_ih_l0", "3.bias_hh_l0", "4.bias"]);
+    const groups = decayGroups(model.namedParameters(), 0.1);
+    expect(groups.map(({ weightDecay }) => weightDecay)).toEqual([0.1, 0]);
+    const [decay, noDecay] = groups.map(({ parameters }) => names([...parameters] as nn.Parameter[]));
+    expect(decay).toEqual(["0.weight", "3.weight_ih_l0", "3.weight_hh_l0", "4.weight"]);
+    expect(noDecay).toEqual(["0.bias", "1.weight", "1.bias", "3.bias_ih_l0", "3.bias_hh_l0", "4.bias"]);
   });
 
   test("by the owner, each parameter in one group", () => {

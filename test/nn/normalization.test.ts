@@ -96,7 +96,7 @@ describe("weights from other parameters", () => {
     const layer = new nn.Linear(3, 2);
     const x = tensor([[1, 2, 3]]);
     const before = layer.forward(x);
-    nn.weightNorm(layer);
+    nn.withWeightNorm(layer);
     close(layer.forward(x), before);
     expect(layer.namedParameters().map(([name]) => name)).toEqual(["bias", "weight_g", "weight_v"]);
     const { grads } = backward(() => layer.forward(x).sum(), layer.parameters());
@@ -109,7 +109,7 @@ describe("weights from other parameters", () => {
 
   test("spectral norm tends to a largest singular value of 1", () => {
     manualSeed(4);
-    const layer = nn.spectralNorm(new nn.Linear(4, 3), { iterations: 5 });
+    const layer = nn.withSpectralNorm(new nn.Linear(4, 3), { iterations: 5 });
     for (let i = 0; i < 10; i++) layer.forward(tensor([[1, 2, 3, 4]])).dataSync();
     layer.eval();
     expect(list(svdvals(layer.weight.value))[0]).toBeCloseTo(1, 4);

@@ -1,65 +1,11 @@
-/** @file SGD and Adam (row OPT-1) against trajectories, compiled; state, learning rate, tiny moments, and what they refuse. */
+/** @file SGD and Adam (row OPT-1): state, learning rate, tiny moments, and what they refuse. Their trajectories are golden cases. */
 import { describe, expect, test } from "vitest";
 import { compile } from "../../src/function/compile.ts";
-import { backward } from "../../src/function/derivative.ts";
 import { ones, tensor, zeros } from "../../src/ops/create.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
-import { Adam, type Optimizer, SGD } from "../../src/optim/index.ts";
+import { Adam, oneCycleMomentum, RMSProp, SGD } from "../../src/optim/index.ts";
 import { Cell } from "../../src/runtime/cell.ts";
 import "../../src/runtime/evaluate.ts";
-import { Golden, type GoldenCase, SKIP_REASON } from "../nn/golden.ts";
-
-const golden = new Golden("optimizers");
-
-function optimizerOf({ op, attrs: a }: GoldenCase, cells: readonly Cell[]): Optimizer {
-  const shared = { lr: a.lr, weightDecay: a.weight_decay, maximize: a.maximize };
-  return op === "sgd"
-    ? new SGD(cells, { ...shared, momentum: a.momentum, dampening: a.dampening, nesterov: a.nesterov })
-    : new Adam(cells, { ...shared, betas: a.betas, eps: a.eps, amsgrad: a.amsgrad });
-}
-
-/** Steps along stored gradients; p[t] is the parameter after step t. */
-function followGiven(c: GoldenCase): Record<string, number[]> {
-  const cells = ["p0", "p1"].map((name) => new Cell(golden.tensor(c.inputs[name]), name));
-  const [g0, g1] = ["g0", "g1"].map((name) => golden.tensor(c.inputs[name]));
-  const optimizer = optimizerOf(c, cells);
-  const step = compile((a: Tensor, b: Tensor) => optimizer.step([a, b]));
-  const path: Record<string, number[]> = { p0: [], p1: [] };
-  for (let t = 0; t < c.attrs.steps; t++) {
-    step(g0.select(0, t), g1.select(0, t));
-    for (const cell of cells) path[cell.label!].push(...cell.value.dataSync());
-  }
-  expect(step.recompilations).toBe(1);
-  return path;
-}
-
-/** Steps down (1 - x)² + 100(y - x²)²; x[t] is the point after step t, loss[t] the value before it. */
-function followRosenbrock(c: GoldenCase): Record<string, number[]> {
-  const point = new Cell(golden.tensor(c.inputs.x0), "x");
-  const optimizer = optimizerOf(c, [point]);
-  const step = compile(() => {
-    const { value, grads } = backward(() => {
-      const [x, y] = [point.value.select(0, 0), point.value.select(0, 1)];
-      return x.sub(1).square().add(y.sub(x.square()).square().mul(100));
-    }, [point]);
-    optimizer.step(grads);
-    return value;
-  });
-  const path: Record<string, number[]> = { x: [], loss: [] };
-  for (let t = 0; t < c.attrs.steps; t++) {
-    path.loss.push(step().itemSync());
-    path.x.push(...point.value.dataSync());
-  }
-  return path;
-}
-
-describe.skipIf(!golden.present)(`golden trajectories (${SKIP_REASON})`, () => {
-  const cases = golden.cases.filter((c) => (c.op === "sgd" || c.op === "adam") && c.id !== "sgd_param_groups");
-  test.each(cases.map((c) => [c.id, c] as const))("%s", (_, c) => {
-    const path = c.problem === "rosenbrock" ? followRosenbrock(c) : followGiven(c);
-    for (const [role, name] of Object.entries(c.outputs)) golden.expectClose(path[role], name, c.tol.outputs[role]);
-  });
-});
 
 describe("learning rate", () => {
   test("reads as it was set", () => {
@@ -82,6 +28,46 @@ describe("learning rate", () => {
   });
 });
 
+describe("momentum", () => {
+  test.each([
+    ["SGD", (p: Cell) => new SGD([p], { lr: 1, momentum: 0.9 }), (p: Cell) => new SGD([p], { lr: 1, momentum: 0.5 })],
+    ["RMSProp", (p: Cell) => new RMSProp([p], { momentum: 0.9 }), (p: Cell) => new RMSProp([p], { momentum: 0.5 })],
+    ["Adam", (p: Cell) => new Adam([p]), (p: Cell) => new Adam([p], { betas: [0.5, 0.999] })],
+  ])("of %s changes without compiling anew", (_, make, wanted) => {
+    const [p, q] = [new Cell(zeros([1])), new Cell(zeros([1]))];
+    const [changed, right] = [make(p), wanted(q)];
+    const [one, two] = [compile((g: Tensor) => changed.step([g])), compile((g: Tensor) => right.step([g]))];
+    one(zeros([1])); // compiles; nothing moves, and no moment is left
+    two(zeros([1]));
+    expect(changed.momentum).toBe(0.9);
+    changed.momentum = 0.5;
+    for (const g of [1, -2, 0.5]) {
+      one(tensor([g]));
+      two(tensor([g]));
+    }
+    expect(p.value.itemSync()).toBe(q.value.itemSync());
+    expect(one.recompilations).toBe(1);
+  });
+
+  test("follows a schedule", () => {
+    const optimizer = new SGD([new Cell(zeros([1]))], { lr: 1, momentum: 0.9 });
+    const at = oneCycleMomentum({ steps: 10 });
+    optimizer.momentum = at(2);
+    expect(optimizer.momentum).toBeCloseTo(at(2), 6);
+  });
+
+  test("cannot start where no velocity is kept", () => {
+    const optimizer = new SGD([new Cell(zeros([1]))], { lr: 1 });
+    expect(optimizer.momentum).toBe(0);
+    expect(() => {
+      optimizer.momentum = 0.9;
+    }).toThrow("SGD: there is no momentum to change; start with one above 0");
+    expect(() => {
+      new Adam([new Cell(zeros([1]))]).momentum = 1;
+    }).toThrow("momentum must be a number from 0 to below 1, got 1");
+  });
+});
+
 describe("state", () => {
   test("has names, and makes a copy go on in the same way", () => {
     const make = (): { p: Cell; optimizer: Adam } => {
@@ -89,7 +75,7 @@ describe("state", () => {
       return { p, optimizer: new Adam([p], { lr: 0.1 }) };
     };
     const [a, b] = [make(), make()];
-    expect([...a.optimizer.stateDict().keys()]).toEqual(["lr", "t", "m.0", "v.0"]);
+    expect([...a.optimizer.stateDict().keys()]).toEqual(["lr", "t", "m.0", "v.0", "momentum"]);
     a.optimizer.step([tensor([1, -3])]);
     for (const [name, cell] of a.optimizer.stateDict()) b.optimizer.stateDict().get(name)!.set(cell.value);
     b.p.set(a.p.value);
@@ -100,8 +86,13 @@ describe("state", () => {
   test("SGD keeps velocities only with momentum", () => {
     const p = new Cell(zeros([1]));
     expect([...new SGD([p], { lr: 1 }).stateDict().keys()]).toEqual(["lr"]);
-    expect([...new SGD([p], { lr: 1, momentum: 0.9 }).stateDict().keys()]).toEqual(["lr", "velocity.0"]);
-    expect([...new SGD([p], { lr: 1, momentum: 0.9, dampening: 0.1 }).stateDict().keys()]).toEqual(["lr", "started", "velocity.0"]);
+    expect([...new SGD([p], { lr: 1, momentum: 0.9 }).stateDict().keys()]).toEqual(["lr", "momentum", "velocity.0"]);
+    expect([...new SGD([p], { lr: 1, momentum: 0.9, dampening: 0.1 }).stateDict().keys()]).toEqual([
+      "lr",
+      "started",
+      "momentum",
+      "velocity.0",
+    ]);
   });
 
   test("moments of gradients that have stopped become 0, never denormal", () => {

@@ -205,7 +205,7 @@ describe("groups", () => {
       { parameters: [b], lr: 1, weightDecay: 0.5 },
     ];
     const optimizer = new SGD(groups, { lr: 0.1 });
-    expect([...optimizer.stateDict().keys()]).toEqual(["lr.0", "lr.1", "velocity.0"]);
+    expect([...optimizer.stateDict().keys()]).toEqual(["lr.0", "lr.1", "momentum.0", "velocity.0"]);
     const step = compile((x: Tensor, y: Tensor) => optimizer.step([x, y]));
     step(ones([2]), ones([1]));
     expect(numbers([w, b]).map((x) => x.toFixed(3))).toEqual(["0.900", "0.900", "-0.500"]);

@@ -150,6 +150,15 @@ test("an optimizer's update joins the kernel of the gradient it needs", () => {
   expect(steps).toEqual(["call"]);
 });
 
+test("what has nothing in common shares a kernel only while it is small", () => {
+  const apart = (...[a, b, c, d]: Tensor[]): Tensor[] => [a!.mul(b!), c!.mul(d!)];
+  const common = (...[a, b, c]: Tensor[]): Tensor[] => [a!.mul(b!), c!.mul(b!)];
+  const sizes = (n: number): number[][] => Array<number[]>(4).fill([n]);
+  expect(kernelsOf(apart, ...sizes(100)).steps).toHaveLength(1);
+  expect(kernelsOf(apart, ...sizes(100_000)).steps).toHaveLength(2);
+  expect(kernelsOf(common, ...sizes(100_000)).steps).toHaveLength(1);
+});
+
 test("equal layers share one kernel", () => {
   const { names, steps } = kernelsOf((x, a, b) => x!.matmul(a!).tanh().matmul(b!).tanh(), [4, 4], [4, 4], [4, 4]);
   expect(names).toHaveLength(1);

@@ -1,0 +1,123 @@
+/**
+ * @file The reference: a page of Markdown for the package and for each of its namespaces, made from the declarations and docstrings of the sources by
+ * the TypeScript compiler. A symbol that several pages export is described on the first.
+ */
+import { join } from "node:path";
+import ts from "typescript";
+import { root } from "./setup.mjs";
+
+const src = join(root, "src");
+
+/** Pages by name, and the public symbols that have no docstring. */
+export function reference() {
+  const { config } = ts.readConfigFile(join(root, "tsconfig.json"), ts.sys.readFile);
+  const { options } = ts.parseJsonConfigFileContent(config, ts.sys, root);
+  const entry = join(src, "index.ts");
+  const program = ts.createProgram([entry], options);
+  const checker = program.getTypeChecker();
+  const original = (symbol) => (symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol);
+  const exportsOf = (module) => checker.getExportsOfModule(module).toSorted((a, b) => a.name.localeCompare(b.name, "en"));
+
+  const top = exportsOf(checker.getSymbolAtLocation(program.getSourceFile(entry)));
+  const isNamespace = (symbol) => (original(symbol).flags & ts.SymbolFlags.ValueModule) !== 0;
+  const modules = [["nabla", top.filter((symbol) => !isNamespace(symbol))]];
+  const addNamespace = (prefix) => (symbol) => {
+    const own = exportsOf(original(symbol));
+    modules.push([prefix + symbol.name, own.filter((inner) => !isNamespace(inner))]);
+    own.filter(isNamespace).forEach(addNamespace(`${prefix}${symbol.name}.`));
+  };
+  top.filter(isNamespace).forEach(addNamespace(""));
+
+  const pageOf = new Map();
+  const undocumented = [];
+  const pages = new Map();
+  for (const [name, symbols] of modules) {
+    const sections = symbols.map((symbol) => {
+      const target = original(symbol);
+      const first = pageOf.get(target);
+      if (first) return `### ${symbol.name}\n\nSee [${first}](${first}.md).\n`;
+      pageOf.set(target, name);
+      if (!target.declarations.some(isDocumented)) undocumented.push(`${name}.${symbol.name}`);
+      return section(symbol.name, target.declarations);
+    });
+    pages.set(name, `# ${name}\n\n${sections.join("\n")}`);
+  }
+  const index = modules.map(([name, symbols]) => `* [${name}](${name}.md): ${symbols.map((symbol) => symbol.name).join(", ")}`);
+  pages.set("README", `# Reference\n\nMade from the sources by \`npm run docs\`.\n\n${index.join("\n")}\n`);
+  return { pages, undocumented };
+}
+
+/** The docstring of a declaration as Markdown, or nothing. */
+function docOf(node) {
+  const holder = ts.isVariableDeclaration(node) ? node.parent.parent : node;
+  const comment = ts.getJSDocCommentsAndTags(holder).findLast(ts.isJSDoc);
+  if (!comment) return "";
+  const lines = comment.getText().slice(3, -2).split("\n").map((line) => line.replace(/^\s*\* ?/, "").trimEnd()); // biome-ignore format: one thought
+  const text = lines.join("\n").trim().replaceAll(/\{@link (\w+)\}/g, "`$1`"); // biome-ignore format: one thought
+  return text.replaceAll(/\s*@throws \{(\w+)\}/g, "\n\nThrows `$1`").replaceAll(/\s*@param (\w+)/g, "\n\n`$1`:").trim(); // biome-ignore format: one thought
+}
+
+/** It has a docstring, or it is an interface that says of each member what it is. */
+function isDocumented(node) {
+  return docOf(node) !== "" || (ts.isInterfaceDeclaration(node) && node.members.every((member) => docOf(member) !== ""));
+}
+
+/** What the head of a declaration's file says of the literature, where its own docstring cites nothing. */
+function sourceOf(node, doc) {
+  const head = /@file ([\s\S]*?)\*\//.exec(node.getSourceFile().text)?.[1] ?? "";
+  const text = head.replaceAll(/\s*\n \* ?/g, " ").trim();
+  const isFunction = ts.isClassDeclaration(node) || ts.isFunctionDeclaration(node);
+  return isFunction && /\b(1[89]|20)\d\d\b/.test(text) && !/\b(1[89]|20)\d\d\b/.test(doc) ? `*${text}*` : "";
+}
+
+/** A declaration without its body, on one line. */
+function signature(node) {
+  const end = node.body ? node.body.getStart() : node.getEnd();
+  const text = node.getSourceFile().text.slice(node.getStart(), end);
+  return text.replace(/^export /, "").replaceAll(/\/\*\*?[\s\S]*?\*\/|\/\/.*/g, "").replaceAll(/\s+/g, " ").replaceAll(/,? ([)\]}])/g, (_, close) => (close === "}" ? " }" : close)).replaceAll(/([([]) /g, "$1").replace(/;$/, "").trim(); // biome-ignore format: one thought
+}
+
+const isPublic = (member) =>
+  !(ts.getCombinedModifierFlags(member) & (ts.ModifierFlags.Private | ts.ModifierFlags.Protected | ts.ModifierFlags.Override)) &&
+  !(member.name && ts.isPrivateIdentifier(member.name)) &&
+  !ts.isSetAccessor(member);
+
+/** Of a property without a written type only the name: its value may be long. */
+const memberSignature = (member) =>
+  ts.isPropertyDeclaration(member) && member.initializer
+    ? `${member.name.getText()}${member.type ? `: ${member.type.getText()}` : ""}`
+    : signature(member);
+
+function membersOf(node) {
+  if (!ts.isClassDeclaration(node) && !ts.isInterfaceDeclaration(node)) return [];
+  return node.members.filter(isPublic);
+}
+
+function headOf(node) {
+  if (ts.isVariableDeclaration(node)) return `const ${node.name.getText()}${node.type ? `: ${node.type.getText()}` : ""}`;
+  if (!ts.isClassDeclaration(node) && !ts.isInterfaceDeclaration(node)) return signature(node);
+  const parts = [node.name, ...(node.heritageClauses ?? [])].map((part) => part.getText());
+  return `${ts.isClassDeclaration(node) ? "class" : "interface"} ${parts.join(" ")}`;
+}
+
+function section(name, declarations) {
+  // Of an overloaded function the signature of the implementation is not public.
+  const shown = declarations.length > 1 ? declarations.filter((node) => !(ts.isFunctionDeclaration(node) && node.body)) : declarations;
+  const members = shown.flatMap(membersOf);
+  const code = shown.flatMap((node) => [headOf(node), ...membersOf(node).map((member) => `  ${memberSignature(member)}`)]);
+  const docs = [...new Set(declarations.map(docOf).filter(Boolean))];
+  const notes = members.flatMap((member) => {
+    const doc = docOf(member);
+    return doc ? [`* \`${member.name ? member.name.getText() : "constructor"}\`: ${doc.replaceAll(/\n+/g, " ")}`] : [];
+  });
+  const source = sourceOf(declarations[0], docs.join(" "));
+  return [
+    `### ${name}`,
+    ...docs,
+    ...(source ? [source] : []),
+    `\`\`\`ts\n${code.join("\n")}\n\`\`\``,
+    ...(notes.length > 0 ? [notes.join("\n")] : []),
+  ]
+    .join("\n\n")
+    .concat("\n");
+}

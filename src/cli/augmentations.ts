@@ -1,0 +1,58 @@
+/** @file Augmentation by name, as flags and configuration files give it: `translate=2`, `rotate=15`, `flip`. */
+
+import { randomKey } from "../math/random.ts";
+import {
+  type Augmentation,
+  augment,
+  colourJitter,
+  crop,
+  erase,
+  flipHorizontal,
+  flipVertical,
+  rotate,
+  scale,
+  shear,
+  translate,
+} from "../nn/augment.ts";
+import type { Tensor } from "../ops/tensor.ts";
+import { unknownName } from "./recipes.ts";
+
+/** Each from its number and the side of the images. */
+const steps: Readonly<Record<string, { readonly usual: number; make(x: number, size: readonly [number, number]): Augmentation }>> = {
+  translate: { usual: 2, make: (pixels) => translate(pixels) },
+  rotate: { usual: 10, make: (degrees) => rotate(degrees) },
+  scale: { usual: 0.1, make: (by) => scale(1 - by, 1 + by) },
+  shear: { usual: 10, make: (degrees) => shear(degrees) },
+  flip: { usual: 0.5, make: (p) => flipHorizontal(p) },
+  "flip-vertical": { usual: 0.5, make: (p) => flipVertical(p) },
+  crop: { usual: 4, make: (padding, size) => crop({ size, padding }) },
+  erase: { usual: 0.5, make: (p) => erase({ p }) },
+  colour: { usual: 0.4, make: (by) => colourJitter({ brightness: by, contrast: by, saturation: by }) },
+};
+
+/** What help says. */
+export const AUGMENTATIONS: string = Object.entries(steps)
+  .map(([name, { usual }]) => `${name}=${usual}`)
+  .join(", ");
+
+/** The steps of a list as what `fit` takes. @throws {Error} for an unknown one, a number that is none, or data that are no images. */
+export function augmentation(list: readonly string[], inputShape: readonly number[]): (x: Tensor) => Tensor {
+  const [, height, width] = inputShape;
+  if (inputShape.length !== 3) throw new Error(`augment: is for images, the data have inputs [${inputShape.join(", ")}]`);
+  const all = augment(list.map((text) => step(text, [height, width])));
+  return (x) => all(randomKey(), x);
+}
+
+function step(text: string, size: readonly [number, number]): Augmentation {
+  const [name, value] = text.split("=");
+  if (!Object.hasOwn(steps, name)) throw unknownName("augmentation", name, Object.keys(steps));
+  const { usual, make } = steps[name];
+  const x = value === undefined ? usual : Number(value);
+  if (value === "" || !(x >= 0 && Number.isFinite(x)))
+    throw new Error(`augment: want a number >= 0 for ${name}, as in ${name}=${usual}, got ${value}`);
+  try {
+    return make(x, size);
+  } catch (error) {
+    throw new Error(`augment: ${text}: ${(error as Error).message}`);
+  }
+}

@@ -1,0 +1,90 @@
+/** @file What `nabla predict` is given: images, arrays, tables, or examples of the model's own data set, as rows of numbers for the model. */
+import { readFile } from "node:fs/promises";
+import { extname } from "node:path";
+import { sizeOf } from "../base/shape.ts";
+import { imageInput, readImage } from "../data/image.ts";
+import { prepareImage } from "../data/image-folder.ts";
+import { standardizeValues } from "../data/preprocessing.ts";
+import { readTable } from "../data/registry.ts";
+import { encodeRecord } from "../data/table.ts";
+import { readNpy } from "../formats/npy.ts";
+import type { Description } from "./trained.ts";
+
+/** An example to predict, and what to call it. */
+export interface Input {
+  readonly name: string;
+  readonly values: Float32Array;
+}
+
+type Reader = (path: string, about: Description) => Promise<Input[]>;
+
+/** By the file's ending. */
+const readers: Readonly<Record<string, Reader>> = {
+  ".png": readPicture,
+  ".jpg": readPicture,
+  ".jpeg": readPicture,
+  ".npy": readArray,
+  ".csv": readRows,
+  ".tsv": readRows,
+  ".parquet": readRows,
+};
+
+/** The examples in a file. @throws {Error} one line if it has none that the model takes. */
+export async function readInputs(path: string, about: Description): Promise<Input[]> {
+  const reader = readers[extname(path).toLowerCase()];
+  if (!reader) throw new Error(`${path}: cannot tell what it is; want a file ending in ${Object.keys(readers).join(", ")}`);
+  return reader(path, about);
+}
+
+async function bytesOf(path: string): Promise<Uint8Array> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    throw new Error(`cannot read ${path}: ${(error as Error).message}`);
+  }
+}
+
+const shapeText = (shape: readonly number[]): string => `[${shape.join(", ")}]`;
+
+async function readPicture(path: string, { inputShape, preprocessing }: Description): Promise<Input[]> {
+  const [channels, height, width] = inputShape;
+  if (inputShape.length !== 3) throw new Error(`${path}: is an image, but the model takes inputs ${shapeText(inputShape)}, no images`);
+  const image = prepareImage(await readImage(await bytesOf(path), path), { channels, height, width });
+  return [{ name: path, values: standardized(imageInput(image), preprocessing) }];
+}
+
+/** One example of the model's shape, or several along a first axis; numbers as the model saw them in training, before standardization. */
+async function readArray(path: string, { inputShape, preprocessing }: Description): Promise<Input[]> {
+  const { shape, data } = readNpy(await bytesOf(path), path);
+  const size = sizeOf(inputShape);
+  const several = shapeText(shape.slice(1)) === shapeText(inputShape);
+  if (!several && shapeText(shape) !== shapeText(inputShape)) {
+    throw new Error(
+      `${path}: has the shape ${shapeText(shape)}; want ${shapeText(inputShape)}, or that with the number of examples before it`,
+    );
+  }
+  const values = Float32Array.from(data as ArrayLike<number | bigint>, Number);
+  return Array.from({ length: several ? shape[0] : 1 }, (_, i) => ({
+    name: several ? `${path}[${i}]` : path,
+    values: standardized(values.slice(i * size, (i + 1) * size), preprocessing),
+  }));
+}
+
+function standardized(values: Float32Array, preprocessing: Description["preprocessing"]): Float32Array {
+  return preprocessing?.inputs ? standardizeValues(values, preprocessing.inputs, 1) : values;
+}
+
+async function readRows(path: string, { preprocessing, inputShape }: Description): Promise<Input[]> {
+  if (!preprocessing?.columns)
+    throw new Error(`${path}: is a table, but the model takes inputs ${shapeText(inputShape)} that came from none`);
+  const table = await readTable(path);
+  return table.rows.map((row, i) => {
+    const record = Object.fromEntries(table.columns.map((column, c) => [column, row[c]]));
+    const name = `${path}, ${table.rowName(i)}`;
+    try {
+      return { name, values: encodeRecord(record, preprocessing) };
+    } catch (error) {
+      throw new Error(`${name}: ${(error as Error).message}`);
+    }
+  });
+}

@@ -1,0 +1,117 @@
+/** @file `nabla runs`, `nabla export` and `nabla replay`: what there is, taking a model out, and a step once more. */
+
+import { readFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import type { Callback, StepRecord } from "../train/callback.ts";
+import { saveModel } from "../train/checkpoint.ts";
+import { latestCheckpoint } from "../train/checkpoints.ts";
+import { fit } from "../train/fit.ts";
+import { folderStore } from "../train/store.ts";
+import { formatLoss, formatSeconds, percent } from "./reporter.ts";
+import { RunFolder, runsIn, weightsDigest } from "./run-folder.ts";
+import { openSession } from "./session.ts";
+import { loadTrained, modelMetadata } from "./trained.ts";
+
+/** A table of the runs in a folder. */
+export function runsCommand(folder: string): number {
+  const runs = runsIn(folder);
+  if (runs.length === 0) {
+    console.log(`no runs in ${folder}`);
+    return 0;
+  }
+  const head = ["run", "state", "epochs", "test", "parameters", "trained", "settings", "started"];
+  console.log(table([head, ...runs.map(rowOf)]));
+  return 0;
+}
+
+function rowOf(run: RunFolder): string[] {
+  const { info, settings, state } = run;
+  const { testAccuracy, testLoss, epochs = 0, seconds = 0 } = info;
+  const result =
+    testAccuracy !== null && testAccuracy !== undefined
+      ? percent(testAccuracy)
+      : testLoss !== undefined
+        ? `loss ${formatLoss(testLoss)}`
+        : "";
+  const { optimizer, lr, batchSize, seed } = settings;
+  const what = `${optimizer}, lr ${lr}, batch ${batchSize}, seed ${seed}`;
+  const started = info.started.slice(0, 16).replace("T", " ");
+  return [
+    run.path,
+    state,
+    `${epochs}/${settings.epochs}`,
+    result,
+    info.parameters.toLocaleString("en-US"),
+    formatSeconds(seconds),
+    what,
+    started,
+  ];
+}
+
+function table(rows: readonly (readonly string[])[]): string {
+  const widths = rows[0].map((_, c) => Math.max(...rows.map((row) => row[c].length)));
+  return rows.map((row) => row.map((cell, c) => cell.padEnd(widths[c])).join("  ").trimEnd()).join("\n"); // biome-ignore format: one thought
+}
+
+/** Writes the model alone, for other programs. */
+export async function exportCommand(path: string, file: string): Promise<number> {
+  if (!file.endsWith(".safetensors")) throw new Error(`${file}: want a name that ends in .safetensors, the format that is written`);
+  const { model, about, settings, path: from } = await loadTrained(path);
+  const bytes = await saveModel(model, {
+    format: "pt",
+    model: settings.model ?? "",
+    classes: about.classes.join(","),
+    inputShape: about.inputShape.join(","),
+  });
+  await folderStore(dirname(file)).write(basename(file), bytes);
+  console.log(`${from} -> ${file}: ${model.stateDict().size} tensors, ${bytes.length.toLocaleString("en-US")} bytes`);
+  return 0;
+}
+
+export interface ReplayFlags {
+  readonly step: number;
+  readonly out?: string;
+}
+
+/** Computes a step of a run again, from the checkpoint before it or from the seed. Exit code 1 if it differs from what was recorded. */
+export async function replayCommand(path: string, { step, out }: ReplayFlags): Promise<number> {
+  const run = new RunFolder(path);
+  const { settings } = run;
+  const session = await openSession(settings);
+  const { model, data, options } = session;
+  const last = settings.epochs * Math.ceil(data.train.count / settings.batchSize);
+  if (step > last) throw new Error(`${path}: has ${last} steps, there is no step ${step}`);
+  const from = await latestCheckpoint(run.checkpoints, { upTo: step - 1 });
+  let taken: (StepRecord & { readonly digest: string; readonly bytes: Uint8Array }) | undefined;
+  const witness: Callback = {
+    async onStep(record, training) {
+      if (record.total !== step) return;
+      taken = { ...record, digest: weightsDigest(model), bytes: await saveModel(model, modelMetadata(settings, data)) };
+      training.stop("replayed");
+    },
+  };
+  // The callbacks that decide are there too, and come to the same, as they did.
+  await fit(model, data, { ...options, callbacks: [...options.callbacks, witness], resume: from?.bytes });
+  if (!taken) throw new Error(`${path}: the run ended before step ${step}: ${run.info.reason ?? "it was stopped"}`);
+  const { epoch, step: inEpoch, loss, lr, digest, bytes } = taken;
+  const recorded = recordedLoss(run, step);
+  const verdict = recorded === undefined ? "not recorded" : recorded === loss ? "the recorded bits" : `recorded was ${recorded}`;
+  console.log(`step ${step} (epoch ${epoch}, step ${inEpoch} of it), from ${from ? `step ${from.step}` : "the seed"}`);
+  console.log(`loss ${loss}, ${verdict}; lr ${lr}; weights after it ${digest}`);
+  if (out !== undefined) {
+    await folderStore(dirname(out)).write(basename(out), bytes);
+    console.log(`saved ${out}`);
+  }
+  return recorded === undefined || recorded === loss ? 0 : 1;
+}
+
+function recordedLoss(run: RunFolder, step: number): number | undefined {
+  let text: string;
+  try {
+    text = readFileSync(join(run.path, "steps.csv"), "utf8");
+  } catch {
+    return undefined;
+  }
+  const row = text.split("\n").find((line) => line.startsWith(`${step},`));
+  return row === undefined ? undefined : Number(row.split(",")[1]);
+}

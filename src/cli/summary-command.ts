@@ -1,0 +1,67 @@
+/** @file `nabla summary <model>`: the table of a network, layer by layer, or of several networks side by side. */
+import { blueprint } from "../inspect/cost.ts";
+import { type Summary, summary } from "../inspect/summary.ts";
+import { models } from "../models/registry.ts";
+import { zoo } from "../models/zoo.ts";
+import { unknownName } from "./recipes.ts";
+
+export interface SummaryFlags {
+  /** Shape of an example, such as [3, 224, 224]. Default the network's own. */
+  readonly input?: readonly number[];
+  readonly batch: number;
+  readonly json?: boolean;
+  /** Whether to show receptive fields. */
+  readonly receptive?: boolean;
+  /** Networks to put beside the first. */
+  readonly compare?: readonly string[];
+}
+
+/** What the small models of this library are made for. */
+const INPUTS: Readonly<Record<string, readonly number[]>> = { lenet5: [1, 28, 28], mlp: [1, 28, 28], cnn: [1, 8, 8], xor: [2] };
+
+function summaryOf(name: string, { input, batch, receptive }: SummaryFlags): Summary {
+  if (!Object.hasOwn(models, name)) throw unknownName("model", name, Object.keys(models));
+  const entry = Object.hasOwn(zoo, name) ? zoo[name] : undefined;
+  const inputShape = input ?? entry?.input ?? INPUTS[name];
+  const outputs = entry?.classes ?? (name === "xor" ? 1 : 10);
+  const model = blueprint(() => models[name]({ inputShape, outputs })).eval();
+  return summary(model, inputShape, { batch, receptive });
+}
+
+/** What lectures print of a network, and what it is by count. They call multiply-accumulates FLOPs. */
+const CLAIMS: Readonly<Record<string, string>> = {
+  alexnet: "printed 60 M parameters; exactly 61,100,840 in torchvision's form, 62,378,344 in the lectures' (alexnet_lecture)",
+  vgg16:
+    "printed 138 M parameters, by line 138,344,128, which leaves out 13,416 biases; to 28x28 printed 7,485 M, exactly 9,335 M: 7,485 M are the convolutions of vgg11",
+  googlenet:
+    "printed 5 M parameters, 12 and 27 times fewer than AlexNet and VGG-16; exactly 6,624,904 without auxiliary heads, 9.2 and 20.9 times; stem printed 418 M, exactly 478 M",
+};
+
+/** Prints the table, or with several names their totals; gives the exit code. */
+export function summaryCommand(name: string, flags: SummaryFlags): number {
+  const names = [name, ...(flags.compare ?? [])];
+  const tables = names.map((other) => summaryOf(other, flags));
+  if (flags.json)
+    console.log(JSON.stringify(names.length === 1 ? tables[0] : Object.fromEntries(names.map((other, i) => [other, tables[i]])), null, 2));
+  else console.log(names.length === 1 ? `${tables[0]}` : comparison(names, tables));
+  return 0;
+}
+
+/** A line per network; the factor is how many times the first one's number is. */
+function comparison(names: readonly string[], tables: readonly Summary[]): string {
+  const count = (n: number): string => n.toLocaleString("en-US");
+  const rows = tables.map(({ totals }, i) => {
+    const factor = (key: "parameters" | "macs"): string => (i === 0 ? "" : `1/${(tables[0].totals[key] / totals[key]).toFixed(1)}`);
+    return [names[i], count(totals.parameters), factor("parameters"), count(totals.macs), factor("macs"), count(totals.activations)];
+  });
+  const cells = [["model", "parameters", "", "MACs", "", "activations"], ...rows];
+  const widths = cells[0].map((_, i) => Math.max(...cells.map((row) => row[i].length)));
+  const lines = cells.map((row) =>
+    row
+      .map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i])))
+      .join("  ")
+      .trimEnd(),
+  );
+  const claims = names.filter((name) => Object.hasOwn(CLAIMS, name)).map((name) => `${name}: ${CLAIMS[name]}`);
+  return [...lines, ...(claims.length > 0 ? ["", "What lectures print, and call FLOPs what are MACs:", ...claims] : [])].join("\n");
+}

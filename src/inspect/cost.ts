@@ -1,0 +1,111 @@
+/**
+ * @file What a function costs, counted from its tape, so that the counts hold for whatever a user writes, reused layers included. Nothing is
+ * computed: inputs and cells are placeholders, and initial weights stay undrawn.
+ */
+import { type Shape, sizeOf, type Type } from "../base/shape.ts";
+import { capture } from "../function/capture.ts";
+import type { Module } from "../nn/module.ts";
+import { Parameter } from "../nn/parameter.ts";
+import type { Op } from "../ops/op.ts";
+import { hole } from "../ops/region.ts";
+import { type Scan, scan } from "../ops/scan.ts";
+import type { Tensor } from "../ops/tensor.ts";
+import { type Cell, pendingCells } from "../runtime/cell.ts";
+import type { Instruction, Value } from "../tape/node.ts";
+import { dependents, tapeOf, tapeOfRegion } from "../tape/tape.ts";
+
+/**
+ * The model that `make` builds, as a plan: its initial weights are drawn when someone reads them, but not together with whatever else is read
+ * first, as those of a model in use are. So hundreds of millions of parameters can be counted and forgotten.
+ */
+export function blueprint<M extends Module>(make: () => M): M {
+  const before = new Set(pendingCells);
+  const model = make();
+  for (const cell of pendingCells) if (!before.has(cell)) pendingCells.delete(cell);
+  return model;
+}
+
+/** A function as recorded on placeholders. */
+export interface Recorded {
+  /** Instructions that the results depend on, operands first. */
+  readonly list: readonly Instruction[];
+  readonly inputs: readonly Tensor[];
+  readonly outputs: readonly Tensor[];
+  /** What each cell that was read stands for in the list. */
+  readonly cells: ReadonlyMap<Cell, Tensor>;
+}
+
+/** Records `fn` on placeholders of the given types, f32 where only a shape is given. Writes to cells do not happen. */
+export function recordOn(fn: (...inputs: Tensor[]) => unknown, types: readonly (Type | Shape)[]): Recorded {
+  const inputs = types.map((type) => hole("shape" in type ? type : { shape: type, dtype: "f32" }));
+  const cells = new Map<Cell, Tensor>();
+  const read = (cell: Cell): Tensor => {
+    const inside = hole(cell, cell.label);
+    cells.set(cell, inside);
+    return inside;
+  };
+  const { outputs } = capture("cost", () => fn(...inputs), { read });
+  return { list: tapeOf(outputs), inputs, outputs, cells };
+}
+
+/** Multiply-accumulates, by what computes them: one is a multiplication and an addition, so two FLOPs. */
+export interface Macs {
+  /** Of convolutions and their transposes. */
+  readonly conv: number;
+  /** Of matrix products and other Einstein sums: dense layers, attention. */
+  readonly dot: number;
+  readonly total: number;
+}
+
+/** The multiply-accumulates of a list; loops count as often as they run, one whose end depends on values once. */
+export function macsOf(list: readonly Instruction[]): Macs {
+  let [conv, dot] = [0, 0];
+  for (const instruction of list) {
+    const { op, operands, results, params, regions } = instruction;
+    for (const inner of regions) {
+      const times = op.name === scan.name ? (params as Scan).length : 1;
+      const within = macsOf(tapeOfRegion(inner));
+      conv += times * within.conv;
+      dot += times * within.dot;
+    }
+    const { cost, lower } = op as Op;
+    if (cost !== "compute" || lower.kind !== "reduce") continue;
+    const extents = lower.extents(
+      operands.map((x) => x.shape),
+      params as never,
+    );
+    const macs = sizeOf(results[0]!.shape) * sizeOf(extents);
+    if (op.name === "dot") dot += macs;
+    else conv += macs;
+  }
+  return { conv, dot, total: conv + dot };
+}
+
+/** Layers with weights on the longest way from inputs to outputs: ResNet-50 has 50. */
+export function depthOf({ list, inputs }: Recorded): number {
+  const signals = dependents(list, inputs);
+  const depths = new Map<Value, number>();
+  let deepest = 0;
+  for (const { op, operands, results } of list) {
+    const before = Math.max(0, ...operands.map((x) => depths.get(x) ?? 0));
+    const { cost, lower } = op as Op;
+    // One operand is the signal, the other a weight; products of two signals (attention) are no layer.
+    const layer =
+      cost === "compute" && lower.kind === "reduce" && operands.some((x) => signals.has(x)) && !operands.every((x) => signals.has(x));
+    const depth = before + (layer ? 1 : 0);
+    for (const y of results) depths.set(y, depth);
+    deepest = Math.max(deepest, depth);
+  }
+  return deepest;
+}
+
+/** Numbers that are trained, each cell once. */
+export function parameterCount(model: Module): number {
+  return model.parameters().reduce((n, { shape }) => n + sizeOf(shape), 0);
+}
+
+/** Numbers that are kept but not trained: running statistics and the like, counters left out. */
+export function bufferCount(model: Module): number {
+  const buffers = [...model.stateDict()].filter(([name, cell]) => !(cell instanceof Parameter) && !name.endsWith("num_batches_tracked"));
+  return buffers.reduce((n, [, { shape }]) => n + sizeOf(shape), 0);
+}

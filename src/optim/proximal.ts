@@ -1,0 +1,20 @@
+/** @file The proximal step of the L1 penalty, which makes weights exactly zero; its subgradient only makes them small. */
+import { softShrink } from "../math/activation.ts";
+import type { Cell } from "../runtime/cell.ts";
+import { checkRange, type Optimizer } from "./optimizer.ts";
+
+/**
+ * p ← sign(p)·max(|p| - lr·λ, 0), for the penalty λ·Σ|p|; right after `optimizer.step`, whose gradients are of the loss without the penalty: iterative
+ * soft thresholding (Daubechies, Defrise & De Mol 2004; Parikh & Boyd 2014, section 4.2). Weights that the loss pulls by less than λ stay at 0.
+ * @param lambda λ >= 0.
+ * @param which The parameters it is meant for. Default all of the optimizer's.
+ */
+export function proximalL1(optimizer: Optimizer, lambda: number, which: Iterable<Cell> = optimizer.parameters): void {
+  checkRange("proximalL1: lambda", lambda, 0);
+  const wanted = new Set(which);
+  const stranger = [...wanted].find((cell) => !optimizer.parameters.includes(cell));
+  if (stranger) throw new RangeError(`proximalL1: ${stranger} is not among the optimizer's parameters; its learning rate is unknown`);
+  for (const { parameters, rate } of optimizer.groups) {
+    for (const cell of parameters) if (wanted.has(cell)) cell.set(softShrink(cell.value, { lambda: rate.value.mul(lambda) }));
+  }
+}

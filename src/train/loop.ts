@@ -1,0 +1,359 @@
+/**
+ * @file The state of one call of `fit`, and the loop over it. Everything that the steps to come depend on is in cells or in a few plain numbers,
+ * so a run can be saved after any step and go on from there to the same bits.
+ */
+import type { Dataset } from "../data/dataset.ts";
+import { type Batch, batchCount, batches } from "../data/loader.ts";
+import type { Metadata } from "../formats/safetensors.ts";
+import { type Compiled, compile } from "../function/compile.ts";
+import { randomState } from "../math/random.ts";
+import type { Layer } from "../nn/module.ts";
+import type { Optimizer } from "../optim/optimizer.ts";
+import type { Cell } from "../runtime/cell.ts";
+import type { Callback, EpochRecord, History, Progress, Training } from "./callback.ts";
+import { loadCheckpoint, prefixed, saveCheckpoint } from "./checkpoint.ts";
+import { DivergenceError, Mark } from "./divergence.ts";
+import { Evaluator } from "./evaluate.ts";
+import type { FitOptions } from "./fit.ts";
+import { Meter, type Metrics } from "./meter.ts";
+import { compileStep, GradientSum, type StepFunction, type StepParts, stepFunction } from "./step.ts";
+import { batchTensors, defaultLoss } from "./task.ts";
+
+// Often enough for a progress bar and for the event loop (a signal to stop arrives only there); rare enough to cost nothing.
+const PROGRESS_MS = 100;
+
+// How many steps are repeated at most to find the first NaN.
+const MARK_STEPS = 200;
+
+/** Where a run stands: after so many steps of an epoch, from 1. */
+interface Position {
+  readonly epoch: number;
+  readonly step: number;
+  /** Examples in these steps, and seconds they took. */
+  readonly examples: number;
+  readonly seconds: number;
+}
+
+/** The plain part of a checkpoint. */
+interface PlainState {
+  readonly position: Position;
+  readonly records: readonly EpochRecord[];
+  readonly rateFactor: number;
+  readonly reason?: string;
+  readonly callbacks: Readonly<Record<string, unknown>>;
+}
+
+const secondsSince = (start: number): number => (performance.now() - start) / 1000;
+
+export class Run implements Training {
+  readonly model: Layer;
+  readonly data: Dataset;
+  readonly steps: number;
+  readonly records: EpochRecord[] = [];
+  rateFactor = 1;
+  reason: string | undefined;
+  readonly #options: FitOptions;
+  readonly #callbacks: readonly Callback[];
+  readonly #batchSize: number;
+  /** Learning rates of the optimizer's groups at the start. */
+  readonly #rates: readonly number[];
+  readonly #meter: Meter;
+  readonly #gradients: GradientSum | undefined;
+  readonly #parts: StepParts;
+  readonly #step: Compiled<StepFunction>;
+  readonly #evaluator: Evaluator;
+  #position: Position = { epoch: 1, step: 0, examples: 0, seconds: 0 };
+  /** Whether the model holds the averages of its weights. */
+  #swapped = false;
+  /** Steps taken in this process, and when the first was done: it compiles, so it says nothing about the others. */
+  #taken = 0;
+  #warm = 0;
+  /** When progress was last shown. */
+  #shown = 0;
+  #mark: { readonly position: Position; readonly mark: Mark } | undefined;
+
+  constructor(model: Layer, data: Dataset, options: FitOptions) {
+    const { optimizer, accumulate = 1, clipNorm, average, augment, loss = defaultLoss(data) } = options;
+    this.model = model;
+    this.data = data;
+    this.#options = options;
+    this.#callbacks = options.callbacks ?? [];
+    this.#batchSize = options.batchSize ?? 32;
+    this.steps = batchCount(data.train, { batchSize: this.#batchSize });
+    this.#rates = optimizer.groups.map(({ lr }) => lr);
+    this.#meter = new Meter(data.task);
+    this.#gradients = accumulate > 1 ? new GradientSum(optimizer.parameters) : undefined;
+    this.#parts = { loss, meter: this.#meter, gradients: this.#gradients, clipNorm, average, augment };
+    this.#step = compileStep(model, optimizer, this.#parts);
+    this.#evaluator = new Evaluator(model, data, loss);
+  }
+
+  get optimizer(): Optimizer {
+    return this.#options.optimizer;
+  }
+
+  get epochs(): number {
+    return this.#options.epochs;
+  }
+
+  get validates(): boolean {
+    return this.#options.validation !== undefined;
+  }
+
+  get total(): number {
+    return (this.#position.epoch - 1) * this.steps + this.#position.step;
+  }
+
+  stop(reason: string): void {
+    this.reason ??= reason;
+  }
+
+  get #stopped(): boolean {
+    return this.#options.signal?.aborted ?? false;
+  }
+
+  get #ended(): boolean {
+    return this.#stopped || this.reason !== undefined || this.#position.epoch > this.epochs;
+  }
+
+  async train(): Promise<History> {
+    await this.#start();
+    let examples = 0;
+    let seconds = 0;
+    while (!this.#ended) {
+      const { examples: before, seconds: spent } = this.#position;
+      await this.#trainEpoch();
+      examples += this.#position.examples - before;
+      seconds += this.#position.seconds - spent;
+      if (this.#position.step === this.steps) await this.#finishEpoch();
+    }
+    if (!this.#stopped) this.#swap(true);
+    const reason = this.reason === undefined ? {} : { reason: this.reason };
+    const examplesPerSecond = seconds > 0 ? examples / seconds : 0;
+    const history: History = { epochs: this.records, examplesPerSecond, stopped: this.#stopped, ...reason };
+    for (const callback of this.#callbacks) await callback.onEnd?.(history, this);
+    return history;
+  }
+
+  async #start(): Promise<void> {
+    const { resume } = this.#options;
+    if (resume) this.#load(resume);
+    for (const callback of this.#callbacks) await callback.onStart?.(this);
+  }
+
+  /** Trains on every example that this epoch has left, or until stopped. */
+  async #trainEpoch(): Promise<void> {
+    this.model.train();
+    if (this.#position.step === 0) this.#meter.reset();
+    let skip = this.#position.step;
+    const start = performance.now() - 1000 * this.#position.seconds;
+    for (const batch of this.#batches()) {
+      if (skip-- > 0) continue;
+      const loss = await this.#takeStep(batch, start);
+      const { epoch, step } = this.#position;
+      for (const callback of this.#callbacks) {
+        const waiting = callback.onStep?.({ epoch, step, total: this.total, loss, lr: this.optimizer.lr }, this);
+        if (waiting) await waiting;
+      }
+      await this.#breathe();
+      if (this.#stopped || this.reason !== undefined) break;
+    }
+  }
+
+  #batches(): Iterable<Batch> {
+    const { seed = 0 } = this.#options;
+    return batches(this.data.train, { batchSize: this.#batchSize, shuffle: true, seed, epoch: this.#position.epoch });
+  }
+
+  /** Lets the event loop turn once in a while, and shows progress. */
+  async #breathe(): Promise<void> {
+    if (performance.now() - this.#shown < PROGRESS_MS) return;
+    this.#shown = performance.now();
+    if (this.#position.step < this.steps) await this.#tell(await this.#progress());
+    await turn();
+  }
+
+  async #tell(progress: Progress): Promise<void> {
+    for (const callback of this.#callbacks) await callback.onProgress?.(progress, this);
+  }
+
+  async #takeStep(batch: Batch, start: number): Promise<number> {
+    if (this.#taken % MARK_STEPS === 0) this.#setMark();
+    const loss = await this.#runStep(this.#step, batch);
+    const { epoch, step, examples } = this.#position;
+    if (!Number.isFinite(loss)) throw await this.#divergence(loss);
+    this.#position = { epoch, step: step + 1, examples: examples + batch.count, seconds: secondsSince(start) };
+    if (this.#taken++ === 0) this.#shown = this.#warm = performance.now();
+    return loss;
+  }
+
+  /** One step of the position at hand by `step`; gives its loss. */
+  #runStep(step: StepFunction, batch: Batch): Promise<number> {
+    const { schedule, accumulate = 1 } = this.#options;
+    const number = this.#position.step + 1;
+    if (schedule || this.rateFactor !== 1) this.#setRates(schedule?.(this.total / (this.epochs * this.steps)) ?? 1);
+    const { x, y } = batchTensors(this.data, batch);
+    // What is left of an epoch makes a last, smaller update.
+    return step(x, y, number % accumulate === 0 || number === this.steps).item();
+  }
+
+  #setRates(factor: number): void {
+    for (const [i, group] of this.optimizer.groups.entries()) group.lr = this.#rates[i] * factor * this.rateFactor;
+  }
+
+  // ---- the end of an epoch ------------------------------------------------------------------------------------------------------------
+
+  /** Tests, and tells the callbacks; to them the model is as it was tested, averaged if there is an average. */
+  async #finishEpoch(): Promise<void> {
+    const progress = await this.#progress();
+    await this.#tell(progress);
+    this.#swap(true);
+    const { validation } = this.#options;
+    const checked = validation && (await this.#evaluator.measure(validation));
+    const test = await this.#evaluator.measure(this.data.test);
+    const record = recordOf(progress, checked, test, this.#position.seconds);
+    this.records.push(record);
+    this.#position = { epoch: this.#position.epoch + 1, step: 0, examples: 0, seconds: 0 };
+    for (const callback of this.#callbacks) await callback.onEpoch?.(record, progress, this);
+    this.#swap(false);
+  }
+
+  /** Puts the averages into the model, or its own weights back. */
+  #swap(averaged: boolean): void {
+    if (this.#swapped === averaged) return;
+    this.#options.average?.swap();
+    this.#swapped = averaged;
+  }
+
+  async #progress(): Promise<Progress> {
+    const { epoch, step, examples, seconds } = this.#position;
+    return {
+      epoch,
+      epochs: this.epochs,
+      step,
+      steps: this.steps,
+      ...(await this.#meter.read(examples)),
+      examplesPerSecond: examples / seconds,
+      secondsLeft: (secondsSince(this.#warm) / Math.max(1, this.#taken - 1)) * (this.epochs * this.steps - this.total),
+    };
+  }
+
+  // ---- saving and going on ------------------------------------------------------------------------------------------------------------
+
+  /** What a step reads and writes. */
+  #stepCells(): Map<string, Cell> {
+    const { average } = this.#options;
+    return new Map([
+      ...prefixed("model", this.model.stateDict()),
+      ...prefixed("optimizer", this.optimizer.stateDict()),
+      ...prefixed("meter", this.#meter.stateDict()),
+      ...(average ? prefixed("average", average.stateDict()) : []),
+      ...(this.#gradients ? prefixed("gradients", this.#gradients.stateDict()) : []),
+      ["random", randomState()],
+    ]);
+  }
+
+  #cells(): Map<string, Cell> {
+    return new Map([...this.#stepCells(), ...this.#callbacks.flatMap((c) => prefixed(c.name ?? "callback", c.cells?.(this) ?? new Map()))]);
+  }
+
+  async save(metadata: Metadata = {}): Promise<Uint8Array> {
+    for (const callback of this.#callbacks) await callback.onSave?.();
+    const averaged = this.#swapped;
+    this.#swap(false);
+    const named = this.#callbacks.filter((c): c is Callback & { name: string } => c.name !== undefined && c.state !== undefined);
+    const state: PlainState = {
+      position: this.#position,
+      records: this.records,
+      rateFactor: this.rateFactor,
+      ...(this.reason === undefined ? {} : { reason: this.reason }),
+      callbacks: Object.fromEntries(named.map((c) => [c.name, c.state])),
+    };
+    const bytes = await saveCheckpoint(this.#cells(), state, metadata);
+    this.#swap(averaged);
+    return bytes;
+  }
+
+  #load(bytes: Uint8Array): void {
+    const { position, records, rateFactor, reason, callbacks } = loadCheckpoint(this.#cells(), bytes) as PlainState;
+    this.#position = position;
+    this.records.push(...records);
+    this.rateFactor = rateFactor;
+    this.reason = reason;
+    for (const callback of this.#callbacks) {
+      if (callback.name !== undefined && Object.hasOwn(callbacks, callback.name)) callback.state = callbacks[callback.name];
+    }
+  }
+
+  // ---- where the first NaN came from --------------------------------------------------------------------------------------------------
+
+  #setMark(): void {
+    if (this.#options.traceNaN === false) return;
+    this.#mark = { position: this.#position, mark: new Mark(this.#stepCells().values()) };
+  }
+
+  /**
+   * The error for the step at hand. Goes back to the mark and repeats the steps up to here, the last two one instruction at a time: a loss that
+   * is no number was often made by the update before. Leaves the model as it was at the mark.
+   */
+  async #divergence(loss: number): Promise<DivergenceError> {
+    const { epoch, step } = this.#position;
+    const lr = this.optimizer.lr;
+    const culprit = this.#mark && (await this.#hunt(this.#mark.position));
+    return new DivergenceError(loss, epoch, step + 1, lr, culprit);
+  }
+
+  async #hunt(from: Position): Promise<string | undefined> {
+    const failed = this.total;
+    const careful = compile(stepFunction(this.model, this.optimizer, this.#parts), { debug: "nan" });
+    this.#mark!.mark.restore();
+    this.#position = from;
+    try {
+      for (
+        ;
+        this.#position.epoch <= this.epochs && this.total <= failed;
+        this.#position = { ...from, epoch: this.#position.epoch + 1, step: 0 }
+      ) {
+        let skip = this.#position.step;
+        for (const batch of this.#batches()) {
+          if (skip-- > 0) continue;
+          if (this.total > failed) break;
+          await this.#runStep(this.total < failed - 1 ? this.#step : careful, batch);
+          this.#position = { ...this.#position, step: this.#position.step + 1 };
+        }
+      }
+      return undefined;
+    } catch (error) {
+      return (error as Error).message;
+    } finally {
+      careful.dispose();
+      this.#mark!.mark.restore();
+    }
+  }
+
+  dispose(): void {
+    if (this.#options.schedule || this.rateFactor !== 1) {
+      for (const [i, group] of this.optimizer.groups.entries()) group.lr = this.#rates[i];
+    }
+    this.#step.dispose();
+    this.#evaluator.dispose();
+  }
+}
+
+function recordOf({ loss, accuracy }: Progress, validation: Metrics | undefined, test: Metrics, seconds: number): EpochRecord {
+  return {
+    trainLoss: loss,
+    trainAccuracy: accuracy,
+    ...(validation && { validationLoss: validation.loss, validationAccuracy: validation.accuracy }),
+    testLoss: test.loss,
+    testAccuracy: test.accuracy,
+    seconds,
+  };
+}
+
+/** Lets the event loop turn once: timers, signals and drawing happen between two steps, promises alone would starve them. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, 0);
+  });
+}

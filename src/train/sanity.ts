@@ -1,0 +1,68 @@
+/** @file Two questions before a long run: does everything run at all, and can the model learn anything. */
+import type { Dataset, Split } from "../data/dataset.ts";
+import { batches } from "../data/loader.ts";
+import type { Layer } from "../nn/module.ts";
+import type { Optimizer } from "../optim/optimizer.ts";
+import type { History } from "./callback.ts";
+import { type FitOptions, fit } from "./fit.ts";
+import { compileStep } from "./step.ts";
+import { baselineLoss, batchTensors, checkData, defaultLoss, type Loss } from "./task.ts";
+
+/** The first `n` examples of each split, or all if there are fewer. */
+export function firstExamples(data: Dataset, n: number): Dataset {
+  return { ...data, train: firstOf(data.train, n), test: firstOf(data.test, n) };
+}
+
+function firstOf(split: Split, n: number): Split {
+  const count = Math.min(n, split.count);
+  const head = <T extends Float32Array | Int32Array>(rows: T): T => rows.subarray(0, count * (rows.length / split.count)) as T;
+  return { inputs: head(split.inputs), targets: head(split.targets), count };
+}
+
+/** One batch of training, one of testing, with all callbacks: a mistake at the end of an epoch shows at once. */
+export function fastDevRun(model: Layer, data: Dataset, options: FitOptions): Promise<History> {
+  const { batchSize = 32, validation } = options;
+  const short = validation && { validation: firstOf(validation, batchSize) };
+  return fit(model, firstExamples(data, batchSize), { ...options, ...short, epochs: 1 });
+}
+
+/** Options of {@link overfitOneBatch}. */
+export interface OverfitOptions {
+  readonly optimizer: Optimizer;
+  /** Examples in the batch, the first of the training split. Default 32. */
+  readonly batchSize?: number;
+  /** Steps at most. Default 500. */
+  readonly steps?: number;
+  readonly loss?: Loss;
+}
+
+export interface OverfitReport {
+  /** The loss of each step, in training mode. */
+  readonly losses: readonly number[];
+  /** What a constant answer loses at best: the entropy of the classes, or the variance of the targets. */
+  readonly baseline: number;
+  /** Whether the loss fell below a twentieth of that. */
+  readonly learned: boolean;
+}
+
+/**
+ * Trains on one batch again and again. A model that cannot learn a few examples by heart has a fault in itself, its loss or its data (or a bad
+ * learning rate), which no amount of data mends. The model is left as it became.
+ */
+export async function overfitOneBatch(model: Layer, data: Dataset, options: OverfitOptions): Promise<OverfitReport> {
+  const { optimizer, batchSize = 32, steps = 500, loss = defaultLoss(data) } = options;
+  checkData(data);
+  const { train } = firstExamples(data, batchSize);
+  const [batch] = batches(train, { batchSize });
+  const { x, y } = batchTensors(data, batch);
+  const baseline = baselineLoss({ ...data, train });
+  const step = compileStep(model, optimizer, { loss });
+  const losses: number[] = [];
+  model.train();
+  try {
+    while (losses.length < steps && !(losses.at(-1)! <= baseline / 20)) losses.push(await step(x, y, true).item());
+  } finally {
+    step.dispose();
+  }
+  return { losses, baseline, learned: losses.at(-1)! <= baseline / 20 };
+}
