@@ -4,7 +4,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { CHROMIUM, launch, serve } from "../../scripts/page.mjs";
 import { bundle, pageFiles, root } from "./bundle.ts";
 
@@ -90,7 +90,7 @@ function pooled<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promi
 
 const count = ({ outcomes }: FileReport, state: Outcome["state"]): number => outcomes.filter((outcome) => outcome.state === state).length;
 
-/** A line of the closing table: the counts, and every skipped test by its name, which says why. */
+/** What is said of a file when it is done: the counts, and every skipped test by its name, which says why. */
 function lineOf({ file, threads }: Run, report: FileReport): string {
   const skipped = report.outcomes.filter(({ state }) => state === "skipped").map(({ name }) => `\n    skipped: ${name}`);
   const counts = `${count(report, "passed")} passed, ${count(report, "failed")} failed, ${skipped.length} skipped`;
@@ -99,26 +99,27 @@ function lineOf({ file, threads }: Run, report: FileReport): string {
 
 /** A test for each run of a file in the page. It fails with the names of the tests that failed in there, and what they said. */
 export function testInPage(runs: readonly Run[]): void {
-  const lines: string[] = [];
-  let suite: PageSuite | undefined;
-  let reports: readonly Promise<FileReport>[] = [];
-  beforeAll(async () => {
-    if (!existsSync(CHROMIUM)) return;
-    suite = await PageSuite.open();
-    reports = pooled(runs, ({ file, threads }) => suite!.run(file, threads));
-    for (const report of reports) report.catch(() => undefined); // its own test says so
-  });
-  afterAll(async () => {
-    console.log(lines.join("\n"));
-    await suite?.close();
-  });
+  describe.skipIf(!existsSync(CHROMIUM))("in a page (skipped where Chromium is not installed)", () => {
+    let suite: PageSuite | undefined;
+    let reports: readonly Promise<FileReport>[] = [];
+    beforeAll(async () => {
+      const opened = await PageSuite.open();
+      suite = opened;
+      reports = pooled(runs, async (run) => {
+        const report = await opened.run(run.file, run.threads);
+        process.stdout.write(`${lineOf(run, report)}\n`);
+        return report;
+      });
+      for (const report of reports) report.catch(() => undefined); // its own test says so
+    });
+    afterAll(() => suite?.close());
 
-  const names = runs.map((run, i) => [`${run.file} on ${run.threads} thread${run.threads > 1 ? "s" : ""}`, i] as const);
-  test.skipIf(!existsSync(CHROMIUM)).each(names)("%s", async (_, i) => {
-    const report = await reports[i]!;
-    lines.push(lineOf(runs[i]!, report));
-    const failed = report.outcomes.filter(({ state }) => state === "failed");
-    expect(failed.map(({ name, errors }) => `${name}\n${errors.join("\n")}`).join("\n\n")).toBe("");
-    expect(count(report, "passed")).toBeGreaterThan(0);
+    const names = runs.map(({ file, threads }, i) => [`${file} on ${threads} thread${threads > 1 ? "s" : ""}`, i] as const);
+    test.each(names)("%s", async (_, i) => {
+      const report = await reports[i]!;
+      const failed = report.outcomes.filter(({ state }) => state === "failed");
+      expect(failed.map(({ name, errors }) => `${name}\n${errors.join("\n")}`).join("\n\n")).toBe("");
+      expect(count(report, "passed")).toBeGreaterThan(0);
+    });
   });
 }
