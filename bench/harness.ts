@@ -127,6 +127,14 @@ function tick(): number {
 /** Calls are timed one by one where the clock is fine enough: a sample is no shorter than so many of its ticks. */
 const TICKS = 20;
 
+/** How many calls make a sample that the clock can tell. */
+function callsPerSample(fn: () => unknown): number {
+  const least = TICKS * Math.min(...Array.from({ length: 9 }, tick));
+  let calls = 1;
+  while (Math.min(...Array.from({ length: 3 }, () => timed(fn, calls) * calls)) < least) calls *= 2;
+  return calls;
+}
+
 /** Milliseconds of each call, after warming up. */
 function measure(fn: () => unknown, { sec = 1, minN = 5 }: BenchOptions): number[] {
   const warmStart = performance.now();
@@ -137,7 +145,7 @@ function measure(fn: () => unknown, { sec = 1, minN = 5 }: BenchOptions): number
     if (k > 0 && (last > SLOW_MS || performance.now() - warmStart > 8_000)) break;
   }
   if (last > SLOW_MS) return [last];
-  const calls = Math.max(1, Math.ceil((TICKS * Math.min(...Array.from({ length: 9 }, tick))) / Math.max(last, 1e-4)));
+  const calls = last > 50 ? 1 : callsPerSample(fn);
   const times: number[] = [];
   const start = performance.now();
   const elapsed = (): number => performance.now() - start;
