@@ -269,7 +269,7 @@ export function getThreads(): number {
 /**
  * Sets how many threads compute, the calling one included: 1 to 64. The default is the environment variable `NABLA_THREADS`, or else the cores available; 1 where
  * threads cannot be had (a page without cross-origin isolation, or the main thread of a page: run the engine in a Worker there). Results are the same bits for any
- * number of threads. Others start when a program runs for the second time. Throws a RangeError for a number out of range, an Error where there can be only one.
+ * number of threads. Others start when a program runs for the second time; in a page, once the engine's Worker has returned to its event loop after that. Throws a RangeError for a number out of range, an Error where there can be only one.
  */
 export function setThreads(n: number): void {
   poolOf(theArena()).threads = n;
