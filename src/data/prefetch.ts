@@ -2,6 +2,7 @@
  * @file Sources named by their module, so that threads can open them too: a function cannot cross to a thread, the name of a module and
  * options as plain data can. Each thread imports the module and opens the source for itself.
  */
+import { nodeVersion } from "../base/host.ts";
 import { type Batch, collate } from "./batch.ts";
 import type { Example, ExampleStream, Examples, Split } from "./dataset.ts";
 
@@ -130,9 +131,8 @@ class Thread {
 
 /** Opens the source in `count` threads. @throws {Error} what opening it throws there. */
 export async function startWorkers(source: ModuleSource, count: number): Promise<Workers> {
-  const { Worker } = await import("node:worker_threads").catch(() => {
-    throw new Error("Loader: threads of a loader are Node's; in a page use workers: 0");
-  });
+  if (nodeVersion() === undefined) throw new Error("Loader: threads of a loader are Node's; in a page use workers: 0");
+  const { Worker } = await import("node:worker_threads");
   const program = new URL(`data:text/javascript,${encodeURIComponent(PROGRAM)}`);
   const threads = Array.from({ length: count }, () => new Thread(new Worker(program, { workerData: source })));
   const close = async (): Promise<void> => {
