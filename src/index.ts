@@ -20,6 +20,7 @@ export { intervals } from "./inspect/interval.ts";
 export { type ReceptiveField, receptiveField } from "./inspect/receptive-field.ts";
 export { type Summary, type SummaryOptions, type SummaryRow, summary } from "./inspect/summary.ts";
 export { taylor } from "./inspect/taylor.ts";
+export { type OptimizerMaker, type PlannedMemory, plannedMemory, type TrainingMemory } from "./inspect/training-memory.ts";
 export { cummax, cummin, cumprod, diff, logCumSumExp } from "./math/cumulative.ts";
 export { bilinear, cross, einsum, kron, outer, tensordot } from "./math/einsum.ts";
 export * as functional from "./math/index.ts";

@@ -89,6 +89,8 @@ function buildProgram(done: (exitCode: number) => void): Command {
     .option("--batch <n>", "examples", positiveInteger, 1)
     .option("--compare <models...>", "totals of other models beside this one's")
     .option("--receptive", "also what the units of each layer see: pixels, pixels from unit to unit, first pixel")
+    .option("--optimizer <name>", "whose state is part of training memory", (text) => parse("optimizer", text), "adam")
+    .option("--measure", "plan a compiled training step too, and say what it takes of the arena: seconds")
     .option("--json", "as JSON")
     .action((model: string, flags) => done(summaryCommand(model, flags)));
   program
