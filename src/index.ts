@@ -17,6 +17,7 @@ export { whileLoop } from "./function/while.ts";
 export { type CheckOptions, type CheckReport, checkGradients, checkModel } from "./inspect/check.ts";
 export * as cost from "./inspect/cost.ts";
 export { intervals } from "./inspect/interval.ts";
+export { type Maps, type Motion, moveImages, type Probe, type ProbeOptions, type ProbeRow, probe, usualMotions } from "./inspect/probe.ts";
 export { type ReceptiveField, receptiveField } from "./inspect/receptive-field.ts";
 export { type Summary, type SummaryOptions, type SummaryRow, summary } from "./inspect/summary.ts";
 export { taylor } from "./inspect/taylor.ts";

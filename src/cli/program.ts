@@ -6,6 +6,7 @@ import { findLrCommand } from "./find-lr-command.ts";
 import { imagenetCommand } from "./imagenet-command.ts";
 import { infoCommand, version } from "./info-command.ts";
 import { predictCommand } from "./predict-command.ts";
+import { probeCommand } from "./probe-command.ts";
 import { exportCommand, replayCommand, runsCommand } from "./runs-command.ts";
 import { aboutOf, type Config, flagOf, parseFlag, settings } from "./settings.ts";
 import { summaryCommand } from "./summary-command.ts";
@@ -97,6 +98,16 @@ function buildProgram(done: (exitCode: number) => void): Command {
     .option("--measure", "plan a compiled training step too, and say what it takes of the arena: seconds")
     .option("--json", "as JSON")
     .action((model: string, flags) => done(summaryCommand(model, flags)));
+  const probing = program
+    .command("probe")
+    .description("shift, rotate and scale images, and say what changes in a network's features and answers: equivariance and invariance")
+    .argument("<model>", `${MODEL}, with fresh weights; or ${TRAINED}`);
+  withSettings(probing, DATA)
+    .option("--examples <n>", "images", positiveInteger, 64)
+    .option("--layer <name>", "whose maps of features are compared (default: the last of more than one unit)")
+    .option("--seed <n>", "of fresh weights", seed, 0)
+    .option("--json", "as JSON")
+    .action(async (what: string, flags) => done(await probeCommand(what, flags)));
   program
     .command("info")
     .description("show version, backend, features and what can be trained")
