@@ -138,6 +138,7 @@ interface Filter {
   readonly weight: (distance: number) => number;
 }
 
+/** How a resized image is mixed from the old one: a triangle, or a cubic that keeps edges sharper. */
 export type ImageFilter = "bilinear" | "bicubic";
 
 const FILTERS: Readonly<Record<ImageFilter, Filter>> = {

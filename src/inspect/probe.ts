@@ -36,6 +36,7 @@ export interface ProbeRow {
   readonly unchanged: number;
 }
 
+/** What was found, motion by motion. */
 export interface Probe {
   /** Whose features were looked at. */
   readonly layer?: { readonly name: string; readonly shape: Shape; readonly field: ReceptiveField };
