@@ -32,3 +32,11 @@ test("autoencoder: a code of 8 numbers keeps more of a digit than 8 principal co
   expect(errors.autoencoder).toBeLessThan(0.9 * errors.components!);
   expect(errors.components).toBeLessThan(0.5 * errors.mean!);
 });
+
+test("stacked-kernels: three 3x3 see what one 7x7 sees, with 27 C² parameters against 49 C²", async () => {
+  const { found } = (await run("stacked-kernels")) as unknown as { found: Record<string, Record<string, number>> };
+  const [three, one] = [found["three 3x3"], found["one 7x7"]];
+  expect([three.sees, three.support, one.sees, one.support]).toEqual([7, 7, 7, 7]);
+  expect([three.parameters, one.parameters]).toEqual([27 * 256, 49 * 256]);
+  expect(three.macs).toBeGreaterThan(0);
+});

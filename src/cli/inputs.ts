@@ -1,8 +1,8 @@
 /** @file What `nabla predict` is given: images, arrays, tables, or examples of the model's own data set, as rows of numbers for the model. */
-import { readFile } from "node:fs/promises";
-import { extname } from "node:path";
+import { readdir, readFile, stat } from "node:fs/promises";
+import { extname, join } from "node:path";
 import { sizeOf } from "../base/shape.ts";
-import { imageInput, readImage } from "../data/image.ts";
+import { type Image, imageInput, readImage } from "../data/image.ts";
 import { prepareImage } from "../data/image-folder.ts";
 import { standardizeValues } from "../data/preprocessing.ts";
 import { readTable } from "../data/registry.ts";
@@ -14,6 +14,8 @@ import type { Description } from "./trained.ts";
 export interface Input {
   readonly name: string;
   readonly values: Float32Array;
+  /** Whether it is a picture, of which more is shown. */
+  readonly picture?: boolean;
 }
 
 type Reader = (path: string, about: Description) => Promise<Input[]>;
@@ -36,7 +38,25 @@ export async function readInputs(path: string, about: Description): Promise<Inpu
   return reader(path, about);
 }
 
-async function bytesOf(path: string): Promise<Uint8Array> {
+/** The files that are meant: those named, and all readable ones in the folders named and below. @throws {Error} if a folder has none. */
+export async function filesIn(paths: readonly string[]): Promise<string[]> {
+  const files: string[] = [];
+  for (const path of paths) {
+    const isFolder = await stat(path).then(
+      (found) => found.isDirectory(),
+      () => false,
+    );
+    const names = isFolder ? await readdir(path, { recursive: true }) : [];
+    const readable = names.filter((name) => Object.hasOwn(readers, extname(name).toLowerCase())).sort();
+    if (isFolder && readable.length === 0)
+      throw new Error(`${path}: is a folder without anything to predict; want files ending in ${Object.keys(readers).join(", ")}`);
+    files.push(...(isFolder ? readable.map((name) => join(path, name)) : [path]));
+  }
+  return files;
+}
+
+/** The bytes of a file. @throws {Error} that names it. */
+export async function bytesOf(path: string): Promise<Uint8Array> {
   try {
     return await readFile(path);
   } catch (error) {
@@ -46,11 +66,21 @@ async function bytesOf(path: string): Promise<Uint8Array> {
 
 const shapeText = (shape: readonly number[]): string => `[${shape.join(", ")}]`;
 
+/** An image, cut as wanted. @throws {Error} that names the file. */
+export async function pictureFrom<T>(path: string, cut: (image: Image) => T): Promise<T> {
+  const image = await readImage(await bytesOf(path), path);
+  try {
+    return cut(image);
+  } catch (error) {
+    throw new Error(`${path}: ${(error as Error).message}`);
+  }
+}
+
 async function readPicture(path: string, { inputShape, preprocessing }: Description): Promise<Input[]> {
   const [channels, height, width] = inputShape;
   if (inputShape.length !== 3) throw new Error(`${path}: is an image, but the model takes inputs ${shapeText(inputShape)}, no images`);
-  const image = prepareImage(await readImage(await bytesOf(path), path), { channels, height, width });
-  return [{ name: path, values: standardized(imageInput(image), preprocessing) }];
+  const image = await pictureFrom(path, (whole) => prepareImage(whole, { channels, height, width }, preprocessing?.image));
+  return [{ name: path, values: standardized(imageInput(image), preprocessing), picture: true }];
 }
 
 /** One example of the model's shape, or several along a first axis; numbers as the model saw them in training, before standardization. */
@@ -70,7 +100,8 @@ async function readArray(path: string, { inputShape, preprocessing }: Descriptio
   }));
 }
 
-function standardized(values: Float32Array, preprocessing: Description["preprocessing"]): Float32Array {
+/** Values as the model saw them in training. */
+export function standardized(values: Float32Array, preprocessing: Description["preprocessing"]): Float32Array {
   return preprocessing?.inputs ? standardizeValues(values, preprocessing.inputs, 1) : values;
 }
 

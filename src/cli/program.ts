@@ -4,8 +4,10 @@ import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { checkCommand } from "./check-command.ts";
 import { evaluateCommand } from "./evaluate-command.ts";
 import { findLrCommand } from "./find-lr-command.ts";
+import { imagenetCommand } from "./imagenet-command.ts";
 import { infoCommand, version } from "./info-command.ts";
 import { predictCommand } from "./predict-command.ts";
+import { probeCommand } from "./probe-command.ts";
 import { exportCommand, replayCommand, runsCommand } from "./runs-command.ts";
 import { aboutOf, type Config, flagOf, parseFlag, settings } from "./settings.ts";
 import { summaryCommand } from "./summary-command.ts";
@@ -54,6 +56,9 @@ function parse(name: keyof Config, text: string): unknown {
 const MODEL = "a name that nabla info lists, such as lenet5 or resnet18";
 const TRAINED = "a model's file, a checkpoint, or the folder of a run";
 
+const WEIGHTS = "published weights (.safetensors or .pth), with --model";
+const CLASSES = "names of the classes that the weights are for: a text with one per line, or JSON (default: numbers)";
+
 /** A flag for each of some settings. */
 function withSettings(command: Command, names: readonly (keyof Config)[]): Command {
   for (const name of names) {
@@ -90,8 +95,20 @@ function buildProgram(done: (exitCode: number) => void): Command {
     .option("--batch <n>", "examples", positiveInteger, 1)
     .option("--compare <models...>", "totals of other models beside this one's")
     .option("--receptive", "also what the units of each layer see: pixels, pixels from unit to unit, first pixel")
+    .option("--optimizer <name>", "whose state is part of training memory", (text) => parse("optimizer", text), "adam")
+    .option("--measure", "plan a compiled training step too, and say what it takes of the arena: seconds")
     .option("--json", "as JSON")
     .action((model: string, flags) => done(summaryCommand(model, flags)));
+  const probing = program
+    .command("probe")
+    .description("shift, rotate and scale images, and say what changes in a network's features and answers: equivariance and invariance")
+    .argument("<model>", `${MODEL}, with fresh weights; or ${TRAINED}`);
+  withSettings(probing, DATA)
+    .option("--examples <n>", "images", positiveInteger, 64)
+    .option("--layer <name>", "whose maps of features are compared (default: the last of more than one unit)")
+    .option("--seed <n>", "of fresh weights", seed, 0)
+    .option("--json", "as JSON")
+    .action(async (what: string, flags) => done(await probeCommand(what, flags)));
   program
     .command("info")
     .description("show version, backend, features and what can be trained")
@@ -138,22 +155,40 @@ function addTraining(program: Command, done: (exitCode: number) => void): void {
 function addTrained(program: Command, done: (exitCode: number) => void): void {
   const evaluate = program
     .command("evaluate")
-    .description("measure a trained model: loss, accuracy, precision, recall, F1, ROC-AUC, confusions; errors and R² for regression")
-    .argument("<checkpoint>", TRAINED);
+    .description(
+      "measure a trained model: loss, accuracy, precision, recall, F1, ROC-AUC, confusions; errors and R² for regression; or published weights by ImageNet's protocol: top-1 and top-5",
+    )
+    .argument("[checkpoint]", `${TRAINED}; none with --weights`)
+    .option("--weights <file>", WEIGHTS)
+    .option("--model <name>", "the network that the weights are for, such as resnet50")
+    .option("--classes <file>", CLASSES)
+    .option("--ten-crop", "with --weights: the mean over corners, middle and their mirror images");
   withSettings(evaluate, DATA)
     .option("--split <name>", "test or train", oneOf(["test", "train"]), "test")
     .option("--json <file>", "write the numbers to a file")
-    .action(async (path: string, flags) => done(await evaluateCommand(path, flags)));
+    .action(async (path: string | undefined, flags) => {
+      if (flags.weights !== undefined && path === undefined) return done(await imagenetCommand(flags));
+      if (path === undefined || flags.weights !== undefined)
+        throw new Error("want either a trained model (the folder of a run, a model's file) or --weights FILE --model NAME");
+      if (flags.model !== undefined || flags.classes !== undefined || flags.tenCrop)
+        throw new Error("--model, --classes and --ten-crop go with --weights: a model that nabla train has written says itself what it is");
+      done(await evaluateCommand(path, flags));
+    });
   program
     .command("predict")
-    .description("say what a trained model makes of images, arrays (.npy) or tables")
-    .argument("<checkpoint>", TRAINED)
-    .argument("[input...]", "files")
+    .description("say what a trained model, or a network with published weights, makes of images, arrays (.npy) or tables")
+    .argument("[checkpoint]", `${TRAINED}; with --weights the first input`)
+    .argument("[input...]", "files, or folders of them")
+    .option("--weights <file>", WEIGHTS)
+    .option("--model <name>", "the network that the weights are for, such as resnet50")
+    .option("--classes <file>", CLASSES)
+    .option("--image-size <n>", "side of the images that the network takes (default: its own)", positiveInteger)
     .option("--example <positions>", "examples of the test split of the model's own data set, from 0, with commas between", positions)
     .option("--data-dir <dir>", "where that data set is now")
-    .option("--top <k>", "classes to name", positiveInteger, 3)
+    .option("--top <k>", "classes to name", positiveInteger, 5)
     .option("--json", "a JSON object per line")
-    .action(async (path: string, files: string[], flags) => done(await predictCommand(path, files, flags)));
+    .option("--out <file>", "write a table (.csv) or a list (.json) instead of printing")
+    .action(async (path: string | undefined, files: string[], flags) => done(await predictCommand(path, files, flags)));
   program
     .command("export")
     .description("write the model alone as safetensors, for other programs")

@@ -5,6 +5,7 @@ import { trainTestSplit } from "../data/split.ts";
 import { manualSeed } from "../math/random.ts";
 import { models } from "../models/registry.ts";
 import type { Layer } from "../nn/module.ts";
+import type { Parameter } from "../nn/parameter.ts";
 import { Adam } from "../optim/adam.ts";
 import { AdamW } from "../optim/adamw.ts";
 import { EMA } from "../optim/averaging.ts";
@@ -57,7 +58,7 @@ export async function openSession(settings: Settled): Promise<Session> {
   const model = makeModel(settings.model, data);
   const { epochs, batchSize, accumulate, clipNorm, seed, ema } = settings;
   const options = {
-    optimizer: makeOptimizer(model, settings),
+    optimizer: makeOptimizer(model.parameters(), settings),
     epochs,
     batchSize,
     accumulate,
@@ -96,8 +97,11 @@ export function makeModel(name: string, data: Dataset): Layer {
   return models[name]({ inputShape: data.inputShape, outputs: outputSize(data) });
 }
 
-function makeOptimizer(model: Layer, { optimizer, lr, weightDecay }: Settled): Optimizer {
-  const [parameters, options] = [model.parameters(), { lr, ...(weightDecay !== undefined && { weightDecay }) }];
+export function makeOptimizer(
+  parameters: readonly Parameter[],
+  { optimizer, lr, weightDecay }: Pick<Settled, "optimizer" | "lr" | "weightDecay">,
+): Optimizer {
+  const options = { lr, ...(weightDecay !== undefined && { weightDecay }) };
   switch (optimizer) {
     case "sgd":
       return new SGD(parameters, { ...options, momentum: 0.9 });

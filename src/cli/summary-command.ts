@@ -3,7 +3,8 @@ import { blueprint } from "../inspect/cost.ts";
 import { type Summary, summary } from "../inspect/summary.ts";
 import { models } from "../models/registry.ts";
 import { zoo } from "../models/zoo.ts";
-import { unknownName } from "./recipes.ts";
+import { type Recipe, recipeFor, unknownName } from "./recipes.ts";
+import { makeOptimizer } from "./session.ts";
 
 export interface SummaryFlags {
   /** Shape of an example, such as [3, 224, 224]. Default the network's own. */
@@ -12,6 +13,10 @@ export interface SummaryFlags {
   readonly json?: boolean;
   /** Whether to show receptive fields. */
   readonly receptive?: boolean;
+  /** Whose state is part of training memory. */
+  readonly optimizer: Recipe["optimizer"];
+  /** Whether to plan a training step. */
+  readonly measure?: boolean;
   /** Networks to put beside the first. */
   readonly compare?: readonly string[];
 }
@@ -19,13 +24,19 @@ export interface SummaryFlags {
 /** What the small models of this library are made for. */
 const INPUTS: Readonly<Record<string, readonly number[]>> = { lenet5: [1, 28, 28], mlp: [1, 28, 28], cnn: [1, 8, 8], xor: [2] };
 
-function summaryOf(name: string, { input, batch, receptive }: SummaryFlags): Summary {
+function summaryOf(name: string, { input, batch, receptive, optimizer, measure }: SummaryFlags): Summary {
   if (!Object.hasOwn(models, name)) throw unknownName("model", name, Object.keys(models));
   const entry = Object.hasOwn(zoo, name) ? zoo[name] : undefined;
   const inputShape = input ?? entry?.input ?? INPUTS[name];
   const outputs = entry?.classes ?? (name === "xor" ? 1 : 10);
   const model = blueprint(() => models[name]({ inputShape, outputs })).eval();
-  return summary(model, inputShape, { batch, receptive });
+  const { lr } = recipeFor(name, { optimizer });
+  return summary(model, inputShape, {
+    batch,
+    receptive,
+    measure,
+    optimizer: (parameters) => makeOptimizer(parameters, { optimizer, lr }),
+  });
 }
 
 /** What lectures print of a network, and what it is by count. They call multiply-accumulates FLOPs. */

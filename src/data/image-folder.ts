@@ -3,7 +3,17 @@
  * `test/cats/9.png` (also `val`). Without parts, the images are split at random, the classes' shares kept.
  */
 import type { Dataset, Example, Examples, Split } from "./dataset.ts";
-import { centreCrop, coverCrop, type Image, imageInput, readImage, resizeImage, withChannels } from "./image.ts";
+import {
+  centreCrop,
+  coverCrop,
+  type Image,
+  type ImageFilter,
+  imageInput,
+  readImage,
+  resizeImage,
+  resizeShorterSide,
+  withChannels,
+} from "./image.ts";
 import { fromModule, type ModuleSource } from "./prefetch.ts";
 import { splitIndices, subset } from "./split.ts";
 
@@ -14,6 +24,8 @@ export interface ImageFolderOptions {
   readonly fit?: "crop" | "stretch";
   /** Of the shorter side before the middle is cut out. Default: it just covers `size`. ImageNet is tested with 256 and a size of 224. */
   readonly shorterSide?: number;
+  /** How the shorter side is reached. Default "bilinear". */
+  readonly filter?: ImageFilter;
   /** Default: 3 if the first image has colours, else 1. Others are converted. */
   readonly channels?: 1 | 3;
   /** Share of the images that test, where the folder has no parts of its own. Default 0.2. */
@@ -91,13 +103,12 @@ export async function openImageFolder(
 export function prepareImage(
   image: Image,
   { width, height, channels }: { readonly width: number; readonly height: number; readonly channels: number },
-  { fit = "crop", shorterSide }: Pick<ImageFolderOptions, "fit" | "shorterSide"> = {},
+  { fit = "crop", shorterSide, filter }: Pick<ImageFolderOptions, "fit" | "shorterSide" | "filter"> = {},
 ): Image {
   const coloured = withChannels(image, channels === 1 ? 1 : 3);
   if (fit === "stretch") return resizeImage(coloured, width, height);
   if (shorterSide === undefined) return coverCrop(coloured, width, height);
-  const scale = shorterSide / Math.min(image.width, image.height);
-  return centreCrop(resizeImage(coloured, Math.round(image.width * scale), Math.round(image.height * scale)), width, height);
+  return centreCrop(resizeShorterSide(coloured, shorterSide, filter), width, height);
 }
 
 /** This module under the name by which threads can import it: the built package keeps it as an entry, and runs it from a chunk one folder aside. */

@@ -132,26 +132,45 @@ export function withChannels(image: Image, channels: 1 | 3): Image {
   return { width, height, channels, data: result };
 }
 
+/** How a new pixel is mixed from old ones: weights by distance, up to `reach` pixels away. */
+interface Filter {
+  readonly reach: number;
+  readonly weight: (distance: number) => number;
+}
+
+/** How a resized image is mixed from the old one: a triangle, or a cubic that keeps edges sharper. */
+export type ImageFilter = "bilinear" | "bicubic";
+
+const FILTERS: Readonly<Record<ImageFilter, Filter>> = {
+  bilinear: { reach: 1, weight: (t) => Math.max(0, 1 - t) },
+  // Keys (1981), eq. 4, with a = -1/2.
+  bicubic: { reach: 2, weight: (t) => (t < 1 ? (1.5 * t - 2.5) * t * t + 1 : t < 2 ? ((-0.5 * t + 2.5) * t - 4) * t + 2 : 0) },
+};
+
 /** Which elements of a line of `size` make element i of one of `out`, with weights that add up to 1. */
-function triangles(size: number, out: number): { first: number; weights: number[] }[] {
+function taps(size: number, out: number, filter: Filter): { first: number; weights: number[] }[] {
   const scale = size / out;
-  const reach = Math.max(1, scale); // shrinking averages over all that a pixel covers
+  const stretch = Math.max(1, scale); // shrinking averages over all that a pixel covers
+  const reach = filter.reach * stretch;
   return Array.from({ length: out }, (_, i) => {
     const centre = (i + 0.5) * scale;
     const first = Math.max(0, Math.floor(centre - reach + 0.5));
     const last = Math.min(size, Math.floor(centre + reach + 0.5));
-    const raw = Array.from({ length: last - first }, (__, j) => Math.max(0, 1 - Math.abs(first + j + 0.5 - centre) / reach));
+    const raw = Array.from({ length: last - first }, (__, j) => filter.weight(Math.abs(first + j + 0.5 - centre) / stretch));
     const sum = raw.reduce((a, b) => a + b, 0);
     return { first, weights: raw.map((w) => w / sum) };
   });
 }
 
-/** Bilinear interpolation with antialiasing: a triangle filter as wide as a result's pixel, as Pillow resizes. */
-export function resizeImage(image: Image, width: number, height: number): Image {
+/**
+ * Bilinear (default) or bicubic interpolation with antialiasing, as Pillow resizes: a filter that is as wide as a result's pixel where the image
+ * shrinks.
+ */
+export function resizeImage(image: Image, width: number, height: number, filter: ImageFilter = "bilinear"): Image {
   if (image.width === width && image.height === height) return image;
   const { channels, data } = image;
   const rows = new Float32Array(image.height * width * channels);
-  triangles(image.width, width).forEach(({ first, weights }, x) => {
+  taps(image.width, width, FILTERS[filter]).forEach(({ first, weights }, x) => {
     for (let y = 0; y < image.height; y++)
       for (let c = 0; c < channels; c++)
         rows[(y * width + x) * channels + c] = weights.reduce(
@@ -159,28 +178,55 @@ export function resizeImage(image: Image, width: number, height: number): Image 
           0,
         );
   });
-  const result = new Uint8Array(height * width * channels);
+  // Weights below 0 overshoot.
+  const result = new Uint8ClampedArray(height * width * channels);
   const stride = width * channels;
-  triangles(image.height, height).forEach(({ first, weights }, y) => {
+  taps(image.height, height, FILTERS[filter]).forEach(({ first, weights }, y) => {
     for (let i = 0; i < stride; i++)
       result[y * stride + i] = Math.round(weights.reduce((sum, w, j) => sum + w * rows[(first + j) * stride + i], 0));
   });
-  return { width, height, channels, data: result };
+  return { width, height, channels, data: new Uint8Array(result.buffer) };
 }
 
-/** The middle of an image. @throws {RangeError} if the image is smaller. */
-export function centreCrop(image: Image, width: number, height: number): Image {
-  if (image.width < width || image.height < height)
-    throw new RangeError(`centreCrop: want at least ${width}x${height} pixels, got ${image.width}x${image.height}; resize it first`);
+/** Resized to a shorter side, proportions kept; the longer one is rounded down, as torchvision does. */
+export function resizeShorterSide(image: Image, side: number, filter?: ImageFilter): Image {
+  const { width, height } = image;
+  const long = Math.floor((side * Math.max(width, height)) / Math.min(width, height));
+  if (side * long > MAX_PIXELS)
+    throw new RangeError(`resizeShorterSide: an image of ${width}x${height} is too long and thin for a side of ${side}`);
+  return width < height ? resizeImage(image, side, long, filter) : resizeImage(image, long, side, filter);
+}
+
+/** A part of an image. @throws {RangeError} if it is not within the image. */
+export function cropImage(image: Image, left: number, top: number, width: number, height: number): Image {
+  if (left < 0 || top < 0 || left + width > image.width || top + height > image.height)
+    throw new RangeError(
+      `cropImage: ${width}x${height} pixels from (${left}, ${top}) are not within an image of ${image.width}x${image.height}`,
+    );
   const { channels } = image;
-  const left = (image.width - width) >> 1;
-  const top = (image.height - height) >> 1;
   const data = new Uint8Array(width * height * channels);
   for (let y = 0; y < height; y++) {
     const from = ((top + y) * image.width + left) * channels;
     data.set(image.data.subarray(from, from + width * channels), y * width * channels);
   }
   return { width, height, channels, data };
+}
+
+/** Left and right exchanged. */
+export function mirrorImage({ width, height, channels, data }: Image): Image {
+  const result = new Uint8Array(data.length);
+  for (let at = 0; at < width * height; at++) {
+    const from = (at - (at % width) + width - 1 - (at % width)) * channels;
+    for (let c = 0; c < channels; c++) result[at * channels + c] = data[from + c];
+  }
+  return { width, height, channels, data: result };
+}
+
+/** The middle of an image; of two middles the upper or left one. @throws {RangeError} if the image is smaller. */
+export function centreCrop(image: Image, width: number, height: number): Image {
+  if (image.width < width || image.height < height)
+    throw new RangeError(`centreCrop: want at least ${width}x${height} pixels, got ${image.width}x${image.height}; resize it first`);
+  return cropImage(image, (image.width - width) >> 1, (image.height - height) >> 1, width, height);
 }
 
 /** Resized so that it just covers width x height, the middle kept: nothing is distorted, edges are lost (Krizhevsky et al. 2012, §2). */

@@ -5,7 +5,19 @@ export type { Dataset, Example, ExampleStream, Examples, Split } from "./dataset
 export { digitImages, digits } from "./digits.ts";
 export { cacheFolder, type DownloadOptions, type DownloadProgress, download, type RemoteFile } from "./download.ts";
 export type { FileOptions } from "./files.ts";
-export { centreCrop, coverCrop, type Image, imageInput, readImage, resizeImage, withChannels } from "./image.ts";
+export {
+  centreCrop,
+  coverCrop,
+  cropImage,
+  type Image,
+  type ImageFilter,
+  imageInput,
+  mirrorImage,
+  readImage,
+  resizeImage,
+  resizeShorterSide,
+  withChannels,
+} from "./image.ts";
 export {
   type ImageExamples,
   type ImageFolderOptions,
@@ -14,6 +26,7 @@ export {
   openImageFolder,
   prepareImage,
 } from "./image-folder.ts";
+export { type ClassNames, classNames, IMAGENET, tenCrops } from "./imagenet.ts";
 export {
   type Batch,
   type BatchOptions,
@@ -30,6 +43,7 @@ export { fromModule, type ModuleSource } from "./prefetch.ts";
 export {
   type Column,
   fitStandardization,
+  type ImagePreparation,
   type Preprocessing,
   type Standardization,
   type StandardizeOptions,

@@ -3,6 +3,7 @@
  * with the model, so that a prediction does the same to new values.
  */
 import type { Dataset, Split } from "./dataset.ts";
+import type { ImageFilter } from "./image.ts";
 
 /** x becomes (x - mean) / std, with one pair for each of the equal parts of an example: a feature, a channel, a target value. */
 export interface Standardization {
@@ -18,11 +19,22 @@ export interface Column {
   readonly categories?: readonly string[];
 }
 
+/** Size of the images that a model takes, and how others are brought to it. */
+export interface ImagePreparation {
+  readonly width: number;
+  readonly height: number;
+  readonly channels: number;
+  /** Of the shorter side before the middle is cut out. Default: it just covers the size. */
+  readonly shorterSide?: number;
+  /** How the shorter side is reached. Default "bilinear". */
+  readonly filter?: ImageFilter;
+}
+
 export interface Preprocessing {
   /** Of tables: the columns that make the inputs, in order. */
   readonly columns?: readonly Column[];
   /** Of images: size to which they were brought, and how bytes became numbers (`byte / 255`). */
-  readonly image?: { readonly width: number; readonly height: number; readonly channels: number };
+  readonly image?: ImagePreparation;
   /** Of the inputs, after all else. */
   readonly inputs?: Standardization;
   /** Of regression targets; `unstandardize` brings outputs back to their own units. */

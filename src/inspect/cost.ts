@@ -15,14 +15,14 @@ import type { Instruction, Value } from "../tape/node.ts";
 import { dependents, tapeOf, tapeOfRegion } from "../tape/tape.ts";
 
 /**
- * The model that `make` builds, as a plan: its initial weights are drawn when someone reads them, but not together with whatever else is read
- * first, as those of a model in use are. So hundreds of millions of parameters can be counted and forgotten.
+ * The model (or optimizer) that `make` builds, as a plan: its initial weights are drawn when someone reads them, but not together with whatever
+ * else is read first, as those of a model in use are. So hundreds of millions of parameters can be counted and forgotten.
  */
-export function blueprint<M extends Module>(make: () => M): M {
+export function blueprint<T>(make: () => T): T {
   const before = new Set(pendingCells);
-  const model = make();
+  const made = make();
   for (const cell of pendingCells) if (!before.has(cell)) pendingCells.delete(cell);
-  return model;
+  return made;
 }
 
 /** A function as recorded on placeholders. */

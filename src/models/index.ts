@@ -14,6 +14,7 @@ export { Mlp, type MlpOptions } from "./mlp.ts";
 export { MNASNet } from "./mnasnet.ts";
 export { MobileNetV1, MobileNetV2, MobileNetV3 } from "./mobilenet.ts";
 export { NASNetMobile } from "./nasnet.ts";
+export { type Preset, presetOf } from "./preset.ts";
 export { type ModelTask, models } from "./registry.ts";
 export { RegNet, type RegNetDesign } from "./regnet.ts";
 export { CifarResNet, ResNet, type ResNetOptions } from "./resnet.ts";

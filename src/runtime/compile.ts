@@ -131,17 +131,26 @@ export function compileRegion(
 ): Executable {
   const { arena = theArena(), memory = Number.POSITIVE_INFINITY } = options;
   counters.compilations++;
+  return compiling(() => {
+    const cells = cellsOf(roles);
+    const { optimized, planned } = fit(region, roles, cells, memory);
+    if (counters.debug) verifyRegion(optimized);
+    const work = multiplyAdds(optimized);
+    const { inputs, outputs } = region;
+    const main = load(planned.program, arena, work + elementsMade(optimized));
+    return new Executable({ ...planned, work }, main, arena, cells, roles, { inputs, outputs });
+  });
+}
+
+/** The plan of the program that a region would become; no code is made and no memory taken. */
+export function planRegion(region: Region, roles: Roles, memory: Memory = Number.POSITIVE_INFINITY): Schedule {
+  return compiling(() => fit(region, roles, cellsOf(roles), memory).planned);
+}
+
+function compiling<T>(fn: () => T): T {
   passes++;
   try {
-    return cold(() => {
-      const cells = cellsOf(roles);
-      const { optimized, planned } = fit(region, roles, cells, memory);
-      if (counters.debug) verifyRegion(optimized);
-      const work = multiplyAdds(optimized);
-      const { inputs, outputs } = region;
-      const main = load(planned.program, arena, work + elementsMade(optimized));
-      return new Executable({ ...planned, work }, main, arena, cells, roles, { inputs, outputs });
-    });
+    return cold(fn);
   } finally {
     passes--;
   }

@@ -3,6 +3,7 @@ import type { Dataset, Split } from "../data/dataset.ts";
 import { batches } from "../data/loader.ts";
 import { type Compiled, compile } from "../function/compile.ts";
 import type { Layer } from "../nn/module.ts";
+import { fromArray } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { Meter, type Metrics } from "./meter.ts";
 import { ConfusionMatrix, type Metric, Regression, RocAuc, TopK } from "./metrics.ts";
@@ -94,6 +95,47 @@ export async function predictOutputs(model: Layer, data: Dataset, split: Pick<Sp
       }
       return joined(rows);
     });
+  } finally {
+    forward.dispose();
+  }
+}
+
+/**
+ * What a model gives for examples that come one by one, such as images read from files: one row each, in their order. No more than `batchSize` are
+ * in memory.
+ */
+export async function* outputsOf(
+  model: Layer,
+  inputShape: readonly number[],
+  examples: AsyncIterable<Float32Array>,
+  batchSize = 8,
+): AsyncGenerator<Float32Array, void, undefined> {
+  const size = inputShape.reduce((a, b) => a * b, 1);
+  const forward = compile((x: Tensor): Tensor => model.forward(x));
+  const run = async (waiting: readonly Float32Array[], rows: number): Promise<Float32Array[]> => {
+    const inputs = new Float32Array(rows * size);
+    waiting.forEach((values, i) => {
+      inputs.set(values, i * size);
+    });
+    const outputs = await inEvaluation(
+      model,
+      async () => await forward(fromArray(inputs, { shape: [rows, ...inputShape], dtype: "f32" })).data(),
+    );
+    const width = outputs.length / rows;
+    return waiting.map((_, i) => Float32Array.from(outputs.subarray(i * width, (i + 1) * width)));
+  };
+  try {
+    let waiting: Float32Array[] = [];
+    let full = false;
+    for await (const values of examples) {
+      waiting.push(values);
+      if (waiting.length < batchSize) continue;
+      yield* await run(waiting, batchSize);
+      full = true;
+      waiting = [];
+    }
+    // The last ones go through the program that is there, if there is one.
+    if (waiting.length > 0) yield* await run(waiting, full ? batchSize : waiting.length);
   } finally {
     forward.dispose();
   }

@@ -14,6 +14,8 @@ export interface Forward {
   readonly y: Tensor[];
   /** Their tangents; undefined is zero. */
   readonly dy: Maybe[];
+  /** What has taken the place of which value. */
+  readonly primal: ReadonlyMap<Value, Tensor>;
 }
 
 /** Results and tangents of `outputs` along the tangents of `seeds`, which must be fresh values (see `function/seed.ts`). */
@@ -37,7 +39,7 @@ export function forward(outputs: readonly Value[], seeds: ReadonlyMap<Value, Ten
       if (d !== undefined && isFloat(old.dtype)) tangent.set(old, named(d, old.label && `d${old.label}`));
     });
   }
-  return { y: outputs.map(now), dy: outputs.map((y) => tangent.get(y)) };
+  return { y: outputs.map(now), dy: outputs.map((y) => tangent.get(y)), primal };
 }
 
 function named(x: Tensor, label: string | undefined): Tensor {

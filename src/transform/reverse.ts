@@ -38,7 +38,7 @@ export function linearize(outputs: readonly Tensor[], seeds: ReadonlyMap<Tensor,
   [...seeds.keys()].forEach((x, i) => {
     if (isFloat(x.dtype)) live.set(x, holes[i]!);
   });
-  const list = live.size ? forward(outputs, live, walks) : { y: outputs, dy: outputs.map(() => undefined) };
+  const list = live.size ? forward(outputs, live, walks) : { y: outputs, dy: outputs.map(() => undefined), primal: new Map() };
   const known = list.dy.filter((d) => d !== undefined);
   const bound = bindSeeds([...list.y, ...known] as Tensor[], seeds);
   const y = bound.splice(0, outputs.length);

@@ -21,9 +21,18 @@ describe("nabla summary", () => {
   test("a table", async () => {
     const text = await output("lenet5");
     expect(text).toMatch(
-      /^layer +output +activations +parameters +MACs\ninput +\[1, 1, 28, 28\] +784\n0 +Conv2d +\[1, 6, 28, 28\] +4,704 +156 +0\.3% +117,600 +28\.2%\n/,
+      /^layer +output +activations +kept +parameters +MACs\ninput +\[1, 1, 28, 28\] +784 +3\.1 KiB\n0 +Conv2d +\[1, 6, 28, 28\] +4,704 +156 +0\.3% +117,600 +28\.2%\n1 +ReLU +\[1, 6, 28, 28\] +4,704 +18\.4 KiB /,
     );
-    expect(text).toMatch(/\ntotal +[\d,]+ +61,706 +416,520\n/);
+    expect(text).toMatch(/\ntotal +[\d,]+ +40\.8 KiB +61,706 +416,520\n/);
+  });
+
+  test("training memory by optimizer and batch, with the plan of a compiled step", async () => {
+    const [adam, sgd] = [await output("lenet5"), await output("lenet5", "--optimizer", "sgd", "--batch", "8", "--measure")];
+    expect(adam).toMatch(
+      / = 241\.0 KiB weights \+ 241\.0 KiB gradients \+ 482\.1 KiB optimizer state \+ 40\.8 KiB kept for the backward pass$/,
+    );
+    expect(sgd).toMatch(/ = 241\.0 KiB weights \+ 241\.0 KiB gradients \+ 241\.0 KiB optimizer state \+ 326\.4 KiB kept /);
+    expect(sgd).toMatch(/\ntraining, a compiled step: [\d.]+ [KM]iB = 482\.1 KiB weights and state \+ [\d.]+ KiB scratch, as planned$/);
   });
 
   test("receptive fields", async () => {
@@ -51,6 +60,7 @@ describe("nabla summary", () => {
       ["resnet18", "--input", "3x4"],
       /^error: resnet18: want images \[channels, height, width\] of at least 8x8 pixels, the data have \[3, 4\]$/,
     ],
+    [["lenet5", "--optimizer", "adamm"], /"?adam/],
     [["resnet18", "--input", "3xx4"], /Want positive integers with x between, such as 3x224x224\.$/],
   ])("%j", async (argv, message) => {
     expect(await fault(...argv)).toMatch(message);

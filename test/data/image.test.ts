@@ -4,8 +4,19 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { encode } from "fast-png";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { centreCrop, coverCrop, type Image, imageInput, readImage, resizeImage, withChannels } from "../../src/data/image.ts";
+import {
+  centreCrop,
+  coverCrop,
+  type Image,
+  imageInput,
+  mirrorImage,
+  readImage,
+  resizeImage,
+  resizeShorterSide,
+  withChannels,
+} from "../../src/data/image.ts";
 import { imageFolderSource, openImageFolder } from "../../src/data/image-folder.ts";
+import { classNames, tenCrops } from "../../src/data/imagenet.ts";
 import { Loader } from "../../src/data/loader.ts";
 import { loadDataset } from "../../src/data/registry.ts";
 import { readNpz } from "../../src/formats/npz.ts";
@@ -71,6 +82,58 @@ describe("sizes and channels", () => {
       expect(want.shape).toEqual([height, width, 3]);
       expect(Math.max(...got.map((value, i) => Math.abs(value - Number(want.data[i]))))).toBeLessThanOrEqual(1);
     }
+  });
+
+  test("bicubic weights at a quarter of a pixel, by hand; what overshoots is clamped", () => {
+    const edge: Image = { width: 6, height: 1, channels: 1, data: Uint8Array.of(0, 0, 0, 200, 200, 200) };
+    // Keys (1981): 0.8672, 0.2266, -0.0703 and -0.0234 at distances 0.25, 0.75, 1.25 and 1.75.
+    expect([...resizeImage(edge, 12, 1, "bicubic").data.slice(3, 9)]).toEqual([0, 0, 41, 159, 214, 205]);
+    const white: Image = { ...edge, data: Uint8Array.of(0, 0, 0, 255, 255, 255) };
+    expect(Math.max(...resizeImage(white, 12, 1, "bicubic").data)).toBe(255);
+  });
+
+  test("a shorter side; the longer one is rounded down", () => {
+    const sizes = (width: number, height: number, side: number) => {
+      const image = resizeShorterSide(made(width, height, 1), side);
+      return [image.width, image.height];
+    };
+    expect([sizes(30, 50, 20), sizes(50, 30, 20), sizes(7, 7, 20)]).toEqual([
+      [20, 33],
+      [33, 20],
+      [20, 20],
+    ]);
+    expect(() => resizeShorterSide(made(1, 50_000, 1), 256)).toThrow("an image of 1x50000 is too long and thin for a side of 256");
+  });
+
+  test("ten crops: corners, middle, and their mirror images (Krizhevsky et al. 2012)", () => {
+    const image: Image = { width: 4, height: 4, channels: 1, data: Uint8Array.from({ length: 16 }, (_, i) => i) };
+    const crops = tenCrops(image, { width: 2, height: 2, channels: 1, shorterSide: 4 });
+    expect(crops.map(({ data }) => [...data])).toEqual([
+      [0, 1, 4, 5],
+      [2, 3, 6, 7],
+      [8, 9, 12, 13],
+      [10, 11, 14, 15],
+      [5, 6, 9, 10],
+      [1, 0, 5, 4],
+      [3, 2, 7, 6],
+      [9, 8, 13, 12],
+      [11, 10, 15, 14],
+      [6, 5, 10, 9],
+    ]);
+    const colours = mirrorImage({ width: 2, height: 1, channels: 3, data: Uint8Array.of(1, 2, 3, 4, 5, 6) });
+    expect([...colours.data]).toEqual([4, 5, 6, 1, 2, 3]);
+  });
+
+  test("names of classes: lines, synsets, JSON", () => {
+    expect(classNames("tench\ngreat white shark\n")).toEqual({ names: ["tench", "great white shark"] });
+    const both = { names: ["tench, Tinca tinca", "goldfish"], synsets: ["n01440764", "n01443537"] };
+    expect(classNames("n01440764 tench, Tinca tinca\r\nn01443537: goldfish")).toEqual(both);
+    expect(classNames('{"1": ["n01443537", "goldfish"], "0": ["n01440764", "tench, Tinca tinca"]}')).toEqual(both);
+    expect(classNames('["a", "b"]')).toEqual({ names: ["a", "b"] });
+    expect(() => classNames("a\n\nb", "x.txt")).toThrow("x.txt: line 2 is empty; want one class per line");
+    expect(() => classNames('{"0": "a", "2": "b"}', "x.json")).toThrow("x.json: class 1 is missing; want a name, or a synset and a name");
+    expect(() => classNames("[1]", "x.json")).toThrow("x.json: class 0 is 1;");
+    expect(() => classNames("{", "x.json")).toThrow("x.json: is not JSON");
   });
 
   test("the same size is the same image; crops are the middle", () => {

@@ -83,7 +83,7 @@ test("a layer that is used twice computes twice and has its parameters once", ()
     ["layer", 12, 18],
     ["layer", 0, 18],
   ]);
-  expect(totals).toEqual({ activations: 12, parameters: 12, biases: 3, macs: 36 });
+  expect(totals).toMatchObject({ activations: 12, activationBytes: 48, parameters: 12, biases: 3, macs: 36 });
 });
 
 test("what a module computes without its children is on its own line: attention", () => {

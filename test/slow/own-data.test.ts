@@ -46,7 +46,8 @@ test("what came out is worth having", () => {
   expect(accuracy("npx nabla train mlp --data digits.csv")).toBeGreaterThan(94);
   expect(accuracy("npx nabla train cnn --data ./digits --epochs")).toBeGreaterThan(90);
   expect(output("npx nabla predict runs/table").trim().split("\n")).toHaveLength(3);
-  expect(output("npx nabla predict runs/images")).toMatch(/^digits\/3\/3\.png: 3 \(/);
+  expect(output("npx nabla predict runs/images digits/3/3.png")).toMatch(/^digits\/3\/3\.png\n {2}3 +\d+\.\d % +█/);
+  expect(readFileSync(join(folder, "threes.csv"), "utf8")).toMatch(/^input,class1,probability1,.*\ndigits\/3\/\d+\.png,\d,0\.\d+,/);
   expect(output("npx nabla evaluate")).toContain("precision");
   expect(output("npx nabla replay")).toContain("the recorded bits");
   expect(output("npx nabla runs")).toMatch(/runs\/images +finished/);
