@@ -54,7 +54,7 @@ export async function openSession(settings: Settled): Promise<Session> {
     settings.validation === undefined ? [whole.train] : trainTestSplit(whole.train, settings.validation, { seed: settings.seed });
   const data = { ...whole, train };
   manualSeed(settings.seed);
-  const model = makeModel(settings.model, data);
+  const model = makeModel(settings, data);
   const { epochs, batchSize, accumulate, clipNorm, seed, ema } = settings;
   const options = {
     optimizer: makeOptimizer(model, settings),
@@ -92,8 +92,10 @@ export async function loadData({
   }
 }
 
-export function makeModel(name: string, data: Dataset): Layer {
-  return models[name]({ inputShape: data.inputShape, outputs: outputSize(data) });
+/** The model of some settings for a data set. @throws {Error} if it cannot take it. */
+export function makeModel({ model, hidden }: Settled, data: Dataset): Layer {
+  if (hidden && model !== "mlp") throw new Error(`hidden: is for mlp; the layers of ${model} are its own`);
+  return models[model]({ inputShape: data.inputShape, outputs: outputSize(data), hidden });
 }
 
 function makeOptimizer(model: Layer, { optimizer, lr, weightDecay }: Settled): Optimizer {

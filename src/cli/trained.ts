@@ -46,13 +46,14 @@ export async function loadTrained(path: string): Promise<Trained> {
   }
   if (!Object.hasOwn(models, name)) throw new Error(`${file}: ${unknownName("model", name, Object.keys(models)).message}`);
   const about = parsed(description, file) as Description;
-  const model = models[name]({ inputShape: about.inputShape, outputs: Number(outputs) }).eval();
+  const chosen = parseConfig(settings, file);
+  const model = models[name]({ inputShape: about.inputShape, outputs: Number(outputs), hidden: chosen.hidden }).eval();
   try {
     loadModel(model, bytes, { what: file });
   } catch (error) {
     throw new Error(`${file}: ${(error as Error).message.replace(/; \{ strict: false \}.*/, "")}`);
   }
-  return { path: file, model, settings: settle(parseConfig(settings, file)), about };
+  return { path: file, model, settings: settle(chosen), about };
 }
 
 function parsed(json: string, file: string): unknown {

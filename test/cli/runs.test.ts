@@ -18,6 +18,8 @@ const bits = (name: string): unknown[] => [
 
 const flags = [
   "mlp",
+  "--hidden",
+  "100,40",
   "--epochs",
   "3",
   "--batch-size",
@@ -29,7 +31,7 @@ const flags = [
   "--seed",
   "4",
   "--augment",
-  "translate=1,erase=0.2",
+  "translate=0.1,erase=0.2",
   "--tensorboard",
 ];
 

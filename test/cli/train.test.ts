@@ -198,7 +198,7 @@ describe("info and help", () => {
     expect(text).toMatch(/^backend +wasm$/m);
     expect(text).toMatch(/^features +.*SIMD/m);
     expect(text).toMatch(new RegExp(`^threads +${getThreads()} `, "m"));
-    expect(text).toMatch(/^models +mlp, cnn, lenet5, xor, lenet1, .*resnet18, .*vit_l_32$/m);
+    expect(text).toMatch(/^models +mlp, cnn, convnet, lenet5, xor, lenet1, .*resnet18, .*vit_l_32$/m);
   });
 
   test("help and version exit with 0", async () => {
