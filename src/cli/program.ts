@@ -1,4 +1,5 @@
 /** @file The command line of `nabla`: what it understands. The work is done next door, in the files named `*-command.ts`. */
+import "../runtime/evaluate.ts";
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { checkCommand } from "./check-command.ts";
 import { evaluateCommand } from "./evaluate-command.ts";

@@ -32,7 +32,7 @@ export type Settled = Config &
 
 /** @throws {Error} for a model that is not known, or none. */
 export function settle({ model, ...config }: Config): Settled {
-  if (model === undefined) throw new Error(`want a model to train: one of ${Object.keys(models).join(", ")}`);
+  if (model === undefined) throw new Error(`want a model to train, a name that nabla info lists, such as lenet5 or resnet18`);
   if (!Object.hasOwn(models, model)) throw unknownName("model", model, Object.keys(models));
   const { decay, ...recipe } = recipeFor(model, config);
   return { model, ...recipe, schedule: decay ? "cosine" : "constant", seed: 0, backend: "auto", ...config };

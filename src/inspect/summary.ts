@@ -31,6 +31,7 @@ export interface SummaryRow {
   readonly receptiveField?: ReceptiveField;
 }
 
+/** A model layer by layer, and in all. */
 export interface Summary {
   readonly inputShape: Shape;
   readonly rows: readonly SummaryRow[];

@@ -77,6 +77,11 @@ export class Index {
     return this.terms.length === 0;
   }
 
+  /** Its terms with coefficient 1, each by itself: what steps from one element to the next. */
+  units(): Index[] {
+    return this.terms.filter((t) => t.coefficient === 1).map((t) => new Index([t], 0));
+  }
+
   /** Text that equal expressions share. */
   get key(): string {
     this.#key ??= `${this.terms.map((t) => `${t.coefficient}*${t.atom.key}`).join("+")}+${this.offset}`;

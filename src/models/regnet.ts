@@ -19,6 +19,7 @@ import {
 /** Depth d, initial width w₀, slope wₐ, quantization wₘ, width of a group. */
 type Design = readonly [depth: number, w0: number, wa: number, wm: number, group: number];
 
+/** Designs of Radosavovic et al. (2020) by regime (X, or Y with squeeze and excitation) and multiply-adds. */
 export type RegNetDesign = `${"x" | "y"}_${"400mf" | "800mf" | "1_6gf" | "3_2gf" | "8gf" | "16gf" | "32gf"}`;
 
 const DESIGNS: Readonly<Record<RegNetDesign, Design>> = {

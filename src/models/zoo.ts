@@ -24,6 +24,7 @@ import { VisionTransformer, type VitOptions } from "./vit.ts";
 /** Every option that some network of the list takes; each ignores those of others. */
 export type ZooOptions = ImageModelOptions & Pick<GoogLeNetOptions & InceptionV3Options, "auxiliary"> & Pick<VitOptions, "imageSize">;
 
+/** A network of the zoo: how to make it, where it comes from, what it takes. */
 export interface ZooEntry {
   /** A new network with fresh weights. */
   readonly make: (options?: ZooOptions) => Layer;

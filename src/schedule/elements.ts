@@ -8,6 +8,7 @@ import { sameShape } from "../base/shape.ts";
 import * as k from "../kernel/build.ts";
 import { both, type Index, loadAt } from "../kernel/index-algebra.ts";
 import type { Buffer, Expr } from "../kernel/kernel.ts";
+import { reindex } from "../ops/movement.ts";
 import type { Operand } from "../ops/op.ts";
 import type { Value } from "../tape/node.ts";
 import { type Fusion, type Group, lowering } from "./fuse.ts";
@@ -23,7 +24,7 @@ export class Elements {
   readonly buffers: KernelBuffer[] = [];
   /** Flat indices of all loads made since the list was last emptied. */
   loads: Index[] = [];
-  /** Keys of the indices along axes that lie in lanes. */
+  /** Keys of the counters that step along axes that lie in lanes. */
   readonly laned: Set<string> = new Set();
   readonly #fusion: Fusion;
   readonly #group: Group;
@@ -102,7 +103,7 @@ export class Elements {
     if (buffer && (!this.#group.roots.includes(buffer) || !this.#computed.has(buffer))) {
       const lanes = this.#fusion.lanesOf(buffer);
       const index = position(at, x.shape, lanes, buffer.shape);
-      if (lanes !== undefined) this.laned.add(at[lanes]?.key ?? "");
+      if (lanes !== undefined) for (const unit of reindex(at, x.shape, buffer.shape)[lanes]!.units()) this.laned.add(unit.key);
       this.loads.push(index);
       return loadAt(this.bufferFor(buffer, false), x.dtype, index, mask);
     }

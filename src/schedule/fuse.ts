@@ -11,7 +11,7 @@ import type { Expr } from "../kernel/kernel.ts";
 import { HOST } from "../kernel/scalar.ts";
 import type { Lowering, Op, Operand } from "../ops/op.ts";
 import type { Instruction, Value } from "../tape/node.ts";
-import { chooseLanes, type Lanes } from "./lanes.ts";
+import { chooseLanes, LANES, type Lanes } from "./lanes.ts";
 
 /** Values computed by one loop nest over `shape`. */
 export interface Group {
@@ -168,7 +168,7 @@ class Fuser {
     for (const instruction of this.#list) {
       const { operands, results } = instruction;
       if (standsAlone(lowering(instruction)) || instruction.op.name === "dot") for (const x of [...operands, ...results]) add(x);
-      else if (isAlias(instruction) && operands[0]!.shape[0] !== results[0]!.shape[0]) add(operands[0]!);
+      else if (isAlias(instruction) && !keepsImages(operands[0]!.shape, results[0]!.shape)) add(operands[0]!);
     }
     return (x) => rows.has(x);
   }
@@ -358,6 +358,11 @@ class Fuser {
     });
     for (const y of this.#outputs) note(y, -1);
   }
+}
+
+/** True if a reshape leaves the images alone, or cuts their axis into slices of whole vectors. */
+function keepsImages(from: Shape, to: Shape): boolean {
+  return from[0] === to[0] || (to.length > from.length && from[0] === to[0]! * to[1]! && to[1]! % LANES === 0);
 }
 
 /** Elements a reduction combines for each result. */

@@ -5,6 +5,7 @@ import type { Layer } from "../nn/module.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
 import type { Cell } from "../runtime/cell.ts";
 
+/** Where a run is. */
 export interface Progress {
   /** Epoch at hand, from 1. */
   readonly epoch: number;

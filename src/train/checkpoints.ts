@@ -127,6 +127,7 @@ export class Checkpoints implements Callback {
   }
 }
 
+/** A checkpoint that could be read. */
 export interface Found {
   readonly name: string;
   readonly step: number;

@@ -36,6 +36,7 @@ export interface Score {
   readonly f1: number;
 }
 
+/** Precision, recall and F1 of a classifier, per class and in all. */
 export interface Scores {
   readonly accuracy: number;
   /** By class; `support` is the number of its examples. */

@@ -11,8 +11,10 @@ import type { Dataset } from "../data/dataset.ts";
 import type { EpochRecord } from "./callback.ts";
 import { baselineLoss } from "./task.ts";
 
+/** What the curves of a run show; the file says where the lines are drawn. */
 export type Verdict = "over-fitting" | "under-fitting" | "still learning" | "good fit";
 
+/** What {@link diagnose} finds. */
 export interface Diagnosis {
   readonly verdict: Verdict;
   /** Held-out minus training: how much worse the model does on what it has not seen. */

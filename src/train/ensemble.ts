@@ -26,6 +26,7 @@ export type Vote = "soft" | "hard" | "mean";
 /** Added to votes before the logarithm, so that a class without a vote is improbable and not impossible. */
 const NO_VOTE = 1e-3;
 
+/** Models that answer as one (REG-3): inputs as the members take them, to [N, C] log-probabilities (`soft`, `hard`) or the mean outputs. */
 export class Ensemble extends Module {
   readonly members: readonly Layer[];
   readonly vote: Vote;
@@ -70,6 +71,7 @@ export function bootstrap(split: Split, seed: number | Key = 0): Resample {
   return { ...subset(split, indices), distinct: new Set(indices).size / split.count };
 }
 
+/** How the members of an ensemble are made and trained. */
 export interface EnsembleOptions extends Omit<FitOptions, "optimizer" | "callbacks" | "resume" | "average"> {
   /** Makes the optimizer of a member. */
   readonly optimizer: (member: Layer) => Optimizer;

@@ -8,6 +8,7 @@ import { Mark } from "./divergence.ts";
 import { compileStep } from "./step.ts";
 import { batchTensors, checkData, defaultLoss, type Loss } from "./task.ts";
 
+/** Options of {@link findLearningRate}. */
 export interface FindRateOptions {
   readonly optimizer: Optimizer;
   /** Default 32. */
@@ -21,6 +22,7 @@ export interface FindRateOptions {
   readonly loss?: Loss;
 }
 
+/** One step of the finder. */
 export interface RateTrial {
   readonly lr: number;
   readonly loss: number;
@@ -28,6 +30,7 @@ export interface RateTrial {
   readonly smooth: number;
 }
 
+/** What {@link findLearningRate} finds. */
 export interface RateFinding {
   readonly trials: readonly RateTrial[];
   /** Where the smoothed loss falls fastest; null if it never fell. */

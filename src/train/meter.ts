@@ -11,6 +11,7 @@ export interface Metrics {
   readonly accuracy: number | null;
 }
 
+/** Means over the examples of an epoch, accumulated in the engine: losses and hits. */
 export class Meter {
   readonly #classification: boolean;
   readonly #loss: State = new State(zeros([]), { label: "lossSum" });

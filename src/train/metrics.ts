@@ -184,6 +184,7 @@ function areaUnder(negatives: Int32Array, positives: Int32Array): { area: number
   return all === 0 || below === 0 ? null : { area: (pairs + ties / 2) / (all * below), error: ties / 2 / (all * below) };
 }
 
+/** Errors of predicted numbers. */
 export interface RegressionErrors {
   /** Mean absolute error, mean squared error and its root, over all target values. */
   readonly mae: number;

@@ -26,6 +26,7 @@ export function fastDevRun(model: Layer, data: Dataset, options: FitOptions): Pr
   return fit(model, firstExamples(data, batchSize), { ...options, ...short, epochs: 1 });
 }
 
+/** Options of {@link overfitOneBatch}. */
 export interface OverfitOptions {
   readonly optimizer: Optimizer;
   /** Examples in the batch, the first of the training split. Default 32. */

@@ -18,6 +18,7 @@ import type { Loss } from "./task.ts";
 /** Gives the loss before the update. `update` false only adds to the gradient sums. */
 export type StepFunction = (x: Tensor, y: Tensor, update?: boolean) => Tensor;
 
+/** What a training step is made of besides model and optimizer. */
 export interface StepParts {
   readonly loss: Loss;
   readonly meter?: Meter;

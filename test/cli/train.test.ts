@@ -155,7 +155,7 @@ describe("mistakes are one line on stderr and exit code 1", () => {
     ],
     [["train", "mlp", "--epoch", "3"], "error: unknown option '--epoch' (Did you mean --epochs?)"],
     [["trian", "mlp"], "error: unknown command 'trian' (Did you mean train?)"],
-    [["train"], "error: want a model to train: one of mlp, cnn, lenet5, xor"],
+    [["train"], "error: want a model to train, a name that nabla info lists, such as lenet5 or resnet18"],
     [
       ["train", "mlp", "--optimizer", "sgd", "--lr", "1e30"],
       /^error: the loss became (NaN|Infinity) in epoch 1, step \d: .* out of finite operands; try a smaller learning rate \(it is 1e\+30\)$/,
