@@ -16,8 +16,8 @@ import { type Config, parseConfig } from "./settings.ts";
 /** What a model must know of its data to predict: all of a data set but the examples. */
 export type Description = Pick<Dataset, "name" | "classes" | "inputShape" | "task" | "preprocessing">;
 
-/** Stored with every model: how it was trained, and what it takes and gives. */
-export function modelMetadata(settings: Settled, data: Dataset): Metadata {
+/** Stored with every model: how it was trained, and what it takes and gives. Not on how many threads: the same model is the same file. */
+export function modelMetadata({ threads: _, ...settings }: Settled, data: Dataset): Metadata {
   const { name, classes, inputShape, task, preprocessing } = data;
   return {
     model: settings.model,
