@@ -65,11 +65,11 @@ describe("pictures", () => {
 });
 
 describe("recipes", () => {
-  test("the issue's defaults", () => {
+  test("of the small models", () => {
     expect(recipeFor("cnn", {})).toEqual({
       data: "digits",
       optimizer: "adam",
-      lr: 1e-3,
+      lr: 3e-3,
       batchSize: 32,
       epochs: 60,
       decay: true,
