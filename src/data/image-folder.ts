@@ -100,9 +100,12 @@ export function prepareImage(
   return centreCrop(resizeImage(coloured, Math.round(image.width * scale), Math.round(image.height * scale)), width, height);
 }
 
+/** This module under the name by which threads can import it: the built package keeps it as an entry, and runs it from a chunk one folder aside. */
+const HERE = new URL(`../data/image-folder${import.meta.url.slice(import.meta.url.lastIndexOf("."))}`, import.meta.url).href;
+
 /** The folder as a source that a {@link Loader}'s threads open for themselves. */
 export function imageFolderSource(folder: string, options: ImageFolderOptions = {}): ModuleSource {
-  return fromModule(import.meta.url, { folder, ...options }, "openSource");
+  return fromModule(HERE, { folder, ...options }, "openSource");
 }
 
 /** What {@link imageFolderSource} names. */

@@ -1,5 +1,5 @@
 /**
- * @file Loop nests for groups: which axes merge, which carries the vector, how many results a tile holds in registers.
+ * @file Loop nests for groups: the accesses of a group (`access.ts`) decide on tiles (`tiles.ts`), and the nest is written around them.
  *
  *     for j step 8            a tile of 3 × 2 vectors: six accumulators live in registers while the innermost loop runs over k,
  *       for i step 3          loading 2 vectors and 3 splats for 6 multiply-adds
@@ -8,38 +8,23 @@
 import { computeDtype } from "../base/dtype.ts";
 import { sizeOf } from "../base/shape.ts";
 import * as k from "../kernel/build.ts";
-import { Index, loadAt, uses } from "../kernel/index-algebra.ts";
+import { Index, loadAt } from "../kernel/index-algebra.ts";
 import type { Expr, Kernel, Stmt } from "../kernel/kernel.ts";
 import { blockSums } from "../kernel/sums.ts";
 import { unflatten } from "../ops/movement.ts";
 import type { Lowering, Op } from "../ops/op.ts";
 import type { Instruction, Value } from "../tape/node.ts";
 import { tapeOf } from "../tape/tape.ts";
+import { type Access, mergeAxes, usedAsValue } from "./access.ts";
 import { Elements, type KernelBuffer } from "./elements.ts";
 import { type Fusion, type Group, lowering } from "./fuse.ts";
 import { indexOf, LANES, lanesLast, memoryOrder, position, type Step, splitAxes } from "./lanes.ts";
+import { type Level, type Segment, segments, Tiles, whole } from "./tiles.ts";
 
 export interface GroupKernel {
   readonly kernel: Kernel;
   /** What each buffer of the kernel holds. */
   readonly buffers: readonly KernelBuffer[];
-}
-
-/** An axis of a nest: one or several merged axes of the group. */
-interface Axis {
-  readonly kind: "out" | "sum";
-  readonly extent: number;
-  /** Extents of the axes it merges. */
-  readonly parts: readonly number[];
-}
-
-/** How the flat index of each access changes along an axis; null where it is not linear. */
-type Coefficients = readonly (number | null)[];
-
-interface Access {
-  readonly axes: Axis[];
-  /** Per axis, one entry per load. */
-  readonly loads: Coefficients[];
 }
 
 type Reduce = Extract<Lowering<unknown>, { kind: "reduce" }>;
@@ -89,7 +74,10 @@ class NestBuilder {
     if (sizeOf(this.#group.shape) === 0) return [];
     const access = this.#analyse();
     for (const root of this.#group.roots) if (this.#group.stored.has(root)) this.#stores.set(root, this.elements.bufferFor(root, true));
-    return new Tiling(access, this.#vectorizes(), this).nest();
+    const { mayKeepSum } = this;
+    const tiles = new Tiles(access, { reduces: this.#reduce !== undefined, mayKeepSum, vectorizes: this.#vectorizes() });
+    if (tiles.parts.length > 0) this.keepSum();
+    return new Nest(access, tiles, this).statements();
   }
 
   get reduce(): Reduce | undefined {
@@ -184,7 +172,7 @@ class NestBuilder {
   /** Whether sums may wait in the buffer of the result: those of products in f32. */
   get mayKeepSum(): boolean {
     const root = this.#group.roots[0]!;
-    return (root.source.op as Op).cost === "compute" && root.dtype === "f32" && this.combine === "add";
+    return this.#reduce !== undefined && (root.source.op as Op).cost === "compute" && root.dtype === "f32" && this.combine === "add";
   }
 
   /** Gives the sum a buffer, even if nobody else reads it. */
@@ -240,100 +228,10 @@ class NestBuilder {
   }
 }
 
-/** True if a counter is used other than to address a load: then its axis may not merge with others. */
-function usedAsValue(x: Expr, counter: Expr, seen: Set<Expr>): boolean {
-  if (x === counter) return true;
-  if (seen.has(x)) return false;
-  seen.add(x);
-  const args = x.op === "load" ? x.args.slice(1) : x.args;
-  return args.some((arg) => usedAsValue(arg, counter, seen)) || (x.op === "load" && x.args[0]!.args.some((arg) => loadsWith(arg, counter)));
-}
-
-/** True if an address contains a load that itself depends on the counter. */
-function loadsWith(x: Expr, counter: Expr): boolean {
-  return x.op === "load" ? uses(x, counter) : x.args.some((arg) => loadsWith(arg, counter));
-}
-
-/** Neighbouring axes become one where every access steps through them as through one: stride(outer) = stride(inner) · extent(inner). */
-function mergeAxes(extents: readonly number[], outs: number, along: readonly Coefficients[], pinned: readonly boolean[]): Access {
-  const axes: Axis[] = [];
-  const loads: Coefficients[] = [];
-  let open = false;
-  extents.forEach((extent, i) => {
-    const kind = i < outs ? "out" : "sum";
-    const last = axes.length - 1;
-    const outer = axes[last];
-    const same = outer?.kind === kind && open && !pinned[i];
-    const inStep = (): boolean => along[i]!.every((c, j) => c !== null && loads[last]![j] === c * extent);
-    // An axis of size 1 has no stride of its own: it joins anything.
-    if (same && (extent === 1 || outer.extent === 1 || inStep())) {
-      axes[last] = { kind, extent: outer.extent * extent, parts: [...outer.parts, extent] };
-      if (extent !== 1) loads[last] = along[i]!;
-    } else {
-      axes.push({ kind, extent, parts: [extent] });
-      loads.push(along[i]!);
-    }
-    open = !pinned[i];
-  });
-  return { axes, loads };
-}
-
-/** A run of a tiled axis: `count` points per iteration, each a scalar or a vector. */
-interface Segment {
-  readonly from: number;
-  readonly to: number;
-  readonly count: number;
-  readonly lanes: 1 | 4;
-  /** The last point is moved back by this much, so that it ends with the axis. */
-  readonly overlap: number;
-}
-
-/**
- * Runs that cover an axis: whole tiles, then what is left. Where vectors do not fit evenly, the last one overlaps the one before: computing an
- * element twice is cheaper than computing elements one by one. A vectorized axis is as long as a vector at least.
- *
- *     0 1 2 3 | 4 5 6 7 | 8 9            a tile of two vectors, then one that is moved back by 2
- *     . . . .   . . 6 7   8 9
- */
-function segments(extent: number, count: number, vector: boolean): Segment[] {
-  const lanes = vector ? LANES : 1;
-  const step = count * lanes;
-  const even = Math.floor(extent / step) * step;
-  const rest = Math.ceil((extent - even) / lanes);
-  const found: Segment[] = [];
-  if (even > 0) found.push({ from: 0, to: even, count, lanes, overlap: 0 });
-  if (rest > 0) {
-    const to = even + rest * lanes;
-    found.push({ from: even, to, count: rest, lanes, overlap: to - extent });
-  }
-  return found;
-}
-
 /** One element of an axis, or a vector of them; of an overlapping vector the first `done` were dealt with before. */
 interface Point {
   readonly at: Index;
   readonly done: number;
-}
-
-interface Choice {
-  /** Position of the axis that carries the vector, or -1. */
-  readonly vector: number;
-  /** Axes of which a tile holds several points: position and count. */
-  readonly tile: readonly (readonly [axis: number, count: number])[];
-  /** Independent accumulators along a vectorized sum. */
-  readonly unroll: number;
-}
-
-/** Accumulators, operands and one splat must fit the 16 vector registers (measured on V8: MR + NV + MR·NV ≤ 15). */
-const REGISTERS = 15;
-
-/** Elements that stay in the second cache while panels pass by. */
-const CACHED = 1 << 16;
-
-/** A loop of the nest: over an axis, over blocks of `size` points of it, or (inside that) over the block at hand. */
-interface Level {
-  readonly axis: number;
-  readonly size?: number;
 }
 
 /** The blocks of axes at hand: `size` points from `base` on. */
@@ -342,156 +240,21 @@ type Blocks = ReadonlyMap<number, { readonly base: Index; readonly size: number 
 /** The points of result axes that a tile holds. */
 type Points = ReadonlyMap<number, readonly Point[]>;
 
-/** Products that a tile adds up before it puts its sums aside; and from how many on it does. */
-const BLOCK_PRODUCTS = 640;
-const LONG_SUM = 1024;
-/** Fewer are not worth the way to memory and back. */
-const LEAST_PRODUCTS = 128;
-/** Side of the squares of a transposition: a line of the cache. */
-const SQUARE = 16;
-/** Pages whose addresses the processor has at hand, and elements of a page. */
-const PAGES = 64;
-const PAGE = 1024;
-/** Elements that all operands of a block of a sum may take in the second cache. */
-const BLOCK_FOOTPRINT = 1 << 17;
-
-/** Combining the lanes of a vector, in loads. */
-const FOLD_COST = 6;
-
-/** Chooses vector axis and register tile, and writes the nest. The order of every sum depends on the shapes alone. */
-class Tiling {
+/** Writes the nest that the tiles ask for. */
+class Nest {
   readonly #access: Access;
   readonly #builder: NestBuilder;
-  readonly #choice: Choice;
-  /** Parts of the sum that are added to the results in memory one after another: sizes along the first axes of the sum. */
-  readonly #parts: readonly { readonly axis: number; readonly size: number }[];
+  readonly #tiles: Tiles;
 
-  constructor(access: Access, vectorizes: boolean, builder: NestBuilder) {
+  constructor(access: Access, tiles: Tiles, builder: NestBuilder) {
     this.#access = access;
+    this.#tiles = tiles;
     this.#builder = builder;
-    this.#choice = this.#choose(vectorizes);
-    this.#parts = this.#partition();
-    if (this.#parts.length > 0) builder.keepSum();
   }
 
-  nest(): Stmt[] {
-    const { axes, loads } = this.#access;
-    const tiled = this.#choice.tile.map(([axis]) => axis);
-    const plain = axes.map((_, i) => i).filter((i) => axes[i]!.kind === "out" && !tiled.includes(i) && i !== this.#choice.vector);
-    const vector = axes[this.#choice.vector]?.kind === "out" ? [this.#choice.vector] : [];
-    const others = tiled.filter((i) => !vector.includes(i));
-    // The vector axis goes outside the other tiled one if that leaves an operand as it is, whose panel then stays in cache.
-    const stays = vector.every((v) => loads[v]!.slice(0, -1).some((c, j) => c !== 0 && others.every((i) => loads[i]![j] === 0)));
-    const order: Level[] = [...plain, ...(stays ? [...vector, ...others] : [...others, ...vector])].map((axis) => ({ axis }));
-    const [swept] = others;
-    const size = stays && swept !== undefined ? this.#blockSize(swept) : 0;
-    if (size > 0) order.unshift({ axis: swept!, size });
-    if (!this.#builder.reduce) order.unshift(...this.#squares());
-    if (this.#parts.length === 0) return this.#outer(order, new Map(), new Map());
-    // Outside the parts of the sum there is a loop over results, whose iterations have nothing to do with each other.
-    const first = order[0];
-    if (size === 0 && plain.length === 0 && first) {
-      const part = partOf(
-        axes[first.axis]!.extent,
-        first.axis === this.#choice.vector ? LANES : (this.#choice.tile.find(([i]) => i === first.axis)?.[1] ?? 1),
-      );
-      if (part > 0) order.unshift({ axis: first.axis, size: part });
-    }
-    return this.#outer([...order.slice(0, 1), ...this.#parts, ...order.slice(1)], new Map(), new Map());
+  statements(): Stmt[] {
+    return this.#outer(this.#tiles.order(), new Map(), new Map());
   }
-
-  // ---- choosing ---------------------------------------------------------------------------------------------------------------------
-
-  #choose(vectorizes: boolean): Choice {
-    const vector = vectorizes ? this.#vectorAxis() : -1;
-    if (!this.#builder.reduce) return { vector, tile: [], unroll: 1 };
-    const tile = this.#tile(vector);
-    const results = tile.reduce((n, [, count]) => n * count, 1);
-    const along = this.#access.axes[vector];
-    const unroll = along?.kind === "sum" && results < 4 && along.extent >= 32 ? 4 : 1;
-    return { vector, tile, unroll };
-  }
-
-  /** The axis along which loads are contiguous or constant; -1 if none is long enough or better than scalars. */
-  #vectorAxis(): number {
-    const { axes, loads } = this.#access;
-    const lastOut = axes.findLastIndex((a) => a.kind === "out");
-    const summed = axes.reduce((n, a) => (a.kind === "sum" ? n * a.extent : n), 1);
-    let best = -1;
-    let least = Number.POSITIVE_INFINITY;
-    axes.forEach((axis, i) => {
-      if (axis.extent < LANES || (axis.kind === "out" && i !== lastOut)) return;
-      const own = loads[i]!.slice(0, -1);
-      if (axis.kind === "out" && loads[i]!.at(-1) !== 1) return;
-      const vectors = Math.ceil(axis.extent / LANES);
-      const loaded = own.reduce<number>((sum, c) => sum + (c === 0 ? 0.25 : c === 1 ? 1 : 6), 0);
-      // Lanes that are computed twice are lost; the lanes of a sum must be combined in the end.
-      const cost = (loaded * vectors * LANES) / axis.extent + (axis.kind === "sum" ? (FOLD_COST * LANES) / summed : 0);
-      if (cost < least) {
-        least = cost;
-        best = i;
-      }
-    });
-    return best;
-  }
-
-  /** Up to two result axes and how many points of each a tile holds: the fewest cycles by a simple model of the machine. */
-  #tile(vector: number): (readonly [number, number])[] {
-    const { axes } = this.#access;
-    // Inner axes first: of equally good tiles the one whose points lie close together.
-    const candidates = axes
-      .map((_, i) => i)
-      .filter((i) => axes[i]!.kind === "out" && axes[i]!.extent > 1 && (i !== vector || axes[i]!.extent > LANES))
-      .reverse();
-    const mustHold = axes[vector]?.kind === "out" ? [vector] : [];
-    let best: (readonly [number, number])[] = mustHold.map((i) => [i, 1] as const);
-    let least = Number.POSITIVE_INFINITY;
-    for (const p of candidates) {
-      for (const q of [-1, ...candidates]) {
-        if (q === p || (mustHold.length > 0 && p !== vector && (q === vector || axes[vector]!.extent > LANES))) continue;
-        for (let a = 1; a <= 8; a++) {
-          for (let b = 1; b <= (q < 0 ? 1 : 8); b++) {
-            if (a + b + a * b > REGISTERS + (q < 0 ? 1 : 0)) continue;
-            const tile: (readonly [number, number])[] =
-              q < 0
-                ? [[p, a]]
-                : [
-                    [p, a],
-                    [q, b],
-                  ];
-            const cost = this.#cycles(tile, vector);
-            if (cost < least * 0.999) {
-              least = cost;
-              best = tile;
-            }
-          }
-        }
-      }
-    }
-    return best;
-  }
-
-  /** Cycles of the innermost iterations over the whole nest: two multiply-adds and two loads a cycle, a latency of four. */
-  #cycles(tile: readonly (readonly [number, number])[], vector: number): number {
-    const { axes, loads } = this.#access;
-    const covers = tile.map(([axis, count]) => segments(axes[axis]!.extent, count, axis === vector));
-    const others = axes.reduce((n, a, i) => (a.kind === "out" && !tile.some(([axis]) => axis === i) && i !== vector ? n * a.extent : n), 1);
-    let cycles = 0;
-    for (const first of covers[0] ?? [whole(1)]) {
-      for (const second of covers[1] ?? [whole(1)]) {
-        const segs = [first, second];
-        const results = first.count * second.count;
-        const fetched = loads[0]!
-          .slice(0, -1)
-          .reduce<number>((sum, _, j) => sum + tile.reduce((n, [axis], t) => (loads[axis]![j] === 0 ? n : n * segs[t]!.count), 1), 0);
-        const iterations = segs.reduce((n, s) => n * ((s.to - s.from) / (s.count * s.lanes)), 1);
-        cycles += iterations * Math.max(4, results / 2, fetched / 2, (results + fetched) / 3.5);
-      }
-    }
-    return cycles * others;
-  }
-
-  // ---- writing ----------------------------------------------------------------------------------------------------------------------
 
   /** Loops over result axes, outermost first; `points` collects the indices that a tile holds of each. */
   #outer([level, ...inner]: readonly Level[], points: Points, blocks: Blocks): Stmt[] {
@@ -502,9 +265,9 @@ class Tiling {
       const block = (base: Index): Stmt[] => this.#outer(inner, points, new Map([...blocks, [axis, { base, size }]]));
       return loop({ ...whole(extent), count: size }, block, kind === "out" ? true : "inside");
     }
-    const count = this.#choice.tile.find(([i]) => i === axis)?.[1] ?? 1;
+    const count = this.#tiles.choice.tile.find(([i]) => i === axis)?.[1] ?? 1;
     const own = blocks.get(axis);
-    return segments(own?.size ?? extent, count, axis === this.#choice.vector).flatMap((segment) =>
+    return segments(own?.size ?? extent, count, axis === this.#tiles.choice.vector).flatMap((segment) =>
       loop(
         segment,
         (first) => {
@@ -514,93 +277,6 @@ class Tiling {
         true,
       ),
     );
-  }
-
-  /**
-   * Blocks for a transposition: where a value is read along another axis than it is written, both go in small squares, so that each line of the cache is
-   * fetched once.
-   */
-  #squares(): Level[] {
-    const { axes, loads } = this.#access;
-    const { vector } = this.#choice;
-    if (vector < 0) return [];
-    const across = (i: number): boolean =>
-      loads[i]!.slice(0, -1).some((c, j) => c === 1 && loads[vector]![j] !== 0 && loads[vector]![j] !== 1);
-    const read = axes.findIndex((_, i) => i !== vector && across(i));
-    if (read < 0) return [];
-    const levels = [read, vector].map((axis) => ({ axis, size: divisor(axes[axis]!.extent, (n) => n <= SQUARE && n % LANES === 0) }));
-    return levels.every(({ axis, size }) => size > 0 && size < axes[axis]!.extent) ? levels : [];
-  }
-
-  /** Axes of the sum in the order of their loops: products go along the smallest steps in the innermost one. */
-  #sums(): number[] {
-    const { axes, loads } = this.#access;
-    const sums = axes.map((_, i) => i).filter((i) => axes[i]!.kind === "sum");
-    const steps = (i: number): number => loads[i]!.slice(0, -1).reduce<number>((n, c) => n + Math.abs(c ?? 0), 0);
-    return this.#builder.mayKeepSum ? sums.sort((a, b) => steps(b) - steps(a)) : sums;
-  }
-
-  /**
-   * A long sum is made in parts, whose operands stay in the cache and on few pages; each part is added to the result in memory. The parts depend on
-   * shapes alone.
-   */
-  #partition(): { axis: number; size: number }[] {
-    const { axes, loads } = this.#access;
-    const { vector } = this.#choice;
-    const sums = this.#sums();
-    const [first, second] = sums;
-    const along = axes[vector]?.kind === "sum";
-    const uneven = axes[vector]?.kind === "out" && axes[vector].extent % LANES !== 0;
-    if (first === undefined || first === vector || uneven || !this.#builder.mayKeepSum) return [];
-    const products = sums.reduce((n, i) => n * axes[i]!.extent, 1) / (along ? LANES : 1);
-    const { extent } = axes[first]!;
-    const rest = products / extent;
-    if (along) {
-      // All results are visited for every part: it should find its operands in the cache.
-      const footprint = (parts: ReadonlyMap<number, number>): number =>
-        loads[0]!
-          .slice(0, -1)
-          .reduce<number>((n, _, j) => n + axes.reduce((m, a, i) => (loads[i]![j] === 0 ? m : m * (parts.get(i) ?? a.extent)), 1), 0);
-      if (footprint(new Map()) <= 2 * BLOCK_FOOTPRINT || rest < LEAST_PRODUCTS) return [];
-      const parts = [{ axis: first, size: 1 }];
-      if (second === undefined || second === vector || footprint(new Map([[first, 1]])) <= BLOCK_FOOTPRINT) return parts;
-      const inner = rest / axes[second]!.extent;
-      const size = divisor(
-        axes[second]!.extent,
-        (n) =>
-          n * inner >= LEAST_PRODUCTS &&
-          footprint(
-            new Map([
-              [first, 1],
-              [second, n],
-            ]),
-          ) <= BLOCK_FOOTPRINT,
-      );
-      return size > 0 ? [...parts, { axis: second, size }] : parts;
-    }
-    const jumps = extent > PAGES && loads[first]!.slice(0, -1).some((c) => c === null || Math.abs(c) >= PAGE);
-    if (products <= LONG_SUM && !jumps) return [];
-    const size = divisor(
-      extent,
-      (n) => n * rest <= BLOCK_PRODUCTS && n * rest >= Math.min(LEAST_PRODUCTS, PAGES) && (!jumps || n <= PAGES),
-    );
-    return size > 0 && size < extent ? [{ axis: first, size }] : [];
-  }
-
-  /**
-   * Points of an axis to do together, if it is swept again for every panel and what it reads does not stay in the cache: as many whole tiles as
-   * do. 0 for the whole axis.
-   */
-  #blockSize(axis: number): number {
-    const { axes, loads } = this.#access;
-    const { extent } = axes[axis]!;
-    const length = (i: number): number => this.#parts.find((p) => p.axis === i)?.size ?? axes[i]!.extent;
-    const read = (j: number): number => axes.reduce((n, a, i) => (a.kind === "sum" && loads[i]![j] !== 0 ? n * length(i) : n), 1);
-    const perPoint = loads[axis]!.slice(0, -1).reduce<number>((n, c, j) => (c === 0 ? n : n + read(j)), 0);
-    if (perPoint * extent <= CACHED) return 0;
-    const count = this.#choice.tile.find(([i]) => i === axis)![1];
-    for (let size = Math.floor(CACHED / perPoint / count) * count; size >= 4 * count; size -= count) if (extent % size === 0) return size;
-    return 0;
   }
 
   /** Every combination of the points, as indices along all result axes. */
@@ -621,10 +297,10 @@ class Tiling {
 
   #reduceTile(points: Points, blocks: Blocks): Stmt[] {
     const { axes } = this.#access;
-    const { vector, unroll } = this.#choice;
+    const { vector, unroll } = this.#tiles.choice;
     const results = this.#combinations(points).map((place) => place.at);
     const own = axes.map((_, i) => i).filter((i) => axes[i]!.kind === "sum");
-    const sums = this.#sums();
+    const { sums } = this.#tiles;
     const dtype = computeDtype(this.#builder.resultDtype);
     const start = neutral(this.#builder.combine, dtype);
     const along = axes[vector]?.kind === "sum";
@@ -665,14 +341,14 @@ class Tiling {
       return along ? k.fold(this.#builder.combine, total) : total;
     });
     const begin = accumulators.flat().map((b) => b.statement);
-    return [...begin, ...loops, ...(this.#parts.length > 0 ? this.#addPart(points, reduced, blocks) : this.#finish(points, reduced))];
+    return [...begin, ...loops, ...(this.#tiles.parts.length > 0 ? this.#addPart(points, reduced, blocks) : this.#finish(points, reduced))];
   }
 
   /** Adds sums to what earlier parts left in the buffer of the result; after the last part they are complete. */
   #addPart(points: Points, sums: readonly Expr[], blocks: Blocks): Stmt[] {
     const { axes } = this.#access;
     const all = (which: (base: Index, last: number) => Expr): Expr =>
-      this.#parts.map(({ axis, size }) => which(blocks.get(axis)!.base, axes[axis]!.extent - size)).reduce((a, b) => k.and(a, b));
+      this.#tiles.parts.map(({ axis, size }) => which(blocks.get(axis)!.base, axes[axis]!.extent - size)).reduce((a, b) => k.and(a, b));
     const isFirst = all((base) => k.eq(base.toExpr(), k.int(0)));
     const isLast = all((base, last) => k.eq(base.toExpr(), k.int(last)));
     const places = this.#combinations(points);
@@ -703,18 +379,6 @@ class Tiling {
   }
 }
 
-/** The largest divisor for which `fits` holds; 0 if none. */
-function divisor(n: number, fits: (divisor: number) => boolean): number {
-  for (let d = n; d >= 1; d--) if (n % d === 0 && fits(d)) return d;
-  return 0;
-}
-
-/** A part of an axis of which there are a few, in whole tiles; 0 if it does not divide so. */
-function partOf(extent: number, tile: number): number {
-  for (const parts of [4, 2, 3]) if (extent % parts === 0 && (extent / parts) % tile === 0) return extent / parts;
-  return 0;
-}
-
 function pairwise(list: readonly Expr[], join: (a: Expr, b: Expr) => Expr): Expr {
   if (list.length === 1) return list[0]!;
   const half = Math.ceil(list.length / 2);
@@ -727,11 +391,6 @@ function loop({ from, to, count, lanes }: Segment, body: (start: Index) => Stmt[
   if (to - from === step) return body(Index.constant(from));
   if (to === from) return [];
   return [k.forLoop(to, (i) => body(Index.of(i, from, to - step)), { from, step, parallel })];
-}
-
-/** Element by element. */
-function whole(extent: number): Segment {
-  return { from: 0, to: extent, count: 1, lanes: 1, overlap: 0 };
 }
 
 /** The points of one iteration. */

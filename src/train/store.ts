@@ -20,7 +20,24 @@ export interface Store {
 
 const TEMPORARY = /^\..*\.tmp$/;
 
-type FileSystem = Pick<typeof import("node:fs/promises"), "open" | "rename" | "rm" | "mkdir" | "readdir" | "readFile">;
+/** An open file, as `node:fs/promises` gives it. Written out, since declarations of the package must not ask for Node's. */
+export interface OpenFile {
+  writeFile(content: Uint8Array | string): Promise<void>;
+  write(content: Uint8Array, from: number, length: number, at: number): Promise<{ readonly bytesWritten: number }>;
+  truncate(length: number): Promise<void>;
+  sync(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** What a folder needs of `node:fs/promises`. */
+export interface FileSystem {
+  open(path: string, flags: string): Promise<OpenFile>;
+  rename(from: string, to: string): Promise<void>;
+  rm(path: string, options: { readonly force: boolean }): Promise<void>;
+  mkdir(path: string, options: { readonly recursive: true }): Promise<unknown>;
+  readdir(path: string): Promise<string[]>;
+  readFile(path: string): Promise<Uint8Array>;
+}
 
 /** A folder of the file system (Node only), made when the first file is written. `fs` replaces Node's functions. */
 export function folderStore(folder: string, fs?: FileSystem): Store {
@@ -98,12 +115,7 @@ async function patchFile(fs: FileSystem, folder: string, name: string, at: numbe
   });
 }
 
-async function withFile(
-  fs: FileSystem,
-  path: string,
-  flags: string,
-  fn: (file: Awaited<ReturnType<FileSystem["open"]>>) => Promise<void>,
-): Promise<void> {
+async function withFile(fs: FileSystem, path: string, flags: string, fn: (file: OpenFile) => Promise<void>): Promise<void> {
   const file = await fs.open(path, flags);
   try {
     await fn(file);

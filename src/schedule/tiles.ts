@@ -1,0 +1,320 @@
+/**
+ * @file Tiles: which axis of a nest carries the vector, how many results a tile holds in registers, in which order the loops stand, and where loops go in
+ * blocks so that what they read stays in the cache. Everything depends on shapes alone, and with it the order of every sum.
+ */
+import type { Access } from "./access.ts";
+import { LANES } from "./lanes.ts";
+
+/** A run of a tiled axis: `count` points per iteration, each a scalar or a vector. */
+export interface Segment {
+  readonly from: number;
+  readonly to: number;
+  readonly count: number;
+  readonly lanes: 1 | 4;
+  /** The last point is moved back by this much, so that it ends with the axis. */
+  readonly overlap: number;
+}
+
+/**
+ * Runs that cover an axis: whole tiles, then what is left. Where vectors do not fit evenly, the last one overlaps the one before: computing an
+ * element twice is cheaper than computing elements one by one. A vectorized axis is as long as a vector at least.
+ *
+ *     0 1 2 3 | 4 5 6 7 | 8 9            a tile of two vectors, then one that is moved back by 2
+ *     . . . .   . . 6 7   8 9
+ */
+export function segments(extent: number, count: number, vector: boolean): Segment[] {
+  const lanes = vector ? LANES : 1;
+  const step = count * lanes;
+  const even = Math.floor(extent / step) * step;
+  const rest = Math.ceil((extent - even) / lanes);
+  const found: Segment[] = [];
+  if (even > 0) found.push({ from: 0, to: even, count, lanes, overlap: 0 });
+  if (rest > 0) {
+    const to = even + rest * lanes;
+    found.push({ from: even, to, count: rest, lanes, overlap: to - extent });
+  }
+  return found;
+}
+
+/** Element by element. */
+export function whole(extent: number): Segment {
+  return { from: 0, to: extent, count: 1, lanes: 1, overlap: 0 };
+}
+
+export interface Choice {
+  /** Position of the axis that carries the vector, or -1. */
+  readonly vector: number;
+  /** Axes of which a tile holds several points: position and count. */
+  readonly tile: readonly (readonly [axis: number, count: number])[];
+  /** Independent accumulators along a vectorized sum. */
+  readonly unroll: number;
+}
+
+/** A loop of the nest: over an axis, over blocks of `size` points of it, or (inside that) over the block at hand. */
+export interface Level {
+  readonly axis: number;
+  readonly size?: number;
+}
+
+/** Accumulators, operands and one splat must fit the 16 vector registers (measured on V8: MR + NV + MR·NV ≤ 15). */
+const REGISTERS = 15;
+
+/** Elements that stay in the second cache while panels pass by. */
+const CACHED = 1 << 16;
+
+/** Products that a tile adds up before it puts its sums aside; and from how many on it does. */
+const BLOCK_PRODUCTS = 640;
+const LONG_SUM = 1024;
+/** Fewer are not worth the way to memory and back. */
+const LEAST_PRODUCTS = 128;
+/** Side of the squares of a transposition: a line of the cache. */
+const SQUARE = 16;
+/** Pages whose addresses the processor has at hand, and elements of a page. */
+const PAGES = 64;
+const PAGE = 1024;
+/** Elements that all operands of a block of a sum may take in the second cache. */
+const BLOCK_FOOTPRINT = 1 << 17;
+
+/** Combining the lanes of a vector, in loads. */
+const FOLD_COST = 6;
+
+/** What a nest is told beside its accesses. */
+export interface Wishes {
+  readonly reduces: boolean;
+  /** Whether its sums may wait in the buffer of the result. */
+  readonly mayKeepSum: boolean;
+  readonly vectorizes: boolean;
+}
+
+/** The choices for one nest. */
+export class Tiles {
+  readonly choice: Choice;
+  /** Axes of the sum, outermost first. */
+  readonly sums: readonly number[];
+  /** Parts of the sum that are added to the results in memory one after another: sizes along the first axes of the sum. */
+  readonly parts: readonly { readonly axis: number; readonly size: number }[];
+  readonly #access: Access;
+  readonly #wishes: Wishes;
+
+  constructor(access: Access, wishes: Wishes) {
+    this.#access = access;
+    this.#wishes = wishes;
+    this.choice = this.#choose(wishes.vectorizes);
+    this.sums = this.#sums();
+    this.parts = wishes.mayKeepSum ? this.#partition() : [];
+  }
+
+  /** Loops over results and parts of the sum, outermost first. */
+  order(): Level[] {
+    const { axes, loads } = this.#access;
+    const { tile, vector: carrier } = this.choice;
+    const tiled = tile.map(([axis]) => axis);
+    const plain = axes.map((_, i) => i).filter((i) => axes[i]!.kind === "out" && !tiled.includes(i) && i !== carrier);
+    const vector = axes[carrier]?.kind === "out" ? [carrier] : [];
+    const others = tiled.filter((i) => !vector.includes(i));
+    // The vector axis goes outside the other tiled one if that leaves an operand as it is, whose panel then stays in cache.
+    const stays = vector.every((v) => loads[v]!.slice(0, -1).some((c, j) => c !== 0 && others.every((i) => loads[i]![j] === 0)));
+    const order: Level[] = [...plain, ...(stays ? [...vector, ...others] : [...others, ...vector])].map((axis) => ({ axis }));
+    const [swept] = others;
+    const size = stays && swept !== undefined ? this.#blockSize(swept) : 0;
+    if (size > 0) order.unshift({ axis: swept!, size });
+    if (!this.#wishes.reduces) order.unshift(...this.#squares());
+    if (this.parts.length === 0) return order;
+    // Outside the parts of the sum there is a loop over results, whose iterations have nothing to do with each other.
+    const first = order[0];
+    if (size === 0 && plain.length === 0 && first) {
+      const count = first.axis === carrier ? LANES : (tile.find(([i]) => i === first.axis)?.[1] ?? 1);
+      const part = partOf(axes[first.axis]!.extent, count);
+      if (part > 0) order.unshift({ axis: first.axis, size: part });
+    }
+    return [...order.slice(0, 1), ...this.parts, ...order.slice(1)];
+  }
+
+  #choose(vectorizes: boolean): Choice {
+    const vector = vectorizes ? this.#vectorAxis() : -1;
+    if (!this.#wishes.reduces) return { vector, tile: [], unroll: 1 };
+    const tile = this.#tile(vector);
+    const results = tile.reduce((n, [, count]) => n * count, 1);
+    const along = this.#access.axes[vector];
+    const unroll = along?.kind === "sum" && results < 4 && along.extent >= 32 ? 4 : 1;
+    return { vector, tile, unroll };
+  }
+
+  /** The axis along which loads are contiguous or constant; -1 if none is long enough or better than scalars. */
+  #vectorAxis(): number {
+    const { axes, loads } = this.#access;
+    const lastOut = axes.findLastIndex((a) => a.kind === "out");
+    const summed = axes.reduce((n, a) => (a.kind === "sum" ? n * a.extent : n), 1);
+    let best = -1;
+    let least = Number.POSITIVE_INFINITY;
+    axes.forEach((axis, i) => {
+      if (axis.extent < LANES || (axis.kind === "out" && i !== lastOut)) return;
+      const own = loads[i]!.slice(0, -1);
+      if (axis.kind === "out" && loads[i]!.at(-1) !== 1) return;
+      const vectors = Math.ceil(axis.extent / LANES);
+      const loaded = own.reduce<number>((sum, c) => sum + (c === 0 ? 0.25 : c === 1 ? 1 : 6), 0);
+      // Lanes that are computed twice are lost; the lanes of a sum must be combined in the end.
+      const cost = (loaded * vectors * LANES) / axis.extent + (axis.kind === "sum" ? (FOLD_COST * LANES) / summed : 0);
+      if (cost < least) {
+        least = cost;
+        best = i;
+      }
+    });
+    return best;
+  }
+
+  /** Up to two result axes and how many points of each a tile holds: the fewest cycles by a simple model of the machine. */
+  #tile(vector: number): (readonly [number, number])[] {
+    const { axes } = this.#access;
+    // Inner axes first: of equally good tiles the one whose points lie close together.
+    const candidates = axes
+      .map((_, i) => i)
+      .filter((i) => axes[i]!.kind === "out" && axes[i]!.extent > 1 && (i !== vector || axes[i]!.extent > LANES))
+      .reverse();
+    const mustHold = axes[vector]?.kind === "out" ? [vector] : [];
+    let best: (readonly [number, number])[] = mustHold.map((i) => [i, 1] as const);
+    let least = Number.POSITIVE_INFINITY;
+    for (const p of candidates) {
+      for (const q of [-1, ...candidates]) {
+        if (q === p || (mustHold.length > 0 && p !== vector && (q === vector || axes[vector]!.extent > LANES))) continue;
+        for (let a = 1; a <= 8; a++) {
+          for (let b = 1; b <= (q < 0 ? 1 : 8); b++) {
+            if (a + b + a * b > REGISTERS + (q < 0 ? 1 : 0)) continue;
+            const tile: (readonly [number, number])[] =
+              q < 0
+                ? [[p, a]]
+                : [
+                    [p, a],
+                    [q, b],
+                  ];
+            const cost = this.#cycles(tile, vector);
+            if (cost < least * 0.999) {
+              least = cost;
+              best = tile;
+            }
+          }
+        }
+      }
+    }
+    return best;
+  }
+
+  /** Cycles of the innermost iterations over the whole nest: two multiply-adds and two loads a cycle, a latency of four. */
+  #cycles(tile: readonly (readonly [number, number])[], vector: number): number {
+    const { axes, loads } = this.#access;
+    const covers = tile.map(([axis, count]) => segments(axes[axis]!.extent, count, axis === vector));
+    const others = axes.reduce((n, a, i) => (a.kind === "out" && !tile.some(([axis]) => axis === i) && i !== vector ? n * a.extent : n), 1);
+    let cycles = 0;
+    for (const first of covers[0] ?? [whole(1)]) {
+      for (const second of covers[1] ?? [whole(1)]) {
+        const segs = [first, second];
+        const results = first.count * second.count;
+        const fetched = loads[0]!
+          .slice(0, -1)
+          .reduce<number>((sum, _, j) => sum + tile.reduce((n, [axis], t) => (loads[axis]![j] === 0 ? n : n * segs[t]!.count), 1), 0);
+        const iterations = segs.reduce((n, s) => n * ((s.to - s.from) / (s.count * s.lanes)), 1);
+        cycles += iterations * Math.max(4, results / 2, fetched / 2, (results + fetched) / 3.5);
+      }
+    }
+    return cycles * others;
+  }
+
+  /**
+   * Blocks for a transposition: where a value is read along another axis than it is written, both go in small squares, so that each line of the cache is
+   * fetched once.
+   */
+  #squares(): Level[] {
+    const { axes, loads } = this.#access;
+    const { vector } = this.choice;
+    if (vector < 0) return [];
+    const across = (i: number): boolean =>
+      loads[i]!.slice(0, -1).some((c, j) => c === 1 && loads[vector]![j] !== 0 && loads[vector]![j] !== 1);
+    const read = axes.findIndex((_, i) => i !== vector && across(i));
+    if (read < 0) return [];
+    const levels = [read, vector].map((axis) => ({ axis, size: divisor(axes[axis]!.extent, (n) => n <= SQUARE && n % LANES === 0) }));
+    return levels.every(({ axis, size }) => size > 0 && size < axes[axis]!.extent) ? levels : [];
+  }
+
+  /** Axes of the sum in the order of their loops: products go along the smallest steps in the innermost one. */
+  #sums(): number[] {
+    const { axes, loads } = this.#access;
+    const sums = axes.map((_, i) => i).filter((i) => axes[i]!.kind === "sum");
+    const steps = (i: number): number => loads[i]!.slice(0, -1).reduce<number>((n, c) => n + Math.abs(c ?? 0), 0);
+    return this.#wishes.mayKeepSum ? sums.sort((a, b) => steps(b) - steps(a)) : sums;
+  }
+
+  /**
+   * A long sum is made in parts, whose operands stay in the cache and on few pages; each part is added to the result in memory. The parts depend on
+   * shapes alone.
+   */
+  #partition(): { axis: number; size: number }[] {
+    const { axes, loads } = this.#access;
+    const { vector } = this.choice;
+    const { sums } = this;
+    const [first, second] = sums;
+    const along = axes[vector]?.kind === "sum";
+    const uneven = axes[vector]?.kind === "out" && axes[vector].extent % LANES !== 0;
+    if (first === undefined || first === vector || uneven) return [];
+    const products = sums.reduce((n, i) => n * axes[i]!.extent, 1) / (along ? LANES : 1);
+    const { extent } = axes[first]!;
+    const rest = products / extent;
+    if (along) {
+      // All results are visited for every part: it should find its operands in the cache.
+      const footprint = (parts: ReadonlyMap<number, number>): number =>
+        loads[0]!
+          .slice(0, -1)
+          .reduce<number>((n, _, j) => n + axes.reduce((m, a, i) => (loads[i]![j] === 0 ? m : m * (parts.get(i) ?? a.extent)), 1), 0);
+      if (footprint(new Map()) <= 2 * BLOCK_FOOTPRINT || rest < LEAST_PRODUCTS) return [];
+      const parts = [{ axis: first, size: 1 }];
+      if (second === undefined || second === vector || footprint(new Map([[first, 1]])) <= BLOCK_FOOTPRINT) return parts;
+      const inner = rest / axes[second]!.extent;
+      const size = divisor(
+        axes[second]!.extent,
+        (n) =>
+          n * inner >= LEAST_PRODUCTS &&
+          footprint(
+            new Map([
+              [first, 1],
+              [second, n],
+            ]),
+          ) <= BLOCK_FOOTPRINT,
+      );
+      return size > 0 ? [...parts, { axis: second, size }] : parts;
+    }
+    const jumps = extent > PAGES && loads[first]!.slice(0, -1).some((c) => c === null || Math.abs(c) >= PAGE);
+    if (products <= LONG_SUM && !jumps) return [];
+    const size = divisor(
+      extent,
+      (n) => n * rest <= BLOCK_PRODUCTS && n * rest >= Math.min(LEAST_PRODUCTS, PAGES) && (!jumps || n <= PAGES),
+    );
+    return size > 0 && size < extent ? [{ axis: first, size }] : [];
+  }
+
+  /**
+   * Points of an axis to do together, if it is swept again for every panel and what it reads does not stay in the cache: as many whole tiles as
+   * do. 0 for the whole axis.
+   */
+  #blockSize(axis: number): number {
+    const { axes, loads } = this.#access;
+    const { extent } = axes[axis]!;
+    const length = (i: number): number => this.parts.find((p) => p.axis === i)?.size ?? axes[i]!.extent;
+    const read = (j: number): number => axes.reduce((n, a, i) => (a.kind === "sum" && loads[i]![j] !== 0 ? n * length(i) : n), 1);
+    const perPoint = loads[axis]!.slice(0, -1).reduce<number>((n, c, j) => (c === 0 ? n : n + read(j)), 0);
+    if (perPoint * extent <= CACHED) return 0;
+    const count = this.choice.tile.find(([i]) => i === axis)![1];
+    for (let size = Math.floor(CACHED / perPoint / count) * count; size >= 4 * count; size -= count) if (extent % size === 0) return size;
+    return 0;
+  }
+}
+
+/** The largest divisor for which `fits` holds; 0 if none. */
+function divisor(n: number, fits: (divisor: number) => boolean): number {
+  for (let d = n; d >= 1; d--) if (n % d === 0 && fits(d)) return d;
+  return 0;
+}
+
+/** A part of an axis of which there are a few, in whole tiles; 0 if it does not divide so. */
+function partOf(extent: number, tile: number): number {
+  for (const parts of [4, 2, 3]) if (extent % parts === 0 && (extent / parts) % tile === 0) return extent / parts;
+  return 0;
+}
