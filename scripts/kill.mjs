@@ -1,6 +1,7 @@
 /**
- * @file `node scripts/kill.mjs [kills] [seed] [flags of train...]`: interrupts training runs by kill -9 at random moments and resumes each; all must
- * end in the bits of one that was never interrupted, and no checkpoint may be unreadable. Needs the build.
+ * @file `node scripts/kill.mjs [kills] [seed] [--resume-threads N] [flags of train...]`: interrupts training runs by kill -9 at random moments and
+ * resumes each, if wanted on another number of threads; all must end in the bits of one that was never interrupted, and no checkpoint may be
+ * unreadable. Flags after a model's name stand for themselves, others are added to the usual ones. Needs the build.
  */
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -11,6 +12,8 @@ import { readSafetensors } from "../dist/formats/index.js";
 import { root } from "./setup.mjs";
 
 const [kills = 20, seed = 1] = process.argv.slice(2, 4).map(Number);
+const given = process.argv.slice(4);
+const changed = given[0] === "--resume-threads" ? ["--threads", given.splice(0, 2)[1]] : [];
 // Everything that has state: dropout, an average, accumulated gradients, early stopping, a plateau, a validation split.
 const usual = [
   "cnn",
@@ -28,8 +31,13 @@ const usual = [
   "1",
   "--validation",
   "0.1",
+  "--schedule",
+  "cosine",
+  "--save-every",
+  "7",
+  "--tensorboard",
 ];
-const flags = process.argv.length > 4 ? process.argv.slice(4) : [...usual, "--schedule", "cosine", "--save-every", "7", "--tensorboard"];
+const flags = given.length > 0 && !given[0].startsWith("--") ? given : [...usual, ...given];
 const folder = mkdtempSync(join(tmpdir(), "nabla-kill-"));
 const nabla = [join(root, "dist/cli/main.js")];
 process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
@@ -119,7 +127,7 @@ for (let k = 0; interruptions < kills; k++) {
     moments.push(`${seconds(plan.share * whole[plan.from])} after ${plan.from === "start" ? "its start" : "its first checkpoint"}`);
     read += readAll(out);
     // Killed before it wrote its settings, there is nothing to go on with.
-    args = existsSync(join(out, "run.json")) ? ["train", "--resume", out] : args;
+    args = existsSync(join(out, "run.json")) ? ["train", "--resume", out, ...changed] : args;
   }
   interruptions += moments.length;
   const same = result(out) === want;

@@ -1,4 +1,4 @@
-/** @file Augmentation by name, as flags and configuration files give it: `translate=2`, `rotate=15`, `flip`. */
+/** @file Augmentation by name, as flags and configuration files give it: `translate=0.1`, `rotate=15`, `flip`. */
 
 import { randomKey } from "../math/random.ts";
 import {
@@ -17,9 +17,9 @@ import {
 import type { Tensor } from "../ops/tensor.ts";
 import { unknownName } from "./recipes.ts";
 
-/** Each from its number and the side of the images. */
+/** Each from its number and the side of the images; a translation is a share of it. */
 const steps: Readonly<Record<string, { readonly usual: number; make(x: number, size: readonly [number, number]): Augmentation }>> = {
-  translate: { usual: 2, make: (pixels) => translate(pixels) },
+  translate: { usual: 0.1, make: (share) => translate(share) },
   rotate: { usual: 10, make: (degrees) => rotate(degrees) },
   scale: { usual: 0.1, make: (by) => scale(1 - by, 1 + by) },
   shear: { usual: 10, make: (degrees) => shear(degrees) },
@@ -30,16 +30,17 @@ const steps: Readonly<Record<string, { readonly usual: number; make(x: number, s
   colour: { usual: 0.4, make: (by) => colourJitter({ brightness: by, contrast: by, saturation: by }) },
 };
 
+/** Leaves images as they are, where a recipe would change them. */
+const NONE = "none";
+
 /** What help says. */
-export const AUGMENTATIONS: string = Object.entries(steps)
-  .map(([name, { usual }]) => `${name}=${usual}`)
-  .join(", ");
+export const AUGMENTATIONS: string = [...Object.entries(steps).map(([name, { usual }]) => `${name}=${usual}`), NONE].join(", ");
 
 /** The steps of a list as what `fit` takes. @throws {Error} for an unknown one, a number that is none, or data that are no images. */
 export function augmentation(list: readonly string[], inputShape: readonly number[]): (x: Tensor) => Tensor {
   const [, height, width] = inputShape;
   if (inputShape.length !== 3) throw new Error(`augment: is for images, the data have inputs [${inputShape.join(", ")}]`);
-  const all = augment(list.map((text) => step(text, [height, width])));
+  const all = augment(list.filter((text) => text !== NONE).map((text) => step(text, [height, width])));
   return (x) => all(randomKey(), x);
 }
 

@@ -53,7 +53,7 @@ async function subjectOf(what: string, { examples, layer, json, seed, ...setting
   if (settings.data !== undefined) {
     const data = await loadData({ ...settings, data: settings.data });
     const images = firstOf(data, examples);
-    return { model: makeModel(what, data), images, about: `${what}, untrained, on ${images.shape[0]} images of ${data.name}` };
+    return { model: makeModel({ model: what }, data), images, about: `${what}, untrained, on ${images.shape[0]} images of ${data.name}` };
   }
   if (!Object.hasOwn(zoo, what)) throw new Error(`${what}: want --data with images to look at, such as --data digits`);
   const { input, classes } = zoo[what];

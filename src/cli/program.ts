@@ -135,7 +135,7 @@ function addTraining(program: Command, done: (exitCode: number) => void): void {
     .description("draw the loss over a rising learning rate, and suggest one")
     .argument("[model]", MODEL)
     .option("--config <file>", "settings as JSON");
-  withSettings(find, [...DATA, "validation", "batchSize", "optimizer", "weightDecay", "seed", "backend"])
+  withSettings(find, [...DATA, "hidden", "validation", "batchSize", "optimizer", "weightDecay", "seed", "backend"])
     .option("--steps <n>", "rates to try", positiveInteger, 100)
     .action(async (model: string | undefined, flags) => done(await findLrCommand(model, flags)));
   program

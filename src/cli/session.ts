@@ -55,7 +55,7 @@ export async function openSession(settings: Settled): Promise<Session> {
     settings.validation === undefined ? [whole.train] : trainTestSplit(whole.train, settings.validation, { seed: settings.seed });
   const data = { ...whole, train };
   manualSeed(settings.seed);
-  const model = makeModel(settings.model, data);
+  const model = makeModel(settings, data);
   const { epochs, batchSize, accumulate, clipNorm, seed, ema } = settings;
   const options = {
     optimizer: makeOptimizer(model.parameters(), settings),
@@ -93,8 +93,10 @@ export async function loadData({
   }
 }
 
-export function makeModel(name: string, data: Dataset): Layer {
-  return models[name]({ inputShape: data.inputShape, outputs: outputSize(data) });
+/** The model of some settings for a data set. @throws {Error} if it cannot take it. */
+export function makeModel({ model, hidden }: Pick<Settled, "model" | "hidden">, data: Dataset): Layer {
+  if (hidden && model !== "mlp") throw new Error(`hidden: is for mlp; the layers of ${model} are its own`);
+  return models[model]({ inputShape: data.inputShape, outputs: outputSize(data), hidden });
 }
 
 export function makeOptimizer(

@@ -11,7 +11,7 @@ import { unknownName } from "./recipes.ts";
 /** What a value must be. */
 type Kind =
   | { readonly kind: "text" | "list" | "switch" }
-  | { readonly kind: "integer"; readonly least: number }
+  | { readonly kind: "integer" | "integers"; readonly least: number }
   /** From `least` (or above it, if `open`) to below `below`. */
   | { readonly kind: "number"; readonly least: number; readonly open?: boolean; readonly below?: number }
   | { readonly kind: "choice"; readonly names: readonly string[] };
@@ -24,6 +24,12 @@ export type Setting = Kind & {
 
 const definition = {
   model: { kind: "text", value: "<name>", about: "network to train" },
+  hidden: {
+    kind: "integers",
+    least: 1,
+    value: "<sizes>",
+    about: "mlp: units of the hidden layers, with commas between (default: by the data)",
+  },
   data: { kind: "text", value: "<name>", about: "data set: a name, or the path of a .csv, .tsv or .parquet file or of a folder of images" },
   dataDir: { kind: "text", value: "<dir>", about: "folder of the data set's files, for those that are not part of the package" },
   label: { kind: "text", value: "<column>", about: "tables: column to predict (default: target, label or class, else the last)" },
@@ -51,7 +57,11 @@ const definition = {
   epochs: { kind: "integer", least: 1, value: "<n>", about: "passes over the training examples" },
   batchSize: { kind: "integer", least: 1, value: "<n>", about: "examples per step" },
   accumulate: { kind: "integer", least: 1, value: "<n>", about: "batches whose gradients make one update (default: 1)" },
-  augment: { kind: "list", value: "<steps>", about: "how training images are changed, with commas between (default: not)" },
+  augment: {
+    kind: "list",
+    value: "<steps>",
+    about: "how training images are changed, with commas between (default: by model and data set)",
+  },
   optimizer: {
     kind: "choice",
     names: ["sgd", "adam", "adamw", "nadam", "rmsprop", "lion"],
@@ -106,7 +116,15 @@ const definition = {
 } as const;
 
 type Definition = typeof definition;
-type Value<K> = K extends "integer" | "number" ? number : K extends "switch" ? boolean : K extends "list" ? readonly string[] : string;
+type Value<K> = K extends "integer" | "number"
+  ? number
+  : K extends "switch"
+    ? boolean
+    : K extends "list"
+      ? readonly string[]
+      : K extends "integers"
+        ? readonly number[]
+        : string;
 
 /** A configuration as given: some settings, the rest left to the recipe and the defaults. */
 export type Config = {
@@ -158,6 +176,11 @@ function fault(setting: Setting, value: unknown): string | undefined {
       const want = setting.least === 1 ? "a positive integer" : `an integer from ${setting.least} to 2^53 - 1`;
       return unless(Number.isSafeInteger(value) && (value as number) >= setting.least, want);
     }
+    case "integers":
+      return unless(
+        Array.isArray(value) && value.every((n) => Number.isSafeInteger(n) && n >= setting.least),
+        `integers from ${setting.least}, with commas between`,
+      );
     case "number":
       return unless(isInRange(setting, value), rangeOf(setting));
   }
@@ -174,11 +197,19 @@ function rangeOf({ least, open = false, below }: NumberSetting): string {
   return open ? `a number between ${least} and ${below}` : `a number from ${least} to below ${below}`;
 }
 
+const numberOf = (text: string): number => (text.trim() === "" ? Number.NaN : Number(text));
+
+/** How the text of a flag is read; the rest are texts. */
+const read: Partial<Record<Setting["kind"], (text: string) => unknown>> = {
+  integer: numberOf,
+  number: numberOf,
+  integers: (text) => text.split(",").map(numberOf),
+  list: (text) => text.split(","),
+};
+
 /** The value of a flag's text. @throws {Error} saying what is wanted. */
 export function parseFlag(name: keyof Config, text: string): unknown {
-  const { kind } = settings[name];
-  const number = text.trim() === "" ? Number.NaN : Number(text);
-  return checkSetting(name, kind === "integer" || kind === "number" ? number : kind === "list" ? text.split(",") : text);
+  return checkSetting(name, read[settings[name].kind]?.(text) ?? text);
 }
 
 /** A configuration file's content. @throws {Error} one line for whatever is wrong with it. */
@@ -246,6 +277,8 @@ function typeOf(name: keyof Config): Record<string, unknown> {
       return { enum: setting.names };
     case "integer":
       return { type: "integer", minimum: setting.least };
+    case "integers":
+      return { type: "array", items: { type: "integer", minimum: setting.least } };
     case "number": {
       const { least, open, below } = setting;
       return {

@@ -22,7 +22,13 @@ export interface SummaryFlags {
 }
 
 /** What the small models of this library are made for. */
-const INPUTS: Readonly<Record<string, readonly number[]>> = { lenet5: [1, 28, 28], mlp: [1, 28, 28], cnn: [1, 8, 8], xor: [2] };
+const INPUTS: Readonly<Record<string, readonly number[]>> = {
+  lenet5: [1, 28, 28],
+  mlp: [1, 28, 28],
+  cnn: [1, 8, 8],
+  convnet: [1, 28, 28],
+  xor: [2],
+};
 
 function summaryOf(name: string, { input, batch, receptive, optimizer, measure }: SummaryFlags): Summary {
   if (!Object.hasOwn(models, name)) throw unknownName("model", name, Object.keys(models));

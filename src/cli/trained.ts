@@ -16,8 +16,8 @@ import { type Config, parseConfig } from "./settings.ts";
 /** What a model must know of its data to predict: all of a data set but the examples. */
 export type Description = Pick<Dataset, "name" | "classes" | "inputShape" | "task" | "preprocessing">;
 
-/** Stored with every model: how it was trained, and what it takes and gives. */
-export function modelMetadata(settings: Settled, data: Dataset): Metadata {
+/** Stored with every model: how it was trained, and what it takes and gives. Not on how many threads: the same model is the same file. */
+export function modelMetadata({ threads: _, ...settings }: Settled, data: Dataset): Metadata {
   const { name, classes, inputShape, task, preprocessing } = data;
   return {
     model: settings.model,
@@ -46,13 +46,14 @@ export async function loadTrained(path: string): Promise<Trained> {
   }
   if (!Object.hasOwn(models, name)) throw new Error(`${file}: ${unknownName("model", name, Object.keys(models)).message}`);
   const about = parsed(description, file) as Description;
-  const model = models[name]({ inputShape: about.inputShape, outputs: Number(outputs) }).eval();
+  const chosen = parseConfig(settings, file);
+  const model = models[name]({ inputShape: about.inputShape, outputs: Number(outputs), hidden: chosen.hidden }).eval();
   try {
     loadModel(model, bytes, { what: file });
   } catch (error) {
     throw new Error(`${file}: ${(error as Error).message.replace(/; \{ strict: false \}.*/, "")}`);
   }
-  return { path: file, model, settings: settle(parseConfig(settings, file)), about };
+  return { path: file, model, settings: settle(chosen), about };
 }
 
 function parsed(json: string, file: string): unknown {

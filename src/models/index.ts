@@ -4,6 +4,7 @@ import "../runtime/evaluate.ts";
 export { AlexNet, AlexNetLecture } from "./alexnet.ts";
 export { type ImageModelOptions, SqueezeExcite, StochasticDepth } from "./blocks.ts";
 export { Cnn } from "./cnn.ts";
+export { ConvNet } from "./convnet.ts";
 export { ConvNeXt, ConvNeXtV2 } from "./convnext.ts";
 export { DenseNet, type DenseNetOptions } from "./densenet.ts";
 export { EfficientNet } from "./efficientnet.ts";

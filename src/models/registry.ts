@@ -2,6 +2,7 @@
 import { formatShape, sizeOf } from "../base/shape.ts";
 import type { Layer } from "../nn/module.ts";
 import { Cnn } from "./cnn.ts";
+import { ConvNet } from "./convnet.ts";
 import { LeNet5 } from "./lenet.ts";
 import { Mlp } from "./mlp.ts";
 import { Xor } from "./xor.ts";
@@ -13,13 +14,16 @@ export interface ModelTask {
   readonly inputShape: readonly number[];
   /** Numbers that the model gives for one example: the number of classes, or of target values. */
   readonly outputs: number;
+  /** Units of the hidden layers of an mlp. Default: by the size of the input. */
+  readonly hidden?: readonly number[];
 }
 
 type Maker = (task: ModelTask) => Layer;
 
 const own: Readonly<Record<string, Maker>> = {
-  mlp: ({ inputShape, outputs }) => new Mlp([sizeOf(inputShape), ...hiddenSizes(sizeOf(inputShape)), outputs]),
+  mlp: ({ inputShape, outputs, hidden = hiddenSizes(sizeOf(inputShape)) }) => new Mlp([sizeOf(inputShape), ...hidden, outputs]),
   cnn: ({ inputShape, outputs }) => new Cnn(imageShape("cnn", inputShape, 2), outputs),
+  convnet: ({ inputShape, outputs }) => new ConvNet(imageShape("convnet", inputShape, 8), outputs),
   lenet5: ({ inputShape, outputs }) => {
     requireShape("lenet5", inputShape, [1, 28, 28]);
     return new LeNet5(outputs);

@@ -4,7 +4,7 @@ import { run } from "../../src/cli/program.ts";
 
 afterEach(() => vi.restoreAllMocks());
 
-test.each(["xor", "mlp", "cnn", "lenet1"])("%s", async (model) => {
+test.each(["xor", "mlp", "cnn", "convnet", "lenet1"])("%s", async (model) => {
   const log = vi.spyOn(console, "log").mockImplementation(() => {});
   expect(await run(["check", model, "--entries", "20"])).toBe(0);
   expect(log.mock.calls.flat().join()).toMatch(/^gradients agree: \d+ comparisons, the worst is .* expected .*, found /);

@@ -114,6 +114,26 @@ const mistakes: readonly (readonly [what: string, args: () => string[], message:
     () => ["train", "mlp", "--data", "moons", "--augment", "flip"],
     "error: augment: is for images, the data have inputs [2]",
   ],
+  [
+    "a translation in pixels",
+    () => ["train", "cnn", "--augment", "translate=2"],
+    /^error: augment: translate=2: translate: want a share of the image from 0 to 1, got 2/,
+  ],
+  [
+    "hidden layers for a network that has its own",
+    () => ["train", "cnn", "--hidden", "20"],
+    "error: hidden: is for mlp; the layers of cnn are its own",
+  ],
+  [
+    "a hidden layer of nothing",
+    () => ["train", "mlp", "--hidden", "800,,10"],
+    /^error: option '--hidden <sizes>' argument '800,,10' is invalid\. Want integers from 1, with commas between\.$/,
+  ],
+  [
+    "hidden layers that are no list",
+    () => ["train", "--config", config("hidden.json", { model: "mlp", hidden: 800 })],
+    /^error: .*hidden\.json: hidden is 800\. Want integers from 1, with commas between\.$/,
+  ],
   // Configuration files.
   [
     "a configuration that is not there",

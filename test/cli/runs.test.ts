@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { run as nabla } from "../../src/cli/program.ts";
 import { readEvents, readSafetensors, writeNpy } from "../../src/formats/index.ts";
+import { getThreads, setThreads } from "../../src/runtime/pool.ts";
 import { captureConsole } from "./console.ts";
 
 const { out, err, folder } = captureConsole();
@@ -18,6 +19,8 @@ const bits = (name: string): unknown[] => [
 
 const flags = [
   "mlp",
+  "--hidden",
+  "100,40",
   "--epochs",
   "3",
   "--batch-size",
@@ -29,7 +32,7 @@ const flags = [
   "--seed",
   "4",
   "--augment",
-  "translate=1,erase=0.2",
+  "translate=0.1,erase=0.2",
   "--tensorboard",
 ];
 
@@ -72,7 +75,7 @@ describe("a run", () => {
     expect(bits("other")).not.toEqual(bits("whole"));
   });
 
-  test("that Ctrl-C has ended goes on to the same bits", async () => {
+  test("that Ctrl-C has ended goes on to the same bits, on other threads too", async () => {
     const running = nabla(["train", ...flags, "--out", at("stopped"), "--save-every", "1"]);
     // As soon as it has taken a step.
     const timer = setInterval(() => {
@@ -82,9 +85,12 @@ describe("a run", () => {
     clearInterval(timer);
     expect(json("stopped", "run.json").state).toBe("interrupted");
     expect(out.at(-2)).toBe(`interrupted; go on with: nabla train --resume ${at("stopped")}`);
-    expect(await nabla(["train", "--resume", at("stopped")])).toBe(0);
+    const threads = getThreads();
+    expect(await nabla(["train", "--resume", at("stopped"), "--threads", String(threads + 1)])).toBe(0);
+    setThreads(threads);
     expect(out.find((line) => line.startsWith("going on after step "))).toBeDefined();
     expect(bits("stopped")).toEqual(bits("whole"));
+    expect(readSafetensors(read("stopped", "model.safetensors")).metadata.settings).not.toContain("threads");
     expect(json("stopped", "run.json").state).toBe("finished");
     expect(err).toEqual([]);
   });
@@ -150,7 +156,7 @@ describe("looking back", () => {
     expect(await nabla(["runs", folder])).toBe(0);
     expect(out[0]).toMatch(/^run +state +epochs +test +parameters +trained +settings +started$/);
     const row = out.find((line) => line.startsWith(at("whole")))!;
-    expect(row).toMatch(/ finished +3\/3 +\d\d\.\d % +17,226 /);
+    expect(row).toMatch(/ finished +3\/3 +\d\d\.\d % +10,950 /);
     expect(row).toContain("adam, lr 0.001, batch 128, seed 4");
     out.length = 0;
     mkdirSync(at("empty"));

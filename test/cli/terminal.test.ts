@@ -1,8 +1,20 @@
 /** @file What the command writes to a terminal: times, losses, pictures, recipes. */
 import { describe, expect, test } from "vitest";
+import { AUGMENTATIONS, augmentation } from "../../src/cli/augmentations.ts";
 import { drawPictures } from "../../src/cli/drawing.ts";
 import { recipeFor } from "../../src/cli/recipes.ts";
 import { epochLine, formatLoss, formatSeconds, percent } from "../../src/cli/reporter.ts";
+import { arange } from "../../src/ops/create.ts";
+import "../../src/runtime/evaluate.ts";
+
+test.each(AUGMENTATIONS.split(", "))("the augmentation %s, as help gives it, changes images", (step) => {
+  const x = arange(2 * 3 * 64, "f32")
+    .div(400)
+    .reshape([2, 3, 8, 8]);
+  const y = augmentation([step], [3, 8, 8])(x);
+  expect(y.shape).toEqual(x.shape);
+  expect(y.dataSync().every((value) => value >= 0 && value <= 1)).toBe(true);
+});
 
 test("numbers as people read them", () => {
   expect([0.4, 12.4, 59.6, 185].map(formatSeconds)).toEqual(["0 s", "12 s", "1 min 00 s", "3 min 05 s"]);
@@ -53,9 +65,23 @@ describe("pictures", () => {
 });
 
 describe("recipes", () => {
-  test("the issue's defaults", () => {
-    expect(recipeFor("cnn", {})).toEqual({ data: "digits", optimizer: "adam", lr: 1e-3, batchSize: 32, epochs: 60, decay: false });
+  test("of the small models", () => {
+    expect(recipeFor("cnn", {})).toEqual({
+      data: "digits",
+      optimizer: "adam",
+      lr: 3e-3,
+      batchSize: 32,
+      epochs: 60,
+      decay: true,
+      augment: ["crop=1"],
+    });
     expect(recipeFor("lenet5", {})).toEqual({ data: "mnist", optimizer: "adam", lr: 2e-3, batchSize: 64, epochs: 5, decay: true });
+  });
+
+  test("images are changed where that is known to help", () => {
+    expect(recipeFor("convnet")).toMatchObject({ data: "mnist", augment: ["translate=0.1", "rotate=10", "scale=0.1"] });
+    expect(recipeFor("convnet", { data: "fashion-mnist" })).toMatchObject({ augment: ["flip", "crop=2"] });
+    expect(recipeFor("mlp")).not.toHaveProperty("augment");
   });
 
   test("large data take few passes, SGD its own rate", () => {

@@ -1,6 +1,6 @@
 /** @file Models: sizes, names, and the tasks that each can take. */
 import { describe, expect, test } from "vitest";
-import { Cnn, exactXor, LeNet5, Mlp, models, Xor } from "../../src/models/index.ts";
+import { Cnn, ConvNet, exactXor, LeNet5, Mlp, models, Xor } from "../../src/models/index.ts";
 import { type Module, Tanh } from "../../src/nn/index.ts";
 import { tensor, zeros } from "../../src/ops/create.ts";
 import "../../src/runtime/evaluate.ts";
@@ -34,6 +34,11 @@ describe("sizes", () => {
     expect(() => new Mlp([3])).toThrow("Mlp: want at least the sizes of input and output, got [3]");
   });
 
+  test("ConvNet has fewer than 100,000 parameters on images of 28x28, and takes others from 8x8", () => {
+    expect(size(new ConvNet([1, 28, 28], 10))).toBe(98_554);
+    expect(new ConvNet([3, 9, 17], 5).eval().forward(zeros([2, 3, 9, 17])).shape).toEqual([2, 5]);
+  });
+
   test("Cnn fits images of any size", () => {
     expect(size(new Cnn([1, 8, 8], 10))).toBe(38_282);
     expect(new Cnn([3, 9, 7], 5).eval().forward(zeros([2, 3, 9, 7])).shape).toEqual([2, 5]);
@@ -63,11 +68,12 @@ describe("by name", () => {
   test.each([
     ["mlp", digits, [64, 128, 64, 10]],
     ["mlp", { inputShape: [1, 28, 28], outputs: 10 }, [784, 512, 256, 10]],
+    ["mlp", { ...digits, hidden: [20, 30] }, [64, 20, 30, 10]],
   ])("%s is sized by the data", (name, task, sizes) => {
     expect(size(models[name](task))).toBe(size(new Mlp(sizes)));
   });
 
-  test.each(["mlp", "cnn", "lenet5", "xor"])("%s gives outputs of the task's size", (name) => {
+  test.each(["mlp", "cnn", "convnet", "lenet5", "xor"])("%s gives outputs of the task's size", (name) => {
     const inputShape = { lenet5: [1, 28, 28], xor: [2] }[name] ?? [1, 8, 8];
     const outputs = name === "xor" ? 1 : 7;
     expect(
@@ -81,6 +87,11 @@ describe("by name", () => {
     ["lenet5", digits, "lenet5: want inputs [1, 28, 28], the data have [1, 8, 8]"],
     ["xor", digits, "xor: want inputs [2], the data have [1, 8, 8]"],
     ["xor", { inputShape: [2], outputs: 2 }, "xor: the model gives one number, the task wants 2"],
+    [
+      "convnet",
+      { inputShape: [1, 7, 8], outputs: 2 },
+      "convnet: want images [channels, height, width] of at least 8x8 pixels, the data have [1, 7, 8]",
+    ],
     ["cnn", { inputShape: [2], outputs: 1 }, "cnn: want images [channels, height, width] of at least 2x2 pixels, the data have [2]"],
   ])("%s refuses what it cannot take", (name, task, message) => {
     expect(() => models[name](task)).toThrow(message);
