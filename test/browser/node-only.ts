@@ -3,6 +3,8 @@ export const NODE_ONLY: Readonly<Record<string, string>> = {
   "test/base/host.test.ts": "spies on Node's V8 flags",
   "test/cli/check.test.ts": "the command line",
   "test/cli/mistakes.test.ts": "the command line",
+  "test/cli/probe.test.ts": "the command line",
+  "test/cli/published.test.ts": "the command line",
   "test/cli/runs.test.ts": "the command line",
   "test/cli/summary.test.ts": "the command line",
   "test/cli/terminal.test.ts": "the command line",
