@@ -6,7 +6,7 @@ import { type Shape, sizeOf, type Type } from "../base/shape.ts";
 import { capture } from "../function/capture.ts";
 import type { Module } from "../nn/module.ts";
 import { Parameter } from "../nn/parameter.ts";
-import type { Op } from "../ops/op.ts";
+import { contracts, multiplyAddsOf } from "../ops/lowering.ts";
 import { hole } from "../ops/region.ts";
 import { type Scan, scan } from "../ops/scan.ts";
 import type { Tensor } from "../ops/tensor.ts";
@@ -61,20 +61,14 @@ export interface Macs {
 export function macsOf(list: readonly Instruction[]): Macs {
   let [conv, dot] = [0, 0];
   for (const instruction of list) {
-    const { op, operands, results, params, regions } = instruction;
+    const { op, params, regions } = instruction;
     for (const inner of regions) {
       const times = op.name === scan.name ? (params as Scan).length : 1;
       const within = macsOf(tapeOfRegion(inner));
       conv += times * within.conv;
       dot += times * within.dot;
     }
-    const { cost, lower } = op as Op;
-    if (cost !== "compute" || lower.kind !== "reduce") continue;
-    const extents = lower.extents(
-      operands.map((x) => x.shape),
-      params as never,
-    );
-    const macs = sizeOf(results[0]!.shape) * sizeOf(extents);
+    const macs = multiplyAddsOf(instruction);
     if (op.name === "dot") dot += macs;
     else conv += macs;
   }
@@ -86,12 +80,11 @@ export function depthOf({ list, inputs }: Recorded): number {
   const signals = dependents(list, inputs);
   const depths = new Map<Value, number>();
   let deepest = 0;
-  for (const { op, operands, results } of list) {
+  for (const instruction of list) {
+    const { operands, results } = instruction;
     const before = Math.max(0, ...operands.map((x) => depths.get(x) ?? 0));
-    const { cost, lower } = op as Op;
     // One operand is the signal, the other a weight; products of two signals (attention) are no layer.
-    const layer =
-      cost === "compute" && lower.kind === "reduce" && operands.some((x) => signals.has(x)) && !operands.every((x) => signals.has(x));
+    const layer = contracts(instruction) && operands.some((x) => signals.has(x)) && !operands.every((x) => signals.has(x));
     const depth = before + (layer ? 1 : 0);
     for (const y of results) depths.set(y, depth);
     deepest = Math.max(deepest, depth);

@@ -2,11 +2,11 @@
  * @file Receptive fields (CNN-6): the pixels that a unit can see. A box of indices of the unit is taken back along the tape; each op says by its
  * lowering rule which elements it reads, and ranges of indices do the rest, so that any net of primitives has receptive fields.
  */
-import type { Shape, Type } from "../base/shape.ts";
+import type { Shape } from "../base/shape.ts";
 import * as k from "../kernel/build.ts";
 import { Index } from "../kernel/index-algebra.ts";
 import type { Layer } from "../nn/module.ts";
-import type { Op, Operand } from "../ops/op.ts";
+import { probe } from "../ops/lowering.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import type { Instruction, Value } from "../tape/node.ts";
 import { type Recorded, recordOn } from "./cost.ts";
@@ -29,38 +29,20 @@ const within = ([min, max]: readonly [number, number]): Index => Index.of(k.vari
 
 /** Boxes of the operands that a box of the results reads. Ops without a rule for elements read everything. */
 function readBy(instruction: Instruction, box: Box): (Box | undefined)[] {
-  const { op, operands, params, results } = instruction;
-  const { lower } = op as Op;
+  const { op, operands, params } = instruction;
   const read: (Box | undefined)[] = operands.map(() => undefined);
-  const probe = (x: Type, i: number): Operand => ({
-    shape: x.shape,
-    dtype: x.dtype,
-    at(index) {
-      read[i] = union(
-        read[i],
-        index.map(({ min, max }) => [min, max]),
-      );
-      return k.variable(x.dtype);
-    },
+  const probed = probe(instruction, box.map(within), (i, index) => {
+    read[i] = union(
+      read[i],
+      index.map(({ min, max }) => [min, max]),
+    );
   });
-  const at = box.map(within);
-  if (lower.kind === "pointwise") lower.element(at, operands.map(probe), params as never, results[0]!);
-  else if (lower.kind === "reduce") {
-    const extents = lower.extents(
-      operands.map((x) => x.shape),
-      params as never,
-    );
-    lower.element(
-      at,
-      extents.map((n) => within([0, n - 1])),
-      operands.map(probe),
-      params as never,
-    );
-  } else if (op.name === "maxWithIndex" || op.name === "minWithIndex") {
+  if (probed) return read;
+  if (op.name === "maxWithIndex" || op.name === "minWithIndex") {
     const { axis } = params as { axis: number };
     return [box.toSpliced(axis, 0, [0, operands[0]!.shape[axis]! - 1])];
-  } else return operands.map((x) => whole(x.shape));
-  return read;
+  }
+  return operands.map((x) => whole(x.shape));
 }
 
 /** What a box of `y` sees of `x`, or nothing. */

@@ -110,7 +110,7 @@ export class Index {
   div(n: number): Index {
     if (n === 1) return this;
     const { whole, rest } = this.#split(n);
-    if (rest.min >= 0 && rest.max < n) return whole;
+    if (rest.max < n) return whole;
     return whole.plus(quotient("div", rest, n));
   }
 
@@ -118,7 +118,7 @@ export class Index {
   mod(n: number): Index {
     if (n === 1) return Index.constant(0);
     const { rest } = this.#split(n);
-    if (rest.min >= 0 && rest.max < n) return rest;
+    if (rest.max < n) return rest;
     return quotient("mod", rest, n);
   }
 
@@ -177,6 +177,11 @@ export class Index {
   }
 }
 
+/** Text that equal indices along several axes share. */
+export function keyOf(at: readonly Index[]): string {
+  return at.map((i) => i.key).join();
+}
+
 /** The conjunction of two conditions of which null is true. */
 export function both(a: Expr | null | undefined, b: Expr | null | undefined): Expr | null {
   return a && b ? k.and(a, b) : (a ?? b ?? null);
@@ -212,7 +217,7 @@ function atomExpr(atom: Atom): Expr {
 }
 
 function quotient(kind: "div" | "mod", of: Index, by: number): Index {
-  const min = kind === "div" ? Math.floor(of.min / by) : Math.min(0, of.min);
+  const min = kind === "div" ? Math.floor(of.min / by) : 0;
   const max = kind === "div" ? Math.floor(of.max / by) : by - 1;
   const atom: Atom = { key: `(${of.key} ${kind} ${by})`, min, max, laned: of.laned, kind, of, by };
   return Index.sum([{ atom, coefficient: 1 }]);

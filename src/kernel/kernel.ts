@@ -8,6 +8,9 @@
  */
 import type { Dtype, TypedArray } from "../base/dtype.ts";
 
+/** Elements of a vector. */
+export const LANES = 4;
+
 /** 1, or 4 for a vector. A vector's elements are f32, i32 or u32, or the booleans of comparisons; u8 and bool buffers widen on load. f64 is scalar only. */
 export type Lanes = 1 | 4;
 

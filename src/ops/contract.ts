@@ -3,7 +3,7 @@
  * input gradient, weight gradient: the dualities CNN-3) that are each other's transposes. Padding is a separate op, so that every access of
  * the loops is affine.
  */
-import { formatShape, type Shape, sizeOf, type Type } from "../base/shape.ts";
+import { formatShape, type Shape, type Type } from "../base/shape.ts";
 import * as k from "../kernel/build.ts";
 import type { Index } from "../kernel/index-algebra.ts";
 import { full } from "./indexing.ts";
@@ -366,8 +366,3 @@ export const convWeight: Op<2, Conv & { kernel: readonly number[] }> = defineOp<
     },
   ],
 });
-
-/** Multiply-accumulates of a contraction, for the cost tables (AD-2). */
-export function macs(out: Shape, extents: readonly number[]): number {
-  return sizeOf(out) * extents.reduce((n, d) => n * d, 1);
-}

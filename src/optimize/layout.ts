@@ -3,6 +3,7 @@
  * channels; with fewer than four images (or a batch that four does not divide) four output channels take their place, and the weights are vectors.
  * The pass marks convolutions with the axis and puts copies where operands could not be computed in that order; `schedule/lanes.ts` does the rest.
  */
+import { LANES } from "../kernel/kernel.ts";
 import { type Conv, conv, convWeight } from "../ops/contract.ts";
 import { relayout } from "../ops/elementwise.ts";
 import { slice } from "../ops/movement.ts";
@@ -11,7 +12,6 @@ import type { Instruction, Region, Value } from "../tape/node.ts";
 import { tapeOfRegion } from "../tape/tape.ts";
 import { opOf, type Rule, rewriteRegion } from "./rewrite.ts";
 
-const LANES = 4;
 /** Axis of the images and of the channels. */
 const IMAGES = 0;
 const CHANNELS = 1;

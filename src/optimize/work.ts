@@ -3,14 +3,14 @@
  * they run, but for those whose end depends on values.
  */
 import { sizeOf } from "../base/shape.ts";
+import { multiplyAddsOf } from "../ops/lowering.ts";
 import { type Scan, scan } from "../ops/scan.ts";
 import type { Instruction, Region } from "../tape/node.ts";
 import { tapeOfRegion } from "../tape/tape.ts";
-import { opOf } from "./rewrite.ts";
 
 /** What only passes over memory is not counted. */
 export function multiplyAdds(region: Region): number {
-  return total(region, productOf);
+  return total(region, multiplyAddsOf);
 }
 
 /** Elements of all results, as if each had a place in memory: a measure of the work besides the products. */
@@ -25,15 +25,4 @@ function total(region: Region, count: (instruction: Instruction) => number): num
     const times = op.name === scan.name ? (params as Scan).length : 1;
     return sum + times * regions.reduce((n, inner) => n + total(inner, count), 0);
   }, 0);
-}
-
-function productOf(instruction: Instruction): number {
-  const { operands, results, params } = instruction;
-  const { cost, lower } = opOf(instruction);
-  if (cost !== "compute" || lower.kind !== "reduce") return 0;
-  const extents = lower.extents(
-    operands.map((x) => x.shape),
-    params as never,
-  );
-  return sizeOf(results[0]!.shape) * sizeOf(extents);
 }

@@ -6,12 +6,13 @@
 import { computeDtype, type Dtype } from "../base/dtype.ts";
 import { sameShape } from "../base/shape.ts";
 import * as k from "../kernel/build.ts";
-import { both, type Index, loadAt } from "../kernel/index-algebra.ts";
+import { both, type Index, keyOf, loadAt } from "../kernel/index-algebra.ts";
 import type { Buffer, Expr } from "../kernel/kernel.ts";
+import { lowering } from "../ops/lowering.ts";
 import { reindex } from "../ops/movement.ts";
 import type { Operand } from "../ops/op.ts";
 import type { Value } from "../tape/node.ts";
-import { type Fusion, type Group, lowering } from "./fuse.ts";
+import type { Fusion, Group } from "./fuse.ts";
 import { position, storedSize } from "./lanes.ts";
 
 /** A buffer argument of a kernel: the value it holds, and whether the kernel writes it. */
@@ -102,8 +103,10 @@ export class Elements {
     if (computed?.key === keyOf(at)) return masked(computed.expr, mask, x.dtype);
     if (buffer && (!this.#group.roots.includes(buffer) || !this.#computed.has(buffer))) {
       const lanes = this.#fusion.lanesOf(buffer);
-      const index = position(at, x.shape, lanes, buffer.shape);
-      if (lanes !== undefined) for (const unit of reindex(at, x.shape, buffer.shape)[lanes]!.units()) this.laned.add(unit.key);
+      // Rows read the same under any shape.
+      const [own, shape] = lanes === undefined ? [at, x.shape] : [reindex(at, x.shape, buffer.shape), buffer.shape];
+      const index = position(own, shape, lanes);
+      if (lanes !== undefined) for (const unit of own[lanes]!.units()) this.laned.add(unit.key);
       this.loads.push(index);
       return loadAt(this.bufferFor(buffer, false), x.dtype, index, mask);
     }
@@ -119,10 +122,6 @@ export class Elements {
     );
     return lower.element(at, operands, x.source.params, x)[x.index]!;
   }
-}
-
-function keyOf(at: readonly Index[]): string {
-  return at.map((i) => i.key).join();
 }
 
 /** `x` where the mask holds, else 0. */

@@ -5,13 +5,13 @@
  *     z = dot x W ──► b broadcast ──► add ──► tanh        one kernel: the loop of the dot, bias and tanh in its registers
  */
 import { type Shape, sameShape, sizeOf } from "../base/shape.ts";
-import * as k from "../kernel/build.ts";
-import { Index } from "../kernel/index-algebra.ts";
-import type { Expr } from "../kernel/kernel.ts";
+import { keyOf } from "../kernel/index-algebra.ts";
+import { type Expr, LANES } from "../kernel/kernel.ts";
 import { HOST } from "../kernel/scalar.ts";
-import type { Lowering, Op, Operand } from "../ops/op.ts";
+import { contracts, counters, extentsOf, lowering, probe } from "../ops/lowering.ts";
+import type { Lowering } from "../ops/op.ts";
 import type { Instruction, Value } from "../tape/node.ts";
-import { chooseLanes, LANES, type Lanes } from "./lanes.ts";
+import { chooseLanes, type Lanes } from "./lanes.ts";
 
 /** Values computed by one loop nest over `shape`. */
 export interface Group {
@@ -61,10 +61,6 @@ const FEW_ELEMENTS = 4096;
 /** Buffers a kernel may touch; beyond this its addresses no longer fit in registers. */
 const MOST_BUFFERS = 24;
 
-export function lowering(instruction: Instruction): Lowering<unknown> {
-  return (instruction.op as Op).lower as Lowering<unknown>;
-}
-
 /** What an instruction computes per element: its cost, and whether it only moves elements. */
 interface Weight {
   readonly cost: number;
@@ -83,18 +79,11 @@ function weigh(instruction: Instruction): Weight {
   const key = `${instruction.op.name}|${type.dtype}|${instruction.operands.map((x) => x.dtype)}|${type.shape.map((d) => Math.min(d, 2))}`;
   const known = weights.get(key);
   if (known && !WEIGHED_EACH.has(instruction.op.name)) return known;
-  const at = type.shape.map((d) => Index.of(k.variable("i32"), 0, Math.max(0, d - 1)));
   let masked = false;
-  const elements = instruction.operands.map((x) => k.variable(x.dtype === "u8" ? "u32" : x.dtype));
-  const operands = instruction.operands.map((x, i): Operand => {
-    const read = (_: readonly Index[], mask?: Expr | null): Expr => {
-      masked ||= mask !== undefined && mask !== null;
-      return elements[i]!;
-    };
-    return { shape: x.shape, dtype: x.dtype, at: read };
-  });
-  const [result] = lower.element(at, operands, instruction.params, type);
-  const weight = { cost: expressionCost(result!, new Set()) + (masked ? 1 : 0), moves: elements.includes(result!) && !masked };
+  const { elements, result } = probe(instruction, counters(type.shape), (_, _index, mask) => {
+    masked ||= mask !== null;
+  })!;
+  const weight = { cost: expressionCost(result, new Set()) + (masked ? 1 : 0), moves: elements.includes(result) && !masked };
   weights.set(key, weight);
   return weight;
 }
@@ -200,10 +189,8 @@ class Fuser {
 
   #findContracted(): void {
     for (const instruction of [...this.#list].reverse()) {
-      const lower = lowering(instruction);
-      const contracts = lower.kind === "reduce" && (instruction.op as Op).cost === "compute";
       const passes = instruction.results.some((y) => this.#contracted.has(y)) && (isAlias(instruction) || this.#moves(instruction));
-      if (contracts || passes) for (const x of instruction.operands) this.#contracted.add(x);
+      if (contracts(instruction) || passes) for (const x of instruction.operands) this.#contracted.add(x);
     }
   }
 
@@ -241,7 +228,7 @@ class Fuser {
       const lower = lowering(reader);
       if (lower.kind === "pointwise") return reader.results.some((r) => sizeOf(r.shape) > sizeOf(y.shape));
       // Plain reductions read each element once; windows and scatters read it many times.
-      return lower.kind === "reduce" && sizeOf(reader.results[0]!.shape) * countOf(reader) > sizeOf(y.shape);
+      return lower.kind === "reduce" && sizeOf(reader.results[0]!.shape) * sizeOf(extentsOf(reader)) > sizeOf(y.shape);
     });
   }
 
@@ -365,37 +352,16 @@ function keepsImages(from: Shape, to: Shape): boolean {
   return from[0] === to[0] || (to.length > from.length && from[0] === to[0]! * to[1]! && to[1]! % LANES === 0);
 }
 
-/** Elements a reduction combines for each result. */
-function countOf(instruction: Instruction): number {
-  const lower = lowering(instruction);
-  if (lower.kind !== "reduce") return 1;
-  return sizeOf(
-    lower.extents(
-      instruction.operands.map((x) => x.shape),
-      instruction.params,
-    ),
-  );
-}
-
 /** True for ops that read their operands at other indices although the shapes agree (flip, a square transpose, gather). */
 function movesIndices(instruction: Instruction): boolean {
   const lower = lowering(instruction);
   if (lower.kind !== "pointwise") return true;
   if (lower.inPlace) return false;
-  const type = instruction.results[0]!;
-  const at = type.shape.map((d) => Index.of(k.variable("i32"), 0, Math.max(0, d - 1)));
-  const own = at.map((i) => i.key).join();
+  const at = counters(instruction.results[0]!.shape);
+  const own = keyOf(at);
   let moved = false;
-  const operands = instruction.operands.map(
-    (x): Operand => ({
-      shape: x.shape,
-      dtype: x.dtype,
-      at: (index) => {
-        moved ||= index.map((i) => i.key).join() !== own;
-        return k.variable(x.dtype === "u8" ? "u32" : x.dtype);
-      },
-    }),
-  );
-  lower.element(at, operands, instruction.params, type);
+  probe(instruction, at, (_, index) => {
+    moved ||= keyOf(index) !== own;
+  });
   return moved;
 }

@@ -8,14 +8,12 @@
  * Layout is a property of the plan alone: every access goes through {@link position}, so any choice is right and only speed depends on it.
  * Convolutions ask for lanes (`optimize/layout.ts`); from there they spread to the values that are computed from and for them.
  */
-import { type Shape, sameShape, sizeOf, stridesOf } from "../base/shape.ts";
-import * as k from "../kernel/build.ts";
+import { type Shape, sizeOf, stridesOf } from "../base/shape.ts";
 import { Index } from "../kernel/index-algebra.ts";
-import { flatten, reindex } from "../ops/movement.ts";
-import type { Lowering, Op, Operand } from "../ops/op.ts";
+import { LANES } from "../kernel/kernel.ts";
+import { contracts, counters, lowering, probe } from "../ops/lowering.ts";
+import { flatten } from "../ops/movement.ts";
 import type { Instruction, Value } from "../tape/node.ts";
-
-export const LANES = 4;
 
 /** The axis whose elements lie in lanes; undefined for rows. */
 export type Lanes = number | undefined;
@@ -61,10 +59,9 @@ export function indexOf(order: readonly Step[], rank: number, counters: readonly
   return at;
 }
 
-/** Where the element `at` of a value of `shape` lies in a buffer that was laid out for `stored`: the same elements, perhaps in another shape. */
-export function position(at: readonly Index[], shape: Shape, lanes: Lanes, stored: Shape = shape): Index {
+/** Where the element `at` of a value of `shape` lies in its buffer. */
+export function position(at: readonly Index[], shape: Shape, lanes: Lanes): Index {
   if (lanes === undefined) return flatten(at, shape);
-  if (!sameShape(shape, stored)) return position(reindex(at, shape, stored), stored, lanes);
   const vectors = vectorStrides(shape, lanes);
   const outer = at.map((i, axis) => (axis === lanes ? i.div(LANES) : i));
   return outer
@@ -106,13 +103,10 @@ function vectorStrides(shape: Shape, lanes: number): number[] {
 /** Axes that may carry lanes. */
 const AXES = [0, 1];
 
-const lowering = (instruction: Instruction): Lowering<unknown> => (instruction.op as Op).lower as Lowering<unknown>;
-const contracts = (instruction: Instruction): boolean => (instruction.op as Op).cost === "compute";
-
 /** Values with an axis in lanes. `rows` are those that must lie row by row: others know where their elements are. */
 export function chooseLanes(list: readonly Instruction[], rows: (x: Value) => boolean): ReadonlyMap<Value, number> {
   const chosen = new Map<Value, number>();
-  const asking = list.filter((i) => laned(i) !== undefined);
+  const asking = list.filter((i) => lanesIn(i.params) !== undefined);
   if (asking.length === 0) return chosen;
   const readers = new Map<Value, Instruction[]>();
   for (const i of list) for (const x of new Set(i.operands)) readers.set(x, [...(readers.get(x) ?? []), i]);
@@ -127,22 +121,21 @@ export function chooseLanes(list: readonly Instruction[], rows: (x: Value) => bo
         queue.push(y);
       }
     }
-    for (const i of asking.filter((one) => one.op.name === "convWeight" && laned(one) === axis && axis === 1))
-      for (const y of i.results) if (!rows(y) && divides(y.shape, 0)) chosen.set(y, 0);
   }
+  // The gradient of weights is computed in vectors of output channels: its own first axis.
+  for (const { op, params, results } of asking)
+    if (op.name === "convWeight" && lanesIn(params) === 1) for (const y of results) if (!rows(y) && divides(y.shape, 0)) chosen.set(y, 0);
   return chosen;
 }
 
 const divides = (shape: Shape, axis: number): boolean => shape.length > axis && sizeOf(shape) > 0 && shape[axis]! % LANES === 0;
 
-function laned(instruction: Instruction): Lanes {
-  return (instruction.params as { lanes?: number } | undefined)?.lanes;
-}
+const lanesIn = (params: unknown): Lanes => (params as { lanes?: number } | undefined)?.lanes;
 
 /** Values that an instruction wants with lanes on `axis`. */
 function wanted(instruction: Instruction, axis: number): readonly Value[] {
-  if (laned(instruction) !== axis) return [];
-  const { op, operands, results } = instruction;
+  const { op, params, operands, results } = instruction;
+  if (lanesIn(params) !== axis) return [];
   if (op.name === "convWeight") return axis === 0 ? operands : operands.slice(1);
   return op.name === "conv" ? [...results, operands[0]!] : results;
 }
@@ -161,24 +154,10 @@ function keeps(instruction: Instruction, operand: Value, axis: number): boolean 
   if (size === undefined || instruction.results.some((y) => y.shape[axis] !== size) || contracts(instruction)) return false;
   if (lower.kind === "pointwise" && lower.inPlace) return true;
   if (lower.kind !== "pointwise" && lower.kind !== "reduce") return false;
-  const counters = (shape: Shape): Index[] => shape.map((d) => Index.of(k.variable("i32"), 0, Math.max(0, d - 1)));
-  const [type] = instruction.results;
-  const at = counters(type!.shape);
+  const at = counters(instruction.results[0]!.shape);
   let kept = true;
-  const operands = instruction.operands.map((x): Operand => {
-    const read = (index: readonly Index[]): ReturnType<Operand["at"]> => {
-      if (x === operand) kept &&= index[axis]!.key === at[axis]!.key;
-      return k.variable(x.dtype === "u8" ? "u32" : x.dtype);
-    };
-    return { shape: x.shape, dtype: x.dtype, at: read };
+  probe(instruction, at, (i, index) => {
+    if (instruction.operands[i] === operand) kept &&= index[axis]!.key === at[axis]!.key;
   });
-  if (lower.kind === "pointwise") lower.element(at, operands, instruction.params, type!);
-  else {
-    const extents = lower.extents(
-      instruction.operands.map((x) => x.shape),
-      instruction.params,
-    );
-    lower.element(at, counters(extents), operands, instruction.params);
-  }
   return kept;
 }

@@ -9,16 +9,17 @@ import { computeDtype } from "../base/dtype.ts";
 import { sizeOf } from "../base/shape.ts";
 import * as k from "../kernel/build.ts";
 import { Index, loadAt } from "../kernel/index-algebra.ts";
-import type { Expr, Kernel, Stmt } from "../kernel/kernel.ts";
+import { type Expr, type Kernel, LANES, type Stmt } from "../kernel/kernel.ts";
 import { blockSums } from "../kernel/sums.ts";
+import { contracts, extentsOf, lowering } from "../ops/lowering.ts";
 import { unflatten } from "../ops/movement.ts";
-import type { Lowering, Op } from "../ops/op.ts";
+import type { Lowering } from "../ops/op.ts";
 import type { Instruction, Value } from "../tape/node.ts";
 import { tapeOf } from "../tape/tape.ts";
 import { type Access, mergeAxes, usedAsValue } from "./access.ts";
 import { Elements, type KernelBuffer } from "./elements.ts";
-import { type Fusion, type Group, lowering } from "./fuse.ts";
-import { indexOf, LANES, lanesLast, memoryOrder, position, type Step, splitAxes } from "./lanes.ts";
+import type { Fusion, Group } from "./fuse.ts";
+import { indexOf, lanesLast, memoryOrder, position, type Step, splitAxes } from "./lanes.ts";
 import { type Level, type Segment, segments, Tiles, whole } from "./tiles.ts";
 
 export interface GroupKernel {
@@ -93,11 +94,7 @@ class NestBuilder {
   }
 
   #extents(): number[] {
-    if (!this.#reduce) return [];
-    return this.#reduce.extents(
-      this.#instruction!.operands.map((x) => x.shape),
-      this.#instruction!.params,
-    );
+    return this.#instruction ? extentsOf(this.#instruction) : [];
   }
 
   /** Makes every expression once, on one counter per axis, to see the accesses; then merges axes that all accesses step through as one. */
@@ -172,7 +169,7 @@ class NestBuilder {
   /** Whether sums may wait in the buffer of the result: those of products in f32. */
   get mayKeepSum(): boolean {
     const root = this.#group.roots[0]!;
-    return this.#reduce !== undefined && (root.source.op as Op).cost === "compute" && root.dtype === "f32" && this.combine === "add";
+    return contracts(root.source) && root.dtype === "f32" && this.combine === "add";
   }
 
   /** Gives the sum a buffer, even if nobody else reads it. */

@@ -2,8 +2,9 @@
  * @file Tiles: which axis of a nest carries the vector, how many results a tile holds in registers, in which order the loops stand, and where loops go in
  * blocks so that what they read stays in the cache. Everything depends on shapes alone, and with it the order of every sum.
  */
+
+import { LANES } from "../kernel/kernel.ts";
 import type { Access } from "./access.ts";
-import { LANES } from "./lanes.ts";
 
 /** A run of a tiled axis: `count` points per iteration, each a scalar or a vector. */
 export interface Segment {
