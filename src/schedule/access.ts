@@ -18,8 +18,10 @@ export type Coefficients = readonly (number | null)[];
 
 export interface Access {
   readonly axes: Axis[];
-  /** Per axis, one entry per load. */
+  /** Per axis, one entry per load; the last is the store of the result. */
   readonly loads: Coefficients[];
+  /** The first of them are made for every term of a sum, the others once for every result. */
+  readonly inner: number;
 }
 
 /** True if a counter is used other than to address a load: then its axis may not merge with others. */
@@ -37,7 +39,12 @@ function loadsWith(x: Expr, counter: Expr): boolean {
 }
 
 /** Neighbouring axes become one where every access steps through them as through one: stride(outer) = stride(inner) · extent(inner). */
-export function mergeAxes(extents: readonly number[], outs: number, along: readonly Coefficients[], pinned: readonly boolean[]): Access {
+export function mergeAxes(
+  extents: readonly number[],
+  outs: number,
+  along: readonly Coefficients[],
+  pinned: readonly boolean[],
+): Omit<Access, "inner"> {
   const axes: Axis[] = [];
   const loads: Coefficients[] = [];
   let open = false;

@@ -131,8 +131,10 @@ class NestBuilder {
     this.elements.loads = [];
     this.elements.begin();
     const made: Expr[] = [];
+    let inner: number | undefined;
     if (this.#reduce) {
       made.push(this.summand(indices.slice(0, out.length), r));
+      inner = this.elements.loads.length;
       this.elements.begin();
       this.elements.compute(this.#group.roots[0]!, at, k.variable(computeDtype(this.#group.roots[0]!.dtype)));
     }
@@ -143,12 +145,8 @@ class NestBuilder {
     const loads = [...this.elements.loads, position(at, this.#group.shape, this.#group.lanes)];
     const pinned = counters.map(({ counter }) => made.some((x) => usedAsValue(x, counter, new Set())));
     const along = counters.map(({ counter, extent }) => loads.map((index) => (extent === 1 ? 0 : index.coefficientOf(counter))));
-    return mergeAxes(
-      counters.map((c) => c.extent),
-      out.length,
-      along,
-      pinned,
-    );
+    const extents = counters.map((c) => c.extent);
+    return { ...mergeAxes(extents, out.length, along, pinned), inner: inner ?? this.elements.loads.length };
   }
 
   /** Indices along the axes of the results and of the sum, from the counters. */

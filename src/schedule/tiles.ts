@@ -202,7 +202,7 @@ export class Tiles {
 
   /** Cycles of the innermost iterations over the whole nest: two multiply-adds and two loads a cycle, a latency of four. */
   #cycles(tile: readonly (readonly [number, number])[], vector: number): number {
-    const { axes, loads } = this.#access;
+    const { axes, loads, inner } = this.#access;
     const covers = tile.map(([axis, count]) => segments(axes[axis]!.extent, count, axis === vector));
     const others = axes.reduce((n, a, i) => (a.kind === "out" && !tile.some(([axis]) => axis === i) && i !== vector ? n * a.extent : n), 1);
     let cycles = 0;
@@ -211,7 +211,7 @@ export class Tiles {
         const segs = [first, second];
         const results = first.count * second.count;
         const fetched = loads[0]!
-          .slice(0, -1)
+          .slice(0, inner)
           .reduce<number>((sum, _, j) => sum + tile.reduce((n, [axis], t) => (loads[axis]![j] === 0 ? n : n * segs[t]!.count), 1), 0);
         const iterations = segs.reduce((n, s) => n * ((s.to - s.from) / (s.count * s.lanes)), 1);
         cycles += iterations * Math.max(4, results / 2, fetched / 2, (results + fetched) / 3.5);
