@@ -491,10 +491,11 @@ export function forLoop(
     from = 0,
     step = 1,
     parallel,
-  }: { readonly from?: number; readonly step?: number; readonly parallel?: boolean | "inside" | undefined } = {},
+    within,
+  }: Partial<Pick<Stmt & { kind: "for" }, "from" | "step" | "parallel" | "within">> = {},
 ): Stmt {
   const counter = variable("i32");
-  return { kind: "for", variable: counter, from, to, step, parallel, body: body(counter) };
+  return { kind: "for", variable: counter, from, to, step, parallel, within, body: body(counter) };
 }
 
 /** A new variable and the statement that binds it to `value` for the rest of the block. */

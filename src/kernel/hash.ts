@@ -51,6 +51,8 @@ class Hasher {
     switch (s.kind) {
       case "for":
         for (const n of [s.from, s.to, s.step, s.parallel ? (s.parallel === "inside" ? 2 : 1) : 0]) this.word(n);
+        this.word(s.within ? 1 : 0);
+        for (const x of s.within ?? []) this.expr(x);
         this.expr(s.variable);
         this.block(s.body);
         return;

@@ -52,7 +52,9 @@ class Writer {
     switch (s.kind) {
       case "for": {
         const v = variableNames(s.variable)[0]!;
+        const bounds = s.within?.map((x) => this.expr(x, values)[0]!);
         this.lines.push(`for (let ${v} = ${s.from}; ${v} < ${s.to}; ${v} += ${s.step}) {`);
+        if (bounds) this.lines.push(`if (${v} < ${bounds[0]} || ${v} >= ${bounds[1]}) continue;`);
         this.block(s.body);
         this.lines.push("}");
         return;

@@ -4,7 +4,7 @@
  * it (the oracle), `math.ts` rewrites transcendentals into arithmetic, `codegen/` turns it into machine code.
  *
  * Meaning. Every statement evaluates its expressions anew when it is executed; inside one statement an expression object that is used
- * twice is computed once (expressions are DAGs). A value shared by several statements is bound by `let`. Loop bounds are constants.
+ * twice is computed once (expressions are DAGs). A value shared by several statements is bound by `let`. Loop bounds are constants; a loop may leave iterations out.
  */
 import type { Dtype, TypedArray } from "../base/dtype.ts";
 
@@ -84,7 +84,8 @@ export type Stmt =
   /**
    * `variable` takes from, from + step, ... while < to. The iterations of a `parallel` loop may run in any order and at the same time, also beside those of other
    * parallel loops of its block: none reads what another writes. Those of a loop that is parallel `inside` follow one another (parts of a sum that are added to results
-   * in memory), but all that they tell each other is told by an iteration of a parallel loop inside to the same iteration of that loop.
+   * in memory), but all that they tell each other is told by an iteration of a parallel loop inside to the same iteration of that loop. A loop `within` two scalars
+   * leaves out the iterations for which low <= variable < high does not hold; it starts at 0, has a step of 1 and is not parallel.
    */
   | {
       readonly kind: "for";
@@ -93,6 +94,7 @@ export type Stmt =
       readonly to: number;
       readonly step: number;
       readonly parallel?: boolean | "inside" | undefined;
+      readonly within?: readonly [low: Expr, high: Expr] | undefined;
       readonly body: readonly Stmt[];
     }
   /** Binds a variable for the rest of the enclosing block; it may be changed by `set`. */

@@ -107,14 +107,14 @@ function hoistBlock(stmts: readonly Stmt[]): Stmt[] {
   });
 }
 
-/** A loop that runs, with everything invariant in front of it. */
+/** A loop that runs (one that leaves iterations out may not), with everything invariant in front of it. */
 function hoistFrom(s: Stmt & { kind: "for" }): { before: readonly Stmt[]; loop: Stmt } {
   if (s.from >= s.to) return { before: [], loop: { ...s, body: [] } };
   const facts: Loop = { variant: bound(s.body), assigned: assigned(s.body), stores: stores(s.body) };
   facts.variant.add(s.variable);
   for (const v of facts.assigned) facts.variant.add(v);
   const before: Stmt[] = [];
-  const body = extract(s.body, facts, before, false);
+  const body = extract(s.body, facts, before, s.within !== undefined);
   return { before, loop: { ...s, body: hoistBlock(body) } };
 }
 
@@ -133,10 +133,12 @@ function extract(stmts: readonly Stmt[], loop: Loop, before: Stmt[], conditional
       continue;
     }
     const lifted = mapOperands(s, (x) => lift(x, invariant, moved, before));
-    kept.push(mapBlocks(lifted, (block) => extract(block, loop, before, conditional || s.kind === "if")));
+    kept.push(mapBlocks(lifted, (block) => extract(block, loop, before, conditional || mayNotRun(s))));
   }
   return kept;
 }
+
+const mayNotRun = (s: Stmt): boolean => s.kind === "if" || (s.kind === "for" && s.within !== undefined);
 
 /** Replaces the largest invariant subexpressions by variables. */
 function lift(x: Expr, invariant: (x: Expr) => boolean, moved: Map<Expr, Expr>, before: Stmt[]): Expr {

@@ -107,7 +107,8 @@ class Printer {
     const name = LOOP_NAMES[depth] ?? `i${depth}`;
     this.names.set(s.variable, name);
     const range = s.from === 0 ? `${name} < ${s.to}` : `${name} = ${s.from} < ${s.to}`;
-    this.lines.push(`${indent}for ${range}${s.step === 1 ? "" : ` step ${s.step}`} {`);
+    const within = s.within ? ` within ${s.within.map((x) => this.expr(x)).join(" .. ")}` : "";
+    this.lines.push(`${indent}for ${range}${s.step === 1 ? "" : ` step ${s.step}`}${within} {`);
     this.block(s.body, `${indent}  `);
     this.lines.push(`${indent}}`);
     this.loops--;

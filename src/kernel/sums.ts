@@ -87,7 +87,8 @@ function blockLoop(loop: Loop, sums: readonly Expr[]): Stmt[] {
   });
   const finish = sums.map((v, i) => k.set(v, k.add(totals[i]!.variable, v)));
   // The blocks are summed one after another too: √n of √n numbers each are best.
-  const size = blockSize(times, Math.max(1, Math.floor(Math.max(longest, Math.sqrt(times * each)) / each)));
+  const most = Math.max(1, Math.floor(Math.max(longest, Math.sqrt(times * each)) / each));
+  const size = loop.within ? 1 : blockSize(times, most);
   const body = each > longest ? blockSums(loop.body) : loop.body;
   const blocks = size === 1 ? [{ ...loop, body: [...body, ...putAside] }] : split({ ...loop, body }, times, size, putAside);
   return [...totals.map((t) => t.statement), ...blocks, ...finish];

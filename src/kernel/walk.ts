@@ -8,7 +8,7 @@ import type { Expr, Stmt } from "./kernel.ts";
 export function operandsOf(s: Stmt): readonly Expr[] {
   switch (s.kind) {
     case "for":
-      return [];
+      return s.within ?? [];
     case "let":
     case "set":
       return [s.value];
@@ -62,7 +62,7 @@ export function rewrite(x: Expr, change: (x: Expr, original: Expr) => Expr, memo
 export function mapOperands(s: Stmt, f: (x: Expr) => Expr): Stmt {
   switch (s.kind) {
     case "for":
-      return s;
+      return s.within ? { ...s, within: [f(s.within[0]), f(s.within[1])] } : s;
     case "let":
     case "set":
       return { ...s, value: f(s.value) };

@@ -101,6 +101,8 @@ class Maker {
     const step = this.random.pick([1, 1, 2, 3, 4]);
     const count = 1 + this.random.below(5);
     const to = from + (count - 1) * step + 1 + this.random.below(step);
+    const bounded = from === 0 && step === 1 && this.random.chance(0.4);
+    const within = bounded ? ([this.value("i32", 1, scope, 1), this.value("i32", 1, scope, 1)] as const) : undefined;
     return k.forLoop(
       to,
       (i) =>
@@ -112,7 +114,7 @@ class Maker {
           },
           depth - 1,
         ),
-      { from, step },
+      { from, step, within },
     );
   }
 

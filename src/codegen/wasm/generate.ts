@@ -3,7 +3,7 @@
  * (`expandMath`) and its values moved to where they are computed least (`hoist`, `share`); then statements are emitted in order. The function of a kernel that
  * is divided among threads has two more params, the bounds of the part of its work to do.
  */
-import { fresh } from "../../kernel/build.ts";
+import { fresh, int, max, min } from "../../kernel/build.ts";
 import { divide, type Line, type Stretch, turnsOf, weigh } from "../../kernel/division.ts";
 import type { Expr, Kernel, Stmt } from "../../kernel/kernel.ts";
 import { expandMath } from "../../kernel/math.ts";
@@ -142,6 +142,10 @@ class Generator {
   private loop(s: Stmt & { kind: "for" }, perform: () => void = () => this.block(s.body)): void {
     const count = Math.ceil((s.to - s.from) / s.step);
     if (count <= 0 || s.body.length === 0) return;
+    if (s.within) {
+      this.bounded(s, s.within);
+      return;
+    }
     if (count === 1) {
       this.once(s, perform);
       return;
@@ -166,6 +170,38 @@ class Generator {
     this.known.set(s.variable, { affine: constantForm(s.from), range: [s.from, s.from] });
     this.homes.set(s.variable, { constant: s.from });
     perform();
+  }
+
+  /** A loop from 0 that leaves iterations out. */
+  private bounded(s: Stmt & { kind: "for" }, [low, high]: readonly [Expr, Expr]): void {
+    const { code } = this;
+    const [counter, end] = [code.newLocal(I32), code.newLocal(I32)];
+    this.expressions.emit(rangeOf(low, this.known)[0] >= 0 ? low : max(low, int(0)));
+    code.set(counter);
+    this.expressions.emit(rangeOf(high, this.known)[1] <= s.to ? high : min(high, int(s.to)));
+    code.set(end);
+    this.known.set(s.variable, { range: [0, s.to - 1] });
+    this.homes.set(s.variable, { local: counter });
+    this.pointers.enter(s.variable, 0, 1);
+    const body = code.capture(() => this.block(s.body));
+    const pointers = this.pointers.leave();
+    code.get(counter);
+    code.get(end);
+    code.emit(0x48);
+    code.ifElse(undefined, () => {
+      pointers.initialize(counter);
+      code.loop(() => {
+        code.append(body);
+        pointers.advance();
+        code.get(counter);
+        code.addConstant(1);
+        code.tee(counter);
+        code.get(end);
+        code.emit(0x47);
+      });
+    });
+    pointers.release();
+    for (const local of [counter, end]) code.release(local);
   }
 
   /** What of a block lies between the positions in two locals. */
