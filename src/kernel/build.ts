@@ -487,12 +487,7 @@ export function bitcast(x: Expr, dtype: Dtype): Expr {
 export function forLoop(
   to: number,
   body: (i: Expr) => readonly Stmt[],
-  {
-    from = 0,
-    step = 1,
-    parallel,
-    within,
-  }: Partial<Pick<Stmt & { kind: "for" }, "from" | "step" | "parallel" | "within">> = {},
+  { from = 0, step = 1, parallel, within }: Partial<Pick<Stmt & { kind: "for" }, "from" | "step" | "parallel" | "within">> = {},
 ): Stmt {
   const counter = variable("i32");
   return { kind: "for", variable: counter, from, to, step, parallel, within, body: body(counter) };

@@ -84,7 +84,8 @@ class Verifier {
     }
     if (s.variable.dtype !== "i32" || s.variable.lanes !== 1) return "a loop counter is not a scalar i32";
     if (s.parallel && carries(s)) return "a parallel loop sets a variable from outside";
-    if (s.within && (s.parallel || s.from !== 0 || s.step !== 1)) return "a loop that leaves iterations out is parallel, or not 0, 1, 2, ...";
+    if (s.within && (s.parallel || s.from !== 0 || s.step !== 1))
+      return "a loop that leaves iterations out is parallel, or not 0, 1, 2, ...";
     for (const x of s.within ?? []) {
       const found = x.dtype === "i32" && x.lanes === 1 ? this.expr(x) : `a loop is within ${typeOf(x)}`;
       if (found) return found;

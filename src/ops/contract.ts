@@ -8,7 +8,7 @@ import * as k from "../kernel/build.ts";
 import type { Index } from "../kernel/index-algebra.ts";
 import { full } from "./indexing.ts";
 import { windowCount } from "./movement.ts";
-import { defineOp, type Op } from "./op.ts";
+import { defineOp, type Op, type Reach } from "./op.ts";
 import type { Tensor } from "./tensor.ts";
 
 // ---- dot ----------------------------------------------------------------------------------------------------------------------------
@@ -130,6 +130,8 @@ export interface Conv {
   readonly stride: readonly number[];
   readonly dilation: readonly number[];
   readonly groups: number;
+  /** Per axis of the image, how many zeros the input is known to begin and to end with: taps on them may be left out. */
+  readonly zeros?: { readonly low: readonly number[]; readonly high: readonly number[] };
   /** Axis of the result (of the output gradient) that lies in the lanes of vectors; see `optimize/layout.ts`. */
   readonly lanes?: number;
 }
@@ -203,6 +205,24 @@ export const conv: Op<2, Conv> = defineOp<2, Conv>("conv", {
               .plus(c!);
       const place = out.map((i, axis) => i.times(stride[axis]!).plus(taps[axis]!.times(dilation[axis]!)));
       return k.mul(x!.at([n, channel, ...place]), w!.at([o, c!, ...taps]));
+    },
+    reach([x], { zeros, stride, dilation }) {
+      if (!zeros) return [];
+      const axes = stride.map((s, i): Reach | undefined => {
+        // The first tap that lies at `place` or behind it, in the window of result `at`.
+        const tapAt = (place: number, at: Index): Index =>
+          at
+            .times(-s)
+            .plus(place + dilation[i]! - 1)
+            .div(dilation[i]!);
+        if (zeros.low[i] === 0 && zeros.high[i] === 0) return undefined;
+        return {
+          axis: i + 2,
+          low: (at) => tapAt(zeros.low[i]!, at),
+          high: (at) => tapAt(x![i + 2]! - zeros.high[i]!, at),
+        };
+      });
+      return [undefined, ...axes];
     },
   },
   cost: "compute",

@@ -7,7 +7,7 @@ import * as k from "../kernel/build.ts";
 import { Index } from "../kernel/index-algebra.ts";
 import type { Expr } from "../kernel/kernel.ts";
 import type { Instruction } from "../tape/node.ts";
-import type { Lowering, Op, Operand } from "./op.ts";
+import type { Lowering, Op, Operand, Reach } from "./op.ts";
 
 export function lowering(instruction: Instruction): Lowering<unknown> {
   return (instruction.op as Op).lower as Lowering<unknown>;
@@ -18,6 +18,16 @@ export function extentsOf(instruction: Instruction): number[] {
   const lower = lowering(instruction);
   if (lower.kind !== "reduce") return [];
   return lower.extents(
+    instruction.operands.map((x) => x.shape),
+    instruction.params,
+  );
+}
+
+/** Which terms of the sum along each axis may differ from 0, where they are not all. */
+export function reachOf(instruction: Instruction): readonly (Reach | undefined)[] {
+  const lower = lowering(instruction);
+  if (lower.kind !== "reduce" || !lower.reach) return [];
+  return lower.reach(
     instruction.operands.map((x) => x.shape),
     instruction.params,
   );

@@ -72,6 +72,13 @@ export interface HostArray extends Type {
   readonly data: TypedArray;
 }
 
+/** Of the terms along an axis of a sum those from `low` on and before `high`; both fall as the index along `axis` of the result grows. */
+export interface Reach {
+  readonly axis: number;
+  low(at: Index): Index;
+  high(at: Index): Index;
+}
+
 /** How an op becomes kernels. */
 export type Lowering<P> =
   /** One element of each result as an expression of elements of the operands; `inPlace` if always of those at the same index. */
@@ -86,6 +93,8 @@ export type Lowering<P> =
       readonly combine: "add" | "mul" | "min" | "max";
       extents(x: readonly Shape[], params: P): number[];
       element(at: readonly Index[], r: readonly Index[], x: readonly Operand[], params: P): Expr;
+      /** For axes of the sum: which terms may differ from 0, where they are not all. */
+      reach?(x: readonly Shape[], params: P): readonly (Reach | undefined)[];
     }
   /** In terms of other primitives, before optimization. */
   | { readonly kind: "expand"; expand(x: readonly Tensor[], site: Site<P>): Tensor[] }

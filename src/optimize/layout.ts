@@ -6,7 +6,7 @@
 import { LANES } from "../kernel/kernel.ts";
 import { type Conv, conv, convWeight } from "../ops/contract.ts";
 import { relayout } from "../ops/elementwise.ts";
-import { slice } from "../ops/movement.ts";
+import { pad, slice } from "../ops/movement.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import type { Instruction, Region, Value } from "../tape/node.ts";
 import { tapeOfRegion } from "../tape/tape.ts";
@@ -25,8 +25,8 @@ function laying(region: Region): Rule {
   return (instruction, operands) => {
     const lanes = lanesFor(instruction);
     if (lanes === undefined) return undefined;
-    const params = { ...(instruction.params as Conv), lanes };
     const [x, y] = operands as [Tensor, Tensor];
+    const params = { ...(instruction.params as Conv), lanes, zeros: instruction.op === conv ? zerosOf(x, y) : undefined };
     if (instruction.op === convWeight) {
       const images = lanes === IMAGES ? inLanes(x, lanes) : x;
       return [x.bind(convWeight, [images, inLanes(y, lanes)], params as never)];
@@ -37,6 +37,26 @@ function laying(region: Region): Rule {
         : x.bind(conv, [x, y.bind(relayout, [y], { lanes: 0 })], params);
     return [instruction.results.some((value) => fixed.has(value)) ? result.bind(relayout, [result], {}) : result];
   };
+}
+
+/** Results of which so large a share would come from zeros are worth loops that leave them out. */
+const MUCH = 0.1;
+
+/** How many zeros an image that is padded much begins and ends with. */
+function zerosOf(x: Tensor, w: Tensor): Conv["zeros"] {
+  if (x.source.op !== pad) return undefined;
+  const { low, high } = x.source.params as { low: readonly number[]; high: readonly number[] };
+  // With a stride of 1 each element meets as many taps.
+  const useful = x.shape.slice(2).reduce((n, d, i) => n * shareOfTaps(d, w.shape[i + 2]!, low[i + 2]!, high[i + 2]!), 1);
+  return useful > 1 - MUCH ? undefined : { low: low.slice(2), high: high.slice(2) };
+}
+
+/** Of the taps of all windows over an axis, the share that does not lie on padding. */
+function shareOfTaps(size: number, taps: number, low: number, high: number): number {
+  const windows = size - taps + 1;
+  let useful = 0;
+  for (let i = low; i < size - high; i++) useful += Math.min(i, taps - 1, windows - 1, size - 1 - i) + 1;
+  return useful / (windows * taps);
 }
 
 /** Values whose elements must lie row by row: outputs, and what loops, branches and host calls read. */

@@ -22,6 +22,16 @@ export interface Access {
   readonly loads: Coefficients[];
   /** The first of them are made for every term of a sum, the others once for every result. */
   readonly inner: number;
+  /** Axes of the sum of which some results need a part only. */
+  readonly partial: readonly Partial[];
+}
+
+/** Of an axis of a sum, the terms from `low[i]` on and before `high[i]` are those that result i along the axis `out` needs. Both fall. */
+export interface Partial {
+  readonly sum: number;
+  readonly out: number;
+  readonly low: readonly number[];
+  readonly high: readonly number[];
 }
 
 /** True if a counter is used other than to address a load: then its axis may not merge with others. */
@@ -44,7 +54,7 @@ export function mergeAxes(
   outs: number,
   along: readonly Coefficients[],
   pinned: readonly boolean[],
-): Omit<Access, "inner"> {
+): Pick<Access, "axes" | "loads"> {
   const axes: Axis[] = [];
   const loads: Coefficients[] = [];
   let open = false;

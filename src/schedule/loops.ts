@@ -11,9 +11,9 @@ import * as k from "../kernel/build.ts";
 import { Index, loadAt } from "../kernel/index-algebra.ts";
 import { type Expr, type Kernel, LANES, type Stmt } from "../kernel/kernel.ts";
 import { blockSums } from "../kernel/sums.ts";
-import { contracts, extentsOf, lowering } from "../ops/lowering.ts";
+import { contracts, extentsOf, lowering, reachOf } from "../ops/lowering.ts";
 import { unflatten } from "../ops/movement.ts";
-import type { Lowering } from "../ops/op.ts";
+import type { Lowering, Reach } from "../ops/op.ts";
 import type { Instruction, Value } from "../tape/node.ts";
 import { tapeOf } from "../tape/tape.ts";
 import { type Access, mergeAxes, usedAsValue } from "./access.ts";
@@ -143,10 +143,44 @@ class NestBuilder {
       this.elements.compute(root, at, k.variable(computeDtype(root.dtype)));
     }
     const loads = [...this.elements.loads, position(at, this.#group.shape, this.#group.lanes)];
-    const pinned = counters.map(({ counter }) => made.some((x) => usedAsValue(x, counter, new Set())));
+    const reaches = this.#reaches();
+    const ofReach = new Set(reaches.flatMap((r) => [r.out, r.sum]));
+    const pinned = counters.map(({ counter }, i) => ofReach.has(i) || made.some((x) => usedAsValue(x, counter, new Set())));
     const along = counters.map(({ counter, extent }) => loads.map((index) => (extent === 1 ? 0 : index.coefficientOf(counter))));
     const extents = counters.map((c) => c.extent);
-    return { ...mergeAxes(extents, out.length, along, pinned), inner: inner ?? this.elements.loads.length };
+    const merged = mergeAxes(extents, out.length, along, pinned);
+    // Which of the merged axes a counter is.
+    const axisOf = merged.axes.flatMap(({ parts }, i) => parts.map(() => i));
+    const partial = reaches.map(({ out, sum, reach }) => ({
+      out: axisOf[out]!,
+      sum: axisOf[sum]!,
+      ...tabulate(reach, extents[out]!, extents[sum]!),
+    }));
+    this.#partial = new Map(partial.map(({ sum }, i) => [sum, reaches[i]!.reach]));
+    return { ...merged, inner: inner ?? this.elements.loads.length, partial };
+  }
+
+  /** Axes of the sum of which some results need a part only, and the axes of these results, as counters; where no vector goes along these. */
+  #reaches(): { readonly out: number; readonly sum: number; readonly reach: Reach }[] {
+    const reaches = this.#instruction && this.#group.lanes !== undefined ? reachOf(this.#instruction) : [];
+    const counterOf = (steps: readonly Step[], axis: number): number => {
+      const own = steps.flatMap((s, i) => (s.axis === axis ? [i] : []));
+      return own.length === 1 ? own[0]! : -1;
+    };
+    return reaches.flatMap((reach, axis) => {
+      if (!reach) return [];
+      const [out, sum] = [counterOf(this.#out, reach.axis), counterOf(this.#sum, axis)];
+      return out < 0 || sum < 0 ? [] : [{ out, sum: this.#out.length + sum, reach }];
+    });
+  }
+
+  /** By axis of the nest: what results reach along it. */
+  #partial: ReadonlyMap<number, Reach> = new Map();
+
+  /** The terms along an axis of the sum that results from `first` to `last` need. */
+  within(axis: number, first: readonly Index[], last: readonly Index[]): readonly [Expr, Expr] | undefined {
+    const reach = this.#partial.get(axis);
+    return reach && [reach.low(this.#logical(last)[reach.axis]!).toExpr(), reach.high(this.#logical(first)[reach.axis]!).toExpr()];
   }
 
   /** Indices along the axes of the results and of the sum, from the counters. */
@@ -318,11 +352,13 @@ class Nest {
       if (axis === undefined) return accumulate(r, u);
       const { extent } = axes[axis]!;
       const part = blocks.get(axis);
-      if (axis !== vector)
-        return loop(whole(part?.size ?? extent), (from) => {
+      if (axis !== vector) {
+        const body = (from: Index): Stmt[] => {
           const at = part ? from.plus(part.base) : from;
           return inner(position + 1, new Map([...r, [axis, { at, done: 0 }]]), u);
-        });
+        };
+        return loop(whole(part?.size ?? extent), body, undefined, this.#builder.within(axis, results[0]!, results.at(-1)!));
+      }
       return segments(extent, unroll, true).flatMap((segment) =>
         loop(segment, (first) => pointsOf(first, segment).flatMap((point, n) => inner(position + 1, new Map([...r, [axis, point]]), n))),
       );
@@ -381,11 +417,23 @@ function pairwise(list: readonly Expr[], join: (a: Expr, b: Expr) => Expr): Expr
 }
 
 /** A loop over a segment; one that would run once is its body. Loops over results are `parallel`: each iteration stores results of its own. */
-function loop({ from, to, count, lanes }: Segment, body: (start: Index) => Stmt[], parallel?: boolean | "inside"): Stmt[] {
+function loop(
+  { from, to, count, lanes }: Segment,
+  body: (start: Index) => Stmt[],
+  parallel?: boolean | "inside",
+  within?: readonly [Expr, Expr],
+): Stmt[] {
   const step = count * lanes;
-  if (to - from === step) return body(Index.constant(from));
+  if (to - from === step && !within) return body(Index.constant(from));
   if (to === from) return [];
-  return [k.forLoop(to, (i) => body(Index.of(i, from, to - step)), { from, step, parallel })];
+  return [k.forLoop(to, (i) => body(Index.of(i, from, to - step)), { from, step, parallel, within })];
+}
+
+/** What each of `results` results reaches of `terms` terms. */
+function tabulate({ low, high }: Reach, results: number, terms: number): { readonly low: number[]; readonly high: number[] } {
+  const at = Array.from({ length: results }, (_, i) => Index.constant(i));
+  const clamp = ({ offset }: Index): number => Math.min(terms, Math.max(0, offset));
+  return { low: at.map((i) => clamp(low(i))), high: at.map((i) => clamp(high(i))) };
 }
 
 /** The points of one iteration. */

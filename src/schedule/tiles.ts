@@ -4,7 +4,7 @@
  */
 
 import { LANES } from "../kernel/kernel.ts";
-import type { Access } from "./access.ts";
+import type { Access, Partial } from "./access.ts";
 
 /** A run of a tiled axis: `count` points per iteration, each a scalar or a vector. */
 export interface Segment {
@@ -101,8 +101,11 @@ export class Tiles {
     this.#access = access;
     this.#wishes = wishes;
     this.choice = this.#choose(wishes.vectorizes);
-    this.sums = this.#sums();
-    this.parts = wishes.mayKeepSum ? this.#partition() : [];
+    const sums = this.#sums();
+    this.parts = wishes.mayKeepSum ? this.#partition(sums) : [];
+    // Loops that leave iterations out go outside, so that their bounds are set seldom.
+    const isPartial = (i: number): boolean => access.partial.some((p) => p.sum === i);
+    this.sums = [...sums.filter(isPartial), ...sums.filter((i) => !isPartial(i))];
   }
 
   /** Loops over results and parts of the sum, outermost first. */
@@ -202,7 +205,7 @@ export class Tiles {
 
   /** Cycles of the innermost iterations over the whole nest: two multiply-adds and two loads a cycle, a latency of four. */
   #cycles(tile: readonly (readonly [number, number])[], vector: number): number {
-    const { axes, loads, inner } = this.#access;
+    const { axes, loads, inner, partial } = this.#access;
     const covers = tile.map(([axis, count]) => segments(axes[axis]!.extent, count, axis === vector));
     const others = axes.reduce((n, a, i) => (a.kind === "out" && !tile.some(([axis]) => axis === i) && i !== vector ? n * a.extent : n), 1);
     let cycles = 0;
@@ -213,7 +216,8 @@ export class Tiles {
         const fetched = loads[0]!
           .slice(0, inner)
           .reduce<number>((sum, _, j) => sum + tile.reduce((n, [axis], t) => (loads[axis]![j] === 0 ? n : n * segs[t]!.count), 1), 0);
-        const iterations = segs.reduce((n, s) => n * ((s.to - s.from) / (s.count * s.lanes)), 1);
+        const turns = segs.reduce((n, s) => n * ((s.to - s.from) / (s.count * s.lanes)), 1);
+        const iterations = partial.reduce((n, p) => n * shareOf(p, segs[tile.findIndex(([axis]) => axis === p.out)]), turns);
         cycles += iterations * Math.max(4, results / 2, fetched / 2, (results + fetched) / 3.5);
       }
     }
@@ -248,10 +252,9 @@ export class Tiles {
    * A long sum is made in parts, whose operands stay in the cache and on few pages; each part is added to the result in memory. The parts depend on
    * shapes alone.
    */
-  #partition(): { axis: number; size: number }[] {
+  #partition(sums: readonly number[]): { axis: number; size: number }[] {
     const { axes, loads } = this.#access;
     const { vector } = this.choice;
-    const { sums } = this;
     const [first, second] = sums;
     const along = axes[vector]?.kind === "sum";
     const uneven = axes[vector]?.kind === "out" && axes[vector].extent % LANES !== 0;
@@ -306,6 +309,17 @@ export class Tiles {
     for (let size = Math.floor(CACHED / perPoint / count) * count; size >= 4 * count; size -= count) if (extent % size === 0) return size;
     return 0;
   }
+}
+
+/** The share of its terms that the results in a run of tiles need, where those of a tile are summed together. */
+function shareOf({ low, high }: Partial, run: Segment = whole(low.length)): number {
+  const most = Math.max(...high);
+  let [needed, all] = [0, 0];
+  for (let first = run.from; first < run.to; first += run.count) {
+    needed += Math.max(0, high[first]! - low[Math.min(first + run.count, low.length) - 1]!);
+    all += most;
+  }
+  return needed / all;
 }
 
 /** The largest divisor for which `fits` holds; 0 if none. */
