@@ -110,7 +110,7 @@ export class Tiles {
 
   /** Loops over results and parts of the sum, outermost first. */
   order(): Level[] {
-    const { axes, loads } = this.#access;
+    const { axes, loads, inner, partial } = this.#access;
     const { tile, vector: carrier } = this.choice;
     const tiled = tile.map(([axis]) => axis);
     const plain = axes.map((_, i) => i).filter((i) => axes[i]!.kind === "out" && !tiled.includes(i) && i !== carrier);
@@ -118,7 +118,11 @@ export class Tiles {
     const others = tiled.filter((i) => !vector.includes(i));
     // The vector axis goes outside the other tiled one if that leaves an operand as it is, whose panel then stays in cache.
     const stays = vector.every((v) => loads[v]!.slice(0, -1).some((c, j) => c !== 0 && others.every((i) => loads[i]![j] === 0)));
-    const order: Level[] = [...plain, ...(stays ? [...vector, ...others] : [...others, ...vector])].map((axis) => ({ axis }));
+    // Where every position has a sum of its own, what it reads is used up (for all channels) before the next position, and positions before the next images.
+    const moves = (i: number, j: number): boolean => loads[i]!.slice(0, inner).some((c, load) => c !== 0 && loads[j]![load] !== 0);
+    const far = partial.length > 0 ? others.filter((i) => plain.some((j) => moves(i, j))) : [];
+    const near = others.filter((i) => !far.includes(i));
+    const order: Level[] = [...far, ...plain, ...(stays ? [...vector, ...near] : [...near, ...vector])].map((axis) => ({ axis }));
     const [swept] = others;
     const size = stays && swept !== undefined ? this.#blockSize(swept) : 0;
     if (size > 0) order.unshift({ axis: swept!, size });
@@ -178,10 +182,13 @@ export class Tiles {
     const mustHold = axes[vector]?.kind === "out" ? [vector] : [];
     let best: (readonly [number, number])[] = mustHold.map((i) => [i, 1] as const);
     let least = Number.POSITIVE_INFINITY;
+    // Of equally good tiles, where every position has a sum of its own: rather many channels than many images, which lie far apart.
+    const counts = [1, 2, 3, 4, 5, 6, 7, 8];
+    if (this.#access.partial.length > 0) counts.reverse();
     for (const p of candidates) {
       for (const q of [-1, ...candidates]) {
         if (q === p || (mustHold.length > 0 && p !== vector && (q === vector || axes[vector]!.extent > LANES))) continue;
-        for (let a = 1; a <= 8; a++) {
+        for (const a of counts) {
           for (let b = 1; b <= (q < 0 ? 1 : 8); b++) {
             if (a + b + a * b > REGISTERS + (q < 0 ? 1 : 0)) continue;
             const tile: (readonly [number, number])[] =
