@@ -84,10 +84,11 @@ function inOnePass(x: Tensor, which: "max" | "min", axis: number): [Tensor, Tens
   let best = element(0);
   let index = best.like(0).cast("i32");
   for (let i = 1; i < x.shape[axis]!; i++) {
-    const better = which === "max" ? best.maximum(element(i)) : best.minimum(element(i));
-    const replaced = isFloat(x.dtype) ? better.ne(best).and(best.eq(best)) : better.ne(best);
+    const next = element(i);
+    const isNoBetter = which === "max" ? next.le(best) : next.ge(best);
+    const replaced = isFloat(x.dtype) ? isNoBetter.not().and(best.eq(best)) : isNoBetter.not();
     index = replaced.where(index.like(i), index);
-    best = better;
+    best = replaced.where(next, best);
   }
   return [best, index];
 }

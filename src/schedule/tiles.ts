@@ -67,7 +67,7 @@ const CACHED = 1 << 16;
 const BLOCK_PRODUCTS = 640;
 const LONG_SUM = 1024;
 /** Fewer are not worth the way to memory and back. */
-const LEAST_PRODUCTS = 128;
+const LEAST_PRODUCTS = 96;
 /** Side of the squares of a transposition: a line of the cache. */
 const SQUARE = 16;
 /** Pages whose addresses the processor has at hand, and elements of a page. */
