@@ -4,7 +4,7 @@
 import { expect, it } from "vitest";
 import * as k from "../../src/kernel/build.ts";
 import { hashKernel } from "../../src/kernel/hash.ts";
-import type { Expr, Kernel } from "../../src/kernel/kernel.ts";
+import type { Expr, Kernel, Stmt } from "../../src/kernel/kernel.ts";
 import { expandMath } from "../../src/kernel/math.ts";
 import { printKernel } from "../../src/kernel/print.ts";
 
@@ -52,6 +52,25 @@ it("prints loops, lets, sets and ifs", () => {
         b1[i] = fold.add(t0)
       } else {
         b1[i] = t0.2 - -1
+      }
+    }"
+  `);
+});
+
+it("prints which iterations a loop leaves out", () => {
+  k.fresh();
+  const inner = (i: Expr): Stmt =>
+    k.forLoop(5, (j) => [k.store(0, k.add(i, j), k.float(1))], { within: [k.sub(k.int(4), i), k.sub(k.int(14), i)] });
+  const kernel: Kernel = {
+    name: "band",
+    buffers: [{ dtype: "f32", length: 18, written: true }],
+    body: [k.forLoop(14, (i) => [inner(i)])],
+  };
+  expect(printKernel(kernel)).toMatchInlineSnapshot(`
+    "kernel band(b0: mut f32[18])
+    for i < 14 {
+      for j < 5 within 4 - i .. 14 - i {
+        b0[i + j] = 1
       }
     }"
   `);

@@ -103,11 +103,25 @@ describe("the same bits for one, two and three threads", () => {
         training(
           seeded(() => new LeNet5()),
           (p) => new optim.Adam(p),
-          numbers([5, 1, 28, 28]),
-          labels(5),
+          numbers([8, 1, 28, 28]),
+          labels(8),
         ),
       1,
     );
+  });
+
+  test("convolutions that leave taps on padding out", () => {
+    for (const [n, c, o, size, k] of [
+      [8, 6, 16, 10, 5],
+      [4, 40, 8, 4, 3],
+      [12, 3, 5, 1, 3],
+    ] as const) {
+      const [x, w] = [numbers([n, c, size, size]), numbers([o, c, k, k], 1)];
+      expectSameBits(() => {
+        const f = compile((x: Tensor, w: Tensor) => x.relu().conv(w, { padding: k - 1 }));
+        return () => [f(x, w) as Tensor];
+      }, 2);
+    }
   });
 
   test("training steps of a perceptron with normalization, with momentum", () => {

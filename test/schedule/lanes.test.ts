@@ -10,6 +10,7 @@ import { Index } from "../../src/kernel/index-algebra.ts";
 import { maxPool2d } from "../../src/math/pool.ts";
 import { fromArray } from "../../src/ops/create.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
+import { profile } from "../../src/runtime/profile.ts";
 import { indexOf, memoryOrder, position, storedSize } from "../../src/schedule/lanes.ts";
 
 let state = 7;
@@ -60,6 +61,46 @@ describe("convolutions in lanes", () => {
       }),
       { numRuns: 40, seed: 11 },
     );
+  });
+
+  test("with more padding than image, values and gradients are those of f64", () => {
+    const padded = fc.record({
+      n: fc.constantFrom(2, 4, 8, 12),
+      c: fc.constantFrom(1, 3, 4, 6),
+      o: fc.constantFrom(1, 4, 5, 8),
+      size: fc.tuple(fc.integer({ min: 1, max: 6 }), fc.integer({ min: 1, max: 6 })),
+      kernel: fc.tuple(fc.integer({ min: 1, max: 5 }), fc.integer({ min: 2, max: 5 })),
+      dilation: fc.constantFrom(1, 1, 2, 3),
+      stride: fc.constantFrom(1, 1, 2),
+      groups: fc.constantFrom(1, 1, 2),
+      padding: fc.tuple(fc.integer({ min: 0, max: 9 }), fc.integer({ min: 0, max: 9 })),
+    });
+    fc.assert(
+      fc.property(padded, ({ n, c, o, size, kernel, dilation, stride, groups, padding }) => {
+        fc.pre(size.every((d, i) => d + 2 * padding[i]! > (kernel[i]! - 1) * dilation));
+        const [x, w] = [draw([n, c * groups, ...size]), draw([o * groups, c, ...kernel])];
+        const net = (x: Tensor, w: Tensor): Tensor => x.mul(0.5).conv(w, { stride, dilation, padding, groups }).tanh();
+        const loss = (x: Tensor, w: Tensor): Tensor => net(x, w).square().sum();
+        const all = (x: Tensor, w: Tensor): Tensor[] => [net(x, w), grad(loss)(x, w), grad(loss, { argument: 1 })(x, w)];
+        const got = compile(all)(x.cast("f32"), w.cast("f32"));
+        all(x, w).forEach((t, i) => {
+          expectClose(got[i]!, t, ["y", "dx", "dw"][i]!);
+        });
+      }),
+      { numRuns: 30, seed: 5 },
+    );
+  });
+
+  test("taps on padding are left out where they are many", () => {
+    const texts = (size: number, padding: number): string => {
+      const [x, w] = [draw([8, 4, size, size]).cast("f32"), draw([8, 4, 5, 5]).cast("f32")];
+      const f = compile((x: Tensor, w: Tensor) => x.relu().conv(w, { padding }));
+      return profile(() => f(x, w))
+        .map((kernel) => kernel.text)
+        .join();
+    };
+    expect(texts(10, 4)).toContain("within");
+    expect(texts(40, 2)).not.toContain("within");
   });
 
   test("through pools, norms and reshapes", () => {
