@@ -73,7 +73,10 @@ function isAddressArithmetic(x: Expr): boolean {
   if (x.lanes === 4 || (x.dtype !== "i32" && x.dtype !== "u32") || !AFFINE.has(x.op)) return false;
   const known = addresses.get(x);
   if (known !== undefined) return known;
-  const result = x.args.every(isAddressArithmetic);
+  // What is looked up in memory may be a term of a sum: it gets a variable, the sum does not.
+  const isTerm = (arg: Expr): boolean => isAddressArithmetic(arg) || (isSum && !AFFINE.has(arg.op));
+  const isSum = x.op === "add" || x.op === "sub";
+  const result = x.args.every(isTerm);
   addresses.set(x, result);
   return result;
 }

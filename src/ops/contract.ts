@@ -5,7 +5,7 @@
  */
 import { formatShape, type Shape, type Type } from "../base/shape.ts";
 import * as k from "../kernel/build.ts";
-import type { Index } from "../kernel/index-algebra.ts";
+import { Index } from "../kernel/index-algebra.ts";
 import { full } from "./indexing.ts";
 import { windowCount } from "./movement.ts";
 import { defineOp, type Op, type Reach } from "./op.ts";
@@ -383,6 +383,57 @@ export const convWeight: Op<2, Conv & { kernel: readonly number[] }> = defineOp<
         { shape: [1, 4, 2], dtype: "f64" },
       ],
       params: { stride: [2], dilation: [2], groups: 2, kernel: [3] },
+    },
+  ],
+});
+
+// ---- weight gradients from few cotangents ---------------------------------------------------------------------------------------------
+
+interface Rows {
+  readonly rows: number;
+  /** From the start of a row to the start of the next. */
+  readonly pitch: number;
+  readonly width: number;
+}
+
+/**
+ * The weight gradient of a convolution whose cotangent is 0 but for one place in each cell: `g` there, whose window starts at element `from` of its image. From images
+ * [N, L] (elements [H, W, C]), from and g [N, O, ...cells] to [O, rows, width], for kernels [O, kh, kw·C].
+ */
+export const convWeightAt: Op<3, Rows> = defineOp<3, Rows>("convWeightAt", {
+  doc: "the gradient of conv with respect to its weight, from a list of cotangents and the places of their windows",
+  arity: 3,
+  derivative: "none",
+  type: ([x, , g], { rows, width }) => ({ shape: [g.shape[1]!, rows, width], dtype: x.dtype }),
+  // The images of a batch stand one behind the other, and its output channels see each their own.
+  batch(operands, mapped, params, n) {
+    const [x, from, g] = operands.map((t, i) => (mapped[i] ? t : t.expandFront(n))) as [Tensor, Tensor, Tensor];
+    const length = x.shape[2]!;
+    const own = from.add(from.iotaLike(0).mul(length));
+    const dw = x.bind(convWeightAt, [foldBatch(x, 1), foldBatch(own, 1), foldBatch(g, 1)], params);
+    return unfoldBatch(dw, 0, n);
+  },
+  lower: {
+    kind: "reduce",
+    combine: "add",
+    extents: ([, , g]) => [g![0]!, ...g!.slice(2)],
+    element([o, r, j], [n, ...cell], [x, from, g], { pitch }) {
+      const place = [n!, o!, ...cell];
+      // What the bits say of its range lets all elements of a window share one address.
+      const bits = 2 ** Math.ceil(Math.log2(x!.shape[1]!)) - 1;
+      const start = Index.of(k.and(from!.at(place), k.int(bits)), 0, x!.shape[1]!);
+      return k.mul(x!.at([n!, start.plus(r!.times(pitch)).plus(j!)]), g!.at(place));
+    },
+  },
+  cost: "compute",
+  samples: [
+    {
+      operands: [
+        { shape: [2, 24], dtype: "f64" },
+        { shape: [2, 3, 2], dtype: "i32", domain: [0, 13] },
+        { shape: [2, 3, 2], dtype: "f64" },
+      ],
+      params: { rows: 2, pitch: 8, width: 3 },
     },
   ],
 });

@@ -14,6 +14,7 @@ import { packPanels } from "../optimize/pack.ts";
 import { cutAtPeak, recompute } from "../optimize/remat.ts";
 import { simplify } from "../optimize/simplify.ts";
 import { sliceSums } from "../optimize/slices.ts";
+import { multiplyFew } from "../optimize/sparse.ts";
 import { elementsMade, multiplyAdds } from "../optimize/work.ts";
 import { type Schedule, type Slot, schedule } from "../schedule/schedule.ts";
 import type { Region } from "../tape/node.ts";
@@ -49,7 +50,7 @@ function arrange(region: Region): Region {
 }
 
 function primitives(region: Region): Region {
-  return tidy(crop(expand(tidy(region))));
+  return tidy(crop(expand(multiplyFew(tidy(region)))));
 }
 
 /** Tape to kernels, with `cells` numbered from 1 in the binding table. */

@@ -157,6 +157,7 @@ class Fuser {
     for (const instruction of this.#list) {
       const { operands, results } = instruction;
       if (standsAlone(lowering(instruction)) || instruction.op.name === "dot") for (const x of [...operands, ...results]) add(x);
+      else if (instruction.op.name === "convWeightAt") add(operands[0]!);
       else if (isAlias(instruction) && !keepsImages(operands[0]!.shape, results[0]!.shape)) add(operands[0]!);
     }
     return (x) => rows.has(x);

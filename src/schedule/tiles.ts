@@ -4,7 +4,7 @@
  */
 
 import { LANES } from "../kernel/kernel.ts";
-import type { Access, Partial } from "./access.ts";
+import type { Access, Axis, Partial } from "./access.ts";
 
 /** A run of a tiled axis: `count` points per iteration, each a scalar or a vector. */
 export interface Segment {
@@ -66,6 +66,8 @@ const CACHED = 1 << 16;
 /** Products that a tile adds up before it puts its sums aside; and from how many on it does. */
 const BLOCK_PRODUCTS = 640;
 const LONG_SUM = 1024;
+/** As many that are looked up, so that the images where they are stay in the first cache. */
+const FEW_PRODUCTS = 128;
 /** Fewer are not worth the way to memory and back. */
 const LEAST_PRODUCTS = 96;
 /** Side of the squares of a transposition: a line of the cache. */
@@ -96,10 +98,14 @@ export class Tiles {
   readonly parts: readonly { readonly axis: number; readonly size: number }[];
   readonly #access: Access;
   readonly #wishes: Wishes;
+  /** Whether products are with what is looked up in memory: each has a vector of its own. */
+  readonly #looksUp: boolean;
 
   constructor(access: Access, wishes: Wishes) {
     this.#access = access;
     this.#wishes = wishes;
+    const isLookedUp = ({ kind }: Axis, i: number): boolean => kind === "sum" && access.loads[i]!.slice(0, access.inner).includes(null);
+    this.#looksUp = wishes.mayKeepSum && access.axes.some(isLookedUp);
     this.choice = this.#choose(wishes.vectorizes);
     const sums = this.#sums();
     this.parts = wishes.mayKeepSum ? this.#partition(sums) : [];
@@ -190,7 +196,7 @@ export class Tiles {
         if (q === p || (mustHold.length > 0 && p !== vector && (q === vector || axes[vector]!.extent > LANES))) continue;
         for (const a of counts) {
           for (let b = 1; b <= (q < 0 ? 1 : 8); b++) {
-            if (a + b + a * b > REGISTERS + (q < 0 ? 1 : 0)) continue;
+            if ((this.#looksUp ? 2 * a * b + 1 : a + b + a * b) > REGISTERS + (q < 0 ? 1 : 0)) continue;
             const tile: (readonly [number, number])[] =
               q < 0
                 ? [[p, a]]
@@ -296,7 +302,10 @@ export class Tiles {
     if (products <= LONG_SUM && !jumps) return [];
     const size = divisor(
       extent,
-      (n) => n * rest <= BLOCK_PRODUCTS && n * rest >= Math.min(LEAST_PRODUCTS, PAGES) && (!jumps || n <= PAGES),
+      (n) =>
+        n * rest <= (this.#looksUp ? FEW_PRODUCTS : BLOCK_PRODUCTS) &&
+        n * rest >= Math.min(LEAST_PRODUCTS, PAGES) &&
+        (!jumps || n <= PAGES),
     );
     return size > 0 && size < extent ? [{ axis: first, size }] : [];
   }

@@ -138,6 +138,7 @@ function rawRange(x: Expr, known: ReadonlyMap<Expr, Known>, memo: Map<Expr, Rang
   if (x.op === "const") return [x.value, x.value];
   if (x.op === "variable") return known.get(x)?.range ?? UNKNOWN;
   if (x.op === "cast" && x.args[0]!.dtype === "bool") return [0, 1];
+  if (x.op === "and" && x.lanes === 1 && x.args[1]!.op === "const" && x.args[1]!.value >= 0) return [0, x.args[1]!.value];
   if (!BOUNDED.has(x.op) || x.lanes !== 1) return UNKNOWN;
   const a = rangeOf(x.args[0]!, known, memo);
   const b = rangeOf(x.args[1]!, known, memo);
