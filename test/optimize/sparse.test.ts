@@ -111,14 +111,14 @@ test("gradients are those of the loops, to the last bit", () => {
       });
       if (tapeOfRegion(optimize(recordFunction(all, [x, w, b]).region)).some((i) => i.op.name === "convWeightAt")) used++;
     }),
-    { numRuns: 60, seed: 9 },
+    { numRuns: 40, seed: 9 },
   );
   expect(used).toBeGreaterThan(10);
 });
 
 test("large images, other dtypes and cells that overlap keep the dense gradient", () => {
   const uses = (size: number, dtype: "f32" | "f64", pool: number, stride: number): boolean => {
-    const f = (x: Tensor, w: Tensor): Tensor => grad((w: Tensor) => maxPool2d(x.conv(w).relu(), pool, { stride }).sum())(w);
+    const f = (x: Tensor, w: Tensor): Tensor => grad((w: Tensor) => maxPool2d(x.conv(w).relu(), pool, { stride }).square().sum())(w);
     const region = optimize(recordFunction(f, [zeros([4, 6, size, size], dtype), zeros([8, 6, 3, 3], dtype)]).region);
     return tapeOfRegion(region).some((i) => i.op.name === "convWeightAt");
   };
