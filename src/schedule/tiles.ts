@@ -18,21 +18,21 @@ export interface Segment {
 
 /**
  * Runs that cover an axis: whole tiles, then what is left. Where vectors do not fit evenly, the last one overlaps the one before: computing an
- * element twice is cheaper than computing elements one by one. A vectorized axis is as long as a vector at least.
+ * element twice is cheaper than computing elements one by one. What is shorter than a vector goes element by element.
  *
  *     0 1 2 3 | 4 5 6 7 | 8 9            a tile of two vectors, then one that is moved back by 2
  *     . . . .   . . 6 7   8 9
  */
-export function segments(extent: number, count: number, vector: boolean): Segment[] {
-  const lanes = vector ? LANES : 1;
+export function segments(extent: number, count: number, vector: boolean, start = 0): Segment[] {
+  const lanes = vector && extent >= LANES ? LANES : 1;
   const step = count * lanes;
   const even = Math.floor(extent / step) * step;
   const rest = Math.ceil((extent - even) / lanes);
   const found: Segment[] = [];
-  if (even > 0) found.push({ from: 0, to: even, count, lanes, overlap: 0 });
+  if (even > 0) found.push({ from: start, to: start + even, count, lanes, overlap: 0 });
   if (rest > 0) {
     const to = even + rest * lanes;
-    found.push({ from: even, to, count: rest, lanes, overlap: to - extent });
+    found.push({ from: start + even, to: start + to, count: rest, lanes, overlap: to - extent });
   }
   return found;
 }
@@ -231,7 +231,7 @@ export class Tiles {
     const across = (i: number): boolean =>
       loads[i]!.slice(0, -1).some((c, j) => c === 1 && loads[vector]![j] !== 0 && loads[vector]![j] !== 1);
     const read = axes.findIndex((_, i) => i !== vector && across(i));
-    if (read < 0) return [];
+    if (read < 0 || axes[read]!.cuts.length + axes[vector]!.cuts.length > 0) return [];
     const levels = [read, vector].map((axis) => ({ axis, size: divisor(axes[axis]!.extent, (n) => n <= SQUARE && n % LANES === 0) }));
     return levels.every(({ axis, size }) => size > 0 && size < axes[axis]!.extent) ? levels : [];
   }
