@@ -18,21 +18,21 @@ export interface Segment {
 
 /**
  * Runs that cover an axis: whole tiles, then what is left. Where vectors do not fit evenly, the last one overlaps the one before: computing an
- * element twice is cheaper than computing elements one by one. A vectorized axis is as long as a vector at least.
+ * element twice is cheaper than computing elements one by one. What is shorter than a vector goes element by element.
  *
  *     0 1 2 3 | 4 5 6 7 | 8 9            a tile of two vectors, then one that is moved back by 2
  *     . . . .   . . 6 7   8 9
  */
-export function segments(extent: number, count: number, vector: boolean): Segment[] {
-  const lanes = vector ? LANES : 1;
+export function segments(extent: number, count: number, vector: boolean, start = 0): Segment[] {
+  const lanes = vector && extent >= LANES ? LANES : 1;
   const step = count * lanes;
   const even = Math.floor(extent / step) * step;
   const rest = Math.ceil((extent - even) / lanes);
   const found: Segment[] = [];
-  if (even > 0) found.push({ from: 0, to: even, count, lanes, overlap: 0 });
+  if (even > 0) found.push({ from: start, to: start + even, count, lanes, overlap: 0 });
   if (rest > 0) {
     const to = even + rest * lanes;
-    found.push({ from: even, to, count: rest, lanes, overlap: to - extent });
+    found.push({ from: start + even, to: start + to, count: rest, lanes, overlap: to - extent });
   }
   return found;
 }
@@ -73,8 +73,8 @@ const SQUARE = 16;
 /** Pages whose addresses the processor has at hand, and elements of a page. */
 const PAGES = 64;
 const PAGE = 1024;
-/** Elements that all operands of a block of a sum may take in the second cache. */
-const BLOCK_FOOTPRINT = 1 << 17;
+/** Elements that all operands of a block of a sum may take in the second cache: five eighths of a mebibyte. */
+const BLOCK_FOOTPRINT = 5 << 15;
 
 /** Elements of an elementwise nest that pay for longer code. */
 const LEAST_UNROLLED = 1 << 12;
@@ -244,7 +244,7 @@ export class Tiles {
     const across = (i: number): boolean =>
       loads[i]!.slice(0, -1).some((c, j) => c === 1 && loads[vector]![j] !== 0 && loads[vector]![j] !== 1);
     const read = axes.findIndex((_, i) => i !== vector && across(i));
-    if (read < 0) return [];
+    if (read < 0 || axes[read]!.cuts.length + axes[vector]!.cuts.length > 0) return [];
     const levels = [read, vector].map((axis) => ({ axis, size: divisor(axes[axis]!.extent, (n) => n <= SQUARE && n % LANES === 0) }));
     return levels.every(({ axis, size }) => size > 0 && size < axes[axis]!.extent) ? levels : [];
   }
@@ -277,10 +277,16 @@ export class Tiles {
       const footprint = (parts: ReadonlyMap<number, number>): number =>
         loads[0]!
           .slice(0, -1)
-          .reduce<number>((n, _, j) => n + axes.reduce((m, a, i) => (loads[i]![j] === 0 ? m : m * (parts.get(i) ?? a.extent)), 1), 0);
-      if (footprint(new Map()) <= 2 * BLOCK_FOOTPRINT || rest < LEAST_PRODUCTS) return [];
+          .reduce<number>((n, _, j) => n + touched(axes.map((a, i) => ({ by: loads[i]![j] ?? PAGE, extent: parts.get(i) ?? a.extent }))), 0);
+      if (footprint(new Map()) <= 2 * BLOCK_FOOTPRINT) return [];
+      const one = new Map([[first, 1]]);
+      if (second === undefined || second === vector || footprint(one) <= BLOCK_FOOTPRINT) {
+        // As much of the first axis as pays for the way to memory and back.
+        const size = leastDivisor(extent, (n) => n * rest >= LEAST_PRODUCTS);
+        return size < extent ? [{ axis: first, size }] : [];
+      }
+      if (rest < LEAST_PRODUCTS) return [];
       const parts = [{ axis: first, size: 1 }];
-      if (second === undefined || second === vector || footprint(new Map([[first, 1]])) <= BLOCK_FOOTPRINT) return parts;
       const inner = rest / axes[second]!.extent;
       const size = divisor(
         axes[second]!.extent,
@@ -325,6 +331,24 @@ export class Tiles {
 function divisor(n: number, fits: (divisor: number) => boolean): number {
   for (let d = n; d >= 1; d--) if (n % d === 0 && fits(d)) return d;
   return 0;
+}
+
+/** The least divisor for which `fits` holds; `n` if none. */
+function leastDivisor(n: number, fits: (divisor: number) => boolean): number {
+  for (let d = 1; d < n; d++) if (n % d === 0 && fits(d)) return d;
+  return n;
+}
+
+/** How many elements an access touches along axes: those along which it moves by less than it covers already overlap. */
+function touched(axes: readonly { readonly by: number; readonly extent: number }[]): number {
+  const moving = axes.filter(({ by }) => by !== 0).sort((a, b) => Math.abs(a.by) - Math.abs(b.by));
+  let [count, span] = [1, 1];
+  for (const { by, extent } of moving) {
+    const added = Math.abs(by) * (extent - 1);
+    count = Math.min(count * extent, span + added);
+    span += added;
+  }
+  return count;
 }
 
 /** A part of an axis of which there are a few, in whole tiles; 0 if it does not divide so. */
