@@ -81,6 +81,8 @@ const BLOCK_FOOTPRINT = 5 << 15;
 /** Elements of an elementwise nest that pay for longer code. */
 const LEAST_UNROLLED = 1 << 12;
 
+/** Cycles from a multiply-add to the next one of the same sum: four, and a little more, since what only just hides them does not quite (nine sums are better than eight). */
+const LATENCY = 4.05;
 /** Combining the lanes of a vector, in loads. */
 const FOLD_COST = 6;
 
@@ -245,7 +247,7 @@ export class Tiles {
           .reduce<number>((sum, _, j) => sum + tile.reduce((n, [axis], t) => (loads[axis]![j] === 0 ? n : n * segs[t]!.count), 1), 0);
         const turns = segs.reduce((n, s) => n * ((s.to - s.from) / (s.count * s.lanes)), 1);
         const iterations = partial.reduce((n, p) => n * shareOf(p, segs[tile.findIndex(([axis]) => axis === p.out)]), turns);
-        cycles += iterations * Math.max(4, results / 2, fetched / 2, (results + fetched) / 3.5);
+        cycles += iterations * Math.max(LATENCY, results / 2, fetched / 2, (results + fetched) / 3.5);
       }
     }
     return cycles * others;
