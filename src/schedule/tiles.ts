@@ -82,7 +82,7 @@ const BLOCK_FOOTPRINT = 5 << 15;
 const LEAST_UNROLLED = 1 << 12;
 
 /** Cycles from a multiply-add to the next one of the same sum: four, and a little more, since what only just hides them does not quite (nine sums are better than eight). */
-const LATENCY = 4.05;
+const LATENCY = 4.2;
 /** Combining the lanes of a vector, in loads. */
 const FOLD_COST = 6;
 
