@@ -326,8 +326,11 @@ class Nest {
           const at = part ? from.plus(part.base) : from;
           return inner(position + 1, new Map([...r, [axis, { at, done: 0 }]]), u);
         });
-      return segments(extent, unroll, true).flatMap((segment) =>
-        loop(segment, (first) => pointsOf(first, segment).flatMap((point, n) => inner(position + 1, new Map([...r, [axis, point]]), n))),
+      return segments(part?.size ?? extent, unroll, true).flatMap((segment) =>
+        loop(segment, (first) => {
+          const start = part ? first.plus(part.base) : first;
+          return pointsOf(start, segment).flatMap((point, n) => inner(position + 1, new Map([...r, [axis, point]]), n));
+        }),
       );
     };
     const loops = inner(0, new Map(), 0);

@@ -108,11 +108,8 @@ export class Tiles {
   /** Loops over results and parts of the sum, outermost first. */
   order(): Level[] {
     const { axes, loads } = this.#access;
-    const { tile, vector: carrier } = this.choice;
-    const tiled = tile.map(([axis]) => axis);
-    const plain = axes.map((_, i) => i).filter((i) => axes[i]!.kind === "out" && !tiled.includes(i) && i !== carrier);
-    const vector = axes[carrier]?.kind === "out" ? [carrier] : [];
-    const others = tiled.filter((i) => !vector.includes(i));
+    const { vector: carrier } = this.choice;
+    const { plain, vector, others } = this.#results();
     // The vector axis goes outside the other tiled one if that leaves an operand as it is, whose panel then stays in cache.
     const stays = vector.every((v) => loads[v]!.slice(0, -1).some((c, j) => c !== 0 && others.every((i) => loads[i]![j] === 0)));
     const order: Level[] = [...plain, ...(stays ? [...vector, ...others] : [...others, ...vector])].map((axis) => ({ axis }));
@@ -124,11 +121,26 @@ export class Tiles {
     // Outside the parts of the sum there is a loop over results, whose iterations have nothing to do with each other.
     const first = order[0];
     if (size === 0 && plain.length === 0 && first) {
-      const count = first.axis === carrier ? LANES : (tile.find(([i]) => i === first.axis)?.[1] ?? 1);
+      const count = first.axis === carrier ? LANES : this.#points(first.axis);
       const part = partOf(axes[first.axis]!.extent, count);
       if (part > 0) order.unshift({ axis: first.axis, size: part });
     }
     return [...order.slice(0, 1), ...this.parts, ...order.slice(1)];
+  }
+
+  /** Axes of the results: those without a tile, the one that carries the vector, and the others of which a tile holds several points. */
+  #results(): { readonly plain: readonly number[]; readonly vector: readonly number[]; readonly others: readonly number[] } {
+    const { axes } = this.#access;
+    const { tile, vector: carrier } = this.choice;
+    const tiled = tile.map(([axis]) => axis);
+    const plain = axes.map((_, i) => i).filter((i) => axes[i]!.kind === "out" && !tiled.includes(i) && i !== carrier);
+    const vector = axes[carrier]?.kind === "out" ? [carrier] : [];
+    return { plain, vector, others: tiled.filter((i) => !vector.includes(i)) };
+  }
+
+  /** How many points of an axis a tile holds. */
+  #points(axis: number): number {
+    return this.choice.tile.find(([i]) => i === axis)?.[1] ?? 1;
   }
 
   #choose(vectorizes: boolean): Choice {
@@ -260,14 +272,18 @@ export class Tiles {
     const { extent } = axes[first]!;
     const rest = products / extent;
     if (along) {
-      // All results are visited for every part: it should find its operands in the cache.
+      // All results are visited for every part: it should find its operands in the cache, but for the one that it passes through once.
+      const { plain, others } = this.#results();
+      const passed = plain.length === 0 && others[0] !== undefined ? others[0] : -1;
+      const length = (i: number, parts: ReadonlyMap<number, number>): number =>
+        parts.get(i) ?? (i === passed ? this.#points(i) : axes[i]!.extent);
       const footprint = (parts: ReadonlyMap<number, number>): number =>
         loads[0]!
           .slice(0, -1)
-          .reduce<number>((n, _, j) => n + touched(axes.map((a, i) => ({ by: loads[i]![j] ?? PAGE, extent: parts.get(i) ?? a.extent }))), 0);
+          .reduce<number>((n, _, j) => n + touched(axes.map((_, i) => ({ by: loads[i]![j] ?? PAGE, extent: length(i, parts) }))), 0);
       if (footprint(new Map()) <= 2 * BLOCK_FOOTPRINT) return [];
       const one = new Map([[first, 1]]);
-      if (second === undefined || second === vector || footprint(one) <= BLOCK_FOOTPRINT) {
+      if (second === undefined || footprint(one) <= BLOCK_FOOTPRINT) {
         // As much of the first axis as pays for the way to memory and back.
         const size = leastDivisor(extent, (n) => n * rest >= LEAST_PRODUCTS);
         return size < extent ? [{ axis: first, size }] : [];
@@ -278,6 +294,7 @@ export class Tiles {
       const size = divisor(
         axes[second]!.extent,
         (n) =>
+          (second !== vector || n % LANES === 0) &&
           n * inner >= LEAST_PRODUCTS &&
           footprint(
             new Map([
@@ -286,7 +303,7 @@ export class Tiles {
             ]),
           ) <= BLOCK_FOOTPRINT,
       );
-      return size > 0 ? [...parts, { axis: second, size }] : parts;
+      return size > 0 && size < axes[second]!.extent ? [...parts, { axis: second, size }] : parts;
     }
     const jumps = extent > PAGES && loads[first]!.slice(0, -1).some((c) => c === null || Math.abs(c) >= PAGE);
     if (products <= LONG_SUM && !jumps) return [];
@@ -308,7 +325,7 @@ export class Tiles {
     const read = (j: number): number => axes.reduce((n, a, i) => (a.kind === "sum" && loads[i]![j] !== 0 ? n * length(i) : n), 1);
     const perPoint = loads[axis]!.slice(0, -1).reduce<number>((n, c, j) => (c === 0 ? n : n + read(j)), 0);
     if (perPoint * extent <= CACHED) return 0;
-    const count = this.choice.tile.find(([i]) => i === axis)![1];
+    const count = this.#points(axis);
     for (let size = Math.floor(CACHED / perPoint / count) * count; size >= 4 * count; size -= count) if (extent % size === 0) return size;
     return 0;
   }
