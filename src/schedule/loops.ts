@@ -295,7 +295,7 @@ class Nest {
 
   #reduceTile(points: Points, blocks: Blocks): Stmt[] {
     const { axes } = this.#access;
-    const { vector, unroll } = this.#tiles.choice;
+    const { vector, unroll, written } = this.#tiles.choice;
     const results = this.#combinations(points).map((place) => place.at);
     const own = axes.map((_, i) => i).filter((i) => axes[i]!.kind === "sum");
     const { sums } = this.#tiles;
@@ -321,6 +321,8 @@ class Nest {
       if (axis === undefined) return accumulate(r, u);
       const { extent } = axes[axis]!;
       const part = blocks.get(axis);
+      if (axis === written)
+        return Array.from({ length: extent }, (_, i) => inner(position + 1, new Map([...r, [axis, { at: Index.constant(i), done: 0 }]]), u)).flat();
       if (axis !== vector)
         return loop(whole(part?.size ?? extent), (from) => {
           const at = part ? from.plus(part.base) : from;

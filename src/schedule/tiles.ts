@@ -47,9 +47,14 @@ export interface Choice {
   readonly vector: number;
   /** Axes of which a tile holds several points: position and count. */
   readonly tile: readonly (readonly [axis: number, count: number])[];
+  /** An axis of a short sum whose terms are written out, so that what several results read is loaded once; or -1. */
+  readonly written: number;
   /** Independent accumulators along a vectorized sum. */
   readonly unroll: number;
 }
+
+/** Points that a tile holds of axes. */
+type Tile = readonly (readonly [axis: number, count: number])[];
 
 /** A loop of the nest: over an axis, over blocks of `size` points of it, or (inside that) over the block at hand. */
 export interface Level {
@@ -75,6 +80,10 @@ const PAGES = 64;
 const PAGE = 1024;
 /** Elements that all operands of a block of a sum may take in the second cache: five eighths of a mebibyte. */
 const BLOCK_FOOTPRINT = 5 << 15;
+
+/** Terms of a short sum, and of one of its axes that may be written out. */
+const SHORT_SUM = 64;
+const MOST_WRITTEN = 8;
 
 /** Combining the lanes of a vector, in loads. */
 const FOLD_COST = 6;
@@ -145,12 +154,12 @@ export class Tiles {
 
   #choose(vectorizes: boolean): Choice {
     const vector = vectorizes ? this.#vectorAxis() : -1;
-    if (!this.#wishes.reduces) return { vector, tile: [], unroll: 1 };
-    const tile = this.#tile(vector);
+    if (!this.#wishes.reduces) return { vector, tile: [], written: -1, unroll: 1 };
+    const { tile, written } = this.#tile(vector);
     const results = tile.reduce((n, [, count]) => n * count, 1);
     const along = this.#access.axes[vector];
     const unroll = along?.kind === "sum" && results < 4 && along.extent >= 32 ? 4 : 1;
-    return { vector, tile, unroll };
+    return { vector, tile, written, unroll };
   }
 
   /** The axis along which loads are contiguous or constant; -1 if none is long enough or better than scalars. */
@@ -177,7 +186,7 @@ export class Tiles {
   }
 
   /** Up to two result axes and how many points of each a tile holds: the fewest cycles by a simple model of the machine. */
-  #tile(vector: number): (readonly [number, number])[] {
+  #tile(vector: number): { tile: Tile; written: number } {
     const { axes } = this.#access;
     // Inner axes first: of equally good tiles the one whose points lie close together.
     const candidates = axes
@@ -185,35 +194,49 @@ export class Tiles {
       .filter((i) => axes[i]!.kind === "out" && axes[i]!.extent > 1 && (i !== vector || axes[i]!.extent > LANES))
       .reverse();
     const mustHold = axes[vector]?.kind === "out" ? [vector] : [];
-    let best: (readonly [number, number])[] = mustHold.map((i) => [i, 1] as const);
+    let best: Tile = mustHold.map((i) => [i, 1] as const);
+    let written = -1;
     let least = Number.POSITIVE_INFINITY;
+    const writable = this.#writable(vector);
     for (const p of candidates) {
       for (const q of [-1, ...candidates]) {
         if (q === p || (mustHold.length > 0 && p !== vector && (q === vector || axes[vector]!.extent > LANES))) continue;
         for (let a = 1; a <= 8; a++) {
           for (let b = 1; b <= (q < 0 ? 1 : 8); b++) {
             if (a + b + a * b > REGISTERS + (q < 0 ? 1 : 0)) continue;
-            const tile: (readonly [number, number])[] =
+            const tile: Tile =
               q < 0
                 ? [[p, a]]
                 : [
                     [p, a],
                     [q, b],
                   ];
-            const cost = this.#cycles(tile, vector);
-            if (cost < least * 0.999) {
+            for (const term of [-1, ...writable]) {
+              const cost = this.#cycles(tile, vector, term);
+              if (cost >= least * 0.999) continue;
               least = cost;
-              best = tile;
+              [best, written] = [tile, term];
             }
           }
         }
       }
     }
-    return best;
+    return { tile: best, written };
   }
 
-  /** Cycles of the innermost iterations over the whole nest: two multiply-adds and two loads a cycle, a latency of four. */
-  #cycles(tile: readonly (readonly [number, number])[], vector: number): number {
+  /** Axes of a short sum that may be written out. */
+  #writable(vector: number): number[] {
+    const { axes } = this.#access;
+    const sums = axes.map((_, i) => i).filter((i) => axes[i]!.kind === "sum" && axes[i]!.extent > 1);
+    const terms = sums.reduce((n, i) => n * axes[i]!.extent, 1);
+    return terms <= SHORT_SUM && axes[vector]?.kind === "out" ? sums.filter((i) => axes[i]!.extent <= MOST_WRITTEN) : [];
+  }
+
+  /**
+   * Cycles of the innermost iterations over the whole nest: two multiply-adds and two loads a cycle, a latency of four, which in a short sum the next tile
+   * hides. Infinite if what is written out takes more than the registers, since V8 then keeps most of it in memory.
+   */
+  #cycles(tile: Tile, vector: number, written: number): number {
     const { axes, loads } = this.#access;
     const covers = tile.map(([axis, count]) => segments(axes[axis]!.extent, count, axis === vector));
     const others = axes.reduce((n, a, i) => (a.kind === "out" && !tile.some(([axis]) => axis === i) && i !== vector ? n * a.extent : n), 1);
@@ -222,14 +245,32 @@ export class Tiles {
       for (const second of covers[1] ?? [whole(1)]) {
         const segs = [first, second];
         const results = first.count * second.count;
-        const fetched = loads[0]!
-          .slice(0, -1)
-          .reduce<number>((sum, _, j) => sum + tile.reduce((n, [axis], t) => (loads[axis]![j] === 0 ? n : n * segs[t]!.count), 1), 0);
+        const counts: Tile = tile.map(([axis], t) => [axis, segs[t]!.count]);
+        const fetched = loads[0]!.slice(0, -1).reduce<number>((sum, _, j) => sum + this.#fetched(j, counts, vector, written), 0);
         const iterations = segs.reduce((n, s) => n * ((s.to - s.from) / (s.count * s.lanes)), 1);
-        cycles += iterations * Math.max(4, results / 2, fetched / 2, (results + fetched) / 3.5);
+        const terms = written < 0 ? 1 : axes[written]!.extent;
+        if (written >= 0 && results + fetched > REGISTERS) return Number.POSITIVE_INFINITY;
+        const products = results * terms;
+        cycles += (iterations / terms) * Math.max(written < 0 ? 4 : 0, products / 2, fetched / 2, (products + fetched) / 3.5);
       }
     }
     return cycles * others;
+  }
+
+  /** How many loads access `j` makes for a tile: of terms that are written out, those that points of the tile share count once. */
+  #fetched(j: number, tile: Tile, vector: number, written: number): number {
+    const { axes, loads } = this.#access;
+    const along = written < 0 ? 0 : loads[written]![j];
+    let terms = along === 0 ? 1 : axes[written]!.extent;
+    let points = 1;
+    for (const [axis, count] of tile) {
+      const by = (loads[axis]![j] ?? Number.NaN) * (axis === vector ? LANES : 1);
+      const apart = by / (along || Number.NaN);
+      // The next point reads what this one reads a few terms later.
+      if (Number.isInteger(apart) && apart > 0 && apart < axes[written]!.extent) terms += (count - 1) * apart;
+      else if (by !== 0) points *= count;
+    }
+    return points * terms;
   }
 
   /**
@@ -253,7 +294,9 @@ export class Tiles {
     const { axes, loads } = this.#access;
     const sums = axes.map((_, i) => i).filter((i) => axes[i]!.kind === "sum");
     const steps = (i: number): number => loads[i]!.slice(0, -1).reduce<number>((n, c) => n + Math.abs(c ?? 0), 0);
-    return this.#wishes.mayKeepSum ? sums.sort((a, b) => steps(b) - steps(a)) : sums;
+    if (this.#wishes.mayKeepSum) sums.sort((a, b) => steps(b) - steps(a));
+    const { written } = this.choice;
+    return written < 0 ? sums : [...sums.filter((i) => i !== written), written];
   }
 
   /**
