@@ -22,8 +22,10 @@ export type Coefficients = readonly (number | null)[];
 
 export interface Access {
   readonly axes: Axis[];
-  /** Per axis, one entry per load. */
+  /** Per axis, one entry per load, then one for the store. */
   readonly loads: Coefficients[];
+  /** How many of the loads are for the elements themselves, or for the terms of a sum; the others are for what follows the sum. */
+  readonly inner: number;
 }
 
 /** True if a counter is used other than to address a load: then its axis may not merge with others. */
@@ -45,7 +47,7 @@ export function mergeAxes(
   extents: readonly number[],
   outs: number,
   along: readonly Coefficients[],
-  { pinned, cuts }: { readonly pinned: readonly boolean[]; readonly cuts: readonly (readonly number[])[] },
+  { pinned, cuts, inner }: { readonly pinned: readonly boolean[]; readonly cuts: readonly (readonly number[])[]; readonly inner: number },
 ): Access {
   const axes: Axis[] = [];
   const loads: Coefficients[] = [];
@@ -66,7 +68,7 @@ export function mergeAxes(
     }
     open = !pinned[i];
   });
-  return { axes, loads };
+  return { axes, loads, inner };
 }
 
 /** Pieces of a nest, over all axes: each is a copy of its statements. */

@@ -131,8 +131,10 @@ class NestBuilder {
     this.elements.loads = [];
     this.elements.begin();
     const made: Expr[] = [];
+    let inner: number | undefined;
     if (this.#reduce) {
       made.push(this.summand(indices.slice(0, out.length), r));
+      inner = this.elements.loads.length;
       this.elements.begin();
       this.elements.compute(this.#group.roots[0]!, at, k.variable(computeDtype(this.#group.roots[0]!.dtype)));
     }
@@ -145,7 +147,7 @@ class NestBuilder {
     const along = counters.map(({ counter, extent }) => loads.map((index) => (extent === 1 ? 0 : index.coefficientOf(counter))));
     const extents = counters.map((c) => c.extent);
     const cuts = this.#reduce ? extents.map(() => []) : findCuts(made, counters);
-    return mergeAxes(extents, out.length, along, { pinned, cuts });
+    return mergeAxes(extents, out.length, along, { pinned, cuts, inner: inner ?? this.elements.loads.length });
   }
 
   /** Indices along the axes of the results and of the sum, from the counters. */

@@ -118,10 +118,10 @@ export class Tiles {
   order(): Level[] {
     const { axes, loads } = this.#access;
     const { vector: carrier } = this.choice;
-    const { plain, vector, others } = this.#results();
+    const { plain, vector, others, taps } = this.#results();
     // The vector axis goes outside the other tiled one if that leaves an operand as it is, whose panel then stays in cache.
     const stays = vector.every((v) => loads[v]!.slice(0, -1).some((c, j) => c !== 0 && others.every((i) => loads[i]![j] === 0)));
-    const order: Level[] = [...plain, ...(stays ? [...vector, ...others] : [...others, ...vector])].map((axis) => ({ axis }));
+    const order: Level[] = [...plain, ...(stays ? [...vector, ...others] : [...others, ...vector]), ...taps].map((axis) => ({ axis }));
     const [swept] = others;
     const size = stays && swept !== undefined ? this.#blockSize(swept) : 0;
     if (size > 0) order.unshift({ axis: swept!, size });
@@ -137,14 +137,26 @@ export class Tiles {
     return [...order.slice(0, 1), ...this.parts, ...order.slice(1)];
   }
 
-  /** Axes of the results: those without a tile, the one that carries the vector, and the others of which a tile holds several points. */
-  #results(): { readonly plain: readonly number[]; readonly vector: readonly number[]; readonly others: readonly number[] } {
+  /**
+   * Axes of the results: those without a tile, the one that carries the vector, the others of which a tile holds several points; and apart from these the
+   * taps of the gradient of a weight, along which a sum reads nearly the same elements again: they go inside the others.
+   */
+  #results(): Readonly<Record<"plain" | "vector" | "others" | "taps", readonly number[]>> {
     const { axes } = this.#access;
     const { tile, vector: carrier } = this.choice;
     const tiled = tile.map(([axis]) => axis);
     const plain = axes.map((_, i) => i).filter((i) => axes[i]!.kind === "out" && !tiled.includes(i) && i !== carrier);
     const vector = axes[carrier]?.kind === "out" ? [carrier] : [];
-    return { plain, vector, others: tiled.filter((i) => !vector.includes(i)) };
+    const taps = axes[carrier]?.kind === "sum" ? plain.filter((i) => this.#isTap(i)) : [];
+    return { plain: plain.filter((i) => !taps.includes(i)), vector, others: tiled.filter((i) => !vector.includes(i)), taps };
+  }
+
+  /** True if the sums along a result axis have a third of what they read in common, at least. */
+  #isTap(axis: number): boolean {
+    const { axes, loads, inner } = this.#access;
+    const reads = (j: number, also: boolean): number =>
+      touched(axes.flatMap((a, i) => (a.kind === "sum" || (also && i === axis) ? [{ by: loads[i]![j] ?? PAGE, extent: a.extent }] : [])));
+    return Array.from({ length: inner }, (_, j) => j).every((j) => 3 * reads(j, true) <= 2 * axes[axis]!.extent * reads(j, false));
   }
 
   /** How many points of an axis a tile holds. */
@@ -234,10 +246,10 @@ export class Tiles {
 
   /**
    * Cycles of the innermost iterations over the whole nest: two multiply-adds and two loads a cycle, a latency of four, which in a short sum the next tile
-   * hides. Infinite if what is written out takes more than the registers, since V8 then keeps most of it in memory.
+   * hides. Infinite if sums and all that is loaded take more than the registers: V8 loads everything first, and would keep sums in memory.
    */
   #cycles(tile: Tile, vector: number, written: number): number {
-    const { axes, loads } = this.#access;
+    const { axes, loads, inner } = this.#access;
     const covers = tile.map(([axis, count]) => segments(axes[axis]!.extent, count, axis === vector));
     const others = axes.reduce((n, a, i) => (a.kind === "out" && !tile.some(([axis]) => axis === i) && i !== vector ? n * a.extent : n), 1);
     let cycles = 0;
@@ -246,10 +258,10 @@ export class Tiles {
         const segs = [first, second];
         const results = first.count * second.count;
         const counts: Tile = tile.map(([axis], t) => [axis, segs[t]!.count]);
-        const fetched = loads[0]!.slice(0, -1).reduce<number>((sum, _, j) => sum + this.#fetched(j, counts, vector, written), 0);
+        const fetched = loads[0]!.slice(0, inner).reduce<number>((sum, _, j) => sum + this.#fetched(j, counts, vector, written), 0);
         const iterations = segs.reduce((n, s) => n * ((s.to - s.from) / (s.count * s.lanes)), 1);
         const terms = written < 0 ? 1 : axes[written]!.extent;
-        if (written >= 0 && results + fetched > REGISTERS) return Number.POSITIVE_INFINITY;
+        if (results + fetched > REGISTERS) return Number.POSITIVE_INFINITY;
         const products = results * terms;
         cycles += (iterations / terms) * Math.max(written < 0 ? 4 : 0, products / 2, fetched / 2, (products + fetched) / 3.5);
       }
@@ -317,12 +329,13 @@ export class Tiles {
     if (along) {
       // All results are visited for every part: it should find its operands in the cache, but for the one that it passes through once.
       const { plain, others } = this.#results();
-      const passed = plain.length === 0 && others[0] !== undefined ? others[0] : -1;
+      const own = (i: number): boolean => axes[i]!.kind === "out" && loads[i]!.slice(0, this.#access.inner).every((c) => c !== 0);
+      const passed = plain.length === 0 ? others.find((i) => !own(i)) : undefined;
       const length = (i: number, parts: ReadonlyMap<number, number>): number =>
-        parts.get(i) ?? (i === passed ? this.#points(i) : axes[i]!.extent);
+        parts.get(i) ?? (i === passed || own(i) ? this.#points(i) : axes[i]!.extent);
       const footprint = (parts: ReadonlyMap<number, number>): number =>
         loads[0]!
-          .slice(0, -1)
+          .slice(0, this.#access.inner)
           .reduce<number>((n, _, j) => n + touched(axes.map((_, i) => ({ by: loads[i]![j] ?? PAGE, extent: length(i, parts) }))), 0);
       if (footprint(new Map()) <= 2 * BLOCK_FOOTPRINT) return [];
       const one = new Map([[first, 1]]);
