@@ -75,8 +75,11 @@ export function mergeAxes(
 const MOST_PIECES = 32;
 
 /** For every counter, where conditions that depend on it alone change. */
-export function findCuts(made: readonly Expr[], counters: readonly { readonly counter: Expr; readonly extent: number }[]): number[][] {
-  const found = counters.map(() => new Set<number>());
+export function findCuts(
+  made: readonly Expr[],
+  counters: readonly { readonly counter: Expr; readonly extent: number; readonly apart?: boolean | undefined }[],
+): number[][] {
+  const found = counters.map(({ extent, apart }) => new Set<number>(apart ? Array.from({ length: extent - 1 }, (_, i) => i + 1) : []));
   eachExpr(made, (x) => {
     const change = changeOf(x);
     const i = change ? counters.findIndex(({ counter }) => counter === change.counter) : -1;
@@ -86,6 +89,24 @@ export function findCuts(made: readonly Expr[], counters: readonly { readonly co
   const pieces = (): number => cuts.reduce((n, places) => n * (places.length + 1), 1);
   while (pieces() > MOST_PIECES) cuts.reduce((most, places) => (places.length > most.length ? places : most)).length = 0;
   return cuts;
+}
+
+/** Longest period that a loop is taken apart by: each phase is a copy of its statements. */
+const LONGEST_PERIOD = 4;
+
+/** For every counter, the period with which conditions on it alone change, if its extent is a multiple: as where phases of an image are woven together. Else 1. */
+export function findPeriods(made: readonly Expr[], counters: readonly { readonly counter: Expr; readonly extent: number }[]): number[] {
+  const found = counters.map(() => 1);
+  eachExpr(made, ({ op, args }) => {
+    if (op !== "lt" && op !== "le") return;
+    eachExpr(args, (x) => {
+      const of = x.op === "rem" ? linearOf(x.args[0]!)?.counter : undefined;
+      const i = of ? counters.findIndex(({ counter }) => counter === of) : -1;
+      const period = x.args[1]?.value ?? 0;
+      if (i >= 0 && period > 1 && period <= LONGEST_PERIOD && counters[i]!.extent % period === 0) found[i] = period;
+    });
+  });
+  return found;
 }
 
 /** The value of a counter from which on a comparison has another outcome, if the counter is all it depends on. */

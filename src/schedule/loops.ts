@@ -16,7 +16,7 @@ import { unflatten } from "../ops/movement.ts";
 import type { Lowering } from "../ops/op.ts";
 import type { Instruction, Value } from "../tape/node.ts";
 import { tapeOf } from "../tape/tape.ts";
-import { type Access, type Axis, findCuts, mergeAxes, usedAsValue } from "./access.ts";
+import { type Access, type Axis, findCuts, findPeriods, mergeAxes, usedAsValue } from "./access.ts";
 import { Elements, type KernelBuffer } from "./elements.ts";
 import type { Fusion, Group } from "./fuse.ts";
 import { indexOf, lanesLast, memoryOrder, position, type Step, splitAxes } from "./lanes.ts";
@@ -100,8 +100,26 @@ class NestBuilder {
   /** Makes every expression once, on one counter per axis, to see the accesses; then merges axes that all accesses step through as one. */
   #analyse(): Access {
     const access = this.#tryCounters();
-    return this.#splitForLanes() ? this.#tryCounters() : access;
+    const laid = this.#splitForLanes() ? this.#tryCounters() : access;
+    return this.#splitForPeriods() ? this.#tryCounters() : laid;
   }
+
+  /** An axis along which a condition is periodic has a counter for its phase, whose values are written out. */
+  #splitForPeriods(): boolean {
+    if (this.#periods.every((period) => period === 1)) return false;
+    this.#out = this.#out.flatMap(({ axis, by, extent }, i): Step[] => {
+      const period = this.#periods[i]!;
+      if (period === 1) return [{ axis, by, extent }];
+      return [
+        { axis, by: by * period, extent: extent / period },
+        { axis, by, extent: period, apart: true },
+      ];
+    });
+    return true;
+  }
+
+  /** With which period conditions change along the axes of the results, as the last analysis saw it. */
+  #periods: readonly number[] = [];
 
   /** An axis along which an operand lies in lanes has a counter for its lanes, so that all addresses are linear: the innermost one in a sum. */
   #splitForLanes(): boolean {
@@ -123,7 +141,7 @@ class NestBuilder {
 
   #tryCounters(): Access {
     const out = this.#out;
-    const counters = [...out, ...this.#sum].map(({ extent }) => ({ extent, counter: k.variable("i32") }));
+    const counters = [...out, ...this.#sum].map(({ extent, apart }) => ({ extent, apart, counter: k.variable("i32") }));
     const indices = counters.map(({ counter, extent }) => Index.of(counter, 0, Math.max(0, extent - 1)));
     const at = this.#logical(indices.slice(0, out.length));
     const r = indices.slice(out.length);
@@ -143,10 +161,11 @@ class NestBuilder {
       this.elements.compute(root, at, k.variable(computeDtype(root.dtype)));
     }
     const loads = [...this.elements.loads, position(at, this.#group.shape, this.#group.lanes)];
-    const pinned = counters.map(({ counter }) => made.some((x) => usedAsValue(x, counter, new Set())));
+    const pinned = counters.map(({ counter, apart }) => apart || made.some((x) => usedAsValue(x, counter, new Set())));
     const along = counters.map(({ counter, extent }) => loads.map((index) => (extent === 1 ? 0 : index.coefficientOf(counter))));
     const extents = counters.map((c) => c.extent);
     const cuts = this.#reduce ? extents.map(() => []) : findCuts(made, counters);
+    if (!this.#reduce) this.#periods = findPeriods(made, counters);
     return mergeAxes(extents, out.length, along, { pinned, cuts, inner: inner ?? this.elements.loads.length });
   }
 
