@@ -8,6 +8,7 @@ import { LANES } from "../kernel/kernel.ts";
 import { type Conv, conv, convWeight } from "../ops/contract.ts";
 import { relayout } from "../ops/elementwise.ts";
 import { slice } from "../ops/movement.ts";
+import type { Op } from "../ops/op.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import type { Instruction, Region, Value } from "../tape/node.ts";
 import { tapeOfRegion } from "../tape/tape.ts";
@@ -79,22 +80,29 @@ interface Island {
 }
 
 function islands(region: Region, fixed: ReadonlySet<Value>): Island[] {
-  const list = tapeOfRegion(region).filter((i) => isComputed(i) || i.op === convWeight);
+  const list = tapeOfRegion(region).filter((i) => imagesOf(i).length > 0);
   const inside = new Set(list);
   const found = new Map<Instruction, { members: Instruction[]; borders: Set<Value> }>();
   for (const instruction of list) {
-    const images = instruction.operands.filter((x) => x.shape.length > 2);
-    const operands = instruction.op === conv ? images.slice(0, 1) : images;
     const own = { members: [instruction], borders: new Set(instruction.results.filter((y) => fixed.has(y))) };
     found.set(instruction, own);
     let island = own;
-    for (const x of operands) {
+    for (const x of imagesOf(instruction)) {
       const other = inside.has(x.source) && !fixed.has(x) ? found.get(x.source)! : undefined;
       if (!other) island.borders.add(x);
       else if (other !== island) island = joined(island, other, found);
     }
   }
   return [...new Set(found.values())].map(({ members, borders }) => ({ members, copies: borders.size }));
+}
+
+/** The operands whose layout an instruction shares: those of convolutions, and of what computes images from images. */
+function imagesOf({ op, operands, results }: Instruction): readonly Value[] {
+  if (op === conv) return operands.slice(0, 1);
+  if (op === convWeight) return operands;
+  const { kind } = (op as Op).lower;
+  if ((kind !== "pointwise" && kind !== "reduce") || (op as Op).cost === "compute") return [];
+  return operands.filter((x) => x.shape.length > 1 && x.shape[0] === results[0]!.shape[0]);
 }
 
 /** Two islands as one: the smaller joins the larger. */
@@ -118,7 +126,7 @@ function vectorizesInRows({ op, operands, results, params }: Instruction): boole
   const [x, y] = operands as [Value, Value];
   const [out, w] = op === conv ? [results[0]!, y] : [y, results[0]!];
   if (stride.some((s) => s !== 1)) return false;
-  if (groups === x.shape[1]) return out.shape.at(-1)! >= LEAST_WIDTH;
+  if (groups > 1 && groups === x.shape[1]) return out.shape.at(-1)! >= LEAST_WIDTH;
   const pixels = sizeOf(out.shape.slice(2));
   return groups === 1 && w.shape.slice(2).every((n) => n === 1) && pixels >= LEAST_WIDTH && (4 * pixels) % BAD_PITCH !== 0;
 }

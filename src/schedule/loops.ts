@@ -343,7 +343,9 @@ class Nest {
       const { extent } = axes[axis]!;
       const part = blocks.get(axis);
       if (axis === written)
-        return Array.from({ length: extent }, (_, i) => inner(position + 1, new Map([...r, [axis, { at: Index.constant(i), done: 0 }]]), u)).flat();
+        return Array.from({ length: extent }, (_, i) =>
+          inner(position + 1, new Map([...r, [axis, { at: Index.constant(i), done: 0 }]]), u),
+        ).flat();
       if (axis !== vector)
         return loop(whole(part?.size ?? extent), (from) => {
           const at = part ? from.plus(part.base) : from;

@@ -75,8 +75,8 @@ const LONG_SUM = 1024;
 const LEAST_PRODUCTS = 128;
 /** Side of the squares of a transposition: a line of the cache. */
 const SQUARE = 16;
-/** Pages whose addresses the processor has at hand, and elements of a page. */
-const PAGES = 64;
+/** Pages whose addresses the processor finds quickly, and elements of a page. */
+const PAGES = 256;
 const PAGE = 1024;
 /** Elements that all operands of a block of a sum may take in the second cache: five eighths of a mebibyte. */
 const BLOCK_FOOTPRINT = 5 << 15;
@@ -147,8 +147,11 @@ export class Tiles {
     const tiled = tile.map(([axis]) => axis);
     const plain = axes.map((_, i) => i).filter((i) => axes[i]!.kind === "out" && !tiled.includes(i) && i !== carrier);
     const vector = axes[carrier]?.kind === "out" ? [carrier] : [];
+    const others = tiled.filter((i) => !vector.includes(i));
+    // What most points of a tile read stays where it is while the fewer pass by.
+    if (vector.length === 0) others.sort((a, b) => this.#points(b) - this.#points(a));
     const taps = axes[carrier]?.kind === "sum" ? plain.filter((i) => this.#isTap(i)) : [];
-    return { plain: plain.filter((i) => !taps.includes(i)), vector, others: tiled.filter((i) => !vector.includes(i)), taps };
+    return { plain: plain.filter((i) => !taps.includes(i)), vector, others, taps };
   }
 
   /** True if the sums along a result axis have a third of what they read in common, at least. */
@@ -225,8 +228,9 @@ export class Tiles {
                   ];
             for (const term of [-1, ...writable]) {
               const cost = this.#cycles(tile, vector, term);
-              if (cost >= least * 0.999) continue;
-              least = cost;
+              const tie = axes[vector]?.kind === "sum" && cost < least * 1.001 && this.#reach(tile) > this.#reach(best);
+              if (cost >= least * 0.999 && !tie) continue;
+              least = Math.min(cost, least);
               [best, written] = [tile, term];
             }
           }
@@ -234,6 +238,11 @@ export class Tiles {
       }
     }
     return { tile: best, written };
+  }
+
+  /** The more points a tile holds of long axes, the less often it passes through what lies along the others. */
+  #reach(tile: Tile): number {
+    return tile.reduce((n, [axis, count]) => n + count * this.#access.axes[axis]!.extent, 0);
   }
 
   /** Axes of a short sum that may be written out. */
