@@ -80,10 +80,14 @@ const PAGES = 256;
 const PAGE = 1024;
 /** Elements that all operands of a block of a sum may take in the second cache: five eighths of a mebibyte. */
 const BLOCK_FOOTPRINT = 5 << 15;
+/** Elements that stay in the first cache. */
+const NEAREST = 1 << 13;
 
 /** Terms of a short sum, and of one of its axes that may be written out. */
 const SHORT_SUM = 64;
 const MOST_WRITTEN = 8;
+/** What written out terms take more than the model says (measured). */
+const WRITTEN_COST = 1.1;
 
 /** Combining the lanes of a vector, in loads. */
 const FOLD_COST = 6;
@@ -272,7 +276,8 @@ export class Tiles {
         const terms = written < 0 ? 1 : axes[written]!.extent;
         if (results + fetched > REGISTERS) return Number.POSITIVE_INFINITY;
         const products = results * terms;
-        cycles += (iterations / terms) * Math.max(written < 0 ? 4 : 0, products / 2, fetched / 2, (products + fetched) / 3.5);
+        const body = written < 0 ? 1 : WRITTEN_COST;
+        cycles += ((body * iterations) / terms) * Math.max(written < 0 ? 4 : 0, products / 2, fetched / 2, (products + fetched) / 3.5);
       }
     }
     return cycles * others;
@@ -337,7 +342,7 @@ export class Tiles {
     const rest = products / extent;
     if (along) {
       // All results are visited for every part: it should find its operands in the cache, but for the one that it passes through once.
-      const { plain, others } = this.#results();
+      const { plain, others, taps } = this.#results();
       const own = (i: number): boolean => axes[i]!.kind === "out" && loads[i]!.slice(0, this.#access.inner).every((c) => c !== 0);
       const passed = plain.length === 0 ? others.find((i) => !own(i)) : undefined;
       const length = (i: number, parts: ReadonlyMap<number, number>): number =>
@@ -346,7 +351,9 @@ export class Tiles {
         loads[0]!
           .slice(0, this.#access.inner)
           .reduce<number>((n, _, j) => n + touched(axes.map((_, i) => ({ by: loads[i]![j] ?? PAGE, extent: length(i, parts) }))), 0);
-      if (footprint(new Map()) <= 2 * BLOCK_FOOTPRINT) return [];
+      // Without channels to share them, operands are read again for a few taps at once: then the nearest cache should hold them.
+      const apart = taps.length > 0 && axes.every((a, i) => a.kind === "sum" || own(i) || a.extent <= MOST_WRITTEN);
+      if (footprint(new Map()) <= (apart ? NEAREST : 2 * BLOCK_FOOTPRINT)) return [];
       const one = new Map([[first, 1]]);
       if (second === undefined || footprint(one) <= BLOCK_FOOTPRINT) {
         // As much of the first axis as pays for the way to memory and back.
