@@ -39,7 +39,7 @@ function laying(region: Region): Rule {
       lanes === IMAGES
         ? x.bind(conv, [inLanes(x, lanes, copy), inRows(y, copy)], params)
         : x.bind(conv, [x, copy(y, { lanes: 0 })], params);
-    return [instruction.results.some((value) => fixed.has(value)) ? result.bind(relayout, [result], {}) : result];
+    return [original.results.some((value) => fixed.has(value)) ? result.bind(relayout, [result], {}) : result];
   };
 }
 
