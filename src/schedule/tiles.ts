@@ -89,6 +89,9 @@ const MOST_WRITTEN = 8;
 /** What written out terms take more than the model says (measured). */
 const WRITTEN_COST = 1.1;
 
+/** Elements of an elementwise nest that pay for longer code. */
+const LEAST_UNROLLED = 1 << 12;
+
 /** Combining the lanes of a vector, in loads. */
 const FOLD_COST = 6;
 
@@ -129,7 +132,7 @@ export class Tiles {
     const [swept] = others;
     const size = stays && swept !== undefined ? this.#blockSize(swept) : 0;
     if (size > 0) order.unshift({ axis: swept!, size });
-    if (!this.#wishes.reduces) order.unshift(...this.#squares());
+    if (!this.#wishes.reduces) order.unshift(...this.#squares(carrier));
     if (this.parts.length === 0) return order;
     // Outside the parts of the sum there is a loop over results, whose iterations have nothing to do with each other.
     const first = order[0];
@@ -173,12 +176,23 @@ export class Tiles {
 
   #choose(vectorizes: boolean): Choice {
     const vector = vectorizes ? this.#vectorAxis() : -1;
-    if (!this.#wishes.reduces) return { vector, tile: [], written: -1, unroll: 1 };
+    if (!this.#wishes.reduces) return { vector, tile: this.#several(vector), written: -1, unroll: 1 };
     const { tile, written } = this.#tile(vector);
     const results = tile.reduce((n, [, count]) => n * count, 1);
     const along = this.#access.axes[vector];
     const unroll = along?.kind === "sum" && results < 4 && along.extent >= 32 ? 4 : 1;
     return { vector, tile, written, unroll };
+  }
+
+  /**
+   * Vectors of an elementwise nest: several a turn, where the axis divides so and is gone through often. Of a long expression (a tanh is thirty steps that wait
+   * for each other) the next vector then starts early enough.
+   */
+  #several(vector: number): Tile {
+    const { axes } = this.#access;
+    if (vector < 0 || this.#squares(vector).length > 0 || axes.reduce((n, a) => n * a.extent, 1) < LEAST_UNROLLED) return [];
+    const count = [4, 2].find((n) => axes[vector]!.extent % (n * LANES) === 0);
+    return count === undefined ? [] : [[vector, count]];
   }
 
   /** The axis along which loads are contiguous or constant; -1 if none is long enough or better than scalars. */
@@ -303,9 +317,8 @@ export class Tiles {
    * Blocks for a transposition: where a value is read along another axis than it is written, both go in small squares, so that each line of the cache is
    * fetched once.
    */
-  #squares(): Level[] {
+  #squares(vector: number): Level[] {
     const { axes, loads } = this.#access;
-    const { vector } = this.choice;
     if (vector < 0) return [];
     const across = (i: number): boolean =>
       loads[i]!.slice(0, -1).some((c, j) => c === 1 && loads[vector]![j] !== 0 && loads[vector]![j] !== 1);

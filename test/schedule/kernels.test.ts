@@ -41,6 +41,15 @@ test("an elementwise chain is one loop over vectors, the last of which overlaps"
   `);
 });
 
+test("a long elementwise loop does several vectors a turn, as its length divides; short ones, uneven ones and transpositions one", () => {
+  const steps = (...shape: number[]) => kernelsOf((x) => x!.tanh(), shape).text.match(/step \d+/g);
+  expect(steps(4096)).toEqual(["step 16"]);
+  expect(steps(4104)).toEqual(["step 8"]);
+  expect(steps(4100)).toEqual(["step 4"]);
+  expect(steps(4080)).toEqual(["step 4"]);
+  expect(kernelsOf((x) => x!.transpose().tanh(), [64, 64]).text.match(/step \d+/g)).toEqual(["step 16", "step 16", "step 4"]);
+});
+
 test("movement costs nothing: it becomes an index", () => {
   expect(kernelsOf((x) => x!.slice([1, 0], [3, 4]).transpose().neg(), [3, 4]).text).toMatchInlineSnapshot(`
     "kernel neg(b0: f32[12], b1: mut f32[8])
