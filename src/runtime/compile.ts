@@ -50,7 +50,7 @@ function arrange(region: Region): Region {
 }
 
 function primitives(region: Region): Region {
-  return tidy(crop(expand(multiplyFew(tidy(region)))));
+  return tidy(crop(expand(multiplyFew(crop(tidy(region))))));
 }
 
 /** Tape to kernels, with `cells` numbered from 1 in the binding table. */
