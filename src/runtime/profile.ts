@@ -21,7 +21,7 @@ export interface KernelProfile {
   readonly calls: number;
   /** Milliseconds of one call, the median of several. */
   readonly ms: number;
-  /** Floating-point operations of one call: a multiply-add is two, an exponential or tanh counts as none. */
+  /** Floating-point operations of one call: a multiply-add is two, an exponential or tanh counts as none, an iteration that a loop leaves out as if it ran. */
   readonly flops: number;
   /** Bytes of the buffers that it reads and writes, each counted once. */
   readonly bytes: number;
