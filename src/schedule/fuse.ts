@@ -12,6 +12,7 @@ import { contracts, counters, extentsOf, lowering, probe } from "../ops/lowering
 import type { Lowering } from "../ops/op.ts";
 import type { Instruction, Value } from "../tape/node.ts";
 import { chooseLanes, type Lanes } from "./lanes.ts";
+import { joinRows, type Rows } from "./rows.ts";
 
 /** Values computed by one loop nest over `shape`. */
 export interface Group {
@@ -27,6 +28,9 @@ export interface Group {
   readonly stored: Set<Value>;
 }
 
+/** What becomes one kernel, or steps of its own. */
+export type Item = Group | Rows | Control;
+
 /** An instruction that the scheduler performs by itself: a loop, a branch, a barrier. */
 export interface Control {
   readonly kind: "control";
@@ -34,13 +38,15 @@ export interface Control {
 }
 
 export interface Fusion {
-  readonly items: (Group | Control)[];
+  readonly items: Item[];
   /** The value whose buffer holds a value: itself, or what it merely renames or reshapes. Undefined for values without a buffer. */
   bufferOf(value: Value): Value | undefined;
   /** How the elements of a buffer lie. */
   lanesOf(buffer: Value): Lanes;
-  /** The buffers that an item reads, and whether only at the element that is being computed. */
-  reads(item: Group | Control): Map<Value, boolean>;
+  /** The buffers that an item reads. */
+  reads(item: Item): ReadonlySet<Value>;
+  /** Whether the kernel that makes `y` may write it over the buffer `x`, which has the same elements. */
+  mayOverwrite(item: Group | Rows, y: Value, x: Value): boolean;
 }
 
 const MATH = new Set(Object.keys(HOST).filter((name) => name !== "rem"));
@@ -59,7 +65,7 @@ const LONGEST_CHAIN = 400;
  */
 const FEW_ELEMENTS = 4096;
 /** Buffers a kernel may touch; beyond this its addresses no longer fit in registers. */
-const MOST_BUFFERS = 24;
+export const MOST_BUFFERS = 24;
 
 /** What an instruction computes per element: its cost, and whether it only moves elements. */
 interface Weight {
@@ -137,11 +143,14 @@ class Fuser {
     for (const instruction of this.#list) this.#place(instruction);
     this.#findStored();
     const items = this.#items.filter((item) => item.kind === "control" || item.stored.size > 0);
+    const bufferOf = (value: Value): Value | undefined => this.#bufferOf(value);
+    const lanesOf = (buffer: Value): Lanes => this.#lanes.get(buffer);
     return {
-      items,
-      bufferOf: (value) => this.#bufferOf(value),
-      lanesOf: (buffer) => this.#lanes.get(buffer),
-      reads: (item) => this.#reads(item),
+      items: joinRows(items, { bufferOf, lanesOf, needsOf: (root) => this.#needsOf(root).keys(), outputs: this.#outputs }),
+      bufferOf,
+      lanesOf,
+      reads: (item) => new Set(this.#reads(item).keys()),
+      mayOverwrite: (item, y, x) => (item.kind === "rows" ? item.mayOverwrite(y, x) : (this.#reads(item).get(x) ?? true)),
     };
   }
 
@@ -162,7 +171,8 @@ class Fuser {
     return (x) => rows.has(x);
   }
 
-  #reads(item: Group | Control): Map<Value, boolean> {
+  /** The buffers that an item reads, and whether only at the element that is being computed. */
+  #reads(item: Item): Map<Value, boolean> {
     const found = new Map<Value, boolean>();
     const note = (x: Value, same: boolean): void => {
       const buffer = this.#bufferOf(x);

@@ -6,11 +6,12 @@
  *         for k
  */
 import { computeDtype } from "../base/dtype.ts";
-import { sizeOf } from "../base/shape.ts";
+import { type Shape, sizeOf } from "../base/shape.ts";
 import * as k from "../kernel/build.ts";
 import { Index, loadAt } from "../kernel/index-algebra.ts";
 import { type Expr, type Kernel, LANES, type Stmt } from "../kernel/kernel.ts";
 import { blockSums } from "../kernel/sums.ts";
+import { mapBlocks } from "../kernel/walk.ts";
 import { contracts, extentsOf, lowering } from "../ops/lowering.ts";
 import { unflatten } from "../ops/movement.ts";
 import type { Lowering } from "../ops/op.ts";
@@ -20,6 +21,7 @@ import { type Access, mergeAxes, usedAsValue } from "./access.ts";
 import { Elements, type KernelBuffer } from "./elements.ts";
 import type { Fusion, Group } from "./fuse.ts";
 import { indexOf, lanesLast, memoryOrder, position, type Step, splitAxes } from "./lanes.ts";
+import type { Rows } from "./rows.ts";
 import { type Level, type Segment, segments, Tiles, whole } from "./tiles.ts";
 
 export interface GroupKernel {
@@ -30,19 +32,51 @@ export interface GroupKernel {
 
 type Reduce = Extract<Lowering<unknown>, { kind: "reduce" }>;
 
-/** The kernel of a group. */
-export function buildKernel(group: Group, fusion: Fusion): GroupKernel {
+/** The kernel of a group, or of groups that go over the same rows. */
+export function buildKernel(item: Group | Rows, fusion: Fusion): GroupKernel {
   k.fresh();
-  const builder = new NestBuilder(group, fusion);
-  const body = blockSums(builder.build());
-  const name = group.roots
+  const elements = new Elements(fusion, item.kind === "rows" ? item.groups[0]! : item);
+  const body = blockSums(item.kind === "rows" ? overRows(item, elements) : new NestBuilder(item, elements).build());
+  const name = item.roots
     .map((y) => y.source.op.name)
     .slice(-3)
     .join("_");
   return {
-    kernel: { name, buffers: builder.elements.buffers.map(({ dtype, length, written }) => ({ dtype, length, written })), body },
-    buffers: builder.elements.buffers,
+    kernel: { name, buffers: elements.buffers.map(({ dtype, length, written }) => ({ dtype, length, written })), body },
+    buffers: elements.buffers,
   };
+}
+
+/** Loops over the outer axes, the last one in blocks, and in it the nests of all groups. */
+function overRows({ groups, outer, block }: Rows, elements: Elements): Stmt[] {
+  const last = sizeOf(outer.at(-1)!);
+  const even = last - (last % block);
+  const nests = (bases: readonly Index[], size: number): Stmt[] =>
+    inOrder(groups.flatMap((group) => new NestBuilder(group, elements, { outer, bases, size }).build()));
+  const blocks = (bases: readonly Index[]): Stmt[] => {
+    if (block === last) return nests([...bases, Index.constant(0)], block);
+    const over = (from: number, to: number, step: number): Stmt =>
+      k.forLoop(to, (i) => nests([...bases, Index.of(i, from, to - step)], step), { from, step, parallel: true });
+    return even === last ? [over(0, even, block)] : [over(0, even, block), over(even, last, last - even)];
+  };
+  const loops = (bases: readonly Index[]): Stmt[] => {
+    if (bases.length === outer.length - 1) return blocks(bases);
+    const extent = sizeOf(outer[bases.length]!);
+    return [k.forLoop(extent, (i) => loops([...bases, Index.of(i, 0, extent - 1)]), { parallel: true })];
+  };
+  return loops([]);
+}
+
+/** Statements whose loops wait for each other. */
+function inOrder(stmts: readonly Stmt[]): Stmt[] {
+  return stmts.map((s) => mapBlocks(s.kind === "for" ? { ...s, parallel: undefined } : s, inOrder));
+}
+
+/** The rows at hand: along each run of outer axes an index, the last one the first of `size` rows. */
+interface Frame {
+  readonly outer: Rows["outer"];
+  readonly bases: readonly Index[];
+  readonly size: number;
 }
 
 /** Where a tile computes an element or a vector of elements: an index for every counter of the results. */
@@ -54,6 +88,7 @@ interface Place {
 class NestBuilder {
   readonly elements: Elements;
   readonly #group: Group;
+  readonly #frame: Frame | undefined;
   readonly #reduce: Reduce | undefined;
   readonly #instruction: Instruction | undefined;
   /** Buffer numbers of stored roots. */
@@ -62,12 +97,16 @@ class NestBuilder {
   #out: readonly Step[];
   #sum: readonly Step[];
 
-  constructor(group: Group, fusion: Fusion) {
+  constructor(group: Group, elements: Elements, frame?: Frame) {
     this.#group = group;
-    this.elements = new Elements(fusion, group);
+    this.elements = elements;
+    elements.enter(group);
+    this.#frame = frame;
     this.#instruction = group.reduction;
     this.#reduce = group.reduction ? (lowering(group.reduction) as Reduce) : undefined;
-    this.#out = memoryOrder(group.shape, group.lanes);
+    this.#out = frame
+      ? [{ axis: 0, by: 1, extent: frame.size }, ...memoryOrder(this.#inner(), undefined)]
+      : memoryOrder(group.shape, group.lanes);
     this.#sum = memoryOrder(this.#extents(), undefined);
   }
 
@@ -87,9 +126,9 @@ class NestBuilder {
 
   /** f64 has no vectors, so a kernel that touches one is scalar. */
   #vectorizes(): boolean {
-    const touched = [...this.#group.roots, ...this.elements.buffers.map((b) => b.value)];
-    if (touched.some((v) => v.dtype === "f64")) return false;
-    const stop = new Set(this.elements.buffers.map((b) => b.value).filter((v) => !this.#group.roots.includes(v)));
+    const loaded = this.elements.loads.map((load) => load.value);
+    if ([...this.#group.roots, ...loaded].some((v) => v.dtype === "f64")) return false;
+    const stop = new Set(loaded);
     return tapeOf(this.#group.roots, stop).every((i) => i.results.every((y) => y.dtype !== "f64"));
   }
 
@@ -128,19 +167,8 @@ class NestBuilder {
     const at = this.#logical(indices.slice(0, out.length));
     const r = indices.slice(out.length);
     this.#counters = { out: at, sum: this.#summed(r) };
-    this.elements.loads = [];
-    this.elements.begin();
-    const made: Expr[] = [];
-    if (this.#reduce) {
-      made.push(this.summand(indices.slice(0, out.length), r));
-      this.elements.begin();
-      this.elements.compute(this.#group.roots[0]!, at, k.variable(computeDtype(this.#group.roots[0]!.dtype)));
-    }
-    for (const root of this.#group.roots.slice(this.#reduce ? 1 : 0)) {
-      made.push(this.elements.root(root, at));
-      this.elements.compute(root, at, k.variable(computeDtype(root.dtype)));
-    }
-    const loads = [...this.elements.loads, position(at, this.#group.shape, this.#group.lanes)];
+    const made = this.elements.all(at, this.#summed(r));
+    const loads = [...this.elements.loads.map((load) => load.index), position(at, this.#group.shape, this.#group.lanes)];
     const pinned = counters.map(({ counter }) => made.some((x) => usedAsValue(x, counter, new Set())));
     const along = counters.map(({ counter, extent }) => loads.map((index) => (extent === 1 ? 0 : index.coefficientOf(counter))));
     return mergeAxes(
@@ -153,7 +181,16 @@ class NestBuilder {
 
   /** Indices along the axes of the results and of the sum, from the counters. */
   #logical(counters: readonly Index[]): Index[] {
-    return indexOf(this.#out, this.#group.shape.length, counters);
+    if (!this.#frame) return indexOf(this.#out, this.#group.shape.length, counters);
+    const { outer, bases } = this.#frame;
+    const [row, ...inner] = counters;
+    const rows = bases.with(-1, bases.at(-1)!.plus(row!));
+    return [...outer.flatMap((parts, i) => unflatten(rows[i]!, parts)), ...inner];
+  }
+
+  /** The shape of a row. */
+  #inner(): Shape {
+    return this.#group.shape.slice(this.#frame!.outer.flat().length);
   }
 
   #summed(counters: readonly Index[]): Index[] {
@@ -162,8 +199,7 @@ class NestBuilder {
 
   /** The element that the reduction combines, from the counters of the nest. */
   summand(out: readonly Index[], sum: readonly Index[]): Expr {
-    const [at, r] = [this.#logical(out), this.#summed(sum)];
-    return this.#reduce!.element(at, r, this.elements.operands(this.#instruction!.operands), this.#instruction!.params);
+    return this.elements.summand(this.#logical(out), this.#summed(sum));
   }
 
   /** Whether sums may wait in the buffer of the result: those of products in f32. */

@@ -1,0 +1,313 @@
+/**
+ * @file Kernels that go over rows once. Groups that share their outer axes, and of which the later read the earlier at the same outer index only, become one
+ * loop over rows with their nests one after another inside: a softmax, a layer norm, a loss. A row stays in the cache from the first nest to the last.
+ *
+ *     for i step 4          four rows
+ *       max of x            nests of the groups, each over these rows
+ *       e = exp(x - max)    read by nobody else: in the memory of y
+ *       sum of e
+ *       y = e / sum
+ */
+import { byteSize } from "../base/dtype.ts";
+import { type Shape, sameShape, sizeOf } from "../base/shape.ts";
+import type { Expr } from "../kernel/kernel.ts";
+import { contracts } from "../ops/lowering.ts";
+import { flatten } from "../ops/movement.ts";
+import type { Value } from "../tape/node.ts";
+import { mergeAxes, usedAsValue } from "./access.ts";
+import { type Load, Probe } from "./elements.ts";
+import { type Fusion, type Group, type Item, MOST_BUFFERS } from "./fuse.ts";
+
+/** Groups computed row by row, in an order in which each can be computed from the ones before. */
+export interface Rows {
+  readonly kind: "rows";
+  readonly groups: readonly Group[];
+  /** The outer axes that all share, in runs that all accesses step through as through one axis. */
+  readonly outer: readonly (readonly number[])[];
+  /** Rows of the last outer axis that are computed together. */
+  readonly block: number;
+  readonly roots: readonly Value[];
+  readonly stored: ReadonlySet<Value>;
+  /** For values that only this kernel reads: the one that is written over them. */
+  readonly inPlace: ReadonlyMap<Value, Value>;
+  /** Whether `y` may be written over the buffer `x`, which has the same elements. */
+  mayOverwrite(y: Value, x: Value): boolean;
+}
+
+/** Elements that a row may touch: half of a second cache. */
+const LONGEST_ROW = 1 << 17;
+/** Elements of a block that stay in the first cache, and in the second. */
+const [NEAR, FAR] = [6 << 10, 1 << 17];
+/** Enough rows for several sums at a time; and the most in a block of short ones. */
+const [FEW, MANY] = [4, 64];
+/** Fewer rows than this cannot be divided among threads; so few elements need not be. */
+const LEAST_ROWS = 16;
+const SMALL = 1 << 14;
+
+/** What the joiner asks of a fusion. */
+export interface Context extends Pick<Fusion, "bufferOf" | "lanesOf"> {
+  /** What a root is computed from: buffers and barriers. */
+  needsOf(root: Value): Iterable<Value>;
+  readonly outputs: Iterable<Value>;
+}
+
+/** The items, those groups joined that pass over the same rows. */
+export function joinRows(items: readonly Item[], context: Context): Item[] {
+  return new Joiner(items, context).run();
+}
+
+/** Groups that will be one kernel, at the position of one of them. */
+interface Cluster {
+  readonly groups: readonly Group[];
+  /** Outer axes that they share. */
+  readonly axes: number;
+  readonly at: number;
+}
+
+class Joiner {
+  readonly #items: readonly Item[];
+  readonly #context: Context;
+  /** Where a value is made. */
+  readonly #made: Map<Value, number> = new Map();
+  /** Where a buffer is read; outputs are read at the end. */
+  readonly #readers: Map<Value, number[]> = new Map();
+  readonly #clusters: (Cluster | undefined)[];
+  readonly #probes: Map<Group, Probe> = new Map();
+
+  constructor(items: readonly Item[], context: Context) {
+    this.#items = items;
+    this.#context = context;
+    this.#clusters = items.map(() => undefined);
+  }
+
+  run(): Item[] {
+    this.#items.forEach((item, position) => {
+      for (const y of item.kind === "control" ? item.instruction.results : item.roots) this.#made.set(y, position);
+      for (const x of this.#needs(item)) this.#readers.set(x, [...(this.#readers.get(x) ?? []), position]);
+    });
+    for (const y of this.#context.outputs) {
+      const buffer = this.#context.bufferOf(y);
+      if (buffer) this.#readers.set(buffer, [...(this.#readers.get(buffer) ?? []), this.#items.length]);
+    }
+    this.#items.forEach((item, position) => {
+      if (item.kind === "group" && mayJoin(item)) this.#place(item, position);
+    });
+    return this.#items.flatMap((item, position) => {
+      const cluster = this.#clusters[position];
+      if (!cluster || cluster.groups.length === 1) return [item];
+      return cluster.at === position ? [this.#finish(cluster)] : [];
+    });
+  }
+
+  #needs(item: Item): Set<Value> {
+    if (item.kind !== "control") return new Set(item.roots.flatMap((root) => [...this.#context.needsOf(root)]));
+    return new Set(item.instruction.operands.flatMap((x) => [x, this.#context.bufferOf(x) ?? x]));
+  }
+
+  /** Where an item is performed now. */
+  #at(position: number): number {
+    return this.#clusters[position]?.at ?? position;
+  }
+
+  /** Joins a group to those whose rows it reads, or with which it reads the same rows. */
+  #place(group: Group, position: number): void {
+    let own: Cluster = { groups: [group], axes: group.shape.length, at: position };
+    this.#clusters[position] = own;
+    const near = new Set<Cluster>();
+    for (const x of this.#needs(group)) {
+      const made = this.#made.get(x);
+      const shared =
+        sizeOf(x.shape) >= sizeOf(group.shape)
+          ? this.#readers
+              .get(x)!
+              .filter((reader) => reader < position)
+              .at(-1)
+          : undefined;
+      for (const p of [made, shared]) if (p !== undefined && this.#clusters[p]) near.add(this.#clusters[p]!);
+    }
+    near.delete(own);
+    for (const other of [...near].sort((a, b) => b.at - a.at)) {
+      const joined = other.at < own.at ? this.#join(other, own) : this.#join(own, other);
+      if (!joined) continue;
+      for (const g of joined.groups) this.#clusters[this.#made.get(g.roots[0]!)!] = joined;
+      own = joined;
+    }
+  }
+
+  /** Two clusters as one, of which `a` comes first; undefined if they cannot be or nothing would be won. */
+  #join(a: Cluster, b: Cluster): Cluster | undefined {
+    const at = this.#position(a, b);
+    const groups = [...a.groups, ...b.groups];
+    if (at === undefined || !groups.some((g) => g.reduction)) return undefined;
+    const [s, t] = [a.groups[0]!.shape, b.groups[0]!.shape];
+    const differs = s.findIndex((d, i) => d !== t[i]);
+    let axes = Math.min(a.axes, b.axes, differs < 0 ? s.length : differs);
+    const own = new Set(a.groups.flatMap((g) => g.roots));
+    for (; axes > 0; axes--) {
+      const probes = groups.map((g) => this.#probe(g));
+      if (b.groups.every((g) => this.#probe(g).loads.every((load) => !own.has(load.value) || isRowWise(this.#probe(g), load, s, axes)))) {
+        return suits(probes, s, axes) ? { groups, axes, at } : undefined;
+      }
+    }
+    return undefined;
+  }
+
+  /** Where both can be computed: as early as the first, or as late as the second. */
+  #position(a: Cluster, b: Cluster): number | undefined {
+    const made = new Set(a.groups.flatMap((g) => g.roots));
+    const needed = b.groups.flatMap((g) => [...this.#needs(g)]).filter((x) => !made.has(x));
+    const own = new Set(b.groups.flatMap((g) => g.roots));
+    const early = needed.every((x) => own.has(x) || !this.#made.has(x) || this.#at(this.#made.get(x)!) < a.at);
+    if (early) return a.at;
+    if (this.#items.slice(a.at, b.at).some((item) => item.kind === "control")) return undefined;
+    const members = new Set([...a.groups, ...b.groups].map((g) => this.#made.get(g.roots[0]!)!));
+    const readers = [...made].flatMap((x) => this.#readers.get(x) ?? []);
+    return readers.every((p) => members.has(p) || this.#at(p) > b.at) ? b.at : undefined;
+  }
+
+  #probe(group: Group): Probe {
+    let probe = this.#probes.get(group);
+    if (!probe) {
+      probe = new Probe(group, this.#context);
+      this.#probes.set(group, probe);
+    }
+    return probe;
+  }
+
+  #finish({ groups, axes }: Cluster): Rows {
+    const probes = groups.map((g) => this.#probe(g));
+    const { shape } = groups[0]!;
+    const row = touchedInRow(probes, axes);
+    const outer = outerAxes(probes, shape.slice(0, axes));
+    const members = new Set(groups.map((g) => this.#made.get(g.roots[0]!)!));
+    const isLocal = (y: Value): boolean => (this.#readers.get(y) ?? []).every((p) => members.has(p));
+    const roots = groups.flatMap((g) => g.roots);
+    const stored = new Set(groups.flatMap((g) => [...g.stored]));
+    const inPlace = shareMemory(groups, probes, stored, isLocal);
+    const mayOverwrite = (y: Value, x: Value): boolean => {
+      const own = groups.findIndex((g) => g.roots.includes(y));
+      const first = groups.findIndex((g) => g.roots.some((r) => endOf(r, inPlace) === y));
+      return probes.every((probe, n) => {
+        const loads = probe.loads.filter((l) => l.value === x);
+        if (n < first) return loads.every((load) => isRowWise(probe, load, shape, axes));
+        return loads.length === 0 || (n === own && own === first && readsInPlace(probe, x));
+      });
+    };
+    return { kind: "rows", groups, outer, block: blockOf(sizeOf(outer.at(-1)!), row), roots, stored, inPlace, mayOverwrite };
+  }
+}
+
+/** Products have tiles of their own, and values in lanes no rows. */
+function mayJoin({ shape, lanes, reduction }: Group): boolean {
+  return shape.length > 0 && sizeOf(shape) > 0 && lanes === undefined && !(reduction && contracts(reduction));
+}
+
+/** Whether a group reads a buffer of the cluster at its own row only. */
+function isRowWise(probe: Probe, { value, index }: Load, shape: Shape, axes: number): boolean {
+  const rows = sizeOf(shape.slice(0, axes));
+  const length = sizeOf(value.shape) / rows;
+  return Number.isInteger(length) && index.div(length).key === flatten(probe.at.slice(0, axes), shape.slice(0, axes)).key;
+}
+
+/** Whether it pays to go over such rows: they are contiguous, stay in the cache, and threads can divide them. */
+function suits(probes: readonly Probe[], shape: Shape, axes: number): boolean {
+  const rows = sizeOf(shape.slice(0, axes));
+  const row = touchedInRow(probes, axes);
+  if (row > LONGEST_ROW || (rows < LEAST_ROWS && rows * row > SMALL)) return false;
+  const buffers = new Set(probes.flatMap((p) => [...p.loads.map((l) => l.value), ...p.group.roots]));
+  return buffers.size <= MOST_BUFFERS && probes.every((p) => !p.laned && p.loads.every((load) => !goesDown(p, load, axes)));
+}
+
+/** Whether a row of the outer axes is a column of what it reads. */
+function goesDown({ counters }: Probe, { index }: Load, axes: number): boolean {
+  const steps = (list: Probe["counters"]): number[] =>
+    list.map(({ counter, extent }) => (extent > 1 ? Math.abs(index.coefficientOf(counter) ?? 2) : 0));
+  const inside = steps(counters.slice(axes)).filter((c) => c !== 0);
+  return inside.length > 0 && Math.min(...inside) > 1 && steps(counters.slice(0, axes)).some((c) => c === 1);
+}
+
+/** Elements that a row touches, of all buffers. */
+function touchedInRow(probes: readonly Probe[], axes: number): number {
+  const found = new Map<Value, number>();
+  for (const { group, counters, loads } of probes) {
+    for (const { value, index } of loads) {
+      const inner = counters.slice(axes).filter(({ counter }) => index.coefficientOf(counter) !== 0);
+      found.set(
+        value,
+        Math.max(
+          found.get(value) ?? 0,
+          inner.reduce((n, c) => n * c.extent, 1),
+        ),
+      );
+    }
+    for (const y of group.stored) found.set(y, sizeOf(group.shape.slice(axes)));
+  }
+  return [...found.values()].reduce((sum, n) => sum + n, 0);
+}
+
+/** The shared axes, those merged that all accesses step through as through one. */
+function outerAxes(probes: readonly Probe[], shape: Shape): readonly (readonly number[])[] {
+  const along = shape.map((extent, axis) =>
+    probes.flatMap(({ counters, loads, stores }) =>
+      [...loads.map((l) => l.index), stores].map((index) => (extent === 1 ? 0 : index.coefficientOf(counters[axis]!.counter))),
+    ),
+  );
+  const uses = (axis: number): boolean =>
+    probes.some(({ made, counters }) => made.some((x: Expr) => usedAsValue(x, counters[axis]!.counter, new Set())));
+  return mergeAxes(
+    shape,
+    shape.length,
+    along,
+    shape.map((_, axis) => uses(axis)),
+  ).axes.map((axis) => axis.parts);
+}
+
+/** Rows of a block: a divisor of all if there is one of a good size. */
+function blockOf(extent: number, row: number): number {
+  const most = Math.min(extent, Math.max(FEW * row <= FAR ? FEW : 1, Math.min(MANY, Math.floor(NEAR / row))));
+  for (let n = most; n > most / 2; n--) if (extent % n === 0) return n;
+  return most;
+}
+
+/**
+ * Values that only the kernel reads, in the memory of others that are written once they are no longer read: in a later nest, or in the last one that reads them,
+ * if at the same element.
+ */
+function shareMemory(
+  groups: readonly Group[],
+  probes: readonly Probe[],
+  stored: ReadonlySet<Value>,
+  isLocal: (x: Value) => boolean,
+): Map<Value, Value> {
+  const shared = new Map<Value, Value>();
+  const taken = new Set<Value>();
+  const fits = (x: Value, y: Value): boolean =>
+    stored.has(y) && !taken.has(y) && sameShape(x.shape, y.shape) && byteSize(x.dtype) === byteSize(y.dtype);
+  groups.forEach((group, n) => {
+    for (const x of group.roots) {
+      if (!stored.has(x) || !isLocal(x)) continue;
+      const last = probes.findLastIndex((p) => p.loads.some((l) => l.value === x));
+      if (last <= n) continue;
+      const from = readsInPlace(probes[last]!, x) ? last : last + 1;
+      const y = groups
+        .slice(from)
+        .flatMap((g) => g.roots)
+        .find((r) => fits(x, r));
+      if (!y) continue;
+      shared.set(x, y);
+      taken.add(y);
+    }
+  });
+  return shared;
+}
+
+/** The value whose memory a value has in the end. */
+function endOf(x: Value, inPlace: ReadonlyMap<Value, Value>): Value {
+  const over = inPlace.get(x);
+  return over ? endOf(over, inPlace) : x;
+}
+
+/** Whether a group reads `x` at the element that it computes only. */
+function readsInPlace({ loads, stores }: Probe, x: Value): boolean {
+  return loads.every((l) => l.value !== x || l.index.key === stores.key);
+}
