@@ -115,7 +115,7 @@ class NestBuilder {
     const access = this.#analyse();
     for (const root of this.#group.roots) if (this.#group.stored.has(root)) this.#stores.set(root, this.elements.bufferFor(root, true));
     const { mayKeepSum } = this;
-    const tiles = new Tiles(access, { reduces: this.#reduce !== undefined, mayKeepSum, vectorizes: this.#vectorizes() });
+    const tiles = new Tiles(access, { reduces: this.#reduce !== undefined, mayKeepSum, vectorizes: this.#vectorizes(), rowByRow: this.#frame !== undefined && !process.env.TILE4 });
     if (tiles.parts.length > 0) this.keepSum();
     return new Nest(access, tiles, this).statements();
   }
@@ -273,6 +273,12 @@ type Blocks = ReadonlyMap<number, { readonly base: Index; readonly size: number 
 /** The points of result axes that a tile holds. */
 type Points = ReadonlyMap<number, readonly Point[]>;
 
+/** A variable that a tile combines elements in; apart from it, whether one of them was no number. */
+interface Accumulator {
+  readonly value: ReturnType<typeof k.bind>;
+  readonly isNaN: ReturnType<typeof k.bind> | undefined;
+}
+
 /** Writes the nest that the tiles ask for. */
 class Nest {
   readonly #access: Access;
@@ -340,16 +346,13 @@ class Nest {
     // Per result one accumulator, or several along a vectorized sum, whose lanes are combined in the end.
     const accumulators = results.map((at) => {
       const wide = along || at.some((x) => x.laned);
-      return Array.from({ length: unroll }, () => k.bind(wide ? k.splat(start) : start));
+      return Array.from({ length: unroll }, () => this.#accumulator(wide ? k.splat(start) : start));
     });
     const accumulate = (r: ReadonlyMap<number, Point>, u: number): Stmt[] => {
       this.#builder.elements.begin();
       const at = own.flatMap((i) => unflatten(r.get(i)!.at, axes[i]!.parts));
       const done = sums.reduce((n, i) => n + r.get(i)!.done, 0);
-      return results.map((out, i) => {
-        const { variable } = accumulators[i]![u]!;
-        return k.set(variable, this.#combine(variable, this.#builder.summand(out, at), done));
-      });
+      return results.flatMap((out, i) => this.#accumulate(accumulators[i]![u]!, this.#builder.summand(out, at), done));
     };
     const inner = (position: number, r: ReadonlyMap<number, Point>, u: number): Stmt[] => {
       const axis = sums[position];
@@ -368,12 +371,12 @@ class Nest {
     const loops = inner(0, new Map(), 0);
     const reduced = accumulators.map((parts) => {
       const total = pairwise(
-        parts.map((b) => b.variable),
+        parts.map(({ value, isNaN }) => (isNaN ? k.select(isNaN.variable, k.splat(k.float(Number.NaN)), value.variable) : value.variable)),
         (a, b) => this.#join(a, b),
       );
       return along ? k.fold(this.#builder.combine, total) : total;
     });
-    const begin = accumulators.flat().map((b) => b.statement);
+    const begin = accumulators.flat().flatMap(({ value, isNaN }) => (isNaN ? [value.statement, isNaN.statement] : [value.statement]));
     return [...begin, ...loops, ...(this.#tiles.parts.length > 0 ? this.#addPart(points, reduced, blocks) : this.#finish(points, reduced))];
   }
 
@@ -396,10 +399,34 @@ class Nest {
     return [...totals.map((t) => t.statement), k.ifThen(isLast, this.#finish(points, variables), store)];
   }
 
+  /** What combining starts from. A vector's greatest or least element by comparison alone loses NaNs, so these are kept apart. */
+  #accumulator(start: Expr): Accumulator {
+    const orders = this.#builder.combine === "max" || this.#builder.combine === "min";
+    const isNaN = orders && start.lanes === LANES && start.dtype === "f32" ? k.bind(k.splat(k.constant(0, "bool"))) : undefined;
+    return { value: k.bind(start), isNaN };
+  }
+
+  #accumulate({ value: { variable }, isNaN }: Accumulator, x: Expr, done: number): Stmt[] {
+    if (!isNaN) return [k.set(variable, this.#combine(variable, x, done))];
+    // Two comparisons, where the instruction that orders zeros and finds NaNs takes seven of x86.
+    const y = k.bind(this.#lanesLeft(k.splat(x), done, neutral(this.#builder.combine, "f32")));
+    const further = this.#builder.combine === "max" ? k.lt(variable, y.variable) : k.lt(y.variable, variable);
+    return [
+      y.statement,
+      k.set(variable, k.select(further, y.variable, variable)),
+      k.set(isNaN.variable, k.or(isNaN.variable, k.ne(y.variable, y.variable))),
+    ];
+  }
+
+  /** A vector without the lanes that are done. */
+  #lanesLeft(x: Expr, done: number, otherwise: Expr): Expr {
+    return done === 0 ? x : k.select(k.le(k.splat(k.int(done)), k.ramp()), x, otherwise);
+  }
+
   /** acc ∘ x, as a fused multiply-add where it is one; without the lanes that are done. */
   #combine(acc: Expr, x: Expr, done: number): Expr {
     const y = acc.lanes === LANES ? k.splat(x) : x;
-    const rest = (z: Expr, otherwise: Expr): Expr => (done === 0 ? z : k.select(k.le(k.splat(k.int(done)), k.ramp()), z, otherwise));
+    const rest = (z: Expr, otherwise: Expr): Expr => this.#lanesLeft(z, done, otherwise);
     if (this.#builder.combine === "add" && y.op === "mul" && acc.dtype === "f32") {
       const zero = k.float(0);
       return k.fma(rest(y.args[0]!, zero), rest(y.args[1]!, zero), acc);

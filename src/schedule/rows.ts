@@ -37,9 +37,9 @@ export interface Rows {
 /** Elements that a row may touch: half of a second cache. */
 const LONGEST_ROW = 1 << 17;
 /** Elements of a block that stay in the first cache, and in the second. */
-const [NEAR, FAR] = [6 << 10, 1 << 17];
+const [NEAR, FAR] = [Number(process.env.NEAR ?? 6 << 10), 1 << 17];
 /** Enough rows for several sums at a time; and the most in a block of short ones. */
-const [FEW, MANY] = [4, 64];
+const [FEW, MANY] = [Number(process.env.FEW ?? 4), 64];
 /** Fewer rows than this cannot be divided among threads; so few elements need not be. */
 const LEAST_ROWS = 16;
 const SMALL = 1 << 14;

@@ -85,6 +85,8 @@ export interface Wishes {
   /** Whether its sums may wait in the buffer of the result. */
   readonly mayKeepSum: boolean;
   readonly vectorizes: boolean;
+  /** Whether one row after another is read, as it lies in memory. */
+  readonly rowByRow: boolean;
 }
 
 /** The choices for one nest. */
@@ -134,7 +136,7 @@ export class Tiles {
   #choose(vectorizes: boolean): Choice {
     const vector = vectorizes ? this.#vectorAxis() : -1;
     if (!this.#wishes.reduces) return { vector, tile: [], unroll: 1 };
-    const tile = this.#tile(vector);
+    const tile = this.#wishes.rowByRow && this.#access.axes[vector]?.kind === "sum" && this.#access.axes[vector].extent >= 64 ? [] : this.#tile(vector);
     const results = tile.reduce((n, [, count]) => n * count, 1);
     const along = this.#access.axes[vector];
     const unroll = along?.kind === "sum" && results < 4 && along.extent >= 32 ? 4 : 1;
