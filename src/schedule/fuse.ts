@@ -55,6 +55,8 @@ const MATH_COST = 10;
 const DIVISION_COST = 4;
 /** From here on a value with several readers is worth a buffer. */
 const SHARED_COST = 3;
+/** Up to here a value that is made from one whole buffer is made again instead: who reads it would have read that much memory anyway. */
+const AGAIN_COST = 6;
 /** From here on a value that is about to be repeated is computed before. */
 const REPEATED_COST = 4;
 /** Beyond this a chain is cut, so that no expression grows without bound. */
@@ -120,6 +122,8 @@ class Fuser {
   /** Values that a contraction reads, directly or through mere movement. */
   readonly #contracted: Set<Value> = new Set();
   readonly #cost: Map<Value, number> = new Map();
+  /** The whole buffers that a value without one is made from. */
+  readonly #sources: Map<Value, ReadonlySet<Value>> = new Map();
   readonly #roots: Set<Value> = new Set();
   readonly #items: (Group | Control)[] = [];
   readonly #itemOf: Map<Value, number> = new Map();
@@ -219,10 +223,18 @@ class Fuser {
     }
     const { cost: own, moves } = this.#weigh(instruction);
     const inlined = instruction.operands.reduce((sum, x) => sum + (this.#bufferOf(x) ? 0 : (this.#cost.get(x) ?? 0)), 0);
+    const sources = new Set(instruction.operands.flatMap((x) => this.#wholeBuffers(x)));
     for (const y of instruction.results) {
       this.#cost.set(y, own + inlined);
+      this.#sources.set(y, sources);
       if (this.#worthBuffer(y, own + inlined, moves || isAlias(instruction))) this.#force(y);
     }
+  }
+
+  /** The buffers as large as `x` that it is made from. */
+  #wholeBuffers(x: Value): Value[] {
+    const buffer = this.#bufferOf(x);
+    return [...(buffer ? [buffer] : (this.#sources.get(x) ?? []))].filter((source) => sizeOf(source.shape) >= sizeOf(x.shape));
   }
 
   #worthBuffer(y: Value, cost: number, moves: boolean): boolean {
@@ -231,7 +243,8 @@ class Fuser {
     if (y.source.op.name === "relayout" || (this.#contracted.has(y) && !moves && !constant)) return true;
     // A reshape inside a contraction's index would cost divisions; its operand's buffer serves as it is.
     if (this.#contracted.has(y) && isAlias(y.source)) return true;
-    if (readers.length + (this.#outputs.has(y) ? 1 : 0) > 1 && cost >= SHARED_COST) return true;
+    const again = cost <= AGAIN_COST && this.#wholeBuffers(y).length <= 1;
+    if (readers.length + (this.#outputs.has(y) ? 1 : 0) > 1 && cost >= SHARED_COST && !again) return true;
     if (cost >= LONGEST_CHAIN) return true;
     if (cost < REPEATED_COST) return false;
     return readers.some((reader) => {
