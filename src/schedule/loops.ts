@@ -115,7 +115,12 @@ class NestBuilder {
     const access = this.#analyse();
     for (const root of this.#group.roots) if (this.#group.stored.has(root)) this.#stores.set(root, this.elements.bufferFor(root, true));
     const { mayKeepSum } = this;
-    const tiles = new Tiles(access, { reduces: this.#reduce !== undefined, mayKeepSum, vectorizes: this.#vectorizes(), rowByRow: this.#frame !== undefined && !process.env.TILE4 });
+    const tiles = new Tiles(access, {
+      reduces: this.#reduce !== undefined,
+      mayKeepSum,
+      vectorizes: this.#vectorizes(),
+      rowByRow: this.#frame !== undefined,
+    });
     if (tiles.parts.length > 0) this.keepSum();
     return new Nest(access, tiles, this).statements();
   }
@@ -276,7 +281,7 @@ type Points = ReadonlyMap<number, readonly Point[]>;
 /** A variable that a tile combines elements in; apart from it, whether one of them was no number. */
 interface Accumulator {
   readonly value: ReturnType<typeof k.bind>;
-  readonly isNaN: ReturnType<typeof k.bind> | undefined;
+  readonly nan: ReturnType<typeof k.bind> | undefined;
 }
 
 /** Writes the nest that the tiles ask for. */
@@ -371,12 +376,12 @@ class Nest {
     const loops = inner(0, new Map(), 0);
     const reduced = accumulators.map((parts) => {
       const total = pairwise(
-        parts.map(({ value, isNaN }) => (isNaN ? k.select(isNaN.variable, k.splat(k.float(Number.NaN)), value.variable) : value.variable)),
+        parts.map(({ value, nan }) => (nan ? k.select(nan.variable, k.splat(k.float(Number.NaN)), value.variable) : value.variable)),
         (a, b) => this.#join(a, b),
       );
       return along ? k.fold(this.#builder.combine, total) : total;
     });
-    const begin = accumulators.flat().flatMap(({ value, isNaN }) => (isNaN ? [value.statement, isNaN.statement] : [value.statement]));
+    const begin = accumulators.flat().flatMap(({ value, nan }) => (nan ? [value.statement, nan.statement] : [value.statement]));
     return [...begin, ...loops, ...(this.#tiles.parts.length > 0 ? this.#addPart(points, reduced, blocks) : this.#finish(points, reduced))];
   }
 
@@ -402,19 +407,19 @@ class Nest {
   /** What combining starts from. A vector's greatest or least element by comparison alone loses NaNs, so these are kept apart. */
   #accumulator(start: Expr): Accumulator {
     const orders = this.#builder.combine === "max" || this.#builder.combine === "min";
-    const isNaN = orders && start.lanes === LANES && start.dtype === "f32" ? k.bind(k.splat(k.constant(0, "bool"))) : undefined;
-    return { value: k.bind(start), isNaN };
+    const nan = orders && start.lanes === LANES && start.dtype === "f32" ? k.bind(k.splat(k.constant(0, "bool"))) : undefined;
+    return { value: k.bind(start), nan };
   }
 
-  #accumulate({ value: { variable }, isNaN }: Accumulator, x: Expr, done: number): Stmt[] {
-    if (!isNaN) return [k.set(variable, this.#combine(variable, x, done))];
+  #accumulate({ value: { variable }, nan }: Accumulator, x: Expr, done: number): Stmt[] {
+    if (!nan) return [k.set(variable, this.#combine(variable, x, done))];
     // Two comparisons, where the instruction that orders zeros and finds NaNs takes seven of x86.
     const y = k.bind(this.#lanesLeft(k.splat(x), done, neutral(this.#builder.combine, "f32")));
     const further = this.#builder.combine === "max" ? k.lt(variable, y.variable) : k.lt(y.variable, variable);
     return [
       y.statement,
       k.set(variable, k.select(further, y.variable, variable)),
-      k.set(isNaN.variable, k.or(isNaN.variable, k.ne(y.variable, y.variable))),
+      k.set(nan.variable, k.or(nan.variable, k.ne(y.variable, y.variable))),
     ];
   }
 

@@ -36,10 +36,9 @@ export interface Rows {
 
 /** Elements that a row may touch: half of a second cache. */
 const LONGEST_ROW = 1 << 17;
-/** Elements of a block that stay in the first cache, and in the second. */
-const [NEAR, FAR] = [Number(process.env.NEAR ?? 6 << 10), 1 << 17];
-/** Enough rows for several sums at a time; and the most in a block of short ones. */
-const [FEW, MANY] = [Number(process.env.FEW ?? 4), 64];
+/** Elements that a block of rows touches: a first cache. And the most rows in a block. */
+const BLOCK = 1 << 13;
+const MOST_ROWS = 64;
 /** Fewer rows than this cannot be divided among threads; so few elements need not be. */
 const LEAST_ROWS = 16;
 const SMALL = 1 << 14;
@@ -264,7 +263,7 @@ function outerAxes(probes: readonly Probe[], shape: Shape): readonly (readonly n
 
 /** Rows of a block: a divisor of all if there is one of a good size. */
 function blockOf(extent: number, row: number): number {
-  const most = Math.min(extent, Math.max(FEW * row <= FAR ? FEW : 1, Math.min(MANY, Math.floor(NEAR / row))));
+  const most = Math.min(extent, Math.max(1, Math.min(MOST_ROWS, Math.floor(BLOCK / row))));
   for (let n = most; n > most / 2; n--) if (extent % n === 0) return n;
   return most;
 }

@@ -76,6 +76,9 @@ const PAGE = 1024;
 /** Elements that all operands of a block of a sum may take in the second cache. */
 const BLOCK_FOOTPRINT = 1 << 17;
 
+/** From here on a row has enough vectors for several sums side by side. */
+const LONG_ROW = 64;
+
 /** Combining the lanes of a vector, in loads. */
 const FOLD_COST = 6;
 
@@ -136,7 +139,8 @@ export class Tiles {
   #choose(vectorizes: boolean): Choice {
     const vector = vectorizes ? this.#vectorAxis() : -1;
     if (!this.#wishes.reduces) return { vector, tile: [], unroll: 1 };
-    const tile = this.#wishes.rowByRow && this.#access.axes[vector]?.kind === "sum" && this.#access.axes[vector].extent >= 64 ? [] : this.#tile(vector);
+    const sequential = this.#wishes.rowByRow && this.#access.axes[vector]?.kind === "sum" && this.#access.axes[vector].extent >= LONG_ROW;
+    const tile = sequential ? [] : this.#tile(vector);
     const results = tile.reduce((n, [, count]) => n * count, 1);
     const along = this.#access.axes[vector];
     const unroll = along?.kind === "sum" && results < 4 && along.extent >= 32 ? 4 : 1;
