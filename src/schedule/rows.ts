@@ -43,6 +43,9 @@ const MOST_ROWS = 64;
 const LEAST_ROWS = 16;
 const SMALL = 1 << 14;
 
+/** From a position to one behind it, before the next item. */
+const BEHIND = 2 ** -20;
+
 /** What the joiner asks of a fusion. */
 export interface Context extends Pick<Fusion, "bufferOf" | "lanesOf"> {
   /** What a root is computed from: buffers and barriers. */
@@ -55,7 +58,7 @@ export function joinRows(items: readonly Item[], context: Context): Item[] {
   return new Joiner(items, context).run();
 }
 
-/** Groups that will be one kernel, at the position of one of them. */
+/** Groups that will be one kernel, at the position of one of them or between two items. */
 interface Cluster {
   readonly groups: readonly Group[];
   /** Outer axes that they share. */
@@ -91,11 +94,12 @@ class Joiner {
     this.#items.forEach((item, position) => {
       if (item.kind === "group" && mayJoin(item)) this.#place(item, position);
     });
-    return this.#items.flatMap((item, position) => {
+    const placed = this.#items.flatMap((item, position) => {
       const cluster = this.#clusters[position];
-      if (!cluster || cluster.groups.length === 1) return [item];
-      return cluster.at === position ? [this.#finish(cluster)] : [];
+      if (!cluster || cluster.groups.length === 1) return [{ at: position, item }];
+      return cluster.groups[0] === item ? [{ at: cluster.at, item: this.#finish(cluster) }] : [];
     });
+    return placed.sort((a, b) => a.at - b.at).map(({ item }) => item);
   }
 
   #needs(item: Item): Set<Value> {
@@ -151,17 +155,18 @@ class Joiner {
     return undefined;
   }
 
-  /** Where both can be computed: as early as the first, or as late as the second. */
+  /** Where both can be computed: at the first, or else behind the last of what the second needs, if that is before anyone reads the first. */
   #position(a: Cluster, b: Cluster): number | undefined {
     const made = new Set(a.groups.flatMap((g) => g.roots));
-    const needed = b.groups.flatMap((g) => [...this.#needs(g)]).filter((x) => !made.has(x));
     const own = new Set(b.groups.flatMap((g) => g.roots));
-    const early = needed.every((x) => own.has(x) || !this.#made.has(x) || this.#at(this.#made.get(x)!) < a.at);
-    if (early) return a.at;
-    if (this.#items.slice(a.at, b.at).some((item) => item.kind === "control")) return undefined;
+    const needed = b.groups.flatMap((g) => [...this.#needs(g)]).filter((x) => !made.has(x) && !own.has(x) && this.#made.has(x));
+    const last = needed.reduce((at, x) => Math.max(at, this.#at(this.#made.get(x)!)), -1);
+    if (last < a.at) return a.at;
+    const behind = last + BEHIND;
+    if (this.#items.slice(Math.ceil(a.at), Math.ceil(behind)).some((item) => item.kind === "control")) return undefined;
     const members = new Set([...a.groups, ...b.groups].map((g) => this.#made.get(g.roots[0]!)!));
     const readers = [...made].flatMap((x) => this.#readers.get(x) ?? []);
-    return readers.every((p) => members.has(p) || this.#at(p) > b.at) ? b.at : undefined;
+    return readers.every((p) => members.has(p) || this.#at(p) > behind) ? behind : undefined;
   }
 
   #probe(group: Group): Probe {
@@ -184,12 +189,13 @@ class Joiner {
     const stored = new Set(groups.flatMap((g) => [...g.stored]));
     const inPlace = shareMemory(groups, probes, stored, isLocal);
     const mayOverwrite = (y: Value, x: Value): boolean => {
-      const own = groups.findIndex((g) => g.roots.includes(y));
+      // Whatever is written there first.
       const first = groups.findIndex((g) => g.roots.some((r) => endOf(r, inPlace) === y));
       return probes.every((probe, n) => {
         const loads = probe.loads.filter((l) => l.value === x);
-        if (n < first) return loads.every((load) => isRowWise(probe, load, shape, axes));
-        return loads.length === 0 || (n === own && own === first && readsInPlace(probe, x));
+        return loads.every((load) =>
+          n < first ? isRowWise(probe, load, shape, axes) : n === first && load.index.key === probe.stores.key,
+        );
       });
     };
     return { kind: "rows", groups, outer, block: blockOf(sizeOf(outer.at(-1)!), row), roots, stored, inPlace, mayOverwrite };
