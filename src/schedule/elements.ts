@@ -163,7 +163,9 @@ export class Elements {
 export class Probe {
   readonly group: Group;
   readonly counters: readonly { readonly counter: Expr; readonly extent: number }[];
+  /** Indices along the axes of the results, and of the sum. */
   readonly at: readonly Index[];
+  readonly summed: readonly Index[];
   readonly made: readonly Expr[];
   readonly loads: readonly Load[];
   /** Where the results go. */
@@ -178,7 +180,8 @@ export class Probe {
     this.counters = [...shape, ...(reduction ? extentsOf(reduction) : [])].map((extent) => ({ extent, counter: k.variable("i32") }));
     const indices = this.counters.map(({ counter, extent }) => Index.of(counter, 0, Math.max(0, extent - 1)));
     this.at = indices.slice(0, shape.length);
-    this.made = elements.all(this.at, indices.slice(shape.length));
+    this.summed = indices.slice(shape.length);
+    this.made = elements.all(this.at, this.summed);
     this.loads = elements.loads;
     this.laned = elements.laned.size > 0;
     this.stores = position(this.at, shape, group.lanes);

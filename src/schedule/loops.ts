@@ -6,7 +6,7 @@
  *         for k
  */
 import { computeDtype } from "../base/dtype.ts";
-import { type Shape, sizeOf } from "../base/shape.ts";
+import { sizeOf } from "../base/shape.ts";
 import * as k from "../kernel/build.ts";
 import { Index, loadAt } from "../kernel/index-algebra.ts";
 import { type Expr, type Kernel, LANES, type Stmt } from "../kernel/kernel.ts";
@@ -47,24 +47,33 @@ export function buildKernel(item: Group | Rows, fusion: Fusion): GroupKernel {
   };
 }
 
-/** Loops over the outer axes, the last one in blocks, and in it the nests of all groups. */
-function overRows({ groups, outer, block }: Rows, elements: Elements): Stmt[] {
-  const last = sizeOf(outer.at(-1)!);
+/** Loops over slices and the outer axes, the last one in blocks, and in it the nests of all groups. */
+function overRows({ groups, outer, block, columns, slices = 1 }: Rows, elements: Elements): Stmt[] {
+  const last = sizeOf(outer.at(-1)!) / slices;
   const even = last - (last % block);
-  const nests = (bases: readonly Index[], size: number): Stmt[] =>
-    inOrder(groups.flatMap((group) => new NestBuilder(group, elements, { outer, bases, size }).build()));
-  const blocks = (bases: readonly Index[]): Stmt[] => {
-    if (block === last) return nests([...bases, Index.constant(0)], block);
+  const nests = (slice: Index, bases: readonly Index[], size: number): Stmt[] => {
+    const rows = bases.with(-1, bases.at(-1)!.plus(slice.times(last)));
+    const frame = { outer, bases: rows, size };
+    const sums = { slice, base: bases.at(-1)!, size };
+    return inOrder(groups.flatMap((group) => new NestBuilder(group, elements, columns.has(group) ? sums : frame).build()));
+  };
+  const blocks = (slice: Index, bases: readonly Index[]): Stmt[] => {
+    if (block === last) return nests(slice, [...bases, Index.constant(0)], block);
     const over = (from: number, to: number, step: number): Stmt =>
-      k.forLoop(to, (i) => nests([...bases, Index.of(i, from, to - step)], step), { from, step, parallel: true });
+      k.forLoop(to, (i) => nests(slice, [...bases, Index.of(i, from, to - step)], step), {
+        from,
+        step,
+        parallel: slices === 1 || undefined,
+      });
     return even === last ? [over(0, even, block)] : [over(0, even, block), over(even, last, last - even)];
   };
   const loops = (bases: readonly Index[]): Stmt[] => {
-    if (bases.length === outer.length - 1) return blocks(bases);
+    if (bases.length === outer.length - 1) return blocks(Index.constant(0), bases);
     const extent = sizeOf(outer[bases.length]!);
     return [k.forLoop(extent, (i) => loops([...bases, Index.of(i, 0, extent - 1)]), { parallel: true })];
   };
-  return loops([]);
+  if (slices === 1) return loops([]);
+  return [k.forLoop(slices, (i) => blocks(Index.of(i, 0, slices - 1), []), { parallel: true })];
 }
 
 /** Statements whose loops wait for each other. */
@@ -79,6 +88,13 @@ interface Frame {
   readonly size: number;
 }
 
+/** For sums over rows: the slice at hand, and its rows that are added now. */
+interface SumFrame {
+  readonly slice: Index;
+  readonly base: Index;
+  readonly size: number;
+}
+
 /** Where a tile computes an element or a vector of elements: an index for every counter of the results. */
 interface Place {
   readonly at: readonly Index[];
@@ -89,6 +105,7 @@ class NestBuilder {
   readonly elements: Elements;
   readonly #group: Group;
   readonly #frame: Frame | undefined;
+  readonly #sums: SumFrame | undefined;
   readonly #reduce: Reduce | undefined;
   readonly #instruction: Instruction | undefined;
   /** Buffer numbers of stored roots. */
@@ -97,17 +114,21 @@ class NestBuilder {
   #out: readonly Step[];
   #sum: readonly Step[];
 
-  constructor(group: Group, elements: Elements, frame?: Frame) {
+  constructor(group: Group, elements: Elements, rows?: Frame | SumFrame) {
     this.#group = group;
     this.elements = elements;
     elements.enter(group);
+    const frame = rows && "outer" in rows ? rows : undefined;
+    const sums = rows && "slice" in rows ? rows : undefined;
     this.#frame = frame;
+    this.#sums = sums;
     this.#instruction = group.reduction;
     this.#reduce = group.reduction ? (lowering(group.reduction) as Reduce) : undefined;
-    this.#out = frame
-      ? [{ axis: 0, by: 1, extent: frame.size }, ...memoryOrder(this.#inner(), undefined)]
-      : memoryOrder(group.shape, group.lanes);
+    const inner = group.shape.slice(frame ? frame.outer.flat().length : sums ? 1 : 0);
+    this.#out = memoryOrder(inner, group.lanes);
+    if (frame) this.#out = [{ axis: 0, by: 1, extent: frame.size }, ...this.#out];
     this.#sum = memoryOrder(this.#extents(), undefined);
+    if (sums) this.#sum = this.#sum.with(0, { ...this.#sum[0]!, extent: sums.size });
   }
 
   build(): Stmt[] {
@@ -186,6 +207,7 @@ class NestBuilder {
 
   /** Indices along the axes of the results and of the sum, from the counters. */
   #logical(counters: readonly Index[]): Index[] {
+    if (this.#sums) return [this.#sums.slice, ...counters];
     if (!this.#frame) return indexOf(this.#out, this.#group.shape.length, counters);
     const { outer, bases } = this.#frame;
     const [row, ...inner] = counters;
@@ -193,13 +215,14 @@ class NestBuilder {
     return [...outer.flatMap((parts, i) => unflatten(rows[i]!, parts)), ...inner];
   }
 
-  /** The shape of a row. */
-  #inner(): Shape {
-    return this.#group.shape.slice(this.#frame!.outer.flat().length);
+  #summed(counters: readonly Index[]): Index[] {
+    if (this.#sums) return [this.#sums.base.plus(counters[0]!), ...counters.slice(1)];
+    return indexOf(this.#sum, this.#extents().length, counters);
   }
 
-  #summed(counters: readonly Index[]): Index[] {
-    return indexOf(this.#sum, this.#extents().length, counters);
+  /** The rows of a slice that are added to the buffer of the result now, if not all are. */
+  get rows(): SumFrame | undefined {
+    return this.#sums;
   }
 
   /** The element that the reduction combines, from the counters of the nest. */
@@ -382,7 +405,25 @@ class Nest {
       return along ? k.fold(this.#builder.combine, total) : total;
     });
     const begin = accumulators.flat().flatMap(({ value, nan }) => (nan ? [value.statement, nan.statement] : [value.statement]));
+    if (this.#builder.rows) return [...begin, ...loops, ...this.#addRows(this.#builder.rows, points, reduced)];
     return [...begin, ...loops, ...(this.#tiles.parts.length > 0 ? this.#addPart(points, reduced, blocks) : this.#finish(points, reduced))];
+  }
+
+  /** Adds sums of rows to what earlier rows of the slice left in the buffer of the result. */
+  #addRows({ base }: SumFrame, points: Points, sums: readonly Expr[]): Stmt[] {
+    const places = this.#combinations(points);
+    const totals = this.#totals(places, k.eq(base.toExpr(), k.int(0)), sums);
+    return [...totals.map((t) => t.statement), ...places.map((place, i) => this.#builder.storeSum(place, totals[i]!.variable))];
+  }
+
+  /** What is in the buffer of the result, if this is not the first part, and what is added to it. */
+  #totals(places: readonly Place[], isFirst: Expr, sums: readonly Expr[]): ReturnType<typeof k.bind>[] {
+    const zero = k.float(0);
+    return places.map((place, i) => {
+      const before = this.#builder.sumAt(place);
+      const start = before.lanes === LANES ? k.select(k.splat(isFirst), k.splat(zero), before) : k.select(isFirst, zero, before);
+      return k.bind(k.add(start, sums[i]!));
+    });
   }
 
   /** Adds sums to what earlier parts left in the buffer of the result; after the last part they are complete. */
@@ -393,12 +434,7 @@ class Nest {
     const isFirst = all((base) => k.eq(base.toExpr(), k.int(0)));
     const isLast = all((base, last) => k.eq(base.toExpr(), k.int(last)));
     const places = this.#combinations(points);
-    const totals = places.map((place, i) => {
-      const before = this.#builder.sumAt(place);
-      const zero = k.float(0);
-      const start = before.lanes === LANES ? k.select(k.splat(isFirst), k.splat(zero), before) : k.select(isFirst, zero, before);
-      return k.bind(k.add(start, sums[i]!));
-    });
+    const totals = this.#totals(places, isFirst, sums);
     const variables = totals.map((t) => t.variable);
     const store = places.map((place, i) => this.#builder.storeSum(place, variables[i]!));
     return [...totals.map((t) => t.statement), k.ifThen(isLast, this.#finish(points, variables), store)];

@@ -7,12 +7,16 @@
  *       e = exp(x - max)    read by nobody else: in the memory of y
  *       sum of e
  *       y = e / sum
+ *
+ * A sum over rows that is cut into slices (`optimize/slices.ts`) can join too: then the loop goes over slices, each of them adding its rows to a row of results.
  */
 import { byteSize } from "../base/dtype.ts";
 import { type Shape, sameShape, sizeOf } from "../base/shape.ts";
-import type { Expr } from "../kernel/kernel.ts";
-import { contracts } from "../ops/lowering.ts";
+import type { Index } from "../kernel/index-algebra.ts";
+import { type Expr, LANES } from "../kernel/kernel.ts";
+import { contracts, extentsOf, lowering } from "../ops/lowering.ts";
 import { flatten } from "../ops/movement.ts";
+import type { Lowering } from "../ops/op.ts";
 import type { Value } from "../tape/node.ts";
 import { mergeAxes, usedAsValue } from "./access.ts";
 import { type Load, Probe } from "./elements.ts";
@@ -26,6 +30,9 @@ export interface Rows {
   readonly outer: readonly (readonly number[])[];
   /** Rows of the last outer axis that are computed together. */
   readonly block: number;
+  /** Groups that add up the rows of each slice, and how many slices there are. */
+  readonly columns: ReadonlySet<Group>;
+  readonly slices: number | undefined;
   readonly roots: readonly Value[];
   readonly stored: ReadonlySet<Value>;
   /** For values that only this kernel reads: the one that is written over them. */
@@ -64,6 +71,8 @@ interface Cluster {
   /** Outer axes that they share. */
   readonly axes: number;
   readonly at: number;
+  /** Those that sum over rows, in slices. */
+  readonly columns: ReadonlySet<Group>;
 }
 
 class Joiner {
@@ -114,7 +123,7 @@ class Joiner {
 
   /** Joins a group to those whose rows it reads, or with which it reads the same rows. */
   #place(group: Group, position: number): void {
-    let own: Cluster = { groups: [group], axes: group.shape.length, at: position };
+    let own: Cluster = { groups: [group], axes: group.shape.length, at: position, columns: new Set() };
     this.#clusters[position] = own;
     const near = new Set<Cluster>();
     for (const x of this.#needs(group)) {
@@ -142,17 +151,42 @@ class Joiner {
     const at = this.#position(a, b);
     const groups = [...a.groups, ...b.groups];
     if (at === undefined || !groups.some((g) => g.reduction)) return undefined;
-    const [s, t] = [a.groups[0]!.shape, b.groups[0]!.shape];
-    const differs = s.findIndex((d, i) => d !== t[i]);
-    let axes = Math.min(a.axes, b.axes, differs < 0 ? s.length : differs);
-    const own = new Set(a.groups.flatMap((g) => g.roots));
-    for (; axes > 0; axes--) {
-      const probes = groups.map((g) => this.#probe(g));
-      if (b.groups.every((g) => this.#probe(g).loads.every((load) => !own.has(load.value) || isRowWise(this.#probe(g), load, s, axes)))) {
-        return suits(probes, s, axes) ? { groups, axes, at } : undefined;
+    for (const [rows, sums] of [
+      [a, b],
+      [b, a],
+    ] as const)
+      for (let axes = rows.axes; axes > 0 && sums.columns.size === 0; axes--) {
+        const joined = { groups, axes, at, columns: new Set([...rows.columns, ...sums.groups]) };
+        if (sumUpRows(sums.groups, rows, axes) && this.#fits(joined, a, b)) return joined;
       }
+    const [s, t] = [leadOf(a), leadOf(b)];
+    const differs = s.findIndex((d, i) => d !== t[i]);
+    for (let axes = differs < 0 ? Math.min(s.length, t.length) : differs; axes > 0; axes--) {
+      const joined = { groups, axes, at, columns: new Set([...a.columns, ...b.columns]) };
+      if ([a, b].some((c) => c.columns.size > 0 && c.axes !== axes)) return undefined;
+      if (this.#readsRows(joined, a, b)) return this.#fits(joined, a, b) ? joined : undefined;
     }
     return undefined;
+  }
+
+  /** Whether the second of two clusters reads the first at its own rows only. */
+  #readsRows(joined: Cluster, a: Cluster, b: Cluster): boolean {
+    const own = new Set(a.groups.flatMap((g) => g.roots));
+    return b.groups.every((g) => {
+      const probe = this.#probe(g);
+      return probe.loads.every(
+        (load) => !own.has(load.value) || (!joined.columns.has(this.#groupOf(load.value)) && isRowWise(probe, load, joined)),
+      );
+    });
+  }
+
+  #fits(joined: Cluster, a: Cluster, b: Cluster): boolean {
+    const probes = joined.groups.map((g) => this.#probe(g));
+    return this.#readsRows(joined, a, b) && suits(probes, joined);
+  }
+
+  #groupOf(root: Value): Group {
+    return this.#items[this.#made.get(root)!] as Group;
   }
 
   /** Where both can be computed: at the first, or else behind the last of what the second needs, if that is before anyone reads the first. */
@@ -178,11 +212,11 @@ class Joiner {
     return probe;
   }
 
-  #finish({ groups, axes }: Cluster): Rows {
+  #finish(cluster: Cluster): Rows {
+    const { groups, columns } = cluster;
     const probes = groups.map((g) => this.#probe(g));
-    const { shape } = groups[0]!;
-    const row = touchedInRow(probes, axes);
-    const outer = outerAxes(probes, shape.slice(0, axes));
+    const outer = outerAxes(probes, cluster);
+    const slices = [...columns][0]?.shape[0];
     const members = new Set(groups.map((g) => this.#made.get(g.roots[0]!)!));
     const isLocal = (y: Value): boolean => (this.#readers.get(y) ?? []).every((p) => members.has(p));
     const roots = groups.flatMap((g) => g.roots);
@@ -193,12 +227,11 @@ class Joiner {
       const first = groups.findIndex((g) => g.roots.some((r) => endOf(r, inPlace) === y));
       return probes.every((probe, n) => {
         const loads = probe.loads.filter((l) => l.value === x);
-        return loads.every((load) =>
-          n < first ? isRowWise(probe, load, shape, axes) : n === first && load.index.key === probe.stores.key,
-        );
+        return loads.every((load) => (n < first ? isRowWise(probe, load, cluster) : n === first && load.index.key === probe.stores.key));
       });
     };
-    return { kind: "rows", groups, outer, block: blockOf(sizeOf(outer.at(-1)!), row), roots, stored, inPlace, mayOverwrite };
+    const block = blockOf(sizeOf(outer.at(-1)!) / (slices ?? 1), touchedInRow(probes, cluster));
+    return { kind: "rows", groups, outer, block, columns, slices, roots, stored, inPlace, mayOverwrite };
   }
 }
 
@@ -207,20 +240,48 @@ function mayJoin({ shape, lanes, reduction }: Group): boolean {
   return shape.length > 0 && sizeOf(shape) > 0 && lanes === undefined && !(reduction && contracts(reduction));
 }
 
+/** The axes that the rows of a cluster stand for. */
+function leadOf({ groups, axes, columns }: Cluster): Shape {
+  return groups.find((g) => !columns.has(g))!.shape.slice(0, axes);
+}
+
+/** Whether groups do nothing but add up the rows of a cluster, in slices. */
+function sumUpRows(groups: readonly Group[], rows: Cluster, axes: number): boolean {
+  const count = sizeOf(leadOf(rows).slice(0, axes));
+  const slices = [...rows.columns][0]?.shape[0] ?? groups[0]!.shape[0]!;
+  return (
+    (rows.columns.size === 0 || axes === rows.axes) &&
+    slices >= LEAST_ROWS &&
+    groups.every(({ shape, reduction, roots }) => {
+      if (!reduction || roots.length > 1 || shape.length < 2 || shape[0] !== slices || roots[0]!.dtype !== "f32") return false;
+      const { combine } = lowering(reduction) as Extract<Lowering<unknown>, { kind: "reduce" }>;
+      // Vectors that overlap would add twice.
+      return combine === "add" && extentsOf(reduction)[0]! * slices === count && shape.at(-1)! % LANES === 0;
+    })
+  );
+}
+
+/** The number of the row that a group computes, or sums. */
+function rowOf({ group, at, summed }: Probe, { columns, axes }: Cluster): Index {
+  if (columns.has(group)) return at[0]!.times(extentsOf(group.reduction!)[0]!).plus(summed[0]!);
+  return flatten(at.slice(0, axes), group.shape.slice(0, axes));
+}
+
 /** Whether a group reads a buffer of the cluster at its own row only. */
-function isRowWise(probe: Probe, { value, index }: Load, shape: Shape, axes: number): boolean {
-  const rows = sizeOf(shape.slice(0, axes));
-  const length = sizeOf(value.shape) / rows;
-  return Number.isInteger(length) && index.div(length).key === flatten(probe.at.slice(0, axes), shape.slice(0, axes)).key;
+function isRowWise(probe: Probe, { value, index }: Load, cluster: Cluster): boolean {
+  const length = sizeOf(value.shape) / sizeOf(leadOf(cluster));
+  return Number.isInteger(length) && index.div(length).key === rowOf(probe, cluster).key;
 }
 
 /** Whether it pays to go over such rows: they are contiguous, stay in the cache, and threads can divide them. */
-function suits(probes: readonly Probe[], shape: Shape, axes: number): boolean {
-  const rows = sizeOf(shape.slice(0, axes));
-  const row = touchedInRow(probes, axes);
+function suits(probes: readonly Probe[], cluster: Cluster): boolean {
+  const rows = sizeOf(leadOf(cluster));
+  const row = touchedInRow(probes, cluster);
   if (row > LONGEST_ROW || (rows < LEAST_ROWS && rows * row > SMALL)) return false;
   const buffers = new Set(probes.flatMap((p) => [...p.loads.map((l) => l.value), ...p.group.roots]));
-  return buffers.size <= MOST_BUFFERS && probes.every((p) => !p.laned && p.loads.every((load) => !goesDown(p, load, axes)));
+  if (buffers.size > MOST_BUFFERS || probes.some((p) => p.laned)) return false;
+  if (cluster.columns.size > 0 && outerAxes(probes, cluster).length > 1) return false;
+  return probes.every((p) => cluster.columns.has(p.group) || p.loads.every((load) => !goesDown(p, load, cluster.axes)));
 }
 
 /** Whether a row of the outer axes is a column of what it reads. */
@@ -232,11 +293,12 @@ function goesDown({ counters }: Probe, { index }: Load, axes: number): boolean {
 }
 
 /** Elements that a row touches, of all buffers. */
-function touchedInRow(probes: readonly Probe[], axes: number): number {
+function touchedInRow(probes: readonly Probe[], { axes, columns }: Cluster): number {
   const found = new Map<Value, number>();
   for (const { group, counters, loads } of probes) {
+    const inside = columns.has(group) ? counters.filter((_, i) => i !== 0 && i !== group.shape.length) : counters.slice(axes);
     for (const { value, index } of loads) {
-      const inner = counters.slice(axes).filter(({ counter }) => index.coefficientOf(counter) !== 0);
+      const inner = inside.filter(({ counter }) => index.coefficientOf(counter) !== 0);
       found.set(
         value,
         Math.max(
@@ -245,13 +307,15 @@ function touchedInRow(probes: readonly Probe[], axes: number): number {
         ),
       );
     }
-    for (const y of group.stored) found.set(y, sizeOf(group.shape.slice(axes)));
+    for (const y of group.stored) found.set(y, sizeOf(group.shape.slice(columns.has(group) ? 1 : axes)));
   }
   return [...found.values()].reduce((sum, n) => sum + n, 0);
 }
 
 /** The shared axes, those merged that all accesses step through as through one. */
-function outerAxes(probes: readonly Probe[], shape: Shape): readonly (readonly number[])[] {
+function outerAxes(all: readonly Probe[], cluster: Cluster): readonly (readonly number[])[] {
+  const shape = leadOf(cluster);
+  const probes = all.filter((p) => !cluster.columns.has(p.group));
   const along = shape.map((extent, axis) =>
     probes.flatMap(({ counters, loads, stores }) =>
       [...loads.map((l) => l.index), stores].map((index) => (extent === 1 ? 0 : index.coefficientOf(counters[axis]!.counter))),
