@@ -73,7 +73,16 @@ function overRows({ groups, outer, block, columns, slices = 1 }: Rows, elements:
     return [k.forLoop(extent, (i) => loops([...bases, Index.of(i, 0, extent - 1)]), { parallel: true })];
   };
   if (slices === 1) return loops([]);
-  return [k.forLoop(slices, (i) => blocks(Index.of(i, 0, slices - 1), []), { parallel: true })];
+  const slice = (i: Expr): Stmt[] => [...[...columns].map((group) => clear(group, i, elements)), ...blocks(Index.of(i, 0, slices - 1), [])];
+  return [k.forLoop(slices, slice, { parallel: true })];
+}
+
+/** Zeros for the sums of a slice. */
+function clear({ roots: [y], shape }: Group, slice: Expr, elements: Elements): Stmt {
+  const length = sizeOf(shape.slice(1));
+  const buffer = elements.bufferFor(y!, true);
+  const start = k.mul(slice, k.int(length));
+  return k.forLoop(length, (i) => [k.store(buffer, k.add(start, i), k.splat(k.float(0)))], { step: LANES });
 }
 
 /** Statements whose loops wait for each other. */
@@ -220,9 +229,9 @@ class NestBuilder {
     return indexOf(this.#sum, this.#extents().length, counters);
   }
 
-  /** The rows of a slice that are added to the buffer of the result now, if not all are. */
-  get rows(): SumFrame | undefined {
-    return this.#sums;
+  /** Whether rows are added to sums that earlier rows have begun. */
+  get addsRows(): boolean {
+    return this.#sums !== undefined;
   }
 
   /** The element that the reduction combines, from the counters of the nest. */
@@ -405,25 +414,15 @@ class Nest {
       return along ? k.fold(this.#builder.combine, total) : total;
     });
     const begin = accumulators.flat().flatMap(({ value, nan }) => (nan ? [value.statement, nan.statement] : [value.statement]));
-    if (this.#builder.rows) return [...begin, ...loops, ...this.#addRows(this.#builder.rows, points, reduced)];
+    if (this.#builder.addsRows) return [...begin, ...loops, ...this.#addRows(points, reduced)];
     return [...begin, ...loops, ...(this.#tiles.parts.length > 0 ? this.#addPart(points, reduced, blocks) : this.#finish(points, reduced))];
   }
 
-  /** Adds sums of rows to what earlier rows of the slice left in the buffer of the result. */
-  #addRows({ base }: SumFrame, points: Points, sums: readonly Expr[]): Stmt[] {
+  /** Adds sums of rows to those of earlier rows of the slice. */
+  #addRows(points: Points, sums: readonly Expr[]): Stmt[] {
     const places = this.#combinations(points);
-    const totals = this.#totals(places, k.eq(base.toExpr(), k.int(0)), sums);
+    const totals = places.map((place, i) => k.bind(k.add(this.#builder.sumAt(place), sums[i]!)));
     return [...totals.map((t) => t.statement), ...places.map((place, i) => this.#builder.storeSum(place, totals[i]!.variable))];
-  }
-
-  /** What is in the buffer of the result, if this is not the first part, and what is added to it. */
-  #totals(places: readonly Place[], isFirst: Expr, sums: readonly Expr[]): ReturnType<typeof k.bind>[] {
-    const zero = k.float(0);
-    return places.map((place, i) => {
-      const before = this.#builder.sumAt(place);
-      const start = before.lanes === LANES ? k.select(k.splat(isFirst), k.splat(zero), before) : k.select(isFirst, zero, before);
-      return k.bind(k.add(start, sums[i]!));
-    });
   }
 
   /** Adds sums to what earlier parts left in the buffer of the result; after the last part they are complete. */
@@ -434,7 +433,12 @@ class Nest {
     const isFirst = all((base) => k.eq(base.toExpr(), k.int(0)));
     const isLast = all((base, last) => k.eq(base.toExpr(), k.int(last)));
     const places = this.#combinations(points);
-    const totals = this.#totals(places, isFirst, sums);
+    const totals = places.map((place, i) => {
+      const before = this.#builder.sumAt(place);
+      const zero = k.float(0);
+      const start = before.lanes === LANES ? k.select(k.splat(isFirst), k.splat(zero), before) : k.select(isFirst, zero, before);
+      return k.bind(k.add(start, sums[i]!));
+    });
     const variables = totals.map((t) => t.variable);
     const store = places.map((place, i) => this.#builder.storeSum(place, variables[i]!));
     return [...totals.map((t) => t.statement), k.ifThen(isLast, this.#finish(points, variables), store)];
