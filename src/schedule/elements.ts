@@ -15,6 +15,9 @@ import type { Value } from "../tape/node.ts";
 import type { Fusion, Group } from "./fuse.ts";
 import { position, storedSize } from "./lanes.ts";
 
+/** Buffers a kernel may touch; beyond this its addresses no longer fit in registers. */
+export const MOST_BUFFERS = 24;
+
 /** A buffer argument of a kernel: the value it holds, and whether the kernel writes it. */
 export interface KernelBuffer extends Buffer {
   readonly value: Value;

@@ -11,6 +11,7 @@ import { HOST } from "../kernel/scalar.ts";
 import { contracts, counters, extentsOf, lowering, probe } from "../ops/lowering.ts";
 import type { Lowering } from "../ops/op.ts";
 import type { Instruction, Value } from "../tape/node.ts";
+import { MOST_BUFFERS } from "./elements.ts";
 import { chooseLanes, type Lanes } from "./lanes.ts";
 import { joinRows, type Rows } from "./rows.ts";
 
@@ -66,8 +67,6 @@ const LONGEST_CHAIN = 400;
  * a core can prefetch: the update of eight matrices in one kernel took 2.7 times as long as in eight.
  */
 const FEW_ELEMENTS = 4096;
-/** Buffers a kernel may touch; beyond this its addresses no longer fit in registers. */
-export const MOST_BUFFERS = 24;
 
 /** What an instruction computes per element: its cost, and whether it only moves elements. */
 interface Weight {

@@ -19,8 +19,8 @@ import { flatten } from "../ops/movement.ts";
 import type { Lowering } from "../ops/op.ts";
 import type { Value } from "../tape/node.ts";
 import { mergeAxes, usedAsValue } from "./access.ts";
-import { type Load, Probe } from "./elements.ts";
-import { type Fusion, type Group, type Item, MOST_BUFFERS } from "./fuse.ts";
+import { type Load, MOST_BUFFERS, Probe } from "./elements.ts";
+import type { Fusion, Group, Item } from "./fuse.ts";
 
 /** Groups computed row by row, in an order in which each can be computed from the ones before. */
 export interface Rows {
