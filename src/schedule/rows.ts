@@ -221,9 +221,11 @@ class Joiner {
     const isLocal = (y: Value): boolean => (this.#readers.get(y) ?? []).every((p) => members.has(p));
     const roots = groups.flatMap((g) => g.roots);
     const stored = new Set(groups.flatMap((g) => [...g.stored]));
-    const inPlace = shareMemory(groups, probes, stored, isLocal);
+    const single = new Set([...columns].flatMap((g) => g.roots));
+    const inPlace = shareMemory(groups, probes, (y) => stored.has(y) && !single.has(y), isLocal);
     const mayOverwrite = (y: Value, x: Value): boolean => {
-      // Whatever is written there first.
+      // Sums over rows begin before the first row is read; else it matters what is written there first.
+      if (columns.has(this.#groupOf(y))) return probes.every((probe) => probe.loads.every((l) => l.value !== x));
       const first = groups.findIndex((g) => g.roots.some((r) => endOf(r, inPlace) === y));
       return probes.every((probe, n) => {
         const loads = probe.loads.filter((l) => l.value === x);
@@ -345,16 +347,16 @@ function blockOf(extent: number, row: number): number {
 function shareMemory(
   groups: readonly Group[],
   probes: readonly Probe[],
-  stored: ReadonlySet<Value>,
+  mayShare: (x: Value) => boolean,
   isLocal: (x: Value) => boolean,
 ): Map<Value, Value> {
   const shared = new Map<Value, Value>();
   const taken = new Set<Value>();
   const fits = (x: Value, y: Value): boolean =>
-    stored.has(y) && !taken.has(y) && sameShape(x.shape, y.shape) && byteSize(x.dtype) === byteSize(y.dtype);
+    mayShare(y) && !taken.has(y) && sameShape(x.shape, y.shape) && byteSize(x.dtype) === byteSize(y.dtype);
   groups.forEach((group, n) => {
     for (const x of group.roots) {
-      if (!stored.has(x) || !isLocal(x)) continue;
+      if (!mayShare(x) || !isLocal(x)) continue;
       const last = probes.findLastIndex((p) => p.loads.some((l) => l.value === x));
       if (last <= n) continue;
       const from = readsInPlace(probes[last]!, x) ? last : last + 1;

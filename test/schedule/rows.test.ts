@@ -161,6 +161,16 @@ describe("one kernel goes over the rows of", () => {
     expect(stepsOf(planned)).toHaveLength(3);
   });
 
+  test("a norm's gradient with slices of its sums over many rows", () => {
+    for (const rows of [[1024], [8, 128], [4, 3, 128]])
+      expect(stepsOf(planOf(both(layerNorm), [...rows, 256], [256], [256], [...rows, 256]))).toEqual(["add_sum_sum", "sum", "sum"]);
+  });
+
+  test("an activation's gradient and that of the bias before it", () => {
+    const layer = (x: Tensor, b: Tensor, ct: Tensor): Tensor[] => both((x, b) => x!.add(b!).sigmoid())(x, b, ct).slice(1);
+    expect(stepsOf(planOf(layer, [2048, 128], [128], [2048, 128]))).toHaveLength(2);
+  });
+
   test("attention under a mask that all heads share", () => {
     const attend: Fn = (s, mask) => softmax(s!.add(mask!));
     expect(stepsOf(planOf(attend, [4, 8, 32, 32], [32, 32]))).toHaveLength(1);
@@ -291,6 +301,35 @@ describe("the same as one instruction after another", () => {
     );
   });
 
+  test("norms of many rows, whose sums over rows are in slices", () => {
+    for (const shape of [
+      [1024, 256],
+      [1100, 260],
+      [6, 200, 256],
+    ]) {
+      const given = (dtype: Dtype): Tensor[] => [shape, shape.slice(-1), shape.slice(-1), shape].map((s, i) => numbers(s, i, dtype));
+      const want = both(layerNorm)(...given("f64"));
+      const got = compile((...args: Tensor[]) => both(layerNorm)(...args))(...given("f32"));
+      want.forEach((y, n) => {
+        const [a, b] = [got[n]!.dataSync(), y.dataSync()];
+        const scale = Array.from(b, (v) => Math.abs(Number(v))).reduce((m, v) => Math.max(m, v));
+        const error = Array.from(b, (v, i) => Math.abs(Number(a[i]) - Number(v))).reduce((m, v) => Math.max(m, v));
+        expect(error, `${shape}: ${n}`).toBeLessThan(1e-5 * scale);
+      });
+    }
+  });
+
+  test("sums of slices over the cell whose rows they add up", () => {
+    const [cell, other] = [new Cell(numbers([64, 64])), numbers([64, 16, 64], 3)];
+    const sums = (x: Tensor): Tensor => {
+      const y = other.add(x.reshape([64, 1, 64])).tanh();
+      return y.mul(y.max(-1, { keepDims: true })).sum(1);
+    };
+    const want = sums(cell.value).dataSync().slice();
+    compile(() => cell.set(sums(cell.value)))();
+    expect([...cell.value.dataSync()]).toEqual([...want]);
+  });
+
   test.each([
     [
       "softmax",
@@ -301,6 +340,7 @@ describe("the same as one instruction after another", () => {
       ],
     ],
     ["layer norm", both(layerNorm), [[130, 96], [96], [96], [130, 96]]],
+    ["layer norm of many rows", both(layerNorm), [[1024, 256], [256], [256], [1024, 256]]],
     [
       "attention",
       both((s, mask) => softmax(s!.add(mask!))),
