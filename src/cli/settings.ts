@@ -37,7 +37,7 @@ const definition = {
   ignore: { kind: "list", value: "<columns>", about: "tables: columns to leave out, with commas between" },
   categorical: { kind: "list", value: "<columns>", about: "tables: columns of numbers that are names" },
   missing: { kind: "choice", names: ["error", "drop"], about: "tables: what a missing cell is, an error or the end of its row" },
-  imageSize: { kind: "integer", least: 1, value: "<n>", about: "folders of images: side to which they are brought" },
+  imageSize: { kind: "integer", least: 1, value: "<n>", about: "side of the images: folders are resized to it, mnist gets a margin" },
   testShare: {
     kind: "number",
     least: 0,

@@ -37,7 +37,7 @@ export {
   type LoadProgress,
   type Source,
 } from "./loader.ts";
-export { fashionMnist, mnist, moments } from "./mnist.ts";
+export { fashionMnist, type MnistOptions, mnist, moments } from "./mnist.ts";
 export { readParquet } from "./parquet.ts";
 export { fromModule, type ModuleSource } from "./prefetch.ts";
 export {

@@ -6,6 +6,7 @@ import { type IdxArray, readIdx } from "../formats/idx.ts";
 import type { Dataset, Split } from "./dataset.ts";
 import { cacheFolder, type RemoteFile } from "./download.ts";
 import { type FileOptions, locate, readIfThere, requireFolder } from "./files.ts";
+import type { ImageFolderOptions } from "./image-folder.ts";
 
 type Name = "mnist" | "fashion-mnist";
 
@@ -51,19 +52,38 @@ function remoteFile(name: string, bytes: number, sha256: string): RemoteFile {
   return { name: `${name}.gz`, bytes, sha256 };
 }
 
+/** Where the files are, and what is made of them. */
+export interface MnistOptions extends FileOptions {
+  /** Side of the images: 28, or more for a margin of zeros around them, such as 32 for networks that halve five times. Default: 28. */
+  readonly size?: ImageFolderOptions["size"];
+}
+
 /** From a folder of its idx files, the cache, or a mirror. */
-export const mnist = (dataDir?: string, options: FileOptions = {}): Promise<Dataset> => load("mnist", { ...options, dataDir });
+export const mnist = (dataDir?: string, options: MnistOptions = {}): Promise<Dataset> => load("mnist", { ...options, dataDir });
 /** From a folder of its idx files, the cache, or a mirror. */
-export const fashionMnist = (dataDir?: string, options: FileOptions = {}): Promise<Dataset> =>
+export const fashionMnist = (dataDir?: string, options: MnistOptions = {}): Promise<Dataset> =>
   load("fashion-mnist", { ...options, dataDir });
 
-async function load(name: Name, options: FileOptions): Promise<Dataset> {
+async function load(name: Name, options: MnistOptions): Promise<Dataset> {
+  const margin = marginFor(name, options.size);
   const folder = options.dataDir ?? (await downloadAll(name, options));
   await requireFolder(name, folder);
   // One after the other: both splits at once would hold the unpacked bytes of both.
-  const train = await readSplit(name, folder, "train");
-  const test = await readSplit(name, folder, "t10k");
-  return { name, train, test, classes: classes[name], inputShape: [1, SIDE, SIDE], task: "classification" };
+  const train = await readSplit(name, folder, "train", margin);
+  const test = await readSplit(name, folder, "t10k", margin);
+  const side = SIDE + 2 * margin;
+  return { name, train, test, classes: classes[name], inputShape: [1, side, side], task: "classification" };
+}
+
+/** Zeros on each side that make images of this size. */
+function marginFor(name: Name, size: MnistOptions["size"] = SIDE): number {
+  const [height, width] = typeof size === "number" ? [size, size] : size;
+  const margin = (height - SIDE) / 2;
+  if (height !== width || margin < 0 || !Number.isInteger(margin))
+    throw new RangeError(
+      `${name}: images of ${SIDE}x${SIDE} get the same margin on all sides: want an even size >= ${SIDE}, got ${height}x${width}`,
+    );
+  return margin;
 }
 
 /** The cache's folder, with all files in it. */
@@ -73,7 +93,7 @@ async function downloadAll(name: Name, options: FileOptions): Promise<string> {
   return `${await cacheFolder()}/${name}`;
 }
 
-async function readSplit(name: Name, dataDir: string, part: "train" | "t10k"): Promise<Split> {
+async function readSplit(name: Name, dataDir: string, part: "train" | "t10k", margin: number): Promise<Split> {
   const images = await readFile(name, dataDir, `${part}-images-idx3-ubyte`, 3);
   const labels = await readFile(name, dataDir, `${part}-labels-idx1-ubyte`, 1);
   const [count, rows, columns] = images.shape;
@@ -84,7 +104,7 @@ async function readSplit(name: Name, dataDir: string, part: "train" | "t10k"): P
   const wrong = labels.data.findIndex((label) => label >= classes[name].length);
   if (wrong >= 0)
     throw new Error(`${labels.path}: label ${labels.data[wrong]} of example ${wrong} is out of range 0 to ${classes[name].length - 1}`);
-  return { inputs: scale(images.data), targets: Int32Array.from(labels.data), count };
+  return { inputs: scale(images.data, margin), targets: Int32Array.from(labels.data), count };
 }
 
 /** The file as published (.gz) or unpacked. */
@@ -96,9 +116,12 @@ async function readFile(name: Name, folder: string, file: string, rank: number):
   throw new Error(`${name}: neither ${file}.gz nor ${file} is in ${folder}`);
 }
 
-/** Bytes to [0, 1]. A loop, since `Float32Array.from` with a function takes seconds for 47 million pixels. */
-function scale(pixels: Uint8Array): Float32Array {
-  const scaled = new Float32Array(pixels.length);
-  for (let i = 0; i < pixels.length; i++) scaled[i] = pixels[i] / 255;
+/** Bytes to [0, 1], with a margin of zeros around each image. Loops, since `Float32Array.from` with a function takes seconds for 47 million pixels. */
+function scale(pixels: Uint8Array, margin: number): Float32Array {
+  const side = SIDE + 2 * margin;
+  const scaled = new Float32Array((pixels.length / SIDE ** 2) * side ** 2);
+  for (let from = 0, to = 0; from < pixels.length; to += side ** 2)
+    for (let y = margin; y < SIDE + margin; y++)
+      for (let x = margin; x < SIDE + margin; x++) scaled[to + y * side + x] = pixels[from++] / 255;
   return scaled;
 }

@@ -169,8 +169,9 @@ export class Index {
     return coefficient;
   }
 
-  /** The condition 0 <= this < size, or null where the range shows that it always holds. */
+  /** The condition 0 <= this < size: null where the range shows that it always holds, a constant where it never does. */
   inside(size: number): Expr | null {
+    if (this.max < 0 || this.min >= size) return k.constant(0, "bool");
     const low = this.min < 0 ? k.le(k.int(0), this.toExpr()) : null;
     const high = this.max >= size ? k.lt(this.toExpr(), k.int(size)) : null;
     return both(low, high);

@@ -103,6 +103,15 @@ export interface Partition {
   readonly fromInput: readonly number[];
 }
 
+/** Cheaper to do again than to keep: of a sigmoid its value is kept, not its derivative y(1 - y). */
+const CHEAP: ReadonlySet<string> = new Set(["add", "sub", "mul", "neg"]);
+
+/** Whether a few cheap instructions make the results of this one from values that are kept anyway. */
+function followsFrom({ op, operands }: Instruction, kept: ReadonlySet<Value>, depth = 3): boolean {
+  if (!CHEAP.has(op.name) || depth === 0) return false;
+  return operands.every((x) => kept.has(x) || (x as Tensor).isFixed || followsFrom(x.source, kept, depth - 1));
+}
+
 /**
  * Cuts a region whose first `primals` inputs and first `results` outputs are primal, the rest tangents. What the tangents need of the
  * primal computation becomes residuals.
@@ -118,6 +127,8 @@ export function partition(joint: Region, primals: number, results: number): Part
   for (const instruction of list) if (instruction.results.some((y) => linear.has(y))) instruction.operands.forEach(note);
   const [y, dy] = [joint.outputs.slice(0, results), joint.outputs.slice(results)];
   dy.forEach(note);
+  for (const x of [...residuals].sort((a, b) => b.source.serial - a.source.serial))
+    if (x.source.op !== placeholder && followsFrom(x.source, residuals)) residuals.delete(x);
   const kept = [...residuals];
   const bound = kept.map((x) => hole(x, x.label));
   const image = new Map<Value, Tensor>(kept.map((x, i) => [x, bound[i]!]));

@@ -22,19 +22,20 @@ export function layOut(region: Region): Region {
 
 function laying(region: Region): Rule {
   const fixed = fixedValues(region);
+  const copy = copier();
   return (instruction, operands) => {
     const lanes = lanesFor(instruction);
     if (lanes === undefined) return undefined;
     const params = { ...(instruction.params as Conv), lanes };
     const [x, y] = operands as [Tensor, Tensor];
     if (instruction.op === convWeight) {
-      const images = lanes === IMAGES ? inLanes(x, lanes) : x;
-      return [x.bind(convWeight, [images, inLanes(y, lanes)], params as never)];
+      const images = lanes === IMAGES ? inLanes(x, lanes, copy) : x;
+      return [x.bind(convWeight, [images, inLanes(y, lanes, copy)], params as never)];
     }
     const result =
       lanes === IMAGES
-        ? x.bind(conv, [inLanes(x, lanes), inRows(y)], params)
-        : x.bind(conv, [x, y.bind(relayout, [y], { lanes: 0 })], params);
+        ? x.bind(conv, [inLanes(x, lanes, copy), inRows(y, copy)], params)
+        : x.bind(conv, [x, copy(y, { lanes: 0 })], params);
     return [instruction.results.some((value) => fixed.has(value)) ? result.bind(relayout, [result], {}) : result];
   };
 }
@@ -56,17 +57,30 @@ function lanesFor({ op, operands, results, params }: Instruction): number | unde
   return groups === 1 && channels % LANES === 0 ? CHANNELS : undefined;
 }
 
+/** A copy of a value whose elements lie as `params` say: the same one for all who want it. */
+type Copier = (x: Tensor, params: { readonly lanes?: number }) => Tensor;
+
+function copier(): Copier {
+  const copies = new Map<Tensor, Map<number | undefined, Tensor>>();
+  return (x, params) => {
+    const own = copies.get(x) ?? new Map<number | undefined, Tensor>();
+    const copy = own.get(params.lanes) ?? x.bind(relayout, [x], params);
+    copies.set(x, own.set(params.lanes, copy));
+    return copy;
+  };
+}
+
 /** The value where it can be computed in that order; else a copy of it. */
-function inLanes(x: Tensor, lanes: number): Tensor {
+function inLanes(x: Tensor, lanes: number, copy: Copier): Tensor {
   const [whole] = x.source.operands;
   const isPart = x.source.op === slice && whole !== undefined && isComputed(whole.source);
-  return isComputed(x.source) || isPart ? x : x.bind(relayout, [x], { lanes });
+  return isComputed(x.source) || isPart ? x : copy(x, { lanes });
 }
 
 /** Weights that are another value's, moved (turned for the input gradient), in a buffer of their own: their addresses would jump. */
-function inRows(w: Tensor): Tensor {
+function inRows(w: Tensor, copy: Copier): Tensor {
   const moves = opOf(w.source).lower.kind === "pointwise" && w.source.operands.length === 1 && !isComputed(w.source);
-  return moves ? w.bind(relayout, [w], {}) : w;
+  return moves ? copy(w, {}) : w;
 }
 
 /** What a kernel computes element by element, so that it can write the elements in any order. */

@@ -13,6 +13,8 @@ import { type Rule, rewriteRegion } from "./rewrite.ts";
 
 /** Columns of a panel: two vectors, as the register tile of a product has. */
 const PANEL = 8;
+/** Rows of a panel of the other operand, as many as the tile has: copied by vectors too. */
+const ROWS = 4;
 /** Terms of a sum from which a panel no longer stays in the cache by itself (measured: 256 do). */
 const LEAST_TERMS = 512;
 /** How often an operand must be read to be worth a copy. */
@@ -37,20 +39,24 @@ const packOne: Rule = (instruction, operands) => {
   if (terms < LEAST_TERMS) return undefined;
   let [vectors, splats] = [operands[v] as Tensor, operands[1 - v] as Tensor];
   let [vectorWord, splatWord, result] = [mine, other, out];
+  const [a, b, c, d] = [..."ABCDEFGH"].filter((letter) => !spec.includes(letter)) as [string, string, string, string];
   if (mine.length === sum.length + 1 && size(k) % PANEL === 0 && rows >= LEAST_READS) {
-    const [a, c] = [..."ABCDEFGH"].filter((letter) => !spec.includes(letter)) as [string, string];
-    vectors = inBuffer(
-      panels(
-        vectors,
-        [...sum, k].map((letter) => mine.indexOf(letter)),
-      ),
-    );
+    const order = [...sum, k].map((letter) => mine.indexOf(letter));
+    vectors = inBuffer(panels(vectors, order, PANEL));
     [vectorWord, result] = [a + sum.join("") + c, out.slice(0, -1) + a + c];
   }
-  if (!sum.includes(other.at(-1)!) && columns >= LEAST_READS) {
-    const order = [...[...other].filter((c) => !sum.includes(c)), ...sum];
-    splats = inBuffer(splats.transpose(order.map((letter) => other.indexOf(letter))));
-    splatWord = order.join("");
+  const last = other.at(-1)!;
+  if (!sum.includes(last) && columns >= LEAST_READS) {
+    const kept = [...other].filter((letter) => !sum.includes(letter));
+    if (size(last) % ROWS === 0 && kept.length === 1) {
+      const order = [...sum, last].map((letter) => other.indexOf(letter));
+      splats = inBuffer(panels(splats, order, ROWS));
+      [splatWord, result] = [b + sum.join("") + d, result.replace(last, b + d)];
+    } else {
+      const order = [...kept, ...sum];
+      splats = inBuffer(splats.transpose(order.map((letter) => other.indexOf(letter))));
+      splatWord = order.join("");
+    }
   }
   if (vectorWord === mine && splatWord === other) return undefined;
   const [x, y, xs, ys] = v === 0 ? [vectors, splats, vectorWord, splatWord] : [splats, vectors, splatWord, vectorWord];
@@ -60,11 +66,11 @@ const packOne: Rule = (instruction, operands) => {
 /** Mere movement would be folded into the product. */
 const inBuffer = (x: Tensor): Tensor => x.bind(relayout, [x], {});
 
-/** [.., k] with its axes in the given order, as [k / 8, .., 8]. */
-function panels(x: Tensor, order: readonly number[]): Tensor {
+/** [.., k] with its axes in the given order, as [k / width, .., width]. */
+function panels(x: Tensor, order: readonly number[], width: number): Tensor {
   const rows = x.transpose(order);
   const n = rows.rank - 1;
-  const split = rows.reshape([...rows.shape.slice(0, -1), rows.shape[n]! / PANEL, PANEL]);
+  const split = rows.reshape([...rows.shape.slice(0, -1), rows.shape[n]! / width, width]);
   return split.transpose([n, ...rows.shape.slice(0, -1).map((_, i) => i), n + 1]);
 }
 

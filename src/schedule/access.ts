@@ -1,9 +1,11 @@
 /**
  * @file What a loop nest touches: its axes, and how the address of every access changes along each of them. Neighbouring axes that all accesses step
- * through as through one are one.
+ * through as through one are one. Where a condition changes along an axis (at the edge of a padding, between parts put together) its loop is cut, so
+ * that in every piece the ranges of indices decide it.
  */
 import { uses } from "../kernel/index-algebra.ts";
 import type { Expr } from "../kernel/kernel.ts";
+import { eachExpr } from "../kernel/walk.ts";
 
 /** An axis of a nest: one or several merged axes of the group. */
 export interface Axis {
@@ -11,6 +13,8 @@ export interface Axis {
   readonly extent: number;
   /** Extents of the axes it merges. */
   readonly parts: readonly number[];
+  /** Where pieces of it begin, the first one apart: conditions hold for a whole piece or for none of it. */
+  readonly cuts: readonly number[];
 }
 
 /** How the flat index of each access changes along an axis; null where it is not linear. */
@@ -37,7 +41,12 @@ function loadsWith(x: Expr, counter: Expr): boolean {
 }
 
 /** Neighbouring axes become one where every access steps through them as through one: stride(outer) = stride(inner) · extent(inner). */
-export function mergeAxes(extents: readonly number[], outs: number, along: readonly Coefficients[], pinned: readonly boolean[]): Access {
+export function mergeAxes(
+  extents: readonly number[],
+  outs: number,
+  along: readonly Coefficients[],
+  { pinned, cuts }: { readonly pinned: readonly boolean[]; readonly cuts: readonly (readonly number[])[] },
+): Access {
   const axes: Axis[] = [];
   const loads: Coefficients[] = [];
   let open = false;
@@ -49,13 +58,54 @@ export function mergeAxes(extents: readonly number[], outs: number, along: reado
     const inStep = (): boolean => along[i]!.every((c, j) => c !== null && loads[last]![j] === c * extent);
     // An axis of size 1 has no stride of its own: it joins anything.
     if (same && (extent === 1 || outer.extent === 1 || inStep())) {
-      axes[last] = { kind, extent: outer.extent * extent, parts: [...outer.parts, extent] };
+      axes[last] = { kind, extent: outer.extent * extent, parts: [...outer.parts, extent], cuts: [] };
       if (extent !== 1) loads[last] = along[i]!;
     } else {
-      axes.push({ kind, extent, parts: [extent] });
+      axes.push({ kind, extent, parts: [extent], cuts: cuts[i]! });
       loads.push(along[i]!);
     }
     open = !pinned[i];
   });
   return { axes, loads };
+}
+
+/** Pieces of a nest, over all axes: each is a copy of its statements. */
+const MOST_PIECES = 32;
+
+/** For every counter, where conditions that depend on it alone change. */
+export function findCuts(made: readonly Expr[], counters: readonly { readonly counter: Expr; readonly extent: number }[]): number[][] {
+  const found = counters.map(() => new Set<number>());
+  eachExpr(made, (x) => {
+    const change = changeOf(x);
+    const i = change ? counters.findIndex(({ counter }) => counter === change.counter) : -1;
+    if (change && i >= 0 && change.at > 0 && change.at < counters[i]!.extent) found[i]!.add(change.at);
+  });
+  const cuts = found.map((places) => [...places].sort((a, b) => a - b));
+  const pieces = (): number => cuts.reduce((n, places) => n * (places.length + 1), 1);
+  while (pieces() > MOST_PIECES) cuts.reduce((most, places) => (places.length > most.length ? places : most)).length = 0;
+  return cuts;
+}
+
+/** The value of a counter from which on a comparison has another outcome, if the counter is all it depends on. */
+function changeOf({ op, args }: Expr): { readonly counter: Expr; readonly at: number } | undefined {
+  if (op !== "lt" && op !== "le") return undefined;
+  const [low, high] = [linearOf(args[0]!), linearOf(args[1]!)];
+  if (!low || !high || (low.counter && high.counter)) return undefined;
+  // low < high is 0 < d, and low <= high is 0 < d + 1, with d = high - low = by · counter + rest.
+  const by = high.by - low.by;
+  const rest = high.rest - low.rest + (op === "le" ? 1 : 0);
+  const counter = low.counter ?? high.counter;
+  if (!counter || by === 0) return undefined;
+  return { counter, at: by > 0 ? Math.floor(-rest / by) + 1 : Math.ceil(rest / -by) };
+}
+
+/** by · counter + rest, if an expression is that. */
+function linearOf(x: Expr): { readonly counter?: Expr; readonly by: number; readonly rest: number } | undefined {
+  if (x.dtype !== "i32" || x.lanes !== 1) return undefined;
+  if (x.op === "const") return { by: 0, rest: x.value };
+  if (x.op === "variable") return { counter: x, by: 1, rest: 0 };
+  if (x.op !== "add" && x.op !== "mul") return undefined;
+  const [a, b] = x.args.map(linearOf);
+  if (!a || !b || b.counter) return undefined;
+  return x.op === "add" ? { ...a, rest: a.rest + b.rest } : { ...a, by: a.by * b.rest, rest: a.rest * b.rest };
 }

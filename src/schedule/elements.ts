@@ -123,6 +123,7 @@ export class Elements {
   }
 
   #at(x: Value, at: readonly Index[], mask: Expr | null): Expr {
+    if (mask && k.constantOf(mask) === 0) return k.constant(0, computeDtype(x.dtype));
     const key = `${keyOf(at)}|${mask?.id ?? ""}`;
     const known = this.#made.get(x)?.get(key);
     if (known) return known;

@@ -17,7 +17,7 @@ import { unflatten } from "../ops/movement.ts";
 import type { Lowering } from "../ops/op.ts";
 import type { Instruction, Value } from "../tape/node.ts";
 import { tapeOf } from "../tape/tape.ts";
-import { type Access, mergeAxes, usedAsValue } from "./access.ts";
+import { type Access, type Axis, findCuts, mergeAxes, usedAsValue } from "./access.ts";
 import { Elements, type KernelBuffer } from "./elements.ts";
 import type { Fusion, Group } from "./fuse.ts";
 import { indexOf, lanesLast, memoryOrder, position, type Step, splitAxes } from "./lanes.ts";
@@ -206,12 +206,9 @@ class NestBuilder {
     const loads = [...this.elements.loads.map((load) => load.index), position(at, this.#group.shape, this.#group.lanes)];
     const pinned = counters.map(({ counter }) => made.some((x) => usedAsValue(x, counter, new Set())));
     const along = counters.map(({ counter, extent }) => loads.map((index) => (extent === 1 ? 0 : index.coefficientOf(counter))));
-    return mergeAxes(
-      counters.map((c) => c.extent),
-      out.length,
-      along,
-      pinned,
-    );
+    const extents = counters.map((c) => c.extent);
+    const cuts = this.#reduce ? extents.map(() => []) : findCuts(made, counters);
+    return mergeAxes(extents, out.length, along, { pinned, cuts });
   }
 
   /** Indices along the axes of the results and of the sum, from the counters. */
@@ -343,7 +340,11 @@ class Nest {
     }
     const count = this.#tiles.choice.tile.find(([i]) => i === axis)?.[1] ?? 1;
     const own = blocks.get(axis);
-    return segments(own?.size ?? extent, count, axis === this.#tiles.choice.vector).flatMap((segment) =>
+    const vector = axis === this.#tiles.choice.vector;
+    const runs = own
+      ? segments(own.size, count, vector)
+      : pieces(this.#access.axes[axis]!).flatMap(([from, to]) => segments(to - from, count, vector, from));
+    return runs.flatMap((segment) =>
       loop(
         segment,
         (first) => {
@@ -488,6 +489,11 @@ function pairwise(list: readonly Expr[], join: (a: Expr, b: Expr) => Expr): Expr
   if (list.length === 1) return list[0]!;
   const half = Math.ceil(list.length / 2);
   return join(pairwise(list.slice(0, half), join), pairwise(list.slice(half), join));
+}
+
+/** From where to where the pieces of an axis go. */
+function pieces({ extent, cuts }: Axis): [from: number, to: number][] {
+  return [0, ...cuts].map((from, i) => [from, cuts[i] ?? extent]);
 }
 
 /** A loop over a segment; one that would run once is its body. Loops over results are `parallel`: each iteration stores results of its own. */

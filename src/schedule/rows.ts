@@ -323,14 +323,10 @@ function outerAxes(all: readonly Probe[], cluster: Cluster): readonly (readonly 
       [...loads.map((l) => l.index), stores].map((index) => (extent === 1 ? 0 : index.coefficientOf(counters[axis]!.counter))),
     ),
   );
-  const uses = (axis: number): boolean =>
-    probes.some(({ made, counters }) => made.some((x: Expr) => usedAsValue(x, counters[axis]!.counter, new Set())));
-  return mergeAxes(
-    shape,
-    shape.length,
-    along,
-    shape.map((_, axis) => uses(axis)),
-  ).axes.map((axis) => axis.parts);
+  const pinned = shape.map((_, axis) =>
+    probes.some(({ made, counters }) => made.some((x: Expr) => usedAsValue(x, counters[axis]!.counter, new Set()))),
+  );
+  return mergeAxes(shape, shape.length, along, { pinned, cuts: shape.map(() => []) }).axes.map((axis) => axis.parts);
 }
 
 /** Rows of a block: a divisor of all if there is one of a good size. */

@@ -18,21 +18,21 @@ export interface Segment {
 
 /**
  * Runs that cover an axis: whole tiles, then what is left. Where vectors do not fit evenly, the last one overlaps the one before: computing an
- * element twice is cheaper than computing elements one by one. A vectorized axis is as long as a vector at least.
+ * element twice is cheaper than computing elements one by one. What is shorter than a vector goes element by element.
  *
  *     0 1 2 3 | 4 5 6 7 | 8 9            a tile of two vectors, then one that is moved back by 2
  *     . . . .   . . 6 7   8 9
  */
-export function segments(extent: number, count: number, vector: boolean): Segment[] {
-  const lanes = vector ? LANES : 1;
+export function segments(extent: number, count: number, vector: boolean, start = 0): Segment[] {
+  const lanes = vector && extent >= LANES ? LANES : 1;
   const step = count * lanes;
   const even = Math.floor(extent / step) * step;
   const rest = Math.ceil((extent - even) / lanes);
   const found: Segment[] = [];
-  if (even > 0) found.push({ from: 0, to: even, count, lanes, overlap: 0 });
+  if (even > 0) found.push({ from: start, to: start + even, count, lanes, overlap: 0 });
   if (rest > 0) {
     const to = even + rest * lanes;
-    found.push({ from: even, to, count: rest, lanes, overlap: to - extent });
+    found.push({ from: start + even, to: start + to, count: rest, lanes, overlap: to - extent });
   }
   return found;
 }
@@ -73,8 +73,11 @@ const SQUARE = 16;
 /** Pages whose addresses the processor has at hand, and elements of a page. */
 const PAGES = 64;
 const PAGE = 1024;
-/** Elements that all operands of a block of a sum may take in the second cache. */
-const BLOCK_FOOTPRINT = 1 << 17;
+/** Elements that all operands of a block of a sum may take in the second cache: five eighths of a mebibyte. */
+const BLOCK_FOOTPRINT = 5 << 15;
+
+/** Elements of an elementwise nest that pay for longer code. */
+const LEAST_UNROLLED = 1 << 12;
 
 /** From here on a row has enough vectors for several sums side by side. */
 const LONG_ROW = 64;
@@ -124,7 +127,7 @@ export class Tiles {
     const [swept] = others;
     const size = stays && swept !== undefined ? this.#blockSize(swept) : 0;
     if (size > 0) order.unshift({ axis: swept!, size });
-    if (!this.#wishes.reduces) order.unshift(...this.#squares());
+    if (!this.#wishes.reduces) order.unshift(...this.#squares(carrier));
     if (this.parts.length === 0) return order;
     // Outside the parts of the sum there is a loop over results, whose iterations have nothing to do with each other.
     const first = order[0];
@@ -138,13 +141,25 @@ export class Tiles {
 
   #choose(vectorizes: boolean): Choice {
     const vector = vectorizes ? this.#vectorAxis() : -1;
-    if (!this.#wishes.reduces) return { vector, tile: [], unroll: 1 };
+    if (!this.#wishes.reduces) return { vector, tile: this.#several(vector), unroll: 1 };
     const sequential = this.#wishes.rowByRow && this.#access.axes[vector]?.kind === "sum" && this.#access.axes[vector].extent >= LONG_ROW;
     const tile = sequential ? [] : this.#tile(vector);
     const results = tile.reduce((n, [, count]) => n * count, 1);
     const along = this.#access.axes[vector];
     const unroll = along?.kind === "sum" && results < 4 && along.extent >= 32 ? 4 : 1;
     return { vector, tile, unroll };
+  }
+
+  /**
+   * Vectors of an elementwise nest: several a turn, where the axis divides so and is gone through often. Of a long expression (a tanh is thirty steps that wait
+   * for each other) the next vector then starts early enough.
+   */
+  #several(vector: number): (readonly [number, number])[] {
+    const { axes } = this.#access;
+    const elements = axes.reduce((n, a) => n * a.extent, 1);
+    if (vector < 0 || this.#squares(vector).length > 0 || elements < (this.#wishes.rowByRow ? LONG_ROW : LEAST_UNROLLED)) return [];
+    const count = [4, 2].find((n) => axes[vector]!.extent % (n * LANES) === 0);
+    return count === undefined ? [] : [[vector, count]];
   }
 
   /** The axis along which loads are contiguous or constant; -1 if none is long enough or better than scalars. */
@@ -230,14 +245,13 @@ export class Tiles {
    * Blocks for a transposition: where a value is read along another axis than it is written, both go in small squares, so that each line of the cache is
    * fetched once.
    */
-  #squares(): Level[] {
+  #squares(vector: number): Level[] {
     const { axes, loads } = this.#access;
-    const { vector } = this.choice;
     if (vector < 0) return [];
     const across = (i: number): boolean =>
       loads[i]!.slice(0, -1).some((c, j) => c === 1 && loads[vector]![j] !== 0 && loads[vector]![j] !== 1);
     const read = axes.findIndex((_, i) => i !== vector && across(i));
-    if (read < 0) return [];
+    if (read < 0 || axes[read]!.cuts.length + axes[vector]!.cuts.length > 0) return [];
     const levels = [read, vector].map((axis) => ({ axis, size: divisor(axes[axis]!.extent, (n) => n <= SQUARE && n % LANES === 0) }));
     return levels.every(({ axis, size }) => size > 0 && size < axes[axis]!.extent) ? levels : [];
   }
@@ -270,10 +284,19 @@ export class Tiles {
       const footprint = (parts: ReadonlyMap<number, number>): number =>
         loads[0]!
           .slice(0, -1)
-          .reduce<number>((n, _, j) => n + axes.reduce((m, a, i) => (loads[i]![j] === 0 ? m : m * (parts.get(i) ?? a.extent)), 1), 0);
-      if (footprint(new Map()) <= 2 * BLOCK_FOOTPRINT || rest < LEAST_PRODUCTS) return [];
+          .reduce<number>(
+            (n, _, j) => n + touched(axes.map((a, i) => ({ by: loads[i]![j] ?? PAGE, extent: parts.get(i) ?? a.extent }))),
+            0,
+          );
+      if (footprint(new Map()) <= 2 * BLOCK_FOOTPRINT) return [];
+      const one = new Map([[first, 1]]);
+      if (second === undefined || second === vector || footprint(one) <= BLOCK_FOOTPRINT) {
+        // As much of the first axis as pays for the way to memory and back.
+        const size = leastDivisor(extent, (n) => n * rest >= LEAST_PRODUCTS);
+        return size < extent ? [{ axis: first, size }] : [];
+      }
+      if (rest < LEAST_PRODUCTS) return [];
       const parts = [{ axis: first, size: 1 }];
-      if (second === undefined || second === vector || footprint(new Map([[first, 1]])) <= BLOCK_FOOTPRINT) return parts;
       const inner = rest / axes[second]!.extent;
       const size = divisor(
         axes[second]!.extent,
@@ -318,6 +341,24 @@ export class Tiles {
 function divisor(n: number, fits: (divisor: number) => boolean): number {
   for (let d = n; d >= 1; d--) if (n % d === 0 && fits(d)) return d;
   return 0;
+}
+
+/** The least divisor for which `fits` holds; `n` if none. */
+function leastDivisor(n: number, fits: (divisor: number) => boolean): number {
+  for (let d = 1; d < n; d++) if (n % d === 0 && fits(d)) return d;
+  return n;
+}
+
+/** How many elements an access touches along axes: those along which it moves by less than it covers already overlap. */
+function touched(axes: readonly { readonly by: number; readonly extent: number }[]): number {
+  const moving = axes.filter(({ by }) => by !== 0).sort((a, b) => Math.abs(a.by) - Math.abs(b.by));
+  let [count, span] = [1, 1];
+  for (const { by, extent } of moving) {
+    const added = Math.abs(by) * (extent - 1);
+    count = Math.min(count * extent, span + added);
+    span += added;
+  }
+  return count;
 }
 
 /** A part of an axis of which there are a few, in whole tiles; 0 if it does not divide so. */

@@ -57,6 +57,21 @@ describe("a folder of idx files", () => {
     expect(classes[9]).toBe("Ankle boot");
   });
 
+  test("a size gives every image a margin of zeros", async () => {
+    write();
+    const plain = (await load()).train.inputs;
+    const { train, test: rest, inputShape } = await loadDataset("mnist", { dataDir: folder, size: 32 });
+    expect([inputShape, train.inputs.length, rest.inputs.length]).toEqual([[1, 32, 32], 3 * 1024, 2 * 1024]);
+    const expected = new Float32Array(3 * 1024);
+    plain.forEach((value, i) => {
+      const [image, y, x] = [Math.floor(i / 784), Math.floor((i % 784) / 28), i % 28];
+      expected[image * 1024 + (y + 2) * 32 + x + 2] = value;
+    });
+    expect(train.inputs).toEqual(expected);
+    for (const size of [27, 26, 33, [32, 36] as const])
+      await expect(loadDataset("mnist", { dataDir: folder, size })).rejects.toThrow(/want an even size >= 28, got \d+x\d+/);
+  });
+
   test.each<[string, Record<string, Uint8Array | null>, string]>([
     [
       "a missing file",

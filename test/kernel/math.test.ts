@@ -94,7 +94,7 @@ const FUNCTIONS: readonly Row[] = [
   ["cos", k.cos, -100, 100, 1.6, 1.6],
   ["sin", k.sin, -15000, 15000, 2.5, 2.5],
   ["cos", k.cos, -15000, 15000, 2.5, 2.5],
-  ["tanh", k.tanh, -10, 10, 1.4, 1.4],
+  ["tanh", k.tanh, -10, 10, 1.5, 1.5],
   ["sigmoid", k.sigmoid, -110, 30, 2.6, 2.7],
   ["erf", k.erf, -5, 5, 1.05, 1.2],
 ];

@@ -40,6 +40,15 @@ test("an elementwise chain is one loop over vectors, the last of which overlaps"
   `);
 });
 
+test("a long elementwise loop does several vectors a turn, as its length divides; short ones, uneven ones and transpositions one", () => {
+  const steps = (...shape: number[]) => kernelsOf((x) => x!.tanh(), shape).text.match(/step \d+/g);
+  expect(steps(4096)).toEqual(["step 16"]);
+  expect(steps(4104)).toEqual(["step 8"]);
+  expect(steps(4100)).toEqual(["step 4"]);
+  expect(steps(4080)).toEqual(["step 4"]);
+  expect(kernelsOf((x) => x!.transpose().tanh(), [64, 64]).text.match(/step \d+/g)).toEqual(["step 16", "step 16", "step 4"]);
+});
+
 test("movement costs nothing: it becomes an index", () => {
   expect(kernelsOf((x) => x!.slice([1, 0], [3, 4]).transpose().neg(), [3, 4]).text).toMatchInlineSnapshot(`
     "kernel neg(b0: f32[12], b1: mut f32[8])
@@ -163,4 +172,39 @@ test("equal layers share one kernel", () => {
   const { names, steps } = kernelsOf((x, a, b) => x!.matmul(a!).tanh().matmul(b!).tanh(), [4, 4], [4, 4], [4, 4]);
   expect(names).toHaveLength(1);
   expect(steps).toEqual(["call", "call"]);
+});
+
+test("loops are cut where a padding begins and ends, so that nothing is masked", () => {
+  expect(kernelsOf((x) => x!.neg().pad([0, 2], [1, 1]).exp(), [2, 6]).text).toMatchInlineSnapshot(`
+    "kernel exp(b0: f32[12], b1: mut f32[27])
+    for i < 2 {
+      for j < 2 {
+        let t0 = exp(0)
+        b1[i * 9 + j] = t0
+      }
+      let t1 = exp(-b0[i * 6:4])
+      b1[i * 9 + 2:4] = t1
+      let t2 = exp(-b0[i * 6 + 2:4])
+      b1[i * 9 + 6] = t2.2
+      b1[i * 9 + 7] = t2.3
+      let t3 = exp(0)
+      b1[i * 9 + 8] = t3
+    }
+    for i < 2 {
+      let t4 = exp(0)
+      b1[i + 18] = t4
+    }
+    let t5 = exp(0)
+    b1[20:4] = t5
+    let t6 = exp(0)
+    b1[24] = t6.2
+    b1[25] = t6.3
+    let t7 = exp(0)
+    b1[26] = t7"
+  `);
+});
+
+test("what is put together is copied part by part", () => {
+  const { text } = kernelsOf((x, y) => x!.concat([y!.exp()], 1).mul(2), [3, 8], [3, 5]);
+  expect(text).not.toMatch(/select| if /);
 });

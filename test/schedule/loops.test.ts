@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { expect, test } from "vitest";
 import { Cell, compile, type Tensor, tensor } from "../../src/index.ts";
 import * as k from "../../src/kernel/build.ts";
@@ -98,4 +99,26 @@ test("the same function compiles to the same kernels, however many were made bef
     hashes.add(hashKernel({ name: "copy", buffers, body }));
   }
   expect(hashes.size).toBe(1);
+});
+
+const size = fc.integer({ min: 1, max: 9 });
+const edge = fc.integer({ min: 0, max: 5 });
+
+test("any padding, also between elements and of what is put together, gives the elements that a plain loop gives", () => {
+  const cases = fc.tuple(size, size, size, fc.tuple(edge, edge, edge, edge), fc.integer({ min: 0, max: 2 }));
+  fc.assert(
+    fc.property(cases, ([m, n, more, [top, left, bottom, right], interior]) => {
+      const [x, y] = [wave([m, n]), wave([m, more], 0.8)];
+      const got = run((x, y) => x.mul(2).concat([y], 1).pad([top, left], [bottom, right], [interior, 0]).add(1), x, y);
+      const [a, b] = [x.dataSync(), y.dataSync()];
+      const [rows, columns] = [top + bottom + m + (m - 1) * interior, left + right + n + more];
+      const expected = Array.from({ length: rows * columns }, (_, at) => {
+        const [i, j] = [(Math.floor(at / columns) - top) / (interior + 1), (at % columns) - left];
+        if (!Number.isInteger(i) || i < 0 || i >= m || j < 0 || j >= n + more) return 1;
+        return Math.fround((j < n ? Math.fround(2 * (a[i * n + j] as number)) : (b[i * more + j - n] as number)) + 1);
+      });
+      expect(got).toEqual(expected);
+    }),
+    { numRuns: 100, seed: 5 },
+  );
 });
