@@ -235,21 +235,28 @@ function turned(w: Tensor, groups: number): Tensor {
 
 /**
  * The input gradient of a convolution with stride s, without the zeros that spreading would put in: inputs s·q + r see the taps r, r + s, ... only, so every
- * remainder r is a convolution with stride 1 (Shi et al. 2016), and the results are woven together.
+ * remainder r is a convolution with stride 1 (Shi et al. 2016), and the results are woven together. Only the elements from `start` on are made.
  */
-function inPhases(ct: Tensor, w: Tensor, { stride, dilation, groups, size }: Conv & { readonly size: readonly number[] }): Tensor {
+function inPhases(ct: Tensor, w: Tensor, { stride, dilation, groups, size }: Sized, start: readonly number[]): Tensor {
   const back = turned(w, groups);
   const places = size.map((d, i) => Math.ceil(d / stride[i]!));
-  // Room for the most taps that a remainder sees; the others use a part of it.
-  const room = w.shape.slice(2).map((n, i) => (Math.ceil(n / stride[i]!) - 1) * dilation[i]!);
-  const padded = ct.pad([0, 0, ...room], [0, 0, ...places.map((n, i) => Math.max(0, n - ct.shape[i + 2]!))]);
-  const phase = (r: readonly number[]): Tensor => {
+  // Room for the most taps that a remainder sees, as far as the start leaves some of it; the others use a part of it.
+  const most = w.shape.slice(2).map((n, i) => (Math.ceil(n / stride[i]!) - 1) * dilation[i]!);
+  const skipped = start.map((a, i) => Math.floor(a / stride[i]!));
+  const room = most.map((n, i) => Math.max(0, n - skipped[i]!));
+  const last = start.map((a, i) => Math.floor((a + stride[i]! - 1) / stride[i]!));
+  const padded = ct.pad([0, 0, ...room], [0, 0, ...places.map((n, i) => Math.max(0, n + last[i]! - ct.shape[i + 2]!))]);
+  // Phase p of the result begins at element start + p: after q whole strides, with remainder r.
+  const phase = (p: readonly number[]): Tensor => {
+    const q = p.map((from, i) => Math.floor((from + start[i]!) / stride[i]!));
+    const r = p.map((from, i) => (from + start[i]!) % stride[i]!);
     if (r.some((from, i) => from >= w.shape[i + 2]!))
       return ct.bind(full, [], { shape: [ct.shape[0]!, back.shape[0]!, ...places], dtype: ct.dtype, value: 0 });
     const kernel = back.slice([0, 0, ...r], back.shape, [1, 1, ...stride]);
     const taps = kernel.shape.slice(2);
-    const start = taps.map((n, i) => room[i]! - (n - 1) * dilation[i]!);
-    const seen = padded.slice([0, 0, ...start], [...padded.shape.slice(0, 2), ...places.map((n, i) => n + room[i]!)]);
+    const from = taps.map((n, i) => room[i]! + q[i]! - (n - 1) * dilation[i]!);
+    const to = places.map((n, i) => room[i]! + q[i]! + n);
+    const seen = padded.slice([0, 0, ...from], [...padded.shape.slice(0, 2), ...to]);
     return ct.bind(conv, [seen, kernel.flip(taps.map((_, i) => i + 2))], { stride: stride.map(() => 1), dilation, groups });
   };
   const weave = (r: readonly number[]): Tensor => {
@@ -262,6 +269,16 @@ function inPhases(ct: Tensor, w: Tensor, { stride, dilation, groups, size }: Con
   };
   return weave([]).slice([0, 0, ...size.map(() => 0)], [ct.shape[0]!, back.shape[0]!, ...size]);
 }
+
+type Sized = Conv & { readonly size: readonly number[] };
+
+/** A part of the input gradient of a strided convolution, from `start` on; undefined where it is not made in phases. */
+export function partOfInput(ct: Tensor, w: Tensor, params: Sized, start: readonly number[]): Tensor | undefined {
+  return comesInPhases(params) ? inPhases(ct, w, params, start) : undefined;
+}
+
+const comesInPhases = ({ stride, dilation }: Conv): boolean =>
+  stride.some((s) => s > 1) && dilation.every((d, i) => d === 1 || stride[i] === 1);
 
 /** Input gradient: [N, C, ...size] from ct [N, O, ...out] and w [O, C/groups, ...kernel]. A transposed convolution. */
 export const convInput: Op<2, Conv & { size: readonly number[] }> = defineOp<2, Conv & { size: readonly number[] }>("convInput", {
@@ -286,7 +303,15 @@ export const convInput: Op<2, Conv & { size: readonly number[] }> = defineOp<2, 
     expand([ct, w], { params }) {
       const { stride, dilation, groups, size } = params;
       const taps = w!.shape.slice(2);
-      if (stride.some((s) => s > 1) && dilation.every((d, i) => d === 1 || stride[i] === 1)) return [inPhases(ct!, w!, params)];
+      if (comesInPhases(params))
+        return [
+          inPhases(
+            ct!,
+            w!,
+            params,
+            taps.map(() => 0),
+          ),
+        ];
       const extent = taps.map((f, i) => (f - 1) * dilation[i]!);
       const spread = ct!.shape.slice(2).map((d, i) => (d - 1) * stride[i]! + 1);
       const padded = ct!.pad([0, 0, ...extent], [0, 0, ...size.map((d, i) => d - spread[i]!)], [0, 0, ...stride.map((s) => s - 1)]);

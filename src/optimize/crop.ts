@@ -1,8 +1,8 @@
 /**
  * @file What is cut off need not be computed: a part of a convolution's result is the convolution of a part, and a part of a padded value is the value with less
- * padding. So the input gradient of a padded convolution never computes the gradient of the padding.
+ * padding. So the input gradient of a padded convolution never computes the gradient of the padding; of a strided one before it is expanded, else after.
  */
-import { type Conv, conv } from "../ops/contract.ts";
+import { type Conv, conv, convInput, partOfInput } from "../ops/contract.ts";
 import { pad, slice } from "../ops/movement.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import type { Region, Value } from "../tape/node.ts";
@@ -25,7 +25,9 @@ function cropping(region: Region): Rule {
   for (const instruction of tapeOfRegion(region)) instruction.operands.forEach(count);
   region.outputs.forEach(count);
   return ({ op, params }, [x], original) => {
-    if (op !== slice || x!.source.op !== conv || readers.get(original.operands[0]!) !== 1) return undefined;
+    if (op !== slice || readers.get(original.operands[0]!) !== 1) return undefined;
+    if (x!.source.op === convInput) return partOf(x!, params as Slicing);
+    if (x!.source.op !== conv) return undefined;
     const part = params as Slicing;
     const { stride, dilation } = x!.source.params as Conv;
     const keepsChannels = [0, 1].every((i) => part.start[i] === 0 && part.stop[i] === x!.shape[i]);
@@ -34,6 +36,16 @@ function cropping(region: Region): Rule {
     const stop = part.stop.map((s, i) => (i < 2 ? input.shape[i]! : s + (w.shape[i]! - 1) * dilation[i - 2]!));
     return [input.bind(conv, [padLess(input, part.start, stop), w], x!.source.params as Conv)];
   };
+}
+
+/** A part of the input gradient of a strided convolution, before that is expanded. */
+function partOf(x: Tensor, { start, stop, step }: Slicing): Tensor[] | undefined {
+  const keepsChannels = [0, 1].every((i) => start[i] === 0 && stop[i] === x.shape[i]);
+  if (!keepsChannels || step.some((s) => s !== 1)) return undefined;
+  const size = stop.slice(2).map((to, i) => to - start[i + 2]!);
+  const [ct, w] = x.source.operands as [Tensor, Tensor];
+  const part = partOfInput(ct, w, { ...(x.source.params as Conv), size }, start.slice(2));
+  return part && [part];
 }
 
 /** A part of a value; of a padded one without padding what will be cut. */

@@ -3,10 +3,12 @@
  * channels; with fewer than four images (or a batch that four does not divide) four output channels take their place, and the weights are vectors.
  * The pass marks convolutions with the axis and puts copies where operands could not be computed in that order; `schedule/lanes.ts` does the rest.
  */
+import { sizeOf } from "../base/shape.ts";
 import { LANES } from "../kernel/kernel.ts";
 import { type Conv, conv, convWeight } from "../ops/contract.ts";
 import { relayout } from "../ops/elementwise.ts";
 import { slice } from "../ops/movement.ts";
+import type { Op } from "../ops/op.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import type { Instruction, Region, Value } from "../tape/node.ts";
 import { tapeOfRegion } from "../tape/tape.ts";
@@ -22,10 +24,11 @@ export function layOut(region: Region): Region {
 
 function laying(region: Region): Rule {
   const fixed = fixedValues(region);
+  const rows = leftInRows(region, fixed);
   const copy = copier();
-  return (instruction, operands) => {
+  return (instruction, operands, original) => {
     const lanes = lanesFor(instruction);
-    if (lanes === undefined) return undefined;
+    if (lanes === undefined || rows.has(original)) return undefined;
     const params = { ...(instruction.params as Conv), lanes };
     const [x, y] = operands as [Tensor, Tensor];
     if (instruction.op === convWeight) {
@@ -36,7 +39,7 @@ function laying(region: Region): Rule {
       lanes === IMAGES
         ? x.bind(conv, [inLanes(x, lanes, copy), inRows(y, copy)], params)
         : x.bind(conv, [x, copy(y, { lanes: 0 })], params);
-    return [instruction.results.some((value) => fixed.has(value)) ? result.bind(relayout, [result], {}) : result];
+    return [original.results.some((value) => fixed.has(value)) ? result.bind(relayout, [result], {}) : result];
   };
 }
 
@@ -55,6 +58,77 @@ function lanesFor({ op, operands, results, params }: Instruction): number | unde
   if (x.shape[0]! % LANES === 0) return IMAGES;
   const channels = op === conv ? y.shape[0]! : y.shape[1]!;
   return groups === 1 && channels % LANES === 0 ? CHANNELS : undefined;
+}
+
+/**
+ * Convolutions that are not worth a change of layout: those that vectorize along rows too, where more values would have to be brought in and out of lanes than
+ * there are convolutions between them.
+ */
+function leftInRows(region: Region, fixed: ReadonlySet<Value>): ReadonlySet<Instruction> {
+  const left = new Set<Instruction>();
+  for (const { members, copies } of islands(region, fixed)) {
+    const convolutions = members.filter((i) => lanesFor(i) !== undefined);
+    if (copies > convolutions.length && convolutions.every(vectorizesInRows)) for (const i of convolutions) left.add(i);
+  }
+  return left;
+}
+
+/** What would be computed in one layout: instructions that pass images on to each other, and how many values go in and out. */
+interface Island {
+  readonly members: readonly Instruction[];
+  readonly copies: number;
+}
+
+function islands(region: Region, fixed: ReadonlySet<Value>): Island[] {
+  const list = tapeOfRegion(region).filter((i) => imagesOf(i).length > 0);
+  const inside = new Set(list);
+  const found = new Map<Instruction, { members: Instruction[]; borders: Set<Value> }>();
+  for (const instruction of list) {
+    const own = { members: [instruction], borders: new Set(instruction.results.filter((y) => fixed.has(y))) };
+    found.set(instruction, own);
+    let island = own;
+    for (const x of imagesOf(instruction)) {
+      const other = inside.has(x.source) && !fixed.has(x) ? found.get(x.source)! : undefined;
+      if (!other) island.borders.add(x);
+      else if (other !== island) island = joined(island, other, found);
+    }
+  }
+  return [...new Set(found.values())].map(({ members, borders }) => ({ members, copies: borders.size }));
+}
+
+/** The operands whose layout an instruction shares: those of convolutions, and of what computes images from images. */
+function imagesOf({ op, operands, results }: Instruction): readonly Value[] {
+  if (op === conv) return operands.slice(0, 1);
+  if (op === convWeight) return operands;
+  const { kind } = (op as Op).lower;
+  if ((kind !== "pointwise" && kind !== "reduce") || (op as Op).cost === "compute") return [];
+  return operands.filter((x) => x.shape.length > 1 && x.shape[0] === results[0]!.shape[0]);
+}
+
+/** Two islands as one: the smaller joins the larger. */
+function joined<T extends { members: Instruction[]; borders: Set<Value> }>(a: T, b: T, found: Map<Instruction, T>): T {
+  const [small, large] = a.members.length < b.members.length ? [a, b] : [b, a];
+  for (const i of small.members) {
+    large.members.push(i);
+    found.set(i, large);
+  }
+  for (const x of small.borders) large.borders.add(x);
+  return large;
+}
+
+/** Pixels from which rows are worth vectors; bytes by which planes lie apart so badly that a sum over channels would meet itself in the cache. */
+const LEAST_WIDTH = 2 * LANES;
+const BAD_PITCH = 1024;
+
+/** Depthwise, and as a product of matrices [O, C] · [C, pixels], convolution is as quick with vectors along the rows of images. */
+function vectorizesInRows({ op, operands, results, params }: Instruction): boolean {
+  const { stride, groups } = params as Conv;
+  const [x, y] = operands as [Value, Value];
+  const [out, w] = op === conv ? [results[0]!, y] : [y, results[0]!];
+  if (stride.some((s) => s !== 1)) return false;
+  if (groups > 1 && groups === x.shape[1]) return out.shape.at(-1)! >= LEAST_WIDTH;
+  const pixels = sizeOf(out.shape.slice(2));
+  return groups === 1 && w.shape.slice(2).every((n) => n === 1) && pixels >= LEAST_WIDTH && (4 * pixels) % BAD_PITCH !== 0;
 }
 
 /** A copy of a value whose elements lie as `params` say: the same one for all who want it. */

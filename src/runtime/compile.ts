@@ -49,7 +49,7 @@ function arrange(region: Region): Region {
 }
 
 function primitives(region: Region): Region {
-  return tidy(crop(expand(tidy(region))));
+  return tidy(crop(expand(crop(tidy(region)))));
 }
 
 /** Tape to kernels, with `cells` numbered from 1 in the binding table. */

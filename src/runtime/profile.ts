@@ -10,6 +10,7 @@ import { printKernel } from "../kernel/print.ts";
 import { eachExpr, operandsOf } from "../kernel/walk.ts";
 import type { Arena } from "./arena.ts";
 import { observer } from "./backend.ts";
+import { measureRoofline, type Roofline, timeOf } from "./roofline.ts";
 
 /** A kernel at one place of a program. */
 export interface KernelProfile {
@@ -20,14 +21,13 @@ export interface KernelProfile {
   readonly calls: number;
   /** Milliseconds of one call, the median of several. */
   readonly ms: number;
-  /** Floating-point operations of one call: a multiply-add is two. */
+  /** Floating-point operations of one call: a multiply-add is two, an exponential or tanh counts as none. */
   readonly flops: number;
   /** Bytes of the buffers that it reads and writes, each counted once. */
   readonly bytes: number;
+  /** Milliseconds that one call would take at the rates of the machine: its arithmetic or its bytes, whichever takes longer. */
+  readonly leastMs: number;
 }
-
-const SAMPLES = 5;
-const LEAST_MS = 3;
 
 /**
  * Runs `fn` once, then each kernel of the programs that it ran several times by itself. Values of cells that `fn` updates are not to be used afterwards:
@@ -41,10 +41,12 @@ export function profile(fn: () => unknown): KernelProfile[] {
   } finally {
     observer.ran = undefined;
   }
-  return runs.flatMap(({ program, arena, bindings }) => profileProgram(program, arena, bindings));
+  if (runs.length === 0) return [];
+  const roof = measureRoofline(runs[0]!.arena);
+  return runs.flatMap(({ program, arena, bindings }) => profileProgram(program, arena, bindings, roof));
 }
 
-function profileProgram(program: Program, arena: Arena, bindings: number): KernelProfile[] {
+function profileProgram(program: Program, arena: Arena, bindings: number, roof: Roofline): KernelProfile[] {
   const { kernels } = instantiate(
     compileProgram(program, { sharedMemory: arena.shared, relaxed: features().relaxed }),
     arena.memory,
@@ -53,13 +55,16 @@ function profileProgram(program: Program, arena: Arena, bindings: number): Kerne
   return flatten(program.steps, 1).map(({ kernel: n, args, calls }) => {
     const kernel = program.kernels[n]!;
     const addresses = args.map((a) => addressOf(a, arena, bindings));
+    const flops = flopsOf(kernel.body);
+    const bytes = kernel.buffers.reduce((sum, b) => sum + b.length * byteSize(b.dtype), 0);
     return {
       name: kernel.name,
       text: printKernel(kernel),
       calls,
       ms: timeOf(() => kernels[n]!(...addresses)),
-      flops: flopsOf(kernel.body),
-      bytes: kernel.buffers.reduce((sum, b) => sum + b.length * byteSize(b.dtype), 0),
+      flops,
+      bytes,
+      leastMs: Math.max(flops / roof.flops, bytes / roof.bandwidth(bytes)),
     };
   });
 }
@@ -77,28 +82,6 @@ function flatten(steps: readonly Step[], calls: number): { kernel: number; args:
 const addressOf = ({ binding, offset }: Address, arena: Arena, bindings: number): number =>
   arena.view("u32", bindings, binding + 1)[binding]! + offset;
 
-/** Milliseconds of one call. */
-function timeOf(call: () => void): number {
-  const batch = (n: number): number => {
-    const [start, used] = [performance.now(), processorTime()];
-    for (let i = 0; i < n; i++) call();
-    const wall = performance.now() - start;
-    // On a busy machine the processor's own time says more, where it is known and fine enough.
-    return (wall > 2 ? Math.min(wall, processorTime() - used || wall) : wall) / n;
-  };
-  // Long enough to reach the optimizing tier.
-  for (let i = 0, start = performance.now(); i < 3 || performance.now() - start < 4 * LEAST_MS; i++) call();
-  const n = Math.max(1, Math.ceil(LEAST_MS / batch(1)));
-  const times = Array.from({ length: SAMPLES }, () => batch(n)).sort((a, b) => a - b);
-  return times[SAMPLES >> 1]!;
-}
-
-/** Milliseconds of processor time that this process has used; 0 where nobody tells. */
-function processorTime(): number {
-  const used = (globalThis as { process?: { cpuUsage?: () => { user: number; system: number } } }).process?.cpuUsage?.();
-  return used ? (used.user + used.system) / 1e3 : 0;
-}
-
 const ARITHMETIC: ReadonlySet<string> = new Set(["add", "sub", "mul", "div", "min", "max", "neg", "abs", "sqrt", "fma"]);
 
 function flopsOf(stmts: readonly Stmt[]): number {
@@ -113,20 +96,36 @@ function flopsOf(stmts: readonly Stmt[]): number {
   return total;
 }
 
-/** A table of kernels, the slowest first, with shares of the whole, GFLOP/s and GB/s. */
+/** A table of kernels, the slowest first: shares of the whole, GFLOP/s and GB/s, and what part of the time the machine could not do without. */
 export function formatProfile(rows: readonly KernelProfile[]): string {
-  const whole = rows.reduce((sum, r) => sum + r.ms * r.calls, 0);
-  const lines = [...rows]
+  const sum = (of: (row: KernelProfile) => number): number => rows.reduce((total, row) => total + of(row) * row.calls, 0);
+  const whole = sum((row) => row.ms);
+  const cells = [...rows]
     .sort((a, b) => b.ms * b.calls - a.ms * a.calls)
-    .map((r) =>
-      [
-        (r.ms * r.calls).toFixed(4).padStart(10),
-        `${((100 * r.ms * r.calls) / whole).toFixed(1)} %`.padStart(7),
-        String(r.calls).padStart(6),
-        (r.flops / r.ms / 1e6).toFixed(1).padStart(8),
-        (r.bytes / r.ms / 1e6).toFixed(1).padStart(8),
-        `  ${r.name}`,
-      ].join(" "),
-    );
-  return [`${"ms".padStart(10)}   share  calls  GFLOP/s     GB/s   kernel (${whole.toFixed(3)} ms in all)`, ...lines].join("\n");
+    .map((r) => [
+      (r.ms * r.calls).toFixed(4),
+      percent(r.ms * r.calls, whole),
+      String(r.calls),
+      (r.flops / r.ms / 1e6).toFixed(1),
+      (r.bytes / r.ms / 1e6).toFixed(1),
+      percent(r.leastMs, r.ms),
+      r.name,
+    ]);
+  const least = sum((row) => row.leastMs);
+  return [
+    [
+      "ms",
+      "share",
+      "calls",
+      "GFLOP/s",
+      "GB/s",
+      "of peak",
+      `kernel (${whole.toFixed(3)} ms in all, ${least.toFixed(3)} at the machine's peak)`,
+    ],
+    ...cells,
+  ]
+    .map((row) => row.map((cell, i) => (i === row.length - 1 ? cell : cell.padStart(9))).join("  "))
+    .join("\n");
 }
+
+const percent = (part: number, whole: number): string => `${((100 * part) / whole).toFixed(1)} %`;

@@ -22,8 +22,10 @@ export type Coefficients = readonly (number | null)[];
 
 export interface Access {
   readonly axes: Axis[];
-  /** Per axis, one entry per load. */
+  /** Per axis, one entry per load, then one for the store. */
   readonly loads: Coefficients[];
+  /** How many of the loads are for the elements themselves, or for the terms of a sum; the others are for what follows the sum. */
+  readonly inner: number;
 }
 
 /** True if a counter is used other than to address a load: then its axis may not merge with others. */
@@ -45,7 +47,7 @@ export function mergeAxes(
   extents: readonly number[],
   outs: number,
   along: readonly Coefficients[],
-  { pinned, cuts }: { readonly pinned: readonly boolean[]; readonly cuts: readonly (readonly number[])[] },
+  { pinned, cuts, inner }: { readonly pinned: readonly boolean[]; readonly cuts: readonly (readonly number[])[]; readonly inner: number },
 ): Access {
   const axes: Axis[] = [];
   const loads: Coefficients[] = [];
@@ -66,15 +68,18 @@ export function mergeAxes(
     }
     open = !pinned[i];
   });
-  return { axes, loads };
+  return { axes, loads, inner };
 }
 
 /** Pieces of a nest, over all axes: each is a copy of its statements. */
 const MOST_PIECES = 32;
 
 /** For every counter, where conditions that depend on it alone change. */
-export function findCuts(made: readonly Expr[], counters: readonly { readonly counter: Expr; readonly extent: number }[]): number[][] {
-  const found = counters.map(() => new Set<number>());
+export function findCuts(
+  made: readonly Expr[],
+  counters: readonly { readonly counter: Expr; readonly extent: number; readonly apart?: boolean | undefined }[],
+): number[][] {
+  const found = counters.map(({ extent, apart }) => new Set<number>(apart ? Array.from({ length: extent - 1 }, (_, i) => i + 1) : []));
   eachExpr(made, (x) => {
     const change = changeOf(x);
     const i = change ? counters.findIndex(({ counter }) => counter === change.counter) : -1;
@@ -84,6 +89,24 @@ export function findCuts(made: readonly Expr[], counters: readonly { readonly co
   const pieces = (): number => cuts.reduce((n, places) => n * (places.length + 1), 1);
   while (pieces() > MOST_PIECES) cuts.reduce((most, places) => (places.length > most.length ? places : most)).length = 0;
   return cuts;
+}
+
+/** Longest period that a loop is taken apart by: each phase is a copy of its statements. */
+const LONGEST_PERIOD = 4;
+
+/** For every counter, the period with which conditions on it alone change, if its extent is a multiple: as where phases of an image are woven together. Else 1. */
+export function findPeriods(made: readonly Expr[], counters: readonly { readonly counter: Expr; readonly extent: number }[]): number[] {
+  const found = counters.map(() => 1);
+  eachExpr(made, ({ op, args }) => {
+    if (op !== "lt" && op !== "le") return;
+    eachExpr(args, (x) => {
+      const of = x.op === "rem" ? linearOf(x.args[0]!)?.counter : undefined;
+      const i = of ? counters.findIndex(({ counter }) => counter === of) : -1;
+      const period = x.args[1]?.value ?? 0;
+      if (i >= 0 && period > 1 && period <= LONGEST_PERIOD && counters[i]!.extent % period === 0) found[i] = period;
+    });
+  });
+  return found;
 }
 
 /** The value of a counter from which on a comparison has another outcome, if the counter is all it depends on. */

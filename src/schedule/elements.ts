@@ -101,8 +101,8 @@ export class Elements {
     );
   }
 
-  /** Makes everything that this group computes at an index once, so that its loads are seen. */
-  all(at: readonly Index[], r: readonly Index[]): Expr[] {
+  /** Makes everything that this group computes at an index once, so that its loads are seen: the first `inner` are for the elements, or for the terms of a sum. */
+  all(at: readonly Index[], r: readonly Index[]): { made: Expr[]; inner: number } {
     const { roots, reduction } = this.#group;
     this.loads = [];
     this.begin();
@@ -111,11 +111,12 @@ export class Elements {
       made.push(this.summand(at, r));
       this.begin();
     }
+    const terms = this.loads.length;
     for (const root of roots) {
       if (root.source !== reduction) made.push(this.root(root, at));
       this.compute(root, at, k.variable(computeDtype(root.dtype)));
     }
-    return made;
+    return { made, inner: reduction ? terms : this.loads.length };
   }
 
   #operand(x: Value): Operand {
@@ -185,7 +186,7 @@ export class Probe {
     const indices = this.counters.map(({ counter, extent }) => Index.of(counter, 0, Math.max(0, extent - 1)));
     this.at = indices.slice(0, shape.length);
     this.summed = indices.slice(shape.length);
-    this.made = elements.all(this.at, this.summed);
+    this.made = elements.all(this.at, this.summed).made;
     this.loads = elements.loads;
     this.laned = elements.laned.size > 0;
     this.stores = position(this.at, shape, group.lanes);

@@ -23,6 +23,8 @@ export interface Step {
   readonly axis: number;
   readonly by: number;
   readonly extent: number;
+  /** Its values are written out instead of being counted through. */
+  readonly apart?: boolean;
 }
 
 const steps = (shape: Shape): Step[] => shape.map((extent, axis) => ({ axis, by: 1, extent }));

@@ -17,7 +17,7 @@ import { unflatten } from "../ops/movement.ts";
 import type { Lowering } from "../ops/op.ts";
 import type { Instruction, Value } from "../tape/node.ts";
 import { tapeOf } from "../tape/tape.ts";
-import { type Access, type Axis, findCuts, mergeAxes, usedAsValue } from "./access.ts";
+import { type Access, type Axis, findCuts, findPeriods, mergeAxes, usedAsValue } from "./access.ts";
 import { Elements, type KernelBuffer } from "./elements.ts";
 import type { Fusion, Group } from "./fuse.ts";
 import { indexOf, lanesLast, memoryOrder, position, type Step, splitAxes } from "./lanes.ts";
@@ -174,8 +174,26 @@ class NestBuilder {
   /** Makes every expression once, on one counter per axis, to see the accesses; then merges axes that all accesses step through as one. */
   #analyse(): Access {
     const access = this.#tryCounters();
-    return this.#splitForLanes() ? this.#tryCounters() : access;
+    const laid = this.#splitForLanes() ? this.#tryCounters() : access;
+    return this.#splitForPeriods() ? this.#tryCounters() : laid;
   }
+
+  /** An axis along which a condition is periodic has a counter for its phase, whose values are written out. */
+  #splitForPeriods(): boolean {
+    if (this.#frame || this.#sums || this.#periods.every((period) => period === 1)) return false;
+    this.#out = this.#out.flatMap(({ axis, by, extent }, i): Step[] => {
+      const period = this.#periods[i]!;
+      if (period === 1) return [{ axis, by, extent }];
+      return [
+        { axis, by: by * period, extent: extent / period },
+        { axis, by, extent: period, apart: true },
+      ];
+    });
+    return true;
+  }
+
+  /** With which period conditions change along the axes of the results, as the last analysis saw it. */
+  #periods: readonly number[] = [];
 
   /** An axis along which an operand lies in lanes has a counter for its lanes, so that all addresses are linear: the innermost one in a sum. */
   #splitForLanes(): boolean {
@@ -197,18 +215,19 @@ class NestBuilder {
 
   #tryCounters(): Access {
     const out = this.#out;
-    const counters = [...out, ...this.#sum].map(({ extent }) => ({ extent, counter: k.variable("i32") }));
+    const counters = [...out, ...this.#sum].map(({ extent, apart }) => ({ extent, apart, counter: k.variable("i32") }));
     const indices = counters.map(({ counter, extent }) => Index.of(counter, 0, Math.max(0, extent - 1)));
     const at = this.#logical(indices.slice(0, out.length));
     const r = indices.slice(out.length);
     this.#counters = { out: at, sum: this.#summed(r) };
-    const made = this.elements.all(at, this.#summed(r));
+    const { made, inner } = this.elements.all(at, this.#summed(r));
     const loads = [...this.elements.loads.map((load) => load.index), position(at, this.#group.shape, this.#group.lanes)];
-    const pinned = counters.map(({ counter }) => made.some((x) => usedAsValue(x, counter, new Set())));
+    const pinned = counters.map(({ counter, apart }) => apart || made.some((x) => usedAsValue(x, counter, new Set())));
     const along = counters.map(({ counter, extent }) => loads.map((index) => (extent === 1 ? 0 : index.coefficientOf(counter))));
     const extents = counters.map((c) => c.extent);
     const cuts = this.#reduce ? extents.map(() => []) : findCuts(made, counters);
-    return mergeAxes(extents, out.length, along, { pinned, cuts });
+    if (!this.#reduce) this.#periods = findPeriods(made, counters);
+    return mergeAxes(extents, out.length, along, { pinned, cuts, inner });
   }
 
   /** Indices along the axes of the results and of the sum, from the counters. */
@@ -374,7 +393,7 @@ class Nest {
 
   #reduceTile(points: Points, blocks: Blocks): Stmt[] {
     const { axes } = this.#access;
-    const { vector, unroll } = this.#tiles.choice;
+    const { vector, unroll, written } = this.#tiles.choice;
     const results = this.#combinations(points).map((place) => place.at);
     const own = axes.map((_, i) => i).filter((i) => axes[i]!.kind === "sum");
     const { sums } = this.#tiles;
@@ -397,13 +416,20 @@ class Nest {
       if (axis === undefined) return accumulate(r, u);
       const { extent } = axes[axis]!;
       const part = blocks.get(axis);
+      if (axis === written)
+        return Array.from({ length: extent }, (_, i) =>
+          inner(position + 1, new Map([...r, [axis, { at: Index.constant(i), done: 0 }]]), u),
+        ).flat();
       if (axis !== vector)
         return loop(whole(part?.size ?? extent), (from) => {
           const at = part ? from.plus(part.base) : from;
           return inner(position + 1, new Map([...r, [axis, { at, done: 0 }]]), u);
         });
-      return segments(extent, unroll, true).flatMap((segment) =>
-        loop(segment, (first) => pointsOf(first, segment).flatMap((point, n) => inner(position + 1, new Map([...r, [axis, point]]), n))),
+      return segments(part?.size ?? extent, unroll, true).flatMap((segment) =>
+        loop(segment, (first) => {
+          const start = part ? first.plus(part.base) : first;
+          return pointsOf(start, segment).flatMap((point, n) => inner(position + 1, new Map([...r, [axis, point]]), n));
+        }),
       );
     };
     const loops = inner(0, new Map(), 0);

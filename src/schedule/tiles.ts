@@ -47,9 +47,14 @@ export interface Choice {
   readonly vector: number;
   /** Axes of which a tile holds several points: position and count. */
   readonly tile: readonly (readonly [axis: number, count: number])[];
+  /** An axis of a short sum whose terms are written out, so that what several results read is loaded once; or -1. */
+  readonly written: number;
   /** Independent accumulators along a vectorized sum. */
   readonly unroll: number;
 }
+
+/** Points that a tile holds of axes. */
+type Tile = readonly (readonly [axis: number, count: number])[];
 
 /** A loop of the nest: over an axis, over blocks of `size` points of it, or (inside that) over the block at hand. */
 export interface Level {
@@ -70,11 +75,19 @@ const LONG_SUM = 1024;
 const LEAST_PRODUCTS = 128;
 /** Side of the squares of a transposition: a line of the cache. */
 const SQUARE = 16;
-/** Pages whose addresses the processor has at hand, and elements of a page. */
-const PAGES = 64;
+/** Pages whose addresses the processor finds quickly, and elements of a page. */
+const PAGES = 256;
 const PAGE = 1024;
 /** Elements that all operands of a block of a sum may take in the second cache: five eighths of a mebibyte. */
 const BLOCK_FOOTPRINT = 5 << 15;
+/** Elements that stay in the first cache. */
+const NEAREST = 1 << 13;
+
+/** Terms of a short sum, and of one of its axes that may be written out. */
+const SHORT_SUM = 64;
+const MOST_WRITTEN = 8;
+/** What written out terms take more than the model says (measured). */
+const WRITTEN_COST = 1.1;
 
 /** Elements of an elementwise nest that pay for longer code. */
 const LEAST_UNROLLED = 1 << 12;
@@ -116,14 +129,11 @@ export class Tiles {
   /** Loops over results and parts of the sum, outermost first. */
   order(): Level[] {
     const { axes, loads } = this.#access;
-    const { tile, vector: carrier } = this.choice;
-    const tiled = tile.map(([axis]) => axis);
-    const plain = axes.map((_, i) => i).filter((i) => axes[i]!.kind === "out" && !tiled.includes(i) && i !== carrier);
-    const vector = axes[carrier]?.kind === "out" ? [carrier] : [];
-    const others = tiled.filter((i) => !vector.includes(i));
+    const { vector: carrier } = this.choice;
+    const { plain, vector, others, taps } = this.#results();
     // The vector axis goes outside the other tiled one if that leaves an operand as it is, whose panel then stays in cache.
     const stays = vector.every((v) => loads[v]!.slice(0, -1).some((c, j) => c !== 0 && others.every((i) => loads[i]![j] === 0)));
-    const order: Level[] = [...plain, ...(stays ? [...vector, ...others] : [...others, ...vector])].map((axis) => ({ axis }));
+    const order: Level[] = [...plain, ...(stays ? [...vector, ...others] : [...others, ...vector]), ...taps].map((axis) => ({ axis }));
     const [swept] = others;
     const size = stays && swept !== undefined ? this.#blockSize(swept) : 0;
     if (size > 0) order.unshift({ axis: swept!, size });
@@ -132,29 +142,59 @@ export class Tiles {
     // Outside the parts of the sum there is a loop over results, whose iterations have nothing to do with each other.
     const first = order[0];
     if (size === 0 && plain.length === 0 && first) {
-      const count = first.axis === carrier ? LANES : (tile.find(([i]) => i === first.axis)?.[1] ?? 1);
+      const count = first.axis === carrier ? LANES : this.#points(first.axis);
       const part = partOf(axes[first.axis]!.extent, count);
       if (part > 0) order.unshift({ axis: first.axis, size: part });
     }
     return [...order.slice(0, 1), ...this.parts, ...order.slice(1)];
   }
 
+  /**
+   * Axes of the results: those without a tile, the one that carries the vector, the others of which a tile holds several points; and apart from these the
+   * taps of the gradient of a weight, along which a sum reads nearly the same elements again: they go inside the others.
+   */
+  #results(): Readonly<Record<"plain" | "vector" | "others" | "taps", readonly number[]>> {
+    const { axes } = this.#access;
+    const { tile, vector: carrier } = this.choice;
+    const tiled = tile.map(([axis]) => axis);
+    const plain = axes.map((_, i) => i).filter((i) => axes[i]!.kind === "out" && !tiled.includes(i) && i !== carrier);
+    const vector = axes[carrier]?.kind === "out" ? [carrier] : [];
+    const others = tiled.filter((i) => !vector.includes(i));
+    // What most points of a tile read stays where it is while the fewer pass by.
+    if (vector.length === 0) others.sort((a, b) => this.#points(b) - this.#points(a));
+    const taps = axes[carrier]?.kind === "sum" ? plain.filter((i) => this.#isTap(i)) : [];
+    return { plain: plain.filter((i) => !taps.includes(i)), vector, others, taps };
+  }
+
+  /** True if the sums along a result axis have a third of what they read in common, at least. */
+  #isTap(axis: number): boolean {
+    const { axes, loads, inner } = this.#access;
+    const reads = (j: number, also: boolean): number =>
+      touched(axes.flatMap((a, i) => (a.kind === "sum" || (also && i === axis) ? [{ by: loads[i]![j] ?? PAGE, extent: a.extent }] : [])));
+    return Array.from({ length: inner }, (_, j) => j).every((j) => 3 * reads(j, true) <= 2 * axes[axis]!.extent * reads(j, false));
+  }
+
+  /** How many points of an axis a tile holds. */
+  #points(axis: number): number {
+    return this.choice.tile.find(([i]) => i === axis)?.[1] ?? 1;
+  }
+
   #choose(vectorizes: boolean): Choice {
     const vector = vectorizes ? this.#vectorAxis() : -1;
-    if (!this.#wishes.reduces) return { vector, tile: this.#several(vector), unroll: 1 };
+    if (!this.#wishes.reduces) return { vector, tile: this.#several(vector), written: -1, unroll: 1 };
     const sequential = this.#wishes.rowByRow && this.#access.axes[vector]?.kind === "sum" && this.#access.axes[vector].extent >= LONG_ROW;
-    const tile = sequential ? [] : this.#tile(vector);
+    const { tile, written } = sequential ? { tile: [], written: -1 } : this.#tile(vector);
     const results = tile.reduce((n, [, count]) => n * count, 1);
     const along = this.#access.axes[vector];
     const unroll = along?.kind === "sum" && results < 4 && along.extent >= 32 ? 4 : 1;
-    return { vector, tile, unroll };
+    return { vector, tile, written, unroll };
   }
 
   /**
    * Vectors of an elementwise nest: several a turn, where the axis divides so and is gone through often. Of a long expression (a tanh is thirty steps that wait
    * for each other) the next vector then starts early enough.
    */
-  #several(vector: number): (readonly [number, number])[] {
+  #several(vector: number): Tile {
     const { axes } = this.#access;
     const elements = axes.reduce((n, a) => n * a.extent, 1);
     if (vector < 0 || this.#squares(vector).length > 0 || elements < (this.#wishes.rowByRow ? LONG_ROW : LEAST_UNROLLED)) return [];
@@ -186,7 +226,7 @@ export class Tiles {
   }
 
   /** Up to two result axes and how many points of each a tile holds: the fewest cycles by a simple model of the machine. */
-  #tile(vector: number): (readonly [number, number])[] {
+  #tile(vector: number): { tile: Tile; written: number } {
     const { axes } = this.#access;
     // Inner axes first: of equally good tiles the one whose points lie close together.
     const candidates = axes
@@ -194,36 +234,56 @@ export class Tiles {
       .filter((i) => axes[i]!.kind === "out" && axes[i]!.extent > 1 && (i !== vector || axes[i]!.extent > LANES))
       .reverse();
     const mustHold = axes[vector]?.kind === "out" ? [vector] : [];
-    let best: (readonly [number, number])[] = mustHold.map((i) => [i, 1] as const);
+    let best: Tile = mustHold.map((i) => [i, 1] as const);
+    let written = -1;
     let least = Number.POSITIVE_INFINITY;
+    const writable = this.#writable(vector);
     for (const p of candidates) {
       for (const q of [-1, ...candidates]) {
         if (q === p || (mustHold.length > 0 && p !== vector && (q === vector || axes[vector]!.extent > LANES))) continue;
         for (let a = 1; a <= 8; a++) {
           for (let b = 1; b <= (q < 0 ? 1 : 8); b++) {
             if (a + b + a * b > REGISTERS + (q < 0 ? 1 : 0)) continue;
-            const tile: (readonly [number, number])[] =
+            const tile: Tile =
               q < 0
                 ? [[p, a]]
                 : [
                     [p, a],
                     [q, b],
                   ];
-            const cost = this.#cycles(tile, vector);
-            if (cost < least * 0.999) {
-              least = cost;
-              best = tile;
+            for (const term of [-1, ...writable]) {
+              const cost = this.#cycles(tile, vector, term);
+              const tie = axes[vector]?.kind === "sum" && cost < least * 1.001 && this.#reach(tile) > this.#reach(best);
+              if (cost >= least * 0.999 && !tie) continue;
+              least = Math.min(cost, least);
+              [best, written] = [tile, term];
             }
           }
         }
       }
     }
-    return best;
+    return { tile: best, written };
   }
 
-  /** Cycles of the innermost iterations over the whole nest: two multiply-adds and two loads a cycle, a latency of four. */
-  #cycles(tile: readonly (readonly [number, number])[], vector: number): number {
-    const { axes, loads } = this.#access;
+  /** The more points a tile holds of long axes, the less often it passes through what lies along the others. */
+  #reach(tile: Tile): number {
+    return tile.reduce((n, [axis, count]) => n + count * this.#access.axes[axis]!.extent, 0);
+  }
+
+  /** Axes of a short sum that may be written out. */
+  #writable(vector: number): number[] {
+    const { axes } = this.#access;
+    const sums = axes.map((_, i) => i).filter((i) => axes[i]!.kind === "sum" && axes[i]!.extent > 1);
+    const terms = sums.reduce((n, i) => n * axes[i]!.extent, 1);
+    return terms <= SHORT_SUM && axes[vector]?.kind === "out" ? sums.filter((i) => axes[i]!.extent <= MOST_WRITTEN) : [];
+  }
+
+  /**
+   * Cycles of the innermost iterations over the whole nest: two multiply-adds and two loads a cycle, a latency of four, which in a short sum the next tile
+   * hides. Infinite if sums and all that is loaded take more than the registers: V8 loads everything first, and would keep sums in memory.
+   */
+  #cycles(tile: Tile, vector: number, written: number): number {
+    const { axes, loads, inner } = this.#access;
     const covers = tile.map(([axis, count]) => segments(axes[axis]!.extent, count, axis === vector));
     const others = axes.reduce((n, a, i) => (a.kind === "out" && !tile.some(([axis]) => axis === i) && i !== vector ? n * a.extent : n), 1);
     let cycles = 0;
@@ -231,14 +291,33 @@ export class Tiles {
       for (const second of covers[1] ?? [whole(1)]) {
         const segs = [first, second];
         const results = first.count * second.count;
-        const fetched = loads[0]!
-          .slice(0, -1)
-          .reduce<number>((sum, _, j) => sum + tile.reduce((n, [axis], t) => (loads[axis]![j] === 0 ? n : n * segs[t]!.count), 1), 0);
+        const counts: Tile = tile.map(([axis], t) => [axis, segs[t]!.count]);
+        const fetched = loads[0]!.slice(0, inner).reduce<number>((sum, _, j) => sum + this.#fetched(j, counts, vector, written), 0);
         const iterations = segs.reduce((n, s) => n * ((s.to - s.from) / (s.count * s.lanes)), 1);
-        cycles += iterations * Math.max(4, results / 2, fetched / 2, (results + fetched) / 3.5);
+        const terms = written < 0 ? 1 : axes[written]!.extent;
+        if (results + fetched > REGISTERS) return Number.POSITIVE_INFINITY;
+        const products = results * terms;
+        const body = written < 0 ? 1 : WRITTEN_COST;
+        cycles += ((body * iterations) / terms) * Math.max(written < 0 ? 4 : 0, products / 2, fetched / 2, (products + fetched) / 3.5);
       }
     }
     return cycles * others;
+  }
+
+  /** How many loads access `j` makes for a tile: of terms that are written out, those that points of the tile share count once. */
+  #fetched(j: number, tile: Tile, vector: number, written: number): number {
+    const { axes, loads } = this.#access;
+    const along = written < 0 ? 0 : loads[written]![j];
+    let terms = along === 0 ? 1 : axes[written]!.extent;
+    let points = 1;
+    for (const [axis, count] of tile) {
+      const by = (loads[axis]![j] ?? Number.NaN) * (axis === vector ? LANES : 1);
+      const apart = by / (along || Number.NaN);
+      // The next point reads what this one reads a few terms later.
+      if (Number.isInteger(apart) && apart > 0 && apart < axes[written]!.extent) terms += (count - 1) * apart;
+      else if (by !== 0) points *= count;
+    }
+    return points * terms;
   }
 
   /**
@@ -261,7 +340,9 @@ export class Tiles {
     const { axes, loads } = this.#access;
     const sums = axes.map((_, i) => i).filter((i) => axes[i]!.kind === "sum");
     const steps = (i: number): number => loads[i]!.slice(0, -1).reduce<number>((n, c) => n + Math.abs(c ?? 0), 0);
-    return this.#wishes.mayKeepSum ? sums.sort((a, b) => steps(b) - steps(a)) : sums;
+    if (this.#wishes.mayKeepSum) sums.sort((a, b) => steps(b) - steps(a));
+    const { written } = this.choice;
+    return written < 0 ? sums : [...sums.filter((i) => i !== written), written];
   }
 
   /**
@@ -280,17 +361,21 @@ export class Tiles {
     const { extent } = axes[first]!;
     const rest = products / extent;
     if (along) {
-      // All results are visited for every part: it should find its operands in the cache.
+      // All results are visited for every part: it should find its operands in the cache, but for the one that it passes through once.
+      const { plain, others, taps } = this.#results();
+      const own = (i: number): boolean => axes[i]!.kind === "out" && loads[i]!.slice(0, this.#access.inner).every((c) => c !== 0);
+      const passed = plain.length === 0 ? others.find((i) => !own(i)) : undefined;
+      const length = (i: number, parts: ReadonlyMap<number, number>): number =>
+        parts.get(i) ?? (i === passed || own(i) ? this.#points(i) : axes[i]!.extent);
       const footprint = (parts: ReadonlyMap<number, number>): number =>
         loads[0]!
-          .slice(0, -1)
-          .reduce<number>(
-            (n, _, j) => n + touched(axes.map((a, i) => ({ by: loads[i]![j] ?? PAGE, extent: parts.get(i) ?? a.extent }))),
-            0,
-          );
-      if (footprint(new Map()) <= 2 * BLOCK_FOOTPRINT) return [];
+          .slice(0, this.#access.inner)
+          .reduce<number>((n, _, j) => n + touched(axes.map((_, i) => ({ by: loads[i]![j] ?? PAGE, extent: length(i, parts) }))), 0);
+      // Without channels to share them, operands are read again for a few taps at once: then the nearest cache should hold them.
+      const apart = taps.length > 0 && axes.every((a, i) => a.kind === "sum" || own(i) || a.extent <= MOST_WRITTEN);
+      if (footprint(new Map()) <= (apart ? NEAREST : 2 * BLOCK_FOOTPRINT)) return [];
       const one = new Map([[first, 1]]);
-      if (second === undefined || second === vector || footprint(one) <= BLOCK_FOOTPRINT) {
+      if (second === undefined || footprint(one) <= BLOCK_FOOTPRINT) {
         // As much of the first axis as pays for the way to memory and back.
         const size = leastDivisor(extent, (n) => n * rest >= LEAST_PRODUCTS);
         return size < extent ? [{ axis: first, size }] : [];
@@ -301,6 +386,7 @@ export class Tiles {
       const size = divisor(
         axes[second]!.extent,
         (n) =>
+          (second !== vector || n % LANES === 0) &&
           n * inner >= LEAST_PRODUCTS &&
           footprint(
             new Map([
@@ -309,7 +395,7 @@ export class Tiles {
             ]),
           ) <= BLOCK_FOOTPRINT,
       );
-      return size > 0 ? [...parts, { axis: second, size }] : parts;
+      return size > 0 && size < axes[second]!.extent ? [...parts, { axis: second, size }] : parts;
     }
     const jumps = extent > PAGES && loads[first]!.slice(0, -1).some((c) => c === null || Math.abs(c) >= PAGE);
     if (products <= LONG_SUM && !jumps) return [];
@@ -331,7 +417,7 @@ export class Tiles {
     const read = (j: number): number => axes.reduce((n, a, i) => (a.kind === "sum" && loads[i]![j] !== 0 ? n * length(i) : n), 1);
     const perPoint = loads[axis]!.slice(0, -1).reduce<number>((n, c, j) => (c === 0 ? n : n + read(j)), 0);
     if (perPoint * extent <= CACHED) return 0;
-    const count = this.choice.tile.find(([i]) => i === axis)![1];
+    const count = this.#points(axis);
     for (let size = Math.floor(CACHED / perPoint / count) * count; size >= 4 * count; size -= count) if (extent % size === 0) return size;
     return 0;
   }

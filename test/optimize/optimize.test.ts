@@ -8,6 +8,7 @@ import { checkpoint } from "../../src/function/control.ts";
 import { grad } from "../../src/function/derivative.ts";
 import { tensor, zeros } from "../../src/ops/create.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
+import { multiplyAdds } from "../../src/optimize/work.ts";
 import { optimize, tidy } from "../../src/runtime/compile.ts";
 import { tapeOfRegion } from "../../src/tape/tape.ts";
 import { verifyRegion } from "../../src/tape/verify.ts";
@@ -82,4 +83,15 @@ test("slices are combined to what the sum is", () => {
   const flat = x.reshape([40, 3500]);
   expect(flat.dot(flat, "ij,ij->").itemSync()).toBe(elements.reduce((a, b) => a + b * b, 0));
   expect(flat.dot(flat, "ij,ij->i").sum().itemSync()).toBe(elements.reduce((a, b) => a + b * b, 0));
+});
+
+test("input gradients of padded convolutions multiply what reaches the input, nothing for the padding or between strides", () => {
+  const dx = (options: { stride: number; padding: number }) => (x: Tensor, w: Tensor) => grad((x: Tensor) => x.conv(w, options).sum())(x);
+  const work = (options: { stride: number; padding: number }, side: number): number =>
+    multiplyAdds(optimize(recordFunction(dx(options), [zeros([2, 3, side, side]), zeros([4, 3, 7, 7])]).region));
+  // Every input sees all taps with stride 1; with stride 2 its phase of them: a quarter on average.
+  expect(work({ stride: 1, padding: 3 }, 10)).toBe(2 * 3 * 4 * 100 * 49);
+  expect(work({ stride: 2, padding: 3 }, 10)).toBe(2 * 3 * 4 * 25 * 49);
+  expect(work({ stride: 2, padding: 0 }, 10)).toBe(2 * 3 * 4 * 25 * 49);
+  expect(work({ stride: 3, padding: 2 }, 12)).toBe(2 * 3 * 4 * 16 * 49);
 });

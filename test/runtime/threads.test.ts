@@ -146,6 +146,20 @@ describe("the same bits for one, two and three threads", () => {
     ["a matrix and a vector", (a, b) => a.matmul(b), [130, 33], [33]],
     ["convolution", (x, w) => x.conv(w, { padding: 1 }), [3, 5, 11, 13], [7, 5, 3, 3]],
     ["strided, grouped convolution", (x, w) => x.conv(w, { stride: 2, groups: 2 }), [2, 6, 14, 15], [8, 3, 3, 3]],
+    ["depthwise convolution in rows", (x, w) => x.conv(w, { padding: 1, groups: 6 }), [4, 6, 17, 18], [6, 1, 3, 3]],
+    ["depthwise convolution in lanes", (x, w) => x.tanh().conv(w, { padding: 2, groups: 6 }).tanh(), [4, 6, 9, 10], [6, 1, 5, 5]],
+    ["1x1 convolution with long sums", (x, w) => x.conv(w), [2, 300, 20, 20], [20, 300, 1, 1]],
+    ["strided convolution of four images", (x, w) => x.conv(w, { stride: 2, padding: 3 }), [4, 3, 22, 22], [8, 3, 7, 7]],
+    [
+      "what is padded and put together",
+      (x, y) =>
+        x
+          .tanh()
+          .concat([y.pad([0, 1], [0, 2])], 1)
+          .pad([2, 0], [0, 3]),
+      [33, 40],
+      [33, 21],
+    ],
     [
       "softmax",
       (x) =>

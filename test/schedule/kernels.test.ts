@@ -6,6 +6,7 @@ import "../../src/runtime/evaluate.ts";
 import { recordFunction } from "../../src/function/compile.ts";
 import { backward } from "../../src/function/derivative.ts";
 import { printKernel } from "../../src/kernel/print.ts";
+import { convTranspose2d } from "../../src/math/conv.ts";
 import { softmax } from "../../src/math/softmax.ts";
 import { zeros } from "../../src/ops/create.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
@@ -207,4 +208,71 @@ test("loops are cut where a padding begins and ends, so that nothing is masked",
 test("what is put together is copied part by part", () => {
   const { text } = kernelsOf((x, y) => x!.concat([y!.exp()], 1).mul(2), [3, 8], [3, 5]);
   expect(text).not.toMatch(/select| if /);
+});
+
+test("a depthwise convolution by itself stays in rows; what a tile reads for several taps is written once", () => {
+  const { text, names } = kernelsOf((x, w) => x!.conv(w!, { groups: 8 }), [4, 8, 18, 18], [8, 1, 3, 3]);
+  expect(names).toEqual(["conv"]);
+  expect(text).toMatchInlineSnapshot(`
+    "kernel conv(b0: f32[10368], b1: f32[72], b2: mut f32[8192])
+    for i < 4 {
+      for j < 8 {
+        for k < 16 step 4 {
+          for l < 16 step 4 {
+            let t0 = 0
+            let t1 = 0
+            let t2 = 0
+            let t3 = 0
+            for m < 3 {
+              t0 = fma(b0[i * 2592 + j * 324 + k * 18 + l + m:4], b1[j * 9 + m], t0)
+              t1 = fma(b0[i * 2592 + j * 324 + k * 18 + l + m + 18:4], b1[j * 9 + m], t1)
+              t2 = fma(b0[i * 2592 + j * 324 + k * 18 + l + m + 36:4], b1[j * 9 + m], t2)
+              t3 = fma(b0[i * 2592 + j * 324 + k * 18 + l + m + 54:4], b1[j * 9 + m], t3)
+              t0 = fma(b0[i * 2592 + j * 324 + k * 18 + l + m + 18:4], b1[j * 9 + m + 3], t0)
+              t1 = fma(b0[i * 2592 + j * 324 + k * 18 + l + m + 36:4], b1[j * 9 + m + 3], t1)
+              t2 = fma(b0[i * 2592 + j * 324 + k * 18 + l + m + 54:4], b1[j * 9 + m + 3], t2)
+              t3 = fma(b0[i * 2592 + j * 324 + k * 18 + l + m + 72:4], b1[j * 9 + m + 3], t3)
+              t0 = fma(b0[i * 2592 + j * 324 + k * 18 + l + m + 36:4], b1[j * 9 + m + 6], t0)
+              t1 = fma(b0[i * 2592 + j * 324 + k * 18 + l + m + 54:4], b1[j * 9 + m + 6], t1)
+              t2 = fma(b0[i * 2592 + j * 324 + k * 18 + l + m + 72:4], b1[j * 9 + m + 6], t2)
+              t3 = fma(b0[i * 2592 + j * 324 + k * 18 + l + m + 90:4], b1[j * 9 + m + 6], t3)
+            }
+            let t4 = t0
+            let t5 = t1
+            let t6 = t2
+            let t7 = t3
+            b2[i * 2048 + j * 256 + k * 16 + l:4] = t4
+            b2[i * 2048 + j * 256 + k * 16 + l + 16:4] = t5
+            b2[i * 2048 + j * 256 + k * 16 + l + 32:4] = t6
+            b2[i * 2048 + j * 256 + k * 16 + l + 48:4] = t7
+          }
+        }
+      }
+    }"
+  `);
+});
+
+/** Names of the copies that a function makes to bring images into the lanes of vectors and back. */
+const copiesOf = (fn: (...args: Tensor[]) => unknown, ...shapes: number[][]): string[] =>
+  kernelsOf(fn, ...shapes).names.filter((name) => name.includes("relayout"));
+
+test("between other convolutions it is in lanes as they are: two copies, in and out", () => {
+  const net = (x?: Tensor, v?: Tensor, w?: Tensor): Tensor => x!.conv(v!).relu().conv(w!, { groups: 8 }).relu().conv(v!);
+  expect(copiesOf(net, [4, 8, 20, 20], [8, 8, 3, 3], [8, 1, 3, 3])).toHaveLength(2);
+});
+
+test("a 1x1 convolution by itself is a product of matrices; among others like it two copies serve three", () => {
+  expect(copiesOf((x, w) => x!.conv(w!), [4, 8, 6, 6], [8, 8, 1, 1])).toHaveLength(0);
+  const three = (x?: Tensor, w?: Tensor): Tensor => x!.conv(w!).relu().conv(w!).relu().conv(w!);
+  expect(copiesOf(three, [4, 8, 6, 6], [8, 8, 1, 1])).toHaveLength(2);
+});
+
+test("one copy serves all convolutions that want a value in lanes", () => {
+  expect(copiesOf((x, v, w) => [x!.conv(v!), x!.conv(w!)], [4, 8, 9, 9], [8, 8, 3, 3], [8, 8, 2, 2])).toHaveLength(1 + 2);
+});
+
+test("the phases of a strided convolution's input gradient are woven without choices", () => {
+  const { text } = kernelsOf((x, w) => convTranspose2d(x!, w!, { stride: 2 }), [8, 3, 3, 3], [3, 4, 6, 6]);
+  expect(text).toContain("concat");
+  expect(text).not.toMatch(/select| % | if /);
 });

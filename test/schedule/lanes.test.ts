@@ -62,6 +62,42 @@ describe("convolutions in lanes", () => {
     );
   });
 
+  test("alone, where rows may stay rows: depthwise, 1x1 and any other, their three gradients too", () => {
+    const alone = fc.record({
+      n: fc.constantFrom(1, 3, 4, 8),
+      kind: fc.constantFrom("depthwise", "pointwise", "grouped", "plain"),
+      c: fc.integer({ min: 2, max: 5 }),
+      more: fc.integer({ min: 1, max: 3 }),
+      size: fc.tuple(fc.integer({ min: 6, max: 19 }), fc.integer({ min: 6, max: 23 })),
+      kernel: fc.tuple(fc.integer({ min: 1, max: 5 }), fc.integer({ min: 1, max: 5 })),
+      stride: fc.constantFrom(1, 1, 1, 2, 3),
+      dilation: fc.constantFrom(1, 1, 1, 2),
+      padding: fc.integer({ min: 0, max: 3 }),
+    });
+    fc.assert(
+      fc.property(alone, ({ n, kind, c, more, size, kernel, stride, dilation, padding }) => {
+        const groups = { depthwise: c, pointwise: 1, grouped: 2, plain: 1 }[kind];
+        const [C, O] = kind === "depthwise" ? [c, c * more] : [c * groups, more * 2 * groups];
+        const taps = kind === "pointwise" ? [1, 1] : kernel.map((k, i) => Math.min(k, Math.ceil((size[i]! + 2 * padding) / dilation) - 1));
+        const [x, w] = [draw([n, C, ...size]), draw([O, C / groups, ...taps])];
+        const net = (x: Tensor, w: Tensor): Tensor => x.conv(w, { stride, dilation, padding, groups });
+        const y = net(x, w);
+        const ct = draw([...y.shape]);
+        const loss = (x: Tensor, w: Tensor, ct: Tensor): Tensor => net(x, w).mul(ct).sum();
+        const all = (x: Tensor, w: Tensor, ct: Tensor): Tensor[] => [
+          net(x, w),
+          grad(loss)(x, w, ct),
+          grad(loss, { argument: 1 })(x, w, ct),
+        ];
+        const got = compile(all)(x.cast("f32"), w.cast("f32"), ct.cast("f32"));
+        all(x, w, ct).forEach((t, i) => {
+          expectClose(got[i]!, t, ["y", "dx", "dw"][i]!);
+        });
+      }),
+      { numRuns: 60, seed: 3 },
+    );
+  });
+
   test("through pools, norms and reshapes", () => {
     for (const n of [3, 4, 8]) {
       const [x, w, v] = [draw([n, 3, 9, 9]), draw([8, 3, 3, 3]), draw([8, 8, 3, 3])];
