@@ -108,7 +108,7 @@ export interface Buffer {
   readonly dtype: Dtype;
   /** In elements. */
   readonly length: number;
-  /** False: the kernel only reads it. Two buffers of a call may be the same memory only if the scheduler proved it harmless. */
+  /** False: the kernel only reads it. Two buffers of a call may be the same memory only if each iteration of a loop reads what it overwrites itself. */
   readonly written: boolean;
 }
 

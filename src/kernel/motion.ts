@@ -2,23 +2,23 @@
  * @file Code motion: `hoist` takes loop-invariant values out of loops, `share` computes once what several statements use. Both turn
  * expressions into `let`s and keep the meaning. (Aho, Lam, Sethi & Ullman 2006, §9.5; on a structured language no data flow is needed.)
  *
- * What may not move: an expression past a `set` of a variable in it; a load past a store, since any two buffers may be the same memory; a
+ * What may not move: an expression past a `set` of a variable in it; a load past a store, since any two buffers may be the same memory (but see `keeps`); a
  * load that no mask guards out of an `if`, since it may lie outside its buffer. Integer arithmetic on variables alone is left where it is:
  * it makes up addresses, which the code generators keep in pointers of their own.
  */
 import { rebuild, variable } from "./build.ts";
 import type { Expr, Stmt } from "./kernel.ts";
-import { assigned, blocksOf, bound, eachExpr, eachStmt, mapBlocks, mapOperands, operandsOf, rewrite, stores } from "./walk.ts";
+import { assigned, blocksOf, bound, eachExpr, eachStmt, mapBlocks, mapOperands, operandsOf, rewrite, storedIn } from "./walk.ts";
 
-/** Variables that an expression reads, and whether it loads. */
+/** Variables that an expression reads, and the buffers it loads from. */
 interface Footprint {
   readonly variables: ReadonlySet<Expr>;
-  readonly loads: boolean;
+  readonly loads: ReadonlySet<number>;
   /** Some load in it is not masked. */
   readonly bareLoads: boolean;
 }
 
-const NOTHING: Footprint = { variables: new Set(), loads: false, bareLoads: false };
+const NOTHING: Footprint = { variables: new Set(), loads: new Set(), bareLoads: false };
 
 /** What is known of the expressions of the kernel at hand. */
 let footprints: Map<Expr, Footprint> = new Map();
@@ -39,22 +39,27 @@ function footprint(x: Expr): Footprint {
 }
 
 function footprintOf(x: Expr): Footprint {
-  if (x.op === "variable") return { variables: new Set([x]), loads: false, bareLoads: false };
+  if (x.op === "variable") return { ...NOTHING, variables: new Set([x]) };
   const joined = x.args.map(footprint).reduce(join, NOTHING);
   if (x.op !== "load") return joined;
-  return { variables: joined.variables, loads: true, bareLoads: joined.bareLoads || x.args.length === 1 };
+  return { variables: joined.variables, loads: new Set([...joined.loads, x.value]), bareLoads: joined.bareLoads || x.args.length === 1 };
 }
 
 /** Both; one of the two as it is if it includes the other. */
 function join(a: Footprint, b: Footprint): Footprint {
   if (includes(a, b)) return a;
   if (includes(b, a)) return b;
-  return { variables: new Set([...a.variables, ...b.variables]), loads: a.loads || b.loads, bareLoads: a.bareLoads || b.bareLoads };
+  return {
+    variables: new Set([...a.variables, ...b.variables]),
+    loads: new Set([...a.loads, ...b.loads]),
+    bareLoads: a.bareLoads || b.bareLoads,
+  };
 }
 
 function includes(a: Footprint, b: Footprint): boolean {
   if (a === b || b === NOTHING) return true;
-  if ((b.loads && !a.loads) || (b.bareLoads && !a.bareLoads)) return false;
+  if (b.bareLoads && !a.bareLoads) return false;
+  for (const n of b.loads) if (!a.loads.has(n)) return false;
   for (const v of b.variables) if (!a.variables.has(v)) return false;
   return true;
 }
@@ -93,7 +98,8 @@ function isCheap(x: Expr): boolean {
 interface Loop {
   readonly variant: Set<Expr>;
   readonly assigned: ReadonlySet<Expr>;
-  readonly stores: boolean;
+  /** Whether a load from a buffer gives the same in all iterations, as far as stores go. */
+  keeps(buffer: number): boolean;
 }
 
 /** The body of a kernel with loop-invariant expressions bound by `let` before the outermost loop they do not depend on. */
@@ -110,10 +116,20 @@ function hoistBlock(stmts: readonly Stmt[]): Stmt[] {
   });
 }
 
+/**
+ * Where two buffers are the same memory, an iteration reads what it overwrites itself: so what an innermost loop reads in all iterations, it does not write through
+ * another buffer. Around other loops a value would take a register that their sums need.
+ */
+function keeps(body: readonly Stmt[]): Loop["keeps"] {
+  const written = storedIn(body);
+  const innermost = body.every((s) => s.kind !== "for");
+  return (buffer) => written.size === 0 || (innermost && !written.has(buffer));
+}
+
 /** A loop that runs (one that leaves iterations out may not), with everything invariant in front of it. */
 function hoistFrom(s: Stmt & { kind: "for" }): { before: readonly Stmt[]; loop: Stmt } {
   if (s.from >= s.to) return { before: [], loop: { ...s, body: [] } };
-  const facts: Loop = { variant: bound(s.body), assigned: assigned(s.body), stores: stores(s.body) };
+  const facts: Loop = { variant: bound(s.body), assigned: assigned(s.body), keeps: keeps(s.body) };
   facts.variant.add(s.variable);
   for (const v of facts.assigned) facts.variant.add(v);
   const before: Stmt[] = [];
@@ -127,7 +143,9 @@ function extract(stmts: readonly Stmt[], loop: Loop, before: Stmt[], conditional
   const moved = new Map<Expr, Expr>();
   const invariant = (x: Expr): boolean => {
     const { loads, bareLoads } = footprint(x);
-    return !(loads && loop.stores) && !(bareLoads && conditional) && !readsAny(x, loop.variant);
+    if ((bareLoads && conditional) || readsAny(x, loop.variant)) return false;
+    for (const buffer of loads) if (!loop.keeps(buffer)) return false;
+    return true;
   };
   for (const s of stmts) {
     if (s.kind === "let" && !loop.assigned.has(s.variable) && invariant(s.value)) {
@@ -183,12 +201,12 @@ function effectOf(s: Stmt): Effect {
     nested: blocksOf(s).length > 0,
     assigned: assigned([s]),
     bound: blocksOf(s).length > 0 ? bound([s]) : new Set(),
-    stores: stores([s]),
+    stores: storedIn([s]).size > 0,
   };
 }
 
 function changes(effect: Effect, x: Expr): boolean {
-  return (effect.stores && footprint(x).loads) || readsAny(x, effect.assigned);
+  return (effect.stores && footprint(x).loads.size > 0) || readsAny(x, effect.assigned);
 }
 
 /** The body of a kernel with a `let` for every expression that at least two statements of a block use, in the outermost such block. */

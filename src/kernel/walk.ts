@@ -97,10 +97,11 @@ export function bound(stmts: readonly Stmt[]): Set<Expr> {
   return found;
 }
 
-export function stores(stmts: readonly Stmt[]): boolean {
-  let found = false;
+/** Buffers that the statements write. */
+export function storedIn(stmts: readonly Stmt[]): Set<number> {
+  const found = new Set<number>();
   eachStmt(stmts, (s) => {
-    found ||= s.kind === "store";
+    if (s.kind === "store") found.add(s.buffer);
   });
   return found;
 }

@@ -17,6 +17,7 @@ const WANTED = 128;
 const ENOUGH = 32;
 /** Elements from which a second reduction costs little. */
 const LEAST_ELEMENTS = 1 << 16;
+const ROWS_ELEMENTS = 1 << 18;
 
 /** How many slices an axis is cut into: a divisor of its extent, so that all are of one size; 1 if there is none worth while. */
 function slicesOf(extent: number, results: number): number {
@@ -46,6 +47,32 @@ const sliceReduction: Rule = (instruction, [x]) => {
   return [cut(x!, axis, slices)[name](inner)[name](at)];
 };
 
+/** Slices of a sum over the rows of a large matrix, and the rows from which it is cut. */
+const ROW_SLICES = 64;
+const MANY_ROWS = 1024;
+/** Results of which a slice's stay in the first cache. */
+const MOST_RESULTS = 4096;
+
+/** A sum over the leading axes: its slices can be summed where the rows are made, see `schedule/rows.ts`. */
+const sliceRows: Rule = (instruction, [x]) => {
+  if (instruction.op !== sum || instruction.results[0]!.dtype !== "f32") return undefined;
+  const { axes } = instruction.params as { axes: readonly number[] };
+  const rows = sizeOf(x!.shape.slice(0, axes.length));
+  const { shape } = instruction.results[0]!;
+  const results = sizeOf(shape);
+  const leading = axes.every((axis, i) => axis === i);
+  if (!leading || rows < MANY_ROWS || results > MOST_RESULTS || results <= ENOUGH || rows * results < ROWS_ELEMENTS) return undefined;
+  let slices = ROW_SLICES;
+  while (rows % slices !== 0) slices--;
+  if (slices < ROW_SLICES / 4) return undefined;
+  return [
+    x!
+      .reshape([slices, rows / slices, ...shape])
+      .sum(1)
+      .sum(0),
+  ];
+};
+
 const sliceDot: Rule = (instruction, operands) => {
   if (instruction.op !== dot) return undefined;
   const results = sizeOf(instruction.results[0]!.shape);
@@ -70,6 +97,6 @@ export function sliceSums(region: Region): Region {
     region,
     () =>
       (...given) =>
-        sliceReduction(...given) ?? sliceDot(...given),
+        sliceReduction(...given) ?? sliceRows(...given) ?? sliceDot(...given),
   );
 }

@@ -6,38 +6,56 @@
 import { computeDtype, type Dtype } from "../base/dtype.ts";
 import { sameShape } from "../base/shape.ts";
 import * as k from "../kernel/build.ts";
-import { both, type Index, keyOf, loadAt } from "../kernel/index-algebra.ts";
+import { both, Index, keyOf, loadAt } from "../kernel/index-algebra.ts";
 import type { Buffer, Expr } from "../kernel/kernel.ts";
-import { lowering } from "../ops/lowering.ts";
+import { extentsOf, lowering } from "../ops/lowering.ts";
 import { reindex } from "../ops/movement.ts";
-import type { Operand } from "../ops/op.ts";
+import type { Lowering, Operand } from "../ops/op.ts";
 import type { Value } from "../tape/node.ts";
 import type { Fusion, Group } from "./fuse.ts";
 import { position, storedSize } from "./lanes.ts";
+
+/** Buffers a kernel may touch; beyond this its addresses no longer fit in registers. */
+export const MOST_BUFFERS = 24;
 
 /** A buffer argument of a kernel: the value it holds, and whether the kernel writes it. */
 export interface KernelBuffer extends Buffer {
   readonly value: Value;
 }
 
+/** A load from the buffer of a value, at a flat index. */
+export interface Load {
+  readonly value: Value;
+  readonly index: Index;
+}
+
+/** What elements ask of a fusion. */
+type Buffers = Pick<Fusion, "bufferOf" | "lanesOf">;
+
 /** One kernel's buffers, and the accesses seen while making its expressions. */
 export class Elements {
   readonly buffers: KernelBuffer[] = [];
-  /** Flat indices of all loads made since the list was last emptied. */
-  loads: Index[] = [];
+  /** All loads made since the list was last emptied. */
+  loads: Load[] = [];
   /** Keys of the counters that step along axes that lie in lanes. */
   readonly laned: Set<string> = new Set();
-  readonly #fusion: Fusion;
-  readonly #group: Group;
+  readonly #fusion: Buffers;
+  #group: Group;
   readonly #numbers: Map<Value, number> = new Map();
   // Memory of expressions, per value and index, so that shared operands are made once.
   #made: Map<Value, Map<string, Expr>> = new Map();
   /** Values of this group that are already computed at the current element, by the key of that element's index. */
   #computed: Map<Value, { readonly key: string; readonly expr: Expr }> = new Map();
 
-  constructor(fusion: Fusion, group: Group) {
+  constructor(fusion: Buffers, group: Group) {
     this.#fusion = fusion;
     this.#group = group;
+  }
+
+  /** Turns to another group of the kernel. */
+  enter(group: Group): void {
+    this.#group = group;
+    this.begin();
   }
 
   /** Forgets computed values and expressions: a new element begins. */
@@ -51,12 +69,8 @@ export class Elements {
     this.#computed.set(root, { key: keyOf(at), expr });
   }
 
-  /** Number of the buffer that holds `value`, for reading or for writing. */
+  /** Number of the buffer that holds `value`. What a kernel writes it asks for before it reads it. */
   bufferFor(value: Value, written: boolean): number {
-    if (written) {
-      this.buffers.push({ value, dtype: value.dtype, length: this.#length(value), written });
-      return this.buffers.length - 1;
-    }
     let n = this.#numbers.get(value);
     if (n === undefined) {
       this.buffers.push({ value, dtype: value.dtype, length: this.#length(value), written });
@@ -75,9 +89,34 @@ export class Elements {
     return this.#inline(value, at, null);
   }
 
-  /** Operands of the reduction of this group. */
-  operands(values: readonly Value[]): Operand[] {
-    return values.map((x) => this.#operand(x));
+  /** The element that the reduction of this group combines, at index `at` of the result and `r` of the sum. */
+  summand(at: readonly Index[], r: readonly Index[]): Expr {
+    const { operands, params } = this.#group.reduction!;
+    const { element } = lowering(this.#group.reduction!) as Extract<Lowering<unknown>, { kind: "reduce" }>;
+    return element(
+      at,
+      r,
+      operands.map((x) => this.#operand(x)),
+      params,
+    );
+  }
+
+  /** Makes everything that this group computes at an index once, so that its loads are seen: the first `inner` are for the elements, or for the terms of a sum. */
+  all(at: readonly Index[], r: readonly Index[]): { made: Expr[]; inner: number } {
+    const { roots, reduction } = this.#group;
+    this.loads = [];
+    this.begin();
+    const made: Expr[] = [];
+    if (reduction) {
+      made.push(this.summand(at, r));
+      this.begin();
+    }
+    const terms = this.loads.length;
+    for (const root of roots) {
+      if (root.source !== reduction) made.push(this.root(root, at));
+      this.compute(root, at, k.variable(computeDtype(root.dtype)));
+    }
+    return { made, inner: reduction ? terms : this.loads.length };
   }
 
   #operand(x: Value): Operand {
@@ -108,7 +147,7 @@ export class Elements {
       const [own, shape] = lanes === undefined ? [at, x.shape] : [reindex(at, x.shape, buffer.shape), buffer.shape];
       const index = position(own, shape, lanes);
       if (lanes !== undefined) for (const unit of own[lanes]!.units()) this.laned.add(unit.key);
-      this.loads.push(index);
+      this.loads.push({ value: buffer, index });
       return loadAt(this.bufferFor(buffer, false), x.dtype, index, mask);
     }
     if (buffer) throw new Error(`internal: a kernel reads its own ${x.source.op.name} at another index`);
@@ -122,6 +161,35 @@ export class Elements {
       (y): Operand => ({ shape: y.shape, dtype: y.dtype, at: (index, own) => this.#at(y, index, both(mask, own ?? null)) }),
     );
     return lower.element(at, operands, x.source.params, x)[x.index]!;
+  }
+}
+
+/** What a group touches, seen on one counter per axis of its results and of its sum. */
+export class Probe {
+  readonly group: Group;
+  readonly counters: readonly { readonly counter: Expr; readonly extent: number }[];
+  /** Indices along the axes of the results, and of the sum. */
+  readonly at: readonly Index[];
+  readonly summed: readonly Index[];
+  readonly made: readonly Expr[];
+  readonly loads: readonly Load[];
+  /** Where the results go. */
+  readonly stores: Index;
+  /** Whether an operand lies in lanes. */
+  readonly laned: boolean;
+
+  constructor(group: Group, fusion: Buffers) {
+    const { shape, reduction } = group;
+    const elements = new Elements(fusion, group);
+    this.group = group;
+    this.counters = [...shape, ...(reduction ? extentsOf(reduction) : [])].map((extent) => ({ extent, counter: k.variable("i32") }));
+    const indices = this.counters.map(({ counter, extent }) => Index.of(counter, 0, Math.max(0, extent - 1)));
+    this.at = indices.slice(0, shape.length);
+    this.summed = indices.slice(shape.length);
+    this.made = elements.all(this.at, this.summed).made;
+    this.loads = elements.loads;
+    this.laned = elements.laned.size > 0;
+    this.stores = position(this.at, shape, group.lanes);
   }
 }
 

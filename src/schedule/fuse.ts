@@ -11,7 +11,9 @@ import { HOST } from "../kernel/scalar.ts";
 import { contracts, counters, extentsOf, lowering, probe } from "../ops/lowering.ts";
 import type { Lowering } from "../ops/op.ts";
 import type { Instruction, Value } from "../tape/node.ts";
+import { MOST_BUFFERS } from "./elements.ts";
 import { chooseLanes, type Lanes } from "./lanes.ts";
+import { joinRows, type Rows } from "./rows.ts";
 
 /** Values computed by one loop nest over `shape`. */
 export interface Group {
@@ -27,6 +29,9 @@ export interface Group {
   readonly stored: Set<Value>;
 }
 
+/** What becomes one kernel, or steps of its own. */
+export type Item = Group | Rows | Control;
+
 /** An instruction that the scheduler performs by itself: a loop, a branch, a barrier. */
 export interface Control {
   readonly kind: "control";
@@ -34,13 +39,15 @@ export interface Control {
 }
 
 export interface Fusion {
-  readonly items: (Group | Control)[];
+  readonly items: Item[];
   /** The value whose buffer holds a value: itself, or what it merely renames or reshapes. Undefined for values without a buffer. */
   bufferOf(value: Value): Value | undefined;
   /** How the elements of a buffer lie. */
   lanesOf(buffer: Value): Lanes;
-  /** The buffers that an item reads, and whether only at the element that is being computed. */
-  reads(item: Group | Control): Map<Value, boolean>;
+  /** The buffers that an item reads. */
+  reads(item: Item): ReadonlySet<Value>;
+  /** Whether the kernel that makes `y` may write it over the buffer `x`, which has the same elements. */
+  mayOverwrite(item: Group | Rows, y: Value, x: Value): boolean;
 }
 
 const MATH = new Set(Object.keys(HOST).filter((name) => name !== "rem"));
@@ -49,6 +56,8 @@ const MATH_COST = 10;
 const DIVISION_COST = 4;
 /** From here on a value with several readers is worth a buffer. */
 const SHARED_COST = 3;
+/** Up to here a value that is made from one whole buffer is made again instead: who reads it would have read that much memory anyway. */
+const AGAIN_COST = 6;
 /** From here on a value that is about to be repeated is computed before. */
 const REPEATED_COST = 4;
 /** Beyond this a chain is cut, so that no expression grows without bound. */
@@ -58,8 +67,6 @@ const LONGEST_CHAIN = 400;
  * a core can prefetch: the update of eight matrices in one kernel took 2.7 times as long as in eight.
  */
 const FEW_ELEMENTS = 4096;
-/** Buffers a kernel may touch; beyond this its addresses no longer fit in registers. */
-const MOST_BUFFERS = 24;
 
 /** What an instruction computes per element: its cost, and whether it only moves elements. */
 interface Weight {
@@ -114,6 +121,8 @@ class Fuser {
   /** Values that a contraction reads, directly or through mere movement. */
   readonly #contracted: Set<Value> = new Set();
   readonly #cost: Map<Value, number> = new Map();
+  /** The whole buffers that a value without one is made from. */
+  readonly #sources: Map<Value, ReadonlySet<Value>> = new Map();
   readonly #roots: Set<Value> = new Set();
   readonly #items: (Group | Control)[] = [];
   readonly #itemOf: Map<Value, number> = new Map();
@@ -137,11 +146,14 @@ class Fuser {
     for (const instruction of this.#list) this.#place(instruction);
     this.#findStored();
     const items = this.#items.filter((item) => item.kind === "control" || item.stored.size > 0);
+    const bufferOf = (value: Value): Value | undefined => this.#bufferOf(value);
+    const lanesOf = (buffer: Value): Lanes => this.#lanes.get(buffer);
     return {
-      items,
-      bufferOf: (value) => this.#bufferOf(value),
-      lanesOf: (buffer) => this.#lanes.get(buffer),
-      reads: (item) => this.#reads(item),
+      items: joinRows(items, { bufferOf, lanesOf, needsOf: (root) => this.#needsOf(root).keys(), outputs: this.#outputs }),
+      bufferOf,
+      lanesOf,
+      reads: (item) => new Set(this.#reads(item).keys()),
+      mayOverwrite: (item, y, x) => (item.kind === "rows" ? item.mayOverwrite(y, x) : (this.#reads(item).get(x) ?? true)),
     };
   }
 
@@ -163,7 +175,8 @@ class Fuser {
     return (x) => rows.has(x);
   }
 
-  #reads(item: Group | Control): Map<Value, boolean> {
+  /** The buffers that an item reads, and whether only at the element that is being computed. */
+  #reads(item: Item): Map<Value, boolean> {
     const found = new Map<Value, boolean>();
     const note = (x: Value, same: boolean): void => {
       const buffer = this.#bufferOf(x);
@@ -210,10 +223,18 @@ class Fuser {
     }
     const { cost: own, moves } = this.#weigh(instruction);
     const inlined = instruction.operands.reduce((sum, x) => sum + (this.#bufferOf(x) ? 0 : (this.#cost.get(x) ?? 0)), 0);
+    const sources = new Set(instruction.operands.flatMap((x) => this.#wholeBuffers(x)));
     for (const y of instruction.results) {
       this.#cost.set(y, own + inlined);
+      this.#sources.set(y, sources);
       if (this.#worthBuffer(y, own + inlined, moves || isAlias(instruction))) this.#force(y);
     }
+  }
+
+  /** The buffers as large as `x` that it is made from. */
+  #wholeBuffers(x: Value): Value[] {
+    const buffer = this.#bufferOf(x);
+    return [...(buffer ? [buffer] : (this.#sources.get(x) ?? []))].filter((source) => sizeOf(source.shape) >= sizeOf(x.shape));
   }
 
   #worthBuffer(y: Value, cost: number, moves: boolean): boolean {
@@ -222,7 +243,8 @@ class Fuser {
     if (y.source.op.name === "relayout" || (this.#contracted.has(y) && !moves && !constant)) return true;
     // A reshape inside a contraction's index would cost divisions; its operand's buffer serves as it is.
     if (this.#contracted.has(y) && isAlias(y.source)) return true;
-    if (readers.length + (this.#outputs.has(y) ? 1 : 0) > 1 && cost >= SHARED_COST) return true;
+    const again = cost <= AGAIN_COST && this.#wholeBuffers(y).length <= 1;
+    if (readers.length + (this.#outputs.has(y) ? 1 : 0) > 1 && cost >= SHARED_COST && !again) return true;
     if (cost >= LONGEST_CHAIN) return true;
     if (cost < REPEATED_COST) return false;
     return readers.some((reader) => {

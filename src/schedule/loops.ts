@@ -11,6 +11,7 @@ import * as k from "../kernel/build.ts";
 import { Index, loadAt } from "../kernel/index-algebra.ts";
 import { type Expr, type Kernel, LANES, type Stmt } from "../kernel/kernel.ts";
 import { blockSums } from "../kernel/sums.ts";
+import { mapBlocks } from "../kernel/walk.ts";
 import { contracts, extentsOf, lowering, reachOf } from "../ops/lowering.ts";
 import { unflatten } from "../ops/movement.ts";
 import type { Lowering, Reach } from "../ops/op.ts";
@@ -20,6 +21,7 @@ import { type Access, type Axis, findCuts, findPeriods, mergeAxes, usedAsValue }
 import { Elements, type KernelBuffer } from "./elements.ts";
 import type { Fusion, Group } from "./fuse.ts";
 import { indexOf, lanesLast, memoryOrder, position, type Step, splitAxes } from "./lanes.ts";
+import type { Rows } from "./rows.ts";
 import { type Level, type Segment, segments, Tiles, whole } from "./tiles.ts";
 
 export interface GroupKernel {
@@ -30,19 +32,76 @@ export interface GroupKernel {
 
 type Reduce = Extract<Lowering<unknown>, { kind: "reduce" }>;
 
-/** The kernel of a group. */
-export function buildKernel(group: Group, fusion: Fusion): GroupKernel {
+/** The kernel of a group, or of groups that go over the same rows. */
+export function buildKernel(item: Group | Rows, fusion: Fusion): GroupKernel {
   k.fresh();
-  const builder = new NestBuilder(group, fusion);
-  const body = blockSums(builder.build());
-  const name = group.roots
+  const elements = new Elements(fusion, item.kind === "rows" ? item.groups[0]! : item);
+  const body = blockSums(item.kind === "rows" ? overRows(item, elements) : new NestBuilder(item, elements).build());
+  const name = item.roots
     .map((y) => y.source.op.name)
     .slice(-3)
     .join("_");
   return {
-    kernel: { name, buffers: builder.elements.buffers.map(({ dtype, length, written }) => ({ dtype, length, written })), body },
-    buffers: builder.elements.buffers,
+    kernel: { name, buffers: elements.buffers.map(({ dtype, length, written }) => ({ dtype, length, written })), body },
+    buffers: elements.buffers,
   };
+}
+
+/** Loops over slices and the outer axes, the last one in blocks, and in it the nests of all groups. */
+function overRows({ groups, outer, block, columns, slices = 1 }: Rows, elements: Elements): Stmt[] {
+  const last = sizeOf(outer.at(-1)!) / slices;
+  const even = last - (last % block);
+  const nests = (slice: Index, bases: readonly Index[], size: number): Stmt[] => {
+    const rows = bases.with(-1, bases.at(-1)!.plus(slice.times(last)));
+    const frame = { outer, bases: rows, size };
+    const sums = { slice, base: bases.at(-1)!, size };
+    return inOrder(groups.flatMap((group) => new NestBuilder(group, elements, columns.has(group) ? sums : frame).build()));
+  };
+  const blocks = (slice: Index, bases: readonly Index[]): Stmt[] => {
+    if (block === last) return nests(slice, [...bases, Index.constant(0)], block);
+    const over = (from: number, to: number, step: number): Stmt =>
+      k.forLoop(to, (i) => nests(slice, [...bases, Index.of(i, from, to - step)], step), {
+        from,
+        step,
+        parallel: slices === 1 || undefined,
+      });
+    return even === last ? [over(0, even, block)] : [over(0, even, block), over(even, last, last - even)];
+  };
+  const loops = (bases: readonly Index[]): Stmt[] => {
+    if (bases.length === outer.length - 1) return blocks(Index.constant(0), bases);
+    const extent = sizeOf(outer[bases.length]!);
+    return [k.forLoop(extent, (i) => loops([...bases, Index.of(i, 0, extent - 1)]), { parallel: true })];
+  };
+  if (slices === 1) return loops([]);
+  const slice = (i: Expr): Stmt[] => [...[...columns].map((group) => clear(group, i, elements)), ...blocks(Index.of(i, 0, slices - 1), [])];
+  return [k.forLoop(slices, slice, { parallel: true })];
+}
+
+/** Zeros for the sums of a slice. */
+function clear({ roots: [y], shape }: Group, slice: Expr, elements: Elements): Stmt {
+  const length = sizeOf(shape.slice(1));
+  const buffer = elements.bufferFor(y!, true);
+  const start = k.mul(slice, k.int(length));
+  return k.forLoop(length, (i) => [k.store(buffer, k.add(start, i), k.splat(k.float(0)))], { step: LANES });
+}
+
+/** Statements whose loops wait for each other. */
+function inOrder(stmts: readonly Stmt[]): Stmt[] {
+  return stmts.map((s) => mapBlocks(s.kind === "for" ? { ...s, parallel: undefined } : s, inOrder));
+}
+
+/** The rows at hand: along each run of outer axes an index, the last one the first of `size` rows. */
+interface Frame {
+  readonly outer: Rows["outer"];
+  readonly bases: readonly Index[];
+  readonly size: number;
+}
+
+/** For sums over rows: the slice at hand, and its rows that are added now. */
+interface SumFrame {
+  readonly slice: Index;
+  readonly base: Index;
+  readonly size: number;
 }
 
 /** Where a tile computes an element or a vector of elements: an index for every counter of the results. */
@@ -54,6 +113,8 @@ interface Place {
 class NestBuilder {
   readonly elements: Elements;
   readonly #group: Group;
+  readonly #frame: Frame | undefined;
+  readonly #sums: SumFrame | undefined;
   readonly #reduce: Reduce | undefined;
   readonly #instruction: Instruction | undefined;
   /** Buffer numbers of stored roots. */
@@ -62,13 +123,21 @@ class NestBuilder {
   #out: readonly Step[];
   #sum: readonly Step[];
 
-  constructor(group: Group, fusion: Fusion) {
+  constructor(group: Group, elements: Elements, rows?: Frame | SumFrame) {
     this.#group = group;
-    this.elements = new Elements(fusion, group);
+    this.elements = elements;
+    elements.enter(group);
+    const frame = rows && "outer" in rows ? rows : undefined;
+    const sums = rows && "slice" in rows ? rows : undefined;
+    this.#frame = frame;
+    this.#sums = sums;
     this.#instruction = group.reduction;
     this.#reduce = group.reduction ? (lowering(group.reduction) as Reduce) : undefined;
-    this.#out = memoryOrder(group.shape, group.lanes);
+    const inner = group.shape.slice(frame ? frame.outer.flat().length : sums ? 1 : 0);
+    this.#out = memoryOrder(inner, group.lanes);
+    if (frame) this.#out = [{ axis: 0, by: 1, extent: frame.size }, ...this.#out];
     this.#sum = memoryOrder(this.#extents(), undefined);
+    if (sums) this.#sum = this.#sum.with(0, { ...this.#sum[0]!, extent: sums.size });
   }
 
   build(): Stmt[] {
@@ -76,7 +145,12 @@ class NestBuilder {
     const access = this.#analyse();
     for (const root of this.#group.roots) if (this.#group.stored.has(root)) this.#stores.set(root, this.elements.bufferFor(root, true));
     const { mayKeepSum } = this;
-    const tiles = new Tiles(access, { reduces: this.#reduce !== undefined, mayKeepSum, vectorizes: this.#vectorizes() });
+    const tiles = new Tiles(access, {
+      reduces: this.#reduce !== undefined,
+      mayKeepSum,
+      vectorizes: this.#vectorizes(),
+      rowByRow: this.#frame !== undefined,
+    });
     if (tiles.parts.length > 0) this.keepSum();
     return new Nest(access, tiles, this).statements();
   }
@@ -87,9 +161,9 @@ class NestBuilder {
 
   /** f64 has no vectors, so a kernel that touches one is scalar. */
   #vectorizes(): boolean {
-    const touched = [...this.#group.roots, ...this.elements.buffers.map((b) => b.value)];
-    if (touched.some((v) => v.dtype === "f64")) return false;
-    const stop = new Set(this.elements.buffers.map((b) => b.value).filter((v) => !this.#group.roots.includes(v)));
+    const loaded = this.elements.loads.map((load) => load.value);
+    if ([...this.#group.roots, ...loaded].some((v) => v.dtype === "f64")) return false;
+    const stop = new Set(loaded);
     return tapeOf(this.#group.roots, stop).every((i) => i.results.every((y) => y.dtype !== "f64"));
   }
 
@@ -106,7 +180,7 @@ class NestBuilder {
 
   /** An axis along which a condition is periodic has a counter for its phase, whose values are written out. */
   #splitForPeriods(): boolean {
-    if (this.#periods.every((period) => period === 1)) return false;
+    if (this.#frame || this.#sums || this.#periods.every((period) => period === 1)) return false;
     this.#out = this.#out.flatMap(({ axis, by, extent }, i): Step[] => {
       const period = this.#periods[i]!;
       if (period === 1) return [{ axis, by, extent }];
@@ -146,21 +220,8 @@ class NestBuilder {
     const at = this.#logical(indices.slice(0, out.length));
     const r = indices.slice(out.length);
     this.#counters = { out: at, sum: this.#summed(r) };
-    this.elements.loads = [];
-    this.elements.begin();
-    const made: Expr[] = [];
-    let inner: number | undefined;
-    if (this.#reduce) {
-      made.push(this.summand(indices.slice(0, out.length), r));
-      inner = this.elements.loads.length;
-      this.elements.begin();
-      this.elements.compute(this.#group.roots[0]!, at, k.variable(computeDtype(this.#group.roots[0]!.dtype)));
-    }
-    for (const root of this.#group.roots.slice(this.#reduce ? 1 : 0)) {
-      made.push(this.elements.root(root, at));
-      this.elements.compute(root, at, k.variable(computeDtype(root.dtype)));
-    }
-    const loads = [...this.elements.loads, position(at, this.#group.shape, this.#group.lanes)];
+    const { made, inner } = this.elements.all(at, this.#summed(r));
+    const loads = [...this.elements.loads.map((load) => load.index), position(at, this.#group.shape, this.#group.lanes)];
     const reaches = this.#reaches();
     const ofReach = new Set(reaches.flatMap((r) => [r.out, r.sum]));
     const pinned = counters.map(({ counter, apart }, i) => apart || ofReach.has(i) || made.some((x) => usedAsValue(x, counter, new Set())));
@@ -168,7 +229,7 @@ class NestBuilder {
     const extents = counters.map((c) => c.extent);
     const cuts = this.#reduce ? extents.map(() => []) : findCuts(made, counters);
     if (!this.#reduce) this.#periods = findPeriods(made, counters);
-    const merged = mergeAxes(extents, out.length, along, { pinned, cuts, inner: inner ?? this.elements.loads.length });
+    const merged = mergeAxes(extents, out.length, along, { pinned, cuts, inner });
     // Which of the merged axes a counter is.
     const axisOf = merged.axes.flatMap(({ parts }, i) => parts.map(() => i));
     const partial = reaches.map(({ out, sum, reach }) => ({
@@ -205,17 +266,27 @@ class NestBuilder {
 
   /** Indices along the axes of the results and of the sum, from the counters. */
   #logical(counters: readonly Index[]): Index[] {
-    return indexOf(this.#out, this.#group.shape.length, counters);
+    if (this.#sums) return [this.#sums.slice, ...counters];
+    if (!this.#frame) return indexOf(this.#out, this.#group.shape.length, counters);
+    const { outer, bases } = this.#frame;
+    const [row, ...inner] = counters;
+    const rows = bases.with(-1, bases.at(-1)!.plus(row!));
+    return [...outer.flatMap((parts, i) => unflatten(rows[i]!, parts)), ...inner];
   }
 
   #summed(counters: readonly Index[]): Index[] {
+    if (this.#sums) return [this.#sums.base.plus(counters[0]!), ...counters.slice(1)];
     return indexOf(this.#sum, this.#extents().length, counters);
+  }
+
+  /** Whether rows are added to sums that earlier rows have begun. */
+  get addsRows(): boolean {
+    return this.#sums !== undefined;
   }
 
   /** The element that the reduction combines, from the counters of the nest. */
   summand(out: readonly Index[], sum: readonly Index[]): Expr {
-    const [at, r] = [this.#logical(out), this.#summed(sum)];
-    return this.#reduce!.element(at, r, this.elements.operands(this.#instruction!.operands), this.#instruction!.params);
+    return this.elements.summand(this.#logical(out), this.#summed(sum));
   }
 
   /** Whether sums may wait in the buffer of the result: those of products in f32. */
@@ -289,6 +360,12 @@ type Blocks = ReadonlyMap<number, { readonly base: Index; readonly size: number 
 /** The points of result axes that a tile holds. */
 type Points = ReadonlyMap<number, readonly Point[]>;
 
+/** A variable that a tile combines elements in; apart from it, whether one of them was no number. */
+interface Accumulator {
+  readonly value: ReturnType<typeof k.bind>;
+  readonly nan: ReturnType<typeof k.bind> | undefined;
+}
+
 /** Writes the nest that the tiles ask for. */
 class Nest {
   readonly #access: Access;
@@ -360,16 +437,13 @@ class Nest {
     // Per result one accumulator, or several along a vectorized sum, whose lanes are combined in the end.
     const accumulators = results.map((at) => {
       const wide = along || at.some((x) => x.laned);
-      return Array.from({ length: unroll }, () => k.bind(wide ? k.splat(start) : start));
+      return Array.from({ length: unroll }, () => this.#accumulator(wide ? k.splat(start) : start));
     });
     const accumulate = (r: ReadonlyMap<number, Point>, u: number): Stmt[] => {
       this.#builder.elements.begin();
       const at = own.flatMap((i) => unflatten(r.get(i)!.at, axes[i]!.parts));
       const done = sums.reduce((n, i) => n + r.get(i)!.done, 0);
-      return results.map((out, i) => {
-        const { variable } = accumulators[i]![u]!;
-        return k.set(variable, this.#combine(variable, this.#builder.summand(out, at), done));
-      });
+      return results.flatMap((out, i) => this.#accumulate(accumulators[i]![u]!, this.#builder.summand(out, at), done));
     };
     const inner = (position: number, r: ReadonlyMap<number, Point>, u: number): Stmt[] => {
       const axis = sums[position];
@@ -397,13 +471,21 @@ class Nest {
     const loops = inner(0, new Map(), 0);
     const reduced = accumulators.map((parts) => {
       const total = pairwise(
-        parts.map((b) => b.variable),
+        parts.map(({ value, nan }) => (nan ? k.select(nan.variable, k.splat(k.float(Number.NaN)), value.variable) : value.variable)),
         (a, b) => this.#join(a, b),
       );
       return along ? k.fold(this.#builder.combine, total) : total;
     });
-    const begin = accumulators.flat().map((b) => b.statement);
+    const begin = accumulators.flat().flatMap(({ value, nan }) => (nan ? [value.statement, nan.statement] : [value.statement]));
+    if (this.#builder.addsRows) return [...begin, ...loops, ...this.#addRows(points, reduced)];
     return [...begin, ...loops, ...(this.#tiles.parts.length > 0 ? this.#addPart(points, reduced, blocks) : this.#finish(points, reduced))];
+  }
+
+  /** Adds sums of rows to those of earlier rows of the slice. */
+  #addRows(points: Points, sums: readonly Expr[]): Stmt[] {
+    const places = this.#combinations(points);
+    const totals = places.map((place, i) => k.bind(k.add(this.#builder.sumAt(place), sums[i]!)));
+    return [...totals.map((t) => t.statement), ...places.map((place, i) => this.#builder.storeSum(place, totals[i]!.variable))];
   }
 
   /** Adds sums to what earlier parts left in the buffer of the result; after the last part they are complete. */
@@ -425,10 +507,34 @@ class Nest {
     return [...totals.map((t) => t.statement), k.ifThen(isLast, this.#finish(points, variables), store)];
   }
 
+  /** What combining starts from. A vector's greatest or least element by comparison alone loses NaNs, so these are kept apart. */
+  #accumulator(start: Expr): Accumulator {
+    const orders = this.#builder.combine === "max" || this.#builder.combine === "min";
+    const nan = orders && start.lanes === LANES && start.dtype === "f32" ? k.bind(k.splat(k.constant(0, "bool"))) : undefined;
+    return { value: k.bind(start), nan };
+  }
+
+  #accumulate({ value: { variable }, nan }: Accumulator, x: Expr, done: number): Stmt[] {
+    if (!nan) return [k.set(variable, this.#combine(variable, x, done))];
+    // Two comparisons, where the instruction that orders zeros and finds NaNs takes seven of x86.
+    const y = k.bind(this.#lanesLeft(k.splat(x), done, neutral(this.#builder.combine, "f32")));
+    const further = this.#builder.combine === "max" ? k.lt(variable, y.variable) : k.lt(y.variable, variable);
+    return [
+      y.statement,
+      k.set(variable, k.select(further, y.variable, variable)),
+      k.set(nan.variable, k.or(nan.variable, k.ne(y.variable, y.variable))),
+    ];
+  }
+
+  /** A vector without the lanes that are done. */
+  #lanesLeft(x: Expr, done: number, otherwise: Expr): Expr {
+    return done === 0 ? x : k.select(k.le(k.splat(k.int(done)), k.ramp()), x, otherwise);
+  }
+
   /** acc ∘ x, as a fused multiply-add where it is one; without the lanes that are done. */
   #combine(acc: Expr, x: Expr, done: number): Expr {
     const y = acc.lanes === LANES ? k.splat(x) : x;
-    const rest = (z: Expr, otherwise: Expr): Expr => (done === 0 ? z : k.select(k.le(k.splat(k.int(done)), k.ramp()), z, otherwise));
+    const rest = (z: Expr, otherwise: Expr): Expr => this.#lanesLeft(z, done, otherwise);
     if (this.#builder.combine === "add" && y.op === "mul" && acc.dtype === "f32") {
       const zero = k.float(0);
       return k.fma(rest(y.args[0]!, zero), rest(y.args[1]!, zero), acc);

@@ -17,6 +17,7 @@ import { storedSize } from "./lanes.ts";
 import { buildKernel } from "./loops.ts";
 import { type Block, planMemory } from "./memory.ts";
 import { writeLast } from "./order.ts";
+import type { Rows } from "./rows.ts";
 
 /** Where a region's input comes from, or its output goes: the scratch zone, or slot `cell` of the binding table (0 is the zone itself). */
 export type Slot = { readonly kind: "scratch" } | { readonly kind: "cell"; readonly cell: number };
@@ -173,14 +174,14 @@ class Scheduler {
       const target = targets[i];
       const root = fusion.bufferOf(y);
       if (!target || !root || region.inputs.includes(root) || direct.has(root)) return;
-      const position = fusion.items.findIndex((item) => item.kind === "group" && item.roots.includes(root));
+      const position = fusion.items.findIndex((item) => item.kind !== "control" && item.roots.includes(root));
       if (position < 0) return;
+      const item = fusion.items[position] as Group | Rows;
       // A long sum grows in the buffer of its result, while what follows it may still read the old value.
-      const group = fusion.items[position] as Group;
-      if (group.reduction && group.roots[0] === root && group.roots.length > 1) return;
+      if (item.kind === "group" && item.reduction && item.roots[0] === root && item.roots.length > 1) return;
       const safe = this.#inputsAt(target, region).every((x) => {
-        const read = lastRead.get(x);
-        return read === undefined || read.last < position || (read.last === position && read.sameElement);
+        const last = lastRead.get(x) ?? -1;
+        return last < position || (last === position && fusion.mayOverwrite(item, root, x));
       });
       if (safe) direct.set(root, target);
     });
@@ -190,9 +191,24 @@ class Scheduler {
   /** Places of the inputs of the region being drafted, to recognise targets that overwrite them. */
   #inputTarget: Map<Value, Place> = new Map();
 
-  #call(group: Group, fusion: Fusion, places: Map<Value, Place>, placeOf: (x: Value) => Place, direct: ReadonlyMap<Value, Place>): Draft {
-    const { kernel, buffers } = buildKernel(group, fusion);
-    for (const y of group.stored) places.set(y, direct.get(y) ?? this.#newPlace(storedSize(y.shape, group.lanes) * byteSize(y.dtype)));
+  #call(
+    item: Group | Rows,
+    fusion: Fusion,
+    places: Map<Value, Place>,
+    placeOf: (x: Value) => Place,
+    direct: ReadonlyMap<Value, Place>,
+  ): Draft {
+    const { kernel, buffers } = buildKernel(item, fusion);
+    const placeFor = (y: Value): Place => {
+      const over = item.kind === "rows" ? item.inPlace.get(y) : undefined;
+      const place =
+        places.get(y) ??
+        (over ? placeFor(over) : direct.get(y)) ??
+        this.#newPlace(storedSize(y.shape, fusion.lanesOf(y)) * byteSize(y.dtype));
+      places.set(y, place);
+      return place;
+    };
+    for (const y of item.stored) placeFor(y);
     const args = buffers.map((b) => placeOf(b.value));
     for (const place of args) this.#touch(place);
     return { kind: "call", kernel: this.#kernelNumber(kernel), args };
@@ -371,16 +387,16 @@ function address(draft: Draft): Step {
   }
 }
 
-/** For each input, the last item that reads it, and whether that item reads it only at the element it computes. An output reads at the very end. */
-function readPositions(fusion: Fusion, { inputs, outputs }: Region): Map<Value, { last: number; sameElement: boolean }> {
-  const found = new Map<Value, { last: number; sameElement: boolean }>();
+/** For each input, the last item that reads it. An output reads at the very end. */
+function readPositions(fusion: Fusion, { inputs, outputs }: Region): Map<Value, number> {
+  const found = new Map<Value, number>();
   const wanted = new Set(inputs);
   fusion.items.forEach((item, position) => {
-    for (const [x, sameElement] of fusion.reads(item)) if (wanted.has(x)) found.set(x, { last: position, sameElement });
+    for (const x of fusion.reads(item)) if (wanted.has(x)) found.set(x, position);
   });
   for (const y of outputs) {
     const x = fusion.bufferOf(y);
-    if (x && wanted.has(x)) found.set(x, { last: Number.POSITIVE_INFINITY, sameElement: false });
+    if (x && wanted.has(x)) found.set(x, Number.POSITIVE_INFINITY);
   }
   return found;
 }

@@ -88,11 +88,14 @@ const NEAREST = 1 << 13;
 /** Terms of a short sum, and of one of its axes that may be written out. */
 const SHORT_SUM = 64;
 const MOST_WRITTEN = 8;
-/** What written out terms take more than the model says (measured). */
+/** A margin: written out terms must promise a tenth less. A first layer of three channels, where the model saw a tie, was slower with them. */
 const WRITTEN_COST = 1.1;
 
 /** Elements of an elementwise nest that pay for longer code. */
 const LEAST_UNROLLED = 1 << 12;
+
+/** From here on a row has enough vectors for several sums side by side. */
+const LONG_ROW = 64;
 
 /** Combining the lanes of a vector, in loads. */
 const FOLD_COST = 6;
@@ -103,6 +106,8 @@ export interface Wishes {
   /** Whether its sums may wait in the buffer of the result. */
   readonly mayKeepSum: boolean;
   readonly vectorizes: boolean;
+  /** Whether one row after another is read, as it lies in memory. */
+  readonly rowByRow: boolean;
 }
 
 /** The choices for one nest. */
@@ -190,7 +195,8 @@ export class Tiles {
   #choose(vectorizes: boolean): Choice {
     const vector = vectorizes ? this.#vectorAxis() : -1;
     if (!this.#wishes.reduces) return { vector, tile: this.#several(vector), written: -1, unroll: 1 };
-    const { tile, written } = this.#tile(vector);
+    const sequential = this.#wishes.rowByRow && this.#access.axes[vector]?.kind === "sum" && this.#access.axes[vector].extent >= LONG_ROW;
+    const { tile, written } = sequential ? { tile: [], written: -1 } : this.#tile(vector);
     const results = tile.reduce((n, [, count]) => n * count, 1);
     const along = this.#access.axes[vector];
     const unroll = along?.kind === "sum" && results < 4 && along.extent >= 32 ? 4 : 1;
@@ -203,7 +209,8 @@ export class Tiles {
    */
   #several(vector: number): Tile {
     const { axes } = this.#access;
-    if (vector < 0 || this.#squares(vector).length > 0 || axes.reduce((n, a) => n * a.extent, 1) < LEAST_UNROLLED) return [];
+    const elements = axes.reduce((n, a) => n * a.extent, 1);
+    if (vector < 0 || this.#squares(vector).length > 0 || elements < (this.#wishes.rowByRow ? LONG_ROW : LEAST_UNROLLED)) return [];
     const count = [4, 2].find((n) => axes[vector]!.extent % (n * LANES) === 0);
     return count === undefined ? [] : [[vector, count]];
   }

@@ -81,11 +81,22 @@ describe("hoist", () => {
     `);
   });
 
-  it("leaves loads where the loop stores, or under an if", () => {
-    const storing = [k.forLoop(4, (i) => [k.store(1, i, at(0))])];
-    expect(show(hoist(storing))).toBe(show(storing));
+  it("leaves loads where the loop stores to their buffer, where other loops are inside, or under an if", () => {
+    const same = [k.forLoop(4, (i) => [k.store(0, i, at(0))])];
+    expect(show(hoist(same))).toBe(show(same));
+    const outer = [k.forLoop(4, (i) => [k.store(1, i, at(0)), k.forLoop(4, (j) => [k.store(1, j, at(0, j))])])];
+    expect(show(hoist(outer))).toBe(show(outer));
     const conditional = k.letIn(k.float(0), (t) => [k.forLoop(4, (i) => [k.ifThen(k.lt(i, k.int(2)), [k.set(t, k.sqrt(at(0)))])])]);
     expect(show(hoist(conditional))).toBe(show(conditional));
+  });
+
+  it("takes loads out of an innermost loop that stores to another buffer", () => {
+    expect(show(hoist([k.forLoop(4, (i) => [k.store(1, i, at(0))])]))).toMatchInlineSnapshot(`
+      "let t0 = b0[0]
+      for i < 4 {
+        b1[i] = t0
+      }"
+    `);
   });
 
   it("takes loads out of a loop that only accumulates", () => {

@@ -1,0 +1,380 @@
+/**
+ * @file Kernels that go over rows once. Groups that share their outer axes, and of which the later read the earlier at the same outer index only, become one
+ * loop over rows with their nests one after another inside: a softmax, a layer norm, a loss. A row stays in the cache from the first nest to the last.
+ *
+ *     for i step 4          four rows
+ *       max of x            nests of the groups, each over these rows
+ *       e = exp(x - max)    read by nobody else: in the memory of y
+ *       sum of e
+ *       y = e / sum
+ *
+ * A sum over rows that is cut into slices (`optimize/slices.ts`) can join too: then the loop goes over slices, each of them adding its rows to a row of results.
+ */
+import { byteSize } from "../base/dtype.ts";
+import { type Shape, sameShape, sizeOf } from "../base/shape.ts";
+import type { Index } from "../kernel/index-algebra.ts";
+import { type Expr, LANES } from "../kernel/kernel.ts";
+import { contracts, extentsOf, lowering } from "../ops/lowering.ts";
+import { flatten } from "../ops/movement.ts";
+import type { Lowering } from "../ops/op.ts";
+import type { Value } from "../tape/node.ts";
+import { mergeAxes, usedAsValue } from "./access.ts";
+import { type Load, MOST_BUFFERS, Probe } from "./elements.ts";
+import type { Fusion, Group, Item } from "./fuse.ts";
+
+/** Groups computed row by row, in an order in which each can be computed from the ones before. */
+export interface Rows {
+  readonly kind: "rows";
+  readonly groups: readonly Group[];
+  /** The outer axes that all share, in runs that all accesses step through as through one axis. */
+  readonly outer: readonly (readonly number[])[];
+  /** Rows of the last outer axis that are computed together. */
+  readonly block: number;
+  /** Groups that add up the rows of each slice, and how many slices there are. */
+  readonly columns: ReadonlySet<Group>;
+  readonly slices: number | undefined;
+  readonly roots: readonly Value[];
+  readonly stored: ReadonlySet<Value>;
+  /** For values that only this kernel reads: the one that is written over them. */
+  readonly inPlace: ReadonlyMap<Value, Value>;
+  /** Whether `y` may be written over the buffer `x`, which has the same elements. */
+  mayOverwrite(y: Value, x: Value): boolean;
+}
+
+/** Elements that a row may touch: half of a second cache. */
+const LONGEST_ROW = 1 << 17;
+/** Elements that a block of rows touches: a first cache. And the most rows in a block. */
+const BLOCK = 1 << 13;
+const MOST_ROWS = 64;
+/** Fewer rows than this cannot be divided among threads; so few elements need not be. */
+const LEAST_ROWS = 16;
+const SMALL = 1 << 14;
+
+/** From a position to one behind it, before the next item. */
+const BEHIND = 2 ** -20;
+
+/** What the joiner asks of a fusion. */
+export interface Context extends Pick<Fusion, "bufferOf" | "lanesOf"> {
+  /** What a root is computed from: buffers and barriers. */
+  needsOf(root: Value): Iterable<Value>;
+  readonly outputs: Iterable<Value>;
+}
+
+/** The items, those groups joined that pass over the same rows. */
+export function joinRows(items: readonly Item[], context: Context): Item[] {
+  return new Joiner(items, context).run();
+}
+
+/** Groups that will be one kernel, at the position of one of them or between two items. */
+interface Cluster {
+  readonly groups: readonly Group[];
+  /** Outer axes that they share. */
+  readonly axes: number;
+  readonly at: number;
+  /** Those that sum over rows, in slices. */
+  readonly columns: ReadonlySet<Group>;
+}
+
+class Joiner {
+  readonly #items: readonly Item[];
+  readonly #context: Context;
+  /** Where a value is made. */
+  readonly #made: Map<Value, number> = new Map();
+  /** Where a buffer is read; outputs are read at the end. */
+  readonly #readers: Map<Value, number[]> = new Map();
+  readonly #clusters: (Cluster | undefined)[];
+  readonly #probes: Map<Group, Probe> = new Map();
+
+  constructor(items: readonly Item[], context: Context) {
+    this.#items = items;
+    this.#context = context;
+    this.#clusters = items.map(() => undefined);
+  }
+
+  run(): Item[] {
+    this.#items.forEach((item, position) => {
+      for (const y of item.kind === "control" ? item.instruction.results : item.roots) this.#made.set(y, position);
+      for (const x of this.#needs(item)) this.#readers.set(x, [...(this.#readers.get(x) ?? []), position]);
+    });
+    for (const y of this.#context.outputs) {
+      const buffer = this.#context.bufferOf(y);
+      if (buffer) this.#readers.set(buffer, [...(this.#readers.get(buffer) ?? []), this.#items.length]);
+    }
+    this.#items.forEach((item, position) => {
+      if (item.kind === "group" && mayJoin(item)) this.#place(item, position);
+    });
+    const placed = this.#items.flatMap((item, position) => {
+      const cluster = this.#clusters[position];
+      if (!cluster || cluster.groups.length === 1) return [{ at: position, item }];
+      return cluster.groups[0] === item ? [{ at: cluster.at, item: this.#finish(cluster) }] : [];
+    });
+    return placed.sort((a, b) => a.at - b.at).map(({ item }) => item);
+  }
+
+  #needs(item: Item): Set<Value> {
+    if (item.kind !== "control") return new Set(item.roots.flatMap((root) => [...this.#context.needsOf(root)]));
+    return new Set(item.instruction.operands.flatMap((x) => [x, this.#context.bufferOf(x) ?? x]));
+  }
+
+  /** Where an item is performed now. */
+  #at(position: number): number {
+    return this.#clusters[position]?.at ?? position;
+  }
+
+  /** Joins a group to those whose rows it reads, or with which it reads the same rows. */
+  #place(group: Group, position: number): void {
+    let own: Cluster = { groups: [group], axes: group.shape.length, at: position, columns: new Set() };
+    this.#clusters[position] = own;
+    const near = new Set<Cluster>();
+    for (const x of this.#needs(group)) {
+      const made = this.#made.get(x);
+      const shared =
+        sizeOf(x.shape) >= sizeOf(group.shape)
+          ? this.#readers
+              .get(x)!
+              .filter((reader) => reader < position)
+              .at(-1)
+          : undefined;
+      for (const p of [made, shared]) if (p !== undefined && this.#clusters[p]) near.add(this.#clusters[p]!);
+    }
+    near.delete(own);
+    for (const other of [...near].sort((a, b) => b.at - a.at)) {
+      const joined = other.at < own.at ? this.#join(other, own) : this.#join(own, other);
+      if (!joined) continue;
+      for (const g of joined.groups) this.#clusters[this.#made.get(g.roots[0]!)!] = joined;
+      own = joined;
+    }
+  }
+
+  /** Two clusters as one, of which `a` comes first; undefined if they cannot be or nothing would be won. */
+  #join(a: Cluster, b: Cluster): Cluster | undefined {
+    const at = this.#position(a, b);
+    const groups = [...a.groups, ...b.groups];
+    if (at === undefined || !groups.some((g) => g.reduction)) return undefined;
+    for (const [rows, sums] of [
+      [a, b],
+      [b, a],
+    ] as const)
+      for (let axes = rows.axes; axes > 0 && sums.columns.size === 0; axes--) {
+        const joined = { groups, axes, at, columns: new Set([...rows.columns, ...sums.groups]) };
+        if (sumUpRows(sums.groups, rows, axes) && this.#fits(joined, a, b)) return joined;
+      }
+    const [s, t] = [leadOf(a), leadOf(b)];
+    const differs = s.findIndex((d, i) => d !== t[i]);
+    for (let axes = differs < 0 ? Math.min(s.length, t.length) : differs; axes > 0; axes--) {
+      const joined = { groups, axes, at, columns: new Set([...a.columns, ...b.columns]) };
+      if ([a, b].some((c) => c.columns.size > 0 && c.axes !== axes)) return undefined;
+      if (this.#readsRows(joined, a, b)) return this.#fits(joined, a, b) ? joined : undefined;
+    }
+    return undefined;
+  }
+
+  /** Whether the second of two clusters reads the first at its own rows only. */
+  #readsRows(joined: Cluster, a: Cluster, b: Cluster): boolean {
+    const own = new Set(a.groups.flatMap((g) => g.roots));
+    return b.groups.every((g) => {
+      const probe = this.#probe(g);
+      return probe.loads.every(
+        (load) => !own.has(load.value) || (!joined.columns.has(this.#groupOf(load.value)) && isRowWise(probe, load, joined)),
+      );
+    });
+  }
+
+  #fits(joined: Cluster, a: Cluster, b: Cluster): boolean {
+    const probes = joined.groups.map((g) => this.#probe(g));
+    return this.#readsRows(joined, a, b) && suits(probes, joined);
+  }
+
+  #groupOf(root: Value): Group {
+    return this.#items[this.#made.get(root)!] as Group;
+  }
+
+  /** Where both can be computed: at the first, or else behind the last of what the second needs, if that is before anyone reads the first. */
+  #position(a: Cluster, b: Cluster): number | undefined {
+    const made = new Set(a.groups.flatMap((g) => g.roots));
+    const own = new Set(b.groups.flatMap((g) => g.roots));
+    const needed = b.groups.flatMap((g) => [...this.#needs(g)]).filter((x) => !made.has(x) && !own.has(x) && this.#made.has(x));
+    const last = needed.reduce((at, x) => Math.max(at, this.#at(this.#made.get(x)!)), -1);
+    if (last < a.at) return a.at;
+    const behind = last + BEHIND;
+    if (this.#items.slice(Math.ceil(a.at), Math.ceil(behind)).some((item) => item.kind === "control")) return undefined;
+    const members = new Set([...a.groups, ...b.groups].map((g) => this.#made.get(g.roots[0]!)!));
+    const readers = [...made].flatMap((x) => this.#readers.get(x) ?? []);
+    return readers.every((p) => members.has(p) || this.#at(p) > behind) ? behind : undefined;
+  }
+
+  #probe(group: Group): Probe {
+    let probe = this.#probes.get(group);
+    if (!probe) {
+      probe = new Probe(group, this.#context);
+      this.#probes.set(group, probe);
+    }
+    return probe;
+  }
+
+  #finish(cluster: Cluster): Rows {
+    const { groups, columns } = cluster;
+    const probes = groups.map((g) => this.#probe(g));
+    const outer = outerAxes(probes, cluster);
+    const slices = [...columns][0]?.shape[0];
+    const members = new Set(groups.map((g) => this.#made.get(g.roots[0]!)!));
+    const isLocal = (y: Value): boolean => (this.#readers.get(y) ?? []).every((p) => members.has(p));
+    const roots = groups.flatMap((g) => g.roots);
+    const stored = new Set(groups.flatMap((g) => [...g.stored]));
+    const single = new Set([...columns].flatMap((g) => g.roots));
+    const inPlace = shareMemory(groups, probes, (y) => stored.has(y) && !single.has(y), isLocal);
+    const mayOverwrite = (y: Value, x: Value): boolean => {
+      // Sums over rows begin before the first row is read; else it matters what is written there first.
+      if (columns.has(this.#groupOf(y))) return probes.every((probe) => probe.loads.every((l) => l.value !== x));
+      const first = groups.findIndex((g) => g.roots.some((r) => endOf(r, inPlace) === y));
+      return probes.every((probe, n) => {
+        const loads = probe.loads.filter((l) => l.value === x);
+        return loads.every((load) => (n < first ? isRowWise(probe, load, cluster) : n === first && load.index.key === probe.stores.key));
+      });
+    };
+    const block = blockOf(sizeOf(outer.at(-1)!) / (slices ?? 1), touchedInRow(probes, cluster));
+    return { kind: "rows", groups, outer, block, columns, slices, roots, stored, inPlace, mayOverwrite };
+  }
+}
+
+/** Products have tiles of their own, and values in lanes no rows. */
+function mayJoin({ shape, lanes, reduction }: Group): boolean {
+  return shape.length > 0 && sizeOf(shape) > 0 && lanes === undefined && !(reduction && contracts(reduction));
+}
+
+/** The axes that the rows of a cluster stand for. */
+function leadOf({ groups, axes, columns }: Cluster): Shape {
+  return groups.find((g) => !columns.has(g))!.shape.slice(0, axes);
+}
+
+/** Whether groups do nothing but add up the rows of a cluster, in slices. */
+function sumUpRows(groups: readonly Group[], rows: Cluster, axes: number): boolean {
+  const count = sizeOf(leadOf(rows).slice(0, axes));
+  const slices = [...rows.columns][0]?.shape[0] ?? groups[0]!.shape[0]!;
+  return (
+    (rows.columns.size === 0 || axes === rows.axes) &&
+    slices >= LEAST_ROWS &&
+    groups.every(({ shape, reduction, roots }) => {
+      if (!reduction || roots.length > 1 || shape.length < 2 || shape[0] !== slices || roots[0]!.dtype !== "f32") return false;
+      const { combine } = lowering(reduction) as Extract<Lowering<unknown>, { kind: "reduce" }>;
+      // Vectors that overlap would add twice.
+      return combine === "add" && extentsOf(reduction)[0]! * slices === count && shape.at(-1)! % LANES === 0;
+    })
+  );
+}
+
+/** The number of the row that a group computes, or sums. */
+function rowOf({ group, at, summed }: Probe, { columns, axes }: Cluster): Index {
+  if (columns.has(group)) return at[0]!.times(extentsOf(group.reduction!)[0]!).plus(summed[0]!);
+  return flatten(at.slice(0, axes), group.shape.slice(0, axes));
+}
+
+/** Whether a group reads a buffer of the cluster at its own row only. */
+function isRowWise(probe: Probe, { value, index }: Load, cluster: Cluster): boolean {
+  const length = sizeOf(value.shape) / sizeOf(leadOf(cluster));
+  return Number.isInteger(length) && index.div(length).key === rowOf(probe, cluster).key;
+}
+
+/** Whether it pays to go over such rows: they are contiguous, stay in the cache, and threads can divide them. */
+function suits(probes: readonly Probe[], cluster: Cluster): boolean {
+  const rows = sizeOf(leadOf(cluster));
+  const row = touchedInRow(probes, cluster);
+  if (row > LONGEST_ROW || (rows < LEAST_ROWS && rows * row > SMALL)) return false;
+  const buffers = new Set(probes.flatMap((p) => [...p.loads.map((l) => l.value), ...p.group.roots]));
+  if (buffers.size > MOST_BUFFERS || probes.some((p) => p.laned)) return false;
+  if (cluster.columns.size > 0 && outerAxes(probes, cluster).length > 1) return false;
+  return probes.every((p) => cluster.columns.has(p.group) || p.loads.every((load) => !goesDown(p, load, cluster.axes)));
+}
+
+/** Whether a row of the outer axes is a column of what it reads. */
+function goesDown({ counters }: Probe, { index }: Load, axes: number): boolean {
+  const steps = (list: Probe["counters"]): number[] =>
+    list.map(({ counter, extent }) => (extent > 1 ? Math.abs(index.coefficientOf(counter) ?? 2) : 0));
+  const inside = steps(counters.slice(axes)).filter((c) => c !== 0);
+  return inside.length > 0 && Math.min(...inside) > 1 && steps(counters.slice(0, axes)).some((c) => c === 1);
+}
+
+/** Elements that a row touches, of all buffers. */
+function touchedInRow(probes: readonly Probe[], { axes, columns }: Cluster): number {
+  const found = new Map<Value, number>();
+  for (const { group, counters, loads } of probes) {
+    const inside = columns.has(group) ? counters.filter((_, i) => i !== 0 && i !== group.shape.length) : counters.slice(axes);
+    for (const { value, index } of loads) {
+      const inner = inside.filter(({ counter }) => index.coefficientOf(counter) !== 0);
+      found.set(
+        value,
+        Math.max(
+          found.get(value) ?? 0,
+          inner.reduce((n, c) => n * c.extent, 1),
+        ),
+      );
+    }
+    for (const y of group.stored) found.set(y, sizeOf(group.shape.slice(columns.has(group) ? 1 : axes)));
+  }
+  return [...found.values()].reduce((sum, n) => sum + n, 0);
+}
+
+/** The shared axes, those merged that all accesses step through as through one. */
+function outerAxes(all: readonly Probe[], cluster: Cluster): readonly (readonly number[])[] {
+  const shape = leadOf(cluster);
+  const probes = all.filter((p) => !cluster.columns.has(p.group));
+  const along = shape.map((extent, axis) =>
+    probes.flatMap(({ counters, loads, stores }) =>
+      [...loads.map((l) => l.index), stores].map((index) => (extent === 1 ? 0 : index.coefficientOf(counters[axis]!.counter))),
+    ),
+  );
+  const pinned = shape.map((_, axis) =>
+    probes.some(({ made, counters }) => made.some((x: Expr) => usedAsValue(x, counters[axis]!.counter, new Set()))),
+  );
+  return mergeAxes(shape, shape.length, along, { pinned, cuts: shape.map(() => []), inner: 0 }).axes.map((axis) => axis.parts);
+}
+
+/** Rows of a block: a divisor of all if there is one of a good size. */
+function blockOf(extent: number, row: number): number {
+  const most = Math.min(extent, Math.max(1, Math.min(MOST_ROWS, Math.floor(BLOCK / row))));
+  for (let n = most; n > most / 2; n--) if (extent % n === 0) return n;
+  return most;
+}
+
+/**
+ * Values that only the kernel reads, in the memory of others that are written once they are no longer read: in a later nest, or in the last one that reads them,
+ * if at the same element.
+ */
+function shareMemory(
+  groups: readonly Group[],
+  probes: readonly Probe[],
+  mayShare: (x: Value) => boolean,
+  isLocal: (x: Value) => boolean,
+): Map<Value, Value> {
+  const shared = new Map<Value, Value>();
+  const taken = new Set<Value>();
+  const fits = (x: Value, y: Value): boolean =>
+    mayShare(y) && !taken.has(y) && sameShape(x.shape, y.shape) && byteSize(x.dtype) === byteSize(y.dtype);
+  groups.forEach((group, n) => {
+    for (const x of group.roots) {
+      if (!mayShare(x) || !isLocal(x)) continue;
+      const last = probes.findLastIndex((p) => p.loads.some((l) => l.value === x));
+      if (last <= n) continue;
+      const from = readsInPlace(probes[last]!, x) ? last : last + 1;
+      const y = groups
+        .slice(from)
+        .flatMap((g) => g.roots)
+        .find((r) => fits(x, r));
+      if (!y) continue;
+      shared.set(x, y);
+      taken.add(y);
+    }
+  });
+  return shared;
+}
+
+/** The value whose memory a value has in the end. */
+function endOf(x: Value, inPlace: ReadonlyMap<Value, Value>): Value {
+  const over = inPlace.get(x);
+  return over ? endOf(over, inPlace) : x;
+}
+
+/** Whether a group reads `x` at the element that it computes only. */
+function readsInPlace({ loads, stores }: Probe, x: Value): boolean {
+  return loads.every((l) => l.value !== x || l.index.key === stores.key);
+}
