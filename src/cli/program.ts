@@ -1,6 +1,7 @@
 /** @file The command line of `nabla`: what it understands. The work is done next door, in the files named `*-command.ts`. */
 import "../runtime/evaluate.ts";
 import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { benchCommand } from "./bench-command.ts";
 import { checkCommand } from "./check-command.ts";
 import { evaluateCommand } from "./evaluate-command.ts";
 import { findLrCommand } from "./find-lr-command.ts";
@@ -99,6 +100,20 @@ function buildProgram(done: (exitCode: number) => void): Command {
     .option("--measure", "plan a compiled training step too, and say what it takes of the arena: seconds")
     .option("--json", "as JSON")
     .action((model: string, flags) => done(summaryCommand(model, flags)));
+  program
+    .command("bench")
+    .description("time a network on this machine, forward and for a training step on made-up examples, and say which kernels take the time")
+    .argument("<model>", "a name that nabla info lists, such as lenet5 or resnet18")
+    .option("--input <shape>", "shape of an example, such as 3x224x224 (default: the model's own)", imageShape)
+    .option("--batch <n>", "examples", positiveInteger, 32)
+    .option("--optimizer <name>", "update rule of the training step", (text) => parse("optimizer", text), "adam")
+    .option("--threads <n>", "threads that compute (default: NABLA_THREADS, or the cores available)", positiveInteger)
+    .option("--seconds <s>", "how long each of the two is measured", positiveInteger, 2)
+    .option("--inference", "only the forward pass")
+    .option("--profile", "every kernel: its time, GFLOP/s, GB/s, and the share of its time that the machine needs at its peak")
+    .option("--kernels", "the same, and the text of the kernels")
+    .option("--json", "as JSON")
+    .action(async (model: string, flags) => done(await benchCommand(model, flags)));
   const probing = program
     .command("probe")
     .description("shift, rotate and scale images, and say what changes in a network's features and answers: equivariance and invariance")

@@ -3,6 +3,7 @@ import { blueprint } from "../inspect/cost.ts";
 import { type Summary, summary } from "../inspect/summary.ts";
 import { models } from "../models/registry.ts";
 import { zoo } from "../models/zoo.ts";
+import type { Layer } from "../nn/module.ts";
 import { type Recipe, recipeFor, unknownName } from "./recipes.ts";
 import { makeOptimizer } from "./session.ts";
 
@@ -30,12 +31,18 @@ const INPUTS: Readonly<Record<string, readonly number[]>> = {
   xor: [2],
 };
 
-function summaryOf(name: string, { input, batch, receptive, optimizer, measure }: SummaryFlags): Summary {
+/** A network by name, for examples of a shape (its own, unless given) and the classes it is known for. */
+export function networkOf(name: string, input?: readonly number[]): { readonly model: Layer; readonly inputShape: readonly number[] } {
   if (!Object.hasOwn(models, name)) throw unknownName("model", name, Object.keys(models));
   const entry = Object.hasOwn(zoo, name) ? zoo[name] : undefined;
   const inputShape = input ?? entry?.input ?? INPUTS[name];
   const outputs = entry?.classes ?? (name === "xor" ? 1 : 10);
-  const model = blueprint(() => models[name]({ inputShape, outputs })).eval();
+  return { model: models[name]({ inputShape, outputs }), inputShape };
+}
+
+function summaryOf(name: string, { input, batch, receptive, optimizer, measure }: SummaryFlags): Summary {
+  const { model: made, inputShape } = blueprint(() => networkOf(name, input));
+  const model = made.eval();
   const { lr } = recipeFor(name, { optimizer });
   return summary(model, inputShape, {
     batch,

@@ -1,6 +1,7 @@
 /** @file The test files that do not run in a page, each with the reason. A file that reaches for Node and is not in this list is an error. */
 export const NODE_ONLY: Readonly<Record<string, string>> = {
   "test/base/host.test.ts": "spies on Node's V8 flags",
+  "test/cli/bench.test.ts": "the command line",
   "test/cli/check.test.ts": "the command line",
   "test/cli/mistakes.test.ts": "the command line",
   "test/cli/probe.test.ts": "the command line",

@@ -1,0 +1,157 @@
+/** @file `nabla bench <model>`: how long a network takes on this machine, forward and for a training step, and where the time goes. */
+import { formatShape } from "../base/shape.ts";
+import { compile } from "../function/compile.ts";
+import { backward } from "../function/derivative.ts";
+import { macsOf, recordOn } from "../inspect/cost.ts";
+import { keyOf, manualSeed, normal } from "../math/random.ts";
+import { crossEntropy, mseLoss } from "../nn/losses.ts";
+import type { Layer } from "../nn/module.ts";
+import { zeros } from "../ops/create.ts";
+import type { Tensor } from "../ops/tensor.ts";
+import { getThreads, setThreads } from "../runtime/pool.ts";
+import { formatProfile, type KernelProfile, profile } from "../runtime/profile.ts";
+import { type Recipe, recipeFor } from "./recipes.ts";
+import { makeOptimizer } from "./session.ts";
+import { networkOf } from "./summary-command.ts";
+
+export interface BenchFlags {
+  /** Shape of an example, such as [3, 224, 224]. Default the network's own. */
+  readonly input?: readonly number[];
+  readonly batch: number;
+  readonly optimizer: Recipe["optimizer"];
+  readonly threads?: number;
+  /** How long each of the two is measured. */
+  readonly seconds: number;
+  /** Only the forward pass. */
+  readonly inference?: boolean;
+  /** Whether to time every kernel; and to print them. */
+  readonly profile?: boolean;
+  readonly kernels?: boolean;
+  readonly json?: boolean;
+}
+
+/** What was measured of one program. Times in ms. */
+interface Measured {
+  readonly what: "inference" | "training step";
+  /** The first call, with compilation. */
+  readonly first: number;
+  /** Of all others. */
+  readonly median: number;
+  readonly least: number;
+  readonly calls: number;
+  readonly examplesPerSecond: number;
+  /** Arithmetic of convolutions and products alone, two operations a multiply-add, at the median. */
+  readonly gflops: number;
+}
+
+/** Prints what a network takes; gives the exit code. */
+export async function benchCommand(name: string, flags: BenchFlags): Promise<number> {
+  if (flags.threads !== undefined) setThreads(flags.threads);
+  manualSeed(0);
+  const { model, inputShape } = networkOf(name, flags.input);
+  const x = normal(keyOf(1), [flags.batch, ...inputShape]);
+  const measured: Measured[] = [];
+  let last: (() => Tensor) | undefined;
+  for (const what of flags.inference ? (["inference"] as const) : (["inference", "training step"] as const)) {
+    const { run, macs } = what === "inference" ? forward(model, x) : trainingStep(model, x, name, flags.optimizer);
+    measured.push(await measure(what, run, macs, flags));
+    last = run;
+  }
+  const rows = flags.profile || flags.kernels ? profile(last!) : undefined;
+  const about = { model: name, input: x.shape, threads: getThreads() };
+  console.log(flags.json ? JSON.stringify({ ...about, measured, kernels: rows }, null, 2) : table(about, measured, rows, flags));
+  return 0;
+}
+
+interface Work {
+  readonly run: () => Tensor;
+  readonly macs: number;
+}
+
+function forward(model: Layer, x: Tensor): Work {
+  model.eval();
+  const program = compile((images: Tensor) => model.forward(images));
+  return { run: () => program(x), macs: macsOf(recordOn((images) => model.forward(images), [x]).list).total };
+}
+
+function trainingStep(model: Layer, x: Tensor, name: string, rule: Recipe["optimizer"]): Work {
+  model.train();
+  const own = (model as { loss?: (x: Tensor, labels: Tensor) => Tensor }).loss?.bind(model);
+  const [n] = x.shape;
+  const loss = (): Tensor => {
+    if (name === "xor") return mseLoss(model.forward(x), zeros([n, 1]));
+    const labels = zeros([n], "i32");
+    return own ? own(x, labels) : crossEntropy(model.forward(x), labels);
+  };
+  const parameters = model.parameters();
+  const optimizer = makeOptimizer(parameters, { optimizer: rule, lr: recipeFor(name, { optimizer: rule }).lr });
+  const gradients = () => backward(loss, parameters);
+  const step = compile(() => {
+    const { value, grads } = gradients();
+    optimizer.step(grads);
+    return value;
+  });
+  return { run: () => step(), macs: macsOf(recordOn(gradients, []).list).total };
+}
+
+const LEAST_CALLS = 5;
+
+async function measure(what: Measured["what"], run: () => Tensor, macs: number, { batch, seconds }: BenchFlags): Promise<Measured> {
+  const timed = (): number => {
+    const start = performance.now();
+    run();
+    return performance.now() - start;
+  };
+  const [first, begun] = [timed(), performance.now()];
+  const times: number[] = [];
+  while (times.length < LEAST_CALLS || performance.now() - begun < 1000 * seconds) {
+    times.push(timed());
+    // Ctrl-C is heard between two calls.
+    if (times.length % 16 === 0 || times.at(-1)! > 50) await new Promise((resolve) => setImmediate(resolve));
+  }
+  times.sort((a, b) => a - b);
+  const median = times[times.length >> 1];
+  return {
+    what,
+    first,
+    median,
+    least: times[0],
+    calls: times.length,
+    examplesPerSecond: (1000 * batch) / median,
+    gflops: (2 * macs) / median / 1e6,
+  };
+}
+
+type About = { readonly model: string; readonly input: readonly number[]; readonly threads: number };
+
+function table(
+  { model, input, threads }: About,
+  measured: readonly Measured[],
+  rows: readonly KernelProfile[] | undefined,
+  flags: BenchFlags,
+): string {
+  const ms = (time: number): string => `${time.toPrecision(time < 1000 ? 3 : 4)} ms`;
+  const cells = [
+    ["", "median", "least", "first call", "calls", "examples/s", "GFLOP/s"],
+    ...measured.map((m) => [
+      m.what,
+      ms(m.median),
+      ms(m.least),
+      ms(m.first),
+      m.calls.toLocaleString("en-US"),
+      Math.round(m.examplesPerSecond).toLocaleString("en-US"),
+      m.gflops.toFixed(1),
+    ]),
+  ];
+  const widths = cells[0].map((_, i) => Math.max(...cells.map((row) => row[i].length)));
+  const lines = cells.map((row) => row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join("  "));
+  const head = `${model} on ${formatShape(input)}, ${threads} ${threads === 1 ? "thread" : "threads"}`;
+  const kernels = rows ? ["", `kernels of the ${measured.at(-1)!.what}, on one thread`, formatProfile(rows)] : [];
+  return [head, ...lines, ...kernels, ...(rows && flags.kernels ? texts(rows) : [])].join("\n");
+}
+
+/** Every kernel once, the slowest first. */
+function texts(rows: readonly KernelProfile[]): string[] {
+  const slowest = [...rows].sort((a, b) => b.ms * b.calls - a.ms * a.calls);
+  return [...new Set(slowest.map((row) => row.text))].flatMap((text) => ["", text]);
+}
