@@ -1,3 +1,7 @@
+/**
+ * @file compile: a function recorded once per signature and run as one program. Cells that it reads become inputs, cells that it writes become outputs in
+ * the same memory; a whole training step is one call.
+ */
 import { formatType } from "../base/shape.ts";
 import { fromArray } from "../ops/create.ts";
 import { evaluate } from "../ops/evaluator.ts";

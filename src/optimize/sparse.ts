@@ -6,6 +6,7 @@
  *     select (0 < y) (spread g) 0     =     spread (select (0 < max y) g 0)
  */
 import { sizeOf } from "../base/shape.ts";
+import { LANES } from "../kernel/kernel.ts";
 import { type Conv, convWeight, convWeightAt } from "../ops/contract.ts";
 import { relayout } from "../ops/elementwise.ts";
 import { full } from "../ops/indexing.ts";
@@ -112,7 +113,6 @@ const sumFew: Rule = ({ op, params }, [x]) => {
 const CYCLES = { dense: 0.5, few: 0.9, moved: 2 } as const;
 /** Elements of an image of which a few stay in the first cache. */
 const SMALL = 3072;
-const LANES = 4;
 
 const weightsOfFew: Rule = ({ op, params }, operands) => {
   if (op !== convWeight) return undefined;

@@ -1,0 +1,281 @@
+/**
+ * @file Loop nests, written: loops over tiles, a tile's accumulators and the loops of its sum, what is left at the edges. What stands in them is told by a
+ * group's `Contents`.
+ */
+import { computeDtype } from "../base/dtype.ts";
+import * as k from "../kernel/build.ts";
+import { Index } from "../kernel/index-algebra.ts";
+import { type Expr, LANES, type Stmt } from "../kernel/kernel.ts";
+import { unflatten } from "../ops/movement.ts";
+import type { Lowering } from "../ops/op.ts";
+import type { Value } from "../tape/node.ts";
+import type { Access, Axis } from "./access.ts";
+import type { Elements } from "./elements.ts";
+import { type Level, type Segment, segments, type Tiles, whole } from "./tiles.ts";
+
+export type Reduce = Extract<Lowering<unknown>, { kind: "reduce" }>;
+
+/** Where a tile computes an element or a vector of elements: an index for every counter of the results. */
+export interface Place {
+  readonly at: readonly Index[];
+  readonly done: number;
+}
+
+/** What stands in the loops of a nest: elements as expressions, and where results go. */
+export interface Contents {
+  readonly elements: Elements;
+  readonly reduce: Reduce | undefined;
+  readonly combine: Reduce["combine"];
+  readonly resultDtype: Value["dtype"];
+  /** Whether rows are added to sums that earlier rows have begun. */
+  readonly addsRows: boolean;
+  /** The element that the reduction combines, from the counters of the nest. */
+  summand(out: readonly Index[], sum: readonly Index[]): Expr;
+  /** The terms along an axis of the sum that results from `first` to `last` need. */
+  within(axis: number, first: readonly Index[], last: readonly Index[]): readonly [Expr, Expr] | undefined;
+  /** What is in the buffer of the sum. */
+  sumAt(place: Place): Expr;
+  storeSum(place: Place, sum: Expr): Stmt;
+  /** Everything after the reduction for one element (or vector of elements): lets for all roots, and the stores to put after them. */
+  finish(place: Place, reduced: Expr | undefined): { lets: Stmt[]; stores: Stmt[] };
+}
+
+/** One element of an axis, or a vector of them; of an overlapping vector the first `done` were dealt with before. */
+interface Point {
+  readonly at: Index;
+  readonly done: number;
+}
+
+/** The blocks of axes at hand: `size` points from `base` on. */
+type Blocks = ReadonlyMap<number, { readonly base: Index; readonly size: number }>;
+
+/** The points of result axes that a tile holds. */
+type Points = ReadonlyMap<number, readonly Point[]>;
+
+/** A variable that a tile combines elements in; apart from it, whether one of them was no number. */
+interface Accumulator {
+  readonly value: ReturnType<typeof k.bind>;
+  readonly nan: ReturnType<typeof k.bind> | undefined;
+}
+
+/** Writes the nest that the tiles ask for. */
+export class Nest {
+  readonly #access: Access;
+  readonly #contents: Contents;
+  readonly #tiles: Tiles;
+
+  constructor(access: Access, tiles: Tiles, contents: Contents) {
+    this.#access = access;
+    this.#tiles = tiles;
+    this.#contents = contents;
+  }
+
+  statements(): Stmt[] {
+    return this.#outer(this.#tiles.order(), new Map(), new Map());
+  }
+
+  /** Loops over result axes, outermost first; `points` collects the indices that a tile holds of each. */
+  #outer([level, ...inner]: readonly Level[], points: Points, blocks: Blocks): Stmt[] {
+    if (!level) return this.#contents.reduce ? this.#reduceTile(points, blocks) : this.#finish(points, undefined);
+    const { axis, size } = level;
+    const { extent, kind } = this.#access.axes[axis]!;
+    if (size !== undefined) {
+      const block = (base: Index): Stmt[] => this.#outer(inner, points, new Map([...blocks, [axis, { base, size }]]));
+      return loop({ ...whole(extent), count: size }, block, kind === "out" ? true : "inside");
+    }
+    const count = this.#tiles.choice.tile.find(([i]) => i === axis)?.[1] ?? 1;
+    const own = blocks.get(axis);
+    const vector = axis === this.#tiles.choice.vector;
+    const runs = own
+      ? segments(own.size, count, vector)
+      : pieces(this.#access.axes[axis]!).flatMap(([from, to]) => segments(to - from, count, vector, from));
+    return runs.flatMap((segment) =>
+      loop(
+        segment,
+        (first) => {
+          const start = own ? first.plus(own.base) : first;
+          return this.#outer(inner, new Map([...points, [axis, pointsOf(start, segment)]]), blocks);
+        },
+        true,
+      ),
+    );
+  }
+
+  /** Every combination of the points, as indices along all result axes. */
+  #combinations(points: Points): Place[] {
+    let list: Place[] = [{ at: [], done: 0 }];
+    this.#access.axes.forEach((axis, i) => {
+      if (axis.kind !== "out") return;
+      const own = points.get(i) ?? [{ at: Index.constant(0), done: 0 }];
+      list = list.flatMap((head) => own.map((p) => ({ at: [...head.at, ...unflatten(p.at, axis.parts)], done: head.done + p.done })));
+    });
+    return list;
+  }
+
+  #finish(points: Points, reduced: readonly Expr[] | undefined): Stmt[] {
+    const done = this.#combinations(points).map((place, i) => this.#contents.finish(place, reduced?.[i]));
+    return [...done.flatMap((d) => d.lets), ...done.flatMap((d) => d.stores)];
+  }
+
+  #reduceTile(points: Points, blocks: Blocks): Stmt[] {
+    const { axes } = this.#access;
+    const { vector, unroll, written } = this.#tiles.choice;
+    const results = this.#combinations(points).map((place) => place.at);
+    const own = axes.map((_, i) => i).filter((i) => axes[i]!.kind === "sum");
+    const { sums } = this.#tiles;
+    const dtype = computeDtype(this.#contents.resultDtype);
+    const start = neutral(this.#contents.combine, dtype);
+    const along = axes[vector]?.kind === "sum";
+    // Per result one accumulator, or several along a vectorized sum, whose lanes are combined in the end.
+    const accumulators = results.map((at) => {
+      const wide = along || at.some((x) => x.laned);
+      return Array.from({ length: unroll }, () => this.#accumulator(wide ? k.splat(start) : start));
+    });
+    const accumulate = (r: ReadonlyMap<number, Point>, u: number): Stmt[] => {
+      this.#contents.elements.begin();
+      const at = own.flatMap((i) => unflatten(r.get(i)!.at, axes[i]!.parts));
+      const done = sums.reduce((n, i) => n + r.get(i)!.done, 0);
+      return results.flatMap((out, i) => this.#accumulate(accumulators[i]![u]!, this.#contents.summand(out, at), done));
+    };
+    const inner = (position: number, r: ReadonlyMap<number, Point>, u: number): Stmt[] => {
+      const axis = sums[position];
+      if (axis === undefined) return accumulate(r, u);
+      const { extent } = axes[axis]!;
+      const part = blocks.get(axis);
+      if (axis === written)
+        return Array.from({ length: extent }, (_, i) =>
+          inner(position + 1, new Map([...r, [axis, { at: Index.constant(i), done: 0 }]]), u),
+        ).flat();
+      if (axis !== vector) {
+        const body = (from: Index): Stmt[] => {
+          const at = part ? from.plus(part.base) : from;
+          return inner(position + 1, new Map([...r, [axis, { at, done: 0 }]]), u);
+        };
+        return loop(whole(part?.size ?? extent), body, undefined, this.#contents.within(axis, results[0]!, results.at(-1)!));
+      }
+      return segments(part?.size ?? extent, unroll, true).flatMap((segment) =>
+        loop(segment, (first) => {
+          const start = part ? first.plus(part.base) : first;
+          return pointsOf(start, segment).flatMap((point, n) => inner(position + 1, new Map([...r, [axis, point]]), n));
+        }),
+      );
+    };
+    const loops = inner(0, new Map(), 0);
+    const reduced = accumulators.map((parts) => {
+      const total = pairwise(
+        parts.map(({ value, nan }) => (nan ? k.select(nan.variable, k.splat(k.float(Number.NaN)), value.variable) : value.variable)),
+        (a, b) => this.#join(a, b),
+      );
+      return along ? k.fold(this.#contents.combine, total) : total;
+    });
+    const begin = accumulators.flat().flatMap(({ value, nan }) => (nan ? [value.statement, nan.statement] : [value.statement]));
+    if (this.#contents.addsRows) return [...begin, ...loops, ...this.#addRows(points, reduced)];
+    return [...begin, ...loops, ...(this.#tiles.parts.length > 0 ? this.#addPart(points, reduced, blocks) : this.#finish(points, reduced))];
+  }
+
+  /** Adds sums of rows to those of earlier rows of the slice. */
+  #addRows(points: Points, sums: readonly Expr[]): Stmt[] {
+    const places = this.#combinations(points);
+    const totals = places.map((place, i) => k.bind(k.add(this.#contents.sumAt(place), sums[i]!)));
+    return [...totals.map((t) => t.statement), ...places.map((place, i) => this.#contents.storeSum(place, totals[i]!.variable))];
+  }
+
+  /** Adds sums to what earlier parts left in the buffer of the result; after the last part they are complete. */
+  #addPart(points: Points, sums: readonly Expr[], blocks: Blocks): Stmt[] {
+    const { axes } = this.#access;
+    const all = (which: (base: Index, last: number) => Expr): Expr =>
+      this.#tiles.parts.map(({ axis, size }) => which(blocks.get(axis)!.base, axes[axis]!.extent - size)).reduce((a, b) => k.and(a, b));
+    const isFirst = all((base) => k.eq(base.toExpr(), k.int(0)));
+    const isLast = all((base, last) => k.eq(base.toExpr(), k.int(last)));
+    const places = this.#combinations(points);
+    const totals = places.map((place, i) => {
+      const before = this.#contents.sumAt(place);
+      const zero = k.float(0);
+      const start = before.lanes === LANES ? k.select(k.splat(isFirst), k.splat(zero), before) : k.select(isFirst, zero, before);
+      return k.bind(k.add(start, sums[i]!));
+    });
+    const variables = totals.map((t) => t.variable);
+    const store = places.map((place, i) => this.#contents.storeSum(place, variables[i]!));
+    return [...totals.map((t) => t.statement), k.ifThen(isLast, this.#finish(points, variables), store)];
+  }
+
+  /** What combining starts from. A vector's greatest or least element by comparison alone loses NaNs, so these are kept apart. */
+  #accumulator(start: Expr): Accumulator {
+    const orders = this.#contents.combine === "max" || this.#contents.combine === "min";
+    const nan = orders && start.lanes === LANES && start.dtype === "f32" ? k.bind(k.splat(k.constant(0, "bool"))) : undefined;
+    return { value: k.bind(start), nan };
+  }
+
+  #accumulate({ value: { variable }, nan }: Accumulator, x: Expr, done: number): Stmt[] {
+    if (!nan) return [k.set(variable, this.#combine(variable, x, done))];
+    // Two comparisons, where the instruction that orders zeros and finds NaNs takes seven of x86.
+    const y = k.bind(this.#lanesLeft(k.splat(x), done, neutral(this.#contents.combine, "f32")));
+    const further = this.#contents.combine === "max" ? k.lt(variable, y.variable) : k.lt(y.variable, variable);
+    return [
+      y.statement,
+      k.set(variable, k.select(further, y.variable, variable)),
+      k.set(nan.variable, k.or(nan.variable, k.ne(y.variable, y.variable))),
+    ];
+  }
+
+  /** A vector without the lanes that are done. */
+  #lanesLeft(x: Expr, done: number, otherwise: Expr): Expr {
+    return done === 0 ? x : k.select(k.le(k.splat(k.int(done)), k.ramp()), x, otherwise);
+  }
+
+  /** acc ∘ x, as a fused multiply-add where it is one; without the lanes that are done. */
+  #combine(acc: Expr, x: Expr, done: number): Expr {
+    const y = acc.lanes === LANES ? k.splat(x) : x;
+    const rest = (z: Expr, otherwise: Expr): Expr => this.#lanesLeft(z, done, otherwise);
+    if (this.#contents.combine === "add" && y.op === "mul" && acc.dtype === "f32") {
+      const zero = k.float(0);
+      return k.fma(rest(y.args[0]!, zero), rest(y.args[1]!, zero), acc);
+    }
+    return this.#join(acc, rest(y, neutral(this.#contents.combine, acc.dtype)));
+  }
+
+  #join(a: Expr, b: Expr): Expr {
+    return { add: k.add, mul: k.mul, min: k.min, max: k.max }[this.#contents.combine](a, b);
+  }
+}
+
+function pairwise(list: readonly Expr[], join: (a: Expr, b: Expr) => Expr): Expr {
+  if (list.length === 1) return list[0]!;
+  const half = Math.ceil(list.length / 2);
+  return join(pairwise(list.slice(0, half), join), pairwise(list.slice(half), join));
+}
+
+/** From where to where the pieces of an axis go. */
+function pieces({ extent, cuts }: Axis): [from: number, to: number][] {
+  return [0, ...cuts].map((from, i) => [from, cuts[i] ?? extent]);
+}
+
+/** A loop over a segment; one that would run once is its body. Loops over results are `parallel`: each iteration stores results of its own. */
+function loop(
+  { from, to, count, lanes }: Segment,
+  body: (start: Index) => Stmt[],
+  parallel?: boolean | "inside",
+  within?: readonly [Expr, Expr],
+): Stmt[] {
+  const step = count * lanes;
+  if (to - from === step && !within) return body(Index.constant(from));
+  if (to === from) return [];
+  return [k.forLoop(to, (i) => body(Index.of(i, from, to - step)), { from, step, parallel, within })];
+}
+
+/** The points of one iteration. */
+function pointsOf(start: Index, { count, lanes, overlap }: Segment): Point[] {
+  const first = lanes === LANES ? start.plus(Index.lane()) : start;
+  return Array.from({ length: count }, (_, i) => {
+    const done = i === count - 1 ? overlap : 0;
+    return { at: first.plus(i * lanes - done), done };
+  });
+}
+
+/** What combining starts from. */
+function neutral(combine: Reduce["combine"], dtype: Value["dtype"]): Expr {
+  const isFloat = dtype === "f32" || dtype === "f64";
+  const low = isFloat ? Number.NEGATIVE_INFINITY : dtype === "i32" ? -(2 ** 31) : 0;
+  const high = isFloat ? Number.POSITIVE_INFINITY : dtype === "i32" ? 2 ** 31 - 1 : 2 ** 32 - 1;
+  return k.constant({ add: 0, mul: 1, max: low, min: high }[combine], dtype);
+}
