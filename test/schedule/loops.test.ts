@@ -1,3 +1,4 @@
+/** @file Loop nests: vectors that overlap, masks, cuts, packing, slices, indices taken apart and put together. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { Cell, compile, type Tensor, tensor } from "../../src/index.ts";
