@@ -77,6 +77,6 @@ const INTRODUCTION = [
   "way from input to output.",
   "",
   'Memory is what the plan of one training step takes at batch 2 and native size beside weights and optimizer state, and "20 steps" the cross-entropy on 8',
-  "fixed images (of 16 to 32 pixels where the network has a form for small ones) before and after 20 steps of Adam; both are from the last runs of `npm run test:zoo`,",
+  "fixed images (of 16 to 32 pixels where the network has a form for small ones) before and after 20 steps of Adam (of SGD where its moments leave no room in 4 GiB); both are from the last runs of `npm run test:zoo`,",
   "and empty where a network has not been run.",
 ];
