@@ -1,7 +1,8 @@
 /**
- * @file Twenty thousand random programs: `npm run test:nightly`. See test/fuzz.
+ * @file Twenty thousand random programs and four thousand random convolutional networks: `npm run test:nightly`. See test/fuzz.
  */
 import { describe, expect, test } from "vitest";
+import { faultOfNet } from "../fuzz/convnets.ts";
 import { failureOf } from "../fuzz/switches.ts";
 
 const FIRST = 10_000;
@@ -12,5 +13,11 @@ describe("random programs mean the same however they are run", () => {
   const blocks = Array.from({ length: PROGRAMS / AT_ONCE }, (_, i) => FIRST + i * AT_ONCE);
   test.each(blocks)(`${AT_ONCE} programs from %i`, (first) => {
     for (let seed = first; seed < first + AT_ONCE; seed++) expect(failureOf(seed) ?? "agrees").toBe("agrees");
+  });
+});
+
+describe("gradients of random convolutional networks are those of f64", () => {
+  test.each(Array.from({ length: 16 }, (_, i) => 10_000 + i * AT_ONCE))(`${AT_ONCE} networks from %i`, (first) => {
+    for (let seed = first; seed < first + AT_ONCE; seed++) expect(faultOfNet(seed) ?? "agrees").toBe("agrees");
   });
 });

@@ -1,0 +1,7 @@
+/** @file Some random convolutional networks; thousands in `npm run test:nightly`. */
+import { expect, test } from "vitest";
+import { faultOfNet } from "./convnets.ts";
+
+test("gradients of random convolutional networks are those of f64, on one thread and on two", () => {
+  for (let seed = 1; seed <= 20; seed++) expect(faultOfNet(seed) ?? "agrees").toBe("agrees");
+});
