@@ -23,20 +23,15 @@ if (unknown) {
 }
 let failed = 0;
 for (const name of chosen.length > 0 ? chosen : Object.keys(zoo)) {
-  const { stdout, stderr, status } = spawnSync(process.execPath, [script, name], { encoding: "utf8", timeout: LIMIT });
-  if (status !== 0) {
+  const parts = ["small", "native"].map((part) => spawnSync(process.execPath, [script, name, part], { encoding: "utf8", timeout: LIMIT }));
+  const broken = parts.find(({ status }) => status !== 0);
+  if (broken) {
     failed++;
-    console.log(
-      `FAILED ${name}: ${
-        stderr
-          .trim()
-          .split("\n")
-          .find((line) => /Error/.test(line)) ?? `no result after ${LIMIT / 1000} s`
-      }`,
-    );
+    const line = broken.stderr.split("\n").find((text) => /Error/.test(text));
+    console.log(`FAILED ${name}: ${line?.trim() ?? `no result after ${LIMIT / 1000} s`}`);
     continue;
   }
-  const { name: _, ...record } = JSON.parse(stdout.trim().split("\n").at(-1));
+  const { name: _, ...record } = Object.assign({}, ...parts.map(({ stdout }) => JSON.parse(stdout.trim().split("\n").at(-1))));
   const ok = record.falls && record.deterministic;
   if (!ok) failed++;
   records[name] = record;
