@@ -21,11 +21,13 @@ export interface Axis {
 export type Coefficients = readonly (number | null)[];
 
 export interface Access {
-  readonly axes: Axis[];
-  /** Per axis, one entry per load, then one for the store. */
-  readonly loads: Coefficients[];
-  /** How many of the loads are for the elements themselves, or for the terms of a sum; the others are for what follows the sum. */
-  readonly inner: number;
+  readonly axes: readonly Axis[];
+  /** Per axis, one entry per load. */
+  readonly loads: readonly Coefficients[];
+  /** Per axis, the first of its loads: those for the elements themselves, or for the terms of a sum. The others are for what follows the sum. */
+  readonly terms: readonly Coefficients[];
+  /** Per axis, how the place moves where results are stored. */
+  readonly stores: Coefficients;
   /** Axes of the sum of which some results need a part only. */
   readonly partial: readonly Partial[];
 }
@@ -52,33 +54,40 @@ function loadsWith(x: Expr, counter: Expr): boolean {
   return x.op === "load" ? uses(x, counter) : x.args.some((arg) => loadsWith(arg, counter));
 }
 
+/** Axes as they are merged. */
+export interface Merged {
+  readonly axes: readonly Axis[];
+  /** Per merged axis, one entry per access. */
+  readonly along: readonly Coefficients[];
+}
+
 /** Neighbouring axes become one where every access steps through them as through one: stride(outer) = stride(inner) · extent(inner). */
 export function mergeAxes(
   extents: readonly number[],
   outs: number,
   along: readonly Coefficients[],
-  { pinned, cuts, inner }: { readonly pinned: readonly boolean[]; readonly cuts: readonly (readonly number[])[]; readonly inner: number },
-): Omit<Access, "partial"> {
+  { pinned, cuts }: { readonly pinned: readonly boolean[]; readonly cuts: readonly (readonly number[])[] },
+): Merged {
   const axes: Axis[] = [];
-  const loads: Coefficients[] = [];
+  const steps: Coefficients[] = [];
   let open = false;
   extents.forEach((extent, i) => {
     const kind = i < outs ? "out" : "sum";
     const last = axes.length - 1;
     const outer = axes[last];
     const same = outer?.kind === kind && open && !pinned[i];
-    const inStep = (): boolean => along[i]!.every((c, j) => c !== null && loads[last]![j] === c * extent);
+    const inStep = (): boolean => along[i]!.every((c, j) => c !== null && steps[last]![j] === c * extent);
     // An axis of size 1 has no stride of its own: it joins anything.
     if (same && (extent === 1 || outer.extent === 1 || inStep())) {
       axes[last] = { kind, extent: outer.extent * extent, parts: [...outer.parts, extent], cuts: [] };
-      if (extent !== 1) loads[last] = along[i]!;
+      if (extent !== 1) steps[last] = along[i]!;
     } else {
       axes.push({ kind, extent, parts: [extent], cuts: cuts[i]! });
-      loads.push(along[i]!);
+      steps.push(along[i]!);
     }
     open = !pinned[i];
   });
-  return { axes, loads, inner };
+  return { axes, along: steps };
 }
 
 /** Pieces of a nest, over all axes: each is a copy of its statements. */

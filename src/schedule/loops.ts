@@ -213,15 +213,15 @@ class NestBuilder implements Contents {
     const r = indices.slice(out.length);
     this.#counters = { out: at, sum: this.#summed(r) };
     const { made, inner } = this.elements.all(at, this.#summed(r));
-    const loads = [...this.elements.loads.map((load) => load.index), position(at, this.#group.shape, this.#group.lanes)];
+    const accesses = [...this.elements.loads.map((load) => load.index), this.#position(at)];
     const reaches = this.#reaches();
     const ofReach = new Set(reaches.flatMap((r) => [r.out, r.sum]));
     const pinned = counters.map(({ counter, apart }, i) => apart || ofReach.has(i) || made.some((x) => usedAsValue(x, counter, new Set())));
-    const along = counters.map(({ counter, extent }) => loads.map((index) => (extent === 1 ? 0 : index.coefficientOf(counter))));
+    const along = counters.map(({ counter, extent }) => accesses.map((index) => (extent === 1 ? 0 : index.coefficientOf(counter))));
     const extents = counters.map((c) => c.extent);
     const cuts = this.#reduce ? extents.map(() => []) : findCuts(made, counters);
     if (!this.#reduce) this.#periods = findPeriods(made, counters);
-    const merged = mergeAxes(extents, out.length, along, { pinned, cuts, inner });
+    const merged = mergeAxes(extents, out.length, along, { pinned, cuts });
     // Which of the merged axes a counter is.
     const axisOf = merged.axes.flatMap(({ parts }, i) => parts.map(() => i));
     const partial = reaches.map(({ out, sum, reach }) => ({
@@ -230,7 +230,14 @@ class NestBuilder implements Contents {
       ...tabulate(reach, extents[out]!, extents[sum]!),
     }));
     this.#partial = new Map(partial.map(({ sum }, i) => [sum, reaches[i]!.reach]));
-    return { ...merged, partial };
+    const { axes, along: steps } = merged;
+    return {
+      axes,
+      loads: steps.map((c) => c.slice(0, -1)),
+      terms: steps.map((c) => c.slice(0, inner)),
+      stores: steps.map((c) => c.at(-1)!),
+      partial,
+    };
   }
 
   /** Axes of the sum of which some results need a part only, and the axes of these results, as counters; where no vector goes along these. */
@@ -295,15 +302,20 @@ class NestBuilder implements Contents {
     this.#stores.set(root, this.elements.bufferFor(root, true));
   }
 
+  /** Where the results at an index lie in their buffers. */
+  #position(at: readonly Index[]): Index {
+    return position(at, this.#group.shape, this.#group.lanes);
+  }
+
   /** What is in the buffer of the sum. */
   sumAt({ at }: Place): Expr {
     const root = this.#group.roots[0]!;
-    return loadAt(this.#stores.get(root)!, root.dtype, position(this.#logical(at), root.shape, this.#group.lanes));
+    return loadAt(this.#stores.get(root)!, root.dtype, this.#position(this.#logical(at)));
   }
 
   storeSum({ at }: Place, sum: Expr): Stmt {
     const root = this.#group.roots[0]!;
-    const index = position(this.#logical(at), root.shape, this.#group.lanes);
+    const index = this.#position(this.#logical(at));
     return k.store(this.#stores.get(root)!, (index.consecutive() ?? index).toExpr(), sum);
   }
 
@@ -318,6 +330,8 @@ class NestBuilder implements Contents {
   /** Everything after the reduction for one element (or vector of elements): lets for all roots, and the stores to put after them. */
   finish({ at: counters, done }: Place, reduced: Expr | undefined): { lets: Stmt[]; stores: Stmt[] } {
     const at = this.#logical(counters);
+    const index = this.#position(at);
+    const start = index.consecutive();
     const wide = at.some((x) => x.laned);
     const lets: Stmt[] = [];
     const stores: Stmt[] = [];
@@ -329,8 +343,6 @@ class NestBuilder implements Contents {
       this.elements.compute(root, at, variable);
       const buffer = this.#stores.get(root);
       if (buffer === undefined) return;
-      const index = position(at, root.shape, this.#group.lanes);
-      const start = index.consecutive();
       if (done === 0) stores.push(k.store(buffer, (start ?? index).toExpr(), variable));
       // Elements that are done stay as they are: if the kernel works in place, they were computed from what it has overwritten since.
       const single = (i: number): Expr => (start ? start.plus(i).toExpr() : k.lane(index.toExpr(), i));

@@ -326,7 +326,7 @@ function outerAxes(all: readonly Probe[], cluster: Cluster): readonly (readonly 
   const pinned = shape.map((_, axis) =>
     probes.some(({ made, counters }) => made.some((x: Expr) => usedAsValue(x, counters[axis]!.counter, new Set()))),
   );
-  return mergeAxes(shape, shape.length, along, { pinned, cuts: shape.map(() => []), inner: 0 }).axes.map((axis) => axis.parts);
+  return mergeAxes(shape, shape.length, along, { pinned, cuts: shape.map(() => []) }).axes.map((axis) => axis.parts);
 }
 
 /** Rows of a block: a divisor of all if there is one of a good size. */

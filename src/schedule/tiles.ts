@@ -125,7 +125,7 @@ export class Tiles {
   constructor(access: Access, wishes: Wishes) {
     this.#access = access;
     this.#wishes = wishes;
-    const isLookedUp = ({ kind }: Axis, i: number): boolean => kind === "sum" && access.loads[i]!.slice(0, access.inner).includes(null);
+    const isLookedUp = ({ kind }: Axis, i: number): boolean => kind === "sum" && access.terms[i]!.includes(null);
     this.#looksUp = wishes.mayKeepSum && access.axes.some(isLookedUp);
     this.choice = this.#choose(wishes.vectorizes);
     const sums = this.#sums();
@@ -137,13 +137,13 @@ export class Tiles {
 
   /** Loops over results and parts of the sum, outermost first. */
   order(): Level[] {
-    const { axes, loads, inner, partial } = this.#access;
+    const { axes, loads, terms, partial } = this.#access;
     const { vector: carrier } = this.choice;
     const { plain, vector, others, taps } = this.#results();
     // The vector axis goes outside the other tiled one if that leaves an operand as it is, whose panel then stays in cache.
-    const stays = vector.every((v) => loads[v]!.slice(0, -1).some((c, j) => c !== 0 && others.every((i) => loads[i]![j] === 0)));
+    const stays = vector.every((v) => loads[v]!.some((c, j) => c !== 0 && others.every((i) => loads[i]![j] === 0)));
     // Where every position has a sum of its own, what it reads is used up (for all channels) before the next position, and positions before the next images.
-    const moves = (i: number, j: number): boolean => loads[i]!.slice(0, inner).some((c, load) => c !== 0 && loads[j]![load] !== 0);
+    const moves = (i: number, j: number): boolean => terms[i]!.some((c, load) => c !== 0 && terms[j]![load] !== 0);
     const far = partial.length > 0 ? others.filter((i) => plain.some((j) => moves(i, j))) : [];
     const near = others.filter((i) => !far.includes(i));
     const order: Level[] = [...far, ...plain, ...(stays ? [...vector, ...near] : [...near, ...vector]), ...taps].map((axis) => ({ axis }));
@@ -181,10 +181,10 @@ export class Tiles {
 
   /** True if the sums along a result axis have a third of what they read in common, at least. */
   #isTap(axis: number): boolean {
-    const { axes, loads, inner } = this.#access;
+    const { axes, terms } = this.#access;
     const reads = (j: number, also: boolean): number =>
-      touched(axes.flatMap((a, i) => (a.kind === "sum" || (also && i === axis) ? [{ by: loads[i]![j] ?? PAGE, extent: a.extent }] : [])));
-    return Array.from({ length: inner }, (_, j) => j).every((j) => 3 * reads(j, true) <= 2 * axes[axis]!.extent * reads(j, false));
+      touched(axes.flatMap((a, i) => (a.kind === "sum" || (also && i === axis) ? [{ by: terms[i]![j] ?? PAGE, extent: a.extent }] : [])));
+    return terms[axis]!.every((_, j) => 3 * reads(j, true) <= 2 * axes[axis]!.extent * reads(j, false));
   }
 
   /** How many points of an axis a tile holds. */
@@ -217,17 +217,16 @@ export class Tiles {
 
   /** The axis along which loads are contiguous or constant; -1 if none is long enough or better than scalars. */
   #vectorAxis(): number {
-    const { axes, loads } = this.#access;
+    const { axes, loads, stores } = this.#access;
     const lastOut = axes.findLastIndex((a) => a.kind === "out");
     const summed = axes.reduce((n, a) => (a.kind === "sum" ? n * a.extent : n), 1);
     let best = -1;
     let least = Number.POSITIVE_INFINITY;
     axes.forEach((axis, i) => {
       if (axis.extent < LANES || (axis.kind === "out" && i !== lastOut)) return;
-      const own = loads[i]!.slice(0, -1);
-      if (axis.kind === "out" && loads[i]!.at(-1) !== 1) return;
+      if (axis.kind === "out" && stores[i] !== 1) return;
       const vectors = Math.ceil(axis.extent / LANES);
-      const loaded = own.reduce<number>((sum, c) => sum + (c === 0 ? 0.25 : c === 1 ? 1 : 6), 0);
+      const loaded = loads[i]!.reduce<number>((sum, c) => sum + (c === 0 ? 0.25 : c === 1 ? 1 : 6), 0);
       // Lanes that are computed twice are lost; the lanes of a sum must be combined in the end.
       const cost = (loaded * vectors * LANES) / axis.extent + (axis.kind === "sum" ? (FOLD_COST * LANES) / summed : 0);
       if (cost < least) {
@@ -300,7 +299,7 @@ export class Tiles {
    * hides. Infinite if sums and all that is loaded take more than the registers: V8 loads everything first, and would keep sums in memory.
    */
   #cycles(tile: Tile, vector: number, written: number): number {
-    const { axes, loads, inner, partial } = this.#access;
+    const { axes, terms: own, partial } = this.#access;
     const covers = tile.map(([axis, count]) => segments(axes[axis]!.extent, count, axis === vector));
     const others = axes.reduce((n, a, i) => (a.kind === "out" && !tile.some(([axis]) => axis === i) && i !== vector ? n * a.extent : n), 1);
     let cycles = 0;
@@ -309,7 +308,7 @@ export class Tiles {
         const segs = [first, second];
         const results = first.count * second.count;
         const counts: Tile = tile.map(([axis], t) => [axis, segs[t]!.count]);
-        const fetched = loads[0]!.slice(0, inner).reduce<number>((sum, _, j) => sum + this.#fetched(j, counts, vector, written), 0);
+        const fetched = own[0]!.reduce<number>((sum, _, j) => sum + this.#fetched(j, counts, vector, written), 0);
         const turns = segs.reduce((n, s) => n * ((s.to - s.from) / (s.count * s.lanes)), 1);
         const iterations = partial.reduce((n, p) => n * shareOf(p, segs[tile.findIndex(([axis]) => axis === p.out)]), turns);
         const terms = written < 0 ? 1 : axes[written]!.extent;
@@ -345,8 +344,7 @@ export class Tiles {
   #squares(vector: number): Level[] {
     const { axes, loads } = this.#access;
     if (vector < 0) return [];
-    const across = (i: number): boolean =>
-      loads[i]!.slice(0, -1).some((c, j) => c === 1 && loads[vector]![j] !== 0 && loads[vector]![j] !== 1);
+    const across = (i: number): boolean => loads[i]!.some((c, j) => c === 1 && loads[vector]![j] !== 0 && loads[vector]![j] !== 1);
     const read = axes.findIndex((_, i) => i !== vector && across(i));
     if (read < 0 || axes[read]!.cuts.length + axes[vector]!.cuts.length > 0) return [];
     const levels = [read, vector].map((axis) => ({ axis, size: divisor(axes[axis]!.extent, (n) => n <= SQUARE && n % LANES === 0) }));
@@ -357,7 +355,7 @@ export class Tiles {
   #sums(): number[] {
     const { axes, loads } = this.#access;
     const sums = axes.map((_, i) => i).filter((i) => axes[i]!.kind === "sum");
-    const steps = (i: number): number => loads[i]!.slice(0, -1).reduce<number>((n, c) => n + Math.abs(c ?? 0), 0);
+    const steps = (i: number): number => loads[i]!.reduce<number>((n, c) => n + Math.abs(c ?? 0), 0);
     if (this.#wishes.mayKeepSum) sums.sort((a, b) => steps(b) - steps(a));
     const { written } = this.choice;
     return written < 0 ? sums : [...sums.filter((i) => i !== written), written];
@@ -368,7 +366,7 @@ export class Tiles {
    * shapes alone.
    */
   #partition(sums: readonly number[]): { axis: number; size: number }[] {
-    const { axes, loads } = this.#access;
+    const { axes, loads, terms } = this.#access;
     const { vector } = this.choice;
     const [first, second] = sums;
     const along = axes[vector]?.kind === "sum";
@@ -380,14 +378,12 @@ export class Tiles {
     if (along) {
       // All results are visited for every part: it should find its operands in the cache, but for the one that it passes through once.
       const { plain, others, taps } = this.#results();
-      const own = (i: number): boolean => axes[i]!.kind === "out" && loads[i]!.slice(0, this.#access.inner).every((c) => c !== 0);
+      const own = (i: number): boolean => axes[i]!.kind === "out" && terms[i]!.every((c) => c !== 0);
       const passed = plain.length === 0 ? others.find((i) => !own(i)) : undefined;
       const length = (i: number, parts: ReadonlyMap<number, number>): number =>
         parts.get(i) ?? (i === passed || own(i) ? this.#points(i) : axes[i]!.extent);
       const footprint = (parts: ReadonlyMap<number, number>): number =>
-        loads[0]!
-          .slice(0, this.#access.inner)
-          .reduce<number>((n, _, j) => n + touched(axes.map((_, i) => ({ by: loads[i]![j] ?? PAGE, extent: length(i, parts) }))), 0);
+        terms[0]!.reduce<number>((n, _, j) => n + touched(axes.map((_, i) => ({ by: terms[i]![j] ?? PAGE, extent: length(i, parts) }))), 0);
       // Without channels to share them, operands are read again for a few taps at once: then the nearest cache should hold them.
       const apart = taps.length > 0 && axes.every((a, i) => a.kind === "sum" || own(i) || a.extent <= MOST_WRITTEN);
       if (footprint(new Map()) <= (apart ? NEAREST : 2 * BLOCK_FOOTPRINT)) return [];
@@ -414,7 +410,7 @@ export class Tiles {
       );
       return size > 0 && size < axes[second]!.extent ? [...parts, { axis: second, size }] : parts;
     }
-    const jumps = extent > PAGES && loads[first]!.slice(0, -1).some((c) => c === null || Math.abs(c) >= PAGE);
+    const jumps = extent > PAGES && loads[first]!.some((c) => c === null || Math.abs(c) >= PAGE);
     if (products <= LONG_SUM && !jumps) return [];
     const size = this.#looksUp
       ? leastDivisor(extent, (n) => n * rest >= FEW_PRODUCTS)
@@ -431,7 +427,7 @@ export class Tiles {
     const { extent } = axes[axis]!;
     const length = (i: number): number => this.parts.find((p) => p.axis === i)?.size ?? axes[i]!.extent;
     const read = (j: number): number => axes.reduce((n, a, i) => (a.kind === "sum" && loads[i]![j] !== 0 ? n * length(i) : n), 1);
-    const perPoint = loads[axis]!.slice(0, -1).reduce<number>((n, c, j) => (c === 0 ? n : n + read(j)), 0);
+    const perPoint = loads[axis]!.reduce<number>((n, c, j) => (c === 0 ? n : n + read(j)), 0);
     if (perPoint * extent <= CACHED) return 0;
     const count = this.#points(axis);
     for (let size = Math.floor(CACHED / perPoint / count) * count; size >= 4 * count; size -= count) if (extent % size === 0) return size;
