@@ -1,17 +1,36 @@
 /**
- * @file What the host lets us say to its JavaScript engine. Node takes V8's flags while it runs; a browser takes none, and everything here does
- * nothing.
+ * @file What the host tells of itself, and lets us say to its JavaScript engine. Node takes V8's flags while it runs; a browser takes none and tells
+ * nothing, and everything here does nothing.
  */
 
-/** The part of Node's `process` that finds built-in modules without an import, which a browser's bundler would stumble over. */
+/** The part of Node's `process` that finds built-in modules without an import, which a browser's bundler would stumble over, and what it knows. */
 interface NodeLike {
+  readonly env?: Readonly<Record<string, string | undefined>>;
   readonly versions?: { readonly node?: string };
   readonly execArgv?: readonly string[];
-  readonly getBuiltinModule?: (id: string) => { readonly setFlagsFromString: (flags: string) => void } | undefined;
+  readonly cpuUsage?: () => { readonly user: number; readonly system: number };
+  readonly getBuiltinModule?: (id: string) => unknown;
 }
 
 function node(): NodeLike | undefined {
   return (globalThis as { readonly process?: NodeLike }).process;
+}
+
+/** A module that is part of Node. */
+export function builtinModule<M>(id: string): M | undefined {
+  return node()?.getBuiltinModule?.(id) as M | undefined;
+}
+
+/** A variable of the environment. */
+export function environment(name: string): string | undefined {
+  return node()?.env?.[name];
+}
+
+/** How many processors this process may use. */
+export function cores(): number {
+  const { navigator } = globalThis as { readonly navigator?: { readonly hardwareConcurrency?: number } };
+  const os = builtinModule<{ readonly availableParallelism?: () => number }>("node:os");
+  return os?.availableParallelism?.() ?? navigator?.hardwareConcurrency ?? 1;
 }
 
 /** Node's version, such as 20.11.1. */
@@ -19,10 +38,16 @@ export function nodeVersion(): string | undefined {
   return node()?.versions?.node;
 }
 
+/** Milliseconds of processor time that this process has used; 0 where nobody tells. */
+export function processorTime(): number {
+  const used = node()?.cpuUsage?.();
+  return used ? (used.user + used.system) / 1e3 : 0;
+}
+
 /** Sets flags of V8. They are all for speed: a host that looks like Node and has no such flags is left alone. */
 export function setFlags(flags: string): void {
   try {
-    node()?.getBuiltinModule?.("node:v8")?.setFlagsFromString(flags);
+    builtinModule<{ readonly setFlagsFromString: (flags: string) => void }>("node:v8")?.setFlagsFromString(flags);
   } catch {
     // Not V8.
   }

@@ -1,13 +1,13 @@
 /** @file `nabla bench <model>`: how long a network takes on this machine, forward and for a training step, and where the time goes. */
+import { columns } from "../base/columns.ts";
 import { formatShape } from "../base/shape.ts";
-import { compile } from "../function/compile.ts";
-import { backward } from "../function/derivative.ts";
-import { macsOf, recordOn } from "../inspect/cost.ts";
+import { compile, recordFunction } from "../function/compile.ts";
+import { trainingStep } from "../inspect/training-memory.ts";
 import { keyOf, manualSeed, normal } from "../math/random.ts";
-import { crossEntropy, mseLoss } from "../nn/losses.ts";
 import type { Layer } from "../nn/module.ts";
 import { zeros } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
+import { workOf } from "../runtime/compile.ts";
 import { getThreads, setThreads } from "../runtime/pool.ts";
 import { formatProfile, type KernelProfile, profile } from "../runtime/profile.ts";
 import { type Recipe, recipeFor } from "./recipes.ts";
@@ -40,7 +40,7 @@ interface Measured {
   readonly least: number;
   readonly calls: number;
   readonly examplesPerSecond: number;
-  /** Arithmetic of convolutions and products alone, two operations a multiply-add, at the median. */
+  /** Arithmetic of the convolutions and products that the program does, two operations a multiply-add, at the median. */
   readonly gflops: number;
 }
 
@@ -53,7 +53,7 @@ export async function benchCommand(name: string, flags: BenchFlags): Promise<num
   const measured: Measured[] = [];
   let last: (() => Tensor) | undefined;
   for (const what of flags.inference ? (["inference"] as const) : (["inference", "training step"] as const)) {
-    const { run, macs } = what === "inference" ? forward(model, x) : trainingStep(model, x, name, flags.optimizer);
+    const { run, macs } = what === "inference" ? inference(model, x) : training(model, x, name, flags.optimizer);
     measured.push(await measure(what, run, macs, flags));
     last = run;
   }
@@ -68,30 +68,20 @@ interface Work {
   readonly macs: number;
 }
 
-function forward(model: Layer, x: Tensor): Work {
-  model.eval();
-  const program = compile((images: Tensor) => model.forward(images));
-  return { run: () => program(x), macs: macsOf(recordOn((images) => model.forward(images), [x]).list).total };
+function work<A extends Tensor[]>(fn: (...inputs: A) => Tensor, inputs: A): Work {
+  const program = compile(fn);
+  return { run: () => program(...inputs), macs: workOf(recordFunction(fn, inputs).region) };
 }
 
-function trainingStep(model: Layer, x: Tensor, name: string, rule: Recipe["optimizer"]): Work {
+function inference(model: Layer, x: Tensor): Work {
+  model.eval();
+  return work((images: Tensor) => model.forward(images), [x]);
+}
+
+function training(model: Layer, x: Tensor, name: string, rule: Recipe["optimizer"]): Work {
   model.train();
-  const own = (model as { loss?: (x: Tensor, labels: Tensor) => Tensor }).loss?.bind(model);
-  const [n] = x.shape;
-  const loss = (): Tensor => {
-    if (name === "xor") return mseLoss(model.forward(x), zeros([n, 1]));
-    const labels = zeros([n], "i32");
-    return own ? own(x, labels) : crossEntropy(model.forward(x), labels);
-  };
-  const parameters = model.parameters();
-  const optimizer = makeOptimizer(parameters, { optimizer: rule, lr: recipeFor(name, { optimizer: rule }).lr });
-  const gradients = () => backward(loss, parameters);
-  const step = compile(() => {
-    const { value, grads } = gradients();
-    optimizer.step(grads);
-    return value;
-  });
-  return { run: () => step(), macs: macsOf(recordOn(gradients, []).list).total };
+  const optimizer = makeOptimizer(model.parameters(), { optimizer: rule, lr: recipeFor(name, { optimizer: rule }).lr });
+  return work(trainingStep(model, optimizer), [x, zeros([x.shape[0]], "i32")]);
 }
 
 const LEAST_CALLS = 5;
@@ -143,11 +133,9 @@ function table(
       m.gflops.toFixed(1),
     ]),
   ];
-  const widths = cells[0].map((_, i) => Math.max(...cells.map((row) => row[i].length)));
-  const lines = cells.map((row) => row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join("  "));
   const head = `${model} on ${formatShape(input)}, ${threads} ${threads === 1 ? "thread" : "threads"}`;
   const kernels = rows ? ["", `kernels of the ${measured.at(-1)!.what}, on one thread`, formatProfile(rows)] : [];
-  return [head, ...lines, ...kernels, ...(rows && flags.kernels ? texts(rows) : [])].join("\n");
+  return [head, ...columns(cells), ...kernels, ...(rows && flags.kernels ? texts(rows) : [])].join("\n");
 }
 
 /** Every kernel once, the slowest first. */

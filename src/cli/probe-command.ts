@@ -1,6 +1,7 @@
 /** @file `nabla probe`: what shifting, rotating and scaling images changes in a network's features and answers. */
 
 import { existsSync } from "node:fs";
+import { columns } from "../base/columns.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { type Maps, type Probe, type ProbeRow, probe } from "../inspect/probe.ts";
 import { manualSeed } from "../math/random.ts";
@@ -105,8 +106,6 @@ function table(about: string, { layer, rows }: Probe): string {
       percent(row.unchanged),
     ]),
   ];
-  const widths = cells[0].map((_, i) => Math.max(...cells.map((row) => row[i].length)));
-  const text = cells.map((row) => row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join("  "));
   const features = layer
     ? [
         `features f: ${layer.name} [${layer.shape.slice(1).join(", ")}]; a unit sees ${layer.field.size.join("x")} pixels, the next is ${layer.field.stride.join("x")} away`,
@@ -119,7 +118,7 @@ function table(about: string, { layer, rows }: Probe): string {
     about,
     ...features,
     "",
-    ...text,
+    ...columns(cells),
     "",
     "Changes relative to the size of what is compared: 0 % in the first column is equivariance, in the others invariance.",
     ...note,

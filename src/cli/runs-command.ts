@@ -2,6 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { columns } from "../base/columns.ts";
 import type { Callback, StepRecord } from "../train/callback.ts";
 import { saveModel } from "../train/checkpoint.ts";
 import { latestCheckpoint } from "../train/checkpoints.ts";
@@ -20,7 +21,7 @@ export function runsCommand(folder: string): number {
     return 0;
   }
   const head = ["run", "state", "epochs", "test", "parameters", "trained", "settings", "started"];
-  console.log(table([head, ...runs.map(rowOf)]));
+  console.log(columns([head, ...runs.map(rowOf)], head.length).join("\n"));
   return 0;
 }
 
@@ -46,11 +47,6 @@ function rowOf(run: RunFolder): string[] {
     what,
     started,
   ];
-}
-
-function table(rows: readonly (readonly string[])[]): string {
-  const widths = rows[0].map((_, c) => Math.max(...rows.map((row) => row[c].length)));
-  return rows.map((row) => row.map((cell, c) => cell.padEnd(widths[c])).join("  ").trimEnd()).join("\n"); // biome-ignore format: one thought
 }
 
 /** Writes the model alone, for other programs. */

@@ -1,4 +1,5 @@
 /** @file `nabla summary <model>`: the table of a network, layer by layer, or of several networks side by side. */
+import { columns } from "../base/columns.ts";
 import { blueprint } from "../inspect/cost.ts";
 import { type Summary, summary } from "../inspect/summary.ts";
 import { models } from "../models/registry.ts";
@@ -79,13 +80,7 @@ function comparison(names: readonly string[], tables: readonly Summary[]): strin
     return [names[i], count(totals.parameters), factor("parameters"), count(totals.macs), factor("macs"), count(totals.activations)];
   });
   const cells = [["model", "parameters", "", "MACs", "", "activations"], ...rows];
-  const widths = cells[0].map((_, i) => Math.max(...cells.map((row) => row[i].length)));
-  const lines = cells.map((row) =>
-    row
-      .map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i])))
-      .join("  ")
-      .trimEnd(),
-  );
   const claims = names.filter((name) => Object.hasOwn(CLAIMS, name)).map((name) => `${name}: ${CLAIMS[name]}`);
-  return [...lines, ...(claims.length > 0 ? ["", "What lectures print, and call FLOPs what are MACs:", ...claims] : [])].join("\n");
+  const note = claims.length > 0 ? ["", "What lectures print, and call FLOPs what are MACs:", ...claims] : [];
+  return [...columns(cells), ...note].join("\n");
 }

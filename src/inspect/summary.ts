@@ -3,6 +3,7 @@
  * tape between what went into it and what came out, so the table holds for any module, and a layer that is used twice has two lines. What training
  * keeps is read from the same net in training mode.
  */
+import { columns } from "../base/columns.ts";
 import { formatShape, type Shape, sizeOf } from "../base/shape.ts";
 import { leavesOf } from "../function/capture.ts";
 import type { Layer, Module } from "../nn/module.ts";
@@ -212,11 +213,9 @@ function tableOf({ inputShape, rows, totals, keptInputBytes, memory }: Omit<Summ
   const elsewhere = between === 0 ? [] : [["between layers", "", "", "", inBytes(between)]];
   const last = ["total", "", "", count(totals.activations), inBytes(totals.keptBytes), count(totals.parameters), "", count(totals.macs)];
   const cells = [head, first, ...rows.map(line), ...elsewhere, last];
-  const widths = head.map((_, i) => Math.max(...cells.map((row) => row[i]?.length ?? 0)));
-  const text = cells.map((row) => row.map((cell, i) => (i < 3 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join("  "));
   const flops = `${count(2 * totals.macs)} FLOPs (2 per MAC), ${count(totals.parameters - totals.biases)} parameters without biases`;
   const bytes = `${inBytes(4 * totals.parameters)} of weights and ${inBytes(totals.activationBytes)} of activations`;
-  return [...text, "", flops, bytes, ...memoryLines(memory)].map((row) => row.trimEnd()).join("\n");
+  return [...columns(cells, 3), "", flops, bytes, ...memoryLines(memory)].join("\n");
 }
 
 /** The estimate, and beside it the plan. */

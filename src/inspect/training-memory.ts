@@ -109,15 +109,19 @@ function lossOf(model: Layer & { loss?: (x: Tensor, labels: Tensor) => Tensor },
   return y.rank === 2 && y.shape[1] > 1 ? crossEntropy(y, labels) : y.mul(y).mean();
 }
 
-/** What a compiled training step takes on inputs of a shape, batch included: its plan is made, and not run. */
-export function plannedMemory(model: Layer, inputShape: readonly number[], make: OptimizerMaker): PlannedMemory {
-  const optimizer = blueprint(() => make(model.parameters()));
-  const step = (x: Tensor, labels: Tensor): Tensor => {
+/** A training step of a model on its own, to be compiled: changes its parameters and gives the loss. */
+export function trainingStep(model: Layer, optimizer: Optimizer): (x: Tensor, labels: Tensor) => Tensor {
+  return (x, labels) => {
     const { value, grads } = backward(() => lossOf(model, x, labels), model.parameters());
     optimizer.step(grads);
     return value;
   };
-  const recording = recordFunction(step, [zeros(inputShape), zeros([inputShape[0]], "i32")]);
+}
+
+/** What a compiled training step takes on inputs of a shape, batch included: its plan is made, and not run. */
+export function plannedMemory(model: Layer, inputShape: readonly number[], make: OptimizerMaker): PlannedMemory {
+  const optimizer = blueprint(() => make(model.parameters()));
+  const recording = recordFunction(trainingStep(model, optimizer), [zeros(inputShape), zeros([inputShape[0]], "i32")]);
   const { scratch } = planRegion(recording.region, recording);
   const cells = sum(cellsOf(recording));
   return { scratch, cells, total: scratch + cells };

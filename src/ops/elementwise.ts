@@ -501,6 +501,9 @@ export const relayout: Op<1, { lanes?: number }> = elementwise<1, { lanes?: numb
   { kind: "linear", in: "all", how: "jointly", transpose: ([ct]) => [ct] },
 );
 
+/** A copy of a value in a buffer of its own; mere movement would be folded into whoever reads it. */
+export const inBuffer = (x: Tensor, params: { readonly lanes?: number } = {}): Tensor => x.bind(relayout, [x], params);
+
 export const stopGradient: Op<1, undefined> = elementwise("stopGradient", {
   doc: "x, as a constant to every derivative",
   arity: 1,

@@ -26,26 +26,22 @@ function cropping(region: Region): Rule {
   region.outputs.forEach(count);
   return ({ op, params }, [x], original) => {
     if (op !== slice || readers.get(original.operands[0]!) !== 1) return undefined;
-    if (x!.source.op === convInput) return partOf(x!, params as Slicing);
-    if (x!.source.op !== conv) return undefined;
-    const part = params as Slicing;
-    const { stride, dilation } = x!.source.params as Conv;
-    const keepsChannels = [0, 1].every((i) => part.start[i] === 0 && part.stop[i] === x!.shape[i]);
-    if (!keepsChannels || [...stride, ...part.step].some((s) => s !== 1)) return undefined;
-    const [input, w] = x!.source.operands as [Tensor, Tensor];
-    const stop = part.stop.map((s, i) => (i < 2 ? input.shape[i]! : s + (w.shape[i]! - 1) * dilation[i - 2]!));
-    return [input.bind(conv, [padLess(input, part.start, stop), w], x!.source.params as Conv)];
+    const part = partOf(x!, params as Slicing);
+    return part && [part];
   };
 }
 
-/** A part of the input gradient of a strided convolution, before that is expanded. */
-function partOf(x: Tensor, { start, stop, step }: Slicing): Tensor[] | undefined {
-  const keepsChannels = [0, 1].every((i) => start[i] === 0 && stop[i] === x.shape[i]);
-  if (!keepsChannels || step.some((s) => s !== 1)) return undefined;
-  const size = stop.slice(2).map((to, i) => to - start[i + 2]!);
-  const [ct, w] = x.source.operands as [Tensor, Tensor];
-  const part = partOfInput(ct, w, { ...(x.source.params as Conv), size }, start.slice(2));
-  return part && [part];
+/** A part of a convolution's result, or of the input gradient of a strided one before that is expanded; of all images and channels. */
+function partOf(x: Tensor, { start, stop, step }: Slicing): Tensor | undefined {
+  const { op } = x.source;
+  if (op !== conv && op !== convInput) return undefined;
+  if ([0, 1].some((i) => start[i] !== 0 || stop[i] !== x.shape[i]) || step.some((s) => s !== 1)) return undefined;
+  const [y, w] = x.source.operands as [Tensor, Tensor];
+  const params = x.source.params as Conv;
+  if (op === convInput) return partOfInput(y, w, { ...params, size: stop.slice(2).map((to, i) => to - start[i + 2]!) }, start.slice(2));
+  if (params.stride.some((s) => s !== 1)) return undefined;
+  const end = stop.map((s, i) => (i < 2 ? y.shape[i]! : s + (w.shape[i]! - 1) * params.dilation[i - 2]!));
+  return y.bind(conv, [padLess(y, start, end), w], params);
 }
 
 /** A part of a value; of a padded one without padding what will be cut. */

@@ -6,7 +6,7 @@
 import { sizeOf } from "../base/shape.ts";
 import { LANES } from "../kernel/kernel.ts";
 import { type Conv, conv, convWeight } from "../ops/contract.ts";
-import { relayout } from "../ops/elementwise.ts";
+import { inBuffer } from "../ops/elementwise.ts";
 import { pad, slice } from "../ops/movement.ts";
 import type { Op } from "../ops/op.ts";
 import type { Tensor } from "../ops/tensor.ts";
@@ -39,7 +39,7 @@ function laying(region: Region): Rule {
       lanes === IMAGES
         ? x.bind(conv, [inLanes(x, lanes, copy), inRows(y, copy)], params)
         : x.bind(conv, [x, copy(y, { lanes: 0 })], params);
-    return [original.results.some((value) => fixed.has(value)) ? result.bind(relayout, [result], {}) : result];
+    return [original.results.some((value) => fixed.has(value)) ? inBuffer(result) : result];
   };
 }
 
@@ -158,7 +158,7 @@ function copier(): Copier {
   const copies = new Map<Tensor, Map<number | undefined, Tensor>>();
   return (x, params) => {
     const own = copies.get(x) ?? new Map<number | undefined, Tensor>();
-    const copy = own.get(params.lanes) ?? x.bind(relayout, [x], params);
+    const copy = own.get(params.lanes) ?? inBuffer(x, params);
     copies.set(x, own.set(params.lanes, copy));
     return copy;
   };

@@ -6,7 +6,7 @@
  */
 import { sizeOf } from "../base/shape.ts";
 import { type Dot, dot } from "../ops/contract.ts";
-import { relayout } from "../ops/elementwise.ts";
+import { inBuffer } from "../ops/elementwise.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import type { Region } from "../tape/node.ts";
 import { type Rule, rewriteRegion } from "./rewrite.ts";
@@ -62,9 +62,6 @@ const packOne: Rule = (instruction, operands) => {
   const [x, y, xs, ys] = v === 0 ? [vectors, splats, vectorWord, splatWord] : [splats, vectors, splatWord, vectorWord];
   return [x.bind(dot, [x, y], { spec: `${xs},${ys}->${result}` }).reshape(instruction.results[0]!.shape)];
 };
-
-/** Mere movement would be folded into the product. */
-const inBuffer = (x: Tensor): Tensor => x.bind(relayout, [x], {});
 
 /** [.., k] with its axes in the given order, as [k / width, .., width]. */
 function panels(x: Tensor, order: readonly number[], width: number): Tensor {

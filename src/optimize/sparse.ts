@@ -8,7 +8,7 @@
 import { sizeOf } from "../base/shape.ts";
 import { LANES } from "../kernel/kernel.ts";
 import { type Conv, convWeight, convWeightAt } from "../ops/contract.ts";
-import { relayout } from "../ops/elementwise.ts";
+import { inBuffer } from "../ops/elementwise.ts";
 import { full } from "../ops/indexing.ts";
 import { foldWindows, windows } from "../ops/movement.ts";
 import { maxWithIndex, sum } from "../ops/reduce.ts";
@@ -129,7 +129,7 @@ const weightsOfFew: Rule = ({ op, params }, operands) => {
   // Rows long enough for whole vectors.
   const room = w + Math.ceil((width - columns * c) / c);
   const images = x.transpose([0, 2, 3, 1]).pad([0, 0, 0, 0], [0, 0, room - w, 0]);
-  const inRows = images.bind(relayout, [images], {}).reshape([n, h * room * c]);
+  const inRows = inBuffer(images).reshape([n, h * room * c]);
   const { value, kernel: cell } = spread;
   const step = [stride[0]! * room * c, stride[1]! * c] as const;
   const from = [0, 1].reduce((sum, axis) => sum.add(value.iotaLike(axis + 2).mul(cell[axis]! * step[axis]!)), inCell(spread, step));

@@ -53,6 +53,11 @@ function primitives(region: Region): Region {
   return tidy(crop(expand(multiplyFew(crop(tidy(region))))));
 }
 
+/** Multiply-adds of the products, convolutions included, that a region's program does. */
+export function workOf(region: Region): number {
+  return multiplyAdds(optimize(region));
+}
+
 /** Tape to kernels, with `cells` numbered from 1 in the binding table. */
 export function plan(region: Region, roles: Roles, cells: readonly Cell[]): Schedule {
   const slot = (role: Cell | "argument" | "result"): Slot =>

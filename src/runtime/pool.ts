@@ -6,6 +6,7 @@
  * A thread that sleeps in `Atomics.wait` receives no messages. So a message is announced in shared memory: a thread that is behind returns to its event loop, gets
  * the message, and comes back.
  */
+import { builtinModule, cores, environment } from "../base/host.ts";
 import { CONTROL, MOST_PARTS, tagOf } from "../codegen/wasm/threads.ts";
 import { type Arena, theArena } from "./arena.ts";
 import type { Loaded } from "./backend.ts";
@@ -90,15 +91,7 @@ interface WorkerThreads {
   readonly Worker: new (source: string, options: object) => NodeWorker;
 }
 
-interface NodeProcess {
-  readonly env?: Readonly<Record<string, string | undefined>>;
-  readonly getBuiltinModule?: (id: string) => unknown;
-}
-
-const nodeProcess = (): NodeProcess | undefined => (globalThis as { readonly process?: NodeProcess }).process;
-
-const workerThreads = (): WorkerThreads | undefined =>
-  nodeProcess()?.getBuiltinModule?.("node:worker_threads") as WorkerThreads | undefined;
+const workerThreads = (): WorkerThreads | undefined => builtinModule<WorkerThreads>("node:worker_threads");
 
 /** Why this host can use no more than one thread; undefined if it can. */
 function obstacle(arena: Arena): string | undefined {
@@ -109,13 +102,6 @@ function obstacle(arena: Arena): string | undefined {
 }
 
 /** How many threads the machine runs at the same time. */
-function cores(): number {
-  const os = nodeProcess()?.getBuiltinModule?.("node:os") as { availableParallelism?: () => number } | undefined;
-  return (
-    os?.availableParallelism?.() ?? (globalThis as { navigator?: { hardwareConcurrency?: number } }).navigator?.hardwareConcurrency ?? 1
-  );
-}
-
 const MOST_THREADS = 64;
 
 function checked(n: number, what: string): number {
@@ -125,7 +111,7 @@ function checked(n: number, what: string): number {
 }
 
 function defaultThreads(): number {
-  const asked = nodeProcess()?.env?.NABLA_THREADS;
+  const asked = environment("NABLA_THREADS");
   return asked ? checked(Number(asked), "NABLA_THREADS") : Math.min(cores(), MOST_THREADS);
 }
 

@@ -2,6 +2,7 @@
  * @file What the machine can do at most: multiply-adds out of registers, and bytes per millisecond for as much memory as a kernel touches. With them each
  * kernel has a least time, the roofline of Williams et al. (2009). Measured by kernels of this engine, so it is what 128-bit vectors reach, not the data sheet.
  */
+import { processorTime } from "../base/host.ts";
 import { features, instantiate } from "../codegen/wasm/instantiate.ts";
 import { compileProgram } from "../codegen/wasm/program.ts";
 import * as k from "../kernel/build.ts";
@@ -87,10 +88,4 @@ export function timeOf(call: () => void): number {
   while (batch(n) * n < LEAST_MS) n *= 2;
   const times = Array.from({ length: SAMPLES }, () => batch(n)).sort((a, b) => a - b);
   return times[SAMPLES >> 1]!;
-}
-
-/** Milliseconds of processor time that this process has used; 0 where nobody tells. */
-function processorTime(): number {
-  const used = (globalThis as { process?: { cpuUsage?: () => { user: number; system: number } } }).process?.cpuUsage?.();
-  return used ? (used.user + used.system) / 1e3 : 0;
 }
