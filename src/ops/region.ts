@@ -4,6 +4,7 @@
 import type { Type } from "../base/shape.ts";
 import { type Instruction, nextSerial, type Region, type Value } from "../tape/node.ts";
 import { dependents, tapeOf, tapeOfRegion } from "../tape/tape.ts";
+import { identity } from "./elementwise.ts";
 import { data, placeholder } from "./leaves.ts";
 import type { Op } from "./op.ts";
 import { record, type Tensor } from "./tensor.ts";
@@ -112,6 +113,11 @@ function followsFrom({ op, operands }: Instruction, kept: ReadonlySet<Value>, de
   return operands.every((x) => kept.has(x) || (x as Tensor).isFixed || followsFrom(x.source, kept, depth - 1));
 }
 
+/** The value that identities pass on: what carries a tangent goes through one. */
+function passedOn(x: Value): Value {
+  return x.source.op === identity ? passedOn(x.source.operands[0]!) : x;
+}
+
 /**
  * Cuts a region whose first `primals` inputs and first `results` outputs are primal, the rest tangents. What the tangents need of the
  * primal computation becomes residuals.
@@ -129,12 +135,12 @@ export function partition(joint: Region, primals: number, results: number): Part
   dy.forEach(note);
   for (const x of [...residuals].sort((a, b) => b.source.serial - a.source.serial))
     if (x.source.op !== placeholder && followsFrom(x.source, residuals)) residuals.delete(x);
-  const kept = [...residuals];
-  const bound = kept.map((x) => hole(x, x.label));
-  const image = new Map<Value, Tensor>(kept.map((x, i) => [x, bound[i]!]));
+  const bound = new Map([...residuals].map(passedOn).map((x) => [x, hole(x, x.label)]));
+  const kept = [...bound.keys()];
+  const image = new Map<Value, Tensor>([...residuals].map((x) => [x, bound.get(passedOn(x))!]));
   return {
     known: { inputs: joint.inputs.slice(0, primals), outputs: [...y, ...kept] },
-    linear: { inputs: [...bound, ...tangents], outputs: substitute(dy, image) },
+    linear: { inputs: [...bound.values(), ...tangents], outputs: substitute(dy, image) },
     fromInput: kept.map((x) => joint.inputs.indexOf(x)),
   };
 }

@@ -4,8 +4,9 @@
  */
 import { formatType, sameType, type Type } from "../base/shape.ts";
 import type { Region } from "../tape/node.ts";
+import { dependents, tapeOfRegion } from "../tape/tape.ts";
 import type { Maybe, Op, Site } from "./op.ts";
-import { closedRegion, partition, region } from "./region.ts";
+import { closedRegion, inlineRegion, partition, region } from "./region.ts";
 import type { Tensor } from "./tensor.ts";
 
 export interface Scan {
@@ -132,12 +133,15 @@ function scanJvp(
   });
   const { known, linear, fromInput } = partition(joint, x.length, y.length);
 
-  // A residual that is a constant or a slice of the operands is passed as such; the others are stacked by the primal scan.
-  const kind = fromInput.map((i) => (i >= 0 && i < params.consts ? "const" : i >= params.consts + params.carry ? "slice" : "stack"));
-  const stacked = kind.map((c, i) => (c === "stack" ? known.outputs[y.length + i]! : undefined));
+  // A residual that is the same in all steps is made outside, and a slice of the operands passed as such; the others are stacked by the primal scan.
+  const residuals = known.outputs.slice(y.length);
+  const perStep = dependents(tapeOfRegion(known), known.inputs.slice(params.consts));
+  const kind = residuals.map((r, i) => (!perStep.has(r) ? "const" : fromInput[i]! >= params.consts + params.carry ? "slice" : "stack"));
+  const same = inlineRegion({ inputs: known.inputs, outputs: residuals.filter((_, i) => kind[i] === "const") }, x);
+  const stacked = residuals.map((r, i) => (kind[i] === "stack" ? r : undefined));
   const primal = record(scan, x, params, { inputs: known.inputs, outputs: [...known.outputs.slice(0, y.length), ...present(stacked)] });
   const stacks = primal.slice(y.length);
-  const residual = kind.map((c, i) => (c === "stack" ? stacks.shift()! : x[fromInput[i]!]!));
+  const residual = kind.map((c, i) => (c === "stack" ? stacks.shift()! : c === "const" ? same.shift()! : x[fromInput[i]!]!));
 
   const pick = <T>(list: readonly T[], which: string): T[] => list.filter((_, i) => (which === "const") === (kind[i] === "const"));
   const tangentHoles = linear.inputs.slice(residual.length);

@@ -11,6 +11,7 @@ import { stack, tensor, zeros } from "../../src/ops/create.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
 import { Cell } from "../../src/runtime/cell.ts";
 import { optimize, plan } from "../../src/runtime/compile.ts";
+import { tapeOfRegion } from "../../src/tape/tape.ts";
 import { elements, expectClose, f64, onBothBackends, range } from "./backends.ts";
 
 type Step = (h: Tensor, x: Tensor) => readonly [Tensor, Tensor];
@@ -306,6 +307,22 @@ describe("the program of a scan", () => {
     const [short, long] = [programOf(f, zeros([2])), programOf(f, zeros([1000]))];
     expect(long.program.kernels.length).toBe(short.program.kernels.length);
     expect(JSON.stringify(long.program.steps).length).toBeLessThan(1.5 * JSON.stringify(short.program.steps).length);
+  });
+
+  test("what is the same in all steps is not stacked for the backward pass, nor what comes in slices", () => {
+    const f = ([w, h, x]: readonly [Tensor, Tensor, Tensor]): Tensor =>
+      scan((a: Tensor, b: Tensor) => [a.matmul(w.transpose().exp()).mul(b).tanh(), null], h, x)[0].sum();
+    const both = recordFunction(grad(f), [[zeros([5, 5]), zeros([3, 5]), zeros([7, 3, 5])]]);
+    const scans = tapeOfRegion(optimize(both.region)).filter((i) => i.op.name === "scan");
+    // The product a · exp wᵀ, the state that enters it, and the state that leaves; the gradient of the slices.
+    expect(scans.map((i) => i.results.map(({ shape }) => shape).filter((shape) => shape[0] === 7))).toEqual([
+      [
+        [7, 3, 5],
+        [7, 3, 5],
+        [7, 3, 5],
+      ],
+      [[7, 3, 5]],
+    ]);
   });
 
   test("a thousand steps are compiled once and give the closed form", () => {
