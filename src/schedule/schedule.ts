@@ -107,8 +107,16 @@ class Scheduler {
       return place;
     };
     writeLast(fusion, this.#overwrites(region, fusion, targets));
-    const direct = this.#directTargets(region, fusion, targets);
     const drafts: Draft[] = [];
+    // What comes in and goes out to where nobody reads is copied first: its place may then be overwritten as soon as its last reader is done.
+    const passes = region.outputs.map((y, i) => {
+      const [root, to] = [fusion.bufferOf(y), targets[i]];
+      if (!to || !root || !region.inputs.includes(root) || this.#holdsInput(to)) return false;
+      this.#copy(placeOf(y), to, bytesOf(y), drafts);
+      return true;
+    });
+    const outputs = region.outputs.filter((_, i) => !passes[i]);
+    const direct = this.#directTargets(region, targets, fusion, readPositions(fusion, { inputs: region.inputs, outputs }));
     for (const item of fusion.items) {
       this.#time++;
       if (item.kind === "control") drafts.push(...this.#control(item.instruction, places, placeOf, depth));
@@ -125,24 +133,30 @@ class Scheduler {
     const staged = region.outputs.flatMap((y, i) => {
       const from = placeOf(y);
       const to = targets[i];
-      if (!to || same(from, to)) return [];
+      if (!to || passes[i] || same(from, to)) return [];
       return [{ from: disturbed(from) ? this.#save(from, bytesOf(y), drafts) : from, to, bytes: bytesOf(y) }];
     });
     this.#time++;
-    for (const copy of staged) {
-      this.#touch(copy.from);
-      this.#touch(copy.to);
-      if (copy.bytes > 0) drafts.push({ kind: "copy", ...copy });
-    }
+    for (const { from, to, bytes } of staged) this.#copy(from, to, bytes, drafts);
     return { drafts, results };
+  }
+
+  #copy(from: Place, to: Place, bytes: number, drafts: Draft[]): void {
+    this.#touch(from);
+    this.#touch(to);
+    if (bytes > 0) drafts.push({ kind: "copy", from, to, bytes });
   }
 
   /** A copy in scratch memory. */
   #save(from: Place, bytes: number, drafts: Draft[]): Place {
-    this.#touch(from);
     const to = this.#newPlace(bytes);
-    if (bytes > 0) drafts.push({ kind: "copy", from, to, bytes });
+    this.#copy(from, to, bytes, drafts);
     return to;
+  }
+
+  /** Whether an input of the region being drafted lies in the buffer of a target. */
+  #holdsInput({ block, binding }: Place): boolean {
+    return [...this.#inputTarget.values()].some((place) => place.block === block && place.binding === binding);
   }
 
   /** For the buffers of outputs with a target: the inputs that are there now. */
@@ -167,9 +181,13 @@ class Scheduler {
    * not be overwritten while someone still reads the old value: all other readers come earlier, and the kernel itself reads it at the
    * element it writes.
    */
-  #directTargets(region: Region, fusion: Fusion, targets: readonly (Place | undefined)[]): Map<Value, Place> {
+  #directTargets(
+    region: Region,
+    targets: readonly (Place | undefined)[],
+    fusion: Fusion,
+    lastRead: ReadonlyMap<Value, number>,
+  ): Map<Value, Place> {
     const direct = new Map<Value, Place>();
-    const lastRead = readPositions(fusion, region);
     region.outputs.forEach((y, i) => {
       const target = targets[i];
       const root = fusion.bufferOf(y);
