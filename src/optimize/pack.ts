@@ -8,8 +8,8 @@ import { sizeOf } from "../base/shape.ts";
 import { type Dot, dot } from "../ops/contract.ts";
 import { inBuffer } from "../ops/elementwise.ts";
 import type { Tensor } from "../ops/tensor.ts";
-import type { Region } from "../tape/node.ts";
-import { type Rule, rewriteRegion } from "./rewrite.ts";
+import type { Instruction, Region } from "../tape/node.ts";
+import { rewriteRegion } from "./rewrite.ts";
 
 /** Columns of a panel: two vectors, as the register tile of a product has. */
 const PANEL = 8;
@@ -20,7 +20,7 @@ const LEAST_TERMS = 512;
 /** How often an operand must be read to be worth a copy. */
 const LEAST_READS = 64;
 
-const packOne: Rule = (instruction, operands) => {
+function packOne(instruction: Instruction, operands: readonly Tensor[], copy: Copier): Tensor[] | undefined {
   if (instruction.op !== dot || instruction.results[0]!.dtype !== "f32") return undefined;
   const { spec } = instruction.params as Dot;
   const words = spec.split("->")[0]!.split(",") as [string, string];
@@ -29,7 +29,9 @@ const packOne: Rule = (instruction, operands) => {
   // The operand whose elements become vectors, and the one whose elements are repeated.
   const v = k !== undefined && words[0].includes(k) ? 0 : 1;
   const [mine, other] = [words[v]!, words[1 - v]!];
-  const sum = [...mine].filter((c) => !out.includes(c));
+  // The larger operand is copied as it lies.
+  const larger = sizeOf(operands[v]!.shape) < sizeOf(operands[1 - v]!.shape) ? other : mine;
+  const sum = [...larger].filter((c) => !out.includes(c));
   const hasBatch = [...mine].some((c) => other.includes(c) && out.includes(c));
   if (k === undefined || hasBatch) return undefined;
   const size = (c: string): number => (mine.includes(c) ? operands[v]!.shape[mine.indexOf(c)]! : operands[1 - v]!.shape[other.indexOf(c)]!);
@@ -42,7 +44,7 @@ const packOne: Rule = (instruction, operands) => {
   const [a, b, c, d] = [..."ABCDEFGH"].filter((letter) => !spec.includes(letter)) as [string, string, string, string];
   if (mine.length === sum.length + 1 && size(k) % PANEL === 0 && rows >= LEAST_READS) {
     const order = [...sum, k].map((letter) => mine.indexOf(letter));
-    vectors = inBuffer(panels(vectors, order, PANEL));
+    vectors = copy(vectors, order, PANEL);
     [vectorWord, result] = [a + sum.join("") + c, out.slice(0, -1) + a + c];
   }
   const last = other.at(-1)!;
@@ -50,7 +52,7 @@ const packOne: Rule = (instruction, operands) => {
     const kept = [...other].filter((letter) => !sum.includes(letter));
     if (size(last) % ROWS === 0 && kept.length === 1) {
       const order = [...sum, last].map((letter) => other.indexOf(letter));
-      splats = inBuffer(panels(splats, order, ROWS));
+      splats = copy(splats, order, ROWS);
       [splatWord, result] = [b + sum.join("") + d, result.replace(last, b + d)];
     } else {
       const order = [...kept, ...sum];
@@ -61,7 +63,21 @@ const packOne: Rule = (instruction, operands) => {
   if (vectorWord === mine && splatWord === other) return undefined;
   const [x, y, xs, ys] = v === 0 ? [vectors, splats, vectorWord, splatWord] : [splats, vectors, splatWord, vectorWord];
   return [x.bind(dot, [x, y], { spec: `${xs},${ys}->${result}` }).reshape(instruction.results[0]!.shape)];
-};
+}
+
+/** A copy of a value in panels of some width, its axes in an order: the same one for all products that want it. */
+type Copier = (x: Tensor, order: readonly number[], width: number) => Tensor;
+
+function copier(): Copier {
+  const copies = new Map<Tensor, Map<string, Tensor>>();
+  return (x, order, width) => {
+    const own = copies.get(x) ?? new Map<string, Tensor>();
+    const key = `${order} in ${width}`;
+    const copy = own.get(key) ?? inBuffer(panels(x, order, width));
+    copies.set(x, own.set(key, copy));
+    return copy;
+  };
+}
 
 /** [.., k] with its axes in the given order, as [k / width, .., width]. */
 function panels(x: Tensor, order: readonly number[], width: number): Tensor {
@@ -72,5 +88,8 @@ function panels(x: Tensor, order: readonly number[], width: number): Tensor {
 }
 
 export function packPanels(region: Region): Region {
-  return rewriteRegion(region, () => packOne);
+  return rewriteRegion(region, () => {
+    const copy = copier();
+    return (instruction, operands) => packOne(instruction, operands, copy);
+  });
 }

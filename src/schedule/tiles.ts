@@ -150,7 +150,7 @@ export class Tiles {
     const [swept] = others;
     const size = stays && swept !== undefined ? this.#blockSize(swept) : 0;
     if (size > 0) order.unshift({ axis: swept!, size });
-    if (!this.#wishes.reduces) order.unshift(...this.#squares(carrier));
+    if (!this.#wishes.reduces) order.unshift(...this.#squares(carrier), ...this.#lines(carrier));
     if (this.parts.length === 0) return order;
     // Outside the parts of the sum there is a loop over results, whose iterations have nothing to do with each other.
     const first = order[0];
@@ -209,6 +209,12 @@ export class Tiles {
    */
   #several(vector: number): Tile {
     const { axes } = this.#access;
+    const [lines] = this.#lines(vector);
+    if (lines)
+      return [
+        [vector, axes[vector]!.extent % (2 * LANES) === 0 ? 2 : 1],
+        [lines.axis, lines.size],
+      ];
     const elements = axes.reduce((n, a) => n * a.extent, 1);
     if (vector < 0 || this.#squares(vector).length > 0 || elements < (this.#wishes.rowByRow ? LONG_ROW : LEAST_UNROLLED)) return [];
     const count = [4, 2].find((n) => axes[vector]!.extent % (n * LANES) === 0);
@@ -349,6 +355,19 @@ export class Tiles {
     if (read < 0 || axes[read]!.cuts.length + axes[vector]!.cuts.length > 0) return [];
     const levels = [read, vector].map((axis) => ({ axis, size: divisor(axes[axis]!.extent, (n) => n <= SQUARE && n % LANES === 0) }));
     return levels.every(({ axis, size }) => size > 0 && size < axes[axis]!.extent) ? levels : [];
+  }
+
+  /** Of an axis along which a value is read in pieces of a line of the cache, and far away in between, so many points together that each line is fetched once. */
+  #lines(vector: number): { readonly axis: number; readonly size: number }[] {
+    const { axes, loads } = this.#access;
+    if (vector < 0) return [];
+    const points = (i: number): number => {
+      const far = (j: number): boolean => axes.some((_, inner) => inner > i && Math.abs(loads[inner]![j] ?? 0) >= SQUARE);
+      const step = loads[i]!.find((c, j) => c !== null && c > 1 && SQUARE % c === 0 && loads[vector]![j] === 1 && far(j)) ?? SQUARE;
+      return SQUARE / step;
+    };
+    const axis = axes.findIndex((a, i) => i !== vector && a.cuts.length === 0 && points(i) > 1 && a.extent % points(i) === 0);
+    return axis < 0 ? [] : [{ axis, size: points(axis) }];
   }
 
   /** Axes of the sum in the order of their loops: products go along the smallest steps in the innermost one. */

@@ -50,6 +50,35 @@ test("a long elementwise loop does several vectors a turn, as its length divides
   expect(kernelsOf((x) => x!.transpose().tanh(), [64, 64]).text.match(/step \d+/g)).toEqual(["step 16", "step 16", "step 4"]);
 });
 
+test("where rows are taken apart into pieces, each line of the cache is read at once", () => {
+  expect(kernelsOf((x) => x!.reshape([512, 32, 4]).transpose([1, 0, 2]).neg(), [512, 128]).text).toMatchInlineSnapshot(`
+    "kernel neg(b0: f32[65536], b1: mut f32[65536])
+    for i < 32 step 4 {
+      for j < 512 {
+        let t0 = -b0[i * 4 + j * 128:4]
+        let t1 = -b0[i * 4 + j * 128 + 4:4]
+        let t2 = -b0[i * 4 + j * 128 + 8:4]
+        let t3 = -b0[i * 4 + j * 128 + 12:4]
+        b1[i * 2048 + j * 4:4] = t0
+        b1[i * 2048 + j * 4 + 2048:4] = t1
+        b1[i * 2048 + j * 4 + 4096:4] = t2
+        b1[i * 2048 + j * 4 + 6144:4] = t3
+      }
+    }"
+  `);
+  const steps = (width: number) =>
+    kernelsOf(
+      (x) =>
+        x!
+          .reshape([512, 96 / width, width])
+          .transpose([1, 0, 2])
+          .neg(),
+      [512, 96],
+    ).text.match(/step \d+/g);
+  expect(steps(8)).toEqual(["step 2"]);
+  expect(steps(16)).toBe(null);
+});
+
 test("movement costs nothing: it becomes an index", () => {
   expect(kernelsOf((x) => x!.slice([1, 0], [3, 4]).transpose().neg(), [3, 4]).text).toMatchInlineSnapshot(`
     "kernel neg(b0: f32[12], b1: mut f32[8])
@@ -269,6 +298,11 @@ test("a 1x1 convolution by itself is a product of matrices; among others like it
 
 test("one copy serves all convolutions that want a value in lanes", () => {
   expect(copiesOf((x, v, w) => [x!.conv(v!), x!.conv(w!)], [4, 8, 9, 9], [8, 8, 3, 3], [8, 8, 2, 2])).toHaveLength(1 + 2);
+});
+
+test("one copy serves all products that want a matrix in panels", () => {
+  const products = (x?: Tensor, y?: Tensor, z?: Tensor): Tensor[] => [x!.dot(z!, "ki,kj->ij"), y!.dot(z!, "ki,kj->ij")];
+  expect(copiesOf(products, [1024, 64], [1024, 96], [1024, 128])).toHaveLength(3);
 });
 
 test("the phases of a strided convolution's input gradient are woven without choices", () => {
