@@ -118,6 +118,19 @@ export const dot: Op<2, Dot> = defineOp<2, Dot>("dot", {
   ],
 });
 
+/** The sum over axis 0 of the products of slices of x and y: one product, in which that axis is summed over as well. */
+export function dotOver(x: Tensor, y: Tensor, { spec }: Dot): Tensor {
+  const [xs, ys, out] = words(spec);
+  const n = freshLetter(spec);
+  return x.bind(dot, [x, y], { spec: `${n}${xs},${n}${ys}->${out}` });
+}
+
+/** Results of a product that one element of operand `i` takes part in. */
+export function reuse({ spec }: Dot, [x, y]: readonly Type[], i: number): number {
+  const sizes = letterSizes(x!.shape, y!.shape, spec);
+  return [...words(spec)[2]].reduce((n, c) => (words(spec)[i]!.includes(c) ? n : n * sizes.get(c)!), 1);
+}
+
 /** Letters that are summed over, in the order of the first operand. */
 function summed(spec: string): string[] {
   const [xs, , out] = words(spec);

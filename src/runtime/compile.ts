@@ -1,7 +1,7 @@
 /**
  * @file The whole pipeline on one page: a region goes in, an executable comes out.
  *
- *     region ─ expand ─ simplify ─ merge ─ recompute ─ pack ─ lay out ─ slice ─► tape of primitives ─ schedule ─► kernels, steps, offsets ─ backend ─► executable
+ *     region ─ expand ─ simplify ─ merge ─ shorten loops ─ recompute ─ pack ─ lay out ─ slice ─► tape of primitives ─ schedule ─► kernels, steps, offsets ─ backend ─► executable
  */
 
 import { cold } from "../base/host.ts";
@@ -9,6 +9,7 @@ import { repetitions } from "../base/reversal.ts";
 import { crop } from "../optimize/crop.ts";
 import { mergeCommon } from "../optimize/cse.ts";
 import { expand } from "../optimize/expand.ts";
+import { fission } from "../optimize/fission.ts";
 import { layOut } from "../optimize/layout.ts";
 import { packPanels } from "../optimize/pack.ts";
 import { cutAtPeak, recompute } from "../optimize/remat.ts";
@@ -19,6 +20,7 @@ import { elementsMade, multiplyAdds } from "../optimize/work.ts";
 import { type Schedule, type Slot, schedule } from "../schedule/schedule.ts";
 import type { Region } from "../tape/node.ts";
 import { verifyRegion } from "../tape/verify.ts";
+import { walks } from "../transform/walks.ts";
 import { type Arena, theArena } from "./arena.ts";
 import { load } from "./backend.ts";
 import type { Cell } from "./cell.ts";
@@ -41,7 +43,13 @@ export function tidy(region: Region): Region {
 
 /** Tape to tape: only primitives are left, none is computed twice, operands lie as the loops want them. */
 export function optimize(region: Region): Region {
-  return arrange(primitives(region));
+  return arrange(shorten(primitives(region)));
+}
+
+/** Loops without what needs no loop. */
+function shorten(region: Region): Region {
+  const shorter = fission(region, walks);
+  return shorter === region ? region : tidy(shorter);
 }
 
 /** Operands and results lie as loops want them, and long sums are cut as threads want them. */
@@ -89,7 +97,11 @@ export function fit(region: Region, roles: Roles, cells: readonly Cell[], memory
     return { optimized, planned: plan(optimized, roles, cells) };
   };
   const enough = (scratch: number): boolean => memory !== "sqrt" && scratch <= memory;
-  const plain = attempt(list);
+  // Longer products take more memory: where they exceed the budget, loops stay as they are.
+  const shorter = shorten(list);
+  const quick = attempt(shorter);
+  if (enough(quick.planned.scratch)) return quick;
+  const plain = shorter === list ? quick : attempt(list);
   if (enough(plain.planned.scratch)) return plain;
   const cut = cutAtPeak(list);
   if (!cut) return within(plain, memory);

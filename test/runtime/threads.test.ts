@@ -196,6 +196,13 @@ describe("the same bits for one, two and three threads", () => {
     ["sums over all", (x) => x.square().sum(), [41, 503]],
     ["sums over the first axis", (x) => x.tanh().sum(0), [300, 7]],
     ["a running maximum", (x) => x.max(1), [33, 9, 5]],
+    [
+      "a recurrent loop",
+      (x, w, u) => scan((h: Tensor, x: Tensor) => [x.matmul(w!).add(h.matmul(u!)).tanh(), h], x!.select(0, 0).matmul(w!), x!)[0],
+      [7, 5, 30],
+      [30, 40],
+      [40, 40],
+    ],
     ["movement", (x) => x.transpose().flip(0).slice([2, 3]).mul(2), [31, 23]],
   ])("%s, forward and backward", (_, f, ...shapes) => {
     const operands = shapes.map((shape, i) => numbers(shape, i));

@@ -1,0 +1,231 @@
+/**
+ * @file Loop fission: products that the steps of a scan need not wait for leave it, and are made for all steps at once (Appleyard et al. 2016). In a recurrent
+ * network most products wait for the state of the step before, but there are three kinds that do not:
+ *
+ *     a[t] = x[t] · W             before the loop     A = X · W                     of what comes in and what stays the same
+ *     y[t] = h[t] · V             behind the loop     Y = H · V                     what no later step reads
+ *     s ← s + h[t]ᵀ · d[t]        behind the loop     s + sum of H·D over steps     what only grows, such as the gradient of a weight
+ *
+ * One long product is quicker than many short ones: what stays the same is loaded once for many rows, and a sum is not read and written in every step.
+ */
+import { byteSize } from "../base/dtype.ts";
+import { sizeOf, type Type } from "../base/shape.ts";
+import { type Dot, dot, dotOver, reuse } from "../ops/contract.ts";
+import { extentsOf } from "../ops/lowering.ts";
+import type { Walks } from "../ops/op.ts";
+import { sum } from "../ops/reduce.ts";
+import { hole, rebind, substitute } from "../ops/region.ts";
+import { type Scan, scan } from "../ops/scan.ts";
+import type { Tensor } from "../ops/tensor.ts";
+import type { Instruction, OpFace, Region, Value } from "../tape/node.ts";
+import { dependents, tapeOf, tapeOfRegion } from "../tape/tape.ts";
+import { opOf, type Rule, rewriteRegion } from "./rewrite.ts";
+
+/** A scan that is not recorded yet. */
+interface Loop extends Scan {
+  readonly operands: readonly Tensor[];
+  readonly body: Region;
+}
+
+/** A loop with less in it, and how the results of the one that it stands for follow from its own. */
+interface Fission {
+  readonly loop: Loop;
+  results(own: readonly Tensor[]): readonly Tensor[];
+}
+
+/** Rows from which a product uses a weight often enough in one step, and terms from which a sum is written seldom enough. */
+const MANY_ROWS = 16;
+const MANY_TERMS = 128;
+/** Bytes of sums that one stacked byte must save from being read and written in each step. */
+const WORTH = 5;
+
+export function fission(region: Region, walks: Walks): Region {
+  const ways = [grown, behind, ahead];
+  const rule: Rule = ({ op, params, regions }, operands) => {
+    if (op !== scan || (params as Scan).length < 2) return undefined;
+    let loop: Loop = { ...(params as Scan), operands, body: regions[0]! };
+    const made: Fission[] = [];
+    for (const way of ways) {
+      const next = way(loop, walks);
+      if (next) made.unshift(next);
+      loop = next?.loop ?? loop;
+    }
+    return made.length ? made.reduce((own, { results }) => results(own), record(loop)) : undefined;
+  };
+  return rewriteRegion(region, () => rule);
+}
+
+function record({ operands, body, ...params }: Loop): readonly Tensor[] {
+  return operands[0]!.bindAll(scan, operands, params, [body]);
+}
+
+const slicesOf = ({ body, consts, carry }: Loop): readonly Value[] => body.inputs.slice(consts + carry);
+const bytesOf = (values: readonly Type[]): number => values.reduce((n, { shape, dtype }) => n + sizeOf(shape) * byteSize(dtype), 0);
+
+/** What a loop reads and writes in slices. At most as many bytes again are stacked to make products longer. */
+class Stacks {
+  readonly #all: Set<Value>;
+  #left: number;
+  /** Values that are to be stacked besides. */
+  readonly added: Value[] = [];
+
+  constructor(loop: Loop) {
+    this.#all = new Set([...slicesOf(loop), ...loop.body.outputs.slice(loop.carry)]);
+    this.#left = bytesOf([...this.#all]);
+  }
+
+  /** Stacks values, if those that are not stacked anyway take no more than so many bytes in each step. */
+  take(values: readonly Value[], most = Number.POSITIVE_INFINITY): boolean {
+    const fresh = [...new Set(values)].filter((x) => !this.#all.has(x));
+    const bytes = bytesOf(fresh);
+    if (bytes > Math.min(most, this.#left)) return false;
+    this.#left -= bytes;
+    this.added.push(...fresh);
+    for (const x of fresh) this.#all.add(x);
+    return true;
+  }
+}
+
+/** All slices of a value that a loop reads or writes in slices; `own` are its results. */
+function stackOf(x: Value, { body, carry, operands }: Loop, own: readonly Tensor[]): Tensor {
+  const at = body.outputs.indexOf(x, carry);
+  return at >= 0 ? own[at]! : operands[body.inputs.indexOf(x)]!;
+}
+
+/** Carries that only grow, by sums and products of what can be stacked: the loop stacks that, and the carries leave it. */
+function grown(loop: Loop): Fission | undefined {
+  const { body, consts, carry, operands } = loop;
+  const stacks = new Stacks(loop);
+  const perStep = dependents(tapeOfRegion(body), body.inputs.slice(consts));
+  const terms = new Map<number, Value>();
+  const candidates = (leaves: readonly OpFace[]): [number, Value, readonly Value[]][] =>
+    growing(loop).flatMap(([i, term]) => {
+      const own = terms.has(i) ? undefined : factors(term, leaves);
+      return own?.every((x) => perStep.has(x)) ? [[i, term, own]] : [];
+    });
+  // All products leave, if what is stacked for them is little; else those, like sums, whose factors are stacked anyway.
+  const products = candidates([dot]);
+  const factorsOf = products.flatMap(([, , own]) => own);
+  if (stacks.take(factorsOf, bytesOf(products.map(([, term]) => term)) / WORTH)) for (const [i, term] of products) terms.set(i, term);
+  for (const [i, term, own] of candidates([dot, sum])) if (stacks.take(own, 0)) terms.set(i, term);
+  if (terms.size === 0) return undefined;
+  const stays = (i: number): boolean => !terms.has(i);
+  const inner: Loop = {
+    ...loop,
+    carry: carry - terms.size,
+    operands: operands.filter((_, i) => stays(i - consts)),
+    body: {
+      inputs: body.inputs.filter((_, i) => stays(i - consts)),
+      outputs: [...body.outputs.filter((_, i) => stays(i)), ...stacks.added],
+    },
+  };
+  const results = (own: readonly Tensor[]): Tensor[] => {
+    const kept = [...own];
+    const all = (x: Value): Tensor => stackOf(x, inner, own);
+    return loop.body.outputs.map((_, i) => (terms.has(i) ? operands[consts + i]!.add(overSteps(terms.get(i)!, all)) : kept.shift()!));
+  };
+  return { loop: inner, results };
+}
+
+/** The carries that are read only to be added to, with what is added. */
+function growing({ body, consts, carry }: Loop): [number, Value][] {
+  const readers = new Map<Value, number>();
+  const count = (x: Value): unknown => readers.set(x, (readers.get(x) ?? 0) + 1);
+  for (const { operands } of tapeOfRegion(body)) operands.forEach(count);
+  body.outputs.forEach(count);
+  return body.outputs.slice(0, carry).flatMap((y, i): [number, Value][] => {
+    const { op, operands } = y.source;
+    const x = body.inputs[consts + i]!;
+    const at = op.name === "add" && readers.get(x) === 1 && readers.get(y) === 1 ? operands.indexOf(x) : -1;
+    return at < 0 ? [] : [[i, operands[1 - at]!]];
+  });
+}
+
+/** The operands of the short products and sums (`leaves`) of which a term is made, in ops through which the sum over the steps can be drawn. */
+function factors({ source }: Value, leaves: readonly OpFace[]): readonly Value[] | undefined {
+  const { op, operands, results } = source;
+  if (leaves.includes(op) && (op === sum || sizeOf(extentsOf(source)) < MANY_TERMS)) return operands;
+  const { derivative } = opOf(source);
+  const isLinear = derivative.kind === "linear" && derivative.how === "jointly" && derivative.in === "all";
+  if (!isLinear || operands.length === 0 || operands.some((x) => x.dtype !== results[0]!.dtype)) return undefined;
+  const all = operands.map((x) => factors(x, leaves));
+  return all.every((list) => list !== undefined) ? all.flat() : undefined;
+}
+
+/** The sum of a term over all steps, from the stacks of its factors. */
+function overSteps({ source, index }: Value, all: (x: Value) => Tensor): Tensor {
+  const [x, y] = source.operands as [Value, Value];
+  if (source.op === dot) return dotOver(all(x), all(y), source.params as Dot);
+  if (source.op === sum) return all(x).sum([0, ...(source.params as { axes: readonly number[] }).axes.map((axis) => axis + 1)]);
+  return rebind(
+    source,
+    source.operands.map((part) => overSteps(part, all)),
+  )[index]!;
+}
+
+/** Results of what cannot be done for all steps at once: inner loops, barriers, calls of the host. */
+function opaque(list: readonly Instruction[]): Value[] {
+  const isPlain = (i: Instruction): boolean => ["pointwise", "reduce"].includes(opOf(i).lower.kind);
+  return list.flatMap((i) => (isPlain(i) ? [] : i.results));
+}
+
+/** Products of few rows in each step with a matrix that stays the same. */
+function shortProducts(list: readonly Instruction[], perStep: ReadonlySet<Value>): Value[] {
+  const isShort = ({ op, operands, params }: Instruction): boolean => {
+    const same = op === dot ? operands.findIndex((x) => !perStep.has(x)) : -1;
+    return same >= 0 && perStep.has(operands[1 - same]!) && reuse(params as Dot, operands, same) < MANY_ROWS;
+  };
+  return list.filter(isShort).map((i) => i.results[0]!);
+}
+
+/** What a value repeats, or itself. */
+const repeated = (x: Value): Value => (x.source.op.name === "broadcast" ? repeated(x.source.operands[0]!) : x);
+
+/** Products that only leave the loop, with what is made of them: the loop stacks what goes into them instead. */
+function behind(loop: Loop, walks: Walks): Fission | undefined {
+  const { body, consts, carry, operands, length } = loop;
+  const list = tapeOfRegion(body);
+  const inside = new Set(tapeOf([...body.outputs.slice(0, carry), ...opaque(list)], new Set(body.inputs)));
+  const perStep = dependents(list, body.inputs.slice(consts));
+  const late = dependents(
+    list,
+    shortProducts(list, perStep).filter((y) => !inside.has(y.source)),
+  );
+  const leaves = body.outputs.map((y, i) => i >= carry && late.has(y));
+  const outputs = body.outputs.filter((_, i) => leaves[i]);
+  const made = tapeOf(outputs, new Set(body.inputs)).filter((i) => late.has(i.results[0]!));
+  const given = [...new Set(made.flatMap((i) => i.operands.map(repeated)))].filter((x) => perStep.has(x) && !late.has(x));
+  const stacks = new Stacks(loop);
+  if (outputs.length === 0 || !stacks.take(given)) return undefined;
+  const inner: Loop = { ...loop, body: { inputs: body.inputs, outputs: [...body.outputs.filter((_, i) => !leaves[i]), ...stacks.added] } };
+  const results = (own: readonly Tensor[]): Tensor[] => {
+    const kept = [...own];
+    const all = given.map((x) => stackOf(x, inner, own));
+    const region = { inputs: [...body.inputs.slice(0, consts), ...given], outputs };
+    const { y } = walks.batch(
+      region,
+      [...operands.slice(0, consts), ...all],
+      region.inputs.map((_, i) => i >= consts),
+      length,
+    );
+    return leaves.map((on) => (on ? y.shift()! : kept.shift()!));
+  };
+  return { loop: inner, results };
+}
+
+/** Products of slices: the loop gets their slices instead. */
+function ahead(loop: Loop, walks: Walks): Fission | undefined {
+  const { body, consts, carry, operands, length } = loop;
+  const list = tapeOfRegion(body);
+  const late = dependents(list, [...body.inputs.slice(consts, consts + carry), ...opaque(list)]);
+  const products = shortProducts(list, dependents(list, slicesOf(loop))).filter((y) => !late.has(y));
+  if (products.length === 0 || !new Stacks(loop).take(products)) return undefined;
+  const bound = new Map(products.map((y) => [y, hole(y, y.label)]));
+  const outputs = substitute(body.outputs, bound);
+  const read = new Set(tapeOf(outputs).flatMap((i) => i.results));
+  const leaving = products.filter((y) => read.has(bound.get(y)!));
+  const isSlice = operands.map((_, i) => i >= consts + carry);
+  const { y } = walks.batch({ inputs: body.inputs, outputs: leaving }, operands, isSlice, length);
+  const inputs = [...body.inputs, ...leaving.map((y) => bound.get(y)!)];
+  return { loop: { ...loop, operands: [...operands, ...y], body: { inputs, outputs } }, results: (own) => own };
+}
