@@ -142,6 +142,7 @@ class NestBuilder implements Contents {
       mayKeepSum,
       vectorizes: this.#vectorizes(),
       rowByRow: this.#frame !== undefined,
+      results: sizeOf(this.#group.shape),
     });
     if (tiles.parts.length > 0) this.keepSum();
     return new Nest(access, tiles, this).statements();

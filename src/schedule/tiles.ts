@@ -108,6 +108,8 @@ export interface Wishes {
   readonly vectorizes: boolean;
   /** Whether one row after another is read, as it lies in memory. */
   readonly rowByRow: boolean;
+  /** How many results there are of each value, with those of other rows. */
+  readonly results: number;
 }
 
 /** The choices for one nest. */
@@ -216,7 +218,9 @@ export class Tiles {
         [lines.axis, lines.size],
       ];
     const elements = axes.reduce((n, a) => n * a.extent, 1);
-    if (vector < 0 || this.#squares(vector).length > 0 || elements < (this.#wishes.rowByRow ? LONG_ROW : LEAST_UNROLLED)) return [];
+    const { rowByRow, results } = this.#wishes;
+    const isShort = results < LEAST_UNROLLED || (rowByRow && elements < LONG_ROW);
+    if (vector < 0 || this.#squares(vector).length > 0 || isShort) return [];
     const count = [4, 2].find((n) => axes[vector]!.extent % (n * LANES) === 0);
     return count === undefined ? [] : [[vector, count]];
   }
