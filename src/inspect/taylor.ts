@@ -82,6 +82,7 @@ export const taylorRules: Readonly<Record<string, Rule>> = {
   ...Object.fromEntries(LINEAR.split(" ").map((name) => [name, linear])),
   ...Object.fromEntries("mul dot conv convInput convWeight".split(" ").map((name) => [name, bilinear])),
   div: ([a, b]) => quotient(a!, b!),
+  ratio: ([a, b]) => quotient(a!, b!),
   recip: ([b]) => quotient(constantSeries(b![0]!.like(1), b!.length), b!),
   exp: ([x]) => integrate(x!, x![0]!.exp(), (y) => y),
   log: ([x]) => integrate(x!, x![0]!.log(), (y) => quotient(constantSeries(y[0]!.like(1), y.length), x!.slice(0, y.length))),

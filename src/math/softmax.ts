@@ -1,6 +1,7 @@
 /**
  * @file Softmax and its logarithm, stable at any magnitude: the maximum is taken out first. It cancels in the derivative.
  */
+import { ratio } from "../ops/elementwise.ts";
 import type { Tensor } from "../ops/tensor.ts";
 
 export interface SoftmaxOptions {
@@ -20,7 +21,7 @@ function cooled(x: Tensor, { temperature = 1 }: SoftmaxOptions): Tensor {
 export function softmax(x: Tensor, axis = -1, options: SoftmaxOptions = {}): Tensor {
   const z = cooled(x, options);
   const e = z.sub(z.max(axis, { keepDims: true })).exp();
-  return e.div(e.sum(axis, { keepDims: true }));
+  return e.binary(ratio, e.sum(axis, { keepDims: true }));
 }
 
 /** log softmax x = x - log Σ exp x along an axis. */
