@@ -57,7 +57,7 @@ const reciprocal = (x: Interval): Interval => ({
 });
 
 const INCREASING =
-  "add exp expm1 log log1p tanh sigmoid relu erf sqrt floor ceil trunc round sign maximum minimum sum max min identity relayout stopGradient " +
+  "add exp decay expm1 log log1p tanh sigmoid relu erf sqrt floor ceil trunc round sign maximum minimum sum max min identity relayout stopGradient " +
   "exp2 log2 log10 asin atan sinh asinh acosh atanh erfinv cumsum";
 const MOVING = "reshape transpose broadcast pad slice flip windows foldWindows concat checkpoint";
 

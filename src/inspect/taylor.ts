@@ -85,6 +85,7 @@ export const taylorRules: Readonly<Record<string, Rule>> = {
   ratio: ([a, b]) => quotient(a!, b!),
   recip: ([b]) => quotient(constantSeries(b![0]!.like(1), b!.length), b!),
   exp: ([x]) => integrate(x!, x![0]!.exp(), (y) => y),
+  decay: ([x]) => integrate(x!, x![0]!.exp(), (y) => y),
   log: ([x]) => integrate(x!, x![0]!.log(), (y) => quotient(constantSeries(y[0]!.like(1), y.length), x!.slice(0, y.length))),
   tanh: ([x]) => integrate(x!, x![0]!.tanh(), oneMinusSquare),
   sigmoid: ([x]) => integrate(x!, x![0]!.sigmoid(), logistic),

@@ -260,6 +260,15 @@ export const exp: Op<1, undefined> = elementwise("exp", {
   domain: [-1, 1],
 });
 
+/** eˣ for x ≤ 0, of which loops compute it in fewer steps: what is left of a maximum that was taken out. */
+export const decay: Op<1, undefined> = elementwise("decay", {
+  doc: "eˣ for x ≤ 0, in fewer steps; 1 above",
+  arity: 1,
+  scalar: ([x], _, { dtype }) => k.exp(k.min(x, k.constant(0, dtype))),
+  partials: [(y) => y],
+  domain: [-2, -0.1],
+});
+
 export const expm1: Op<1, undefined> = elementwise("expm1", {
   doc: "eˣ - 1, accurate near 0",
   arity: 1,
