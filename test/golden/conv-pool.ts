@@ -80,6 +80,7 @@ export const convPool: Group = {
     channel_shuffle: ({ x }, { groups }) => F.channelShuffle(x!, groups),
     grid_sample: ({ x, grid }, { mode, padding_mode, align_corners }) =>
       F.gridSample(x!, grid!, { mode, paddingMode: padding_mode, alignCorners: align_corners }),
-    affine_grid: ({ theta }, { size, align_corners }) => F.affineGrid(theta!, size, { alignCorners: align_corners }),
+    // Here the size is that of the image, without batch and channels.
+    affine_grid: ({ theta }, { size, align_corners }) => F.affineGrid(theta!, size.slice(2), { alignCorners: align_corners }),
   },
 };
