@@ -324,11 +324,11 @@ export function sigmoidFocalLoss(x: Tensor, target: Tensor, options: FocalOption
 export function diceLoss(x: Tensor, target: Tensor, options: LossOptions & { readonly eps?: number } = {}): Tensor {
   checkSameShape("diceLoss", x, target);
   const { eps = 1e-6 } = options;
-  const [a, b] = [x, target].map((t) => t.reshape([t.shape[0], -1]));
-  const overlap = a.mul(b).sum(1).mul(2).add(eps);
+  const perExample = (t: Tensor): Tensor => t.sum(t.shape.map((_, i) => i).slice(1));
+  const overlap = perExample(x.mul(target)).mul(2).add(eps);
   return reduceTerms(
     overlap
-      .div(a.sum(1).add(b.sum(1)).add(eps))
+      .div(perExample(x).add(perExample(target)).add(eps))
       .neg()
       .add(1),
     options,

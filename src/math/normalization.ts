@@ -2,7 +2,7 @@
  * @file Normalization: batch (NRM-1), layer (NRM-2), group, instance, local response (NRM-3), batch renormalization (NRM-4), RMS, global
  * response, and of weights. Variances take two passes, the mean first: E[x²] - E[x]² loses everything where the mean is far above the spread.
  */
-import { formatShape, type Shape, sameShape } from "../base/shape.ts";
+import { formatShape, type Shape, sameShape, sizeOf } from "../base/shape.ts";
 import type { Tensor, TensorLike } from "../ops/tensor.ts";
 import { matrixNorm } from "./linalg.ts";
 import { norm } from "./statistics.ts";
@@ -227,7 +227,7 @@ export function groupNorm(x: Tensor, numGroups: number, options: Affine = {}): T
   const shape = perChannel(x, "groupNorm");
   const [n, c] = x.shape;
   if (c % numGroups !== 0) throw new RangeError(`groupNorm: ${c} channels do not divide into ${numGroups} groups`);
-  const rows = x.reshape([n, numGroups, -1]);
+  const rows = x.reshape([n, numGroups, sizeOf(x.shape.slice(1)) / numGroups]);
   return affine(standardize(rows, [2], options.eps ?? 1e-5).reshape(x.shape), shape, options);
 }
 

@@ -128,6 +128,22 @@ onBothBackends("losses", () => {
     expectClose(L.klDiv(logits, q.log(), { logTarget: true }), L.klDiv(logits, q));
   });
 
+  test("overlap per example, of an empty batch too", () => {
+    const p = f64([
+      [
+        [1, 0],
+        [1, 1],
+      ],
+      [
+        [0, 0],
+        [0.5, 0],
+      ],
+    ]);
+    const dice = L.diceLoss(p, p.mul(0).add(1), { reduction: "none", eps: 0 });
+    expectClose(dice, [1 - 6 / 7, 1 - 1 / 4.5]);
+    expect(L.diceLoss(p.narrow(0, 0, 0), p.narrow(0, 0, 0), { reduction: "none" }).shape).toEqual([0]);
+  });
+
   test("likelihoods: Gaussian and Poisson", () => {
     const variance = f64([1, 4, 0.25, 1e-9]);
     const terms = L.gaussianNllLoss(x, target, variance, { full: true, reduction: "none" });
