@@ -186,6 +186,18 @@ export const div: Op<2, undefined> = elementwise(
   quotientRule,
 );
 
+/** Quotient by way of the divisor's reciprocal, which loops take once for all elements that share it; 1.5 ULP. */
+export const ratio: Op<2, undefined> = elementwise(
+  "ratio",
+  {
+    doc: "x · (1 / y): x / y to 1.5 ULP, with one division for all x of the same y",
+    arity: 2,
+    scalar: ([x, y], _, { dtype }) => k.mul(x, k.div(k.constant(1, dtype), y)),
+    domain: [0.5, 2],
+  },
+  quotientRule,
+);
+
 export const rem: Op<2, undefined> = elementwise("rem", {
   doc: "remainder of x / y with the sign of x",
   arity: 2,
@@ -253,6 +265,15 @@ export const exp: Op<1, undefined> = elementwise("exp", {
   scalar: ([x]) => k.exp(x),
   partials: [(y) => y],
   domain: [-1, 1],
+});
+
+/** eˣ for x ≤ 0, of which loops compute it in fewer steps: what is left of a maximum that was taken out. */
+export const decay: Op<1, undefined> = elementwise("decay", {
+  doc: "eˣ for x ≤ 0, in fewer steps; 1 above",
+  arity: 1,
+  scalar: ([x], _, { dtype }) => k.exp(k.min(x, k.constant(0, dtype))),
+  partials: [(y) => y],
+  domain: [-2, -0.1],
 });
 
 export const expm1: Op<1, undefined> = elementwise("expm1", {
