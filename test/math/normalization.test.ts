@@ -39,6 +39,25 @@ onBothBackends("normalization", () => {
     );
   });
 
+  test("data far from zero keep the digits that f32 gives them", () => {
+    const far = draw(7, 16, 4, 5).mul(0.05).add(1000).cast("f32");
+    const spread = (norm: (x: Tensor) => Tensor): number =>
+      elements(
+        norm(far)
+          .cast("f64")
+          .sub(norm(far.cast("f64")))
+          .abs()
+          .max(),
+      )[0]!;
+    for (const norm of [
+      (t: Tensor) => N.batchNorm(t).y,
+      N.instanceNorm,
+      (t: Tensor) => N.groupNorm(t, 2),
+      (t: Tensor) => N.layerNorm(t, [4, 5]),
+    ])
+      expect(spread(norm)).toBeLessThan(1e-5);
+  });
+
   test("NRM-1: running statistics move by the momentum, the variance by the unbiased m/(m - 1) one", () => {
     const running = { runningMean: f64([1, 1, 1]), runningVar: f64([2, 2, 2]) };
     const { runningMean, runningVar } = N.batchNorm(x, { ...running, training: true, momentum: 0.25 });

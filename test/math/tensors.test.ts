@@ -6,7 +6,7 @@ import { hessian } from "../../src/function/jacobian.ts";
 import { cummax, cumprod, diff, logCumSumExp } from "../../src/math/cumulative.ts";
 import { cross, einsum, kron, tensordot } from "../../src/math/einsum.ts";
 import { gather, maskedSelect, nonzero, scatter, scatterAdd } from "../../src/math/indexing.ts";
-import { digamma, erfc, erfinv, lgamma, logAddExp, mod, nanToNum, polygamma, sinc } from "../../src/math/pointwise.ts";
+import { atan2, digamma, erfc, erfinv, lgamma, logAddExp, mod, nanToNum, polygamma, sinc } from "../../src/math/pointwise.ts";
 import { diagEmbed, diagonal, linspace, meshgrid, pad, roll, rot90, splitAt, tile, trace, tril } from "../../src/math/rearrange.ts";
 import { type Interpolation, logSumExp, median, norm, quantile, topk } from "../../src/math/statistics.ts";
 import { type Nested, tensor } from "../../src/ops/create.ts";
@@ -186,6 +186,12 @@ describe("running and statistical functions", () => {
     expect(logSumExp(none, 1, { keepDims: true }).shape).toEqual([2, 1]);
     expect(list(norm(none, { axes: 1 }))).toEqual([0, 0]);
     expect(list(grad((x: Tensor) => logSumExp(x, 1).exp().sum())(none))).toEqual([]);
+  });
+
+  test("the slope of an angle is known near the origin, where the square of the distance underflows", () => {
+    const angle = grad((p: Tensor) => atan2(p.narrow(0, 0, 1), p.narrow(0, 1, 1)).sum());
+    for (const d of [1, 1e-30, 1e30])
+      expect(list(angle(tensor([0, d]))).map((s) => s * d)).toEqual([expect.closeTo(1, 5), expect.closeTo(0, 5)]);
   });
 
   test("norms and logarithms of sums neither overflow nor lose what is small", () => {
