@@ -1,8 +1,8 @@
 /**
  * @file Normalization: batch (NRM-1), layer (NRM-2), group, instance, local response (NRM-3), batch renormalization (NRM-4), RMS, global
- * response, and of weights. Variances take two passes, the mean first: E[x²] - E[x]² loses everything where the mean is far above the spread.
+ * response, and of weights. Variances take two passes, the mean first: E[x²] - E[x]² loses everything where the mean is far above the spread; and the second corrects the mean.
  */
-import { formatShape, type Shape, sameShape } from "../base/shape.ts";
+import { formatShape, type Shape, sameShape, sizeOf } from "../base/shape.ts";
 import type { Tensor, TensorLike } from "../ops/tensor.ts";
 import { matrixNorm } from "./linalg.ts";
 import { norm } from "./statistics.ts";
@@ -18,11 +18,16 @@ export interface Affine {
 
 const axesFrom = (x: Tensor, start: number): number[] => x.shape.map((_, i) => i).slice(start);
 
-/** Mean, deviation from it, and biased variance over axes, with size 1 there. */
+/**
+ * Mean, deviation from it, and biased variance over axes, with size 1 there. Where the mean is far from zero its rounding is much beside the spread: the
+ * mean of the deviations, which would be 0, is taken out once more (Chan, Golub & LeVeque 1983, eq. 1.7).
+ */
 function moments(x: Tensor, axes: readonly number[]): { mean: Tensor; centred: Tensor; variance: Tensor } {
   const mean = x.mean(axes, { keepDims: true });
-  const centred = x.sub(mean);
-  return { mean, centred, variance: centred.square().mean(axes, { keepDims: true }) };
+  const near = x.sub(mean);
+  const rest = near.mean(axes, { keepDims: true }).stopGradient();
+  const variance = near.square().mean(axes, { keepDims: true }).sub(rest.square());
+  return { mean, centred: near.sub(rest), variance };
 }
 
 /** (x - μ)/√(σ² + ε) over axes. */
@@ -227,7 +232,7 @@ export function groupNorm(x: Tensor, numGroups: number, options: Affine = {}): T
   const shape = perChannel(x, "groupNorm");
   const [n, c] = x.shape;
   if (c % numGroups !== 0) throw new RangeError(`groupNorm: ${c} channels do not divide into ${numGroups} groups`);
-  const rows = x.reshape([n, numGroups, -1]);
+  const rows = x.reshape([n, numGroups, sizeOf(x.shape.slice(1)) / numGroups]);
   return affine(standardize(rows, [2], options.eps ?? 1e-5).reshape(x.shape), shape, options);
 }
 

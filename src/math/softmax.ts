@@ -19,6 +19,7 @@ function cooled(x: Tensor, { temperature = 1 }: SoftmaxOptions): Tensor {
  * takes away what rounding leaves of y(ct - Σ y·ct) where y is almost 1.
  */
 export function softmax(x: Tensor, axis = -1, options: SoftmaxOptions = {}): Tensor {
+  if (x.size === 0) return x;
   const z = cooled(x, options);
   const e = z.sub(z.max(axis, { keepDims: true })).unary(decay);
   return e.binary(ratio, e.sum(axis, { keepDims: true }));
@@ -26,6 +27,7 @@ export function softmax(x: Tensor, axis = -1, options: SoftmaxOptions = {}): Ten
 
 /** log softmax x = x - log Σ exp x along an axis. */
 export function logSoftmax(x: Tensor, axis = -1, options: SoftmaxOptions = {}): Tensor {
+  if (x.size === 0) return x;
   const z = cooled(x, options);
   const shifted = z.sub(z.max(axis, { keepDims: true }).stopGradient());
   return shifted.sub(shifted.unary(decay).sum(axis, { keepDims: true }).log());

@@ -77,11 +77,14 @@ export const polygamma: Op<1, { n: number }> = elementwise<1, { n: number }>(
   },
 );
 
+const perSquare = (x: Tensor, distance: Tensor): Tensor => x.div(distance).div(distance);
+
 export const atan2: Op<2, undefined> = elementwise<2>("atan2", {
   doc: "the angle of the point (x, y), from y and x, in (-π, π]",
   arity: 2,
   scalar: ([y, x]) => k.atan2(y, x),
-  partials: [(_, y, x) => x.div(x.mul(x).add(y.mul(y))), (_, y, x) => y.div(x.mul(x).add(y.mul(y))).neg()],
+  // By the distance twice: its square would underflow near the origin.
+  partials: [(_, y, x) => perSquare(x, x.binary(hypot, y)), (_, y, x) => perSquare(y, x.binary(hypot, y)).neg()],
   domain: [0.5, 2],
 });
 

@@ -17,6 +17,13 @@ onBothBackends("normalization", () => {
   const x = draw(1, 6, 3, 2);
   const [weight, bias] = [f64([1, 2, -1]), f64([0, 0.5, 1])];
 
+  test("a batch of nothing stays nothing", () => {
+    const none = draw(5, 0, 4, 3);
+    expect([N.groupNorm(none, 2), N.instanceNorm(none), N.layerNorm(none, [3])].map(({ shape }) => shape)).toEqual(
+      Array(3).fill([0, 4, 3]),
+    );
+  });
+
   test("NRM-1: Algorithm 1 gives each channel mean 0 and variance 1, then γ and β", () => {
     const { y } = N.batchNorm(x, { eps: 0 });
     expectClose(y.mean([0, 2]), [0, 0, 0]);
@@ -30,6 +37,25 @@ onBothBackends("normalization", () => {
         .mean([0, 2]),
       [1, 4, 1],
     );
+  });
+
+  test("data far from zero keep the digits that f32 gives them", () => {
+    const far = draw(7, 16, 4, 5).mul(0.05).add(1000).cast("f32");
+    const spread = (norm: (x: Tensor) => Tensor): number =>
+      elements(
+        norm(far)
+          .cast("f64")
+          .sub(norm(far.cast("f64")))
+          .abs()
+          .max(),
+      )[0]!;
+    for (const norm of [
+      (t: Tensor) => N.batchNorm(t).y,
+      N.instanceNorm,
+      (t: Tensor) => N.groupNorm(t, 2),
+      (t: Tensor) => N.layerNorm(t, [4, 5]),
+    ])
+      expect(spread(norm)).toBeLessThan(1e-5);
   });
 
   test("NRM-1: running statistics move by the momentum, the variance by the unbiased m/(m - 1) one", () => {

@@ -64,8 +64,10 @@ const row = <M extends Layer>(
 
 const perChannel = (v: Tensor, rank: number): Tensor => v.reshape([1, -1, ...Array<number>(rank - 2).fill(1)]);
 const standardized = (x: Tensor, axes: number[]): Tensor => {
-  const centred = x.sub(x.mean(axes, { keepDims: true }));
-  return centred.mul(centred.square().mean(axes, { keepDims: true }).add(1e-5).sqrt().recip());
+  const near = x.sub(x.mean(axes, { keepDims: true }));
+  const rest = near.mean(axes, { keepDims: true }).stopGradient();
+  const variance = near.square().mean(axes, { keepDims: true }).sub(rest.square());
+  return near.sub(rest).mul(variance.add(1e-5).sqrt().recip());
 };
 const dense = (x: Tensor, w: Tensor, b: Tensor): Tensor => x.dot(w, "nti,oi->nto").add(b);
 
