@@ -17,24 +17,34 @@ export interface Segment {
 }
 
 /**
- * Runs that cover an axis: whole tiles, then what is left. Where vectors do not fit evenly, the last one overlaps the one before: computing an
- * element twice is cheaper than computing elements one by one. What is shorter than a vector goes element by element.
+ * Runs that cover an axis, in tiles of at most `count` points: whole tiles, then what is left; or, where `level`, tiles that differ by one point at most, since in a
+ * small one too few sums are made at a time. Where vectors do not fit evenly, the last one overlaps the one before: computing an element twice is
+ * cheaper than computing elements one by one. What is shorter than a vector goes element by element.
  *
  *     0 1 2 3 | 4 5 6 7 | 8 9            a tile of two vectors, then one that is moved back by 2
  *     . . . .   . . 6 7   8 9
+ *
+ *     0 1 2 | 3 4 5 | 6 7 | 8 9          level: of ten points in tiles of three, four are in smaller ones
  */
-export function segments(extent: number, count: number, vector: boolean, start = 0): Segment[] {
+export function segments(
+  extent: number,
+  count: number,
+  vector: boolean,
+  { start = 0, level = false }: { readonly start?: number; readonly level?: boolean } = {},
+): Segment[] {
   const lanes = vector && extent >= LANES ? LANES : 1;
-  const step = count * lanes;
-  const even = Math.floor(extent / step) * step;
-  const rest = Math.ceil((extent - even) / lanes);
-  const found: Segment[] = [];
-  if (even > 0) found.push({ from: start, to: start + even, count, lanes, overlap: 0 });
-  if (rest > 0) {
-    const to = even + rest * lanes;
-    found.push({ from: start + even, to: start + to, count: rest, lanes, overlap: to - extent });
-  }
-  return found;
+  const points = Math.ceil(extent / lanes);
+  const overlap = points * lanes - extent;
+  const tiles = Math.ceil(points / count);
+  const even = level && overlap === 0;
+  const most = even ? Math.ceil(points / tiles) : count;
+  const full = even ? points % tiles || tiles : Math.floor(extent / (count * lanes));
+  const between = start + full * most * lanes;
+  const runs: Segment[] = [
+    { from: start, to: between, count: most, lanes, overlap: 0 },
+    { from: between, to: start + points * lanes, count: even ? most - 1 : points - full * count, lanes, overlap },
+  ];
+  return runs.filter(({ from, to }) => to > from);
 }
 
 /** Element by element. */
@@ -148,15 +158,15 @@ export class Tiles {
     const near = others.filter((i) => !far.includes(i));
     const order: Level[] = [...far, ...plain, ...(stays ? [...vector, ...near] : [...near, ...vector]), ...taps].map((axis) => ({ axis }));
     const [swept] = others;
-    const size = stays && swept !== undefined ? this.#blockSize(swept) : 0;
+    const size = stays && vector.length > 0 && swept !== undefined ? this.#blockSize(swept) : 0;
     if (size > 0) order.unshift({ axis: swept!, size });
     if (!this.#wishes.reduces) order.unshift(...this.#squares(carrier));
     if (this.parts.length === 0) return order;
+    if (vector.length === 0) return [...this.parts, ...order];
     // Outside the parts of the sum there is a loop over results, whose iterations have nothing to do with each other.
     const first = order[0];
     if (size === 0 && plain.length === 0 && first) {
-      const count = first.axis === carrier ? LANES : this.#points(first.axis);
-      const part = partOf(axes[first.axis]!.extent, count);
+      const part = partOf(axes[first.axis]!.extent, first.axis === carrier ? LANES : 1, this.#points(first.axis));
       if (part > 0) order.unshift({ axis: first.axis, size: part });
     }
     return [...order.slice(0, 1), ...this.parts, ...order.slice(1)];
@@ -250,15 +260,13 @@ export class Tiles {
     let written = -1;
     let least = Number.POSITIVE_INFINITY;
     const writable = this.#writable(vector);
-    // Of equally good tiles, where every position has a sum of its own: rather many channels than many images, which lie far apart.
-    const counts = [1, 2, 3, 4, 5, 6, 7, 8];
-    if (this.#access.partial.length > 0) counts.reverse();
     for (const p of candidates) {
       for (const q of [-1, ...candidates]) {
         if (q === p || (mustHold.length > 0 && p !== vector && (q === vector || axes[vector]!.extent > LANES))) continue;
-        for (const a of counts) {
+        // Of equally good tiles the one with most vectors, which lie close together: what is read for them anew, a weight or a row, then serves most results.
+        for (let a = 8; a >= 1; a--) {
           for (let b = 1; b <= (q < 0 ? 1 : 8); b++) {
-            if (a + b + a * b > REGISTERS + (q < 0 ? 1 : 0)) continue;
+            if (a * b >= REGISTERS) continue;
             const tile: Tile =
               q < 0
                 ? [[p, a]]
@@ -300,7 +308,7 @@ export class Tiles {
    */
   #cycles(tile: Tile, vector: number, written: number): number {
     const { axes, terms: own, partial } = this.#access;
-    const covers = tile.map(([axis, count]) => segments(axes[axis]!.extent, count, axis === vector));
+    const covers = tile.map(([axis, count]) => segments(axes[axis]!.extent, count, axis === vector, { level: true }));
     const others = axes.reduce((n, a, i) => (a.kind === "out" && !tile.some(([axis]) => axis === i) && i !== vector ? n * a.extent : n), 1);
     let cycles = 0;
     for (const first of covers[0] ?? [whole(1)]) {
@@ -312,13 +320,25 @@ export class Tiles {
         const turns = segs.reduce((n, s) => n * ((s.to - s.from) / (s.count * s.lanes)), 1);
         const iterations = partial.reduce((n, p) => n * shareOf(p, segs[tile.findIndex(([axis]) => axis === p.out)]), turns);
         const terms = written < 0 ? 1 : axes[written]!.extent;
-        if (results + fetched > REGISTERS) return Number.POSITIVE_INFINITY;
+        const held = this.#wishes.mayKeepSum && written < 0 ? this.#held(counts) : fetched;
+        if (results + held > REGISTERS) return Number.POSITIVE_INFINITY;
         const products = results * terms;
         const body = written < 0 ? 1 : WRITTEN_COST;
-        cycles += ((body * iterations) / terms) * Math.max(written < 0 ? 4 : 0, products / 2, fetched / 2, (products + fetched) / 3.5);
+        cycles +=
+          ((body * iterations) / terms) * (0.25 + Math.max(written < 0 ? 4.5 : 0, products / 2, fetched / 2, (products + fetched) / 3.5));
       }
     }
     return cycles * others;
+  }
+
+  /** How many operands of a tile are in registers at once: those along its longer side pass one by one. */
+  #held(tile: Tile): number {
+    const { terms } = this.#access;
+    const [longer, shorter] = [...tile].sort(([i, a], [j, b]) => b - a || i - j);
+    return terms[0]!.reduce<number>((n, _, load) => {
+      const moves = (side: Tile[number] | undefined): boolean => side !== undefined && terms[side[0]]![load] !== 0;
+      return n + (moves(longer) || !moves(shorter) ? 1 : shorter![1]);
+    }, 0);
   }
 
   /** How many loads access `j` makes for a tile: of terms that are written out, those that points of the tile share count once. */
@@ -429,9 +449,8 @@ export class Tiles {
     const read = (j: number): number => axes.reduce((n, a, i) => (a.kind === "sum" && loads[i]![j] !== 0 ? n * length(i) : n), 1);
     const perPoint = loads[axis]!.reduce<number>((n, c, j) => (c === 0 ? n : n + read(j)), 0);
     if (perPoint * extent <= CACHED) return 0;
-    const count = this.#points(axis);
-    for (let size = Math.floor(CACHED / perPoint / count) * count; size >= 4 * count; size -= count) if (extent % size === 0) return size;
-    return 0;
+    const size = divisor(extent, (n) => n * perPoint <= CACHED);
+    return size >= 4 * this.#points(axis) ? size : 0;
   }
 }
 
@@ -470,8 +489,8 @@ function touched(axes: readonly { readonly by: number; readonly extent: number }
   return count;
 }
 
-/** A part of an axis of which there are a few, in whole tiles; 0 if it does not divide so. */
-function partOf(extent: number, tile: number): number {
-  for (const parts of [4, 2, 3]) if (extent % parts === 0 && (extent / parts) % tile === 0) return extent / parts;
+/** A part of an axis of which there are a few, in whole vectors, a tile at least; 0 if it does not divide so. */
+function partOf(extent: number, lanes: number, tile: number): number {
+  for (const parts of [4, 2, 3]) if (extent % (parts * lanes) === 0 && extent / parts >= tile * lanes) return extent / parts;
   return 0;
 }
