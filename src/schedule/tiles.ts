@@ -75,6 +75,10 @@ export interface Level {
 /** Accumulators, operands and one splat must fit the 16 vector registers (measured on V8: MR + NV + MR·NV ≤ 15). */
 const REGISTERS = 15;
 
+/** Products of vectors (half a millisecond of them) from which more code pays for a tenth less time; and how many sums a tile has at most below. */
+const MUCH_WORK = 1 << 22;
+const FEW_SUMS = 8;
+
 /** Elements that stay in the second cache while panels pass by. */
 const CACHED = 1 << 16;
 
@@ -260,13 +264,15 @@ export class Tiles {
     let written = -1;
     let least = Number.POSITIVE_INFINITY;
     const writable = this.#writable(vector);
+    const points = (i: number): number => Math.ceil(axes[i]!.extent / (i === vector ? LANES : 1));
+    const most = axes.reduce((n, a) => n * a.extent, 1) / LANES < MUCH_WORK ? FEW_SUMS : REGISTERS - 1;
     for (const p of candidates) {
       for (const q of [-1, ...candidates]) {
         if (q === p || (mustHold.length > 0 && p !== vector && (q === vector || axes[vector]!.extent > LANES))) continue;
         // Of equally good tiles the one with most vectors, which lie close together: what is read for them anew, a weight or a row, then serves most results.
-        for (let a = 8; a >= 1; a--) {
-          for (let b = 1; b <= (q < 0 ? 1 : 8); b++) {
-            if (a * b >= REGISTERS) continue;
+        for (let a = Math.min(8, points(p)); a >= 1; a--) {
+          for (let b = 1; b <= (q < 0 ? 1 : Math.min(8, points(q))); b++) {
+            if (a * b > most) continue;
             const tile: Tile =
               q < 0
                 ? [[p, a]]
