@@ -187,10 +187,19 @@ export class Tiles {
     const plain = axes.map((_, i) => i).filter((i) => axes[i]!.kind === "out" && !tiled.includes(i) && i !== carrier);
     const vector = axes[carrier]?.kind === "out" ? [carrier] : [];
     const others = tiled.filter((i) => !vector.includes(i));
-    // What most points of a tile read stays where it is while the fewer pass by.
-    if (vector.length === 0) others.sort((a, b) => this.#points(b) - this.#points(a));
+    // What the outer one reads stays where it is while the panel that the inner one reads passes by, for every tile: as little as possible.
+    const passing = (outer: number, inner: number): number => (axes[outer]!.extent / this.#points(outer)) * this.#panel(inner, outer);
+    others.sort((a, b) => passing(a, b) - passing(b, a));
     const taps = axes[carrier]?.kind === "sum" ? plain.filter((i) => this.#isTap(i)) : [];
     return { plain: plain.filter((i) => !taps.includes(i)), vector, others, taps };
+  }
+
+  /** Elements of the operands that move along a result axis, but not along another one, in a part of the sum. */
+  #panel(axis: number, other: number): number {
+    const { axes, terms } = this.#access;
+    const own = terms[axis]!.map((c, j) => (c !== 0 && terms[other]![j] === 0 ? j : -1)).filter((j) => j >= 0);
+    const moves = axes.map(({ kind, extent }, i) => ({ i, kind, extent })).filter(({ i, kind }) => kind === "sum" || i === axis);
+    return own.reduce((n, j) => n + touched(moves.map(({ i, extent }) => ({ by: terms[i]![j] ?? PAGE, extent }))), 0);
   }
 
   /** True if the sums along a result axis have a third of what they read in common, at least. */
