@@ -130,7 +130,7 @@ export class Tiles {
   /** Axes of the sum, outermost first. */
   readonly sums: readonly number[];
   /** Parts of the sum that are added to the results in memory one after another: sizes along the first axes of the sum. */
-  readonly parts: readonly { readonly axis: number; readonly size: number }[];
+  readonly parts: readonly { readonly axis: number; readonly size: number }[] = [];
   readonly #access: Access;
   readonly #wishes: Wishes;
   /** Whether products are with what is looked up in memory. */
@@ -143,7 +143,7 @@ export class Tiles {
     this.#looksUp = wishes.mayKeepSum && access.axes.some(isLookedUp);
     this.choice = this.#choose(wishes.vectorizes);
     const sums = this.#sums();
-    this.parts = wishes.mayKeepSum ? this.#partition(sums) : [];
+    if (wishes.mayKeepSum) this.parts = this.#partition(sums);
     // Loops that leave iterations out go outside, so that their bounds are set seldom.
     const isPartial = (i: number): boolean => access.partial.some((p) => p.sum === i);
     this.sums = [...sums.filter(isPartial), ...sums.filter((i) => !isPartial(i))];
@@ -160,8 +160,10 @@ export class Tiles {
     const moves = (i: number, j: number): boolean => terms[i]!.some((c, load) => c !== 0 && terms[j]![load] !== 0);
     const far = partial.length > 0 ? others.filter((i) => plain.some((j) => moves(i, j))) : [];
     const near = others.filter((i) => !far.includes(i));
-    const order: Level[] = [...far, ...plain, ...(stays ? [...vector, ...near] : [...near, ...vector]), ...taps].map((axis) => ({ axis }));
     const [swept] = others;
+    const ahead = far.length === 0 && vector.length > 0 && swept !== undefined && this.#goesAhead(swept, plain) ? [swept] : [];
+    const inner = stays ? [...vector, ...near] : [...near, ...vector];
+    const order: Level[] = [...far, ...ahead, ...plain, ...inner.filter((i) => !ahead.includes(i)), ...taps].map((axis) => ({ axis }));
     const size = stays && vector.length > 0 && swept !== undefined ? this.#blockSize(swept) : 0;
     if (size > 0) order.unshift({ axis: swept!, size });
     if (!this.#wishes.reduces) order.unshift(...this.#squares(carrier));
@@ -194,12 +196,24 @@ export class Tiles {
     return { plain: plain.filter((i) => !taps.includes(i)), vector, others, taps };
   }
 
-  /** Elements of the operands that move along a result axis, but not along another one, in a part of the sum. */
-  #panel(axis: number, other: number): number {
+  /** Elements that accesses touch along result axes and in a part of the sum: those that move along `mine`, but not along `other`. */
+  #panel(mine: number, other: number, along: readonly number[] = [mine]): number {
     const { axes, terms } = this.#access;
-    const own = terms[axis]!.map((c, j) => (c !== 0 && terms[other]![j] === 0 ? j : -1)).filter((j) => j >= 0);
-    const moves = axes.map(({ kind, extent }, i) => ({ i, kind, extent })).filter(({ i, kind }) => kind === "sum" || i === axis);
-    return own.reduce((n, j) => n + touched(moves.map(({ i, extent }) => ({ by: terms[i]![j] ?? PAGE, extent }))), 0);
+    const size = (i: number): number => this.parts.find((p) => p.axis === i)?.size ?? axes[i]!.extent;
+    const lanes = axes[this.choice.vector]?.extent === LANES ? this.choice.vector : -1;
+    const moves = axes.map((_, i) => i).filter((i) => axes[i]!.kind === "sum" || along.includes(i) || i === lanes);
+    const own = terms[mine]!.map((_, j) => j).filter((j) => terms[mine]![j] !== 0 && terms[other]![j] === 0);
+    return own.reduce((n, j) => n + touched(moves.map((i) => ({ by: terms[i]![j] ?? PAGE, extent: size(i) }))), 0);
+  }
+
+  /** Whether less passes by if a tiled axis goes outside all those without a tile: then for every tile all that these read, else for each of their points what it reads. */
+  #goesAhead(axis: number, plain: readonly number[]): boolean {
+    const { axes } = this.#access;
+    const [inner] = plain.slice(-1);
+    if (inner === undefined || plain.some((i) => this.#panel(i, axis) === 0)) return false;
+    const results = axes.map((_, i) => i).filter((i) => i !== axis && axes[i]!.kind === "out");
+    const points = plain.reduce((n, i) => n * axes[i]!.extent, 1);
+    return (axes[axis]!.extent / this.#points(axis)) * this.#panel(inner, axis, results) < points * this.#panel(axis, inner);
   }
 
   /** True if the sums along a result axis have a third of what they read in common, at least. */
