@@ -57,7 +57,7 @@ const reciprocal = (x: Interval): Interval => ({
 });
 
 const INCREASING =
-  "add exp expm1 log log1p tanh sigmoid relu erf sqrt floor ceil trunc round sign maximum minimum sum max min identity relayout stopGradient " +
+  "add exp decay expm1 log log1p tanh sigmoid relu erf sqrt floor ceil trunc round sign maximum minimum sum max min identity relayout stopGradient " +
   "exp2 log2 log10 asin atan sinh asinh acosh atanh erfinv cumsum";
 const MOVING = "reshape transpose broadcast pad slice flip windows foldWindows concat checkpoint";
 
@@ -71,6 +71,7 @@ export const intervalRules: Readonly<Record<string, Rule>> = {
   mul: ([x, y], i) => (i.operands[0] === i.operands[1] ? square(x!) : corners(x!, y!, (a, b) => a.mul(b))),
   recip: ([x]) => reciprocal(x!),
   div: ([x, y]) => corners(x!, reciprocal(y!), (a, b) => a.mul(b)),
+  ratio: ([x, y]) => corners(x!, reciprocal(y!), (a, b) => a.mul(b)),
   abs: ([x]) => ({ low: spansZero(x!).where(0, x!.low.abs().minimum(x!.high.abs())), high: x!.low.abs().maximum(x!.high.abs()) }),
   sin: wave(Math.PI / 2),
   cos: wave(0),

@@ -323,13 +323,23 @@ function simplifyBool(op: BinaryOp, x: Expr, y: Expr, c: number | undefined): Ex
   return c === absorbing ? constantLike(x, c) : x;
 }
 
-/** Only what holds for NaN, -0 and ∞ too: x + 0 would turn -0 into 0. The square is what a correctly rounded pow gives. */
+/**
+ * Only what holds for NaN, -0 and ∞ too: x + 0 would turn -0 into 0. The square is what a correctly rounded pow gives, and the product with the reciprocal of a
+ * power of two what a quotient is.
+ */
 function simplifyFloat(op: BinaryOp, x: Expr, c: number): Expr | undefined {
   if (c === 1 && (op === "mul" || op === "div" || op === "pow")) return x;
+  if (op === "div" && isPowerOfTwo(Math.abs(c))) return mul(x, constantLike(x, 1 / c));
   if (op === "pow" && c === 2) return mul(x, x);
   if (op === "pow" && c === 0) return constantLike(x, 1);
   if ((op === "sub" && Object.is(c, 0)) || (op === "add" && Object.is(c, -0))) return x;
   return undefined;
+}
+
+/** Whether a number and its reciprocal are powers of two, and normal in f32. */
+function isPowerOfTwo(c: number): boolean {
+  const exponent = Math.round(Math.log2(c));
+  return 2 ** exponent === c && Math.abs(exponent) <= 126;
 }
 
 function simplifyInteger(op: BinaryOp, x: Expr, c: number): Expr | undefined {

@@ -8,7 +8,7 @@
  */
 import * as k from "./build.ts";
 import type { Expr, Stmt } from "./kernel.ts";
-import { assigned, bound, mapBlocks, mapOperands, rewrite } from "./walk.ts";
+import { assigned, bound, mapBlocks, renamed } from "./walk.ts";
 
 /**
  * Additions in a row that are still harmless: fewer for plain sums, which wait for memory anyway, than for products, whose tiles fill all
@@ -22,10 +22,11 @@ type Loop = Extract<Stmt, { kind: "for" }>;
 export function blockSums(stmts: readonly Stmt[]): Stmt[] {
   return stmts.flatMap((s) => {
     if (s.kind !== "for") return [mapBlocks(s, blockSums)];
-    const sums = carried(s);
-    if (sums.length > 0 && turns(s) <= longestOf(s)) return [s];
-    if (sums.length === 0) return [mapBlocks(s, blockSums)];
-    return sums.every((v) => v.dtype === "f32" && additions(s.body, v) !== undefined) ? blockLoop(s, sums) : [s];
+    const all = carried(s);
+    if (all.length > 0 && turns(s) <= longestOf(s)) return [s];
+    if (all.length === 0) return [mapBlocks(s, blockSums)];
+    const sums = all.filter((v) => v.dtype === "f32" && additions(s.body, v) !== undefined);
+    return sums.length > 0 ? blockLoop(s, sums) : [s];
   });
 }
 
@@ -111,16 +112,4 @@ function split(loop: Loop, times: number, size: number, putAside: readonly Stmt[
   if (stop >= to) return [blocks];
   const rest = k.forLoop(to, (i) => renamed(loop.body, new Map([[variable, i]])), { from: stop, step });
   return [blocks, rest, ...putAside];
-}
-
-/** A copy of statements with some variables replaced, and with fresh names for those that it binds. */
-function renamed(stmts: readonly Stmt[], names: Map<Expr, Expr>): Stmt[] {
-  return stmts.map((s) => {
-    const memo = new Map<Expr, Expr>(names);
-    const operands = mapOperands(s, (x) => rewrite(x, (y) => y, memo));
-    if (s.kind === "for" || s.kind === "let") names.set(s.variable, k.variable(s.variable.dtype, s.variable.lanes));
-    const named =
-      s.kind === "for" || s.kind === "let" || s.kind === "set" ? { ...operands, variable: names.get(s.variable) ?? s.variable } : operands;
-    return mapBlocks(named as Stmt, (block) => renamed(block, names));
-  });
 }

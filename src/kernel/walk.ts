@@ -1,7 +1,7 @@
 /**
  * @file Walks over expressions and statements: what passes are made of. Expressions are DAGs, so every walk visits an object once.
  */
-import { rebuild } from "./build.ts";
+import { rebuild, variable } from "./build.ts";
 import type { Expr, Stmt } from "./kernel.ts";
 
 /** The expressions that a statement itself evaluates, not those of statements inside it. */
@@ -104,4 +104,16 @@ export function storedIn(stmts: readonly Stmt[]): Set<number> {
     if (s.kind === "store") found.add(s.buffer);
   });
   return found;
+}
+
+/** A copy of statements with some variables replaced, and with fresh names for those that it binds. */
+export function renamed(stmts: readonly Stmt[], names: Map<Expr, Expr>): Stmt[] {
+  return stmts.map((s) => {
+    const memo = new Map<Expr, Expr>(names);
+    const operands = mapOperands(s, (x) => rewrite(x, (y) => y, memo));
+    if (s.kind === "for" || s.kind === "let") names.set(s.variable, variable(s.variable.dtype, s.variable.lanes));
+    const named =
+      s.kind === "for" || s.kind === "let" || s.kind === "set" ? { ...operands, variable: names.get(s.variable) ?? s.variable } : operands;
+    return mapBlocks(named as Stmt, (block) => renamed(block, names));
+  });
 }

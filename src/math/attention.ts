@@ -3,6 +3,7 @@
  * "may attend"; a query that may attend to nothing gets zeros.
  */
 import { formatShape } from "../base/shape.ts";
+import { decay, ratio } from "../ops/elementwise.ts";
 import type { Tensor, TensorLike } from "../ops/tensor.ts";
 import { gelu, relu } from "./activation.ts";
 import { linear } from "./linear.ts";
@@ -23,12 +24,12 @@ export interface AttentionOptions {
 function shares(scores: Tensor, masked: boolean): Tensor {
   const top = scores.max(-1, { keepDims: true }).stopGradient();
   if (!masked) {
-    const e = scores.sub(top).exp();
-    return e.div(e.sum(-1, { keepDims: true }));
+    const e = scores.sub(top).unary(decay);
+    return e.binary(ratio, e.sum(-1, { keepDims: true }));
   }
-  const e = scores.sub(top.eq(Number.NEGATIVE_INFINITY).where(0, top)).exp();
+  const e = scores.sub(top.eq(Number.NEGATIVE_INFINITY).where(0, top)).unary(decay);
   const total = e.sum(-1, { keepDims: true });
-  return e.div(total.eq(0).where(1, total));
+  return e.binary(ratio, total.eq(0).where(1, total));
 }
 
 /** softmax(scale·q·kᵀ + mask) over the keys: q [..., Lq, d] and k [..., Lk, d] to [..., Lq, Lk]. */

@@ -4,6 +4,7 @@
 import { formatShape } from "../base/shape.ts";
 import * as ops from "../ops/linalg.ts";
 import type { Tensor } from "../ops/tensor.ts";
+import { norm } from "./statistics.ts";
 
 const size = (a: Tensor, axis: -1 | -2): number => a.shape.at(axis)!;
 
@@ -206,29 +207,28 @@ export function multiDot(matrices: readonly Tensor[]): Tensor {
   return product(0, matrices.length - 1);
 }
 
-/** Frobenius, nuclear, largest (or with a minus least) column sum, singular value or row sum. */
-export type MatrixNorm = "fro" | "nuc" | 1 | -1 | 2 | -2 | "inf" | "-inf";
+/** "fro", "nuc", or ±1, ±2 and ±Infinity (also written "inf" and "-inf"). */
+export type MatrixNorm = "fro" | "nuc" | "inf" | "-inf" | number;
 
-/** Norms of matrices: Frobenius, nuclear (sum of singular values), 2 (largest), -2 (smallest), 1 and inf (largest column and row sum). */
+const MATRIX_NORMS: Readonly<Record<string, (a: Tensor) => Tensor>> = {
+  fro: (a) => norm(a, { axes: [-2, -1] }),
+  nuc: (a) => svdvals(a).sum(-1),
+  "2": (a) => svdvals(a).max(-1),
+  "-2": (a) => svdvals(a).min(-1),
+  "1": (a) => a.abs().sum(-2).max(-1),
+  "-1": (a) => a.abs().sum(-2).min(-1),
+  inf: (a) => a.abs().sum(-1).max(-1),
+  "-inf": (a) => a.abs().sum(-1).min(-1),
+};
+
+/**
+ * Norms of matrices: Frobenius, nuclear (sum of singular values), 2 (largest singular value), 1 and ∞ (largest column and row sum of
+ * magnitudes); with a minus the least instead of the largest.
+ */
 export function matrixNorm(a: Tensor, ord: MatrixNorm = "fro"): Tensor {
-  switch (ord) {
-    case "fro":
-      return a.mul(a).sum([-2, -1]).sqrt();
-    case "nuc":
-      return svdvals(a).sum(-1);
-    case 2:
-      return svdvals(a).max(-1);
-    case -2:
-      return svdvals(a).min(-1);
-    case 1:
-      return a.abs().sum(-2).max(-1);
-    case -1:
-      return a.abs().sum(-2).min(-1);
-    case "inf":
-      return a.abs().sum(-1).max(-1);
-    case "-inf":
-      return a.abs().sum(-1).min(-1);
-  }
+  const of = MATRIX_NORMS[String(ord).replace("Infinity", "inf")];
+  if (!of) throw new RangeError(`matrixNorm: there is no norm ${ord}; want "fro", "nuc", ±1, ±2 or ±Infinity`);
+  return of(a);
 }
 
 /** Condition number ‖A‖ · ‖A⁻¹‖; in the 2-norm the ratio of extreme singular values. */

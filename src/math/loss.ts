@@ -3,7 +3,7 @@
  * overflow nor cancel at extreme predictions.
  */
 import { isFloat } from "../base/dtype.ts";
-import { formatShape, formatType, sameShape } from "../base/shape.ts";
+import { broadcastShapes, formatShape, formatType, sameShape } from "../base/shape.ts";
 import type { Tensor, TensorLike } from "../ops/tensor.ts";
 import { softplus } from "./activation.ts";
 import { checkIndices } from "./indexing.ts";
@@ -108,11 +108,19 @@ export interface GaussianOptions extends LossOptions {
   readonly eps?: number;
 }
 
-/** ½(log var + (x - target)²/var): -log of a normal density. `variance` has x's shape, or size 1 along some axes. */
+/**
+ * ½(log var + (x - target)²/var): -log of a normal density. `variance` has x's shape, or size 1 along some axes, or lacks the last axis: one
+ * number per row.
+ */
 export function gaussianNllLoss(x: Tensor, target: Tensor, variance: Tensor, options: GaussianOptions = {}): Tensor {
   checkSameShape("gaussianNllLoss", x, target);
   const { full = false, eps = 1e-6 } = options;
-  const lifted = variance.lt(eps).where(variance.sub(variance.stopGradient()).add(eps), variance);
+  const spread = variance.rank === x.rank - 1 ? variance.unsqueeze(-1) : variance;
+  if (!sameShape(broadcastShapes(spread.shape, x.shape) ?? [], x.shape))
+    throw new RangeError(
+      `gaussianNllLoss: variances ${formatShape(variance.shape)} do not fit ${formatShape(x.shape)}; want this shape, 1 along some axes, or no last axis`,
+    );
+  const lifted = spread.lt(eps).where(spread.sub(spread.stopGradient()).add(eps), spread);
   const terms = lifted.log().add(x.sub(target).square().div(lifted)).mul(0.5);
   return reduceTerms(full ? terms.add(0.5 * Math.log(2 * Math.PI)) : terms, options);
 }
@@ -316,11 +324,11 @@ export function sigmoidFocalLoss(x: Tensor, target: Tensor, options: FocalOption
 export function diceLoss(x: Tensor, target: Tensor, options: LossOptions & { readonly eps?: number } = {}): Tensor {
   checkSameShape("diceLoss", x, target);
   const { eps = 1e-6 } = options;
-  const [a, b] = [x, target].map((t) => t.reshape([t.shape[0], -1]));
-  const overlap = a.mul(b).sum(1).mul(2).add(eps);
+  const perExample = (t: Tensor): Tensor => t.sum(t.shape.map((_, i) => i).slice(1));
+  const overlap = perExample(x.mul(target)).mul(2).add(eps);
   return reduceTerms(
     overlap
-      .div(a.sum(1).add(b.sum(1)).add(eps))
+      .div(perExample(x).add(perExample(target)).add(eps))
       .neg()
       .add(1),
     options,

@@ -1,5 +1,5 @@
 /** @file Losses that ask for a margin: hinges, rankings, and of pairs and triplets of embeddings. What lies beyond the margin costs nothing. */
-import { formatShape } from "../base/shape.ts";
+import { formatShape, sameShape } from "../base/shape.ts";
 import type { Tensor, TensorLike } from "../ops/tensor.ts";
 import { logSigmoid, softplus } from "./activation.ts";
 import { pairwiseDistance } from "./distance.ts";
@@ -47,24 +47,24 @@ export interface MultiMarginOptions extends Margin {
   readonly weight?: TensorLike;
 }
 
-/** Multi-class hinge: Σ over j ≠ y of max(0, margin - x_y + x_j)ᵖ / C for scores [N, C] and classes y [N]. Default margin 1. */
+/** Multi-class hinge: Σ over j ≠ y of max(0, margin - x_y + x_j)ᵖ / C for scores [N, C] or [C] and classes y [N] or []. Default margin 1. */
 export function multiMarginLoss(x: Tensor, targets: Tensor, options: MultiMarginOptions = {}): Tensor {
-  if (x.rank !== 2 || targets.rank !== 1 || targets.shape[0] !== x.shape[0])
+  if (x.rank < 1 || x.rank > 2 || !sameShape(targets.shape, x.shape.slice(0, -1)))
     throw new RangeError(
-      `multiMarginLoss: want scores [N, C] and classes [N], got ${formatShape(x.shape)} and ${formatShape(targets.shape)}`,
+      `multiMarginLoss: want scores [N, C] and classes [N], or [C] and [], got ${formatShape(x.shape)} and ${formatShape(targets.shape)}`,
     );
   const { margin = 1, p = 1, weight } = options;
-  const classes = x.shape[1];
+  const classes = x.shape.at(-1)!;
   checkIndices("multiMarginLoss: class", targets, classes);
-  const index = targets.unsqueeze(1);
-  const violation = x.sub(x.takeAlong(index, 1)).add(margin).relu();
+  const index = targets.unsqueeze(-1);
+  const violation = x.sub(x.takeAlong(index, -1)).add(margin).relu();
   const powered = p === 2 ? violation.square() : violation;
-  const factor = weight === undefined ? undefined : x.operand(weight).take(targets).unsqueeze(1);
+  const factor = weight === undefined ? undefined : x.operand(weight).take(targets).unsqueeze(-1);
   const others = powered
-    .iotaLike(1)
+    .iotaLike(x.rank - 1)
     .ne(index.cast("i32"))
     .where(factor ? powered.mul(factor) : powered, 0);
-  return reduceTerms(others.sum(1).div(classes), options);
+  return reduceTerms(others.sum(-1).div(classes), options);
 }
 
 /** -mean over classes of t·log σ(x) + (1 - t)·log σ(-x), for x and t [..., C]. */
@@ -78,22 +78,24 @@ export function multilabelSoftMarginLoss(x: Tensor, target: Tensor, options: Los
 }
 
 /**
- * Σ over true labels y and other classes j of max(0, 1 - (x_y - x_j)) / C, for scores [N, C] and labels [N, C] of which those before the
- * first -1 count.
+ * Σ over true labels y and other classes j of max(0, 1 - (x_y - x_j)) / C, for scores and labels [N, C] or [C]; labels count up to the first
+ * -1.
  */
 export function multilabelMarginLoss(x: Tensor, targets: Tensor, options: LossOptions = {}): Tensor {
   checkSameShape("multilabelMarginLoss", x, targets);
-  const classes = x.shape[1];
+  if (x.rank < 1 || x.rank > 2) throw new RangeError(`multilabelMarginLoss: want scores [N, C] or [C], got ${formatShape(x.shape)}`);
+  const classes = x.shape.at(-1)!;
   const labels = targets.cast("i32");
+  const position = labels.iotaLike(x.rank - 1);
   // A label counts if no -1 stands before it or at it.
-  const ends = labels.lt(0).where(labels.iotaLike(1), classes).min(1, { keepDims: true });
-  const counts = labels.iotaLike(1).lt(ends);
+  const ends = labels.lt(0).where(position, classes).min(-1, { keepDims: true });
+  const counts = position.lt(ends);
   const safe = counts.where(labels, 0);
-  const isTrue = safe.oneHot(classes, "i32").mul(counts.cast("i32").unsqueeze(2)).sum(1).gt(0); // [N, C]
-  const scores = x.takeAlong(safe, 1).unsqueeze(2); // [N, label, 1]
-  const violation = x.unsqueeze(1).sub(scores).add(1).relu(); // [N, label, class]
-  const taken = counts.unsqueeze(2).and(isTrue.not().unsqueeze(1));
-  return reduceTerms(taken.where(violation, 0).sum([1, 2]).div(classes), options);
+  const isTrue = safe.oneHot(classes, "i32").mul(counts.cast("i32").unsqueeze(-1)).sum(-2).gt(0); // [..., C]
+  const scores = x.takeAlong(safe, -1).unsqueeze(-1); // [..., label, 1]
+  const violation = x.unsqueeze(-2).sub(scores).add(1).relu(); // [..., label, class]
+  const taken = counts.unsqueeze(-1).and(isTrue.not().unsqueeze(-2));
+  return reduceTerms(taken.where(violation, 0).sum([-2, -1]).div(classes), options);
 }
 
 /** max(0, margin - target·(x₁ - x₂)): target 1 wants x₁ above x₂, -1 the other way. Default margin 0. */

@@ -2,7 +2,7 @@
  * @file Normalization: batch (NRM-1), layer (NRM-2), group, instance, local response (NRM-3), batch renormalization (NRM-4), RMS, global
  * response, and of weights. Variances take two passes, the mean first: E[x²] - E[x]² loses everything where the mean is far above the spread.
  */
-import { formatShape, type Shape, sameShape } from "../base/shape.ts";
+import { formatShape, type Shape, sameShape, sizeOf } from "../base/shape.ts";
 import type { Tensor, TensorLike } from "../ops/tensor.ts";
 import { matrixNorm } from "./linalg.ts";
 import { norm } from "./statistics.ts";
@@ -28,7 +28,7 @@ function moments(x: Tensor, axes: readonly number[]): { mean: Tensor; centred: T
 /** (x - μ)/√(σ² + ε) over axes. */
 function standardize(x: Tensor, axes: readonly number[], eps: number): Tensor {
   const { centred, variance } = moments(x, axes);
-  return centred.div(variance.add(eps).sqrt());
+  return centred.mul(variance.add(eps).sqrt().recip());
 }
 
 /** x·weight + bias, with the two laid along some axes of x. */
@@ -93,14 +93,14 @@ export function batchNorm(x: Tensor, options: BatchNormOptions = {}): BatchNormR
   if (!training) {
     if (!runningMean || !runningVar) throw new TypeError("batchNorm: without training it wants runningMean and runningVar");
     const centred = x.sub(runningMean.reshape(shape));
-    const y = affine(centred.div(runningVar.reshape(shape).add(eps).sqrt()), shape, options);
+    const y = affine(centred.mul(runningVar.reshape(shape).add(eps).sqrt().recip()), shape, options);
     return { y, runningMean, runningVar };
   }
   const { axes, m } = batchAxes(x);
   needSpread("batchNorm", x, m);
   const { mean, centred, variance } = moments(x, axes);
   return {
-    y: affine(centred.div(variance.add(eps).sqrt()), shape, options),
+    y: affine(centred.mul(variance.add(eps).sqrt().recip()), shape, options),
     runningMean: runningMean && moving(runningMean, mean, momentum),
     runningVar: runningVar && moving(runningVar, variance.mul(m / (m - 1)), momentum),
   };
@@ -219,7 +219,7 @@ export function rmsNorm(x: Tensor, normalizedShape: number | Shape, options: Aff
     .mean(axes, { keepDims: true })
     .add(options.eps ?? 1e-6)
     .sqrt();
-  return affine(x.div(root), shape, options);
+  return affine(x.mul(root.recip()), shape, options);
 }
 
 /** Normalization over groups of neighbouring channels and all of space, [N, C, ...] (Wu & He 2018). Weight and bias [C]. */
@@ -227,7 +227,7 @@ export function groupNorm(x: Tensor, numGroups: number, options: Affine = {}): T
   const shape = perChannel(x, "groupNorm");
   const [n, c] = x.shape;
   if (c % numGroups !== 0) throw new RangeError(`groupNorm: ${c} channels do not divide into ${numGroups} groups`);
-  const rows = x.reshape([n, numGroups, -1]);
+  const rows = x.reshape([n, numGroups, sizeOf(x.shape.slice(1)) / numGroups]);
   return affine(standardize(rows, [2], options.eps ?? 1e-5).reshape(x.shape), shape, options);
 }
 

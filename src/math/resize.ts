@@ -2,7 +2,7 @@
  * @file Images of another size: interpolation, shuffles of channels into pixels, and sampling at given places. Interpolation works axis by
  * axis: a result is a weighted sum of a few neighbours whose places and weights are known beforehand.
  */
-import { formatShape } from "../base/shape.ts";
+import { formatShape, sizeOf } from "../base/shape.ts";
 import { tensor } from "../ops/create.ts";
 import { perAxis, type Tensor } from "../ops/tensor.ts";
 import { adaptiveAvgPool1d, adaptiveAvgPool2d, adaptiveAvgPool3d } from "./pool.ts";
@@ -139,8 +139,8 @@ export function channelShuffle(x: Tensor, groups: number): Tensor {
 // ---- sampling at given places -------------------------------------------------------------------------------------------------------
 
 export interface GridSampleOptions {
-  /** Default "bilinear". */
-  readonly mode?: "bilinear" | "nearest";
+  /** Default "bilinear", which in a volume is trilinear; "bicubic" is for images. */
+  readonly mode?: "bilinear" | "nearest" | "bicubic";
   /** What lies outside the image. Default "zeros". */
   readonly paddingMode?: "zeros" | "border" | "reflection";
   /** Whether -1 and 1 are the centres of the corner pixels, not the corners of the image. Default false. */
@@ -174,58 +174,104 @@ function intoImage(p: Tensor, size: number, { paddingMode = "zeros", alignCorner
   return inside.le(0).where(0, inside.ge(size - 1).where(size - 1, inside));
 }
 
-/** x [N, C, H, W] at the places `grid` [N, H′, W′, 2], whose (x, y) run from -1 to 1 over the image: [N, C, H′, W′] (Jaderberg et al. 2015). */
-export function gridSample(x: Tensor, grid: Tensor, options: GridSampleOptions = {}): Tensor {
-  const [n, c, h, w] = x.shape;
-  if (x.rank !== 4 || grid.rank !== 4 || grid.shape[0] !== n || grid.shape[3] !== 2)
-    throw new RangeError(
-      `gridSample: want [N, C, H, W] and a grid [N, H', W', 2], got ${formatShape(x.shape)} and ${formatShape(grid.shape)}`,
-    );
-  const { mode = "bilinear", alignCorners = false } = options;
-  const [, oh, ow] = grid.shape;
-  const px = intoImage(unnormalize(grid.select(3, 0), w, alignCorners), w, options);
-  const py = intoImage(unnormalize(grid.select(3, 1), h, alignCorners), h, options);
-  const pixels = x.reshape([n, c, h * w]);
-  /** Pixels at whole positions, 0 outside: [N, C, H′, W′]. */
-  const at = (iy: Tensor, ix: Tensor): Tensor => {
-    const inside = iy
-      .ge(0)
-      .and(iy.le(h - 1))
-      .and(ix.ge(0))
-      .and(ix.le(w - 1));
-    const flat = inside
-      .where(iy.mul(w).add(ix), 0)
-      .cast("i32")
-      .reshape([n, 1, oh * ow]);
-    const y = pixels.takeAlong(flat.broadcastTo([n, c, oh * ow]), 2).reshape([n, c, oh, ow]);
-    return inside.unsqueeze(1).where(y, 0);
-  };
-  if (mode === "nearest") return at(py.round().stopGradient(), px.round().stopGradient());
-  const [x0, y0] = [px.floor().stopGradient(), py.floor().stopGradient()];
-  const [dx, dy] = [px.sub(x0).unsqueeze(1), py.sub(y0).unsqueeze(1)];
-  const [ex, ey] = [dx.neg().add(1), dy.neg().add(1)];
-  const top = at(y0, x0)
-    .mul(ex)
-    .add(at(y0, x0.add(1)).mul(dx));
-  const bottom = at(y0.add(1), x0)
-    .mul(ex)
-    .add(at(y0.add(1), x0.add(1)).mul(dx));
-  return top.mul(ey).add(bottom.mul(dy));
+/** Neighbours of the positions along one axis, and their weights. */
+type Taps = readonly (readonly [at: Tensor, weight: Tensor])[];
+
+function tapsOf(p: Tensor, mode: "bilinear" | "bicubic"): Taps {
+  const low = p.floor().stopGradient();
+  const t = p.sub(low);
+  const rest = t.neg().add(1);
+  if (mode === "bilinear")
+    return [
+      [low, rest],
+      [low.add(1), t],
+    ];
+  const nearWeight = (u: Tensor): Tensor =>
+    u
+      .mul(A + 2)
+      .sub(A + 3)
+      .mul(u.square())
+      .add(1);
+  const farWeight = (u: Tensor): Tensor =>
+    u
+      .mul(A)
+      .sub(5 * A)
+      .mul(u)
+      .add(8 * A)
+      .mul(u)
+      .sub(4 * A);
+  const weights = [farWeight(t.add(1)), nearWeight(t), nearWeight(rest), farWeight(rest.add(1))];
+  return weights.map((weight, j) => [low.add(j - 1), weight]);
 }
 
-/** The places of the pixels of an H×W image under affine maps `theta` [N, 2, 3], for {@link gridSample}: [N, H, W, 2]. */
+/** Elements of x [N, C, ...size] at whole positions [N, ...out] along each axis, 0 outside: [N, C, ...out]. */
+function elementsAt(x: Tensor, positions: readonly Tensor[]): Tensor {
+  const [n, c, ...size] = x.shape;
+  const out = positions[0].shape.slice(1);
+  const inside = positions.map((p, i) => p.ge(0).and(p.le(size[i] - 1))).reduce((a, b) => a.and(b));
+  const flat = inside.where(
+    positions.reduce((place, p, i) => place.mul(size[i]).add(p)),
+    0,
+  );
+  const count = sizeOf(out);
+  const index = flat.cast("i32").reshape([n, 1, count]).broadcastTo([n, c, count]);
+  const y = x
+    .reshape([n, c, sizeOf(size)])
+    .takeAlong(index, 2)
+    .reshape([n, c, ...out]);
+  return inside.unsqueeze(1).where(y, 0);
+}
+
+/**
+ * x [N, C, H, W] at the places `grid` [N, H′, W′, 2], whose (x, y) run from -1 to 1 over the image: [N, C, H′, W′] (Jaderberg et al. 2015).
+ * Volumes [N, C, D, H, W] likewise, at (x, y, z).
+ */
+export function gridSample(x: Tensor, grid: Tensor, options: GridSampleOptions = {}): Tensor {
+  const size = x.shape.slice(2);
+  if (size.length < 2 || size.length > 3 || grid.rank !== x.rank || grid.shape[0] !== x.shape[0] || grid.shape.at(-1) !== size.length)
+    throw new RangeError(
+      `gridSample: want [N, C, H, W] and a grid [N, H', W', 2], or [N, C, D, H, W] and [N, D', H', W', 3], got ${formatShape(x.shape)} and ${formatShape(grid.shape)}`,
+    );
+  const { mode = "bilinear", alignCorners = false } = options;
+  if (!["bilinear", "nearest", "bicubic"].includes(mode) || (mode === "bicubic" && size.length === 3))
+    throw new RangeError(`gridSample: mode ${mode} is none of bilinear, nearest and, for images, bicubic`);
+  const places = size.map((d, i) => unnormalize(grid.select(-1, size.length - 1 - i), d, alignCorners));
+  const inImage = (p: Tensor, i: number): Tensor => intoImage(p, size[i], options);
+  if (mode === "nearest")
+    return elementsAt(
+      x,
+      places.map((p, i) => inImage(p, i).round().stopGradient()),
+    );
+  // Cubic weights are those of the place itself, and each neighbour is led back into the image.
+  const taps = places.map((p, i): Taps => {
+    if (mode === "bilinear") return tapsOf(inImage(p, i), mode);
+    return tapsOf(p, mode).map(([at, weight]) => [inImage(at, i).round().stopGradient(), weight]);
+  });
+  const weighted = (chosen: readonly Tensor[]): Tensor => {
+    if (chosen.length === taps.length) return elementsAt(x, chosen);
+    return taps[chosen.length].map(([at, weight]) => weighted([...chosen, at]).mul(weight.unsqueeze(1))).reduce((a, b) => a.add(b));
+  };
+  return weighted([]);
+}
+
+/**
+ * The places of the pixels of an H×W image under affine maps `theta` [N, 2, 3], for {@link gridSample}: [N, H, W, 2]; of a D×H×W volume under
+ * `theta` [N, 3, 4]: [N, D, H, W, 3].
+ */
 export function affineGrid(
   theta: Tensor,
-  size: readonly [height: number, width: number],
+  size: readonly number[],
   { alignCorners = false }: { readonly alignCorners?: boolean } = {},
 ): Tensor {
+  const axes = size.length;
+  if (axes < 2 || axes > 3 || theta.rank !== 3 || theta.shape[1] !== axes || theta.shape[2] !== axes + 1)
+    throw new RangeError(
+      `affineGrid: want maps [N, 2, 3] and a size [H, W], or [N, 3, 4] and [D, H, W], got ${formatShape(theta.shape)} and ${formatShape(size)}`,
+    );
   const line = (d: number): number[] =>
     Array.from({ length: d }, (_, i) => (alignCorners ? (d === 1 ? 0 : (2 * i) / (d - 1) - 1) : (2 * i + 1) / d - 1));
-  const [h, w] = size;
-  const [ys, xs] = [line(h), line(w)];
-  const base = tensor(
-    ys.flatMap((y) => xs.flatMap((x) => [x, y, 1])),
-    { shape: [h * w, 3], dtype: theta.dtype },
-  );
-  return base.dot(theta, "pk,nik->npi").reshape([theta.shape[0], h, w, 2]);
+  // Rows (x, y, 1) or (x, y, z, 1), the last axis of the image running fastest.
+  const rows = size.reduce<number[][]>((points, d) => points.flatMap((point) => line(d).map((t) => [t, ...point])), [[1]]);
+  const base = tensor(rows.flat(), { shape: [rows.length, axes + 1], dtype: theta.dtype });
+  return base.dot(theta, "pk,nik->npi").reshape([theta.shape[0], ...size, axes]);
 }

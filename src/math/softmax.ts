@@ -1,6 +1,7 @@
 /**
  * @file Softmax and its logarithm, stable at any magnitude: the maximum is taken out first. It cancels in the derivative.
  */
+import { decay, ratio } from "../ops/elementwise.ts";
 import type { Tensor } from "../ops/tensor.ts";
 
 export interface SoftmaxOptions {
@@ -18,16 +19,18 @@ function cooled(x: Tensor, { temperature = 1 }: SoftmaxOptions): Tensor {
  * takes away what rounding leaves of y(ct - Σ y·ct) where y is almost 1.
  */
 export function softmax(x: Tensor, axis = -1, options: SoftmaxOptions = {}): Tensor {
+  if (x.size === 0) return x;
   const z = cooled(x, options);
-  const e = z.sub(z.max(axis, { keepDims: true })).exp();
-  return e.div(e.sum(axis, { keepDims: true }));
+  const e = z.sub(z.max(axis, { keepDims: true })).unary(decay);
+  return e.binary(ratio, e.sum(axis, { keepDims: true }));
 }
 
 /** log softmax x = x - log Σ exp x along an axis. */
 export function logSoftmax(x: Tensor, axis = -1, options: SoftmaxOptions = {}): Tensor {
+  if (x.size === 0) return x;
   const z = cooled(x, options);
   const shifted = z.sub(z.max(axis, { keepDims: true }).stopGradient());
-  return shifted.sub(shifted.exp().sum(axis, { keepDims: true }).log());
+  return shifted.sub(shifted.unary(decay).sum(axis, { keepDims: true }).log());
 }
 
 /** softmax(-x): the smallest element gets the largest share. */

@@ -9,14 +9,17 @@ export interface ReduceOptions {
   readonly keepDims?: boolean;
 }
 
-/** log Σ exp x over axes (default all); -∞ where all are -∞. */
+/** log Σ exp x over axes (default all); -∞ where all are -∞, or where there are none. */
 export function logSumExp(x: Tensor, axes?: AxesLike, { keepDims = false }: ReduceOptions = {}): Tensor {
+  if (isEmptyAlong(x, axes)) return x.sum(axes, { keepDims }).log();
   const top = x.max(axes, { keepDims: true }).stopGradient();
   // An infinite maximum is not taken out: ∞ - ∞ has no value.
   const shift = top.abs().lt(Number.POSITIVE_INFINITY).where(top, top.like(0));
   const y = x.sub(shift).exp().sum(axes, { keepDims: true }).log().add(shift);
   return keepDims ? y : dropAxes(y, x, axes);
 }
+
+const isEmptyAlong = (x: Tensor, axes?: AxesLike): boolean => normalizeAxes(axes, x.rank, "reduction").some((axis) => x.shape[axis] === 0);
 
 /** Without the reduced axes, which have size 1. */
 function dropAxes(y: Tensor, x: Tensor, axes?: AxesLike): Tensor {
@@ -38,7 +41,7 @@ export function norm(x: Tensor, { p = 2, axes, keepDims = false }: NormOptions =
   if (p === Number.POSITIVE_INFINITY) return size.max(axes, { keepDims });
   if (p === Number.NEGATIVE_INFINITY) return size.min(axes, { keepDims });
   if (p === 0) return size.ne(0).cast(x.dtype).sum(axes, { keepDims });
-  if (p === 1) return size.sum(axes, { keepDims });
+  if (p === 1 || (p > 0 && isEmptyAlong(x, axes))) return size.sum(axes, { keepDims });
   // The largest magnitude is taken out, so that no power overflows or vanishes.
   const top = size.max(axes, { keepDims: true }).stopGradient();
   const usable = top.gt(0).and(top.lt(Number.POSITIVE_INFINITY));
@@ -51,33 +54,49 @@ export function norm(x: Tensor, { p = 2, axes, keepDims = false }: NormOptions =
   return keepDims ? y : dropAxes(y, x, axes);
 }
 
-/** Numbers below which a fraction q of the elements along an axis (default: of all) lie, interpolated linearly. */
-export function quantile(x: Tensor, q: number | readonly number[], axis?: number, { keepDims = false }: ReduceOptions = {}): Tensor {
+/** What stands for a quantile between two elements: a point on the line, the lower, the higher, their middle, or the nearest of the two. */
+export type Interpolation = "linear" | "lower" | "higher" | "midpoint" | "nearest";
+
+/** Where a position among the sorted elements is moved to. */
+const INTERPOLATIONS: Readonly<Record<Interpolation, (position: number) => number>> = {
+  linear: (position: number) => position,
+  lower: Math.floor,
+  higher: Math.ceil,
+  midpoint: (position: number) => (Math.floor(position) + Math.ceil(position)) / 2,
+  // A half goes to the even one, as in NumPy and PyTorch.
+  nearest: (position: number) => (position % 1 === 0.5 ? 2 * Math.round(position / 2) : Math.round(position)),
+};
+
+export interface QuantileOptions extends ReduceOptions {
+  /** Default "linear". */
+  readonly interpolation?: Interpolation;
+}
+
+/** Numbers below which a fraction q of the elements along an axis (default: of all) lie. */
+export function quantile(x: Tensor, q: number | readonly number[], axis?: number, options: QuantileOptions = {}): Tensor {
+  const { keepDims = false, interpolation = "linear" } = options;
   const levels = typeof q === "number" ? [q] : q;
   if (levels.some((level) => !(level >= 0 && level <= 1))) throw new RangeError(`quantile: want fractions from 0 to 1, got ${levels}`);
+  if (!Object.hasOwn(INTERPOLATIONS, interpolation))
+    throw new RangeError(`quantile: there is no interpolation ${interpolation}; want one of ${Object.keys(INTERPOLATIONS).join(", ")}`);
   const flat = axis === undefined ? x.flatten() : x;
   const at = axis === undefined ? 0 : normalizeAxis(axis, x.rank, "quantile");
   const n = flat.shape[at]!;
   if (n === 0) throw new RangeError("quantile: there is no element to choose from");
   const sorted = flat.sort(at).values;
   const unknown = flat.ne(flat).any(at);
-  const rows = levels.map((level) => {
-    const position = level * (n - 1);
-    const low = Math.floor(position);
-    const below = sorted.select(at, low);
-    const y =
-      low === position
-        ? below
-        : below.add(
-            sorted
-              .select(at, low + 1)
-              .sub(below)
-              .mul(position - low),
-          );
-    return unknown.where(Number.NaN, y);
-  });
+  const rows = levels.map((level) => unknown.where(Number.NaN, between(sorted, at, INTERPOLATIONS[interpolation](level * (n - 1)))));
   const kept = keepDims ? rows.map((row) => (axis === undefined ? row.reshape(x.shape.map(() => 1)) : row.unsqueeze(at))) : rows;
   return typeof q === "number" ? kept[0]! : kept[0]!.unsqueeze(0).concat(kept.slice(1).map((row) => row.unsqueeze(0)));
+}
+
+/** The element at a position along an axis, or what lies between the two next to it. */
+function between(x: Tensor, axis: number, position: number): Tensor {
+  const low = Math.floor(position);
+  const below = x.select(axis, low);
+  if (low === position) return below;
+  const step = x.select(axis, low + 1).sub(below);
+  return below.add(step.mul(position - low));
 }
 
 /** The middle element in order; of an even number the lower of the two (PyTorch's median). */

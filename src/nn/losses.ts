@@ -12,5 +12,6 @@ export type { LossOptions, Reduction } from "../math/reduction.ts";
 /** ½‖x - target‖² per example, [N, ...] to [N] before the reduction: the quadratic cost of Nielsen (2015), eq. 6, per example. */
 export function quadraticLoss(x: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
   checkSameShape("quadraticLoss", x, target);
-  return reduceTerms(x.sub(target).square().reshape([x.shape[0], -1]).sum(1).mul(0.5), options);
+  const perExample = x.shape.map((_, i) => i).slice(1);
+  return reduceTerms(x.sub(target).square().sum(perExample).mul(0.5), options);
 }

@@ -186,6 +186,18 @@ export const div: Op<2, undefined> = elementwise(
   quotientRule,
 );
 
+/** Quotient by way of the divisor's reciprocal, which loops take once for all elements that share it; 1.5 ULP. */
+export const ratio: Op<2, undefined> = elementwise(
+  "ratio",
+  {
+    doc: "x · (1 / y): x / y to 1.5 ULP, with one division for all x of the same y",
+    arity: 2,
+    scalar: ([x, y], _, { dtype }) => k.mul(x, k.div(k.constant(1, dtype), y)),
+    domain: [0.5, 2],
+  },
+  quotientRule,
+);
+
 export const rem: Op<2, undefined> = elementwise("rem", {
   doc: "remainder of x / y with the sign of x",
   arity: 2,
@@ -203,19 +215,26 @@ export const recip: Op<1, undefined> = elementwise("recip", {
   domain: [0.5, 2],
 });
 
+/**
+ * p·xᵖ⁻¹ and xᵖ·log x, with 0 where the power is constant: at p = 0 in x, and at x = 0 < p in p. There the factor that has no value is taken at
+ * another place; chosen after the product it would still come back as 0 · ∞ in the transpose.
+ */
+const slopes = {
+  inBase(x: Tensor, p: Tensor): Tensor {
+    const constant = p.eq(0).and(x.recip().isFinite().not());
+    return p.mul(constant.where(x.like(1), x).pow(p.sub(1)));
+  },
+  inExponent(y: Tensor, x: Tensor, p: Tensor): Tensor {
+    const constant = x.eq(0).and(p.ge(0));
+    return y.mul(constant.where(x.like(1), x).log());
+  },
+};
+
 export const pow: Op<2, undefined> = elementwise("pow", {
   doc: "x to the power y, as C's pow",
   arity: 2,
   scalar: ([x, y]) => k.pow(x, y),
-  // At y = 0 the power is constant in x, and at x = 0 constant in y > 0: neither may become 0 · ∞.
-  shares: [
-    (dx, _y, x, p) => p.eq(0).where(p.like(0), dx.mul(p.mul(x.pow(p.sub(1))))),
-    (dx, y, x, p) =>
-      x
-        .eq(0)
-        .and(p.ge(0))
-        .where(x.like(0), dx.mul(y.mul(x.log()))),
-  ],
+  shares: [(dx, _y, x, p) => dx.mul(slopes.inBase(x, p)), (dx, y, x, p) => dx.mul(slopes.inExponent(y, x, p))],
   domain: [0.5, 2],
 });
 
@@ -246,6 +265,15 @@ export const exp: Op<1, undefined> = elementwise("exp", {
   scalar: ([x]) => k.exp(x),
   partials: [(y) => y],
   domain: [-1, 1],
+});
+
+/** eˣ for x ≤ 0, of which loops compute it in fewer steps: what is left of a maximum that was taken out. */
+export const decay: Op<1, undefined> = elementwise("decay", {
+  doc: "eˣ for x ≤ 0, in fewer steps; 1 above",
+  arity: 1,
+  scalar: ([x], _, { dtype }) => k.exp(k.min(x, k.constant(0, dtype))),
+  partials: [(y) => y],
+  domain: [-2, -0.1],
 });
 
 export const expm1: Op<1, undefined> = elementwise("expm1", {

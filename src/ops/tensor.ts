@@ -275,9 +275,10 @@ export class Tensor implements Value {
   minimum(y: TensorLike): Tensor {
     return this.binary(e.minimum, y);
   }
-  /** This value kept between `low` and `high`; at the bounds the derivative passes. */
+  /** This value kept between `low` and `high`; at the bounds the derivative passes. Where `low` is above `high` all is `high`. */
   clamp(low: number, high: number): Tensor {
-    return this.lt(low).where(low, this.gt(high).where(high, this));
+    const floor = Math.min(low, high);
+    return this.lt(floor).where(floor, this.gt(high).where(high, this));
   }
   neg(): Tensor {
     return this.bind(e.neg, [this]);

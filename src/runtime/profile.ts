@@ -5,9 +5,10 @@
 import { byteSize } from "../base/dtype.ts";
 import { features, instantiate } from "../codegen/wasm/instantiate.ts";
 import { compileProgram } from "../codegen/wasm/program.ts";
-import type { Address, Program, Step, Stmt } from "../kernel/kernel.ts";
+import type { Address, Expr, Program, Step, Stmt } from "../kernel/kernel.ts";
 import { printKernel } from "../kernel/print.ts";
-import { eachExpr, operandsOf } from "../kernel/walk.ts";
+import { meaningOf } from "../kernel/scalar.ts";
+import { eachExpr, eachStmt, operandsOf } from "../kernel/walk.ts";
 import type { Arena } from "./arena.ts";
 import { observer } from "./backend.ts";
 import { measureRoofline, type Roofline, timeOf } from "./roofline.ts";
@@ -21,7 +22,7 @@ export interface KernelProfile {
   readonly calls: number;
   /** Milliseconds of one call, the median of several. */
   readonly ms: number;
-  /** Floating-point operations of one call: a multiply-add is two, an exponential or tanh counts as none, an iteration that a loop leaves out as if it ran. */
+  /** Floating-point operations of one call: a multiply-add is two, an exponential or tanh counts as none. */
   readonly flops: number;
   /** Bytes of the buffers that it reads and writes, each counted once. */
   readonly bytes: number;
@@ -84,16 +85,45 @@ const addressOf = ({ binding, offset }: Address, arena: Arena, bindings: number)
 
 const ARITHMETIC: ReadonlySet<string> = new Set(["add", "sub", "mul", "div", "min", "max", "neg", "abs", "sqrt", "fma"]);
 
-function flopsOf(stmts: readonly Stmt[]): number {
+type Loop = Extract<Stmt, { kind: "for" }>;
+
+/** Operations of statements, at the values `at` of the counters on which bounds of loops in them depend. */
+function flopsOf(stmts: readonly Stmt[], at: ReadonlyMap<Expr, number> = new Map()): number {
   let total = 0;
   for (const s of stmts) {
-    if (s.kind === "for") total += Math.max(0, Math.ceil((s.to - s.from) / s.step)) * flopsOf(s.body);
-    else if (s.kind === "if") total += flopsOf(s.then);
+    if (s.kind === "for") total += loopFlops(s, at);
+    else if (s.kind === "if") total += flopsOf(s.then, at);
     eachExpr(operandsOf(s), (x) => {
       if (ARITHMETIC.has(x.op) && (x.dtype === "f32" || x.dtype === "f64")) total += x.lanes * (x.op === "fma" ? 2 : 1);
     });
   }
   return total;
+}
+
+function loopFlops(loop: Loop, at: ReadonlyMap<Expr, number>): number {
+  const { variable, from, to, step, within, body } = loop;
+  const [low, high] = within ? within.map((x) => evaluate(x, at)) : [from, to];
+  const first = Math.max(from, low!);
+  const values = Array.from({ length: Math.max(0, Math.ceil((Math.min(to, high!) - first) / step)) }, (_, i) => first + i * step);
+  if (!bounds(body, variable)) return values.length * flopsOf(body, at);
+  return values.reduce((sum, value) => sum + flopsOf(body, new Map([...at, [variable, value]])), 0);
+}
+
+/** Whether a loop in the statements leaves out iterations by a counter. */
+function bounds(stmts: readonly Stmt[], counter: Expr): boolean {
+  let found = false;
+  eachStmt(stmts, (s) => {
+    if (s.kind === "for") eachExpr(s.within ?? [], (x) => (found ||= x === counter));
+  });
+  return found;
+}
+
+/** A scalar integer. */
+function evaluate(x: Expr, at: ReadonlyMap<Expr, number>): number {
+  if (x.op === "const") return x.value;
+  if (x.op === "variable") return at.get(x)!;
+  const args = x.args.map((arg) => evaluate(arg, at));
+  return x.op === "select" ? args[args[0] ? 1 : 2]! : meaningOf(x.op, x.args[0]!.dtype)!(...args);
 }
 
 /** A table of kernels, the slowest first: shares of the whole, GFLOP/s and GB/s, and what part of the time the machine could not do without. */

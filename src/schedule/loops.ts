@@ -8,6 +8,7 @@
 import { sizeOf } from "../base/shape.ts";
 import * as k from "../kernel/build.ts";
 import { Index, loadAt } from "../kernel/index-algebra.ts";
+import { jam } from "../kernel/jam.ts";
 import { type Expr, type Kernel, LANES, type Stmt } from "../kernel/kernel.ts";
 import { blockSums } from "../kernel/sums.ts";
 import { mapBlocks } from "../kernel/walk.ts";
@@ -53,7 +54,8 @@ function overRows({ groups, outer, block, columns, slices = 1 }: Rows, elements:
     const rows = bases.with(-1, bases.at(-1)!.plus(slice.times(last)));
     const frame = { outer, bases: rows, size };
     const sums = { slice, base: bases.at(-1)!, size };
-    return inOrder(groups.flatMap((group) => new NestBuilder(group, elements, columns.has(group) ? sums : frame).build()));
+    const nests = inOrder(groups.flatMap((group) => new NestBuilder(group, elements, columns.has(group) ? sums : frame).build()));
+    return jam(nests, (a, b) => elements.buffers[a]!.length === elements.buffers[b]!.length);
   };
   const blocks = (slice: Index, bases: readonly Index[]): Stmt[] => {
     if (block === last) return nests(slice, [...bases, Index.constant(0)], block);
@@ -141,7 +143,7 @@ class NestBuilder implements Contents {
       reduces: this.#reduce !== undefined,
       mayKeepSum,
       vectorizes: this.#vectorizes(),
-      rowByRow: this.#frame !== undefined,
+      rowByRow: this.#frame !== undefined || this.#sums?.size === 1,
     });
     if (tiles.parts.length > 0) this.keepSum();
     return new Nest(access, tiles, this).statements();

@@ -111,6 +111,9 @@ const LEAST_UNROLLED = 1 << 12;
 /** From here on a row has enough vectors for several sums side by side. */
 const LONG_ROW = 64;
 
+/** Vectors a turn, of elementwise nests and of sums along a vector. */
+const VECTORS = 4;
+
 /** Combining the lanes of a vector, in loads. */
 const FOLD_COST = 6;
 
@@ -231,12 +234,14 @@ export class Tiles {
 
   #choose(vectorizes: boolean): Choice {
     const vector = vectorizes ? this.#vectorAxis() : -1;
-    if (!this.#wishes.reduces) return { vector, tile: this.#several(vector), written: -1, unroll: 1 };
-    const sequential = this.#wishes.rowByRow && this.#access.axes[vector]?.kind === "sum" && this.#access.axes[vector].extent >= LONG_ROW;
+    const { reduces, rowByRow } = this.#wishes;
+    const single = rowByRow && this.#access.axes.every((a) => a.kind === "out" || a.extent === 1);
+    if (!reduces || single) return { vector, tile: this.#several(vector), written: -1, unroll: 1 };
+    const sequential = rowByRow && this.#access.axes[vector]?.kind === "sum" && this.#access.axes[vector].extent >= LONG_ROW;
     const { tile, written } = sequential ? { tile: [], written: -1 } : this.#tile(vector);
     const results = tile.reduce((n, [, count]) => n * count, 1);
     const along = this.#access.axes[vector];
-    const unroll = along?.kind === "sum" && results < 4 && along.extent >= 32 ? 4 : 1;
+    const unroll = along?.kind === "sum" && results < 4 && along.extent >= 32 ? VECTORS : 1;
     return { vector, tile, written, unroll };
   }
 
@@ -248,7 +253,8 @@ export class Tiles {
     const { axes } = this.#access;
     const elements = axes.reduce((n, a) => n * a.extent, 1);
     if (vector < 0 || this.#squares(vector).length > 0 || elements < (this.#wishes.rowByRow ? LONG_ROW : LEAST_UNROLLED)) return [];
-    const count = [4, 2].find((n) => axes[vector]!.extent % (n * LANES) === 0);
+    // Along rows as many as sums have, so that their loops can become one.
+    const count = this.#wishes.rowByRow ? VECTORS : [VECTORS, 2].find((n) => axes[vector]!.extent % (n * LANES) === 0);
     return count === undefined ? [] : [[vector, count]];
   }
 

@@ -23,22 +23,23 @@ const convTranspose =
 const maxPool =
   (f: MaxPool): Adapter =>
   ({ x }, { kernel, stride, padding, dilation, ceil_mode }) =>
-    f(x!, kernel, { stride, padding, dilation, ceilMode: ceil_mode });
+    f(x!, kernel, { stride: stride ?? undefined, padding, dilation, ceilMode: ceil_mode });
 
 const avgPool =
   (f: AvgPool): Adapter =>
   ({ x }, { kernel, stride, padding, ceil_mode, count_include_pad }) =>
-    f(x!, kernel, { stride, padding, ceilMode: ceil_mode, countIncludePad: count_include_pad });
+    f(x!, kernel, { stride: stride ?? undefined, padding, ceilMode: ceil_mode, countIncludePad: count_include_pad });
 
 const lpPool =
   (f: LpPool): Adapter =>
   ({ x }, { p, kernel, stride }) =>
-    f(x!, p, kernel, { stride });
+    f(x!, p, kernel, { stride: stride ?? undefined });
 
+/** Null keeps the size of an axis. */
 const adaptive =
   (f: typeof F.adaptiveAvgPool2d): Adapter =>
   ({ x }, { output }) =>
-    f(x!, output);
+    f(x!, typeof output === "number" ? output : output.map((d: number | null, i: number) => d ?? x!.shape[i + 2]!));
 
 const pair = (a: number | readonly number[]): readonly number[] => (typeof a === "number" ? [a, a] : a);
 const patches = ({ stride, padding, dilation }: Attributes): F.UnfoldOptions => ({ stride, padding, dilation });
@@ -54,7 +55,9 @@ export const convPool: Group = {
     max_pool1d: maxPool(F.maxPool1d),
     max_pool2d: maxPool(F.maxPool2d),
     max_pool3d: maxPool(F.maxPool3d),
-    max_pool2d_with_indices: ({ x }, { kernel, stride, padding }) => ({ ...F.maxPoolWithIndices(x!, pair(kernel), { stride, padding }) }),
+    max_pool2d_with_indices: ({ x }, { kernel, stride, padding }) => ({
+      ...F.maxPoolWithIndices(x!, pair(kernel), { stride: stride ?? undefined, padding }),
+    }),
     max_unpool2d: ({ x, indices }, { output }) => F.maxUnpool(x!, indices!, output),
     avg_pool1d: avgPool(F.avgPool1d),
     avg_pool2d: avgPool(F.avgPool2d),
@@ -80,6 +83,7 @@ export const convPool: Group = {
     channel_shuffle: ({ x }, { groups }) => F.channelShuffle(x!, groups),
     grid_sample: ({ x, grid }, { mode, padding_mode, align_corners }) =>
       F.gridSample(x!, grid!, { mode, paddingMode: padding_mode, alignCorners: align_corners }),
-    affine_grid: ({ theta }, { size, align_corners }) => F.affineGrid(theta!, size, { alignCorners: align_corners }),
+    // Here the size is that of the image, without batch and channels.
+    affine_grid: ({ theta }, { size, align_corners }) => F.affineGrid(theta!, size.slice(2), { alignCorners: align_corners }),
   },
 };

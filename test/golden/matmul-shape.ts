@@ -22,6 +22,13 @@ const swap = (x: Tensor, [a, b]: readonly [number, number]): Tensor => {
   return x.transpose(order);
 };
 
+/** NumPy's take_along_axis and PyTorch's take_along_dim: beside the axis, sizes 1 stretch. */
+function takeAlongAxis(x: Tensor, index: Tensor, axis: number): Tensor {
+  const at = (axis + x.rank) % x.rank;
+  const common = x.shape.map((d, i) => Math.max(d, index.shape[i]!));
+  return x.broadcastTo(common.with(at, x.shape[at]!)).takeAlong(index.broadcastTo(common.with(at, index.shape[at]!)), at);
+}
+
 const FORMULAS: Readonly<Record<string, (x: Tensor) => Tensor>> = {
   "sum_axis0(flip_axis0(reshape(transpose(x),[-1,2])[1:,:] * transpose(reshape(x,[2,-1]))[:-1,:]))": (x) => {
     const a = x.transpose().reshape([-1, 2]);
@@ -85,7 +92,7 @@ export const matmulShape: Group = {
     // torch.diag_embed
     diag: ({ x }) => nabla.diagEmbed(x!),
     unfold_dim: ({ x }, { axis, size, step }) => nabla.slidingWindows(x!, axis, size, step),
-    take_along_axis: ({ x, index }, { axis }) => nabla.gather(x!, axis, index!),
+    take_along_axis: ({ x, index }, { axis }) => takeAlongAxis(x!, index!, axis),
     rot90: ({ x }, { k, axes }) => nabla.rot90(x!, k, axes),
     chain({ x }, { formula }) {
       const f = FORMULAS[formula];

@@ -101,7 +101,7 @@ export function bnResnet(shapes: Shapes, a: Attributes): Network {
   });
 }
 
-function bottleneck(shapes: Shapes, a: Attributes): Network {
+function bottleneck(shapes: Shapes, a: Attributes, projects: boolean): Network {
   const { stride, groups } = a;
   const layers = {
     conv1: conv(shapes, "conv1", { bias: false }),
@@ -110,11 +110,14 @@ function bottleneck(shapes: Shapes, a: Attributes): Network {
     bn2: bn(shapes, "bn2", a),
     conv3: conv(shapes, "conv3", { bias: false }),
     bn3: bn(shapes, "bn3", a),
-    down: projection(shapes, a, stride),
   };
-  return network(layers, ({ conv1, bn1, conv2, bn2, conv3, bn3, down }, x) => {
+  const down = projects ? projection(shapes, a, stride) : undefined;
+  return network({ ...layers, ...(down ? { down } : {}) }, ({ conv1, bn1, conv2, bn2, conv3, bn3 }, x) => {
     const h = bn2.forward(conv2.forward(bn1.forward(conv1.forward(x)).relu())).relu();
-    return bn3.forward(conv3.forward(h)).add(down.forward(x)).relu();
+    return bn3
+      .forward(conv3.forward(h))
+      .add(down ? down.forward(x) : x)
+      .relu();
   });
 }
 
@@ -271,7 +274,7 @@ export function buildNetwork(name: string, shapes: Shapes, a: Attributes, has: (
     mlp_tanh: () => mlp(shapes, (x) => x.tanh()),
     mlp_selu: () => mlp(shapes, F.selu),
     bn_resnet: () => bnResnet(shapes, a),
-    bottleneck: () => bottleneck(shapes, a),
+    bottleneck: () => bottleneck(shapes, a, has("down.0.weight")),
     inception: () => inception(shapes),
     se_block: () => squeezeExcite(shapes, (x) => x.relu()),
     mbconv: () => mbconv(shapes, a),

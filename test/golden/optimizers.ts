@@ -4,7 +4,7 @@
 import { backward, Cell, compile, optim, type Tensor, tensor } from "nabla";
 import { type Adapter, type Attributes, type Case, type CaseData, type Group, type Outcome, PERFECT, Uncovered, worse } from "./adapter.ts";
 
-type Make = (cells: Cell[], attrs: Attributes) => optim.Optimizer;
+type Make = (cells: readonly Cell[], attrs: Attributes) => optim.Optimizer;
 
 /** Options that most optimizers have. */
 const shared = ({ lr, weight_decay, maximize, eps, betas, amsgrad }: Attributes): Record<string, unknown> => ({
@@ -103,6 +103,22 @@ const sgd: Make = (cells, attrs) => {
   return new optim.SGD(groups, options(attrs));
 };
 
+/** Optimizers whose step takes gradients alone, by PyTorch's names in small letters. */
+export const makers: Readonly<Record<string, Make>> = {
+  sgd,
+  adagrad: (cells, a) => new optim.Adagrad(cells, { ...shared(a), lrDecay: a.lr_decay, initialAccumulator: a.initial_accumulator_value }),
+  adadelta: (cells, a) => new optim.Adadelta(cells, { ...shared(a), rho: a.rho }),
+  rmsprop: (cells, a) => new optim.RMSProp(cells, { ...shared(a), alpha: a.alpha, momentum: a.momentum, centered: a.centered }),
+  adam: (cells, a) => new optim.Adam(cells, shared(a)),
+  adamw: (cells, a) => new optim.AdamW(cells, shared(a)),
+  // The stored trajectories are of PyTorch 1.13.
+  nadam: (cells, a) => new optim.NAdam(cells, { ...shared(a), momentumDecay: a.momentum_decay, squaredMomentum: true }),
+  radam: (cells, a) => new optim.RAdam(cells, shared(a)),
+  adamax: (cells, a) => new optim.Adamax(cells, shared(a)),
+  rprop: (cells, a) => new optim.Rprop(cells, { ...shared(a), etas: a.etas, stepSizes: a.step_sizes }),
+  asgd: (cells, a) => new optim.ASGD(cells, { ...shared(a), lambd: a.lambd, alpha: a.alpha, t0: a.t0 }),
+};
+
 const inF64 = (x: Readonly<Record<string, Tensor>>): Record<string, Tensor> =>
   Object.fromEntries(Object.entries(x).map(([role, value]) => [role, value.cast("f64")]));
 
@@ -121,21 +137,7 @@ export const optimizers: Group = {
     return outcome;
   },
   adapters: {
-    sgd: trajectory(sgd),
-    adagrad: trajectory(
-      (cells, a) => new optim.Adagrad(cells, { ...shared(a), lrDecay: a.lr_decay, initialAccumulator: a.initial_accumulator_value }),
-    ),
-    adadelta: trajectory((cells, a) => new optim.Adadelta(cells, { ...shared(a), rho: a.rho })),
-    rmsprop: trajectory(
-      (cells, a) => new optim.RMSProp(cells, { ...shared(a), alpha: a.alpha, momentum: a.momentum, centered: a.centered }),
-    ),
-    adam: trajectory((cells, a) => new optim.Adam(cells, shared(a))),
-    adamw: trajectory((cells, a) => new optim.AdamW(cells, shared(a))),
-    // The stored trajectories are of PyTorch 1.13.
-    nadam: trajectory((cells, a) => new optim.NAdam(cells, { ...shared(a), momentumDecay: a.momentum_decay, squaredMomentum: true })),
-    radam: trajectory((cells, a) => new optim.RAdam(cells, shared(a))),
-    adamax: trajectory((cells, a) => new optim.Adamax(cells, shared(a))),
-    rprop: trajectory((cells, a) => new optim.Rprop(cells, { ...shared(a), etas: a.etas, stepSizes: a.step_sizes })),
+    ...Object.fromEntries(Object.entries(makers).map(([op, make]) => [op, trajectory(make)])),
     // In f64, where the trajectory is decided by the algorithm and not by rounding: in f32 line searches part ways after a few steps.
     lbfgs: (x, a, c) =>
       downFunction(inF64(x), c, (point, descent) => {
@@ -168,6 +170,5 @@ export const optimizers: Group = {
       });
       return { ema: collected(path) };
     },
-    asgd: trajectory((cells, a) => new optim.ASGD(cells, { ...shared(a), lambd: a.lambd, alpha: a.alpha, t0: a.t0 })),
   },
 };

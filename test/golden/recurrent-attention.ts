@@ -1,7 +1,7 @@
 /**
  * @file Adapters of the golden group `recurrent_attention`.
  */
-import { functional as F } from "nabla";
+import { functional as F, type Tensor } from "nabla";
 import type { Adapter, Attributes, Group, Values } from "./adapter.ts";
 
 /** Weights of each layer and direction in PyTorch's order and names. */
@@ -58,9 +58,11 @@ export const recurrentAttention: Group = {
       const options = { mask, causal, scale };
       return { out: F.scaledDotProductAttention(q!, k!, v!, options), weights: F.attentionWeights(q!, k!, options) };
     },
-    multihead_attention(x, { num_heads }) {
-      const { output, weights } = F.multiHeadAttention(x.q!, x.k!, x.v!, attention(x), { heads: num_heads, mask: x.mask });
-      return { out: output, weights };
+    multihead_attention(x, { num_heads, batch_first }) {
+      const swap = (t: Tensor): Tensor => (batch_first === false ? t.moveAxis(0, 1) : t);
+      const [q, k, v] = [x.q!, x.k!, x.v!].map(swap) as [Tensor, Tensor, Tensor];
+      const { output, weights } = F.multiHeadAttention(q, k, v, attention(x), { heads: num_heads, mask: x.mask });
+      return { out: swap(output), weights };
     },
     transformer_encoder_layer(x, { nhead, activation, norm_first }) {
       const parameters = {

@@ -1,8 +1,8 @@
 /**
  * @file Adapters of the golden group `reductions`.
  */
-import { cummax, cummin, cumprod, logCumSumExp, logSumExp, median, norm, quantile, type Tensor, topk } from "nabla";
-import { type Adapter, type Attributes, type Group, Uncovered } from "./adapter.ts";
+import { cummax, cummin, cumprod, linalg, logCumSumExp, logSumExp, median, norm, quantile, type Tensor, topk } from "nabla";
+import type { Adapter, Attributes, Group } from "./adapter.ts";
 
 interface Reduced {
   readonly keepDims: boolean;
@@ -34,10 +34,7 @@ export const reductions: Group = {
     var: reduction((x, axes, options, { correction }) => x.var(axes, { ...options, correction })),
     std: reduction((x, axes, options, { correction }) => x.std(axes, { ...options, correction })),
     vector_norm: reduction((x, axes, options, { p }) => norm(x, { p, ...(axes ? { axes } : {}), ...options })),
-    matrix_norm({ x }, { ord }) {
-      if (ord !== "fro") throw new Uncovered(`matrix norm ${ord}`);
-      return norm(x!, { axes: [-2, -1] });
-    },
+    matrix_norm: ({ x }, { ord }) => linalg.matrixNorm(x!, ord),
     max_with_indices: ({ x }, { axis }) => ({ ...x!.maxWithIndex(axis) }),
     min_with_indices: ({ x }, { axis }) => ({ ...x!.minWithIndex(axis) }),
     argmax: position((x, axis, options) => x.argmax(axis, options)),
@@ -50,9 +47,6 @@ export const reductions: Group = {
     sort: ({ x }, { axis, descending }) => ({ ...x!.sort(axis, { descending }) }),
     topk: ({ x }, { k, axis, largest }) => ({ ...topk(x!, k, { axis, largest }) }),
     median: ({ x }, { axis }) => median(x!, axis ?? undefined),
-    quantile({ x }, { q, axis, interpolation }) {
-      if (interpolation !== undefined && interpolation !== "linear") throw new Uncovered(`interpolation ${interpolation}`);
-      return quantile(x!, q, axis ?? undefined);
-    },
+    quantile: ({ x }, { q, axis, interpolation }) => quantile(x!, q, axis ?? undefined, { interpolation }),
   },
 };

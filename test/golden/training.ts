@@ -1,20 +1,15 @@
 /**
  * @file The golden group `training`: trajectories of optimizers from stored weights over stored data, batches in order.
  */
-import { backward, compile, nn, optim, type Tensor } from "nabla";
+import { backward, compile, nn, type optim, type Tensor } from "nabla";
 import { type Adapter, type Attributes, type Case, type CaseData, type Group, type Outcome, PERFECT, Uncovered, worse } from "./adapter.ts";
 import { networkOf } from "./networks.ts";
+import { makers } from "./optimizers.ts";
 
-function optimizerOf(parameters: readonly nn.Parameter[], a: Attributes): optim.Optimizer {
-  if (a.op === "sgd") {
-    const { lr, momentum, weight_decay: weightDecay, dampening, nesterov } = a;
-    return new optim.SGD(parameters, { lr, momentum, weightDecay, dampening, nesterov });
-  }
-  if (a.op === "adam") {
-    const { lr, betas, eps, weight_decay: weightDecay, amsgrad } = a;
-    return new optim.Adam(parameters, { lr, betas, eps, weightDecay, amsgrad });
-  }
-  throw new Uncovered(`there is no optimizer ${a.op}`);
+function optimizerOf(parameters: readonly nn.Parameter[], attrs: Attributes): optim.Optimizer {
+  const make = Object.hasOwn(makers, attrs.op) ? makers[attrs.op] : undefined;
+  if (!make) throw new Uncovered(`there is no optimizer ${attrs.op}`);
+  return make(parameters, attrs);
 }
 
 function lossOf(name: string): (y: Tensor, target: Tensor) => Tensor {

@@ -73,6 +73,16 @@ describe("binary operations", () => {
   });
 });
 
+describe("quotients", () => {
+  it("by powers of two are products, if these are exact", () => {
+    const x = k.load(0, "f32", k.variable("i32"));
+    for (const c of [4, -8, 0.5, 2 ** 126, 2 ** -126]) expect(k.div(x, k.float(c))).toBe(k.mul(x, k.float(1 / c)));
+    for (const c of [3, 0, 2 ** 127, 2 ** -127, Number.POSITIVE_INFINITY, Number.NaN]) expect(k.div(x, k.float(c)).op).toBe("div");
+    const y = k.load(0, "f64", k.variable("i32"));
+    expect(k.div(y, k.constant(8 * (1 + Number.EPSILON), "f64")).op).toBe("div");
+  });
+});
+
 describe("select, cast and load", () => {
   it("decide what is known", () => {
     const x = k.load(0, "f32", k.variable("i32"));

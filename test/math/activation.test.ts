@@ -107,6 +107,7 @@ onBothBackends("activations", () => {
     expectClose(logSoftmax(z, 1).exp(), softmax(z, 1));
     expectClose(softmin(z, 1), softmax(z.neg(), 1));
     expectClose(softmax(tensor([0, Number.NEGATIVE_INFINITY, 0])), [0.5, 0, 0.5]);
+    for (const f of [softmax, logSoftmax, softmin]) expect(f(z.narrow(1, 0, 0), 1).shape).toEqual([z.shape[0], 0]);
     expectClose(logSoftmax(tensor([1e4, -1e4, 1e4])), [-Math.LN2, -2e4 - Math.LN2, -Math.LN2], 1e-6);
     expect(slope((t) => softmax(t).select(0, 0), tensor([1e4, -1e4, Number.NEGATIVE_INFINITY]))).toEqual([0, 0, 0]);
   });

@@ -3,6 +3,7 @@
  */
 import { describe, expect, test } from "vitest";
 import "../../src/runtime/evaluate.ts";
+import { grad } from "../../src/function/derivative.ts";
 import { vmap } from "../../src/function/vmap.ts";
 import { checkGradients } from "../../src/inspect/check.ts";
 import * as linalg from "../../src/math/linalg.ts";
@@ -97,6 +98,14 @@ describe("derivatives (AD-5)", () => {
       expect(report.passed, String(report)).toBe(true);
     });
   }
+});
+
+test("norms of matrices: infinity by either name, a flat place at zero, no others", () => {
+  const a = tensor(Float64Array.of(1, -2, 3, 4), { shape: [2, 2] });
+  const norms = [1, -1, "inf", "-inf", Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY] as const;
+  expect(norms.map((ord) => linalg.matrixNorm(a, ord).itemSync())).toEqual([6, 4, 7, 3, 7, 3]);
+  expect([...grad((x: Tensor) => linalg.matrixNorm(x))(a.like(0)).dataSync()]).toEqual([0, 0, 0, 0]);
+  expect(() => linalg.matrixNorm(a, 3)).toThrow(/there is no norm 3; want "fro"/);
 });
 
 test("batches equal loops, under vmap too", () => {

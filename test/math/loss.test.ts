@@ -128,11 +128,35 @@ onBothBackends("losses", () => {
     expectClose(L.klDiv(logits, q.log(), { logTarget: true }), L.klDiv(logits, q));
   });
 
+  test("overlap per example, of an empty batch too", () => {
+    const p = f64([
+      [
+        [1, 0],
+        [1, 1],
+      ],
+      [
+        [0, 0],
+        [0.5, 0],
+      ],
+    ]);
+    const dice = L.diceLoss(p, p.mul(0).add(1), { reduction: "none", eps: 0 });
+    expectClose(dice, [1 - 6 / 7, 1 - 1 / 4.5]);
+    expect(L.diceLoss(p.narrow(0, 0, 0), p.narrow(0, 0, 0), { reduction: "none" }).shape).toEqual([0]);
+  });
+
   test("likelihoods: Gaussian and Poisson", () => {
     const variance = f64([1, 4, 0.25, 1e-9]);
     const terms = L.gaussianNllLoss(x, target, variance, { full: true, reduction: "none" });
     expectClose(terms.select(0, 1), 0.5 * (Math.log(4) + 1 + Math.log(2 * Math.PI)));
     expectClose(terms.select(0, 3), 0.5 * (Math.log(1e-6) + 0.25 / 1e-6 + Math.log(2 * Math.PI)));
+    const rows = f64([
+      [1, 2],
+      [3, 5],
+    ]);
+    const spread = f64([[0.5], [2]]);
+    const perRow = (v: Tensor): Tensor => L.gaussianNllLoss(rows, rows.mul(0.5), v, { reduction: "none" });
+    expectClose(perRow(spread.flatten()), perRow(spread));
+    expect(() => perRow(f64([1, 1, 1]))).toThrow(/variances \[3\] do not fit \[2, 2\]/);
     expectClose(L.poissonNllLoss(x, target), L.poissonNllLoss(x.exp(), target, { logInput: false, eps: 0 }));
     const counts = f64([0, 1, 5, 20]);
     const full = L.poissonNllLoss(x, counts, { full: true, reduction: "none" }).sub(L.poissonNllLoss(x, counts, { reduction: "none" }));
@@ -146,6 +170,8 @@ onBothBackends("losses", () => {
     expectClose(M.hingeEmbeddingLoss(f64([2, 3, 0.5, 0.4]), signs, { reduction: "none" }), [2, 0, 0.5, 0.6]);
     expectClose(M.multiMarginLoss(f64([[0.1, 0.2, 0.9]]), i32(2)), (0.2 + 0.3) / 3);
     expectClose(M.multiMarginLoss(f64([[0.1, 0.2, 0.9]]), i32(2), { p: 2, weight: f64([1, 1, 6]) }), ((0.04 + 0.09) * 6) / 3);
+    expectClose(M.multiMarginLoss(f64([0.1, 0.2, 0.9]), tensor(2, { dtype: "i32" }), { reduction: "none" }), (0.2 + 0.3) / 3);
+    expectClose(M.multilabelMarginLoss(f64([0.1, 0.2, 0.4, 0.8]), tensor(Int32Array.of(3, 0, -1, 1))), 0.85);
     // PyTorch's own example of multilabel_margin_loss.
     expectClose(M.multilabelMarginLoss(f64([[0.1, 0.2, 0.4, 0.8]]), tensor(Int32Array.of(3, 0, -1, 1), { shape: [1, 4] })), 0.85);
     const [a, b] = [f64([[1, 0]]), f64([[0, 2]])];

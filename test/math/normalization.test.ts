@@ -17,6 +17,13 @@ onBothBackends("normalization", () => {
   const x = draw(1, 6, 3, 2);
   const [weight, bias] = [f64([1, 2, -1]), f64([0, 0.5, 1])];
 
+  test("a batch of nothing stays nothing", () => {
+    const none = draw(5, 0, 4, 3);
+    expect([N.groupNorm(none, 2), N.instanceNorm(none), N.layerNorm(none, [3])].map(({ shape }) => shape)).toEqual(
+      Array(3).fill([0, 4, 3]),
+    );
+  });
+
   test("NRM-1: Algorithm 1 gives each channel mean 0 and variance 1, then γ and β", () => {
     const { y } = N.batchNorm(x, { eps: 0 });
     expectClose(y.mean([0, 2]), [0, 0, 0]);

@@ -158,6 +158,35 @@ onBothBackends("resizing", () => {
     expectClose(R.gridSample(x, grid, { alignCorners, mode: "nearest" }), x);
   });
 
+  test("gridSample on a finer grid is interpolation: cubic in images, linear in volumes", () => {
+    const options = { alignCorners: true, paddingMode: "border" } as const;
+    const image = draw(2, 3, 4, 5);
+    const plane = R.affineGrid(
+      f64([
+        [1, 0, 0],
+        [0, 1, 0],
+      ]).expandFront(2),
+      [7, 6],
+      options,
+    );
+    const cubic = R.interpolate(image, { size: [7, 6], mode: "bicubic", alignCorners: true });
+    expectClose(R.gridSample(image, plane, { ...options, mode: "bicubic" }), cubic, 1e-6);
+    const volume = draw(1, 2, 3, 4, 5);
+    const space = R.affineGrid(
+      f64([
+        [
+          [1, 0, 0, 0],
+          [0, 1, 0, 0],
+          [0, 0, 1, 0],
+        ],
+      ]),
+      [4, 7, 6],
+      options,
+    );
+    const linear = R.interpolate(volume, { size: [4, 7, 6], mode: "trilinear", alignCorners: true });
+    expectClose(R.gridSample(volume, space, options), linear, 1e-6);
+  });
+
   test("fold is the transpose of unfold", () => {
     const x = draw(2, 3, 7, 6);
     const options = { stride: [2, 1], padding: [1, 2], dilation: [2, 1] };
@@ -173,4 +202,7 @@ test("wrong calls say what they want", () => {
   expect(() => R.interpolate(draw(1, 1, 4), { size: 3, mode: "bilinear" })).toThrow("mode bilinear wants");
   expect(() => R.interpolate(draw(1, 1, 4), {})).toThrow("either size or scaleFactor");
   expect(() => R.pixelShuffle(draw(1, 3, 2, 2), 2)).toThrow("not a multiple of 4");
+  expect(() => R.gridSample(draw(1, 1, 2, 2), draw(1, 2, 2, 3))).toThrow("gridSample: want [N, C, H, W]");
+  expect(() => R.gridSample(draw(1, 1, 2, 2), draw(1, 2, 2, 2), { mode: "cubic" as "bicubic" })).toThrow("mode cubic is none of");
+  expect(() => R.affineGrid(draw(1, 2, 3), [1, 1, 4, 4])).toThrow("affineGrid: want maps [N, 2, 3]");
 });

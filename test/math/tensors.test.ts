@@ -2,12 +2,13 @@
 import { describe, expect, test } from "vitest";
 import "../../src/runtime/evaluate.ts";
 import { grad } from "../../src/function/derivative.ts";
+import { hessian } from "../../src/function/jacobian.ts";
 import { cummax, cumprod, diff, logCumSumExp } from "../../src/math/cumulative.ts";
 import { cross, einsum, kron, tensordot } from "../../src/math/einsum.ts";
 import { gather, maskedSelect, nonzero, scatter, scatterAdd } from "../../src/math/indexing.ts";
 import { digamma, erfc, erfinv, lgamma, logAddExp, mod, nanToNum, polygamma, sinc } from "../../src/math/pointwise.ts";
 import { diagEmbed, diagonal, linspace, meshgrid, pad, roll, rot90, splitAt, tile, trace, tril } from "../../src/math/rearrange.ts";
-import { logSumExp, median, norm, quantile, topk } from "../../src/math/statistics.ts";
+import { type Interpolation, logSumExp, median, norm, quantile, topk } from "../../src/math/statistics.ts";
 import { type Nested, tensor } from "../../src/ops/create.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
 
@@ -168,6 +169,25 @@ describe("running and statistical functions", () => {
     expect(list(large.sort().values)).toEqual(list(large).sort((a, b) => a - b));
   });
 
+  test("a quantile between two elements is interpolated as wished", () => {
+    const at = (interpolation: Interpolation, q: number): number => quantile(f64([4, 1, 2, 8]), q, 0, { interpolation }).itemSync();
+    expect(["linear", "lower", "higher", "midpoint", "nearest"].map((name) => at(name as Interpolation, 0.25))).toEqual([
+      1.75, 1, 2, 1.5, 2,
+    ]);
+    // Positions 1.5 and 0.5 of f64([0, 1, 2, 3]) and f64([0, 1]): a half goes to the even one.
+    expect([at("nearest", 0.5), quantile(f64([0, 1]), 0.5, 0, { interpolation: "nearest" }).itemSync()]).toEqual([4, 0]);
+    expect(at("midpoint", 1)).toBe(8);
+    expect(() => at("cubic" as Interpolation, 0.5)).toThrow(/no interpolation cubic; want one of linear, lower/);
+  });
+
+  test("sums over nothing have their neutral elements", () => {
+    const none = range([2, 0]);
+    expect(list(logSumExp(none, 1))).toEqual([-INF, -INF]);
+    expect(logSumExp(none, 1, { keepDims: true }).shape).toEqual([2, 1]);
+    expect(list(norm(none, { axes: 1 }))).toEqual([0, 0]);
+    expect(list(grad((x: Tensor) => logSumExp(x, 1).exp().sum())(none))).toEqual([]);
+  });
+
   test("norms and logarithms of sums neither overflow nor lose what is small", () => {
     expectNear(norm(tensor([3e30, 4e30])).div(5e30), [1], 6);
     expectNear(norm(tensor([3e-30, 4e-30])).div(5e-30), [1], 6);
@@ -179,6 +199,27 @@ describe("running and statistical functions", () => {
     expect(logSumExp(f64([INF, 1])).itemSync()).toBe(INF);
     expect(logSumExp(f64([-INF, -INF])).itemSync()).toBe(-INF);
     expectNear(logSumExp(f64([1000, 1000])), [1000 + Math.LN2]);
+  });
+});
+
+describe("powers and bounds", () => {
+  const slope = (x: number[], p: number): number[] => list(grad((t: Tensor) => t.pow(p).sum())(f64(x)));
+
+  test("a power that is constant has derivative 0, also where 0/0 or 0 · ∞ stands in the formula", () => {
+    expect(slope([0, 1, NAN, INF, 5e-324], 0).map(Math.abs)).toEqual([0, 0, 0, 0, 0]);
+    expect(slope([0, 2, -3], 1)).toEqual([1, 1, 1]);
+    const inExponent = grad((p: Tensor) => f64([0, 0, 2]).pow(p).sum());
+    expectNear(inExponent(f64([0, 2, 0])), [0, 0, Math.LN2]);
+  });
+
+  test("second derivatives at exponent 0", () => {
+    const mixed = hessian((v: Tensor) => v.select(0, 0).pow(v.select(0, 1)))(f64([2, 0]));
+    expectNear(mixed, [0, 0.5, 0.5, Math.LN2 ** 2]);
+  });
+
+  test("a lower bound above the upper one loses, as in NumPy and PyTorch", () => {
+    expect(list(f64([-3, 0, 3]).clamp(1, -1))).toEqual([-1, -1, -1]);
+    expect(list(f64([-3, 0.5, 3, NAN]).clamp(-1, 1))).toEqual([-1, 0.5, 1, NAN]);
   });
 });
 

@@ -11,6 +11,7 @@ import * as F from "../../src/math/attention.ts";
 import { keyOf, normal } from "../../src/math/random.ts";
 import * as nn from "../../src/nn/index.ts";
 import { zeros } from "../../src/ops/create.ts";
+import { decay, ratio } from "../../src/ops/elementwise.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
 import { SGD } from "../../src/optim/index.ts";
 import { optimize, plan } from "../../src/runtime/compile.ts";
@@ -64,7 +65,7 @@ const row = <M extends Layer>(
 const perChannel = (v: Tensor, rank: number): Tensor => v.reshape([1, -1, ...Array<number>(rank - 2).fill(1)]);
 const standardized = (x: Tensor, axes: number[]): Tensor => {
   const centred = x.sub(x.mean(axes, { keepDims: true }));
-  return centred.div(centred.square().mean(axes, { keepDims: true }).add(1e-5).sqrt());
+  return centred.mul(centred.square().mean(axes, { keepDims: true }).add(1e-5).sqrt().recip());
 };
 const dense = (x: Tensor, w: Tensor, b: Tensor): Tensor => x.dot(w, "nti,oi->nto").add(b);
 
@@ -86,8 +87,8 @@ const ROWS: readonly Row[] = [
   row(new nn.GELU(), [8, 6], (x) => x.mul(x.mul(Math.SQRT1_2).erf().add(1)).mul(0.5)),
   row(new nn.SiLU(), [8, 6], (x) => x.mul(x.sigmoid())),
   row(new nn.Softmax(1), [8, 6], (x) => {
-    const e = x.sub(x.max(1, { keepDims: true })).exp();
-    return e.div(e.sum(1, { keepDims: true }));
+    const e = x.sub(x.max(1, { keepDims: true })).unary(decay);
+    return e.binary(ratio, e.sum(1, { keepDims: true }));
   }),
   row(new nn.AvgPool2d(2), [2, 3, 8, 8], (x) => x.windows([2, 2], [2, 2]).sum([-2, -1]).div(4)),
   row(new nn.Maxout(6, 3, 2), [8, 6], (x, get) => dense2(x, get).reshape([8, 3, 2]).maxWithIndex(-1).values),
@@ -114,9 +115,9 @@ const ROWS: readonly Row[] = [
         return y.reshape([2, 3, 2, 2]).moveAxis(2, 1);
       });
       const scores = q.mul(1 / Math.sqrt(2)).matmul(k.transpose([0, 1, 3, 2]));
-      const e = scores.sub(scores.max(-1, { keepDims: true }).stopGradient()).exp();
+      const e = scores.sub(scores.max(-1, { keepDims: true }).stopGradient()).unary(decay);
       const y = e
-        .div(e.sum(-1, { keepDims: true }))
+        .binary(ratio, e.sum(-1, { keepDims: true }))
         .matmul(v)
         .moveAxis(1, 2)
         .reshape([2, 3, 4]);

@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import "../../src/runtime/evaluate.ts";
 import { compile } from "../../src/function/compile.ts";
 import { scan } from "../../src/function/control.ts";
+import { conv2d } from "../../src/math/conv.ts";
 import { keyOf, uniform } from "../../src/math/random.ts";
 import { zeros } from "../../src/ops/create.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
@@ -33,4 +34,14 @@ test("a kernel in a loop has the calls of its iterations", () => {
   const step = compile((xs) => scan((h: Tensor, slice: Tensor) => [h.add(slice).tanh(), h], zeros([32]), xs)[0]);
   step(x);
   expect(Math.max(...profile(() => step(x)).map((row) => row.calls))).toBe(7);
+});
+
+test("taps that lie on padding and are left out do not count", () => {
+  const [x, w] = [uniform(keyOf(4), [8, 16, 4, 4]), uniform(keyOf(5), [16, 16, 3, 3])];
+  const step = compile((a, b) => conv2d(a, b, { padding: 1 }));
+  step(x, w);
+  const row = profile(() => step(x, w)).find(({ name }) => name.startsWith("conv"))!;
+  // Along each axis 4 · 3 taps, but for the first of the first row and the last of the last.
+  expect(row.text).toContain("within");
+  expect(row.flops).toBe(2 * 8 * 16 * 16 * 10 * 10);
 });

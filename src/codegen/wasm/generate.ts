@@ -3,13 +3,14 @@
  * (`expandMath`) and its values moved to where they are computed least (`hoist`, `share`); then statements are emitted in order. The function of a kernel that
  * is divided among threads has two more params, the bounds of the part of its work to do.
  */
+
+import { affineOf, constantForm, type Known, rangeOf } from "../../kernel/affine.ts";
 import { fresh, int, max, min, variable } from "../../kernel/build.ts";
 import { divide, type Line, type Stretch, turnsOf, weigh } from "../../kernel/division.ts";
 import type { Expr, Kernel, Stmt } from "../../kernel/kernel.ts";
 import { expandMath } from "../../kernel/math.ts";
 import { hoist, share } from "../../kernel/motion.ts";
 import { assigned, operandsOf } from "../../kernel/walk.ts";
-import { affineOf, constantForm, type Known, rangeOf } from "./affine.ts";
 import { Expressions, typeOf } from "./expressions.ts";
 import { MemoryAccess } from "./memory.ts";
 import { FunctionBuilder, I32 } from "./module.ts";
@@ -38,6 +39,7 @@ type Home = { readonly local: number } | { readonly inline: Expr } | { readonly 
 
 class Generator {
   readonly code: FunctionBuilder;
+  /** Conditions that always hold, see `inTurns`. */
   private readonly always: readonly Expr[];
   private readonly known: Map<Expr, Known> = new Map();
   private readonly homes: Map<Expr, Home> = new Map();

@@ -3,8 +3,8 @@
  * lane. Memory is touched only where the mask is true, so masked accesses branch.
  */
 import { byteSize, type Dtype } from "../../base/dtype.ts";
+import { type Affine, affineLanes, affineOf, constantForm, type Known, sum, times } from "../../kernel/affine.ts";
 import type { Expr, Kernel, Stmt } from "../../kernel/kernel.ts";
-import { type Affine, affineLanes, affineOf, constantForm, type Known, sum, times } from "./affine.ts";
 import { type Expressions, typeOf } from "./expressions.ts";
 import { SIMD } from "./instructions.ts";
 import { type FunctionBuilder, I32, V128 } from "./module.ts";

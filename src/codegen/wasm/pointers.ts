@@ -10,8 +10,9 @@
  * (Strength reduction of induction variables: Allen, Cocke & Kennedy 1981.) Which pointers a loop needs is known when its body has been
  * emitted, so bodies are emitted first.
  */
+
+import { type Affine, type Known, rangeOfTerms } from "../../kernel/affine.ts";
 import type { Expr } from "../../kernel/kernel.ts";
-import { type Affine, type Known, rangeOfTerms } from "./affine.ts";
 import { type FunctionBuilder, I32 } from "./module.ts";
 
 /** A pointer that a loop maintains: buffer + Σ terms + constant, in bytes. */

@@ -3,8 +3,8 @@
  * not affine. Arithmetic is modulo 2³², as the index itself.
  */
 
-import { constantOf } from "../../kernel/build.ts";
-import type { Expr } from "../../kernel/kernel.ts";
+import { constantOf } from "./build.ts";
+import type { Expr } from "./kernel.ts";
 
 export interface Affine {
   readonly constant: number;

@@ -1,0 +1,172 @@
+/**
+ * @file Loops that go over the same elements one after another as one loop (loop fusion: Allen & Kennedy 2002, §6.2), so that a pass over memory serves
+ * several sums and results:
+ *
+ *     for j { e[j] = exp(x[j]) }   for j { s += e[j] }       becomes       for j { t = exp(x[j]); e[j] = t; s += t }
+ *
+ * A loop joins an earlier one of the same range if it may go in front of all that stands between, and if an iteration of one touches, of what the other
+ * writes, only what the same iteration touches.
+ */
+import { affineLanes, affineOf, type Known, type Range, rangeOfTerms } from "./affine.ts";
+import * as k from "./build.ts";
+import type { Expr, Stmt } from "./kernel.ts";
+import { assigned, blocksOf, bound, eachExpr, eachStmt, mapBlocks, mapOperands, operandsOf, renamed, rewrite } from "./walk.ts";
+
+type Loop = Extract<Stmt, { kind: "for" }>;
+
+/** Elements of a buffer that a statement touches: those from `low` to `high` from a place that terms tell; anywhere, without terms. */
+interface Access {
+  readonly buffer: number;
+  readonly writes: boolean;
+  readonly terms?: ReadonlyMap<Expr, number>;
+  readonly low: number;
+  readonly high: number;
+}
+
+/** Whether two buffers may be the same memory. */
+type MayShare = (a: number, b: number) => boolean;
+
+/** The statements with their loops joined, and those of their blocks. Loops wait for each other before and after. */
+export function jam(stmts: readonly Stmt[], mayShare: MayShare): Stmt[] {
+  const done: Stmt[] = [];
+  for (const s of stmts) {
+    const at = s.kind === "for" ? partnerOf(s, done, mayShare) : -1;
+    if (at < 0) {
+      done.push(s);
+      continue;
+    }
+    const [first, ...between] = done.splice(at) as [Loop, ...Stmt[]];
+    done.push(...between.filter(isStart), fuse(first, s as Loop), ...between.filter((m) => !isStart(m)));
+  }
+  return done.map((s) => mapBlocks(s, (block) => jam(block, mayShare)));
+}
+
+/** The position of the loop that another one behind may join; -1 if there is none. */
+function partnerOf(loop: Loop, before: readonly Stmt[], mayShare: MayShare): number {
+  for (let i = before.length - 1; i >= 0; i--) {
+    const s = before[i]!;
+    if (s.kind === "for" && mayFuse(s, loop, mayShare)) return i;
+    if (!isStart(s) && !mayPass(loop, s, mayShare)) return -1;
+  }
+  return -1;
+}
+
+/** What a sum starts from: it may go in front of anything. */
+function isStart(s: Stmt): boolean {
+  return s.kind === "let" && s.value.op !== "variable" && s.value.op !== "load" && s.value.args.every((x) => x.op === "const");
+}
+
+function mayFuse(first: Loop, second: Loop, mayShare: MayShare): boolean {
+  if (first.from !== second.from || first.to !== second.to || first.step !== second.step) return false;
+  if (first.within || second.within || first.parallel || second.parallel || changes(first, second) || changes(second, first)) return false;
+  const later = accessesOf(renamed(second.body, new Map([[second.variable, first.variable]])));
+  return accessesOf(first.body).every((a) => later.every((b) => !dependent(a, b, mayShare) || staysInIteration(a, b, first)));
+}
+
+/** Whether a loop may go in front of a statement before it. */
+function mayPass(loop: Loop, s: Stmt, mayShare: MayShare): boolean {
+  if (changes(s, loop) || changes(loop, s)) return false;
+  const own = accessesOf([loop]);
+  return accessesOf([s]).every((a) => own.every((b) => !dependent(a, b, mayShare) || areApart(a, b)));
+}
+
+/** Whether `s` binds or sets a variable that `t` uses. */
+function changes(s: Stmt, t: Stmt): boolean {
+  const changed = new Set([...bound([s]), ...assigned([s])]);
+  const used: Expr[] = [...assigned([t])];
+  eachStmt([t], (inner) => eachExpr(operandsOf(inner), (x) => x.op === "variable" && used.push(x)));
+  return used.some((x) => changed.has(x));
+}
+
+/**
+ * Whether the order of two accesses matters, of which `a` comes first. What is written over other memory is read no more afterwards, so that a write never
+ * waits for the later reads of another buffer.
+ */
+function dependent(a: Access, b: Access, mayShare: MayShare): boolean {
+  if (a.buffer === b.buffer) return a.writes || b.writes;
+  return b.writes && mayShare(a.buffer, b.buffer);
+}
+
+function areApart(a: Access, b: Access): boolean {
+  return sameTerms(a, b) && (a.high < b.low || b.high < a.low);
+}
+
+/** Whether iterations of a loop reach nothing that other iterations reach by the other access. */
+function staysInIteration(a: Access, b: Access, { variable, step }: Loop): boolean {
+  const by = Math.abs(a.terms?.get(variable) ?? 0) * step;
+  return sameTerms(a, b) && (by === 0 ? areApart(a, b) : Math.max(a.high - b.low, b.high - a.low) < by);
+}
+
+function sameTerms({ terms: p }: Access, { terms: q }: Access): boolean {
+  return p !== undefined && q !== undefined && p.size === q.size && [...p].every(([x, c]) => q.get(x) === c);
+}
+
+/** All that statements touch, from the variables outside them. */
+function accessesOf(stmts: readonly Stmt[]): Access[] {
+  const known = new Map<Expr, Known>();
+  const own = new Set([...bound(stmts), ...assigned(stmts)]);
+  eachStmt(stmts, (s) => {
+    if (s.kind === "for") known.set(s.variable, { range: [s.from, s.to - 1 - ((s.to - 1 - s.from) % s.step)] });
+  });
+  const found: Access[] = [];
+  const add = (buffer: number, writes: boolean, index: Expr, lanes: number): unknown =>
+    found.push({ buffer, writes, ...placeOf(index, lanes, known, own) });
+  eachStmt(stmts, (s) => {
+    if (s.kind === "store") add(s.buffer, true, s.index, s.value.lanes);
+    eachExpr(operandsOf(s), (x) => x.op === "load" && add(x.value, false, x.args[0]!, x.lanes));
+  });
+  return found;
+}
+
+const ANYWHERE = { low: 0, high: 0 };
+
+function placeOf(
+  index: Expr,
+  lanes: number,
+  known: ReadonlyMap<Expr, Known>,
+  own: ReadonlySet<Expr>,
+): Pick<Access, "terms" | "low" | "high"> {
+  const form = index.lanes === 1 ? { base: affineOf(index, NOTHING), offsets: [0, lanes - 1] } : affineLanes(index, NOTHING);
+  if (!form) return ANYWHERE;
+  const inside = new Map([...form.base.terms].filter(([x]) => known.has(x)));
+  const terms = new Map([...form.base.terms].filter(([x]) => !known.has(x)));
+  const range: Range | undefined = rangeOfTerms(inside, known);
+  if (!range || [...terms.keys()].some((x) => x.op !== "variable" || own.has(x))) return ANYWHERE;
+  const at = form.base.constant;
+  return { terms, low: at + range[0] + Math.min(...form.offsets), high: at + range[1] + Math.max(...form.offsets) };
+}
+
+const NOTHING: ReadonlyMap<Expr, Known> = new Map();
+
+/** Two loops as one. */
+function fuse(first: Loop, second: Loop): Loop {
+  const body = [...first.body, ...renamed(second.body, new Map([[second.variable, first.variable]]))];
+  return { ...first, body: body.some((s) => blocksOf(s).length > 0) ? body : storesLast(forward(body)) };
+}
+
+/** Straight statements in which what was just stored is not loaded again. */
+function forward(stmts: readonly Stmt[]): Stmt[] {
+  const held = new Map<Expr, Expr>();
+  return stmts.map((s) => {
+    const now = mapOperands(s, (x) => rewrite(x, (y) => y, new Map(held)));
+    if (now.kind !== "store") return now;
+    const { buffer, index, value } = now;
+    const [place] = accessesOf([now]);
+    for (const x of held.keys())
+      if (x.value === buffer && !accessesOf([k.store(buffer, x.args[0]!, x)]).every((a) => areApart(a, place!))) held.delete(x);
+    if (value.op === "variable" && value.dtype === "f32") held.set(k.load(buffer, "f32", index, { lanes: value.lanes }), value);
+    return now;
+  });
+}
+
+/** The same with stores at the end, so that loads before and after them are seen to be the same; as they are where a load waits for a store. */
+function storesLast(stmts: readonly Stmt[]): Stmt[] {
+  const waits = stmts.some((s, i) => {
+    if (s.kind !== "store") return false;
+    const [written] = accessesOf([s]);
+    const loads = accessesOf(stmts.slice(i + 1).filter((t) => t.kind !== "store"));
+    return loads.some((a) => a.buffer === written!.buffer && !areApart(a, written!));
+  });
+  if (waits) return [...stmts];
+  return [...stmts.filter((s) => s.kind !== "store"), ...stmts.filter((s) => s.kind === "store")];
+}
