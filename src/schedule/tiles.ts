@@ -356,7 +356,8 @@ export class Tiles {
         const iterations = partial.reduce((n, p) => n * shareOf(p, segs[tile.findIndex(([axis]) => axis === p.out)]), turns);
         const terms = written < 0 ? 1 : axes[written]!.extent;
         const held = this.#wishes.mayKeepSum && written < 0 ? this.#held(counts) : fetched;
-        if (results + held > REGISTERS) return Number.POSITIVE_INFINITY;
+        // Terms that are written out need a register in passing.
+        if (results + held > REGISTERS - (written < 0 ? 0 : 1)) return Number.POSITIVE_INFINITY;
         const products = results * terms;
         const body = written < 0 ? 1 : WRITTEN_COST;
         cycles +=
