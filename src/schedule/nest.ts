@@ -86,9 +86,10 @@ export class Nest {
     const count = this.#tiles.choice.tile.find(([i]) => i === axis)?.[1] ?? 1;
     const own = blocks.get(axis);
     const vector = axis === this.#tiles.choice.vector;
+    const sums = this.#contents.reduce !== undefined;
     const runs = own
-      ? segments(own.size, count, vector, { level: true })
-      : pieces(this.#access.axes[axis]!).flatMap(([from, to]) => segments(to - from, count, vector, { start: from, level: true }));
+      ? segments(own.size, count, vector, { level: sums })
+      : pieces(this.#access.axes[axis]!).flatMap(([from, to]) => segments(to - from, count, vector, { start: from, level: sums }));
     return runs.flatMap((segment) =>
       loop(
         segment,
