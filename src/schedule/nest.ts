@@ -86,9 +86,10 @@ export class Nest {
     const count = this.#tiles.choice.tile.find(([i]) => i === axis)?.[1] ?? 1;
     const own = blocks.get(axis);
     const vector = axis === this.#tiles.choice.vector;
+    const sums = this.#contents.reduce !== undefined;
     const runs = own
-      ? segments(own.size, count, vector)
-      : pieces(this.#access.axes[axis]!).flatMap(([from, to]) => segments(to - from, count, vector, from));
+      ? segments(own.size, count, vector, { level: sums })
+      : pieces(this.#access.axes[axis]!).flatMap(([from, to]) => segments(to - from, count, vector, { start: from, level: sums }));
     return runs.flatMap((segment) =>
       loop(
         segment,
@@ -135,7 +136,7 @@ export class Nest {
       this.#contents.elements.begin();
       const at = own.flatMap((i) => unflatten(r.get(i)!.at, axes[i]!.parts));
       const done = sums.reduce((n, i) => n + r.get(i)!.done, 0);
-      return results.flatMap((out, i) => this.#accumulate(accumulators[i]![u]!, this.#contents.summand(out, at), done));
+      return this.#inTurn(points).flatMap((i) => this.#accumulate(accumulators[i]![u]!, this.#contents.summand(results[i]!, at), done));
     };
     const inner = (position: number, r: ReadonlyMap<number, Point>, u: number): Stmt[] => {
       const axis = sums[position];
@@ -171,6 +172,18 @@ export class Nest {
     const begin = accumulators.flat().flatMap(({ value, nan }) => (nan ? [value.statement, nan.statement] : [value.statement]));
     if (this.#contents.addsRows) return [...begin, ...loops, ...this.#addRows(points, reduced)];
     return [...begin, ...loops, ...(this.#tiles.parts.length > 0 ? this.#addPart(points, reduced, blocks) : this.#finish(points, reduced))];
+  }
+
+  /**
+   * The results of a tile in the order in which they are added to: along its longer side outside, so that the few operands of the shorter side stay in registers
+   * and those of the longer side pass one by one.
+   */
+  #inTurn(points: Points): number[] {
+    const sides = this.#access.axes.map((_, i) => points.get(i)?.length ?? 1).filter((n) => n > 1);
+    const count = sides.reduce((n, side) => n * side, 1);
+    const inner = sides.at(-1) ?? 1;
+    const outer = count / inner;
+    return Array.from({ length: count }, (_, i) => (inner > outer ? (i % outer) * inner + Math.floor(i / outer) : i));
   }
 
   /** Adds sums of rows to those of earlier rows of the slice. */

@@ -17,24 +17,34 @@ export interface Segment {
 }
 
 /**
- * Runs that cover an axis: whole tiles, then what is left. Where vectors do not fit evenly, the last one overlaps the one before: computing an
- * element twice is cheaper than computing elements one by one. What is shorter than a vector goes element by element.
+ * Runs that cover an axis, in tiles of at most `count` points: whole tiles, then what is left; or, where `level`, tiles that differ by one point at most, since in a
+ * small one too few sums are made at a time. Where vectors do not fit evenly, the last one overlaps the one before: computing an element twice is
+ * cheaper than computing elements one by one. What is shorter than a vector goes element by element.
  *
  *     0 1 2 3 | 4 5 6 7 | 8 9            a tile of two vectors, then one that is moved back by 2
  *     . . . .   . . 6 7   8 9
+ *
+ *     0 1 2 | 3 4 5 | 6 7 | 8 9          level: of ten points in tiles of three, four are in smaller ones
  */
-export function segments(extent: number, count: number, vector: boolean, start = 0): Segment[] {
+export function segments(
+  extent: number,
+  count: number,
+  vector: boolean,
+  { start = 0, level = false }: { readonly start?: number; readonly level?: boolean } = {},
+): Segment[] {
   const lanes = vector && extent >= LANES ? LANES : 1;
-  const step = count * lanes;
-  const even = Math.floor(extent / step) * step;
-  const rest = Math.ceil((extent - even) / lanes);
-  const found: Segment[] = [];
-  if (even > 0) found.push({ from: start, to: start + even, count, lanes, overlap: 0 });
-  if (rest > 0) {
-    const to = even + rest * lanes;
-    found.push({ from: start + even, to: start + to, count: rest, lanes, overlap: to - extent });
-  }
-  return found;
+  const points = Math.ceil(extent / lanes);
+  const overlap = points * lanes - extent;
+  const tiles = Math.ceil(points / count);
+  const even = level && overlap === 0;
+  const most = even ? Math.ceil(points / tiles) : count;
+  const full = even ? points % tiles || tiles : Math.floor(extent / (count * lanes));
+  const between = start + full * most * lanes;
+  const runs: Segment[] = [
+    { from: start, to: between, count: most, lanes, overlap: 0 },
+    { from: between, to: start + points * lanes, count: even ? most - 1 : points - full * count, lanes, overlap },
+  ];
+  return runs.filter(({ from, to }) => to > from);
 }
 
 /** Element by element. */
@@ -64,6 +74,10 @@ export interface Level {
 
 /** Accumulators, operands and one splat must fit the 16 vector registers (measured on V8: MR + NV + MR·NV ≤ 15). */
 const REGISTERS = 15;
+
+/** Products of vectors (half a millisecond of them) from which more code pays for a tenth less time; and how many sums a tile has at most below. */
+const MUCH_WORK = 1 << 22;
+const FEW_SUMS = 8;
 
 /** Elements that stay in the second cache while panels pass by. */
 const CACHED = 1 << 16;
@@ -121,7 +135,7 @@ export class Tiles {
   /** Axes of the sum, outermost first. */
   readonly sums: readonly number[];
   /** Parts of the sum that are added to the results in memory one after another: sizes along the first axes of the sum. */
-  readonly parts: readonly { readonly axis: number; readonly size: number }[];
+  readonly parts: readonly { readonly axis: number; readonly size: number }[] = [];
   readonly #access: Access;
   readonly #wishes: Wishes;
   /** Whether products are with what is looked up in memory. */
@@ -134,7 +148,7 @@ export class Tiles {
     this.#looksUp = wishes.mayKeepSum && access.axes.some(isLookedUp);
     this.choice = this.#choose(wishes.vectorizes);
     const sums = this.#sums();
-    this.parts = wishes.mayKeepSum ? this.#partition(sums) : [];
+    if (wishes.mayKeepSum) this.parts = this.#partition(sums);
     // Loops that leave iterations out go outside, so that their bounds are set seldom.
     const isPartial = (i: number): boolean => access.partial.some((p) => p.sum === i);
     this.sums = [...sums.filter(isPartial), ...sums.filter((i) => !isPartial(i))];
@@ -151,17 +165,19 @@ export class Tiles {
     const moves = (i: number, j: number): boolean => terms[i]!.some((c, load) => c !== 0 && terms[j]![load] !== 0);
     const far = partial.length > 0 ? others.filter((i) => plain.some((j) => moves(i, j))) : [];
     const near = others.filter((i) => !far.includes(i));
-    const order: Level[] = [...far, ...plain, ...(stays ? [...vector, ...near] : [...near, ...vector]), ...taps].map((axis) => ({ axis }));
     const [swept] = others;
-    const size = stays && swept !== undefined ? this.#blockSize(swept) : 0;
+    const ahead = far.length === 0 && vector.length > 0 && swept !== undefined && this.#goesAhead(swept, plain) ? [swept] : [];
+    const inner = stays ? [...vector, ...near] : [...near, ...vector];
+    const order: Level[] = [...far, ...ahead, ...plain, ...inner.filter((i) => !ahead.includes(i)), ...taps].map((axis) => ({ axis }));
+    const size = stays && vector.length > 0 && swept !== undefined ? this.#blockSize(swept) : 0;
     if (size > 0) order.unshift({ axis: swept!, size });
     if (!this.#wishes.reduces) order.unshift(...this.#squares(carrier), ...this.#lines(carrier));
     if (this.parts.length === 0) return order;
+    if (vector.length === 0) return [...this.parts, ...order];
     // Outside the parts of the sum there is a loop over results, whose iterations have nothing to do with each other.
     const first = order[0];
     if (size === 0 && plain.length === 0 && first) {
-      const count = first.axis === carrier ? LANES : this.#points(first.axis);
-      const part = partOf(axes[first.axis]!.extent, count);
+      const part = partOf(axes[first.axis]!.extent, first.axis === carrier ? LANES : 1, this.#points(first.axis));
       if (part > 0) order.unshift({ axis: first.axis, size: part });
     }
     return [...order.slice(0, 1), ...this.parts, ...order.slice(1)];
@@ -178,10 +194,31 @@ export class Tiles {
     const plain = axes.map((_, i) => i).filter((i) => axes[i]!.kind === "out" && !tiled.includes(i) && i !== carrier);
     const vector = axes[carrier]?.kind === "out" ? [carrier] : [];
     const others = tiled.filter((i) => !vector.includes(i));
-    // What most points of a tile read stays where it is while the fewer pass by.
-    if (vector.length === 0) others.sort((a, b) => this.#points(b) - this.#points(a));
+    // What the outer one reads stays where it is while the panel that the inner one reads passes by, for every tile: as little as possible.
+    const passing = (outer: number, inner: number): number => (axes[outer]!.extent / this.#points(outer)) * this.#panel(inner, outer);
+    others.sort((a, b) => passing(a, b) - passing(b, a));
     const taps = axes[carrier]?.kind === "sum" ? plain.filter((i) => this.#isTap(i)) : [];
     return { plain: plain.filter((i) => !taps.includes(i)), vector, others, taps };
+  }
+
+  /** Elements that accesses touch along result axes and in a part of the sum: those that move along `mine`, but not along `other`. */
+  #panel(mine: number, other: number, along: readonly number[] = [mine]): number {
+    const { axes, terms } = this.#access;
+    const size = (i: number): number => this.parts.find((p) => p.axis === i)?.size ?? axes[i]!.extent;
+    const lanes = axes[this.choice.vector]?.extent === LANES ? this.choice.vector : -1;
+    const moves = axes.map((_, i) => i).filter((i) => axes[i]!.kind === "sum" || along.includes(i) || i === lanes);
+    const own = terms[mine]!.map((_, j) => j).filter((j) => terms[mine]![j] !== 0 && terms[other]![j] === 0);
+    return own.reduce((n, j) => n + touched(moves.map((i) => ({ by: terms[i]![j] ?? PAGE, extent: size(i) }))), 0);
+  }
+
+  /** Whether less passes by if a tiled axis goes outside all those without a tile: then for every tile all that these read, else for each of their points what it reads. */
+  #goesAhead(axis: number, plain: readonly number[]): boolean {
+    const { axes } = this.#access;
+    const [inner] = plain.slice(-1);
+    if (inner === undefined || plain.some((i) => this.#panel(i, axis) === 0)) return false;
+    const results = axes.map((_, i) => i).filter((i) => i !== axis && axes[i]!.kind === "out");
+    const points = plain.reduce((n, i) => n * axes[i]!.extent, 1);
+    return (axes[axis]!.extent / this.#points(axis)) * this.#panel(inner, axis, results) < points * this.#panel(axis, inner);
   }
 
   /** True if the sums along a result axis have a third of what they read in common, at least. */
@@ -266,15 +303,15 @@ export class Tiles {
     let written = -1;
     let least = Number.POSITIVE_INFINITY;
     const writable = this.#writable(vector);
-    // Of equally good tiles, where every position has a sum of its own: rather many channels than many images, which lie far apart.
-    const counts = [1, 2, 3, 4, 5, 6, 7, 8];
-    if (this.#access.partial.length > 0) counts.reverse();
+    const points = (i: number): number => Math.ceil(axes[i]!.extent / (i === vector ? LANES : 1));
+    const most = axes.reduce((n, a) => n * a.extent, 1) / LANES < MUCH_WORK ? FEW_SUMS : REGISTERS - 1;
     for (const p of candidates) {
       for (const q of [-1, ...candidates]) {
         if (q === p || (mustHold.length > 0 && p !== vector && (q === vector || axes[vector]!.extent > LANES))) continue;
-        for (const a of counts) {
-          for (let b = 1; b <= (q < 0 ? 1 : 8); b++) {
-            if (a + b + a * b > REGISTERS + (q < 0 ? 1 : 0)) continue;
+        // Of equally good tiles the one with most vectors, which lie close together: what is read for them anew, a weight or a row, then serves most results.
+        for (let a = Math.min(8, points(p)); a >= 1; a--) {
+          for (let b = 1; b <= (q < 0 ? 1 : Math.min(8, points(q))); b++) {
+            if (a * b > most) continue;
             const tile: Tile =
               q < 0
                 ? [[p, a]]
@@ -316,7 +353,7 @@ export class Tiles {
    */
   #cycles(tile: Tile, vector: number, written: number): number {
     const { axes, terms: own, partial } = this.#access;
-    const covers = tile.map(([axis, count]) => segments(axes[axis]!.extent, count, axis === vector));
+    const covers = tile.map(([axis, count]) => segments(axes[axis]!.extent, count, axis === vector, { level: true }));
     const others = axes.reduce((n, a, i) => (a.kind === "out" && !tile.some(([axis]) => axis === i) && i !== vector ? n * a.extent : n), 1);
     let cycles = 0;
     for (const first of covers[0] ?? [whole(1)]) {
@@ -328,13 +365,26 @@ export class Tiles {
         const turns = segs.reduce((n, s) => n * ((s.to - s.from) / (s.count * s.lanes)), 1);
         const iterations = partial.reduce((n, p) => n * shareOf(p, segs[tile.findIndex(([axis]) => axis === p.out)]), turns);
         const terms = written < 0 ? 1 : axes[written]!.extent;
-        if (results + fetched > REGISTERS) return Number.POSITIVE_INFINITY;
+        const held = this.#wishes.mayKeepSum && written < 0 ? this.#held(counts) : fetched;
+        // Terms that are written out need a register in passing.
+        if (results + held > REGISTERS - (written < 0 ? 0 : 1)) return Number.POSITIVE_INFINITY;
         const products = results * terms;
         const body = written < 0 ? 1 : WRITTEN_COST;
-        cycles += ((body * iterations) / terms) * Math.max(written < 0 ? 4 : 0, products / 2, fetched / 2, (products + fetched) / 3.5);
+        cycles +=
+          ((body * iterations) / terms) * (0.25 + Math.max(written < 0 ? 4.5 : 0, products / 2, fetched / 2, (products + fetched) / 3.5));
       }
     }
     return cycles * others;
+  }
+
+  /** How many operands of a tile are in registers at once: those along its longer side pass one by one. */
+  #held(tile: Tile): number {
+    const { terms } = this.#access;
+    const [longer, shorter] = [...tile].sort(([i, a], [j, b]) => b - a || i - j);
+    return terms[0]!.reduce<number>((n, _, load) => {
+      const moves = (side: Tile[number] | undefined): boolean => side !== undefined && terms[side[0]]![load] !== 0;
+      return n + (moves(longer) || !moves(shorter) ? 1 : shorter![1]);
+    }, 0);
   }
 
   /** How many loads access `j` makes for a tile: of terms that are written out, those that points of the tile share count once. */
@@ -458,9 +508,8 @@ export class Tiles {
     const read = (j: number): number => axes.reduce((n, a, i) => (a.kind === "sum" && loads[i]![j] !== 0 ? n * length(i) : n), 1);
     const perPoint = loads[axis]!.reduce<number>((n, c, j) => (c === 0 ? n : n + read(j)), 0);
     if (perPoint * extent <= CACHED) return 0;
-    const count = this.#points(axis);
-    for (let size = Math.floor(CACHED / perPoint / count) * count; size >= 4 * count; size -= count) if (extent % size === 0) return size;
-    return 0;
+    const size = divisor(extent, (n) => n * perPoint <= CACHED);
+    return size >= 4 * this.#points(axis) ? size : 0;
   }
 }
 
@@ -499,8 +548,8 @@ function touched(axes: readonly { readonly by: number; readonly extent: number }
   return count;
 }
 
-/** A part of an axis of which there are a few, in whole tiles; 0 if it does not divide so. */
-function partOf(extent: number, tile: number): number {
-  for (const parts of [4, 2, 3]) if (extent % parts === 0 && (extent / parts) % tile === 0) return extent / parts;
+/** A part of an axis of which there are a few, in whole vectors, a tile at least; 0 if it does not divide so. */
+function partOf(extent: number, lanes: number, tile: number): number {
+  for (const parts of [4, 2, 3]) if (extent % (parts * lanes) === 0 && extent / parts >= tile * lanes) return extent / parts;
   return 0;
 }

@@ -122,7 +122,7 @@ test("a matrix product with bias and activation is one kernel", () => {
   expect(names).toEqual(["dot_relu"]);
   expect(text).toMatchInlineSnapshot(`
     "kernel dot_relu(b0: f32[32], b1: f32[128], b2: f32[16], b3: mut f32[64])
-    for i < 16 step 8 {
+    for i < 4 step 2 {
       let t0 = 0
       let t1 = 0
       let t2 = 0
@@ -132,39 +132,39 @@ test("a matrix product with bias and activation is one kernel", () => {
       let t6 = 0
       let t7 = 0
       for j < 8 {
-        t0 = fma(b0[j], b1[i + j * 16:4], t0)
-        t1 = fma(b0[j], b1[i + j * 16 + 4:4], t1)
-        t2 = fma(b0[j + 8], b1[i + j * 16:4], t2)
-        t3 = fma(b0[j + 8], b1[i + j * 16 + 4:4], t3)
-        t4 = fma(b0[j + 16], b1[i + j * 16:4], t4)
-        t5 = fma(b0[j + 16], b1[i + j * 16 + 4:4], t5)
-        t6 = fma(b0[j + 24], b1[i + j * 16:4], t6)
-        t7 = fma(b0[j + 24], b1[i + j * 16 + 4:4], t7)
+        t0 = fma(b0[i * 8 + j], b1[j * 16:4], t0)
+        t4 = fma(b0[i * 8 + j + 8], b1[j * 16:4], t4)
+        t1 = fma(b0[i * 8 + j], b1[j * 16 + 4:4], t1)
+        t5 = fma(b0[i * 8 + j + 8], b1[j * 16 + 4:4], t5)
+        t2 = fma(b0[i * 8 + j], b1[j * 16 + 8:4], t2)
+        t6 = fma(b0[i * 8 + j + 8], b1[j * 16 + 8:4], t6)
+        t3 = fma(b0[i * 8 + j], b1[j * 16 + 12:4], t3)
+        t7 = fma(b0[i * 8 + j + 8], b1[j * 16 + 12:4], t7)
       }
       let t8 = t0
-      let t9 = max(t8 + b2[i:4], 0)
+      let t9 = max(t8 + b2[0:4], 0)
       let t10 = t1
-      let t11 = max(t10 + b2[i + 4:4], 0)
+      let t11 = max(t10 + b2[4:4], 0)
       let t12 = t2
-      let t13 = max(t12 + b2[i:4], 0)
+      let t13 = max(t12 + b2[8:4], 0)
       let t14 = t3
-      let t15 = max(t14 + b2[i + 4:4], 0)
+      let t15 = max(t14 + b2[12:4], 0)
       let t16 = t4
-      let t17 = max(t16 + b2[i:4], 0)
+      let t17 = max(t16 + b2[0:4], 0)
       let t18 = t5
-      let t19 = max(t18 + b2[i + 4:4], 0)
+      let t19 = max(t18 + b2[4:4], 0)
       let t20 = t6
-      let t21 = max(t20 + b2[i:4], 0)
+      let t21 = max(t20 + b2[8:4], 0)
       let t22 = t7
-      let t23 = max(t22 + b2[i + 4:4], 0)
-      b3[i:4] = t9
-      b3[i + 4:4] = t11
-      b3[i + 16:4] = t13
-      b3[i + 20:4] = t15
-      b3[i + 32:4] = t17
-      b3[i + 36:4] = t19
-      b3[i + 48:4] = t21
-      b3[i + 52:4] = t23
+      let t23 = max(t22 + b2[12:4], 0)
+      b3[i * 16:4] = t9
+      b3[i * 16 + 4:4] = t11
+      b3[i * 16 + 8:4] = t13
+      b3[i * 16 + 12:4] = t15
+      b3[i * 16 + 16:4] = t17
+      b3[i * 16 + 20:4] = t19
+      b3[i * 16 + 24:4] = t21
+      b3[i * 16 + 28:4] = t23
     }"
   `);
 });

@@ -5,7 +5,7 @@
  */
 
 import { affineOf, constantForm, type Known, rangeOf } from "../../kernel/affine.ts";
-import { fresh, int, max, min } from "../../kernel/build.ts";
+import { fresh, int, max, min, variable } from "../../kernel/build.ts";
 import { divide, type Line, type Stretch, turnsOf, weigh } from "../../kernel/division.ts";
 import type { Expr, Kernel, Stmt } from "../../kernel/kernel.ts";
 import { expandMath } from "../../kernel/math.ts";
@@ -17,6 +17,7 @@ import { FunctionBuilder, I32 } from "./module.ts";
 import { callsHost } from "./operators.ts";
 import { Pointers } from "./pointers.ts";
 import { MOST_ADDRESSES, MOST_PARTS } from "./threads.ts";
+import { inTurns } from "./turns.ts";
 
 export interface GenerateOptions {
   /** Whether fma may be f32x4.relaxed_madd. */
@@ -38,6 +39,8 @@ type Home = { readonly local: number } | { readonly inline: Expr } | { readonly 
 
 class Generator {
   readonly code: FunctionBuilder;
+  /** Conditions that always hold, see `inTurns`. */
+  private readonly always: readonly Expr[];
   private readonly known: Map<Expr, Known> = new Map();
   private readonly homes: Map<Expr, Home> = new Map();
   /** Loop counters that were read as values: the others are not kept. */
@@ -47,8 +50,9 @@ class Generator {
   private readonly expressions: Expressions;
   private readonly memory: MemoryAccess;
 
-  constructor(kernel: Kernel, { relaxed, host }: GenerateOptions, line: Line | undefined) {
+  constructor(kernel: Kernel, { relaxed, host }: GenerateOptions, line: Line | undefined, always: readonly Expr[]) {
     this.code = new FunctionBuilder(Array<typeof I32>(kernel.buffers.length + (line ? 2 : 0)).fill(I32));
+    this.always = always;
     this.assigned = assigned(kernel.body);
     this.pointers = new Pointers(this.code, this.known, (x) => this.expressions.emit(x));
     this.expressions = new Expressions({
@@ -125,6 +129,10 @@ class Generator {
   }
 
   private variable(x: Expr): void {
+    if (this.always.includes(x)) {
+      this.pointers.emitTruth(this.always.indexOf(x));
+      return;
+    }
     const home = this.homes.get(x);
     if (!home) throw new Error(`internal: variable ${x.value} has no value`);
     if ("constant" in home) {
@@ -349,9 +357,10 @@ class Generator {
 /** The function of a kernel. */
 export function generate(kernel: Kernel, options: GenerateOptions): Generated {
   fresh();
-  const body = share(hoist(expandMath(kernel).body));
+  const always = [variable("bool"), variable("bool")];
+  const body = inTurns(share(hoist(expandMath(kernel).body)), always);
   const parts = partsOf(kernel, body, options.leastWork);
-  const generator = new Generator({ ...kernel, body }, options, parts?.line);
+  const generator = new Generator({ ...kernel, body }, options, parts?.line, always);
   generator.run(body, parts?.line);
   return { code: generator.code, parts: parts && { line: parts.line.length, parts: parts.count } };
 }

@@ -100,6 +100,22 @@ export class Pointers {
     };
   }
 
+  /**
+   * Puts on the stack what is always true and what V8 cannot know: that a pointer of the innermost loop is not the last address, where no element fits. Another
+   * `choice` may be another pointer.
+   */
+  emitTruth(choice: number): void {
+    const moving = [...(this.levels.at(-1)?.pointers.values() ?? [])];
+    const pointer = moving[choice % moving.length];
+    if (!pointer) {
+      this.code.i32(1);
+      return;
+    }
+    this.code.get(pointer.local);
+    this.code.i32(-1);
+    this.code.emit(0x47);
+  }
+
   /** The place of byte `form` of a buffer. Emits nothing that leaves a value on the stack. */
   place(buffer: number, form: Affine): Place {
     const anchor = this.anchor(form);
