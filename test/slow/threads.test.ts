@@ -76,6 +76,33 @@ describe("a process with threads", () => {
     expect([two, three]).toEqual([one, one]);
   });
 
+  test("may be that of a Worker, whose long steps keep nobody's event loop from turning", () => {
+    const { out, err } = node(`
+      const { Worker } = process.getBuiltinModule("node:worker_threads");
+      const work = async (url) => {
+        const { compile, getThreads, random, setThreads } = await import(url);
+        setThreads(2);
+        const product = compile((x) => x.matmul(x).sum());
+        const x = random.normal(random.keyOf(1), [768, 768]);
+        let sum;
+        for (let i = 0; i < 20; i++) sum = product(x).itemSync();
+        return [sum, getThreads()];
+      };
+      const url = new URL("dist/index.js", "file://" + process.cwd() + "/").href;
+      const code = "(" + work + ")(" + JSON.stringify(url) + ").then((made) => process.getBuiltinModule('node:worker_threads').parentPort.postMessage(made))";
+      let ticks = 0;
+      const timer = setInterval(() => ticks++, 2);
+      const worker = new Worker(code, { eval: true });
+      const made = await new Promise((done, failed) => worker.on("message", done).on("error", failed));
+      clearInterval(timer);
+      await worker.terminate();
+      const own = await work(url);
+      console.log(made[0] === own[0], made[1], ticks > 20);
+    `);
+    expect(err).toBe("");
+    expect(out).toBe("true 2 true");
+  });
+
   test("a thread that dies is an error of the next step, and another takes its place", () => {
     const { out, err } = node(`
       const { Worker } = process.getBuiltinModule("node:worker_threads");
