@@ -90,3 +90,8 @@ export function checkShape(shape: Shape, what: string): void {
     }
   }
 }
+
+/** The axes from `start` on: with 1 all of an example, with 2 those beyond the channels. */
+export function axesFrom(shape: Shape, start: number): number[] {
+  return shape.map((_, i) => i).slice(start);
+}

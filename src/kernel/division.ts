@@ -6,10 +6,8 @@
  *     for j < 3 parallel { … }  a tile  for i < 2 parallel { for k parallel { … } }
  *     |-----|-----|-----|-------|--,--,--,--,--|--,--,--,--,--|
  */
-import type { Expr, Stmt } from "./kernel.ts";
+import type { Expr, Loop, Stmt } from "./kernel.ts";
 import { assigned, blocksOf, eachExpr, eachStmt, operandsOf } from "./walk.ts";
-
-type Loop = Extract<Stmt, { kind: "for" }>;
 
 /** Where a statement lies on the line of its block. */
 export interface Stretch {

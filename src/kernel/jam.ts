@@ -9,10 +9,8 @@
  */
 import { affineLanes, affineOf, type Known, type Range, rangeOfTerms } from "./affine.ts";
 import * as k from "./build.ts";
-import type { Expr, Stmt } from "./kernel.ts";
+import type { Expr, Loop, Stmt } from "./kernel.ts";
 import { assigned, blocksOf, bound, eachExpr, eachStmt, mapBlocks, mapOperands, operandsOf, renamed, rewrite } from "./walk.ts";
-
-type Loop = Extract<Stmt, { kind: "for" }>;
 
 /** Elements of a buffer that a statement touches: those from `low` to `high` from a place that terms tell; anywhere, without terms. */
 interface Access {
@@ -43,10 +41,12 @@ export function jam(stmts: readonly Stmt[], mayShare: MayShare): Stmt[] {
 
 /** The position of the loop that another one behind may join; -1 if there is none. */
 function partnerOf(loop: Loop, before: readonly Stmt[], mayShare: MayShare): number {
+  if (!before.some((s) => s.kind === "for" && sameRange(s, loop))) return -1;
+  const own = accessesOf([loop]);
   for (let i = before.length - 1; i >= 0; i--) {
     const s = before[i]!;
     if (s.kind === "for" && mayFuse(s, loop, mayShare)) return i;
-    if (!isStart(s) && !mayPass(loop, s, mayShare)) return -1;
+    if (!isStart(s) && !mayPass(loop, own, s, mayShare)) return -1;
   }
   return -1;
 }
@@ -56,17 +56,20 @@ function isStart(s: Stmt): boolean {
   return s.kind === "let" && s.value.op !== "variable" && s.value.op !== "load" && s.value.args.every((x) => x.op === "const");
 }
 
+function sameRange(a: Loop, b: Loop): boolean {
+  return a.from === b.from && a.to === b.to && a.step === b.step;
+}
+
 function mayFuse(first: Loop, second: Loop, mayShare: MayShare): boolean {
-  if (first.from !== second.from || first.to !== second.to || first.step !== second.step) return false;
+  if (!sameRange(first, second)) return false;
   if (first.within || second.within || first.parallel || second.parallel || changes(first, second) || changes(second, first)) return false;
   const later = accessesOf(renamed(second.body, new Map([[second.variable, first.variable]])));
   return accessesOf(first.body).every((a) => later.every((b) => !dependent(a, b, mayShare) || staysInIteration(a, b, first)));
 }
 
-/** Whether a loop may go in front of a statement before it. */
-function mayPass(loop: Loop, s: Stmt, mayShare: MayShare): boolean {
+/** Whether a loop that touches `own` may go in front of a statement before it. */
+function mayPass(loop: Loop, own: readonly Access[], s: Stmt, mayShare: MayShare): boolean {
   if (changes(s, loop) || changes(loop, s)) return false;
-  const own = accessesOf([loop]);
   return accessesOf([s]).every((a) => own.every((b) => !dependent(a, b, mayShare) || areApart(a, b)));
 }
 

@@ -104,6 +104,8 @@ export type Stmt =
   | { readonly kind: "store"; readonly buffer: number; readonly index: Expr; readonly value: Expr }
   | { readonly kind: "if"; readonly condition: Expr; readonly then: readonly Stmt[]; readonly otherwise: readonly Stmt[] };
 
+export type Loop = Extract<Stmt, { kind: "for" }>;
+
 export interface Buffer {
   readonly dtype: Dtype;
   /** In elements. */

@@ -7,7 +7,7 @@
  * The order of the additions depends on the loop bounds alone.
  */
 import * as k from "./build.ts";
-import type { Expr, Stmt } from "./kernel.ts";
+import type { Expr, Loop, Stmt } from "./kernel.ts";
 import { assigned, bound, mapBlocks, renamed } from "./walk.ts";
 
 /**
@@ -15,8 +15,6 @@ import { assigned, bound, mapBlocks, renamed } from "./walk.ts";
  * registers and have none to spare for a second set of sums.
  */
 const LONGEST = { sum: 128, product: 1024 } as const;
-
-type Loop = Extract<Stmt, { kind: "for" }>;
 
 /** The statements with their long f32 sums in blocks. */
 export function blockSums(stmts: readonly Stmt[]): Stmt[] {

@@ -23,13 +23,9 @@ export interface AttentionOptions {
 /** Softmax over the last axis of scores of which some are -∞; where all are, as a mask can make them, zeros. */
 function shares(scores: Tensor, masked: boolean): Tensor {
   const top = scores.max(-1, { keepDims: true }).stopGradient();
-  if (!masked) {
-    const e = scores.sub(top).unary(decay);
-    return e.binary(ratio, e.sum(-1, { keepDims: true }));
-  }
-  const e = scores.sub(top.eq(Number.NEGATIVE_INFINITY).where(0, top)).unary(decay);
+  const e = scores.sub(masked ? top.eq(Number.NEGATIVE_INFINITY).where(0, top) : top).unary(decay);
   const total = e.sum(-1, { keepDims: true });
-  return e.binary(ratio, total.eq(0).where(1, total));
+  return e.binary(ratio, masked ? total.eq(0).where(1, total) : total);
 }
 
 /** softmax(scale·q·kᵀ + mask) over the keys: q [..., Lq, d] and k [..., Lk, d] to [..., Lq, Lk]. */

@@ -3,7 +3,7 @@
  * overflow nor cancel at extreme predictions.
  */
 import { isFloat } from "../base/dtype.ts";
-import { broadcastShapes, formatShape, formatType, sameShape } from "../base/shape.ts";
+import { axesFrom, broadcastShapes, formatShape, formatType, sameShape } from "../base/shape.ts";
 import type { Tensor, TensorLike } from "../ops/tensor.ts";
 import { softplus } from "./activation.ts";
 import { checkIndices } from "./indexing.ts";
@@ -324,7 +324,7 @@ export function sigmoidFocalLoss(x: Tensor, target: Tensor, options: FocalOption
 export function diceLoss(x: Tensor, target: Tensor, options: LossOptions & { readonly eps?: number } = {}): Tensor {
   checkSameShape("diceLoss", x, target);
   const { eps = 1e-6 } = options;
-  const perExample = (t: Tensor): Tensor => t.sum(t.shape.map((_, i) => i).slice(1));
+  const perExample = (t: Tensor): Tensor => t.sum(axesFrom(t.shape, 1));
   const overlap = perExample(x.mul(target)).mul(2).add(eps);
   return reduceTerms(
     overlap

@@ -2,7 +2,7 @@
  * @file Normalization: batch (NRM-1), layer (NRM-2), group, instance, local response (NRM-3), batch renormalization (NRM-4), RMS, global
  * response, and of weights. Variances take two passes, the mean first: E[x²] - E[x]² loses everything where the mean is far above the spread; and the second corrects the mean.
  */
-import { formatShape, type Shape, sameShape, sizeOf } from "../base/shape.ts";
+import { axesFrom, formatShape, type Shape, sameShape, sizeOf } from "../base/shape.ts";
 import type { Tensor, TensorLike } from "../ops/tensor.ts";
 import { matrixNorm } from "./linalg.ts";
 import { norm } from "./statistics.ts";
@@ -16,8 +16,6 @@ export interface Affine {
   readonly eps?: number;
 }
 
-const axesFrom = (x: Tensor, start: number): number[] => x.shape.map((_, i) => i).slice(start);
-
 /**
  * Mean, deviation from it, and biased variance over axes, with size 1 there. Where the mean is far from zero its rounding is much beside the spread: the
  * mean of the deviations, which would be 0, is taken out once more (Chan, Golub & LeVeque 1983, eq. 1.7).
@@ -30,10 +28,13 @@ function moments(x: Tensor, axes: readonly number[]): { mean: Tensor; centred: T
   return { mean, centred: near.sub(rest), variance };
 }
 
+/** 1/√(σ² + ε), which elements are multiplied by: one division per statistic. */
+const inverseSpread = (variance: Tensor, eps: number): Tensor => variance.add(eps).sqrt().recip();
+
 /** (x - μ)/√(σ² + ε) over axes. */
 function standardize(x: Tensor, axes: readonly number[], eps: number): Tensor {
   const { centred, variance } = moments(x, axes);
-  return centred.mul(variance.add(eps).sqrt().recip());
+  return centred.mul(inverseSpread(variance, eps));
 }
 
 /** x·weight + bias, with the two laid along some axes of x. */
@@ -71,7 +72,7 @@ export interface BatchNormResult {
 
 /** Axes of x [N, C, ...] that batch normalization averages over, and m, the number of elements averaged. */
 function batchAxes(x: Tensor): { axes: number[]; m: number } {
-  const axes = [0, ...axesFrom(x, 2)];
+  const axes = [0, ...axesFrom(x.shape, 2)];
   return { axes, m: axes.reduce((n, a) => n * x.shape[a], 1) };
 }
 
@@ -98,14 +99,14 @@ export function batchNorm(x: Tensor, options: BatchNormOptions = {}): BatchNormR
   if (!training) {
     if (!runningMean || !runningVar) throw new TypeError("batchNorm: without training it wants runningMean and runningVar");
     const centred = x.sub(runningMean.reshape(shape));
-    const y = affine(centred.mul(runningVar.reshape(shape).add(eps).sqrt().recip()), shape, options);
+    const y = affine(centred.mul(inverseSpread(runningVar.reshape(shape), eps)), shape, options);
     return { y, runningMean, runningVar };
   }
   const { axes, m } = batchAxes(x);
   needSpread("batchNorm", x, m);
   const { mean, centred, variance } = moments(x, axes);
   return {
-    y: affine(centred.mul(variance.add(eps).sqrt().recip()), shape, options),
+    y: affine(centred.mul(inverseSpread(variance, eps)), shape, options),
     runningMean: runningMean && moving(runningMean, mean, momentum),
     runningVar: runningVar && moving(runningVar, variance.mul(m / (m - 1)), momentum),
   };
@@ -196,7 +197,7 @@ function checkTail(what: string, x: Tensor, normalizedShape: Shape): number[] {
   if (normalizedShape.length === 0 || start < 0 || !sameShape(x.shape.slice(start), normalizedShape)) {
     throw new RangeError(`${what}: the last axes of ${formatShape(x.shape)} should be ${formatShape(normalizedShape)}`);
   }
-  return axesFrom(x, start);
+  return axesFrom(x.shape, start);
 }
 
 const asShape = (shape: number | Shape): Shape => (typeof shape === "number" ? [shape] : shape);
@@ -239,7 +240,7 @@ export function groupNorm(x: Tensor, numGroups: number, options: Affine = {}): T
 /** Normalization of each channel of each example over space, [N, C, ...] (Ulyanov et al. 2016). Weight and bias [C]. */
 export function instanceNorm(x: Tensor, options: Affine = {}): Tensor {
   const shape = perChannel(x, "instanceNorm");
-  return affine(standardize(x, axesFrom(x, 2), options.eps ?? 1e-5), shape, options);
+  return affine(standardize(x, axesFrom(x.shape, 2), options.eps ?? 1e-5), shape, options);
 }
 
 // ---- responses ----------------------------------------------------------------------------------------------------------------------
@@ -285,7 +286,7 @@ export interface GlobalResponseNormOptions {
 /** weight·(x·n) + bias + x with n = g/(mean of g over channels + ε) and g the length of a channel over space (Woo et al. 2023, §3.2). */
 export function globalResponseNorm(x: Tensor, { weight, bias, eps = 1e-6, channelAxis = 1 }: GlobalResponseNormOptions): Tensor {
   const at = channelAxis < 0 ? channelAxis + x.rank : channelAxis;
-  const space = axesFrom(x, 1).filter((a) => a !== at);
+  const space = axesFrom(x.shape, 1).filter((a) => a !== at);
   const g = norm(x, { axes: space, keepDims: true });
   const n = g.div(g.mean(at, { keepDims: true }).add(eps));
   return affine(
@@ -300,7 +301,7 @@ export function globalResponseNorm(x: Tensor, { weight, bias, eps = 1e-6, channe
 /** g·v/‖v‖ (Salimans & Kingma 2016), the length over every axis but `axis` (default 0), or over all when it is null. */
 export function weightNorm(v: Tensor, g: TensorLike, { axis = 0 }: { readonly axis?: number | null } = {}): Tensor {
   const at = axis !== null && axis < 0 ? axis + v.rank : axis;
-  const axes = axesFrom(v, 0).filter((a) => a !== at);
+  const axes = axesFrom(v.shape, 0).filter((a) => a !== at);
   return v.mul(
     v
       .operand(g)

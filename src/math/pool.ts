@@ -2,7 +2,7 @@
  * @file Pooling over the last one, two or three axes (CNN-4): maxima and means of windows, of windows that adapt to a wanted size, and of
  * the whole. Of elements that tie for a maximum the first in row-major order receives the whole derivative, as in PyTorch.
  */
-import { formatShape, type Shape, sizeOf, stridesOf } from "../base/shape.ts";
+import { axesFrom, formatShape, type Shape, sizeOf, stridesOf } from "../base/shape.ts";
 import { tensor } from "../ops/create.ts";
 import { perAxis, type Tensor } from "../ops/tensor.ts";
 import type { PerAxis } from "./conv.ts";
@@ -284,11 +284,9 @@ export function adaptiveMaxPool3d(x: Tensor, outputSize: PerAxis): Tensor {
 
 // ---- everything ---------------------------------------------------------------------------------------------------------------------
 
-const beyondChannels = (x: Tensor): number[] => x.shape.map((_, i) => i).slice(2);
-
 /** Mean over all axes but batch and channels: [N, C, ...] to [N, C]. */
 export function globalAvgPool(x: Tensor): Tensor {
-  return x.mean(beyondChannels(x));
+  return x.mean(axesFrom(x.shape, 2));
 }
 
 /** Maximum over all axes but batch and channels: [N, C, ...] to [N, C]. */

@@ -101,7 +101,6 @@ function obstacle(arena: Arena): string | undefined {
   return typeof Worker === "function" && typeof Blob === "function" ? undefined : "this host has no workers (in Node, they need 20.16)";
 }
 
-/** How many threads the machine runs at the same time. */
 const MOST_THREADS = 64;
 
 function checked(n: number, what: string): number {

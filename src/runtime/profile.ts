@@ -5,7 +5,7 @@
 import { byteSize } from "../base/dtype.ts";
 import { features, instantiate } from "../codegen/wasm/instantiate.ts";
 import { compileProgram } from "../codegen/wasm/program.ts";
-import type { Address, Expr, Program, Step, Stmt } from "../kernel/kernel.ts";
+import type { Address, Expr, Loop, Program, Step, Stmt } from "../kernel/kernel.ts";
 import { printKernel } from "../kernel/print.ts";
 import { meaningOf } from "../kernel/scalar.ts";
 import { eachExpr, eachStmt, operandsOf } from "../kernel/walk.ts";
@@ -84,8 +84,6 @@ const addressOf = ({ binding, offset }: Address, arena: Arena, bindings: number)
   arena.view("u32", bindings, binding + 1)[binding]! + offset;
 
 const ARITHMETIC: ReadonlySet<string> = new Set(["add", "sub", "mul", "div", "min", "max", "neg", "abs", "sqrt", "fma"]);
-
-type Loop = Extract<Stmt, { kind: "for" }>;
 
 /** Operations of statements, at the values `at` of the counters on which bounds of loops in them depend. */
 function flopsOf(stmts: readonly Stmt[], at: ReadonlyMap<Expr, number> = new Map()): number {
