@@ -7,6 +7,7 @@ import { formatShape } from "../base/shape.ts";
 import { scan } from "../function/control.ts";
 import type { Tensor, TensorLike } from "../ops/tensor.ts";
 import { linear } from "./linear.ts";
+import { checkLengths, type Lengths, sequenceMask } from "./sequence.ts";
 
 /** Of one direction of one layer, with G·hidden rows: G = 1 for Elman, 4 for LSTM (input, forget, cell, output), 3 for GRU (reset, update, new). */
 export interface RecurrentWeights {
@@ -23,10 +24,18 @@ export interface RecurrentWeights {
 export interface RecurrentOptions {
   /** A second scan from the last step to the first; weights and states then alternate forward, backward. Default false. */
   readonly bidirectional?: boolean;
+  /** One scan from the last step to the first instead; outputs stand where their inputs do. Default false. */
+  readonly reverse?: boolean;
   /** Inputs [N, T, in] and outputs [N, T, out] instead of time first. Default false. */
   readonly batchFirst?: boolean;
   /** Applied to what passes from layer to layer, such as dropout. */
   readonly between?: (x: Tensor) => Tensor;
+  /**
+   * Steps of each sequence, [N]; what lies beyond is padding, which nothing depends on. Outputs there are 0, last states are those after a
+   * sequence's own last step, and the other direction starts there. Default: all steps. A length that cannot be, in a tensor whose values are
+   * not known yet, gives NaN.
+   */
+  readonly lengths?: Lengths;
 }
 
 /** One step: from the inputs' share of the gates [N, G·hidden] and the state to the next state, of which the first part is the output. */
@@ -132,19 +141,41 @@ interface Run {
   readonly state: readonly Tensor[];
 }
 
-/** One direction of one layer: x [T, N, in] to output [T, N, hidden]. */
-function direction(kind: Kind, x: Tensor, init: readonly Tensor[], w: RecurrentWeights, reverse: boolean): Run {
+/** What a step is given: the inputs' share of the gates [N, G·hidden], and (with lengths) which sequences are still there, [N, 1]. */
+interface Slice {
+  readonly gates: Tensor;
+  readonly on?: Tensor;
+}
+
+/** One direction of one layer: x [T, N, in] to output [T, N, hidden]. Where `mask` [T, N, 1] does not hold, a step changes nothing and gives 0. */
+function direction(kind: Kind, x: Tensor, init: readonly Tensor[], w: RecurrentWeights, reverse: boolean, mask?: Tensor): Run {
   const { gates, weights } = prepare(kind, x, w);
   const [state, output] = scan(
-    (now: readonly Tensor[], gate: Tensor) => {
+    (now: readonly Tensor[], { gates: gate, on }: Slice) => {
       const next: readonly Tensor[] = kind.step(gate, now, weights);
-      return [next, next[0]] as const;
+      if (!on) return [next, next[0]] as const;
+      const there = on.broadcastTo(next[0].shape);
+      return [next.map((s, i) => there.where(s, now[i])), there.where(next[0], 0)] as const;
     },
     init,
-    gates,
+    mask ? { gates, on: mask } : { gates },
     { reverse },
   );
   return { output, state };
+}
+
+/** Which steps count, and which sequences have a length that can be. */
+interface Ragged {
+  /** [T, N, 1] */
+  readonly mask: Tensor;
+  /** [1, N, 1] */
+  readonly possible: Tensor;
+}
+
+function raggedOf(kind: Kind, lengths: Lengths, steps: number, n: number): Ragged {
+  const known = checkLengths(kind.name, lengths, n, steps);
+  const possible = known.ge(1).and(known.le(steps));
+  return { mask: sequenceMask(known, steps).unsqueeze(2), possible: possible.reshape([1, n, 1]) };
 }
 
 /** Layers and directions over x; `init` holds tensors [layers·directions, N, hidden]. */
@@ -155,7 +186,8 @@ function recurrent(
   weights: readonly RecurrentWeights[],
   options: RecurrentOptions,
 ): Run {
-  const { bidirectional = false, batchFirst = false, between } = options;
+  const { bidirectional = false, reverse = false, batchFirst = false, between, lengths } = options;
+  if (bidirectional && reverse) throw new RangeError(`${kind.name}: bidirectional reads in both directions already; leave reverse out`);
   const directions = bidirectional ? 2 : 1;
   if (weights.length === 0 || weights.length % directions !== 0)
     throw new RangeError(`${kind.name}: want weights for ${directions} direction(s) of each layer, got ${weights.length}`);
@@ -174,20 +206,24 @@ function recurrent(
         `${kind.name}: want an initial state [layers·directions, batch, hidden] = ${formatShape(shape)}, got ${formatShape(s.shape)}`,
       );
   }
+  const ragged = lengths === undefined ? undefined : raggedOf(kind, lengths, layer.shape[0], layer.shape[1]);
+  // What is computed from padding must be finite, or its derivative, 0 times infinity, would be NaN.
+  if (ragged) layer = ragged.mask.broadcastTo(layer.shape).where(layer, 0);
+  const first = ragged ? start.map((s) => ragged.possible.broadcastTo(s.shape).where(s, Number.NaN)) : start;
   const ends: (readonly Tensor[])[] = [];
   for (let i = 0; i < weights.length; i += directions) {
     if (i > 0 && between) layer = between(layer);
     const runs = weights.slice(i, i + directions).map((w, d) => {
-      const own = start.map((s) => s.select(0, i + d));
-      return direction(kind, layer, own, w, d === 1);
+      const own = first.map((s) => s.select(0, i + d));
+      return direction(kind, layer, own, w, reverse || d === 1, ragged?.mask);
     });
     ends.push(...runs.map((run) => run.state));
     layer = runs.length === 1 ? runs[0].output : runs[0].output.concat([runs[1].output], -1);
   }
   const output = single ? layer.squeeze(1) : swapped ? layer.moveAxis(1, 0) : layer;
   const state = start.map((_, j) => {
-    const [first, ...rest] = ends.map((end) => (single ? end[j] : end[j].unsqueeze(0)));
-    return first.concat(rest, 0);
+    const [lowest, ...rest] = ends.map((end) => (single ? end[j] : end[j].unsqueeze(0)));
+    return lowest.concat(rest, 0);
   });
   return { output, state };
 }

@@ -2,6 +2,7 @@
 // Initial values are computed when first read, by the runtime.
 import "../runtime/evaluate.ts";
 
+export { type Lengths, type PadSequenceOptions, padSequence, sequenceLengths, sequenceMask, unpadSequence } from "../math/sequence.ts";
 export * from "./activation.ts";
 export * from "./adaptive-pool.ts";
 export { MultiHeadAttention, type MultiHeadAttentionOptions } from "./attention.ts";
@@ -66,6 +67,7 @@ export {
   GRUCell,
   LSTM,
   LSTMCell,
+  type RecurrentCallOptions,
   type RecurrentLayerOptions,
   RNN,
   RNNCell,

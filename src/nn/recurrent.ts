@@ -1,5 +1,7 @@
 /** @file Recurrent layers (RNN-1): Elman, LSTM and GRU in several layers and both directions, with PyTorch's names and gate order. */
+import { shown } from "../base/check.ts";
 import * as F from "../math/recurrent.ts";
+import type { Lengths } from "../math/sequence.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { Dropout } from "./dropout.ts";
 import { uniform } from "./initializers.ts";
@@ -12,12 +14,23 @@ export interface RecurrentLayerOptions {
   readonly layers?: number;
   /** Whether a second direction reads from the end; outputs have both side by side. Default false. */
   readonly bidirectional?: boolean;
+  /** Whether the one direction reads from the end; outputs stand where their inputs do. Default false. */
+  readonly reverse?: boolean;
   /** Whether biases are added. Default true. */
   readonly bias?: boolean;
   /** Inputs [N, T, in] and outputs [N, T, out] instead of time first. Default false. */
   readonly batchFirst?: boolean;
   /** Rate of dropout between layers while training. Default 0. */
   readonly dropout?: number;
+}
+
+/** What a call of a recurrent layer may be told. */
+export interface RecurrentCallOptions {
+  /**
+   * Steps of each sequence, [N], from 1 to the number of steps: a list, or a tensor, which may change from call to call of a compiled function.
+   * Outputs behind a sequence are 0, last states are those after its own last step, and nothing depends on the padding. Default: all steps.
+   */
+  readonly lengths?: Lengths;
 }
 
 /** Weights by PyTorch's names with a suffix, all from U(±1/√hidden). */
@@ -49,16 +62,20 @@ abstract class Recurrent extends Module {
   readonly hiddenSize: number;
   readonly layers: number;
   readonly bidirectional: boolean;
+  readonly reverse: boolean;
   readonly batchFirst: boolean;
   protected readonly weights: readonly F.RecurrentWeights[];
   readonly #dropout: Dropout | undefined;
 
   constructor(gates: number, inputSize: number, hiddenSize: number, options: RecurrentLayerOptions) {
     super();
-    const { layers = 1, bidirectional = false, bias = true, batchFirst = false, dropout = 0 } = options;
+    const { layers = 1, bidirectional = false, reverse = false, bias = true, batchFirst = false, dropout = 0 } = options;
+    if (bidirectional && reverse)
+      throw new RangeError(`${new.target.name}: bidirectional reads in both directions already; leave reverse out`);
     checkSizes(new.target.name, { inputSize, hiddenSize, layers });
     [this.inputSize, this.hiddenSize, this.layers] = [inputSize, hiddenSize, layers];
-    [this.bidirectional, this.batchFirst, this.#dropout] = [bidirectional, batchFirst, dropout === 0 ? undefined : new Dropout(dropout)];
+    [this.bidirectional, this.reverse, this.batchFirst] = [bidirectional, reverse, batchFirst];
+    this.#dropout = dropout === 0 ? undefined : new Dropout(dropout);
     const sides = bidirectional ? ["", "_reverse"] : [""];
     this.weights = Array.from({ length: layers }, (_, layer) => {
       const inputs = layer === 0 ? inputSize : hiddenSize * sides.length;
@@ -67,19 +84,24 @@ abstract class Recurrent extends Module {
   }
 
   /** @throws {RangeError} unless x is [time, batch, in], [batch, time, in] with `batchFirst`, or [time, in]. */
-  protected settings(x: Tensor): F.RecurrentOptions {
+  protected settings(x: Tensor, call: RecurrentCallOptions): F.RecurrentOptions {
     if ((x.rank !== 2 && x.rank !== 3) || x.shape.at(-1) !== this.inputSize) {
       const want = this.batchFirst ? `[batch, time, ${this.inputSize}]` : `[time, batch, ${this.inputSize}]`;
       throw inputError(this.constructor.name, want, x.shape, "see batchFirst for the order of the axes");
     }
+    const wrong = Object.keys(call ?? {}).find((name) => name !== "lengths");
+    if (wrong !== undefined || typeof call !== "object" || call === null)
+      throw new TypeError(`${this.constructor.name}: want options { lengths } behind the initial state, got ${shown(call)}`);
     const between = this.#dropout && this.training && this.layers > 1 ? (y: Tensor) => this.#dropout!.forward(y) : undefined;
-    return { bidirectional: this.bidirectional, batchFirst: this.batchFirst, between };
+    const { bidirectional, reverse, batchFirst } = this;
+    return { bidirectional, reverse, batchFirst, between, lengths: call.lengths };
   }
 
   protected override details(): string {
     const parts = [`${this.inputSize} to ${this.hiddenSize}`];
     if (this.layers > 1) parts.push(`${this.layers} layers`);
     if (this.bidirectional) parts.push("bidirectional");
+    if (this.reverse) parts.push("reverse");
     if (this.batchFirst) parts.push("batch first");
     return parts.join(", ");
   }
@@ -100,8 +122,8 @@ export class RNN extends Recurrent {
   }
 
   /** Without `h0` states start at 0. */
-  forward(x: Tensor, h0?: Tensor): { output: Tensor; h: Tensor } {
-    return F.rnn(x, h0, this.weights, { ...this.settings(x), nonlinearity: this.nonlinearity });
+  forward(x: Tensor, h0?: Tensor, options: RecurrentCallOptions = {}): { output: Tensor; h: Tensor } {
+    return F.rnn(x, h0, this.weights, { ...this.settings(x, options), nonlinearity: this.nonlinearity });
   }
 }
 
@@ -112,8 +134,12 @@ export class LSTM extends Recurrent {
   }
 
   /** Without a start both states are 0. */
-  forward(x: Tensor, start?: readonly [h0: Tensor, c0: Tensor]): { output: Tensor; h: Tensor; c: Tensor } {
-    return F.lstm(x, start, this.weights, this.settings(x));
+  forward(
+    x: Tensor,
+    start?: readonly [h0: Tensor, c0: Tensor],
+    options: RecurrentCallOptions = {},
+  ): { output: Tensor; h: Tensor; c: Tensor } {
+    return F.lstm(x, start, this.weights, this.settings(x, options));
   }
 }
 
@@ -124,8 +150,8 @@ export class GRU extends Recurrent {
   }
 
   /** Without `h0` states start at 0. */
-  forward(x: Tensor, h0?: Tensor): { output: Tensor; h: Tensor } {
-    return F.gru(x, h0, this.weights, this.settings(x));
+  forward(x: Tensor, h0?: Tensor, options: RecurrentCallOptions = {}): { output: Tensor; h: Tensor } {
+    return F.gru(x, h0, this.weights, this.settings(x, options));
   }
 }
 
