@@ -42,4 +42,11 @@ export interface Dataset {
   readonly task: "classification" | "regression";
   /** How raw values became these inputs and targets: plain data, to be kept with the model. Absent if prediction needs no such thing. */
   readonly preprocessing?: Preprocessing;
+  /** Examples for decisions on the way, where the data set has such a part. */
+  readonly validation?: Split;
+  /** SHA-256 of the files that it was read from, in hex; absent where there are none, or none of one's own. */
+  readonly sha256?: string;
 }
+
+/** All of a data set but the examples: what a model must know of its data to predict. */
+export type DataDescription = Omit<Dataset, "train" | "test" | "validation">;

@@ -1,9 +1,12 @@
 /** @file The entry `nabla/data`: data sets and mini-batches, as plain typed arrays. */
+
+export type { Cell } from "./cells.ts";
 export { cifar10 } from "./cifar10.ts";
 export { type CsvOptions, readCsv } from "./csv.ts";
-export type { Dataset, Example, ExampleStream, Examples, Split } from "./dataset.ts";
+export type { DataDescription, Dataset, Example, ExampleStream, Examples, Split } from "./dataset.ts";
 export { digitImages, digits } from "./digits.ts";
 export { cacheFolder, type DownloadOptions, type DownloadProgress, download, type RemoteFile } from "./download.ts";
+export { encodeRecord, encodeTable, type Flagged } from "./encode.ts";
 export type { FileOptions } from "./files.ts";
 export {
   centreCrop,
@@ -55,5 +58,5 @@ export { type PrincipalColours, principalColours } from "./principal-colours.ts"
 export { datasets, type LoadOptions, loadDataset, readTable } from "./registry.ts";
 export { bootstrapIndices, type Fold, kFold, type SplitOptions, splitIndices, subset, trainTestSplit } from "./split.ts";
 export { blobs, checkerboard, circles, curve, curves, moons, type SpiralsOptions, type SyntheticOptions, spirals } from "./synthetic.ts";
-export { type Cell, encodeRecord, type Table, type TableOptions, tableDataset } from "./table.ts";
+export { type Table, type TableOptions, tableDataset } from "./table.ts";
 export { xor } from "./xor.ts";

@@ -17,6 +17,8 @@ export interface Column {
   readonly name: string;
   /** The values of a category, in the order of their inputs; absent for numbers. */
   readonly categories?: readonly string[];
+  /** What a missing cell counts as; absent if it is an error. */
+  readonly fill?: number | string;
 }
 
 /** Size of the images that a model takes, and how others are brought to it. */
@@ -33,6 +35,8 @@ export interface ImagePreparation {
 export interface Preprocessing {
   /** Of tables: the columns that make the inputs, in order. */
   readonly columns?: readonly Column[];
+  /** Of tables: the column that is predicted. */
+  readonly label?: string;
   /** Of images: size to which they were brought, and how bytes became numbers (`byte / 255`). */
   readonly image?: ImagePreparation;
   /** Of the inputs, after all else. */
@@ -50,20 +54,29 @@ export function fitStandardization(values: ArrayLike<number>, count: number, par
   const inner = width / parts;
   if (count < 1 || !Number.isInteger(inner))
     throw new RangeError(`fitStandardization: want ${parts} equal parts of each of ${count} examples, got ${values.length} values in all`);
-  const mean = new Float64Array(parts);
-  const square = new Float64Array(parts);
+  const first = Float64Array.from({ length: parts }, (_, part) => values[part * inner]);
+  const [sum, square] = [new Float64Array(parts), new Float64Array(parts)];
   const each = (fn: (part: number, value: number) => void): void => {
     for (let i = 0; i < values.length; i++) fn(Math.floor((i % width) / inner), values[i]);
   };
+  // Differences from the first value are exact where the spread is small beside the mean, as for timestamps; of a constant they are 0.
   each((part, value) => {
-    mean[part] += value / (count * inner);
+    sum[part] += value - first[part];
   });
+  const mean = first.map((value, part) => value + sum[part] / (count * inner));
   each((part, value) => {
-    square[part] += (value - mean[part]) ** 2 / (count * inner);
+    square[part] += (value - mean[part]) ** 2;
   });
-  // A constant that f32 cannot hold exactly leaves a deviation of rounding errors.
-  const std = Array.from(square, (s, i) => (Math.sqrt(s) > 1e-6 * Math.abs(mean[i]) ? Math.sqrt(s) : 1));
-  return { mean: [...mean], std };
+  const deviation = square.map((s) => Math.sqrt(s / (count * inner)));
+  return { mean: [...mean], std: Array.from(deviation, (s, i) => (s > ROUNDING * Math.abs(mean[i]) ? s : 1)) };
+}
+
+/** Deviations below this share of the mean are rounding errors of f64. */
+const ROUNDING = 1e-15;
+
+/** Leaves values as they are. */
+export function unitStandardization(parts: number): Standardization {
+  return { mean: new Array<number>(parts).fill(0), std: new Array<number>(parts).fill(1) };
 }
 
 /** (x - mean) / std of examples one after another, in a new array. */

@@ -17,7 +17,7 @@ export function subset(split: Split, indices: ArrayLike<number>): Split {
 }
 
 /** The rows with these indices, each `width` long, one after another. */
-export function gatherRows<T extends Float32Array | Int32Array>(rows: T, indices: ArrayLike<number>, width: number): T {
+export function gatherRows<T extends Float32Array | Float64Array | Int32Array>(rows: T, indices: ArrayLike<number>, width: number): T {
   const result = new (rows.constructor as new (length: number) => T)(indices.length * width);
   for (let i = 0; i < indices.length; i++) result.set(rows.subarray(indices[i] * width, (indices[i] + 1) * width), i * width);
   return result;

@@ -2,12 +2,14 @@
  * @file Tables (CSV, Parquet) as data sets: columns are inferred to be numbers or categories, one is the label, rows are split at random, and
  * numbers are standardized as the training part has them. Each fault is an error that names row and column.
  */
+import { type Cell, describeGap, inputNumberOf, isMissing, numberOf, textOf } from "./cells.ts";
 import type { Dataset, Split } from "./dataset.ts";
-import { type Column, type Preprocessing, type Standardization, standardize } from "./preprocessing.ts";
-import { splitIndices, subset } from "./split.ts";
+import { encodeRow, rowWidth } from "./encode.ts";
+import { type Column, fitStandardization, type Standardization, unitStandardization } from "./preprocessing.ts";
+import { gatherRows, splitIndices } from "./split.ts";
 
-/** A cell: text from CSV; whatever the file has from others. */
-export type Cell = string | number | boolean | null;
+export type { Cell } from "./cells.ts";
+export { columnWidth, encodeRecord } from "./encode.ts";
 
 /** Named columns of one length. */
 export interface Table {
@@ -28,8 +30,11 @@ export interface TableOptions {
   readonly ignore?: readonly string[];
   /** Columns of numbers that are names for something: one input for each value. */
   readonly categorical?: readonly string[];
-  /** A cell without a value: "error" (default), or "drop" its row. */
-  readonly missing?: "error" | "drop";
+  /**
+   * A cell without a value: "error" (default), "drop" its row, or fill it with the "mean" or "median" of its column's training rows; categories
+   * get their most frequent value. A row without a label cannot be filled: it is dropped.
+   */
+  readonly missing?: "error" | "drop" | "mean" | "median";
   /** Share of the rows that test. Default 0.2. */
   readonly testShare?: number;
   /** Of the random split. Default 0. */
@@ -39,29 +44,53 @@ export interface TableOptions {
 }
 
 /** A table as a data set: the two parts of a random split, stratified by class. `name` is the data set's. */
-export function tableDataset(name: string, table: Table, options: TableOptions = {}): Dataset {
+export function tableDataset(name: string, given: Table, options: TableOptions = {}): Dataset {
+  const table = { ...given, columns: given.columns.map((column) => column.trim()) };
   const label = labelColumn(table, options);
   const inputs = table.columns.map((_, c) => c).filter((c) => c !== label && !options.ignore?.includes(table.columns[c]));
   if (inputs.length === 0) throw new Error(`${table.what}: no column is left for inputs beside the label "${table.columns[label]}"`);
   checkNames(table, options);
-  const rows = completeRows(table, [...inputs, label], options);
+  const rows = usableRows(table, inputs, label, options);
   if (rows.length < 2) throw new Error(`${table.what}: want at least 2 rows of data, got ${rows.length}`);
 
-  const encoders = inputs.map((c) => inferColumn(table, c, rows, options));
   const target = encodeLabel(table, label, rows, options.task);
-  const all: Split = { inputs: encodeRows(table, rows, inputs, encoders), targets: target.values, count: rows.length };
-  const [first, second] = splitIndices(all, options.testShare ?? 0.2, { seed: options.seed });
-  const task: Dataset["task"] = target.classes.length > 0 ? "classification" : "regression";
-  const data: Dataset = {
+  const found = inputs.map((c) => inferColumn(table, c, rows, options));
+  const parts = splitIndices({ targets: target.values, count: rows.length }, options.testShare ?? 0.2, { seed: options.seed });
+  const columns = found.map((column, i) => filled(column, table, inputs[i], rows, parts[0], options.missing));
+  const raw = encodeAll(table, rows, inputs, columns);
+  const scaled = options.standardize !== false;
+  const stats = scaled
+    ? keepOneHot(fitStandardization(gatherRows(raw, parts[0], raw.length / rows.length), parts[0].length, rowWidth(columns)), columns)
+    : undefined;
+  const regression = target.classes.length === 0;
+  const units = scaled && regression ? fitStandardization(gatherRows(target.numbers, parts[0], 1), parts[0].length, 1) : undefined;
+  const part = (indices: Int32Array): Split => ({
+    inputs: gatherStandardized(raw, indices, rowWidth(columns), stats),
+    targets: regression ? gatherStandardized(target.numbers, indices, 1, units) : gatherRows(target.values as Int32Array, indices, 1),
+    count: indices.length,
+  });
+  return {
     name,
-    train: subset(all, first),
-    test: subset(all, second),
+    train: part(parts[0]),
+    test: part(parts[1]),
     classes: target.classes,
-    inputShape: [all.inputs.length / all.count],
-    task,
-    preprocessing: { columns: encoders },
+    inputShape: [rowWidth(columns)],
+    task: regression ? "regression" : "classification",
+    preprocessing: { columns, label: table.columns[label], ...(stats && { inputs: stats }), ...(units && { targets: units }) },
   };
-  return options.standardize === false ? data : keepOneHot(data, standardize(data, { targets: true }), encoders);
+}
+
+/** Rows of f64 numbers, standardized, as f32. */
+function gatherStandardized(
+  rows: Float64Array,
+  indices: Int32Array,
+  width: number,
+  { mean, std }: Standardization = unitStandardization(width),
+): Float32Array {
+  const result = new Float32Array(indices.length * width);
+  for (let i = 0, to = 0; i < indices.length; i++)
+    for (let c = 0; c < width; c++) result[to++] = (rows[indices[i] * width + c] - mean[c]) / std[c];
+  return result;
 }
 
 // ---- columns ------------------------------------------------------------------------------------------------------------------------
@@ -86,16 +115,12 @@ function checkNames({ what, columns }: Table, { ignore = [], categorical = [] }:
   if (twice !== undefined) throw new Error(`${what}: two columns are called "${twice}"; rename one`);
 }
 
-/** Texts that stand for no value at all, in lower case. */
-const MISSING = ["", "na", "n/a", "null", "none", "?", "nan"];
-const isMissing = (cell: Cell): boolean =>
-  cell === null || (typeof cell === "number" ? Number.isNaN(cell) : MISSING.includes(String(cell).trim().toLowerCase()));
-
-/** Rows with a value in each of the columns. */
-function completeRows(table: Table, columns: readonly number[], { missing = "error" }: TableOptions): number[] {
+/** Rows that train or test: all, those without a gap, or (if gaps are filled) those with a label. */
+function usableRows(table: Table, inputs: readonly number[], label: number, { missing = "error" }: TableOptions): number[] {
+  const wanted = missing === "mean" || missing === "median" ? [label] : [...inputs, label];
   const rows: number[] = [];
   for (const [row, cells] of table.rows.entries()) {
-    const gap = columns.find((c) => isMissing(cells[c]));
+    const gap = wanted.find((c) => isMissing(cells[c]));
     if (gap === undefined) rows.push(row);
     else if (missing === "error")
       throw new Error(`${place(table, row, gap)} ${describeGap(cells[gap])}; give it a value, or drop such rows (missing: "drop")`);
@@ -105,41 +130,33 @@ function completeRows(table: Table, columns: readonly number[], { missing = "err
 
 const place = ({ what, columns, rowName }: Table, row: number, column: number): string =>
   `${what}, ${rowName(row)}: column "${columns[column]}"`;
-const describeGap = (cell: Cell): string =>
-  cell === null || String(cell).trim() === "" ? "is empty" : `is ${JSON.stringify(cell)}, not a value`;
-
-const NUMBER = /^\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*$/i;
-
-/** The number that a cell holds; NaN for texts. */
-function numberOf(cell: Cell): number {
-  if (typeof cell === "string") return NUMBER.test(cell) ? Number(cell) : Number.NaN;
-  return Number(cell);
-}
 
 /** A text in a column where this share are numbers is taken for a slip of the pen, not for a category. */
 const MOSTLY_NUMBERS = 0.8;
 /** More values than these name the rows rather than describe them. */
 const MANY_CATEGORIES = 100;
 
-function inferColumn(table: Table, c: number, rows: readonly number[], { categorical = [] }: TableOptions): Column {
+function inferColumn(table: Table, c: number, all: readonly number[], { categorical = [] }: TableOptions): Column {
   const name = table.columns[c];
+  const rows = all.filter((row) => !isMissing(table.rows[row][c]));
   const cells = rows.map((row) => table.rows[row][c]);
-  const texts = cells.findIndex((cell) => Number.isNaN(numberOf(cell)));
+  if (cells.length === 0) throw new Error(`${table.what}: column "${name}" has no value in any row; leave it out (ignore)`);
+  const texts = cells.findIndex((cell) => Number.isNaN(inputNumberOf(cell)));
   const named = categorical.includes(name);
   if (texts < 0 && !named) {
-    const infinite = cells.findIndex((cell) => !Number.isFinite(Math.fround(numberOf(cell))));
+    const infinite = cells.findIndex((cell) => !Number.isFinite(Math.fround(inputNumberOf(cell))));
     if (infinite >= 0)
       throw new Error(
         `${place(table, rows[infinite], c)} is ${cells[infinite]}, beyond the range of f32; correct it, or leave the column out (ignore)`,
       );
     return { name };
   }
-  const numbers = cells.filter((cell) => !Number.isNaN(numberOf(cell))).length;
+  const numbers = cells.filter((cell) => !Number.isNaN(inputNumberOf(cell))).length;
   if (!named && numbers >= MOSTLY_NUMBERS * cells.length)
     throw new Error(
       `${place(table, rows[texts], c)} is ${JSON.stringify(cells[texts])}, where most are numbers; correct it, or name the column categorical`,
     );
-  const categories = [...new Set(cells.map(String))].sort();
+  const categories = [...new Set(cells.map(textOf))].sort();
   if (categories.length > MANY_CATEGORIES || (categories.length > 20 && 2 * categories.length > cells.length))
     throw new Error(
       `${table.what}: column "${name}" has ${categories.length} different texts in ${cells.length} rows; leave it out (ignore), or bring it to fewer`,
@@ -147,8 +164,43 @@ function inferColumn(table: Table, c: number, rows: readonly number[], { categor
   return { name, categories };
 }
 
+/** The column with what fills its gaps, found in the training rows; `train` are positions in `rows`. */
+function filled(
+  column: Column,
+  table: Table,
+  c: number,
+  rows: readonly number[],
+  train: Int32Array,
+  missing: TableOptions["missing"],
+): Column {
+  if (missing !== "mean" && missing !== "median") return column;
+  const cells = Array.from(train, (i) => table.rows[rows[i]][c]).filter((cell) => !isMissing(cell));
+  if (cells.length === 0)
+    throw new Error(`${table.what}: column "${column.name}" has no value in the training rows to fill gaps with; leave it out (ignore)`);
+  if (column.categories) return { ...column, fill: mostFrequent(cells.map(textOf)) };
+  const numbers = Float64Array.from(cells, inputNumberOf);
+  return { ...column, fill: missing === "mean" ? meanOf(numbers) : medianOf(numbers) };
+}
+
+const meanOf = (values: Float64Array): number => fitStandardization(values, values.length, 1).mean[0];
+
+function medianOf(values: Float64Array): number {
+  const sorted = values.slice().sort();
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+/** The first of those that are most frequent, in the order of texts. */
+function mostFrequent(texts: readonly string[]): string {
+  const counts = new Map<string, number>();
+  for (const text of texts) counts.set(text, (counts.get(text) ?? 0) + 1);
+  return [...counts].reduce((best, next) => (next[1] > best[1] || (next[1] === best[1] && next[0] < best[0]) ? next : best))[0];
+}
+
 interface Target {
+  /** Class indices; f32 for regression, whose `numbers` are exact. */
   readonly values: Int32Array | Float32Array;
+  readonly numbers: Float64Array;
   /** Empty for regression. */
   readonly classes: readonly string[];
 }
@@ -157,20 +209,20 @@ function encodeLabel(table: Table, label: number, rows: readonly number[], task:
   const cells = rows.map((row) => table.rows[row][label]);
   const values = cells.map(numberOf);
   const text = values.findIndex((value) => !Number.isFinite(Math.fround(value)));
-  const distinct = new Set(cells.map((cell, i) => (text < 0 ? values[i] : String(cell))));
+  const distinct = new Set(cells.map((cell, i) => (text < 0 ? values[i] : textOf(cell))));
   const few = distinct.size <= 2 || (distinct.size <= MANY_CATEGORIES && 5 * distinct.size <= rows.length);
   const asClasses = task === "classification" || (task === undefined && (text >= 0 || (few && values.every(Number.isInteger))));
   if (!asClasses) {
     if (text >= 0)
       throw new Error(`${place(table, rows[text], label)} is ${JSON.stringify(cells[text])}; a regression target must be a number`);
-    return { values: Float32Array.from(values), classes: [] };
+    return { values: Float32Array.from(values), numbers: Float64Array.from(values), classes: [] };
   }
   const order = [...distinct].sort((a, b) => (typeof a === "number" && typeof b === "number" ? a - b : String(a) < String(b) ? -1 : 1));
   const index = new Map(order.map((name, i) => [name, i]));
   const classes = order.map(String);
-  const targets = Int32Array.from(cells, (cell, i) => index.get(text < 0 ? values[i] : String(cell))!);
+  const targets = Int32Array.from(cells, (cell, i) => index.get(text < 0 ? values[i] : textOf(cell))!);
   checkClasses(table, classes, targets, rows, table.columns[label]);
-  return { values: targets, classes };
+  return { values: targets, numbers: Float64Array.from(targets), classes };
 }
 
 function checkClasses(table: Table, classes: readonly string[], targets: Int32Array, rows: readonly number[], label: string): void {
@@ -189,70 +241,19 @@ function checkClasses(table: Table, classes: readonly string[], targets: Int32Ar
 
 // ---- rows ---------------------------------------------------------------------------------------------------------------------------
 
-/** How many inputs a column makes. */
-export function columnWidth({ categories }: Column): number {
-  return categories?.length ?? 1;
-}
-
-function encodeRows(table: Table, rows: readonly number[], from: readonly number[], columns: readonly Column[]): Float32Array {
-  const width = columns.reduce((n, column) => n + columnWidth(column), 0);
-  const inputs = new Float32Array(rows.length * width);
-  for (const [i, row] of rows.entries())
-    encodeRow(
-      inputs.subarray(i * width, (i + 1) * width),
-      columns,
-      from.map((c) => table.rows[row][c]),
-    );
-  return inputs;
-}
-
-function encodeRow(into: Float32Array, columns: readonly Column[], cells: readonly Cell[]): void {
-  let at = 0;
-  columns.forEach(({ name, categories }, i) => {
-    const cell = cells[i];
-    if (!categories) {
-      into[at++] = numberOf(cell);
-      return;
-    }
-    const category = categories.indexOf(String(cell));
-    if (category < 0)
-      throw new Error(`column "${name}" is ${JSON.stringify(cell)}, which training never saw; it knew ${categories.join(", ")}`);
-    into[at + category] = 1;
-    at += categories.length;
-  });
-}
-
-/**
- * One example from the values of a row, by column name, as training encoded it: for predictions.
- * @throws {Error} for a column without a value, a text for a number, a category that training never saw.
- */
-export function encodeRecord(record: Readonly<Record<string, Cell>>, { columns = [], inputs }: Preprocessing): Float32Array {
-  const cells = columns.map(({ name, categories }) => {
-    const cell = Object.hasOwn(record, name) ? record[name] : null;
-    if (isMissing(cell)) throw new Error(`column "${name}" ${describeGap(cell)}; the model wants ${columns.map((c) => c.name).join(", ")}`);
-    if (!categories && !Number.isFinite(numberOf(cell)))
-      throw new Error(`column "${name}" is ${JSON.stringify(cell)}; the model wants a number`);
-    return cell;
-  });
-  const values = new Float32Array(columns.reduce((n, column) => n + columnWidth(column), 0));
-  encodeRow(values, columns, cells);
-  return inputs ? values.map((value, i) => (value - inputs.mean[i]) / inputs.std[i]) : values;
+/** Values of all rows, before standardization. */
+function encodeAll(table: Table, rows: readonly number[], from: readonly number[], columns: readonly Column[]): Float64Array {
+  const width = rowWidth(columns);
+  const values = new Float64Array(rows.length * width);
+  for (const [i, row] of rows.entries()) {
+    const cells = from.map((c) => table.rows[row][c]);
+    encodeRow(values.subarray(i * width, (i + 1) * width), columns, cells);
+  }
+  return values;
 }
 
 /** Zeros and ones of categories stay what they are. */
-function keepOneHot(before: Dataset, after: Dataset, columns: readonly Column[]): Dataset {
-  const numeric = columns.flatMap((column) => new Array<boolean>(columnWidth(column)).fill(!column.categories));
-  if (numeric.every(Boolean)) return after;
-  const { mean, std } = after.preprocessing!.inputs!;
-  const inputs: Standardization = { mean: mean.map((m, i) => (numeric[i] ? m : 0)), std: std.map((s, i) => (numeric[i] ? s : 1)) };
-  const keep = (raw: Split, split: Split): Split => ({
-    ...split,
-    inputs: split.inputs.map((x, i) => (numeric[i % numeric.length] ? x : raw.inputs[i])),
-  });
-  return {
-    ...after,
-    train: keep(before.train, after.train),
-    test: keep(before.test, after.test),
-    preprocessing: { ...after.preprocessing, inputs },
-  };
+function keepOneHot({ mean, std }: Standardization, columns: readonly Column[]): Standardization {
+  const numeric = columns.flatMap(({ categories }) => (categories ? categories.map(() => false) : [true]));
+  return { mean: mean.map((m, i) => (numeric[i] ? m : 0)), std: std.map((s, i) => (numeric[i] ? s : 1)) };
 }
