@@ -1,24 +1,33 @@
 /**
- * @file Suites: `fast` is what `npm test` runs, `slow` (packing, browsers, long trainings) is `npm run test:all`, `browser` (the tests in a page)
+ * @file Suites: `fast` and `fuzz` are what `npm test` runs, `slow` (packing, browsers, long trainings) is `npm run test:all`, `browser` (the tests in a page)
  * `npm run test:browser`, `nightly` (long fuzzing) `npm run test:nightly`, `zoo` (whole networks) the end of `npm run test:zoo`.
  */
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 // Tests that import the package by its own name get the sources.
 const alias = [{ find: /^nabla$/, replacement: new URL("src/index.ts", import.meta.url).pathname }];
 
+// Each file that fuzzes runs in a process of its own with a limit on memory, so that a crash and a flood of memory are failures.
+const FUZZERS = ["test/fuzz/**/*.test.ts", "test/codegen/fuzz.test.ts", "test/formats/mutated.test.ts"];
+const memoryLimit = "test/memory-limit.ts";
+
 export default defineConfig({
   test: {
+    // Vitest leaves one core to itself, which on a machine of two cores doubles the time.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     projects: [
       {
         test: {
           name: "fast",
           alias,
           include: ["test/**/*.test.ts"],
-          exclude: ["test/slow/**", "test/nightly/**", "test/zoo/**", "test/browser/**"],
-          testTimeout: 30_000,
+          exclude: ["test/slow/**", "test/nightly/**", "test/zoo/**", "test/browser/**", ...FUZZERS],
+          testTimeout: 600_000,
+          hookTimeout: 600_000,
         },
       },
+      { test: { name: "fuzz", alias, include: FUZZERS, setupFiles: memoryLimit, pool: "forks", testTimeout: 600_000 } },
       // One file at a time: the slow tests measure, pack and train, and would only disturb each other on a small machine.
       {
         test: {
@@ -32,7 +41,7 @@ export default defineConfig({
       },
       { test: { name: "browser", alias, include: ["test/browser/**/*.test.ts"], testTimeout: 600_000, hookTimeout: 600_000 } },
       { test: { name: "zoo", alias, include: ["test/zoo/**/*.test.ts"], testTimeout: 600_000, fileParallelism: false } },
-      { test: { name: "nightly", alias, include: ["test/nightly/**/*.test.ts"], testTimeout: 600_000 } },
+      { test: { name: "nightly", alias, include: ["test/nightly/**/*.test.ts"], testTimeout: 7_200_000, fileParallelism: false } },
     ],
   },
 });

@@ -1,5 +1,6 @@
 /**
- * @file `npm test`: set-up, type check, lint, the fast suite. `npm run test:all` (`--slow`): the slow suite only.
+ * @file `npm test`: set-up, type check, lint, the fast suite. `npm run test:all` (`--slow`): the slow suite only. `npm run test:nightly` (`--nightly`): long
+ * fuzzing and soaks, and the randomized tests of the fast suite at their full size (test/size.ts).
  * Other arguments go to vitest (`npm test -- test/formats`). The last line is always `N passed, N failed[, N skipped]`;
  * a check that fails counts as one failed test, and so does a test file that does not load.
  */
@@ -8,13 +9,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { biome, build, buildIsStale, install, tsc, vitest } from "./setup.mjs";
 
-const slow = process.argv.includes("--slow");
-const filters = process.argv.slice(2).filter((argument) => argument !== "--slow");
+const SUITES = { "--slow": ["slow"], "--nightly": ["nightly", "fuzz", "fast"] };
+const wanted = process.argv.slice(2);
+const suite = wanted.find((argument) => argument in SUITES);
+const filters = wanted.filter((argument) => argument !== suite);
 
 /** Runs every check even after a failure: one round of `npm test` should show all there is to repair. */
 async function failedChecks() {
   const checks = [["build and type check of src", () => (buildIsStale() ? build() : 0)]];
-  if (!slow) {
+  if (!suite) {
     checks.push(["type check of tests and benchmarks", () => tsc("-p", "tsconfig.test.json")]);
     checks.push(["lint and format", () => biome("check", "--error-on-warnings", ".")]);
   }
@@ -42,8 +45,9 @@ function count(report) {
 async function runSuite() {
   const folder = mkdtempSync(join(tmpdir(), "nabla-test-"));
   const file = join(folder, "results.json");
-  const suite = slow ? "slow" : "fast";
-  const code = await vitest("run", "--project", suite, "--reporter=default", "--reporter=json", `--outputFile.json=${file}`, ...filters);
+  const projects = (SUITES[suite] ?? ["fast", "fuzz"]).flatMap((name) => ["--project", name]);
+  if (suite === "--nightly") process.env.NABLA_FULL_TESTS = "1";
+  const code = await vitest("run", ...projects, "--reporter=default", "--reporter=json", `--outputFile.json=${file}`, ...filters);
   const counts = existsSync(file) ? count(JSON.parse(readFileSync(file, "utf8"))) : { passed: 0, failed: 0, skipped: 0 };
   rmSync(folder, { recursive: true, force: true });
   // Vitest also fails for errors outside any test (an unhandled rejection); those must not read as "0 failed".

@@ -38,7 +38,7 @@ const flags = [
 
 beforeAll(async () => {
   expect(await nabla(["train", ...flags, "--out", at("whole")])).toBe(0);
-}, 60_000);
+});
 
 describe("a run", () => {
   test("is a folder with everything in it", () => {

@@ -15,6 +15,7 @@ import type { Tensor } from "../../src/ops/tensor.ts";
 import { Cell } from "../../src/runtime/cell.ts";
 import { optimize, plan } from "../../src/runtime/compile.ts";
 import { tapeOfRegion } from "../../src/tape/tape.ts";
+import { sized } from "../size.ts";
 import { elements, expectClose, f64, onBothBackends, range } from "./backends.ts";
 
 const W = f64([
@@ -53,7 +54,7 @@ onBothBackends("a checkpointed scan", () => {
         expectClose(kept([W, h0, x]), plain([W, h0, x]));
         expectClose(compile(grad(kept))([W, h0, x]), compile(grad(plain))([W, h0, x]));
       }),
-      { numRuns: 12 },
+      { numRuns: sized(6, 60) },
     );
   });
 

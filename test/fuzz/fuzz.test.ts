@@ -2,9 +2,10 @@
  * @file Random programs: optimized = unoptimized, fused = unfused, planned = unplanned, compiled = eager, in place = not, wasm = interpreter.
  */
 import { describe, expect, test } from "vitest";
+import { sized } from "../size.ts";
 import { failureOf } from "./switches.ts";
 
-const PROGRAMS = 300;
+const PROGRAMS = sized(120, 300);
 const AT_ONCE = 10;
 
 describe("random programs mean the same however they are run", () => {

@@ -1,6 +1,7 @@
 /**
  * @file Twenty thousand random programs and four thousand random convolutional networks: `npm run test:nightly`. See test/fuzz.
  */
+import "../memory-limit.ts";
 import { describe, expect, test } from "vitest";
 import { faultOfNet } from "../fuzz/convnets.ts";
 import { failureOf } from "../fuzz/switches.ts";

@@ -1,4 +1,5 @@
 /** @file Twenty thousand damaged files of each format that is read by hand: `npm run test:nightly`. */
+import "../memory-limit.ts";
 import { describe, expect, test } from "vitest";
 import { failureOf, formats, mutated } from "../formats/mutate.ts";
 

@@ -18,6 +18,7 @@ import { counters, optimize, plan, tidy } from "../../src/runtime/compile.ts";
 import type { Instruction, Region } from "../../src/tape/node.ts";
 import { tapeOfRegion } from "../../src/tape/tape.ts";
 import { expectClose, range } from "../function/backends.ts";
+import { sized } from "../size.ts";
 
 beforeAll(() => {
   counters.debug = true;
@@ -233,7 +234,7 @@ describe("is the same as the loop written out", () => {
         );
         expectClose(both[0], both[1]);
       }),
-      { numRuns: 25 },
+      { numRuns: sized(10, 100) },
     );
   });
 
@@ -249,7 +250,7 @@ describe("is the same as the loop written out", () => {
         });
         expectClose(both[0], both[1]);
       }),
-      { numRuns: 8 },
+      { numRuns: sized(4, 40) },
     );
   });
 

@@ -9,6 +9,7 @@ import { tensor, zeros } from "../../src/ops/create.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
 import { optimize } from "../../src/runtime/compile.ts";
 import { tapeOfRegion } from "../../src/tape/tape.ts";
+import { sized } from "../size.ts";
 
 let state = 3;
 /** Small integers, so that maxima tie often. */
@@ -111,7 +112,7 @@ test("gradients are those of the loops, to the last bit", () => {
       });
       if (tapeOfRegion(optimize(recordFunction(all, [x, w, b]).region)).some((i) => i.op.name === "convWeightAt")) used++;
     }),
-    { numRuns: 40, seed: 4 },
+    { numRuns: sized(25, 150), seed: 4 },
   );
   expect(used).toBeGreaterThan(5);
 });

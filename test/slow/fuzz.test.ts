@@ -1,6 +1,7 @@
 /**
  * @file Thousands of random programs, where `npm test` tries some: see test/fuzz.
  */
+import "../memory-limit.ts";
 import { describe, expect, test } from "vitest";
 import { failureOf } from "../fuzz/switches.ts";
 
