@@ -2,7 +2,9 @@
  * @file Where runs are kept: files by name in a folder, or in memory. A file that is written is the old one or the new one, whole, whatever
  * happens on the way: its bytes go to another name first, reach the disk, and take the name at last.
  *
- *     bytes ──► .name.tmp ── fsync ── rename ──► name ── fsync of the folder
+ *     bytes ──► .name.<random>.tmp ── fsync ── rename ──► name ── fsync of the folder
+ *
+ * So a link (symbolic or hard) at a name is replaced, and the file behind it keeps its content.
  */
 
 export interface Store {
@@ -11,14 +13,16 @@ export interface Store {
   read(name: string): Promise<Uint8Array>;
   /** Writes the whole file or leaves what was there. @throws {Error} that says which file, and why. */
   write(name: string, content: Uint8Array | string): Promise<void>;
-  /** Writes from a position on and cuts off what was behind; for logs. */
+  /** Writes from a position on and cuts off what was behind; for logs. A file that is known by other names too is copied first. */
   writeAt(name: string, at: number, content: Uint8Array): Promise<void>;
   remove(name: string): Promise<void>;
   /** Removes what killed writes have left. */
   tidy(): Promise<void>;
 }
 
-const TEMPORARY = /^\..*\.tmp$/;
+/** Names of files that are not whole yet. The second kind, without a random part, is that of earlier versions. */
+const TEMPORARY = /^\..+\.[0-9a-f]{12}\.tmp$/;
+const OLD_TEMPORARY = /^\.(.+)\.tmp$/;
 
 /** An open file, as `node:fs/promises` gives it. Written out, since declarations of the package must not ask for Node's. */
 export interface OpenFile {
@@ -33,6 +37,8 @@ export interface OpenFile {
 export interface FileSystem {
   open(path: string, flags: string): Promise<OpenFile>;
   rename(from: string, to: string): Promise<void>;
+  /** Of the name itself, not of what a symbolic link points to. */
+  lstat(path: string): Promise<{ readonly nlink: number; isFile(): boolean; isDirectory(): boolean }>;
   rm(path: string, options: { readonly force: boolean }): Promise<void>;
   mkdir(path: string, options: { readonly recursive: true }): Promise<unknown>;
   readdir(path: string): Promise<string[]>;
@@ -48,7 +54,7 @@ export function folderStore(folder: string, fs?: FileSystem): Store {
   return {
     async list() {
       const names = await (await files()).readdir(folder).catch(unlessMissing([] as string[]));
-      return names.filter((name) => !TEMPORARY.test(name)).sort();
+      return names.filter((name) => !OLD_TEMPORARY.test(name)).sort();
     },
     async read(name) {
       try {
@@ -72,47 +78,94 @@ export function folderStore(folder: string, fs?: FileSystem): Store {
       }
     },
     async remove(name) {
-      await (await files()).rm(path(name), { force: true });
+      const fs = await files();
+      try {
+        await whileBusy(() => fs.rm(path(name), { force: true }));
+      } catch (error) {
+        throw failed("remove", name, error);
+      }
     },
     async tidy() {
-      const names = await (await files()).readdir(folder).catch(unlessMissing([] as string[]));
-      for (const name of names.filter((other) => TEMPORARY.test(other))) await (await files()).rm(path(name), { force: true });
+      const fs = await files();
+      const names = await fs.readdir(folder).catch(unlessMissing([] as string[]));
+      const ours = (name: string): boolean => TEMPORARY.test(name) || names.includes(OLD_TEMPORARY.exec(name)?.[1] ?? "");
+      for (const name of names.filter(ours)) await fs.rm(path(name), { force: true });
     },
   };
 }
 
-function unlessMissing<T>(instead: T): (error: NodeJS.ErrnoException) => T {
+/** For `catch`: another value for some errors of the system, all others go on. */
+function unless<T>(codes: string | readonly string[], instead: T): (error: NodeJS.ErrnoException) => T {
   return (error) => {
-    if (error.code === "ENOENT") return instead;
+    if (codes.includes(error.code ?? "none")) return instead;
     throw error;
   };
 }
 
+const unlessMissing = <T>(instead: T): ((error: NodeJS.ErrnoException) => T) => unless("ENOENT", instead);
+
 async function replaceFile(fs: FileSystem, folder: string, name: string, content: Uint8Array | string): Promise<void> {
-  const temporary = `${folder}/.${name}.tmp`;
+  const temporary = `${folder}/.${name}.${randomHex(6)}.tmp`;
+  const path = `${folder}/${name}`;
   await fs.mkdir(folder, { recursive: true });
+  if ((await fs.lstat(path).catch(unlessMissing(undefined)))?.isDirectory()) throw new Error("it is a folder; want the name of a file");
   try {
-    await withFile(fs, temporary, "w", async (file) => {
+    await withFile(fs, temporary, "wx", async (file) => {
       await file.writeFile(content);
-      await file.sync();
+      await reachDisk(file);
     });
-    await fs.rename(temporary, `${folder}/${name}`);
+    await whileBusy(() => fs.rename(temporary, path));
   } catch (error) {
     await fs.rm(temporary, { force: true }).catch(() => {});
     throw error;
   }
   // The new name is safe once the folder is; where folders cannot be opened (Windows) the system sees to it.
-  await withFile(fs, folder, "r", (handle) => handle.sync()).catch(() => {});
+  await withFile(fs, folder, "r", reachDisk).catch(() => {});
 }
 
 async function patchFile(fs: FileSystem, folder: string, name: string, at: number, content: Uint8Array): Promise<void> {
   await fs.mkdir(folder, { recursive: true });
   const path = `${folder}/${name}`;
-  await withFile(fs, path, "a", async () => {}); // there, whatever it holds
+  const there = await fs.lstat(path).catch(unlessMissing(undefined));
+  // Through a link the bytes would go into a file that has another name, and another owner.
+  if (!there) await withFile(fs, path, "ax", async () => {}).catch(unless("EEXIST", undefined));
+  else if (!there.isFile() || there.nlink > 1) await replaceFile(fs, folder, name, await fs.readFile(path));
   await withFile(fs, path, "r+", async (file) => {
     await file.truncate(at);
     for (let done = 0; done < content.length; ) done += (await file.write(content, done, content.length - done, at + done)).bytesWritten;
+    await reachDisk(file);
   });
+}
+
+/** Some file systems (FUSE, network shares) know no fsync. There the write counts as done, as for every other program. */
+async function reachDisk(file: OpenFile): Promise<void> {
+  await file.sync().catch(unless(["EINVAL", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "ENOTTY", "EPERM"], undefined));
+}
+
+/** Milliseconds between attempts, 2.5 s in all. */
+const WAITS = [10, 20, 40, 80, 160, 320, 640, 1280];
+
+/**
+ * Tries again for a while what fails because another program (a virus scanner, an indexer, a backup) has the file open, which Windows does not allow.
+ * @throws the last error.
+ */
+export async function whileBusy<T>(attempt: () => Promise<T>): Promise<T> {
+  for (const wait of WAITS) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!["EPERM", "EBUSY", "EACCES"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
+      await new Promise((resolve) => {
+        setTimeout(resolve, wait);
+      });
+    }
+  }
+  return attempt();
+}
+
+/** Random bytes in hexadecimal, for names that nobody else has. */
+export function randomHex(bytes: number): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(bytes)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 async function withFile(fs: FileSystem, path: string, flags: string, fn: (file: OpenFile) => Promise<void>): Promise<void> {
