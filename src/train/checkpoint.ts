@@ -4,9 +4,11 @@
  */
 import type { Dtype } from "../base/dtype.ts";
 import { type Entry, type Metadata, readSafetensors, type SafetensorsFile, writeSafetensors } from "../formats/safetensors.ts";
+import { xxh32 } from "../formats/xxhash.ts";
 import type { Module } from "../nn/module.ts";
 import { type ArrayEntry, checkEntries, faults, type LoadReport, tensorFor } from "../nn/state-dict.ts";
 import type { Cell } from "../runtime/cell.ts";
+import type { RunState } from "./run-state.ts";
 
 const FILE_DTYPES: Readonly<Record<Dtype, string>> = { f32: "F32", f64: "F64", i32: "I32", u32: "U32", u8: "U8", bool: "BOOL" };
 
@@ -32,11 +34,12 @@ export interface LoadOptions {
 
 /**
  * Sets a model's cells from the bytes of a safetensors file (or from the model's part of a checkpoint), and reports what did not fit.
- * @throws {Error} if the bytes are no such file. @throws {StateDictError} if `strict` and names or shapes differ; then nothing is changed.
+ * @throws {Error} if the bytes are no such file, or a damaged checkpoint. @throws {StateDictError} if `strict` and names or shapes differ; then nothing is changed.
  */
 export function loadModel(model: Module, bytes: Uint8Array, { strict = true, what }: LoadOptions = {}): LoadReport {
-  const entries = modelEntries(readSafetensors(bytes, what)) as ReadonlyMap<string, ArrayEntry>;
-  return model.loadStateDict(entries, { strict });
+  const file = readSafetensors(bytes, what);
+  if (file.metadata.nabla !== undefined) verify(bytes, file, what ?? "checkpoint");
+  return model.loadStateDict(modelEntries(file) as ReadonlyMap<string, ArrayEntry>, { strict });
 }
 
 // ---- checkpoints of whole runs --------------------------------------------------------------------------------------------------------
@@ -44,33 +47,98 @@ export function loadModel(model: Module, bytes: Uint8Array, { strict = true, wha
 /** Before the names of the model's own cells in a checkpoint. */
 const MODEL = "model.";
 
+/** How the checksum stands in the metadata: the sum of the file with zeros for its eight digits. */
+const SUM = "xxh32:";
+const MARKER: Uint8Array = new TextEncoder().encode(`"checksum":"${SUM}`);
+const DIGITS = 8;
+
 /**
  * The bytes of a checkpoint. `cells` is everything that the steps to come read, the model's cells under `model.`; `state` is plain data;
- * `metadata` is stored beside it.
+ * `metadata` is stored beside it. The file holds a checksum of all its bytes.
  */
-export function saveCheckpoint(cells: ReadonlyMap<string, Cell>, state: unknown, metadata: Metadata = {}): Promise<Uint8Array> {
-  return saveCells(cells, { ...metadata, nabla: JSON.stringify(state) });
+export async function saveCheckpoint(cells: ReadonlyMap<string, Cell>, state: unknown, metadata: Metadata = {}): Promise<Uint8Array> {
+  const { checksum: _, nabla: __, ...rest } = metadata;
+  const bytes = await saveCells(cells, { checksum: SUM + "0".repeat(DIGITS), ...rest, nabla: JSON.stringify(state) });
+  bytes.set(new TextEncoder().encode(hex(xxh32(bytes))), digitsAt(bytes));
+  return bytes;
+}
+
+const hex = (sum: number): string => sum.toString(16).padStart(DIGITS, "0");
+
+/** Where the checksum's digits are in a file; quotes within texts are escaped, so nothing else looks like it. -1 if there is none. */
+function digitsAt(bytes: Uint8Array): number {
+  const header = bytes.subarray(8, 8 + new DataView(bytes.buffer, bytes.byteOffset, 8).getUint32(0, true));
+  const last = header.length - MARKER.length - DIGITS;
+  for (let at = header.indexOf(MARKER[0]); at >= 0 && at <= last; at = header.indexOf(MARKER[0], at + 1)) {
+    if (MARKER.every((byte, i) => header[at + i] === byte)) return 8 + at + MARKER.length;
+  }
+  return -1;
+}
+
+/**
+ * Reads a checkpoint and compares its checksum. `checked` is false for files of the first version, which have none.
+ * @throws {Error} if the bytes are no checkpoint, or a damaged one.
+ */
+export function readCheckpoint(bytes: Uint8Array, what = "checkpoint"): CheckpointFile {
+  const file = readSafetensors(bytes, what);
+  const { nabla } = file.metadata;
+  if (nabla === undefined) throw new Error(`${what}: holds weights only, not a run that could go on; want a checkpoint of \`fit\``);
+  const checked = verify(bytes, file, what);
+  const state = parseState(nabla, what);
+  // The first version had neither. A file with one of them has lost the other.
+  if (!checked && (state as Partial<RunState> | null)?.steps !== undefined) throw new Error(`${what}: damaged: its checksum is missing`);
+  return { ...file, state, checked };
+}
+
+/** Compares the checksum of a file, if it has one; gives whether it has. @throws {Error} if its bytes have another. */
+function verify(bytes: Uint8Array, { metadata }: SafetensorsFile, what: string): boolean {
+  if (metadata.checksum === undefined) return false;
+  if (metadata.checksum !== SUM + sumOf(bytes)) throw new Error(`${what}: damaged: its bytes do not have its checksum`);
+  return true;
+}
+
+export interface CheckpointFile extends SafetensorsFile {
+  /** The plain data. */
+  readonly state: unknown;
+  readonly checked: boolean;
+}
+
+function sumOf(bytes: Uint8Array): string {
+  const at = digitsAt(bytes);
+  if (at < 0) return "";
+  const copy = bytes.slice();
+  copy.fill(0x30, at, at + DIGITS);
+  return hex(xxh32(copy));
+}
+
+function parseState(json: string, what: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    throw new Error(`${what}: damaged: its state is not JSON`);
+  }
 }
 
 /**
  * Sets the cells from a checkpoint and gives the plain data that was saved with them.
- * @throws {Error} if the bytes are no checkpoint, or one of another model, optimizer or set of callbacks; then nothing is changed.
+ * @throws {Error} if the bytes are no checkpoint, a damaged one, or one of another model, optimizer or set of callbacks; then nothing is changed.
  */
 export function loadCheckpoint(cells: ReadonlyMap<string, Cell>, bytes: Uint8Array, what = "checkpoint"): unknown {
-  const file = readSafetensors(bytes, what);
-  const state = checkpointState(file, what);
-  const entries = file.entries as ReadonlyMap<string, ArrayEntry>;
-  const text = faults(checkEntries([...cells], entries));
-  if (text) throw new Error(`${what}: is not a checkpoint of this model and these settings: ${text}`);
-  for (const [name, cell] of cells) cell.set(tensorFor(cell, entries.get(name)!));
-  return state;
+  const file = readCheckpoint(bytes, what);
+  checkCells(cells, file, what);
+  setCells(cells, file);
+  return file.state;
 }
 
-/** The plain data of a checkpoint, without its cells. */
-export function checkpointState({ metadata }: SafetensorsFile, what = "checkpoint"): unknown {
-  if (metadata.nabla === undefined)
-    throw new Error(`${what}: holds weights only, not a run that could go on; want a checkpoint of \`fit\``);
-  return JSON.parse(metadata.nabla);
+/** @throws {Error} if a checkpoint does not have just these cells. */
+export function checkCells(cells: ReadonlyMap<string, Cell>, { entries }: SafetensorsFile, what = "checkpoint"): void {
+  const text = faults(checkEntries([...cells], entries as ReadonlyMap<string, ArrayEntry>));
+  if (text) throw new Error(`${what}: is not a checkpoint of this model and these settings: ${text}`);
+}
+
+/** Sets cells from a file that has been checked. */
+export function setCells(cells: ReadonlyMap<string, Cell>, { entries }: SafetensorsFile): void {
+  for (const [name, cell] of cells) cell.set(tensorFor(cell, entries.get(name) as ArrayEntry));
 }
 
 /** The model's part of a checkpoint, or the whole of a file that holds only a model. */

@@ -1,5 +1,5 @@
 /** @file Which checkpoints of a run are made and kept: the last k, and the best k by a metric. */
-import { type Metadata, readSafetensors } from "../formats/safetensors.ts";
+import type { Metadata } from "../formats/safetensors.ts";
 import {
   type Callback,
   defaultMonitor,
@@ -12,8 +12,9 @@ import {
   type Training,
   watched,
 } from "./callback.ts";
-import { checkpointState } from "./checkpoint.ts";
-import type { Store } from "./store.ts";
+import { readCheckpoint } from "./checkpoint.ts";
+import { type CheckpointsState, checkpointsState, checkRunState, type Kept, type RunState, runOfState, totalOf } from "./run-state.ts";
+import { randomHex, type Store } from "./store.ts";
 
 export interface CheckpointsOptions {
   /** How many of the newest are kept. Default 2: one is always whole while the next is written. */
@@ -26,28 +27,32 @@ export interface CheckpointsOptions {
   readonly everySteps?: number;
   /** Seconds after which one is made in the middle of an epoch. Default 60. */
   readonly everySeconds?: number;
+  /** Name of the run, stored in each: a store holds the checkpoints of one run. Default: a random one, which a resumed run keeps. */
+  readonly run?: string;
   /** Stored in each, for whoever reads the file. */
   readonly metadata?: Metadata;
   /** Called when one cannot be written; those before are kept, and the run goes on. Default: the error ends the run. */
   readonly onError?: (error: Error) => void;
 }
 
-/** A checkpoint in the store: after so many steps, with the metric that it is judged by if it ends an epoch. */
-interface Kept {
-  readonly step: number;
-  readonly value: number | null;
-}
-
 const nameOf = (step: number): string => `step-${String(step).padStart(8, "0")}.safetensors`;
 const stepOf = (name: string): number => Number(/^step-(\d+)\.safetensors$/.exec(name)?.[1] ?? Number.NaN);
 
-/** Saves a run as it goes. The last of the callbacks, so that what the others note in this step or epoch is saved too. */
+/**
+ * Saves a run as it goes. The last of the callbacks, so that what the others note in this step or epoch is saved too. Removes only checkpoints of
+ * this run. @throws {Error} when training starts, if the store holds those of another.
+ */
 export class Checkpoints implements Callback {
   readonly name = "checkpoints";
   readonly #store: Store;
   readonly #options: CheckpointsOptions;
   #monitor: Monitor | undefined;
   #kept: readonly Kept[] = [];
+  #run: string | undefined;
+  /** The name in the checkpoint that the run went on from; the first version had none. */
+  #resumed: string | undefined;
+  /** Names of what is to be removed when the next is written. */
+  #leftover: string[] = [];
   #saved = performance.now();
 
   /** @throws {RangeError} for counts that cannot be. */
@@ -64,11 +69,34 @@ export class Checkpoints implements Callback {
     this.#store = store;
     this.#options = options;
     this.#monitor = options.monitor;
+    this.#run = options.run ?? randomHex(8);
   }
 
   async onStart(training: Training): Promise<void> {
     this.#monitor ??= defaultMonitor(training);
     await this.#store.tidy();
+    const kept = namesOf(this.#kept);
+    const others = (await this.#store.list()).filter((name) => !Number.isNaN(stepOf(name)) && !kept.has(name));
+    for (const name of others) {
+      if (training.total === 0) throw foreign(name);
+      if (await this.#isOwn(name)) this.#leftover.push(name);
+    }
+  }
+
+  /**
+   * Whether a checkpoint is of this run. A damaged one may be: it is left until the run comes to its step again.
+   * @throws {Error} if it is of another.
+   */
+  async #isOwn(name: string): Promise<boolean> {
+    const bytes = await this.#store.read(name);
+    let owner: string | undefined;
+    try {
+      owner = runOfState(checkRunState(readCheckpoint(bytes, name).state, name));
+    } catch {
+      return false;
+    }
+    if (owner !== undefined && owner !== this.#run) throw foreign(name);
+    return owner === this.#run || owner === this.#resumed;
   }
 
   async onStep({ total }: StepRecord, training: Training): Promise<void> {
@@ -85,29 +113,38 @@ export class Checkpoints implements Callback {
     if (history.stopped && this.#kept.at(-1)?.step !== training.total) await this.#save(training, null);
   }
 
-  get state(): readonly Kept[] {
-    return this.#kept;
+  get state(): CheckpointsState {
+    return { ...(this.#run !== undefined && { run: this.#run }), kept: this.#kept };
   }
 
-  set state(kept: readonly Kept[]) {
+  /** @throws {Error} if it is no such state. */
+  set state(state: unknown) {
+    const { run, kept } = checkpointsState(state);
     this.#kept = kept;
+    this.#resumed = run;
+    this.#run = this.#options.run ?? run;
   }
 
   /** Writes one, then removes what is no longer among the last or the best. */
   async #save(training: Training, value: number | null): Promise<void> {
     const before = this.#kept;
     const step = training.total;
+    this.#kept = [...before.filter((other) => other.step !== step), { step, value }];
+    this.#kept = this.#worthKeeping();
     try {
-      this.#kept = [...before.filter((other) => other.step !== step), { step, value }];
-      this.#kept = this.#worthKeeping();
       await this.#store.write(nameOf(step), await training.save(this.#options.metadata));
-      await this.#prune();
     } catch (error) {
       this.#kept = before;
-      if (!this.#options.onError) throw error;
-      this.#options.onError(error as Error);
+      this.#report(error as Error);
     }
+    this.#leftover.push(...namesOf(before));
+    await this.#prune();
     this.#saved = performance.now();
+  }
+
+  #report(error: Error): void {
+    if (!this.#options.onError) throw error;
+    this.#options.onError(error);
   }
 
   #worthKeeping(): readonly Kept[] {
@@ -118,13 +155,24 @@ export class Checkpoints implements Callback {
     return this.#kept.filter((kept) => keep.has(kept));
   }
 
-  /** Whatever else is there: what just fell out, and what a run left that was resumed from an earlier step. */
+  /** Removes what fell out, and what this run left when it was stopped after a later step. */
   async #prune(): Promise<void> {
-    const names = new Set(this.#kept.map(({ step }) => nameOf(step)));
-    for (const name of await this.#store.list()) {
-      if (!Number.isNaN(stepOf(name)) && !names.has(name)) await this.#store.remove(name);
+    const keep = namesOf(this.#kept);
+    const waiting = this.#leftover.filter((name) => !keep.has(name));
+    this.#leftover = [];
+    for (const name of waiting) {
+      await this.#store.remove(name).catch((error) => {
+        this.#leftover.push(name);
+        this.#report(error as Error);
+      });
     }
   }
+}
+
+const namesOf = (kept: readonly Kept[]): ReadonlySet<string> => new Set(kept.map(({ step }) => nameOf(step)));
+
+function foreign(name: string): Error {
+  return new Error(`Checkpoints: ${name} is in the store already, of another run; go on with that one (\`resume\`), or use another folder`);
 }
 
 /** A checkpoint that could be read. */
@@ -132,25 +180,41 @@ export interface Found {
   readonly name: string;
   readonly step: number;
   readonly bytes: Uint8Array;
+  /** Whether it has a checksum, and it was right. Checkpoints of the first version have none. */
+  readonly checked: boolean;
 }
 
-/**
- * The newest checkpoint of a store that can be read, at or before step `upTo`; undefined if there is none. `onDamaged` hears of newer ones that
- * cannot.
- */
+export interface LatestOptions {
+  /** The last step that will do. Default: any. */
+  readonly upTo?: number;
+  /** The run that it must be of. Default: any. */
+  readonly run?: string;
+  /** Hears of newer ones that are damaged or of another run. */
+  readonly onDamaged?: (error: Error) => void;
+}
+
+/** The newest checkpoint of a store that can be read and whose run could go on from it; undefined if there is none. */
 export async function latestCheckpoint(
   store: Store,
-  { upTo = Number.POSITIVE_INFINITY, onDamaged }: { readonly upTo?: number; readonly onDamaged?: (error: Error) => void } = {},
+  { upTo = Number.POSITIVE_INFINITY, run, onDamaged }: LatestOptions = {},
 ): Promise<Found | undefined> {
   const names = (await store.list()).filter((name) => stepOf(name) <= upTo);
-  for (const name of names.reverse()) {
+  for (const name of names.sort((a, b) => stepOf(b) - stepOf(a))) {
     try {
       const bytes = await store.read(name);
-      checkpointState(readSafetensors(bytes, name), name);
-      return { name, step: stepOf(name), bytes };
+      const { state, checked } = readCheckpoint(bytes, name);
+      checkIdentity(checkRunState(state, name), name, run);
+      return { name, step: stepOf(name), bytes, checked };
     } catch (error) {
       onDamaged?.(error as Error);
     }
   }
   return undefined;
+}
+
+/** @throws {Error} if a file has changed its name, or its folder. */
+function checkIdentity(state: RunState, name: string, run: string | undefined): void {
+  const [total, owner] = [totalOf(state), runOfState(state)];
+  if (total !== undefined && total !== stepOf(name)) throw new Error(`${name}: is the checkpoint of step ${total} under another name`);
+  if (run !== undefined && owner !== undefined && owner !== run) throw new Error(`${name}: is a checkpoint of another run`);
 }

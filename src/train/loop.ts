@@ -11,11 +11,12 @@ import type { Layer } from "../nn/module.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
 import type { Cell } from "../runtime/cell.ts";
 import type { Callback, EpochRecord, History, Progress, Training } from "./callback.ts";
-import { loadCheckpoint, prefixed, saveCheckpoint } from "./checkpoint.ts";
+import { checkCells, prefixed, readCheckpoint, saveCheckpoint, setCells } from "./checkpoint.ts";
 import { DivergenceError, Mark } from "./divergence.ts";
 import { Evaluator } from "./evaluate.ts";
 import type { FitOptions } from "./fit.ts";
 import { Meter, type Metrics } from "./meter.ts";
+import { checkRunState, type Position, type RunState } from "./run-state.ts";
 import { compileStep, GradientSum, type StepFunction, type StepParts, stepFunction } from "./step.ts";
 import { batchTensors, defaultLoss } from "./task.ts";
 
@@ -24,24 +25,6 @@ const PROGRESS_MS = 100;
 
 // How many steps are repeated at most to find the first NaN.
 const MARK_STEPS = 200;
-
-/** Where a run stands: after so many steps of an epoch, from 1. */
-interface Position {
-  readonly epoch: number;
-  readonly step: number;
-  /** Examples in these steps, and seconds they took. */
-  readonly examples: number;
-  readonly seconds: number;
-}
-
-/** The plain part of a checkpoint. */
-interface PlainState {
-  readonly position: Position;
-  readonly records: readonly EpochRecord[];
-  readonly rateFactor: number;
-  readonly reason?: string;
-  readonly callbacks: Readonly<Record<string, unknown>>;
-}
 
 const secondsSince = (start: number): number => (performance.now() - start) / 1000;
 
@@ -262,8 +245,9 @@ export class Run implements Training {
     const averaged = this.#swapped;
     this.#swap(false);
     const named = this.#callbacks.filter((c): c is Callback & { name: string } => c.name !== undefined && c.state !== undefined);
-    const state: PlainState = {
+    const state: RunState = {
       position: this.#position,
+      steps: this.steps,
       records: this.records,
       rateFactor: this.rateFactor,
       ...(this.reason === undefined ? {} : { reason: this.reason }),
@@ -275,7 +259,10 @@ export class Run implements Training {
   }
 
   #load(bytes: Uint8Array): void {
-    const { position, records, rateFactor, reason, callbacks } = loadCheckpoint(this.#cells(), bytes) as PlainState;
+    const file = readCheckpoint(bytes);
+    checkCells(this.#cells(), file);
+    const { position, records, rateFactor, reason, callbacks } = checkRunState(file.state, "checkpoint", this.steps);
+    setCells(this.#cells(), file);
     this.#position = position;
     this.records.push(...records);
     this.rateFactor = rateFactor;

@@ -19,6 +19,8 @@ export class CsvSink implements EventSink {
   /** Bytes that are safely in the file, and text that is not. */
   #length = 0;
   #pending = "";
+  /** Whether the file goes on behind them, with rows to be forgotten. */
+  #tail = false;
 
   constructor(store: Store, name: string) {
     this.#store = store;
@@ -26,15 +28,13 @@ export class CsvSink implements EventSink {
   }
 
   async open(step: number): Promise<void> {
-    const text =
-      step > 0 && (await this.#store.list()).includes(this.#name) ? new TextDecoder().decode(await this.#store.read(this.#name)) : "";
-    const [head, ...rows] = text.split("\n");
-    // The last element is what followed the last line break: nothing, or a row cut short.
-    const kept = rows.slice(0, -1).filter((row) => Number.parseInt(row, 10) <= step);
-    const whole = rows.length > 0 ? `${[head, ...kept].join("\n")}\n` : "";
-    this.#columns = rows.length > 0 ? head.split(",").slice(1) : undefined;
-    this.#length = 0;
-    this.#pending = whole;
+    const there = step > 0 && (await this.#store.list()).includes(this.#name);
+    const bytes = there ? await this.#store.read(this.#name) : new Uint8Array();
+    this.#length = rowsUpTo(bytes, step);
+    this.#tail = this.#length < bytes.length;
+    const [head] = new TextDecoder().decode(bytes.subarray(0, this.#length)).split("\n", 1);
+    this.#columns = this.#length > 0 ? head.split(",").slice(1) : undefined;
+    this.#pending = "";
   }
 
   write(step: number, scalars: Readonly<Record<string, number>>): void {
@@ -46,12 +46,26 @@ export class CsvSink implements EventSink {
   }
 
   async flush(): Promise<void> {
-    if (this.#pending === "") return;
+    if (this.#pending === "" && !this.#tail) return;
     const bytes = new TextEncoder().encode(this.#pending);
     await this.#store.writeAt(this.#name, this.#length, bytes);
     this.#length += bytes.length;
     this.#pending = "";
+    this.#tail = false;
   }
+}
+
+const LINE_BREAK = 10;
+
+/** Bytes of the head and of the rows up to a step. What follows is newer, or a row cut short, or what a lost power supply has left. */
+function rowsUpTo(bytes: Uint8Array, step: number): number {
+  let end = bytes.indexOf(LINE_BREAK) + 1;
+  for (let next = end; next > 0 && end > 0; ) {
+    next = bytes.indexOf(LINE_BREAK, end) + 1;
+    if (next === 0 || !(Number.parseInt(new TextDecoder().decode(bytes.subarray(end, end + 16)), 10) <= step)) break;
+    end = next;
+  }
+  return end;
 }
 
 export interface RecorderOptions {

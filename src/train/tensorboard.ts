@@ -9,6 +9,8 @@ export class TensorboardSink implements EventSink {
   readonly #name: string;
   #length = 0;
   #pending: Uint8Array[] = [];
+  /** Whether the file goes on behind what is kept of it, with events to be forgotten. */
+  #tail = false;
 
   constructor(store: Store, name = "events.out.tfevents.nabla") {
     if (!name.includes("tfevents")) throw new Error(`TensorboardSink: TensorBoard reads files with "tfevents" in their names, got ${name}`);
@@ -17,12 +19,11 @@ export class TensorboardSink implements EventSink {
   }
 
   async open(step: number): Promise<void> {
-    this.#length = 0;
-    this.#pending = [eventFileHeader()];
-    if (step === 0 || !(await this.#store.list()).includes(this.#name)) return;
-    for (const event of wholeEvents(await this.#store.read(this.#name), this.#name)) {
-      if (event.fileVersion === undefined && event.step <= step) this.#pending.push(scalarEvent(event.step, event.scalars, event.wallTime));
-    }
+    const there = step > 0 && (await this.#store.list()).includes(this.#name);
+    const bytes = there ? await this.#store.read(this.#name) : new Uint8Array();
+    this.#length = eventsUpTo(bytes, step, this.#name);
+    this.#tail = this.#length < bytes.length;
+    this.#pending = this.#length === 0 ? [eventFileHeader()] : [];
   }
 
   write(step: number, scalars: Readonly<Record<string, number>>): void {
@@ -30,24 +31,33 @@ export class TensorboardSink implements EventSink {
   }
 
   async flush(): Promise<void> {
-    if (this.#pending.length === 0) return;
+    if (this.#pending.length === 0 && !this.#tail) return;
     const bytes = joined(this.#pending);
     await this.#store.writeAt(this.#name, this.#length, bytes);
     this.#length += bytes.length;
     this.#pending = [];
+    this.#tail = false;
   }
 }
 
-/** The events of a file whose last record a kill may have cut short. */
-function wholeEvents(bytes: Uint8Array, what: string): ReturnType<typeof readEvents> {
+/** Bytes of the events up to a step. What follows is newer, or a record that a kill has cut short or damaged. */
+function eventsUpTo(bytes: Uint8Array, step: number, what: string): number {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let end = 0;
   while (end + 12 <= bytes.length) {
     const next = end + 16 + Number(view.getBigUint64(end, true));
-    if (next > bytes.length) break;
+    if (next > bytes.length || !isUpTo(bytes.subarray(end, next), step, what)) break;
     end = next;
   }
-  return readEvents(bytes.subarray(0, end), what);
+  return end;
+}
+
+function isUpTo(record: Uint8Array, step: number, what: string): boolean {
+  try {
+    return readEvents(record, what).every((event) => event.step <= step);
+  } catch {
+    return false;
+  }
 }
 
 function joined(parts: readonly Uint8Array[]): Uint8Array {
