@@ -41,13 +41,10 @@ export function viewOf(dtype: Dtype, buffer: ArrayBufferLike, offset: number, n:
   return new ARRAYS[dtype](buffer as ArrayBuffer, offset, n);
 }
 
-/** The dtype that a typed array stores when nothing else is said. */
-export function dtypeOf(data: TypedArray): Dtype {
-  if (data instanceof Float32Array) return "f32";
-  if (data instanceof Float64Array) return "f64";
-  if (data instanceof Int32Array) return "i32";
-  if (data instanceof Uint32Array) return "u32";
-  return "u8";
+/** @throws {TypeError} if `dtype` is not the name of a dtype. */
+export function checkDtype(dtype: Dtype, what: string): void {
+  if (!Object.hasOwn(ARRAYS, dtype))
+    throw new TypeError(`${what}: there is no dtype ${String(dtype)}; want one of ${Object.keys(ARRAYS).join(", ")}`);
 }
 
 // The order of promotion: the result of mixing two dtypes is the later of them.

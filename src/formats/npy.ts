@@ -6,12 +6,14 @@
  *
  * Elements come back in row-major order and in this machine's byte order; 16-bit floats become Float32Arrays. Python objects are refused.
  */
+import { kindOf, typedArrayName } from "../base/elements.ts";
 import { widenHalf } from "./safetensors.ts";
 
 /** Elements as a npy file can hold them. */
 export type NpyData =
   | Int8Array
   | Uint8Array
+  | Uint8ClampedArray
   | Int16Array
   | Uint16Array
   | Int32Array
@@ -126,18 +128,37 @@ function rowMajor(data: NpyData, shape: readonly number[]): NpyData {
   return result;
 }
 
-const codes: readonly (readonly [new (n: number) => NpyData, string])[] = [
-  [Int8Array, "|i1"],
-  [Uint8Array, "|u1"],
-  [Int16Array, "<i2"],
-  [Uint16Array, "<u2"],
-  [Int32Array, "<i4"],
-  [Uint32Array, "<u4"],
-  [BigInt64Array, "<i8"],
-  [BigUint64Array, "<u8"],
-  [Float32Array, "<f4"],
-  [Float64Array, "<f8"],
-];
+/** NumPy's dtype for each class of typed array. */
+const codes: ReadonlyMap<string, string> = new Map([
+  ["Int8Array", "|i1"],
+  ["Uint8Array", "|u1"],
+  ["Uint8ClampedArray", "|u1"],
+  ["Int16Array", "<i2"],
+  ["Uint16Array", "<u2"],
+  ["Int32Array", "<i4"],
+  ["Uint32Array", "<u4"],
+  ["BigInt64Array", "<i8"],
+  ["BigUint64Array", "<u8"],
+  ["Float16Array", "<f2"],
+  ["Float32Array", "<f4"],
+  ["Float64Array", "<f8"],
+]);
+
+/** The dtype for `data`. @throws {TypeError} for what is no typed array, or none that holds bools where `dtype` is b1. */
+function codeOf(data: NpyData, dtype: string | undefined): string {
+  const name = typedArrayName(data);
+  const code = codes.get(name ?? "");
+  if (!code)
+    throw new TypeError(
+      `npy: elements are written from a typed array, got ${name ?? kindOf(data)}; copy them into one, such as a Float32Array`,
+    );
+  if (dtype !== "b1") return code;
+  if (code !== "|u1" || (data as Uint8Array).some((byte) => byte > 1))
+    throw new TypeError(
+      `npy: bools (b1) are written from a Uint8Array of 0 and 1, got a ${name}${code === "|u1" ? " with other values" : ""}`,
+    );
+  return "|b1";
+}
 
 /** What {@link writeNpy} takes: an array as it was read, or without a dtype. */
 export interface NpySource {
@@ -146,11 +167,11 @@ export interface NpySource {
   readonly dtype?: string;
 }
 
-/** The bytes of a .npy file (version 1) in row-major order. The dtype is the typed array's; only b1 makes bool of a Uint8Array. */
+/** The bytes of a .npy file (version 1) in row-major order. The dtype is the typed array's; only b1 makes bool of a Uint8Array. @throws {TypeError} for what is no typed array. */
 export function writeNpy({ shape, data, dtype }: NpySource): Uint8Array {
+  const descr = codeOf(data, dtype);
   const count = shape.reduce((a, b) => a * b, 1);
   if (count !== data.length) throw new RangeError(`npy: shape [${shape.join(", ")}] has ${count} elements, the data ${data.length}`);
-  const descr = dtype === "b1" ? "|b1" : codes.find(([array]) => data instanceof array)![1];
   const sizes = shape.length === 1 ? `${shape[0]},` : shape.join(", ");
   const dict = `{'descr': '${descr}', 'fortran_order': False, 'shape': (${sizes}), }`;
   const header = `${dict.padEnd(Math.ceil((dict.length + 11) / 64) * 64 - 11)}\n`; // elements begin at a multiple of 64

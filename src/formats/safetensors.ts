@@ -8,6 +8,7 @@
  *
  * Files come from strangers, so every claim of the header is checked before it is believed.
  */
+import { kindOf, typedArrayName } from "../base/elements.ts";
 import { brief } from "./brief.ts";
 
 /** What holds the elements of a tensor of a file. */
@@ -272,8 +273,10 @@ function checkEntry(name: string, { dtype, shape, data }: Entry): Dtype {
   const known = dtypes.get(dtype);
   if (name === "__metadata__") throw new Error(`safetensors: "__metadata__" is no name for a tensor`);
   if (!known) throw new Error(`safetensors: "${brief(name)}": unsupported dtype ${dtype} (supported: ${[...dtypes.keys()].join(", ")})`);
-  if (!(data instanceof known.array)) {
-    throw new Error(`safetensors: "${brief(name)}": ${dtype} is written from a ${known.array.name}, got a ${data.constructor.name}`);
+  // By name, since an array from another realm is no instance of this realm's class.
+  const array = typedArrayName(data);
+  if (array !== known.array.name && !(known.array === Uint8Array && array === "Uint8ClampedArray")) {
+    throw new Error(`safetensors: "${brief(name)}": ${dtype} is written from a ${known.array.name}, got a ${array ?? kindOf(data)}`);
   }
   if (elementCount(shape) !== data.length) {
     throw new Error(

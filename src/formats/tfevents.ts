@@ -5,6 +5,7 @@
  *     record: length, u64 | masked CRC32C of these 8 bytes | event | masked CRC32C of the event
  *     Event { wall_time = 1; step = 2; file_version = 3; summary = 5 { value = 1 { tag = 1; simple_value = 2; histo = 5 } } }
  */
+import { kindOf, typedArrayName } from "../base/elements.ts";
 
 /** A histogram as TensorBoard has it: bucket i counts the values from limit i - 1 up to limit i. */
 export interface Histogram {
@@ -46,7 +47,7 @@ export function scalarEvent(step: number, scalars: Readonly<Record<string, numbe
 export function histogramEvent(
   step: number,
   tag: string,
-  values: ArrayLike<number>,
+  values: ArrayLike<number | bigint>,
   { buckets = 30, wallTime = now() }: { readonly buckets?: number; readonly wallTime?: number } = {},
 ): Uint8Array {
   const { min, max, num, sum, sumSquares, bucketLimit, bucket } = histogram(values, buckets);
@@ -57,8 +58,11 @@ export function histogramEvent(
   return record([...double(1, wallTime), ...varintField(2, step), ...bytesField(5, bytesField(1, value))]);
 }
 
-function histogram(values: ArrayLike<number>, buckets: number): Histogram {
-  const finite = Float64Array.from(values).filter(Number.isFinite);
+function histogram(values: ArrayLike<number | bigint>, buckets: number): Histogram {
+  if (typedArrayName(values) === undefined && !Array.isArray(values))
+    throw new TypeError(`event: want the values as an array or a typed array, got ${kindOf(values)}`);
+  if (!Number.isInteger(buckets) || buckets < 1) throw new RangeError(`event: want a whole number of buckets, got ${buckets}`);
+  const finite = Float64Array.from(values, Number).filter(Number.isFinite);
   let [min, max, sum, sumSquares] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0, 0];
   for (const value of finite) {
     min = Math.min(min, value);

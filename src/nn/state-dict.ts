@@ -2,7 +2,7 @@
  * @file What loading a state dict takes and tells: entries of several kinds, and the report of what did not fit.
  */
 
-import type { TypedArray } from "../base/dtype.ts";
+import { type AnyTypedArray, typedArrayName } from "../base/elements.ts";
 import { formatShape, type Shape, sameShape } from "../base/shape.ts";
 import { tensor } from "../ops/create.ts";
 import { Tensor } from "../ops/tensor.ts";
@@ -11,7 +11,7 @@ import { Cell } from "../runtime/cell.ts";
 /** Named elements, as a file gives them. Integers of 64 bits are narrowed to the cell's dtype. */
 export interface ArrayEntry {
   readonly shape: Shape;
-  readonly data: TypedArray | BigInt64Array;
+  readonly data: AnyTypedArray;
 }
 
 /** What a cell can be loaded from: another cell, a tensor, or elements with a shape as a file has them. */
@@ -86,6 +86,7 @@ export function checkEntries(cells: readonly (readonly [string, Cell])[], entrie
 export function tensorFor(cell: Cell, entry: StateEntry): Tensor {
   if (entry instanceof Cell) return entry.value.cast(cell.dtype);
   if (entry instanceof Tensor) return entry.cast(cell.dtype);
-  const data = entry.data instanceof BigInt64Array ? Int32Array.from(entry.data, Number) : entry.data;
-  return tensor(data, { shape: entry.shape }).cast(cell.dtype);
+  // Integers of 64 bits have no dtype of their own; other arrays are converted on the device.
+  const wide = typedArrayName(entry.data)?.startsWith("Big");
+  return tensor(entry.data, { shape: entry.shape, ...(wide && { dtype: cell.dtype }) }).cast(cell.dtype);
 }

@@ -1,8 +1,9 @@
 /**
  * @file Tensors from numbers: nested arrays, typed arrays, constants and ranges.
  */
-import { allocate, type Dtype, dtypeOf, type TypedArray } from "../base/dtype.ts";
-import { checkShape, formatShape, type Shape, sizeOf, type Type } from "../base/shape.ts";
+import { checkDtype, type Dtype, isFloat, type TypedArray } from "../base/dtype.ts";
+import { type AnyTypedArray, checkFits, dtypeOfArray, elementsAs, kindOf, typedArrayName } from "../base/elements.ts";
+import { checkShape, formatShape, formatType, type Shape, sameShape, sizeOf, type Type } from "../base/shape.ts";
 import { full as fullOp, iota } from "./indexing.ts";
 import { data } from "./leaves.ts";
 import { record, Tensor } from "./tensor.ts";
@@ -13,7 +14,7 @@ export type Nested = number | boolean | readonly Nested[];
 export interface TensorOptions {
   /** Default: that of the nesting, or one axis for a typed array. */
   readonly shape?: Shape;
-  /** Default: f32 for numbers, bool for booleans, a typed array's own. */
+  /** Default: f32 for numbers, bool for booleans, a typed array's own (see {@link tensor}). */
   readonly dtype?: Dtype;
 }
 
@@ -23,29 +24,33 @@ export function fromArray(array: TypedArray, type: Type): Tensor {
   return record(data, [], { shape: type.shape, dtype: type.dtype, storage }, [])[0]!;
 }
 
-/** A tensor from nested arrays or from a typed array (copied), f32 unless said otherwise. */
-export function tensor(values: Nested | TypedArray, options: TensorOptions = {}): Tensor {
-  if (ArrayBuffer.isView(values)) {
-    const shape = options.shape ?? [values.length];
-    return filled(values as TypedArray, shape, options.dtype ?? dtypeOf(values as TypedArray));
+/**
+ * A tensor from nested arrays or from a typed array (copied). Numbers become f32 and booleans bool, unless `dtype` says otherwise. Typed
+ * arrays of every class and realm keep their dtype; Int8, Int16, Uint16 and 64-bit integers become i32, Uint8Clamped u8, Float16 f32.
+ * @throws {RangeError} if a number does not fit the dtype, the nesting is ragged, or the shape has another size.
+ * @throws {TypeError} for what is no number, with its position.
+ */
+export function tensor(values: Nested | AnyTypedArray, options: TensorOptions = {}): Tensor {
+  const name = typedArrayName(values);
+  if (name !== undefined) {
+    const elements = values as AnyTypedArray;
+    return filled(elements, options.shape ?? [elements.length], options.dtype ?? dtypeOfArray(name), name);
   }
   const found: number[] = [];
-  const nesting = shapeOfNested(values as Nested, found);
+  const nesting = shapeOfNested(values as Nested, found, []);
   const isBool = typeof firstOf(values as Nested) === "boolean";
   return filled(found, options.shape ?? nesting, options.dtype ?? (isBool ? "bool" : "f32"));
 }
 
-function filled(values: ArrayLike<number>, shape: Shape, dtype: Dtype): Tensor {
+function filled(values: ArrayLike<number | bigint>, shape: Shape, dtype: Dtype, name?: string): Tensor {
   checkShape(shape, "tensor");
+  checkDtype(dtype, "tensor");
   if (values.length !== sizeOf(shape)) {
     throw new RangeError(
       `tensor: ${values.length} values do not fill the shape ${formatShape(shape)}, which has ${sizeOf(shape)} elements`,
     );
   }
-  const array = allocate(dtype, values.length);
-  if (dtype === "bool") for (let i = 0; i < values.length; i++) array[i] = values[i] ? 1 : 0;
-  else array.set(values);
-  return fromArray(array, { shape, dtype });
+  return fromArray(elementsAs(values, dtype, { what: "tensor", shape, name }), { shape, dtype });
 }
 
 function firstOf(values: Nested): number | boolean | undefined {
@@ -54,29 +59,58 @@ function firstOf(values: Nested): number | boolean | undefined {
   return x as number | boolean | undefined;
 }
 
-/** The shape of nested arrays, whose numbers are appended to `found`. */
-function shapeOfNested(values: Nested, found: number[]): number[] {
+/** The shape of nested arrays at `path` (given back as it was), whose numbers are appended to `found`. */
+function shapeOfNested(values: Nested, found: number[], path: number[]): Shape {
   if (!Array.isArray(values)) {
-    if (typeof values !== "number" && typeof values !== "boolean")
-      throw new TypeError(`tensor: expected numbers or nested arrays of them, got ${typeof values}`);
+    if (typeof values !== "number" && typeof values !== "boolean") throw new TypeError(`tensor: ${refusal(values, path)}`);
     found.push(Number(values));
     return [];
   }
-  const shapes = values.map((v) => shapeOfNested(v, found));
-  shapes.forEach((s, i) => {
-    if (String(s) !== String(shapes[0])) {
+  if (path.length > MOST_AXES) throw new RangeError(`tensor: arrays are nested more than ${MOST_AXES} deep, or one contains itself`);
+  let first: Shape = [];
+  for (let i = 0; i < values.length; i++) {
+    path.push(i);
+    const shape = shapeOfNested(values[i], found, path);
+    if (i === 0) first = shape;
+    else if (!sameShape(shape, first)) {
       throw new RangeError(
-        `tensor: ragged nesting: element 0 has shape ${formatShape(shapes[0]!)}, element ${i} has ${formatShape(s)}; all must agree`,
+        `tensor: ragged nesting: element ${nameOf(path.with(-1, 0))} has shape ${formatShape(first)}, element ${nameOf(path)} has ${formatShape(shape)}; all must agree`,
       );
     }
-  });
-  return [values.length, ...(shapes[0] ?? [])];
+    path.pop();
+  }
+  return [values.length, ...first];
 }
 
-/** One number everywhere. */
-export function full(shape: Shape, value: number, dtype: Dtype = "f32"): Tensor {
+const MOST_AXES = 64;
+
+/** `3`, or `[1, 3]` further inside. */
+const nameOf = (path: readonly number[]): string => (path.length === 1 ? String(path[0]) : formatShape(path));
+
+/** Why `x` is no number, and what to do. */
+function refusal(x: unknown, path: readonly number[]): string {
+  const at = path.length > 0 ? ` at ${formatShape(path)}` : "";
+  const kind = isTensor(x) ? `a tensor ${formatType(x)}` : kindOf(x);
+  const shown = typeof x === "string" ? ` ${JSON.stringify(x.length > 20 ? `${x.slice(0, 20)}...` : x)}` : "";
+  return `expected numbers or nested arrays of them, got ${kind}${shown}${at}${remedyFor(x, kind, path.length > 0)}`;
+}
+
+function remedyFor(x: unknown, kind: string, isElement: boolean): string {
+  if (isTensor(x)) return isElement ? "; put tensors together with stack or concatenate" : "; it is a tensor already";
+  if (kind === "bigint" || kind === "string") return "; convert it with Number()";
+  if (kind === "undefined" && isElement) return "; an element is missing";
+  if (typedArrayName(x) !== undefined) return "; make it an array with Array.from, or stack tensors of the rows";
+  if (kind.endsWith("ArrayBuffer") || kind === "DataView") return "; say what its bytes are, as in new Float32Array(buffer)";
+  return "";
+}
+
+/** One number everywhere. @throws {RangeError} if `dtype` does not hold it. */
+export function full(shape: Shape, value: number | boolean, dtype: Dtype = typeof value === "boolean" ? "bool" : "f32"): Tensor {
   checkShape(shape, "full");
-  return record(fullOp, [], { shape, dtype, value }, [])[0]!;
+  checkDtype(dtype, "full");
+  if (typeof value !== "number" && typeof value !== "boolean") throw new TypeError(`full: ${refusal(value, [])}`);
+  checkFits(Number(value), dtype, "full");
+  return record(fullOp, [], { shape, dtype, value: Number(value) }, [])[0]!;
 }
 
 /** Zeros of a shape. Default f32. */
@@ -89,9 +123,11 @@ export function ones(shape: Shape, dtype: Dtype = "f32"): Tensor {
   return full(shape, 1, dtype);
 }
 
-/** 0, 1, ..., n-1. */
+/** 0, 1, ..., n-1. @throws {RangeError} if `dtype` does not hold all of them. */
 export function arange(n: number, dtype: Dtype = "i32"): Tensor {
   checkShape([n], "arange");
+  checkDtype(dtype, "arange");
+  if (n > 0 && !isFloat(dtype)) checkFits(n - 1, dtype, "arange");
   return record(iota, [], { shape: [n], dtype, axis: 0 }, [])[0]!;
 }
 

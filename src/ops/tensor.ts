@@ -3,7 +3,8 @@
  * line, records an instruction and returns its result; nothing is computed until a value is read. Broadcasting, dtype promotion and axes
  * that count from the end finish here: primitives see equal shapes and plain axes.
  */
-import { type Dtype, isFloat, promote, type TypedArray } from "../base/dtype.ts";
+import { checkDtype, type Dtype, isFloat, promote, type TypedArray } from "../base/dtype.ts";
+import { checkFits, fits } from "../base/elements.ts";
 import {
   broadcastShapes,
   checkShape,
@@ -223,11 +224,11 @@ export class Tensor implements Value {
   /** The tensor meant by an operand: numbers take this tensor's dtype (a fraction or infinity makes integers f32). */
   operand(y: TensorLike): Tensor {
     if (y instanceof Tensor) return y;
-    if (typeof y === "number")
-      return this.constantOf(
-        { shape: [], dtype: isFloat(this.dtype) || (Number.isInteger(y) && this.dtype !== "bool") ? this.dtype : "f32" },
-        y,
-      );
+    if (typeof y === "number") {
+      const dtype = isFloat(this.dtype) || (Number.isInteger(y) && this.dtype !== "bool") ? this.dtype : "f32";
+      if (!fits(y, dtype)) checkFits(y, dtype, `a number beside ${formatType(this)}`);
+      return this.constantOf({ shape: [], dtype }, y);
+    }
     if (typeof y === "object" && y !== null && y.value instanceof Tensor) return y.value;
     throw new TypeError(`expected a tensor, a number or a parameter, got ${y === null ? "null" : typeof y}; make one with tensor(...)`);
   }
@@ -444,6 +445,7 @@ export class Tensor implements Value {
   }
 
   cast(dtype: Dtype): Tensor {
+    checkDtype(dtype, "cast");
     return dtype === this.dtype ? this : this.bind(e.cast, [this], { dtype });
   }
   /** The same 32 bits read as another dtype. */

@@ -1,11 +1,11 @@
 /** @file Setting the cells of an optimizer from a saved state. */
-import type { TypedArray } from "../base/dtype.ts";
+import type { AnyTypedArray } from "../base/elements.ts";
 import { formatShape, type Shape, sameShape } from "../base/shape.ts";
 import { tensor } from "../ops/create.ts";
 import { Cell } from "../runtime/cell.ts";
 
 /** A cell, or elements as a file gives them. */
-export type StateSource = Cell | { readonly shape: Shape; readonly data: TypedArray | BigInt64Array };
+export type StateSource = Cell | { readonly shape: Shape; readonly data: AnyTypedArray };
 
 /** @throws {Error} if names or shapes differ; then nothing is changed. */
 export function loadCells(owner: string, cells: ReadonlyMap<string, Cell>, entries: ReadonlyMap<string, StateSource>): void {
@@ -28,6 +28,5 @@ function setCell(cell: Cell, entry: StateSource): void {
     cell.set(entry.value.cast(cell.dtype));
     return;
   }
-  const elements = entry.data instanceof BigInt64Array ? Float64Array.from(entry.data, Number) : entry.data;
-  cell.set(tensor(elements, { shape: cell.shape, dtype: cell.dtype }));
+  cell.set(tensor(entry.data, { shape: cell.shape, dtype: cell.dtype }));
 }
