@@ -70,6 +70,19 @@ export function withPath<T>(path: string, fn: () => T): T {
   }
 }
 
+let counting = true;
+
+/** Runs `fn`, a pass over a list, whose instructions do not count as readers of the values that they take over. */
+export function uncounted<T>(fn: () => T): T {
+  const before = counting;
+  counting = false;
+  try {
+    return fn();
+  } finally {
+    counting = before;
+  }
+}
+
 // A pending graph deeper than this is computed on the way, so that a loop without a read cannot grow it without bound.
 const FLUSH_DEPTH = 1000;
 
@@ -83,6 +96,7 @@ export function record(op: Op, operands: readonly Tensor[], params: unknown, reg
   let depth = 0;
   let isFixed = op !== leaves.placeholder && op !== leaves.data;
   for (const x of operands) {
+    if (counting) x.readers++;
     depth = Math.max(depth, x.depth);
     isFixed &&= x.isFixed;
   }
@@ -107,6 +121,10 @@ export class Tensor implements Value {
   cohort: readonly Tensor[] | undefined;
   /** Length of the longest chain of pending instructions behind this value. */
   depth: number;
+  /** For the evaluator: how many operands of recorded instructions this value is. */
+  readers = 0;
+  /** For the evaluator: how many programs have computed this value without keeping it. */
+  runs = 0;
   /** Made of constants alone: it belongs to whoever uses it, inside a region as outside. */
   isFixed: boolean;
 

@@ -1,5 +1,6 @@
 /**
- * @file Reading a pending tensor: everything that is pending with it is compiled as one program (cached by the content of its tape) and run.
+ * @file Reading a pending tensor: everything that is pending with it is compiled as one program (cached by the content of its tape) and run;
+ * what later reads will want is kept (`keep.ts`).
  */
 import { allocate } from "../base/dtype.ts";
 import { sizeOf } from "../base/shape.ts";
@@ -7,13 +8,14 @@ import { registerEvaluator } from "../ops/evaluator.ts";
 import { full } from "../ops/indexing.ts";
 import { data } from "../ops/leaves.ts";
 import { freeValues } from "../ops/region.ts";
-import type { Tensor } from "../ops/tensor.ts";
+import { type Tensor, uncounted } from "../ops/tensor.ts";
 import { hashRegion } from "../tape/hash.ts";
 import type { Region } from "../tape/node.ts";
 import { backendName } from "./backend.ts";
 import { type Cell, currentFrame, pendingCells } from "./cell.ts";
 import { compileRegion, isCompiling } from "./compile.ts";
 import type { Executable } from "./executable.ts";
+import { keptOf, pendingList, siblings } from "./keep.ts";
 
 const MOST_CACHED = 512;
 const cache: Map<string, Executable> = new Map();
@@ -29,9 +31,9 @@ export const READ_WHILE_RECORDING: string = [
 /** Tensors that are computed together with `wanted`: results of the same calls, and cells that wait, but those in `apart`. */
 function gather(wanted: readonly Tensor[], apart: ReadonlySet<Cell>): Tensor[] {
   const all = new Set<Tensor>();
-  for (const t of wanted) for (const sibling of t.cohort ?? [t]) all.add(sibling);
+  for (const t of wanted) for (const sibling of siblings(t)) all.add(sibling);
   for (const cell of pendingCells) {
-    if (!apart.has(cell)) for (const sibling of cell.current.cohort ?? [cell.current]) all.add(sibling);
+    if (!apart.has(cell)) for (const sibling of siblings(cell.current)) all.add(sibling);
   }
   return [...all].filter((t) => !t.isComputed);
 }
@@ -49,7 +51,7 @@ function evaluate(wanted: readonly Tensor[], optional: boolean): void {
   }
   const rest = known.filter((t) => !settleConstant(t));
   const homes = [...fresh].filter(({ current }) => current.source.op !== full && isKnown(current));
-  if (rest.length + homes.length > 0) run(rest, homes);
+  if (rest.length + homes.length > 0) runAndKeep(rest, homes);
   for (const cell of pendingCells) if (cell.current.isComputed || cell.current.source.op === full) pendingCells.delete(cell);
 }
 
@@ -71,6 +73,14 @@ function settleConstant(t: Tensor): boolean {
   return true;
 }
 
+/** Computes tensors, and cells in their blocks, and keeps what later reads will want of what is computed on the way. */
+function runAndKeep(tensors: readonly Tensor[], homes: readonly Cell[]): void {
+  const list = pendingList([...tensors, ...homes.map(({ current }) => current)]);
+  const kept = keptOf(list, new Set(tensors)).filter(isKnown);
+  run([...tensors, ...kept], homes);
+  for (const { results } of list) for (const y of results as readonly Tensor[]) if (!y.isComputed) y.runs++;
+}
+
 /** Computes tensors, and cells in their blocks. */
 function run(tensors: readonly Tensor[], cells: readonly Cell[]): void {
   const outputs = [...tensors, ...cells.map((cell) => cell.current)];
@@ -80,7 +90,8 @@ function run(tensors: readonly Tensor[], cells: readonly Cell[]): void {
   let executable = cache.get(key);
   if (!executable) {
     const results = tensors.map(() => "result" as const);
-    executable = compileRegion(region, { inputs: inputs.map(() => "argument" as const), outputs: [...results, ...cells] });
+    const roles = { inputs: inputs.map(() => "argument" as const), outputs: [...results, ...cells] };
+    executable = uncounted(() => compileRegion(region, roles));
     if (cache.size >= MOST_CACHED) evictOldest();
     cache.set(key, executable);
   }

@@ -1,0 +1,63 @@
+/**
+ * @file Which values of an eager program are kept. Nobody can know whom the user holds, so this is told from what was recorded:
+ *
+ *     read by an instruction outside the program              kept at once
+ *     a result of a transform, or beside a kept result        kept at once
+ *     computed before, and now read by something new          kept
+ *     computed twice before                                   kept
+ *
+ * So a value is computed once, or twice where its second reader is recorded after the first read; and a chain of which only the end is
+ * read keeps nothing else.
+ */
+import { sizeOf } from "../base/shape.ts";
+import { identity } from "../ops/elementwise.ts";
+import { full, iota } from "../ops/indexing.ts";
+import { data } from "../ops/leaves.ts";
+import { broadcast, reshape, transpose } from "../ops/movement.ts";
+import type { Tensor } from "../ops/tensor.ts";
+import type { Instruction, OpFace, Value } from "../tape/node.ts";
+import { tapeOf } from "../tape/tape.ts";
+
+/** Results that are computed with `t`: of the same transform, or of the same instruction. */
+export function siblings(t: Tensor): readonly Tensor[] {
+  return t.cohort ?? (t.source.results as readonly Tensor[]);
+}
+
+/** The pending instructions behind some outputs. */
+export function pendingList(outputs: readonly Tensor[]): Instruction[] {
+  return tapeOf(outputs).filter(({ op }) => op !== data);
+}
+
+/** Values of the list behind `outputs` that later reads will want, besides `outputs` themselves. */
+export function keptOf(list: readonly Instruction[], outputs: ReadonlySet<Tensor>): Tensor[] {
+  const inside = new Map<Value, number>();
+  const readAnew = new Set<Value>();
+  for (const { operands, results } of list) {
+    const isNew = results.every((y) => (y as Tensor).runs === 0);
+    for (const x of operands) {
+      inside.set(x, (inside.get(x) ?? 0) + 1);
+      if (isNew) readAnew.add(x);
+    }
+  }
+  const kept = new Set<Tensor>();
+  for (const { results } of list) {
+    for (const y of results as readonly Tensor[]) {
+      if (outputs.has(y)) continue;
+      const reads = inside.get(y) ?? 0;
+      const isResult = reads > 0 && y.cohort !== undefined;
+      if (isResult || y.readers > reads || (y.runs > 0 && readAnew.has(y)) || y.runs > 1) keep(y, kept);
+    }
+  }
+  return [...kept].filter((y) => !outputs.has(y));
+}
+
+const MOVEMENT: ReadonlySet<OpFace> = new Set([reshape, transpose, broadcast, identity]);
+
+/** Adds `y`, or the smaller value that it shows in another shape; what is made from nothing is not worth its memory. */
+function keep(y: Tensor, kept: Set<Tensor>): void {
+  let x = y;
+  while (MOVEMENT.has(x.source.op) && sizeOf((x.source.operands[0] as Tensor).shape) <= sizeOf(x.shape)) x = x.source.operands[0] as Tensor;
+  const { op } = x.source;
+  if (op === data || op === full || op === iota) return;
+  for (const sibling of siblings(x)) if (!sibling.isComputed) kept.add(sibling);
+}
