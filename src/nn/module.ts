@@ -4,6 +4,7 @@
  * makes them equal to PyTorch's for a module written the same way: `0.weight`, `layers.2.bias`.
  */
 import { formatShape, type Shape, sameShape } from "../base/shape.ts";
+import { showAs } from "../ops/display.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { Cell, guarded } from "../runtime/cell.ts";
 import { Parameter, State } from "./parameter.ts";
@@ -127,6 +128,11 @@ export abstract class Module {
     return "";
   }
 
+  /** The values of the state dict by name, so that `JSON.stringify` works. */
+  toJSON(): Record<string, unknown> {
+    return Object.fromEntries(this.stateDict());
+  }
+
   /** A tree of the module and its children, one per line. */
   toString(): string {
     const children = members(this).filter((member): member is [string, Module] => member[1] instanceof Module);
@@ -136,6 +142,8 @@ export abstract class Module {
     return [head, ...lines, ")"].join("\n");
   }
 }
+
+showAs(Module.prototype, (module) => module.toString());
 
 /** The error of a layer that was given an input it cannot take. */
 export function inputError(layer: string, want: string, shape: Shape, remedy: string): RangeError {

@@ -19,6 +19,7 @@ import {
 } from "../base/shape.ts";
 import { type Instruction, nextSerial, type Origin, type Region, type Storage, type Value } from "../tape/node.ts";
 import * as contract from "./contract.ts";
+import { formatElements, type Nested, nest, showAs } from "./display.ts";
 import * as e from "./elementwise.ts";
 import { evaluate } from "./evaluator.ts";
 import * as indexing from "./indexing.ts";
@@ -155,8 +156,28 @@ export class Tensor implements Value {
     return this;
   }
 
+  /** Type and elements, rounded; a pending tensor says so and is not computed. In a template literal a tensor is its type alone. */
   toString(): string {
+    if (!this.isComputed) return this.#summary();
+    return `${this.#summary()}\n${formatElements(readElements(this), this.shape, this.dtype)}`;
+  }
+
+  #summary(): string {
     return `Tensor ${this.label ? `${this.label}: ` : ""}${formatType(this)}${this.isComputed ? "" : " (pending)"}`;
+  }
+
+  /**
+   * A tensor is no number: `x * 2` and `x > 0` are errors that name the method to call. In a template literal it is its type.
+   * @throws {TypeError} where JavaScript wants a number.
+   */
+  [Symbol.toPrimitive](hint: "number" | "string" | "default"): string {
+    if (hint === "string") return this.#summary();
+    throw new TypeError(notANumber(this.#summary()));
+  }
+
+  /** Nested arrays, so that `JSON.stringify` works; NaN and infinities become null there. */
+  toJSON(): Nested {
+    return this.toArray();
   }
 
   get [Symbol.toStringTag](): string {
@@ -182,7 +203,12 @@ export class Tensor implements Value {
   /** Like {@link data}, at once. Only on backends that compute on the calling thread. */
   dataSync(): TypedArray {
     if (!this.isComputed) evaluate([this]);
-    return (this.source.params as { storage: Storage }).storage.read();
+    return readElements(this);
+  }
+
+  /** The elements as nested arrays, computed first if need be; a scalar gives one number, bools give true and false. */
+  toArray(): Nested {
+    return nest(this.dataSync(), this.shape, this.dtype);
   }
 
   /** Like {@link item}, at once. */
@@ -769,6 +795,20 @@ export class Tensor implements Value {
     const padded = this.cast(dtype).pad([0, 0, ...padding], [0, 0, ...padding]);
     return this.bind(contract.conv, [padded, weight.cast(dtype)], params);
   }
+}
+
+showAs(Tensor.prototype, (x) => x.toString());
+
+/** Elements of a tensor that has been computed. */
+const readElements = (x: Tensor): TypedArray => (x.source.params as { storage: Storage }).storage.read();
+
+/** Why a tensor or a cell cannot stand where JavaScript wants a number, and what to write instead. */
+export function notANumber(what: string): string {
+  return [
+    `${what} cannot be used as a number: JavaScript's operators know nothing of tensors.`,
+    "  arithmetic:  x * 2      is  x.mul(2)             x + y  is  x.add(y)",
+    "  comparison:  x > 0      is  x.gt(0), a tensor    if (x > 0) ...  is  (await x.item()) > 0, or where and cond inside compile",
+  ].join("\n");
 }
 
 /** A number for every axis, from one or from a list. */

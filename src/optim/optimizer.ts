@@ -7,8 +7,9 @@
  *          └─ for each group     rule(group) ── for each parameter   p ← rule(p, g + λp, i)
  */
 import { isFloat } from "../base/dtype.ts";
-import { formatType, sameType } from "../base/shape.ts";
+import { formatType, sameType, sizeOf } from "../base/shape.ts";
 import { full, tensor } from "../ops/create.ts";
+import { showAs } from "../ops/display.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { Cell } from "../runtime/cell.ts";
 import { loadCells, type StateSource } from "./state.ts";
@@ -123,6 +124,13 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
     if (!this.#momenta[0])
       throw new TypeError(`${this.constructor.name}: there is no momentum to change; start with one above 0, so that velocities are kept`);
     for (const cell of this.#momenta) cell.set(tensor(momentum));
+  }
+
+  /** The rule, its learning rates and how much it trains. */
+  toString(): string {
+    const elements = this.parameters.reduce((n, { shape }) => n + sizeOf(shape), 0);
+    const rates = this.groups.map(({ lr }) => lr).join(", ");
+    return `${this.constructor.name}(lr ${rates}; ${this.parameters.length} parameters, ${elements.toLocaleString("en")} elements)`;
   }
 
   /** Moves the parameters along their gradients, given in the parameters' order. */
@@ -280,3 +288,5 @@ export function average(cell: Cell, beta: number | Tensor, x: Tensor): Tensor {
   cell.set(y);
   return y;
 }
+
+showAs(Optimizer.prototype, (optimizer) => optimizer.toString());

@@ -5,7 +5,8 @@
  */
 import type { Dtype } from "../base/dtype.ts";
 import { formatType, type Shape, sameType } from "../base/shape.ts";
-import type { Tensor } from "../ops/tensor.ts";
+import { showAs } from "../ops/display.ts";
+import { notANumber, type Tensor } from "../ops/tensor.ts";
 
 /** What recording a function does with the cells it touches. */
 export interface Frame {
@@ -101,4 +102,24 @@ export class Cell {
   toString(): string {
     return `${this.label ?? "cell"}: ${formatType(this)}`;
   }
+
+  /**
+   * A cell is no number, as a tensor is none.
+   * @throws {TypeError} where JavaScript wants a number.
+   */
+  [Symbol.toPrimitive](hint: "number" | "string" | "default"): string {
+    if (hint === "string") return this.toString();
+    throw new TypeError(notANumber(this.toString()));
+  }
+
+  /** The elements as nested arrays. */
+  toJSON(): unknown {
+    return this.value.toArray();
+  }
 }
+
+showAs(Cell.prototype, (cell) => {
+  const [, ...elements] = cell.current.toString().split("\n");
+  const head = `${cell.constructor.name} ${cell.label ? `${cell.label}: ` : ""}${formatType(cell)}`;
+  return [cell.current.isComputed ? head : `${head} (pending)`, ...elements].join("\n");
+});
