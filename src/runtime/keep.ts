@@ -1,18 +1,21 @@
 /**
  * @file Which values of an eager program are kept. Nobody can know whom the user holds, so this is told from what was recorded:
  *
+ *     expensive: a product, a loop, a step on the host        kept at once, up to MOST_BYTES of them
  *     read by an instruction outside the program              kept at once
  *     a result of a transform, or beside a kept result        kept at once
  *     computed before, and now read by something new          kept
  *     computed twice before                                   kept
  *
- * So a value is computed once, or twice where its second reader is recorded after the first read; and a chain of which only the end is
- * read keeps nothing else.
+ * So a value is computed once; one of a few operations per element twice, where its second reader is recorded after the first read. A chain of such
+ * operations of which only the end is read keeps nothing else.
  */
+import { byteSize } from "../base/dtype.ts";
 import { sizeOf } from "../base/shape.ts";
 import { identity } from "../ops/elementwise.ts";
 import { full, iota } from "../ops/indexing.ts";
 import { data } from "../ops/leaves.ts";
+import { contracts, lowering } from "../ops/lowering.ts";
 import { broadcast, reshape, transpose } from "../ops/movement.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import type { Instruction, OpFace, Value } from "../tape/node.ts";
@@ -48,7 +51,27 @@ export function keptOf(list: readonly Instruction[], outputs: ReadonlySet<Tensor
       if (isResult || y.readers > reads || (y.runs > 0 && readAnew.has(y)) || y.runs > 1) keep(y, kept);
     }
   }
+  for (const y of costly(list)) keep(y, kept);
   return [...kept].filter((y) => !outputs.has(y));
+}
+
+// A program that keeps its products needs room for all of them at once, where it would reuse the room of each. 64 MiB hold those of a step of every
+// network that fits a first cache; a longer computation keeps the last ones, which readers are likelier to hold.
+const MOST_BYTES = 64 * 2 ** 20;
+
+/** Values that take much more time to compute than to copy, the last ones first, as many as MOST_BYTES hold. */
+function costly(list: readonly Instruction[]): Tensor[] {
+  const found: Tensor[] = [];
+  let bytes = 0;
+  for (const instruction of list.toReversed()) {
+    if (!contracts(instruction) && lowering(instruction).kind !== "host" && instruction.regions.length === 0) continue;
+    for (const y of instruction.results as readonly Tensor[]) {
+      bytes += sizeOf(y.shape) * byteSize(y.dtype);
+      if (bytes > MOST_BYTES) return found;
+      found.push(y);
+    }
+  }
+  return found;
 }
 
 const MOVEMENT: ReadonlySet<OpFace> = new Set([reshape, transpose, broadcast, identity]);

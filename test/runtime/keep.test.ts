@@ -3,11 +3,12 @@
  */
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import "../../src/runtime/evaluate.ts";
+import { scan } from "../../src/function/control.ts";
 import { backward, valueAndGrad } from "../../src/function/derivative.ts";
 import { vmap } from "../../src/function/vmap.ts";
 import { normal } from "../../src/math/random.ts";
 import { splitAt } from "../../src/math/rearrange.ts";
-import { tensor, zeros } from "../../src/ops/create.ts";
+import { ones, tensor, zeros } from "../../src/ops/create.ts";
 import { argsort } from "../../src/ops/sort.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
 import { Cell } from "../../src/runtime/cell.ts";
@@ -45,12 +46,38 @@ describe("ten reads that depend on one pending value compute it once", () => {
     expect(sorts).toBe(1);
   });
 
-  test("recorded one after the other: the second keeps it", () => {
+  test("recorded one after the other", () => {
     const y = sorted();
     ten((i) => y.mul(i).sum().itemSync());
-    expect(sorts).toBe(2);
     y.dataSync();
-    expect(sorts).toBe(2);
+    expect(sorts).toBe(1);
+  });
+
+  test("products and loops", () => {
+    const x = ones([size, size]);
+    for (const y of [x.matmul(x), scan((c: Tensor) => [c.mul(2), c] as const, x, null, { length: 3 })[0]]) {
+      y.sum().itemSync();
+      expect(y.isComputed).toBe(true);
+    }
+  });
+
+  test("a few operations per element: the second reader keeps them", () => {
+    const y = tensor([1, 2]).mul(3).add(1);
+    y.sum().itemSync();
+    expect(y.isComputed).toBe(false);
+    y.max().itemSync();
+    expect(y.isComputed).toBe(true);
+  });
+
+  test("a long chain of products keeps the last ones alone", () => {
+    const products = Array.from({ length: 70 }, (_, i) => ones([512, 1]).matmul(ones([1, 512]).mul(i)));
+    products
+      .reduce((a, b) => a.add(b))
+      .sum()
+      .itemSync();
+    const kept = products.filter((p) => p.isComputed).length;
+    expect(kept).toBeGreaterThan(30);
+    expect(kept).toBeLessThanOrEqual(64);
   });
 
   test("through data and item", async () => {
@@ -72,11 +99,11 @@ describe("ten reads that depend on one pending value compute it once", () => {
     expect(sorts).toBe(2);
   });
 
-  test("values deep inside: each is computed three times at most, however they are read", () => {
+  test("values deep inside: each is computed once, however they are read", () => {
     const chain = [sorted()];
     for (let i = 0; i < 6; i++) chain.push(chain.at(-1)!.add(1));
     for (const x of chain.toReversed()) ten((i) => x.mul(i).sum().itemSync());
-    expect(sorts).toBeLessThanOrEqual(3);
+    expect(sorts).toBe(1);
   });
 
   test("results of one instruction", () => {
@@ -115,7 +142,7 @@ describe("members of the kind", () => {
     const w = normal(tensor([1, size], { dtype: "u32" }), [64]);
     const before = w.sum();
     const first = before.itemSync();
-    expect(w.sum().itemSync()).toBe(first);
+    expect(w.sum().itemSync()).toBeCloseTo(first, 4); // the order of a sum depends on what is fused with it
     w.max().itemSync();
     expect(w.isComputed).toBe(true);
   });
@@ -145,7 +172,7 @@ describe("nothing else is kept", () => {
     expect(steps.slice(1, -1).filter((x) => x.isComputed)).toEqual([]);
   });
 
-  test("a loop that reads a sum of each state computes each state twice at most, and keeps what it passes on alone", () => {
+  test("a loop that reads a sum of each state computes each state once, and keeps what it passes on alone", () => {
     let x = sorted();
     const states: Tensor[] = [];
     for (let i = 0; i < 10; i++) {
@@ -154,7 +181,7 @@ describe("nothing else is kept", () => {
       x.sum().itemSync();
       states.push(inner);
     }
-    expect(sorts).toBeLessThanOrEqual(2 * 10 + 2);
+    expect(sorts).toBe(11);
     expect(states.filter((inner) => inner.isComputed)).toEqual([]);
   });
 
