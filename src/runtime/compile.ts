@@ -6,6 +6,7 @@
 
 import { cold } from "../base/host.ts";
 import { repetitions } from "../base/reversal.ts";
+import { accumulate } from "../optimize/accumulate.ts";
 import { crop } from "../optimize/crop.ts";
 import { mergeCommon } from "../optimize/cse.ts";
 import { expand } from "../optimize/expand.ts";
@@ -58,7 +59,7 @@ function arrange(region: Region): Region {
 }
 
 function primitives(region: Region): Region {
-  return tidy(crop(expand(multiplyFew(crop(tidy(region))))));
+  return tidy(accumulate(crop(expand(multiplyFew(crop(tidy(region)))))));
 }
 
 /** Multiply-adds of the products, convolutions included, that a region's program does. */

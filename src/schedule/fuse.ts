@@ -67,6 +67,12 @@ const LONGEST_CHAIN = 400;
  * a core can prefetch: the update of eight matrices in one kernel took 2.7 times as long as in eight.
  */
 const FEW_ELEMENTS = 4096;
+/** So many for copies, which should not be made long before they are read. */
+const FEW_COPIES = 256;
+/** Kernels back from the last one that take up a value of which they need nothing. Further back it would only wait longer for its reader. */
+const NEAR = 32;
+/** Elements from which a sum of several terms has a place of its own: as many as a place takes at least. */
+const KEPT_SUM = 16;
 
 /** What an instruction computes per element: its cost, and whether it only moves elements. */
 interface Weight {
@@ -121,8 +127,10 @@ class Fuser {
   /** Values that a contraction reads, directly or through mere movement. */
   readonly #contracted: Set<Value> = new Set();
   readonly #cost: Map<Value, number> = new Map();
-  /** The whole buffers that a value without one is made from. */
+  /** The buffers that a value without one is made from. */
   readonly #sources: Map<Value, ReadonlySet<Value>> = new Map();
+  /** Where in the list all that a value is computed from is there. */
+  readonly #ready: Map<Value, number> = new Map();
   readonly #roots: Set<Value> = new Set();
   readonly #items: (Group | Control)[] = [];
   readonly #itemOf: Map<Value, number> = new Map();
@@ -137,10 +145,12 @@ class Fuser {
   }
 
   run(): Fusion {
-    for (const instruction of this.#list)
-      for (const x of new Set(instruction.operands)) this.#readers.set(x, [...(this.#readers.get(x) ?? []), instruction]);
+    for (const instruction of this.#list) for (const x of new Set(instruction.operands)) listOf(this.#readers, x).push(instruction);
     this.#findContracted();
-    for (const instruction of this.#list) this.#chooseRoots(instruction);
+    this.#list.forEach((instruction, at) => {
+      this.#noteReady(instruction, at);
+      this.#chooseRoots(instruction);
+    });
     for (const y of this.#outputs) this.#force(y);
     this.#lanes = chooseLanes(this.#list, this.#inRows());
     for (const instruction of this.#list) this.#place(instruction);
@@ -221,9 +231,10 @@ class Fuser {
       if (standsAlone(lower)) for (const x of instruction.operands) this.#force(x);
       return;
     }
+    this.#settle(instruction);
     const { cost: own, moves } = this.#weigh(instruction);
     const inlined = instruction.operands.reduce((sum, x) => sum + (this.#bufferOf(x) ? 0 : (this.#cost.get(x) ?? 0)), 0);
-    const sources = new Set(instruction.operands.flatMap((x) => this.#wholeBuffers(x)));
+    const sources = new Set(instruction.operands.flatMap((x) => this.#buffersBehind(x)));
     for (const y of instruction.results) {
       this.#cost.set(y, own + inlined);
       this.#sources.set(y, sources);
@@ -231,10 +242,50 @@ class Fuser {
     }
   }
 
-  /** The buffers as large as `x` that it is made from. */
-  #wholeBuffers(x: Value): Value[] {
+  /** An elementwise value can be computed where the last of its operands is made. */
+  #noteReady(instruction: Instruction, at: number): void {
+    const { operands, results } = instruction;
+    const joins = lowering(instruction).kind === "pointwise" && instruction.op.name !== "barrier";
+    const ready = !joins ? at : operands.reduce((latest, x) => Math.max(latest, this.#ready.get(x) ?? -1), -1);
+    for (const y of results) this.#ready.set(y, ready);
+  }
+
+  /** The buffers that `x` is made from. */
+  #buffersBehind(x: Value): Value[] {
     const buffer = this.#bufferOf(x);
-    return [...(buffer ? [buffer] : (this.#sources.get(x) ?? []))].filter((source) => sizeOf(source.shape) >= sizeOf(x.shape));
+    return buffer ? [buffer] : [...(this.#sources.get(x) ?? [])];
+  }
+
+  /** Those as large as `x`. */
+  #wholeBuffers(x: Value): Value[] {
+    return this.#buffersBehind(x).filter((source) => sizeOf(source.shape) >= sizeOf(x.shape));
+  }
+
+  /**
+   * Gives buffers to operands of which this saves memory or room in the kernel. What has been added up so far is kept in place of its terms while the
+   * next one is made: the kernel of the last term adds it to the sum. And no kernel reads more buffers than it can hold.
+   */
+  #settle({ operands, results }: Instruction): void {
+    const at = this.#ready.get(results[0]!)!;
+    for (const x of operands)
+      if (this.#bufferOf(x) === undefined && (this.#ready.get(x) ?? -1) < at && sizeOf(x.shape) >= KEPT_SUM && this.#frees(x) >= 2)
+        this.#force(x);
+    let read = new Set(operands.flatMap((x) => this.#buffersBehind(x))).size;
+    const byCount = operands.filter((x) => this.#bufferOf(x) === undefined && this.#buffersBehind(x).length > 1);
+    byCount.sort((a, b) => this.#buffersBehind(b).length - this.#buffersBehind(a).length);
+    for (const x of byCount) {
+      if (read + results.length <= MOST_BUFFERS) break;
+      read -= this.#buffersBehind(x).length - 1;
+      this.#force(x);
+    }
+  }
+
+  /** Whole buffers that nobody needs any more once `x`, which has one reader, has a buffer of its own. */
+  #frees(x: Value): number {
+    if (this.#readers.get(x)?.length !== 1 || this.#outputs.has(x)) return 0;
+    const buffer = this.#bufferOf(x);
+    if (buffer) return this.#inputs.has(buffer) || this.#outputs.has(buffer) ? 0 : 1;
+    return x.source.operands.reduce((n, y) => n + (sizeOf(y.shape) >= sizeOf(x.shape) ? this.#frees(y) : 0), 0);
   }
 
   #worthBuffer(y: Value, cost: number, moves: boolean): boolean {
@@ -292,12 +343,15 @@ class Fuser {
     const needs = this.#needsOf(y);
     let least = 0;
     for (const x of needs.keys()) least = Math.max(least, this.#position(x));
-    for (let p = least; p < this.#items.length; p++) {
+    const copies = this.#moves(y.source);
+    const few = copies ? FEW_COPIES : FEW_ELEMENTS;
+    const recent = Math.max(least, this.#items.length - NEAR);
+    for (let p = least; p < this.#items.length; p = Math.max(p + 1, recent)) {
       const item = this.#items[p]!;
       if (item.kind === "control" || !sameShape(item.shape, y.shape) || item.lanes !== this.#lanes.get(y)) continue;
       const here = [...needs].filter(([x]) => this.#position(x) === p);
       if (here.some(([x, same]) => !same || !item.roots.includes(x))) continue;
-      if (here.length === 0 && (item.reduction || (sizeOf(y.shape) > FEW_ELEMENTS && !this.#sharesOperand(item, y)))) continue;
+      if (here.length === 0 && (item.reduction || (sizeOf(y.shape) > few && (copies || !this.#sharesOperand(item, y))))) continue;
       if (this.#buffersOf(item, needs) > MOST_BUFFERS) continue;
       return p;
     }
@@ -368,6 +422,15 @@ class Fuser {
     });
     for (const y of this.#outputs) note(y, -1);
   }
+}
+
+function listOf<K, T>(lists: Map<K, T[]>, key: K): T[] {
+  let list = lists.get(key);
+  if (!list) {
+    list = [];
+    lists.set(key, list);
+  }
+  return list;
 }
 
 /** True if a reshape leaves the images alone, or cuts their axis into slices of whole vectors. */

@@ -18,6 +18,7 @@ import { buildKernel } from "./loops.ts";
 import { type Block, planMemory } from "./memory.ts";
 import { writeLast } from "./order.ts";
 import type { Rows } from "./rows.ts";
+import { orderForSums } from "./strands.ts";
 
 /** Where a region's input comes from, or its output goes: the scratch zone, or slot `cell` of the binding table (0 is the zone itself). */
 export type Slot = { readonly kind: "scratch" } | { readonly kind: "cell"; readonly cell: number };
@@ -98,7 +99,7 @@ class Scheduler {
     targets: readonly (Place | undefined)[],
     depth: number,
   ): { drafts: Draft[]; results: Place[] } {
-    const list = tapeOfRegion(region);
+    const list = orderForSums(tapeOfRegion(region), region.outputs);
     const fusion = fuse(list, region.inputs, region.outputs);
     const placeOf = (x: Value): Place => {
       const buffer = fusion.bufferOf(x);
@@ -116,12 +117,18 @@ class Scheduler {
       return true;
     });
     const outputs = region.outputs.filter((_, i) => !passes[i]);
-    const direct = this.#directTargets(region, targets, fusion, readPositions(fusion, { inputs: region.inputs, outputs }));
-    for (const item of fusion.items) {
+    const lastRead = readPositions(fusion, outputs);
+    const direct = this.#directTargets(region, targets, fusion, lastRead);
+    const own = new Set<Value>();
+    fusion.items.forEach((item, position) => {
       this.#time++;
       if (item.kind === "control") drafts.push(...this.#control(item.instruction, places, placeOf, depth));
-      else drafts.push(this.#call(item, fusion, places, placeOf, direct));
-    }
+      else {
+        const replaces = replacing(item, fusion, (x) => own.has(x) && lastRead.get(x) === position);
+        drafts.push(this.#call(item, fusion, places, placeOf, (y) => direct.get(y) ?? places.get(replaces.get(y)!)));
+        for (const y of item.stored) own.add(y);
+      }
+    });
     this.#time++;
     // Two phases, since one target may be the source of another: what a copy (or a direct write) would disturb is saved first.
     const disturbed = (from: Place): boolean =>
@@ -214,15 +221,13 @@ class Scheduler {
     fusion: Fusion,
     places: Map<Value, Place>,
     placeOf: (x: Value) => Place,
-    direct: ReadonlyMap<Value, Place>,
+    given: (y: Value) => Place | undefined,
   ): Draft {
     const { kernel, buffers } = buildKernel(item, fusion);
     const placeFor = (y: Value): Place => {
       const over = item.kind === "rows" ? item.inPlace.get(y) : undefined;
       const place =
-        places.get(y) ??
-        (over ? placeFor(over) : direct.get(y)) ??
-        this.#newPlace(storedSize(y.shape, fusion.lanesOf(y)) * byteSize(y.dtype));
+        places.get(y) ?? (over ? placeFor(over) : given(y)) ?? this.#newPlace(storedSize(y.shape, fusion.lanesOf(y)) * byteSize(y.dtype));
       places.set(y, place);
       return place;
     };
@@ -405,16 +410,33 @@ function address(draft: Draft): Step {
   }
 }
 
-/** For each input, the last item that reads it. An output reads at the very end. */
-function readPositions(fusion: Fusion, { inputs, outputs }: Region): Map<Value, number> {
+/** For each buffer, the last item that reads it. An output reads at the very end. */
+function readPositions(fusion: Fusion, outputs: readonly Value[]): Map<Value, number> {
   const found = new Map<Value, number>();
-  const wanted = new Set(inputs);
   fusion.items.forEach((item, position) => {
-    for (const x of fusion.reads(item)) if (wanted.has(x)) found.set(x, position);
+    for (const x of fusion.reads(item)) found.set(x, position);
   });
   for (const y of outputs) {
     const x = fusion.bufferOf(y);
-    if (x && wanted.has(x)) found.set(x, Number.POSITIVE_INFINITY);
+    if (x) found.set(x, Number.POSITIVE_INFINITY);
   }
   return found;
+}
+
+/** For what a kernel stores: a buffer that nobody reads after it (`ends`) and that it may write over, so that a sum grows in one place. */
+function replacing(item: Group | Rows, fusion: Fusion, ends: (x: Value) => boolean): Map<Value, Value> {
+  const found = new Map<Value, Value>();
+  const free = [...fusion.reads(item)].filter(ends);
+  for (const y of item.stored) {
+    if (free.length === 0) break;
+    // A long sum grows in the buffer of its result, while what follows it still reads the old value.
+    if (item.kind === "rows" || (item.reduction && item.roots[0] === y)) continue;
+    const at = free.findIndex((x) => sameStorage(x, y, fusion) && fusion.mayOverwrite(item, y, x));
+    if (at >= 0) found.set(y, free.splice(at, 1)[0]!);
+  }
+  return found;
+}
+
+function sameStorage(x: Value, y: Value, { lanesOf }: Fusion): boolean {
+  return x.dtype === y.dtype && lanesOf(x) === lanesOf(y) && sizeOf(x.shape) === sizeOf(y.shape);
 }

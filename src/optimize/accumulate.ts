@@ -1,0 +1,97 @@
+/**
+ * @file Sums of many large terms are written so that they can grow in one place.
+ *
+ *     (c + b) + a               a, b and c made in this order: (a + b) + c
+ *     sum of stack(a, b, c)     a + b + c
+ *     sum over b of x{bij} y{bjk}     one product, in which b is summed over as well
+ */
+import { sizeOf } from "../base/shape.ts";
+import { type Dot, dot } from "../ops/contract.ts";
+import { concat } from "../ops/movement.ts";
+import { sum } from "../ops/reduce.ts";
+import type { Tensor } from "../ops/tensor.ts";
+import type { Instruction, Region, Value } from "../tape/node.ts";
+import { findSums, type Sum } from "../tape/sums.ts";
+import { tapeOfRegion } from "../tape/tape.ts";
+import { type Rule, rewriteRegion } from "./rewrite.ts";
+
+/** Elements of a sum from which its terms count: as many as a place in memory takes at least. */
+const LEAST_ELEMENTS = 16;
+/** Terms and parts of a sum that may wait at a time; an addition of two that are there waits for nothing. */
+const MOST_WAITING = 3;
+
+export function accumulate(region: Region): Region {
+  return rewriteRegion(rewriteRegion(region, sumsOfParts), inOrder);
+}
+
+/** Sums of a value that nobody else reads are made without it. */
+function sumsOfParts(region: Region): Rule {
+  const readers = new Map<Value, number>();
+  const count = (x: Value): unknown => readers.set(x, (readers.get(x) ?? 0) + 1);
+  for (const instruction of tapeOfRegion(region)) instruction.operands.forEach(count);
+  region.outputs.forEach(count);
+  return ({ op, params, results }, [x], original) => {
+    if (op !== sum || readers.get(original.operands[0]!) !== 1 || sizeOf(results[0]!.shape) < LEAST_ELEMENTS) return undefined;
+    const { axes } = params as { axes: readonly number[] };
+    const made = x!.source.op === concat ? sumOfStack(x!, axes) : x!.source.op === dot ? sumOfDot(x!, axes) : undefined;
+    return made && [made];
+  };
+}
+
+/** The sum along the axis along which single slices are stacked. */
+function sumOfStack(x: Tensor, axes: readonly number[]): Tensor | undefined {
+  const { axis } = x.source.params as { axis: number };
+  const parts = x.source.operands as readonly Tensor[];
+  if (axes.length !== 1 || axes[0] !== axis || parts.some((t) => t.shape[axis] !== 1)) return undefined;
+  return parts.map((t) => t.reshape(t.shape.toSpliced(axis, 1))).reduce((a, b) => a.add(b));
+}
+
+/** The sum over letters that both operands have. */
+function sumOfDot(x: Tensor, axes: readonly number[]): Tensor | undefined {
+  const { spec } = x.source.params as Dot;
+  const [xs, ys, out] = spec.split(/,|->/) as [string, string, string];
+  const dropped = axes.map((axis) => out[axis]!);
+  if (dropped.some((c) => !xs.includes(c) || !ys.includes(c))) return undefined;
+  const rest = [...out].filter((c) => !dropped.includes(c)).join("");
+  return x.bind(dot, x.source.operands as [Tensor, Tensor], { spec: `${xs},${ys}->${rest}` });
+}
+
+/** Terms in the order in which they are made, where the order of the additions would keep more of them waiting. */
+function inOrder(region: Region): Rule {
+  const list = tapeOfRegion(region);
+  const made = new Map<Instruction, number>(list.map((instruction, at) => [instruction, at]));
+  const sums = findSums(list, region.outputs, ["add"]).filter(
+    (s) => sizeOf(s.root.results[0]!.shape) >= LEAST_ELEMENTS && waiting(s, made) > MOST_WAITING,
+  );
+  const roots = new Map(sums.map((s) => [s.root, s]));
+  const images = new Map<Value, Tensor>();
+  const terms = new Set(sums.flatMap((s) => s.terms));
+  for (const x of terms) images.set(x, x as Tensor);
+  return (instruction, _, original) => {
+    original.results.forEach((y, i) => {
+      if (terms.has(y)) images.set(y, instruction.results[i] as Tensor);
+    });
+    const own = roots.get(original);
+    if (!own) return undefined;
+    const ordered = [...own.terms].sort((a, b) => (made.get(a.source) ?? -1) - (made.get(b.source) ?? -1));
+    return [ordered.map((x) => images.get(x)!).reduce((a, b) => a.add(b))];
+  };
+}
+
+/** The most terms and parts of a sum that wait at a time, with every addition done as soon as it can be. */
+function waiting({ additions, terms }: Sum, made: ReadonlyMap<Instruction, number>): number {
+  const ready = new Map<Value, number>(terms.map((x) => [x, made.get(x.source) ?? -1]));
+  const events = [...ready.values()].map((at) => [at, 1]);
+  for (const { operands, results } of additions) {
+    const at = Math.max(...operands.map((x) => ready.get(x)!));
+    ready.set(results[0]!, at);
+    events.push([at + 0.5, -1]);
+  }
+  events.sort((a, b) => a[0]! - b[0]!);
+  let [now, most] = [0, 0];
+  for (const [, by] of events) {
+    now += by!;
+    most = Math.max(most, now);
+  }
+  return most;
+}
