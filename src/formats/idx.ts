@@ -5,6 +5,7 @@
  *
  * Only type 08 (unsigned byte) is read: the classic data sets have no other. A gzipped file is decompressed first.
  */
+import type { ReadLimits } from "./budget.ts";
 import { gunzip, isGzip } from "./gzip.ts";
 
 /** An array as an idx file has it. */
@@ -17,8 +18,8 @@ const UNSIGNED_BYTE = 0x08;
 const MAX_RANK = 8;
 
 /** `what` names the file in errors; `rank`, when given, is the number of dimensions that the caller expects (3 images, 1 labels). */
-export async function readIdx(bytes: Uint8Array, what: string, rank?: number): Promise<IdxArray> {
-  return parse(isGzip(bytes) ? await gunzip(bytes, what, announced) : bytes, what, rank);
+export async function readIdx(bytes: Uint8Array, what: string, rank?: number, limits: ReadLimits = {}): Promise<IdxArray> {
+  return parse(isGzip(bytes) ? await gunzip(bytes, what, announced, limits) : bytes, what, rank);
 }
 
 /** How long the file is by its own header, and some more, so that `parse` can say how much too much there is. */
@@ -48,7 +49,7 @@ function parse(bytes: Uint8Array, what: string, rank: number | undefined): IdxAr
   const expectation = `its header announces [${shape.join(", ")}] = ${size} bytes of data`;
   if (rest < size) throw new Error(`${what}: short file: ${expectation}, there are ${rest}`);
   if (rest > size) throw new Error(`${what}: ${expectation}, but ${rest} follow`);
-  return { shape, data: bytes.slice(header) };
+  return { shape, data: bytes.subarray(header) };
 }
 
 function checkMagic(magic: number, what: string, rank: number | undefined): void {

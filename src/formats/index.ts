@@ -1,10 +1,12 @@
 /** @file The entry `nabla/formats`: files as bytes to typed arrays and back, without tensors. */
+export { Budget, type ReadLimits } from "./budget.ts";
+export { clean } from "./clean.ts";
 export { gunzip, isGzip } from "./gzip.ts";
 export { type IdxArray, readIdx } from "./idx.ts";
 export { type NpyArray, type NpyData, type NpySource, readNpy, writeNpy } from "./npy.ts";
-export { readNpz, writeNpz } from "./npz.ts";
+export { NpzArrays, readNpz, writeNpz } from "./npz.ts";
 export { isPth, readPth } from "./pth.ts";
 export { type Entry, type Metadata, readSafetensors, type SafetensorsFile, type TypedArray, writeSafetensors } from "./safetensors.ts";
 export { readTar } from "./tar.ts";
 export { eventFileHeader, type Histogram, histogramEvent, readEvents, scalarEvent, type TensorboardEvent } from "./tfevents.ts";
-export { readZip, writeZip } from "./zip.ts";
+export { openZip, readZip, writeZip, type Zip } from "./zip.ts";

@@ -61,12 +61,10 @@ const MAGIC = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59];
 /** An array from the bytes of a .npy file; `what` names it in errors. @throws {Error} one line for whatever the bytes are instead. */
 export function readNpy(bytes: Uint8Array, what = "npy"): NpyArray {
   const { header, start } = readHeader(bytes, what);
+  const fault = unsupported(header);
+  if (fault) throw new Error(`${what}: ${fault}`);
   const { descr, fortran, shape } = parseHeader(header, what);
-  const dtype = dtypes.get(descr.slice(1));
-  if (!dtype)
-    throw new Error(
-      `${what}: unsupported dtype ${JSON.stringify(descr)} (supported: ${[...dtypes.keys()].join(", ")}); in NumPy, convert with astype`,
-    );
+  const dtype = dtypes.get(descr.slice(1))!;
   const count = shape.reduce((product, n) => product * n, 1);
   const size = count * dtype.size;
   const rest = bytes.length - start;
@@ -80,6 +78,21 @@ export function readNpy(bytes: Uint8Array, what = "npy"): NpyArray {
   const data = dtype.decode(own);
   return { dtype: descr.slice(1), shape, data: fortran && shape.length > 1 ? rowMajor(data, shape) : data };
 }
+
+/** Why the elements of a whole npy file are none that can be read: texts, Python objects, records; undefined if they can. */
+export function unsupportedElements(bytes: Uint8Array, what: string): string | undefined {
+  return unsupported(readHeader(bytes, what).header);
+}
+
+function unsupported(header: string): string | undefined {
+  if (/["']descr["']\s*:\s*\[/.test(header)) return "an array of records; save each field as an array of its own";
+  const descr = DESCR.exec(header)?.[1];
+  if (descr === undefined || dtypes.has(descr.slice(1))) return undefined;
+  return `unsupported dtype ${JSON.stringify(descr)} (supported: ${[...dtypes.keys()].join(", ")}); in NumPy, convert with astype`;
+}
+
+/** NumPy writes its names in single quotes; other writers of Python literals, or of JSON, in double ones. */
+const DESCR = /["']descr["']\s*:\s*["']([<>|=][a-zA-Z]\w{0,8})["']/;
 
 function readHeader(bytes: Uint8Array, what: string): { header: string; start: number } {
   if (bytes.length < 10 || MAGIC.some((byte, i) => bytes[i] !== byte))
@@ -95,10 +108,9 @@ function readHeader(bytes: Uint8Array, what: string): { header: string; start: n
 
 /** The three entries of the dict, in any order. */
 function parseHeader(header: string, what: string): { descr: string; fortran: boolean; shape: number[] } {
-  const descr = /'descr'\s*:\s*'([<>|=][a-zA-Z]\w{0,8})'/.exec(header)?.[1];
-  const order = /'fortran_order'\s*:\s*(True|False)/.exec(header)?.[1];
-  const sizes = /'shape'\s*:\s*\(([\d\s,L]{0,200})\)/.exec(header)?.[1];
-  if (/'descr'\s*:\s*\[/.test(header)) throw new Error(`${what}: an array of records; save each field as an array of its own`);
+  const descr = DESCR.exec(header)?.[1];
+  const order = /["']fortran_order["']\s*:\s*(True|False)/.exec(header)?.[1];
+  const sizes = /["']shape["']\s*:\s*\(([\d\s,L]{0,200})\)/.exec(header)?.[1];
   if (descr === undefined || order === undefined || sizes === undefined)
     throw new Error(`${what}: damaged header: ${JSON.stringify(header.trimEnd().slice(0, 80))}`);
   const shape = sizes.split(",").flatMap((size) => (size.trim() === "" ? [] : [Number(size.trim().replace(/L$/, ""))]));

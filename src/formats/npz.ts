@@ -1,12 +1,37 @@
 /** @file NumPy's archives of arrays: a zip file with an npy file for each, stored (savez) or deflated (savez_compressed). */
-import { brief } from "./brief.ts";
-import { type NpyArray, type NpySource, readNpy, writeNpy } from "./npy.ts";
-import { readZip, writeZip } from "./zip.ts";
+import { budgetOf, type ReadLimits } from "./budget.ts";
+import { brief } from "./clean.ts";
+import { type NpyArray, type NpySource, readNpy, unsupportedElements, writeNpy } from "./npy.ts";
+import { openZip, writeZip } from "./zip.ts";
 
-/** The arrays of a .npz file by name; `what` names it in errors. @throws {Error} one line for whatever the bytes are instead. */
-export async function readNpz(bytes: Uint8Array, what = "npz"): Promise<Map<string, NpyArray>> {
-  const entries = await readZip(bytes, what);
-  return new Map([...entries].map(([name, entry]) => [name.replace(/\.npy$/, ""), readNpy(entry, `${what}: ${brief(name)}`)]));
+/** Arrays by name, and what else the archive holds. */
+export class NpzArrays extends Map<string, NpyArray> {
+  /** Members that are no arrays of numbers (texts, Python objects, other files), each with the reason why it was left out. */
+  readonly unreadable: Map<string, string> = new Map();
+}
+
+/**
+ * The arrays of a .npz file by name; `what` names it in errors. Members that are no numbers are left out and listed in `unreadable`.
+ * @throws {Error} one line for whatever the bytes are instead, for damage, and if there is no readable member beside unreadable ones.
+ */
+export async function readNpz(bytes: Uint8Array, what = "npz", limits: ReadLimits = {}): Promise<NpzArrays> {
+  const budget = budgetOf(limits, what, bytes.length);
+  const zip = openZip(bytes, what, budget);
+  const arrays = new NpzArrays();
+  for (const member of zip.names) {
+    const entry = `${what}: ${brief(member)}`;
+    const content = await zip.read(member);
+    const name = member.replace(/\.npy$/, "");
+    const fault = name === member ? "not an npy file, by its name" : unsupportedElements(content, entry);
+    if (fault) arrays.unreadable.set(name, fault);
+    else {
+      budget.claim(content.length, "its arrays");
+      arrays.set(name, readNpy(content, entry));
+    }
+  }
+  const [first] = arrays.unreadable;
+  if (first && arrays.size === 0) throw new Error(`${what}: ${brief(first[0])}: ${first[1]}`);
+  return arrays;
 }
 
 /** The bytes of a .npz file, as NumPy's savez writes it (nothing is compressed). */

@@ -4,6 +4,9 @@
  * a file runs none of its code.
  */
 
+import type { Budget } from "./budget.ts";
+import { brief } from "./clean.ts";
+
 /** Something that a pickle may name, and what calling it with arguments gives; without `call` it is only a name. */
 export interface PickleGlobal {
   readonly name: string;
@@ -17,12 +20,16 @@ export interface PickleOptions {
   readonly persistent: (id: unknown) => unknown;
   /** Names the file in errors. */
   readonly what: string;
+  readonly budget: Budget;
 }
 
 /** A dictionary: keys are texts and numbers. */
 export type PickleDict = Map<unknown, unknown>;
 
 const MARK = Symbol("mark");
+
+/** What an instruction's result takes of memory at most, beside texts and bytes, which are as long as their instructions. */
+const BYTES_PER_STEP = 64;
 
 /** The value of the pickle that begins at `start`, and where it ends. @throws {Error} for what is not data. */
 export function unpickle(bytes: Uint8Array, options: PickleOptions, start = 0): { value: unknown; end: number } {
@@ -52,6 +59,7 @@ class Machine {
   run(): { value: unknown; end: number } {
     for (;;) {
       const code = this.#view.getUint8(this.#at++);
+      this.#options.budget.claim(BYTES_PER_STEP, "its pickle");
       if (code === 0x2e) return { value: this.pop(), end: this.#at }; // STOP
       const step = STEPS.get(code);
       if (!step) throw this.fault(`its pickle uses instruction 0x${code.toString(16)}, which no file of plain tensors needs; refused`);
@@ -100,6 +108,7 @@ class Machine {
   }
   /** Two's complement, little-endian, of any length. */
   long(length: number): number {
+    if (length > 255) throw this.fault(`its pickle has a number of ${length} bytes`);
     const bytes = this.take(length);
     let value = 0n;
     for (let i = length - 1; i >= 0; i--) value = (value << 8n) | BigInt(bytes[i]);
@@ -144,15 +153,18 @@ class Machine {
   extend(items: readonly unknown[]): void {
     const list = this.peek();
     if (!Array.isArray(list)) throw this.fault("its pickle appends to something that is no list; refused");
-    list.push(...items);
+    for (const item of items) list.push(item);
   }
   assign(items: readonly unknown[]): void {
     const dict = this.peek();
     if (!(dict instanceof Map)) throw this.fault("its pickle assigns to something that is no dictionary; refused");
     for (let i = 0; i + 1 < items.length; i += 2) dict.set(items[i], items[i + 1]);
   }
-  name(module: string, name: string): void {
-    const full = `${module}.${name}`;
+  name(module: unknown, name: unknown): void {
+    // Nothing but texts is made a text: nested lists that share parts can be longer than any memory.
+    if (typeof module !== "string" || typeof name !== "string")
+      throw this.fault("its pickle names a function by something that is no text");
+    const full = brief(`${module}.${name}`);
     const found = this.#options.global(full);
     if (!found)
       throw this.fault(`it holds ${full}, which is no tensor; only state dicts are read: save with torch.save(model.state_dict(), path)`);
@@ -179,6 +191,7 @@ const STEPS: ReadonlyMap<number, (m: Machine) => void> = new Map<number, (m: Mac
   [0x80, (m) => void m.u8()], // PROTO
   [0x95, (m) => void m.u64()], // FRAME
   [0x28, (m) => m.mark()], // MARK
+  [0x32, (m) => m.push(m.peek())], // DUP
   [0x30, (m) => void m.pop()], // POP
   [0x31, (m) => void m.toMark()], // POP_MARK
   [0x4e, (m) => m.push(null)], // NONE
@@ -188,13 +201,16 @@ const STEPS: ReadonlyMap<number, (m: Machine) => void> = new Map<number, (m: Mac
   [0x4b, (m) => m.push(m.u8())], // BININT1
   [0x4d, (m) => m.push(m.u16())], // BININT2
   [0x8a, (m) => m.push(m.long(m.u8()))], // LONG1
+  [0x8b, (m) => m.push(m.long(m.u32()))], // LONG4
   [0x47, (m) => m.push(m.f64())], // BINFLOAT
   [0x58, (m) => m.push(m.text(m.u32()))], // BINUNICODE
   [0x8c, (m) => m.push(m.text(m.u8()))], // SHORT_BINUNICODE
+  [0x8d, (m) => m.push(m.text(m.u64()))], // BINUNICODE8
   [0x55, (m) => m.push(m.text(m.u8()))], // SHORT_BINSTRING
   [0x54, (m) => m.push(m.text(m.u32()))], // BINSTRING
   [0x42, (m) => m.push(m.take(m.u32()))], // BINBYTES
   [0x43, (m) => m.push(m.take(m.u8()))], // SHORT_BINBYTES
+  [0x8e, (m) => m.push(m.take(m.u64()))], // BINBYTES8
   [0x29, (m) => m.push([])], // EMPTY_TUPLE
   [0x5d, (m) => m.push([])], // EMPTY_LIST
   [0x7d, (m) => m.push(new Map())], // EMPTY_DICT
@@ -213,7 +229,7 @@ const STEPS: ReadonlyMap<number, (m: Machine) => void> = new Map<number, (m: Mac
   [0x68, (m) => m.recall(m.u8())], // BINGET
   [0x6a, (m) => m.recall(m.u32())], // LONG_BINGET
   [0x63, (m) => m.name(m.line(), m.line())], // GLOBAL
-  [0x93, (m) => m.name(...([String(m.pop()), String(m.pop())].reverse() as [string, string]))], // STACK_GLOBAL
+  [0x93, (m) => m.name(...([m.pop(), m.pop()].reverse() as [unknown, unknown]))], // STACK_GLOBAL
   [0x52, (m) => m.call()], // REDUCE
   [0x62, (m) => m.build()], // BUILD
   [0x51, (m) => m.persist()], // BINPERSID

@@ -3,9 +3,11 @@
  * `data.pkl` describes tensors and `data/0`, `data/1`, ... hold elements, and the older one, a row of pickles followed by the elements. Of the
  * pickles only what builds tensors is understood; a file with anything else is refused, and no code of a file is ever run.
  */
+import { type Budget, budgetOf, type ReadLimits } from "./budget.ts";
+import { brief } from "./clean.ts";
 import { type PickleDict, type PickleGlobal, unpickle } from "./pickle.ts";
 import { decodeElements, type Entry, type TypedArray } from "./safetensors.ts";
-import { readZip } from "./zip.ts";
+import { openZip } from "./zip.ts";
 
 /** PyTorch's storage types as dtypes of entries, with their sizes. */
 const STORAGES: Readonly<Record<string, readonly [dtype: string, bytes: number]>> = {
@@ -15,6 +17,8 @@ const STORAGES: Readonly<Record<string, readonly [dtype: string, bytes: number]>
   BFloat16Storage: ["BF16", 2],
   LongStorage: ["I64", 8],
   IntStorage: ["I32", 4],
+  ShortStorage: ["I16", 2],
+  CharStorage: ["I8", 1],
   ByteStorage: ["U8", 1],
   BoolStorage: ["BOOL", 1],
 };
@@ -48,12 +52,16 @@ export function isPth(bytes: Uint8Array): boolean {
   return isZip(bytes) || isPickled(bytes) || isTar(bytes);
 }
 
-/** The tensors of a file by name, in its order; `what` names it in errors. F16 and BF16 come as Float32Arrays, I64 as BigInt64Arrays. */
-export async function readPth(bytes: Uint8Array, what = "pth"): Promise<Map<string, Entry>> {
+/**
+ * The tensors of a file by name, in its order; `what` names it in errors. F16 and BF16 come as Float32Arrays, I64 as BigInt64Arrays. Tensors that
+ * are views of one storage in the file share it here too, unless their elements lie in another order.
+ */
+export async function readPth(bytes: Uint8Array, what = "pth", limits: ReadLimits = {}): Promise<Map<string, Entry>> {
+  const budget = budgetOf(limits, what, bytes.length);
   if (isTar(bytes))
     throw new Error(`${what}: the tar format of PyTorch before 0.1.10 is not read; load it there and save it again with torch.save`);
-  if (isZip(bytes)) return readZipped(bytes, what);
-  if (isPickled(bytes)) return readPickled(bytes, what);
+  if (isZip(bytes)) return readZipped(bytes, what, budget);
+  if (isPickled(bytes)) return readPickled(bytes, what, budget);
   throw new Error(`${what}: neither a zip archive nor a pickle, so not a file of torch.save; is it a .safetensors file?`);
 }
 
@@ -63,46 +71,49 @@ function isZip(bytes: Uint8Array): boolean {
   return bytes[0] === 0x50 && bytes[1] === 0x4b && bytes[2] === 3 && bytes[3] === 4;
 }
 
-async function readZipped(bytes: Uint8Array, what: string): Promise<Map<string, Entry>> {
-  const zip = await readZip(bytes, what);
-  const pickle = [...zip.keys()].find((name) => name === "data.pkl" || name.endsWith("/data.pkl"));
+async function readZipped(bytes: Uint8Array, what: string, budget: Budget): Promise<Map<string, Entry>> {
+  const zip = openZip(bytes, what, budget);
+  const names = new Set(zip.names);
+  const pickle = zip.names.find((name) => name === "data.pkl" || name.endsWith("/data.pkl"));
   if (pickle === undefined) throw new Error(`${what}: a zip archive without data.pkl, so not a file of torch.save`);
   const folder = pickle.slice(0, -"data.pkl".length);
-  if (zip.has(`${folder}constants.pkl`))
+  if (names.has(`${folder}constants.pkl`))
     throw new Error(`${what}: a TorchScript program, not a state dict; save with torch.save(model.state_dict(), path)`);
-  checkByteOrder(zip.get(`${folder}byteorder`), what);
-  const reader = new TensorReader(what);
-  const views = reader.tensors(unpickle(zip.get(pickle)!, reader.options).value);
+  const byteOrder = `${folder}byteorder`;
+  if (names.has(byteOrder)) checkByteOrder(await zip.read(byteOrder), what);
+  const reader = new TensorReader(what, budget);
+  const views = reader.tensors(unpickle(await zip.read(pickle), reader.options).value);
   for (const storage of reader.storages.values()) {
-    const data = zip.get(`${folder}data/${storage.key}`);
-    if (!data) throw new Error(`${what}: damaged file: storage ${storage.key} is missing`);
-    storage.data = elementsOf(storage, new Uint8Array(data), what); // a copy: entries lie unaligned in the file
+    const entry = `${folder}data/${storage.key}`;
+    if (!names.has(entry)) throw new Error(`${what}: damaged file: storage ${brief(storage.key)} is missing`);
+    storage.data = elementsOf(storage, await zip.read(entry), what, budget);
   }
-  return entriesOf(views, what);
+  return entriesOf(views, what, budget);
 }
 
-function checkByteOrder(text: Uint8Array | undefined, what: string): void {
-  const order = text ? new TextDecoder().decode(new Uint8Array(text)) : "little";
-  if (order !== "little") throw new Error(`${what}: written on a ${order}-endian machine; only little-endian files are read`);
+function checkByteOrder(text: Uint8Array, what: string): void {
+  const order = new TextDecoder().decode(new Uint8Array(text));
+  if (order !== "little") throw new Error(`${what}: written on a ${brief(order)}-endian machine; only little-endian files are read`);
 }
 
-/** A pickled long, 0x1950a86a20f9469cfc6c, opens the older form. */
-const MAGIC = [0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, 0x2e];
+/** A pickled long, 0x1950a86a20f9469cfc6c, opens the older form: behind the protocol (2 to 5) and, from 4 on, a frame of known length. */
+const MAGIC = [0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, 0x2e];
 
 function isPickled(bytes: Uint8Array): boolean {
-  return MAGIC.every((byte, i) => bytes[i] === byte);
+  const start = bytes[2] === 0x95 ? 11 : 2;
+  return bytes[0] === 0x80 && bytes[1] >= 2 && bytes[1] <= 5 && MAGIC.every((byte, i) => bytes[start + i] === byte);
 }
 
 /** Magic, version, system, the object, the keys of the storages: five pickles. Then each storage as a count (u64) and its elements. */
-async function readPickled(bytes: Uint8Array, what: string): Promise<Map<string, Entry>> {
-  const reader = new TensorReader(what);
-  let at = MAGIC.length;
+async function readPickled(bytes: Uint8Array, what: string, budget: Budget): Promise<Map<string, Entry>> {
+  const reader = new TensorReader(what, budget);
+  let at = 0;
   const next = (): unknown => {
     const { value, end } = unpickle(bytes, reader.options, at);
     at = end;
     return value;
   };
-  next();
+  for (const _ of ["magic", "version"]) next();
   const system = next();
   if (system instanceof Map && system.get("little_endian") === false)
     throw new Error(`${what}: written on a big-endian machine; only little-endian files are read`);
@@ -111,16 +122,16 @@ async function readPickled(bytes: Uint8Array, what: string): Promise<Map<string,
   if (!Array.isArray(keys)) throw new Error(`${what}: damaged file: the list of its storages is missing`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   for (const key of keys) {
-    const storage = reader.storages.get(String(key));
-    if (!storage) throw new Error(`${what}: damaged file: storage ${key} belongs to no tensor`);
+    const storage = typeof key === "string" ? reader.storages.get(key) : undefined;
+    if (!storage) throw new Error(`${what}: damaged file: storage ${nameOf(key)} belongs to no tensor`);
     const start = at + 8;
     at = start + storage.count * bytesPerElement(storage);
-    if (at > bytes.length) throw new Error(`${what}: truncated file: storage ${key} ends at byte ${at} of ${bytes.length}`);
+    if (at > bytes.length) throw new Error(`${what}: truncated file: storage ${brief(key)} ends at byte ${at} of ${bytes.length}`);
     if (Number(view.getBigUint64(start - 8, true)) !== storage.count)
-      throw new Error(`${what}: damaged file: storage ${key} has another size than its tensors say`);
-    storage.data = elementsOf(storage, new Uint8Array(bytes.subarray(start, at)), what);
+      throw new Error(`${what}: damaged file: storage ${brief(key)} has another size than its tensors say`);
+    storage.data = elementsOf(storage, bytes.subarray(start, at), what, budget);
   }
-  return entriesOf(views, what);
+  return entriesOf(views, what, budget);
 }
 
 /** The oldest form is a tar archive with entries `storages`, `tensors`, `pickle`. */
@@ -131,19 +142,24 @@ function isTar(bytes: Uint8Array): boolean {
 // ---- tensors ------------------------------------------------------------------------------------------------------------------------
 
 const isSize = (x: unknown): x is number => Number.isSafeInteger(x) && (x as number) >= 0;
-const isSizes = (x: unknown): x is number[] => Array.isArray(x) && x.every(isSize);
+/** PyTorch's own limit of dimensions. */
+const MOST_SIZES = 64;
+const isSizes = (x: unknown): x is number[] => Array.isArray(x) && x.length <= MOST_SIZES && x.every(isSize);
+/** What an entry of a dictionary takes of memory at most. */
+const BYTES_PER_PAIR = 100;
 
 /** What the names in the pickles of one file stand for. */
 class TensorReader {
   readonly storages: Map<string, Storage> = new Map();
   readonly #what: string;
+  readonly #budget: Budget;
 
-  constructor(what: string) {
-    this.#what = what;
+  constructor(what: string, budget: Budget) {
+    [this.#what, this.#budget] = [what, budget];
   }
 
   get options(): Parameters<typeof unpickle>[1] {
-    return { what: this.#what, global: (name) => this.#global(name), persistent: (id) => this.#storage(id) };
+    return { what: this.#what, budget: this.#budget, global: (name) => this.#global(name), persistent: (id) => this.#storage(id) };
   }
 
   #fault(text: string): Error {
@@ -163,6 +179,7 @@ class TensorReader {
   #ordered(pairs: unknown = []): Map<unknown, unknown> {
     if (!Array.isArray(pairs) || !pairs.every((pair) => Array.isArray(pair) && pair.length === 2))
       throw this.#fault("damaged file: a dictionary of no pairs");
+    this.#budget.claim(BYTES_PER_PAIR * pairs.length, "its dictionaries");
     return new Map(pairs as [unknown, unknown][]);
   }
 
@@ -186,9 +203,10 @@ class TensorReader {
     if (!(storage instanceof Storage) || !isSize(offset) || !isSizes(shape) || !isSizes(strides) || shape.length !== strides.length)
       throw this.#fault("damaged file: a tensor is not described as PyTorch does it");
     if (shape.reduce((a, b) => a * b, 1) > storage.count)
-      throw this.#fault(`a tensor has more elements than its storage ${storage.key}; save a copy of it, with .clone()`);
+      throw this.#fault(`a tensor has more elements than its storage ${brief(storage.key)}; save a copy of it, with .clone()`);
     const last = shape.reduce((at, n, i) => at + (n - 1) * strides[i], offset);
-    if (!shape.includes(0) && last >= storage.count) throw this.#fault(`damaged file: a tensor reaches beyond storage ${storage.key}`);
+    if (!shape.includes(0) && last >= storage.count)
+      throw this.#fault(`damaged file: a tensor reaches beyond storage ${brief(storage.key)}`);
     return new View(storage, offset, shape, strides);
   }
 
@@ -196,15 +214,25 @@ class TensorReader {
   tensors(value: unknown): Map<string, View> {
     const wanted = "want a state dict, as torch.save(model.state_dict(), path) writes it";
     if (!(value instanceof Map)) throw this.#fault(`holds ${kindOf(value)}; ${wanted}`);
+    const views = new Map<string, View>();
     for (const [key, entry] of value as PickleDict) {
-      if (entry instanceof View && typeof key === "string") continue;
-      const inner = [...value].find(([, nested]) => nested instanceof Map && [...nested.values()].some((x) => x instanceof View));
-      const remedy = inner ? `its "${inner[0]}" seems to be one: save that alone` : wanted;
-      throw this.#fault(`"${key}" is ${kindOf(entry)}, not a tensor; ${remedy}`);
+      const isName = typeof key === "string" || isSize(key);
+      if (!(entry instanceof View) || !isName) {
+        const inner = [...value].find(([, nested]) => nested instanceof Map && [...nested.values()].some((x) => x instanceof View));
+        const remedy = inner ? `its "${nameOf(inner[0])}" seems to be one: save that alone` : wanted;
+        const fault = isName ? `"${nameOf(key)}" is ${kindOf(entry)}, not a tensor` : `it has ${kindOf(key)} for a name`;
+        throw this.#fault(`${fault}; ${remedy}`);
+      }
+      const name = String(key);
+      if (views.has(name)) throw this.#fault(`two of its tensors are called "${brief(name)}"`);
+      views.set(name, entry);
     }
-    return value as Map<string, View>;
+    return views;
   }
 }
+
+/** A key of a dictionary for an error; lists are not written out. */
+const nameOf = (key: unknown): string => (typeof key === "string" || typeof key === "number" ? brief(`${key}`) : kindOf(key));
 
 function kindOf(value: unknown): string {
   if (value === null) return "None";
@@ -217,20 +245,23 @@ function bytesPerElement({ dtype }: Storage): number {
   return Object.values(STORAGES).find(([name]) => name === dtype)![1];
 }
 
-function elementsOf(storage: Storage, bytes: Uint8Array<ArrayBuffer>, what: string): TypedArray {
+/** The elements of a storage, copied: they lie unaligned in the file. */
+function elementsOf(storage: Storage, bytes: Uint8Array, what: string, budget: Budget): TypedArray {
   const want = storage.count * bytesPerElement(storage);
-  if (bytes.length !== want) throw new Error(`${what}: storage ${storage.key} should have ${want} bytes and has ${bytes.length}`);
-  return decodeElements(storage.dtype, bytes);
+  if (bytes.length !== want) throw new Error(`${what}: storage ${brief(storage.key)} should have ${want} bytes and has ${bytes.length}`);
+  const widened = storage.dtype.endsWith("F16") ? 3 : 1;
+  budget.claim(widened * want, "its storages");
+  return decodeElements(storage.dtype, new Uint8Array(bytes));
 }
 
-function entriesOf(views: Map<string, View>, what: string): Map<string, Entry> {
-  return new Map([...views].map(([name, view]) => [name, entryOf(name, view, what)]));
+function entriesOf(views: Map<string, View>, what: string, budget: Budget): Map<string, Entry> {
+  return new Map([...views].map(([name, view]) => [name, entryOf(name, view, what, budget)]));
 }
 
-/** The elements of a view in row-major order. */
-function entryOf(name: string, { storage, offset, shape, strides }: View, what: string): Entry {
+/** The elements of a view in row-major order: a part of its storage if they lie in it so, else a copy. */
+function entryOf(name: string, { storage, offset, shape, strides }: View, what: string, budget: Budget): Entry {
   const all = storage.data;
-  if (!all) throw new Error(`${what}: "${name}" has no elements in the file`);
+  if (!all) throw new Error(`${what}: "${brief(name)}" has no elements in the file`);
   const size = shape.reduce((a, b) => a * b, 1);
   let step = 1;
   const contiguous = shape.reduceRight((ok, n, i) => {
@@ -238,7 +269,8 @@ function entryOf(name: string, { storage, offset, shape, strides }: View, what: 
     step *= n;
     return fits;
   }, true);
-  if (contiguous || size === 0) return { dtype: storage.dtype, shape: [...shape], data: all.slice(offset, offset + size) as TypedArray };
+  if (contiguous || size === 0) return { dtype: storage.dtype, shape: [...shape], data: all.subarray(offset, offset + size) as TypedArray };
+  budget.claim(size * all.BYTES_PER_ELEMENT, "tensors in another order than their storages");
   const data = new (all.constructor as new (n: number) => TypedArray)(size);
   const index = shape.map(() => 0);
   for (let i = 0, at = offset; i < size; i++) {

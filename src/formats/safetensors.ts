@@ -3,20 +3,37 @@
  *
  *     N: u64 little-endian | N bytes of JSON {name: {dtype, shape, data_offsets: [start, end]}, __metadata__?} | data
  *
- * Offsets count from the end of the header; the data are row-major, little-endian, and leave no hole. F16 and BF16 become
- * Float32Arrays on reading and are rounded back on writing, as long as the entry keeps its dtype. I64 stays 64 bits wide.
+ * Offsets count from the end of the header; the data are row-major, little-endian, and leave no hole. Floats of 16 and 8 bits become
+ * Float32Arrays on reading and are rounded back on writing, as long as the entry keeps its dtype. Integers keep their width. Elements of a dtype
+ * that is not known here (4-bit floats, complex numbers, dtypes of the future) come as their bytes.
  *
  * Files come from strangers, so every claim of the header is checked before it is believed.
  */
 import { kindOf, typedArrayName } from "../base/elements.ts";
-import { brief } from "./brief.ts";
+import { type Budget, budgetOf, type ReadLimits } from "./budget.ts";
+import { brief } from "./clean.ts";
+import { float8 } from "./float8.ts";
+import { parseJsonMaps } from "./json.ts";
 
 /** What holds the elements of a tensor of a file. */
-export type TypedArray = Float32Array | Float64Array | Int32Array | Uint32Array | Uint8Array | BigInt64Array;
+export type TypedArray =
+  | Float32Array
+  | Float64Array
+  | Int8Array
+  | Uint8Array
+  | Int16Array
+  | Uint16Array
+  | Int32Array
+  | Uint32Array
+  | BigInt64Array
+  | BigUint64Array;
 
 /** A tensor of a file. */
 export interface Entry {
-  /** The dtype in the file: F32, F64, I32, U32, U8, BOOL, I64, F16 or BF16. The last two have their data in a Float32Array. */
+  /**
+   * The dtype in the file: F64, F32, F16, BF16, F8_E4M3, F8_E5M2, F8_E8M0, I64, U64, I32, U32, I16, U16, I8, U8, BOOL, or one that is not known here.
+   * Floats below 32 bits have their data in a Float32Array; those of an unknown dtype are the bytes of the file.
+   */
   readonly dtype: string;
   readonly shape: number[];
   readonly data: TypedArray;
@@ -119,9 +136,16 @@ const dtypes: ReadonlyMap<string, Dtype> = new Map<string, Dtype>([
   ["F32", plain(Float32Array)],
   ["F16", float16],
   ["BF16", bfloat16],
+  ["F8_E4M3", { size: 1, array: Float32Array, ...float8("E4M3") }],
+  ["F8_E5M2", { size: 1, array: Float32Array, ...float8("E5M2") }],
+  ["F8_E8M0", { size: 1, array: Float32Array, ...float8("E8M0") }],
   ["I64", plain(BigInt64Array as unknown as ArrayType)],
+  ["U64", plain(BigUint64Array as unknown as ArrayType)],
   ["I32", plain(Int32Array)],
   ["U32", plain(Uint32Array)],
+  ["I16", plain(Int16Array)],
+  ["U16", plain(Uint16Array)],
+  ["I8", plain(Int8Array)],
   ["U8", plain(Uint8Array)],
   ["BOOL", plain(Uint8Array)],
 ]);
@@ -143,22 +167,37 @@ interface Described {
 }
 
 /** Reads a whole file; `what` names it in errors. */
-export function readSafetensors(bytes: Uint8Array, what = "safetensors"): SafetensorsFile {
-  const { header, dataStart } = readHeader(bytes, what);
-  const { __metadata__: metadata = {}, ...tensors } = header;
-  const described = Object.entries(tensors).map(([name, value]) => describe(name, value, what));
+export function readSafetensors(bytes: Uint8Array, what = "safetensors", limits: ReadLimits = {}): SafetensorsFile {
+  const budget = budgetOf(limits, what, bytes.length);
+  const { header, dataStart } = readHeader(bytes, what, budget);
+  const metadata = header.get("__metadata__") ?? new Map();
+  header.delete("__metadata__");
+  const described = [...header].map(([name, value]) => describe(name, value, what));
   checkLayout(described, bytes.length - dataStart, what);
+  budget.claim(
+    described.reduce((sum, { dtype, start, end }) => sum + (end - start) * (1 + widening(dtype)), 0),
+    "its tensors",
+  );
 
   const entries = new Map<string, Entry>();
   for (const { name, dtype, shape, start, end } of described) {
     const own = new Uint8Array(bytes.subarray(dataStart + start, dataStart + end)); // a copy: the slice may be unaligned
     if (dtype === "BOOL" && own.some((byte) => byte > 1)) throw new Error(`${what}: "${brief(name)}": a BOOL that is neither 0 nor 1`);
-    entries.set(name, { dtype, shape, data: dtypes.get(dtype)!.decode(own) });
+    entries.set(name, { dtype, shape, data: dtypes.get(dtype)?.decode(own) ?? own });
   }
   return { entries, metadata: checkMetadata(metadata, what) };
 }
 
-function readHeader(bytes: Uint8Array, what: string): { header: Record<string, unknown>; dataStart: number } {
+/** Bytes that decoding takes beside the copy of the file's own, per byte of these. */
+function widening(dtype: string): number {
+  const known = dtypes.get(dtype);
+  return known?.array === Float32Array && known.size < 4 ? 4 / known.size : 0;
+}
+
+/** What a parsed header takes of memory, per byte of its text. */
+const HEADER_COST = 16;
+
+function readHeader(bytes: Uint8Array, what: string, budget: Budget): { header: Map<string, unknown>; dataStart: number } {
   if (bytes.length < 8) throw new Error(`${what}: truncated file: ${bytes.length} bytes, the length of the header alone takes 8`);
   const length = new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true);
   if (length > MAX_HEADER)
@@ -167,10 +206,11 @@ function readHeader(bytes: Uint8Array, what: string): { header: Record<string, u
   if (dataStart > bytes.length) {
     throw new Error(`${what}: truncated file: the header should have ${length} bytes, ${bytes.length - 8} are there`);
   }
+  budget.claim(HEADER_COST * Number(length), "its header");
   // A copy, because TextDecoder refuses shared memory.
   const text = decodeText(new Uint8Array(bytes.subarray(8, dataStart)), what);
   const header = parseJson(text, what);
-  if (!isRecord(header)) throw new Error(`${what}: the header is not a JSON object`);
+  if (!isObject(header)) throw new Error(`${what}: the header is not a JSON object`);
   return { header, dataStart };
 }
 
@@ -184,34 +224,39 @@ function decodeText(bytes: Uint8Array<ArrayBuffer>, what: string): string {
 
 function parseJson(text: string, what: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseJsonMaps(text);
   } catch (error) {
     throw new Error(`${what}: the header is not valid JSON: ${brief((error as Error).message)}`);
   }
 }
 
-const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null && !Array.isArray(value);
+const isObject = (value: unknown): value is Map<string, unknown> => value instanceof Map;
 const isSize = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 
 function describe(name: string, value: unknown, what: string): Described {
   const fail = (fault: string): never => {
     throw new Error(`${what}: "${brief(name)}": ${fault}`);
   };
-  if (!isRecord(value)) return fail("its header entry is not an object");
-  const { dtype, shape, data_offsets: offsets } = value;
+  if (!isObject(value)) return fail("its header entry is not an object");
+  const [dtype, shape, offsets] = ["dtype", "shape", "data_offsets"].map((field) => value.get(field));
   if (typeof dtype !== "string") return fail("has no dtype");
-  const known = dtypes.get(dtype);
-  if (!known) return fail(`unsupported dtype ${brief(dtype)} (supported: ${[...dtypes.keys()].join(", ")})`);
-  if (!Array.isArray(shape) || !shape.every(isSize)) return fail(`shape ${brief(String(JSON.stringify(shape)))} is not a list of sizes`);
+  if (!Array.isArray(shape) || !shape.every(isSize)) return fail(`shape ${excerpt(shape)} is not a list of sizes`);
   if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isSize)) {
-    return fail(`data_offsets ${brief(String(JSON.stringify(offsets)))} is not a pair of positions`);
+    return fail(`data_offsets ${excerpt(offsets)} is not a pair of positions`);
   }
   const [start, end] = offsets as [number, number];
-  const expected = elementCount(shape) * known.size;
-  if (end - start !== expected)
+  const known = dtypes.get(dtype);
+  const expected = elementCount(shape) * (known?.size ?? 0);
+  if (known && end - start !== expected)
     return fail(`wrong size: ${dtype} [${brief(shape.join(", "))}] needs ${expected} bytes, data_offsets give ${end - start}`);
+  if (end < start) return fail(`data_offsets ${excerpt(offsets)} end before they begin`);
   return { name, dtype, shape, start, end };
 }
+
+const excerpt = (value: unknown): string =>
+  brief(
+    Array.isArray(value) ? `[${value.slice(0, 9).map(excerpt).join(", ")}]` : isObject(value) ? "{...}" : String(JSON.stringify(value)),
+  );
 
 const elementCount = (shape: readonly number[]): number => shape.reduce((product, n) => product * n, 1);
 
@@ -235,7 +280,9 @@ function checkLayout(described: readonly Described[], available: number, what: s
 }
 
 function checkMetadata(metadata: unknown, what: string): Metadata {
-  if (isRecord(metadata) && Object.values(metadata).every((value) => typeof value === "string")) return metadata as Metadata;
+  const plain = typeof metadata === "object" && metadata !== null && !Array.isArray(metadata) ? metadata : { "": undefined };
+  const entries: [string, unknown][] = isObject(plain) ? [...plain] : Object.entries(plain);
+  if (entries.every(([, value]) => typeof value === "string")) return Object.fromEntries(entries) as Metadata;
   throw new Error(`${what}: __metadata__ must map names to strings`);
 }
 

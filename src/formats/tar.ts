@@ -2,14 +2,15 @@
  * @file Reader of tar archives (POSIX.1-1988 "ustar"): blocks of 512 bytes, a header block before the blocks of each file. Regular files only;
  * gzipped archives are decompressed first.
  */
+import type { ReadLimits } from "./budget.ts";
 import { gunzip, isGzip } from "./gzip.ts";
 
 const BLOCK = 512;
 const REGULAR = ["0", "\0"];
 
 /** The regular files of an archive by name, as views of its bytes. `what` names the archive in errors. */
-export async function readTar(bytes: Uint8Array, what: string): Promise<Map<string, Uint8Array>> {
-  const archive = isGzip(bytes) ? await gunzip(bytes, what) : bytes;
+export async function readTar(bytes: Uint8Array, what: string, limits: ReadLimits = {}): Promise<Map<string, Uint8Array>> {
+  const archive = isGzip(bytes) ? await gunzip(bytes, what, undefined, limits) : bytes;
   const files = new Map<string, Uint8Array>();
   for (let at = 0; at + BLOCK <= archive.length; ) {
     const header = archive.subarray(at, at + BLOCK);

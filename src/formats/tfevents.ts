@@ -127,16 +127,19 @@ function maskedCrc(bytes: Uint8Array): number {
 
 // ---- reading ------------------------------------------------------------------------------------------------------------------------
 
-/** The events of a file, every checksum checked; `what` names it in errors. What else than scalars and histograms events hold is passed over. */
+/**
+ * The events of a file, every checksum checked; `what` names it in errors. What else than scalars and histograms events hold is passed over. A last
+ * record that is cut off, as a killed process or a running one leaves it, ends the reading.
+ */
 export function readEvents(bytes: Uint8Array, what = "events"): TensorboardEvent[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const events: TensorboardEvent[] = [];
   for (let at = 0; at < bytes.length; ) {
     const where = `${what}: record ${events.length} at byte ${at}`;
-    if (at + 12 > bytes.length) throw new Error(`${where} is cut off`);
+    if (at + 12 > bytes.length) break;
     if (view.getUint32(at + 8, true) !== maskedCrc(bytes.subarray(at, at + 8))) throw new Error(`${where}: wrong checksum of its length`);
     const length = Number(view.getBigUint64(at, true));
-    if (at + 16 + length > bytes.length) throw new Error(`${where} is cut off`);
+    if (at + 16 + length > bytes.length) break;
     const event = bytes.subarray(at + 12, at + 12 + length);
     if (view.getUint32(at + 12 + length, true) !== maskedCrc(event)) throw new Error(`${where}: wrong checksum`);
     events.push(readEvent(event, where));
@@ -164,8 +167,11 @@ function fields(message: Uint8Array, where: string): Field[] {
       value += (byte & 127) * scale;
       if (byte < 128) return value;
     }
-    at = need(1) + 1; // the tenth byte, of negative numbers, which events do not have
-    return value;
+    // Of ten bytes: a negative number in two's complement of 64 bits, which a double would round.
+    const [start, end] = [at - 9, need(1)];
+    let bits = 0n;
+    for (let i = end; i >= start; i--) bits = (bits << 7n) | BigInt(message[i] & 127);
+    return Number(BigInt.asIntN(64, bits));
   };
   while (at < message.length) {
     const key = varintHere();
@@ -191,8 +197,9 @@ const textOf = (bytes: Uint8Array): string => new TextDecoder().decode(bytes.sli
 
 function readEvent(bytes: Uint8Array, where: string): TensorboardEvent {
   const event = fields(bytes, where);
-  const scalars: Record<string, number> = {};
-  const histograms: Record<string, Histogram> = {};
+  // Without a prototype, so that a curve may be called "__proto__".
+  const scalars: Record<string, number> = Object.create(null);
+  const histograms: Record<string, Histogram> = Object.create(null);
   for (const summary of bytesAt(event, 5)) {
     for (const value of bytesAt(fields(summary, where), 1).map((message) => fields(message, where))) {
       const tag = textOf(bytesAt(value, 1)[0] ?? new Uint8Array());

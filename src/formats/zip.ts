@@ -4,7 +4,8 @@
  *
  *     entry: local header, name, data | ... | central directory: a record per entry | end record
  */
-import { brief } from "./brief.ts";
+import { type Budget, budgetOf, type ReadLimits } from "./budget.ts";
+import { brief } from "./clean.ts";
 import { gunzip } from "./gzip.ts";
 
 const END = 0x06054b50;
@@ -21,14 +22,29 @@ interface Located {
   readonly offset: number;
 }
 
-/** The entries of an archive by name, unpacked and checked. `what` names the archive in errors. */
-export async function readZip(bytes: Uint8Array, what: string): Promise<Map<string, Uint8Array>> {
+/** The entries of an archive by name, unpacked and checked. `what` names the archive in errors. Stored entries are views of its bytes. */
+export async function readZip(bytes: Uint8Array, what: string, limits: ReadLimits = {}): Promise<Map<string, Uint8Array>> {
+  const { names, read } = openZip(bytes, what, limits);
   const entries = new Map<string, Uint8Array>();
+  for (const name of names) entries.set(name, await read(name));
+  return entries;
+}
+
+/** An archive whose entries are unpacked when they are wanted. */
+export interface Zip {
+  readonly names: readonly string[];
+  /** The bytes of an entry, unpacked and checked. */
+  read(name: string): Promise<Uint8Array>;
+}
+
+/** The list of an archive's entries, none of them unpacked yet. */
+export function openZip(bytes: Uint8Array, what: string, limits: ReadLimits = {}): Zip {
+  const budget = budgetOf(limits, what, bytes.length);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const located = centralDirectory(bytes, view, what);
   checkSpace(located, bytes, what);
-  for (const entry of located) entries.set(entry.name, await unpack(entry, bytes, view, what));
-  return entries;
+  const byName = new Map(located.map((entry) => [entry.name, entry]));
+  return { names: [...byName.keys()], read: (name) => unpack(byName.get(name)!, bytes, view, what, budget) };
 }
 
 function centralDirectory(bytes: Uint8Array, view: DataView, what: string): Located[] {
@@ -75,6 +91,7 @@ async function unpack(
   bytes: Uint8Array,
   view: DataView,
   what: string,
+  budget: Budget,
 ): Promise<Uint8Array> {
   const entry = `${what}: "${brief(name)}"`;
   if (offset + 30 > bytes.length || view.getUint32(offset, true) !== LOCAL)
@@ -83,7 +100,13 @@ async function unpack(
   if (start + packed > bytes.length)
     throw new Error(`${entry}: damaged zip archive: its data end at byte ${start + packed} of ${bytes.length}`);
   const data = bytes.subarray(start, start + packed);
-  if (method === 8) return gunzip(asGzip(data, crc, size), entry, () => size);
+  if (method === 8) {
+    budget.claim(packed, `"${brief(name)}"`);
+    if (size > budget.left) budget.claim(size, `"${brief(name)}", unpacked`);
+    const unpacked = await gunzip(asGzip(data, crc, size), entry, () => size, budget);
+    budget.release(packed);
+    return unpacked;
+  }
   if (method !== 0) throw new Error(`${entry}: compression method ${method} is not known (0 stored and 8 deflated are)`);
   if (packed !== size) throw new Error(`${entry}: damaged zip archive: stored, but ${packed} bytes are said to make ${size}`);
   if (crc32(data) !== crc) throw new Error(`${entry}: damaged: wrong checksum`);

@@ -21,6 +21,7 @@ export const NODE_ONLY: Readonly<Record<string, string>> = {
   "test/docs.test.ts": "compares generated pages of the sources",
   "test/examples.test.ts": "imports the examples as files",
   "test/formats/idx.test.ts": "compresses with node:zlib",
+  "test/formats/kinds.test.ts": "reads fixtures, compresses with node:zlib",
   "test/formats/mutated.test.ts": "compresses with node:zlib, measures the process's memory",
   "test/fuzz/fuzz.test.ts": "replaces modules of the compiler; test/fuzz/modes.test.ts does not",
   "test/imports.test.ts": "reads the sources",

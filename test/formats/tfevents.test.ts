@@ -45,15 +45,51 @@ describe("event files", () => {
   });
 
   test.each<[string, (bytes: Uint8Array) => Uint8Array, string]>([
-    ["cut off", (b) => b.slice(0, -1), "f: record 2 at byte 113 is cut off"],
-    ["cut in a length", (b) => b.slice(0, 160), "f: record 2 at byte 113 is cut off"],
     ["a changed length", (b) => b.fill(1, 3, 4), "f: record 0 at byte 0: wrong checksum of its length"],
     ["a changed value", (b) => b.fill(1, 20, 21), "f: record 0 at byte 0: wrong checksum"],
   ])("%s", (_, damage, message) => {
     expect(() => readEvents(damage(Uint8Array.from(theirs)), "f")).toThrow(message);
   });
 
+  test("a last record that is cut off ends the reading, wherever it is cut", () => {
+    for (let length = 113; length < theirs.length; length++) expect(readEvents(theirs.subarray(0, length)).length, `${length}`).toBe(2);
+  });
+
+  test("negative steps, and a curve called __proto__", () => {
+    const withStep = (step: bigint): Uint8Array => {
+      const bytes: number[] = [];
+      for (let rest = BigInt.asUintN(64, step); ; rest >>= 7n) {
+        if (rest < 128n) {
+          bytes.push(Number(rest));
+          break;
+        }
+        bytes.push(Number(rest & 127n) | 128);
+      }
+      return framed([0x10, ...bytes, 0x2a, 18, 0x0a, 16, 0x0a, 9, ...new TextEncoder().encode("__proto__"), 0x15, 0, 0, 0x80, 0x3f]);
+    };
+    for (const step of [-1, -300, -(2 ** 53), 7]) {
+      const [event] = readEvents(withStep(BigInt(step)));
+      expect(event.step).toBe(step);
+      expect(Object.entries(event.scalars)).toEqual([["__proto__", 1]]);
+    }
+  });
+
   test("a step that is none", () => {
     expect(() => scalarEvent(-1, {})).toThrow("event: want a step that is an integer of at least 0, got -1");
   });
 });
+
+/** A record with its checksums. */
+function framed(event: readonly number[]): Uint8Array {
+  const masked = (bytes: Uint8Array): number => {
+    const crc = crc32c(bytes);
+    return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;
+  };
+  const bytes = new Uint8Array(16 + event.length);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, event.length, true);
+  view.setUint32(8, masked(bytes.subarray(0, 8)), true);
+  bytes.set(event, 12);
+  view.setUint32(12 + event.length, masked(bytes.subarray(12, 12 + event.length)), true);
+  return bytes;
+}
