@@ -6,7 +6,7 @@ import { formatShape } from "../base/shape.ts";
 import { scan } from "../function/control.ts";
 import { arange, stack } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
-import type { LossOptions } from "./reduction.ts";
+import { type LossOptions, reduceTerms } from "./reduction.ts";
 
 export interface CtcOptions extends LossOptions {
   /** Index of the blank. Default 0. */
@@ -80,6 +80,5 @@ export function ctcLoss(logp: Tensor, targets: Tensor, inputLengths: Tensor, tar
   const logLikelihood = logAdd([inBlank, inLabel]);
   const impossible = logLikelihood.lt(NEVER / 2);
   const losses = impossible.where(zeroInfinity ? 0 : Number.POSITIVE_INFINITY, logLikelihood.neg());
-  if (reduction === "none") return losses;
-  return reduction === "sum" ? losses.sum() : losses.div(targetLengths.cast(losses.dtype).maximum(1)).mean();
+  return reduceTerms(reduction === "mean" ? losses.div(targetLengths.cast(losses.dtype).maximum(1)) : losses, options);
 }

@@ -18,7 +18,7 @@ export * from "./normalization.ts";
 export * from "./pool.ts";
 export { type PadMode, pad } from "./rearrange.ts";
 export * from "./recurrent.ts";
-export type { LossOptions, Reduction } from "./reduction.ts";
+export { type LossOptions, type LossParts, lossParts, type Reduction } from "./reduction.ts";
 export * from "./resize.ts";
 export { type Lengths, type PadSequenceOptions, padSequence, sequenceLengths, sequenceMask, unpadSequence } from "./sequence.ts";
 export { entropy, logSoftmax, type SoftmaxOptions, softmax, softmin } from "./softmax.ts";

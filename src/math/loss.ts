@@ -174,7 +174,7 @@ export function binaryCrossEntropyWithLogits(x: Tensor, target: Tensor, options:
   return reduceTerms(weighted(terms, weight), options);
 }
 
-export interface KlDivOptions {
+export interface KlDivOptions extends Omit<LossOptions, "reduction"> {
   /** "batchmean" is the sum over the size of axis 0: the mathematical divergence. Default "mean", over all terms. */
   readonly reduction?: LossOptions["reduction"] | "batchmean";
   /** The targets are logarithms too. Default false. */
@@ -182,11 +182,11 @@ export interface KlDivOptions {
 }
 
 /** target·(log target - x) for log-probabilities x; 0·log 0 counts as 0. */
-export function klDiv(x: Tensor, target: Tensor, { reduction = "mean", logTarget = false }: KlDivOptions = {}): Tensor {
+export function klDiv(x: Tensor, target: Tensor, options: KlDivOptions = {}): Tensor {
   checkSameShape("klDiv", x, target);
+  const { reduction, logTarget = false, ...rest } = options;
   const terms = logTarget ? target.exp().mul(target.sub(x)) : timesOwnLog(target).sub(target.mul(x));
-  if (reduction === "batchmean") return terms.sum().div(x.shape[0]);
-  return reduceTerms(terms, { reduction });
+  return reduction === "batchmean" ? reduceTerms(terms.sum(axesFrom(terms.shape, 1)), rest) : reduceTerms(terms, { ...rest, reduction });
 }
 
 /** p·log p, 0 at 0. */
@@ -255,19 +255,13 @@ function choose(x: Tensor, targets: Tensor, { weight, ignoreIndex = -100 }: NllO
   return { axis, counts, classes, weights };
 }
 
-/** Terms that carry their weights already, reduced; a mean divides by the sum of the weights. */
-function reduceWeighted(terms: Tensor, weights: Tensor, options: LossOptions): Tensor {
-  const { reduction = "mean" } = options;
-  return reduction === "mean" ? terms.sum().div(weights.sum()) : reduceTerms(terms, options);
-}
-
 /** -weight·logp[target] for log-probabilities [N, C] or [N, C, ...] and class indices [N] or [N, ...]. An index outside 0..C-1 is an error, or NaN within a program. */
 export function nllLoss(logp: Tensor, targets: Tensor, options: NllOptions = {}): Tensor {
   if (isFloat(targets.dtype))
     throw new TypeError(`nllLoss: targets must be class indices, got ${formatType(targets)}; convert with .cast("i32")`);
   checkClassTargets("nllLoss", logp, targets, options.ignoreIndex);
   const chosen = choose(logp, targets, options);
-  return reduceWeighted(classTerms(logp, chosen), chosen.weights, options);
+  return reduceTerms(classTerms(logp, chosen), options, chosen.weights);
 }
 
 function classTerms(logp: Tensor, { axis, counts, classes, weights }: Chosen): Tensor {
@@ -294,11 +288,11 @@ export function crossEntropy(logits: Tensor, targets: Tensor, options: CrossEntr
   }
   const chosen = choose(logp, targets, options);
   const hard = classTerms(logp, chosen);
-  if (epsilon === 0) return reduceWeighted(hard, chosen.weights, options);
+  if (epsilon === 0) return reduceTerms(hard, options, chosen.weights);
   // The smoothed part weighs every class by its own weight, not the target's.
   const all = weight === undefined ? logp : logp.mul(classWeights(logp, weight, axis));
   const smooth = chosen.counts.where(all.sum(axis).neg(), 0);
-  return reduceWeighted(hard.mul(1 - epsilon).add(smooth.mul(epsilon / classes)), chosen.weights, options);
+  return reduceTerms(hard.mul(1 - epsilon).add(smooth.mul(epsilon / classes)), options, chosen.weights);
 }
 
 export interface FocalOptions extends LossOptions {

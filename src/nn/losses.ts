@@ -8,7 +8,7 @@ import type { Tensor } from "../ops/tensor.ts";
 export * from "../math/ctc.ts";
 export * from "../math/loss.ts";
 export * from "../math/margin-loss.ts";
-export type { LossOptions, Reduction } from "../math/reduction.ts";
+export { type LossOptions, type LossParts, lossParts, type Reduction } from "../math/reduction.ts";
 
 /** ½‖x - target‖² per example, [N, ...] to [N] before the reduction: the quadratic cost of Nielsen (2015), eq. 6, per example. */
 export function quadraticLoss(x: Tensor, target: Tensor, options: LossOptions = {}): Tensor {

@@ -5,8 +5,10 @@ import { type Compiled, compile } from "../function/compile.ts";
 import type { Layer } from "../nn/module.ts";
 import { fromArray } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
+import { batchLoss } from "./batch-loss.ts";
 import { Meter, type Metrics } from "./meter.ts";
 import { ConfusionMatrix, type Metric, Regression, RocAuc, TopK } from "./metrics.ts";
+import { classOf } from "./ranking.ts";
 import { batchTensors, defaultLoss, type Loss, outputSize } from "./task.ts";
 
 // Large enough that a program's fixed cost does not matter, small enough that activations stay in the cache's reach.
@@ -28,7 +30,7 @@ export class Evaluator<M extends Metered = Record<never, never>> {
     this.#metrics = metrics;
     this.#measure = compile((x: Tensor, y: Tensor): void => {
       const outputs = model.forward(x);
-      meter.add(loss(outputs, y), outputs, y);
+      meter.add(batchLoss(loss(outputs, y), x.shape[0]), outputs, y);
       for (const metric of Object.values(metrics)) metric.add(outputs, y);
     });
   }
@@ -41,7 +43,7 @@ export class Evaluator<M extends Metered = Record<never, never>> {
         const { x, y } = batchTensors(this.#data, batch);
         this.#measure(x, y);
       }
-      const metrics: Record<string, unknown> = { ...(await this.#meter.read(split.count)) };
+      const metrics: Record<string, unknown> = { ...(await this.#meter.read()) };
       for (const [name, metric] of Object.entries(this.#metrics)) metrics[name] = await metric.read();
       return metrics as unknown as Metrics & Measured<M>;
     });
@@ -151,14 +153,11 @@ function joined(rows: readonly Float32Array[]): Float32Array {
   return all;
 }
 
-/** The class with the largest output for each example of a split. */
+/** The class with the largest output for each example of a split; -1 where an output is NaN. */
 export async function predict(model: Layer, data: Dataset, split: Pick<Split, "inputs" | "count"> = data.test): Promise<Int32Array> {
   const outputs = await predictOutputs(model, data, split);
   const classes = outputs.length / split.count;
-  return Int32Array.from({ length: split.count }, (_, i) => {
-    const row = outputs.subarray(i * classes, (i + 1) * classes);
-    return row.reduce((best, value, c) => (value > row[best] ? c : best), 0);
-  });
+  return Int32Array.from({ length: split.count }, (_, i) => classOf(outputs.subarray(i * classes, (i + 1) * classes)));
 }
 
 /** Runs `fn` with the model in evaluation mode, and puts it back into the mode it was in. */

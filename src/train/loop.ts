@@ -215,7 +215,7 @@ export class Run implements Training {
       epochs: this.epochs,
       step,
       steps: this.steps,
-      ...(await this.#meter.read(examples)),
+      ...(await this.#meter.read()),
       examplesPerSecond: examples / seconds,
       secondsLeft: (secondsSince(this.#warm) / Math.max(1, this.#taken - 1)) * (this.epochs * this.steps - this.total),
     };

@@ -6,12 +6,13 @@ import { type Compiled, compile } from "../function/compile.ts";
 import { backward } from "../function/derivative.ts";
 import type { Layer } from "../nn/module.ts";
 import { State } from "../nn/parameter.ts";
-import { zeros } from "../ops/create.ts";
+import { full, zeros } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import type { WeightAverage } from "../optim/averaging.ts";
 import { clipByGlobalNorm } from "../optim/clipping.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
 import type { Cell } from "../runtime/cell.ts";
+import { batchLoss, checkAccumulable } from "./batch-loss.ts";
 import type { Meter } from "./meter.ts";
 import type { Loss } from "./task.ts";
 
@@ -32,33 +33,45 @@ export interface StepParts {
   readonly augment?: (x: Tensor) => Tensor;
 }
 
-/** Gradients over several batches, each weighted by its examples: the gradient of the mean over all of them. */
+/**
+ * Gradients over several batches, each weighted by what its mean loss was divided by (examples, targets that count, their weights): the gradient
+ * of the mean over all of them.
+ */
 export class GradientSum {
   readonly #sums: readonly State[];
-  readonly #count: State = new State(zeros([]), { label: "accumulated" });
+  readonly #divisor: State = new State(zeros([], "f64"), { label: "accumulated" });
+  /** The divisor of the batch at hand, on its way out of the function that is differentiated. */
+  readonly #latest: State = new State(zeros([], "f64"), { label: "divisor", persistent: false });
 
   constructor(parameters: readonly Cell[]) {
     this.#sums = parameters.map(({ shape, dtype }) => new State(zeros(shape, dtype), { label: "gradientSum" }));
   }
 
-  /** Adds the mean gradients of `n` examples. */
-  add(grads: readonly Tensor[], n: number): void {
-    grads.forEach((g, i) => {
-      this.#sums[i].set(this.#sums[i].value.add(g.mul(n)));
-    });
-    this.#count.set(this.#count.value.add(n));
+  /** Notes what the loss of the next gradients was divided by; 1 for a sum. */
+  weigh(divisor: Tensor | number): void {
+    this.#latest.set(typeof divisor === "number" ? full([], divisor, "f64") : divisor.cast("f64"));
   }
 
-  /** The means over what was added; starts anew. */
-  take(): Tensor[] {
-    const count = this.#count.value;
-    const means = this.#sums.map((sum) => sum.value.div(count.cast(sum.dtype)));
+  /** Adds the gradients of a mean over `divisor` examples, targets or weights. Default: what `weigh` noted. */
+  add(grads: readonly Tensor[], divisor: Tensor | number = this.#latest.value): void {
+    grads.forEach((g, i) => {
+      const weight = typeof divisor === "number" ? divisor : divisor.cast(g.dtype);
+      this.#sums[i].set(this.#sums[i].value.add(g.mul(weight)));
+    });
+    this.#divisor.set(this.#divisor.value.add(typeof divisor === "number" ? divisor : divisor.cast("f64")));
+  }
+
+  /** The means over what was added (or, of losses that are sums, the sums); starts anew. Gradients of no terms at all are 0. */
+  take({ mean = true }: { readonly mean?: boolean } = {}): Tensor[] {
+    const divisor = this.#divisor.value;
+    const safe = divisor.eq(0).where(1, divisor);
+    const taken = this.#sums.map((sum) => (mean ? sum.value.div(safe.cast(sum.dtype)) : sum.value));
     for (const cell of this.stateDict().values()) cell.set(cell.value.like(0));
-    return means;
+    return taken;
   }
 
   stateDict(): Map<string, Cell> {
-    return new Map([["count", this.#count as Cell], ...this.#sums.map((cell, i): [string, Cell] => [`sum.${i}`, cell])]);
+    return new Map([["count", this.#divisor as Cell], ...this.#sums.map((cell, i): [string, Cell] => [`sum.${i}`, cell])]);
   }
 }
 
@@ -66,15 +79,19 @@ export class GradientSum {
 export function stepFunction(model: Layer, optimizer: Optimizer, parts: StepParts): StepFunction {
   const { loss, meter, gradients, clipNorm, average, augment } = parts;
   return (x, y, update = true) => {
+    let mean = true;
     const { value, grads } = backward(() => {
       const outputs = model.forward(augment ? augment(x) : x);
-      const mean = loss(outputs, y);
-      meter?.add(mean, outputs, y);
-      return mean;
+      const found = batchLoss(loss(outputs, y), x.shape[0]);
+      if (gradients) checkAccumulable(found);
+      mean = found.divisor !== undefined;
+      meter?.add(found, outputs, y);
+      gradients?.weigh(found.divisor ?? 1);
+      return found.value;
     }, optimizer.parameters);
-    gradients?.add(grads, x.shape[0]);
+    gradients?.add(grads);
     if (!update) return value;
-    const means = gradients ? gradients.take() : grads;
+    const means = gradients ? gradients.take({ mean }) : grads;
     optimizer.step(clipNorm === undefined ? means : clipByGlobalNorm(means, clipNorm).grads);
     average?.update();
     return value;

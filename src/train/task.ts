@@ -5,9 +5,13 @@ import type { Batch } from "../data/loader.ts";
 import { crossEntropy, mseLoss } from "../nn/losses.ts";
 import { fromArray } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
+import type { LossResult } from "./batch-loss.ts";
 
-/** The mean loss over a batch, a scalar, from the model's outputs and the targets. */
-export type Loss = (outputs: Tensor, targets: Tensor) => Tensor;
+/**
+ * The loss over a batch from the model's outputs and the targets: what a loss function gives (whatever its reduction and weights), also times a
+ * factor or plus a penalty; or `{ sum, divisor }`. Another scalar is taken for a mean over the examples.
+ */
+export type Loss = (outputs: Tensor, targets: Tensor) => LossResult;
 
 /** Cross-entropy of logits for classes, mean squared error for regression. */
 export function defaultLoss(data: Dataset): Loss {
