@@ -83,7 +83,9 @@ const MOST = 20;
 function matrix(confusion: number[][], classes: readonly string[]): string[] {
   if (classes.length > MOST) return [];
   const width = Math.max(5, ...classes.map((name) => name.length), ...confusion.flat().map((n) => String(n).length));
-  const head = `${"is \\ taken for".padEnd(Math.max(14, width))} ${classes.map((name) => name.padStart(width)).join(" ")}`;
+  // Outputs that hold NaN are of no class.
+  const columns = confusion[0].length > classes.length ? [...classes, "none"] : classes;
+  const head = `${"is \\ taken for".padEnd(Math.max(14, width))} ${columns.map((name) => name.padStart(width)).join(" ")}`;
   return [
     head,
     ...confusion.map((row, i) => `${classes[i].padEnd(Math.max(14, width))} ${row.map((n) => String(n).padStart(width)).join(" ")}`),

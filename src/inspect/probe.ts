@@ -232,11 +232,11 @@ function observer(model: Layer, shape: Shape, layer: string | undefined): ((imag
   return Object.assign(look, { dispose: () => run.dispose() });
 }
 
-/** The position of the largest output of each image. */
+/** The position of the largest output of each image; one of its own for each image with NaN among them, so that it equals none. */
 function largest(outputs: Float32Array, n: number): number[] {
   const width = outputs.length / n;
   return Array.from({ length: n }, (_, i) => {
     const row = outputs.subarray(i * width, (i + 1) * width);
-    return row.reduce((best, v, at) => (v > row[best] ? at : best), 0);
+    return row.some(Number.isNaN) ? Number.NaN : row.reduce((best, v, at) => (v > row[best] ? at : best), 0);
   });
 }

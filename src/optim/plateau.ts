@@ -65,7 +65,7 @@ export class Plateau {
     this.#state = { ...state };
   }
 
-  /** Takes note of a metric; gives the rate for what follows. */
+  /** Takes note of a metric; gives the rate for what follows. NaN and infinity are no improvement. */
   step(metric: number): number {
     const { patience, cooldown } = this.#options;
     let { rate, best, bad, cooling } = this.#state;
@@ -81,7 +81,7 @@ export class Plateau {
     const { mode, threshold, thresholdMode } = this.#options;
     const sign = mode === "min" ? -1 : 1;
     const bar = thresholdMode === "absolute" ? best + sign * threshold : best * (1 + sign * threshold);
-    return mode === "min" ? metric < bar : metric > bar;
+    return Number.isFinite(metric) && (mode === "min" ? metric < bar : metric > bar);
   }
 
   #reduced(rate: number): number {

@@ -50,7 +50,7 @@ class Search {
   }
 
   #tooHigh({ t, f }: LinePoint): boolean {
-    return f > this.#start.f + C1 * t * this.#start.slope;
+    return !(f <= this.#start.f + C1 * t * this.#start.slope); // NaN is too high
   }
 
   #flat({ slope }: LinePoint): boolean {
@@ -95,9 +95,9 @@ class Search {
   }
 }
 
-/** The lower point first; of equals the first. */
+/** The lower point first; of equals the first, and NaN last. */
 function ordered([a, b]: [LinePoint, LinePoint]): [LinePoint, LinePoint] {
-  return a.f <= b.f ? [a, b] : [b, a];
+  return b.f < a.f || Number.isNaN(a.f) ? [b, a] : [a, b];
 }
 
 /** A step that comes too near an end for the second time, or lies outside, is moved a tenth of the way inside. */

@@ -21,7 +21,7 @@ export interface CheckpointsOptions {
   readonly last?: number;
   /** How many of the best are kept beside them, judged after each epoch. Default 1. */
   readonly best?: number;
-  /** What best means. Default: `validationLoss` where there is a validation split, else `testLoss`. */
+  /** What best means; NaN and infinity never are. Default: `validationLoss` where there is a validation split, else `testLoss`. */
   readonly monitor?: Monitor;
   /** Steps between checkpoints, beside those at the ends of epochs. Default: none. */
   readonly everySteps?: number;
@@ -106,7 +106,8 @@ export class Checkpoints implements Callback {
   }
 
   async onEpoch(record: EpochRecord, _: Progress, training: Training): Promise<void> {
-    await this.#save(training, watched(record, this.#monitor!));
+    const value = watched(record, this.#monitor!);
+    await this.#save(training, Number.isFinite(value) ? value : null);
   }
 
   async onEnd(history: History, training: Training): Promise<void> {

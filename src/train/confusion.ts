@@ -1,13 +1,26 @@
 /** @file What a classifier mistakes for what. */
+import { withoutEmptyNone } from "./metrics.ts";
+import { NO_CLASS } from "./ranking.ts";
 
-/** table[i][j] = number of examples of class i that were taken for class j. */
+/**
+ * table[i][j] = number of examples of class i that were taken for class j. Predictions of no class (-1) stand in a last column, which is there
+ * only if there are any.
+ * @throws {RangeError} for a class that is none of `classes`.
+ */
 export function confusionTable(predicted: ArrayLike<number>, actual: ArrayLike<number>, classes: number): number[][] {
   if (predicted.length !== actual.length) {
     throw new RangeError(`confusionTable: ${predicted.length} predictions for ${actual.length} examples; want one for each`);
   }
-  const table = Array.from({ length: classes }, () => new Array<number>(classes).fill(0));
-  for (let i = 0; i < actual.length; i++) table[actual[i]][predicted[i]]++;
-  return table;
+  const table = Array.from({ length: classes }, () => new Array<number>(classes + 1).fill(0));
+  const isClass = (c: number, least: number): boolean => Number.isInteger(c) && c >= least && c < classes;
+  for (let i = 0; i < actual.length; i++) {
+    if (!isClass(actual[i], 0) || !isClass(predicted[i], NO_CLASS))
+      throw new RangeError(
+        `confusionTable: example ${i} of class ${actual[i]} was taken for ${predicted[i]}; classes are 0 to ${classes - 1}`,
+      );
+    table[actual[i]][predicted[i] === NO_CLASS ? classes : predicted[i]]++;
+  }
+  return withoutEmptyNone(table);
 }
 
 /** How often each class was taken for each. */
@@ -17,11 +30,11 @@ export interface Confusion {
   readonly count: number;
 }
 
-/** The `n` most frequent mistakes, the worst first; ties by class. */
+/** The `n` most frequent mistakes of one class for another, the worst first; ties by class. */
 export function worstConfusions(table: readonly (readonly number[])[], n: number): Confusion[] {
   const mistakes = table.flatMap((row, actual) => row.map((count, predicted) => ({ actual, predicted, count })));
   return mistakes
-    .filter(({ actual, predicted, count }) => actual !== predicted && count > 0)
+    .filter(({ actual, predicted, count }) => actual !== predicted && predicted < table.length && count > 0)
     .sort((a, b) => b.count - a.count || a.actual - b.actual || a.predicted - b.predicted)
     .slice(0, n);
 }

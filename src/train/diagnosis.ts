@@ -63,7 +63,10 @@ function judge(
   const last = epochs[epochs.length - 1];
   const losses = epochs.map((record) => heldOut(record).loss);
   const now = losses[losses.length - 1];
-  const best = losses.indexOf(Math.min(...losses));
+  const best = leastFinite(losses);
+  if (best < 0 || !Number.isFinite(now) || !Number.isFinite(last.trainLoss)) {
+    return { verdict: "under-fitting", reason: `the loss is no finite number (training ${last.trainLoss}, held out ${now})` };
+  }
   const percent = (x: number): string => `${(100 * x).toFixed(0)} %`;
   if (gap.loss > 0 && now > 1.1 * losses[best] && last.trainLoss < epochs[best].trainLoss) {
     const rise = percent(now / losses[best] - 1);
@@ -89,6 +92,11 @@ function judge(
     return { verdict: "still learning", reason: "both losses are still falling" };
   }
   return { verdict: "good fit", reason: "the training loss is low and the held-out loss is near it" };
+}
+
+/** Where the least loss is; those that are NaN or infinite are not. -1 if none is finite. */
+function leastFinite(losses: readonly number[]): number {
+  return losses.reduce((best, loss, i) => (Number.isFinite(loss) && !(loss >= losses[best]) ? i : best), -1);
 }
 
 /** Of a share p among n examples, with two of each kind added, so that few examples are not taken for certainty. */

@@ -36,7 +36,10 @@ interface Best {
   readonly waited: number;
 }
 
-/** A callback, or in a loop of one's own: `stopper.watch(model)`, then each epoch `if (stopper.step(loss)) break`, at last `stopper.restore()`. */
+/**
+ * A callback, or in a loop of one's own: `stopper.watch(model)`, then each epoch `if (stopper.step(loss)) break`, at last `stopper.restore()`. A
+ * metric that is NaN or infinite is never the best.
+ */
 export class EarlyStopping implements Callback {
   readonly name = "earlyStopping";
   readonly #options: EarlyStoppingOptions;
@@ -69,7 +72,7 @@ export class EarlyStopping implements Callback {
     const { patience = 5, minDelta = 0 } = this.#options;
     const { value: old, epoch, waited } = this.#best;
     const now = epoch + waited + 1;
-    const better = old === null || (mode === "min" ? value < old - minDelta : value > old + minDelta);
+    const better = Number.isFinite(value) && (old === null || (mode === "min" ? value < old - minDelta : value > old + minDelta));
     this.#best = better ? { value, epoch: now, waited: 0 } : { value: old, epoch, waited: waited + 1 };
     if (better) for (const { cell, best } of this.#weights.values()) best.set(cell.value);
     return this.#best.waited > patience;
@@ -90,7 +93,9 @@ export class EarlyStopping implements Callback {
     const monitor = this.#monitor!;
     if (!this.step(watched(record, monitor), modeOf(monitor))) return;
     const { epoch, waited } = this.#best;
-    training.stop(`${monitor} has not improved in ${waited} epochs; epoch ${epoch} was best`);
+    training.stop(
+      `${monitor} has not improved in ${waited} epochs; ${epoch === 0 ? "it was never a finite number" : `epoch ${epoch} was best`}`,
+    );
   }
 
   onEnd({ stopped }: History): void {
@@ -103,7 +108,8 @@ export class EarlyStopping implements Callback {
   }
 
   set state(state: Best) {
-    this.#best = state;
+    // Runs saved before could have NaN as the best; JSON makes null of it.
+    this.#best = Number.isFinite(state.value) ? state : { value: null, epoch: 0, waited: state.epoch + state.waited };
   }
 
   cells(training: Training): ReadonlyMap<string, Cell> {

@@ -19,7 +19,7 @@ import { type FitOptions, fit } from "./fit.ts";
 
 /**
  * How members agree. `soft`: the mean of their probabilities. `hard`: the class that most choose; of several the first. `mean`: the mean of their
- * outputs, for regression.
+ * outputs, for regression. A member whose outputs for an example hold NaN has no vote there (`hard`), or makes the answer NaN.
  */
 export type Vote = "soft" | "hard" | "mean";
 
@@ -44,12 +44,11 @@ export class Ensemble extends Module {
     const outputs = stack(this.members.map((member) => member.forward(x))); // [members, N, C]
     if (this.vote === "mean") return outputs.mean(0);
     if (this.vote === "soft") return logSumExp(logSoftmax(outputs, 2), 0).sub(Math.log(this.members.length));
-    const votes = outputs
-      .iotaLike(2)
-      .eq(outputs.argmax(2, { keepDims: true }))
-      .cast(outputs.dtype)
-      .sum(0);
-    return logSoftmax(votes.add(NO_VOTE).log(), 1);
+    const valid = outputs.isNaN().any(2, { keepDims: true }).not();
+    const chosen = outputs.iotaLike(2).eq(outputs.argmax(2, { keepDims: true }));
+    const votes = chosen.and(valid.broadcastTo(chosen.shape)).cast(outputs.dtype).sum(0);
+    const none = votes.sum(1, { keepDims: true }).eq(0).broadcastTo(votes.shape);
+    return none.where(Number.NaN, logSoftmax(votes.add(NO_VOTE).log(), 1));
   }
 
   protected override details(): string {

@@ -11,7 +11,7 @@ import type { Layer } from "../nn/module.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
 import type { Cell } from "../runtime/cell.ts";
 import type { Callback, EpochRecord, History, Progress, Training } from "./callback.ts";
-import { checkCells, prefixed, readCheckpoint, saveCheckpoint, setCells } from "./checkpoint.ts";
+import { type CheckpointFile, checkCells, prefixed, readCheckpoint, saveCheckpoint, setCells } from "./checkpoint.ts";
 import { DivergenceError, Mark } from "./divergence.ts";
 import { Evaluator } from "./evaluate.ts";
 import type { FitOptions } from "./fit.ts";
@@ -259,7 +259,7 @@ export class Run implements Training {
   }
 
   #load(bytes: Uint8Array): void {
-    const file = readCheckpoint(bytes);
+    const file = upgraded(readCheckpoint(bytes));
     checkCells(this.#cells(), file);
     const { position, records, rateFactor, reason, callbacks } = checkRunState(file.state, "checkpoint", this.steps);
     setCells(this.#cells(), file);
@@ -336,6 +336,14 @@ function recordOf({ loss, accuracy }: Progress, validation: Metrics | undefined,
     testAccuracy: test.accuracy,
     seconds,
   };
+}
+
+/** Runs of the first version counted examples in their position, and no targets. */
+function upgraded(file: CheckpointFile): CheckpointFile {
+  const { examples } = (file.state as Partial<RunState> | null)?.position ?? {};
+  if (file.checked || typeof examples !== "number") return file;
+  const counted = { dtype: "F64", shape: [], data: Float64Array.of(examples) };
+  return { ...file, entries: new Map([["meter.divisor", counted], ["meter.counted", counted], ...file.entries]) };
 }
 
 /** Lets the event loop turn once: timers, signals and drawing happen between two steps, promises alone would starve them. */

@@ -4,7 +4,8 @@ import { zeros } from "../ops/create.ts";
 import { Tensor } from "../ops/tensor.ts";
 import type { Cell } from "../runtime/cell.ts";
 import { type BatchLoss, batchLoss } from "./batch-loss.ts";
-import { countable, rankOf } from "./ranking.ts";
+import { hits } from "./metrics.ts";
+import { countable } from "./ranking.ts";
 
 export interface Metrics {
   /** Mean loss, over examples (or targets that count, or their weights, as the loss has it); of a loss that is a sum, per example. */
@@ -32,7 +33,7 @@ export class Meter {
     grow(this.#loss, sum);
     grow(this.#divisor, typeof by === "number" ? sum.like(by) : by);
     if (!this.#classification) return;
-    grow(this.#correct, rankOf(outputs, targets).eq(0).and(countable(targets)).cast("i32").sum());
+    grow(this.#correct, hits(outputs, targets));
     grow(this.#counted, countable(targets).cast("i32").sum());
   }
 

@@ -1,6 +1,7 @@
 /**
  * @file Metrics that are counted batch by batch and forget the outputs: their sums are cells, so that a compiled evaluation adds to them in place,
- * and what they say at the end is exact (counts), but for ROC-AUC, which states its error.
+ * and what they say at the end is exact (counts), but for ROC-AUC, which states its error. Outputs that are NaN are never right, and targets
+ * below 0 (such as -100, which losses ignore) do not count.
  */
 
 import { scatterAdd } from "../math/indexing.ts";
@@ -8,6 +9,7 @@ import { State } from "../nn/parameter.ts";
 import { zeros } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import type { Cell } from "../runtime/cell.ts";
+import { countable, predictedClass, rankOf } from "./ranking.ts";
 
 /** Something that is measured over a split. */
 export interface Metric<T> {
@@ -28,7 +30,10 @@ function grow(cell: Cell, by: Tensor): void {
   cell.set(cell.value.add(by.cast(cell.dtype)));
 }
 
-/** Share of examples whose class is among the k largest outputs. Of equal outputs those of lower classes count as larger. */
+/**
+ * Share of examples whose class is among the k largest outputs. Of equal outputs those of lower classes count as larger; NaN counts as larger
+ * than any number, and is never right.
+ */
 export class TopK implements Metric<number> {
   readonly k: number;
   readonly #hits: State = counts("topK");
@@ -41,12 +46,8 @@ export class TopK implements Metric<number> {
   }
 
   add(outputs: Tensor, targets: Tensor): void {
-    const at = targets.unsqueeze(1); // [N, 1]
-    const own = outputs.takeAlong(at, 1);
-    const before = outputs.eq(own).and(outputs.iotaLike(1).lt(at));
-    const rank = outputs.gt(own).cast("i32").add(before.cast("i32")).sum(1); // how many are larger
-    grow(this.#hits, rank.lt(this.k).cast("i32").sum());
-    grow(this.#seen, targets.like(1).sum());
+    grow(this.#hits, hits(outputs, targets, this.k));
+    grow(this.#seen, countable(targets).cast("i32").sum());
   }
 
   reset(): void {
@@ -58,6 +59,13 @@ export class TopK implements Metric<number> {
   }
 }
 
+/** How many targets are among the k largest outputs. A target's own NaN is behind all classes, itself among them. */
+export function hits(outputs: Tensor, targets: Tensor, k = 1): Tensor {
+  const classes = outputs.shape[1];
+  const rank = rankOf(outputs, targets);
+  return rank.lt(Math.min(k, classes)).and(countable(targets)).cast("i32").sum();
+}
+
 /** Share of examples whose largest output is at their class. */
 export class Accuracy extends TopK {
   constructor() {
@@ -65,19 +73,24 @@ export class Accuracy extends TopK {
   }
 }
 
-/** table[i][j] = number of examples of class i that were taken for class j; `scores` makes precision, recall and F1 of it. */
+/**
+ * table[i][j] = number of examples of class i that were taken for class j; `scores` makes precision, recall and F1 of it. Examples whose outputs
+ * hold NaN were taken for none: they stand in a last column of their own, which is there only if there are any.
+ */
 export class ConfusionMatrix implements Metric<number[][]> {
   readonly #classes: number;
   readonly #table: State;
 
   constructor(classes: number) {
     this.#classes = classes;
-    this.#table = counts("confusion", classes * classes);
+    this.#table = counts("confusion", classes * (classes + 1));
   }
 
   add(outputs: Tensor, targets: Tensor): void {
-    const at = targets.mul(this.#classes).add(outputs.argmax(1));
-    this.#table.set(scatterAdd(this.#table.value, 0, at, at.like(1)));
+    const known = countable(targets);
+    const row = known.where(targets, 0).mul(this.#classes + 1);
+    const at = row.add(predictedClass(outputs, this.#classes)).flatten();
+    this.#table.set(scatterAdd(this.#table.value, 0, at, known.cast("i32").flatten()));
   }
 
   reset(): void {
@@ -86,14 +99,21 @@ export class ConfusionMatrix implements Metric<number[][]> {
 
   async read(): Promise<number[][]> {
     const table = await this.#table.value.data();
-    return Array.from({ length: this.#classes }, (_, i) => [...table.slice(i * this.#classes, (i + 1) * this.#classes)].map(Number));
+    const width = this.#classes + 1;
+    const rows = Array.from({ length: this.#classes }, (_, i) => [...table.slice(i * width, (i + 1) * width)].map(Number));
+    return withoutEmptyNone(rows);
   }
+}
+
+/** The table without its last column (taken for none) if that is empty. */
+export function withoutEmptyNone(rows: number[][]): number[][] {
+  return rows.every((row) => row.at(-1) === 0) ? rows.map((row) => row.slice(0, -1)) : rows;
 }
 
 export interface Auc {
   /** Area under the curve of true against false positives of each class against the rest; null for a class that all or no examples have. */
   readonly perClass: readonly (number | null)[];
-  /** Mean over the classes that have one. */
+  /** Mean over the classes that have one; NaN if none has. */
   readonly macro: number;
   /** How far any of them can be from the exact value, because scores that share a bin count as equal. */
   readonly error: number;
@@ -102,7 +122,8 @@ export interface Auc {
 /**
  * ROC-AUC from logits [N, C], every class against the rest: the probability that an example of the class has a higher score than one of another
  * (Hanley & McNeil 1982), ties counting half. The score is the class's log-odds, z_c - log Σ_{j≠c} exp z_j, kept in a histogram
- * of `bins` equal bins from -range to range (what lies outside counts as its end): 8·C·bins bytes instead of all scores.
+ * of `bins` equal bins from -range to range (what lies outside counts as its end): 8·C·bins bytes instead of all scores. An example with NaN
+ * among its logits is wrong for every class: below all others for its own, above all others for the rest.
  */
 export class RocAuc implements Metric<Auc> {
   readonly #classes: number;
@@ -122,16 +143,17 @@ export class RocAuc implements Metric<Auc> {
   add(outputs: Tensor, targets: Tensor): void {
     const n = outputs.shape[0];
     const [bins, classes] = [this.#bins, this.#classes];
-    const odds = logOdds(outputs);
-    const at = odds
-      .add(this.#range)
-      .mul(bins / (2 * this.#range))
-      .clamp(0, bins - 1)
-      .cast("i32");
-    const own = at
+    const odds = logOdds(outputs.clamp(-LARGE, LARGE));
+    const own = odds
       .iotaLike(1)
       .eq(targets.unsqueeze(1).broadcastTo([n, classes]))
       .cast("i32");
+    const bin = odds
+      .add(this.#range)
+      .mul(bins / (2 * this.#range))
+      .clamp(0, bins - 1);
+    const nan = outputs.isNaN().any(1, { keepDims: true }).broadcastTo([n, classes]);
+    const at = nan.where(own.eq(1).where(0, own.like(bins - 1)), nan.where(0, bin).cast("i32"));
     const place = at
       .iotaLike(1)
       .mul(2)
@@ -139,7 +161,8 @@ export class RocAuc implements Metric<Auc> {
       .mul(bins)
       .add(at)
       .reshape([n * classes]);
-    this.#histogram.set(scatterAdd(this.#histogram.value, 0, place, place.like(1)));
+    const counted = countable(targets).cast("i32").unsqueeze(1).broadcastTo([n, classes]).flatten();
+    this.#histogram.set(scatterAdd(this.#histogram.value, 0, place, counted));
   }
 
   reset(): void {
@@ -157,10 +180,13 @@ export class RocAuc implements Metric<Auc> {
     return {
       perClass: curves.map((curve) => curve?.area ?? null),
       macro: known.reduce((sum, { area }) => sum + area, 0) / known.length,
-      error: Math.max(...known.map(({ error }) => error)),
+      error: Math.max(0, ...known.map(({ error }) => error)),
     };
   }
 }
+
+/** Infinite logits count as this: large enough to decide everything, small enough for differences. */
+const LARGE = 1e30;
 
 /** z_c - log Σ_{j≠c} exp z_j. The sum over the others is taken apart for the largest, where 1 - p would be lost to rounding. */
 function logOdds(z: Tensor): Tensor {
@@ -190,7 +216,10 @@ export interface RegressionErrors {
   readonly mae: number;
   readonly mse: number;
   readonly rmse: number;
-  /** 1 - Σ(y - ŷ)²/Σ(y - ȳ)², the mean over the target values; of a target that never changes 1 if it is met exactly, else 0. */
+  /**
+   * 1 - Σ(y - ŷ)²/Σ(y - ȳ)², the mean over the target values; of a target that never changes 1 if it is met exactly, else 0. NaN if an output
+   * or a target is NaN.
+   */
   readonly r2: number;
 }
 
@@ -239,6 +268,7 @@ export class Regression implements Metric<RegressionErrors> {
     const mean = (values: ArrayLike<number>): number => Array.from(values).reduce((a, b) => a + b, 0) / values.length;
     const r2 = Array.from(squared, (sse, i) => {
       const total = quadratic[i] - linear[i] ** 2 / n;
+      if (Number.isNaN(sse) || Number.isNaN(total)) return Number.NaN;
       return total > 0 ? 1 - sse / total : sse === 0 ? 1 : 0;
     });
     const mse = mean(squared) / n;

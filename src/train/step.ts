@@ -39,9 +39,9 @@ export interface StepParts {
  */
 export class GradientSum {
   readonly #sums: readonly State[];
-  readonly #divisor: State = new State(zeros([], "f64"), { label: "accumulated" });
+  readonly #divisor: State = new State(zeros([]), { label: "accumulated" });
   /** The divisor of the batch at hand, on its way out of the function that is differentiated. */
-  readonly #latest: State = new State(zeros([], "f64"), { label: "divisor", persistent: false });
+  readonly #latest: State = new State(zeros([]), { label: "divisor", persistent: false });
 
   constructor(parameters: readonly Cell[]) {
     this.#sums = parameters.map(({ shape, dtype }) => new State(zeros(shape, dtype), { label: "gradientSum" }));
@@ -49,7 +49,7 @@ export class GradientSum {
 
   /** Notes what the loss of the next gradients was divided by; 1 for a sum. */
   weigh(divisor: Tensor | number): void {
-    this.#latest.set(typeof divisor === "number" ? full([], divisor, "f64") : divisor.cast("f64"));
+    this.#latest.set(typeof divisor === "number" ? full([], divisor) : divisor.cast("f32"));
   }
 
   /** Adds the gradients of a mean over `divisor` examples, targets or weights. Default: what `weigh` noted. */
@@ -58,7 +58,7 @@ export class GradientSum {
       const weight = typeof divisor === "number" ? divisor : divisor.cast(g.dtype);
       this.#sums[i].set(this.#sums[i].value.add(g.mul(weight)));
     });
-    this.#divisor.set(this.#divisor.value.add(typeof divisor === "number" ? divisor : divisor.cast("f64")));
+    this.#divisor.set(this.#divisor.value.add(typeof divisor === "number" ? divisor : divisor.cast("f32")));
   }
 
   /** The means over what was added (or, of losses that are sums, the sums); starts anew. Gradients of no terms at all are 0. */

@@ -141,7 +141,7 @@ async function expectOneBatch(loss: Loss, targets: Tensor, splits = SPLITS): Pro
   expect(whole.weights.every(Number.isFinite)).toBe(true);
   for (const sizes of splits) {
     const parts = await update(loss, targets, sizes);
-    expectClose(parts.weights, whole.weights, 1e-12);
+    expectClose(parts.weights, whole.weights, 1e-7); // divisors are f32
     expectClose(parts.loss, whole.loss, 1e-12);
   }
 }
