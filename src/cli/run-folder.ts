@@ -8,12 +8,14 @@
  *     model.safetensors           the model as it is now
  *     events.out.tfevents.*       the same numbers for TensorBoard, if wanted
  */
+
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Dataset } from "../data/dataset.ts";
 import type { Layer } from "../nn/module.ts";
+import { elementsOf } from "../ops/tensor.ts";
 import { backendName } from "../runtime/backend.ts";
 import { getThreads } from "../runtime/pool.ts";
 import type { History } from "../train/callback.ts";
@@ -199,7 +201,7 @@ function fingerprint({ train, test }: Dataset): string {
 export function weightsDigest(model: Layer): string {
   const hash = createHash("sha256");
   for (const [name, cell] of model.stateDict()) {
-    const data = cell.value.dataSync();
+    const data = elementsOf(cell.value);
     hash.update(name).update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
   }
   return hash.digest("hex").slice(0, 16);
