@@ -808,7 +808,6 @@ export class Tensor implements Value {
 
 showAs(Tensor.prototype, (x) => x.toString());
 
-
 /** Why a tensor or a cell cannot stand where JavaScript wants a number, and what to write instead. */
 export function notANumber(what: string): string {
   return [
