@@ -1,7 +1,13 @@
 /**
- * @file Images as bytes of colour: PNG read by the package fast-png, JPEG by jpeg-js (both loaded when they are needed), resized, cropped, and
- * turned into what a network reads: [channels, height, width] from 0 to 1.
+ * @file Images as bytes of colour: PNG and JPEG (png.ts, jpeg.ts), resized, cropped, and turned into what a network reads: [channels, height, width]
+ * from 0 to 1.
  */
+import { budgetOf, type ReadLimits } from "../formats/budget.ts";
+import { brief } from "../formats/clean.ts";
+import { upright } from "./exif.ts";
+import { readJpeg } from "./jpeg.ts";
+import { PNG_SIGNATURE, readPng } from "./png.ts";
+import { isUnsupported } from "./unsupported.ts";
 
 export interface Image {
   readonly width: number;
@@ -12,110 +18,35 @@ export interface Image {
   readonly data: Uint8Array;
 }
 
-/** Larger than any photograph; a header that claims more is damaged or hostile. */
+/** Larger than any photograph. */
 const MAX_PIXELS = 100_000_000;
 
-interface Header {
-  readonly format: "PNG" | "JPEG";
-  readonly width: number;
-  readonly height: number;
-  readonly grey: boolean;
-}
-
 /**
- * A PNG or JPEG image. Transparency is dropped, 16 bits become 8, palettes colours; CMYK becomes RGB.
- * @param what Names the file in errors. @throws {Error} for other formats, and for damaged or truncated files.
+ * A PNG or JPEG image, turned upright if its EXIF data say how the camera was held. Transparency is dropped, 16 bits become 8, palettes colours;
+ * CMYK becomes RGB.
+ * @param what Names the file in errors. @throws {Error} for other formats, for damaged or truncated files, and beyond `limits`.
  */
-export async function readImage(bytes: Uint8Array, what = "image"): Promise<Image> {
-  const header = readHeader(bytes, what);
-  const { format, width, height } = header;
-  if (width * height === 0 || width * height > MAX_PIXELS)
-    throw new Error(
-      `${what}: damaged ${format}: its header announces ${width}x${height} pixels; want 1 to ${MAX_PIXELS.toLocaleString("en-US")}`,
-    );
+export async function readImage(bytes: Uint8Array, what = "image", limits: ReadLimits = {}): Promise<Image> {
+  const format = formatOf(bytes);
+  if (!format) {
+    const begins = [...bytes.subarray(0, 4)].map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
+    throw new Error(`${what}: want a PNG or JPEG image, got ${bytes.length === 0 ? "an empty file" : `a file that begins with ${begins}`}`);
+  }
+  const budget = budgetOf(limits, what, bytes.length);
   try {
-    return format === "PNG" ? await readPng(bytes) : await readJpeg(bytes, header);
+    const { image, orientation } = await (format === "PNG" ? readPng(bytes, budget) : readJpeg(bytes, budget));
+    if (orientation !== 1) budget.claim(image.data.length, "turning it upright");
+    return upright(image, orientation);
   } catch (error) {
-    throw new Error(`${what}: damaged or truncated ${format} (${(error as Error).message.split("\n", 1)[0]})`);
+    if (budget.left < 0) throw error;
+    if (isUnsupported(error)) throw new Error(`${what}: ${(error as Error).message}`);
+    throw new Error(`${what}: damaged or truncated ${format} (${brief((error as Error).message.split("\n", 1)[0])})`);
   }
 }
 
-const PNG_SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
-
-function readHeader(bytes: Uint8Array, what: string): Header {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (PNG_SIGNATURE.every((byte, i) => bytes[i] === byte)) {
-    if (bytes.length < 26) throw new Error(`${what}: damaged or truncated PNG (${bytes.length} bytes, its header alone has 33)`);
-    return { format: "PNG", width: view.getUint32(16), height: view.getUint32(20), grey: bytes[25] % 4 === 0 };
-  }
-  if (bytes[0] === 0xff && bytes[1] === 0xd8) return jpegHeader(bytes, view, what);
-  const begins = [...bytes.subarray(0, 4)].map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
-  throw new Error(`${what}: want a PNG or JPEG image, got ${bytes.length === 0 ? "an empty file" : `a file that begins with ${begins}`}`);
-}
-
-/** The frame header is behind some segments, each with its length (ITU T.81, B.2.2). */
-function jpegHeader(bytes: Uint8Array, view: DataView, what: string): Header {
-  for (let at = 2; at + 10 <= bytes.length; at += 2 + view.getUint16(at + 2)) {
-    const marker = bytes[at + 1];
-    const isFrame = marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker);
-    if (isFrame) return { format: "JPEG", height: view.getUint16(at + 5), width: view.getUint16(at + 7), grey: bytes[at + 9] === 1 };
-  }
-  throw new Error(`${what}: damaged or truncated JPEG (no frame header)`);
-}
-
-async function readPng(bytes: Uint8Array): Promise<Image> {
-  const png = await import("fast-png");
-  const { width, height, depth, channels, data, palette } = png.decode(bytes, { checkCrc: true });
-  const samples =
-    depth < 8
-      ? unpackBits(data as Uint8Array, width * channels, height, depth)
-      : depth === 16
-        ? Uint8Array.from(data, (v) => v >> 8)
-        : data;
-  if (palette) return fromPalette(samples, palette, width, height);
-  const scaled = depth < 8 ? Uint8Array.from(samples, (value) => Math.round((value * 255) / (2 ** depth - 1))) : (samples as Uint8Array);
-  const kept = channels < 3 ? 1 : 3; // the last of 2 or 4 is the transparency
-  return { width, height, channels: kept, data: everyChannel(scaled, channels, kept) };
-}
-
-/** Samples of 1, 2 or 4 bits, rows padded to bytes. */
-function unpackBits(data: Uint8Array, perRow: number, rows: number, depth: number): Uint8Array {
-  const stride = Math.ceil((perRow * depth) / 8);
-  return Uint8Array.from({ length: perRow * rows }, (_, i) => {
-    const bit = (i % perRow) * depth;
-    return (data[Math.floor(i / perRow) * stride + (bit >> 3)] >> (8 - depth - (bit & 7))) & (2 ** depth - 1);
-  });
-}
-
-function fromPalette(samples: ArrayLike<number>, palette: readonly (readonly number[])[], width: number, height: number): Image {
-  const data = new Uint8Array(3 * width * height);
-  for (let i = 0; i < width * height; i++) {
-    const colour = palette[samples[i]];
-    if (!colour) throw new Error(`colour ${samples[i]} of a palette of ${palette.length}`);
-    data.set(colour.slice(0, 3), 3 * i);
-  }
-  return { width, height, channels: 3, data };
-}
-
-/** The first `kept` of each pixel's `channels`. */
-function everyChannel(data: Uint8Array, channels: number, kept: number): Uint8Array {
-  if (channels === kept) return data;
-  const result = new Uint8Array((data.length / channels) * kept);
-  for (let i = 0; i < result.length; i++) result[i] = data[Math.floor(i / kept) * channels + (i % kept)];
-  return result;
-}
-
-async function readJpeg(bytes: Uint8Array, { grey }: Header): Promise<Image> {
-  const { default: jpeg } = await import("jpeg-js");
-  const settings = {
-    useTArray: true,
-    formatAsRGBA: false,
-    tolerantDecoding: false,
-    maxResolutionInMP: 100,
-    maxMemoryUsageInMB: 4096,
-  } as const;
-  const { width, height, data } = jpeg.decode(bytes, settings);
-  return { width, height, channels: grey ? 1 : 3, data: everyChannel(data, 3, grey ? 1 : 3) };
+function formatOf(bytes: Uint8Array): "PNG" | "JPEG" | undefined {
+  if (PNG_SIGNATURE.every((byte, i) => bytes[i] === byte)) return "PNG";
+  return bytes[0] === 0xff && bytes[1] === 0xd8 ? "JPEG" : undefined;
 }
 
 // ---- for a network ------------------------------------------------------------------------------------------------------------------

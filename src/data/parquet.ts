@@ -1,56 +1,193 @@
 /**
- * @file Parquet, read by the package hyparquet, which is loaded when it is needed. The counts in a file's footer are checked before; inside a page
- * the package believes what it reads, so that a file from a stranger can make it run out of memory.
+ * @file Parquet through the package hyparquet. Inside a page the package believes what it reads, so each page is unpacked and checked here before it
+ * decodes it: sizes against the budget, runs of equal values against the number of values. Columns go by their positions, never by their names.
  */
+import type { CompressionCodec, FileMetaData, SchemaElement } from "hyparquet";
+import { type Budget, budgetOf, type ReadLimits } from "../formats/budget.ts";
+import { brief } from "../formats/clean.ts";
+import { decompressors } from "./parquet-codecs.ts";
+import { checkRuns } from "./parquet-runs.ts";
 import type { Cell, Table } from "./table.ts";
+import { structEnd } from "./thrift.ts";
+import { isUnsupported, unsupported } from "./unsupported.ts";
 
-/** The bytes of a Parquet file as a table. @throws {Error} for a damaged file, and for columns of lists or bytes. */
-export async function readParquet(bytes: Uint8Array, what = "parquet"): Promise<Table> {
-  const { parquetMetadata, parquetReadObjects } = await import("hyparquet");
-  const own = new Uint8Array(bytes).buffer; // its own buffer: a Node Buffer is a piece of a larger one
-  const file = { byteLength: own.byteLength, slice: (start: number, end?: number) => own.slice(start, end) };
-  const read = async (): Promise<Record<string, unknown>[]> => {
-    const metadata = parquetMetadata(own);
-    checkCounts(metadata);
-    return parquetReadObjects({ file, metadata, compressors: await compressors() });
-  };
-  const records = await read().catch((error: Error) => {
-    throw new Error(`${what}: not a Parquet file, or a damaged one: ${error.message.split("\n", 1)[0]}`);
-  });
-  if (records.length === 0) throw new Error(`${what}: there is no row of data`);
-  const columns = Object.keys(records[0]);
+/** A flat column of the file. */
+interface Leaf {
+  readonly name: string;
+  readonly element: SchemaElement;
+  /** Position among all leaves, which is that of its chunks in each row group. */
+  readonly index: number;
+}
+
+/** What a row takes of memory beside its cells, and a cell. */
+const BYTES_PER_ROW = 64;
+const BYTES_PER_CELL = 32;
+
+/**
+ * The bytes of a Parquet file as a table. Columns that pandas made of an index are left out.
+ * @throws {Error} for a damaged file, for columns of lists or bytes, and beyond `limits`.
+ */
+export async function readParquet(bytes: Uint8Array, what = "parquet", limits: ReadLimits = {}): Promise<Table> {
+  const budget = budgetOf(limits, what, bytes.length);
   const rowName = (row: number): string => `row ${row + 1}`;
-  const cell = (value: unknown, row: number, column: string): Cell => {
-    if (value === null || value === undefined) return null;
-    if (typeof value === "bigint" || value instanceof Date) return Number(value);
-    if (typeof value === "object")
-      throw new Error(`${what}, ${rowName(row)}: column "${column}" holds lists or bytes; want numbers or texts`);
-    return value as Cell;
-  };
-  return { what, columns, rows: records.map((record, row) => columns.map((column) => cell(record[column], row, column))), rowName };
+  try {
+    const metadata = await footer(bytes, budget);
+    const rowCount = checkCounts(metadata);
+    if (rowCount === 0) throw unsupported("there is no row of data");
+    const leaves = flatColumns(metadata);
+    budget.claim(rowCount * (BYTES_PER_ROW + BYTES_PER_CELL * leaves.length), `${rowCount} rows of ${leaves.length} columns`);
+    const rows: Cell[][] = Array.from({ length: rowCount }, () => new Array<Cell>(leaves.length).fill(null));
+    for (const [c, leaf] of leaves.entries()) await readColumn(bytes, metadata, leaf, rows, c, budget);
+    return { what, columns: leaves.map(({ name }) => name), rows, rowName };
+  } catch (error) {
+    if (budget.left < 0) throw error;
+    const reason = brief((error as Error).message.split("\n", 1)[0]);
+    if (isUnsupported(error)) throw new Error(`${what}${reason.startsWith("row") ? "," : ":"} ${reason}`);
+    throw new Error(`${what}: not a Parquet file, or a damaged one: ${reason}`);
+  }
 }
 
-/** Numbers of rows that agree with each other: the package fills up to what they say, whatever that is. */
-function checkCounts({ num_rows: rows, row_groups: groups }: import("hyparquet").FileMetaData): void {
+/** What the parsed footer takes of memory, per byte. */
+const FOOTER_COST = 32;
+
+async function footer(bytes: Uint8Array, budget: Budget): Promise<FileMetaData> {
+  const { parquetMetadata } = await import("hyparquet");
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const end = bytes.length - 8;
+  if (end < 4 || String.fromCharCode(...bytes.subarray(-4)) !== "PAR1") throw new Error("parquet file invalid (footer != PAR1)");
+  const length = view.getUint32(end, true);
+  if (length > end) throw new Error(`its footer should have ${length} bytes, the file has ${bytes.length}`);
+  structEnd(bytes.subarray(0, end), end - length);
+  budget.claim(FOOTER_COST * length, "its footer");
+  return parquetMetadata(bytes, { geoparquet: false });
+}
+
+/** The number of rows, which groups and columns must agree on. */
+function checkCounts({ num_rows: rows, row_groups: groups }: FileMetaData): number {
   const inGroups = groups.reduce((sum, group) => sum + group.num_rows, 0n);
-  if (rows !== inGroups) throw new Error(`the file has ${rows} rows, its groups ${inGroups}`);
-  for (const { num_rows: n, columns } of groups)
-    for (const { meta_data: column } of columns)
-      if (column && (column.num_values < n || n < 0n)) throw new Error(`a group of ${n} rows has a column of ${column.num_values} values`);
+  if (rows !== inGroups || groups.some(({ num_rows: n }) => n < 0n)) throw new Error(`the file has ${rows} rows, its groups ${inGroups}`);
+  return Number(rows);
 }
 
-type Decompress = (input: Uint8Array) => Uint8Array;
+/** The columns that make a table. @throws {Error} for a column of lists or structures. */
+function flatColumns({ schema, key_value_metadata: pairs = [] }: FileMetaData): Leaf[] {
+  const index = pandasIndex(pairs.find(({ key }) => key === "pandas")?.value);
+  const leaves: Leaf[] = [];
+  let nested = 0;
+  for (const element of schema.slice(1)) {
+    if (element.num_children || nested > 0 || element.repetition_type === "REPEATED")
+      throw unsupported(`row 1: column "${element.name}" holds lists or bytes; want numbers or texts`);
+    nested = 0;
+    leaves.push({ name: element.name, element, index: leaves.length });
+  }
+  const kept = leaves.filter(({ name }) => !index.includes(name));
+  return kept.length > 0 ? kept : leaves;
+}
 
-/** What hyparquet does not unpack itself (Snappy), from Node where it is there. */
-async function compressors(): Promise<Record<string, Decompress>> {
-  const zlib = (await import("node:zlib").catch(() => undefined)) as
-    | (typeof import("node:zlib") & { zstdDecompressSync?: Decompress })
-    | undefined;
-  if (!zlib) return {};
-  const { gunzipSync, brotliDecompressSync, zstdDecompressSync } = zlib;
-  return {
-    GZIP: (x) => gunzipSync(x),
-    BROTLI: (x) => brotliDecompressSync(x),
-    ...(zstdDecompressSync && { ZSTD: (x) => zstdDecompressSync(x) }),
+/** Names of the columns that hold a data frame's index (pandas, "Storing pandas DataFrame objects in Apache Parquet format"). */
+function pandasIndex(text: string | undefined): string[] {
+  try {
+    const { index_columns: columns } = JSON.parse(text ?? "{}") as { index_columns?: unknown };
+    return Array.isArray(columns) ? columns.filter((name): name is string => typeof name === "string") : [];
+  } catch {
+    return [];
+  }
+}
+
+/** Writes a column's values into the rows, group by group and page by page. */
+async function readColumn(bytes: Uint8Array, metadata: FileMetaData, leaf: Leaf, rows: Cell[][], c: number, budget: Budget): Promise<void> {
+  const name = brief(leaf.name);
+  let row = 0;
+  for (const group of metadata.row_groups) {
+    const end = row + Number(group.num_rows);
+    const chunk = group.columns[leaf.index]?.meta_data;
+    if (!chunk) throw new Error(`column "${name}" is not in every group`);
+    const start = Number(chunk.dictionary_page_offset || chunk.data_page_offset);
+    const stop = start + Number(chunk.total_compressed_size);
+    if (!(start >= 0 && stop >= start && stop <= bytes.length))
+      throw new Error(`column "${name}" lies at bytes ${start} to ${stop} of ${bytes.length}`);
+    for await (const values of pages(bytes.subarray(start, stop), leaf, chunk.codec, end - row, budget)) {
+      for (let i = 0; i < values.length; i++) rows[row++][c] = cellOf(values[i], row, name);
+    }
+    if (row !== end) throw new Error(`column "${name}" has ${row} values, its groups so far ${end} rows`);
+  }
+}
+
+function cellOf(value: unknown, row: number, column: string): Cell {
+  if (value === null || value === undefined) return null;
+  if (typeof value === "bigint" || value instanceof Date) return Number(value);
+  if (typeof value === "object") throw unsupported(`row ${row}: column "${column}" holds lists or bytes; want numbers or texts`);
+  return value as Cell;
+}
+
+/** The values of the pages of a column's chunk, `count` in all. */
+async function* pages(
+  chunk: Uint8Array,
+  { name, element }: Leaf,
+  codec: CompressionCodec,
+  count: number,
+  budget: Budget,
+): AsyncGenerator<ArrayLike<unknown>> {
+  const [{ parquetHeader, readPage }, { DEFAULT_PARSERS, convert }, { deltaBinaryUnpack }] = await Promise.all([
+    import("hyparquet/src/column.js"),
+    import("hyparquet/src/convert.js"),
+    import("hyparquet/src/delta.js"),
+  ]);
+  const unpack = (await decompressors())(codec);
+  const asTheyAre = { jsonFromBytes: textOf, geometryFromBytes: same, geographyFromBytes: same };
+  const root = { element: { name: "root" }, children: [], count: 2, path: [] } as never;
+  const decoder = {
+    pathInSchema: [name],
+    type: element.type!,
+    element,
+    schemaPath: [root, { element, children: [], count: 1, path: [name] } as never],
+    codec: "UNCOMPRESSED" as const,
+    parsers: { ...DEFAULT_PARSERS, ...asTheyAre },
   };
+  let dictionary: Parameters<typeof readPage>[3];
+  let left = count;
+  for (let at = 0; left > 0; ) {
+    const after = structEnd(chunk, at);
+    const header = parquetHeader({ view: new DataView(chunk.buffer, chunk.byteOffset, chunk.byteLength), offset: at });
+    const { compressed_page_size: packed, uncompressed_page_size: size } = header;
+    if (!(packed >= 0 && size >= 0 && after + packed <= chunk.length)) throw new Error(`a page of column "${brief(name)}" is cut off`);
+    const values = (header.data_page_header ?? header.data_page_header_v2 ?? header.dictionary_page_header)?.num_values ?? 0;
+    if (!(values >= 0)) throw new Error(`a page of ${values} values`);
+    budget.claim(size + BYTES_PER_CELL * values, `column "${brief(name)}"`);
+    const page = unpackPage(chunk.subarray(after, after + packed), header, unpack);
+    checkRuns(page, header, element, budget, deltaBinaryUnpack);
+    const plain = { ...header, compressed_page_size: page.length, uncompressed_page_size: page.length };
+    if (header.data_page_header_v2) plain.data_page_header_v2 = { ...header.data_page_header_v2, is_compressed: false };
+    const reader = { view: new DataView(page.buffer, page.byteOffset, page.byteLength), offset: 0 };
+    const { data } = readPage(reader, plain, decoder, dictionary, undefined, 0);
+    at = after + packed;
+    if (header.type === "DICTIONARY_PAGE") dictionary = data && convert(data, decoder);
+    else if (data) {
+      if (data.length !== values || values > left)
+        throw new Error(`a page of column "${brief(name)}" has ${data.length} values, it claims ${values}`);
+      left -= values;
+      yield data;
+    }
+    budget.release(size + BYTES_PER_CELL * (header.type === "DICTIONARY_PAGE" ? 0 : values));
+  }
+}
+
+const same = (bytes: Uint8Array): Uint8Array => bytes;
+const textOf = (bytes: Uint8Array): string => new TextDecoder().decode(bytes.slice());
+
+type PageHeader = ReturnType<typeof import("hyparquet/src/column.js").parquetHeader>;
+
+/** A page as it was before compression; of the second version's, levels are not compressed. */
+function unpackPage(packed: Uint8Array, header: PageHeader, unpack: (input: Uint8Array, size: number) => Uint8Array): Uint8Array {
+  const { uncompressed_page_size: size, data_page_header_v2: second } = header;
+  if (!second) return unpack(packed, size);
+  const levels = second.definition_levels_byte_length + second.repetition_levels_byte_length;
+  if (!(levels >= 0 && levels <= packed.length && levels <= size)) throw new Error("a page's levels reach beyond it");
+  const page = new Uint8Array(size);
+  page.set(packed.subarray(0, levels));
+  const values = packed.subarray(levels);
+  const unpacked = second.is_compressed === false ? values : unpack(values, size - levels);
+  if (unpacked.length !== size - levels) throw new Error(`a page of ${size} bytes unpacks to ${unpacked.length + levels}`);
+  page.set(unpacked, levels);
+  return page;
 }

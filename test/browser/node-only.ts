@@ -17,6 +17,7 @@ export const NODE_ONLY: Readonly<Record<string, string>> = {
   "test/data/loader.test.ts": "starts Node's worker threads",
   "test/data/mistakes.test.ts": "reads and writes damaged files",
   "test/data/mnist.test.ts": "reads and writes files",
+  "test/data/pictures.test.ts": "reads fixtures, compresses with node:zlib",
   "test/data/table.test.ts": "CSV and Parquet are read by packages that want Node",
   "test/docs.test.ts": "compares generated pages of the sources",
   "test/examples.test.ts": "imports the examples as files",

@@ -246,20 +246,20 @@ describe("images", () => {
     ["empty", new Uint8Array(), /^i\.png: want a PNG or JPEG image, got an empty file$/],
     ["a GIF", new TextEncoder().encode("GIF89a..."), /^i\.png: want a PNG or JPEG image, got a file that begins with 47 49 46 38$/],
     ["a truncated PNG", fixture("rgb.png").slice(0, -20), /^i\.png: damaged or truncated PNG \([^\n]+\)$/],
-    [
-      "a PNG cut in its header",
-      fixture("rgb.png").slice(0, 20),
-      /^i\.png: damaged or truncated PNG \(20 bytes, its header alone has 33\)$/,
-    ],
+    ["a PNG cut in its header", fixture("rgb.png").slice(0, 20), /^i\.png: damaged or truncated PNG \([^\n]+20\)$/],
     ["a PNG with a changed byte", fixture("rgb.png").with(60, 1), /^i\.png: damaged or truncated PNG \([^\n]+\)$/],
     [
       "a PNG that claims to be huge",
       claims(60_000, 60_000),
-      /^i\.png: damaged PNG: its header announces 60000x60000 pixels; want 1 to 100,000,000$/,
+      /^i\.png: damaged or truncated PNG \(60000x60000 pixels take 10800060000 bytes, its \d+ compressed ones cannot hold them\)$/,
     ],
-    ["a PNG of no width", claims(0, 5), /^i\.png: damaged PNG: its header announces 0x5 pixels; want 1 to 100,000,000$/],
+    ["a PNG of no width", claims(0, 5), /^i\.png: damaged or truncated PNG \(its header announces 0x5 pixels\)$/],
     ["a truncated JPEG", fixture("rgb.jpg").slice(0, -150), /^i\.png: damaged or truncated JPEG \([^\n]+\)$/],
-    ["a JPEG cut in its header", fixture("rgb.jpg").slice(0, 30), /^i\.png: damaged or truncated JPEG \(no frame header\)$/],
+    [
+      "a JPEG cut in its header",
+      fixture("rgb.jpg").slice(0, 30),
+      /^i\.png: damaged or truncated JPEG \(a segment ends at byte \d+ of 30\)$/,
+    ],
   ])("%s", async (_, bytes, message) => {
     expect(await messageOf(() => readImage(bytes, "i.png"))).toMatch(message);
   });

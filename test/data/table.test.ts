@@ -101,12 +101,47 @@ describe("CSV", () => {
 
 describe("Parquet files of pyarrow", () => {
   const read = (name: string) => readFileSync(new URL(`../fixtures/${name}`, import.meta.url));
-  test.each(["none", "snappy", "gzip", "brotli"])("compressed by %s", async (codec) => {
+  test.each(["none", "snappy", "gzip", "brotli", "zstd", "lz4", "v2"])("compressed by %s", async (codec) => {
     const table = await readParquet(read(`fruit-${codec}.parquet`));
     expect(table.columns).toEqual(["size", "weight", "shape", "fresh", "kind"]);
     expect(table.rows.length).toBe(40);
     expect(table.rows[6]).toEqual([6, 1.5, "round", false, "apple"]);
     expect(tableDataset("fruit", table)).toMatchObject({ classes: ["apple", "pear"], inputShape: [5], task: "classification" });
+  });
+
+  test("columns go by their positions: names like numbers keep their order, none is lost", async () => {
+    const table = await readParquet(read("names.parquet"));
+    expect(table.columns).toEqual(["2", "1", "0", "__proto__", "a", "a"]);
+    expect(table.rows).toEqual([
+      [0, 1, 2, 3, 4, 5],
+      [null, null, null, null, null, null],
+      [10, 11, 12, 13, 14, 15],
+    ]);
+  });
+
+  test.each(["pandas-index", "pandas-named-index"])("%s: the index of a data frame is no column", async (name) => {
+    const table = await readParquet(read(`${name}.parquet`));
+    expect(table.columns).toEqual(["x", "when", "kind"]);
+    expect(table.rows).toEqual([
+      [1.5, Date.UTC(2024, 0, 1), "a"],
+      [2.5, Date.UTC(2024, 0, 2), "b"],
+      [3.5, null, "a"],
+    ]);
+  });
+
+  test("a budget is kept, and damage ends in one error", async () => {
+    const unhandled: unknown[] = [];
+    const note = (error: unknown) => unhandled.push(error);
+    process.on("unhandledRejection", note);
+    await expect(readParquet(read("fruit-brotli.parquet"), "f", { maxBytes: 1000 })).rejects.toThrow(
+      /^f: reading it would take at least .*--max-bytes/,
+    );
+    const file = Uint8Array.from(read("fruit-none.parquet"));
+    for (let at = 0; at < file.length; at += 97)
+      await readParquet(file.with(at, file[at] ^ 0x55), "f").catch((error: Error) => expect(error.message).toMatch(/^f[:,] [^\n]+$/));
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    process.off("unhandledRejection", note);
+    expect(unhandled).toEqual([]);
   });
 
   test("gaps and lists are named", async () => {

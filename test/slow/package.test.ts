@@ -73,11 +73,11 @@ describe("the packed package", () => {
   test("threads read a folder of images", () => {
     const lines = node(`
       import { mkdirSync, writeFileSync } from "node:fs";
-      import { encode } from "fast-png";
+      import { PNG } from "pngjs";
       import { imageFolderSource, Loader } from "nabla/data";
       for (const name of ["a", "b"]) {
         mkdirSync("images/" + name, { recursive: true });
-        for (let i = 0; i < 5; i++) writeFileSync("images/" + name + "/" + i + ".png", encode({ width: 2, height: 2, channels: 1, data: new Uint8Array(4).fill(51 * i) }));
+        for (let i = 0; i < 5; i++) writeFileSync("images/" + name + "/" + i + ".png", PNG.sync.write(Object.assign(new PNG({ width: 2, height: 2 }), { data: Buffer.alloc(16).fill(51 * i).map((v, j) => (j % 4 === 3 ? 255 : v)) }), { colorType: 0 }));
       }
       const loader = new Loader(imageFolderSource("images"), { batchSize: 4, workers: 2 });
       for await (const { inputs, targets } of loader) console.log(...inputs.filter((_, i) => i % 4 === 0).map((x) => Math.round(x * 5)), ...targets);

@@ -1,0 +1,161 @@
+/**
+ * @file JPEG (ITU T.81) through the package jpeg-js. Before it decodes anything, the segments are walked here: sizes are checked against the
+ * budget, fill bytes and junk between segments are left out, and what the colours are is decided as libjpeg does.
+ */
+import type { Budget } from "../formats/budget.ts";
+import { exifOrientation } from "./exif.ts";
+import type { Image } from "./image.ts";
+import { unsupported } from "./unsupported.ts";
+
+interface Frame {
+  readonly width: number;
+  readonly height: number;
+  readonly components: readonly { readonly id: number; readonly h: number; readonly v: number }[];
+}
+
+/** What a file says before and between its scans. */
+interface Walked {
+  readonly frame: Frame;
+  /** The segments that pixels need, in order; scans with their data. */
+  readonly segments: readonly Uint8Array[];
+  /** Bytes of entropy-coded data. */
+  readonly coded: number;
+  /** Of Adobe's marker: 0 no colour transform, 1 YCbCr, 2 YCCK; undefined without the marker. */
+  readonly transform: number | undefined;
+  readonly jfif: boolean;
+  readonly orientation: number;
+}
+
+/** More than any encoder makes; each costs a pass over the whole picture. */
+const MOST_SCANS = 100;
+/** What jpeg-js takes of memory for a block of 8x8 coefficients: 64 of 32 bits in an array of their own, and 64 samples. */
+const BYTES_PER_BLOCK = 700;
+
+/** A picture with its EXIF orientation, 1 if it has none. */
+export async function readJpeg(bytes: Uint8Array, budget: Budget): Promise<{ image: Image; orientation: number }> {
+  const { frame, segments, coded, transform, jfif, orientation } = walk(bytes);
+  const { width, height, components } = frame;
+  const n = components.length;
+  if (n === 4 && transform === undefined)
+    throw unsupported("a JPEG of four inks (CMYK) without Adobe's marker, which would say how they are stored; save it as RGB");
+  const blocks = blockCount(frame);
+  if (8 * coded < blocks.least) throw new Error(`${width}x${height} pixels take more than its ${coded} bytes of data`);
+  budget.claim(blocks.allocated * BYTES_PER_BLOCK + width * height * (n + 6) + bytes.length, `${width}x${height} pixels`);
+  const { default: jpeg } = await import("jpeg-js");
+  const { data } = jpeg.decode(joined(segments), {
+    useTArray: true,
+    formatAsRGBA: false,
+    tolerantDecoding: false,
+    colorTransform: transform === undefined ? jfif || !isRgb(components) : transform !== 0,
+    maxResolutionInMP: Number.POSITIVE_INFINITY,
+    maxMemoryUsageInMB: Number.POSITIVE_INFINITY,
+  });
+  const pixels = n === 1 ? Uint8Array.from({ length: width * height }, (_, i) => data[3 * i]) : new Uint8Array(data.buffer);
+  return { image: { width, height, channels: n === 1 ? 1 : 3, data: pixels }, orientation };
+}
+
+/** Components called R, G, B are these, without a marker that says so. */
+function isRgb(components: Frame["components"]): boolean {
+  return components.map(({ id }) => String.fromCharCode(id)).join("") === "RGB";
+}
+
+/** Blocks of 8x8 that the picture has, and that are allocated for whole units of several. */
+function blockCount({ width, height, components }: Frame): { least: number; allocated: number } {
+  const [maxH, maxV] = [Math.max(...components.map(({ h }) => h)), Math.max(...components.map(({ v }) => v))];
+  const units = Math.ceil(width / 8 / maxH) * Math.ceil(height / 8 / maxV);
+  const least = components.reduce((sum, { h, v }) => sum + Math.ceil((width * h) / maxH / 8) * Math.ceil((height * v) / maxV / 8), 0);
+  return { least, allocated: components.reduce((sum, { h, v }) => sum + units * h * v, 0) };
+}
+
+const SOI = 0xd8;
+const EOI = 0xd9;
+const SOS = 0xda;
+const FRAMES = [0xc0, 0xc1, 0xc2];
+/** Quantization tables, Huffman tables, restart interval. */
+const TABLES = [0xdb, 0xc4, 0xdd];
+
+function walk(bytes: Uint8Array): Walked {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const segments: Uint8Array[] = [Uint8Array.of(0xff, SOI)];
+  let [frame, transform, jfif, orientation, coded, scans]: [Frame | undefined, number | undefined, boolean, number, number, number] = [
+    undefined,
+    undefined,
+    false,
+    1,
+    0,
+    0,
+  ];
+  for (let at = nextMarker(bytes, 2); at < bytes.length && bytes[at + 1] !== EOI; at = nextMarker(bytes, at)) {
+    const marker = bytes[at + 1];
+    if (marker === SOI || marker === 0x01 || (marker >= 0xd0 && marker <= 0xd7)) {
+      at += 2; // markers without a segment
+      continue;
+    }
+    if (at + 4 > bytes.length) break;
+    const end = at + 2 + view.getUint16(at + 2);
+    if (end < at + 4 || end > bytes.length) throw new Error(`a segment ends at byte ${end} of ${bytes.length}`);
+    const body = bytes.subarray(at + 4, end);
+    const text = String.fromCharCode(...body.subarray(0, 6));
+    if (FRAMES.includes(marker)) {
+      if (frame) throw new Error("it has two frames");
+      frame = frameOf(body);
+      segments.push(bytes.subarray(at, end));
+    } else if (marker >= 0xc3 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc)
+      throw unsupported("this JPEG's coding (lossless, hierarchical or arithmetic) is not read; save it as baseline or progressive");
+    else if (TABLES.includes(marker)) segments.push(bytes.subarray(at, end));
+    else if (marker === 0xe0 && text.startsWith("JFIF\0")) jfif = true;
+    else if (marker === 0xe1 && text === "Exif\0\0") orientation = exifOrientation(body.subarray(6));
+    else if (marker === 0xee && text.startsWith("Adobe") && body.length >= 12) {
+      transform = body[11];
+      segments.push(bytes.subarray(at, end));
+    } else if (marker === SOS) {
+      if (!frame) throw new Error("a scan comes before the frame");
+      if (++scans > MOST_SCANS) throw new Error(`it has more than ${MOST_SCANS} scans`);
+      const after = endOfScan(bytes, end);
+      segments.push(bytes.subarray(at, after));
+      coded += after - end;
+      at = after;
+      continue;
+    }
+    at = end;
+  }
+  if (!frame) throw new Error("no frame header");
+  segments.push(Uint8Array.of(0xff, EOI));
+  return { frame, segments, coded, transform, jfif, orientation };
+}
+
+/** The next FF that is followed by a marker: fill bytes and junk are passed over. */
+function nextMarker(bytes: Uint8Array, from: number): number {
+  for (let at = bytes.indexOf(0xff, from); at >= 0 && at + 1 < bytes.length; at = bytes.indexOf(0xff, at + 1))
+    if (bytes[at + 1] !== 0 && bytes[at + 1] !== 0xff) return at;
+  return bytes.length;
+}
+
+/** The next marker that is no restart, behind entropy-coded data, in which FF is followed by 00. */
+function endOfScan(bytes: Uint8Array, from: number): number {
+  let at = nextMarker(bytes, from);
+  while (at < bytes.length && bytes[at + 1] >= 0xd0 && bytes[at + 1] <= 0xd7) at = nextMarker(bytes, at + 2);
+  return at;
+}
+
+function frameOf(body: Uint8Array): Frame {
+  const [precision, h1, h0, w1, w0, n] = body;
+  const [width, height] = [(w1 << 8) | w0, (h1 << 8) | h0];
+  if (!(width * height > 0)) throw new Error(`its header announces ${width || 0}x${height || 0} pixels`);
+  if (precision !== 8) throw unsupported(`a JPEG of ${precision} bits per sample is not read; save it with 8`);
+  if (![1, 3, 4].includes(n) || body.length < 6 + 3 * n) throw new Error(`${n} colour components; 1, 3 and 4 are read`);
+  const components = Array.from({ length: n }, (_, i) => ({ id: body[6 + 3 * i], h: body[7 + 3 * i] >> 4, v: body[7 + 3 * i] & 15 }));
+  if (components.some(({ h, v }) => h < 1 || h > 4 || v < 1 || v > 4)) throw new Error("a sampling factor is not from 1 to 4");
+  if (new Set(components.map(({ id }) => id)).size < n) throw new Error("two components have one name");
+  return { width, height, components };
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const file = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    file.set(part, at);
+    at += part.length;
+  }
+  return file;
+}
