@@ -1,11 +1,10 @@
 /** @file `nabla evaluate`: everything that is usually measured, of a trained model on a data set. */
-import { basename, dirname } from "node:path";
 import type { Dataset } from "../data/dataset.ts";
 import { scores } from "../train/confusion.ts";
 import { evaluate, usualMetrics } from "../train/evaluate.ts";
 import type { Auc, RegressionErrors } from "../train/metrics.ts";
-import { folderStore } from "../train/store.ts";
 import { outputSize } from "../train/task.ts";
+import { outputFile } from "./output.ts";
 import { formatLoss, percent } from "./reporter.ts";
 import { loadData } from "./session.ts";
 import { type Config, givenSettings } from "./settings.ts";
@@ -27,14 +26,16 @@ interface Report {
 
 export async function evaluateCommand(path: string, { split, json, ...flags }: EvaluateFlags): Promise<number> {
   const trained = await loadTrained(path);
-  const data = await loadData({ ...trained.settings, ...givenSettings(undefined, flags) });
+  const settings = { ...trained.settings, ...givenSettings(undefined, flags) };
+  const output = json === undefined ? undefined : outputFile(json, [path, trained.settings.data, settings.data]);
+  const data = await loadData(settings);
   checkFits(trained, data);
   const report = (await evaluate(trained.model, data, data[split], usualMetrics(data))) as Report;
   console.log(
     `${trained.settings.model} (${trained.path}) on the ${data[split].count.toLocaleString("en-US")} examples of ${data.name}, ${split} split`,
   );
   console.log(describe(report, data));
-  if (json) await folderStore(dirname(json)).write(basename(json), `${JSON.stringify({ data: data.name, split, ...report }, null, 2)}\n`);
+  await output?.write(`${JSON.stringify({ data: data.name, split, ...report }, null, 2)}\n`);
   return 0;
 }
 

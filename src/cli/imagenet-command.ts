@@ -1,14 +1,14 @@
 /** @file `nabla evaluate --weights`: the ImageNet protocol (SUM-2), top-1 and top-5 of published weights on a folder of images by synset. */
 import { readdir } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { join } from "node:path";
 import { imageInput } from "../data/image.ts";
 import { openImageFolder, prepareImage } from "../data/image-folder.ts";
 import { tenCrops } from "../data/imagenet.ts";
 import { softmax } from "../math/softmax.ts";
 import { tensor } from "../ops/create.ts";
 import { outputsOf } from "../train/evaluate.ts";
-import { folderStore } from "../train/store.ts";
 import { pictureFrom, standardized } from "./inputs.ts";
+import { outputFile } from "./output.ts";
 import { loadPublished, type Published, type PublishedFlags } from "./published.ts";
 
 export interface ImagenetFlags extends PublishedFlags {
@@ -22,6 +22,7 @@ export interface ImagenetFlags extends PublishedFlags {
 export async function imagenetCommand(flags: ImagenetFlags): Promise<number> {
   const { data: folder, tenCrop = false, json } = flags;
   if (folder === undefined) throw new Error("want --data with a folder of images, a sub-folder for each class (ImageNet: each synset)");
+  const output = json === undefined ? undefined : outputFile(json, [flags.weights, flags.classes, folder]);
   const published = await loadPublished(flags);
   const { paths, labels } = await labelled(await partOf(folder), published);
   const hits = { top1: 0, top5: 0 };
@@ -46,7 +47,7 @@ export async function imagenetCommand(flags: ImagenetFlags): Promise<number> {
     `${flags.model} (${flags.weights}) on the ${images.toLocaleString("en-US")} images of ${folder}, ${cropping(published)}, ${crops}`,
   );
   console.log(`top-1      ${percent(report.top1)}\ntop-5      ${percent(report.top5)}`);
-  if (json) await folderStore(dirname(json)).write(basename(json), `${JSON.stringify(report, null, 2)}\n`);
+  await output?.write(`${JSON.stringify(report, null, 2)}\n`);
   return 0;
 }
 

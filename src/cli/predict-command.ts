@@ -1,12 +1,12 @@
 /** @file `nabla predict`: what a trained model, or a network with published weights, says of new examples. */
-import { basename, dirname, extname } from "node:path";
+import { extname } from "node:path";
 import { unstandardize } from "../data/preprocessing.ts";
 import { softmax } from "../math/softmax.ts";
 import { tensor } from "../ops/create.ts";
 import { outputsOf } from "../train/evaluate.ts";
-import { folderStore } from "../train/store.ts";
 import { checkFits } from "./evaluate-command.ts";
 import { filesIn, type Input, readInputs } from "./inputs.ts";
+import { outputFile } from "./output.ts";
 import { loadPublished, type PublishedFlags } from "./published.ts";
 import { percent } from "./reporter.ts";
 import { loadData } from "./session.ts";
@@ -31,7 +31,7 @@ interface Prediction {
 }
 
 export async function predictCommand(path: string | undefined, files: readonly string[], flags: PredictFlags): Promise<number> {
-  const write = flags.out === undefined ? undefined : writerFor(flags.out);
+  const write = flags.out === undefined ? undefined : writerFor(flags.out, [path, flags.weights, flags.classes, ...files]);
   const found: Prediction[] = [];
   for await (const [input, prediction] of predictions(path, files, flags)) {
     if (write) found.push({ ...prediction, ...(prediction.classes && { classes: prediction.classes.slice(0, flags.top) }) });
@@ -140,10 +140,11 @@ const FORMATS: Readonly<Record<string, (found: readonly Prediction[]) => string>
   ".csv": csv,
 };
 
-function writerFor(path: string): (found: readonly Prediction[]) => Promise<void> {
+function writerFor(path: string, inputs: readonly (string | undefined)[]): (found: readonly Prediction[]) => Promise<void> {
   const format = FORMATS[extname(path).toLowerCase()];
   if (!format) throw new Error(`--out ${path}: want a file that ends in ${Object.keys(FORMATS).join(" or ")}`);
-  return (found) => folderStore(dirname(path)).write(basename(path), format(found));
+  const output = outputFile(path, inputs);
+  return (found) => output.write(format(found));
 }
 
 /** A row per input: its name, then class and probability by rank, or the values. */

@@ -139,8 +139,9 @@ function addTraining(program: Command, done: (exitCode: number) => void): void {
     .option("--config <file>", "settings as JSON (schema: nabla/schema/train.schema.json)");
   withSettings(train, all)
     .option("--out <dir>", "folder of the run (default: runs/<model>-<data>, with a number if that is taken)")
-    .option("--overwrite", "start over where an unfinished run is")
+    .option("--overwrite", "replace the run in the folder: the files that it has written, no others")
     .option("--resume <dir>", "go on with the run in this folder")
+    .option("--take-over", "take the folder from the process that trains in it; that one ends")
     .option("--json <file>", "write settings, metrics of every epoch and the result to a file")
     .option("--fast-dev-run", "train and test one batch, to see that everything runs; save nothing")
     .option("--overfit-one-batch", "learn one batch by heart, to see that the model can learn; save nothing")
@@ -157,7 +158,7 @@ function addTraining(program: Command, done: (exitCode: number) => void): void {
     .command("runs")
     .description("a table of runs")
     .argument("[dir]", "folder with runs in it", "runs")
-    .action((folder: string) => done(runsCommand(folder)));
+    .action(async (folder: string) => done(await runsCommand(folder)));
   program
     .command("replay")
     .description("compute a step of a run once more, to the same bits")

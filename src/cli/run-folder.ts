@@ -7,20 +7,35 @@
  *     checkpoints/step-*          the run itself after so many steps
  *     model.safetensors           the model as it is now
  *     events.out.tfevents.*       the same numbers for TensorBoard, if wanted
+ *     .lease-<n>                  there while a process trains here (lease.ts)
+ *
+ * run.json lists the files that the run has written. Nothing else in the folder is ever replaced or removed.
  */
-
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Dataset } from "../data/dataset.ts";
 import type { Layer } from "../nn/module.ts";
-import { elementsOf } from "../ops/tensor.ts";
 import { backendName } from "../runtime/backend.ts";
 import { getThreads } from "../runtime/pool.ts";
 import type { History } from "../train/callback.ts";
-import { folderStore, type Store } from "../train/store.ts";
+import { type Found, type LatestOptions, latestCheckpoint } from "../train/checkpoints.ts";
+import { folderStore, randomHex, type Store } from "../train/store.ts";
 import { usable, version } from "./info-command.ts";
+import { exists, hasLease, holderOf, isPid, type Lease, nameOf, takeLease } from "./lease.ts";
 import type { Settled } from "./session.ts";
 import { parseConfig } from "./settings.ts";
 
@@ -28,6 +43,8 @@ export type RunState = "running" | "finished" | "interrupted" | "failed";
 
 /** The content of run.json. */
 export interface RunInfo {
+  /** Names the run: its checkpoints have it too. Runs of the first version have none. */
+  readonly id?: string;
   readonly state: RunState;
   /** The process that trains. */
   readonly pid: number;
@@ -48,19 +65,40 @@ export interface RunInfo {
   readonly seconds?: number;
   /** Why it ended before its last epoch. */
   readonly reason?: string;
+  /** What the run has written, relative to its folder. */
+  readonly files?: readonly string[];
+}
+
+/** Every file that a run can write, beside its checkpoints. */
+const NAMES = ["config.json", "run.json", "epochs.csv", "steps.csv", "model.safetensors", "events.out.tfevents.nabla"];
+const CHECKPOINTS = "checkpoints";
+const isCheckpoint = (name: string): boolean => /^step-\d+\.safetensors$/.test(name);
+/** Whether a run can have written a file of this name. A manifest may come from anywhere, and be forged. */
+const isOurs = (name: string): boolean =>
+  NAMES.includes(name) || (name.startsWith(`${CHECKPOINTS}/`) && isCheckpoint(name.slice(CHECKPOINTS.length + 1)));
+
+export interface ClaimOptions {
+  /** Replace the run that is there. */
+  readonly overwrite?: boolean;
+  /** Take the folder from a process that trains there. */
+  readonly takeOver?: boolean;
 }
 
 export class RunFolder {
-  /** Folders in which this process trains. */
-  static readonly #mine = new Set<string>();
   readonly path: string;
   readonly store: Store;
   readonly checkpoints: Store;
+  readonly #plain: Store;
+  #lease: Lease | undefined;
+  #info: RunInfo | undefined;
+  #files = new Set<string>();
+  #crash: string | undefined;
 
   constructor(path: string) {
     this.path = path;
-    this.store = folderStore(path);
-    this.checkpoints = folderStore(join(path, "checkpoints"));
+    this.#plain = folderStore(path);
+    this.store = this.#owned(this.#plain, "");
+    this.checkpoints = this.#owned(folderStore(join(path, CHECKPOINTS)), `${CHECKPOINTS}/`);
   }
 
   get exists(): boolean {
@@ -74,24 +112,41 @@ export class RunFolder {
 
   get info(): RunInfo {
     const text = this.#text("run.json");
+    const what = join(this.path, "run.json");
+    let info: unknown;
     try {
-      return JSON.parse(text) as RunInfo;
+      info = JSON.parse(text);
     } catch (error) {
-      throw new Error(`${join(this.path, "run.json")}: is not JSON: ${(error as Error).message}`);
+      throw new Error(`${what}: is not JSON: ${(error as Error).message}`);
     }
+    if (!isInfo(info)) throw new Error(`${what}: is not what nabla train writes about a run`);
+    return info;
   }
 
-  /** The state, seen from outside: a run whose process is gone was killed. */
-  get state(): RunState | "killed" {
-    const { state, pid } = this.info;
-    const trains = pid === process.pid ? RunFolder.#mine.has(resolve(this.path)) : isAlive(pid) && this.#isFresh();
-    return state === "running" && !trains ? "killed" : state;
+  /** The newest checkpoint that can be read. @throws {Error} if it is one of another run. */
+  async latest(options: LatestOptions = {}): Promise<Found | undefined> {
+    const found = await latestCheckpoint(this.checkpoints, options);
+    const { id } = existsSync(join(this.path, "run.json")) ? this.info : {};
+    if (found?.run !== undefined && id !== undefined && found.run !== id)
+      throw new Error(
+        `${join(this.path, CHECKPOINTS, found.name)}: is a checkpoint of another run; remove it to go back to the one before`,
+      );
+    return found;
   }
 
-  /** Whether something was written lately. Numbers of processes are used again: that of a killed run may be anybody's. */
-  #isFresh(): boolean {
+  /** The state, seen from outside: a run whose process is gone was interrupted. `looks` is for how long an uncertain one is watched. */
+  async state(looks?: number): Promise<RunState> {
+    const { info } = this;
+    if (info.state !== "running" || this.#lease) return info.state;
+    return (await holderOf(this.path, looks)) || this.#holderWithoutLease(info) ? "running" : "interrupted";
+  }
+
+  /** The process of a run of the first version, which held no lease: it lives if its number does and it has just written. */
+  #holderWithoutLease({ state, pid }: RunInfo): { pid: number } | undefined {
+    if (hasLease(this.path) || state !== "running" || !isPid(pid) || pid === 1 || pid === process.pid || !exists(pid)) return undefined;
     const times = ["run.json", "steps.csv"].map((name) => statSync(join(this.path, name), { throwIfNoEntry: false })?.mtimeMs ?? 0);
-    return Date.now() - Math.max(...times) < 600_000;
+    const age = Date.now() - Math.max(...times);
+    return age > -1000 && age < 30_000 ? { pid } : undefined;
   }
 
   #text(name: string): string {
@@ -102,35 +157,235 @@ export class RunFolder {
     }
   }
 
-  /** Starts a run here; what an earlier one left is removed. */
+  // ---- claiming -----------------------------------------------------------------------------------------------------------------------
+
+  /**
+   * Takes the folder for a new run, or goes no further. Nothing is changed yet but for the lease.
+   * @throws {Error} if there is a run, or a file that no run has written and this one would, or another process.
+   */
+  async claim({ overwrite, takeOver }: ClaimOptions = {}): Promise<void> {
+    const made = makeFolder(this.path);
+    await this.#take(takeOver);
+    try {
+      const old = this.#old;
+      if (old && !overwrite) throw new Error(this.#refusal(old));
+      this.#files = new Set(old?.files?.filter(isOurs));
+      this.#refuseForeign();
+    } catch (error) {
+      this.release();
+      if (made) rmdirSync(this.path);
+      throw error;
+    }
+  }
+
+  get #old(): RunInfo | undefined {
+    return existsSync(join(this.path, "run.json")) ? this.info : undefined;
+  }
+
+  #refusal({ state }: RunInfo): string {
+    if (state === "finished" || state === "failed")
+      return `${this.path}: holds a ${state} run; replace it with --overwrite, or choose another folder with --out`;
+    return `${this.path}: holds an unfinished run; go on with --resume ${this.path}, or start over with --overwrite`;
+  }
+
+  /** @throws {Error} for what is in the way, and belongs to someone else. */
+  #refuseForeign(): void {
+    const there = [...NAMES, ...checkpointsIn(this.path)].filter((name) => lstatSync(join(this.path, name), { throwIfNoEntry: false }));
+    const foreign = there.filter((name) => !this.#files.has(name) && name !== "config.json");
+    this.#refuseLink();
+    if (foreign.length === 0) return;
+    const list = foreign.length > 3 ? `${foreign.slice(0, 3).join(", ")}, ...` : foreign.join(", ");
+    throw new Error(
+      `${this.path}: has files that this run has not written (${list}), and a run would replace them; choose another folder with --out`,
+    );
+  }
+
+  #refuseLink(): void {
+    const path = join(this.path, CHECKPOINTS);
+    const stat = lstatSync(path, { throwIfNoEntry: false });
+    if (stat && !stat.isDirectory())
+      throw new Error(`${path}: is ${stat.isSymbolicLink() ? "a link" : "a file"}, want a folder: a run writes only within its own`);
+  }
+
+  /** Takes the folder to go on with its run. @throws {Error} if there is no run, or another process trains in it. */
+  async reopen({ takeOver }: ClaimOptions = {}): Promise<void> {
+    void this.info;
+    await this.#take(takeOver);
+    try {
+      this.#refuseLink();
+      // The first version had no manifest.
+      this.#files = new Set(
+        (this.info.files ?? [...NAMES, ...checkpointsIn(this.path)].filter((name) => existsSync(join(this.path, name)))).filter(isOurs),
+      );
+    } catch (error) {
+      this.release();
+      throw error;
+    }
+  }
+
+  async #take(takeOver: boolean | undefined): Promise<void> {
+    const holder = this.#old && this.#holderWithoutLease(this.#old);
+    if (holder && !takeOver) throw new Error(`${this.path}: ${nameOf(holder)} is training there already`);
+    this.#lease = await takeLease(this.path, { takeOver, onWait: (message) => console.error(`note: ${this.path}: ${message}`) });
+    process.on("exit", this.#onExit);
+    process.on("uncaughtExceptionMonitor", this.#onCrash);
+    await this.#plain.tidy();
+  }
+
+  /** Gives the folder back. */
+  release(): void {
+    this.#lease?.release();
+    this.#lease = undefined;
+    process.off("exit", this.#onExit);
+    process.off("uncaughtExceptionMonitor", this.#onCrash);
+  }
+
+  // ---- writing ------------------------------------------------------------------------------------------------------------------------
+
+  /** Starts a run in a folder that was claimed; what an earlier one has written is removed. */
   async create(settings: Settled, info: RunInfo): Promise<void> {
     const schema = relative(resolve(this.path), fileURLToPath(new URL("../../schema/train.schema.json", import.meta.url)));
-    await this.store.write("config.json", `${JSON.stringify({ $schema: schema, ...settings }, null, 2)}\n`);
-    for (const name of await this.checkpoints.list()) if (name.startsWith("step-")) await this.checkpoints.remove(name);
-    for (const name of await this.store.list()) {
-      if (/^(epochs\.csv|steps\.csv|model\.safetensors|events\.out\.tfevents\..*)$/.test(name)) await this.store.remove(name);
+    const config = `${JSON.stringify({ $schema: schema, ...settings }, null, 2)}\n`;
+    const same = this.#files.has("config.json") || !this.exists || this.#text("config.json") === config;
+    if (!same)
+      throw new Error(
+        `${join(this.path, "config.json")}: was not written by a run, and a run would replace it; choose another folder with --out`,
+      );
+    if (this.#files.has("run.json")) {
+      await this.write({ ...this.info, state: "interrupted", reason: "was being replaced" });
+      for (const name of [...this.#files].filter((other) => !["run.json", "config.json"].includes(other))) await this.store.remove(name);
     }
+    // A kill between the two leaves a configuration that the same command writes again.
+    await this.#plain.write("config.json", config);
+    this.#files = new Set(["config.json", "run.json"]);
     await this.write(info);
   }
 
+  /** Writes run.json, with the list of files. */
   async write(info: RunInfo): Promise<void> {
-    if (info.state === "running") RunFolder.#mine.add(resolve(this.path));
-    else RunFolder.#mine.delete(resolve(this.path));
-    await this.store.write("run.json", `${JSON.stringify(info, null, 2)}\n`);
+    this.#lease?.check();
+    this.#info = info;
+    const text = this.#textOf(info);
+    try {
+      await this.#plain.write("run.json", text);
+    } catch (error) {
+      if (!isFull(error) || !overwriteNow(join(this.path, "run.json"), text)) throw error;
+    }
+  }
+
+  #textOf(info: RunInfo): string {
+    return `${JSON.stringify({ ...info, files: [...this.#files].sort() }, null, 2)}\n`;
+  }
+
+  /** A view of a store that notes what is written, and touches nothing else. */
+  #owned(store: Store, folder: string): Store {
+    const own = async (name: string): Promise<void> => {
+      this.#lease?.check();
+      const full = folder + name;
+      if (this.#files.has(full)) return;
+      if (lstatSync(join(this.path, full), { throwIfNoEntry: false }))
+        throw new Error(`${join(this.path, full)}: was not written by this run, and is not replaced`);
+      this.#files.add(full);
+      // Noted before it is there: a kill in between leaves a name without a file, not a file that nobody owns.
+      if (this.#info) await this.write(this.#info);
+    };
+    return {
+      list: () => store.list(),
+      read: (name) => store.read(name),
+      tidy: () => store.tidy(),
+      write: async (name, content) => {
+        await own(name);
+        await store.write(name, content);
+      },
+      writeAt: async (name, at, content) => {
+        await own(name);
+        await store.writeAt(name, at, content);
+      },
+      remove: async (name) => {
+        this.#lease?.check();
+        if (!this.#files.has(folder + name)) return;
+        await store.remove(name);
+        this.#files.delete(folder + name);
+      },
+    };
+  }
+
+  // ---- ends that nobody waits for -----------------------------------------------------------------------------------------------------
+
+  readonly #onCrash = (error: unknown): void => {
+    this.#crash = String((error as Error | undefined)?.message ?? error).split("\n")[0];
+  };
+
+  readonly #onExit = (code: number): void => {
+    if (this.#info?.state === "running") this.note("failed", this.#crash ?? `the process ended with exit code ${code}`);
+    this.release();
+  };
+
+  /** Notes at once how the run ends: whatever becomes of the process, run.json says so. */
+  note(state: RunState, reason: string): void {
+    try {
+      this.#lease?.check();
+      if (!this.#lease || !this.#info) return;
+      this.#info = { ...this.#info, state, reason };
+      replaceNow(join(this.path, "run.json"), this.#textOf(this.#info));
+    } catch {
+      // Nothing can be told any more; without its process the run counts as interrupted.
+    }
   }
 }
 
-function isAlive(pid: number): boolean {
+function replaceNow(path: string, text: string): void {
+  const temporary = join(dirname(path), `.run.json.${randomHex(6)}.tmp`);
   try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
+    writeFileSync(temporary, text, { flag: "wx" });
+    renameSync(temporary, path);
+  } catch {
+    rmSync(temporary, { force: true });
+    overwriteNow(path, text);
   }
 }
 
-/** `runs/<model>-<data>`, with a number behind it if that is taken. */
-export function freeFolder({ model, data }: Settled): string {
+/** Whether an error says that the disk is full, or one's share of it. */
+export function isFull(error: unknown): boolean {
+  return ["ENOSPC", "EDQUOT"].includes((error as NodeJS.ErrnoException).code ?? "");
+}
+
+/** Writes a file in its own place, for which a full disk has room where it has none for a second file. Gives whether it did. */
+function overwriteNow(path: string, text: string): boolean {
+  const stat = lstatSync(path, { throwIfNoEntry: false });
+  if (!stat?.isFile() || stat.nlink > 1) return false;
+  writeFileSync(path, text, { flag: "r+" });
+  truncateSync(path, Buffer.byteLength(text));
+  return true;
+}
+
+/** Checkpoints in a run's folder, with the folder that they are in. */
+function checkpointsIn(path: string): string[] {
+  const folder = join(path, CHECKPOINTS);
+  const names = lstatSync(folder, { throwIfNoEntry: false })?.isDirectory() ? readdirSync(folder) : [];
+  return names.filter(isCheckpoint).map((name) => `${CHECKPOINTS}/${name}`);
+}
+
+/** Whether it can be the content of run.json, as far as it is used. */
+function isInfo(value: unknown): value is RunInfo {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
+  const { state, started, data, files } = value as Partial<RunInfo>;
+  const isList = files === undefined || (Array.isArray(files) && files.every((name) => typeof name === "string"));
+  return typeof state === "string" && typeof started === "string" && typeof data === "object" && data !== null && isList;
+}
+
+/** Makes a folder if it is not there; gives whether it was not. @throws {Error} if it cannot be one. */
+function makeFolder(path: string): boolean {
+  try {
+    return mkdirSync(path, { recursive: true }) !== undefined;
+  } catch (error) {
+    if (existsSync(path)) throw new Error(`${path}: is a file, want a folder for the run`);
+    throw new Error(`cannot write ${join(path, "config.json")}: ${(error as Error).message}`);
+  }
+}
+
+/** Claims `runs/<model>-<data>`, with a number behind it if that is taken: the folder is made, which only one process can. */
+export async function claimFree({ model, data }: Settled): Promise<RunFolder> {
   const base = join(
     "runs",
     `${model}-${data
@@ -139,9 +394,18 @@ export function freeFolder({ model, data }: Settled): string {
       .at(-1)!
       .replace(/\.\w+$/, "")}`,
   );
+  makeFolder("runs");
   for (let n = 1; ; n++) {
     const path = n === 1 ? base : `${base}-${n}`;
-    if (!new RunFolder(path).exists) return path;
+    try {
+      mkdirSync(path);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "EEXIST") continue;
+      throw new Error(`cannot make the folder ${path}: ${(error as Error).message}`);
+    }
+    const run = new RunFolder(path);
+    await run.claim();
+    return run;
   }
 }
 
@@ -161,8 +425,24 @@ export function runOf(file: string): RunFolder | undefined {
   return near.find((run) => run.exists);
 }
 
+/** The folder of the run that a file is part of, or will be. */
+export function ownerOf(file: string): string | undefined {
+  const full = resolve(file);
+  const isPart = (folder: string): boolean => isOurs(relative(folder, full).replaceAll("\\", "/")) && isRun(folder);
+  return [dirname(full), dirname(dirname(full))].find(isPart);
+}
+
+export function isRun(folder: string): boolean {
+  try {
+    return new RunFolder(folder).info !== undefined;
+  } catch {
+    return false;
+  }
+}
+
 export function describeRun(model: Layer, data: Dataset): RunInfo {
   return {
+    id: randomHex(8),
     state: "running",
     pid: process.pid,
     started: new Date().toISOString(),
@@ -201,7 +481,7 @@ function fingerprint({ train, test }: Dataset): string {
 export function weightsDigest(model: Layer): string {
   const hash = createHash("sha256");
   for (const [name, cell] of model.stateDict()) {
-    const data = elementsOf(cell.value);
+    const data = cell.value.dataSync();
     hash.update(name).update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
   }
   return hash.digest("hex").slice(0, 16);

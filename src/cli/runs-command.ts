@@ -1,32 +1,35 @@
 /** @file `nabla runs`, `nabla export` and `nabla replay`: what there is, taking a model out, and a step once more. */
 
 import { readFileSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { join } from "node:path";
 import { columns } from "../base/columns.ts";
 import type { Callback, StepRecord } from "../train/callback.ts";
 import { saveModel } from "../train/checkpoint.ts";
-import { latestCheckpoint } from "../train/checkpoints.ts";
 import { fit } from "../train/fit.ts";
-import { folderStore } from "../train/store.ts";
+import { outputFile } from "./output.ts";
 import { formatLoss, formatSeconds, percent } from "./reporter.ts";
 import { RunFolder, runsIn, weightsDigest } from "./run-folder.ts";
 import { openSession } from "./session.ts";
 import { loadTrained, modelMetadata } from "./trained.ts";
 
+/** Looks, at four a second, whether a run on another host is still alive: longer than the two seconds between its signs of life. */
+const LOOKS = 12;
+
 /** A table of the runs in a folder. */
-export function runsCommand(folder: string): number {
+export async function runsCommand(folder: string): Promise<number> {
   const runs = runsIn(folder);
   if (runs.length === 0) {
     console.log(`no runs in ${folder}`);
     return 0;
   }
   const head = ["run", "state", "epochs", "test", "parameters", "trained", "settings", "started"];
-  console.log(columns([head, ...runs.map(rowOf)], head.length).join("\n"));
+  console.log(columns([head, ...(await Promise.all(runs.map(rowOf)))], head.length).join("\n"));
   return 0;
 }
 
-function rowOf(run: RunFolder): string[] {
-  const { info, settings, state } = run;
+async function rowOf(run: RunFolder): Promise<string[]> {
+  const { info, settings } = run;
+  const state = await run.state(LOOKS);
   const { testAccuracy, testLoss, epochs = 0, seconds = 0 } = info;
   const result =
     testAccuracy !== null && testAccuracy !== undefined
@@ -52,6 +55,7 @@ function rowOf(run: RunFolder): string[] {
 /** Writes the model alone, for other programs. */
 export async function exportCommand(path: string, file: string): Promise<number> {
   if (!file.endsWith(".safetensors")) throw new Error(`${file}: want a name that ends in .safetensors, the format that is written`);
+  const output = outputFile(file, [path]);
   const { model, about, settings, path: from } = await loadTrained(path);
   const bytes = await saveModel(model, {
     format: "pt",
@@ -59,7 +63,7 @@ export async function exportCommand(path: string, file: string): Promise<number>
     classes: about.classes.join(","),
     inputShape: about.inputShape.join(","),
   });
-  await folderStore(dirname(file)).write(basename(file), bytes);
+  await output.write(bytes);
   console.log(`${from} -> ${file}: ${model.stateDict().size} tensors, ${bytes.length.toLocaleString("en-US")} bytes`);
   return 0;
 }
@@ -73,11 +77,12 @@ export interface ReplayFlags {
 export async function replayCommand(path: string, { step, out }: ReplayFlags): Promise<number> {
   const run = new RunFolder(path);
   const { settings } = run;
+  const output = out === undefined ? undefined : outputFile(out, [settings.data]);
   const session = await openSession(settings);
   const { model, data, options } = session;
   const last = settings.epochs * Math.ceil(data.train.count / settings.batchSize);
   if (step > last) throw new Error(`${path}: has ${last} steps, there is no step ${step}`);
-  const from = await latestCheckpoint(run.checkpoints, { upTo: step - 1 });
+  const from = await run.latest({ upTo: step - 1 });
   let taken: (StepRecord & { readonly digest: string; readonly bytes: Uint8Array }) | undefined;
   const witness: Callback = {
     async onStep(record, training) {
@@ -94,8 +99,8 @@ export async function replayCommand(path: string, { step, out }: ReplayFlags): P
   const verdict = recorded === undefined ? "not recorded" : recorded === loss ? "the recorded bits" : `recorded was ${recorded}`;
   console.log(`step ${step} (epoch ${epoch}, step ${inEpoch} of it), from ${from ? `step ${from.step}` : "the seed"}`);
   console.log(`loss ${loss}, ${verdict}; lr ${lr}; weights after it ${digest}`);
-  if (out !== undefined) {
-    await folderStore(dirname(out)).write(basename(out), bytes);
+  if (output) {
+    await output.write(bytes);
     console.log(`saved ${out}`);
   }
   return recorded === undefined || recorded === loss ? 0 : 1;

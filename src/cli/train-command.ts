@@ -1,5 +1,7 @@
 /** @file `nabla train`: starts a run in a folder, or goes on with one. */
-import { basename, dirname, join } from "node:path";
+import { existsSync, mkdtempSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { backendName } from "../runtime/backend.ts";
 import { getThreads } from "../runtime/pool.ts";
 import type { Callback, History } from "../train/callback.ts";
@@ -12,9 +14,12 @@ import { CsvSink, Recorder } from "../train/record.ts";
 import { fastDevRun, overfitOneBatch } from "../train/sanity.ts";
 import { folderStore } from "../train/store.ts";
 import { TensorboardSink } from "../train/tensorboard.ts";
+import { Interruption } from "./interruption.ts";
+import { LeaseLost } from "./lease.ts";
+import { isWithin, type OutputFile, outputFile } from "./output.ts";
 import { createReporter, formatLoss } from "./reporter.ts";
-import { describeRun, freeFolder, parameterCount, RunFolder, type RunInfo, withResult } from "./run-folder.ts";
-import { openSession, type Session, settle } from "./session.ts";
+import { claimFree, describeRun, isFull, parameterCount, RunFolder, type RunInfo, withResult } from "./run-folder.ts";
+import { openSession, type Session, type Settled, settle } from "./session.ts";
 import { type Config, fileSettings, flagOf, givenSettings } from "./settings.ts";
 import { summarize } from "./summary.ts";
 import { modelMetadata } from "./trained.ts";
@@ -24,36 +29,45 @@ export interface TrainFlags extends Config {
   readonly config?: string;
   readonly resume?: string;
   readonly overwrite?: boolean;
+  readonly takeOver?: boolean;
   readonly out?: string;
   readonly json?: string;
   readonly fastDevRun?: boolean;
   readonly overfitOneBatch?: boolean;
 }
 
-const INTERRUPTED = 130; // 128 + SIGINT, as shells report it
-
 /** Trains; gives the process's exit code. */
 export async function trainCommand(name: string | undefined, flags: TrainFlags): Promise<number> {
   const given = givenSettings(name, flags);
   if (flags.resume !== undefined) return resumeRun(new RunFolder(flags.resume), given, flags);
-  const session = await openSession(settle({ ...fileSettings(flags.config), ...given }));
+  const settings = settle({ ...fileSettings(flags.config), ...given });
+  const report = reportFile(flags, settings);
+  refuseWithinData(flags.out ?? "runs", settings);
+  const session = await openSession(settings);
   console.log(heading(session));
   if (flags.overfitOneBatch) return overfit(session);
   if (flags.fastDevRun) return tryOut(session);
 
-  const run = new RunFolder(flags.out ?? freeFolder(session.settings));
-  refuseUnfinished(run, flags);
-  const info = describeRun(session.model, session.data);
-  await run.create(session.settings, info);
-  return train(run, session, info, flags);
+  const run = flags.out === undefined ? await claimFree(session.settings) : new RunFolder(flags.out);
+  if (flags.out !== undefined) await run.claim(flags);
+  try {
+    const info = describeRun(session.model, session.data);
+    await run.create(session.settings, info);
+    return await train(run, session, info, report);
+  } finally {
+    run.release();
+  }
 }
 
-function refuseUnfinished(run: RunFolder, { overwrite }: TrainFlags): void {
-  if (!run.exists || overwrite) return;
-  const { state } = run;
-  if (state === "running") throw new Error(`${run.path}: process ${run.info.pid} is training there; choose another folder with --out`);
-  if (state === "finished" || state === "failed") return;
-  throw new Error(`${run.path}: holds an unfinished run; go on with --resume ${run.path}, or start over with --overwrite`);
+/** Where `--json` writes, checked before the work. */
+function reportFile({ json, config }: TrainFlags, { data }: Config): OutputFile | undefined {
+  return json === undefined ? undefined : outputFile(json, [config, data]);
+}
+
+/** @throws {Error} if a run would become part of its own data: the next load would find other examples. */
+function refuseWithinData(out: string, { data }: Settled): void {
+  if (existsSync(data) && statSync(data).isDirectory() && isWithin(out, data))
+    throw new Error(`${out}: lies in the folder of the data (${data}); choose another folder with --out`);
 }
 
 // ---- going on -------------------------------------------------------------------------------------------------------------------------
@@ -63,13 +77,23 @@ async function resumeRun(run: RunFolder, given: Config, flags: TrainFlags): Prom
     if (flags[flag] !== undefined) throw new Error(`--resume goes on with a run as it is; leave out --${flag}`);
   }
   const settings = { ...run.settings, ...checkedChange(run, given) };
-  if (run.state === "running") throw new Error(`${run.path}: process ${run.info.pid} is training there already`);
+  const report = reportFile(flags, settings);
   const before = run.info;
   if (before.state === "finished" && settings.epochs <= (before.epochs ?? 0)) {
     // No mistake: a script may resume until there is nothing left to do.
     console.log(`${run.path} is finished, after ${before.epochs} epochs; train longer with --epochs N`);
     return 0;
   }
+  await run.reopen(flags);
+  try {
+    return await goOn(run, settings, report);
+  } finally {
+    run.release();
+  }
+}
+
+async function goOn(run: RunFolder, settings: Settled, report: OutputFile | undefined): Promise<number> {
+  const before = run.info;
   const session = await openSession(settings);
   const now = describeRun(session.model, session.data);
   if (now.data.sha256 !== before.data.sha256) {
@@ -79,17 +103,23 @@ async function resumeRun(run: RunFolder, given: Config, flags: TrainFlags): Prom
   }
   if (makers(now) !== makers(before))
     console.error(`note: this run was started with ${makers(before)}; here it is ${makers(now)}, and bits may differ`);
-  const onDamaged = ({ message }: Error): void => console.error(`warning: passed over a damaged checkpoint: ${message}`);
+  let damaged = 0;
+  const onDamaged = ({ message }: Error): void => {
+    damaged++;
+    console.error(`warning: passed over a damaged checkpoint: ${message}`);
+  };
+  // One of another run is refused by `fit`, which knows what does not fit.
   const found = await latestCheckpoint(run.checkpoints, { onDamaged });
+  if (found?.checked === false)
+    console.error(`note: ${found.name} is of an earlier version and has no checksum: damage to it cannot be noticed`);
   console.log(heading(session));
-  console.log(found ? `going on after step ${found.step}` : "no checkpoint yet: starting anew");
-  const info = { ...now, started: before.started };
-  await run.store.write(
-    "config.json",
-    JSON.stringify({ ...JSON.parse(new TextDecoder().decode(await run.store.read("config.json"))), ...settings }, null, 2),
-  );
+  const none = damaged > 0 ? "no checkpoint can be read: starting anew" : "no checkpoint yet: starting anew";
+  console.log(found ? `going on after step ${found.step}` : none);
+  const info: RunInfo = { ...now, id: before.id ?? now.id, started: before.started };
+  const config = JSON.parse(new TextDecoder().decode(await run.store.read("config.json")));
+  await run.store.write("config.json", `${JSON.stringify({ ...config, ...settings }, null, 2)}\n`);
   await run.write(info);
-  return train(run, session, info, flags, found?.bytes);
+  return train(run, session, info, report, found?.bytes);
 }
 
 const makers = ({ nabla, backend, features, platform }: RunInfo): string =>
@@ -113,49 +143,96 @@ function checkedChange(run: RunFolder, given: Config): Config {
 
 // ---- training -------------------------------------------------------------------------------------------------------------------------
 
-async function train(run: RunFolder, session: Session, info: RunInfo, flags: TrainFlags, resume?: Uint8Array): Promise<number> {
-  const { data, model } = session;
-  let history: History;
+async function train(
+  run: RunFolder,
+  session: Session,
+  info: RunInfo,
+  report: OutputFile | undefined,
+  resume?: Uint8Array,
+): Promise<number> {
+  const interruption = new Interruption((reason) => run.note("interrupted", reason));
   try {
-    history = await fitWithReports(run, session, resume);
+    const history = await fitWithReports(run, session, interruption, resume);
+    return await finish(run, session, info, history, interruption, report);
   } catch (error) {
-    await run.write({ ...info, state: "failed", reason: (error as Error).message.split("\n")[0] }).catch(() => {});
+    const state = isFull(error) ? "interrupted" : "failed";
+    await run.write({ ...info, state, reason: (error as Error).message.split("\n")[0] }).catch(() => {});
     throw error;
+  } finally {
+    interruption.close();
   }
+}
+
+async function finish(
+  run: RunFolder,
+  session: Session,
+  info: RunInfo,
+  history: History,
+  interruption: Interruption,
+  report: OutputFile | undefined,
+): Promise<number> {
+  const { data, model } = session;
   const test = history.stopped ? undefined : await evaluate(model, data);
-  await run.store.write("model.safetensors", await saveModel(model, modelMetadata(session.settings, data)));
-  const result = withResult(info, history.stopped ? "interrupted" : "finished", history);
+  const saved = await saveResult(run, session, history);
+  const { epochs, stopped, reason = stopped ? interruption.reason : undefined } = history;
+  const result = withResult(info, stopped ? "interrupted" : "finished", { epochs, reason });
   await run.write(test ? { ...result, testLoss: test.loss, testAccuracy: test.accuracy } : result);
-  if (flags.json) await writeReport(flags.json, session, history, test);
+  await report?.write(reportOf(session, history, test));
   if (history.reason) console.log(`stopped: ${history.reason}`);
-  if (test) console.log(await summarize(model, data, test, history.epochs, session.options.validation?.count));
-  if (history.stopped) console.log(`interrupted; go on with: nabla train --resume ${run.path}`);
-  console.log(`saved ${join(run.path, "model.safetensors")}`);
-  return history.stopped ? INTERRUPTED : 0;
+  if (test) console.log(await summarize(model, data, test, epochs, session.options.validation?.count));
+  if (stopped) console.log(`interrupted; go on with: nabla train --resume ${run.path}`);
+  if (saved) console.log(`saved ${join(run.path, "model.safetensors")}`);
+  return stopped ? interruption.code : 0;
+}
+
+/**
+ * Saves the model in the run's folder; gives whether there was room. Where the folder cannot be written to, a trained model is worth another place, and one
+ * that is not trained yet lives in the checkpoints.
+ */
+async function saveResult(run: RunFolder, { model, settings, data }: Session, { stopped }: History): Promise<boolean> {
+  const bytes = await saveModel(model, modelMetadata(settings, data));
+  try {
+    await run.store.write("model.safetensors", bytes);
+    return true;
+  } catch (error) {
+    if (stopped && isFull(error)) return false;
+    if (error instanceof LeaseLost || stopped) throw error;
+    const folder = mkdtempSync(join(tmpdir(), "nabla-model-"));
+    await folderStore(folder).write("model.safetensors", bytes);
+    const { message, code } = error as NodeJS.ErrnoException;
+    const remedy = `the trained model is in ${join(folder, "model.safetensors")}; when there is room: nabla train --resume ${run.path}`;
+    throw Object.assign(new Error(`${message}; ${remedy}`), { code });
+  }
 }
 
 /** Progress on the terminal, records and checkpoints in the folder. The first Ctrl-C ends the run after the step at hand, a second one kills it. */
-async function fitWithReports(run: RunFolder, session: Session, resume?: Uint8Array): Promise<History> {
-  const controller = new AbortController();
-  const interrupt = (): void => controller.abort();
-  const signals = ["SIGINT", "SIGTERM"] as const;
-  for (const signal of signals) process.once(signal, interrupt);
+async function fitWithReports(run: RunFolder, session: Session, interruption: Interruption, resume?: Uint8Array): Promise<History> {
   const reporter = createReporter();
-  const callbacks = [...session.options.callbacks, reporter, ...keepers(run, session)];
+  let lost: LeaseLost | undefined;
+  const onLost = (error: LeaseLost): void => {
+    lost = error;
+    interruption.abort(1, error.message);
+  };
+  const callbacks = [...session.options.callbacks, reporter, ...keepers(run, session, onLost)];
   try {
-    return await fit(session.model, session.data, { ...session.options, callbacks, signal: controller.signal, resume });
+    const history = await fit(session.model, session.data, { ...session.options, callbacks, signal: interruption.signal, resume });
+    if (lost) throw lost;
+    return history;
   } finally {
     reporter.close();
-    for (const signal of signals) process.off(signal, interrupt);
   }
 }
 
 /** What writes to the folder. Where it cannot, training goes on: what was saved stays, and the disk may have room again. */
-function keepers(run: RunFolder, { settings, data }: Session): Callback[] {
+function keepers(run: RunFolder, { settings, data }: Session, onLost: (error: LeaseLost) => void): Callback[] {
   const warned = new Set<string>();
-  const onError = ({ message }: Error): void => {
-    if (!warned.has(message)) console.error(`warning: ${message}; training goes on, what was saved before is safe`);
-    warned.add(message);
+  const onError = (error: NodeJS.ErrnoException): void => {
+    if (error instanceof LeaseLost) onLost(error);
+    const { message, code = message } = error;
+    // Once for each cause: a full disk is full for every file.
+    if (!warned.has(code) && !(error instanceof LeaseLost))
+      console.error(`warning: ${message}; training goes on, what was saved before is safe`);
+    warned.add(code);
   };
   const boards = settings.tensorboard ? [new TensorboardSink(run.store)] : [];
   return [
@@ -169,6 +246,7 @@ function keepers(run: RunFolder, { settings, data }: Session): Callback[] {
       best: settings.keepBest,
       everySteps: settings.saveEvery,
       monitor: settings.monitor,
+      run: run.info.id,
       metadata: modelMetadata(settings, data),
       onError,
     }),
@@ -184,12 +262,7 @@ export function heading({ settings, data, model }: Session): string {
 }
 
 /** What `--json` writes. Accuracies are shares from 0 to 1, null for regression. */
-async function writeReport(
-  path: string,
-  { settings, data, model }: Session,
-  { epochs, examplesPerSecond }: History,
-  test?: Metrics,
-): Promise<void> {
+function reportOf({ settings, data, model }: Session, { epochs, examplesPerSecond }: History, test?: Metrics): string {
   const report = {
     model: settings.model,
     data: data.name,
@@ -201,7 +274,7 @@ async function writeReport(
     testAccuracy: test?.accuracy ?? epochs.at(-1)?.testAccuracy ?? null,
     examplesPerSecond,
   };
-  await folderStore(dirname(path)).write(basename(path), `${JSON.stringify(report, null, 2)}\n`);
+  return `${JSON.stringify(report, null, 2)}\n`;
 }
 
 // ---- before a run ---------------------------------------------------------------------------------------------------------------------

@@ -6,7 +6,6 @@ import { type Metadata, readSafetensors } from "../formats/safetensors.ts";
 import { models } from "../models/registry.ts";
 import type { Layer } from "../nn/module.ts";
 import { loadModel } from "../train/checkpoint.ts";
-import { latestCheckpoint } from "../train/checkpoints.ts";
 import { outputSize } from "../train/task.ts";
 import { unknownName } from "./recipes.ts";
 import { RunFolder } from "./run-folder.ts";
@@ -69,7 +68,7 @@ async function open(path: string): Promise<{ bytes: Uint8Array; file: string }> 
   if (!statSync(path).isDirectory()) return { bytes: readFileSync(path), file: path };
   const whole = join(path, "model.safetensors");
   if (existsSync(whole)) return { bytes: readFileSync(whole), file: whole };
-  const found = await latestCheckpoint(new RunFolder(path).checkpoints);
+  const found = await new RunFolder(path).latest();
   if (!found) throw new Error(`${path}: has neither a model.safetensors nor a checkpoint; want the folder of a run, or a model's file`);
   return { bytes: found.bytes, file: join(path, "checkpoints", found.name) };
 }

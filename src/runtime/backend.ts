@@ -14,11 +14,7 @@ import { poolOf } from "./pool.ts";
 export type BackendName = "wasm" | "interpreter";
 
 /** A program ready to run on the table of base addresses at `bindings`. */
-export interface Loaded {
-  (bindings: number): void;
-  /** Has the other threads forget the program. */
-  forget?(): void;
-}
+export type Loaded = (bindings: number) => void;
 
 /**
  * Operations of a run above which slow code costs more than compiling fast code at once: some 3 ms of fast code, 30 of slow. (The step of LeNet on 64
@@ -65,10 +61,8 @@ export function setBackend(name: BackendName): void {
 /** A program made to run; `work` is the number of its operations, one for each multiply-add or element. */
 export function load(program: Program, arena: Arena, work: number): Loaded {
   const run = BACKENDS[backendName()](program, arena, work);
-  const loaded: Loaded = (bindings) => {
+  return (bindings) => {
     run(bindings);
     observer.ran?.(program, arena, bindings);
   };
-  if (run.forget) loaded.forget = run.forget;
-  return loaded;
 }

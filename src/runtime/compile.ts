@@ -23,7 +23,6 @@ import type { Region } from "../tape/node.ts";
 import { verifyRegion } from "../tape/verify.ts";
 import { walks } from "../transform/walks.ts";
 import { type Arena, theArena } from "./arena.ts";
-import { writtenBeforeHosts } from "./at-risk.ts";
 import { load } from "./backend.ts";
 import type { Cell } from "./cell.ts";
 import { cellsOf, Executable, type Roles } from "./executable.ts";
@@ -158,9 +157,7 @@ export function compileRegion(
     const work = multiplyAdds(optimized);
     const { inputs, outputs } = region;
     const main = load(planned.program, arena, work + elementsMade(optimized));
-    // Binding 0 is the zone; the cells follow.
-    const atRisk = [...writtenBeforeHosts(planned.program)].flatMap((binding) => (binding > 0 ? [binding - 1] : []));
-    return new Executable({ ...planned, work, atRisk }, main, arena, cells, roles, { inputs, outputs });
+    return new Executable({ ...planned, work }, main, arena, cells, roles, { inputs, outputs });
   });
 }
 

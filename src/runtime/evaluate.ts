@@ -8,9 +8,9 @@ import { registerEvaluator } from "../ops/evaluator.ts";
 import { full } from "../ops/indexing.ts";
 import { data } from "../ops/leaves.ts";
 import { freeValues } from "../ops/region.ts";
-import { elementsOf, type Tensor, uncounted } from "../ops/tensor.ts";
+import { type Tensor, uncounted } from "../ops/tensor.ts";
 import { hashRegion } from "../tape/hash.ts";
-import { HostStorage, type Region } from "../tape/node.ts";
+import type { Region } from "../tape/node.ts";
 import { backendName } from "./backend.ts";
 import { type Cell, currentFrame, pendingCells } from "./cell.ts";
 import { compileRegion, isCompiling } from "./compile.ts";
@@ -28,32 +28,21 @@ export const READ_WHILE_RECORDING: string = [
   "Use where or cond to choose, scan to loop, or read the value outside of the recorded function.",
 ].join("\n");
 
-/** Computes what the cells of a program wait for, all in one program. */
-export function computeCells(cells: readonly Cell[]): void {
-  const waits = ({ current }: Cell): boolean => !current.isComputed && current.source.op !== full;
-  if (!cells.some(waits)) return;
-  const waiting = cells.filter(waits);
-  // A first value that depends on a placeholder is read like any tensor, for its error.
-  const fresh = waiting.filter((cell) => cell.fresh && isKnown(cell.current));
-  evaluate(
-    waiting.flatMap((cell) => (fresh.includes(cell) ? [] : [cell.current])),
-    false,
-    fresh,
-  );
-}
-
-/** Tensors that are computed together with `wanted`: results of the same calls, and cells that wait. */
-function gather(wanted: readonly Tensor[]): Tensor[] {
+/** Tensors that are computed together with `wanted`: results of the same calls, and cells that wait, but those in `apart`. */
+function gather(wanted: readonly Tensor[], apart: ReadonlySet<Cell>): Tensor[] {
   const all = new Set<Tensor>();
   for (const t of wanted) for (const sibling of siblings(t)) all.add(sibling);
-  for (const { current } of pendingCells) for (const sibling of siblings(current)) all.add(sibling);
+  for (const cell of pendingCells) {
+    if (!apart.has(cell)) for (const sibling of siblings(cell.current)) all.add(sibling);
+  }
   return [...all].filter((t) => !t.isComputed);
 }
 
-/** Computes `wanted`, and first values of cells: straight into their blocks, so that their tensors stay recipes for whoever else holds them. */
-function evaluate(wanted: readonly Tensor[], optional: boolean, fresh: readonly Cell[] = []): void {
+function evaluate(wanted: readonly Tensor[], optional: boolean): void {
   if (optional && isCompiling()) return;
-  const { known, unknown } = split(gather(wanted));
+  // First values go straight into the cells' blocks. Their tensors stay recipes, for whoever else holds them; a constant is cheaper still.
+  const fresh = new Set([...pendingCells].filter((cell) => cell.fresh));
+  const { known, unknown } = split(gather(wanted, fresh));
   const open = wanted.find((t) => unknown.has(t));
   if (open) {
     if (optional) return;
@@ -61,7 +50,8 @@ function evaluate(wanted: readonly Tensor[], optional: boolean, fresh: readonly 
     throw new Error(`${kind ? `${kind}: ` : ""}${open} cannot be read: ${READ_WHILE_RECORDING}`);
   }
   const rest = known.filter((t) => !settleConstant(t));
-  if (rest.length + fresh.length > 0) runAndKeep(rest, fresh);
+  const homes = [...fresh].filter(({ current }) => current.source.op !== full && isKnown(current));
+  if (rest.length + homes.length > 0) runAndKeep(rest, homes);
   for (const cell of pendingCells) if (cell.current.isComputed || cell.current.source.op === full) pendingCells.delete(cell);
 }
 
@@ -79,7 +69,7 @@ function isKnown(t: Tensor): boolean {
 function settleConstant(t: Tensor): boolean {
   if (t.source.op !== full) return false;
   const elements = allocate(t.dtype, sizeOf(t.shape)).fill((t.source.params as { value: number }).value);
-  t.settle(new HostStorage(elements));
+  t.settle({ read: () => elements });
   return true;
 }
 
@@ -105,10 +95,13 @@ function run(tensors: readonly Tensor[], cells: readonly Cell[]): void {
     if (cache.size >= MOST_CACHED) evictOldest();
     cache.set(key, executable);
   }
-  const elements = executable.run(inputs.map(elementsOf), cells);
+  const elements = executable.run(
+    inputs.map((x) => x.dataSync()),
+    cells,
+  );
   tensors.forEach((t, i) => {
     const own = elements[i]!;
-    t.settle(new HostStorage(own));
+    t.settle({ read: () => own });
   });
 }
 

@@ -27,7 +27,10 @@ export interface CheckpointsOptions {
   readonly everySteps?: number;
   /** Seconds after which one is made in the middle of an epoch. Default 60. */
   readonly everySeconds?: number;
-  /** Name of the run, stored in each: a store holds the checkpoints of one run. Default: a random one, which a resumed run keeps. */
+  /**
+   * Name of the run, stored in each: a store holds the checkpoints of one run. Default: a random one, which a resumed run keeps. Who gives one answers for
+   * the store: what is there under the name of a checkpoint is replaced.
+   */
   readonly run?: string;
   /** Stored in each, for whoever reads the file. */
   readonly metadata?: Metadata;
@@ -78,7 +81,7 @@ export class Checkpoints implements Callback {
     const kept = namesOf(this.#kept);
     const others = (await this.#store.list()).filter((name) => !Number.isNaN(stepOf(name)) && !kept.has(name));
     for (const name of others) {
-      if (training.total === 0) throw foreign(name);
+      if (training.total === 0 && this.#options.run === undefined) throw foreign(name);
       if (await this.#isOwn(name)) this.#leftover.push(name);
     }
   }
@@ -95,7 +98,7 @@ export class Checkpoints implements Callback {
     } catch {
       return false;
     }
-    if (owner !== undefined && owner !== this.#run) throw foreign(name);
+    if (owner !== undefined && owner !== this.#run && this.#options.run === undefined) throw foreign(name);
     return owner === this.#run || owner === this.#resumed;
   }
 
@@ -118,9 +121,11 @@ export class Checkpoints implements Callback {
     return { ...(this.#run !== undefined && { run: this.#run }), kept: this.#kept };
   }
 
-  /** @throws {Error} if it is no such state. */
+  /** @throws {Error} if it is no such state, or that of another run. */
   set state(state: unknown) {
     const { run, kept } = checkpointsState(state);
+    if (run !== undefined && this.#options.run !== undefined && run !== this.#options.run)
+      throw new Error("checkpoint: is of another run; remove it, and the run goes on from the one before");
     this.#kept = kept;
     this.#resumed = run;
     this.#run = this.#options.run ?? run;
@@ -183,29 +188,29 @@ export interface Found {
   readonly bytes: Uint8Array;
   /** Whether it has a checksum, and it was right. Checkpoints of the first version have none. */
   readonly checked: boolean;
+  /** The run that it belongs to, if it says so. */
+  readonly run?: string;
 }
 
 export interface LatestOptions {
   /** The last step that will do. Default: any. */
   readonly upTo?: number;
-  /** The run that it must be of. Default: any. */
-  readonly run?: string;
-  /** Hears of newer ones that are damaged or of another run. */
+  /** Hears of newer ones that are damaged, or have another one's name. */
   readonly onDamaged?: (error: Error) => void;
 }
 
 /** The newest checkpoint of a store that can be read and whose run could go on from it; undefined if there is none. */
 export async function latestCheckpoint(
   store: Store,
-  { upTo = Number.POSITIVE_INFINITY, run, onDamaged }: LatestOptions = {},
+  { upTo = Number.POSITIVE_INFINITY, onDamaged }: LatestOptions = {},
 ): Promise<Found | undefined> {
   const names = (await store.list()).filter((name) => stepOf(name) <= upTo);
   for (const name of names.sort((a, b) => stepOf(b) - stepOf(a))) {
     try {
       const bytes = await store.read(name);
       const { state, checked } = readCheckpoint(bytes, name);
-      checkIdentity(checkRunState(state, name), name, run);
-      return { name, step: stepOf(name), bytes, checked };
+      const run = runOfState(checkName(checkRunState(state, name), name));
+      return { name, step: stepOf(name), bytes, checked, ...(run !== undefined && { run }) };
     } catch (error) {
       onDamaged?.(error as Error);
     }
@@ -213,9 +218,9 @@ export async function latestCheckpoint(
   return undefined;
 }
 
-/** @throws {Error} if a file has changed its name, or its folder. */
-function checkIdentity(state: RunState, name: string, run: string | undefined): void {
-  const [total, owner] = [totalOf(state), runOfState(state)];
-  if (total !== undefined && total !== stepOf(name)) throw new Error(`${name}: is the checkpoint of step ${total} under another name`);
-  if (run !== undefined && owner !== undefined && owner !== run) throw new Error(`${name}: is a checkpoint of another run`);
+/** @throws {Error} if a file has been renamed: its step is not that of its name. */
+function checkName(state: RunState, name: string): RunState {
+  const total = totalOf(state);
+  if (total === undefined || total === stepOf(name)) return state;
+  throw new Error(`${name}: is the checkpoint of step ${total} under another name`);
 }

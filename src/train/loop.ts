@@ -262,14 +262,14 @@ export class Run implements Training {
     const file = upgraded(readCheckpoint(bytes));
     checkCells(this.#cells(), file);
     const { position, records, rateFactor, reason, callbacks } = checkRunState(file.state, "checkpoint", this.steps);
+    for (const callback of this.#callbacks) {
+      if (callback.name !== undefined && Object.hasOwn(callbacks, callback.name)) callback.state = callbacks[callback.name];
+    }
     setCells(this.#cells(), file);
     this.#position = position;
     this.records.push(...records);
     this.rateFactor = rateFactor;
     this.reason = reason;
-    for (const callback of this.#callbacks) {
-      if (callback.name !== undefined && Object.hasOwn(callbacks, callback.name)) callback.state = callbacks[callback.name];
-    }
   }
 
   // ---- where the first NaN came from --------------------------------------------------------------------------------------------------

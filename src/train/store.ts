@@ -49,8 +49,10 @@ export interface FileSystem {
 export function folderStore(folder: string, fs?: FileSystem): Store {
   const files = async (): Promise<FileSystem> => fs ?? (await import("node:fs/promises"));
   const path = (name: string): string => `${folder}/${name}`;
-  const failed = (verb: string, name: string, error: unknown): Error =>
-    new Error(`cannot ${verb} ${path(name)}: ${(error as Error).message}`);
+  const failed = (verb: string, name: string, error: unknown): Error => {
+    const { message, code } = error as NodeJS.ErrnoException;
+    return Object.assign(new Error(`cannot ${verb} ${path(name)}: ${message}`, { cause: error }), code !== undefined && { code });
+  };
   return {
     async list() {
       const names = await (await files()).readdir(folder).catch(unlessMissing([] as string[]));
