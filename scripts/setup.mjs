@@ -66,7 +66,7 @@ export const buildIsStale = () => isStale("dist/index.js", ["src", "tsconfig.jso
 /** Compiles src to dist and bundles it; resolves to the exit code. Cleans first, so that deleted sources leave nothing behind. */
 export async function build() {
   rmSync(join(root, "dist"), { recursive: true, force: true });
-  const code = await tsc("-p", "tsconfig.json");
+  const code = await tsc("-p", "tsconfig.json", "--incremental", "false");
   if (code === 0) await bundle();
   return code;
 }

@@ -11,6 +11,7 @@
  *
  * run.json lists the files that the run has written. Nothing else in the folder is ever replaced or removed.
  */
+
 import { createHash } from "node:crypto";
 import {
   existsSync,
@@ -29,6 +30,7 @@ import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Dataset } from "../data/dataset.ts";
 import type { Layer } from "../nn/module.ts";
+import { elementsOf } from "../ops/tensor.ts";
 import { backendName } from "../runtime/backend.ts";
 import { getThreads } from "../runtime/pool.ts";
 import type { History } from "../train/callback.ts";
@@ -481,7 +483,7 @@ function fingerprint({ train, test }: Dataset): string {
 export function weightsDigest(model: Layer): string {
   const hash = createHash("sha256");
   for (const [name, cell] of model.stateDict()) {
-    const data = cell.value.dataSync();
+    const data = elementsOf(cell.value);
     hash.update(name).update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
   }
   return hash.digest("hex").slice(0, 16);

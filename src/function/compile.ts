@@ -6,10 +6,11 @@ import { formatType } from "../base/shape.ts";
 import { fromArray } from "../ops/create.ts";
 import { evaluate } from "../ops/evaluator.ts";
 import { closeRegion, hole } from "../ops/region.ts";
-import { type Tensor, traceOrigins } from "../ops/tensor.ts";
+import { elementsOf, type Tensor, traceOrigins } from "../ops/tensor.ts";
 import { backendName } from "../runtime/backend.ts";
 import { Cell, currentFrame } from "../runtime/cell.ts";
 import { compileRegion, parseMemory } from "../runtime/compile.ts";
+import { computeCells } from "../runtime/evaluate.ts";
 import { cellsOf, type Executable } from "../runtime/executable.ts";
 import { huntNaN } from "../runtime/hunt.ts";
 import { nextSerial, type Region } from "../tape/node.ts";
@@ -20,6 +21,8 @@ import { checkIterable, grouped, inTurn, type OrCells, repeated, sliced, slicedB
 interface Entry {
   readonly executable: Executable;
   readonly cells: readonly Cell[];
+  /** Those of the cells that the program reads. */
+  readonly read: readonly Cell[];
   readonly result: unknown;
   readonly outputs: readonly Tensor[];
   readonly guards: readonly { readonly read: () => unknown; readonly value: unknown }[];
@@ -29,6 +32,8 @@ export interface Recording {
   readonly region: Region;
   readonly inputs: readonly (Cell | "argument")[];
   readonly outputs: readonly (Cell | "result")[];
+  /** Cells of the program's own, for tensors from outside. */
+  readonly constants: readonly Cell[];
   readonly result: unknown;
   readonly guards: readonly (() => unknown)[];
 }
@@ -57,12 +62,14 @@ export type Compiled<F extends AnyFunction> = F & {
   readonly recompilations: number;
   /** Bytes of arguments and results that one run of the last program copies, its scratch memory, and the multiply-adds of its products. */
   readonly footprint: { in: number; out: number; scratch: number; work: number };
-  /** Frees the programs; the next call compiles anew. */
+  /** Frees the programs; the next call compiles anew. `using step = compile(...)` does it at the end of the block. */
   dispose(): void;
+  [Symbol.dispose](): void;
 };
 
 /** A compiled function that runs `steps` steps in one call. Each result is stacked: a scalar loss becomes [steps]. */
-export interface CompiledSteps<F extends AnyFunction> extends Pick<Compiled<F>, "recompilations" | "footprint" | "dispose"> {
+export interface CompiledSteps<F extends AnyFunction>
+  extends Pick<Compiled<F>, "recompilations" | "footprint" | "dispose" | typeof Symbol.dispose> {
   /** Every step on the same arguments. */
   (...args: Parameters<F>): ReturnType<F>;
   readonly steps: number;
@@ -98,6 +105,7 @@ export function recordFunction(fn: AnyFunction, args: readonly unknown[], labels
     region,
     inputs: [...holes.map(() => "argument" as const), ...cellHoles.keys(), ...constants],
     outputs: [...outputs.map(() => "result" as const), ...writes.keys()],
+    constants,
     result,
     guards,
   };
@@ -110,7 +118,7 @@ function nameOf(path: string, labels: readonly string[] | undefined): string | u
 }
 
 function constantCell(x: Tensor): Cell {
-  return new Cell(fromArray(x.dataSync(), x), x.label);
+  return new Cell(fromArray(elementsOf(x), x), x.label);
 }
 
 /**
@@ -132,10 +140,13 @@ function compileOne<F extends AnyFunction>(fn: F, options: CompileOptions): Comp
 
   const recordEntry = (args: readonly unknown[]): Entry => {
     const recording = recordFunction(fn, args);
+    const executable = compileRegion(recording.region, recording, memory);
+    const cells = cellsOf(recording);
     recompilations++;
     return {
-      executable: compileRegion(recording.region, recording, memory),
-      cells: cellsOf(recording),
+      executable,
+      cells,
+      read: executable.readOf(cells),
       result: recording.result,
       outputs: leavesOf(recording.result).leaves,
       guards: recording.guards.map((read) => ({ read, value: read() })),
@@ -154,28 +165,26 @@ function compileOne<F extends AnyFunction>(fn: F, options: CompileOptions): Comp
     last = entry.executable;
     const pending = leaves.filter((x) => !x.isComputed);
     if (pending.length > 0) evaluate(pending);
-    const elements = entry.executable.run(
-      leaves.map((x) => x.dataSync()),
-      entry.cells,
-    );
+    computeCells(entry.read);
+    const elements = entry.executable.run(leaves.map(elementsOf), entry.cells);
     return withLeaves(
       entry.result,
       elements.map((e, i) => fromArray(e, entry.outputs[i]!)),
     );
   };
 
+  const dispose = (): void => {
+    for (const list of entries.values()) for (const { executable } of list) executable.dispose();
+    entries.clear();
+  };
   return Object.defineProperties(run, {
     name: { value: `compiled ${fn.name}` },
     recompilations: { get: () => recompilations },
     footprint: {
       get: () => ({ ...(last?.traffic ?? { in: 0, out: 0 }), scratch: last?.layout.scratch ?? 0, work: last?.layout.work ?? 0 }),
     },
-    dispose: {
-      value: () => {
-        for (const list of entries.values()) for (const { executable } of list) executable.dispose();
-        entries.clear();
-      },
-    },
+    dispose: { value: dispose },
+    [Symbol.dispose]: { value: dispose },
   }) as unknown as Compiled<F>;
 }
 
@@ -204,6 +213,9 @@ function compileSteps<F extends AnyFunction>(fn: F, steps: number, options: Comp
       else yield stackTrees(group.map((batch) => ran(one)(...batch)) as [ReturnType<F>]);
     }
   }
+  const dispose = (): void => {
+    for (const program of all) program.dispose();
+  };
   return Object.defineProperties(run, {
     name: { value: `compiled ${fn.name}` },
     steps: { value: steps },
@@ -218,11 +230,8 @@ function compileSteps<F extends AnyFunction>(fn: F, steps: number, options: Comp
     },
     recompilations: { get: () => all.reduce((n, { recompilations }) => n + recompilations, 0) },
     footprint: { get: () => last.footprint },
-    dispose: {
-      value: () => {
-        for (const program of all) program.dispose();
-      },
-    },
+    dispose: { value: dispose },
+    [Symbol.dispose]: { value: dispose },
   }) as unknown as CompiledSteps<F>;
 }
 
@@ -240,7 +249,7 @@ function hunted<F extends AnyFunction>(fn: F): Compiled<F> {
     }
     const { leaves } = leavesOf(args);
     const rest = [...leaves];
-    const inputs = recording.inputs.map((role) => (role === "argument" ? rest.shift()! : role.expose()).dataSync());
+    const inputs = recording.inputs.map((role) => elementsOf(role === "argument" ? rest.shift()! : role.expose()));
     const outputs = huntNaN(recording.region, inputs, cache);
     const tensors = outputs.map((elements, i) => fromArray(elements, recording.region.outputs[i]!));
     recording.outputs.forEach((role, i) => {
@@ -251,9 +260,14 @@ function hunted<F extends AnyFunction>(fn: F): Compiled<F> {
       tensors.filter((_, i) => recording.outputs[i] === "result"),
     );
   };
+  const dispose = (): void => {
+    for (const executable of cache.values()) executable.dispose();
+    cache.clear();
+  };
   return Object.assign(run, {
     recompilations: 0,
     footprint: { in: 0, out: 0, scratch: 0, work: 0 },
-    dispose: () => cache.clear(),
+    dispose,
+    [Symbol.dispose]: dispose,
   }) as unknown as Compiled<F>;
 }

@@ -5,7 +5,7 @@ import { allocate } from "../base/dtype.ts";
 import { formatType } from "../base/shape.ts";
 import { mapTree } from "../base/tree.ts";
 import { fromArray, isTensor } from "../ops/create.ts";
-import type { Tensor } from "../ops/tensor.ts";
+import { elementsOf, type Tensor } from "../ops/tensor.ts";
 import type { Cell } from "../runtime/cell.ts";
 import { type AnyFunction, isCell, leavesOf, withLeaves } from "./capture.ts";
 import { scan } from "./control.ts";
@@ -63,7 +63,7 @@ export function stackTrees<T>(trees: readonly [T, ...T[]]): T {
   const lists = trees.map((tree) => leavesOf(tree).leaves);
   const stacked = lists[0]!.map(({ shape, dtype, size }, i) => {
     const elements = allocate(dtype, trees.length * size);
-    for (const [j, list] of lists.entries()) elements.set(list[i]!.dataSync(), j * size);
+    for (const [j, list] of lists.entries()) elements.set(elementsOf(list[i]!), j * size);
     return fromArray(elements, { shape: [trees.length, ...shape], dtype });
   });
   return withLeaves(trees[0], stacked);

@@ -9,7 +9,7 @@ import { grad, jvp, vjp } from "../function/derivative.ts";
 import { withCells } from "../function/substitute.ts";
 import { keyOf, normal } from "../math/random.ts";
 import { fromArray } from "../ops/create.ts";
-import type { Tensor } from "../ops/tensor.ts";
+import { elementsOf, type Tensor } from "../ops/tensor.ts";
 import type { Cell } from "../runtime/cell.ts";
 
 export interface CheckOptions {
@@ -125,8 +125,8 @@ function entryByEntry(
   const run = compile((...x: Tensor[]) => f(x));
   let position = 0;
   at.forEach((x, which) => {
-    const elements = x.dataSync();
-    const slope = gradient[which]!.dataSync();
+    const elements = elementsOf(x);
+    const slope = elementsOf(gradient[which]!);
     elements.forEach((value, i) => {
       if (position++ % stride !== 0) return;
       const moved = (by: number): number => {

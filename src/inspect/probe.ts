@@ -6,7 +6,7 @@ import type { Shape } from "../base/shape.ts";
 import { compile } from "../function/compile.ts";
 import type { Layer } from "../nn/module.ts";
 import { fromArray } from "../ops/create.ts";
-import { Tensor } from "../ops/tensor.ts";
+import { elementsOf, Tensor } from "../ops/tensor.ts";
 import { recordOn } from "./cost.ts";
 import { type ReceptiveField, receptiveFieldOf } from "./receptive-field.ts";
 
@@ -227,7 +227,7 @@ function observer(model: Layer, shape: Shape, layer: string | undefined): ((imag
   });
   const look = async (images: Float32Array): Promise<Seen> => {
     const { outputs, features } = run(fromArray(images, { shape, dtype: "f32" }));
-    return { outputs: Float32Array.from(outputs.dataSync()), features: Float32Array.from(features.dataSync()) };
+    return { outputs: Float32Array.from(elementsOf(outputs)), features: Float32Array.from(elementsOf(features)) };
   };
   return Object.assign(look, { dispose: () => run.dispose() });
 }

@@ -267,7 +267,25 @@ function callKernel(kernel: Kernel, addresses: readonly number[], memory: ArrayB
   runKernel(kernel, views);
 }
 
+// Errors of host functions, and others after which it is known what a program has written.
+const harmless: WeakSet<object> = new WeakSet();
+
+/** Notes that a program failed between its kernels, and not in one. Gives the error. */
+export function markHarmless<E>(error: E): E {
+  if (typeof error === "object" && error !== null) harmless.add(error);
+  return error;
+}
+
+/** True if a program failed between its kernels. */
+export function isHarmless(error: unknown): boolean {
+  return typeof error === "object" && error !== null && harmless.has(error);
+}
+
 /** Runs a host call on the arena; code generators use it too. */
 export function callHost(host: HostCall, addresses: readonly number[], memory: ArrayBufferLike): void {
-  host.run(host.buffers.map((b, i) => viewOf(b.dtype, memory, addresses[i]!, b.length)));
+  try {
+    host.run(host.buffers.map((b, i) => viewOf(b.dtype, memory, addresses[i]!, b.length)));
+  } catch (error) {
+    throw markHarmless(error);
+  }
 }

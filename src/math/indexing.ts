@@ -4,7 +4,7 @@
 import { formatShape, normalizeAxis, type Shape } from "../base/shape.ts";
 import { tensor } from "../ops/create.ts";
 import { scatterAdd as scatterAddOp } from "../ops/indexing.ts";
-import type { Tensor, TensorLike } from "../ops/tensor.ts";
+import { elementsOf, type Tensor, type TensorLike } from "../ops/tensor.ts";
 
 /** The part of x that indices of a shape speak of: along other axes than `axis` they may be shorter. */
 function within(name: string, x: Tensor, shape: Shape, axis: number): Tensor {
@@ -86,7 +86,7 @@ export function indexAdd(x: Tensor, axis: number, index: Tensor, src: Tensor): T
  */
 export function checkIndices(what: string, index: Tensor, count: number, ignored?: number): void {
   if (!index.isComputed) return;
-  const values = index.dataSync();
+  const values = elementsOf(index);
   const at = values.findIndex((i) => !(i >= 0 && i < count) && i !== ignored);
   if (at >= 0) throw new RangeError(`${what} ${values[at]} at position ${at} is out of range; there are ${count}, from 0 to ${count - 1}`);
 }
@@ -111,7 +111,7 @@ export function maskedFill(x: Tensor, mask: Tensor, value: TensorLike): Tensor {
 /** Positions (i32) at which a computed bool tensor holds, row-major. How many there are is data, so the mask is read here and now. */
 function positionsOf(mask: Tensor): Tensor {
   const found: number[] = [];
-  mask.dataSync().forEach((on, i) => {
+  elementsOf(mask).forEach((on, i) => {
     if (on) found.push(i);
   });
   return tensor(Int32Array.from(found));

@@ -8,7 +8,7 @@ import { checkShape, type Shape, sizeOf } from "../base/shape.ts";
 import { batchIndices } from "../function/vmap.ts";
 import { arange, stack, tensor } from "../ops/create.ts";
 import { threefry } from "../ops/elementwise.ts";
-import type { Tensor, TensorLike } from "../ops/tensor.ts";
+import { elementsOf, type Tensor, type TensorLike } from "../ops/tensor.ts";
 import { Cell, currentFrame } from "../runtime/cell.ts";
 
 export interface UniformOptions {
@@ -186,7 +186,7 @@ export function randomKey(): Tensor {
 
 /** The same at once, where nothing is recorded: a program for two words is not worth its compilation. */
 function nextKey(cell: Cell): Tensor {
-  const [a, b, count] = cell.current.dataSync() as Uint32Array;
+  const [a, b, count] = elementsOf(cell.current) as Uint32Array;
   cell.set(tensor(Uint32Array.of(a!, b!, count! + 1)));
   return tensor(Uint32Array.from(referenceBlock([a!, b!], [count!, 1])));
 }

@@ -5,7 +5,7 @@
 import { check, naturalNumber, shown } from "../base/check.ts";
 import { formatShape, sameShape } from "../base/shape.ts";
 import { arange, stack, tensor } from "../ops/create.ts";
-import { Tensor } from "../ops/tensor.ts";
+import { elementsOf, Tensor } from "../ops/tensor.ts";
 
 /** How many steps of each sequence count, [N]: integers from 1 to the size of the time axis. A tensor may change without a new program. */
 export type Lengths = Tensor | readonly number[] | Int32Array;
@@ -19,7 +19,7 @@ export function checkLengths(what: string, lengths: Lengths, count: number, step
   const flat = found.rank === 0 ? found.unsqueeze(0) : found;
   if (!sameShape(flat.shape, [count]) || found.dtype === "bool")
     throw new RangeError(`${what}: want lengths [${count}], one for each sequence, got ${found.dtype}${formatShape(found.shape)}`);
-  if (found.isComputed) checkValues(what, found.dataSync(), steps);
+  if (found.isComputed) checkValues(what, elementsOf(found), steps);
   return flat.cast("i32");
 }
 
@@ -79,7 +79,7 @@ export function unpadSequence(padded: Tensor, lengths: Lengths, { batchFirst = f
       `unpadSequence: want sequences [time, batch, ...], got ${padded instanceof Tensor ? formatShape(padded.shape) : shown(padded)}`,
     );
   const [time, batch] = batchFirst ? [1, 0] : [0, 1];
-  const known = checkLengths("unpadSequence", lengths, padded.shape[batch], padded.shape[time]).dataSync();
+  const known = elementsOf(checkLengths("unpadSequence", lengths, padded.shape[batch], padded.shape[time]));
   return Array.from(known, (n, i) => padded.select(batch, i).narrow(0, 0, n));
 }
 

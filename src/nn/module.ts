@@ -3,6 +3,7 @@
  * properties (or stand in arrays there) and are found by looking, so a subclass only assigns them; the names are the property paths, which
  * makes them equal to PyTorch's for a module written the same way: `0.weight`, `layers.2.bias`.
  */
+import { describe } from "../base/describe.ts";
 import { formatShape, type Shape, sameShape } from "../base/shape.ts";
 import { showAs } from "../ops/display.ts";
 import type { Tensor } from "../ops/tensor.ts";
@@ -65,6 +66,7 @@ export abstract class Module {
    * use `watch`.
    */
   onForward(hook: ForwardHook): () => void {
+    if (typeof hook !== "function") throw new TypeError(`onForward: want a function of inputs and output, got ${describe(hook)}`);
     const entry: ForwardHook = (inputs, output) => hook(inputs, output); // its own identity, if a hook is registered twice
     this.#setHooks([...this.#hooks, entry]);
     return () => this.#setHooks(this.#hooks.filter((other) => other !== entry));
@@ -111,16 +113,38 @@ export abstract class Module {
    * @throws {StateDictError} if `strict` and they do not; the message lists what is missing, unexpected and misshapen.
    */
   loadStateDict(entries: ReadonlyMap<string, StateEntry>, { strict = true }: { readonly strict?: boolean } = {}): LoadReport {
+    if (!(entries instanceof Map))
+      throw new TypeError(
+        `loadStateDict: want a Map from names to cells, tensors or arrays, as stateDict() gives it, got ${describe(entries)}`,
+      );
     const cells = allCells(this).filter(([, cell]) => isPersistent(cell));
     const report = checkEntries(cells, entries);
     if (strict && report.missing.length + report.unexpected.length + report.misshapen.length > 0) {
       throw new StateDictError(this.constructor.name, report);
     }
-    for (const [name, cell] of cells) {
+    // All are converted before any is set, so that one that cannot be changes nothing.
+    const values = cells.flatMap(([name, cell]) => {
       const entry = entries.get(name);
-      if (entry && sameShape(entry.shape, cell.shape)) cell.set(tensorFor(cell, entry));
-    }
+      return entry && sameShape(entry.shape, cell.shape) ? [[cell, tensorFor(cell, entry)] as const] : [];
+    });
+    for (const [cell] of values) cell.checkNotDisposed();
+    for (const [cell, value] of values) cell.set(value);
     return report;
+  }
+
+  /**
+   * Frees the memory of all parameters and state at once; using them is an error from then on, which names the cell. `using model = ...` does it
+   * at the end of the block. It is never required: what nobody holds is freed anyway, if later.
+   */
+  dispose(): void {
+    for (const [name, cell] of this.namedCells()) {
+      cell.label ??= name;
+      cell.dispose();
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
   }
 
   /** The layer's settings as `toString` shows them between the brackets. */

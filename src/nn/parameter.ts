@@ -1,6 +1,7 @@
 /**
  * @file The cells of a network: parameters, which an optimizer changes, and state, which the network itself keeps (running statistics, a rate).
  */
+import { describe } from "../base/describe.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { Cell } from "../runtime/cell.ts";
 
@@ -21,8 +22,13 @@ export class State extends Cell {
   readonly trainable: false = false;
   readonly persistent: boolean;
 
-  constructor(initial: Tensor, { label, persistent = true }: StateOptions = {}) {
+  /** @throws {TypeError} if `initial` is not a tensor. */
+  constructor(initial: Tensor, options: StateOptions = {}) {
+    if (typeof options !== "object" || options === null)
+      throw new TypeError(`State: want options { label, persistent }, got ${describe(options)}`);
+    const { label, persistent = true } = options;
     super(initial, label);
+    if (typeof persistent !== "boolean") throw new TypeError(`State: persistent is true or false, got ${describe(persistent)}`);
     this.persistent = persistent;
   }
 }

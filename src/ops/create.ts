@@ -4,6 +4,7 @@
 import { checkDtype, type Dtype, isFloat, type TypedArray } from "../base/dtype.ts";
 import { type AnyTypedArray, checkFits, dtypeOfArray, elementsAs, kindOf, typedArrayName } from "../base/elements.ts";
 import { checkShape, formatShape, formatType, type Shape, sameShape, sizeOf, type Type } from "../base/shape.ts";
+import { HostStorage } from "../tape/node.ts";
 import { full as fullOp, iota } from "./indexing.ts";
 import { data } from "./leaves.ts";
 import { record, Tensor } from "./tensor.ts";
@@ -20,8 +21,7 @@ export interface TensorOptions {
 
 /** A computed tensor over `array`, which it owns from now on. */
 export function fromArray(array: TypedArray, type: Type): Tensor {
-  const storage = { read: () => array };
-  return record(data, [], { shape: type.shape, dtype: type.dtype, storage }, [])[0]!;
+  return record(data, [], { shape: type.shape, dtype: type.dtype, storage: new HostStorage(array) }, [])[0]!;
 }
 
 /**

@@ -109,6 +109,16 @@ export function record(op: Op, operands: readonly Tensor[], params: unknown, reg
   return [...results];
 }
 
+function storageOf(x: Tensor): Storage {
+  if (!x.isComputed) evaluate([x]);
+  return (x.source.params as { storage: Storage }).storage;
+}
+
+/** The elements as the library reads them: computed if need be, not copied, and not to be written to. Users get copies from `dataSync`. */
+export function elementsOf(x: Tensor): TypedArray {
+  return storageOf(x).read();
+}
+
 /** An immutable array of numbers that may still have to be computed: methods record instructions, and reading (`data`, `item`) runs them. */
 export class Tensor implements Value {
   /** The instruction that makes this value; a leaf once it has been computed. */
@@ -159,7 +169,7 @@ export class Tensor implements Value {
   /** Type and elements, rounded; a pending tensor says so and is not computed. In a template literal a tensor is its type alone. */
   toString(): string {
     if (!this.isComputed) return this.#summary();
-    return `${this.#summary()}\n${formatElements(readElements(this), this.shape, this.dtype)}`;
+    return `${this.#summary()}\n${formatElements(elementsOf(this), this.shape, this.dtype)}`;
   }
 
   #summary(): string {
@@ -190,7 +200,7 @@ export class Tensor implements Value {
     return this.source.op === leaves.data;
   }
 
-  /** The elements in row-major order. Computes the value (and results of the same call) first if need be. The array must not be written to. */
+  /** A copy of the elements in row-major order. Computes the value (and results of the same call) first if need be. */
   async data(): Promise<TypedArray> {
     return this.dataSync();
   }
@@ -202,20 +212,19 @@ export class Tensor implements Value {
 
   /** Like {@link data}, at once. Only on backends that compute on the calling thread. */
   dataSync(): TypedArray {
-    if (!this.isComputed) evaluate([this]);
-    return readElements(this);
+    return storageOf(this).copy();
   }
 
   /** The elements as nested arrays, computed first if need be; a scalar gives one number, bools give true and false. */
   toArray(): Nested {
-    return nest(this.dataSync(), this.shape, this.dtype);
+    return nest(elementsOf(this), this.shape, this.dtype);
   }
 
   /** Like {@link item}, at once. */
   itemSync(): number {
     if (this.size !== 1)
       throw new RangeError(`item: ${formatType(this)} has ${this.size} elements, want exactly one; reduce it or use data()`);
-    return this.dataSync()[0]!;
+    return elementsOf(this)[0]!;
   }
 
   /** Replaces the instruction by its computed elements; the graph behind it can go. */
@@ -798,9 +807,6 @@ export class Tensor implements Value {
 }
 
 showAs(Tensor.prototype, (x) => x.toString());
-
-/** Elements of a tensor that has been computed. */
-const readElements = (x: Tensor): TypedArray => (x.source.params as { storage: Storage }).storage.read();
 
 /** Why a tensor or a cell cannot stand where JavaScript wants a number, and what to write instead. */
 export function notANumber(what: string): string {

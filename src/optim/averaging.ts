@@ -3,10 +3,11 @@
  * weights with the averages (to test with them) and, called again, back.
  */
 
+import { describe } from "../base/describe.ts";
 import { full } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { Cell } from "../runtime/cell.ts";
-import { checkRange, tick } from "./optimizer.ts";
+import { checkRange, listOf, tick } from "./optimizer.ts";
 import { loadCells, type StateSource } from "./state.ts";
 
 /** Averages of parameters along a run: {@link EMA} and {@link SWA} are the two kinds. */
@@ -18,7 +19,10 @@ export abstract class WeightAverage {
   readonly #updates: Cell = new Cell(full([], 0, "i32"), "updates");
 
   constructor(parameters: Iterable<Cell>) {
-    this.parameters = [...parameters];
+    this.parameters = listOf(parameters);
+    for (const cell of this.parameters)
+      if (!(cell instanceof Cell))
+        throw new TypeError(`${this.constructor.name}: want parameters to average, got ${describe(cell)} among them`);
     if (this.parameters.length === 0) throw new TypeError(`${this.constructor.name}: there is nothing to average; pass model.parameters()`);
     this.averages = this.parameters.map(({ value }) => new Cell(value, "average"));
   }
@@ -48,6 +52,15 @@ export abstract class WeightAverage {
   /** @throws {Error} if names or shapes differ; then nothing is changed. */
   loadStateDict(entries: ReadonlyMap<string, StateSource>): void {
     loadCells(this.constructor.name, this.stateDict(), entries);
+  }
+
+  /** Frees the memory of the averages at once; using them is an error from then on. It is never required. */
+  dispose(): void {
+    for (const cell of this.stateDict().values()) cell.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
   }
 
   /** What part of the average update number n, from 1, becomes. */

@@ -1,7 +1,7 @@
 /** @file All parameters as one vector of f64 on the host, or as arguments of a function: for methods that look at more than a gradient. */
 import type { Shape } from "../base/shape.ts";
 import { tensor } from "../ops/create.ts";
-import type { Tensor } from "../ops/tensor.ts";
+import { elementsOf, type Tensor } from "../ops/tensor.ts";
 import type { Cell } from "../runtime/cell.ts";
 
 const count = (shape: Shape): number => shape.reduce((a, b) => a * b, 1);
@@ -16,7 +16,7 @@ export function flat(tensors: readonly Tensor[]): Float64Array {
   const all = new Float64Array(sizeOf(tensors));
   let at = 0;
   for (const x of tensors) {
-    const elements = x.dataSync();
+    const elements = elementsOf(x);
     all.set(elements, at);
     at += elements.length;
   }

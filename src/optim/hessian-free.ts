@@ -9,10 +9,10 @@ import { type Compiled, compile } from "../function/compile.ts";
 import { valueAndGrad } from "../function/derivative.ts";
 import { gnvp } from "../function/jacobian.ts";
 import { tensor } from "../ops/create.ts";
-import type { Tensor } from "../ops/tensor.ts";
+import { elementsOf, type Tensor } from "../ops/tensor.ts";
 import { Cell } from "../runtime/cell.ts";
 import { addScaled, dot, flat, sizeOf, unflat, withValues } from "./flat.ts";
-import { checkParameters, checkRange } from "./optimizer.ts";
+import { checkParameters, checkRange, listOf } from "./optimizer.ts";
 import { loadCells, type StateSource } from "./state.ts";
 
 export interface HessianFreeOptions {
@@ -64,7 +64,7 @@ export class HessianFree {
   #last: Float64Array;
 
   constructor(parameters: Iterable<Cell>, model: () => Tensor, loss: (outputs: Tensor) => Tensor, options: HessianFreeOptions = {}) {
-    this.parameters = [...parameters];
+    this.parameters = listOf(parameters);
     checkParameters("HessianFree", this.parameters);
     const { damping = 1, maxIterations = 250, tolerance = 5e-4, warmStart = 0.95 } = options;
     this.#options = {
@@ -183,13 +183,17 @@ export class HessianFree {
   loadStateDict(entries: ReadonlyMap<string, StateSource>): void {
     const cells = this.stateDict();
     loadCells("HessianFree", cells, entries);
-    this.#damping = cells.get("damping")!.value.dataSync()[0];
-    this.#last = Float64Array.from(cells.get("last")!.value.dataSync());
+    this.#damping = cells.get("damping")!.value.itemSync();
+    this.#last = Float64Array.from(elementsOf(cells.get("last")!.value));
   }
 
   /** Frees the programs. */
   dispose(): void {
     for (const program of [this.#gradient, this.#product, this.#value]) program.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
   }
 }
 

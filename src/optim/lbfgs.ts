@@ -7,10 +7,10 @@
  */
 
 import { tensor } from "../ops/create.ts";
-import type { Tensor } from "../ops/tensor.ts";
+import { elementsOf, type Tensor } from "../ops/tensor.ts";
 import { Cell } from "../runtime/cell.ts";
 import { addScaled, dot, flat, sizeOf, unflat } from "./flat.ts";
-import { checkParameters, checkRange } from "./optimizer.ts";
+import { checkParameters, checkRange, listOf } from "./optimizer.ts";
 import { loadCells, type StateSource } from "./state.ts";
 import { type LinePoint, strongWolfe } from "./strong-wolfe.ts";
 
@@ -65,7 +65,7 @@ export class LBFGS {
   #previous: Float64Array;
 
   constructor(parameters: Iterable<Cell>, options: LbfgsOptions = {}) {
-    this.parameters = [...parameters];
+    this.parameters = listOf(parameters);
     checkParameters("LBFGS", this.parameters);
     const { lr = 1, maxIterations = 20, toleranceGrad = 1e-7, toleranceChange = 1e-9, historySize = 100, lineSearch } = options;
     const { maxEvaluations = Math.floor((maxIterations * 5) / 4) } = options;
@@ -203,7 +203,7 @@ export class LBFGS {
   loadStateDict(entries: ReadonlyMap<string, StateSource>): void {
     const cells = this.stateDict();
     loadCells("LBFGS", cells, entries);
-    const read = (name: string): Float64Array => cells.get(name)!.value.dataSync() as Float64Array;
+    const read = (name: string): Float64Array => elementsOf(cells.get(name)!.value) as Float64Array;
     const [lr, iterations, evaluations, count, scale, length] = read("scalars");
     const n = this.#size;
     const [moves, changes] = [read("moves"), read("changes")];
@@ -215,6 +215,16 @@ export class LBFGS {
     [this.#iterations, this.#evaluations, this.#scale, this.#length] = [iterations, evaluations, scale, length];
     this.#direction = read("direction").slice();
     this.#previous = read("previous").slice();
+  }
+
+  /** Forgets the pairs that describe the curvature, which is most of its memory. The parameters stay. It is never required. */
+  dispose(): void {
+    this.#pairs = [];
+    this.#iterations = 0;
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
   }
 }
 

@@ -7,7 +7,7 @@ import { eye } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import type { Cell } from "../runtime/cell.ts";
 import { sizeOf, withValues } from "./flat.ts";
-import { checkParameters, checkRange } from "./optimizer.ts";
+import { checkParameters, checkRange, listOf } from "./optimizer.ts";
 
 export interface NewtonOptions {
   /** Step length. Default 1. */
@@ -26,7 +26,7 @@ export class Newton {
 
   /** `f` gives the value to minimize from the cells. */
   constructor(parameters: Iterable<Cell>, f: () => Tensor, { lr = 1, damping = 0 }: NewtonOptions = {}) {
-    const cells = [...parameters];
+    const cells = listOf(parameters);
     this.parameters = cells;
     checkParameters("Newton", cells);
     checkRange("lr", lr, 0);
@@ -59,5 +59,9 @@ export class Newton {
   /** Frees the program. */
   dispose(): void {
     this.#step.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
   }
 }

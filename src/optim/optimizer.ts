@@ -6,11 +6,12 @@
  *     step ── advance()          what all parameters share: the step counter
  *          └─ for each group     rule(group) ── for each parameter   p ← rule(p, g + λp, i)
  */
+import { describe } from "../base/describe.ts";
 import { isFloat } from "../base/dtype.ts";
 import { formatType, sameType, sizeOf } from "../base/shape.ts";
 import { full, tensor } from "../ops/create.ts";
 import { showAs } from "../ops/display.ts";
-import type { Tensor } from "../ops/tensor.ts";
+import { Tensor } from "../ops/tensor.ts";
 import { Cell } from "../runtime/cell.ts";
 import { loadCells, type StateSource } from "./state.ts";
 
@@ -91,7 +92,7 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
       checkRange("lr", settings.lr, 0);
       checkRange("weightDecay", settings.weightDecay, 0);
       check?.(settings);
-      const group = new Group<O>([...parameters], settings, index, first);
+      const group = new Group<O>(listOf(parameters), settings, index, first);
       first += group.parameters.length;
       return group;
     });
@@ -135,17 +136,23 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
 
   /** Moves the parameters along their gradients, given in the parameters' order. */
   step(grads: readonly Tensor[]): void {
+    if (!Array.isArray(grads))
+      throw new TypeError(`step: want a list of gradients, got ${describe(grads)}; pass the grads of backward(..., parameters)`);
     if (grads.length !== this.parameters.length) {
       throw new RangeError(
         `step: want ${this.parameters.length} gradients, one for each parameter, got ${grads.length}; pass the grads of backward(..., parameters)`,
       );
     }
     this.parameters.forEach((parameter, i) => {
+      if (!(grads[i] instanceof Tensor))
+        throw new TypeError(`step: want a tensor as the gradient of ${parameter}, got ${describe(grads[i])}`);
       if (!sameType(grads[i], parameter))
         throw new TypeError(
           `step: the gradient of ${parameter} has the type ${formatType(grads[i])}; give gradients in the parameters' order`,
         );
     });
+    // Before anything moves: a step is done for all parameters or for none.
+    for (const cell of [...this.parameters, ...this.#state.values()]) cell.checkNotDisposed();
     this.advance();
     for (const group of this.groups) this.#stepGroup(group, grads);
   }
@@ -174,6 +181,15 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
    */
   loadStateDict(entries: ReadonlyMap<string, StateSource>): void {
     loadCells(this.constructor.name, this.#state, entries);
+  }
+
+  /** Frees the memory of the optimizer's state at once; another step is an error. The parameters stay. It is never required. */
+  dispose(): void {
+    for (const cell of this.#state.values()) cell.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
   }
 
   /** Called once a step, first. */
@@ -241,12 +257,23 @@ export function tick(time: Cell): Tensor {
   return time.value.cast("f32");
 }
 
+/** What an optimizer was given to train, as a list. @throws {TypeError} if it cannot be gone through. */
+export function listOf<T>(trainable: Iterable<T>): T[] {
+  if (typeof (trainable as Partial<Iterable<T>> | null | undefined)?.[Symbol.iterator] === "function") return [...trainable];
+  throw new TypeError(`an optimizer wants a list of parameters, got ${describe(trainable)}; pass model.parameters()`);
+}
+
 function groupsOf<O>(trainable: Trainable<O>): readonly ParameterGroup<O>[] {
-  const list: readonly (Cell | ParameterGroup<O>)[] = [...trainable];
+  const list: readonly (Cell | ParameterGroup<O>)[] = listOf<Cell | ParameterGroup<O>>(trainable);
   const cells = list.filter((x) => x instanceof Cell);
   if (cells.length === list.length) return [{ parameters: cells } as unknown as ParameterGroup<O>];
   const groups = list.filter((x): x is ParameterGroup<O> => !(x instanceof Cell));
   if (cells.length > 0) throw new TypeError("parameters and groups are mixed; give either cells, or { parameters, ...options } only");
+  for (const group of groups) {
+    if (typeof group !== "object" || group === null || !("parameters" in group))
+      throw new TypeError(`an optimizer wants parameters, or groups { parameters, ...options }; got ${describe(group)} among them`);
+    listOf(group.parameters);
+  }
   return groups;
 }
 
@@ -261,6 +288,8 @@ export function checkParameters(optimizer: string, parameters: readonly Cell[]):
   if (new Set(parameters).size < parameters.length)
     throw new TypeError(`${optimizer}: a parameter is given twice; it would be updated twice`);
   for (const parameter of parameters) {
+    if (!(parameter instanceof Cell))
+      throw new TypeError(`${optimizer}: want parameters, such as those of model.parameters(), got ${describe(parameter)} among them`);
     if (!isFloat(parameter.dtype)) throw new TypeError(`${optimizer}: ${parameter} is no float, so it has no gradient; leave it out`);
   }
 }

@@ -1,17 +1,39 @@
 /**
- * @file The arena: one WebAssembly memory for everything that programs touch. Cells and tables are allocated blocks; one block is the scratch
- * zone, in which each program lays out its intermediates. The memory is shared where the host allows it, so that threads can join in.
+ * @file The arena: one WebAssembly memory for everything that programs touch. Cells are blocks; one more block is the scratch zone, in which
+ * each program lays out its intermediates. The memory is shared where the host allows it, so that threads can join in.
+ *
+ * A WebAssembly memory ends at 4 GiB and never shrinks. When it is full, the zone is given back (between runs nothing in it counts), and then
+ * the blocks of cells that were not used for the longest time are evicted to typed arrays, which the collector can see.
  */
 import { type Dtype, type TypedArray, viewOf } from "../base/dtype.ts";
 import { CONTROL } from "../codegen/wasm/threads.ts";
+import { cheapestRoom, type Gap, Gaps } from "./gaps.ts";
 
 const PAGE = 65536;
 const MOST_PAGES = 65536; // 4 GiB, all that 32-bit addresses reach
 const ALIGNMENT = 64;
 
-interface Gap {
-  at: number;
-  bytes: number;
+/** A block whose elements can leave the arena. */
+export interface Tenant extends Gap {
+  /** The tick of the last run that used it; 0 if nothing of value lies in it. */
+  readonly lastUse: number;
+  /** Moves the elements out and releases the block. If it throws, nothing has changed. */
+  evict(): void;
+}
+
+/** What the runtime asks before it takes memory, in the arena or for a typed array. Tests make it throw. */
+export const faults: { beforeTaking: ((bytes: number) => void) | undefined } = { beforeTaking: undefined };
+
+/** The arena has no room for a block. */
+export class OutOfMemory extends RangeError {
+  override readonly name: string = "RangeError";
+}
+
+const mib = (bytes: number): string => `${Math.ceil(bytes / 2 ** 20)} MiB`;
+
+/** Bytes that a block of `bytes` takes: whole cache lines, at least one. */
+export function blockSize(bytes: number): number {
+  return Math.max(ALIGNMENT, Math.ceil(bytes / ALIGNMENT) * ALIGNMENT);
 }
 
 export class Arena {
@@ -19,17 +41,23 @@ export class Arena {
   readonly shared: boolean;
   /** Bytes of all blocks in use. */
   used = 0;
+  /** Bytes that the memory may grow to. Tests lower it. */
+  most: number;
   // The first bytes are the threads' (and nothing lies at address 0, so that a wrong zero address hits nothing).
-  #gaps: Gap[] = [{ at: CONTROL.end, bytes: PAGE - CONTROL.end }];
+  readonly #gaps: Gaps = new Gaps([{ at: CONTROL.end, bytes: PAGE - CONTROL.end }]);
   readonly #blocks: Map<number, number> = new Map();
-  #scratch = { at: 0, bytes: 0 };
+  readonly #tenants: Map<number, Tenant> = new Map();
+  #admitted = 0;
+  #now = 0;
+  #zone = { at: 0, bytes: 0 };
   /** No block has reached beyond this address: there the memory is as it was given, zeros that take no physical page yet. */
   #reached = 0;
 
   constructor() {
-    const { memory, shared } = openMemory();
+    const { memory, shared, maximum } = openMemory();
     this.memory = memory;
     this.shared = shared;
+    this.most = maximum * PAGE;
   }
 
   /** Bytes that the memory has now. */
@@ -37,18 +65,17 @@ export class Arena {
     return this.memory.buffer.byteLength;
   }
 
-  /** A block of at least `bytes`, aligned to a cache line. Throws with the size when 4 GiB do not suffice. */
+  /** Starts a run: blocks that are used at this tick stay where they are until the next. */
+  tick(): number {
+    return ++this.#now;
+  }
+
+  /** A block of at least `bytes`, aligned to a cache line. @throws {OutOfMemory} if there is no room, even with all idle blocks evicted. */
   allocate(bytes: number): number {
-    const size = Math.max(ALIGNMENT, Math.ceil(bytes / ALIGNMENT) * ALIGNMENT);
-    let gap = this.#bestGap(size);
-    if (!gap) {
-      this.#grow(size);
-      gap = this.#bestGap(size)!;
-    }
-    const at = gap.at;
-    gap.at += size;
-    gap.bytes -= size;
-    if (gap.bytes === 0) this.#gaps.splice(this.#gaps.indexOf(gap), 1);
+    faults.beforeTaking?.(bytes);
+    const size = blockSize(bytes);
+    const at = this.#gaps.take(size) ?? this.#takeGrown(size) ?? this.#takeVacated(size);
+    if (at === undefined) throw new OutOfMemory(this.#refusal(size));
     this.#blocks.set(at, size);
     this.used += size;
     this.#reached = Math.max(this.#reached, at + size);
@@ -69,17 +96,37 @@ export class Arena {
     if (bytes === undefined) throw new Error("internal: a block is released that is not in use");
     this.#blocks.delete(at);
     this.used -= bytes;
-    this.#gaps.push({ at, bytes });
-    this.#mergeGaps();
+    this.#gaps.give({ at, bytes });
   }
 
-  /** The scratch zone, of at least `bytes`. What an earlier program left in it is lost. */
+  /** Makes a block evictable; gives the tenant's number. */
+  admit(tenant: Tenant): number {
+    this.#tenants.set(++this.#admitted, tenant);
+    return this.#admitted;
+  }
+
+  /** Releases the block of tenant number `n`, if it is still there. */
+  dismiss(n: number): void {
+    const tenant = this.#tenants.get(n);
+    if (!tenant) return;
+    this.#tenants.delete(n);
+    this.release(tenant.at);
+  }
+
+  /** Evicts every block that can be, also those of the run in progress, and gives the zone back: what is allocated next lies without gaps. */
+  evictAll(): void {
+    this.#dropZone();
+    for (const tenant of [...this.#tenants.values()]) tenant.evict();
+  }
+
+  /** The scratch zone, of at least `bytes`. What an earlier program left in it is lost. It stays until the next allocation. */
   scratch(bytes: number): number {
-    if (bytes > this.#scratch.bytes) {
-      if (this.#scratch.bytes > 0) this.release(this.#scratch.at);
-      this.#scratch = { at: this.allocate(bytes), bytes };
+    if (bytes > this.#zone.bytes) {
+      // Given back first: the new zone may take its place. If there is no room for the new one, there is none until the next run.
+      this.#dropZone();
+      this.#zone = { at: this.allocate(bytes), bytes };
     }
-    return this.#scratch.at;
+    return this.#zone.at;
   }
 
   /** A typed array over the memory. It must not be kept: growing an unshared memory detaches it. */
@@ -87,50 +134,62 @@ export class Arena {
     return viewOf(dtype, this.memory.buffer, at, n);
   }
 
-  #bestGap(bytes: number): Gap | undefined {
-    let best: Gap | undefined;
-    for (const gap of this.#gaps) if (gap.bytes >= bytes && (!best || gap.bytes < best.bytes)) best = gap;
-    return best;
+  /** @throws {OutOfMemory} if a program's cells and scratch memory together exceed all that there can be. */
+  checkCouldHold(cells: number, scratch: number): void {
+    if (cells + scratch <= this.most - CONTROL.end) return;
+    throw new OutOfMemory(
+      `out of memory: the program needs ${mib(scratch)} of scratch memory and ${mib(cells)} for its cells, and the memory ends at ${mib(this.most)}; use a smaller batch or model, or compile(fn, { memory })`,
+    );
   }
 
-  #grow(bytes: number): void {
+  #refusal(size: number): string {
+    const pinned = [...this.#tenants.values()].reduce((sum, { bytes, lastUse }) => sum + (lastUse === this.#now ? bytes : 0), 0);
+    return `out of memory: ${mib(size)} more are needed, ${mib(this.used)} are in use, of which ${mib(pinned)} are cells of the program that runs, and ${this.#end()}; use a smaller batch or model`;
+  }
+
+  #end(): string {
+    if (this.size < this.most) return `the host refuses to grow the memory beyond ${mib(this.size)}`;
+    return this.most === MOST_PAGES * PAGE ? "32-bit WebAssembly ends at 4096 MiB" : `the memory ends at ${mib(this.most)}`;
+  }
+
+  #dropZone(): void {
+    if (this.#zone.bytes > 0) this.release(this.#zone.at);
+    this.#zone = { at: 0, bytes: 0 };
+  }
+
+  /** From memory that is grown behind the last block: by at least a quarter, so that many small cells do not grow it many times. */
+  #takeGrown(size: number): number | undefined {
+    const least = size - this.#gaps.endingAt(this.size);
+    return this.#grow(Math.max(least, this.size / 4)) || this.#grow(least) ? this.#gaps.take(size) : undefined;
+  }
+
+  #grow(bytes: number): boolean {
     const before = this.size;
-    // By at least a quarter, so that many small cells do not grow it many times.
-    const want = Math.ceil(Math.max(bytes, before / 4) / PAGE);
-    const least = Math.ceil(bytes / PAGE);
-    if (!this.#tryGrow(want) && !this.#tryGrow(least)) {
-      const mib = (n: number): string => `${(n / 2 ** 20).toFixed(0)} MiB`;
-      throw new RangeError(
-        `out of memory: ${mib(bytes)} more are needed, ${mib(this.used)} are in use, and 32-bit WebAssembly ends at 4096 MiB; use a smaller batch or model`,
-      );
-    }
-    this.#gaps.push({ at: before, bytes: this.size - before });
-    this.#mergeGaps();
-  }
-
-  #tryGrow(pages: number): boolean {
+    const pages = Math.ceil(bytes / PAGE);
+    if (pages <= 0 || before + pages * PAGE > this.most) return false;
     try {
       this.memory.grow(pages);
-      return true;
     } catch {
       return false;
     }
+    this.#gaps.give({ at: before, bytes: pages * PAGE });
+    return true;
   }
 
-  #mergeGaps(): void {
-    this.#gaps.sort((a, b) => a.at - b.at);
-    const merged: Gap[] = [];
-    for (const gap of this.#gaps) {
-      const last = merged.at(-1);
-      if (last && last.at + last.bytes === gap.at) last.bytes += gap.bytes;
-      else merged.push(gap);
-    }
-    this.#gaps = merged;
+  /** From what is idle: the zone, then blocks next to one another, those first that were not used for the longest time. */
+  #takeVacated(size: number): number | undefined {
+    this.#dropZone();
+    const at = this.#gaps.take(size) ?? this.#takeGrown(size);
+    if (at !== undefined) return at;
+    this.#grow(this.most - this.size);
+    const idle = [...this.#tenants.values()].filter(({ lastUse }) => lastUse < this.#now);
+    for (const tenant of cheapestRoom(size, idle, this.#gaps.all) ?? []) tenant.evict();
+    return this.#gaps.take(size);
   }
 }
 
 /** A shared memory if there can be one: always in Node, in a page only with cross-origin isolation. */
-function openMemory(): { memory: WebAssembly.Memory; shared: boolean } {
+function openMemory(): { memory: WebAssembly.Memory; shared: boolean; maximum: number } {
   const isolated =
     typeof SharedArrayBuffer !== "undefined" && (globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated !== false;
   const attempts: [shared: boolean, maximum: number][] = [
@@ -145,7 +204,7 @@ function openMemory(): { memory: WebAssembly.Memory; shared: boolean } {
   ];
   for (const [shared, maximum] of attempts) {
     try {
-      return { memory: new WebAssembly.Memory({ initial: 1, maximum, shared }), shared };
+      return { memory: new WebAssembly.Memory({ initial: 1, maximum, shared }), shared, maximum };
     } catch {
       // The host reserves address space for the maximum and may refuse; try with less.
     }

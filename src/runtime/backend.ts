@@ -14,7 +14,11 @@ import { poolOf } from "./pool.ts";
 export type BackendName = "wasm" | "interpreter";
 
 /** A program ready to run on the table of base addresses at `bindings`. */
-export type Loaded = (bindings: number) => void;
+export interface Loaded {
+  (bindings: number): void;
+  /** Has the other threads forget the program. */
+  forget?(): void;
+}
 
 /**
  * Operations of a run above which slow code costs more than compiling fast code at once: some 3 ms of fast code, 30 of slow. (The step of LeNet on 64
@@ -61,8 +65,10 @@ export function setBackend(name: BackendName): void {
 /** A program made to run; `work` is the number of its operations, one for each multiply-add or element. */
 export function load(program: Program, arena: Arena, work: number): Loaded {
   const run = BACKENDS[backendName()](program, arena, work);
-  return (bindings) => {
+  const loaded: Loaded = (bindings) => {
     run(bindings);
     observer.ran?.(program, arena, bindings);
   };
+  if (run.forget) loaded.forget = run.forget;
+  return loaded;
 }

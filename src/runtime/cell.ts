@@ -3,10 +3,14 @@
  * a function is recorded, reads and writes go to the innermost frame, which decides what they mean: an input and an output of a program,
  * a carry of a loop, a fresh seed of a derivative.
  */
+import "../base/disposable.ts";
+import { describe } from "../base/describe.ts";
 import type { Dtype } from "../base/dtype.ts";
 import { formatType, type Shape, sameType } from "../base/shape.ts";
+import { zeros } from "../ops/create.ts";
 import { showAs } from "../ops/display.ts";
-import { notANumber, type Tensor } from "../ops/tensor.ts";
+import { notANumber, Tensor } from "../ops/tensor.ts";
+import type { Block } from "./residency.ts";
 
 /** What recording a function does with the cells it touches. */
 export interface Frame {
@@ -43,7 +47,7 @@ export function guarded<T>(read: () => T): T {
   return read();
 }
 
-/** Cells whose current tensor has not been computed yet; reading any value computes them too. */
+/** Cells that are to be computed with whatever is read first: their current tensor is pending, and was read or set. */
 export const pendingCells: Set<Cell> = new Set();
 
 /** A variable: it holds a tensor of one shape and dtype, which `set` replaces. Compiled functions read and write it in place. */
@@ -53,35 +57,43 @@ export class Cell {
   label: string | undefined;
   /** The tensor this cell holds outside any recording; for the runtime. Use `value` and `set`. */
   current: Tensor;
-  /** For the runtime: the address of this cell's block in the arena, or -1. */
-  block = -1;
-  /** For the runtime: someone outside holds `current`, so its elements must survive the next run. */
+  /** For the runtime: this cell's block in the arena, once it had one. */
+  block: Block | undefined = undefined;
+  /** For the runtime: someone outside may hold `current`, so its elements must survive the next run. */
   exposed = false;
   /** For the runtime: `current` is what the cell was made with, and was never read. */
   fresh = true;
+  #disposed = false;
 
+  /** @throws {TypeError} if `initial` is not a tensor. */
   constructor(initial: Tensor, label?: string) {
+    checkTensor(new.target.name, initial);
+    if (label !== undefined && typeof label !== "string")
+      throw new TypeError(`${new.target.name}: want a string as the label, got ${describe(label)}`);
     this.shape = initial.shape;
     this.dtype = initial.dtype;
     this.label = label;
     this.current = initial;
-    if (!initial.isComputed) pendingCells.add(this);
   }
 
-  /** The current tensor. */
+  /** The current tensor. @throws {Error} after `dispose`. */
   get value(): Tensor {
+    if (this.#disposed) this.checkNotDisposed();
     return top ? top.read(this) : this.expose();
   }
 
-  /** The tensor this cell holds outside any recording, for someone who keeps it. */
+  /** For the runtime: the tensor this cell holds outside any recording, for someone who keeps it. */
   expose(): Tensor {
     this.exposed = true;
     this.fresh = false;
+    if (!this.current.isComputed) pendingCells.add(this);
     return this.current;
   }
 
-  /** Makes `value` the current tensor. It must have this cell's shape and dtype. */
+  /** Makes `value` the current tensor. @throws {TypeError} unless it has this cell's shape and dtype. @throws {Error} after `dispose`. */
   set(value: Tensor): void {
+    this.checkNotDisposed();
+    checkTensor(`set: ${this.label ?? "this cell"}`, value);
     if (!sameType(value, this)) {
       throw new TypeError(
         `set: ${this.label ?? "this cell"} holds ${formatType(this)}, got ${formatType(value)}; a cell keeps its shape and dtype`,
@@ -91,12 +103,39 @@ export class Cell {
       top.write(this, value);
       return;
     }
-    // The block will be overwritten: who holds the tensor before needs a copy.
-    if (this.exposed && this.current !== value && this.current.isComputed) this.current.dataSync();
+    if (value !== this.current) this.block?.vacate(this.exposed);
     this.fresh = false;
     this.current = value;
     if (value.isComputed) pendingCells.delete(this);
     else pendingCells.add(this);
+  }
+
+  /** True after `dispose`. */
+  get isDisposed(): boolean {
+    return this.#disposed;
+  }
+
+  /**
+   * Frees the memory at once; reading or setting the cell is an error from then on, also by a compiled function. Tensors that were read from it
+   * keep their elements. It is never required: what nobody holds is freed anyway, if later.
+   */
+  dispose(): void {
+    if (this.#disposed) return;
+    this.block?.release(this.exposed);
+    this.block = undefined;
+    pendingCells.delete(this);
+    this.#disposed = true;
+    // The elements of an array can go as well.
+    this.current = zeros(this.shape, this.dtype);
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  /** For the runtime. @throws {Error} after `dispose`. */
+  checkNotDisposed(): void {
+    if (this.#disposed) throw new Error(`${this} was disposed of and can be neither read nor set; dispose of it after its last use`);
   }
 
   toString(): string {
@@ -119,7 +158,16 @@ export class Cell {
 }
 
 showAs(Cell.prototype, (cell) => {
-  const [, ...elements] = cell.current.toString().split("\n");
   const head = `${cell.constructor.name} ${cell.label ? `${cell.label}: ` : ""}${formatType(cell)}`;
-  return [cell.current.isComputed ? head : `${head} (pending)`, ...elements].join("\n");
+  if (cell.isDisposed) return `${head} (disposed)`;
+  if (!cell.current.isComputed) return `${head} (pending)`;
+  try {
+    return [head, ...cell.current.toString().split("\n").slice(1)].join("\n");
+  } catch {
+    return `${head} (lost)`;
+  }
 });
+
+function checkTensor(what: string, value: unknown): void {
+  if (!(value instanceof Tensor)) throw new TypeError(`${what}: want a tensor, got ${describe(value)}; make one with tensor(...)`);
+}

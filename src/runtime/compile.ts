@@ -23,6 +23,7 @@ import type { Region } from "../tape/node.ts";
 import { verifyRegion } from "../tape/verify.ts";
 import { walks } from "../transform/walks.ts";
 import { type Arena, theArena } from "./arena.ts";
+import { writtenBeforeHosts } from "./at-risk.ts";
 import { load } from "./backend.ts";
 import type { Cell } from "./cell.ts";
 import { cellsOf, Executable, type Roles } from "./executable.ts";
@@ -157,7 +158,9 @@ export function compileRegion(
     const work = multiplyAdds(optimized);
     const { inputs, outputs } = region;
     const main = load(planned.program, arena, work + elementsMade(optimized));
-    return new Executable({ ...planned, work }, main, arena, cells, roles, { inputs, outputs });
+    // Binding 0 is the zone; the cells follow.
+    const atRisk = [...writtenBeforeHosts(planned.program)].flatMap((binding) => (binding > 0 ? [binding - 1] : []));
+    return new Executable({ ...planned, work, atRisk }, main, arena, cells, roles, { inputs, outputs });
   });
 }
 

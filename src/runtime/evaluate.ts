@@ -8,9 +8,9 @@ import { registerEvaluator } from "../ops/evaluator.ts";
 import { full } from "../ops/indexing.ts";
 import { data } from "../ops/leaves.ts";
 import { freeValues } from "../ops/region.ts";
-import { type Tensor, uncounted } from "../ops/tensor.ts";
+import { elementsOf, type Tensor, uncounted } from "../ops/tensor.ts";
 import { hashRegion } from "../tape/hash.ts";
-import type { Region } from "../tape/node.ts";
+import { HostStorage, type Region } from "../tape/node.ts";
 import { backendName } from "./backend.ts";
 import { type Cell, currentFrame, pendingCells } from "./cell.ts";
 import { compileRegion, isCompiling } from "./compile.ts";
@@ -28,21 +28,32 @@ export const READ_WHILE_RECORDING: string = [
   "Use where or cond to choose, scan to loop, or read the value outside of the recorded function.",
 ].join("\n");
 
-/** Tensors that are computed together with `wanted`: results of the same calls, and cells that wait, but those in `apart`. */
-function gather(wanted: readonly Tensor[], apart: ReadonlySet<Cell>): Tensor[] {
+/** Computes what the cells of a program wait for, all in one program. */
+export function computeCells(cells: readonly Cell[]): void {
+  const waits = ({ current }: Cell): boolean => !current.isComputed && current.source.op !== full;
+  if (!cells.some(waits)) return;
+  const waiting = cells.filter(waits);
+  // A first value that depends on a placeholder is read like any tensor, for its error.
+  const fresh = waiting.filter((cell) => cell.fresh && isKnown(cell.current));
+  evaluate(
+    waiting.flatMap((cell) => (fresh.includes(cell) ? [] : [cell.current])),
+    false,
+    fresh,
+  );
+}
+
+/** Tensors that are computed together with `wanted`: results of the same calls, and cells that wait. */
+function gather(wanted: readonly Tensor[]): Tensor[] {
   const all = new Set<Tensor>();
   for (const t of wanted) for (const sibling of siblings(t)) all.add(sibling);
-  for (const cell of pendingCells) {
-    if (!apart.has(cell)) for (const sibling of siblings(cell.current)) all.add(sibling);
-  }
+  for (const { current } of pendingCells) for (const sibling of siblings(current)) all.add(sibling);
   return [...all].filter((t) => !t.isComputed);
 }
 
-function evaluate(wanted: readonly Tensor[], optional: boolean): void {
+/** Computes `wanted`, and first values of cells: straight into their blocks, so that their tensors stay recipes for whoever else holds them. */
+function evaluate(wanted: readonly Tensor[], optional: boolean, fresh: readonly Cell[] = []): void {
   if (optional && isCompiling()) return;
-  // First values go straight into the cells' blocks. Their tensors stay recipes, for whoever else holds them; a constant is cheaper still.
-  const fresh = new Set([...pendingCells].filter((cell) => cell.fresh));
-  const { known, unknown } = split(gather(wanted, fresh));
+  const { known, unknown } = split(gather(wanted));
   const open = wanted.find((t) => unknown.has(t));
   if (open) {
     if (optional) return;
@@ -50,8 +61,7 @@ function evaluate(wanted: readonly Tensor[], optional: boolean): void {
     throw new Error(`${kind ? `${kind}: ` : ""}${open} cannot be read: ${READ_WHILE_RECORDING}`);
   }
   const rest = known.filter((t) => !settleConstant(t));
-  const homes = [...fresh].filter(({ current }) => current.source.op !== full && isKnown(current));
-  if (rest.length + homes.length > 0) runAndKeep(rest, homes);
+  if (rest.length + fresh.length > 0) runAndKeep(rest, fresh);
   for (const cell of pendingCells) if (cell.current.isComputed || cell.current.source.op === full) pendingCells.delete(cell);
 }
 
@@ -69,7 +79,7 @@ function isKnown(t: Tensor): boolean {
 function settleConstant(t: Tensor): boolean {
   if (t.source.op !== full) return false;
   const elements = allocate(t.dtype, sizeOf(t.shape)).fill((t.source.params as { value: number }).value);
-  t.settle({ read: () => elements });
+  t.settle(new HostStorage(elements));
   return true;
 }
 
@@ -95,13 +105,10 @@ function run(tensors: readonly Tensor[], cells: readonly Cell[]): void {
     if (cache.size >= MOST_CACHED) evictOldest();
     cache.set(key, executable);
   }
-  const elements = executable.run(
-    inputs.map((x) => x.dataSync()),
-    cells,
-  );
+  const elements = executable.run(inputs.map(elementsOf), cells);
   tensors.forEach((t, i) => {
     const own = elements[i]!;
-    t.settle({ read: () => own });
+    t.settle(new HostStorage(own));
   });
 }
 

@@ -8,6 +8,7 @@
  */
 import { builtinModule, cores, environment } from "../base/host.ts";
 import { CONTROL, MOST_PARTS, tagOf } from "../codegen/wasm/threads.ts";
+import { markHarmless } from "../kernel/interpret.ts";
 import { type Arena, theArena } from "./arena.ts";
 import type { Loaded } from "./backend.ts";
 
@@ -127,9 +128,7 @@ export class Pool {
   #known: Set<number> = new Set();
   #programs = 0;
   #failure: string | undefined;
-  readonly #gone: FinalizationRegistry<number> = new FinalizationRegistry((program) => {
-    if (this.#known.delete(program)) this.#post({ forget: program });
-  });
+  readonly #gone: FinalizationRegistry<number> = new FinalizationRegistry((program) => this.#forget(program));
 
   constructor(arena: Arena) {
     this.#arena = arena;
@@ -162,8 +161,13 @@ export class Pool {
         throw this.#settle(words) ?? error;
       }
     };
+    run.forget = () => this.#forget(program);
     this.#gone.register(run, program);
     return run;
+  }
+
+  #forget(program: number): void {
+    if (this.#known.delete(program)) this.#post({ forget: program });
   }
 
   /** Sees to it that there are others and that they have the program; false if it runs alone. */
@@ -171,7 +175,7 @@ export class Pool {
     if (this.#failure !== undefined) {
       const message = this.#failure;
       this.#failure = undefined;
-      throw new Error(message);
+      throw markHarmless(new Error(message)); // nothing has run yet
     }
     if (this.#threads === 1) return false;
     while (this.#members.length < this.#threads - 1) this.#start();

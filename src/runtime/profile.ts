@@ -2,7 +2,7 @@
  * @file Where the time of a step goes: each kernel of the programs that ran, timed by itself at its own addresses, beside the arithmetic and the bytes that it cannot
  * do without (the roofline of Williams et al. 2009).
  */
-import { byteSize } from "../base/dtype.ts";
+import { byteSize, type TypedArray } from "../base/dtype.ts";
 import { features, instantiate } from "../codegen/wasm/instantiate.ts";
 import { compileProgram } from "../codegen/wasm/program.ts";
 import type { Address, Expr, Loop, Program, Step, Stmt } from "../kernel/kernel.ts";
@@ -35,8 +35,9 @@ export interface KernelProfile {
  * their kernels have run more often than their program.
  */
 export function profile(fn: () => unknown): KernelProfile[] {
-  const runs: { program: Program; arena: Arena; bindings: number }[] = [];
-  observer.ran = (program, arena, bindings) => runs.push({ program, arena, bindings });
+  const runs: { program: Program; arena: Arena; bases: TypedArray }[] = [];
+  // The table is copied: the next program writes its own there.
+  observer.ran = (program, arena, bindings) => runs.push({ program, arena, bases: arena.view("u32", bindings, program.bindings).slice() });
   try {
     fn();
   } finally {
@@ -44,10 +45,10 @@ export function profile(fn: () => unknown): KernelProfile[] {
   }
   if (runs.length === 0) return [];
   const roof = measureRoofline(runs[0]!.arena);
-  return runs.flatMap(({ program, arena, bindings }) => profileProgram(program, arena, bindings, roof));
+  return runs.flatMap(({ program, arena, bases }) => profileProgram(program, arena, bases, roof));
 }
 
-function profileProgram(program: Program, arena: Arena, bindings: number, roof: Roofline): KernelProfile[] {
+function profileProgram(program: Program, arena: Arena, bases: TypedArray, roof: Roofline): KernelProfile[] {
   const { kernels } = instantiate(
     compileProgram(program, { sharedMemory: arena.shared, relaxed: features().relaxed }),
     arena.memory,
@@ -55,7 +56,7 @@ function profileProgram(program: Program, arena: Arena, bindings: number, roof: 
   );
   return flatten(program.steps, 1).map(({ kernel: n, args, calls }) => {
     const kernel = program.kernels[n]!;
-    const addresses = args.map((a) => addressOf(a, arena, bindings));
+    const addresses = args.map(({ binding, offset }) => bases[binding]! + offset);
     const flops = flopsOf(kernel.body);
     const bytes = kernel.buffers.reduce((sum, b) => sum + b.length * byteSize(b.dtype), 0);
     return {
@@ -79,9 +80,6 @@ function flatten(steps: readonly Step[], calls: number): { kernel: number; args:
     return s.kind === "branch" ? flatten(s.then, calls) : [];
   });
 }
-
-const addressOf = ({ binding, offset }: Address, arena: Arena, bindings: number): number =>
-  arena.view("u32", bindings, binding + 1)[binding]! + offset;
 
 const ARITHMETIC: ReadonlySet<string> = new Set(["add", "sub", "mul", "div", "min", "max", "neg", "abs", "sqrt", "fma"]);
 

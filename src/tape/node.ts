@@ -57,8 +57,27 @@ export interface Instruction {
 
 /** Elements of a computed value, wherever they lie. */
 export interface Storage {
-  /** A typed array of the elements; the caller must not write to it. */
+  /** A typed array of the elements, for the library: nobody writes to it. */
   read(): TypedArray;
+  /** A typed array of the elements that is the caller's own. */
+  copy(): TypedArray;
+}
+
+/** Elements in a typed array, which belongs to the storage from now on. */
+export class HostStorage implements Storage {
+  readonly #elements: TypedArray;
+
+  constructor(elements: TypedArray) {
+    this.#elements = elements;
+  }
+
+  read(): TypedArray {
+    return this.#elements;
+  }
+
+  copy(): TypedArray {
+    return this.#elements.slice();
+  }
 }
 
 let serial = 0;

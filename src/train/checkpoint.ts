@@ -2,11 +2,13 @@
  * @file Models, and whole runs, as bytes and back: safetensors files, readable by every other library that knows the format. A checkpoint is such
  * a file too: all cells that a run depends on, and plain data (its position, its history) as JSON in the metadata.
  */
+
 import type { Dtype } from "../base/dtype.ts";
 import { type Entry, type Metadata, readSafetensors, type SafetensorsFile, writeSafetensors } from "../formats/safetensors.ts";
 import { xxh32 } from "../formats/xxhash.ts";
 import type { Module } from "../nn/module.ts";
 import { type ArrayEntry, checkEntries, faults, type LoadReport, tensorFor } from "../nn/state-dict.ts";
+import { elementsOf } from "../ops/tensor.ts";
 import type { Cell } from "../runtime/cell.ts";
 import type { RunState } from "./run-state.ts";
 
@@ -20,7 +22,7 @@ export function saveModel(model: Module, metadata: Metadata = {}): Promise<Uint8
 async function saveCells(cells: ReadonlyMap<string, Cell>, metadata: Metadata): Promise<Uint8Array> {
   const entries = new Map<string, Entry>();
   for (const [name, cell] of cells) {
-    entries.set(name, { dtype: FILE_DTYPES[cell.dtype], shape: [...cell.shape], data: await cell.value.data() });
+    entries.set(name, { dtype: FILE_DTYPES[cell.dtype], shape: [...cell.shape], data: elementsOf(cell.value) });
   }
   return writeSafetensors(entries, metadata);
 }

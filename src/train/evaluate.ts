@@ -4,7 +4,7 @@ import { batches } from "../data/loader.ts";
 import { type Compiled, compile } from "../function/compile.ts";
 import type { Layer } from "../nn/module.ts";
 import { fromArray } from "../ops/create.ts";
-import type { Tensor } from "../ops/tensor.ts";
+import { elementsOf, type Tensor } from "../ops/tensor.ts";
 import { batchLoss } from "./batch-loss.ts";
 import { Meter, type Metrics } from "./meter.ts";
 import { ConfusionMatrix, type Metric, Regression, RocAuc, TopK } from "./metrics.ts";
@@ -93,7 +93,7 @@ export async function predictOutputs(model: Layer, data: Dataset, split: Pick<Sp
     return await inEvaluation(model, async () => {
       const rows: Float32Array[] = [];
       for (const batch of batches(whole, { batchSize: BATCH })) {
-        rows.push(Float32Array.from(await forward(batchTensors(data, batch).x).data()));
+        rows.push(Float32Array.from(elementsOf(forward(batchTensors(data, batch).x))));
       }
       return joined(rows);
     });
@@ -119,9 +119,8 @@ export async function* outputsOf(
     waiting.forEach((values, i) => {
       inputs.set(values, i * size);
     });
-    const outputs = await inEvaluation(
-      model,
-      async () => await forward(fromArray(inputs, { shape: [rows, ...inputShape], dtype: "f32" })).data(),
+    const outputs = await inEvaluation(model, async () =>
+      elementsOf(forward(fromArray(inputs, { shape: [rows, ...inputShape], dtype: "f32" }))),
     );
     const width = outputs.length / rows;
     return waiting.map((_, i) => Float32Array.from(outputs.subarray(i * width, (i + 1) * width)));

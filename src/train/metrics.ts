@@ -7,7 +7,7 @@
 import { scatterAdd } from "../math/indexing.ts";
 import { State } from "../nn/parameter.ts";
 import { zeros } from "../ops/create.ts";
-import type { Tensor } from "../ops/tensor.ts";
+import { elementsOf, type Tensor } from "../ops/tensor.ts";
 import type { Cell } from "../runtime/cell.ts";
 import { countable, predictedClass, rankOf } from "./ranking.ts";
 
@@ -98,7 +98,7 @@ export class ConfusionMatrix implements Metric<number[][]> {
   }
 
   async read(): Promise<number[][]> {
-    const table = await this.#table.value.data();
+    const table = elementsOf(this.#table.value);
     const width = this.#classes + 1;
     const rows = Array.from({ length: this.#classes }, (_, i) => [...table.slice(i * width, (i + 1) * width)].map(Number));
     return withoutEmptyNone(rows);
@@ -170,7 +170,7 @@ export class RocAuc implements Metric<Auc> {
   }
 
   async read(): Promise<Auc> {
-    const histogram = (await this.#histogram.value.data()) as Int32Array;
+    const histogram = elementsOf(this.#histogram.value) as Int32Array;
     const bins = this.#bins;
     const curves = Array.from({ length: this.#classes }, (_, c) => {
       const at = 2 * c * bins;
@@ -262,8 +262,8 @@ export class Regression implements Metric<RegressionErrors> {
 
   async read(): Promise<RegressionErrors> {
     const n = await this.#count.value.item();
-    const [absolute, squared, linear, quadratic] = await Promise.all(
-      [this.#absolute, this.#squared, this.#linear, this.#quadratic].map((cell) => cell.value.data()),
+    const [absolute, squared, linear, quadratic] = [this.#absolute, this.#squared, this.#linear, this.#quadratic].map((cell) =>
+      elementsOf(cell.value),
     );
     const mean = (values: ArrayLike<number>): number => Array.from(values).reduce((a, b) => a + b, 0) / values.length;
     const r2 = Array.from(squared, (sse, i) => {
