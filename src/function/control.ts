@@ -2,6 +2,8 @@
  * @file Functions whose argument functions become regions: scan, cond, checkpoint, customJvp, customVjp. Outside values and cells that the
  * functions use become operands; cells that they write become carries or results.
  */
+
+import { shown } from "../base/check.ts";
 import { planBinomial, planBPTT, type Reversal, stepsOf } from "../base/reversal.ts";
 import { formatShape, type Type } from "../base/shape.ts";
 import * as controlOps from "../ops/control.ts";
@@ -47,6 +49,26 @@ export function checkpoint<F extends AnyFunction>(fn: F): F {
   }) as F;
 }
 
+/**
+ * How much of a loop is kept for its backward pass: so many states at once, in a plan that repeats the fewest steps; or `"sqrt"`, about √n of n states and
+ * the inner values of √n steps, with each step run once more. A `"sqrt"` program is short, as a loop of loops; the others grow with their segments.
+ */
+export type Checkpoints = number | "sqrt" | Checkpointing;
+
+/** Throws unless `choice` says what to keep. */
+export function checkCheckpoints(name: string, choice: Checkpoints): void {
+  if (choice === "sqrt") return;
+  const {
+    slots,
+    internal = 1,
+    segment = 1,
+  }: Checkpointing = typeof choice === "number" ? { slots: choice } : ((choice ?? {}) as Checkpointing);
+  if (!(Number.isInteger(slots) && slots >= 1 && internal > 0 && Number.isInteger(segment) && segment >= 1))
+    throw new RangeError(
+      `${name}: checkpoint is a number of slots from 1 on, "sqrt" or { slots, internal, segment } with internal above 0 and segments of 1 or more steps; got ${shown(choice)}`,
+    );
+}
+
 export interface Checkpointing {
   /** States of the chain that may be stored at once, the first among them. */
   readonly slots: number;
@@ -63,17 +85,25 @@ export interface Checkpointing {
 const MOST_SEGMENTS = 64;
 
 /** How to run `length` steps backwards: a plan over segments, and the steps of each. */
-function planChain(length: number, options: number | Checkpointing): { plan: Reversal; segment: number } {
+function planChain(length: number, options: Checkpoints): { plan: Reversal; segment: number } {
+  if (options === "sqrt") {
+    const segment = rootOf(length);
+    const n = Math.ceil(length / segment);
+    return { plan: Array.from({ length: n }, (_, i) => (i < n - 1 ? [1] : 1)), segment };
+  }
+  checkCheckpoints("checkpoint", options);
   const {
     slots,
     internal,
     segment = Math.max(1, Math.ceil(length / MOST_SEGMENTS)),
   }: Checkpointing = typeof options === "number" ? { slots: options } : options;
-  if (!(Number.isInteger(segment) && segment >= 1)) throw new RangeError(`checkpoint: want segments of 1 or more steps, got ${segment}`);
   const n = Math.ceil(length / segment);
   const plan = internal === undefined ? planBinomial(n, slots) : planBPTT(n, slots - 1, { state: 1, internal: internal * segment });
   return { plan, segment };
 }
+
+/** Steps of a segment of which there are about as many as it has steps. */
+const rootOf = (length: number): number => Math.max(1, Math.ceil(Math.sqrt(length)));
 
 /** Runs `leaf` along a plan, what is to run again behind a checkpoint. Returns the last state and what the leaves return besides. */
 function follow<S, Y>(
@@ -103,7 +133,7 @@ function follow<S, Y>(
  * `x` through all `steps` in turn, storing no more than `slots` of the states between them and running the fewest steps again in the backward
  * pass: each at most r times, where the chain is no longer than C(slots + r, slots).
  */
-export function checkpointChain<S>(steps: readonly ((x: S) => S)[], x: S, slots: number | Checkpointing): S {
+export function checkpointChain<S>(steps: readonly ((x: S) => S)[], x: S, slots: Checkpoints): S {
   const { plan, segment } = planChain(steps.length, slots);
   const run = (start: number, n: number, state: S): [S, null] => [
     steps.slice(start * segment, (start + n) * segment).reduce((s, step) => step(s), state),
@@ -222,7 +252,7 @@ export interface ScanOptions {
   /** Run from the last slice to the first. Default false. */
   readonly reverse?: boolean;
   /** Store only so many states for the backward pass, and run the steps between them again. Default: keep what every step computes. */
-  readonly checkpoint?: number | Checkpointing;
+  readonly checkpoint?: Checkpoints;
 }
 
 /**
@@ -234,7 +264,11 @@ export function scan<C, X, Y>(fn: (carry: C, x: X) => readonly [C, Y], init: C, 
   const carry = leavesOf(start).leaves;
   const stacked = leavesOf(xs).leaves;
   const length = loopLength(stacked, options.length);
-  if (options.checkpoint !== undefined && length > 0) return checkpointedScan(fn, start, xs, { ...options, length });
+  if (options.checkpoint !== undefined && length > 0) {
+    const { reverse = false, checkpoint } = options;
+    const stretch = (now: C, part: X, steps: number): [C, Y] => scan(fn, now, part, { length: steps, reverse });
+    return scanStretches(stretch, start, xs, { length, reverse, checkpoint });
+  }
   const slices = withLeaves(
     xs,
     stacked.map((t) => hole(sliceOf(t), t.label)),
@@ -273,32 +307,66 @@ export function scan<C, X, Y>(fn: (carry: C, x: X) => readonly [C, Y], init: C, 
   return [withLeaves(result[0], results.slice(0, carry.length)), withLeaves(result[1], results.slice(carryHoles.length))];
 }
 
-/** A loop of loops: one scan for each stretch of a plan that is kept. */
-function checkpointedScan<C, X, Y>(
-  fn: (carry: C, x: X) => readonly [C, Y],
-  init: C,
-  xs: X,
-  options: ScanOptions & { length: number },
-): [C, Y] {
-  const { checkpoint: choice, length, reverse = false } = options;
-  const { plan, segment } = planChain(length, choice!);
+interface Stretches {
+  readonly length: number;
+  readonly reverse: boolean;
+  readonly checkpoint: Checkpoints;
+}
+
+/**
+ * A loop whose steps run in stretches, most of them again in the backward pass. `stretch` takes a state and the slices of some steps, and returns the state
+ * behind them and what they give, stacked.
+ */
+export function scanStretches<C, X, Y>(stretch: (carry: C, xs: X, steps: number) => [C, Y], init: C, xs: X, options: Stretches): [C, Y] {
+  const { checkpoint: choice, length, reverse } = options;
   const stacked = leavesOf(xs).leaves;
-  const stretch = (start: number, segments: number, carry: C): [C, Y] => {
-    const from = start * segment;
-    const steps = Math.min(length, from + segments * segment) - from;
-    const first = reverse ? length - from - steps : from;
-    const slices = stacked.map((t) => t.narrow(0, first, steps));
-    return scan(fn, carry, withLeaves(xs, slices), { length: steps, reverse });
+  const part = (start: number, steps: number): X => {
+    const first = reverse ? length - start - steps : start;
+    return withLeaves(
+      xs,
+      stacked.map((t) => (steps === length ? t : t.narrow(0, first, steps))),
+    );
   };
-  const [carry, parts] = follow(plan, 0, init, stretch);
-  const ys = (reverse ? parts.reverse() : parts).map((y) => leavesOf(y).leaves);
-  return [
-    carry,
+  if (choice === "sqrt") return rootStretches(stretch, init, part, { length, reverse });
+  const { plan, segment } = planChain(length, choice);
+  const [carry, parts] = follow(plan, 0, init, (start, segments, now: C) => {
+    const steps = Math.min(length, (start + segments) * segment) - start * segment;
+    return stretch(now, part(start * segment, steps), steps);
+  });
+  return [carry, joined(reverse ? parts.reverse() : parts)];
+}
+
+/** A loop over stretches of about √n steps that run again, and the last steps, which are kept. */
+function rootStretches<C, X, Y>(
+  stretch: (carry: C, xs: X, steps: number) => [C, Y],
+  init: C,
+  part: (start: number, steps: number) => X,
+  { length, reverse }: { readonly length: number; readonly reverse: boolean },
+): [C, Y] {
+  const steps = rootOf(length);
+  // The last steps, up to twice as many, do not run again.
+  const count = Math.max(Math.min(1, length - steps), Math.floor((length - 1) / steps) - 1);
+  if (count === 0) return stretch(init, part(0, length), length);
+  const fold = <T>(tree: T, shape: (t: Tensor) => readonly number[]): T =>
     withLeaves(
-      parts[0]!,
-      ys[0]!.map((_, i) => concatenate(ys.map((y) => y[i]!))),
-    ),
-  ];
+      tree,
+      leavesOf(tree).leaves.map((t) => t.reshape(shape(t))),
+    );
+  const folded = fold(part(0, count * steps), ({ shape }) => [count, steps, ...shape.slice(1)]);
+  const again = checkpoint((now: C, slices: X): readonly [C, Y] => stretch(now, slices, steps));
+  const [middle, most] = scan((now: C, slices: X) => again(now, slices), init, folded, { length: count, reverse });
+  const [carry, rest] = stretch(middle, part(count * steps, length - count * steps), length - count * steps);
+  const parts = [fold(most, ({ shape }) => [count * steps, ...shape.slice(2)]), rest];
+  return [carry, joined(reverse ? parts.reverse() : parts)];
+}
+
+/** Trees of the same structure, one behind another along axis 0. */
+function joined<Y>(parts: readonly Y[]): Y {
+  const all = parts.map((y) => leavesOf(y).leaves);
+  return withLeaves(
+    parts[0]!,
+    all[0]!.map((_, i) => concatenate(all.map((y) => y[i]!))),
+  );
 }
 
 const sliceOf = ({ shape, dtype }: Type): Type => ({ shape: shape.slice(1), dtype });

@@ -4,7 +4,7 @@
  * the rest is a scan. Gate order and biases are PyTorch's.
  */
 import { formatShape } from "../base/shape.ts";
-import { scan } from "../function/control.ts";
+import { type Checkpoints, scan, scanStretches } from "../function/control.ts";
 import type { Tensor, TensorLike } from "../ops/tensor.ts";
 import { linear } from "./linear.ts";
 import { checkLengths, type Lengths, sequenceMask } from "./sequence.ts";
@@ -36,6 +36,11 @@ export interface RecurrentOptions {
    * not known yet, gives NaN.
    */
   readonly lengths?: Lengths;
+  /**
+   * What each direction of each layer keeps for its backward pass; the steps between run again, the products of their inputs included. As for `scan`: a
+   * number of states, `"sqrt"` or a plan (Griewank & Walther 2000; Gruslys et al. 2016). Values and gradients stay the same. Default: everything is kept.
+   */
+  readonly checkpoint?: Checkpoints;
 }
 
 /** One step: from the inputs' share of the gates [N, G·hidden] and the state to the next state, of which the first part is the output. */
@@ -147,20 +152,29 @@ interface Slice {
   readonly on?: Tensor;
 }
 
-/** One direction of one layer: x [T, N, in] to output [T, N, hidden]. Where `mask` [T, N, 1] does not hold, a step changes nothing and gives 0. */
-function direction(kind: Kind, x: Tensor, init: readonly Tensor[], w: RecurrentWeights, reverse: boolean, mask?: Tensor): Run {
-  const { gates, weights } = prepare(kind, x, w);
-  const [state, output] = scan(
-    (now: readonly Tensor[], { gates: gate, on }: Slice) => {
+interface Direction {
+  readonly reverse: boolean;
+  /** [T, N, 1]: where it does not hold, a step changes nothing and gives 0. */
+  readonly mask: Tensor | undefined;
+  readonly checkpoint: Checkpoints | undefined;
+}
+
+/** One direction of one layer: x [T, N, in] to output [T, N, hidden]. */
+function direction(kind: Kind, x: Tensor, init: readonly Tensor[], w: RecurrentWeights, { reverse, mask, checkpoint }: Direction): Run {
+  type Inputs = { readonly x: Tensor; readonly on?: Tensor };
+  const stretch = (start: readonly Tensor[], { x: inputs, on: there }: Inputs): [readonly Tensor[], Tensor] => {
+    const { gates, weights } = prepare(kind, inputs, w);
+    const step = (now: readonly Tensor[], { gates: gate, on }: Slice): readonly [readonly Tensor[], Tensor] => {
       const next: readonly Tensor[] = kind.step(gate, now, weights);
-      if (!on) return [next, next[0]] as const;
+      if (!on) return [next, next[0]];
       const there = on.broadcastTo(next[0].shape);
-      return [next.map((s, i) => there.where(s, now[i])), there.where(next[0], 0)] as const;
-    },
-    init,
-    mask ? { gates, on: mask } : { gates },
-    { reverse },
-  );
+      return [next.map((s, i) => there.where(s, now[i])), there.where(next[0], 0)];
+    };
+    return scan(step, start, there ? { gates, on: there } : { gates }, { reverse });
+  };
+  const inputs: Inputs = mask ? { x, on: mask } : { x };
+  const [state, output] =
+    checkpoint === undefined ? stretch(init, inputs) : scanStretches(stretch, init, inputs, { length: x.shape[0], reverse, checkpoint });
   return { output, state };
 }
 
@@ -186,7 +200,7 @@ function recurrent(
   weights: readonly RecurrentWeights[],
   options: RecurrentOptions,
 ): Run {
-  const { bidirectional = false, reverse = false, batchFirst = false, between, lengths } = options;
+  const { bidirectional = false, reverse = false, batchFirst = false, between, lengths, checkpoint } = options;
   if (bidirectional && reverse) throw new RangeError(`${kind.name}: bidirectional reads in both directions already; leave reverse out`);
   const directions = bidirectional ? 2 : 1;
   if (weights.length === 0 || weights.length % directions !== 0)
@@ -215,7 +229,7 @@ function recurrent(
     if (i > 0 && between) layer = between(layer);
     const runs = weights.slice(i, i + directions).map((w, d) => {
       const own = first.map((s) => s.select(0, i + d));
-      return direction(kind, layer, own, w, reverse || d === 1, ragged?.mask);
+      return direction(kind, layer, own, w, { reverse: reverse || d === 1, mask: ragged?.mask, checkpoint });
     });
     ends.push(...runs.map((run) => run.state));
     layer = runs.length === 1 ? runs[0].output : runs[0].output.concat([runs[1].output], -1);

@@ -1,5 +1,6 @@
 /** @file Recurrent layers (RNN-1): Elman, LSTM and GRU in several layers and both directions, with PyTorch's names and gate order. */
 import { shown } from "../base/check.ts";
+import { type Checkpoints, checkCheckpoints } from "../function/control.ts";
 import * as F from "../math/recurrent.ts";
 import type { Lengths } from "../math/sequence.ts";
 import type { Tensor } from "../ops/tensor.ts";
@@ -22,6 +23,12 @@ export interface RecurrentLayerOptions {
   readonly batchFirst?: boolean;
   /** Rate of dropout between layers while training. Default 0. */
   readonly dropout?: number;
+  /**
+   * What each direction of each layer keeps for its backward pass, with the steps between run again: a number of states that may be stored at once,
+   * `"sqrt"` for about √T states and the inner values of √T steps, each step run once more (at most a third more work), or a plan
+   * `{ slots, internal, segment }` as for `scan` (Gruslys et al. 2016). Values and gradients stay the same. Default: everything is kept.
+   */
+  readonly checkpoint?: Checkpoints;
 }
 
 /** What a call of a recurrent layer may be told. */
@@ -64,17 +71,20 @@ abstract class Recurrent extends Module {
   readonly bidirectional: boolean;
   readonly reverse: boolean;
   readonly batchFirst: boolean;
+  readonly checkpoint: Checkpoints | undefined;
   protected readonly weights: readonly F.RecurrentWeights[];
   readonly #dropout: Dropout | undefined;
 
   constructor(gates: number, inputSize: number, hiddenSize: number, options: RecurrentLayerOptions) {
     super();
-    const { layers = 1, bidirectional = false, reverse = false, bias = true, batchFirst = false, dropout = 0 } = options;
+    const { layers = 1, bidirectional = false, reverse = false, bias = true, batchFirst = false, dropout = 0, checkpoint } = options;
     if (bidirectional && reverse)
       throw new RangeError(`${new.target.name}: bidirectional reads in both directions already; leave reverse out`);
     checkSizes(new.target.name, { inputSize, hiddenSize, layers });
     [this.inputSize, this.hiddenSize, this.layers] = [inputSize, hiddenSize, layers];
     [this.bidirectional, this.reverse, this.batchFirst] = [bidirectional, reverse, batchFirst];
+    if (checkpoint !== undefined) checkCheckpoints(new.target.name, checkpoint);
+    this.checkpoint = checkpoint;
     this.#dropout = dropout === 0 ? undefined : new Dropout(dropout);
     const sides = bidirectional ? ["", "_reverse"] : [""];
     this.weights = Array.from({ length: layers }, (_, layer) => {
@@ -93,8 +103,8 @@ abstract class Recurrent extends Module {
     if (wrong !== undefined || typeof call !== "object" || call === null)
       throw new TypeError(`${this.constructor.name}: want options { lengths } behind the initial state, got ${shown(call)}`);
     const between = this.#dropout && this.training && this.layers > 1 ? (y: Tensor) => this.#dropout!.forward(y) : undefined;
-    const { bidirectional, reverse, batchFirst } = this;
-    return { bidirectional, reverse, batchFirst, between, lengths: call.lengths };
+    const { bidirectional, reverse, batchFirst, checkpoint } = this;
+    return { bidirectional, reverse, batchFirst, between, lengths: call.lengths, checkpoint };
   }
 
   protected override details(): string {

@@ -7,6 +7,7 @@
 import { cold } from "../base/host.ts";
 import { repetitions } from "../base/reversal.ts";
 import { accumulate } from "../optimize/accumulate.ts";
+import { splitConcats } from "../optimize/concat.ts";
 import { crop } from "../optimize/crop.ts";
 import { mergeCommon } from "../optimize/cse.ts";
 import { expand } from "../optimize/expand.ts";
@@ -56,7 +57,7 @@ function shorten(region: Region): Region {
 
 /** Operands and results lie as loops want them, and long sums are cut as threads want them. */
 function arrange(region: Region): Region {
-  return sliceSums(layOut(packPanels(region)));
+  return splitConcats(sliceSums(layOut(packPanels(region))));
 }
 
 function primitives(region: Region): Region {

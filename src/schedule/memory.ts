@@ -22,30 +22,53 @@ export function aligned(bytes: number): number {
 /** Sets the offsets of all blocks; returns the bytes that the zone needs. */
 export function planMemory(blocks: readonly Block[]): number {
   const order = [...blocks].sort((a, b) => a.start - b.start || b.bytes - a.bytes);
-  let live: Block[] = [];
-  let total = 0;
+  const ends = [...blocks].sort((a, b) => a.end - b.end);
+  const gaps = new Gaps();
+  let [done, total] = [0, 0];
   for (const block of order) {
-    live = live.filter((other) => other.end >= block.start);
-    block.offset = bestGap(live, aligned(block.bytes));
-    live.push(block);
-    live.sort((a, b) => a.offset - b.offset);
+    for (; ends[done]!.end < block.start; done++) gaps.release(ends[done]!.offset, aligned(ends[done]!.bytes));
+    block.offset = gaps.take(aligned(block.bytes));
     total = Math.max(total, block.offset + aligned(block.bytes));
   }
   return total;
 }
 
-/** The start of the smallest gap between live blocks (sorted by offset) that holds `bytes`; else behind the last. */
-function bestGap(live: readonly Block[], bytes: number): number {
-  let at = 0;
-  let best = -1;
-  let least = Number.POSITIVE_INFINITY;
-  for (const block of live) {
-    const gap = block.offset - at;
-    if (gap >= bytes && gap < least) {
-      best = at;
-      least = gap;
-    }
-    at = Math.max(at, block.offset + aligned(block.bytes));
+interface Gap {
+  start: number;
+  end: number;
+}
+
+/** The free stretches of the zone by rising start; the last one has no end. */
+class Gaps {
+  readonly #list: Gap[] = [{ start: 0, end: Number.POSITIVE_INFINITY }];
+
+  /** The start of the smallest gap that holds `bytes`, which are taken from it. */
+  take(bytes: number): number {
+    let best = -1;
+    let least = Number.POSITIVE_INFINITY;
+    this.#list.forEach(({ start, end }, i) => {
+      if (end - start >= bytes && (best < 0 || end - start < least)) [best, least] = [i, end - start];
+    });
+    const gap = this.#list[best]!;
+    const at = gap.start;
+    gap.start += bytes;
+    if (gap.start === gap.end) this.#list.splice(best, 1);
+    return at;
   }
-  return best >= 0 ? best : at;
+
+  release(start: number, bytes: number): void {
+    let [low, high] = [0, this.#list.length - 1];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.#list[middle]!.start < start) low = middle + 1;
+      else high = middle;
+    }
+    const [before, after] = [this.#list[low - 1], this.#list[low]!];
+    const end = start + bytes;
+    if (before?.end === start) {
+      before.end = end === after.start ? after.end : end;
+      if (end === after.start) this.#list.splice(low, 1);
+    } else if (end === after.start) after.start = start;
+    else this.#list.splice(low, 0, { start, end });
+  }
 }
