@@ -1,72 +1,110 @@
 /**
- * @file Trees: values with some leaves picked out, held in arrays, plain objects, maps or class instances. What is not a container and not a
- * leaf (numbers, strings, functions) is static: part of the structure.
+ * @file Trees: values with some leaves picked out, held in arrays, plain objects, maps, sets or class instances. What is not a container and
+ * not a leaf (numbers, strings, functions, dates) is static: part of the structure.
  */
+import { typedArrayName } from "./elements.ts";
+import { builtinText, identityOf, staticText } from "./statics.ts";
+
+export { identityOf } from "./statics.ts";
 
 export interface Flat<L> {
   readonly leaves: L[];
   /** Where each leaf sits, such as `layers.0.w`; empty for a tree that is one leaf. */
   readonly paths: string[];
-  /** Text that trees of one structure share; statics by value, objects without leaves by identity. */
+  /** Text that trees of one structure share; statics by value, functions and opaque objects by identity. */
   readonly structure: string;
 }
 
-const identities: WeakMap<object, number> = new WeakMap();
-let nextIdentity = 0;
+/** A child of a container. */
+interface Entry {
+  /** For paths. */
+  readonly name: string;
+  /** The key in the structure's text. */
+  readonly mark: string;
+  readonly child: unknown;
+}
 
-/** A number that stays with an object. */
-export function identityOf(object: object): number {
-  let n = identities.get(object);
-  if (n === undefined) {
-    n = nextIdentity++;
-    identities.set(object, n);
+const isContainer = (x: unknown): x is object =>
+  typeof x === "object" && x !== null && !(x instanceof Promise) && typedArrayName(x) === undefined;
+
+/** Children of a container in their order: elements, entries or members first, then properties, hidden and symbolic ones too. */
+function entriesOf(node: object): Entry[] {
+  const inside = elementsOf(node);
+  const skip = Array.isArray(node) ? node.length : 0;
+  for (const key of Reflect.ownKeys(node)) {
+    if (Array.isArray(node) && (key === "length" || (typeof key === "string" && isIndex(key, skip)))) continue;
+    if (node instanceof Error && key === "stack") continue;
+    const mark = `${Object.prototype.propertyIsEnumerable.call(node, key) ? "" : "!"}${staticText(key)}`;
+    inside.push({ name: String(key), mark, child: (node as Record<PropertyKey, unknown>)[key] });
   }
-  return n;
+  return inside;
 }
 
-/** Entries of a container, or null for anything else. Typed arrays, promises and functions are not containers. */
-function entriesOf(node: unknown): [string, unknown][] | null {
-  if (typeof node !== "object" || node === null || ArrayBuffer.isView(node) || node instanceof Promise) return null;
-  if (Array.isArray(node)) return node.map((child, i) => [String(i), child]);
-  if (node instanceof Map) return [...node].map(([key, child]) => [String(key), child]);
-  return Object.entries(node);
+const isIndex = (key: string, length: number): boolean => Number(key) < length && String(Number(key)) === key;
+
+function elementsOf(node: object): Entry[] {
+  if (Array.isArray(node)) {
+    const found: Entry[] = [];
+    for (let i = 0; i < node.length; i++) if (i in node) found.push({ name: String(i), mark: String(i), child: node[i] });
+    return found;
+  }
+  if (node instanceof Map) return [...node].map(([key, child]) => ({ name: nameOf(key), mark: staticText(key), child }));
+  if (node instanceof Set) return [...node].map((child, i) => ({ name: String(i), mark: "", child }));
+  return [];
 }
 
-/** True for containers whose structure is their content; other class instances count by class. */
-function tagOf(node: object): string {
-  if (Array.isArray(node)) return "[";
+const nameOf = (key: unknown): string => (typeof key === "object" && key !== null ? "?" : String(key));
+
+/** What a container is besides its children: containers of one class and content are alike, unless nothing of the content can be seen. */
+function tagOf(node: object, isEmpty: boolean): string {
+  if (Array.isArray(node)) return `[${node.length}:${classTag(node, Array.prototype)}`;
+  const value = builtinText(node);
+  if (value !== undefined) return `${value}${classTag(node, undefined)}`;
+  if (node instanceof Map || node instanceof Set) return `${node instanceof Map ? "Map" : "Set"}${classTag(node, undefined)}`;
   const prototype = Object.getPrototypeOf(node);
-  return prototype === Object.prototype || prototype === null ? "{" : `<${identityOf(prototype)}`;
+  if (prototype === Object.prototype || prototype === null) return "{";
+  return `<${identityOf(prototype)}${isEmpty ? `@${identityOf(node)}` : ""}`;
 }
 
-/** Leaves, their paths and the structure of a tree. `opaque` objects are static and not entered. */
-export function flatten<L>(tree: unknown, isLeaf: (x: unknown) => x is L, opaque: (x: unknown) => boolean = () => false): Flat<L> {
+function classTag(node: object, usual: object | undefined): string {
+  const prototype = Object.getPrototypeOf(node);
+  return prototype === usual || prototype === null ? "" : `<${identityOf(prototype)}`;
+}
+
+/**
+ * Leaves, their paths and the structure of a tree. `opaque` objects are static and not entered. `look`, if given, sees every object that is
+ * neither leaf nor opaque, before it is entered.
+ */
+export function flatten<L>(
+  tree: unknown,
+  isLeaf: (x: unknown) => x is L,
+  opaque: (x: unknown) => boolean = () => false,
+  look?: (node: object, path: string) => void,
+): Flat<L> {
   const leaves: L[] = [];
   const paths: string[] = [];
-  const open = new Set<object>();
+  const open = new Map<object, number>();
   const visit = (node: unknown, path: string): string => {
     if (isLeaf(node)) {
       leaves.push(node);
       paths.push(path);
       return "*";
     }
-    const entries = opaque(node) ? null : entriesOf(node);
-    if (!entries)
-      return typeof node === "object" && node !== null
-        ? `@${identityOf(node)}`
-        : typeof node === "function"
-          ? `@${identityOf(node)}`
-          : `${typeof node}:${String(node)}`;
-    if (open.has(node as object)) return `^${identityOf(node as object)}`;
-    open.add(node as object);
-    const parts = entries.map(([key, child]) => `${key}=${visit(child, path ? `${path}.${key}` : key)}`);
-    open.delete(node as object);
-    return `${tagOf(node as object)}${parts.join(",")}`;
+    if (typeof node !== "object" || node === null || opaque(node)) return staticText(node);
+    const above = open.get(node);
+    if (above !== undefined) return `^${open.size - above}`;
+    look?.(node, path);
+    if (!isContainer(node)) return `(${builtinText(node) ?? staticText(node)})`;
+    open.set(node, open.size);
+    const entries = entriesOf(node);
+    const parts = entries.map(({ name, mark, child }) => `${mark}=${visit(child, path ? `${path}.${name}` : name)}`);
+    open.delete(node);
+    return `${tagOf(node, entries.length === 0)}${parts.join(",")}${Array.isArray(node) ? "]" : "}"}`;
   };
   return { structure: visit(tree, ""), leaves, paths };
 }
 
-/** A copy of the tree with each leaf replaced; containers without leaves are shared. */
+/** A copy of the tree with each leaf replaced; containers without leaves are shared. A cycle through a copied container leads to the copy. */
 export function mapTree<L, R>(
   tree: unknown,
   isLeaf: (x: unknown) => x is L,
@@ -74,22 +112,45 @@ export function mapTree<L, R>(
   opaque: (x: unknown) => boolean = () => false,
 ): unknown {
   let i = 0;
-  const open = new Set<object>();
+  const open = new Map<object, object>();
   const visit = (node: unknown): unknown => {
     if (isLeaf(node)) return fn(node, i++);
-    const entries = opaque(node) ? null : entriesOf(node);
-    if (!entries || open.has(node as object)) return node;
-    open.add(node as object);
-    const children = entries.map(([, child]) => visit(child));
-    open.delete(node as object);
-    if (children.every((child, j) => child === entries[j]![1])) return node;
-    if (Array.isArray(node)) return children;
-    if (node instanceof Map) return new Map([...node.keys()].map((key, j) => [key, children[j]]));
-    const copy = Object.create(Object.getPrototypeOf(node)) as Record<string, unknown>;
-    entries.forEach(([key], j) => {
-      copy[key] = children[j];
-    });
+    if (!isContainer(node) || opaque(node)) return node;
+    const copied = open.get(node);
+    if (copied) return copied;
+    const before = i;
+    const copy = emptyLike(node);
+    open.set(node, copy);
+    const entries = entriesOf(node);
+    const children = entries.map(({ child }) => visit(child));
+    open.delete(node);
+    const isSame = i === before && children.every((child, j) => child === entries[j]!.child || open.size === 0);
+    if (isSame) return node;
+    fill(copy, node, children);
     return copy;
   };
   return visit(tree);
+}
+
+function emptyLike(node: object): object {
+  const prototype = Object.getPrototypeOf(node);
+  if (Array.isArray(node)) return Object.setPrototypeOf(new Array(node.length), prototype);
+  if (node instanceof Map) return Object.setPrototypeOf(new Map(), prototype);
+  if (node instanceof Set) return Object.setPrototypeOf(new Set(), prototype);
+  return Object.create(prototype);
+}
+
+/** Gives `copy` the content of `node` with other children. */
+function fill(copy: object, node: object, children: readonly unknown[]): void {
+  let j = 0;
+  if (Array.isArray(node)) {
+    for (let i = 0; i < node.length; i++) if (i in node) (copy as unknown[])[i] = children[j++];
+  } else if (node instanceof Map) for (const key of node.keys()) (copy as Map<unknown, unknown>).set(key, children[j++]);
+  else if (node instanceof Set) for (const _ of node) (copy as Set<unknown>).add(children[j++]);
+  for (const key of Reflect.ownKeys(node)) {
+    if (Array.isArray(node) && (key === "length" || (typeof key === "string" && isIndex(key, node.length)))) continue;
+    if (node instanceof Error && key === "stack") continue;
+    const enumerable = Object.prototype.propertyIsEnumerable.call(node, key);
+    Object.defineProperty(copy, key, { value: children[j++], enumerable, writable: true, configurable: true });
+  }
 }

@@ -1,7 +1,8 @@
 /** @file `nabla bench <model>`: how long a network takes on this machine, forward and for a training step, and where the time goes. */
 import { columns } from "../base/columns.ts";
 import { formatShape } from "../base/shape.ts";
-import { compile, recordFunction } from "../function/compile.ts";
+import { compile } from "../function/compile.ts";
+import { recordFunction } from "../function/recording.ts";
 import { trainingStep } from "../inspect/training-memory.ts";
 import { keyOf, manualSeed, normal } from "../math/random.ts";
 import type { Layer } from "../nn/module.ts";

@@ -2,48 +2,43 @@
  * @file compile: a function recorded once per signature and run as one program. Cells that it reads become inputs, cells that it writes become outputs in
  * the same memory; a whole training step is one call.
  */
-import { formatType } from "../base/shape.ts";
-import { fromArray } from "../ops/create.ts";
+import { sameType, type Type } from "../base/shape.ts";
+import { fromArray, isTensor } from "../ops/create.ts";
 import { evaluate } from "../ops/evaluator.ts";
-import { closeRegion, hole } from "../ops/region.ts";
-import { elementsOf, type Tensor, traceOrigins } from "../ops/tensor.ts";
+import { elementsOf, type Tensor } from "../ops/tensor.ts";
 import { backendName } from "../runtime/backend.ts";
-import { Cell, currentFrame } from "../runtime/cell.ts";
-import { compileRegion, parseMemory } from "../runtime/compile.ts";
-import { computeCells } from "../runtime/evaluate.ts";
-import { cellsOf, type Executable } from "../runtime/executable.ts";
+import { currentFrame } from "../runtime/cell.ts";
+import { parseMemory } from "../runtime/compile.ts";
+import type { Executable } from "../runtime/executable.ts";
 import { huntNaN } from "../runtime/hunt.ts";
-import { nextSerial, type Region } from "../tape/node.ts";
-import { type AnyFunction, capture, leavesOf, withLeaves } from "./capture.ts";
+import { type AnyFunction, leavesOf, withLeaves } from "./capture.ts";
+import { CounterWatch } from "./counter.ts";
+import { Program } from "./program.ts";
+import { Programs } from "./programs.ts";
+import { type Recording, recordFunction } from "./recording.ts";
+import { type Signature, signatureOf } from "./signature.ts";
+import { checkSame, type Trace, traceOf, withLines } from "./stale.ts";
 import { checkIterable, grouped, inTurn, type OrCells, repeated, sliced, slicedByHand, stackTrees } from "./steps.ts";
 
-/** One recording of the function. */
-interface Entry {
-  readonly executable: Executable;
-  readonly cells: readonly Cell[];
-  /** Those of the cells that the program reads. */
-  readonly read: readonly Cell[];
-  readonly result: unknown;
-  readonly outputs: readonly Tensor[];
-  readonly guards: readonly { readonly read: () => unknown; readonly value: unknown }[];
-}
+export { type Recording, recordFunction } from "./recording.ts";
 
-export interface Recording {
-  readonly region: Region;
-  readonly inputs: readonly (Cell | "argument")[];
-  readonly outputs: readonly (Cell | "result")[];
-  /** Cells of the program's own, for tensors from outside. */
-  readonly constants: readonly Cell[];
-  readonly result: unknown;
-  readonly guards: readonly (() => unknown)[];
-}
+/** Programs that are kept for one function unless it says otherwise. */
+const MOST_PROGRAMS = 64;
 
 export interface CompileOptions {
   /**
    * `nan`: run the list one instruction at a time, slowly, and stop at the first that makes a NaN or an infinity out of finite operands, with
    * its op, its operands' ranges and the user's line; in the backward pass too.
+   *
+   * `stale`: record the function again at every call, slowly, and stop with an error if it is another than the program that would run: a
+   * variable that it reads from outside has changed. The error names the first difference.
    */
-  readonly debug?: "nan";
+  readonly debug?: "nan" | "stale";
+  /**
+   * How many programs are kept. Default 64. They also take at most 512 MB; beyond either, the least recently used goes, and is compiled anew
+   * when it is wanted again.
+   */
+  readonly cache?: number;
   /**
    * What the program may take besides its cells: bytes, or a text such as "512MB". Where it would take more, values that wait for the backward
    * pass are computed again, cheap ones first; an error says the least that can be reached. `"sqrt"` keeps about √n of a chain of n values.
@@ -62,6 +57,8 @@ export type Compiled<F extends AnyFunction> = F & {
   readonly recompilations: number;
   /** Bytes of arguments and results that one run of the last program copies, its scratch memory, and the multiply-adds of its products. */
   readonly footprint: { in: number; out: number; scratch: number; work: number };
+  /** Programs that are kept, and the bytes that they take, about: code and constants. */
+  readonly programs: { readonly count: number; readonly bytes: number };
   /** Frees the programs; the next call compiles anew. `using step = compile(...)` does it at the end of the block. */
   dispose(): void;
   [Symbol.dispose](): void;
@@ -69,7 +66,7 @@ export type Compiled<F extends AnyFunction> = F & {
 
 /** A compiled function that runs `steps` steps in one call. Each result is stacked: a scalar loss becomes [steps]. */
 export interface CompiledSteps<F extends AnyFunction>
-  extends Pick<Compiled<F>, "recompilations" | "footprint" | "dispose" | typeof Symbol.dispose> {
+  extends Pick<Compiled<F>, "recompilations" | "footprint" | "programs" | "dispose" | typeof Symbol.dispose> {
   /** Every step on the same arguments. */
   (...args: Parameters<F>): ReturnType<F>;
   readonly steps: number;
@@ -85,45 +82,16 @@ export interface CompiledSteps<F extends AnyFunction>
   over(batches: Iterable<Parameters<F>>): Generator<ReturnType<F>, void, undefined>;
 }
 
-/** Records a function on placeholders for the tensors of `args`: what `compile` lowers and `show` prints. */
-export function recordFunction(fn: AnyFunction, args: readonly unknown[], labels?: readonly string[]): Recording {
-  const since = nextSerial();
-  const { leaves, paths } = leavesOf(args);
-  const holes = leaves.map((x, i) => hole(x, x.label ?? nameOf(paths[i]!, labels)));
-  const cellHoles = new Map<Cell, Tensor>();
-  const { result, outputs, writes, guards } = capture("compile", () => fn(...withLeaves(args as unknown[], holes)), {
-    read(cell) {
-      const inner = hole(cell, cell.label);
-      cellHoles.set(cell, inner);
-      return inner;
-    },
-  });
-  const { region, free } = closeRegion([...holes, ...cellHoles.values()], [...outputs, ...writes.values()], since);
-  // Tensors from outside are constants of the program: they live in its memory like cells that nobody writes.
-  const constants = free.map((x) => constantCell(x));
-  return {
-    region,
-    inputs: [...holes.map(() => "argument" as const), ...cellHoles.keys(), ...constants],
-    outputs: [...outputs.map(() => "result" as const), ...writes.keys()],
-    constants,
-    result,
-    guards,
-  };
-}
-
-/** `x`, `params.W1`: the path without the argument's number, or the argument's own name. */
-function nameOf(path: string, labels: readonly string[] | undefined): string | undefined {
-  const [number, ...rest] = path.split(".");
-  return rest.length > 0 ? rest.join(".") : labels?.[Number(number)];
-}
-
-function constantCell(x: Tensor): Cell {
-  return new Cell(fromArray(elementsOf(x), x), x.label);
-}
-
 /**
- * The same function, compiled. Its arguments and results may be any trees of tensors; what is not a tensor is part of the signature. It must be
- * synchronous and must not read values. Inside another transform it is simply the function.
+ * The same function, compiled. Its arguments and results may be any trees of tensors. It must be synchronous and must not read values. Inside
+ * another transform it is simply the function.
+ *
+ * A program is used again for calls of the same signature: the types of the tensors, and all else in the arguments by value. It is recorded
+ * anew when something changes that it noticed while it was recorded: the mode of a module, and the fields of every module and optimizer whose
+ * methods ran (options, layers, hooks, weight decay; lists and plain objects in them too). A plain variable that the function reads from
+ * outside is not noticed: what it held when the function was recorded is part of the program. Pass it as an argument or keep it in a cell;
+ * `{ debug: "stale" }` finds such variables.
+ * @throws {TypeError} for an argument with state that cannot be seen, such as private fields or a generator.
  */
 export function compile<F extends AnyFunction>(fn: F, options: CompileOptions & { readonly steps: number }): CompiledSteps<F>;
 export function compile<F extends AnyFunction>(fn: F, options?: CompileOptions): Compiled<F>;
@@ -132,60 +100,91 @@ export function compile<F extends AnyFunction>(fn: F, options: CompileOptions = 
 }
 
 function compileOne<F extends AnyFunction>(fn: F, options: CompileOptions): Compiled<F> {
-  if (options.debug === "nan") return hunted(fn);
+  const { debug, cache = MOST_PROGRAMS } = options;
+  if (debug !== undefined && debug !== "nan" && debug !== "stale")
+    throw new RangeError(`compile: debug is "nan" or "stale", got ${JSON.stringify(debug)}`);
+  const programs = new Programs<Program>(cache);
+  if (debug === "nan") return hunted(fn);
   const memory = options.memory === undefined ? {} : { memory: parseMemory(options.memory) };
-  const entries = new Map<string, Entry[]>();
+  const traces = new WeakMap<Program, Trace>();
+  const counters = new CounterWatch(fn);
   let recompilations = 0;
-  let last: Executable | undefined;
+  let latest: Latest | undefined;
 
-  const recordEntry = (args: readonly unknown[]): Entry => {
-    const recording = recordFunction(fn, args);
-    const executable = compileRegion(recording.region, recording, memory);
-    const cells = cellsOf(recording);
+  const make = ({ noticed, key }: Signature, args: readonly unknown[]): Program => {
+    let trace: Trace | undefined;
+    const look = debug && ((recording: Recording) => (trace = traceOf(recording)));
+    const change = programs.of(key).at(-1)?.change();
+    const record = (): Program => Program.make(fn, args, noticed, memory, look);
+    const program = debug ? withLines(record) : record();
     recompilations++;
-    return {
-      executable,
-      cells,
-      read: executable.readOf(cells),
-      result: recording.result,
-      outputs: leavesOf(recording.result).leaves,
-      guards: recording.guards.map((read) => ({ read, value: read() })),
-    };
+    if (trace) traces.set(program, trace);
+    counters.compiled(args, change);
+    return program;
   };
 
+  const find = (args: readonly unknown[]): { program: Program; leaves: readonly Tensor[] } => {
+    if (latest?.fits(args)) return { program: latest.program, leaves: args as readonly Tensor[] };
+    const signature = signatureOf(args, fn);
+    const key = `${backendName()} ${signature.key}`;
+    let program = programs.find(key);
+    if (program) {
+      counters.found();
+      if (debug) checkSame(fn, traces.get(program)!, traceOf(withLines(() => recordFunction(fn, args))));
+    } else {
+      program = make({ ...signature, key }, args);
+      programs.add(program, key);
+    }
+    latest = debug === undefined && args.every(isTensor) ? new Latest(program, args) : undefined;
+    return { program, leaves: signature.leaves };
+  };
+
+  let last: Executable | undefined;
   const run = (...args: unknown[]): unknown => {
     if (currentFrame()) return fn(...args);
-    const { leaves, structure } = leavesOf(args);
-    const key = `${backendName()} ${structure} ${leaves.map(formatType).join(" ")}`;
-    let entry = entries.get(key)?.find(({ guards }) => guards.every((g) => Object.is(g.read(), g.value)));
-    if (!entry) {
-      entry = recordEntry(args);
-      entries.set(key, [...(entries.get(key) ?? []), entry]);
-    }
-    last = entry.executable;
+    const { program, leaves } = find(args);
+    last = program.executable;
     const pending = leaves.filter((x) => !x.isComputed);
     if (pending.length > 0) evaluate(pending);
-    computeCells(entry.read);
-    const elements = entry.executable.run(leaves.map(elementsOf), entry.cells);
-    return withLeaves(
-      entry.result,
-      elements.map((e, i) => fromArray(e, entry.outputs[i]!)),
-    );
+    return program.run(leaves);
+  };
+  const dispose = (): void => {
+    programs.clear();
+    latest = undefined;
   };
 
-  const dispose = (): void => {
-    for (const list of entries.values()) for (const { executable } of list) executable.dispose();
-    entries.clear();
-  };
   return Object.defineProperties(run, {
     name: { value: `compiled ${fn.name}` },
     recompilations: { get: () => recompilations },
     footprint: {
       get: () => ({ ...(last?.traffic ?? { in: 0, out: 0 }), scratch: last?.layout.scratch ?? 0, work: last?.layout.work ?? 0 }),
     },
+    programs: { get: () => ({ count: programs.size, bytes: programs.bytes }) },
     dispose: { value: dispose },
     [Symbol.dispose]: { value: dispose },
   }) as unknown as Compiled<F>;
+}
+
+/** The program of the last call, for calls of the same types whose arguments are tensors and nothing else: most calls, and no text is made. */
+class Latest {
+  readonly program: Program;
+  readonly #types: readonly Type[];
+  readonly #backend = backendName();
+
+  constructor(program: Program, args: readonly Type[]) {
+    this.program = program;
+    this.#types = args.map(({ shape, dtype }) => ({ shape, dtype }));
+  }
+
+  fits(args: readonly unknown[]): boolean {
+    const types = this.#types;
+    if (args.length !== types.length) return false;
+    for (let i = 0; i < types.length; i++) {
+      const x = args[i];
+      if (!isTensor(x) || !sameType(x, types[i]!)) return false;
+    }
+    return this.#backend === backendName() && this.program.holds();
+  }
 }
 
 function compileSteps<F extends AnyFunction>(fn: F, steps: number, options: CompileOptions): CompiledSteps<F> {
@@ -195,8 +194,9 @@ function compileSteps<F extends AnyFunction>(fn: F, steps: number, options: Comp
       "compile: steps and memory exclude each other, since a loop keeps what its steps need; checkpoint inside the function instead",
     );
   const one = compileOne(fn, options);
-  const same = compileOne(repeated(fn, steps), {});
-  const along = compileOne(sliced(fn, steps), {});
+  const inside: CompileOptions = options.debug === "nan" ? {} : options;
+  const same = compileOne(renamed(fn, repeated(fn, steps)), inside);
+  const along = compileOne(renamed(fn, sliced(fn, steps)), inside);
   const all = [one, same, along] as const;
   let last: (typeof all)[number] = same;
   const ran = <P extends (typeof all)[number]>(program: P): P => {
@@ -204,7 +204,7 @@ function compileSteps<F extends AnyFunction>(fn: F, steps: number, options: Comp
     return program;
   };
   // The hunter looks at single instructions: it is shown the steps one by one, and no loop.
-  const hunting = options.debug !== undefined;
+  const hunting = options.debug === "nan";
   const run = (...args: Parameters<F>): ReturnType<F> => (hunting ? inTurn(steps, () => one(...args)) : ran(same)(...args));
   const runAlong: CompiledSteps<F>["along"] = hunting ? slicedByHand(one, steps) : (...args) => ran(along)(...args);
   function* over(batches: Iterable<Parameters<F>>): Generator<ReturnType<F>, void, undefined> {
@@ -230,9 +230,20 @@ function compileSteps<F extends AnyFunction>(fn: F, steps: number, options: Comp
     },
     recompilations: { get: () => all.reduce((n, { recompilations }) => n + recompilations, 0) },
     footprint: { get: () => last.footprint },
+    programs: {
+      get: () => ({
+        count: all.reduce((n, { programs }) => n + programs.count, 0),
+        bytes: all.reduce((n, { programs }) => n + programs.bytes, 0),
+      }),
+    },
     dispose: { value: dispose },
     [Symbol.dispose]: { value: dispose },
   }) as unknown as CompiledSteps<F>;
+}
+
+/** `made` with the name of `fn`. */
+function renamed<G extends AnyFunction>(fn: AnyFunction, made: G): G {
+  return Object.defineProperty(made, "name", { value: fn.name });
 }
 
 /** A function that is recorded and hunted through at every call. */
@@ -240,13 +251,7 @@ function hunted<F extends AnyFunction>(fn: F): Compiled<F> {
   const cache = new Map<string, Executable>();
   const run = (...args: unknown[]): unknown => {
     if (currentFrame()) return fn(...args);
-    traceOrigins(true);
-    let recording: Recording;
-    try {
-      recording = recordFunction(fn, args);
-    } finally {
-      traceOrigins(false);
-    }
+    const recording = withLines(() => recordFunction(fn, args));
     const { leaves } = leavesOf(args);
     const rest = [...leaves];
     const inputs = recording.inputs.map((role) => elementsOf(role === "argument" ? rest.shift()! : role.expose()));
@@ -267,6 +272,7 @@ function hunted<F extends AnyFunction>(fn: F): Compiled<F> {
   return Object.assign(run, {
     recompilations: 0,
     footprint: { in: 0, out: 0, scratch: 0, work: 0 },
+    programs: { count: 0, bytes: 0 },
     dispose,
     [Symbol.dispose]: dispose,
   }) as unknown as Compiled<F>;

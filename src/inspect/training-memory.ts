@@ -4,8 +4,8 @@
  */
 import { byteSize, isFloat } from "../base/dtype.ts";
 import { sizeOf, type Type } from "../base/shape.ts";
-import { recordFunction } from "../function/compile.ts";
 import { backward } from "../function/derivative.ts";
+import { recordFunction } from "../function/recording.ts";
 import { crossEntropy } from "../nn/losses.ts";
 import type { Layer, Module } from "../nn/module.ts";
 import { Parameter } from "../nn/parameter.ts";

@@ -8,6 +8,7 @@ import { formatShape, type Shape, sameShape } from "../base/shape.ts";
 import { showAs } from "../ops/display.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { Cell, guarded } from "../runtime/cell.ts";
+import { announce } from "../runtime/notice.ts";
 import { Parameter, State } from "./parameter.ts";
 import { checkEntries, type LoadReport, StateDictError, type StateEntry, tensorFor } from "./state-dict.ts";
 
@@ -21,6 +22,10 @@ export type ForwardHook = (inputs: readonly unknown[], output: unknown) => unkno
 export abstract class Module {
   #training = true;
   #hooks: readonly ForwardHook[] = [];
+
+  constructor() {
+    announce(new.target.prototype, Module.prototype);
+  }
 
   /** What the module computes. Subclasses choose the arguments. */
   abstract forward(...inputs: never[]): unknown;
@@ -62,8 +67,7 @@ export abstract class Module {
 
   /**
    * Has `hook` called after every `forward` of this module, in the order of registration; returns the function that takes it away again.
-   * While a function is recorded the tensors are symbolic, and one compiled before does not know the hook. To see values and gradients
-   * use `watch`.
+   * While a function is recorded the tensors are symbolic; one compiled before is recorded anew. To see values and gradients use `watch`.
    */
   onForward(hook: ForwardHook): () => void {
     if (typeof hook !== "function") throw new TypeError(`onForward: want a function of inputs and output, got ${describe(hook)}`);

@@ -7,6 +7,7 @@ import { describe } from "../base/describe.ts";
 import { full } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { Cell } from "../runtime/cell.ts";
+import { announce } from "../runtime/notice.ts";
 import { checkRange, listOf, tick } from "./optimizer.ts";
 import { loadCells, type StateSource } from "./state.ts";
 
@@ -19,6 +20,7 @@ export abstract class WeightAverage {
   readonly #updates: Cell = new Cell(full([], 0, "i32"), "updates");
 
   constructor(parameters: Iterable<Cell>) {
+    announce(new.target.prototype, Object.prototype);
     this.parameters = listOf(parameters);
     for (const cell of this.parameters)
       if (!(cell instanceof Cell))

@@ -13,6 +13,7 @@ import { full, tensor } from "../ops/create.ts";
 import { showAs } from "../ops/display.ts";
 import { Tensor } from "../ops/tensor.ts";
 import { Cell } from "../runtime/cell.ts";
+import { announce } from "../runtime/notice.ts";
 import { loadCells, type StateSource } from "./state.ts";
 
 export interface OptimizerOptions {
@@ -85,6 +86,7 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
    * @throws {TypeError} if there is nothing to train, or a cell is no float or is given twice. @throws {RangeError} for options out of range.
    */
   constructor(trainable: Trainable<O>, options: O, defaults: Required<O>, check?: (options: Settings<O>) => void) {
+    announce(new.target.prototype, Object.prototype);
     const name = this.constructor.name;
     let first = 0;
     this.groups = groupsOf(trainable).map(({ parameters, ...own }, index) => {

@@ -18,6 +18,8 @@ export interface Loaded {
   (bindings: number): void;
   /** Has the other threads forget the program. */
   forget?(): void;
+  /** Bytes of WebAssembly code. */
+  codeBytes?: number;
 }
 
 /**
@@ -39,7 +41,11 @@ const BACKENDS: Readonly<Record<BackendName, (program: Program, arena: Arena, wo
     const longRun = work > LONG_RUN;
     const module = compileModule(bytes, { longRun });
     const { main, divided } = instantiateModule(module, arena.memory, program.hosts);
-    return divided ? poolOf(arena).share(module, main, longRun) : main;
+    const run: Loaded = divided ? poolOf(arena).share(module, main, longRun) : main;
+    const loaded: Loaded = (at) => run(at);
+    loaded.codeBytes = bytes.length;
+    if (run.forget) loaded.forget = run.forget;
+    return loaded;
   },
   interpreter: (program, arena) => (bindings) => interpret(program, arena.memory, bindings),
 };
@@ -70,5 +76,6 @@ export function load(program: Program, arena: Arena, work: number): Loaded {
     observer.ran?.(program, arena, bindings);
   };
   if (run.forget) loaded.forget = run.forget;
+  loaded.codeBytes = run.codeBytes ?? 0;
   return loaded;
 }

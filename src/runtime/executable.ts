@@ -163,6 +163,11 @@ export class Executable {
     this.#main.forget?.();
   }
 
+  /** Bytes of the program's WebAssembly code. */
+  get codeBytes(): number {
+    return this.#main.codeBytes ?? 0;
+  }
+
   /** Bytes that a run copies into and out of the arena. */
   get traffic(): { in: number; out: number } {
     const bytes = (list: readonly Place[]): number => list.reduce((n, { type, size }) => n + size * byteSize(type.dtype), 0);

@@ -1,0 +1,93 @@
+/**
+ * @file One program of a compiled function: a recording, lowered, with all that must still be so for it to run.
+ */
+import { byteSize } from "../base/dtype.ts";
+import { sizeOf, type Type } from "../base/shape.ts";
+import { fromArray, isTensor } from "../ops/create.ts";
+import { hole } from "../ops/region.ts";
+import { elementsOf, type Tensor, uncounted } from "../ops/tensor.ts";
+import type { Cell } from "../runtime/cell.ts";
+import { compileRegion, type Memory } from "../runtime/compile.ts";
+import { computeCells } from "../runtime/evaluate.ts";
+import { cellsOf, type Executable } from "../runtime/executable.ts";
+import { notice, noticing } from "../runtime/notice.ts";
+import { type AnyFunction, leavesOf, withLeaves } from "./capture.ts";
+import type { Cached } from "./programs.ts";
+import { type Recording, recordFunction } from "./recording.ts";
+import { type Change, Snapshot } from "./snapshot.ts";
+
+/** Machine code, kernels and tables take about this many bytes for each byte of WebAssembly code (measured on steps of an MLP and of LeNet). */
+const BYTES_PER_CODE = 16;
+
+const typeOf = ({ shape, dtype }: Type): Type => ({ shape, dtype });
+
+export class Program implements Cached {
+  readonly executable: Executable;
+  readonly bytes: number;
+  readonly #cells: readonly Cell[];
+  /** Those of the cells that the program reads. */
+  readonly #read: readonly Cell[];
+  /** The result's tree, with placeholders for tensors: it must not hold the list that was recorded. */
+  readonly #result: unknown;
+  readonly #types: readonly Type[];
+  readonly #guards: readonly { readonly read: () => unknown; readonly value: unknown }[];
+  readonly #fields: Snapshot;
+
+  private constructor(recording: Recording, noticed: Iterable<object>, memory: { readonly memory?: Memory }) {
+    this.executable = uncounted(() => compileRegion(recording.region, recording, memory));
+    this.#cells = cellsOf(recording);
+    this.#read = this.executable.readOf(this.#cells);
+    const { leaves } = leavesOf(recording.result);
+    this.#types = leaves.map(typeOf);
+    this.#result = withLeaves(
+      recording.result,
+      this.#types.map((type) => hole(type)),
+    );
+    this.#guards = recording.guards.map((read) => ({ read, value: read() }));
+    this.#fields = new Snapshot(noticed);
+    const constants = recording.constants.reduce((sum, { shape, dtype }) => sum + sizeOf(shape) * byteSize(dtype), 0);
+    this.bytes = constants + BYTES_PER_CODE * this.executable.codeBytes;
+  }
+
+  /** Records `fn` on arguments like `args`, of which some may be `noticed` objects, and compiles what was recorded. */
+  static make(
+    fn: AnyFunction,
+    args: readonly unknown[],
+    noticed: readonly object[],
+    memory: { readonly memory?: Memory },
+    look?: (recording: Recording) => void,
+  ): Program {
+    const { result: recording, noticed: found } = noticing(() => {
+      noticed.forEach(notice);
+      return recordFunction(fn, args);
+    });
+    look?.(recording);
+    return new Program(recording, found, memory);
+  }
+
+  /** Returns true if nothing has changed that the recording read: modes, fields of modules and optimizers. */
+  holds(): boolean {
+    for (const { read, value } of this.#guards) if (!Object.is(read(), value)) return false;
+    return this.#fields.holds();
+  }
+
+  /** The field that has changed. */
+  change(): Change | undefined {
+    return this.#fields.change();
+  }
+
+  /** Runs on the tensors of the arguments; gives the function's result. */
+  run(leaves: readonly Tensor[]): unknown {
+    computeCells(this.#read);
+    const elements = this.executable.run(leaves.map(elementsOf), this.#cells);
+    if (isTensor(this.#result)) return fromArray(elements[0]!, this.#types[0]!);
+    return withLeaves(
+      this.#result,
+      elements.map((e, i) => fromArray(e, this.#types[i]!)),
+    );
+  }
+
+  dispose(): void {
+    this.executable.dispose();
+  }
+}

@@ -1,0 +1,58 @@
+/**
+ * @file A function recorded on placeholders: what `compile` lowers and `show` prints.
+ */
+import { fromArray } from "../ops/create.ts";
+import { evaluate } from "../ops/evaluator.ts";
+import { closeRegion, hole } from "../ops/region.ts";
+import { elementsOf, type Tensor } from "../ops/tensor.ts";
+import { Cell } from "../runtime/cell.ts";
+import { nextSerial, type Region } from "../tape/node.ts";
+import { type AnyFunction, capture, leavesOf, withLeaves } from "./capture.ts";
+
+export interface Recording {
+  readonly region: Region;
+  readonly inputs: readonly (Cell | "argument")[];
+  readonly outputs: readonly (Cell | "result")[];
+  /** Cells of the program's own, for tensors from outside. */
+  readonly constants: readonly Cell[];
+  readonly result: unknown;
+  readonly guards: readonly (() => unknown)[];
+}
+
+/** Records a function on placeholders for the tensors of `args`. */
+export function recordFunction(fn: AnyFunction, args: readonly unknown[], labels?: readonly string[]): Recording {
+  const since = nextSerial();
+  const { leaves, paths } = leavesOf(args);
+  const holes = leaves.map((x, i) => hole(x, x.label ?? nameOf(paths[i]!, labels)));
+  const cellHoles = new Map<Cell, Tensor>();
+  const { result, outputs, writes, guards } = capture("compile", () => fn(...withLeaves(args as unknown[], holes)), {
+    read(cell) {
+      const inner = hole(cell, cell.label);
+      cellHoles.set(cell, inner);
+      return inner;
+    },
+  });
+  const { region, free } = closeRegion([...holes, ...cellHoles.values()], [...outputs, ...writes.values()], since);
+  // Tensors from outside are constants of the program: they live in its memory like cells that nobody writes.
+  const pending = free.filter((x) => !x.isComputed);
+  if (pending.length > 0) evaluate(pending);
+  const constants = free.map((x) => constantCell(x));
+  return {
+    region,
+    inputs: [...holes.map(() => "argument" as const), ...cellHoles.keys(), ...constants],
+    outputs: [...outputs.map(() => "result" as const), ...writes.keys()],
+    constants,
+    result,
+    guards,
+  };
+}
+
+/** `x`, `params.W1`: the path without the argument's number, or the argument's own name. */
+function nameOf(path: string, labels: readonly string[] | undefined): string | undefined {
+  const [number, ...rest] = path.split(".");
+  return rest.length > 0 ? rest.join(".") : labels?.[Number(number)];
+}
+
+function constantCell(x: Tensor): Cell {
+  return new Cell(fromArray(elementsOf(x), x), x.label);
+}

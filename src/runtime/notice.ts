@@ -1,0 +1,55 @@
+/**
+ * @file Objects whose fields a recorded function reads: modules, optimizers. They report themselves when one of their methods runs, and
+ * `compile` compares their fields at every later call (`function/snapshot.ts`).
+ */
+
+let found: Set<object> | undefined;
+
+/** Reports that what is being recorded may read the fields of `object`. */
+export function notice(object: object): void {
+  found?.add(object);
+}
+
+/** Runs `fn`, a recording; gives the objects that reported themselves. */
+export function noticing<T>(fn: () => T): { result: T; noticed: ReadonlySet<object> } {
+  const outer = found;
+  const noticed = new Set<object>();
+  found = noticed;
+  try {
+    return { result: fn(), noticed };
+  } finally {
+    found = outer;
+    if (outer) for (const object of noticed) outer.add(object);
+  }
+}
+
+const announced: WeakSet<object> = new WeakSet();
+
+/** Returns true for a module, an optimizer and the like. As arguments they are told apart by identity. */
+export function isNoticed(x: unknown): x is object {
+  return typeof x === "object" && x !== null && announced.has(Object.getPrototypeOf(x));
+}
+
+/**
+ * Sees to it that objects of `prototype` report themselves when a method runs that is defined below the class `base`. Done once for a class:
+ * each of its methods gives way to one that reports and calls it.
+ */
+export function announce(prototype: object, base: object): void {
+  for (let p = prototype; p !== base && p !== null && !announced.has(p); p = Object.getPrototypeOf(p)) {
+    announced.add(p);
+    for (const key of Reflect.ownKeys(p)) {
+      const descriptor = Object.getOwnPropertyDescriptor(p, key)!;
+      const method: unknown = descriptor.value;
+      if (key === "constructor" || typeof method !== "function" || !descriptor.configurable) continue;
+      Object.defineProperty(p, key, { ...descriptor, value: reporting(method as (...args: unknown[]) => unknown) });
+    }
+  }
+}
+
+function reporting(method: (...args: unknown[]) => unknown): (...args: unknown[]) => unknown {
+  const made = function (this: object, ...args: unknown[]): unknown {
+    found?.add(this);
+    return method.apply(this, args);
+  };
+  return Object.defineProperties(made, { name: { value: method.name }, length: { value: method.length } });
+}
