@@ -4,10 +4,12 @@
 export type Cell = string | number | boolean | null;
 
 /** Texts that stand for no value at all, in lower case. */
-const MISSING = ["", "na", "n/a", "null", "none", "?", "nan"];
+const MISSING: ReadonlySet<string> = new Set(
+  "|na|n/a|n.a.|null|none|nil|?|-|--|nan|-nan|nat|<na>|#n/a|#n/a n/a|#na|#null!|#div/0!|1.#ind|1.#qnan|-1.#ind|-1.#qnan".split("|"),
+);
 
 export const isMissing = (cell: Cell): boolean =>
-  cell === null || (typeof cell === "number" ? Number.isNaN(cell) : MISSING.includes(String(cell).trim().toLowerCase()));
+  cell === null || (typeof cell === "number" ? Number.isNaN(cell) : MISSING.has(String(cell).trim().toLowerCase()));
 
 export const describeGap = (cell: Cell): string =>
   cell === null || String(cell).trim() === "" ? "is empty" : `is ${JSON.stringify(cell)}, not a value`;

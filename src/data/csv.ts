@@ -1,65 +1,171 @@
-/** @file CSV (RFC 4180 and its relatives with other delimiters), parsed by the package csv-parse, which is loaded when it is needed. */
+/**
+ * @file CSV (RFC 4180 and its relatives with other delimiters), parsed piece by piece by the package csv-parse, which is loaded when it is needed, so
+ * that a file may be larger than the longest text.
+ */
+import { type Budget, budgetOf, type ReadLimits } from "../formats/budget.ts";
+import { brief } from "../formats/clean.ts";
+import { cellReader, type NumberFormat } from "./number-format.ts";
 import type { Table } from "./table.ts";
 
-export interface CsvOptions {
+export interface CsvOptions extends NumberFormat {
   /** Default: of comma, semicolon, tab and bar the one that the first line has most of. */
   readonly delimiter?: string;
-  /** Whether the first line has the names of the columns. Default: it does unless one of its cells is a number. */
+  /**
+   * Whether the first line has the names of the columns. Default: it does if none of its cells is a number, or if its numbers count up by one, at
+   * least three of them (0, 1, 2 of a data frame; 2019, 2020, 2021), and those of the second line do not.
+   */
   readonly header?: boolean;
+  /** Default "utf-8"; "latin1" is what many programs of western Europe write (with the signs of Windows-1252). */
+  readonly encoding?: "utf-8" | "latin1";
 }
 
-/** A CSV text, or the bytes of one in UTF-8, as a table of texts. @throws {Error} one line for whatever is no table. */
-export async function readCsv(content: string | Uint8Array, what = "csv", options: CsvOptions = {}): Promise<Table> {
-  const text = typeof content === "string" ? content : decode(content, what);
-  const records = await parse(text, options.delimiter ?? guessDelimiter(text), what);
+/** A CSV text, its bytes, or pieces of them, as a table of texts. @throws {Error} one line for whatever is no table. */
+export async function readCsv(
+  content: string | Uint8Array | AsyncIterable<Uint8Array>,
+  what = "csv",
+  options: CsvOptions & ReadLimits = {},
+  fileBytes = 0,
+): Promise<Table> {
+  const size = typeof content === "string" ? content.length : content instanceof Uint8Array ? content.length : fileBytes;
+  const budget = budgetOf(options, what, size);
+  const pieces =
+    typeof content === "string" ? [content] : decoded(content instanceof Uint8Array ? windows(content) : content, what, options);
+  const { records, lines } = await parse(pieces, what, options, budget);
   if (records.length === 0) throw new Error(`${what}: the file is empty`);
-  const first = records[0].record;
-  const header = options.header ?? !first.some((cell) => cell.trim() !== "" && Number.isFinite(Number(cell)));
-  const body = header ? records.slice(1) : records;
-  if (body.length === 0) throw new Error(`${what}: there is a header, but no row of data`);
-  const ragged = body.find(({ record }) => record.length !== first.length);
-  if (ragged)
+  const first = records[0];
+  const header = options.header ?? isHeader(first, records[1] ?? []);
+  if (records.length === 1 && header) throw new Error(`${what}: there is a header, but no row of data`);
+  const ragged = records.findIndex((record) => record.length !== first.length);
+  if (ragged >= 0)
     throw new Error(
-      `${what}, line ${ragged.line}: expected ${first.length} cells as in the first line, got ${ragged.record.length}; is there a delimiter too many, or a quote missing?`,
+      `${what}, line ${lines[ragged]}: expected ${first.length} cells as in the first line, got ${records[ragged].length}; is there a delimiter too many, or a quote missing?`,
     );
-  return {
-    what,
-    columns: first.map((name, i) => (header ? name.trim() : `column ${i + 1}`)),
-    rows: body.map(({ record }) => record),
-    rowName: (row) => `line ${body[row].line}`,
-  };
+  const skipped = Number(header);
+  const columns = first.map((name, i) => (header ? name.trim() : `column ${i + 1}`));
+  const rows = skipped ? records.slice(1) : records;
+  const read = cellReader(options);
+  if (read) for (const row of rows) for (let c = 0; c < row.length; c++) row[c] = read(row[c]);
+  return { what, columns, rows, rowName: (row) => `line ${lines[row + skipped]}`, header };
 }
 
-function decode(bytes: Uint8Array, what: string): string {
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(new Uint8Array(bytes));
-  } catch {
-    throw new Error(`${what}: not UTF-8 text; save it as "CSV UTF-8"`);
+const isNumber = (cell: string): boolean => cell.trim() !== "" && Number.isFinite(Number(cell));
+
+function isHeader(first: readonly string[], second: readonly string[]): boolean {
+  return !first.some(isNumber) || (countsUp(first) && !countsUp(second));
+}
+
+/** Whether the numbers among some cells are at least three, each the one before and one. */
+function countsUp(cells: readonly string[]): boolean {
+  const numbers = cells.filter(isNumber).map(Number);
+  return numbers.length >= 3 && numbers.every((n, i) => i === 0 || n === numbers[i - 1] + 1);
+}
+
+const WINDOW = 2 ** 20;
+
+function* windows(bytes: Uint8Array): Generator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += WINDOW) yield bytes.subarray(at, at + WINDOW);
+}
+
+/** Bytes as text, piece by piece. */
+async function* decoded(
+  pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+  what: string,
+  { encoding = "utf-8" }: CsvOptions,
+): AsyncGenerator<string> {
+  const decoder = new TextDecoder(encoding, { fatal: true });
+  let first = true;
+  const decode = (piece?: Uint8Array): string => {
+    try {
+      return piece ? decoder.decode(new Uint8Array(piece), { stream: true }) : decoder.decode();
+    } catch {
+      throw new Error(`${what}: not UTF-8 text; save it as "CSV UTF-8", or read it with --encoding latin1`);
+    }
+  };
+  for await (const piece of pieces) {
+    if (first && ((piece[0] === 0xff && piece[1] === 0xfe) || (piece[0] === 0xfe && piece[1] === 0xff)))
+      throw new Error(`${what}: UTF-16 text; save it as "CSV UTF-8"`);
+    first = false;
+    yield decode(piece);
   }
+  yield decode();
 }
 
 function guessDelimiter(text: string): string {
   const line = text
-    .slice(0, 100_000)
-    .split(/\r?\n/, 1)[0]
+    .slice(0, WINDOW)
+    .replace(/^\ufeff/, "")
+    .split(/\r\n|\n|\r/, 1)[0]
     .replaceAll(/"[^"]*"/g, "");
   const count = (delimiter: string): number => line.split(delimiter).length;
   return [",", ";", "\t", "|"].reduce((best, delimiter) => (count(delimiter) > count(best) ? delimiter : best));
 }
 
-interface Line {
-  readonly record: readonly string[];
-  /** From 1; the last one of a record whose quoted cells span several. */
-  readonly line: number;
+/** What a row and a cell take of memory beside their text. */
+const BYTES_PER_ROW = 64;
+const BYTES_PER_CELL = 32;
+
+interface Records {
+  readonly records: string[][];
+  /** The line of each record, from 1; the last one where quoted cells span several. */
+  readonly lines: number[];
 }
 
-async function parse(text: string, delimiter: string, what: string): Promise<Line[]> {
-  const csv = await import("csv-parse/sync");
-  const settings = { bom: true, delimiter, info: true, relax_column_count: true, skip_empty_lines: true } as const;
-  try {
-    const records = csv.parse(text, settings) as unknown as { record: string[]; info: { lines: number } }[];
-    return records.map(({ record, info }) => ({ record, line: info.lines }));
-  } catch (error) {
-    throw new Error(`${what}: not a CSV file: ${(error as Error).message}`);
+async function parse(
+  pieces: Iterable<string> | AsyncIterable<string>,
+  what: string,
+  { delimiter }: CsvOptions,
+  budget: Budget,
+): Promise<Records> {
+  const { parse: parser } = await import("csv-parse");
+  const found: Records = { records: [], lines: [] };
+  const make = (text: string): ReturnType<typeof parser> =>
+    parser({
+      bom: true,
+      delimiter: delimiter ?? guessDelimiter(text),
+      info: true,
+      record_delimiter: ["\r\n", "\n", "\r"],
+      relax_column_count: true,
+      skip_empty_lines: true,
+    });
+  let failure: Error | undefined;
+  const drain = (stream: ReturnType<typeof parser>): void => {
+    try {
+      for (let next = stream.read() as Parsed | null; next; next = stream.read() as Parsed | null) {
+        budget.claim(BYTES_PER_ROW + next.record.reduce((sum, cell) => sum + BYTES_PER_CELL + cell.length, 0), "its rows");
+        found.records.push(next.record);
+        found.lines.push(next.info.lines);
+      }
+    } catch (error) {
+      stream.destroy(error as Error);
+    }
+  };
+  let stream: ReturnType<typeof parser> | undefined;
+  let ended: Promise<void> | undefined;
+  for await (const piece of pieces) {
+    if (stream === undefined) {
+      const made = make(piece);
+      stream = made;
+      made
+        .on("readable", () => drain(made))
+        .on("error", (error) => {
+          failure ??= error;
+        });
+      ended = new Promise((done) => made.on("close", done));
+    }
+    if (!failure) await new Promise<void>((done) => stream!.write(piece, () => done()));
+    if (failure) throw faultOf(failure, what);
   }
+  stream?.end();
+  await ended;
+  if (failure) throw faultOf(failure, what);
+  return found;
+}
+
+interface Parsed {
+  readonly record: string[];
+  readonly info: { readonly lines: number };
+}
+
+function faultOf(error: Error, what: string): Error {
+  return error.message.startsWith(`${what}:`) ? error : new Error(`${what}: not a CSV file: ${brief(error.message)}`);
 }

@@ -2,6 +2,7 @@
  * @file What was done to raw values before a model saw them, as plain data that JSON carries: it is fitted on the training part alone and kept
  * with the model, so that a prediction does the same to new values.
  */
+import type { CsvOptions } from "./csv.ts";
 import type { Dataset, Split } from "./dataset.ts";
 import type { ImageFilter } from "./image.ts";
 
@@ -33,6 +34,8 @@ export interface ImagePreparation {
 }
 
 export interface Preprocessing {
+  /** How the CSV file that trained is written, where that is not the default: new files are read the same way. */
+  readonly csv?: CsvOptions;
   /** Of tables: the columns that make the inputs, in order. */
   readonly columns?: readonly Column[];
   /** Of tables: the column that is predicted. */

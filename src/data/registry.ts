@@ -1,8 +1,10 @@
 /**
  * @file Data sets by name, as the command and the training loop ask for them; or by path: a CSV or Parquet file, a folder of images.
  */
+
+import type { ReadLimits } from "../formats/budget.ts";
 import { cifar10 } from "./cifar10.ts";
-import { readCsv } from "./csv.ts";
+import { type CsvOptions, readCsv } from "./csv.ts";
 import type { Dataset } from "./dataset.ts";
 import { digits } from "./digits.ts";
 import { type FileOptions, readIfThere } from "./files.ts";
@@ -14,7 +16,7 @@ import { type Table, type TableOptions, tableDataset } from "./table.ts";
 import { xor } from "./xor.ts";
 
 /** What a data set can be told; each reads what concerns it. `dataDir` is the folder of its files, or the file or folder itself. */
-export interface LoadOptions extends FileOptions, TableOptions, ImageFolderOptions, SyntheticOptions {}
+export interface LoadOptions extends FileOptions, TableOptions, ImageFolderOptions, SyntheticOptions, CsvOptions, ReadLimits {}
 
 type Load = (options: LoadOptions) => Promise<Dataset>;
 
@@ -65,14 +67,36 @@ export async function loadDataset(name: string, options: LoadOptions = {}): Prom
 /** A file with a table as a data set, called after the file. */
 async function tableFile(path: string, options: LoadOptions): Promise<Dataset> {
   const name = path.split(/[/\\]/).at(-1)!.replace(TABLE, "");
-  return tableDataset(name, await readTable(path), options);
+  const data = tableDataset(name, await readTable(path, options), options);
+  const csv = csvOptions(options);
+  return csv ? { ...data, preprocessing: { ...data.preprocessing, csv } } : data;
 }
 
-/** The table in a CSV or (by its ending) Parquet file. */
-export async function readTable(path: string): Promise<Table> {
-  const bytes = await readIfThere(path);
-  if (!bytes) throw new Error(`no file ${path}`);
-  return /\.parquet$/i.test(path) ? readParquet(bytes, path) : readCsv(bytes, path);
+/** The options among others that say how a CSV file is written; undefined if all are left to the defaults. */
+function csvOptions({ delimiter, header, encoding, decimal, thousands, currency, na }: CsvOptions): CsvOptions | undefined {
+  const given = Object.entries({ delimiter, header, encoding, decimal, thousands, currency, na }).filter(
+    ([, value]) => value !== undefined,
+  );
+  return given.length > 0 ? Object.fromEntries(given) : undefined;
+}
+
+/**
+ * The table in a CSV or (by its ending) Parquet file. A CSV file is read piece by piece, so that it may be larger than a text or a buffer can be.
+ * A new file is read as the one that trained with the `csv` of the model's preprocessing.
+ */
+export async function readTable(path: string, options: CsvOptions & ReadLimits = {}): Promise<Table> {
+  if (/\.parquet$/i.test(path)) {
+    const bytes = await readIfThere(path);
+    if (!bytes) throw new Error(`no file ${path}`);
+    return readParquet(bytes, path, options);
+  }
+  const { createReadStream } = await import("node:fs");
+  const { stat } = await import("node:fs/promises");
+  const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
+    throw new Error(error.code === "ENOENT" || error.code === "ENOTDIR" ? `no file ${path}` : `cannot read ${path}: ${error.message}`);
+  });
+  if (found.isDirectory()) throw new Error(`cannot read ${path}: it is a folder`);
+  return readCsv(createReadStream(path, { highWaterMark: 2 ** 20 }), path, options, found.size);
 }
 
 /** The nearest name, if it is near. In a page without a bundler the package is not found; the list of all names must do there. */

@@ -19,6 +19,8 @@ export interface Table {
   readonly rows: readonly (readonly Cell[])[];
   /** Where row i stands, such as "line 7". */
   rowName(row: number): string;
+  /** Of a CSV file: whether its first line was taken for the names of the columns. */
+  readonly header?: boolean;
 }
 
 export interface TableOptions {
@@ -109,9 +111,11 @@ function labelColumn({ what, columns }: Table, { label }: TableOptions): number 
 }
 
 function checkNames({ what, columns }: Table, { ignore = [], categorical = [] }: TableOptions): void {
-  const unknown = [...ignore, ...categorical].find((name) => !columns.includes(name));
+  const known = new Set(columns);
+  const unknown = [...ignore, ...categorical].find((name) => !known.has(name));
   if (unknown !== undefined) throw new Error(`${what}: no column "${unknown}"; it has ${columns.join(", ")}`);
-  const twice = columns.find((name, i) => columns.indexOf(name) !== i);
+  const seen = new Set<string>();
+  const twice = columns.find((name) => seen.size === seen.add(name).size);
   if (twice !== undefined) throw new Error(`${what}: two columns are called "${twice}"; rename one`);
 }
 

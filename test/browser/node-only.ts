@@ -11,6 +11,7 @@ export const NODE_ONLY: Readonly<Record<string, string>> = {
   "test/cli/terminal.test.ts": "the command line",
   "test/cli/train.test.ts": "the command line",
   "test/data/cifar10.test.ts": "reads and writes files, starts tar",
+  "test/data/csv.test.ts": "CSV is read by a package that wants Node",
   "test/data/digits.test.ts": "hashes with node:crypto",
   "test/data/download.test.ts": "starts a server, writes files",
   "test/data/image.test.ts": "reads and writes folders of images",

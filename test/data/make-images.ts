@@ -4,6 +4,9 @@ import { crc32 } from "../../src/formats/zip.ts";
 
 const text = (s: string): Uint8Array => new TextEncoder().encode(s);
 
+/** In memory of its own, of which a slice is a copy. */
+const joined = (parts: readonly Uint8Array[]): Uint8Array => new Uint8Array(Buffer.concat(parts));
+
 /** A chunk with its checksum, or (`bad`) with a wrong one. */
 export function chunk(type: string, data: Uint8Array, bad = false): Uint8Array {
   const whole = new Uint8Array(12 + data.length);
@@ -68,7 +71,7 @@ export function png({
   new DataView(header.buffer).setUint32(0, width);
   new DataView(header.buffer).setUint32(4, height);
   header.set([depth, colour, 0, 0, Number(interlaced)], 8);
-  return Buffer.concat([
+  return joined([
     Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a),
     chunk("IHDR", header),
     ...(colour === 3 ? [chunk("PLTE", palette(depth))] : []),
@@ -83,10 +86,11 @@ export function segments(file: Uint8Array): Uint8Array[] {
   const found: Uint8Array[] = [];
   for (let at = 2; ; ) {
     const end = at + 2 + ((file[at + 2] << 8) | file[at + 3]);
+    if (!(at + 4 <= file.length)) throw new Error("no scan");
     if (file[at + 1] === 0xda) return [...found, file.subarray(at)];
     found.push(file.subarray(at, end));
     at = end;
   }
 }
 
-export const jpeg = (parts: readonly Uint8Array[]): Uint8Array => Buffer.concat([Uint8Array.of(0xff, 0xd8), ...parts]);
+export const jpeg = (parts: readonly Uint8Array[]): Uint8Array => joined([Uint8Array.of(0xff, 0xd8), ...parts]);

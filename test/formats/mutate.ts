@@ -3,18 +3,29 @@
  * little memory. `npm test` tries some, `npm run test:nightly` 20,000 of each format.
  */
 import { readFileSync } from "node:fs";
-import { gzipSync } from "node:zlib";
+import { deflateSync, gzipSync } from "node:zlib";
 import { threefry2x32 } from "../../src/base/random.ts";
+import { readCsv } from "../../src/data/csv.ts";
+import { readImage } from "../../src/data/image.ts";
+import { readParquet } from "../../src/data/parquet.ts";
+import { gunzip } from "../../src/formats/gzip.ts";
 import { readIdx } from "../../src/formats/idx.ts";
 import { type NpyArray, readNpy, writeNpy } from "../../src/formats/npy.ts";
 import { readNpz, writeNpz } from "../../src/formats/npz.ts";
+import { readPth } from "../../src/formats/pth.ts";
 import { readSafetensors, writeSafetensors } from "../../src/formats/safetensors.ts";
 import { readTar } from "../../src/formats/tar.ts";
-import { readEvents, scalarEvent } from "../../src/formats/tfevents.ts";
+import { crc32c, readEvents, scalarEvent } from "../../src/formats/tfevents.ts";
+import { readZip, writeZip } from "../../src/formats/zip.ts";
+import { chunk, jpeg, png, segments } from "../data/make-images.ts";
 
 interface Format {
   /** Good files to start from. */
   readonly files: readonly Uint8Array[];
+  /** Damages of the format's own: lengths and checksums fit, so that what lies behind them is reached. */
+  readonly damages?: readonly Damage[];
+  /** Bytes that a call may take; the limit that `read` gives. Default: ten times the file. */
+  readonly budget?: number;
   /** Reads bytes, and says what is wrong with the result, if anything is. */
   read(bytes: Uint8Array): Promise<string | undefined> | string | undefined;
 }
@@ -36,7 +47,193 @@ const arrays = new Map<string, NpyArray>([
   ["steps", { dtype: "i4", shape: [], data: Int32Array.of(7) }],
 ]);
 
+/** What readers of large formats are allowed here. */
+const BUDGET = 2 ** 26;
+const limits = { maxBytes: BUDGET };
+const wrongPicture = ({ width, height, channels, data }: Awaited<ReturnType<typeof readImage>>): string | undefined =>
+  data.length === width * height * channels ? undefined : `${data.length} bytes of ${width}x${height}x${channels}`;
+const wrongTable = ({ columns, rows }: Awaited<ReturnType<typeof readCsv>>): string | undefined =>
+  rows.every((row) => row.length === columns.length) ? undefined : "a row of another length";
+
+const table = [
+  'id;name;"weight; in kg";when',
+  ...Array.from({ length: 40 }, (_, i) => `${i};"n ""${i}""";${i / 4},5;2024-01-${10 + (i % 20)}`),
+].join("\r\n");
+
+/** A file with one of its entries damaged. */
+function inZip(bytes: Map<string, Uint8Array>, dice: Dice): Uint8Array {
+  const entries = new Map(bytes);
+  const name = dice.pick([...entries.keys()]);
+  entries.set(name, dice.pick(damages)(entries.get(name)!, dice));
+  return writeZip(entries);
+}
+
+const npzEntries = await readZip(writeNpz(arrays), "npz");
+const pth = fixture("legacy-protocol2.pth");
+const zipped = new Map<string, Uint8Array>([
+  ["m/data.pkl", statePickle()],
+  ["m/data/94", new Uint8Array(Float32Array.of(1, 2, 3, 4, 5, 6).buffer)],
+  ["m/data/95", new Uint8Array(Float32Array.of(7, 8).buffer)],
+]);
+
+/** The pickle of the state dict in the older form: the fourth of that file. */
+function statePickle(): Uint8Array {
+  const opcodes = [...pth];
+  const start = String.fromCharCode(...opcodes).indexOf("\x80\x02ccollections");
+  return pth.slice(start, String.fromCharCode(...opcodes).indexOf(".\x80\x02]", start) + 1);
+}
+
+/** The parts of a PNG file: type and data of its chunks. */
+function chunksOf(file: Uint8Array): { type: string; data: Uint8Array }[] {
+  const found: { type: string; data: Uint8Array }[] = [];
+  const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
+  for (let at = 8; at + 12 <= file.length; ) {
+    const length = view.getUint32(at);
+    if (at + 12 + length > file.length) break;
+    found.push({ type: String.fromCharCode(...file.subarray(at + 4, at + 8)), data: file.subarray(at + 8, at + 8 + length) });
+    at += 12 + length;
+  }
+  return found;
+}
+
+/** One part doubled, left out, moved or damaged. */
+function shuffled<T>(parts: readonly T[], dice: Dice, damage: (part: T) => T): T[] {
+  if (parts.length === 0) return [];
+  const at = dice.below(parts.length);
+  const to = dice.below(parts.length);
+  return [
+    () => parts.map((part, i) => (i === at ? damage(part) : part)),
+    () => parts.map((part, i) => (i === at ? damage(part) : part)),
+    () => [...parts.slice(0, at), ...parts.slice(at + 1)],
+    () => [...parts.slice(0, to), parts[at], ...parts.slice(to)],
+  ][dice.below(4)]();
+}
+
+const pngDamage: Damage = (bytes, dice) => {
+  const parts = shuffled(chunksOf(bytes), dice, ({ type, data }) => {
+    if (type !== "IHDR" && dice.below(3) === 0)
+      return { type, data: new Uint8Array(deflateSync(noise(dice.below(500)).fill(dice.below(256)))) };
+    return { type, data: data.length === 0 ? data : dice.pick(damages)(data, dice) };
+  });
+  return Uint8Array.from([...bytes.subarray(0, 8), ...parts.flatMap(({ type, data }) => [...chunk(type, data)])]);
+};
+
+/** Segments keep lengths that fit. */
+const jpegDamage: Damage = (bytes, dice) => {
+  let parts: Uint8Array[];
+  try {
+    parts = segments(bytes);
+  } catch {
+    return bytes;
+  }
+  return jpeg(
+    shuffled(parts, dice, (part) => {
+      const body = part.length > 4 ? dice.pick(damages)(part.slice(4), dice) : part.slice(4);
+      return Uint8Array.from([part[0], part[1], (body.length + 2) >> 8, (body.length + 2) & 255, ...body]);
+    }),
+  );
+};
+
+/** Records whose checksums fit. */
+const eventDamage: Damage = (bytes, dice) => {
+  const length = Math.min(
+    bytes.length - 16,
+    Number(new DataView(bytes.buffer, bytes.byteOffset, Math.max(8, bytes.length)).getBigUint64(0, true)),
+  );
+  if (!(length > 0)) return bytes;
+  const event = dice.pick(damages)(bytes.slice(12, 12 + length), dice);
+  const record = new Uint8Array(16 + event.length);
+  const view = new DataView(record.buffer);
+  const masked = (part: Uint8Array): number => {
+    const crc = crc32c(part);
+    return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;
+  };
+  view.setUint32(0, event.length, true);
+  view.setUint32(8, masked(record.subarray(0, 8)), true);
+  record.set(event, 12);
+  view.setUint32(12 + event.length, masked(event), true);
+  return Uint8Array.from([...record, ...bytes.subarray(16 + length)]);
+};
+
+/** A header of JSON with its length. */
+const safetensorsDamage: Damage = (bytes, dice) => {
+  if (bytes.length < 8) return bytes;
+  const length = Number(new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true));
+  const header = new TextDecoder().decode(bytes.slice(8, 8 + Math.min(length, bytes.length)));
+  const number = dice.pick([...EXTREMES, -1, 1.5, 2 ** 53]);
+  const numbers = [...header.matchAll(/\d+/g)];
+  if (numbers.length === 0) return bytes;
+  const { index, 0: old } = dice.pick(numbers);
+  const text = new TextEncoder().encode(header.slice(0, index) + String(number) + header.slice(index + old.length));
+  const size = new Uint8Array(8);
+  new DataView(size.buffer).setUint32(0, text.length, true);
+  return Uint8Array.from([...size, ...text, ...bytes.subarray(8 + length)]);
+};
+
+/** Quotes, delimiters, line ends and bytes of other encodings anywhere. */
+const csvDamage: Damage = (bytes, dice) => {
+  const at = dice.below(bytes.length + 1);
+  const piece = dice.pick(['"', ";", ",", "\r", "\n", "\r\n", "\0", "\ufeff", '""', ";;;;;;;;", "x".repeat(500), "1e999", "\u202e"]);
+  return Uint8Array.from([...bytes.subarray(0, at), ...new TextEncoder().encode(piece), ...bytes.subarray(at)]);
+};
+
+/** A number of Thrift in the footer or in a page's header made long. */
+const parquetDamage: Damage = (bytes, dice) => {
+  const footer = bytes.length < 8 ? 0 : new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(bytes.length - 8, true);
+  const start = Math.max(0, bytes.length - 8 - footer);
+  const at = dice.below(2) ? start + dice.below(Math.max(1, Math.min(footer, 300))) : 4 + dice.below(40);
+  const varint = dice.pick([[0xfe, 0xff, 0xff, 0xff, 0x0f], [0x80, 0x80, 0x80, 0x08], [0xff, 0x7f], [0], [1]]);
+  const changed = Uint8Array.from([...bytes.subarray(0, at), ...varint, ...bytes.subarray(at + 1)]);
+  const added = varint.length - 1;
+  if (at >= start && changed.length >= 8) new DataView(changed.buffer).setUint32(changed.length - 8, footer + added, true);
+  return changed;
+};
+
 export const formats: Readonly<Record<string, Format>> = {
+  gzip: {
+    files: [new Uint8Array(gzipSync(noise(3000))), Uint8Array.from([...gzipSync("a"), ...gzipSync(new Uint8Array(5000)), 0, 0, 0])],
+    budget: BUDGET,
+    read: async (bytes) => ((await gunzip(bytes, "f", undefined, limits)).length <= BUDGET ? undefined : "too long"),
+  },
+  pth: {
+    files: [writeZip(zipped)],
+    damages: [(_, dice) => inZip(zipped, dice)],
+    budget: BUDGET,
+    read: async (bytes) => firstWrong((await readPth(bytes, "f", limits)).values()),
+  },
+  "legacy-pth": {
+    files: [2, 3, 4, 5].map((protocol) => fixture(`legacy-protocol${protocol}.pth`)),
+    budget: BUDGET,
+    read: async (bytes) => firstWrong((await readPth(bytes, "f", limits)).values()),
+  },
+  png: {
+    files: [0, 2, 3, 4, 6]
+      .flatMap((colour) => [false, true].map((interlaced) => png({ colour, interlaced, depth: 8 })))
+      .concat([png({ depth: 1, interlaced: true }), png({ depth: 16, colour: 2 }), fixture("palette.png")]),
+    damages: [pngDamage],
+    budget: BUDGET,
+    read: async (bytes) => wrongPicture(await readImage(bytes, "f", limits)),
+  },
+  jpeg: {
+    files: ["rgb.jpg", "progressive.jpg", "grey.jpg", "cmyk.jpg", "restart.jpg", "exif6.jpg", "rgb-components.jpg"].map(fixture),
+    damages: [jpegDamage],
+    budget: BUDGET,
+    read: async (bytes) => wrongPicture(await readImage(bytes, "f", limits)),
+  },
+  csv: {
+    files: [new TextEncoder().encode(table)],
+    damages: [csvDamage],
+    budget: BUDGET,
+    read: async (bytes) => wrongTable(await readCsv(bytes, "f", limits)),
+  },
+  parquet: {
+    files: ["none", "snappy", "gzip", "brotli", "zstd", "lz4", "v2"]
+      .map((name) => fixture(`fruit-${name}.parquet`))
+      .concat([fixture("names.parquet"), fixture("pandas-index.parquet")]),
+    damages: [parquetDamage],
+    budget: BUDGET,
+    read: async (bytes) => wrongTable(await readParquet(bytes, "f", limits)),
+  },
   idx: { files: [idx, new Uint8Array(gzipSync(idx))], read: async (bytes) => wrongCount(await readIdx(bytes, "f")) },
   npy: {
     files: [
@@ -50,6 +247,7 @@ export const formats: Readonly<Record<string, Format>> = {
   },
   npz: {
     files: [writeNpz(arrays), fixture("deflated.npz"), fixture("stored.npz")],
+    damages: [(_, dice) => inZip(npzEntries, dice)],
     read: async (bytes) => firstWrong((await readNpz(bytes, "f")).values()),
   },
   safetensors: {
@@ -64,6 +262,7 @@ export const formats: Readonly<Record<string, Format>> = {
         { model: "mlp", step: "100" },
       ),
     ],
+    damages: [safetensorsDamage],
     read: (bytes) => firstWrong(readSafetensors(bytes, "f").entries.values()),
   },
   tfevents: {
@@ -71,6 +270,7 @@ export const formats: Readonly<Record<string, Format>> = {
       fixture("tensorboard.tfevents"),
       Uint8Array.from(Array.from({ length: 50 }, (_, i) => [...scalarEvent(i, { loss: 1 / i, acc: i }, i)]).flat()),
     ],
+    damages: [eventDamage],
     read: (bytes) => (Array.isArray(readEvents(bytes, "f")) ? undefined : "no list"),
   },
   tar: {
@@ -158,15 +358,16 @@ const damages: readonly Damage[] = [
   (bytes, dice) => bytes.slice().copyWithin(place(bytes, dice), place(bytes, dice), place(bytes, dice)),
 ];
 
-/** File `seed` of a format: a good one with one to three damages. */
-export function mutated({ files }: Format, seed: number): Uint8Array {
+/** File `seed` of a format: a good one with one to three damages, of which about half are the format's own. */
+export function mutated({ files, damages: own = [] }: Format, seed: number): Uint8Array {
   const dice = new Dice(seed);
   let bytes = dice.pick(files);
-  for (let n = 1 + dice.below(3); n > 0 && bytes.length > 0; n--) bytes = dice.pick(damages)(bytes, dice);
+  for (let n = 1 + dice.below(3); n > 0 && bytes.length > 0; n--)
+    bytes = dice.pick(own.length > 0 && dice.below(2) ? own : damages)(bytes, dice);
   return bytes;
 }
 
-const SECONDS = 2;
+const SECONDS = 10;
 /** What a reader may allocate beside ten times its file: buffers of streams, and the test itself. */
 const SLACK = 2 ** 20;
 
@@ -187,7 +388,8 @@ export async function failureOf(format: Format, bytes: Uint8Array): Promise<"rea
   }
   const [allocated, seconds] = [memory() - before, (performance.now() - started) / 1000];
   if (seconds > SECONDS) return { fault: `took ${seconds.toFixed(1)} s` };
-  if (allocated > 10 * bytes.length + SLACK) return { fault: `allocated ${allocated} bytes for a file of ${bytes.length}` };
+  if (allocated > (format.budget ?? 10 * bytes.length) + SLACK)
+    return { fault: `allocated ${allocated} bytes for a file of ${bytes.length}` };
   return outcome;
 }
 

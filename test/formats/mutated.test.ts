@@ -4,7 +4,7 @@ import { failureOf, formats, mutated } from "./mutate.ts";
 
 test.each(Object.keys(formats))("%s: a damaged file is read or refused in one clear line", async (name) => {
   const counts = { read: 0, refused: 0 };
-  for (let seed = 0; seed < 300; seed++) {
+  for (let seed = 0; seed < 400; seed++) {
     const outcome = await failureOf(formats[name], mutated(formats[name], seed));
     expect(typeof outcome === "string" ? "fine" : outcome.fault, `seed ${seed}`).toBe("fine");
     counts[outcome as "read" | "refused"]++;
