@@ -8,7 +8,7 @@ export type { Shape } from "./base/shape.ts";
 export * as data from "./data/index.ts";
 export * as formats from "./formats/index.ts";
 export { type Compiled, type CompiledSteps, type CompileOptions, compile } from "./function/compile.ts";
-export { type Checkpointing, checkpoint, checkpointChain, cond, customJvp, customVjp, scan } from "./function/control.ts";
+export { type Checkpointing, type Checkpoints, checkpoint, checkpointChain, cond, customJvp, customVjp, scan } from "./function/control.ts";
 export { backward, grad, jvp, linearize, stopGradient, valueAndGrad, vjp } from "./function/derivative.ts";
 export { gnvp, hessian, hvp, type Jacobian, jacfwd, jacrev } from "./function/jacobian.ts";
 export { show } from "./function/show.ts";

@@ -41,7 +41,8 @@ export interface CompileOptions {
   readonly cache?: number;
   /**
    * What the program may take besides its cells: bytes, or a text such as "512MB". Where it would take more, values that wait for the backward
-   * pass are computed again, cheap ones first; an error says the least that can be reached. `"sqrt"` keeps about √n of a chain of n values.
+   * pass are computed again: what the steps of a loop keep, then cheap values, then products; an error says the least that can be reached. `"sqrt"` keeps
+   * about √n of a chain of n values, or of the steps of a loop.
    */
   readonly memory?: number | string;
   /**

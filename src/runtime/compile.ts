@@ -1,7 +1,7 @@
 /**
  * @file The whole pipeline on one page: a region goes in, an executable comes out.
  *
- *     region ─ expand ─ simplify ─ merge ─ shorten loops ─ recompute ─ pack ─ lay out ─ slice ─► tape of primitives ─ schedule ─► kernels, steps, offsets ─ backend ─► executable
+ *     region ─ expand ─ simplify ─ accumulate ─ merge ─ shorten loops ─ recompute ─ pack ─ lay out ─ slice ─► tape of primitives ─ schedule ─► kernels, steps, offsets ─ backend ─► executable
  */
 
 import { cold } from "../base/host.ts";
@@ -18,6 +18,7 @@ import { cutAtPeak, recompute } from "../optimize/remat.ts";
 import { simplify } from "../optimize/simplify.ts";
 import { sliceSums } from "../optimize/slices.ts";
 import { multiplyFew } from "../optimize/sparse.ts";
+import { ROOT, STRETCHINGS, stretchLoops } from "../optimize/stretches.ts";
 import { elementsMade, multiplyAdds } from "../optimize/work.ts";
 import { type Schedule, type Slot, schedule } from "../schedule/schedule.ts";
 import type { Region } from "../tape/node.ts";
@@ -92,20 +93,40 @@ export function parseMemory(memory: number | string): Memory {
 /** No step of a chain runs more often than this to save memory; so programs stay short. */
 const MOST_REPETITIONS = 5;
 
+/** A list, what it becomes, and its plan. */
+interface Attempt {
+  readonly list: Region;
+  readonly optimized: Region;
+  readonly planned: Schedule;
+}
+
+const smaller = (a: Attempt, b: Attempt): Attempt => (b.planned.scratch < a.planned.scratch ? b : a);
+
 /** The optimized region and its plan, with values computed again instead of being kept so that it fits into `memory`. */
-export function fit(region: Region, roles: Roles, cells: readonly Cell[], memory: Memory): { optimized: Region; planned: Schedule } {
-  const list = primitives(region);
-  const attempt = (tape: Region): { optimized: Region; planned: Schedule } => {
+export function fit(region: Region, roles: Roles, cells: readonly Cell[], memory: Memory): Attempt {
+  const whole = primitives(region);
+  const attempt = (tape: Region): Attempt => {
     const optimized = arrange(tape);
-    return { optimized, planned: plan(optimized, roles, cells) };
+    return { list: tape, optimized, planned: plan(optimized, roles, cells) };
   };
   const enough = (scratch: number): boolean => memory !== "sqrt" && scratch <= memory;
   // Longer products take more memory: where they exceed the budget, loops stay as they are.
-  const shorter = shorten(list);
+  const shorter = shorten(whole);
   const quick = attempt(shorter);
   if (enough(quick.planned.scratch)) return quick;
-  const plain = shorter === list ? quick : attempt(list);
+  let plain = shorter === whole ? quick : attempt(whole);
   if (enough(plain.planned.scratch)) return plain;
+  // Loops first: what they stack is most of what waits, and a loop as a whole is dear to repeat.
+  for (const how of memory === "sqrt" ? [ROOT] : STRETCHINGS) {
+    const stretched = stretchLoops(whole, how);
+    if (!stretched) break;
+    const tape = tidy(stretched);
+    const found = attempt(shorten(tape));
+    if (enough(found.planned.scratch)) return found;
+    plain = smaller(smaller(plain, found), attempt(tape));
+    if (enough(plain.planned.scratch)) return plain;
+  }
+  const { list } = plain;
   const cut = cutAtPeak(list);
   if (!cut) return within(plain, memory);
   const n = cut.dear.length;
@@ -119,7 +140,6 @@ export function fit(region: Region, roles: Roles, cells: readonly Cell[], memory
     }
     return found;
   };
-  const smaller = (a: typeof plain, b: typeof plain): typeof plain => (b.planned.scratch < a.planned.scratch ? b : a);
   if (memory === "sqrt") return smaller(plain, withSlots(Math.ceil(Math.sqrt(n))));
   // Fewer slots, less memory and more work: the most slots that fit, by bisection.
   let low = 0;
@@ -137,10 +157,10 @@ export function fit(region: Region, roles: Roles, cells: readonly Cell[], memory
 }
 
 /** The plan, or an error that says what it takes. */
-function within<T extends { planned: Schedule }>(found: T, memory: Memory): T {
+function within(found: Attempt, memory: Memory): Attempt {
   if (memory === "sqrt" || found.planned.scratch <= memory) return found;
   throw new RangeError(
-    `compile: the program does not fit into ${memory} bytes; the least that recomputation reaches is ${found.planned.scratch} bytes. Give it that much, a smaller batch, or checkpoint blocks (or scan) by hand`,
+    `compile: the program does not fit into ${memory} bytes; the least that recomputation reaches is ${found.planned.scratch} bytes. Give it that much, a smaller batch, or checkpoint blocks, loops ({ checkpoint } of scan and of recurrent layers) by hand`,
   );
 }
 
