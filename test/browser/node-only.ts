@@ -3,6 +3,8 @@ export const NODE_ONLY: Readonly<Record<string, string>> = {
   "test/base/host.test.ts": "spies on Node's V8 flags",
   "test/cli/bench.test.ts": "the command line",
   "test/cli/check.test.ts": "the command line",
+  "test/cli/folders.test.ts": "the command line",
+  "test/cli/lease.test.ts": "leases are files",
   "test/cli/mistakes.test.ts": "the command line",
   "test/cli/probe.test.ts": "the command line",
   "test/cli/published.test.ts": "the command line",
