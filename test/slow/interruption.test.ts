@@ -1,7 +1,7 @@
 /**
  * @file Runs that are killed (kill -9) at random moments, and a disk that fills up, on the built command. `node scripts/kill.mjs 20` kills more.
  */
-import { execFileSync, spawnSync } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -67,6 +67,11 @@ describe.skipIf(!disk)(`a full disk${disk ? "" : " (skipped: mounting a tmpfs is
     expect(full.stdout).toContain("epoch 8/8");
     expect(full.stderr).toMatch(/^error: cannot write .*ENOSPC/m);
     expect(full.status).toBe(1);
+    expect(full.stderr.match(/^warning: /gm)).toHaveLength(1);
+    const [, rescued] = /the trained model is in (.*?model\.safetensors); when there is room/.exec(full.stderr)!;
+    expect(readSafetensors(readFileSync(rescued)).metadata.model).toBe("mlp");
+    rmSync(join(rescued, ".."), { recursive: true });
+    expect(JSON.parse(readFileSync(join(run, "run.json"), "utf8")).state).toBe("interrupted");
     const kept = readdirSync(join(run, "checkpoints"));
     expect(kept.length).toBeGreaterThan(1);
     for (const name of kept) readSafetensors(readFileSync(join(run, "checkpoints", name)), name);
@@ -77,5 +82,84 @@ describe.skipIf(!disk)(`a full disk${disk ? "" : " (skipped: mounting a tmpfs is
     expect(nabla("train", ...flags, "--out", whole).status).toBe(0);
     expect(bits(run)).toEqual(bits(whole));
     expect(existsSync(join(run, "checkpoints", "step-00000232.safetensors"))).toBe(true);
+  });
+});
+
+describe("processes", () => {
+  const main = join(root, "dist/cli/main.js");
+  const start = (args: string[], cwd = folder): ChildProcess =>
+    spawn(process.execPath, [main, ...args], { cwd, stdio: ["ignore", "pipe", "pipe"] });
+  const ended = (child: ChildProcess): Promise<{ code: number | null; errors: string }> =>
+    new Promise((resolve) => {
+      let errors = "";
+      child.stdout!.resume();
+      child.stderr!.on("data", (chunk) => {
+        errors += chunk;
+      });
+      child.on("close", (code) => resolve({ code, errors }));
+    });
+  const trained = async (run: string): Promise<void> => {
+    while (!existsSync(join(run, "steps.csv"))) await new Promise((resolve) => setTimeout(resolve, 20)); // biome-ignore format: one thought
+  };
+  const state = (run: string): string => JSON.parse(readFileSync(join(run, "run.json"), "utf8")).state;
+  const long = ["train", "mlp", "--data", "moons", "--epochs", "100000"];
+
+  test("eight trainings started together have a folder each", async () => {
+    const place = mkdtempSync(join(folder, "together-"));
+    const eight = Array.from({ length: 8 }, () => ended(start(["train", "mlp", "--data", "moons", "--epochs", "2"], place)));
+    expect(await Promise.all(eight)).toEqual(eight.map(() => ({ code: 0, errors: "" })));
+    const runs = readdirSync(join(place, "runs")).map((name) => join(place, "runs", name));
+    expect(runs.map(state)).toEqual(eight.map(() => "finished"));
+    expect(new Set(runs.map((run) => readFileSync(join(run, "steps.csv"), "utf8"))).size).toBe(1);
+  });
+
+  test.each([
+    ["SIGTERM", 143],
+    ["SIGHUP", 129],
+    ["SIGINT", 130],
+  ] as const)("%s saves and exits with %s", async (signal, code) => {
+    // biome-ignore format: a table
+    const run = join(folder, signal);
+    const child = start([...long, "--out", run]);
+    const end = ended(child);
+    await trained(run);
+    child.kill(signal);
+    child.kill(signal); // as `timeout` and `npm` do
+    expect(await end).toEqual({ code, errors: "" });
+    expect(state(run)).toBe("interrupted");
+    expect(readdirSync(join(run, "checkpoints")).length).toBeGreaterThan(0);
+  });
+
+  test("an output that nobody reads any more ends a run quietly", async () => {
+    const run = join(folder, "pipe");
+    const child = start([...long, "--out", run]);
+    const end = ended(child);
+    child.stdout!.once("data", () => child.stdout!.destroy());
+    expect(await end).toEqual({ code: 141, errors: "" });
+    expect(state(run)).toBe("interrupted");
+  });
+
+  test("one process at a time trains in a folder; --take-over ends the other", async () => {
+    const run = join(folder, "shared");
+    const first = start([...long, "--out", run]);
+    const firstEnd = ended(first);
+    await trained(run);
+    const refusal = new RegExp(`^error: .*shared: process ${first.pid} is training there already`);
+    for (const args of [
+      ["train", "--resume", run],
+      [...long, "--out", run, "--overwrite"],
+    ]) {
+      const { code, errors } = await ended(start(args));
+      expect(code).toBe(1);
+      expect(errors).toMatch(refusal);
+    }
+    const second = start(["train", "--resume", run, "--take-over"]);
+    const secondEnd = ended(second);
+    const { code, errors } = await firstEnd;
+    expect(code).toBe(1);
+    expect(errors).toContain("another process has taken the run over");
+    second.kill("SIGKILL");
+    await secondEnd;
+    expect(spawnSync(process.execPath, [main, "runs", run], { encoding: "utf8" }).stdout).toContain(" interrupted ");
   });
 });
