@@ -141,3 +141,26 @@ function checkStored(
     if (!fits(x, dtype)) checkFits(x, dtype, what, position(i));
   }
 }
+
+/** Returns true for arrays of integers, which as targets are class indices. */
+export function areIntegers(values: ArrayLike<number>): boolean {
+  return /^(Big)?(Int|Uint)/.test(typedArrayName(values) ?? "");
+}
+
+/** Elements as f32: the array itself if it is one, else a copy. @throws {TypeError} for what is no typed array. @throws {RangeError} for what does not fit. */
+export function asFloats(values: ArrayLike<number>, what: string): Float32Array {
+  return asArray(values, "f32", what) as Float32Array;
+}
+
+/** Targets as the data sets have them: integers of any width as i32 class indices, floats as f32 values. */
+export function asTargets(values: ArrayLike<number>, what: string): Int32Array | Float32Array {
+  return asArray(values, areIntegers(values) ? "i32" : "f32", what) as Int32Array | Float32Array;
+}
+
+function asArray(values: ArrayLike<number>, dtype: Dtype, what: string): TypedArray {
+  const name = typedArrayName(values);
+  if (name === undefined)
+    throw new TypeError(`${what}: want a typed array, such as a Float32Array, got ${kindOf(values)}; make one with Float32Array.from`);
+  const same = allocate(dtype, 0).constructor;
+  return values.constructor === same ? (values as TypedArray) : elementsAs(values, dtype, { what, name });
+}

@@ -5,6 +5,7 @@
  *     batches(split, options)      of what lies in memory: a plain generator
  *     new Loader(source, options)  of anything: read ahead, by threads if the source is named by its module
  */
+import { asFloats, asTargets } from "../base/elements.ts";
 import { fold, type Key, permutation } from "../base/random.ts";
 import { type Batch, collate } from "./batch.ts";
 import type { Example, ExampleStream, Examples, Split } from "./dataset.ts";
@@ -51,8 +52,8 @@ export function batchIndices(count: number, options: BatchOptions): Int32Array[]
 
 function batchOf(split: Split, indices: Int32Array): Batch {
   return {
-    inputs: gatherRows(split.inputs, indices, split.inputs.length / split.count),
-    targets: gatherRows(split.targets, indices, split.targets.length / split.count),
+    inputs: asFloats(gatherRows(split.inputs, indices, split.inputs.length / split.count), "inputs"),
+    targets: asTargets(gatherRows(split.targets, indices, split.targets.length / split.count), "targets"),
     count: indices.length,
     indices,
   };

@@ -53,7 +53,7 @@ const answer = async (id, work) => {
 };
 let source;
 const row = (rows, i) => rows.slice(i * (rows.length / source.count), (i + 1) * (rows.length / source.count));
-const fromSplit = (i) => ({ input: row(source.inputs, i), target: source.targets instanceof Int32Array ? source.targets[i] : row(source.targets, i) });
+const fromSplit = (i) => ({ input: row(source.inputs, i), target: /^(Big)?U?[Ii]nt/.test(source.targets.constructor.name) ? Number(source.targets[i]) : row(source.targets, i) });
 const copied = ({ input, target }) => ({ input: input.slice(), target: typeof target === "number" ? target : target.slice() });
 await answer(0, async () => {
   const open = (await import(module))[exportName];

@@ -1,4 +1,5 @@
 /** @file Parts of a split: by indices, at random, with the classes' shares kept, in k folds, and with replacement. All are functions of a seed. */
+import { areIntegers, kindOf, typedArrayName } from "../base/elements.ts";
 import { fold, type Key, keyFromSeed, permutation, threefry2x32 } from "../base/random.ts";
 import type { Split } from "./dataset.ts";
 
@@ -18,6 +19,8 @@ export function subset(split: Split, indices: ArrayLike<number>): Split {
 
 /** The rows with these indices, each `width` long, one after another. */
 export function gatherRows<T extends Float32Array | Float64Array | Int32Array>(rows: T, indices: ArrayLike<number>, width: number): T {
+  if (typedArrayName(rows) === undefined)
+    throw new TypeError(`a split wants its examples in a typed array, such as a Float32Array, got ${kindOf(rows)}`);
   const result = new (rows.constructor as new (length: number) => T)(indices.length * width);
   for (let i = 0; i < indices.length; i++) result.set(rows.subarray(indices[i] * width, (indices[i] + 1) * width), i * width);
   return result;
@@ -71,7 +74,7 @@ function shuffled(indices: readonly number[], key: Key): Int32Array {
 /** Positions by class, or all of them as one group. */
 function strata({ targets, count }: Pick<Split, "targets" | "count">, { stratified = true }: SplitOptions): number[][] {
   const all = Array.from({ length: count }, (_, i) => i);
-  if (!stratified || !(targets instanceof Int32Array)) return [all];
+  if (!stratified || !areIntegers(targets)) return [all];
   const groups = new Map<number, number[]>();
   for (const i of all) {
     const group = groups.get(targets[i]);

@@ -1,5 +1,6 @@
 /** @file What training must know of a data set: shapes of batches, and the loss that belongs to the task. */
 
+import { areIntegers, asFloats, asTargets } from "../base/elements.ts";
 import type { Dataset, Split } from "../data/dataset.ts";
 import type { Batch } from "../data/loader.ts";
 import { crossEntropy, mseLoss } from "../nn/losses.ts";
@@ -28,9 +29,9 @@ export function outputSize(data: Dataset): number {
 /** A batch as tensors: inputs [N, ...inputShape], and classes i32[N] or target values f32[N, k]. Takes over the batch's arrays. */
 export function batchTensors(data: Dataset, batch: Batch): { x: Tensor; y: Tensor } {
   const n = batch.count;
-  const x = fromArray(batch.inputs, { shape: [n, ...data.inputShape], dtype: "f32" });
-  const classes = batch.targets instanceof Int32Array;
-  const y = fromArray(batch.targets, classes ? { shape: [n], dtype: "i32" } : { shape: [n, batch.targets.length / n], dtype: "f32" });
+  const targets = asTargets(batch.targets, "targets");
+  const x = fromArray(asFloats(batch.inputs, "inputs"), { shape: [n, ...data.inputShape], dtype: "f32" });
+  const y = fromArray(targets, areIntegers(targets) ? { shape: [n], dtype: "i32" } : { shape: [n, targets.length / n], dtype: "f32" });
   return { x, y };
 }
 

@@ -5,11 +5,14 @@ import "../../src/runtime/evaluate.ts";
 import { describe, expect, test } from "vitest";
 import type { Dtype } from "../../src/base/dtype.ts";
 import { typedArrayName } from "../../src/base/elements.ts";
+import type { Dataset } from "../../src/data/dataset.ts";
+import { batches } from "../../src/data/loader.ts";
 import { writeNpy } from "../../src/formats/npy.ts";
 import { writeSafetensors } from "../../src/formats/safetensors.ts";
 import { histogramEvent, readEvents } from "../../src/formats/tfevents.ts";
 import { Linear } from "../../src/nn/linear.ts";
 import { arange, full, tensor } from "../../src/ops/create.ts";
+import { batchTensors } from "../../src/train/task.ts";
 
 /** A call that TypeScript would refuse. */
 const wrong = (call: (x: never) => unknown, x: unknown) => (): unknown => call(x as never);
@@ -186,5 +189,30 @@ describe("writers", () => {
     expect([...layer.weight.value.dataSync()]).toEqual([-3, 300]);
     layer.loadStateDict(new Map([["weight", { shape: [2, 1], data: BigInt64Array.of(-1n, 2n ** 40n) }]]));
     expect([...layer.weight.value.dataSync()]).toEqual([-1, 2 ** 40]);
+  });
+});
+
+describe("data sets in arrays of other classes", () => {
+  const indices = Array.from({ length: 6 }, (_, i) => i);
+  const dataset = (inputs: ArrayLike<number>, targets: ArrayLike<number | bigint>): Dataset => {
+    const split = { inputs: inputs as Float32Array, targets: targets as Int32Array, count: 6 };
+    return { name: "own", train: split, test: split, classes: ["a", "b"], inputShape: [1], task: "classification" };
+  };
+
+  test.each([
+    Uint8Array.from(indices, (i) => i % 2),
+    Int8Array.from(indices, (i) => i % 2),
+    Uint16Array.from(indices, (i) => i % 2),
+    BigInt64Array.from(indices, (i) => BigInt(i % 2)),
+  ])("integers are class indices: %s", (targets) => {
+    const data = dataset(Float64Array.from(indices), targets);
+    const [batch] = [...batches(data.train, { batchSize: 4 })];
+    expect([batch!.inputs, batch!.targets]).toEqual([Float32Array.of(0, 1, 2, 3), Int32Array.of(0, 1, 0, 1)]);
+    const { x, y } = batchTensors(data, batch!);
+    expect([x.dtype, x.shape, y.dtype, y.shape]).toEqual(["f32", [4, 1], "i32", [4]]);
+  });
+
+  test("plain lists are refused by name", () => {
+    expect(() => [...batches(dataset([...indices], Int32Array.from(indices)).train, { batchSize: 4 })]).toThrow(/typed array.*got Array/);
   });
 });
