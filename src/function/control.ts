@@ -63,10 +63,12 @@ export function checkCheckpoints(name: string, choice: Checkpoints): void {
     internal = 1,
     segment = 1,
   }: Checkpointing = typeof choice === "number" ? { slots: choice } : ((choice ?? {}) as Checkpointing);
-  if (!(Number.isInteger(slots) && slots >= 1 && internal > 0 && Number.isInteger(segment) && segment >= 1))
-    throw new RangeError(
-      `${name}: checkpoint is a number of slots from 1 on, "sqrt" or { slots, internal, segment } with internal above 0 and segments of 1 or more steps; got ${shown(choice)}`,
-    );
+  const plan = 'a checkpoint is a number of slots, "sqrt" or { slots, internal, segment }';
+  if (!(Number.isInteger(slots) && slots >= 1))
+    throw new RangeError(`${name}: want 1 or more slots, got ${shown(slots ?? choice)}; ${plan}`);
+  if (!(Number.isInteger(segment) && segment >= 1))
+    throw new RangeError(`${name}: want segments of 1 or more steps, got ${shown(segment)}; ${plan}`);
+  if (!(internal > 0)) throw new RangeError(`${name}: want positive sizes, got internal ${shown(internal)}; ${plan}`);
 }
 
 export interface Checkpointing {

@@ -93,5 +93,5 @@ test.each([[1], [3], [13]])("a loop of %i steps with the root of them kept, forw
 
 test("what is no plan is refused where the layer is made", () => {
   for (const checkpoint of [0, 1.5, "root", null, { slots: 0 }, { slots: 2, segment: 0 }] as never[])
-    expect(() => new LSTM(2, 3, { checkpoint })).toThrow(/LSTM: checkpoint is a number of slots/);
+    expect(() => new LSTM(2, 3, { checkpoint })).toThrow(/LSTM: want .* a checkpoint is a number of slots/);
 });
