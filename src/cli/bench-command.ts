@@ -1,4 +1,4 @@
-/** @file `nabla bench <model>`: how long a network takes on this machine, forward and for a training step, and where the time goes. */
+/** @file `nabla bench <model>`: how long a network, or that of one's own run, takes on this machine, forward and for a training step, and where the time goes. */
 import { columns } from "../base/columns.ts";
 import { formatShape } from "../base/shape.ts";
 import { compile } from "../function/compile.ts";
@@ -11,9 +11,10 @@ import type { Tensor } from "../ops/tensor.ts";
 import { workOf } from "../runtime/compile.ts";
 import { getThreads, setThreads } from "../runtime/pool.ts";
 import { formatProfile, type KernelProfile, profile } from "../runtime/profile.ts";
+import { makeOptimizer } from "./optimizers.ts";
 import { type Recipe, recipeFor } from "./recipes.ts";
-import { makeOptimizer } from "./session.ts";
-import { networkOf } from "./summary-command.ts";
+import { networkFrom, networkOf } from "./summary-command.ts";
+import { isTrained } from "./trained.ts";
 
 export interface BenchFlags {
   /** Shape of an example, such as [3, 224, 224]. Default the network's own. */
@@ -49,7 +50,7 @@ interface Measured {
 export async function benchCommand(name: string, flags: BenchFlags): Promise<number> {
   if (flags.threads !== undefined) setThreads(flags.threads);
   manualSeed(0);
-  const { model, inputShape } = networkOf(name, flags.input);
+  const { model, inputShape } = isTrained(name) ? await networkFrom(name, flags.input) : networkOf(name, flags.input);
   const x = normal(keyOf(1), [flags.batch, ...inputShape]);
   const measured: Measured[] = [];
   let last: (() => Tensor) | undefined;
@@ -81,7 +82,7 @@ function inference(model: Layer, x: Tensor): Work {
 
 function training(model: Layer, x: Tensor, name: string, rule: Recipe["optimizer"]): Work {
   model.train();
-  const optimizer = makeOptimizer(model.parameters(), { optimizer: rule, lr: recipeFor(name, { optimizer: rule }).lr });
+  const optimizer = makeOptimizer(model.namedParameters(), { optimizer: rule, lr: recipeFor(name, { optimizer: rule }).lr });
   return work(trainingStep(model, optimizer), [x, zeros([x.shape[0]], "i32")]);
 }
 

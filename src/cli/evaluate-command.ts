@@ -3,12 +3,10 @@ import type { Dataset } from "../data/dataset.ts";
 import { scores } from "../train/confusion.ts";
 import { evaluate, usualMetrics } from "../train/evaluate.ts";
 import type { Auc, RegressionErrors } from "../train/metrics.ts";
-import { outputSize } from "../train/task.ts";
 import { outputFile } from "./output.ts";
-import { formatLoss, percent } from "./reporter.ts";
-import { loadData } from "./session.ts";
+import { formatLoss, formatNumber, percent } from "./reporter.ts";
 import { type Config, givenSettings } from "./settings.ts";
-import { loadTrained, type Trained } from "./trained.ts";
+import { dataFor, loadTrained } from "./trained.ts";
 
 export interface EvaluateFlags extends Config {
   readonly split: "train" | "test";
@@ -26,47 +24,43 @@ interface Report {
 
 export async function evaluateCommand(path: string, { split, json, ...flags }: EvaluateFlags): Promise<number> {
   const trained = await loadTrained(path);
-  const settings = { ...trained.settings, ...givenSettings(undefined, flags) };
-  const output = json === undefined ? undefined : outputFile(json, [path, trained.settings.data, settings.data]);
-  const data = await loadData(settings);
-  checkFits(trained, data);
-  const report = (await evaluate(trained.model, data, data[split], usualMetrics(data))) as Report;
+  const output = json === undefined ? undefined : outputFile(json, [path, trained.settings.data, flags.data]);
+  const tried = await dataFor(trained, givenSettings(undefined, flags), split);
+  const { data } = tried;
+  const report = (await evaluate(trained.model, data, tried.split, usualMetrics(data))) as Report;
   console.log(
-    `${trained.settings.model} (${trained.path}) on the ${data[split].count.toLocaleString("en-US")} examples of ${data.name}, ${split} split`,
+    `${trained.settings.model} (${trained.path}) on the ${tried.split.count.toLocaleString("en-US")} examples of ${data.name}, ${tried.what}`,
   );
+  for (const note of tried.notes) console.error(`note: ${note}`);
   console.log(describe(report, data));
-  await output?.write(`${JSON.stringify({ data: data.name, split, ...report }, null, 2)}\n`);
+  const { errors, ...rest } = report;
+  const about = {
+    data: data.name,
+    split: tried.what === "the whole file" ? "all" : split,
+    examples: tried.split.count,
+    notes: tried.notes,
+  };
+  const numbers = { ...rest, ...(errors && { mae: errors.mae, rmse: errors.rmse, r2: errors.r2, errors }) };
+  await output?.write(`${JSON.stringify({ ...about, ...numbers }, null, 2)}\n`);
   return 0;
 }
 
-/** @throws {Error} if the model takes or gives something else than the data have. */
-export function checkFits({ path, about, model }: Trained, data: Dataset): void {
-  const shape = (x: Pick<Dataset, "inputShape">): string => `[${x.inputShape.join(", ")}]`;
-  if (shape(about) !== shape(data)) throw new Error(`${path}: takes inputs ${shape(about)}, ${data.name} has ${shape(data)}`);
-  if (about.task !== data.task) throw new Error(`${path}: is for ${about.task}, ${data.name} is for ${data.task}`);
-  if (data.task !== "classification" || about.classes.join() === data.classes.join()) return;
-  const list = (classes: readonly string[]): string => (classes.length > 8 ? `${classes.slice(0, 8).join(", ")}, ...` : classes.join(", "));
-  throw new Error(
-    `${path}: knows the classes ${list(about.classes)}; ${data.name} has ${list(data.classes)} (${outputSize(data)} for ${model.constructor.name})`,
-  );
-}
-
 function describe({ loss, accuracy, top5, confusion, auc, errors }: Report, { classes }: Dataset): string {
-  const lines = [`loss       ${formatLoss(loss)}`];
+  const units = errors ? "   (mean squared error of the standardized targets)" : "";
+  const lines = [`loss       ${formatLoss(loss)}${units}`];
   if (accuracy !== null) lines.push(`accuracy   ${percent(accuracy)}`);
   if (top5 !== undefined) lines.push(`top-5      ${percent(top5)}`);
   if (auc)
     lines.push(`ROC-AUC    ${auc.macro.toFixed(4)} (mean over classes, each against the rest; to within ${auc.error.toExponential(0)})`);
-  if (errors) lines.push(`MAE        ${number(errors.mae)}`, `RMSE       ${number(errors.rmse)}`, `R²         ${errors.r2.toFixed(4)}`);
+  if (errors)
+    lines.push(`MAE        ${formatNumber(errors.mae)}`, `RMSE       ${formatNumber(errors.rmse)}`, `R²         ${errors.r2.toFixed(4)}`);
   if (confusion) lines.push("", ...classTable(confusion, classes), "", ...matrix(confusion, classes));
   return lines.join("\n");
 }
 
-const number = (x: number): string => (Math.abs(x) >= 1e-3 && Math.abs(x) < 1e6 ? x.toPrecision(4) : x.toExponential(3));
-
 function classTable(confusion: number[][], classes: readonly string[]): string[] {
   const { perClass, macro, micro, weighted } = scores(confusion);
-  const width = Math.max(8, ...classes.map((name) => name.length));
+  const width = longest(classes, 8);
   const row = (name: string, score: { precision: number; recall: number; f1: number }, support?: number): string =>
     `${name.padEnd(width)}  ${[score.precision, score.recall, score.f1].map((x) => x.toFixed(4).padStart(9)).join("  ")}  ${String(support ?? "").padStart(8)}`.trimEnd();
   return [
@@ -83,7 +77,7 @@ const MOST = 20;
 
 function matrix(confusion: number[][], classes: readonly string[]): string[] {
   if (classes.length > MOST) return [];
-  const width = Math.max(5, ...classes.map((name) => name.length), ...confusion.flat().map((n) => String(n).length));
+  const width = longest([...classes, ...confusion.flat().map(String)], 5);
   // Outputs that hold NaN are of no class.
   const columns = confusion[0].length > classes.length ? [...classes, "none"] : classes;
   const head = `${"is \\ taken for".padEnd(Math.max(14, width))} ${columns.map((name) => name.padStart(width)).join(" ")}`;
@@ -92,3 +86,6 @@ function matrix(confusion: number[][], classes: readonly string[]): string[] {
     ...confusion.map((row, i) => `${classes[i].padEnd(Math.max(14, width))} ${row.map((n) => String(n).padStart(width)).join(" ")}`),
   ];
 }
+
+/** The length of the longest text, at least `least`. */
+const longest = (texts: readonly string[], least: number): number => texts.reduce((most, { length }) => Math.max(most, length), least);

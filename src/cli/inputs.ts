@@ -2,18 +2,21 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { extname, join } from "node:path";
 import { sizeOf } from "../base/shape.ts";
+import { encodeRows } from "../data/encode.ts";
 import { type Image, imageInput, readImage } from "../data/image.ts";
 import { prepareImage } from "../data/image-folder.ts";
 import { standardizeValues } from "../data/preprocessing.ts";
 import { readTable } from "../data/registry.ts";
-import { encodeRecord } from "../data/table.ts";
 import { readNpy } from "../formats/npy.ts";
+import { encodeExample } from "../train/trained.ts";
 import type { Description } from "./trained.ts";
 
 /** An example to predict, and what to call it. */
 export interface Input {
   readonly name: string;
-  readonly values: Float32Array;
+  readonly values?: Float32Array;
+  /** Why the model cannot take it. */
+  readonly error?: string;
   /** Whether it is a picture, of which more is shown. */
   readonly picture?: boolean;
 }
@@ -31,7 +34,7 @@ const readers: Readonly<Record<string, Reader>> = {
   ".parquet": readRows,
 };
 
-/** The examples in a file. @throws {Error} one line if it has none that the model takes. */
+/** The examples in a file; an image that cannot be read is one with its error. @throws {Error} one line if the model takes none of its kind. */
 export async function readInputs(path: string, about: Description): Promise<Input[]> {
   const reader = readers[extname(path).toLowerCase()];
   if (!reader) throw new Error(`${path}: cannot tell what it is; want a file ending in ${Object.keys(readers).join(", ")}`);
@@ -50,7 +53,7 @@ export async function filesIn(paths: readonly string[]): Promise<string[]> {
     const readable = names.filter((name) => Object.hasOwn(readers, extname(name).toLowerCase())).sort();
     if (isFolder && readable.length === 0)
       throw new Error(`${path}: is a folder without anything to predict; want files ending in ${Object.keys(readers).join(", ")}`);
-    files.push(...(isFolder ? readable.map((name) => join(path, name)) : [path]));
+    for (const file of isFolder ? readable.map((name) => join(path, name)) : [path]) files.push(file);
   }
   return files;
 }
@@ -67,8 +70,8 @@ export async function bytesOf(path: string): Promise<Uint8Array> {
 const shapeText = (shape: readonly number[]): string => `[${shape.join(", ")}]`;
 
 /** An image, cut as wanted. @throws {Error} that names the file. */
-export async function pictureFrom<T>(path: string, cut: (image: Image) => T): Promise<T> {
-  const image = await readImage(await bytesOf(path), path);
+export async function pictureFrom<T>(path: string, cut: (image: Image) => T, bytes?: Uint8Array): Promise<T> {
+  const image = await readImage(bytes ?? (await bytesOf(path)), path);
   try {
     return cut(image);
   } catch (error) {
@@ -79,24 +82,30 @@ export async function pictureFrom<T>(path: string, cut: (image: Image) => T): Pr
 async function readPicture(path: string, { inputShape, preprocessing }: Description): Promise<Input[]> {
   const [channels, height, width] = inputShape;
   if (inputShape.length !== 3) throw new Error(`${path}: is an image, but the model takes inputs ${shapeText(inputShape)}, no images`);
-  const image = await pictureFrom(path, (whole) => prepareImage(whole, { channels, height, width }, preprocessing?.image));
-  return [{ name: path, values: standardized(imageInput(image), preprocessing), picture: true }];
+  // A file that is not there is a mistake of whoever names it; one that cannot be decoded is flagged, and the others go on.
+  const bytes = await bytesOf(path);
+  try {
+    const image = await pictureFrom(path, (whole) => prepareImage(whole, { channels, height, width }, preprocessing?.image), bytes);
+    return [{ name: path, values: standardized(imageInput(image), preprocessing), picture: true }];
+  } catch (error) {
+    return [{ name: path, error: (error as Error).message.replace(`${path}: `, "") }];
+  }
 }
 
-/** One example of the model's shape, or several along a first axis; numbers as the model saw them in training, before standardization. */
-async function readArray(path: string, { inputShape, preprocessing }: Description): Promise<Input[]> {
+/** One example, or several along a first axis: of the shape that the training arrays had, or of the model's, before standardization. */
+async function readArray(path: string, about: Description): Promise<Input[]> {
+  const { inputShape, preprocessing } = about;
   const { shape, data } = readNpy(await bytesOf(path), path);
-  const size = sizeOf(inputShape);
-  const several = shapeText(shape.slice(1)) === shapeText(inputShape);
-  if (!several && shapeText(shape) !== shapeText(inputShape)) {
-    throw new Error(
-      `${path}: has the shape ${shapeText(shape)}; want ${shapeText(inputShape)}, or that with the number of examples before it`,
-    );
+  const wanted = preprocessing?.array?.shape ?? inputShape;
+  const size = sizeOf(wanted);
+  const several = shapeText(shape.slice(1)) === shapeText(wanted);
+  if (!several && shapeText(shape) !== shapeText(wanted)) {
+    throw new Error(`${path}: has the shape ${shapeText(shape)}; want ${shapeText(wanted)}, or that with the number of examples before it`);
   }
-  const values = Float32Array.from(data as ArrayLike<number | bigint>, Number);
+  const values = Float64Array.from(data as ArrayLike<number | bigint>, Number);
   return Array.from({ length: several ? shape[0] : 1 }, (_, i) => ({
     name: several ? `${path}[${i}]` : path,
-    values: standardized(values.slice(i * size, (i + 1) * size), preprocessing),
+    values: encodeExample(values.subarray(i * size, (i + 1) * size), about),
   }));
 }
 
@@ -108,14 +117,6 @@ export function standardized(values: Float32Array, preprocessing: Description["p
 async function readRows(path: string, { preprocessing, inputShape }: Description): Promise<Input[]> {
   if (!preprocessing?.columns)
     throw new Error(`${path}: is a table, but the model takes inputs ${shapeText(inputShape)} that came from none`);
-  const table = await readTable(path);
-  return table.rows.map((row, i) => {
-    const record = Object.fromEntries(table.columns.map((column, c) => [column, row[c]]));
-    const name = `${path}, ${table.rowName(i)}`;
-    try {
-      return { name, values: encodeRecord(record, preprocessing) };
-    } catch (error) {
-      throw new Error(`${name}: ${(error as Error).message}`);
-    }
-  });
+  const rows = encodeRows(await readTable(path, preprocessing.csv), preprocessing);
+  return rows.map(({ name, ...row }) => ({ name: `${path}, ${name}`, ...row }));
 }

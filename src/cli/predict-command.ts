@@ -1,16 +1,13 @@
 /** @file `nabla predict`: what a trained model, or a network with published weights, says of new examples. */
 import { extname } from "node:path";
-import { unstandardize } from "../data/preprocessing.ts";
-import { softmax } from "../math/softmax.ts";
-import { tensor } from "../ops/create.ts";
+import { inputsAt } from "../data/loader.ts";
 import { outputsOf } from "../train/evaluate.ts";
-import { checkFits } from "./evaluate-command.ts";
+import { batchFor, type Prediction, predictionOf } from "../train/trained.ts";
 import { filesIn, type Input, readInputs } from "./inputs.ts";
 import { outputFile } from "./output.ts";
 import { loadPublished, type PublishedFlags } from "./published.ts";
 import { percent } from "./reporter.ts";
-import { loadData } from "./session.ts";
-import { loadTrained, type Trained } from "./trained.ts";
+import { dataFor, loadTrained, type Trained } from "./trained.ts";
 
 export interface PredictFlags extends Partial<PublishedFlags> {
   /** Positions in the test split of the model's own data set. */
@@ -23,22 +20,30 @@ export interface PredictFlags extends Partial<PublishedFlags> {
 }
 
 /** What is said of one example. */
-interface Prediction {
+interface Said extends Prediction {
   readonly input: string;
-  /** Classes by falling probability, or target values. */
-  readonly classes?: readonly { readonly class: string; readonly probability: number }[];
-  readonly values?: readonly number[];
 }
 
+/** Exit code 1 if nothing could be predicted. */
 export async function predictCommand(path: string | undefined, files: readonly string[], flags: PredictFlags): Promise<number> {
   const write = flags.out === undefined ? undefined : writerFor(flags.out, [path, flags.weights, flags.classes, ...files]);
-  const found: Prediction[] = [];
-  for await (const [input, prediction] of predictions(path, files, flags)) {
-    if (write) found.push({ ...prediction, ...(prediction.classes && { classes: prediction.classes.slice(0, flags.top) }) });
-    else if (flags.json) console.log(JSON.stringify(prediction));
-    else console.log(input.picture && prediction.classes ? bars(prediction, flags.top) : line(prediction, flags.top));
+  const found: Said[] = [];
+  const flagged: Said[] = [];
+  let count = 0;
+  for await (const [input, said] of predictions(path, files, flags)) {
+    count++;
+    if (said.error !== undefined) flagged.push(said);
+    if (write) found.push({ ...said, ...(said.classes && { classes: said.classes.slice(0, flags.top) }) });
+    else if (flags.json) console.log(JSON.stringify(said));
+    else if (said.error !== undefined) console.log(`${said.input}: not predicted: ${said.error}`);
+    else console.log(input.picture && said.classes ? bars(said, flags.top) : line(said, flags.top));
   }
+  if (count > 0 && flagged.length === count) throw new Error(`${flagged[0].input}: ${flagged[0].error}`);
   if (write) await write(found);
+  if (flagged.length > 0) {
+    const more = flagged.length > 1 ? ` and ${flagged.length - 1} more` : "";
+    console.error(`warning: ${flagged.length} of ${count} could not be predicted: ${flagged[0].input}: ${flagged[0].error}${more}`);
+  }
   return 0;
 }
 
@@ -46,7 +51,7 @@ async function* predictions(
   path: string | undefined,
   files: readonly string[],
   { weights, ...flags }: PredictFlags,
-): AsyncGenerator<[Input, Prediction]> {
+): AsyncGenerator<[Input, Said]> {
   if (weights !== undefined) {
     if (flags.example)
       throw new Error("--example is for models that nabla train has written, which know their data set; give --weights files of images");
@@ -74,44 +79,43 @@ async function* inputsFrom(paths: readonly string[], about: Trained["about"]): A
 }
 
 async function examples(trained: Trained, positions: readonly number[], dataDir: string | undefined): Promise<Input[]> {
-  const data = await loadData({ ...trained.settings, ...(dataDir !== undefined && { dataDir }) });
-  checkFits(trained, data);
-  const { inputs, targets, count } = data.test;
-  const width = inputs.length / count;
-  return positions.map((i) => {
+  const { data } = await dataFor(trained, { ...(dataDir !== undefined && { dataDir }) });
+  const { targets, count } = data.test;
+  const read = async (i: number): Promise<Input> => {
     if (i >= count) throw new Error(`--example ${i}: ${data.name} has ${count} test examples, 0 to ${count - 1}`);
     const truth = data.task === "classification" ? ` (${data.classes[targets[i]]})` : "";
-    return { name: `${data.name} ${i}${truth}`, values: inputs.slice(i * width, (i + 1) * width) };
-  });
+    return { name: `${data.name} ${i}${truth}`, values: await inputsAt(data.test, Int32Array.of(i)) };
+  };
+  return Promise.all(positions.map(read));
 }
 
-/** Each input with what the model says of it. */
+/** Each input with what the model says of it, in their order. */
 async function* predicted(
   { model, about }: Pick<Trained, "model" | "about">,
   inputs: (about: Trained["about"]) => AsyncIterable<Input>,
-): AsyncGenerator<[Input, Prediction]> {
+): AsyncGenerator<[Input, Said]> {
   const waiting: Input[] = [];
   async function* values(): AsyncGenerator<Float32Array> {
     for await (const input of inputs(about)) {
       waiting.push(input);
-      yield input.values;
+      if (input.values) yield input.values;
     }
   }
-  for await (const outputs of outputsOf(model, about.inputShape, values())) {
-    const input = waiting.shift()!;
-    yield [input, predictionOf(input.name, outputs, about)];
+  function* flagged(): Generator<[Input, Said]> {
+    while (waiting[0]?.error !== undefined) {
+      const input = waiting.shift()!;
+      yield [input, { input: input.name, error: input.error }];
+    }
   }
+  for await (const outputs of outputsOf(model, about.inputShape, values(), batchFor(about.inputShape))) {
+    yield* flagged();
+    const input = waiting.shift()!;
+    yield [input, { input: input.name, ...predictionOf(outputs, about) }];
+  }
+  yield* flagged();
 }
 
-function predictionOf(input: string, outputs: Float32Array, { task, classes, preprocessing }: Trained["about"]): Prediction {
-  if (task === "regression")
-    return { input, values: [...(preprocessing?.targets ? unstandardize(outputs, preprocessing.targets, 1) : outputs)] };
-  const probabilities = softmax(tensor(outputs), 0).dataSync();
-  const ranked = classes.map((name, i) => ({ class: name, probability: Number(probabilities[i]) }));
-  return { input, classes: ranked.sort((a, b) => b.probability - a.probability) };
-}
-
-function line({ input, classes, values }: Prediction, top: number): string {
+function line({ input, classes, values }: Said, top: number): string {
   const said =
     classes?.slice(0, top).map(({ class: name, probability }) => `${name} (${percent(probability)})`) ??
     values!.map((v) => v.toPrecision(6));
@@ -122,7 +126,7 @@ const BAR = 30;
 const EIGHTHS = " ▏▎▍▌▋▊▉";
 
 /** A line per class, with a bar as long as it is probable. */
-function bars({ input, classes }: Prediction, top: number): string {
+function bars({ input, classes }: Said, top: number): string {
   const shown = classes!.slice(0, top);
   const width = Math.max(...shown.map(({ class: name }) => name.length));
   const rows = shown.map(({ class: name, probability }) => {
@@ -135,25 +139,33 @@ function bars({ input, classes }: Prediction, top: number): string {
 
 // ---- to a file ----------------------------------------------------------------------------------------------------------------------
 
-const FORMATS: Readonly<Record<string, (found: readonly Prediction[]) => string>> = {
+const FORMATS: Readonly<Record<string, (found: readonly Said[]) => string>> = {
   ".json": (found) => `${JSON.stringify(found, null, 2)}\n`,
   ".csv": csv,
 };
 
-function writerFor(path: string, inputs: readonly (string | undefined)[]): (found: readonly Prediction[]) => Promise<void> {
+function writerFor(path: string, inputs: readonly (string | undefined)[]): (found: readonly Said[]) => Promise<void> {
   const format = FORMATS[extname(path).toLowerCase()];
   if (!format) throw new Error(`--out ${path}: want a file that ends in ${Object.keys(FORMATS).join(" or ")}`);
   const output = outputFile(path, inputs);
   return (found) => output.write(format(found));
 }
 
-/** A row per input: its name, then class and probability by rank, or the values. */
-function csv(found: readonly Prediction[]): string {
-  const most = Math.max(0, ...found.map(({ classes, values }) => (classes ?? values!).length));
-  const ranks = Array.from({ length: most }, (_, i) => i + 1);
-  const head = ["input", ...ranks.flatMap((i) => (found[0]?.classes ? [`class${i}`, `probability${i}`] : [`value${i}`]))];
-  const rows = found.map(({ input, classes, values }) => [input, ...(classes?.flatMap((c) => [c.class, c.probability]) ?? values!)]);
-  return [head, ...rows].map((row) => `${row.map(quoted).join(",")}\n`).join("");
+/** A row per input: its name, then class and probability by rank, or the values; and why there are none, if some could not be predicted. */
+function csv(found: readonly Said[]): string {
+  const cellsOf = ({ classes, values = [] }: Said): (string | number)[] => classes?.flatMap((c) => [c.class, c.probability]) ?? [...values];
+  const first = found.find(({ error }) => error === undefined);
+  const most = found.reduce((n, said) => Math.max(n, cellsOf(said).length), 0);
+  const names = first?.classes ? ["class", "probability"] : ["value"];
+  const ranks = Array.from({ length: most / names.length }, (_, i) => i + 1);
+  const flagged = found.some(({ error }) => error !== undefined);
+  const head = ["input", ...ranks.flatMap((i) => names.map((name) => `${name}${i}`)), ...(flagged ? ["error"] : [])];
+  const row = (said: Said): (string | number)[] => {
+    const cells = cellsOf(said);
+    const empty = new Array<string>(most - cells.length).fill("");
+    return [said.input, ...cells, ...empty, ...(flagged ? [said.error ?? ""] : [])];
+  };
+  return [head, ...found.map(row)].map((cells) => `${cells.map(quoted).join(",")}\n`).join("");
 }
 
 const quoted = (value: string | number): string => (/[",\n\r]/.test(`${value}`) ? `"${`${value}`.replaceAll('"', '""')}"` : `${value}`);

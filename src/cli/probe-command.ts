@@ -1,18 +1,16 @@
 /** @file `nabla probe`: what shifting, rotating and scaling images changes in a network's features and answers. */
 
-import { existsSync } from "node:fs";
 import { columns } from "../base/columns.ts";
 import type { Dataset } from "../data/dataset.ts";
+import { inputsAt } from "../data/loader.ts";
 import { type Maps, type Probe, type ProbeRow, probe } from "../inspect/probe.ts";
 import { manualSeed } from "../math/random.ts";
 import { models } from "../models/registry.ts";
 import { zoo } from "../models/zoo.ts";
 import type { Layer } from "../nn/module.ts";
-import { checkFits } from "./evaluate-command.ts";
-import { unknownName } from "./recipes.ts";
 import { loadData, makeModel } from "./session.ts";
 import { type Config, givenSettings } from "./settings.ts";
-import { loadTrained } from "./trained.ts";
+import { dataFor, isTrained, loadTrained } from "./trained.ts";
 
 export interface ProbeFlags extends Config {
   readonly examples: number;
@@ -37,23 +35,20 @@ export async function probeCommand(what: string, flags: ProbeFlags): Promise<num
 
 /** A network by name with fresh weights, or a trained one. */
 async function subjectOf(what: string, { examples, layer, json, seed, ...settings }: ProbeFlags): Promise<Subject> {
-  if (existsSync(what)) {
+  if (isTrained(what)) {
     const trained = await loadTrained(what);
-    const data = await loadData({ ...trained.settings, ...givenSettings(undefined, settings) });
-    checkFits(trained, data);
-    const images = firstOf(data, examples);
+    const { data } = await dataFor(trained, givenSettings(undefined, settings));
+    const images = await firstOf(data, examples);
     return {
       model: trained.model,
       images,
       about: `${trained.settings.model} (${trained.path}) on ${images.shape[0]} images of ${data.name}`,
     };
   }
-  if (!Object.hasOwn(models, what))
-    throw new Error(`${unknownName("model", what, Object.keys(models)).message}; nor is there such a file or folder`);
   manualSeed(seed);
   if (settings.data !== undefined) {
     const data = await loadData({ ...settings, data: settings.data });
-    const images = firstOf(data, examples);
+    const images = await firstOf(data, examples);
     return { model: makeModel({ model: what }, data), images, about: `${what}, untrained, on ${images.shape[0]} images of ${data.name}` };
   }
   if (!Object.hasOwn(zoo, what)) throw new Error(`${what}: want --data with images to look at, such as --data digits`);
@@ -67,10 +62,16 @@ async function subjectOf(what: string, { examples, layer, json, seed, ...setting
 }
 
 /** The first images that test. */
-function firstOf({ test, inputShape, name }: Dataset, examples: number): Maps {
+async function firstOf({ test, inputShape, name }: Dataset, examples: number): Promise<Maps> {
   if (inputShape.length !== 3) throw new Error(`${name}: has inputs [${inputShape.join(", ")}]; want images to move`);
   const n = Math.min(examples, test.count);
-  return { shape: [n, ...inputShape], data: test.inputs.subarray(0, (n * test.inputs.length) / test.count) };
+  return {
+    shape: [n, ...inputShape],
+    data: await inputsAt(
+      test,
+      Int32Array.from({ length: n }, (_, i) => i),
+    ),
+  };
 }
 
 /** Soft blots of light in the middle of dark images: something to move, where there is no data set. */

@@ -12,6 +12,7 @@ import { probeCommand } from "./probe-command.ts";
 import { exportCommand, replayCommand, runsCommand } from "./runs-command.ts";
 import { aboutOf, type Config, flagOf, parseFlag, settings } from "./settings.ts";
 import { summaryCommand } from "./summary-command.ts";
+import { sweepCommand } from "./sweep-command.ts";
 import { trainCommand } from "./train-command.ts";
 
 function positiveInteger(text: string): number {
@@ -29,6 +30,8 @@ function positions(text: string): number[] {
   if (values.every((value) => Number.isSafeInteger(value) && value >= 0)) return values;
   throw new InvalidArgumentError("Want integers from 0, with commas between.");
 }
+
+const listOf = <T>(text: string, read: (part: string) => T): T[] => text.split(",").map((part) => read(part.trim()));
 
 /** 3x224x224 as numbers. */
 function imageShape(text: string): number[] {
@@ -70,7 +73,18 @@ function withSettings(command: Command, names: readonly (keyof Config)[]): Comma
 }
 
 const all = (Object.keys(settings) as (keyof Config)[]).filter((name) => name !== "model");
-const DATA: readonly (keyof Config)[] = ["data", "dataDir", "label", "task", "ignore", "categorical", "missing", "imageSize", "testShare"];
+const DATA: readonly (keyof Config)[] = [
+  "data",
+  "dataDir",
+  "label",
+  "targets",
+  "task",
+  "ignore",
+  "categorical",
+  "missing",
+  "imageSize",
+  "testShare",
+];
 
 function buildProgram(done: (exitCode: number) => void): Command {
   const program = new Command("nabla")
@@ -91,7 +105,7 @@ function buildProgram(done: (exitCode: number) => void): Command {
   program
     .command("summary")
     .description("show a model layer by layer: shapes, activations, parameters, multiply-accumulates")
-    .argument("<model>", "a name that nabla info lists, such as lenet5 or resnet18")
+    .argument("<model>", `${MODEL}; or ${TRAINED}`)
     .option("--input <shape>", "shape of an example, such as 3x224x224 (default: the model's own)", imageShape)
     .option("--batch <n>", "examples", positiveInteger, 1)
     .option("--compare <models...>", "totals of other models beside this one's")
@@ -99,11 +113,11 @@ function buildProgram(done: (exitCode: number) => void): Command {
     .option("--optimizer <name>", "whose state is part of training memory", (text) => parse("optimizer", text), "adam")
     .option("--measure", "plan a compiled training step too, and say what it takes of the arena: seconds")
     .option("--json", "as JSON")
-    .action((model: string, flags) => done(summaryCommand(model, flags)));
+    .action(async (model: string, flags) => done(await summaryCommand(model, flags)));
   program
     .command("bench")
     .description("time a network on this machine, forward and for a training step on made-up examples, and say which kernels take the time")
-    .argument("<model>", "a name that nabla info lists, such as lenet5 or resnet18")
+    .argument("<model>", `${MODEL}; or ${TRAINED}`)
     .option("--input <shape>", "shape of an example, such as 3x224x224 (default: the model's own)", imageShape)
     .option("--batch <n>", "examples", positiveInteger, 32)
     .option("--optimizer <name>", "update rule of the training step", (text) => parse("optimizer", text), "adam")
@@ -116,7 +130,9 @@ function buildProgram(done: (exitCode: number) => void): Command {
     .action(async (model: string, flags) => done(await benchCommand(model, flags)));
   const probing = program
     .command("probe")
-    .description("shift, rotate and scale images, and say what changes in a network's features and answers: equivariance and invariance")
+    .description(
+      "shift (along the diagonal), rotate and scale images, and say what changes in a network's features and answers: equivariance and invariance",
+    )
     .argument("<model>", `${MODEL}, with fresh weights; or ${TRAINED}`);
   withSettings(probing, DATA)
     .option("--examples <n>", "images", positiveInteger, 64)
@@ -154,6 +170,22 @@ function addTraining(program: Command, done: (exitCode: number) => void): void {
   withSettings(find, [...DATA, "hidden", "validation", "batchSize", "optimizer", "weightDecay", "seed", "backend"])
     .option("--steps <n>", "rates to try", positiveInteger, 100)
     .action(async (model: string | undefined, flags) => done(await findLrCommand(model, flags)));
+  const sweep = program
+    .command("sweep")
+    .description("train with several rates, widths and seeds, every combination, and show a table, the best first; nothing is saved")
+    .argument("[model]", MODEL)
+    .option("--config <file>", "settings as JSON")
+    .option("--rates <list>", "learning rates, with commas between", (text) => listOf(text, (part) => parse("lr", part) as number))
+    .option("--widths <list>", "mlp: units of the hidden layers, with commas between; several layers with x, such as 32,64x32", (text) =>
+      listOf(text, (part) => parse("hidden", part.replaceAll("x", ",")) as number[]),
+    )
+    .option("--seeds <list>", "seeds, with commas between", (text) => listOf(text, (part) => parse("seed", part) as number));
+  withSettings(
+    sweep,
+    all.filter((name) => !["lr", "hidden", "seed", "keepLast", "keepBest", "saveEvery", "tensorboard"].includes(name)),
+  )
+    .option("--json <file>", "write the table to a file")
+    .action(async (model: string | undefined, flags) => done(await sweepCommand(model, flags)));
   program
     .command("runs")
     .description("a table of runs")
@@ -180,7 +212,12 @@ function addTrained(program: Command, done: (exitCode: number) => void): void {
     .option("--classes <file>", CLASSES)
     .option("--ten-crop", "with --weights: the mean over corners, middle and their mirror images");
   withSettings(evaluate, DATA)
-    .option("--split <name>", "test or train", oneOf(["test", "train"]), "test")
+    .option(
+      "--split <name>",
+      "test or train, of data that have these parts; new files are measured whole",
+      oneOf(["test", "train"]),
+      "test",
+    )
     .option("--json <file>", "write the numbers to a file")
     .action(async (path: string | undefined, flags) => {
       if (flags.weights !== undefined && path === undefined) return done(await imagenetCommand(flags));

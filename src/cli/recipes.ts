@@ -1,9 +1,10 @@
 /** @file What `nabla train` does where it is not told: the data set of a model, and settings that train it well. */
 import { closest, distance } from "fastest-levenshtein";
+import type { OptimizerName } from "./optimizers.ts";
 
 export interface Recipe {
   readonly data: string;
-  readonly optimizer: "sgd" | "adam" | "adamw" | "nadam" | "rmsprop" | "lion";
+  readonly optimizer: OptimizerName;
   readonly lr: number;
   readonly batchSize: number;
   readonly epochs: number;
@@ -18,7 +19,10 @@ interface Default extends Omit<Recipe, "optimizer" | "lr" | "augment"> {
   readonly lr: { readonly adam: number; readonly sgd: number };
 }
 
-/** Whose rate an optimizer takes, and how much of it: Lion's steps are signs (Chen et al. 2023 advise a third to a tenth of Adam's rate). */
+/**
+ * Whose rate an optimizer takes, and how much of it: Lion's steps are signs (Chen et al. 2023 advise a third to a tenth of Adam's rate). Adadelta and
+ * Rprop find their own steps from their authors' rates.
+ */
 const rates: Readonly<Record<Recipe["optimizer"], (lr: Default["lr"]) => number>> = {
   sgd: ({ sgd }) => sgd,
   adam: ({ adam }) => adam,
@@ -26,6 +30,13 @@ const rates: Readonly<Record<Recipe["optimizer"], (lr: Default["lr"]) => number>
   nadam: ({ adam }) => adam,
   rmsprop: ({ adam }) => adam,
   lion: ({ adam }) => adam / 5,
+  radam: ({ adam }) => adam,
+  adamax: ({ adam }) => 2 * adam,
+  lamb: ({ adam }) => adam,
+  adagrad: ({ adam }) => 10 * adam,
+  adadelta: () => 1,
+  asgd: ({ sgd }) => sgd,
+  rprop: () => 1e-3,
 };
 
 const usual = { lr: { adam: 1e-3, sgd: 0.05 }, batchSize: 32, decay: false };

@@ -20,15 +20,33 @@ export function formatSeconds(seconds: number): string {
   return whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)} min ${String(whole % 60).padStart(2, "0")} s`;
 }
 
-function metrics(loss: number, accuracy: number | null): string {
-  return `loss ${formatLoss(loss)}${accuracy === null ? "" : `  accuracy ${percent(accuracy)}`}`;
+/** 4 digits of a number of any size, more where they stand before the point. */
+export function formatNumber(x: number): string {
+  const size = Math.abs(x);
+  if (size !== 0 && (size < 1e-3 || size >= 1e9)) return x.toExponential(3);
+  return size >= 1e3 ? x.toFixed(0) : x.toPrecision(4);
+}
+
+/** Loss, and accuracy or (in the targets' own units) mean absolute error. */
+function metrics({ loss, accuracy, mae }: { readonly loss: number; readonly accuracy: number | null; readonly mae?: number }): string {
+  const said = accuracy === null ? (mae === undefined ? "" : `  MAE ${formatNumber(mae)}`) : `  accuracy ${percent(accuracy)}`;
+  return `loss ${formatLoss(loss)}${said}`;
+}
+
+/** The held-out parts of an epoch's record: validation, where there is one, and test. */
+function heldOut(record: EpochRecord): string {
+  const { validationLoss, validationAccuracy = null, validationMae } = record;
+  const validation =
+    validationLoss === undefined
+      ? ""
+      : `validation ${metrics({ loss: validationLoss, accuracy: validationAccuracy, mae: validationMae })}  `;
+  return `${validation}test ${metrics({ loss: record.testLoss, accuracy: record.testAccuracy, mae: record.testMae })}`;
 }
 
 export function epochLine(record: EpochRecord, { epoch, epochs, examplesPerSecond, secondsLeft }: Progress): string {
   const left = epoch < epochs ? `  ${formatSeconds(secondsLeft)} left` : "";
-  const test = metrics(record.testLoss, record.testAccuracy);
   const count = `${String(epoch).padStart(String(epochs).length)}/${epochs}`;
-  return `epoch ${count}  ${metrics(record.trainLoss, record.trainAccuracy)}  test ${test}  ${rate(examplesPerSecond)}${left}`;
+  return `epoch ${count}  ${metrics({ loss: record.trainLoss, accuracy: record.trainAccuracy, mae: record.trainMae })}  ${heldOut(record)}  ${rate(examplesPerSecond)}${left}`;
 }
 
 function plainReporter(): Reporter {
@@ -49,7 +67,7 @@ function barReporter(): Reporter {
   const show = (p: Progress): void => {
     const payload = {
       epoch: `${p.epoch}/${p.epochs}`,
-      now: metrics(p.loss, p.accuracy),
+      now: metrics({ ...p, mae: p.errors?.mae }),
       test,
       rate: rate(p.examplesPerSecond),
       left: formatSeconds(p.secondsLeft),
@@ -61,10 +79,43 @@ function barReporter(): Reporter {
   return {
     onProgress: show,
     onEpoch: (record, progress) => {
-      test = `test ${metrics(record.testLoss, record.testAccuracy)}  `;
+      test = `${heldOut(record)}  `;
       show(progress);
     },
     close: () => bar.stop(),
+  };
+}
+
+const BETWEEN_LINES_MS = 5000;
+
+/** Shows how many images have been read: a bar in a terminal, a line now and then elsewhere; nothing if it is quick. */
+export function readReporter(): { onRead(progress: { readonly done: number; readonly total: number }): void; close(): void } {
+  let bar: cliProgress.SingleBar | undefined;
+  let [begun, shown] = [performance.now(), performance.now()];
+  return {
+    onRead({ done, total }) {
+      const now = performance.now();
+      if (done === 1) [begun, shown] = [now, now];
+      if (!process.stdout.isTTY) {
+        if (now - shown < BETWEEN_LINES_MS) return;
+        shown = now;
+        console.log(`reading images: ${done.toLocaleString("en-US")} of ${total.toLocaleString("en-US")}`);
+        return;
+      }
+      if (!bar && now - begun < 500) return;
+      if (!bar || bar.getTotal() !== total) {
+        bar?.stop();
+        bar = new cliProgress.SingleBar({
+          format: "{bar} reading images  {value} of {total}",
+          barsize: 24,
+          stream: process.stdout,
+          hideCursor: true,
+        });
+        bar.start(total, done);
+      }
+      bar.update(done);
+    },
+    close: () => bar?.stop(),
   };
 }
 

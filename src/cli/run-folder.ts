@@ -63,8 +63,14 @@ export interface RunInfo {
   readonly epochs?: number;
   readonly testLoss?: number;
   readonly testAccuracy?: number | null;
+  /** Of regression, in the targets' own units. */
+  readonly testMae?: number;
+  readonly testRmse?: number;
+  readonly testR2?: number;
   /** Seconds of training, testing left out. */
   readonly seconds?: number;
+  /** What must be known of the test figures. */
+  readonly note?: string;
   /** Why it ended before its last epoch. */
   readonly reason?: string;
   /** What the run has written, relative to its folder. */
@@ -461,7 +467,9 @@ export function describeRun(model: Layer, data: Dataset): RunInfo {
 
 export function withResult(info: RunInfo, state: RunState, { epochs, reason }: Pick<History, "epochs" | "reason">): RunInfo {
   const last = epochs.at(-1);
-  const result = last && { epochs: epochs.length, testLoss: last.testLoss, testAccuracy: last.testAccuracy };
+  const { testLoss, testAccuracy, testMae, testRmse, testR2 } = last ?? {};
+  const errors = testMae === undefined ? {} : { testMae, testRmse, testR2 };
+  const result = last && { epochs: epochs.length, testLoss, testAccuracy, ...errors };
   const seconds = epochs.reduce((sum, epoch) => sum + epoch.seconds, 0);
   return { ...info, state, ...result, seconds, ...(reason === undefined ? {} : { reason }) };
 }
@@ -470,9 +478,23 @@ export function parameterCount(model: Layer): number {
   return model.parameters().reduce((n, { shape }) => n + shape.reduce((a, b) => a * b, 1), 0);
 }
 
-/** A digest of everything that trains and tests. */
-function fingerprint({ train, test }: Dataset): string {
+/** @throws {Error} if the data are not those that the run was started with. */
+export function checkUnchanged(run: RunFolder, data: Dataset): void {
+  const before = run.info.data;
+  if (fingerprint(data) === before.sha256) return;
+  throw new Error(
+    `${run.path}: the data set ${run.settings.data} has changed since the run was started (${before.train} + ${before.test} examples then, ${data.train.count} + ${data.test.count} now)`,
+  );
+}
+
+/** A digest of everything that trains and tests; of what stays on disk that of the files. */
+function fingerprint({ train, test, sha256 }: Dataset): string {
   const hash = createHash("sha256");
+  if (train.read)
+    return hash
+      .update(sha256 ?? "")
+      .update(new Uint8Array(train.targets.buffer))
+      .digest("hex");
   for (const { inputs, targets } of [train, test]) {
     for (const array of [inputs, targets]) hash.update(new Uint8Array(array.buffer, array.byteOffset, array.byteLength));
   }

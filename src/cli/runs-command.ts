@@ -7,8 +7,8 @@ import type { Callback, StepRecord } from "../train/callback.ts";
 import { saveModel } from "../train/checkpoint.ts";
 import { fit } from "../train/fit.ts";
 import { outputFile } from "./output.ts";
-import { formatLoss, formatSeconds, percent } from "./reporter.ts";
-import { RunFolder, runsIn, weightsDigest } from "./run-folder.ts";
+import { formatLoss, formatNumber, formatSeconds, percent } from "./reporter.ts";
+import { checkUnchanged, RunFolder, runsIn, weightsDigest } from "./run-folder.ts";
 import { openSession } from "./session.ts";
 import { loadTrained, modelMetadata } from "./trained.ts";
 
@@ -34,9 +34,11 @@ async function rowOf(run: RunFolder): Promise<string[]> {
   const result =
     testAccuracy !== null && testAccuracy !== undefined
       ? percent(testAccuracy)
-      : testLoss !== undefined
-        ? `loss ${formatLoss(testLoss)}`
-        : "";
+      : info.testMae !== undefined
+        ? `MAE ${formatNumber(info.testMae)}`
+        : testLoss !== undefined
+          ? `loss ${formatLoss(testLoss)}`
+          : "";
   const { optimizer, lr, batchSize, seed } = settings;
   const what = `${optimizer}, lr ${lr}, batch ${batchSize}, seed ${seed}`;
   const started = info.started.slice(0, 16).replace("T", " ");
@@ -56,13 +58,8 @@ async function rowOf(run: RunFolder): Promise<string[]> {
 export async function exportCommand(path: string, file: string): Promise<number> {
   if (!file.endsWith(".safetensors")) throw new Error(`${file}: want a name that ends in .safetensors, the format that is written`);
   const output = outputFile(file, [path]);
-  const { model, about, settings, path: from } = await loadTrained(path);
-  const bytes = await saveModel(model, {
-    format: "pt",
-    model: settings.model ?? "",
-    classes: about.classes.join(","),
-    inputShape: about.inputShape.join(","),
-  });
+  const { model, run, path: from } = await loadTrained(path);
+  const bytes = await saveModel(model, { format: "pt", ...run.metadata });
   await output.write(bytes);
   console.log(`${from} -> ${file}: ${model.stateDict().size} tensors, ${bytes.length.toLocaleString("en-US")} bytes`);
   return 0;
@@ -80,6 +77,7 @@ export async function replayCommand(path: string, { step, out }: ReplayFlags): P
   const output = out === undefined ? undefined : outputFile(out, [settings.data]);
   const session = await openSession(settings);
   const { model, data, options } = session;
+  checkUnchanged(run, data);
   const last = settings.epochs * Math.ceil(data.train.count / settings.batchSize);
   if (step > last) throw new Error(`${path}: has ${last} steps, there is no step ${step}`);
   const from = await run.latest({ upTo: step - 1 });

@@ -1,30 +1,25 @@
 /** @file From a configuration to what trains: all settings settled, the data loaded, model and optimizer made, the options of `fit`. */
-import type { Dataset } from "../data/dataset.ts";
+import type { Dataset, Split } from "../data/dataset.ts";
 import { loadDataset } from "../data/registry.ts";
 import { trainTestSplit } from "../data/split.ts";
 import { manualSeed } from "../math/random.ts";
 import { models } from "../models/registry.ts";
+import { crossEntropy } from "../nn/losses.ts";
 import type { Layer } from "../nn/module.ts";
-import type { Parameter } from "../nn/parameter.ts";
-import { Adam } from "../optim/adam.ts";
-import { AdamW } from "../optim/adamw.ts";
+import { tensor } from "../ops/create.ts";
 import { EMA } from "../optim/averaging.ts";
-import { oneCycle } from "../optim/cyclic.ts";
-import { Lion } from "../optim/lion.ts";
-import { NAdam } from "../optim/nadam.ts";
-import type { Optimizer } from "../optim/optimizer.ts";
-import { RMSProp } from "../optim/rmsprop.ts";
-import { cosine, type Schedule } from "../optim/schedules.ts";
-import { SGD } from "../optim/sgd.ts";
 import { setBackend } from "../runtime/backend.ts";
 import { setThreads } from "../runtime/pool.ts";
 import type { Callback } from "../train/callback.ts";
 import { EarlyStopping, ReduceOnPlateau } from "../train/early-stopping.ts";
 import type { FitOptions } from "../train/fit.ts";
-import { outputSize } from "../train/task.ts";
-import { augmentation } from "./augmentations.ts";
+import { defaultLoss, type Loss, outputSize } from "../train/task.ts";
+import { augmentation, randomCropOf } from "./augmentations.ts";
 import { downloadReporter } from "./download-reporter.ts";
+import { preparationFor, type Taken, takeWeights, trainable } from "./fine-tuning.ts";
+import { makeOptimizer, scheduleOf } from "./optimizers.ts";
 import { recipeFor, unknownName } from "./recipes.ts";
+import { readReporter } from "./reporter.ts";
 import type { Config } from "./settings.ts";
 
 /** A configuration with nothing left to recipes, which may change from version to version. */
@@ -43,95 +38,129 @@ export interface Session {
   readonly settings: Settled;
   readonly data: Dataset;
   readonly model: Layer;
-  readonly options: FitOptions & { readonly callbacks: readonly Callback[] };
+  readonly options: FitOptions & { readonly callbacks: readonly Callback[]; readonly loss: Loss };
+  /** What the weights started from, if not from chance. */
+  readonly taken?: Taken;
 }
 
 /** Loads and makes everything; the same settings give the same bits. */
 export async function openSession(settings: Settled): Promise<Session> {
   if (settings.backend !== "auto") setBackend(settings.backend);
   if (settings.threads !== undefined) setThreads(settings.threads);
-  const whole = await loadData(settings);
-  const [train, validation] =
-    settings.validation === undefined ? [whole.train] : trainTestSplit(whole.train, settings.validation, { seed: settings.seed });
-  const data = { ...whole, train };
+  const data = splitData(await loadData(settings), settings);
   manualSeed(settings.seed);
   const model = makeModel(settings, data);
+  const taken = settings.weights === undefined ? undefined : await takeWeights(model, settings.weights);
+  const training = trainable(model, settings.freeze, taken?.fresh);
   const { epochs, batchSize, accumulate, clipNorm, seed, ema } = settings;
   const options = {
-    optimizer: makeOptimizer(model.parameters(), settings),
+    optimizer: makeOptimizer(training, settings),
     epochs,
     batchSize,
     accumulate,
     clipNorm,
     seed,
     schedule: scheduleOf(settings),
-    ...(ema !== undefined && { average: new EMA(model.parameters(), { decay: ema }) }),
-    ...(validation && { validation }),
+    loss: lossOf(settings, data),
+    ...(ema !== undefined && {
+      average: new EMA(
+        training.map(([, parameter]) => parameter),
+        { decay: ema },
+      ),
+    }),
+    ...(data.validation && { validation: data.validation }),
     ...(settings.augment && { augment: augmentation(settings.augment, data.inputShape) }),
     callbacks: deciders(settings),
   };
-  return { settings, data, model, options };
+  return { settings, data, model, options, ...(taken && { taken }) };
+}
+
+/** The data set with examples of its training part held out for decisions, if some are asked for. */
+export function splitData(whole: Dataset, { validation: share, seed }: Pick<Settled, "validation" | "seed">): Dataset {
+  if (share === undefined) return whole;
+  if (whole.validation)
+    throw new Error(`validation: ${whole.name} has ${whole.validation.count} examples for validation already; leave out --validation`);
+  const [train, validation] = splitOf(whole.train, share, seed);
+  return { ...whole, train, validation };
+}
+
+function splitOf(train: Split, share: number, seed: number): [Split, Split] {
+  if (train.read)
+    throw new Error("validation: a share of images that stay on disk cannot be held out; put some into a folder val/ beside train/");
+  return trainTestSplit(train, share, { seed });
 }
 
 /** The data set of some settings. */
-export async function loadData({
-  data,
-  dataDir,
-  label,
-  task,
-  ignore,
-  categorical,
-  missing,
-  testShare,
-  imageSize,
-}: Config & { data: string }): Promise<Dataset> {
+export async function loadData(settings: Config & Pick<Settled, "data">): Promise<Dataset> {
+  const { data, dataDir, label, targets, task, ignore, categorical, missing, testShare, imageSize, augment, seed } = settings;
   const { onProgress, close } = downloadReporter();
+  const reading = readReporter();
+  const randomResizedCrop = randomCropOf(augment);
+  const images = {
+    ...(imageSize !== undefined && { size: imageSize }),
+    ...(await preparationFor(settings)),
+    ...(randomResizedCrop !== undefined && { randomResizedCrop }),
+    fromDisk: settings.fromDisk ?? randomResizedCrop !== undefined,
+    workers: settings.workers,
+    cropSeed: seed,
+    onRead: reading.onRead,
+  };
   try {
-    return await loadDataset(data, { dataDir, label, task, ignore, categorical, missing, testShare, size: imageSize, onProgress });
+    const loaded = await loadDataset(data, {
+      dataDir,
+      label,
+      targets,
+      task,
+      ignore,
+      categorical,
+      missing,
+      testShare,
+      onProgress,
+      ...images,
+    });
+    if (randomResizedCrop !== undefined && !loaded.train.read)
+      throw new Error(`augment: random-resized-crop is for folders of images, which ${data} is not`);
+    return loaded;
   } finally {
+    reading.close();
     close();
   }
 }
 
 /** The model of some settings for a data set. @throws {Error} if it cannot take it. */
-export function makeModel({ model, hidden }: Pick<Settled, "model" | "hidden">, data: Dataset): Layer {
+export function makeModel({ model, hidden, dropout }: Pick<Settled, "model" | "hidden" | "dropout">, data: Dataset): Layer {
   if (hidden && model !== "mlp") throw new Error(`hidden: is for mlp; the layers of ${model} are its own`);
-  return models[model]({ inputShape: data.inputShape, outputs: outputSize(data), hidden });
+  return models[model]({ inputShape: data.inputShape, outputs: outputSize(data), hidden, dropout });
 }
 
-export function makeOptimizer(
-  parameters: readonly Parameter[],
-  { optimizer, lr, weightDecay }: Pick<Settled, "optimizer" | "lr" | "weightDecay">,
-): Optimizer {
-  const options = { lr, ...(weightDecay !== undefined && { weightDecay }) };
-  switch (optimizer) {
-    case "sgd":
-      return new SGD(parameters, { ...options, momentum: 0.9 });
-    case "adam":
-      return new Adam(parameters, options);
-    case "adamw":
-      return new AdamW(parameters, options);
-    case "nadam":
-      return new NAdam(parameters, options);
-    case "rmsprop":
-      return new RMSProp(parameters, options);
-    case "lion":
-      return new Lion(parameters, options);
+/** What is minimized. @throws {Error} for weights of classes that are not there, or where there are no classes. */
+export function lossOf({ classWeights, labelSmoothing }: Config, data: Dataset): Loss {
+  if (classWeights === undefined && labelSmoothing === undefined) return defaultLoss(data);
+  if (data.task !== "classification")
+    throw new Error(`${classWeights ? "classWeights" : "labelSmoothing"}: is for classes, ${data.name} is for regression`);
+  const weight = classWeights && tensor(weightsOf(classWeights, data));
+  return (outputs, targets) => crossEntropy(outputs, targets, { labelSmoothing, ...(weight && { weight }) });
+}
+
+/** A weight for each class. "balanced": inverse to its share of the training examples, 1 on average over them. */
+function weightsOf(texts: readonly string[], { train, classes }: Dataset): number[] {
+  if (texts.length === 1 && texts[0] === "balanced") {
+    const counts = new Float64Array(classes.length);
+    for (const target of train.targets) counts[target]++;
+    return Array.from(counts, (n) => (n === 0 ? 0 : train.count / (classes.length * n)));
   }
-}
-
-const ONE_CYCLE = oneCycle(1, { steps: 10_001 });
-
-const schedules: Readonly<Record<Settled["schedule"], Schedule | undefined>> = {
-  constant: undefined,
-  cosine,
-  linear: (done) => 1 - done,
-  "one-cycle": (done) => ONE_CYCLE(10_000 * done),
-};
-
-function scheduleOf({ schedule, warmUp = 0 }: Settled): Schedule | undefined {
-  const chosen = schedules[schedule];
-  return warmUp === 0 ? chosen : (done) => Math.min(1, done / warmUp) * (chosen?.(done) ?? 1);
+  const weights = new Array<number>(classes.length).fill(1);
+  for (const text of texts) {
+    const cut = text.lastIndexOf("=");
+    const [name, value] = [text.slice(0, cut).trim(), Number(text.slice(cut + 1))];
+    if (cut < 1 || text.slice(cut + 1).trim() === "" || !(value >= 0 && Number.isFinite(value)))
+      throw new Error(`classWeights: want balanced, or class=weight with a weight >= 0, got "${text}"`);
+    const index = classes.indexOf(name);
+    if (index < 0) throw unknownName("class", name, classes);
+    weights[index] = value;
+  }
+  if (weights.every((weight) => weight === 0)) throw new Error("classWeights: all are 0, which leaves nothing to learn");
+  return weights;
 }
 
 /** Callbacks that decide about the run. */
@@ -140,4 +169,12 @@ function deciders({ patience, plateau, monitor }: Settled): Callback[] {
     ...(plateau === undefined ? [] : [new ReduceOnPlateau({ patience: plateau, monitor })]),
     ...(patience === undefined ? [] : [new EarlyStopping({ patience, monitor })]),
   ];
+}
+
+/** What decides about the run on the way by looking at the test split, if anything does: then the test figures are no fair judge of the result. */
+export function peeksAt({ settings: { patience, plateau, monitor }, data }: Session): string | undefined {
+  const watched = monitor ?? (data.validation ? "validationLoss" : "testLoss");
+  if (!watched.startsWith("test") || (patience === undefined && plateau === undefined)) return undefined;
+  const what = patience === undefined ? "the learning rate followed" : "the weights were picked by";
+  return `${what} the ${watched === "testLoss" ? "test loss" : watched}, so the test figures are better than those on new data will be; --validation 0.1 holds out examples to decide by`;
 }

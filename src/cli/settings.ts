@@ -5,7 +5,9 @@
 import { readFileSync } from "node:fs";
 import { datasets } from "../data/registry.ts";
 import { models } from "../models/registry.ts";
+import type { Monitor } from "../train/callback.ts";
 import { AUGMENTATIONS } from "./augmentations.ts";
+import { type OptimizerName, optimizers, optionsOf, type ScheduleName, schedules } from "./optimizers.ts";
 import { unknownName } from "./recipes.ts";
 
 /** What a value must be. */
@@ -30,14 +32,30 @@ const definition = {
     value: "<sizes>",
     about: "mlp: units of the hidden layers, with commas between (default: by the data)",
   },
-  data: { kind: "text", value: "<name>", about: "data set: a name, or the path of a .csv, .tsv or .parquet file or of a folder of images" },
+  data: {
+    kind: "text",
+    value: "<name>",
+    about: "data set: a name, or the path of a .csv, .tsv or .parquet file, of arrays (.npz, .npy, idx) or of a folder of images",
+  },
   dataDir: { kind: "text", value: "<dir>", about: "folder of the data set's files, for those that are not part of the package" },
   label: { kind: "text", value: "<column>", about: "tables: column to predict (default: target, label or class, else the last)" },
-  task: { kind: "choice", names: ["classification", "regression"], about: "tables: what the column is (default: by its values)" },
+  targets: { kind: "text", value: "<file>", about: "arrays: file of the targets, beside a .npy or idx file of inputs" },
+  task: {
+    kind: "choice",
+    names: ["classification", "regression"],
+    about: "tables and arrays: what the targets are (default: by their values)",
+  },
   ignore: { kind: "list", value: "<columns>", about: "tables: columns to leave out, with commas between" },
   categorical: { kind: "list", value: "<columns>", about: "tables: columns of numbers that are names" },
-  missing: { kind: "choice", names: ["error", "drop"], about: "tables: what a missing cell is, an error or the end of its row" },
+  missing: {
+    kind: "choice",
+    names: ["error", "drop", "mean", "median"],
+    about:
+      "tables: what a missing cell is: an error, the end of its row, or the mean or median of its column's training rows (in categories the most frequent)",
+  },
   imageSize: { kind: "integer", least: 1, value: "<n>", about: "side of the images: folders are resized to it, mnist gets a margin" },
+  fromDisk: { kind: "switch", about: "image folders: read images when their batch is due, instead of keeping all in memory" },
+  workers: { kind: "integer", least: 0, value: "<n>", about: "threads that read images from disk (default: 0, the main thread)" },
   testShare: {
     kind: "number",
     least: 0,
@@ -54,6 +72,25 @@ const definition = {
     value: "<x>",
     about: "share of the training examples held out for decisions on the way (default: none)",
   },
+  weights: {
+    kind: "text",
+    value: "<file>",
+    about:
+      "start from these: published weights (.safetensors or .pth) or a run of one's own; the last layer is new where the classes are others",
+  },
+  freeze: {
+    kind: "list",
+    value: "<names>",
+    about: "parts that do not train: beginnings of parameters' names, with commas between, or backbone (all but the last layer)",
+  },
+  dropout: {
+    kind: "number",
+    least: 0,
+    below: 1,
+    value: "<p>",
+    about:
+      "rate of dropout: behind the hidden layers of an mlp, in the dropout layers of others (default: none in an mlp, their own in others)",
+  },
   epochs: { kind: "integer", least: 1, value: "<n>", about: "passes over the training examples" },
   batchSize: { kind: "integer", least: 1, value: "<n>", about: "examples per step" },
   accumulate: { kind: "integer", least: 1, value: "<n>", about: "batches whose gradients make one update (default: 1)" },
@@ -64,14 +101,24 @@ const definition = {
   },
   optimizer: {
     kind: "choice",
-    names: ["sgd", "adam", "adamw", "nadam", "rmsprop", "lion"],
+    names: Object.keys(optimizers) as OptimizerName[],
     about: "update rule; sgd has momentum 0.9 (default: adam)",
+  },
+  optimizerOptions: {
+    kind: "list",
+    value: "<options>",
+    about: "options of the update rule, with commas between, such as momentum=0.8,nesterov or betas=0.9:0.99",
   },
   lr: { kind: "number", least: 0, open: true, value: "<x>", about: "learning rate" },
   schedule: {
     kind: "choice",
-    names: ["constant", "cosine", "linear", "one-cycle"],
+    names: Object.keys(schedules) as ScheduleName[],
     about: "how the learning rate goes on (default: by the data set)",
+  },
+  scheduleOptions: {
+    kind: "list",
+    value: "<options>",
+    about: "options of the schedule, with commas between, times in epochs, such as size=10,gamma=0.5 or milestones=30:60",
   },
   warmUp: { kind: "number", least: 0, below: 1, value: "<x>", about: "share of the run in which the rate rises from 0 (default: 0)" },
   plateau: {
@@ -80,7 +127,24 @@ const definition = {
     value: "<epochs>",
     about: "tenth the rate when the monitor has not improved for more than so many epochs",
   },
-  weightDecay: { kind: "number", least: 0, value: "<x>", about: "weight decay (default: 0)" },
+  weightDecay: {
+    kind: "number",
+    least: 0,
+    value: "<x>",
+    about: "decay of weights; biases and scales of normalizations do not decay (default: 0.01 for adamw, else 0)",
+  },
+  classWeights: {
+    kind: "list",
+    value: "<weights>",
+    about: "what classes weigh in the loss, such as cat=2,dog=1 (others 1), or balanced: each by the inverse of its share",
+  },
+  labelSmoothing: {
+    kind: "number",
+    least: 0,
+    below: 1,
+    value: "<x>",
+    about: "share of each target that is spread over all classes (default: 0)",
+  },
   clipNorm: { kind: "number", least: 0, open: true, value: "<x>", about: "largest norm of all gradients together (default: none)" },
   ema: {
     kind: "number",
@@ -98,7 +162,10 @@ const definition = {
   },
   monitor: {
     kind: "choice",
-    names: ["trainLoss", "trainAccuracy", "validationLoss", "validationAccuracy", "testLoss", "testAccuracy"],
+    names: [
+      ...["trainLoss", "trainAccuracy", "validationLoss", "validationAccuracy", "testLoss", "testAccuracy"],
+      ...["trainMae", "trainRmse", "trainR2", "validationMae", "validationRmse", "validationR2", "testMae", "testRmse", "testR2"],
+    ] as Monitor[],
     about: "what decides (default: validationLoss where there is one, else testLoss)",
   },
   seed: { kind: "integer", least: 0, value: "<n>", about: "seed of initial values, order and dropout (default: 0)" },
@@ -146,6 +213,8 @@ export function aboutOf(name: keyof Config): string {
   const setting = settings[name];
   if (name === "model") return `${setting.about}: a name that nabla info lists, such as lenet5 or resnet18`;
   if (name === "data") return `${setting.about}; names: ${Object.keys(datasets).join(", ")} (default: the model's own)`;
+  if (name === "optimizerOptions") return `${setting.about}; ${optionsOf(optimizers)}`;
+  if (name === "scheduleOptions") return `${setting.about}; ${optionsOf(schedules)}`;
   if (name === "augment") return `${setting.about}; steps: ${AUGMENTATIONS}`;
   return setting.kind === "choice" ? `${setting.about}; one of ${setting.names.join(", ")}` : setting.about;
 }
@@ -204,7 +273,7 @@ const read: Partial<Record<Setting["kind"], (text: string) => unknown>> = {
   integer: numberOf,
   number: numberOf,
   integers: (text) => text.split(",").map(numberOf),
-  list: (text) => text.split(","),
+  list: (text) => text.split(",").map((part) => part.trim()),
 };
 
 /** The value of a flag's text. @throws {Error} saying what is wanted. */

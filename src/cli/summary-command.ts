@@ -1,12 +1,14 @@
-/** @file `nabla summary <model>`: the table of a network, layer by layer, or of several networks side by side. */
+/** @file `nabla summary <model>`: the table of a network or of one's own run, layer by layer, or of several side by side. */
 import { columns } from "../base/columns.ts";
 import { blueprint } from "../inspect/cost.ts";
 import { type Summary, summary } from "../inspect/summary.ts";
 import { models } from "../models/registry.ts";
 import { zoo } from "../models/zoo.ts";
 import type { Layer } from "../nn/module.ts";
+import type { Cell } from "../runtime/cell.ts";
+import { makeOptimizer } from "./optimizers.ts";
 import { type Recipe, recipeFor, unknownName } from "./recipes.ts";
-import { makeOptimizer } from "./session.ts";
+import { isTrained, loadTrained } from "./trained.ts";
 
 export interface SummaryFlags {
   /** Shape of an example, such as [3, 224, 224]. Default the network's own. */
@@ -41,17 +43,26 @@ export function networkOf(name: string, input?: readonly number[]): { readonly m
   return { model: models[name]({ inputShape, outputs }), inputShape };
 }
 
-function summaryOf(name: string, { input, batch, receptive, optimizer, measure }: SummaryFlags): Summary {
-  const { model: made, inputShape } = blueprint(() => networkOf(name, input));
-  const model = made.eval();
+/** A network by its name, or that of a run or a model's file. @throws {Error} if it is neither. */
+export async function networkFrom(what: string, input?: readonly number[]): Promise<ReturnType<typeof networkOf>> {
+  if (!isTrained(what)) return blueprint(() => networkOf(what, input));
+  const { model, about } = await loadTrained(what);
+  return { model, inputShape: input ?? about.inputShape };
+}
+
+async function summaryOf(name: string, { input, batch, receptive, optimizer, measure }: SummaryFlags): Promise<Summary> {
+  const { model, inputShape } = await networkFrom(name, input);
   const { lr } = recipeFor(name, { optimizer });
-  return summary(model, inputShape, {
+  return summary(model.eval(), inputShape, {
     batch,
     receptive,
     measure,
-    optimizer: (parameters) => makeOptimizer(parameters, { optimizer, lr }),
+    optimizer: (parameters) => makeOptimizer(unnamed(parameters), { optimizer, lr }),
   });
 }
+
+/** Parameters whose names nobody knows any more: all of them decay alike. */
+export const unnamed = (parameters: Iterable<Cell>): [string, Cell][] => [...parameters].map((cell, i) => [`weight.${i}`, cell]);
 
 /** What lectures print of a network, and what it is by count. They call multiply-accumulates FLOPs. */
 const CLAIMS: Readonly<Record<string, string>> = {
@@ -63,24 +74,34 @@ const CLAIMS: Readonly<Record<string, string>> = {
 };
 
 /** Prints the table, or with several names their totals; gives the exit code. */
-export function summaryCommand(name: string, flags: SummaryFlags): number {
+export async function summaryCommand(name: string, flags: SummaryFlags): Promise<number> {
   const names = [name, ...(flags.compare ?? [])];
-  const tables = names.map((other) => summaryOf(other, flags));
+  const tables: Summary[] = [];
+  for (const other of names) tables.push(await summaryOf(other, flags));
   if (flags.json)
     console.log(JSON.stringify(names.length === 1 ? tables[0] : Object.fromEntries(names.map((other, i) => [other, tables[i]])), null, 2));
-  else console.log(names.length === 1 ? `${tables[0]}` : comparison(names, tables));
+  else console.log([names.length === 1 ? `${tables[0]}` : comparison(names, tables), ...claimsOf(names)].join("\n"));
   return 0;
 }
 
-/** A line per network; the factor is how many times the first one's number is. */
+/** What lectures print of these networks, if they do. */
+function claimsOf(names: readonly string[]): string[] {
+  const claims = names.filter((name) => Object.hasOwn(CLAIMS, name)).map((name) => `${name}: ${CLAIMS[name]}`);
+  return claims.length > 0 ? ["", "What lectures print, and call FLOPs what are MACs:", ...claims] : [];
+}
+
+/** How many times the first one's number another's is: 9.2, or 1/9.2. */
+function factorOf(first: number, other: number): string {
+  if (first === 0 || other === 0) return "";
+  return other >= first ? (other / first).toFixed(1) : `1/${(first / other).toFixed(1)}`;
+}
+
+/** A line per network. */
 function comparison(names: readonly string[], tables: readonly Summary[]): string {
   const count = (n: number): string => n.toLocaleString("en-US");
   const rows = tables.map(({ totals }, i) => {
-    const factor = (key: "parameters" | "macs"): string => (i === 0 ? "" : `1/${(tables[0].totals[key] / totals[key]).toFixed(1)}`);
+    const factor = (key: "parameters" | "macs"): string => (i === 0 ? "" : factorOf(tables[0].totals[key], totals[key]));
     return [names[i], count(totals.parameters), factor("parameters"), count(totals.macs), factor("macs"), count(totals.activations)];
   });
-  const cells = [["model", "parameters", "", "MACs", "", "activations"], ...rows];
-  const claims = names.filter((name) => Object.hasOwn(CLAIMS, name)).map((name) => `${name}: ${CLAIMS[name]}`);
-  const note = claims.length > 0 ? ["", "What lectures print, and call FLOPs what are MACs:", ...claims] : [];
-  return [...columns(cells), ...note].join("\n");
+  return columns([["model", "parameters", "", "MACs", "", "activations"], ...rows]).join("\n");
 }

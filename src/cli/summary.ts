@@ -1,5 +1,6 @@
 /** @file What a run says at its end: the result, and for classes what was mistaken for what. */
 import type { Dataset } from "../data/dataset.ts";
+import { inputsAt } from "../data/loader.ts";
 import type { Layer } from "../nn/module.ts";
 import type { EpochRecord } from "../train/callback.ts";
 import { confusionTable, worstConfusions } from "../train/confusion.ts";
@@ -8,7 +9,7 @@ import { predict } from "../train/evaluate.ts";
 import type { Metrics } from "../train/meter.ts";
 
 import { drawPictures, type Picture } from "./drawing.ts";
-import { formatLoss, percent } from "./reporter.ts";
+import { formatLoss, formatNumber, percent } from "./reporter.ts";
 
 const PAIRS = 3;
 const PICTURES = 3;
@@ -19,21 +20,37 @@ export async function summarize(
   data: Dataset,
   test: Metrics,
   epochs: readonly EpochRecord[],
-  heldOut?: number,
+  kept?: number,
 ): Promise<string> {
-  return [await results(model, data, test), curves(data, epochs, heldOut)].join("\n");
+  return [...heldOutLine(epochs, kept), await results(model, data, test), curves(data, epochs, kept)].join("\n");
 }
 
-async function results(model: Layer, data: Dataset, { loss, accuracy }: Metrics): Promise<string> {
-  if (accuracy === null) return `test loss ${formatLoss(loss)}`;
+/** The validation split in the epoch whose weights were kept. */
+function heldOutLine(epochs: readonly EpochRecord[], kept: number = epochs.length): string[] {
+  const { validationLoss, validationAccuracy, validationMae } = epochs[kept - 1] ?? {};
+  if (validationLoss === undefined) return [];
+  const what =
+    validationAccuracy === null || validationAccuracy === undefined
+      ? validationMae === undefined
+        ? ""
+        : `, MAE ${formatNumber(validationMae)}`
+      : `, accuracy ${percent(validationAccuracy)}`;
+  return [`validation loss ${formatLoss(validationLoss)}${what} (epoch ${kept})`];
+}
+
+async function results(model: Layer, data: Dataset, { loss, accuracy, errors }: Metrics): Promise<string> {
+  if (accuracy === null)
+    return errors
+      ? `test MAE ${formatNumber(errors.mae)}, RMSE ${formatNumber(errors.rmse)}, R² ${errors.r2.toFixed(4)} (loss ${formatLoss(loss)})`
+      : `test loss ${formatLoss(loss)}`;
   const predicted = await predict(model, data);
-  const parts = [`test accuracy ${percent(accuracy)}`, worstPairs(data, predicted), mistakes(data, predicted)];
+  const parts = [`test accuracy ${percent(accuracy)}`, worstPairs(data, predicted), await mistakes(data, predicted)];
   return parts.filter((part) => part).join("\n");
 }
 
 /** `over-fitting: ... (gap 0.12 in loss, 5.1 points); what helps: ...` */
-function curves(data: Dataset, epochs: readonly EpochRecord[], heldOut?: number): string {
-  const { verdict, gap, reason, remedies } = diagnose(data, epochs, heldOut);
+function curves(data: Dataset, epochs: readonly EpochRecord[], kept?: number): string {
+  const { verdict, gap, reason, remedies } = diagnose(data, epochs, (data.validation ?? data.test).count, kept);
   const points = gap.accuracy === null ? "" : `, ${(100 * gap.accuracy).toFixed(1)} points of accuracy`;
   const help = remedies.length > 0 ? `; what helps: ${remedies.join(", ")}` : "";
   return `${verdict}: ${reason} (gap ${gap.loss.toFixed(3)} in loss${points})${help}`;
@@ -47,16 +64,15 @@ function worstPairs(data: Dataset, predicted: Int32Array): string {
 }
 
 /** The first mistaken images, drawn. */
-function mistakes(data: Dataset, predicted: Int32Array): string {
+async function mistakes(data: Dataset, predicted: Int32Array): Promise<string> {
   const [, height, width] = data.inputShape;
   if (data.inputShape.length !== 3) return "";
-  const { inputs, targets, count } = data.test;
-  const size = inputs.length / count;
+  const { targets, count } = data.test;
   const pictures: Picture[] = [];
   for (let i = 0; i < count && pictures.length < PICTURES; i++) {
     if (predicted[i] === targets[i]) continue;
     const caption = `${data.classes[targets[i]]} taken for ${data.classes[predicted[i]]}`;
-    pictures.push({ pixels: inputs.subarray(i * size, i * size + height * width), width, height, caption });
+    pictures.push({ pixels: (await inputsAt(data.test, Int32Array.of(i))).subarray(0, height * width), width, height, caption });
   }
   return pictures.length > 0 ? drawPictures(pictures, process.stdout.isTTY === true) : "";
 }

@@ -2,12 +2,14 @@
 import { existsSync, mkdtempSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { sizeOf } from "../base/shape.ts";
 import { backendName } from "../runtime/backend.ts";
 import { getThreads } from "../runtime/pool.ts";
 import type { Callback, History } from "../train/callback.ts";
 import { saveModel } from "../train/checkpoint.ts";
 import { Checkpoints, latestCheckpoint } from "../train/checkpoints.ts";
-import { evaluate } from "../train/evaluate.ts";
+import { EarlyStopping } from "../train/early-stopping.ts";
+import { Evaluator } from "../train/evaluate.ts";
 import { fit } from "../train/fit.ts";
 import type { Metrics } from "../train/meter.ts";
 import { CsvSink, Recorder } from "../train/record.ts";
@@ -16,10 +18,11 @@ import { folderStore } from "../train/store.ts";
 import { TensorboardSink } from "../train/tensorboard.ts";
 import { Interruption } from "./interruption.ts";
 import { LeaseLost } from "./lease.ts";
+import { schedules } from "./optimizers.ts";
 import { isWithin, type OutputFile, outputFile } from "./output.ts";
 import { createReporter, formatLoss } from "./reporter.ts";
 import { claimFree, describeRun, isFull, parameterCount, RunFolder, type RunInfo, withResult } from "./run-folder.ts";
-import { openSession, type Session, type Settled, settle } from "./session.ts";
+import { openSession, peeksAt, type Session, type Settled, settle } from "./session.ts";
 import { type Config, fileSettings, flagOf, givenSettings } from "./settings.ts";
 import { summarize } from "./summary.ts";
 import { modelMetadata } from "./trained.ts";
@@ -172,14 +175,16 @@ async function finish(
   report: OutputFile | undefined,
 ): Promise<number> {
   const { data, model } = session;
-  const test = history.stopped ? undefined : await evaluate(model, data);
+  const test = history.stopped ? undefined : await new Evaluator(model, data, session.options.loss).measure(data.test);
   const saved = await saveResult(run, session, history);
   const { epochs, stopped, reason = stopped ? interruption.reason : undefined } = history;
   const result = withResult(info, stopped ? "interrupted" : "finished", { epochs, reason });
-  await run.write(test ? { ...result, testLoss: test.loss, testAccuracy: test.accuracy } : result);
+  const peeks = peeksAt(session);
+  await run.write({ ...result, ...(test && testFigures(test)), ...(peeks && { note: peeks }) });
   await report?.write(reportOf(session, history, test));
   if (history.reason) console.log(`stopped: ${history.reason}`);
-  if (test) console.log(await summarize(model, data, test, epochs, session.options.validation?.count));
+  if (test) console.log(await summarize(model, data, test, epochs, keptEpoch(session)));
+  if (test && peeks) console.log(`note: ${peeks}`);
   if (stopped) console.log(`interrupted; go on with: nabla train --resume ${run.path}`);
   if (saved) console.log(`saved ${join(run.path, "model.safetensors")}`);
   return stopped ? interruption.code : 0;
@@ -203,6 +208,20 @@ async function saveResult(run: RunFolder, { model, settings, data }: Session, { 
     const remedy = `the trained model is in ${join(folder, "model.safetensors")}; when there is room: nabla train --resume ${run.path}`;
     throw Object.assign(new Error(`${message}; ${remedy}`), { code });
   }
+}
+
+/** The epoch whose weights the model has, where early stopping chose it. */
+function keptEpoch({ options: { callbacks } }: Session): number | undefined {
+  return callbacks.find((callback): callback is EarlyStopping => callback instanceof EarlyStopping)?.best.epoch;
+}
+
+/** What run.json and reports say of the test split. */
+function testFigures({ loss, accuracy, errors }: Metrics): Pick<RunInfo, "testLoss" | "testAccuracy" | "testMae" | "testRmse" | "testR2"> {
+  return {
+    testLoss: loss,
+    testAccuracy: accuracy,
+    ...(errors && { testMae: errors.mae, testRmse: errors.rmse, testR2: errors.r2 }),
+  };
 }
 
 /** Progress on the terminal, records and checkpoints in the folder. The first Ctrl-C ends the run after the step at hand, a second one kills it. */
@@ -253,12 +272,17 @@ function keepers(run: RunFolder, { settings, data }: Session, onLost: (error: Le
   ];
 }
 
-export function heading({ settings, data, model }: Session): string {
+export function heading({ settings, data, model, options, taken }: Session): string {
   const { model: name, optimizer, lr, schedule, batchSize, epochs, seed } = settings;
   const count = (n: number): string => n.toLocaleString("en-US");
-  const what = `${name} (${count(parameterCount(model))} parameters) on ${data.name} (${count(data.train.count)} + ${count(data.test.count)} examples)`;
-  const course = { constant: "", cosine: " falling to 0", linear: " falling to 0", "one-cycle": " in one cycle" }[schedule];
-  return `${what}: ${optimizer}, lr ${lr}${course}, batch ${batchSize}, ${epochs} epochs, seed ${seed}, ${backendName()}`;
+  const trained = options.optimizer.parameters.reduce((n, { shape }) => n + sizeOf(shape), 0);
+  const held = data.validation ? ` + ${count(data.validation.count)} for validation` : "";
+  const what = `${name} (${count(parameterCount(model))} parameters) on ${data.name} (${count(data.train.count)} + ${count(data.test.count)} examples${held})`;
+  const course = schedules[schedule].says && ` ${schedules[schedule].says}`;
+  const start = taken
+    ? `\nfrom ${taken.from}: ${taken.tensors} tensors${taken.fresh.length > 0 ? `; new: ${taken.fresh.join(", ")}` : ""}; ${count(trained)} parameters train`
+    : "";
+  return `${what}: ${optimizer}, lr ${lr}${course}, batch ${batchSize}, ${epochs} epochs, seed ${seed}, ${backendName()}${start}`;
 }
 
 /** What `--json` writes. Accuracies are shares from 0 to 1, null for regression. */
@@ -272,6 +296,7 @@ function reportOf({ settings, data, model }: Session, { epochs, examplesPerSecon
     parameters: parameterCount(model),
     epochs,
     testAccuracy: test?.accuracy ?? epochs.at(-1)?.testAccuracy ?? null,
+    ...(test?.errors && testFigures(test)),
     examplesPerSecond,
   };
   return `${JSON.stringify(report, null, 2)}\n`;

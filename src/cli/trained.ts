@@ -1,74 +1,139 @@
-/** @file Trained models as files: what a model file says of itself, and a model made from it again. */
-import { existsSync, readFileSync, statSync } from "node:fs";
+/** @file Trained models on the command line: the model of a file with its settings checked, and the data that it is tried on. */
+import { existsSync } from "node:fs";
 import { join } from "node:path";
-import type { Dataset } from "../data/dataset.ts";
-import { type Metadata, readSafetensors } from "../formats/safetensors.ts";
+import { applyPreprocessing } from "../data/apply.ts";
+import type { DataDescription, Dataset, Split } from "../data/dataset.ts";
+import { datasets } from "../data/registry.ts";
+import type { Metadata } from "../formats/safetensors.ts";
 import { models } from "../models/registry.ts";
 import type { Layer } from "../nn/module.ts";
-import { loadModel } from "../train/checkpoint.ts";
-import { outputSize } from "../train/task.ts";
+import { loadRun, modelMetadata as metadata, type TrainedModel } from "../train/trained.ts";
 import { unknownName } from "./recipes.ts";
-import { RunFolder } from "./run-folder.ts";
-import { type Settled, settle } from "./session.ts";
-import { type Config, parseConfig } from "./settings.ts";
+import { readReporter } from "./reporter.ts";
+import { loadData, type Settled, settle, splitData } from "./session.ts";
+import { type Config, flagOf, parseConfig } from "./settings.ts";
 
 /** What a model must know of its data to predict: all of a data set but the examples. */
-export type Description = Pick<Dataset, "name" | "classes" | "inputShape" | "task" | "preprocessing">;
-
-/** Stored with every model: how it was trained, and what it takes and gives. Not on how many threads: the same model is the same file. */
-export function modelMetadata({ threads: _, ...settings }: Settled, data: Dataset): Metadata {
-  const { name, classes, inputShape, task, preprocessing } = data;
-  return {
-    model: settings.model,
-    data: name,
-    outputs: String(outputSize(data)),
-    settings: JSON.stringify(settings),
-    description: JSON.stringify({ name, classes, inputShape, task, preprocessing }),
-  };
-}
+export type Description = DataDescription;
 
 export interface Trained {
   /** The file. */
   readonly path: string;
   readonly model: Layer;
-  readonly settings: Config & { readonly data: string };
+  readonly settings: Settled;
   readonly about: Description;
+  readonly run: TrainedModel;
+}
+
+/** Stored with every model. Not on how many threads it was trained: the same model is the same file. */
+export function modelMetadata({ threads: _, workers: __, ...settings }: Settled, data: Dataset): Metadata {
+  return metadata(settings, data);
 }
 
 /** The model in a file, a checkpoint, or a run's folder (its last state), in evaluation mode. @throws {Error} one line for whatever is wrong. */
 export async function loadTrained(path: string): Promise<Trained> {
-  const { bytes, file } = await open(path);
-  const { metadata } = readSafetensors(bytes, file);
-  const { model: name, settings, description, outputs } = metadata;
-  if (name === undefined || settings === undefined || description === undefined) {
-    throw new Error(`${file}: does not say which model it is; want a file that nabla train has written`);
-  }
-  if (!Object.hasOwn(models, name)) throw new Error(`${file}: ${unknownName("model", name, Object.keys(models)).message}`);
-  const about = parsed(description, file) as Description;
-  const chosen = parseConfig(settings, file);
-  const model = models[name]({ inputShape: about.inputShape, outputs: Number(outputs), hidden: chosen.hidden }).eval();
-  try {
-    loadModel(model, bytes, { what: file });
-  } catch (error) {
-    throw new Error(`${file}: ${(error as Error).message.replace(/; \{ strict: false \}.*/, "")}`);
-  }
-  return { path: file, model, settings: settle(chosen), about };
+  const run = await loadRun(path);
+  const settings = settle(parseConfig(JSON.stringify(run.settings), run.path));
+  return { path: run.path, model: run.model, settings, about: run.about, run };
 }
 
-function parsed(json: string, file: string): unknown {
+type Part = "train" | "test";
+
+/** Examples for a trained model, and what is to be said of them. */
+export interface Tried {
+  readonly data: Dataset;
+  readonly split: Split;
+  /** What they are: "test split", or "the whole file". */
+  readonly what: string;
+  readonly notes: readonly string[];
+}
+
+/** Settings that say which rows test: with others the split of a run would not be its own. */
+const OF_SPLIT = ["label", "task", "ignore", "categorical", "missing", "testShare", "imageSize"] as const;
+
+/**
+ * The data that a model is tried on. Its own data set has the run's own split, if it is still what it was; any other file is taken whole, by the
+ * preprocessing that the model was trained with.
+ * @throws {Error} if the model's own file has changed: its rows would be split anew, and some that trained would test.
+ */
+export async function dataFor(trained: Trained, given: Config, part: Part = "test"): Promise<Tried> {
+  const { settings, about } = trained;
+  const path = pathOf(given);
+  if (path === undefined) return ownData(trained, given, part);
+  const reading = readReporter();
   try {
-    return JSON.parse(json);
-  } catch (error) {
-    throw new Error(`${file}: its description is damaged: ${(error as Error).message}`);
+    const { data, flagged, extra } = await applyPreprocessing(path, about, {
+      label: given.label,
+      targets: given.targets,
+      part,
+      onRead: reading.onRead,
+    });
+    if (data.sha256 !== undefined && data.sha256 === about.sha256) {
+      const own = await ownData(trained, { ...given, data: path, dataDir: undefined }, part);
+      return { ...own, notes: [`${path} is the file that the model was trained on; of its rows those of the ${part} split are measured`] };
+    }
+    const changed =
+      path === pathOf(settings) ? [`${path} has changed since the run was trained: rows that trained may be among these`] : [];
+    const strange = extra.filter((name) => !settings.ignore?.includes(name));
+    const left = flagged.slice(0, 3).map(({ name, reason }) => `${name}: ${reason}`);
+    const more = flagged.length > 3 ? `; and ${flagged.length - 3} more` : "";
+    return {
+      data,
+      split: data.test,
+      what: "the whole file",
+      notes: [
+        ...changed,
+        ...(flagged.length > 0
+          ? [`${flagged.length} of ${flagged.length + data.test.count} rows are left out: ${left.join("; ")}${more}`]
+          : []),
+        ...(strange.length > 0 ? [`columns that the model does not look at: ${strange.join(", ")}`] : []),
+      ],
+    };
+  } finally {
+    reading.close();
   }
 }
 
-async function open(path: string): Promise<{ bytes: Uint8Array; file: string }> {
-  if (!existsSync(path)) throw new Error(`no file ${path}`);
-  if (!statSync(path).isDirectory()) return { bytes: readFileSync(path), file: path };
-  const whole = join(path, "model.safetensors");
-  if (existsSync(whole)) return { bytes: readFileSync(whole), file: whole };
-  const found = await new RunFolder(path).latest();
-  if (!found) throw new Error(`${path}: has neither a model.safetensors nor a checkpoint; want the folder of a run, or a model's file`);
-  return { bytes: found.bytes, file: join(path, "checkpoints", found.name) };
+/** The path of a file or folder that some settings name; nothing for data sets with names of their own. */
+function pathOf({ data, dataDir }: Config): string | undefined {
+  if (data === undefined) return undefined;
+  if (["csv", "parquet", "imagefolder"].includes(data)) return dataDir;
+  return Object.hasOwn(datasets, data) ? undefined : data;
+}
+
+/** The run's own data set, or another with a name, split as it always is. */
+async function ownData(trained: Trained, given: Config, part: Part): Promise<Tried> {
+  const { settings, about } = trained;
+  const differs = OF_SPLIT.find((name) => given[name] !== undefined && JSON.stringify(given[name]) !== JSON.stringify(settings[name]));
+  if (differs !== undefined)
+    throw new Error(
+      `${trained.path}: was trained with ${flagOf(differs).split(" ")[0]} ${JSON.stringify(settings[differs] ?? "(its default)")}; with another one rows that trained would test; leave it out, or give a file of its own with --data`,
+    );
+  const said = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  const whole = await loadData({ ...settings, ...said });
+  if (about.sha256 !== undefined && whole.sha256 !== undefined && whole.sha256 !== about.sha256)
+    throw new Error(
+      `${trained.path}: ${pathOf({ ...settings, ...said }) ?? settings.data} has changed since the run was trained (sha256 ${about.sha256.slice(0, 12)}... then, ${whole.sha256.slice(0, 12)}... now): split anew, rows that trained would test. Bring the old one back, or give new examples whole with --data FILE`,
+    );
+  checkFits(trained, whole);
+  const data = splitData(whole, settings);
+  return { data, split: data[part], what: `${part} split`, notes: [] };
+}
+
+/** @throws {Error} if the model takes or gives something else than the data have. */
+function checkFits({ path, about }: Trained, data: Dataset): void {
+  const shape = (x: Pick<Dataset, "inputShape">): string => `[${x.inputShape.join(", ")}]`;
+  if (shape(about) !== shape(data)) throw new Error(`${path}: takes inputs ${shape(about)}, ${data.name} has ${shape(data)}`);
+  if (about.task !== data.task) throw new Error(`${path}: is for ${about.task}, ${data.name} is for ${data.task}`);
+  const same = data.classes.length === about.classes.length && data.classes.every((name, i) => name === about.classes[i]);
+  if (data.task !== "classification" || same) return;
+  const list = (classes: readonly string[]): string => (classes.length > 8 ? `${classes.slice(0, 8).join(", ")}, ...` : classes.join(", "));
+  throw new Error(`${path}: knows the classes ${list(about.classes)}; ${data.name} has ${list(data.classes)}`);
+}
+
+/** Whether something on disk is meant, and no name of a model. @throws {Error} if it is neither. */
+export function isTrained(what: string): boolean {
+  if (existsSync(what) && (!Object.hasOwn(models, what) || existsSync(join(what, "config.json")))) return true;
+  if (Object.hasOwn(models, what)) return false;
+  throw new Error(`${unknownName("model", what, Object.keys(models)).message}; nor is there such a file or folder`);
 }

@@ -11,6 +11,11 @@ export interface Split {
   readonly targets: Int32Array | Float32Array;
   /** The number of examples. */
   readonly count: number;
+  /**
+   * Of a split whose examples stay on disk: the inputs of these examples, read now. `epoch` is given in training, where a source may change its
+   * examples from epoch to epoch. Such a split has no `inputs`: reading them throws.
+   */
+  readonly read?: (indices: Int32Array, epoch?: number) => Promise<Float32Array>;
 }
 
 export interface Example {
@@ -23,8 +28,8 @@ export interface Example {
 /** Random access to examples that need not lie in memory: files that are decoded, values that are computed. */
 export interface Examples {
   readonly count: number;
-  /** Example `index`, from 0; the same each time. Its arrays are copied before the next call. */
-  example(index: number): Example | Promise<Example>;
+  /** Example `index`, from 0; the same each time, or (in training) in each `epoch`. Its arrays are copied before the next call. */
+  example(index: number, epoch?: number): Example | Promise<Example>;
 }
 
 /** Examples that come one after another, of unknown number. A function starts the stream anew, once for each epoch. */

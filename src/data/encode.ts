@@ -80,7 +80,8 @@ export interface Flagged {
 export type EncodedRow = { readonly name: string } & ({ readonly values: Float32Array } | { readonly error: string });
 
 /** Where the columns that a model wants stand in a table. @throws {Error} if one is not there. */
-function positions({ what, columns }: Table, names: readonly string[]): number[] {
+function positions({ what, columns: given }: Table, names: readonly string[]): number[] {
+  const columns = given.map((name) => name.trim());
   const lacking = names.filter((name) => !columns.includes(name));
   if (lacking.length > 0)
     throw new Error(
@@ -91,7 +92,7 @@ function positions({ what, columns }: Table, names: readonly string[]): number[]
 
 /** Columns of a table that the model does not look at. */
 export function extraColumns({ columns }: Table, { columns: wanted = [], label }: Preprocessing): string[] {
-  return columns.filter((name) => name !== label && !wanted.some((column) => column.name === name));
+  return columns.map((name) => name.trim()).filter((name) => name !== label && !wanted.some((column) => column.name === name));
 }
 
 /** The rows of a table for predictions. @throws {Error} if a column is not there; what is wrong with a row is in its place. */

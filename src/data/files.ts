@@ -19,6 +19,15 @@ export async function readIfThere(path: string): Promise<Uint8Array | undefined>
   });
 }
 
+/** SHA-256 of some files, one after another, in hex. */
+export async function digestOf(paths: readonly string[]): Promise<string> {
+  const { createHash } = await import("node:crypto");
+  const { createReadStream } = await import("node:fs");
+  const hash = createHash("sha256");
+  for (const path of paths) for await (const piece of createReadStream(path)) hash.update(piece as Uint8Array);
+  return hash.digest("hex");
+}
+
 /** @throws {Error} unless there is such a folder. */
 export async function requireFolder(name: string, folder: string): Promise<void> {
   const { stat } = await import("node:fs/promises");

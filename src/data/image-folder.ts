@@ -1,11 +1,15 @@
 /**
  * @file Folders of images, a sub-folder per class, as ImageNet is laid out: `cats/1.png`, `dogs/2.jpg`; or with the parts apart: `train/cats/1.png`,
- * `test/cats/9.png` (also `val`). Without parts, the images are split at random, the classes' shares kept.
+ * `test/cats/9.png`, and `val/` for decisions on the way. Without parts, the images are split at random, the classes' shares kept.
  */
-import type { Dataset, Example, Examples, Split } from "./dataset.ts";
+import { fold, type Key, keyFromSeed, threefry2x32 } from "../base/random.ts";
+import { collate } from "./batch.ts";
+import type { DataDescription, Dataset, Example, Examples, Split } from "./dataset.ts";
 import {
   centreCrop,
   coverCrop,
+  cropImage,
+  hasColours,
   type Image,
   type ImageFilter,
   imageInput,
@@ -14,7 +18,8 @@ import {
   resizeShorterSide,
   withChannels,
 } from "./image.ts";
-import { fromModule, type ModuleSource } from "./prefetch.ts";
+import { fromModule, type ModuleSource, startWorkers } from "./prefetch.ts";
+import { type Standardization, standardizeValues } from "./preprocessing.ts";
 import { splitIndices, subset } from "./split.ts";
 
 export interface ImageFolderOptions {
@@ -26,12 +31,33 @@ export interface ImageFolderOptions {
   readonly shorterSide?: number;
   /** How the shorter side is reached. Default "bilinear". */
   readonly filter?: ImageFilter;
-  /** Default: 3 if the first image has colours, else 1. Others are converted. */
+  /** Default: 3 if any image has colours, else 1. Others are converted. */
   readonly channels?: 1 | 3;
   /** Share of the images that test, where the folder has no parts of its own. Default 0.2. */
   readonly testShare?: number;
   /** Of the random split. Default 0. */
   readonly seed?: number;
+  /** Of inputs from 0 to 1, by channel: for networks whose published weights want it. Default: none. */
+  readonly inputs?: Standardization;
+  /**
+   * In training a random part of each image, of at least this share of its area and with sides from 3:4 to 4:3, is what is brought to `size`
+   * (Szegedy et al. 2015, §6): another one in each epoch. Only where images stay on disk. Default: none.
+   */
+  readonly randomResizedCrop?: number;
+  /** Of the random parts. Default 0. */
+  readonly cropSeed?: number;
+  /** Whether images are read when their batch is due, instead of all at once. Default false. */
+  readonly fromDisk?: boolean;
+  /** Threads that read images from disk. Default 0: this one. */
+  readonly workers?: number;
+  /** Called while all images are read, after each. */
+  readonly onRead?: (progress: ReadProgress) => void;
+}
+
+/** How many of the images of a part have been read. */
+export interface ReadProgress {
+  readonly done: number;
+  readonly total: number;
 }
 
 /** Images by position, read when they are wanted, with what there is to know about all of them. */
@@ -87,16 +113,47 @@ export async function openImageFolder(
   }
   const first = await readPath(paths[0]);
   const [height, width] = typeof options.size === "number" ? [options.size, options.size] : (options.size ?? [first.height, first.width]);
-  const channels = options.channels ?? first.channels;
-  const example = async (index: number): Promise<Example> => {
-    const image = await readPath(paths[index]);
-    if (!options.size && (image.width !== width || image.height !== height))
+  const channels = options.channels ?? ((await anyColours(paths)) ? 3 : 1);
+  const { inputs, randomResizedCrop: least, cropSeed = 0 } = options;
+  const example = async (index: number, epoch?: number): Promise<Example> => {
+    const whole = await readPath(paths[index]);
+    const image =
+      least === undefined || epoch === undefined
+        ? whole
+        : randomPart(whole, { least, width, height }, fold(fold(keyFromSeed(cropSeed), epoch), index));
+    if (!options.size && least === undefined && (image.width !== width || image.height !== height))
       throw new Error(
         `imagefolder: ${paths[index]} is ${image.width}x${image.height}, ${paths[0]} is ${width}x${height}; give a size for all (size: 32, --image-size 32)`,
       );
-    return { input: imageInput(prepareImage(image, { width, height, channels }, options)), target: labels[index] };
+    const values = imageInput(prepareImage(image, { width, height, channels }, options));
+    return { input: inputs ? standardizeValues(values, inputs, 1) : values, target: labels[index] };
   };
   return { count: paths.length, example, classes: known, inputShape: [channels, height, width], paths, labels: Int32Array.from(labels) };
+}
+
+/** Whether any of the images has colours: one grey photograph among them does not make the others grey. Reads headers up to the first that has. */
+async function anyColours(paths: readonly string[]): Promise<boolean> {
+  const { readFile } = await import("node:fs/promises");
+  for (const path of paths) if (await hasColours(await readFile(path), path)) return true;
+  return false;
+}
+
+const TRIES = 10;
+
+/** A random part of an image, as torchvision's RandomResizedCrop draws it, in the proportions of `width` and `height`. */
+function randomPart(image: Image, { least, width, height }: { least: number; width: number; height: number }, key: Key): Image {
+  const draw = (i: number): number => threefry2x32(key, [i, 0])[0] / 2 ** 32;
+  const proportion = width / height;
+  for (let i = 0; i < 4 * TRIES; i += 4) {
+    const area = image.width * image.height * (least + (1 - least) * draw(i));
+    const sides = proportion * Math.exp((2 * draw(i + 1) - 1) * Math.log(4 / 3));
+    const [w, h] = [Math.round(Math.sqrt(area * sides)), Math.round(Math.sqrt(area / sides))];
+    if (w < 1 || h < 1 || w > image.width || h > image.height) continue;
+    const left = Math.floor(draw(i + 2) * (image.width - w + 1));
+    const top = Math.floor(draw(i + 3) * (image.height - h + 1));
+    return resizeImage(cropImage(image, left, top, w, h), width, height);
+  }
+  return coverCrop(image, width, height);
 }
 
 /** An image with this many channels and of this size. */
@@ -115,13 +172,17 @@ export function prepareImage(
 const HERE = new URL(`../data/image-folder${import.meta.url.slice(import.meta.url.lastIndexOf("."))}`, import.meta.url).href;
 
 /** The folder as a source that a {@link Loader}'s threads open for themselves. */
-export function imageFolderSource(folder: string, options: ImageFolderOptions = {}): ModuleSource {
-  return fromModule(HERE, { folder, ...options }, "openSource");
+export function imageFolderSource(folder: string, options: ImageFolderOptions = {}, classes?: readonly string[]): ModuleSource {
+  return fromModule(HERE, { folder, ...options, ...(classes && { classes }) }, "openSource");
 }
 
 /** What {@link imageFolderSource} names. */
-export function openSource({ folder, ...options }: ImageFolderOptions & { readonly folder: string }): Promise<ImageExamples> {
-  return openImageFolder(folder, options);
+export function openSource({
+  folder,
+  classes,
+  ...options
+}: ImageFolderOptions & { readonly folder: string; readonly classes?: readonly string[] }): Promise<ImageExamples> {
+  return openImageFolder(folder, options, classes);
 }
 
 async function readPath(path: string): Promise<Image> {
@@ -129,24 +190,51 @@ async function readPath(path: string): Promise<Image> {
   return readImage(await readFile(path), path);
 }
 
-/** A folder of images as a data set in memory, `name` after the folder. */
+/** What the parts of a data set are called. */
+const PARTS: Readonly<Record<Part, readonly string[]>> = {
+  train: ["train", "training"],
+  validation: ["val", "valid", "validation"],
+  test: ["test", "testing"],
+};
+type Part = "train" | "validation" | "test";
+type Parts = Readonly<Record<"train" | "test", string> & Partial<Record<"validation", string>>>;
+
+/**
+ * The folders of the parts, or nothing if these are classes. Where there is no `test/`, `val/` tests, as ImageNet is tested.
+ * @throws {Error} if parts and something else lie side by side.
+ */
+function partsOf(folder: string, folders: readonly string[]): Parts | undefined {
+  const named = (part: Part): string | undefined => folders.find((name) => PARTS[part].includes(name.toLowerCase()));
+  const [train, validation, test] = [named("train"), named("validation"), named("test")];
+  if (train === undefined || (test ?? validation) === undefined) return undefined;
+  const other = folders.find((name) => ![train, validation, test].includes(name));
+  if (other !== undefined)
+    throw new Error(`imagefolder: ${folder}/${other} lies beside ${train}/, but is no part (train, val, test); move it elsewhere`);
+  return test === undefined ? { train, test: validation! } : { train, test, ...(validation !== undefined && { validation }) };
+}
+
+/** A folder of images as a data set, `name` after the folder: in memory, or (`fromDisk`) read batch by batch. */
 export async function imageFolder(folder: string, options: ImageFolderOptions = {}): Promise<Dataset> {
-  const { folders } = await list(folder);
-  const testPart = ["test", "val"].find((part) => folders.includes(part));
-  const parts = folders.includes("train") && testPart !== undefined;
-  const train = await openImageFolder(parts ? `${folder}/train` : folder, options);
+  const parts = partsOf(folder, (await list(folder)).folders);
+  const home = parts ? `${folder}/${parts.train}` : folder;
+  const train = await openImageFolder(home, options);
   if (train.classes.length < 2)
     throw new Error(`imagefolder: ${folder} has one class, ${train.classes[0]}; want a sub-folder for each of at least two`);
   const [channels, height, width] = train.inputShape;
-  const all = await readAll(train);
-  const [first, second] = parts
-    ? [
-        all,
-        await readAll(
-          await openImageFolder(`${folder}/${testPart}`, { ...options, size: [height, width], channels: channels as 1 | 3 }, train.classes),
-        ),
-      ]
-    : splitAtRandom(folder, all, train.classes, options);
+  const fixed = { ...options, size: [height, width] as const, channels: channels as 1 | 3 };
+  const digest = await startDigest();
+  const read = async (path: string, examples: ImageExamples): Promise<Split> => {
+    if (!options.fromDisk) return readAll(examples, options.onRead, digest.add);
+    await digest.addSizes(examples.paths);
+    return diskSplit(examples, path, fixed, train.classes);
+  };
+  const part = async (name: string): Promise<Split> =>
+    read(`${folder}/${name}`, await openImageFolder(`${folder}/${name}`, fixed, train.classes));
+  const whole = await read(home, train);
+  const [first, second] = parts ? [whole, await part(parts.test)] : splitAtRandom(folder, whole, train.classes, options);
+  const validation = parts?.validation === undefined ? undefined : await part(parts.validation);
+  const { shorterSide, filter, fit, inputs } = options;
+  const image = { width, height, channels, ...(shorterSide && { shorterSide }), ...(filter && { filter }), ...(fit && { fit }) };
   return {
     name: folder
       .replace(/[/\\]+$/, "")
@@ -154,10 +242,81 @@ export async function imageFolder(folder: string, options: ImageFolderOptions = 
       .at(-1)!,
     train: first,
     test: second,
+    ...(validation && { validation }),
     classes: train.classes,
     inputShape: train.inputShape,
     task: "classification",
-    preprocessing: { image: { width, height, channels } },
+    preprocessing: { image, ...(inputs && { inputs }) },
+    sha256: digest.end(),
+  };
+}
+
+/**
+ * A folder of images (the part that is asked for, where it has parts) as examples for a trained model: by its classes, its size and channels, its
+ * statistics. @throws {Error} for a class that the model does not know.
+ */
+export async function imageFolderSplit(
+  folder: string,
+  { classes, preprocessing, inputShape }: DataDescription,
+  part: Part,
+  onRead?: ImageFolderOptions["onRead"],
+): Promise<Split> {
+  const { image, inputs } = preprocessing ?? {};
+  if (!image) throw new Error(`${folder}: is a folder of images, but the model was not trained on one`);
+  const parts = partsOf(folder, (await list(folder)).folders);
+  const chosen = parts?.[part];
+  if (parts && chosen === undefined)
+    throw new Error(`imagefolder: ${folder} has no ${part} part; it has ${Object.values(parts).join(", ")}`);
+  const [channels, height, width] = inputShape;
+  const { shorterSide, filter, fit } = image;
+  const options = { size: [height, width] as const, channels: channels as 1 | 3, shorterSide, filter, fit, inputs };
+  return readAll(await openImageFolder(chosen === undefined ? folder : `${folder}/${chosen}`, options, classes), onRead);
+}
+
+/** A digest that grows by the names and contents of files. */
+async function startDigest(): Promise<{
+  add(path: string, bytes: Uint8Array): void;
+  addSizes(paths: readonly string[]): Promise<void>;
+  end(): string;
+}> {
+  const { createHash } = await import("node:crypto");
+  const { stat } = await import("node:fs/promises");
+  const hash = createHash("sha256");
+  const nameOf = (path: string): string => path.split("/").slice(-2).join("/");
+  return {
+    add: (path, bytes) => void hash.update(`${nameOf(path)}\n${bytes.length}\n`).update(bytes),
+    // Of what stays on disk names and sizes must do: reading all of it would take minutes.
+    addSizes: async (paths) => {
+      for (const path of paths) hash.update(`${nameOf(path)}\n${(await stat(path)).size}\n`);
+    },
+    end: () => hash.digest("hex"),
+  };
+}
+
+/** A split whose images stay on disk. */
+async function diskSplit(examples: ImageExamples, folder: string, options: ImageFolderOptions, classes: readonly string[]): Promise<Split> {
+  const { size, fit, shorterSide, filter, channels, inputs, randomResizedCrop, cropSeed, workers = 0 } = options;
+  // What a thread can be sent.
+  const plain = { size, fit, shorterSide, filter, channels, inputs, randomResizedCrop, cropSeed };
+  const threads = workers > 0 ? await startWorkers(imageFolderSource(folder, plain, classes), workers) : undefined;
+  const read = async (indices: Int32Array, epoch?: number): Promise<Float32Array> => {
+    if (threads) return (await threads.fetch(indices, epoch)).inputs;
+    const all: Example[] = [];
+    for (const index of indices) all.push(await examples.example(index, epoch));
+    return collate(all, indices).inputs;
+  };
+  return onDisk(examples.labels, read);
+}
+
+/** Some of the examples of a split that stays on disk. */
+function onDisk(targets: Int32Array, read: NonNullable<Split["read"]>): Split {
+  return {
+    targets,
+    count: targets.length,
+    read,
+    get inputs(): Float32Array {
+      throw new Error("these images stay on disk: read some with split.read(indices), or take batches of them with a Loader");
+    },
   };
 }
 
@@ -180,12 +339,33 @@ function splitAtRandom(
       `imagefolder: ${folder}/${classes[single]} has one image, which cannot be in both parts; add some, or remove the folder`,
     );
   const [first, second] = splitIndices(all, testShare, { seed });
-  return [subset(all, first), subset(all, second)];
+  const { read } = all;
+  if (!read) return [subset(all, first), subset(all, second)];
+  const some = (chosen: Int32Array): Split =>
+    onDisk(
+      chosen.map((i) => all.targets[i]),
+      (indices, epoch) =>
+        read(
+          indices.map((i) => chosen[i]),
+          epoch,
+        ),
+    );
+  return [some(first), some(second)];
 }
 
-async function readAll(examples: ImageExamples): Promise<Split> {
+async function readAll(
+  examples: ImageExamples,
+  onRead?: ImageFolderOptions["onRead"],
+  onBytes?: (path: string, bytes: Uint8Array) => void,
+): Promise<Split> {
+  const { count, paths } = examples;
+  const { readFile } = await import("node:fs/promises");
   const width = examples.inputShape.reduce((a, b) => a * b, 1);
-  const inputs = new Float32Array(examples.count * width);
-  for (let i = 0; i < examples.count; i++) inputs.set((await examples.example(i)).input, i * width);
-  return { inputs, targets: examples.labels, count: examples.count };
+  const inputs = new Float32Array(count * width);
+  for (let i = 0; i < count; i++) {
+    inputs.set((await examples.example(i)).input, i * width);
+    onBytes?.(paths[i], await readFile(paths[i]));
+    onRead?.({ done: i + 1, total: count });
+  }
+  return { inputs, targets: examples.labels, count };
 }

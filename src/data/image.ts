@@ -49,6 +49,12 @@ function formatOf(bytes: Uint8Array): "PNG" | "JPEG" | undefined {
   return bytes[0] === 0xff && bytes[1] === 0xd8 ? "JPEG" : undefined;
 }
 
+/** Whether an image has colours: of a PNG its header says so. */
+export async function hasColours(bytes: Uint8Array, what = "image"): Promise<boolean> {
+  if (formatOf(bytes) === "PNG" && bytes.length > 25) return bytes[25] % 4 !== 0; // colour types 0 and 4 are grey
+  return (await readImage(bytes, what)).channels === 3;
+}
+
 // ---- for a network ------------------------------------------------------------------------------------------------------------------
 
 /** Grey to colour, or colour to grey by the weights of ITU-R BT.601. */

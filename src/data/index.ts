@@ -1,5 +1,7 @@
 /** @file The entry `nabla/data`: data sets and mini-batches, as plain typed arrays. */
 
+export { type Applied, type ApplyOptions, applyPreprocessing } from "./apply.ts";
+export { type ArrayOptions, arrayDataset } from "./arrays.ts";
 export type { Cell } from "./cells.ts";
 export { cifar10 } from "./cifar10.ts";
 export { type CsvOptions, readCsv } from "./csv.ts";
@@ -28,6 +30,7 @@ export {
   imageFolderSource,
   openImageFolder,
   prepareImage,
+  type ReadProgress,
 } from "./image-folder.ts";
 export { type ClassNames, classNames, IMAGENET, tenCrops } from "./imagenet.ts";
 export {
@@ -35,6 +38,8 @@ export {
   type BatchOptions,
   batchCount,
   batches,
+  fetchBatches,
+  inputsAt,
   Loader,
   type LoaderOptions,
   type LoadProgress,
@@ -48,6 +53,7 @@ export {
   fitStandardization,
   type ImagePreparation,
   type Preprocessing,
+  type RawArray,
   type Standardization,
   type StandardizeOptions,
   standardize,

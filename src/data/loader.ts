@@ -50,9 +50,27 @@ export function batchIndices(count: number, options: BatchOptions): Int32Array[]
   return Array.from({ length: n }, (_, b) => order.slice(b * options.batchSize, (b + 1) * options.batchSize));
 }
 
-function batchOf(split: Split, indices: Int32Array): Batch {
+/** The same of any split, also of one whose examples stay on disk. @param from Batches to pass over, without reading them. */
+export async function* fetchBatches(split: Split, options: BatchOptions, from = 0): AsyncGenerator<Batch, void, undefined> {
+  checkBatchSize("batches", options.batchSize);
+  const epoch = options.shuffle ? (options.epoch ?? 0) : undefined;
+  for (const indices of batchIndices(split.count, options).slice(from)) {
+    yield split.read ? batchOf(split, indices, await split.read(indices, epoch)) : batchOf(split, indices);
+  }
+}
+
+/** The inputs of some examples, one after another, wherever they are. */
+export async function inputsAt(split: Pick<Split, "inputs" | "count" | "read">, indices: Int32Array): Promise<Float32Array> {
+  return split.read ? split.read(indices) : asFloats(gatherRows(split.inputs, indices, split.inputs.length / split.count), "inputs");
+}
+
+function batchOf(
+  split: Split,
+  indices: Int32Array,
+  inputs: Float32Array = gatherRows(split.inputs, indices, split.inputs.length / split.count),
+): Batch {
   return {
-    inputs: asFloats(gatherRows(split.inputs, indices, split.inputs.length / split.count), "inputs"),
+    inputs: asFloats(inputs, "inputs"),
     targets: asTargets(gatherRows(split.targets, indices, split.targets.length / split.count), "targets"),
     count: indices.length,
     indices,
@@ -135,7 +153,7 @@ export class Loader implements AsyncIterable<Batch> {
     let [batch, examples] = [0, 0];
     for await (const next of typeof source === "function"
       ? this.#stream(source, epoch)
-      : this.#fetch(source, batchIndices(source.count, options))) {
+      : this.#fetch(source, batchIndices(source.count, options), epoch)) {
       examples += next.count;
       this.#options.onProgress?.({ epoch, batch: ++batch, ...(batches !== undefined && { batches }), examples });
       yield next;
@@ -167,11 +185,11 @@ export class Loader implements AsyncIterable<Batch> {
   }
 
   /** Batches in their order, with some more on their way. */
-  async *#fetch(source: Split | Examples, all: readonly Int32Array[]): AsyncGenerator<Batch, void, undefined> {
+  async *#fetch(source: Split | Examples, all: readonly Int32Array[], epoch: number): AsyncGenerator<Batch, void, undefined> {
     const { workers = 0, prefetch = 2 * Math.max(1, workers) } = this.#options;
     const coming: Promise<Batch>[] = [];
     const fetchOne = (b: number): Promise<Batch> => {
-      const batch = this.#workers ? this.#workers.fetch(all[b]) : fetchBatch(source, all[b]);
+      const batch = this.#workers ? this.#workers.fetch(all[b], epoch) : fetchBatch(source, all[b], epoch);
       batch.catch(() => {}); // reported when its turn comes, or never, if nobody waits for it any more
       return batch;
     };
@@ -191,9 +209,9 @@ export class Loader implements AsyncIterable<Batch> {
 
 const isModule = (source: Source): source is ModuleSource => "module" in source;
 
-async function fetchBatch(source: Split | Examples, indices: Int32Array): Promise<Batch> {
-  if (!("example" in source)) return batchOf(source, indices);
+async function fetchBatch(source: Split | Examples, indices: Int32Array, epoch: number): Promise<Batch> {
+  if (!("example" in source)) return source.read ? batchOf(source, indices, await source.read(indices, epoch)) : batchOf(source, indices);
   const examples: Example[] = [];
-  for (const index of indices) examples.push(await source.example(index));
+  for (const index of indices) examples.push(await source.example(index, epoch));
   return collate(examples, indices);
 }

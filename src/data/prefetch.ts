@@ -32,7 +32,7 @@ export async function openModule({ module, options, exportName }: ModuleSource):
 
 /** Threads that have all opened one source. */
 export interface Workers extends Examples {
-  fetch(indices: Int32Array): Promise<Batch>;
+  fetch(indices: Int32Array, epoch?: number): Promise<Batch>;
   close(): Promise<void>;
 }
 
@@ -62,10 +62,10 @@ await answer(0, async () => {
   if (typeof source === "function") throw new Error(module + " gives a stream, which has one reader; use workers: 0");
   return [source.count, []];
 });
-parentPort.on("message", ({ id, indices }) =>
+parentPort.on("message", ({ id, indices, epoch }) =>
   answer(id, async () => {
     const examples = [];
-    for (const i of indices) examples.push(source.example ? copied(await source.example(i)) : fromSplit(i));
+    for (const i of indices) examples.push(source.example ? copied(await source.example(i, epoch)) : fromSplit(i));
     return [examples, examples.flatMap(({ input, target }) => (typeof target === "number" ? [input.buffer] : [input.buffer, target.buffer]))];
   }),
 );
@@ -96,10 +96,10 @@ class Thread {
     return this.#waiting.size;
   }
 
-  ask(indices: Int32Array): Promise<unknown> {
+  ask(indices: Int32Array, epoch?: number): Promise<unknown> {
     const id = this.#next;
     const answer = this.#expect();
-    this.#worker.postMessage({ id, indices });
+    this.#worker.postMessage({ id, indices, epoch });
     return answer;
   }
 
@@ -144,12 +144,12 @@ export async function startWorkers(source: ModuleSource, count: number): Promise
     await close();
     throw failed.reason;
   }
-  const fetch = async (indices: Int32Array): Promise<Batch> => {
+  const fetch = async (indices: Int32Array, epoch?: number): Promise<Batch> => {
     const idle = threads.reduce((best, thread) => (thread.busy < best.busy ? thread : best));
-    return collate((await idle.ask(indices)) as Example[], indices);
+    return collate((await idle.ask(indices, epoch)) as Example[], indices);
   };
-  const example = async (index: number): Promise<Example> => {
-    const { inputs, targets } = await fetch(Int32Array.of(index));
+  const example = async (index: number, epoch?: number): Promise<Example> => {
+    const { inputs, targets } = await fetch(Int32Array.of(index), epoch);
     return { input: inputs, target: targets instanceof Int32Array ? targets[0] : targets };
   };
   return { count: (opened[0] as PromiseFulfilledResult<number>).value, example, fetch, close };

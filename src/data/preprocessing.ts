@@ -31,6 +31,18 @@ export interface ImagePreparation {
   readonly shorterSide?: number;
   /** How the shorter side is reached. Default "bilinear". */
   readonly filter?: ImageFilter;
+  /** "crop" (default) keeps proportions and loses edges; "stretch" keeps all. */
+  readonly fit?: "crop" | "stretch";
+}
+
+/** How examples of an array file become inputs. */
+export interface RawArray {
+  /** Shape of an example as the file has it. */
+  readonly shape: readonly number[];
+  /** Whether the channels of its images come last. */
+  readonly channelsLast?: boolean;
+  /** What values are multiplied by: 1/255 for bytes of images. Default 1. */
+  readonly scale?: number;
 }
 
 export interface Preprocessing {
@@ -42,6 +54,8 @@ export interface Preprocessing {
   readonly label?: string;
   /** Of images: size to which they were brought, and how bytes became numbers (`byte / 255`). */
   readonly image?: ImagePreparation;
+  /** Of arrays: what an example is before it becomes an input. */
+  readonly array?: RawArray;
   /** Of the inputs, after all else. */
   readonly inputs?: Standardization;
   /** Of regression targets; `unstandardize` brings outputs back to their own units. */
@@ -83,16 +97,16 @@ export function unitStandardization(parts: number): Standardization {
 }
 
 /** (x - mean) / std of examples one after another, in a new array. */
-export function standardizeValues(values: Float32Array, { mean, std }: Standardization, count: number): Float32Array {
+export function standardizeValues(values: ArrayLike<number>, { mean, std }: Standardization, count: number): Float32Array {
   return affine(values, count, mean.length, (part, x) => (x - mean[part]) / std[part]);
 }
 
 /** The inverse of {@link standardizeValues}: values in their own units. */
-export function unstandardize(values: Float32Array, { mean, std }: Standardization, count: number): Float32Array {
+export function unstandardize(values: ArrayLike<number>, { mean, std }: Standardization, count: number): Float32Array {
   return affine(values, count, mean.length, (part, x) => x * std[part] + mean[part]);
 }
 
-function affine(values: Float32Array, count: number, parts: number, fn: (part: number, x: number) => number): Float32Array {
+function affine(values: ArrayLike<number>, count: number, parts: number, fn: (part: number, x: number) => number): Float32Array {
   const width = values.length / count;
   const inner = width / parts;
   if (!Number.isInteger(inner))

@@ -1,13 +1,13 @@
 /**
- * @file Data sets by name, as the command and the training loop ask for them; or by path: a CSV or Parquet file, a folder of images.
+ * @file Data sets by name, as the command and the training loop ask for them; or by path: a CSV or Parquet file, a file of arrays, a folder of images.
  */
-
 import type { ReadLimits } from "../formats/budget.ts";
+import { type ArrayOptions, arrayDataset, isArrayFile } from "./arrays.ts";
 import { cifar10 } from "./cifar10.ts";
 import { type CsvOptions, readCsv } from "./csv.ts";
 import type { Dataset } from "./dataset.ts";
 import { digits } from "./digits.ts";
-import { type FileOptions, readIfThere } from "./files.ts";
+import { digestOf, type FileOptions, readIfThere } from "./files.ts";
 import { type ImageFolderOptions, imageFolder } from "./image-folder.ts";
 import { fashionMnist, mnist } from "./mnist.ts";
 import { readParquet } from "./parquet.ts";
@@ -16,7 +16,14 @@ import { type Table, type TableOptions, tableDataset } from "./table.ts";
 import { xor } from "./xor.ts";
 
 /** What a data set can be told; each reads what concerns it. `dataDir` is the folder of its files, or the file or folder itself. */
-export interface LoadOptions extends FileOptions, TableOptions, ImageFolderOptions, SyntheticOptions, CsvOptions, ReadLimits {}
+export interface LoadOptions
+  extends FileOptions,
+    TableOptions,
+    ArrayOptions,
+    ImageFolderOptions,
+    SyntheticOptions,
+    CsvOptions,
+    ReadLimits {}
 
 type Load = (options: LoadOptions) => Promise<Dataset>;
 
@@ -49,13 +56,17 @@ function requirePath(name: string, want: string, { dataDir }: LoadOptions): stri
 
 const TABLE = /\.(csv|tsv|txt|parquet)$/i;
 
+/** Whether a path is that of a table. */
+export const isTableFile = (path: string): boolean => TABLE.test(path);
+
 /**
- * The data set of this name. A path to a table (.csv, .tsv, .txt, .parquet) or to a folder of images is taken for one.
+ * The data set of this name. A path to a table (.csv, .tsv, .txt, .parquet), to arrays (.npy, .npz, idx) or to a folder of images is taken for one.
  * @throws {Error} one line for an unknown name, or whatever is wrong with the files.
  */
 export async function loadDataset(name: string, options: LoadOptions = {}): Promise<Dataset> {
   if (Object.hasOwn(datasets, name)) return datasets[name](options);
-  if (TABLE.test(name)) return tableFile(name, options);
+  if (isTableFile(name)) return tableFile(name, options);
+  if (isArrayFile(name)) return arrayDataset(nameOf(name), name, options);
   if (/[/\\]/.test(name)) return imageFolder(name, options);
   const names = Object.keys(datasets);
   const nearest = await suggestion(name, names);
@@ -66,11 +77,18 @@ export async function loadDataset(name: string, options: LoadOptions = {}): Prom
 
 /** A file with a table as a data set, called after the file. */
 async function tableFile(path: string, options: LoadOptions): Promise<Dataset> {
-  const name = path.split(/[/\\]/).at(-1)!.replace(TABLE, "");
-  const data = tableDataset(name, await readTable(path, options), options);
+  const table = tableDataset(nameOf(path), await readTable(path, options), options);
+  const data = { ...table, sha256: await digestOf([path]) };
   const csv = csvOptions(options);
   return csv ? { ...data, preprocessing: { ...data.preprocessing, csv } } : data;
 }
+
+/** The last part of a path, without what it ends in. */
+const nameOf = (path: string): string =>
+  path
+    .split(/[/\\]/)
+    .at(-1)!
+    .replace(/\.(csv|tsv|txt|parquet|npy|npz|idx|gz)$/i, "");
 
 /** The options among others that say how a CSV file is written; undefined if all are left to the defaults. */
 function csvOptions({ delimiter, header, encoding, decimal, thousands, currency, na }: CsvOptions): CsvOptions | undefined {

@@ -4,7 +4,10 @@ import { fold, type Key, keyFromSeed, permutation, threefry2x32 } from "../base/
 import type { Split } from "./dataset.ts";
 
 /** The examples at these positions, copied, in this order; a position may come more than once. */
-export function subset(split: Split, indices: ArrayLike<number>): Split {
+export function subset<S extends Float32Array | Float64Array, T extends Float32Array | Float64Array | Int32Array>(
+  split: { readonly inputs: S; readonly targets: T; readonly count: number },
+  indices: ArrayLike<number>,
+): { inputs: S; targets: T; count: number } {
   const { count } = split;
   for (let i = 0; i < indices.length; i++) {
     if (!(Number.isInteger(indices[i]) && indices[i] >= 0 && indices[i] < count))

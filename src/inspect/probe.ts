@@ -13,7 +13,7 @@ import { type ReceptiveField, receptiveFieldOf } from "./receptive-field.ts";
 /** Where a pixel of the moved image comes from: a shift, after a rotation and a scaling about the middle. */
 export interface Motion {
   readonly name: string;
-  /** To the right and down, in pixels. */
+  /** To the right and as far down, along the diagonal, in pixels. */
   readonly shift?: number;
   /** Counter-clockwise, in degrees. */
   readonly angle?: number;
@@ -44,7 +44,7 @@ export interface Probe {
 }
 
 export interface ProbeOptions {
-  /** Default: shifts of 1 to 8 pixels (no more than a quarter of the image), rotations of 5° to 90°, scales of 0.8 to 1.25. */
+  /** Default: shifts along the diagonal, of 1 to 8 pixels to the right and down (no more than a quarter of the image), rotations of 5° to 90°, scales of 0.8 to 1.25. */
   readonly motions?: readonly Motion[];
   /** Name of a layer that gives maps [N, C, H, W]. Default: the last one of more than one unit. */
   readonly layer?: string;
@@ -54,7 +54,7 @@ export interface ProbeOptions {
 export function usualMotions(width: number): Motion[] {
   const shifts = [1, 2, 4, 8].filter((shift) => shift === 1 || shift <= width / 4);
   return [
-    ...shifts.map((shift) => ({ name: `shift ${shift} px`, shift })),
+    ...shifts.map((shift) => ({ name: `shift ${shift} px right and down`, shift })),
     ...[5, 15, 45, 90].map((angle) => ({ name: `rotate ${angle}°`, angle })),
     ...[0.8, 0.9, 1.1, 1.25].map((scale) => ({ name: `scale ${scale}`, scale })),
   ];

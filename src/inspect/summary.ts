@@ -215,7 +215,20 @@ function tableOf({ inputShape, rows, totals, keptInputBytes, memory }: Omit<Summ
   const cells = [head, first, ...rows.map(line), ...elsewhere, last];
   const flops = `${count(2 * totals.macs)} FLOPs (2 per MAC), ${count(totals.parameters - totals.biases)} parameters without biases`;
   const bytes = `${inBytes(4 * totals.parameters)} of weights and ${inBytes(totals.activationBytes)} of activations`;
-  return [...columns(cells, 3), "", flops, bytes, ...memoryLines(memory)].join("\n");
+  return [...columns(cells, 3), "", ...columns(byteCells(rows, totals), 2), "", flops, bytes, ...memoryLines(memory)].join("\n");
+}
+
+/** What each line's activations and parameters take, and what share of all. */
+function byteCells(rows: readonly SummaryRow[], totals: Summary["totals"]): string[][] {
+  const line = ({ name, layer, activationBytes, parameters }: SummaryRow): string[] => [
+    name,
+    layer,
+    inBytes(activationBytes),
+    share(activationBytes, totals.activationBytes),
+    inBytes(4 * parameters),
+    share(parameters, totals.parameters),
+  ];
+  return [["bytes of", "", "activations", "", "weights", ""], ...rows.map(line)];
 }
 
 /** The estimate, and beside it the plan. */

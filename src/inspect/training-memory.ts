@@ -112,7 +112,7 @@ function lossOf(model: Layer & { loss?: (x: Tensor, labels: Tensor) => Tensor },
 /** A training step of a model on its own, to be compiled: changes its parameters and gives the loss. */
 export function trainingStep(model: Layer, optimizer: Optimizer): (x: Tensor, labels: Tensor) => Tensor {
   return (x, labels) => {
-    const { value, grads } = backward(() => lossOf(model, x, labels), model.parameters());
+    const { value, grads } = backward(() => lossOf(model, x, labels), optimizer.parameters);
     optimizer.step(grads);
     return value;
   };

@@ -1,5 +1,6 @@
 /** @file Models by name, as the command asks for them, made to fit a data set: the small ones of this library and the zoo. */
 import { formatShape, sizeOf } from "../base/shape.ts";
+import { dropoutLayers } from "../nn/dropout.ts";
 import type { Layer } from "../nn/module.ts";
 import { Cnn } from "./cnn.ts";
 import { ConvNet } from "./convnet.ts";
@@ -16,12 +17,15 @@ export interface ModelTask {
   readonly outputs: number;
   /** Units of the hidden layers of an mlp. Default: by the size of the input. */
   readonly hidden?: readonly number[];
+  /** Rate of dropout: behind the hidden layers of an mlp, in the dropout layers of others. Default: none in an mlp, the network's own in others. */
+  readonly dropout?: number;
 }
 
 type Maker = (task: ModelTask) => Layer;
 
 const own: Readonly<Record<string, Maker>> = {
-  mlp: ({ inputShape, outputs, hidden = hiddenSizes(sizeOf(inputShape)) }) => new Mlp([sizeOf(inputShape), ...hidden, outputs]),
+  mlp: ({ inputShape, outputs, hidden = hiddenSizes(sizeOf(inputShape)), dropout }) =>
+    new Mlp([sizeOf(inputShape), ...hidden, outputs], { dropout }),
   cnn: ({ inputShape, outputs }) => new Cnn(imageShape("cnn", inputShape, 2), outputs),
   convnet: ({ inputShape, outputs }) => new ConvNet(imageShape("convnet", inputShape, 8), outputs),
   lenet5: ({ inputShape, outputs }) => {
@@ -35,11 +39,24 @@ const own: Readonly<Record<string, Maker>> = {
   },
 };
 
-/** Makers of models; each throws a RangeError if it cannot fit the task. */
-export const models: Readonly<Record<string, Maker>> = {
+const makers: Readonly<Record<string, Maker>> = {
   ...own,
   ...Object.fromEntries(Object.entries(zoo).map(([name, entry]) => [name, (task: ModelTask) => fitted(name, entry, task)])),
 };
+
+/** Makers of models; each throws a RangeError if it cannot fit the task. */
+export const models: Readonly<Record<string, Maker>> = Object.fromEntries(
+  Object.entries(makers).map(([name, make]) => [name, (task: ModelTask) => withDropout(name, make(task), task.dropout)]),
+);
+
+/** The model with this rate in all its dropout layers. @throws {RangeError} if it has none. */
+function withDropout(name: string, model: Layer, rate: number | undefined): Layer {
+  if (rate === undefined) return model;
+  const layers = dropoutLayers(model);
+  if (layers.length === 0) throw new RangeError(`${name}: has no dropout layers whose rate could be ${rate}`);
+  for (const layer of layers) layer.rate = rate;
+  return model;
+}
 
 /** Images up to this side get the stem for small images. */
 const SMALL = 64;

@@ -62,6 +62,11 @@ export class AlphaDropout extends DropoutLayer {
   }
 }
 
+/** The dropout layers of a model, of all kinds. */
+export function dropoutLayers(model: Module): { rate: number }[] {
+  return model.modules().filter((module) => module instanceof DropoutLayer);
+}
+
 function checkRate(layer: string, rate: number): number {
   if (!(rate >= 0 && rate <= 1)) throw new RangeError(`${layer}: rate must be from 0 to 1, got ${rate}`);
   return rate;

@@ -21,6 +21,7 @@ export type ForwardHook = (inputs: readonly unknown[], output: unknown) => unkno
 /** A network or a part of one: `forward` computes, and cells and modules that are assigned to properties belong to it. */
 export abstract class Module {
   #training = true;
+  #frozen = false;
   #hooks: readonly ForwardHook[] = [];
 
   constructor() {
@@ -37,7 +38,7 @@ export abstract class Module {
 
   /** Puts this module and all below it into training mode, or out of it; returns the module. */
   train(mode = true): this {
-    this.#training = mode;
+    this.#training = mode && !this.#frozen;
     for (const [, child] of members(this)) if (child instanceof Module) child.train(mode);
     return this;
   }
@@ -45,6 +46,15 @@ export abstract class Module {
   /** Puts this module and all below it into evaluation mode; returns the module. */
   eval(): this {
     return this.train(false);
+  }
+
+  /**
+   * Keeps this module and all below it in evaluation mode, whatever `train` says later: running statistics and dropout rest, as belongs to weights
+   * that do not train. Which parameters train is what the optimizer is given. Returns the module.
+   */
+  freeze(): this {
+    for (const module of this.modules()) module.#frozen = true;
+    return this.eval();
   }
 
   /** This module and all below it, each once, parents before their children. */

@@ -4,6 +4,7 @@ import type { Metadata } from "../formats/safetensors.ts";
 import type { Layer } from "../nn/module.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
 import type { Cell } from "../runtime/cell.ts";
+import type { RegressionErrors } from "./metrics.ts";
 
 /** Where a run is. */
 export interface Progress {
@@ -16,6 +17,8 @@ export interface Progress {
   /** Means over this epoch so far; accuracy is null for regression. */
   readonly loss: number;
   readonly accuracy: number | null;
+  /** Of regression, in the targets' own units. */
+  readonly errors?: RegressionErrors;
   /** In this epoch, testing left out. */
   readonly examplesPerSecond: number;
   /** Estimate for the rest of the run, testing included; the first step, which compiles, does not count. */
@@ -31,6 +34,16 @@ export interface EpochRecord {
   readonly validationAccuracy?: number | null;
   readonly testLoss: number;
   readonly testAccuracy: number | null;
+  /** Of regression: mean absolute error, root mean squared error (both in the targets' own units) and R². */
+  readonly trainMae?: number;
+  readonly trainRmse?: number;
+  readonly trainR2?: number;
+  readonly validationMae?: number;
+  readonly validationRmse?: number;
+  readonly validationR2?: number;
+  readonly testMae?: number;
+  readonly testRmse?: number;
+  readonly testR2?: number;
   /** Time spent training, testing left out. */
   readonly seconds: number;
 }
@@ -110,9 +123,9 @@ export function defaultMonitor(training: Training): Monitor {
   return training.validates ? "validationLoss" : "testLoss";
 }
 
-/** Accuracies shall rise, losses fall. */
+/** Accuracies and R² shall rise, losses and errors fall. */
 export function modeOf(monitor: Monitor): "min" | "max" {
-  return monitor.endsWith("Accuracy") ? "max" : "min";
+  return /(Accuracy|R2)$/.test(monitor) ? "max" : "min";
 }
 
 /** @throws {Error} if the records do not have the column. */

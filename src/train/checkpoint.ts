@@ -143,10 +143,19 @@ export function setCells(cells: ReadonlyMap<string, Cell>, { entries }: Safetens
   for (const [name, cell] of cells) cell.set(tensorFor(cell, entries.get(name) as ArrayEntry));
 }
 
-/** The model's part of a checkpoint, or the whole of a file that holds only a model. */
+/**
+ * The model's part of a checkpoint, or the whole of a file that holds only a model. Of a run that averages its weights these are the averages:
+ * what it tests, and what it comes to.
+ */
 export function modelEntries({ entries, metadata }: SafetensorsFile): Map<string, Entry> {
   if (metadata.nabla === undefined) return entries;
-  return new Map([...entries].flatMap(([name, entry]) => (name.startsWith(MODEL) ? [[name.slice(MODEL.length), entry]] : [])));
+  const model = new Map([...entries].flatMap(([name, entry]) => (name.startsWith(MODEL) ? [[name.slice(MODEL.length), entry]] : [])));
+  const { averaged = [] } = parseState(metadata.nabla, "checkpoint") as Partial<RunState>;
+  averaged.forEach((name, i) => {
+    const average = entries.get(`average.average.${i}`);
+    if (average && model.has(name)) model.set(name, average);
+  });
+  return model;
 }
 
 /** Cells under a common first name, as they stand in a checkpoint. */

@@ -6,6 +6,9 @@
  *                     and two standard errors, or (no classes) the held-out loss is over 1.5 times the training loss
  *     under-fitting   the training loss is above 0.3 of what an answer that ignores the input would lose
  *     still learning  no gap, and both losses fell by over 2 % in the last epoch
+ *
+ * Advice must not contradict the curves. Where the held-out loss was least at least three epochs ago (or the run was stopped for that), training
+ * longer is no remedy; if the training loss fell on by over 10 % meanwhile, a larger model is none either: that is over-fitting.
  */
 import type { Dataset } from "../data/dataset.ts";
 import type { EpochRecord } from "./callback.ts";
@@ -39,58 +42,105 @@ function heldOut(record: EpochRecord): { loss: number; accuracy: number | null }
     : { loss: record.validationLoss, accuracy: record.validationAccuracy ?? null };
 }
 
+/** Epochs without a lower held-out loss after which it counts as stalled. */
+const STALLED = 3;
+
 /**
  * Names what the curves of a finished run show.
  * @param heldOutCount Examples of the validation split, where there is one. Default: of the test split.
+ * @param kept The epoch, from 1, whose weights the model has: early stopping keeps those of the best. Default: the last.
  * @throws {RangeError} without an epoch.
  */
-export function diagnose(data: Dataset, epochs: readonly EpochRecord[], heldOutCount: number = data.test.count): Diagnosis {
+export function diagnose(
+  data: Dataset,
+  epochs: readonly EpochRecord[],
+  heldOutCount: number = data.test.count,
+  kept: number = epochs.length,
+): Diagnosis {
   if (epochs.length === 0) throw new RangeError("diagnose: want at least one finished epoch");
-  const last = epochs[epochs.length - 1];
-  const test = heldOut(last);
-  const accuracy = test.accuracy === null || last.trainAccuracy === null ? null : test.accuracy - last.trainAccuracy;
-  const gap = { loss: test.loss - last.trainLoss, accuracy };
-  const { verdict, reason } = judge(epochs, gap, baselineLoss(data), heldOutCount);
-  return { verdict, gap, reason, remedies: REMEDIES[verdict] };
+  const record = epochs[kept - 1];
+  const test = heldOut(record);
+  const accuracy = test.accuracy === null || record.trainAccuracy === null ? null : test.accuracy - record.trainAccuracy;
+  const gap = { loss: test.loss - record.trainLoss, accuracy };
+  const { verdict, reason, useless = [] } = judge({ epochs, kept, gap, baseline: baselineLoss(data), count: heldOutCount });
+  const done = kept < epochs.length ? [...useless, "stop early"] : useless;
+  return { verdict, gap, reason, remedies: REMEDIES[verdict].filter((remedy) => !done.includes(remedy)) };
 }
 
-function judge(
-  epochs: readonly EpochRecord[],
-  gap: Diagnosis["gap"],
-  baseline: number,
-  count: number,
-): { verdict: Verdict; reason: string } {
-  const last = epochs[epochs.length - 1];
-  const losses = epochs.map((record) => heldOut(record).loss);
-  const now = losses[losses.length - 1];
-  const best = leastFinite(losses);
-  if (best < 0 || !Number.isFinite(now) || !Number.isFinite(last.trainLoss)) {
-    return { verdict: "under-fitting", reason: `the loss is no finite number (training ${last.trainLoss}, held out ${now})` };
-  }
-  const percent = (x: number): string => `${(100 * x).toFixed(0)} %`;
-  if (gap.loss > 0 && now > 1.1 * losses[best] && last.trainLoss < epochs[best].trainLoss) {
+interface Curves {
+  readonly epochs: readonly EpochRecord[];
+  readonly kept: number;
+  readonly gap: Diagnosis["gap"];
+  /** The loss of an answer that ignores the input. */
+  readonly baseline: number;
+  /** Held-out examples. */
+  readonly count: number;
+}
+
+interface Judgement {
+  readonly verdict: Verdict;
+  readonly reason: string;
+  /** Remedies that the curves speak against. */
+  readonly useless?: readonly string[];
+}
+
+const percent = (x: number): string => `${(100 * x).toFixed(0)} %`;
+
+function judge(curves: Curves): Judgement {
+  return notFinite(curves) ?? overFitting(curves) ?? underFitting(curves) ?? learning(curves);
+}
+
+function notFinite({ epochs, kept }: Curves): Judgement | undefined {
+  const { trainLoss } = epochs[kept - 1];
+  const { loss } = heldOut(epochs[kept - 1]);
+  if (Number.isFinite(loss) && Number.isFinite(trainLoss)) return undefined;
+  return { verdict: "under-fitting", reason: `the loss is no finite number (training ${trainLoss}, held out ${loss})` };
+}
+
+function overFitting({ epochs, kept, gap, baseline, count }: Curves): Judgement | undefined {
+  const verdict = "over-fitting";
+  const record = epochs[kept - 1];
+  const losses = epochs.map((epoch) => heldOut(epoch).loss);
+  const [now, best] = [losses[kept - 1], leastFinite(losses)];
+  if (gap.loss > 0 && now > 1.1 * losses[best] && record.trainLoss < epochs[best].trainLoss) {
     const rise = percent(now / losses[best] - 1);
     return {
-      verdict: "over-fitting",
+      verdict,
       reason: `the held-out loss was least in epoch ${best + 1} and has risen ${rise} since, while the training loss fell`,
     };
   }
-  if (gap.accuracy !== null && -gap.accuracy > Math.max(0.05, 2 * standardError(heldOut(last).accuracy!, count))) {
-    return { verdict: "over-fitting", reason: `accuracy is ${(-100 * gap.accuracy).toFixed(1)} points lower on what was not trained on` };
-  }
-  if (gap.accuracy === null && now > 1.5 * last.trainLoss && gap.loss > 0.01 * baseline) {
-    return { verdict: "over-fitting", reason: `the held-out loss is ${(now / last.trainLoss).toFixed(1)} times the training loss` };
-  }
-  if (last.trainLoss > 0.3 * baseline) {
+  if (gap.accuracy !== null && -gap.accuracy > Math.max(0.05, 2 * standardError(heldOut(record).accuracy!, count)))
+    return { verdict, reason: `accuracy is ${(-100 * gap.accuracy).toFixed(1)} points lower on what was not trained on` };
+  if (gap.accuracy === null && now > 1.5 * record.trainLoss && gap.loss > 0.01 * baseline)
+    return { verdict, reason: `the held-out loss is ${(now / record.trainLoss).toFixed(1)} times the training loss` };
+  return undefined;
+}
+
+function underFitting({ epochs, kept, baseline }: Curves): Judgement | undefined {
+  const share = epochs[kept - 1].trainLoss / baseline;
+  if (share <= 0.3) return undefined;
+  const reason = `the training loss is still ${percent(share)} of that of a constant answer`;
+  const losses = epochs.map((epoch) => heldOut(epoch).loss);
+  const best = leastFinite(losses);
+  const since = epochs.length - 1 - best;
+  if (since < STALLED && kept === epochs.length) return { verdict: "under-fitting", reason };
+  const fell = 1 - epochs[epochs.length - 1].trainLoss / epochs[best].trainLoss;
+  if (fell > 0.1)
     return {
-      verdict: "under-fitting",
-      reason: `the training loss is still ${percent(last.trainLoss / baseline)} of that of a constant answer`,
+      verdict: "over-fitting",
+      reason: `since epoch ${best + 1} the training loss has fallen ${percent(fell)}, the held-out loss has not: more of the same learns the training examples by heart`,
     };
-  }
-  const before = epochs[epochs.length - 2];
-  if (before && last.trainLoss < 0.98 * before.trainLoss && now < 0.98 * losses[losses.length - 2]) {
-    return { verdict: "still learning", reason: "both losses are still falling" };
-  }
+  return {
+    verdict: "under-fitting",
+    reason: `${reason}, and neither loss has fallen much since epoch ${best + 1}`,
+    useless: ["train longer, or with another learning rate"],
+  };
+}
+
+function learning({ epochs, kept }: Curves): Judgement {
+  const [before, last] = [epochs[epochs.length - 2], epochs[epochs.length - 1]];
+  const falls = before && last.trainLoss < 0.98 * before.trainLoss && heldOut(last).loss < 0.98 * heldOut(before).loss;
+  if (falls && kept === epochs.length) return { verdict: "still learning", reason: "both losses are still falling" };
   return { verdict: "good fit", reason: "the training loss is low and the held-out loss is near it" };
 }
 

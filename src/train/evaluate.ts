@@ -1,6 +1,6 @@
 /** @file Loss, accuracy and predictions of a model on a split, in evaluation mode. */
 import type { Dataset, Split } from "../data/dataset.ts";
-import { batches } from "../data/loader.ts";
+import { fetchBatches } from "../data/loader.ts";
 import { type Compiled, compile } from "../function/compile.ts";
 import type { Layer } from "../nn/module.ts";
 import { fromArray } from "../ops/create.ts";
@@ -9,7 +9,7 @@ import { batchLoss } from "./batch-loss.ts";
 import { Meter, type Metrics } from "./meter.ts";
 import { ConfusionMatrix, type Metric, Regression, RocAuc, TopK } from "./metrics.ts";
 import { classOf } from "./ranking.ts";
-import { batchTensors, defaultLoss, type Loss, outputSize } from "./task.ts";
+import { batchTensors, defaultLoss, type Loss, outputSize, targetUnits } from "./task.ts";
 
 // Large enough that a program's fixed cost does not matter, small enough that activations stay in the cache's reach.
 const BATCH = 256;
@@ -23,7 +23,7 @@ export class Evaluator<M extends Metered = Record<never, never>> {
   readonly #measure: Compiled<(x: Tensor, y: Tensor) => void>;
 
   constructor(model: Layer, data: Dataset, loss: Loss = defaultLoss(data), metrics: M = {} as M) {
-    const meter = new Meter(data.task);
+    const meter = new Meter(data.task, targetUnits(data));
     this.#model = model;
     this.#data = data;
     this.#meter = meter;
@@ -39,7 +39,7 @@ export class Evaluator<M extends Metered = Record<never, never>> {
     return inEvaluation(this.#model, async () => {
       this.#meter.reset();
       for (const metric of Object.values(this.#metrics)) metric.reset();
-      for (const batch of batches(split, { batchSize: BATCH })) {
+      for await (const batch of fetchBatches(split, { batchSize: BATCH })) {
         const { x, y } = batchTensors(this.#data, batch);
         this.#measure(x, y);
       }
@@ -78,21 +78,21 @@ export async function evaluate<M extends Metered = Record<never, never>>(
 /** The metrics that belong to a task, as `nabla evaluate` shows them. */
 export function usualMetrics(data: Dataset): Metered {
   const outputs = outputSize(data);
-  if (data.task === "regression") return { errors: new Regression(outputs) };
+  if (data.task === "regression") return { errors: new Regression(outputs, targetUnits(data)) };
   // Histograms of very many classes would take more memory than they tell.
   const auc: Metered = outputs <= 100 ? { auc: new RocAuc(outputs) } : {};
   return { ...(outputs > 5 && { top5: new TopK(5) }), confusion: new ConfusionMatrix(outputs), ...auc };
 }
 
 /** What a model gives for each example of a split, in its order: rows of `outputSize(data)` numbers. */
-export async function predictOutputs(model: Layer, data: Dataset, split: Pick<Split, "inputs" | "count">): Promise<Float32Array> {
+export async function predictOutputs(model: Layer, data: Dataset, split: InputSplit): Promise<Float32Array> {
   const forward = compile((x: Tensor): Tensor => model.forward(x));
   // Targets are not looked at.
-  const whole = { ...split, targets: new Int32Array(split.count) };
+  const whole = withTargets(split, new Int32Array(split.count));
   try {
     return await inEvaluation(model, async () => {
       const rows: Float32Array[] = [];
-      for (const batch of batches(whole, { batchSize: BATCH })) {
+      for await (const batch of fetchBatches(whole, { batchSize: BATCH })) {
         rows.push(Float32Array.from(elementsOf(forward(batchTensors(data, batch).x))));
       }
       return joined(rows);
@@ -152,8 +152,17 @@ function joined(rows: readonly Float32Array[]): Float32Array {
   return all;
 }
 
+/** The same inputs, wherever they are. */
+function withTargets(split: InputSplit, targets: Int32Array): Split {
+  const { count, read } = split;
+  return read ? { inputs: new Float32Array(0), targets, count, read } : { inputs: split.inputs, targets, count };
+}
+
+/** Inputs without targets. */
+type InputSplit = Pick<Split, "inputs" | "count" | "read">;
+
 /** The class with the largest output for each example of a split; -1 where an output is NaN. */
-export async function predict(model: Layer, data: Dataset, split: Pick<Split, "inputs" | "count"> = data.test): Promise<Int32Array> {
+export async function predict(model: Layer, data: Dataset, split: InputSplit = data.test): Promise<Int32Array> {
   const outputs = await predictOutputs(model, data, split);
   const classes = outputs.length / split.count;
   return Int32Array.from({ length: split.count }, (_, i) => classOf(outputs.subarray(i * classes, (i + 1) * classes)));

@@ -1,6 +1,6 @@
 /** @file The learning-rate finder (OPT-3): Smith (2017), "Cyclical learning rates for training neural networks", section 3.3. */
 import type { Dataset } from "../data/dataset.ts";
-import { batches } from "../data/loader.ts";
+import { fetchBatches } from "../data/loader.ts";
 import { randomState } from "../math/random.ts";
 import type { Layer } from "../nn/module.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
@@ -55,7 +55,7 @@ export async function findLearningRate(model: Layer, data: Dataset, options: Fin
   const trials: RateTrial[] = [];
   model.train();
   try {
-    for (const batch of endless(data, batchSize, seed)) {
+    for await (const batch of endless(data, batchSize, seed)) {
       const lr = min * (max / min) ** (trials.length / (steps - 1));
       optimizer.lr = lr;
       const { x, y } = batchTensors(data, batch);
@@ -72,8 +72,8 @@ export async function findLearningRate(model: Layer, data: Dataset, options: Fin
   return { trials, suggestion: steepest(trials) };
 }
 
-function* endless(data: Dataset, batchSize: number, seed: number): ReturnType<typeof batches> {
-  for (let epoch = 1; ; epoch++) yield* batches(data.train, { batchSize, shuffle: true, seed, epoch });
+async function* endless(data: Dataset, batchSize: number, seed: number): ReturnType<typeof fetchBatches> {
+  for (let epoch = 1; ; epoch++) yield* fetchBatches(data.train, { batchSize, shuffle: true, seed, epoch });
 }
 
 /** The exponential average, free of the bias towards its start (as Adam's moments are). */

@@ -37,7 +37,7 @@ export interface FitOptions {
   readonly average?: WeightAverage;
   /** Changes the inputs [N, ...] of a training batch inside the compiled step. Randomness follows `manualSeed`. */
   readonly augment?: (x: Tensor) => Tensor;
-  /** Examples measured after each epoch beside the test split, so that decisions (early stopping) need not look at that. */
+  /** Examples measured after each epoch beside the test split, so that decisions (early stopping) need not look at that. Default: those of the data set, if it has any. */
   readonly validation?: Split;
   /** Told of steps and epochs, in this order; one that saves the run belongs last. */
   readonly callbacks?: readonly Callback[];

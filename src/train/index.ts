@@ -39,3 +39,4 @@ export { compileStep, GradientSum, type StepFunction, type StepParts, stepFuncti
 export { folderStore, memoryStore, type Store } from "./store.ts";
 export { baselineLoss, batchTensors, defaultLoss, type Loss, outputSize } from "./task.ts";
 export { TensorboardSink } from "./tensorboard.ts";
+export { loadRun, type ModelSettings, modelMetadata, type Prediction, type Row, TrainedModel } from "./trained.ts";

@@ -2,8 +2,8 @@
  * @file The state of one call of `fit`, and the loop over it. Everything that the steps to come depend on is in cells or in a few plain numbers,
  * so a run can be saved after any step and go on from there to the same bits.
  */
-import type { Dataset } from "../data/dataset.ts";
-import { type Batch, batchCount, batches } from "../data/loader.ts";
+import type { Dataset, Split } from "../data/dataset.ts";
+import { type Batch, batchCount, fetchBatches } from "../data/loader.ts";
 import type { Metadata } from "../formats/safetensors.ts";
 import { type Compiled, compile } from "../function/compile.ts";
 import { randomState } from "../math/random.ts";
@@ -18,7 +18,7 @@ import type { FitOptions } from "./fit.ts";
 import { Meter, type Metrics } from "./meter.ts";
 import { checkRunState, type Position, type RunState } from "./run-state.ts";
 import { compileStep, GradientSum, type StepFunction, type StepParts, stepFunction } from "./step.ts";
-import { batchTensors, defaultLoss } from "./task.ts";
+import { batchTensors, defaultLoss, targetUnits } from "./task.ts";
 
 // Often enough for a progress bar and for the event loop (a signal to stop arrives only there); rare enough to cost nothing.
 const PROGRESS_MS = 100;
@@ -64,7 +64,7 @@ export class Run implements Training {
     this.#batchSize = options.batchSize ?? 32;
     this.steps = batchCount(data.train, { batchSize: this.#batchSize });
     this.#rates = optimizer.groups.map(({ lr }) => lr);
-    this.#meter = new Meter(data.task);
+    this.#meter = new Meter(data.task, targetUnits(data));
     this.#gradients = accumulate > 1 ? new GradientSum(optimizer.parameters) : undefined;
     this.#parts = { loss, meter: this.#meter, gradients: this.#gradients, clipNorm, average, augment };
     this.#step = compileStep(model, optimizer, this.#parts);
@@ -80,7 +80,11 @@ export class Run implements Training {
   }
 
   get validates(): boolean {
-    return this.#options.validation !== undefined;
+    return this.#validation !== undefined;
+  }
+
+  get #validation(): Split | undefined {
+    return this.#options.validation ?? this.data.validation;
   }
 
   get total(): number {
@@ -128,10 +132,8 @@ export class Run implements Training {
   async #trainEpoch(): Promise<void> {
     this.model.train();
     if (this.#position.step === 0) this.#meter.reset();
-    let skip = this.#position.step;
     const start = performance.now() - 1000 * this.#position.seconds;
-    for (const batch of this.#batches()) {
-      if (skip-- > 0) continue;
+    for await (const batch of this.#batches()) {
       const loss = await this.#takeStep(batch, start);
       const { epoch, step } = this.#position;
       for (const callback of this.#callbacks) {
@@ -143,9 +145,11 @@ export class Run implements Training {
     }
   }
 
-  #batches(): Iterable<Batch> {
+  /** What this epoch has left. */
+  #batches(): AsyncIterable<Batch> {
     const { seed = 0 } = this.#options;
-    return batches(this.data.train, { batchSize: this.#batchSize, shuffle: true, seed, epoch: this.#position.epoch });
+    const { epoch, step } = this.#position;
+    return fetchBatches(this.data.train, { batchSize: this.#batchSize, shuffle: true, seed, epoch }, step);
   }
 
   /** Lets the event loop turn once in a while, and shows progress. */
@@ -191,7 +195,7 @@ export class Run implements Training {
     const progress = await this.#progress();
     await this.#tell(progress);
     this.#swap(true);
-    const { validation } = this.#options;
+    const validation = this.#validation;
     const checked = validation && (await this.#evaluator.measure(validation));
     const test = await this.#evaluator.measure(this.data.test);
     const record = recordOf(progress, checked, test, this.#position.seconds);
@@ -250,12 +254,21 @@ export class Run implements Training {
       steps: this.steps,
       records: this.records,
       rateFactor: this.rateFactor,
+      ...this.#averaged(),
       ...(this.reason === undefined ? {} : { reason: this.reason }),
       callbacks: Object.fromEntries(named.map((c) => [c.name, c.state])),
     };
     const bytes = await saveCheckpoint(this.#cells(), state, metadata);
     this.#swap(averaged);
     return bytes;
+  }
+
+  /** Names of what is averaged: a reader of the checkpoint finds the weights that were tested by them. */
+  #averaged(): Pick<RunState, "averaged"> {
+    const { average } = this.#options;
+    if (!average) return {};
+    const names = new Map([...this.model.stateDict()].map(([name, cell]) => [cell, name]));
+    return { averaged: average.parameters.map((parameter) => names.get(parameter) ?? "") };
   }
 
   #load(bytes: Uint8Array): void {
@@ -301,9 +314,7 @@ export class Run implements Training {
         this.#position.epoch <= this.epochs && this.total <= failed;
         this.#position = { ...from, epoch: this.#position.epoch + 1, step: 0 }
       ) {
-        let skip = this.#position.step;
-        for (const batch of this.#batches()) {
-          if (skip-- > 0) continue;
+        for await (const batch of this.#batches()) {
           if (this.total > failed) break;
           await this.#runStep(this.total < failed - 1 ? this.#step : careful, batch);
           this.#position = { ...this.#position, step: this.#position.step + 1 };
@@ -327,13 +338,20 @@ export class Run implements Training {
   }
 }
 
-function recordOf({ loss, accuracy }: Progress, validation: Metrics | undefined, test: Metrics, seconds: number): EpochRecord {
+function recordOf(train: Progress, validation: Metrics | undefined, test: Metrics, seconds: number): EpochRecord {
   return {
-    trainLoss: loss,
-    trainAccuracy: accuracy,
+    trainLoss: train.loss,
+    trainAccuracy: train.accuracy,
     ...(validation && { validationLoss: validation.loss, validationAccuracy: validation.accuracy }),
     testLoss: test.loss,
     testAccuracy: test.accuracy,
+    ...(train.errors && { trainMae: train.errors.mae, trainRmse: train.errors.rmse, trainR2: train.errors.r2 }),
+    ...(validation?.errors && {
+      validationMae: validation.errors.mae,
+      validationRmse: validation.errors.rmse,
+      validationR2: validation.errors.r2,
+    }),
+    ...(test.errors && { testMae: test.errors.mae, testRmse: test.errors.rmse, testR2: test.errors.r2 }),
     seconds,
   };
 }

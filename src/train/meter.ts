@@ -1,10 +1,12 @@
-/** @file Running loss and accuracy. The sums are cells, so a compiled step adds to them in place and nothing is copied out until they are read. */
+/** @file Running loss, and accuracy or errors. The sums are cells, so a compiled step adds to them in place and nothing is copied out until they are read. */
+
+import { sameShape } from "../base/shape.ts";
 import { State } from "../nn/parameter.ts";
 import { zeros } from "../ops/create.ts";
 import { Tensor } from "../ops/tensor.ts";
 import type { Cell } from "../runtime/cell.ts";
 import { type BatchLoss, batchLoss } from "./batch-loss.ts";
-import { hits } from "./metrics.ts";
+import { hits, Regression, type RegressionErrors } from "./metrics.ts";
 import { countable } from "./ranking.ts";
 
 export interface Metrics {
@@ -12,9 +14,11 @@ export interface Metrics {
   readonly loss: number;
   /** Share of targets whose class has the largest output, from 0 to 1; null for regression. Outputs that are NaN are never right. */
   readonly accuracy: number | null;
+  /** Of regression: errors in the targets' own units, and R². Absent where outputs and targets differ in shape. */
+  readonly errors?: RegressionErrors;
 }
 
-/** Means over an epoch, accumulated in the engine: losses and hits. */
+/** Means over an epoch, accumulated in the engine: losses, and hits or errors. */
 export class Meter {
   readonly #classification: boolean;
   readonly #loss: State = new State(zeros([], "f64"), { label: "lossSum" });
@@ -22,8 +26,13 @@ export class Meter {
   readonly #correct: State = new State(zeros([], "i32"), { label: "correct" });
   readonly #counted: State = new State(zeros([], "i32"), { label: "counted" });
 
-  constructor(task: "classification" | "regression") {
+  readonly #errors: Regression | undefined;
+  #hasErrors = false;
+
+  /** @param units Of regression: what one unit of each target value is in the target's own units. Without, errors are not measured. */
+  constructor(task: "classification" | "regression", units?: readonly number[]) {
     this.#classification = task === "classification";
+    this.#errors = task === "regression" && units ? new Regression(units.length, units) : undefined;
   }
 
   /** Adds a batch: its loss (a scalar or what `batchLoss` gives), and (classification) outputs [N, C] beside classes [N]. */
@@ -32,13 +41,15 @@ export class Meter {
     const by = divisor ?? examples;
     grow(this.#loss, sum);
     grow(this.#divisor, typeof by === "number" ? sum.like(by) : by);
+    this.#hasErrors = this.#errors !== undefined && targets.shape.length === 2 && sameShape(outputs.shape, targets.shape);
+    if (this.#hasErrors) this.#errors!.add(outputs, targets);
     if (!this.#classification) return;
     grow(this.#correct, hits(outputs, targets));
     grow(this.#counted, countable(targets).cast("i32").sum());
   }
 
   reset(): void {
-    for (const cell of this.stateDict().values()) cell.set(zeros([], cell.dtype));
+    for (const cell of this.stateDict().values()) cell.set(zeros(cell.shape, cell.dtype));
   }
 
   /** The sums: what a run needs that goes on in the middle of an epoch. */
@@ -48,13 +59,16 @@ export class Meter {
       ["divisor", this.#divisor],
       ["correct", this.#correct],
       ["counted", this.#counted],
+      ...[...(this.#errors?.stateDict() ?? [])].map(([name, cell]): [string, Cell] => [`errors.${name}`, cell]),
     ]);
   }
 
   /** The means over what was added since the last reset; NaN over nothing. */
   async read(): Promise<Metrics> {
-    const [loss, divisor, correct, counted] = await Promise.all([...this.stateDict().values()].map((cell) => cell.value.item()));
-    return { loss: loss / divisor, accuracy: this.#classification ? correct / counted : null };
+    const sums = [this.#loss, this.#divisor, this.#correct, this.#counted];
+    const [loss, divisor, correct, counted] = await Promise.all(sums.map((cell) => cell.value.item()));
+    const errors = this.#hasErrors ? { errors: await this.#errors!.read() } : {};
+    return { loss: loss / divisor, accuracy: this.#classification ? correct / counted : null, ...errors };
   }
 }
 

@@ -210,7 +210,7 @@ function areaUnder(negatives: Int32Array, positives: Int32Array): { area: number
   return all === 0 || below === 0 ? null : { area: (pairs + ties / 2) / (all * below), error: ties / 2 / (all * below) };
 }
 
-/** Errors of predicted numbers. */
+/** Errors of predicted numbers, in the units of the targets. */
 export interface RegressionErrors {
   /** Mean absolute error, mean squared error and its root, over all target values. */
   readonly mae: number;
@@ -223,7 +223,7 @@ export interface RegressionErrors {
   readonly r2: number;
 }
 
-/** MAE, MSE and R² from sums in f64. */
+/** MAE, MSE and R² from sums in f64. Where targets were standardized, `units` (their deviations) bring the errors back to the targets' own units. */
 export class Regression implements Metric<RegressionErrors> {
   readonly #count: State = sums("count");
   readonly #absolute: State;
@@ -233,8 +233,15 @@ export class Regression implements Metric<RegressionErrors> {
   readonly #linear: State;
   readonly #quadratic: State;
 
-  /** @param outputs Number of target values per example. */
-  constructor(outputs = 1) {
+  readonly #units: readonly number[];
+
+  /**
+   * @param outputs Number of target values per example. @param units What one unit of each value is in the target's own units. Default 1.
+   * @throws {RangeError} unless there is a unit for each value.
+   */
+  constructor(outputs = 1, units: readonly number[] = new Array<number>(outputs).fill(1)) {
+    if (units.length !== outputs) throw new RangeError(`Regression: want ${outputs} units, one for each target value, got ${units.length}`);
+    this.#units = units;
     this.#absolute = sums("absolute", outputs);
     this.#squared = sums("squared", outputs);
     this.#shift = sums("shift", outputs);
@@ -257,7 +264,19 @@ export class Regression implements Metric<RegressionErrors> {
   }
 
   reset(): void {
-    clear(this.#count, this.#absolute, this.#squared, this.#shift, this.#linear, this.#quadratic);
+    clear(...this.stateDict().values());
+  }
+
+  /** The sums: what a run needs that goes on in the middle of an epoch. */
+  stateDict(): Map<string, Cell> {
+    return new Map<string, Cell>([
+      ["count", this.#count],
+      ["absolute", this.#absolute],
+      ["squared", this.#squared],
+      ["shift", this.#shift],
+      ["linear", this.#linear],
+      ["quadratic", this.#quadratic],
+    ]);
   }
 
   async read(): Promise<RegressionErrors> {
@@ -271,7 +290,7 @@ export class Regression implements Metric<RegressionErrors> {
       if (Number.isNaN(sse) || Number.isNaN(total)) return Number.NaN;
       return total > 0 ? 1 - sse / total : sse === 0 ? 1 : 0;
     });
-    const mse = mean(squared) / n;
-    return { mae: mean(absolute) / n, mse, rmse: Math.sqrt(mse), r2: mean(r2) };
+    const mse = mean(Array.from(squared, (sum, i) => sum * this.#units[i] ** 2)) / n;
+    return { mae: mean(Array.from(absolute, (sum, i) => sum * this.#units[i])) / n, mse, rmse: Math.sqrt(mse), r2: mean(r2) };
   }
 }

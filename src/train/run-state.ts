@@ -17,6 +17,8 @@ export interface RunState {
   readonly records: readonly EpochRecord[];
   readonly rateFactor: number;
   readonly reason?: string;
+  /** Names of the parameters that the run averages, in the order of the averages. */
+  readonly averaged?: readonly string[];
   readonly callbacks: Readonly<Record<string, unknown>>;
 }
 

@@ -1,6 +1,6 @@
 /** @file Two questions before a long run: does everything run at all, and can the model learn anything. */
 import type { Dataset, Split } from "../data/dataset.ts";
-import { batches } from "../data/loader.ts";
+import { fetchBatches } from "../data/loader.ts";
 import type { Layer } from "../nn/module.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
 import type { History } from "./callback.ts";
@@ -16,12 +16,14 @@ export function firstExamples(data: Dataset, n: number): Dataset {
 function firstOf(split: Split, n: number): Split {
   const count = Math.min(n, split.count);
   const head = <T extends Float32Array | Int32Array>(rows: T): T => rows.subarray(0, count * (rows.length / split.count)) as T;
-  return { inputs: head(split.inputs), targets: head(split.targets), count };
+  const { read } = split;
+  const inputs = read ? new Float32Array(0) : head(split.inputs);
+  return { inputs, targets: head(split.targets), count, ...(read && { read }) };
 }
 
 /** One batch of training, one of testing, with all callbacks: a mistake at the end of an epoch shows at once. */
 export function fastDevRun(model: Layer, data: Dataset, options: FitOptions): Promise<History> {
-  const { batchSize = 32, validation } = options;
+  const { batchSize = 32, validation = data.validation } = options;
   const short = validation && { validation: firstOf(validation, batchSize) };
   return fit(model, firstExamples(data, batchSize), { ...options, ...short, epochs: 1 });
 }
@@ -53,8 +55,8 @@ export async function overfitOneBatch(model: Layer, data: Dataset, options: Over
   const { optimizer, batchSize = 32, steps = 500, loss = defaultLoss(data) } = options;
   checkData(data);
   const { train } = firstExamples(data, batchSize);
-  const [batch] = batches(train, { batchSize });
-  const { x, y } = batchTensors(data, batch);
+  const { value: batch } = await fetchBatches(train, { batchSize }).next();
+  const { x, y } = batchTensors(data, batch!);
   const baseline = baselineLoss({ ...data, train });
   const step = compileStep(model, optimizer, { loss });
   const losses: number[] = [];

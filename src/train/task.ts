@@ -26,6 +26,12 @@ export function outputSize(data: Dataset): number {
   return data.task === "classification" ? data.classes.length : data.train.targets.length / data.train.count;
 }
 
+/** Of regression: what one unit of each target value, as the model sees it, is in the target's own units. */
+export function targetUnits(data: Dataset): readonly number[] | undefined {
+  if (data.task !== "regression") return undefined;
+  return data.preprocessing?.targets?.std ?? new Array<number>(outputSize(data)).fill(1);
+}
+
 /** A batch as tensors: inputs [N, ...inputShape], and classes i32[N] or target values f32[N, k]. Takes over the batch's arrays. */
 export function batchTensors(data: Dataset, batch: Batch): { x: Tensor; y: Tensor } {
   const n = batch.count;

@@ -1,0 +1,216 @@
+/** @file Optimizers and schedules by name, with all their options, as flags and configuration files give them: `momentum=0.8`, `betas=0.9:0.99`. */
+
+import { Adadelta } from "../optim/adadelta.ts";
+import { Adagrad } from "../optim/adagrad.ts";
+import { Adam } from "../optim/adam.ts";
+import { Adamax } from "../optim/adamax.ts";
+import { AdamW } from "../optim/adamw.ts";
+import { ASGD } from "../optim/asgd.ts";
+import { cyclic, oneCycle } from "../optim/cyclic.ts";
+import { decayGroups } from "../optim/groups.ts";
+import { LAMB } from "../optim/lamb.ts";
+import { Lion } from "../optim/lion.ts";
+import { NAdam } from "../optim/nadam.ts";
+import type { Optimizer, OptimizerOptions, ParameterGroup } from "../optim/optimizer.ts";
+import { RAdam } from "../optim/radam.ts";
+import { RMSProp } from "../optim/rmsprop.ts";
+import { Rprop } from "../optim/rprop.ts";
+import {
+  cosineAnnealing,
+  cosineWithRestarts,
+  exponential,
+  linear,
+  multiStep,
+  polynomial,
+  type Schedule,
+  stepDecay,
+} from "../optim/schedules.ts";
+import { SGD } from "../optim/sgd.ts";
+import type { Cell } from "../runtime/cell.ts";
+import { unknownName } from "./recipes.ts";
+
+/** What an option's text is read as. */
+type Kind = "number" | "switch" | "pair" | "numbers" | readonly string[];
+
+interface Rule {
+  readonly options: Readonly<Record<string, Kind>>;
+  /** Weight decay where none is given. */
+  readonly decay?: number;
+  make(trainable: ParameterGroup<OptimizerOptions>[], options: never): Optimizer;
+}
+
+/** A rule from its class. SGD's velocity is ten gradients long unless it is told otherwise. */
+const rule = (
+  Class: new (trainable: never, options: never) => unknown,
+  options: Rule["options"],
+  { usual = {}, decay }: { readonly usual?: object; readonly decay?: number } = {},
+): Rule => ({
+  options,
+  decay,
+  make: (trainable, given) => new Class(trainable as never, { ...usual, ...(given as object) } as never) as Optimizer,
+});
+
+const MOMENTS = { betas: "pair", eps: "number" } as const;
+
+export type OptimizerName =
+  | ("sgd" | "adam" | "adamw" | "nadam" | "radam" | "adamax" | "lamb" | "lion" | "rmsprop")
+  | ("adagrad" | "adadelta" | "asgd" | "rprop");
+
+export const optimizers: Readonly<Record<OptimizerName, Rule>> = {
+  sgd: rule(SGD, { momentum: "number", dampening: "number", nesterov: "switch" }, { usual: { momentum: 0.9 } }),
+  adam: rule(Adam, { ...MOMENTS, amsgrad: "switch" }),
+  adamw: rule(AdamW, { ...MOMENTS, amsgrad: "switch" }, { decay: 0.01 }),
+  nadam: rule(NAdam, { ...MOMENTS, momentumDecay: "number" }),
+  radam: rule(RAdam, MOMENTS),
+  adamax: rule(Adamax, MOMENTS),
+  lamb: rule(LAMB, MOMENTS),
+  lion: rule(Lion, { betas: "pair" }),
+  rmsprop: rule(RMSProp, { alpha: "number", eps: "number", momentum: "number", centered: "switch" }),
+  adagrad: rule(Adagrad, { lrDecay: "number", initialAccumulator: "number", eps: "number" }),
+  adadelta: rule(Adadelta, { rho: "number", eps: "number" }),
+  asgd: rule(ASGD, { lambd: "number", alpha: "number", t0: "number" }),
+  rprop: rule(Rprop, { etas: "pair", stepSizes: "pair" }),
+};
+
+export interface OptimizerSettings {
+  readonly optimizer: OptimizerName;
+  readonly lr: number;
+  readonly weightDecay?: number;
+  readonly optimizerOptions?: readonly string[];
+}
+
+/**
+ * The optimizer of some settings. Weights decay, biases and the scales of normalizations do not.
+ * @throws {Error} for an option that the optimizer does not have, or a value that it cannot have.
+ */
+export function makeOptimizer(named: Iterable<readonly [string, Cell]>, settings: OptimizerSettings): Optimizer {
+  const { optimizer, lr, optimizerOptions = [] } = settings;
+  const { options, decay: usual = 0, make } = optimizers[optimizer];
+  const list = [...named];
+  const decay = settings.weightDecay ?? usual;
+  const groups = decay === 0 ? [{ parameters: list.map(([, cell]) => cell) }] : decayGroups(list, decay);
+  const given = { lr, ...parsedOptions(`option of ${optimizer}`, optimizerOptions, options) };
+  try {
+    return make(groups, given as never);
+  } catch (error) {
+    throw new Error(`optimizerOptions: ${optimizer}: ${(error as Error).message}`);
+  }
+}
+
+/** The texts of options by name. */
+export function parsedOptions(what: string, texts: readonly string[], kinds: Readonly<Record<string, Kind>>): Record<string, unknown> {
+  return Object.fromEntries(
+    texts.map((text) => {
+      const [name, value = "true"] = text.split("=").map((part) => part.trim());
+      if (Object.keys(kinds).length === 0) throw new Error(`${what}: there is none, got "${text}"`);
+      if (!Object.hasOwn(kinds, name)) throw unknownName(what, name, Object.keys(kinds));
+      return [name, optionValue(`${what} ${name}`, value, kinds[name])];
+    }),
+  );
+}
+
+function optionValue(what: string, text: string, kind: Kind): unknown {
+  const numbers = text.split(":").map((part) => (part === "" ? Number.NaN : Number(part)));
+  const fail = (want: string): never => {
+    throw new Error(`${what}: want ${want}, got "${text}"`);
+  };
+  if (kind === "switch") return text === "true" || (text === "false" ? false : fail("true or false"));
+  if (typeof kind !== "string") return kind.includes(text) ? text : fail(`one of ${kind.join(", ")}`);
+  if (!numbers.every(Number.isFinite)) return fail(kind === "number" ? "a number" : "numbers with : between");
+  if (kind === "number") return numbers.length === 1 ? numbers[0] : fail("one number");
+  return kind === "numbers" || numbers.length === 2 ? numbers : fail("two numbers with : between");
+}
+
+// ---- schedules ----------------------------------------------------------------------------------------------------------------------
+
+interface Course {
+  readonly options: Readonly<Record<string, Kind>>;
+  /** How the heading says it. */
+  readonly says: string;
+  /** The factor of the rate over epochs, of which there are `epochs`; undefined leaves it as it is. */
+  make(options: never, epochs: number): ((epoch: number) => number) | undefined;
+}
+
+const course = <O>(
+  options: Course["options"],
+  says: string,
+  make: (options: O, epochs: number) => ((epoch: number) => number) | undefined,
+): Course => ({ options, says, make: make as Course["make"] });
+
+export type ScheduleName =
+  | ("constant" | "cosine" | "linear" | "one-cycle" | "step" | "multi-step")
+  | ("exponential" | "polynomial" | "cosine-restarts" | "cyclic");
+
+/** Time is counted in epochs. */
+export const schedules: Readonly<Record<ScheduleName, Course>> = {
+  constant: course({}, "", () => undefined),
+  cosine: course<{ min?: number }>({ min: "number" }, "falling along a cosine", ({ min = 0 }, epochs) =>
+    cosineAnnealing(1, { steps: epochs, min }),
+  ),
+  linear: course<{ end?: number }>({ end: "number" }, "falling along a line", ({ end = 0 }, epochs) =>
+    linear(1, { start: 1, end, steps: epochs }),
+  ),
+  "one-cycle": course<object>(
+    { rise: "number", anneal: ["cosine", "linear"], divFactor: "number", finalDivFactor: "number", threePhase: "switch" },
+    "in one cycle",
+    (options, epochs) => {
+      const cycle = oneCycle(1, { ...options, steps: 10_001 });
+      return (epoch) => cycle((10_000 * epoch) / epochs);
+    },
+  ),
+  step: course<{ size?: number; gamma?: number }>({ size: "number", gamma: "number" }, "falling in steps", ({ size, gamma }, epochs) =>
+    stepDecay(1, { size: size ?? Math.max(1, Math.round(epochs / 3)), gamma }),
+  ),
+  "multi-step": course<{ milestones?: number[]; gamma?: number }>(
+    { milestones: "numbers", gamma: "number" },
+    "falling in steps",
+    ({ milestones, gamma }, epochs) => multiStep(1, { milestones: milestones ?? [epochs / 2, (3 * epochs) / 4], gamma }),
+  ),
+  exponential: course<{ gamma?: number }>({ gamma: "number" }, "falling exponentially", ({ gamma = 0.95 }) => exponential(1, { gamma })),
+  polynomial: course<{ power?: number }>({ power: "number" }, "falling to 0", ({ power }, epochs) =>
+    polynomial(1, { steps: epochs, power }),
+  ),
+  "cosine-restarts": course<{ period?: number; factor?: number; min?: number }>(
+    { period: "number", factor: "number", min: "number" },
+    "along cosines with restarts",
+    ({ period, factor, min }, epochs) => cosineWithRestarts(1, { steps: period ?? Math.max(1, epochs / 4), factor, min }),
+  ),
+  cyclic: course<{ period?: number; min?: number; mode?: "triangular"; gamma?: number }>(
+    { period: "number", min: "number", mode: ["triangular", "triangular2", "exponential"], gamma: "number" },
+    "in cycles",
+    ({ period, min = 0.1, mode, gamma }, epochs) => cyclic({ min, max: 1, up: (period ?? Math.max(1, epochs / 4)) / 2, mode, gamma }),
+  ),
+};
+
+/** The schedule of some settings, as `fit` takes it. @throws {Error} for an option that it does not have, or a value that it cannot have. */
+export function scheduleOf({
+  schedule,
+  scheduleOptions = [],
+  warmUp = 0,
+  epochs,
+}: {
+  readonly schedule: ScheduleName;
+  readonly scheduleOptions?: readonly string[];
+  readonly warmUp?: number;
+  readonly epochs: number;
+}): Schedule | undefined {
+  const { options, make } = schedules[schedule];
+  const factor = made(schedule, () => make(parsedOptions(`option of ${schedule}`, scheduleOptions, options) as never, epochs));
+  const chosen = factor && ((done: number) => factor(done * epochs));
+  return warmUp === 0 ? chosen : (done) => Math.min(1, done / warmUp) * (chosen?.(done) ?? 1);
+}
+
+function made<T>(name: string, make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    throw new Error(`scheduleOptions: ${name}: ${(error as Error).message}`);
+  }
+}
+
+/** What help says of the options of all. */
+export const optionsOf = (all: Readonly<Record<string, Pick<Rule, "options">>>): string =>
+  Object.entries(all)
+    .filter(([, { options }]) => Object.keys(options).length > 0)
+    .map(([name, { options }]) => `${name}: ${Object.keys(options).join(", ")}`)
+    .join("; ");
