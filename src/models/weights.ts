@@ -8,13 +8,7 @@ import { isPth, readPth } from "../formats/pth.ts";
 import { type Entry, readSafetensors } from "../formats/safetensors.ts";
 import type { Module } from "../nn/module.ts";
 import type { ArrayEntry } from "../nn/state-dict.ts";
-
-/** What older files call things that torchvision now names otherwise. */
-const RENAMED: readonly (readonly [RegExp, string])[] = [
-  [/^(.*denselayer\d+\.(?:norm|conv))\.(\d\..*)$/, "$1$2"], // DenseNet's norm.1 is norm1
-  [/^(.*\.mlp)\.linear_1\.(.*)$/, "$1.0.$2"], // Vision Transformer
-  [/^(.*\.mlp)\.linear_2\.(.*)$/, "$1.3.$2"],
-];
+import { publishedName } from "./published-names.ts";
 
 /** Auxiliary classifiers serve training alone: files have them, models may not. */
 const AUXILIARY = /^(?:aux1|aux2|AuxLogits)\./;
@@ -24,6 +18,17 @@ export async function readWeights(bytes: Uint8Array, what = "weights"): Promise<
   return isPth(bytes) ? readPth(bytes, what) : readSafetensors(bytes, what).entries;
 }
 
+/** The tensors of a file under the names that the model has for them. */
+export async function weightsFor(model: Module, bytes: Uint8Array, what = "weights"): Promise<Map<string, Entry>> {
+  const cells = model.stateDict();
+  const entries = new Map<string, Entry>();
+  for (const [name, entry] of await readWeights(bytes, what)) {
+    const known = publishedName(name, cells);
+    if (cells.has(known) || !AUXILIARY.test(known)) entries.set(known, entry);
+  }
+  return entries;
+}
+
 /**
  * Sets a model's cells from the bytes of a `.safetensors` or `.pth` file, all of them or none. Counters of batches may be missing, as in files
  * of before 2018, and auxiliary classifiers that the model lacks are passed over.
@@ -31,11 +36,7 @@ export async function readWeights(bytes: Uint8Array, what = "weights"): Promise<
  */
 export async function loadWeights(model: Module, bytes: Uint8Array, what = "weights"): Promise<void> {
   const cells = model.stateDict();
-  const entries = new Map<string, Entry>();
-  for (const [name, entry] of await readWeights(bytes, what)) {
-    const known = cells.has(name) ? name : RENAMED.reduce((old, [pattern, now]) => old.replace(pattern, now), name);
-    if (cells.has(known) || !AUXILIARY.test(known)) entries.set(known, entry);
-  }
+  const entries = await weightsFor(model, bytes, what);
   const missing = [...cells.keys()].filter((name) => !entries.has(name) && !name.endsWith("num_batches_tracked"));
   const extra = [...entries.keys()].filter((name) => !cells.has(name));
   const misshapen = [...entries].filter(([name, { shape }]) => cells.has(name) && !sameShape(shape, cells.get(name)!.shape));

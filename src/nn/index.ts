@@ -35,6 +35,7 @@ export { ConvTranspose1d, ConvTranspose2d, ConvTranspose3d, type ConvTransposeLa
 export { AlphaDropout, ChannelDropout, Dropout } from "./dropout.ts";
 export { Embedding, type EmbeddingOptions } from "./embedding.ts";
 export { Flatten } from "./flatten.ts";
+export { type FoldOptions, foldBatchNorm, foldBatchNorms } from "./fold.ts";
 export { functionalCall } from "./functional-call.ts";
 export { groupParameters, type ParameterPredicate } from "./groups.ts";
 export type { Initializer, InitializerOptions } from "./initializers.ts";
@@ -61,7 +62,7 @@ export {
   type MaxPoolOptions,
   type PoolOptions,
 } from "./pool.ts";
-export { exactBatchStatistics, foldBatchNorm, foldBatchNorms } from "./population.ts";
+export { exactBatchStatistics } from "./population.ts";
 export {
   GRU,
   GRUCell,

@@ -1,12 +1,9 @@
-/** @file Batch normalization for inference: exact population statistics, and folding (Ioffe & Szegedy 2015, Alg. 2). */
-import { batchNormAffine, populationStatistics } from "../math/normalization.ts";
+/** @file Batch normalization for inference: exact population statistics (Ioffe & Szegedy 2015, Alg. 2). Folding is in fold.ts. */
+import { populationStatistics } from "../math/normalization.ts";
 import { full, stack } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { BatchNorm } from "./batch-norm.ts";
-import { Conv1d, Conv2d, Conv3d, type ConvNd } from "./conv.ts";
-import { Linear } from "./linear.ts";
-import type { Layer, Module } from "./module.ts";
-import { Sequential } from "./sequential.ts";
+import type { Module } from "./module.ts";
 
 interface Gathered {
   readonly means: Tensor[];
@@ -50,43 +47,4 @@ export function exactBatchStatistics<X>(model: Module & { forward(x: X): unknown
     norm.running_var?.set(variance);
     norm.num_batches_tracked?.set(full([], means.length, "i32"));
   }
-}
-
-/** y·scale + shift after `layer`, as a layer of the same kind with other weights. */
-function rescaled(layer: Linear | ConvNd, scale: Tensor, shift: Tensor): Layer {
-  const { weight, bias } = layer;
-  const rows = scale.reshape(weight.shape.map((_, i) => (i === 0 ? -1 : 1)));
-  const initial = {
-    weightInitializer: () => weight.value.mul(rows),
-    biasInitializer: () => (bias ? bias.value.mul(scale).add(shift) : shift),
-    dtype: weight.dtype,
-  };
-  if (layer instanceof Linear) return new Linear(weight.shape[1], weight.shape[0], initial);
-  const [outChannels, perGroup, ...kernel] = weight.shape;
-  const { stride, padding, paddingMode, dilation, groups } = layer;
-  const Kind = [Conv1d, Conv2d, Conv3d][kernel.length - 1];
-  return new Kind(perGroup * groups, outChannels, kernel, { stride, padding, paddingMode, dilation, groups, ...initial });
-}
-
-/** A dense or convolutional layer and the batch normalization after it as one layer that gives what both give in evaluation mode. */
-export function foldBatchNorm(layer: Linear | ConvNd, norm: BatchNorm): Layer {
-  const { running_mean: mean, running_var: variance, weight, bias, eps } = norm;
-  if (!mean || !variance) throw new TypeError("foldBatchNorm: the normalization keeps no running statistics, so it is no fixed map");
-  const { scale, shift } = batchNormAffine(mean.value, variance.value, { weight, bias, eps });
-  return rescaled(layer, scale, shift).train(layer.training);
-}
-
-/** A sequence in which every batch normalization behind a dense or convolutional layer is folded into it; other layers are shared. */
-export function foldBatchNorms(model: Sequential): Sequential {
-  const folded: Layer[] = [];
-  for (const layer of model) {
-    const before = folded.at(-1);
-    if (
-      layer instanceof BatchNorm &&
-      (before instanceof Linear || before instanceof Conv1d || before instanceof Conv2d || before instanceof Conv3d)
-    )
-      folded[folded.length - 1] = foldBatchNorm(before, layer);
-    else folded.push(layer instanceof Sequential ? foldBatchNorms(layer) : layer);
-  }
-  return new Sequential(...folded).train(model.training);
 }
