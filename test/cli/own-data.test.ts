@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { encode } from "fast-png";
 import { beforeAll, describe, expect, test } from "vitest";
 import { run as nabla } from "../../src/cli/program.ts";
-import { readSafetensors, writeNpy, writeNpz } from "../../src/formats/index.ts";
+import { type NpySource, readSafetensors, writeNpy, writeNpz } from "../../src/formats/index.ts";
 import { loadRun } from "../../src/train/index.ts";
 import { captureConsole } from "./console.ts";
 
@@ -275,7 +275,7 @@ describe("arrays", () => {
     write(
       "x.npz",
       writeNpz(
-        new Map([
+        new Map<string, NpySource>([
           ["x_train", x],
           ["y_train", { shape: [n], data: labels }],
           ["x_test", x],

@@ -48,7 +48,9 @@ test("what came out is worth having", () => {
   expect(output("npx nabla predict runs/table").trim().split("\n")).toHaveLength(3);
   expect(output("npx nabla predict runs/images digits/3/3.png")).toMatch(/^digits\/3\/3\.png\n {2}3 +\d+\.\d % +█/);
   expect(readFileSync(join(folder, "threes.csv"), "utf8")).toMatch(/^input,class1,probability1,.*\ndigits\/3\/\d+\.png,\d,0\.\d+,/);
-  expect(output("npx nabla train mlp --data digits.csv --label digit --epochs 20 --validation")).toMatch(/^validation loss [\d.]+, accuracy 9/m);
+  expect(output("npx nabla train mlp --data digits.csv --label digit --epochs 20 --validation")).toMatch(
+    /^validation loss [\d.]+, accuracy 9/m,
+  );
   expect(output("npx nabla sweep")).toMatch(/lr +hidden +seed +parameters/);
   expect(output("npx nabla evaluate runs/table --data later.csv")).toContain("on the 97 examples of later.csv, the whole file");
   expect(Number(/accuracy +(\d+\.\d) %/.exec(output("npx nabla evaluate runs/table --data later.csv"))![1])).toBeGreaterThan(90);
