@@ -1,4 +1,5 @@
 /** @file `nabla bench <model>`: how long a network, or that of one's own run, takes on this machine, forward and for a training step, and where the time goes. */
+import { existsSync } from "node:fs";
 import { columns } from "../base/columns.ts";
 import { formatShape } from "../base/shape.ts";
 import { compile } from "../function/compile.ts";
@@ -50,7 +51,7 @@ interface Measured {
 export async function benchCommand(name: string, flags: BenchFlags): Promise<number> {
   if (flags.threads !== undefined) setThreads(flags.threads);
   manualSeed(0);
-  const { model, inputShape } = isTrained(name) ? await networkFrom(name, flags.input) : networkOf(name, flags.input);
+  const { model, inputShape } = existsSync(name) && isTrained(name) ? await networkFrom(name, flags.input) : networkOf(name, flags.input);
   const x = normal(keyOf(1), [flags.batch, ...inputShape]);
   const measured: Measured[] = [];
   let last: (() => Tensor) | undefined;

@@ -1,4 +1,5 @@
 /** @file `nabla summary <model>`: the table of a network or of one's own run, layer by layer, or of several side by side. */
+import { existsSync } from "node:fs";
 import { columns } from "../base/columns.ts";
 import { blueprint } from "../inspect/cost.ts";
 import { type Summary, summary } from "../inspect/summary.ts";
@@ -45,7 +46,7 @@ export function networkOf(name: string, input?: readonly number[]): { readonly m
 
 /** A network by its name, or that of a run or a model's file. @throws {Error} if it is neither. */
 export async function networkFrom(what: string, input?: readonly number[]): Promise<ReturnType<typeof networkOf>> {
-  if (!isTrained(what)) return blueprint(() => networkOf(what, input));
+  if (!existsSync(what) || !isTrained(what)) return blueprint(() => networkOf(what, input));
   const { model, about } = await loadTrained(what);
   return { model, inputShape: input ?? about.inputShape };
 }

@@ -9,6 +9,7 @@ import { readJpeg } from "./jpeg.ts";
 import { PNG_SIGNATURE, readPng } from "./png.ts";
 import { isUnsupported } from "./unsupported.ts";
 
+/** An image as bytes of colour. */
 export interface Image {
   readonly width: number;
   readonly height: number;
