@@ -1,5 +1,6 @@
 /** @file `nabla predict`: what a trained model, or a network with published weights, says of new examples. */
 import { extname } from "node:path";
+import { csvCell } from "../data/csv-cell.ts";
 import { inputsAt } from "../data/loader.ts";
 import { outputsOf } from "../train/evaluate.ts";
 import { batchFor, type Prediction, predictionOf } from "../train/trained.ts";
@@ -165,7 +166,5 @@ function csv(found: readonly Said[]): string {
     const empty = new Array<string>(most - cells.length).fill("");
     return [said.input, ...cells, ...empty, ...(flagged ? [said.error ?? ""] : [])];
   };
-  return [head, ...found.map(row)].map((cells) => `${cells.map(quoted).join(",")}\n`).join("");
+  return [head, ...found.map(row)].map((cells) => `${cells.map(csvCell).join(",")}\n`).join("");
 }
-
-const quoted = (value: string | number): string => (/[",\n\r]/.test(`${value}`) ? `"${`${value}`.replaceAll('"', '""')}"` : `${value}`);

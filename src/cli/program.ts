@@ -1,6 +1,7 @@
 /** @file The command line of `nabla`: what it understands. The work is done next door, in the files named `*-command.ts`. */
 import "../runtime/evaluate.ts";
 import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { clean, cleanLines } from "../formats/clean.ts";
 import { benchCommand } from "./bench-command.ts";
 import { checkCommand } from "./check-command.ts";
 import { evaluateCommand } from "./evaluate-command.ts";
@@ -13,6 +14,7 @@ import { exportCommand, replayCommand, runsCommand } from "./runs-command.ts";
 import { aboutOf, type Config, flagOf, parseFlag, settings } from "./settings.ts";
 import { summaryCommand } from "./summary-command.ts";
 import { sweepCommand } from "./sweep-command.ts";
+import { withCleanConsole } from "./terminal.ts";
 import { trainCommand } from "./train-command.ts";
 
 function positiveInteger(text: string): number {
@@ -84,6 +86,13 @@ const DATA: readonly (keyof Config)[] = [
   "missing",
   "imageSize",
   "testShare",
+  "header",
+  "decimal",
+  "thousands",
+  "currency",
+  "na",
+  "encoding",
+  "maxBytes",
 ];
 
 function buildProgram(done: (exitCode: number) => void): Command {
@@ -92,7 +101,7 @@ function buildProgram(done: (exitCode: number) => void): Command {
     .description("Deep learning in TypeScript: train a network on a data set, from the command line.")
     .version(version())
     // Commander breaks the line before a suggestion; an error is one line here.
-    .configureOutput({ outputError: (text, write) => write(`${text.trimEnd().replaceAll("\n", " ")}\n`) });
+    .configureOutput({ outputError: (text, write) => write(`${clean(text.trimEnd())}\n`) });
   addTraining(program, done);
   addTrained(program, done);
   program
@@ -257,12 +266,12 @@ export async function run(argv: readonly string[]): Promise<number> {
     exitCode = code;
   });
   try {
-    await program.parseAsync(argv, { from: "user" });
+    await withCleanConsole(() => program.parseAsync(argv, { from: "user" }));
     return exitCode;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode; // it has printed its message
     const { message, stack } = error instanceof Error ? error : new Error(String(error));
-    console.error(process.env.DEBUG ? stack : `error: ${message.replaceAll(/\s*\n\s*/g, " ")}`);
+    console.error(process.env.DEBUG ? cleanLines(`${stack}`) : `error: ${clean(message.replaceAll(/\s*\n\s*/g, " "))}`);
     return 1;
   }
 }

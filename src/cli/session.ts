@@ -93,6 +93,8 @@ function splitOf(train: Split, share: number, seed: number): [Split, Split] {
 /** The data set of some settings. */
 export async function loadData(settings: Config & Pick<Settled, "data">): Promise<Dataset> {
   const { data, dataDir, label, targets, task, ignore, categorical, missing, testShare, imageSize, augment, seed } = settings;
+  const { header, decimal, thousands, currency, na, encoding, maxBytes } = settings;
+  const csv = { ...(header && { header: header === "yes" }), decimal, thousands, currency, na, encoding, maxBytes };
   const { onProgress, close } = downloadReporter();
   const reading = readReporter();
   const randomResizedCrop = randomCropOf(augment);
@@ -116,6 +118,7 @@ export async function loadData(settings: Config & Pick<Settled, "data">): Promis
       missing,
       testShare,
       onProgress,
+      ...csv,
       ...images,
     });
     if (randomResizedCrop !== undefined && !loaded.train.read)

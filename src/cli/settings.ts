@@ -53,6 +53,23 @@ const definition = {
     about:
       "tables: what a missing cell is: an error, the end of its row, or the mean or median of its column's training rows (in categories the most frequent)",
   },
+  header: {
+    kind: "choice",
+    names: ["yes", "no"],
+    about:
+      "csv: whether the first line names the columns (default: if none of its cells is a number, or its numbers count up by one, three or more, and the second line's do not)",
+  },
+  decimal: { kind: "choice", names: ["point", "comma"], about: "csv: before the decimals of a number (default: point)" },
+  thousands: { kind: "text", value: "<sign>", about: 'csv: between groups of three digits, such as "," or " " (default: nothing)' },
+  currency: { kind: "text", value: "<sign>", about: "csv: before or behind numbers, such as € or USD (default: nothing)" },
+  na: { kind: "list", value: "<texts>", about: "csv: texts that stand for no value beside the usual ones, with commas between" },
+  encoding: { kind: "choice", names: ["utf-8", "latin1"], about: "csv: how letters are stored (default: utf-8)" },
+  maxBytes: {
+    kind: "integer",
+    least: 1,
+    value: "<n>",
+    about: "bytes of memory that reading a file may take (default: 1 GiB, or ten times the file if that is more)",
+  },
   imageSize: { kind: "integer", least: 1, value: "<n>", about: "side of the images: folders are resized to it, mnist gets a margin" },
   fromDisk: { kind: "switch", about: "image folders: read images when their batch is due, instead of keeping all in memory" },
   workers: { kind: "integer", least: 0, value: "<n>", about: "threads that read images from disk (default: 0, the main thread)" },

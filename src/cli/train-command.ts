@@ -282,7 +282,7 @@ export function heading({ settings, data, model, options, taken }: Session): str
   const start = taken
     ? `\nfrom ${taken.from}: ${taken.tensors} tensors${taken.fresh.length > 0 ? `; new: ${taken.fresh.join(", ")}` : ""}; ${count(trained)} parameters train`
     : "";
-  return `${what}: ${optimizer}, lr ${lr}${course}, batch ${batchSize}, ${epochs} epochs, seed ${seed}, ${backendName()}${start}`;
+  return `${what}: ${optimizer}, lr ${lr}${course}, batch ${batchSize}, ${epochs} epochs, seed ${seed}, ${backendName()}${start}${(data.notes ?? []).map((note) => `\n${note}`).join("")}`;
 }
 
 /** What `--json` writes. Accuracies are shares from 0 to 1, null for regression. */

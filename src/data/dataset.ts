@@ -37,6 +37,8 @@ export type ExampleStream = () => Iterable<Example> | AsyncIterable<Example>;
 
 /** Splits of examples, and what a model needs to know of them. */
 export interface Dataset {
+  /** What a person should know of how it was read: files left out, columns and what they were taken for. */
+  readonly notes?: readonly string[];
   readonly name: string;
   readonly train: Split;
   readonly test: Split;

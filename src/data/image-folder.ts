@@ -67,6 +67,8 @@ export interface ImageExamples extends Examples {
   readonly paths: readonly string[];
   /** The class of each image. */
   readonly labels: Int32Array;
+  /** Files that are no PNG or JPEG by their names, and were left out. */
+  readonly leftOut: readonly string[];
 }
 
 const IMAGE = /\.(png|jpe?g)$/i;
@@ -81,8 +83,28 @@ async function list(folder: string): Promise<{ folders: string[]; files: string[
   const [folders, files]: [string[], string[]] = [[], []];
   // The order of names and not of the disk, so that classes have the same numbers everywhere.
   for (const name of names.filter((each) => !each.startsWith(".")).sort())
-    ((await stat(`${folder}/${name}`)).isDirectory() ? folders : files).push(name);
+    ((await stat(`${folder}/${name}`).catch(() => undefined))?.isDirectory() ? folders : files).push(name);
   return { folders, files };
+}
+
+/** Folders in folders beyond this are taken for a link that leads back. */
+const DEEPEST = 32;
+
+/** All files in a folder and below, a folder's own first. */
+async function walk(folder: string, depth = 0): Promise<string[]> {
+  if (depth > DEEPEST) throw new Error(`imagefolder: ${folder}: folders in folders, ${DEEPEST} deep; does a link lead back?`);
+  const { folders, files } = await list(folder);
+  const found = files.map((name) => `${folder}/${name}`);
+  for (const name of folders) found.push(...(await walk(`${folder}/${name}`, depth + 1)));
+  return found;
+}
+
+/** Files that were left out, counted and named: "3 files are no PNG or JPEG and were left out: a.webp, ..."; undefined for none. */
+function leftOutNote(folder: string, leftOut: readonly string[]): string | undefined {
+  if (leftOut.length === 0) return undefined;
+  const names = leftOut.slice(0, 5).map((path) => path.slice(folder.length + 1));
+  const count = leftOut.length === 1 ? "1 file is no PNG or JPEG and was" : `${leftOut.length} files are no PNG or JPEG and were`;
+  return `${count} left out: ${names.join(", ")}${leftOut.length > names.length ? ", ..." : ""}`;
 }
 
 /**
@@ -102,12 +124,15 @@ export async function openImageFolder(
   if (stranger !== undefined) throw new Error(`imagefolder: ${folder}/${stranger} is of no class that trains (${known.join(", ")})`);
   const paths: string[] = [];
   const labels: number[] = [];
+  const leftOut: string[] = [];
   for (const name of folders) {
-    const images = (await list(`${folder}/${name}`)).files.filter((file) => IMAGE.test(file));
+    const files = await walk(`${folder}/${name}`);
+    const images = files.filter((file) => IMAGE.test(file));
+    leftOut.push(...files.filter((file) => !IMAGE.test(file)));
     if (images.length === 0)
       throw new Error(`imagefolder: ${folder}/${name} has no images (.png, .jpg, .jpeg); put some there, or remove the folder`);
     for (const image of images) {
-      paths.push(`${folder}/${name}/${image}`);
+      paths.push(image);
       labels.push(known.indexOf(name));
     }
   }
@@ -128,7 +153,15 @@ export async function openImageFolder(
     const values = imageInput(prepareImage(image, { width, height, channels }, options));
     return { input: inputs ? standardizeValues(values, inputs, 1) : values, target: labels[index] };
   };
-  return { count: paths.length, example, classes: known, inputShape: [channels, height, width], paths, labels: Int32Array.from(labels) };
+  return {
+    count: paths.length,
+    example,
+    classes: known,
+    inputShape: [channels, height, width],
+    paths,
+    labels: Int32Array.from(labels),
+    leftOut,
+  };
 }
 
 /** Whether any of the images has colours: one grey photograph among them does not make the others grey. Reads headers up to the first that has. */
@@ -231,6 +264,7 @@ export async function imageFolder(folder: string, options: ImageFolderOptions = 
   const part = async (name: string): Promise<Split> =>
     read(`${folder}/${name}`, await openImageFolder(`${folder}/${name}`, fixed, train.classes));
   const whole = await read(home, train);
+  const note = leftOutNote(home, train.leftOut);
   const [first, second] = parts ? [whole, await part(parts.test)] : splitAtRandom(folder, whole, train.classes, options);
   const validation = parts?.validation === undefined ? undefined : await part(parts.validation);
   const { shorterSide, filter, fit, inputs } = options;
@@ -248,6 +282,7 @@ export async function imageFolder(folder: string, options: ImageFolderOptions = 
     task: "classification",
     preprocessing: { image, ...(inputs && { inputs }) },
     sha256: digest.end(),
+    ...(note !== undefined && { notes: [note] }),
   };
 }
 

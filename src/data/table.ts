@@ -7,6 +7,7 @@ import type { Dataset, Split } from "./dataset.ts";
 import { encodeRow, rowWidth } from "./encode.ts";
 import { type Column, fitStandardization, type Standardization, unitStandardization } from "./preprocessing.ts";
 import { gatherRows, splitIndices } from "./split.ts";
+import { tableNotes } from "./table-notes.ts";
 
 export type { Cell } from "./cells.ts";
 export { columnWidth, encodeRecord } from "./encode.ts";
@@ -65,6 +66,7 @@ export function tableDataset(name: string, given: Table, options: TableOptions =
     ? keepOneHot(fitStandardization(gatherRows(raw, parts[0], raw.length / rows.length), parts[0].length, rowWidth(columns)), columns)
     : undefined;
   const regression = target.classes.length === 0;
+  const notes = tableNotes(table, columns, inputs, label, target.classes, rows.length);
   const units = scaled && regression ? fitStandardization(gatherRows(target.numbers, parts[0], 1), parts[0].length, 1) : undefined;
   const part = (indices: Int32Array): Split => ({
     inputs: gatherStandardized(raw, indices, rowWidth(columns), stats),
@@ -78,6 +80,7 @@ export function tableDataset(name: string, given: Table, options: TableOptions =
     classes: target.classes,
     inputShape: [rowWidth(columns)],
     task: regression ? "regression" : "classification",
+    notes,
     preprocessing: { columns, label: table.columns[label], ...(stats && { inputs: stats }), ...(units && { targets: units }) },
   };
 }
@@ -127,7 +130,7 @@ function usableRows(table: Table, inputs: readonly number[], label: number, { mi
     const gap = wanted.find((c) => isMissing(cells[c]));
     if (gap === undefined) rows.push(row);
     else if (missing === "error")
-      throw new Error(`${place(table, row, gap)} ${describeGap(cells[gap])}; give it a value, or drop such rows (missing: "drop")`);
+      throw new Error(`${place(table, row, gap)} ${describeGap(cells[gap])}; give it a value, or drop such rows (--missing drop)`);
   }
   return rows;
 }
@@ -144,26 +147,26 @@ function inferColumn(table: Table, c: number, all: readonly number[], { categori
   const name = table.columns[c];
   const rows = all.filter((row) => !isMissing(table.rows[row][c]));
   const cells = rows.map((row) => table.rows[row][c]);
-  if (cells.length === 0) throw new Error(`${table.what}: column "${name}" has no value in any row; leave it out (ignore)`);
+  if (cells.length === 0) throw new Error(`${table.what}: column "${name}" has no value in any row; leave it out (--ignore)`);
   const texts = cells.findIndex((cell) => Number.isNaN(inputNumberOf(cell)));
   const named = categorical.includes(name);
   if (texts < 0 && !named) {
     const infinite = cells.findIndex((cell) => !Number.isFinite(Math.fround(inputNumberOf(cell))));
     if (infinite >= 0)
       throw new Error(
-        `${place(table, rows[infinite], c)} is ${cells[infinite]}, beyond the range of f32; correct it, or leave the column out (ignore)`,
+        `${place(table, rows[infinite], c)} is ${cells[infinite]}, beyond the range of f32; correct it, or leave the column out (--ignore)`,
       );
     return { name };
   }
   const numbers = cells.filter((cell) => !Number.isNaN(inputNumberOf(cell))).length;
   if (!named && numbers >= MOSTLY_NUMBERS * cells.length)
     throw new Error(
-      `${place(table, rows[texts], c)} is ${JSON.stringify(cells[texts])}, where most are numbers; correct it, or name the column categorical`,
+      `${place(table, rows[texts], c)} is ${JSON.stringify(cells[texts])}, where most are numbers; correct it, or name the column categorical (--categorical)`,
     );
   const categories = [...new Set(cells.map(textOf))].sort();
   if (categories.length > MANY_CATEGORIES || (categories.length > 20 && 2 * categories.length > cells.length))
     throw new Error(
-      `${table.what}: column "${name}" has ${categories.length} different texts in ${cells.length} rows; leave it out (ignore), or bring it to fewer`,
+      `${table.what}: column "${name}" has ${categories.length} different texts in ${cells.length} rows; leave it out (--ignore), or bring it to fewer`,
     );
   return { name, categories };
 }
@@ -180,7 +183,7 @@ function filled(
   if (missing !== "mean" && missing !== "median") return column;
   const cells = Array.from(train, (i) => table.rows[rows[i]][c]).filter((cell) => !isMissing(cell));
   if (cells.length === 0)
-    throw new Error(`${table.what}: column "${column.name}" has no value in the training rows to fill gaps with; leave it out (ignore)`);
+    throw new Error(`${table.what}: column "${column.name}" has no value in the training rows to fill gaps with; leave it out (--ignore)`);
   if (column.categories) return { ...column, fill: mostFrequent(cells.map(textOf)) };
   const numbers = Float64Array.from(cells, inputNumberOf);
   return { ...column, fill: missing === "mean" ? meanOf(numbers) : medianOf(numbers) };
@@ -237,7 +240,9 @@ function checkClasses(table: Table, classes: readonly string[], targets: Int32Ar
   const single = counts.indexOf(1);
   if (single < 0) return;
   const row = table.rowName(rows[targets.indexOf(single)]);
-  const all = counts.every((n) => n === 1) ? `every row has a "${label}" of its own; is it the label, and a class (task)?` : undefined;
+  const all = counts.every((n) => n === 1)
+    ? `every row has a "${label}" of its own; is it the label (--label), and a class (--task)?`
+    : undefined;
   throw new Error(
     `${table.what}: ${all ?? `class "${classes[single]}" of "${label}" has one example (${row}), which cannot be in both parts; add some, or remove it`}`,
   );

@@ -15,14 +15,11 @@ export function clean(text: string): string {
   return text.replaceAll(UNSAFE_RUNS, " ");
 }
 
-/** The text with its line feeds and tabs; every other unsafe character is a question mark in a diamond. */
+/**
+ * The text with its line feeds and tabs; every other unsafe character is written out, such as \u001b. JSON stays JSON and means the same.
+ */
 export function cleanLines(text: string): string {
-  return text.replaceAll(UNSAFE_IN_LINES, "\ufffd");
-}
-
-/** JSON text in which unsafe characters are escapes, so that it means the same and is safe to show. Line feeds between values stay. */
-export function cleanJson(json: string): string {
-  return json.replaceAll(UNSAFE_IN_LINES, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  return text.replaceAll(UNSAFE_IN_LINES, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
 const LONGEST = 100;

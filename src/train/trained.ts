@@ -16,6 +16,7 @@ import type { Layer } from "../nn/module.ts";
 import { tensor } from "../ops/create.ts";
 import { loadModel } from "./checkpoint.ts";
 import { latestCheckpoint } from "./checkpoints.ts";
+import { checkDescription } from "./description.ts";
 import { outputsOf } from "./evaluate.ts";
 import { folderStore } from "./store.ts";
 import { outputSize } from "./task.ts";
@@ -171,13 +172,18 @@ export function predictionOf(outputs: Float32Array, { task, classes, preprocessi
  */
 export async function loadRun(path: string): Promise<TrainedModel> {
   const { bytes, file } = await open(path);
-  const { metadata } = readSafetensors(bytes, file);
+  const { metadata, entries } = readSafetensors(bytes, file);
   const { model: name, settings: text, description, outputs } = metadata;
   if (name === undefined || text === undefined || description === undefined)
     throw new Error(`${file}: does not say which model it is; want a file that nabla train has written`);
   if (!Object.hasOwn(models, name)) throw new Error(`${file}: unknown model "${name}", see nabla info`);
   const about = parsed(description, file) as DataDescription;
   const settings = parsed(text, file) as ModelSettings;
+  checkDescription(
+    { ...about, hidden: (parsed(text, file) as { hidden?: readonly number[] }).hidden, outputs: Number(outputs) },
+    [...entries.values()],
+    file,
+  );
   const { hidden, dropout } = settings;
   const model = models[name]({ inputShape: about.inputShape, outputs: Number(outputs), hidden, dropout }).eval();
   try {

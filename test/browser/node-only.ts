@@ -5,6 +5,7 @@ export const NODE_ONLY: Readonly<Record<string, string>> = {
   "test/cli/check.test.ts": "the command line",
   "test/cli/folders.test.ts": "the command line",
   "test/cli/lease.test.ts": "leases are files",
+  "test/cli/hostile.test.ts": "the command line",
   "test/cli/mistakes.test.ts": "the command line",
   "test/cli/own-data.test.ts": "the command line",
   "test/cli/probe.test.ts": "the command line",

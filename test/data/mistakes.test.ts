@@ -62,17 +62,17 @@ describe("CSV", () => {
     [
       "a missing cell",
       { "t.csv": "x,y\n1,2\n,4\n5,6" },
-      'DIR/t.csv, line 3: column "x" is empty; give it a value, or drop such rows (missing: "drop")',
+      'DIR/t.csv, line 3: column "x" is empty; give it a value, or drop such rows (--missing drop)',
     ],
     [
       "NaN in a column",
       { "t.csv": "x,y\n1,2\nNaN,4\n5,6" },
-      'DIR/t.csv, line 3: column "x" is "NaN", not a value; give it a value, or drop such rows (missing: "drop")',
+      'DIR/t.csv, line 3: column "x" is "NaN", not a value; give it a value, or drop such rows (--missing drop)',
     ],
     [
       "a missing label",
       { "t.csv": `x,y\n${ab(6)}\n7,?` },
-      'DIR/t.csv, line 8: column "y" is "?", not a value; give it a value, or drop such rows (missing: "drop")',
+      'DIR/t.csv, line 8: column "y" is "?", not a value; give it a value, or drop such rows (--missing drop)',
     ],
     [
       "a row too short",
@@ -87,7 +87,7 @@ describe("CSV", () => {
     [
       "another encoding",
       { "t.csv": Uint8Array.from(Buffer.from("x,größe\n1,2\n", "latin1")) },
-      'DIR/t.csv: not UTF-8 text; save it as "CSV UTF-8"',
+      'DIR/t.csv: not UTF-8 text; save it as "CSV UTF-8", or read it with --encoding latin1',
     ],
     ["an unknown label", { "t.csv": `x,y\n${ab(6)}` }, 'DIR/t.csv: no column "z" for the label; it has x, y', { label: "z" }],
     ["an unknown column to ignore", { "t.csv": `x,y\n${ab(6)}` }, 'DIR/t.csv: no column "id"; it has x, y', { ignore: ["id"] }],
@@ -105,17 +105,17 @@ describe("CSV", () => {
     [
       "a slip among numbers",
       { "t.csv": `x,y\n${ab(9)}\n1O,a` },
-      'DIR/t.csv, line 11: column "x" is "1O", where most are numbers; correct it, or name the column categorical',
+      'DIR/t.csv, line 11: column "x" is "1O", where most are numbers; correct it, or name the column categorical (--categorical)',
     ],
     [
       "a number that no f32 holds",
       { "t.csv": `x,y\n${ab(9)}\n1e300,a` },
-      'DIR/t.csv, line 11: column "x" is 1e300, beyond the range of f32; correct it, or leave the column out (ignore)',
+      'DIR/t.csv, line 11: column "x" is 1e300, beyond the range of f32; correct it, or leave the column out (--ignore)',
     ],
     [
       "names of rows for a category",
       { "t.csv": `id,x,y\n${rows(40, (i) => `item${i},${i},${"ab"[i % 2]}`)}` },
-      'DIR/t.csv: column "id" has 40 different texts in 40 rows; leave it out (ignore), or bring it to fewer',
+      'DIR/t.csv: column "id" has 40 different texts in 40 rows; leave it out (--ignore), or bring it to fewer',
     ],
     [
       "a class with one example",
