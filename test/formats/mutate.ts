@@ -136,10 +136,8 @@ const jpegDamage: Damage = (bytes, dice) => {
 
 /** Records whose checksums fit. */
 const eventDamage: Damage = (bytes, dice) => {
-  const length = Math.min(
-    bytes.length - 16,
-    Number(new DataView(bytes.buffer, bytes.byteOffset, Math.max(8, bytes.length)).getBigUint64(0, true)),
-  );
+  if (bytes.length < 16) return bytes;
+  const length = Math.min(bytes.length - 16, Number(new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true)));
   if (!(length > 0)) return bytes;
   const event = dice.pick(damages)(bytes.slice(12, 12 + length), dice);
   const record = new Uint8Array(16 + event.length);
@@ -154,6 +152,8 @@ const eventDamage: Damage = (bytes, dice) => {
   view.setUint32(12 + event.length, masked(event), true);
   return Uint8Array.from([...record, ...bytes.subarray(16 + length)]);
 };
+
+const KNOWN = "F64 F32 F16 BF16 F8_E4M3 F8_E5M2 F8_E8M0 I64 U64 I32 U32 I16 U16 I8 U8 BOOL".split(" ");
 
 /** A header of JSON with its length. */
 const safetensorsDamage: Damage = (bytes, dice) => {
@@ -263,7 +263,8 @@ export const formats: Readonly<Record<string, Format>> = {
       ),
     ],
     damages: [safetensorsDamage],
-    read: (bytes) => firstWrong(readSafetensors(bytes, "f").entries.values()),
+    // Elements of a dtype that is not known come as their bytes.
+    read: (bytes) => firstWrong([...readSafetensors(bytes, "f").entries.values()].filter(({ dtype }) => KNOWN.includes(dtype))),
   },
   tfevents: {
     files: [
