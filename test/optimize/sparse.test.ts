@@ -112,7 +112,7 @@ test("gradients are those of the loops, to the last bit", () => {
       });
       if (tapeOfRegion(optimize(recordFunction(all, [x, w, b]).region)).some((i) => i.op.name === "convWeightAt")) used++;
     }),
-    { numRuns: sized(25, 150), seed: 4 },
+    { numRuns: sized(40, 150), seed: 4 },
   );
   expect(used).toBeGreaterThan(5);
 });
