@@ -14,6 +14,7 @@ import { theArena } from "../../src/runtime/arena.ts";
 import { Cell } from "../../src/runtime/cell.ts";
 import { residencyOf } from "../../src/runtime/residency.ts";
 import { elements } from "../function/backends.ts";
+import { sized } from "../size.ts";
 
 const MIB = 2 ** 20;
 const arena = theArena();
@@ -45,7 +46,20 @@ describe("models that are created and dropped in a synchronous loop", () => {
   };
 
   test("never fill the arena", () => {
-    for (let i = 0; i < 40; i++) expect(train().loss).toBeGreaterThan(0);
+    for (let i = 0; i < sized(20, 40); i++) expect(train().loss).toBeGreaterThan(0);
+    expect(arena.size).toBeLessThanOrEqual(8 * MIB);
+  });
+
+  test.each([false, true])("never fill it, five hundred of them (disposed of: %s)", (dispose) => {
+    const x = full([1, 200], 1);
+    for (let i = 0; i < 500; i++) {
+      const model = new Linear(200, 200);
+      const optimizer = new Adam(model.parameters());
+      const { value, grads } = backward(() => model.forward(x).square().mean(), model.parameters());
+      optimizer.step(grads);
+      expect(value.itemSync()).toBeGreaterThan(0);
+      if (dispose) for (const owner of [model, optimizer]) owner.dispose();
+    }
     expect(arena.size).toBeLessThanOrEqual(8 * MIB);
   });
 
