@@ -3,13 +3,19 @@ import type { CompressionCodec } from "hyparquet";
 
 type Unpack = (input: Uint8Array, size: number) => Uint8Array;
 
-/** By a codec's name. Node unpacks gzip and Brotli, the packages hyparquet and hyparquet-compressors the rest. */
+/** The memory of zstddec ends at 2 GiB. It is the C library, which stops at the stated size; fzstd goes on copying behind it. */
+const MOST_OF_ZSTD = 2 ** 30;
+
+/** By a codec's name. Node unpacks gzip and Brotli, the packages zstddec, hyparquet and hyparquet-compressors the rest. */
 export async function decompressors(): Promise<(codec: CompressionCodec) => Unpack> {
-  const [{ snappyUncompress }, zlib, others] = await Promise.all([
+  const [{ snappyUncompress }, zlib, others, { ZSTDDecoder }] = await Promise.all([
     import("hyparquet"),
     import("node:zlib"),
     import("hyparquet-compressors"),
+    import("zstddec"),
   ]);
+  const zstd = new ZSTDDecoder();
+  await zstd.init();
   const codecs: ReadonlyMap<string, Unpack> = new Map<string, Unpack>([
     ["UNCOMPRESSED", (input) => input],
     [
@@ -22,8 +28,14 @@ export async function decompressors(): Promise<(codec: CompressionCodec) => Unpa
     ],
     ["GZIP", (input, size) => zlib.gunzipSync(input, { maxOutputLength: Math.max(1, size) })],
     ["BROTLI", (input, size) => zlib.brotliDecompressSync(input, { maxOutputLength: Math.max(1, size) })],
-    ["ZSTD", (input, size) => zstd(others.decompressZstd as (input: Uint8Array, output: Uint8Array) => Uint8Array, input, size)],
-    ["LZ4", (input, size) => others.decompressLz4(input, size)],
+    [
+      "ZSTD",
+      (input, size) => {
+        if (size > MOST_OF_ZSTD) throw new Error(`a page of ${size} bytes, compressed by ZSTD; at most ${MOST_OF_ZSTD} are read`);
+        return size === 0 ? new Uint8Array(0) : zstd.decode(input, size);
+      },
+    ],
+    ["LZ4", (input, size) => (leadsBack(input) ? others.decompressLz4Raw : others.decompressLz4)(input, size)],
     ["LZ4_RAW", (input, size) => others.decompressLz4Raw(input, size)],
   ]);
   return (codec) => {
@@ -37,13 +49,13 @@ export async function decompressors(): Promise<(codec: CompressionCodec) => Unpa
   };
 }
 
-/** Into an array of the stated size. The package does not say how much it wrote, so that the last byte is tried with two values before. */
-function zstd(decompress: (input: Uint8Array, output: Uint8Array) => Uint8Array, input: Uint8Array, size: number): Uint8Array {
-  for (const before of [0x55, 0xaa]) {
-    const page = new Uint8Array(size);
-    if (size > 0) page[size - 1] = before;
-    decompress(input, page);
-    if (size === 0 || page[size - 1] !== before) return page;
+/** Whether one of Hadoop's frames has a length below 0, which the package would follow for ever. Then there are none: it is plain LZ4, or damaged. */
+function leadsBack(input: Uint8Array): boolean {
+  const view = new DataView(input.buffer, input.byteOffset, input.byteLength);
+  for (let at = 0; at < input.length - 8; ) {
+    const length = view.getInt32(at + 4);
+    if (length < 0) return true;
+    at += 8 + length;
   }
-  throw new Error(`a page of ${size} bytes unpacks to fewer`);
+  return false;
 }

@@ -6,7 +6,7 @@ import type { CompressionCodec, FileMetaData, SchemaElement } from "hyparquet";
 import { type Budget, budgetOf, type ReadLimits } from "../formats/budget.ts";
 import { brief } from "../formats/clean.ts";
 import { decompressors } from "./parquet-codecs.ts";
-import { checkRuns } from "./parquet-runs.ts";
+import { checkRuns, dataHeader } from "./parquet-runs.ts";
 import type { Cell, Table } from "./table.ts";
 import { structEnd } from "./thrift.ts";
 import { isUnsupported, unsupported } from "./unsupported.ts";
@@ -151,8 +151,10 @@ async function* pages(
     const header = parquetHeader({ view: new DataView(chunk.buffer, chunk.byteOffset, chunk.byteLength), offset: at });
     const { compressed_page_size: packed, uncompressed_page_size: size } = header;
     if (!(packed >= 0 && size >= 0 && after + packed <= chunk.length)) throw new Error(`a page of column "${brief(name)}" is cut off`);
-    const values = (header.data_page_header ?? header.data_page_header_v2 ?? header.dictionary_page_header)?.num_values ?? 0;
+    const isDictionary = header.type === "DICTIONARY_PAGE";
+    const values = (isDictionary ? header.dictionary_page_header : dataHeader(header))?.num_values ?? 0;
     if (!(values >= 0)) throw new Error(`a page of ${values} values`);
+    if (!isDictionary && values > left) throw new Error(`a page of ${values} values where ${left} are left`);
     budget.claim(size + BYTES_PER_CELL * values, `column "${brief(name)}"`);
     const page = unpackPage(chunk.subarray(after, after + packed), header, unpack);
     checkRuns(page, header, element, budget, deltaBinaryUnpack);
@@ -161,14 +163,14 @@ async function* pages(
     const reader = { view: new DataView(page.buffer, page.byteOffset, page.byteLength), offset: 0 };
     const { data } = readPage(reader, plain, decoder, dictionary, undefined, 0);
     at = after + packed;
-    if (header.type === "DICTIONARY_PAGE") dictionary = data && convert(data, decoder);
+    if (isDictionary) dictionary = data && convert(data, decoder);
     else if (data) {
-      if (data.length !== values || values > left)
-        throw new Error(`a page of column "${brief(name)}" has ${data.length} values, it claims ${values}`);
+      if (data.length !== values) throw new Error(`a page of column "${brief(name)}" has ${data.length} values, it claims ${values}`);
       left -= values;
       yield data;
     }
-    budget.release(size + BYTES_PER_CELL * (header.type === "DICTIONARY_PAGE" ? 0 : values));
+    // The page itself stays on the account: else a small file of many pages could have gigabytes unpacked, one after another.
+    if (!isDictionary) budget.release(BYTES_PER_CELL * values);
   }
 }
 

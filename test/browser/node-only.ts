@@ -24,6 +24,7 @@ export const NODE_ONLY: Readonly<Record<string, string>> = {
   "test/data/mnist.test.ts": "reads and writes files",
   "test/data/pictures.test.ts": "reads fixtures, compresses with node:zlib",
   "test/data/table-precision.test.ts": "CSV is read by a package that wants Node",
+  "test/data/parquet-runs.test.ts": "Parquet is read by packages that want Node",
   "test/data/table.test.ts": "CSV and Parquet are read by packages that want Node",
   "test/docs.test.ts": "compares generated pages of the sources",
   "test/examples.test.ts": "imports the examples as files",

@@ -13,6 +13,12 @@ test.each(Object.keys(formats))("%s: a damaged file is read or refused in one cl
   expect(Math.min(counts.read, counts.refused)).toBeGreaterThan(0);
 });
 
+test.each([["parquet", 2545, "runs of 0 values where 40 are wanted"]])("%s, seed %i, took a minute once", async (name, seed, reason) => {
+  const file = mutated(formats[name], seed);
+  await expect((async () => formats[name].read(file))()).rejects.toThrow(reason);
+  expect(await failureOf(formats[name], file)).toBe("refused");
+});
+
 test.each(Object.keys(formats))("%s: the good files are read", async (name) => {
   for (const file of formats[name].files) expect(await failureOf(formats[name], file)).toBe("read");
 });
