@@ -43,9 +43,21 @@ export async function readCsv(
   const skipped = Number(header);
   const columns = first.map((name, i) => (header ? name.trim() : `column ${i + 1}`));
   const rows = skipped ? records.slice(1) : records;
+  const rowName = (row: number): string => `line ${lines[row + skipped]}`;
   const read = cellReader(options);
-  if (read) for (const row of rows) for (let c = 0; c < row.length; c++) row[c] = read(row[c]);
-  return { what, columns, rows, rowName: (row) => `line ${lines[row + skipped]}`, header };
+  if (read) for (const [r, row] of rows.entries()) readRow(row, read, (c) => `${what}, ${rowName(r)}: column "${brief(columns[c])}"`);
+  return { what, columns, rows, rowName, header };
+}
+
+/** Brings the cells of a row to what the rest of the program reads. @throws {Error} that names the cell. */
+function readRow(row: string[], read: (cell: string) => string, nameOf: (column: number) => string): void {
+  for (let c = 0; c < row.length; c++) {
+    try {
+      row[c] = read(row[c]);
+    } catch (error) {
+      throw new Error(`${nameOf(c)} ${(error as Error).message}`);
+    }
+  }
 }
 
 const isNumber = (cell: string): boolean => cell.trim() !== "" && Number.isFinite(Number(cell));

@@ -43,6 +43,8 @@ export class Arena {
   used = 0;
   /** Bytes that the memory may grow to. Tests lower it. */
   most: number;
+  /** Bytes of address space that the host gave. */
+  readonly #reserved: number;
   // The first bytes are the threads' (and nothing lies at address 0, so that a wrong zero address hits nothing).
   readonly #gaps: Gaps = new Gaps([{ at: CONTROL.end, bytes: PAGE - CONTROL.end }]);
   readonly #blocks: Map<number, number> = new Map();
@@ -57,7 +59,7 @@ export class Arena {
     const { memory, shared, maximum } = openMemory();
     this.memory = memory;
     this.shared = shared;
-    this.most = maximum * PAGE;
+    this.#reserved = this.most = maximum * PAGE;
   }
 
   /** Bytes that the memory has now. */
@@ -138,7 +140,7 @@ export class Arena {
   checkCouldHold(cells: number, scratch: number): void {
     if (cells + scratch <= this.most - CONTROL.end) return;
     throw new OutOfMemory(
-      `out of memory: the program needs ${mib(scratch)} of scratch memory and ${mib(cells)} for its cells, and the memory ends at ${mib(this.most)}; use a smaller batch or model, or compile(fn, { memory })`,
+      `out of memory: the program needs ${mib(scratch)} of scratch memory and ${mib(cells)} for its cells, and ${this.#ceiling()}; use a smaller batch or model, or compile(fn, { memory })`,
     );
   }
 
@@ -149,7 +151,15 @@ export class Arena {
 
   #end(): string {
     if (this.size < this.most) return `the host refuses to grow the memory beyond ${mib(this.size)}`;
-    return this.most === MOST_PAGES * PAGE ? "32-bit WebAssembly ends at 4096 MiB" : `the memory ends at ${mib(this.most)}`;
+    return this.most === MOST_PAGES * PAGE ? "32-bit WebAssembly ends at 4096 MiB" : this.#ceiling();
+  }
+
+  #ceiling(): string {
+    const limit =
+      this.most === this.#reserved && this.most < MOST_PAGES * PAGE
+        ? ", since the host reserved no more address space (see ulimit -v)"
+        : "";
+    return `the memory ends at ${mib(this.most)}${limit}`;
   }
 
   #dropZone(): void {
@@ -188,28 +198,29 @@ export class Arena {
   }
 }
 
-/** A shared memory if there can be one: always in Node, in a page only with cross-origin isolation. */
+/** Pages that a memory may grow to, from most to least: hosts reserve address space for them, and may refuse. */
+const MAXIMA = [MOST_PAGES, MOST_PAGES / 4, MOST_PAGES / 16, MOST_PAGES / 64];
+
+/** A shared memory if there can be one: always in Node, in a page only with cross-origin isolation. @throws {Error} if the host gives none. */
 function openMemory(): { memory: WebAssembly.Memory; shared: boolean; maximum: number } {
+  if (typeof WebAssembly === "undefined") throw new Error("this host has no WebAssembly (Node without --jitless, and browsers, have it)");
   const isolated =
     typeof SharedArrayBuffer !== "undefined" && (globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated !== false;
-  const attempts: [shared: boolean, maximum: number][] = [
-    ...(isolated
-      ? ([
-          [true, MOST_PAGES],
-          [true, MOST_PAGES / 4],
-        ] as [boolean, number][])
-      : []),
-    [false, MOST_PAGES],
-    [false, MOST_PAGES / 4],
-  ];
-  for (const [shared, maximum] of attempts) {
+  const kinds = isolated ? [true, false] : [false];
+  // Room counts for more than threads where there is little of it.
+  const attempts = [MAXIMA.slice(0, 2), MAXIMA.slice(2)].flatMap((maxima) =>
+    kinds.flatMap((shared) => maxima.map((maximum) => ({ shared, maximum }))),
+  );
+  for (const { shared, maximum } of attempts) {
     try {
       return { memory: new WebAssembly.Memory({ initial: 1, maximum, shared }), shared, maximum };
     } catch {
-      // The host reserves address space for the maximum and may refuse; try with less.
+      // The next one asks for less.
     }
   }
-  throw new Error("this host gives no WebAssembly memory");
+  throw new Error(
+    `the host refused to reserve address space for a WebAssembly memory: ${MAXIMA.map((pages) => mib(pages * PAGE)).join(", ")} were tried, and with each come about 8 GiB that guard it. The cause is most often a limit on address space: see ulimit -v, and raise it to 16 GiB (ulimit -v 16777216) or lift it (ulimit -v unlimited); or start Node as node --disable-wasm-trap-handler, which needs no guards`,
+  );
 }
 
 let arena: Arena | undefined;

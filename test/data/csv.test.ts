@@ -53,6 +53,24 @@ test.each<[CsvOptions, string, string]>([
   expect(table.rows[0][0]).toBe(want);
 });
 
+test.each<[CsvOptions, string]>([
+  [{ decimal: "comma" }, "1.5"],
+  [{ decimal: "comma" }, "-.5"],
+  [{ decimal: "comma" }, "1.5e3"],
+  [{ decimal: "comma" }, "1.234"],
+  [{ decimal: "comma", thousands: "." }, "1.5"],
+  [{ decimal: "comma", thousands: " " }, "1234.5"],
+  [{ decimal: "comma", currency: "€" }, "12.50"],
+])("%j: %j is a number of another format, and no number here", async (options, cell) => {
+  await expect(readCsv(`a;b\n"x";7\ny;${cell}\n`, "f", { delimiter: ";", ...options })).rejects.toThrow(
+    new RegExp(`^f, line 3: column "b" is "${cell.replaceAll(".", "\\.")}", a number with a point, but decimals follow a comma`),
+  );
+});
+
+test.each(["1.2.2024", "v1.5", "192.168.0.1"])("%s is a text where decimals follow a comma", async (cell) => {
+  expect((await readCsv(`a;b\n${cell};7`, "f", { delimiter: ";", decimal: "comma" })).rows[0][0]).toBe(cell);
+});
+
 test("decimals and thousands cannot have one sign", async () => {
   await expect(readCsv("a;b\n1;2", "f", { thousands: "." })).rejects.toThrow('"." cannot separate both thousands and decimals');
 });
