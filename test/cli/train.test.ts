@@ -104,7 +104,7 @@ describe("training", () => {
   test("xor is regression: a loss and no accuracy", async () => {
     const json = join(folder, "xor.json");
     expect(await nabla("train", "xor", "--json", json)).toBe(0);
-    expect(out.at(-3)).toMatch(/^test loss \d\.\d\de-\d$/);
+    expect(out.at(-3)).toMatch(/^test MAE 0\.\d+, RMSE 0\.\d+, R² [01]\.\d+ \(loss \d\.\d\de-\d\)$/);
     const report = JSON.parse(readFileSync(json, "utf8"));
     expect(report.testAccuracy).toBeNull();
     expect(report.epochs.at(-1).testLoss).toBeLessThan(1e-3);
@@ -151,7 +151,7 @@ describe("mistakes are one line on stderr and exit code 1", () => {
     [["train", "mlp", "--seed", "1.5"], "error: option '--seed <n>' argument '1.5' is invalid. Want an integer from 0 to 2^53 - 1."],
     [
       ["train", "mlp", "--optimizer", "adan"],
-      `error: option '--optimizer <name>' argument 'adan' is invalid. It is an unknown optimizer "adan"; did you mean "adam"? (known: sgd, adam, adamw, nadam, rmsprop, lion).`,
+      /^error: option '--optimizer <name>' argument 'adan' is invalid\. It is an unknown optimizer "adan"; did you mean "adam"\? \(known: sgd, adam, adamw, /,
     ],
     [["train", "mlp", "--epoch", "3"], "error: unknown option '--epoch' (Did you mean --epochs?)"],
     [["trian", "mlp"], "error: unknown command 'trian' (Did you mean train?)"],
