@@ -78,7 +78,7 @@ export function recipeFor(model: string, given: { readonly data?: string; readon
 }
 
 // A longer list hides what matters.
-const MOST_LISTED = 12;
+const MOST_LISTED = 16;
 
 /** The error for a name that is not known, with the nearest one that is. */
 export function unknownName(what: string, name: string, known: readonly string[]): Error {
