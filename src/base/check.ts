@@ -28,6 +28,8 @@ export const positiveInteger: Expectation = number("a positive integer", (n) => 
 export const naturalNumber: Expectation = number("an integer of at least 0", (n) => Number.isSafeInteger(n) && n >= 0);
 export const integer: Expectation = number("an integer", Number.isSafeInteger);
 export const finite: Expectation = number("a finite number", Number.isFinite);
+/** Any number but NaN. */
+export const aNumber: Expectation = number("a number", (n) => !Number.isNaN(n));
 export const positive: Expectation = number("a number above 0", (n) => n > 0);
 export const nonNegative: Expectation = number("a number of at least 0", (n) => n >= 0);
 export const share: Expectation = number("a number from 0 to 1", (n) => n >= 0 && n <= 1);
@@ -41,6 +43,11 @@ export const fn: Expectation = expectation("a function", (value) => typeof value
 export const object: Expectation = expectation("an object", (value) => typeof value === "object" && value !== null);
 export const list: Expectation = expectation("a list", Array.isArray);
 export const numbers: Expectation = expectation("a list or typed array of numbers", isNumbers);
+/** Also those of another realm (`vm`, Jest), where `instanceof` fails. */
+export const bytes: Expectation = expectation(
+  "the bytes of a file, a Uint8Array",
+  (value) => Object.prototype.toString.call(value) === "[object Uint8Array]" && ArrayBuffer.isView(value),
+);
 
 /** One of some strings. */
 export const oneOf = (...names: readonly string[]): Expectation =>
@@ -92,11 +99,20 @@ export function check(what: string, value: unknown, { want, holds }: Expectation
 
 /** Checks an object and its fields: `what: name must be ...`. */
 export function checkFields(what: string, value: unknown, fields: Fields): void {
-  if (!object.holds(value)) throw new TypeError(`${what}: want an object with ${Object.keys(fields).join(", ")}, got ${shown(value)}`);
-  for (const [name, each] of Object.entries(fields)) check(`${what}: ${name}`, (value as Record<string, unknown>)[name], each);
+  checkEach(what, value, fields, false);
 }
 
 /** Checks options: every field may be left out. */
 export function checkOptions(what: string, value: unknown, fields: Fields): void {
-  checkFields(what, value, Object.fromEntries(Object.entries(fields).map(([name, each]) => [name, optional(each)])));
+  checkEach(what, value, fields, true);
+}
+
+// Losses and layers come here in every eager call, so no text is made before something is wrong.
+function checkEach(what: string, value: unknown, fields: Fields, mayBeLeftOut: boolean): void {
+  if (!object.holds(value)) throw new TypeError(`${what}: want an object with ${Object.keys(fields).join(", ")}, got ${shown(value)}`);
+  for (const name in fields) {
+    const given = (value as Record<string, unknown>)[name];
+    if (given === undefined && mayBeLeftOut) continue;
+    if (!fields[name].holds(given)) check(`${what}: ${name}`, given, fields[name]);
+  }
 }

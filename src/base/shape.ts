@@ -1,6 +1,7 @@
 /**
  * @file Shapes: tuples of axis sizes, row-major. Everything about sizes, axes and strides that needs no tensor.
  */
+import { check, numbers } from "./check.ts";
 import type { Dtype } from "./dtype.ts";
 
 /** Sizes of the axes, first axis first; [] for a scalar. */
@@ -84,6 +85,7 @@ export function dropAxes(shape: Shape, axes: readonly number[]): number[] {
 
 /** Throws unless every size is a non-negative integer. */
 export function checkShape(shape: Shape, what: string): void {
+  if (!Array.isArray(shape)) check(`${what}: the shape`, shape, numbers);
   for (const d of shape) {
     if (!Number.isInteger(d) || d < 0) {
       throw new RangeError(`${what}: ${formatShape(shape)} is not a shape; sizes are non-negative integers`);

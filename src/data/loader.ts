@@ -5,12 +5,14 @@
  *     batches(split, options)      of what lies in memory: a plain generator
  *     new Loader(source, options)  of anything: read ahead, by threads if the source is named by its module
  */
+import { check, checkFields, flag, fn, naturalNumber, optional, positiveInteger } from "../base/check.ts";
 import { asFloats, asTargets } from "../base/elements.ts";
 import { fold, type Key, permutation } from "../base/random.ts";
 import { type Batch, collate } from "./batch.ts";
+import { checkSplit } from "./check.ts";
 import type { Example, ExampleStream, Examples, Split } from "./dataset.ts";
 import { type ModuleSource, openModule, startWorkers, type Workers } from "./prefetch.ts";
-import { gatherRows, keyOf } from "./split.ts";
+import { aSeed, gatherRows, keyOf } from "./split.ts";
 import { shuffledStream, streamBatches } from "./stream.ts";
 
 export type { Batch } from "./batch.ts";
@@ -28,14 +30,18 @@ export interface BatchOptions {
 }
 
 /** How many batches `batches` will yield. */
-export function batchCount(split: { readonly count: number }, { batchSize, dropLast = false }: BatchOptions): number {
+export function batchCount(split: { readonly count: number }, options: BatchOptions): number {
+  checkFields("batchCount: the split", split, { count: naturalNumber });
+  checkBatchOptions("batchCount", options);
+  const { batchSize, dropLast = false } = options;
   return dropLast ? Math.floor(split.count / batchSize) : Math.ceil(split.count / batchSize);
 }
 
 /** The examples of a split in batches. */
 export function batches(split: Split, options: BatchOptions): Generator<Batch, void, undefined> {
   // Checked here and not in the generator, whose body runs only at the first `next`.
-  checkBatchSize("batches", options.batchSize);
+  checkSplit("batches: the split", split);
+  checkBatchOptions("batches", options);
   return generate(split, options);
 }
 
@@ -45,6 +51,8 @@ function* generate(split: Split, options: BatchOptions): Generator<Batch, void, 
 
 /** The positions of each batch of an epoch. */
 export function batchIndices(count: number, options: BatchOptions): Int32Array[] {
+  check("batchIndices: count", count, naturalNumber);
+  checkBatchOptions("batchIndices", options);
   const order = options.shuffle ? permutation(count, orderKey(options)) : Int32Array.from({ length: count }, (_, i) => i);
   const n = batchCount({ count }, options);
   return Array.from({ length: n }, (_, b) => order.slice(b * options.batchSize, (b + 1) * options.batchSize));
@@ -52,7 +60,8 @@ export function batchIndices(count: number, options: BatchOptions): Int32Array[]
 
 /** The same of any split, also of one whose examples stay on disk. @param from Batches to pass over, without reading them. */
 export async function* fetchBatches(split: Split, options: BatchOptions, from = 0): AsyncGenerator<Batch, void, undefined> {
-  checkBatchSize("batches", options.batchSize);
+  checkSplit("batches: the split", split);
+  checkBatchOptions("batches", options);
   const epoch = options.shuffle ? (options.epoch ?? 0) : undefined;
   for (const indices of batchIndices(split.count, options).slice(from)) {
     yield split.read ? batchOf(split, indices, await split.read(indices, epoch)) : batchOf(split, indices);
@@ -81,8 +90,16 @@ function orderKey({ seed = 0, epoch = 0 }: Pick<BatchOptions, "seed" | "epoch">)
   return fold(keyOf(seed), epoch);
 }
 
-function checkBatchSize(what: string, batchSize: number): void {
-  if (!Number.isInteger(batchSize) || batchSize < 1) throw new Error(`${what}: batchSize must be a positive integer, got ${batchSize}`);
+const BATCH_OPTIONS = {
+  batchSize: positiveInteger,
+  shuffle: optional(flag),
+  seed: optional(aSeed),
+  epoch: optional(naturalNumber),
+  dropLast: optional(flag),
+};
+
+function checkBatchOptions(what: string, options: unknown): void {
+  checkFields(what, options, BATCH_OPTIONS);
 }
 
 // ---- any source ---------------------------------------------------------------------------------------------------------------------
@@ -123,15 +140,9 @@ export class Loader implements AsyncIterable<Batch> {
 
   /** @throws {RangeError} for options that cannot be. */
   constructor(source: Source, options: LoaderOptions) {
-    const { workers = 0, prefetch = 0, shuffleBuffer = 1 } = options;
-    checkBatchSize("Loader", options.batchSize);
-    for (const [name, value, least] of [
-      ["workers", workers, 0],
-      ["prefetch", prefetch, 0],
-      ["shuffleBuffer", shuffleBuffer, 1],
-    ] as const)
-      if (!Number.isInteger(value) || value < least)
-        throw new RangeError(`Loader: ${name} must be an integer of at least ${least}, got ${value}`);
+    checkFields("Loader", options, LOADER_OPTIONS);
+    checkSource(source);
+    const { workers = 0 } = options;
     if (workers > 0 && !isModule(source))
       throw new TypeError(
         "Loader: workers want a source named by its module, fromModule(url, options): functions and arrays cannot cross threads",
@@ -146,6 +157,7 @@ export class Loader implements AsyncIterable<Batch> {
 
   /** The batches of epoch `epoch`, an integer from 0. */
   async *epoch(epoch: number): AsyncGenerator<Batch, void, undefined> {
+    check("Loader: epoch", epoch, naturalNumber);
     const source = await this.#open();
     const options = { ...this.#options, epoch };
     const count = "count" in source ? source.count : undefined;
@@ -205,6 +217,23 @@ export class Loader implements AsyncIterable<Batch> {
     this.#workers = undefined;
     this.#opened = undefined;
   }
+}
+
+const LOADER_OPTIONS = {
+  ...BATCH_OPTIONS,
+  workers: optional(naturalNumber),
+  prefetch: optional(naturalNumber),
+  shuffleBuffer: optional(positiveInteger),
+  onProgress: optional(fn),
+};
+
+/** @throws {TypeError} for what no batches can be made from. */
+function checkSource(source: unknown): void {
+  if (typeof source === "function") return;
+  const fields = (source ?? {}) as Partial<Examples & ModuleSource>;
+  if (fields.module !== undefined) return;
+  if (fields.example === undefined) checkSplit("Loader: the source", source);
+  else checkFields("Loader: the source", source, { count: naturalNumber, example: fn });
 }
 
 const isModule = (source: Source): source is ModuleSource => "module" in source;

@@ -2,6 +2,8 @@
  * @file What was done to raw values before a model saw them, as plain data that JSON carries: it is fitted on the training part alone and kept
  * with the model, so that a prediction does the same to new values.
  */
+
+import { checkFields, checkOptions, flag, list } from "../base/check.ts";
 import type { CsvOptions } from "./csv.ts";
 import type { Dataset, Split } from "./dataset.ts";
 import type { ImageFilter } from "./image.ts";
@@ -97,12 +99,16 @@ export function unitStandardization(parts: number): Standardization {
 }
 
 /** (x - mean) / std of examples one after another, in a new array. */
-export function standardizeValues(values: ArrayLike<number>, { mean, std }: Standardization, count: number): Float32Array {
+export function standardizeValues(values: ArrayLike<number>, options: Standardization, count: number): Float32Array {
+  checkFields("standardizeValues", options, { mean: list, std: list });
+  const { mean, std } = options;
   return affine(values, count, mean.length, (part, x) => (x - mean[part]) / std[part]);
 }
 
 /** The inverse of {@link standardizeValues}: values in their own units. */
-export function unstandardize(values: ArrayLike<number>, { mean, std }: Standardization, count: number): Float32Array {
+export function unstandardize(values: ArrayLike<number>, options: Standardization, count: number): Float32Array {
+  checkFields("unstandardize", options, { mean: list, std: list });
+  const { mean, std } = options;
   return affine(values, count, mean.length, (part, x) => x * std[part] + mean[part]);
 }
 
@@ -127,7 +133,9 @@ export interface StandardizeOptions {
  * The data set with inputs of mean 0 and standard deviation 1, by feature or (images) by channel, as the training split has them; the test
  * split follows the training split's numbers. They are in the result's `preprocessing`.
  */
-export function standardize(data: Dataset, { targets = false }: StandardizeOptions = {}): Dataset {
+export function standardize(data: Dataset, options: StandardizeOptions = {}): Dataset {
+  checkOptions("standardize", options, { targets: flag });
+  const { targets = false } = options;
   const { train, test } = data;
   if (data.preprocessing?.inputs) throw new Error(`standardize: ${data.name} is standardized already`);
   const inputs = fitStandardization(train.inputs, train.count, data.inputShape[0]);

@@ -1,6 +1,8 @@
 /** @file Parts of a split: by indices, at random, with the classes' shares kept, in k folds, and with replacement. All are functions of a seed. */
+import { check, checkOptions, type Expectation, expectation, flag, naturalNumber, numbers } from "../base/check.ts";
 import { areIntegers, kindOf, typedArrayName } from "../base/elements.ts";
 import { fold, type Key, keyFromSeed, permutation, threefry2x32 } from "../base/random.ts";
+import { checkSplit, checkTargets } from "./check.ts";
 import type { Split } from "./dataset.ts";
 
 /** The examples at these positions, copied, in this order; a position may come more than once. */
@@ -8,6 +10,8 @@ export function subset<S extends Float32Array | Float64Array, T extends Float32A
   split: { readonly inputs: S; readonly targets: T; readonly count: number },
   indices: ArrayLike<number>,
 ): { inputs: S; targets: T; count: number } {
+  checkSplit("subset: the split", split);
+  check("subset: indices", indices, numbers);
   const { count } = split;
   for (let i = 0; i < indices.length; i++) {
     if (!(Number.isInteger(indices[i]) && indices[i] >= 0 && indices[i] < count))
@@ -36,6 +40,14 @@ export interface SplitOptions {
   readonly stratified?: boolean;
 }
 
+/** A seed, or a key made from one. */
+export const aSeed: Expectation = expectation(
+  "an integer, or a key of two",
+  (value) =>
+    Number.isSafeInteger(value) ||
+    ((value as ArrayLike<unknown> | null)?.length === 2 && Number.isInteger((value as ArrayLike<unknown>)[0])),
+);
+
 export function keyOf(seed: number | Key): Key {
   return typeof seed === "number" ? keyFromSeed(seed) : seed;
 }
@@ -46,7 +58,10 @@ export function keyOf(seed: number | Key): Key {
  * @throws {RangeError} for a class with one example, which cannot be in both parts.
  */
 export function splitIndices(split: Pick<Split, "targets" | "count">, share: number, options: SplitOptions = {}): [Int32Array, Int32Array] {
-  if (!(share > 0 && share < 1)) throw new RangeError(`split: want a share between 0 and 1 for the second part, got ${share}`);
+  checkTargets("split", split);
+  checkOptions("split", options, { seed: aSeed, stratified: flag });
+  if (typeof share !== "number" || !(share > 0 && share < 1))
+    throw new RangeError(`split: want a share between 0 and 1 for the second part, got ${share}`);
   if (split.count < 2) throw new RangeError(`split: want at least 2 examples for two parts, got ${split.count}`);
   const parts = strata(split, options).map((group, i) => {
     if (group.length === 1)
@@ -104,6 +119,8 @@ export interface Fold {
  * @throws {RangeError} unless 2 <= k <= count, or if a class has fewer than k examples.
  */
 export function kFold(split: Pick<Split, "targets" | "count">, k: number, options: SplitOptions = {}): Fold[] {
+  checkTargets("kFold", split);
+  checkOptions("kFold", options, { seed: aSeed, stratified: flag });
   if (!Number.isInteger(k) || k < 2 || k > split.count)
     throw new RangeError(`kFold: want an integer number of folds from 2 to the number of examples, ${split.count}, got ${k}`);
   const key = keyOf(options.seed ?? 0);
@@ -127,6 +144,8 @@ export function kFold(split: Pick<Split, "targets" | "count">, k: number, option
 
 /** Positions of a bootstrap resample (Efron 1979): `count` draws with replacement. About 1 - 1/e = 63.2 % of the examples are in it. */
 export function bootstrapIndices(count: number, seed: number | Key = 0): Int32Array {
+  check("bootstrapIndices: count", count, naturalNumber);
+  check("bootstrapIndices: seed", seed, aSeed);
   const key = keyOf(seed);
   return Int32Array.from({ length: count }, (_, i) => Math.floor((threefry2x32(key, [i, 0])[0] / 2 ** 32) * count));
 }

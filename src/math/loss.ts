@@ -2,30 +2,34 @@
  * @file Losses of values and of classes (OPT-4): how far predictions are from targets, as PyTorch defines and reduces them. Formulas neither
  * overflow nor cancel at extreme predictions.
  */
+import { aNumber, checkOptions, flag, oneOf } from "../base/check.ts";
 import { isFloat } from "../base/dtype.ts";
 import { axesFrom, broadcastShapes, formatShape, formatType, sameShape } from "../base/shape.ts";
 import type { Tensor, TensorLike } from "../ops/tensor.ts";
 import { softplus } from "./activation.ts";
 import { checkIndices } from "./indexing.ts";
-import { checkSameShape, type LossOptions, reduceTerms } from "./reduction.ts";
+import { checkSameShape, checkTensors, type LossOptions, reduceTerms } from "./reduction.ts";
 import { logSoftmax } from "./softmax.ts";
 
 // ---- values -------------------------------------------------------------------------------------------------------------------------
 
 /** (x - target)². */
 export function mseLoss(x: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
+  checkOptions("mseLoss", options, { reduction: oneOf("none", "mean", "sum") });
   checkSameShape("mseLoss", x, target);
   return reduceTerms(x.sub(target).square(), options);
 }
 
 /** |x - target|. */
 export function l1Loss(x: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
+  checkOptions("l1Loss", options, { reduction: oneOf("none", "mean", "sum") });
   checkSameShape("l1Loss", x, target);
   return reduceTerms(x.sub(target).abs(), options);
 }
 
 /** ½d² for |d| = |x - target| <= δ, δ(|d| - ½δ) beyond (Huber 1964). Default δ 1. */
 export function huberLoss(x: Tensor, target: Tensor, options: LossOptions & { readonly delta?: number } = {}): Tensor {
+  checkOptions("huberLoss", options, { reduction: oneOf("none", "mean", "sum"), delta: aNumber });
   checkSameShape("huberLoss", x, target);
   const { delta = 1 } = options;
   const d = x.sub(target);
@@ -37,6 +41,7 @@ export function huberLoss(x: Tensor, target: Tensor, options: LossOptions & { re
 
 /** ½d²/β for |d| = |x - target| < β, |d| - ½β beyond: {@link huberLoss} over β. Default β 1; at 0 it is {@link l1Loss}. */
 export function smoothL1Loss(x: Tensor, target: Tensor, options: LossOptions & { readonly beta?: number } = {}): Tensor {
+  checkOptions("smoothL1Loss", options, { reduction: oneOf("none", "mean", "sum"), beta: aNumber });
   checkSameShape("smoothL1Loss", x, target);
   const { beta = 1 } = options;
   if (beta === 0) return l1Loss(x, target, options);
@@ -57,6 +62,7 @@ export function smoothL1Loss(x: Tensor, target: Tensor, options: LossOptions & {
 
 /** log cosh(x - target), computed as softplus(2d) - d - log 2. */
 export function logCoshLoss(x: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
+  checkOptions("logCoshLoss", options, { reduction: oneOf("none", "mean", "sum") });
   checkSameShape("logCoshLoss", x, target);
   const d = x.sub(target);
   return reduceTerms(softplus(d.mul(2)).sub(d).sub(Math.LN2), options);
@@ -64,11 +70,13 @@ export function logCoshLoss(x: Tensor, target: Tensor, options: LossOptions = {}
 
 /** Σ|w|, whose subgradient is sign w and 0 at 0: small weights jump about 0 but do not stay there; `proximalL1` makes them stay. */
 export function l1Penalty(w: Tensor): Tensor {
+  checkTensors("l1Penalty", { w });
   return w.abs().sum();
 }
 
 /** ½‖w‖², the penalty Ω of weight decay. */
 export function l2Penalty(w: Tensor): Tensor {
+  checkTensors("l2Penalty", { w });
   return w.square().sum().mul(0.5);
 }
 
@@ -83,6 +91,7 @@ export interface PoissonOptions extends LossOptions {
 
 /** -log of the Poisson probability of counts `target`: eˣ - target·x, or x - target·log x for a rate x. */
 export function poissonNllLoss(x: Tensor, target: Tensor, options: PoissonOptions = {}): Tensor {
+  checkOptions("poissonNllLoss", options, { logInput: flag, full: flag, eps: aNumber, reduction: oneOf("none", "mean", "sum") });
   checkSameShape("poissonNllLoss", x, target);
   const { logInput = true, full = false, eps = 1e-8 } = options;
   const terms = logInput ? x.exp().sub(target.mul(x)) : x.sub(target.mul(x.add(eps).log()));
@@ -113,6 +122,7 @@ export interface GaussianOptions extends LossOptions {
  * number per row.
  */
 export function gaussianNllLoss(x: Tensor, target: Tensor, variance: Tensor, options: GaussianOptions = {}): Tensor {
+  checkOptions("gaussianNllLoss", options, { full: flag, eps: aNumber, reduction: oneOf("none", "mean", "sum") });
   checkSameShape("gaussianNllLoss", x, target);
   const { full = false, eps = 1e-6 } = options;
   const spread = variance.rank === x.rank - 1 ? variance.unsqueeze(-1) : variance;
@@ -143,6 +153,7 @@ function boundedLog(p: Tensor): Tensor {
 
 /** -target·log x - (1 - target)·log(1 - x) for probabilities x. Logarithms are at least -100, as in PyTorch, so that 0 and 1 stay finite. */
 export function binaryCrossEntropy(x: Tensor, target: Tensor, options: Weighted = {}): Tensor {
+  checkOptions("binaryCrossEntropy", options, { reduction: oneOf("none", "mean", "sum") });
   checkSameShape("binaryCrossEntropy", x, target);
   const hit = target.mul(boundedLog(x));
   const miss = target
@@ -159,6 +170,7 @@ export interface BceWithLogitsOptions extends Weighted {
 
 /** {@link binaryCrossEntropy} of σ(x), computed as (1 - t)x + (1 + (p - 1)t)·softplus(-x), which neither overflows nor cancels. */
 export function binaryCrossEntropyWithLogits(x: Tensor, target: Tensor, options: BceWithLogitsOptions = {}): Tensor {
+  checkOptions("binaryCrossEntropyWithLogits", options, { reduction: oneOf("none", "mean", "sum") });
   checkSameShape("binaryCrossEntropyWithLogits", x, target);
   const { weight, posWeight } = options;
   if (posWeight === undefined) {
@@ -183,6 +195,7 @@ export interface KlDivOptions extends Omit<LossOptions, "reduction"> {
 
 /** target·(log target - x) for log-probabilities x; 0·log 0 counts as 0. */
 export function klDiv(x: Tensor, target: Tensor, options: KlDivOptions = {}): Tensor {
+  checkOptions("klDiv", options, { reduction: oneOf("none", "mean", "sum", "batchmean"), logTarget: flag });
   checkSameShape("klDiv", x, target);
   const { reduction, logTarget = false, ...rest } = options;
   const terms = logTarget ? target.exp().mul(target.sub(x)) : timesOwnLog(target).sub(target.mul(x));
@@ -210,6 +223,7 @@ export interface CrossEntropyOptions extends NllOptions {
 }
 
 function checkClassTargets(loss: string, x: Tensor, targets: Tensor, ignoreIndex = -100): void {
+  checkTensors(loss, { predictions: x, targets });
   const classAxis = x.rank === 1 ? 0 : 1;
   const want = isFloat(targets.dtype) ? x.shape : x.shape.toSpliced(classAxis, 1);
   if (x.rank > 0 && sameShape(targets.shape, want)) {
@@ -257,6 +271,8 @@ function choose(x: Tensor, targets: Tensor, { weight, ignoreIndex = -100 }: NllO
 
 /** -weight·logp[target] for log-probabilities [N, C] or [N, C, ...] and class indices [N] or [N, ...]. An index outside 0..C-1 is an error, or NaN within a program. */
 export function nllLoss(logp: Tensor, targets: Tensor, options: NllOptions = {}): Tensor {
+  checkOptions("nllLoss", options, { ignoreIndex: aNumber, reduction: oneOf("none", "mean", "sum") });
+  checkTensors("nllLoss", { predictions: logp, targets });
   if (isFloat(targets.dtype))
     throw new TypeError(`nllLoss: targets must be class indices, got ${formatType(targets)}; convert with .cast("i32")`);
   checkClassTargets("nllLoss", logp, targets, options.ignoreIndex);
@@ -276,6 +292,7 @@ function classTerms(logp: Tensor, { axis, counts, classes, weights }: Chosen): T
  * probabilities in the logits' shape. A class index outside 0..C-1 gives NaN.
  */
 export function crossEntropy(logits: Tensor, targets: Tensor, options: CrossEntropyOptions = {}): Tensor {
+  checkOptions("crossEntropy", options, { labelSmoothing: aNumber, ignoreIndex: aNumber, reduction: oneOf("none", "mean", "sum") });
   const { labelSmoothing: epsilon = 0, weight } = options;
   checkClassTargets("crossEntropy", logits, targets, options.ignoreIndex);
   const axis = logits.rank === 1 ? 0 : 1;
@@ -304,6 +321,7 @@ export interface FocalOptions extends LossOptions {
 
 /** -(1 - p)^γ log p with p the probability σ gives to the truth, for logits and targets in {0, 1} (Lin et al. 2017, eq. 5). */
 export function sigmoidFocalLoss(x: Tensor, target: Tensor, options: FocalOptions = {}): Tensor {
+  checkOptions("sigmoidFocalLoss", options, { alpha: aNumber, gamma: aNumber, reduction: oneOf("none", "mean", "sum") });
   checkSameShape("sigmoidFocalLoss", x, target);
   const { alpha, gamma = 2 } = options;
   const entropy = binaryCrossEntropyWithLogits(x, target, { reduction: "none" });
@@ -316,6 +334,7 @@ export function sigmoidFocalLoss(x: Tensor, target: Tensor, options: FocalOption
 
 /** 1 - 2Σ(x·target)/(Σx + Σtarget) per example, for probabilities (Milletari et al. 2016). */
 export function diceLoss(x: Tensor, target: Tensor, options: LossOptions & { readonly eps?: number } = {}): Tensor {
+  checkOptions("diceLoss", options, { reduction: oneOf("none", "mean", "sum"), eps: aNumber });
   checkSameShape("diceLoss", x, target);
   const { eps = 1e-6 } = options;
   const perExample = (t: Tensor): Tensor => t.sum(axesFrom(t.shape, 1));

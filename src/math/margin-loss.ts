@@ -1,10 +1,11 @@
 /** @file Losses that ask for a margin: hinges, rankings, and of pairs and triplets of embeddings. What lies beyond the margin costs nothing. */
+import { aNumber, checkOptions, flag, fn, oneOf } from "../base/check.ts";
 import { formatShape, sameShape } from "../base/shape.ts";
 import type { Tensor, TensorLike } from "../ops/tensor.ts";
 import { logSigmoid, softplus } from "./activation.ts";
 import { pairwiseDistance } from "./distance.ts";
 import { checkIndices } from "./indexing.ts";
-import { checkSameShape, type LossOptions, reduceTerms } from "./reduction.ts";
+import { checkSameShape, checkTensors, type LossOptions, reduceTerms } from "./reduction.ts";
 
 interface Margin extends LossOptions {
   readonly margin?: number;
@@ -17,18 +18,21 @@ function atLeastZero(x: Tensor): Tensor {
 
 /** max(0, 1 - target·x) for targets in {-1, 1}. */
 export function hingeLoss(x: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
+  checkOptions("hingeLoss", options, { reduction: oneOf("none", "mean", "sum") });
   checkSameShape("hingeLoss", x, target);
   return reduceTerms(target.mul(x).neg().add(1).relu(), options);
 }
 
 /** max(0, 1 - target·x)². */
 export function squaredHingeLoss(x: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
+  checkOptions("squaredHingeLoss", options, { reduction: oneOf("none", "mean", "sum") });
   checkSameShape("squaredHingeLoss", x, target);
   return reduceTerms(target.mul(x).neg().add(1).relu().square(), options);
 }
 
 /** x for targets 1, max(0, margin - x) for targets -1: of distances. Default margin 1. */
 export function hingeEmbeddingLoss(x: Tensor, target: Tensor, options: Margin = {}): Tensor {
+  checkOptions("hingeEmbeddingLoss", options, { margin: aNumber, reduction: oneOf("none", "mean", "sum") });
   checkSameShape("hingeEmbeddingLoss", x, target);
   const { margin = 1 } = options;
   return reduceTerms(target.eq(1).where(x, atLeastZero(x.neg().add(margin))), options);
@@ -36,6 +40,7 @@ export function hingeEmbeddingLoss(x: Tensor, target: Tensor, options: Margin = 
 
 /** log(1 + e^(-target·x)) for targets in {-1, 1}. */
 export function softMarginLoss(x: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
+  checkOptions("softMarginLoss", options, { reduction: oneOf("none", "mean", "sum") });
   checkSameShape("softMarginLoss", x, target);
   return reduceTerms(softplus(target.mul(x).neg()), options);
 }
@@ -49,6 +54,8 @@ export interface MultiMarginOptions extends Margin {
 
 /** Multi-class hinge: Σ over j ≠ y of max(0, margin - x_y + x_j)ᵖ / C for scores [N, C] or [C] and classes y [N] or []. Default margin 1. */
 export function multiMarginLoss(x: Tensor, targets: Tensor, options: MultiMarginOptions = {}): Tensor {
+  checkOptions("multiMarginLoss", options, { margin: aNumber, reduction: oneOf("none", "mean", "sum") });
+  checkTensors("multiMarginLoss", { scores: x, targets });
   if (x.rank < 1 || x.rank > 2 || !sameShape(targets.shape, x.shape.slice(0, -1)))
     throw new RangeError(
       `multiMarginLoss: want scores [N, C] and classes [N], or [C] and [], got ${formatShape(x.shape)} and ${formatShape(targets.shape)}`,
@@ -69,6 +76,7 @@ export function multiMarginLoss(x: Tensor, targets: Tensor, options: MultiMargin
 
 /** -mean over classes of t·log σ(x) + (1 - t)·log σ(-x), for x and t [..., C]. */
 export function multilabelSoftMarginLoss(x: Tensor, target: Tensor, options: LossOptions & { readonly weight?: TensorLike } = {}): Tensor {
+  checkOptions("multilabelSoftMarginLoss", options, { reduction: oneOf("none", "mean", "sum") });
   checkSameShape("multilabelSoftMarginLoss", x, target);
   const terms = target
     .mul(logSigmoid(x))
@@ -82,6 +90,7 @@ export function multilabelSoftMarginLoss(x: Tensor, target: Tensor, options: Los
  * -1.
  */
 export function multilabelMarginLoss(x: Tensor, targets: Tensor, options: LossOptions = {}): Tensor {
+  checkOptions("multilabelMarginLoss", options, { reduction: oneOf("none", "mean", "sum") });
   checkSameShape("multilabelMarginLoss", x, targets);
   if (x.rank < 1 || x.rank > 2) throw new RangeError(`multilabelMarginLoss: want scores [N, C] or [C], got ${formatShape(x.shape)}`);
   const classes = x.shape.at(-1)!;
@@ -100,6 +109,7 @@ export function multilabelMarginLoss(x: Tensor, targets: Tensor, options: LossOp
 
 /** max(0, margin - target·(x₁ - x₂)): target 1 wants x₁ above x₂, -1 the other way. Default margin 0. */
 export function marginRankingLoss(x1: Tensor, x2: Tensor, target: Tensor, options: Margin = {}): Tensor {
+  checkOptions("marginRankingLoss", options, { margin: aNumber, reduction: oneOf("none", "mean", "sum") });
   checkSameShape("marginRankingLoss", x1, x2);
   const { margin = 0 } = options;
   return reduceTerms(atLeastZero(target.mul(x1.sub(x2)).neg().add(margin)), options);
@@ -107,6 +117,7 @@ export function marginRankingLoss(x1: Tensor, x2: Tensor, target: Tensor, option
 
 /** 1 - cos(x₁, x₂) for targets 1, max(0, cos(x₁, x₂) - margin) for targets -1; x [N, D], targets [N]. Default margin 0. */
 export function cosineEmbeddingLoss(x1: Tensor, x2: Tensor, target: Tensor, options: Margin = {}): Tensor {
+  checkOptions("cosineEmbeddingLoss", options, { margin: aNumber, reduction: oneOf("none", "mean", "sum") });
   checkSameShape("cosineEmbeddingLoss", x1, x2);
   const { margin = 0 } = options;
   const EPS = 1e-12;
@@ -128,6 +139,14 @@ export interface TripletOptions extends Margin {
 
 /** max(0, ‖a - p‖ - ‖a - n‖ + margin) for anchors, positives and negatives [N, D]. Default margin 1. */
 export function tripletMarginLoss(anchor: Tensor, positive: Tensor, negative: Tensor, options: TripletOptions = {}): Tensor {
+  checkOptions("tripletMarginLoss", options, {
+    p: aNumber,
+    eps: aNumber,
+    swap: flag,
+    distance: fn,
+    margin: aNumber,
+    reduction: oneOf("none", "mean", "sum"),
+  });
   checkSameShape("tripletMarginLoss", anchor, positive);
   checkSameShape("tripletMarginLoss", anchor, negative);
   const { margin = 1, p = 2, eps = 1e-6, swap = false } = options;

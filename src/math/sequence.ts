@@ -2,7 +2,7 @@
  * @file Sequences of several lengths in one tensor: padded at the end to the longest, with their lengths beside it. Recurrent layers take the
  * lengths and see nothing of the padding, as PyTorch's packed sequences do.
  */
-import { check, naturalNumber, shown } from "../base/check.ts";
+import { anything, check, checkOptions, flag, naturalNumber, shown } from "../base/check.ts";
 import { formatShape, sameShape } from "../base/shape.ts";
 import { arange, stack, tensor } from "../ops/create.ts";
 import { elementsOf, Tensor } from "../ops/tensor.ts";
@@ -37,7 +37,9 @@ function checkValues(what: string, values: ArrayLike<number>, steps: number): vo
 }
 
 /** Where a padded sequence counts: bool [T, N] (or [N, T] with `batchFirst`), true up to each length. */
-export function sequenceMask(lengths: Lengths, steps: number, { batchFirst = false }: { readonly batchFirst?: boolean } = {}): Tensor {
+export function sequenceMask(lengths: Lengths, steps: number, options: { readonly batchFirst?: boolean } = {}): Tensor {
+  checkOptions("sequenceMask", options, { batchFirst: flag });
+  const { batchFirst = false } = options;
   check("sequenceMask: steps", steps, naturalNumber);
   const known = lengths instanceof Tensor ? lengths : listed("sequenceMask", lengths);
   if (known.rank !== 1) throw new RangeError(`sequenceMask: want lengths [N], got ${formatShape(known.shape)}`);
@@ -57,6 +59,7 @@ export interface PadSequenceOptions {
  * @throws {RangeError} without a sequence, or if they differ beyond the first axis.
  */
 export function padSequence(sequences: readonly Tensor[], options: PadSequenceOptions = {}): Tensor {
+  checkOptions("padSequence", options, { batchFirst: flag, paddingValue: anything });
   const { batchFirst = false, paddingValue = 0 } = options;
   const steps = Math.max(...checkSequences("padSequence", sequences).map(({ shape }) => shape[0]));
   const rows = sequences.map((x) => {
@@ -73,7 +76,9 @@ export function sequenceLengths(sequences: readonly Tensor[]): Tensor {
 }
 
 /** The inverse of {@link padSequence}: each sequence up to its length. The lengths must have values: they decide shapes. */
-export function unpadSequence(padded: Tensor, lengths: Lengths, { batchFirst = false }: { readonly batchFirst?: boolean } = {}): Tensor[] {
+export function unpadSequence(padded: Tensor, lengths: Lengths, options: { readonly batchFirst?: boolean } = {}): Tensor[] {
+  checkOptions("unpadSequence", options, { batchFirst: flag });
+  const { batchFirst = false } = options;
   if (!(padded instanceof Tensor) || padded.rank < 2)
     throw new RangeError(
       `unpadSequence: want sequences [time, batch, ...], got ${padded instanceof Tensor ? formatShape(padded.shape) : shown(padded)}`,

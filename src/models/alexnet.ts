@@ -3,6 +3,7 @@
  * of lecture notes, on one device and with pooling before normalization, and torchvision's, which is that of Krizhevsky (2014), "One weird
  * trick for parallelizing convolutional neural networks".
  */
+import { aNumber, checkOptions, flag } from "../base/check.ts";
 import { ReLU } from "../nn/activation.ts";
 import { AdaptiveAvgPool2d } from "../nn/adaptive-pool.ts";
 import { Conv2d } from "../nn/conv.ts";
@@ -24,6 +25,7 @@ export class AlexNet extends Module {
   readonly classifier: Sequential;
 
   constructor(options: ImageModelOptions = {}) {
+    checkOptions(new.target.name, options, { classes: aNumber, channels: aNumber, smallImages: flag, width: aNumber });
     super();
     const { classes, channels, smallImages, width } = imageSettings(options);
     const [a, b, c, d] = [64, 192, 384, 256].map((n) => widen(n, width));
@@ -70,6 +72,7 @@ const responseNorm = (): LocalResponseNorm => new LocalResponseNorm(5, { alpha: 
  */
 export class AlexNetLecture extends Sequential {
   constructor(options: ImageModelOptions = {}) {
+    checkOptions(new.target.name, options, { classes: aNumber, channels: aNumber, smallImages: flag, width: aNumber });
     const { classes, channels, smallImages, width } = imageSettings(options);
     const [a, b, c, d] = [96, 256, 384, 256].map((n) => widen(n, width));
     const hidden = widen(4096, width);

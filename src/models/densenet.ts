@@ -2,6 +2,7 @@
  * @file DenseNet: Huang, Liu, van der Maaten & Weinberger (2017), "Densely connected convolutional networks", Table 1. Each layer reads the
  * results of all before it in its block, and adds `growth` channels.
  */
+import { aNumber, checkOptions, flag } from "../base/check.ts";
 import { ReLU } from "../nn/activation.ts";
 import { BatchNorm2d } from "../nn/batch-norm.ts";
 import type { Conv2d } from "../nn/conv.ts";
@@ -59,6 +60,14 @@ export class DenseNet extends Module {
 
   /** `depths`: layers of each block. */
   constructor(depths: readonly number[], options: DenseNetOptions = {}) {
+    checkOptions(new.target.name, options, {
+      growth: aNumber,
+      stem: aNumber,
+      classes: aNumber,
+      channels: aNumber,
+      smallImages: flag,
+      width: aNumber,
+    });
     super();
     const { classes, channels, smallImages, width } = imageSettings(options);
     const growth = widen(options.growth ?? 32, width);

@@ -2,6 +2,7 @@
  * @file EfficientNet: Tan & Le (2019), "EfficientNet: rethinking model scaling for convolutional neural networks", Table 1. Depth, width and
  * resolution grow together.
  */
+import { aNumber, checkFields, checkOptions, flag } from "../base/check.ts";
 import { SiLU } from "../nn/activation.ts";
 import { Dropout } from "../nn/dropout.ts";
 import { type Layer, Module } from "../nn/module.ts";
@@ -58,7 +59,9 @@ class MBConv extends Module {
   readonly stochastic_depth: StochasticDepth;
   readonly shortcut: boolean;
 
-  constructor(channels: number, outChannels: number, { expansion, kernel, stride, dropRate, norm }: BlockSettings) {
+  constructor(channels: number, outChannels: number, options: BlockSettings) {
+    checkFields(new.target.name, options, { expansion: aNumber, kernel: aNumber, stride: aNumber, dropRate: aNumber });
+    const { expansion, kernel, stride, dropRate, norm } = options;
     super();
     const inner = makeDivisible(channels * expansion);
     this.shortcut = stride === 1 && channels === outChannels;
@@ -84,6 +87,7 @@ export class EfficientNet extends Module {
 
   /** @throws {RangeError} unless `version` is an integer from 0 to 7. */
   constructor(version: number, options: ImageModelOptions = {}) {
+    checkOptions(new.target.name, options, { classes: aNumber, channels: aNumber, smallImages: flag, width: aNumber });
     super();
     if (!SCALES[version]) throw new RangeError(`EfficientNet: want a version from 0 to 7, got ${version}`);
     const { classes, channels, smallImages, width } = imageSettings(options);

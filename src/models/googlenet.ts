@@ -3,6 +3,7 @@
  * While training, two auxiliary classifiers feed gradients into the middle of the net; their losses count 0.3 (§5).
  */
 
+import { aNumber, checkOptions, flag, oneOf } from "../base/check.ts";
 import { maxPool2d } from "../math/pool.ts";
 import { AdaptiveAvgPool2d } from "../nn/adaptive-pool.ts";
 import { BatchNorm2d } from "../nn/batch-norm.ts";
@@ -23,6 +24,7 @@ export class BasicConv extends Module {
   readonly bn: BatchNorm2d;
 
   constructor(inChannels: number, outChannels: number, kernel: Pair, options: { stride?: number; padding?: Pair } = {}) {
+    checkOptions(new.target.name, options, { stride: aNumber });
     super();
     this.conv = conv(inChannels, outChannels, kernel, options);
     this.bn = new BatchNorm2d(outChannels, { eps: 0.001 });
@@ -157,6 +159,14 @@ export class GoogLeNet extends Module {
   readonly smallImages: boolean;
 
   constructor(options: GoogLeNetOptions = {}) {
+    checkOptions(new.target.name, options, {
+      auxiliary: flag,
+      modules: oneOf("naive", "bottleneck"),
+      classes: aNumber,
+      channels: aNumber,
+      smallImages: flag,
+      width: aNumber,
+    });
     super();
     const { classes, channels, smallImages, width } = imageSettings(options);
     const { auxiliary = false, modules = "bottleneck", largeKernel = 3 } = options;

@@ -3,6 +3,7 @@
  * kernels are factorized, n×n into 1×n and n×1; one auxiliary classifier regularizes.
  */
 
+import { aNumber, checkOptions, flag } from "../base/check.ts";
 import { avgPool2d, maxPool2d } from "../math/pool.ts";
 import { Dropout } from "../nn/dropout.ts";
 import { truncatedNormal } from "../nn/initializers.ts";
@@ -227,6 +228,7 @@ export class InceptionV3 extends Module {
   readonly smallImages: boolean;
 
   constructor(options: InceptionV3Options = {}) {
+    checkOptions(new.target.name, options, { auxiliary: flag, classes: aNumber, channels: aNumber, smallImages: flag, width: aNumber });
     super();
     const { classes, channels, smallImages, width } = imageSettings(options);
     const w = (n: number): number => widen(n, width);

@@ -4,6 +4,7 @@
  * learning applied to document recognition", §II.B; below it in today's dress.
  */
 
+import { aNumber, checkOptions, oneOf } from "../base/check.ts";
 import { avgPool2d } from "../math/pool.ts";
 import { ReLU } from "../nn/activation.ts";
 import { Conv2d } from "../nn/conv.ts";
@@ -216,7 +217,9 @@ export class LeNet5Classic extends Module {
   readonly output: RbfOutput | Linear;
 
   /** @throws {RangeError} for RBF units and other than 10 classes. */
-  constructor({ output = "rbf", classes = 10 }: LeNet5ClassicOptions = {}) {
+  constructor(options: LeNet5ClassicOptions = {}) {
+    checkOptions(new.target.name, options, { output: oneOf("linear", "rbf"), classes: aNumber });
+    const { output = "rbf", classes = 10 } = options;
     super();
     if (output === "rbf" && classes !== 10)
       throw new RangeError(`LeNet5Classic: RBF units stand for 10 digits, the task has ${classes} classes; take output "linear"`);

@@ -1,4 +1,5 @@
 /** @file MNASNet: Tan et al. (2019), "MnasNet: platform-aware neural architecture search for mobile", Fig. 7 (B1), as in torchvision. */
+import { aNumber, checkOptions, flag } from "../base/check.ts";
 import { ReLU } from "../nn/activation.ts";
 import { BatchNorm2d } from "../nn/batch-norm.ts";
 import { Dropout } from "../nn/dropout.ts";
@@ -53,6 +54,7 @@ export class MNASNet extends Module {
   readonly classifier: Sequential;
 
   constructor(options: ImageModelOptions = {}) {
+    checkOptions(new.target.name, options, { classes: aNumber, channels: aNumber, smallImages: flag, width: aNumber });
     super();
     const { classes, channels, smallImages, width } = imageSettings(options);
     const w = (n: number): number => makeDivisible(n * width);

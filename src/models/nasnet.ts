@@ -3,6 +3,7 @@
  * Appendix A; the mobile one, NASNet-A (4 @ 1056). Two cells found by search, stacked by hand; each reads the two cells before it.
  */
 
+import { aNumber, checkFields, checkOptions, flag } from "../base/check.ts";
 import { avgPool2d, maxPool2d } from "../math/pool.ts";
 import { BatchNorm2d } from "../nn/batch-norm.ts";
 import type { Conv2d } from "../nn/conv.ts";
@@ -102,7 +103,9 @@ abstract class Cell extends Module {
   readonly enter: Pointwise;
   readonly adjust: Pointwise | FactorizedReduction | undefined;
 
-  constructor({ h, p, shrunk }: Place, filters: number, keep: boolean) {
+  constructor(options: Place, filters: number, keep: boolean) {
+    checkFields(new.target.name, options, { h: aNumber, p: aNumber, shrunk: flag });
+    const { h, p, shrunk } = options;
     super();
     this.enter = new Pointwise(h, filters);
     this.adjust = shrunk ? new FactorizedReduction(p, filters) : keep || p === filters ? undefined : new Pointwise(p, filters);
@@ -183,6 +186,7 @@ export class NASNetMobile extends Module {
   readonly last_linear: Linear;
 
   constructor(options: ImageModelOptions = {}) {
+    checkOptions(new.target.name, options, { classes: aNumber, channels: aNumber, smallImages: flag, width: aNumber });
     super();
     const { classes, channels, smallImages, width } = imageSettings(options);
     const filters = 4 * Math.max(1, Math.round(11 * width)); // 44 = 1056/24

@@ -2,6 +2,7 @@
  * @file RegNet: Radosavovic et al. (2020), "Designing network design spaces", §3.3 and Tables 9 and 10. The widths of the blocks are a
  * quantized linear function of depth; Y is X with squeeze and excitation.
  */
+import { aNumber, checkFields, checkOptions, flag } from "../base/check.ts";
 import { type Layer, Module } from "../nn/module.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import {
@@ -69,7 +70,9 @@ class Block extends Module {
   readonly proj: ConvNormAct | undefined;
   readonly f: Chain;
 
-  constructor(channels: number, { width, groupWidth }: Stage, stride: number, excited: boolean) {
+  constructor(channels: number, options: Stage, stride: number, excited: boolean) {
+    checkFields(new.target.name, options, { width: aNumber, depth: aNumber, groupWidth: aNumber });
+    const { width, groupWidth } = options;
     super();
     const plain = { activation: undefined };
     this.proj = stride === 1 && channels === width ? undefined : new ConvNormAct(channels, width, 1, { stride, ...plain });
@@ -93,6 +96,7 @@ export class RegNet extends Module {
   readonly fc: Layer;
 
   constructor(design: RegNetDesign, options: ImageModelOptions = {}) {
+    checkOptions(new.target.name, options, { classes: aNumber, channels: aNumber, smallImages: flag, width: aNumber });
     super();
     const { classes, channels, smallImages, width } = imageSettings(options);
     let now = widen(32, width);

@@ -3,6 +3,7 @@
  * channels pass by; a shuffle mixes the halves.
  */
 
+import { aNumber, checkOptions, flag } from "../base/check.ts";
 import { maxPool2d } from "../math/pool.ts";
 import { ReLU } from "../nn/activation.ts";
 import { BatchNorm2d } from "../nn/batch-norm.ts";
@@ -61,6 +62,7 @@ export class ShuffleNetV2 extends Module {
   readonly smallImages: boolean;
 
   constructor(options: ImageModelOptions = {}) {
+    checkOptions(new.target.name, options, { classes: aNumber, channels: aNumber, smallImages: flag, width: aNumber });
     super();
     const { classes, channels, smallImages, width } = imageSettings(options);
     const sizes = SIZES[width] ?? SIZES["1"].map((n) => widen(n, width));

@@ -2,6 +2,7 @@
  * @file SqueezeNet: Iandola et al. (2016), "SqueezeNet: AlexNet-level accuracy with 50x fewer parameters", Table 1; 1.1 is the authors' later
  * form with the pooling earlier.
  */
+import { aNumber, checkOptions, flag } from "../base/check.ts";
 import { ReLU } from "../nn/activation.ts";
 import { AdaptiveAvgPool2d } from "../nn/adaptive-pool.ts";
 import { Conv2d } from "../nn/conv.ts";
@@ -58,6 +59,7 @@ export class SqueezeNet extends Module {
   readonly classifier: Sequential;
 
   constructor(version: keyof typeof VERSIONS, options: ImageModelOptions = {}) {
+    checkOptions(new.target.name, options, { classes: aNumber, channels: aNumber, smallImages: flag, width: aNumber });
     super();
     const { classes, channels, smallImages, width } = imageSettings(options);
     const {

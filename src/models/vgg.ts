@@ -2,6 +2,7 @@
  * @file VGG: Simonyan & Zisserman (2015), "Very deep convolutional networks for large-scale image recognition", Table 1. Nothing but 3×3
  * convolutions: two see 5×5, three see 7×7, with fewer parameters and more ReLUs than one large kernel.
  */
+import { aNumber, checkOptions, flag } from "../base/check.ts";
 import { ReLU } from "../nn/activation.ts";
 import { AdaptiveAvgPool2d } from "../nn/adaptive-pool.ts";
 import { BatchNorm2d } from "../nn/batch-norm.ts";
@@ -35,6 +36,7 @@ export class VGG extends Module {
   readonly classifier: Sequential;
 
   constructor(column: keyof typeof TABLE, options: VggOptions = {}) {
+    checkOptions(new.target.name, options, { batchNorm: flag, classes: aNumber, channels: aNumber, smallImages: flag, width: aNumber });
     super();
     const { classes, channels, smallImages, width } = imageSettings(options);
     const hidden = widen(4096, width);

@@ -1,4 +1,5 @@
 /** @file Activation functions as layers, elementwise on any shape. Formulas and defaults are those of the functions of the same names. */
+import { aNumber, checkOptions, fn, oneOf } from "../base/check.ts";
 import * as F from "../math/activation.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { Module } from "./module.ts";
@@ -134,6 +135,7 @@ abstract class Configured<O extends object> extends Module {
 /** max(0, x) + α·min(0, x). Default α (`negativeSlope`) 0.01. */
 export class LeakyReLU extends Configured<{ readonly negativeSlope?: number }> {
   constructor(options: { readonly negativeSlope?: number } = {}) {
+    checkOptions(new.target.name, options, { negativeSlope: aNumber });
     super(F.leakyRelu, options);
   }
 }
@@ -141,6 +143,7 @@ export class LeakyReLU extends Configured<{ readonly negativeSlope?: number }> {
 /** x where positive, else α(eˣ - 1) (Clevert et al. 2016). Default α 1. */
 export class ELU extends Configured<{ readonly alpha?: number }> {
   constructor(options: { readonly alpha?: number } = {}) {
+    checkOptions(new.target.name, options, { alpha: aNumber });
     super(F.elu, options);
   }
 }
@@ -148,6 +151,7 @@ export class ELU extends Configured<{ readonly alpha?: number }> {
 /** x where positive, else α(e^(x/α) - 1) (Barron 2017). Default α 1. */
 export class CELU extends Configured<{ readonly alpha?: number }> {
   constructor(options: { readonly alpha?: number } = {}) {
+    checkOptions(new.target.name, options, { alpha: aNumber });
     super(F.celu, options);
   }
 }
@@ -155,6 +159,7 @@ export class CELU extends Configured<{ readonly alpha?: number }> {
 /** xΦ(x) (Hendrycks & Gimpel 2016), or its approximation by tanh. */
 export class GELU extends Configured<F.GeluOptions> {
   constructor(options: F.GeluOptions = {}) {
+    checkOptions(new.target.name, options, { approximate: oneOf("none", "tanh") });
     super(F.gelu, options);
   }
 }
@@ -162,6 +167,7 @@ export class GELU extends Configured<F.GeluOptions> {
 /** x·σ(βx) (Ramachandran et al. 2017). Default β 1. */
 export class Swish extends Configured<{ readonly beta?: number }> {
   constructor(options: { readonly beta?: number } = {}) {
+    checkOptions(new.target.name, options, { beta: aNumber });
     super(F.swish, options);
   }
 }
@@ -169,6 +175,7 @@ export class Swish extends Configured<{ readonly beta?: number }> {
 /** log(1 + e^βx)/β. Default β 1. */
 export class Softplus extends Configured<F.SoftplusOptions> {
   constructor(options: F.SoftplusOptions = {}) {
+    checkOptions(new.target.name, options, { beta: aNumber, threshold: aNumber });
     super(F.softplus, options);
   }
 }
@@ -176,6 +183,7 @@ export class Softplus extends Configured<F.SoftplusOptions> {
 /** x kept within [minVal, maxVal]. Default [-1, 1]. */
 export class Hardtanh extends Configured<F.HardTanhOptions> {
   constructor(options: F.HardTanhOptions = {}) {
+    checkOptions(new.target.name, options, { minVal: aNumber, maxVal: aNumber });
     super(F.hardTanh, options);
   }
 }
@@ -183,6 +191,7 @@ export class Hardtanh extends Configured<F.HardTanhOptions> {
 /** x moved towards 0 by λ, 0 within [-λ, λ]. Default λ ½. */
 export class Softshrink extends Configured<{ readonly lambda?: number }> {
   constructor(options: { readonly lambda?: number } = {}) {
+    checkOptions(new.target.name, options, { lambda: aNumber });
     super(F.softShrink, options);
   }
 }
@@ -190,6 +199,7 @@ export class Softshrink extends Configured<{ readonly lambda?: number }> {
 /** x, but 0 within [-λ, λ]. Default λ ½. */
 export class Hardshrink extends Configured<{ readonly lambda?: number }> {
   constructor(options: { readonly lambda?: number } = {}) {
+    checkOptions(new.target.name, options, { lambda: aNumber });
     super(F.hardShrink, options);
   }
 }
@@ -197,6 +207,7 @@ export class Hardshrink extends Configured<{ readonly lambda?: number }> {
 /** The first half along an axis (default the last) times σ of the second (Dauphin et al. 2017). */
 export class GLU extends Configured<F.GluOptions> {
   constructor(options: F.GluOptions = {}) {
+    checkOptions(new.target.name, options, { axis: aNumber, activation: fn });
     super(F.glu, options);
   }
 }

@@ -1,4 +1,5 @@
 /** @file Multi-head attention (Vaswani et al. 2017) with PyTorch's parameter names. In masks true means "may attend". Batch comes first. */
+import { aNumber, checkOptions, flag } from "../base/check.ts";
 import * as F from "../math/attention.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { Dropout } from "./dropout.ts";
@@ -36,6 +37,7 @@ export class MultiHeadAttention extends Module {
 
   /** @throws {RangeError} unless the heads divide the features. */
   constructor(features: number, heads: number, options: MultiHeadAttentionOptions = {}) {
+    checkOptions(new.target.name, options, { dropout: aNumber, bias: flag, keyFeatures: aNumber, valueFeatures: aNumber });
     super();
     const { dropout = 0, bias = true, keyFeatures = features, valueFeatures = features } = options;
     checkSizes("MultiHeadAttention", { features, heads, keyFeatures, valueFeatures });

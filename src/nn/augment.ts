@@ -5,6 +5,7 @@
  * What moves pixels is an affine map of places. Neighbouring ones in a list fold into one map, so that an image is resampled once, whatever the
  * number of steps: result(p) = image(A₁(A₂(… p))), each Aᵢ leading from the places of step i's result to those of its input.
  */
+import { aNumber, checkFields, checkOptions, list, oneOf } from "../base/check.ts";
 import { formatShape } from "../base/shape.ts";
 import { foldIn, randomKey } from "../math/random.ts";
 import { arange, full, tensor } from "../ops/create.ts";
@@ -191,7 +192,9 @@ export interface CropOptions {
 }
 
 /** A window at a random place of the padded image, as in He et al. (2016), §4.2, with `padding: 4`. */
-export function crop({ size, padding = 0 }: CropOptions): Augmentation {
+export function crop(options: CropOptions): Augmentation {
+  checkOptions("crop", options, { padding: aNumber });
+  const { size, padding = 0 } = options;
   check("crop", Number.isInteger(padding) && padding >= 0, "an integer padding of at least 0", padding);
   const sizeOf = ([h, w]: Size): Size => (size === undefined ? [h, w] : typeof size === "number" ? [size, size] : size);
   const map = (draws: Draws, from: Size): Affine => {
@@ -229,7 +232,9 @@ export interface EraseOptions {
  * Random erasing (Zhong et al. 2020, Alg. 1) of a rectangle with probability p. Where the paper draws anew until the rectangle fits, it is cut to
  * the image's sides here, and the ratio is drawn on a logarithmic scale, so that high and wide are equally frequent.
  */
-export function erase({ p = 0.5, area = [0.02, 0.33], ratio = [0.3, 3.3], value = 0 }: EraseOptions = {}): Augmentation {
+export function erase(options: EraseOptions = {}): Augmentation {
+  checkOptions("erase", options, { p: aNumber, value: aNumber });
+  const { p = 0.5, area = [0.02, 0.33], ratio = [0.3, 3.3], value = 0 } = options;
   check("erase", p >= 0 && p <= 1, "a probability from 0 to 1", p);
   check("erase", area[0] > 0 && area[0] <= area[1] && area[1] <= 1, "an area 0 < low <= high <= 1", area);
   check("erase", ratio[0] > 0 && ratio[0] <= ratio[1], "a ratio 0 < low <= high", ratio);
@@ -276,6 +281,7 @@ type Mix = readonly (readonly Scalar[])[];
  * the contrast is one 3x3 matrix.
  */
 export function colourJitter(options: ColourJitterOptions): Augmentation {
+  checkOptions("colourJitter", options, { brightness: aNumber, contrast: aNumber, saturation: aNumber, hue: aNumber });
   const { brightness = 0, contrast = 0, saturation = 0, hue = 0 } = options;
   for (const [name, value] of Object.entries({ brightness, contrast, saturation }))
     check("colourJitter", value >= 0 && value <= 1, `a ${name} from 0 to 1`, value);
@@ -346,7 +352,9 @@ export interface PrincipalColours {
  * The colour augmentation of AlexNet (Krizhevsky, Sutskever & Hinton 2012, §4.1): to every pixel of an image it adds Σ αᵢλᵢpᵢ, with one normal αᵢ of
  * deviation `std` (default 0.1) for each principal component of the training set's colours, drawn once for each image.
  */
-export function pcaColour({ values, vectors }: PrincipalColours, std = 0.1): Augmentation {
+export function pcaColour(options: PrincipalColours, std = 0.1): Augmentation {
+  checkFields("pcaColour", options, { values: list, vectors: list });
+  const { values, vectors } = options;
   check(
     "pcaColour",
     values.length === 3 && vectors.length === 3 && vectors.every((v) => v.length === 3),
@@ -385,7 +393,9 @@ export type Augment = (key: Tensor, x: Tensor, ids?: Tensor) => Tensor;
  * The steps one after another as one function of a key and a batch. Fold the epoch into the key and give the examples' indices as ids, and an
  * example of an epoch is changed in the same way whatever batch it is in.
  */
-export function augment(steps: readonly Augmentation[], { fill = "zeros" }: AugmentOptions = {}): Augment {
+export function augment(steps: readonly Augmentation[], options: AugmentOptions = {}): Augment {
+  checkOptions("augment", options, { fill: oneOf("zeros", "border") });
+  const { fill = "zeros" } = options;
   if (fill !== "zeros" && fill !== "border") throw new RangeError(`augment: want fill "zeros" or "border", got ${String(fill)}`);
   return (key, x, ids = arange(x.shape[0], "u32")) => {
     if (x.rank !== 4) throw new RangeError(`augment: want images [N, C, H, W], got ${formatShape(x.shape)}`);
@@ -459,6 +469,7 @@ export class Augmenter extends Module {
   readonly #steps: number;
 
   constructor(steps: readonly Augmentation[], options: AugmentOptions = {}) {
+    checkOptions(new.target.name, options, { fill: oneOf("zeros", "border") });
     super();
     this.#augment = augment(steps, options);
     this.#steps = steps.length;

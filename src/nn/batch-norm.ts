@@ -2,6 +2,7 @@
  * @file Batch normalization (NRM-1): Ioffe & Szegedy (2015). Running statistics are cells; the exact ones of Algorithm 2 come from a pass over
  * data, and at inference the layer folds into the one before it.
  */
+import { aNumber, checkOptions, expectation, flag } from "../base/check.ts";
 import { type BatchNormResult, batchNorm } from "../math/normalization.ts";
 import { full } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
@@ -21,6 +22,9 @@ export interface BatchNormLayerOptions {
   readonly trackRunningStats?: boolean;
 }
 
+/** null is the plain mean over all batches. */
+const numberOrNull = expectation("a number or null", (value) => value === null || aNumber.holds(value));
+
 /**
  * (x - μ)/√(σ² + ε)·weight + bias per channel of [N, C, ...], with the statistics of the batch while training and the running ones in
  * evaluation mode. Parameters `weight`, `bias` [C]; state `running_mean`, `running_var` (unbiased) [C], `num_batches_tracked`.
@@ -37,6 +41,7 @@ export abstract class BatchNorm extends Module {
   readonly #ranks: readonly number[];
 
   constructor(ranks: readonly number[], channels: number, options: BatchNormLayerOptions) {
+    checkOptions(new.target.name, options, { eps: aNumber, momentum: numberOrNull, affine: flag, trackRunningStats: flag });
     super();
     const { eps = 1e-5, momentum = 0.1, affine = true, trackRunningStats = true } = options;
     checkSizes(new.target.name, { channels });
@@ -93,6 +98,7 @@ export abstract class BatchNorm extends Module {
 /** {@link BatchNorm} of features [N, C] or sequences [N, C, L]. */
 export class BatchNorm1d extends BatchNorm {
   constructor(channels: number, options: BatchNormLayerOptions = {}) {
+    checkOptions(new.target.name, options, { eps: aNumber, momentum: numberOrNull, affine: flag, trackRunningStats: flag });
     super([2, 3], channels, options);
   }
 }
@@ -100,6 +106,7 @@ export class BatchNorm1d extends BatchNorm {
 /** {@link BatchNorm} of images [N, C, H, W]. */
 export class BatchNorm2d extends BatchNorm {
   constructor(channels: number, options: BatchNormLayerOptions = {}) {
+    checkOptions(new.target.name, options, { eps: aNumber, momentum: numberOrNull, affine: flag, trackRunningStats: flag });
     super([4], channels, options);
   }
 }
@@ -107,6 +114,7 @@ export class BatchNorm2d extends BatchNorm {
 /** {@link BatchNorm} of volumes [N, C, D, H, W]. */
 export class BatchNorm3d extends BatchNorm {
   constructor(channels: number, options: BatchNormLayerOptions = {}) {
+    checkOptions(new.target.name, options, { eps: aNumber, momentum: numberOrNull, affine: flag, trackRunningStats: flag });
     super([5], channels, options);
   }
 }

@@ -1,4 +1,5 @@
 /** @file Batch renormalization (NRM-4): Ioffe (2017). */
+import { aNumber, checkOptions } from "../base/check.ts";
 import { type BatchRenormOptions, batchRenorm } from "../math/normalization.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { ones, zeros } from "./initializers.ts";
@@ -22,6 +23,7 @@ export class BatchRenorm extends Module {
 
   /** Default ε 1e-5, momentum 0.01, rMax 3, dMax 5. The paper starts with rMax 1 and dMax 0, which is batch normalization. */
   constructor(channels: number, options: BatchRenormLayerOptions = {}) {
+    checkOptions(new.target.name, options, { eps: aNumber, momentum: aNumber, rMax: aNumber, dMax: aNumber });
     super();
     checkSizes("BatchRenorm", { channels });
     this.options = options;

@@ -1,4 +1,5 @@
 /** @file The bilinear layer, of two inputs. */
+import { checkOptions, flag, fn, oneOf } from "../base/check.ts";
 import { bilinear } from "../math/einsum.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { uniform } from "./initializers.ts";
@@ -15,6 +16,12 @@ export class Bilinear extends Module {
   readonly bias: Parameter | undefined;
 
   constructor(in1: number, in2: number, out: number, options: LinearOptions = {}) {
+    checkOptions(new.target.name, options, {
+      bias: flag,
+      weightInitializer: fn,
+      biasInitializer: fn,
+      dtype: oneOf("f32", "f64", "i32", "u32", "u8", "bool"),
+    });
     super();
     checkSizes("Bilinear", { in1, in2, out });
     const a = 1 / Math.sqrt(in1);

@@ -1,4 +1,5 @@
 /** @file Transposed convolutions: layers that enlarge, each the transpose of the convolution of the same settings. */
+import { aNumber, checkOptions, flag, fn, oneOf } from "../base/check.ts";
 import { type ConvTransposeOptions, convTranspose1d, convTranspose2d, convTranspose3d, type PerAxis } from "../math/conv.ts";
 import { perAxis, type Tensor, type TensorLike } from "../ops/tensor.ts";
 import { type ConvLayerOptions, convSettings } from "./conv.ts";
@@ -32,6 +33,13 @@ abstract class ConvTransposeNd extends Module {
     kernelSize: PerAxis,
     options: ConvTransposeLayerOptions,
   ) {
+    checkOptions(new.target.name, options, {
+      groups: aNumber,
+      bias: flag,
+      weightInitializer: fn,
+      biasInitializer: fn,
+      dtype: oneOf("f32", "f64", "i32", "u32", "u8", "bool"),
+    });
     super();
     const what = new.target.name;
     const { bias = true, weightInitializer = fanInUniform, dtype = "f32" } = options;
@@ -75,6 +83,13 @@ abstract class ConvTransposeNd extends Module {
  */
 export class ConvTranspose1d extends ConvTransposeNd {
   constructor(inChannels: number, outChannels: number, kernelSize: PerAxis, options: ConvTransposeLayerOptions = {}) {
+    checkOptions(new.target.name, options, {
+      groups: aNumber,
+      bias: flag,
+      weightInitializer: fn,
+      biasInitializer: fn,
+      dtype: oneOf("f32", "f64", "i32", "u32", "u8", "bool"),
+    });
     super(convTranspose1d, 1, [inChannels, outChannels], kernelSize, options);
   }
 }
@@ -82,6 +97,13 @@ export class ConvTranspose1d extends ConvTransposeNd {
 /** {@link ConvTranspose1d} of images, [N, inChannels, H, W]. */
 export class ConvTranspose2d extends ConvTransposeNd {
   constructor(inChannels: number, outChannels: number, kernelSize: PerAxis, options: ConvTransposeLayerOptions = {}) {
+    checkOptions(new.target.name, options, {
+      groups: aNumber,
+      bias: flag,
+      weightInitializer: fn,
+      biasInitializer: fn,
+      dtype: oneOf("f32", "f64", "i32", "u32", "u8", "bool"),
+    });
     super(convTranspose2d, 2, [inChannels, outChannels], kernelSize, options);
   }
 }
@@ -89,6 +111,13 @@ export class ConvTranspose2d extends ConvTransposeNd {
 /** {@link ConvTranspose1d} of volumes, [N, inChannels, D, H, W]. */
 export class ConvTranspose3d extends ConvTransposeNd {
   constructor(inChannels: number, outChannels: number, kernelSize: PerAxis, options: ConvTransposeLayerOptions = {}) {
+    checkOptions(new.target.name, options, {
+      groups: aNumber,
+      bias: flag,
+      weightInitializer: fn,
+      biasInitializer: fn,
+      dtype: oneOf("f32", "f64", "i32", "u32", "u8", "bool"),
+    });
     super(convTranspose3d, 3, [inChannels, outChannels], kernelSize, options);
   }
 }

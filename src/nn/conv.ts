@@ -1,4 +1,5 @@
 /** @file Convolutional layers over [batch, channels, ...] in one, two and three dimensions. */
+import { aNumber, checkOptions, flag, fn, oneOf } from "../base/check.ts";
 import type { Dtype } from "../base/dtype.ts";
 import { type ConvOptions, conv1d, conv2d, conv3d, type PerAxis } from "../math/conv.ts";
 import { perAxis, type Tensor, type TensorLike } from "../ops/tensor.ts";
@@ -46,6 +47,7 @@ export function convSettings(
   kernelSize: PerAxis,
   options: { readonly stride?: PerAxis; readonly dilation?: PerAxis; readonly groups?: number },
 ): { kernel: number[]; stride: number[]; dilation: number[]; groups: number } {
+  checkOptions("convSettings", options, { groups: aNumber });
   const { groups = 1 } = options;
   checkSizes(what, { inChannels, outChannels, groups });
   if (inChannels % groups !== 0 || outChannels % groups !== 0) {
@@ -71,6 +73,14 @@ export abstract class ConvNd extends Module {
   readonly #conv: ConvFunction;
 
   constructor(conv: ConvFunction, spatial: number, channels: readonly [number, number], kernelSize: PerAxis, options: ConvLayerOptions) {
+    checkOptions(new.target.name, options, {
+      paddingMode: oneOf("zeros", "reflect", "replicate", "circular"),
+      groups: aNumber,
+      bias: flag,
+      weightInitializer: fn,
+      biasInitializer: fn,
+      dtype: oneOf("f32", "f64", "i32", "u32", "u8", "bool"),
+    });
     super();
     const what = new.target.name;
     const { bias = true, weightInitializer = fanInUniform, dtype = "f32", padding = 0, paddingMode = "zeros" } = options;
@@ -117,6 +127,14 @@ export abstract class ConvNd extends Module {
  */
 export class Conv1d extends ConvNd {
   constructor(inChannels: number, outChannels: number, kernelSize: PerAxis, options: ConvLayerOptions = {}) {
+    checkOptions(new.target.name, options, {
+      paddingMode: oneOf("zeros", "reflect", "replicate", "circular"),
+      groups: aNumber,
+      bias: flag,
+      weightInitializer: fn,
+      biasInitializer: fn,
+      dtype: oneOf("f32", "f64", "i32", "u32", "u8", "bool"),
+    });
     super(conv1d, 1, [inChannels, outChannels], kernelSize, options);
   }
 }
@@ -127,6 +145,14 @@ export class Conv1d extends ConvNd {
  */
 export class Conv2d extends ConvNd {
   constructor(inChannels: number, outChannels: number, kernelSize: PerAxis, options: ConvLayerOptions = {}) {
+    checkOptions(new.target.name, options, {
+      paddingMode: oneOf("zeros", "reflect", "replicate", "circular"),
+      groups: aNumber,
+      bias: flag,
+      weightInitializer: fn,
+      biasInitializer: fn,
+      dtype: oneOf("f32", "f64", "i32", "u32", "u8", "bool"),
+    });
     super(conv2d, 2, [inChannels, outChannels], kernelSize, options);
   }
 }
@@ -134,6 +160,14 @@ export class Conv2d extends ConvNd {
 /** {@link Conv2d} of volumes: [N, inChannels, D, H, W] to [N, outChannels, D′, H′, W′]. Weight [outChannels, inChannels/groups, kd, kh, kw]. */
 export class Conv3d extends ConvNd {
   constructor(inChannels: number, outChannels: number, kernelSize: PerAxis, options: ConvLayerOptions = {}) {
+    checkOptions(new.target.name, options, {
+      paddingMode: oneOf("zeros", "reflect", "replicate", "circular"),
+      groups: aNumber,
+      bias: flag,
+      weightInitializer: fn,
+      biasInitializer: fn,
+      dtype: oneOf("f32", "f64", "i32", "u32", "u8", "bool"),
+    });
     super(conv3d, 3, [inChannels, outChannels], kernelSize, options);
   }
 }

@@ -1,4 +1,5 @@
 /** @file Embedding: a learnt vector for each integer. */
+import { aNumber, checkOptions, fn } from "../base/check.ts";
 import { isFloat } from "../base/dtype.ts";
 import { formatType } from "../base/shape.ts";
 import { embedding } from "../math/indexing.ts";
@@ -20,7 +21,9 @@ export class Embedding extends Module {
   readonly weight: Parameter;
   readonly paddingIndex: number | undefined;
 
-  constructor(count: number, features: number, { paddingIndex, weightInitializer = normal() }: EmbeddingOptions = {}) {
+  constructor(count: number, features: number, options: EmbeddingOptions = {}) {
+    checkOptions(new.target.name, options, { paddingIndex: aNumber, weightInitializer: fn });
+    const { paddingIndex, weightInitializer = normal() } = options;
     super();
     checkSizes("Embedding", { count, features });
     if (paddingIndex !== undefined && !(Number.isInteger(paddingIndex) && paddingIndex >= -count && paddingIndex < count))

@@ -1,7 +1,9 @@
 /** @file A module as a pure function of its cells, for derivatives and ensembles that do not want to set them. */
+
+import { fn as aFunction, check, object } from "../base/check.ts";
 import { capture, commit } from "../function/capture.ts";
 import type { Tensor } from "../ops/tensor.ts";
-import type { Module } from "./module.ts";
+import { checkModule, type Module } from "./module.ts";
 
 /**
  * Runs `fn` with tensors in place of cells of `module`, by name: `functionalCall(model, weights, () => model.forward(x))`. Gives the result
@@ -13,6 +15,9 @@ export function functionalCall<R>(
   values: Readonly<Record<string, Tensor>>,
   fn: () => R,
 ): { result: R; state: Record<string, Tensor> } {
+  checkModule("functionalCall: the module", module);
+  check("functionalCall: values", values, object);
+  check("functionalCall: fn", fn, aFunction);
   const names = new Map(module.namedCells().map(([name, cell]) => [cell, name]));
   const known = new Set(names.values());
   const unknown = Object.keys(values).find((name) => !known.has(name));

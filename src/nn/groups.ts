@@ -1,5 +1,6 @@
 /** @file Parameters in groups: which are frozen, which learn at another rate. What decays is in `optim/groups.ts`, which knows no modules. */
-import type { Module } from "./module.ts";
+import { check, fn, listOf } from "../base/check.ts";
+import { checkModule, type Module } from "./module.ts";
 import type { Parameter } from "./parameter.ts";
 
 /** Whether a parameter belongs to a group, from its name, itself, and the module that owns it. */
@@ -10,6 +11,8 @@ export type ParameterPredicate = (name: string, parameter: Parameter, owner: Mod
  * is in exactly one group.
  */
 export function groupParameters(module: Module, ...predicates: readonly ParameterPredicate[]): Parameter[][] {
+  checkModule("groupParameters: the module", module);
+  check("groupParameters: predicates", predicates, listOf(fn));
   const groups: Parameter[][] = [...predicates.map(() => []), []];
   const owners = new Map<string, Module>(module.namedModules().map(([name, owner]) => [name, owner]));
   for (const [name, parameter] of module.namedParameters()) {

@@ -5,6 +5,7 @@
  * Fans are PyTorch's: a weight [out, in, ...kernel] has fanIn = in·Πkernel and fanOut = out·Πkernel. In the symbols of the sources,
  * n_l = fanIn and n_{l+1} = fanOut.
  */
+import { aNumber, check, checkOptions, numbers, oneOf } from "../base/check.ts";
 import type { Dtype } from "../base/dtype.ts";
 import { formatShape, type Shape, sizeOf } from "../base/shape.ts";
 import { erf } from "../kernel/special.ts";
@@ -33,6 +34,7 @@ export interface Fans {
 
 /** How many values enter and leave one unit of a weight [out, in, ...kernel]. @throws {RangeError} for fewer than two axes. */
 export function fansOf(shape: Shape): Fans {
+  check("initializer: the shape", shape, numbers);
   if (shape.length < 2)
     throw new RangeError(`initializer: fans want a shape [out, in, ...kernel], got ${formatShape(shape)}; use constant or normal`);
   const receptive = sizeOf(shape.slice(2));
@@ -74,12 +76,9 @@ export interface TruncatedNormalOptions {
 }
 
 /** N(mean, std²) within [low, high], by the inverse of its distribution function. */
-export function truncatedNormal({
-  mean = 0,
-  std = 1,
-  low = mean - 2 * std,
-  high = mean + 2 * std,
-}: TruncatedNormalOptions = {}): Initializer {
+export function truncatedNormal(options: TruncatedNormalOptions = {}): Initializer {
+  checkOptions("truncatedNormal", options, { mean: aNumber, std: aNumber, low: aNumber, high: aNumber });
+  const { mean = 0, std = 1, low = mean - 2 * std, high = mean + 2 * std } = options;
   if (!(std > 0 && low < high)) throw new RangeError(`truncatedNormal: want std > 0 and low < high, got ${std}, ${low} and ${high}`);
   return (shape, { key, dtype = "f32" } = {}) => {
     // 2Φ(z) - 1 = erf(z/√2), uniform between its values at the bounds.
@@ -108,7 +107,13 @@ export interface VarianceScalingOptions {
 const CUT_STD = 0.8796256610342398;
 
 /** Mean 0 and variance scale/n with n from the fans (Keras' VarianceScaling). */
-export function varianceScaling({ scale = 1, mode = "fanIn", distribution = "truncatedNormal" }: VarianceScalingOptions = {}): Initializer {
+export function varianceScaling(options: VarianceScalingOptions = {}): Initializer {
+  checkOptions("varianceScaling", options, {
+    scale: aNumber,
+    mode: oneOf("fanIn", "fanOut", "fanAvg"),
+    distribution: oneOf("normal", "truncatedNormal", "uniform"),
+  });
+  const { scale = 1, mode = "fanIn", distribution = "truncatedNormal" } = options;
   if (!(scale > 0)) throw new RangeError(`varianceScaling: scale must be above 0, got ${scale}`);
   return (shape, options) => {
     const { fanIn, fanOut } = fansOf(shape);

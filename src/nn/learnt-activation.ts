@@ -1,4 +1,5 @@
 /** @file Activations that learn: PReLU, maxout and radial basis function units. */
+import { aNumber, checkOptions, flag, fn, oneOf } from "../base/check.ts";
 import * as F from "../math/activation.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { constant, type Initializer, normal } from "./initializers.ts";
@@ -40,6 +41,12 @@ export class Maxout extends Module {
 
   /** Default 2 pieces. */
   constructor(inFeatures: number, outFeatures: number, pieces = 2, options: LinearOptions = {}) {
+    checkOptions(new.target.name, options, {
+      bias: flag,
+      weightInitializer: fn,
+      biasInitializer: fn,
+      dtype: oneOf("f32", "f64", "i32", "u32", "u8", "bool"),
+    });
     super();
     checkSizes("Maxout", { inFeatures, outFeatures, pieces });
     this.linear = new Linear(inFeatures, outFeatures * pieces, options);
@@ -67,7 +74,9 @@ export class RBF extends Module {
   readonly weight: Parameter;
   readonly sigma: Parameter;
 
-  constructor(inFeatures: number, units: number, { centreInitializer = normal(), sigma = 1 }: RbfOptions = {}) {
+  constructor(inFeatures: number, units: number, options: RbfOptions = {}) {
+    checkOptions(new.target.name, options, { centreInitializer: fn, sigma: aNumber });
+    const { centreInitializer = normal(), sigma = 1 } = options;
     super();
     checkSizes("RBF", { inFeatures, units });
     if (!(sigma > 0)) throw new RangeError(`RBF: sigma must be above 0, got ${sigma}`);

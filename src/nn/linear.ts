@@ -1,4 +1,5 @@
 /** @file The dense (fully connected) layer. */
+import { check, checkOptions, flag, fn, oneOf, positiveInteger } from "../base/check.ts";
 import type { Dtype } from "../base/dtype.ts";
 import { linear } from "../math/linear.ts";
 import type { Tensor } from "../ops/tensor.ts";
@@ -23,6 +24,12 @@ export class Linear extends Module {
   readonly bias: Parameter | undefined;
 
   constructor(inFeatures: number, outFeatures: number, options: LinearOptions = {}) {
+    checkOptions(new.target.name, options, {
+      bias: flag,
+      weightInitializer: fn,
+      biasInitializer: fn,
+      dtype: oneOf("f32", "f64", "i32", "u32", "u8", "bool"),
+    });
     super();
     checkSizes("Linear", { inFeatures, outFeatures });
     const shape = [outFeatures, inFeatures];
@@ -49,6 +56,6 @@ export class Linear extends Module {
 /** @throws {RangeError} unless all sizes are positive integers. */
 export function checkSizes(layer: string, sizes: Readonly<Record<string, number>>): void {
   for (const [name, size] of Object.entries(sizes)) {
-    if (!Number.isInteger(size) || size < 1) throw new RangeError(`${layer}: ${name} must be a positive integer, got ${size}`);
+    check(`${layer}: ${name}`, size, positiveInteger);
   }
 }

@@ -1,4 +1,5 @@
 /** @file ModuleList: modules in a list, without an order of computation. */
+import { check, expectation, listOf } from "../base/check.ts";
 import { Module } from "./module.ts";
 
 /** Modules as the properties 0, 1, ..., so that their parameters are found and named `0.weight` as in PyTorch. */
@@ -7,7 +8,9 @@ export class ModuleList<M extends Module = Module> extends Module {
 
   constructor(modules: Iterable<M> = []) {
     super();
-    Object.assign(this, [...modules]);
+    const list = typeof (modules as Iterable<M> | null)?.[Symbol.iterator] === "function" ? [...modules] : modules;
+    check("ModuleList: modules", list, listOf(expectation("a module", (value) => value instanceof Module)));
+    Object.assign(this, list);
   }
 
   get length(): number {

@@ -3,6 +3,8 @@
  * properties (or stand in arrays there) and are found by looking, so a subclass only assigns them; the names are the property paths, which
  * makes them equal to PyTorch's for a module written the same way: `0.weight`, `layers.2.bias`.
  */
+
+import { check, expectation } from "../base/check.ts";
 import { describe } from "../base/describe.ts";
 import { formatShape, type Shape, sameShape } from "../base/shape.ts";
 import { showAs } from "../ops/display.ts";
@@ -182,6 +184,13 @@ export abstract class Module {
 }
 
 showAs(Module.prototype, (module) => module.toString());
+
+const aModule = expectation("a module", (value) => value instanceof Module);
+
+/** @throws {TypeError} for what is no module. */
+export function checkModule(what: string, module: unknown): void {
+  check(what, module, aModule);
+}
 
 /** The error of a layer that was given an input it cannot take. */
 export function inputError(layer: string, want: string, shape: Shape, remedy: string): RangeError {

@@ -1,4 +1,5 @@
 /** @file Normalization of one example: layer, RMS, group, instance, and of responses. Batch normalization is in `batch-norm.ts`. */
+import { aNumber, check, checkOptions, flag, numbers } from "../base/check.ts";
 import { formatShape, type Shape } from "../base/shape.ts";
 import * as F from "../math/normalization.ts";
 import type { Tensor } from "../ops/tensor.ts";
@@ -22,8 +23,11 @@ abstract class Affine extends Module {
   readonly bias: Parameter | undefined;
   readonly eps: number;
 
-  constructor(shape: Shape, { eps = 1e-5, affine = true, bias = true }: NormOptions) {
+  constructor(shape: Shape, options: NormOptions) {
+    checkOptions(new.target.name, options, { eps: aNumber, affine: flag, bias: flag });
+    const { eps = 1e-5, affine = true, bias = true } = options;
     super();
+    check(`${new.target.name}: the shape`, shape, numbers);
     checkSizes(new.target.name, Object.fromEntries(shape.map((d, i) => [`size ${i}`, d])));
     this.eps = eps;
     this.weight = affine ? new Parameter(ones(shape), "weight") : undefined;
@@ -43,6 +47,7 @@ export class LayerNorm extends Affine {
   readonly normalizedShape: Shape;
 
   constructor(normalizedShape: number | Shape, options: NormOptions = {}) {
+    checkOptions(new.target.name, options, { eps: aNumber, affine: flag, bias: flag });
     super(asShape(normalizedShape), options);
     this.normalizedShape = asShape(normalizedShape);
   }
@@ -62,6 +67,7 @@ export class RMSNorm extends Affine {
   readonly normalizedShape: Shape;
 
   constructor(normalizedShape: number | Shape, options: Omit<NormOptions, "bias"> = {}) {
+    checkOptions(new.target.name, options, { eps: aNumber, affine: flag });
     super(asShape(normalizedShape), { eps: 1e-6, ...options, bias: false });
     this.normalizedShape = asShape(normalizedShape);
   }
@@ -81,6 +87,7 @@ abstract class ChannelNorm extends Affine {
   readonly channels: number;
 
   constructor(channels: number, options: NormOptions) {
+    checkOptions(new.target.name, options, { eps: aNumber, affine: flag, bias: flag });
     super([channels], options);
     this.channels = channels;
   }
@@ -98,6 +105,7 @@ abstract class ChannelNorm extends Affine {
 /** {@link LayerNorm} over the channels of [N, C, ...] (Liu et al. 2022). Weight and bias [C]. Default ε 1e-6. */
 export class LayerNormChannelsFirst extends ChannelNorm {
   constructor(channels: number, options: NormOptions = {}) {
+    checkOptions(new.target.name, options, { eps: aNumber, affine: flag, bias: flag });
     super(channels, { eps: 1e-6, ...options });
   }
 
@@ -113,6 +121,7 @@ export class GroupNorm extends ChannelNorm {
 
   /** @throws {RangeError} unless numGroups divides the channels. */
   constructor(numGroups: number, channels: number, options: NormOptions = {}) {
+    checkOptions(new.target.name, options, { eps: aNumber, affine: flag, bias: flag });
     super(channels, options);
     checkSizes("GroupNorm", { numGroups });
     if (channels % numGroups !== 0) throw new RangeError(`GroupNorm: ${channels} channels do not divide into ${numGroups} groups`);
@@ -132,6 +141,7 @@ export class GroupNorm extends ChannelNorm {
 /** Normalization of each channel of each example over space, [N, C, ...] (Ulyanov et al. 2016), in any number of dimensions. Default not affine. */
 export class InstanceNorm extends ChannelNorm {
   constructor(channels: number, options: NormOptions = {}) {
+    checkOptions(new.target.name, options, { eps: aNumber, affine: flag, bias: flag });
     super(channels, { affine: false, ...options });
   }
 
@@ -156,7 +166,9 @@ export class GlobalResponseNorm extends Module {
   readonly eps: number;
 
   /** Default channels second; `channelAxis` -1 for [N, H, W, C]. Default ε 1e-6. */
-  constructor(channels: number, { channelAxis = 1, eps = 1e-6 }: { readonly channelAxis?: number; readonly eps?: number } = {}) {
+  constructor(channels: number, options: { readonly channelAxis?: number; readonly eps?: number } = {}) {
+    checkOptions(new.target.name, options, { channelAxis: aNumber, eps: aNumber });
+    const { channelAxis = 1, eps = 1e-6 } = options;
     super();
     checkSizes("GlobalResponseNorm", { channels });
     [this.channelAxis, this.eps] = [channelAxis, eps];
@@ -183,6 +195,7 @@ export class LocalResponseNorm extends Module {
 
   /** Default α 1e-4, β 0.75, k 1. */
   constructor(size: number, options: F.LocalResponseNormOptions = {}) {
+    checkOptions(new.target.name, options, { alpha: aNumber, beta: aNumber, k: aNumber });
     super();
     checkSizes("LocalResponseNorm", { size });
     [this.size, this.options] = [size, options];

@@ -1,6 +1,7 @@
 /**
  * @file The cells of a network: parameters, which an optimizer changes, and state, which the network itself keeps (running statistics, a rate).
  */
+
 import { describe } from "../base/describe.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { Cell } from "../runtime/cell.ts";

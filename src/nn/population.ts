@@ -1,9 +1,10 @@
 /** @file Batch normalization for inference: exact population statistics (Ioffe & Szegedy 2015, Alg. 2). Folding is in fold.ts. */
+import { check, expectation } from "../base/check.ts";
 import { populationStatistics } from "../math/normalization.ts";
 import { full, stack } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { BatchNorm } from "./batch-norm.ts";
-import type { Module } from "./module.ts";
+import { checkModule, type Module } from "./module.ts";
 
 interface Gathered {
   readonly means: Tensor[];
@@ -26,6 +27,12 @@ function gather({ means, variances, sizes }: Gathered, x: Tensor): void {
  * @throws {RangeError} if batches differ in size.
  */
 export function exactBatchStatistics<X>(model: Module & { forward(x: X): unknown }, batches: Iterable<X>): void {
+  checkModule("exactBatchStatistics: the model", model);
+  check(
+    "exactBatchStatistics: batches",
+    batches,
+    expectation("an iterable of batches", (b) => typeof (b as Iterable<X> | null)?.[Symbol.iterator] === "function"),
+  );
   const norms = model.modules().filter((module): module is BatchNorm => module instanceof BatchNorm && module.running_mean !== undefined);
   const gathered = new Map<BatchNorm, Gathered>(norms.map((norm) => [norm, { means: [], variances: [], sizes: new Set() }]));
   const remove = norms.map((norm) => norm.onForward(([x]) => gather(gathered.get(norm)!, x as Tensor)));

@@ -1,5 +1,5 @@
 /** @file Recurrent layers (RNN-1): Elman, LSTM and GRU in several layers and both directions, with PyTorch's names and gate order. */
-import { shown } from "../base/check.ts";
+import { aNumber, checkOptions, flag, oneOf, shown } from "../base/check.ts";
 import { type Checkpoints, checkCheckpoints } from "../function/control.ts";
 import * as F from "../math/recurrent.ts";
 import type { Lengths } from "../math/sequence.ts";
@@ -76,6 +76,14 @@ abstract class Recurrent extends Module {
   readonly #dropout: Dropout | undefined;
 
   constructor(gates: number, inputSize: number, hiddenSize: number, options: RecurrentLayerOptions) {
+    checkOptions(new.target.name, options, {
+      layers: aNumber,
+      bidirectional: flag,
+      reverse: flag,
+      bias: flag,
+      batchFirst: flag,
+      dropout: aNumber,
+    });
     super();
     const { layers = 1, bidirectional = false, reverse = false, bias = true, batchFirst = false, dropout = 0, checkpoint } = options;
     if (bidirectional && reverse)
@@ -127,6 +135,15 @@ export class RNN extends Recurrent {
   readonly nonlinearity: "tanh" | "relu";
 
   constructor(inputSize: number, hiddenSize: number, options: RnnLayerOptions = {}) {
+    checkOptions(new.target.name, options, {
+      nonlinearity: oneOf("tanh", "relu"),
+      layers: aNumber,
+      bidirectional: flag,
+      reverse: flag,
+      bias: flag,
+      batchFirst: flag,
+      dropout: aNumber,
+    });
     super(1, inputSize, hiddenSize, options);
     this.nonlinearity = options.nonlinearity ?? "tanh";
   }
@@ -140,6 +157,14 @@ export class RNN extends Recurrent {
 /** LSTM (Hochreiter & Schmidhuber 1997): gates i, f, g, o; c′ = f∘c + i∘g, h′ = o∘tanh c′. Shapes as in {@link RNN}, with two states. */
 export class LSTM extends Recurrent {
   constructor(inputSize: number, hiddenSize: number, options: RecurrentLayerOptions = {}) {
+    checkOptions(new.target.name, options, {
+      layers: aNumber,
+      bidirectional: flag,
+      reverse: flag,
+      bias: flag,
+      batchFirst: flag,
+      dropout: aNumber,
+    });
     super(4, inputSize, hiddenSize, options);
   }
 
@@ -156,6 +181,14 @@ export class LSTM extends Recurrent {
 /** GRU (Cho et al. 2014): gates r, z, n; h′ = (1 - z)∘n + z∘h. Shapes as in {@link RNN}. */
 export class GRU extends Recurrent {
   constructor(inputSize: number, hiddenSize: number, options: RecurrentLayerOptions = {}) {
+    checkOptions(new.target.name, options, {
+      layers: aNumber,
+      bidirectional: flag,
+      reverse: flag,
+      bias: flag,
+      batchFirst: flag,
+      dropout: aNumber,
+    });
     super(3, inputSize, hiddenSize, options);
   }
 
@@ -173,7 +206,9 @@ abstract class RecurrentCell extends Module {
   readonly hiddenSize: number;
   protected readonly weights: F.RecurrentWeights;
 
-  constructor(gates: number, inputSize: number, hiddenSize: number, { bias = true }: { readonly bias?: boolean }) {
+  constructor(gates: number, inputSize: number, hiddenSize: number, options: { readonly bias?: boolean }) {
+    checkOptions(new.target.name, options, { bias: flag });
+    const { bias = true } = options;
     super();
     checkSizes(new.target.name, { inputSize, hiddenSize });
     [this.inputSize, this.hiddenSize] = [inputSize, hiddenSize];
@@ -197,6 +232,7 @@ export class RNNCell extends RecurrentCell {
   readonly nonlinearity: "tanh" | "relu";
 
   constructor(inputSize: number, hiddenSize: number, options: Pick<RnnLayerOptions, "bias" | "nonlinearity"> = {}) {
+    checkOptions(new.target.name, options, { bias: flag, nonlinearity: oneOf("tanh", "relu") });
     super(1, inputSize, hiddenSize, options);
     this.nonlinearity = options.nonlinearity ?? "tanh";
   }
@@ -210,6 +246,7 @@ export class RNNCell extends RecurrentCell {
 /** One step of {@link LSTM}: x [N, in], h and c [N, hidden] (default 0) to h′ and c′. */
 export class LSTMCell extends RecurrentCell {
   constructor(inputSize: number, hiddenSize: number, options: { readonly bias?: boolean } = {}) {
+    checkOptions(new.target.name, options, { bias: flag });
     super(4, inputSize, hiddenSize, options);
   }
 
@@ -222,6 +259,7 @@ export class LSTMCell extends RecurrentCell {
 /** One step of {@link GRU}: x [N, in], h [N, hidden] (default 0) to h′. */
 export class GRUCell extends RecurrentCell {
   constructor(inputSize: number, hiddenSize: number, options: { readonly bias?: boolean } = {}) {
+    checkOptions(new.target.name, options, { bias: flag });
     super(3, inputSize, hiddenSize, options);
   }
 

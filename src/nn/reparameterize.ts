@@ -2,13 +2,14 @@
  * @file Weights that are computed from other parameters: weight and spectral normalization of a layer that has a `weight`. As in PyTorch they
  * change the layer itself: the parameter `weight` gives way to others, from which it follows at every use.
  */
+import { aNumber, checkOptions } from "../base/check.ts";
 import type { Dtype } from "../base/dtype.ts";
 import type { Shape } from "../base/shape.ts";
 import { normalize } from "../math/distance.ts";
 import { weightNorm } from "../math/normalization.ts";
 import { normal, randomKey } from "../math/random.ts";
 import type { Tensor, TensorLike } from "../ops/tensor.ts";
-import type { Module } from "./module.ts";
+import { checkModule, type Module } from "./module.ts";
 import { Parameter, State } from "./parameter.ts";
 
 /** What stands in a layer where its weight was. */
@@ -27,6 +28,7 @@ class Derived {
 }
 
 function weightOf(what: string, layer: Module): Parameter {
+  checkModule(`${what}: the layer`, layer);
   const { weight } = layer as { readonly weight?: unknown };
   if (weight instanceof Parameter && weight.shape.length >= 2) return weight;
   throw new TypeError(
@@ -42,7 +44,9 @@ function replaceWeight(layer: Module, weight: Parameter, compute: () => Tensor, 
  * The layer with weight g·v/‖v‖ (Salimans & Kingma 2016): parameters `weight_g` [size of `axis`, 1, ...] and `weight_v`, which start so that
  * the weight stays what it is. Lengths are over every axis but `axis`, default 0.
  */
-export function withWeightNorm<M extends Module>(layer: M, { axis = 0 }: { readonly axis?: number } = {}): M {
+export function withWeightNorm<M extends Module>(layer: M, options: { readonly axis?: number } = {}): M {
+  checkOptions("withWeightNorm", options, { axis: aNumber });
+  const { axis = 0 } = options;
   const weight = weightOf("withWeightNorm", layer);
   const rest = weight.shape.map((_, i) => i).filter((i) => i !== axis);
   const weight_g = new Parameter(weight.value.square().sum(rest, { keepDims: true }).sqrt(), "weight_g");
@@ -65,7 +69,9 @@ export interface SpectralNormOptions {
  * The layer with weight W/σ, σ = uᵀWv the largest singular value by power iteration (Miyato et al. 2018, Alg. 1), one step at every use while
  * training: parameter `weight_orig`; state `weight_u`, `weight_v`. To the derivative u and v are constants.
  */
-export function withSpectralNorm<M extends Module>(layer: M, { iterations = 1, eps = 1e-12, axis = 0 }: SpectralNormOptions = {}): M {
+export function withSpectralNorm<M extends Module>(layer: M, options: SpectralNormOptions = {}): M {
+  checkOptions("withSpectralNorm", options, { iterations: aNumber, eps: aNumber, axis: aNumber });
+  const { iterations = 1, eps = 1e-12, axis = 0 } = options;
   const weight = weightOf("withSpectralNorm", layer);
   const weight_orig = new Parameter(weight.value, "weight_orig");
   const rows = weight.shape[axis];
@@ -92,6 +98,7 @@ export function withSpectralNorm<M extends Module>(layer: M, { iterations = 1, e
 
 /** Makes a derived weight a parameter of its present value again; returns the layer. */
 export function removeReparameterization<M extends Module>(layer: M): M {
+  checkModule("removeReparameterization: the layer", layer);
   const { weight } = layer as { readonly weight?: TensorLike };
   if (!(weight instanceof Derived)) throw new TypeError(`removeReparameterization: the weight of ${layer.constructor.name} is its own`);
   const mode = layer.training;

@@ -1,4 +1,5 @@
 /** @file Softmax layers: shares that sum to 1. */
+import { aNumber, checkOptions } from "../base/check.ts";
 import * as F from "../math/softmax.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { Module } from "./module.ts";
@@ -8,7 +9,9 @@ abstract class Shares extends Module {
   readonly temperature: number;
   readonly #apply: (x: Tensor, axis: number, options: F.SoftmaxOptions) => Tensor;
 
-  constructor(apply: (x: Tensor, axis: number, options: F.SoftmaxOptions) => Tensor, axis: number, { temperature = 1 }: F.SoftmaxOptions) {
+  constructor(apply: (x: Tensor, axis: number, options: F.SoftmaxOptions) => Tensor, axis: number, options: F.SoftmaxOptions) {
+    checkOptions(new.target.name, options, { temperature: aNumber });
+    const { temperature = 1 } = options;
     super();
     if (!(temperature > 0)) throw new RangeError(`${new.target.name}: temperature must be above 0, got ${temperature}`);
     [this.axis, this.temperature] = [axis, temperature];
@@ -27,6 +30,7 @@ abstract class Shares extends Module {
 /** exp(x/T)/Σ exp(x/T) along an axis (default the last). T (`temperature`, default 1) below 1 sharpens, above 1 flattens (ACT-4). */
 export class Softmax extends Shares {
   constructor(axis = -1, options: F.SoftmaxOptions = {}) {
+    checkOptions(new.target.name, options, { temperature: aNumber });
     super(F.softmax, axis, options);
   }
 }
@@ -34,6 +38,7 @@ export class Softmax extends Shares {
 /** log of {@link Softmax}, without its underflow. */
 export class LogSoftmax extends Shares {
   constructor(axis = -1, options: F.SoftmaxOptions = {}) {
+    checkOptions(new.target.name, options, { temperature: aNumber });
     super(F.logSoftmax, axis, options);
   }
 }
@@ -41,6 +46,7 @@ export class LogSoftmax extends Shares {
 /** {@link Softmax} of -x: the smallest element gets the largest share. */
 export class Softmin extends Shares {
   constructor(axis = -1, options: F.SoftmaxOptions = {}) {
+    checkOptions(new.target.name, options, { temperature: aNumber });
     super(F.softmin, axis, options);
   }
 }

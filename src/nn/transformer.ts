@@ -1,4 +1,5 @@
 /** @file Layers of a transformer (Vaswani et al. 2017) with PyTorch's parameter names, made of child modules, so that hooks see every part. */
+import { aNumber, checkOptions, flag } from "../base/check.ts";
 import { gelu, relu } from "../math/activation.ts";
 import type { MultiHeadOptions } from "../math/attention.ts";
 import type { Tensor } from "../ops/tensor.ts";
@@ -35,6 +36,7 @@ abstract class TransformerLayer extends Module {
   readonly #activation: (x: Tensor) => Tensor;
 
   constructor(features: number, heads: number, options: TransformerLayerOptions) {
+    checkOptions(new.target.name, options, { hidden: aNumber, dropout: aNumber, normFirst: flag, eps: aNumber });
     super();
     const { hidden = 2048, dropout = 0.1, activation = "relu", normFirst = false, eps = 1e-5 } = options;
     this.self_attn = new MultiHeadAttention(features, heads, { dropout });
@@ -70,6 +72,7 @@ abstract class TransformerLayer extends Module {
  */
 export class TransformerEncoderLayer extends TransformerLayer {
   constructor(features: number, heads: number, options: TransformerLayerOptions = {}) {
+    checkOptions(new.target.name, options, { hidden: aNumber, dropout: aNumber, normFirst: flag, eps: aNumber });
     super(features, heads, options);
   }
 
@@ -90,6 +93,7 @@ export class TransformerDecoderLayer extends TransformerLayer {
   readonly norm3: LayerNorm;
 
   constructor(features: number, heads: number, options: TransformerLayerOptions = {}) {
+    checkOptions(new.target.name, options, { hidden: aNumber, dropout: aNumber, normFirst: flag, eps: aNumber });
     super(features, heads, options);
     this.multihead_attn = new MultiHeadAttention(features, heads, { dropout: options.dropout ?? 0.1 });
     this.norm3 = new LayerNorm(features, { eps: options.eps });

@@ -1,9 +1,10 @@
 /** @file Looking into a network: what goes into a layer, what comes out, and the gradient there. */
+import { check, expectation, fn } from "../base/check.ts";
 import { capture } from "../function/capture.ts";
 import { vjp } from "../function/derivative.ts";
 import { isTensor, zeros } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
-import type { Module } from "./module.ts";
+import { checkModule, type Module } from "./module.ts";
 
 /** One call of a layer. */
 export interface Sighting {
@@ -25,7 +26,14 @@ export interface Watched {
  * written as by calling `loss` once.
  */
 export function watch(modules: Iterable<Module>, loss: () => Tensor): Watched {
+  check("watch: loss", loss, fn);
+  check(
+    "watch: modules",
+    modules,
+    expectation("modules", (all) => typeof (all as Iterable<Module> | null)?.[Symbol.iterator] === "function"),
+  );
   const watched = [...new Set(modules)];
+  for (const module of watched) checkModule("watch: each module", module);
   const observe = (hook: (module: Module, inputs: readonly unknown[], y: Tensor) => unknown): (() => void)[] =>
     watched.map((module) =>
       module.onForward((inputs, y) => {

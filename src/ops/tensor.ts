@@ -3,6 +3,7 @@
  * line, records an instruction and returns its result; nothing is computed until a value is read. Broadcasting, dtype promotion and axes
  * that count from the end finish here: primitives see equal shapes and plain axes.
  */
+import { aNumber, check, either, numbers } from "../base/check.ts";
 import { checkDtype, type Dtype, isFloat, promote, type TypedArray } from "../base/dtype.ts";
 import { checkFits, fits } from "../base/elements.ts";
 import {
@@ -817,8 +818,11 @@ export function notANumber(what: string): string {
   ].join("\n");
 }
 
+const EACH_AXIS = either(aNumber, numbers);
+
 /** A number for every axis, from one or from a list. */
 export function perAxis(value: number | readonly number[], n: number, what: string, least = 0): number[] {
+  check(what, value, EACH_AXIS);
   const list = typeof value === "number" ? new Array<number>(n).fill(value) : [...value];
   if (list.length !== n || list.some((v) => !Number.isInteger(v) || v < least)) {
     throw new RangeError(`${what}: want ${n} integers >= ${least} (or one for all), got ${formatShape(list)}`);

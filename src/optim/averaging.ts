@@ -3,6 +3,7 @@
  * weights with the averages (to test with them) and, called again, back.
  */
 
+import { aNumber, checkOptions } from "../base/check.ts";
 import { describe } from "../base/describe.ts";
 import { full } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
@@ -78,7 +79,9 @@ export interface EmaOptions {
 export class EMA extends WeightAverage {
   readonly #share: number;
 
-  constructor(parameters: Iterable<Cell>, { decay = 0.999 }: EmaOptions = {}) {
+  constructor(parameters: Iterable<Cell>, options: EmaOptions = {}) {
+    checkOptions(new.target.name, options, { decay: aNumber });
+    const { decay = 0.999 } = options;
     super(parameters);
     this.#share = 1 - checkRange("decay", decay, 0, 1);
   }

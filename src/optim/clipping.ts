@@ -2,10 +2,15 @@
  * @file Gradient clipping: pure functions from gradients to gradients, for between `backward` and `step`. Inside `compile` they are part of
  * the program.
  */
+import { aNumber, check, checkOptions, expectation, list, listOf } from "../base/check.ts";
 import { norm } from "../math/statistics.ts";
-import type { Tensor } from "../ops/tensor.ts";
+import { Tensor } from "../ops/tensor.ts";
 import type { Cell } from "../runtime/cell.ts";
 import { checkRange } from "./optimizer.ts";
+
+function checkGradients(what: string, grads: unknown): void {
+  check(`${what}: the gradients`, grads, listOf(expectation("a tensor", (value) => value instanceof Tensor)));
+}
 
 export interface ClipNormOptions {
   /** Order of the norm; Infinity is the largest magnitude. Default 2. */
@@ -17,12 +22,15 @@ const NORM_EPS = 1e-6;
 
 /** Every element into [-limit, limit]. */
 export function clipByValue(grads: readonly Tensor[], limit: number): Tensor[] {
+  checkGradients("clipByValue", grads);
   checkRange("limit", limit, 0);
   return grads.map((g) => g.clamp(-limit, limit));
 }
 
 /** Every gradient by itself to a norm of at most `max`. */
 export function clipByNorm(grads: readonly Tensor[], max: number, options: ClipNormOptions = {}): Tensor[] {
+  checkOptions("clipByNorm", options, { p: aNumber });
+  checkGradients("clipByNorm", grads);
   return grads.flatMap((g) => clipByGlobalNorm([g], max, options).grads);
 }
 
@@ -30,11 +38,10 @@ export function clipByNorm(grads: readonly Tensor[], max: number, options: ClipN
  * All gradients by one factor, min(1, max/(total + 1e-6)), where `total` is the norm of all of them as one vector: Pascanu, Mikolov & Bengio
  * (2013), Algorithm 1. Also gives `total`, which is worth watching.
  */
-export function clipByGlobalNorm(
-  grads: readonly Tensor[],
-  max: number,
-  { p = 2 }: ClipNormOptions = {},
-): { grads: Tensor[]; total: Tensor } {
+export function clipByGlobalNorm(grads: readonly Tensor[], max: number, options: ClipNormOptions = {}): { grads: Tensor[]; total: Tensor } {
+  checkOptions("clipByGlobalNorm", options, { p: aNumber });
+  const { p = 2 } = options;
+  checkGradients("clipByGlobalNorm", grads);
   checkRange("max", max, 0);
   if (grads.length === 0) throw new RangeError("clipByGlobalNorm: got no gradients, want at least one");
   const [first, ...rest] = grads.map((g) => norm(g, { p }).reshape([1]));
@@ -54,11 +61,11 @@ export interface AdaptiveClipOptions {
  * Each row of a gradient (all that makes one output: the slice along axis 0; a bias or scale as a whole) to a norm of at most
  * λ·max(‖parameter row‖, ε): Brock et al. (2021), eq. 3.
  */
-export function clipAdaptively(
-  grads: readonly Tensor[],
-  parameters: readonly Cell[],
-  { clip = 0.01, eps = 1e-3 }: AdaptiveClipOptions = {},
-): Tensor[] {
+export function clipAdaptively(grads: readonly Tensor[], parameters: readonly Cell[], options: AdaptiveClipOptions = {}): Tensor[] {
+  checkOptions("clipAdaptively", options, { clip: aNumber, eps: aNumber });
+  const { clip = 0.01, eps = 1e-3 } = options;
+  checkGradients("clipAdaptively", grads);
+  check("clipAdaptively: parameters", parameters, list);
   checkRange("clip", clip, 0);
   checkRange("eps", eps, 0);
   if (grads.length !== parameters.length) {

@@ -1,4 +1,5 @@
 /** @file Schedules that go up and down, and may take the momentum the other way: cyclic rates and one cycle, Smith (2017; 2018). */
+import { aNumber, checkFields, flag, oneOf, optional } from "../base/check.ts";
 import { between, checkPositive, cosine, type RateSchedule } from "./schedules.ts";
 
 /** Options of {@link cyclic} and {@link cyclicMomentum}. */
@@ -16,6 +17,14 @@ export interface CyclicOptions {
 
 /** From min to max and back, again and again: Smith (2017), "Cyclical learning rates for training neural networks", section 3.1. */
 export function cyclic(options: CyclicOptions): RateSchedule {
+  checkFields("cyclic", options, {
+    min: aNumber,
+    max: aNumber,
+    up: optional(aNumber),
+    down: optional(aNumber),
+    mode: optional(oneOf("triangular", "triangular2", "exponential")),
+    gamma: optional(aNumber),
+  });
   const height = cycleHeight(options);
   return (t) => between(options.min, options.max, height(t));
 }
@@ -61,6 +70,14 @@ export interface OneCycleOptions {
 
 /** Up from max/25 to max, and down far below: Smith & Topin (2018), "Super-convergence". Stays at the last rate after `steps`. */
 export function oneCycle(max: number, options: OneCycleOptions): RateSchedule {
+  checkFields("oneCycle", options, {
+    steps: aNumber,
+    rise: optional(aNumber),
+    anneal: optional(oneOf("linear", "cosine")),
+    divFactor: optional(aNumber),
+    finalDivFactor: optional(aNumber),
+    threePhase: optional(flag),
+  });
   const { divFactor = 25, finalDivFactor = 1e4, threePhase = false } = options;
   checkPositive("oneCycle: divFactor", divFactor);
   checkPositive("oneCycle: finalDivFactor", finalDivFactor);

@@ -1,5 +1,6 @@
 /** @file Parameter groups by predicate. */
-import type { Cell } from "../runtime/cell.ts";
+import { check, expectation, fn, listOf, nonNegative } from "../base/check.ts";
+import { Cell } from "../runtime/cell.ts";
 import type { OptimizerOptions, ParameterGroup } from "./optimizer.ts";
 
 /** Says of a parameter, by its name and cell, whether it belongs. */
@@ -17,7 +18,19 @@ export function decayGroups(
   weightDecay: number,
   decays: ParameterPredicate = isWeight,
 ): ParameterGroup<OptimizerOptions>[] {
+  check(
+    "decayGroups: named",
+    named,
+    expectation("parameters with their names", (all) => typeof (all as Iterable<unknown> | null)?.[Symbol.iterator] === "function"),
+  );
   const list = [...named];
+  check(
+    "decayGroups: named",
+    list,
+    listOf(expectation("a pair of a name and a parameter", (pair) => Array.isArray(pair) && pair[1] instanceof Cell)),
+  );
+  check("decayGroups: weightDecay", weightDecay, nonNegative);
+  check("decayGroups: decays", decays, fn);
   const group = (chosen: boolean, decay: number): { parameters: Cell[]; weightDecay: number } => ({
     parameters: list.filter(([name, cell]) => decays(name, cell) === chosen).map(([, cell]) => cell),
     weightDecay: decay,

@@ -1,4 +1,5 @@
 /** @file Newton's method: Nocedal & Wright (2006), eq. 3.30, with Levenberg's damping. */
+import { aNumber, checkOptions } from "../base/check.ts";
 import { type Compiled, compile } from "../function/compile.ts";
 import { valueAndGrad } from "../function/derivative.ts";
 import { hessian } from "../function/jacobian.ts";
@@ -25,7 +26,9 @@ export class Newton {
   readonly #step: Compiled<() => Tensor>;
 
   /** `f` gives the value to minimize from the cells. */
-  constructor(parameters: Iterable<Cell>, f: () => Tensor, { lr = 1, damping = 0 }: NewtonOptions = {}) {
+  constructor(parameters: Iterable<Cell>, f: () => Tensor, options: NewtonOptions = {}) {
+    checkOptions(new.target.name, options, { lr: aNumber, damping: aNumber });
+    const { lr = 1, damping = 0 } = options;
     const cells = listOf(parameters);
     this.parameters = cells;
     checkParameters("Newton", cells);

@@ -6,6 +6,8 @@
  *     step ── advance()          what all parameters share: the step counter
  *          └─ for each group     rule(group) ── for each parameter   p ← rule(p, g + λp, i)
  */
+
+import { check, checkFields, checkOptions, expectation, flag, shown } from "../base/check.ts";
 import { describe } from "../base/describe.ts";
 import { isFloat } from "../base/dtype.ts";
 import { formatType, sameType, sizeOf } from "../base/shape.ts";
@@ -88,6 +90,8 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
   constructor(trainable: Trainable<O>, options: O, defaults: Required<O>, check?: (options: Settings<O>) => void) {
     announce(new.target.prototype, Object.prototype);
     const name = this.constructor.name;
+    checkTrainable(name, trainable);
+    checkOptions(name, options, { maximize: flag });
     let first = 0;
     this.groups = groupsOf(trainable).map(({ parameters, ...own }, index) => {
       const settings = given(defaults, options, own as unknown as Partial<O>);
@@ -279,6 +283,18 @@ function groupsOf<O>(trainable: Trainable<O>): readonly ParameterGroup<O>[] {
   return groups;
 }
 
+const iterable = expectation(
+  "parameters, as in model.parameters(), or a list of groups",
+  (value) => typeof (value as Iterable<unknown> | null)?.[Symbol.iterator] === "function" && typeof value !== "string",
+);
+
+/** @throws {TypeError} for what cannot be trained. */
+export function checkTrainable(optimizer: string, trainable: unknown): void {
+  check(optimizer, trainable, iterable);
+  for (const each of trainable as Iterable<unknown>)
+    if (!(each instanceof Cell)) checkFields(`${optimizer}: a group`, each, { parameters: iterable });
+}
+
 /** Options laid over each other; undefined says nothing. */
 function given<O>(defaults: Required<O>, ...layers: readonly Partial<O>[]): Settings<O> {
   const said = layers.map((layer) => Object.fromEntries(Object.entries(layer).filter(([, value]) => value !== undefined)));
@@ -298,9 +314,9 @@ export function checkParameters(optimizer: string, parameters: readonly Cell[]):
 
 /** @throws {RangeError} unless low <= value < below. */
 export function checkRange(name: string, value: number, low: number, below: number = Number.POSITIVE_INFINITY): number {
-  if (value >= low && value < below) return value;
+  if (typeof value === "number" && value >= low && value < below) return value;
   const want = below === Number.POSITIVE_INFINITY ? `a number >= ${low}` : `a number from ${low} to below ${below}`;
-  throw new RangeError(`${name} must be ${want}, got ${value}`);
+  throw new RangeError(`${name} must be ${want}, got ${shown(value)}`);
 }
 
 // Averages of gradients that have become zero decay geometrically into the denormals (below 1.2e-38), on which processors are tens of times

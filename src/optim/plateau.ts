@@ -1,4 +1,5 @@
 /** @file A rate that falls when a metric stops getting better. */
+import { check, checkOptions, expectation, naturalNumber, nonNegative, oneOf, positive } from "../base/check.ts";
 import { checkPositive } from "./schedules.ts";
 
 /** Options of {@link Plateau}. */
@@ -20,6 +21,9 @@ export interface PlateauOptions {
   readonly eps?: number;
 }
 
+/** It may be NaN, which is no improvement. */
+const aMetric = expectation("a number", (value) => typeof value === "number");
+
 /** What a resumed run needs. */
 export interface PlateauState {
   readonly rate: number;
@@ -27,6 +31,17 @@ export interface PlateauState {
   readonly bad: number;
   readonly cooling: number;
 }
+
+const OPTIONS = {
+  mode: oneOf("min", "max"),
+  factor: positive,
+  patience: naturalNumber,
+  threshold: nonNegative,
+  thresholdMode: oneOf("relative", "absolute"),
+  cooldown: naturalNumber,
+  min: nonNegative,
+  eps: nonNegative,
+};
 
 const DEFAULTS: Required<PlateauOptions> = {
   mode: "min",
@@ -45,7 +60,9 @@ export class Plateau {
   #state: PlateauState;
 
   constructor(rate: number, options: PlateauOptions = {}) {
-    this.#options = { ...DEFAULTS, ...options };
+    check("Plateau: rate", rate, nonNegative);
+    checkOptions("Plateau", options, OPTIONS);
+    this.#options = { ...DEFAULTS, ...Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) };
     const { mode, factor } = this.#options;
     checkPositive("Plateau: factor", factor);
     if (factor >= 1) throw new RangeError(`Plateau: factor must be below 1, got ${factor}`);
@@ -67,6 +84,7 @@ export class Plateau {
 
   /** Takes note of a metric; gives the rate for what follows. NaN and infinity are no improvement. */
   step(metric: number): number {
+    check("Plateau: the metric", metric, aMetric);
     const { patience, cooldown } = this.#options;
     let { rate, best, bad, cooling } = this.#state;
     if (this.#improves(metric, best)) [best, bad] = [metric, 0];

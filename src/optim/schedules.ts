@@ -8,6 +8,7 @@
  * Names, defaults and formulas follow PyTorch; its recursions are in closed form here. With parameter groups, one schedule per group:
  * `for (const group of optimizer.groups) group.lr = ...`.
  */
+import { aNumber, check, checkFields, checkOptions, fn, list, listOf, numbers, optional, shown } from "../base/check.ts";
 
 /** The factor of the learning rate when the share `done` of all steps, from 0 to 1, has been taken. */
 export type Schedule = (done: number) => number;
@@ -19,21 +20,24 @@ export type RateSchedule = (t: number) => number;
 export const cosine: Schedule = (done) => (1 + Math.cos(Math.PI * done)) / 2;
 
 /** rate·γ^⌊t/size⌋. Default γ 0.1. */
-export function stepDecay(rate: number, { size, gamma = 0.1 }: { readonly size: number; readonly gamma?: number }): RateSchedule {
+export function stepDecay(rate: number, options: { readonly size: number; readonly gamma?: number }): RateSchedule {
+  checkFields("stepDecay", options, { size: aNumber, gamma: optional(aNumber) });
+  const { size, gamma = 0.1 } = options;
   checkPositive("stepDecay: size", size);
   return (t) => rate * gamma ** Math.floor(t / size);
 }
 
 /** rate·γ^(milestones reached); one that is listed twice counts twice. Default γ 0.1. */
-export function multiStep(
-  rate: number,
-  { milestones, gamma = 0.1 }: { readonly milestones: readonly number[]; readonly gamma?: number },
-): RateSchedule {
+export function multiStep(rate: number, options: { readonly milestones: readonly number[]; readonly gamma?: number }): RateSchedule {
+  checkFields("multiStep", options, { milestones: list, gamma: optional(aNumber) });
+  const { milestones, gamma = 0.1 } = options;
   return (t) => rate * gamma ** milestones.filter((milestone) => milestone <= t).length;
 }
 
 /** rate·γᵗ */
-export function exponential(rate: number, { gamma }: { readonly gamma: number }): RateSchedule {
+export function exponential(rate: number, options: { readonly gamma: number }): RateSchedule {
+  checkFields("exponential", options, { gamma: aNumber });
+  const { gamma } = options;
   return (t) => rate * gamma ** t;
 }
 
@@ -45,16 +49,17 @@ export interface CosineOptions {
 }
 
 /** min + (rate - min)·½(1 + cos πt/T): Loshchilov & Hutter (2017), eq. 5. After T it rises again. */
-export function cosineAnnealing(rate: number, { steps, min = 0 }: CosineOptions): RateSchedule {
+export function cosineAnnealing(rate: number, options: CosineOptions): RateSchedule {
+  checkFields("cosineAnnealing", options, { steps: aNumber, min: optional(aNumber) });
+  const { steps, min = 0 } = options;
   checkPositive("cosineAnnealing: steps", steps);
   return (t) => between(min, rate, cosine(t / steps));
 }
 
 /** The same, but every T steps it starts at the top again, and T is multiplied by `factor` (default 1) each time: SGDR, ibid. */
-export function cosineWithRestarts(
-  rate: number,
-  { steps, factor = 1, min = 0 }: CosineOptions & { readonly factor?: number },
-): RateSchedule {
+export function cosineWithRestarts(rate: number, options: CosineOptions & { readonly factor?: number }): RateSchedule {
+  checkFields("cosineWithRestarts", options, { steps: aNumber, min: optional(aNumber), factor: optional(aNumber) });
+  const { steps, factor = 1, min = 0 } = options;
   checkPositive("cosineWithRestarts: steps", steps);
   if (!(factor >= 1)) throw new RangeError(`cosineWithRestarts: factor must be at least 1, got ${factor}`);
   return (t) => {
@@ -70,7 +75,9 @@ export function cosineWithRestarts(
 }
 
 /** rate·(1 - t/T)^power, 0 after T steps. Default power 1. */
-export function polynomial(rate: number, { steps, power = 1 }: { readonly steps: number; readonly power?: number }): RateSchedule {
+export function polynomial(rate: number, options: { readonly steps: number; readonly power?: number }): RateSchedule {
+  checkFields("polynomial", options, { steps: aNumber, power: optional(aNumber) });
+  const { steps, power = 1 } = options;
   checkPositive("polynomial: steps", steps);
   return (t) => rate * (1 - Math.min(t, steps) / steps) ** power;
 }
@@ -78,27 +85,30 @@ export function polynomial(rate: number, { steps, power = 1 }: { readonly steps:
 /** From rate·start to rate·end in T steps along a line, then level. Default from 1/3 to 1 in 5 steps. */
 export function linear(
   rate: number,
-  { start = 1 / 3, end = 1, steps = 5 }: { readonly start?: number; readonly end?: number; readonly steps?: number } = {},
+  options: { readonly start?: number; readonly end?: number; readonly steps?: number } = {},
 ): RateSchedule {
+  checkOptions("linear", options, { start: aNumber, end: aNumber, steps: aNumber });
+  const { start = 1 / 3, end = 1, steps = 5 } = options;
   checkPositive("linear: steps", steps);
   return (t) => rate * between(start, end, Math.min(t, steps) / steps);
 }
 
 /** rate·factor for T steps, then rate. Default factor 1/3, 5 steps. */
-export function constant(
-  rate: number,
-  { factor = 1 / 3, steps = 5 }: { readonly factor?: number; readonly steps?: number } = {},
-): RateSchedule {
+export function constant(rate: number, options: { readonly factor?: number; readonly steps?: number } = {}): RateSchedule {
+  checkOptions("constant", options, { factor: aNumber, steps: aNumber });
+  const { factor = 1 / 3, steps = 5 } = options;
   return (t) => (t < steps ? rate * factor : rate);
 }
 
 /** rate·f(t) */
 export function lambda(rate: number, f: (t: number) => number): RateSchedule {
+  check("lambda: f", f, fn);
   return (t) => rate * f(t);
 }
 
 /** rate·f(1)·f(2)⋯f(t) */
 export function multiplicative(rate: number, f: (t: number) => number): RateSchedule {
+  check("multiplicative: f", f, fn);
   return (t) => {
     let product = rate;
     for (let i = 1; i <= t; i++) product *= f(i);
@@ -107,13 +117,17 @@ export function multiplicative(rate: number, f: (t: number) => number): RateSche
 }
 
 /** Rises along a line for `steps` steps, reaching the first rate of `then` just after them; then is `then`, counted from there. */
-export function warmUp(then: RateSchedule, { steps, start = 0 }: { readonly steps: number; readonly start?: number }): RateSchedule {
+export function warmUp(then: RateSchedule, options: { readonly steps: number; readonly start?: number }): RateSchedule {
+  checkFields("warmUp", options, { steps: aNumber, start: optional(aNumber) });
+  const { steps, start = 0 } = options;
   checkPositive("warmUp: steps", steps);
   return (t) => (t < steps ? then(0) * between(start, 1, t / steps) : then(t - steps));
 }
 
 /** One schedule after the other, each counted from its own start; `milestones` are the first steps of all but the first. */
 export function sequential(schedules: readonly RateSchedule[], milestones: readonly number[]): RateSchedule {
+  check("sequential: schedules", schedules, listOf(fn, 1));
+  check("sequential: milestones", milestones, numbers);
   if (schedules.length !== milestones.length + 1)
     throw new RangeError(`sequential: ${schedules.length} schedules want ${schedules.length - 1} milestones, got ${milestones.length}`);
   if (milestones.some((milestone, i) => i > 0 && milestone <= milestones[i - 1]))
@@ -127,6 +141,7 @@ export function sequential(schedules: readonly RateSchedule[], milestones: reado
 /** All at once: rate·Π sᵢ(t)/rate, for schedules made for this rate. */
 export function chained(rate: number, schedules: readonly RateSchedule[]): RateSchedule {
   checkPositive("chained: rate", rate);
+  check("chained: schedules", schedules, listOf(fn));
   return (t) => schedules.reduce((product, schedule) => (product * schedule(t)) / rate, rate);
 }
 
@@ -137,5 +152,5 @@ export function between(a: number, b: number, share: number): number {
 
 /** @throws {RangeError} unless the value is above 0. */
 export function checkPositive(name: string, value: number): void {
-  if (!(value > 0)) throw new RangeError(`${name} must be above 0, got ${value}`);
+  if (!(typeof value === "number" && value > 0)) throw new RangeError(`${name} must be above 0, got ${shown(value)}`);
 }

@@ -2,7 +2,7 @@
  * @file Models, and whole runs, as bytes and back: safetensors files, readable by every other library that knows the format. A checkpoint is such
  * a file too: all cells that a run depends on, and plain data (its position, its history) as JSON in the metadata.
  */
-
+import { check, checkOptions, expectation, bytes as fileBytes, flag, having, text } from "../base/check.ts";
 import type { Dtype } from "../base/dtype.ts";
 import { type Entry, type Metadata, readSafetensors, type SafetensorsFile, writeSafetensors } from "../formats/safetensors.ts";
 import { xxh32 } from "../formats/xxhash.ts";
@@ -14,8 +14,11 @@ import type { RunState } from "./run-state.ts";
 
 const FILE_DTYPES: Readonly<Record<Dtype, string>> = { f32: "F32", f64: "F64", i32: "I32", u32: "U32", u8: "U8", bool: "BOOL" };
 
+const aMap = expectation("a Map of names to cells", (value) => value instanceof Map);
+
 /** A model's state dict as the bytes of a safetensors file; `metadata` is stored with it. */
 export function saveModel(model: Module, metadata: Metadata = {}): Promise<Uint8Array> {
+  check("saveModel: the model", model, having("a module", "stateDict"));
   return saveCells(model.stateDict(), metadata);
 }
 
@@ -38,7 +41,11 @@ export interface LoadOptions {
  * Sets a model's cells from the bytes of a safetensors file (or from the model's part of a checkpoint), and reports what did not fit.
  * @throws {Error} if the bytes are no such file, or a damaged checkpoint. @throws {StateDictError} if `strict` and names or shapes differ; then nothing is changed.
  */
-export function loadModel(model: Module, bytes: Uint8Array, { strict = true, what }: LoadOptions = {}): LoadReport {
+export function loadModel(model: Module, bytes: Uint8Array, options: LoadOptions = {}): LoadReport {
+  checkOptions("loadModel", options, { strict: flag, what: text });
+  const { strict = true, what } = options;
+  check("loadModel: the model", model, having("a module", "loadStateDict"));
+  check("loadModel: the file", bytes, fileBytes);
   const file = readSafetensors(bytes, what);
   if (file.metadata.nabla !== undefined) verify(bytes, file, what ?? "checkpoint");
   return model.loadStateDict(modelEntries(file) as ReadonlyMap<string, ArrayEntry>, { strict });
@@ -59,6 +66,7 @@ const DIGITS = 8;
  * `metadata` is stored beside it. The file holds a checksum of all its bytes.
  */
 export async function saveCheckpoint(cells: ReadonlyMap<string, Cell>, state: unknown, metadata: Metadata = {}): Promise<Uint8Array> {
+  check("saveCheckpoint: cells", cells, aMap);
   const { checksum: _, nabla: __, ...rest } = metadata;
   const bytes = await saveCells(cells, { checksum: SUM + "0".repeat(DIGITS), ...rest, nabla: JSON.stringify(state) });
   bytes.set(new TextEncoder().encode(hex(xxh32(bytes))), digitsAt(bytes));
@@ -126,6 +134,8 @@ function parseState(json: string, what: string): unknown {
  * @throws {Error} if the bytes are no checkpoint, a damaged one, or one of another model, optimizer or set of callbacks; then nothing is changed.
  */
 export function loadCheckpoint(cells: ReadonlyMap<string, Cell>, bytes: Uint8Array, what = "checkpoint"): unknown {
+  check("loadCheckpoint: cells", cells, aMap);
+  check("loadCheckpoint: the file", bytes, fileBytes);
   const file = readCheckpoint(bytes, what);
   checkCells(cells, file, what);
   setCells(cells, file);

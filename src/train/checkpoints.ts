@@ -1,4 +1,5 @@
 /** @file Which checkpoints of a run are made and kept: the last k, and the best k by a metric. */
+import { aNumber, check, checkOptions, fn, having, nonNegative } from "../base/check.ts";
 import type { Metadata } from "../formats/safetensors.ts";
 import {
   type Callback,
@@ -60,6 +61,8 @@ export class Checkpoints implements Callback {
 
   /** @throws {RangeError} for counts that cannot be. */
   constructor(store: Store, options: CheckpointsOptions = {}) {
+    check("Checkpoints: the store", store, having("a store, as in folderStore(path)", "list", "read", "write"));
+    checkOptions("Checkpoints", options, { everySeconds: nonNegative, onError: fn });
     const { last = 2, best = 1, everySteps = 1 } = options;
     for (const [name, value, least] of [
       ["last", last, 1],
@@ -200,10 +203,10 @@ export interface LatestOptions {
 }
 
 /** The newest checkpoint of a store that can be read and whose run could go on from it; undefined if there is none. */
-export async function latestCheckpoint(
-  store: Store,
-  { upTo = Number.POSITIVE_INFINITY, onDamaged }: LatestOptions = {},
-): Promise<Found | undefined> {
+export async function latestCheckpoint(store: Store, options: LatestOptions = {}): Promise<Found | undefined> {
+  checkOptions("latestCheckpoint", options, { upTo: aNumber, onDamaged: fn });
+  check("latestCheckpoint: the store", store, having("a store, as in folderStore(path)", "list", "read"));
+  const { upTo = Number.POSITIVE_INFINITY, onDamaged } = options;
   const names = (await store.list()).filter((name) => stepOf(name) <= upTo);
   for (const name of names.sort((a, b) => stepOf(b) - stepOf(a))) {
     try {

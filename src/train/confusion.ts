@@ -1,4 +1,5 @@
 /** @file What a classifier mistakes for what. */
+import { check, expectation, nonNegative, numbers, positiveInteger } from "../base/check.ts";
 import { withoutEmptyNone } from "./metrics.ts";
 import { NO_CLASS } from "./ranking.ts";
 
@@ -8,6 +9,8 @@ import { NO_CLASS } from "./ranking.ts";
  * @throws {RangeError} for a class that is none of `classes`.
  */
 export function confusionTable(predicted: ArrayLike<number>, actual: ArrayLike<number>, classes: number): number[][] {
+  for (const [name, given] of Object.entries({ predicted, actual })) check(`confusionTable: ${name}`, given, numbers);
+  check("confusionTable: classes", classes, positiveInteger);
   if (predicted.length !== actual.length) {
     throw new RangeError(`confusionTable: ${predicted.length} predictions for ${actual.length} examples; want one for each`);
   }
@@ -23,6 +26,11 @@ export function confusionTable(predicted: ArrayLike<number>, actual: ArrayLike<n
   return withoutEmptyNone(table);
 }
 
+const TABLE = expectation(
+  "a list of rows, one for each class, each with a count for each class",
+  (value) => Array.isArray(value) && value.every((row) => numbers.holds(row) && row.length >= value.length),
+);
+
 /** How often each class was taken for each. */
 export interface Confusion {
   readonly actual: number;
@@ -32,6 +40,8 @@ export interface Confusion {
 
 /** The `n` most frequent mistakes of one class for another, the worst first; ties by class. */
 export function worstConfusions(table: readonly (readonly number[])[], n: number): Confusion[] {
+  check("worstConfusions: the table", table, TABLE);
+  check("worstConfusions: n", n, nonNegative);
   const mistakes = table.flatMap((row, actual) => row.map((count, predicted) => ({ actual, predicted, count })));
   return mistakes
     .filter(({ actual, predicted, count }) => actual !== predicted && predicted < table.length && count > 0)
@@ -64,6 +74,7 @@ export interface Scores {
 
 /** Precision, recall and F1 (van Rijsbergen 1979) of a confusion table. */
 export function scores(table: readonly (readonly number[])[]): Scores {
+  check("scores: the table", table, TABLE);
   const total = table.flat().reduce((a, b) => a + b, 0);
   const perClass = table.map((row, i) => {
     const support = row.reduce((a, b) => a + b, 0);

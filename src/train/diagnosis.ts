@@ -10,7 +10,9 @@
  * Advice must not contradict the curves. Where the held-out loss was least at least three epochs ago (or the run was stopped for that), training
  * longer is no remedy; if the training loss fell on by over 10 % meanwhile, a larger model is none either: that is over-fitting.
  */
-import type { Dataset } from "../data/dataset.ts";
+import { check, expectation, listOf, object, positiveInteger } from "../base/check.ts";
+import { checkDescription } from "../data/check.ts";
+import type { Dataset, Split } from "../data/dataset.ts";
 import type { EpochRecord } from "./callback.ts";
 import { baselineLoss } from "./task.ts";
 
@@ -51,19 +53,24 @@ const STALLED = 3;
  * @param kept The epoch, from 1, whose weights the model has: early stopping keeps those of the best. Default: the last.
  * @throws {RangeError} without an epoch.
  */
-export function diagnose(
-  data: Dataset,
-  epochs: readonly EpochRecord[],
-  heldOutCount: number = data.test.count,
-  kept: number = epochs.length,
-): Diagnosis {
+export function diagnose(data: Dataset, epochs: readonly EpochRecord[], heldOutCount?: number, kept?: number): Diagnosis {
+  checkDescription("diagnose: the data set", data);
+  check("diagnose: epochs", epochs, listOf(object));
   if (epochs.length === 0) throw new RangeError("diagnose: want at least one finished epoch");
-  const record = epochs[kept - 1];
+  const count = heldOutCount ?? (data.test as Split | undefined)?.count;
+  check("diagnose: the number of held-out examples", count, positiveInteger);
+  const end = kept ?? epochs.length;
+  check(
+    "diagnose: kept",
+    end,
+    expectation(`an epoch from 1 to ${epochs.length}`, (n) => positiveInteger.holds(n) && end <= epochs.length),
+  );
+  const record = epochs[end - 1];
   const test = heldOut(record);
   const accuracy = test.accuracy === null || record.trainAccuracy === null ? null : test.accuracy - record.trainAccuracy;
   const gap = { loss: test.loss - record.trainLoss, accuracy };
-  const { verdict, reason, useless = [] } = judge({ epochs, kept, gap, baseline: baselineLoss(data), count: heldOutCount });
-  const done = kept < epochs.length ? [...useless, "stop early"] : useless;
+  const { verdict, reason, useless = [] } = judge({ epochs, kept: end, gap, baseline: baselineLoss(data), count: count! });
+  const done = end < epochs.length ? [...useless, "stop early"] : useless;
   return { verdict, gap, reason, remedies: REMEDIES[verdict].filter((remedy) => !done.includes(remedy)) };
 }
 

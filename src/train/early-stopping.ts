@@ -2,6 +2,7 @@
  * @file Stopping when a metric no longer gets better, and putting the best weights back (REG-3): Goodfellow, Bengio & Courville (2016),
  * Algorithm 7.1. And the learning rate that falls on a plateau.
  */
+import { check, checkOptions, expectation, flag, having, naturalNumber, nonNegative, oneOf } from "../base/check.ts";
 import type { Module } from "../nn/module.ts";
 import { Plateau, type PlateauOptions, type PlateauState } from "../optim/plateau.ts";
 import { Cell } from "../runtime/cell.ts";
@@ -28,6 +29,11 @@ export interface EarlyStoppingOptions {
   readonly restoreBest?: boolean;
 }
 
+/** A metric may be NaN, which is never the best. */
+const aMetric = expectation("a number", (value) => typeof value === "number");
+const aMode = oneOf("min", "max");
+const aMonitor = oneOf("trainLoss", "trainAccuracy", "validationLoss", "validationAccuracy", "testLoss", "testAccuracy");
+
 interface Best {
   /** Null before the first epoch. */
   readonly value: number | null;
@@ -49,12 +55,9 @@ export class EarlyStopping implements Callback {
 
   /** @throws {RangeError} for a patience that is no integer from 0. */
   constructor(options: EarlyStoppingOptions = {}) {
-    const { patience = 5, minDelta = 0, monitor } = options;
-    if (!Number.isInteger(patience) || patience < 0)
-      throw new RangeError(`EarlyStopping: patience must be an integer >= 0, got ${patience}`);
-    if (!(minDelta >= 0)) throw new RangeError(`EarlyStopping: minDelta must be >= 0, got ${minDelta}`);
+    checkOptions("EarlyStopping", options, { patience: naturalNumber, minDelta: nonNegative, monitor: aMonitor, restoreBest: flag });
     this.#options = options;
-    this.#monitor = monitor;
+    this.#monitor = options.monitor;
   }
 
   /** The best value so far and its epoch, from 1; value null before the first. */
@@ -64,11 +67,14 @@ export class EarlyStopping implements Callback {
 
   /** Keeps the best weights of a model; without, `step` only counts. */
   watch(model: Module): void {
+    check("EarlyStopping: the model", model, having("a module", "stateDict"));
     for (const [name, cell] of model.stateDict()) this.#weights.set(name, { cell, best: new Cell(cell.value, "best") });
   }
 
   /** Takes note of an epoch's metric; gives whether to stop. */
   step(value: number, mode: "min" | "max" = "min"): boolean {
+    check("EarlyStopping: the metric", value, aMetric);
+    check("EarlyStopping: mode", mode, aMode);
     const { patience = 5, minDelta = 0 } = this.#options;
     const { value: old, epoch, waited } = this.#best;
     const now = epoch + waited + 1;
@@ -126,7 +132,9 @@ export class ReduceOnPlateau implements Callback {
   #monitor: Monitor | undefined;
 
   /** `mode` follows from the metric that is watched. Rates are factors of those at the start, so `min` is 0 to 1. */
-  constructor({ monitor, ...options }: Omit<PlateauOptions, "mode"> & { readonly monitor?: Monitor } = {}) {
+  constructor(given: Omit<PlateauOptions, "mode"> & { readonly monitor?: Monitor } = {}) {
+    checkOptions("ReduceOnPlateau", given, { monitor: aMonitor });
+    const { monitor, ...options } = given;
     this.#monitor = monitor;
     this.#mode = monitor ? modeOf(monitor) : "min";
     this.#plateau = new Plateau(1, { ...options, mode: this.#mode });

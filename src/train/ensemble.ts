@@ -2,7 +2,9 @@
  * @file Several models that answer as one (REG-3). Members help as far as their errors differ: by other examples (bagging), other initial values, or
  * other places along one run (snapshots). An ensemble is a module again: it is evaluated, saved and put into ensembles like any other.
  */
+import { check, checkFields, checkOptions, fn, having, integer, listOf, oneOf, optional, positiveInteger } from "../base/check.ts";
 import { fold, type Key, keyFromSeed } from "../base/random.ts";
+import { checkSplit } from "../data/check.ts";
 import type { Dataset, Split } from "../data/dataset.ts";
 import { bootstrapIndices, subset } from "../data/split.ts";
 import { logSoftmax } from "../math/softmax.ts";
@@ -16,6 +18,7 @@ import type { Cell } from "../runtime/cell.ts";
 import type { Callback, EpochRecord, History, Progress, Training } from "./callback.ts";
 import { prefixed } from "./checkpoint.ts";
 import { type FitOptions, fit } from "./fit.ts";
+import { checkData } from "./task.ts";
 
 /**
  * How members agree. `soft`: the mean of their probabilities. `hard`: the class that most choose; of several the first. `mean`: the mean of their
@@ -32,8 +35,11 @@ export class Ensemble extends Module {
   readonly vote: Vote;
 
   /** @throws {RangeError} without members. */
-  constructor(members: readonly Layer[], { vote = "soft" }: { readonly vote?: Vote } = {}) {
+  constructor(members: readonly Layer[], options: { readonly vote?: Vote } = {}) {
     super();
+    check("Ensemble: members", members, listOf(having("a module with forward(x)", "forward", "stateDict")));
+    checkOptions("Ensemble", options, { vote: aVote });
+    const { vote = "soft" } = options;
     if (members.length === 0) throw new RangeError("Ensemble: want at least one member");
     this.members = members;
     this.vote = vote;
@@ -56,6 +62,9 @@ export class Ensemble extends Module {
   }
 }
 
+const aVote = oneOf("soft", "hard", "mean");
+const MAKER = { optimizer: fn, vote: optional(aVote) };
+
 /** The vote that fits a task. */
 const voteFor = ({ task }: Dataset): Vote => (task === "classification" ? "soft" : "mean");
 
@@ -66,6 +75,7 @@ export interface Resample extends Split {
 
 /** As many examples as there are, drawn with replacement (Efron 1979). */
 export function bootstrap(split: Split, seed: number | Key = 0): Resample {
+  checkSplit("bootstrap: the split", split);
   const indices = bootstrapIndices(split.count, seed);
   return { ...subset(split, indices), distinct: new Set(indices).size / split.count };
 }
@@ -90,8 +100,10 @@ export interface BaggingOptions extends EnsembleOptions {
  * @throws {RangeError} unless there are members.
  */
 export async function bagging(make: (index: number) => Layer, data: Dataset, options: BaggingOptions): Promise<Ensemble> {
+  check("bagging: make", make, fn);
+  checkData(data, "bagging: the data set");
+  checkFields("bagging", options, { ...MAKER, members: optional(positiveInteger), onMember: optional(fn), seed: optional(integer) });
   const { members = 5, onMember, optimizer, vote = voteFor(data), seed = 0, ...rest } = options;
-  if (!Number.isInteger(members) || members < 1) throw new RangeError(`bagging: members must be a positive integer, got ${members}`);
   const trained: Layer[] = [];
   for (let i = 0; i < members; i++) {
     const model = make(i);
@@ -106,6 +118,7 @@ export async function bagging(make: (index: number) => Layer, data: Dataset, opt
 
 /** The rate falls along a cosine from the top to 0, `cycles` times: Huang et al. (2017), eq. 2. */
 export function cyclicCosine(cycles: number): Schedule {
+  check("cyclicCosine: cycles", cycles, positiveInteger);
   return (done) => cosine((done * cycles) % 1);
 }
 
@@ -116,6 +129,7 @@ export class Snapshots implements Callback {
 
   /** @param members Models like the one that is trained, one for each cycle, to be filled. */
   constructor(members: readonly Layer[]) {
+    check("Snapshots: members", members, listOf(having("a module", "loadStateDict", "stateDict"), 1));
     this.members = members;
   }
 
@@ -142,9 +156,12 @@ export class Snapshots implements Callback {
 export async function snapshotEnsemble(
   make: (index: number) => Layer,
   data: Dataset,
-  { cycles = 5, optimizer, vote = voteFor(data), ...rest }: EnsembleOptions & { readonly cycles?: number },
+  options: EnsembleOptions & { readonly cycles?: number },
 ): Promise<Ensemble> {
-  if (!Number.isInteger(cycles) || cycles < 1) throw new RangeError(`snapshotEnsemble: cycles must be a positive integer, got ${cycles}`);
+  check("snapshotEnsemble: make", make, fn);
+  checkData(data, "snapshotEnsemble: the data set");
+  checkFields("snapshotEnsemble", options, { ...MAKER, cycles: optional(positiveInteger) });
+  const { cycles = 5, optimizer, vote = voteFor(data), ...rest } = options;
   const model = make(0);
   const snapshots = new Snapshots(Array.from({ length: cycles }, (_, i) => make(i)));
   await fit(model, data, { ...rest, optimizer: optimizer(model), schedule: cyclicCosine(cycles), callbacks: [snapshots] });

@@ -1,4 +1,7 @@
 /** @file Loss, accuracy and predictions of a model on a split, in evaluation mode. */
+import { check, having, listOf, object, positiveInteger } from "../base/check.ts";
+import { sizeOf } from "../base/shape.ts";
+import { checkDescription, checkInputs, checkSplitOf } from "../data/check.ts";
 import type { Dataset, Split } from "../data/dataset.ts";
 import { fetchBatches } from "../data/loader.ts";
 import { type Compiled, compile } from "../function/compile.ts";
@@ -9,7 +12,7 @@ import { batchLoss } from "./batch-loss.ts";
 import { Meter, type Metrics } from "./meter.ts";
 import { ConfusionMatrix, type Metric, Regression, RocAuc, TopK } from "./metrics.ts";
 import { classOf } from "./ranking.ts";
-import { batchTensors, defaultLoss, type Loss, outputSize, targetUnits } from "./task.ts";
+import { batchTensors, checkModel, defaultLoss, type Loss, outputSize, targetUnits } from "./task.ts";
 
 // Large enough that a program's fixed cost does not matter, small enough that activations stay in the cache's reach.
 const BATCH = 256;
@@ -23,6 +26,9 @@ export class Evaluator<M extends Metered = Record<never, never>> {
   readonly #measure: Compiled<(x: Tensor, y: Tensor) => void>;
 
   constructor(model: Layer, data: Dataset, loss: Loss = defaultLoss(data), metrics: M = {} as M) {
+    checkModel("Evaluator", model);
+    checkDescription("Evaluator: the data set", data);
+    checkMetrics("Evaluator", metrics);
     const meter = new Meter(data.task, targetUnits(data));
     this.#model = model;
     this.#data = data;
@@ -36,6 +42,7 @@ export class Evaluator<M extends Metered = Record<never, never>> {
   }
 
   async measure(split: Split): Promise<Metrics & Measured<M>> {
+    checkSplitOf(`${this.#data.name}: the split to measure`, this.#data, split);
     return inEvaluation(this.#model, async () => {
       this.#meter.reset();
       for (const metric of Object.values(this.#metrics)) metric.reset();
@@ -60,16 +67,18 @@ export type Metered = Readonly<Record<string, Metric<unknown>>>;
 /** What each of them gives. */
 export type Measured<M extends Metered> = { readonly [K in keyof M]: M[K] extends Metric<infer T> ? T : never };
 
-/** Mean loss and accuracy of a model on a split of a data set, and what else is asked for: `{ auc: new RocAuc(2) }`. */
+/** Mean loss and accuracy of a model on a split of a data set (default: the test split), and what else is asked for: `{ auc: new RocAuc(2) }`. */
 export async function evaluate<M extends Metered = Record<never, never>>(
   model: Layer,
   data: Dataset,
-  split: Split = data.test,
+  split: Split | undefined = undefined,
   metrics?: M,
 ): Promise<Metrics & Measured<M>> {
+  checkModel("evaluate", model);
+  checkDescription("evaluate: the data set", data);
   const evaluator = new Evaluator(model, data, defaultLoss(data), metrics);
   try {
-    return await evaluator.measure(split);
+    return await evaluator.measure(split ?? data.test);
   } finally {
     evaluator.dispose();
   }
@@ -86,6 +95,9 @@ export function usualMetrics(data: Dataset): Metered {
 
 /** What a model gives for each example of a split, in its order: rows of `outputSize(data)` numbers. */
 export async function predictOutputs(model: Layer, data: Dataset, split: InputSplit): Promise<Float32Array> {
+  checkModel("predictOutputs", model);
+  checkDescription("predictOutputs: the data set", data);
+  checkInputs("predictOutputs: the split", split, sizeOf(data.inputShape));
   const forward = compile((x: Tensor): Tensor => model.forward(x));
   // Targets are not looked at.
   const whole = withTargets(split, new Int32Array(split.count));
@@ -112,7 +124,10 @@ export async function* outputsOf(
   examples: AsyncIterable<Float32Array>,
   batchSize = 8,
 ): AsyncGenerator<Float32Array, void, undefined> {
-  const size = inputShape.reduce((a, b) => a * b, 1);
+  checkModel("outputsOf", model);
+  check("outputsOf: inputShape", inputShape, listOf(positiveInteger));
+  check("outputsOf: batchSize", batchSize, positiveInteger);
+  const size = sizeOf(inputShape);
   const forward = compile((x: Tensor): Tensor => model.forward(x));
   const run = async (waiting: readonly Float32Array[], rows: number): Promise<Float32Array[]> => {
     const inputs = new Float32Array(rows * size);
@@ -161,11 +176,20 @@ function withTargets(split: InputSplit, targets: Int32Array): Split {
 /** Inputs without targets. */
 type InputSplit = Pick<Split, "inputs" | "count" | "read">;
 
-/** The class with the largest output for each example of a split; -1 where an output is NaN. */
-export async function predict(model: Layer, data: Dataset, split: InputSplit = data.test): Promise<Int32Array> {
+/** The class with the largest output for each example of a split (default: the test split); -1 where an output is NaN. */
+export async function predict(model: Layer, data: Dataset, given?: InputSplit): Promise<Int32Array> {
+  checkDescription("predict: the data set", data);
+  const split = given ?? data.test;
   const outputs = await predictOutputs(model, data, split);
   const classes = outputs.length / split.count;
   return Int32Array.from({ length: split.count }, (_, i) => classOf(outputs.subarray(i * classes, (i + 1) * classes)));
+}
+
+const metric = having("a metric, with add, reset and read", "add", "reset", "read");
+
+function checkMetrics(what: string, metrics: unknown): void {
+  check(`${what}: metrics`, metrics, object);
+  for (const [name, each] of Object.entries(metrics as object)) check(`${what}: metric ${name}`, each, metric);
 }
 
 /** Runs `fn` with the model in evaluation mode, and puts it back into the mode it was in. */

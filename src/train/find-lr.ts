@@ -1,4 +1,5 @@
 /** @file The learning-rate finder (OPT-3): Smith (2017), "Cyclical learning rates for training neural networks", section 3.3. */
+import { checkFields, finite, integer, optional, positiveInteger } from "../base/check.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { fetchBatches } from "../data/loader.ts";
 import { randomState } from "../math/random.ts";
@@ -6,7 +7,7 @@ import type { Layer } from "../nn/module.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
 import { Mark } from "./divergence.ts";
 import { compileStep } from "./step.ts";
-import { batchTensors, checkData, defaultLoss, type Loss } from "./task.ts";
+import { aLoss, anOptimizer, batchTensors, checkData, checkModel, defaultLoss, type Loss } from "./task.ts";
 
 /** Options of {@link findLearningRate}. */
 export interface FindRateOptions {
@@ -45,10 +46,20 @@ const SMOOTHING = 0.9;
  * numbers back as they were. A good rate lies where the loss falls fastest, well before it rises.
  */
 export async function findLearningRate(model: Layer, data: Dataset, options: FindRateOptions): Promise<RateFinding> {
+  checkModel("findLearningRate", model);
+  checkFields("findLearningRate", options, {
+    optimizer: anOptimizer,
+    batchSize: optional(positiveInteger),
+    steps: optional(positiveInteger),
+    min: optional(finite),
+    max: optional(finite),
+    seed: optional(integer),
+    loss: aLoss,
+  });
+  checkData(data, "findLearningRate: the data set");
   const { optimizer, batchSize = 32, steps = 100, min = 1e-7, max = 10, seed = 0, loss = defaultLoss(data) } = options;
   if (!(min > 0 && max > min)) throw new RangeError(`findLearningRate: want 0 < min < max, got ${min} and ${max}`);
   if (!Number.isInteger(steps) || steps < 10) throw new RangeError(`findLearningRate: steps must be an integer >= 10, got ${steps}`);
-  checkData(data);
   const before = new Mark([...model.stateDict().values(), ...optimizer.stateDict().values(), randomState()]);
   const { training } = model;
   const step = compileStep(model, optimizer, { loss });

@@ -7,6 +7,21 @@
  *
  * A loop of one's own is made of the same parts: `batches`, `compileStep`, `Evaluator`, `saveCheckpoint`; the callbacks have methods for it.
  */
+import {
+  bytes,
+  checkFields,
+  expectation,
+  flag,
+  fn,
+  having,
+  integer,
+  listOf,
+  object,
+  optional,
+  positive,
+  positiveInteger,
+} from "../base/check.ts";
+import { checkSplitOf } from "../data/check.ts";
 import type { Dataset, Split } from "../data/dataset.ts";
 import type { Layer } from "../nn/module.ts";
 import type { Tensor } from "../ops/tensor.ts";
@@ -15,7 +30,7 @@ import type { Optimizer } from "../optim/optimizer.ts";
 import type { Schedule } from "../optim/schedules.ts";
 import type { Callback, History } from "./callback.ts";
 import { Run } from "./loop.ts";
-import { checkData, type Loss } from "./task.ts";
+import { aLoss, anOptimizer, checkData, checkModel, type Loss } from "./task.ts";
 
 /** Options of {@link fit}. */
 export interface FitOptions {
@@ -55,8 +70,10 @@ export interface FitOptions {
  * holds weights from at most 200 steps before.
  */
 export async function fit(model: Layer, data: Dataset, options: FitOptions): Promise<History> {
-  checkOptions(options);
-  checkData(data);
+  checkModel("fit", model);
+  checkFields("fit", options, OPTIONS);
+  checkData(data, "fit: the data set");
+  if (options.validation !== undefined) checkSplitOf(`${data.name}: the validation split`, data, options.validation);
   const run = new Run(model, data, options);
   try {
     return await run.train();
@@ -65,9 +82,19 @@ export async function fit(model: Layer, data: Dataset, options: FitOptions): Pro
   }
 }
 
-function checkOptions({ epochs, batchSize = 32, accumulate = 1, optimizer }: FitOptions): void {
-  if (!optimizer) throw new TypeError("fit: want an optimizer, as in { optimizer: new Adam(model.parameters()) }");
-  for (const [name, value] of Object.entries({ epochs, batchSize, accumulate })) {
-    if (!Number.isInteger(value) || value < 1) throw new RangeError(`fit: ${name} must be a positive integer, got ${value}`);
-  }
-}
+const OPTIONS = {
+  optimizer: anOptimizer,
+  epochs: positiveInteger,
+  batchSize: optional(positiveInteger),
+  seed: optional(integer),
+  schedule: optional(fn),
+  loss: aLoss,
+  accumulate: optional(positiveInteger),
+  clipNorm: optional(positive),
+  average: optional(having("an average of weights, as in new EMA(model.parameters())", "swap", "update", "stateDict")),
+  augment: optional(fn),
+  callbacks: optional(listOf(object)),
+  signal: optional(expectation("an AbortSignal", (value) => typeof (value as AbortSignal | null)?.aborted === "boolean")),
+  resume: optional(bytes),
+  traceNaN: optional(flag),
+};

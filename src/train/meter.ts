@@ -1,5 +1,6 @@
 /** @file Running loss, and accuracy or errors. The sums are cells, so a compiled step adds to them in place and nothing is copied out until they are read. */
 
+import { check, oneOf } from "../base/check.ts";
 import { sameShape } from "../base/shape.ts";
 import { State } from "../nn/parameter.ts";
 import { zeros } from "../ops/create.ts";
@@ -31,6 +32,7 @@ export class Meter {
 
   /** @param units Of regression: what one unit of each target value is in the target's own units. Without, errors are not measured. */
   constructor(task: "classification" | "regression", units?: readonly number[]) {
+    check("Meter: task", task, oneOf("classification", "regression"));
     this.#classification = task === "classification";
     this.#errors = task === "regression" && units ? new Regression(units.length, units) : undefined;
   }

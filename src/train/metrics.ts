@@ -4,6 +4,7 @@
  * below 0 (such as -100, which losses ignore) do not count.
  */
 
+import { check, checkOptions, numbers, optional, positive, positiveInteger } from "../base/check.ts";
 import { scatterAdd } from "../math/indexing.ts";
 import { State } from "../nn/parameter.ts";
 import { zeros } from "../ops/create.ts";
@@ -41,7 +42,7 @@ export class TopK implements Metric<number> {
 
   /** @throws {RangeError} unless k is a positive integer. */
   constructor(k = 1) {
-    if (!Number.isInteger(k) || k < 1) throw new RangeError(`TopK: k must be a positive integer, got ${k}`);
+    check("TopK: k", k, positiveInteger);
     this.k = k;
   }
 
@@ -82,6 +83,7 @@ export class ConfusionMatrix implements Metric<number[][]> {
   readonly #table: State;
 
   constructor(classes: number) {
+    check("ConfusionMatrix: classes", classes, positiveInteger);
     this.#classes = classes;
     this.#table = counts("confusion", classes * (classes + 1));
   }
@@ -132,7 +134,10 @@ export class RocAuc implements Metric<Auc> {
   /** [C, 2, bins]: others, then the class's own. */
   readonly #histogram: State;
 
-  constructor(classes: number, { bins = 4096, range = 24 }: { readonly bins?: number; readonly range?: number } = {}) {
+  constructor(classes: number, options: { readonly bins?: number; readonly range?: number } = {}) {
+    check("RocAuc: classes", classes, positiveInteger);
+    checkOptions("RocAuc", options, { bins: positiveInteger, range: positive });
+    const { bins = 4096, range = 24 } = options;
     if (!(classes >= 2)) throw new RangeError(`RocAuc: want logits of at least 2 classes, got ${classes}`);
     this.#classes = classes;
     this.#bins = bins;
@@ -239,9 +244,12 @@ export class Regression implements Metric<RegressionErrors> {
    * @param outputs Number of target values per example. @param units What one unit of each value is in the target's own units. Default 1.
    * @throws {RangeError} unless there is a unit for each value.
    */
-  constructor(outputs = 1, units: readonly number[] = new Array<number>(outputs).fill(1)) {
-    if (units.length !== outputs) throw new RangeError(`Regression: want ${outputs} units, one for each target value, got ${units.length}`);
-    this.#units = units;
+  constructor(outputs = 1, units?: readonly number[]) {
+    check("Regression: outputs", outputs, positiveInteger);
+    check("Regression: units", units, optional(numbers));
+    if (units && units.length !== outputs)
+      throw new RangeError(`Regression: want ${outputs} units, one for each target value, got ${units.length}`);
+    this.#units = units ?? new Array<number>(outputs).fill(1);
     this.#absolute = sums("absolute", outputs);
     this.#squared = sums("squared", outputs);
     this.#shift = sums("shift", outputs);

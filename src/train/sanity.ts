@@ -1,4 +1,6 @@
 /** @file Two questions before a long run: does everything run at all, and can the model learn anything. */
+import { check, checkFields, object, optional, positiveInteger } from "../base/check.ts";
+import { checkDataset, checkSplit } from "../data/check.ts";
 import type { Dataset, Split } from "../data/dataset.ts";
 import { fetchBatches } from "../data/loader.ts";
 import type { Layer } from "../nn/module.ts";
@@ -6,10 +8,12 @@ import type { Optimizer } from "../optim/optimizer.ts";
 import type { History } from "./callback.ts";
 import { type FitOptions, fit } from "./fit.ts";
 import { compileStep } from "./step.ts";
-import { baselineLoss, batchTensors, checkData, defaultLoss, type Loss } from "./task.ts";
+import { aLoss, anOptimizer, baselineLoss, batchTensors, checkData, checkModel, defaultLoss, type Loss } from "./task.ts";
 
 /** The first `n` examples of each split, or all if there are fewer. */
 export function firstExamples(data: Dataset, n: number): Dataset {
+  checkDataset("firstExamples", data, { empty: true });
+  check("firstExamples: n", n, positiveInteger);
   return { ...data, train: firstOf(data.train, n), test: firstOf(data.test, n) };
 }
 
@@ -23,7 +27,11 @@ function firstOf(split: Split, n: number): Split {
 
 /** One batch of training, one of testing, with all callbacks: a mistake at the end of an epoch shows at once. */
 export function fastDevRun(model: Layer, data: Dataset, options: FitOptions): Promise<History> {
+  check("fastDevRun: options", options, object);
+  checkDataset("fastDevRun: the data set", data);
   const { batchSize = 32, validation = data.validation } = options;
+  check("fastDevRun: batchSize", batchSize, positiveInteger);
+  if (validation !== undefined) checkSplit("fastDevRun: the validation split", validation);
   const short = validation && { validation: firstOf(validation, batchSize) };
   return fit(model, firstExamples(data, batchSize), { ...options, ...short, epochs: 1 });
 }
@@ -52,8 +60,15 @@ export interface OverfitReport {
  * learning rate), which no amount of data mends. The model is left as it became.
  */
 export async function overfitOneBatch(model: Layer, data: Dataset, options: OverfitOptions): Promise<OverfitReport> {
+  checkModel("overfitOneBatch", model);
+  checkFields("overfitOneBatch", options, {
+    optimizer: anOptimizer,
+    batchSize: optional(positiveInteger),
+    steps: optional(positiveInteger),
+    loss: aLoss,
+  });
+  checkData(data, "overfitOneBatch: the data set");
   const { optimizer, batchSize = 32, steps = 500, loss = defaultLoss(data) } = options;
-  checkData(data);
   const { train } = firstExamples(data, batchSize);
   const { value: batch } = await fetchBatches(train, { batchSize }).next();
   const { x, y } = batchTensors(data, batch!);

@@ -2,6 +2,7 @@
  * @file One training step as one program: forward, backward, update, running metrics and averages. With gradient accumulation a step may end
  * before the update; `update` says which, and is part of the program's signature.
  */
+import { check, checkFields, expectation, fn, having, listOf, optional, positive } from "../base/check.ts";
 import { type Compiled, compile } from "../function/compile.ts";
 import { backward } from "../function/derivative.ts";
 import type { Layer } from "../nn/module.ts";
@@ -11,10 +12,10 @@ import type { Tensor } from "../ops/tensor.ts";
 import type { WeightAverage } from "../optim/averaging.ts";
 import { clipByGlobalNorm } from "../optim/clipping.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
-import type { Cell } from "../runtime/cell.ts";
+import { Cell } from "../runtime/cell.ts";
 import { batchLoss, checkAccumulable } from "./batch-loss.ts";
 import type { Meter } from "./meter.ts";
-import type { Loss } from "./task.ts";
+import { anOptimizer, checkModel, type Loss } from "./task.ts";
 
 /** Gives the loss before the update. `update` false only adds to the gradient sums. */
 export type StepFunction = (x: Tensor, y: Tensor, update?: boolean) => Tensor;
@@ -44,6 +45,7 @@ export class GradientSum {
   readonly #latest: State = new State(zeros([]), { label: "divisor", persistent: false });
 
   constructor(parameters: readonly Cell[]) {
+    check("GradientSum: parameters", parameters, listOf(expectation("a cell", (value) => value instanceof Cell)));
     this.#sums = parameters.map(({ shape, dtype }) => new State(zeros(shape, dtype), { label: "gradientSum" }));
   }
 
@@ -75,8 +77,20 @@ export class GradientSum {
   }
 }
 
+const PARTS = {
+  loss: fn,
+  meter: optional(having("a Meter", "add", "reset", "read")),
+  gradients: optional(having("a GradientSum", "add", "take")),
+  clipNorm: optional(positive),
+  average: optional(having("an average of weights", "update")),
+  augment: optional(fn),
+};
+
 /** The step as a plain function: for `compile`, with whatever options, or for a look at it with `show`. */
 export function stepFunction(model: Layer, optimizer: Optimizer, parts: StepParts): StepFunction {
+  checkModel("stepFunction", model);
+  check("stepFunction: the optimizer", optimizer, anOptimizer);
+  checkFields("stepFunction", parts, PARTS);
   const { loss, meter, gradients, clipNorm, average, augment } = parts;
   return (x, y, update = true) => {
     let mean = true;

@@ -1,6 +1,9 @@
 /** @file What training must know of a data set: shapes of batches, and the loss that belongs to the task. */
 
+import { check, checkFields, type Expectation, fn, having, listOf, oneOf, optional, positiveInteger } from "../base/check.ts";
 import { areIntegers, asFloats, asTargets } from "../base/elements.ts";
+import { sizeOf } from "../base/shape.ts";
+import { checkDataset, checkDescription, checkSplit, checkSplitOf, checkTargets } from "../data/check.ts";
 import type { Dataset, Split } from "../data/dataset.ts";
 import type { Batch } from "../data/loader.ts";
 import { crossEntropy, mseLoss } from "../nn/losses.ts";
@@ -14,8 +17,12 @@ import type { LossResult } from "./batch-loss.ts";
  */
 export type Loss = (outputs: Tensor, targets: Tensor) => LossResult;
 
+/** The class that losses leave out. */
+const IGNORED = -100;
+
 /** Cross-entropy of logits for classes, mean squared error for regression. */
 export function defaultLoss(data: Dataset): Loss {
+  checkFields("defaultLoss", data, { task: oneOf("classification", "regression") });
   return data.task === "classification"
     ? (outputs, targets) => crossEntropy(outputs, targets)
     : (outputs, targets) => mseLoss(outputs, targets);
@@ -23,7 +30,10 @@ export function defaultLoss(data: Dataset): Loss {
 
 /** Numbers that a model gives for one example: one for each class, or for each target value. */
 export function outputSize(data: Dataset): number {
-  return data.task === "classification" ? data.classes.length : data.train.targets.length / data.train.count;
+  checkDescription("outputSize", data);
+  if (data.task === "classification") return data.classes.length;
+  checkTargets("outputSize: the training split", data.train);
+  return data.train.targets.length / data.train.count;
 }
 
 /** Of regression: what one unit of each target value, as the model sees it, is in the target's own units. */
@@ -32,25 +42,44 @@ export function targetUnits(data: Dataset): readonly number[] | undefined {
   return data.preprocessing?.targets?.std ?? new Array<number>(outputSize(data)).fill(1);
 }
 
-/** A batch as tensors: inputs [N, ...inputShape], and classes i32[N] or target values f32[N, k]. Takes over the batch's arrays. */
+const SHAPED = { inputShape: listOf(positiveInteger) };
+
+/** A batch as tensors: inputs [N, ...inputShape], and classes i32[N] (i32[N, k] where an example has k) or target values f32[N, k]. Takes over the batch's arrays. */
 export function batchTensors(data: Dataset, batch: Batch): { x: Tensor; y: Tensor } {
+  checkFields("batchTensors: the data set", data, SHAPED);
+  checkSplit("batchTensors: the batch", batch, sizeOf(data.inputShape));
   const n = batch.count;
   const targets = asTargets(batch.targets, "targets");
+  const each = targets.length / n;
   const x = fromArray(asFloats(batch.inputs, "inputs"), { shape: [n, ...data.inputShape], dtype: "f32" });
-  const y = fromArray(targets, areIntegers(targets) ? { shape: [n], dtype: "i32" } : { shape: [n, targets.length / n], dtype: "f32" });
+  const classes = areIntegers(targets);
+  const y = fromArray(targets, classes ? { shape: each === 1 ? [n] : [n, each], dtype: "i32" } : { shape: [n, each], dtype: "f32" });
   return { x, y };
 }
 
-/** @throws {RangeError} if a split is empty, or a class index is not one of the data set's classes: in a batch it would only show as NaN. */
-export function checkData(data: Dataset): void {
+const layer = having("a module with forward(x)", "forward", "train", "eval", "stateDict", "parameters");
+export const anOptimizer: Expectation = having("an optimizer, as in new Adam(model.parameters())", "step", "stateDict");
+export const aLoss: Expectation = optional(fn);
+
+/** @throws {TypeError} for what is no model. */
+export function checkModel(what: string, model: unknown): void {
+  check(`${what}: the model`, model, layer);
+}
+
+/**
+ * @throws {TypeError | RangeError} if a field is missing, does not fit the others, or a split is empty; or a class index is not one of the data
+ * set's classes: in a batch it would only show as NaN. -100 is none that losses look at.
+ */
+export function checkData(data: Dataset, what = "data"): void {
+  checkDataset(what, data);
   const splits: [string, Split][] = [
     ["training", data.train],
     ["test", data.test],
+    ...(data.validation ? [["validation", data.validation] satisfies [string, Split]] : []),
   ];
-  for (const [name, { targets, count }] of splits) {
-    if (count === 0) throw new RangeError(`${data.name}: the ${name} split is empty`);
+  for (const [name, { targets }] of splits) {
     if (data.task !== "classification") continue;
-    const wrong = targets.findIndex((target: number) => !(target >= 0 && target < data.classes.length));
+    const wrong = targets.findIndex((target: number) => !(target >= 0 && target < data.classes.length) && target !== IGNORED);
     if (wrong >= 0) {
       throw new RangeError(`${data.name}: ${name} example ${wrong} has class ${targets[wrong]}, want 0 to ${data.classes.length - 1}`);
     }
@@ -61,13 +90,18 @@ export function checkData(data: Dataset): void {
  * The loss of the best answer that ignores the input, over the training split: the entropy of the classes' shares for cross-entropy, the variance
  * of the targets for the mean squared error.
  */
-export function baselineLoss({ task, train, classes }: Dataset): number {
-  const { targets, count } = train;
+export function baselineLoss(data: Dataset): number {
+  checkDescription("baselineLoss", data);
+  checkSplitOf("baselineLoss: the training split", data, data.train);
+  const { task, train, classes } = data;
+  const { targets } = train;
   if (task === "classification") {
     const counts = new Float64Array(classes.length);
-    for (const target of targets) counts[target]++;
+    for (const target of targets) if (target >= 0) counts[target]++;
+    const count = counts.reduce((a, b) => a + b, 0);
     return counts.reduce((sum, n) => (n > 0 ? sum - (n / count) * Math.log(n / count) : sum), 0);
   }
+  const { count } = train;
   const k = targets.length / count;
   const [means, squares] = [new Float64Array(k), new Float64Array(k)];
   targets.forEach((value: number, i: number) => {

@@ -2,9 +2,11 @@
  * @file Trained models as files: what a model file says of itself, a model made from it again, and what it says of new examples. The preprocessing is
  * part of the model: a new row, image or array goes the way that the training examples went.
  */
+import { checkFields, text } from "../base/check.ts";
 import { sizeOf } from "../base/shape.ts";
 import { arrayInputs } from "../data/arrays.ts";
 import type { Cell } from "../data/cells.ts";
+import { checkDescription as checkData } from "../data/check.ts";
 import type { DataDescription, Dataset } from "../data/dataset.ts";
 import { encodeRecord } from "../data/encode.ts";
 import { readIfThere } from "../data/files.ts";
@@ -33,6 +35,8 @@ export interface ModelSettings extends Readonly<Record<string, unknown>> {
  * deviation of inputs and targets, columns with their categories.
  */
 export function modelMetadata(settings: ModelSettings, data: Dataset): Metadata {
+  checkFields("modelMetadata: the settings", settings, { model: text });
+  checkData("modelMetadata: the data set", data);
   const { name, classes, inputShape, task, preprocessing, sha256 } = data;
   const about = { name, classes, inputShape, task, ...(preprocessing && { preprocessing }), ...(sha256 && { sha256 }) };
   return metadataOf(settings, about, outputSize(data));

@@ -86,10 +86,13 @@ test.each([
   [() => optim.stepDecay(1, { size: 0 }), "stepDecay: size must be above 0, got 0"],
   [() => optim.cosineAnnealing(1, { steps: -1 }), "cosineAnnealing: steps must be above 0, got -1"],
   [() => optim.cosineWithRestarts(1, { steps: 1, factor: 0.5 }), "cosineWithRestarts: factor must be at least 1, got 0.5"],
-  [() => optim.sequential([], [1]), "sequential: 0 schedules want -1 milestones, got 1"],
+  [() => optim.sequential([], [1]), "sequential: schedules must be a list of at least 1, each a function, got []"],
   [() => optim.sequential([(t) => t, (t) => t, (t) => t], [5, 3]), "sequential: milestones must rise, got 5, 3"],
   [() => optim.oneCycle(1, { steps: 10, rise: 2 }), "oneCycle: rise must be from 0 to 1, got 2"],
-  [() => optim.cyclic({ min: 0, max: 1, mode: "round" as "triangular" }), "cyclic: there is no mode round"],
+  [
+    () => optim.cyclic({ min: 0, max: 1, mode: "round" as "triangular" }),
+    'cyclic: mode must be "triangular" or "triangular2" or "exponential", got "round"',
+  ],
   [() => new optim.Plateau(1, { factor: 2 }), "Plateau: factor must be below 1, got 2"],
 ])("%s", (attempt, message) => {
   expect(attempt).toThrow(message);

@@ -148,7 +148,7 @@ describe("early stopping", () => {
     await expect(trainModel(model, few, { ...options, callbacks })).rejects.toThrow(
       "this run has no validationLoss to watch; it has trainLoss, trainAccuracy, testLoss, testAccuracy",
     );
-    expect(() => new EarlyStopping({ patience: -1 })).toThrow("patience must be an integer >= 0, got -1");
+    expect(() => new EarlyStopping({ patience: -1 })).toThrow("EarlyStopping: patience must be an integer of at least 0, got -1");
   });
 });
 
