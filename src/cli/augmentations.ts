@@ -40,7 +40,7 @@ const LEAST_AREA = 0.08; // of torchvision's RandomResizedCrop
 /** What help says. */
 export const AUGMENTATIONS: string = [
   ...Object.entries(steps).map(([name, { usual }]) => `${name}=${usual}`),
-  `${RANDOM_CROP}=${LEAST_AREA} (image folders, read from disk)`,
+  `${RANDOM_CROP}=${LEAST_AREA} (image folders read from disk)`,
   NONE,
 ].join(", ");
 

@@ -7,14 +7,18 @@ import { epochLine, formatLoss, formatSeconds, percent } from "../../src/cli/rep
 import { arange } from "../../src/ops/create.ts";
 import "../../src/runtime/evaluate.ts";
 
-test.each(AUGMENTATIONS.split(", "))("the augmentation %s, as help gives it, changes images", (step) => {
-  const x = arange(2 * 3 * 64, "f32")
-    .div(400)
-    .reshape([2, 3, 8, 8]);
-  const y = augmentation([step], [3, 8, 8])(x);
-  expect(y.shape).toEqual(x.shape);
-  expect(y.dataSync().every((value) => value >= 0 && value <= 1)).toBe(true);
-});
+// A note in brackets says which data a step is for.
+test.each(AUGMENTATIONS.split(", ").map((step) => step.replace(/ \(.*\)$/, "")))(
+  "the augmentation %s, as help gives it, changes images",
+  (step) => {
+    const x = arange(2 * 3 * 64, "f32")
+      .div(400)
+      .reshape([2, 3, 8, 8]);
+    const y = augmentation([step], [3, 8, 8])(x);
+    expect(y.shape).toEqual(x.shape);
+    expect(y.dataSync().every((value) => value >= 0 && value <= 1)).toBe(true);
+  },
+);
 
 test("numbers as people read them", () => {
   expect([0.4, 12.4, 59.6, 185].map(formatSeconds)).toEqual(["0 s", "12 s", "1 min 00 s", "3 min 05 s"]);
