@@ -1,6 +1,7 @@
 /** @file The command line of `nabla`: what it understands. The work is done next door, in the files named `*-command.ts`. */
 import "../runtime/evaluate.ts";
 import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { setReadLimit } from "../formats/budget.ts";
 import { clean, cleanLines } from "../formats/clean.ts";
 import { benchCommand } from "./bench-command.ts";
 import { checkCommand } from "./check-command.ts";
@@ -65,11 +66,17 @@ const TRAINED = "a model's file, a checkpoint, or the folder of a run";
 const WEIGHTS = "published weights (.safetensors or .pth), with --model";
 const CLASSES = "names of the classes that the weights are for: a text with one per line, or JSON (default: numbers)";
 
+/** A limit holds from where it is read, so that it also reaches weights and models. */
+function limiting(name: keyof Config, value: unknown): unknown {
+  if (name === "maxBytes") setReadLimit(value as number);
+  return value;
+}
+
 /** A flag for each of some settings. */
 function withSettings(command: Command, names: readonly (keyof Config)[]): Command {
   for (const name of names) {
     const option = command.createOption(flagOf(name), aboutOf(name));
-    command.addOption(settings[name].kind === "switch" ? option : option.argParser((text) => parse(name, text)));
+    command.addOption(settings[name].kind === "switch" ? option : option.argParser((text) => limiting(name, parse(name, text))));
   }
   return command;
 }
@@ -96,6 +103,7 @@ const DATA: readonly (keyof Config)[] = [
 ];
 
 function buildProgram(done: (exitCode: number) => void): Command {
+  setReadLimit(undefined);
   const program = new Command("nabla")
     .exitOverride()
     .description("Deep learning in TypeScript: train a network on a data set, from the command line.")
@@ -236,7 +244,7 @@ function addTrained(program: Command, done: (exitCode: number) => void): void {
         throw new Error("--model, --classes and --ten-crop go with --weights: a model that nabla train has written says itself what it is");
       done(await evaluateCommand(path, flags));
     });
-  program
+  const predict = program
     .command("predict")
     .description("say what a trained model, or a network with published weights, makes of images, arrays (.npy) or tables")
     .argument("[checkpoint]", `${TRAINED}; with --weights the first input`)
@@ -249,8 +257,10 @@ function addTrained(program: Command, done: (exitCode: number) => void): void {
     .option("--data-dir <dir>", "where that data set is now")
     .option("--top <k>", "classes to name", positiveInteger, 5)
     .option("--json", "a JSON object per line")
-    .option("--out <file>", "write a table (.csv) or a list (.json) instead of printing")
-    .action(async (path: string | undefined, files: string[], flags) => done(await predictCommand(path, files, flags)));
+    .option("--out <file>", "write a table (.csv) or a list (.json) instead of printing");
+  withSettings(predict, ["maxBytes"]).action(async (path: string | undefined, files: string[], flags) =>
+    done(await predictCommand(path, files, flags)),
+  );
   program
     .command("export")
     .description("write the model alone as safetensors, for other programs")

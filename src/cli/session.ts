@@ -2,6 +2,7 @@
 import type { Dataset, Split } from "../data/dataset.ts";
 import { loadDataset } from "../data/registry.ts";
 import { trainTestSplit } from "../data/split.ts";
+import { setReadLimit } from "../formats/budget.ts";
 import { manualSeed } from "../math/random.ts";
 import { models } from "../models/registry.ts";
 import { crossEntropy } from "../nn/losses.ts";
@@ -94,6 +95,7 @@ function splitOf(train: Split, share: number, seed: number): [Split, Split] {
 export async function loadData(settings: Config & Pick<Settled, "data">): Promise<Dataset> {
   const { data, dataDir, label, targets, task, ignore, categorical, missing, testShare, imageSize, augment, seed } = settings;
   const { header, decimal, thousands, currency, na, encoding, maxBytes } = settings;
+  if (maxBytes !== undefined) setReadLimit(maxBytes);
   const csv = { ...(header && { header: header === "yes" }), decimal, thousands, currency, na, encoding, maxBytes };
   const { onProgress, close } = downloadReporter();
   const reading = readReporter();

@@ -2,6 +2,7 @@
  * @file Arrays as data sets: npy and npz files of NumPy, idx files. Inputs are [N], [N, features], grey images [N, height, width], or images with
  * their channels first or last. Bytes of images become 0 to 1; other numbers are standardized by feature or channel, in f64, as the training part has them.
  */
+import type { ReadLimits } from "../formats/budget.ts";
 import { readIdx } from "../formats/idx.ts";
 import { readNpy } from "../formats/npy.ts";
 import { readNpz } from "../formats/npz.ts";
@@ -10,7 +11,7 @@ import { digestOf, readIfThere } from "./files.ts";
 import { fitStandardization, type Preprocessing, type RawArray, type Standardization, standardizeValues } from "./preprocessing.ts";
 import { splitIndices, subset } from "./split.ts";
 
-export interface ArrayOptions {
+export interface ArrayOptions extends ReadLimits {
   /** The file of the targets, beside a .npy or idx file of inputs. */
   readonly targets?: string;
   /** Default: classification for whole numbers with few values; else regression. */
@@ -39,16 +40,16 @@ const ARRAYS = /(\.(npy|npz|idx)|idx\d-ubyte)(\.gz)?$/i;
 export const isArrayFile = (path: string): boolean => ARRAYS.test(path);
 
 /** The parts of a file of arrays by name: train, validation and test, or all together. @throws {Error} for a file without inputs or targets. */
-async function readParts(path: string, { targets }: ArrayOptions): Promise<Map<PartName, Pair>> {
+async function readParts(path: string, { targets, maxBytes }: ArrayOptions): Promise<Map<PartName, Pair>> {
   const bytes = await bytesOf(path);
-  if (/\.npz$/i.test(path)) return partsOfArchive(path, bytes);
+  if (/\.npz$/i.test(path)) return partsOfArchive(path, bytes, { maxBytes });
   const labels = targets ?? siblingOf(path);
   if (labels === undefined) throw new Error(`${path}: want the file of the targets too (targets: "y.npy", --targets y.npy)`);
-  const pair = { inputs: await arrayIn(path, bytes), targets: await arrayIn(labels, await bytesOf(labels)) };
+  const pair = { inputs: await arrayIn(path, bytes, { maxBytes }), targets: await arrayIn(labels, await bytesOf(labels), { maxBytes }) };
   const test = testSiblings(path, labels);
   const found = test && (await Promise.all(test.map(readIfThere)));
   if (!found?.[0] || !found[1]) return new Map([["all", pair]]);
-  const testPair = { inputs: await arrayIn(test![0], found[0]), targets: await arrayIn(test![1], found[1]) };
+  const testPair = { inputs: await arrayIn(test![0], found[0], { maxBytes }), targets: await arrayIn(test![1], found[1], { maxBytes }) };
   return new Map<PartName, Pair>([
     ["train", pair],
     ["test", testPair],
@@ -75,8 +76,8 @@ async function bytesOf(path: string): Promise<Uint8Array> {
   return bytes;
 }
 
-async function arrayIn(path: string, bytes: Uint8Array): Promise<NumberArray> {
-  const { shape, data } = /\.npy(\.gz)?$/i.test(path) ? readNpy(bytes, path) : await readIdx(bytes, path);
+async function arrayIn(path: string, bytes: Uint8Array, limits: ReadLimits): Promise<NumberArray> {
+  const { shape, data } = /\.npy(\.gz)?$/i.test(path) ? readNpy(bytes, path, limits) : await readIdx(bytes, path, undefined, limits);
   return numbersOf(path, shape, data);
 }
 
@@ -101,9 +102,9 @@ const INPUTS = ["x", "input", "inputs", "image", "images", "data", "features", "
 const TARGETS = ["y", "target", "targets", "label", "labels", "class", "classes"];
 
 /** Members by their names: `x_train`, `train_images`, `labels`; NumPy's `arr_0` and `arr_1` are inputs and targets. */
-async function partsOfArchive(path: string, bytes: Uint8Array): Promise<Map<PartName, Pair>> {
+async function partsOfArchive(path: string, bytes: Uint8Array, limits: ReadLimits): Promise<Map<PartName, Pair>> {
   const parts = new Map<PartName, Pair>();
-  const members = await readNpz(bytes, path);
+  const members = await readNpz(bytes, path, limits);
   for (const [name, { shape, data }] of members) {
     const words = name.toLowerCase().split(/[_\-. ]+/);
     const part = words.map((word) => SPLITS[word]).find((found) => found !== undefined) ?? "all";

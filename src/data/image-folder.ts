@@ -3,6 +3,7 @@
  * `test/cats/9.png`, and `val/` for decisions on the way. Without parts, the images are split at random, the classes' shares kept.
  */
 import { fold, type Key, keyFromSeed, threefry2x32 } from "../base/random.ts";
+import type { ReadLimits } from "../formats/budget.ts";
 import { collate } from "./batch.ts";
 import type { DataDescription, Dataset, Example, Examples, Split } from "./dataset.ts";
 import {
@@ -22,7 +23,7 @@ import { fromModule, type ModuleSource, startWorkers } from "./prefetch.ts";
 import { type Standardization, standardizeValues } from "./preprocessing.ts";
 import { splitIndices, subset } from "./split.ts";
 
-export interface ImageFolderOptions {
+export interface ImageFolderOptions extends ReadLimits {
   /** Side, or [height, width], to which images are brought. Default: their own size, which must be one for all. */
   readonly size?: number | readonly [height: number, width: number];
   /** "crop" (default) keeps proportions and loses edges; "stretch" keeps all. */
@@ -136,12 +137,13 @@ export async function openImageFolder(
       labels.push(known.indexOf(name));
     }
   }
-  const first = await readPath(paths[0]);
+  const { maxBytes } = options;
+  const first = await readPath(paths[0], { maxBytes });
   const [height, width] = typeof options.size === "number" ? [options.size, options.size] : (options.size ?? [first.height, first.width]);
-  const channels = options.channels ?? ((await anyColours(paths)) ? 3 : 1);
+  const channels = options.channels ?? ((await anyColours(paths, { maxBytes })) ? 3 : 1);
   const { inputs, randomResizedCrop: least, cropSeed = 0 } = options;
   const example = async (index: number, epoch?: number): Promise<Example> => {
-    const whole = await readPath(paths[index]);
+    const whole = await readPath(paths[index], { maxBytes });
     const image =
       least === undefined || epoch === undefined
         ? whole
@@ -165,9 +167,9 @@ export async function openImageFolder(
 }
 
 /** Whether any of the images has colours: one grey photograph among them does not make the others grey. Reads headers up to the first that has. */
-async function anyColours(paths: readonly string[]): Promise<boolean> {
+async function anyColours(paths: readonly string[], limits: ReadLimits): Promise<boolean> {
   const { readFile } = await import("node:fs/promises");
-  for (const path of paths) if (await hasColours(await readFile(path), path)) return true;
+  for (const path of paths) if (await hasColours(await readFile(path), path, limits)) return true;
   return false;
 }
 
@@ -218,9 +220,9 @@ export function openSource({
   return openImageFolder(folder, options, classes);
 }
 
-async function readPath(path: string): Promise<Image> {
+async function readPath(path: string, limits: ReadLimits): Promise<Image> {
   const { readFile } = await import("node:fs/promises");
-  return readImage(await readFile(path), path);
+  return readImage(await readFile(path), path, limits);
 }
 
 /** What the parts of a data set are called. */
@@ -330,9 +332,9 @@ async function startDigest(): Promise<{
 
 /** A split whose images stay on disk. */
 async function diskSplit(examples: ImageExamples, folder: string, options: ImageFolderOptions, classes: readonly string[]): Promise<Split> {
-  const { size, fit, shorterSide, filter, channels, inputs, randomResizedCrop, cropSeed, workers = 0 } = options;
+  const { size, fit, shorterSide, filter, channels, inputs, randomResizedCrop, cropSeed, maxBytes, workers = 0 } = options;
   // What a thread can be sent.
-  const plain = { size, fit, shorterSide, filter, channels, inputs, randomResizedCrop, cropSeed };
+  const plain = { size, fit, shorterSide, filter, channels, inputs, randomResizedCrop, cropSeed, maxBytes };
   const threads = workers > 0 ? await startWorkers(imageFolderSource(folder, plain, classes), workers) : undefined;
   const read = async (indices: Int32Array, epoch?: number): Promise<Float32Array> => {
     if (threads) return (await threads.fetch(indices, epoch)).inputs;

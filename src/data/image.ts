@@ -51,9 +51,9 @@ function formatOf(bytes: Uint8Array): "PNG" | "JPEG" | undefined {
 }
 
 /** Whether an image has colours: of a PNG its header says so. */
-export async function hasColours(bytes: Uint8Array, what = "image"): Promise<boolean> {
+export async function hasColours(bytes: Uint8Array, what = "image", limits: ReadLimits = {}): Promise<boolean> {
   if (formatOf(bytes) === "PNG" && bytes.length > 25) return bytes[25] % 4 !== 0; // colour types 0 and 4 are grey
-  return (await readImage(bytes, what)).channels === 3;
+  return (await readImage(bytes, what, limits)).channels === 3;
 }
 
 // ---- for a network ------------------------------------------------------------------------------------------------------------------

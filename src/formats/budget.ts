@@ -5,11 +5,18 @@
 
 /** A bound on what one call allocates. */
 export interface ReadLimits {
-  /** Bytes that the call may allocate. Default: 1 GiB, or ten times the file if that is more. */
+  /** Bytes that the call may allocate. Default: that of {@link setReadLimit}, else 1 GiB, or ten times the file if that is more. */
   readonly maxBytes?: number;
 }
 
 const LEAST_BUDGET: number = 2 ** 30;
+
+let standing: number | undefined;
+
+/** Sets the limit of all reading that names none of its own, in this thread: tables, arrays, images, weights. Undefined: the default again. */
+export function setReadLimit(maxBytes: number | undefined): void {
+  standing = maxBytes;
+}
 
 /** What one call may still allocate. It stands where {@link ReadLimits} do, so that readers that call each other share one. */
 export class Budget implements ReadLimits {
@@ -18,7 +25,8 @@ export class Budget implements ReadLimits {
   #used = 0;
 
   /** @param what Names the file in errors. @param fileBytes Size of the file. */
-  constructor(what: string, fileBytes: number, { maxBytes = Math.max(LEAST_BUDGET, 10 * fileBytes) }: ReadLimits = {}) {
+  constructor(what: string, fileBytes: number, limits: ReadLimits = {}) {
+    const maxBytes = limits.maxBytes ?? standing ?? Math.max(LEAST_BUDGET, 10 * fileBytes);
     if (!(maxBytes >= 0)) throw new RangeError(`maxBytes: want a number of bytes, got ${maxBytes}`);
     this.#what = what;
     this.maxBytes = maxBytes;

@@ -1,5 +1,5 @@
 /** @file The entry `nabla/formats`: files as bytes to typed arrays and back, without tensors. */
-export { Budget, type ReadLimits } from "./budget.ts";
+export { Budget, type ReadLimits, setReadLimit } from "./budget.ts";
 export { clean } from "./clean.ts";
 export { gunzip, isGzip } from "./gzip.ts";
 export { type IdxArray, readIdx } from "./idx.ts";

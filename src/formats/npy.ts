@@ -6,7 +6,9 @@
  *
  * Elements come back in row-major order and in this machine's byte order; 16-bit floats become Float32Arrays. Python objects are refused.
  */
+
 import { kindOf, typedArrayName } from "../base/elements.ts";
+import { budgetOf, type ReadLimits } from "./budget.ts";
 import { widenHalf } from "./safetensors.ts";
 
 /** Elements as a npy file can hold them. */
@@ -59,7 +61,7 @@ const dtypes: ReadonlyMap<string, Dtype> = new Map<string, Dtype>([
 const MAGIC = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59];
 
 /** An array from the bytes of a .npy file; `what` names it in errors. @throws {Error} one line for whatever the bytes are instead. */
-export function readNpy(bytes: Uint8Array, what = "npy"): NpyArray {
+export function readNpy(bytes: Uint8Array, what = "npy", limits: ReadLimits = {}): NpyArray {
   const { header, start } = readHeader(bytes, what);
   const fault = unsupported(header);
   if (fault) throw new Error(`${what}: ${fault}`);
@@ -72,6 +74,7 @@ export function readNpy(bytes: Uint8Array, what = "npy"): NpyArray {
     const fault = rest < size ? "truncated file" : "damaged file";
     throw new Error(`${what}: ${fault}: ${descr} [${shape.join(", ")}] takes ${size} bytes, ${rest} follow the header`);
   }
+  budgetOf(limits, what, bytes.length).claim(size, "its elements");
   const own = new Uint8Array(bytes.subarray(start)); // a copy: the slice may be unaligned
   if (descr[0] === ">") reverseEach(own, dtype.size);
   if (descr === "|b1" && own.some((byte) => byte > 1)) throw new Error(`${what}: damaged file: a bool that is neither 0 nor 1`);

@@ -25,8 +25,7 @@ export async function readNpz(bytes: Uint8Array, what = "npz", limits: ReadLimit
     const fault = name === member ? "not an npy file, by its name" : unsupportedElements(content, entry);
     if (fault) arrays.unreadable.set(name, fault);
     else {
-      budget.claim(content.length, "its arrays");
-      arrays.set(name, readNpy(content, entry));
+      arrays.set(name, readNpy(content, entry, budget));
     }
   }
   const [first] = arrays.unreadable;

@@ -27,6 +27,7 @@ export const NODE_ONLY: Readonly<Record<string, string>> = {
   "test/data/parquet-runs.test.ts": "Parquet is read by packages that want Node",
   "test/data/table.test.ts": "CSV and Parquet are read by packages that want Node",
   "test/docs.test.ts": "compares generated pages of the sources",
+  "test/formats/limits.test.ts": "reads and writes files, the command line",
   "test/runtime/address-space.test.ts": "limits processes with bash",
   "test/examples.test.ts": "imports the examples as files",
   "test/formats/idx.test.ts": "compresses with node:zlib",
