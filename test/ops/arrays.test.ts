@@ -213,6 +213,8 @@ describe("data sets in arrays of other classes", () => {
   });
 
   test("plain lists are refused by name", () => {
-    expect(() => [...batches(dataset([...indices], Int32Array.from(indices)).train, { batchSize: 4 })]).toThrow(/inputs must be a Float32Array, or another array of numbers, got \[0, 1/);
+    expect(() => [...batches(dataset([...indices], Int32Array.from(indices)).train, { batchSize: 4 })]).toThrow(
+      /inputs must be a Float32Array, or another array of numbers, got \[0, 1/,
+    );
   });
 });
