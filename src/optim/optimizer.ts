@@ -7,7 +7,7 @@
  *          └─ for each group     rule(group) ── for each parameter   p ← rule(p, g + λp, i)
  */
 
-import { check, checkFields, checkOptions, expectation, flag, shown } from "../base/check.ts";
+import { checkOptions, flag, shown } from "../base/check.ts";
 import { describe } from "../base/describe.ts";
 import { isFloat } from "../base/dtype.ts";
 import { formatType, sameType, sizeOf } from "../base/shape.ts";
@@ -90,7 +90,6 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
   constructor(trainable: Trainable<O>, options: O, defaults: Required<O>, check?: (options: Settings<O>) => void) {
     announce(new.target.prototype, Object.prototype);
     const name = this.constructor.name;
-    checkTrainable(name, trainable);
     checkOptions(name, options, { maximize: flag });
     let first = 0;
     this.groups = groupsOf(trainable).map(({ parameters, ...own }, index) => {
@@ -283,16 +282,9 @@ function groupsOf<O>(trainable: Trainable<O>): readonly ParameterGroup<O>[] {
   return groups;
 }
 
-const iterable = expectation(
-  "parameters, as in model.parameters(), or a list of groups",
-  (value) => typeof (value as Iterable<unknown> | null)?.[Symbol.iterator] === "function" && typeof value !== "string",
-);
-
 /** @throws {TypeError} for what cannot be trained. */
-export function checkTrainable(optimizer: string, trainable: unknown): void {
-  check(optimizer, trainable, iterable);
-  for (const each of trainable as Iterable<unknown>)
-    if (!(each instanceof Cell)) checkFields(`${optimizer}: a group`, each, { parameters: iterable });
+export function checkTrainable(trainable: unknown): void {
+  groupsOf(trainable as Trainable<OptimizerOptions>);
 }
 
 /** Options laid over each other; undefined says nothing. */

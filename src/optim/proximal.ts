@@ -14,7 +14,7 @@ export function proximalL1(optimizer: Optimizer, lambda: number, some?: Iterable
   check("proximalL1: the optimizer", optimizer, having("an optimizer", "step", "stateDict"));
   checkRange("proximalL1: lambda", lambda, 0);
   const which = some ?? optimizer.parameters;
-  checkTrainable("proximalL1: the parameters", which);
+  checkTrainable(which);
   const wanted = new Set(which);
   const stranger = [...wanted].find((cell) => !optimizer.parameters.includes(cell));
   if (stranger) throw new RangeError(`proximalL1: ${stranger} is not among the optimizer's parameters; its learning rate is unknown`);
