@@ -123,7 +123,12 @@ describe("training", () => {
 
   test("Ctrl-C finishes the step, saves, and exits with 130", async () => {
     const running = nabla("train", "mlp", "--epochs", "100000");
-    setTimeout(() => process.emit("SIGINT"), 300);
+    // Before the run listens, the signal would be lost.
+    const signal = setInterval(() => {
+      if (process.listenerCount("SIGINT") === 0) return;
+      clearInterval(signal);
+      process.emit("SIGINT");
+    }, 100);
     expect(await running).toBe(130);
     const path = join(folder, "run");
     expect(out.slice(-2)).toEqual([
