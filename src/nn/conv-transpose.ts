@@ -83,13 +83,6 @@ abstract class ConvTransposeNd extends Module {
  */
 export class ConvTranspose1d extends ConvTransposeNd {
   constructor(inChannels: number, outChannels: number, kernelSize: PerAxis, options: ConvTransposeLayerOptions = {}) {
-    checkOptions(new.target.name, options, {
-      groups: aNumber,
-      bias: flag,
-      weightInitializer: fn,
-      biasInitializer: fn,
-      dtype: oneOf("f32", "f64", "i32", "u32", "u8", "bool"),
-    });
     super(convTranspose1d, 1, [inChannels, outChannels], kernelSize, options);
   }
 }
@@ -97,13 +90,6 @@ export class ConvTranspose1d extends ConvTransposeNd {
 /** {@link ConvTranspose1d} of images, [N, inChannels, H, W]. */
 export class ConvTranspose2d extends ConvTransposeNd {
   constructor(inChannels: number, outChannels: number, kernelSize: PerAxis, options: ConvTransposeLayerOptions = {}) {
-    checkOptions(new.target.name, options, {
-      groups: aNumber,
-      bias: flag,
-      weightInitializer: fn,
-      biasInitializer: fn,
-      dtype: oneOf("f32", "f64", "i32", "u32", "u8", "bool"),
-    });
     super(convTranspose2d, 2, [inChannels, outChannels], kernelSize, options);
   }
 }
@@ -111,13 +97,6 @@ export class ConvTranspose2d extends ConvTransposeNd {
 /** {@link ConvTranspose1d} of volumes, [N, inChannels, D, H, W]. */
 export class ConvTranspose3d extends ConvTransposeNd {
   constructor(inChannels: number, outChannels: number, kernelSize: PerAxis, options: ConvTransposeLayerOptions = {}) {
-    checkOptions(new.target.name, options, {
-      groups: aNumber,
-      bias: flag,
-      weightInitializer: fn,
-      biasInitializer: fn,
-      dtype: oneOf("f32", "f64", "i32", "u32", "u8", "bool"),
-    });
     super(convTranspose3d, 3, [inChannels, outChannels], kernelSize, options);
   }
 }

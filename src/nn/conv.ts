@@ -127,14 +127,6 @@ export abstract class ConvNd extends Module {
  */
 export class Conv1d extends ConvNd {
   constructor(inChannels: number, outChannels: number, kernelSize: PerAxis, options: ConvLayerOptions = {}) {
-    checkOptions(new.target.name, options, {
-      paddingMode: oneOf("zeros", "reflect", "replicate", "circular"),
-      groups: aNumber,
-      bias: flag,
-      weightInitializer: fn,
-      biasInitializer: fn,
-      dtype: oneOf("f32", "f64", "i32", "u32", "u8", "bool"),
-    });
     super(conv1d, 1, [inChannels, outChannels], kernelSize, options);
   }
 }
@@ -145,14 +137,6 @@ export class Conv1d extends ConvNd {
  */
 export class Conv2d extends ConvNd {
   constructor(inChannels: number, outChannels: number, kernelSize: PerAxis, options: ConvLayerOptions = {}) {
-    checkOptions(new.target.name, options, {
-      paddingMode: oneOf("zeros", "reflect", "replicate", "circular"),
-      groups: aNumber,
-      bias: flag,
-      weightInitializer: fn,
-      biasInitializer: fn,
-      dtype: oneOf("f32", "f64", "i32", "u32", "u8", "bool"),
-    });
     super(conv2d, 2, [inChannels, outChannels], kernelSize, options);
   }
 }
@@ -160,14 +144,6 @@ export class Conv2d extends ConvNd {
 /** {@link Conv2d} of volumes: [N, inChannels, D, H, W] to [N, outChannels, D′, H′, W′]. Weight [outChannels, inChannels/groups, kd, kh, kw]. */
 export class Conv3d extends ConvNd {
   constructor(inChannels: number, outChannels: number, kernelSize: PerAxis, options: ConvLayerOptions = {}) {
-    checkOptions(new.target.name, options, {
-      paddingMode: oneOf("zeros", "reflect", "replicate", "circular"),
-      groups: aNumber,
-      bias: flag,
-      weightInitializer: fn,
-      biasInitializer: fn,
-      dtype: oneOf("f32", "f64", "i32", "u32", "u8", "bool"),
-    });
     super(conv3d, 3, [inChannels, outChannels], kernelSize, options);
   }
 }

@@ -157,14 +157,6 @@ export class RNN extends Recurrent {
 /** LSTM (Hochreiter & Schmidhuber 1997): gates i, f, g, o; c′ = f∘c + i∘g, h′ = o∘tanh c′. Shapes as in {@link RNN}, with two states. */
 export class LSTM extends Recurrent {
   constructor(inputSize: number, hiddenSize: number, options: RecurrentLayerOptions = {}) {
-    checkOptions(new.target.name, options, {
-      layers: aNumber,
-      bidirectional: flag,
-      reverse: flag,
-      bias: flag,
-      batchFirst: flag,
-      dropout: aNumber,
-    });
     super(4, inputSize, hiddenSize, options);
   }
 
@@ -181,14 +173,6 @@ export class LSTM extends Recurrent {
 /** GRU (Cho et al. 2014): gates r, z, n; h′ = (1 - z)∘n + z∘h. Shapes as in {@link RNN}. */
 export class GRU extends Recurrent {
   constructor(inputSize: number, hiddenSize: number, options: RecurrentLayerOptions = {}) {
-    checkOptions(new.target.name, options, {
-      layers: aNumber,
-      bidirectional: flag,
-      reverse: flag,
-      bias: flag,
-      batchFirst: flag,
-      dropout: aNumber,
-    });
     super(3, inputSize, hiddenSize, options);
   }
 
