@@ -118,122 +118,29 @@ function reflect(data: Float64Array, columns: number, v: Float64Array, start: nu
   }
 }
 
-const SWEEPS = 60;
-
-/** Eigenvalues (ascending) and eigenvectors (columns) of a symmetric matrix by cyclic Jacobi rotations (Golub & Van Loan 2013, Alg. 8.5.3). */
-export function decomposeSymmetric({ rows: n, data }: Matrix): { values: Float64Array; vectors: Matrix } {
-  const a = data.slice();
-  const v = new Float64Array(n * n);
-  for (let i = 0; i < n; i++) v[i * n + i] = 1;
-  for (let sweep = 0; sweep < SWEEPS; sweep++) {
-    let rotated = false;
-    for (let p = 0; p < n; p++) {
-      for (let q = p + 1; q < n; q++) {
-        const apq = a[p * n + q]!;
-        if (Math.abs(apq) <= 1e-18 * Math.sqrt(Math.abs(a[p * n + p]! * a[q * n + q]!)) || Math.abs(apq) < 1e-300) continue;
-        rotated = true;
-        const { c, s } = rotation(a[p * n + p]!, a[q * n + q]!, apq);
-        for (let k = 0; k < n; k++) turn(a, k * n + p, k * n + q, c, s);
-        for (let k = 0; k < n; k++) turn(a, p * n + k, q * n + k, c, s);
-        for (let k = 0; k < n; k++) turn(v, k * n + p, k * n + q, c, s);
-      }
-    }
-    if (!rotated) break;
-  }
-  const order = Array.from({ length: n }, (_, i) => i).sort((i, j) => a[i * n + i]! - a[j * n + j]!);
-  const vectors = matrix(n, n);
-  order.forEach((from, to) => {
-    for (let i = 0; i < n; i++) vectors.data[i * n + to] = v[i * n + from]!;
-  });
-  return { values: Float64Array.from(order, (i) => a[i * n + i]!), vectors };
-}
-
-/** Cosine and sine of the rotation that makes the off-diagonal element of [[app, apq], [apq, aqq]] zero. */
-function rotation(app: number, aqq: number, apq: number): { c: number; s: number } {
-  const tau = (aqq - app) / (2 * apq);
-  const t = tau >= 0 ? 1 / (tau + Math.hypot(1, tau)) : 1 / (tau - Math.hypot(1, tau));
-  const c = 1 / Math.hypot(1, t);
-  return { c, s: t * c };
-}
-
-function turn(data: Float64Array, i: number, j: number, c: number, s: number): void {
-  const [x, y] = [data[i]!, data[j]!];
-  data[i] = c * x - s * y;
-  data[j] = s * x + c * y;
-}
-
-/** Reduced A = U diag(s) Vᵀ with s descending, by one-sided Jacobi rotations (Demmel & Veselić 1992), which keep small values accurate. */
-export function decomposeSVD(a: Matrix): { u: Matrix; s: Float64Array; vt: Matrix } {
-  if (a.rows < a.columns) {
-    const { u, s, vt } = decomposeSVD(transposed(a));
-    return { u: transposed(vt), s, vt: transposed(u) };
-  }
-  const { rows: m, columns: n } = a;
-  const w = a.data.slice();
-  const v = new Float64Array(n * n);
-  for (let i = 0; i < n; i++) v[i * n + i] = 1;
-  for (let sweep = 0; sweep < SWEEPS && jacobiSweep(w, v, m, n); sweep++);
-  const norms = Float64Array.from({ length: n }, (_, j) => Math.hypot(...Array.from({ length: m }, (_, i) => w[i * n + j]!)));
-  const order = Array.from({ length: n }, (_, j) => j).sort((i, j) => norms[j]! - norms[i]!);
-  const u = matrix(m, n);
-  const vt = matrix(n, n);
-  order.forEach((from, to) => {
-    for (let i = 0; i < m; i++) u.data[i * n + to] = norms[from]! > 0 ? w[i * n + from]! / norms[from]! : 0;
-    for (let i = 0; i < n; i++) vt.data[to * n + i] = v[i * n + from]!;
-  });
-  const s = Float64Array.from(order, (j) => norms[j]!);
-  complete(u, s);
-  return { u, s, vt };
-}
-
-/** One sweep of rotations that make pairs of columns orthogonal; false when they all were. */
-function jacobiSweep(w: Float64Array, v: Float64Array, m: number, n: number): boolean {
-  let rotated = false;
-  for (let p = 0; p < n; p++) {
-    for (let q = p + 1; q < n; q++) {
-      let [pp, qq, pq] = [0, 0, 0];
-      for (let i = 0; i < m; i++) {
-        const [x, y] = [w[i * n + p]!, w[i * n + q]!];
-        pp += x * x;
-        qq += y * y;
-        pq += x * y;
-      }
-      if (Math.abs(pq) <= 1e-16 * Math.sqrt(pp * qq) || pq === 0) continue;
-      rotated = true;
-      const { c, s } = rotation(pp, qq, pq);
-      for (let i = 0; i < m; i++) turn(w, i * n + p, i * n + q, c, s);
-      for (let i = 0; i < n; i++) turn(v, i * n + p, i * n + q, c, s);
-    }
-  }
-  return rotated;
-}
-
-/** Fills columns of U that belong to singular values of zero with an orthonormal complement. */
-function complete(u: Matrix, s: Float64Array): void {
-  const { rows: m, columns: n, data } = u;
-  const tiny = (s[0] ?? 0) * 1e-300;
-  for (let j = 0; j < n; j++) {
-    if (s[j]! > tiny) continue;
-    for (let candidate = 0; candidate < m; candidate++) {
-      const e = new Float64Array(m);
-      e[candidate] = 1;
-      for (let pass = 0; pass < 2; pass++) {
-        for (let k = 0; k < j; k++) {
-          let dot = 0;
-          for (let i = 0; i < m; i++) dot += e[i]! * data[i * n + k]!;
-          for (let i = 0; i < m; i++) e[i]! -= dot * data[i * n + k]!;
-        }
-      }
-      const norm = Math.hypot(...e);
-      if (norm < 0.5 / Math.sqrt(m)) continue;
-      for (let i = 0; i < m; i++) data[i * n + j] = e[i]! / norm;
-      break;
-    }
-  }
-}
-
 export function transposed({ rows, columns, data }: Matrix): Matrix {
   const t = matrix(columns, rows);
   for (let i = 0; i < rows; i++) for (let j = 0; j < columns; j++) t.data[j * rows + i] = data[i * columns + j]!;
   return t;
+}
+
+/** A B */
+export function product(a: Matrix, b: Matrix): Matrix {
+  const c = matrix(a.rows, b.columns);
+  for (let i = 0; i < a.rows; i++) {
+    const row = c.data.subarray(i * b.columns, (i + 1) * b.columns);
+    for (let k = 0; k < a.columns; k++) addScaled(row, a.data[i * a.columns + k]!, b.data.subarray(k * b.columns, (k + 1) * b.columns));
+  }
+  return c;
+}
+
+export function dot(x: Float64Array, y: Float64Array): number {
+  let sum = 0;
+  for (let i = 0; i < x.length; i++) sum += x[i]! * y[i]!;
+  return sum;
+}
+
+/** x += factor·y */
+export function addScaled(x: Float64Array, factor: number, y: Float64Array): void {
+  for (let i = 0; i < x.length; i++) x[i]! += factor * y[i]!;
 }

@@ -1,5 +1,6 @@
 /** @file The directions in which the colours of a training set vary: what AlexNet's colour augmentation needs (`nn.pcaColour`). */
-import { decomposeSVD, matrix } from "../base/linalg.ts";
+import { decomposeSVD } from "../base/eigen.ts";
+import { matrix } from "../base/linalg.ts";
 import type { Dataset } from "./dataset.ts";
 
 /** Variances, the largest first, and their directions of length 1 in (red, green, blue): plain data. */

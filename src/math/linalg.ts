@@ -1,7 +1,8 @@
 /**
  * @file Linear algebra on matrices in the last two axes; leading axes are batches. Composites of the primitives in `ops/linalg.ts`.
  */
-import { formatShape } from "../base/shape.ts";
+import { broadcastShapes, formatShape, sameShape } from "../base/shape.ts";
+import { jvp } from "../function/derivative.ts";
 import * as ops from "../ops/linalg.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { norm } from "./statistics.ts";
@@ -36,18 +37,40 @@ export function cholesky(a: Tensor): Tensor {
   return float(a).bind(ops.cholesky, [float(a)]);
 }
 
-/** X with A X = B. B may be one vector per matrix (rank one less than A's). NaN or infinity where A is singular. */
-export function solve(a: Tensor, b: Tensor): Tensor {
-  checkSquare("solve", a);
-  if (b.rank === a.rank - 1) return solve(a, b.unsqueeze(-1)).squeeze(-1);
-  return float(a).bind(ops.solve, [float(a), float(b)]);
+/** A right side as a matrix with A's batch: one vector per matrix, or matrices whose leading axes broadcast. */
+function sided(name: string, a: Tensor, b: Tensor, run: (a: Tensor, b: Tensor) => Tensor): Tensor {
+  const isVector = b.rank === 1 || (b.rank === a.rank - 1 && sameShape(b.shape, a.shape.slice(0, -1)));
+  const right = isVector ? b.unsqueeze(-1) : b;
+  const dtype = a.dtype === "f64" || b.dtype === "f64" ? "f64" : "f32";
+  const lead = broadcastShapes(a.shape.slice(0, -2), right.shape.slice(0, -2));
+  if (!lead || right.rank < 2 || size(right, -2) !== size(a, -2)) {
+    throw new RangeError(
+      `${name}: B ${formatShape(b.shape)} does not fit A ${formatShape(a.shape)}; want ${size(a, -2)} rows, or a vector of ${size(a, -2)}`,
+    );
+  }
+  const [left, rhs] = [a, right].map((t) => t.cast(dtype).broadcastTo([...lead, ...t.shape.slice(-2)])) as [Tensor, Tensor];
+  const x = run(left, rhs);
+  return isVector ? x.squeeze(-1) : x;
 }
 
-/** X with T X = B for the triangle T of A. Default the lower one. */
-export function solveTriangular(a: Tensor, b: Tensor, { upper = false }: { readonly upper?: boolean } = {}): Tensor {
+/** X with A X = B. B may be one vector per matrix; leading axes broadcast. NaN or infinity where A is singular. */
+export function solve(a: Tensor, b: Tensor): Tensor {
+  checkSquare("solve", a);
+  return sided("solve", a, b, (m, right) => m.bind(ops.solve, [m, right]));
+}
+
+export interface TriangularOptions {
+  /** The upper triangle of A instead of the lower one. Default false. */
+  readonly upper?: boolean;
+  /** Take the diagonal as ones, whatever stands there. Default false. */
+  readonly unitDiagonal?: boolean;
+}
+
+/** X with T X = B for the triangle T of A. B as in {@link solve}. */
+export function solveTriangular(a: Tensor, b: Tensor, { upper = false, unitDiagonal = false }: TriangularOptions = {}): Tensor {
   checkSquare("solveTriangular", a);
-  if (b.rank === a.rank - 1) return solveTriangular(a, b.unsqueeze(-1), { upper }).squeeze(-1);
-  return float(a).bind(ops.triangularSolve, [float(a), float(b)], { lower: !upper });
+  const params = { lower: !upper, ...(unitDiagonal ? { unit: true } : {}) };
+  return sided("solveTriangular", a, b, (m, right) => m.bind(ops.triangularSolve, [m, right], params));
 }
 
 /** A⁻¹ */
@@ -62,10 +85,10 @@ export function slogdet(a: Tensor): { sign: Tensor; logabsdet: Tensor } {
   return { sign, logabsdet };
 }
 
-/** The determinant. Its derivative is that of sign · exp(log|det|): NaN at singular matrices. */
+/** The determinant. Its derivative is the adjugate, at singular matrices too; their second derivative is NaN. */
 export function det(a: Tensor): Tensor {
-  const { sign, logabsdet } = slogdet(a);
-  return sign.mul(logabsdet.exp());
+  checkSquare("det", a);
+  return float(a).bind(ops.det, [float(a)]);
 }
 
 /** log det A; NaN where the determinant is negative. */
@@ -80,14 +103,20 @@ export function qr(a: Tensor): { q: Tensor; r: Tensor } {
   return { q, r };
 }
 
-/** Eigenvalues (ascending) and eigenvectors (columns) of symmetric matrices. */
+/**
+ * Eigenvalues (ascending) and eigenvectors (columns) of symmetric matrices. Vectors of repeated values are arbitrary within their space: their
+ * derivative is NaN. {@link spectralFunction} has the derivative of the whole.
+ */
 export function eigh(a: Tensor): { values: Tensor; vectors: Tensor } {
   checkSquare("eigh", a);
   const [values, vectors] = float(a).bindAll(ops.eigh, [float(a)], undefined) as [Tensor, Tensor];
   return { values, vectors };
 }
 
-/** Reduced A = U diag(s) Vᵀ with s descending. The signs of singular vectors are arbitrary. */
+/**
+ * Reduced A = U diag(s) Vᵀ with s descending. The signs of singular vectors are arbitrary, and vectors of repeated values within their space: their
+ * derivative is NaN. {@link pinv}, {@link lstsq}, {@link lowRank}, {@link polar} and {@link singularFunction} have the derivatives of the whole.
+ */
 export function svd(a: Tensor): { u: Tensor; s: Tensor; vt: Tensor } {
   const [u, s, vt] = float(a).bindAll(ops.svd, [float(a)], undefined) as [Tensor, Tensor, Tensor];
   return { u, s, vt };
@@ -98,41 +127,67 @@ export function svdvals(a: Tensor): Tensor {
   return svd(a).s;
 }
 
-/** The best approximation of rank r (Eckart & Young 1936). */
-export function lowRank(a: Tensor, rank: number): Tensor {
+/**
+ * U f(s) Vᵀ of A = U diag(s) Vᵀ, for an f that works element by element and is odd (f(-s) = -f(s)) where A has zero singular values. Its derivative
+ * is right at repeated values, and NaN where there is none.
+ */
+export function singularFunction(a: Tensor, f: (s: Tensor) => Tensor): Tensor {
   const { u, s, vt } = svd(a);
-  const k = Math.min(rank, s.shape.at(-1)!);
-  return u
-    .narrow(-1, 0, k)
-    .mul(s.narrow(-1, 0, k).unsqueeze(-2))
-    .matmul(vt.narrow(-2, 0, k));
+  const { value, slope } = withSlope(f, s);
+  return u.bind(ops.singular, [float(a), u, s, vt, value, slope]);
+}
+
+/** f and its slope at each element. */
+function withSlope(f: (w: Tensor) => Tensor, w: Tensor): { value: Tensor; slope: Tensor } {
+  const { value, tangent } = jvp(f)([w], [w.like(1)]);
+  return { value: value.cast(w.dtype), slope: tangent.cast(w.dtype) };
+}
+
+/** The orthogonal factor U Vᵀ of A: the nearest matrix with orthonormal columns (or rows). Its derivative is NaN at singular matrices. */
+export function polar(a: Tensor): Tensor {
+  return singularFunction(a, (s) => s.like(1));
+}
+
+/** The best approximation of rank r (Eckart & Young 1936). Its derivative is NaN where the r-th singular value is equal to the next. */
+export function lowRank(a: Tensor, rank: number): Tensor {
+  return singularFunction(a, (s) => s.iotaLike(-1).lt(rank).where(s, s.like(0)));
 }
 
 const EPSILON = { f32: 2 ** -23, f64: 2 ** -52 } as const;
 
-/** Singular values that count: above max(m, n) · ε · s_max, the usual tolerance, unless a relative one is given. */
-function counting(a: Tensor, s: Tensor, tolerance?: number): Tensor {
-  const relative = tolerance ?? Math.max(size(a, -1), size(a, -2)) * EPSILON[a.dtype === "f64" ? "f64" : "f32"];
-  return s.gt(s.max(-1, { keepDims: true }).mul(relative));
+/** Which singular values count: those above the larger of the two tolerances. */
+export interface RankOptions {
+  /** Default 0. */
+  readonly absolute?: number;
+  /** As a share of the largest singular value. Default max(m, n)·ε, or 0 where `absolute` is given. */
+  readonly relative?: number;
 }
 
-/** Moore–Penrose inverse through the SVD; singular values below `tolerance` (relative; default max(m, n)·ε) count as zero. */
-export function pinv(a: Tensor, tolerance?: number): Tensor {
-  const { u, s, vt } = svd(a);
-  const keep = counting(a, s, tolerance);
-  const reciprocal = keep.where(keep.where(s, s.like(1)).recip(), s.like(0));
-  return ops.mT(vt).mul(reciprocal.unsqueeze(-2)).matmul(ops.mT(u));
+function tolerances(a: Tensor, options: number | RankOptions = {}): ops.Tolerances {
+  const { absolute, relative } = typeof options === "number" ? { absolute: undefined, relative: options } : options;
+  const usual = absolute === undefined ? Math.max(size(a, -1), size(a, -2)) * EPSILON[a.dtype === "f64" ? "f64" : "f32"] : 0;
+  return { absolute: absolute ?? 0, relative: relative ?? usual };
 }
 
-/** Number of singular values above the tolerance (i32). */
-export function matrixRank(a: Tensor, tolerance?: number): Tensor {
+/** Moore–Penrose inverse. A number as tolerance is the relative one. Its derivative keeps the rank of A. */
+export function pinv(a: Tensor, tolerance?: number | RankOptions): Tensor {
+  const m = float(a);
+  const rows = m.shape.slice(0, -1);
+  const one = m.constantOf({ shape: [...rows, size(m, -2)], dtype: m.dtype }, 0);
+  return m.bind(ops.leastSquares, [m, eyeLike(one)], tolerances(a, tolerance));
+}
+
+/** Number of singular values above the tolerance (i32). A number is the relative one. */
+export function matrixRank(a: Tensor, tolerance?: number | RankOptions): Tensor {
   const s = svdvals(a);
-  return counting(a, s, tolerance).sum(-1);
+  if (s.shape.at(-1) === 0) return s.sum(-1).cast("i32");
+  const { absolute, relative } = tolerances(a, tolerance);
+  return s.gt(s.max(-1, { keepDims: true }).mul(relative).maximum(absolute)).sum(-1);
 }
 
-/** The X of least norm that minimizes ‖A X - B‖. */
-export function lstsq(a: Tensor, b: Tensor): Tensor {
-  return b.rank === a.rank - 1 ? pinv(a).matmul(b.unsqueeze(-1)).squeeze(-1) : pinv(a).matmul(b);
+/** The X of least norm that minimizes ‖A X - B‖, computed in f64. B as in {@link solve}. Its derivative keeps the rank of A. */
+export function lstsq(a: Tensor, b: Tensor, tolerance?: number | RankOptions): Tensor {
+  return sided("lstsq", a, b, (m, right) => m.bind(ops.leastSquares, [m, right], tolerances(m, tolerance)));
 }
 
 /** Aⁿ for any integer n, by repeated squaring; negative powers through the inverse. */
@@ -146,37 +201,20 @@ export function matrixPower(a: Tensor, n: number): Tensor {
   return n % 2 ? even.matmul(a) : even;
 }
 
-// Padé coefficients of order 13 (Higham 2005, "The scaling and squaring method for the matrix exponential revisited", Table 2.3).
-const PADE = [
-  64764752532480000, 32382376266240000, 7771770303897600, 1187353796428800, 129060195264000, 10559470521600, 670442572800, 33522128640,
-  1323241920, 40840800, 960960, 16380, 182, 1,
-];
-const SQUARINGS = 8;
-
-/** eᴬ by scaling and squaring with a fixed scale 2⁻⁸, good for norms up to about 1,000. In f64 inside, since squaring doubles errors. */
+/** eᴬ by scaling and squaring, in f64. */
 export function matrixExp(a: Tensor): Tensor {
   checkSquare("matrixExp", a);
-  if (a.dtype !== "f64") return matrixExp(a.cast("f64")).cast("f32");
-  const scaled = a.mul(2 ** -SQUARINGS);
-  // r(A) = q(A)⁻¹ p(A), p = V + U, q = V - U; coefficients relative to the first.
-  const c = PADE.map((p) => p / PADE[0]!);
-  const one = eyeLike(scaled);
-  const a2 = scaled.matmul(scaled);
-  let [odd, even] = [one.mul(c[13]!), one.mul(c[12]!)];
-  for (let k = 11; k > 0; k -= 2) {
-    odd = odd.matmul(a2).add(one.mul(c[k]!));
-    even = even.matmul(a2).add(one.mul(c[k - 1]!));
-  }
-  const u = scaled.matmul(odd);
-  let result = solve(even.sub(u), even.add(u));
-  for (let i = 0; i < SQUARINGS; i++) result = result.matmul(result);
-  return result;
+  return float(a).bind(ops.matrixExp, [float(a)]);
 }
 
-/** f(A) = V f(w) Vᵀ for symmetric A: any function of its eigenvalues, such as the square root. */
+/**
+ * f(A) = V f(w) Vᵀ for symmetric A and a function that works on its eigenvalues element by element, such as the square root. Its derivative is
+ * right at repeated eigenvalues, where those of the vectors are not.
+ */
 export function spectralFunction(a: Tensor, f: (w: Tensor) => Tensor): Tensor {
   const { values, vectors } = eigh(a);
-  return vectors.mul(f(values).unsqueeze(-2)).matmul(ops.mT(vectors));
+  const { value, slope } = withSlope(f, values);
+  return values.bind(ops.spectral, [float(a), values, vectors, value, slope]);
 }
 
 /** Product of several matrices, in the order of least work (Cormen et al. 2009, §15.2). */

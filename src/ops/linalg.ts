@@ -3,8 +3,11 @@
  * matrix derivative results for forward and reverse mode algorithmic differentiation", in forward form; the transposes follow.
  */
 import { isFloat } from "../base/dtype.ts";
+import * as eigen from "../base/eigen.ts";
 import * as algebra from "../base/linalg.ts";
+import * as functions from "../base/matrix-functions.ts";
 import { formatShape, formatType, type Shape, sizeOf, type Type } from "../base/shape.ts";
+import { sumOf } from "./elementwise.ts";
 import type { HostArray, Lowering, Maybe, Op, Sample } from "./op.ts";
 import type { Tensor } from "./tensor.ts";
 
@@ -17,6 +20,11 @@ function checkMatrices(name: string, operands: readonly Type[], square: boolean)
     if (x.shape.length < 2 || !isFloat(x.dtype) || (x === operands[0] && square && m !== n)) {
       throw new TypeError(
         `${name}: want ${square ? "square " : ""}float matrices in the last two axes, got ${operands.map(formatType).join(" and ")}`,
+      );
+    }
+    if (x.shape.at(-2) !== operands[0]!.shape.at(-2)) {
+      throw new RangeError(
+        `${name}: a right side of ${x.shape.at(-2)} rows does not fit ${formatShape(operands[0]!.shape)}; want ${operands[0]!.shape.at(-2)}`,
       );
     }
     if (String(lead(x.shape)) !== String(lead(operands[0]!.shape))) {
@@ -138,18 +146,28 @@ export const cholesky: Op<number, undefined> = decomposition<undefined>("cholesk
   samples: [],
 });
 
-export const triangularSolve: Op<number, { lower: boolean }> = decomposition<{ lower: boolean }>("triangularSolve", {
-  doc: "X with T X = B, T the lower or upper triangle of A",
+interface Triangle {
+  readonly lower: boolean;
+  /** Ones stand for the diagonal, which is not read. */
+  readonly unit?: boolean;
+}
+
+export const triangularSolve: Op<number, Triangle> = decomposition<Triangle>("triangularSolve", {
+  doc: "X with T X = B, T the lower or upper triangle of A, with ones on the diagonal if `unit`",
   arity: 2,
   square: true,
   shapes: ([, [rows, columns]]) => [[rows, columns]],
-  run: ([a, b], { lower }) => [algebra.solveTriangular(a!, b!, { lower, unit: false })],
+  run: ([a, b], { lower, unit = false }) => [algebra.solveTriangular(a!, b!, { lower, unit })],
   jvp([dA, dB], [A], [X], params) {
-    const part = dA && (params.lower ? lowerPart(dA) : mT(lowerPart(mT(dA))));
+    const least = params.unit ? 1 : 0;
+    const part = dA && (params.lower ? lowerPart(dA, least) : mT(lowerPart(mT(dA), least)));
     const right = minus(dB, part?.matmul(X!));
     return [right && A!.bind(triangularSolve, [A!, right], params)];
   },
-  transpose: (ct, [A], { lower }) => [undefined, ct.bind(triangularSolve, [mT(A!), ct], { lower: !lower })],
+  transpose: (ct, [A], { lower, unit }) => [
+    undefined,
+    ct.bind(triangularSolve, [mT(A!), ct], { lower: !lower, ...(unit === undefined ? {} : { unit }) }),
+  ],
   samples: [],
 });
 
@@ -202,6 +220,123 @@ export const slogdet: Op<number, undefined> = decomposition<undefined>("slogdet"
   samples: [{ operands: [{ shape: [2, 3, 3], dtype: "f64" }], params: undefined }],
 });
 
+export const det: Op<number, undefined> = decomposition<undefined>("det", {
+  doc: "the determinant; its derivative is the adjugate, at singular matrices too",
+  arity: 1,
+  square: true,
+  shapes: () => [[]],
+  run([a]) {
+    const { lu, sign } = algebra.decomposeLU(a!);
+    let product = sign;
+    for (let i = 0; i < lu.rows; i++) product *= lu.data[i * lu.rows + i]!;
+    return [Float64Array.of(product)];
+  },
+  // d det A = tr(adj(A) dA), Jacobi's formula.
+  jvp: ([dA], [A]) => [
+    mT(A!.bind(adjugate, [A!]))
+      .mul(dA!)
+      .sum([-2, -1]),
+  ],
+  samples: [{ operands: [{ shape: [2, 3, 3], dtype: "f64" }], params: undefined }],
+});
+
+export const adjugate: Op<number, undefined> = decomposition<undefined>("adjugate", {
+  doc: "the transpose of the cofactors, det(A)·A⁻¹ where that exists; its derivative at singular matrices is NaN",
+  arity: 1,
+  square: true,
+  shapes: ([[n]]) => [[n, n]],
+  run: ([a]) => [functions.adjugate(a!)],
+  // adj A = det(A) A⁻¹: d adj A = tr(adj(A) dA) A⁻¹ - A⁻¹ dA adj(A).
+  jvp([dA], [A], [Y]) {
+    const inverse = A!.bind(solve, [A!, identityLike(A!)]);
+    const trace = mT(Y!).mul(dA!).sum([-2, -1]).unsqueeze(-1).unsqueeze(-1);
+    return [inverse.mul(trace).sub(A!.bind(solve, [A!, dA!]).matmul(Y!))];
+  },
+  samples: [{ operands: [{ shape: [2, 3, 3], dtype: "f64" }], params: undefined }],
+});
+
+export interface Tolerances {
+  /** Singular values at most this count as zero; whichever of the two is more. */
+  readonly absolute: number;
+  /** As a share of the largest singular value. */
+  readonly relative: number;
+}
+
+/** The X of least norm that minimizes ‖A X - B‖, by the SVD in f64. B = I gives the Moore–Penrose inverse. */
+export const leastSquares: Op<number, Tolerances> = decomposition<Tolerances>("leastSquares", {
+  doc: "the X of least norm that minimizes ‖A X - B‖; its derivative keeps the rank of A",
+  arity: 2,
+  square: false,
+  shapes: ([[, n], [, columns]]) => [[n, columns]],
+  run: ([a, b], tolerances) => [functions.leastSquares(a!, b!, tolerances)],
+  // Golub & Pereyra (1973), eq. 4.12, with A⁺ applied as least squares: dX = A⁺(dB - dA X) + A⁺A⁺ᵀ dAᵀ(B - A X) + (I - A⁺A) dAᵀ A⁺ᵀ X.
+  jvp([dA, dB], [A, B], [X], params) {
+    const apply = (a: Tensor, b: Tensor): Tensor => a.bind(leastSquares, [a, b], params);
+    const direct = minus(dB, dA?.matmul(X!));
+    const first = direct && apply(A!, direct);
+    if (!dA) return [first];
+    const T = mT(A!);
+    const residual = mT(dA).matmul(B!.sub(A!.matmul(X!)));
+    const outside = mT(dA).matmul(apply(T, X!));
+    return [first!.add(apply(A!, apply(T, residual))).add(outside.sub(apply(A!, A!.matmul(outside))))];
+  },
+  transpose: (ct, [A], params) => [undefined, ct.bind(leastSquares, [mT(A!), ct], params)],
+  samples: [
+    [4, 3],
+    [2, 3],
+  ].map(([m, n]) => ({
+    operands: [
+      { shape: [2, m!, n!], dtype: "f64" as const },
+      { shape: [2, m!, 2], dtype: "f64" as const },
+    ],
+    params: { absolute: 0, relative: 1e-13 },
+  })),
+});
+
+/** [[A, E], [0, A]], of which a function has its derivative at A along E as the block on the upper right (Higham 2008, §3.2). */
+function blocks(a: Tensor, e: Tensor): Tensor {
+  return a.concat([e], -1).concat([a.like(0).concat([a], -1)], -2);
+}
+
+function upperRight(x: Tensor): Tensor {
+  const n = x.shape.at(-1)! / 2;
+  return x.narrow(-2, 0, n).narrow(-1, n, n);
+}
+
+export const matrixExp: Op<number, undefined> = decomposition<undefined>("matrixExp", {
+  doc: "eᴬ, by scaling and squaring as the norm asks",
+  arity: 1,
+  square: true,
+  shapes: ([[n]]) => [[n, n]],
+  run: ([a]) => [functions.matrixExp(a!)],
+  jvp: ([dA], [A]) => [A!.bind(matrixExpSlope, [A!, dA!])],
+  samples: [{ operands: [{ shape: [2, 3, 3], dtype: "f64" }], params: undefined }],
+});
+
+/** The derivative of eᴬ along E, linear in E. */
+export const matrixExpSlope: Op<number, undefined> = decomposition<undefined>("matrixExpSlope", {
+  doc: "the derivative of eᴬ along E",
+  arity: 2,
+  square: true,
+  shapes: ([[n]]) => [[n, n]],
+  run: ([a, e]) => [functions.matrixExpSlope(a!, e!)],
+  jvp([dA, dE], [A, E]) {
+    const direct = dE && A!.bind(matrixExpSlope, [A!, dE]);
+    const turn = dA && upperRight(A!.bind(matrixExpSlope, [blocks(A!, E!), blocks(dA, dA.like(0))]));
+    return [sumOf(direct, turn)];
+  },
+  transpose: (ct, [A]) => [undefined, ct.bind(matrixExpSlope, [mT(A!), ct])],
+  samples: [
+    {
+      operands: [
+        { shape: [2, 3, 3], dtype: "f64" },
+        { shape: [2, 3, 3], dtype: "f64" },
+      ],
+      params: undefined,
+    },
+  ],
+});
+
 export const qr: Op<number, undefined> = decomposition<undefined>("qr", {
   doc: "reduced A = Q R with the diagonal of R not negative",
   arity: 1,
@@ -215,33 +350,60 @@ export const qr: Op<number, undefined> = decomposition<undefined>("qr", {
     return [q, r];
   },
   // With Z = Qᵀ dA R⁻¹ and the skew Ω = tril(Z, -1) - tril(Z, -1)ᵀ: dQ = Q(Ω - Z) + dA R⁻¹, dR = (Z - Ω) R.
+  // Of a wide matrix the first columns decide Q; the others follow from Qᵀ A.
   jvp([dA], [A], [Q, R]) {
     const [m, n] = A!.shape.slice(-2) as [number, number];
-    if (m < n) throw new RangeError(`qr: the derivative is defined for at least as many rows as columns, got ${formatShape(A!.shape)}`);
-    const right = mT(R!.bind(triangularSolve, [mT(R!), mT(dA!)], { lower: true }));
+    const k = Math.min(m, n);
+    const square = R!.narrow(-1, 0, k);
+    const right = mT(R!.bind(triangularSolve, [mT(square), mT(dA!.narrow(-1, 0, k))], { lower: true }));
     const z = mT(Q!).matmul(right);
     const below = lowerPart(z, 1);
     const skew = below.sub(mT(below));
-    return [Q!.matmul(skew.sub(z)).add(right), z.sub(skew).matmul(R!)];
+    const dQ = Q!.matmul(skew.sub(z)).add(right);
+    const dR = z.sub(skew).matmul(square);
+    if (m >= n) return [dQ, dR];
+    const rest = (x: Tensor): Tensor => x.narrow(-1, k, n - k);
+    return [
+      dQ,
+      dR.concat(
+        [
+          mT(dQ)
+            .matmul(rest(A!))
+            .add(mT(Q!).matmul(rest(dA!))),
+        ],
+        -1,
+      ),
+    ];
   },
-  samples: [{ operands: [{ shape: [2, 4, 3], dtype: "f64" }], params: undefined }],
+  samples: [4, 2].map((rows) => ({ operands: [{ shape: [2, rows, 3], dtype: "f64" as const }], params: undefined })),
 });
 
-/** 1 / (wⱼ - wᵢ) off the diagonal, 0 on it and where values coincide. */
-function gaps(w: Tensor): Tensor {
+const EPSILON = { f32: 2 ** -23, f64: 2 ** -52 } as const;
+const epsilonOf = (x: Tensor): number => EPSILON[x.dtype as "f32" | "f64"];
+
+/** Values that rounding cannot tell apart: closer than a few units in the last place of the largest. */
+function coincide(w: Tensor): { difference: Tensor; tie: Tensor; off: Tensor } {
   const difference = w.unsqueeze(-2).sub(w.unsqueeze(-1));
-  const equal = difference.eq(0);
-  return equal.where(difference.like(0), equal.where(difference.like(1), difference).recip());
+  const scale = w.abs().max(-1, { keepDims: true }).unsqueeze(-1).stopGradient();
+  const off = difference.iotaLike(-1).ne(difference.iotaLike(-2));
+  return { difference, off, tie: difference.abs().le(scale.mul(4 * epsilonOf(w))) };
+}
+
+/** 1 / (wⱼ - wᵢ) off the diagonal and 0 on it; NaN where values coincide, since their vectors are then arbitrary and have no derivative. */
+function gaps(w: Tensor): Tensor {
+  const { difference, tie, off } = coincide(w);
+  const away = tie.where(difference.like(1), difference).recip();
+  return off.where(tie.where(difference.like(Number.NaN), away), difference.like(0));
 }
 
 export const eigh: Op<number, undefined> = decomposition<undefined>("eigh", {
-  doc: "eigenvalues (ascending) and eigenvectors (columns) of symmetric matrices; the mean of A and Aᵀ is taken",
+  doc: "eigenvalues (ascending) and eigenvectors (columns) of symmetric matrices; the mean of A and Aᵀ is taken; vectors of repeated values have the derivative NaN",
   arity: 1,
   square: true,
   shapes: ([[n]]) => [[n], [n, n]],
   run([a]) {
     const t = algebra.transposed(a!);
-    const { values, vectors } = algebra.decomposeSymmetric(
+    const { values, vectors } = eigen.decomposeSymmetric(
       algebra.matrix(
         a!.rows,
         a!.rows,
@@ -251,16 +413,23 @@ export const eigh: Op<number, undefined> = decomposition<undefined>("eigh", {
     return [values, vectors];
   },
   // dw = diag(Vᵀ dA V), dV = V (F ∘ Vᵀ dA V) with Fᵢⱼ = 1/(wⱼ - wᵢ) (Giles 2008, §3.1).
-  jvp([dA], _, [w, V]) {
-    const symmetric = dA!.add(mT(dA!)).mul(0.5);
-    const inner = mT(V!).matmul(symmetric).matmul(V!);
+  jvp([dA], [A], [w, V]) {
+    if (A!.size === 0) return [undefined, undefined];
+    const inner = turned(dA!, V!);
     return [diagonal(inner), V!.matmul(gaps(w!).mul(inner))];
   },
   samples: [],
 });
 
+/** Vᵀ X V of the symmetric part of X. */
+function turned(x: Tensor, V: Tensor): Tensor {
+  return mT(V)
+    .matmul(x.add(mT(x)).mul(0.5))
+    .matmul(V);
+}
+
 export const svd: Op<number, undefined> = decomposition<undefined>("svd", {
-  doc: "reduced A = U diag(s) Vᵀ: U, s (descending) and Vᵀ",
+  doc: "reduced A = U diag(s) Vᵀ: U, s (descending) and Vᵀ; vectors of repeated values have the derivative NaN",
   arity: 1,
   square: false,
   shapes([[m, n]]) {
@@ -268,29 +437,152 @@ export const svd: Op<number, undefined> = decomposition<undefined>("svd", {
     return [[m, k], [k], [k, n]];
   },
   run([a]) {
-    const { u, s, vt } = algebra.decomposeSVD(a!);
+    const { u, s, vt } = eigen.decomposeSVD(a!);
     return [u, s, vt];
   },
-  // Townsend (2016), "Differentiating the singular value decomposition": P = Uᵀ dA V, ds = diag P,
-  // dU = U (F ∘ (P S + S Pᵀ)) + (I - U Uᵀ) dA V S⁻¹, dV alike, Fᵢⱼ = 1/(sⱼ² - sᵢ²).
-  jvp([dA], _, [U, s, Vt]) {
+  // Townsend (2016), "Differentiating the singular value decomposition": P = Uᵀ dA V, ds = diag P. With Y and Z the symmetric and the skew part
+  // of P: dU = U (Y/(sⱼ - sᵢ) + Z/(sⱼ + sᵢ)) + (I - U Uᵀ) dA V S⁻¹, and dV alike with -Z.
+  jvp([dA], [A], [U, s, Vt]) {
+    if (A!.size === 0) return [undefined, undefined, undefined];
     const V = mT(Vt!);
-    const P = mT(U!).matmul(dA!).matmul(V);
-    const F = gaps(s!.mul(s!));
-    const rows = s!.unsqueeze(-1);
-    const columns = s!.unsqueeze(-2);
-    const dU = U!.matmul(F.mul(P.mul(columns).add(mT(P).mul(rows))));
-    const dV = V.matmul(F.mul(P.mul(rows).add(mT(P).mul(columns))));
-    const inverse = s!.eq(0).where(s!.like(0), s!.recip()).unsqueeze(-2);
-    const outsideU = dA!.matmul(V).sub(U!.matmul(P)).mul(inverse);
-    const outsideV = mT(dA!)
-      .matmul(U!)
-      .sub(V.matmul(mT(P)))
-      .mul(inverse);
-    return [dU.add(outsideU), diagonal(P), mT(dV.add(outsideV))];
+    const { P, symmetric, skew, outsideU, outsideV } = inSingularBasis(dA!, U!, V);
+    const near = gaps(s!).mul(symmetric);
+    const sums = s!.unsqueeze(-2).add(s!.unsqueeze(-1));
+    const far = skew.mul(sums.recip());
+    const inverse = s!.recip().unsqueeze(-2);
+    return [
+      sumOf(U!.matmul(near.add(far)), outsideU?.mul(inverse)),
+      diagonal(P),
+      mT(sumOf(V.matmul(near.sub(far)), outsideV?.mul(inverse))!),
+    ];
   },
   samples: [
     { operands: [{ shape: [2, 4, 3], dtype: "f64" }], params: undefined },
     { operands: [{ shape: [2, 3], dtype: "f64" }], params: undefined },
   ],
 });
+
+interface InBasis {
+  /** Uᵀ dA V, and its symmetric and skew parts. */
+  readonly P: Tensor;
+  readonly symmetric: Tensor;
+  readonly skew: Tensor;
+  /** What of dA V is outside of U's columns, and of dAᵀ U outside of V's; nothing where they span all. */
+  readonly outsideU: Maybe;
+  readonly outsideV: Maybe;
+}
+
+function inSingularBasis(dA: Tensor, U: Tensor, V: Tensor): InBasis {
+  const right = dA.matmul(V);
+  const P = mT(U).matmul(right);
+  const k = P.shape.at(-1)!;
+  return {
+    P,
+    symmetric: P.add(mT(P)).mul(0.5),
+    skew: P.sub(mT(P)).mul(0.5),
+    outsideU: U.shape.at(-2) === k ? undefined : right.sub(U.matmul(P)),
+    outsideV:
+      V.shape.at(-2) === k
+        ? undefined
+        : mT(dA)
+            .matmul(U)
+            .sub(V.matmul(mT(P))),
+  };
+}
+
+// ---- functions of eigenvalues and singular values -----------------------------------------------------------------------------------
+
+/**
+ * Divided differences (gᵢ - gⱼ)/(wᵢ - wⱼ) of a function with values g and slopes h at w, for i ≠ j; 0 on the diagonal. Where the numerator is
+ * rounding, the mean slope, which is its limit; NaN where arguments coincide and values do not.
+ */
+function dividedDifferences(w: Tensor, g: Tensor, h: Tensor): Tensor {
+  const [gi, gj, hi, hj] = [g, g, h, h].map((t, i) => t.unsqueeze(i % 2 === 0 ? -1 : -2)) as [Tensor, Tensor, Tensor, Tensor];
+  const { difference, off } = coincide(w);
+  const over = gj.sub(gi);
+  const slope = hi.add(hj).mul(0.5);
+  const size = gi
+    .abs()
+    .add(gj.abs())
+    .add(slope.abs().mul(w.abs().max(-1, { keepDims: true }).unsqueeze(-1)));
+  const isSlope = over
+    .sub(slope.mul(difference))
+    .abs()
+    .le(size.mul(16 * epsilonOf(w)));
+  const same = difference.eq(0);
+  const quotient = same.where(difference.like(Number.NaN), over.div(same.where(difference.like(1), difference)));
+  return off.where(isSlope.where(slope, quotient), difference.like(0));
+}
+
+/**
+ * V diag(g) Vᵀ for (A, w, V, g, h): a function of the symmetric matrix A with eigenvalues w and vectors V that takes the values g and the slopes
+ * h at w. Its derivative is that of the whole, which is smooth where the vectors are not (Daleckii & Krein 1965).
+ */
+export const spectral: Op<5, undefined> = ofDecomposition<5>(
+  "spectral",
+  "V diag(g) Vᵀ of A, its eigenvalues and vectors, values g and slopes h of a function there; a function of A with the derivative of the whole",
+  ([, , V, g]) => V!.mul(g!.unsqueeze(-2)).matmul(mT(V!)),
+  ([dA, , , dg], [, w, V, g, h]) => {
+    const inner = dA && dividedDifferences(w!, g!, h!).mul(turned(dA, V!));
+    const along = dg && identityLike(V!).mul(dg.unsqueeze(-2));
+    const sum = sumOf(inner, along);
+    return sum && V!.matmul(sum).matmul(mT(V!));
+  },
+);
+
+/** U diag(g) Vᵀ for (A, U, s, Vᵀ, g, h): likewise of the singular values s of A, for an odd function with values g and slopes h at s. */
+export const singular: Op<6, undefined> = ofDecomposition<6>(
+  "singular",
+  "U diag(g) Vᵀ of A, its singular vectors and values, values g and slopes h of a function there; with the derivative of the whole",
+  ([, U, , Vt, g]) => U!.mul(g!.unsqueeze(-2)).matmul(Vt!),
+  ([dA, , , , dg], [, U, s, Vt, g, h]) => {
+    const V = mT(Vt!);
+    const along = dg && identityLike(Vt!.matmul(V)).mul(dg.unsqueeze(-2));
+    if (!dA) return along && U!.matmul(along).matmul(Vt!);
+    const { symmetric, skew, outsideU, outsideV } = inSingularBasis(dA, U!, V);
+    const [gi, gj, si, sj] = [g, g, s, s].map((t, i) => t!.unsqueeze(i % 2 === 0 ? -1 : -2)) as [Tensor, Tensor, Tensor, Tensor];
+    const sums = si.add(sj);
+    // Two zeros: the slope there, if the function is 0 as an odd one must be.
+    const none = sums.eq(0);
+    const mean = none.where(
+      gi
+        .add(gj)
+        .eq(0)
+        .where(h!.unsqueeze(-1).add(sums.like(0)), Number.NaN),
+      gi.add(gj).div(none.where(sums.like(1), sums)),
+    );
+    const inner = sumOf(dividedDifferences(s!, g!, h!).mul(symmetric).add(mean.mul(skew)), along)!;
+    const zero = s!.eq(0);
+    const ratio = zero.where(g!.eq(0).where(h!, Number.NaN), g!.div(zero.where(s!.like(1), s!))).unsqueeze(-2);
+    const inside = U!.matmul(inner).matmul(Vt!);
+    const withU = sumOf(inside, outsideU?.mul(ratio).matmul(Vt!))!;
+    return sumOf(withU, outsideV && U!.matmul(mT(outsideV.mul(ratio))))!;
+  },
+);
+
+/** An op on a matrix and its decomposition; `tangent` is that of the whole, so the tangents of the parts do not enter. */
+function ofDecomposition<N extends number>(
+  name: string,
+  doc: string,
+  value: (x: readonly Tensor[]) => Tensor,
+  tangent: (dx: readonly Maybe[], x: readonly Tensor[]) => Maybe,
+): Op<N, undefined> {
+  const op: Op<number, undefined> = {
+    name,
+    doc,
+    arity: -1,
+    mergeable: true,
+    type: ([A]) => [{ shape: A!.shape, dtype: A!.dtype }],
+    derivative: { kind: "jvp", jvp: (dx, x, y) => ({ y, dy: [tangent(dx, x)] }) },
+    batch: (x, mapped, _, n) =>
+      x[0]!.bindAll(
+        op,
+        x.map((t, i) => (mapped[i] ? t : t.expandFront(n))),
+        undefined,
+      ),
+    lower: { kind: "expand", expand: (x) => [value(x)] },
+    cost: "compute",
+    samples: [],
+  };
+  return op as Op<N, undefined>;
+}

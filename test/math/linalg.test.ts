@@ -8,7 +8,7 @@ import { vmap } from "../../src/function/vmap.ts";
 import { checkGradients } from "../../src/inspect/check.ts";
 import * as linalg from "../../src/math/linalg.ts";
 import { keyOf, normal } from "../../src/math/random.ts";
-import { eye, tensor } from "../../src/ops/create.ts";
+import { eye, stack, tensor } from "../../src/ops/create.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
 
 let seed = 0;
@@ -123,4 +123,113 @@ test("batches equal loops, under vmap too", () => {
 test("the cheapest order of a product", () => {
   const [a, b, c] = [draw(2, 8), draw(8, 3), draw(3, 5)];
   expectEqual(linalg.multiDot([a, b, c]), a.matmul(b).matmul(c));
+});
+
+describe("derivatives where values repeat: the whole is smooth, its parts are not", () => {
+  const one = eye(3, "f64");
+  const turnedBy = (values: number[]): Tensor => {
+    const { q } = linalg.qr(draw(3, 3));
+    return q.mul(tensor(Float64Array.from(values))).matmul(mT(q));
+  };
+  const smooth: Record<string, (m: Tensor) => unknown> = {
+    pinv: (m) => linalg.pinv(m),
+    lstsq: (m) => linalg.lstsq(m, tensor(Float64Array.of(1, 2, 3))),
+    "tall lstsq": (m) => m,
+    "wide pinv": (m) => linalg.pinv(m.concat([m.mul(2)], -1)),
+    polar: (m) => linalg.polar(m),
+    "tall polar": (m) => linalg.polar(m.concat([m.square()], -2)),
+    "odd function": (m) => linalg.singularFunction(m, (s) => s.mul(s).mul(s)),
+    "square root": (m) => linalg.spectralFunction(m, (w) => w.sqrt()),
+    logarithm: (m) => linalg.spectralFunction(m, (w) => w.log()),
+    cube: (m) => linalg.spectralFunction(m, (w) => w.mul(w).mul(w)),
+    exponential: (m) => linalg.matrixExp(m),
+    nuclear: (m) => linalg.matrixNorm(m, "nuc"),
+  };
+  for (const [name, fn] of Object.entries(smooth)) {
+    test(name, () => {
+      seed = 100;
+      const fixed = draw(6, 2);
+      const g = name === "tall lstsq" ? (m: Tensor) => linalg.lstsq(m.concat([m.mul(2)], -2), fixed) : fn;
+      const points = [one, turnedBy([2, 2, 5]), turnedBy([3, 3 + 1e-9, 1])];
+      const all = name === "cube" || name === "exponential" ? [...points, turnedBy([-1, 1, 1])] : points;
+      const report = checkGradients(g as (m: Tensor) => unknown, [stack(all)], { tolerance: 1e-5, secondOrder: false });
+      expect(report.passed, String(report)).toBe(true);
+    });
+  }
+
+  test("a function's own parameter has its derivative too", () => {
+    const at = tensor(Float64Array.of(0.5));
+    const report = checkGradients((p: Tensor) => linalg.spectralFunction(one.mul(2), (w) => w.pow(p)), [at]);
+    expect(report.passed, String(report)).toBe(true);
+  });
+
+  test("what has no derivative is NaN, never a number", () => {
+    const slope = (f: (m: Tensor) => Tensor, at: Tensor): number[] => [...grad((m: Tensor) => f(m).mul(draw(3, 3)).sum())(at).dataSync()];
+    const none: [string, number[]][] = [
+      ["eigenvectors", slope((m) => linalg.eigh(m).vectors, one)],
+      ["left vectors", slope((m) => linalg.svd(m).u, one)],
+      ["right vectors", slope((m) => linalg.svd(m).vt, one)],
+      ["cut between equals", slope((m) => linalg.lowRank(m, 2), one)],
+      ["polar of a singular matrix", slope((m) => linalg.polar(m), one.mul(tensor(Float64Array.of(1, 2, 0))))],
+    ];
+    for (const [what, values] of none) expect(values.some(Number.isNaN), what).toBe(true);
+  });
+});
+
+test("the determinant has its derivative at singular matrices: the adjugate", () => {
+  const ofRank = (rank: number): Tensor => (rank === 0 ? draw(3, 3).mul(0) : draw(3, rank).matmul(draw(rank, 3)));
+  const report = checkGradients(linalg.det, [stack([0, 1, 2].map(ofRank))], { secondOrder: false });
+  expect(report.passed, String(report)).toBe(true);
+  const twoByTwo = tensor(Float64Array.of(1, 2, 2, 4), { shape: [2, 2] });
+  const adjugate = [...grad((m: Tensor) => linalg.det(m))(twoByTwo).dataSync()];
+  [4, -2, -2, 1].forEach((want, i) => {
+    expect(adjugate[i]).toBeCloseTo(want, 12);
+  });
+});
+
+test("a wide QR, unit triangles, broadcast right sides", () => {
+  for (const fn of [(m: Tensor) => linalg.qr(m), (m: Tensor) => linalg.solveTriangular(m.narrow(1, 0, 3), m, { unitDiagonal: true })]) {
+    const report = checkGradients(fn as (m: Tensor) => unknown, [draw(3, 5)], { tolerance: 1e-4 });
+    expect(report.passed, String(report)).toBe(true);
+  }
+  const a = spd(draw(4, 3, 3));
+  expectEqual(linalg.solve(a, eye(3, "f64")), linalg.inverse(a));
+  expect(() => linalg.solve(draw(3, 3), draw(2))).toThrow(/solve: B \[2\] does not fit A \[3, 3\]/);
+  expect(() => linalg.lstsq(draw(3, 2), draw(2, 2))).toThrow(/lstsq: B \[2, 2\] does not fit/);
+});
+
+test("exponentials of large and of zero norm, least squares in f32 without the loss of digits, empty matrices", () => {
+  const turn = (t: number): Tensor => tensor(Float64Array.of(0, -t, t, 0), { shape: [2, 2] });
+  const [t, y] = [1e5, linalg.matrixExp(turn(1e5)).dataSync()];
+  expect(Math.abs(y[0]! - Math.cos(t))).toBeLessThan(1e-9);
+  expectEqual(linalg.matrixExp(turn(0)), eye(2, "f64"));
+  expect(linalg.matrixExp(tensor(Float64Array.of(700), { shape: [1, 1] })).itemSync() / Math.exp(700)).toBeCloseTo(1, 11);
+
+  const a = draw(20, 3).mul(tensor(Float64Array.of(1, 1e-2, 1e-3)));
+  const x = tensor(Float64Array.of(1, -2, 3));
+  const found = linalg.lstsq(a.cast("f32"), a.cast("f32").cast("f64").matmul(x).cast("f32"));
+  expectEqual(found.cast("f64"), x, 2e-4);
+
+  const empty = a.narrow(0, 0, 0);
+  expect(linalg.pinv(empty).shape).toEqual([3, 0]);
+  expect(linalg.matrixRank(empty).itemSync()).toBe(0);
+  expect(linalg.matrixRank(a.narrow(1, 0, 0)).itemSync()).toBe(0);
+  expect(linalg.det(a.slice([0, 0], [0, 0])).itemSync()).toBe(1);
+});
+
+test("decompositions of extreme magnitudes and of NaN end", () => {
+  const a = draw(4, 3);
+  for (const scale of [1e-200, 1e200]) {
+    const { u, s, vt } = linalg.svd(a.mul(scale));
+    expectEqual(u.mul(s.div(scale).unsqueeze(-2)).matmul(vt), a);
+  }
+  const spoilt = a.add(tensor(Float64Array.of(0, Number.NaN, 0)));
+  expect(linalg.svdvals(spoilt).isNaN().all().itemSync()).toBe(1);
+  expect(
+    linalg
+      .eigh(spoilt.narrow(0, 0, 3))
+      .values.isNaN()
+      .all()
+      .itemSync(),
+  ).toBe(1);
 });
