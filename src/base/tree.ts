@@ -71,6 +71,15 @@ function classTag(node: object, usual: object | undefined): string {
   return prototype === usual || prototype === null ? "" : `<${identityOf(prototype)}`;
 }
 
+/** A container whose children are being visited. Trees may be nested deeper than the host's stack of calls, so the walks keep their own. */
+interface Visit {
+  readonly node: object;
+  readonly path: string;
+  readonly entries: readonly Entry[];
+  /** Children that have been visited. */
+  done: number;
+}
+
 /**
  * Leaves, their paths and the structure of a tree. `opaque` objects are static and not entered. `look`, if given, sees every object that is
  * neither leaf nor opaque, before it is entered.
@@ -83,8 +92,11 @@ export function flatten<L>(
 ): Flat<L> {
   const leaves: L[] = [];
   const paths: string[] = [];
+  const text: string[] = [];
   const open = new Map<object, number>();
-  const visit = (node: unknown, path: string): string => {
+  const visits: Visit[] = [];
+  /** The text of what has no children to visit; a container is opened. */
+  const begin = (node: unknown, path: string): string => {
     if (isLeaf(node)) {
       leaves.push(node);
       paths.push(path);
@@ -97,11 +109,29 @@ export function flatten<L>(
     if (!isContainer(node)) return `(${builtinText(node) ?? staticText(node)})`;
     open.set(node, open.size);
     const entries = entriesOf(node);
-    const parts = entries.map(({ name, mark, child }) => `${mark}=${visit(child, path ? `${path}.${name}` : name)}`);
-    open.delete(node);
-    return `${tagOf(node, entries.length === 0)}${parts.join(",")}${Array.isArray(node) ? "]" : "}"}`;
+    visits.push({ node, path, entries, done: 0 });
+    return tagOf(node, entries.length === 0);
   };
-  return { structure: visit(tree, ""), leaves, paths };
+  text.push(begin(tree, ""));
+  for (let visit = visits.at(-1); visit; visit = visits.at(-1)) {
+    const { node, path, entries } = visit;
+    const entry = entries[visit.done++];
+    if (entry) text.push(visit.done > 1 ? "," : "", entry.mark, "=", begin(entry.child, path ? `${path}.${entry.name}` : entry.name));
+    else {
+      text.push(Array.isArray(node) ? "]" : "}");
+      open.delete(node);
+      visits.pop();
+    }
+  }
+  return { structure: text.join(""), leaves, paths };
+}
+
+/** A container and its copy, which is filled when all children have been visited. */
+interface Copying extends Omit<Visit, "path"> {
+  readonly copy: object;
+  readonly children: unknown[];
+  /** Leaves before it. */
+  readonly before: number;
 }
 
 /** A copy of the tree with each leaf replaced; containers without leaves are shared. A cycle through a copied container leads to the copy. */
@@ -113,23 +143,33 @@ export function mapTree<L, R>(
 ): unknown {
   let i = 0;
   const open = new Map<object, object>();
-  const visit = (node: unknown): unknown => {
-    if (isLeaf(node)) return fn(node, i++);
-    if (!isContainer(node) || opaque(node)) return node;
-    const copied = open.get(node);
-    if (copied) return copied;
-    const before = i;
-    const copy = emptyLike(node);
-    open.set(node, copy);
-    const entries = entriesOf(node);
-    const children = entries.map(({ child }) => visit(child));
-    open.delete(node);
-    const isSame = i === before && children.every((child, j) => child === entries[j]!.child || open.size === 0);
-    if (isSame) return node;
-    fill(copy, node, children);
-    return copy;
+  const visits: Copying[] = [];
+  const result: unknown[] = [];
+  /** What stands for `node`, or a container is opened and gives it when it is done. */
+  const begin = (node: unknown, into: unknown[]): void => {
+    if (isLeaf(node)) into.push(fn(node, i++));
+    else if (!isContainer(node) || opaque(node)) into.push(node);
+    else if (open.has(node)) into.push(open.get(node));
+    else {
+      const copy = emptyLike(node);
+      open.set(node, copy);
+      visits.push({ node, copy, entries: entriesOf(node), children: [], before: i, done: 0 });
+    }
   };
-  return visit(tree);
+  begin(tree, result);
+  for (let visit = visits.at(-1); visit; visit = visits.at(-1)) {
+    const { node, copy, entries, children, before } = visit;
+    const entry = entries[visit.done++];
+    if (entry) begin(entry.child, children);
+    else {
+      visits.pop();
+      open.delete(node);
+      const isSame = i === before && children.every((child, j) => child === entries[j]!.child || open.size === 0);
+      if (!isSame) fill(copy, node, children);
+      (visits.at(-1)?.children ?? result).push(isSame ? node : copy);
+    }
+  }
+  return result[0];
 }
 
 function emptyLike(node: object): object {

@@ -12,6 +12,12 @@ const MOST_ELEMENTS = 4096;
 
 type Owner = Readonly<Record<PropertyKey, unknown>>;
 
+/** An object whose fields are looked at, and how it was reached. */
+interface Found {
+  readonly owner: object;
+  readonly path: string;
+}
+
 /** A field that is another than it was. */
 export interface Change {
   /** Such as `Sequential.0.stride`. */
@@ -34,7 +40,13 @@ export class Snapshot {
 
   constructor(roots: Iterable<object>) {
     const seen = new Set<object>();
-    for (const root of roots) this.#enter(root, root.constructor?.name || "object", seen);
+    // The list grows while it is walked: objects may be linked in longer chains than calls can be nested.
+    const todo: Found[] = Array.from(roots, (root) => ({ owner: root, path: root.constructor?.name || "object" }));
+    for (const { owner, path } of todo) {
+      if (seen.has(owner) || seen.size > MOST_FIELDS || this.#owners.length > MOST_FIELDS) continue;
+      seen.add(owner);
+      this.#enter(owner, path, todo);
+    }
   }
 
   /** Returns true if every field is what it was. */
@@ -64,28 +76,26 @@ export class Snapshot {
     return list.find(({ before, now }) => (typeof before === "string" ? before !== now : !sameList(before, now as unknown[])));
   }
 
-  #enter(owner: object, path: string, seen: Set<object>): void {
-    if (seen.has(owner) || seen.size > MOST_FIELDS || this.#owners.length > MOST_FIELDS) return;
-    seen.add(owner);
+  #enter(owner: object, path: string, todo: Found[]): void {
     if (owner instanceof Map || owner instanceof Set) {
       this.#collections.push({ owner, content: contentOf(owner), path });
-      for (const x of contentOf(owner)) this.#descend(x, `${path}.?`, seen);
+      for (const x of contentOf(owner)) descend(x, `${path}.?`, todo);
     }
     const isList = Array.isArray(owner) || ArrayBuffer.isView(owner);
     if (isList && !((owner as ArrayLike<unknown>).length <= MOST_ELEMENTS)) return;
     const keys = fieldsOf(owner);
     if (!isList) this.#counted.push({ owner, count: countOf(owner), path });
-    for (const key of keys) this.#field(owner as Owner, key, `${path}.${String(key)}`, seen);
+    for (const key of keys) this.#field(owner as Owner, key, `${path}.${String(key)}`, todo);
     if (isList) this.#slot(owner as unknown as Owner, "length", `${path}.length`);
     // Not an own property unless there are hooks; of a class, it is the method.
     if (isNoticed(owner) && "forward" in owner && !keys.includes("forward")) this.#slot(owner as Owner, "forward", `${path}.forward`);
   }
 
-  #field(owner: Owner, key: PropertyKey, path: string, seen: Set<object>): void {
+  #field(owner: Owner, key: PropertyKey, path: string, todo: Found[]): void {
     const accessor = Object.getOwnPropertyDescriptor(owner, key)?.get;
     if (accessor) return;
     this.#slot(owner, key, path);
-    this.#descend(owner[key], path, seen);
+    descend(owner[key], path, todo);
   }
 
   #slot(owner: Owner, key: PropertyKey, path: string): void {
@@ -94,11 +104,10 @@ export class Snapshot {
     this.#values.push(owner[key]);
     this.#paths.push(path);
   }
+}
 
-  #descend(x: unknown, path: string, seen: Set<object>): void {
-    if (typeof x !== "object" || x === null || isTensor(x) || isCell(x)) return;
-    this.#enter(x, path, seen);
-  }
+function descend(x: unknown, path: string, todo: Found[]): void {
+  if (typeof x === "object" && x !== null && !isTensor(x) && !isCell(x)) todo.push({ owner: x, path });
 }
 
 const fieldsOf = (owner: object): PropertyKey[] => [

@@ -60,7 +60,7 @@ const SHARED_COST = 3;
 const AGAIN_COST = 6;
 /** From here on a value that is about to be repeated is computed before. */
 const REPEATED_COST = 4;
-/** Beyond this a chain is cut, so that no expression grows without bound. */
+/** Beyond this cost, and beyond so many values, a chain is cut, so that no expression grows without bound. */
 const LONGEST_CHAIN = 400;
 /**
  * Up to so many elements a kernel's values need nothing in common. Beyond that, unrelated ones side by side only add streams from memory, more than
@@ -127,6 +127,8 @@ class Fuser {
   /** Values that a contraction reads, directly or through mere movement. */
   readonly #contracted: Set<Value> = new Set();
   readonly #cost: Map<Value, number> = new Map();
+  /** Values one behind the other that are computed in the expression of a value; movement has no cost, but a place in it. */
+  readonly #length: Map<Value, number> = new Map();
   /** The buffers that a value without one is made from. */
   readonly #sources: Map<Value, ReadonlySet<Value>> = new Map();
   /** Where in the list all that a value is computed from is there. */
@@ -235,10 +237,12 @@ class Fuser {
     const { cost: own, moves } = this.#weigh(instruction);
     const inlined = instruction.operands.reduce((sum, x) => sum + (this.#bufferOf(x) ? 0 : (this.#cost.get(x) ?? 0)), 0);
     const sources = new Set(instruction.operands.flatMap((x) => this.#buffersBehind(x)));
+    const length = instruction.operands.reduce((n, x) => Math.max(n, this.#bufferOf(x) ? 0 : (this.#length.get(x) ?? 0)), 0) + 1;
     for (const y of instruction.results) {
       this.#cost.set(y, own + inlined);
+      this.#length.set(y, length);
       this.#sources.set(y, sources);
-      if (this.#worthBuffer(y, own + inlined, moves || isAlias(instruction))) this.#force(y);
+      if (length >= LONGEST_CHAIN || this.#worthBuffer(y, own + inlined, moves || isAlias(instruction))) this.#force(y);
     }
   }
 

@@ -10,21 +10,75 @@ import type { Fusion, Item } from "./fuse.ts";
  * needs what the group makes. `overwrites` gives the inputs by the buffer of the output that takes their place.
  */
 export function writeLast({ items, reads }: Fusion, overwrites: ReadonlyMap<Value, readonly Value[]>): void {
-  const readBy = new Map<Item, ReadonlySet<Value>>(items.map((item) => [item, reads(item)]));
-  const readsAny = (item: Item, values: Iterable<Value>): boolean => {
-    const own = readBy.get(item)!;
-    for (const x of values) if (own.has(x)) return true;
-    return false;
-  };
-  for (const group of [...items]) {
+  const readers = new Map<Value, Item[]>();
+  for (const item of items) {
+    for (const x of reads(item)) {
+      const others = readers.get(x);
+      if (others) others.push(item);
+      else readers.set(x, [item]);
+    }
+  }
+  const readersOf = (values: Iterable<Value>): Item[] => [...values].flatMap((x) => readers.get(x) ?? []);
+  const order = new Order(items);
+  for (const group of items) {
     if (group.kind === "control") continue;
     const old = group.roots.flatMap((root) => overwrites.get(root) ?? []);
-    if (old.length === 0) continue;
-    const at = items.indexOf(group);
-    const last = items.findLastIndex((item) => item !== group && readsAny(item, old));
-    if (last < at) continue;
-    if (items.slice(at + 1, last + 1).some((item) => readsAny(item, group.stored))) continue;
-    items.splice(last + 1, 0, group);
-    items.splice(at, 1);
+    const last = readersOf(old).reduce<Item>((latest, item) => (order.isBefore(latest, item) ? item : latest), group);
+    if (last === group) continue;
+    if (readersOf(group.stored).some((item) => order.isBefore(group, item) && !order.isBefore(last, item))) continue;
+    order.move(group, last);
+  }
+  items.sort((a, b) => (order.isBefore(a, b) ? -1 : 1));
+}
+
+/** A list of items in which one can be moved, and two be compared, without a walk along the list. */
+class Order {
+  readonly #next: Map<Item, Item> = new Map();
+  readonly #before: Map<Item, Item> = new Map();
+  /** Rises along the list. */
+  readonly #rank: Map<Item, number> = new Map();
+
+  constructor(items: readonly Item[]) {
+    items.forEach((item, i) => {
+      this.#rank.set(item, i);
+      if (i > 0) this.#link(items[i - 1]!, item);
+    });
+  }
+
+  isBefore(a: Item, b: Item): boolean {
+    return this.#rank.get(a)! < this.#rank.get(b)!;
+  }
+
+  /** Puts an item directly behind another. */
+  move(item: Item, behind: Item): void {
+    const [before, next] = [this.#before.get(item), this.#next.get(item)];
+    this.#link(before, next);
+    const after = this.#next.get(behind);
+    this.#link(behind, item);
+    this.#link(item, after);
+    const low = this.#rank.get(behind)!;
+    const high = after ? this.#rank.get(after)! : low + 2;
+    const middle = (low + high) / 2;
+    if (middle > low && middle < high) this.#rank.set(item, middle);
+    else this.#number();
+  }
+
+  #link(a: Item | undefined, b: Item | undefined): void {
+    if (a && b) {
+      this.#next.set(a, b);
+      this.#before.set(b, a);
+    } else if (a) this.#next.delete(a);
+    else if (b) this.#before.delete(b);
+  }
+
+  /** Whole numbers again, when between two ranks there is no third. */
+  #number(): void {
+    let rank = 0;
+    for (let item = this.#first(); item; item = this.#next.get(item)) this.#rank.set(item, rank++);
+  }
+
+  /** The item that none precedes. */
+  #first(): Item | undefined {
+    return [...this.#rank.keys()].find((item) => !this.#before.has(item));
   }
 }

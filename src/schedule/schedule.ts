@@ -107,18 +107,21 @@ class Scheduler {
       if (!place) throw new Error(`internal: ${x.source.op.name} has no place in memory`);
       return place;
     };
-    writeLast(fusion, this.#overwrites(region, fusion, targets));
+    const inputs = new Set(region.inputs);
+    const inputsAt = this.#inputsAt(region);
+    writeLast(fusion, overwrites(region, fusion, targets, inputsAt));
     const drafts: Draft[] = [];
     // What comes in and goes out to where nobody reads is copied first: its place may then be overwritten as soon as its last reader is done.
+    const occupied = new Set([...this.#inputTarget.values()].map(bufferAt));
     const passes = region.outputs.map((y, i) => {
       const [root, to] = [fusion.bufferOf(y), targets[i]];
-      if (!to || !root || !region.inputs.includes(root) || this.#holdsInput(to)) return false;
+      if (!to || !root || !inputs.has(root) || occupied.has(bufferAt(to))) return false;
       this.#copy(placeOf(y), to, bytesOf(y), drafts);
       return true;
     });
     const outputs = region.outputs.filter((_, i) => !passes[i]);
     const lastRead = readPositions(fusion, outputs);
-    const direct = this.#directTargets(region, targets, fusion, lastRead);
+    const direct = directTargets(region, targets, fusion, lastRead, inputsAt);
     const own = new Set<Value>();
     fusion.items.forEach((item, position) => {
       this.#time++;
@@ -131,8 +134,8 @@ class Scheduler {
     });
     this.#time++;
     // Two phases, since one target may be the source of another: what a copy (or a direct write) would disturb is saved first.
-    const disturbed = (from: Place): boolean =>
-      targets.some((to) => to !== undefined && to.block === from.block && to.binding === from.binding);
+    const written = new Set(targets.flatMap((to) => (to ? [bufferAt(to)] : [])));
+    const disturbed = (from: Place): boolean => written.has(bufferAt(from));
     const results = region.outputs.map((y, i) => {
       const place = placeOf(y);
       return targets[i] ?? (place.block && !disturbed(place) ? place : this.#save(place, bytesOf(y), drafts));
@@ -161,56 +164,17 @@ class Scheduler {
     return to;
   }
 
-  /** Whether an input of the region being drafted lies in the buffer of a target. */
-  #holdsInput({ block, binding }: Place): boolean {
-    return [...this.#inputTarget.values()].some((place) => place.block === block && place.binding === binding);
-  }
-
-  /** For the buffers of outputs with a target: the inputs that are there now. */
-  #overwrites(region: Region, fusion: Fusion, targets: readonly (Place | undefined)[]): Map<Value, Value[]> {
-    const found = new Map<Value, Value[]>();
-    region.outputs.forEach((y, i) => {
-      const root = targets[i] && fusion.bufferOf(y);
-      if (root) found.set(root, this.#inputsAt(targets[i]!, region));
-    });
-    return found;
-  }
-
-  #inputsAt(target: Place, region: Region): Value[] {
-    return region.inputs.filter((x) => {
+  /** The inputs of the region being drafted that lie where a target is. */
+  #inputsAt(region: Region): (target: Place) => readonly Value[] {
+    const found = new Map<Block | number, Value[]>();
+    for (const x of region.inputs) {
       const place = this.#inputTarget.get(x);
-      return place !== undefined && same(place, target);
-    });
-  }
-
-  /**
-   * Outputs that their kernel may write straight to their target. A target that is also an input's place (a cell that is read and written) must
-   * not be overwritten while someone still reads the old value: all other readers come earlier, and the kernel itself reads it at the
-   * element it writes.
-   */
-  #directTargets(
-    region: Region,
-    targets: readonly (Place | undefined)[],
-    fusion: Fusion,
-    lastRead: ReadonlyMap<Value, number>,
-  ): Map<Value, Place> {
-    const direct = new Map<Value, Place>();
-    region.outputs.forEach((y, i) => {
-      const target = targets[i];
-      const root = fusion.bufferOf(y);
-      if (!target || !root || region.inputs.includes(root) || direct.has(root)) return;
-      const position = fusion.items.findIndex((item) => item.kind !== "control" && item.roots.includes(root));
-      if (position < 0) return;
-      const item = fusion.items[position] as Group | Rows;
-      // A long sum grows in the buffer of its result, while what follows it may still read the old value.
-      if (item.kind === "group" && item.reduction && item.roots[0] === root && item.roots.length > 1) return;
-      const safe = this.#inputsAt(target, region).every((x) => {
-        const last = lastRead.get(x) ?? -1;
-        return last < position || (last === position && fusion.mayOverwrite(item, root, x));
-      });
-      if (safe) direct.set(root, target);
-    });
-    return direct;
+      if (!place) continue;
+      const others = found.get(bufferAt(place));
+      if (others) others.push(x);
+      else found.set(bufferAt(place), [x]);
+    }
+    return (target) => (found.get(bufferAt(target)) ?? []).filter((x) => same(this.#inputTarget.get(x)!, target));
   }
 
   /** Places of the inputs of the region being drafted, to recognise targets that overwrite them. */
@@ -378,6 +342,9 @@ function sliceOf(place: Place, bytes: number, depth: number): Place {
   return { ...place, strides };
 }
 
+/** What a place is a part of: a planned block, or the binding of a cell. */
+const bufferAt = ({ block, binding }: Place): Block | number => block ?? binding;
+
 function same(a: Place, b: Place): boolean {
   const strides = (p: Place): string => p.strides.join().replace(/(,?0)+$/, "");
   return a.block === b.block && a.binding === b.binding && a.offset === b.offset && strides(a) === strides(b);
@@ -408,6 +375,62 @@ function address(draft: Draft): Step {
         otherwise: draft.otherwise.map(address),
       };
   }
+}
+
+/** For the buffers of outputs with a target: the inputs that are there now. */
+function overwrites(
+  region: Region,
+  fusion: Fusion,
+  targets: readonly (Place | undefined)[],
+  inputsAt: (target: Place) => readonly Value[],
+): Map<Value, readonly Value[]> {
+  const found = new Map<Value, readonly Value[]>();
+  region.outputs.forEach((y, i) => {
+    const root = targets[i] && fusion.bufferOf(y);
+    if (root) found.set(root, inputsAt(targets[i]!));
+  });
+  return found;
+}
+
+/**
+ * Outputs that their kernel may write straight to their target. A target that is also an input's place (a cell that is read and written) must
+ * not be overwritten while someone still reads the old value: all other readers come earlier, and the kernel itself reads it at the
+ * element it writes.
+ */
+function directTargets(
+  region: Region,
+  targets: readonly (Place | undefined)[],
+  fusion: Fusion,
+  lastRead: ReadonlyMap<Value, number>,
+  inputsAt: (target: Place) => readonly Value[],
+): Map<Value, Place> {
+  const direct = new Map<Value, Place>();
+  const inputs = new Set(region.inputs);
+  const positions = positionsOf(fusion);
+  region.outputs.forEach((y, i) => {
+    const target = targets[i];
+    const root = fusion.bufferOf(y);
+    const position = root && positions.get(root);
+    if (!target || position === undefined || inputs.has(root!) || direct.has(root!)) return;
+    const item = fusion.items[position] as Group | Rows;
+    // A long sum grows in the buffer of its result, while what follows it may still read the old value.
+    if (item.kind === "group" && item.reduction && item.roots[0] === root && item.roots.length > 1) return;
+    const safe = inputsAt(target).every((x) => {
+      const last = lastRead.get(x) ?? -1;
+      return last < position || (last === position && fusion.mayOverwrite(item, root!, x));
+    });
+    if (safe) direct.set(root!, target);
+  });
+  return direct;
+}
+
+/** The number of the kernel's item that makes a buffer. */
+function positionsOf({ items }: Fusion): Map<Value, number> {
+  const found = new Map<Value, number>();
+  items.forEach((item, position) => {
+    if (item.kind !== "control") for (const root of item.roots) if (!found.has(root)) found.set(root, position);
+  });
+  return found;
 }
 
 /** For each buffer, the last item that reads it. An output reads at the very end. */

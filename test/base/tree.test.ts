@@ -49,3 +49,19 @@ test("a cycle ends the walk", () => {
   tree.self = tree;
   expect(flatten(tree, isLeaf).leaves).toHaveLength(1);
 });
+
+test("trees may be nested deeper than calls", () => {
+  const depth = 20_000;
+  const nested = (leaf: Leaf): unknown => {
+    let tree: unknown = leaf;
+    for (let i = 0; i < depth; i++) tree = i % 2 ? { tree } : [tree];
+    return tree;
+  };
+  const { leaves, paths, structure } = flatten(nested(new Leaf(3)), isLeaf);
+  expect(leaves.map(({ n }) => n)).toEqual([3]);
+  expect(paths[0]!.split(".")).toHaveLength(depth);
+  expect(structure.slice(structure.indexOf("*"))).toBe(`*${"]}".repeat(depth / 2)}`);
+  let mapped = mapTree(nested(new Leaf(3)), isLeaf, ({ n }) => new Leaf(n + 1)) as unknown;
+  for (let i = depth - 1; i >= 0; i--) mapped = i % 2 ? (mapped as { tree: unknown }).tree : (mapped as unknown[])[0];
+  expect(mapped).toEqual(new Leaf(4));
+});

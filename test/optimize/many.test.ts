@@ -2,7 +2,8 @@
 import { expect, test } from "vitest";
 import { compile } from "../../src/function/compile.ts";
 import { grad } from "../../src/function/derivative.ts";
-import { concatenate, fromArray, ones, stack } from "../../src/ops/create.ts";
+import { Module } from "../../src/nn/module.ts";
+import { concatenate, fromArray, ones, stack, tensor } from "../../src/ops/create.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
 import { clipByGlobalNorm } from "../../src/optim/clipping.ts";
 import { Cell } from "../../src/runtime/cell.ts";
@@ -54,4 +55,31 @@ test("a long list forward and backward", () => {
   const long = (x: Tensor): Tensor => Array.from({ length: N }, (_, i) => i).reduce((y) => y.mul(0.999).add(0.001), x);
   expect(sum(long(ones([2])))).toBeCloseTo(2, 4);
   expect(sum(grad((x: Tensor) => long(x).sum())(ones([2])))).toBeCloseTo(2 * 0.999 ** N, 4);
+});
+
+test("a long chain of movement is cut", () => {
+  const turned = (x: Tensor): Tensor => x.transpose([1, 0]).flip(0);
+  const chain = compile((x: Tensor) => Array.from({ length: N }, (_, i) => i).reduce(turned, x));
+  const x = tensor([
+    [1, 2],
+    [3, 4],
+  ]);
+  // A quarter of a turn each: after a multiple of four, everything is where it was.
+  expect([...chain(x).dataSync()]).toEqual([1, 2, 3, 4]);
+});
+
+test("fields of a module that are linked in a long chain are looked at", () => {
+  class Linked extends Module {
+    next: unknown;
+    forward(x: Tensor): Tensor {
+      return x.mul(2);
+    }
+  }
+  const model = new Linked();
+  for (let i = 0; i < 5 * N; i++) model.next = { next: model.next };
+  const f = compile((x: Tensor) => model.forward(x));
+  expect(sum(f(ones([2])))).toBe(4);
+  model.next = undefined;
+  f(ones([2]));
+  expect(f.recompilations).toBe(2);
 });
