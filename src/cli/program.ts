@@ -24,6 +24,12 @@ function positiveInteger(text: string): number {
   return value;
 }
 
+function positiveNumber(text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && value < Infinity)) throw new InvalidArgumentError("Want a number above 0.");
+  return value;
+}
+
 function seed(text: string): number {
   return parse("seed", text) as number;
 }
@@ -139,7 +145,7 @@ function buildProgram(done: (exitCode: number) => void): Command {
     .option("--batch <n>", "examples", positiveInteger, 32)
     .option("--optimizer <name>", "update rule of the training step", (text) => parse("optimizer", text), "adam")
     .option("--threads <n>", "threads that compute (default: NABLA_THREADS, or the cores available)", positiveInteger)
-    .option("--seconds <s>", "how long each of the two is measured", positiveInteger, 2)
+    .option("--seconds <s>", "how long each of the two is measured", positiveNumber, 2)
     .option("--inference", "only the forward pass")
     .option("--profile", "every kernel: its time, GFLOP/s, GB/s, and the share of its time that the machine needs at its peak")
     .option("--kernels", "the same, and the text of the kernels")

@@ -11,14 +11,14 @@ afterEach(() => {
 
 async function output(...argv: string[]): Promise<string> {
   const log = vi.spyOn(console, "log").mockImplementation(() => {});
-  expect(await run(["bench", ...argv, "--seconds", "1", "--threads", "1"])).toBe(0);
+  expect(await run(["bench", ...argv, "--seconds", "0.05", "--threads", "1"])).toBe(0);
   return log.mock.calls.flat().join("\n");
 }
 
 describe("nabla bench", () => {
   test("a line for the forward pass and one for a training step", async () => {
-    const [about, head, forward, step, ...rest] = (await output("cnn", "--batch", "4")).split("\n");
-    expect(about).toBe("cnn on [4, 1, 8, 8], 1 thread");
+    const [about, head, forward, step, ...rest] = (await output("xor", "--batch", "4")).split("\n");
+    expect(about).toBe("xor on [4, 2], 1 thread");
     expect(head).toMatch(/^ +median +least +first call +calls +examples\/s +GFLOP\/s$/);
     expect(forward).toMatch(/^inference( +[\d.]+ ms){3}( +[\d,]+){2} +[\d.]+$/);
     expect(step).toMatch(/^training step( +[\d.]+ ms){3}( +[\d,]+){2} +[\d.]+$/);

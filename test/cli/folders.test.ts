@@ -8,7 +8,7 @@ import { captureConsole } from "./console.ts";
 const { out, err, folder } = captureConsole();
 const at = (...names: string[]): string => join(folder, ...names);
 const text = (...names: string[]): string => readFileSync(at(...names), "latin1");
-const small = ["mlp", "--data", "moons", "--epochs", "1", "--batch-size", "250"];
+const small = ["mlp", "--data", "moons", "--hidden", "4", "--epochs", "1", "--batch-size", "250"];
 const train = (...more: string[]): Promise<number> => nabla(["train", ...small, ...more]);
 /** Every file below a folder, with its content. */
 const contents = (path: string): string[] =>

@@ -29,9 +29,24 @@ function relabelled(name: string, metadata: Record<string, string>): string {
 }
 
 beforeAll(async () => {
-  expect(await nabla(["train", "mlp", "--epochs", "1", "--batch-size", "128", "--out", at("run")])).toBe(0);
+  expect(await nabla(["train", "mlp", "--hidden", "8", "--epochs", "1", "--batch-size", "449", "--out", at("run")])).toBe(0);
   expect(
-    await nabla(["train", "mlp", "--data", "moons", "--epochs", "1", "--batch-size", "250", "--schedule", "cosine", "--out", at("moons")]),
+    await nabla([
+      "train",
+      "mlp",
+      "--data",
+      "moons",
+      "--hidden",
+      "8",
+      "--epochs",
+      "1",
+      "--batch-size",
+      "500",
+      "--schedule",
+      "cosine",
+      "--out",
+      at("moons"),
+    ]),
   ).toBe(0);
 });
 
@@ -86,7 +101,24 @@ const mistakes: readonly (readonly [what: string, args: () => string[], message:
   ["an option without its value", () => ["train", "mlp", "--epochs"], "error: option '--epochs <n>' argument missing"],
   [
     "a monitor that the run does not have",
-    () => ["train", "mlp", "--patience", "1", "--monitor", "validationLoss", "--epochs", "1", "--out", at("no-monitor")],
+    () => [
+      "train",
+      "mlp",
+      "--data",
+      "moons",
+      "--hidden",
+      "8",
+      "--batch-size",
+      "250",
+      "--patience",
+      "1",
+      "--monitor",
+      "validationLoss",
+      "--epochs",
+      "1",
+      "--out",
+      at("no-monitor"),
+    ],
     "error: this run has no validationLoss to watch; it has trainLoss, trainAccuracy, testLoss, testAccuracy",
   ],
   [
@@ -96,8 +128,23 @@ const mistakes: readonly (readonly [what: string, args: () => string[], message:
   ],
   [
     "a rate that is far too high",
-    () => ["train", "mlp", "--optimizer", "sgd", "--lr", "1e30", "--out", at("nan")],
-    /^error: the loss became (NaN|Infinity) in epoch 1, step \d: .* makes .*; try a smaller learning rate \(it is 1e\+30\)$/,
+    () => [
+      "train",
+      "mlp",
+      "--data",
+      "moons",
+      "--hidden",
+      "8",
+      "--batch-size",
+      "100",
+      "--optimizer",
+      "sgd",
+      "--lr",
+      "1e30",
+      "--out",
+      at("nan"),
+    ],
+    /^error: the loss became (NaN|Infinity) in epoch 1, step \d: .* makes .* out of finite operands; try a smaller learning rate \(it is 1e\+30\)$/,
   ],
   [
     "an augmentation that there is not",
@@ -206,7 +253,7 @@ const mistakes: readonly (readonly [what: string, args: () => string[], message:
   [
     "a checkpoint of another model in the run's place",
     () => ["train", "--resume", swapped()],
-    /^error: checkpoint: is not a checkpoint of this model and these settings: misshapen model\.1\.weight \(want \[128, 2\], got \[128, 64\]\), /,
+    /^error: checkpoint: is not a checkpoint of this model and these settings: misshapen model\.1\.weight \(want \[8, 2\], got \[8, 64\]\), /,
   ],
   [
     "a new run where one is unfinished",
@@ -293,9 +340,14 @@ const mistakes: readonly (readonly [what: string, args: () => string[], message:
     () => ["export", at("run"), "model.onnx"],
     "error: model.onnx: want a name that ends in .safetensors, the format that is written",
   ],
-  ["a step that the run does not have", () => ["replay", at("run"), "--step", "9"], /^error: .*run: has 8 steps, there is no step 9$/],
+  ["a step that the run does not have", () => ["replay", at("run"), "--step", "9"], /^error: .*run: has 2 steps, there is no step 9$/],
   ["replay without a step", () => ["replay", at("run")], "error: required option '--step <n>' not specified"],
   ["runs of nowhere", () => ["runs", at("nowhere")], /^error: no folder .*nowhere; runs are made by nabla train$/],
+  [
+    "a time of nothing",
+    () => ["bench", "xor", "--seconds", "0"],
+    "error: option '--seconds <s>' argument '0' is invalid. Want a number above 0.",
+  ],
   ["too few rates", () => ["find-lr", "mlp", "--steps", "3"], "error: findLearningRate: steps must be an integer >= 10, got 3"],
 ];
 

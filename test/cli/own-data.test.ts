@@ -27,7 +27,22 @@ describe("a table of classes", () => {
   beforeAll(async () => {
     write("pets.csv", table(120));
     expect(
-      await nabla(["train", "mlp", "--hidden", "8", "--data", at("pets.csv"), "--epochs", "6", "--lr", "0.05", "--out", at("pets")]),
+      await nabla([
+        "train",
+        "mlp",
+        "--hidden",
+        "8",
+        "--data",
+        at("pets.csv"),
+        "--epochs",
+        "6",
+        "--lr",
+        "0.05",
+        "--batch-size",
+        "16",
+        "--out",
+        at("pets"),
+      ]),
     ).toBe(0);
   }, 60_000);
 
@@ -113,7 +128,20 @@ describe("regression", () => {
   const prices = ["when,price", ...Array.from({ length: 200 }, (_, i) => `${1.7e9 + i},${5000 + 30 * i}`)].join("\n");
 
   test("timestamps are learnt, and errors are in the target's own units everywhere", async () => {
-    const flags = ["--data", write("prices.csv", prices), "--epochs", "40", "--lr", "0.01", "--validation", "0.2", "--json", at("r.json")];
+    const flags = [
+      "--data",
+      write("prices.csv", prices),
+      "--epochs",
+      "40",
+      "--lr",
+      "0.02",
+      "--batch-size",
+      "64",
+      "--validation",
+      "0.2",
+      "--json",
+      at("r.json"),
+    ];
     expect(await nabla(["train", "mlp", "--hidden", "16", ...flags, "--out", at("prices")])).toBe(0);
     expect(out.find((line) => line.startsWith("epoch  1/40"))).toMatch(
       /loss [\d.]+ {2}MAE \d{4} {2}validation loss [\d.]+ {2}MAE \d{4} {2}test loss [\d.]+ {2}MAE \d{4} /,
@@ -131,7 +159,7 @@ describe("regression", () => {
 });
 
 test("the result says when the test split decided, and a smaller weight decays no bias", async () => {
-  const flags = ["--data", "moons", "--hidden", "4", "--epochs", "2"];
+  const flags = ["--data", "moons", "--hidden", "4", "--epochs", "2", "--batch-size", "250"];
   expect(await nabla(["train", "mlp", ...flags, "--patience", "3", "--out", at("peek")])).toBe(0);
   expect(out.at(-2)).toMatch(/^note: the weights were picked by the test loss/);
   expect(json("peek", "run.json").note).toContain("test loss");
@@ -162,7 +190,22 @@ test("the result says when the test split decided, and a smaller weight decays n
 }, 60_000);
 
 test("a checkpoint of a run that averages its weights predicts with the average, as the table shows it", async () => {
-  const flags = ["--data", "moons", "--hidden", "8", "--epochs", "3", "--ema", "0.9", "--lr", "0.05", "--keep-last", "1"];
+  const flags = [
+    "--data",
+    "moons",
+    "--hidden",
+    "4",
+    "--epochs",
+    "2",
+    "--batch-size",
+    "250",
+    "--ema",
+    "0.9",
+    "--lr",
+    "0.05",
+    "--keep-last",
+    "1",
+  ];
   expect(await nabla(["train", "mlp", ...flags, "--out", at("ema")])).toBe(0);
   const last = /step-\d+\.safetensors/.exec((await import("node:fs")).readdirSync(at("ema", "checkpoints")).sort().at(-1)!)![0];
   const weights = async (path: string): Promise<number[]> =>
@@ -222,7 +265,7 @@ describe("folders of images", () => {
       "--epochs",
       "2",
       "--batch-size",
-      "5",
+      "4",
       "--hidden",
       "4",
     ];
@@ -240,7 +283,7 @@ describe("folders of images", () => {
         "2",
         "--from-disk",
         "--batch-size",
-        "5",
+        "4",
         "--hidden",
         "4",
         "--out",
@@ -343,6 +386,8 @@ describe("settings of daily work", () => {
         "moons",
         "--epochs",
         "1",
+        "--batch-size",
+        "250",
         "--rates",
         "0.01,0.1",
         "--widths",

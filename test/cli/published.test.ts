@@ -29,32 +29,16 @@ function picture(name: string, colour: readonly number[], [width, height] = [40,
   return at(name);
 }
 
-/** The entries of a fresh network, larger than they are drawn, so that its answers differ. */
-function entries(): Map<string, Entry> {
-  manualSeed(3);
-  return new Map(
-    [...make().stateDict()].map(([name, { value }]) => [
-      name,
-      { dtype: "F32", shape: [...value.shape], data: Float32Array.from(value.dataSync(), (v) => 1.5 * Number(v)) },
-    ]),
-  );
-}
-
-const answers = new Map<string, number[]>();
-
-/** What the network says of an image of one colour, without the command. */
-function expected(colour: readonly number[]): number[] {
-  const known = answers.get(colour.join());
-  if (known) return known;
-  const model = make();
-  const mean = [0.485, 0.456, 0.406];
-  const deviation = [0.229, 0.224, 0.225];
-  model.loadStateDict(entries() as never);
-  const planes = colour.flatMap((c, i) => new Array(32 * 32).fill((c / 255 - mean[i]) / deviation[i]));
-  const answer = [...softmax(model.forward(tensor(planes, { shape: [1, 3, 32, 32] })), 1).dataSync()].map(Number);
-  answers.set(colour.join(), answer);
-  return answer;
-}
+manualSeed(3);
+const network = make();
+/** Its entries, larger than they are drawn, so that its answers differ. */
+const drawn = new Map<string, Entry>(
+  [...network.stateDict()].map(([name, { value }]) => [
+    name,
+    { dtype: "F32", shape: [...value.shape], data: Float32Array.from(value.dataSync(), (v) => 1.5 * Number(v)) },
+  ]),
+);
+const entries = (): Map<string, Entry> => new Map(drawn);
 
 const COLOURS = [
   [250, 20, 30],
@@ -63,6 +47,17 @@ const COLOURS = [
   [255, 255, 255],
   [0, 0, 0],
 ];
+
+/** What the network says of images of these colours, without the command. */
+const answers: number[][] = (() => {
+  const mean = [0.485, 0.456, 0.406];
+  const deviation = [0.229, 0.224, 0.225];
+  network.loadStateDict(entries() as never);
+  const planes = COLOURS.flatMap((colour) => colour.flatMap((c, i) => new Array(32 * 32).fill((c / 255 - mean[i]) / deviation[i])));
+  const all = [...softmax(network.forward(tensor(planes, { shape: [COLOURS.length, 3, 32, 32] })), 1).dataSync()].map(Number);
+  return COLOURS.map((_, i) => all.slice(i * NAMES.length, (i + 1) * NAMES.length));
+})();
+const expected = (colour: readonly number[]): number[] => answers[COLOURS.findIndex((known) => known.join() === colour.join())];
 
 beforeAll(() => {
   writeFileSync(at("net.safetensors"), writeSafetensors(entries()));

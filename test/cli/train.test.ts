@@ -32,7 +32,8 @@ const nabla = (...args: string[]): Promise<number> =>
 
 describe("training", () => {
   test("digits: a line per epoch, the result, the worst pairs, three mistaken digits, a model", async () => {
-    expect(await nabla("train", "mlp", "--epochs", "2", "--seed", "3")).toBe(0);
+    const json = join(folder, "new", "out.json");
+    expect(await nabla("train", "mlp", "--epochs", "2", "--seed", "3", "--json", json)).toBe(0);
     expect(out[0]).toBe("mlp (17,226 parameters) on digits (898 + 899 examples): adam, lr 0.001, batch 32, 2 epochs, seed 3, wasm");
     expect(out[1]).toMatch(
       /^epoch 1\/2 {2}loss \d\.\d{4} {2}accuracy \d+\.\d % {2}test loss \d\.\d{4} {2}accuracy \d+\.\d % {2}[\d,]+ examples\/s {2}\d+ s left$/,
@@ -51,13 +52,8 @@ describe("training", () => {
     expect(metadata).toMatchObject({ model: "mlp", data: "digits", outputs: "10" });
     expect(JSON.parse(metadata.description)).toMatchObject({ inputShape: [1, 8, 8], task: "classification" });
     expect(err).toEqual([]);
-  });
 
-  test("--json has exactly the agreed keys, and leaves no temporary file", async () => {
-    const json = join(folder, "new", "out.json");
-    expect(await nabla("train", "mlp", "--epochs", "2", "--optimizer", "sgd", "--batch-size", "16", "--lr", "0.05", "--json", json)).toBe(
-      0,
-    );
+    // --json has exactly the agreed keys, and leaves no temporary file.
     const report = JSON.parse(readFileSync(json, "utf8"));
     expect(Object.keys(report)).toEqual([
       "model",
@@ -70,7 +66,7 @@ describe("training", () => {
       "testAccuracy",
       "examplesPerSecond",
     ]);
-    expect(report).toMatchObject({ model: "mlp", data: "digits", backend: "wasm", threads: getThreads(), seed: 0, parameters: 17_226 });
+    expect(report).toMatchObject({ model: "mlp", data: "digits", backend: "wasm", threads: getThreads(), seed: 3, parameters: 17_226 });
     expect(report.epochs).toHaveLength(2);
     expect(Object.keys(report.epochs[0])).toEqual(["trainLoss", "trainAccuracy", "testLoss", "testAccuracy", "seconds"]);
     expect(report.testAccuracy).toBe(report.epochs[1].testAccuracy);
@@ -82,7 +78,7 @@ describe("training", () => {
     const reports = [];
     for (const threads of ["1", "2"]) {
       const json = join(folder, `threads-${threads}.json`);
-      expect(await nabla("train", "mlp", "--epochs", "1", "--threads", threads, "--json", json)).toBe(0);
+      expect(await nabla("train", "mlp", "--epochs", "1", "--batch-size", "449", "--threads", threads, "--json", json)).toBe(0);
       const { epochs, ...report } = JSON.parse(readFileSync(json, "utf8"));
       expect(report.threads).toBe(Number(threads));
       reports.push({ ...epochs[0], seconds: 0 });
@@ -94,16 +90,32 @@ describe("training", () => {
   test("the same seed gives the same run", async () => {
     const losses = async (seed: string): Promise<number[]> => {
       const json = join(folder, "repeat.json");
-      await nabla("train", "mlp", "--epochs", "1", "--seed", seed, "--json", json);
+      await nabla(
+        "train",
+        "mlp",
+        "--data",
+        "moons",
+        "--hidden",
+        "8",
+        "--batch-size",
+        "250",
+        "--epochs",
+        "1",
+        "--seed",
+        seed,
+        "--json",
+        json,
+      );
       return JSON.parse(readFileSync(json, "utf8")).epochs.map((e: { trainLoss: number }) => e.trainLoss);
     };
-    expect(await losses("5")).toEqual(await losses("5"));
-    expect(await losses("5")).not.toEqual(await losses("6"));
+    const first = await losses("5");
+    expect(await losses("5")).toEqual(first);
+    expect(await losses("6")).not.toEqual(first);
   });
 
   test("xor is regression: a loss and no accuracy", async () => {
     const json = join(folder, "xor.json");
-    expect(await nabla("train", "xor", "--json", json)).toBe(0);
+    expect(await nabla("train", "xor", "--epochs", "60", "--json", json)).toBe(0);
     expect(out.at(-3)).toMatch(/^test MAE 0\.\d+, RMSE 0\.\d+, R² [01]\.\d+ \(loss \d\.\d\de-\d\)$/);
     const report = JSON.parse(readFileSync(json, "utf8"));
     expect(report.testAccuracy).toBeNull();
@@ -122,7 +134,7 @@ describe("training", () => {
   });
 
   test("Ctrl-C finishes the step, saves, and exits with 130", async () => {
-    const running = nabla("train", "mlp", "--epochs", "100000");
+    const running = nabla("train", "mlp", "--data", "moons", "--hidden", "8", "--batch-size", "250", "--epochs", "100000");
     // Before the run listens, the signal would be lost.
     const signal = setInterval(() => {
       if (process.listenerCount("SIGINT") === 0) return;
@@ -161,10 +173,6 @@ describe("mistakes are one line on stderr and exit code 1", () => {
     [["train", "mlp", "--epoch", "3"], "error: unknown option '--epoch' (Did you mean --epochs?)"],
     [["trian", "mlp"], "error: unknown command 'trian' (Did you mean train?)"],
     [["train"], "error: want a model to train, a name that nabla info lists, such as lenet5 or resnet18"],
-    [
-      ["train", "mlp", "--optimizer", "sgd", "--lr", "1e30"],
-      /^error: the loss became (NaN|Infinity) in epoch 1, step \d: .* out of finite operands; try a smaller learning rate \(it is 1e\+30\)$/,
-    ],
   ])("%j", async (args, message) => {
     expect(await nabla(...args)).toBe(1);
     expect(err).toHaveLength(1);

@@ -2,7 +2,8 @@
 import { describe, expect, test } from "vitest";
 import { type Dataset, digits, type Split, xor } from "../../src/data/index.ts";
 import { manualSeed } from "../../src/math/random.ts";
-import { Cnn, Mlp, Xor } from "../../src/models/index.ts";
+import { Mlp, Xor } from "../../src/models/index.ts";
+import { Dropout, Flatten, Linear, Sequential } from "../../src/nn/index.ts";
 import { Adam, cosine, SGD } from "../../src/optim/index.ts";
 import { theArena } from "../../src/runtime/arena.ts";
 import { counters } from "../../src/runtime/compile.ts";
@@ -51,8 +52,8 @@ describe("learning", () => {
 
   test("digits, as classification", async () => {
     manualSeed(0);
-    const model = new Mlp([64, 64, 10]);
-    const history = await trainModel(model, data, { optimizer: new Adam(model.parameters(), { lr: 3e-3 }), epochs: 8 });
+    const model = new Mlp([64, 32, 10]);
+    const history = await trainModel(model, data, { optimizer: new Adam(model.parameters(), { lr: 3e-3 }), epochs: 5 });
     const [first, last] = [history.epochs[0], history.epochs.at(-1)!];
     expect(last.trainLoss).toBeLessThan(first.trainLoss / 3);
     expect(last.testAccuracy).toBeGreaterThan(0.88);
@@ -75,15 +76,16 @@ describe("repetition", () => {
   };
 
   test("the seed decides the order, bit for bit", async () => {
-    expect(await run(1)).toEqual(await run(1));
-    expect(await run(1)).not.toEqual(await run(2));
+    const first = await run(1);
+    expect(await run(1)).toEqual(first);
+    expect(await run(2)).not.toEqual(first);
   });
 
   test("with dropout too", async () => {
     const dropping = async (): Promise<unknown> => {
       manualSeed(4);
-      const model = new Cnn([1, 8, 8], 10);
-      return shown((await trainModel(model, few, options({ optimizer: new Adam(model.parameters()), epochs: 1 }))).epochs);
+      const model = new Sequential(new Flatten(), new Linear(64, 16), new Dropout(0.5), new Linear(16, 10));
+      return shown((await trainModel(model, few, options({ optimizer: new Adam(model.parameters()), epochs: 1, batchSize: 35 }))).epochs);
     };
     expect(await dropping()).toEqual(await dropping());
   });

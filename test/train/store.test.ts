@@ -104,7 +104,7 @@ describe("checkpoints", () => {
   const train = async (checkpoints: Checkpoints, epochs = 6, more = {}): Promise<ReturnType<typeof makeModel>> => {
     const model = makeModel();
     const optimizer = new Adam(model.parameters(), { lr: 3e-3 });
-    await trainModel(model, few, { optimizer, epochs, batchSize: 16, callbacks: [checkpoints], ...more });
+    await trainModel(model, few, { optimizer, epochs, batchSize: 14, callbacks: [checkpoints], ...more });
     return model;
   };
 
@@ -181,7 +181,7 @@ describe("records", () => {
     await trainModel(model, few, {
       optimizer: new Adam(model.parameters()),
       epochs: 2,
-      batchSize: 16,
+      batchSize: 14,
       ...more,
       callbacks: [recorder, new Checkpoints(store, { last: 100, everySteps: 1 })],
     });
