@@ -1,5 +1,5 @@
 /**
- * @file Suites: `fast` and `fuzz` are what `npm test` runs, `slow` (packing, browsers, long trainings) is `npm run test:all`, `browser` (the tests in a page)
+ * @file Suites: `fast`, `alone` and `fuzz` are what `npm test` runs, `slow` (packing, browsers, long trainings) and `interpreter` are `npm run test:all`, `browser` (the tests in a page)
  * `npm run test:browser`, `nightly` (long fuzzing) `npm run test:nightly`, `zoo` (whole networks) the end of `npm run test:zoo`.
  */
 import { availableParallelism } from "node:os";
@@ -8,8 +8,13 @@ import { defineConfig } from "vitest/config";
 // Tests that import the package by its own name get the sources.
 const alias = [{ find: /^nabla$/, replacement: new URL("src/index.ts", import.meta.url).pathname }];
 
+// Files that measure or set what a process has once: the arena, caches, the pool of threads. Each runs in a process of its own; all others share one engine,
+// which saves half a second per file.
+const ALONE = ["test/runtime/**/*.test.ts", "test/cli/**/*.test.ts", "test/base/host.test.ts"];
+
 // Each file that fuzzes runs in a process of its own with a limit on memory, so that a crash and a flood of memory are failures.
 const FUZZERS = ["test/fuzz/**/*.test.ts", "test/codegen/fuzz.test.ts", "test/formats/mutated.test.ts"];
+const OTHERS = ["test/slow/**", "test/nightly/**", "test/zoo/**", "test/browser/**"];
 const memoryLimit = "test/memory-limit.ts";
 
 export default defineConfig({
@@ -22,12 +27,24 @@ export default defineConfig({
           name: "fast",
           alias,
           include: ["test/**/*.test.ts"],
-          exclude: ["test/slow/**", "test/nightly/**", "test/zoo/**", "test/browser/**", ...FUZZERS],
+          exclude: [...OTHERS, ...ALONE, ...FUZZERS],
+          isolate: false,
           testTimeout: 600_000,
           hookTimeout: 600_000,
         },
       },
+      { test: { name: "alone", alias, include: ALONE, testTimeout: 600_000, hookTimeout: 600_000 } },
       { test: { name: "fuzz", alias, include: FUZZERS, setupFiles: memoryLimit, pool: "forks", testTimeout: 600_000 } },
+      // The long tests of all backends, on those that the fast suite leaves out.
+      {
+        test: {
+          name: "interpreter",
+          alias,
+          include: ["test/ops/registry.test.ts", "test/math/functional.test.ts"],
+          env: { NABLA_TEST_BACKEND: "interpreter" },
+          testTimeout: 600_000,
+        },
+      },
       // One file at a time: the slow tests measure, pack and train, and would only disturb each other on a small machine.
       {
         test: {

@@ -19,7 +19,8 @@ export function run(command, args, options = {}) {
 }
 
 const node = (script, ...args) => run(process.execPath, [join(root, script), ...args]);
-export const tsc = (...args) => node("node_modules/typescript/bin/tsc", ...args);
+// TypeScript 7 compiles four times faster than TypeScript 6, which has the programming interface that scripts/reference.mjs and a test use.
+export const tsc = (...args) => node("node_modules/typescript-native/bin/tsc", ...args);
 export const biome = (...args) => node("node_modules/@biomejs/biome/bin/biome", ...args);
 export const vitest = (...args) => node("node_modules/vitest/vitest.mjs", ...args);
 

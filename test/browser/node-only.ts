@@ -29,7 +29,6 @@ export const NODE_ONLY: Readonly<Record<string, string>> = {
   "test/docs.test.ts": "compares generated pages of the sources",
   "test/formats/limits.test.ts": "reads and writes files, the command line",
   "test/runtime/address-space.test.ts": "limits processes with bash",
-  "test/examples.test.ts": "imports the examples as files",
   "test/formats/idx.test.ts": "compresses with node:zlib",
   "test/formats/kinds.test.ts": "reads fixtures, compresses with node:zlib",
   "test/formats/mutated.test.ts": "compresses with node:zlib, measures the process's memory",

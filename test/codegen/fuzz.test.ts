@@ -6,6 +6,7 @@ import { describe, expect, it } from "vitest";
 import { hoist, share } from "../../src/kernel/motion.ts";
 import { printKernel } from "../../src/kernel/print.ts";
 import { verifyKernel } from "../../src/kernel/verify.ts";
+import { sized } from "../size.ts";
 import { randomData, randomKernel } from "./random-kernel.ts";
 import { compiled, interpreted } from "./run.ts";
 
@@ -27,7 +28,7 @@ describe("random kernels", () => {
       const found = difference(compiled(kernel, data), interpreted(kernel, data));
       if (found) throw new Error(`seed ${seed}: ${found}\n${printKernel(kernel)}`);
     });
-    fc.assert(property, { numRuns: 150, endOnFailure: true });
+    fc.assert(property, { numRuns: sized(50, 2000), endOnFailure: true });
   });
 
   it("keep their meaning under hoist and share", () => {
@@ -39,7 +40,7 @@ describe("random kernels", () => {
       const found = difference(interpreted(moved, data), interpreted(kernel, data));
       if (found) throw new Error(`seed ${seed}: ${found}\n${printKernel(kernel)}\n${printKernel(moved)}`);
     });
-    fc.assert(property, { numRuns: 150, endOnFailure: true });
+    fc.assert(property, { numRuns: sized(50, 2000), endOnFailure: true });
   });
 
   it("verify, and do something", () => {

@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { sized } from "../size.ts";
 import { failureOf } from "./switches.ts";
 
-const PROGRAMS = sized(120, 300);
+const PROGRAMS = sized(30, 300);
 const AT_ONCE = 10;
 
 describe("random programs mean the same however they are run", () => {

@@ -2,10 +2,11 @@
  * @file Random programs as the compiler makes them, no pass switched off: these run in a page too.
  */
 import { describe, expect, test } from "vitest";
+import { sized } from "../size.ts";
 import { failureIn, MODES } from "./check.ts";
 
 const FIRST = 500;
-const PROGRAMS = 60;
+const PROGRAMS = sized(20, 300);
 const AT_ONCE = 10;
 
 describe("random programs mean the same however they are run", () => {

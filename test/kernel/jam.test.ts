@@ -8,6 +8,7 @@ import { printKernel } from "../../src/kernel/print.ts";
 import { verifyKernel } from "../../src/kernel/verify.ts";
 import { eachStmt } from "../../src/kernel/walk.ts";
 import { interpreted } from "../codegen/run.ts";
+import { sized } from "../size.ts";
 
 const LENGTH = 64;
 const ROWS = 4;
@@ -185,7 +186,7 @@ describe("random loops", () => {
         if (loopsIn(after) < loopsIn(body)) joined++;
         expect(run(after)).toEqual(run(body));
       }),
-      { numRuns: 300 },
+      { numRuns: sized(100, 1000) },
     );
     expect(joined).toBeGreaterThan(50);
   });

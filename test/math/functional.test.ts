@@ -2,14 +2,16 @@
  * @file Every differentiable function of the namespace `functional` in one loop: reverse mode against central differences, a batch against a
  * loop, compiled against eager. Points are drawn away from kinks and ties by being random.
  */
-import { describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { compile } from "../../src/function/compile.ts";
 import { grad, jvp } from "../../src/function/derivative.ts";
 import { vmap } from "../../src/function/vmap.ts";
 import * as F from "../../src/math/index.ts";
 import { tensor } from "../../src/ops/create.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
-import { elements, expectClose, onBothBackends } from "../function/backends.ts";
+import { setBackend } from "../../src/runtime/backend.ts";
+import { elements, expectClose } from "../function/backends.ts";
+import { testedBackend } from "../size.ts";
 
 let state = 17;
 function draw(shape: readonly number[], low = -1.5, high = 1.5): Tensor {
@@ -181,7 +183,10 @@ function scalarOf({ f, shapes, range: [low, high] = [-1.5, 1.5] }: Case): { g: (
   return { g, x };
 }
 
-onBothBackends("functional", () => {
+describe(`functional on ${testedBackend}`, () => {
+  beforeAll(() => setBackend(testedBackend));
+  afterAll(() => setBackend("wasm"));
+
   describe.each(Object.entries(CASES))("%s", (_, c) => {
     test("reverse and forward mode against central differences, compiled too", () => {
       const { g, x } = scalarOf(c);

@@ -1,5 +1,5 @@
 /** @file Sequences of several lengths: a recurrent layer over a padded batch is each sequence alone, in value, state and gradient. */
-import { describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { compile } from "../../src/function/compile.ts";
 import { backward } from "../../src/function/derivative.ts";
 import { vmap } from "../../src/function/vmap.ts";
@@ -18,6 +18,7 @@ import {
 } from "../../src/nn/index.ts";
 import { stack, tensor, zeros } from "../../src/ops/create.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
+import { setBackend } from "../../src/runtime/backend.ts";
 import { expectClose } from "../function/backends.ts";
 import "../../src/runtime/evaluate.ts";
 
@@ -59,6 +60,10 @@ function padded(alone: readonly Tensor[], filler: number): Tensor {
 const pieces = ({ output, h, c }: Result): Tensor[] => (c ? [output, h, c] : [output, h]);
 
 describe.each(["rnn", "relu", "lstm", "gru"] as const)("%s", (kind) => {
+  // Small programs, each run once: compiling them would be most of the work.
+  beforeAll(() => setBackend("interpreter"));
+  afterAll(() => setBackend("wasm"));
+
   test.each([{}, { bidirectional: true, batchFirst: true }, { reverse: true, layers: 2 }, { bidirectional: true, layers: 2, bias: false }])(
     "with %o a padded batch is each sequence alone",
     (options: RecurrentLayerOptions) => {

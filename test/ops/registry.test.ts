@@ -2,7 +2,7 @@
  * @file One loop over the registry tests every primitive: types, both backends, derivatives against differences, forward against reverse,
  * second order, batches against loops, compiled against eager, empty and special operands (design, section 4; rows AD-1, AD-2).
  */
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import "../../src/runtime/evaluate.ts";
 import { allocate, isFloat } from "../../src/base/dtype.ts";
 import { formatType, sizeOf, type Type } from "../../src/base/shape.ts";
@@ -15,6 +15,7 @@ import { registry } from "../../src/ops/registry.ts";
 import { record, type Tensor } from "../../src/ops/tensor.ts";
 import { type BackendName, setBackend } from "../../src/runtime/backend.ts";
 import { counters } from "../../src/runtime/compile.ts";
+import { testedBackend } from "../size.ts";
 
 /** Ops that cannot be tried alone, and what tests them instead. */
 const WITHOUT_SAMPLES: Readonly<Record<string, string>> = {
@@ -30,8 +31,12 @@ const WITHOUT_SAMPLES: Readonly<Record<string, string>> = {
   pullback: "made by the derivative of customVjp",
 };
 
-// A small generator of its own, so that a failure repeats.
+// A small generator of its own. Each test seeds it by its name, so that a failure repeats and no test's values depend on others.
 let state = 1;
+beforeEach(({ task }) => {
+  state = [...task.name].reduce((hash, letter) => (hash * 31 + letter.charCodeAt(0)) % 2147483647, 1);
+});
+
 const random = (low: number, high: number): number => {
   state = (state * 48271) % 2147483647;
   return low + (high - low) * (state / 2147483647);
@@ -87,84 +92,83 @@ test("every op can be tried, or says why not", () => {
   expect(new Set(registry.map((op) => op.name)).size).toBe(registry.length);
 });
 
-for (const backend of ["interpreter", "wasm"] as const satisfies BackendName[]) {
-  describe(`primitives on ${backend}`, () => {
-    beforeAll(() => {
-      setBackend(backend);
-      counters.debug = true;
-    });
-    afterAll(() => {
-      counters.debug = false;
+describe(`primitives on ${testedBackend}`, () => {
+  beforeAll(() => {
+    setBackend(testedBackend);
+    counters.debug = true;
+  });
+  afterAll(() => {
+    setBackend("wasm");
+    counters.debug = false;
+  });
+
+  for (const { op, sample, name } of cases) {
+    const f = functionOf(op, sample);
+    const make = (): Tensor[] => sample.operands.map(draw);
+
+    test(`${name}: results have the types of the rule, compiled too`, () => {
+      const x = make();
+      const y = f(x);
+      for (const t of y) expect(t.dataSync().length, formatType(t)).toBe(t.size);
+      expectClose(read(compile((...args: Tensor[]) => f(args))(...x)), read(y), "compiled");
     });
 
-    for (const { op, sample, name } of cases) {
-      const f = functionOf(op, sample);
-      const make = (): Tensor[] => sample.operands.map(draw);
+    if (sample.operands.length > 0) {
+      test(`${name}: a batch is a loop, whichever operands are mapped`, () => {
+        const subsets =
+          sample.operands.length === 1
+            ? [[true]]
+            : [sample.operands.map(() => true), ...sample.operands.map((_, i) => sample.operands.map((_, j) => i === j))];
+        for (const mapped of subsets) {
+          const x = sample.operands.map((t, i) => draw(mapped[i] ? { ...t, shape: [3, ...t.shape] } : t));
+          const whole = vmap((...args: Tensor[]) => f(args), { inAxes: mapped.map((m) => (m ? 0 : null)) })(...x);
+          for (let b = 0; b < 3; b++) {
+            const one = f(x.map((t, i) => (mapped[i] ? t.select(0, b) : t)));
+            expectClose(read(whole.map((t) => t.select(0, b))), read(one), `mapped ${mapped}, example ${b}`);
+          }
+        }
+      });
+    }
 
-      test(`${name}: results have the types of the rule, compiled too`, () => {
+    if (differentiable(op) && floats(make()).length > 0) {
+      test(`${name}: forward mode against central differences, and against reverse mode`, () => {
         const x = make();
-        const y = f(x);
-        for (const t of y) expect(t.dataSync().length, formatType(t)).toBe(t.size);
-        expectClose(read(compile((...args: Tensor[]) => f(args))(...x)), read(y), "compiled");
+        const dx = directions(x);
+        if (op.name !== "customVjp") {
+          const { tangent } = jvp(f)([x], [dx]);
+          const floating = floats(f(x)).length > 0;
+          if (floating) expectClose(read(tangent), difference(f, x, dx), "jvp");
+        }
+        const { value, pullback } = vjp(f)(x);
+        const ct = value.map((t) => (isFloat(t.dtype) ? draw(t) : t.like(0)));
+        const slope = difference(f, x, dx);
+        const [cx] = pullback(ct);
+        const forward = dot(read(ct), slope);
+        const reverse = dot(read(floats(cx)), read(floats(dx)));
+        expectClose([reverse], [forward], "⟨w, Jv⟩ = ⟨Jᵀw, v⟩", 1e-5);
       });
 
-      if (sample.operands.length > 0) {
-        test(`${name}: a batch is a loop, whichever operands are mapped`, () => {
-          const subsets =
-            sample.operands.length === 1
-              ? [[true]]
-              : [sample.operands.map(() => true), ...sample.operands.map((_, i) => sample.operands.map((_, j) => i === j))];
-          for (const mapped of subsets) {
-            const x = sample.operands.map((t, i) => draw(mapped[i] ? { ...t, shape: [3, ...t.shape] } : t));
-            const whole = vmap((...args: Tensor[]) => f(args), { inAxes: mapped.map((m) => (m ? 0 : null)) })(...x);
-            for (let b = 0; b < 3; b++) {
-              const one = f(x.map((t, i) => (mapped[i] ? t.select(0, b) : t)));
-              expectClose(read(whole.map((t) => t.select(0, b))), read(one), `mapped ${mapped}, example ${b}`);
-            }
-          }
-        });
-      }
-
-      if (differentiable(op) && floats(make()).length > 0) {
-        test(`${name}: forward mode against central differences, and against reverse mode`, () => {
-          const x = make();
-          const dx = directions(x);
-          if (op.name !== "customVjp") {
-            const { tangent } = jvp(f)([x], [dx]);
-            const floating = floats(f(x)).length > 0;
-            if (floating) expectClose(read(tangent), difference(f, x, dx), "jvp");
-          }
-          const { value, pullback } = vjp(f)(x);
-          const ct = value.map((t) => (isFloat(t.dtype) ? draw(t) : t.like(0)));
-          const slope = difference(f, x, dx);
-          const [cx] = pullback(ct);
-          const forward = dot(read(ct), slope);
-          const reverse = dot(read(floats(cx)), read(floats(dx)));
-          expectClose([reverse], [forward], "⟨w, Jv⟩ = ⟨Jᵀw, v⟩", 1e-5);
-        });
-
-        test(`${name}: second order, batched and compiled derivatives`, () => {
-          const x = make();
-          if (floats(f(x)).length === 0) return;
-          const weights = floats(f(x)).map(draw);
-          const loss = (args: Tensor[]): Tensor =>
-            floats(f(args))
-              .map((y, i) => y.mul(weights[i]!).sum())
-              .reduce((a, b) => a.add(b));
-          const gradient = (args: Tensor[]): Tensor[] => floats(grad(loss)(args));
-          const dx = directions(x);
-          if (op.name !== "customVjp")
-            expectClose(read(floats(jvp(gradient)([x], [dx]).tangent)), difference(gradient, x, dx), "second order", 1e-5);
-          expectClose(read(compile((...args: Tensor[]) => gradient(args))(...x)), read(gradient(x)), "compiled gradient");
-          const batch = sample.operands.map((t) => draw({ ...t, shape: [2, ...t.shape] }));
-          const whole = vmap((...args: Tensor[]) => gradient(args))(...batch);
-          for (let b = 0; b < 2; b++)
-            expectClose(read(whole.map((t) => t.select(0, b))), read(gradient(batch.map((t) => t.select(0, b)))), "batched gradient");
-        });
-      }
+      test(`${name}: second order, batched and compiled derivatives`, () => {
+        const x = make();
+        if (floats(f(x)).length === 0) return;
+        const weights = floats(f(x)).map(draw);
+        const loss = (args: Tensor[]): Tensor =>
+          floats(f(args))
+            .map((y, i) => y.mul(weights[i]!).sum())
+            .reduce((a, b) => a.add(b));
+        const gradient = (args: Tensor[]): Tensor[] => floats(grad(loss)(args));
+        const dx = directions(x);
+        if (op.name !== "customVjp")
+          expectClose(read(floats(jvp(gradient)([x], [dx]).tangent)), difference(gradient, x, dx), "second order", 1e-5);
+        expectClose(read(compile((...args: Tensor[]) => gradient(args))(...x)), read(gradient(x)), "compiled gradient");
+        const batch = sample.operands.map((t) => draw({ ...t, shape: [2, ...t.shape] }));
+        const whole = vmap((...args: Tensor[]) => gradient(args))(...batch);
+        for (let b = 0; b < 2; b++)
+          expectClose(read(whole.map((t) => t.select(0, b))), read(gradient(batch.map((t) => t.select(0, b)))), "batched gradient");
+      });
     }
-  });
-}
+  }
+});
 
 const elementwise = registry.filter((op) =>
   op.samples.some(

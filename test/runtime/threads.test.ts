@@ -47,7 +47,7 @@ const numbers = (shape: readonly number[], seed = 0): Tensor =>
     { shape },
   );
 
-/** What `make()` computes, on one thread in kernels that are not divided, and on one, two, three threads in kernels that all are: call by call, the same bits. */
+/** What `make()` computes, on one thread in kernels that are not divided, and on two, three threads (one too at full size) in kernels that all are: call by call, the same bits. */
 function expectSameBits(make: () => () => readonly Tensor[], calls = 3): void {
   const run = (threads: number, leastWork: number): string[] => {
     setThreads(threads);
@@ -56,7 +56,7 @@ function expectSameBits(make: () => () => readonly Tensor[], calls = 3): void {
     return Array.from({ length: calls }, () => f().map((y) => bits(y.dataSync()))).flat();
   };
   const want = run(1, Number.POSITIVE_INFINITY);
-  for (const threads of [1, 2, 3]) expect(run(threads, 0), `${threads} threads`).toEqual(want);
+  for (const threads of sized([2, 3], [1, 2, 3])) expect(run(threads, 0), `${threads} threads`).toEqual(want);
 }
 
 describe("the number of threads", () => {
@@ -271,7 +271,7 @@ describe("the same bits for one, two and three threads", () => {
     return () => [...f(), ...cells.map((cell) => cell.value)];
   };
 
-  test.each(Array.from({ length: sized(2, 5) }, (_, i) => i * 10))("random programs from %i, their state updated in place", (first) => {
+  test.each(Array.from({ length: sized(1, 5) }, (_, i) => i * 10))("random programs from %i, their state updated in place", (first) => {
     for (let seed = 5000 + first; seed < 5010 + first; seed++) {
       const program = randomProgram(seed);
       dividing.leastWork = 0;

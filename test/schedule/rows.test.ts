@@ -305,7 +305,7 @@ describe("the same as one instruction after another", () => {
         });
         setBackend("wasm");
       }),
-      { numRuns: backend === "wasm" ? sized(20, 200) : sized(8, 60), seed: 5 },
+      { numRuns: backend === "wasm" ? sized(8, 200) : sized(4, 60), seed: 5 },
     );
   });
 

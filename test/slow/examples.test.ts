@@ -1,6 +1,6 @@
 /** @file The examples that show a claim of the sources (rows ACT-5, MSC-2, MSC-4), run as they stand; what they print shows in the tests' output. */
 import { expect, test, vi } from "vitest";
-import "../src/runtime/evaluate.ts";
+import "../../src/runtime/evaluate.ts";
 
 /** The exports of an example, which imports the package by its name and prints what it finds. */
 async function run(name: string): Promise<Record<string, Record<string, number>>> {
