@@ -55,9 +55,18 @@ describe("the packed package", () => {
     expect(packed).toContain("LICENSE");
     expect(
       packed.filter(
-        (path) => !/^(dist\/.+\.(js|d\.ts)|schema\/train\.schema\.json|package\.json|LICENSE|README\.md|ARCHITECTURE\.md)$/.test(path),
+        (path) =>
+          !/^(dist\/.+\.(js|d\.ts)|docs\/.+\.(md|json)|examples\/.+\.mjs|schema\/train\.schema\.json|package\.json|LICENSE|(bench\/)?[A-Z]+\.md)$/.test(
+            path,
+          ),
       ),
     ).toEqual([]);
+  });
+
+  test("holds every file that its README links to", () => {
+    const links = [...readFileSync(join(root, "README.md"), "utf8").matchAll(/\]\((?!https?:)([^)#]+)/g)].map((match) => match[1]!);
+    expect(links.length).toBeGreaterThan(5);
+    expect(links.filter((path) => !packed.includes(path) && !packed.some((other) => other.startsWith(`${path}/`)))).toEqual([]);
   });
 
   test("trains XOR in ten lines", () => {
