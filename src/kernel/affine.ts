@@ -79,7 +79,7 @@ function opaque(x: Expr): Affine {
   return { constant: 0, terms: new Map([[x, 1]]) };
 }
 
-/** An index vector whose lanes differ by constants: one affine form and four offsets. */
+/** An index vector whose lanes differ by constants: one affine form and an offset for each. */
 export interface AffineLanes {
   readonly base: Affine;
   readonly offsets: readonly number[];
@@ -87,8 +87,8 @@ export interface AffineLanes {
 
 export function affineLanes(x: Expr, known: ReadonlyMap<Expr, Known>): AffineLanes | undefined {
   const [a, b] = x.args as readonly [Expr, Expr];
-  if (x.op === "splat") return { base: affineOf(a, known), offsets: [0, 0, 0, 0] };
-  if (x.op === "ramp") return { base: constantForm(0), offsets: [0, 1, 2, 3] };
+  if (x.op === "splat") return { base: affineOf(a, known), offsets: Array<number>(x.lanes).fill(0) };
+  if (x.op === "ramp") return { base: constantForm(0), offsets: Array.from({ length: x.lanes }, (_, i) => i) };
   if (x.op !== "add" && x.op !== "sub" && x.op !== "mul" && x.op !== "div" && x.op !== "rem") return undefined;
   const left = affineLanes(a, known);
   const factor = constantOf(b);

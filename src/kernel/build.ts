@@ -7,7 +7,7 @@
  */
 import type { Dtype } from "../base/dtype.ts";
 import { isFloat } from "../base/dtype.ts";
-import type { BinaryOp, CompareOp, Expr, HostUnary, Lanes, MathOp, Stmt, UnaryOp } from "./kernel.ts";
+import type { BinaryOp, CompareOp, Expr, HostUnary, MathOp, Stmt, UnaryOp } from "./kernel.ts";
 import { bitcastMeaning, castMeaning, isCompare, meaningOf, WRAP } from "./scalar.ts";
 
 type Fold = NonNullable<Expr["fold"]>;
@@ -29,7 +29,7 @@ export function fresh(): void {
 fresh();
 
 function fail(op: string, message: string, ...args: readonly Expr[]): never {
-  const given = args.map((x) => `${x.op}: ${x.dtype}${x.lanes === 4 ? "x4" : ""}`).join(", ");
+  const given = args.map((x) => `${x.op}: ${x.dtype}${x.lanes > 1 ? `x${x.lanes}` : ""}`).join(", ");
   throw new Error(`internal: kernel op ${op}: ${message}${given ? ` (given ${given})` : ""}`);
 }
 
@@ -43,7 +43,7 @@ export function numberOf(word: string): number {
   return words.size - 1;
 }
 
-function hashOf(op: Expr["op"], dtype: Dtype, lanes: Lanes, args: readonly Expr[], value: number): number {
+function hashOf(op: Expr["op"], dtype: Dtype, lanes: number, args: readonly Expr[], value: number): number {
   let hash = (numberOf(op) << 5) ^ (numberOf(dtype) << 1) ^ lanes;
   // Fractions that agree in their first bits share a slot, which is rare; -0 and 0 do too.
   hash = Math.imul(hash ^ (value | 0) ^ Math.imul((value - Math.trunc(value)) * 2 ** 30, 31), 0x9e3779b1);
@@ -55,7 +55,7 @@ function isMadeOf(
   x: Expr,
   op: Expr["op"],
   dtype: Dtype,
-  lanes: Lanes,
+  lanes: number,
   args: readonly Expr[],
   value: number,
   fold: Fold | undefined,
@@ -66,7 +66,7 @@ function isMadeOf(
 }
 
 /** The interned expression with exactly these parts: no checks, no simplification. For passes that rebuild. */
-export function make(op: Expr["op"], dtype: Dtype, lanes: Lanes, args: readonly Expr[], value = 0, fold?: Fold): Expr {
+export function make(op: Expr["op"], dtype: Dtype, lanes: number, args: readonly Expr[], value = 0, fold?: Fold): Expr {
   let at = hashOf(op, dtype, lanes, args, value) & (slots.length - 1);
   for (let x = slots[at]; x; x = slots[at]) {
     if (isMadeOf(x, op, dtype, lanes, args, value, fold)) return x;
@@ -113,61 +113,57 @@ export function float(x: number): Expr {
   return constant(x, "f32");
 }
 
-/** The vector 0, 1, 2, 3. */
-export function ramp(): Expr {
-  return make("ramp", "i32", 4, NO_ARGS);
+/** The vector 0, 1, 2, ... */
+export function ramp(lanes: number): Expr {
+  return make("ramp", "i32", lanes, NO_ARGS);
 }
 
 /** A new variable, different from every other. */
-export function variable(dtype: Dtype, lanes: Lanes = 1): Expr {
+export function variable(dtype: Dtype, lanes = 1): Expr {
   return { op: "variable", dtype, lanes, args: NO_ARGS, value: variables++, fold: undefined, id: ids++ };
 }
 
 /**
- * Reads `buffer`, whose dtype is `dtype`; u8 loads as u32. With a scalar index, `lanes: 4` reads four consecutive elements; a vector index
+ * Reads `buffer`, whose dtype is `dtype`; u8 loads as u32. With a scalar index, `lanes` consecutive elements are read; a vector index
  * gathers. Where `mask` is false the result is 0 and nothing is read.
  */
 export function load(
   buffer: number,
   dtype: Dtype,
   index: Expr,
-  options: { readonly mask?: Expr | undefined; readonly lanes?: Lanes | undefined } = {},
+  options: { readonly mask?: Expr | undefined; readonly lanes?: number | undefined } = {},
 ): Expr {
   const lanes = options.lanes ?? index.lanes;
   if (index.dtype !== "i32" && index.dtype !== "u32") fail("load", "the index must be an integer", index);
-  if (index.lanes > lanes) fail("load", "a vector index loads a vector", index);
+  if (index.lanes > 1 && index.lanes !== lanes) fail("load", "a vector index loads as many elements", index);
   const loaded = dtype === "u8" ? "u32" : dtype;
-  if (lanes === 4 && loaded === "f64") fail("load", "f64 has no vectors", index);
   if (options.mask === undefined) return make("load", loaded, lanes, [index], buffer);
   if (options.mask.dtype !== "bool") fail("load", "the mask must be bool", options.mask);
   const known = constantOf(options.mask);
-  if (known !== undefined) return known ? make("load", loaded, lanes, [index], buffer) : widen(constant(0, loaded), lanes);
-  return make("load", loaded, lanes, [index, widen(options.mask, lanes)], buffer);
+  if (known !== undefined) return known ? make("load", loaded, lanes, [index], buffer) : splat(constant(0, loaded), lanes);
+  return make("load", loaded, lanes, [index, splat(options.mask, lanes)], buffer);
 }
 
 // Shapes of vectors
 
-export function splat(x: Expr): Expr {
-  if (x.lanes === 4) return x;
-  if (x.dtype === "f64") fail("splat", "f64 has no vectors", x);
-  return make("splat", x.dtype, 4, [x]);
-}
-
-function widen(x: Expr, lanes: Lanes): Expr {
-  return lanes === 4 ? splat(x) : x;
+/** `x` as a vector of `lanes` elements; of 1, itself. */
+export function splat(x: Expr, lanes: number): Expr {
+  if (x.lanes === lanes) return x;
+  if (x.lanes > 1) fail("splat", `is no vector of ${lanes}`, x);
+  return make("splat", x.dtype, lanes, [x]);
 }
 
 /** Element `i` of a vector. */
 export function lane(x: Expr, i: number): Expr {
-  if (x.lanes !== 4 || i < 0 || i > 3) fail("lane", `no lane ${i}`, x);
+  if (x.lanes === 1 || i < 0 || i >= x.lanes) fail("lane", `no lane ${i}`, x);
   if (x.op === "splat") return x.args[0]!;
   if (x.op === "ramp") return int(i);
   return make("lane", x.dtype, 1, [x], i);
 }
 
-/** The four lanes combined as (l0 ∘ l1) ∘ (l2 ∘ l3). */
+/** The lanes combined by pairs of neighbours, as (l0 ∘ l1) ∘ (l2 ∘ l3). */
 export function fold(op: Fold, x: Expr): Expr {
-  if (x.lanes !== 4) fail("fold", "needs a vector", x);
+  if (x.lanes === 1) fail("fold", "needs a vector", x);
   return make("fold", x.dtype, 1, [x], 0, op);
 }
 
@@ -178,11 +174,13 @@ export function constantOf(x: Expr): number | undefined {
 }
 
 function constantLike(x: Expr, value: number): Expr {
-  return widen(constant(value, x.dtype), x.lanes);
+  return splat(constant(value, x.dtype), x.lanes);
 }
 
-function lanesOf(args: readonly Expr[]): Lanes {
-  return args.some((x) => x.lanes === 4) ? 4 : 1;
+function lanesOf(args: readonly Expr[]): number {
+  let lanes = 1;
+  for (const x of args) if (x.lanes > lanes) lanes = x.lanes;
+  return lanes;
 }
 
 // Unary operations
@@ -193,7 +191,7 @@ function unary(op: UnaryOp, x: Expr): Expr {
   // f32 transcendentals are arithmetic of their own after expandMath; folding them here would give another last bit.
   const exact = !(MATH.has(op) && x.dtype === "f32");
   if (x.op === "const" && exact) return constant(f(x.value), x.dtype);
-  if (x.op === "splat") return splat(unary(op, x.args[0]!));
+  if (x.op === "splat") return splat(unary(op, x.args[0]!), x.lanes);
   return simplifyUnary(op, x) ?? make(op, x.dtype, x.lanes, [x]);
 }
 
@@ -291,11 +289,11 @@ function combine(op: BinaryOp | CompareOp, a: Expr, b: Expr): Expr {
   const f = meaningOf(op, a.dtype) ?? fail(op, "undefined for this dtype", a, b);
   const dtype = isCompare(op) ? "bool" : a.dtype;
   if (a.op === "const" && b.op === "const") return constant(f(a.value, b.value), dtype);
-  if (isSplat(a) && isSplat(b) && lanesOf([a, b]) === 4) return splat(combine(op, scalarOf(a), scalarOf(b)));
-  if (COMMUTATIVE.has(op) && constantOf(a) !== undefined) return combine(op, b, a);
   const lanes = lanesOf([a, b]);
-  const x = widen(a, lanes);
-  const y = widen(b, lanes);
+  if (isSplat(a) && isSplat(b) && lanes > 1) return splat(combine(op, scalarOf(a), scalarOf(b)), lanes);
+  if (COMMUTATIVE.has(op) && constantOf(a) !== undefined) return combine(op, b, a);
+  const x = splat(a, lanes);
+  const y = splat(b, lanes);
   return (isCompare(op) ? undefined : simplifyBinary(op, x, y)) ?? make(op, dtype, lanes, [x, y]);
 }
 
@@ -449,9 +447,9 @@ export function select(condition: Expr, a: Expr, b: Expr): Expr {
   if (condition.dtype !== "bool" || a.dtype !== b.dtype) fail("select", "needs a bool and two of one dtype", condition, a, b);
   const lanes = lanesOf([condition, a, b]);
   const known = constantOf(condition);
-  if (known !== undefined) return widen(known ? a : b, lanes);
-  if (a === b) return widen(a, lanes);
-  return make("select", a.dtype, lanes, [widen(condition, lanes), widen(a, lanes), widen(b, lanes)]);
+  if (known !== undefined) return splat(known ? a : b, lanes);
+  if (a === b) return splat(a, lanes);
+  return make("select", a.dtype, lanes, [splat(condition, lanes), splat(a, lanes), splat(b, lanes)]);
 }
 
 /** a·b + c, fused where the machine can. */
@@ -461,12 +459,12 @@ export function fma(a: Expr, b: Expr, c: Expr): Expr {
   const f = meaningOf("fma", a.dtype)!;
   const values = [a, b, c].map(constantOf);
   const lanes = lanesOf([a, b, c]);
-  if (values.every((v) => v !== undefined)) return widen(constant(f(...(values as number[])), a.dtype), lanes);
+  if (values.every((v) => v !== undefined)) return splat(constant(f(...(values as number[])), a.dtype), lanes);
   return make(
     "fma",
     a.dtype,
     lanes,
-    [a, b, c].map((x) => widen(x, lanes)),
+    [a, b, c].map((x) => splat(x, lanes)),
   );
 }
 
@@ -476,8 +474,7 @@ export function cast(x: Expr, dtype: Dtype): Expr {
   if (dtype === "bool") return ne(x, constantLike(x, 0));
   if (dtype === "u8" && isFloat(x.dtype)) return cast(cast(x, "i32"), "u8");
   if (x.op === "const") return constant(castMeaning(x.dtype, dtype)(x.value), dtype);
-  if (x.op === "splat") return splat(cast(x.args[0]!, dtype));
-  if (x.lanes === 4 && dtype === "f64") fail("cast", "f64 has no vectors", x);
+  if (x.op === "splat") return splat(cast(x.args[0]!, dtype), x.lanes);
   return make("cast", dtype, x.lanes, [x]);
 }
 
@@ -487,7 +484,7 @@ export function bitcast(x: Expr, dtype: Dtype): Expr {
   const f = bitcastMeaning(x.dtype, dtype);
   // A NaN made here might lose its payload on the way through a JavaScript number.
   if (x.op === "const" && !Number.isNaN(x.value) && !Number.isNaN(f(x.value))) return constant(f(x.value), dtype);
-  if (x.op === "splat") return splat(bitcast(x.args[0]!, dtype));
+  if (x.op === "splat") return splat(bitcast(x.args[0]!, dtype), x.lanes);
   return make("bitcast", dtype, x.lanes, [x]);
 }
 
@@ -521,8 +518,10 @@ export function set(target: Expr, value: Expr): Stmt {
   return { kind: "set", variable: target, value };
 }
 
-export function store(buffer: number, index: Expr, value: Expr): Stmt {
-  return { kind: "store", buffer, index, value: index.lanes === 4 ? splat(value) : value };
+export function store(buffer: number, index: Expr, value: Expr, mask?: Expr): Stmt {
+  const lanes = lanesOf(mask ? [index, value, mask] : [index, value]);
+  const wide = splat(value, lanes);
+  return mask ? { kind: "store", buffer, index, value: wide, mask: splat(mask, lanes) } : { kind: "store", buffer, index, value: wide };
 }
 
 export function ifThen(condition: Expr, then: readonly Stmt[], otherwise: readonly Stmt[] = []): Stmt {

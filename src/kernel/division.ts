@@ -1,5 +1,5 @@
 /**
- * @file Division of a kernel among threads. Its work is a line: every iteration of a parallel loop is a stretch of it, as long as it is dear. A part of the kernel is
+ * @file Division of a kernel among threads. Its work is a line: every iteration of a parallel loop is a stretch of it, as long as its work. A part of the kernel is
  * a part of the line; an iteration belongs to the part in which its stretch begins, or is divided itself where it is long. So any cuts of the line give
  * every iteration to exactly one part, and no sum is ever divided: results do not depend on the cuts.
  *
@@ -58,9 +58,9 @@ export function weigh(body: readonly Stmt[], mark: (x: Expr) => boolean): Worklo
   return { of, total, marked };
 }
 
-/** How many statements are performed: what is small here need not be weighed. */
-export function turnsOf(stmts: readonly Stmt[]): number {
-  return stmts.reduce((sum, s) => sum + (s.kind === "for" ? timesOf(s) * turnsOf(s.body) : 1), 0);
+/** How many statements are performed, in all iterations: what is small here need not be weighed. */
+export function iterationsOf(stmts: readonly Stmt[]): number {
+  return stmts.reduce((sum, s) => sum + (s.kind === "for" ? timesOf(s) * iterationsOf(s.body) : 1), 0);
 }
 
 const timesOf = ({ from, to, step }: Loop): number => Math.max(0, Math.ceil((to - from) / step));

@@ -36,7 +36,7 @@ class Hasher {
     }
     for (const arg of x.args) this.expr(arg);
     this.#numbers.set(x, this.#numbers.size);
-    this.word((numberOf(x.op) << 16) | (numberOf(x.dtype) << 3) | x.lanes);
+    this.word((numberOf(x.op) << 16) | (numberOf(x.dtype) << 6) | x.lanes);
     if (x.fold) this.word(numberOf(x.fold));
     if (x.op !== "variable") this.number(x.value);
   }
@@ -65,6 +65,7 @@ class Hasher {
         this.word(s.buffer);
         this.expr(s.index);
         this.expr(s.value);
+        if (s.mask) this.expr(s.mask);
         return;
       case "if":
         this.expr(s.condition);

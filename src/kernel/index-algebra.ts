@@ -11,8 +11,8 @@ interface Atom {
   readonly key: string;
   readonly min: number;
   readonly max: number;
-  /** True if the value differs between the lanes of a vector. */
-  readonly laned: boolean;
+  /** The length of the vector between whose lanes the value differs; 1 if it does not. */
+  readonly lanes: number;
   readonly kind: "expr" | "lane" | "div" | "mod";
   readonly expr?: Expr;
   readonly of?: Index;
@@ -61,16 +61,17 @@ export class Index {
     // With the number of digits in front, keys sort as the numbers do: the order of terms must not change where a digit is added.
     const digits = String(expr.id);
     const key = `e${digits.length}${digits}`;
-    return new Index([{ atom: { key, min, max, laned: expr.lanes > 1, kind: "expr", expr }, coefficient: 1 }], 0);
+    return new Index([{ atom: { key, min, max, lanes: expr.lanes, kind: "expr", expr }, coefficient: 1 }], 0);
   }
 
-  /** 0, 1, 2, 3 across the lanes of a vector. */
-  static lane(): Index {
-    return new Index([{ atom: { key: "lane", min: 0, max: 3, laned: true, kind: "lane" }, coefficient: 1 }], 0);
+  /** 0, 1, 2, ... across the lanes of a vector. */
+  static lane(lanes: number): Index {
+    return new Index([{ atom: { key: `lane${lanes}`, min: 0, max: lanes - 1, lanes, kind: "lane" }, coefficient: 1 }], 0);
   }
 
-  get laned(): boolean {
-    return this.terms.some((t) => t.atom.laned);
+  /** The length of the vector that the index is; 1 for a scalar. */
+  get lanes(): number {
+    return this.terms.reduce((n, t) => Math.max(n, t.atom.lanes), 1);
   }
 
   get isConstant(): boolean {
@@ -142,19 +143,19 @@ export class Index {
     let vector: Expr | undefined;
     for (const { atom, coefficient } of this.terms) {
       const part = k.mul(atomExpr(atom), k.int(coefficient));
-      if (atom.laned) vector = vector ? k.add(vector, part) : part;
+      if (atom.lanes > 1) vector = vector ? k.add(vector, part) : part;
       else scalar = k.add(scalar, part);
     }
     scalar = k.add(scalar, k.int(this.offset));
     return vector ? k.add(vector, scalar) : scalar;
   }
 
-  /** The index of lane 0 if the four lanes are four consecutive integers, else null. */
+  /** The index of lane 0 if the lanes are consecutive integers, else null. */
   consecutive(): Index | null {
-    const laned = this.terms.filter((t) => t.atom.laned);
+    const laned = this.terms.filter((t) => t.atom.lanes > 1);
     if (laned.length !== 1 || laned[0]!.atom.kind !== "lane" || laned[0]!.coefficient !== 1) return null;
     return new Index(
-      this.terms.filter((t) => !t.atom.laned),
+      this.terms.filter((t) => t.atom.lanes === 1),
       this.offset,
     );
   }
@@ -188,16 +189,19 @@ export function both(a: Expr | null | undefined, b: Expr | null | undefined): Ex
   return a && b ? k.and(a, b) : (a ?? b ?? null);
 }
 
-/** A load at an index: scalar, four consecutive elements, or a gather, whichever the index asks for. */
-export function loadAt(buffer: number, dtype: Dtype, index: Index, mask?: Expr | null): Expr {
+/** A load at an index: scalar, consecutive elements, or a gather, whichever the index asks for. The lanes of a vector that `live` leaves out are not read. */
+export function loadAt(buffer: number, dtype: Dtype, index: Index, where?: Expr | null, live?: Expr | null): Expr {
+  const { lanes } = index;
+  // What is read once for all lanes may be read if one of them is live, and in a tail the first is.
+  const mask = lanes > 1 ? both(where, live) : where;
   const options = mask ? { mask } : {};
-  if (!index.laned) {
+  if (lanes === 1) {
     // One address under a mask that differs between lanes: gather, since the address may be valid for some lanes only.
-    if (mask && mask.lanes > 1) return k.load(buffer, dtype, k.splat(index.toExpr()), { mask, lanes: 4 });
+    if (mask && mask.lanes > 1) return k.load(buffer, dtype, k.splat(index.toExpr(), mask.lanes), { mask });
     return k.load(buffer, dtype, index.toExpr(), options);
   }
   const start = index.consecutive();
-  return k.load(buffer, dtype, start ? start.toExpr() : index.toExpr(), { ...options, lanes: 4 });
+  return k.load(buffer, dtype, start ? start.toExpr() : index.toExpr(), { ...options, lanes });
 }
 
 function atomUses(atom: Atom, counter: Expr): boolean {
@@ -211,7 +215,7 @@ export function uses(x: Expr, variable: Expr): boolean {
 }
 
 function atomExpr(atom: Atom): Expr {
-  if (atom.kind === "lane") return k.ramp();
+  if (atom.kind === "lane") return k.ramp(atom.lanes);
   if (atom.kind === "expr") return atom.expr!;
   const of = atom.of!.toExpr();
   return atom.kind === "div" ? k.div(of, k.int(atom.by!)) : k.rem(of, k.int(atom.by!));
@@ -220,7 +224,7 @@ function atomExpr(atom: Atom): Expr {
 function quotient(kind: "div" | "mod", of: Index, by: number): Index {
   const min = kind === "div" ? Math.floor(of.min / by) : 0;
   const max = kind === "div" ? Math.floor(of.max / by) : by - 1;
-  const atom: Atom = { key: `(${of.key} ${kind} ${by})`, min, max, laned: of.laned, kind, of, by };
+  const atom: Atom = { key: `(${of.key} ${kind} ${by})`, min, max, lanes: of.lanes, kind, of, by };
   return Index.sum([{ atom, coefficient: 1 }]);
 }
 

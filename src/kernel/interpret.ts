@@ -1,6 +1,6 @@
 /**
  * @file The oracle: runs kernels and programs in JavaScript, with f32 rounding after every operation and every access checked. A kernel is
- * turned into the source text of one JavaScript function; a vector is four variables. What the operators mean comes from `scalar.ts`,
+ * turned into the source text of one JavaScript function; a vector is a variable for each lane. What the operators mean comes from `scalar.ts`,
  * except that the commonest are spelled out, which V8 compiles far better than calls through closures.
  *
  * The kernel is interpreted after `expandMath`, so that it computes the same polynomials as the code generators do.
@@ -63,7 +63,7 @@ class Writer {
       case "set": {
         const value = this.expr(s.value, values);
         const names = variableNames(s.variable);
-        // All four lanes are computed before any is assigned: a value may permute the lanes of its own variable.
+        // All lanes are computed before any is assigned: a value may permute the lanes of its own variable.
         for (const [i, name] of names.entries()) this.lines.push(`${s.kind === "let" ? "let " : ""}${name} = ${value[i]};`);
         return;
       }
@@ -84,7 +84,11 @@ class Writer {
   private store(s: Stmt & { kind: "store" }, values: Map<Expr, readonly string[]>): void {
     const value = this.expr(s.value, values);
     const index = this.expr(s.index, values);
-    for (const [i, v] of value.entries()) this.lines.push(`b${s.buffer}[${this.checked(s.buffer, laneIndex(index, i))}] = ${v};`);
+    const mask = s.mask && this.expr(s.mask, values);
+    for (const [i, v] of value.entries()) {
+      const condition = mask ? `if (${mask[i]}) ` : "";
+      this.lines.push(`${condition}b${s.buffer}[${this.checked(s.buffer, laneIndex(index, i))}] = ${v};`);
+    }
   }
 
   private checked(buffer: number, index: string): string {
@@ -112,11 +116,11 @@ class Writer {
       case "const":
         return [literal(x.value)];
       case "ramp":
-        return ["0", "1", "2", "3"];
+        return Array.from({ length: x.lanes }, (_, i) => String(i));
       case "variable":
         return variableNames(x);
       case "splat":
-        return Array<string>(4).fill(args[0]![0]!);
+        return Array<string>(x.lanes).fill(args[0]![0]!);
       case "lane":
         return [args[0]![x.value]!];
       case "fold":
@@ -142,9 +146,11 @@ class Writer {
     return Array.from({ length: x.lanes }, (_, i) => this.define(source(i)));
   }
 
-  private fold(x: Expr, [a, b, c, d]: readonly string[]): readonly string[] {
+  private fold(x: Expr, lanes: readonly string[]): readonly string[] {
     const f = this.meaning(`${x.fold} ${x.dtype}`, () => meaningOf(x.fold!, x.dtype));
-    return [this.define(`${f}(${f}(${a}, ${b}), ${f}(${c}, ${d}))`)];
+    let rest = lanes;
+    while (rest.length > 1) rest = rest.flatMap((a, i) => (i % 2 === 0 ? [`${f}(${a}, ${rest[i + 1]})`] : []));
+    return [this.define(rest[0]!)];
   }
 
   private apply(x: Expr, args: readonly string[]): string {
@@ -170,12 +176,12 @@ class Writer {
 }
 
 function variableNames(x: Expr): readonly string[] {
-  return x.lanes === 1 ? [`v${x.value}`] : [0, 1, 2, 3].map((i) => `v${x.value}_${i}`);
+  return x.lanes === 1 ? [`v${x.value}`] : Array.from({ length: x.lanes }, (_, i) => `v${x.value}_${i}`);
 }
 
 /** With a scalar index the lanes are consecutive. */
 function laneIndex(index: readonly string[], i: number): string {
-  if (index.length === 4) return index[i]!;
+  if (index.length > 1) return index[i]!;
   return i === 0 ? index[0]! : `${index[0]} + ${i}`;
 }
 

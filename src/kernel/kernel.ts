@@ -1,18 +1,12 @@
 /**
  * @file The kernel language: scalar loops over buffers. One kernel is one loop nest over typed buffers; its expressions are scalars or
- * vectors of four lanes. It knows nothing of tensors. `build.ts` makes it, `print.ts` shows it, `verify.ts` checks it, `interpret.ts` runs
+ * vectors. It knows nothing of tensors and of no machine. `build.ts` makes it, `print.ts` shows it, `verify.ts` checks it, `interpret.ts` runs
  * it (the oracle), `math.ts` rewrites transcendentals into arithmetic, `codegen/` turns it into machine code.
  *
  * Meaning. Every statement evaluates its expressions anew when it is executed; inside one statement an expression object that is used
  * twice is computed once (expressions are DAGs). A value shared by several statements is bound by `let`. Loop bounds are constants; a loop may leave iterations out.
  */
 import type { Dtype, TypedArray } from "../base/dtype.ts";
-
-/** Elements of a vector. */
-export const LANES = 4;
-
-/** 1, or 4 for a vector. A vector's elements are f32, i32 or u32, or the booleans of comparisons; u8 and bool buffers widen on load. f64 is scalar only. */
-export type Lanes = 1 | 4;
 
 export type UnaryOp = "neg" | "abs" | "sqrt" | "floor" | "ceil" | "trunc" | "round" | "not" | MathOp | HostUnary;
 /** Intrinsics: for f32 rewritten by `expandMath` (stated ULP), for f64 the host's `Math`. `round` is to nearest even. */
@@ -44,11 +38,12 @@ export type CompareOp = "eq" | "ne" | "lt" | "le";
  * An expression. `args` are its operands; `value` is the constant, the lane, the variable's or the buffer's number.
  *
  * - `const`: `value`, any dtype, lanes 1 (splat it for a vector).
- * - `ramp`: the vector 0, 1, 2, 3 of i32.
+ * - `ramp`: the vector 0, 1, 2, ... of i32.
  * - `variable`: a loop counter (i32) or a name bound by `let`; `value` is its number, unique within the kernel.
- * - `load`: args [index] or [index, mask]; the result is 0 where the mask is false (the address is then not touched). With lanes 4 and a scalar index: four
- *   consecutive elements; with a vector index: a gather. Its dtype is the buffer's, except that u8 loads as u32.
- * - `splat`: scalar to vector. `lane`: element `value` of a vector. `fold`: args [x], the four lanes combined as (l0 ∘ l1) ∘ (l2 ∘ l3), `fold` says by what.
+ * - `load`: args [index] or [index, mask]; the result is 0 where the mask is false (the address is then not touched). A vector from a scalar index
+ *   has consecutive elements, from a vector index it is a gather. Its dtype is the buffer's, except that u8 loads as u32.
+ * - `splat`: scalar to vector. `lane`: element `value` of a vector. `fold`: args [x], the lanes combined: neighbours by pairs, then the results by
+ *   pairs, until one is left, as (l0 ∘ l1) ∘ (l2 ∘ l3); `fold` says by what.
  * - `select`: args [condition, a, b], both evaluated. `fma`: a·b + c, fused where the machine can.
  * - `cast`: to dtype; float to integer truncates and saturates (NaN gives 0); to bool is ≠ 0; to u8 wraps. `bitcast`: f32 ↔ i32 ↔ u32.
  * - integer `div` and `rem` truncate toward zero, by zero give 0; `shr` is arithmetic for i32, logical for u32; shift counts are mod 32.
@@ -71,7 +66,11 @@ export interface Expr {
     | BinaryOp
     | CompareOp;
   readonly dtype: Dtype;
-  readonly lanes: Lanes;
+  /**
+   * 1 for a scalar, more for a vector: a power of two. A vector's elements are numbers of four bytes, f64, or the booleans of comparisons; u8 and bool buffers widen on
+   * load. Which lengths there are is the target's business (`target.ts`).
+   */
+  readonly lanes: number;
   readonly args: readonly Expr[];
   readonly value: number;
   /** For `fold` only. */
@@ -100,8 +99,11 @@ export type Stmt =
   /** Binds a variable for the rest of the enclosing block; it may be changed by `set`. */
   | { readonly kind: "let"; readonly variable: Expr; readonly value: Expr }
   | { readonly kind: "set"; readonly variable: Expr; readonly value: Expr }
-  /** A vector value stores four consecutive elements from a scalar index, or scatters lane by lane, in order, with a vector index. */
-  | { readonly kind: "store"; readonly buffer: number; readonly index: Expr; readonly value: Expr }
+  /**
+   * A vector value is stored in consecutive elements from a scalar index, or lane by lane, in order, with a vector index. Where `mask`, which has as many lanes as the
+   * value, is false, nothing is stored.
+   */
+  | { readonly kind: "store"; readonly buffer: number; readonly index: Expr; readonly value: Expr; readonly mask?: Expr | undefined }
   | { readonly kind: "if"; readonly condition: Expr; readonly then: readonly Stmt[]; readonly otherwise: readonly Stmt[] };
 
 export type Loop = Extract<Stmt, { kind: "for" }>;

@@ -253,8 +253,9 @@ const DIRECT: Readonly<Record<string, (x: Expr) => Expr>> = { exp: expOf, expm1,
 function throughHost(f: (x: Expr) => Expr, x: Expr): Expr {
   const one = (scalar: Expr): Expr => k.cast(f(k.cast(scalar, "f64")), "f32");
   if (x.lanes === 1) return one(x);
-  const lanes = [0, 1, 2, 3].map((i) => one(k.lane(x, i)));
-  return lanes.slice(0, 3).reduceRight((rest, y, i) => k.select(k.eq(k.ramp(), k.int(i)), y, rest), k.splat(lanes[3]!));
+  const lanes = Array.from({ length: x.lanes }, (_, i) => one(k.lane(x, i)));
+  const last = k.splat(lanes.at(-1)!, x.lanes);
+  return lanes.slice(0, -1).reduceRight((rest, y, i) => k.select(k.eq(k.ramp(x.lanes), k.int(i)), y, rest), last);
 }
 
 /**
@@ -266,7 +267,7 @@ function bindSine(op: "sin" | "cos", x: Expr, prelude: Stmt[]): Expr {
   const argument = k.bind(x);
   const result = k.bind(sine(argument.variable, op === "sin" ? 0 : 1));
   const size = k.abs(argument.variable);
-  const inside = k.lt(x.lanes === 4 ? k.fold("max", size) : size, k.float(SINE_LIMIT));
+  const inside = k.lt(x.lanes > 1 ? k.fold("max", size) : size, k.float(SINE_LIMIT));
   const slow = throughHost(op === "sin" ? k.sin : k.cos, argument.variable);
   prelude.push(argument.statement, result.statement, k.ifThen(k.not(inside), [k.set(result.variable, slow)]));
   return result.variable;

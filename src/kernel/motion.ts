@@ -75,7 +75,7 @@ const AFFINE: ReadonlySet<string> = new Set(["add", "sub", "mul", "shl", "neg"])
 /** Scalar integer arithmetic on variables and constants: an address, cheaper where it is used. */
 function isAddressArithmetic(x: Expr): boolean {
   if (x.op === "const" || x.op === "variable") return true;
-  if (x.lanes === 4 || (x.dtype !== "i32" && x.dtype !== "u32") || !AFFINE.has(x.op)) return false;
+  if (x.lanes > 1 || (x.dtype !== "i32" && x.dtype !== "u32") || !AFFINE.has(x.op)) return false;
   const known = addresses.get(x);
   if (known !== undefined) return known;
   // What is looked up in memory may be a term of a sum: it gets a variable, the sum does not.
@@ -95,7 +95,7 @@ function isCheap(x: Expr): boolean {
 // Loop-invariant motion
 
 /** What a loop changes from one iteration to the next. */
-interface Loop {
+interface LoopFacts {
   readonly variant: Set<Expr>;
   readonly assigned: ReadonlySet<Expr>;
   /** Whether a load from a buffer gives the same in all iterations, as far as stores go. */
@@ -120,7 +120,7 @@ function hoistBlock(stmts: readonly Stmt[]): Stmt[] {
  * Where two buffers are the same memory, an iteration reads what it overwrites itself: so what an innermost loop reads in all iterations, it does not write through
  * another buffer. Around other loops a value would take a register that their sums need.
  */
-function keeps(body: readonly Stmt[]): Loop["keeps"] {
+function keeps(body: readonly Stmt[]): LoopFacts["keeps"] {
   const written = storedIn(body);
   const innermost = body.every((s) => s.kind !== "for");
   return (buffer) => written.size === 0 || (innermost && !written.has(buffer));
@@ -129,7 +129,7 @@ function keeps(body: readonly Stmt[]): Loop["keeps"] {
 /** A loop that runs (one that leaves iterations out may not), with everything invariant in front of it. */
 function hoistFrom(s: Stmt & { kind: "for" }): { before: readonly Stmt[]; loop: Stmt } {
   if (s.from >= s.to) return { before: [], loop: { ...s, body: [] } };
-  const facts: Loop = { variant: bound(s.body), assigned: assigned(s.body), keeps: keeps(s.body) };
+  const facts: LoopFacts = { variant: bound(s.body), assigned: assigned(s.body), keeps: keeps(s.body) };
   facts.variant.add(s.variable);
   for (const v of facts.assigned) facts.variant.add(v);
   const before: Stmt[] = [];
@@ -138,7 +138,7 @@ function hoistFrom(s: Stmt & { kind: "for" }): { before: readonly Stmt[]; loop: 
 }
 
 /** Moves what is invariant from `stmts` to `before`; in order, so that a let that moves makes its users invariant. */
-function extract(stmts: readonly Stmt[], loop: Loop, before: Stmt[], conditional: boolean): Stmt[] {
+function extract(stmts: readonly Stmt[], loop: LoopFacts, before: Stmt[], conditional: boolean): Stmt[] {
   const kept: Stmt[] = [];
   const moved = new Map<Expr, Expr>();
   const invariant = (x: Expr): boolean => {
@@ -182,7 +182,7 @@ function lift(x: Expr, invariant: (x: Expr) => boolean, moved: Map<Expr, Expr>, 
 // Common subexpressions
 
 /** An expression that one `let` can serve: it is used by these statements of a block, and nothing in between changes it. */
-interface Group {
+interface SharedValue {
   readonly variable: Expr;
   /** In ascending order; the first is where the variable is defined. */
   readonly positions: readonly number[];
@@ -235,7 +235,7 @@ function shareBlock(stmts: readonly Stmt[]): Stmt[] {
 }
 
 /** The `let` of a group that starts at `position`; its operands may be variables already. */
-function define(x: Expr, groups: readonly Group[], position: number, memo: Map<Expr, Expr>): Stmt {
+function define(x: Expr, groups: readonly SharedValue[], position: number, memo: Map<Expr, Expr>): Stmt {
   const group = groups.find((g) => g.positions[0] === position)!;
   const value = rebuild(
     x,
@@ -254,7 +254,7 @@ function replaceDeep(s: Stmt, memo: Map<Expr, Expr>): Stmt {
  * The groups of a block. Expressions are visited from the largest down (a result is younger than its operands), so that when one gets a
  * variable, its operands count once, where the variable is defined.
  */
-function findGroups(stmts: readonly Stmt[], effects: readonly Effect[]): Map<Expr, Group[]> {
+function findGroups(stmts: readonly Stmt[], effects: readonly Effect[]): Map<Expr, SharedValue[]> {
   // Ascending lists; once all statements have been seen they are shared between expressions and change no more.
   const direct = new Map<Expr, number[]>();
   for (const [position, s] of stmts.entries()) {
@@ -273,7 +273,7 @@ function findGroups(stmts: readonly Stmt[], effects: readonly Effect[]): Map<Exp
   };
   const nodes: Expr[] = [];
   eachExpr([...positions.keys()], (x) => nodes.push(x));
-  const groups = new Map<Expr, Group[]>();
+  const groups = new Map<Expr, SharedValue[]>();
   for (const x of nodes.sort((a, b) => b.id - a.id)) {
     let at = positions.get(x)!;
     const found = at.length < 2 || isCheap(x) ? [] : groupsOf(x, at, effects);
@@ -300,8 +300,8 @@ function merge(a: readonly number[], b: readonly number[]): readonly number[] {
 }
 
 /** Splits the uses of `x` where its value may change; a run of two or more is a group. */
-function groupsOf(x: Expr, at: readonly number[], effects: readonly Effect[]): Group[] {
-  const groups: Group[] = [];
+function groupsOf(x: Expr, at: readonly number[], effects: readonly Effect[]): SharedValue[] {
+  const groups: SharedValue[] = [];
   let run: number[] = [];
   const close = (): void => {
     if (run.length > 1) groups.push({ variable: variable(x.dtype, x.lanes), positions: run });

@@ -91,7 +91,9 @@ class Printer {
         this.lines.push(`${indent}${this.expr(s.variable)} = ${this.expr(s.value)}`);
         return;
       case "store":
-        this.lines.push(`${indent}b${s.buffer}[${this.index(s.index, s.value.lanes)}] = ${this.expr(s.value)}`);
+        this.lines.push(
+          `${indent}b${s.buffer}[${this.index(s.index, s.value.lanes)}${s.mask ? ` if ${this.expr(s.mask)}` : ""}] = ${this.expr(s.value)}`,
+        );
         return;
       case "if":
         this.lines.push(`${indent}if ${this.expr(s.condition)} {`);
@@ -119,7 +121,7 @@ class Printer {
   }
 
   private index(x: Expr, lanes: number): string {
-    return this.expr(x) + (lanes === 4 && x.lanes === 1 ? ":4" : "");
+    return this.expr(x) + (lanes > 1 && x.lanes === 1 ? `:${lanes}` : "");
   }
 
   private piece(x: Expr): Piece {

@@ -8,7 +8,7 @@
  */
 import * as k from "./build.ts";
 import type { Expr, Loop, Stmt } from "./kernel.ts";
-import { assigned, bound, mapBlocks, renamed } from "./walk.ts";
+import { assigned, bound, mapBlocks, operandsOf, renamed } from "./walk.ts";
 
 /**
  * Additions in a row that are still harmless: fewer for plain sums, which wait for memory anyway, than for products, whose tiles fill all
@@ -58,7 +58,7 @@ function ownAdditions(s: Stmt, sum: Expr): number | undefined {
     const rest = op === "add" && args[0] === sum ? [args[1]!] : op === "fma" && args[2] === sum ? args.slice(0, 2) : undefined;
     return rest && !rest.some((x) => mentions(x, sum, new Set())) ? 1 : undefined;
   }
-  const operands = s.kind === "store" ? [s.index, s.value] : s.kind === "let" || s.kind === "set" ? [s.value] : [];
+  const operands = operandsOf(s);
   return operands.some((x) => mentions(x, sum, new Set())) ? undefined : 0;
 }
 
@@ -79,10 +79,11 @@ function blockLoop(loop: Loop, sums: readonly Expr[]): Stmt[] {
   const each = Math.max(...sums.map((v) => additions(loop.body, v)!));
   const longest = longestOf(loop);
   if (times * each <= longest) return [loop];
-  const totals = sums.map((v) => k.bind(v.lanes === 4 ? k.splat(k.float(0)) : k.float(0)));
+  const zero = (v: Expr): Expr => k.splat(k.float(0), v.lanes);
+  const totals = sums.map((v) => k.bind(zero(v)));
   const putAside = sums.flatMap((v, i) => {
     const total = totals[i]!.variable;
-    return [k.set(total, k.add(total, v)), k.set(v, v.lanes === 4 ? k.splat(k.float(0)) : k.float(0))];
+    return [k.set(total, k.add(total, v)), k.set(v, zero(v))];
   });
   const finish = sums.map((v, i) => k.set(v, k.add(totals[i]!.variable, v)));
   // The blocks are summed one after another too: √n of √n numbers each are best.

@@ -6,11 +6,12 @@ import type { Dtype } from "../base/dtype.ts";
 import type { Expr, Kernel, Stmt } from "./kernel.ts";
 import { printKernel } from "./print.ts";
 import { isBinary, isCompare, isUnary, meaningOf } from "./scalar.ts";
-import { assigned, bound } from "./walk.ts";
+import type { Target } from "./target.ts";
+import { assigned, bound, operandsOf } from "./walk.ts";
 
-/** Throws an `internal:` error with the printed kernel if something is wrong with it. */
-export function verifyKernel(kernel: Kernel): void {
-  const problem = new Verifier(kernel).problem();
+/** Throws an `internal:` error with the printed kernel if something is wrong with it; with a target, also if it has vectors that the target has not. */
+export function verifyKernel(kernel: Kernel, target?: Target): void {
+  const problem = new Verifier(kernel, target).problem();
   if (problem) throw new Error(`internal: kernel ${kernel.name}: ${problem}\n${printKernel(kernel)}`);
 }
 
@@ -27,8 +28,11 @@ class Verifier {
   private readonly numbers: Set<number> = new Set();
   private readonly counters: Set<Expr> = new Set();
 
-  constructor(kernel: Kernel) {
+  private readonly target: Target | undefined;
+
+  constructor(kernel: Kernel, target: Target | undefined) {
     this.kernel = kernel;
+    this.target = target;
   }
 
   problem(): string | undefined {
@@ -71,7 +75,7 @@ class Verifier {
         if (this.counters.has(s.variable)) return "a loop counter is set";
         return this.expr(s.value) ?? this.expr(s.variable) ?? this.sameType("set", s.variable, s.value);
       case "store":
-        return this.expr(s.value) ?? this.expr(s.index) ?? this.store(s);
+        return operandsOf(s).reduce<string | undefined>((found, x) => found ?? this.expr(x), undefined) ?? this.store(s);
       case "if":
         if (s.condition.dtype !== "bool" || s.condition.lanes !== 1) return "the condition of an if is not a scalar bool";
         return this.expr(s.condition) ?? this.block(s.then) ?? this.block(s.otherwise);
@@ -107,6 +111,8 @@ class Verifier {
     if (s.value.dtype !== buffer.dtype && s.value.dtype !== loaded(buffer.dtype))
       return `store of ${s.value.dtype} to ${buffer.dtype} b${s.buffer}`;
     if (!isIndex(s.index) || s.index.lanes > s.value.lanes) return `store index is ${typeOf(s.index)} for a value ${typeOf(s.value)}`;
+    if (s.mask && (s.mask.dtype !== "bool" || s.mask.lanes !== s.value.lanes))
+      return `store: mask ${typeOf(s.mask)} for ${typeOf(s.value)}`;
     return undefined;
   }
 
@@ -124,9 +130,15 @@ class Verifier {
   }
 
   private node(x: Expr): string | undefined {
-    if (x.lanes === 4 && x.dtype === "f64") return `${x.op}: f64 has no vectors`;
+    const length = x.lanes > 1 ? this.vector(x) : undefined;
+    if (length) return length;
     if (x.op === "load") return this.load(x);
     return signatureHolds(x) ? undefined : `${x.op}: ${x.args.map(typeOf).join(", ")} cannot give ${typeOf(x)}`;
+  }
+
+  private vector(x: Expr): string | undefined {
+    if (this.target && x.lanes > this.target.lanes[x.dtype]) return `${x.op}: ${this.target.name} has no ${typeOf(x)}`;
+    return Number.isInteger(Math.log2(x.lanes)) ? undefined : `${x.op}: a vector of ${x.lanes}`;
   }
 
   private load(x: Expr): string | undefined {
@@ -150,7 +162,7 @@ function isIndex(x: Expr): boolean {
 }
 
 function typeOf(x: Expr): string {
-  return x.lanes === 4 ? `${x.dtype}x4` : x.dtype;
+  return x.lanes > 1 ? `${x.dtype}x${x.lanes}` : x.dtype;
 }
 
 /** Whether the operands' types fit the operator and give the node's type. */
@@ -161,13 +173,13 @@ function signatureHolds(x: Expr): boolean {
     case "const":
       return x.lanes === 1 && x.args.length === 0;
     case "ramp":
-      return x.lanes === 4 && x.dtype === "i32";
+      return x.lanes > 1 && x.dtype === "i32";
     case "splat":
-      return x.lanes === 4 && a.lanes === 1 && a.dtype === x.dtype;
+      return x.lanes > 1 && a.lanes === 1 && a.dtype === x.dtype;
     case "lane":
-      return x.lanes === 1 && a.lanes === 4 && a.dtype === x.dtype && x.value >= 0 && x.value < 4;
+      return x.lanes === 1 && a.lanes > 1 && a.dtype === x.dtype && x.value >= 0 && x.value < a.lanes;
     case "fold":
-      return x.lanes === 1 && a.lanes === 4 && a.dtype === x.dtype && x.fold !== undefined && WORDS.has(x.dtype);
+      return x.lanes === 1 && a.lanes > 1 && a.dtype === x.dtype && x.fold !== undefined && (WORDS.has(x.dtype) || x.dtype === "f64");
     case "select":
       return a.dtype === "bool" && a.lanes === x.lanes && like(b) && like(c);
     case "fma":

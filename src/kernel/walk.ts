@@ -13,7 +13,7 @@ export function operandsOf(s: Stmt): readonly Expr[] {
     case "set":
       return [s.value];
     case "store":
-      return [s.index, s.value];
+      return s.mask ? [s.index, s.value, s.mask] : [s.index, s.value];
     case "if":
       return [s.condition];
   }
@@ -67,7 +67,7 @@ export function mapOperands(s: Stmt, f: (x: Expr) => Expr): Stmt {
     case "set":
       return { ...s, value: f(s.value) };
     case "store":
-      return { ...s, index: f(s.index), value: f(s.value) };
+      return s.mask ? { ...s, index: f(s.index), value: f(s.value), mask: f(s.mask) } : { ...s, index: f(s.index), value: f(s.value) };
     case "if":
       return { ...s, condition: f(s.condition) };
   }

@@ -1,10 +1,10 @@
 /**
- * @file Where vectors lie in convolutions. With the batch in the lanes a convolution multiplies four images at once by one weight, whatever the
- * channels; with fewer than four images (or a batch that four does not divide) four output channels take their place, and the weights are vectors.
+ * @file Where vectors lie in convolutions. With the batch in the lanes a convolution multiplies a vector of images at once by one weight, whatever the
+ * channels; where the images do not fill vectors, output channels take their place, and the weights are vectors.
  * The pass marks convolutions with the axis and puts copies where operands could not be computed in that order; `schedule/lanes.ts` does the rest.
  */
 import { sizeOf } from "../base/shape.ts";
-import { LANES } from "../kernel/kernel.ts";
+import { type Target, WASM } from "../kernel/target.ts";
 import { type Conv, conv, convWeight } from "../ops/contract.ts";
 import { inBuffer } from "../ops/elementwise.ts";
 import { pad, slice } from "../ops/movement.ts";
@@ -18,16 +18,16 @@ import { opOf, type Rule, rewriteRegion } from "./rewrite.ts";
 const IMAGES = 0;
 const CHANNELS = 1;
 
-export function layOut(region: Region): Region {
-  return rewriteRegion(region, (inner) => laying(inner));
+export function layOut(region: Region, target: Target = WASM): Region {
+  return rewriteRegion(region, (inner) => laying(inner, target));
 }
 
-function laying(region: Region): Rule {
+function laying(region: Region, target: Target): Rule {
   const fixed = fixedValues(region);
-  const rows = leftInRows(region, fixed);
+  const rows = leftInRows(region, fixed, target);
   const copy = copier();
   return (instruction, operands, original) => {
-    const lanes = lanesFor(instruction);
+    const lanes = laneAxis(instruction, target);
     if (lanes === undefined || rows.has(original)) return undefined;
     const [x, y] = operands as [Tensor, Tensor];
     const params = { ...(instruction.params as Conv), lanes, zeros: instruction.op === conv ? zerosOf(x, y) : undefined };
@@ -70,25 +70,25 @@ function fixedValues(region: Region): ReadonlySet<Value> {
 }
 
 /** The axis that carries the vectors of a convolution, if one does. */
-function lanesFor({ op, operands, results, params }: Instruction): number | undefined {
+function laneAxis({ op, operands, results, params }: Instruction, { lanes: width }: Target): number | undefined {
   if ((op !== conv && op !== convWeight) || results[0]!.dtype !== "f32") return undefined;
   const [x, y] = operands as [Value, Value];
   const { groups, lanes } = params as Conv;
   if (lanes !== undefined) return undefined;
-  if (x.shape[0]! % LANES === 0) return IMAGES;
+  if (x.shape[0]! % width.f32 === 0) return IMAGES;
   const channels = op === conv ? y.shape[0]! : y.shape[1]!;
-  return groups === 1 && channels % LANES === 0 ? CHANNELS : undefined;
+  return groups === 1 && channels % width.f32 === 0 ? CHANNELS : undefined;
 }
 
 /**
  * Convolutions that are not worth a change of layout: those that vectorize along rows too, where more values would have to be brought in and out of lanes than
  * there are convolutions between them.
  */
-function leftInRows(region: Region, fixed: ReadonlySet<Value>): ReadonlySet<Instruction> {
+function leftInRows(region: Region, fixed: ReadonlySet<Value>, target: Target): ReadonlySet<Instruction> {
   const left = new Set<Instruction>();
   for (const { members, copies } of islands(region, fixed)) {
-    const convolutions = members.filter((i) => lanesFor(i) !== undefined);
-    if (copies > convolutions.length && convolutions.every(vectorizesInRows)) for (const i of convolutions) left.add(i);
+    const convolutions = members.filter((i) => laneAxis(i, target) !== undefined);
+    if (copies > convolutions.length && convolutions.every((i) => vectorizesInRows(i, target))) for (const i of convolutions) left.add(i);
   }
   return left;
 }
@@ -136,19 +136,19 @@ function joined<T extends { members: Instruction[]; borders: Set<Value> }>(a: T,
   return large;
 }
 
-/** Pixels from which rows are worth vectors; bytes by which planes lie apart so badly that a sum over channels would meet itself in the cache. */
-const LEAST_WIDTH = 2 * LANES;
-const BAD_PITCH = 1024;
+/** Vectors from which a row is worth them. */
+const LEAST_VECTORS = 2;
 
 /** Depthwise, and as a product of matrices [O, C] · [C, pixels], convolution is as quick with vectors along the rows of images. */
-function vectorizesInRows({ op, operands, results, params }: Instruction): boolean {
+function vectorizesInRows({ op, operands, results, params }: Instruction, { lanes, caches }: Target): boolean {
+  const leastWidth = LEAST_VECTORS * lanes.f32;
   const { stride, groups } = params as Conv;
   const [x, y] = operands as [Value, Value];
   const [out, w] = op === conv ? [results[0]!, y] : [y, results[0]!];
   if (stride.some((s) => s !== 1)) return false;
-  if (groups > 1 && groups === x.shape[1]) return out.shape.at(-1)! >= LEAST_WIDTH;
+  if (groups > 1 && groups === x.shape[1]) return out.shape.at(-1)! >= leastWidth;
   const pixels = sizeOf(out.shape.slice(2));
-  return groups === 1 && w.shape.slice(2).every((n) => n === 1) && pixels >= LEAST_WIDTH && (4 * pixels) % BAD_PITCH !== 0;
+  return groups === 1 && w.shape.slice(2).every((n) => n === 1) && pixels >= leastWidth && (4 * pixels) % caches.badPitch !== 0;
 }
 
 /** A copy of a value whose elements lie as `params` say: the same one for all who want it. */

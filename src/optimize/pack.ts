@@ -2,25 +2,17 @@
  * @file Packing: in a large product of matrices the panel of columns that the innermost loops read again and again is first copied together.
  * Without that its rows lie a power of two apart, on a page each, and fall into the same few sets of the cache (Goto & van de Geijn 2008, §5).
  *
- *     x[i,j] · y[j,k]     =     x[i,j] · p[a,j,c]     where p[a,j,c] = y[j, 8a + c]
+ *     x[i,j] · y[j,k]     =     x[i,j] · p[a,j,c]     where p[a,j,c] = y[j, 8a + c], panels of 8 columns
  */
 import { sizeOf } from "../base/shape.ts";
+import { type Target, WASM } from "../kernel/target.ts";
 import { type Dot, dot } from "../ops/contract.ts";
 import { inBuffer } from "../ops/elementwise.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import type { Instruction, Region } from "../tape/node.ts";
 import { rewriteRegion } from "./rewrite.ts";
 
-/** Columns of a panel: two vectors, as the register tile of a product has. */
-const PANEL = 8;
-/** Rows of a panel of the other operand, as many as the tile has: copied by vectors too. */
-const ROWS = 4;
-/** Terms of a sum from which a panel no longer stays in the cache by itself (measured: 256 do). */
-const LEAST_TERMS = 512;
-/** How often an operand must be read to be worth a copy. */
-const LEAST_READS = 64;
-
-function packOne(instruction: Instruction, operands: readonly Tensor[], copy: Copier): Tensor[] | undefined {
+function packOne(instruction: Instruction, operands: readonly Tensor[], copy: Copier, { packing }: Target): Tensor[] | undefined {
   if (instruction.op !== dot || instruction.results[0]!.dtype !== "f32") return undefined;
   const { spec } = instruction.params as Dot;
   const words = spec.split("->")[0]!.split(",") as [string, string];
@@ -38,21 +30,21 @@ function packOne(instruction: Instruction, operands: readonly Tensor[], copy: Co
   const terms = sizeOf(sum.map(size));
   const columns = sizeOf([...out].filter((c) => mine.includes(c)).map(size));
   const rows = sizeOf([...out].filter((c) => other.includes(c)).map(size));
-  if (terms < LEAST_TERMS) return undefined;
+  if (terms < packing.leastTerms) return undefined;
   let [vectors, splats] = [operands[v] as Tensor, operands[1 - v] as Tensor];
   let [vectorWord, splatWord, result] = [mine, other, out];
   const [a, b, c, d] = [..."ABCDEFGH"].filter((letter) => !spec.includes(letter)) as [string, string, string, string];
-  if (mine.length === sum.length + 1 && size(k) % PANEL === 0 && rows >= LEAST_READS) {
+  if (mine.length === sum.length + 1 && size(k) % packing.columns === 0 && rows >= packing.leastReads) {
     const order = [...sum, k].map((letter) => mine.indexOf(letter));
-    vectors = copy(vectors, order, PANEL);
+    vectors = copy(vectors, order, packing.columns);
     [vectorWord, result] = [a + sum.join("") + c, out.slice(0, -1) + a + c];
   }
   const last = other.at(-1)!;
-  if (!sum.includes(last) && columns >= LEAST_READS) {
+  if (!sum.includes(last) && columns >= packing.leastReads) {
     const kept = [...other].filter((letter) => !sum.includes(letter));
-    if (size(last) % ROWS === 0 && kept.length === 1) {
+    if (size(last) % packing.rows === 0 && kept.length === 1) {
       const order = [...sum, last].map((letter) => other.indexOf(letter));
-      splats = copy(splats, order, ROWS);
+      splats = copy(splats, order, packing.rows);
       [splatWord, result] = [b + sum.join("") + d, result.replace(last, b + d)];
     } else {
       const order = [...kept, ...sum];
@@ -87,9 +79,9 @@ function panels(x: Tensor, order: readonly number[], width: number): Tensor {
   return split.transpose([n, ...rows.shape.slice(0, -1).map((_, i) => i), n + 1]);
 }
 
-export function packPanels(region: Region): Region {
+export function packPanels(region: Region, target: Target = WASM): Region {
   return rewriteRegion(region, () => {
     const copy = copier();
-    return (instruction, operands) => packOne(instruction, operands, copy);
+    return (instruction, operands) => packOne(instruction, operands, copy, target);
   });
 }

@@ -6,7 +6,7 @@
  *     select (0 < y) (spread g) 0     =     spread (select (0 < max y) g 0)
  */
 import { sizeOf } from "../base/shape.ts";
-import { LANES } from "../kernel/kernel.ts";
+import { type Target, WASM } from "../kernel/target.ts";
 import { type Conv, convWeight, convWeightAt } from "../ops/contract.ts";
 import { inBuffer } from "../ops/elementwise.ts";
 import { full } from "../ops/indexing.ts";
@@ -109,12 +109,12 @@ const sumFew: Rule = ({ op, params }, [x]) => {
   return spread?.kernel.every((_, i) => axes.includes(x!.rank - 1 - i)) ? [spread.value.sum(axes)] : undefined;
 };
 
-/** Cycles of a vector of four products in a dense kernel, and here, where each has a load and a look-up serves a few; and of an element that is put in another order. */
+/** Cycles of a vector of products in a dense kernel, and here, where each has a load and a look-up serves a few; and of an element that is put in another order. */
 const CYCLES = { dense: 0.5, few: 0.9, moved: 2 } as const;
 /** Elements of an image of which a few stay in the first cache. */
 const SMALL = 3072;
 
-const weightsOfFew: Rule = ({ op, params }, operands) => {
+const weightsOfFew = ({ op, params }: Parameters<Rule>[0], operands: Parameters<Rule>[1], { lanes }: Target): ReturnType<Rule> => {
   if (op !== convWeight) return undefined;
   const { stride, dilation, groups, kernel } = params as Conv & { readonly kernel: readonly number[] };
   const [x, ct] = operands as [Tensor, Tensor];
@@ -122,9 +122,9 @@ const weightsOfFew: Rule = ({ op, params }, operands) => {
   if (!spread) return undefined;
   const [n, c, h, w] = x.shape as [number, number, number, number];
   const [rows, columns] = kernel as [number, number];
-  const width = Math.ceil((columns * c) / LANES) * LANES;
-  const dense = (CYCLES.dense * sizeOf(spread.kernel) * rows * columns * c) / LANES;
-  const few = (CYCLES.few * rows * width) / LANES + (CYCLES.moved * n * c * h * w) / sizeOf(spread.value.shape);
+  const width = Math.ceil((columns * c) / lanes.f32) * lanes.f32;
+  const dense = (CYCLES.dense * sizeOf(spread.kernel) * rows * columns * c) / lanes.f32;
+  const few = (CYCLES.few * rows * width) / lanes.f32 + (CYCLES.moved * n * c * h * w) / sizeOf(spread.value.shape);
   if (few > dense || c * h * w > SMALL) return undefined;
   // Rows long enough for whole vectors.
   const room = w + Math.ceil((width - columns * c) / c);
@@ -147,11 +147,9 @@ function inCell({ which, kernel }: Spread, [down, right]: readonly [number, numb
   return distance;
 }
 
-export function multiplyFew(region: Region): Region {
+export function multiplyFew(region: Region, target: Target = WASM): Region {
   return rewriteRegion(
     rewriteRegion(region, () => passOn),
-    () =>
-      (...given) =>
-        sumFew(...given) ?? weightsOfFew(...given),
+    () => (instruction, operands, original) => sumFew(instruction, operands, original) ?? weightsOfFew(instruction, operands, target),
   );
 }

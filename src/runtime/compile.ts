@@ -6,6 +6,7 @@
 
 import { cold } from "../base/host.ts";
 import { repetitions } from "../base/reversal.ts";
+import { type Target, WASM } from "../kernel/target.ts";
 import { accumulate } from "../optimize/accumulate.ts";
 import { splitConcats } from "../optimize/concat.ts";
 import { crop } from "../optimize/crop.ts";
@@ -46,8 +47,8 @@ export function tidy(region: Region): Region {
 }
 
 /** Tape to tape: only primitives are left, none is computed twice, operands lie as the loops want them. */
-export function optimize(region: Region): Region {
-  return arrange(shorten(primitives(region)));
+export function optimize(region: Region, target: Target = WASM): Region {
+  return arrange(shorten(primitives(region, target)), target);
 }
 
 /** Loops without what needs no loop. */
@@ -57,12 +58,12 @@ function shorten(region: Region): Region {
 }
 
 /** Operands and results lie as loops want them, and long sums are cut as threads want them. */
-function arrange(region: Region): Region {
-  return splitConcats(sliceSums(layOut(packPanels(region))));
+function arrange(region: Region, target: Target = WASM): Region {
+  return splitConcats(sliceSums(layOut(packPanels(region, target), target)));
 }
 
-function primitives(region: Region): Region {
-  return tidy(accumulate(crop(expand(multiplyFew(crop(tidy(region)))))));
+function primitives(region: Region, target: Target = WASM): Region {
+  return tidy(accumulate(crop(expand(multiplyFew(crop(tidy(region)), target)))));
 }
 
 /** Multiply-adds of the products, convolutions included, that a region's program does. */

@@ -6,7 +6,8 @@ import { processorTime } from "../base/host.ts";
 import { features, instantiate } from "../codegen/wasm/instantiate.ts";
 import { compileProgram } from "../codegen/wasm/program.ts";
 import * as k from "../kernel/build.ts";
-import { type Kernel, LANES } from "../kernel/kernel.ts";
+import type { Kernel } from "../kernel/kernel.ts";
+import { WASM } from "../kernel/target.ts";
 import type { Arena } from "./arena.ts";
 
 export interface Roofline {
@@ -18,6 +19,7 @@ export interface Roofline {
 
 /** Bytes that a probe touches: of the first cache, the second, the third, and what none holds. */
 const FOOTPRINTS: readonly number[] = [1 << 14, 1 << 19, 1 << 22, 1 << 27];
+const VECTOR = WASM.lanes.f32;
 const CHAINS = 12;
 const ROUNDS = 1 << 14;
 
@@ -32,21 +34,21 @@ export function measureRoofline(arena: Arena): Roofline {
   for (const at of [from, to]) arena.release(at);
   const rates = copies.map((ms, i) => FOOTPRINTS[i]! / ms);
   return {
-    flops: (2 * LANES * CHAINS * ROUNDS) / adds!,
+    flops: (2 * VECTOR * CHAINS * ROUNDS) / adds!,
     bandwidth: (bytes) => rates[FOOTPRINTS.findIndex((most) => bytes <= most)] ?? rates.at(-1)!,
   };
 }
 
 /** Independent chains of multiply-adds, as many as hide the latency. */
 function multiplyAdds(): Kernel {
-  const start = k.load(0, "f32", k.int(0), { lanes: LANES });
-  const chains = Array.from({ length: CHAINS }, (_, i) => k.bind(k.mul(start, k.splat(k.float(i)))));
+  const start = k.load(0, "f32", k.int(0), { lanes: VECTOR });
+  const chains = Array.from({ length: CHAINS }, (_, i) => k.bind(k.mul(start, k.float(i))));
   const factor = k.bind(start);
   const round = k.forLoop(ROUNDS, () => chains.map(({ variable }) => k.set(variable, k.fma(factor.variable, factor.variable, variable))));
-  const stores = chains.map(({ variable }, i) => k.store(1, k.int(i * LANES), variable));
+  const stores = chains.map(({ variable }, i) => k.store(1, k.int(i * VECTOR), variable));
   const buffers = [
-    { dtype: "f32", length: LANES, written: false },
-    { dtype: "f32", length: LANES * CHAINS, written: true },
+    { dtype: "f32", length: VECTOR, written: false },
+    { dtype: "f32", length: VECTOR * CHAINS, written: true },
   ] as const;
   return { name: "multiplyAdds", buffers, body: [factor.statement, ...chains.map((c) => c.statement), round, ...stores] };
 }
@@ -57,10 +59,10 @@ function moves(length: number): Kernel {
     length,
     (i) =>
       [0, 1, 2, 3].map((n) => {
-        const at = k.add(i, k.int(n * LANES));
-        return k.store(1, at, k.add(k.load(0, "f32", at, { lanes: LANES }), k.float(1)));
+        const at = k.add(i, k.int(n * VECTOR));
+        return k.store(1, at, k.add(k.load(0, "f32", at, { lanes: VECTOR }), k.float(1)));
       }),
-    { step: 4 * LANES },
+    { step: 4 * VECTOR },
   );
   const buffers = [
     { dtype: "f32", length, written: false },

@@ -29,11 +29,11 @@ export interface Access {
   /** Per axis, how the place moves where results are stored. */
   readonly stores: Coefficients;
   /** Axes of the sum of which some results need a part only. */
-  readonly partial: readonly Partial[];
+  readonly partial: readonly PartialSum[];
 }
 
 /** Of an axis of a sum, the terms from `low[i]` on and before `high[i]` are those that result i along the axis `out` needs. Both fall. */
-export interface Partial {
+export interface PartialSum {
   readonly sum: number;
   readonly out: number;
   readonly low: readonly number[];

@@ -15,9 +15,6 @@ import type { Value } from "../tape/node.ts";
 import type { Fusion, Group } from "./fuse.ts";
 import { position, storedSize } from "./lanes.ts";
 
-/** Buffers a kernel may touch; beyond this its addresses no longer fit in registers. */
-export const MOST_BUFFERS = 24;
-
 /** A buffer argument of a kernel: the value it holds, and whether the kernel writes it. */
 export interface KernelBuffer extends Buffer {
   readonly value: Value;
@@ -30,13 +27,15 @@ export interface Load {
 }
 
 /** What elements ask of a fusion. */
-type Buffers = Pick<Fusion, "bufferOf" | "lanesOf">;
+type Buffers = Pick<Fusion, "bufferOf" | "lanesOf" | "target">;
 
 /** One kernel's buffers, and the accesses seen while making its expressions. */
 export class Elements {
   readonly buffers: KernelBuffer[] = [];
   /** All loads made since the list was last emptied. */
   loads: Load[] = [];
+  /** Of a vector of elements that ends outside its axis, the lanes that are wanted. */
+  live: Expr | undefined;
   /** Keys of the counters that step along axes that lie in lanes. */
   readonly laned: Set<string> = new Set();
   readonly #fusion: Buffers;
@@ -81,7 +80,7 @@ export class Elements {
   }
 
   #length(value: Value): number {
-    return storedSize(value.shape, this.#fusion.lanesOf(value));
+    return storedSize(value.shape, this.#fusion.lanesOf(value), this.#fusion.target);
   }
 
   /** Element of a root of this group, from its own instruction. Not for reductions. */
@@ -145,10 +144,10 @@ export class Elements {
       const lanes = this.#fusion.lanesOf(buffer);
       // Rows read the same under any shape.
       const [own, shape] = lanes === undefined ? [at, x.shape] : [reindex(at, x.shape, buffer.shape), buffer.shape];
-      const index = position(own, shape, lanes);
+      const index = position(own, shape, lanes, this.#fusion.target);
       if (lanes !== undefined) for (const unit of own[lanes]!.units()) this.laned.add(unit.key);
       this.loads.push({ value: buffer, index });
-      return loadAt(this.bufferFor(buffer, false), x.dtype, index, mask);
+      return loadAt(this.bufferFor(buffer, false), x.dtype, index, mask, this.live);
     }
     if (buffer) throw new Error(`internal: a kernel reads its own ${x.source.op.name} at another index`);
     return masked(this.#inline(x, at, mask), mask, x.dtype);
@@ -189,7 +188,7 @@ export class Probe {
     this.made = elements.all(this.at, this.summed).made;
     this.loads = elements.loads;
     this.laned = elements.laned.size > 0;
-    this.stores = position(this.at, shape, group.lanes);
+    this.stores = position(this.at, shape, group.lanes, fusion.target);
   }
 }
 

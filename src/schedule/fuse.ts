@@ -6,12 +6,12 @@
  */
 import { type Shape, sameShape, sizeOf } from "../base/shape.ts";
 import { keyOf } from "../kernel/index-algebra.ts";
-import { type Expr, LANES } from "../kernel/kernel.ts";
+import type { Expr } from "../kernel/kernel.ts";
 import { HOST } from "../kernel/scalar.ts";
+import type { Target } from "../kernel/target.ts";
 import { contracts, counters, extentsOf, lowering, probe } from "../ops/lowering.ts";
 import type { Lowering } from "../ops/op.ts";
 import type { Instruction, Value } from "../tape/node.ts";
-import { MOST_BUFFERS } from "./elements.ts";
 import { chooseLanes, type Lanes } from "./lanes.ts";
 import { joinRows, type Rows } from "./rows.ts";
 
@@ -39,6 +39,8 @@ export interface Control {
 }
 
 export interface Fusion {
+  /** The machine that the kernels are for. */
+  readonly target: Target;
   readonly items: Item[];
   /** The value whose buffer holds a value: itself, or what it merely renames or reshapes. Undefined for values without a buffer. */
   bufferOf(value: Value): Value | undefined;
@@ -115,11 +117,12 @@ const standsAlone = (lower: Lowering<unknown>): boolean => lower.kind === "contr
 const ALIASES: ReadonlySet<string> = new Set(["reshape", "identity", "stopGradient", "barrier"]);
 const isAlias = (instruction: Instruction): boolean => ALIASES.has(instruction.op.name);
 
-export function fuse(list: readonly Instruction[], inputs: readonly Value[], outputs: readonly Value[]): Fusion {
-  return new Fuser(list, inputs, outputs).run();
+export function fuse(list: readonly Instruction[], inputs: readonly Value[], outputs: readonly Value[], target: Target): Fusion {
+  return new Fuser(list, inputs, outputs, target).run();
 }
 
 class Fuser {
+  readonly #target: Target;
   readonly #list: readonly Instruction[];
   readonly #inputs: ReadonlySet<Value>;
   readonly #outputs: ReadonlySet<Value>;
@@ -140,7 +143,8 @@ class Fuser {
   readonly #needs: Map<Value, ReadonlyMap<Value, boolean>> = new Map();
   #lanes: ReadonlyMap<Value, number> = new Map();
 
-  constructor(list: readonly Instruction[], inputs: readonly Value[], outputs: readonly Value[]) {
+  constructor(list: readonly Instruction[], inputs: readonly Value[], outputs: readonly Value[], target: Target) {
+    this.#target = target;
     this.#list = list;
     this.#inputs = new Set(inputs);
     this.#outputs = new Set(outputs);
@@ -154,14 +158,16 @@ class Fuser {
       this.#chooseRoots(instruction);
     });
     for (const y of this.#outputs) this.#force(y);
-    this.#lanes = chooseLanes(this.#list, this.#inRows());
+    this.#lanes = chooseLanes(this.#list, this.#inRows(), this.#target);
     for (const instruction of this.#list) this.#place(instruction);
     this.#findStored();
     const items = this.#items.filter((item) => item.kind === "control" || item.stored.size > 0);
     const bufferOf = (value: Value): Value | undefined => this.#bufferOf(value);
     const lanesOf = (buffer: Value): Lanes => this.#lanes.get(buffer);
+    const target = this.#target;
     return {
-      items: joinRows(items, { bufferOf, lanesOf, needsOf: (root) => this.#needsOf(root).keys(), outputs: this.#outputs }),
+      target,
+      items: joinRows(items, { target, bufferOf, lanesOf, needsOf: (root) => this.#needsOf(root).keys(), outputs: this.#outputs }),
       bufferOf,
       lanesOf,
       reads: (item) => new Set(this.#reads(item).keys()),
@@ -182,7 +188,7 @@ class Fuser {
       const { operands, results } = instruction;
       if (standsAlone(lowering(instruction)) || instruction.op.name === "dot") for (const x of [...operands, ...results]) add(x);
       else if (instruction.op.name === "convWeightAt") add(operands[0]!);
-      else if (isAlias(instruction) && !keepsImages(operands[0]!.shape, results[0]!.shape)) add(operands[0]!);
+      else if (isAlias(instruction) && !keepsImages(operands[0]!.shape, results[0]!.shape, this.#target)) add(operands[0]!);
     }
     return (x) => rows.has(x);
   }
@@ -278,7 +284,7 @@ class Fuser {
     const byCount = operands.filter((x) => this.#bufferOf(x) === undefined && this.#buffersBehind(x).length > 1);
     byCount.sort((a, b) => this.#buffersBehind(b).length - this.#buffersBehind(a).length);
     for (const x of byCount) {
-      if (read + results.length <= MOST_BUFFERS) break;
+      if (read + results.length <= this.#target.buffers) break;
       read -= this.#buffersBehind(x).length - 1;
       this.#force(x);
     }
@@ -356,7 +362,7 @@ class Fuser {
       const here = [...needs].filter(([x]) => this.#position(x) === p);
       if (here.some(([x, same]) => !same || !item.roots.includes(x))) continue;
       if (here.length === 0 && (item.reduction || (sizeOf(y.shape) > few && (copies || !this.#sharesOperand(item, y))))) continue;
-      if (this.#buffersOf(item, needs) > MOST_BUFFERS) continue;
+      if (this.#buffersOf(item, needs) > this.#target.buffers) continue;
       return p;
     }
     return -1;
@@ -438,8 +444,8 @@ function listOf<K, T>(lists: Map<K, T[]>, key: K): T[] {
 }
 
 /** True if a reshape leaves the images alone, or cuts their axis into slices of whole vectors. */
-function keepsImages(from: Shape, to: Shape): boolean {
-  return from[0] === to[0] || (to.length > from.length && from[0] === to[0]! * to[1]! && to[1]! % LANES === 0);
+function keepsImages(from: Shape, to: Shape, { lanes }: Target): boolean {
+  return from[0] === to[0] || (to.length > from.length && from[0] === to[0]! * to[1]! && to[1]! % lanes.f32 === 0);
 }
 
 /** True for ops that read their operands at other indices although the shapes agree (flip, a square transpose, gather). */

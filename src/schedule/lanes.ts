@@ -1,6 +1,6 @@
 /**
- * @file How elements lie in their buffers. A value is stored row by row, or with one axis in the lanes of vectors: four elements of that axis
- * side by side, everything else around them.
+ * @file How elements lie in their buffers. A value is stored row by row, or with one axis in the lanes of vectors: as many elements of that axis as a vector
+ * has side by side, everything else around them. With vectors of four:
  *
  *     [N, C, H, W] with lanes on axis 0:   [N/4][C][H][W][4 images]        convolution multiplies vectors of four images by splat weights
  *                  with lanes on axis 1:   [N][C/4][H][W][4 channels]      four channels of one image, vectors of weights
@@ -10,7 +10,7 @@
  */
 import { type Shape, sizeOf, stridesOf } from "../base/shape.ts";
 import { Index } from "../kernel/index-algebra.ts";
-import { LANES } from "../kernel/kernel.ts";
+import type { Target } from "../kernel/target.ts";
 import { contracts, counters, lowering, probe } from "../ops/lowering.ts";
 import { flatten } from "../ops/movement.ts";
 import type { Instruction, Value } from "../tape/node.ts";
@@ -19,7 +19,7 @@ import type { Instruction, Value } from "../tape/node.ts";
 export type Lanes = number | undefined;
 
 /** A counter of a loop nest: it steps `by` elements along `axis`. */
-export interface Step {
+export interface Counter {
   readonly axis: number;
   readonly by: number;
   readonly extent: number;
@@ -27,33 +27,38 @@ export interface Step {
   readonly apart?: boolean;
 }
 
-const steps = (shape: Shape): Step[] => shape.map((extent, axis) => ({ axis, by: 1, extent }));
+const steps = (shape: Shape): Counter[] => shape.map((extent, axis) => ({ axis, by: 1, extent }));
+
+/** Elements of an axis that lie side by side: those of a vector of numbers of four bytes. */
+const widthOf = (target: Target): number => target.lanes.f32;
 
 /** Counters in the order in which elements lie in memory. */
-export function memoryOrder(shape: Shape, lanes: Lanes): Step[] {
-  return lanes === undefined ? steps(shape) : lanesLast(shape, [lanes]);
+export function memoryOrder(shape: Shape, lanes: Lanes, target: Target): Counter[] {
+  return lanes === undefined ? steps(shape) : lanesLast(shape, [lanes], target);
 }
 
 /** Counters of which those for the lanes of some axes come last. */
-export function lanesLast(shape: Shape, axes: readonly number[]): Step[] {
-  const outer = steps(shape).map((s) => (axes.includes(s.axis) ? { axis: s.axis, by: LANES, extent: s.extent / LANES } : s));
-  return [...outer, ...axes.map((axis) => ({ axis, by: 1, extent: LANES }))];
+export function lanesLast(shape: Shape, axes: readonly number[], target: Target): Counter[] {
+  const width = widthOf(target);
+  const outer = steps(shape).map((s) => (axes.includes(s.axis) ? { axis: s.axis, by: width, extent: s.extent / width } : s));
+  return [...outer, ...axes.map((axis) => ({ axis, by: 1, extent: width }))];
 }
 
 /** Counters in row-major order, some axes split in two. */
-export function splitAxes(shape: Shape, axes: readonly number[]): Step[] {
+export function splitAxes(shape: Shape, axes: readonly number[], target: Target): Counter[] {
+  const width = widthOf(target);
   return steps(shape).flatMap((s) =>
     axes.includes(s.axis)
       ? [
-          { ...s, by: LANES, extent: s.extent / LANES },
-          { ...s, extent: LANES },
+          { ...s, by: width, extent: s.extent / width },
+          { ...s, extent: width },
         ]
       : [s],
   );
 }
 
 /** The index along each axis that counters stand for. */
-export function indexOf(order: readonly Step[], rank: number, counters: readonly Index[]): Index[] {
+export function indexOf(order: readonly Counter[], rank: number, counters: readonly Index[]): Index[] {
   const at = Array.from({ length: rank }, () => Index.constant(0));
   order.forEach(({ axis, by }, i) => {
     at[axis] = at[axis]!.plus(counters[i]!.times(by));
@@ -62,28 +67,27 @@ export function indexOf(order: readonly Step[], rank: number, counters: readonly
 }
 
 /** Where the element `at` of a value of `shape` lies in its buffer. */
-export function position(at: readonly Index[], shape: Shape, lanes: Lanes): Index {
+export function position(at: readonly Index[], shape: Shape, lanes: Lanes, target: Target): Index {
   if (lanes === undefined) return flatten(at, shape);
-  const vectors = vectorStrides(shape, lanes);
-  const outer = at.map((i, axis) => (axis === lanes ? i.div(LANES) : i));
+  const width = widthOf(target);
+  const vectors = vectorStrides(shape, lanes, target);
+  const outer = at.map((i, axis) => (axis === lanes ? i.div(width) : i));
   return outer
     .reduce((sum, i, axis) => sum.plus(i.times(vectors[axis]!)), Index.constant(0))
-    .times(LANES)
-    .plus(at[lanes]!.mod(LANES));
+    .times(width)
+    .plus(at[lanes]!.mod(width));
 }
 
 /** Elements that a buffer holds, gaps included. */
-export function storedSize(shape: Shape, lanes: Lanes): number {
+export function storedSize(shape: Shape, lanes: Lanes, target: Target): number {
   if (lanes === undefined || sizeOf(shape) === 0) return sizeOf(shape);
-  const outer = outerExtents(shape, lanes);
-  return LANES * outer[0]! * vectorStrides(shape, lanes)[0]!;
+  const outer = outerExtents(shape, lanes, target);
+  return widthOf(target) * outer[0]! * vectorStrides(shape, lanes, target)[0]!;
 }
 
-const outerExtents = (shape: Shape, lanes: number): number[] => shape.map((d, axis) => (axis === lanes ? d / LANES : d));
+const outerExtents = (shape: Shape, lanes: number, target: Target): number[] =>
+  shape.map((d, axis) => (axis === lanes ? d / widthOf(target) : d));
 
-/** Bytes of a vector, and of a line of the cache. */
-const VECTOR = 16;
-const LINE = 64;
 /** Channels from which a sum over channels may meet its own lines in a set of the cache. */
 const MANY = 16;
 
@@ -91,13 +95,15 @@ const MANY = 16;
  * Steps along the axes in vectors. Planes of many channels are an odd number of cache lines apart: else the same element of all channels would lie in
  * a few sets of the cache, and a sum over channels would push out what the next one reads again.
  */
-function vectorStrides(shape: Shape, lanes: number): number[] {
-  const extents = outerExtents(shape, lanes);
+function vectorStrides(shape: Shape, lanes: number, target: Target): number[] {
+  const extents = outerExtents(shape, lanes, target);
   const strides = stridesOf(extents);
   if (shape.length < 3 || extents[1]! < MANY) return strides;
-  const lines = Math.ceil((strides[1]! * VECTOR) / LINE);
-  const plane = ((lines % 2 === 0 ? lines + 1 : lines) * LINE) / VECTOR;
-  return strides[1]! * VECTOR < LINE ? strides : strides.with(1, plane).with(0, extents[1]! * plane);
+  const { line } = target.caches;
+  const width = widthOf(target);
+  const lines = Math.ceil((strides[1]! * width) / line);
+  const plane = ((lines % 2 === 0 ? lines + 1 : lines) * line) / width;
+  return strides[1]! * width < line ? strides : strides.with(1, plane).with(0, extents[1]! * plane);
 }
 
 // ---- choosing -------------------------------------------------------------------------------------------------------------------------
@@ -106,7 +112,8 @@ function vectorStrides(shape: Shape, lanes: number): number[] {
 const AXES = [0, 1];
 
 /** Values with an axis in lanes. `rows` are those that must lie row by row: others know where their elements are. */
-export function chooseLanes(list: readonly Instruction[], rows: (x: Value) => boolean): ReadonlyMap<Value, number> {
+export function chooseLanes(list: readonly Instruction[], rows: (x: Value) => boolean, target: Target): ReadonlyMap<Value, number> {
+  const divides = (shape: Shape, axis: number): boolean => shape.length > axis && sizeOf(shape) > 0 && shape[axis]! % widthOf(target) === 0;
   const chosen = new Map<Value, number>();
   const asking = list.filter((i) => lanesIn(i.params) !== undefined);
   if (asking.length === 0) return chosen;
@@ -129,8 +136,6 @@ export function chooseLanes(list: readonly Instruction[], rows: (x: Value) => bo
     if (op.name === "convWeight" && lanesIn(params) === 1) for (const y of results) if (!rows(y) && divides(y.shape, 0)) chosen.set(y, 0);
   return chosen;
 }
-
-const divides = (shape: Shape, axis: number): boolean => shape.length > axis && sizeOf(shape) > 0 && shape[axis]! % LANES === 0;
 
 const lanesIn = (params: unknown): Lanes => (params as { lanes?: number } | undefined)?.lanes;
 

@@ -8,9 +8,10 @@
 import { sizeOf } from "../base/shape.ts";
 import * as k from "../kernel/build.ts";
 import { Index, loadAt } from "../kernel/index-algebra.ts";
-import { jam } from "../kernel/jam.ts";
-import { type Expr, type Kernel, LANES, type Stmt } from "../kernel/kernel.ts";
+import type { Expr, Kernel, Stmt } from "../kernel/kernel.ts";
+import { fuseLoops } from "../kernel/loop-fusion.ts";
 import { blockSums } from "../kernel/sums.ts";
+import { lanesFor, type Target } from "../kernel/target.ts";
 import { mapBlocks } from "../kernel/walk.ts";
 import { contracts, extentsOf, lowering, reachOf } from "../ops/lowering.ts";
 import { unflatten } from "../ops/movement.ts";
@@ -20,10 +21,10 @@ import { tapeOf } from "../tape/tape.ts";
 import { type Access, findCuts, findPeriods, mergeAxes, usedAsValue } from "./access.ts";
 import { Elements, type KernelBuffer } from "./elements.ts";
 import type { Fusion, Group } from "./fuse.ts";
-import { indexOf, lanesLast, memoryOrder, position, type Step, splitAxes } from "./lanes.ts";
-import { type Contents, Nest, type Place, type Reduce } from "./nest.ts";
+import { type Counter, indexOf, lanesLast, memoryOrder, position, splitAxes } from "./lanes.ts";
+import { type Contents, lanesOf, NestWriter, type Reduce, type ResultPoint } from "./nest.ts";
 import type { Rows } from "./rows.ts";
-import { Tiles } from "./tiles.ts";
+import { tilesOf } from "./tiles.ts";
 
 export interface GroupKernel {
   readonly kernel: Kernel;
@@ -35,7 +36,9 @@ export interface GroupKernel {
 export function buildKernel(item: Group | Rows, fusion: Fusion): GroupKernel {
   k.fresh();
   const elements = new Elements(fusion, item.kind === "rows" ? item.groups[0]! : item);
-  const body = blockSums(item.kind === "rows" ? overRows(item, elements) : new NestBuilder(item, elements).build());
+  const body = blockSums(
+    item.kind === "rows" ? overRows(item, elements, fusion.target) : new NestBuilder(item, elements, fusion.target).build(),
+  );
   const name = item.roots
     .map((y) => y.source.op.name)
     .slice(-3)
@@ -47,15 +50,15 @@ export function buildKernel(item: Group | Rows, fusion: Fusion): GroupKernel {
 }
 
 /** Loops over slices and the outer axes, the last one in blocks, and in it the nests of all groups. */
-function overRows({ groups, outer, block, columns, slices = 1 }: Rows, elements: Elements): Stmt[] {
+function overRows({ groups, outer, block, columns, slices = 1 }: Rows, elements: Elements, target: Target): Stmt[] {
   const last = sizeOf(outer.at(-1)!) / slices;
   const even = last - (last % block);
   const nests = (slice: Index, bases: readonly Index[], size: number): Stmt[] => {
     const rows = bases.with(-1, bases.at(-1)!.plus(slice.times(last)));
     const frame = { outer, bases: rows, size };
     const sums = { slice, base: bases.at(-1)!, size };
-    const nests = inOrder(groups.flatMap((group) => new NestBuilder(group, elements, columns.has(group) ? sums : frame).build()));
-    return jam(nests, (a, b) => elements.buffers[a]!.length === elements.buffers[b]!.length);
+    const nests = inOrder(groups.flatMap((group) => new NestBuilder(group, elements, target, columns.has(group) ? sums : frame).build()));
+    return fuseLoops(nests, (a, b) => elements.buffers[a]!.length === elements.buffers[b]!.length);
   };
   const blocks = (slice: Index, bases: readonly Index[]): Stmt[] => {
     if (block === last) return nests(slice, [...bases, Index.constant(0)], block);
@@ -73,16 +76,19 @@ function overRows({ groups, outer, block, columns, slices = 1 }: Rows, elements:
     return [k.forLoop(extent, (i) => loops([...bases, Index.of(i, 0, extent - 1)]), { parallel: true })];
   };
   if (slices === 1) return loops([]);
-  const slice = (i: Expr): Stmt[] => [...[...columns].map((group) => clear(group, i, elements)), ...blocks(Index.of(i, 0, slices - 1), [])];
+  const slice = (i: Expr): Stmt[] => [
+    ...[...columns].map((group) => clear(group, i, elements, target.lanes.f32)),
+    ...blocks(Index.of(i, 0, slices - 1), []),
+  ];
   return [k.forLoop(slices, slice, { parallel: true })];
 }
 
 /** Zeros for the sums of a slice. */
-function clear({ roots: [y], shape }: Group, slice: Expr, elements: Elements): Stmt {
+function clear({ roots: [y], shape }: Group, slice: Expr, elements: Elements, lanes: number): Stmt {
   const length = sizeOf(shape.slice(1));
   const buffer = elements.bufferFor(y!, true);
   const start = k.mul(slice, k.int(length));
-  return k.forLoop(length, (i) => [k.store(buffer, k.add(start, i), k.splat(k.float(0)))], { step: LANES });
+  return k.forLoop(length, (i) => [k.store(buffer, k.add(start, i), k.splat(k.float(0), lanes))], { step: lanes });
 }
 
 /** Statements whose loops wait for each other. */
@@ -114,11 +120,14 @@ class NestBuilder implements Contents {
   /** Buffer numbers of stored roots. */
   readonly #stores: Map<Value, number> = new Map();
   /** Counters of the nest, for the axes of the results and for those that are summed. */
-  #out: readonly Step[];
-  #sum: readonly Step[];
+  #out: readonly Counter[];
+  #sum: readonly Counter[];
 
-  constructor(group: Group, elements: Elements, rows?: Frame | SumFrame) {
+  readonly #target: Target;
+
+  constructor(group: Group, elements: Elements, target: Target, rows?: Frame | SumFrame) {
     this.#group = group;
+    this.#target = target;
     this.elements = elements;
     elements.enter(group);
     const frame = rows && "outer" in rows ? rows : undefined;
@@ -128,9 +137,9 @@ class NestBuilder implements Contents {
     this.#instruction = group.reduction;
     this.#reduce = group.reduction ? (lowering(group.reduction) as Reduce) : undefined;
     const inner = group.shape.slice(frame ? frame.outer.flat().length : sums ? 1 : 0);
-    this.#out = memoryOrder(inner, group.lanes);
+    this.#out = memoryOrder(inner, group.lanes, target);
     if (frame) this.#out = [{ axis: 0, by: 1, extent: frame.size }, ...this.#out];
-    this.#sum = memoryOrder(this.#extents(), undefined);
+    this.#sum = memoryOrder(this.#extents(), undefined, target);
     if (sums) this.#sum = this.#sum.with(0, { ...this.#sum[0]!, extent: sums.size });
   }
 
@@ -139,27 +148,32 @@ class NestBuilder implements Contents {
     const access = this.#analyse();
     for (const root of this.#group.roots) if (this.#group.stored.has(root)) this.#stores.set(root, this.elements.bufferFor(root, true));
     const { mayKeepSum } = this;
-    const tiles = new Tiles(access, {
+    const lanes = this.#lanes();
+    const tiles = tilesOf({
+      access,
+      target: this.#target,
       reduces: this.#reduce !== undefined,
       mayKeepSum,
-      vectorizes: this.#vectorizes(),
+      lanes,
       rowByRow: this.#frame !== undefined || this.#sums?.size === 1,
       results: sizeOf(this.#group.shape),
     });
     if (tiles.parts.length > 0) this.keepSum();
-    return new Nest(access, tiles, this).statements();
+    return new NestWriter(access, tiles, this, { lanes, tails: this.#target.tails }).statements();
   }
 
   get reduce(): Reduce | undefined {
     return this.#reduce;
   }
 
-  /** f64 has no vectors, so a kernel that touches one is scalar. */
-  #vectorizes(): boolean {
+  /** Elements of the nest's vectors: as many as a vector has of each dtype that it computes with. */
+  #lanes(): number {
     const loaded = this.elements.loads.map((load) => load.value);
-    if ([...this.#group.roots, ...loaded].some((v) => v.dtype === "f64")) return false;
-    const stop = new Set(loaded);
-    return tapeOf(this.#group.roots, stop).every((i) => i.results.every((y) => y.dtype !== "f64"));
+    const made = tapeOf(this.#group.roots, new Set(loaded)).flatMap((i) => i.results);
+    return lanesFor(
+      this.#target,
+      [...this.#group.roots, ...loaded, ...made].map((v) => v.dtype),
+    );
   }
 
   #extents(): number[] {
@@ -176,7 +190,7 @@ class NestBuilder implements Contents {
   /** An axis along which a condition is periodic has a counter for its phase, whose values are written out. */
   #splitForPeriods(): boolean {
     if (this.#frame || this.#sums || this.#periods.every((period) => period === 1)) return false;
-    this.#out = this.#out.flatMap(({ axis, by, extent }, i): Step[] => {
+    this.#out = this.#out.flatMap(({ axis, by, extent }, i): Counter[] => {
       const period = this.#periods[i]!;
       if (period === 1) return [{ axis, by, extent }];
       return [
@@ -194,14 +208,14 @@ class NestBuilder implements Contents {
   #splitForLanes(): boolean {
     const { laned } = this.elements;
     if (laned.size === 0) return false;
-    const isLaned = (index: Index, extent: number): boolean => laned.has(index.key) && extent % LANES === 0;
+    const isLaned = (index: Index, extent: number): boolean => laned.has(index.key) && extent % this.#target.lanes.f32 === 0;
     const axes = (at: readonly Index[], shape: readonly number[]): number[] =>
       at.flatMap((index, i) => (isLaned(index, shape[i]!) ? [i] : []));
     const { out, sum } = this.#counters!;
     const split = this.#group.lanes === undefined ? axes(out, this.#group.shape) : [];
     const folded = axes(sum, this.#extents());
-    if (split.length > 0) this.#out = splitAxes(this.#group.shape, split);
-    if (folded.length > 0) this.#sum = lanesLast(this.#extents(), folded);
+    if (split.length > 0) this.#out = splitAxes(this.#group.shape, split, this.#target);
+    if (folded.length > 0) this.#sum = lanesLast(this.#extents(), folded, this.#target);
     return split.length + folded.length > 0;
   }
 
@@ -246,7 +260,7 @@ class NestBuilder implements Contents {
   /** Axes of the sum of which some results need a part only, and the axes of these results, as counters; where no vector goes along these. */
   #reaches(): { readonly out: number; readonly sum: number; readonly reach: Reach }[] {
     const reaches = this.#instruction && this.#group.lanes !== undefined ? reachOf(this.#instruction) : [];
-    const counterOf = (steps: readonly Step[], axis: number): number => {
+    const counterOf = (steps: readonly Counter[], axis: number): number => {
       const own = steps.flatMap((s, i) => (s.axis === axis ? [i] : []));
       return own.length === 1 ? own[0]! : -1;
     };
@@ -307,19 +321,19 @@ class NestBuilder implements Contents {
 
   /** Where the results at an index lie in their buffers. */
   #position(at: readonly Index[]): Index {
-    return position(at, this.#group.shape, this.#group.lanes);
+    return position(at, this.#group.shape, this.#group.lanes, this.#target);
   }
 
   /** What is in the buffer of the sum. */
-  sumAt({ at }: Place): Expr {
+  sumAt({ at, live }: ResultPoint): Expr {
     const root = this.#group.roots[0]!;
-    return loadAt(this.#stores.get(root)!, root.dtype, this.#position(this.#logical(at)));
+    return loadAt(this.#stores.get(root)!, root.dtype, this.#position(this.#logical(at)), null, live);
   }
 
-  storeSum({ at }: Place, sum: Expr): Stmt {
+  storeSum({ at, live }: ResultPoint, sum: Expr): Stmt {
     const root = this.#group.roots[0]!;
     const index = this.#position(this.#logical(at));
-    return k.store(this.#stores.get(root)!, (index.consecutive() ?? index).toExpr(), sum);
+    return k.store(this.#stores.get(root)!, (index.consecutive() ?? index).toExpr(), sum, live);
   }
 
   get combine(): Reduce["combine"] {
@@ -331,25 +345,26 @@ class NestBuilder implements Contents {
   }
 
   /** Everything after the reduction for one element (or vector of elements): lets for all roots, and the stores to put after them. */
-  finish({ at: counters, done }: Place, reduced: Expr | undefined): { lets: Stmt[]; stores: Stmt[] } {
+  finish({ at: counters, done, live }: ResultPoint, reduced: Expr | undefined): { lets: Stmt[]; stores: Stmt[] } {
     const at = this.#logical(counters);
     const index = this.#position(at);
     const start = index.consecutive();
-    const wide = at.some((x) => x.laned);
+    const lanes = lanesOf(at);
     const lets: Stmt[] = [];
     const stores: Stmt[] = [];
     this.elements.begin();
+    this.elements.live = live;
     this.#group.roots.forEach((root, i) => {
       const value = i === 0 && reduced ? reduced : this.elements.root(root, at);
-      const { variable, statement } = k.bind(wide ? k.splat(value) : value);
+      const { variable, statement } = k.bind(k.splat(value, lanes));
       lets.push(statement);
       this.elements.compute(root, at, variable);
       const buffer = this.#stores.get(root);
       if (buffer === undefined) return;
-      if (done === 0) stores.push(k.store(buffer, (start ?? index).toExpr(), variable));
+      if (done === 0) stores.push(k.store(buffer, (start ?? index).toExpr(), variable, live));
       // Elements that are done stay as they are: if the kernel works in place, they were computed from what it has overwritten since.
       const single = (i: number): Expr => (start ? start.plus(i).toExpr() : k.lane(index.toExpr(), i));
-      for (let i = done; done > 0 && i < LANES; i++) stores.push(k.store(buffer, single(i), k.lane(variable, i)));
+      for (let i = done; done > 0 && i < lanes; i++) stores.push(k.store(buffer, single(i), k.lane(variable, i)));
     });
     return { lets, stores };
   }

@@ -5,21 +5,40 @@
 import { computeDtype } from "../base/dtype.ts";
 import * as k from "../kernel/build.ts";
 import { Index } from "../kernel/index-algebra.ts";
-import { type Expr, LANES, type Stmt } from "../kernel/kernel.ts";
+import type { Expr, Stmt } from "../kernel/kernel.ts";
+import type { Target } from "../kernel/target.ts";
 import { unflatten } from "../ops/movement.ts";
 import type { Lowering } from "../ops/op.ts";
 import type { Value } from "../tape/node.ts";
 import type { Access, Axis } from "./access.ts";
 import type { Elements } from "./elements.ts";
-import { type Level, type Segment, segments, type Tiles, whole } from "./tiles.ts";
+import { type Segment, segments, whole } from "./segments.ts";
+import type { Tiles } from "./tiles.ts";
+import type { Level } from "./tiling.ts";
 
 export type Reduce = Extract<Lowering<unknown>, { kind: "reduce" }>;
 
-/** Where a tile computes an element or a vector of elements: an index for every counter of the results. */
-export interface Place {
-  readonly at: readonly Index[];
+/** Which lanes of a vector are wanted: not the first `done`, which an earlier one dealt with, or those for which `live` holds. */
+interface Wanted {
   readonly done: number;
+  readonly live: Expr | undefined;
 }
+
+const ALL: Wanted = { done: 0, live: undefined };
+
+/** What of the machine decides how a nest is written: the elements of its vectors, and how the end of an axis is done. */
+export interface Machine {
+  readonly lanes: number;
+  readonly tails: Target["tails"];
+}
+
+/** What a tile computes: an element or a vector of elements, with an index for every counter of the results. */
+export interface ResultPoint extends Wanted {
+  readonly at: readonly Index[];
+}
+
+/** The length of the vector that some indices stand for; 1 for a single element. */
+export const lanesOf = (at: readonly Index[]): number => at.reduce((n, x) => Math.max(n, x.lanes), 1);
 
 /** What stands in the loops of a nest: elements as expressions, and where results go. */
 export interface Contents {
@@ -34,23 +53,22 @@ export interface Contents {
   /** The terms along an axis of the sum that results from `first` to `last` need. */
   within(axis: number, first: readonly Index[], last: readonly Index[]): readonly [Expr, Expr] | undefined;
   /** What is in the buffer of the sum. */
-  sumAt(place: Place): Expr;
-  storeSum(place: Place, sum: Expr): Stmt;
+  sumAt(place: ResultPoint): Expr;
+  storeSum(place: ResultPoint, sum: Expr): Stmt;
   /** Everything after the reduction for one element (or vector of elements): lets for all roots, and the stores to put after them. */
-  finish(place: Place, reduced: Expr | undefined): { lets: Stmt[]; stores: Stmt[] };
+  finish(place: ResultPoint, reduced: Expr | undefined): { lets: Stmt[]; stores: Stmt[] };
 }
 
-/** One element of an axis, or a vector of them; of an overlapping vector the first `done` were dealt with before. */
-interface Point {
+/** One element of an axis, or a vector of them. */
+interface AxisPoint extends Wanted {
   readonly at: Index;
-  readonly done: number;
 }
 
 /** The blocks of axes at hand: `size` points from `base` on. */
 type Blocks = ReadonlyMap<number, { readonly base: Index; readonly size: number }>;
 
 /** The points of result axes that a tile holds. */
-type Points = ReadonlyMap<number, readonly Point[]>;
+type Points = ReadonlyMap<number, readonly AxisPoint[]>;
 
 /** A variable that a tile combines elements in; apart from it, whether one of them was no number. */
 interface Accumulator {
@@ -59,19 +77,21 @@ interface Accumulator {
 }
 
 /** Writes the nest that the tiles ask for. */
-export class Nest {
+export class NestWriter {
   readonly #access: Access;
   readonly #contents: Contents;
   readonly #tiles: Tiles;
+  readonly #target: Machine;
 
-  constructor(access: Access, tiles: Tiles, contents: Contents) {
+  constructor(access: Access, tiles: Tiles, contents: Contents, target: Machine) {
+    this.#target = target;
     this.#access = access;
     this.#tiles = tiles;
     this.#contents = contents;
   }
 
   statements(): Stmt[] {
-    return this.#outer(this.#tiles.order(), new Map(), new Map());
+    return this.#outer(this.#tiles.order, new Map(), new Map());
   }
 
   /** Loops over result axes, outermost first; `points` collects the indices that a tile holds of each. */
@@ -83,13 +103,13 @@ export class Nest {
       const block = (base: Index): Stmt[] => this.#outer(inner, points, new Map([...blocks, [axis, { base, size }]]));
       return loop({ ...whole(extent), count: size }, block, kind === "out" ? true : "inside");
     }
-    const count = this.#tiles.choice.tile.find(([i]) => i === axis)?.[1] ?? 1;
+    const count = this.#tiles.tile.find(([i]) => i === axis)?.[1] ?? 1;
     const own = blocks.get(axis);
-    const vector = axis === this.#tiles.choice.vector;
+    const vector = axis === this.#tiles.vector;
     const sums = this.#contents.reduce !== undefined;
     const runs = own
-      ? segments(own.size, count, vector, { level: sums })
-      : pieces(this.#access.axes[axis]!).flatMap(([from, to]) => segments(to - from, count, vector, { start: from, level: sums }));
+      ? this.#segments(own.size, count, vector, { level: sums })
+      : pieces(this.#access.axes[axis]!).flatMap(([from, to]) => this.#segments(to - from, count, vector, { start: from, level: sums }));
     return runs.flatMap((segment) =>
       loop(
         segment,
@@ -102,13 +122,18 @@ export class Nest {
     );
   }
 
+  #segments(extent: number, count: number, vector: boolean, options?: { readonly start?: number; readonly level?: boolean }): Segment[] {
+    const { lanes, tails } = this.#target;
+    return segments(extent, count, vector ? lanes : 1, { ...options, tails });
+  }
+
   /** Every combination of the points, as indices along all result axes. */
-  #combinations(points: Points): Place[] {
-    let list: Place[] = [{ at: [], done: 0 }];
+  #combinations(points: Points): ResultPoint[] {
+    let list: ResultPoint[] = [{ at: [], ...ALL }];
     this.#access.axes.forEach((axis, i) => {
       if (axis.kind !== "out") return;
-      const own = points.get(i) ?? [{ at: Index.constant(0), done: 0 }];
-      list = list.flatMap((head) => own.map((p) => ({ at: [...head.at, ...unflatten(p.at, axis.parts)], done: head.done + p.done })));
+      const own = points.get(i) ?? [{ at: Index.constant(0), ...ALL }];
+      list = list.flatMap((head) => own.map((p) => ({ at: [...head.at, ...unflatten(p.at, axis.parts)], ...both(head, p) })));
     });
     return list;
   }
@@ -120,8 +145,9 @@ export class Nest {
 
   #reduceTile(points: Points, blocks: Blocks): Stmt[] {
     const { axes } = this.#access;
-    const { vector, unroll, written } = this.#tiles.choice;
-    const results = this.#combinations(points).map((place) => place.at);
+    const { vector, unroll, written } = this.#tiles;
+    const places = this.#combinations(points);
+    const results = places.map((place) => place.at);
     const own = axes.map((_, i) => i).filter((i) => axes[i]!.kind === "sum");
     const { sums } = this.#tiles;
     const dtype = computeDtype(this.#contents.resultDtype);
@@ -129,32 +155,35 @@ export class Nest {
     const along = axes[vector]?.kind === "sum";
     // Per result one accumulator, or several along a vectorized sum, whose lanes are combined in the end.
     const accumulators = results.map((at) => {
-      const wide = along || at.some((x) => x.laned);
-      return Array.from({ length: unroll }, () => this.#accumulator(wide ? k.splat(start) : start));
+      const lanes = along ? this.#target.lanes : lanesOf(at);
+      return Array.from({ length: unroll }, () => this.#accumulator(k.splat(start, lanes)));
     });
-    const accumulate = (r: ReadonlyMap<number, Point>, u: number): Stmt[] => {
+    const accumulate = (r: ReadonlyMap<number, AxisPoint>, u: number): Stmt[] => {
       this.#contents.elements.begin();
       const at = own.flatMap((i) => unflatten(r.get(i)!.at, axes[i]!.parts));
-      const done = sums.reduce((n, i) => n + r.get(i)!.done, 0);
-      return this.#inTurn(points).flatMap((i) => this.#accumulate(accumulators[i]![u]!, this.#contents.summand(results[i]!, at), done));
+      const wanted = sums.reduce<Wanted>((all, i) => both(all, r.get(i)!), ALL);
+      return this.#longerSideFirst(points).flatMap((i) => {
+        this.#contents.elements.live = wanted.live ?? places[i]!.live;
+        return this.#accumulate(accumulators[i]![u]!, this.#contents.summand(results[i]!, at), wanted);
+      });
     };
-    const inner = (position: number, r: ReadonlyMap<number, Point>, u: number): Stmt[] => {
+    const inner = (position: number, r: ReadonlyMap<number, AxisPoint>, u: number): Stmt[] => {
       const axis = sums[position];
       if (axis === undefined) return accumulate(r, u);
       const { extent } = axes[axis]!;
       const part = blocks.get(axis);
       if (axis === written)
         return Array.from({ length: extent }, (_, i) =>
-          inner(position + 1, new Map([...r, [axis, { at: Index.constant(i), done: 0 }]]), u),
+          inner(position + 1, new Map([...r, [axis, { at: Index.constant(i), ...ALL }]]), u),
         ).flat();
       if (axis !== vector) {
         const body = (from: Index): Stmt[] => {
           const at = part ? from.plus(part.base) : from;
-          return inner(position + 1, new Map([...r, [axis, { at, done: 0 }]]), u);
+          return inner(position + 1, new Map([...r, [axis, { at, ...ALL }]]), u);
         };
         return loop(whole(part?.size ?? extent), body, undefined, this.#contents.within(axis, results[0]!, results.at(-1)!));
       }
-      return segments(part?.size ?? extent, unroll, true).flatMap((segment) =>
+      return this.#segments(part?.size ?? extent, unroll, true).flatMap((segment) =>
         loop(segment, (first) => {
           const start = part ? first.plus(part.base) : first;
           return pointsOf(start, segment).flatMap((point, n) => inner(position + 1, new Map([...r, [axis, point]]), n));
@@ -164,7 +193,7 @@ export class Nest {
     const loops = inner(0, new Map(), 0);
     const reduced = accumulators.map((parts) => {
       const total = pairwise(
-        parts.map(({ value, nan }) => (nan ? k.select(nan.variable, k.splat(k.float(Number.NaN)), value.variable) : value.variable)),
+        parts.map(({ value, nan }) => (nan ? k.select(nan.variable, k.float(Number.NaN), value.variable) : value.variable)),
         (a, b) => this.#join(a, b),
       );
       return along ? k.fold(this.#contents.combine, total) : total;
@@ -178,7 +207,7 @@ export class Nest {
    * The results of a tile in the order in which they are added to: along its longer side outside, so that the few operands of the shorter side stay in registers
    * and those of the longer side pass one by one.
    */
-  #inTurn(points: Points): number[] {
+  #longerSideFirst(points: Points): number[] {
     const sides = this.#access.axes.map((_, i) => points.get(i)?.length ?? 1).filter((n) => n > 1);
     const count = sides.reduce((n, side) => n * side, 1);
     const inner = sides.at(-1) ?? 1;
@@ -204,7 +233,7 @@ export class Nest {
     const totals = places.map((place, i) => {
       const before = this.#contents.sumAt(place);
       const zero = k.float(0);
-      const start = before.lanes === LANES ? k.select(k.splat(isFirst), k.splat(zero), before) : k.select(isFirst, zero, before);
+      const start = k.select(isFirst, zero, before);
       return k.bind(k.add(start, sums[i]!));
     });
     const variables = totals.map((t) => t.variable);
@@ -215,14 +244,14 @@ export class Nest {
   /** What combining starts from. A vector's greatest or least element by comparison alone loses NaNs, so these are kept apart. */
   #accumulator(start: Expr): Accumulator {
     const orders = this.#contents.combine === "max" || this.#contents.combine === "min";
-    const nan = orders && start.lanes === LANES && start.dtype === "f32" ? k.bind(k.splat(k.constant(0, "bool"))) : undefined;
+    const nan = orders && start.lanes > 1 && start.dtype === "f32" ? k.bind(k.splat(k.constant(0, "bool"), start.lanes)) : undefined;
     return { value: k.bind(start), nan };
   }
 
-  #accumulate({ value: { variable }, nan }: Accumulator, x: Expr, done: number): Stmt[] {
-    if (!nan) return [k.set(variable, this.#combine(variable, x, done))];
+  #accumulate({ value: { variable }, nan }: Accumulator, x: Expr, wanted: Wanted): Stmt[] {
+    if (!nan) return [k.set(variable, this.#combine(variable, x, wanted))];
     // Two comparisons, where the instruction that orders zeros and finds NaNs takes seven of x86.
-    const y = k.bind(this.#lanesLeft(k.splat(x), done, neutral(this.#contents.combine, "f32")));
+    const y = k.bind(lanesLeft(k.splat(x, variable.lanes), wanted, neutral(this.#contents.combine, "f32")));
     const further = this.#contents.combine === "max" ? k.lt(variable, y.variable) : k.lt(y.variable, variable);
     return [
       y.statement,
@@ -231,15 +260,10 @@ export class Nest {
     ];
   }
 
-  /** A vector without the lanes that are done. */
-  #lanesLeft(x: Expr, done: number, otherwise: Expr): Expr {
-    return done === 0 ? x : k.select(k.le(k.splat(k.int(done)), k.ramp()), x, otherwise);
-  }
-
-  /** acc ∘ x, as a fused multiply-add where it is one; without the lanes that are done. */
-  #combine(acc: Expr, x: Expr, done: number): Expr {
-    const y = acc.lanes === LANES ? k.splat(x) : x;
-    const rest = (z: Expr, otherwise: Expr): Expr => this.#lanesLeft(z, done, otherwise);
+  /** acc ∘ x, as a fused multiply-add where it is one; with the lanes that are wanted. */
+  #combine(acc: Expr, x: Expr, wanted: Wanted): Expr {
+    const y = k.splat(x, acc.lanes);
+    const rest = (z: Expr, otherwise: Expr): Expr => lanesLeft(z, wanted, otherwise);
     if (this.#contents.combine === "add" && y.op === "mul" && acc.dtype === "f32") {
       const zero = k.float(0);
       return k.fma(rest(y.args[0]!, zero), rest(y.args[1]!, zero), acc);
@@ -250,6 +274,17 @@ export class Nest {
   #join(a: Expr, b: Expr): Expr {
     return { add: k.add, mul: k.mul, min: k.min, max: k.max }[this.#contents.combine](a, b);
   }
+}
+
+/** A vector in which other lanes than those wanted are replaced. */
+function lanesLeft(x: Expr, { done, live }: Wanted, otherwise: Expr): Expr {
+  if (live) return k.select(live, x, otherwise);
+  return done === 0 ? x : k.select(k.le(k.int(done), k.ramp(x.lanes)), x, otherwise);
+}
+
+/** Along two axes, of which one has vectors at most. */
+function both(a: Wanted, b: Wanted): Wanted {
+  return { done: a.done + b.done, live: a.live ?? b.live };
 }
 
 function pairwise(list: readonly Expr[], join: (a: Expr, b: Expr) => Expr): Expr {
@@ -277,11 +312,12 @@ function loop(
 }
 
 /** The points of one iteration. */
-function pointsOf(start: Index, { count, lanes, overlap }: Segment): Point[] {
-  const first = lanes === LANES ? start.plus(Index.lane()) : start;
+function pointsOf(start: Index, { count, lanes, overlap, off }: Segment): AxisPoint[] {
+  const first = lanes > 1 ? start.plus(Index.lane(lanes)) : start;
   return Array.from({ length: count }, (_, i) => {
-    const done = i === count - 1 ? overlap : 0;
-    return { at: first.plus(i * lanes - done), done };
+    const isLast = i === count - 1;
+    const done = isLast ? overlap : 0;
+    return { at: first.plus(i * lanes - done), done, live: isLast && off > 0 ? k.lt(k.ramp(lanes), k.int(lanes - off)) : undefined };
   });
 }
 

@@ -13,13 +13,14 @@
 import { byteSize } from "../base/dtype.ts";
 import { type Shape, sameShape, sizeOf } from "../base/shape.ts";
 import type { Index } from "../kernel/index-algebra.ts";
-import { type Expr, LANES } from "../kernel/kernel.ts";
+import type { Expr } from "../kernel/kernel.ts";
+import type { Target } from "../kernel/target.ts";
 import { contracts, extentsOf, lowering } from "../ops/lowering.ts";
 import { flatten } from "../ops/movement.ts";
 import type { Lowering } from "../ops/op.ts";
 import type { Value } from "../tape/node.ts";
 import { mergeAxes, usedAsValue } from "./access.ts";
-import { type Load, MOST_BUFFERS, Probe } from "./elements.ts";
+import { type Load, Probe } from "./elements.ts";
 import type { Fusion, Group, Item } from "./fuse.ts";
 
 /** Groups computed row by row, in an order in which each can be computed from the ones before. */
@@ -41,20 +42,11 @@ export interface Rows {
   mayOverwrite(y: Value, x: Value): boolean;
 }
 
-/** Elements that a row may touch: half of a second cache. */
-const LONGEST_ROW = 1 << 17;
-/** Elements that a block of rows touches: a first cache. And the most rows in a block. */
-const BLOCK = 1 << 13;
-const MOST_ROWS = 64;
-/** Fewer rows than this cannot be divided among threads; so few elements need not be. */
-const LEAST_ROWS = 16;
-const SMALL = 1 << 14;
-
 /** From a position to one behind it, before the next item. */
 const BEHIND = 2 ** -20;
 
 /** What the joiner asks of a fusion. */
-export interface Context extends Pick<Fusion, "bufferOf" | "lanesOf"> {
+export interface Context extends Pick<Fusion, "bufferOf" | "lanesOf" | "target"> {
   /** What a root is computed from: buffers and barriers. */
   needsOf(root: Value): Iterable<Value>;
   readonly outputs: Iterable<Value>;
@@ -157,7 +149,7 @@ class Joiner {
     ] as const)
       for (let axes = rows.axes; axes > 0 && sums.columns.size === 0; axes--) {
         const joined = { groups, axes, at, columns: new Set([...rows.columns, ...sums.groups]) };
-        if (sumUpRows(sums.groups, rows, axes) && this.#fits(joined, a, b)) return joined;
+        if (sumUpRows(sums.groups, rows, axes, this.#context.target) && this.#fits(joined, a, b)) return joined;
       }
     const [s, t] = [leadOf(a), leadOf(b)];
     const differs = s.findIndex((d, i) => d !== t[i]);
@@ -182,7 +174,7 @@ class Joiner {
 
   #fits(joined: Cluster, a: Cluster, b: Cluster): boolean {
     const probes = joined.groups.map((g) => this.#probe(g));
-    return this.#readsRows(joined, a, b) && suits(probes, joined);
+    return this.#readsRows(joined, a, b) && suits(probes, joined, this.#context.target);
   }
 
   #groupOf(root: Value): Group {
@@ -232,7 +224,7 @@ class Joiner {
         return loads.every((load) => (n < first ? isRowWise(probe, load, cluster) : n === first && load.index.key === probe.stores.key));
       });
     };
-    const block = blockOf(sizeOf(outer.at(-1)!) / (slices ?? 1), touchedInRow(probes, cluster));
+    const block = blockOf(sizeOf(outer.at(-1)!) / (slices ?? 1), touchedInRow(probes, cluster), this.#context.target);
     return { kind: "rows", groups, outer, block, columns, slices, roots, stored, inPlace, mayOverwrite };
   }
 }
@@ -248,17 +240,17 @@ function leadOf({ groups, axes, columns }: Cluster): Shape {
 }
 
 /** Whether groups do nothing but add up the rows of a cluster, in slices. */
-function sumUpRows(groups: readonly Group[], rows: Cluster, axes: number): boolean {
+function sumUpRows(groups: readonly Group[], rows: Cluster, axes: number, { tiling, lanes }: Target): boolean {
   const count = sizeOf(leadOf(rows).slice(0, axes));
   const slices = [...rows.columns][0]?.shape[0] ?? groups[0]!.shape[0]!;
   return (
     (rows.columns.size === 0 || axes === rows.axes) &&
-    slices >= LEAST_ROWS &&
+    slices >= tiling.leastRows &&
     groups.every(({ shape, reduction, roots }) => {
       if (!reduction || roots.length > 1 || shape.length < 2 || shape[0] !== slices || roots[0]!.dtype !== "f32") return false;
       const { combine } = lowering(reduction) as Extract<Lowering<unknown>, { kind: "reduce" }>;
       // Vectors that overlap would add twice.
-      return combine === "add" && extentsOf(reduction)[0]! * slices === count && shape.at(-1)! % LANES === 0;
+      return combine === "add" && extentsOf(reduction)[0]! * slices === count && shape.at(-1)! % lanes.f32 === 0;
     })
   );
 }
@@ -276,12 +268,12 @@ function isRowWise(probe: Probe, { value, index }: Load, cluster: Cluster): bool
 }
 
 /** Whether it pays to go over such rows: they are contiguous, stay in the cache, and threads can divide them. */
-function suits(probes: readonly Probe[], cluster: Cluster): boolean {
+function suits(probes: readonly Probe[], cluster: Cluster, { caches, tiling, buffers: most }: Target): boolean {
   const rows = sizeOf(leadOf(cluster));
   const row = touchedInRow(probes, cluster);
-  if (row > LONGEST_ROW || (rows < LEAST_ROWS && rows * row > SMALL)) return false;
+  if (row > caches.row || (rows < tiling.leastRows && rows * row > tiling.smallRows)) return false;
   const buffers = new Set(probes.flatMap((p) => [...p.loads.map((l) => l.value), ...p.group.roots]));
-  if (buffers.size > MOST_BUFFERS || probes.some((p) => p.laned)) return false;
+  if (buffers.size > most || probes.some((p) => p.laned)) return false;
   if (cluster.columns.size > 0 && outerAxes(probes, cluster).length > 1) return false;
   return probes.every((p) => cluster.columns.has(p.group) || p.loads.every((load) => !goesDown(p, load, cluster.axes)));
 }
@@ -330,8 +322,8 @@ function outerAxes(all: readonly Probe[], cluster: Cluster): readonly (readonly 
 }
 
 /** Rows of a block: a divisor of all if there is one of a good size. */
-function blockOf(extent: number, row: number): number {
-  const most = Math.min(extent, Math.max(1, Math.min(MOST_ROWS, Math.floor(BLOCK / row))));
+function blockOf(extent: number, row: number, { caches, tiling }: Target): number {
+  const most = Math.min(extent, Math.max(1, Math.min(tiling.mostRows, Math.floor(caches.first / row))));
   for (let n = most; n > most / 2; n--) if (extent % n === 0) return n;
   return most;
 }

@@ -6,6 +6,7 @@ import { byteSize, type Dtype } from "../base/dtype.ts";
 import { sizeOf, type Type } from "../base/shape.ts";
 import { hashKernel } from "../kernel/hash.ts";
 import type { Address, HostCall, Kernel, Program, Step } from "../kernel/kernel.ts";
+import { type Target, WASM } from "../kernel/target.ts";
 import { lowering } from "../ops/lowering.ts";
 import type { Lowering } from "../ops/op.ts";
 import type { Scan } from "../ops/scan.ts";
@@ -33,7 +34,7 @@ export interface Schedule {
 }
 
 /** A buffer: a planned block, or a bound cell; inside loops, a slice of it per iteration. */
-interface Place {
+interface Location {
   readonly block: Block | undefined;
   readonly binding: number;
   readonly offset: number;
@@ -44,19 +45,25 @@ interface Place {
 type HostRun = Extract<Lowering<unknown>, { kind: "host" }>["run"];
 
 type Draft =
-  | { readonly kind: "host"; readonly host: number; readonly args: readonly Place[] }
-  | { readonly kind: "call"; readonly kernel: number; readonly args: readonly Place[] }
-  | { readonly kind: "copy"; readonly from: Place; readonly to: Place; readonly bytes: number }
+  | { readonly kind: "host"; readonly host: number; readonly args: readonly Location[] }
+  | { readonly kind: "call"; readonly kernel: number; readonly args: readonly Location[] }
+  | { readonly kind: "copy"; readonly from: Location; readonly to: Location; readonly bytes: number }
   | { readonly kind: "loop"; readonly length: number; readonly reverse: boolean; readonly body: readonly Draft[] }
-  | { readonly kind: "while"; readonly predicate: Place; readonly test: readonly Draft[]; readonly body: readonly Draft[] }
-  | { readonly kind: "branch"; readonly predicate: Place; readonly then: readonly Draft[]; readonly otherwise: readonly Draft[] };
+  | { readonly kind: "while"; readonly predicate: Location; readonly test: readonly Draft[]; readonly body: readonly Draft[] }
+  | { readonly kind: "branch"; readonly predicate: Location; readonly then: readonly Draft[]; readonly otherwise: readonly Draft[] };
 
 /** Bytes of a value in rows. */
 const bytesOf = (type: Type): number => sizeOf(type.shape) * byteSize(type.dtype as Dtype);
 
-/** Schedules a region. `inputs` and `outputs` say where each of its inputs and outputs lives; cells are numbered from 1. */
-export function schedule(region: Region, inputs: readonly Slot[], outputs: readonly Slot[], cells: number): Schedule {
-  return new Scheduler(cells).run(region, inputs, outputs);
+/** Schedules a region for a machine. `inputs` and `outputs` say where each of its inputs and outputs lives; cells are numbered from 1. */
+export function schedule(
+  region: Region,
+  inputs: readonly Slot[],
+  outputs: readonly Slot[],
+  cells: number,
+  target: Target = WASM,
+): Schedule {
+  return new Scheduler(cells, target).run(region, inputs, outputs);
 }
 
 class Scheduler {
@@ -68,12 +75,15 @@ class Scheduler {
   /** Number of the step being drafted; lifetimes are counted in it. */
   #time = 0;
 
-  constructor(cells: number) {
+  readonly #target: Target;
+
+  constructor(cells: number, target: Target) {
+    this.#target = target;
     this.#cells = cells;
   }
 
   run(region: Region, inputs: readonly Slot[], outputs: readonly Slot[]): Schedule {
-    const places = new Map<Value, Place>();
+    const places = new Map<Value, Location>();
     region.inputs.forEach((x, i) => {
       const slot = inputs[i]!;
       places.set(x, slot.kind === "cell" ? bound(slot.cell) : this.#newPlace(bytesOf(x)));
@@ -83,7 +93,7 @@ class Scheduler {
     const { drafts, results } = this.#region(region, places, targets, 0);
     for (const place of results) this.#touch(place);
     const scratch = planMemory(this.#blocks);
-    const at = (place: Place | undefined): number => (place?.block ? place.block.offset + place.offset : -1);
+    const at = (place: Location | undefined): number => (place?.block ? place.block.offset + place.offset : -1);
     return {
       program: { kernels: this.#kernels, hosts: this.#hosts, steps: drafts.map(address), bindings: this.#cells + 1 },
       scratch,
@@ -95,13 +105,13 @@ class Scheduler {
   /** Drafts the steps of a region whose inputs have places. An output with a target is written there; others stay where they are computed. */
   #region(
     region: Region,
-    places: Map<Value, Place>,
-    targets: readonly (Place | undefined)[],
+    places: Map<Value, Location>,
+    targets: readonly (Location | undefined)[],
     depth: number,
-  ): { drafts: Draft[]; results: Place[] } {
+  ): { drafts: Draft[]; results: Location[] } {
     const list = orderForSums(tapeOfRegion(region), region.outputs);
-    const fusion = fuse(list, region.inputs, region.outputs);
-    const placeOf = (x: Value): Place => {
+    const fusion = fuse(list, region.inputs, region.outputs, this.#target);
+    const placeOf = (x: Value): Location => {
       const buffer = fusion.bufferOf(x);
       const place = buffer && places.get(buffer);
       if (!place) throw new Error(`internal: ${x.source.op.name} has no place in memory`);
@@ -135,7 +145,7 @@ class Scheduler {
     this.#time++;
     // Two phases, since one target may be the source of another: what a copy (or a direct write) would disturb is saved first.
     const written = new Set(targets.flatMap((to) => (to ? [bufferAt(to)] : [])));
-    const disturbed = (from: Place): boolean => written.has(bufferAt(from));
+    const disturbed = (from: Location): boolean => written.has(bufferAt(from));
     const results = region.outputs.map((y, i) => {
       const place = placeOf(y);
       return targets[i] ?? (place.block && !disturbed(place) ? place : this.#save(place, bytesOf(y), drafts));
@@ -151,21 +161,21 @@ class Scheduler {
     return { drafts, results };
   }
 
-  #copy(from: Place, to: Place, bytes: number, drafts: Draft[]): void {
+  #copy(from: Location, to: Location, bytes: number, drafts: Draft[]): void {
     this.#touch(from);
     this.#touch(to);
     if (bytes > 0) drafts.push({ kind: "copy", from, to, bytes });
   }
 
   /** A copy in scratch memory. */
-  #save(from: Place, bytes: number, drafts: Draft[]): Place {
+  #save(from: Location, bytes: number, drafts: Draft[]): Location {
     const to = this.#newPlace(bytes);
     this.#copy(from, to, bytes, drafts);
     return to;
   }
 
   /** The inputs of the region being drafted that lie where a target is. */
-  #inputsAt(region: Region): (target: Place) => readonly Value[] {
+  #inputsAt(region: Region): (target: Location) => readonly Value[] {
     const found = new Map<Block | number, Value[]>();
     for (const x of region.inputs) {
       const place = this.#inputTarget.get(x);
@@ -178,20 +188,20 @@ class Scheduler {
   }
 
   /** Places of the inputs of the region being drafted, to recognise targets that overwrite them. */
-  #inputTarget: Map<Value, Place> = new Map();
+  #inputTarget: Map<Value, Location> = new Map();
 
   #call(
     item: Group | Rows,
     fusion: Fusion,
-    places: Map<Value, Place>,
-    placeOf: (x: Value) => Place,
-    given: (y: Value) => Place | undefined,
+    places: Map<Value, Location>,
+    placeOf: (x: Value) => Location,
+    given: (y: Value) => Location | undefined,
   ): Draft {
     const { kernel, buffers } = buildKernel(item, fusion);
-    const placeFor = (y: Value): Place => {
+    const placeFor = (y: Value): Location => {
       const over = item.kind === "rows" ? item.inPlace.get(y) : undefined;
       const place =
-        places.get(y) ?? (over ? placeFor(over) : given(y)) ?? this.#newPlace(storedSize(y.shape, fusion.lanesOf(y)) * byteSize(y.dtype));
+        places.get(y) ?? (over ? placeFor(over) : given(y)) ?? this.#newPlace(storedSize(y.shape, fusion.lanesOf(y), this.#target) * byteSize(y.dtype));
       places.set(y, place);
       return place;
     };
@@ -212,7 +222,7 @@ class Scheduler {
     return n;
   }
 
-  #control(instruction: Instruction, places: Map<Value, Place>, placeOf: (x: Value) => Place, depth: number): Draft[] {
+  #control(instruction: Instruction, places: Map<Value, Location>, placeOf: (x: Value) => Location, depth: number): Draft[] {
     const { name } = instruction.op;
     if (name === "barrier") {
       for (const x of instruction.operands) this.#touch(placeOf(x));
@@ -226,7 +236,7 @@ class Scheduler {
     throw new Error(`internal: no step for ${name}`);
   }
 
-  #host(instruction: Instruction, run: HostRun, places: Map<Value, Place>, placeOf: (x: Value) => Place): Draft[] {
+  #host(instruction: Instruction, run: HostRun, places: Map<Value, Location>, placeOf: (x: Value) => Location): Draft[] {
     const { operands, results, params } = instruction;
     for (const y of results) places.set(y, this.#newPlace(bytesOf(y)));
     const args = [...operands, ...results].map(placeOf);
@@ -245,7 +255,7 @@ class Scheduler {
   }
 
   /** Carries live in the places of the final results; the body reads them, and copies the new ones over them when an iteration is done. */
-  #scan(instruction: Instruction, places: Map<Value, Place>, placeOf: (x: Value) => Place, depth: number): Draft[] {
+  #scan(instruction: Instruction, places: Map<Value, Location>, placeOf: (x: Value) => Location, depth: number): Draft[] {
     const { consts, carry, length, reverse } = instruction.params as Scan;
     const body = instruction.regions[0]!;
     const began = this.#time;
@@ -260,7 +270,7 @@ class Scheduler {
       this.#touch(operands[consts + i]!);
       if (bytes > 0) drafts.push({ kind: "copy", from: operands[consts + i]!, to: results[i]!, bytes });
     }
-    const inner = new Map<Value, Place>();
+    const inner = new Map<Value, Location>();
     body.inputs.forEach((x, i) => {
       if (i < consts) inner.set(x, operands[i]!);
       else if (i < consts + carry) inner.set(x, results[i - consts]!);
@@ -276,7 +286,7 @@ class Scheduler {
   }
 
   /** As in a scan, the carry lives in the places of the results; test and body read it there. */
-  #while(instruction: Instruction, places: Map<Value, Place>, placeOf: (x: Value) => Place, depth: number): Draft[] {
+  #while(instruction: Instruction, places: Map<Value, Location>, placeOf: (x: Value) => Location, depth: number): Draft[] {
     const { consts } = instruction.params as While;
     const [test, body] = instruction.regions as [Region, Region];
     const began = this.#time;
@@ -288,7 +298,7 @@ class Scheduler {
       const bytes = bytesOf(instruction.results[i]!);
       return bytes > 0 ? [{ kind: "copy", from: operands[consts + i]!, to, bytes }] : [];
     });
-    const inside = (region: Region, targets: Place[]): Draft[] =>
+    const inside = (region: Region, targets: Location[]): Draft[] =>
       this.#nested(region, new Map(region.inputs.map((x, i) => [x, i < consts ? operands[i]! : results[i - consts]!])), targets, depth);
     const [tested, done] = [inside(test, [predicate]), inside(body, results)];
     this.#time++;
@@ -296,9 +306,9 @@ class Scheduler {
     return [...drafts, { kind: "while", predicate, test: tested, body: done }];
   }
 
-  #cond(instruction: Instruction, places: Map<Value, Place>, placeOf: (x: Value) => Place, depth: number): Draft[] {
+  #cond(instruction: Instruction, places: Map<Value, Location>, placeOf: (x: Value) => Location, depth: number): Draft[] {
     const began = this.#time;
-    const [predicate, ...operands] = instruction.operands.map(placeOf) as [Place, ...Place[]];
+    const [predicate, ...operands] = instruction.operands.map(placeOf) as [Location, ...Location[]];
     const results = instruction.results.map((y) => this.#newPlace(bytesOf(y)));
     instruction.results.forEach((y, i) => {
       places.set(y, results[i]!);
@@ -310,7 +320,7 @@ class Scheduler {
     return [{ kind: "branch", predicate, then: branches[0]!, otherwise: branches[1]! }];
   }
 
-  #nested(region: Region, places: Map<Value, Place>, targets: readonly Place[], depth: number): Draft[] {
+  #nested(region: Region, places: Map<Value, Location>, targets: readonly Location[], depth: number): Draft[] {
     const outer = this.#inputTarget;
     this.#inputTarget = new Map(places);
     const { drafts } = this.#region(region, places, targets, depth);
@@ -318,39 +328,39 @@ class Scheduler {
     return drafts;
   }
 
-  #newPlace(bytes: number): Place {
+  #newPlace(bytes: number): Location {
     const block: Block = { bytes, start: this.#time, end: this.#time, offset: -1 };
     this.#blocks.push(block);
     return { block, binding: 0, offset: 0, strides: [] };
   }
 
   /** Extends the life of a place to the current step (and back to `from`). */
-  #touch(place: Place, from = this.#time): void {
+  #touch(place: Location, from = this.#time): void {
     if (!place.block) return;
     place.block.start = Math.min(place.block.start, from);
     place.block.end = Math.max(place.block.end, this.#time);
   }
 }
 
-function bound(cell: number): Place {
+function bound(cell: number): Location {
   return { block: undefined, binding: cell, offset: 0, strides: [] };
 }
 
 /** The slice of a stacked buffer that the iteration at loop `depth` works on. */
-function sliceOf(place: Place, bytes: number, depth: number): Place {
+function sliceOf(place: Location, bytes: number, depth: number): Location {
   const strides = Array.from({ length: depth + 1 }, (_, i) => (i === depth ? bytes : (place.strides[i] ?? 0)));
   return { ...place, strides };
 }
 
 /** What a place is a part of: a planned block, or the binding of a cell. */
-const bufferAt = ({ block, binding }: Place): Block | number => block ?? binding;
+const bufferAt = ({ block, binding }: Location): Block | number => block ?? binding;
 
-function same(a: Place, b: Place): boolean {
-  const strides = (p: Place): string => p.strides.join().replace(/(,?0)+$/, "");
+function same(a: Location, b: Location): boolean {
+  const strides = (p: Location): string => p.strides.join().replace(/(,?0)+$/, "");
   return a.block === b.block && a.binding === b.binding && a.offset === b.offset && strides(a) === strides(b);
 }
 
-function addressOf(place: Place): Address {
+function addressOf(place: Location): Address {
   const offset = (place.block?.offset ?? 0) + place.offset;
   return place.strides.length ? { binding: place.binding, offset, strides: place.strides } : { binding: place.binding, offset };
 }
@@ -381,8 +391,8 @@ function address(draft: Draft): Step {
 function overwrites(
   region: Region,
   fusion: Fusion,
-  targets: readonly (Place | undefined)[],
-  inputsAt: (target: Place) => readonly Value[],
+  targets: readonly (Location | undefined)[],
+  inputsAt: (target: Location) => readonly Value[],
 ): Map<Value, readonly Value[]> {
   const found = new Map<Value, readonly Value[]>();
   region.outputs.forEach((y, i) => {
@@ -399,12 +409,12 @@ function overwrites(
  */
 function directTargets(
   region: Region,
-  targets: readonly (Place | undefined)[],
+  targets: readonly (Location | undefined)[],
   fusion: Fusion,
   lastRead: ReadonlyMap<Value, number>,
-  inputsAt: (target: Place) => readonly Value[],
-): Map<Value, Place> {
-  const direct = new Map<Value, Place>();
+  inputsAt: (target: Location) => readonly Value[],
+): Map<Value, Location> {
+  const direct = new Map<Value, Location>();
   const inputs = new Set(region.inputs);
   const positions = positionsOf(fusion);
   region.outputs.forEach((y, i) => {

@@ -14,6 +14,7 @@ export const NODE_ONLY: Readonly<Record<string, string>> = {
   "test/cli/summary.test.ts": "the command line",
   "test/cli/terminal.test.ts": "the command line",
   "test/cli/train.test.ts": "the command line",
+  "test/codegen/bytes.test.ts": "replaces modules of the compiler, hashes with node:crypto",
   "test/data/cifar10.test.ts": "reads and writes files, starts tar",
   "test/data/csv.test.ts": "CSV is read by a package that wants Node",
   "test/data/digits.test.ts": "hashes with node:crypto",

@@ -5,7 +5,7 @@
 import type { Dtype, TypedArray } from "../../src/base/dtype.ts";
 import { allocate } from "../../src/base/dtype.ts";
 import * as k from "../../src/kernel/build.ts";
-import type { Buffer, Expr, Kernel, Lanes, Stmt } from "../../src/kernel/kernel.ts";
+import type { Buffer, Expr, Kernel, Stmt } from "../../src/kernel/kernel.ts";
 
 export const LENGTH = 96;
 const DTYPES: readonly Dtype[] = ["f32", "i32", "u32", "u8", "bool", "f64"];
@@ -126,11 +126,11 @@ class Maker {
     return statement;
   }
 
-  private lanes(): Lanes {
+  private lanes(): number {
     return this.random.chance(0.5) ? 4 : 1;
   }
 
-  private scalarDtype(lanes: Lanes): Dtype {
+  private scalarDtype(lanes: number): Dtype {
     return this.random.pick(lanes === 4 ? ["f32", "i32", "u32", "bool"] : ["f32", "i32", "u32", "bool", "f64"]);
   }
 
@@ -160,12 +160,12 @@ class Maker {
   private vectorIndex(scope: Scope): Expr {
     if (this.random.chance(0.5)) {
       const stride = this.random.pick([1, 2, 5, 0, -1]);
-      return k.add(k.mul(k.ramp(), k.int(stride)), k.add(this.index(scope, 1 + 3 * Math.abs(stride)), k.int(stride < 0 ? 3 : 0)));
+      return k.add(k.mul(k.ramp(4), k.int(stride)), k.add(this.index(scope, 1 + 3 * Math.abs(stride)), k.int(stride < 0 ? 3 : 0)));
     }
     return k.cast(k.rem(k.cast(this.value("i32", 4, scope, 2), "u32"), k.constant(LENGTH, "u32")), "i32");
   }
 
-  private load(dtype: Dtype, lanes: Lanes, scope: Scope): Expr {
+  private load(dtype: Dtype, lanes: number, scope: Scope): Expr {
     const buffer = DTYPES.indexOf(dtype) + (this.random.chance(0.2) ? 6 : 0);
     const how = this.random.below(10);
     if (lanes === 4 && how < 2) return k.load(buffer, dtype, this.vectorIndex(scope));
@@ -173,14 +173,14 @@ class Maker {
     const loop = this.random.pick(scope.loops);
     const wild = k.add(k.mul(loop.variable, k.int(this.random.pick([-9, 5, 30]))), k.int(this.random.below(120) - 20));
     const inside = (i: Expr): Expr => k.and(k.le(k.int(0), i), k.lt(i, k.int(LENGTH)));
-    return k.load(buffer, dtype, wild, { lanes, mask: inside(lanes === 4 ? k.add(wild, k.ramp()) : wild) });
+    return k.load(buffer, dtype, wild, { lanes, mask: inside(lanes === 4 ? k.add(wild, k.ramp(4)) : wild) });
   }
 
-  private value(dtype: Dtype, lanes: Lanes, scope: Scope, depth: number): Expr {
+  private value(dtype: Dtype, lanes: number, scope: Scope, depth: number): Expr {
     if (depth === 0 || this.random.chance(0.1)) return this.leaf(dtype, lanes, scope);
-    const next = (d: Dtype = dtype, l: Lanes = lanes): Expr => this.value(d, l, scope, depth - 1);
+    const next = (d: Dtype = dtype, l: number = lanes): Expr => this.value(d, l, scope, depth - 1);
     if (this.random.chance(0.15)) return k.select(next("bool"), next(), next());
-    if (lanes === 4 && this.random.chance(0.15)) return k.splat(next(dtype, 1));
+    if (lanes === 4 && this.random.chance(0.15)) return k.splat(next(dtype, 1), 4);
     if (lanes === 1 && dtype !== "f64" && dtype !== "u8" && this.random.chance(0.1)) return k.lane(next(dtype, 4), this.random.below(4));
     if (dtype === "u8") return k.cast(next(this.random.pick(["f32", "i32", "u32", "bool"])), "u8");
     if (dtype === "bool") return this.bool(next, lanes);
@@ -188,12 +188,12 @@ class Maker {
     return dtype === "f32" || dtype === "f64" ? this.float(next, dtype, lanes) : this.integer(next, dtype, lanes);
   }
 
-  private castSource(dtype: Dtype, lanes: Lanes): Dtype {
+  private castSource(dtype: Dtype, lanes: number): Dtype {
     const all: Dtype[] = ["f32", "i32", "u32", "bool"];
     return this.random.pick([...all, ...(lanes === 1 ? (["f64", "u8"] as Dtype[]) : []), dtype]);
   }
 
-  private bool(next: (d?: Dtype, l?: Lanes) => Expr, lanes: Lanes): Expr {
+  private bool(next: (d?: Dtype, l?: number) => Expr, lanes: number): Expr {
     const what = this.random.below(3);
     if (what === 0) return this.random.pick([k.and, k.or, k.xor, k.eq, k.lt])(next(), next());
     if (what === 1) return k.not(next());
@@ -201,28 +201,28 @@ class Maker {
     return this.random.pick([k.eq, k.ne, k.lt, k.le, k.gt, k.ge])(next(d), next(d));
   }
 
-  private float(next: (d?: Dtype, l?: Lanes) => Expr, dtype: Dtype, lanes: Lanes): Expr {
+  private float(next: (d?: Dtype, l?: number) => Expr, dtype: Dtype, lanes: number): Expr {
     if (lanes === 1 && dtype === "f32" && this.random.chance(0.2))
       return k.fold(this.random.pick(["add", "mul", "min", "max"] as const), next(dtype, 4));
     if (this.random.chance(0.4)) return this.random.pick([k.neg, k.abs, k.sqrt, k.floor, k.ceil, k.trunc, k.round])(next());
     return this.random.pick([k.add, k.sub, k.mul, k.div, k.min, k.max, k.rem, k.pow])(next(), next());
   }
 
-  private integer(next: (d?: Dtype, l?: Lanes) => Expr, dtype: Dtype, lanes: Lanes): Expr {
+  private integer(next: (d?: Dtype, l?: number) => Expr, dtype: Dtype, lanes: number): Expr {
     if (lanes === 1 && this.random.chance(0.15)) return k.fold(this.random.pick(["add", "mul", "min", "max"] as const), next(dtype, 4));
     if (this.random.chance(0.25)) return this.random.pick([k.neg, k.abs, k.not, k.floor])(next());
     return this.random.pick([k.add, k.sub, k.mul, k.div, k.rem, k.min, k.max, k.and, k.or, k.xor, k.shl, k.shr])(next(), next());
   }
 
-  private leaf(dtype: Dtype, lanes: Lanes, scope: Scope): Expr {
+  private leaf(dtype: Dtype, lanes: number, scope: Scope): Expr {
     const fitting = scope.variables.filter((v) => v.dtype === dtype && v.lanes === lanes);
     const what = this.random.below(10);
     if (fitting.length > 0 && what < 5) return this.random.pick(fitting);
     if (dtype === "u8") return k.cast(this.leaf("u32", lanes, scope), "u8");
     if (what < 8) return dtype === "u32" && this.random.chance(0.5) ? this.load("u8", lanes, scope) : this.load(dtype, lanes, scope);
-    if (dtype === "i32" && lanes === 4 && what === 8) return k.ramp();
+    if (dtype === "i32" && lanes === 4 && what === 8) return k.ramp(4);
     const c = k.constant(this.random.pick(SPECIAL), dtype);
-    return lanes === 4 ? k.splat(c) : c;
+    return lanes === 4 ? k.splat(c, 4) : c;
   }
 }
 

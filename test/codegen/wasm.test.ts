@@ -145,11 +145,11 @@ describe("kernels", () => {
     k.fresh();
     const row = (i: Expr, tap: Expr): Expr => {
       const at = k.add(k.add(i, tap), k.int(-3));
-      const lanes = k.add(at, k.ramp());
+      const lanes = k.add(at, k.ramp(4));
       return k.load(0, "f32", at, { lanes: 4, mask: k.and(k.le(k.int(0), lanes), k.lt(lanes, k.int(16))) });
     };
     const sum = (i: Expr): Stmt[] =>
-      k.letIn(k.splat(k.float(0)), (acc) => [
+      k.letIn(k.splat(k.float(0), 4), (acc) => [
         k.forLoop(7, (tap) => [k.set(acc, k.add(k.mul(row(i, tap), k.load(1, "f32", tap)), acc))]),
         k.store(2, i, acc),
       ]);
@@ -179,8 +179,8 @@ describe("kernels", () => {
 
   it("splat a load in one instruction, and sum it by columns", () => {
     k.fresh();
-    const body = k.letIn(k.splat(k.float(0)), (acc) => [
-      k.forLoop(8, (i) => [k.set(acc, k.fma(k.splat(k.load(0, "f32", i)), k.load(1, "f32", k.mul(i, k.int(4)), { lanes: 4 }), acc))]),
+    const body = k.letIn(k.splat(k.float(0), 4), (acc) => [
+      k.forLoop(8, (i) => [k.set(acc, k.fma(k.splat(k.load(0, "f32", i), 4), k.load(1, "f32", k.mul(i, k.int(4)), { lanes: 4 }), acc))]),
       k.store(2, k.int(0), acc),
     ]);
     check({ name: "gemv", buffers: [f32(8), f32(32), f32(4, true)], body }, (i) => i);

@@ -68,8 +68,8 @@ function lossOf({ layers }: Net, [x, ...parameters]: readonly Tensor[]): Tensor 
 /** Far above rounding, far below a wrong element. */
 const TOLERANCE = 1e-3;
 
-/** What is wrong with the gradients of the network of this number, if anything. */
-export function faultOfNet(seed: number): string | undefined {
+/** The network of this number: arguments in f64, and the gradient of its loss in all of them. */
+export function netOf(seed: number): { net: Net; args: readonly Tensor[]; gradient: (args: readonly Tensor[]) => readonly Tensor[] } {
   const net = randomNet(new Random(seed));
   const draw = (shape: readonly number[], i: number): Tensor => normal(keyOf(1000 * seed + i), shape, { dtype: "f64" });
   const parameters = net.layers.flatMap(({ channels, outputs, kernel, groups }, i) => {
@@ -77,7 +77,12 @@ export function faultOfNet(seed: number): string | undefined {
     return [draw([outputs, channels / groups, kernel, kernel], 2 * i).mul(1 / Math.sqrt(fan)), draw([outputs], 2 * i + 1)];
   });
   const args = [draw(net.input, 99), ...parameters];
-  const gradient = grad((all: readonly Tensor[]) => lossOf(net, all));
+  return { net, args, gradient: grad((all: readonly Tensor[]) => lossOf(net, all)) };
+}
+
+/** What is wrong with the gradients of the network of this number, if anything. */
+export function faultOfNet(seed: number): string | undefined {
+  const { net, args, gradient } = netOf(seed);
   const exact = gradient(args).map((g) => Array.from(g.dataSync(), Number));
   const before = getThreads();
   try {

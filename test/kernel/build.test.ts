@@ -32,7 +32,7 @@ describe("binary operations", () => {
       "internal: kernel op add: operands of different dtypes (given const: f32, const: i32)",
     );
     expect(() => k.sqrt(k.int(4))).toThrow("kernel op sqrt");
-    expect(() => k.splat(k.constant(1, "f64"))).toThrow("f64 has no vectors");
+    expect(() => k.splat(k.splat(k.float(1), 4), 8)).toThrow("no vector of 8");
   });
 
   it("round folded constants to f32 and wrap integers", () => {

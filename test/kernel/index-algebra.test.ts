@@ -75,7 +75,7 @@ describe("movement leaves no division behind", () => {
 
 test("four lanes are consecutive exactly when their index moves by one", () => {
   const i = Index.of(k.variable("i32"), 0, 10);
-  expect(i.plus(Index.lane()).consecutive()?.key).toBe(i.key);
-  expect(i.plus(Index.lane().times(2)).consecutive()).toBeNull();
-  expect(Index.lane().plus(i).div(3).consecutive()).toBeNull();
+  expect(i.plus(Index.lane(4)).consecutive()?.key).toBe(i.key);
+  expect(i.plus(Index.lane(4).times(2)).consecutive()).toBeNull();
+  expect(Index.lane(4).plus(i).div(3).consecutive()).toBeNull();
 });

@@ -5,7 +5,7 @@
 import { describe, expect, it } from "vitest";
 import { features } from "../../src/codegen/wasm/instantiate.ts";
 import * as k from "../../src/kernel/build.ts";
-import type { Expr, Kernel, Lanes } from "../../src/kernel/kernel.ts";
+import type { Expr, Kernel } from "../../src/kernel/kernel.ts";
 import { HOST } from "../../src/kernel/scalar.ts";
 import { compiled, interpreted } from "../codegen/run.ts";
 
@@ -38,7 +38,7 @@ const SPECIAL: readonly number[] = [
   2,
 ];
 
-function kernelOf(f: (x: Expr) => Expr, lanes: Lanes): Kernel {
+function kernelOf(f: (x: Expr) => Expr, lanes: number): Kernel {
   k.fresh();
   return {
     name: "map",
@@ -103,7 +103,7 @@ const FUNCTIONS: readonly Row[] = [
 describe.each(FUNCTIONS)("%s", (name, f, low, high, fused, separate) => {
   const x = samples(low, high);
   const exact = name === "exp below" ? (y: number): number => Math.exp(Math.min(y, 0)) : HOST[name]!;
-  const run = (lanes: Lanes, relaxed: boolean) => worst(compiled(kernelOf(f, lanes), [x, new Float32Array(N)], { relaxed })[1]!, x, exact);
+  const run = (lanes: number, relaxed: boolean) => worst(compiled(kernelOf(f, lanes), [x, new Float32Array(N)], { relaxed })[1]!, x, exact);
 
   it(`interpreted is within ${fused} on [${low}, ${high}]`, () => {
     const found = worst(interpreted(kernelOf(f, 4), [x, new Float32Array(N)])[1]!, x, exact);

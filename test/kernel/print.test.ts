@@ -25,7 +25,7 @@ it("prints loops, lets, sets and ifs", () => {
   k.fresh();
   const body = [
     k.forLoop(8, (i) =>
-      k.letIn(k.splat(k.float(0)), (sum) => [
+      k.letIn(k.splat(k.float(0), 4), (sum) => [
         k.forLoop(16, (j) => [k.set(sum, k.fma(k.load(0, "f32", k.add(k.mul(i, k.int(16)), j), { lanes: 4 }), k.float(0.5), sum))], {
           step: 4,
         }),

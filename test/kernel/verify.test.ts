@@ -3,7 +3,8 @@
  */
 import { expect, it } from "vitest";
 import * as k from "../../src/kernel/build.ts";
-import type { Buffer, Stmt } from "../../src/kernel/kernel.ts";
+import type { Buffer, Kernel, Stmt } from "../../src/kernel/kernel.ts";
+import { WASM, withLanes } from "../../src/kernel/target.ts";
 import { verifyKernel } from "../../src/kernel/verify.ts";
 
 const BUFFERS: readonly Buffer[] = [
@@ -39,7 +40,8 @@ it.each<[string, () => readonly Stmt[]]>([
   ["is used where it is not bound", () => [k.forLoop(3, () => [], { within: [zero, k.variable("i32")] })]],
   ["the condition of an if is not a scalar bool", () => [k.ifThen(k.int(1), [])]],
   ["add: f32, i32 cannot give f32", () => [k.store(1, zero, k.make("add", "f32", 1, [one, zero]))]],
-  ["f64 has no vectors", () => [k.store(1, zero, k.make("splat", "f64", 4, [k.constant(1, "f64")]))]],
+  ["splat: f32x8 cannot give f32x4", () => [k.store(1, zero, k.make("splat", "f32", 4, [k.splat(one, 8)]))]],
+  ["store: mask f32x4 for f32x4", () => [{ kind: "store", buffer: 1, index: zero, value: k.splat(one, 4), mask: k.splat(one, 4) }]],
 ])("refuses: %s", (message, body) => {
   expect(() => verify(body())).toThrow(message);
 });
@@ -51,4 +53,13 @@ it("refuses empty buffers and shows the kernel", () => {
 it("refuses a variable that is bound twice", () => {
   const { statement } = k.bind(one);
   expect(() => verify([statement, statement])).toThrow("is bound twice");
+});
+
+it("refuses vectors that the target has not", () => {
+  const kernel = (lanes: number): Kernel => ({ name: "wide", buffers: BUFFERS, body: [k.store(1, zero, k.splat(one, lanes))] });
+  expect(() => verifyKernel(kernel(4), WASM)).not.toThrow();
+  expect(() => verifyKernel(kernel(8), WASM)).toThrow("wasm has no f32x8");
+  expect(() => verifyKernel(kernel(8), withLanes(WASM, 8))).not.toThrow();
+  const f64 = k.bind(k.splat(k.constant(1, "f64"), 4)).statement;
+  expect(() => verifyKernel({ name: "f64", buffers: BUFFERS, body: [f64] }, WASM)).toThrow("wasm has no f64x4");
 });

@@ -6,6 +6,7 @@ import type { Dtype } from "../../src/base/dtype.ts";
 import { compile, recordFunction } from "../../src/function/compile.ts";
 import { vjp } from "../../src/function/derivative.ts";
 import { printKernel } from "../../src/kernel/print.ts";
+import { WASM } from "../../src/kernel/target.ts";
 import { verifyKernel } from "../../src/kernel/verify.ts";
 import { crossEntropy } from "../../src/math/loss.ts";
 import { logSoftmax, softmax } from "../../src/math/softmax.ts";
@@ -36,7 +37,7 @@ function planOf(fn: (...args: Tensor[]) => unknown, ...args: (Tensor | readonly 
     args.map((x) => ("shape" in x ? x : zeros([...x]))),
   );
   const planned = plan(optimize(recording.region), recording, cellsOf(recording));
-  planned.program.kernels.forEach(verifyKernel);
+  for (const kernel of planned.program.kernels) verifyKernel(kernel, WASM);
   return planned;
 }
 

@@ -1,23 +1,23 @@
 /**
- * @file One kernel to one WebAssembly function, whose params are the byte addresses of the kernel's buffers. The kernel is first expanded
- * (`expandMath`) and its values moved to where they are computed least (`hoist`, `share`); then statements are emitted in order. The function of a kernel that
- * is divided among threads has two more params, the bounds of the part of its work to do.
+ * @file One kernel to one WebAssembly function, whose params are the byte addresses of the kernel's buffers. The kernel is first lowered
+ * (`kernel/lower.ts`); then statements are emitted in order. The function of a kernel that is divided among threads has two more params, the bounds of
+ * the part of its work to do.
  */
 
 import { affineOf, constantForm, type Known, rangeOf } from "../../kernel/affine.ts";
 import { fresh, int, max, min, variable } from "../../kernel/build.ts";
-import { divide, type Line, type Stretch, turnsOf, weigh } from "../../kernel/division.ts";
+import type { Line, Stretch } from "../../kernel/division.ts";
 import type { Expr, Kernel, Stmt } from "../../kernel/kernel.ts";
-import { expandMath } from "../../kernel/math.ts";
-import { hoist, share } from "../../kernel/motion.ts";
+import { divideWork, lower } from "../../kernel/lower.ts";
+import { WASM } from "../../kernel/target.ts";
 import { assigned, operandsOf } from "../../kernel/walk.ts";
 import { Expressions, typeOf } from "./expressions.ts";
 import { MemoryAccess } from "./memory.ts";
 import { FunctionBuilder, I32 } from "./module.ts";
+import { orderMultiplies } from "./multiplies.ts";
 import { callsHost } from "./operators.ts";
 import { Pointers } from "./pointers.ts";
 import { MOST_ADDRESSES, MOST_PARTS } from "./threads.ts";
-import { inTurns } from "./turns.ts";
 
 export interface GenerateOptions {
   /** Whether fma may be f32x4.relaxed_madd. */
@@ -39,7 +39,7 @@ type Home = { readonly local: number } | { readonly inline: Expr } | { readonly 
 
 class Generator {
   readonly code: FunctionBuilder;
-  /** Conditions that always hold, see `inTurns`. */
+  /** Conditions that always hold, see `orderMultiplies`. */
   private readonly always: readonly Expr[];
   private readonly known: Map<Expr, Known> = new Map();
   private readonly homes: Map<Expr, Home> = new Map();
@@ -358,20 +358,16 @@ class Generator {
 export function generate(kernel: Kernel, options: GenerateOptions): Generated {
   fresh();
   const always = [variable("bool"), variable("bool")];
-  const body = inTurns(share(hoist(expandMath(kernel).body)), always);
-  const parts = partsOf(kernel, body, options.leastWork);
-  const generator = new Generator({ ...kernel, body }, options, parts?.line, always);
-  generator.run(body, parts?.line);
-  return { code: generator.code, parts: parts && { line: parts.line.length, parts: parts.count } };
-}
-
-/** Few statements have more operations. */
-const OPERATIONS_PER_STATEMENT = 64;
-
-/** How a kernel with enough work is divided. Kernels that call the host are the main thread's: the others have no such functions. */
-function partsOf(kernel: Kernel, body: readonly Stmt[], leastWork: number): { line: Line; count: number } | undefined {
-  if (turnsOf(body) * OPERATIONS_PER_STATEMENT < leastWork || kernel.buffers.length > MOST_ADDRESSES) return undefined;
-  const work = weigh(body, (x) => callsHost(x.op, x.args[0]!.dtype));
-  const line = work.total < leastWork || work.marked ? undefined : divide(body, work);
-  return line && { line, count: Math.min(MOST_PARTS, Math.max(2, Math.floor((2 * work.total) / leastWork))) };
+  const lowered = lower(kernel, WASM);
+  const ordered = { ...lowered, body: orderMultiplies(lowered.body, always) };
+  const divided = divideWork(ordered, {
+    leastWork: options.leastWork,
+    mostParts: MOST_PARTS,
+    mostBuffers: MOST_ADDRESSES,
+    // The other threads have no functions of the host.
+    isOfMainThread: (x) => callsHost(x.op, x.args[0]!.dtype),
+  });
+  const generator = new Generator(ordered, options, divided?.line, always);
+  generator.run(ordered.body, divided?.line);
+  return { code: generator.code, parts: divided && { line: divided.line.length, parts: divided.parts } };
 }

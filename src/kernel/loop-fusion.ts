@@ -25,7 +25,7 @@ interface Access {
 type MayShare = (a: number, b: number) => boolean;
 
 /** The statements with their loops joined, and those of their blocks. Loops wait for each other before and after. */
-export function jam(stmts: readonly Stmt[], mayShare: MayShare): Stmt[] {
+export function fuseLoops(stmts: readonly Stmt[], mayShare: MayShare): Stmt[] {
   const done: Stmt[] = [];
   for (const s of stmts) {
     const at = s.kind === "for" ? partnerOf(s, done, mayShare) : -1;
@@ -36,7 +36,7 @@ export function jam(stmts: readonly Stmt[], mayShare: MayShare): Stmt[] {
     const [first, ...between] = done.splice(at) as [Loop, ...Stmt[]];
     done.push(...between.filter(isStart), fuse(first, s as Loop), ...between.filter((m) => !isStart(m)));
   }
-  return done.map((s) => mapBlocks(s, (block) => jam(block, mayShare)));
+  return done.map((s) => mapBlocks(s, (block) => fuseLoops(block, mayShare)));
 }
 
 /** The position of the loop that another one behind may join; -1 if there is none. */

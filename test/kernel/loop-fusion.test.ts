@@ -2,8 +2,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import * as k from "../../src/kernel/build.ts";
-import { jam } from "../../src/kernel/jam.ts";
-import { type Expr, type Kernel, LANES, type Stmt } from "../../src/kernel/kernel.ts";
+import type { Expr, Kernel, Stmt } from "../../src/kernel/kernel.ts";
+import { fuseLoops } from "../../src/kernel/loop-fusion.ts";
 import { printKernel } from "../../src/kernel/print.ts";
 import { verifyKernel } from "../../src/kernel/verify.ts";
 import { eachStmt } from "../../src/kernel/walk.ts";
@@ -18,6 +18,7 @@ const BUFFERS: Kernel["buffers"] = [0, 1, 2, 3, ROWS].map((n) => ({ dtype: "f32"
 const mayShare = (a: number, b: number): boolean => BUFFERS[a]!.length === BUFFERS[b]!.length;
 
 const kernelOf = (body: readonly Stmt[]): Kernel => ({ name: "test", buffers: BUFFERS, body });
+const LANES = 4;
 const at = (buffer: number, index: Expr): Expr => k.load(buffer, "f32", index, { lanes: LANES });
 const plus = (index: Expr, n: number): Expr => k.add(index, k.int(n));
 
@@ -35,7 +36,7 @@ function loopsIn(stmts: readonly Stmt[]): number {
 describe("joined are", () => {
   test("a sum and what it adds, which is not loaded again", () => {
     k.fresh();
-    const sum = k.bind(k.splat(k.float(0)));
+    const sum = k.bind(k.splat(k.float(0), 4));
     const body = [
       over((j) => {
         const e = k.bind(k.mul(at(0, j), at(0, j)));
@@ -45,7 +46,7 @@ describe("joined are", () => {
       over((j) => [k.set(sum.variable, k.add(sum.variable, at(1, j)))]),
       k.store(4, k.int(0), k.fold("add", sum.variable)),
     ];
-    const joined = kernelOf(jam(body, mayShare));
+    const joined = kernelOf(fuseLoops(body, mayShare));
     verifyKernel(joined);
     expect(printKernel(joined)).toMatchInlineSnapshot(`
       "kernel test(b0: mut f32[64], b1: mut f32[64], b2: mut f32[64], b3: mut f32[64], b4: mut f32[4])
@@ -67,7 +68,7 @@ describe("joined are", () => {
       k.store(4, k.int(1), k.float(2)),
       over((j) => [k.store(2, j, k.add(at(0, j), at(1, j)))]),
     ];
-    expect(loopsIn(jam(body, mayShare))).toBe(1);
+    expect(loopsIn(fuseLoops(body, mayShare))).toBe(1);
   });
 
   test("loops over rows with those inside them", () => {
@@ -77,7 +78,7 @@ describe("joined are", () => {
       k.forLoop(4, (i) => [row(i, (p) => [k.store(1, p, at(0, p))])]),
       k.forLoop(4, (i) => [row(i, (p) => [k.store(2, p, at(1, p))])]),
     ];
-    expect(loopsIn(jam(body, mayShare))).toBe(2);
+    expect(loopsIn(fuseLoops(body, mayShare))).toBe(2);
   });
 });
 
@@ -86,7 +87,7 @@ describe("not joined are", () => {
     test(name, () => {
       k.fresh();
       const stmts = body();
-      expect(loopsIn(jam(stmts, mayShare))).toBe(loopsIn(stmts));
+      expect(loopsIn(fuseLoops(stmts, mayShare))).toBe(loopsIn(stmts));
     });
 
   apart("loops of other ranges", () => [
@@ -106,16 +107,16 @@ describe("not joined are", () => {
     over((j) => [k.store(2, j, at(1, j))]),
   ]);
   apart("a loop that reads a sum of the first one in memory", () => {
-    const sum = k.bind(k.splat(k.float(0)));
+    const sum = k.bind(k.splat(k.float(0), 4));
     return [
       sum.statement,
       over((j) => [k.set(sum.variable, k.add(sum.variable, at(0, j)))]),
       k.store(4, k.int(0), k.fold("add", sum.variable)),
-      over((j) => [k.store(1, j, k.mul(at(0, j), k.splat(k.load(4, "f32", k.int(0)))))]),
+      over((j) => [k.store(1, j, k.mul(at(0, j), k.splat(k.load(4, "f32", k.int(0)), 4)))]),
     ];
   });
   apart("a loop that reads a sum of the first one in a variable", () => {
-    const sum = k.bind(k.splat(k.float(0)));
+    const sum = k.bind(k.splat(k.float(0), 4));
     return [
       sum.statement,
       over((j) => [k.set(sum.variable, k.add(sum.variable, at(0, j)))]),
@@ -150,11 +151,11 @@ const acts = fc.array(fc.record({ each: fc.array(act, { minLength: 1, maxLength:
 /** Loops over a row's first half, some with a vector behind it. */
 function loopsOf(list: readonly { readonly each: readonly Act[]; readonly tail: boolean }[], base: Expr, row: Expr): Stmt[] {
   return list.flatMap(({ each, tail }) => {
-    const sums = each.map(() => k.bind(k.splat(k.float(0))));
+    const sums = each.map(() => k.bind(k.splat(k.float(0), 4)));
     const stmts = (j: Expr): Stmt[] =>
       each.flatMap(({ adds, to, from }, n) => {
         const x = k.bind(
-          from.map(([b, shift]) => at(b, plus(k.add(base, j), shift))).reduce((p, q) => k.add(k.mul(p, k.splat(k.float(0.5))), q)),
+          from.map(([b, shift]) => at(b, plus(k.add(base, j), shift))).reduce((p, q) => k.add(k.mul(p, k.splat(k.float(0.5), 4)), q)),
         );
         const sum = sums[n]!.variable;
         return [x.statement, adds ? k.set(sum, k.add(sum, x.variable)) : k.store(to, k.add(base, j), x.variable)];
@@ -182,7 +183,7 @@ describe("random loops", () => {
       fc.property(acts, fc.boolean(), (list, rows) => {
         k.fresh();
         const body = rows ? [k.forLoop(2, (i) => loopsOf(list, k.mul(i, k.int(32)), i))] : loopsOf(list, k.int(0), k.int(0));
-        const after = jam(body, mayShare);
+        const after = fuseLoops(body, mayShare);
         if (loopsIn(after) < loopsIn(body)) joined++;
         expect(run(after)).toEqual(run(body));
       }),

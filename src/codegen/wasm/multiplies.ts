@@ -9,15 +9,13 @@
  */
 import { ifThen } from "../../kernel/build.ts";
 import type { Expr, Stmt } from "../../kernel/kernel.ts";
+import { WASM } from "../../kernel/target.ts";
 import { assigned, eachExpr, mapBlocks, operandsOf } from "../../kernel/walk.ts";
 
-/** Vector registers that V8 gives out. */
-const REGISTERS = 15;
-
 /** The statements, with the sums of crowded loops in branches on `always`. */
-export function inTurns(stmts: readonly Stmt[], always: readonly Expr[]): Stmt[] {
+export function orderMultiplies(stmts: readonly Stmt[], always: readonly Expr[]): Stmt[] {
   return stmts.map((s) =>
-    mapBlocks(s, (block) => (s.kind === "for" && isCrowded(block) ? branches(block, always) : inTurns(block, always))),
+    mapBlocks(s, (block) => (s.kind === "for" && isCrowded(block) ? branches(block, always) : orderMultiplies(block, always))),
   );
 }
 
@@ -30,7 +28,7 @@ function isCrowded(body: readonly Stmt[]): boolean {
   eachExpr(body.flatMap(operandsOf), ({ op }) => {
     if (op === "load") loads++;
   });
-  return loads > 0 && sums.size + loads > REGISTERS;
+  return loads > 0 && sums.size + loads > WASM.registers;
 }
 
 function reads(x: Expr, variables: ReadonlySet<Expr>): boolean {

@@ -2,7 +2,7 @@
  * @file Sums in turns: crowded loops compute the same, wherever their buffers lie, and what may not wait for other sums is left as it is.
  */
 import { describe, expect, it } from "vitest";
-import { inTurns } from "../../src/codegen/wasm/turns.ts";
+import { orderMultiplies } from "../../src/codegen/wasm/multiplies.ts";
 import * as k from "../../src/kernel/build.ts";
 import type { Expr, Kernel, Stmt } from "../../src/kernel/kernel.ts";
 import { blocksOf } from "../../src/kernel/walk.ts";
@@ -14,12 +14,12 @@ const TERMS = 9;
 /** Six rows times two vectors: c[i, j:4] = Σ a[i, l] b[l, j:4]. */
 function product(): Kernel {
   k.fresh();
-  const sums = Array.from({ length: 2 * ROWS }, () => k.bind(k.splat(k.float(0))));
+  const sums = Array.from({ length: 2 * ROWS }, () => k.bind(k.splat(k.float(0), 4)));
   const a = (l: Expr, i: number): Expr => k.load(0, "f32", k.add(l, k.int(i * TERMS)));
   const b = (l: Expr, j: number): Expr => k.load(1, "f32", k.add(k.mul(l, k.int(8)), k.int(4 * j)), { lanes: 4 });
   const body: Stmt[] = [
     ...sums.map((s) => s.statement),
-    k.forLoop(TERMS, (l) => sums.map(({ variable }, n) => k.set(variable, k.fma(k.splat(a(l, n >> 1)), b(l, n & 1), variable)))),
+    k.forLoop(TERMS, (l) => sums.map(({ variable }, n) => k.set(variable, k.fma(k.splat(a(l, n >> 1), 4), b(l, n & 1), variable)))),
     ...sums.map(({ variable }, n) => k.store(2, k.int(4 * n), variable)),
   ];
   const f32 = (length: number, written = false) => ({ dtype: "f32", length, written }) as const;
@@ -44,7 +44,7 @@ describe("sums in turns", () => {
 
   it("stand in branches by twos where they are crowded", () => {
     const { body } = product();
-    const turned = inTurns(body, [k.variable("bool"), k.variable("bool")]);
+    const turned = orderMultiplies(body, [k.variable("bool"), k.variable("bool")]);
     expect(kinds(turned)).toEqual({ ...kinds(body), if: ROWS });
   });
 
@@ -54,6 +54,6 @@ describe("sums in turns", () => {
     const [sum] = loop.body as Extract<Stmt, { kind: "set" }>[];
     const read = k.bind(k.add(sum!.variable, sum!.variable));
     const inner = [...loop.body.slice(0, 1), read.statement, ...loop.body.slice(1)];
-    expect(inTurns([{ ...loop, body: inner }], [k.variable("bool")])).toEqual([{ ...loop, body: inner }]);
+    expect(orderMultiplies([{ ...loop, body: inner }], [k.variable("bool")])).toEqual([{ ...loop, body: inner }]);
   });
 });

@@ -1,0 +1,363 @@
+/**
+ * @file Proofs that loads and stores stay inside their buffers. An index and the conditions around it (masks, branches, loops that leave iterations out) are affine
+ * forms of loop counters and of terms with a known range. That an index is not negative, and below the length, is an inequality g >= 0; it is proved if g less a positive
+ * multiple of each of some conditions f >= 0 has a range that is not negative (Farkas' lemma: Schrijver 1986, §7.3), found by eliminating one term after another.
+ *
+ *     b0[i·8 + j - 1 if 0 <= j - 1]      i·8 + j - 1 - (j - 1) = i·8 >= 0
+ *
+ * What is not proved, mostly what is looked up in memory, gets a check of its own where the machine has none (`guardAccesses`).
+ */
+import type { Dtype } from "../base/dtype.ts";
+import * as k from "./build.ts";
+import type { Expr, Kernel, Stmt } from "./kernel.ts";
+import { assigned, mapBlocks, mapOperands, operandsOf, rewrite } from "./walk.ts";
+
+/** Σ coefficient·term + constant. A term is a lane of an expression that is not affine, or a variable. */
+interface Form {
+  readonly constant: number;
+  readonly terms: ReadonlyMap<string, number>;
+}
+
+/** Inclusive bounds. */
+type Range = readonly [low: number, high: number];
+
+const UNKNOWN: Range = [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
+const RANGES: Readonly<Partial<Record<Dtype, Range>>> = {
+  u8: [0, 255],
+  bool: [0, 1],
+  u32: [0, 2 ** 32 - 1],
+  i32: [-(2 ** 31), 2 ** 31 - 1],
+};
+
+type Store = Extract<Stmt, { kind: "store" }>;
+
+/** An access that may lie outside its buffer, as far as the proof sees. */
+export interface Unproved {
+  /** The load, or the statement that stores. */
+  readonly access: Expr | Store;
+  readonly buffer: number;
+  /** True if the index is looked up in memory, so that no proof from shapes can exist. */
+  readonly lookedUp: boolean;
+}
+
+/** How many terms are eliminated one after another: as many as an image has axes, and one. */
+const DEPTH = 5;
+/** Tries for one access; after these it counts as not proved. */
+const TRIES = 4000;
+
+const constantForm = (constant: number): Form => ({ constant, terms: new Map() });
+
+/** a + factor·b */
+function combined(a: Form, b: Form, factor: number): Form {
+  const terms = new Map(a.terms);
+  for (const [term, c] of b.terms) {
+    const sum = (terms.get(term) ?? 0) + factor * c;
+    if (Math.abs(sum) < 1e-9) terms.delete(term);
+    else terms.set(term, sum);
+  }
+  return { constant: a.constant + factor * b.constant, terms };
+}
+
+class Prover {
+  readonly unproved: Unproved[] = [];
+  accesses = 0;
+  #tries = 0;
+  readonly #kernel: Kernel;
+  readonly #assigned: ReadonlySet<Expr>;
+  /** What a variable was bound to. */
+  readonly #values: Map<Expr, Expr> = new Map();
+  readonly #counters: Map<Expr, Range> = new Map();
+  /** Ranges of the terms of forms. */
+  readonly #ranges: Map<string, Range> = new Map();
+  readonly #forms: Map<string, Form> = new Map();
+
+  constructor(kernel: Kernel) {
+    this.#kernel = kernel;
+    this.#assigned = assigned(kernel.body);
+  }
+
+  /** `facts` are forms that are not negative where the statements stand. */
+  block(stmts: readonly Stmt[], facts: readonly Form[]): void {
+    for (const s of stmts) this.#statement(s, facts);
+  }
+
+  #statement(s: Stmt, facts: readonly Form[]): void {
+    const seen = new Set<Expr>();
+    for (const x of operandsOf(s)) this.#loads(x, facts, seen);
+    switch (s.kind) {
+      case "let":
+        if (!this.#assigned.has(s.variable)) this.#values.set(s.variable, s.value);
+        return;
+      case "store":
+        this.#check(s, s.buffer, s.index, s.value.lanes, s.mask, facts);
+        return;
+      case "if":
+        this.block(s.then, [...facts, ...this.#facts(s.condition, 0, true)]);
+        this.block(s.otherwise, [...facts, ...this.#facts(s.condition, 0, false)]);
+        return;
+      case "for":
+        this.#loop(s, facts);
+    }
+  }
+
+  #loop(s: Stmt & { kind: "for" }, facts: readonly Form[]): void {
+    if (s.to <= s.from) return;
+    this.#counters.set(s.variable, [s.from, s.to - 1 - ((s.to - 1 - s.from) % s.step)]);
+    const counter = this.#form(s.variable, 0);
+    const [low, high] = (s.within ?? []).map((x) => this.#form(x, 0));
+    const within = low && high ? [combined(counter, low, -1), combined(combined(high, counter, -1), constantForm(1), -1)] : [];
+    this.block(s.body, [...facts, ...within]);
+  }
+
+  /** The loads below an expression. */
+  #loads(x: Expr, facts: readonly Form[], seen: Set<Expr>): void {
+    if (seen.has(x)) return;
+    seen.add(x);
+    for (const arg of x.args) this.#loads(arg, facts, seen);
+    if (x.op === "load") this.#check(x, x.value, x.args[0]!, x.lanes, x.args[1], facts);
+  }
+
+  #check(access: Unproved["access"], buffer: number, index: Expr, lanes: number, mask: Expr | undefined, facts: readonly Form[]): void {
+    this.accesses++;
+    this.#tries = 0;
+    const { length } = this.#kernel.buffers[buffer]!;
+    const all = mask && this.#uniform(mask) ? [...facts, ...this.#facts(mask, 0, true)] : undefined;
+    for (let lane = 0; lane < lanes; lane++) {
+      const at = index.lanes > 1 ? this.#form(index, lane) : combined(this.#form(index, 0), constantForm(lane), 1);
+      const given = all ?? (mask ? [...facts, ...this.#facts(mask, lane, true)] : facts);
+      const below = combined(constantForm(length - 1), at, -1);
+      if (this.#holds(at, given, DEPTH) && this.#holds(below, given, DEPTH)) continue;
+      // A condition that cannot hold: nothing is touched.
+      if (mask && this.#holds(constantForm(-1), given, 2)) continue;
+      this.unproved.push({ access, buffer, lookedUp: this.#looksUp(index, new Set()) });
+      return;
+    }
+  }
+
+  #uniform(x: Expr): boolean {
+    return x.lanes === 1 || x.op === "splat";
+  }
+
+  #looksUp(x: Expr, seen: Set<Expr>): boolean {
+    if (seen.has(x)) return false;
+    seen.add(x);
+    const value = this.#values.get(x);
+    return (
+      x.op === "load" ||
+      this.#assigned.has(x) ||
+      x.args.some((y) => this.#looksUp(y, seen)) ||
+      (value !== undefined && this.#looksUp(value, seen))
+    );
+  }
+
+  /** Whether a form is not negative. */
+  #holds(g: Form, facts: readonly Form[], depth: number): boolean {
+    if (this.#least(g) >= 0) return true;
+    if (depth === 0 || this.#tries++ > TRIES) return false;
+    for (let i = 0; i < facts.length; i++) {
+      const f = facts[i]!;
+      const rest = [...facts.slice(0, i), ...facts.slice(i + 1)];
+      const factors = new Set<number>(g.terms.size === 0 ? [1] : []);
+      for (const [term, c] of f.terms) {
+        const factor = (g.terms.get(term) ?? 0) / c;
+        if (factor > 0) factors.add(factor);
+      }
+      for (const factor of factors) if (this.#holds(combined(g, f, -factor), rest, depth - 1)) return true;
+    }
+    return false;
+  }
+
+  #least({ constant, terms }: Form): number {
+    let least = constant;
+    for (const [term, c] of terms) {
+      const [low, high] = this.#ranges.get(term)!;
+      least += c > 0 ? c * low : c * high;
+    }
+    return Number.isNaN(least) ? Number.NEGATIVE_INFINITY : least;
+  }
+
+  #rangeOfForm(form: Form): Range {
+    const low = this.#least(form);
+    const high = -this.#least(combined(constantForm(0), form, -1));
+    return [low, high];
+  }
+
+  /** What follows from a lane of a condition that holds, or that does not. */
+  #facts(x: Expr, lane: number, holds: boolean): Form[] {
+    const [a, b] = x.args as readonly [Expr, Expr];
+    switch (x.op) {
+      case "const":
+        return (x.value !== 0) === holds ? [] : [constantForm(-1)];
+      case "variable": {
+        const value = this.#values.get(x);
+        return value ? this.#facts(value, lane, holds) : [];
+      }
+      case "splat":
+        return this.#facts(a, 0, holds);
+      case "lane":
+        return this.#facts(a, x.value, holds);
+      case "not":
+        return this.#facts(a, lane, !holds);
+      case "and":
+        return holds ? [...this.#facts(a, lane, true), ...this.#facts(b, lane, true)] : [];
+      case "or":
+        return holds ? [] : [...this.#facts(a, lane, false), ...this.#facts(b, lane, false)];
+      default:
+        return this.#comparison(x, lane, holds);
+    }
+  }
+
+  #comparison(x: Expr, lane: number, holds: boolean): Form[] {
+    const [a, b] = x.args as readonly [Expr, Expr];
+    if ((x.op !== "lt" && x.op !== "le" && x.op !== "eq") || a.dtype !== "i32") return [];
+    const difference = combined(this.#form(b, lane), this.#form(a, lane), -1);
+    if (x.op === "eq") return holds ? [difference, combined(constantForm(0), difference, -1)] : [];
+    // a < b is b - a - 1 >= 0, a <= b is b - a >= 0; where they do not hold, b <= a and b < a do.
+    if (holds) return [x.op === "lt" ? combined(difference, constantForm(1), -1) : difference];
+    const turned = combined(constantForm(0), difference, -1);
+    return [x.op === "le" ? combined(turned, constantForm(1), -1) : turned];
+  }
+
+  /** The affine form of a lane of an integer. */
+  #form(x: Expr, lane: number): Form {
+    const key = `${x.id}:${x.lanes > 1 ? lane : 0}`;
+    const known = this.#forms.get(key);
+    if (known) return known;
+    const form = this.#formOf(x, lane) ?? this.#term(key, x, lane);
+    this.#forms.set(key, form);
+    return form;
+  }
+
+  #term(key: string, x: Expr, lane: number): Form {
+    this.#ranges.set(key, this.#range(x, lane));
+    return { constant: 0, terms: new Map([[key, 1]]) };
+  }
+
+  #formOf(x: Expr, lane: number): Form | undefined {
+    if (x.dtype !== "i32" && x.dtype !== "u32" && x.dtype !== "bool") return undefined;
+    const [a, b] = x.args as readonly [Expr, Expr];
+    const constantOf = (y: Expr): number | undefined => {
+      const { constant, terms } = this.#form(y, lane);
+      return terms.size === 0 ? constant : undefined;
+    };
+    switch (x.op) {
+      case "const":
+        return constantForm(x.value);
+      case "ramp":
+        return constantForm(lane);
+      case "splat":
+        return this.#form(a, 0);
+      case "lane":
+        return this.#form(a, x.value);
+      case "variable": {
+        const value = this.#values.get(x);
+        return value && this.#form(value, lane);
+      }
+      case "add":
+        return x.dtype === "i32" ? combined(this.#form(a, lane), this.#form(b, lane), 1) : undefined;
+      case "sub":
+        return x.dtype === "i32" ? combined(this.#form(a, lane), this.#form(b, lane), -1) : undefined;
+      case "neg":
+        return combined(constantForm(0), this.#form(a, lane), -1);
+      case "mul": {
+        const factor = constantOf(b);
+        return x.dtype === "i32" && factor !== undefined ? combined(constantForm(0), this.#form(a, lane), factor) : undefined;
+      }
+      case "shl": {
+        const count = constantOf(b);
+        return x.dtype === "i32" && count !== undefined ? combined(constantForm(0), this.#form(a, lane), 2 ** (count & 31)) : undefined;
+      }
+      case "cast":
+        return this.#castForm(x, a, lane);
+      default:
+        return undefined;
+    }
+  }
+
+  #castForm(x: Expr, a: Expr, lane: number): Form | undefined {
+    if (a.dtype !== "i32" && a.dtype !== "u32" && a.dtype !== "bool") return undefined;
+    const form = this.#form(a, lane);
+    const [low, high] = this.#rangeOfForm(form);
+    const [least, most] = RANGES[x.dtype]!;
+    return low >= least && high <= most ? form : undefined;
+  }
+
+  /** Bounds of a lane of an integer that is no affine form of others. */
+  #range(x: Expr, lane: number): Range {
+    const own = (y: Expr): Range => this.#rangeOfForm(this.#form(y, lane));
+    const type = RANGES[x.dtype] ?? UNKNOWN;
+    const [a, b, c] = x.args as readonly [Expr, Expr, Expr];
+    switch (x.op) {
+      case "variable":
+        return this.#counters.get(x) ?? type;
+      case "load":
+        return RANGES[this.#kernel.buffers[x.value]!.dtype] ?? UNKNOWN;
+      case "div":
+      case "rem":
+        return quotientRange(x.op, own(a), own(b), type);
+      case "min":
+      case "max": {
+        const f = Math[x.op];
+        const [p, q] = [own(a), own(b)];
+        return [f(p[0], q[0]), f(p[1], q[1])];
+      }
+      case "select": {
+        const [p, q] = [own(b), own(c)];
+        return [Math.min(p[0], q[0]), Math.max(p[1], q[1])];
+      }
+      case "and": {
+        const most = own(b)[1];
+        return own(b)[0] >= 0 && own(a)[0] >= 0 ? [0, Math.min(most, own(a)[1])] : own(b)[0] >= 0 ? [0, most] : type;
+      }
+      case "shr": {
+        const [p, q] = [own(a), own(b)];
+        return q[0] === q[1] && p[0] >= 0 ? [p[0] >>> q[0], Math.floor(p[1] / 2 ** q[0])] : type;
+      }
+      default:
+        return type;
+    }
+  }
+}
+
+/** Bounds of a quotient or remainder by a positive number; both round toward zero. */
+function quotientRange(op: "div" | "rem", [low, high]: Range, [least, most]: Range, type: Range): Range {
+  if (least <= 0) return type;
+  if (op === "rem") return [low < 0 ? Math.max(low, 1 - most) : 0, high > 0 ? Math.min(high, most - 1) : 0];
+  const corners = [low / least, low / most, high / least, high / most].map(Math.trunc);
+  return [Math.min(...corners), Math.max(...corners)];
+}
+
+/** How many accesses a kernel has, and those that are not proved to stay inside their buffers. */
+export function checkBounds(kernel: Kernel): { readonly accesses: number; readonly unproved: readonly Unproved[] } {
+  const prover = new Prover(kernel);
+  prover.block(kernel.body, []);
+  return { accesses: prover.accesses, unproved: prover.unproved };
+}
+
+/** The kernel with a check at every access that is not proved: what lies outside loads as 0 and is not stored. */
+export function guardAccesses(kernel: Kernel): Kernel {
+  const { unproved } = checkBounds(kernel);
+  if (unproved.length === 0) return kernel;
+  const guarded = new Set<unknown>(unproved.map(({ access }) => access));
+  const inside = (buffer: number, index: Expr, lanes: number): Expr => {
+    const at = index.lanes < lanes ? k.add(index, k.ramp(lanes)) : index;
+    return k.and(k.le(k.int(0), at), k.lt(at, k.int(kernel.buffers[buffer]!.length)));
+  };
+  const guardLoad = (x: Expr, original: Expr): Expr => {
+    if (!guarded.has(original)) return x;
+    const [index, mask] = x.args as readonly [Expr, Expr | undefined];
+    const within = inside(x.value, index, x.lanes);
+    return k.make("load", x.dtype, x.lanes, [index, mask ? k.and(mask, within) : within], x.value);
+  };
+  const guard = (s: Stmt): Stmt => {
+    const memo = new Map<Expr, Expr>();
+    const loads = mapBlocks(
+      mapOperands(s, (x) => rewrite(x, guardLoad, memo)),
+      (block) => block.map(guard),
+    );
+    if (loads.kind !== "store" || !guarded.has(s)) return loads;
+    const within = inside(loads.buffer, loads.index, loads.value.lanes);
+    return { ...loads, mask: loads.mask ? k.and(loads.mask, within) : within };
+  };
+  return { ...kernel, body: kernel.body.map(guard) };
+}

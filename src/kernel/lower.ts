@@ -1,0 +1,78 @@
+/**
+ * @file Lowering: what every code generator does with a kernel before it emits code, as a table of passes in the order in which they run. What serves one
+ * engine alone is that generator's business. The passes that decide in which order numbers are added (`fuseLoops`, `blockSums`) run when a nest is written
+ * (`schedule/loops.ts`), so that the interpreter, which runs kernels as they are, adds in the same order.
+ */
+import { guardAccesses } from "./bounds.ts";
+import * as k from "./build.ts";
+import { divide, iterationsOf, type Line, weigh } from "./division.ts";
+import type { Expr, Kernel, Stmt } from "./kernel.ts";
+import { expandMath } from "./math.ts";
+import { hoist, share } from "./motion.ts";
+import type { Target } from "./target.ts";
+import { mapBlocks } from "./walk.ts";
+
+/** A kernel to a kernel that does the same. */
+export type Pass = (kernel: Kernel, target: Target) => Kernel;
+
+const onBody =
+  (pass: (body: readonly Stmt[]) => readonly Stmt[]): Pass =>
+  (kernel) => ({ ...kernel, body: pass(kernel.body) });
+
+/** The passes in the order in which they run. */
+export const LOWERING: readonly (readonly [name: string, pass: Pass])[] = [
+  ["guard accesses", (kernel, target) => (target.sandboxed ? kernel : guardAccesses(kernel))],
+  ["split masked stores", (kernel, target) => (target.tails === "mask" ? kernel : splitMaskedStores(kernel))],
+  ["expand math", expandMath],
+  ["hoist", onBody(hoist)],
+  ["share", onBody(share)],
+];
+
+/** A kernel as a code generator takes it. `after` is told of the kernel after each pass. */
+export function lower(kernel: Kernel, target: Target, after: (name: string, kernel: Kernel) => void = () => {}): Kernel {
+  return LOWERING.reduce((before, [name, pass]) => {
+    const made = pass(before, target);
+    after(name, made);
+    return made;
+  }, kernel);
+}
+
+/** Stores under a mask as a branch for each lane, for machines without them. */
+export function splitMaskedStores(kernel: Kernel): Kernel {
+  const split = (s: Stmt): Stmt[] => {
+    if (s.kind !== "store" || !s.mask) return [mapBlocks(s, (block) => block.flatMap(split))];
+    const { buffer, index, value, mask } = s;
+    if (value.lanes === 1) return [k.ifThen(mask, [k.store(buffer, index, value)])];
+    const [v, m] = [k.bind(value), k.bind(mask)];
+    const stores = Array.from({ length: value.lanes }, (_, i) => {
+      const at = index.lanes > 1 ? k.lane(index, i) : k.add(index, k.int(i));
+      return k.ifThen(k.lane(m.variable, i), [k.store(buffer, at, k.lane(v.variable, i))]);
+    });
+    return [v.statement, m.statement, ...stores];
+  };
+  return { ...kernel, body: kernel.body.flatMap(split) };
+}
+
+/** Few statements have more operations. */
+const OPERATIONS_PER_STATEMENT = 64;
+
+/** How the work of kernels is divided among threads. */
+export interface DivisionOptions {
+  /** Kernels with at least this much work (see `weigh`) are divided. */
+  readonly leastWork: number;
+  /** Parts of a kernel, and buffers of one that is divided, at most. */
+  readonly mostParts: number;
+  readonly mostBuffers: number;
+  /** Operations that only the main thread can do: kernels with one of them are not divided. */
+  readonly isOfMainThread: (x: Expr) => boolean;
+}
+
+/** The line of a lowered kernel with enough work, and the number of parts that is worth while; undefined for one that the main thread does alone. */
+export function divideWork(kernel: Kernel, options: DivisionOptions): { readonly line: Line; readonly parts: number } | undefined {
+  const { leastWork, mostParts, mostBuffers, isOfMainThread } = options;
+  const { body, buffers } = kernel;
+  if (iterationsOf(body) * OPERATIONS_PER_STATEMENT < leastWork || buffers.length > mostBuffers) return undefined;
+  const work = weigh(body, isOfMainThread);
+  const line = work.total < leastWork || work.marked ? undefined : divide(body, work);
+  return line && { line, parts: Math.min(mostParts, Math.max(2, Math.floor((2 * work.total) / leastWork))) };
+}

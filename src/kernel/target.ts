@@ -1,0 +1,175 @@
+/**
+ * @file Target machines: what the passes between a tape and machine code must know of the machine. A target is a plain value that is passed down from
+ * `optimize` and `schedule`; nothing else in the folders below `codegen` knows a machine. Another target is another value: see {@link withLanes}.
+ *
+ * Sizes are in elements of four bytes unless a comment says otherwise. Costs are in cycles of one core, and only their ratios matter. The comments name the
+ * workload with which a constant is measured again: `npm run bench -- --only NAME`.
+ */
+import type { Dtype } from "../base/dtype.ts";
+
+/** What one instruction or transfer costs. */
+export interface Costs {
+  /** Start of an iteration of an innermost loop, in a tile. Measure with `gemm_512`. */
+  readonly iteration: number;
+  /** Cycles until a sum can be added to again. Measure with `gemm_128`. */
+  readonly latency: number;
+  /** Multiply-adds in a cycle, loads in a cycle, and both together. Measure with `gemm_1024` and `conv3x3_fwd`. */
+  readonly multiplies: number;
+  readonly loads: number;
+  readonly issues: number;
+  /** Loads of a vector, relative to a vector of consecutive elements: one element repeated, and elements that lie apart. Measure with `conv7x7_fb`. */
+  readonly repeated: number;
+  readonly gather: number;
+  /** Combining the lanes of a vector, in loads. Measure with `softmax_fwd`. */
+  readonly fold: number;
+  /** How much the cost of written out terms is raised: they must promise a tenth less. Measure with `lenet_b64`, whose first layer was slower with a tie. */
+  readonly written: number;
+}
+
+/** Sizes of the memory above the main one, in elements of four bytes. */
+export interface Caches {
+  /** A line of a cache. */
+  readonly line: number;
+  /** Elements that stay in the first cache while a loop passes over them. Measure with `softmax_fb`. */
+  readonly first: number;
+  /** Elements of an operand that stay in the second cache while panels of the other pass by. Measure with `gemm_2048`. */
+  readonly panel: number;
+  /** Elements that all operands of a part of a sum may take of the second cache. Measure with `conv3x3_fb`. */
+  readonly block: number;
+  /** Elements that a row may touch: half of a second cache. Measure with `layernorm_fb`. */
+  readonly row: number;
+  /** Elements of a page, and pages whose addresses the processor finds quickly. Measure with `gemm_2048`. */
+  readonly page: number;
+  readonly pages: number;
+  /** Bytes by which planes lie apart so badly that a sum over channels meets itself in the cache. Measure with `conv1x1_fwd`. */
+  readonly badPitch: number;
+}
+
+/** Limits of the tiler. */
+export interface Tiling {
+  /** Products of vectors from which more code pays for a tenth less time (half a millisecond of them), and how many sums a tile has at most below. */
+  readonly manyProducts: number;
+  readonly fewSums: number;
+  /** Points that a tile holds of one axis at most. */
+  readonly points: number;
+  /** Products that a tile adds up before it adds its sums to the result in memory; and from how many on it does. Measure with `gemm_1024`. */
+  readonly blockProducts: number;
+  readonly longSum: number;
+  /** Fewer products are not worth the way to memory and back; of products with what is looked up, so few are. Measure with `lenet_b64`. */
+  readonly leastProducts: number;
+  readonly lookedUpProducts: number;
+  /** Terms of a short sum, and of one of its axes that may be written out. Measure with `dw3x3_fwd`. */
+  readonly shortSum: number;
+  readonly writtenTerms: number;
+  /** Elements of an elementwise nest that pay for longer code. Measure with `gelu_chain_fwd`. */
+  readonly leastUnrolled: number;
+  /** Elements from which a row has enough vectors for several sums side by side. Measure with `softmax_fwd`. */
+  readonly longRow: number;
+  /** Vectors that an iteration handles of elementwise nests and of sums along a vector; elements from which such a sum has several accumulators. */
+  readonly unroll: number;
+  readonly unrolledSum: number;
+  /** Rows of a block of rows at most; fewer rows than `leastRows` cannot be divided among threads, and `smallRows` elements need not be. */
+  readonly mostRows: number;
+  readonly leastRows: number;
+  readonly smallRows: number;
+}
+
+/** How operands of large products are copied before they are multiplied. */
+export interface Packing {
+  /** Columns of a panel of the operand that vectors are loaded from: as the tile has. */
+  readonly columns: number;
+  /** Rows of a panel of the other operand. Copied by vectors, so a multiple of the vector is best. */
+  readonly rows: number;
+  /** Terms of a sum from which a panel no longer stays in the cache by itself (measured: 256 do). Measure with `gemm_512`. */
+  readonly leastTerms: number;
+  /** How often an operand must be read to be worth a copy. */
+  readonly leastReads: number;
+}
+
+/** A machine. */
+export interface Target {
+  readonly name: string;
+  /** Elements of a vector of each dtype: a power of two, 1 where there are no vectors. A loop nest has vectors of one length: the least of all dtypes that it touches. */
+  readonly lanes: Readonly<Record<Dtype, number>>;
+  /**
+   * How the end of an axis is done where vectors do not fit evenly: by a last vector that overlaps the one before, or by one of which a mask switches lanes off.
+   */
+  readonly tails: "overlap" | "mask";
+  /** Vector registers for the sums and operands of a tile. */
+  readonly registers: number;
+  /** Buffers that a kernel may touch before their addresses no longer fit in registers. Measure with `adam_25m`. */
+  readonly buffers: number;
+  /** True if a vector's minimum and maximum cost several instructions where they must order zeros and keep NaN (7 on x86): then sums take two comparisons. */
+  readonly slowOrderedMinimum: boolean;
+  /** True if the machine itself refuses accesses outside the program's memory: then those that are not proved to be inside their buffers need no check. */
+  readonly sandboxed: boolean;
+  readonly costs: Costs;
+  readonly caches: Caches;
+  readonly tiling: Tiling;
+  readonly packing: Packing;
+}
+
+/** WebAssembly with 128-bit vectors. Its f64x2 is not used: kernels of f64 are scalar. */
+export const WASM: Target = {
+  name: "wasm",
+  lanes: { f32: 4, i32: 4, u32: 4, u8: 4, bool: 4, f64: 1 },
+  tails: "overlap",
+  // Sixteen, of which the engine keeps one for itself: a tile of R x V runs at full speed while R + V + R·V <= 15.
+  registers: 15,
+  buffers: 24,
+  slowOrderedMinimum: true,
+  sandboxed: true,
+  costs: { iteration: 0.25, latency: 4.5, multiplies: 2, loads: 2, issues: 3.5, repeated: 0.25, gather: 6, fold: 6, written: 1.1 },
+  caches: {
+    line: 16,
+    first: 1 << 13,
+    panel: 1 << 16,
+    block: 5 << 15,
+    row: 1 << 17,
+    page: 1024,
+    pages: 256,
+    badPitch: 1024,
+  },
+  tiling: {
+    manyProducts: 1 << 22,
+    fewSums: 8,
+    points: 8,
+    blockProducts: 640,
+    longSum: 1024,
+    leastProducts: 128,
+    lookedUpProducts: 64,
+    shortSum: 64,
+    writtenTerms: 8,
+    leastUnrolled: 1 << 12,
+    longRow: 64,
+    unroll: 4,
+    unrolledSum: 32,
+    mostRows: 64,
+    leastRows: 16,
+    smallRows: 1 << 14,
+  },
+  packing: { columns: 8, rows: 4, leastTerms: 512, leastReads: 64 },
+};
+
+/**
+ * A target like another, with vectors of `lanes` elements of four bytes, and half as many of f64: what a wider machine would be, for tests of the passes.
+ * Panels are as many vectors wide as those of the original.
+ */
+export function withLanes(target: Target, lanes: number, tails: Target["tails"] = target.tails): Target {
+  const scale = lanes / target.lanes.f32;
+  const { columns, rows } = target.packing;
+  return {
+    ...target,
+    name: `${target.name}, ${lanes} lanes, tails by ${tails}`,
+    tails,
+    lanes: { f32: lanes, i32: lanes, u32: lanes, u8: lanes, bool: lanes, f64: Math.max(1, lanes / 2) },
+    packing: { ...target.packing, columns: columns * scale, rows: rows * scale },
+  };
+}
+
+/** Elements of the vectors of a loop nest that touches these dtypes. */
+export function lanesFor(target: Target, dtypes: Iterable<Dtype>): number {
+  let least = target.lanes.f32;
+  for (const dtype of dtypes) least = Math.min(least, target.lanes[dtype]);
+  return least;
+}

@@ -1,0 +1,46 @@
+/** @file Blocks of loops that keep what they read in the cache: of elementwise nests that read across what they write, and of the axis that a product sweeps. */
+import { divisor, type Nest, type Part, pointsOf, type Tile } from "./tiling.ts";
+
+/**
+ * Blocks for a transposition: where a value is read along another axis than it is written, both go in small squares, so that each line of the cache is
+ * fetched once.
+ */
+export function transposeBlocks({ access, lanes, target }: Nest, vector: number): Part[] {
+  const { axes, loads } = access;
+  if (vector < 0) return [];
+  const across = (i: number): boolean => loads[i]!.some((c, j) => c === 1 && loads[vector]![j] !== 0 && loads[vector]![j] !== 1);
+  const read = axes.findIndex((_, i) => i !== vector && across(i));
+  if (read < 0 || axes[read]!.cuts.length + axes[vector]!.cuts.length > 0) return [];
+  const { line } = target.caches;
+  const blocks = [read, vector].map((axis) => ({ axis, size: divisor(axes[axis]!.extent, (n) => n <= line && n % lanes === 0) }));
+  return blocks.every(({ axis, size }) => size > 0 && size < axes[axis]!.extent) ? blocks : [];
+}
+
+/** Of an axis along which a value is read in pieces of a line of the cache, and far away in between, so many points together that each line is fetched once. */
+export function cacheLines({ access, target }: Nest, vector: number): Part[] {
+  const { axes, loads } = access;
+  const { line } = target.caches;
+  if (vector < 0) return [];
+  const points = (i: number): number => {
+    const far = (j: number): boolean => axes.some((_, inner) => inner > i && Math.abs(loads[inner]![j] ?? 0) >= line);
+    const step = loads[i]!.find((c, j) => c !== null && c > 1 && line % c === 0 && loads[vector]![j] === 1 && far(j)) ?? line;
+    return line / step;
+  };
+  const axis = axes.findIndex((a, i) => i !== vector && a.cuts.length === 0 && points(i) > 1 && a.extent % points(i) === 0);
+  return axis < 0 ? [] : [{ axis, size: points(axis) }];
+}
+
+/**
+ * Points of an axis to do together, if it is swept again for every panel and what it reads does not stay in the cache: as many whole tiles as
+ * do. 0 for the whole axis.
+ */
+export function sweptBlock({ access, target }: Nest, axis: number, tile: Tile, parts: readonly Part[]): number {
+  const { axes, loads } = access;
+  const { extent } = axes[axis]!;
+  const length = (i: number): number => parts.find((p) => p.axis === i)?.size ?? axes[i]!.extent;
+  const read = (j: number): number => axes.reduce((n, a, i) => (a.kind === "sum" && loads[i]![j] !== 0 ? n * length(i) : n), 1);
+  const perPoint = loads[axis]!.reduce<number>((n, c, j) => (c === 0 ? n : n + read(j)), 0);
+  if (perPoint * extent <= target.caches.panel) return 0;
+  const size = divisor(extent, (n) => n * perPoint <= target.caches.panel);
+  return size >= 4 * pointsOf(tile, axis) ? size : 0;
+}

@@ -1,0 +1,110 @@
+/** @file The order in which the loops of a nest stand: so that little of the operands moves through the cache. */
+import { cacheLines, sweptBlock, transposeBlocks } from "./blocking.ts";
+import { axesOf, type Choice, type Level, type Nest, type Part, pointsOf, stepOf, touched } from "./tiling.ts";
+
+/** Axes of the results by what the tile does with them. */
+export interface ResultAxes {
+  /** Those without a tile. */
+  readonly plain: readonly number[];
+  /** The one that carries the vector, if it is one of the results. */
+  readonly vector: readonly number[];
+  /** The others of which a tile holds several points. */
+  readonly tiled: readonly number[];
+  /** The taps of the gradient of a weight, along which a sum reads nearly the same elements again: they go inside the others. */
+  readonly taps: readonly number[];
+}
+
+export function resultAxes(nest: Nest, { tile, vector: carrier }: Choice, parts: readonly Part[]): ResultAxes {
+  const { access } = nest;
+  const { axes } = access;
+  const inTile = tile.map(([axis]) => axis);
+  const plain = axesOf(access, "out").filter((i) => !inTile.includes(i) && i !== carrier);
+  const vector = axes[carrier]?.kind === "out" ? [carrier] : [];
+  // What the outer one reads stays where it is while the panel that the inner one reads passes by, for every tile: as little as possible.
+  const passing = (outer: number, inner: number): number =>
+    (axes[outer]!.extent / pointsOf(tile, outer)) * panelOf(nest, carrier, parts, { moving: inner, fixed: outer });
+  const tiled = inTile.filter((i) => !vector.includes(i)).sort((a, b) => passing(a, b) - passing(b, a));
+  const taps = axes[carrier]?.kind === "sum" ? plain.filter((i) => isTap(nest, i)) : [];
+  return { plain: plain.filter((i) => !taps.includes(i)), vector, tiled, taps };
+}
+
+/** Elements that accesses touch along result axes and in a part of the sum: of those that move along `moving`, but not along `fixed`. */
+function panelOf(
+  nest: Nest,
+  carrier: number,
+  parts: readonly Part[],
+  { moving, fixed, along = [moving] }: { readonly moving: number; readonly fixed: number; readonly along?: readonly number[] },
+): number {
+  const { axes, terms } = nest.access;
+  const size = (i: number): number => parts.find((p) => p.axis === i)?.size ?? axes[i]!.extent;
+  const lanes = axes[carrier]?.extent === nest.lanes ? carrier : -1;
+  const walked = axes.map((_, i) => i).filter((i) => axes[i]!.kind === "sum" || along.includes(i) || i === lanes);
+  const own = terms[moving]!.map((_, j) => j).filter((j) => terms[moving]![j] !== 0 && terms[fixed]![j] === 0);
+  return own.reduce((n, j) => n + touched(walked.map((i) => ({ by: stepOf(nest, i, j), extent: size(i) }))), 0);
+}
+
+/** True if the sums along a result axis have a third of what they read in common, at least. */
+function isTap(nest: Nest, axis: number): boolean {
+  const { axes, terms } = nest.access;
+  const reads = (j: number, also: boolean): number =>
+    touched(axes.flatMap((a, i) => (a.kind === "sum" || (also && i === axis) ? [{ by: stepOf(nest, i, j), extent: a.extent }] : [])));
+  return terms[axis]!.every((_, j) => 3 * reads(j, true) <= 2 * axes[axis]!.extent * reads(j, false));
+}
+
+/** True if hoisting a tiled loop outermost moves less data: tiles × what the untiled loops read < untiled points × what the tiled loop reads. */
+function paysOutermost(nest: Nest, { tile, vector }: Choice, parts: readonly Part[], axis: number, plain: readonly number[]): boolean {
+  const { access } = nest;
+  const { axes } = access;
+  const panel = (moving: number, fixed: number, along?: readonly number[]): number =>
+    panelOf(nest, vector, parts, along ? { moving, fixed, along } : { moving, fixed });
+  const inner = plain.at(-1);
+  if (inner === undefined || plain.some((i) => panel(i, axis) === 0)) return false;
+  const results = axesOf(access, "out").filter((i) => i !== axis);
+  const points = plain.reduce((n, i) => n * axes[i]!.extent, 1);
+  return (axes[axis]!.extent / pointsOf(tile, axis)) * panel(inner, axis, results) < points * panel(axis, inner);
+}
+
+/** Loops over results and parts of the sum, outermost first. */
+export function orderLoops(nest: Nest, choice: Choice, parts: readonly Part[]): Level[] {
+  const { access, reduces } = nest;
+  const { loads, terms, partial } = access;
+  const { plain, vector, tiled, taps } = resultAxes(nest, choice, parts);
+  // The vector axis goes outside the other tiled one if that leaves an operand as it is, whose panel then stays in cache.
+  const stays = vector.every((v) => loads[v]!.some((c, j) => c !== 0 && tiled.every((i) => loads[i]![j] === 0)));
+  // Where every position has a sum of its own, what it reads is used up (for all channels) before the next position, and positions before the next images.
+  const meet = (i: number, j: number): boolean => terms[i]!.some((c, load) => c !== 0 && terms[j]![load] !== 0);
+  const far = partial.length > 0 ? tiled.filter((i) => plain.some((j) => meet(i, j))) : [];
+  const near = tiled.filter((i) => !far.includes(i));
+  const [swept] = tiled;
+  const mayHoist = far.length === 0 && vector.length > 0 && swept !== undefined;
+  const hoisted = mayHoist && paysOutermost(nest, choice, parts, swept, plain) ? [swept] : [];
+  const inner = stays ? [...vector, ...near] : [...near, ...vector];
+  const order: Level[] = [...far, ...hoisted, ...plain, ...inner.filter((i) => !hoisted.includes(i)), ...taps].map((axis) => ({ axis }));
+  const size = stays && vector.length > 0 && swept !== undefined ? sweptBlock(nest, swept, choice.tile, parts) : 0;
+  if (size > 0) order.unshift({ axis: swept!, size });
+  if (!reduces) order.unshift(...transposeBlocks(nest, choice.vector), ...cacheLines(nest, choice.vector));
+  if (parts.length === 0) return order;
+  if (vector.length === 0) return [...parts, ...order];
+  return withParts(nest, choice, parts, order, size === 0 && plain.length === 0);
+}
+
+/** The order with the parts of the sum inside a loop over results, whose iterations have nothing to do with each other. */
+function withParts(
+  { access, lanes }: Nest,
+  { tile, vector }: Choice,
+  parts: readonly Part[],
+  order: readonly Level[],
+  split: boolean,
+): Level[] {
+  const [first, ...rest] = order;
+  const part =
+    split && first ? fewParts(access.axes[first.axis]!.extent, first.axis === vector ? lanes : 1, pointsOf(tile, first.axis)) : 0;
+  if (part > 0) return [{ axis: first!.axis, size: part }, ...parts, ...order];
+  return [...order.slice(0, 1), ...parts, ...rest];
+}
+
+/** A part of an axis of which there are a few, in whole vectors, a tile at least; 0 if it does not divide so. */
+function fewParts(extent: number, lanes: number, tile: number): number {
+  for (const parts of [4, 2, 3]) if (extent % (parts * lanes) === 0 && extent / parts >= tile * lanes) return extent / parts;
+  return 0;
+}

@@ -1,0 +1,98 @@
+/** @file The tile of a nest: how many results it holds in registers, along which axes, and what is unrolled. */
+import { cacheLines, transposeBlocks } from "./blocking.ts";
+import { cyclesOf } from "./tile-cost.ts";
+import { axesOf, type Choice, type Nest, type Tile } from "./tiling.ts";
+import { vectorAxis } from "./vector-axis.ts";
+
+export function chooseTile(nest: Nest): Choice {
+  const { access, reduces, rowByRow, target } = nest;
+  const { axes } = access;
+  const vector = vectorAxis(nest);
+  const single = rowByRow && axes.every((a) => a.kind === "out" || a.extent === 1);
+  if (!reduces || single) return { vector, tile: unrolledVectors(nest, vector), written: -1, unroll: 1 };
+  const along = axes[vector]?.kind === "sum" ? axes[vector].extent : 0;
+  const sequential = rowByRow && along > 0 && along >= target.tiling.longRow;
+  const { tile, written } = sequential ? { tile: [], written: -1 } : cheapestTile(nest, vector);
+  const results = tile.reduce((n, [, count]) => n * count, 1);
+  const several = along > 0 && results < 4 && along >= target.tiling.unrolledSum;
+  return { vector, tile, written, unroll: several ? target.tiling.unroll : 1 };
+}
+
+/**
+ * Vectors of an elementwise nest: several in an iteration, where the axis divides so and is gone through often. Of a long expression (a tanh is thirty steps
+ * that wait for each other) the next vector then starts early enough.
+ */
+function unrolledVectors(nest: Nest, vector: number): Tile {
+  const { access, lanes, rowByRow, results, target } = nest;
+  const { unroll, leastUnrolled, longRow } = target.tiling;
+  const { axes } = access;
+  const divides = (n: number): boolean => axes[vector]!.extent % (n * lanes) === 0;
+  const [lines] = cacheLines(nest, vector);
+  if (lines)
+    return [
+      [vector, divides(2) ? 2 : 1],
+      [lines.axis, lines.size],
+    ];
+  const elements = axes.reduce((n, a) => n * a.extent, 1);
+  const isShort = results < leastUnrolled || (rowByRow && elements < longRow);
+  if (vector < 0 || transposeBlocks(nest, vector).length > 0 || isShort) return [];
+  // Along rows as many as sums have, so that their loops can become one.
+  const count = rowByRow ? unroll : [unroll, 2].find(divides);
+  return count === undefined ? [] : [[vector, count]];
+}
+
+/** Up to two result axes and how many points of each a tile holds: the fewest cycles by the cost model. */
+function cheapestTile(nest: Nest, vector: number): { tile: Tile; written: number } {
+  const { axes } = nest.access;
+  let best: Tile = axes[vector]?.kind === "out" ? [[vector, 1]] : [];
+  let written = -1;
+  let least = Number.POSITIVE_INFINITY;
+  const terms = [-1, ...writableAxes(nest, vector)];
+  // The more points a tile holds of long axes, the less often it passes through what lies along the others.
+  const reach = (tile: Tile): number => tile.reduce((n, [axis, count]) => n + count * axes[axis]!.extent, 0);
+  for (const tile of tilesOf(nest, vector))
+    for (const term of terms) {
+      const cost = cyclesOf(nest, { tile, vector, written: term });
+      const tie = axes[vector]?.kind === "sum" && cost < least * 1.001 && reach(tile) > reach(best);
+      if (cost >= least * 0.999 && !tie) continue;
+      least = Math.min(cost, least);
+      [best, written] = [tile, term];
+    }
+  return { tile: best, written };
+}
+
+/** The tiles to choose from. Of equally good ones the first is taken: one whose points lie close together, with most vectors, since what is read for them serves most results. */
+function* tilesOf(nest: Nest, vector: number): Generator<Tile> {
+  const { access, lanes, target } = nest;
+  const { axes } = access;
+  const { tiling } = target;
+  const candidates = axesOf(access, "out")
+    .filter((i) => axes[i]!.extent > 1 && (i !== vector || axes[i]!.extent > lanes))
+    .reverse();
+  const mustHold = axes[vector]?.kind === "out";
+  const most = (i: number): number => Math.min(tiling.points, Math.ceil(axes[i]!.extent / (i === vector ? lanes : 1)));
+  const products = axes.reduce((n, a) => n * a.extent, 1) / target.lanes.f32;
+  const sums = products < tiling.manyProducts ? tiling.fewSums : target.registers - 1;
+  for (const p of candidates)
+    for (const q of [-1, ...candidates]) {
+      if (q === p || (mustHold && p !== vector && (q === vector || axes[vector]!.extent > lanes))) continue;
+      for (let a = most(p); a >= 1; a--) {
+        if (q < 0 && a <= sums) yield [[p, a]];
+        for (let b = 1; q >= 0 && b <= most(q) && a * b <= sums; b++)
+          yield [
+            [p, a],
+            [q, b],
+          ];
+      }
+    }
+}
+
+/** Axes of a short sum whose terms may be written out. */
+function writableAxes({ access, target }: Nest, vector: number): number[] {
+  const { axes, partial } = access;
+  const { shortSum, writtenTerms } = target.tiling;
+  const sums = axesOf(access, "sum").filter((i) => axes[i]!.extent > 1);
+  const terms = sums.reduce((n, i) => n * axes[i]!.extent, 1);
+  if (partial.length > 0 || terms > shortSum || axes[vector]?.kind !== "out") return [];
+  return sums.filter((i) => axes[i]!.extent <= writtenTerms);
+}

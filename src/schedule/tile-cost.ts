@@ -1,0 +1,85 @@
+/** @file The cost model of tiles: cycles of a nest with a given tile, from what its innermost iteration multiplies, loads and holds in registers. */
+import type { PartialSum } from "./access.ts";
+import { type Segment, segments, whole } from "./segments.ts";
+import type { Nest, Tile } from "./tiling.ts";
+
+/** A tile, the axis that carries the vector, and the axis of the sum whose terms are written out; -1 for none. */
+export interface Candidate {
+  readonly tile: Tile;
+  readonly vector: number;
+  readonly written: number;
+}
+
+/**
+ * Cycles of the innermost iterations over the whole nest. A short sum that is written out hides the latency of its additions behind the next tile.
+ * Infinite if the sums and what is loaded at once take more than the registers.
+ */
+export function cyclesOf(nest: Nest, candidate: Candidate): number {
+  const { axes } = nest.access;
+  const { tile, vector } = candidate;
+  const covers = tile.map(([axis, count]) =>
+    segments(axes[axis]!.extent, count, axis === vector ? nest.lanes : 1, { level: true, tails: nest.target.tails }),
+  );
+  const isTiled = (i: number): boolean => i === vector || tile.some(([axis]) => axis === i);
+  const others = axes.reduce((n, a, i) => (a.kind === "out" && !isTiled(i) ? n * a.extent : n), 1);
+  let cycles = 0;
+  for (const first of covers[0] ?? [whole(1)])
+    for (const second of covers[1] ?? [whole(1)]) cycles += cyclesOfRun(nest, candidate, [first, second]);
+  return cycles * others;
+}
+
+/** Cycles of the iterations in which the tile holds the points of one run along each of its axes. */
+function cyclesOfRun(nest: Nest, candidate: Candidate, runs: readonly [Segment, Segment]): number {
+  const { access, target, mayKeepSum } = nest;
+  const { tile, written } = candidate;
+  const { costs } = target;
+  const results = runs[0].count * runs[1].count;
+  const counts: Tile = tile.map(([axis], t) => [axis, runs[t]!.count]);
+  const fetched = access.terms[0]!.reduce<number>((sum, _, j) => sum + loadsOf(nest, j, { ...candidate, tile: counts }), 0);
+  const held = mayKeepSum && written < 0 ? operandsHeld(nest, counts) : fetched;
+  // Terms that are written out need a register in passing.
+  if (results + held > target.registers - (written < 0 ? 0 : 1)) return Number.POSITIVE_INFINITY;
+  const all = runs.reduce((n, s) => n * ((s.to - s.from) / (s.count * s.lanes)), 1);
+  const iterations = access.partial.reduce((n, p) => n * shareOf(p, runs[tile.findIndex(([axis]) => axis === p.out)]), all);
+  const terms = written < 0 ? 1 : access.axes[written]!.extent;
+  const products = results * terms;
+  const body = written < 0 ? 1 : costs.written;
+  const latency = written < 0 ? costs.latency : 0;
+  const longest = Math.max(latency, products / costs.multiplies, fetched / costs.loads, (products + fetched) / costs.issues);
+  return ((body * iterations) / terms) * (costs.iteration + longest);
+}
+
+/** How many operands of a tile are in registers at once: those along its longer side pass one by one. */
+function operandsHeld({ access: { terms } }: Nest, tile: Tile): number {
+  const [longer, shorter] = [...tile].sort(([i, a], [j, b]) => b - a || i - j);
+  return terms[0]!.reduce<number>((n, _, load) => {
+    const moves = (side: Tile[number] | undefined): boolean => side !== undefined && terms[side[0]]![load] !== 0;
+    return n + (moves(longer) || !moves(shorter) ? 1 : shorter![1]);
+  }, 0);
+}
+
+/** How many loads access `j` makes for a tile: of terms that are written out, those that points of the tile share count once. */
+function loadsOf({ access: { axes, loads }, lanes }: Nest, j: number, { tile, vector, written }: Candidate): number {
+  const along = written < 0 ? 0 : loads[written]![j];
+  let terms = along === 0 ? 1 : axes[written]!.extent;
+  let points = 1;
+  for (const [axis, count] of tile) {
+    const by = (loads[axis]![j] ?? Number.NaN) * (axis === vector ? lanes : 1);
+    const apart = by / (along || Number.NaN);
+    // The next point reads what this one reads a few terms later.
+    if (Number.isInteger(apart) && apart > 0 && apart < axes[written]!.extent) terms += (count - 1) * apart;
+    else if (by !== 0) points *= count;
+  }
+  return points * terms;
+}
+
+/** The share of its terms that the results in a run of tiles need, where those of a tile are summed together. */
+function shareOf({ low, high }: PartialSum, run: Segment = whole(low.length)): number {
+  const most = Math.max(...high);
+  let [needed, all] = [0, 0];
+  for (let first = run.from; first < run.to; first += run.count) {
+    needed += Math.max(0, high[first]! - low[Math.min(first + run.count, low.length) - 1]!);
+    all += most;
+  }
+  return needed / all;
+}

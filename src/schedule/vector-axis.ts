@@ -1,0 +1,24 @@
+/** @file The axis of a nest that carries the vector. */
+import type { Nest } from "./tiling.ts";
+
+/** The axis along which loads are contiguous or constant; -1 if none is long enough or better than scalars. */
+export function vectorAxis({ access, lanes, target: { costs } }: Nest): number {
+  const { axes, loads, stores } = access;
+  if (lanes === 1) return -1;
+  const lastOut = axes.findLastIndex((a) => a.kind === "out");
+  const summed = axes.reduce((n, a) => (a.kind === "sum" ? n * a.extent : n), 1);
+  let best = -1;
+  let least = Number.POSITIVE_INFINITY;
+  axes.forEach((axis, i) => {
+    if (axis.extent < lanes || (axis.kind === "out" && (i !== lastOut || stores[i] !== 1))) return;
+    const vectors = Math.ceil(axis.extent / lanes);
+    const loaded = loads[i]!.reduce<number>((sum, c) => sum + (c === 0 ? costs.repeated : c === 1 ? 1 : costs.gather), 0);
+    // Lanes that are computed twice are lost; the lanes of a sum must be combined in the end.
+    const cost = (loaded * vectors * lanes) / axis.extent + (axis.kind === "sum" ? (costs.fold * lanes) / summed : 0);
+    if (cost < least) {
+      least = cost;
+      best = i;
+    }
+  });
+  return best;
+}
