@@ -1,92 +1,22 @@
 /**
  * @file Constructors of the kernel language, to be imported as a whole: `import * as k from "../kernel/build.ts"`.
  *
- * They check dtypes, splat the scalar side of a mixed operation, fold constants, and intern: structurally equal expressions made since the
- * last `fresh()` are one object (Ershov 1958, hash-consing), so that common subexpressions are found by comparing references. Losing
- * sharing is never wrong. Float results never change: only identities that hold for NaN, ±0 and ±∞ are applied.
+ * They check dtypes, splat the scalar side of a mixed operation, fold constants, and share: structurally equal expressions of a kernel are one
+ * object (`intern.ts`). Float results never change: only identities that hold for NaN, ±0 and ±∞ are applied.
  */
 import type { Dtype } from "../base/dtype.ts";
 import { isFloat } from "../base/dtype.ts";
+import { make, variable } from "./intern.ts";
 import type { BinaryOp, CompareOp, Expr, HostUnary, MathOp, Stmt, UnaryOp } from "./kernel.ts";
 import { bitcastMeaning, castMeaning, isCompare, meaningOf, WRAP } from "./scalar.ts";
 
+export { inKernel, make, numberOf, variable } from "./intern.ts";
+
 type Fold = NonNullable<Expr["fold"]>;
-
-/** Open addressing: an expression stands at its hash or in the next free slot. The size is a power of two, at least twice `count`. */
-let slots: (Expr | undefined)[] = [];
-let count = 0;
-let ids = 0;
-let variables = 0;
-
-const SMALLEST_TABLE = 1024;
-
-/** Forgets the interned expressions. Called where a new kernel is begun. */
-export function fresh(): void {
-  slots = new Array<Expr | undefined>(SMALLEST_TABLE).fill(undefined);
-  count = 0;
-}
-
-fresh();
 
 function fail(op: string, message: string, ...args: readonly Expr[]): never {
   const given = args.map((x) => `${x.op}: ${x.dtype}${x.lanes > 1 ? `x${x.lanes}` : ""}`).join(", ");
   throw new Error(`internal: kernel op ${op}: ${message}${given ? ` (given ${given})` : ""}`);
-}
-
-const words: Map<string, number> = new Map();
-
-/** A small number for a word (an op, a dtype), in order of appearance; the same as long as the process lives. */
-export function numberOf(word: string): number {
-  const known = words.get(word);
-  if (known !== undefined) return known;
-  words.set(word, words.size);
-  return words.size - 1;
-}
-
-function hashOf(op: Expr["op"], dtype: Dtype, lanes: number, args: readonly Expr[], value: number): number {
-  let hash = (numberOf(op) << 5) ^ (numberOf(dtype) << 1) ^ lanes;
-  // Fractions that agree in their first bits share a slot, which is rare; -0 and 0 do too.
-  hash = Math.imul(hash ^ (value | 0) ^ Math.imul((value - Math.trunc(value)) * 2 ** 30, 31), 0x9e3779b1);
-  for (let i = 0; i < args.length; i++) hash = Math.imul((hash ^ (hash >>> 15)) + args[i]!.id, 0x85ebca6b);
-  return hash ^ (hash >>> 13);
-}
-
-function isMadeOf(
-  x: Expr,
-  op: Expr["op"],
-  dtype: Dtype,
-  lanes: number,
-  args: readonly Expr[],
-  value: number,
-  fold: Fold | undefined,
-): boolean {
-  if (x.op !== op || x.dtype !== dtype || x.lanes !== lanes || x.fold !== fold || x.args.length !== args.length) return false;
-  for (let i = 0; i < args.length; i++) if (x.args[i] !== args[i]) return false;
-  return Object.is(x.value, value);
-}
-
-/** The interned expression with exactly these parts: no checks, no simplification. For passes that rebuild. */
-export function make(op: Expr["op"], dtype: Dtype, lanes: number, args: readonly Expr[], value = 0, fold?: Fold): Expr {
-  let at = hashOf(op, dtype, lanes, args, value) & (slots.length - 1);
-  for (let x = slots[at]; x; x = slots[at]) {
-    if (isMadeOf(x, op, dtype, lanes, args, value, fold)) return x;
-    at = (at + 1) & (slots.length - 1);
-  }
-  const made: Expr = { op, dtype, lanes, args, value, fold, id: ids++ };
-  slots[at] = made;
-  if (2 * ++count > slots.length) grow();
-  return made;
-}
-
-function grow(): void {
-  const before = slots;
-  slots = new Array<Expr | undefined>(2 * before.length).fill(undefined);
-  for (const x of before) {
-    if (!x) continue;
-    let at = hashOf(x.op, x.dtype, x.lanes, x.args, x.value) & (slots.length - 1);
-    while (slots[at]) at = (at + 1) & (slots.length - 1);
-    slots[at] = x;
-  }
 }
 
 /** `x` with other operands. */
@@ -116,11 +46,6 @@ export function float(x: number): Expr {
 /** The vector 0, 1, 2, ... */
 export function ramp(lanes: number): Expr {
   return make("ramp", "i32", lanes, NO_ARGS);
-}
-
-/** A new variable, different from every other. */
-export function variable(dtype: Dtype, lanes = 1): Expr {
-  return { op: "variable", dtype, lanes, args: NO_ARGS, value: variables++, fold: undefined, id: ids++ };
 }
 
 /**

@@ -21,7 +21,7 @@ export function blockSums(stmts: readonly Stmt[]): Stmt[] {
   return stmts.flatMap((s) => {
     if (s.kind !== "for") return [mapBlocks(s, blockSums)];
     const all = carried(s);
-    if (all.length > 0 && turns(s) <= longestOf(s)) return [s];
+    if (all.length > 0 && iterations(s) <= longestOf(s)) return [s];
     if (all.length === 0) return [mapBlocks(s, blockSums)];
     const sums = all.filter((v) => v.dtype === "f32" && additions(s.body, v) !== undefined);
     return sums.length > 0 ? blockLoop(s, sums) : [s];
@@ -37,7 +37,7 @@ function carried(loop: Loop): Expr[] {
 const timesOf = ({ from, to, step }: Loop): number => Math.max(0, Math.ceil((to - from) / step));
 
 /** How often the innermost statements of a loop run. */
-const turns = (loop: Loop): number => timesOf(loop) * Math.max(1, ...loop.body.map((s) => (s.kind === "for" ? turns(s) : 1)));
+const iterations = (loop: Loop): number => timesOf(loop) * Math.max(1, ...loop.body.map((s) => (s.kind === "for" ? iterations(s) : 1)));
 
 const longestOf = (loop: Loop): number => LONGEST[multiplies(loop.body) ? "product" : "sum"];
 

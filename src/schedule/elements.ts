@@ -51,7 +51,7 @@ export class Elements {
     this.#group = group;
   }
 
-  /** Turns to another group of the kernel. */
+  /** Begins another group of the kernel. */
   enter(group: Group): void {
     this.#group = group;
     this.begin();

@@ -6,14 +6,13 @@
  */
 import { type Shape, sameShape, sizeOf } from "../base/shape.ts";
 import { keyOf } from "../kernel/index-algebra.ts";
-import type { Expr } from "../kernel/kernel.ts";
-import { HOST } from "../kernel/scalar.ts";
 import type { Target } from "../kernel/target.ts";
 import { contracts, counters, extentsOf, lowering, probe } from "../ops/lowering.ts";
 import type { Lowering } from "../ops/op.ts";
 import type { Instruction, Value } from "../tape/node.ts";
 import { chooseLanes, type Lanes } from "./lanes.ts";
 import { joinRows, type Rows } from "./rows.ts";
+import { type Weight, weigh } from "./weights.ts";
 
 /** Values computed by one loop nest over `shape`. */
 export interface Group {
@@ -52,10 +51,7 @@ export interface Fusion {
   mayOverwrite(item: Group | Rows, y: Value, x: Value): boolean;
 }
 
-const MATH = new Set(Object.keys(HOST).filter((name) => name !== "rem"));
-// Rough costs in units of an addition; only their order of magnitude matters.
-const MATH_COST = 10;
-const DIVISION_COST = 4;
+// Rough costs in units of an addition (`weights.ts`); only their order of magnitude matters.
 /** From here on a value with several readers is worth a buffer. */
 const SHARED_COST = 3;
 /** Up to here a value that is made from one whole buffer is made again instead: who reads it would have read that much memory anyway. */
@@ -75,40 +71,6 @@ const FEW_COPIES = 256;
 const NEAR = 32;
 /** Elements from which a sum of several terms has a place of its own: as many as a place takes at least. */
 const KEPT_SUM = 16;
-
-/** What an instruction computes per element: its cost, and whether it only moves elements. */
-interface Weight {
-  readonly cost: number;
-  readonly moves: boolean;
-}
-
-const weights: Map<string, Weight> = new Map();
-/** What these cost depends on more than their types. */
-const WEIGHED_EACH: ReadonlySet<string> = new Set(["pad", "reshape", "concat", "slice"]);
-
-/** Weighs a pointwise instruction by the expression it makes. */
-function weigh(instruction: Instruction): Weight {
-  const lower = lowering(instruction);
-  if (lower.kind !== "pointwise") return { cost: 0, moves: false };
-  const type = instruction.results[0]!;
-  const key = `${instruction.op.name}|${type.dtype}|${instruction.operands.map((x) => x.dtype)}|${type.shape.map((d) => Math.min(d, 2))}`;
-  const known = weights.get(key);
-  if (known && !WEIGHED_EACH.has(instruction.op.name)) return known;
-  let masked = false;
-  const { elements, result } = probe(instruction, counters(type.shape), (_, _index, mask) => {
-    masked ||= mask !== null;
-  })!;
-  const weight = { cost: expressionCost(result, new Set()) + (masked ? 1 : 0), moves: elements.includes(result) && !masked };
-  weights.set(key, weight);
-  return weight;
-}
-
-function expressionCost(x: Expr, seen: Set<Expr>): number {
-  if (seen.has(x) || x.args.length === 0) return 0;
-  seen.add(x);
-  const own = MATH.has(x.op) ? MATH_COST : x.op === "div" || x.op === "rem" || x.op === "sqrt" ? DIVISION_COST : 1;
-  return x.args.reduce((sum, arg) => sum + expressionCost(arg, seen), own);
-}
 
 /** Loops, branches and host calls are steps of their own. */
 const standsAlone = (lower: Lowering<unknown>): boolean => lower.kind === "control" || lower.kind === "host";

@@ -34,7 +34,10 @@ export interface GroupKernel {
 
 /** The kernel of a group, or of groups that go over the same rows. */
 export function buildKernel(item: Group | Rows, fusion: Fusion): GroupKernel {
-  k.fresh();
+  return k.inKernel(() => writeKernel(item, fusion));
+}
+
+function writeKernel(item: Group | Rows, fusion: Fusion): GroupKernel {
   const elements = new Elements(fusion, item.kind === "rows" ? item.groups[0]! : item);
   const body = blockSums(
     item.kind === "rows" ? overRows(item, elements, fusion.target) : new NestBuilder(item, elements, fusion.target).build(),

@@ -5,7 +5,7 @@
 import { byteSize, type Dtype } from "../base/dtype.ts";
 import { sizeOf, type Type } from "../base/shape.ts";
 import { hashKernel } from "../kernel/hash.ts";
-import type { Address, HostCall, Kernel, Program, Step } from "../kernel/kernel.ts";
+import type { HostCall, Kernel, Program } from "../kernel/kernel.ts";
 import { type Target, WASM } from "../kernel/target.ts";
 import { lowering } from "../ops/lowering.ts";
 import type { Lowering } from "../ops/op.ts";
@@ -15,6 +15,7 @@ import type { Instruction, Region, Value } from "../tape/node.ts";
 import { tapeOfRegion } from "../tape/tape.ts";
 import { type Fusion, fuse, type Group } from "./fuse.ts";
 import { storedSize } from "./lanes.ts";
+import { address, bound, bufferAt, type Draft, type Location, same, sliceOf } from "./locations.ts";
 import { buildKernel } from "./loops.ts";
 import { type Block, planMemory } from "./memory.ts";
 import { writeLast } from "./order.ts";
@@ -33,24 +34,7 @@ export interface Schedule {
   readonly outputs: readonly number[];
 }
 
-/** A buffer: a planned block, or a bound cell; inside loops, a slice of it per iteration. */
-interface Location {
-  readonly block: Block | undefined;
-  readonly binding: number;
-  readonly offset: number;
-  readonly strides: readonly number[];
-}
-
-/** A step whose places are not addresses yet. */
 type HostRun = Extract<Lowering<unknown>, { kind: "host" }>["run"];
-
-type Draft =
-  | { readonly kind: "host"; readonly host: number; readonly args: readonly Location[] }
-  | { readonly kind: "call"; readonly kernel: number; readonly args: readonly Location[] }
-  | { readonly kind: "copy"; readonly from: Location; readonly to: Location; readonly bytes: number }
-  | { readonly kind: "loop"; readonly length: number; readonly reverse: boolean; readonly body: readonly Draft[] }
-  | { readonly kind: "while"; readonly predicate: Location; readonly test: readonly Draft[]; readonly body: readonly Draft[] }
-  | { readonly kind: "branch"; readonly predicate: Location; readonly then: readonly Draft[]; readonly otherwise: readonly Draft[] };
 
 /** Bytes of a value in rows. */
 const bytesOf = (type: Type): number => sizeOf(type.shape) * byteSize(type.dtype as Dtype);
@@ -201,7 +185,9 @@ class Scheduler {
     const placeFor = (y: Value): Location => {
       const over = item.kind === "rows" ? item.inPlace.get(y) : undefined;
       const place =
-        places.get(y) ?? (over ? placeFor(over) : given(y)) ?? this.#newPlace(storedSize(y.shape, fusion.lanesOf(y), this.#target) * byteSize(y.dtype));
+        places.get(y) ??
+        (over ? placeFor(over) : given(y)) ??
+        this.#newPlace(storedSize(y.shape, fusion.lanesOf(y), this.#target) * byteSize(y.dtype));
       places.set(y, place);
       return place;
     };
@@ -339,51 +325,6 @@ class Scheduler {
     if (!place.block) return;
     place.block.start = Math.min(place.block.start, from);
     place.block.end = Math.max(place.block.end, this.#time);
-  }
-}
-
-function bound(cell: number): Location {
-  return { block: undefined, binding: cell, offset: 0, strides: [] };
-}
-
-/** The slice of a stacked buffer that the iteration at loop `depth` works on. */
-function sliceOf(place: Location, bytes: number, depth: number): Location {
-  const strides = Array.from({ length: depth + 1 }, (_, i) => (i === depth ? bytes : (place.strides[i] ?? 0)));
-  return { ...place, strides };
-}
-
-/** What a place is a part of: a planned block, or the binding of a cell. */
-const bufferAt = ({ block, binding }: Location): Block | number => block ?? binding;
-
-function same(a: Location, b: Location): boolean {
-  const strides = (p: Location): string => p.strides.join().replace(/(,?0)+$/, "");
-  return a.block === b.block && a.binding === b.binding && a.offset === b.offset && strides(a) === strides(b);
-}
-
-function addressOf(place: Location): Address {
-  const offset = (place.block?.offset ?? 0) + place.offset;
-  return place.strides.length ? { binding: place.binding, offset, strides: place.strides } : { binding: place.binding, offset };
-}
-
-function address(draft: Draft): Step {
-  switch (draft.kind) {
-    case "call":
-      return { kind: "call", kernel: draft.kernel, args: draft.args.map(addressOf) };
-    case "host":
-      return { kind: "host", host: draft.host, args: draft.args.map(addressOf) };
-    case "copy":
-      return { kind: "copy", from: addressOf(draft.from), to: addressOf(draft.to), bytes: draft.bytes };
-    case "loop":
-      return { ...draft, body: draft.body.map(address) };
-    case "while":
-      return { kind: "while", predicate: addressOf(draft.predicate), test: draft.test.map(address), body: draft.body.map(address) };
-    case "branch":
-      return {
-        kind: "branch",
-        predicate: addressOf(draft.predicate),
-        then: draft.then.map(address),
-        otherwise: draft.otherwise.map(address),
-      };
   }
 }
 

@@ -37,7 +37,7 @@ function cyclesOfRun(nest: Nest, candidate: Candidate, runs: readonly [Segment, 
   const counts: Tile = tile.map(([axis], t) => [axis, runs[t]!.count]);
   const fetched = access.terms[0]!.reduce<number>((sum, _, j) => sum + loadsOf(nest, j, { ...candidate, tile: counts }), 0);
   const held = mayKeepSum && written < 0 ? operandsHeld(nest, counts) : fetched;
-  // Terms that are written out need a register in passing.
+  // Terms that are written out need one more register while they are added.
   if (results + held > target.registers - (written < 0 ? 0 : 1)) return Number.POSITIVE_INFINITY;
   const all = runs.reduce((n, s) => n * ((s.to - s.from) / (s.count * s.lanes)), 1);
   const iterations = access.partial.reduce((n, p) => n * shareOf(p, runs[tile.findIndex(([axis]) => axis === p.out)]), all);

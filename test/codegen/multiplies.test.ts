@@ -13,7 +13,6 @@ const TERMS = 9;
 
 /** Six rows times two vectors: c[i, j:4] = Σ a[i, l] b[l, j:4]. */
 function product(): Kernel {
-  k.fresh();
   const sums = Array.from({ length: 2 * ROWS }, () => k.bind(k.splat(k.float(0), 4)));
   const a = (l: Expr, i: number): Expr => k.load(0, "f32", k.add(l, k.int(i * TERMS)));
   const b = (l: Expr, j: number): Expr => k.load(1, "f32", k.add(k.mul(l, k.int(8)), k.int(4 * j)), { lanes: 4 });

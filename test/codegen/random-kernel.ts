@@ -63,7 +63,6 @@ class Maker {
 
   /** Buffers 0..5 are read, 6..11 written, in the order of DTYPES. */
   kernel(): Kernel {
-    k.fresh();
     const buffers: Buffer[] = DTYPES.map((dtype) => ({ dtype, length: LENGTH, written: false }));
     const written: Buffer[] = DTYPES.map((dtype) => ({ dtype, length: LENGTH, written: true }));
     return { name: "random", buffers: [...buffers, ...written], body: this.block({ variables: [], loops: [], settable: [] }, 3) };

@@ -14,7 +14,6 @@ function f32(length: number, written = false): Buffer {
 }
 
 function map(length: number, f: (x: Expr) => Expr): Kernel {
-  k.fresh();
   const body = [k.forLoop(length, (i) => [k.store(1, i, f(k.load(0, "f32", i)))])];
   return { name: "map", buffers: [f32(length), f32(length, true)], body };
 }
@@ -121,7 +120,6 @@ describe("kernels", () => {
   });
 
   it("compute f64 through the host", () => {
-    k.fresh();
     const x = (i: Expr) => k.load(0, "f64", i);
     const body = [
       k.forLoop(8, (i) => [
@@ -142,7 +140,6 @@ describe("kernels", () => {
   });
 
   it("pad a convolution with masked loads, before and after the buffer", () => {
-    k.fresh();
     const row = (i: Expr, tap: Expr): Expr => {
       const at = k.add(k.add(i, tap), k.int(-3));
       const lanes = k.add(at, k.ramp(4));
@@ -157,13 +154,11 @@ describe("kernels", () => {
   });
 
   it("reverse, where a pointer runs backwards from the end", () => {
-    k.fresh();
     const body = [k.forLoop(9, (i) => [k.store(1, i, k.load(0, "f32", k.sub(k.int(8), i)))])];
     check({ name: "reverse", buffers: [f32(9), f32(9, true)], body }, (i) => i);
   });
 
   it("take the row of a table by a loaded index", () => {
-    k.fresh();
     const body = [
       k.forLoop(4, (i) =>
         k.letIn(k.load(1, "i32", i), (row) => [
@@ -178,7 +173,6 @@ describe("kernels", () => {
   });
 
   it("splat a load in one instruction, and sum it by columns", () => {
-    k.fresh();
     const body = k.letIn(k.splat(k.float(0), 4), (acc) => [
       k.forLoop(8, (i) => [k.set(acc, k.fma(k.splat(k.load(0, "f32", i), 4), k.load(1, "f32", k.mul(i, k.int(4)), { lanes: 4 }), acc))]),
       k.store(2, k.int(0), acc),

@@ -1,10 +1,8 @@
 /**
  * @file The constructors of the kernel language: interning, splats, constants, and what must not be simplified.
  */
-import { beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import * as k from "../../src/kernel/build.ts";
-
-beforeEach(() => k.fresh());
 
 describe("interning", () => {
   it("makes equal expressions one object", () => {

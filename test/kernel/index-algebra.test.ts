@@ -2,13 +2,11 @@
  * @file The index algebra: whatever it simplifies, the number stays; and what movement makes of indices simplifies away.
  */
 import * as fc from "fast-check";
-import { beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import * as k from "../../src/kernel/build.ts";
 import { Index } from "../../src/kernel/index-algebra.ts";
 import { runKernel } from "../../src/kernel/interpret.ts";
 import { flatten, unflatten } from "../../src/ops/movement.ts";
-
-beforeEach(() => k.fresh());
 
 /** All values of an index of one counter in 0..n-1. */
 function valuesOf(n: number, make: (i: Index) => Index): number[] {

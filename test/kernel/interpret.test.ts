@@ -10,7 +10,6 @@ import { meaningOf } from "../../src/kernel/scalar.ts";
 
 /** f of two values that the constructors cannot fold, as `lanes` at a time. */
 function evaluate(dtype: Dtype, to: Dtype, f: (x: Expr, y: Expr) => Expr, [x, y]: readonly [number, number], lanes: 1 | 4 = 1): number {
-  k.fresh();
   const value = f(k.load(0, dtype, k.int(0), { lanes }), k.load(0, dtype, k.int(4), { lanes }));
   const kernel: Kernel = {
     name: "evaluate",
@@ -120,7 +119,6 @@ it("computes f64 in double", () => {
 });
 
 it("folds lanes pairwise", () => {
-  k.fresh();
   const buffers = [
     { dtype: "f32", length: 4, written: false },
     { dtype: "f32", length: 1, written: true },
@@ -132,7 +130,6 @@ it("folds lanes pairwise", () => {
 });
 
 it("names the buffer and the index of an access outside it", () => {
-  k.fresh();
   const kernel: Kernel = {
     name: "over",
     buffers: [{ dtype: "f32", length: 4, written: true }],

@@ -35,7 +35,6 @@ function loopsIn(stmts: readonly Stmt[]): number {
 
 describe("joined are", () => {
   test("a sum and what it adds, which is not loaded again", () => {
-    k.fresh();
     const sum = k.bind(k.splat(k.float(0), 4));
     const body = [
       over((j) => {
@@ -61,7 +60,6 @@ describe("joined are", () => {
   });
 
   test("loops behind what the later one does not need", () => {
-    k.fresh();
     const body = [
       over((j) => [k.store(1, j, at(0, j))]),
       k.store(1, k.int(32), at(0, k.int(32))),
@@ -72,7 +70,6 @@ describe("joined are", () => {
   });
 
   test("loops over rows with those inside them", () => {
-    k.fresh();
     const row = (i: Expr, body: (at: Expr) => Stmt[]): Stmt => k.forLoop(16, (j) => body(k.add(k.mul(i, k.int(16)), j)), { step: LANES });
     const body = [
       k.forLoop(4, (i) => [row(i, (p) => [k.store(1, p, at(0, p))])]),
@@ -85,7 +82,6 @@ describe("joined are", () => {
 describe("not joined are", () => {
   const apart = (name: string, body: () => Stmt[]): void =>
     test(name, () => {
-      k.fresh();
       const stmts = body();
       expect(loopsIn(fuseLoops(stmts, mayShare))).toBe(loopsIn(stmts));
     });
@@ -181,7 +177,6 @@ describe("random loops", () => {
     let joined = 0;
     fc.assert(
       fc.property(acts, fc.boolean(), (list, rows) => {
-        k.fresh();
         const body = rows ? [k.forLoop(2, (i) => loopsOf(list, k.mul(i, k.int(32)), i))] : loopsOf(list, k.int(0), k.int(0));
         const after = fuseLoops(body, mayShare);
         if (loopsIn(after) < loopsIn(body)) joined++;

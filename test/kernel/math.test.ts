@@ -39,7 +39,6 @@ const SPECIAL: readonly number[] = [
 ];
 
 function kernelOf(f: (x: Expr) => Expr, lanes: number): Kernel {
-  k.fresh();
   return {
     name: "map",
     buffers: [

@@ -1,13 +1,11 @@
 /**
  * @file What moves and what stays: golden prints of `hoist` and `share`. That meaning is kept is tested on random kernels in test/codegen.
  */
-import { beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import * as k from "../../src/kernel/build.ts";
 import type { Stmt } from "../../src/kernel/kernel.ts";
 import { hoist, share } from "../../src/kernel/motion.ts";
 import { printKernel } from "../../src/kernel/print.ts";
-
-beforeEach(() => k.fresh());
 
 function show(body: readonly Stmt[]): string {
   return printKernel({ name: "", buffers: [], body }).split("\n").slice(1).join("\n");

@@ -9,7 +9,6 @@ import { expandMath } from "../../src/kernel/math.ts";
 import { printKernel } from "../../src/kernel/print.ts";
 
 function map(f: (x: Expr) => Expr, name = "map"): Kernel {
-  k.fresh();
   const loop = k.forLoop(320, (i) => [k.store(1, i, f(k.load(0, "f32", i, { lanes: 4 })))], { step: 4 });
   return {
     name,
@@ -22,7 +21,6 @@ function map(f: (x: Expr) => Expr, name = "map"): Kernel {
 }
 
 it("prints loops, lets, sets and ifs", () => {
-  k.fresh();
   const body = [
     k.forLoop(8, (i) =>
       k.letIn(k.splat(k.float(0), 4), (sum) => [
@@ -58,7 +56,6 @@ it("prints loops, lets, sets and ifs", () => {
 });
 
 it("prints which iterations a loop leaves out", () => {
-  k.fresh();
   const inner = (i: Expr): Stmt =>
     k.forLoop(5, (j) => [k.store(0, k.add(i, j), k.float(1))], { within: [k.sub(k.int(4), i), k.sub(k.int(14), i)] });
   const kernel: Kernel = {

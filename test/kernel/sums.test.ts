@@ -11,7 +11,6 @@ import { interpreted } from "../codegen/run.ts";
 
 /** y[0] = Σ x[i], one after another. */
 function sumKernel(n: number): Kernel {
-  k.fresh();
   const sum = k.bind(k.float(0));
   const loop = k.forLoop(n, (i) => [k.set(sum.variable, k.add(sum.variable, k.load(0, "f32", i)))]);
   return {

@@ -85,7 +85,6 @@ test("the same function compiles to the same kernels, however many were made bef
   ] as const;
   const hashes = new Set<string>();
   for (let round = 0; round < 2000; round++) {
-    k.fresh();
     const body = [
       k.forLoop(20, (i) => [
         k.forLoop(20, (j) => {

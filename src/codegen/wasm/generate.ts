@@ -5,7 +5,7 @@
  */
 
 import { affineOf, constantForm, type Known, rangeOf } from "../../kernel/affine.ts";
-import { fresh, int, max, min, variable } from "../../kernel/build.ts";
+import { inKernel, int, max, min, variable } from "../../kernel/build.ts";
 import type { Line, Stretch } from "../../kernel/division.ts";
 import type { Expr, Kernel, Stmt } from "../../kernel/kernel.ts";
 import { divideWork, lower } from "../../kernel/lower.ts";
@@ -356,7 +356,10 @@ class Generator {
 
 /** The function of a kernel. */
 export function generate(kernel: Kernel, options: GenerateOptions): Generated {
-  fresh();
+  return inKernel(() => generateLowered(kernel, options));
+}
+
+function generateLowered(kernel: Kernel, options: GenerateOptions): Generated {
   const always = [variable("bool"), variable("bool")];
   const lowered = lower(kernel, WASM);
   const ordered = { ...lowered, body: orderMultiplies(lowered.body, always) };

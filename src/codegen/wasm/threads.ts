@@ -42,8 +42,8 @@ const PART_BITS = 10;
 export const MOST_PARTS: number = 2 ** PART_BITS - 1;
 export const tagOf = (program: number): number => program << PART_BITS;
 
-/** A turn of waiting takes a third of a nanosecond. Longer than this, some 20 µs, a thread does not turn, but sleeps until it is woken. */
-const TURNS = 60_000;
+/** Times that a thread looks for work before it sleeps until it is woken: one takes a third of a nanosecond, all some 20 µs. */
+const SPINS = 60_000;
 /**
  * The main thread sleeps for so many nanoseconds at most, and when nothing has happened in so many sleeps in a row, nothing will: parts of a second would be
  * long ones. (Several sleeps, since one is over at once when a process goes on that was stopped for longer.)
@@ -218,9 +218,9 @@ function dividedUp(code: FunctionBuilder, a: number, b: number): void {
 
 /** Waits until all parts are done: a while turning, then asleep. */
 function join(code: FunctionBuilder): void {
-  const [turns, done, sleeps] = [code.newLocal(I32), code.newLocal(I32), code.newLocal(I32)];
-  code.i32(TURNS);
-  code.set(turns);
+  const [spins, done, sleeps] = [code.newLocal(I32), code.newLocal(I32), code.newLocal(I32)];
+  code.i32(SPINS);
+  code.set(spins);
   code.loop(() => {
     code.atomic(LOAD, CONTROL.done);
     load(code, CONTROL.parts);
@@ -230,9 +230,9 @@ function join(code: FunctionBuilder): void {
       code.ifElse(undefined, () => code.emit(0x00));
       code.emit(0x0f);
     });
-    code.get(turns);
+    code.get(spins);
     code.addConstant(-1);
-    code.tee(turns);
+    code.tee(spins);
   });
   code.atomic(STORE, CONTROL.waiting, () => code.i32(1));
   code.loop(() => {
@@ -291,12 +291,12 @@ function entryFunction({ index, buffers, line, parts }: Divided, kernel: number,
   return code;
 }
 
-/** tag: helps, and turns for a while after each job, since the next one is near. */
+/** tag: helps, and spins for a while after each job, since the next one is near. */
 function workFunction(help: number): FunctionBuilder {
   const code = new FunctionBuilder([I32]);
-  const [turns, left] = [code.newLocal(I32), code.newLocal(I32)];
-  code.i32(TURNS);
-  code.set(turns);
+  const [spins, left] = [code.newLocal(I32), code.newLocal(I32)];
+  code.i32(SPINS);
+  code.set(spins);
   code.loop(() => {
     code.atomic(LOAD, CONTROL.ticket);
     code.get(0);
@@ -309,12 +309,12 @@ function workFunction(help: number): FunctionBuilder {
     code.ifElse(undefined, () => {
       code.get(0);
       code.call(help);
-      code.i32(TURNS);
-      code.set(turns);
+      code.i32(SPINS);
+      code.set(spins);
     });
-    code.get(turns);
+    code.get(spins);
     code.addConstant(-1);
-    code.tee(turns);
+    code.tee(spins);
   });
   return code;
 }
