@@ -15,8 +15,6 @@ async function pageTexts() {
     input: { page: join(root, "bench/page/page.ts"), worker: join(root, "bench/page/worker.ts") },
     platform: "browser",
     resolve: { alias: { nabla: join(root, "dist/index.js") } },
-    // Packages that read files are loaded when a file of their kind is read, which the benchmarks do not do.
-    external: (id) => id !== "nabla" && /^[a-z@][^:\\]*$|^node:/i.test(id),
     treeshake: false,
   });
   const { output } = await made.generate({ format: "esm", keepNames: true, entryFileNames: "[name].js", chunkFileNames: "[name].js" });

@@ -21,6 +21,18 @@ export function builtinModule<M>(id: string): M | undefined {
   return node()?.getBuiltinModule?.(id) as M | undefined;
 }
 
+/**
+ * A module that is part of Node, for what only Node can do. No bundler sees its name: a page that never gets here must not stumble over it.
+ * @throws {Error} where there is no Node.
+ */
+export async function nodeModule<M>(id: string): Promise<M> {
+  const found = builtinModule<M>(id);
+  if (found) return found;
+  // Node before 20.16 finds its modules by an import alone.
+  if (nodeVersion() !== undefined) return (await import(/* webpackIgnore: true */ /* @vite-ignore */ id)) as M;
+  throw new Error(`${id}: files are read and written in Node (or Bun, or Deno) alone; a page gives bytes to the readers of nabla/formats`);
+}
+
 /** A variable of the environment. */
 export function environment(name: string): string | undefined {
   return node()?.env?.[name];

@@ -2,6 +2,7 @@
  * @file CIFAR-10 (Krizhevsky 2009, "Learning multiple layers of features from tiny images"): 60000 photographs of 32x32, from the binary version:
  * records of a label and 3072 bytes, red, green and blue planes. Pixels are scaled to [0, 1].
  */
+import { nodeModule } from "../base/host.ts";
 import { readTar } from "../formats/tar.ts";
 import type { Dataset, Split } from "./dataset.ts";
 import { type FileOptions, locate, readIfThere } from "./files.ts";
@@ -47,7 +48,7 @@ async function unpacked(dataDir: string | undefined): Promise<Files | undefined>
 
 async function fromArchive(options: FileOptions): Promise<Files> {
   const path = await locate("cifar10", archive, { mirrors, ...options });
-  const { readFile } = await import("node:fs/promises");
+  const { readFile } = await nodeModule<typeof import("node:fs/promises")>("node:fs/promises");
   const files = await readTar(await readFile(path), path);
   return new Map(
     [...TRAIN, ...TEST].map((name) => {

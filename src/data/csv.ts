@@ -128,7 +128,7 @@ async function parse(
   { delimiter }: CsvOptions,
   budget: Budget,
 ): Promise<Records> {
-  const { parse: parser } = await import("csv-parse");
+  const { parse: parser } = await import("#csv-parse");
   const found: Records = { records: [], lines: [] };
   const make = (text: string): ReturnType<typeof parser> =>
     parser({

@@ -2,7 +2,9 @@
  * @file Files of published data sets: from a folder, else from the cache, else from the first mirror that gives the right bytes. A download is
  * checked against its SHA-256, goes on where it was cut, and takes its name only when it is whole.
  */
+import { nodeModule } from "../base/host.ts";
 
+/** A file of a published data set, and how to know that it is the right one. */
 export interface RemoteFile {
   readonly name: string;
   /** Of the whole file, in hexadecimal. */
@@ -29,8 +31,8 @@ export interface DownloadOptions {
 
 /** Where downloads are kept: $NABLA_CACHE, else the platform's place for caches. */
 export async function cacheFolder(): Promise<string> {
-  const { homedir } = await import("node:os");
-  const { env, platform } = await import("node:process");
+  const { homedir } = await nodeModule<typeof import("node:os")>("node:os");
+  const { env, platform } = await nodeModule<typeof import("node:process")>("node:process");
   if (env.NABLA_CACHE) return env.NABLA_CACHE;
   if (platform === "win32") return `${env.LOCALAPPDATA ?? `${homedir()}/AppData/Local`}/nabla/cache`;
   return platform === "darwin" ? `${homedir()}/Library/Caches/nabla` : `${env.XDG_CACHE_HOME || `${homedir()}/.cache`}/nabla`;
@@ -41,7 +43,7 @@ export async function cacheFolder(): Promise<string> {
  * @throws {Error} one line that says what each mirror answered.
  */
 export async function download(file: RemoteFile, folder: string, options: DownloadOptions): Promise<string> {
-  const { mkdir, stat } = await import("node:fs/promises");
+  const { mkdir, stat } = await nodeModule<typeof import("node:fs/promises")>("node:fs/promises");
   const path = `${folder}/${file.name}`;
   if ((await stat(path).catch(() => undefined))?.isFile()) return path;
   await mkdir(folder, { recursive: true });
@@ -68,7 +70,7 @@ function reason(error: unknown): string {
 
 /** Appends what is missing of a file to what is there of it. */
 async function fetchPart(url: string, part: string, file: RemoteFile, { onProgress, timeout = 30 }: DownloadOptions): Promise<void> {
-  const { open, stat } = await import("node:fs/promises");
+  const { open, stat } = await nodeModule<typeof import("node:fs/promises")>("node:fs/promises");
   let have = (await stat(part).catch(() => undefined))?.size ?? 0;
   if (have >= file.bytes) have = 0; // too long, or whole and wrong: from the start
   const controller = new AbortController();
@@ -102,8 +104,8 @@ async function fetchPart(url: string, part: string, file: RemoteFile, { onProgre
 
 /** Gives a whole download its name. @throws {Error} if its bytes are not the published ones; they are deleted then. */
 async function keepIfWhole({ sha256 }: RemoteFile, path: string): Promise<void> {
-  const { readFile, rename, rm } = await import("node:fs/promises");
-  const { createHash } = await import("node:crypto");
+  const { readFile, rename, rm } = await nodeModule<typeof import("node:fs/promises")>("node:fs/promises");
+  const { createHash } = await nodeModule<typeof import("node:crypto")>("node:crypto");
   const got = createHash("sha256")
     .update(await readFile(`${path}.part`))
     .digest("hex");

@@ -2,6 +2,7 @@
  * @file Folders of images, a sub-folder per class, as ImageNet is laid out: `cats/1.png`, `dogs/2.jpg`; or with the parts apart: `train/cats/1.png`,
  * `test/cats/9.png`, and `val/` for decisions on the way. Without parts, the images are split at random, the classes' shares kept.
  */
+import { nodeModule } from "../base/host.ts";
 import { fold, type Key, keyFromSeed, threefry2x32 } from "../base/random.ts";
 import type { ReadLimits } from "../formats/budget.ts";
 import { collate } from "./batch.ts";
@@ -76,7 +77,7 @@ const IMAGE = /\.(png|jpe?g)$/i;
 
 /** Names of what a folder holds, in order; hidden ones left out. */
 async function list(folder: string): Promise<{ folders: string[]; files: string[] }> {
-  const { readdir, stat } = await import("node:fs/promises");
+  const { readdir, stat } = await nodeModule<typeof import("node:fs/promises")>("node:fs/promises");
   const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOTDIR") throw new Error(`imagefolder: ${folder} is not a folder`);
     throw new Error(error.code === "ENOENT" ? `imagefolder: no folder ${folder}` : `imagefolder: cannot read ${folder}: ${error.message}`);
@@ -168,7 +169,7 @@ export async function openImageFolder(
 
 /** Whether any of the images has colours: one grey photograph among them does not make the others grey. Reads headers up to the first that has. */
 async function anyColours(paths: readonly string[], limits: ReadLimits): Promise<boolean> {
-  const { readFile } = await import("node:fs/promises");
+  const { readFile } = await nodeModule<typeof import("node:fs/promises")>("node:fs/promises");
   for (const path of paths) if (await hasColours(await readFile(path), path, limits)) return true;
   return false;
 }
@@ -204,11 +205,14 @@ export function prepareImage(
 }
 
 /** This module under the name by which threads can import it: the built package keeps it as an entry, and runs it from a chunk one folder aside. */
-const HERE = new URL(`../data/image-folder${import.meta.url.slice(import.meta.url.lastIndexOf("."))}`, import.meta.url).href;
+function here(): string {
+  const { url } = import.meta; // bundlers take new URL(..., import.meta.url) for a file of the page
+  return new URL(`../data/image-folder${url.slice(url.lastIndexOf("."))}`, url).href;
+}
 
 /** The folder as a source that a {@link Loader}'s threads open for themselves. */
 export function imageFolderSource(folder: string, options: ImageFolderOptions = {}, classes?: readonly string[]): ModuleSource {
-  return fromModule(HERE, { folder, ...options, ...(classes && { classes }) }, "openSource");
+  return fromModule(here(), { folder, ...options, ...(classes && { classes }) }, "openSource");
 }
 
 /** What {@link imageFolderSource} names. */
@@ -221,7 +225,7 @@ export function openSource({
 }
 
 async function readPath(path: string, limits: ReadLimits): Promise<Image> {
-  const { readFile } = await import("node:fs/promises");
+  const { readFile } = await nodeModule<typeof import("node:fs/promises")>("node:fs/promises");
   return readImage(await readFile(path), path, limits);
 }
 
@@ -316,8 +320,8 @@ async function startDigest(): Promise<{
   addSizes(paths: readonly string[]): Promise<void>;
   end(): string;
 }> {
-  const { createHash } = await import("node:crypto");
-  const { stat } = await import("node:fs/promises");
+  const { createHash } = await nodeModule<typeof import("node:crypto")>("node:crypto");
+  const { stat } = await nodeModule<typeof import("node:fs/promises")>("node:fs/promises");
   const hash = createHash("sha256");
   const nameOf = (path: string): string => path.split("/").slice(-2).join("/");
   return {
@@ -396,7 +400,7 @@ async function readAll(
   onBytes?: (path: string, bytes: Uint8Array) => void,
 ): Promise<Split> {
   const { count, paths } = examples;
-  const { readFile } = await import("node:fs/promises");
+  const { readFile } = await nodeModule<typeof import("node:fs/promises")>("node:fs/promises");
   const width = examples.inputShape.reduce((a, b) => a * b, 1);
   const inputs = new Float32Array(count * width);
   for (let i = 0; i < count; i++) {

@@ -1,5 +1,7 @@
 /** @file How pages of Parquet files are unpacked: each to exactly the size that its header states, never to more. */
+
 import type { CompressionCodec } from "hyparquet";
+import { nodeModule } from "../base/host.ts";
 
 type Unpack = (input: Uint8Array, size: number) => Uint8Array;
 
@@ -10,7 +12,7 @@ const MOST_OF_ZSTD = 2 ** 30;
 export async function decompressors(): Promise<(codec: CompressionCodec) => Unpack> {
   const [{ snappyUncompress }, zlib, others, { ZSTDDecoder }] = await Promise.all([
     import("hyparquet"),
-    import("node:zlib"),
+    nodeModule<typeof import("node:zlib")>("node:zlib"),
     import("hyparquet-compressors"),
     import("zstddec"),
   ]);

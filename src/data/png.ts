@@ -2,6 +2,7 @@
  * @file PNG (W3C, third edition) through the package pngjs. Before it decodes anything, the chunks are walked here: sizes are checked against the
  * budget, and everything but the picture itself is left out, so that a text or a colour profile that is damaged does not cost the picture.
  */
+import { nodeModule } from "../base/host.ts";
 import type { Budget } from "../formats/budget.ts";
 import { brief } from "../formats/clean.ts";
 import { crc32 } from "../formats/zip.ts";
@@ -37,8 +38,9 @@ export async function readPng(bytes: Uint8Array, budget: Budget): Promise<{ imag
   if (raw > 1032 * packed + 1032)
     throw new Error(`${width}x${height} pixels take ${raw} bytes, its ${packed} compressed ones cannot hold them`);
   budget.claim(2 * raw + width * height * (4 + kept + (depth === 16 ? 8 : 4)) + packed, `${width}x${height} pixels`);
-  const { PNG } = await import("pngjs");
-  const { inflateSync, deflateSync } = await import("node:zlib");
+  const { PNG } = (await import("#pngjs")) as Partial<typeof import("pngjs")>;
+  if (!PNG) throw new Error("PNG files are decoded in Node alone; in a page, createImageBitmap and a canvas give the pixels");
+  const { inflateSync, deflateSync } = await nodeModule<typeof import("node:zlib")>("node:zlib");
   const file = interlaced
     ? // The package bounds what it unpacks only where rows are in order.
       assemble(chunks, [deflateSync(inflateSync(Buffer.concat(data), { maxOutputLength: raw }), { level: 0 })])

@@ -2,7 +2,7 @@
  * @file Sources named by their module, so that threads can open them too: a function cannot cross to a thread, the name of a module and
  * options as plain data can. Each thread imports the module and opens the source for itself.
  */
-import { nodeVersion } from "../base/host.ts";
+import { nodeModule, nodeVersion } from "../base/host.ts";
 import { type Batch, collate } from "./batch.ts";
 import type { Example, ExampleStream, Examples, Split } from "./dataset.ts";
 
@@ -25,7 +25,7 @@ export function fromModule(module: string | URL, options: unknown = undefined, e
 
 /** Opens the source in this thread. @throws {Error} if the module has no such function. */
 export async function openModule({ module, options, exportName }: ModuleSource): Promise<Split | Examples | ExampleStream> {
-  const open = ((await import(module)) as Record<string, unknown>)[exportName];
+  const open = ((await import(/* webpackIgnore: true */ module)) as Record<string, unknown>)[exportName];
   if (typeof open !== "function") throw new Error(`${module} exports no function "${exportName}"; want one that gives the examples`);
   return (await open(options)) as Split | Examples | ExampleStream;
 }
@@ -132,7 +132,7 @@ class Thread {
 /** Opens the source in `count` threads. @throws {Error} what opening it throws there. */
 export async function startWorkers(source: ModuleSource, count: number): Promise<Workers> {
   if (nodeVersion() === undefined) throw new Error("Loader: threads of a loader are Node's; in a page use workers: 0");
-  const { Worker } = await import("node:worker_threads");
+  const { Worker } = await nodeModule<typeof import("node:worker_threads")>("node:worker_threads");
   const program = new URL(`data:text/javascript,${encodeURIComponent(PROGRAM)}`);
   const threads = Array.from({ length: count }, () => new Thread(new Worker(program, { workerData: source })));
   const close = async (): Promise<void> => {

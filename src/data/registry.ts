@@ -1,6 +1,7 @@
 /**
  * @file Data sets by name, as the command and the training loop ask for them; or by path: a CSV or Parquet file, a file of arrays, a folder of images.
  */
+import { nodeModule } from "../base/host.ts";
 import type { ReadLimits } from "../formats/budget.ts";
 import { type ArrayOptions, arrayDataset, isArrayFile } from "./arrays.ts";
 import { cifar10 } from "./cifar10.ts";
@@ -108,8 +109,8 @@ export async function readTable(path: string, options: CsvOptions & ReadLimits =
     if (!bytes) throw new Error(`no file ${path}`);
     return readParquet(bytes, path, options);
   }
-  const { createReadStream } = await import("node:fs");
-  const { stat } = await import("node:fs/promises");
+  const { createReadStream } = await nodeModule<typeof import("node:fs")>("node:fs");
+  const { stat } = await nodeModule<typeof import("node:fs/promises")>("node:fs/promises");
   const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
     throw new Error(error.code === "ENOENT" || error.code === "ENOTDIR" ? `no file ${path}` : `cannot read ${path}: ${error.message}`);
   });

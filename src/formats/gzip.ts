@@ -2,6 +2,7 @@
  * @file Gzip (RFC 1952), unpacked by the platform: `node:zlib` in Node, `DecompressionStream` in a page. Output is counted as it comes, so that a
  * file that unpacks to more than the budget is stopped there.
  */
+import { builtinModule } from "../base/host.ts";
 import { type Budget, budgetOf, type ReadLimits } from "./budget.ts";
 
 /** Whether the bytes open with the magic of a gzip member, 1f 8b. */
@@ -40,7 +41,7 @@ export async function gunzip(bytes: Uint8Array, what: string, limit?: Limit, lim
 
 /** The chunks that the platform's decoder gives. Leaving the loop ends the decoder. */
 async function* unpacked(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  const zlib = await import("node:zlib").catch(() => undefined);
+  const zlib = builtinModule<typeof import("node:zlib")>("node:zlib");
   if (zlib?.createGunzip) {
     const stream = zlib.createGunzip({ chunkSize: 65_536 });
     stream.end(bytes);

@@ -6,7 +6,9 @@
  *
  * So a link (symbolic or hard) at a name is replaced, and the file behind it keeps its content.
  */
+import { nodeModule } from "../base/host.ts";
 
+/** Files by name, each written whole or not at all. */
 export interface Store {
   /** Names of the files, sorted. */
   list(): Promise<string[]>;
@@ -47,7 +49,7 @@ export interface FileSystem {
 
 /** A folder of the file system (Node only), made when the first file is written. `fs` replaces Node's functions. */
 export function folderStore(folder: string, fs?: FileSystem): Store {
-  const files = async (): Promise<FileSystem> => fs ?? (await import("node:fs/promises"));
+  const files = async (): Promise<FileSystem> => fs ?? (await nodeModule<typeof import("node:fs/promises")>("node:fs/promises"));
   const path = (name: string): string => `${folder}/${name}`;
   const failed = (verb: string, name: string, error: unknown): Error => {
     const { message, code } = error as NodeJS.ErrnoException;

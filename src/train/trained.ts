@@ -2,7 +2,9 @@
  * @file Trained models as files: what a model file says of itself, a model made from it again, and what it says of new examples. The preprocessing is
  * part of the model: a new row, image or array goes the way that the training examples went.
  */
+
 import { checkFields, text } from "../base/check.ts";
+import { nodeModule } from "../base/host.ts";
 import { sizeOf } from "../base/shape.ts";
 import { arrayInputs } from "../data/arrays.ts";
 import type { Cell } from "../data/cells.ts";
@@ -207,7 +209,7 @@ function parsed(json: string, file: string): unknown {
 }
 
 async function open(path: string): Promise<{ bytes: Uint8Array; file: string }> {
-  const { stat, readFile } = await import("node:fs/promises");
+  const { stat, readFile } = await nodeModule<typeof import("node:fs/promises")>("node:fs/promises");
   const found = await stat(path).catch(() => undefined);
   if (!found) throw new Error(`no file ${path}`);
   if (!found.isDirectory()) return { bytes: new Uint8Array(await readFile(path)), file: path };

@@ -1,0 +1,49 @@
+/**
+ * @file The packed package in the bundlers that pages are made with: no configuration, no warning, and a page loads little. The bundlers are installed here alone
+ * (test/consumers/package.json).
+ */
+import { execFileSync } from "node:child_process";
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), "nabla-bundlers-"));
+
+const run = (cwd: string, command: string, ...args: string[]): string =>
+  execFileSync(command, args, { cwd, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+
+beforeAll(() => {
+  if (!existsSync(join(root, "dist/index.js"))) throw new Error("dist is missing: npm run build");
+  const [{ filename }] = JSON.parse(run(root, "npm", "pack", "--json", "--pack-destination", folder)) as [{ filename: string }];
+  cpSync(join(root, "test/consumers"), folder, { recursive: true });
+  run(folder, "npm", "install", "--prefer-offline", "--no-audit", "--no-fund", join(folder, filename));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** What a page has, and Node has not. */
+const SELF = 'data:text/javascript,globalThis.self = Object.assign(globalThis, { location: { href: "http://page/" } })';
+
+const PRINTED = { core: "2,4,6", training: "1" };
+
+/**
+ * Gzipped bytes of the file that a page starts with, minified by esbuild. Measured 2026-11-30: 99 kB for tensors and gradients, 152 kB with layers, optimizers and
+ * training; to measure again, print `bytes` below.
+ */
+const MOST_BYTES = { core: 104_000, training: 160_000 };
+
+describe.each(["core", "training"] as const)("a page with %s", (entry) => {
+  test.each(["esbuild", "webpack", "rollup", "vite"])("is bundled by %s without a complaint, and runs", (bundler) => {
+    const out = join(folder, `${bundler}-${entry}`);
+    expect(JSON.parse(run(folder, process.execPath, "bundle.mjs", bundler, `./${entry}.js`, out).trim().split("\n").at(-1)!)).toEqual([]);
+    expect(run(folder, process.execPath, "--import", SELF, join(out, `${entry}.js`)).trim()).toBe(PRINTED[entry]);
+  });
+
+  test("loads few bytes", () => {
+    const bytes = gzipSync(readFileSync(join(folder, `esbuild-${entry}`, `${entry}.js`))).length;
+    expect(bytes).toBeLessThan(MOST_BYTES[entry]);
+  });
+});
