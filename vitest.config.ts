@@ -8,9 +8,9 @@ import { defineConfig } from "vitest/config";
 // Tests that import the package by its own name get the sources.
 const alias = [{ find: /^nabla$/, replacement: new URL("src/index.ts", import.meta.url).pathname }];
 
-// Files that measure or set what a process has once: the arena, caches, the pool of threads. Each runs in a process of its own; all others share one engine,
+// Files that measure or set what a process has once (the arena, caches, the pool of threads), or replace modules of the compiler. Each runs in a process of its own; all others share one engine,
 // which saves half a second per file.
-const ALONE = ["test/runtime/**/*.test.ts", "test/cli/**/*.test.ts", "test/base/host.test.ts"];
+const ALONE = ["test/runtime/**/*.test.ts", "test/cli/**/*.test.ts", "test/base/host.test.ts", "test/codegen/bytes.test.ts"];
 
 // Each file that fuzzes runs in a process of its own with a limit on memory, so that a crash and a flood of memory are failures.
 const FUZZERS = ["test/fuzz/**/*.test.ts", "test/codegen/fuzz.test.ts", "test/formats/mutated.test.ts"];

@@ -89,23 +89,27 @@ export function affineLanes(x: Expr, known: ReadonlyMap<Expr, Known>): AffineLan
   const [a, b] = x.args as readonly [Expr, Expr];
   if (x.op === "splat") return { base: affineOf(a, known), offsets: Array<number>(x.lanes).fill(0) };
   if (x.op === "ramp") return { base: constantForm(0), offsets: Array.from({ length: x.lanes }, (_, i) => i) };
-  if (x.op !== "add" && x.op !== "sub" && x.op !== "mul" && x.op !== "div" && x.op !== "rem") return undefined;
+  if (!LANE_ARITHMETIC.has(x.op)) return undefined;
   const left = affineLanes(a, known);
   const factor = constantOf(b);
-  if (x.op === "div" || x.op === "rem") {
-    // Of lanes that are constants and not negative.
-    if (!left || !factor || factor < 0 || left.base.terms.size > 0) return undefined;
-    const lanes = left.offsets.map((o) => o + left.base.constant);
-    if (lanes.some((n) => n < 0)) return undefined;
-    return { base: constantForm(0), offsets: lanes.map((n) => (x.op === "div" ? Math.floor(n / factor) : n % factor)) };
-  }
-  if (left && x.op === "mul") {
+  if (!left) return undefined;
+  if (x.op === "div" || x.op === "rem") return factor === undefined ? undefined : quotientLanes(x.op, left, factor);
+  if (x.op === "mul") {
     return factor === undefined ? undefined : { base: times(left.base, factor | 0), offsets: left.offsets.map((o) => o * (factor | 0)) };
   }
   const right = affineLanes(b, known);
-  if (!left || !right) return undefined;
+  if (!right) return undefined;
   const sign = x.op === "sub" ? -1 : 1;
   return { base: sum(left.base, times(right.base, sign)), offsets: left.offsets.map((o, i) => o + sign * right.offsets[i]!) };
+}
+
+const LANE_ARITHMETIC: ReadonlySet<string> = new Set(["add", "sub", "mul", "div", "rem"]);
+
+/** Quotients or remainders of lanes that are constants and not negative. */
+function quotientLanes(op: "div" | "rem", { base, offsets }: AffineLanes, by: number): AffineLanes | undefined {
+  const lanes = offsets.map((o) => o + base.constant);
+  if (by <= 0 || base.terms.size > 0 || lanes.some((n) => n < 0)) return undefined;
+  return { base: constantForm(0), offsets: lanes.map((n) => (op === "div" ? Math.floor(n / by) : n % by)) };
 }
 
 /** Bounds of Σ coefficient·term, or undefined if it might leave the range of i32. */

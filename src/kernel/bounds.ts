@@ -58,6 +58,19 @@ function combined(a: Form, b: Form, factor: number): Form {
   return { constant: a.constant + factor * b.constant, terms };
 }
 
+/** A form of integers that is not negative where `form` is not, with the least constant: 4·j <= 63 is j <= 15. */
+function tightened(form: Form): Form {
+  const coefficients = [...form.terms.values()];
+  if (coefficients.length === 0 || !coefficients.every(Number.isInteger)) return form;
+  const common = coefficients.map(Math.abs).reduce(greatestCommonDivisor);
+  if (common === 1) return form;
+  return { constant: Math.floor(form.constant / common), terms: new Map([...form.terms].map(([term, c]) => [term, c / common])) };
+}
+
+function greatestCommonDivisor(a: number, b: number): number {
+  return b === 0 ? a : greatestCommonDivisor(b, a % b);
+}
+
 class Prover {
   readonly unproved: Unproved[] = [];
   accesses = 0;
@@ -211,11 +224,25 @@ class Prover {
     const [a, b] = x.args as readonly [Expr, Expr];
     if ((x.op !== "lt" && x.op !== "le" && x.op !== "eq") || a.dtype !== "i32") return [];
     const difference = combined(this.#form(b, lane), this.#form(a, lane), -1);
-    if (x.op === "eq") return holds ? [difference, combined(constantForm(0), difference, -1)] : [];
+    if (x.op === "eq") return holds ? [difference, combined(constantForm(0), difference, -1)].flatMap((f) => this.#implied(f)) : [];
     // a < b is b - a - 1 >= 0, a <= b is b - a >= 0; where they do not hold, b <= a and b < a do.
-    if (holds) return [x.op === "lt" ? combined(difference, constantForm(1), -1) : difference];
+    if (holds) return this.#implied(x.op === "lt" ? combined(difference, constantForm(1), -1) : difference);
     const turned = combined(constantForm(0), difference, -1);
-    return [x.op === "le" ? combined(turned, constantForm(1), -1) : turned];
+    return this.#implied(x.op === "le" ? combined(turned, constantForm(1), -1) : turned);
+  }
+
+  /** A fact, and those that follow where a term of it is as helpful as it can be: of 4·j + k <= 23 with k >= 0 that j <= 5. */
+  #implied(fact: Form): Form[] {
+    const own = tightened(fact);
+    if (own.terms.size < 2) return [own];
+    const without = [...own.terms].flatMap(([term, c]) => {
+      const [low, high] = this.#ranges.get(term)!;
+      const most = c > 0 ? c * high : c * low;
+      const terms = new Map(own.terms);
+      terms.delete(term);
+      return Number.isFinite(most) ? [tightened({ constant: own.constant + most, terms })] : [];
+    });
+    return [own, ...without];
   }
 
   /** The affine form of a lane of an integer. */
@@ -235,11 +262,7 @@ class Prover {
 
   #formOf(x: Expr, lane: number): Form | undefined {
     if (x.dtype !== "i32" && x.dtype !== "u32" && x.dtype !== "bool") return undefined;
-    const [a, b] = x.args as readonly [Expr, Expr];
-    const constantOf = (y: Expr): number | undefined => {
-      const { constant, terms } = this.#form(y, lane);
-      return terms.size === 0 ? constant : undefined;
-    };
+    const [a] = x.args as readonly [Expr];
     switch (x.op) {
       case "const":
         return constantForm(x.value);
@@ -253,25 +276,22 @@ class Prover {
         const value = this.#values.get(x);
         return value && this.#form(value, lane);
       }
-      case "add":
-        return x.dtype === "i32" ? combined(this.#form(a, lane), this.#form(b, lane), 1) : undefined;
-      case "sub":
-        return x.dtype === "i32" ? combined(this.#form(a, lane), this.#form(b, lane), -1) : undefined;
-      case "neg":
-        return combined(constantForm(0), this.#form(a, lane), -1);
-      case "mul": {
-        const factor = constantOf(b);
-        return x.dtype === "i32" && factor !== undefined ? combined(constantForm(0), this.#form(a, lane), factor) : undefined;
-      }
-      case "shl": {
-        const count = constantOf(b);
-        return x.dtype === "i32" && count !== undefined ? combined(constantForm(0), this.#form(a, lane), 2 ** (count & 31)) : undefined;
-      }
       case "cast":
         return this.#castForm(x, a, lane);
       default:
-        return undefined;
+        return x.dtype === "i32" ? this.#arithmeticForm(x, lane) : undefined;
     }
+  }
+
+  #arithmeticForm(x: Expr, lane: number): Form | undefined {
+    if (!ARITHMETIC.has(x.op)) return undefined;
+    const [a, b] = x.args.map((y) => this.#form(y, lane)) as [Form, Form];
+    const zero = constantForm(0);
+    if (x.op === "add") return combined(a, b, 1);
+    if (x.op === "sub") return combined(a, b, -1);
+    if (x.op === "neg") return combined(zero, a, -1);
+    if (b.terms.size > 0) return undefined;
+    return combined(zero, a, x.op === "mul" ? b.constant : 2 ** (b.constant & 31));
   }
 
   #castForm(x: Expr, a: Expr, lane: number): Form | undefined {
@@ -296,15 +316,10 @@ class Prover {
       case "rem":
         return quotientRange(x.op, own(a), own(b), type);
       case "min":
-      case "max": {
-        const f = Math[x.op];
-        const [p, q] = [own(a), own(b)];
-        return [f(p[0], q[0]), f(p[1], q[1])];
-      }
-      case "select": {
-        const [p, q] = [own(b), own(c)];
-        return [Math.min(p[0], q[0]), Math.max(p[1], q[1])];
-      }
+      case "max":
+        return eitherRange(own(a), own(b), x.op);
+      case "select":
+        return eitherRange(own(b), own(c), "select");
       case "and": {
         const most = own(b)[1];
         return own(b)[0] >= 0 && own(a)[0] >= 0 ? [0, Math.min(most, own(a)[1])] : own(b)[0] >= 0 ? [0, most] : type;
@@ -317,6 +332,16 @@ class Prover {
         return type;
     }
   }
+}
+
+/** What is affine in an operand, or in both. */
+const ARITHMETIC: ReadonlySet<string> = new Set(["add", "sub", "neg", "mul", "shl"]);
+
+/** Bounds of a choice between two integers. */
+function eitherRange(a: Range, b: Range, by: "min" | "max" | "select"): Range {
+  const low = by === "max" ? Math.max(a[0], b[0]) : Math.min(a[0], b[0]);
+  const high = by === "min" ? Math.min(a[1], b[1]) : Math.max(a[1], b[1]);
+  return [low, high];
 }
 
 /** Bounds of a quotient or remainder by a positive number; both round toward zero. */

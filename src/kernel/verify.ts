@@ -83,13 +83,8 @@ class Verifier {
   }
 
   private loop(s: Stmt & { kind: "for" }): string | undefined {
-    if (!(Number.isInteger(s.from) && Number.isInteger(s.to) && Number.isInteger(s.step) && s.step > 0)) {
-      return `loop bounds ${s.from}, ${s.to}, step ${s.step} are not integers with a positive step`;
-    }
-    if (s.variable.dtype !== "i32" || s.variable.lanes !== 1) return "a loop counter is not a scalar i32";
-    if (s.parallel && carries(s)) return "a parallel loop sets a variable from outside";
-    if (s.within && (s.parallel || s.from !== 0 || s.step !== 1))
-      return "a loop that leaves iterations out is parallel, or not 0, 1, 2, ...";
+    const header = loopProblem(s);
+    if (header) return header;
     for (const x of s.within ?? []) {
       const found = x.dtype === "i32" && x.lanes === 1 ? this.expr(x) : `a loop is within ${typeOf(x)}`;
       if (found) return found;
@@ -152,6 +147,17 @@ class Verifier {
   }
 }
 
+/** What is wrong with the bounds and the counter of a loop. */
+function loopProblem(s: Stmt & { kind: "for" }): string | undefined {
+  if (!(Number.isInteger(s.from) && Number.isInteger(s.to) && Number.isInteger(s.step) && s.step > 0)) {
+    return `loop bounds ${s.from}, ${s.to}, step ${s.step} are not integers with a positive step`;
+  }
+  if (s.variable.dtype !== "i32" || s.variable.lanes !== 1) return "a loop counter is not a scalar i32";
+  if (s.parallel && carries(s)) return "a parallel loop sets a variable from outside";
+  if (s.within && (s.parallel || s.from !== 0 || s.step !== 1)) return "a loop that leaves iterations out is parallel, or not 0, 1, 2, ...";
+  return undefined;
+}
+
 function carries({ body }: Stmt & { kind: "for" }): boolean {
   const own = bound(body);
   return [...assigned(body)].some((v) => !own.has(v));
@@ -167,33 +173,32 @@ function typeOf(x: Expr): string {
 
 /** Whether the operands' types fit the operator and give the node's type. */
 function signatureHolds(x: Expr): boolean {
-  const [a, b, c] = x.args as readonly [Expr, Expr, Expr];
-  const like = (y: Expr | undefined): boolean => y !== undefined && y.dtype === x.dtype && y.lanes === x.lanes;
-  switch (x.op) {
-    case "const":
-      return x.lanes === 1 && x.args.length === 0;
-    case "ramp":
-      return x.lanes > 1 && x.dtype === "i32";
-    case "splat":
-      return x.lanes > 1 && a.lanes === 1 && a.dtype === x.dtype;
-    case "lane":
-      return x.lanes === 1 && a.lanes > 1 && a.dtype === x.dtype && x.value >= 0 && x.value < a.lanes;
-    case "fold":
-      return x.lanes === 1 && a.lanes > 1 && a.dtype === x.dtype && x.fold !== undefined && (WORDS.has(x.dtype) || x.dtype === "f64");
-    case "select":
-      return a.dtype === "bool" && a.lanes === x.lanes && like(b) && like(c);
-    case "fma":
-      return (x.dtype === "f32" || x.dtype === "f64") && like(a) && like(b) && like(c);
-    case "cast":
-      return a.lanes === x.lanes && x.dtype !== "bool";
-    case "bitcast":
-      return a.lanes === x.lanes && WORDS.has(a.dtype) && WORDS.has(x.dtype);
-    default:
-      return operatorHolds(x, a, b, like);
-  }
+  const like: Like = (y) => y !== undefined && y.dtype === x.dtype && y.lanes === x.lanes;
+  const holds = SIGNATURES[x.op];
+  return holds ? holds(x, like) : operatorHolds(x, like);
 }
 
-function operatorHolds(x: Expr, a: Expr, b: Expr, like: (y: Expr | undefined) => boolean): boolean {
+/** Whether an operand has the type of the node. */
+type Like = (y: Expr | undefined) => boolean;
+
+/** Whether a node is an element, or a combination of elements, of its operand. */
+const isPart = (x: Expr): boolean => x.lanes === 1 && x.args[0]!.lanes > 1 && x.args[0]!.dtype === x.dtype;
+
+/** What holds of a node and its operands. */
+const SIGNATURES: Readonly<Partial<Record<Expr["op"], (x: Expr, like: Like) => boolean>>> = {
+  const: (x) => x.lanes === 1 && x.args.length === 0,
+  ramp: (x) => x.lanes > 1 && x.dtype === "i32",
+  splat: ({ lanes, dtype, args: [a] }) => lanes > 1 && a!.lanes === 1 && a!.dtype === dtype,
+  lane: (x) => isPart(x) && x.value >= 0 && x.value < x.args[0]!.lanes,
+  fold: (x) => isPart(x) && x.fold !== undefined && (WORDS.has(x.dtype) || x.dtype === "f64"),
+  select: ({ lanes, args: [a, b, c] }, like) => a!.dtype === "bool" && a!.lanes === lanes && like(b) && like(c),
+  fma: ({ dtype, args }, like) => (dtype === "f32" || dtype === "f64") && args.length === 3 && args.every(like),
+  cast: ({ lanes, dtype, args: [a] }) => a!.lanes === lanes && dtype !== "bool",
+  bitcast: ({ lanes, dtype, args: [a] }) => a!.lanes === lanes && WORDS.has(a!.dtype) && WORDS.has(dtype),
+};
+
+function operatorHolds(x: Expr, like: Like): boolean {
+  const [a, b] = x.args as readonly [Expr, Expr];
   if (meaningOf(x.op, a.dtype) === undefined || a.dtype === "u8") return false;
   if (isCompare(x.op)) return x.dtype === "bool" && a.dtype !== "bool" && a.dtype === b.dtype && a.lanes === x.lanes && b.lanes === x.lanes;
   if (isUnary(x.op)) return like(a);

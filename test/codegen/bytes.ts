@@ -1,6 +1,6 @@
 /**
  * @file The code that is made for known workloads, as sha256 sums: a change of the compiler that should change no code changes no sum. Nothing runs: the modules are
- * hashed and replaced by functions that do nothing. `npx vitest run --project fast -u test/codegen/bytes.test.ts` and `--project slow -u test/slow/bytes-` write
+ * hashed and replaced by functions that do nothing. `npx vitest run --project alone -u test/codegen/bytes.test.ts` and `--project slow -u test/slow/bytes-` write
  * the lists anew, after a change that is meant to change code.
  */
 import { createHash } from "node:crypto";
@@ -51,7 +51,10 @@ function sumOf(body: () => unknown): string {
   return hash.digest("hex");
 }
 
-/** Accesses of all kernels that were made so far which are not proved to be inside their buffers, though no index of theirs is looked up in memory. */
+/** How many accesses all kernels have that were made so far. */
+export const accesses = (): number => code.kernels.reduce((n, kernel) => n + checkBounds(kernel).accesses, 0);
+
+/** Those which are not proved to be inside their buffers, though no index of theirs is looked up in memory. */
 export function unprovedAccesses(): string[] {
   return code.kernels.flatMap((kernel) =>
     checkBounds(kernel)

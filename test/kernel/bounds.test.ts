@@ -75,6 +75,20 @@ describe("an access is proved", () => {
     expect([4, 3, 2, 1].map((n) => unproved(window(n)))).toEqual([0, 1, 1, 1]);
   });
 
+  test("by a condition on several counters that is not a multiple of the index", () => {
+    const parts = (limit: number): Kernel =>
+      kernelOf([
+        k.forLoop(8, (j) => [
+          k.forLoop(4, (i) => {
+            const mask = k.lt(k.add(k.mul(j, k.int(4)), i), k.int(limit));
+            return [k.store(1, k.add(k.mul(j, k.int(10)), i), k.float(1), mask)];
+          }),
+        ]),
+      ]);
+    // j <= 5, and so j·10 + i <= 53; j <= 6 and 63; j <= 7 and 73.
+    expect([23, 27, 29].map((n) => unproved(parts(n)))).toEqual([0, 0, 1]);
+  });
+
   test("lane by lane", () => {
     const vectors = (to: number, lanes: number): Kernel =>
       kernelOf([k.forLoop(to, (i) => [k.store(1, i, k.load(0, "f32", i, { lanes }))], { step: lanes })]);

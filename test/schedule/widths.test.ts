@@ -6,13 +6,12 @@ import { faultOfProgram, faultOfSample, runOn, SAMPLES, TARGETS, unprovedAccesse
 
 describe.each(TARGETS)("$name", (target) => {
   test("samples of the registry in f32 give what they give in f64", () => {
-    const some = SAMPLES.filter((_, i) => i % 17 === TARGETS.indexOf(target));
+    const some = SAMPLES.filter((_, i) => i % 29 === TARGETS.indexOf(target));
     expect(some.map((sample) => faultOfSample(sample, target)).filter(Boolean)).toEqual([]);
   });
 
-  test("random programs give what each step gives alone", () => {
-    const seeds = [0, 1, 2].map((i) => 3 * TARGETS.indexOf(target) + i);
-    expect(seeds.map((seed) => faultOfProgram(seed, target)).filter(Boolean)).toEqual([]);
+  test("a random program gives what each step gives alone", () => {
+    expect(faultOfProgram(TARGETS.indexOf(target), target)).toBeUndefined();
   });
 
   test("a packed product loads vectors, and every access is proved to be inside", () => {

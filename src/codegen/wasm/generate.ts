@@ -269,11 +269,6 @@ class Generator {
     this.pointers.enter(s.variable, s.from, s.step);
     const body = code.capture(() => (inside ? this.part(s.body, inside, low, high) : this.block(s.body)));
     const pointers = this.pointers.leave();
-    const advance = (local: number, by: number): void => {
-      code.get(local);
-      code.addConstant(by);
-      code.set(local);
-    };
     const relative = (position: number, local: number): void => {
       code.get(position);
       code.addConstant(-start);
@@ -300,9 +295,9 @@ class Generator {
       code.loop(() => {
         code.append(body);
         pointers.advance();
-        advance(counter, s.step);
-        if (inside) for (const local of [low, high]) advance(local, -length);
-        advance(first, 1);
+        this.advance(counter, s.step);
+        if (inside) for (const local of [low, high]) this.advance(local, -length);
+        this.advance(first, 1);
         code.get(first);
         code.get(end);
         code.emit(0x47);
@@ -310,6 +305,12 @@ class Generator {
     });
     pointers.release();
     for (const local of [first, end, counter, low, high]) code.release(local);
+  }
+
+  private advance(local: number, by: number): void {
+    this.code.get(local);
+    this.code.addConstant(by);
+    this.code.set(local);
   }
 
   /** min(count, ⌊(max(position - start, 0) + round) / length⌋). */
