@@ -320,14 +320,9 @@ class Prover {
         return eitherRange(own(a), own(b), x.op);
       case "select":
         return eitherRange(own(b), own(c), "select");
-      case "and": {
-        const most = own(b)[1];
-        return own(b)[0] >= 0 && own(a)[0] >= 0 ? [0, Math.min(most, own(a)[1])] : own(b)[0] >= 0 ? [0, most] : type;
-      }
-      case "shr": {
-        const [p, q] = [own(a), own(b)];
-        return q[0] === q[1] && p[0] >= 0 ? [p[0] >>> q[0], Math.floor(p[1] / 2 ** q[0])] : type;
-      }
+      case "and":
+      case "shr":
+        return bitsRange(x.op, own(a), own(b), type);
       default:
         return type;
     }
@@ -336,6 +331,13 @@ class Prover {
 
 /** What is affine in an operand, or in both. */
 const ARITHMETIC: ReadonlySet<string> = new Set(["add", "sub", "neg", "mul", "shl"]);
+
+/** Bounds of some of the bits of a number. */
+function bitsRange(op: "and" | "shr", a: Range, b: Range, type: Range): Range {
+  if (op === "shr") return b[0] === b[1] && a[0] >= 0 ? [a[0] >>> b[0], Math.floor(a[1] / 2 ** b[0])] : type;
+  if (b[0] < 0) return type;
+  return [0, a[0] >= 0 ? Math.min(a[1], b[1]) : b[1]];
+}
 
 /** Bounds of a choice between two integers. */
 function eitherRange(a: Range, b: Range, by: "min" | "max" | "select"): Range {

@@ -113,14 +113,14 @@ const AXES = [0, 1];
 
 /** Values with an axis in lanes. `rows` are those that must lie row by row: others know where their elements are. */
 export function chooseLanes(list: readonly Instruction[], rows: (x: Value) => boolean, target: Target): ReadonlyMap<Value, number> {
-  const divides = (shape: Shape, axis: number): boolean => shape.length > axis && sizeOf(shape) > 0 && shape[axis]! % widthOf(target) === 0;
+  const width = widthOf(target);
   const chosen = new Map<Value, number>();
   const asking = list.filter((i) => lanesIn(i.params) !== undefined);
   if (asking.length === 0) return chosen;
   const readers = new Map<Value, Instruction[]>();
   for (const i of list) for (const x of new Set(i.operands)) readers.set(x, [...(readers.get(x) ?? []), i]);
   for (const axis of AXES) {
-    const may = (x: Value): boolean => !rows(x) && x.dtype !== "f64" && divides(x.shape, axis) && !chosen.has(x);
+    const may = (x: Value): boolean => !rows(x) && x.dtype !== "f64" && divides(x.shape, axis, width) && !chosen.has(x);
     const queue = asking.flatMap((i) => wanted(i, axis)).filter(may);
     for (const x of queue) chosen.set(x, axis);
     for (let x = queue.pop(); x; x = queue.pop()) {
@@ -131,11 +131,18 @@ export function chooseLanes(list: readonly Instruction[], rows: (x: Value) => bo
       }
     }
   }
-  // The gradient of weights is computed in vectors of output channels: its own first axis.
-  for (const { op, params, results } of asking)
-    if (op.name === "convWeight" && lanesIn(params) === 1) for (const y of results) if (!rows(y) && divides(y.shape, 0)) chosen.set(y, 0);
+  chooseForWeights(asking, (y) => !rows(y) && divides(y.shape, 0, width), chosen);
   return chosen;
 }
+
+/** The gradient of weights is computed in vectors of output channels: its own first axis. */
+function chooseForWeights(asking: readonly Instruction[], may: (y: Value) => boolean, chosen: Map<Value, number>): void {
+  for (const { op, params, results } of asking)
+    if (op.name === "convWeight" && lanesIn(params) === 1) for (const y of results) if (may(y)) chosen.set(y, 0);
+}
+
+const divides = (shape: Shape, axis: number, width: number): boolean =>
+  shape.length > axis && sizeOf(shape) > 0 && shape[axis]! % width === 0;
 
 const lanesIn = (params: unknown): Lanes => (params as { lanes?: number } | undefined)?.lanes;
 

@@ -162,7 +162,7 @@ class NestBuilder implements Contents {
       results: sizeOf(this.#group.shape),
     });
     if (tiles.parts.length > 0) this.keepSum();
-    return new NestWriter(access, tiles, this, { lanes, tails: this.#target.tails }).statements();
+    return new NestWriter(access, tiles, this, { ...this.#target, lanes }).statements();
   }
 
   get reduce(): Reduce | undefined {

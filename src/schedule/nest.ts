@@ -26,10 +26,9 @@ interface Wanted {
 
 const ALL: Wanted = { done: 0, live: undefined };
 
-/** What of the machine decides how a nest is written: the elements of its vectors, and how the end of an axis is done. */
-export interface Machine {
+/** What of the machine decides how a nest is written, and the elements of its vectors. */
+export interface Machine extends Pick<Target, "tails" | "slowOrderedMinimum"> {
   readonly lanes: number;
-  readonly tails: Target["tails"];
 }
 
 /** What a tile computes: an element or a vector of elements, with an index for every counter of the results. */
@@ -244,7 +243,8 @@ export class NestWriter {
   /** What combining starts from. A vector's greatest or least element by comparison alone loses NaNs, so these are kept apart. */
   #accumulator(start: Expr): Accumulator {
     const orders = this.#contents.combine === "max" || this.#contents.combine === "min";
-    const nan = orders && start.lanes > 1 && start.dtype === "f32" ? k.bind(k.splat(k.constant(0, "bool"), start.lanes)) : undefined;
+    const apart = orders && this.#target.slowOrderedMinimum;
+    const nan = apart && start.lanes > 1 && start.dtype === "f32" ? k.bind(k.splat(k.constant(0, "bool"), start.lanes)) : undefined;
     return { value: k.bind(start), nan };
   }
 
