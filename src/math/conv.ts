@@ -2,6 +2,7 @@
  * @file Convolutions (CNN-1, CNN-5) and their transposes, in one, two and three dimensions. Cross-correlation, as everywhere in deep
  * learning: the kernel is not flipped. x is [N, C, ...size]; weights are [out, in/groups, ...kernel].
  */
+import { promote } from "../base/dtype.ts";
 import { formatShape } from "../base/shape.ts";
 import { convInput } from "../ops/contract.ts";
 import { perAxis, type Tensor, type TensorLike } from "../ops/tensor.ts";
@@ -114,7 +115,8 @@ function convTransposeNd(what: string, spatial: number, x: Tensor, w: TensorLike
   const size = full.map((f, i) => f - 2 * padding[i] + extra[i]);
   if (size.some((d) => d < 1))
     throw new RangeError(`${what}: nothing is left of ${formatShape(full)} after padding ${formatShape(padding)}`);
-  const y = x.bind(convInput, [x, weight], { stride, dilation, groups, size: full });
+  const dtype = promote(x.dtype, weight.dtype);
+  const y = x.bind(convInput, [x.cast(dtype), weight.cast(dtype)], { stride, dilation, groups, size: full });
   const tail = extra.map((e, i) => Math.max(0, e - padding[i]));
   const none = [0, 0, ...tail.map(() => 0)];
   const cut = y.pad(none, [0, 0, ...tail]).slice([0, 0, ...padding], [...y.shape.slice(0, 2), ...size.map((d, i) => d + padding[i])]);

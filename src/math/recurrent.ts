@@ -3,6 +3,7 @@
  * et al. 2014, in PyTorch's form), in several layers and both directions. What depends on the inputs alone is one product over all steps;
  * the rest is a scan. Gate order and biases are PyTorch's.
  */
+import { promote } from "../base/dtype.ts";
 import { formatShape } from "../base/shape.ts";
 import { type Checkpoints, scan, scanStretches } from "../function/control.ts";
 import type { Tensor, TensorLike } from "../ops/tensor.ts";
@@ -212,8 +213,11 @@ function recurrent(
   let layer = single ? x.unsqueeze(1) : swapped ? x.moveAxis(1, 0) : x;
   const hidden = x.operand(weights[0].weightHh).shape[1];
   const shape = [weights.length, layer.shape[1], hidden];
-  const zero = (): Tensor => x.constantOf({ shape, dtype: x.dtype }, 0);
-  const start = init ? init.map((s) => (single ? s.unsqueeze(1) : s)) : Array.from({ length: kind.states }, zero);
+  // In which the gates are computed: weights in f64 make states in f64.
+  const dtype = promote(promote(x.dtype, "f32"), x.operand(weights[0].weightHh).dtype);
+  layer = layer.cast(dtype);
+  const zero = (): Tensor => x.constantOf({ shape, dtype }, 0);
+  const start = init ? init.map((s) => (single ? s.unsqueeze(1) : s).cast(dtype)) : Array.from({ length: kind.states }, zero);
   for (const s of start) {
     if (String(s.shape) !== String(shape))
       throw new RangeError(
