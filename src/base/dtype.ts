@@ -50,7 +50,12 @@ export function checkDtype(dtype: Dtype, what: string): void {
 // The order of promotion: the result of mixing two dtypes is the later of them.
 const LADDER: readonly Dtype[] = ["bool", "u8", "i32", "u32", "f32", "f64"];
 
-/** The dtype of a binary operation on `a` and `b`: the higher on the ladder bool, u8, i32, u32, f32, f64. */
+/** In which dtype sums, products and differences of `dtype` are made: bytes in i32, all else as it is. */
+export function wide(dtype: Dtype): Dtype {
+  return dtype === "bool" || dtype === "u8" ? "i32" : dtype;
+}
+
+/** The dtype of a binary operation on `a` and `b`: the higher on the ladder bool, u8, i32, u32, f32, f64. Arithmetic is made in {@link wide} of it. */
 export function promote(a: Dtype, b: Dtype): Dtype {
   return LADDER[Math.max(LADDER.indexOf(a), LADDER.indexOf(b))]!;
 }

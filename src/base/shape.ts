@@ -57,12 +57,20 @@ export function normalizeAxis(axis: number, rank: number, what: string): number 
   return axis < 0 ? axis + rank : axis;
 }
 
+/** Whether `axis` names the axis that a scalar does not have: 0 or -1. */
+export function isAxisOfScalar(axis: number, rank: number): boolean {
+  return rank === 0 && (axis === 0 || axis === -1);
+}
+
 /** Sorted distinct axes; all of them when `axes` is undefined. */
 export function normalizeAxes(axes: number | readonly number[] | undefined, rank: number, what: string): number[] {
   if (axes === undefined) return Array.from({ length: rank }, (_, i) => i);
-  const list = (typeof axes === "number" ? [axes] : axes).map((a) => normalizeAxis(a, rank, what));
-  if (new Set(list).size !== list.length) throw new RangeError(`${what}: axes ${formatShape(list)} name one axis twice`);
-  return [...list].sort((a, b) => a - b);
+  const given = typeof axes === "number" ? [axes] : axes;
+  // A scalar has no axis; 0 and -1 name it all the same, as in NumPy.
+  const list = rank === 0 ? given.filter((a) => a !== 0 && a !== -1) : given;
+  const plain = list.map((a) => normalizeAxis(a, rank, what));
+  if (new Set(plain).size !== plain.length) throw new RangeError(`${what}: axes ${formatShape(plain)} name one axis twice`);
+  return plain.sort((a, b) => a - b);
 }
 
 /** The shape two shapes broadcast to (NumPy's rule: align at the end, 1 stretches), or null. */

@@ -98,11 +98,12 @@ const BERNOULLI: readonly number[] = [
   -3617 / 10670622842880000,
 ];
 
-/** Hurwitz's ζ(s, q) = Σ (q + n)^-s for s > 1, by Euler and Maclaurin's formula after ten terms past 0. */
+/** Hurwitz's ζ(s, q) = Σ (q + n)^-s for s > 1, by Euler and Maclaurin's formula after ten terms past 0. Below 0 for whole s alone. */
 export function zeta(s: number, q: number): number {
-  if (Number.isNaN(q) || Number.isNaN(s)) return Number.NaN;
+  if (Number.isNaN(q) || Number.isNaN(s) || q === Number.NEGATIVE_INFINITY) return Number.NaN;
   if (q <= 0 && Number.isInteger(q)) return Number.POSITIVE_INFINITY;
   if (q === Number.POSITIVE_INFINITY) return 0;
+  if (q < 0) return zetaBelow(s, q);
   let sum = 0;
   let a = q;
   for (; a < 10; a++) sum += a ** -s;
@@ -116,4 +117,12 @@ export function zeta(s: number, q: number): number {
     power /= a * a;
   });
   return sum;
+}
+
+/** ζ(s, q) for q < 0: over all whole numbers n the terms (f + n)^-s, f the fraction of q, less those below q. As many steps for every q. */
+function zetaBelow(s: number, q: number): number {
+  if (!Number.isInteger(s)) return Number.NaN;
+  const fraction = q - Math.floor(q);
+  const sign = s % 2 === 0 ? 1 : -1;
+  return zeta(s, fraction) + sign * (zeta(s, 1 - fraction) - zeta(s, 1 - q));
 }

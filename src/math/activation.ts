@@ -3,7 +3,9 @@
  * it is finite: the piece that is not chosen gets derivative 0, and 0 times an infinite slope would be NaN. At kinks the derivative is PyTorch's.
  */
 import { normalizeAxis } from "../base/shape.ts";
+import { floating } from "../ops/create.ts";
 import type { Tensor, TensorLike } from "../ops/tensor.ts";
+import { polynomial } from "./pointwise.ts";
 import { randomKey, uniform } from "./random.ts";
 import { type SoftmaxOptions, softmax } from "./softmax.ts";
 
@@ -75,12 +77,22 @@ export function gelu(x: Tensor, { approximate = "none" }: GeluOptions = {}): Ten
 
 /** x / (1 + |x|). */
 export function softsign(x: Tensor): Tensor {
-  return x.div(x.abs().add(1));
+  const z = floating(x);
+  // At infinity the quotient has no value, its limit has.
+  const size = z.abs();
+  return size.isInf().where(z.sign(), z.div(size.add(1)));
 }
 
-/** x - tanh x. */
+/** Of x - tanh x, from x³ on, in x². */
+const TANH_SHRINK = [1 / 3, -2 / 15, 17 / 315, -62 / 2835, 1382 / 155925, -21844 / 6081075, 929569 / 638512875, -6404582 / 10854718875];
+
+/** x - tanh x; near 0, where both cancel, by its series. */
 export function tanhShrink(x: Tensor): Tensor {
-  return x.sub(x.tanh());
+  const z = floating(x);
+  const near = z.abs().lt(0.15);
+  const inside = near.where(z, 0);
+  const series = inside.mul(inside.square()).mul(polynomial(inside.square(), TANH_SHRINK));
+  return near.where(series, z.sub(z.tanh()));
 }
 
 // ---- rectifiers ---------------------------------------------------------------------------------------------------------------------
@@ -131,7 +143,7 @@ export function absolute(x: Tensor): Tensor {
 
 /** α(eᶻ - 1) of the part of x that is not positive. */
 function exponentialPart(x: Tensor, isPositive: Tensor, scale: number): Tensor {
-  return isPositive.where(0, scale === 1 ? x : x.div(scale)).expm1();
+  return isPositive.where(0, scale === 1 ? x : floating(x).div(scale)).expm1();
 }
 
 /** x where positive, else α(eˣ - 1) (Clevert et al. 2016). */
@@ -177,12 +189,14 @@ export function hardTanh(x: Tensor, { minVal = -1, maxVal = 1 }: HardTanhOptions
 
 /** x/6 + ½ kept within [0, 1]. */
 export function hardSigmoid(x: Tensor): Tensor {
-  return x.le(-3).where(0, x.ge(3).where(1, x.div(6).add(0.5)));
+  const z = floating(x);
+  return z.le(-3).where(0, z.ge(3).where(1, z.div(6).add(0.5)));
 }
 
 /** x·(x + 3 kept within [0, 6]) / 6 (Howard et al. 2019). */
 export function hardSwish(x: Tensor): Tensor {
-  return x.mul(x.add(3).clamp(0, 6)).div(6);
+  const z = floating(x);
+  return z.mul(z.add(3).clamp(0, 6)).div(6);
 }
 
 /** x moved towards 0 by λ, and 0 within [-λ, λ]: the proximal map of λ|x|. Default λ ½. */
@@ -257,7 +271,7 @@ export interface GumbelSoftmaxOptions extends SoftmaxOptions {
 /** A relaxed sample from softmax(logits): softmax((logits + g) / T) with g from the Gumbel distribution (Jang et al. 2017). */
 export function gumbelSoftmax(logits: Tensor, { hard = false, axis = -1, key, temperature = 1 }: GumbelSoftmaxOptions = {}): Tensor {
   // u in (0, 1): neither logarithm is infinite.
-  const u = uniform(key ?? randomKey(), logits.shape, { dtype: logits.dtype }).add(2 ** -25);
+  const u = uniform(key ?? randomKey(), logits.shape, { dtype: logits.dtype }).maximum(2 ** -25);
   const soft = softmax(logits.sub(u.log().neg().log()), axis, { temperature });
   if (!hard) return soft;
   const at = normalizeAxis(axis, logits.rank, "gumbelSoftmax");

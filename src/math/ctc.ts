@@ -57,28 +57,33 @@ export function ctcLoss(logp: Tensor, targets: Tensor, inputLengths: Tensor, tar
   // A label may follow another at once, past the blank between them, unless they are equal.
   const twoBefore = path.pad([0, 2], [0, 0]).narrow(1, 0, length);
   const skips = path.ne(blank).and(path.ne(twoBefore)).and(path.iotaLike(1).ge(2));
-  const emitted = logp.takeAlong(path.expandFront(frames), 2); // [T, N, length]
+  const emitted = logp.takeAlongInside(path.expandFront(frames), 2); // [T, N, length]
 
-  const start = emitted.select(0, 0);
-  const alpha0 = start.iotaLike(1).lt(2).where(start, NEVER);
+  // Before the first frame: in the blank at the start, from which the first frame reaches the first label too.
+  const place = path.iotaLike(1);
+  const alpha0 = place.eq(0).where(0, place.cast(logp.dtype).like(NEVER));
   const lengths = inputLengths.cast("i32").unsqueeze(1);
-  const times = arange(frames - 1).add(1);
-  const [alpha] = scan(
-    (now: Tensor, [frame, t]: [Tensor, Tensor]) => {
-      const arrived = logAdd([now, shift(now, 1), skips.where(shift(now, 2), NEVER)]);
-      const next = arrived.add(frame).maximum(NEVER);
-      return [t.lt(lengths).where(next, now), t] as const;
-    },
-    alpha0,
-    [emitted.narrow(0, 1, frames - 1), times] as [Tensor, Tensor],
-  );
+  const times = arange(frames);
+  const ends =
+    frames === 0
+      ? [alpha0]
+      : scan(
+          (now: Tensor, [frame, t]: [Tensor, Tensor]) => {
+            const arrived = logAdd([now, shift(now, 1), skips.where(shift(now, 2), NEVER)]);
+            const next = arrived.add(frame).maximum(NEVER);
+            return [t.lt(lengths).where(next, now), t] as const;
+          },
+          alpha0,
+          [emitted, times] as [Tensor, Tensor],
+        );
+  const alpha = ends[0];
   // An alignment ends in the last label or in the blank behind it.
   const last = targetLengths.cast("i32").mul(2).unsqueeze(1);
-  const inBlank = alpha.takeAlong(last, 1).squeeze(1);
+  const inBlank = alpha.takeAlongInside(last, 1).squeeze(1);
   const labelPlace = last.sub(1);
   const inLabel = labelPlace
     .ge(0)
-    .where(alpha.takeAlong(labelPlace.maximum(0), 1), NEVER)
+    .where(alpha.takeAlongInside(labelPlace.maximum(0), 1), NEVER)
     .squeeze(1);
   const logLikelihood = logAdd([inBlank, inLabel]);
   const impossible = logLikelihood.lt(NEVER / 2);

@@ -2,7 +2,7 @@
  * @file Running products, logarithms of sums, maxima and minima. Each takes ⌈log₂ n⌉ passes that combine every element with what stands 1, 2, 4, ...
  * before it (Hillis & Steele 1986); their derivatives are those of the passes, right at zeros and at -∞.
  */
-import { normalizeAxis } from "../base/shape.ts";
+import { isAxisOfScalar, normalizeAxis } from "../base/shape.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { logAddExp } from "./pointwise.ts";
 
@@ -23,6 +23,7 @@ function running<T>(
 }
 
 function runningTensor(name: string, x: Tensor, axis: number, combine: (earlier: Tensor, later: Tensor) => Tensor): Tensor {
+  if (isAxisOfScalar(axis, x.rank)) return x;
   const at = normalizeAxis(axis, x.rank, name);
   return running(
     x.shape[at]!,
@@ -45,6 +46,7 @@ export function logCumSumExp(x: Tensor, axis: number): Tensor {
 
 /** Running extremes and where they stand: of equal elements the last (PyTorch's cummax); NaN stays. */
 function cumulativeExtreme(name: string, x: Tensor, axis: number, wins: (later: Tensor, earlier: Tensor) => Tensor): Extreme {
+  if (isAxisOfScalar(axis, x.rank)) return { values: x, indices: x.like(0).cast("i32") };
   const at = normalizeAxis(axis, x.rank, name);
   const start = { values: x.stopGradient(), indices: x.iotaLike(at) };
   const part = (t: Extreme, from: number, n: number): Extreme => ({
@@ -61,7 +63,7 @@ function cumulativeExtreme(name: string, x: Tensor, axis: number, wins: (later: 
     part,
     (a, b) => ({ values: a.values.concat([b.values], at), indices: a.indices.concat([b.indices], at) }),
   );
-  return { values: x.takeAlong(indices, at), indices };
+  return { values: x.takeAlongInside(indices, at), indices };
 }
 
 interface Extreme {
@@ -82,6 +84,10 @@ export function cummin(x: Tensor, axis: number): Extreme {
 /** Differences of neighbours along an axis. */
 export function diff(x: Tensor, axis = -1): Tensor {
   const at = normalizeAxis(axis, x.rank, "diff");
-  const n = x.shape[at]!;
-  return x.narrow(at, 1, n - 1).sub(x.narrow(at, 0, n - 1));
+  const n = Math.max(0, x.shape[at]! - 1);
+  const later = x.slice(
+    x.shape.map((_, i) => (i === at ? Math.min(1, x.shape[at]!) : 0)),
+    x.shape,
+  );
+  return later.sub(x.narrow(at, 0, n));
 }

@@ -1,4 +1,6 @@
 /** @file How far or how alike two vectors are, and vectors of length 1. */
+import { broadcastShapes, formatShape } from "../base/shape.ts";
+import { floating } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { norm } from "./statistics.ts";
 
@@ -13,12 +15,20 @@ export interface NormalizeOptions {
 
 /** x / max(‖x‖ₚ, ε) along an axis. */
 export function normalize(x: Tensor, { p = 2, axis = 1, eps = 1e-12 }: NormalizeOptions = {}): Tensor {
-  return x.div(atLeast(norm(x, { p, axes: axis, keepDims: true }), eps));
+  const z = floating(x);
+  return z.div(atLeast(norm(z, { p, axes: axis, keepDims: true }), eps));
 }
 
 /** max(x, low); where it is cut the derivative is 0. */
 function atLeast(x: Tensor, low: number): Tensor {
   return x.lt(low).where(low, x);
+}
+
+/** Both in the shape that they broadcast to. */
+function broadcastTogether(name: string, a: Tensor, b: Tensor): [Tensor, Tensor] {
+  const shape = broadcastShapes(a.shape, b.shape);
+  if (!shape) throw new RangeError(`${name}: shapes ${formatShape(a.shape)} and ${formatShape(b.shape)} do not broadcast`);
+  return [a.broadcastTo(shape), b.broadcastTo(shape)];
 }
 
 /** x₁·x₂ / (max(‖x₁‖, ε)·max(‖x₂‖, ε)) along an axis. */
@@ -27,10 +37,9 @@ export function cosineSimilarity(
   x2: Tensor,
   { axis = 1, eps = 1e-8 }: { readonly axis?: number; readonly eps?: number } = {},
 ): Tensor {
-  return x1
-    .mul(x2)
-    .sum(axis)
-    .div(atLeast(norm(x1, { axes: axis }), eps).mul(atLeast(norm(x2, { axes: axis }), eps)));
+  const [a, b] = broadcastTogether("cosineSimilarity", floating(x1), floating(x2));
+  const unit = (x: Tensor): Tensor => x.div(atLeast(norm(x, { axes: axis, keepDims: true }), eps));
+  return unit(a).mul(unit(b)).sum(axis);
 }
 
 export interface PairwiseDistanceOptions {

@@ -1,10 +1,11 @@
 /**
  * @file Reading and writing by computed index, in PyTorch's vocabulary. All rest on two linear primitives: gather and its transpose, scatter-add.
  */
-import { formatShape, normalizeAxis, type Shape } from "../base/shape.ts";
+import { wide } from "../base/dtype.ts";
+import { formatShape, isAxisOfScalar, normalizeAxis, type Shape } from "../base/shape.ts";
 import { tensor } from "../ops/create.ts";
 import { scatterAdd as scatterAddOp } from "../ops/indexing.ts";
-import { elementsOf, type Tensor, type TensorLike } from "../ops/tensor.ts";
+import { elementsOf, fromEnd, type Tensor, type TensorLike } from "../ops/tensor.ts";
 
 /** The part of x that indices of a shape speak of: along other axes than `axis` they may be shorter. */
 function within(name: string, x: Tensor, shape: Shape, axis: number): Tensor {
@@ -17,7 +18,7 @@ function within(name: string, x: Tensor, shape: Shape, axis: number): Tensor {
   );
 }
 
-/** y[..., i, ...] = x[..., index[..., i, ...], ...] along an axis; along the others the indices may be fewer than the elements. */
+/** y[..., i, ...] = x[..., index[..., i, ...], ...] along an axis, negative indices from the end; along the others the indices may be fewer than the elements. */
 export function gather(x: Tensor, axis: number, index: Tensor): Tensor {
   const at = normalizeAxis(axis, x.rank, "gather");
   return within("gather", x, index.shape, at).takeAlong(index, at);
@@ -34,11 +35,15 @@ function spread(src: Tensor, axis: number, index: Tensor, shape: Shape): Tensor 
   );
 }
 
-/** x with src[..., i, ...] added at [..., index[..., i, ...], ...] along an axis. */
+/**
+ * x with src[..., i, ...] added at [..., index[..., i, ...], ...] along an axis. Negative indices count from the end. What is out of range is an error
+ * if its value is known, and within a program left out.
+ */
 export function scatterAdd(x: Tensor, axis: number, index: Tensor, src: Tensor): Tensor {
   const at = normalizeAxis(axis, x.rank, "scatterAdd");
   within("scatterAdd", x, index.shape, at);
-  return x.add(spread(within("scatterAdd", src, index.shape, -1).cast(x.dtype), at, index, x.shape));
+  const places = fromEnd("scatterAdd", index, x.shape[at]!);
+  return x.add(spread(within("scatterAdd", src, index.shape, -1).cast(x.dtype), at, places, x.shape));
 }
 
 /** x with src[..., i, ...] put at [..., index[..., i, ...], ...] along an axis. Where several are put, the last stays. */
@@ -47,9 +52,11 @@ export function scatter(x: Tensor, axis: number, index: Tensor, src: TensorLike)
   within("scatter", x, index.shape, at);
   const values = typeof src === "number" ? x.constantOf({ shape: index.shape, dtype: x.dtype }, src) : x.operand(src).cast(x.dtype);
   const own = within("scatter", values, index.shape, -1);
-  const stays = isLast(index, at);
-  const hit = spread(stays.cast("i32"), at, index, x.shape).gt(0);
-  return hit.where(spread(stays.where(own, own.like(0)), at, index, x.shape), x);
+  const places = fromEnd("scatter", index, x.shape[at]!);
+  const stays = isLast(places, at);
+  const hit = spread(stays.cast("i32"), at, places, x.shape).gt(0);
+  const put = spread(stays.where(own, own.like(0)).cast(wide(x.dtype)), at, places, x.shape).cast(x.dtype);
+  return hit.where(put, x);
 }
 
 /** Whether no later position along an axis holds the same index. */
@@ -69,15 +76,17 @@ function isLast(index: Tensor, axis: number): Tensor {
 
 /** Slices of x along an axis at a list of indices. */
 export function indexSelect(x: Tensor, axis: number, index: Tensor): Tensor {
-  if (index.rank !== 1) throw new RangeError(`indexSelect: want a list of indices, got ${formatShape(index.shape)}; use take`);
-  return x.take(index, axis);
+  if (index.rank > 1) throw new RangeError(`indexSelect: want a list of indices, got ${formatShape(index.shape)}; use take`);
+  if (isAxisOfScalar(axis, x.rank)) return x.unsqueeze(0).take(index.flatten(), 0).squeeze(0);
+  return x.take(index.flatten(), axis);
 }
 
 /** x with slices of src added at a list of indices along an axis. */
 export function indexAdd(x: Tensor, axis: number, index: Tensor, src: Tensor): Tensor {
   const at = normalizeAxis(axis, x.rank, "indexAdd");
   const rows = src.cast(x.dtype).moveAxis(at, 0);
-  return x.add(rows.bind(scatterAddOp, [rows, index], { batch: 0, size: x.shape[at]! }).moveAxis(0, at));
+  const places = fromEnd("indexAdd", index, x.shape[at]!);
+  return x.add(rows.bind(scatterAddOp, [rows, places], { batch: 0, size: x.shape[at]! }).moveAxis(0, at));
 }
 
 /**
@@ -94,7 +103,7 @@ export function checkIndices(what: string, index: Tensor, count: number, ignored
 /** Rows of a table at integer indices of any shape. The row `paddingIndex` gets no derivative. */
 export function embedding(index: Tensor, table: Tensor, { paddingIndex }: { readonly paddingIndex?: number } = {}): Tensor {
   checkIndices("embedding: index", index, table.shape[0]!);
-  const rows = table.take(index, 0);
+  const rows = table.takeInside(index, 0);
   if (paddingIndex === undefined) return rows;
   const at = paddingIndex < 0 ? paddingIndex + table.shape[0]! : paddingIndex;
   return index
@@ -129,5 +138,5 @@ export function nonzero(x: Tensor): Tensor {
     const inner = x.shape.slice(i + 1).reduce((n, s) => n * s, 1);
     return flat.div(inner).rem(d).unsqueeze(1);
   });
-  return columns.length ? columns[0]!.concat(columns.slice(1), 1) : flat.reshape([flat.size, 0]);
+  return columns.length ? columns[0]!.concat(columns.slice(1), 1) : flat.like(0).reshape([flat.size, 1]).narrow(1, 0, 0);
 }

@@ -5,6 +5,7 @@
 import { aNumber, checkOptions, flag, oneOf } from "../base/check.ts";
 import { isFloat } from "../base/dtype.ts";
 import { axesFrom, broadcastShapes, formatShape, formatType, sameShape } from "../base/shape.ts";
+import { ownLog } from "../ops/special.ts";
 import type { Tensor, TensorLike } from "../ops/tensor.ts";
 import { softplus } from "./activation.ts";
 import { checkIndices } from "./indexing.ts";
@@ -60,12 +61,16 @@ export function smoothL1Loss(x: Tensor, target: Tensor, options: LossOptions & {
   );
 }
 
-/** log cosh(x - target), computed as softplus(2d) - d - log 2. */
+/** log cosh(x - target), computed as |d| + log(1 + e^(-2|d|)) - log 2, and as ½ log(1 + sinh² d) where that would cancel. */
 export function logCoshLoss(x: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
   checkOptions("logCoshLoss", options, { reduction: oneOf("none", "mean", "sum") });
   checkSameShape("logCoshLoss", x, target);
   const d = x.sub(target);
-  return reduceTerms(softplus(d.mul(2)).sub(d).sub(Math.LN2), options);
+  const near = d.abs().lt(0.5);
+  const t = near.where(d, 0).expm1();
+  const sinh = t.add(t.div(t.add(1))).mul(0.5);
+  const far = near.where(1, d);
+  return reduceTerms(near.where(sinh.square().log1p().mul(0.5), softplus(far.mul(2)).sub(far).sub(Math.LN2)), options);
 }
 
 /** Σ|w|, whose subgradient is sign w and 0 at 0: small weights jump about 0 but do not stay there; `proximalL1` makes them stay. */
@@ -198,14 +203,10 @@ export function klDiv(x: Tensor, target: Tensor, options: KlDivOptions = {}): Te
   checkOptions("klDiv", options, { reduction: oneOf("none", "mean", "sum", "batchmean"), logTarget: flag });
   checkSameShape("klDiv", x, target);
   const { reduction, logTarget = false, ...rest } = options;
-  const terms = logTarget ? target.exp().mul(target.sub(x)) : timesOwnLog(target).sub(target.mul(x));
+  // 0·∞ counts as 0: of what has no probability nothing is asked.
+  const cross = target.eq(0).where(0, target.mul(x));
+  const terms = logTarget ? target.exp().mul(target.sub(x)) : target.unary(ownLog).sub(cross);
   return reduction === "batchmean" ? reduceTerms(terms.sum(axesFrom(terms.shape, 1)), rest) : reduceTerms(terms, { ...rest, reduction });
-}
-
-/** p·log p, 0 at 0. */
-function timesOwnLog(p: Tensor): Tensor {
-  const zero = p.eq(0);
-  return p.mul(zero.where(1, p).log());
 }
 
 // ---- classes ------------------------------------------------------------------------------------------------------------------------
@@ -246,7 +247,7 @@ function classWeights(x: Tensor, weight: TensorLike, axis: number): Tensor {
 
 /** x at each target's class, along the class axis, which disappears. */
 function pick(x: Tensor, targets: Tensor, axis: number): Tensor {
-  return x.takeAlong(targets.unsqueeze(axis), axis).squeeze(axis);
+  return x.takeAlongInside(targets.unsqueeze(axis), axis).squeeze(axis);
 }
 
 interface Chosen {

@@ -64,9 +64,9 @@ export function multiMarginLoss(x: Tensor, targets: Tensor, options: MultiMargin
   const classes = x.shape.at(-1)!;
   checkIndices("multiMarginLoss: class", targets, classes);
   const index = targets.unsqueeze(-1);
-  const violation = x.sub(x.takeAlong(index, -1)).add(margin).relu();
+  const violation = x.sub(x.takeAlongInside(index, -1)).add(margin).relu();
   const powered = p === 2 ? violation.square() : violation;
-  const factor = weight === undefined ? undefined : x.operand(weight).take(targets).unsqueeze(-1);
+  const factor = weight === undefined ? undefined : x.operand(weight).takeInside(targets).unsqueeze(-1);
   const others = powered
     .iotaLike(x.rank - 1)
     .ne(index.cast("i32"))
@@ -101,7 +101,7 @@ export function multilabelMarginLoss(x: Tensor, targets: Tensor, options: LossOp
   const counts = position.lt(ends);
   const safe = counts.where(labels, 0);
   const isTrue = safe.oneHot(classes, "i32").mul(counts.cast("i32").unsqueeze(-1)).sum(-2).gt(0); // [..., C]
-  const scores = x.takeAlong(safe, -1).unsqueeze(-1); // [..., label, 1]
+  const scores = x.takeAlongInside(safe, -1).unsqueeze(-1); // [..., label, 1]
   const violation = x.unsqueeze(-2).sub(scores).add(1).relu(); // [..., label, class]
   const taken = counts.unsqueeze(-1).and(isTrue.not().unsqueeze(-2));
   return reduceTerms(taken.where(violation, 0).sum([-2, -1]).div(classes), options);

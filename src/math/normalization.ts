@@ -20,21 +20,47 @@ export interface Affine {
  * Mean, deviation from it, and biased variance over axes, with size 1 there. Where the mean is far from zero its rounding is much beside the spread: the
  * mean of the deviations, which would be 0, is taken out once more (Chan, Golub & LeVeque 1983, eq. 1.7).
  */
-function moments(x: Tensor, axes: readonly number[]): { mean: Tensor; centred: Tensor; variance: Tensor } {
+function moments(x: Tensor, axes: readonly number[], eps: number): Moments {
   const mean = x.mean(axes, { keepDims: true });
   const near = x.sub(mean);
   const rest = near.mean(axes, { keepDims: true }).stopGradient();
-  const variance = near.square().mean(axes, { keepDims: true }).sub(rest.square());
-  return { mean, centred: near.sub(rest), variance };
+  const unit = unitFor(x, eps);
+  const variance = near.mul(unit).square().mean(axes, { keepDims: true }).sub(rest.mul(unit).square());
+  return { mean, centred: near.sub(rest), variance, unit };
+}
+
+interface Moments {
+  readonly mean: Tensor;
+  readonly centred: Tensor;
+  /** In units of 1/unit². */
+  readonly variance: Tensor;
+  readonly unit: number;
+}
+
+/**
+ * A power of two that values are multiplied by before they are squared, so that squares of values up to 1e28 do not overflow. What vanishes then is
+ * nothing beside an ε of that size; it changes no other bit.
+ */
+function unitFor(x: Tensor, eps: number): number {
+  return x.dtype === "f32" && eps >= 1e-12 ? 2 ** -32 : 1;
 }
 
 /** 1/√(σ² + ε), which elements are multiplied by: one division per statistic. */
-const inverseSpread = (variance: Tensor, eps: number): Tensor => variance.add(eps).sqrt().recip();
+const inverseSpread = (variance: Tensor, eps: number, unit = 1): Tensor => {
+  const inverse = variance
+    .add(eps * unit * unit)
+    .sqrt()
+    .recip();
+  return unit === 1 ? inverse : inverse.mul(unit);
+};
+
+/** The variance itself. */
+const plainVariance = ({ variance, unit }: Moments): Tensor => (unit === 1 ? variance : variance.mul(1 / (unit * unit)));
 
 /** (x - μ)/√(σ² + ε) over axes. */
 function standardize(x: Tensor, axes: readonly number[], eps: number): Tensor {
-  const { centred, variance } = moments(x, axes);
-  return centred.mul(inverseSpread(variance, eps));
+  const { centred, variance, unit } = moments(x, axes, eps);
+  return centred.mul(inverseSpread(variance, eps, unit));
 }
 
 /** x·weight + bias, with the two laid along some axes of x. */
@@ -104,11 +130,11 @@ export function batchNorm(x: Tensor, options: BatchNormOptions = {}): BatchNormR
   }
   const { axes, m } = batchAxes(x);
   needSpread("batchNorm", x, m);
-  const { mean, centred, variance } = moments(x, axes);
+  const found = moments(x, axes, eps);
   return {
-    y: affine(centred.mul(inverseSpread(variance, eps)), shape, options),
-    runningMean: runningMean && moving(runningMean, mean, momentum),
-    runningVar: runningVar && moving(runningVar, variance.mul(m / (m - 1)), momentum),
+    y: affine(found.centred.mul(inverseSpread(found.variance, eps, found.unit)), shape, options),
+    runningMean: runningMean && moving(runningMean, found.mean, momentum),
+    runningVar: runningVar && moving(runningVar, plainVariance(found).mul(m / (m - 1)), momentum),
   };
 }
 
@@ -172,8 +198,11 @@ export function batchRenorm(x: Tensor, options: BatchRenormOptions): BatchRenorm
   }
   const { axes, m } = batchAxes(x);
   needSpread("batchRenorm", x, m);
-  const { mean, centred, variance } = moments(x, axes);
-  const sigma = variance.add(eps).sqrt();
+  const { mean, centred, variance, unit } = moments(x, axes, eps);
+  const sigma = variance
+    .add(eps * unit * unit)
+    .sqrt()
+    .mul(1 / unit);
   const [meanB, sigmaB] = [mean.reshape(runningMean.shape).stopGradient(), sigma.reshape(runningStd.shape).stopGradient()];
   const r = sigmaB
     .div(runningStd)
@@ -220,12 +249,10 @@ export function layerNormChannelsFirst(x: Tensor, options: Affine = {}): Tensor 
 export function rmsNorm(x: Tensor, normalizedShape: number | Shape, options: Affine = {}): Tensor {
   const shape = asShape(normalizedShape);
   const axes = checkTail("rmsNorm", x, shape);
-  const root = x
-    .square()
-    .mean(axes, { keepDims: true })
-    .add(options.eps ?? 1e-6)
-    .sqrt();
-  return affine(x.mul(root.recip()), shape, options);
+  const eps = options.eps ?? 1e-6;
+  const unit = unitFor(x, eps);
+  const square = x.mul(unit).square().mean(axes, { keepDims: true });
+  return affine(x.mul(inverseSpread(square, eps, unit)), shape, options);
 }
 
 /** Normalization over groups of neighbouring channels and all of space, [N, C, ...] (Wu & He 2018). Weight and bias [C]. */
@@ -298,19 +325,20 @@ export function globalResponseNorm(x: Tensor, { weight, bias, eps = 1e-6, channe
 
 // ---- weights ------------------------------------------------------------------------------------------------------------------------
 
-/** g·v/‖v‖ (Salimans & Kingma 2016), the length over every axis but `axis` (default 0), or over all when it is null. */
+/** g·v/‖v‖ (Salimans & Kingma 2016), 0 for zeros, the length over every axis but `axis` (default 0), or over all when it is null. */
 export function weightNorm(v: Tensor, g: TensorLike, { axis = 0 }: { readonly axis?: number | null } = {}): Tensor {
   const at = axis !== null && axis < 0 ? axis + v.rank : axis;
   const axes = axesFrom(v.shape, 0).filter((a) => a !== at);
-  return v.mul(
-    v
-      .operand(g)
-      .div(v.square().sum(axes, { keepDims: true }).sqrt())
-      .reshape(v.shape.map((d, i) => (i === at ? d : 1))),
-  );
+  return v.mul(overLength(v.operand(g).reshape(v.shape.map((_, i) => (i === at ? -1 : 1))), norm(v, { axes, keepDims: true })));
 }
 
-/** W/σ with σ the largest singular value of W as a matrix [axis, rest] (Miyato et al. 2018, without the power iteration). */
+/** x/length, 0 with derivative 0 where the length is 0: zeros have no direction. */
+function overLength(x: TensorLike, length: Tensor): Tensor {
+  const zero = length.eq(0);
+  return zero.where(0, length.operand(x).div(zero.where(1, length)));
+}
+
+/** W/σ with σ the largest singular value of W as a matrix [axis, rest] (Miyato et al. 2018, without the power iteration); 0 for zeros. */
 export function spectralNorm(weight: Tensor, { axis = 0 }: { readonly axis?: number } = {}): Tensor {
-  return weight.div(matrixNorm(weight.moveAxis(axis, 0).flatten(1), 2));
+  return weight.mul(overLength(1, matrixNorm(weight.moveAxis(axis, 0).flatten(1), 2)));
 }

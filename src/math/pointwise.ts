@@ -2,6 +2,7 @@
  * @file Elementwise functions beyond the methods of Tensor: mixtures, remainders, sums of exponentials, special functions.
  */
 
+import { floating } from "../ops/create.ts";
 import * as special from "../ops/special.ts";
 import type { Tensor, TensorLike } from "../ops/tensor.ts";
 
@@ -17,26 +18,32 @@ export function mod(x: Tensor, y: TensorLike): Tensor {
   return r.ne(0).and(opposite).where(r.add(y), r);
 }
 
-/** log(eᵃ + eᵇ) without overflow: max + log(1 + e^-|a-b|). */
+/** log(eᵃ + eᵇ) without overflow: the larger + log(1 + e^(smaller - larger)), which is one smooth function, also where both are equal. */
 export function logAddExp(a: Tensor, b: TensorLike): Tensor {
+  const other = a.operand(b);
+  const [x, y] = [floating(a), floating(other)];
+  const first = x.ge(y);
+  const [large, small] = [first.where(x, y), first.where(y, x)];
   // Equal infinities have no difference.
-  const gap = a.eq(b).where(0, a.sub(b));
-  return a.maximum(b).add(gap.abs().neg().exp().log1p());
+  const same = x.eq(y).and(x.isInf());
+  const sum = large.add(same.where(0, small.sub(large)).exp().log1p());
+  return same.where(x.maximum(y), sum);
 }
 
 /** a + w·(b - a) */
 export function lerp(a: Tensor, b: TensorLike, w: TensorLike): Tensor {
-  return a.add(a.operand(b).sub(a).mul(w));
+  const start = floating(a);
+  return start.add(start.operand(b).sub(start).mul(w));
 }
 
 /** The angle of the point (x, y). */
 export function atan2(y: Tensor, x: TensorLike): Tensor {
-  return y.binary(special.atan2, x);
+  return floating(y).binary(special.atan2, x);
 }
 
 /** √(x² + y²) without overflow; its derivative at the origin is 0. */
 export function hypot(x: Tensor, y: TensorLike): Tensor {
-  return x.binary(special.hypot, y);
+  return floating(x).binary(special.hypot, y);
 }
 
 /** 1 - erf x, accurate for large x. */
@@ -57,7 +64,7 @@ export function lgamma(x: Tensor): Tensor {
 /** ψ⁽ⁿ⁾: the (n+1)-th derivative of log |Γ|. */
 export function polygamma(n: number, x: Tensor): Tensor {
   if (!Number.isInteger(n) || n < 0) throw new RangeError(`polygamma: want an order n >= 0, got ${n}`);
-  return x.bind(special.polygamma, [x], { n });
+  return x.bind(special.polygamma, [floating(x)], { n });
 }
 
 /** ψ, the derivative of log |Γ|. */
@@ -65,16 +72,29 @@ export function digamma(x: Tensor): Tensor {
   return polygamma(0, x);
 }
 
-/** log(p / (1 - p)) */
+/** log(p / (1 - p)); near ½, where the logarithms cancel, 2 artanh(2p - 1). */
 export function logit(p: Tensor): Tensor {
-  return p.log().sub(p.neg().log1p());
+  const x = floating(p);
+  const near = x.sub(0.5).abs().lt(0.25);
+  const apart = near.where(0.25, x);
+  const middle = near.where(x, 0.5).mul(2).sub(1).atanh().mul(2);
+  return near.where(middle, apart.log().sub(apart.neg().log1p()));
 }
 
-/** sin πx / πx, 1 at 0. */
+/** c₀ + c₁x + c₂x² + ... */
+export function polynomial(x: Tensor, coefficients: readonly number[]): Tensor {
+  return coefficients.toReversed().reduce((y, c) => y.mul(x).add(c), x.like(0));
+}
+
+/** Of sin a / a in a². */
+const SINC = [1, -1 / 6, 1 / 120, -1 / 5040, 1 / 362880, -1 / 39916800, 1 / 6227020800];
+
+/** sin πx / πx, 1 at 0; near 0 by its series, which has the derivatives of the function. */
 export function sinc(x: Tensor): Tensor {
-  const zero = x.eq(0);
-  const angle = zero.where(x.like(1), x.mul(Math.PI));
-  return zero.where(x.like(1), angle.sin().div(angle));
+  const angle = floating(x).mul(Math.PI);
+  const near = angle.abs().lt(0.5);
+  const far = near.where(1, angle);
+  return near.where(polynomial(near.where(angle, 0).square(), SINC), far.sin().div(far));
 }
 
 /** The largest f32. */

@@ -2,8 +2,9 @@
  * @file Pooling over the last one, two or three axes (CNN-4): maxima and means of windows, of windows that adapt to a wanted size, and of
  * the whole. Of elements that tie for a maximum the first in row-major order receives the whole derivative, as in PyTorch.
  */
+import { type Dtype, isFloat } from "../base/dtype.ts";
 import { axesFrom, formatShape, type Shape, sizeOf, stridesOf } from "../base/shape.ts";
-import { tensor } from "../ops/create.ts";
+import { floating, tensor } from "../ops/create.ts";
 import { perAxis, type Tensor } from "../ops/tensor.ts";
 import type { PerAxis } from "./conv.ts";
 import { pad } from "./rearrange.ts";
@@ -81,7 +82,23 @@ function maxima(windows: Tensor, spatial: number): { values: Tensor; indices: Te
 }
 
 function maxPoolNd(what: string, spatial: number, x: Tensor, kernelSize: PerAxis, options: MaxPoolOptions): Tensor {
-  return maxima(windowsOf(x, geometry(what, spatial, x, kernelSize, options), Number.NEGATIVE_INFINITY), spatial).values;
+  return maxima(windowsOf(x, geometry(what, spatial, x, kernelSize, options), least(x.dtype)), spatial).values;
+}
+
+/** What no element of a dtype is below. */
+function least(dtype: Dtype): number {
+  if (dtype === "i32") return -(2 ** 31);
+  return isFloat(dtype) ? Number.NEGATIVE_INFINITY : 0;
+}
+
+/** The number of each window's first tap that lies in the input, in the shape of the windows. */
+function firstTaps({ kernel, stride, dilation, padding, out }: Geometry): Tensor {
+  const inWindow = stridesOf(kernel);
+  const perAxis = out.map((n, i) =>
+    Array.from({ length: n }, (_, w) => inWindow[i]! * Math.max(0, Math.ceil((padding[i]! - w * stride[i]!) / dilation[i]!))),
+  );
+  const all = perAxis.reduce<number[]>((sums, list) => sums.flatMap((a) => list.map((b) => a + b)), [0]);
+  return tensor(Int32Array.from(all), { shape: out });
 }
 
 /** Largest element of each window of the last axis: [..., L] to [..., L′], L′ = ⌊(L + 2p - d(k - 1) - 1)/s⌋ + 1. */
@@ -108,7 +125,10 @@ export function maxPoolWithIndices(
 ): { values: Tensor; indices: Tensor } {
   const spatial = kernelSize.length;
   const g = geometry("maxPoolWithIndices", spatial, x, kernelSize, options);
-  const { values, indices: taps } = maxima(windowsOf(x, g, Number.NEGATIVE_INFINITY), spatial);
+  const bottom = least(x.dtype);
+  const { values, indices } = maxima(windowsOf(x, g, bottom), spatial);
+  // Where nothing is larger than the padding, the padding came first.
+  const taps = g.padding.some((p) => p > 0) ? values.eq(bottom).where(firstTaps(g), indices) : indices;
   const lead = x.rank - spatial;
   const inWindow = stridesOf(g.kernel);
   const inPlane = stridesOf(g.size);
@@ -135,7 +155,7 @@ export function maxUnpool(x: Tensor, indices: Tensor, outputSize: readonly numbe
   const order = at.iotaLike(-1);
   const source = at.eq(at.iotaLike(-2)).where(order, -1).max(-1); // [..., size]
   const found = source.ge(0);
-  const y = x.reshape([...lead, n]).takeAlong(found.where(source, 0), lead.length);
+  const y = x.reshape([...lead, n]).takeAlongInside(found.where(source, 0), lead.length);
   return found.where(y, 0).reshape([...lead, ...outputSize]);
 }
 
@@ -159,11 +179,11 @@ function outer(counts: readonly number[][]): number[] {
 
 function avgPoolNd(what: string, spatial: number, x: Tensor, kernelSize: PerAxis, options: AvgPoolOptions): Tensor {
   const g = geometry(what, spatial, x, kernelSize, options);
-  const sums = windowsOf(x, g, 0).sum(lastAxes(spatial));
+  const sums = windowsOf(floating(x), g, 0).sum(lastAxes(spatial));
   if (options.divisorOverride !== undefined) return sums.div(options.divisorOverride);
   const counts = outer(coverage(g, options.countIncludePad ?? true));
   if (counts.every((n) => n === counts[0])) return sums.div(counts[0]);
-  return sums.div(tensor(counts, { shape: g.out, dtype: x.dtype }));
+  return sums.div(tensor(counts, { shape: g.out, dtype: sums.dtype }));
 }
 
 /** Mean of each window of the last axis; sizes as in {@link maxPool1d}. */
@@ -192,9 +212,10 @@ function lpPoolNd(what: string, spatial: number, x: Tensor, p: number, kernelSiz
   const count = sizeOf(perAxis(kernelSize, spatial, `${what}: kernel size`, 1));
   // As in PyTorch a window that hangs over the end counts its mean as often as a full one.
   const sums = avgPoolNd(what, spatial, x.pow(p), kernelSize, options).mul(count);
-  const positive = sums.gt(0);
-  const root = positive.where(sums, 1);
-  return positive.where(p === 2 ? root.sqrt() : root.pow(1 / p), 0);
+  // NaN is not "not positive": it stays.
+  const none = sums.le(0);
+  const root = none.where(1, sums);
+  return none.where(0, p === 2 ? root.sqrt() : root.pow(1 / p));
 }
 
 /** (Σ xᵖ)^(1/p) of each window of the last axis; 0, with derivative 0, where the sum is not positive. */
@@ -237,7 +258,7 @@ function adaptive(what: string, x: Tensor, outputSize: readonly number[], filler
   all.forEach((list, i) => {
     const longest = Math.max(...lengths[i]);
     const at = list.flatMap(({ start, length }) => Array.from({ length: longest }, (_, j) => start + Math.min(j, length - 1)));
-    const taken = y.take(tensor(Int32Array.from(at), { shape: [list.length, longest] }), lead + 2 * i);
+    const taken = y.takeInside(tensor(Int32Array.from(at), { shape: [list.length, longest] }), lead + 2 * i);
     const isIn = list.flatMap(({ length }) => Array.from({ length: longest }, (_, j) => j < length));
     const mask = tensor(isIn, { shape: [list.length, longest, ...taken.shape.slice(lead + 2 * i + 2).map(() => 1)] });
     y = isIn.every(Boolean) ? taken : mask.where(taken, filler);
@@ -247,14 +268,14 @@ function adaptive(what: string, x: Tensor, outputSize: readonly number[], filler
 }
 
 function adaptiveAvg(what: string, x: Tensor, outputSize: readonly number[]): Tensor {
-  const { windows, lengths } = adaptive(what, x, outputSize, 0);
+  const { windows, lengths } = adaptive(what, floating(x), outputSize, 0);
   const counts = outer(lengths);
   const sums = windows.sum(lastAxes(outputSize.length));
-  return counts.every((n) => n === counts[0]) ? sums.div(counts[0]) : sums.div(tensor(counts, { shape: outputSize, dtype: x.dtype }));
+  return counts.every((n) => n === counts[0]) ? sums.div(counts[0]) : sums.div(tensor(counts, { shape: outputSize, dtype: sums.dtype }));
 }
 
 function adaptiveMax(what: string, x: Tensor, outputSize: readonly number[]): Tensor {
-  return maxima(adaptive(what, x, outputSize, Number.NEGATIVE_INFINITY).windows, outputSize.length).values;
+  return maxima(adaptive(what, x, outputSize, least(x.dtype)).windows, outputSize.length).values;
 }
 
 /** Means of L′ windows that cover the last axis, whatever its size; window i is ⌊i·L/L′⌋ up to ⌈(i + 1)·L/L′⌉. */

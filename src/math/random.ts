@@ -59,7 +59,26 @@ export function uniform(key: Tensor, shape: Shape, { low = 0, high = 1, dtype = 
     .shr(8)
     .cast(dtype)
     .mul(2 ** -24);
-  return low === 0 && high === 1 ? unit : unit.mul(high - low).add(low);
+  if (low === 0 && high === 1) return unit;
+  const y = unit.mul(high - low).add(low);
+  return reaches(low, high, dtype) ? y.minimum(Math.max(below(high), Math.fround(low))) : y;
+}
+
+/** Whether rounding to f32 takes the largest draw to the excluded bound: where the interval is narrow for its distance from 0. */
+function reaches(low: number, high: number, dtype: Dtype): boolean {
+  if (dtype !== "f32") return false;
+  const f = Math.fround;
+  return f(f((1 - 2 ** -24) * f(high - low)) + f(low)) >= high;
+}
+
+/** The largest f32 below x. */
+function below(x: number): number {
+  const cell = Float32Array.of(x);
+  if (cell[0]! < x) return cell[0]!;
+  const bits = new Int32Array(cell.buffer);
+  if (cell[0] === 0) return -(2 ** -149);
+  bits[0]! += cell[0]! > 0 ? -1 : 1;
+  return cell[0]!;
 }
 
 /** Standard normal floats (Box & Muller 1958): √(-2 ln u₁) · cos 2πu₂ with u₁ in (0, 1]. */
@@ -100,7 +119,7 @@ function logGamma(key: Tensor, concentration: number, shape: Shape): Tensor {
   const u = uniform(ofUniform, z.shape).add(2 ** -24);
   const accepted = possible.and(u.log().lt(limit));
   const first = accepted.cast("i32").argmax(0, { keepDims: true }); // the first of equals
-  const value = logV.takeAlong(first, 0).squeeze(0).add(Math.log(d));
+  const value = logV.takeAlongInside(first, 0).squeeze(0).add(Math.log(d));
   if (concentration >= 1) return value;
   const boost = uniform(ofBoost, shape).add(2 ** -24);
   return value.add(boost.log().div(concentration));

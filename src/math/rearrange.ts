@@ -2,7 +2,7 @@
  * @file Rearrangement: rolling, tiling, triangles, diagonals, padding, pieces. All are movement, so nothing is computed and derivatives move back.
  */
 import { formatShape, normalizeAxis, type Shape } from "../base/shape.ts";
-import { arange, concatenate, stack } from "../ops/create.ts";
+import { arange, concatenate, full, stack } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
 
 /** Elements moved on by `shifts` along `axes`; what leaves at the end comes in at the front. */
@@ -88,6 +88,7 @@ export function trace(x: Tensor, offset = 0): Tensor {
 /** The matrix turned by k quarter turns from the first axis toward the second. */
 export function rot90(x: Tensor, k = 1, axes: readonly [number, number] = [0, 1]): Tensor {
   const [a, b] = axes.map((axis) => normalizeAxis(axis, x.rank, "rot90")) as [number, number];
+  if (a === b) throw new RangeError(`rot90: axes ${formatShape(axes)} are one and the same; a turn takes two`);
   const turns = ((k % 4) + 4) % 4;
   if (turns === 0) return x;
   if (turns === 2) return x.flip([a, b]);
@@ -154,10 +155,15 @@ export function chunk(x: Tensor, count: number, axis = 0): Tensor[] {
   return splitAt(x, Math.max(1, Math.ceil(n / count)), axis);
 }
 
-/** The elements of each of several vectors, spread over a grid: result i varies along axis i. */
-export function meshgrid(vectors: readonly Tensor[]): Tensor[] {
-  const shape: Shape = vectors.map((v) => v.size);
-  return vectors.map((v, i) => v.flatten().broadcastInDim(shape, [i]));
+/**
+ * The elements of each of several vectors, spread over a grid: result i varies along axis i ("ij", the default), or the first along axis 1 and the
+ * second along axis 0 ("xy").
+ */
+export function meshgrid(vectors: readonly Tensor[], { indexing = "ij" }: { readonly indexing?: "ij" | "xy" } = {}): Tensor[] {
+  if (indexing !== "ij" && indexing !== "xy") throw new RangeError(`meshgrid: want indexing "ij" or "xy", got ${indexing}`);
+  const axis = (i: number): number => (indexing === "xy" && i < 2 && vectors.length > 1 ? 1 - i : i);
+  const shape: Shape = vectors.map((_, i) => vectors[axis(i)]!.size);
+  return vectors.map((v, i) => v.flatten().broadcastInDim(shape, [axis(i)]));
 }
 
 /** Windows of `size` elements along an axis, every `step`; a new last axis holds their elements (PyTorch's Tensor.unfold). */
@@ -170,11 +176,16 @@ export function slidingWindows(x: Tensor, axis: number, size: number, step = 1):
 }
 
 /** n numbers from `start` to `end`, both included. */
-export function linspace(start: number, end: number, n: number): Tensor {
-  if (n === 1) return arange(1, "f32").add(start);
-  const t = arange(n, "f32").div(n - 1);
-  // From both ends, so that the last is exact.
-  return t.neg().add(1).mul(start).add(t.mul(end));
+export function linspace(start: number, end: number, n: number, { dtype = "f32" }: { readonly dtype?: "f32" | "f64" } = {}): Tensor {
+  if (n <= 1) return full([n], start, dtype);
+  // From whichever end is nearer, so that both are exact and equal ends give equal numbers.
+  const i = arange(n, dtype);
+  const step = (end - start) / (n - 1);
+  const fromEnd = i
+    .sub(n - 1)
+    .mul(step)
+    .add(end);
+  return i.lt(n / 2).where(i.mul(step).add(start), fromEnd);
 }
 
 /** Tensors of one shape as columns: stacked along a new last axis. */

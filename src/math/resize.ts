@@ -3,7 +3,7 @@
  * axis: a result is a weighted sum of a few neighbours whose places and weights are known beforehand.
  */
 import { formatShape, sizeOf } from "../base/shape.ts";
-import { tensor } from "../ops/create.ts";
+import { floating, tensor } from "../ops/create.ts";
 import { perAxis, type Tensor } from "../ops/tensor.ts";
 import { adaptiveAvgPool1d, adaptiveAvgPool2d, adaptiveAvgPool3d } from "./pool.ts";
 
@@ -62,7 +62,7 @@ function stencil(size: number, out: number, step: number, mode: InterpolateMode,
 /** Σⱼ weights[j]·x[taps[j]] along an axis. */
 function applyStencil(x: Tensor, axis: number, { taps, weights }: Stencil): Tensor {
   const out = taps[0].length;
-  const pick = (at: readonly number[]): Tensor => x.take(tensor(Int32Array.from(at)), axis);
+  const pick = (at: readonly number[]): Tensor => x.takeInside(tensor(Int32Array.from(at)), axis);
   if (!weights) return pick(taps[0]);
   const shape = x.shape.map((_, i) => (i === axis ? out : 1));
   return taps.map((at, j) => pick(at).mul(tensor([...weights[j]], { shape, dtype: x.dtype }))).reduce((a, b) => a.add(b));
@@ -91,12 +91,13 @@ export function interpolate(x: Tensor, options: InterpolateOptions): Tensor {
   const out = scales
     ? sizes.map((d, i) => Math.floor(d * scales[i]))
     : perAxis(options.size as number | readonly number[], spatial, "interpolate: size", 1);
+  const z = mode.startsWith("nearest") ? x : floating(x);
   if (mode === "area") return [adaptiveAvgPool1d, adaptiveAvgPool2d, adaptiveAvgPool3d][spatial - 1](x, out);
-  return sizes.reduce((y, size, i) => {
+  return sizes.reduce<Tensor>((y, size, i) => {
     const step = scales ? 1 / scales[i] : size / out[i];
     if (mode === "nearest" && out[i] % size === 0 && step === size / out[i]) return out[i] === size ? y : repeated(y, 2 + i, out[i] / size);
     return applyStencil(y, 2 + i, stencil(size, out[i], step, mode, alignCorners));
-  }, x);
+  }, z);
 }
 
 // ---- channels and pixels ------------------------------------------------------------------------------------------------------------
@@ -209,15 +210,13 @@ function elementsAt(x: Tensor, positions: readonly Tensor[]): Tensor {
   const [n, c, ...size] = x.shape;
   const out = positions[0].shape.slice(1);
   const inside = positions.map((p, i) => p.ge(0).and(p.le(size[i] - 1))).reduce((a, b) => a.and(b));
-  const flat = inside.where(
-    positions.reduce((place, p, i) => place.mul(size[i]).add(p)),
-    0,
-  );
+  // In integers: an f32 does not hold positions beyond 2²⁴.
+  const flat = positions.map((p) => inside.where(p, 0).cast("i32")).reduce((place, p, i) => place.mul(size[i]).add(p));
   const count = sizeOf(out);
-  const index = flat.cast("i32").reshape([n, 1, count]).broadcastTo([n, c, count]);
+  const index = flat.reshape([n, 1, count]).broadcastTo([n, c, count]);
   const y = x
     .reshape([n, c, sizeOf(size)])
-    .takeAlong(index, 2)
+    .takeAlongInside(index, 2)
     .reshape([n, c, ...out]);
   return inside.unsqueeze(1).where(y, 0);
 }

@@ -1,7 +1,9 @@
 /**
  * @file Softmax and its logarithm, stable at any magnitude: the maximum is taken out first. It cancels in the derivative.
  */
+import { floating } from "../ops/create.ts";
 import { decay, ratio } from "../ops/elementwise.ts";
+import { ownLog } from "../ops/special.ts";
 import type { Tensor } from "../ops/tensor.ts";
 
 export interface SoftmaxOptions {
@@ -11,7 +13,7 @@ export interface SoftmaxOptions {
 
 /** x / T. */
 function cooled(x: Tensor, { temperature = 1 }: SoftmaxOptions): Tensor {
-  return temperature === 1 ? x : x.div(temperature);
+  return temperature === 1 ? x : floating(x).div(temperature);
 }
 
 /**
@@ -40,9 +42,5 @@ export function softmin(x: Tensor, axis = -1, options: SoftmaxOptions = {}): Ten
 
 /** Entropy -Σ p log p along an axis of probabilities, in nats; 0·log 0 counts as 0. */
 export function entropy(p: Tensor, axis = -1): Tensor {
-  const positive = p.gt(0);
-  return positive
-    .where(p.mul(positive.where(p, 1).log()), 0)
-    .sum(axis)
-    .neg();
+  return p.unary(ownLog).sum(axis).neg();
 }

@@ -1,7 +1,9 @@
 /**
  * @file Statistics and norms along axes. Stable at extremes; conventions at kinks are PyTorch's.
  */
-import { normalizeAxes, normalizeAxis } from "../base/shape.ts";
+import { isFloat } from "../base/dtype.ts";
+import { isAxisOfScalar, normalizeAxes, normalizeAxis } from "../base/shape.ts";
+import { floating } from "../ops/create.ts";
 import type { AxesLike, Tensor } from "../ops/tensor.ts";
 
 export interface ReduceOptions {
@@ -12,10 +14,13 @@ export interface ReduceOptions {
 /** log Σ exp x over axes (default all); -∞ where all are -∞, or where there are none. */
 export function logSumExp(x: Tensor, axes?: AxesLike, { keepDims = false }: ReduceOptions = {}): Tensor {
   if (isEmptyAlong(x, axes)) return x.sum(axes, { keepDims }).log();
-  const top = x.max(axes, { keepDims: true }).stopGradient();
-  // An infinite maximum is not taken out: ∞ - ∞ has no value.
-  const shift = top.abs().lt(Number.POSITIVE_INFINITY).where(top, top.like(0));
-  const y = x.sub(shift).exp().sum(axes, { keepDims: true }).log().add(shift);
+  const z = floating(x);
+  const top = z.max(axes, { keepDims: true });
+  // An infinite maximum is the result; with it taken out ∞ - ∞ would have no value.
+  const endless = top.isInf();
+  const shift = endless.where(0, top.stopGradient());
+  const terms = endless.where(0, z.sub(shift)).exp();
+  const y = endless.where(top, terms.sum(axes, { keepDims: true }).log().add(shift));
   return keepDims ? y : dropAxes(y, x, axes);
 }
 
@@ -37,6 +42,7 @@ export interface NormOptions extends ReduceOptions {
 /** (Σ |x|ᵖ)^(1/p) over axes. Its derivative at the zero vector is 0. */
 export function norm(x: Tensor, { p = 2, axes, keepDims = false }: NormOptions = {}): Tensor {
   if (Number.isNaN(p)) throw new RangeError("norm: the order p is NaN");
+  if (!isFloat(x.dtype)) return norm(x.cast("f32"), { p, axes, keepDims });
   const size = x.abs();
   if (p === Number.POSITIVE_INFINITY) return size.max(axes, { keepDims });
   if (p === Number.NEGATIVE_INFINITY) return size.min(axes, { keepDims });
@@ -75,11 +81,12 @@ export interface QuantileOptions extends ReduceOptions {
 /** Numbers below which a fraction q of the elements along an axis (default: of all) lie. */
 export function quantile(x: Tensor, q: number | readonly number[], axis?: number, options: QuantileOptions = {}): Tensor {
   const { keepDims = false, interpolation = "linear" } = options;
+  if (x.rank === 0) return quantile(x.unsqueeze(0), q, axis, { ...options, keepDims: false });
   const levels = typeof q === "number" ? [q] : q;
   if (levels.some((level) => !(level >= 0 && level <= 1))) throw new RangeError(`quantile: want fractions from 0 to 1, got ${levels}`);
   if (!Object.hasOwn(INTERPOLATIONS, interpolation))
     throw new RangeError(`quantile: there is no interpolation ${interpolation}; want one of ${Object.keys(INTERPOLATIONS).join(", ")}`);
-  const flat = axis === undefined ? x.flatten() : x;
+  const flat = axis === undefined ? floating(x).flatten() : floating(x);
   const at = axis === undefined ? 0 : normalizeAxis(axis, x.rank, "quantile");
   const n = flat.shape[at]!;
   if (n === 0) throw new RangeError("quantile: there is no element to choose from");
@@ -95,18 +102,23 @@ function between(x: Tensor, axis: number, position: number): Tensor {
   const low = Math.floor(position);
   const below = x.select(axis, low);
   if (low === position) return below;
-  const step = x.select(axis, low + 1).sub(below);
-  return below.add(step.mul(position - low));
+  const above = x.select(axis, low + 1);
+  const share = position - low;
+  // Beside an infinity the difference has no value, the weighted sum has.
+  const endless = below.isInf().or(above.isInf());
+  const line = below.add(endless.where(0, above.sub(below)).mul(share));
+  return endless.where(below.mul(1 - share).add(above.mul(share)), line);
 }
 
 /** The middle element in order; of an even number the lower of the two (PyTorch's median). */
 export function median(x: Tensor, axis?: number, { keepDims = false }: ReduceOptions = {}): Tensor {
+  if (x.rank === 0) return median(x.unsqueeze(0), axis);
   const flat = axis === undefined ? x.flatten() : x;
   const at = axis === undefined ? 0 : normalizeAxis(axis, x.rank, "median");
   const n = flat.shape[at]!;
   if (n === 0) throw new RangeError("median: there is no element to choose from");
   const middle = flat.sort(at).values.select(at, (n - 1) >> 1);
-  const y = flat.ne(flat).any(at).where(Number.NaN, middle);
+  const y = isFloat(flat.dtype) ? flat.ne(flat).any(at).where(Number.NaN, middle) : middle;
   if (!keepDims) return y;
   return axis === undefined ? y.reshape(x.shape.map(() => 1)) : y.unsqueeze(at);
 }
@@ -120,6 +132,7 @@ export interface TopkOptions {
 
 /** The k largest (or smallest) elements along an axis in order, and their positions. */
 export function topk(x: Tensor, k: number, { axis = -1, largest = true }: TopkOptions = {}): { values: Tensor; indices: Tensor } {
+  if (isAxisOfScalar(axis, x.rank) && k === 1) return { values: x, indices: x.like(0).cast("i32") };
   const at = normalizeAxis(axis, x.rank, "topk");
   if (!Number.isInteger(k) || k < 0 || k > x.shape[at]!) throw new RangeError(`topk: want 0 <= k <= ${x.shape[at]}, got ${k}`);
   const indices = x.argsort(at, { descending: largest }).narrow(at, 0, k);

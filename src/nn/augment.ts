@@ -446,7 +446,7 @@ function resample(x: Tensor, [a, b, c, d, e, f]: Affine, [oh, ow]: Size, exact: 
       .add(ix.clamp(0, w - 1))
       .cast("i32")
       .reshape([n, 1, oh * ow]);
-    const y = pixels.takeAlong(flat.broadcastTo([n, channels, oh * ow]), 2).reshape([n, channels, oh, ow]);
+    const y = pixels.takeAlongInside(flat.broadcastTo([n, channels, oh * ow]), 2).reshape([n, channels, oh, ow]);
     return fill === "border" ? y : inside.unsqueeze(1).where(y, 0);
   };
   if (exact) return at(py.round(), px.round());

@@ -131,9 +131,16 @@ export function arange(n: number, dtype: Dtype = "i32"): Tensor {
   return record(iota, [], { shape: [n], dtype, axis: 0 }, [])[0]!;
 }
 
-/** The n×n identity matrix. */
-export function eye(n: number, dtype: Dtype = "f32"): Tensor {
-  return arange(n).oneHot(n, dtype);
+/** The n×n identity matrix, or with a second size n×m: ones where the row number is the column number. Default f32. */
+export function eye(n: number, m: number | Dtype = n, dtype: Dtype = typeof m === "string" ? m : "f32"): Tensor {
+  const columns = typeof m === "string" ? n : m;
+  checkShape([n, columns], "eye");
+  return arange(n).oneHot(columns, dtype);
+}
+
+/** x itself if it is a float, else as f32: what functions do whose results are no whole numbers. */
+export function floating(x: Tensor): Tensor {
+  return isFloat(x.dtype) ? x : x.cast("f32");
 }
 
 /** Tensors of one shape along a new axis. */

@@ -18,6 +18,8 @@ interface Elementwise<N extends number, P> {
   readonly arity: N;
   readonly scalar: (x: Tuple<Expr, N>, params: P, type: Type) => Expr;
   readonly partials?: Tuple<Partial<N>, N>;
+  /** The partials may be infinite or NaN: they meet tangents in {@link scale}. */
+  readonly steep?: true;
   /** Instead of `partials`, where a product would make 0·∞. */
   readonly shares?: Tuple<Share<N>, N>;
   /** Result dtype; default that of the first operand. */
@@ -102,7 +104,9 @@ function chainRule<N extends number, P>(def: Elementwise<N, P>): Derivative<P> {
     const partial = (partials as readonly Partial<N>[])[i]!;
     if (partial === 0) return undefined;
     if (partial === 1) return dx;
-    return partial === -1 ? dx.neg() : dx.mul(partial(y, ...(x as Tuple<Tensor, N>)));
+    if (partial === -1) return dx.neg();
+    const slope = partial(y, ...(x as Tuple<Tensor, N>));
+    return def.steep ? dx.bind(scale, [dx, slope]) : dx.mul(slope);
   };
   return {
     kind: "jvp",
@@ -164,11 +168,46 @@ export const mul: Op<2, undefined> = linear(
   (ct, [x, y], on) => (on[0] ? [ct.mul(y), undefined] : [undefined, x.mul(ct)]),
 );
 
+/**
+ * x · y, but 0 where x is 0, whatever y is. So a tangent or cotangent of zero stays zero where the partial derivative is infinite or NaN: what
+ * `select` did not choose sends nothing.
+ */
+export const scale: Op<2, undefined> = linear(
+  "scale",
+  "separately",
+  {
+    doc: "x · y, and 0 where x is 0, be y infinite or NaN: how rules multiply by partial derivatives without bound",
+    arity: 2,
+    scalar: ([x, y], _, { dtype }) => {
+      const zero = k.constant(0, dtype);
+      return k.select(k.eq(x, zero), zero, k.mul(x, y));
+    },
+  },
+  (ct, [x, y], on) => (on[0] ? [ct.bind(scale, [ct, y]), undefined] : [undefined, x.bind(scale, [x, ct])]),
+);
+
+/** A number other than 0 and the infinities, repeated: its reciprocal is finite. */
+function isTame(x: Tensor): boolean {
+  const { op, operands, params } = x.source;
+  if (op.name === "broadcast" || op.name === "reshape" || op.name === "cast") return isTame(operands[0] as Tensor);
+  return op.name === "full" && Math.abs((params as { value: number }).value) > 1e-30;
+}
+
 /** d(a/b) = (da - y·db) / b: one reciprocal for both, so that what they have in common cancels without rounding (softmax). */
 const quotientRule: Derivative<undefined> = {
   kind: "jvp",
   jvp([da, db], [, b], [y]) {
     if (!isFloat(y!.dtype)) return { y: [y!], dy: [undefined] };
+    const over = sumOf(da, db?.bind(scale, [db, y!]).neg());
+    const inverse = b!.recip();
+    return { y: [y!], dy: [over && (isTame(b!) ? over.mul(inverse) : over.bind(scale, [over, inverse]))] };
+  },
+};
+
+/** The same for divisors that are known to be neither 0 nor infinite. */
+const tameQuotientRule: Derivative<undefined> = {
+  kind: "jvp",
+  jvp([da, db], [, b], [y]) {
     return { y: [y!], dy: [sumOf(da, db?.mul(y!).neg())?.mul(b!.recip())] };
   },
 };
@@ -195,11 +234,12 @@ export const ratio: Op<2, undefined> = elementwise(
     scalar: ([x, y], _, { dtype }) => k.mul(x, k.div(k.constant(1, dtype), y)),
     domain: [0.5, 2],
   },
-  quotientRule,
+  tameQuotientRule,
 );
 
 export const rem: Op<2, undefined> = elementwise("rem", {
   doc: "remainder of x / y with the sign of x",
+  steep: true,
   arity: 2,
   scalar: ([x, y]) => k.rem(x, y),
   partials: [1, (_y, a, b) => a.div(b).trunc().neg()],
@@ -209,6 +249,7 @@ export const rem: Op<2, undefined> = elementwise("rem", {
 
 export const recip: Op<1, undefined> = elementwise("recip", {
   doc: "1 / x",
+  steep: true,
   arity: 1,
   scalar: ([x], _, { dtype }) => k.div(k.constant(1, dtype), x),
   partials: [(y) => y.mul(y).neg()],
@@ -234,7 +275,8 @@ export const pow: Op<2, undefined> = elementwise("pow", {
   doc: "x to the power y, as C's pow",
   arity: 2,
   scalar: ([x, y]) => k.pow(x, y),
-  shares: [(dx, _y, x, p) => dx.mul(slopes.inBase(x, p)), (dx, y, x, p) => dx.mul(slopes.inExponent(y, x, p))],
+  steep: true,
+  partials: [(_y, x, p) => slopes.inBase(x, p), (y, x, p) => slopes.inExponent(y, x, p)],
   domain: [0.5, 2],
 });
 
@@ -261,6 +303,7 @@ export const sign: Op<1, undefined> = elementwise("sign", {
 
 export const exp: Op<1, undefined> = elementwise("exp", {
   doc: "eˣ",
+  steep: true,
   arity: 1,
   scalar: ([x]) => k.exp(x),
   partials: [(y) => y],
@@ -278,6 +321,7 @@ export const decay: Op<1, undefined> = elementwise("decay", {
 
 export const expm1: Op<1, undefined> = elementwise("expm1", {
   doc: "eˣ - 1, accurate near 0",
+  steep: true,
   arity: 1,
   scalar: ([x]) => k.expm1(x),
   // Not y + 1, which keeps no digit of a small eˣ.
@@ -287,6 +331,7 @@ export const expm1: Op<1, undefined> = elementwise("expm1", {
 
 export const log: Op<1, undefined> = elementwise("log", {
   doc: "natural logarithm",
+  steep: true,
   arity: 1,
   scalar: ([x]) => k.log(x),
   partials: [(_, x) => x.recip()],
@@ -295,6 +340,7 @@ export const log: Op<1, undefined> = elementwise("log", {
 
 export const log1p: Op<1, undefined> = elementwise("log1p", {
   doc: "log(1 + x), accurate near 0",
+  steep: true,
   arity: 1,
   scalar: ([x]) => k.log1p(x),
   partials: [(_, x) => x.add(1).recip()],
@@ -303,6 +349,7 @@ export const log1p: Op<1, undefined> = elementwise("log1p", {
 
 export const sin: Op<1, undefined> = elementwise("sin", {
   doc: "sine, radians",
+  steep: true,
   arity: 1,
   scalar: ([x]) => k.sin(x),
   partials: [(_, x) => x.cos()],
@@ -311,6 +358,7 @@ export const sin: Op<1, undefined> = elementwise("sin", {
 
 export const cos: Op<1, undefined> = elementwise("cos", {
   doc: "cosine, radians",
+  steep: true,
   arity: 1,
   scalar: ([x]) => k.cos(x),
   partials: [(_, x) => x.sin().neg()],
@@ -355,6 +403,7 @@ export const erf: Op<1, undefined> = elementwise("erf", {
 
 export const sqrt: Op<1, undefined> = elementwise("sqrt", {
   doc: "square root",
+  steep: true,
   arity: 1,
   scalar: ([x]) => k.sqrt(x),
   partials: [(y) => y.recip().mul(0.5)],
@@ -481,7 +530,8 @@ export const cast: Op<1, { dtype: Dtype }> = elementwise<1, { dtype: Dtype }>(
   {
     doc: "conversion of the dtype; float to integer truncates and saturates, to bool is ≠ 0",
     arity: 1,
-    scalar: ([x], { dtype }) => k.cast(x, dtype),
+    // Kernels compute with bytes as u32.
+    scalar: ([x], { dtype }) => (dtype === "u8" ? k.cast(k.cast(x, dtype), "u32") : k.cast(x, dtype)),
     dtype: (_, { dtype }) => dtype,
     accepts: "any",
     samples: [

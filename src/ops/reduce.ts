@@ -144,7 +144,7 @@ export const minWithIndex: Op<1, { axis: number }> = extremumWithIndex(
 
 /** x[..., index, ...] along an axis, one element for each position of the other axes. */
 function takeOne(x: Tensor, index: Tensor, axis: number): Tensor {
-  return x.takeAlong(index.unsqueeze(axis), axis).squeeze(axis);
+  return x.takeAlongInside(index.unsqueeze(axis), axis).squeeze(axis);
 }
 
 /** Product over axes. Its derivative takes no quotient, so that zeros among the factors are harmless. */

@@ -4,7 +4,7 @@
  */
 import * as k from "../kernel/build.ts";
 import type { HostUnary } from "../kernel/kernel.ts";
-import { elementwise } from "./elementwise.ts";
+import { elementwise, scale } from "./elementwise.ts";
 import type { Op } from "./op.ts";
 import type { Tensor } from "./tensor.ts";
 
@@ -15,7 +15,7 @@ function far(
   slope: (y: Tensor, x: Tensor) => Tensor,
   domain: readonly [number, number] = [-2, 2],
 ): Op<1, undefined> {
-  return elementwise<1>(name, { doc, arity: 1, scalar: ([x]) => k.host(name, x), partials: [slope], domain });
+  return elementwise<1>(name, { doc, arity: 1, scalar: ([x]) => k.host(name, x), partials: [slope], steep: true, domain });
 }
 
 /** 1 - x², without cancellation near ±1. */
@@ -73,7 +73,7 @@ export const polygamma: Op<1, { n: number }> = elementwise<1, { n: number }>(
   },
   {
     kind: "jvp",
-    jvp: ([dx], [x], y, { params: { n } }) => ({ y, dy: [dx?.mul(x!.bind(polygamma, [x!], { n: n + 1 }))] }),
+    jvp: ([dx], [x], y, { params: { n } }) => ({ y, dy: [dx?.bind(scale, [dx, x!.bind(polygamma, [x!], { n: n + 1 })])] }),
   },
 );
 
@@ -83,6 +83,7 @@ export const atan2: Op<2, undefined> = elementwise<2>("atan2", {
   doc: "the angle of the point (x, y), from y and x, in (-π, π]",
   arity: 2,
   scalar: ([y, x]) => k.atan2(y, x),
+  steep: true,
   // By the distance twice: its square would underflow near the origin.
   partials: [(_, y, x) => perSquare(x, x.binary(hypot, y)), (_, y, x) => perSquare(y, x.binary(hypot, y)).neg()],
   domain: [0.5, 2],
@@ -94,4 +95,17 @@ export const hypot: Op<2, undefined> = elementwise<2>("hypot", {
   scalar: ([x, y]) => k.hypot(x, y),
   partials: [(h, x) => h.eq(0).where(h.like(0), x.div(h)), (h, _, y) => h.eq(0).where(h.like(0), y.div(h))],
   domain: [0.5, 2],
+});
+
+/** Its derivative is finite wherever p is above 0, also where 1/p is not. At 0 it would be -∞, which no softmax behind it survives. */
+export const ownLog: Op<1, undefined> = elementwise<1>("ownLog", {
+  doc: "p · log p, and 0 at 0, where its derivative is taken to be 0",
+  arity: 1,
+  steep: true,
+  scalar: ([p], _, { dtype }) => {
+    const zero = k.constant(0, dtype);
+    return k.select(k.eq(p, zero), zero, k.mul(p, k.log(p)));
+  },
+  partials: [(_, p) => p.eq(0).where(p.like(0), p.log().add(1))],
+  domain: [0.1, 2],
 });

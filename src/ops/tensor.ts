@@ -4,13 +4,14 @@
  * that count from the end finish here: primitives see equal shapes and plain axes.
  */
 import { aNumber, check, either, numbers } from "../base/check.ts";
-import { checkDtype, type Dtype, isFloat, promote, type TypedArray } from "../base/dtype.ts";
+import { checkDtype, type Dtype, isFloat, promote, type TypedArray, wide } from "../base/dtype.ts";
 import { checkFits, fits } from "../base/elements.ts";
 import {
   broadcastShapes,
   checkShape,
   formatShape,
   formatType,
+  isAxisOfScalar,
   normalizeAxes,
   normalizeAxis,
   type Shape,
@@ -84,6 +85,9 @@ export function uncounted<T>(fn: () => T): T {
     counting = before;
   }
 }
+
+/** Operations that bytes do not hold the results of. */
+const ARITHMETIC: ReadonlySet<unknown> = new Set([e.add, e.sub, e.mul, e.div, e.rem, e.maximum, e.minimum]);
 
 // A pending graph deeper than this is computed on the way, so that a loop without a read cannot grow it without bound.
 const FLUSH_DEPTH = 1000;
@@ -293,7 +297,8 @@ export class Tensor implements Value {
     const shape = broadcastShapes(this.shape, y.shape);
     if (!shape) throw new RangeError(mismatch(op.name, this, y));
     const dtype = promote(this.dtype, y.dtype);
-    return this.bind(op, [this.cast(dtype).broadcastTo(shape), y.cast(dtype).broadcastTo(shape)]);
+    const inner = ARITHMETIC.has(op) ? wide(dtype) : dtype;
+    return this.bind(op, [this.cast(inner).broadcastTo(shape), y.cast(inner).broadcastTo(shape)]);
   }
 
   /** For the library: records a function of floats; integers become f32 first. */
@@ -325,10 +330,12 @@ export class Tensor implements Value {
     return isFloat(this.dtype) ? this.binary(e.pow, y) : this.cast("f32").pow(y);
   }
   maximum(y: TensorLike): Tensor {
-    return this.binary(e.maximum, y);
+    const z = this.binary(e.maximum, y);
+    return z.cast(promote(this.dtype, this.operand(y).dtype));
   }
   minimum(y: TensorLike): Tensor {
-    return this.binary(e.minimum, y);
+    const z = this.binary(e.minimum, y);
+    return z.cast(promote(this.dtype, this.operand(y).dtype));
   }
   /** This value kept between `low` and `high`; at the bounds the derivative passes. Where `low` is above `high` all is `high`. */
   clamp(low: number, high: number): Tensor {
@@ -336,16 +343,16 @@ export class Tensor implements Value {
     return this.lt(floor).where(floor, this.gt(high).where(high, this));
   }
   neg(): Tensor {
-    return this.bind(e.neg, [this]);
+    return this.bind(e.neg, [this.#wide()]);
   }
   recip(): Tensor {
     return this.unary(e.recip);
   }
   abs(): Tensor {
-    return this.bind(e.abs, [this]);
+    return this.bind(e.abs, [this.#wide()]).cast(this.dtype);
   }
   sign(): Tensor {
-    return this.bind(e.sign, [this]);
+    return this.bind(e.sign, [this.#wide()]).cast(this.dtype);
   }
   exp(): Tensor {
     return this.unary(e.exp);
@@ -517,24 +524,36 @@ export class Tensor implements Value {
 
   /** Sum over axes (default all). Bools and u8 are counted in i32. */
   sum(axes?: AxesLike, options: Reduced = {}): Tensor {
-    const x = this.dtype === "bool" || this.dtype === "u8" ? this.cast("i32") : this;
-    return x.#reduce(r.sum, axes, options);
+    return this.#wide().#reduce(r.sum, axes, options);
   }
   /** Mean over axes (default all), a float; of nothing it is NaN. */
   mean(axes?: AxesLike, options: Reduced = {}): Tensor {
     const x = isFloat(this.dtype) ? this : this.cast("f32");
-    return x.sum(axes, options).mul(1 / r.countAlong(this.shape, normalizeAxes(axes, this.rank, "mean")));
+    return x.#meanOf(axes, options, 0);
+  }
+  /**
+   * The sum divided by the number of elements less `correction`. A quotient: the product with a rounded reciprocal makes the mean of n ones less than 1
+   * for some n. It comes before the reshape, so that it belongs to the kernel of the sum.
+   */
+  #meanOf(axes: AxesLike | undefined, { keepDims = false }: Reduced, correction: number): Tensor {
+    const list = normalizeAxes(axes, this.rank, "mean");
+    const y = this.sum(list).div(Math.max(0, r.countAlong(this.shape, list) - correction));
+    return keepDims ? y.reshape(this.shape.map((d, i) => (list.includes(i) ? 1 : d))) : y;
   }
   /** Largest element over axes (default all). Elements that tie share the derivative evenly. */
   max(axes?: AxesLike, options: Reduced = {}): Tensor {
-    return this.#reduce(r.max, axes, options);
+    return this.#wide().#reduce(r.max, axes, options).cast(this.dtype);
   }
   min(axes?: AxesLike, options: Reduced = {}): Tensor {
-    return this.#reduce(r.min, axes, options);
+    return this.#wide().#reduce(r.min, axes, options).cast(this.dtype);
   }
-  /** Product over axes (default all); 1 of nothing. */
+  /** Product over axes (default all); 1 of nothing. Bools and u8 are multiplied in i32. */
   prod(axes?: AxesLike, options: Reduced = {}): Tensor {
-    return this.#reduce(r.prod, axes, options);
+    return this.#wide().#reduce(r.prod, axes, options);
+  }
+  /** Bytes as i32, which reductions compute in. */
+  #wide(): Tensor {
+    return this.cast(wide(this.dtype));
   }
   /** Whether any element along axes (default all) is nonzero. */
   any(axes?: AxesLike, options: Reduced = {}): Tensor {
@@ -546,12 +565,8 @@ export class Tensor implements Value {
   }
   /** Mean square distance from the mean, in two passes. The divisor is the number of elements less `correction` (default 1, unbiased). */
   var(axes?: AxesLike, { correction = 1, keepDims = false }: Reduced & { readonly correction?: number } = {}): Tensor {
-    const n = r.countAlong(this.shape, normalizeAxes(axes, this.rank, "var"));
     const apart = this.sub(this.mean(axes, { keepDims: true }));
-    return apart
-      .mul(apart)
-      .sum(axes, { keepDims })
-      .mul(1 / Math.max(0, n - correction));
+    return apart.mul(apart).#meanOf(axes, { keepDims }, correction);
   }
   /** √ of {@link var}; its derivative where that is 0 is 0. */
   std(axes?: AxesLike, options: Reduced & { readonly correction?: number } = {}): Tensor {
@@ -570,6 +585,10 @@ export class Tensor implements Value {
     return this.#withIndex(r.minWithIndex, axis);
   }
   #withIndex(op: Op<1, { axis: number }>, axis: number): { values: Tensor; indices: Tensor } {
+    if (isAxisOfScalar(axis, this.rank)) {
+      const { values, indices } = this.unsqueeze(0).#withIndex(op, 0);
+      return { values, indices };
+    }
     const [values, indices] = this.bindAll(op, [this], { axis: normalizeAxis(axis, this.rank, op.name) }) as [Tensor, Tensor];
     return { values, indices };
   }
@@ -587,19 +606,22 @@ export class Tensor implements Value {
       return keepDims ? flat.reshape(this.shape.map(() => 1)) : flat;
     }
     const { indices } = this.#withIndex(op, axis);
-    return keepDims ? indices.unsqueeze(normalizeAxis(axis, this.rank, op.name)) : indices;
+    return keepDims && this.rank > 0 ? indices.unsqueeze(normalizeAxis(axis, this.rank, op.name)) : indices;
   }
   /** Running sums along an axis. */
   cumsum(axis: number): Tensor {
-    return this.bind(r.cumsum, [this], { axis: normalizeAxis(axis, this.rank, "cumsum"), reverse: false });
+    if (isAxisOfScalar(axis, this.rank)) return this;
+    return this.bind(r.cumsum, [this.#wide()], { axis: normalizeAxis(axis, this.rank, "cumsum"), reverse: false });
   }
   /** Positions (i32) along an axis in sorted order; equal elements keep theirs, NaN counts as largest. */
   argsort(axis = -1, { descending = false }: { readonly descending?: boolean } = {}): Tensor {
+    if (isAxisOfScalar(axis, this.rank)) return this.like(0).cast("i32");
     return this.bind(order.argsort, [this], { axis: normalizeAxis(axis, this.rank, "argsort"), descending });
   }
   /** Elements in order along an axis, and the positions they come from. */
   sort(axis = -1, options: { readonly descending?: boolean } = {}): { values: Tensor; indices: Tensor } {
     const indices = this.argsort(axis, options);
+    if (this.rank === 0) return { values: this, indices };
     return { values: this.takeAlong(indices, axis), indices };
   }
 
@@ -692,17 +714,22 @@ export class Tensor implements Value {
     const all = this.shape.every((d, i) => from[i] === 0 && to[i] === d && step[i] === 1);
     return all ? this : this.bind(m.slice, [this], { start: from, stop: to, step });
   }
-  /** `length` elements along an axis from `start`. */
+  /** `length` elements along an axis from `start`, which may count from the end. */
   narrow(axis: number, start: number, length: number): Tensor {
     const at = normalizeAxis(axis, this.rank, "narrow");
-    const from = this.shape.map((_, i) => (i === at ? start : 0));
-    return this.slice(from, this.shape.with(at, start + length));
+    const n = this.shape[at]!;
+    const first = start < 0 ? start + n : start;
+    if (!(Number.isInteger(first) && Number.isInteger(length)) || first < 0 || length < 0 || first + length > n)
+      throw new RangeError(`narrow: ${length} elements from ${start} on do not lie within the ${n} of axis ${axis}`);
+    const from = this.shape.map((_, i) => (i === at ? first : 0));
+    return this.slice(from, this.shape.with(at, first + length));
   }
   /** Element `i` along an axis, which disappears. */
   select(axis: number, i: number): Tensor {
     const at = normalizeAxis(axis, this.rank, "select");
-    const from = i < 0 ? i + this.shape[at]! : i;
-    return this.narrow(at, from, 1).squeeze(at);
+    if (!(Number.isInteger(i) && i >= -this.shape[at]! && i < this.shape[at]!))
+      throw new RangeError(`select: there is no element ${i} along axis ${axis} of ${formatShape(this.shape)}`);
+    return this.narrow(at, i, 1).squeeze(at);
   }
   /** The order of elements reversed along some axes (default all). */
   flip(axes?: AxesLike): Tensor {
@@ -729,8 +756,15 @@ export class Tensor implements Value {
 
   // ---- indexing ---------------------------------------------------------------------------------------------------------------------
 
-  /** Slices along an axis chosen by integer indices, whose axes replace it. Out of range gives NaN. */
+  /**
+   * Slices along an axis chosen by integer indices, whose axes replace it. Negative indices count from the end. One that is out of range is an error
+   * if its value is known; within a program it gives NaN, of integers 0.
+   */
   take(indices: Tensor, axis = 0): Tensor {
+    return this.takeInside(fromEnd("take", indices, this.shape[normalizeAxis(axis, this.rank, "take")]!), axis);
+  }
+  /** For the library: negative indices are out of range too. */
+  takeInside(indices: Tensor, axis = 0): Tensor {
     const at = normalizeAxis(axis, this.rank, "take");
     const rows = this.moveAxis(at, 0).bind(indexing.gather, [this.moveAxis(at, 0), indices], { batch: 0 });
     const order = rows.shape.map((_, i) => i);
@@ -738,8 +772,12 @@ export class Tensor implements Value {
     order.splice(at, 0, ...moved);
     return rows.transpose(order);
   }
-  /** y[..., i, ...] = x[..., indices[..., i, ...], ...] along an axis; the other sizes agree. */
+  /** y[..., i, ...] = x[..., indices[..., i, ...], ...] along an axis; the other sizes agree. Indices as for {@link take}. */
   takeAlong(indices: Tensor, axis: number): Tensor {
+    return this.takeAlongInside(fromEnd("takeAlong", indices, this.shape[normalizeAxis(axis, this.rank, "takeAlong")]!), axis);
+  }
+  /** For the library: negative indices are out of range too. */
+  takeAlongInside(indices: Tensor, axis: number): Tensor {
     const at = normalizeAxis(axis, this.rank, "takeAlong");
     if (!sameShape(this.shape.toSpliced(at, 1), indices.shape.toSpliced(at, 1))) {
       throw new RangeError(
@@ -762,7 +800,7 @@ export class Tensor implements Value {
   /** A two-operand Einstein sum; every letter stands in at least two of the three words, once in each. */
   dot(y: TensorLike, spec: string): Tensor {
     const other = this.operand(y);
-    const dtype = promote(this.dtype, other.dtype);
+    const dtype = wide(promote(this.dtype, other.dtype));
     return this.bind(contract.dot, [this.cast(dtype), other.cast(dtype)], { spec });
   }
 
@@ -828,6 +866,20 @@ export function perAxis(value: number | readonly number[], n: number, what: stri
     throw new RangeError(`${what}: want ${n} integers >= ${least} (or one for all), got ${formatShape(list)}`);
   }
   return list;
+}
+
+/** Ops whose results are positions. */
+const POSITIONS: ReadonlySet<unknown> = new Set([order.argsort, r.maxWithIndex, r.minWithIndex, indexing.iota]);
+
+/** Indices among n with those that count from the end counted from the start. @throws {RangeError} for a known one that is out of range. */
+export function fromEnd(what: string, indices: Tensor, n: number): Tensor {
+  if (isFloat(indices.dtype) || indices.dtype === "bool" || POSITIONS.has(indices.source.op)) return indices;
+  if (!indices.isComputed) return indices.dtype === "i32" ? indices.lt(0).where(indices.add(n), indices) : indices;
+  const values = elementsOf(indices);
+  const at = values.findIndex((i) => !(i >= -n && i < n));
+  if (at >= 0)
+    throw new RangeError(`${what}: index ${values[at]} at position ${at} is out of range; there are ${n}, from ${-n} to ${n - 1}`);
+  return values.some((i) => i < 0) ? indices.lt(0).where(indices.add(n), indices) : indices;
 }
 
 function letters(n: number): string {

@@ -1,6 +1,14 @@
 /** @file Adadelta: Zeiler (2012), "ADADELTA: an adaptive learning rate method", Algorithm 1. */
 import type { Cell } from "../runtime/cell.ts";
-import { average, checkRange, type Group, Optimizer, type OptimizerOptions, type Trainable, type UpdateRule } from "./optimizer.ts";
+import {
+  averageOfSquares,
+  checkRange,
+  type Group,
+  Optimizer,
+  type OptimizerOptions,
+  type Trainable,
+  type UpdateRule,
+} from "./optimizer.ts";
 
 export interface AdadeltaOptions extends OptimizerOptions {
   /** ρ, decay rate of both averages of squares. Default 0.9. */
@@ -25,9 +33,9 @@ export class Adadelta extends Optimizer<AdadeltaOptions> {
   protected override rule({ options: { rho, eps }, rate }: Group<AdadeltaOptions>): UpdateRule {
     const lr = rate.value;
     return (p, g, i) => {
-      const square = average(this.#square[i], rho, g.square());
+      const square = averageOfSquares(this.#square[i], rho, g);
       const delta = this.#moved[i].value.add(eps).sqrt().div(square.add(eps).sqrt()).mul(g);
-      average(this.#moved[i], rho, delta.square());
+      averageOfSquares(this.#moved[i], rho, delta);
       return p.sub(delta.mul(lr));
     };
   }

@@ -28,7 +28,7 @@ export class Adam extends MomentOptimizer<AdamOptions> {
   protected override rule({ options, rate, index }: Group<AdamOptions>): UpdateRule {
     const beta1 = this.#beta1[index]?.value ?? 0;
     const beta2 = options.betas[1];
-    const t = this.time;
+    const t = this.time.cast(rate.dtype as "f32" | "f64");
     const stepSize = biasCorrection(beta1, t).recip().mul(rate.value);
     const scale = biasCorrection(beta2, t).sqrt().recip();
     return (p, g, i) => {

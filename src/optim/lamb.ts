@@ -20,7 +20,7 @@ export class LAMB extends MomentOptimizer<LambOptions> {
   }
 
   protected override rule({ options: { betas, eps, weightDecay }, rate }: Group<LambOptions>): UpdateRule {
-    const t = this.time;
+    const t = this.time.cast(rate.dtype as "f32" | "f64");
     const [ofMoment, ofRoot] = [biasCorrection(betas[0], t).recip(), biasCorrection(betas[1], t).sqrt().recip()];
     const lr = rate.value;
     return (p, g, i) => {

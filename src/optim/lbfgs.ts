@@ -183,13 +183,17 @@ export class LBFGS {
 
   /** A copy of what a resumed run needs. */
   stateDict(): Map<string, Cell> {
-    const { historySize } = this.#options;
+    return this.#stateOf(this.#pairs);
+  }
+
+  /** As many rows as there are pairs: memory for those that may come is not taken. */
+  #stateOf(pairs: readonly Pair[]): Map<string, Cell> {
     const rows = (of: (pair: Pair) => Float64Array): Cell => {
-      const all = new Float64Array(historySize * this.#size);
-      for (const [i, pair] of this.#pairs.entries()) all.set(of(pair), i * this.#size);
-      return new Cell(tensor(all, { shape: [historySize, this.#size] }));
+      const all = new Float64Array(pairs.length * this.#size);
+      for (const [i, pair] of pairs.entries()) all.set(of(pair), i * this.#size);
+      return new Cell(tensor(all, { shape: [pairs.length, this.#size] }));
     };
-    const scalars = [this.lr, this.#iterations, this.#evaluations, this.#pairs.length, this.#scale, this.#length];
+    const scalars = [this.lr, this.#iterations, this.#evaluations, pairs.length, this.#scale, this.#length];
     return new Map([
       ["scalars", new Cell(tensor(Float64Array.from(scalars)))],
       ["direction", new Cell(tensor(this.#direction))],
@@ -201,7 +205,9 @@ export class LBFGS {
 
   /** @throws {Error} if names or shapes differ; then nothing is changed. */
   loadStateDict(entries: ReadonlyMap<string, StateSource>): void {
-    const cells = this.stateDict();
+    const saved = entries instanceof Map ? Math.min(this.#options.historySize, entries.get("moves")?.shape[0] ?? 0) : 0;
+    const none = new Float64Array(this.#size);
+    const cells = this.#stateOf(Array.from({ length: saved }, () => ({ s: none, y: none, rho: 0 })));
     loadCells("LBFGS", cells, entries);
     const read = (name: string): Float64Array => elementsOf(cells.get(name)!.value) as Float64Array;
     const [lr, iterations, evaluations, count, scale, length] = read("scalars");

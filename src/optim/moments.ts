@@ -1,7 +1,16 @@
 /** @file What the Adam family shares: running means of gradients and of their squares, their options, and the count of steps. */
 import type { Tensor } from "../ops/tensor.ts";
 import type { Cell } from "../runtime/cell.ts";
-import { average, checkRange, Optimizer, type OptimizerOptions, type Settings, type Trainable, tick } from "./optimizer.ts";
+import {
+  average,
+  averageOfSquares,
+  checkRange,
+  Optimizer,
+  type OptimizerOptions,
+  type Settings,
+  type Trainable,
+  tick,
+} from "./optimizer.ts";
 
 export interface MomentOptions extends OptimizerOptions {
   /** β₁ and β₂, decay rates of the two moments. Default 0.9 and 0.999. */
@@ -54,6 +63,6 @@ export abstract class MomentOptimizer<O extends MomentOptions> extends Optimizer
 
   /** v ← β₂v + (1 - β₂)g² of parameter number i. */
   protected secondMoment(i: number, beta: number, g: Tensor): Tensor {
-    return average(this.#v[i], beta, g.square());
+    return averageOfSquares(this.#v[i], beta, g);
   }
 }

@@ -27,7 +27,7 @@ export class NAdam extends MomentOptimizer<NAdamOptions> {
 
   protected override rule({ options, rate, index }: Group<NAdamOptions>): UpdateRule {
     const [beta1, beta2] = options.betas;
-    const t = this.time;
+    const t = this.time.cast(rate.dtype as "f32" | "f64");
     const momentum = (n: Tensor): Tensor =>
       n
         .mul(options.momentumDecay * Math.log(0.96))

@@ -3,7 +3,7 @@ import { aNumber, checkOptions } from "../base/check.ts";
 import { type Compiled, compile } from "../function/compile.ts";
 import { valueAndGrad } from "../function/derivative.ts";
 import { hessian } from "../function/jacobian.ts";
-import { solve } from "../math/linalg.ts";
+import { cholesky, solve } from "../math/linalg.ts";
 import { eye } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import type { Cell } from "../runtime/cell.ts";
@@ -23,7 +23,8 @@ export interface NewtonOptions {
  */
 export class Newton {
   readonly parameters: readonly Cell[];
-  readonly #step: Compiled<() => Tensor>;
+  readonly #step: Compiled<() => [value: Tensor, solved: Tensor, definite: Tensor]>;
+  #definite: boolean | undefined;
 
   /** `f` gives the value to minimize from the cells. */
   constructor(parameters: Iterable<Cell>, f: () => Tensor, options: NewtonOptions = {}) {
@@ -44,19 +45,40 @@ export class Newton {
       });
       const matrix = rows[0].concat(rows.slice(1), 0);
       const [g, ...others] = grad.map((x) => x.flatten());
-      const move = solve(matrix.add(eye(sizeOf(cells), matrix.dtype).mul(damping)), g.concat(others)).mul(lr);
+      const damped = matrix.add(eye(sizeOf(cells), matrix.dtype).mul(damping));
+      const move = solve(damped, g.concat(others)).mul(lr);
+      const solved = move.isFinite().all();
+      const definite = cholesky(damped).isFinite().all();
       let from = 0;
       for (const [i, x] of at.entries()) {
-        cells[i].set(x.sub(move.narrow(0, from, x.size).reshape(x.shape)));
+        cells[i].set(solved.where(x.sub(move.narrow(0, from, x.size).reshape(x.shape)), x));
         from += x.size;
       }
-      return value;
+      return [value, solved, definite];
     });
   }
 
-  /** One step; gives the value before it. */
+  /**
+   * One step; gives the value before it.
+   * @throws {RangeError} if H + λI is singular, or a derivative is not finite; then nothing has moved.
+   */
   step(): number {
-    return this.#step().itemSync();
+    const [value, solved, definite] = this.#step().map((x) => x.itemSync()) as [number, number, number];
+    this.#definite = definite === 1;
+    if (!solved) {
+      throw new RangeError(
+        `Newton: the matrix of second derivatives is singular, or not finite, at the value ${value}; the parameters have not moved: use damping above 0, or start elsewhere`,
+      );
+    }
+    return value;
+  }
+
+  /**
+   * Whether H + λI was positive definite in the last step, so that the step led downhill; undefined before the first. Where it is false, the method
+   * goes to a saddle point or a maximum: use more damping.
+   */
+  get isDefinite(): boolean | undefined {
+    return this.#definite;
   }
 
   /** Frees the program. */

@@ -11,7 +11,7 @@ import { checkOptions, flag, shown } from "../base/check.ts";
 import { describe } from "../base/describe.ts";
 import { isFloat } from "../base/dtype.ts";
 import { formatType, sameType, sizeOf } from "../base/shape.ts";
-import { full, tensor } from "../ops/create.ts";
+import { full } from "../ops/create.ts";
 import { showAs } from "../ops/display.ts";
 import { Tensor } from "../ops/tensor.ts";
 import { Cell } from "../runtime/cell.ts";
@@ -43,7 +43,9 @@ export class Group<O extends OptimizerOptions = OptimizerOptions> {
   /** Number of the group, and of its first parameter among all. */
   readonly index: number;
   readonly first: number;
-  /** The learning rate as the program reads it, an f32 scalar. */
+  /** In which rates and momenta are kept: f64 if all parameters are, else f32. */
+  readonly dtype: "f32" | "f64";
+  /** The learning rate as the program reads it, a scalar. */
   readonly rate: Cell;
 
   constructor(parameters: readonly Cell[], options: Settings<O>, index: number, first: number) {
@@ -51,7 +53,8 @@ export class Group<O extends OptimizerOptions = OptimizerOptions> {
     this.options = options;
     this.index = index;
     this.first = first;
-    this.rate = new Cell(tensor(options.lr), "lr");
+    this.dtype = parameters.length > 0 && parameters.every((p) => p instanceof Cell && p.dtype === "f64") ? "f64" : "f32";
+    this.rate = new Cell(full([], options.lr, this.dtype), "lr");
   }
 
   /** The group's learning rate. */
@@ -60,7 +63,7 @@ export class Group<O extends OptimizerOptions = OptimizerOptions> {
   }
 
   set lr(lr: number) {
-    this.rate.set(tensor(checkRange("lr", lr, 0)));
+    this.rate.set(full([], checkRange("lr", lr, 0), this.dtype));
   }
 }
 
@@ -129,7 +132,7 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
     checkRange("momentum", momentum, 0, 1);
     if (!this.#momenta[0])
       throw new TypeError(`${this.constructor.name}: there is no momentum to change; start with one above 0, so that velocities are kept`);
-    for (const cell of this.#momenta) cell.set(tensor(momentum));
+    for (const cell of this.#momenta) cell.set(full([], momentum, cell.dtype));
   }
 
   /** The rule, its learning rates and how much it trains. */
@@ -227,15 +230,15 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
 
   /** State that is one number for each group. */
   protected perGroup(name: string, value: number): Cell[] {
-    return this.groups.map(({ index }) => this.#register(this.#nameOfGroup(name, index), new Cell(full([], value), name)));
+    return this.groups.map(({ index, dtype }) => this.#register(this.#nameOfGroup(name, index), new Cell(full([], value, dtype), name)));
   }
 
   /** State for the momentum of each group that has one, by the group's number. */
   protected momenta(value: (options: Settings<O>) => number): Cell[] {
     const cells: Cell[] = [];
-    for (const { options, index } of this.groups) {
+    for (const { options, index, dtype } of this.groups) {
       if (value(options) === 0) continue;
-      cells[index] = this.#register(this.#nameOfGroup("momentum", index), new Cell(tensor(value(options)), "momentum"));
+      cells[index] = this.#register(this.#nameOfGroup("momentum", index), new Cell(full([], value(options), dtype), "momentum"));
       this.#momenta.push(cells[index]);
     }
     return cells;
@@ -253,6 +256,7 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
 
 /** The number in a cell. An f32 holds about seven digits; more would show 0.1 as 0.10000000149. */
 function numberIn(cell: Cell): number {
+  if (cell.dtype === "f64") return cell.value.itemSync();
   return Number(cell.value.itemSync().toPrecision(7));
 }
 
@@ -311,21 +315,36 @@ export function checkRange(name: string, value: number, low: number, below: numb
   throw new RangeError(`${name} must be ${want}, got ${shown(value)}`);
 }
 
-// Averages of gradients that have become zero decay geometrically into the denormals (below 1.2e-38), on which processors are tens of times
-// slower, and stay there for a long time. This is far above them and far below anything that moves a parameter.
-const NEGLIGIBLE = 1e-30;
+// Averages of gradients that have become zero decay geometrically into the denormals, on which processors are tens of times slower, and stay there
+// for a long time. In f32 (denormal below 1.2e-38) what moves a parameter is flushed far above them, so that its product with a rate is none either;
+// squares, whose roots are what counts, just above.
+const NEGLIGIBLE = { f32: 1e-30, f64: 1e-290 } as const;
+const NEGLIGIBLE_SQUARE = { f32: 2.5e-38, f64: 1e-307 } as const;
 
 /** x with negligible elements set to 0. NaN stays. */
-export function flushed(x: Tensor): Tensor {
-  return x.abs().lt(NEGLIGIBLE).where(0, x);
+export function flushed(x: Tensor, least: Readonly<Record<"f32" | "f64", number>> = NEGLIGIBLE): Tensor {
+  return x
+    .abs()
+    .lt(least[x.dtype as "f32" | "f64"])
+    .where(0, x);
 }
 
 /** β·average + (1 - β)·x, kept in the cell: an exponential moving average. */
-export function average(cell: Cell, beta: number | Tensor, x: Tensor): Tensor {
+export function average(
+  cell: Cell,
+  beta: number | Tensor,
+  x: Tensor,
+  least = NEGLIGIBLE as Readonly<Record<"f32" | "f64", number>>,
+): Tensor {
   const share = typeof beta === "number" ? 1 - beta : beta.neg().add(1);
-  const y = flushed(cell.value.mul(beta).add(x.mul(share)));
+  const y = flushed(cell.value.mul(beta).add(x.mul(share)), least);
   cell.set(y);
   return y;
+}
+
+/** The same of squares. */
+export function averageOfSquares(cell: Cell, beta: number | Tensor, x: Tensor): Tensor {
+  return average(cell, beta, x.square(), NEGLIGIBLE_SQUARE);
 }
 
 showAs(Optimizer.prototype, (optimizer) => optimizer.toString());

@@ -29,7 +29,7 @@ export class RAdam extends MomentOptimizer<RAdamOptions> {
 
   protected override rule({ options, rate, index }: Group<RAdamOptions>): UpdateRule {
     const [beta1, beta2] = options.betas;
-    const t = this.time;
+    const t = this.time.cast(rate.dtype as "f32" | "f64");
     const length = this.#length(beta2, t, index);
     const usable = length.gt(TRACTABLE);
     const adaptive = rectification(length, beta2).mul(biasCorrection(beta2, t).sqrt());

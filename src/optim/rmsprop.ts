@@ -2,6 +2,7 @@
 import type { Cell } from "../runtime/cell.ts";
 import {
   average,
+  averageOfSquares,
   checkRange,
   flushed,
   type Group,
@@ -54,7 +55,7 @@ export class RMSProp extends Optimizer<RmspropOptions> {
     const lr = rate.value;
     const momentum = this.#momentum[index]?.value;
     return (p, g, i) => {
-      const square = average(this.#square[i], alpha, g.square());
+      const square = averageOfSquares(this.#square[i], alpha, g);
       const spread = centered ? square.sub(average(this.#mean[i], alpha, g).square()).maximum(0) : square;
       const scaled = g.div(spread.sqrt().add(eps));
       if (!momentum) return p.sub(scaled.mul(lr));

@@ -15,7 +15,7 @@ export function countable(targets: Tensor): Tensor {
 /** How many classes are ranked before the target's: 0 if it is predicted. Outputs [N, C, ...] and classes [N, ...] to i32[N, ...]. */
 export function rankOf(outputs: Tensor, targets: Tensor): Tensor {
   const at = countable(targets).where(targets, 0).unsqueeze(1);
-  const own = outputs.takeAlong(at, 1);
+  const own = outputs.takeAlongInside(at, 1);
   // Whatever is not below it: larger, NaN, or (if it is NaN itself) anything.
   const notBelow = outputs.le(own).not();
   const tiesBefore = outputs.eq(own).and(outputs.iotaLike(1).lt(at.broadcastTo(outputs.shape)));
