@@ -34,7 +34,7 @@ export class Program implements Cached {
   readonly #fields: Snapshot;
 
   private constructor(recording: Recording, noticed: Iterable<object>, memory: { readonly memory?: Memory }) {
-    this.executable = uncounted(() => compileRegion(recording.region, recording, memory));
+    this.executable = uncounted(() => compileRegion(recording.region, recording, { ...memory, remember: true }));
     this.#cells = cellsOf(recording);
     this.#read = this.executable.readOf(this.#cells);
     const { leaves } = leavesOf(recording.result);

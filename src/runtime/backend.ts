@@ -4,7 +4,7 @@
  */
 
 import { compileModule, features, instantiateModule } from "../codegen/wasm/instantiate.ts";
-import { compileProgram } from "../codegen/wasm/program.ts";
+import { type CompileOptions, compileProgram } from "../codegen/wasm/program.ts";
 import { interpret } from "../kernel/interpret.ts";
 import type { Program } from "../kernel/kernel.ts";
 import type { Arena } from "./arena.ts";
@@ -34,16 +34,36 @@ const LONG_RUN = 5e7;
  */
 export const dividing: { leastWork: number } = { leastWork: 40_000 };
 
+interface Compiled {
+  readonly module: WebAssembly.Module;
+  readonly codeBytes: number;
+}
+
+/** Modules of programs, for as long as there are the programs, by how they were compiled. */
+const modules = new WeakMap<Program, Map<string, Compiled>>();
+
+function moduleOf(program: Program, options: CompileOptions, longRun: boolean): Compiled {
+  const known = modules.get(program) ?? new Map<string, Compiled>();
+  modules.set(program, known);
+  const key = JSON.stringify([options, longRun]);
+  let found = known.get(key);
+  if (!found) {
+    const bytes = compileProgram(program, options);
+    found = { module: compileModule(bytes, { longRun }), codeBytes: bytes.length };
+    known.set(key, found);
+  }
+  return found;
+}
+
 const BACKENDS: Readonly<Record<BackendName, (program: Program, arena: Arena, work: number) => Loaded>> = {
   wasm(program, arena, work) {
     const leastWork = arena.shared ? dividing.leastWork : undefined;
-    const bytes = compileProgram(program, { sharedMemory: arena.shared, relaxed: features().relaxed, leastWork });
     const longRun = work > LONG_RUN;
-    const module = compileModule(bytes, { longRun });
+    const { module, codeBytes } = moduleOf(program, { sharedMemory: arena.shared, relaxed: features().relaxed, leastWork }, longRun);
     const { main, divided } = instantiateModule(module, arena.memory, program.hosts);
     const run: Loaded = divided ? poolOf(arena).share(module, main, longRun) : main;
     const loaded: Loaded = (at) => run(at);
-    loaded.codeBytes = bytes.length;
+    loaded.codeBytes = codeBytes;
     if (run.forget) loaded.forget = run.forget;
     return loaded;
   },

@@ -30,6 +30,7 @@ import { writtenBeforeHosts } from "./at-risk.ts";
 import { load } from "./backend.ts";
 import type { Cell } from "./cell.ts";
 import { cellsOf, Executable, type Roles } from "./executable.ts";
+import { keepPlan, type Plan, planFor, planKey } from "./plans.ts";
 
 /** How many programs have been made since the start; a training loop makes one per signature. */
 export const counters: { compilations: number; debug: boolean } = { compilations: 0, debug: false };
@@ -165,25 +166,32 @@ function within(found: Attempt, memory: Memory): Attempt {
   );
 }
 
-/** Compiles a region whose inputs and outputs are arguments, results and cells. */
+/** Compiles a region whose inputs and outputs are arguments, results and cells. With `remember` its plan is kept, and one that was kept is taken. */
 export function compileRegion(
   region: Region,
   roles: Roles,
-  options: { readonly arena?: Arena; readonly memory?: Memory } = {},
+  options: { readonly arena?: Arena; readonly memory?: Memory; readonly remember?: boolean } = {},
 ): Executable {
-  const { arena = theArena(), memory = Number.POSITIVE_INFINITY } = options;
+  const { arena = theArena(), memory = Number.POSITIVE_INFINITY, remember = false } = options;
   counters.compilations++;
   return compiling(() => {
     const cells = cellsOf(roles);
-    const { optimized, planned } = fit(region, roles, cells, memory);
-    if (counters.debug) verifyRegion(optimized);
-    const work = multiplyAdds(optimized);
+    const key = remember ? planKey(region, roles, cells, memory) : "";
+    const plan = planFor(key) ?? planned(region, roles, cells, memory);
+    const { schedule, work, elements } = plan;
     const { inputs, outputs } = region;
-    const main = load(planned.program, arena, work + elementsMade(optimized));
+    const main = load(schedule.program, arena, work + elements);
+    if (remember) keepPlan(key, plan, main.codeBytes ?? 0);
     // Binding 0 is the zone; the cells follow.
-    const atRisk = [...writtenBeforeHosts(planned.program)].flatMap((binding) => (binding > 0 ? [binding - 1] : []));
-    return new Executable({ ...planned, work, atRisk }, main, arena, cells, roles, { inputs, outputs });
+    const atRisk = [...writtenBeforeHosts(schedule.program)].flatMap((binding) => (binding > 0 ? [binding - 1] : []));
+    return new Executable({ ...schedule, work, atRisk }, main, arena, cells, roles, { inputs, outputs });
   });
+}
+
+function planned(region: Region, roles: Roles, cells: readonly Cell[], memory: Memory): Plan {
+  const { optimized, planned: schedule } = fit(region, roles, cells, memory);
+  if (counters.debug) verifyRegion(optimized);
+  return { schedule, work: multiplyAdds(optimized), elements: elementsMade(optimized) };
 }
 
 /** The plan of the program that a region would become; no code is made and no memory taken. */
