@@ -30,10 +30,10 @@ import { writtenBeforeHosts } from "./at-risk.ts";
 import { load } from "./backend.ts";
 import type { Cell } from "./cell.ts";
 import { cellsOf, Executable, type Roles } from "./executable.ts";
-import { keepPlan, type Plan, planFor, planKey } from "./plans.ts";
+import { keepPlan, planFor, planKey } from "./plans.ts";
 
-/** How many programs have been made since the start; a training loop makes one per signature. */
-export const counters: { compilations: number; debug: boolean } = { compilations: 0, debug: false };
+/** How many programs have been made since the start (a training loop makes one per signature), and how many of them were planned anew. */
+export const counters: { compilations: number; plans: number; debug: boolean } = { compilations: 0, plans: 0, debug: false };
 
 let passes = 0;
 
@@ -188,7 +188,17 @@ export function compileRegion(
   });
 }
 
+/** A plan, and what one run of it takes. */
+export interface Plan {
+  readonly schedule: Schedule;
+  /** Multiply-adds of products. */
+  readonly work: number;
+  /** Elements that are made. */
+  readonly elements: number;
+}
+
 function planned(region: Region, roles: Roles, cells: readonly Cell[], memory: Memory): Plan {
+  counters.plans++;
   const { optimized, planned: schedule } = fit(region, roles, cells, memory);
   if (counters.debug) verifyRegion(optimized);
   return { schedule, work: multiplyAdds(optimized), elements: elementsMade(optimized) };

@@ -2,20 +2,11 @@
  * @file Plans of the functions that were compiled last. A model that is made again (a sweep, a member of an ensemble, a resumed run, a cell of a notebook
  * that runs twice) records the list of the one before, and planning and generating code is most of the time until its first step.
  */
-import type { Schedule } from "../schedule/schedule.ts";
 import { hashRegion } from "../tape/hash.ts";
 import type { Region } from "../tape/node.ts";
 import type { Cell } from "./cell.ts";
+import type { Plan } from "./compile.ts";
 import type { Roles } from "./executable.ts";
-
-/** A plan, and what one run of it takes. */
-export interface Plan {
-  readonly schedule: Schedule;
-  /** Multiply-adds of products. */
-  readonly work: number;
-  /** Elements that are made. */
-  readonly elements: number;
-}
 
 /** Bytes of code of all plans that are kept; with its kernels a plan takes some sixteen times as much. */
 const MOST_CODE = 2 * 2 ** 20;

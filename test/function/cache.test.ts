@@ -4,10 +4,11 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { compile } from "../../src/function/compile.ts";
 import { Linear } from "../../src/nn/linear.ts";
-import { tensor, zeros } from "../../src/ops/create.ts";
+import { full, ones, tensor, zeros } from "../../src/ops/create.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
 import { theArena } from "../../src/runtime/arena.ts";
 import { guarded } from "../../src/runtime/cell.ts";
+import { counters } from "../../src/runtime/compile.ts";
 import { elements } from "./backends.ts";
 
 afterEach(() => {
@@ -15,6 +16,51 @@ afterEach(() => {
 });
 
 const x = (): Tensor => tensor([1, 2]);
+
+describe("plans of functions compiled last", () => {
+  /** A step of a fresh model; gives its result, the new weight, and how many plans were made. */
+  function step(width: number, { scale = 0.5, memory }: { scale?: number; memory?: number } = {}): [number[], number[], number] {
+    const layer = new Linear(width, 1, { bias: false });
+    layer.weight.set(full([1, width], width));
+    const before = counters.plans;
+    const f = compile(
+      (a: Tensor) => {
+        layer.weight.set(layer.weight.value.mul(scale));
+        return layer.forward(a);
+      },
+      memory === undefined ? {} : { memory },
+    );
+    const result = elements(f(ones([2, width])));
+    return [result, elements(layer.weight.value), counters.plans - before];
+  }
+
+  test("a function of the same list takes the plan of the one before, with cells of its own", () => {
+    step(29);
+    const [result, weight, plans] = step(29);
+    expect(plans).toBe(0);
+    expect(weight).toEqual(new Array(29).fill(14.5));
+    expect(result).toEqual([29 * 14.5, 29 * 14.5]);
+  });
+
+  test("another shape, another constant and another budget are planned anew", () => {
+    step(31);
+    expect(step(37)[2]).toBe(1);
+    expect(step(31, { scale: 0.25 })).toEqual([[31 * 7.75, 31 * 7.75], new Array(31).fill(7.75), 1]);
+    expect(step(31, { memory: 1e6 })[2]).toBe(1);
+    expect(step(31)[2]).toBe(0);
+  });
+
+  test("cells that are one and cells that are two are other programs", () => {
+    const [a, b] = [new Linear(3, 3, { bias: false }), new Linear(3, 3, { bias: false })];
+    const sum = (one: Linear, other: Linear) => compile((t: Tensor) => one.forward(t).add(other.forward(t)));
+    for (const [layer, value] of [[a, 1], [b, 2]] as const) layer.weight.set(full([3, 3], value)); // biome-ignore format: one thought
+    const t = ones([1, 3]);
+    expect(elements(sum(a, b)(t))).toEqual([9, 9, 9]);
+    expect(elements(sum(a, a)(t))).toEqual([6, 6, 6]);
+    expect(elements(sum(b, a)(t))).toEqual([9, 9, 9]);
+    expect(elements(sum(b, b)(t))).toEqual([12, 12, 12]);
+  });
+});
 
 describe("the cache is bounded", () => {
   test("of many batch sizes 64 programs are kept, the last ones", () => {
