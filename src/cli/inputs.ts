@@ -6,7 +6,7 @@ import { encodeRows } from "../data/encode.ts";
 import { type Image, imageInput, readImage } from "../data/image.ts";
 import { prepareImage } from "../data/image-folder.ts";
 import { standardizeValues } from "../data/preprocessing.ts";
-import { readTable } from "../data/registry.ts";
+import { readTableFor } from "../data/registry.ts";
 import { readNpy } from "../formats/npy.ts";
 import { encodeExample } from "../train/trained.ts";
 import type { Description } from "./trained.ts";
@@ -114,9 +114,9 @@ export function standardized(values: Float32Array, preprocessing: Description["p
   return preprocessing?.inputs ? standardizeValues(values, preprocessing.inputs, 1) : values;
 }
 
-async function readRows(path: string, { preprocessing, inputShape }: Description): Promise<Input[]> {
+async function readRows(path: string, { preprocessing, inputShape, task }: Description): Promise<Input[]> {
   if (!preprocessing?.columns)
     throw new Error(`${path}: is a table, but the model takes inputs ${shapeText(inputShape)} that came from none`);
-  const rows = encodeRows(await readTable(path, preprocessing.csv), preprocessing);
+  const rows = encodeRows(await readTableFor(path, { preprocessing, task }), preprocessing);
   return rows.map(({ name, ...row }) => ({ name: `${path}, ${name}`, ...row }));
 }

@@ -45,7 +45,7 @@ const definition = {
     names: ["classification", "regression"],
     about: "tables and arrays: what the targets are (default: by their values)",
   },
-  ignore: { kind: "list", value: "<columns>", about: "tables: columns to leave out, with commas between" },
+  ignore: { kind: "list", value: "<columns>", about: "tables: columns to leave out, with commas between, in quotes if a name has one" },
   categorical: { kind: "list", value: "<columns>", about: "tables: columns of numbers that are names" },
   missing: {
     kind: "choice",
@@ -285,12 +285,18 @@ function rangeOf({ least, open = false, below }: NumberSetting): string {
 
 const numberOf = (text: string): number => (text.trim() === "" ? Number.NaN : Number(text));
 
+/** The parts of a list; quotes keep a comma within a name: `"total, USD",id`. A quote is written twice there. */
+function partsOf(text: string): string[] {
+  const matches = [...`${text},`.matchAll(/\s*(?:"((?:[^"]|"")*)"\s*|([^,]*)),/g)];
+  return matches.map(([, quoted, plain]) => quoted?.replaceAll('""', '"') ?? plain.trim());
+}
+
 /** How the text of a flag is read; the rest are texts. */
 const read: Partial<Record<Setting["kind"], (text: string) => unknown>> = {
   integer: numberOf,
   number: numberOf,
   integers: (text) => text.split(",").map(numberOf),
-  list: (text) => text.split(",").map((part) => part.trim()),
+  list: partsOf,
 };
 
 /** The value of a flag's text. @throws {Error} saying what is wanted. */

@@ -7,7 +7,7 @@ import type { DataDescription, Dataset } from "./dataset.ts";
 import { encodeTable, extraColumns, type Flagged } from "./encode.ts";
 import { digestOf } from "./files.ts";
 import { type ImageFolderOptions, imageFolderSplit } from "./image-folder.ts";
-import { isTableFile, readTable } from "./registry.ts";
+import { isTableFile, readTableFor } from "./registry.ts";
 
 export interface ApplyOptions extends Pick<ArrayOptions, "targets">, Pick<ImageFolderOptions, "onRead"> {
   /** Of tables: the column with the labels. Default: as in training. */
@@ -37,7 +37,7 @@ export async function applyPreprocessing(path: string, about: DataDescription, o
   if (isTableFile(path)) {
     if (!about.preprocessing?.columns)
       throw new Error(`${path}: is a table, but the model takes inputs [${about.inputShape.join(", ")}] that came from none`);
-    const table = await readTable(path, about.preprocessing.csv);
+    const table = await readTableFor(path, known);
     const { split, flagged } = encodeTable(table, known);
     return applied(known, split, await digestOf([path]), flagged, extraColumns(table, known.preprocessing));
   }

@@ -33,5 +33,13 @@ export function inputNumberOf(cell: Cell): number {
   return Date.parse(zone[1] === undefined && text.length > 10 ? `${text}Z` : text);
 }
 
+/** A text in a column where this share are numbers is taken for a slip of the pen, not for a category. */
+const MOSTLY_NUMBERS = 0.8;
+
+/** Whether cells that have a value make a column of numbers, but for slips of the pen. */
+export function isMostlyNumbers(cells: readonly Cell[]): boolean {
+  return cells.filter((cell) => !Number.isNaN(inputNumberOf(cell))).length >= MOSTLY_NUMBERS * cells.length;
+}
+
 /** The text that a cell holds, without spaces around it: `a, b` in a file names the same values as `a,b`. */
 export const textOf = (cell: Cell): string => String(cell).trim();

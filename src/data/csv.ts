@@ -4,7 +4,8 @@
  */
 import { type Budget, budgetOf, type ReadLimits } from "../formats/budget.ts";
 import { brief } from "../formats/clean.ts";
-import { cellReader, type NumberFormat } from "./number-format.ts";
+import { isMissing, isMostlyNumbers } from "./cells.ts";
+import { cellReader, type NumberFormat, otherFormat } from "./number-format.ts";
 import type { Table } from "./table.ts";
 
 export interface CsvOptions extends NumberFormat {
@@ -15,6 +16,10 @@ export interface CsvOptions extends NumberFormat {
    * least three of them (0, 1, 2 of a data frame; 2019, 2020, 2021), and those of the second line do not.
    */
   readonly header?: boolean;
+  /**
+   * Whether a column holds texts, in which a number in another format is no error. Default: columns with more than one text among five values do.
+   */
+  readonly isText?: (column: string) => boolean;
   /** Default "utf-8"; "latin1" is what many programs of western Europe write (with the signs of Windows-1252). */
   readonly encoding?: "utf-8" | "latin1";
 }
@@ -44,20 +49,30 @@ export async function readCsv(
   const columns = first.map((name, i) => (header ? name.trim() : `column ${i + 1}`));
   const rows = skipped ? records.slice(1) : records;
   const rowName = (row: number): string => `line ${lines[row + skipped]}`;
-  const read = cellReader(options);
-  if (read) for (const [r, row] of rows.entries()) readRow(row, read, (c) => `${what}, ${rowName(r)}: column "${brief(columns[c])}"`);
+  for (const [c, row] of readCells(rows, options)) {
+    if (options.isText?.(columns[c]) || isTextColumn(rows, c)) continue;
+    throw new Error(`${what}, ${rowName(row)}: column "${brief(columns[c])}" ${otherFormat(rows[row][c], options)}`);
+  }
   return { what, columns, rows, rowName, header };
 }
 
-/** Brings the cells of a row to what the rest of the program reads. @throws {Error} that names the cell. */
-function readRow(row: string[], read: (cell: string) => string, nameOf: (column: number) => string): void {
-  for (let c = 0; c < row.length; c++) {
-    try {
-      row[c] = read(row[c]);
-    } catch (error) {
-      throw new Error(`${nameOf(c)} ${(error as Error).message}`);
+/** Brings cells to what the rest of the program reads; gives the columns with numbers in another format, and the first row of each that has one. */
+function readCells(rows: string[][], options: NumberFormat): Map<number, number> {
+  const foreign = new Map<number, number>();
+  const read = cellReader(options);
+  if (!read) return foreign;
+  for (const [r, row] of rows.entries())
+    for (let c = 0; c < row.length; c++) {
+      const cell = read(row[c]);
+      if (cell !== undefined) row[c] = cell;
+      else if (!foreign.has(c)) foreign.set(c, r);
     }
-  }
+  return foreign;
+}
+
+function isTextColumn(rows: readonly (readonly string[])[], column: number): boolean {
+  const cells = rows.map((row) => row[column]).filter((cell) => !isMissing(cell));
+  return !isMostlyNumbers(cells);
 }
 
 const isNumber = (cell: string): boolean => cell.trim() !== "" && Number.isFinite(Number(cell));

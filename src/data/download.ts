@@ -1,6 +1,7 @@
 /**
  * @file Files of published data sets: from a folder, else from the cache, else from the first mirror that gives the right bytes. A download is
- * checked against its SHA-256, goes on where it was cut, and takes its name only when it is whole.
+ * checked against its SHA-256, goes on where it was cut, and takes its name only when it is whole. Each download writes a part of its own; what is left
+ * of one that was cut is taken by renaming it, which one process can.
  */
 import { nodeModule } from "../base/host.ts";
 
@@ -47,16 +48,18 @@ export async function download(file: RemoteFile, folder: string, options: Downlo
   const path = `${folder}/${file.name}`;
   if ((await stat(path).catch(() => undefined))?.isFile()) return path;
   await mkdir(folder, { recursive: true });
+  const part = await claimPart(folder, file.name, options);
   const faults: string[] = [];
   for (const mirror of options.mirrors) {
     try {
-      await fetchPart(`${mirror.replace(/\/$/, "")}/${file.name}`, `${path}.part`, file, options);
-      await keepIfWhole(file, path);
+      await fetchPart(`${mirror.replace(/\/$/, "")}/${file.name}`, part, file, options);
+      await keepIfWhole(file, part, path);
       return path;
     } catch (error) {
       faults.push(`${new URL(mirror).host}: ${reason(error)}`);
     }
   }
+  await leavePart(part, `${path}.part`);
   throw new Error(
     `${file.name}: cannot be downloaded (${faults.join("; ")}); fetch it by other means and name its folder (--data-dir DIR)`,
   );
@@ -102,14 +105,39 @@ async function fetchPart(url: string, part: string, file: RemoteFile, { onProgre
   }
 }
 
+/** A name for the part of this download alone, with what is left of one that was cut: under the common name, or under that of a process that was killed. */
+async function claimPart(folder: string, name: string, { timeout = 30 }: DownloadOptions): Promise<string> {
+  const { readdir, rename, stat } = await nodeModule<typeof import("node:fs/promises")>("node:fs/promises");
+  const { randomUUID } = await nodeModule<typeof import("node:crypto")>("node:crypto");
+  const own = `${folder}/${name}.${randomUUID().slice(0, 8)}.part`;
+  for (const found of await readdir(folder)) {
+    const between = found.startsWith(`${name}.`) && found.endsWith(".part") ? found.slice(name.length, -".part".length) : undefined;
+    if (between === undefined || !/^(\.[0-9a-f]{8})?$/.test(between)) continue;
+    // Nothing has come for twice as long as a mirror may be silent. A process that was only stopped would spoil the bytes, which the checksum would show.
+    const age = Date.now() - ((await stat(`${folder}/${found}`).catch(() => undefined))?.mtimeMs ?? Date.now());
+    if (between !== "" && age < 2000 * timeout) continue;
+    const taken = await rename(`${folder}/${found}`, own).then(() => true, () => false); // biome-ignore format: one thought
+    if (taken) break;
+  }
+  return own;
+}
+
+/** Leaves what came for the next try, unless another download has left more. */
+async function leavePart(own: string, common: string): Promise<void> {
+  const { rename, rm, stat } = await nodeModule<typeof import("node:fs/promises")>("node:fs/promises");
+  const sizeOf = async (path: string): Promise<number> => (await stat(path).catch(() => undefined))?.size ?? 0;
+  if ((await sizeOf(own)) > (await sizeOf(common))) await rename(own, common);
+  else await rm(own, { force: true });
+}
+
 /** Gives a whole download its name. @throws {Error} if its bytes are not the published ones; they are deleted then. */
-async function keepIfWhole({ sha256 }: RemoteFile, path: string): Promise<void> {
+async function keepIfWhole({ sha256 }: RemoteFile, part: string, path: string): Promise<void> {
   const { readFile, rename, rm } = await nodeModule<typeof import("node:fs/promises")>("node:fs/promises");
   const { createHash } = await nodeModule<typeof import("node:crypto")>("node:crypto");
   const got = createHash("sha256")
-    .update(await readFile(`${path}.part`))
+    .update(await readFile(part))
     .digest("hex");
-  if (got === sha256) return rename(`${path}.part`, path);
-  await rm(`${path}.part`, { force: true });
+  if (got === sha256) return rename(part, path);
+  await rm(part, { force: true });
   throw new Error(`wrong checksum: expected ${sha256.slice(0, 12)}..., got ${got.slice(0, 12)}...`);
 }

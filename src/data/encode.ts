@@ -6,6 +6,7 @@ import { type Cell, describeGap, inputNumberOf, isMissing, numberOf, textOf } fr
 import type { DataDescription, Split } from "./dataset.ts";
 import type { Column, Preprocessing } from "./preprocessing.ts";
 import type { Table } from "./table.ts";
+import { namesText } from "./table-notes.ts";
 
 /** How many inputs a column makes. */
 export function columnWidth({ categories }: Column): number {
@@ -26,7 +27,7 @@ export function encodeRow(into: Float64Array, columns: readonly Column[], cells:
   columns.forEach((column, i) => {
     const { name, categories, fill } = column;
     if (isMissing(cells[i]) && fill === undefined)
-      throw new Error(`column "${name}" ${describeGap(cells[i])}; the model wants ${columns.map((c) => c.name).join(", ")}`);
+      throw new Error(`column "${name}" ${describeGap(cells[i])}; the model wants ${namesText(columns.map((c) => c.name))}`);
     const cell = isMissing(cells[i]) ? fill! : cells[i];
     if (categories) into[at + categoryOf(column, cell)] = 1;
     else into[at] = finiteOf(column, cell);
@@ -85,7 +86,7 @@ function positions({ what, columns: given }: Table, names: readonly string[]): n
   const lacking = names.filter((name) => !columns.includes(name));
   if (lacking.length > 0)
     throw new Error(
-      `${what}: has no column ${lacking.map((name) => `"${name}"`).join(", ")}, which the model wants; it has ${columns.join(", ")}`,
+      `${what}: has no column ${lacking.map((name) => `"${name}"`).join(", ")}, which the model wants; it has ${namesText(columns)}`,
     );
   return names.map((name) => columns.indexOf(name));
 }

@@ -2,7 +2,7 @@
 import { numberOf } from "./cells.ts";
 
 export interface NumberFormat {
-  /** Between the whole and the rest of a number. Default "point". With "comma", a number with a point, such as 1.5, is an error. */
+  /** Between the whole and the rest of a number. Default "point". With "comma", a number with a point, such as 1.5, is an error in a column of numbers. */
   readonly decimal?: "point" | "comma";
   /** Between groups of three digits, such as "," or "." or " " or "'". Default: none. */
   readonly thousands?: string;
@@ -15,10 +15,10 @@ export interface NumberFormat {
 const escaped = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&");
 
 /**
- * Brings a cell to what the rest of the program reads: "1.234,50 €" to "1234.50", a gap to an empty text. Undefined if nothing is to be done.
- * It throws an error of one line for what would be a number in another format than the given one: 1.5 where decimals follow a comma.
+ * Brings a cell to what the rest of the program reads: "1.234,50 €" to "1234.50", a gap to an empty text. It is undefined for what would be a number in
+ * another format than the given one: 1.5 where decimals follow a comma. There is no reader if nothing is to be done.
  */
-export function cellReader({ decimal, thousands, currency, na = [] }: NumberFormat): ((cell: string) => string) | undefined {
+export function cellReader({ decimal, thousands, currency, na = [] }: NumberFormat): ((cell: string) => string | undefined) | undefined {
   if (thousands !== undefined && thousands === (decimal === "comma" ? "," : "."))
     throw new Error(`"${thousands}" cannot separate both thousands and decimals; give --decimal or --thousands another value`);
   const gaps = new Set(na.map((text) => text.trim().toLowerCase()));
@@ -28,20 +28,20 @@ export function cellReader({ decimal, thousands, currency, na = [] }: NumberForm
   return (cell) => {
     if (gaps.size > 0 && gaps.has(cell.trim().toLowerCase())) return "";
     const parts = format?.exec(cell)?.groups;
-    if (format && !parts && !Number.isNaN(numberOf(cell))) throw new Error(otherFormat(cell, thousands));
+    if (format && !parts && !Number.isNaN(numberOf(cell))) return undefined;
     if (!parts || (parts.whole === "" && parts.rest === undefined)) return cell;
     const whole = parts.whole.replaceAll(/\D/g, "");
     return `${parts.before || parts.after || ""}${whole || "0"}${parts.rest === undefined ? "" : `.${parts.rest || "0"}`}${parts.exponent ?? ""}`;
   };
 }
 
-/** Only points can be left over: everything else is a number in every format, or in none. */
-function otherFormat(cell: string, thousands: string | undefined): string {
+/** What is wrong with a cell that the reader did not take. Only points can be left over: all else is a number in every format, or in none. */
+export function otherFormat(cell: string, { thousands }: NumberFormat): string {
   const groups =
     thousands === "."
       ? "and points groups of three digits"
       : 'want a comma, or --thousands "." if points are between groups of three digits';
-  return `is ${JSON.stringify(cell.slice(0, 40))}, a number with a point, but decimals follow a comma (--decimal comma): ${groups}`;
+  return `is ${JSON.stringify(cell.slice(0, 40))}, a number with a point, but decimals follow a comma (--decimal comma): ${groups}; a column of texts is named --categorical, or left out (--ignore)`;
 }
 
 function numberPattern(decimal: NumberFormat["decimal"], thousands: string | undefined, currency: string | undefined): RegExp {

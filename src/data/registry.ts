@@ -6,7 +6,7 @@ import type { ReadLimits } from "../formats/budget.ts";
 import { type ArrayOptions, arrayDataset, isArrayFile } from "./arrays.ts";
 import { cifar10 } from "./cifar10.ts";
 import { type CsvOptions, readCsv } from "./csv.ts";
-import type { Dataset } from "./dataset.ts";
+import type { DataDescription, Dataset } from "./dataset.ts";
 import { digits } from "./digits.ts";
 import { digestOf, type FileOptions, readIfThere } from "./files.ts";
 import { type ImageFolderOptions, imageFolder } from "./image-folder.ts";
@@ -78,7 +78,9 @@ export async function loadDataset(name: string, options: LoadOptions = {}): Prom
 
 /** A file with a table as a data set, called after the file. */
 async function tableFile(path: string, options: LoadOptions): Promise<Dataset> {
-  const table = tableDataset(nameOf(path), await readTable(path, options), options);
+  const texts = new Set([...(options.categorical ?? []), ...(options.ignore ?? [])]);
+  const isText = (column: string): boolean => texts.has(column) || (options.task === "classification" && column === options.label);
+  const table = tableDataset(nameOf(path), await readTable(path, { ...options, isText }), options);
   const data = { ...table, sha256: await digestOf([path]) };
   const csv = csvOptions(options);
   return csv ? { ...data, preprocessing: { ...data.preprocessing, csv } } : data;
@@ -101,7 +103,6 @@ function csvOptions({ delimiter, header, encoding, decimal, thousands, currency,
 
 /**
  * The table in a CSV or (by its ending) Parquet file. A CSV file is read piece by piece, so that it may be larger than a text or a buffer can be.
- * A new file is read as the one that trained with the `csv` of the model's preprocessing.
  */
 export async function readTable(path: string, options: CsvOptions & ReadLimits = {}): Promise<Table> {
   if (/\.parquet$/i.test(path)) {
@@ -116,6 +117,14 @@ export async function readTable(path: string, options: CsvOptions & ReadLimits =
   });
   if (found.isDirectory()) throw new Error(`cannot read ${path}: it is a folder`);
   return readCsv(createReadStream(path, { highWaterMark: 2 ** 20 }), path, options, found.size);
+}
+
+/** A new table for a model, read as the one that trained: of its columns those matter that hold numbers. */
+export function readTableFor(path: string, { preprocessing = {}, task }: Pick<DataDescription, "preprocessing" | "task">): Promise<Table> {
+  const { csv, columns = [], label } = preprocessing;
+  const numbers = new Set(columns.filter(({ categories }) => !categories).map(({ name }) => name));
+  if (task === "regression" && label !== undefined) numbers.add(label);
+  return readTable(path, { ...csv, isText: (column) => !numbers.has(column) });
 }
 
 /** The nearest name, if it is near. In a page without a bundler the package is not found; the list of all names must do there. */

@@ -3,6 +3,11 @@ import { isMissing } from "./cells.ts";
 import type { Column } from "./preprocessing.ts";
 import type { Table } from "./table.ts";
 
+/** Names with commas between; one that has a comma itself in quotes, as flags take it. */
+export function namesText(names: readonly string[]): string {
+  return names.map((name) => (name.includes(",") ? `"${name.replaceAll('"', '""')}"` : name)).join(", ");
+}
+
 const SHOWN = 8;
 
 /** Rows and header, numbers, categories, label, missing cells. */
@@ -31,5 +36,5 @@ export function tableNotes(
 
 function list(names: readonly string[]): string {
   if (names.length === 0) return "none";
-  return names.length > SHOWN ? `${names.slice(0, SHOWN).join(", ")} and ${names.length - SHOWN} more` : names.join(", ");
+  return names.length > SHOWN ? `${namesText(names.slice(0, SHOWN))} and ${names.length - SHOWN} more` : namesText(names);
 }

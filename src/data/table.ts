@@ -2,12 +2,12 @@
  * @file Tables (CSV, Parquet) as data sets: columns are inferred to be numbers or categories, one is the label, rows are split at random, and
  * numbers are standardized as the training part has them. Each fault is an error that names row and column.
  */
-import { type Cell, describeGap, inputNumberOf, isMissing, numberOf, textOf } from "./cells.ts";
+import { type Cell, describeGap, inputNumberOf, isMissing, isMostlyNumbers, numberOf, textOf } from "./cells.ts";
 import type { Dataset, Split } from "./dataset.ts";
 import { encodeRow, rowWidth } from "./encode.ts";
 import { type Column, fitStandardization, type Standardization, unitStandardization } from "./preprocessing.ts";
 import { gatherRows, splitIndices } from "./split.ts";
-import { tableNotes } from "./table-notes.ts";
+import { namesText, tableNotes } from "./table-notes.ts";
 
 export type { Cell } from "./cells.ts";
 export { columnWidth, encodeRecord } from "./encode.ts";
@@ -106,7 +106,7 @@ function labelColumn({ what, columns }: Table, { label }: TableOptions): number 
   if (columns.length < 2) throw new Error(`${what}: want at least 2 columns, inputs and a label, got ${columns.length}`);
   if (label !== undefined) {
     const at = columns.indexOf(label);
-    if (at < 0) throw new Error(`${what}: no column "${label}" for the label; it has ${columns.join(", ")}`);
+    if (at < 0) throw new Error(`${what}: no column "${label}" for the label; it has ${namesText(columns)}`);
     return at;
   }
   const usual = columns.findIndex((column) => USUAL_LABELS.includes(column.toLowerCase()));
@@ -116,7 +116,7 @@ function labelColumn({ what, columns }: Table, { label }: TableOptions): number 
 function checkNames({ what, columns }: Table, { ignore = [], categorical = [] }: TableOptions): void {
   const known = new Set(columns);
   const unknown = [...ignore, ...categorical].find((name) => !known.has(name));
-  if (unknown !== undefined) throw new Error(`${what}: no column "${unknown}"; it has ${columns.join(", ")}`);
+  if (unknown !== undefined) throw new Error(`${what}: no column "${unknown}"; it has ${namesText(columns)}`);
   const seen = new Set<string>();
   const twice = columns.find((name) => seen.size === seen.add(name).size);
   if (twice !== undefined) throw new Error(`${what}: two columns are called "${twice}"; rename one`);
@@ -130,7 +130,9 @@ function usableRows(table: Table, inputs: readonly number[], label: number, { mi
     const gap = wanted.find((c) => isMissing(cells[c]));
     if (gap === undefined) rows.push(row);
     else if (missing === "error")
-      throw new Error(`${place(table, row, gap)} ${describeGap(cells[gap])}; give it a value, or drop such rows (--missing drop)`);
+      throw new Error(
+        `${place(table, row, gap)} ${describeGap(cells[gap])}; give it a value, drop such rows (--missing drop), or fill them (--missing mean, median)`,
+      );
   }
   return rows;
 }
@@ -138,8 +140,6 @@ function usableRows(table: Table, inputs: readonly number[], label: number, { mi
 const place = ({ what, columns, rowName }: Table, row: number, column: number): string =>
   `${what}, ${rowName(row)}: column "${columns[column]}"`;
 
-/** A text in a column where this share are numbers is taken for a slip of the pen, not for a category. */
-const MOSTLY_NUMBERS = 0.8;
 /** More values than these name the rows rather than describe them. */
 const MANY_CATEGORIES = 100;
 
@@ -158,17 +158,21 @@ function inferColumn(table: Table, c: number, all: readonly number[], { categori
       );
     return { name };
   }
-  const numbers = cells.filter((cell) => !Number.isNaN(inputNumberOf(cell))).length;
-  if (!named && numbers >= MOSTLY_NUMBERS * cells.length)
+  if (!named && isMostlyNumbers(cells))
     throw new Error(
       `${place(table, rows[texts], c)} is ${JSON.stringify(cells[texts])}, where most are numbers; correct it, or name the column categorical (--categorical)`,
     );
   const categories = [...new Set(cells.map(textOf))].sort();
   if (categories.length > MANY_CATEGORIES || (categories.length > 20 && 2 * categories.length > cells.length))
     throw new Error(
-      `${table.what}: column "${name}" has ${categories.length} different texts in ${cells.length} rows; leave it out (--ignore), or bring it to fewer`,
+      `${table.what}: column "${name}" has ${categories.length} different texts in ${cells.length} rows; ${isWrittenOtherwise(categories) ? `if they are numbers, such as ${JSON.stringify(categories[0])}, say how they are written (--decimal, --thousands, --currency), else leave` : "leave"} it out (--ignore), or bring it to fewer`,
     );
   return { name, categories };
+}
+
+/** Whether most of these texts are digits with signs between and few letters about them: "1,353.76", "12 000 USD", "3,50 €". */
+function isWrittenOtherwise(texts: readonly string[]): boolean {
+  return texts.filter((text) => /^[^\d]{0,5}\d+([.,'\s]\d+)*[^\d]{0,5}$/.test(text)).length >= 0.8 * texts.length;
 }
 
 /** The column with what fills its gaps, found in the training rows; `train` are positions in `rows`. */

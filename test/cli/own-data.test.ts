@@ -372,9 +372,14 @@ describe("settings of daily work", () => {
     expect(err.join("\n")).toContain(message);
   });
 
-  test("spaces in lists are no part of names", async () => {
-    write("wide.csv", ["id,a,b,y", ...Array.from({ length: 20 }, (_, i) => `${i},${i},${i},${i % 2 ? "p" : "q"}`)].join("\n"));
-    expect(await nabla(["train", "mlp", "--data", at("wide.csv"), "--ignore", "id, b", "--fast-dev-run"])).toBe(0);
+  test("spaces in lists are no part of names, and quotes keep commas in them", async () => {
+    const rows = Array.from({ length: 20 }, (_, i) => `${i},${i},text ${i},${i % 2 ? "p" : "q"}`);
+    write("wide.csv", ['id,a,"b, or ""c""",y', ...rows].join("\n"));
+    const train = ["train", "mlp", "--data", at("wide.csv"), "--fast-dev-run", "--hidden", "4"];
+    expect(await nabla([...train, "--ignore", ' id, "b, or ""c""" '])).toBe(0);
+    expect(out).toContain("numbers: a");
+    expect(await nabla([...train, "--ignore", "id,b"])).toBe(1);
+    expect(err.at(-1)).toContain('no column "b"; it has id, a, "b, or ""c""", y');
   });
 
   test("sweep shows every combination, the best first; summary and bench take a run", async () => {

@@ -1,6 +1,11 @@
 /** @file CSV files as people write them: line ends, headers, number formats, encodings, and sizes. */
-import { describe, expect, test } from "vitest";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, test } from "vitest";
+import { applyPreprocessing } from "../../src/data/apply.ts";
 import { type CsvOptions, readCsv } from "../../src/data/csv.ts";
+import { loadDataset } from "../../src/data/registry.ts";
 import { tableDataset } from "../../src/data/table.ts";
 
 const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values);
@@ -69,6 +74,51 @@ test.each<[CsvOptions, string]>([
 
 test.each(["1.2.2024", "v1.5", "192.168.0.1"])("%s is a text where decimals follow a comma", async (cell) => {
   expect((await readCsv(`a;b\n${cell};7`, "f", { delimiter: ";", decimal: "comma" })).rows[0][0]).toBe(cell);
+});
+
+describe("where decimals follow a comma, a column of texts", () => {
+  const comma: CsvOptions & { delimiter: string } = { delimiter: ";", decimal: "comma" };
+  const names = ["oak", "1.5", "elm", "", "ash 2.0"];
+
+  test("keeps what looks like a number of another format", async () => {
+    const rows = names.map((name, i) => `${name};${i},5`).join("\n");
+    const table = await readCsv(`tree;size\n${rows}`, "f", comma);
+    expect(table.rows.map(([name]) => name)).toEqual(names);
+    expect(table.rows[1][1]).toBe("1.5");
+  });
+
+  test("is one in which more than one of five values is a text", async () => {
+    const texts = (n: number) => Array.from({ length: 10 }, (_, i) => `${i < n ? "x" : i === 9 ? "1.5" : `${i},5`};7`).join("\n");
+    await expect(readCsv(`a;b\n${texts(2)}`, "f", comma)).rejects.toThrow(/^f, line 11: column "a" is "1\.5", a number with a point/);
+    expect((await readCsv(`a;b\n${texts(3)}`, "f", comma)).rows[9][0]).toBe("1.5");
+  });
+
+  const folder = mkdtempSync(join(tmpdir(), "nabla-csv-"));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  const file = (content: string, name = "new"): string => {
+    writeFileSync(join(folder, `${name}.csv`), content);
+    return join(folder, `${name}.csv`);
+  };
+  const versions = file(
+    `version;size;y\n${Array.from({ length: 20 }, (_, i) => `${1 + (i % 3)}.5;${i},5;${i % 2}.0`).join("\n")}`,
+    "versions",
+  );
+
+  test("is one that is named categorical, left out, or the label of classes", async () => {
+    const options = { ...comma, label: "y", task: "classification" as const };
+    const data = await loadDataset(versions, { ...options, categorical: ["version"] });
+    expect(data.preprocessing?.columns?.[0].categories).toEqual(["1.5", "2.5", "3.5"]);
+    expect((await loadDataset(versions, { ...options, ignore: ["version"] })).inputShape).toEqual([1]);
+    await expect(loadDataset(versions, options)).rejects.toThrow(/column "version" is "1\.5", .*--categorical, or left out \(--ignore\)$/);
+  });
+
+  test("is what the model knows as one: in a new file its columns of numbers alone are held to the format", async () => {
+    const data = await loadDataset(versions, { ...comma, label: "y", task: "classification", categorical: ["version"] });
+    const about = { ...data, outputs: 2 };
+    const applied = await applyPreprocessing(file("note;version;size;y\n1.5;2.5;3,5;1.0\n"), about);
+    expect([applied.data.test.count, applied.flagged, applied.extra]).toEqual([1, [], ["note"]]);
+    await expect(applyPreprocessing(file("version;size;y\n2.5;3.5;1.0\n"), about)).rejects.toThrow('column "size" is "3.5"');
+  });
 });
 
 test("decimals and thousands cannot have one sign", async () => {

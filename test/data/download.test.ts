@@ -1,6 +1,6 @@
 /** @file Downloads from a server of this test's own: resumed, checked, from the next mirror, or one clear line. */
 import { createHash } from "node:crypto";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -96,13 +96,40 @@ describe("download", () => {
     expect(Buffer.compare(readFileSync(path()), content)).toBe(0);
   });
 
+  test("two at once write a part each; one goes on where the last try was cut", async () => {
+    writeFileSync(`${path()}.part`, content.subarray(0, 1000));
+    // Pieces of both arrive in turn.
+    answer = ({ headers: { range } }, response) => {
+      const from = start(range);
+      response.writeHead(range ? 206 : 200, { "content-length": content.length - from });
+      const send = (at: number): void => void response.write(content.subarray(at, at + 50_000), () => setTimeout(next, 5, at + 50_000));
+      const next = (at: number): void => (at < content.length ? send(at) : void response.end());
+      send(from);
+    };
+    expect(await Promise.all([get(), get()])).toEqual([path(), path()]);
+    expect(requests.map(({ range }) => start(range)).sort()).toEqual([0, 1000]);
+    expect(Buffer.compare(readFileSync(path()), content)).toBe(0);
+    expect(readdirSync(folder)).toEqual([file.name]);
+  });
+
+  test("what a killed process has left is gone on with, what another one writes is not", async () => {
+    answer = whole;
+    const [live, old] = [`${path()}.0123abcd.part`, `${path()}.89ab0123.part`];
+    writeFileSync(live, content.subarray(0, 3000));
+    writeFileSync(old, content.subarray(0, 2000));
+    utimesSync(old, 0, 0);
+    await get();
+    expect(requests[0].range).toBe("bytes=2000-");
+    expect(readdirSync(folder).sort()).toEqual([file.name, "data.bin.0123abcd.part"]);
+  });
+
   test("a wrong checksum: nothing is kept, the next mirror is asked for all of it", async () => {
     const wrong = Uint8Array.from(content).fill(0, 5, 6);
     answer = (request, response) => (request.url!.startsWith("/bad/") ? response.end(wrong) : whole(request, response));
     await expect(get({ mirrors: [mirror("bad")] })).rejects.toThrow(
       /: wrong checksum: expected [0-9a-f]{12}\.\.\., got [0-9a-f]{12}\.\.\.\)/,
     );
-    expect([existsSync(path()), existsSync(`${path()}.part`)]).toEqual([false, false]);
+    expect(readdirSync(folder)).toEqual([]);
     await get({ mirrors: [mirror("bad"), mirror("good")] });
     expect(requests.at(-1)).toEqual({ url: "/good/data.bin" });
     expect(Buffer.compare(readFileSync(path()), content)).toBe(0);

@@ -57,22 +57,33 @@ describe("CSV", () => {
     ["no such file", {}, "no file DIR/t.csv"],
     ["an empty file", { "t.csv": "" }, "DIR/t.csv: the file is empty"],
     ["a header alone", { "t.csv": "x,y\n" }, "DIR/t.csv: there is a header, but no row of data"],
+    [
+      "numbers in another format",
+      { "t.csv": `x,y\n${Array.from({ length: 30 }, (_, i) => `"1,${100 + i}.50 USD",${i % 2}`).join("\n")}` },
+      'DIR/t.csv: column "x" has 30 different texts in 30 rows; if they are numbers, such as "1,100.50 USD", say how they are written (--decimal, --thousands, --currency), else leave it out (--ignore), or bring it to fewer',
+    ],
+    [
+      "a label that is not there, among names with commas",
+      { "t.csv": '"total, USD",y\n1,2\n3,4' },
+      'DIR/t.csv: no column "z" for the label; it has "total, USD", y',
+      { label: "z" },
+    ],
     ["one row", { "t.csv": "x,y\n1,2" }, "DIR/t.csv: want at least 2 rows of data, got 1"],
     ["one column", { "t.csv": "x\n1\n2" }, "DIR/t.csv: want at least 2 columns, inputs and a label, got 1"],
     [
       "a missing cell",
       { "t.csv": "x,y\n1,2\n,4\n5,6" },
-      'DIR/t.csv, line 3: column "x" is empty; give it a value, or drop such rows (--missing drop)',
+      'DIR/t.csv, line 3: column "x" is empty; give it a value, drop such rows (--missing drop), or fill them (--missing mean, median)',
     ],
     [
       "NaN in a column",
       { "t.csv": "x,y\n1,2\nNaN,4\n5,6" },
-      'DIR/t.csv, line 3: column "x" is "NaN", not a value; give it a value, or drop such rows (--missing drop)',
+      'DIR/t.csv, line 3: column "x" is "NaN", not a value; give it a value, drop such rows (--missing drop), or fill them (--missing mean, median)',
     ],
     [
       "a missing label",
       { "t.csv": `x,y\n${ab(6)}\n7,?` },
-      'DIR/t.csv, line 8: column "y" is "?", not a value; give it a value, or drop such rows (--missing drop)',
+      'DIR/t.csv, line 8: column "y" is "?", not a value; give it a value, drop such rows (--missing drop), or fill them (--missing mean, median)',
     ],
     [
       "a row too short",
