@@ -6,6 +6,7 @@
  *     Event { wall_time = 1; step = 2; file_version = 3; summary = 5 { value = 1 { tag = 1; simple_value = 2; histo = 5 } } }
  */
 import { kindOf, typedArrayName } from "../base/elements.ts";
+import { type Budget, budgetOf, type ReadLimits } from "./budget.ts";
 
 /** A histogram as TensorBoard has it: bucket i counts the values from limit i - 1 up to limit i. */
 export interface Histogram {
@@ -131,7 +132,8 @@ function maskedCrc(bytes: Uint8Array): number {
  * The events of a file, every checksum checked; `what` names it in errors. What else than scalars and histograms events hold is passed over. A last
  * record that is cut off, as a killed process or a running one leaves it, ends the reading.
  */
-export function readEvents(bytes: Uint8Array, what = "events"): TensorboardEvent[] {
+export function readEvents(bytes: Uint8Array, what = "events", limits: ReadLimits = {}): TensorboardEvent[] {
+  const budget = budgetOf(limits, what, bytes.length);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const events: TensorboardEvent[] = [];
   for (let at = 0; at < bytes.length; ) {
@@ -142,16 +144,25 @@ export function readEvents(bytes: Uint8Array, what = "events"): TensorboardEvent
     if (at + 16 + length > bytes.length) break;
     const event = bytes.subarray(at + 12, at + 12 + length);
     if (view.getUint32(at + 12 + length, true) !== maskedCrc(event)) throw new Error(`${where}: wrong checksum`);
-    events.push(readEvent(event, where));
+    budget.claim(BYTES_PER_EVENT, "its events");
+    events.push(readEvent(event, where, budget));
     at += 16 + length;
   }
   return events;
 }
 
+/**
+ * What an event, a field of a message and a curve take of memory, about. Fields of two bytes become objects, so an event may take a hundred times as
+ * much as its record; the fields of one event are held at a time.
+ */
+const BYTES_PER_EVENT = 512;
+const BYTES_PER_FIELD = 176;
+const BYTES_PER_CURVE = 128;
+
 /** A field of a message: a number (wire types 0, 1 and 5) or bytes (2). */
 type Field = readonly [field: number, value: number | Uint8Array];
 
-function fields(message: Uint8Array, where: string): Field[] {
+function fields(message: Uint8Array, where: string, budget: Budget): Field[] {
   const view = new DataView(message.buffer, message.byteOffset, message.byteLength);
   const result: Field[] = [];
   let at = 0;
@@ -174,6 +185,7 @@ function fields(message: Uint8Array, where: string): Field[] {
     return Number(BigInt.asIntN(64, bits));
   };
   while (at < message.length) {
+    budget.claim(BYTES_PER_FIELD, "its events");
     const key = varintHere();
     const wire = key % 8;
     if (![0, 1, 2, 5].includes(wire)) throw new Error(`${where}: damaged message`);
@@ -195,25 +207,35 @@ const bytesAt = (message: readonly Field[], field: number): Uint8Array[] =>
   message.flatMap(([f, v]) => (f === field && typeof v !== "number" ? [v] : []));
 const textOf = (bytes: Uint8Array): string => new TextDecoder().decode(bytes.slice());
 
-function readEvent(bytes: Uint8Array, where: string): TensorboardEvent {
-  const event = fields(bytes, where);
+function readEvent(bytes: Uint8Array, where: string, budget: Budget): TensorboardEvent {
+  const before = budget.left;
+  const event = fields(bytes, where, budget);
   // Without a prototype, so that a curve may be called "__proto__".
   const scalars: Record<string, number> = Object.create(null);
   const histograms: Record<string, Histogram> = Object.create(null);
   for (const summary of bytesAt(event, 5)) {
-    for (const value of bytesAt(fields(summary, where), 1).map((message) => fields(message, where))) {
+    for (const message of bytesAt(fields(summary, where, budget), 1)) {
+      const value = fields(message, where, budget);
       const tag = textOf(bytesAt(value, 1)[0] ?? new Uint8Array());
       if (value.some(([field]) => field === 2)) scalars[tag] = numberAt(value, 2);
-      for (const histo of bytesAt(value, 5)) histograms[tag] = readHistogram(fields(histo, where));
+      for (const histo of bytesAt(value, 5)) histograms[tag] = readHistogram(fields(histo, where, budget), budget);
     }
   }
   const [version] = bytesAt(event, 3);
+  // What is left of the event: its texts and numbers.
+  const curves = Object.values(histograms).reduce((sum, h) => sum + 8 * (h.bucket.length + h.bucketLimit.length), 0);
+  const names = Object.keys(scalars).length + Object.keys(histograms).length;
+  budget.release(before - budget.left);
+  budget.claim(2 * bytes.length + curves + BYTES_PER_CURVE * names, "its events");
   return { wallTime: numberAt(event, 1), step: numberAt(event, 2), ...(version && { fileVersion: textOf(version) }), scalars, histograms };
 }
 
-function readHistogram(message: readonly Field[]): Histogram {
+function readHistogram(message: readonly Field[], budget: Budget): Histogram {
   const [min, max, num, sum, sumSquares] = [1, 2, 3, 4, 5].map((field) => numberAt(message, field));
   const packed = (field: number): number[] =>
-    bytesAt(message, field).flatMap((bytes) => [...new Float64Array(new Uint8Array(bytes.subarray(0, bytes.length & ~7)).buffer)]);
+    bytesAt(message, field).flatMap((bytes) => {
+      budget.claim(4 * bytes.length, "its events");
+      return [...new Float64Array(new Uint8Array(bytes.subarray(0, bytes.length & ~7)).buffer)];
+    });
   return { min, max, num, sum, sumSquares, bucketLimit: packed(6), bucket: packed(7) };
 }

@@ -12,6 +12,7 @@ import { type NpySource, readNpy, writeNpy } from "../../src/formats/npy.ts";
 import { readNpz, writeNpz } from "../../src/formats/npz.ts";
 import { readPth } from "../../src/formats/pth.ts";
 import { readSafetensors } from "../../src/formats/safetensors.ts";
+import { readEvents } from "../../src/formats/tfevents.ts";
 
 const fixture = (name: string): Uint8Array => new Uint8Array(readFileSync(new URL(`../fixtures/${name}`, import.meta.url)));
 const array = { shape: [20, 3], data: new Float32Array(60) };
@@ -36,6 +37,7 @@ const readers: [string, Read][] = [
   ["idx", (limits) => readIdx(Uint8Array.from([0, 0, 8, 1, 0, 0, 0, 8, 1, 2, 3, 4, 5, 6, 7, 8]), "f", undefined, limits)],
   ["pth", (limits) => readPth(fixture("legacy-protocol2.pth"), "f", limits)],
   ["safetensors", (limits) => readSafetensors(fixture("numpy.safetensors"), "f", limits)],
+  ["event files", (limits) => readEvents(fixture("tensorboard.tfevents"), "f", limits)],
   ["image", (limits) => readImage(fixture("rgb.jpg"), "f", limits)],
   ["folder of images", (limits) => loadDataset(join(folder, "images"), limits)],
   ["folder of images on disk", (limits) => loadDataset(join(folder, "images"), { ...limits, fromDisk: true })],

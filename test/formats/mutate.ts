@@ -272,7 +272,8 @@ export const formats: Readonly<Record<string, Format>> = {
       Uint8Array.from(Array.from({ length: 50 }, (_, i) => [...scalarEvent(i, { loss: 1 / i, acc: i }, i)]).flat()),
     ],
     damages: [eventDamage],
-    read: (bytes) => (Array.isArray(readEvents(bytes, "f")) ? undefined : "no list"),
+    budget: BUDGET,
+    read: (bytes) => (Array.isArray(readEvents(bytes, "f", limits)) ? undefined : "no list"),
   },
   tar: {
     files: [tar("a/b.bin", noise(1500))],

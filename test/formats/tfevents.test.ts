@@ -6,6 +6,37 @@ import { crc32c, eventFileHeader, histogramEvent, readEvents, scalarEvent } from
 const theirs = readFileSync(new URL("../fixtures/tensorboard.tfevents", import.meta.url));
 const scalars = { "loss/train": 0.25, "Genauigkeit ✓": -1e30 };
 
+/** One record with `event`, its checksums right. */
+function recordOf(event: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(16 + event.length);
+  const view = new DataView(bytes.buffer);
+  const masked = (part: Uint8Array): number => {
+    const crc = crc32c(part);
+    return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;
+  };
+  view.setBigUint64(0, BigInt(event.length), true);
+  view.setUint32(8, masked(bytes.subarray(0, 8)), true);
+  bytes.set(event, 12);
+  view.setUint32(12 + event.length, masked(event), true);
+  return bytes;
+}
+
+describe("what reading may take", () => {
+  const limits = { maxBytes: 2 ** 20 };
+  const many = 200_000;
+  test.each<[string, Uint8Array]>([
+    ["numbers of two bytes each", recordOf(new Uint8Array(2 * many).fill(8))],
+    ["empty fields", recordOf(Uint8Array.from({ length: 2 * many }, (_, i) => (i % 2 ? 0 : 0x2a)))],
+    ["records without anything", Uint8Array.from(Array.from({ length: 20_000 }, () => [...recordOf(new Uint8Array(0))]).flat())],
+    ["buckets", histogramEvent(1, "h", [1, 2], { buckets: many })],
+  ])("%s are refused before they are all there", (_, file) => {
+    expect(() => readEvents(file, "f", limits)).toThrow(
+      /^f: reading it would take at least [\d.]+ \w+ of memory \(its events\), the limit is 1\.05 MB; .*--max-bytes \d+ \(maxBytes\)$/,
+    );
+    expect(readEvents(file, "f", { maxBytes: 2 ** 28 }).length).toBeGreaterThan(0);
+  });
+});
+
 describe("event files", () => {
   test("CRC-32C has the values of RFC 3720, B.4", () => {
     expect(crc32c(new Uint8Array(32))).toBe(0x8a9136aa);

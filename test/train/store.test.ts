@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "nod
 import * as realFs from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, describe, expect, test, vi } from "vitest";
 import { Adam } from "../../src/optim/index.ts";
 import {
   Checkpoints,
@@ -97,6 +97,93 @@ describe("a folder", () => {
     );
     expect(text(await store.read("a"))).toBe("x".repeat(900));
     expect(readdirSync(join(root, "full"))).toEqual(["a"]);
+  });
+});
+
+/** A file system of which one function fails as often as it is told, with an error of this code; it counts the calls. */
+function failing(
+  name: "rename" | "rm" | "sync",
+  code: string,
+  times = Number.POSITIVE_INFINITY,
+): { fs: typeof realFs; calls: () => number } {
+  let calls = 0;
+  const fail = (): void => {
+    if (++calls <= times) throw Object.assign(new Error(`${code}: injected`), { code });
+  };
+  const wrapped = {
+    rename: async (from: string, to: string) => {
+      fail();
+      return realFs.rename(from, to);
+    },
+    rm: async (path: string, options: { force: boolean }) => {
+      fail();
+      return realFs.rm(path, options);
+    },
+    open: async (path: string, flags?: string) => {
+      const file = await realFs.open(path, flags);
+      file.sync = async () => fail();
+      return file;
+    },
+  };
+  const key = name === "sync" ? "open" : name;
+  return { fs: { ...realFs, [key]: wrapped[key] } as typeof realFs, calls: () => calls };
+}
+
+describe("a file system", () => {
+  afterEach(() => vi.useRealTimers());
+
+  test.each(["EINVAL", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "ENOTTY", "EPERM"])(
+    "without fsync (%s) keeps files all the same",
+    async (code) => {
+      const { fs, calls } = failing("sync", code);
+      const store = folderStore(join(root, `sync-${code}`), fs);
+      await store.write("a", "one");
+      await store.writeAt("a", 1, new TextEncoder().encode("ld"));
+      expect(text(await store.read("a"))).toBe("old");
+      expect(calls()).toBeGreaterThanOrEqual(3); // file, folder, log
+    },
+  );
+
+  test.each(["EIO", "ENOSPC", "EDQUOT"])("whose fsync says that bytes are lost (%s) leaves the old file", async (code) => {
+    const path = join(root, `lost-${code}`);
+    await folderStore(path).write("a", "old");
+    const store = folderStore(path, failing("sync", code).fs);
+    await expect(store.write("a", "new")).rejects.toThrow(`cannot write ${path}/a: ${code}: injected`);
+    expect(text(await store.read("a"))).toBe("old");
+    expect(readdirSync(path)).toEqual(["a"]);
+  });
+
+  test.each(["EPERM", "EBUSY", "EACCES"])("in which a file is busy for a while (%s) is waited for", async (code) => {
+    for (const name of ["rename", "rm"] as const) {
+      const path = join(root, `busy-${name}-${code}`);
+      await folderStore(path).write("a", "old");
+      const { fs, calls } = failing(name, code, 2);
+      const store = folderStore(path, fs);
+      await (name === "rename" ? store.write("a", "new") : store.remove("a"));
+      expect(calls()).toBe(3);
+      expect(readdirSync(path)).toEqual(name === "rename" ? ["a"] : []);
+    }
+  });
+
+  test("in which a file stays busy is an error after some seconds, and the old file is there", async () => {
+    const path = join(root, "busy");
+    await folderStore(path).write("a", "old");
+    const { fs, calls } = failing("rename", "EBUSY");
+    vi.useFakeTimers({ toFake: ["setTimeout"] });
+    const failed = expect(folderStore(path, fs).write("a", "new")).rejects.toThrow(`cannot write ${path}/a: EBUSY: injected`);
+    while (calls() < 9) {
+      await vi.advanceTimersByTimeAsync(2000);
+      await new Promise(setImmediate);
+    }
+    await failed;
+    expect(readdirSync(path)).toEqual(["a"]);
+    expect(text(await folderStore(path).read("a"))).toBe("old");
+  });
+
+  test("that does not rename between devices (EXDEV) is not asked twice", async () => {
+    const { fs, calls } = failing("rename", "EXDEV");
+    await expect(folderStore(join(root, "devices"), fs).write("a", "new")).rejects.toThrow("EXDEV");
+    expect(calls()).toBe(1);
   });
 });
 
