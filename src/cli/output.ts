@@ -3,7 +3,7 @@ import { existsSync, realpathSync, statSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join, relative, resolve } from "node:path";
 import { folderStore } from "../train/store.ts";
-import { isRun, ownerOf } from "./run-folder.ts";
+import { isRun, ownerOf } from "./runs.ts";
 
 export interface OutputFile {
   /** Writes the whole file or leaves what was there. A link at its name is replaced, not followed. */

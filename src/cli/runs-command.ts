@@ -8,7 +8,9 @@ import { saveModel } from "../train/checkpoint.ts";
 import { fit } from "../train/fit.ts";
 import { outputFile } from "./output.ts";
 import { formatLoss, formatNumber, formatSeconds, percent } from "./reporter.ts";
-import { checkUnchanged, RunFolder, runsIn, weightsDigest } from "./run-folder.ts";
+import { RunFolder } from "./run-folder.ts";
+import { weightsDigest } from "./run-info.ts";
+import { checkUnchanged, runsIn } from "./runs.ts";
 import { openSession } from "./session.ts";
 import { loadTrained, modelMetadata } from "./trained.ts";
 

@@ -6,7 +6,7 @@ import { evaluate } from "../train/evaluate.ts";
 import { fit } from "../train/fit.ts";
 import { outputFile } from "./output.ts";
 import { formatLoss, formatNumber, percent } from "./reporter.ts";
-import { parameterCount } from "./run-folder.ts";
+import { parameterCount } from "./run-info.ts";
 import { openSession, settle } from "./session.ts";
 import { type Config, fileSettings, givenSettings } from "./settings.ts";
 
