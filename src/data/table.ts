@@ -170,9 +170,10 @@ function inferColumn(table: Table, c: number, all: readonly number[], { categori
   return { name, categories };
 }
 
-/** Whether most of these texts are digits with signs between and few letters about them: "1,353.76", "12 000 USD", "3,50 €". */
+/** Whether most of these texts are numbers with groups, other decimals or a currency: "1,353.76", "12 000 USD", "3,50 €". */
 function isWrittenOtherwise(texts: readonly string[]): boolean {
-  return texts.filter((text) => /^[^\d]{0,5}\d+([.,'\s]\d+)*[^\d]{0,5}$/.test(text)).length >= 0.8 * texts.length;
+  const number = /^(?:\p{Sc}|[A-Z]{3}\s?)?\s*[+-]?\d+(?:[.,'\s]\d+)*\s*(?:\p{Sc}|[A-Z]{3})?$/u;
+  return texts.filter((text) => number.test(text) && /[.,'\s]\d|\p{Sc}/u.test(text)).length >= 0.8 * texts.length;
 }
 
 /** The column with what fills its gaps, found in the training rows; `train` are positions in `rows`. */
