@@ -10,7 +10,7 @@ import { vmap } from "../src/function/vmap.ts";
 import * as linalg from "../src/math/linalg.ts";
 import { arange, concatenate, full, stack, tensor, zeros } from "../src/ops/create.ts";
 import type { Tensor } from "../src/ops/tensor.ts";
-import { setBackend } from "../src/runtime/backend.ts";
+import { setBackend } from "../src/runtime/backends.ts";
 import { Cell } from "../src/runtime/cell.ts";
 
 const m = zeros([2, 3]);

@@ -3,7 +3,7 @@
  * test that runs on every backend runs on `wasm` in `npm test`, on the others in `npm run test:all`, which names them in NABLA_TEST_BACKEND. A page has no
  * environment, and runs what `npm test` does.
  */
-import type { BackendName } from "../src/runtime/backend.ts";
+import type { BackendName } from "../src/runtime/backends.ts";
 
 const env = (globalThis as { process?: { env?: Record<string, string | undefined> } }).process?.env ?? {};
 

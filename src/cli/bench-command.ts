@@ -10,8 +10,9 @@ import type { Layer } from "../nn/module.ts";
 import { zeros } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { workOf } from "../runtime/compile.ts";
-import { getThreads, setThreads } from "../runtime/pool.ts";
+import { timePasses } from "../runtime/passes.ts";
 import { formatProfile, type KernelProfile, profile } from "../runtime/profile.ts";
+import { getThreads, setThreads } from "../runtime/wasm/pool.ts";
 import { makeOptimizer } from "./optimizers.ts";
 import { type Recipe, recipeFor } from "./recipes.ts";
 import { networkFrom, networkOf } from "./summary-command.ts";
@@ -45,6 +46,8 @@ interface Measured {
   readonly examplesPerSecond: number;
   /** Arithmetic of the convolutions and products that the program does, two operations a multiply-add, at the median. */
   readonly gflops: number;
+  /** What each pass of the compiler has taken, in the order in which they first ran. */
+  readonly passes: Readonly<Record<string, number>>;
 }
 
 /** Prints what a network takes; gives the exit code. */
@@ -95,7 +98,8 @@ async function measure(what: Measured["what"], run: () => Tensor, macs: number, 
     run();
     return performance.now() - start;
   };
-  const [first, begun] = [timed(), performance.now()];
+  const { result: first, times: passes } = timePasses(timed);
+  const begun = performance.now();
   const times: number[] = [];
   while (times.length < LEAST_CALLS || performance.now() - begun < 1000 * seconds) {
     times.push(timed());
@@ -112,6 +116,7 @@ async function measure(what: Measured["what"], run: () => Tensor, macs: number, 
     calls: times.length,
     examplesPerSecond: (1000 * batch) / median,
     gflops: (2 * macs) / median / 1e6,
+    passes: Object.fromEntries(passes),
   };
 }
 
@@ -138,7 +143,14 @@ function table(
   ];
   const head = `${model} on ${formatShape(input)}, ${threads} ${threads === 1 ? "thread" : "threads"}`;
   const kernels = rows ? ["", `kernels of the ${measured.at(-1)!.what}, on one thread`, formatProfile(rows)] : [];
-  return [head, ...columns(cells), ...kernels, ...(rows && flags.kernels ? texts(rows) : [])].join("\n");
+  const passes = rows ? measured.flatMap((m) => ["", `compilation of the ${m.what}`, ...passTimes(m)]) : [];
+  return [head, ...columns(cells), ...passes, ...kernels, ...(rows && flags.kernels ? texts(rows) : [])].join("\n");
+}
+
+/** What each pass has taken of the first call. */
+function passTimes({ passes, first }: Measured): string[] {
+  const rows = Object.entries(passes).map(([name, ms]) => [name, `${ms.toFixed(1)} ms`, `${((100 * ms) / first).toFixed(1)} %`]);
+  return columns([["pass", "time", "of the first call"], ...rows]);
 }
 
 /** Every kernel once, the slowest first. */

@@ -1,12 +1,10 @@
 /** @file `nabla info`: what runs here, and what can be trained. */
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { features } from "../codegen/wasm/instantiate.ts";
 import { datasets } from "../data/registry.ts";
 import { models } from "../models/registry.ts";
-import { theArena } from "../runtime/arena.ts";
-import { backendName } from "../runtime/backend.ts";
-import { getThreads } from "../runtime/pool.ts";
+import { backendName, theBackend } from "../runtime/backends.ts";
+import { getThreads } from "../runtime/wasm/pool.ts";
 
 /** The package's version, from its own manifest (two folders up, both in the sources and in the build). */
 export function version(): string {
@@ -27,12 +25,7 @@ export async function infoCommand(): Promise<string> {
   return rows.map(([name, value]) => `${name.padEnd(10)} ${value}`).join("\n");
 }
 
-/** What the engine makes use of here. */
-export function usable(): string[] {
-  const { simd, relaxed } = features();
-  return [
-    ...(simd ? ["WebAssembly SIMD"] : []),
-    ...(relaxed ? ["relaxed SIMD (fused multiply-add)"] : []),
-    ...(theArena().shared ? ["shared memory"] : []),
-  ];
+/** What the backend makes use of here. */
+export function usable(): readonly string[] {
+  return theBackend().features();
 }

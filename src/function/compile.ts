@@ -6,11 +6,13 @@ import { sameType, type Type } from "../base/shape.ts";
 import { fromArray, isTensor } from "../ops/create.ts";
 import { evaluate } from "../ops/evaluator.ts";
 import { elementsOf, type Tensor } from "../ops/tensor.ts";
-import { backendName } from "../runtime/backend.ts";
+import { backendName } from "../runtime/backends.ts";
 import { currentFrame } from "../runtime/cell.ts";
-import { parseMemory } from "../runtime/compile.ts";
+import type { Making } from "../runtime/compile.ts";
 import type { Executable } from "../runtime/executable.ts";
+import { parseMemory } from "../runtime/fit.ts";
 import { huntNaN } from "../runtime/hunt.ts";
+import { checkDump } from "../runtime/passes.ts";
 import { type AnyFunction, leavesOf, withLeaves } from "./capture.ts";
 import { CounterWatch } from "./counter.ts";
 import { Program } from "./program.ts";
@@ -50,6 +52,11 @@ export interface CompileOptions {
    * calls: cells are carried from step to step. Not together with `memory`.
    */
   readonly steps?: number;
+  /**
+   * Shows what becomes of the function: the list after the passes that are named ("simplify", "fission,schedule", or "all"), on the error output;
+   * or calls a function with the pass and the text. Default the environment variable `NABLA_DUMP`, which holds for all that is compiled.
+   */
+  readonly dump?: string | ((pass: string, text: string) => void);
 }
 
 /** A compiled function: it is called as the original is, and says how often it was recorded and what memory and work it takes. */
@@ -102,11 +109,10 @@ export function compile<F extends AnyFunction>(fn: F, options: CompileOptions = 
 
 function compileOne<F extends AnyFunction>(fn: F, options: CompileOptions): Compiled<F> {
   const { debug, cache = MOST_PROGRAMS } = options;
-  if (debug !== undefined && debug !== "nan" && debug !== "stale")
-    throw new RangeError(`compile: debug is "nan" or "stale", got ${JSON.stringify(debug)}`);
+  checkDebug(debug);
   const programs = new Programs<Program>(cache);
   if (debug === "nan") return hunted(fn);
-  const memory = options.memory === undefined ? {} : { memory: parseMemory(options.memory) };
+  const making = makingOf(options);
   const traces = new WeakMap<Program, Trace>();
   const counters = new CounterWatch(fn);
   let recompilations = 0;
@@ -116,7 +122,7 @@ function compileOne<F extends AnyFunction>(fn: F, options: CompileOptions): Comp
     let trace: Trace | undefined;
     const look = debug && ((recording: Recording) => (trace = traceOf(recording)));
     const change = programs.of(key).at(-1)?.change();
-    const record = (): Program => Program.make(fn, args, noticed, memory, look);
+    const record = (): Program => Program.make(fn, args, noticed, making, look);
     const program = debug ? withLines(record) : record();
     recompilations++;
     if (trace) traces.set(program, trace);
@@ -164,6 +170,16 @@ function compileOne<F extends AnyFunction>(fn: F, options: CompileOptions): Comp
     dispose: { value: dispose },
     [Symbol.dispose]: { value: dispose },
   }) as unknown as Compiled<F>;
+}
+
+function checkDebug(debug: unknown): void {
+  if (debug !== undefined && debug !== "nan" && debug !== "stale")
+    throw new RangeError(`compile: debug is "nan" or "stale", got ${JSON.stringify(debug)}`);
+}
+
+function makingOf({ memory, dump }: CompileOptions): Making {
+  checkDump(dump);
+  return { memory: memory === undefined ? undefined : parseMemory(memory), dump };
 }
 
 /** The program of the last call, for calls of the same types whose arguments are tensors and nothing else: most calls, and no text is made. */

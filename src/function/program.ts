@@ -3,11 +3,11 @@
  */
 import { byteSize } from "../base/dtype.ts";
 import { sizeOf, type Type } from "../base/shape.ts";
-import { fromArray, isTensor } from "../ops/create.ts";
+import { fromStorage, isTensor } from "../ops/create.ts";
 import { hole } from "../ops/region.ts";
-import { elementsOf, type Tensor, uncounted } from "../ops/tensor.ts";
+import { storageOf, type Tensor } from "../ops/tensor.ts";
 import type { Cell } from "../runtime/cell.ts";
-import { compileRegion, type Memory } from "../runtime/compile.ts";
+import { compileRegion, type Making } from "../runtime/compile.ts";
 import { computeCells } from "../runtime/evaluate.ts";
 import { cellsOf, type Executable } from "../runtime/executable.ts";
 import { notice, noticing } from "../runtime/notice.ts";
@@ -33,8 +33,8 @@ export class Program implements Cached {
   readonly #guards: readonly { readonly read: () => unknown; readonly value: unknown }[];
   readonly #fields: Snapshot;
 
-  private constructor(recording: Recording, noticed: Iterable<object>, memory: { readonly memory?: Memory }) {
-    this.executable = uncounted(() => compileRegion(recording.region, recording, { ...memory, remember: true }));
+  private constructor(recording: Recording, noticed: Iterable<object>, making: Making) {
+    this.executable = compileRegion(recording.region, recording, { ...making, remember: true });
     this.#cells = cellsOf(recording);
     this.#read = this.executable.readOf(this.#cells);
     const { leaves } = leavesOf(recording.result);
@@ -54,7 +54,7 @@ export class Program implements Cached {
     fn: AnyFunction,
     args: readonly unknown[],
     noticed: readonly object[],
-    memory: { readonly memory?: Memory },
+    making: Making,
     look?: (recording: Recording) => void,
   ): Program {
     const { result: recording, noticed: found } = noticing(() => {
@@ -62,7 +62,7 @@ export class Program implements Cached {
       return recordFunction(fn, args);
     });
     look?.(recording);
-    return new Program(recording, found, memory);
+    return new Program(recording, found, making);
   }
 
   /** Returns true if nothing has changed that the recording read: modes, fields of modules and optimizers. */
@@ -79,11 +79,11 @@ export class Program implements Cached {
   /** Runs on the tensors of the arguments; gives the function's result. */
   run(leaves: readonly Tensor[]): unknown {
     computeCells(this.#read);
-    const elements = this.executable.run(leaves.map(elementsOf), this.#cells);
-    if (isTensor(this.#result)) return fromArray(elements[0]!, this.#types[0]!);
+    const results = this.executable.run(leaves.map(storageOf), this.#cells);
+    if (isTensor(this.#result)) return fromStorage(results[0]!, this.#types[0]!);
     return withLeaves(
       this.#result,
-      elements.map((e, i) => fromArray(e, this.#types[i]!)),
+      results.map((storage, i) => fromStorage(storage, this.#types[i]!)),
     );
   }
 

@@ -1,12 +1,12 @@
 /**
  * @file A function recorded on placeholders: what `compile` lowers and `show` prints.
  */
-import { fromArray } from "../ops/create.ts";
+import { fromStorage } from "../ops/create.ts";
 import { evaluate } from "../ops/evaluator.ts";
 import { closeRegion, hole } from "../ops/region.ts";
-import { elementsOf, type Tensor } from "../ops/tensor.ts";
+import { storageOf, type Tensor } from "../ops/tensor.ts";
 import { Cell } from "../runtime/cell.ts";
-import { nextSerial, type Region } from "../tape/node.ts";
+import { HostStorage, nextSerial, type Region } from "../tape/node.ts";
 import { type AnyFunction, capture, leavesOf, withLeaves } from "./capture.ts";
 
 export interface Recording {
@@ -54,5 +54,7 @@ function nameOf(path: string, labels: readonly string[] | undefined): string | u
 }
 
 function constantCell(x: Tensor): Cell {
-  return new Cell(fromArray(elementsOf(x), x), x.label);
+  const storage = storageOf(x);
+  // Of its own, so that a cell whose block `x` reads is not copied for it.
+  return new Cell(fromStorage(storage.readSync ? new HostStorage(storage.readSync()) : storage, x), x.label);
 }

@@ -1,7 +1,7 @@
 /**
  * @file show: the Wengert list of any function, as text.
  */
-import { tidy } from "../runtime/compile.ts";
+import { tidy } from "../runtime/passes.ts";
 import { printRegion } from "../tape/print.ts";
 import { type AnyFunction, originalOf } from "./capture.ts";
 import { recordFunction } from "./recording.ts";

@@ -6,9 +6,11 @@ import { type Shape, sizeOf, type Type } from "../base/shape.ts";
 import { capture } from "../function/capture.ts";
 import type { Module } from "../nn/module.ts";
 import { Parameter } from "../nn/parameter.ts";
+import { dot as matrixProduct } from "../ops/contract.ts";
 import { contracts, multiplyAddsOf } from "../ops/lowering.ts";
+import { instructionOf } from "../ops/made-by.ts";
 import { hole } from "../ops/region.ts";
-import { type Scan, scan } from "../ops/scan.ts";
+import { scan } from "../ops/scan.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { type Cell, pendingCells } from "../runtime/cell.ts";
 import type { Instruction, Value } from "../tape/node.ts";
@@ -61,15 +63,15 @@ export interface Macs {
 export function macsOf(list: readonly Instruction[]): Macs {
   let [conv, dot] = [0, 0];
   for (const instruction of list) {
-    const { op, params, regions } = instruction;
+    const { op, regions } = instruction;
     for (const inner of regions) {
-      const times = op.name === scan.name ? (params as Scan).length : 1;
+      const times = instructionOf(instruction, scan)?.params.length ?? 1;
       const within = macsOf(tapeOfRegion(inner));
       conv += times * within.conv;
       dot += times * within.dot;
     }
     const macs = multiplyAddsOf(instruction);
-    if (op.name === "dot") dot += macs;
+    if (op === matrixProduct) dot += macs;
     else conv += macs;
   }
   return { conv, dot, total: conv + dot };

@@ -4,10 +4,11 @@
  */
 
 import { capture, leavesOf, withLeaves } from "../function/capture.ts";
-import type { Op } from "../ops/op.ts";
+import { checkpoint } from "../ops/control.ts";
 import { hole, rebind } from "../ops/region.ts";
+import { registry } from "../ops/registry.ts";
 import type { Tensor } from "../ops/tensor.ts";
-import type { Instruction, Value } from "../tape/node.ts";
+import type { Instruction, Region, Value } from "../tape/node.ts";
 import { tapeOf } from "../tape/tape.ts";
 
 export interface Interval {
@@ -56,17 +57,13 @@ const reciprocal = (x: Interval): Interval => ({
   high: spansZero(x).where(Number.POSITIVE_INFINITY, x.low.recip()),
 });
 
-const INCREASING =
-  "add exp decay expm1 log log1p tanh sigmoid relu erf sqrt floor ceil trunc round sign maximum minimum sum max min identity relayout stopGradient " +
-  "exp2 log2 log10 asin atan sinh asinh acosh atanh erfinv cumsum";
-const MOVING = "reshape transpose broadcast pad slice flip windows foldWindows concat checkpoint";
+const monotone = (which: "rising" | "falling", rule: Rule): Record<string, Rule> =>
+  Object.fromEntries(registry.filter((op) => op.traits?.monotone === which).map(({ name }) => [name, rule]));
 
 /** One rule per op; what is missing is refused by name. */
 export const intervalRules: Readonly<Record<string, Rule>> = {
-  ...Object.fromEntries(`${INCREASING} ${MOVING}`.split(" ").map((name) => [name, increasing])),
-  neg: decreasing,
-  acos: decreasing,
-  erfc: decreasing,
+  ...monotone("rising", increasing),
+  ...monotone("falling", decreasing),
   sub: ([x, y]) => ({ low: x!.low.sub(y!.high), high: x!.high.sub(y!.low) }),
   mul: ([x, y], i) => (i.operands[0] === i.operands[1] ? square(x!) : corners(x!, y!, (a, b) => a.mul(b))),
   recip: ([x]) => reciprocal(x!),
@@ -86,6 +83,27 @@ function square(x: Interval): Interval {
   return { low: spansZero(x).where(0, a.minimum(b)), high: a.maximum(b) };
 }
 
+/** Bounds of all that `outputs` depend on, from bounds of some values. A checkpoint's are those of its block. */
+function boundsAlong(outputs: readonly Value[], given: ReadonlyMap<Value, Interval>): (x: Value) => Interval {
+  const bounds = new Map(given);
+  const boundsOf = (x: Value): Interval => bounds.get(x) ?? { low: x as Tensor, high: x as Tensor };
+  for (const instruction of tapeOf(outputs, new Set(given.keys()))) {
+    const { op, operands, results, regions } = instruction;
+    if (!operands.some((x) => bounds.has(x))) continue;
+    const own = operands.map(boundsOf);
+    if (op === checkpoint) {
+      const [block] = regions as [Region];
+      const inside = boundsAlong(block.outputs, new Map(block.inputs.map((x, i) => [x, own[i]!])));
+      for (const [i, y] of block.outputs.entries()) bounds.set(results[i]!, inside(y));
+      continue;
+    }
+    const rule = intervalRules[op.name];
+    if (!rule) throw new TypeError(`intervals: no rule for ${op.name}; add one to intervalRules`);
+    bounds.set(results[0]!, rule(own, instruction));
+  }
+  return boundsOf;
+}
+
 /** The function from boxes to boxes: every float tensor of `low` and `high` (one structure) bounds the argument in its place. */
 export function intervals<A extends unknown[], R>(fn: (...args: A) => R): (low: A, high: A) => { low: R; high: R } {
   return (low, high) => {
@@ -93,13 +111,7 @@ export function intervals<A extends unknown[], R>(fn: (...args: A) => R): (low: 
     const inputs = lows.map((x) => hole(x, x.label));
     const { result, outputs } = capture("intervals", () => fn(...withLeaves(low, inputs)));
     const bounds = new Map<Value, Interval>(inputs.map((x, i) => [x, { low: lows[i]!, high: highs[i]! }]));
-    const boundsOf = (x: Value): Interval => bounds.get(x) ?? { low: x as Tensor, high: x as Tensor };
-    for (const instruction of tapeOf(outputs, new Set(inputs))) {
-      if (!instruction.operands.some((x) => bounds.has(x))) continue;
-      const rule = intervalRules[(instruction.op as Op).name];
-      if (!rule) throw new TypeError(`intervals: no rule for ${instruction.op.name}; add one to intervalRules`);
-      bounds.set(instruction.results[0]!, rule(instruction.operands.map(boundsOf), instruction));
-    }
+    const boundsOf = boundsAlong(outputs, bounds);
     const pick = (end: "low" | "high"): R =>
       withLeaves(
         result,

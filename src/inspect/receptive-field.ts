@@ -7,6 +7,8 @@ import * as k from "../kernel/build.ts";
 import { Index } from "../kernel/index-algebra.ts";
 import type { Layer } from "../nn/module.ts";
 import { probe } from "../ops/lowering.ts";
+import { instructionOf } from "../ops/made-by.ts";
+import { maxWithIndex, minWithIndex } from "../ops/reduce.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import type { Instruction, Value } from "../tape/node.ts";
 import { type Recorded, recordOn } from "./cost.ts";
@@ -29,7 +31,7 @@ const within = ([min, max]: readonly [number, number]): Index => Index.of(k.vari
 
 /** Boxes of the operands that a box of the results reads. Ops without a rule for elements read everything. */
 function readBy(instruction: Instruction, box: Box): (Box | undefined)[] {
-  const { op, operands, params } = instruction;
+  const { operands } = instruction;
   const read: (Box | undefined)[] = operands.map(() => undefined);
   const probed = probe(instruction, box.map(within), (i, index) => {
     read[i] = union(
@@ -38,8 +40,9 @@ function readBy(instruction: Instruction, box: Box): (Box | undefined)[] {
     );
   });
   if (probed) return read;
-  if (op.name === "maxWithIndex" || op.name === "minWithIndex") {
-    const { axis } = params as { axis: number };
+  const extremum = instructionOf(instruction, maxWithIndex) ?? instructionOf(instruction, minWithIndex);
+  if (extremum) {
+    const { axis } = extremum.params;
     return [box.toSpliced(axis, 0, [0, operands[0]!.shape[axis]! - 1])];
   }
   return operands.map((x) => whole(x.shape));

@@ -4,8 +4,10 @@
  * linear ops map coefficients one by one, products convolve them, and other functions follow from their differential equations.
  */
 import { capture, leavesOf, withLeaves } from "../function/capture.ts";
+import { cast } from "../ops/elementwise.ts";
 import type { Op } from "../ops/op.ts";
 import { hole, rebind } from "../ops/region.ts";
+import { registry } from "../ops/registry.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import type { Instruction, Value } from "../tape/node.ts";
 import { tapeOf } from "../tape/tape.ts";
@@ -66,21 +68,29 @@ function sineAndCosine(x: Series): { sin: Series; cos: Series } {
   return { sin, cos };
 }
 
-const LINEAR =
-  "neg add sub sum cumsum reshape transpose broadcast pad slice flip windows foldWindows concat identity relayout gather scatterAdd cast";
-const linear: Rule = (x, i) =>
-  x[0]!.map((_, k) =>
-    redo(
-      i,
-      x.map((s, j) => (k > 0 && i.op.name !== "add" && i.op.name !== "sub" && i.op.name !== "concat" && j > 0 ? s[0]! : s[k]!)),
-    ),
-  );
+/** The op on coefficients of one order, of those operands in which it is linear; the others (indices, conditions) stay as they are. */
+const linear =
+  (derivative: Op["derivative"]): Rule =>
+  (x, i) => {
+    const linearIn = derivative.kind === "linear" && derivative.in !== "all" ? derivative.in : x.map((_, j) => j);
+    const [of = 0] = linearIn;
+    return x[of]!.map((_, k) =>
+      redo(
+        i,
+        x.map((s, j) => s[linearIn.includes(j) ? k : 0]!),
+      ),
+    );
+  };
 const bilinear: Rule = ([a, b], i) => a!.map((_, k) => convolve(a!, b!, k, (x, y) => redo(i, [x, y])));
 
 /** One rule per op; what is missing is refused by name. */
 export const taylorRules: Readonly<Record<string, Rule>> = {
-  ...Object.fromEntries(LINEAR.split(" ").map((name) => [name, linear])),
-  ...Object.fromEntries("mul dot conv convInput convWeight".split(" ").map((name) => [name, bilinear])),
+  ...Object.fromEntries(
+    registry.flatMap(({ name, derivative }) =>
+      derivative.kind === "linear" ? [[name, derivative.how === "jointly" || derivative.in !== "all" ? linear(derivative) : bilinear]] : [],
+    ),
+  ),
+  cast: linear(cast.derivative),
   div: ([a, b]) => quotient(a!, b!),
   ratio: ([a, b]) => quotient(a!, b!),
   recip: ([b]) => quotient(constantSeries(b![0]!.like(1), b!.length), b!),

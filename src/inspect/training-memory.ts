@@ -31,9 +31,6 @@ export interface Kept {
   readonly source: Instruction;
 }
 
-/** What only says where elements lie: the backward pass keeps what was moved, once. */
-const MOVES = new Set(["reshape", "transpose", "broadcast", "pad", "slice", "flip", "windows", "concat", "identity"]);
-
 /** What the gradient of all parameters keeps of a recorded function, each value once; weights and constants are there anyway. */
 export function keptForBackward({ inputs, outputs, cells }: Recorded): Kept[] {
   const weights = [...cells].flatMap(([cell, inside]) => (cell instanceof Parameter && isFloat(inside.dtype) ? [inside] : []));
@@ -56,9 +53,9 @@ export function keptForBackward({ inputs, outputs, cells }: Recorded): Kept[] {
   return [...kept].flatMap((x) => (changing.has(x) ? [{ bytes: bytesOf(x), source: before.get(x.source) ?? x.source }] : []));
 }
 
-/** The values that an arrangement shows. */
+/** The values whose elements a movement shows: the backward pass keeps those, once. */
 function unmoved(x: Value): Value[] {
-  return MOVES.has(x.source.op.name) ? x.source.operands.flatMap(unmoved) : [x];
+  return x.source.op.traits?.moves ? x.source.operands.flatMap(unmoved) : [x];
 }
 
 /** Bytes that training takes besides the program itself. */

@@ -3,6 +3,7 @@
  * engine alone is that generator's business. The passes that decide in which order numbers are added (`fuseLoops`, `blockSums`) run when a nest is written
  * (`schedule/loops.ts`), so that the interpreter, which runs kernels as they are, adds in the same order.
  */
+import { type Pass, runPasses, type Watch } from "../base/passes.ts";
 import { guardAccesses } from "./bounds.ts";
 import * as k from "./build.ts";
 import { divide, iterationsOf, type Line, weigh } from "./division.ts";
@@ -12,29 +13,24 @@ import { hoist, share } from "./motion.ts";
 import type { Target } from "./target.ts";
 import { mapBlocks } from "./walk.ts";
 
-/** A kernel to a kernel that does the same. */
-export type Pass = (kernel: Kernel, target: Target) => Kernel;
+type KernelPass = Pass<Kernel, Target>;
 
 const onBody =
-  (pass: (body: readonly Stmt[]) => readonly Stmt[]): Pass =>
+  (pass: (body: readonly Stmt[]) => readonly Stmt[]): KernelPass[1] =>
   (kernel) => ({ ...kernel, body: pass(kernel.body) });
 
 /** The passes in the order in which they run. */
-export const LOWERING: readonly (readonly [name: string, pass: Pass])[] = [
-  ["guard accesses", (kernel, target) => (target.sandboxed ? kernel : guardAccesses(kernel))],
-  ["split masked stores", (kernel, target) => (target.tails === "mask" ? kernel : splitMaskedStores(kernel))],
-  ["expand math", expandMath],
+export const LOWERING: readonly KernelPass[] = [
+  ["guard-accesses", (kernel, target) => (target.sandboxed ? kernel : guardAccesses(kernel))],
+  ["split-masked-stores", (kernel, target) => (target.tails === "mask" ? kernel : splitMaskedStores(kernel))],
+  ["expand-math", expandMath],
   ["hoist", onBody(hoist)],
   ["share", onBody(share)],
 ];
 
-/** A kernel as a code generator takes it. `after` is told of the kernel after each pass. */
-export function lower(kernel: Kernel, target: Target, after: (name: string, kernel: Kernel) => void = () => {}): Kernel {
-  return LOWERING.reduce((before, [name, pass]) => {
-    const made = pass(before, target);
-    after(name, made);
-    return made;
-  }, kernel);
+/** A kernel as a code generator takes it. `watch` is told of the kernel after each pass. */
+export function lower(kernel: Kernel, target: Target, watch?: Watch<Kernel>): Kernel {
+  return runPasses(LOWERING, kernel, target, watch);
 }
 
 /** Stores under a mask as a branch for each lane, for machines without them. */

@@ -53,6 +53,7 @@ function freshLetter(spec: string): string {
 export const dot: Op<2, Dot> = defineOp<2, Dot>("dot", {
   doc: "Einstein sum of two tensors, such as ij,jk->ik",
   arity: 2,
+  traits: { rows: "all" },
   derivative: "separately",
   type([x, y], { spec }) {
     if (x.dtype !== y.dtype) throw new TypeError(`internal: dot of ${x.dtype} and ${y.dtype}`);
@@ -441,6 +442,7 @@ interface Rows {
 export const convWeightAt: Op<3, Rows> = defineOp<3, Rows>("convWeightAt", {
   doc: "the gradient of conv with respect to its weight, from a list of cotangents and the places of their windows",
   arity: 3,
+  traits: { rows: [0] },
   derivative: "none",
   type: ([x, , g], { rows, width }) => ({ shape: [g.shape[1]!, rows, width], dtype: x.dtype }),
   // The images of a batch stand one behind the other, and its output channels see each their own.

@@ -16,6 +16,7 @@ export const barrier: Op<-1, { pass: number }> = {
   doc: "the first `pass` operands, unchanged, once all operands exist; nothing is merged or moved across it",
   arity: -1,
   mergeable: false,
+  traits: { alias: true, ordered: true },
   type: (x, { pass }) => x.slice(0, pass),
   derivative: {
     kind: "jvp",

@@ -4,7 +4,7 @@
 import { checkDtype, type Dtype, isFloat, type TypedArray } from "../base/dtype.ts";
 import { type AnyTypedArray, checkFits, dtypeOfArray, elementsAs, kindOf, typedArrayName } from "../base/elements.ts";
 import { checkShape, formatShape, formatType, type Shape, sameShape, sizeOf, type Type } from "../base/shape.ts";
-import { HostStorage } from "../tape/node.ts";
+import { HostStorage, type Storage } from "../tape/node.ts";
 import { full as fullOp, iota } from "./indexing.ts";
 import { data } from "./leaves.ts";
 import { record, Tensor } from "./tensor.ts";
@@ -21,7 +21,12 @@ export interface TensorOptions {
 
 /** A computed tensor over `array`, which it owns from now on. */
 export function fromArray(array: TypedArray, type: Type): Tensor {
-  return record(data, [], { shape: type.shape, dtype: type.dtype, storage: new HostStorage(array) }, [])[0]!;
+  return fromStorage(new HostStorage(array), type);
+}
+
+/** A computed tensor whose elements are in `storage`. */
+export function fromStorage(storage: Storage, { shape, dtype }: Type): Tensor {
+  return record(data, [], { shape, dtype, storage }, [])[0]!;
 }
 
 /**

@@ -6,6 +6,7 @@ import { type Dtype, isFloat } from "../base/dtype.ts";
 import { formatType, sameShape, type Type } from "../base/shape.ts";
 import * as k from "../kernel/build.ts";
 import type { Expr } from "../kernel/kernel.ts";
+import type { Traits } from "../tape/node.ts";
 import type { Derivative, Lowering, Maybe, Op, Sample, Tuple } from "./op.ts";
 import type { Tensor } from "./tensor.ts";
 
@@ -27,6 +28,7 @@ interface Elementwise<N extends number, P> {
   /** Dtypes the operands may have; default floats. */
   readonly accepts?: "float" | "number" | "integer" | "any" | "bits";
   readonly domain?: readonly [number, number];
+  readonly traits?: Traits;
   readonly samples?: readonly Sample<P>[];
 }
 
@@ -75,6 +77,7 @@ export function elementwise<N extends number, P = undefined>(
     doc: def.doc,
     arity: def.arity,
     mergeable: true,
+    ...(def.traits && { traits: def.traits }),
     type(operands, params) {
       checkOperands(name, operands, accepts);
       const first = operands[0]!;
@@ -143,28 +146,34 @@ function linear<N extends number>(
 export const neg: Op<1, undefined> = linear(
   "neg",
   "jointly",
-  { doc: "-x", arity: 1, scalar: ([x]) => k.neg(x), accepts: "number" },
+  { doc: "-x", arity: 1, traits: { cheap: true, monotone: "falling" }, scalar: ([x]) => k.neg(x), accepts: "number" },
   (ct) => [ct.neg()],
 );
 
 export const add: Op<2, undefined> = linear(
   "add",
   "jointly",
-  { doc: "x + y", arity: 2, scalar: ([x, y]) => k.add(x, y), accepts: "number" },
+  {
+    doc: "x + y",
+    arity: 2,
+    traits: { cheap: true, commutative: true, monotone: "rising", signs: [1, 1] },
+    scalar: ([x, y]) => k.add(x, y),
+    accepts: "number",
+  },
   (ct, _, on) => [on[0] ? ct : undefined, on[1] ? ct : undefined],
 );
 
 export const sub: Op<2, undefined> = linear(
   "sub",
   "jointly",
-  { doc: "x - y", arity: 2, scalar: ([x, y]) => k.sub(x, y), accepts: "number" },
+  { doc: "x - y", arity: 2, traits: { cheap: true, signs: [1, -1] }, scalar: ([x, y]) => k.sub(x, y), accepts: "number" },
   (ct, _, on) => [on[0] ? ct : undefined, on[1] ? ct.neg() : undefined],
 );
 
 export const mul: Op<2, undefined> = linear(
   "mul",
   "separately",
-  { doc: "x · y", arity: 2, scalar: ([x, y]) => k.mul(x, y), accepts: "number" },
+  { doc: "x · y", arity: 2, traits: { cheap: true, commutative: true }, scalar: ([x, y]) => k.mul(x, y), accepts: "number" },
   (ct, [x, y], on) => (on[0] ? [ct.mul(y), undefined] : [undefined, x.mul(ct)]),
 );
 
@@ -293,6 +302,7 @@ export const abs: Op<1, undefined> = elementwise("abs", {
 export const sign: Op<1, undefined> = elementwise("sign", {
   doc: "-1, 0 or 1; of NaN 0, as in PyTorch",
   arity: 1,
+  traits: { monotone: "rising" },
   scalar: ([x], _, { dtype }) => {
     const zero = k.constant(0, dtype);
     return k.select(k.lt(zero, x), k.constant(1, dtype), k.select(k.lt(x, zero), k.constant(-1, dtype), zero));
@@ -305,6 +315,7 @@ export const exp: Op<1, undefined> = elementwise("exp", {
   doc: "eˣ",
   steep: true,
   arity: 1,
+  traits: { monotone: "rising" },
   scalar: ([x]) => k.exp(x),
   partials: [(y) => y],
   domain: [-1, 1],
@@ -314,6 +325,7 @@ export const exp: Op<1, undefined> = elementwise("exp", {
 export const decay: Op<1, undefined> = elementwise("decay", {
   doc: "eˣ for x ≤ 0, in fewer steps; 1 above",
   arity: 1,
+  traits: { monotone: "rising" },
   scalar: ([x], _, { dtype }) => k.exp(k.min(x, k.constant(0, dtype))),
   partials: [(y) => y],
   domain: [-2, -0.1],
@@ -323,6 +335,7 @@ export const expm1: Op<1, undefined> = elementwise("expm1", {
   doc: "eˣ - 1, accurate near 0",
   steep: true,
   arity: 1,
+  traits: { monotone: "rising" },
   scalar: ([x]) => k.expm1(x),
   // Not y + 1, which keeps no digit of a small eˣ.
   partials: [(_, x) => x.exp()],
@@ -333,6 +346,7 @@ export const log: Op<1, undefined> = elementwise("log", {
   doc: "natural logarithm",
   steep: true,
   arity: 1,
+  traits: { monotone: "rising" },
   scalar: ([x]) => k.log(x),
   partials: [(_, x) => x.recip()],
   domain: [0.5, 2],
@@ -342,6 +356,7 @@ export const log1p: Op<1, undefined> = elementwise("log1p", {
   doc: "log(1 + x), accurate near 0",
   steep: true,
   arity: 1,
+  traits: { monotone: "rising" },
   scalar: ([x]) => k.log1p(x),
   partials: [(_, x) => x.add(1).recip()],
   domain: [-0.5, 2],
@@ -368,6 +383,7 @@ export const cos: Op<1, undefined> = elementwise("cos", {
 export const tanh: Op<1, undefined> = elementwise("tanh", {
   doc: "hyperbolic tangent; tanh x = 2σ(2x) - 1 (ACT-2)",
   arity: 1,
+  traits: { monotone: "rising" },
   scalar: ([x]) => k.tanh(x),
   partials: [(y) => y.like(1).sub(y.mul(y))],
 });
@@ -375,6 +391,7 @@ export const tanh: Op<1, undefined> = elementwise("tanh", {
 export const sigmoid: Op<1, undefined> = elementwise("sigmoid", {
   doc: "logistic function σ(x) = 1 / (1 + e⁻ˣ); σ′ = σ(1 - σ) (ACT-2)",
   arity: 1,
+  traits: { monotone: "rising" },
   scalar: ([x]) => k.sigmoid(x),
   partials: [(y) => y.mul(y.like(1).sub(y))],
 });
@@ -382,6 +399,7 @@ export const sigmoid: Op<1, undefined> = elementwise("sigmoid", {
 export const relu: Op<1, undefined> = elementwise("relu", {
   doc: "max(0, x); relu′(0) = 0, as in PyTorch; NaN stays",
   arity: 1,
+  traits: { monotone: "rising" },
   scalar: ([x], _, { dtype }) => k.max(x, k.constant(0, dtype)),
   // y > 0 exactly where x > 0: the pre-activation need not be kept.
   shares: [(dx, y) => y.gt(0).where(dx, dx.like(0))],
@@ -390,6 +408,7 @@ export const relu: Op<1, undefined> = elementwise("relu", {
 export const erf: Op<1, undefined> = elementwise("erf", {
   doc: "error function",
   arity: 1,
+  traits: { monotone: "rising" },
   scalar: ([x]) => k.erf(x),
   partials: [
     (_, x) =>
@@ -405,6 +424,7 @@ export const sqrt: Op<1, undefined> = elementwise("sqrt", {
   doc: "square root",
   steep: true,
   arity: 1,
+  traits: { monotone: "rising" },
   scalar: ([x]) => k.sqrt(x),
   partials: [(y) => y.recip().mul(0.5)],
   domain: [0.5, 2],
@@ -413,24 +433,28 @@ export const sqrt: Op<1, undefined> = elementwise("sqrt", {
 export const floor: Op<1, undefined> = elementwise("floor", {
   doc: "largest integer not above x",
   arity: 1,
+  traits: { monotone: "rising" },
   scalar: ([x]) => k.floor(x),
   partials: [0],
 });
 export const ceil: Op<1, undefined> = elementwise("ceil", {
   doc: "smallest integer not below x",
   arity: 1,
+  traits: { monotone: "rising" },
   scalar: ([x]) => k.ceil(x),
   partials: [0],
 });
 export const trunc: Op<1, undefined> = elementwise("trunc", {
   doc: "x without its fraction",
   arity: 1,
+  traits: { monotone: "rising" },
   scalar: ([x]) => k.trunc(x),
   partials: [0],
 });
 export const round: Op<1, undefined> = elementwise("round", {
   doc: "nearest integer, halves to even",
   arity: 1,
+  traits: { monotone: "rising" },
   scalar: ([x]) => k.round(x),
   partials: [0],
 });
@@ -446,6 +470,7 @@ const share =
 export const maximum: Op<2, undefined> = elementwise("maximum", {
   doc: "the larger; NaN if either is NaN; ties share the derivative",
   arity: 2,
+  traits: { monotone: "rising" },
   scalar: ([x, y]) => k.max(x, y),
   partials: [share((a, b) => a.gt(b)), share((a, b) => a.lt(b))],
   accepts: "number",
@@ -454,6 +479,7 @@ export const maximum: Op<2, undefined> = elementwise("maximum", {
 export const minimum: Op<2, undefined> = elementwise("minimum", {
   doc: "the smaller; NaN if either is NaN; ties share the derivative",
   arity: 2,
+  traits: { monotone: "rising" },
   scalar: ([x, y]) => k.min(x, y),
   partials: [share((a, b) => a.lt(b)), share((a, b) => a.gt(b))],
   accepts: "number",
@@ -499,16 +525,21 @@ export const select: Op<3, undefined> = {
 
 // ---- comparisons and bits -----------------------------------------------------------------------------------------------------------
 
-const comparison = (name: string, doc: string, scalar: (x: Expr, y: Expr) => Expr): Op<2, undefined> =>
-  elementwise(name, { doc, arity: 2, scalar: ([x, y]) => scalar(x, y), dtype: () => "bool", accepts: "any" });
+const COMMUTATIVE: Traits = { commutative: true };
 
-export const eq: Op<2, undefined> = comparison("eq", "x = y", k.eq);
-export const ne: Op<2, undefined> = comparison("ne", "x ≠ y", k.ne);
+const comparison = (name: string, doc: string, scalar: (x: Expr, y: Expr) => Expr, traits: Traits = {}): Op<2, undefined> =>
+  elementwise(name, { doc, arity: 2, traits, scalar: ([x, y]) => scalar(x, y), dtype: () => "bool", accepts: "any" });
+
+export const eq: Op<2, undefined> = comparison("eq", "x = y", k.eq, COMMUTATIVE);
+export const ne: Op<2, undefined> = comparison("ne", "x ≠ y", k.ne, COMMUTATIVE);
 export const lt: Op<2, undefined> = comparison("lt", "x < y", k.lt);
 export const le: Op<2, undefined> = comparison("le", "x ≤ y", k.le);
 
-const bitwise = (name: string, doc: string, scalar: (x: Expr, y: Expr) => Expr, accepts: "bits" | "integer" = "bits"): Op<2, undefined> =>
-  elementwise(name, { doc, arity: 2, scalar: ([x, y]) => scalar(x, y), accepts });
+const bitwise = (name: string, doc: string, scalar: (x: Expr, y: Expr) => Expr): Op<2, undefined> =>
+  elementwise(name, { doc, arity: 2, traits: COMMUTATIVE, scalar: ([x, y]) => scalar(x, y), accepts: "bits" });
+
+const shift = (name: string, doc: string, scalar: (x: Expr, y: Expr) => Expr): Op<2, undefined> =>
+  elementwise(name, { doc, arity: 2, scalar: ([x, y]) => scalar(x, y), accepts: "integer" });
 
 export const and: Op<2, undefined> = bitwise("and", "bitwise or logical and", k.and);
 export const or: Op<2, undefined> = bitwise("or", "bitwise or logical or", k.or);
@@ -519,8 +550,8 @@ export const not: Op<1, undefined> = elementwise("not", {
   scalar: ([x]) => k.not(x),
   accepts: "bits",
 });
-export const shl: Op<2, undefined> = bitwise("shl", "x shifted left by y mod 32 bits", k.shl, "integer");
-export const shr: Op<2, undefined> = bitwise("shr", "x shifted right by y mod 32 bits, keeping the sign of an i32", k.shr, "integer");
+export const shl: Op<2, undefined> = shift("shl", "x shifted left by y mod 32 bits", k.shl);
+export const shr: Op<2, undefined> = shift("shr", "x shifted right by y mod 32 bits, keeping the sign of an i32", k.shr);
 
 // ---- conversion ---------------------------------------------------------------------------------------------------------------------
 
@@ -562,7 +593,13 @@ export const bitcast: Op<1, { dtype: Dtype }> = elementwise("bitcast", {
 export const identity: Op<1, undefined> = linear(
   "identity",
   "jointly",
-  { doc: "x itself, under a fresh name", arity: 1, scalar: ([x]) => x, accepts: "any" },
+  {
+    doc: "x itself, under a fresh name",
+    arity: 1,
+    traits: { alias: true, moves: "all", monotone: "rising" },
+    scalar: ([x]) => x,
+    accepts: "any",
+  },
   (ct) => [ct],
 );
 
@@ -572,6 +609,7 @@ export const relayout: Op<1, { lanes?: number }> = elementwise<1, { lanes?: numb
   {
     doc: "x itself, in a buffer of its own whose order the scheduler is told",
     arity: 1,
+    traits: { copies: true, moves: "all", monotone: "rising" },
     scalar: ([x]) => x,
     accepts: "any",
     samples: [{ operands: [{ shape: [4, 3], dtype: "f64" }], params: { lanes: 0 } }],
@@ -585,6 +623,7 @@ export const inBuffer = (x: Tensor, params: { readonly lanes?: number } = {}): T
 export const stopGradient: Op<1, undefined> = elementwise("stopGradient", {
   doc: "x, as a constant to every derivative",
   arity: 1,
+  traits: { alias: true, moves: "all", monotone: "rising" },
   scalar: ([x]) => x,
   accepts: "any",
 });

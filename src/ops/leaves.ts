@@ -10,6 +10,7 @@ const leaf = <P extends Type>(name: string, doc: string): Op<0, P> => ({
   doc,
   arity: 0,
   mergeable: false,
+  traits: { leaf: true },
   type: (_, { shape, dtype }) => [{ shape, dtype }],
   derivative: { kind: "none" },
   batch: () => {

@@ -6,6 +6,7 @@ import { formatShape, type Shape, sameShape, sizeOf, stridesOf } from "../base/s
 import * as k from "../kernel/build.ts";
 import { both, Index } from "../kernel/index-algebra.ts";
 import type { Expr } from "../kernel/kernel.ts";
+import type { Traits } from "../tape/node.ts";
 import { defineOp, type Lowering, type Maybe, type Op, type Operand, type Sample } from "./op.ts";
 import type { Tensor } from "./tensor.ts";
 
@@ -19,6 +20,7 @@ interface Movement<P> {
   transpose(ct: Tensor, x: Shape, params: P): Tensor;
   /** The op on a value with a batch on axis 0. */
   batch(x: Tensor, params: P, n: number): Tensor;
+  readonly traits: Traits;
   readonly samples: readonly (readonly [shape: Shape, params: P])[];
 }
 
@@ -31,6 +33,7 @@ function movement<P>(name: string, def: Movement<P>): Op<1, P> {
     transpose: (ct, [x], params) => [def.transpose(ct, x.shape, params)],
     batch: ([x], _, params, n) => def.batch(x, params, n),
     lower: mapped(def.map),
+    traits: { monotone: "rising", ...def.traits },
     samples: def.samples.map(([shape, params]): Sample<P> => ({ operands: [{ shape, dtype: "f64" }], params })),
   });
 }
@@ -82,6 +85,7 @@ export function reindex(at: readonly Index[], from: Shape, to: Shape): Index[] {
 
 export const reshape: Op<1, { shape: Shape }> = movement<{ shape: Shape }>("reshape", {
   doc: "the same elements in row-major order under another shape",
+  traits: { alias: true, moves: "all", varies: true },
   shape(x, { shape }) {
     if (sizeOf(x) !== sizeOf(shape)) {
       throw new RangeError(`reshape: ${formatShape(x)} has ${sizeOf(x)} elements, ${formatShape(shape)} has ${sizeOf(shape)}`);
@@ -99,6 +103,7 @@ export const reshape: Op<1, { shape: Shape }> = movement<{ shape: Shape }>("resh
 
 export const transpose: Op<1, { axes: readonly number[] }> = movement<{ axes: readonly number[] }>("transpose", {
   doc: "axes in another order: axis i of the result is axis axes[i] of the operand",
+  traits: { moves: "all" },
   shape(x, { axes }) {
     if (axes.length !== x.length || new Set(axes).size !== x.length) {
       throw new RangeError(`transpose: axes ${formatShape(axes)} are not an order of the ${x.length} axes of ${formatShape(x)}`);
@@ -119,6 +124,7 @@ export const broadcast: Op<1, { shape: Shape; axes: readonly number[] }> = movem
   "broadcast",
   {
     doc: "new axes along which the operand repeats",
+    traits: { moves: "all" },
     shape(x, { shape, axes }) {
       if (axes.length !== x.length || axes.some((a, i) => shape[a] !== x[i] || (i > 0 && a <= axes[i - 1]!))) {
         throw new RangeError(`broadcast: ${formatShape(x)} does not lie at axes ${formatShape(axes)} of ${formatShape(shape)}`);
@@ -144,6 +150,7 @@ export interface Padding {
 
 export const pad: Op<1, Padding> = movement<Padding>("pad", {
   doc: "zeros around and between the elements",
+  traits: { moves: "some", varies: true },
   shape: (x, { low, high, interior }) => x.map((d, i) => low[i]! + high[i]! + d + Math.max(0, d - 1) * interior[i]!),
   map(at, x, { low, interior }) {
     let mask: Expr | null = null;
@@ -184,6 +191,7 @@ export interface Slicing {
 
 export const slice: Op<1, Slicing> = movement<Slicing>("slice", {
   doc: "elements start, start + step, ... below stop, along each axis",
+  traits: { moves: "some", varies: true },
   shape(x, { start, stop, step }) {
     return x.map((d, i) => {
       if (!(start[i]! >= 0 && stop[i]! >= start[i]! && stop[i]! <= d && step[i]! >= 1)) {
@@ -212,6 +220,7 @@ export const slice: Op<1, Slicing> = movement<Slicing>("slice", {
 
 export const flip: Op<1, { axes: readonly number[] }> = movement<{ axes: readonly number[] }>("flip", {
   doc: "the order of elements reversed along some axes",
+  traits: { moves: "all" },
   shape: (x) => [...x],
   map: (at, x, { axes }) => ({ from: at.map((index, i) => (axes.includes(i) ? index.times(-1).plus(x[i]! - 1) : index)) }),
   transpose: (ct, _, { axes }) => ct.flip(axes),
@@ -233,6 +242,7 @@ export function windowCount(size: number, kernel: number, stride: number, dilati
 /** [..., H, W] to [..., OH, OW, KH, KW]: the windows of the last kernel.length axes. */
 export const windows: Op<1, Windows> = movement<Windows>("windows", {
   doc: "sliding windows over the last axes, one new axis each: [..., H, W] to [..., OH, OW, KH, KW]",
+  traits: { moves: "some" },
   shape(x, { kernel, stride, dilation }) {
     const lead = x.length - kernel.length;
     const counts = kernel.map((f, i) => windowCount(x[lead + i]!, f, stride[i]!, dilation[i]!));
@@ -259,6 +269,7 @@ export const windows: Op<1, Windows> = movement<Windows>("windows", {
 /** The transpose of `windows`: every element of the result is the sum of the window elements that lie on it. */
 export const foldWindows: Op<1, Windows & { size: readonly number[] }> = defineOp<1, Windows & { size: readonly number[] }>("foldWindows", {
   doc: "sum of overlapping windows put back in place: the transpose of windows",
+  traits: { monotone: "rising" },
   arity: 1,
   derivative: "jointly",
   type: ([x], { kernel, size }) => ({ shape: [...x.shape.slice(0, x.shape.length - 2 * kernel.length), ...size], dtype: x.dtype }),
@@ -307,6 +318,7 @@ export const concat: Op<-1, { axis: number }> = {
   doc: "tensors one after another along an axis",
   arity: -1,
   mergeable: true,
+  traits: { moves: "some", monotone: "rising", varies: true },
   type(x, { axis }) {
     const first = x[0]!;
     for (const t of x) {

@@ -9,7 +9,7 @@ import type { TypedArray } from "../base/dtype.ts";
 import type { Shape, Type } from "../base/shape.ts";
 import type { Index } from "../kernel/index-algebra.ts";
 import type { Expr } from "../kernel/kernel.ts";
-import type { OpFace, Region } from "../tape/node.ts";
+import type { OpFace, Region, Traits } from "../tape/node.ts";
 import type { Tensor } from "./tensor.ts";
 
 /** `N` values, so that a rule of the wrong arity does not compile. -1 stands for any number. */
@@ -138,6 +138,7 @@ export interface OpDefinition<N extends number, P> {
   readonly lower: Lowering<P>;
   readonly cost?: "memory" | "compute";
   readonly mergeable?: boolean;
+  readonly traits?: Traits;
   readonly samples: readonly Sample<P>[];
 }
 
@@ -148,6 +149,7 @@ export function defineOp<N extends number, P>(name: string, def: OpDefinition<N,
     doc: def.doc,
     arity: def.arity,
     mergeable: def.mergeable ?? true,
+    ...(def.traits && { traits: def.traits }),
     type: (operands, params) => [def.type(operands as Tuple<Type, N>, params)],
     derivative: linearOrNone(name, def),
     batch: (x, mapped, { params }, n) => [def.batch(x as Tuple<Tensor, N>, mapped, params, n)],

@@ -30,6 +30,7 @@ function reduction(combine: "add" | "max" | "min" | "mul"): Lowering<Axes> {
 export const sum: Op<1, Axes> = defineOp<1, Axes>("sum", {
   doc: "sum over axes; 0 for none",
   arity: 1,
+  traits: { monotone: "rising" },
   derivative: "jointly",
   type: ([x], { axes }) => ({ shape: dropAxes(x.shape, axes), dtype: x.dtype }),
   transpose: (ct, [x], { axes }) => [ct.expandAlong(axes, x.shape)],
@@ -47,6 +48,7 @@ function extremum(name: "max" | "min", doc: string): Op<1, Axes> {
     doc,
     arity: 1,
     mergeable: true,
+    traits: { monotone: "rising" },
     type([x], { axes }) {
       if (axes.some((a) => x!.shape[a] === 0))
         throw new RangeError(`${name}: nothing to choose from along axes ${formatShape(axes)} of ${formatShape(x!.shape)}`);
@@ -193,6 +195,7 @@ function productTangent(x: Tensor, dx: Tensor, axes: readonly number[]): Tensor 
 export const cumsum: Op<1, { axis: number; reverse: boolean }> = defineOp<1, { axis: number; reverse: boolean }>("cumsum", {
   doc: "running sums along an axis, from the end if `reverse`",
   arity: 1,
+  traits: { monotone: "rising" },
   derivative: "jointly",
   type: ([x]) => ({ shape: [...x.shape], dtype: x.dtype }),
   transpose: (ct, _, { axis, reverse }) => [ct.bind(cumsum, [ct], { axis, reverse: !reverse })],

@@ -104,12 +104,12 @@ export interface Partition {
   readonly fromInput: readonly number[];
 }
 
-/** Cheaper to do again than to keep: of a sigmoid its value is kept, not its derivative y(1 - y). */
-const CHEAP: ReadonlySet<string> = new Set(["add", "sub", "mul", "neg"]);
-
-/** Whether a few cheap instructions make the results of this one from values that are kept anyway. */
+/**
+ * Returns true if a few cheap instructions make the results of this one from values that are kept anyway: of a sigmoid its value is kept, not its
+ * derivative y(1 - y).
+ */
 function followsFrom({ op, operands }: Instruction, kept: ReadonlySet<Value>, depth = 3): boolean {
-  if (!CHEAP.has(op.name) || depth === 0) return false;
+  if (!op.traits?.cheap || depth === 0) return false;
   return operands.every((x) => kept.has(x) || (x as Tensor).isFixed || followsFrom(x.source, kept, depth - 1));
 }
 

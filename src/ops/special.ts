@@ -4,9 +4,13 @@
  */
 import * as k from "../kernel/build.ts";
 import type { HostUnary } from "../kernel/kernel.ts";
+import type { Traits } from "../tape/node.ts";
 import { elementwise, scale } from "./elementwise.ts";
 import type { Op } from "./op.ts";
 import type { Tensor } from "./tensor.ts";
+
+const RISING: Traits = { monotone: "rising" };
+const FALLING: Traits = { monotone: "falling" };
 
 /** One function of the host: its slope from y and x, and where tests draw. */
 function far(
@@ -14,37 +18,45 @@ function far(
   doc: string,
   slope: (y: Tensor, x: Tensor) => Tensor,
   domain: readonly [number, number] = [-2, 2],
+  traits: Traits = {},
 ): Op<1, undefined> {
-  return elementwise<1>(name, { doc, arity: 1, scalar: ([x]) => k.host(name, x), partials: [slope], steep: true, domain });
+  return elementwise<1>(name, { doc, traits, arity: 1, scalar: ([x]) => k.host(name, x), partials: [slope], steep: true, domain });
 }
 
 /** 1 - x², without cancellation near ±1. */
 const oneMinusSquare = (x: Tensor): Tensor => x.like(1).sub(x).mul(x.add(1));
 
-export const exp2: Op<1, undefined> = far("exp2", "2ˣ", (y) => y.mul(Math.LN2), [-1, 1]);
-export const log2: Op<1, undefined> = far("log2", "logarithm to base 2", (_, x) => x.mul(Math.LN2).recip(), [0.5, 2]);
-export const log10: Op<1, undefined> = far("log10", "logarithm to base 10", (_, x) => x.mul(Math.LN10).recip(), [0.5, 2]);
+export const exp2: Op<1, undefined> = far("exp2", "2ˣ", (y) => y.mul(Math.LN2), [-1, 1], RISING);
+export const log2: Op<1, undefined> = far("log2", "logarithm to base 2", (_, x) => x.mul(Math.LN2).recip(), [0.5, 2], RISING);
+export const log10: Op<1, undefined> = far("log10", "logarithm to base 10", (_, x) => x.mul(Math.LN10).recip(), [0.5, 2], RISING);
 
 export const tan: Op<1, undefined> = far("tan", "tangent, radians", (y) => y.mul(y).add(1), [-1, 1]);
-export const asin: Op<1, undefined> = far("asin", "arc sine", (_, x) => oneMinusSquare(x).sqrt().recip(), [-0.8, 0.8]);
-export const acos: Op<1, undefined> = far("acos", "arc cosine", (_, x) => oneMinusSquare(x).sqrt().recip().neg(), [-0.8, 0.8]);
-export const atan: Op<1, undefined> = far("atan", "arc tangent", (_, x) => x.mul(x).add(1).recip());
+export const asin: Op<1, undefined> = far("asin", "arc sine", (_, x) => oneMinusSquare(x).sqrt().recip(), [-0.8, 0.8], RISING);
+export const acos: Op<1, undefined> = far("acos", "arc cosine", (_, x) => oneMinusSquare(x).sqrt().recip().neg(), [-0.8, 0.8], FALLING);
+export const atan: Op<1, undefined> = far("atan", "arc tangent", (_, x) => x.mul(x).add(1).recip(), [-2, 2], RISING);
 
-export const sinh: Op<1, undefined> = far("sinh", "hyperbolic sine", (_, x) => x.cosh());
+export const sinh: Op<1, undefined> = far("sinh", "hyperbolic sine", (_, x) => x.cosh(), [-2, 2], RISING);
 export const cosh: Op<1, undefined> = far("cosh", "hyperbolic cosine", (_, x) => x.sinh());
-export const asinh: Op<1, undefined> = far("asinh", "inverse hyperbolic sine", (_, x) => x.mul(x).add(1).sqrt().recip());
+export const asinh: Op<1, undefined> = far("asinh", "inverse hyperbolic sine", (_, x) => x.mul(x).add(1).sqrt().recip(), [-2, 2], RISING);
 export const acosh: Op<1, undefined> = far(
   "acosh",
   "inverse hyperbolic cosine",
   (_, x) => x.sub(1).sqrt().mul(x.add(1).sqrt()).recip(),
   [1.5, 3],
+  RISING,
 );
-export const atanh: Op<1, undefined> = far("atanh", "inverse hyperbolic tangent", (_, x) => oneMinusSquare(x).recip(), [-0.8, 0.8]);
+export const atanh: Op<1, undefined> = far("atanh", "inverse hyperbolic tangent", (_, x) => oneMinusSquare(x).recip(), [-0.8, 0.8], RISING);
 
 /** e^(-x²) */
 const bell = (x: Tensor): Tensor => x.mul(x).neg().exp();
 
-export const erfc: Op<1, undefined> = far("erfc", "1 - erf x, accurate for large x", (_, x) => bell(x).mul(-2 / Math.sqrt(Math.PI)));
+export const erfc: Op<1, undefined> = far(
+  "erfc",
+  "1 - erf x, accurate for large x",
+  (_, x) => bell(x).mul(-2 / Math.sqrt(Math.PI)),
+  [-2, 2],
+  FALLING,
+);
 export const erfinv: Op<1, undefined> = far(
   "erfinv",
   "inverse of the error function",
@@ -54,6 +66,7 @@ export const erfinv: Op<1, undefined> = far(
       .exp()
       .mul(Math.sqrt(Math.PI) / 2),
   [-0.9, 0.9],
+  RISING,
 );
 
 export const lgamma: Op<1, undefined> = far("lgamma", "log |Γ(x)|", (_, x) => x.bind(polygamma, [x], { n: 0 }), [0.5, 3]);

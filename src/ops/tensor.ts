@@ -19,7 +19,7 @@ import {
   sizeOf,
   type Type,
 } from "../base/shape.ts";
-import { type Instruction, nextSerial, type Origin, type Region, type Storage, type Value } from "../tape/node.ts";
+import { type Instruction, nextSerial, type Origin, type Region, readNow, type Storage, type Value } from "../tape/node.ts";
 import * as contract from "./contract.ts";
 import { formatElements, type Nested, nest, showAs } from "./display.ts";
 import * as e from "./elementwise.ts";
@@ -73,16 +73,19 @@ export function withPath<T>(path: string, fn: () => T): T {
   }
 }
 
-let counting = true;
+let observed = true;
 
-/** Runs `fn`, a pass over a list, whose instructions do not count as readers of the values that they take over. */
-export function uncounted<T>(fn: () => T): T {
-  const before = counting;
-  counting = false;
+/**
+ * Runs `fn`, a pass over a list. What it records leaves no trace in the user's graph: it does not count as a reader of the values that it takes
+ * over, and computes nothing on the way.
+ */
+export function unobserved<T>(fn: () => T): T {
+  const before = observed;
+  observed = false;
   try {
     return fn();
   } finally {
-    counting = before;
+    observed = before;
   }
 }
 
@@ -102,26 +105,27 @@ export function record(op: Op, operands: readonly Tensor[], params: unknown, reg
   let depth = 0;
   let isFixed = op !== leaves.placeholder && op !== leaves.data;
   for (const x of operands) {
-    if (counting) x.readers++;
+    if (observed) x.readers++;
     depth = Math.max(depth, x.depth);
     isFixed &&= x.isFixed;
   }
   types.forEach((type, i) => {
     results.push(new Tensor(instruction, i, type, depth + 1, isFixed));
   });
-  if (depth > 0 && depth % FLUSH_DEPTH === 0) evaluate(results, true);
+  if (observed && depth > 0 && depth % FLUSH_DEPTH === 0) evaluate(results, true);
   // A copy: callers may take it apart, the instruction's own list stays.
   return [...results];
 }
 
-function storageOf(x: Tensor): Storage {
+/** Where the elements are: computed if need be. */
+export function storageOf(x: Tensor): Storage {
   if (!x.isComputed) evaluate([x]);
   return (x.source.params as { storage: Storage }).storage;
 }
 
 /** The elements as the library reads them: computed if need be, not copied, and not to be written to. Users get copies from `dataSync`. */
 export function elementsOf(x: Tensor): TypedArray {
-  return storageOf(x).read();
+  return readNow(storageOf(x), String(x));
 }
 
 /** An immutable array of numbers that may still have to be computed: methods record instructions, and reading (`data`, `item`) runs them. */
@@ -174,6 +178,8 @@ export class Tensor implements Value {
   /** Type and elements, rounded; a pending tensor says so and is not computed. In a template literal a tensor is its type alone. */
   toString(): string {
     if (!this.isComputed) return this.#summary();
+    const { readSync, backend } = storageOf(this);
+    if (!readSync) return `${this.#summary()} (in the memory of the backend "${backend}")`;
     return `${this.#summary()}\n${formatElements(elementsOf(this), this.shape, this.dtype)}`;
   }
 
@@ -205,19 +211,23 @@ export class Tensor implements Value {
     return this.source.op === leaves.data;
   }
 
-  /** A copy of the elements in row-major order. Computes the value (and results of the same call) first if need be. */
+  /**
+   * A copy of the elements in row-major order, as they are at the time of the call. Computes the value (and results of the same call) first if need
+   * be.
+   */
   async data(): Promise<TypedArray> {
-    return this.dataSync();
+    return storageOf(this).read();
   }
 
   /** The only element of a tensor of size 1, as a number. */
   async item(): Promise<number> {
-    return this.itemSync();
+    this.#checkOneElement();
+    return (await this.data())[0]!;
   }
 
-  /** Like {@link data}, at once. Only on backends that compute on the calling thread. */
+  /** Like {@link data}, at once. @throws {Error} on a backend whose memory cannot be read at once. */
   dataSync(): TypedArray {
-    return storageOf(this).copy();
+    return readNow(storageOf(this), "dataSync", true);
   }
 
   /** The elements as nested arrays, computed first if need be; a scalar gives one number, bools give true and false. */
@@ -227,9 +237,13 @@ export class Tensor implements Value {
 
   /** Like {@link item}, at once. */
   itemSync(): number {
+    this.#checkOneElement();
+    return readNow(storageOf(this), "itemSync")[0]!;
+  }
+
+  #checkOneElement(): void {
     if (this.size !== 1)
       throw new RangeError(`item: ${formatType(this)} has ${this.size} elements, want exactly one; reduce it or use data()`);
-    return elementsOf(this)[0]!;
   }
 
   /** Replaces the instruction by its computed elements; the graph behind it can go. */

@@ -6,7 +6,8 @@
  *     sum over b of x{bij} y{bjk}     one product, in which b is summed over as well
  */
 import { sizeOf } from "../base/shape.ts";
-import { type Dot, dot } from "../ops/contract.ts";
+import { dot } from "../ops/contract.ts";
+import { instructionOf, madeBy } from "../ops/made-by.ts";
 import { concat } from "../ops/movement.ts";
 import { sum } from "../ops/reduce.ts";
 import type { Tensor } from "../ops/tensor.ts";
@@ -30,37 +31,41 @@ function sumsOfParts(region: Region): Rule {
   const count = (x: Value): unknown => readers.set(x, (readers.get(x) ?? 0) + 1);
   for (const instruction of tapeOfRegion(region)) instruction.operands.forEach(count);
   region.outputs.forEach(count);
-  return ({ op, params, results }, [x], original) => {
-    if (op !== sum || readers.get(original.operands[0]!) !== 1 || sizeOf(results[0]!.shape) < LEAST_ELEMENTS) return undefined;
-    const { axes } = params as { axes: readonly number[] };
-    const made = x!.source.op === concat ? sumOfStack(x!, axes) : x!.source.op === dot ? sumOfDot(x!, axes) : undefined;
+  return (instruction, [x], original) => {
+    const total = instructionOf(instruction, sum);
+    if (!total || readers.get(original.operands[0]!) !== 1 || sizeOf(total.results[0]!.shape) < LEAST_ELEMENTS) return undefined;
+    const made = sumOfStack(x!, total.params.axes) ?? sumOfDot(x!, total.params.axes);
     return made && [made];
   };
 }
 
 /** The sum along the axis along which single slices are stacked. */
 function sumOfStack(x: Tensor, axes: readonly number[]): Tensor | undefined {
-  const { axis } = x.source.params as { axis: number };
-  const parts = x.source.operands as readonly Tensor[];
+  const stack = madeBy(x, concat);
+  if (!stack) return undefined;
+  const { axis } = stack.params;
+  const parts = stack.operands;
   if (axes.length !== 1 || axes[0] !== axis || parts.some((t) => t.shape[axis] !== 1)) return undefined;
   return parts.map((t) => t.reshape(t.shape.toSpliced(axis, 1))).reduce((a, b) => a.add(b));
 }
 
 /** The sum over letters that both operands have. */
 function sumOfDot(x: Tensor, axes: readonly number[]): Tensor | undefined {
-  const { spec } = x.source.params as Dot;
+  const product = madeBy(x, dot);
+  if (!product) return undefined;
+  const { spec } = product.params;
   const [xs, ys, out] = spec.split(/,|->/) as [string, string, string];
   const dropped = axes.map((axis) => out[axis]!);
   if (dropped.some((c) => !xs.includes(c) || !ys.includes(c))) return undefined;
   const rest = [...out].filter((c) => !dropped.includes(c)).join("");
-  return x.bind(dot, x.source.operands as [Tensor, Tensor], { spec: `${xs},${ys}->${rest}` });
+  return x.bind(dot, product.operands, { spec: `${xs},${ys}->${rest}` });
 }
 
 /** Terms in the order in which they are made, where the order of the additions would keep more of them waiting. */
 function inOrder(region: Region): Rule {
   const list = tapeOfRegion(region);
   const made = new Map<Instruction, number>(list.map((instruction, at) => [instruction, at]));
-  const sums = findSums(list, region.outputs, ["add"]).filter(
+  const sums = findSums(list, region.outputs, { subtract: false }).filter(
     (s) => sizeOf(s.root.results[0]!.shape) >= LEAST_ELEMENTS && waiting(s, made) > MOST_WAITING,
   );
   const roots = new Map(sums.map((s) => [s.root, s]));

@@ -10,8 +10,11 @@
  */
 import { byteSize } from "../base/dtype.ts";
 import { sizeOf, type Type } from "../base/shape.ts";
-import { type Dot, dot, dotOver, reuse } from "../ops/contract.ts";
+import { dot, dotOver, reuse } from "../ops/contract.ts";
+import { add } from "../ops/elementwise.ts";
 import { extentsOf } from "../ops/lowering.ts";
+import { instructionOf, madeBy } from "../ops/made-by.ts";
+import { broadcast } from "../ops/movement.ts";
 import type { Walks } from "../ops/op.ts";
 import { sum } from "../ops/reduce.ts";
 import { hole, rebind, substitute } from "../ops/region.ts";
@@ -41,9 +44,10 @@ const WORTH = 5;
 
 export function fission(region: Region, walks: Walks): Region {
   const ways = [grown, behind, ahead];
-  const rule: Rule = ({ op, params, regions }, operands) => {
-    if (op !== scan || (params as Scan).length < 2) return undefined;
-    let loop: Loop = { ...(params as Scan), operands, body: regions[0]! };
+  const rule: Rule = (instruction, operands) => {
+    const whole = instructionOf(instruction, scan);
+    if (!whole || whole.params.length < 2) return undefined;
+    let loop: Loop = { ...whole.params, operands, body: whole.regions[0]! };
     const made: Fission[] = [];
     for (const way of ways) {
       const next = way(loop, walks);
@@ -136,7 +140,7 @@ function growing({ body, consts, carry }: Loop): [number, Value][] {
   return body.outputs.slice(0, carry).flatMap((y, i): [number, Value][] => {
     const { op, operands } = y.source;
     const x = body.inputs[consts + i]!;
-    const at = op.name === "add" && readers.get(x) === 1 && readers.get(y) === 1 ? operands.indexOf(x) : -1;
+    const at = op === add && readers.get(x) === 1 && readers.get(y) === 1 ? operands.indexOf(x) : -1;
     return at < 0 ? [] : [[i, operands[1 - at]!]];
   });
 }
@@ -154,9 +158,10 @@ function factors({ source }: Value, leaves: readonly OpFace[]): readonly Value[]
 
 /** The sum of a term over all steps, from the stacks of its factors. */
 function overSteps({ source, index }: Value, all: (x: Value) => Tensor): Tensor {
-  const [x, y] = source.operands as [Value, Value];
-  if (source.op === dot) return dotOver(all(x), all(y), source.params as Dot);
-  if (source.op === sum) return all(x).sum([0, ...(source.params as { axes: readonly number[] }).axes.map((axis) => axis + 1)]);
+  const product = instructionOf(source, dot);
+  if (product) return dotOver(all(product.operands[0]), all(product.operands[1]), product.params);
+  const total = instructionOf(source, sum);
+  if (total) return all(total.operands[0]).sum([0, ...total.params.axes.map((axis) => axis + 1)]);
   return rebind(
     source,
     source.operands.map((part) => overSteps(part, all)),
@@ -171,15 +176,24 @@ function opaque(list: readonly Instruction[]): Value[] {
 
 /** Products of few rows in each step with a matrix that stays the same. */
 function shortProducts(list: readonly Instruction[], perStep: ReadonlySet<Value>): Value[] {
-  const isShort = ({ op, operands, params }: Instruction): boolean => {
-    const same = op === dot ? operands.findIndex((x) => !perStep.has(x)) : -1;
-    return same >= 0 && perStep.has(operands[1 - same]!) && reuse(params as Dot, operands, same) < MANY_ROWS;
+  const isShort = (instruction: Instruction): boolean => {
+    const product = instructionOf(instruction, dot);
+    const same = product?.operands.findIndex((x) => !perStep.has(x)) ?? -1;
+    return (
+      product !== undefined &&
+      same >= 0 &&
+      perStep.has(product.operands[1 - same]!) &&
+      reuse(product.params, product.operands, same) < MANY_ROWS
+    );
   };
   return list.filter(isShort).map((i) => i.results[0]!);
 }
 
 /** What a value repeats, or itself. */
-const repeated = (x: Value): Value => (x.source.op.name === "broadcast" ? repeated(x.source.operands[0]!) : x);
+function repeated(x: Value): Value {
+  const made = madeBy(x, broadcast);
+  return made ? repeated(made.operands[0]) : x;
+}
 
 /** Products that only leave the loop, with what is made of them: the loop stacks what goes into them instead. */
 function behind(loop: Loop, walks: Walks): Fission | undefined {

@@ -18,7 +18,7 @@ import { opOf, type Rule, rewriteRegion } from "./rewrite.ts";
 const IMAGES = 0;
 const CHANNELS = 1;
 
-export function layOut(region: Region, target: Target = WASM): Region {
+export function layout(region: Region, target: Target = WASM): Region {
   return rewriteRegion(region, (inner) => laying(inner, target));
 }
 

@@ -79,7 +79,7 @@ function panels(x: Tensor, order: readonly number[], width: number): Tensor {
   return split.transpose([n, ...rows.shape.slice(0, -1).map((_, i) => i), n + 1]);
 }
 
-export function packPanels(region: Region, target: Target = WASM): Region {
+export function pack(region: Region, target: Target = WASM): Region {
   return rewriteRegion(region, () => {
     const copy = copier();
     return (instruction, operands) => packOne(instruction, operands, copy, target);

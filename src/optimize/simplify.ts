@@ -4,23 +4,26 @@
  */
 import { isFloat } from "../base/dtype.ts";
 import { type Shape, sameShape, sizeOf } from "../base/shape.ts";
+import { neg } from "../ops/elementwise.ts";
 import { full } from "../ops/indexing.ts";
+import { madeBy } from "../ops/made-by.ts";
+import { broadcast, reshape, transpose } from "../ops/movement.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import type { Instruction, Region, Value } from "../tape/node.ts";
 import { type Rule, rewriteRegion } from "./rewrite.ts";
 
 /** The number that a value is everywhere, if it is known. */
 function constantOf(x: Value): number | undefined {
-  const { op, params, operands } = x.source;
-  if (op === full) return (params as { value: number }).value;
-  return ["broadcast", "reshape", "transpose", "identity", "stopGradient"].includes(op.name) ? constantOf(operands[0]!) : undefined;
+  const constant = madeBy(x, full);
+  if (constant) return constant.params.value;
+  const { op, operands } = x.source;
+  return op.traits?.moves === "all" ? constantOf(operands[0]!) : undefined;
 }
 
 type Identity = (x: readonly Tensor[], params: never, y: Tensor) => Tensor | undefined;
 
 const zero = (x: Value): boolean => constantOf(x) === 0;
 const one = (x: Value): boolean => constantOf(x) === 1;
-const madeBy = (x: Tensor, name: string): Tensor | undefined => (x.source.op.name === name ? (x.source.operands[0] as Tensor) : undefined);
 
 const IDENTITIES: Readonly<Record<string, Identity>> = {
   identity: ([x]) => x,
@@ -29,7 +32,7 @@ const IDENTITIES: Readonly<Record<string, Identity>> = {
   sub: ([x, y]) => (zero(y!) ? x : zero(x!) ? y!.neg() : undefined),
   mul: ([x, y]) => (one(y!) ? x : one(x!) ? y : zeroProduct(x!, y!)),
   div: ([x, y]) => (one(y!) ? x : undefined),
-  neg: ([x]) => madeBy(x!, "neg") ?? negated(x!),
+  neg: ([x]) => madeBy(x!, neg)?.operands[0] ?? negated(x!),
   select: ([c, x, y]) => {
     const known = constantOf(c!);
     if (known !== undefined) return known ? x : y;
@@ -52,25 +55,21 @@ const IDENTITIES: Readonly<Record<string, Identity>> = {
   sum: ([x], _, y) => (zero(x!) ? y.like(0) : undefined),
   transpose: ([x], { axes }: { axes: readonly number[] }) => {
     if (axes.every((a, i) => a === i)) return x;
-    const inner = madeBy(x!, "transpose");
-    if (!inner) return undefined;
-    const first = (x!.source.params as { axes: readonly number[] }).axes;
-    return inner.transpose(axes.map((a) => first[a]!));
+    const inner = madeBy(x, transpose);
+    return inner?.operands[0].transpose(axes.map((a) => inner.params.axes[a]!));
   },
   reshape: ([x], { shape }: { shape: Shape }) => {
     if (sameShape(x!.shape, shape)) return x;
-    return madeBy(x!, "reshape")?.reshape(shape);
+    return madeBy(x, reshape)?.operands[0].reshape(shape);
   },
   broadcast: ([x], { shape, axes }: { shape: Shape; axes: readonly number[] }, y) => {
     if (sameShape(x!.shape, shape)) return x;
     const value = constantOf(x!);
     if (value !== undefined) return y.like(value);
-    const inner = madeBy(x!, "broadcast");
-    if (!inner) return undefined;
-    const first = (x!.source.params as { axes: readonly number[] }).axes;
-    return inner.broadcastInDim(
+    const inner = madeBy(x, broadcast);
+    return inner?.operands[0].broadcastInDim(
       shape,
-      first.map((a) => axes[a]!),
+      inner.params.axes.map((a) => axes[a]!),
     );
   },
 };
@@ -83,7 +82,7 @@ function zeroProduct(x: Tensor, y: Tensor): Tensor | undefined {
 
 /** -c as a constant. */
 function negated(x: Tensor): Tensor | undefined {
-  return x.source.op === full ? x.like(-constantOf(x)!) : undefined;
+  return madeBy(x, full) ? x.like(-constantOf(x)!) : undefined;
 }
 
 const simplifyOne: Rule = (instruction: Instruction, operands) => {

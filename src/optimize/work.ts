@@ -4,7 +4,8 @@
  */
 import { sizeOf } from "../base/shape.ts";
 import { multiplyAddsOf } from "../ops/lowering.ts";
-import { type Scan, scan } from "../ops/scan.ts";
+import { instructionOf } from "../ops/made-by.ts";
+import { scan } from "../ops/scan.ts";
 import type { Instruction, Region } from "../tape/node.ts";
 import { tapeOfRegion } from "../tape/tape.ts";
 
@@ -20,9 +21,9 @@ export function elementsMade(region: Region): number {
 
 function total(region: Region, count: (instruction: Instruction) => number): number {
   return tapeOfRegion(region).reduce((sum, instruction) => {
-    const { op, params, regions } = instruction;
+    const { regions } = instruction;
     if (regions.length === 0) return sum + count(instruction);
-    const times = op.name === scan.name ? (params as Scan).length : 1;
+    const times = instructionOf(instruction, scan)?.params.length ?? 1;
     return sum + times * regions.reduce((n, inner) => n + total(inner, count), 0);
   }, 0);
 }

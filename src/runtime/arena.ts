@@ -1,22 +1,25 @@
 /**
- * @file The arena: one WebAssembly memory for everything that programs touch. Cells are blocks; one more block is the scratch zone, in which
- * each program lays out its intermediates. The memory is shared where the host allows it, so that threads can join in.
+ * @file The arena: where things lie in a backend's memory. Cells are blocks; one more block is the scratch zone, in which each program lays out
+ * its intermediates.
  *
- * A WebAssembly memory ends at 4 GiB and never shrinks. When it is full, the zone is given back (between runs nothing in it counts), and then
- * the blocks of cells that were not used for the longest time are evicted to typed arrays, which the collector can see.
+ * A memory never shrinks. When it is full, the zone is given back (between runs nothing in it counts), and then the blocks of cells that were not
+ * used for the longest time are evicted to typed arrays, which the collector can see.
  */
-import { type Dtype, type TypedArray, viewOf } from "../base/dtype.ts";
-import { CONTROL } from "../codegen/wasm/threads.ts";
+import type { Memory } from "./backend.ts";
 import { cheapestRoom, type Gap, Gaps } from "./gaps.ts";
 
+/** Memories grow by whole pages. */
 const PAGE = 65536;
-const MOST_PAGES = 65536; // 4 GiB, all that 32-bit addresses reach
+/** Where 32-bit addresses end. */
+const ADDRESSES = 2 ** 32;
 const ALIGNMENT = 64;
 
 /** A block whose elements can leave the arena. */
 export interface Tenant extends Gap {
   /** The tick of the last run that used it; 0 if nothing of value lies in it. */
   readonly lastUse: number;
+  /** False if its elements cannot be moved out at once. */
+  readonly canLeave: boolean;
   /** Moves the elements out and releases the block. If it throws, nothing has changed. */
   evict(): void;
 }
@@ -36,17 +39,15 @@ export function blockSize(bytes: number): number {
   return Math.max(ALIGNMENT, Math.ceil(bytes / ALIGNMENT) * ALIGNMENT);
 }
 
-export class Arena {
-  readonly memory: WebAssembly.Memory;
-  readonly shared: boolean;
+export class Arena<M extends Memory = Memory> {
+  readonly memory: M;
+  /** The backend whose memory it is, for messages. */
+  readonly backend: string;
   /** Bytes of all blocks in use. */
   used = 0;
   /** Bytes that the memory may grow to. Tests lower it. */
   most: number;
-  /** Bytes of address space that the host gave. */
-  readonly #reserved: number;
-  // The first bytes are the threads' (and nothing lies at address 0, so that a wrong zero address hits nothing).
-  readonly #gaps: Gaps = new Gaps([{ at: CONTROL.end, bytes: PAGE - CONTROL.end }]);
+  readonly #gaps: Gaps;
   readonly #blocks: Map<number, number> = new Map();
   readonly #tenants: Map<number, Tenant> = new Map();
   #admitted = 0;
@@ -55,16 +56,16 @@ export class Arena {
   /** No block has reached beyond this address: there the memory is as it was given, zeros that take no physical page yet. */
   #reached = 0;
 
-  constructor() {
-    const { memory, shared, maximum } = openMemory();
+  constructor(memory: M, backend = "wasm") {
     this.memory = memory;
-    this.shared = shared;
-    this.#reserved = this.most = maximum * PAGE;
+    this.backend = backend;
+    this.most = memory.most;
+    this.#gaps = new Gaps([{ at: memory.reserved, bytes: memory.size - memory.reserved }]);
   }
 
   /** Bytes that the memory has now. */
   get size(): number {
-    return this.memory.buffer.byteLength;
+    return this.memory.size;
   }
 
   /** Starts a run: blocks that are used at this tick stay where they are until the next. */
@@ -89,7 +90,7 @@ export class Arena {
     const before = this.#reached;
     const at = this.allocate(bytes);
     const dirty = Math.min(bytes, before - at);
-    if (dirty > 0) this.view("u8", at, dirty).fill(0);
+    if (dirty > 0) this.memory.fill("u8", at, dirty, 0);
     return at;
   }
 
@@ -118,7 +119,7 @@ export class Arena {
   /** Evicts every block that can be, also those of the run in progress, and gives the zone back: what is allocated next lies without gaps. */
   evictAll(): void {
     this.#dropZone();
-    for (const tenant of [...this.#tenants.values()]) tenant.evict();
+    for (const tenant of [...this.#tenants.values()]) if (tenant.canLeave) tenant.evict();
   }
 
   /** The scratch zone, of at least `bytes`. What an earlier program left in it is lost. It stays until the next allocation. */
@@ -131,14 +132,9 @@ export class Arena {
     return this.#zone.at;
   }
 
-  /** A typed array over the memory. It must not be kept: growing an unshared memory detaches it. */
-  view(dtype: Dtype, at: number, n: number): TypedArray {
-    return viewOf(dtype, this.memory.buffer, at, n);
-  }
-
   /** @throws {OutOfMemory} if a program's cells and scratch memory together exceed all that there can be. */
   checkCouldHold(cells: number, scratch: number): void {
-    if (cells + scratch <= this.most - CONTROL.end) return;
+    if (cells + scratch <= this.most - this.memory.reserved) return;
     throw new OutOfMemory(
       `out of memory: the program needs ${mib(scratch)} of scratch memory and ${mib(cells)} for its cells, and ${this.#ceiling()}; use a smaller batch or model, or compile(fn, { memory })`,
     );
@@ -151,14 +147,12 @@ export class Arena {
 
   #end(): string {
     if (this.size < this.most) return `the host refuses to grow the memory beyond ${mib(this.size)}`;
-    return this.most === MOST_PAGES * PAGE ? "32-bit WebAssembly ends at 4096 MiB" : this.#ceiling();
+    return this.most === ADDRESSES ? "32-bit addresses end at 4096 MiB" : this.#ceiling();
   }
 
   #ceiling(): string {
     const limit =
-      this.most === this.#reserved && this.most < MOST_PAGES * PAGE
-        ? ", since the host reserved no more address space (see ulimit -v)"
-        : "";
+      this.most === this.memory.most && this.most < ADDRESSES ? ", since the host reserved no more address space (see ulimit -v)" : "";
     return `the memory ends at ${mib(this.most)}${limit}`;
   }
 
@@ -175,14 +169,9 @@ export class Arena {
 
   #grow(bytes: number): boolean {
     const before = this.size;
-    const pages = Math.ceil(bytes / PAGE);
-    if (pages <= 0 || before + pages * PAGE > this.most) return false;
-    try {
-      this.memory.grow(pages);
-    } catch {
-      return false;
-    }
-    this.#gaps.give({ at: before, bytes: pages * PAGE });
+    const whole = Math.ceil(bytes / PAGE) * PAGE;
+    if (whole <= 0 || before + whole > this.most || !this.memory.grow(whole)) return false;
+    this.#gaps.give({ at: before, bytes: this.size - before });
     return true;
   }
 
@@ -192,41 +181,8 @@ export class Arena {
     const at = this.#gaps.take(size) ?? this.#takeGrown(size);
     if (at !== undefined) return at;
     this.#grow(this.most - this.size);
-    const idle = [...this.#tenants.values()].filter(({ lastUse }) => lastUse < this.#now);
+    const idle = [...this.#tenants.values()].filter(({ lastUse, canLeave }) => canLeave && lastUse < this.#now);
     for (const tenant of cheapestRoom(size, idle, this.#gaps.all) ?? []) tenant.evict();
     return this.#gaps.take(size);
   }
-}
-
-/** Pages that a memory may grow to, from most to least: hosts reserve address space for them, and may refuse. */
-const MAXIMA = [MOST_PAGES, MOST_PAGES / 4, MOST_PAGES / 16, MOST_PAGES / 64];
-
-/** A shared memory if there can be one: always in Node, in a page only with cross-origin isolation. @throws {Error} if the host gives none. */
-function openMemory(): { memory: WebAssembly.Memory; shared: boolean; maximum: number } {
-  if (typeof WebAssembly === "undefined") throw new Error("this host has no WebAssembly (Node without --jitless, and browsers, have it)");
-  const isolated =
-    typeof SharedArrayBuffer !== "undefined" && (globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated !== false;
-  const kinds = isolated ? [true, false] : [false];
-  // Room counts for more than threads where there is little of it.
-  const attempts = [MAXIMA.slice(0, 2), MAXIMA.slice(2)].flatMap((maxima) =>
-    kinds.flatMap((shared) => maxima.map((maximum) => ({ shared, maximum }))),
-  );
-  for (const { shared, maximum } of attempts) {
-    try {
-      return { memory: new WebAssembly.Memory({ initial: 1, maximum, shared }), shared, maximum };
-    } catch {
-      // The next one asks for less.
-    }
-  }
-  throw new Error(
-    `the host refused to reserve address space for a WebAssembly memory: ${MAXIMA.map((pages) => mib(pages * PAGE)).join(", ")} were tried, and with each come about 8 GiB that guard it. The cause is most often a limit on address space: see ulimit -v, and raise it to 16 GiB (ulimit -v 16777216) or lift it (ulimit -v unlimited); or start Node as node --disable-wasm-trap-handler, which needs no guards`,
-  );
-}
-
-let arena: Arena | undefined;
-
-/** The one arena. */
-export function theArena(): Arena {
-  arena ??= new Arena();
-  return arena;
 }

@@ -103,7 +103,7 @@ export class Cell {
       top.write(this, value);
       return;
     }
-    if (value !== this.current) this.block?.vacate(this.exposed);
+    if (value !== this.current && this.block?.vacate(this.exposed) === false) this.block = undefined;
     this.fresh = false;
     this.current = value;
     if (value.isComputed) pendingCells.delete(this);

@@ -7,13 +7,14 @@ import { sizeOf } from "../base/shape.ts";
 import { registerEvaluator } from "../ops/evaluator.ts";
 import { full } from "../ops/indexing.ts";
 import { data } from "../ops/leaves.ts";
+import { madeBy } from "../ops/made-by.ts";
 import { freeValues } from "../ops/region.ts";
-import { elementsOf, type Tensor, uncounted } from "../ops/tensor.ts";
+import { storageOf, type Tensor } from "../ops/tensor.ts";
 import { hashRegion } from "../tape/hash.ts";
 import { HostStorage, type Region } from "../tape/node.ts";
-import { backendName } from "./backend.ts";
+import { backendName } from "./backends.ts";
 import { type Cell, currentFrame, pendingCells } from "./cell.ts";
-import { compileRegion, isCompiling } from "./compile.ts";
+import { compileRegion } from "./compile.ts";
 import type { Executable } from "./executable.ts";
 import { keptOf, pendingList, siblings } from "./keep.ts";
 
@@ -52,7 +53,6 @@ function gather(wanted: readonly Tensor[]): Tensor[] {
 
 /** Computes `wanted`, and first values of cells: straight into their blocks, so that their tensors stay recipes for whoever else holds them. */
 function evaluate(wanted: readonly Tensor[], optional: boolean, fresh: readonly Cell[] = []): void {
-  if (optional && isCompiling()) return;
   const { known, unknown } = split(gather(wanted));
   const open = wanted.find((t) => unknown.has(t));
   if (open) {
@@ -77,8 +77,9 @@ function isKnown(t: Tensor): boolean {
 
 /** A constant needs no program. */
 function settleConstant(t: Tensor): boolean {
-  if (t.source.op !== full) return false;
-  const elements = allocate(t.dtype, sizeOf(t.shape)).fill((t.source.params as { value: number }).value);
+  const constant = madeBy(t, full);
+  if (!constant) return false;
+  const elements = allocate(t.dtype, sizeOf(t.shape)).fill(constant.params.value);
   t.settle(new HostStorage(elements));
   return true;
 }
@@ -101,15 +102,12 @@ function run(tensors: readonly Tensor[], cells: readonly Cell[]): void {
   if (!executable) {
     const results = tensors.map(() => "result" as const);
     const roles = { inputs: inputs.map(() => "argument" as const), outputs: [...results, ...cells] };
-    executable = uncounted(() => compileRegion(region, roles));
+    executable = compileRegion(region, roles);
     if (cache.size >= MOST_CACHED) evictOldest();
     cache.set(key, executable);
   }
-  const elements = executable.run(inputs.map(elementsOf), cells);
-  tensors.forEach((t, i) => {
-    const own = elements[i]!;
-    t.settle(new HostStorage(own));
-  });
+  const results = executable.run(inputs.map(storageOf), cells);
+  for (const [i, t] of tensors.entries()) t.settle(results[i]!);
 }
 
 function evictOldest(): void {

@@ -2,13 +2,14 @@
  * @file An executable: a loaded program with its cells, arguments and results. Running it copies arguments into the scratch zone, results out
  * of it, and leaves cells where they are: a cell that is read and written is updated in place.
  */
-import { allocate, byteSize, type Dtype, type TypedArray } from "../base/dtype.ts";
+import { allocate, byteSize } from "../base/dtype.ts";
 import { sizeOf, type Type } from "../base/shape.ts";
 import { isHarmless } from "../kernel/interpret.ts";
+import { HostStorage, type Storage } from "../tape/node.ts";
 import { type Arena, blockSize, faults, OutOfMemory } from "./arena.ts";
-import type { Loaded } from "./backend.ts";
+import type { Runner } from "./backends.ts";
 import type { Cell } from "./cell.ts";
-import { donate, isPlaced, lose, place, settle } from "./residency.ts";
+import { Block, donate, isPlaced, lose, place, put, settle } from "./residency.ts";
 
 /** Where a program's data lie in the scratch zone. */
 export interface Layout {
@@ -40,7 +41,7 @@ export function cellsOf({ inputs, outputs }: Roles): Cell[] {
 export class Executable {
   readonly layout: Layout;
   readonly #arena: Arena;
-  readonly #main: Loaded;
+  readonly #main: Runner;
   /** For each cell, true if the program reads it. */
   readonly #reads: readonly boolean[];
   /** Positions among the cells. */
@@ -49,13 +50,14 @@ export class Executable {
   readonly #results: readonly Place[];
   /** Offset in the zone of the table of base addresses, behind all that the program lays out there. */
   readonly #table: number;
+  readonly #bases: Uint32Array;
   readonly #zoneBytes: number;
   readonly #cellBytes: number;
   readonly #constants: readonly Cell[];
 
   constructor(
     layout: Layout,
-    main: Loaded,
+    main: Runner,
     arena: Arena,
     cells: readonly Cell[],
     roles: Roles,
@@ -69,6 +71,7 @@ export class Executable {
     this.#arguments = types.inputs.flatMap((type, i) => (roles.inputs[i] === "argument" ? [placeOf(type, layout.inputs[i]!)] : []));
     this.#results = types.outputs.flatMap((type, i) => (roles.outputs[i] === "result" ? [placeOf(type, layout.outputs[i]!)] : []));
     this.#table = blockSize(layout.scratch);
+    this.#bases = new Uint32Array(cells.length + 1);
     this.#zoneBytes = this.#table + 4 * (cells.length + 1);
     this.#cellBytes = cells.reduce((sum, { shape, dtype }) => sum + blockSize(sizeOf(shape) * byteSize(dtype)), 0);
     this.#constants = roles.constants ?? [];
@@ -80,23 +83,20 @@ export class Executable {
   }
 
   /**
-   * Runs on the elements of the arguments; gives the elements of the results. `cells` are as in `cellsOf(roles)`, or others of their types. If it
-   * throws, all cells have their values as before; but if a kernel itself fails, those that the program writes may have lost them.
+   * Runs on the arguments; gives the results. `cells` are as in `cellsOf(roles)`, or others of their types. If it throws, all cells have their values
+   * as before; but if a kernel itself fails, those that the program writes may have lost them.
    */
-  run(args: readonly TypedArray[], cells: readonly Cell[] = []): TypedArray[] {
+  run(args: readonly Storage[], cells: readonly Cell[] = []): Storage[] {
+    // Made before the program runs: once it has written cells, nothing may fail any more.
+    const results = this.#results.map((place) => resultOf(place, this.#arena));
     try {
       const zone = this.#place(cells);
-      for (const i of this.#written) donate(cells[i]!);
-      // Arrays are made before the program runs: once it has written cells, nothing may fail any more.
-      const results = this.#results.map(({ type, size }) => allocateHost(type.dtype, size));
       this.#bind(zone, args, cells);
       this.#perform(zone + this.#table, cells);
-      for (const i of this.#written) if (!isPlaced(cells[i]!, true)) settle(cells[i]!);
-      this.#results.forEach(({ type, size, offset }, i) => {
-        results[i]!.set(this.#arena.view(type.dtype, zone + offset, size));
-      });
-      return results;
+      for (const i of this.#written) if (!isPlaced(cells[i]!, true, this.#arena)) settle(cells[i]!);
+      return results.map(({ take }, i) => take(zone + this.#results[i]!.offset));
     } catch (error) {
+      for (const { drop } of results) drop();
       for (const { block } of cells) if (block?.isVacant) block.release(false);
       throw error;
     }
@@ -122,35 +122,36 @@ export class Executable {
     // All that are there are pinned before any is brought in, which may evict others.
     for (let i = 0; i < cells.length; i++) {
       const cell = cells[i]!;
-      if (isPlaced(cell, this.#reads[i]!)) cell.block!.pin(tick);
+      if (isPlaced(cell, this.#reads[i]!, arena)) cell.block!.pin(tick);
       else away = true;
     }
     if (away) {
       cells.forEach((cell, i) => {
-        if (!isPlaced(cell, this.#reads[i]!)) place(cell, this.#reads[i]!, arena, tick);
+        if (!isPlaced(cell, this.#reads[i]!, arena)) place(cell, this.#reads[i]!, arena, tick);
       });
     }
+    for (const i of this.#written) donate(cells[i]!, tick);
     return arena.scratch(this.#zoneBytes);
   }
 
   /** Writes the table of base addresses and the arguments. */
-  #bind(zone: number, args: readonly TypedArray[], cells: readonly Cell[]): void {
-    const arena = this.#arena;
-    const table = arena.view("u32", zone + this.#table, cells.length + 1);
-    table[0] = zone;
-    for (let i = 0; i < cells.length; i++) table[i + 1] = cells[i]!.block!.at;
-    this.#arguments.forEach(({ type, size, offset }, i) => {
-      arena.view(type.dtype, zone + offset, size).set(args[i]!);
+  #bind(zone: number, args: readonly Storage[], cells: readonly Cell[]): void {
+    const bases = this.#bases;
+    bases[0] = zone;
+    for (let i = 0; i < cells.length; i++) bases[i + 1] = cells[i]!.block!.at;
+    this.#arena.memory.write(zone + this.#table, bases);
+    this.#arguments.forEach(({ offset }, i) => {
+      put(args[i]!, this.#arena, zone + offset, "an argument");
     });
   }
 
   /** Calls the program. What it has written when a host function fails is written back; after any other failure nobody knows what it has written. */
   #perform(table: number, cells: readonly Cell[]): void {
-    const saved = this.layout.atRisk.map((i) => ({ block: cells[i]!.block!, elements: cells[i]!.block!.copy() }));
+    const saved = this.layout.atRisk.map((i) => ({ block: cells[i]!.block!, elements: cells[i]!.block!.readSync(true) }));
     try {
-      this.#main(table);
+      this.#main(table, this.#bases);
     } catch (error) {
-      for (const { block, elements } of saved) block.view.set(elements);
+      for (const { block, elements } of saved) block.write(elements);
       const rest = isHarmless(error) ? [] : this.#written.filter((i) => !this.layout.atRisk.includes(i));
       for (const i of rest) lose(cells[i]!);
       throw error;
@@ -163,7 +164,7 @@ export class Executable {
     this.#main.forget?.();
   }
 
-  /** Bytes of the program's WebAssembly code. */
+  /** Bytes of the program's code. */
   get codeBytes(): number {
     return this.#main.codeBytes ?? 0;
   }
@@ -186,8 +187,30 @@ function placeOf(type: Type, offset: number): Place {
   return { type, size: sizeOf(type.shape), offset };
 }
 
-/** A typed array for a result. */
-function allocateHost(dtype: Dtype, size: number): TypedArray {
-  faults.beforeTaking?.(size * byteSize(dtype));
-  return allocate(dtype, size);
+/** Where a result goes: `take` gets it from an address once the program has run; `drop` gives its memory back if it has not. */
+interface Result {
+  take(from: number): Storage;
+  drop(): void;
+}
+
+/** A typed array; or a block, where the host cannot read at once. */
+function resultOf({ type, size }: Place, arena: Arena): Result {
+  const { memory } = arena;
+  const bytes = size * byteSize(type.dtype);
+  if (memory.readSync) {
+    faults.beforeTaking?.(bytes);
+    const elements = allocate(type.dtype, size);
+    const take = (from: number): Storage => {
+      memory.readSync!(from, elements);
+      return new HostStorage(elements);
+    };
+    return { take, drop: () => {} };
+  }
+  const block = new Block(arena, type);
+  const storage = block.occupy();
+  const take = (from: number): Storage => {
+    memory.copy(from, block.at, bytes);
+    return storage;
+  };
+  return { take, drop: () => block.release(false) };
 }

@@ -5,12 +5,13 @@
 import { isFloat, type TypedArray } from "../base/dtype.ts";
 import { formatType } from "../base/shape.ts";
 import { hashRegion } from "../tape/hash.ts";
-import type { Instruction, Region, Value } from "../tape/node.ts";
+import { HostStorage, type Instruction, type Region, readNow, type Value } from "../tape/node.ts";
 import { userLine } from "../tape/origin.ts";
 import { formatParams } from "../tape/print.ts";
 import { tapeOfRegion } from "../tape/tape.ts";
-import { compileRegion, optimize } from "./compile.ts";
+import { compileRegion } from "./compile.ts";
 import type { Executable } from "./executable.ts";
+import { optimize } from "./passes.ts";
 
 /** Outputs of a region on the elements of its inputs. Throws where a value stops being finite. */
 export function huntNaN(region: Region, inputs: readonly TypedArray[], cache: Map<string, Executable> = new Map()): TypedArray[] {
@@ -35,7 +36,8 @@ function runAlone({ operands, results }: Instruction, known: ReadonlyMap<Value, 
     executable = compileRegion(region, { inputs: distinct.map(() => "argument" as const), outputs: results.map(() => "result" as const) });
     cache.set(key, executable);
   }
-  return executable.run(distinct.map((x) => known.get(x)!));
+  const made = executable.run(distinct.map((x) => new HostStorage(known.get(x)!)));
+  return made.map((storage) => readNow(storage, "compile: debug nan"));
 }
 
 const firstBad = (elements: TypedArray): number => elements.findIndex((x: number) => !Number.isFinite(x));

@@ -2,15 +2,13 @@
  * @file Where the time of a step goes: each kernel of the programs that ran, timed by itself at its own addresses, beside the arithmetic and the bytes that it cannot
  * do without (the roofline of Williams et al. 2009).
  */
-import { byteSize, type TypedArray } from "../base/dtype.ts";
-import { features, instantiate } from "../codegen/wasm/instantiate.ts";
-import { compileProgram } from "../codegen/wasm/program.ts";
+import { byteSize } from "../base/dtype.ts";
 import type { Address, Expr, Loop, Program, Step, Stmt } from "../kernel/kernel.ts";
 import { printKernel } from "../kernel/print.ts";
 import { meaningOf } from "../kernel/scalar.ts";
 import { eachExpr, eachStmt, operandsOf } from "../kernel/walk.ts";
 import type { Arena } from "./arena.ts";
-import { observer } from "./backend.ts";
+import { observer, theBackend } from "./backends.ts";
 import { measureRoofline, type Roofline, timeOf } from "./roofline.ts";
 
 /** A kernel at one place of a program. */
@@ -35,9 +33,8 @@ export interface KernelProfile {
  * their kernels have run more often than their program.
  */
 export function profile(fn: () => unknown): KernelProfile[] {
-  const runs: { program: Program; arena: Arena; bases: TypedArray }[] = [];
-  // The table is copied: the next program writes its own there.
-  observer.ran = (program, arena, bindings) => runs.push({ program, arena, bases: arena.view("u32", bindings, program.bindings).slice() });
+  const runs: { program: Program; arena: Arena; bases: Uint32Array }[] = [];
+  observer.ran = (program, arena, bases) => runs.push({ program, arena, bases: bases.slice() });
   try {
     fn();
   } finally {
@@ -48,12 +45,8 @@ export function profile(fn: () => unknown): KernelProfile[] {
   return runs.flatMap(({ program, arena, bases }) => profileProgram(program, arena, bases, roof));
 }
 
-function profileProgram(program: Program, arena: Arena, bases: TypedArray, roof: Roofline): KernelProfile[] {
-  const { kernels } = instantiate(
-    compileProgram(program, { sharedMemory: arena.shared, relaxed: features().relaxed }),
-    arena.memory,
-    program.hosts,
-  );
+function profileProgram(program: Program, arena: Arena, bases: Uint32Array, roof: Roofline): KernelProfile[] {
+  const kernels = theBackend().kernels(program, arena.memory);
   return flatten(program.steps, 1).map(({ kernel: n, args, calls }) => {
     const kernel = program.kernels[n]!;
     const addresses = args.map(({ binding, offset }) => bases[binding]! + offset);

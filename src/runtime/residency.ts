@@ -9,12 +9,13 @@
  * loop neither finalizers run nor weak references are cleared, so nobody can tell. Evicting the block hands its elements to an object that only
  * the cell (and tensors that read the block) can reach, and from then on the collector can tell.
  */
-import { byteSize, type TypedArray } from "../base/dtype.ts";
+import { allocate, byteSize, type Dtype, type TypedArray } from "../base/dtype.ts";
 import { sizeOf, type Type } from "../base/shape.ts";
 import { full } from "../ops/indexing.ts";
 import { data } from "../ops/leaves.ts";
-import { elementsOf, record, type Tensor } from "../ops/tensor.ts";
-import type { Storage } from "../tape/node.ts";
+import { madeBy } from "../ops/made-by.ts";
+import { record, type Tensor } from "../ops/tensor.ts";
+import { readNow, type Storage } from "../tape/node.ts";
 import { type Arena, faults, type Tenant } from "./arena.ts";
 import { type Cell, pendingCells } from "./cell.ts";
 
@@ -41,7 +42,7 @@ export function residencyOf(cell: Cell): Residency {
 }
 
 function storageOf(x: Tensor): Storage | undefined {
-  return (x.source.params as { storage?: Storage } | undefined)?.storage;
+  return madeBy(x, data)?.params.storage;
 }
 
 /** What the arena knows of a block. It leads to neither the block's object nor the cell. */
@@ -54,25 +55,43 @@ class Slot implements Tenant {
   readonly bytes: number;
   readonly number: number;
   readonly #arena: Arena;
-  readonly #type: Type;
+  readonly #dtype: Dtype;
+  readonly #size: number;
 
-  constructor(arena: Arena, type: Type, zeros: boolean) {
+  constructor(arena: Arena, { shape, dtype }: Type, zeros: boolean) {
     this.#arena = arena;
-    this.#type = { shape: type.shape, dtype: type.dtype };
-    this.bytes = sizeOf(type.shape) * byteSize(type.dtype);
+    this.#dtype = dtype;
+    this.#size = sizeOf(shape);
+    this.bytes = this.#size * byteSize(dtype);
     this.at = zeros ? arena.allocateZeros(this.bytes) : arena.allocate(this.bytes);
     this.number = arena.admit(this);
   }
 
-  /** The elements in the arena. Not to be kept. */
-  get view(): TypedArray {
-    return this.#arena.view(this.#type.dtype, this.at, sizeOf(this.#type.shape));
+  get canLeave(): boolean {
+    return this.isVacant || this.#arena.memory.readSync !== undefined;
+  }
+
+  fill(value: number): void {
+    this.#arena.memory.fill(this.#dtype, this.at, this.#size, value);
   }
 
   /** The elements in an array of the caller's own. */
   copy(): TypedArray {
+    const own = this.#take();
+    if (this.elements) own.set(this.elements);
+    else this.#arena.memory.readSync!(this.at, own);
+    return own;
+  }
+
+  async read(): Promise<TypedArray> {
+    const own = this.#take();
+    await this.#arena.memory.read(this.at, own);
+    return own;
+  }
+
+  #take(): TypedArray {
     faults.beforeTaking?.(this.bytes);
-    return (this.elements ?? this.view).slice();
+    return allocate(this.#dtype, this.#size);
   }
 
   evict(): void {
@@ -96,11 +115,13 @@ const unreachable: FinalizationRegistry<{ readonly arena: Arena; readonly number
 
 /** A cell's block in the arena. The cell holds it, and so do the tensors whose elements lie in it. */
 export class Block {
+  readonly arena: Arena;
   readonly #slot: Slot;
   /** Reads the elements that lie here; undefined while none of value do. */
   #storage: BlockStorage | undefined;
 
   constructor(arena: Arena, type: Type, { zeros = false }: { readonly zeros?: boolean } = {}) {
+    this.arena = arena;
     this.#slot = new Slot(arena, type, zeros);
     unreachable.register(this, { arena, number: this.#slot.number }, this);
   }
@@ -108,6 +129,10 @@ export class Block {
   /** The address; -1 after eviction. */
   get at(): number {
     return this.#slot.at;
+  }
+
+  get bytes(): number {
+    return this.#slot.bytes;
   }
 
   /** True while the block is in the arena. */
@@ -120,14 +145,9 @@ export class Block {
     return this.#storage === undefined;
   }
 
-  /** True if the tensor that reads the block has an array of the elements, which is right until the block is overwritten. */
-  get isCopied(): boolean {
-    return this.#storage?.isCopied === true;
-  }
-
-  /** The elements in the arena. Not to be kept. */
-  get view(): TypedArray {
-    return this.#slot.view;
+  /** True if a tensor has read the elements, in a copy that is right until the block is overwritten, or in one that is on its way. */
+  get isRead(): boolean {
+    return this.#storage?.isRead === true;
   }
 
   /** True if the elements of `x` are those that lie here. */
@@ -140,65 +160,102 @@ export class Block {
     this.#slot.lastUse = tick;
   }
 
-  /** The elements in an array that nobody writes to. */
-  read(): TypedArray {
-    return this.#slot.elements ?? this.#slot.copy();
+  fill(value: number): void {
+    this.#slot.fill(value);
   }
 
-  /** The elements in an array of the caller's own. */
-  copy(): TypedArray {
-    return this.#slot.copy();
+  /** The elements in an array that nobody writes to; in one of the caller's own if it is to be `owned`. */
+  readSync(owned: boolean): TypedArray {
+    return owned ? this.#slot.copy() : (this.#slot.elements ?? this.#slot.copy());
+  }
+
+  read(): Promise<TypedArray> {
+    return this.#slot.read();
+  }
+
+  /** Overwrites the elements with others. */
+  write(elements: TypedArray): void {
+    this.arena.memory.write(this.at, elements);
   }
 
   /** The storage of a new tensor whose elements are those that lie here now. */
   occupy(): Storage {
     this.#slot.isVacant = false;
-    this.#storage = new BlockStorage(this);
+    this.#storage = this.arena.memory.readSync ? new ReadableStorage(this) : new BlockStorage(this);
     return this.#storage;
   }
 
-  /** The elements are no longer of value here; who holds their tensor gets a copy if `aliased`. */
-  vacate(aliased: boolean): void {
-    if (aliased) this.#storage?.detach();
+  /**
+   * The elements are no longer of value to the cell. If someone else holds their tensor (it is `aliased`, or being read), that gets a copy; or the
+   * block itself, where the host cannot copy at once: then false, and the cell needs another block.
+   */
+  vacate(aliased: boolean): boolean {
+    const storage = this.#storage;
+    const leaves = (aliased || storage?.isRead === true) && storage?.detach() === false;
     this.#storage = undefined;
+    if (leaves) return false;
     this.#slot.isVacant = true;
     this.#slot.lastUse = 0;
+    return true;
   }
 
-  /** Gives the block back at once. */
+  /** Gives the block back at once, unless someone else needs it. */
   release(aliased: boolean): void {
-    this.vacate(aliased);
+    if (!this.vacate(aliased)) return;
     this.#slot.release();
     unreachable.unregister(this);
   }
 }
 
-/** Elements that lie in a cell's block, until the block is overwritten. */
+/** Elements that lie in a block, which the host cannot read at once. */
 class BlockStorage implements Storage {
-  #block: Block | undefined;
-  #elements: TypedArray | undefined;
+  readonly backend: string;
+  /** The block, until the elements are elsewhere. */
+  block: Block | undefined;
+  #reads = false;
 
   constructor(block: Block) {
-    this.#block = block;
+    this.block = block;
+    this.backend = block.arena.backend;
   }
 
-  get isCopied(): boolean {
+  get isRead(): boolean {
+    return this.#reads;
+  }
+
+  read(): Promise<TypedArray> {
+    this.#reads = true;
+    return this.block!.read();
+  }
+
+  /** Makes the elements independent of the cell; false if they stay in the block. */
+  detach(): boolean {
+    return false;
+  }
+}
+
+/** Elements that lie in a block, until the block is overwritten. */
+class ReadableStorage extends BlockStorage {
+  #elements: TypedArray | undefined;
+
+  override get isRead(): boolean {
     return this.#elements !== undefined;
   }
 
-  read(): TypedArray {
-    this.#elements ??= this.#block!.read();
+  override async read(): Promise<TypedArray> {
+    return this.readSync(true);
+  }
+
+  readSync(owned = false): TypedArray {
+    if (owned) return this.#elements?.slice() ?? this.block!.readSync(true);
+    this.#elements ??= this.block!.readSync(false);
     return this.#elements;
   }
 
-  copy(): TypedArray {
-    return this.#elements?.slice() ?? this.#block!.copy();
-  }
-
-  /** Makes the elements independent of the block. */
-  detach(): void {
-    this.read();
-    this.#block = undefined;
+  override detach(): boolean {
+    this.readSync();
+    this.block = undefined;
+    return true;
   }
 }
 
@@ -210,33 +267,42 @@ class NoStorage implements Storage {
     this.#message = message;
   }
 
-  read(): TypedArray {
-    throw new Error(this.#message);
+  async read(): Promise<TypedArray> {
+    return this.readSync();
   }
 
-  copy(): TypedArray {
-    return this.read();
+  readSync(): TypedArray {
+    throw new Error(this.#message);
   }
 }
 
+/** Puts elements at an address of an arena. */
+export function put(storage: Storage, arena: Arena, at: number, what: string): void {
+  const block = storage instanceof BlockStorage ? storage.block : undefined;
+  if (block?.isLive && block.arena === arena) arena.memory.copy(block.at, at, block.bytes);
+  else arena.memory.write(at, readNow(storage, what));
+}
+
 /** True if the cell's block is in the arena, with the cell's value in it if it is to be `read`. */
-export function isPlaced({ block, current }: Cell, read: boolean): boolean {
-  return block?.isLive === true && (!read || block.holds(current));
+export function isPlaced({ block, current }: Cell, read: boolean, arena: Arena): boolean {
+  return block?.isLive === true && block.arena === arena && (!read || block.holds(current));
 }
 
 /** Gives the cell a block in the arena, with its value in it if it is to be `read`. If this throws, the cell has its value as before. */
 export function place(cell: Cell, read: boolean, arena: Arena, tick: number): void {
   cell.checkNotDisposed();
-  const { op, params } = cell.current.source;
-  const constant = read && op === full ? (params as { value: number }).value : undefined;
+  const constant = read ? madeBy(cell.current, full)?.params.value : undefined;
   if (read && constant === undefined && !cell.current.isComputed)
     throw new Error(`internal: a program reads ${cell}, which has not been computed`);
-  const zeros = Object.is(constant, 0) && !cell.block?.isLive;
-  if (!cell.block?.isLive) cell.block = new Block(arena, cell, { zeros });
-  cell.block.pin(tick);
+  const isThere = cell.block?.isLive && cell.block.arena === arena;
+  const zeros = Object.is(constant, 0) && !isThere;
+  const block = isThere ? cell.block! : new Block(arena, cell, { zeros });
+  cell.block = block;
+  block.pin(tick);
   if (!read) return;
-  if (constant === undefined) cell.block.view.set(elementsOf(cell.current));
-  else if (!zeros) cell.block.view.fill(constant);
+  const storage = storageOf(cell.current);
+  if (constant === undefined) put(storage!, arena, block.at, String(cell));
+  else if (!zeros) block.fill(constant);
   settle(cell);
 }
 
@@ -253,10 +319,18 @@ function hold(cell: Cell, storage: Storage): void {
   pendingCells.delete(cell);
 }
 
-/** Prepares the cell's block for being overwritten: who outside holds the cell's tensor gets a copy of the elements. */
-export function donate(cell: Cell): void {
+/**
+ * Prepares the cell's block for being overwritten: who outside holds the cell's tensor gets a copy of the elements, or keeps the block, and the
+ * cell a copy.
+ */
+export function donate(cell: Cell, tick: number): void {
   const block = cell.block!;
-  if (!(cell.exposed || block.isCopied) || !block.holds(cell.current)) return;
+  if (!(cell.exposed || block.isRead) || !block.holds(cell.current)) return;
+  if (!block.arena.memory.readSync) {
+    cell.block = new Block(block.arena, cell);
+    cell.block.pin(tick);
+    block.arena.memory.copy(block.at, cell.block.at, block.bytes);
+  }
   block.vacate(true);
   settle(cell);
 }

@@ -3,12 +3,11 @@
  * kernel has a least time, the roofline of Williams et al. (2009). Measured by kernels of this engine, so it is what 128-bit vectors reach, not the data sheet.
  */
 import { processorTime } from "../base/host.ts";
-import { features, instantiate } from "../codegen/wasm/instantiate.ts";
-import { compileProgram } from "../codegen/wasm/program.ts";
 import * as k from "../kernel/build.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { WASM } from "../kernel/target.ts";
 import type { Arena } from "./arena.ts";
+import { theBackend } from "./backends.ts";
 
 export interface Roofline {
   /** Floating-point operations per millisecond on one thread. */
@@ -29,8 +28,9 @@ export function measureRoofline(arena: Arena): Roofline {
   const from = arena.allocate(FOOTPRINTS.at(-1)! / 2);
   const to = arena.allocate(FOOTPRINTS.at(-1)! / 2);
   const program = { kernels, steps: [], bindings: 0 };
-  const made = instantiate(compileProgram(program, { sharedMemory: arena.shared, relaxed: features().relaxed }), arena.memory);
-  const [adds, ...copies] = made.kernels.map((run) => timeOf(() => run(from, to)));
+  const [adds, ...copies] = theBackend()
+    .kernels(program, arena.memory)
+    .map((run) => timeOf(() => run(from, to)));
   for (const at of [from, to]) arena.release(at);
   const rates = copies.map((ms, i) => FOOTPRINTS[i]! / ms);
   return {

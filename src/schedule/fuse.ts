@@ -76,8 +76,7 @@ const KEPT_SUM = 16;
 const standsAlone = (lower: Lowering<unknown>): boolean => lower.kind === "control" || lower.kind === "host";
 
 /** Renames and reshapes share the buffer of their operand. */
-const ALIASES: ReadonlySet<string> = new Set(["reshape", "identity", "stopGradient", "barrier"]);
-const isAlias = (instruction: Instruction): boolean => ALIASES.has(instruction.op.name);
+const isAlias = (instruction: Instruction): boolean => instruction.op.traits?.alias === true;
 
 export function fuse(list: readonly Instruction[], inputs: readonly Value[], outputs: readonly Value[], target: Target): Fusion {
   return new Fuser(list, inputs, outputs, target).run();
@@ -148,8 +147,9 @@ class Fuser {
     for (const y of this.#outputs) add(y);
     for (const instruction of this.#list) {
       const { operands, results } = instruction;
-      if (standsAlone(lowering(instruction)) || instruction.op.name === "dot") for (const x of [...operands, ...results]) add(x);
-      else if (instruction.op.name === "convWeightAt") add(operands[0]!);
+      const { rows: inRows } = instruction.op.traits ?? {};
+      if (standsAlone(lowering(instruction)) || inRows === "all") for (const x of [...operands, ...results]) add(x);
+      else if (inRows) for (const i of inRows) add(operands[i]!);
       else if (isAlias(instruction) && !keepsImages(operands[0]!.shape, results[0]!.shape, this.#target)) add(operands[0]!);
     }
     return (x) => rows.has(x);
@@ -190,7 +190,7 @@ class Fuser {
 
   /** True for movement that is folded into who reads it. */
   #moves(instruction: Instruction): boolean {
-    return instruction.op.name !== "relayout" && this.#weigh(instruction).moves;
+    return !instruction.op.traits?.copies && this.#weigh(instruction).moves;
   }
 
   /** Decides for the results of one instruction whether they get a buffer, given the decisions for its operands. */
@@ -217,7 +217,7 @@ class Fuser {
   /** An elementwise value can be computed where the last of its operands is made. */
   #noteReady(instruction: Instruction, at: number): void {
     const { operands, results } = instruction;
-    const joins = lowering(instruction).kind === "pointwise" && instruction.op.name !== "barrier";
+    const joins = lowering(instruction).kind === "pointwise";
     const ready = !joins ? at : operands.reduce((latest, x) => Math.max(latest, this.#ready.get(x) ?? -1), -1);
     for (const y of results) this.#ready.set(y, ready);
   }
@@ -263,7 +263,7 @@ class Fuser {
   #worthBuffer(y: Value, cost: number, moves: boolean): boolean {
     const readers = this.#readers.get(y) ?? [];
     const constant = y.source.operands.length === 0;
-    if (y.source.op.name === "relayout" || (this.#contracted.has(y) && !moves && !constant)) return true;
+    if (y.source.op.traits?.copies || (this.#contracted.has(y) && !moves && !constant)) return true;
     // A reshape inside a contraction's index would cost divisions; its operand's buffer serves as it is.
     if (this.#contracted.has(y) && isAlias(y.source)) return true;
     const again = cost <= AGAIN_COST && this.#wholeBuffers(y).length <= 1;
@@ -361,7 +361,7 @@ class Fuser {
     const reduces = lowering(y.source).kind === "reduce";
     const visit = (x: Value, same: boolean): void => {
       // A barrier has a place of its own in the order, whatever buffer it passes on.
-      if (x.source.op.name === "barrier") {
+      if (x.source.op.traits?.ordered) {
         needs.set(x, false);
         return;
       }

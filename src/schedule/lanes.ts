@@ -11,6 +11,7 @@
 import { type Shape, sizeOf, stridesOf } from "../base/shape.ts";
 import { Index } from "../kernel/index-algebra.ts";
 import type { Target } from "../kernel/target.ts";
+import { conv, convWeight } from "../ops/contract.ts";
 import { contracts, counters, lowering, probe } from "../ops/lowering.ts";
 import { flatten } from "../ops/movement.ts";
 import type { Instruction, Value } from "../tape/node.ts";
@@ -138,7 +139,7 @@ export function chooseLanes(list: readonly Instruction[], rows: (x: Value) => bo
 /** The gradient of weights is computed in vectors of output channels: its own first axis. */
 function chooseForWeights(asking: readonly Instruction[], may: (y: Value) => boolean, chosen: Map<Value, number>): void {
   for (const { op, params, results } of asking)
-    if (op.name === "convWeight" && lanesIn(params) === 1) for (const y of results) if (may(y)) chosen.set(y, 0);
+    if (op === convWeight && lanesIn(params) === 1) for (const y of results) if (may(y)) chosen.set(y, 0);
 }
 
 const divides = (shape: Shape, axis: number, width: number): boolean =>
@@ -150,8 +151,8 @@ const lanesIn = (params: unknown): Lanes => (params as { lanes?: number } | unde
 function wanted(instruction: Instruction, axis: number): readonly Value[] {
   const { op, params, operands, results } = instruction;
   if (lanesIn(params) !== axis) return [];
-  if (op.name === "convWeight") return axis === 0 ? operands : operands.slice(1);
-  return op.name === "conv" ? [...results, operands[0]!] : results;
+  if (op === convWeight) return axis === 0 ? operands : operands.slice(1);
+  return op === conv ? [...results, operands[0]!] : results;
 }
 
 /** Values that lie like `x` if anything does: what is computed from it or for it at the same index along the axis. */

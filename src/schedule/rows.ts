@@ -8,7 +8,7 @@
  *       sum of e
  *       y = e / sum
  *
- * A sum over rows that is cut into slices (`optimize/slices.ts`) can join too: then the loop goes over slices, each of them adding its rows to a row of results.
+ * A sum over rows that is cut into slices (`optimize/split-sums.ts`) can join too: then the loop goes over slices, each of them adding its rows to a row of results.
  */
 import { byteSize } from "../base/dtype.ts";
 import { type Shape, sameShape, sizeOf } from "../base/shape.ts";

@@ -15,13 +15,12 @@ const LEAST_ELEMENTS = 16;
 
 /** The list in an order in which sums of three and more terms hold few of them at a time. */
 export function orderForSums(list: readonly Instruction[], outputs: readonly Value[]): readonly Instruction[] {
-  const sums = findSums(list, outputs, ["add", "sub"]).filter(({ root }) => sizeOf(root.results[0]!.shape) >= LEAST_ELEMENTS);
+  const sums = findSums(list, outputs).filter(({ root }) => sizeOf(root.results[0]!.shape) >= LEAST_ELEMENTS);
   if (sums.length === 0) return list;
   return addSoon(new Strands(list, sums).run(), sums);
 }
 
-const isElementwise = (instruction: Instruction): boolean =>
-  lowering(instruction).kind === "pointwise" && instruction.op.name !== "barrier";
+const isElementwise = (instruction: Instruction): boolean => lowering(instruction).kind === "pointwise";
 
 /** Moves additions to where the last of their operands is made, and what they are computed from element by element before them. */
 function addSoon(list: readonly Instruction[], sums: readonly Sum[]): Instruction[] {

@@ -16,9 +16,6 @@ export interface Weight {
 }
 
 const weights: Map<string, Weight> = new Map();
-/** What these cost depends on more than their types. */
-const WEIGHED_EACH: ReadonlySet<string> = new Set(["pad", "reshape", "concat", "slice"]);
-
 /** Weighs a pointwise instruction by the expression it makes. */
 export function weigh(instruction: Instruction): Weight {
   const lower = lowering(instruction);
@@ -26,7 +23,7 @@ export function weigh(instruction: Instruction): Weight {
   const type = instruction.results[0]!;
   const key = `${instruction.op.name}|${type.dtype}|${instruction.operands.map((x) => x.dtype)}|${type.shape.map((d) => Math.min(d, 2))}`;
   const known = weights.get(key);
-  if (known && !WEIGHED_EACH.has(instruction.op.name)) return known;
+  if (known && !instruction.op.traits?.varies) return known;
   let masked = false;
   const { elements, result } = probe(instruction, counters(type.shape), (_, _index, mask) => {
     masked ||= mask !== null;

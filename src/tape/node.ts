@@ -19,6 +19,36 @@ export interface OpFace {
   type(operands: readonly Type[], params: unknown, regions: readonly Region[]): Type[];
   /** False for placeholders, barriers and the like: two equal instructions are still two. */
   readonly mergeable: boolean;
+  readonly traits?: Traits;
+}
+
+/** What passes may use of an op besides its rules. What is not stated is not so. */
+export interface Traits {
+  /** The value is bound from outside or lies in memory: a region takes it as an input. */
+  readonly leaf?: true;
+  /** Result i is operand i, perhaps in another shape: both are one buffer. */
+  readonly alias?: true;
+  /** It keeps its place in the order of the list, before all that reads its results. */
+  readonly ordered?: true;
+  /** Every result has a buffer of its own, even if it only moves elements. */
+  readonly copies?: true;
+  /** Operands may change places without changing a bit of the result. */
+  readonly commutative?: true;
+  /**
+   * Nothing is computed: results are elements of the operands and zeros. `all`: of one operand every element, at one place or more, and no
+   * zeros; so of a constant it makes the same constant.
+   */
+  readonly moves?: "all" | "some";
+  /** The result never falls (never rises) when an operand rises. */
+  readonly monotone?: "rising" | "falling";
+  /** The result is the sum of the operands with these signs. */
+  readonly signs?: readonly (1 | -1)[];
+  /** One operation per element: not worth keeping its result. */
+  readonly cheap?: true;
+  /** What an element costs depends on shapes and parameters, not on types alone. */
+  readonly varies?: true;
+  /** Operands that are read row by row, whatever order the plan could give them; with all operands, results are written so too. */
+  readonly rows?: readonly number[] | "all";
 }
 
 /** Where an instruction comes from; every pass copies it. */
@@ -57,10 +87,15 @@ export interface Instruction {
 
 /** Elements of a computed value, wherever they lie. */
 export interface Storage {
-  /** A typed array of the elements, for the library: nobody writes to it. */
-  read(): TypedArray;
-  /** A typed array of the elements that is the caller's own. */
-  copy(): TypedArray;
+  /** The backend in whose memory the elements lie, for messages; undefined if the host has them. */
+  readonly backend?: string;
+  /** The elements at the time of the call, in an array of the caller's own. */
+  read(): Promise<TypedArray>;
+  /**
+   * The elements at once, in an array that nobody writes to, or in one of the caller's own if it is to be `owned`. Absent where the host must wait
+   * for them.
+   */
+  readSync?(owned?: boolean): TypedArray;
 }
 
 /** Elements in a typed array, which belongs to the storage from now on. */
@@ -71,13 +106,21 @@ export class HostStorage implements Storage {
     this.#elements = elements;
   }
 
-  read(): TypedArray {
-    return this.#elements;
-  }
-
-  copy(): TypedArray {
+  async read(): Promise<TypedArray> {
     return this.#elements.slice();
   }
+
+  readSync(owned = false): TypedArray {
+    return owned ? this.#elements.slice() : this.#elements;
+  }
+}
+
+/** The elements of a storage at once. @throws {Error} naming the backend, where the host must wait for them. `what` is what reads them. */
+export function readNow(storage: Storage, what: string, owned = false): TypedArray {
+  if (storage.readSync) return storage.readSync(owned);
+  throw new Error(
+    `${what}: the elements lie in the memory of the backend "${storage.backend}", which cannot be read at once; use await x.data() or await x.item(), or choose another backend: what depends on values (shapes, optimizers on the host) needs them at once`,
+  );
 }
 
 let serial = 0;

@@ -13,15 +13,23 @@ export interface Sum {
   readonly terms: readonly Value[];
 }
 
-/** The sums of three and more terms along `list` that are made by these ops. Of its values `outputs` are read from outside. */
-export function findSums(list: readonly Instruction[], outputs: readonly Value[], ops: readonly string[]): Sum[] {
+/**
+ * The sums of three and more terms along `list`, by additions alone or (default) by additions and subtractions. Of its values `outputs` are read
+ * from outside.
+ */
+export function findSums(
+  list: readonly Instruction[],
+  outputs: readonly Value[],
+  { subtract = true }: { readonly subtract?: boolean } = {},
+): Sum[] {
   const readers = new Map<Value, number>();
   for (const y of outputs) readers.set(y, 2);
   for (const { operands } of list) for (const x of operands) readers.set(x, (readers.get(x) ?? 0) + 1);
   const parts = new Map<Value, { additions: Instruction[]; terms: Value[] }>();
   const roots = new Map<Value, Instruction>();
   for (const instruction of list) {
-    if (!ops.includes(instruction.op.name) || !isFloat(instruction.results[0]!.dtype)) continue;
+    const { signs } = instruction.op.traits ?? {};
+    if (!signs || !(subtract || signs.every((sign) => sign === 1)) || !isFloat(instruction.results[0]!.dtype)) continue;
     const own = { additions: [] as Instruction[], terms: [] as Value[] };
     for (const x of instruction.operands) {
       const inner = readers.get(x) === 1 ? parts.get(x) : undefined;

@@ -6,9 +6,6 @@ import type { Instruction, Region, Value } from "./node.ts";
 import { printRegion } from "./print.ts";
 import { tapeOfRegion } from "./tape.ts";
 
-// What is bound from outside, or lies in memory: a region takes it as an input.
-const LEAVES: readonly string[] = ["placeholder", "data"];
-
 /** Throws an `internal:` error with the printed region if it is malformed. */
 export function verifyRegion(region: Region): void {
   const known = new Set<Value>(region.inputs);
@@ -17,7 +14,7 @@ export function verifyRegion(region: Region): void {
   };
   for (const instruction of tapeOfRegion(region)) {
     for (const x of instruction.operands) if (!known.has(x)) fail(`${instruction.op.name} uses a value before it is made`);
-    if (LEAVES.includes(instruction.op.name)) fail(`a ${instruction.op.name} value is not among the inputs of its region`);
+    if (instruction.op.traits?.leaf) fail(`a ${instruction.op.name} value is not among the inputs of its region`);
     checkTypes(instruction, fail);
     for (const y of instruction.results) known.add(y);
     for (const inner of instruction.regions) verifyRegion(inner);

@@ -65,8 +65,7 @@ function push(
   if (linearIn.every((i) => dx[i] === undefined)) return { y, dy: [] };
   // Linear in these operands together: the tangent is the op itself on the tangents.
   const shifted = x.map((t, i) => (linearIn.includes(i) ? (dx[i] ?? zeroFor(t)) : t));
-  const only = linearIn.length === x.length && x.length === 2 ? sparseSum(op, dx) : undefined;
-  return { y, dy: only ?? rebindQuietly(instruction, shifted) };
+  return { y, dy: sparseSum(op, dx) ?? rebindQuietly(instruction, shifted) };
 }
 
 /** d(x·y) = dx·y + x·dy */
@@ -81,11 +80,12 @@ function product(instruction: Instruction, dx: readonly Maybe[], x: readonly Ten
   return sum;
 }
 
-/** Sums and differences of which one side is a symbolic zero. */
-function sparseSum(op: Op, [a, b]: readonly Maybe[]): Maybe[] | undefined {
-  if (op.name === "add" && !(a && b)) return [a ?? b];
-  if (op.name === "sub" && !(a && b)) return [a ?? b?.neg()];
-  return undefined;
+/** The tangent of a sum of which all terms but one are symbolic zeros. */
+function sparseSum({ traits }: Op, dx: readonly Maybe[]): Maybe[] | undefined {
+  const terms = dx.flatMap((d, i) => (d ? [{ d, sign: traits?.signs?.[i] }] : []));
+  const [only] = terms;
+  if (!traits?.signs || !only || terms.length > 1) return undefined;
+  return [only.sign === 1 ? only.d : only.d.neg()];
 }
 
 function rebindQuietly(instruction: Instruction, operands: readonly Tensor[]): Tensor[] {

@@ -1,7 +1,7 @@
 /** @file `nabla bench`: times of a forward pass and of a training step, kernels on demand, and one line for each wrong call. */
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { run } from "../../src/cli/program.ts";
-import { getThreads, setThreads } from "../../src/runtime/pool.ts";
+import { getThreads, setThreads } from "../../src/runtime/wasm/pool.ts";
 
 const threads = getThreads();
 afterEach(() => {
@@ -39,12 +39,15 @@ describe("nabla bench", () => {
     }
     expect(kernels.length).toBeGreaterThan(0);
     expect(kernels[0].text).toMatch(/^kernel /);
+    expect(Object.keys(measured[1].passes)).toEqual(expect.arrayContaining(["simplify", "expand", "schedule", "code"]));
+    for (const ms of Object.values(measured[1].passes)) expect(ms).toBeLessThan(measured[1].first);
   });
 
   test("inference alone, with its kernels", async () => {
     const text = await output("mlp", "--input", "1x8x8", "--batch", "2", "--inference", "--kernels");
     expect(text).not.toContain("training step");
     expect(text).toContain("\nkernels of the inference, on one thread\n");
+    expect(text).toMatch(/\ncompilation of the inference\npass +time +of the first call\nsimplify +[\d.]+ ms +[\d.]+ %\n/);
     expect(text).toMatch(/\nkernel dot/);
   });
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { run as nabla } from "../../src/cli/program.ts";
 import { readEvents, readSafetensors, writeNpy } from "../../src/formats/index.ts";
-import { getThreads, setThreads } from "../../src/runtime/pool.ts";
+import { getThreads, setThreads } from "../../src/runtime/wasm/pool.ts";
 import { captureConsole } from "./console.ts";
 
 const { out, err, folder } = captureConsole();

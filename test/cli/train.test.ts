@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { run } from "../../src/cli/program.ts";
 import { readSafetensors } from "../../src/formats/index.ts";
-import { backendName, setBackend } from "../../src/runtime/backend.ts";
-import { getThreads, setThreads } from "../../src/runtime/pool.ts";
+import { backendName, setBackend } from "../../src/runtime/backends.ts";
+import { getThreads, setThreads } from "../../src/runtime/wasm/pool.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "nabla-cli-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

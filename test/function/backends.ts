@@ -6,7 +6,7 @@ import "../../src/runtime/evaluate.ts";
 import { leavesOf } from "../../src/function/capture.ts";
 import { type Nested, tensor } from "../../src/ops/create.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
-import { type BackendName, setBackend } from "../../src/runtime/backend.ts";
+import { type BackendName, setBackend } from "../../src/runtime/backends.ts";
 
 const BACKENDS: readonly BackendName[] = ["interpreter", "wasm"];
 

@@ -6,7 +6,7 @@ import { compile } from "../../src/function/compile.ts";
 import { Linear } from "../../src/nn/linear.ts";
 import { full, ones, tensor, zeros } from "../../src/ops/create.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
-import { theArena } from "../../src/runtime/arena.ts";
+import { theArena } from "../../src/runtime/backends.ts";
 import { guarded } from "../../src/runtime/cell.ts";
 import { counters } from "../../src/runtime/compile.ts";
 import { elements } from "./backends.ts";

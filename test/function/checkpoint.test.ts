@@ -11,7 +11,8 @@ import { vmap } from "../../src/function/vmap.ts";
 import { zeros } from "../../src/ops/create.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
 import { Cell } from "../../src/runtime/cell.ts";
-import { optimize, plan } from "../../src/runtime/compile.ts";
+import { plan } from "../../src/runtime/fit.ts";
+import { optimize } from "../../src/runtime/passes.ts";
 import { tapeOfRegion } from "../../src/tape/tape.ts";
 import { elements, expectClose, f64, onBothBackends } from "./backends.ts";
 

@@ -9,7 +9,7 @@ import { grad, jvp, vjp } from "../../src/function/derivative.ts";
 import { show } from "../../src/function/show.ts";
 import { stack, zeros } from "../../src/ops/create.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
-import { tidy } from "../../src/runtime/compile.ts";
+import { tidy } from "../../src/runtime/passes.ts";
 import type { Instruction, Region, Value } from "../../src/tape/node.ts";
 import { tapeOfRegion } from "../../src/tape/tape.ts";
 import { elements, expectClose, f64, range } from "./backends.ts";

@@ -7,7 +7,7 @@ import "../../src/runtime/evaluate.ts";
 import type { TypedArray } from "../../src/base/dtype.ts";
 import { compile, recordFunction } from "../../src/function/compile.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
-import { type BackendName, setBackend } from "../../src/runtime/backend.ts";
+import { type BackendName, setBackend } from "../../src/runtime/backends.ts";
 import { Cell } from "../../src/runtime/cell.ts";
 import { printRegion } from "../../src/tape/print.ts";
 import { describeProgram, expected, inputsOf, leaf, type Program, randomProgram, record, shrink, tolerance } from "./program.ts";

@@ -8,7 +8,7 @@ import { grad } from "../../src/function/derivative.ts";
 import { maxPool2d } from "../../src/math/pool.ts";
 import { keyOf, normal } from "../../src/math/random.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
-import { getThreads, setThreads } from "../../src/runtime/pool.ts";
+import { getThreads, setThreads } from "../../src/runtime/wasm/pool.ts";
 import { Random } from "./random.ts";
 
 interface Layer {

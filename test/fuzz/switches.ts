@@ -12,9 +12,9 @@ vi.mock("../../src/optimize/simplify.ts", async (original) => {
   const { simplify } = await original<typeof import("../../src/optimize/simplify.ts")>();
   return { simplify: (region: Parameters<typeof simplify>[0]) => (passes.optimize ? simplify(region) : region) };
 });
-vi.mock("../../src/optimize/cse.ts", async (original) => {
-  const { mergeCommon } = await original<typeof import("../../src/optimize/cse.ts")>();
-  return { mergeCommon: (region: Parameters<typeof mergeCommon>[0]) => (passes.optimize ? mergeCommon(region) : region) };
+vi.mock("../../src/optimize/merge.ts", async (original) => {
+  const { merge } = await original<typeof import("../../src/optimize/merge.ts")>();
+  return { merge: (region: Parameters<typeof merge>[0]) => (passes.optimize ? merge(region) : region) };
 });
 vi.mock("../../src/schedule/memory.ts", async (original) => {
   const memory = await original<typeof import("../../src/schedule/memory.ts")>();

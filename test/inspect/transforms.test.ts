@@ -6,10 +6,11 @@ import { describe, expect, test } from "vitest";
 import "../../src/runtime/evaluate.ts";
 import { isFloat } from "../../src/base/dtype.ts";
 import { sizeOf } from "../../src/base/shape.ts";
+import { checkpoint } from "../../src/function/control.ts";
 import { jvp } from "../../src/function/derivative.ts";
 import { intervalRules, intervals } from "../../src/inspect/interval.ts";
 import { taylor, taylorRules } from "../../src/inspect/taylor.ts";
-import { fromArray } from "../../src/ops/create.ts";
+import { fromArray, tensor } from "../../src/ops/create.ts";
 import type { Op, Sample } from "../../src/ops/op.ts";
 import { registry } from "../../src/ops/registry.ts";
 import { record, type Tensor } from "../../src/ops/tensor.ts";
@@ -68,6 +69,17 @@ describe("intervals", () => {
     expect(of((x) => x.sin(), box(0, 3))).toEqual([0, 1]);
     expect(of((x) => x.cos(), box(-1, 7))[0]).toBe(-1);
     expect(of((x) => x.mul(x), box(-1, 2))).toEqual([0, 4]);
+  });
+
+  test("a checkpoint's bounds are those of its block, which may fall, and may give several results", () => {
+    const low = tensor([-1, 2], { dtype: "f64" });
+    const high = tensor([3, 4], { dtype: "f64" });
+    const block = (x: Tensor): { down: Tensor; both: Tensor } => ({ down: x.neg(), both: x.mul(x).sub(x) });
+    const box = intervals(checkpoint(block))([low], [high]);
+    const plain = intervals(block)([low], [high]);
+    for (const end of ["low", "high"] as const)
+      for (const name of ["down", "both"] as const) expect([...box[end][name].dataSync()]).toEqual([...plain[end][name].dataSync()]);
+    expect([...box.low.down.dataSync()]).toEqual([-3, -4]);
   });
 });
 

@@ -13,8 +13,8 @@ import { fromArray, tensor } from "../../src/ops/create.ts";
 import type { Op, Sample } from "../../src/ops/op.ts";
 import { registry } from "../../src/ops/registry.ts";
 import { record, type Tensor } from "../../src/ops/tensor.ts";
-import { type BackendName, setBackend } from "../../src/runtime/backend.ts";
-import { counters } from "../../src/runtime/compile.ts";
+import { type BackendName, setBackend } from "../../src/runtime/backends.ts";
+import { verification } from "../../src/runtime/passes.ts";
 import { testedBackend } from "../size.ts";
 
 /** Ops that cannot be tried alone, and what tests them instead. */
@@ -95,11 +95,11 @@ test("every op can be tried, or says why not", () => {
 describe(`primitives on ${testedBackend}`, () => {
   beforeAll(() => {
     setBackend(testedBackend);
-    counters.debug = true;
+    verification.on = true;
   });
   afterAll(() => {
     setBackend("wasm");
-    counters.debug = false;
+    verification.on = false;
   });
 
   for (const { op, sample, name } of cases) {

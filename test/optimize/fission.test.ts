@@ -14,17 +14,18 @@ import { stack, tensor, zeros } from "../../src/ops/create.ts";
 import type { Scan } from "../../src/ops/scan.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
 import { multiplyAdds } from "../../src/optimize/work.ts";
-import { counters, optimize, plan, tidy } from "../../src/runtime/compile.ts";
+import { plan } from "../../src/runtime/fit.ts";
+import { optimize, tidy, verification } from "../../src/runtime/passes.ts";
 import type { Instruction, Region } from "../../src/tape/node.ts";
 import { tapeOfRegion } from "../../src/tape/tape.ts";
 import { expectClose, range } from "../function/backends.ts";
 import { sized } from "../size.ts";
 
 beforeAll(() => {
-  counters.debug = true;
+  verification.on = true;
 });
 afterAll(() => {
-  counters.debug = false;
+  verification.on = false;
 });
 
 const optimized = (fn: AnyFunction, ...args: unknown[]): Region => optimize(recordFunction(fn, args).region);

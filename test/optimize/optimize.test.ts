@@ -1,15 +1,16 @@
 /**
  * @file Tape to tape with the same meaning: what simplification and merging remove, and what they must leave.
  */
-import { expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import "../../src/runtime/evaluate.ts";
-import { recordFunction } from "../../src/function/compile.ts";
+import { compile, recordFunction } from "../../src/function/compile.ts";
 import { checkpoint } from "../../src/function/control.ts";
 import { grad } from "../../src/function/derivative.ts";
 import { tensor, zeros } from "../../src/ops/create.ts";
+import { hole } from "../../src/ops/region.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
 import { multiplyAdds } from "../../src/optimize/work.ts";
-import { optimize, tidy } from "../../src/runtime/compile.ts";
+import { optimize, TAPE_PASSES, tidy, timePasses, verification, watcher } from "../../src/runtime/passes.ts";
 import { tapeOfRegion } from "../../src/tape/tape.ts";
 import { verifyRegion } from "../../src/tape/verify.ts";
 
@@ -94,4 +95,64 @@ test("input gradients of padded convolutions multiply what reaches the input, no
   expect(work({ stride: 2, padding: 3 }, 10)).toBe(2 * 3 * 4 * 25 * 49);
   expect(work({ stride: 2, padding: 0 }, 10)).toBe(2 * 3 * 4 * 25 * 49);
   expect(work({ stride: 3, padding: 2 }, 12)).toBe(2 * 3 * 4 * 16 * 49);
+});
+
+describe("passes can be watched", () => {
+  const twice = (x: Tensor): Tensor => x.add(0).exp().mul(x.exp());
+  const x = tensor([1, 2]);
+  afterEach(() => {
+    vi.restoreAllMocks();
+    vi.unstubAllEnvs();
+    verification.on = false;
+  });
+
+  test("dump gives a function the list after every pass, in order", () => {
+    const seen: [string, string][] = [];
+    compile(twice, { dump: (pass, text) => seen.push([pass, text]) })(x);
+    const names = seen.map(([pass]) => pass);
+    const tapePasses = TAPE_PASSES.filter(({ stage }) => stage !== "loops").flatMap(({ passes }) => passes.map(([name]) => name));
+    expect(names.filter((name) => tapePasses.includes(name))).toEqual(tapePasses);
+    expect(names.indexOf("schedule")).toBeGreaterThan(names.indexOf("split-concats"));
+    const list = (pass: string): string => seen.find(([name]) => name === pass)![1];
+    expect(list("simplify")).not.toContain("add");
+    expect(list("simplify").match(/exp/g)).toHaveLength(2);
+    expect(list("merge").match(/exp/g)).toHaveLength(1);
+    expect(list("schedule")).toMatch(/^kernel /);
+  });
+
+  test("dump by name, and NABLA_DUMP, print what they name", () => {
+    const error = vi.spyOn(console, "error").mockImplementation(() => {});
+    compile(twice, { dump: "merge, schedule" })(x);
+    expect(error.mock.calls.map(([text]) => text.split(":")[0])).toEqual([...Array(4).fill("after merge"), "after schedule"]);
+    vi.stubEnv("NABLA_DUMP", "crop");
+    compile(twice)(x);
+    expect(error.mock.calls.at(-1)![0]).toMatch(/^after crop:\ncrop\(%0: f32\[2\]\) \{/);
+    expect(error).toHaveBeenCalledTimes(7);
+    vi.stubEnv("NABLA_DUMP", "corp");
+    expect(() => compile(twice)(x)).toThrow(/^NABLA_DUMP has no pass "corp"; it takes "all", or names out of simplify, merge, crop/);
+  });
+
+  test("a name without a pass, or something else, is refused when the function is compiled", () => {
+    expect(() => compile(twice, { dump: "simplfy" })).toThrow(
+      /^compile: dump has no pass "simplfy"; it takes "all", or names out of simplify/,
+    );
+    expect(() => compile(twice, { dump: true as never })).toThrow(/^compile: dump wants .* got true/);
+  });
+
+  test("verification names the pass after which a list is malformed", () => {
+    verification.on = true;
+    const bad = hole({ shape: [2], dtype: "f32" });
+    const region = { inputs: [], outputs: [bad.sin()] };
+    const watch = watcher(undefined)!;
+    expect(() => tidy(region, { watch })).toThrow(/after the pass simplify: .*placeholder value is not among the inputs/s);
+  });
+
+  test("each pass is timed, and the times are no more than the whole", () => {
+    const start = performance.now();
+    const { times } = timePasses(() => compile(twice)(x));
+    const whole = performance.now() - start;
+    expect([...times.keys()].slice(0, 4)).toEqual(["simplify", "merge", "crop", "sparsify"]);
+    expect([...times.values()].reduce((a, b) => a + b, 0)).toBeLessThanOrEqual(whole);
+    expect(watcher(undefined)).toBeUndefined();
+  });
 });

@@ -1,4 +1,5 @@
 /** @file Hosts that reserve little address space for the arena, or none: limited by the shell, or played by a WebAssembly.Memory that refuses. */
+
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -7,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { build } from "rolldown";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { Arena } from "../../src/runtime/arena.ts";
+import { LinearMemory } from "../../src/runtime/wasm/memory.ts";
 
 afterEach(() => vi.unstubAllGlobals());
 
@@ -28,8 +30,8 @@ test.each([
   [100, 64],
 ])("a host that reserves %i MiB gives a memory of %i MiB, and the refusal says why it ends there", (limit, given) => {
   reserveAtMost(limit);
-  const arena = new Arena();
-  expect([arena.most, arena.shared]).toEqual([given * 2 ** 20, true]);
+  const arena = new Arena(new LinearMemory());
+  expect([arena.most, arena.memory.shared]).toEqual([given * 2 ** 20, true]);
   const why = `the memory ends at ${given} MiB, since the host reserved no more address space (see ulimit -v)`;
   expect(() => arena.checkCouldHold(2 ** 31, 0)).toThrow(why);
   arena.allocate(given * 2 ** 20 - 2 ** 20);
@@ -38,12 +40,14 @@ test.each([
 
 test("a host that reserves nothing: the cause and the remedies are named", () => {
   reserveAtMost(1);
-  expect(() => new Arena()).toThrow(/^the host refused to reserve address space .* 4096 MiB, 1024 MiB, 256 MiB, 64 MiB .* ulimit -v/);
+  expect(() => new Arena(new LinearMemory())).toThrow(
+    /^the host refused to reserve address space .* 4096 MiB, 1024 MiB, 256 MiB, 64 MiB .* ulimit -v/,
+  );
 });
 
 test("a host without WebAssembly", () => {
   vi.stubGlobal("WebAssembly", undefined);
-  expect(() => new Arena()).toThrow("this host has no WebAssembly");
+  expect(() => new Arena(new LinearMemory())).toThrow("this host has no WebAssembly");
 });
 
 const BASH = "/bin/bash";
@@ -53,13 +57,17 @@ describe.skipIf(!limited)("a process under ulimit -v (skipped where bash or ulim
   const folder = mkdtempSync(join(tmpdir(), "address-space-"));
   const module = join(folder, "arena.mjs");
   beforeAll(() =>
-    build({ input: fileURLToPath(new URL("../../src/runtime/arena.ts", import.meta.url)), output: { file: module }, logLevel: "silent" }),
+    build({
+      input: fileURLToPath(new URL("../../src/runtime/wasm/memory.ts", import.meta.url)),
+      output: { file: module },
+      logLevel: "silent",
+    }),
   );
   afterAll(() => rmSync(folder, { recursive: true }));
 
   /** What a process that may use so many KiB of addresses says of its arena. */
   function under(kib: number, ...flags: string[]): string {
-    const script = `import(${JSON.stringify(module)}).then(({ Arena }) => console.log(new Arena().most)).catch((error) => console.log(error.message))`;
+    const script = `import(${JSON.stringify(module)}).then(({ LinearMemory }) => console.log(new LinearMemory().most)).catch((error) => console.log(error.message))`;
     const command = `ulimit -v ${kib}; exec "$@"`;
     const run = spawnSync(BASH, ["-c", command, "bash", process.execPath, ...flags, "-e", script], { encoding: "utf8" });
     return run.stdout + run.stderr;

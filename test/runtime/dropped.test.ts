@@ -10,7 +10,7 @@ import { Parameter, State } from "../../src/nn/parameter.ts";
 import { full, tensor, zeros } from "../../src/ops/create.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
 import { Adam } from "../../src/optim/adam.ts";
-import { theArena } from "../../src/runtime/arena.ts";
+import { theArena } from "../../src/runtime/backends.ts";
 import { Cell } from "../../src/runtime/cell.ts";
 import { residencyOf } from "../../src/runtime/residency.ts";
 import { elements } from "../function/backends.ts";

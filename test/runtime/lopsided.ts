@@ -1,11 +1,13 @@
 /**
  * @file A kernel whose iterations take very different times, to be done by threads on an arena of its own.
  */
+
 import * as k from "../../src/kernel/build.ts";
 import type { Kernel, Program } from "../../src/kernel/kernel.ts";
 import { Arena } from "../../src/runtime/arena.ts";
-import { dividing, load } from "../../src/runtime/backend.ts";
-import { poolOf } from "../../src/runtime/pool.ts";
+import { dividing, wasm } from "../../src/runtime/wasm/backend.ts";
+import { LinearMemory } from "../../src/runtime/wasm/memory.ts";
+import { poolOf } from "../../src/runtime/wasm/pool.ts";
 
 /** What the last iteration does: as the others, or it stores outside of the memory (as all but the first do), or it takes minutes. */
 export type Last = "ordinary" | "outside" | "endless";
@@ -32,13 +34,16 @@ export function lopsided(last: Last): Program {
 }
 
 /** The program on an arena with two threads, and where its buffer lies. With `atOnce` its first run is shared already. */
-export function loaded(program: Program, { arena = new Arena(), atOnce = false } = {}): { run: () => void; arena: Arena; at: number } {
+export function loaded(
+  program: Program,
+  { arena = new Arena(new LinearMemory()), atOnce = false } = {},
+): { run: () => void; arena: Arena<LinearMemory>; at: number } {
   const usual = dividing.leastWork;
   dividing.leastWork = 0;
-  const main = load(program, arena, atOnce ? 1e9 : 0);
+  const main = wasm.load(program, arena.memory, { work: atOnce ? 1e9 : 0 });
   dividing.leastWork = usual;
-  poolOf(arena).threads = 2;
+  poolOf(arena.memory).threads = 2;
   const [table, at] = [arena.allocate(4), arena.allocate(256)];
-  arena.view("u32", table, 1)[0] = at;
+  arena.memory.view("u32", table, 1)[0] = at;
   return { run: () => main(table), arena, at };
 }

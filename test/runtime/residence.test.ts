@@ -2,14 +2,17 @@
  * @file Where cells live: their first values are computed straight into their blocks, constants need no program, and nobody's tensor changes when a
  * block is written to.
  */
+
 import { describe, expect, test } from "vitest";
 import { compile } from "../../src/function/compile.ts";
 import * as random from "../../src/math/random.ts";
 import { full, ones, tensor, zeros } from "../../src/ops/create.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
-import { Arena, theArena } from "../../src/runtime/arena.ts";
+import { Arena } from "../../src/runtime/arena.ts";
+import { theArena } from "../../src/runtime/backends.ts";
 import { Cell } from "../../src/runtime/cell.ts";
 import { counters } from "../../src/runtime/compile.ts";
+import { LinearMemory } from "../../src/runtime/wasm/memory.ts";
 import { elements, onBothBackends } from "../function/backends.ts";
 
 const draw = (n: number, seed = 1): Tensor => random.uniform(random.keyOf(seed), [n]);
@@ -64,7 +67,7 @@ onBothBackends("first values", () => {
     const bytes = 4 * 1000;
     const arena = theArena();
     const at = arena.allocate(bytes);
-    arena.view("u8", at, bytes).fill(7);
+    arena.memory.fill("u8", at, bytes, 7);
     arena.release(at);
     const cells = [zeros([1000]), full([1000], 2.5), full([1000], -3, "i32"), full([1000], 1, "bool")].map((x) => new Cell(x));
     const { compilations } = counters;
@@ -102,14 +105,14 @@ describe("memory", () => {
   });
 
   test("given out as zeros is zero, fresh or used", () => {
-    const arena = new Arena();
+    const arena = new Arena(new LinearMemory());
     const used = arena.allocate(1000);
-    arena.view("u8", used, 1000).fill(1);
+    arena.memory.view("u8", used, 1000).fill(1);
     arena.release(used);
     for (const bytes of [500, 100_000, 3000]) {
       const at = arena.allocateZeros(bytes);
-      expect(arena.view("u8", at, bytes).every((x: number) => x === 0)).toBe(true);
-      arena.view("u8", at, bytes).fill(9);
+      expect(arena.memory.view("u8", at, bytes).every((x: number) => x === 0)).toBe(true);
+      arena.memory.view("u8", at, bytes).fill(9);
     }
   });
 });

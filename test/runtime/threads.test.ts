@@ -1,7 +1,9 @@
 /**
  * @file Threads: the same bits for any number of them, whatever runs; and a pool that starts, changes, fails and grows without anyone noticing.
  */
+
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
+import { linearMemory } from "../../src/runtime/wasm/memory.ts";
 import "../../src/runtime/evaluate.ts";
 import { compile } from "../../src/function/compile.ts";
 import { cond, scan } from "../../src/function/control.ts";
@@ -14,10 +16,10 @@ import * as nn from "../../src/nn/index.ts";
 import { tensor } from "../../src/ops/create.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
 import * as optim from "../../src/optim/index.ts";
-import { theArena } from "../../src/runtime/arena.ts";
-import { dividing } from "../../src/runtime/backend.ts";
+import { theArena } from "../../src/runtime/backends.ts";
 import { Cell } from "../../src/runtime/cell.ts";
-import { getThreads, poolOf, setThreads } from "../../src/runtime/pool.ts";
+import { dividing } from "../../src/runtime/wasm/backend.ts";
+import { getThreads, poolOf, setThreads } from "../../src/runtime/wasm/pool.ts";
 import { bits } from "../bits.ts";
 import { inputsOf, leaf, type Program as RandomProgram, randomProgram, record } from "../fuzz/program.ts";
 import { sized } from "../size.ts";
@@ -282,7 +284,7 @@ describe("the same bits for one, two and three threads", () => {
 
 describe("the pool", () => {
   beforeAll(() => {
-    expect(theArena().shared).toBe(true);
+    expect(linearMemory().shared).toBe(true);
   });
 
   test("others do parts of a kernel", async () => {
@@ -291,8 +293,8 @@ describe("the pool", () => {
     run();
     await pause(300);
     run();
-    expect([...arena.view("f32", at, 64).slice(1)]).toEqual(Array(63).fill(1));
-    poolOf(arena).threads = 1;
+    expect([...arena.memory.view("f32", at, 64).slice(1)]).toEqual(Array(63).fill(1));
+    poolOf(arena.memory).threads = 1;
   });
 
   test("a failure in another thread is an error here, and the pool works on", async () => {
@@ -306,7 +308,7 @@ describe("the pool", () => {
     }
     expect(message).toContain("a kernel has failed in another thread");
     expect(run).toThrow();
-    poolOf(arena).threads = 1;
+    poolOf(arena.memory).threads = 1;
     expect(run).toThrow(/out of bounds/);
   });
 

@@ -11,7 +11,8 @@ import { softmax } from "../../src/math/softmax.ts";
 import { zeros } from "../../src/ops/create.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
 import { Cell } from "../../src/runtime/cell.ts";
-import { optimize, plan } from "../../src/runtime/compile.ts";
+import { plan } from "../../src/runtime/fit.ts";
+import { optimize } from "../../src/runtime/passes.ts";
 
 /** Kernels and steps of a function on arguments of these shapes. */
 function kernelsOf(fn: (...args: Tensor[]) => unknown, ...shapes: number[][]): { text: string; names: string[]; steps: string[] } {

@@ -8,8 +8,9 @@ import { ones, tensor } from "../../src/ops/create.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
 import * as optim from "../../src/optim/index.ts";
 import { Cell } from "../../src/runtime/cell.ts";
-import { optimize, plan } from "../../src/runtime/compile.ts";
 import { cellsOf } from "../../src/runtime/executable.ts";
+import { plan } from "../../src/runtime/fit.ts";
+import { optimize } from "../../src/runtime/passes.ts";
 import type { Schedule } from "../../src/schedule/schedule.ts";
 
 /** The plan of a function of the given arguments. */

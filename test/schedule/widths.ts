@@ -13,8 +13,8 @@ import { fromArray } from "../../src/ops/create.ts";
 import type { Op, Sample } from "../../src/ops/op.ts";
 import { registry } from "../../src/ops/registry.ts";
 import { record, type Tensor } from "../../src/ops/tensor.ts";
-import { setBackend } from "../../src/runtime/backend.ts";
-import { optimize } from "../../src/runtime/compile.ts";
+import { setBackend } from "../../src/runtime/backends.ts";
+import { optimize } from "../../src/runtime/passes.ts";
 import { schedule } from "../../src/schedule/schedule.ts";
 import { netOf } from "../fuzz/convnets.ts";
 import { expected, inputsOf, leaf, randomProgram, record as recordProgram, tolerance } from "../fuzz/program.ts";
@@ -34,7 +34,7 @@ export function runOn(target: Target, fn: Fn, args: readonly Tensor[]): { result
   const given = inputs.map((role) => (role === "argument" ? rest.shift()! : role.current).dataSync());
   const inScratch = (list: readonly unknown[]) => list.map(() => ({ kind: "scratch" }) as const);
   const { program, scratch, ...places } = schedule(
-    optimize(region, target),
+    optimize(region, { target }),
     inScratch(region.inputs),
     inScratch(region.outputs),
     0,

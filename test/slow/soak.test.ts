@@ -11,7 +11,7 @@ import { Linear } from "../../src/nn/linear.ts";
 import { full, tensor } from "../../src/ops/create.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
 import { Adam } from "../../src/optim/adam.ts";
-import { theArena } from "../../src/runtime/arena.ts";
+import { theArena } from "../../src/runtime/backends.ts";
 import { sized } from "../size.ts";
 
 setFlagsFromString("--expose-gc");

@@ -5,7 +5,7 @@ import { manualSeed } from "../../src/math/random.ts";
 import { Mlp, Xor } from "../../src/models/index.ts";
 import { Dropout, Flatten, Linear, Sequential } from "../../src/nn/index.ts";
 import { Adam, cosine, SGD } from "../../src/optim/index.ts";
-import { theArena } from "../../src/runtime/arena.ts";
+import { theArena } from "../../src/runtime/backends.ts";
 import { counters } from "../../src/runtime/compile.ts";
 import {
   type Callback,

@@ -4,6 +4,7 @@
  * the part of its work to do.
  */
 
+import type { Watch } from "../../base/passes.ts";
 import { affineOf, constantForm, type Known, rangeOf } from "../../kernel/affine.ts";
 import { inKernel, int, max, min, variable } from "../../kernel/build.ts";
 import type { Line, Stretch } from "../../kernel/division.ts";
@@ -26,6 +27,8 @@ export interface GenerateOptions {
   readonly host: (name: string) => number;
   /** Kernels with at least this much work (see `weigh`) are divided. */
   readonly leastWork: number;
+  /** Told of the kernel after each pass. */
+  readonly watch?: Watch<Kernel> | undefined;
 }
 
 /** A kernel's function; of a divided one, the length of its line of work and the number of parts that is worth while. */
@@ -362,7 +365,7 @@ export function generate(kernel: Kernel, options: GenerateOptions): Generated {
 
 function generateLowered(kernel: Kernel, options: GenerateOptions): Generated {
   const always = [variable("bool"), variable("bool")];
-  const lowered = lower(kernel, WASM);
+  const lowered = lower(kernel, WASM, options.watch);
   const ordered = { ...lowered, body: orderMultiplies(lowered.body, always) };
   const divided = divideWork(ordered, {
     leastWork: options.leastWork,

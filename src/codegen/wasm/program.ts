@@ -3,8 +3,9 @@
  * training step is one call from JavaScript.
  */
 
+import type { Watch } from "../../base/passes.ts";
 import { hashKernel } from "../../kernel/hash.ts";
-import type { Address, Program, Step } from "../../kernel/kernel.ts";
+import type { Address, Kernel, Program, Step } from "../../kernel/kernel.ts";
 import { hostArity } from "../../kernel/scalar.ts";
 import { type Generated, generate } from "./generate.ts";
 import { FunctionBuilder, I32, ModuleBuilder } from "./module.ts";
@@ -17,6 +18,8 @@ export interface CompileOptions {
   readonly relaxed: boolean;
   /** Kernels with at least this much work (see `weigh`) are divided among threads; none if it is not given. Needs a shared memory. */
   readonly leastWork?: number | undefined;
+  /** Told of each kernel after each pass. */
+  readonly watch?: Watch<Kernel> | undefined;
 }
 
 /**
@@ -27,7 +30,7 @@ export interface CompileOptions {
  */
 export function compileProgram(
   program: Program,
-  { sharedMemory, relaxed, leastWork = Number.POSITIVE_INFINITY }: CompileOptions,
+  { sharedMemory, relaxed, leastWork = Number.POSITIVE_INFINITY, watch }: CompileOptions,
 ): Uint8Array<ArrayBuffer> {
   const module = new ModuleBuilder(sharedMemory);
   const hosts = new Map<string, number>();
@@ -39,7 +42,7 @@ export function compileProgram(
   const hashes = program.kernels.map(hashKernel);
   const generated = new Map<string, Generated>();
   for (const [i, kernel] of program.kernels.entries()) {
-    if (!generated.has(hashes[i]!)) generated.set(hashes[i]!, generate(kernel, { relaxed, host, leastWork }));
+    if (!generated.has(hashes[i]!)) generated.set(hashes[i]!, generate(kernel, { relaxed, host, leastWork, watch }));
   }
   const calls = (program.hosts ?? []).map((call, i) => module.importHost(`h${i}`, call.buffers.length));
   // Only now: imports are numbered before functions.

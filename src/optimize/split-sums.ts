@@ -5,7 +5,8 @@
  *     sum x[n,c,p] over n, p     =     sum over s of (sum x[s,m,c,p] over m, p)     where n = s·M + m
  */
 import { sizeOf } from "../base/shape.ts";
-import { type Dot, dot } from "../ops/contract.ts";
+import { dot } from "../ops/contract.ts";
+import { instructionOf } from "../ops/made-by.ts";
 import { max, min, sum } from "../ops/reduce.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import type { Region } from "../tape/node.ts";
@@ -35,16 +36,17 @@ const cut = (x: Tensor, axis: number, slices: number): Tensor =>
   x.reshape([...x.shape.slice(0, axis), slices, x.shape[axis]! / slices, ...x.shape.slice(axis + 1)]);
 
 const sliceReduction: Rule = (instruction, [x]) => {
-  const name = ([sum, max, min] as unknown[]).includes(instruction.op) ? (instruction.op.name as "sum" | "max" | "min") : undefined;
+  const reduction = instructionOf(instruction, sum) ?? instructionOf(instruction, max) ?? instructionOf(instruction, min);
   const results = sizeOf(instruction.results[0]!.shape);
-  if (!name || results > ENOUGH || results === 0 || sizeOf(x!.shape) < LEAST_ELEMENTS) return undefined;
-  const { axes } = instruction.params as { axes: readonly number[] };
+  if (!reduction || results > ENOUGH || results === 0 || sizeOf(x!.shape) < LEAST_ELEMENTS) return undefined;
+  const { axes } = reduction.params;
   const { axis, slices } = bestAxis(axes, x!.shape, results);
   if (slices === 1) return undefined;
   const inner = axes.map((a) => (a >= axis ? a + 1 : a));
   // What is left in front of the cut axis decides where the slices stand among the results.
   const at = axis - axes.filter((a) => a < axis).length;
-  return [cut(x!, axis, slices)[name](inner)[name](at)];
+  const op = instruction.op === sum ? "sum" : instruction.op === max ? "max" : "min";
+  return [cut(x!, axis, slices)[op](inner)[op](at)];
 };
 
 /** Slices of a sum over the rows of a large matrix, and the rows from which it is cut. */
@@ -55,8 +57,9 @@ const MOST_RESULTS = 4096;
 
 /** A sum over the leading axes: its slices can be summed where the rows are made, see `schedule/rows.ts`. */
 const sliceRows: Rule = (instruction, [x]) => {
-  if (instruction.op !== sum || instruction.results[0]!.dtype !== "f32") return undefined;
-  const { axes } = instruction.params as { axes: readonly number[] };
+  const total = instructionOf(instruction, sum);
+  if (!total || total.results[0]!.dtype !== "f32") return undefined;
+  const { axes } = total.params;
   const rows = sizeOf(x!.shape.slice(0, axes.length));
   const { shape } = instruction.results[0]!;
   const results = sizeOf(shape);
@@ -73,12 +76,13 @@ const sliceRows: Rule = (instruction, [x]) => {
   ];
 };
 
-const sliceDot: Rule = (instruction, operands) => {
-  if (instruction.op !== dot) return undefined;
-  const results = sizeOf(instruction.results[0]!.shape);
-  const [x, y] = operands as [Tensor, Tensor];
+const sliceDot: Rule = (instruction) => {
+  const product = instructionOf(instruction, dot);
+  if (!product) return undefined;
+  const results = sizeOf(product.results[0]!.shape);
+  const [x, y] = product.operands;
   if (results > ENOUGH || results === 0 || Math.max(sizeOf(x.shape), sizeOf(y.shape)) < LEAST_ELEMENTS) return undefined;
-  const { spec } = instruction.params as Dot;
+  const { spec } = product.params;
   const [xs, ys, out] = spec.split(/,|->/) as [string, string, string];
   const summed = [...xs].flatMap((c, axis) => (ys.includes(c) && !out.includes(c) ? [axis] : []));
   const { axis, slices } = bestAxis(summed, x.shape, results);
@@ -92,7 +96,7 @@ const sliceDot: Rule = (instruction, operands) => {
   return [sliced.sum(0)];
 };
 
-export function sliceSums(region: Region): Region {
+export function splitSums(region: Region): Region {
   return rewriteRegion(
     region,
     () =>

@@ -7,14 +7,14 @@ import { checkpoint, checkpointChain } from "../../src/function/control.ts";
 import { grad } from "../../src/function/derivative.ts";
 import { tensor } from "../../src/ops/create.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
-import { counters } from "../../src/runtime/compile.ts";
+import { verification } from "../../src/runtime/passes.ts";
 import { elements, expectClose } from "../function/backends.ts";
 
 beforeAll(() => {
-  counters.debug = true;
+  verification.on = true;
 });
 afterAll(() => {
-  counters.debug = false;
+  verification.on = false;
 });
 
 type Layer = (h: Tensor) => Tensor;

@@ -11,19 +11,22 @@ import { Linear } from "../../src/nn/linear.ts";
 import { tensor, zeros } from "../../src/ops/create.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
 import { Adam } from "../../src/optim/adam.ts";
-import { cutAtPeak, recompute } from "../../src/optimize/remat.ts";
+import { cutAtPeak, recompute } from "../../src/optimize/recompute.ts";
 import { Cell } from "../../src/runtime/cell.ts";
-import { compileRegion, counters, optimize, parseMemory } from "../../src/runtime/compile.ts";
+import { compileRegion } from "../../src/runtime/compile.ts";
+import { parseMemory } from "../../src/runtime/fit.ts";
+import { optimize, verification } from "../../src/runtime/passes.ts";
+import { HostStorage } from "../../src/tape/node.ts";
 import { tapeOfRegion } from "../../src/tape/tape.ts";
 import { verifyRegion } from "../../src/tape/verify.ts";
 import { expectClose } from "../function/backends.ts";
 import { sized } from "../size.ts";
 
 beforeAll(() => {
-  counters.debug = true;
+  verification.on = true;
 });
 afterAll(() => {
-  counters.debug = false;
+  verification.on = false;
 });
 
 type Layer = (h: Tensor) => Tensor;
@@ -118,7 +121,7 @@ test("any network, any number of slots: the same gradients", () => {
     if (kind === "gated") return z.sigmoid().mul(h.exp().sub(1).tanh());
     return kind === "cast" ? z.cast("f32").relu().cast("f64").add(z) : z.relu();
   };
-  const elementsOf = (t: Tensor) => t.dataSync().slice();
+  const storageOf = (t: Tensor) => new HostStorage(t.dataSync());
   fc.assert(
     fc.property(fc.array(fc.constantFrom(...kinds), { minLength: 1, maxLength: 9 }), fc.integer({ min: 0, max: 10 }), (net, slots) => {
       const args = [normal([6, 4]), ...net.map(() => normal([4, 4]).mul(0.4))].map((t) => t.cast("f64"));
@@ -133,7 +136,7 @@ test("any network, any number of slots: the same gradients", () => {
       const tape = recompute(region, cutAtPeak(region)!, slots)!;
       verifyRegion(tape);
       const executable = compileRegion(tape, recording);
-      const got = executable.run(args.map(elementsOf));
+      const got = executable.run(args.map(storageOf)).map((storage) => storage.readSync!());
       executable.dispose();
       expectClose(
         got.flatMap((part) => [...part]),

@@ -7,9 +7,6 @@ import { hashRegion, paramsKey } from "../tape/hash.ts";
 import type { Instruction, Region, Value } from "../tape/node.ts";
 import { type Rule, rewriteRegion } from "./rewrite.ts";
 
-/** Ops whose operands may change places without changing a bit of the result. */
-const COMMUTATIVE: ReadonlySet<string> = new Set(["add", "mul", "eq", "ne", "and", "or", "xor"]);
-
 function makeMerger(): Rule {
   const kept = new Map<string, readonly Tensor[]>();
   const numbers = new Map<Value, number>();
@@ -24,7 +21,7 @@ function makeMerger(): Rule {
   return (instruction: Instruction, operands) => {
     if (!instruction.op.mergeable) return undefined;
     const order = operands.map(number);
-    if (COMMUTATIVE.has(instruction.op.name)) order.sort((a, b) => a - b);
+    if (instruction.op.traits?.commutative) order.sort((a, b) => a - b);
     const key = `${instruction.op.name} ${order.join(" ")} ${paramsKey(instruction.params)} ${instruction.regions.map(hashRegion).join("|")}`;
     const known = kept.get(key);
     if (known) return known;
@@ -33,6 +30,6 @@ function makeMerger(): Rule {
   };
 }
 
-export function mergeCommon(region: Region): Region {
+export function merge(region: Region): Region {
   return rewriteRegion(region, makeMerger);
 }

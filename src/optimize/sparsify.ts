@@ -8,19 +8,14 @@
 import { sizeOf } from "../base/shape.ts";
 import { type Target, WASM } from "../kernel/target.ts";
 import { type Conv, convWeight, convWeightAt } from "../ops/contract.ts";
-import { inBuffer } from "../ops/elementwise.ts";
-import { full } from "../ops/indexing.ts";
-import { foldWindows, windows } from "../ops/movement.ts";
+import { eq, inBuffer, mul, select } from "../ops/elementwise.ts";
+import { full, iota } from "../ops/indexing.ts";
+import { instructionOf, type Known, madeBy } from "../ops/made-by.ts";
+import { broadcast, foldWindows, reshape, windows } from "../ops/movement.ts";
 import { maxWithIndex, sum } from "../ops/reduce.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import type { Region, Value } from "../tape/node.ts";
 import { opOf, type Rule, rewriteRegion } from "./rewrite.ts";
-
-interface Windows {
-  readonly kernel: readonly number[];
-  readonly stride: readonly number[];
-  readonly dilation: readonly number[];
-}
 
 /** A value that is 0 but at the maximum of each cell of `y`. */
 interface Spread {
@@ -34,38 +29,39 @@ interface Spread {
   with(value: Tensor): Tensor;
 }
 
-const operandOf = (x: Value, name: string): Tensor | undefined =>
-  x.source.op.name === name ? (x.source.operands[0] as Tensor) : undefined;
-const isZero = (x: Value): boolean => x.source.op === full && (x.source.params as { value: number }).value === 0;
-/** Every axis but the last as it was. */
-const repeatsLast = (x: Value): boolean =>
-  x.source.op.name === "broadcast" && (x.source.params as { axes: readonly number[] }).axes.length === x.shape.length - 1;
+const isZero = (x: Value): boolean => madeBy(x, full)?.params.value === 0;
+
+/** The broadcast that makes `x`, if every axis but the last is as it was. */
+function repeatedLast(x: Value): Known<1, { axes: readonly number[] }> | undefined {
+  const made = madeBy(x, broadcast);
+  return made?.params.axes.length === x.shape.length - 1 ? made : undefined;
+}
 
 /** What max pooling of `y` in cells that do not overlap gives back, if `x` is that. */
 function spreadOf(x: Tensor): Spread | undefined {
-  if (x.source.op !== foldWindows) return undefined;
-  const { kernel, stride, dilation } = x.source.params as Windows;
+  const fold = madeBy(x, foldWindows);
+  if (!fold) return undefined;
+  const { kernel, stride, dilation } = fold.params;
   if (kernel.some((f, i) => f !== stride[i] || dilation[i] !== 1)) return undefined;
-  const picked = operandOf(x.source.operands[0]!, "reshape");
-  if (picked?.source.op.name !== "select") return undefined;
-  const [hit, spread, otherwise] = picked.source.operands as [Tensor, Tensor, Tensor];
-  const [index, position] = hit.source.operands as Tensor[];
-  if (!isZero(otherwise) || hit.source.op.name !== "eq" || position!.source.op.name !== "iota") return undefined;
-  if (!repeatsLast(spread) || !repeatsLast(index!) || (position!.source.params as { axis: number }).axis !== picked.rank - 1)
-    return undefined;
-  const which = index!.source.operands[0] as Tensor;
-  const cells = which.source.op === maxWithIndex && which.index === 1 ? operandOf(which.source.operands[0]!, "reshape") : undefined;
-  if (cells?.source.op !== windows || JSON.stringify(cells.source.params) !== JSON.stringify({ kernel, stride, dilation }))
-    return undefined;
-  const y = cells.source.operands[0] as Tensor;
+  const picked = madeBy(fold.operands[0], reshape)?.operands[0];
+  const choice = madeBy(picked, select);
+  if (!picked || !choice) return undefined;
+  const [hit, chosen, otherwise] = choice.operands;
+  const [index, position] = madeBy(hit, eq)?.operands ?? [];
+  if (!index || !isZero(otherwise) || madeBy(position, iota)?.params.axis !== picked.rank - 1) return undefined;
+  const [spread, repeated] = [repeatedLast(chosen), repeatedLast(index)];
+  if (!spread || !repeated) return undefined;
+  const [which] = repeated.operands;
+  const extremum = which.index === 1 ? madeBy(which, maxWithIndex) : undefined;
+  const cells = madeBy(madeBy(extremum?.operands[0], reshape)?.operands[0], windows);
+  if (!extremum || !cells || JSON.stringify(cells.params) !== JSON.stringify({ kernel, stride, dilation })) return undefined;
+  const [y] = cells.operands;
   if (y.rank !== x.rank || y.shape.some((d, i) => d !== x.shape[i])) return undefined;
   const again = (value: Tensor): Tensor => {
-    const wide = value.broadcastInDim(picked.shape, (spread.source.params as { axes: readonly number[] }).axes);
-    const folded = x.source.operands[0] as Tensor;
-    return x.bind(foldWindows, [hit.where(wide, otherwise).reshape(folded.shape)], x.source.params as never);
+    const wide = value.broadcastInDim(picked.shape, spread.params.axes);
+    return x.bind(foldWindows, [hit.where(wide, otherwise).reshape(fold.operands[0].shape)], fold.params);
   };
-  const value = spread.source.operands[0] as Tensor;
-  return { y, maxima: which.source.results[0] as Tensor, which, value, kernel, with: again };
+  return { y, maxima: extremum.results[0]!, which, value: spread.operands[0], kernel, with: again };
 }
 
 /** Activations are no longer than this. */
@@ -78,9 +74,10 @@ function atMaxima(x: Tensor, { y, maxima }: Spread): Tensor | undefined {
   const make = (z: Tensor): Tensor | undefined => {
     const known = made.get(z);
     if (known || steps++ > MOST_STEPS) return known;
-    const { op, params, operands } = z.source;
+    const { params, operands } = z.source;
     const { lower } = opOf(z.source);
-    if (op === full) return z.bind(full, [], { ...(params as object), shape: maxima.shape } as never);
+    const constant = madeBy(z, full);
+    if (constant) return z.bind(full, [], { ...constant.params, shape: maxima.shape });
     if (lower.kind !== "pointwise" || !lower.inPlace || operands.length === 0) return undefined;
     const own = operands.map((operand) => make(operand as Tensor));
     if (own.includes(undefined)) return undefined;
@@ -97,16 +94,18 @@ const passOn: Rule = ({ op }, [a, b, c]) => {
     const own = spread && atMaxima(by, spread);
     return own && [spread.with(join(own, spread.value))];
   };
-  if (op.name === "select" && isZero(c!)) return through(spreadOf(b!), a!, (kept, value) => kept.where(value, value.like(0)));
-  if (op.name === "mul") return through(spreadOf(a!), b!, (by, x) => x.mul(by)) ?? through(spreadOf(b!), a!, (by, x) => x.mul(by));
+  if (op === select && isZero(c!)) return through(spreadOf(b!), a!, (kept, value) => kept.where(value, value.like(0)));
+  if (op === mul) return through(spreadOf(a!), b!, (by, x) => x.mul(by)) ?? through(spreadOf(b!), a!, (by, x) => x.mul(by));
   return undefined;
 };
 
-const sumFew: Rule = ({ op, params }, [x]) => {
-  if (op !== sum) return undefined;
-  const { axes } = params as { axes: readonly number[] };
-  const spread = spreadOf(x!);
-  return spread?.kernel.every((_, i) => axes.includes(x!.rank - 1 - i)) ? [spread.value.sum(axes)] : undefined;
+const sumFew: Rule = (instruction) => {
+  const total = instructionOf(instruction, sum);
+  if (!total) return undefined;
+  const { axes } = total.params;
+  const [x] = total.operands;
+  const spread = spreadOf(x);
+  return spread?.kernel.every((_, i) => axes.includes(x.rank - 1 - i)) ? [spread.value.sum(axes)] : undefined;
 };
 
 /** Cycles of a vector of products in a dense kernel, and here, where each has a load and a look-up serves a few; and of an element that is put in another order. */
@@ -147,7 +146,7 @@ function inCell({ which, kernel }: Spread, [down, right]: readonly [number, numb
   return distance;
 }
 
-export function multiplyFew(region: Region, target: Target = WASM): Region {
+export function sparsify(region: Region, target: Target = WASM): Region {
   return rewriteRegion(
     rewriteRegion(region, () => passOn),
     () => (instruction, operands, original) => sumFew(instruction, operands, original) ?? weightsOfFew(instruction, operands, target),

@@ -45,7 +45,7 @@ interface Pair {
 }
 
 /** The region with its loops cut, those in loops and branches too; undefined if there is none to cut. */
-export function stretchLoops(region: Region, how: Stretching): Region | undefined {
+export function stretch(region: Region, how: Stretching): Region | undefined {
   const stretched = new Stretcher(region, how).run();
   return stretched === region ? undefined : stretched;
 }
@@ -113,7 +113,7 @@ class Stretcher {
         this.#put(instruction, cut.forward());
       } else if (ended) this.#put(instruction, cuts.get(ended)!.backward(operands));
       else {
-        const regions = instruction.regions.map((inner) => stretchLoops(inner, this.#how) ?? inner);
+        const regions = instruction.regions.map((inner) => stretch(inner, this.#how) ?? inner);
         const same = regions.every((r, i) => r === instruction.regions[i]) && operands.every((x, i) => x === instruction.operands[i]);
         if (!same) this.#put(instruction, rebind(instruction, operands, regions));
       }
@@ -212,7 +212,7 @@ class Cut {
       return this.#steps(back, backBody, [...bc, ...now, ...gather(stacked, bx)]);
     });
     const deeper = { kept: 0, depth: Number.isFinite(this.#how.depth) ? this.#how.depth - 1 : 1 };
-    const inner = deeper.depth > 0 ? (stretchLoops(outer, deeper) ?? outer) : outer;
+    const inner = deeper.depth > 0 ? (stretch(outer, deeper) ?? outer) : outer;
     const carried = first.slice(0, back.carry);
     const most = loop(inner, [...theirs, ...consts, ...carried, ...this.#starts, ...slices], {
       ...back,

@@ -6,11 +6,11 @@
  * A thread that sleeps in `Atomics.wait` receives no messages. So a message is announced in shared memory: a thread that is behind returns to its event loop, gets
  * the message, and comes back.
  */
-import { builtinModule, cores, environment } from "../base/host.ts";
-import { CONTROL, MOST_PARTS, tagOf } from "../codegen/wasm/threads.ts";
-import { markHarmless } from "../kernel/interpret.ts";
-import { type Arena, theArena } from "./arena.ts";
-import type { Loaded } from "./backend.ts";
+import { builtinModule, cores, environment } from "../../base/host.ts";
+import { CONTROL, MOST_PARTS, tagOf } from "../../codegen/wasm/threads.ts";
+import { markHarmless } from "../../kernel/interpret.ts";
+import type { Loaded } from "../backend.ts";
+import { type LinearMemory, linearMemory } from "./memory.ts";
 
 /**
  * What a worker runs. A text, since a worker is started from a file of its own or from a text, and a file would have to be found by every bundler. It takes messages
@@ -95,8 +95,8 @@ interface WorkerThreads {
 const workerThreads = (): WorkerThreads | undefined => builtinModule<WorkerThreads>("node:worker_threads");
 
 /** Why this host can use no more than one thread; undefined if it can. */
-function obstacle(arena: Arena): string | undefined {
-  if (!arena.shared) return "they need shared memory, which a page has only with cross-origin isolation (headers COOP and COEP)";
+function obstacle(memory: LinearMemory): string | undefined {
+  if (!memory.shared) return "they need shared memory, which a page has only with cross-origin isolation (headers COOP and COEP)";
   if (workerThreads()) return undefined;
   if (typeof document !== "undefined") return "the main thread of a page must not wait for others; run the engine in a Worker";
   return typeof Worker === "function" && typeof Blob === "function" ? undefined : "this host has no workers (in Node, they need 20.16)";
@@ -118,9 +118,9 @@ function defaultThreads(): number {
 /** Parts per thread: more even out what other processes take from a core, but cost claims. */
 const PARTS_PER_THREAD = 4;
 
-/** The threads that compute for one arena, the calling one included. */
+/** The threads that compute in one memory, the calling one included. */
 export class Pool {
-  readonly #arena: Arena;
+  readonly #memory: LinearMemory;
   readonly #obstacle: string | undefined;
   #threads: number;
   #members: Member[] = [];
@@ -130,9 +130,9 @@ export class Pool {
   #failure: string | undefined;
   readonly #gone: FinalizationRegistry<number> = new FinalizationRegistry((program) => this.#forget(program));
 
-  constructor(arena: Arena) {
-    this.#arena = arena;
-    this.#obstacle = obstacle(arena);
+  constructor(memory: LinearMemory) {
+    this.#memory = memory;
+    this.#obstacle = obstacle(memory);
     this.#threads = this.#obstacle === undefined ? defaultThreads() : 1;
   }
 
@@ -152,7 +152,7 @@ export class Pool {
     const program = ++this.#programs;
     let runs = long ? 1 : 0;
     const run: Loaded = (bindings) => {
-      const words = new Int32Array(this.#arena.memory.buffer, 0, CONTROL.end / 4);
+      const words = new Int32Array(this.#memory.buffer, 0, CONTROL.end / 4);
       words[CONTROL.limit / 4] = runs++ > 0 && this.#enlist(program, module) ? this.#threads * PARTS_PER_THREAD : 0;
       words[CONTROL.tag / 4] = tagOf(program);
       try {
@@ -194,14 +194,14 @@ export class Pool {
       this.#dismiss(0);
     });
     this.#members.push(member);
-    const { memory } = this.#arena;
+    const memory = this.#memory.raw;
     member.postMessage({ memory, member: this.#members.length - 1, mail: new Int32Array(memory.buffer)[CONTROL.mail / 4] });
   }
 
   #post(message: object): void {
     if (this.#members.length === 0) return;
     for (const member of this.#members) member.postMessage(message);
-    const words = new Int32Array(this.#arena.memory.buffer, 0, CONTROL.end / 4);
+    const words = new Int32Array(this.#memory.buffer, 0, CONTROL.end / 4);
     Atomics.add(words, CONTROL.mail / 4, 1);
     Atomics.add(words, CONTROL.signal / 4, 1);
     Atomics.notify(words, CONTROL.signal / 4);
@@ -238,21 +238,21 @@ export class Pool {
   }
 }
 
-const pools: WeakMap<Arena, Pool> = new WeakMap();
+const pools: WeakMap<LinearMemory, Pool> = new WeakMap();
 
-/** The pool of an arena. */
-export function poolOf(arena: Arena): Pool {
-  let pool = pools.get(arena);
+/** The pool of a memory. */
+export function poolOf(memory: LinearMemory): Pool {
+  let pool = pools.get(memory);
   if (!pool) {
-    pool = new Pool(arena);
-    pools.set(arena, pool);
+    pool = new Pool(memory);
+    pools.set(memory, pool);
   }
   return pool;
 }
 
 /** How many threads compute, the calling one included. */
 export function getThreads(): number {
-  return poolOf(theArena()).threads;
+  return poolOf(linearMemory()).threads;
 }
 
 /**
@@ -261,7 +261,7 @@ export function getThreads(): number {
  * number of threads. Others start when a program runs for the second time; in a page, once the engine's Worker has returned to its event loop after that. Throws a RangeError for a number out of range, an Error where there can be only one.
  */
 export function setThreads(n: number): void {
-  poolOf(theArena()).threads = n;
+  poolOf(linearMemory()).threads = n;
 }
 
 function startWorker(fail: (message: string) => void): Member {

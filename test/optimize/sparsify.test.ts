@@ -7,7 +7,7 @@ import { grad } from "../../src/function/derivative.ts";
 import { maxPool2d } from "../../src/math/pool.ts";
 import { tensor, zeros } from "../../src/ops/create.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
-import { optimize } from "../../src/runtime/compile.ts";
+import { optimize } from "../../src/runtime/passes.ts";
 import { tapeOfRegion } from "../../src/tape/tape.ts";
 import { sized } from "../size.ts";
 

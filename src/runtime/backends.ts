@@ -1,0 +1,73 @@
+/**
+ * @file The backends there are, and the one in use. `wasm` is the default; `interpreter` runs the kernel language directly, slowly and exactly as
+ * defined, and is the fallback where WebAssembly SIMD is missing.
+ */
+import type { Program } from "../kernel/kernel.ts";
+import { Arena } from "./arena.ts";
+import type { Backend, Loaded, Loading, Memory } from "./backend.ts";
+import { interpreter } from "./interpreter.ts";
+import { wasm } from "./wasm/backend.ts";
+
+/** What programs run on: WebAssembly, or the interpreter of the kernel language, a slow oracle for tests. */
+export type BackendName = "wasm" | "interpreter";
+
+/** By name, the best first. */
+export const BACKENDS: Map<string, Backend> = new Map<string, Backend>([
+  ["wasm", wasm],
+  ["interpreter", interpreter],
+]);
+
+let current: Backend | undefined;
+
+/** The backend in use: unless another is chosen, the first that this host can run. */
+export function theBackend(): Backend {
+  current ??= [...BACKENDS.values()].find((backend) => backend.obstacle() === undefined) ?? interpreter;
+  return current;
+}
+
+/** The name of the backend in use: `wasm` where the engine has SIMD, else `interpreter`. */
+export function backendName(): BackendName {
+  return theBackend().name as BackendName;
+}
+
+/** Chooses the backend for everything that runs from now on. */
+export function setBackend(name: BackendName): void {
+  const backend = BACKENDS.get(name);
+  if (!backend) throw new RangeError(`setBackend: no backend "${name}"; there are ${[...BACKENDS.keys()].join(" and ")}`);
+  const obstacle = backend.obstacle();
+  if (obstacle !== undefined) throw new Error(`setBackend: ${obstacle}`);
+  current = backend;
+}
+
+const arenas: WeakMap<Memory, Arena> = new WeakMap();
+
+/** The arena of the backend in use: there is one for each memory. */
+export function theArena(): Arena {
+  const memory = theBackend().memory();
+  let arena = arenas.get(memory);
+  if (!arena) {
+    arena = new Arena(memory, theBackend().name);
+    arenas.set(memory, arena);
+  }
+  return arena;
+}
+
+/** Told of every run, for the profiler. `bases` are the addresses of the program's bindings. */
+export const observer: { ran: ((program: Program, arena: Arena, bases: Uint32Array) => void) | undefined } = { ran: undefined };
+
+/** A program as executables run it: with the address of the table of base addresses, and the addresses themselves. */
+export interface Runner extends Pick<Loaded, "forget" | "codeBytes"> {
+  (bindings: number, bases: Uint32Array): void;
+}
+
+/** A program made to run. */
+export function load(program: Program, arena: Arena, loading: Loading): Runner {
+  const loaded = theBackend().load(program, arena.memory, loading);
+  const run: Runner = (bindings, bases) => {
+    loaded(bindings);
+    observer.ran?.(program, arena, bases);
+  };
+  if (loaded.forget) run.forget = loaded.forget;
+  run.codeBytes = loaded.codeBytes ?? 0;
+  return run;
+}

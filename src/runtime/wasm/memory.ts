@@ -1,0 +1,111 @@
+/**
+ * @file The memory of the WebAssembly backend and of the interpreter: one WebAssembly memory, shared where the host allows it, so that threads can
+ * join in. It ends at 4 GiB and never shrinks.
+ */
+import { type Dtype, type TypedArray, viewOf } from "../../base/dtype.ts";
+import { CONTROL } from "../../codegen/wasm/threads.ts";
+import type { Memory } from "../backend.ts";
+
+const PAGE = 65536;
+const MOST_PAGES = 65536; // 4 GiB, all that 32-bit addresses reach
+
+const mib = (bytes: number): string => `${Math.ceil(bytes / 2 ** 20)} MiB`;
+
+export class LinearMemory implements Memory {
+  readonly raw: WebAssembly.Memory;
+  readonly shared: boolean;
+  readonly most: number;
+  // The first bytes are the threads' (and nothing lies at address 0, so that a wrong zero address hits nothing).
+  readonly reserved: number = CONTROL.end;
+
+  /** @throws {Error} if the host gives no memory. */
+  constructor() {
+    const { memory, shared, maximum } = openMemory();
+    this.raw = memory;
+    this.shared = shared;
+    this.most = maximum * PAGE;
+  }
+
+  get buffer(): ArrayBufferLike {
+    return this.raw.buffer;
+  }
+
+  get size(): number {
+    return this.raw.buffer.byteLength;
+  }
+
+  /** A typed array over the memory. It must not be kept: growing an unshared memory detaches it. */
+  view(dtype: Dtype, at: number, n: number): TypedArray {
+    return viewOf(dtype, this.raw.buffer, at, n);
+  }
+
+  grow(bytes: number): boolean {
+    try {
+      this.raw.grow(Math.ceil(bytes / PAGE));
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  write(at: number, elements: TypedArray): void {
+    this.#bytes(at, elements.byteLength).set(bytesOf(elements));
+  }
+
+  fill(dtype: Dtype, at: number, n: number, value: number): void {
+    this.view(dtype, at, n).fill(value);
+  }
+
+  copy(from: number, to: number, bytes: number): void {
+    this.#bytes(to, bytes).set(this.#bytes(from, bytes));
+  }
+
+  readSync(at: number, into: TypedArray): void {
+    bytesOf(into).set(this.#bytes(at, into.byteLength));
+  }
+
+  async read(at: number, into: TypedArray): Promise<void> {
+    this.readSync(at, into);
+  }
+
+  #bytes(at: number, n: number): Uint8Array {
+    return new Uint8Array(this.raw.buffer, at, n);
+  }
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: TypedArray): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}
+
+/** Pages that a memory may grow to, from most to least: hosts reserve address space for them, and may refuse. */
+const MAXIMA = [MOST_PAGES, MOST_PAGES / 4, MOST_PAGES / 16, MOST_PAGES / 64];
+
+/** A shared memory if there can be one: always in Node, in a page only with cross-origin isolation. @throws {Error} if the host gives none. */
+function openMemory(): { memory: WebAssembly.Memory; shared: boolean; maximum: number } {
+  if (typeof WebAssembly === "undefined") throw new Error("this host has no WebAssembly (Node without --jitless, and browsers, have it)");
+  const isolated =
+    typeof SharedArrayBuffer !== "undefined" && (globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated !== false;
+  const kinds = isolated ? [true, false] : [false];
+  // Room counts for more than threads where there is little of it.
+  const attempts = [MAXIMA.slice(0, 2), MAXIMA.slice(2)].flatMap((maxima) =>
+    kinds.flatMap((shared) => maxima.map((maximum) => ({ shared, maximum }))),
+  );
+  for (const { shared, maximum } of attempts) {
+    try {
+      return { memory: new WebAssembly.Memory({ initial: 1, maximum, shared }), shared, maximum };
+    } catch {
+      // The next one asks for less.
+    }
+  }
+  throw new Error(
+    `the host refused to reserve address space for a WebAssembly memory: ${MAXIMA.map((pages) => mib(pages * PAGE)).join(", ")} were tried, and with each come about 8 GiB that guard it. The cause is most often a limit on address space: see ulimit -v, and raise it to 16 GiB (ulimit -v 16777216) or lift it (ulimit -v unlimited); or start Node as node --disable-wasm-trap-handler, which needs no guards`,
+  );
+}
+
+let memory: LinearMemory | undefined;
+
+/** The one memory. */
+export function linearMemory(): LinearMemory {
+  memory ??= new LinearMemory();
+  return memory;
+}
