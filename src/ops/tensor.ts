@@ -734,7 +734,9 @@ export class Tensor implements Value {
     const n = this.shape[at]!;
     const first = start < 0 ? start + n : start;
     if (!(Number.isInteger(first) && Number.isInteger(length)) || first < 0 || length < 0 || first + length > n)
-      throw new RangeError(`narrow: ${length} elements from ${start} on do not lie within the ${n} of axis ${axis}`);
+      throw new RangeError(
+        `narrow: ${length} elements from ${start} on, a range that does not fit axis ${axis} of ${formatShape(this.shape)}`,
+      );
     const from = this.shape.map((_, i) => (i === at ? first : 0));
     return this.slice(from, this.shape.with(at, first + length));
   }
