@@ -11,6 +11,8 @@
 export interface Expectation {
   readonly want: string;
   readonly holds: (value: unknown) => boolean;
+  /** What an error says behind the value that came. */
+  readonly remedy?: (value: unknown) => string;
 }
 
 /** Expectations by the names of fields. */
@@ -43,6 +45,11 @@ export const fn: Expectation = expectation("a function", (value) => typeof value
 export const object: Expectation = expectation("an object", (value) => typeof value === "object" && value !== null);
 export const list: Expectation = expectation("a list", Array.isArray);
 export const numbers: Expectation = expectation("a list or typed array of numbers", isNumbers);
+/** One number for all axes, or one for each. */
+export const eachAxis: Expectation = expectation(
+  "a number or a list or typed array of numbers",
+  (value) => aNumber.holds(value) || isNumbers(value),
+);
 /** Also those of another realm (`vm`, Jest), where `instanceof` fails. */
 export const bytes: Expectation = expectation(
   "the bytes of a file, a Uint8Array",
@@ -50,12 +57,18 @@ export const bytes: Expectation = expectation(
 );
 
 /** One of some strings. */
-export const oneOf = (...names: readonly string[]): Expectation =>
-  expectation(names.map((name) => `"${name}"`).join(" or "), (value) => typeof value === "string" && names.includes(value));
+export const oneOf = (...names: readonly string[]): Expectation => ({
+  want: names.map((name) => `"${name}"`).join(" or "),
+  holds: (value) => typeof value === "string" && names.includes(value),
+  remedy: (value) => (typeof value === "string" ? didYouMean(value, names) : ""),
+});
 
 /** An object that has a method. */
 export const having = (want: string, ...methods: readonly string[]): Expectation =>
   expectation(want, (value) => methods.every((name) => typeof (value as Record<string, unknown> | null)?.[name] === "function"));
+
+/** The name of a dtype. */
+export const aDtype: Expectation = oneOf("f32", "f64", "i32", "u32", "u8", "bool");
 
 /** A list of which every element meets the expectation. */
 export const listOf = ({ want, holds }: Expectation, least = 0): Expectation =>
@@ -69,7 +82,10 @@ export const either = (a: Expectation, b: Expectation): Expectation =>
   expectation(`${a.want} or ${b.want}`, (value) => a.holds(value) || b.holds(value));
 
 /** May be left out. */
-export const optional = ({ want, holds }: Expectation): Expectation => expectation(want, (value) => value === undefined || holds(value));
+export const optional = ({ holds, ...rest }: Expectation): Expectation => ({
+  ...rest,
+  holds: (value) => value === undefined || holds(value),
+});
 
 function isNumbers(value: unknown): boolean {
   if (Array.isArray(value)) return value.every((n) => typeof n === "number");
@@ -91,28 +107,81 @@ export function shown(value: unknown): string {
 }
 
 /** @throws {RangeError} (or TypeError, for another type) unless the value is as expected; the message starts with `what`. */
-export function check(what: string, value: unknown, { want, holds }: Expectation): void {
+export function check(what: string, value: unknown, { want, holds, remedy }: Expectation): void {
   if (holds(value)) return;
-  const message = `${what} must be ${want}, got ${shown(value)}`;
+  const message = `${what} must be ${want}, got ${shown(value)}${remedy?.(value) ?? ""}`;
   throw typeof value === "number" || ArrayBuffer.isView(value) || Array.isArray(value) ? new RangeError(message) : new TypeError(message);
 }
 
-/** Checks an object and its fields: `what: name must be ...`. */
+/** Checks an object and its fields: `what: name must be ...`. It may have other fields. */
 export function checkFields(what: string, value: unknown, fields: Fields): void {
-  checkEach(what, value, fields, false);
-}
-
-/** Checks options: every field may be left out. */
-export function checkOptions(what: string, value: unknown, fields: Fields): void {
-  checkEach(what, value, fields, true);
-}
-
-// Losses and layers come here in every eager call, so no text is made before something is wrong.
-function checkEach(what: string, value: unknown, fields: Fields, mayBeLeftOut: boolean): void {
-  if (!object.holds(value)) throw new TypeError(`${what}: want an object with ${Object.keys(fields).join(", ")}, got ${shown(value)}`);
+  if (!object.holds(value)) throw notAnObject(what, value, fields);
   for (const name in fields) {
     const given = (value as Record<string, unknown>)[name];
-    if (given === undefined && mayBeLeftOut) continue;
     if (!fields[name].holds(given)) check(`${what}: ${name}`, given, fields[name]);
   }
+}
+
+/** One expectation for each option of an interface: the compiler finds a name that is missing, or too many. */
+export type Checks<Options> = Readonly<Record<keyof Options, Expectation>>;
+
+/**
+ * Checks options: each may be left out (`undefined` is left out, too) unless it is `required`, and there are no others. A call without options comes to an empty object and
+ * pays nothing; no text is made before something is wrong.
+ */
+export function checkOptions<Options extends object>(
+  what: string,
+  options: Options,
+  checks: Checks<NoInfer<Options>>,
+  ...required: readonly (keyof Options & string)[]
+): void {
+  if (!object.holds(options) || Array.isArray(options) || Symbol.iterator in options) throw notAnObject(what, options, checks);
+  for (const name in options) {
+    const given = options[name];
+    if (given === undefined) continue;
+    if (!Object.hasOwn(checks, name))
+      throw new TypeError(
+        `${what}: there is no option ${name}${didYouMean(name, Object.keys(checks))} (known: ${Object.keys(checks).join(", ")})`,
+      );
+    if (!checks[name].holds(given)) check(`${what}: ${name}`, given, checks[name]);
+  }
+  for (const name of required) if (options[name] === undefined) check(`${what}: ${name}`, undefined, checks[name]);
+}
+
+const notAnObject = (what: string, value: unknown, fields: Fields): TypeError =>
+  new TypeError(`${what}: want an object with ${Object.keys(fields).join(", ")}, got ${shown(value)}${inBraces(value, fields)}`);
+
+/** A bare value was likely meant for the first option that takes such a value. */
+function inBraces(value: unknown, fields: Fields): string {
+  const name = typeof value === "object" ? undefined : Object.keys(fields).find((each) => value !== undefined && fields[each].holds(value));
+  return name === undefined ? "" : `; did you mean { ${name}: ${shown(value)} }?`;
+}
+
+// ---- names ----------------------------------------------------------------------------------------------------------------------------
+
+/** What an error says behind a name that is not known: `; did you mean "lr"?`, or nothing. */
+export function didYouMean(name: string, known: readonly string[]): string {
+  const near = nearest(name, known);
+  return near === undefined ? "" : `; did you mean "${near}"?`;
+}
+
+/** The known name that a wrong one comes nearest to: the same but for case and separators, the initials of its words, or at most half of its letters off. */
+function nearest(name: string, known: readonly string[]): string | undefined {
+  const plain = (text: string): string => text.replace(/[^\p{L}\p{N}]/gu, "").toLowerCase();
+  const initials = (text: string): string => text.replace(/(?<=\p{L})\p{Ll}+|[^\p{L}\p{N}]/gu, "").toLowerCase();
+  const [best] = known
+    .map((each) => ({ each, edits: plain(each) === initials(name) ? 0 : edits(plain(name), plain(each)) }))
+    .sort((a, b) => a.edits - b.edits);
+  return best && best.edits <= Math.max(name.length, best.each.length) / 2 ? best.each : undefined;
+}
+
+/** Levenshtein's distance: letters to put in, take out or exchange. */
+function edits(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 0; i < a.length; i++) {
+    const next = [i + 1];
+    for (let j = 0; j < b.length; j++) next.push(Math.min(row[j] + (a[i] === b[j] ? 0 : 1), row[j + 1] + 1, next[j] + 1));
+    row = next;
+  }
+  return row[b.length];
 }

@@ -2,6 +2,7 @@
  * @file Element types: f32 for work, f64 for checking, integers and bools for indices and masks.
  * Bools are stored as one byte, 0 or 1. Only floats carry tangents.
  */
+import { didYouMean } from "./check.ts";
 
 export type Dtype = "f32" | "f64" | "i32" | "u32" | "u8" | "bool";
 
@@ -44,7 +45,9 @@ export function viewOf(dtype: Dtype, buffer: ArrayBufferLike, offset: number, n:
 /** @throws {TypeError} if `dtype` is not the name of a dtype. */
 export function checkDtype(dtype: Dtype, what: string): void {
   if (!Object.hasOwn(ARRAYS, dtype))
-    throw new TypeError(`${what}: there is no dtype ${String(dtype)}; want one of ${Object.keys(ARRAYS).join(", ")}`);
+    throw new TypeError(
+      `${what}: there is no dtype ${String(dtype)}; want one of ${Object.keys(ARRAYS).join(", ")}${didYouMean(String(dtype), Object.keys(ARRAYS))}`,
+    );
 }
 
 // The order of promotion: the result of mixing two dtypes is the later of them.

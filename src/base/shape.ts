@@ -1,7 +1,7 @@
 /**
  * @file Shapes: tuples of axis sizes, row-major. Everything about sizes, axes and strides that needs no tensor.
  */
-import { check, numbers } from "./check.ts";
+import { check, type Expectation, eachAxis, numbers } from "./check.ts";
 import type { Dtype } from "./dtype.ts";
 
 /** Sizes of the axes, first axis first; [] for a scalar. */
@@ -62,9 +62,13 @@ export function isAxisOfScalar(axis: number, rank: number): boolean {
   return rank === 0 && (axis === 0 || axis === -1);
 }
 
+/** Axes come as they are, before the options. */
+const someAxes: Expectation = { ...eachAxis, remedy: () => "; axes come before the options: x.sum(0, { keepDims: true })" };
+
 /** Sorted distinct axes; all of them when `axes` is undefined. */
 export function normalizeAxes(axes: number | readonly number[] | undefined, rank: number, what: string): number[] {
   if (axes === undefined) return Array.from({ length: rank }, (_, i) => i);
+  if (typeof axes !== "number" && !Array.isArray(axes)) check(`${what}: axes`, axes, someAxes);
   const given = typeof axes === "number" ? [axes] : axes;
   // A scalar has no axis; 0 and -1 name it all the same, as in NumPy.
   const list = rank === 0 ? given.filter((a) => a !== 0 && a !== -1) : given;
@@ -91,9 +95,14 @@ export function dropAxes(shape: Shape, axes: readonly number[]): number[] {
   return shape.filter((_, i) => !axes.includes(i));
 }
 
+const aShape: Expectation = {
+  ...numbers,
+  remedy: (value) => (typeof value === "number" ? `; the shape is one argument, as in [${value}, 2]` : ""),
+};
+
 /** Throws unless every size is a non-negative integer. */
 export function checkShape(shape: Shape, what: string): void {
-  if (!Array.isArray(shape)) check(`${what}: the shape`, shape, numbers);
+  if (!Array.isArray(shape)) check(`${what}: the shape`, shape, aShape);
   for (const d of shape) {
     if (!Number.isInteger(d) || d < 0) {
       throw new RangeError(`${what}: ${formatShape(shape)} is not a shape; sizes are non-negative integers`);

@@ -1,5 +1,5 @@
 /** @file What `nabla train` does where it is not told: the data set of a model, and settings that train it well. */
-import { closest, distance } from "fastest-levenshtein";
+import { didYouMean } from "../base/check.ts";
 import type { OptimizerName } from "./optimizers.ts";
 
 export interface Recipe {
@@ -82,8 +82,7 @@ const MOST_LISTED = 16;
 
 /** The error for a name that is not known, with the nearest one that is. */
 export function unknownName(what: string, name: string, known: readonly string[]): Error {
-  const nearest = closest(name, known);
-  const near = distance(name, nearest) <= nearest.length / 2 ? `; did you mean "${nearest}"?` : "";
+  const near = didYouMean(name, known);
   const rest = known.length > MOST_LISTED ? `, ... and ${known.length - MOST_LISTED} more, see nabla info` : "";
   return new Error(`unknown ${what} "${name}"${near} (known: ${known.slice(0, MOST_LISTED).join(", ")}${rest})`);
 }

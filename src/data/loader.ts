@@ -5,7 +5,7 @@
  *     batches(split, options)      of what lies in memory: a plain generator
  *     new Loader(source, options)  of anything: read ahead, by threads if the source is named by its module
  */
-import { check, checkFields, flag, fn, naturalNumber, optional, positiveInteger } from "../base/check.ts";
+import { type Checks, check, checkFields, checkOptions, flag, fn, naturalNumber, positiveInteger } from "../base/check.ts";
 import { asFloats, asTargets } from "../base/elements.ts";
 import { fold, type Key, permutation } from "../base/random.ts";
 import { type Batch, collate } from "./batch.ts";
@@ -90,16 +90,16 @@ function orderKey({ seed = 0, epoch = 0 }: Pick<BatchOptions, "seed" | "epoch">)
   return fold(keyOf(seed), epoch);
 }
 
-const BATCH_OPTIONS = {
+const BATCH_OPTIONS: Checks<BatchOptions> = {
   batchSize: positiveInteger,
-  shuffle: optional(flag),
-  seed: optional(aSeed),
-  epoch: optional(naturalNumber),
-  dropLast: optional(flag),
+  shuffle: flag,
+  seed: aSeed,
+  epoch: naturalNumber,
+  dropLast: flag,
 };
 
-function checkBatchOptions(what: string, options: unknown): void {
-  checkFields(what, options, BATCH_OPTIONS);
+function checkBatchOptions(what: string, options: BatchOptions): void {
+  checkOptions(what, options, BATCH_OPTIONS, "batchSize");
 }
 
 // ---- any source ---------------------------------------------------------------------------------------------------------------------
@@ -140,7 +140,7 @@ export class Loader implements AsyncIterable<Batch> {
 
   /** @throws {RangeError} for options that cannot be. */
   constructor(source: Source, options: LoaderOptions) {
-    checkFields("Loader", options, LOADER_OPTIONS);
+    checkOptions("Loader", options, LOADER_OPTIONS, "batchSize");
     checkSource(source);
     const { workers = 0 } = options;
     if (workers > 0 && !isModule(source))
@@ -159,7 +159,8 @@ export class Loader implements AsyncIterable<Batch> {
   async *epoch(epoch: number): AsyncGenerator<Batch, void, undefined> {
     check("Loader: epoch", epoch, naturalNumber);
     const source = await this.#open();
-    const options = { ...this.#options, epoch };
+    const { batchSize, shuffle, seed, dropLast } = this.#options;
+    const options = { batchSize, shuffle, seed, dropLast, epoch };
     const count = "count" in source ? source.count : undefined;
     const batches = count === undefined ? undefined : batchCount({ count }, options);
     let [batch, examples] = [0, 0];
@@ -219,12 +220,13 @@ export class Loader implements AsyncIterable<Batch> {
   }
 }
 
-const LOADER_OPTIONS = {
-  ...BATCH_OPTIONS,
-  workers: optional(naturalNumber),
-  prefetch: optional(naturalNumber),
-  shuffleBuffer: optional(positiveInteger),
-  onProgress: optional(fn),
+const { epoch: _, ...OF_AN_EPOCH } = BATCH_OPTIONS;
+const LOADER_OPTIONS: Checks<LoaderOptions> = {
+  ...OF_AN_EPOCH,
+  workers: naturalNumber,
+  prefetch: naturalNumber,
+  shuffleBuffer: positiveInteger,
+  onProgress: fn,
 };
 
 /** @throws {TypeError} for what no batches can be made from. */

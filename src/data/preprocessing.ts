@@ -3,7 +3,7 @@
  * with the model, so that a prediction does the same to new values.
  */
 
-import { checkFields, checkOptions, flag, list } from "../base/check.ts";
+import { type Checks, checkFields, checkOptions, flag, list } from "../base/check.ts";
 import type { CsvOptions } from "./csv.ts";
 import type { Dataset, Split } from "./dataset.ts";
 import type { ImageFilter } from "./image.ts";
@@ -129,12 +129,14 @@ export interface StandardizeOptions {
   readonly targets?: boolean;
 }
 
+const STANDARDIZE_OPTIONS: Checks<StandardizeOptions> = { targets: flag };
+
 /**
  * The data set with inputs of mean 0 and standard deviation 1, by feature or (images) by channel, as the training split has them; the test
  * split follows the training split's numbers. They are in the result's `preprocessing`.
  */
 export function standardize(data: Dataset, options: StandardizeOptions = {}): Dataset {
-  checkOptions("standardize", options, { targets: flag });
+  checkOptions("standardize", options, STANDARDIZE_OPTIONS);
   const { targets = false } = options;
   const { train, test } = data;
   if (data.preprocessing?.inputs) throw new Error(`standardize: ${data.name} is standardized already`);

@@ -1,6 +1,8 @@
 /**
  * @file Data sets by name, as the command and the training loop ask for them; or by path: a CSV or Parquet file, a file of arrays, a folder of images.
  */
+
+import { aNumber, type Checks, checkOptions, didYouMean, eachAxis, flag, fn, list, object, oneOf, text } from "../base/check.ts";
 import { nodeModule } from "../base/host.ts";
 import type { ReadLimits } from "../formats/budget.ts";
 import { type ArrayOptions, arrayDataset, isArrayFile } from "./arrays.ts";
@@ -28,8 +30,14 @@ export interface LoadOptions
 
 type Load = (options: LoadOptions) => Promise<Dataset>;
 
+/** The options that are about points, where they are given. */
+const points = ({ count, noise, seed }: LoadOptions): SyntheticOptions =>
+  Object.fromEntries(Object.entries({ count, noise, seed }).filter(([, value]) => value !== undefined));
+
 /** Curves by their own names. */
-const curveSets = Object.fromEntries(Object.keys(curves).map((name): [string, Load] => [name, async (options) => curve(name, options)]));
+const curveSets = Object.fromEntries(
+  Object.keys(curves).map((name): [string, Load] => [name, async (options) => curve(name, points(options))]),
+);
 
 /** Data sets by name. */
 export const datasets: Readonly<Record<string, Load>> = {
@@ -42,11 +50,11 @@ export const datasets: Readonly<Record<string, Load>> = {
   csv: (options) => tableFile(requirePath("csv", "a CSV file", options), options),
   parquet: (options) => tableFile(requirePath("parquet", "a Parquet file", options), options),
   xor: async () => xor(),
-  spirals: async (options) => spirals(options),
-  moons: async (options) => moons(options),
-  circles: async (options) => circles(options),
-  blobs: async (options) => blobs(options),
-  checkerboard: async (options) => checkerboard(options),
+  spirals: async (options) => spirals(points(options)),
+  moons: async (options) => moons(points(options)),
+  circles: async (options) => circles(points(options)),
+  blobs: async (options) => blobs(points(options)),
+  checkerboard: async (options) => checkerboard(points(options)),
   ...curveSets,
 };
 
@@ -54,6 +62,43 @@ function requirePath(name: string, want: string, { dataDir }: LoadOptions): stri
   if (dataDir !== undefined) return dataDir;
   throw new Error(`${name}: want the path of ${want} (--data-dir PATH, or --data PATH in the place of "${name}")`);
 }
+
+const LOAD_OPTIONS: Checks<LoadOptions> = {
+  dataDir: text,
+  mirrors: list,
+  onProgress: fn,
+  label: text,
+  task: oneOf("classification", "regression"),
+  ignore: list,
+  categorical: list,
+  missing: oneOf("error", "drop", "mean", "median"),
+  testShare: aNumber,
+  seed: aNumber,
+  standardize: flag,
+  targets: text,
+  size: eachAxis,
+  fit: oneOf("crop", "stretch"),
+  shorterSide: aNumber,
+  filter: oneOf("bilinear", "bicubic"),
+  channels: aNumber,
+  inputs: object,
+  randomResizedCrop: aNumber,
+  cropSeed: aNumber,
+  fromDisk: flag,
+  workers: aNumber,
+  onRead: fn,
+  count: aNumber,
+  noise: aNumber,
+  delimiter: text,
+  header: flag,
+  encoding: oneOf("utf-8", "latin1"),
+  decimal: oneOf("point", "comma"),
+  thousands: text,
+  currency: text,
+  na: list,
+  maxBytes: aNumber,
+  isText: fn,
+};
 
 const TABLE = /\.(csv|tsv|txt|parquet)$/i;
 
@@ -65,14 +110,14 @@ export const isTableFile = (path: string): boolean => TABLE.test(path);
  * @throws {Error} one line for an unknown name, or whatever is wrong with the files.
  */
 export async function loadDataset(name: string, options: LoadOptions = {}): Promise<Dataset> {
+  checkOptions("loadDataset", options, LOAD_OPTIONS);
   if (Object.hasOwn(datasets, name)) return datasets[name](options);
   if (isTableFile(name)) return tableFile(name, options);
   if (isArrayFile(name)) return arrayDataset(nameOf(name), name, options);
   if (/[/\\]/.test(name)) return imageFolder(name, options);
   const names = Object.keys(datasets);
-  const nearest = await suggestion(name, names);
   throw new Error(
-    `unknown data set "${name}"${nearest ? `; did you mean "${nearest}"?` : ""} (known: ${names.join(", ")}; or the path of a .csv, .tsv or .parquet file, or of a folder of images: ./${name})`,
+    `unknown data set "${name}"${didYouMean(name, names)} (known: ${names.join(", ")}; or the path of a .csv, .tsv or .parquet file, or of a folder of images: ./${name})`,
   );
 }
 
@@ -125,15 +170,4 @@ export function readTableFor(path: string, { preprocessing = {}, task }: Pick<Da
   const numbers = new Set(columns.filter(({ categories }) => !categories).map(({ name }) => name));
   if (task === "regression" && label !== undefined) numbers.add(label);
   return readTable(path, { ...csv, isText: (column) => !numbers.has(column) });
-}
-
-/** The nearest name, if it is near. In a page without a bundler the package is not found; the list of all names must do there. */
-async function suggestion(name: string, names: readonly string[]): Promise<string | undefined> {
-  try {
-    const { closest, distance } = await import("fastest-levenshtein");
-    const nearest = closest(name, names);
-    return distance(name, nearest) <= nearest.length / 2 ? nearest : undefined;
-  } catch {
-    return undefined;
-  }
 }

@@ -1,5 +1,5 @@
 /** @file Parts of a split: by indices, at random, with the classes' shares kept, in k folds, and with replacement. All are functions of a seed. */
-import { check, checkOptions, type Expectation, expectation, flag, naturalNumber, numbers } from "../base/check.ts";
+import { type Checks, check, checkOptions, type Expectation, expectation, flag, naturalNumber, numbers } from "../base/check.ts";
 import { areIntegers, kindOf, typedArrayName } from "../base/elements.ts";
 import { fold, type Key, keyFromSeed, permutation, threefry2x32 } from "../base/random.ts";
 import { checkSplit, checkTargets } from "./check.ts";
@@ -33,13 +33,6 @@ export function gatherRows<T extends Float32Array | Float64Array | Int32Array>(r
   return result;
 }
 
-export interface SplitOptions {
-  /** Seed of the order (default 0). */
-  readonly seed?: number | Key;
-  /** Whether each part gets the classes in the shares that the whole has (default true; regression has no classes). */
-  readonly stratified?: boolean;
-}
-
 /** A seed, or a key made from one. */
 export const aSeed: Expectation = expectation(
   "an integer, or a key of two",
@@ -47,6 +40,15 @@ export const aSeed: Expectation = expectation(
     Number.isSafeInteger(value) ||
     ((value as ArrayLike<unknown> | null)?.length === 2 && Number.isInteger((value as ArrayLike<unknown>)[0])),
 );
+
+export interface SplitOptions {
+  /** Seed of the order (default 0). */
+  readonly seed?: number | Key;
+  /** Whether each part gets the classes in the shares that the whole has (default true; regression has no classes). */
+  readonly stratified?: boolean;
+}
+
+const SPLIT_OPTIONS: Checks<SplitOptions> = { seed: aSeed, stratified: flag };
 
 export function keyOf(seed: number | Key): Key {
   return typeof seed === "number" ? keyFromSeed(seed) : seed;
@@ -59,7 +61,7 @@ export function keyOf(seed: number | Key): Key {
  */
 export function splitIndices(split: Pick<Split, "targets" | "count">, share: number, options: SplitOptions = {}): [Int32Array, Int32Array] {
   checkTargets("split", split);
-  checkOptions("split", options, { seed: aSeed, stratified: flag });
+  checkOptions("split", options, SPLIT_OPTIONS);
   if (typeof share !== "number" || !(share > 0 && share < 1))
     throw new RangeError(`split: want a share between 0 and 1 for the second part, got ${share}`);
   if (split.count < 2) throw new RangeError(`split: want at least 2 examples for two parts, got ${split.count}`);
@@ -120,7 +122,7 @@ export interface Fold {
  */
 export function kFold(split: Pick<Split, "targets" | "count">, k: number, options: SplitOptions = {}): Fold[] {
   checkTargets("kFold", split);
-  checkOptions("kFold", options, { seed: aSeed, stratified: flag });
+  checkOptions("kFold", options, SPLIT_OPTIONS);
   if (!Number.isInteger(k) || k < 2 || k > split.count)
     throw new RangeError(`kFold: want an integer number of folds from 2 to the number of examples, ${split.count}, got ${k}`);
   const key = keyOf(options.seed ?? 0);

@@ -2,7 +2,7 @@
  * @file Made-up data sets in the plane and on the line, for seeing what a network does: functions of a seed. Those in the plane follow the
  * conventions of scikit-learn's generators of the same names.
  */
-import { aNumber, checkOptions } from "../base/check.ts";
+import { aNumber, type Checks, checkOptions } from "../base/check.ts";
 import { fold, type Key, keyFromSeed, threefry2x32 } from "../base/random.ts";
 import type { Dataset, Split } from "./dataset.ts";
 
@@ -14,6 +14,8 @@ export interface SyntheticOptions {
   /** Default 0. */
   readonly seed?: number;
 }
+
+const SYNTHETIC_OPTIONS: Checks<SyntheticOptions> = { count: aNumber, noise: aNumber, seed: aNumber };
 
 /** Numbers one after another from a key: uniform ones and normal ones. */
 class Draws {
@@ -77,7 +79,7 @@ export function spirals({ arms = 2, turns = 1.5, ...options }: SpiralsOptions = 
 
 /** Two half circles that reach into each other. Default noise 0.1. */
 export function moons(options: SyntheticOptions = {}): Dataset {
-  checkOptions("moons", options, { count: aNumber, noise: aNumber, seed: aNumber });
+  checkOptions("moons", options, SYNTHETIC_OPTIONS);
   const point: Point = (draws, label) => {
     const angle = draws.uniform(0, Math.PI);
     return label === 0 ? [Math.cos(angle), Math.sin(angle)] : [1 - Math.cos(angle), 0.5 - Math.sin(angle)];
@@ -124,7 +126,7 @@ export const curves: Readonly<Record<string, (x: number) => number>> = {
 
 /** Samples y = f(x) + noise of one of {@link curves}, x uniform in [-1, 1]. Default noise 0.1; the test split has none. */
 export function curve(name: string, options: SyntheticOptions = {}): Dataset {
-  checkOptions("curve", options, { count: aNumber, noise: aNumber, seed: aNumber });
+  checkOptions("curve", options, SYNTHETIC_OPTIONS);
   const { count = 500, noise = 0.1, seed = 0 } = options;
   if (!Object.hasOwn(curves, name)) throw new RangeError(`curve: unknown curve "${name}" (known: ${Object.keys(curves).join(", ")})`);
   checkCount(`curve ${name}`, count, 1);

@@ -2,6 +2,7 @@
  * @file compile: a function recorded once per signature and run as one program. Cells that it reads become inputs, cells that it writes become outputs in
  * the same memory; a whole training step is one call.
  */
+import { fn as aFunction, aNumber, type Checks, checkOptions, either, oneOf, text } from "../base/check.ts";
 import { sameType, type Type } from "../base/shape.ts";
 import { fromArray, isTensor } from "../ops/create.ts";
 import { evaluate } from "../ops/evaluator.ts";
@@ -54,10 +55,18 @@ export interface CompileOptions {
   readonly steps?: number;
   /**
    * Shows what becomes of the function: the list after the passes that are named ("simplify", "fission,schedule", or "all"), on the error output;
-   * or calls a function with the pass and the text. Default the environment variable `NABLA_DUMP`, which holds for all that is compiled.
+   * or calls a function with the pass and the text. Default the environment variable `NABLA_text`, which holds for all that is compiled.
    */
   readonly dump?: string | ((pass: string, text: string) => void);
 }
+
+const COMPILE_OPTIONS: Checks<CompileOptions> = {
+  debug: oneOf("nan", "stale"),
+  cache: aNumber,
+  memory: either(aNumber, text),
+  steps: aNumber,
+  dump: either(text, aFunction),
+};
 
 /** A compiled function: it is called as the original is, and says how often it was recorded and what memory and work it takes. */
 export type Compiled<F extends AnyFunction> = F & {
@@ -104,12 +113,12 @@ export interface CompiledSteps<F extends AnyFunction>
 export function compile<F extends AnyFunction>(fn: F, options: CompileOptions & { readonly steps: number }): CompiledSteps<F>;
 export function compile<F extends AnyFunction>(fn: F, options?: CompileOptions): Compiled<F>;
 export function compile<F extends AnyFunction>(fn: F, options: CompileOptions = {}): Compiled<F> | CompiledSteps<F> {
+  checkOptions("compile", options, COMPILE_OPTIONS);
   return options.steps === undefined ? compileOne(fn, options) : compileSteps(fn, options.steps, options);
 }
 
 function compileOne<F extends AnyFunction>(fn: F, options: CompileOptions): Compiled<F> {
   const { debug, cache = MOST_PROGRAMS } = options;
-  checkDebug(debug);
   const programs = new Programs<Program>(cache);
   if (debug === "nan") return hunted(fn);
   const making = makingOf(options);
@@ -170,11 +179,6 @@ function compileOne<F extends AnyFunction>(fn: F, options: CompileOptions): Comp
     dispose: { value: dispose },
     [Symbol.dispose]: { value: dispose },
   }) as unknown as Compiled<F>;
-}
-
-function checkDebug(debug: unknown): void {
-  if (debug !== undefined && debug !== "nan" && debug !== "stale")
-    throw new RangeError(`compile: debug is "nan" or "stale", got ${JSON.stringify(debug)}`);
 }
 
 function makingOf({ memory, dump }: CompileOptions): Making {

@@ -3,7 +3,7 @@
  * functions use become operands; cells that they write become carries or results.
  */
 
-import { shown } from "../base/check.ts";
+import { aNumber, anything, type Checks, checkOptions, flag, shown } from "../base/check.ts";
 import { planBinomial, planBPTT, type Reversal, stepsOf } from "../base/reversal.ts";
 import { formatShape, type Type } from "../base/shape.ts";
 import * as controlOps from "../ops/control.ts";
@@ -257,11 +257,14 @@ export interface ScanOptions {
   readonly checkpoint?: Checkpoints;
 }
 
+const SCAN_OPTIONS: Checks<ScanOptions> = { length: aNumber, reverse: flag, checkpoint: anything };
+
 /**
  * A loop: `fn(carry, x)` returns `[carry, y]` for each slice x of `xs` (trees, looped over axis 0). Returns the last carry and the stacked y.
  * A cell that `fn` sets is carried from step to step.
  */
 export function scan<C, X, Y>(fn: (carry: C, x: X) => readonly [C, Y], init: C, xs: X, options: ScanOptions = {}): [C, Y] {
+  checkOptions("scan", options, SCAN_OPTIONS);
   const start = numbersToTensors(init);
   const carry = leavesOf(start).leaves;
   const stacked = leavesOf(xs).leaves;

@@ -4,6 +4,7 @@
  * no elements, so that nothing can be computed (and its history forgotten) before it is differentiated. The derivative done, values take
  * the places of the seeds.
  */
+import { type Checks, checkOptions, naturalNumber } from "../base/check.ts";
 import { isFloat } from "../base/dtype.ts";
 import { formatType } from "../base/shape.ts";
 import { hole, substitute } from "../ops/region.ts";
@@ -19,6 +20,8 @@ export interface GradOptions {
   /** Which argument to differentiate. Default 0. */
   readonly argument?: number;
 }
+
+export const GRAD_OPTIONS: Checks<GradOptions> = { argument: naturalNumber };
 
 /** Each differentiated leaf under its seed. */
 type Seeds = ReadonlyMap<Tensor, Tensor>;
@@ -75,6 +78,7 @@ export function valueAndGrad<A extends unknown[]>(
   fn: (...args: A) => Tensor,
   options: GradOptions = {},
 ): (...args: A) => { value: Tensor; grad: A[0] } {
+  checkOptions("grad", options, GRAD_OPTIONS);
   const at = options.argument ?? 0;
   return derivedFrom(fn, "valueAndGrad", (...args) => {
     if (at >= args.length) throw new RangeError(`grad: argument ${at} is to be differentiated, but ${args.length} were given`);

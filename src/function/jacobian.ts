@@ -2,12 +2,13 @@
  * @file Whole derivatives, made of derivatives along directions: Jacobians by columns (jacfwd) or rows (jacrev), Hessians, and products with
  * Hessian and Gauss-Newton matrix that never form them.
  */
+import { checkOptions } from "../base/check.ts";
 import { isFloat } from "../base/dtype.ts";
 import { formatType, type Shape } from "../base/shape.ts";
 import { eye } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { derivedFrom, leavesOf, withLeaves } from "./capture.ts";
-import { type GradOptions, grad, jvp, linearize, vjp } from "./derivative.ts";
+import { GRAD_OPTIONS, type GradOptions, grad, jvp, linearize, vjp } from "./derivative.ts";
 import { vmap } from "./vmap.ts";
 
 /** A tree like R in which the place of each tensor y is taken by a tree like X, whose tensors have the shape [...y.shape, ...x.shape]. */
@@ -47,6 +48,7 @@ function alone<A extends unknown[], R>(fn: (...args: A) => R, args: A, at: numbe
 
 /** The Jacobian of `fn` with respect to one argument, column by column (forward mode): for few inputs and many outputs. */
 export function jacfwd<A extends unknown[], R>(fn: (...args: A) => R, options: GradOptions = {}): (...args: A) => Jacobian<R, A[0]> {
+  checkOptions("jacfwd", options, GRAD_OPTIONS);
   const at = options.argument ?? 0;
   return derivedFrom(fn, "jacfwd", (...args) => {
     const x = args[at];
@@ -75,6 +77,7 @@ export function jacfwd<A extends unknown[], R>(fn: (...args: A) => R, options: G
 
 /** The Jacobian of `fn` with respect to one argument, row by row (reverse mode): for many inputs and few outputs. */
 export function jacrev<A extends unknown[], R>(fn: (...args: A) => R, options: GradOptions = {}): (...args: A) => Jacobian<R, A[0]> {
+  checkOptions("jacrev", options, GRAD_OPTIONS);
   const at = options.argument ?? 0;
   return derivedFrom(fn, "jacrev", (...args) => {
     const x = args[at];
@@ -104,6 +107,7 @@ export function hessian<A extends unknown[]>(fn: (...args: A) => Tensor, options
 
 /** The function (args, v) to H·v, the Hessian of a scalar function in one argument times a tangent of it: the cost of about two gradients. */
 export function hvp<A extends unknown[]>(fn: (...args: A) => Tensor, options: GradOptions = {}): (args: A, tangent: A[0]) => A[0] {
+  checkOptions("hvp", options, GRAD_OPTIONS);
   const at = options.argument ?? 0;
   return (args, tangent) => {
     const slope = (x: A[0]): A[0] => grad(fn, options)(...(args.with(at, x) as A));
@@ -120,6 +124,7 @@ export function gnvp<A extends unknown[], Z>(
   loss: (z: Z) => Tensor,
   options: GradOptions = {},
 ): (args: A, tangent: A[0]) => A[0] {
+  checkOptions("gnvp", options, GRAD_OPTIONS);
   const at = options.argument ?? 0;
   return (args, tangent) => {
     const f = alone(model, args, at);

@@ -1,6 +1,7 @@
 /**
  * @file vmap: a function of one example as a function of a batch.
  */
+import { type Checks, checkOptions, either, integer, list } from "../base/check.ts";
 import { formatShape, normalizeAxis } from "../base/shape.ts";
 import { iota } from "../ops/indexing.ts";
 import { hole } from "../ops/region.ts";
@@ -19,6 +20,8 @@ export interface VmapOptions {
   readonly outAxis?: number;
 }
 
+const VMAP_OPTIONS: Checks<VmapOptions> = { inAxes: either(integer, list), outAxis: integer };
+
 /** Positions in the batches being mapped, innermost last; implicit randomness folds them into its keys. */
 const indices: Tensor[] = [];
 
@@ -29,6 +32,7 @@ export function batchIndices(): readonly Tensor[] {
 
 /** The function `fn` applied to every example of a batch at once. */
 export function vmap<A extends unknown[], R>(fn: (...args: A) => R, options: VmapOptions = {}): (...args: A) => R {
+  checkOptions("vmap", options, VMAP_OPTIONS);
   const { inAxes = 0, outAxis = 0 } = options;
   return (...args) => {
     const axisOf = (i: number): number | null => (typeof inAxes === "number" ? inAxes : (inAxes[i] ?? null));

@@ -2,6 +2,7 @@
  * @file Gradient checking (AD-5) for any function and any model: derivatives against central differences in f64, forward mode against reverse
  * mode by an inner product, and second order. Usable in a user's own tests; the report names the worst entry.
  */
+import { aNumber, type Checks, checkOptions, flag } from "../base/check.ts";
 import { isFloat } from "../base/dtype.ts";
 import { capture, leavesOf, withLeaves } from "../function/capture.ts";
 import { compile } from "../function/compile.ts";
@@ -24,6 +25,8 @@ export interface CheckOptions {
   /** Seed of the random directions. Default 0. */
   readonly seed?: number;
 }
+
+const CHECK_OPTIONS: Checks<CheckOptions> = { step: aNumber, tolerance: aNumber, entries: aNumber, secondOrder: flag, seed: aNumber };
 
 /** One comparison. */
 export interface Finding {
@@ -55,6 +58,7 @@ export interface CheckReport {
 
 /** Checks all derivatives of `fn` (any trees in, any tree out) at `inputs`, its array of arguments. Floats are converted to f64. */
 export function checkGradients<A extends unknown[]>(fn: (...args: A) => unknown, inputs: A, options: CheckOptions = {}): CheckReport {
+  checkOptions("checkGradients", options, CHECK_OPTIONS);
   const { leaves, paths } = leavesOf(inputs);
   const at = leaves.filter((x) => isFloat(x.dtype)).map((x) => x.cast("f64"));
   const names = paths.filter((_, i) => isFloat(leaves[i]!.dtype));
@@ -78,6 +82,7 @@ export function checkGradients<A extends unknown[]>(fn: (...args: A) => unknown,
  * reads them, such as `() => crossEntropy(model.forward(x), y)`; it must be deterministic (no dropout).
  */
 export function checkModel(parameters: readonly Cell[], loss: () => Tensor, options: CheckOptions = {}): CheckReport {
+  checkOptions("checkModel", options, CHECK_OPTIONS);
   const used = [...capture("checkModel", loss).reads.keys()].filter((cell) => parameters.includes(cell) && isFloat(cell.dtype));
   if (used.length === 0) throw new TypeError("checkModel: the loss reads none of the parameters");
   const onCells = (values: readonly Tensor[]): Tensor[] => [withCells(new Map(used.map((cell, i) => [cell, values[i]!])), loss)];

@@ -2,6 +2,7 @@
  * @file Equivariance and invariance (CNN-7), measured: images are shifted, rotated and scaled, and what a network makes of them is compared. A map of
  * features is equivariant if it moves along with the image, f(Tx) = T f(x), and invariant if it stays as it is, f(Tx) = f(x).
  */
+import { type Checks, checkOptions, list, text } from "../base/check.ts";
 import type { Shape } from "../base/shape.ts";
 import { compile } from "../function/compile.ts";
 import type { Layer } from "../nn/module.ts";
@@ -49,6 +50,8 @@ export interface ProbeOptions {
   /** Name of a layer that gives maps [N, C, H, W]. Default: the last one of more than one unit. */
   readonly layer?: string;
 }
+
+const PROBE_OPTIONS: Checks<ProbeOptions> = { motions: list, layer: text };
 
 /** The usual motions for images of a width. */
 export function usualMotions(width: number): Motion[] {
@@ -176,7 +179,9 @@ function layerOf(model: Layer, shape: Shape, wanted: string | undefined): Probe[
 }
 
 /** What a model, in its mode, makes of images [N, C, H, W] when they move. @throws {RangeError} unless they are images. */
-export async function probe(model: Layer, images: Maps, { motions, layer: wanted }: ProbeOptions = {}): Promise<Probe> {
+export async function probe(model: Layer, images: Maps, options: ProbeOptions = {}): Promise<Probe> {
+  checkOptions("probe", options, PROBE_OPTIONS);
+  const { motions, layer: wanted } = options;
   const [n, c, height, width] = images.shape;
   if (images.shape.length !== 4) throw new RangeError(`probe: want images [N, C, H, W], got ${images.shape.length} axes`);
   const layer = layerOf(model, [c, height, width], wanted);

@@ -3,6 +3,7 @@
  * tape between what went into it and what came out, so the table holds for any module, and a layer that is used twice has two lines. What training
  * keeps is read from the same net in training mode.
  */
+import { aNumber, type Checks, checkOptions, flag, fn } from "../base/check.ts";
 import { columns } from "../base/columns.ts";
 import { formatShape, type Shape, sizeOf } from "../base/shape.ts";
 import { leavesOf } from "../function/capture.ts";
@@ -77,11 +78,14 @@ export interface SummaryOptions {
   readonly measure?: boolean;
 }
 
+const SUMMARY_OPTIONS: Checks<SummaryOptions> = { batch: aNumber, receptive: flag, optimizer: fn, measure: flag };
+
 /**
  * The table of a model on examples of a shape without the batch, such as [3, 224, 224], in the model's mode; what training keeps, in training
  * mode. Nothing is computed.
  */
 export function summary(model: Layer, shape: Shape, options: SummaryOptions = {}): Summary {
+  checkOptions("summary", options, SUMMARY_OPTIONS);
   const { batch = 1, receptive = false, optimizer = (parameters) => new Adam(parameters), measure = false } = options;
   const inputShape = [batch, ...shape];
   const { seen, recorded } = observed(model, inputShape);

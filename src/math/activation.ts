@@ -2,9 +2,26 @@
  * @file Activation functions (ACT-1), stable at any magnitude (ACT-2). Where a formula has pieces, each piece is fed only arguments at which
  * it is finite: the piece that is not chosen gets derivative 0, and 0 times an infinite slope would be NaN. At kinks the derivative is PyTorch's.
  */
+import { checkOptions } from "../base/check.ts";
 import { normalizeAxis } from "../base/shape.ts";
 import { floating } from "../ops/create.ts";
 import type { Tensor, TensorLike } from "../ops/tensor.ts";
+import {
+  ELU,
+  GELU_OPTIONS,
+  GLU_OPTIONS,
+  GUMBEL_SOFTMAX_OPTIONS,
+  HARD_SHRINK,
+  HARD_TANH_OPTIONS,
+  LEAKY_RELU,
+  MAXOUT,
+  RBF,
+  RRELU_OPTIONS,
+  SOFT_SHRINK,
+  SOFTPLUS_OPTIONS,
+  SWISH,
+  THRESHOLD,
+} from "./options.ts";
 import { polynomial } from "./pointwise.ts";
 import { randomKey, uniform } from "./random.ts";
 import { type SoftmaxOptions, softmax } from "./softmax.ts";
@@ -29,7 +46,9 @@ export interface SoftplusOptions {
 }
 
 /** log(1 + e^βx) / β, computed as max(z, 0) + log(1 + e^-|z|) with z = βx, which neither overflows nor cancels. */
-export function softplus(x: Tensor, { beta = 1, threshold = Number.POSITIVE_INFINITY }: SoftplusOptions = {}): Tensor {
+export function softplus(x: Tensor, options: SoftplusOptions = {}): Tensor {
+  checkOptions("softplus", options, SOFTPLUS_OPTIONS);
+  const { beta = 1, threshold = Number.POSITIVE_INFINITY } = options;
   const z = beta === 1 ? x : x.mul(beta);
   // Not -|z|, whose derivative at 0 would be 0.
   const below = z.gt(0).where(z.neg(), z);
@@ -44,7 +63,9 @@ export function logSigmoid(x: Tensor): Tensor {
 }
 
 /** x·σ(βx): SiLU at β = 1 (Ramachandran et al. 2017). */
-export function swish(x: Tensor, { beta = 1 }: { readonly beta?: number } = {}): Tensor {
+export function swish(x: Tensor, options: { readonly beta?: number } = {}): Tensor {
+  checkOptions("swish", options, SWISH);
+  const { beta = 1 } = options;
   return x.mul((beta === 1 ? x : x.mul(beta)).sigmoid());
 }
 
@@ -64,7 +85,9 @@ export interface GeluOptions {
 }
 
 /** xΦ(x), a Gaussian error linear unit (Hendrycks & Gimpel 2016). */
-export function gelu(x: Tensor, { approximate = "none" }: GeluOptions = {}): Tensor {
+export function gelu(x: Tensor, options: GeluOptions = {}): Tensor {
+  checkOptions("gelu", options, GELU_OPTIONS);
+  const { approximate = "none" } = options;
   const gate =
     approximate === "none"
       ? x.mul(Math.SQRT1_2).erf()
@@ -108,7 +131,9 @@ export function relu6(x: Tensor): Tensor {
 }
 
 /** max(0, x) + α·min(0, x): the family g(z; α) of ACT-1 (α = -1 gives |x|). Default α 0.01. */
-export function leakyRelu(x: Tensor, { negativeSlope = 0.01 }: { readonly negativeSlope?: number } = {}): Tensor {
+export function leakyRelu(x: Tensor, options: { readonly negativeSlope?: number } = {}): Tensor {
+  checkOptions("leakyRelu", options, LEAKY_RELU);
+  const { negativeSlope = 0.01 } = options;
   return x.gt(0).where(x, x.mul(negativeSlope));
 }
 
@@ -131,7 +156,9 @@ export interface RreluOptions {
 }
 
 /** {@link leakyRelu} with random slopes (Xu et al. 2015). */
-export function rrelu(x: Tensor, { lower = 1 / 8, upper = 1 / 3, training = false, key }: RreluOptions = {}): Tensor {
+export function rrelu(x: Tensor, options: RreluOptions = {}): Tensor {
+  checkOptions("rrelu", options, RRELU_OPTIONS);
+  const { lower = 1 / 8, upper = 1 / 3, training = false, key } = options;
   if (!training) return leakyRelu(x, { negativeSlope: (lower + upper) / 2 });
   return x.gt(0).where(x, x.mul(uniform(key ?? randomKey(), x.shape, { low: lower, high: upper, dtype: x.dtype })));
 }
@@ -147,13 +174,17 @@ function exponentialPart(x: Tensor, isPositive: Tensor, scale: number): Tensor {
 }
 
 /** x where positive, else α(eˣ - 1) (Clevert et al. 2016). */
-export function elu(x: Tensor, { alpha = 1 }: { readonly alpha?: number } = {}): Tensor {
+export function elu(x: Tensor, options: { readonly alpha?: number } = {}): Tensor {
+  checkOptions("elu", options, ELU);
+  const { alpha = 1 } = options;
   const isPositive = x.gt(0);
   return isPositive.where(x, exponentialPart(x, isPositive, 1).mul(alpha));
 }
 
 /** x where positive, else α(e^(x/α) - 1): ELU with slope 1 at 0 for every α (Barron 2017). */
-export function celu(x: Tensor, { alpha = 1 }: { readonly alpha?: number } = {}): Tensor {
+export function celu(x: Tensor, options: { readonly alpha?: number } = {}): Tensor {
+  checkOptions("celu", options, ELU);
+  const { alpha = 1 } = options;
   const isPositive = x.gt(0);
   return isPositive.where(x, exponentialPart(x, isPositive, alpha).mul(alpha));
 }
@@ -168,7 +199,9 @@ export function selu(x: Tensor): Tensor {
 }
 
 /** x where above `threshold`, else `value`: the threshold unit. */
-export function threshold(x: Tensor, { threshold: bound, value }: { readonly threshold: number; readonly value: number }): Tensor {
+export function threshold(x: Tensor, options: { readonly threshold: number; readonly value: number }): Tensor {
+  checkOptions("threshold", options, THRESHOLD, "threshold", "value");
+  const { threshold: bound, value } = options;
   return x.le(bound).where(value, x);
 }
 
@@ -182,7 +215,9 @@ export interface HardTanhOptions {
 }
 
 /** x kept within [minVal, maxVal]; at the bounds the derivative is 0. */
-export function hardTanh(x: Tensor, { minVal = -1, maxVal = 1 }: HardTanhOptions = {}): Tensor {
+export function hardTanh(x: Tensor, options: HardTanhOptions = {}): Tensor {
+  checkOptions("hardTanh", options, HARD_TANH_OPTIONS);
+  const { minVal = -1, maxVal = 1 } = options;
   if (!(minVal < maxVal)) throw new RangeError(`hardTanh: want minVal < maxVal, got ${minVal} and ${maxVal}`);
   return x.le(minVal).where(minVal, x.ge(maxVal).where(maxVal, x));
 }
@@ -200,14 +235,18 @@ export function hardSwish(x: Tensor): Tensor {
 }
 
 /** x moved towards 0 by λ, and 0 within [-λ, λ]: the proximal map of λ|x|. Default λ ½. */
-export function softShrink(x: Tensor, { lambda = 0.5 }: { readonly lambda?: TensorLike } = {}): Tensor {
+export function softShrink(x: Tensor, options: { readonly lambda?: TensorLike } = {}): Tensor {
+  checkOptions("softShrink", options, SOFT_SHRINK);
+  const { lambda = 0.5 } = options;
   if (typeof lambda === "number" && !(lambda >= 0)) throw new RangeError(`softShrink: want lambda >= 0, got ${lambda}`);
   const low = typeof lambda === "number" ? -lambda : x.operand(lambda).neg();
   return x.gt(lambda).where(x.sub(lambda), x.lt(low).where(x.add(lambda), shrunk(x)));
 }
 
 /** x, but 0 within [-λ, λ]. Default λ ½. */
-export function hardShrink(x: Tensor, { lambda = 0.5 }: { readonly lambda?: number } = {}): Tensor {
+export function hardShrink(x: Tensor, options: { readonly lambda?: number } = {}): Tensor {
+  checkOptions("hardShrink", options, HARD_SHRINK);
+  const { lambda = 0.5 } = options;
   return x.gt(lambda).or(x.lt(-lambda)).where(x, shrunk(x));
 }
 
@@ -234,13 +273,17 @@ export interface GluOptions {
 }
 
 /** Gated linear unit: the first half times σ of the second (Dauphin et al. 2017). */
-export function glu(x: Tensor, { axis = -1, activation = sigmoid }: GluOptions = {}): Tensor {
+export function glu(x: Tensor, options: GluOptions = {}): Tensor {
+  checkOptions("glu", options, GLU_OPTIONS);
+  const { axis = -1, activation = sigmoid } = options;
   const [a, gate] = halves(x, axis, "glu");
   return a.mul(activation(gate));
 }
 
 /** Result j is the largest of inputs j·k .. j·k + k - 1 along an axis (Goodfellow et al. 2013). Of elements that tie the first gets the derivative. */
-export function maxout(x: Tensor, { pieces, axis = 1 }: { readonly pieces: number; readonly axis?: number }): Tensor {
+export function maxout(x: Tensor, options: { readonly pieces: number; readonly axis?: number }): Tensor {
+  checkOptions("maxout", options, MAXOUT, "pieces");
+  const { pieces, axis = 1 } = options;
   const at = normalizeAxis(axis, x.rank, "maxout");
   const n = x.shape[at] / pieces;
   if (!Number.isInteger(n)) throw new RangeError(`maxout: axis ${axis} of size ${x.shape[at]} does not divide into groups of ${pieces}`);
@@ -248,7 +291,9 @@ export function maxout(x: Tensor, { pieces, axis = 1 }: { readonly pieces: numbe
 }
 
 /** Radial basis function units: exp(-‖x - wⱼ‖² / σⱼ²) for x [..., d] and centres w [k, d], giving [..., k]; σ is a number or [k]. */
-export function rbf(x: Tensor, centres: TensorLike, { sigma = 1 }: { readonly sigma?: TensorLike } = {}): Tensor {
+export function rbf(x: Tensor, centres: TensorLike, options: { readonly sigma?: TensorLike } = {}): Tensor {
+  checkOptions("rbf", options, RBF);
+  const { sigma = 1 } = options;
   const w = x.operand(centres);
   const squares = x.unsqueeze(-2).sub(w).square().sum(-1);
   return squares.div(x.operand(sigma).square()).neg().exp();
@@ -269,7 +314,9 @@ export interface GumbelSoftmaxOptions extends SoftmaxOptions {
 }
 
 /** A relaxed sample from softmax(logits): softmax((logits + g) / T) with g from the Gumbel distribution (Jang et al. 2017). */
-export function gumbelSoftmax(logits: Tensor, { hard = false, axis = -1, key, temperature = 1 }: GumbelSoftmaxOptions = {}): Tensor {
+export function gumbelSoftmax(logits: Tensor, options: GumbelSoftmaxOptions = {}): Tensor {
+  checkOptions("gumbelSoftmax", options, GUMBEL_SOFTMAX_OPTIONS);
+  const { hard = false, axis = -1, key, temperature = 1 } = options;
   // u in (0, 1): neither logarithm is infinite.
   const u = uniform(key ?? randomKey(), logits.shape, { dtype: logits.dtype }).maximum(2 ** -25);
   const soft = softmax(logits.sub(u.log().neg().log()), axis, { temperature });

@@ -2,12 +2,14 @@
  * @file Attention (Vaswani et al. 2017): scaled dot products, several heads, and the layers of a transformer made of them. In masks true means
  * "may attend"; a query that may attend to nothing gets zeros.
  */
+import { checkOptions } from "../base/check.ts";
 import { formatShape } from "../base/shape.ts";
 import { decay, ratio } from "../ops/elementwise.ts";
 import type { Tensor, TensorLike } from "../ops/tensor.ts";
 import { gelu, relu } from "./activation.ts";
 import { linear } from "./linear.ts";
 import { layerNorm } from "./normalization.ts";
+import { ATTENTION_OPTIONS, DECODER_LAYER_OPTIONS, MULTI_HEAD_OPTIONS, TRANSFORMER_LAYER_OPTIONS } from "./options.ts";
 
 export interface AttentionOptions {
   /** Bool (true: may attend), or floats that are added to the scores; broadcast to [..., Lq, Lk]. */
@@ -29,7 +31,9 @@ function shares(scores: Tensor, masked: boolean): Tensor {
 }
 
 /** softmax(scale·q·kᵀ + mask) over the keys: q [..., Lq, d] and k [..., Lk, d] to [..., Lq, Lk]. */
-export function attentionWeights(q: Tensor, k: Tensor, { mask, causal = false, scale }: AttentionOptions = {}): Tensor {
+export function attentionWeights(q: Tensor, k: Tensor, options: AttentionOptions = {}): Tensor {
+  checkOptions("attentionWeights", options, ATTENTION_OPTIONS);
+  const { mask, causal = false, scale } = options;
   const d = q.shape[q.rank - 1];
   if (q.rank < 2 || k.rank < 2 || k.shape[k.rank - 1] !== d)
     throw new RangeError(
@@ -47,6 +51,7 @@ export function attentionWeights(q: Tensor, k: Tensor, { mask, causal = false, s
 
 /** softmax(q·kᵀ/√d)·v: q [..., Lq, d], k [..., Lk, d], v [..., Lk, e] to [..., Lq, e]. */
 export function scaledDotProductAttention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions = {}): Tensor {
+  checkOptions("scaledDotProductAttention", options, ATTENTION_OPTIONS);
   const weights = attentionWeights(q, k, options);
   return (options.onWeights ? options.onWeights(weights) : weights).matmul(v);
 }
@@ -108,6 +113,7 @@ export function multiHeadAttention(
   parameters: AttentionParameters,
   options: MultiHeadOptions,
 ): { output: Tensor; weights: Tensor } {
+  checkOptions("multiHeadAttention", options, MULTI_HEAD_OPTIONS, "heads");
   const { context, weights } = multiHeadContext(q, k, v, parameters, options);
   return { output: linear(context, parameters.outProjWeight, parameters.outProjBias), weights };
 }
@@ -120,6 +126,7 @@ export function multiHeadContext(
   parameters: Omit<AttentionParameters, "outProjWeight" | "outProjBias">,
   options: MultiHeadOptions,
 ): { context: Tensor; weights: Tensor } {
+  checkOptions("multiHeadContext", options, MULTI_HEAD_OPTIONS);
   const { heads, keyMask, mask, causal, onWeights } = options;
   const e = q.shape[q.rank - 1];
   if (q.rank !== 3 || k.rank !== 3 || v.rank !== 3 || e % heads !== 0) {
@@ -196,13 +203,16 @@ function feedForward(x: Tensor, w: FeedForwardParameters, { activation = "relu",
 /** x + part(norm x), or norm(x + part x). */
 function residual(x: Tensor, part: (x: Tensor) => Tensor, norm: NormParameters, options: TransformerLayerOptions): Tensor {
   const { normFirst = false, eps = 1e-5, dropout = same } = options;
-  const normalized = (y: Tensor): Tensor => layerNorm(y, y.shape[y.rank - 1], { ...norm, eps });
+  const normalized = (y: Tensor): Tensor => layerNorm(y, y.shape[y.rank - 1], { weight: norm.weight, bias: norm.bias, eps });
   return normFirst ? x.add(dropout(part(normalized(x)))) : normalized(x.add(dropout(part(x))));
 }
 
 /** Self-attention and a feed-forward net, each with a residual and layer normalization: [N, L, E] to [N, L, E]. */
 export function transformerEncoderLayer(x: Tensor, w: EncoderLayerParameters, options: TransformerLayerOptions): Tensor {
-  const attended = residual(x, (y) => multiHeadAttention(y, y, y, w.selfAttention, options).output, w.norm1, options);
+  checkOptions("transformerEncoderLayer", options, TRANSFORMER_LAYER_OPTIONS, "heads");
+  const { heads, mask, keyMask, causal, onWeights } = options;
+  const own = { heads, mask, keyMask, causal, onWeights };
+  const attended = residual(x, (y) => multiHeadAttention(y, y, y, w.selfAttention, own).output, w.norm1, options);
   return residual(attended, (y) => feedForward(y, w.feedForward, options), w.norm2, options);
 }
 
@@ -215,9 +225,11 @@ export interface DecoderLayerOptions extends TransformerLayerOptions {
 
 /** Self-attention, attention to an encoder's `memory` [N, M, E], and a feed-forward net: [N, L, E] to [N, L, E]. */
 export function transformerDecoderLayer(x: Tensor, memory: Tensor, w: DecoderLayerParameters, options: DecoderLayerOptions): Tensor {
-  const { heads, onWeights, memoryMask, memoryKeyMask } = options;
+  checkOptions("transformerDecoderLayer", options, DECODER_LAYER_OPTIONS, "heads");
+  const { heads, mask, keyMask, causal, onWeights, memoryMask, memoryKeyMask } = options;
+  const own = { heads, mask, keyMask, causal, onWeights };
   const cross = { heads, onWeights, mask: memoryMask, keyMask: memoryKeyMask };
-  const attended = residual(x, (y) => multiHeadAttention(y, y, y, w.selfAttention, options).output, w.norm1, options);
+  const attended = residual(x, (y) => multiHeadAttention(y, y, y, w.selfAttention, own).output, w.norm1, options);
   const informed = residual(attended, (y) => multiHeadAttention(y, memory, memory, w.crossAttention, cross).output, w.norm2, options);
   return residual(informed, (y) => feedForward(y, w.feedForward, options), w.norm3, options);
 }

@@ -2,10 +2,13 @@
  * @file Convolutions (CNN-1, CNN-5) and their transposes, in one, two and three dimensions. Cross-correlation, as everywhere in deep
  * learning: the kernel is not flipped. x is [N, C, ...size]; weights are [out, in/groups, ...kernel].
  */
+
+import { checkOptions } from "../base/check.ts";
 import { promote } from "../base/dtype.ts";
 import { formatShape } from "../base/shape.ts";
 import { convInput } from "../ops/contract.ts";
 import { perAxis, type Tensor, type TensorLike } from "../ops/tensor.ts";
+import { CONV_OPTIONS, CONV_TRANSPOSE_OPTIONS } from "./options.ts";
 import { type PadMode, pad } from "./rearrange.ts";
 
 /** One number for all axes, or one for each. */
@@ -66,16 +69,19 @@ function convNd(what: string, spatial: number, x: Tensor, w: TensorLike, options
 
 /** x [N, C, L] with weight [O, C/groups, k] to [N, O, L′], L′ = ⌊(L + 2p - d(k - 1) - 1)/s⌋ + 1. */
 export function conv1d(x: Tensor, weight: TensorLike, options: ConvOptions = {}): Tensor {
+  checkOptions("conv1d", options, CONV_OPTIONS);
   return convNd("conv1d", 1, x, weight, options);
 }
 
 /** x [N, C, H, W] with weight [O, C/groups, kh, kw] to [N, O, H′, W′], sizes as in {@link conv1d}. */
 export function conv2d(x: Tensor, weight: TensorLike, options: ConvOptions = {}): Tensor {
+  checkOptions("conv2d", options, CONV_OPTIONS);
   return convNd("conv2d", 2, x, weight, options);
 }
 
 /** x [N, C, D, H, W] with weight [O, C/groups, kd, kh, kw] to [N, O, D′, H′, W′], sizes as in {@link conv1d}. */
 export function conv3d(x: Tensor, weight: TensorLike, options: ConvOptions = {}): Tensor {
+  checkOptions("conv3d", options, CONV_OPTIONS);
   return convNd("conv3d", 3, x, weight, options);
 }
 
@@ -125,15 +131,18 @@ function convTransposeNd(what: string, spatial: number, x: Tensor, w: TensorLike
 
 /** x [N, C, L] with weight [C, O/groups, k] to [N, O, L′], L′ = (L - 1)s - 2p + d(k - 1) + outputPadding + 1. */
 export function convTranspose1d(x: Tensor, weight: TensorLike, options: ConvTransposeOptions = {}): Tensor {
+  checkOptions("convTranspose1d", options, CONV_TRANSPOSE_OPTIONS);
   return convTransposeNd("convTranspose1d", 1, x, weight, options);
 }
 
 /** x [N, C, H, W] with weight [C, O/groups, kh, kw] to [N, O, H′, W′], sizes as in {@link convTranspose1d}. */
 export function convTranspose2d(x: Tensor, weight: TensorLike, options: ConvTransposeOptions = {}): Tensor {
+  checkOptions("convTranspose2d", options, CONV_TRANSPOSE_OPTIONS);
   return convTransposeNd("convTranspose2d", 2, x, weight, options);
 }
 
 /** x [N, C, D, H, W] with weight [C, O/groups, kd, kh, kw] to [N, O, D′, H′, W′], sizes as in {@link convTranspose1d}. */
 export function convTranspose3d(x: Tensor, weight: TensorLike, options: ConvTransposeOptions = {}): Tensor {
+  checkOptions("convTranspose3d", options, CONV_TRANSPOSE_OPTIONS);
   return convTransposeNd("convTranspose3d", 3, x, weight, options);
 }

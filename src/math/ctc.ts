@@ -2,11 +2,12 @@
  * @file Connectionist temporal classification (Graves et al. 2006): -log of the probability of a label sequence, summed over all its
  * alignments with the frames by the forward recursion, which is a scan.
  */
-import { aNumber, checkOptions, flag, oneOf } from "../base/check.ts";
+import { checkOptions } from "../base/check.ts";
 import { formatShape } from "../base/shape.ts";
 import { scan } from "../function/control.ts";
 import { arange, stack } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
+import { CTC_OPTIONS } from "./options.ts";
 import { checkTensors, type LossOptions, reduceTerms } from "./reduction.ts";
 
 export interface CtcOptions extends LossOptions {
@@ -40,7 +41,7 @@ function shift(x: Tensor, n: number): Tensor {
  * inputs and targets. The mean divides each loss by its target's length first, as in PyTorch.
  */
 export function ctcLoss(logp: Tensor, targets: Tensor, inputLengths: Tensor, targetLengths: Tensor, options: CtcOptions = {}): Tensor {
-  checkOptions("ctcLoss", options, { blank: aNumber, zeroInfinity: flag, reduction: oneOf("none", "mean", "sum") });
+  checkOptions("ctcLoss", options, CTC_OPTIONS);
   checkTensors("ctcLoss", { logp, targets, inputLengths, targetLengths });
   const { blank = 0, zeroInfinity = false, reduction = "mean" } = options;
   if (logp.rank !== 3 || targets.rank !== 2 || targets.shape[0] !== logp.shape[1]) {

@@ -1,7 +1,10 @@
 /** @file How far or how alike two vectors are, and vectors of length 1. */
+
+import { checkOptions } from "../base/check.ts";
 import { broadcastShapes, formatShape } from "../base/shape.ts";
 import { floating } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
+import { CDIST, COSINE_SIMILARITY, NORMALIZE_OPTIONS, PAIRWISE_DISTANCE_OPTIONS } from "./options.ts";
 import { norm } from "./statistics.ts";
 
 export interface NormalizeOptions {
@@ -14,7 +17,9 @@ export interface NormalizeOptions {
 }
 
 /** x / max(‖x‖ₚ, ε) along an axis. */
-export function normalize(x: Tensor, { p = 2, axis = 1, eps = 1e-12 }: NormalizeOptions = {}): Tensor {
+export function normalize(x: Tensor, options: NormalizeOptions = {}): Tensor {
+  checkOptions("normalize", options, NORMALIZE_OPTIONS);
+  const { p = 2, axis = 1, eps = 1e-12 } = options;
   const z = floating(x);
   return z.div(atLeast(norm(z, { p, axes: axis, keepDims: true }), eps));
 }
@@ -32,11 +37,9 @@ function broadcastTogether(name: string, a: Tensor, b: Tensor): [Tensor, Tensor]
 }
 
 /** x₁·x₂ / (max(‖x₁‖, ε)·max(‖x₂‖, ε)) along an axis. */
-export function cosineSimilarity(
-  x1: Tensor,
-  x2: Tensor,
-  { axis = 1, eps = 1e-8 }: { readonly axis?: number; readonly eps?: number } = {},
-): Tensor {
+export function cosineSimilarity(x1: Tensor, x2: Tensor, options: { readonly axis?: number; readonly eps?: number } = {}): Tensor {
+  checkOptions("cosineSimilarity", options, COSINE_SIMILARITY);
+  const { axis = 1, eps = 1e-8 } = options;
   const [a, b] = broadcastTogether("cosineSimilarity", floating(x1), floating(x2));
   const unit = (x: Tensor): Tensor => x.div(atLeast(norm(x, { axes: axis, keepDims: true }), eps));
   return unit(a).mul(unit(b)).sum(axis);
@@ -52,12 +55,16 @@ export interface PairwiseDistanceOptions {
 }
 
 /** ‖x₁ - x₂ + ε‖ₚ along the last axis. */
-export function pairwiseDistance(x1: Tensor, x2: Tensor, { p = 2, eps = 1e-6, keepDims = false }: PairwiseDistanceOptions = {}): Tensor {
+export function pairwiseDistance(x1: Tensor, x2: Tensor, options: PairwiseDistanceOptions = {}): Tensor {
+  checkOptions("pairwiseDistance", options, PAIRWISE_DISTANCE_OPTIONS);
+  const { p = 2, eps = 1e-6, keepDims = false } = options;
   const d = x1.sub(x2);
   return norm(eps === 0 ? d : d.add(eps), { p, axes: -1, keepDims });
 }
 
 /** Distances ‖x1ᵢ - x2ⱼ‖ₚ of all pairs of rows: [..., n, d] and [..., m, d] to [..., n, m]. */
-export function cdist(x1: Tensor, x2: Tensor, { p = 2 }: { readonly p?: number } = {}): Tensor {
+export function cdist(x1: Tensor, x2: Tensor, options: { readonly p?: number } = {}): Tensor {
+  checkOptions("cdist", options, CDIST);
+  const { p = 2 } = options;
   return norm(x1.unsqueeze(-2).sub(x2.unsqueeze(-3)), { p, axes: -1 });
 }

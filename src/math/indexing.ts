@@ -1,11 +1,14 @@
 /**
  * @file Reading and writing by computed index, in PyTorch's vocabulary. All rest on two linear primitives: gather and its transpose, scatter-add.
  */
+
+import { checkOptions } from "../base/check.ts";
 import { wide } from "../base/dtype.ts";
 import { formatShape, isAxisOfScalar, normalizeAxis, type Shape } from "../base/shape.ts";
 import { tensor } from "../ops/create.ts";
 import { scatterAdd as scatterAddOp } from "../ops/indexing.ts";
 import { elementsOf, fromEnd, type Tensor, type TensorLike } from "../ops/tensor.ts";
+import { EMBEDDING } from "./options.ts";
 
 /** The part of x that indices of a shape speak of: along other axes than `axis` they may be shorter. */
 function within(name: string, x: Tensor, shape: Shape, axis: number): Tensor {
@@ -101,7 +104,9 @@ export function checkIndices(what: string, index: Tensor, count: number, ignored
 }
 
 /** Rows of a table at integer indices of any shape. The row `paddingIndex` gets no derivative. */
-export function embedding(index: Tensor, table: Tensor, { paddingIndex }: { readonly paddingIndex?: number } = {}): Tensor {
+export function embedding(index: Tensor, table: Tensor, options: { readonly paddingIndex?: number } = {}): Tensor {
+  checkOptions("embedding", options, EMBEDDING);
+  const { paddingIndex } = options;
   checkIndices("embedding: index", index, table.shape[0]!);
   const rows = table.takeInside(index, 0);
   if (paddingIndex === undefined) return rows;

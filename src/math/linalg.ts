@@ -1,10 +1,12 @@
 /**
  * @file Linear algebra on matrices in the last two axes; leading axes are batches. Composites of the primitives in `ops/linalg.ts`.
  */
+import { checkOptions } from "../base/check.ts";
 import { broadcastShapes, formatShape, sameShape } from "../base/shape.ts";
 import { jvp } from "../function/derivative.ts";
 import * as ops from "../ops/linalg.ts";
 import type { Tensor } from "../ops/tensor.ts";
+import { TRIANGULAR_OPTIONS } from "./options.ts";
 import { norm } from "./statistics.ts";
 
 const size = (a: Tensor, axis: -1 | -2): number => a.shape.at(axis)!;
@@ -67,7 +69,9 @@ export interface TriangularOptions {
 }
 
 /** X with T X = B for the triangle T of A. B as in {@link solve}. */
-export function solveTriangular(a: Tensor, b: Tensor, { upper = false, unitDiagonal = false }: TriangularOptions = {}): Tensor {
+export function solveTriangular(a: Tensor, b: Tensor, options: TriangularOptions = {}): Tensor {
+  checkOptions("solveTriangular", options, TRIANGULAR_OPTIONS);
+  const { upper = false, unitDiagonal = false } = options;
   checkSquare("solveTriangular", a);
   const params = { lower: !upper, ...(unitDiagonal ? { unit: true } : {}) };
   return sided("solveTriangular", a, b, (m, right) => m.bind(ops.triangularSolve, [m, right], params));

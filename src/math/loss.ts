@@ -2,13 +2,27 @@
  * @file Losses of values and of classes (OPT-4): how far predictions are from targets, as PyTorch defines and reduces them. Formulas neither
  * overflow nor cancel at extreme predictions.
  */
-import { aNumber, checkOptions, flag, oneOf } from "../base/check.ts";
+import { checkOptions } from "../base/check.ts";
 import { isFloat } from "../base/dtype.ts";
 import { axesFrom, broadcastShapes, formatShape, formatType, sameShape } from "../base/shape.ts";
 import { ownLog } from "../ops/special.ts";
 import type { Tensor, TensorLike } from "../ops/tensor.ts";
 import { softplus } from "./activation.ts";
 import { checkIndices } from "./indexing.ts";
+import {
+  BCE_WITH_LOGITS_OPTIONS,
+  CROSS_ENTROPY_OPTIONS,
+  DICE_LOSS,
+  FOCAL_OPTIONS,
+  GAUSSIAN_OPTIONS,
+  HUBER_LOSS,
+  KL_DIV_OPTIONS,
+  LOSS_OPTIONS,
+  NLL_OPTIONS,
+  POISSON_OPTIONS,
+  SMOOTH_L1_LOSS,
+  WEIGHTED_OPTIONS,
+} from "./options.ts";
 import { checkSameShape, checkTensors, type LossOptions, reduceTerms } from "./reduction.ts";
 import { logSoftmax } from "./softmax.ts";
 
@@ -16,21 +30,21 @@ import { logSoftmax } from "./softmax.ts";
 
 /** (x - target)². */
 export function mseLoss(x: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
-  checkOptions("mseLoss", options, { reduction: oneOf("none", "mean", "sum") });
+  checkOptions("mseLoss", options, LOSS_OPTIONS);
   checkSameShape("mseLoss", x, target);
   return reduceTerms(x.sub(target).square(), options);
 }
 
 /** |x - target|. */
 export function l1Loss(x: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
-  checkOptions("l1Loss", options, { reduction: oneOf("none", "mean", "sum") });
+  checkOptions("l1Loss", options, LOSS_OPTIONS);
   checkSameShape("l1Loss", x, target);
   return reduceTerms(x.sub(target).abs(), options);
 }
 
 /** ½d² for |d| = |x - target| <= δ, δ(|d| - ½δ) beyond (Huber 1964). Default δ 1. */
 export function huberLoss(x: Tensor, target: Tensor, options: LossOptions & { readonly delta?: number } = {}): Tensor {
-  checkOptions("huberLoss", options, { reduction: oneOf("none", "mean", "sum"), delta: aNumber });
+  checkOptions("huberLoss", options, HUBER_LOSS);
   checkSameShape("huberLoss", x, target);
   const { delta = 1 } = options;
   const d = x.sub(target);
@@ -42,10 +56,10 @@ export function huberLoss(x: Tensor, target: Tensor, options: LossOptions & { re
 
 /** ½d²/β for |d| = |x - target| < β, |d| - ½β beyond: {@link huberLoss} over β. Default β 1; at 0 it is {@link l1Loss}. */
 export function smoothL1Loss(x: Tensor, target: Tensor, options: LossOptions & { readonly beta?: number } = {}): Tensor {
-  checkOptions("smoothL1Loss", options, { reduction: oneOf("none", "mean", "sum"), beta: aNumber });
+  checkOptions("smoothL1Loss", options, SMOOTH_L1_LOSS);
   checkSameShape("smoothL1Loss", x, target);
-  const { beta = 1 } = options;
-  if (beta === 0) return l1Loss(x, target, options);
+  const { beta = 1, ...rest } = options;
+  if (beta === 0) return l1Loss(x, target, rest);
   const d = x.sub(target);
   const size = d.abs();
   const near = size.lt(beta);
@@ -63,7 +77,7 @@ export function smoothL1Loss(x: Tensor, target: Tensor, options: LossOptions & {
 
 /** log cosh(x - target), computed as |d| + log(1 + e^(-2|d|)) - log 2, and as ½ log(1 + sinh² d) where that would cancel. */
 export function logCoshLoss(x: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
-  checkOptions("logCoshLoss", options, { reduction: oneOf("none", "mean", "sum") });
+  checkOptions("logCoshLoss", options, LOSS_OPTIONS);
   checkSameShape("logCoshLoss", x, target);
   const d = x.sub(target);
   const near = d.abs().lt(0.5);
@@ -96,7 +110,7 @@ export interface PoissonOptions extends LossOptions {
 
 /** -log of the Poisson probability of counts `target`: eˣ - target·x, or x - target·log x for a rate x. */
 export function poissonNllLoss(x: Tensor, target: Tensor, options: PoissonOptions = {}): Tensor {
-  checkOptions("poissonNllLoss", options, { logInput: flag, full: flag, eps: aNumber, reduction: oneOf("none", "mean", "sum") });
+  checkOptions("poissonNllLoss", options, POISSON_OPTIONS);
   checkSameShape("poissonNllLoss", x, target);
   const { logInput = true, full = false, eps = 1e-8 } = options;
   const terms = logInput ? x.exp().sub(target.mul(x)) : x.sub(target.mul(x.add(eps).log()));
@@ -127,7 +141,7 @@ export interface GaussianOptions extends LossOptions {
  * number per row.
  */
 export function gaussianNllLoss(x: Tensor, target: Tensor, variance: Tensor, options: GaussianOptions = {}): Tensor {
-  checkOptions("gaussianNllLoss", options, { full: flag, eps: aNumber, reduction: oneOf("none", "mean", "sum") });
+  checkOptions("gaussianNllLoss", options, GAUSSIAN_OPTIONS);
   checkSameShape("gaussianNllLoss", x, target);
   const { full = false, eps = 1e-6 } = options;
   const spread = variance.rank === x.rank - 1 ? variance.unsqueeze(-1) : variance;
@@ -142,7 +156,7 @@ export function gaussianNllLoss(x: Tensor, target: Tensor, variance: Tensor, opt
 
 // ---- probabilities ------------------------------------------------------------------------------------------------------------------
 
-interface Weighted extends LossOptions {
+export interface Weighted extends LossOptions {
   /** Factor of each term, broadcast. */
   readonly weight?: TensorLike;
 }
@@ -158,7 +172,7 @@ function boundedLog(p: Tensor): Tensor {
 
 /** -target·log x - (1 - target)·log(1 - x) for probabilities x. Logarithms are at least -100, as in PyTorch, so that 0 and 1 stay finite. */
 export function binaryCrossEntropy(x: Tensor, target: Tensor, options: Weighted = {}): Tensor {
-  checkOptions("binaryCrossEntropy", options, { reduction: oneOf("none", "mean", "sum") });
+  checkOptions("binaryCrossEntropy", options, WEIGHTED_OPTIONS);
   checkSameShape("binaryCrossEntropy", x, target);
   const hit = target.mul(boundedLog(x));
   const miss = target
@@ -175,7 +189,7 @@ export interface BceWithLogitsOptions extends Weighted {
 
 /** {@link binaryCrossEntropy} of σ(x), computed as (1 - t)x + (1 + (p - 1)t)·softplus(-x), which neither overflows nor cancels. */
 export function binaryCrossEntropyWithLogits(x: Tensor, target: Tensor, options: BceWithLogitsOptions = {}): Tensor {
-  checkOptions("binaryCrossEntropyWithLogits", options, { reduction: oneOf("none", "mean", "sum") });
+  checkOptions("binaryCrossEntropyWithLogits", options, BCE_WITH_LOGITS_OPTIONS);
   checkSameShape("binaryCrossEntropyWithLogits", x, target);
   const { weight, posWeight } = options;
   if (posWeight === undefined) {
@@ -200,7 +214,7 @@ export interface KlDivOptions extends Omit<LossOptions, "reduction"> {
 
 /** target·(log target - x) for log-probabilities x; 0·log 0 counts as 0. */
 export function klDiv(x: Tensor, target: Tensor, options: KlDivOptions = {}): Tensor {
-  checkOptions("klDiv", options, { reduction: oneOf("none", "mean", "sum", "batchmean"), logTarget: flag });
+  checkOptions("klDiv", options, KL_DIV_OPTIONS);
   checkSameShape("klDiv", x, target);
   const { reduction, logTarget = false, ...rest } = options;
   // 0·∞ counts as 0: of what has no probability nothing is asked.
@@ -272,7 +286,7 @@ function choose(x: Tensor, targets: Tensor, { weight, ignoreIndex = -100 }: NllO
 
 /** -weight·logp[target] for log-probabilities [N, C] or [N, C, ...] and class indices [N] or [N, ...]. An index outside 0..C-1 is an error, or NaN within a program. */
 export function nllLoss(logp: Tensor, targets: Tensor, options: NllOptions = {}): Tensor {
-  checkOptions("nllLoss", options, { ignoreIndex: aNumber, reduction: oneOf("none", "mean", "sum") });
+  checkOptions("nllLoss", options, NLL_OPTIONS);
   checkTensors("nllLoss", { predictions: logp, targets });
   if (isFloat(targets.dtype))
     throw new TypeError(`nllLoss: targets must be class indices, got ${formatType(targets)}; convert with .cast("i32")`);
@@ -293,7 +307,7 @@ function classTerms(logp: Tensor, { axis, counts, classes, weights }: Chosen): T
  * probabilities in the logits' shape. A class index outside 0..C-1 gives NaN.
  */
 export function crossEntropy(logits: Tensor, targets: Tensor, options: CrossEntropyOptions = {}): Tensor {
-  checkOptions("crossEntropy", options, { labelSmoothing: aNumber, ignoreIndex: aNumber, reduction: oneOf("none", "mean", "sum") });
+  checkOptions("crossEntropy", options, CROSS_ENTROPY_OPTIONS);
   const { labelSmoothing: epsilon = 0, weight } = options;
   checkClassTargets("crossEntropy", logits, targets, options.ignoreIndex);
   const axis = logits.rank === 1 ? 0 : 1;
@@ -322,7 +336,7 @@ export interface FocalOptions extends LossOptions {
 
 /** -(1 - p)^γ log p with p the probability σ gives to the truth, for logits and targets in {0, 1} (Lin et al. 2017, eq. 5). */
 export function sigmoidFocalLoss(x: Tensor, target: Tensor, options: FocalOptions = {}): Tensor {
-  checkOptions("sigmoidFocalLoss", options, { alpha: aNumber, gamma: aNumber, reduction: oneOf("none", "mean", "sum") });
+  checkOptions("sigmoidFocalLoss", options, FOCAL_OPTIONS);
   checkSameShape("sigmoidFocalLoss", x, target);
   const { alpha, gamma = 2 } = options;
   const entropy = binaryCrossEntropyWithLogits(x, target, { reduction: "none" });
@@ -335,7 +349,7 @@ export function sigmoidFocalLoss(x: Tensor, target: Tensor, options: FocalOption
 
 /** 1 - 2Σ(x·target)/(Σx + Σtarget) per example, for probabilities (Milletari et al. 2016). */
 export function diceLoss(x: Tensor, target: Tensor, options: LossOptions & { readonly eps?: number } = {}): Tensor {
-  checkOptions("diceLoss", options, { reduction: oneOf("none", "mean", "sum"), eps: aNumber });
+  checkOptions("diceLoss", options, DICE_LOSS);
   checkSameShape("diceLoss", x, target);
   const { eps = 1e-6 } = options;
   const perExample = (t: Tensor): Tensor => t.sum(axesFrom(t.shape, 1));

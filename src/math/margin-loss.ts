@@ -1,13 +1,14 @@
 /** @file Losses that ask for a margin: hinges, rankings, and of pairs and triplets of embeddings. What lies beyond the margin costs nothing. */
-import { aNumber, checkOptions, flag, fn, oneOf } from "../base/check.ts";
+import { checkOptions } from "../base/check.ts";
 import { formatShape, sameShape } from "../base/shape.ts";
 import type { Tensor, TensorLike } from "../ops/tensor.ts";
 import { logSigmoid, softplus } from "./activation.ts";
 import { pairwiseDistance } from "./distance.ts";
 import { checkIndices } from "./indexing.ts";
+import { LOSS_OPTIONS, MARGIN_OPTIONS, MULTI_MARGIN_OPTIONS, MULTILABEL_SOFT_MARGIN_LOSS, TRIPLET_OPTIONS } from "./options.ts";
 import { checkSameShape, checkTensors, type LossOptions, reduceTerms } from "./reduction.ts";
 
-interface Margin extends LossOptions {
+export interface Margin extends LossOptions {
   readonly margin?: number;
 }
 
@@ -18,21 +19,21 @@ function atLeastZero(x: Tensor): Tensor {
 
 /** max(0, 1 - target·x) for targets in {-1, 1}. */
 export function hingeLoss(x: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
-  checkOptions("hingeLoss", options, { reduction: oneOf("none", "mean", "sum") });
+  checkOptions("hingeLoss", options, LOSS_OPTIONS);
   checkSameShape("hingeLoss", x, target);
   return reduceTerms(target.mul(x).neg().add(1).relu(), options);
 }
 
 /** max(0, 1 - target·x)². */
 export function squaredHingeLoss(x: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
-  checkOptions("squaredHingeLoss", options, { reduction: oneOf("none", "mean", "sum") });
+  checkOptions("squaredHingeLoss", options, LOSS_OPTIONS);
   checkSameShape("squaredHingeLoss", x, target);
   return reduceTerms(target.mul(x).neg().add(1).relu().square(), options);
 }
 
 /** x for targets 1, max(0, margin - x) for targets -1: of distances. Default margin 1. */
 export function hingeEmbeddingLoss(x: Tensor, target: Tensor, options: Margin = {}): Tensor {
-  checkOptions("hingeEmbeddingLoss", options, { margin: aNumber, reduction: oneOf("none", "mean", "sum") });
+  checkOptions("hingeEmbeddingLoss", options, MARGIN_OPTIONS);
   checkSameShape("hingeEmbeddingLoss", x, target);
   const { margin = 1 } = options;
   return reduceTerms(target.eq(1).where(x, atLeastZero(x.neg().add(margin))), options);
@@ -40,7 +41,7 @@ export function hingeEmbeddingLoss(x: Tensor, target: Tensor, options: Margin = 
 
 /** log(1 + e^(-target·x)) for targets in {-1, 1}. */
 export function softMarginLoss(x: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
-  checkOptions("softMarginLoss", options, { reduction: oneOf("none", "mean", "sum") });
+  checkOptions("softMarginLoss", options, LOSS_OPTIONS);
   checkSameShape("softMarginLoss", x, target);
   return reduceTerms(softplus(target.mul(x).neg()), options);
 }
@@ -54,7 +55,7 @@ export interface MultiMarginOptions extends Margin {
 
 /** Multi-class hinge: Σ over j ≠ y of max(0, margin - x_y + x_j)ᵖ / C for scores [N, C] or [C] and classes y [N] or []. Default margin 1. */
 export function multiMarginLoss(x: Tensor, targets: Tensor, options: MultiMarginOptions = {}): Tensor {
-  checkOptions("multiMarginLoss", options, { margin: aNumber, reduction: oneOf("none", "mean", "sum") });
+  checkOptions("multiMarginLoss", options, MULTI_MARGIN_OPTIONS);
   checkTensors("multiMarginLoss", { scores: x, targets });
   if (x.rank < 1 || x.rank > 2 || !sameShape(targets.shape, x.shape.slice(0, -1)))
     throw new RangeError(
@@ -76,7 +77,7 @@ export function multiMarginLoss(x: Tensor, targets: Tensor, options: MultiMargin
 
 /** -mean over classes of t·log σ(x) + (1 - t)·log σ(-x), for x and t [..., C]. */
 export function multilabelSoftMarginLoss(x: Tensor, target: Tensor, options: LossOptions & { readonly weight?: TensorLike } = {}): Tensor {
-  checkOptions("multilabelSoftMarginLoss", options, { reduction: oneOf("none", "mean", "sum") });
+  checkOptions("multilabelSoftMarginLoss", options, MULTILABEL_SOFT_MARGIN_LOSS);
   checkSameShape("multilabelSoftMarginLoss", x, target);
   const terms = target
     .mul(logSigmoid(x))
@@ -90,7 +91,7 @@ export function multilabelSoftMarginLoss(x: Tensor, target: Tensor, options: Los
  * -1.
  */
 export function multilabelMarginLoss(x: Tensor, targets: Tensor, options: LossOptions = {}): Tensor {
-  checkOptions("multilabelMarginLoss", options, { reduction: oneOf("none", "mean", "sum") });
+  checkOptions("multilabelMarginLoss", options, LOSS_OPTIONS);
   checkSameShape("multilabelMarginLoss", x, targets);
   if (x.rank < 1 || x.rank > 2) throw new RangeError(`multilabelMarginLoss: want scores [N, C] or [C], got ${formatShape(x.shape)}`);
   const classes = x.shape.at(-1)!;
@@ -109,7 +110,7 @@ export function multilabelMarginLoss(x: Tensor, targets: Tensor, options: LossOp
 
 /** max(0, margin - target·(x₁ - x₂)): target 1 wants x₁ above x₂, -1 the other way. Default margin 0. */
 export function marginRankingLoss(x1: Tensor, x2: Tensor, target: Tensor, options: Margin = {}): Tensor {
-  checkOptions("marginRankingLoss", options, { margin: aNumber, reduction: oneOf("none", "mean", "sum") });
+  checkOptions("marginRankingLoss", options, MARGIN_OPTIONS);
   checkSameShape("marginRankingLoss", x1, x2);
   const { margin = 0 } = options;
   return reduceTerms(atLeastZero(target.mul(x1.sub(x2)).neg().add(margin)), options);
@@ -117,7 +118,7 @@ export function marginRankingLoss(x1: Tensor, x2: Tensor, target: Tensor, option
 
 /** 1 - cos(x₁, x₂) for targets 1, max(0, cos(x₁, x₂) - margin) for targets -1; x [N, D], targets [N]. Default margin 0. */
 export function cosineEmbeddingLoss(x1: Tensor, x2: Tensor, target: Tensor, options: Margin = {}): Tensor {
-  checkOptions("cosineEmbeddingLoss", options, { margin: aNumber, reduction: oneOf("none", "mean", "sum") });
+  checkOptions("cosineEmbeddingLoss", options, MARGIN_OPTIONS);
   checkSameShape("cosineEmbeddingLoss", x1, x2);
   const { margin = 0 } = options;
   const EPS = 1e-12;
@@ -139,14 +140,7 @@ export interface TripletOptions extends Margin {
 
 /** max(0, ‖a - p‖ - ‖a - n‖ + margin) for anchors, positives and negatives [N, D]. Default margin 1. */
 export function tripletMarginLoss(anchor: Tensor, positive: Tensor, negative: Tensor, options: TripletOptions = {}): Tensor {
-  checkOptions("tripletMarginLoss", options, {
-    p: aNumber,
-    eps: aNumber,
-    swap: flag,
-    distance: fn,
-    margin: aNumber,
-    reduction: oneOf("none", "mean", "sum"),
-  });
+  checkOptions("tripletMarginLoss", options, TRIPLET_OPTIONS);
   checkSameShape("tripletMarginLoss", anchor, positive);
   checkSameShape("tripletMarginLoss", anchor, negative);
   const { margin = 1, p = 2, eps = 1e-6, swap = false } = options;

@@ -2,9 +2,19 @@
  * @file Normalization: batch (NRM-1), layer (NRM-2), group, instance, local response (NRM-3), batch renormalization (NRM-4), RMS, global
  * response, and of weights. Variances take two passes, the mean first: E[x²] - E[x]² loses everything where the mean is far above the spread; and the second corrects the mean.
  */
+import { checkOptions } from "../base/check.ts";
 import { axesFrom, formatShape, type Shape, sameShape, sizeOf } from "../base/shape.ts";
 import type { Tensor, TensorLike } from "../ops/tensor.ts";
 import { matrixNorm } from "./linalg.ts";
+import {
+  AFFINE_OPTIONS,
+  BATCH_NORM_OPTIONS,
+  BATCH_RENORM_OPTIONS,
+  GLOBAL_RESPONSE_NORM_OPTIONS,
+  LOCAL_RESPONSE_NORM_OPTIONS,
+  SPECTRAL_NORM,
+  WEIGHT_NORM,
+} from "./options.ts";
 import { norm } from "./statistics.ts";
 
 export interface Affine {
@@ -117,6 +127,7 @@ function moving(old: Tensor, now: Tensor, momentum: number | Tensor): Tensor {
  * the running one takes the unbiased m/(m - 1) of it.
  */
 export function batchNorm(x: Tensor, options: BatchNormOptions = {}): BatchNormResult {
+  checkOptions("batchNorm", options, BATCH_NORM_OPTIONS);
   const shape = perChannel(x, "batchNorm");
   const { eps = 1e-5, momentum = 0.1 } = options;
   const runningMean = options.runningMean === undefined ? undefined : x.operand(options.runningMean);
@@ -147,11 +158,9 @@ export function populationStatistics(means: Tensor, variances: Tensor, m: number
 }
 
 /** Batch normalization at inference as the affine map x·scale + shift per channel (Ioffe & Szegedy 2015, Alg. 2, line 11). */
-export function batchNormAffine(
-  runningMean: Tensor,
-  runningVar: Tensor,
-  { weight, bias, eps = 1e-5 }: Affine = {},
-): { scale: Tensor; shift: Tensor } {
+export function batchNormAffine(runningMean: Tensor, runningVar: Tensor, options: Affine = {}): { scale: Tensor; shift: Tensor } {
+  checkOptions("batchNormAffine", options, AFFINE_OPTIONS);
+  const { weight, bias, eps = 1e-5 } = options;
   const inverse = runningVar.add(eps).sqrt().recip();
   const scale = weight === undefined ? inverse : inverse.mul(weight);
   const shift = runningMean.mul(scale).neg();
@@ -188,6 +197,7 @@ export interface BatchRenormResult {
  * [-dMax, dMax]; so that training sees what inference will. rMax = 1, dMax = 0 is batch normalization.
  */
 export function batchRenorm(x: Tensor, options: BatchRenormOptions): BatchRenormResult {
+  checkOptions("batchRenorm", options, BATCH_RENORM_OPTIONS);
   const shape = perChannel(x, "batchRenorm");
   const { eps = 1e-5, momentum = 0.01, rMax = 3, dMax = 5, training = true } = options;
   const runningMean = x.operand(options.runningMean);
@@ -236,17 +246,20 @@ const asShape = (shape: number | Shape): Shape => (typeof shape === "number" ? [
  * √n/s·diag(weight)(x - μ1) + bias with s = ‖x - μ1‖ (NRM-2).
  */
 export function layerNorm(x: Tensor, normalizedShape: number | Shape, options: Affine = {}): Tensor {
+  checkOptions("layerNorm", options, AFFINE_OPTIONS);
   const shape = asShape(normalizedShape);
   return affine(standardize(x, checkTail("layerNorm", x, shape), options.eps ?? 1e-5), shape, options);
 }
 
 /** {@link layerNorm} over the channels of images, [N, C, ...] (Liu et al. 2022). Weight and bias [C]; default ε 1e-6. */
 export function layerNormChannelsFirst(x: Tensor, options: Affine = {}): Tensor {
+  checkOptions("layerNormChannelsFirst", options, AFFINE_OPTIONS);
   return affine(standardize(x, [1], options.eps ?? 1e-6), perChannel(x, "layerNormChannelsFirst"), options);
 }
 
 /** x/√(mean x² + ε)·weight over the last axes, which have `normalizedShape` (Zhang & Sennrich 2019). Default ε 1e-6. */
 export function rmsNorm(x: Tensor, normalizedShape: number | Shape, options: Affine = {}): Tensor {
+  checkOptions("rmsNorm", options, AFFINE_OPTIONS);
   const shape = asShape(normalizedShape);
   const axes = checkTail("rmsNorm", x, shape);
   const eps = options.eps ?? 1e-6;
@@ -257,6 +270,7 @@ export function rmsNorm(x: Tensor, normalizedShape: number | Shape, options: Aff
 
 /** Normalization over groups of neighbouring channels and all of space, [N, C, ...] (Wu & He 2018). Weight and bias [C]. */
 export function groupNorm(x: Tensor, numGroups: number, options: Affine = {}): Tensor {
+  checkOptions("groupNorm", options, AFFINE_OPTIONS);
   const shape = perChannel(x, "groupNorm");
   const [n, c] = x.shape;
   if (c % numGroups !== 0) throw new RangeError(`groupNorm: ${c} channels do not divide into ${numGroups} groups`);
@@ -266,6 +280,7 @@ export function groupNorm(x: Tensor, numGroups: number, options: Affine = {}): T
 
 /** Normalization of each channel of each example over space, [N, C, ...] (Ulyanov et al. 2016). Weight and bias [C]. */
 export function instanceNorm(x: Tensor, options: Affine = {}): Tensor {
+  checkOptions("instanceNorm", options, AFFINE_OPTIONS);
   const shape = perChannel(x, "instanceNorm");
   return affine(standardize(x, axesFrom(x.shape, 2), options.eps ?? 1e-5), shape, options);
 }
@@ -282,7 +297,9 @@ export interface LocalResponseNormOptions {
 }
 
 /** x / (k + α/size·Σ x²)^β, the sum over `size` neighbouring channels, ⌊size/2⌋ of them before (PyTorch's form). */
-export function localResponseNorm(x: Tensor, size: number, { alpha = 1e-4, beta = 0.75, k = 1 }: LocalResponseNormOptions = {}): Tensor {
+export function localResponseNorm(x: Tensor, size: number, options: LocalResponseNormOptions = {}): Tensor {
+  checkOptions("localResponseNorm", options, LOCAL_RESPONSE_NORM_OPTIONS);
+  const { alpha = 1e-4, beta = 0.75, k = 1 } = options;
   perChannel(x, "localResponseNorm");
   const squares = x.square().moveAxis(1, -1);
   const edge = (n: number): number[] => squares.shape.map((_, i) => (i === x.rank - 1 ? n : 0));
@@ -311,7 +328,9 @@ export interface GlobalResponseNormOptions {
 }
 
 /** weight·(x·n) + bias + x with n = g/(mean of g over channels + ε) and g the length of a channel over space (Woo et al. 2023, §3.2). */
-export function globalResponseNorm(x: Tensor, { weight, bias, eps = 1e-6, channelAxis = 1 }: GlobalResponseNormOptions): Tensor {
+export function globalResponseNorm(x: Tensor, options: GlobalResponseNormOptions): Tensor {
+  checkOptions("globalResponseNorm", options, GLOBAL_RESPONSE_NORM_OPTIONS);
+  const { weight, bias, eps = 1e-6, channelAxis = 1 } = options;
   const at = channelAxis < 0 ? channelAxis + x.rank : channelAxis;
   const space = axesFrom(x.shape, 1).filter((a) => a !== at);
   const g = norm(x, { axes: space, keepDims: true });
@@ -326,7 +345,9 @@ export function globalResponseNorm(x: Tensor, { weight, bias, eps = 1e-6, channe
 // ---- weights ------------------------------------------------------------------------------------------------------------------------
 
 /** g·v/‖v‖ (Salimans & Kingma 2016), 0 for zeros, the length over every axis but `axis` (default 0), or over all when it is null. */
-export function weightNorm(v: Tensor, g: TensorLike, { axis = 0 }: { readonly axis?: number | null } = {}): Tensor {
+export function weightNorm(v: Tensor, g: TensorLike, options: { readonly axis?: number | null } = {}): Tensor {
+  checkOptions("weightNorm", options, WEIGHT_NORM);
+  const { axis = 0 } = options;
   const at = axis !== null && axis < 0 ? axis + v.rank : axis;
   const axes = axesFrom(v.shape, 0).filter((a) => a !== at);
   return v.mul(overLength(v.operand(g).reshape(v.shape.map((_, i) => (i === at ? -1 : 1))), norm(v, { axes, keepDims: true })));
@@ -339,6 +360,8 @@ function overLength(x: TensorLike, length: Tensor): Tensor {
 }
 
 /** W/σ with σ the largest singular value of W as a matrix [axis, rest] (Miyato et al. 2018, without the power iteration); 0 for zeros. */
-export function spectralNorm(weight: Tensor, { axis = 0 }: { readonly axis?: number } = {}): Tensor {
+export function spectralNorm(weight: Tensor, options: { readonly axis?: number } = {}): Tensor {
+  checkOptions("spectralNorm", options, SPECTRAL_NORM);
+  const { axis = 0 } = options;
   return weight.mul(overLength(1, matrixNorm(weight.moveAxis(axis, 0).flatten(1), 2)));
 }

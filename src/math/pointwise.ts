@@ -2,9 +2,11 @@
  * @file Elementwise functions beyond the methods of Tensor: mixtures, remainders, sums of exponentials, special functions.
  */
 
+import { checkOptions } from "../base/check.ts";
 import { floating } from "../ops/create.ts";
 import * as special from "../ops/special.ts";
 import type { Tensor, TensorLike } from "../ops/tensor.ts";
+import { NAN_TO_NUM } from "./options.ts";
 
 /** x without its whole part; of the sign of x. */
 export function frac(x: Tensor): Tensor {
@@ -102,6 +104,7 @@ const LARGEST = 3.4028234663852886e38;
 
 /** x with NaN and infinities replaced; infinities by the largest numbers of f32 unless said otherwise. */
 export function nanToNum(x: Tensor, options: { readonly nan?: number; readonly posinf?: number; readonly neginf?: number } = {}): Tensor {
+  checkOptions("nanToNum", options, NAN_TO_NUM);
   const { nan = 0, posinf = LARGEST, neginf = -LARGEST } = options;
   const bounded = x.eq(Number.POSITIVE_INFINITY).where(posinf, x.eq(Number.NEGATIVE_INFINITY).where(neginf, x));
   return x.isNaN().where(nan, bounded);

@@ -2,11 +2,14 @@
  * @file Pooling over the last one, two or three axes (CNN-4): maxima and means of windows, of windows that adapt to a wanted size, and of
  * the whole. Of elements that tie for a maximum the first in row-major order receives the whole derivative, as in PyTorch.
  */
+
+import { checkOptions } from "../base/check.ts";
 import { type Dtype, isFloat } from "../base/dtype.ts";
 import { axesFrom, formatShape, type Shape, sizeOf, stridesOf } from "../base/shape.ts";
 import { floating, tensor } from "../ops/create.ts";
 import { perAxis, type Tensor } from "../ops/tensor.ts";
 import type { PerAxis } from "./conv.ts";
+import { AVG_POOL_OPTIONS, LP_POOL_OPTIONS, MAX_POOL_OPTIONS } from "./options.ts";
 import { pad } from "./rearrange.ts";
 import { type PoolWindow, poolWindow } from "./window.ts";
 
@@ -103,14 +106,17 @@ function firstTaps({ kernel, stride, dilation, padding, out }: Geometry): Tensor
 
 /** Largest element of each window of the last axis: [..., L] to [..., L′], L′ = ⌊(L + 2p - d(k - 1) - 1)/s⌋ + 1. */
 export function maxPool1d(x: Tensor, kernelSize: PerAxis, options: MaxPoolOptions = {}): Tensor {
+  checkOptions("maxPool1d", options, MAX_POOL_OPTIONS);
   return maxPoolNd("maxPool1d", 1, x, kernelSize, options);
 }
 /** Largest element of each window of the last two axes: [N, C, H, W] to [N, C, H′, W′]. */
 export function maxPool2d(x: Tensor, kernelSize: PerAxis, options: MaxPoolOptions = {}): Tensor {
+  checkOptions("maxPool2d", options, MAX_POOL_OPTIONS);
   return maxPoolNd("maxPool2d", 2, x, kernelSize, options);
 }
 /** Largest element of each window of the last three axes. */
 export function maxPool3d(x: Tensor, kernelSize: PerAxis, options: MaxPoolOptions = {}): Tensor {
+  checkOptions("maxPool3d", options, MAX_POOL_OPTIONS);
   return maxPoolNd("maxPool3d", 3, x, kernelSize, options);
 }
 
@@ -123,6 +129,7 @@ export function maxPoolWithIndices(
   kernelSize: readonly number[],
   options: MaxPoolOptions = {},
 ): { values: Tensor; indices: Tensor } {
+  checkOptions("maxPoolWithIndices", options, MAX_POOL_OPTIONS);
   const spatial = kernelSize.length;
   const g = geometry("maxPoolWithIndices", spatial, x, kernelSize, options);
   const bottom = least(x.dtype);
@@ -188,14 +195,17 @@ function avgPoolNd(what: string, spatial: number, x: Tensor, kernelSize: PerAxis
 
 /** Mean of each window of the last axis; sizes as in {@link maxPool1d}. */
 export function avgPool1d(x: Tensor, kernelSize: PerAxis, options: AvgPoolOptions = {}): Tensor {
+  checkOptions("avgPool1d", options, AVG_POOL_OPTIONS);
   return avgPoolNd("avgPool1d", 1, x, kernelSize, options);
 }
 /** Mean of each window of the last two axes. */
 export function avgPool2d(x: Tensor, kernelSize: PerAxis, options: AvgPoolOptions = {}): Tensor {
+  checkOptions("avgPool2d", options, AVG_POOL_OPTIONS);
   return avgPoolNd("avgPool2d", 2, x, kernelSize, options);
 }
 /** Mean of each window of the last three axes. */
 export function avgPool3d(x: Tensor, kernelSize: PerAxis, options: AvgPoolOptions = {}): Tensor {
+  checkOptions("avgPool3d", options, AVG_POOL_OPTIONS);
   return avgPoolNd("avgPool3d", 3, x, kernelSize, options);
 }
 
@@ -220,14 +230,17 @@ function lpPoolNd(what: string, spatial: number, x: Tensor, p: number, kernelSiz
 
 /** (Σ xᵖ)^(1/p) of each window of the last axis; 0, with derivative 0, where the sum is not positive. */
 export function lpPool1d(x: Tensor, p: number, kernelSize: PerAxis, options: LpPoolOptions = {}): Tensor {
+  checkOptions("lpPool1d", options, LP_POOL_OPTIONS);
   return lpPoolNd("lpPool1d", 1, x, p, kernelSize, options);
 }
 /** (Σ xᵖ)^(1/p) of each window of the last two axes. */
 export function lpPool2d(x: Tensor, p: number, kernelSize: PerAxis, options: LpPoolOptions = {}): Tensor {
+  checkOptions("lpPool2d", options, LP_POOL_OPTIONS);
   return lpPoolNd("lpPool2d", 2, x, p, kernelSize, options);
 }
 /** (Σ xᵖ)^(1/p) of each window of the last three axes. */
 export function lpPool3d(x: Tensor, p: number, kernelSize: PerAxis, options: LpPoolOptions = {}): Tensor {
+  checkOptions("lpPool3d", options, LP_POOL_OPTIONS);
   return lpPoolNd("lpPool3d", 3, x, p, kernelSize, options);
 }
 

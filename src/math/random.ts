@@ -2,6 +2,7 @@
  * @file Random numbers, counter-based (Salmon et al. 2011): bits are a function of a key and a position, the same on every backend and thread
  * count. Keys are explicit, or come from one seeded state cell.
  */
+import { checkOptions } from "../base/check.ts";
 import type { Dtype } from "../base/dtype.ts";
 import { keyFromSeed, threefry2x32 as referenceBlock } from "../base/random.ts";
 import { checkShape, type Shape, sizeOf } from "../base/shape.ts";
@@ -10,6 +11,7 @@ import { arange, stack, tensor } from "../ops/create.ts";
 import { threefry } from "../ops/elementwise.ts";
 import { elementsOf, type Tensor, type TensorLike } from "../ops/tensor.ts";
 import { Cell, currentFrame } from "../runtime/cell.ts";
+import { NORMAL, UNIFORM_OPTIONS } from "./options.ts";
 
 export interface UniformOptions {
   /** Inclusive. Default 0. */
@@ -54,7 +56,9 @@ export function split(key: Tensor, n: number): Tensor[] {
 }
 
 /** Uniform floats in [low, high): the 24 upper bits of each word, so that 1 is never reached. */
-export function uniform(key: Tensor, shape: Shape, { low = 0, high = 1, dtype = "f32" }: UniformOptions = {}): Tensor {
+export function uniform(key: Tensor, shape: Shape, options: UniformOptions = {}): Tensor {
+  checkOptions("uniform", options, UNIFORM_OPTIONS);
+  const { low = 0, high = 1, dtype = "f32" } = options;
   const unit = bits(key, shape)
     .shr(8)
     .cast(dtype)
@@ -82,7 +86,9 @@ function below(x: number): number {
 }
 
 /** Standard normal floats (Box & Muller 1958): √(-2 ln u₁) · cos 2πu₂ with u₁ in (0, 1]. */
-export function normal(key: Tensor, shape: Shape, { dtype = "f32" }: { readonly dtype?: Dtype } = {}): Tensor {
+export function normal(key: Tensor, shape: Shape, options: { readonly dtype?: Dtype } = {}): Tensor {
+  checkOptions("normal", options, NORMAL);
+  const { dtype = "f32" } = options;
   const [a, b] = split(key, 2) as [Tensor, Tensor];
   const u1 = uniform(a, shape, { dtype }).add(2 ** -24);
   const u2 = uniform(b, shape, { dtype });

@@ -3,11 +3,14 @@
  * et al. 2014, in PyTorch's form), in several layers and both directions. What depends on the inputs alone is one product over all steps;
  * the rest is a scan. Gate order and biases are PyTorch's.
  */
+
+import { checkOptions } from "../base/check.ts";
 import { promote } from "../base/dtype.ts";
 import { formatShape } from "../base/shape.ts";
 import { type Checkpoints, scan, scanStretches } from "../function/control.ts";
 import type { Tensor, TensorLike } from "../ops/tensor.ts";
 import { linear } from "./linear.ts";
+import { RECURRENT_OPTIONS, RNN_CELL, RNN_OPTIONS } from "./options.ts";
 import { checkLengths, type Lengths, sequenceMask } from "./sequence.ts";
 
 /** Of one direction of one layer, with G·hidden rows: G = 1 for Elman, 4 for LSTM (input, forget, cell, output), 3 for GRU (reset, update, new). */
@@ -266,6 +269,7 @@ export function rnn(
   weights: readonly RecurrentWeights[],
   options: RnnOptions = {},
 ): { output: Tensor; h: Tensor } {
+  checkOptions("rnn", options, RNN_OPTIONS);
   const { output, state } = recurrent(kindOf(options), x, h0 && [h0], weights, options);
   return { output, h: state[0] };
 }
@@ -277,6 +281,7 @@ export function lstm(
   weights: readonly RecurrentWeights[],
   options: RecurrentOptions = {},
 ): { output: Tensor; h: Tensor; c: Tensor } {
+  checkOptions("lstm", options, RECURRENT_OPTIONS);
   const { output, state } = recurrent(LSTM, x, start, weights, options);
   return { output, h: state[0], c: state[1] };
 }
@@ -288,6 +293,7 @@ export function gru(
   weights: readonly RecurrentWeights[],
   options: RecurrentOptions = {},
 ): { output: Tensor; h: Tensor } {
+  checkOptions("gru", options, RECURRENT_OPTIONS);
   const { output, state } = recurrent(GRU, x, h0 && [h0], weights, options);
   return { output, h: state[0] };
 }
@@ -306,6 +312,7 @@ export function rnnCell(
   weights: RecurrentWeights,
   options: { readonly nonlinearity?: "tanh" | "relu" } = {},
 ): Tensor {
+  checkOptions("rnnCell", options, RNN_CELL);
   return single(kindOf(options), x, [h], weights)[0];
 }
 

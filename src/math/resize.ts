@@ -2,9 +2,11 @@
  * @file Images of another size: interpolation, shuffles of channels into pixels, and sampling at given places. Interpolation works axis by
  * axis: a result is a weighted sum of a few neighbours whose places and weights are known beforehand.
  */
+import { checkOptions } from "../base/check.ts";
 import { formatShape, sizeOf } from "../base/shape.ts";
 import { floating, tensor } from "../ops/create.ts";
 import { perAxis, type Tensor } from "../ops/tensor.ts";
+import { AFFINE_GRID, GRID_SAMPLE_OPTIONS, INTERPOLATE_OPTIONS } from "./options.ts";
 import { adaptiveAvgPool1d, adaptiveAvgPool2d, adaptiveAvgPool3d } from "./pool.ts";
 
 /** How a pixel follows from its neighbours, by PyTorch's names. */
@@ -76,6 +78,7 @@ function repeated(x: Tensor, axis: number, factor: number): Tensor {
 
 /** x [N, C, ...size] at another size, without antialiasing, as PyTorch does it. */
 export function interpolate(x: Tensor, options: InterpolateOptions): Tensor {
+  checkOptions("interpolate", options, INTERPOLATE_OPTIONS);
   const spatial = x.rank - 2;
   const { mode = "nearest", alignCorners = false } = options;
   const wants: Partial<Record<InterpolateMode, number>> = { bilinear: 2, bicubic: 2, trilinear: 3 };
@@ -226,6 +229,7 @@ function elementsAt(x: Tensor, positions: readonly Tensor[]): Tensor {
  * Volumes [N, C, D, H, W] likewise, at (x, y, z).
  */
 export function gridSample(x: Tensor, grid: Tensor, options: GridSampleOptions = {}): Tensor {
+  checkOptions("gridSample", options, GRID_SAMPLE_OPTIONS);
   const size = x.shape.slice(2);
   if (size.length < 2 || size.length > 3 || grid.rank !== x.rank || grid.shape[0] !== x.shape[0] || grid.shape.at(-1) !== size.length)
     throw new RangeError(
@@ -257,11 +261,9 @@ export function gridSample(x: Tensor, grid: Tensor, options: GridSampleOptions =
  * The places of the pixels of an H×W image under affine maps `theta` [N, 2, 3], for {@link gridSample}: [N, H, W, 2]; of a D×H×W volume under
  * `theta` [N, 3, 4]: [N, D, H, W, 3].
  */
-export function affineGrid(
-  theta: Tensor,
-  size: readonly number[],
-  { alignCorners = false }: { readonly alignCorners?: boolean } = {},
-): Tensor {
+export function affineGrid(theta: Tensor, size: readonly number[], options: { readonly alignCorners?: boolean } = {}): Tensor {
+  checkOptions("affineGrid", options, AFFINE_GRID);
+  const { alignCorners = false } = options;
   const axes = size.length;
   if (axes < 2 || axes > 3 || theta.rank !== 3 || theta.shape[1] !== axes || theta.shape[2] !== axes + 1)
     throw new RangeError(

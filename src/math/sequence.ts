@@ -2,10 +2,11 @@
  * @file Sequences of several lengths in one tensor: padded at the end to the longest, with their lengths beside it. Recurrent layers take the
  * lengths and see nothing of the padding, as PyTorch's packed sequences do.
  */
-import { anything, check, checkOptions, flag, naturalNumber, shown } from "../base/check.ts";
+import { check, checkOptions, naturalNumber, shown } from "../base/check.ts";
 import { formatShape, sameShape } from "../base/shape.ts";
 import { arange, stack, tensor } from "../ops/create.ts";
 import { elementsOf, Tensor } from "../ops/tensor.ts";
+import { PAD_SEQUENCE_OPTIONS, SEQUENCE_MASK } from "./options.ts";
 
 /** How many steps of each sequence count, [N]: integers from 1 to the size of the time axis. A tensor may change without a new program. */
 export type Lengths = Tensor | readonly number[] | Int32Array;
@@ -38,7 +39,7 @@ function checkValues(what: string, values: ArrayLike<number>, steps: number): vo
 
 /** Where a padded sequence counts: bool [T, N] (or [N, T] with `batchFirst`), true up to each length. */
 export function sequenceMask(lengths: Lengths, steps: number, options: { readonly batchFirst?: boolean } = {}): Tensor {
-  checkOptions("sequenceMask", options, { batchFirst: flag });
+  checkOptions("sequenceMask", options, SEQUENCE_MASK);
   const { batchFirst = false } = options;
   check("sequenceMask: steps", steps, naturalNumber);
   const known = lengths instanceof Tensor ? lengths : listed("sequenceMask", lengths);
@@ -59,7 +60,7 @@ export interface PadSequenceOptions {
  * @throws {RangeError} without a sequence, or if they differ beyond the first axis.
  */
 export function padSequence(sequences: readonly Tensor[], options: PadSequenceOptions = {}): Tensor {
-  checkOptions("padSequence", options, { batchFirst: flag, paddingValue: anything });
+  checkOptions("padSequence", options, PAD_SEQUENCE_OPTIONS);
   const { batchFirst = false, paddingValue = 0 } = options;
   const steps = Math.max(...checkSequences("padSequence", sequences).map(({ shape }) => shape[0]));
   const rows = sequences.map((x) => {
@@ -77,7 +78,7 @@ export function sequenceLengths(sequences: readonly Tensor[]): Tensor {
 
 /** The inverse of {@link padSequence}: each sequence up to its length. The lengths must have values: they decide shapes. */
 export function unpadSequence(padded: Tensor, lengths: Lengths, options: { readonly batchFirst?: boolean } = {}): Tensor[] {
-  checkOptions("unpadSequence", options, { batchFirst: flag });
+  checkOptions("unpadSequence", options, SEQUENCE_MASK);
   const { batchFirst = false } = options;
   if (!(padded instanceof Tensor) || padded.rank < 2)
     throw new RangeError(

@@ -1,10 +1,13 @@
 /**
  * @file Softmax and its logarithm, stable at any magnitude: the maximum is taken out first. It cancels in the derivative.
  */
+
+import { checkOptions } from "../base/check.ts";
 import { floating } from "../ops/create.ts";
 import { decay, ratio } from "../ops/elementwise.ts";
 import { ownLog } from "../ops/special.ts";
 import type { Tensor } from "../ops/tensor.ts";
+import { SOFTMAX_OPTIONS } from "./options.ts";
 
 export interface SoftmaxOptions {
   /** T: the argument is divided by it. Small T sharpens towards the largest element, large T flattens (ACT-4). Default 1. */
@@ -21,6 +24,7 @@ function cooled(x: Tensor, { temperature = 1 }: SoftmaxOptions): Tensor {
  * takes away what rounding leaves of y(ct - Σ y·ct) where y is almost 1.
  */
 export function softmax(x: Tensor, axis = -1, options: SoftmaxOptions = {}): Tensor {
+  checkOptions("softmax", options, SOFTMAX_OPTIONS);
   if (x.size === 0) return x;
   const z = cooled(x, options);
   const e = z.sub(z.max(axis, { keepDims: true })).unary(decay);
@@ -29,6 +33,7 @@ export function softmax(x: Tensor, axis = -1, options: SoftmaxOptions = {}): Ten
 
 /** log softmax x = x - log Σ exp x along an axis. */
 export function logSoftmax(x: Tensor, axis = -1, options: SoftmaxOptions = {}): Tensor {
+  checkOptions("logSoftmax", options, SOFTMAX_OPTIONS);
   if (x.size === 0) return x;
   const z = cooled(x, options);
   const shifted = z.sub(z.max(axis, { keepDims: true }).stopGradient());
@@ -37,6 +42,7 @@ export function logSoftmax(x: Tensor, axis = -1, options: SoftmaxOptions = {}): 
 
 /** softmax(-x): the smallest element gets the largest share. */
 export function softmin(x: Tensor, axis = -1, options: SoftmaxOptions = {}): Tensor {
+  checkOptions("softmin", options, SOFTMAX_OPTIONS);
   return softmax(x.neg(), axis, options);
 }
 

@@ -1,10 +1,13 @@
 /**
  * @file Statistics and norms along axes. Stable at extremes; conventions at kinks are PyTorch's.
  */
+
+import { checkOptions } from "../base/check.ts";
 import { isFloat } from "../base/dtype.ts";
 import { isAxisOfScalar, normalizeAxes, normalizeAxis } from "../base/shape.ts";
 import { floating } from "../ops/create.ts";
 import type { AxesLike, Tensor } from "../ops/tensor.ts";
+import { NORM_OPTIONS, QUANTILE_OPTIONS, REDUCE_OPTIONS, TOPK_OPTIONS } from "./options.ts";
 
 export interface ReduceOptions {
   /** Keep reduced axes with size 1. Default false. */
@@ -12,7 +15,9 @@ export interface ReduceOptions {
 }
 
 /** log Σ exp x over axes (default all); -∞ where all are -∞, or where there are none. */
-export function logSumExp(x: Tensor, axes?: AxesLike, { keepDims = false }: ReduceOptions = {}): Tensor {
+export function logSumExp(x: Tensor, axes?: AxesLike, options: ReduceOptions = {}): Tensor {
+  checkOptions("logSumExp", options, REDUCE_OPTIONS);
+  const { keepDims = false } = options;
   if (isEmptyAlong(x, axes)) return x.sum(axes, { keepDims }).log();
   const z = floating(x);
   const top = z.max(axes, { keepDims: true });
@@ -40,7 +45,9 @@ export interface NormOptions extends ReduceOptions {
 }
 
 /** (Σ |x|ᵖ)^(1/p) over axes. Its derivative at the zero vector is 0. */
-export function norm(x: Tensor, { p = 2, axes, keepDims = false }: NormOptions = {}): Tensor {
+export function norm(x: Tensor, options: NormOptions = {}): Tensor {
+  checkOptions("norm", options, NORM_OPTIONS);
+  const { p = 2, axes, keepDims = false } = options;
   if (Number.isNaN(p)) throw new RangeError("norm: the order p is NaN");
   if (!isFloat(x.dtype)) return norm(x.cast("f32"), { p, axes, keepDims });
   const size = x.abs();
@@ -80,6 +87,7 @@ export interface QuantileOptions extends ReduceOptions {
 
 /** Numbers below which a fraction q of the elements along an axis (default: of all) lie. */
 export function quantile(x: Tensor, q: number | readonly number[], axis?: number, options: QuantileOptions = {}): Tensor {
+  checkOptions("quantile", options, QUANTILE_OPTIONS);
   const { keepDims = false, interpolation = "linear" } = options;
   if (x.rank === 0) return quantile(x.unsqueeze(0), q, axis, { ...options, keepDims: false });
   const levels = typeof q === "number" ? [q] : q;
@@ -111,7 +119,9 @@ function between(x: Tensor, axis: number, position: number): Tensor {
 }
 
 /** The middle element in order; of an even number the lower of the two (PyTorch's median). */
-export function median(x: Tensor, axis?: number, { keepDims = false }: ReduceOptions = {}): Tensor {
+export function median(x: Tensor, axis?: number, options: ReduceOptions = {}): Tensor {
+  checkOptions("median", options, REDUCE_OPTIONS);
+  const { keepDims = false } = options;
   if (x.rank === 0) return median(x.unsqueeze(0), axis);
   const flat = axis === undefined ? x.flatten() : x;
   const at = axis === undefined ? 0 : normalizeAxis(axis, x.rank, "median");
@@ -131,7 +141,9 @@ export interface TopkOptions {
 }
 
 /** The k largest (or smallest) elements along an axis in order, and their positions. */
-export function topk(x: Tensor, k: number, { axis = -1, largest = true }: TopkOptions = {}): { values: Tensor; indices: Tensor } {
+export function topk(x: Tensor, k: number, options: TopkOptions = {}): { values: Tensor; indices: Tensor } {
+  checkOptions("topk", options, TOPK_OPTIONS);
+  const { axis = -1, largest = true } = options;
   if (isAxisOfScalar(axis, x.rank) && k === 1) return { values: x, indices: x.like(0).cast("i32") };
   const at = normalizeAxis(axis, x.rank, "topk");
   if (!Number.isInteger(k) || k < 0 || k > x.shape[at]!) throw new RangeError(`topk: want 0 <= k <= ${x.shape[at]}, got ${k}`);

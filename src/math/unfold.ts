@@ -1,8 +1,10 @@
 /** @file Patches of images as columns (im2col) and back (col2im): each is the other's transpose. */
+import { checkOptions } from "../base/check.ts";
 import { formatShape, sizeOf } from "../base/shape.ts";
 import { foldWindows, windowCount } from "../ops/movement.ts";
 import { perAxis, type Tensor } from "../ops/tensor.ts";
 import type { PerAxis } from "./conv.ts";
+import { UNFOLD_OPTIONS } from "./options.ts";
 
 export interface UnfoldOptions {
   /** Default 1. */
@@ -28,6 +30,7 @@ function parameters(
 
 /** [N, C, H, W] to [N, C·kh·kw, L]: the L patches as columns. */
 export function unfold(x: Tensor, kernelSize: PerAxis, options: UnfoldOptions = {}): Tensor {
+  checkOptions("unfold", options, UNFOLD_OPTIONS);
   if (x.rank !== 4) throw new RangeError(`unfold: want [batch, channels, height, width], got ${formatShape(x.shape)}`);
   const { kernel, stride, padding, dilation } = parameters("unfold", kernelSize, options);
   const patches = x.pad([0, 0, ...padding], [0, 0, ...padding]).windows(kernel, stride, dilation); // [N, C, oh, ow, kh, kw]
@@ -37,6 +40,7 @@ export function unfold(x: Tensor, kernelSize: PerAxis, options: UnfoldOptions = 
 
 /** [N, C·kh·kw, L] to [N, C, ...outputSize]: patches put back, where they overlap added up. */
 export function fold(x: Tensor, outputSize: PerAxis, kernelSize: PerAxis, options: UnfoldOptions = {}): Tensor {
+  checkOptions("fold", options, UNFOLD_OPTIONS);
   const { kernel, stride, padding, dilation } = parameters("fold", kernelSize, options);
   const out = perAxis(outputSize, 2, "fold: output size", 1);
   const size = out.map((d, i) => d + 2 * padding[i]);

@@ -3,7 +3,7 @@
  * of lecture notes, on one device and with pooling before normalization, and torchvision's, which is that of Krizhevsky (2014), "One weird
  * trick for parallelizing convolutional neural networks".
  */
-import { aNumber, checkOptions, flag } from "../base/check.ts";
+import { checkOptions } from "../base/check.ts";
 import { ReLU } from "../nn/activation.ts";
 import { AdaptiveAvgPool2d } from "../nn/adaptive-pool.ts";
 import { Conv2d } from "../nn/conv.ts";
@@ -16,7 +16,7 @@ import { LocalResponseNorm } from "../nn/norm.ts";
 import { MaxPool2d } from "../nn/pool.ts";
 import { Sequential } from "../nn/sequential.ts";
 import type { Tensor } from "../ops/tensor.ts";
-import { type ImageModelOptions, imageSettings, widen } from "./blocks.ts";
+import { IMAGE_MODEL_OPTIONS, type ImageModelOptions, imageSettings, widen } from "./blocks.ts";
 
 /** Images [N, 3, 224, 224] to [N, classes]; 61,100,840 parameters. Any size from 63×63 on; with `smallImages` from 15×15. */
 export class AlexNet extends Module {
@@ -25,7 +25,7 @@ export class AlexNet extends Module {
   readonly classifier: Sequential;
 
   constructor(options: ImageModelOptions = {}) {
-    checkOptions(new.target.name, options, { classes: aNumber, channels: aNumber, smallImages: flag, width: aNumber });
+    checkOptions(new.target.name, options, IMAGE_MODEL_OPTIONS);
     super();
     const { classes, channels, smallImages, width } = imageSettings(options);
     const [a, b, c, d] = [64, 192, 384, 256].map((n) => widen(n, width));
@@ -72,7 +72,7 @@ const responseNorm = (): LocalResponseNorm => new LocalResponseNorm(5, { alpha: 
  */
 export class AlexNetLecture extends Sequential {
   constructor(options: ImageModelOptions = {}) {
-    checkOptions(new.target.name, options, { classes: aNumber, channels: aNumber, smallImages: flag, width: aNumber });
+    checkOptions(new.target.name, options, IMAGE_MODEL_OPTIONS);
     const { classes, channels, smallImages, width } = imageSettings(options);
     const [a, b, c, d] = [96, 256, 384, 256].map((n) => widen(n, width));
     const hidden = widen(4096, width);

@@ -2,6 +2,7 @@
  * @file What the convolutional families share: options, initial values, and the few blocks that several papers build from. Names of children
  * are torchvision's, so that its published weights load.
  */
+import { aNumber, type Checks, checkOptions, eachAxis, either, flag, fn, object, oneOf } from "../base/check.ts";
 import { dropout } from "../math/dropout.ts";
 import { ReLU, Sigmoid } from "../nn/activation.ts";
 import { BatchNorm2d, type BatchNormLayerOptions } from "../nn/batch-norm.ts";
@@ -24,6 +25,8 @@ export interface ImageModelOptions {
   /** Multiplies the channels of every layer. Default 1. */
   readonly width?: number;
 }
+
+export const IMAGE_MODEL_OPTIONS: Checks<ImageModelOptions> = { classes: aNumber, channels: aNumber, smallImages: flag, width: aNumber };
 
 export type ImageSettings = Required<ImageModelOptions>;
 
@@ -89,9 +92,18 @@ export interface ConvNormOptions {
   readonly norm?: BatchNormLayerOptions;
 }
 
+const CONV_NORM_OPTIONS: Checks<ConvNormOptions> = {
+  stride: aNumber,
+  groups: aNumber,
+  padding: either(eachAxis, oneOf("same", "valid")),
+  activation: fn,
+  norm: object,
+};
+
 /** Convolution, batch normalization and activation, as children 0, 1 and 2. */
 export class ConvNormAct extends Sequential {
   constructor(inChannels: number, outChannels: number, kernel: Pair, options: ConvNormOptions = {}) {
+    checkOptions(new.target.name, options, CONV_NORM_OPTIONS);
     const { stride = 1, groups = 1, padding = half(kernel), norm } = options;
     const activation = "activation" in options ? options.activation : () => new ReLU();
     const layers = [conv(inChannels, outChannels, kernel, { stride, groups, padding }), new BatchNorm2d(outChannels, norm)];
@@ -117,6 +129,8 @@ export interface SqueezeExciteOptions {
   readonly gate?: () => Layer;
 }
 
+const SQUEEZE_EXCITE_OPTIONS: Checks<SqueezeExciteOptions> = { activation: fn, gate: fn };
+
 /** Each channel times a factor that depends on the means of all: squeeze and excitation (Hu et al. 2018, eq. 2 to 4). */
 export class SqueezeExcite extends Module {
   readonly fc1: Conv2d;
@@ -125,6 +139,7 @@ export class SqueezeExcite extends Module {
   readonly gate: Layer;
 
   constructor(channels: number, squeezed: number, options: SqueezeExciteOptions = {}) {
+    checkOptions(new.target.name, options, SQUEEZE_EXCITE_OPTIONS);
     super();
     const { activation = () => new ReLU(), gate = () => new Sigmoid() } = options;
     this.fc1 = conv(channels, squeezed, 1, { bias: true });

@@ -2,7 +2,7 @@
  * @file ConvNeXt. v1: Liu et al. (2022), "A ConvNet for the 2020s", Table 9. v2: Woo et al. (2023), "ConvNeXt V2", Table 9: global response
  * normalization takes the place of the layer scale. v1 has torchvision's names, v2 its authors'.
  */
-import { aNumber, checkOptions, flag } from "../base/check.ts";
+import { checkOptions } from "../base/check.ts";
 import { gelu } from "../math/activation.ts";
 import { globalResponseNorm } from "../math/normalization.ts";
 import { GELU } from "../nn/activation.ts";
@@ -15,7 +15,7 @@ import { LayerNorm, LayerNormChannelsFirst } from "../nn/norm.ts";
 import { Parameter } from "../nn/parameter.ts";
 import { Sequential } from "../nn/sequential.ts";
 import type { Tensor } from "../ops/tensor.ts";
-import { channelMeans, type ImageModelOptions, imageSettings, StochasticDepth, smallNormal, widen } from "./blocks.ts";
+import { channelMeans, IMAGE_MODEL_OPTIONS, type ImageModelOptions, imageSettings, StochasticDepth, smallNormal, widen } from "./blocks.ts";
 
 const START = { weightInitializer: smallNormal, biasInitializer: zeros };
 const norm = (channels: number): LayerNorm => new LayerNorm(channels, { eps: 1e-6 });
@@ -92,7 +92,7 @@ export class ConvNeXt extends Module {
   readonly classifier: Sequential;
 
   constructor(version: keyof typeof V1, options: ImageModelOptions = {}) {
-    checkOptions(new.target.name, options, { classes: aNumber, channels: aNumber, smallImages: flag, width: aNumber });
+    checkOptions(new.target.name, options, IMAGE_MODEL_OPTIONS);
     super();
     const { classes, channels, smallImages, width } = imageSettings(options);
     const [sizes, depths, last] = V1[version];
@@ -177,7 +177,7 @@ export class ConvNeXtV2 extends Module {
   readonly head: Linear;
 
   constructor(version: keyof typeof V2, options: ImageModelOptions = {}) {
-    checkOptions(new.target.name, options, { classes: aNumber, channels: aNumber, smallImages: flag, width: aNumber });
+    checkOptions(new.target.name, options, IMAGE_MODEL_OPTIONS);
     super();
     const { classes, channels, smallImages, width } = imageSettings(options);
     const [sizes, depths, last] = V2[version];

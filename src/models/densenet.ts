@@ -2,7 +2,7 @@
  * @file DenseNet: Huang, Liu, van der Maaten & Weinberger (2017), "Densely connected convolutional networks", Table 1. Each layer reads the
  * results of all before it in its block, and adds `growth` channels.
  */
-import { aNumber, checkOptions, flag } from "../base/check.ts";
+import { aNumber, type Checks, checkOptions } from "../base/check.ts";
 import { ReLU } from "../nn/activation.ts";
 import { BatchNorm2d } from "../nn/batch-norm.ts";
 import type { Conv2d } from "../nn/conv.ts";
@@ -12,7 +12,7 @@ import { type Layer, Module } from "../nn/module.ts";
 import { AvgPool2d, MaxPool2d } from "../nn/pool.ts";
 import { concatenate } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
-import { Chain, channelMeans, conv, type ImageModelOptions, imageSettings, widen } from "./blocks.ts";
+import { Chain, channelMeans, conv, IMAGE_MODEL_OPTIONS, type ImageModelOptions, imageSettings, widen } from "./blocks.ts";
 
 /** BN, ReLU, 1×1 to 4·growth channels, BN, ReLU, 3×3 to growth channels. */
 class DenseLayer extends Module {
@@ -53,6 +53,8 @@ export interface DenseNetOptions extends ImageModelOptions {
   readonly stem?: number;
 }
 
+const DENSE_NET_OPTIONS: Checks<DenseNetOptions> = { ...IMAGE_MODEL_OPTIONS, growth: aNumber, stem: aNumber };
+
 /** Images [N, 3, 224, 224] to [N, classes]. Any size from 32×32 on; with `smallImages` from 8×8. */
 export class DenseNet extends Module {
   readonly features: Chain;
@@ -60,14 +62,7 @@ export class DenseNet extends Module {
 
   /** `depths`: layers of each block. */
   constructor(depths: readonly number[], options: DenseNetOptions = {}) {
-    checkOptions(new.target.name, options, {
-      growth: aNumber,
-      stem: aNumber,
-      classes: aNumber,
-      channels: aNumber,
-      smallImages: flag,
-      width: aNumber,
-    });
+    checkOptions(new.target.name, options, DENSE_NET_OPTIONS);
     super();
     const { classes, channels, smallImages, width } = imageSettings(options);
     const growth = widen(options.growth ?? 32, width);

@@ -2,7 +2,7 @@
  * @file EfficientNet: Tan & Le (2019), "EfficientNet: rethinking model scaling for convolutional neural networks", Table 1. Depth, width and
  * resolution grow together.
  */
-import { aNumber, checkFields, checkOptions, flag } from "../base/check.ts";
+import { aNumber, checkFields, checkOptions } from "../base/check.ts";
 import { SiLU } from "../nn/activation.ts";
 import { Dropout } from "../nn/dropout.ts";
 import { type Layer, Module } from "../nn/module.ts";
@@ -12,6 +12,7 @@ import {
   ConvNormAct,
   channelMeans,
   denseByOutputs,
+  IMAGE_MODEL_OPTIONS,
   type ImageModelOptions,
   imageSettings,
   makeDivisible,
@@ -53,6 +54,8 @@ interface BlockSettings {
   readonly norm: Norm;
 }
 
+const BLOCK_SETTINGS = { expansion: aNumber, kernel: aNumber, stride: aNumber, dropRate: aNumber };
+
 /** Inverted residual with squeeze and excitation by a quarter of the input channels. */
 class MBConv extends Module {
   readonly block: Sequential;
@@ -60,7 +63,7 @@ class MBConv extends Module {
   readonly shortcut: boolean;
 
   constructor(channels: number, outChannels: number, options: BlockSettings) {
-    checkFields(new.target.name, options, { expansion: aNumber, kernel: aNumber, stride: aNumber, dropRate: aNumber });
+    checkFields(new.target.name, options, BLOCK_SETTINGS);
     const { expansion, kernel, stride, dropRate, norm } = options;
     super();
     const inner = makeDivisible(channels * expansion);
@@ -87,7 +90,7 @@ export class EfficientNet extends Module {
 
   /** @throws {RangeError} unless `version` is an integer from 0 to 7. */
   constructor(version: number, options: ImageModelOptions = {}) {
-    checkOptions(new.target.name, options, { classes: aNumber, channels: aNumber, smallImages: flag, width: aNumber });
+    checkOptions(new.target.name, options, IMAGE_MODEL_OPTIONS);
     super();
     if (!SCALES[version]) throw new RangeError(`EfficientNet: want a version from 0 to 7, got ${version}`);
     const { classes, channels, smallImages, width } = imageSettings(options);

@@ -3,7 +3,7 @@
  * While training, two auxiliary classifiers feed gradients into the middle of the net; their losses count 0.3 (§5).
  */
 
-import { aNumber, checkOptions, flag, oneOf } from "../base/check.ts";
+import { aNumber, anything, type Checks, checkOptions, flag, oneOf } from "../base/check.ts";
 import { maxPool2d } from "../math/pool.ts";
 import { AdaptiveAvgPool2d } from "../nn/adaptive-pool.ts";
 import { BatchNorm2d } from "../nn/batch-norm.ts";
@@ -16,7 +16,9 @@ import { MaxPool2d } from "../nn/pool.ts";
 import { Sequential } from "../nn/sequential.ts";
 import { concatenate } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
-import { channelMeans, conv, type ImageModelOptions, imageSettings, smallNormal, widen } from "./blocks.ts";
+import { channelMeans, conv, IMAGE_MODEL_OPTIONS, type ImageModelOptions, imageSettings, smallNormal, widen } from "./blocks.ts";
+
+const CONV_OPTIONS = { stride: aNumber, padding: anything /*Pair*/ };
 
 /** Convolution, batch normalization (ε 1e-3), ReLU, as children `conv` and `bn`. */
 export class BasicConv extends Module {
@@ -24,7 +26,7 @@ export class BasicConv extends Module {
   readonly bn: BatchNorm2d;
 
   constructor(inChannels: number, outChannels: number, kernel: Pair, options: { stride?: number; padding?: Pair } = {}) {
-    checkOptions(new.target.name, options, { stride: aNumber });
+    checkOptions(new.target.name, options, CONV_OPTIONS);
     super();
     this.conv = conv(inChannels, outChannels, kernel, options);
     this.bn = new BatchNorm2d(outChannels, { eps: 0.001 });
@@ -138,6 +140,13 @@ export interface GoogLeNetOptions extends ImageModelOptions {
   readonly largeKernel?: 3 | 5;
 }
 
+const GOOG_LE_NET_OPTIONS: Checks<GoogLeNetOptions> = {
+  ...IMAGE_MODEL_OPTIONS,
+  auxiliary: flag,
+  modules: oneOf("naive", "bottleneck"),
+  largeKernel: aNumber,
+};
+
 /** Images [N, 3, 224, 224] to [N, classes]; 6,624,904 parameters without the auxiliary classifiers. Any size from 32×32 on; small ones from 8×8. */
 export class GoogLeNet extends Module {
   readonly conv1: BasicConv;
@@ -159,14 +168,7 @@ export class GoogLeNet extends Module {
   readonly smallImages: boolean;
 
   constructor(options: GoogLeNetOptions = {}) {
-    checkOptions(new.target.name, options, {
-      auxiliary: flag,
-      modules: oneOf("naive", "bottleneck"),
-      classes: aNumber,
-      channels: aNumber,
-      smallImages: flag,
-      width: aNumber,
-    });
+    checkOptions(new.target.name, options, GOOG_LE_NET_OPTIONS);
     super();
     const { classes, channels, smallImages, width } = imageSettings(options);
     const { auxiliary = false, modules = "bottleneck", largeKernel = 3 } = options;

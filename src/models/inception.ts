@@ -3,7 +3,7 @@
  * kernels are factorized, n×n into 1×n and n×1; one auxiliary classifier regularizes.
  */
 
-import { aNumber, checkOptions, flag } from "../base/check.ts";
+import { type Checks, checkOptions, flag } from "../base/check.ts";
 import { avgPool2d, maxPool2d } from "../math/pool.ts";
 import { Dropout } from "../nn/dropout.ts";
 import { truncatedNormal } from "../nn/initializers.ts";
@@ -12,7 +12,7 @@ import { crossEntropy } from "../nn/losses.ts";
 import { Module } from "../nn/module.ts";
 import { concatenate } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
-import { channelMeans, type ImageModelOptions, imageSettings, widen } from "./blocks.ts";
+import { channelMeans, IMAGE_MODEL_OPTIONS, type ImageModelOptions, imageSettings, widen } from "./blocks.ts";
 import { BasicConv } from "./googlenet.ts";
 
 const cat = (...branches: Tensor[]): Tensor => concatenate(branches, 1);
@@ -204,6 +204,8 @@ export interface InceptionV3Options extends ImageModelOptions {
   readonly auxiliary?: boolean;
 }
 
+const INCEPTION_V3_OPTIONS: Checks<InceptionV3Options> = { ...IMAGE_MODEL_OPTIONS, auxiliary: flag };
+
 /** Images [N, 3, 299, 299] to [N, classes]; 23,834,568 parameters, 27,161,264 with the auxiliary classifier. Any size from 75×75 on; small ones from 15×15. */
 export class InceptionV3 extends Module {
   readonly Conv2d_1a_3x3: BasicConv;
@@ -228,7 +230,7 @@ export class InceptionV3 extends Module {
   readonly smallImages: boolean;
 
   constructor(options: InceptionV3Options = {}) {
-    checkOptions(new.target.name, options, { auxiliary: flag, classes: aNumber, channels: aNumber, smallImages: flag, width: aNumber });
+    checkOptions(new.target.name, options, INCEPTION_V3_OPTIONS);
     super();
     const { classes, channels, smallImages, width } = imageSettings(options);
     const w = (n: number): number => widen(n, width);

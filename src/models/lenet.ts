@@ -4,7 +4,7 @@
  * learning applied to document recognition", §II.B; below it in today's dress.
  */
 
-import { aNumber, checkOptions, oneOf } from "../base/check.ts";
+import { aNumber, type Checks, checkOptions, oneOf } from "../base/check.ts";
 import { avgPool2d } from "../math/pool.ts";
 import { ReLU } from "../nn/activation.ts";
 import { Conv2d } from "../nn/conv.ts";
@@ -203,6 +203,8 @@ export interface LeNet5ClassicOptions {
   readonly classes?: number;
 }
 
+const LE_NET5_CLASSIC_OPTIONS: Checks<LeNet5ClassicOptions> = { output: oneOf("rbf", "linear"), classes: aNumber };
+
 /**
  * LeNet-5 as published: images [N, 1, 32, 32] to [N, classes] by C1 S2 C3 S4 C5 F6 and RBF units; 60,000 trainable parameters. Outputs are the
  * negative of the paper's penalties, so that cross-entropy trains it by eq. 9 without its constant j.
@@ -218,7 +220,7 @@ export class LeNet5Classic extends Module {
 
   /** @throws {RangeError} for RBF units and other than 10 classes. */
   constructor(options: LeNet5ClassicOptions = {}) {
-    checkOptions(new.target.name, options, { output: oneOf("linear", "rbf"), classes: aNumber });
+    checkOptions(new.target.name, options, LE_NET5_CLASSIC_OPTIONS);
     const { output = "rbf", classes = 10 } = options;
     super();
     if (output === "rbf" && classes !== 10)

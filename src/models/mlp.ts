@@ -1,5 +1,5 @@
 /** @file Multilayer perceptrons: dense layers with an activation between them. */
-import { checkOptions, finite, fn } from "../base/check.ts";
+import { aNumber, type Checks, checkOptions, fn } from "../base/check.ts";
 import { ReLU } from "../nn/activation.ts";
 import { Dropout } from "../nn/dropout.ts";
 import { Flatten } from "../nn/flatten.ts";
@@ -14,11 +14,13 @@ export interface MlpOptions {
   readonly dropout?: number;
 }
 
+const MLP_OPTIONS: Checks<MlpOptions> = { activation: fn, dropout: aNumber };
+
 /** Inputs [N, ...] with sizes[0] elements per example to [N, sizes.at(-1)]: Flatten, then a dense layer between each two sizes. */
 export class Mlp extends Sequential {
   /** @throws {RangeError} for fewer than two sizes. */
   constructor(sizes: readonly number[], options: MlpOptions = {}) {
-    checkOptions(new.target.name, options, { activation: fn, dropout: finite });
+    checkOptions(new.target.name, options, MLP_OPTIONS);
     const { activation = () => new ReLU(), dropout } = options;
     if (sizes.length < 2) throw new RangeError(`Mlp: want at least the sizes of input and output, got [${sizes.join(", ")}]`);
     const layers = sizes.slice(1).flatMap((size, i) => {

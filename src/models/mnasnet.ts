@@ -1,5 +1,5 @@
 /** @file MNASNet: Tan et al. (2019), "MnasNet: platform-aware neural architecture search for mobile", Fig. 7 (B1), as in torchvision. */
-import { aNumber, checkOptions, flag } from "../base/check.ts";
+import { checkOptions } from "../base/check.ts";
 import { ReLU } from "../nn/activation.ts";
 import { BatchNorm2d } from "../nn/batch-norm.ts";
 import { Dropout } from "../nn/dropout.ts";
@@ -7,7 +7,7 @@ import { Linear } from "../nn/linear.ts";
 import { type Layer, Module } from "../nn/module.ts";
 import { Sequential } from "../nn/sequential.ts";
 import type { Tensor } from "../ops/tensor.ts";
-import { channelMeans, conv, type ImageModelOptions, imageSettings, makeDivisible } from "./blocks.ts";
+import { channelMeans, conv, IMAGE_MODEL_OPTIONS, type ImageModelOptions, imageSettings, makeDivisible } from "./blocks.ts";
 
 const norm = (channels: number): BatchNorm2d => new BatchNorm2d(channels, { momentum: 1 - 0.9997 });
 
@@ -54,7 +54,7 @@ export class MNASNet extends Module {
   readonly classifier: Sequential;
 
   constructor(options: ImageModelOptions = {}) {
-    checkOptions(new.target.name, options, { classes: aNumber, channels: aNumber, smallImages: flag, width: aNumber });
+    checkOptions(new.target.name, options, IMAGE_MODEL_OPTIONS);
     super();
     const { classes, channels, smallImages, width } = imageSettings(options);
     const w = (n: number): number => makeDivisible(n * width);

@@ -2,13 +2,24 @@
  * @file MobileNets. v1: Howard et al. (2017), Table 1. v2: Sandler et al. (2018), "Inverted residuals and linear bottlenecks", Table 2.
  * v3: Howard et al. (2019), "Searching for MobileNetV3", Tables 1 and 2. Convolutions fall apart into depthwise 3×3 and pointwise 1×1.
  */
+import { checkOptions } from "../base/check.ts";
 import { Hardsigmoid, Hardswish, ReLU, ReLU6 } from "../nn/activation.ts";
 import { BatchNorm2d } from "../nn/batch-norm.ts";
 import { Dropout } from "../nn/dropout.ts";
 import { type Layer, Module } from "../nn/module.ts";
 import { Sequential } from "../nn/sequential.ts";
 import type { Tensor } from "../ops/tensor.ts";
-import { ConvNormAct, channelMeans, conv, dense, type ImageModelOptions, imageSettings, makeDivisible, SqueezeExcite } from "./blocks.ts";
+import {
+  ConvNormAct,
+  channelMeans,
+  conv,
+  dense,
+  IMAGE_MODEL_OPTIONS,
+  type ImageModelOptions,
+  imageSettings,
+  makeDivisible,
+  SqueezeExcite,
+} from "./blocks.ts";
 
 /** Features, the mean, a classifier: what the three versions share. */
 abstract class MobileNet extends Module {
@@ -41,6 +52,7 @@ export class MobileNetV1 extends MobileNet {
   readonly classifier: Layer;
 
   constructor(options: ImageModelOptions = {}) {
+    checkOptions(new.target.name, options, IMAGE_MODEL_OPTIONS);
     super();
     const { classes, channels, smallImages, width } = imageSettings(options);
     let now = makeDivisible(32 * width);
@@ -100,6 +112,7 @@ export class MobileNetV2 extends MobileNet {
   readonly classifier: Sequential;
 
   constructor(options: ImageModelOptions = {}) {
+    checkOptions(new.target.name, options, IMAGE_MODEL_OPTIONS);
     super();
     const { classes, channels, smallImages, width } = imageSettings(options);
     const last = makeDivisible(1280 * Math.max(1, width));
@@ -194,6 +207,7 @@ export class MobileNetV3 extends MobileNet {
   readonly classifier: Sequential;
 
   constructor(version: keyof typeof V3, options: ImageModelOptions = {}) {
+    checkOptions(new.target.name, options, IMAGE_MODEL_OPTIONS);
     super();
     const { classes, channels, smallImages, width } = imageSettings(options);
     const { rows, hidden } = V3[version];

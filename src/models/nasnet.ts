@@ -12,7 +12,7 @@ import { Linear } from "../nn/linear.ts";
 import { Module } from "../nn/module.ts";
 import { concatenate } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
-import { channelMeans, conv, type ImageModelOptions, imageSettings, widen } from "./blocks.ts";
+import { channelMeans, conv, IMAGE_MODEL_OPTIONS, type ImageModelOptions, imageSettings, widen } from "./blocks.ts";
 
 const norm = (channels: number): BatchNorm2d => new BatchNorm2d(channels, { eps: 0.001, momentum: 0.1 });
 
@@ -98,13 +98,15 @@ interface Place {
 const smooth = (x: Tensor, stride = 1): Tensor => avgPool2d(x, 3, { stride, padding: 1, countIncludePad: false });
 const largest = (x: Tensor): Tensor => maxPool2d(x, 3, { stride: 2, padding: 1 });
 
+const PLACE = { h: aNumber, p: aNumber, shrunk: flag };
+
 /** Both inputs brought to `filters` channels and one size. */
 abstract class Cell extends Module {
   readonly enter: Pointwise;
   readonly adjust: Pointwise | FactorizedReduction | undefined;
 
   constructor(options: Place, filters: number, keep: boolean) {
-    checkFields(new.target.name, options, { h: aNumber, p: aNumber, shrunk: flag });
+    checkFields(new.target.name, options, PLACE);
     const { h, p, shrunk } = options;
     super();
     this.enter = new Pointwise(h, filters);
@@ -186,7 +188,7 @@ export class NASNetMobile extends Module {
   readonly last_linear: Linear;
 
   constructor(options: ImageModelOptions = {}) {
-    checkOptions(new.target.name, options, { classes: aNumber, channels: aNumber, smallImages: flag, width: aNumber });
+    checkOptions(new.target.name, options, IMAGE_MODEL_OPTIONS);
     super();
     const { classes, channels, smallImages, width } = imageSettings(options);
     const filters = 4 * Math.max(1, Math.round(11 * width)); // 44 = 1056/24

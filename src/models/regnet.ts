@@ -2,7 +2,7 @@
  * @file RegNet: Radosavovic et al. (2020), "Designing network design spaces", §3.3 and Tables 9 and 10. The widths of the blocks are a
  * quantized linear function of depth; Y is X with squeeze and excitation.
  */
-import { aNumber, checkFields, checkOptions, flag } from "../base/check.ts";
+import { aNumber, checkFields, checkOptions } from "../base/check.ts";
 import { type Layer, Module } from "../nn/module.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import {
@@ -10,6 +10,7 @@ import {
   ConvNormAct,
   channelMeans,
   dense,
+  IMAGE_MODEL_OPTIONS,
   type ImageModelOptions,
   imageSettings,
   makeDivisible,
@@ -65,13 +66,15 @@ function roundEven(x: number): number {
   return x % 1 === 0.5 ? 2 * Math.round(x / 2) : Math.round(x);
 }
 
+const STAGE = { width: aNumber, depth: aNumber, groupWidth: aNumber };
+
 /** 1×1, 3×3 in groups, squeeze and excitation, 1×1; added to the input or its projection. */
 class Block extends Module {
   readonly proj: ConvNormAct | undefined;
   readonly f: Chain;
 
   constructor(channels: number, options: Stage, stride: number, excited: boolean) {
-    checkFields(new.target.name, options, { width: aNumber, depth: aNumber, groupWidth: aNumber });
+    checkFields(new.target.name, options, STAGE);
     const { width, groupWidth } = options;
     super();
     const plain = { activation: undefined };
@@ -96,7 +99,7 @@ export class RegNet extends Module {
   readonly fc: Layer;
 
   constructor(design: RegNetDesign, options: ImageModelOptions = {}) {
-    checkOptions(new.target.name, options, { classes: aNumber, channels: aNumber, smallImages: flag, width: aNumber });
+    checkOptions(new.target.name, options, IMAGE_MODEL_OPTIONS);
     super();
     const { classes, channels, smallImages, width } = imageSettings(options);
     let now = widen(32, width);

@@ -3,6 +3,7 @@
  * Zagoruyko & Komodakis (2016). ResNeXt: Xie et al. (2017), Table 1. SENet: Hu, Shen & Sun (2018), "Squeeze-and-excitation networks",
  * Table 1. As in torchvision the stride is in the 3×3 convolution of a bottleneck.
  */
+import { aNumber, type Checks, checkOptions, flag } from "../base/check.ts";
 import { relu } from "../math/activation.ts";
 import { maxPool2d } from "../math/pool.ts";
 import { BatchNorm2d } from "../nn/batch-norm.ts";
@@ -11,7 +12,7 @@ import { Linear } from "../nn/linear.ts";
 import { type Layer, Module } from "../nn/module.ts";
 import { Sequential } from "../nn/sequential.ts";
 import type { Tensor } from "../ops/tensor.ts";
-import { channelMeans, conv, type ImageModelOptions, imageSettings, SqueezeExcite, widen } from "./blocks.ts";
+import { channelMeans, conv, IMAGE_MODEL_OPTIONS, type ImageModelOptions, imageSettings, SqueezeExcite, widen } from "./blocks.ts";
 
 export interface ResNetOptions extends ImageModelOptions {
   /** Groups of the 3×3 convolutions of bottlenecks: ResNeXt's cardinality. Default 1. */
@@ -21,6 +22,8 @@ export interface ResNetOptions extends ImageModelOptions {
   /** Whether squeeze and excitation, by a factor of 16, precedes each addition. Default false. */
   readonly squeezeExcite?: boolean;
 }
+
+const RES_NET_OPTIONS: Checks<ResNetOptions> = { ...IMAGE_MODEL_OPTIONS, groups: aNumber, widthPerGroup: aNumber, squeezeExcite: flag };
 
 interface Place {
   readonly channels: number;
@@ -122,6 +125,7 @@ export class ResNet extends Module {
 
   /** `depths`: blocks of each stage. */
   constructor(kind: "basic" | "bottleneck", depths: readonly number[], options: ResNetOptions = {}) {
+    checkOptions(new.target.name, options, RES_NET_OPTIONS);
     super();
     const { classes, channels, smallImages, width } = imageSettings(options);
     const block = BLOCKS[kind];
@@ -191,6 +195,7 @@ export class CifarResNet extends Module {
 
   /** @throws {RangeError} unless depth = 6n + 2. */
   constructor(depth: number, options: ImageModelOptions = {}) {
+    checkOptions(new.target.name, options, IMAGE_MODEL_OPTIONS);
     super();
     const { classes, channels, width } = imageSettings({ classes: 10, ...options });
     const n = (depth - 2) / 6;

@@ -3,7 +3,7 @@
  * channels pass by; a shuffle mixes the halves.
  */
 
-import { aNumber, checkOptions, flag } from "../base/check.ts";
+import { checkOptions } from "../base/check.ts";
 import { maxPool2d } from "../math/pool.ts";
 import { ReLU } from "../nn/activation.ts";
 import { BatchNorm2d } from "../nn/batch-norm.ts";
@@ -13,7 +13,7 @@ import { ChannelShuffle } from "../nn/resize.ts";
 import { Sequential } from "../nn/sequential.ts";
 import { concatenate } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
-import { ConvNormAct, channelMeans, conv, type ImageModelOptions, imageSettings, widen } from "./blocks.ts";
+import { ConvNormAct, channelMeans, conv, IMAGE_MODEL_OPTIONS, type ImageModelOptions, imageSettings, widen } from "./blocks.ts";
 
 /** Fig. 3c at stride 1, 3d at stride 2. */
 class ShuffleUnit extends Module {
@@ -62,7 +62,7 @@ export class ShuffleNetV2 extends Module {
   readonly smallImages: boolean;
 
   constructor(options: ImageModelOptions = {}) {
-    checkOptions(new.target.name, options, { classes: aNumber, channels: aNumber, smallImages: flag, width: aNumber });
+    checkOptions(new.target.name, options, IMAGE_MODEL_OPTIONS);
     super();
     const { classes, channels, smallImages, width } = imageSettings(options);
     const sizes = SIZES[width] ?? SIZES["1"].map((n) => widen(n, width));

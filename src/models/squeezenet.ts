@@ -2,7 +2,7 @@
  * @file SqueezeNet: Iandola et al. (2016), "SqueezeNet: AlexNet-level accuracy with 50x fewer parameters", Table 1; 1.1 is the authors' later
  * form with the pooling earlier.
  */
-import { aNumber, checkOptions, flag } from "../base/check.ts";
+import { checkOptions } from "../base/check.ts";
 import { ReLU } from "../nn/activation.ts";
 import { AdaptiveAvgPool2d } from "../nn/adaptive-pool.ts";
 import { Conv2d } from "../nn/conv.ts";
@@ -13,7 +13,7 @@ import { MaxPool2d } from "../nn/pool.ts";
 import { Sequential } from "../nn/sequential.ts";
 import { concatenate } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
-import { type ImageModelOptions, imageSettings, widen } from "./blocks.ts";
+import { IMAGE_MODEL_OPTIONS, type ImageModelOptions, imageSettings, widen } from "./blocks.ts";
 
 const START = { weightInitializer: heUniform, biasInitializer: zeros };
 
@@ -59,7 +59,7 @@ export class SqueezeNet extends Module {
   readonly classifier: Sequential;
 
   constructor(version: keyof typeof VERSIONS, options: ImageModelOptions = {}) {
-    checkOptions(new.target.name, options, { classes: aNumber, channels: aNumber, smallImages: flag, width: aNumber });
+    checkOptions(new.target.name, options, IMAGE_MODEL_OPTIONS);
     super();
     const { classes, channels, smallImages, width } = imageSettings(options);
     const {

@@ -2,7 +2,7 @@
  * @file VGG: Simonyan & Zisserman (2015), "Very deep convolutional networks for large-scale image recognition", Table 1. Nothing but 3×3
  * convolutions: two see 5×5, three see 7×7, with fewer parameters and more ReLUs than one large kernel.
  */
-import { aNumber, checkOptions, flag } from "../base/check.ts";
+import { type Checks, checkOptions, flag } from "../base/check.ts";
 import { ReLU } from "../nn/activation.ts";
 import { AdaptiveAvgPool2d } from "../nn/adaptive-pool.ts";
 import { BatchNorm2d } from "../nn/batch-norm.ts";
@@ -12,7 +12,7 @@ import { LocalResponseNorm } from "../nn/norm.ts";
 import { MaxPool2d } from "../nn/pool.ts";
 import { Sequential } from "../nn/sequential.ts";
 import type { Tensor } from "../ops/tensor.ts";
-import { conv, dense, type ImageModelOptions, imageSettings, widen } from "./blocks.ts";
+import { conv, dense, IMAGE_MODEL_OPTIONS, type ImageModelOptions, imageSettings, widen } from "./blocks.ts";
 
 /** Columns of Table 1. A number is a 3×3 convolution with so many channels, "1x1 n" a 1×1 one, M max pooling by 2, LRN its normalization. */
 const TABLE = {
@@ -29,6 +29,8 @@ export interface VggOptions extends ImageModelOptions {
   readonly batchNorm?: boolean;
 }
 
+const VGG_OPTIONS: Checks<VggOptions> = { ...IMAGE_MODEL_OPTIONS, batchNorm: flag };
+
 /** Images [N, 3, 224, 224] to [N, classes]. Any size from 32×32 on; with `smallImages` the classifier reads one value per channel, not 7×7. */
 export class VGG extends Module {
   readonly features: Sequential;
@@ -36,7 +38,7 @@ export class VGG extends Module {
   readonly classifier: Sequential;
 
   constructor(column: keyof typeof TABLE, options: VggOptions = {}) {
-    checkOptions(new.target.name, options, { batchNorm: flag, classes: aNumber, channels: aNumber, smallImages: flag, width: aNumber });
+    checkOptions(new.target.name, options, VGG_OPTIONS);
     super();
     const { classes, channels, smallImages, width } = imageSettings(options);
     const hidden = widen(4096, width);

@@ -2,7 +2,7 @@
  * @file Vision Transformer: Dosovitskiy et al. (2021), "An image is worth 16x16 words", Table 1; the tiny and small ones are those of Touvron et
  * al. (2021), "Training data-efficient image transformers", Table 1. No convolution but the cutting into patches.
  */
-import { aNumber, checkOptions, flag } from "../base/check.ts";
+import { aNumber, type Checks, checkOptions, flag } from "../base/check.ts";
 import { gelu } from "../math/activation.ts";
 import { MultiHeadAttention } from "../nn/attention.ts";
 import { Conv2d } from "../nn/conv.ts";
@@ -92,6 +92,8 @@ export interface VitOptions extends Omit<ImageModelOptions, "width"> {
   readonly dropout?: number;
 }
 
+const VIT_OPTIONS: Checks<VitOptions> = { classes: aNumber, channels: aNumber, smallImages: flag, imageSize: aNumber, dropout: aNumber };
+
 /** Images [N, 3, size, size] to [N, classes]. ViT-B/16 has 86,567,656 parameters. With `smallImages` patches have 4×4 pixels. */
 export class VisionTransformer extends Module {
   readonly class_token: Parameter;
@@ -103,13 +105,7 @@ export class VisionTransformer extends Module {
 
   /** @throws {RangeError} if patches do not tile the images. */
   constructor(version: keyof typeof SIZES, options: VitOptions = {}) {
-    checkOptions(new.target.name, options, {
-      imageSize: aNumber,
-      dropout: aNumber,
-      classes: aNumber,
-      channels: aNumber,
-      smallImages: flag,
-    });
+    checkOptions(new.target.name, options, VIT_OPTIONS);
     super();
     const { classes, channels, smallImages } = imageSettings(options);
     const { imageSize = smallImages ? 32 : 224, dropout = 0 } = options;

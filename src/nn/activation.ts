@@ -1,6 +1,7 @@
 /** @file Activation functions as layers, elementwise on any shape. Formulas and defaults are those of the functions of the same names. */
-import { aNumber, checkOptions, fn, oneOf } from "../base/check.ts";
+import { aNumber, checkOptions } from "../base/check.ts";
 import * as F from "../math/activation.ts";
+import { GELU_OPTIONS, GLU_OPTIONS, HARD_TANH_OPTIONS, SOFTPLUS_OPTIONS } from "../math/options.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { Module } from "./module.ts";
 
@@ -132,18 +133,22 @@ abstract class Configured<O extends object> extends Module {
   }
 }
 
+const NEGATIVE_SLOPE = { negativeSlope: aNumber };
+
 /** max(0, x) + α·min(0, x). Default α (`negativeSlope`) 0.01. */
 export class LeakyReLU extends Configured<{ readonly negativeSlope?: number }> {
   constructor(options: { readonly negativeSlope?: number } = {}) {
-    checkOptions(new.target.name, options, { negativeSlope: aNumber });
+    checkOptions(new.target.name, options, NEGATIVE_SLOPE);
     super(F.leakyRelu, options);
   }
 }
 
+const ALPHA = { alpha: aNumber };
+
 /** x where positive, else α(eˣ - 1) (Clevert et al. 2016). Default α 1. */
 export class ELU extends Configured<{ readonly alpha?: number }> {
   constructor(options: { readonly alpha?: number } = {}) {
-    checkOptions(new.target.name, options, { alpha: aNumber });
+    checkOptions(new.target.name, options, ALPHA);
     super(F.elu, options);
   }
 }
@@ -151,7 +156,7 @@ export class ELU extends Configured<{ readonly alpha?: number }> {
 /** x where positive, else α(e^(x/α) - 1) (Barron 2017). Default α 1. */
 export class CELU extends Configured<{ readonly alpha?: number }> {
   constructor(options: { readonly alpha?: number } = {}) {
-    checkOptions(new.target.name, options, { alpha: aNumber });
+    checkOptions(new.target.name, options, ALPHA);
     super(F.celu, options);
   }
 }
@@ -159,15 +164,17 @@ export class CELU extends Configured<{ readonly alpha?: number }> {
 /** xΦ(x) (Hendrycks & Gimpel 2016), or its approximation by tanh. */
 export class GELU extends Configured<F.GeluOptions> {
   constructor(options: F.GeluOptions = {}) {
-    checkOptions(new.target.name, options, { approximate: oneOf("none", "tanh") });
+    checkOptions(new.target.name, options, GELU_OPTIONS);
     super(F.gelu, options);
   }
 }
 
+const BETA = { beta: aNumber };
+
 /** x·σ(βx) (Ramachandran et al. 2017). Default β 1. */
 export class Swish extends Configured<{ readonly beta?: number }> {
   constructor(options: { readonly beta?: number } = {}) {
-    checkOptions(new.target.name, options, { beta: aNumber });
+    checkOptions(new.target.name, options, BETA);
     super(F.swish, options);
   }
 }
@@ -175,7 +182,7 @@ export class Swish extends Configured<{ readonly beta?: number }> {
 /** log(1 + e^βx)/β. Default β 1. */
 export class Softplus extends Configured<F.SoftplusOptions> {
   constructor(options: F.SoftplusOptions = {}) {
-    checkOptions(new.target.name, options, { beta: aNumber, threshold: aNumber });
+    checkOptions(new.target.name, options, SOFTPLUS_OPTIONS);
     super(F.softplus, options);
   }
 }
@@ -183,15 +190,17 @@ export class Softplus extends Configured<F.SoftplusOptions> {
 /** x kept within [minVal, maxVal]. Default [-1, 1]. */
 export class Hardtanh extends Configured<F.HardTanhOptions> {
   constructor(options: F.HardTanhOptions = {}) {
-    checkOptions(new.target.name, options, { minVal: aNumber, maxVal: aNumber });
+    checkOptions(new.target.name, options, HARD_TANH_OPTIONS);
     super(F.hardTanh, options);
   }
 }
 
+const LAMBDA = { lambda: aNumber };
+
 /** x moved towards 0 by λ, 0 within [-λ, λ]. Default λ ½. */
 export class Softshrink extends Configured<{ readonly lambda?: number }> {
   constructor(options: { readonly lambda?: number } = {}) {
-    checkOptions(new.target.name, options, { lambda: aNumber });
+    checkOptions(new.target.name, options, LAMBDA);
     super(F.softShrink, options);
   }
 }
@@ -199,7 +208,7 @@ export class Softshrink extends Configured<{ readonly lambda?: number }> {
 /** x, but 0 within [-λ, λ]. Default λ ½. */
 export class Hardshrink extends Configured<{ readonly lambda?: number }> {
   constructor(options: { readonly lambda?: number } = {}) {
-    checkOptions(new.target.name, options, { lambda: aNumber });
+    checkOptions(new.target.name, options, LAMBDA);
     super(F.hardShrink, options);
   }
 }
@@ -207,7 +216,7 @@ export class Hardshrink extends Configured<{ readonly lambda?: number }> {
 /** The first half along an axis (default the last) times σ of the second (Dauphin et al. 2017). */
 export class GLU extends Configured<F.GluOptions> {
   constructor(options: F.GluOptions = {}) {
-    checkOptions(new.target.name, options, { axis: aNumber, activation: fn });
+    checkOptions(new.target.name, options, GLU_OPTIONS);
     super(F.glu, options);
   }
 }

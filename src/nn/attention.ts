@@ -1,5 +1,5 @@
 /** @file Multi-head attention (Vaswani et al. 2017) with PyTorch's parameter names. In masks true means "may attend". Batch comes first. */
-import { aNumber, checkOptions, flag } from "../base/check.ts";
+import { aNumber, type Checks, checkOptions, flag } from "../base/check.ts";
 import * as F from "../math/attention.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { Dropout } from "./dropout.ts";
@@ -19,6 +19,13 @@ export interface MultiHeadAttentionOptions {
   readonly valueFeatures?: number;
 }
 
+const MULTI_HEAD_ATTENTION_OPTIONS: Checks<MultiHeadAttentionOptions> = {
+  dropout: aNumber,
+  bias: flag,
+  keyFeatures: aNumber,
+  valueFeatures: aNumber,
+};
+
 /**
  * Attention in several heads: queries [N, Lq, E] over keys [N, Lk, E] and values [N, Lk, E] to `output` [N, Lq, E] and the heads' `weights`
  * [N, heads, Lq, Lk]. Parameters `in_proj_weight` [3E, E] (or `q_proj_weight`, `k_proj_weight`, `v_proj_weight` where features differ),
@@ -37,7 +44,7 @@ export class MultiHeadAttention extends Module {
 
   /** @throws {RangeError} unless the heads divide the features. */
   constructor(features: number, heads: number, options: MultiHeadAttentionOptions = {}) {
-    checkOptions(new.target.name, options, { dropout: aNumber, bias: flag, keyFeatures: aNumber, valueFeatures: aNumber });
+    checkOptions(new.target.name, options, MULTI_HEAD_ATTENTION_OPTIONS);
     super();
     const { dropout = 0, bias = true, keyFeatures = features, valueFeatures = features } = options;
     checkSizes("MultiHeadAttention", { features, heads, keyFeatures, valueFeatures });

@@ -5,7 +5,7 @@
  * What moves pixels is an affine map of places. Neighbouring ones in a list fold into one map, so that an image is resampled once, whatever the
  * number of steps: result(p) = image(A₁(A₂(… p))), each Aᵢ leading from the places of step i's result to those of its input.
  */
-import { aNumber, checkFields, checkOptions, list, oneOf } from "../base/check.ts";
+import { aNumber, type Checks, checkFields, checkOptions, eachAxis, list, numbers, oneOf } from "../base/check.ts";
 import { formatShape } from "../base/shape.ts";
 import { foldIn, randomKey } from "../math/random.ts";
 import { arange, full, tensor } from "../ops/create.ts";
@@ -191,9 +191,11 @@ export interface CropOptions {
   readonly padding?: number;
 }
 
+const CROP_OPTIONS: Checks<CropOptions> = { size: eachAxis, padding: aNumber };
+
 /** A window at a random place of the padded image, as in He et al. (2016), §4.2, with `padding: 4`. */
 export function crop(options: CropOptions): Augmentation {
-  checkOptions("crop", options, { padding: aNumber });
+  checkOptions("crop", options, CROP_OPTIONS);
   const { size, padding = 0 } = options;
   check("crop", Number.isInteger(padding) && padding >= 0, "an integer padding of at least 0", padding);
   const sizeOf = ([h, w]: Size): Size => (size === undefined ? [h, w] : typeof size === "number" ? [size, size] : size);
@@ -228,12 +230,14 @@ export interface EraseOptions {
   readonly value?: number;
 }
 
+const ERASE_OPTIONS: Checks<EraseOptions> = { p: aNumber, area: numbers, ratio: numbers, value: aNumber };
+
 /**
  * Random erasing (Zhong et al. 2020, Alg. 1) of a rectangle with probability p. Where the paper draws anew until the rectangle fits, it is cut to
  * the image's sides here, and the ratio is drawn on a logarithmic scale, so that high and wide are equally frequent.
  */
 export function erase(options: EraseOptions = {}): Augmentation {
-  checkOptions("erase", options, { p: aNumber, value: aNumber });
+  checkOptions("erase", options, ERASE_OPTIONS);
   const { p = 0.5, area = [0.02, 0.33], ratio = [0.3, 3.3], value = 0 } = options;
   check("erase", p >= 0 && p <= 1, "a probability from 0 to 1", p);
   check("erase", area[0] > 0 && area[0] <= area[1] && area[1] <= 1, "an area 0 < low <= high <= 1", area);
@@ -269,6 +273,8 @@ export interface ColourJitterOptions {
   readonly hue?: number;
 }
 
+const COLOUR_JITTER_OPTIONS: Checks<ColourJitterOptions> = { brightness: aNumber, contrast: aNumber, saturation: aNumber, hue: aNumber };
+
 /** Weights of red, green and blue in grey (ITU-R BT.601). */
 const GREY = [0.299, 0.587, 0.114];
 
@@ -281,7 +287,7 @@ type Mix = readonly (readonly Scalar[])[];
  * the contrast is one 3x3 matrix.
  */
 export function colourJitter(options: ColourJitterOptions): Augmentation {
-  checkOptions("colourJitter", options, { brightness: aNumber, contrast: aNumber, saturation: aNumber, hue: aNumber });
+  checkOptions("colourJitter", options, COLOUR_JITTER_OPTIONS);
   const { brightness = 0, contrast = 0, saturation = 0, hue = 0 } = options;
   for (const [name, value] of Object.entries({ brightness, contrast, saturation }))
     check("colourJitter", value >= 0 && value <= 1, `a ${name} from 0 to 1`, value);
@@ -348,12 +354,14 @@ export interface PrincipalColours {
   readonly vectors: readonly (readonly number[])[];
 }
 
+const PRINCIPAL_COLOURS = { values: list, vectors: list };
+
 /**
  * The colour augmentation of AlexNet (Krizhevsky, Sutskever & Hinton 2012, §4.1): to every pixel of an image it adds Σ αᵢλᵢpᵢ, with one normal αᵢ of
  * deviation `std` (default 0.1) for each principal component of the training set's colours, drawn once for each image.
  */
 export function pcaColour(options: PrincipalColours, std = 0.1): Augmentation {
-  checkFields("pcaColour", options, { values: list, vectors: list });
+  checkFields("pcaColour", options, PRINCIPAL_COLOURS);
   const { values, vectors } = options;
   check(
     "pcaColour",
@@ -383,6 +391,8 @@ export interface AugmentOptions {
   readonly fill?: "zeros" | "border";
 }
 
+const AUGMENT_OPTIONS: Checks<AugmentOptions> = { fill: oneOf("zeros", "border") };
+
 /**
  * @param key u32[2]. @param x [N, C, H, W]. @param ids What tells the examples apart, integers [N]: an example's numbers are a function of the key
  * and its id. Default: positions in the batch.
@@ -394,7 +404,7 @@ export type Augment = (key: Tensor, x: Tensor, ids?: Tensor) => Tensor;
  * example of an epoch is changed in the same way whatever batch it is in.
  */
 export function augment(steps: readonly Augmentation[], options: AugmentOptions = {}): Augment {
-  checkOptions("augment", options, { fill: oneOf("zeros", "border") });
+  checkOptions("augment", options, AUGMENT_OPTIONS);
   const { fill = "zeros" } = options;
   if (fill !== "zeros" && fill !== "border") throw new RangeError(`augment: want fill "zeros" or "border", got ${String(fill)}`);
   return (key, x, ids = arange(x.shape[0], "u32")) => {
@@ -469,7 +479,7 @@ export class Augmenter extends Module {
   readonly #steps: number;
 
   constructor(steps: readonly Augmentation[], options: AugmentOptions = {}) {
-    checkOptions(new.target.name, options, { fill: oneOf("zeros", "border") });
+    checkOptions(new.target.name, options, AUGMENT_OPTIONS);
     super();
     this.#augment = augment(steps, options);
     this.#steps = steps.length;

@@ -2,7 +2,7 @@
  * @file Batch normalization (NRM-1): Ioffe & Szegedy (2015). Running statistics are cells; the exact ones of Algorithm 2 come from a pass over
  * data, and at inference the layer folds into the one before it.
  */
-import { aNumber, checkOptions, expectation, flag } from "../base/check.ts";
+import { aNumber, type Checks, checkOptions, expectation, flag } from "../base/check.ts";
 import { type BatchNormResult, batchNorm } from "../math/normalization.ts";
 import { full } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
@@ -22,8 +22,16 @@ export interface BatchNormLayerOptions {
   readonly trackRunningStats?: boolean;
 }
 
-/** null is the plain mean over all batches. */
 const numberOrNull = expectation("a number or null", (value) => value === null || aNumber.holds(value));
+
+const BATCH_NORM_LAYER_OPTIONS: Checks<BatchNormLayerOptions> = {
+  eps: aNumber,
+  momentum: numberOrNull,
+  affine: flag,
+  trackRunningStats: flag,
+};
+
+/** null is the plain mean over all batches. */
 
 /**
  * (x - μ)/√(σ² + ε)·weight + bias per channel of [N, C, ...], with the statistics of the batch while training and the running ones in
@@ -41,7 +49,7 @@ export abstract class BatchNorm extends Module {
   readonly #ranks: readonly number[];
 
   constructor(ranks: readonly number[], channels: number, options: BatchNormLayerOptions) {
-    checkOptions(new.target.name, options, { eps: aNumber, momentum: numberOrNull, affine: flag, trackRunningStats: flag });
+    checkOptions(new.target.name, options, BATCH_NORM_LAYER_OPTIONS);
     super();
     const { eps = 1e-5, momentum = 0.1, affine = true, trackRunningStats = true } = options;
     checkSizes(new.target.name, { channels });
@@ -98,7 +106,7 @@ export abstract class BatchNorm extends Module {
 /** {@link BatchNorm} of features [N, C] or sequences [N, C, L]. */
 export class BatchNorm1d extends BatchNorm {
   constructor(channels: number, options: BatchNormLayerOptions = {}) {
-    checkOptions(new.target.name, options, { eps: aNumber, momentum: numberOrNull, affine: flag, trackRunningStats: flag });
+    checkOptions(new.target.name, options, BATCH_NORM_LAYER_OPTIONS);
     super([2, 3], channels, options);
   }
 }
@@ -106,7 +114,7 @@ export class BatchNorm1d extends BatchNorm {
 /** {@link BatchNorm} of images [N, C, H, W]. */
 export class BatchNorm2d extends BatchNorm {
   constructor(channels: number, options: BatchNormLayerOptions = {}) {
-    checkOptions(new.target.name, options, { eps: aNumber, momentum: numberOrNull, affine: flag, trackRunningStats: flag });
+    checkOptions(new.target.name, options, BATCH_NORM_LAYER_OPTIONS);
     super([4], channels, options);
   }
 }
@@ -114,7 +122,7 @@ export class BatchNorm2d extends BatchNorm {
 /** {@link BatchNorm} of volumes [N, C, D, H, W]. */
 export class BatchNorm3d extends BatchNorm {
   constructor(channels: number, options: BatchNormLayerOptions = {}) {
-    checkOptions(new.target.name, options, { eps: aNumber, momentum: numberOrNull, affine: flag, trackRunningStats: flag });
+    checkOptions(new.target.name, options, BATCH_NORM_LAYER_OPTIONS);
     super([5], channels, options);
   }
 }

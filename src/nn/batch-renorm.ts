@@ -10,6 +10,8 @@ import { Parameter, State } from "./parameter.ts";
 /** Options of {@link BatchRenorm}. */
 export type BatchRenormLayerOptions = Pick<BatchRenormOptions, "eps" | "momentum" | "rMax" | "dMax">;
 
+const BATCH_RENORM = { eps: aNumber, momentum: aNumber, rMax: aNumber, dMax: aNumber };
+
 /**
  * Batch normalization corrected towards the running statistics, so that training sees what inference will: x̂ = (x - μ_B)/σ_B·r + d for
  * [N, C, ...]. Parameters `weight`, `bias` [C]; state `running_mean`, `running_std` [C].
@@ -23,7 +25,7 @@ export class BatchRenorm extends Module {
 
   /** Default ε 1e-5, momentum 0.01, rMax 3, dMax 5. The paper starts with rMax 1 and dMax 0, which is batch normalization. */
   constructor(channels: number, options: BatchRenormLayerOptions = {}) {
-    checkOptions(new.target.name, options, { eps: aNumber, momentum: aNumber, rMax: aNumber, dMax: aNumber });
+    checkOptions(new.target.name, options, BATCH_RENORM);
     super();
     checkSizes("BatchRenorm", { channels });
     this.options = options;

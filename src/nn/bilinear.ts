@@ -1,9 +1,9 @@
 /** @file The bilinear layer, of two inputs. */
-import { checkOptions, flag, fn, oneOf } from "../base/check.ts";
+import { checkOptions } from "../base/check.ts";
 import { bilinear } from "../math/einsum.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { uniform } from "./initializers.ts";
-import { checkSizes, type LinearOptions } from "./linear.ts";
+import { checkSizes, LINEAR_OPTIONS, type LinearOptions } from "./linear.ts";
 import { inputError, Module } from "./module.ts";
 import { Parameter } from "./parameter.ts";
 
@@ -16,12 +16,7 @@ export class Bilinear extends Module {
   readonly bias: Parameter | undefined;
 
   constructor(in1: number, in2: number, out: number, options: LinearOptions = {}) {
-    checkOptions(new.target.name, options, {
-      bias: flag,
-      weightInitializer: fn,
-      biasInitializer: fn,
-      dtype: oneOf("f32", "f64", "i32", "u32", "u8", "bool"),
-    });
+    checkOptions(new.target.name, options, LINEAR_OPTIONS);
     super();
     checkSizes("Bilinear", { in1, in2, out });
     const a = 1 / Math.sqrt(in1);

@@ -1,5 +1,5 @@
 /** @file Transposed convolutions: layers that enlarge, each the transpose of the convolution of the same settings. */
-import { aNumber, checkOptions, flag, fn, oneOf } from "../base/check.ts";
+import { aDtype, aNumber, type Checks, checkOptions, eachAxis, flag, fn } from "../base/check.ts";
 import { type ConvTransposeOptions, convTranspose1d, convTranspose2d, convTranspose3d, type PerAxis } from "../math/conv.ts";
 import { perAxis, type Tensor, type TensorLike } from "../ops/tensor.ts";
 import { type ConvLayerOptions, convSettings } from "./conv.ts";
@@ -13,6 +13,18 @@ export interface ConvTransposeLayerOptions extends Omit<ConvLayerOptions, "paddi
   /** Elements more at the end, below stride or dilation. Default 0. */
   readonly outputPadding?: PerAxis;
 }
+
+const CONV_TRANSPOSE_LAYER_OPTIONS: Checks<ConvTransposeLayerOptions> = {
+  stride: eachAxis,
+  dilation: eachAxis,
+  groups: aNumber,
+  bias: flag,
+  weightInitializer: fn,
+  biasInitializer: fn,
+  dtype: aDtype,
+  padding: eachAxis,
+  outputPadding: eachAxis,
+};
 
 type ConvFunction = (x: Tensor, weight: TensorLike, options: ConvTransposeOptions) => Tensor;
 
@@ -33,13 +45,7 @@ abstract class ConvTransposeNd extends Module {
     kernelSize: PerAxis,
     options: ConvTransposeLayerOptions,
   ) {
-    checkOptions(new.target.name, options, {
-      groups: aNumber,
-      bias: flag,
-      weightInitializer: fn,
-      biasInitializer: fn,
-      dtype: oneOf("f32", "f64", "i32", "u32", "u8", "bool"),
-    });
+    checkOptions(new.target.name, options, CONV_TRANSPOSE_LAYER_OPTIONS);
     super();
     const what = new.target.name;
     const { bias = true, weightInitializer = fanInUniform, dtype = "f32" } = options;

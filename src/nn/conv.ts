@@ -1,5 +1,5 @@
 /** @file Convolutional layers over [batch, channels, ...] in one, two and three dimensions. */
-import { aNumber, checkOptions, flag, fn, oneOf } from "../base/check.ts";
+import { aDtype, aNumber, type Checks, checkOptions, eachAxis, either, flag, fn, oneOf } from "../base/check.ts";
 import type { Dtype } from "../base/dtype.ts";
 import { type ConvOptions, conv1d, conv2d, conv3d, type PerAxis } from "../math/conv.ts";
 import { perAxis, type Tensor, type TensorLike } from "../ops/tensor.ts";
@@ -32,6 +32,18 @@ export interface ConvLayerOptions {
   readonly dtype?: Dtype;
 }
 
+const CONV_LAYER_OPTIONS: Checks<ConvLayerOptions> = {
+  stride: eachAxis,
+  padding: either(eachAxis, oneOf("same", "valid")),
+  paddingMode: oneOf("zeros", "reflect", "replicate", "circular"),
+  dilation: eachAxis,
+  groups: aNumber,
+  bias: flag,
+  weightInitializer: fn,
+  biasInitializer: fn,
+  dtype: aDtype,
+};
+
 /** Options of {@link Conv2d}. */
 export type Conv2dOptions = ConvLayerOptions;
 
@@ -47,7 +59,6 @@ export function convSettings(
   kernelSize: PerAxis,
   options: { readonly stride?: PerAxis; readonly dilation?: PerAxis; readonly groups?: number },
 ): { kernel: number[]; stride: number[]; dilation: number[]; groups: number } {
-  checkOptions("convSettings", options, { groups: aNumber });
   const { groups = 1 } = options;
   checkSizes(what, { inChannels, outChannels, groups });
   if (inChannels % groups !== 0 || outChannels % groups !== 0) {
@@ -73,14 +84,7 @@ export abstract class ConvNd extends Module {
   readonly #conv: ConvFunction;
 
   constructor(conv: ConvFunction, spatial: number, channels: readonly [number, number], kernelSize: PerAxis, options: ConvLayerOptions) {
-    checkOptions(new.target.name, options, {
-      paddingMode: oneOf("zeros", "reflect", "replicate", "circular"),
-      groups: aNumber,
-      bias: flag,
-      weightInitializer: fn,
-      biasInitializer: fn,
-      dtype: oneOf("f32", "f64", "i32", "u32", "u8", "bool"),
-    });
+    checkOptions(new.target.name, options, CONV_LAYER_OPTIONS);
     super();
     const what = new.target.name;
     const { bias = true, weightInitializer = fanInUniform, dtype = "f32", padding = 0, paddingMode = "zeros" } = options;

@@ -1,5 +1,5 @@
 /** @file Embedding: a learnt vector for each integer. */
-import { aNumber, checkOptions, fn } from "../base/check.ts";
+import { aNumber, type Checks, checkOptions, fn } from "../base/check.ts";
 import { isFloat } from "../base/dtype.ts";
 import { formatType } from "../base/shape.ts";
 import { embedding } from "../math/indexing.ts";
@@ -16,13 +16,15 @@ export interface EmbeddingOptions {
   readonly weightInitializer?: Initializer;
 }
 
+const EMBEDDING_OPTIONS: Checks<EmbeddingOptions> = { paddingIndex: aNumber, weightInitializer: fn };
+
 /** Rows of a table at integer indices: [...] to [..., features]. Weight [count, features]. */
 export class Embedding extends Module {
   readonly weight: Parameter;
   readonly paddingIndex: number | undefined;
 
   constructor(count: number, features: number, options: EmbeddingOptions = {}) {
-    checkOptions(new.target.name, options, { paddingIndex: aNumber, weightInitializer: fn });
+    checkOptions(new.target.name, options, EMBEDDING_OPTIONS);
     const { paddingIndex, weightInitializer = normal() } = options;
     super();
     checkSizes("Embedding", { count, features });

@@ -5,7 +5,7 @@
  * Fans are PyTorch's: a weight [out, in, ...kernel] has fanIn = in·Πkernel and fanOut = out·Πkernel. In the symbols of the sources,
  * n_l = fanIn and n_{l+1} = fanOut.
  */
-import { aNumber, check, checkOptions, numbers, oneOf } from "../base/check.ts";
+import { aNumber, type Checks, check, checkOptions, numbers, oneOf } from "../base/check.ts";
 import type { Dtype } from "../base/dtype.ts";
 import { formatShape, type Shape, sizeOf } from "../base/shape.ts";
 import { erf } from "../kernel/special.ts";
@@ -75,9 +75,11 @@ export interface TruncatedNormalOptions {
   readonly high?: number;
 }
 
+const TRUNCATED_NORMAL_OPTIONS: Checks<TruncatedNormalOptions> = { mean: aNumber, std: aNumber, low: aNumber, high: aNumber };
+
 /** N(mean, std²) within [low, high], by the inverse of its distribution function. */
 export function truncatedNormal(options: TruncatedNormalOptions = {}): Initializer {
-  checkOptions("truncatedNormal", options, { mean: aNumber, std: aNumber, low: aNumber, high: aNumber });
+  checkOptions("truncatedNormal", options, TRUNCATED_NORMAL_OPTIONS);
   const { mean = 0, std = 1, low = mean - 2 * std, high = mean + 2 * std } = options;
   if (!(std > 0 && low < high)) throw new RangeError(`truncatedNormal: want std > 0 and low < high, got ${std}, ${low} and ${high}`);
   return (shape, { key, dtype = "f32" } = {}) => {
@@ -103,16 +105,18 @@ export interface VarianceScalingOptions {
   readonly distribution?: Distribution;
 }
 
+const VARIANCE_SCALING_OPTIONS: Checks<VarianceScalingOptions> = {
+  scale: aNumber,
+  mode: oneOf("fanIn", "fanOut", "fanAvg"),
+  distribution: oneOf("normal", "truncatedNormal", "uniform"),
+};
+
 // Standard deviation of N(0, 1) cut at ±2.
 const CUT_STD = 0.8796256610342398;
 
 /** Mean 0 and variance scale/n with n from the fans (Keras' VarianceScaling). */
 export function varianceScaling(options: VarianceScalingOptions = {}): Initializer {
-  checkOptions("varianceScaling", options, {
-    scale: aNumber,
-    mode: oneOf("fanIn", "fanOut", "fanAvg"),
-    distribution: oneOf("normal", "truncatedNormal", "uniform"),
-  });
+  checkOptions("varianceScaling", options, VARIANCE_SCALING_OPTIONS);
   const { scale = 1, mode = "fanIn", distribution = "truncatedNormal" } = options;
   if (!(scale > 0)) throw new RangeError(`varianceScaling: scale must be above 0, got ${scale}`);
   return (shape, options) => {

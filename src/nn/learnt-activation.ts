@@ -1,9 +1,9 @@
 /** @file Activations that learn: PReLU, maxout and radial basis function units. */
-import { aNumber, checkOptions, flag, fn, oneOf } from "../base/check.ts";
+import { aNumber, type Checks, checkOptions, fn } from "../base/check.ts";
 import * as F from "../math/activation.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { constant, type Initializer, normal } from "./initializers.ts";
-import { checkSizes, Linear, type LinearOptions } from "./linear.ts";
+import { checkSizes, LINEAR_OPTIONS, Linear, type LinearOptions } from "./linear.ts";
 import { inputError, Module } from "./module.ts";
 import { Parameter } from "./parameter.ts";
 
@@ -41,12 +41,7 @@ export class Maxout extends Module {
 
   /** Default 2 pieces. */
   constructor(inFeatures: number, outFeatures: number, pieces = 2, options: LinearOptions = {}) {
-    checkOptions(new.target.name, options, {
-      bias: flag,
-      weightInitializer: fn,
-      biasInitializer: fn,
-      dtype: oneOf("f32", "f64", "i32", "u32", "u8", "bool"),
-    });
+    checkOptions(new.target.name, options, LINEAR_OPTIONS);
     super();
     checkSizes("Maxout", { inFeatures, outFeatures, pieces });
     this.linear = new Linear(inFeatures, outFeatures * pieces, options);
@@ -69,13 +64,15 @@ export interface RbfOptions {
   readonly sigma?: number;
 }
 
+const RBF_OPTIONS: Checks<RbfOptions> = { centreInitializer: fn, sigma: aNumber };
+
 /** exp(-‖x - wⱼ‖²/σⱼ²): [..., inFeatures] to [..., units]. Centres `weight` [units, inFeatures] and widths `sigma` [units] are learnt. */
 export class RBF extends Module {
   readonly weight: Parameter;
   readonly sigma: Parameter;
 
   constructor(inFeatures: number, units: number, options: RbfOptions = {}) {
-    checkOptions(new.target.name, options, { centreInitializer: fn, sigma: aNumber });
+    checkOptions(new.target.name, options, RBF_OPTIONS);
     const { centreInitializer = normal(), sigma = 1 } = options;
     super();
     checkSizes("RBF", { inFeatures, units });

@@ -1,5 +1,5 @@
 /** @file The dense (fully connected) layer. */
-import { check, checkOptions, flag, fn, oneOf, positiveInteger } from "../base/check.ts";
+import { aDtype, type Checks, check, checkOptions, flag, fn, positiveInteger } from "../base/check.ts";
 import type { Dtype } from "../base/dtype.ts";
 import { linear } from "../math/linear.ts";
 import type { Tensor } from "../ops/tensor.ts";
@@ -18,18 +18,15 @@ export interface LinearOptions {
   readonly dtype?: Dtype;
 }
 
+export const LINEAR_OPTIONS: Checks<LinearOptions> = { bias: flag, weightInitializer: fn, biasInitializer: fn, dtype: aDtype };
+
 /** y = x·Wᵀ + b on the last axis: [..., inFeatures] to [..., outFeatures]. Weight [outFeatures, inFeatures], bias [outFeatures]. */
 export class Linear extends Module {
   readonly weight: Parameter;
   readonly bias: Parameter | undefined;
 
   constructor(inFeatures: number, outFeatures: number, options: LinearOptions = {}) {
-    checkOptions(new.target.name, options, {
-      bias: flag,
-      weightInitializer: fn,
-      biasInitializer: fn,
-      dtype: oneOf("f32", "f64", "i32", "u32", "u8", "bool"),
-    });
+    checkOptions(new.target.name, options, LINEAR_OPTIONS);
     super();
     checkSizes("Linear", { inFeatures, outFeatures });
     const shape = [outFeatures, inFeatures];

@@ -1,7 +1,8 @@
 /** @file Normalization of one example: layer, RMS, group, instance, and of responses. Batch normalization is in `batch-norm.ts`. */
-import { aNumber, check, checkOptions, flag, numbers } from "../base/check.ts";
+import { aNumber, type Checks, check, checkOptions, flag, integer, numbers } from "../base/check.ts";
 import { formatShape, type Shape } from "../base/shape.ts";
 import * as F from "../math/normalization.ts";
+import { LOCAL_RESPONSE_NORM_OPTIONS } from "../math/options.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { ones, zeros } from "./initializers.ts";
 import { checkSizes } from "./linear.ts";
@@ -17,6 +18,23 @@ export interface NormOptions {
   readonly bias?: boolean;
 }
 
+const NORM_OPTIONS: Checks<NormOptions> = { eps: aNumber, affine: flag, bias: flag };
+
+/** What a norm learns, and its ε, out of a layer. */
+const affineOf = <W, B>({
+  weight,
+  bias,
+  eps,
+}: {
+  readonly weight: W;
+  readonly bias: B;
+  readonly eps: number;
+}): { weight: W; bias: B; eps: number } => ({
+  weight,
+  bias,
+  eps,
+});
+
 /** A module with a scale that starts at 1 and a shift that starts at 0. */
 abstract class Affine extends Module {
   readonly weight: Parameter | undefined;
@@ -24,7 +42,7 @@ abstract class Affine extends Module {
   readonly eps: number;
 
   constructor(shape: Shape, options: NormOptions) {
-    checkOptions(new.target.name, options, { eps: aNumber, affine: flag, bias: flag });
+    checkOptions(new.target.name, options, NORM_OPTIONS);
     const { eps = 1e-5, affine = true, bias = true } = options;
     super();
     check(`${new.target.name}: the shape`, shape, numbers);
@@ -47,14 +65,14 @@ export class LayerNorm extends Affine {
   readonly normalizedShape: Shape;
 
   constructor(normalizedShape: number | Shape, options: NormOptions = {}) {
-    checkOptions(new.target.name, options, { eps: aNumber, affine: flag, bias: flag });
+    checkOptions(new.target.name, options, NORM_OPTIONS);
     super(asShape(normalizedShape), options);
     this.normalizedShape = asShape(normalizedShape);
   }
 
   /** @throws {RangeError} unless the last axes of x have `normalizedShape`. */
   forward(x: Tensor): Tensor {
-    return F.layerNorm(x, this.normalizedShape, this);
+    return F.layerNorm(x, this.normalizedShape, affineOf(this));
   }
 
   protected override details(): string {
@@ -62,19 +80,21 @@ export class LayerNorm extends Affine {
   }
 }
 
+const RMS_NORM = { eps: aNumber, affine: flag };
+
 /** x/√(mean x² + ε)·weight over the last axes (Zhang & Sennrich 2019). Weight of `normalizedShape`. Default ε 1e-6. */
 export class RMSNorm extends Affine {
   readonly normalizedShape: Shape;
 
   constructor(normalizedShape: number | Shape, options: Omit<NormOptions, "bias"> = {}) {
-    checkOptions(new.target.name, options, { eps: aNumber, affine: flag });
+    checkOptions(new.target.name, options, RMS_NORM);
     super(asShape(normalizedShape), { eps: 1e-6, ...options, bias: false });
     this.normalizedShape = asShape(normalizedShape);
   }
 
   /** @throws {RangeError} unless the last axes of x have `normalizedShape`. */
   forward(x: Tensor): Tensor {
-    return F.rmsNorm(x, this.normalizedShape, this);
+    return F.rmsNorm(x, this.normalizedShape, affineOf(this));
   }
 
   protected override details(): string {
@@ -87,7 +107,7 @@ abstract class ChannelNorm extends Affine {
   readonly channels: number;
 
   constructor(channels: number, options: NormOptions) {
-    checkOptions(new.target.name, options, { eps: aNumber, affine: flag, bias: flag });
+    checkOptions(new.target.name, options, NORM_OPTIONS);
     super([channels], options);
     this.channels = channels;
   }
@@ -105,13 +125,13 @@ abstract class ChannelNorm extends Affine {
 /** {@link LayerNorm} over the channels of [N, C, ...] (Liu et al. 2022). Weight and bias [C]. Default ε 1e-6. */
 export class LayerNormChannelsFirst extends ChannelNorm {
   constructor(channels: number, options: NormOptions = {}) {
-    checkOptions(new.target.name, options, { eps: aNumber, affine: flag, bias: flag });
+    checkOptions(new.target.name, options, NORM_OPTIONS);
     super(channels, { eps: 1e-6, ...options });
   }
 
   forward(x: Tensor): Tensor {
     this.check(x);
-    return F.layerNormChannelsFirst(x, this);
+    return F.layerNormChannelsFirst(x, affineOf(this));
   }
 }
 
@@ -121,7 +141,7 @@ export class GroupNorm extends ChannelNorm {
 
   /** @throws {RangeError} unless numGroups divides the channels. */
   constructor(numGroups: number, channels: number, options: NormOptions = {}) {
-    checkOptions(new.target.name, options, { eps: aNumber, affine: flag, bias: flag });
+    checkOptions(new.target.name, options, NORM_OPTIONS);
     super(channels, options);
     checkSizes("GroupNorm", { numGroups });
     if (channels % numGroups !== 0) throw new RangeError(`GroupNorm: ${channels} channels do not divide into ${numGroups} groups`);
@@ -130,7 +150,7 @@ export class GroupNorm extends ChannelNorm {
 
   forward(x: Tensor): Tensor {
     this.check(x);
-    return F.groupNorm(x, this.numGroups, this);
+    return F.groupNorm(x, this.numGroups, affineOf(this));
   }
 
   protected override details(): string {
@@ -141,7 +161,7 @@ export class GroupNorm extends ChannelNorm {
 /** Normalization of each channel of each example over space, [N, C, ...] (Ulyanov et al. 2016), in any number of dimensions. Default not affine. */
 export class InstanceNorm extends ChannelNorm {
   constructor(channels: number, options: NormOptions = {}) {
-    checkOptions(new.target.name, options, { eps: aNumber, affine: flag, bias: flag });
+    checkOptions(new.target.name, options, NORM_OPTIONS);
     super(channels, { affine: false, ...options });
   }
 
@@ -154,9 +174,11 @@ export class InstanceNorm extends ChannelNorm {
         x.shape,
         "a single value has no spread",
       );
-    return F.instanceNorm(x, this);
+    return F.instanceNorm(x, affineOf(this));
   }
 }
+
+const GLOBAL_RESPONSE_NORM = { channelAxis: integer, eps: aNumber };
 
 /** weight·(x·n) + bias + x with n the lengths of the channels over their mean (Woo et al. 2023, §3.2). Weight and bias [C] start at 0. */
 export class GlobalResponseNorm extends Module {
@@ -167,7 +189,7 @@ export class GlobalResponseNorm extends Module {
 
   /** Default channels second; `channelAxis` -1 for [N, H, W, C]. Default ε 1e-6. */
   constructor(channels: number, options: { readonly channelAxis?: number; readonly eps?: number } = {}) {
-    checkOptions(new.target.name, options, { channelAxis: aNumber, eps: aNumber });
+    checkOptions(new.target.name, options, GLOBAL_RESPONSE_NORM);
     const { channelAxis = 1, eps = 1e-6 } = options;
     super();
     checkSizes("GlobalResponseNorm", { channels });
@@ -184,7 +206,7 @@ export class GlobalResponseNorm extends Module {
         x.shape,
         "see channelAxis",
       );
-    return F.globalResponseNorm(x, this);
+    return F.globalResponseNorm(x, { ...affineOf(this), channelAxis: this.channelAxis });
   }
 }
 
@@ -195,7 +217,7 @@ export class LocalResponseNorm extends Module {
 
   /** Default α 1e-4, β 0.75, k 1. */
   constructor(size: number, options: F.LocalResponseNormOptions = {}) {
-    checkOptions(new.target.name, options, { alpha: aNumber, beta: aNumber, k: aNumber });
+    checkOptions(new.target.name, options, LOCAL_RESPONSE_NORM_OPTIONS);
     super();
     checkSizes("LocalResponseNorm", { size });
     [this.size, this.options] = [size, options];

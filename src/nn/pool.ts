@@ -1,7 +1,8 @@
 /** @file Pooling layers over [batch, channels, ...]: the largest element, the mean or the power mean of windows. */
 
-import { aNumber, checkOptions, flag } from "../base/check.ts";
+import { checkOptions } from "../base/check.ts";
 import type { PerAxis } from "../math/conv.ts";
+import { AVG_POOL_OPTIONS, LP_POOL_OPTIONS, MAX_POOL_OPTIONS } from "../math/options.ts";
 import * as F from "../math/pool.ts";
 import { poolWindow } from "../math/window.ts";
 import type { Tensor } from "../ops/tensor.ts";
@@ -27,7 +28,6 @@ abstract class Pool extends Module {
   readonly #pool: PoolFunction;
 
   constructor(spatial: number, pool: PoolFunction, kernelSize: PerAxis, options: Options) {
-    checkOptions(new.target.name, options, { ceilMode: flag, countIncludePad: flag, divisorOverride: aNumber });
     super();
     poolWindow(new.target.name, spatial, kernelSize, options); // refuses at once what `forward` would refuse later
     this.kernelSize = kernelSize;
@@ -55,7 +55,7 @@ abstract class Pool extends Module {
 /** Largest element of each window: [N, C, L] to [N, C, L′], L′ = ⌊(L + 2p - d(k - 1) - 1)/s⌋ + 1. The stride defaults to the kernel. */
 export class MaxPool1d extends Pool {
   constructor(kernelSize: PerAxis, options: F.MaxPoolOptions = {}) {
-    checkOptions(new.target.name, options, { ceilMode: flag });
+    checkOptions(new.target.name, options, MAX_POOL_OPTIONS);
     super(1, F.maxPool1d, kernelSize, options);
   }
 }
@@ -63,7 +63,7 @@ export class MaxPool1d extends Pool {
 /** {@link MaxPool1d} of images, [N, C, H, W] to [N, C, H′, W′]. */
 export class MaxPool2d extends Pool {
   constructor(kernelSize: PerAxis, options: F.MaxPoolOptions = {}) {
-    checkOptions(new.target.name, options, { ceilMode: flag });
+    checkOptions(new.target.name, options, MAX_POOL_OPTIONS);
     super(2, F.maxPool2d, kernelSize, options);
   }
 }
@@ -71,7 +71,7 @@ export class MaxPool2d extends Pool {
 /** {@link MaxPool1d} of volumes, [N, C, D, H, W] to [N, C, D′, H′, W′]. */
 export class MaxPool3d extends Pool {
   constructor(kernelSize: PerAxis, options: F.MaxPoolOptions = {}) {
-    checkOptions(new.target.name, options, { ceilMode: flag });
+    checkOptions(new.target.name, options, MAX_POOL_OPTIONS);
     super(3, F.maxPool3d, kernelSize, options);
   }
 }
@@ -79,7 +79,7 @@ export class MaxPool3d extends Pool {
 /** Mean of each window, [N, C, L] to [N, C, L′]; sizes as in {@link MaxPool1d}. */
 export class AvgPool1d extends Pool {
   constructor(kernelSize: PerAxis, options: F.AvgPoolOptions = {}) {
-    checkOptions(new.target.name, options, { countIncludePad: flag, divisorOverride: aNumber, ceilMode: flag });
+    checkOptions(new.target.name, options, AVG_POOL_OPTIONS);
     super(1, F.avgPool1d, kernelSize, options);
   }
 }
@@ -87,7 +87,7 @@ export class AvgPool1d extends Pool {
 /** {@link AvgPool1d} of images, [N, C, H, W] to [N, C, H′, W′]. */
 export class AvgPool2d extends Pool {
   constructor(kernelSize: PerAxis, options: F.AvgPoolOptions = {}) {
-    checkOptions(new.target.name, options, { countIncludePad: flag, divisorOverride: aNumber, ceilMode: flag });
+    checkOptions(new.target.name, options, AVG_POOL_OPTIONS);
     super(2, F.avgPool2d, kernelSize, options);
   }
 }
@@ -95,7 +95,7 @@ export class AvgPool2d extends Pool {
 /** {@link AvgPool1d} of volumes, [N, C, D, H, W] to [N, C, D′, H′, W′]. */
 export class AvgPool3d extends Pool {
   constructor(kernelSize: PerAxis, options: F.AvgPoolOptions = {}) {
-    checkOptions(new.target.name, options, { countIncludePad: flag, divisorOverride: aNumber, ceilMode: flag });
+    checkOptions(new.target.name, options, AVG_POOL_OPTIONS);
     super(3, F.avgPool3d, kernelSize, options);
   }
 }
@@ -103,7 +103,7 @@ export class AvgPool3d extends Pool {
 /** (Σ xᵖ)^(1/p) of each window, [N, C, L] to [N, C, L′]; without padding. */
 export class LPPool1d extends Pool {
   constructor(p: number, kernelSize: PerAxis, options: F.LpPoolOptions = {}) {
-    checkOptions(new.target.name, options, { ceilMode: flag });
+    checkOptions(new.target.name, options, LP_POOL_OPTIONS);
     super(1, (x, kernel, o) => F.lpPool1d(x, p, kernel, o), kernelSize, options);
   }
 }
@@ -111,7 +111,7 @@ export class LPPool1d extends Pool {
 /** {@link LPPool1d} of images. */
 export class LPPool2d extends Pool {
   constructor(p: number, kernelSize: PerAxis, options: F.LpPoolOptions = {}) {
-    checkOptions(new.target.name, options, { ceilMode: flag });
+    checkOptions(new.target.name, options, LP_POOL_OPTIONS);
     super(2, (x, kernel, o) => F.lpPool2d(x, p, kernel, o), kernelSize, options);
   }
 }
@@ -119,7 +119,7 @@ export class LPPool2d extends Pool {
 /** {@link LPPool1d} of volumes. */
 export class LPPool3d extends Pool {
   constructor(p: number, kernelSize: PerAxis, options: F.LpPoolOptions = {}) {
-    checkOptions(new.target.name, options, { ceilMode: flag });
+    checkOptions(new.target.name, options, LP_POOL_OPTIONS);
     super(3, (x, kernel, o) => F.lpPool3d(x, p, kernel, o), kernelSize, options);
   }
 }

@@ -1,5 +1,5 @@
 /** @file Recurrent layers (RNN-1): Elman, LSTM and GRU in several layers and both directions, with PyTorch's names and gate order. */
-import { aNumber, checkOptions, flag, oneOf, shown } from "../base/check.ts";
+import { aNumber, anything, type Checks, checkOptions, flag, oneOf, shown } from "../base/check.ts";
 import { type Checkpoints, checkCheckpoints } from "../function/control.ts";
 import * as F from "../math/recurrent.ts";
 import type { Lengths } from "../math/sequence.ts";
@@ -30,6 +30,16 @@ export interface RecurrentLayerOptions {
    */
   readonly checkpoint?: Checkpoints;
 }
+
+const RECURRENT_LAYER_OPTIONS: Checks<RecurrentLayerOptions> = {
+  layers: aNumber,
+  bidirectional: flag,
+  reverse: flag,
+  bias: flag,
+  batchFirst: flag,
+  dropout: aNumber,
+  checkpoint: anything,
+};
 
 /** What a call of a recurrent layer may be told. */
 export interface RecurrentCallOptions {
@@ -76,14 +86,7 @@ abstract class Recurrent extends Module {
   readonly #dropout: Dropout | undefined;
 
   constructor(gates: number, inputSize: number, hiddenSize: number, options: RecurrentLayerOptions) {
-    checkOptions(new.target.name, options, {
-      layers: aNumber,
-      bidirectional: flag,
-      reverse: flag,
-      bias: flag,
-      batchFirst: flag,
-      dropout: aNumber,
-    });
+    checkOptions(new.target.name, options, RECURRENT_LAYER_OPTIONS);
     super();
     const { layers = 1, bidirectional = false, reverse = false, bias = true, batchFirst = false, dropout = 0, checkpoint } = options;
     if (bidirectional && reverse)
@@ -130,22 +133,17 @@ export interface RnnLayerOptions extends RecurrentLayerOptions {
   readonly nonlinearity?: "tanh" | "relu";
 }
 
+const RNN_LAYER_OPTIONS: Checks<RnnLayerOptions> = { ...RECURRENT_LAYER_OPTIONS, nonlinearity: oneOf("tanh", "relu") };
+
 /** Elman network: h′ = φ(W_ih x + b_ih + W_hh h + b_hh). `output` [T, N, directions·hidden], last states `h` [layers·directions, N, hidden]. */
 export class RNN extends Recurrent {
   readonly nonlinearity: "tanh" | "relu";
 
   constructor(inputSize: number, hiddenSize: number, options: RnnLayerOptions = {}) {
-    checkOptions(new.target.name, options, {
-      nonlinearity: oneOf("tanh", "relu"),
-      layers: aNumber,
-      bidirectional: flag,
-      reverse: flag,
-      bias: flag,
-      batchFirst: flag,
-      dropout: aNumber,
-    });
-    super(1, inputSize, hiddenSize, options);
-    this.nonlinearity = options.nonlinearity ?? "tanh";
+    checkOptions(new.target.name, options, RNN_LAYER_OPTIONS);
+    const { nonlinearity = "tanh", ...rest } = options;
+    super(1, inputSize, hiddenSize, rest);
+    this.nonlinearity = nonlinearity;
   }
 
   /** Without `h0` states start at 0. */
@@ -184,6 +182,8 @@ export class GRU extends Recurrent {
 
 // ---- single steps -------------------------------------------------------------------------------------------------------------------
 
+const CELL = { bias: flag };
+
 /** Parameters `weight_ih` [G·hidden, in], `weight_hh` [G·hidden, hidden], `bias_ih`, `bias_hh` [G·hidden]. */
 abstract class RecurrentCell extends Module {
   readonly inputSize: number;
@@ -191,7 +191,7 @@ abstract class RecurrentCell extends Module {
   protected readonly weights: F.RecurrentWeights;
 
   constructor(gates: number, inputSize: number, hiddenSize: number, options: { readonly bias?: boolean }) {
-    checkOptions(new.target.name, options, { bias: flag });
+    checkOptions(new.target.name, options, CELL);
     const { bias = true } = options;
     super();
     checkSizes(new.target.name, { inputSize, hiddenSize });
@@ -211,12 +211,14 @@ abstract class RecurrentCell extends Module {
   }
 }
 
+const RNN_CELL = { bias: flag, nonlinearity: oneOf("tanh", "relu") };
+
 /** One step of {@link RNN}: x [N, in] and h [N, hidden] (default 0) to h′. */
 export class RNNCell extends RecurrentCell {
   readonly nonlinearity: "tanh" | "relu";
 
   constructor(inputSize: number, hiddenSize: number, options: Pick<RnnLayerOptions, "bias" | "nonlinearity"> = {}) {
-    checkOptions(new.target.name, options, { bias: flag, nonlinearity: oneOf("tanh", "relu") });
+    checkOptions(new.target.name, options, RNN_CELL);
     super(1, inputSize, hiddenSize, options);
     this.nonlinearity = options.nonlinearity ?? "tanh";
   }
@@ -230,7 +232,7 @@ export class RNNCell extends RecurrentCell {
 /** One step of {@link LSTM}: x [N, in], h and c [N, hidden] (default 0) to h′ and c′. */
 export class LSTMCell extends RecurrentCell {
   constructor(inputSize: number, hiddenSize: number, options: { readonly bias?: boolean } = {}) {
-    checkOptions(new.target.name, options, { bias: flag });
+    checkOptions(new.target.name, options, CELL);
     super(4, inputSize, hiddenSize, options);
   }
 
@@ -243,7 +245,7 @@ export class LSTMCell extends RecurrentCell {
 /** One step of {@link GRU}: x [N, in], h [N, hidden] (default 0) to h′. */
 export class GRUCell extends RecurrentCell {
   constructor(inputSize: number, hiddenSize: number, options: { readonly bias?: boolean } = {}) {
-    checkOptions(new.target.name, options, { bias: flag });
+    checkOptions(new.target.name, options, CELL);
     super(3, inputSize, hiddenSize, options);
   }
 

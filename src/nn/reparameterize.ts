@@ -2,7 +2,7 @@
  * @file Weights that are computed from other parameters: weight and spectral normalization of a layer that has a `weight`. As in PyTorch they
  * change the layer itself: the parameter `weight` gives way to others, from which it follows at every use.
  */
-import { aNumber, checkOptions } from "../base/check.ts";
+import { aNumber, type Checks, checkOptions, integer } from "../base/check.ts";
 import type { Dtype } from "../base/dtype.ts";
 import type { Shape } from "../base/shape.ts";
 import { normalize } from "../math/distance.ts";
@@ -40,12 +40,14 @@ function replaceWeight(layer: Module, weight: Parameter, compute: () => Tensor, 
   Object.assign(layer, { weight: new Derived(weight, compute), ...cells });
 }
 
+const AXIS = { axis: integer };
+
 /**
  * The layer with weight g·v/‖v‖ (Salimans & Kingma 2016): parameters `weight_g` [size of `axis`, 1, ...] and `weight_v`, which start so that
  * the weight stays what it is. Lengths are over every axis but `axis`, default 0.
  */
 export function withWeightNorm<M extends Module>(layer: M, options: { readonly axis?: number } = {}): M {
-  checkOptions("withWeightNorm", options, { axis: aNumber });
+  checkOptions("withWeightNorm", options, AXIS);
   const { axis = 0 } = options;
   const weight = weightOf("withWeightNorm", layer);
   const rest = weight.shape.map((_, i) => i).filter((i) => i !== axis);
@@ -65,12 +67,14 @@ export interface SpectralNormOptions {
   readonly axis?: number;
 }
 
+const SPECTRAL_NORM_OPTIONS: Checks<SpectralNormOptions> = { iterations: aNumber, eps: aNumber, axis: integer };
+
 /**
  * The layer with weight W/σ, σ = uᵀWv the largest singular value by power iteration (Miyato et al. 2018, Alg. 1), one step at every use while
  * training: parameter `weight_orig`; state `weight_u`, `weight_v`. To the derivative u and v are constants.
  */
 export function withSpectralNorm<M extends Module>(layer: M, options: SpectralNormOptions = {}): M {
-  checkOptions("withSpectralNorm", options, { iterations: aNumber, eps: aNumber, axis: aNumber });
+  checkOptions("withSpectralNorm", options, SPECTRAL_NORM_OPTIONS);
   const { iterations = 1, eps = 1e-12, axis = 0 } = options;
   const weight = weightOf("withSpectralNorm", layer);
   const weight_orig = new Parameter(weight.value, "weight_orig");

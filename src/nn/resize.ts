@@ -1,5 +1,6 @@
 /** @file Layers that change the size of images: upsampling, and shuffles of channels and pixels. */
-import { checkOptions, flag, oneOf } from "../base/check.ts";
+import { checkOptions } from "../base/check.ts";
+import { INTERPOLATE_OPTIONS } from "../math/options.ts";
 import * as F from "../math/resize.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { checkSizes } from "./linear.ts";
@@ -10,10 +11,7 @@ export class Upsample extends Module {
   readonly options: F.InterpolateOptions;
 
   constructor(options: F.InterpolateOptions) {
-    checkOptions(new.target.name, options, {
-      mode: oneOf("nearest", "nearest-exact", "linear", "bilinear", "trilinear", "bicubic", "area"),
-      alignCorners: flag,
-    });
+    checkOptions(new.target.name, options, INTERPOLATE_OPTIONS);
     super();
     if ((options.size === undefined) === (options.scaleFactor === undefined))
       throw new TypeError("Upsample: give either size or scaleFactor");

@@ -1,6 +1,12 @@
 /** @file Sequential: layers one after another. */
+import { check, type Expectation, having } from "../base/check.ts";
 import { type Tensor, withPath } from "../ops/tensor.ts";
 import { type Layer, Module } from "./module.ts";
+
+const aLayer: Expectation = {
+  ...having("a module with forward(x)", "forward", "parameters"),
+  remedy: (value) => (typeof value === "function" && value.prototype instanceof Module ? `; make one, as in new nn.${value.name}()` : ""),
+};
 
 /** Feeds each layer the result of the one before. Layers are the properties 0, 1, ..., so parameters are named `0.weight` as in PyTorch. */
 export class Sequential extends Module {
@@ -8,6 +14,7 @@ export class Sequential extends Module {
 
   constructor(...layers: Layer[]) {
     super();
+    for (const [i, layer] of layers.entries()) check(`Sequential: layer ${i}`, layer, aLayer);
     Object.assign(this, layers);
   }
 

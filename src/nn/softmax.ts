@@ -1,5 +1,6 @@
 /** @file Softmax layers: shares that sum to 1. */
-import { aNumber, checkOptions } from "../base/check.ts";
+import { checkOptions } from "../base/check.ts";
+import { SOFTMAX_OPTIONS } from "../math/options.ts";
 import * as F from "../math/softmax.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { Module } from "./module.ts";
@@ -10,7 +11,7 @@ abstract class Shares extends Module {
   readonly #apply: (x: Tensor, axis: number, options: F.SoftmaxOptions) => Tensor;
 
   constructor(apply: (x: Tensor, axis: number, options: F.SoftmaxOptions) => Tensor, axis: number, options: F.SoftmaxOptions) {
-    checkOptions(new.target.name, options, { temperature: aNumber });
+    checkOptions(new.target.name, options, SOFTMAX_OPTIONS);
     const { temperature = 1 } = options;
     super();
     if (!(temperature > 0)) throw new RangeError(`${new.target.name}: temperature must be above 0, got ${temperature}`);
@@ -30,7 +31,7 @@ abstract class Shares extends Module {
 /** exp(x/T)/Σ exp(x/T) along an axis (default the last). T (`temperature`, default 1) below 1 sharpens, above 1 flattens (ACT-4). */
 export class Softmax extends Shares {
   constructor(axis = -1, options: F.SoftmaxOptions = {}) {
-    checkOptions(new.target.name, options, { temperature: aNumber });
+    checkOptions(new.target.name, options, SOFTMAX_OPTIONS);
     super(F.softmax, axis, options);
   }
 }
@@ -38,7 +39,7 @@ export class Softmax extends Shares {
 /** log of {@link Softmax}, without its underflow. */
 export class LogSoftmax extends Shares {
   constructor(axis = -1, options: F.SoftmaxOptions = {}) {
-    checkOptions(new.target.name, options, { temperature: aNumber });
+    checkOptions(new.target.name, options, SOFTMAX_OPTIONS);
     super(F.logSoftmax, axis, options);
   }
 }
@@ -46,7 +47,7 @@ export class LogSoftmax extends Shares {
 /** {@link Softmax} of -x: the smallest element gets the largest share. */
 export class Softmin extends Shares {
   constructor(axis = -1, options: F.SoftmaxOptions = {}) {
-    checkOptions(new.target.name, options, { temperature: aNumber });
+    checkOptions(new.target.name, options, SOFTMAX_OPTIONS);
     super(F.softmin, axis, options);
   }
 }

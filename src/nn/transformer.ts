@@ -1,5 +1,5 @@
 /** @file Layers of a transformer (Vaswani et al. 2017) with PyTorch's parameter names, made of child modules, so that hooks see every part. */
-import { aNumber, checkOptions, flag } from "../base/check.ts";
+import { aNumber, type Checks, checkOptions, either, flag, fn, oneOf } from "../base/check.ts";
 import { gelu, relu } from "../math/activation.ts";
 import type { MultiHeadOptions } from "../math/attention.ts";
 import type { Tensor } from "../ops/tensor.ts";
@@ -22,6 +22,14 @@ export interface TransformerLayerOptions {
   readonly eps?: number;
 }
 
+const TRANSFORMER_LAYER_OPTIONS: Checks<TransformerLayerOptions> = {
+  hidden: aNumber,
+  dropout: aNumber,
+  activation: either(oneOf("relu", "gelu"), fn),
+  normFirst: flag,
+  eps: aNumber,
+};
+
 type Masks = Pick<MultiHeadOptions, "mask" | "keyMask" | "causal">;
 
 /** What encoder and decoder layers have in common. */
@@ -36,7 +44,7 @@ abstract class TransformerLayer extends Module {
   readonly #activation: (x: Tensor) => Tensor;
 
   constructor(features: number, heads: number, options: TransformerLayerOptions) {
-    checkOptions(new.target.name, options, { hidden: aNumber, dropout: aNumber, normFirst: flag, eps: aNumber });
+    checkOptions(new.target.name, options, TRANSFORMER_LAYER_OPTIONS);
     super();
     const { hidden = 2048, dropout = 0.1, activation = "relu", normFirst = false, eps = 1e-5 } = options;
     this.self_attn = new MultiHeadAttention(features, heads, { dropout });
@@ -72,7 +80,7 @@ abstract class TransformerLayer extends Module {
  */
 export class TransformerEncoderLayer extends TransformerLayer {
   constructor(features: number, heads: number, options: TransformerLayerOptions = {}) {
-    checkOptions(new.target.name, options, { hidden: aNumber, dropout: aNumber, normFirst: flag, eps: aNumber });
+    checkOptions(new.target.name, options, TRANSFORMER_LAYER_OPTIONS);
     super(features, heads, options);
   }
 
@@ -93,7 +101,7 @@ export class TransformerDecoderLayer extends TransformerLayer {
   readonly norm3: LayerNorm;
 
   constructor(features: number, heads: number, options: TransformerLayerOptions = {}) {
-    checkOptions(new.target.name, options, { hidden: aNumber, dropout: aNumber, normFirst: flag, eps: aNumber });
+    checkOptions(new.target.name, options, TRANSFORMER_LAYER_OPTIONS);
     super(features, heads, options);
     this.multihead_attn = new MultiHeadAttention(features, heads, { dropout: options.dropout ?? 0.1 });
     this.norm3 = new LayerNorm(features, { eps: options.eps });

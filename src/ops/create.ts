@@ -1,6 +1,7 @@
 /**
  * @file Tensors from numbers: nested arrays, typed arrays, constants and ranges.
  */
+import { type Checks, checkOptions, list, text } from "../base/check.ts";
 import { checkDtype, type Dtype, isFloat, type TypedArray } from "../base/dtype.ts";
 import { type AnyTypedArray, checkFits, dtypeOfArray, elementsAs, kindOf, typedArrayName } from "../base/elements.ts";
 import { checkShape, formatShape, formatType, type Shape, sameShape, sizeOf, type Type } from "../base/shape.ts";
@@ -19,6 +20,8 @@ export interface TensorOptions {
   readonly dtype?: Dtype;
 }
 
+const TENSOR_OPTIONS: Checks<TensorOptions> = { shape: list, dtype: text }; // shapes and dtypes have checks of their own
+
 /** A computed tensor over `array`, which it owns from now on. */
 export function fromArray(array: TypedArray, type: Type): Tensor {
   return fromStorage(new HostStorage(array), type);
@@ -36,6 +39,7 @@ export function fromStorage(storage: Storage, { shape, dtype }: Type): Tensor {
  * @throws {TypeError} for what is no number, with its position.
  */
 export function tensor(values: Nested | AnyTypedArray, options: TensorOptions = {}): Tensor {
+  checkOptions("tensor", options, TENSOR_OPTIONS);
   const name = typedArrayName(values);
   if (name !== undefined) {
     const elements = values as AnyTypedArray;
@@ -120,11 +124,13 @@ export function full(shape: Shape, value: number | boolean, dtype: Dtype = typeo
 
 /** Zeros of a shape. Default f32. */
 export function zeros(shape: Shape, dtype: Dtype = "f32"): Tensor {
+  checkShape(shape, "zeros");
   return full(shape, 0, dtype);
 }
 
 /** Ones of a shape. Default f32. */
 export function ones(shape: Shape, dtype: Dtype = "f32"): Tensor {
+  checkShape(shape, "ones");
   return full(shape, 1, dtype);
 }
 

@@ -3,7 +3,7 @@
  * line, records an instruction and returns its result; nothing is computed until a value is read. Broadcasting, dtype promotion and axes
  * that count from the end finish here: primitives see equal shapes and plain axes.
  */
-import { aNumber, check, either, numbers } from "../base/check.ts";
+import { aNumber, type Checks, check, checkOptions, eachAxis, flag } from "../base/check.ts";
 import { checkDtype, type Dtype, isFloat, promote, type TypedArray, wide } from "../base/dtype.ts";
 import { checkFits, fits } from "../base/elements.ts";
 import {
@@ -43,6 +43,10 @@ interface Reduced {
   readonly keepDims?: boolean;
 }
 
+const REDUCED: Checks<Reduced> = { keepDims: flag };
+const VARIANCE = { ...REDUCED, correction: aNumber };
+const SORT = { descending: flag };
+
 export interface ConvOptions {
   /** Step between neighbouring results, one number or one per axis. Default 1. */
   readonly stride?: number | readonly number[];
@@ -53,6 +57,8 @@ export interface ConvOptions {
   /** Number of independent groups of channels. Default 1. */
   readonly groups?: number;
 }
+
+const CONV: Checks<ConvOptions> = { stride: eachAxis, padding: eachAxis, dilation: eachAxis, groups: aNumber };
 
 let origin: Origin | undefined;
 let traceLines = false;
@@ -530,7 +536,9 @@ export class Tensor implements Value {
 
   // ---- reductions -------------------------------------------------------------------------------------------------------------------
 
-  #reduce(op: Op<1, { axes: readonly number[] }>, axes: AxesLike | undefined, { keepDims = false }: Reduced): Tensor {
+  #reduce(op: Op<1, { axes: readonly number[] }>, axes: AxesLike | undefined, options: Reduced): Tensor {
+    checkOptions(op.name, options, REDUCED);
+    const { keepDims = false } = options;
     const list = normalizeAxes(axes, this.rank, op.name);
     const y = list.length ? this.bind(op, [this], { axes: list }) : this;
     return keepDims ? y.reshape(this.shape.map((d, i) => (list.includes(i) ? 1 : d))) : y;
@@ -542,6 +550,7 @@ export class Tensor implements Value {
   }
   /** Mean over axes (default all), a float; of nothing it is NaN. */
   mean(axes?: AxesLike, options: Reduced = {}): Tensor {
+    checkOptions("mean", options, REDUCED);
     const x = isFloat(this.dtype) ? this : this.cast("f32");
     return x.#meanOf(axes, options, 0);
   }
@@ -578,7 +587,9 @@ export class Tensor implements Value {
     return this.eq(this.like(0)).sum(axes, options).eq(0);
   }
   /** Mean square distance from the mean, in two passes. The divisor is the number of elements less `correction` (default 1, unbiased). */
-  var(axes?: AxesLike, { correction = 1, keepDims = false }: Reduced & { readonly correction?: number } = {}): Tensor {
+  var(axes?: AxesLike, options: Reduced & { readonly correction?: number } = {}): Tensor {
+    checkOptions("var", options, VARIANCE);
+    const { correction = 1, keepDims = false } = options;
     const apart = this.sub(this.mean(axes, { keepDims: true }));
     return apart.mul(apart).#meanOf(axes, { keepDims }, correction);
   }
@@ -614,7 +625,9 @@ export class Tensor implements Value {
   argmin(axis?: number, options: Reduced = {}): Tensor {
     return this.#position(r.minWithIndex, axis, options);
   }
-  #position(op: Op<1, { axis: number }>, axis: number | undefined, { keepDims = false }: Reduced): Tensor {
+  #position(op: Op<1, { axis: number }>, axis: number | undefined, options: Reduced): Tensor {
+    checkOptions(op.name, options, REDUCED);
+    const { keepDims = false } = options;
     if (axis === undefined) {
       const flat = this.flatten().#withIndex(op, 0).indices;
       return keepDims ? flat.reshape(this.shape.map(() => 1)) : flat;
@@ -628,7 +641,9 @@ export class Tensor implements Value {
     return this.bind(r.cumsum, [this.#wide()], { axis: normalizeAxis(axis, this.rank, "cumsum"), reverse: false });
   }
   /** Positions (i32) along an axis in sorted order; equal elements keep theirs, NaN counts as largest. */
-  argsort(axis = -1, { descending = false }: { readonly descending?: boolean } = {}): Tensor {
+  argsort(axis = -1, options: { readonly descending?: boolean } = {}): Tensor {
+    checkOptions("argsort", options, SORT);
+    const { descending = false } = options;
     if (isAxisOfScalar(axis, this.rank)) return this.like(0).cast("i32");
     return this.bind(order.argsort, [this], { axis: normalizeAxis(axis, this.rank, "argsort"), descending });
   }
@@ -846,6 +861,7 @@ export class Tensor implements Value {
 
   /** Convolution (cross-correlation, CNN-1) of x [N, C, ...size] with w [O, C/groups, ...kernel], in any number of dimensions. */
   conv(w: TensorLike, options: ConvOptions = {}): Tensor {
+    checkOptions("conv", options, CONV);
     const weight = this.operand(w);
     const spatial = this.rank - 2;
     if (spatial < 1) throw new RangeError(`conv: want an input [batch, channels, ...size], got ${formatShape(this.shape)}`);
@@ -872,11 +888,9 @@ export function notANumber(what: string): string {
   ].join("\n");
 }
 
-const EACH_AXIS = either(aNumber, numbers);
-
 /** A number for every axis, from one or from a list. */
 export function perAxis(value: number | readonly number[], n: number, what: string, least = 0): number[] {
-  check(what, value, EACH_AXIS);
+  check(what, value, eachAxis);
   const list = typeof value === "number" ? new Array<number>(n).fill(value) : [...value];
   if (list.length !== n || list.some((v) => !Number.isInteger(v) || v < least)) {
     throw new RangeError(`${what}: want ${n} integers >= ${least} (or one for all), got ${formatShape(list)}`);

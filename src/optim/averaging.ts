@@ -3,7 +3,7 @@
  * weights with the averages (to test with them) and, called again, back.
  */
 
-import { aNumber, checkOptions } from "../base/check.ts";
+import { aNumber, type Checks, checkOptions } from "../base/check.ts";
 import { describe } from "../base/describe.ts";
 import { full } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
@@ -75,12 +75,14 @@ export interface EmaOptions {
   readonly decay?: number;
 }
 
+const EMA_OPTIONS: Checks<EmaOptions> = { decay: aNumber };
+
 /** a ← βa + (1 - β)p, from the first parameters on: Polyak averaging with a memory of about 1/(1 - β) updates. */
 export class EMA extends WeightAverage {
   readonly #share: number;
 
   constructor(parameters: Iterable<Cell>, options: EmaOptions = {}) {
-    checkOptions(new.target.name, options, { decay: aNumber });
+    checkOptions(new.target.name, options, EMA_OPTIONS);
     const { decay = 0.999 } = options;
     super(parameters);
     this.#share = 1 - checkRange("decay", decay, 0, 1);

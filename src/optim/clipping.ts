@@ -2,7 +2,7 @@
  * @file Gradient clipping: pure functions from gradients to gradients, for between `backward` and `step`. Inside `compile` they are part of
  * the program.
  */
-import { aNumber, check, checkOptions, expectation, list, listOf } from "../base/check.ts";
+import { aNumber, type Checks, check, checkOptions, expectation, list, listOf } from "../base/check.ts";
 import { norm } from "../math/statistics.ts";
 import { Tensor } from "../ops/tensor.ts";
 import type { Cell } from "../runtime/cell.ts";
@@ -17,6 +17,8 @@ export interface ClipNormOptions {
   readonly p?: number;
 }
 
+const CLIP_NORM_OPTIONS: Checks<ClipNormOptions> = { p: aNumber };
+
 /** PyTorch adds it to a norm before it divides by it. */
 const NORM_EPS = 1e-6;
 
@@ -29,7 +31,7 @@ export function clipByValue(grads: readonly Tensor[], limit: number): Tensor[] {
 
 /** Every gradient by itself to a norm of at most `max`. */
 export function clipByNorm(grads: readonly Tensor[], max: number, options: ClipNormOptions = {}): Tensor[] {
-  checkOptions("clipByNorm", options, { p: aNumber });
+  checkOptions("clipByNorm", options, CLIP_NORM_OPTIONS);
   checkGradients("clipByNorm", grads);
   return grads.flatMap((g) => clipByGlobalNorm([g], max, options).grads);
 }
@@ -39,7 +41,7 @@ export function clipByNorm(grads: readonly Tensor[], max: number, options: ClipN
  * (2013), Algorithm 1. Also gives `total`, which is worth watching.
  */
 export function clipByGlobalNorm(grads: readonly Tensor[], max: number, options: ClipNormOptions = {}): { grads: Tensor[]; total: Tensor } {
-  checkOptions("clipByGlobalNorm", options, { p: aNumber });
+  checkOptions("clipByGlobalNorm", options, CLIP_NORM_OPTIONS);
   const { p = 2 } = options;
   checkGradients("clipByGlobalNorm", grads);
   checkRange("max", max, 0);
@@ -57,12 +59,14 @@ export interface AdaptiveClipOptions {
   readonly eps?: number;
 }
 
+const CLIP_ADAPTIVELY: Checks<AdaptiveClipOptions> = { clip: aNumber, eps: aNumber };
+
 /**
  * Each row of a gradient (all that makes one output: the slice along axis 0; a bias or scale as a whole) to a norm of at most
  * λ·max(‖parameter row‖, ε): Brock et al. (2021), eq. 3.
  */
 export function clipAdaptively(grads: readonly Tensor[], parameters: readonly Cell[], options: AdaptiveClipOptions = {}): Tensor[] {
-  checkOptions("clipAdaptively", options, { clip: aNumber, eps: aNumber });
+  checkOptions("clipAdaptively", options, CLIP_ADAPTIVELY);
   const { clip = 0.01, eps = 1e-3 } = options;
   checkGradients("clipAdaptively", grads);
   check("clipAdaptively: parameters", parameters, list);

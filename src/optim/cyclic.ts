@@ -1,5 +1,5 @@
 /** @file Schedules that go up and down, and may take the momentum the other way: cyclic rates and one cycle, Smith (2017; 2018). */
-import { aNumber, checkFields, flag, oneOf, optional } from "../base/check.ts";
+import { aNumber, type Checks, checkOptions, flag, oneOf } from "../base/check.ts";
 import { between, checkPositive, cosine, type RateSchedule } from "./schedules.ts";
 
 /** Options of {@link cyclic} and {@link cyclicMomentum}. */
@@ -15,22 +15,26 @@ export interface CyclicOptions {
   readonly gamma?: number;
 }
 
+const CYCLIC: Checks<CyclicOptions> = {
+  min: aNumber,
+  max: aNumber,
+  up: aNumber,
+  down: aNumber,
+  mode: oneOf("triangular", "triangular2", "exponential"),
+  gamma: aNumber,
+};
+
 /** From min to max and back, again and again: Smith (2017), "Cyclical learning rates for training neural networks", section 3.1. */
 export function cyclic(options: CyclicOptions): RateSchedule {
-  checkFields("cyclic", options, {
-    min: aNumber,
-    max: aNumber,
-    up: optional(aNumber),
-    down: optional(aNumber),
-    mode: optional(oneOf("triangular", "triangular2", "exponential")),
-    gamma: optional(aNumber),
-  });
+  checkOptions("cyclic", options, CYCLIC, "min", "max");
   const height = cycleHeight(options);
   return (t) => between(options.min, options.max, height(t));
 }
 
 /** The momentum that belongs to it: max where the rate is lowest. `min` and `max` are of the momentum here, default 0.8 and 0.9. */
-export function cyclicMomentum({ min = 0.8, max = 0.9, ...rest }: Partial<CyclicOptions> = {}): RateSchedule {
+export function cyclicMomentum(options: Partial<CyclicOptions> = {}): RateSchedule {
+  checkOptions("cyclicMomentum", options, CYCLIC);
+  const { min = 0.8, max = 0.9, ...rest } = options;
   const height = cycleHeight(rest);
   return (t) => between(max, min, height(t));
 }
@@ -68,16 +72,18 @@ export interface OneCycleOptions {
   readonly threePhase?: boolean;
 }
 
+const ONE_CYCLE: Checks<OneCycleOptions> = {
+  steps: aNumber,
+  rise: aNumber,
+  anneal: oneOf("linear", "cosine"),
+  divFactor: aNumber,
+  finalDivFactor: aNumber,
+  threePhase: flag,
+};
+
 /** Up from max/25 to max, and down far below: Smith & Topin (2018), "Super-convergence". Stays at the last rate after `steps`. */
 export function oneCycle(max: number, options: OneCycleOptions): RateSchedule {
-  checkFields("oneCycle", options, {
-    steps: aNumber,
-    rise: optional(aNumber),
-    anneal: optional(oneOf("linear", "cosine")),
-    divFactor: optional(aNumber),
-    finalDivFactor: optional(aNumber),
-    threePhase: optional(flag),
-  });
+  checkOptions("oneCycle", options, ONE_CYCLE, "steps");
   const { divFactor = 25, finalDivFactor = 1e4, threePhase = false } = options;
   checkPositive("oneCycle: divFactor", divFactor);
   checkPositive("oneCycle: finalDivFactor", finalDivFactor);
@@ -87,11 +93,9 @@ export function oneCycle(max: number, options: OneCycleOptions): RateSchedule {
 }
 
 /** The momentum that belongs to it: from max down to min, and up again. Default 0.85 and 0.95. */
-export function oneCycleMomentum({
-  min = 0.85,
-  max = 0.95,
-  ...rest
-}: OneCycleOptions & { readonly min?: number; readonly max?: number }): RateSchedule {
+export function oneCycleMomentum(options: OneCycleOptions & { readonly min?: number; readonly max?: number }): RateSchedule {
+  checkOptions("oneCycleMomentum", options, { ...ONE_CYCLE, min: aNumber, max: aNumber }, "steps");
+  const { min = 0.85, max = 0.95, ...rest } = options;
   return alongPhases(rest, rest.threePhase ? [max, min, max, max] : [max, min, max]);
 }
 

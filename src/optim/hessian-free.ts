@@ -5,6 +5,7 @@
  *
  *     step ── b = -∇f ── CG on (G + λI)δ = b, from the last solution ── best of the iterates kept ── line search ── λ by the reduction ratio
  */
+import { aNumber, type Checks, checkOptions } from "../base/check.ts";
 import { type Compiled, compile } from "../function/compile.ts";
 import { valueAndGrad } from "../function/derivative.ts";
 import { gnvp } from "../function/jacobian.ts";
@@ -25,6 +26,13 @@ export interface HessianFreeOptions {
   /** How much of the last solution the next search starts from. Default 0.95. */
   readonly warmStart?: number;
 }
+
+const HESSIAN_FREE_OPTIONS: Checks<HessianFreeOptions> = {
+  damping: aNumber,
+  maxIterations: aNumber,
+  tolerance: aNumber,
+  warmStart: aNumber,
+};
 
 /** What a step did. */
 export interface HessianFreeReport {
@@ -64,6 +72,7 @@ export class HessianFree {
   #last: Float64Array;
 
   constructor(parameters: Iterable<Cell>, model: () => Tensor, loss: (outputs: Tensor) => Tensor, options: HessianFreeOptions = {}) {
+    checkOptions("HessianFree", options, HESSIAN_FREE_OPTIONS);
     this.parameters = listOf(parameters);
     checkParameters("HessianFree", this.parameters);
     const { damping = 1, maxIterations = 250, tolerance = 5e-4, warmStart = 0.95 } = options;

@@ -6,6 +6,7 @@
  * parameters together, in f64.
  */
 
+import { aNumber, type Checks, checkOptions, oneOf } from "../base/check.ts";
 import { tensor } from "../ops/create.ts";
 import { elementsOf, type Tensor } from "../ops/tensor.ts";
 import { Cell } from "../runtime/cell.ts";
@@ -30,6 +31,16 @@ export interface LbfgsOptions {
   /** Default none: the whole step is taken. */
   readonly lineSearch?: "strong-wolfe";
 }
+
+const LBFGS_OPTIONS: Checks<LbfgsOptions> = {
+  lr: aNumber,
+  maxIterations: aNumber,
+  maxEvaluations: aNumber,
+  toleranceGrad: aNumber,
+  toleranceChange: aNumber,
+  historySize: aNumber,
+  lineSearch: oneOf("strong-wolfe"),
+};
 
 /** The function's value and its gradients, in the parameters' order: what `backward(..., parameters)` gives, best compiled. */
 export type Closure = () => { readonly value: Tensor; readonly grads: readonly Tensor[] };
@@ -65,14 +76,13 @@ export class LBFGS {
   #previous: Float64Array;
 
   constructor(parameters: Iterable<Cell>, options: LbfgsOptions = {}) {
+    checkOptions("LBFGS", options, LBFGS_OPTIONS);
     this.parameters = listOf(parameters);
     checkParameters("LBFGS", this.parameters);
     const { lr = 1, maxIterations = 20, toleranceGrad = 1e-7, toleranceChange = 1e-9, historySize = 100, lineSearch } = options;
     const { maxEvaluations = Math.floor((maxIterations * 5) / 4) } = options;
     for (const [name, value] of Object.entries({ lr, toleranceGrad, toleranceChange })) checkRange(name, value, 0);
     for (const [name, value] of Object.entries({ maxIterations, maxEvaluations, historySize })) checkRange(name, value, 1);
-    if (lineSearch !== undefined && lineSearch !== "strong-wolfe")
-      throw new RangeError(`LBFGS: lineSearch must be "strong-wolfe" or left out, got ${lineSearch}`);
     this.lr = lr;
     this.#options = { maxIterations, maxEvaluations, toleranceGrad, toleranceChange, historySize };
     this.#searches = lineSearch !== undefined;

@@ -1,5 +1,5 @@
 /** @file Newton's method: Nocedal & Wright (2006), eq. 3.30, with Levenberg's damping. */
-import { aNumber, checkOptions } from "../base/check.ts";
+import { aNumber, type Checks, checkOptions } from "../base/check.ts";
 import { type Compiled, compile } from "../function/compile.ts";
 import { valueAndGrad } from "../function/derivative.ts";
 import { hessian } from "../function/jacobian.ts";
@@ -17,6 +17,8 @@ export interface NewtonOptions {
   readonly damping?: number;
 }
 
+const NEWTON_OPTIONS: Checks<NewtonOptions> = { lr: aNumber, damping: aNumber };
+
 /**
  * p ← p - lr·(H + λI)⁻¹∇f, with the whole matrix H of second derivatives: for up to a thousand parameters or so. It goes to the nearest point
  * without slope, which is a minimum only where H + λI is positive definite.
@@ -28,7 +30,7 @@ export class Newton {
 
   /** `f` gives the value to minimize from the cells. */
   constructor(parameters: Iterable<Cell>, f: () => Tensor, options: NewtonOptions = {}) {
-    checkOptions(new.target.name, options, { lr: aNumber, damping: aNumber });
+    checkOptions(new.target.name, options, NEWTON_OPTIONS);
     const { lr = 1, damping = 0 } = options;
     const cells = listOf(parameters);
     this.parameters = cells;

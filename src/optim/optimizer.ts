@@ -7,7 +7,7 @@
  *          └─ for each group     rule(group) ── for each parameter   p ← rule(p, g + λp, i)
  */
 
-import { checkOptions, flag, shown } from "../base/check.ts";
+import { type Checks, checkOptions, type Expectation, expectation, flag, numbers, shown } from "../base/check.ts";
 import { describe } from "../base/describe.ts";
 import { isFloat } from "../base/dtype.ts";
 import { formatType, sameType, sizeOf } from "../base/shape.ts";
@@ -93,9 +93,11 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
   constructor(trainable: Trainable<O>, options: O, defaults: Required<O>, check?: (options: Settings<O>) => void) {
     announce(new.target.prototype, Object.prototype);
     const name = this.constructor.name;
-    checkOptions(name, options, { maximize: flag });
+    const checks = checksFrom(defaults);
+    checkOptions(name, options, checks);
     let first = 0;
     this.groups = groupsOf(trainable).map(({ parameters, ...own }, index) => {
+      checkOptions(`${name}: group ${index}`, own as unknown as Partial<O>, checks);
       const settings = given(defaults, options, own as unknown as Partial<O>);
       checkRange("lr", settings.lr, 0);
       checkRange("weightDecay", settings.weightDecay, 0);
@@ -289,6 +291,15 @@ function groupsOf<O>(trainable: Trainable<O>): readonly ParameterGroup<O>[] {
 /** @throws {TypeError} for what cannot be trained. */
 export function checkTrainable(trainable: unknown): void {
   groupsOf(trainable as Trainable<OptimizerOptions>);
+}
+
+/** NaN too: ranges have checks of their own. */
+const number = expectation("a number", (value) => typeof value === "number");
+
+/** The checks of an optimizer's options: those that have a default are all there are, and a value is of its default's type. */
+function checksFrom<O>(defaults: Required<O>): Checks<O> {
+  const checkFor = (value: unknown): Expectation => (typeof value === "number" ? number : typeof value === "boolean" ? flag : numbers);
+  return Object.fromEntries(Object.entries((defaults ?? {}) as object).map(([name, value]) => [name, checkFor(value)])) as Checks<O>;
 }
 
 /** Options laid over each other; undefined says nothing. */

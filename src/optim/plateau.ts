@@ -1,5 +1,5 @@
 /** @file A rate that falls when a metric stops getting better. */
-import { check, checkOptions, expectation, naturalNumber, nonNegative, oneOf, positive } from "../base/check.ts";
+import { type Checks, check, checkOptions, expectation, naturalNumber, nonNegative, oneOf, positive } from "../base/check.ts";
 import { checkPositive } from "./schedules.ts";
 
 /** Options of {@link Plateau}. */
@@ -32,7 +32,7 @@ export interface PlateauState {
   readonly cooling: number;
 }
 
-const OPTIONS = {
+export const PLATEAU_OPTIONS: Checks<PlateauOptions> = {
   mode: oneOf("min", "max"),
   factor: positive,
   patience: naturalNumber,
@@ -61,7 +61,7 @@ export class Plateau {
 
   constructor(rate: number, options: PlateauOptions = {}) {
     check("Plateau: rate", rate, nonNegative);
-    checkOptions("Plateau", options, OPTIONS);
+    checkOptions("Plateau", options, PLATEAU_OPTIONS);
     this.#options = { ...DEFAULTS, ...Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) };
     const { mode, factor } = this.#options;
     checkPositive("Plateau: factor", factor);

@@ -2,7 +2,7 @@
  * @file Models, and whole runs, as bytes and back: safetensors files, readable by every other library that knows the format. A checkpoint is such
  * a file too: all cells that a run depends on, and plain data (its position, its history) as JSON in the metadata.
  */
-import { check, checkOptions, expectation, bytes as fileBytes, flag, having, text } from "../base/check.ts";
+import { type Checks, check, checkOptions, expectation, bytes as fileBytes, flag, having, text } from "../base/check.ts";
 import type { Dtype } from "../base/dtype.ts";
 import { type Entry, type Metadata, readSafetensors, type SafetensorsFile, writeSafetensors } from "../formats/safetensors.ts";
 import { xxh32 } from "../formats/xxhash.ts";
@@ -37,12 +37,14 @@ export interface LoadOptions {
   readonly what?: string;
 }
 
+const LOAD_OPTIONS: Checks<LoadOptions> = { strict: flag, what: text };
+
 /**
  * Sets a model's cells from the bytes of a safetensors file (or from the model's part of a checkpoint), and reports what did not fit.
  * @throws {Error} if the bytes are no such file, or a damaged checkpoint. @throws {StateDictError} if `strict` and names or shapes differ; then nothing is changed.
  */
 export function loadModel(model: Module, bytes: Uint8Array, options: LoadOptions = {}): LoadReport {
-  checkOptions("loadModel", options, { strict: flag, what: text });
+  checkOptions("loadModel", options, LOAD_OPTIONS);
   const { strict = true, what } = options;
   check("loadModel: the model", model, having("a module", "loadStateDict"));
   check("loadModel: the file", bytes, fileBytes);

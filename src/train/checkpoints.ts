@@ -1,5 +1,17 @@
 /** @file Which checkpoints of a run are made and kept: the last k, and the best k by a metric. */
-import { aNumber, check, checkOptions, fn, having, nonNegative } from "../base/check.ts";
+import {
+  aNumber,
+  type Checks,
+  check,
+  checkOptions,
+  fn,
+  having,
+  naturalNumber,
+  nonNegative,
+  object,
+  positiveInteger,
+  text,
+} from "../base/check.ts";
 import type { Metadata } from "../formats/safetensors.ts";
 import {
   type Callback,
@@ -39,6 +51,17 @@ export interface CheckpointsOptions {
   readonly onError?: (error: Error) => void;
 }
 
+const CHECKPOINTS_OPTIONS: Checks<CheckpointsOptions> = {
+  last: positiveInteger,
+  best: naturalNumber,
+  monitor: text,
+  everySteps: positiveInteger,
+  everySeconds: nonNegative,
+  run: text,
+  metadata: object,
+  onError: fn,
+};
+
 const nameOf = (step: number): string => `step-${String(step).padStart(8, "0")}.safetensors`;
 const stepOf = (name: string): number => Number(/^step-(\d+)\.safetensors$/.exec(name)?.[1] ?? Number.NaN);
 
@@ -62,16 +85,7 @@ export class Checkpoints implements Callback {
   /** @throws {RangeError} for counts that cannot be. */
   constructor(store: Store, options: CheckpointsOptions = {}) {
     check("Checkpoints: the store", store, having("a store, as in folderStore(path)", "list", "read", "write"));
-    checkOptions("Checkpoints", options, { everySeconds: nonNegative, onError: fn });
-    const { last = 2, best = 1, everySteps = 1 } = options;
-    for (const [name, value, least] of [
-      ["last", last, 1],
-      ["best", best, 0],
-      ["everySteps", everySteps, 1],
-    ] as const) {
-      if (!Number.isInteger(value) || value < least)
-        throw new RangeError(`Checkpoints: ${name} must be an integer >= ${least}, got ${value}`);
-    }
+    checkOptions("Checkpoints", options, CHECKPOINTS_OPTIONS);
     this.#store = store;
     this.#options = options;
     this.#monitor = options.monitor;
@@ -202,9 +216,11 @@ export interface LatestOptions {
   readonly onDamaged?: (error: Error) => void;
 }
 
+const LATEST_OPTIONS: Checks<LatestOptions> = { upTo: aNumber, onDamaged: fn };
+
 /** The newest checkpoint of a store that can be read and whose run could go on from it; undefined if there is none. */
 export async function latestCheckpoint(store: Store, options: LatestOptions = {}): Promise<Found | undefined> {
-  checkOptions("latestCheckpoint", options, { upTo: aNumber, onDamaged: fn });
+  checkOptions("latestCheckpoint", options, LATEST_OPTIONS);
   check("latestCheckpoint: the store", store, having("a store, as in folderStore(path)", "list", "read"));
   const { upTo = Number.POSITIVE_INFINITY, onDamaged } = options;
   const names = (await store.list()).filter((name) => stepOf(name) <= upTo);

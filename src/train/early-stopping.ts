@@ -2,9 +2,9 @@
  * @file Stopping when a metric no longer gets better, and putting the best weights back (REG-3): Goodfellow, Bengio & Courville (2016),
  * Algorithm 7.1. And the learning rate that falls on a plateau.
  */
-import { check, checkOptions, expectation, flag, having, naturalNumber, nonNegative, oneOf } from "../base/check.ts";
+import { type Checks, check, checkOptions, expectation, flag, having, naturalNumber, nonNegative, oneOf } from "../base/check.ts";
 import type { Module } from "../nn/module.ts";
-import { Plateau, type PlateauOptions, type PlateauState } from "../optim/plateau.ts";
+import { PLATEAU_OPTIONS, Plateau, type PlateauOptions, type PlateauState } from "../optim/plateau.ts";
 import { Cell } from "../runtime/cell.ts";
 import {
   type Callback,
@@ -34,6 +34,13 @@ const aMetric = expectation("a number", (value) => typeof value === "number");
 const aMode = oneOf("min", "max");
 const aMonitor = oneOf("trainLoss", "trainAccuracy", "validationLoss", "validationAccuracy", "testLoss", "testAccuracy");
 
+const EARLY_STOPPING_OPTIONS: Checks<EarlyStoppingOptions> = {
+  patience: naturalNumber,
+  minDelta: nonNegative,
+  monitor: aMonitor,
+  restoreBest: flag,
+};
+
 interface Best {
   /** Null before the first epoch. */
   readonly value: number | null;
@@ -55,7 +62,7 @@ export class EarlyStopping implements Callback {
 
   /** @throws {RangeError} for a patience that is no integer from 0. */
   constructor(options: EarlyStoppingOptions = {}) {
-    checkOptions("EarlyStopping", options, { patience: naturalNumber, minDelta: nonNegative, monitor: aMonitor, restoreBest: flag });
+    checkOptions("EarlyStopping", options, EARLY_STOPPING_OPTIONS);
     this.#options = options;
     this.#monitor = options.monitor;
   }
@@ -124,6 +131,9 @@ export class EarlyStopping implements Callback {
   }
 }
 
+const { mode: _, ...PLATEAU } = PLATEAU_OPTIONS;
+const REDUCE_ON_PLATEAU = { ...PLATEAU, monitor: aMonitor };
+
 /** Multiplies all learning rates by `factor` when a metric has not improved for `patience` epochs, as PyTorch's ReduceLROnPlateau. */
 export class ReduceOnPlateau implements Callback {
   readonly name = "reduceOnPlateau";
@@ -133,7 +143,7 @@ export class ReduceOnPlateau implements Callback {
 
   /** `mode` follows from the metric that is watched. Rates are factors of those at the start, so `min` is 0 to 1. */
   constructor(given: Omit<PlateauOptions, "mode"> & { readonly monitor?: Monitor } = {}) {
-    checkOptions("ReduceOnPlateau", given, { monitor: aMonitor });
+    checkOptions("ReduceOnPlateau", given, REDUCE_ON_PLATEAU);
     const { monitor, ...options } = given;
     this.#monitor = monitor;
     this.#mode = monitor ? modeOf(monitor) : "min";

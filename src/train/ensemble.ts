@@ -2,7 +2,7 @@
  * @file Several models that answer as one (REG-3). Members help as far as their errors differ: by other examples (bagging), other initial values, or
  * other places along one run (snapshots). An ensemble is a module again: it is evaluated, saved and put into ensembles like any other.
  */
-import { check, checkFields, checkOptions, fn, having, integer, listOf, oneOf, optional, positiveInteger } from "../base/check.ts";
+import { type Checks, check, checkOptions, fn, having, listOf, oneOf, positiveInteger } from "../base/check.ts";
 import { fold, type Key, keyFromSeed } from "../base/random.ts";
 import { checkSplit } from "../data/check.ts";
 import type { Dataset, Split } from "../data/dataset.ts";
@@ -17,7 +17,7 @@ import { cosine, type Schedule } from "../optim/schedules.ts";
 import type { Cell } from "../runtime/cell.ts";
 import type { Callback, EpochRecord, History, Progress, Training } from "./callback.ts";
 import { prefixed } from "./checkpoint.ts";
-import { type FitOptions, fit } from "./fit.ts";
+import { FIT_OPTIONS, type FitOptions, fit } from "./fit.ts";
 import { checkData } from "./task.ts";
 
 /**
@@ -38,7 +38,7 @@ export class Ensemble extends Module {
   constructor(members: readonly Layer[], options: { readonly vote?: Vote } = {}) {
     super();
     check("Ensemble: members", members, listOf(having("a module with forward(x)", "forward", "stateDict")));
-    checkOptions("Ensemble", options, { vote: aVote });
+    checkOptions("Ensemble", options, VOTE);
     const { vote = "soft" } = options;
     if (members.length === 0) throw new RangeError("Ensemble: want at least one member");
     this.members = members;
@@ -63,7 +63,7 @@ export class Ensemble extends Module {
 }
 
 const aVote = oneOf("soft", "hard", "mean");
-const MAKER = { optimizer: fn, vote: optional(aVote) };
+const VOTE = { vote: aVote };
 
 /** The vote that fits a task. */
 const voteFor = ({ task }: Dataset): Vote => (task === "classification" ? "soft" : "mean");
@@ -87,12 +87,17 @@ export interface EnsembleOptions extends Omit<FitOptions, "optimizer" | "callbac
   readonly vote?: Vote;
 }
 
+const { callbacks: _1, resume: _2, average: _3, ...FIT } = FIT_OPTIONS;
+const ENSEMBLE_OPTIONS: Checks<EnsembleOptions> = { ...FIT, optimizer: fn, vote: aVote };
+
 export interface BaggingOptions extends EnsembleOptions {
   /** Default 5. */
   readonly members?: number;
   /** Told of each member when it is trained. */
   readonly onMember?: (member: Layer, history: History, index: number) => void;
 }
+
+const BAGGING_OPTIONS: Checks<BaggingOptions> = { ...ENSEMBLE_OPTIONS, members: positiveInteger, onMember: fn };
 
 /**
  * Bagging: Breiman (1996). Trains each member on its own bootstrap resample of the training split; `make` gives it other initial values, which
@@ -102,7 +107,7 @@ export interface BaggingOptions extends EnsembleOptions {
 export async function bagging(make: (index: number) => Layer, data: Dataset, options: BaggingOptions): Promise<Ensemble> {
   check("bagging: make", make, fn);
   checkData(data, "bagging: the data set");
-  checkFields("bagging", options, { ...MAKER, members: optional(positiveInteger), onMember: optional(fn), seed: optional(integer) });
+  checkOptions("bagging", options, BAGGING_OPTIONS, "optimizer", "epochs");
   const { members = 5, onMember, optimizer, vote = voteFor(data), seed = 0, ...rest } = options;
   const trained: Layer[] = [];
   for (let i = 0; i < members; i++) {
@@ -160,7 +165,7 @@ export async function snapshotEnsemble(
 ): Promise<Ensemble> {
   check("snapshotEnsemble: make", make, fn);
   checkData(data, "snapshotEnsemble: the data set");
-  checkFields("snapshotEnsemble", options, { ...MAKER, cycles: optional(positiveInteger) });
+  checkOptions("snapshotEnsemble", options, { ...ENSEMBLE_OPTIONS, cycles: positiveInteger }, "optimizer", "epochs");
   const { cycles = 5, optimizer, vote = voteFor(data), ...rest } = options;
   const model = make(0);
   const snapshots = new Snapshots(Array.from({ length: cycles }, (_, i) => make(i)));

@@ -1,5 +1,5 @@
 /** @file The learning-rate finder (OPT-3): Smith (2017), "Cyclical learning rates for training neural networks", section 3.3. */
-import { checkFields, finite, integer, optional, positiveInteger } from "../base/check.ts";
+import { type Checks, checkOptions, finite, integer, positiveInteger } from "../base/check.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { fetchBatches } from "../data/loader.ts";
 import { randomState } from "../math/random.ts";
@@ -22,6 +22,16 @@ export interface FindRateOptions {
   readonly seed?: number;
   readonly loss?: Loss;
 }
+
+const FIND_RATE_OPTIONS: Checks<FindRateOptions> = {
+  optimizer: anOptimizer,
+  batchSize: positiveInteger,
+  steps: positiveInteger,
+  min: finite,
+  max: finite,
+  seed: integer,
+  loss: aLoss,
+};
 
 /** One step of the finder. */
 export interface RateTrial {
@@ -47,15 +57,7 @@ const SMOOTHING = 0.9;
  */
 export async function findLearningRate(model: Layer, data: Dataset, options: FindRateOptions): Promise<RateFinding> {
   checkModel("findLearningRate", model);
-  checkFields("findLearningRate", options, {
-    optimizer: anOptimizer,
-    batchSize: optional(positiveInteger),
-    steps: optional(positiveInteger),
-    min: optional(finite),
-    max: optional(finite),
-    seed: optional(integer),
-    loss: aLoss,
-  });
+  checkOptions("findLearningRate", options, FIND_RATE_OPTIONS, "optimizer");
   checkData(data, "findLearningRate: the data set");
   const { optimizer, batchSize = 32, steps = 100, min = 1e-7, max = 10, seed = 0, loss = defaultLoss(data) } = options;
   if (!(min > 0 && max > min)) throw new RangeError(`findLearningRate: want 0 < min < max, got ${min} and ${max}`);

@@ -9,7 +9,8 @@
  */
 import {
   bytes,
-  checkFields,
+  type Checks,
+  checkOptions,
   expectation,
   flag,
   fn,
@@ -17,7 +18,6 @@ import {
   integer,
   listOf,
   object,
-  optional,
   positive,
   positiveInteger,
 } from "../base/check.ts";
@@ -64,6 +64,24 @@ export interface FitOptions {
   readonly traceNaN?: boolean;
 }
 
+export const FIT_OPTIONS: Checks<FitOptions> = {
+  optimizer: anOptimizer,
+  epochs: positiveInteger,
+  batchSize: positiveInteger,
+  seed: integer,
+  schedule: fn,
+  loss: aLoss,
+  accumulate: positiveInteger,
+  clipNorm: positive,
+  average: having("an average of weights, as in new EMA(model.parameters())", "swap", "update", "stateDict"),
+  augment: fn,
+  validation: object,
+  callbacks: listOf(object),
+  signal: expectation("an AbortSignal", (value) => typeof (value as AbortSignal | null)?.aborted === "boolean"),
+  resume: bytes,
+  traceNaN: flag,
+};
+
 /**
  * Trains a model on a data set. Same seed, same backend: the same run, bit for bit, whether it was interrupted and resumed or not.
  * @throws {RangeError} for options or data that cannot be. @throws {DivergenceError} as soon as the loss is no finite number; the model then
@@ -71,7 +89,7 @@ export interface FitOptions {
  */
 export async function fit(model: Layer, data: Dataset, options: FitOptions): Promise<History> {
   checkModel("fit", model);
-  checkFields("fit", options, OPTIONS);
+  checkOptions("fit", options, FIT_OPTIONS, "optimizer", "epochs");
   checkData(data, "fit: the data set");
   if (options.validation !== undefined) checkSplitOf(`${data.name}: the validation split`, data, options.validation);
   const run = new Run(model, data, options);
@@ -81,20 +99,3 @@ export async function fit(model: Layer, data: Dataset, options: FitOptions): Pro
     run.dispose();
   }
 }
-
-const OPTIONS = {
-  optimizer: anOptimizer,
-  epochs: positiveInteger,
-  batchSize: optional(positiveInteger),
-  seed: optional(integer),
-  schedule: optional(fn),
-  loss: aLoss,
-  accumulate: optional(positiveInteger),
-  clipNorm: optional(positive),
-  average: optional(having("an average of weights, as in new EMA(model.parameters())", "swap", "update", "stateDict")),
-  augment: optional(fn),
-  callbacks: optional(listOf(object)),
-  signal: optional(expectation("an AbortSignal", (value) => typeof (value as AbortSignal | null)?.aborted === "boolean")),
-  resume: optional(bytes),
-  traceNaN: optional(flag),
-};

@@ -121,6 +121,8 @@ export interface Auc {
   readonly error: number;
 }
 
+const ROC_AUC = { bins: positiveInteger, range: positive };
+
 /**
  * ROC-AUC from logits [N, C], every class against the rest: the probability that an example of the class has a higher score than one of another
  * (Hanley & McNeil 1982), ties counting half. The score is the class's log-odds, z_c - log Σ_{j≠c} exp z_j, kept in a histogram
@@ -136,7 +138,7 @@ export class RocAuc implements Metric<Auc> {
 
   constructor(classes: number, options: { readonly bins?: number; readonly range?: number } = {}) {
     check("RocAuc: classes", classes, positiveInteger);
-    checkOptions("RocAuc", options, { bins: positiveInteger, range: positive });
+    checkOptions("RocAuc", options, ROC_AUC);
     const { bins = 4096, range = 24 } = options;
     if (!(classes >= 2)) throw new RangeError(`RocAuc: want logits of at least 2 classes, got ${classes}`);
     this.#classes = classes;

@@ -1,4 +1,5 @@
 /** @file What a run writes down as numbers over steps: to CSV files, TensorBoard, or whatever takes scalars. */
+import { type Checks, checkOptions, fn, list } from "../base/check.ts";
 import type { Callback, EpochRecord, Progress, StepRecord, Training } from "./callback.ts";
 import type { Store } from "./store.ts";
 
@@ -77,6 +78,8 @@ export interface RecorderOptions {
   readonly onError?: (error: Error) => void;
 }
 
+const RECORDER_OPTIONS: Checks<RecorderOptions> = { steps: list, epochs: list, onError: fn };
+
 /** Seconds for which rows may wait. */
 const FLUSH_SECONDS = 2;
 
@@ -86,6 +89,7 @@ export class Recorder implements Callback {
   #flushed = performance.now();
 
   constructor(options: RecorderOptions) {
+    checkOptions("Recorder", options, RECORDER_OPTIONS);
     this.#options = options;
   }
 

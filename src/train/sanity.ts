@@ -1,5 +1,5 @@
 /** @file Two questions before a long run: does everything run at all, and can the model learn anything. */
-import { check, checkFields, object, optional, positiveInteger } from "../base/check.ts";
+import { type Checks, check, checkOptions, object, positiveInteger } from "../base/check.ts";
 import { checkDataset, checkSplit } from "../data/check.ts";
 import type { Dataset, Split } from "../data/dataset.ts";
 import { fetchBatches } from "../data/loader.ts";
@@ -46,6 +46,13 @@ export interface OverfitOptions {
   readonly loss?: Loss;
 }
 
+const OVERFIT_OPTIONS: Checks<OverfitOptions> = {
+  optimizer: anOptimizer,
+  batchSize: positiveInteger,
+  steps: positiveInteger,
+  loss: aLoss,
+};
+
 export interface OverfitReport {
   /** The loss of each step, in training mode. */
   readonly losses: readonly number[];
@@ -61,12 +68,7 @@ export interface OverfitReport {
  */
 export async function overfitOneBatch(model: Layer, data: Dataset, options: OverfitOptions): Promise<OverfitReport> {
   checkModel("overfitOneBatch", model);
-  checkFields("overfitOneBatch", options, {
-    optimizer: anOptimizer,
-    batchSize: optional(positiveInteger),
-    steps: optional(positiveInteger),
-    loss: aLoss,
-  });
+  checkOptions("overfitOneBatch", options, OVERFIT_OPTIONS, "optimizer");
   checkData(data, "overfitOneBatch: the data set");
   const { optimizer, batchSize = 32, steps = 500, loss = defaultLoss(data) } = options;
   const { train } = firstExamples(data, batchSize);
