@@ -58,7 +58,7 @@ export async function hasColours(bytes: Uint8Array, what = "image", limits: Read
 
 // ---- for a network ------------------------------------------------------------------------------------------------------------------
 
-/** Grey to colour, or colour to grey by the weights of ITU-R BT.601. */
+/** Grey to colour, or colour to grey by the weights of ITU-R BT.601; the image itself if it has these channels. */
 export function withChannels(image: Image, channels: 1 | 3): Image {
   if (image.channels === channels) return image;
   const { width, height, data } = image;
@@ -102,7 +102,7 @@ function taps(size: number, out: number, filter: Filter): { first: number; weigh
 
 /**
  * Bilinear (default) or bicubic interpolation with antialiasing, as Pillow resizes: a filter that is as wide as a result's pixel where the image
- * shrinks.
+ * shrinks. The image itself if it has this size.
  */
 export function resizeImage(image: Image, width: number, height: number, filter: ImageFilter = "bilinear"): Image {
   if (image.width === width && image.height === height) return image;

@@ -17,7 +17,7 @@ export interface IdxArray {
 const UNSIGNED_BYTE = 0x08;
 const MAX_RANK = 8;
 
-/** `what` names the file in errors; `rank`, when given, is the number of dimensions that the caller expects (3 images, 1 labels). */
+/** The array of an idx file, with elements of its own. `what` names the file in errors; `rank`, when given, is the number of dimensions that the caller expects (3 images, 1 labels). */
 export async function readIdx(bytes: Uint8Array, what: string, rank?: number, limits: ReadLimits = {}): Promise<IdxArray> {
   const budget = budgetOf(limits, what, bytes.length);
   if (!isGzip(bytes)) budget.claim(bytes.length, "its elements");
@@ -51,7 +51,7 @@ function parse(bytes: Uint8Array, what: string, rank: number | undefined): IdxAr
   const expectation = `its header announces [${shape.join(", ")}] = ${size} bytes of data`;
   if (rest < size) throw new Error(`${what}: short file: ${expectation}, there are ${rest}`);
   if (rest > size) throw new Error(`${what}: ${expectation}, but ${rest} follow`);
-  return { shape, data: bytes.subarray(header) };
+  return { shape, data: bytes.slice(header) };
 }
 
 function checkMagic(magic: number, what: string, rank: number | undefined): void {

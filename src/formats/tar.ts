@@ -8,7 +8,10 @@ import { gunzip, isGzip } from "./gzip.ts";
 const BLOCK = 512;
 const REGULAR = ["0", "\0"];
 
-/** The regular files of an archive by name, as views of its bytes. `what` names the archive in errors. */
+/**
+ * The regular files of an archive by name. They are views of its bytes (unless it is gzipped), since archives are large: copy what should outlast a
+ * change of them. `what` names the archive in errors.
+ */
 export async function readTar(bytes: Uint8Array, what: string, limits: ReadLimits = {}): Promise<Map<string, Uint8Array>> {
   const archive = isGzip(bytes) ? await gunzip(bytes, what, undefined, limits) : bytes;
   const files = new Map<string, Uint8Array>();

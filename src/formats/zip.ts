@@ -22,7 +22,10 @@ interface Located {
   readonly offset: number;
 }
 
-/** The entries of an archive by name, unpacked and checked. `what` names the archive in errors. Stored entries are views of its bytes. */
+/**
+ * The entries of an archive by name, unpacked and checked. Stored entries are views of its bytes, since archives are large: copy what should outlast a
+ * change of them. `what` names the archive in errors.
+ */
 export async function readZip(bytes: Uint8Array, what: string, limits: ReadLimits = {}): Promise<Map<string, Uint8Array>> {
   const { names, read } = openZip(bytes, what, limits);
   const entries = new Map<string, Uint8Array>();
@@ -33,7 +36,7 @@ export async function readZip(bytes: Uint8Array, what: string, limits: ReadLimit
 /** An archive whose entries are unpacked when they are wanted. */
 export interface Zip {
   readonly names: readonly string[];
-  /** The bytes of an entry, unpacked and checked. */
+  /** The bytes of an entry, unpacked and checked; a view of the archive's, if it is stored. */
   read(name: string): Promise<Uint8Array>;
 }
 

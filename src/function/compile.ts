@@ -11,6 +11,7 @@ import { backendName } from "../runtime/backends.ts";
 import { currentFrame } from "../runtime/cell.ts";
 import type { Making } from "../runtime/compile.ts";
 import type { Executable } from "../runtime/executable.ts";
+import { Executables } from "../runtime/executables.ts";
 import { parseMemory } from "../runtime/fit.ts";
 import { huntNaN } from "../runtime/hunt.ts";
 import { checkDump } from "../runtime/passes.ts";
@@ -269,7 +270,7 @@ function renamed<G extends AnyFunction>(fn: AnyFunction, made: G): G {
 
 /** A function that is recorded and hunted through at every call. */
 function hunted<F extends AnyFunction>(fn: F): Compiled<F> {
-  const cache = new Map<string, Executable>();
+  const cache = new Executables();
   const run = (...args: unknown[]): unknown => {
     if (currentFrame()) return fn(...args);
     const recording = withLines(() => recordFunction(fn, args));
@@ -286,10 +287,7 @@ function hunted<F extends AnyFunction>(fn: F): Compiled<F> {
       tensors.filter((_, i) => recording.outputs[i] === "result"),
     );
   };
-  const dispose = (): void => {
-    for (const executable of cache.values()) executable.dispose();
-    cache.clear();
-  };
+  const dispose = (): void => cache.clear();
   return Object.assign(run, {
     recompilations: 0,
     footprint: { in: 0, out: 0, scratch: 0, work: 0 },

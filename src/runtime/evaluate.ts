@@ -15,11 +15,10 @@ import { HostStorage, type Region } from "../tape/node.ts";
 import { backendName } from "./backends.ts";
 import { type Cell, currentFrame, pendingCells } from "./cell.ts";
 import { compileRegion } from "./compile.ts";
-import type { Executable } from "./executable.ts";
+import { Executables } from "./executables.ts";
 import { keptOf, pendingList, siblings } from "./keep.ts";
 
-const MOST_CACHED = 512;
-const cache: Map<string, Executable> = new Map();
+const cache = new Executables();
 
 export const READ_WHILE_RECORDING: string = [
   "this tensor has no value yet: it is being recorded, to be computed when the recorded function runs.",
@@ -98,22 +97,13 @@ function run(tensors: readonly Tensor[], cells: readonly Cell[]): void {
   const inputs = freeValues([], outputs, 0);
   const region: Region = { inputs, outputs };
   const key = `${backendName()} ${cells.length}\n${hashRegion(region)}`;
-  let executable = cache.get(key);
-  if (!executable) {
+  const executable = cache.of(key, () => {
     const results = tensors.map(() => "result" as const);
     const roles = { inputs: inputs.map(() => "argument" as const), outputs: [...results, ...cells] };
-    executable = compileRegion(region, roles);
-    if (cache.size >= MOST_CACHED) evictOldest();
-    cache.set(key, executable);
-  }
+    return compileRegion(region, roles);
+  });
   const results = executable.run(inputs.map(storageOf), cells);
   for (const [i, t] of tensors.entries()) t.settle(results[i]!);
-}
-
-function evictOldest(): void {
-  const [key, executable] = cache.entries().next().value!;
-  executable.dispose();
-  cache.delete(key);
 }
 
 registerEvaluator(evaluate);

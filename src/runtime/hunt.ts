@@ -10,11 +10,11 @@ import { userLine } from "../tape/origin.ts";
 import { formatParams } from "../tape/print.ts";
 import { tapeOfRegion } from "../tape/tape.ts";
 import { compileRegion } from "./compile.ts";
-import type { Executable } from "./executable.ts";
+import { Executables } from "./executables.ts";
 import { optimize } from "./passes.ts";
 
 /** Outputs of a region on the elements of its inputs. Throws where a value stops being finite. */
-export function huntNaN(region: Region, inputs: readonly TypedArray[], cache: Map<string, Executable> = new Map()): TypedArray[] {
+export function huntNaN(region: Region, inputs: readonly TypedArray[], cache: Executables = new Executables()): TypedArray[] {
   const optimized = optimize(region);
   const known = new Map<Value, TypedArray>(region.inputs.map((x, i) => [x, inputs[i]!]));
   for (const instruction of tapeOfRegion(optimized)) {
@@ -27,15 +27,11 @@ export function huntNaN(region: Region, inputs: readonly TypedArray[], cache: Ma
   return optimized.outputs.map((y) => known.get(y)!);
 }
 
-function runAlone({ operands, results }: Instruction, known: ReadonlyMap<Value, TypedArray>, cache: Map<string, Executable>): TypedArray[] {
+function runAlone({ operands, results }: Instruction, known: ReadonlyMap<Value, TypedArray>, cache: Executables): TypedArray[] {
   const distinct = [...new Set(operands)];
   const region: Region = { inputs: distinct, outputs: results };
-  const key = hashRegion(region);
-  let executable = cache.get(key);
-  if (!executable) {
-    executable = compileRegion(region, { inputs: distinct.map(() => "argument" as const), outputs: results.map(() => "result" as const) });
-    cache.set(key, executable);
-  }
+  const roles = { inputs: distinct.map(() => "argument" as const), outputs: results.map(() => "result" as const) };
+  const executable = cache.of(hashRegion(region), () => compileRegion(region, roles));
   const made = executable.run(distinct.map((x) => new HostStorage(known.get(x)!)));
   return made.map((storage) => readNow(storage, "compile: debug nan"));
 }

@@ -16,7 +16,7 @@ export interface KernelProfile {
   readonly name: string;
   /** The kernel in the loop language. */
   readonly text: string;
-  /** Calls in one run of the program. */
+  /** Calls while `fn` ran. */
   readonly calls: number;
   /** Milliseconds of one call, the median of several. */
   readonly ms: number;
@@ -28,26 +28,41 @@ export interface KernelProfile {
   readonly leastMs: number;
 }
 
+/** Programs that are profiled. */
+const MOST_PROGRAMS = 256;
+
+/** A program that ran, at the addresses of its last run. */
+interface Ran {
+  readonly arena: Arena;
+  readonly bases: Uint32Array;
+  readonly runs: number;
+}
+
 /**
- * Runs `fn` once, then each kernel of the programs that it ran several times by itself. Values of cells that `fn` updates are not to be used afterwards:
- * their kernels have run more often than their program.
+ * Runs `fn` once, then each kernel of the programs that it ran (of the first 256) several times by itself. Values of cells that `fn` updates are not to
+ * be used afterwards: their kernels have run more often than their program.
  */
 export function profile(fn: () => unknown): KernelProfile[] {
-  const runs: { program: Program; arena: Arena; bases: Uint32Array }[] = [];
-  observer.ran = (program, arena, bases) => runs.push({ program, arena, bases: bases.slice() });
+  const found = new Map<Program, Ran>();
+  observer.ran = (program, arena, bases) => {
+    const before = found.get(program);
+    if (!before && found.size >= MOST_PROGRAMS) return;
+    found.set(program, { arena, bases: bases.slice(), runs: (before?.runs ?? 0) + 1 });
+  };
   try {
     fn();
   } finally {
     observer.ran = undefined;
   }
-  if (runs.length === 0) return [];
-  const roof = measureRoofline(runs[0]!.arena);
-  return runs.flatMap(({ program, arena, bases }) => profileProgram(program, arena, bases, roof));
+  const [first] = found.values();
+  if (!first) return [];
+  const roof = measureRoofline(first.arena);
+  return [...found].flatMap(([program, ran]) => profileProgram(program, ran, roof));
 }
 
-function profileProgram(program: Program, arena: Arena, bases: Uint32Array, roof: Roofline): KernelProfile[] {
+function profileProgram(program: Program, { arena, bases, runs }: Ran, roof: Roofline): KernelProfile[] {
   const kernels = theBackend().kernels(program, arena.memory);
-  return flatten(program.steps, 1).map(({ kernel: n, args, calls }) => {
+  return flatten(program.steps, runs).map(({ kernel: n, args, calls }) => {
     const kernel = program.kernels[n]!;
     const addresses = args.map(({ binding, offset }) => bases[binding]! + offset);
     const flops = flopsOf(kernel.body);

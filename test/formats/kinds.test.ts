@@ -2,7 +2,9 @@
 import { readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
+import { readImage } from "../../src/data/image.ts";
 import { gunzip } from "../../src/formats/gzip.ts";
+import { readIdx } from "../../src/formats/idx.ts";
 import { parseJsonMaps } from "../../src/formats/json.ts";
 import { readNpy, writeNpy } from "../../src/formats/npy.ts";
 import { readNpz } from "../../src/formats/npz.ts";
@@ -151,4 +153,23 @@ describe("PyTorch's older form", () => {
     ]);
     expect(entries.get("w")!.data.buffer).toBe(entries.get("10")!.data.buffer);
   });
+});
+
+test.each<[string, Uint8Array, (bytes: Uint8Array) => unknown]>([
+  ["idx", Uint8Array.of(0, 0, 8, 1, 0, 0, 0, 3, 7, 8, 9), (bytes) => readIdx(bytes, "f")],
+  ["npy", writeNpy({ shape: [3], data: Uint8Array.of(7, 8, 9) }), (bytes) => readNpy(bytes, "f")],
+  ["stored npz", fixture("stored.npz"), async (bytes) => [...(await readNpz(bytes, "f"))]],
+  ["pth", fixture("legacy-protocol2.pth"), async (bytes) => [...(await readPth(bytes, "f"))]],
+  [
+    "safetensors",
+    writeSafetensors(new Map([["mask", { dtype: "U8", shape: [3], data: Uint8Array.of(7, 8, 9) }]])),
+    (bytes) => [...readSafetensors(bytes, "f").entries],
+  ],
+  ["image", fixture("rgb.jpg"), (bytes) => readImage(bytes, "f")],
+])("what is read from %s does not change with the bytes of the file", async (_, file, read) => {
+  const bytes = Uint8Array.from(file);
+  const found = await read(bytes);
+  const before = structuredClone(found);
+  bytes.fill(255);
+  expect(found).toEqual(before);
 });

@@ -3,11 +3,13 @@
  */
 import { expect, test } from "vitest";
 import "../../src/runtime/evaluate.ts";
-import { compile } from "../../src/function/compile.ts";
+import { compile, recordFunction } from "../../src/function/compile.ts";
 import { backward } from "../../src/function/derivative.ts";
 import { tensor } from "../../src/ops/create.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
 import { Cell } from "../../src/runtime/cell.ts";
+import { Executables } from "../../src/runtime/executables.ts";
+import { huntNaN } from "../../src/runtime/hunt.ts";
 
 test("a right step gives what it gives compiled, and sets its cells", () => {
   const make = (): { w: Cell; step: (x: Tensor) => Tensor } => {
@@ -39,4 +41,19 @@ test("infinities too, and in the backward pass", () => {
   const w = new Cell(tensor([0, 4]), "w");
   const step = compile(() => backward(() => w.value.sqrt().sum(), [w]).grads[0]!, { debug: "nan" });
   expect(() => step()).toThrow(/recip makes Infinity/);
+});
+
+test("what it compiles on the way is kept up to a number, the least recently used goes first", () => {
+  const { region } = recordFunction((x: Tensor) => x.sin().cos().sin().exp().tanh().sin(), [tensor([0.5])]);
+  const few = new Executables(2);
+  const [found] = huntNaN(region, [Float32Array.of(0.5)], few);
+  expect(found![0]).toBeCloseTo(Math.sin(Math.tanh(Math.exp(Math.sin(Math.cos(Math.sin(0.5)))))), 5);
+  expect(few.size).toBe(2);
+  const gone: string[] = [];
+  const cache = new Executables(2);
+  const of = (key: string): unknown => cache.of(key, () => ({ dispose: () => gone.push(key) }) as unknown as ReturnType<Executables["of"]>);
+  for (const key of ["a", "b", "a", "c", "a", "d"]) of(key);
+  expect(gone).toEqual(["b", "c"]);
+  cache.clear();
+  expect(gone).toEqual(["b", "c", "a", "d"]);
 });

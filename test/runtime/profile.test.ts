@@ -45,3 +45,15 @@ test("taps that lie on padding and are left out do not count", () => {
   expect(row.text).toContain("within");
   expect(row.flops).toBe(2 * 8 * 16 * 16 * 10 * 10);
 });
+
+test("a program that runs many times is profiled once, with the calls of all its runs", () => {
+  const x = uniform(keyOf(6), [4, 4]);
+  const step = compile((a) => a.matmul(a).sum());
+  step(x);
+  const once = profile(() => step(x));
+  const often = profile(() => {
+    for (let i = 0; i < 50; i++) step(x);
+  });
+  expect(often.map(({ name }) => name)).toEqual(once.map(({ name }) => name));
+  expect(often.map(({ calls }) => calls)).toEqual(once.map(({ calls }) => 50 * calls));
+});
