@@ -6,6 +6,15 @@ import type { Dataset, Split } from "./dataset.ts";
 
 const floats = expectation("a Float32Array, or another array of numbers", isArray);
 const classIndices = expectation("an Int32Array of class indices", (value) => isArray(value) && areIntegers(value as Int32Array));
+const stepsOf = (count: number) =>
+  expectation(
+    `an Int32Array of ${count} steps from 1, one for each example`,
+    (value) =>
+      isArray(value) &&
+      areIntegers(value as Int32Array) &&
+      (value as Int32Array).length === count &&
+      !(value as Int32Array).some((n) => n < 1),
+  );
 const targets = expectation("an Int32Array of class indices, or a Float32Array of values", isArray);
 
 /** A typed array of any class and realm. */
@@ -41,7 +50,8 @@ export function checkInputs(what: string, split: unknown, width?: number): void 
 export function checkSplit(what: string, split: unknown, width?: number): void {
   checkFields(what, split, { ...(isOnDisk(split) ? ON_DISK : INPUTS), targets });
   checkInputs(what, split, width);
-  const { targets: y, count } = split as Split;
+  const { targets: y, count, lengths } = split as Split;
+  if (lengths !== undefined) check(`${what}: lengths`, lengths, stepsOf(count));
   if (y.length % Math.max(1, count) !== 0 || (count > 0 ? y.length === 0 : y.length > 0))
     throw new RangeError(`${what}: targets must be equally many for each of ${count} examples, got ${y.length} in all`);
 }
@@ -59,7 +69,12 @@ export function checkDescription(what: string, data: unknown): void {
 /** A split of a data set: sizes, and the kind of targets that the task has. */
 export function checkSplitOf(what: string, data: Dataset, split: unknown, { empty = false }: { readonly empty?: boolean } = {}): void {
   checkSplit(what, split, sizeOf(data.inputShape));
-  const { count, targets: y } = split as Split;
+  const { count, targets: y, lengths } = split as Split;
+  const long = lengths?.findIndex((n) => n > data.inputShape[0]) ?? -1;
+  if (long >= 0)
+    throw new RangeError(
+      `${what}: example ${long} has the length ${lengths![long]}, inputs have ${data.inputShape[0]} steps, the first axis of inputShape`,
+    );
   if (count === 0 && !empty) throw new RangeError(`${what} is empty`);
   check(`${what}: targets`, y, data.task === "classification" ? classIndices : floats);
 }

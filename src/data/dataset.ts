@@ -12,6 +12,11 @@ export interface Split {
   /** The number of examples. */
   readonly count: number;
   /**
+   * Of sequences: the steps of each example; what lies beyond is padding. Training and evaluation call `model.forward(x, { lengths })`, i32[N], which a
+   * model hands on to its recurrent layers: a model that takes no second argument sees the padding.
+   */
+  readonly lengths?: Int32Array;
+  /**
    * Of a split whose examples stay on disk: the inputs of these examples, read now. `epoch` is given in training, where a source may change its
    * examples from epoch to epoch. Such a split has no `inputs`: reading them throws.
    */
@@ -23,6 +28,8 @@ export interface Example {
   readonly input: Float32Array;
   /** A class index, or (regression) the target values. */
   readonly target: number | Float32Array;
+  /** Of a sequence: its steps. Such examples may differ in size; in a batch they are padded with 0 at the end to the longest. */
+  readonly length?: number;
 }
 
 /** Random access to examples that need not lie in memory: files that are decoded, values that are computed. */

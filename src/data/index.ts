@@ -2,6 +2,7 @@
 
 export { type Applied, type ApplyOptions, applyPreprocessing } from "./apply.ts";
 export { type ArrayOptions, arrayDataset } from "./arrays.ts";
+export { splitOf } from "./batch.ts";
 export type { Cell } from "./cells.ts";
 export { cifar10 } from "./cifar10.ts";
 export { type CsvOptions, readCsv } from "./csv.ts";

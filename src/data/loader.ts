@@ -12,7 +12,7 @@ import { type Batch, collate } from "./batch.ts";
 import { checkSplit } from "./check.ts";
 import type { Example, ExampleStream, Examples, Split } from "./dataset.ts";
 import { type ModuleSource, openModule, startWorkers, type Workers } from "./prefetch.ts";
-import { aSeed, gatherRows, keyOf } from "./split.ts";
+import { aSeed, gatherRows, keyOf, lengthsAt } from "./split.ts";
 import { shuffledStream, streamBatches } from "./stream.ts";
 
 export type { Batch } from "./batch.ts";
@@ -83,6 +83,7 @@ function batchOf(
     targets: asTargets(gatherRows(split.targets, indices, split.targets.length / split.count), "targets"),
     count: indices.length,
     indices,
+    ...lengthsAt(split, indices),
   };
 }
 

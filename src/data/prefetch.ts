@@ -54,11 +54,12 @@ const answer = async (id, work) => {
 let source;
 const row = (rows, i) => rows.slice(i * (rows.length / source.count), (i + 1) * (rows.length / source.count));
 const fromSplit = (i) => ({ input: row(source.inputs, i), target: /^(Big)?U?[Ii]nt/.test(source.targets.constructor.name) ? Number(source.targets[i]) : row(source.targets, i) });
-const copied = ({ input, target }) => ({ input: input.slice(), target: typeof target === "number" ? target : target.slice() });
+const copied = ({ input, target, length }) => ({ ...(length !== undefined && { length }), input: input.slice(), target: typeof target === "number" ? target : target.slice() });
 await answer(0, async () => {
   const open = (await import(module))[exportName];
   if (typeof open !== "function") throw new Error(module + ' exports no function "' + exportName + '"; want one that gives the examples');
   source = await open(options);
+  if (source.lengths) throw new Error(module + " gives a split with lengths; use workers: 0, or give examples with a length each");
   if (typeof source === "function") throw new Error(module + " gives a stream, which has one reader; use workers: 0");
   return [source.count, []];
 });

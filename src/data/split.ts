@@ -7,9 +7,9 @@ import type { Split } from "./dataset.ts";
 
 /** The examples at these positions, copied, in this order; a position may come more than once. */
 export function subset<S extends Float32Array | Float64Array, T extends Float32Array | Float64Array | Int32Array>(
-  split: { readonly inputs: S; readonly targets: T; readonly count: number },
+  split: { readonly inputs: S; readonly targets: T; readonly count: number; readonly lengths?: Int32Array },
   indices: ArrayLike<number>,
-): { inputs: S; targets: T; count: number } {
+): { inputs: S; targets: T; count: number; lengths?: Int32Array } {
   checkSplit("subset: the split", split);
   check("subset: indices", indices, numbers);
   const { count } = split;
@@ -21,7 +21,13 @@ export function subset<S extends Float32Array | Float64Array, T extends Float32A
     inputs: gatherRows(split.inputs, indices, split.inputs.length / count),
     targets: gatherRows(split.targets, indices, split.targets.length / count),
     count: indices.length,
+    ...lengthsAt(split, indices),
   };
+}
+
+/** The steps of these examples, where the split has sequences: a field of a split or a batch. */
+export function lengthsAt(split: Pick<Split, "lengths">, indices: ArrayLike<number>): { lengths?: Int32Array } {
+  return split.lengths ? { lengths: gatherRows(split.lengths, indices, 1) } : {};
 }
 
 /** The rows with these indices, each `width` long, one after another. */

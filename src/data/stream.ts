@@ -24,8 +24,8 @@ export function shuffledStream(stream: ExampleStream, size: number, key: Key): E
 }
 
 /** A stream may write each example into the same array. */
-function copyOf({ input, target }: Example): Example {
-  return { input: input.slice(), target: typeof target === "number" ? target : target.slice() };
+function copyOf({ input, target, ...rest }: Example): Example {
+  return { ...rest, input: input.slice(), target: typeof target === "number" ? target : target.slice() };
 }
 
 /** Batches of a stream; `indices` count from its start. */

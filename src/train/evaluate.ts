@@ -12,7 +12,7 @@ import { batchLoss } from "./batch-loss.ts";
 import { Meter, type Metrics } from "./meter.ts";
 import { ConfusionMatrix, type Metric, Regression, RocAuc, TopK } from "./metrics.ts";
 import { classOf } from "./ranking.ts";
-import { batchTensors, checkModel, defaultLoss, type Loss, outputSize, targetUnits } from "./task.ts";
+import { batchTensors, checkModel, defaultLoss, type Loss, outputSize, outputsOfModel, targetUnits } from "./task.ts";
 
 // Large enough that a program's fixed cost does not matter, small enough that activations stay in the cache's reach.
 const BATCH = 256;
@@ -23,7 +23,7 @@ export class Evaluator<M extends Metered = Record<never, never>> {
   readonly #data: Dataset;
   readonly #meter: Meter;
   readonly #metrics: M;
-  readonly #measure: Compiled<(x: Tensor, y: Tensor) => void>;
+  readonly #measure: Compiled<(x: Tensor, y: Tensor, lengths?: Tensor) => void>;
 
   constructor(model: Layer, data: Dataset, loss: Loss = defaultLoss(data), metrics: M = {} as M) {
     checkModel("Evaluator", model);
@@ -34,8 +34,8 @@ export class Evaluator<M extends Metered = Record<never, never>> {
     this.#data = data;
     this.#meter = meter;
     this.#metrics = metrics;
-    this.#measure = compile((x: Tensor, y: Tensor): void => {
-      const outputs = model.forward(x);
+    this.#measure = compile((x: Tensor, y: Tensor, lengths?: Tensor): void => {
+      const outputs = outputsOfModel(model, x, lengths);
       meter.add(batchLoss(loss(outputs, y), x.shape[0]), outputs, y);
       for (const metric of Object.values(metrics)) metric.add(outputs, y);
     });
@@ -47,8 +47,10 @@ export class Evaluator<M extends Metered = Record<never, never>> {
       this.#meter.reset();
       for (const metric of Object.values(this.#metrics)) metric.reset();
       for await (const batch of fetchBatches(split, { batchSize: BATCH })) {
-        const { x, y } = batchTensors(this.#data, batch);
-        this.#measure(x, y);
+        const { x, y, lengths } = batchTensors(this.#data, batch);
+        // Without a third argument most calls make no text of their signature.
+        if (lengths) this.#measure(x, y, lengths);
+        else this.#measure(x, y);
       }
       const metrics: Record<string, unknown> = { ...(await this.#meter.read()) };
       for (const [name, metric] of Object.entries(this.#metrics)) metrics[name] = await metric.read();
@@ -98,14 +100,15 @@ export async function predictOutputs(model: Layer, data: Dataset, split: InputSp
   checkModel("predictOutputs", model);
   checkDescription("predictOutputs: the data set", data);
   checkInputs("predictOutputs: the split", split, sizeOf(data.inputShape));
-  const forward = compile((x: Tensor): Tensor => model.forward(x));
+  const forward = compile((x: Tensor, lengths?: Tensor): Tensor => outputsOfModel(model, x, lengths));
   // Targets are not looked at.
   const whole = withTargets(split, new Int32Array(split.count));
   try {
     return await inEvaluation(model, async () => {
       const rows: Float32Array[] = [];
       for await (const batch of fetchBatches(whole, { batchSize: BATCH })) {
-        rows.push(Float32Array.from(elementsOf(forward(batchTensors(data, batch).x))));
+        const { x, lengths } = batchTensors(data, batch);
+        rows.push(Float32Array.from(elementsOf(lengths ? forward(x, lengths) : forward(x))));
       }
       return joined(rows);
     });
@@ -169,12 +172,13 @@ function joined(rows: readonly Float32Array[]): Float32Array {
 
 /** The same inputs, wherever they are. */
 function withTargets(split: InputSplit, targets: Int32Array): Split {
-  const { count, read } = split;
-  return read ? { inputs: new Float32Array(0), targets, count, read } : { inputs: split.inputs, targets, count };
+  const { count, read, lengths } = split;
+  const rest = { targets, count, ...(lengths && { lengths }) };
+  return read ? { ...rest, inputs: new Float32Array(0), read } : { ...rest, inputs: split.inputs };
 }
 
 /** Inputs without targets. */
-type InputSplit = Pick<Split, "inputs" | "count" | "read">;
+type InputSplit = Pick<Split, "inputs" | "count" | "read" | "lengths">;
 
 /** The class with the largest output for each example of a split (default: the test split); -1 where an output is NaN. */
 export async function predict(model: Layer, data: Dataset, given?: InputSplit): Promise<Int32Array> {

@@ -179,9 +179,9 @@ export class Run implements Training {
     const { schedule, accumulate = 1 } = this.#options;
     const number = this.#position.step + 1;
     if (schedule || this.rateFactor !== 1) this.#setRates(schedule?.(this.total / (this.epochs * this.steps)) ?? 1);
-    const { x, y } = batchTensors(this.data, batch);
+    const { x, y, lengths } = batchTensors(this.data, batch);
     // What is left of an epoch makes a last, smaller update.
-    return step(x, y, number % accumulate === 0 || number === this.steps).item();
+    return step(x, y, number % accumulate === 0 || number === this.steps, lengths).item();
   }
 
   #setRates(factor: number): void {

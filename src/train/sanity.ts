@@ -20,9 +20,9 @@ export function firstExamples(data: Dataset, n: number): Dataset {
 function firstOf(split: Split, n: number): Split {
   const count = Math.min(n, split.count);
   const head = <T extends Float32Array | Int32Array>(rows: T): T => rows.subarray(0, count * (rows.length / split.count)) as T;
-  const { read } = split;
+  const { read, lengths } = split;
   const inputs = read ? new Float32Array(0) : head(split.inputs);
-  return { inputs, targets: head(split.targets), count, ...(read && { read }) };
+  return { inputs, targets: head(split.targets), count, ...(read && { read }), ...(lengths && { lengths: head(lengths) }) };
 }
 
 /** One batch of training, one of testing, with all callbacks: a mistake at the end of an epoch shows at once. */
@@ -73,13 +73,13 @@ export async function overfitOneBatch(model: Layer, data: Dataset, options: Over
   const { optimizer, batchSize = 32, steps = 500, loss = defaultLoss(data) } = options;
   const { train } = firstExamples(data, batchSize);
   const { value: batch } = await fetchBatches(train, { batchSize }).next();
-  const { x, y } = batchTensors(data, batch!);
+  const { x, y, lengths } = batchTensors(data, batch!);
   const baseline = baselineLoss({ ...data, train });
   const step = compileStep(model, optimizer, { loss });
   const losses: number[] = [];
   model.train();
   try {
-    while (losses.length < steps && !(losses.at(-1)! <= baseline / 20)) losses.push(await step(x, y, true).item());
+    while (losses.length < steps && !(losses.at(-1)! <= baseline / 20)) losses.push(await step(x, y, true, lengths).item());
   } finally {
     step.dispose();
   }

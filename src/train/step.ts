@@ -15,10 +15,10 @@ import type { Optimizer } from "../optim/optimizer.ts";
 import { Cell } from "../runtime/cell.ts";
 import { batchLoss, checkAccumulable } from "./batch-loss.ts";
 import type { Meter } from "./meter.ts";
-import { anOptimizer, checkModel, type Loss } from "./task.ts";
+import { anOptimizer, checkModel, type Loss, outputsOfModel } from "./task.ts";
 
-/** Gives the loss before the update. `update` false only adds to the gradient sums. */
-export type StepFunction = (x: Tensor, y: Tensor, update?: boolean) => Tensor;
+/** Gives the loss before the update. `update` false only adds to the gradient sums. `lengths` i32[N] are those of sequences, for the model. */
+export type StepFunction = (x: Tensor, y: Tensor, update?: boolean, lengths?: Tensor) => Tensor;
 
 /** What a training step is made of besides model and optimizer. */
 export interface StepParts {
@@ -92,10 +92,10 @@ export function stepFunction(model: Layer, optimizer: Optimizer, parts: StepPart
   check("stepFunction: the optimizer", optimizer, anOptimizer);
   checkFields("stepFunction", parts, PARTS);
   const { loss, meter, gradients, clipNorm, average, augment } = parts;
-  return (x, y, update = true) => {
+  return (x, y, update = true, lengths?) => {
     let mean = true;
     const { value, grads } = backward(() => {
-      const outputs = model.forward(augment ? augment(x) : x);
+      const outputs = outputsOfModel(model, augment ? augment(x) : x, lengths);
       const found = batchLoss(loss(outputs, y), x.shape[0]);
       if (gradients) checkAccumulable(found);
       mean = found.divisor !== undefined;

@@ -7,6 +7,7 @@ import { checkDataset, checkDescription, checkSplit, checkSplitOf, checkTargets 
 import type { Dataset, Split } from "../data/dataset.ts";
 import type { Batch } from "../data/loader.ts";
 import { crossEntropy, mseLoss } from "../nn/losses.ts";
+import type { Layer } from "../nn/module.ts";
 import { fromArray } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import type { LossResult } from "./batch-loss.ts";
@@ -44,8 +45,22 @@ export function targetUnits(data: Dataset): readonly number[] | undefined {
 
 const SHAPED = { inputShape: listOf(positiveInteger) };
 
+/** A batch for a model: inputs, targets, and of sequences their lengths i32[N]. */
+export interface BatchTensors {
+  readonly x: Tensor;
+  readonly y: Tensor;
+  readonly lengths: Tensor | undefined;
+}
+
+/** What the model makes of inputs [N, ...]; of sequences it is also given their lengths, as `model.forward(x, { lengths })`. */
+export function outputsOfModel(model: Layer, x: Tensor, lengths: Tensor | undefined): Tensor {
+  // A layer need not take the second argument.
+  const forward: (x: Tensor, options?: { readonly lengths: Tensor }) => Tensor = model.forward;
+  return lengths ? forward.call(model, x, { lengths }) : model.forward(x);
+}
+
 /** A batch as tensors: inputs [N, ...inputShape], and classes i32[N] (i32[N, k] where an example has k) or target values f32[N, k]. Takes over the batch's arrays. */
-export function batchTensors(data: Dataset, batch: Batch): { x: Tensor; y: Tensor } {
+export function batchTensors(data: Dataset, batch: Batch): BatchTensors {
   checkFields("batchTensors: the data set", data, SHAPED);
   checkSplit("batchTensors: the batch", batch, sizeOf(data.inputShape));
   const n = batch.count;
@@ -54,7 +69,8 @@ export function batchTensors(data: Dataset, batch: Batch): { x: Tensor; y: Tenso
   const x = fromArray(asFloats(batch.inputs, "inputs"), { shape: [n, ...data.inputShape], dtype: "f32" });
   const classes = areIntegers(targets);
   const y = fromArray(targets, classes ? { shape: each === 1 ? [n] : [n, each], dtype: "i32" } : { shape: [n, each], dtype: "f32" });
-  return { x, y };
+  const lengths = batch.lengths && fromArray(asTargets(batch.lengths, "lengths"), { shape: [n], dtype: "i32" });
+  return { x, y, lengths };
 }
 
 const layer = having("a module with forward(x)", "forward", "train", "eval", "stateDict", "parameters");
