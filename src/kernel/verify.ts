@@ -66,6 +66,7 @@ class Verifier {
   }
 
   private statement(s: Stmt): string | undefined {
+    this.seen.clear();
     switch (s.kind) {
       case "for":
         return this.loop(s);
@@ -113,7 +114,12 @@ class Verifier {
 
   private readonly checked: Map<Expr, string | undefined> = new Map();
 
+  /** What the statement at hand has used before: expressions are shared, and a walk over all paths to them would double at each sum of a term with itself. */
+  private readonly seen: Set<Expr> = new Set();
+
   private expr(x: Expr): string | undefined {
+    if (this.seen.has(x)) return undefined;
+    this.seen.add(x);
     // Whether a variable is in scope depends on where it is used.
     if (x.op === "variable") return this.scope.has(x) ? undefined : `variable ${x.value} is used where it is not bound`;
     for (const arg of x.args) {

@@ -2,7 +2,7 @@
  * @file Tensors from numbers: nested arrays, typed arrays, constants and ranges.
  */
 import { type Checks, checkOptions, list, text } from "../base/check.ts";
-import { checkDtype, type Dtype, isFloat, type TypedArray } from "../base/dtype.ts";
+import { byteSize, checkDtype, type Dtype, isFloat, type TypedArray } from "../base/dtype.ts";
 import { type AnyTypedArray, checkFits, dtypeOfArray, elementsAs, kindOf, typedArrayName } from "../base/elements.ts";
 import { checkShape, formatShape, formatType, type Shape, sameShape, sizeOf, type Type } from "../base/shape.ts";
 import { HostStorage, type Storage } from "../tape/node.ts";
@@ -24,6 +24,8 @@ const TENSOR_OPTIONS: Checks<TensorOptions> = { shape: list, dtype: text }; // s
 
 /** A computed tensor over `array`, which it owns from now on. */
 export function fromArray(array: TypedArray, type: Type): Tensor {
+  // Backends copy bytes. Elements of another width would be read as other numbers.
+  if (array.BYTES_PER_ELEMENT !== byteSize(type.dtype)) throw new TypeError(`internal: ${type.dtype} in a ${typedArrayName(array)}`);
   return fromStorage(new HostStorage(array), type);
 }
 

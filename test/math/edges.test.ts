@@ -140,9 +140,9 @@ describe("values", () => {
   });
   test("CTC of no frames", () => {
     const none = F.ctcLoss(zeros([0, 2, 3]), tensor([[1], [1]], { dtype: "i32" }), i32(0, 0), i32(0, 1), { reduction: "none" });
-    expect(read(none)).toEqual([0, INF]);
+    expect(read(none).map((v) => v + 0)).toEqual([0, INF]);
     const some = F.ctcLoss(zeros([2, 1, 3]), tensor([[1]], { dtype: "i32" }), i32(0), i32(0), { reduction: "none" });
-    expect(read(some)).toEqual([0]);
+    expect(read(some).map((v) => v + 0)).toEqual([0]);
   });
   test("optimizers keep small squares and the rate of f64, and say where Newton cannot go", () => {
     const cell = new Cell(tensor(Float64Array.of(1)));

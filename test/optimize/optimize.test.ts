@@ -136,7 +136,7 @@ describe("passes can be watched", () => {
     expect(() => compile(twice, { dump: "simplfy" })).toThrow(
       /^compile: dump has no pass "simplfy"; it takes "all", or names out of simplify/,
     );
-    expect(() => compile(twice, { dump: true as never })).toThrow(/^compile: dump wants .* got true/);
+    expect(() => compile(twice, { dump: true as never })).toThrow(/^compile: dump must be .* got true/);
   });
 
   test("verification names the pass after which a list is malformed", () => {

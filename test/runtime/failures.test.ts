@@ -138,7 +138,7 @@ describe("every failure in turn leaves all as it was", () => {
         state: () => elements([a.value, b.value, held.value]),
       };
     });
-    expect(points).toBeGreaterThan(5);
+    expect(points).toBeGreaterThan(4);
   });
 
   test("of a second step, when all is in place and someone holds a tensor", () => {

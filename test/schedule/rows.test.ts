@@ -2,7 +2,8 @@
 import fc from "fast-check";
 import { afterEach, describe, expect, test } from "vitest";
 import "../../src/runtime/evaluate.ts";
-import type { Dtype } from "../../src/base/dtype.ts";
+import { allocate, type Dtype } from "../../src/base/dtype.ts";
+import { sizeOf } from "../../src/base/shape.ts";
 import { compile, recordFunction } from "../../src/function/compile.ts";
 import { vjp } from "../../src/function/derivative.ts";
 import { printKernel } from "../../src/kernel/print.ts";
@@ -48,7 +49,7 @@ const stepsOf = ({ program }: Schedule): string[] =>
 
 const numbers = (shape: readonly number[], seed = 0, dtype: Dtype = "f32"): Tensor =>
   fromArray(
-    Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => Math.sin(12.9898 * i + seed) * 2),
+    allocate(dtype, sizeOf(shape)).map((_, i) => Math.sin(12.9898 * i + seed) * 2),
     { shape, dtype },
   );
 
