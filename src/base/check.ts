@@ -30,6 +30,8 @@ export const positiveInteger: Expectation = number("a positive integer", (n) => 
 export const naturalNumber: Expectation = number("an integer of at least 0", (n) => Number.isSafeInteger(n) && n >= 0);
 export const integer: Expectation = number("an integer", Number.isSafeInteger);
 export const finite: Expectation = number("a finite number", Number.isFinite);
+/** Any number, NaN too. */
+export const anyNumber: Expectation = expectation("a number", (value) => typeof value === "number");
 /** Any number but NaN. */
 export const aNumber: Expectation = number("a number", (n) => !Number.isNaN(n));
 export const positive: Expectation = number("a number above 0", (n) => n > 0);

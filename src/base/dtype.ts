@@ -4,6 +4,7 @@
  */
 import { didYouMean } from "./check.ts";
 
+/** How an element is stored. Bytes (`u8`) and `bool` take one byte, `f64` eight, the others four. */
 export type Dtype = "f32" | "f64" | "i32" | "u32" | "u8" | "bool";
 
 /** What holds the elements of a tensor on the host. */

@@ -8,6 +8,7 @@ import { checkIndices } from "./indexing.ts";
 import { LOSS_OPTIONS, MARGIN_OPTIONS, MULTI_MARGIN_OPTIONS, MULTILABEL_SOFT_MARGIN_LOSS, TRIPLET_OPTIONS } from "./options.ts";
 import { checkSameShape, checkTensors, type LossOptions, reduceTerms } from "./reduction.ts";
 
+/** Options of the losses with a margin. */
 export interface Margin extends LossOptions {
   readonly margin?: number;
 }

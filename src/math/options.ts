@@ -4,6 +4,7 @@
 import {
   aDtype,
   aNumber,
+  anyNumber,
   anything,
   type Checks,
   type Expectation,
@@ -118,7 +119,7 @@ export const QUANTILE_OPTIONS: Checks<QuantileOptions> = {
   interpolation: oneOf("linear", "lower", "higher", "midpoint", "nearest"),
 };
 export const TOPK_OPTIONS: Checks<TopkOptions> = { axis: integer, largest: flag };
-export const PAD_SEQUENCE_OPTIONS: Checks<PadSequenceOptions> = { batchFirst: flag, paddingValue: aNumber };
+export const PAD_SEQUENCE_OPTIONS: Checks<PadSequenceOptions> = { batchFirst: flag, paddingValue: anyNumber };
 export const ATTENTION_OPTIONS: Checks<AttentionOptions> = { mask: aTensor, causal: flag, scale: aNumber, onWeights: fn };
 export const MULTI_HEAD_OPTIONS: Checks<MultiHeadOptions> = {
   mask: aTensor,

@@ -52,8 +52,15 @@ const imagenet = (year: number, source: string, least: number, leastSmall: numbe
 };
 
 const entries: Record<string, ZooEntry> = {};
-const add = (name: string, facts: Facts, idea: string, make: (options?: ZooOptions) => Layer): void => {
-  entries[name] = { ...facts, idea, make };
+/** Options that most networks take. */
+const COMMON: readonly (keyof ZooOptions)[] = ["classes", "channels", "smallImages", "width"];
+const WITH_AUXILIARY: typeof COMMON = [...COMMON, "auxiliary"];
+const WITH_SIZE: typeof COMMON = ["classes", "channels", "smallImages", "imageSize"];
+
+/** `takes` are the options that the network knows; it hears of no others. */
+const add = (name: string, facts: Facts, idea: string, make: (options?: ZooOptions) => Layer, takes: typeof COMMON = COMMON): void => {
+  const known = (options: ZooOptions): ZooOptions => Object.fromEntries(takes.map((option) => [option, options[option]]));
+  entries[name] = { ...facts, idea, make: (options) => make(options && known(options)) };
 };
 
 const digits = (year: number, source: string, side: number): Facts => ({
@@ -94,15 +101,22 @@ add("vgg11_lrn", vgg, `${small3x3}: column A-LRN, with response normalization`, 
 add("vgg16_1x1", vgg, "column C: 1×1 convolutions add nonlinearity alone", (o) => new VGG("C", o));
 
 const googlenet = imagenet(2014, "Szegedy et al. 2015, Fig. 2, Table 1", 32, 8);
-add("googlenet", googlenet, "inception modules with 1×1 bottlenecks, auxiliary losses, no dense layers", (o) => new GoogLeNet(o));
+add(
+  "googlenet",
+  googlenet,
+  "inception modules with 1×1 bottlenecks, auxiliary losses, no dense layers",
+  (o) => new GoogLeNet(o),
+  WITH_AUXILIARY,
+);
 add(
   "googlenet_naive",
   googlenet,
   "inception modules of Fig. 2a: what the bottlenecks save",
   (o) => new GoogLeNet({ ...o, modules: "naive" }),
+  WITH_AUXILIARY,
 );
 const inception = imagenet(2015, "Szegedy et al. 2016, Table 1", 75, 15, 299);
-add("inception_v3", inception, "large kernels factorized", (o) => new InceptionV3(o));
+add("inception_v3", inception, "large kernels factorized", (o) => new InceptionV3(o), WITH_AUXILIARY);
 
 const RESNETS = {
   resnet18: ["basic", [2, 2, 2, 2]],
@@ -201,9 +215,15 @@ for (const size of ["atto", "femto", "pico", "nano", "tiny", "base", "large", "h
 const vit: Facts = { ...imagenet(2021, "Dosovitskiy et al. 2021, Table 1", 16, 8), exact: true };
 const deit: Facts = { ...vit, source: "Touvron et al. 2021, Table 1" };
 for (const size of ["tiny_16", "small_16", "b_16", "b_32", "l_16", "l_32"] as const)
-  add(`vit_${size}`, size.startsWith("tiny") || size.startsWith("small") ? deit : vit, "attention between patches, no convolution", (o) => {
-    return new VisionTransformer(size, o);
-  });
+  add(
+    `vit_${size}`,
+    size.startsWith("tiny") || size.startsWith("small") ? deit : vit,
+    "attention between patches, no convolution",
+    (o) => {
+      return new VisionTransformer(size, o);
+    },
+    WITH_SIZE,
+  );
 
 /** The networks by name. */
 export const zoo: Readonly<Record<string, ZooEntry>> = entries;

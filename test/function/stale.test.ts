@@ -80,7 +80,7 @@ describe("after a change of a module the compiled function gives what the functi
         const layer = new LeakyReLU();
         return {
           model: new Sequential(layer),
-          change: () => Object.assign(layer, { options: { slope: 0.5 }, slope: 0.5, negativeSlope: 0.5 }),
+          change: () => Object.assign(layer, { options: { negativeSlope: 0.5 }, negativeSlope: 0.5 }),
         };
       },
     ],
@@ -246,6 +246,6 @@ describe("what is not noticed", () => {
   });
 
   test("a mode that is none is refused", () => {
-    expect(() => compile((a: Tensor) => a, { debug: "slow" as "stale" })).toThrow(/debug is "nan" or "stale", got "slow"/);
+    expect(() => compile((a: Tensor) => a, { debug: "slow" as "stale" })).toThrow(/debug must be "nan" or "stale", got "slow"/);
   });
 });

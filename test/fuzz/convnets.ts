@@ -57,8 +57,10 @@ const activations: Readonly<Record<Layer["activation"], (x: Tensor) => Tensor>> 
 
 /** The mean square of a network's outputs; `args` are its input, and weights and biases of each layer. */
 function lossOf({ layers }: Net, [x, ...parameters]: readonly Tensor[]): Tensor {
-  const y = layers.reduce((value, { outputs, activation, pool, ...options }, i) => {
-    const sums = value.conv(parameters[2 * i]!, options).add(parameters[2 * i + 1]!.reshape([1, outputs, 1, 1]));
+  const y = layers.reduce((value, { outputs, activation, pool, stride, padding, dilation, groups }, i) => {
+    const sums = value
+      .conv(parameters[2 * i]!, { stride, padding, dilation, groups })
+      .add(parameters[2 * i + 1]!.reshape([1, outputs, 1, 1]));
     const active = activations[activation](sums);
     return pool === 1 ? active : maxPool2d(active, pool);
   }, x!);

@@ -67,8 +67,13 @@ const perChannel = (v: Tensor, rank: number): Tensor => v.reshape([1, -1, ...Arr
 const standardized = (x: Tensor, axes: number[]): Tensor => {
   const near = x.sub(x.mean(axes, { keepDims: true }));
   const rest = near.mean(axes, { keepDims: true }).stopGradient();
-  const variance = near.square().mean(axes, { keepDims: true }).sub(rest.square());
-  return near.sub(rest).mul(variance.add(1e-5).sqrt().recip());
+  const unit = 2 ** -32; // squares of values up to 1e28 do not overflow
+  const variance = near.mul(unit).square().mean(axes, { keepDims: true }).sub(rest.mul(unit).square());
+  const inverse = variance
+    .add(1e-5 * unit * unit)
+    .sqrt()
+    .recip();
+  return near.sub(rest).mul(inverse.mul(unit));
 };
 const dense = (x: Tensor, w: Tensor, b: Tensor): Tensor => x.dot(w, "nti,oi->nto").add(b);
 

@@ -257,7 +257,7 @@ describe("checkpoints", () => {
   test("without anyone to tell, an error ends the run", async () => {
     const store = folderStore(join(root, "hard"), fullDisk({ bytes: 10 }));
     await expect(train(new Checkpoints(store))).rejects.toThrow("ENOSPC");
-    expect(() => new Checkpoints(store, { last: 0 })).toThrow("Checkpoints: last must be an integer >= 1, got 0");
+    expect(() => new Checkpoints(store, { last: 0 })).toThrow("Checkpoints: last must be a positive integer, got 0");
   });
 });
 
