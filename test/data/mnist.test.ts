@@ -7,6 +7,7 @@ import { gzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { moments } from "../../src/data/mnist.ts";
 import { loadDataset } from "../../src/data/registry.ts";
+import { sized } from "../size.ts";
 
 let folder: string;
 beforeEach(() => {
@@ -114,7 +115,7 @@ describe("a folder of idx files", () => {
 
 const shared = fileURLToPath(new URL("../../../shared/data/", import.meta.url));
 describe.skipIf(!existsSync(shared))("the real files (skipped where ../shared/data is absent)", () => {
-  test.each(["mnist", "fashion-mnist"] as const)("%s has the published sizes and moments", async (name) => {
+  test.each(sized(["mnist"] as const, ["mnist", "fashion-mnist"] as const))("%s has the published sizes and moments", async (name) => {
     const { train, test: rest } = await loadDataset(name, { dataDir: join(shared, name) });
     expect([train.count, rest.count]).toEqual([60_000, 10_000]);
     let sum = 0;

@@ -340,7 +340,7 @@ describe("the pool", () => {
     step();
     await pause(100);
     const before = theArena().size;
-    for (let i = 0; i < 6; i++) {
+    for (let i = 0; i < 4; i++) {
       const big = new Cell(tensor(new Float32Array(2 ** 20 * (i + 1))));
       compile((): void => big.set(big.value.add(1)))();
       step();
