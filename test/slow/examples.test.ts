@@ -6,7 +6,7 @@ import "../../src/runtime/evaluate.ts";
 async function run(name: string): Promise<Record<string, Record<string, number>>> {
   const log = vi.spyOn(console, "log").mockImplementation(() => undefined);
   try {
-    return await import(`../examples/${name}.mjs`);
+    return await import(`../../examples/${name}.mjs`);
   } finally {
     log.mockRestore();
   }
