@@ -136,9 +136,11 @@ export function svdvals(a: Tensor): Tensor {
  * is right at repeated values, and NaN where there is none.
  */
 export function singularFunction(a: Tensor, f: (s: Tensor) => Tensor): Tensor {
-  const { u, s, vt } = svd(a);
+  const given = float(a);
+  const wide = given.cast("f64"); // as in spectralFunction
+  const { u, s, vt } = svd(wide);
   const { value, slope } = withSlope(f, s);
-  return u.bind(ops.singular, [float(a), u, s, vt, value, slope]);
+  return u.bind(ops.singular, [wide, u, s, vt, value, slope]).cast(given.dtype);
 }
 
 /** f and its slope at each element. */
@@ -216,9 +218,12 @@ export function matrixExp(a: Tensor): Tensor {
  * right at repeated eigenvalues, where those of the vectors are not.
  */
 export function spectralFunction(a: Tensor, f: (w: Tensor) => Tensor): Tensor {
-  const { values, vectors } = eigh(a);
+  const given = float(a);
+  // Differences of neighbouring values lose digits, which f32 does not have to lose.
+  const wide = given.cast("f64");
+  const { values, vectors } = eigh(wide);
   const { value, slope } = withSlope(f, values);
-  return values.bind(ops.spectral, [float(a), values, vectors, value, slope]);
+  return values.bind(ops.spectral, [wide, values, vectors, value, slope]).cast(given.dtype);
 }
 
 /** Product of several matrices, in the order of least work (Cormen et al. 2009, §15.2). */

@@ -35,6 +35,11 @@ vi.mock("../../src/codegen/wasm/program.ts", async (original) => {
     },
   };
 });
+// A plan that is kept is no code that is made.
+vi.mock("../../src/runtime/plans.ts", async (original) => ({
+  ...(await original<typeof import("../../src/runtime/plans.ts")>()),
+  keepPlan: () => {},
+}));
 vi.mock("../../src/codegen/wasm/instantiate.ts", async (original) => ({
   ...(await original<typeof import("../../src/codegen/wasm/instantiate.ts")>()),
   compileModule: () => undefined,

@@ -80,18 +80,19 @@ const inF32 = ({ operands, params, regions }: Sample): Sample | undefined => {
   };
 };
 
-export const SAMPLES: readonly { readonly name: string; readonly op: Op; readonly sample: Sample }[] = registry.flatMap((op) =>
-  op.samples.flatMap((own, i) => {
-    const sample = inF32(own);
-    return sample ? [{ name: `${op.name} #${i}`, op, sample }] : [];
-  }),
-);
+export const SAMPLES: readonly { readonly name: string; readonly op: Op; readonly own: Sample; readonly sample: Sample }[] =
+  registry.flatMap((op) =>
+    op.samples.flatMap((own, i) => {
+      const sample = inF32(own);
+      return sample ? [{ name: `${op.name} #${i}`, op, own, sample }] : [];
+    }),
+  );
 
 /** Examples in a batch: enough for vectors of sixteen, with a rest. */
 const BATCH = 21;
 
 /** What is wrong with an op on batches of f32 operands, in vectors of a target, beside f64, in scalars. */
-export function faultOfSample({ name, op, sample }: (typeof SAMPLES)[number], target: Target): string | undefined {
+export function faultOfSample({ name, op, own, sample }: (typeof SAMPLES)[number], target: Target): string | undefined {
   const random = new Random(name.length);
   const args = sample.operands.map(({ shape, dtype, domain }) => {
     const [low, high] = domain ?? (isFloat(dtype) ? [-2, 2] : [0, 4]);
@@ -103,13 +104,11 @@ export function faultOfSample({ name, op, sample }: (typeof SAMPLES)[number], ta
     (params: unknown): Fn =>
     (x) =>
       vmap((...one: Tensor[]) => record(op, one, params as never, []))(...x);
-  const wide = args.map((x) => (x.dtype === "f32" ? x.cast("f64") : x));
-  const given = sample.params as { dtype?: string } | undefined;
+  const wide = args.map((x, i) => x.cast(own.operands[i]!.dtype));
   setBackend("interpreter");
   try {
-    const params = given?.dtype === "f32" ? { ...given, dtype: "f64" } : given;
-    const want = batched(params)(wide).map((y) => Float64Array.from(y.dataSync(), Number));
-    const fault = departure(runOn(target, batched(given), args).results, want, 2e-3);
+    const want = batched(own.params)(wide).map((y) => Float64Array.from(y.dataSync(), Number));
+    const fault = departure(runOn(target, batched(sample.params), args).results, want, 2e-3);
     return fault && `${name} on ${target.name}: ${fault}`;
   } finally {
     setBackend("wasm");
