@@ -1,12 +1,12 @@
 /**
- * @file Thousands of random programs, where `npm test` tries some: see test/fuzz.
+ * @file A thousand random programs, where `npm test` tries some: see test/fuzz.
  */
 import "../memory-limit.ts";
 import { describe, expect, test } from "vitest";
 import { failureOf } from "../fuzz/switches.ts";
 
 const FIRST = 1000;
-const PROGRAMS = 2000;
+const PROGRAMS = 1000;
 const AT_ONCE = 250;
 
 describe("random programs mean the same however they are run", () => {

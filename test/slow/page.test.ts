@@ -17,7 +17,7 @@ const ON_TWO_THREADS = [
   "test/schedule/",
   "test/tape/",
 ];
-const ON_ONE_THREAD = ["test/ops/", "test/golden/", "test/codegen/"];
+const ON_ONE_THREAD = ["test/codegen/"];
 
 const beginning = (starts: readonly string[]): string[] => starts.flatMap((start) => pageFiles().filter((file) => file.startsWith(start)));
 

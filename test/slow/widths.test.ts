@@ -11,7 +11,7 @@ describe.each(TARGETS)("$name", (target) => {
 
   test("random programs give what each step gives alone", () => {
     expect(
-      seeds(60)
+      seeds(20)
         .map((seed) => faultOfProgram(seed, target))
         .filter(Boolean),
     ).toEqual([]);
@@ -19,7 +19,7 @@ describe.each(TARGETS)("$name", (target) => {
 
   test("gradients of random convolutional networks in f32 give what they give in f64", () => {
     expect(
-      seeds(20)
+      seeds(8)
         .map((seed) => faultOfNetwork(seed, target))
         .filter(Boolean),
     ).toEqual([]);
