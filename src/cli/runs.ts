@@ -42,12 +42,6 @@ export function runsIn(folder: string): RunFolder[] {
     .sort((a, b) => a.info.started.localeCompare(b.info.started));
 }
 
-/** The run that a file of it belongs to, if any. */
-export function runOf(file: string): RunFolder | undefined {
-  const near = [dirname(file), dirname(dirname(file))].map((path) => new RunFolder(path));
-  return near.find((run) => run.exists);
-}
-
 /** The folder of the run that a file is part of, or will be. */
 export function ownerOf(file: string): string | undefined {
   const full = resolve(file);

@@ -399,3 +399,14 @@ export async function failureOf(format: Format, bytes: Uint8Array): Promise<"rea
 function isClear(error: unknown): boolean {
   return error instanceof Error && error.constructor === Error && /^f[:,] [^\n]{5,400}$/.test(error.message);
 }
+
+/** What became of `count` damaged files of a format, from a seed on. */
+export async function tried(name: string, first: number, count: number): Promise<{ faults: string[]; read: number; refused: number }> {
+  const result = { faults: [] as string[], read: 0, refused: 0 };
+  for (let seed = first; seed < first + count; seed++) {
+    const outcome = await failureOf(formats[name], mutated(formats[name], seed));
+    if (typeof outcome === "string") result[outcome]++;
+    else result.faults.push(`seed ${seed}: ${outcome.fault}`);
+  }
+  return result;
+}

@@ -1,7 +1,7 @@
 /** @file Twenty thousand damaged files of each format that is read by hand: `npm run test:nightly`. */
 import "../memory-limit.ts";
 import { describe, expect, test } from "vitest";
-import { failureOf, formats, mutated } from "../formats/mutate.ts";
+import { formats, tried } from "../formats/mutate.ts";
 
 const FILES = 20_000;
 const AT_ONCE = 2000;
@@ -9,9 +9,6 @@ const AT_ONCE = 2000;
 describe.each(Object.keys(formats))("%s", (name) => {
   const blocks = Array.from({ length: FILES / AT_ONCE }, (_, i) => 1000 + i * AT_ONCE);
   test.each(blocks)(`${AT_ONCE} damaged files from seed %i are read or refused in one clear line`, async (first) => {
-    for (let seed = first; seed < first + AT_ONCE; seed++) {
-      const outcome = await failureOf(formats[name], mutated(formats[name], seed));
-      expect(typeof outcome === "string" ? "fine" : outcome.fault, `seed ${seed}`).toBe("fine");
-    }
+    expect((await tried(name, first, AT_ONCE)).faults).toEqual([]);
   });
 });

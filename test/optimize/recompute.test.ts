@@ -1,6 +1,6 @@
 /**
  * @file compile with a memory budget: the same results, a plan that fits, cheap values computed again first, and a refusal that says the least
- * that can be reached. The orders of magnitude of AD-7 are in test/slow/remat.test.ts.
+ * that can be reached. The orders of magnitude of AD-7 are in test/slow/recompute.test.ts.
  */
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
