@@ -24,6 +24,7 @@ export { taylor } from "./inspect/taylor.ts";
 export { type OptimizerMaker, type PlannedMemory, plannedMemory, type TrainingMemory } from "./inspect/training-memory.ts";
 export { cummax, cummin, cumprod, diff, logCumSumExp } from "./math/cumulative.ts";
 export { bilinear, cross, einsum, kron, outer, tensordot } from "./math/einsum.ts";
+export * as fft from "./math/fft.ts";
 export * as functional from "./math/index.ts";
 export {
   embedding,
@@ -75,6 +76,7 @@ export {
   tril,
   triu,
 } from "./math/rearrange.ts";
+export * as signal from "./math/signal.ts";
 export { logSoftmax, softmax } from "./math/softmax.ts";
 export { logSumExp, median, norm, quantile, topk } from "./math/statistics.ts";
 export * as models from "./models/index.ts";

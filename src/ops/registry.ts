@@ -4,6 +4,7 @@
 import * as contract from "./contract.ts";
 import * as control from "./control.ts";
 import * as elementwise from "./elementwise.ts";
+import * as fft from "./fft.ts";
 import * as indexing from "./indexing.ts";
 import * as leaves from "./leaves.ts";
 import * as linalg from "./linalg.ts";
@@ -15,7 +16,7 @@ import * as sort from "./sort.ts";
 import * as special from "./special.ts";
 import * as loop from "./while.ts";
 
-const FAMILIES = { elementwise, special, reduce, sort, movement, indexing, contract, control, scan, loop, linalg, leaves };
+const FAMILIES = { elementwise, special, reduce, sort, movement, indexing, contract, control, scan, loop, linalg, fft, leaves };
 
 const isOp = (x: unknown): x is Op => typeof x === "object" && x !== null && "lower" in x && "derivative" in x;
 
