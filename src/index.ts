@@ -9,9 +9,22 @@ export * as data from "./data/index.ts";
 export * as formats from "./formats/index.ts";
 export { type Compiled, type CompiledSteps, type CompileOptions, compile } from "./function/compile.ts";
 export { type Checkpointing, type Checkpoints, checkpoint, checkpointChain, cond, customJvp, customVjp, scan } from "./function/control.ts";
-export { backward, grad, jvp, linearize, stopGradient, valueAndGrad, vjp } from "./function/derivative.ts";
+export {
+  type BackwardOptions,
+  backward,
+  type GradOptions,
+  grad,
+  jvp,
+  linearize,
+  stopGradient,
+  valueAndGrad,
+  vjp,
+  type WithAux,
+  type WithoutAux,
+} from "./function/derivative.ts";
 export { gnvp, hessian, hvp, type Jacobian, jacfwd, jacrev } from "./function/jacobian.ts";
 export { show } from "./function/show.ts";
+export type { Unused } from "./function/unused.ts";
 export { vmap } from "./function/vmap.ts";
 export { whileLoop } from "./function/while.ts";
 export { type CheckOptions, type CheckReport, checkGradients, checkModel } from "./inspect/check.ts";

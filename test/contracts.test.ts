@@ -196,5 +196,7 @@ test("what was named in the report: a split without count, a data set without te
   await expect(train.fit(model(), data, { ...options, validation: uncounted as Split })).rejects.toThrow(
     "six: the validation split: count",
   );
-  await train.fit(model(), data, { ...options, batchSize: 100 }); // larger than the set
+  const trained = model();
+  const optimizer = new optim.SGD(trained.parameters(), { lr: 0.1 });
+  await train.fit(trained, data, { epochs: 1, optimizer, batchSize: 100 }); // larger than the set
 });

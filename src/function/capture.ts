@@ -3,6 +3,7 @@
  * touched; if the function throws, no cell has changed. What a read means is the caller's choice; a write stays in the frame until committed.
  */
 import { flatten, mapTree } from "../base/tree.ts";
+import { Call } from "../ops/call.ts";
 import { isTensor } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { Cell, currentFrame, type Frame, withFrame } from "../runtime/cell.ts";
@@ -68,10 +69,12 @@ class CaptureFrame implements Frame {
   readonly reads: Map<Cell, Tensor> = new Map();
   readonly writes: Map<Cell, Tensor> = new Map();
   readonly guards: (() => unknown)[] = [];
+  readonly #call: Call;
   readonly #options: CaptureOptions;
 
-  constructor(kind: string, options: CaptureOptions) {
-    this.kind = kind;
+  constructor(call: Call, options: CaptureOptions) {
+    this.kind = call.kind;
+    this.#call = call;
     this.#options = options;
   }
 
@@ -81,7 +84,7 @@ class CaptureFrame implements Frame {
     let value = this.reads.get(cell);
     if (!value) {
       const outside = (): Tensor => (this.outer ? this.outer.read(cell) : cell.expose());
-      value = this.#options.read ? this.#options.read(cell, outside) : outside();
+      value = this.#options.read ? this.#call.own(this.#options.read(cell, outside)) : outside();
       this.reads.set(cell, value);
     }
     return value;
@@ -98,12 +101,17 @@ class CaptureFrame implements Frame {
   }
 }
 
-/** Runs `fn` while recording. `kind` names the transform in messages. */
-export function capture<T>(kind: string, fn: () => T, options: CaptureOptions = {}): Capture<T> {
-  const frame = new CaptureFrame(kind, options);
-  const result = withFrame(frame, fn);
-  refusePromises(kind, result);
-  return { result, outputs: leavesOf(result).leaves, reads: frame.reads, writes: frame.writes, guards: frame.guards };
+/** Runs `fn` while recording. `of` is the call, or the name of the transform, for messages. */
+export function capture<T>(of: string | Call, fn: () => T, options: CaptureOptions = {}): Capture<T> {
+  const call = typeof of === "string" ? new Call(of) : of;
+  const frame = new CaptureFrame(call, options);
+  try {
+    const result = withFrame(frame, fn);
+    refusePromises(call.kind, result);
+    return { result, outputs: leavesOf(result).leaves, reads: frame.reads, writes: frame.writes, guards: frame.guards };
+  } finally {
+    call.ended = true;
+  }
 }
 
 function refusePromises(kind: string, result: unknown): void {

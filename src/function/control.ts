@@ -6,6 +6,7 @@
 import { aNumber, anything, type Checks, checkOptions, flag, shown } from "../base/check.ts";
 import { planBinomial, planBPTT, type Reversal, stepsOf } from "../base/reversal.ts";
 import { formatShape, type Type } from "../base/shape.ts";
+import { Call } from "../ops/call.ts";
 import * as controlOps from "../ops/control.ts";
 import { concatenate, fromArray } from "../ops/create.ts";
 import { closeRegion, hole } from "../ops/region.ts";
@@ -24,8 +25,9 @@ export interface Recorded<T> extends Capture<T> {
 export function recordOn<A extends unknown[], R>(kind: string, fn: (...args: A) => R, args: A, read?: (cell: Cell) => Tensor): Recorded<R> {
   const since = nextSerial();
   const { leaves, paths } = leavesOf(args);
-  const holes = leaves.map((x, i) => hole(x, x.label ?? (paths[i]!.replace(/^\d+\.?/, "") || undefined)));
-  const captured = capture(kind, () => fn(...withLeaves(args, holes)), read ? { read } : {});
+  const call = new Call(kind, fn);
+  const holes = leaves.map((x, i) => call.hole(x, x.label ?? (paths[i]!.replace(/^\d+\.?/, "") || undefined)));
+  const captured = capture(call, () => fn(...withLeaves(args, holes)), read ? { read } : {});
   return { ...captured, holes, since };
 }
 

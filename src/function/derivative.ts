@@ -4,36 +4,72 @@
  * no elements, so that nothing can be computed (and its history forgotten) before it is differentiated. The derivative done, values take
  * the places of the seeds.
  */
-import { type Checks, checkOptions, naturalNumber } from "../base/check.ts";
+import { fn as aFunction, type Checks, checkOptions, flag, naturalNumber } from "../base/check.ts";
+import { describe } from "../base/describe.ts";
 import { isFloat } from "../base/dtype.ts";
 import { formatType } from "../base/shape.ts";
-import { hole, substitute } from "../ops/region.ts";
+import { Call } from "../ops/call.ts";
+import { isTensor } from "../ops/create.ts";
+import { substitute } from "../ops/region.ts";
 import type { Tensor } from "../ops/tensor.ts";
-import type { Cell } from "../runtime/cell.ts";
+import { Cell } from "../runtime/cell.ts";
 import type { Value } from "../tape/node.ts";
 import { forward } from "../transform/forward.ts";
 import { bindSeeds, type Linearized, linearize as linearizeValues } from "../transform/reverse.ts";
 import { walks } from "../transform/walks.ts";
-import { type Capture, capture, commit, derivedFrom, leavesOf, together, withLeaves } from "./capture.ts";
+import { type AnyFunction, type Capture, capture, commit, derivedFrom, leavesOf, together, withLeaves } from "./capture.ts";
+import { argumentName } from "./signature.ts";
+import { type Forms, judge, noteDerived, reachedFrom, UNUSED, type Unused, warnFlat } from "./unused.ts";
 
-export interface GradOptions {
+export interface BackwardOptions {
+  /**
+   * What becomes of a parameter that the result does not depend on: "error", "warn" (once, with the names), or "ignore", a zero gradient without a
+   * word. If it depends on none of them, "warn" is an error, too. Default "warn".
+   */
+  readonly unused?: Unused;
+}
+
+export interface GradOptions extends BackwardOptions {
   /** Which argument to differentiate. Default 0. */
   readonly argument?: number;
 }
 
-export const GRAD_OPTIONS: Checks<GradOptions> = { argument: naturalNumber };
+/**
+ * Asks for what a function computes besides the value that is differentiated. `fn` returns `[result, aux]`; aux is any tree of tensors, numbers and texts. It
+ * is computed in the same program and comes back as the value has it; no derivative goes through it.
+ */
+export interface WithAux {
+  readonly hasAux: true;
+}
+
+/** The function returns its result alone. */
+export interface WithoutAux {
+  readonly hasAux?: false;
+}
+
+interface Aux {
+  readonly hasAux?: boolean;
+}
+
+export const GRAD_OPTIONS: Checks<GradOptions> = { argument: naturalNumber, unused: UNUSED };
+const WITH_AUX = { hasAux: flag };
+const BACKWARD_OPTIONS: Checks<BackwardOptions & Aux> = { unused: UNUSED, ...WITH_AUX };
 
 /** Each differentiated leaf under its seed. */
 type Seeds = ReadonlyMap<Tensor, Tensor>;
 
-/** A fresh seed for a leaf. */
-function seedOf(x: Tensor, name?: string): Tensor {
-  return hole(x, x.label ?? name);
+/** A seed for each leaf of a tree: a placeholder of the call. */
+function seedLeaves(call: Call, tree: unknown): Map<Tensor, Tensor> {
+  const { leaves, paths } = leavesOf(tree);
+  return new Map(leaves.map((x, i) => [call.hole(x, x.label ?? paths[i]), x]));
 }
 
-function seedLeaves(tree: unknown): Map<Tensor, Tensor> {
-  const { leaves, paths } = leavesOf(tree);
-  return new Map(leaves.map((x, i) => [seedOf(x, paths[i]), x]));
+/** @throws {TypeError} unless `fn` is a function: PyTorch's habit is to give the loss itself. */
+function checkFunction(name: string, fn: unknown, forms: Forms): void {
+  if (aFunction.holds(fn)) return;
+  throw new TypeError(
+    `${name}: want a function to differentiate, got ${isTensor(fn) ? `${fn}` : describe(fn)}\n  wrong:  ${forms.wrong}\n  right:  ${forms.right}`,
+  );
 }
 
 /** The pullback of a captured function, with the primal of its results and of its writes in step. */
@@ -47,77 +83,210 @@ function linearizeCapture(captured: Capture<unknown>, seeds: Seeds): { y: Tensor
   return { y, lin };
 }
 
-function checkScalar(name: string, outputs: readonly Tensor[]): Tensor {
+/** A captured function's result in its two parts: what is differentiated, and the rest. */
+function parted(name: string, { result, outputs }: Capture<unknown>, hasAux: boolean): { main: unknown; outputs: Tensor[]; aux: unknown } {
+  if (!hasAux) return { main: result, outputs, aux: undefined };
+  if (!Array.isArray(result) || result.length !== 2)
+    throw new TypeError(`${name}: with { hasAux: true } the function must return [result, aux], got ${describe(result)}`);
+  const [main, aux] = result as [unknown, unknown];
+  return { main, outputs: leavesOf(main).leaves, aux };
+}
+
+function checkScalar(name: string, { main, outputs }: { main: unknown; outputs: readonly Tensor[] }): void {
   const [y, ...rest] = outputs;
-  if (!y || rest.length > 0) throw new TypeError(`${name}: the function must return one scalar tensor, got ${outputs.length} tensors`);
+  if (!y || rest.length > 0 || !isTensor(main)) {
+    const pair =
+      Array.isArray(main) && isTensor(main[0]) ? "; to get more than the value out, return [value, aux] and say { hasAux: true }" : "";
+    throw new TypeError(
+      `${name}: the function must return one scalar tensor, got ${outputs.length === 1 ? describe(main) : `${outputs.length} tensors`}${pair}`,
+    );
+  }
   if (y.size !== 1 || !isFloat(y.dtype)) {
     throw new TypeError(
       `${name}: the function must return a float scalar, got ${formatType(y)}; reduce it, for example with .sum() or .mean()`,
     );
   }
-  return y;
 }
 
-/** Value and gradient of a captured scalar function with respect to its seeds. */
-function reverse(name: string, captured: Capture<unknown>, seeds: Seeds): { value: Tensor; grads: Tensor[] } {
-  checkScalar(name, captured.outputs);
+interface Reversed {
+  readonly value: Tensor;
+  /** In the order of the seeds; undefined is zero. */
+  readonly cx: (Tensor | undefined)[];
+  readonly aux: unknown;
+}
+
+/** Value and gradient of a captured scalar function with respect to its seeds. Its writes are not committed yet. */
+function reverse(name: string, captured: Capture<unknown>, seeds: Seeds, hasAux: boolean): Reversed {
+  const parts = parted(name, captured, hasAux);
+  checkScalar(name, parts);
   const { y, lin } = linearizeCapture(captured, seeds);
   const value = y[0]!;
-  const cx = lin.pull([value.like(1)]);
-  const grads = [...seeds.keys()].map((x, i) => cx[i] ?? x.like(0));
-  commit(captured.writes);
-  together([value, ...grads, ...captured.writes.values()]);
-  return { value, grads };
+  return { value, cx: lin.pull([value.like(1)]), aux: withLeaves(parts.aux, y.slice(1)) };
 }
+
+/** Gives the results of a derivative out. */
+function release(results: readonly Tensor[], aux: unknown, captured: Capture<unknown>, at: readonly Tensor[]): void {
+  commit(captured.writes);
+  noteDerived(results, at);
+  together([...results, ...leavesOf(aux).leaves, ...captured.writes.values()]);
+}
+
+/** Acts on arguments that the result does not depend on. `cx` are their gradients, where they are known. */
+function judgeLeaves(
+  name: string,
+  outputs: readonly Tensor[],
+  seeds: Seeds,
+  cx: readonly unknown[],
+  of: { fn: AnyFunction; path: (i: number) => string; unused: Unused },
+): void {
+  const floats = [...seeds.keys()].map((seed, i) => ({ seed, i })).filter(({ seed }) => isFloat(seed.dtype));
+  if (of.unused === "ignore" || floats.every(({ i }) => cx[i] !== undefined)) return;
+  const { read } = reachedFrom(outputs, new Set(seeds.keys()));
+  const wanted = floats.map(({ seed, i }) => ({ name: argumentName(of.path(i), of.fn), reached: cx[i] !== undefined || read.has(seed) }));
+  judge(name, `the result of ${of.fn.name || "the function"}`, wanted, of.unused, formsOf(name));
+}
+
+const formsOf = (name: string): Forms => ({
+  wrong: `const z = f(x); ${name}(() => z)(x)`,
+  right: `${name}((x) => f(x))(x)`,
+});
 
 /**
  * The function that gives the value of `fn` and its gradient with respect to one argument, which may be any tree of tensors; the gradient
- * has the same type. `fn` must return a float scalar.
+ * has the same type. `fn` must return a float scalar; with `hasAux`, `[scalar, aux]`.
+ * @throws {Error} when the value does not depend on the argument; see {@link BackwardOptions}.
  */
+export function valueAndGrad<A extends unknown[], X>(
+  fn: (...args: A) => readonly [Tensor, X],
+  options: GradOptions & WithAux,
+): (...args: A) => { value: Tensor; grad: A[0]; aux: X };
 export function valueAndGrad<A extends unknown[]>(
   fn: (...args: A) => Tensor,
-  options: GradOptions = {},
-): (...args: A) => { value: Tensor; grad: A[0] } {
-  checkOptions("grad", options, GRAD_OPTIONS);
-  const at = options.argument ?? 0;
-  return derivedFrom(fn, "valueAndGrad", (...args) => {
-    if (at >= args.length) throw new RangeError(`grad: argument ${at} is to be differentiated, but ${args.length} were given`);
-    const seeds = seedLeaves(args[at]);
+  options?: GradOptions & WithoutAux,
+): (...args: A) => { value: Tensor; grad: A[0] };
+export function valueAndGrad(fn: AnyFunction, options: GradOptions & Aux = {}): AnyFunction {
+  return derivedFrom(fn, "valueAndGrad", gradientOf("valueAndGrad", fn, options));
+}
+
+function gradientOf(
+  name: string,
+  fn: AnyFunction,
+  options: GradOptions & Aux,
+): (...args: unknown[]) => { value: Tensor; grad: unknown; aux?: unknown } {
+  checkOptions(name, options, { ...GRAD_OPTIONS, ...WITH_AUX });
+  checkFunction(name, fn, formsOf(name));
+  const { argument: at = 0, hasAux = false, unused = "warn" } = options;
+  return (...args) => {
+    if (at >= args.length) throw new RangeError(`${name}: argument ${at} is to be differentiated, but ${args.length} were given`);
+    const call = new Call(name, fn);
+    const seeds = seedLeaves(call, args[at]);
     if (![...seeds.keys()].some((x) => isFloat(x.dtype)))
-      throw new TypeError(`grad: argument ${at} holds no float tensor to differentiate; check the argument, or cast it with .cast("f32")`);
-    const seeded = args.with(at, withLeaves(args[at], [...seeds.keys()])) as A;
-    const { value, grads } = reverse(
-      "grad",
-      capture("grad", () => fn(...seeded)),
-      seeds,
-    );
-    return { value, grad: withLeaves(args[at], grads) };
+      throw new TypeError(
+        `${name}: argument ${at} holds no float tensor to differentiate; check the argument, or cast it with .cast("f32")`,
+      );
+    const seeded = args.with(at, withLeaves(args[at], [...seeds.keys()]));
+    const captured = capture(call, () => fn(...seeded));
+    const { value, cx, aux } = reverse(name, captured, seeds, hasAux);
+    const path = (i: number): string => [at, leavesOf(args[at]).paths[i]].filter((part) => part !== "").join(".");
+    judgeLeaves(name, captured.outputs.slice(0, 1), seeds, cx, { fn, path, unused });
+    const grads = [...seeds.keys()].map((x, i) => cx[i] ?? x.like(0));
+    release([value, ...grads], aux, captured, [...seeds.values()]);
+    return { value, grad: withLeaves(args[at], grads), ...(hasAux && { aux }) };
+  };
+}
+
+/** The gradient alone, or `{ grad, aux }` with `hasAux`; see {@link valueAndGrad}. */
+export function grad<A extends unknown[], X>(
+  fn: (...args: A) => readonly [Tensor, X],
+  options: GradOptions & WithAux,
+): (...args: A) => { grad: A[0]; aux: X };
+export function grad<A extends unknown[]>(fn: (...args: A) => Tensor, options?: GradOptions & WithoutAux): (...args: A) => A[0];
+export function grad(fn: AnyFunction, options: GradOptions & Aux = {}): AnyFunction {
+  const both = gradientOf("grad", fn, options);
+  return derivedFrom(fn, "grad", (...args) => {
+    const { grad: found, aux } = both(...args);
+    return options.hasAux ? { grad: found, aux } : found;
   });
 }
 
-/** The gradient alone; see {@link valueAndGrad}. */
-export function grad<A extends unknown[]>(fn: (...args: A) => Tensor, options: GradOptions = {}): (...args: A) => A[0] {
-  const both = valueAndGrad(fn, options);
-  return derivedFrom(fn, "grad", (...args) => both(...args).grad);
+const BACKWARD_FORMS: Forms = {
+  wrong: "const loss = lossOf(model.forward(x), y); backward(() => loss, model.parameters())",
+  right: "backward(() => lossOf(model.forward(x), y), model.parameters())",
+};
+
+/** @throws {TypeError} unless every parameter is a cell. */
+function checkCells(parameters: unknown): void {
+  const remedy =
+    "pass cells: model.parameters(), or [new nn.Parameter(tensor(...))]; by plain tensors differentiate with grad((x) => ...)(x)";
+  if (!Array.isArray(parameters)) throw new TypeError(`backward: want a list of parameters, got ${describe(parameters)}; ${remedy}`);
+  const at = parameters.findIndex((each) => !(each instanceof Cell));
+  if (at < 0) return;
+  const found: unknown = parameters[at];
+  throw new TypeError(`backward: parameters[${at}] must be a cell, got ${isTensor(found) ? `${found}` : describe(found)}; ${remedy}`);
 }
 
-/** Runs `fn` and differentiates its scalar result with respect to cells. What `fn` writes to cells takes effect. */
-export function backward(fn: () => Tensor, parameters: readonly Cell[]): { value: Tensor; grads: Tensor[] } {
+const isIn = (set: ReadonlySet<Value>, x: Value | undefined): boolean => x !== undefined && set.has(x);
+
+/** Acts on parameters that the loss does not depend on, and on a loss without a slope. */
+function judgeCells(
+  loss: Tensor,
+  parameters: readonly Cell[],
+  seeds: ReadonlyMap<Cell, Tensor>,
+  cx: ReadonlyMap<Cell, unknown>,
+  unused: Unused,
+): void {
+  const floats = parameters.filter((cell) => isFloat(cell.dtype));
+  if (unused === "ignore" || floats.every((cell) => cx.get(cell) !== undefined)) return;
+  const { read, derived } = seeds.size > 0 ? reachedFrom([loss], new Set(seeds.values())) : { read: new Set<Value>(), derived: false };
+  const names = floats.map((cell) => cell.path ?? cell.label ?? `parameters[${parameters.indexOf(cell)}] ${formatType(cell)}`);
+  const wanted = floats.map((cell, i) => ({ name: names[i]!, reached: cx.get(cell) !== undefined || isIn(read, seeds.get(cell)) }));
+  judge("backward", "the loss", wanted, unused, BACKWARD_FORMS);
+  if (!derived && !floats.some((cell) => cx.get(cell) !== undefined)) warnFlat("backward", names);
+}
+
+/**
+ * Runs `fn`, which returns a float scalar (with `hasAux`, `[scalar, aux]`), and differentiates it with respect to cells; gradients are in their order. What
+ * `fn` writes to cells takes effect.
+ * @throws {Error} when the value depends on none of the cells; see {@link BackwardOptions}.
+ */
+export function backward<X>(
+  fn: () => readonly [Tensor, X],
+  parameters: readonly Cell[],
+  options: BackwardOptions & WithAux,
+): { value: Tensor; grads: Tensor[]; aux: X };
+export function backward(
+  fn: () => Tensor,
+  parameters: readonly Cell[],
+  options?: BackwardOptions & WithoutAux,
+): { value: Tensor; grads: Tensor[] };
+export function backward(
+  fn: () => unknown,
+  parameters: readonly Cell[],
+  options: BackwardOptions & Aux = {},
+): { value: Tensor; grads: Tensor[]; aux?: unknown } {
+  checkFunction("backward", fn, BACKWARD_FORMS);
+  checkCells(parameters);
+  checkOptions("backward", options, BACKWARD_OPTIONS);
+  const { hasAux = false, unused = "warn" } = options;
+  const call = new Call("backward", fn);
   const seeds = new Map<Tensor, Tensor>();
-  const used: Cell[] = [];
+  const seedOf = new Map<Cell, Tensor>();
   const wanted = new Set(parameters);
   const seedCell = (cell: Cell, outside: () => Tensor): Tensor => {
     const x = outside();
-    const seed = seedOf(x, cell.label);
+    const seed = call.hole(x, x.label ?? cell.label);
     seeds.set(seed, x);
-    used.push(cell);
+    seedOf.set(cell, seed);
     return seed;
   };
-  const captured = capture("backward", fn, { read: (cell, outside) => (wanted.has(cell) ? seedCell(cell, outside) : outside()) });
-  const { value, grads } = reverse("backward", captured, seeds);
-  const byCell = new Map(used.map((cell, i) => [cell, grads[i]!]));
+  const captured = capture(call, fn, { read: (cell, outside) => (wanted.has(cell) ? seedCell(cell, outside) : outside()) });
+  const { value, cx, aux } = reverse("backward", captured, seeds, hasAux);
+  const byCell = new Map([...seedOf.keys()].map((cell, i) => [cell, cx[i]]));
+  judgeCells(captured.outputs[0]!, parameters, seedOf, byCell, unused);
   // A parameter that fn never read has gradient zero.
-  return { value, grads: parameters.map((cell) => byCell.get(cell) ?? value.constantOf(cell, 0)) };
+  const grads = parameters.map((cell) => byCell.get(cell) ?? value.constantOf(cell, 0));
+  release([value, ...grads], aux, captured, [...seeds.values()]);
+  return { value, grads, ...(hasAux && { aux }) };
 }
 
 /** Tangents for leaves: given ones must match in number and type. */
@@ -136,10 +305,11 @@ function matchTangents(name: string, leaves: readonly Tensor[], tangents: readon
 /** The function (args, tangents) to value and tangent of `fn`: forward mode. `tangents` has the structure of `args`. */
 export function jvp<A extends unknown[], R>(fn: (...args: A) => R): (args: A, tangents: A) => { value: R; tangent: R } {
   return (args, tangents) => {
-    const seeds = seedLeaves(args);
+    const call = new Call("jvp", fn);
+    const seeds = seedLeaves(call, args);
     const directions = leavesOf(tangents).leaves;
     matchTangents("jvp", [...seeds.keys()], directions);
-    const captured = capture("jvp", () => fn(...withLeaves(args, [...seeds.keys()])));
+    const captured = capture(call, () => fn(...withLeaves(args, [...seeds.keys()])));
     const live = new Map<Value, Tensor>([...seeds.keys()].flatMap((x, i) => (isFloat(x.dtype) ? [[x, directions[i]!] as const] : [])));
     const n = captured.outputs.length;
     const { y, dy } = forward([...captured.outputs, ...captured.writes.values()], live, walks);
@@ -150,28 +320,55 @@ export function jvp<A extends unknown[], R>(fn: (...args: A) => R): (args: A, ta
     commit(captured.writes);
     const values = bound.slice(0, n);
     const dys = bound.slice(y.length);
+    noteDerived([...values, ...dys], [...seeds.values(), ...directions]);
     together([...values, ...dys, ...captured.writes.values()]);
     return { value: withLeaves(captured.result, values), tangent: withLeaves(captured.result, dys) };
   };
 }
 
-/** The function that gives the value of `fn` and its pullback: cotangents of the result to cotangents of the arguments. */
-export function vjp<A extends unknown[], R>(fn: (...args: A) => R): (...args: A) => { value: R; pullback: (cotangent: R) => A } {
-  return (...args) => {
-    const seeds = seedLeaves(args);
-    const captured = capture("vjp", () => fn(...withLeaves(args, [...seeds.keys()])));
+/**
+ * The function that gives the value of `fn` and its pullback: cotangents of the result to cotangents of the arguments. With `hasAux`, `fn` returns
+ * `[result, aux]`, and the pullback takes a cotangent of the result alone.
+ * @throws {Error} when the result does not depend on the arguments; see {@link BackwardOptions}.
+ */
+export function vjp<A extends unknown[], R, X>(
+  fn: (...args: A) => readonly [R, X],
+  options: BackwardOptions & WithAux,
+): (...args: A) => { value: R; pullback: (cotangent: R) => A; aux: X };
+export function vjp<A extends unknown[], R>(
+  fn: (...args: A) => R,
+  options?: BackwardOptions & WithoutAux,
+): (...args: A) => { value: R; pullback: (cotangent: R) => A };
+export function vjp(fn: AnyFunction, options: BackwardOptions & Aux = {}): AnyFunction {
+  checkFunction("vjp", fn, formsOf("vjp"));
+  checkOptions("vjp", options, BACKWARD_OPTIONS);
+  return pullbackOf("vjp", fn, options);
+}
+
+/** For the library: {@link vjp} under another name. */
+export function pullbackOf(name: string, fn: AnyFunction, options: BackwardOptions & Aux): AnyFunction {
+  const { hasAux = false, unused = "warn" } = options;
+  return (...args: unknown[]) => {
+    const call = new Call(name, fn);
+    const seeds = seedLeaves(call, args);
+    const captured = capture(call, () => fn(...withLeaves(args, [...seeds.keys()])));
+    const parts = parted(name, captured, hasAux);
     const { y, lin } = linearizeCapture(captured, seeds);
-    commit(captured.writes);
-    together([...y, ...captured.writes.values()]);
-    const pullback = (cotangent: R): A => {
+    const n = parts.outputs.length;
+    judgeLeaves(name, parts.outputs, seeds, [], { fn, path: (i) => leavesOf(args).paths[i]!, unused });
+    const values = y.slice(0, n);
+    const aux = withLeaves(parts.aux, y.slice(n));
+    release(values, aux, captured, [...seeds.values()]);
+    const pullback = (cotangent: unknown): unknown => {
       const cts = leavesOf(cotangent).leaves;
-      matchTangents("pullback", y, cts);
-      const cx = lin.pull(cts);
+      matchTangents("pullback", values, cts);
+      const cx = lin.pull([...cts, ...lin.dy.slice(n).map(() => undefined)]);
       const grads = [...seeds.keys()].map((x, i) => cx[i] ?? x.like(0));
+      noteDerived(grads, [...seeds.values(), ...cts]);
       together(grads);
       return withLeaves(args, grads);
     };
-    return { value: withLeaves(captured.result, y), pullback };
+    return { value: withLeaves(parts.main, values), pullback, ...(hasAux && { aux }) };
   };
 }
 
@@ -180,12 +377,22 @@ export function vjp<A extends unknown[], R>(fn: (...args: A) => R): (...args: A)
  * of the result. The value is computed once, however many tangents follow.
  */
 export function linearize<A extends unknown[], R>(fn: (...args: A) => R): (...args: A) => { value: R; pushforward: (...tangents: A) => R } {
+  return pushforwardOf("linearize", fn, "ignore");
+}
+
+/** For the library: {@link linearize} under another name, and with a look at what is not used. */
+export function pushforwardOf<A extends unknown[], R>(
+  name: string,
+  fn: (...args: A) => R,
+  unused: Unused,
+): (...args: A) => { value: R; pushforward: (...tangents: A) => R } {
   return (...args) => {
-    const seeds = seedLeaves(args);
-    const captured = capture("linearize", () => fn(...withLeaves(args, [...seeds.keys()])));
+    const call = new Call(name, fn);
+    const seeds = seedLeaves(call, args);
+    const captured = capture(call, () => fn(...withLeaves(args, [...seeds.keys()])));
     const { y, lin } = linearizeCapture(captured, seeds);
-    commit(captured.writes);
-    together([...y, ...captured.writes.values()]);
+    judgeLeaves(name, captured.outputs, seeds, [], { fn, path: (i) => leavesOf(args).paths[i]!, unused });
+    release(y, undefined, captured, [...seeds.values()]);
     const known = lin.dy.slice(0, y.length);
     const pushforward = (...tangents: A): R => {
       const directions = leavesOf(tangents).leaves;
@@ -196,6 +403,7 @@ export function linearize<A extends unknown[], R>(fn: (...args: A) => R): (...ar
       );
       // A tangent that is an argument as it came gets a name of its own.
       const own = dy.map((d) => (directions.includes(d) ? d.identity() : d));
+      noteDerived(own, [...seeds.values(), ...directions]);
       together(own);
       return withLeaves(captured.result, own);
     };

@@ -8,7 +8,7 @@ import { formatType, type Shape } from "../base/shape.ts";
 import { eye } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { derivedFrom, leavesOf, withLeaves } from "./capture.ts";
-import { GRAD_OPTIONS, type GradOptions, grad, jvp, linearize, vjp } from "./derivative.ts";
+import { GRAD_OPTIONS, type GradOptions, grad, jvp, pullbackOf, pushforwardOf, vjp } from "./derivative.ts";
 import { vmap } from "./vmap.ts";
 
 /** A tree like R in which the place of each tensor y is taken by a tree like X, whose tensors have the shape [...y.shape, ...x.shape]. */
@@ -52,7 +52,7 @@ export function jacfwd<A extends unknown[], R>(fn: (...args: A) => R, options: G
   const at = options.argument ?? 0;
   return derivedFrom(fn, "jacfwd", (...args) => {
     const x = args[at];
-    const { value, pushforward } = linearize(alone(fn, args, at))(x);
+    const { value, pushforward } = pushforwardOf("jacfwd", alone(fn, args, at), options.unused ?? "warn")(x);
     const { leaves } = leavesOf(x);
     checkFloats("jacfwd", "differentiated argument", leaves);
     const outputs = leavesOf(value).leaves;
@@ -82,7 +82,7 @@ export function jacrev<A extends unknown[], R>(fn: (...args: A) => R, options: G
   return derivedFrom(fn, "jacrev", (...args) => {
     const x = args[at];
     checkFloats("jacrev", "differentiated argument", leavesOf(x).leaves);
-    const { value, pullback } = vjp(alone(fn, args, at))(x);
+    const { value, pullback } = pullbackOf("jacrev", alone(fn, args, at), options)(x) as { value: R; pullback: (cotangent: R) => [A[0]] };
     const outputs = leavesOf(value).leaves;
     checkFloats("jacrev", "results", outputs);
     const trees = outputs.map((y, j) => {
@@ -130,6 +130,6 @@ export function gnvp<A extends unknown[], Z>(
     const f = alone(model, args, at);
     const { value: z, tangent: dz } = jvp(f)([args[at]], [tangent]);
     const curved = hvp(loss)([z], dz);
-    return vjp(f)(args[at]).pullback(curved)[0];
+    return vjp(f, { unused: options.unused })(args[at]).pullback(curved)[0];
   };
 }

@@ -1,6 +1,7 @@
 /**
  * @file A function recorded on placeholders: what `compile` lowers and `show` prints.
  */
+import { Call } from "../ops/call.ts";
 import { fromStorage } from "../ops/create.ts";
 import { evaluate } from "../ops/evaluator.ts";
 import { closeRegion, hole } from "../ops/region.ts";
@@ -23,9 +24,10 @@ export interface Recording {
 export function recordFunction(fn: AnyFunction, args: readonly unknown[], labels?: readonly string[]): Recording {
   const since = nextSerial();
   const { leaves, paths } = leavesOf(args);
-  const holes = leaves.map((x, i) => hole(x, x.label ?? nameOf(paths[i]!, labels)));
+  const call = new Call("compile", fn);
+  const holes = leaves.map((x, i) => call.hole(x, x.label ?? nameOf(paths[i]!, labels)));
   const cellHoles = new Map<Cell, Tensor>();
-  const { result, outputs, writes, guards } = capture("compile", () => fn(...withLeaves(args as unknown[], holes)), {
+  const { result, outputs, writes, guards } = capture(call, () => fn(...withLeaves(args as unknown[], holes)), {
     read(cell) {
       const inner = hole(cell, cell.label);
       cellHoles.set(cell, inner);

@@ -3,8 +3,8 @@
  */
 import { type Checks, checkOptions, either, integer, list } from "../base/check.ts";
 import { formatShape, normalizeAxis } from "../base/shape.ts";
+import { Call } from "../ops/call.ts";
 import { iota } from "../ops/indexing.ts";
-import { hole } from "../ops/region.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import type { Cell } from "../runtime/cell.ts";
 import type { Value } from "../tape/node.ts";
@@ -12,6 +12,7 @@ import { dependents, tapeOf } from "../tape/tape.ts";
 import { batch } from "../transform/batch.ts";
 import { walks } from "../transform/walks.ts";
 import { capture, commit, leavesOf, together, withLeaves } from "./capture.ts";
+import { noteDerived } from "./unused.ts";
 
 export interface VmapOptions {
   /** For each argument the axis that is mapped, or null for one that all examples share. Default 0 for all. */
@@ -36,6 +37,7 @@ export function vmap<A extends unknown[], R>(fn: (...args: A) => R, options: Vma
   const { inAxes = 0, outAxis = 0 } = options;
   return (...args) => {
     const axisOf = (i: number): number | null => (typeof inAxes === "number" ? inAxes : (inAxes[i] ?? null));
+    const call = new Call("vmap", fn);
     const seeds = new Map<Value, Tensor>();
     let n = -1;
     const map = (x: Tensor, axis: number, path: string): Tensor => {
@@ -44,7 +46,7 @@ export function vmap<A extends unknown[], R>(fn: (...args: A) => R, options: Vma
       if (n >= 0 && size !== n)
         throw new RangeError(`vmap: argument ${path} has ${size} examples along axis ${at} of ${formatShape(x.shape)}, others have ${n}`);
       n = size;
-      const one = hole({ shape: x.shape.toSpliced(at, 1), dtype: x.dtype }, x.label);
+      const one = call.hole({ shape: x.shape.toSpliced(at, 1), dtype: x.dtype }, x.label);
       seeds.set(one, x.moveAxis(at, 0));
       return one;
     };
@@ -58,15 +60,17 @@ export function vmap<A extends unknown[], R>(fn: (...args: A) => R, options: Vma
       );
     }) as A;
     if (n < 0) throw new TypeError("vmap: no tensor is mapped; give at least one argument an axis in inAxes");
-    const index = hole({ shape: [], dtype: "i32" }, "index");
+    const index = call.hole({ shape: [], dtype: "i32" }, "index");
     seeds.set(index, index.bind(iota, [], { shape: [n], dtype: "i32", axis: 0 }));
     indices.push(index);
     try {
-      const captured = capture("vmap", () => fn(...mapped), { checkWrite: (cell, value) => refuseMapped(cell, value, seeds, n) });
+      const captured = capture(call, () => fn(...mapped), { checkWrite: (cell, value) => refuseMapped(cell, value, seeds, n) });
       const images = batch([...captured.outputs, ...captured.writes.values()], seeds, n, walks);
-      const results = images
-        .splice(0, captured.outputs.length)
-        .map(({ y, mapped: on }) => (on ? y : y.expandFront(n)).moveAxis(0, outAxis));
+      const results = images.splice(0, captured.outputs.length).map(({ y, mapped: on }) => {
+        const result = (on ? y : y.expandFront(n)).moveAxis(0, outAxis);
+        if (!on) noteDerived([result], [...seeds.values()]);
+        return result;
+      });
       commit(new Map([...captured.writes.keys()].map((cell, i) => [cell, images[i]!.y])));
       together(results);
       return withLeaves(captured.result, results);

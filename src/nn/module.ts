@@ -104,7 +104,11 @@ export abstract class Module {
 
   /** All parameters, each once, in the order in which they were assigned: a module's own before its children's. */
   parameters(): Parameter[] {
-    return this.namedParameters().map(([, parameter]) => parameter);
+    return this.namedParameters().map(([name, parameter]) => {
+      // Of the modules that hold it the outermost knows the whole name.
+      if (!parameter.path || parameter.path.length < name.length) parameter.path = name;
+      return parameter;
+    });
   }
 
   /** Parameters with their names. One that is shared appears under its first name. */

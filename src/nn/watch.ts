@@ -6,6 +6,9 @@ import { isTensor, zeros } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { checkModule, type Module } from "./module.ts";
 
+// A layer that the loss does not depend on has a gradient of zero there, which is what is looked at.
+const UNUSED = { unused: "ignore" } as const;
+
 /** One call of a layer. */
 export interface Sighting {
   readonly inputs: readonly Tensor[];
@@ -71,7 +74,7 @@ export function watch(modules: Iterable<Module>, loss: () => Tensor): Watched {
       return shifted;
     }, loss);
     return { result, inputs, outputs };
-  })(probes);
+  }, UNUSED)(probes);
   const [gradients] = pullback({
     result: value.result.like(1),
     inputs: value.inputs.map((list) => list.map((x) => x.like(0))),

@@ -55,6 +55,8 @@ export class Cell {
   readonly shape: Shape;
   readonly dtype: Dtype;
   label: string | undefined;
+  /** Where a module holds this cell, such as `layers.0.weight`, once its parameters were listed; for messages. */
+  path: string | undefined = undefined;
   /** The tensor this cell holds outside any recording; for the runtime. Use `value` and `set`. */
   current: Tensor;
   /** For the runtime: this cell's block in the arena, once it had one. */

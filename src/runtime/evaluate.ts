@@ -4,9 +4,10 @@
  */
 import { allocate } from "../base/dtype.ts";
 import { sizeOf } from "../base/shape.ts";
+import { leakedFrom } from "../ops/call.ts";
 import { registerEvaluator } from "../ops/evaluator.ts";
 import { full } from "../ops/indexing.ts";
-import { data } from "../ops/leaves.ts";
+import { data, placeholder } from "../ops/leaves.ts";
 import { madeBy } from "../ops/made-by.ts";
 import { freeValues } from "../ops/region.ts";
 import { storageOf, type Tensor } from "../ops/tensor.ts";
@@ -27,6 +28,21 @@ export const READ_WHILE_RECORDING: string = [
   "Inside compile, grad, vmap or scan a value cannot be read, since the function runs once, before there are values.",
   "Use where or cond to choose, scan to loop, or read the value outside of the recorded function.",
 ].join("\n");
+
+const WITH_AUX: ReadonlySet<string> = new Set(["grad", "valueAndGrad", "backward", "vjp"]);
+
+function leak(x: Tensor, call: string, kind: string): string {
+  const { op } = x.source;
+  const made = op === placeholder ? "" : `, made by ${op.name},`;
+  const how = WITH_AUX.has(kind)
+    ? `return [loss, aux] from the function and call ${kind} with { hasAux: true }`
+    : "return it from the function";
+  return [
+    `${x}${made} cannot be read: it leaked out of ${call}. While that call ran it stood for a value; now it stands for none.`,
+    `  wrong:  let kept; ${kind}(... => { kept = x.mul(2); ... }); kept.dataSync()`,
+    `  right:  ${how}; what it returns has a value`,
+  ].join("\n");
+}
 
 /** Computes what the cells of a program wait for, all in one program. */
 export function computeCells(cells: readonly Cell[]): void {
@@ -56,6 +72,8 @@ function evaluate(wanted: readonly Tensor[], optional: boolean, fresh: readonly 
   const open = wanted.find((t) => unknown.has(t));
   if (open) {
     if (optional) return;
+    const call = leakedFrom(open);
+    if (call) throw new Error(leak(open, `${call}`, call.kind));
     const kind = currentFrame()?.kind;
     throw new Error(`${kind ? `${kind}: ` : ""}${open} cannot be read: ${READ_WHILE_RECORDING}`);
   }

@@ -1,0 +1,115 @@
+/**
+ * @file What a derivative was asked for and does not reach: a loss that was computed before the function ran, a layer that nobody calls. Its gradient is
+ * zero, and training goes on without learning.
+ */
+import { type Expectation, oneOf } from "../base/check.ts";
+import type { Tensor } from "../ops/tensor.ts";
+import { currentFrame } from "../runtime/cell.ts";
+import type { Value } from "../tape/node.ts";
+
+/** What becomes of a parameter that the result does not depend on: an error, a warning (once; the default), or nothing but a zero gradient. */
+export type Unused = "error" | "warn" | "ignore";
+
+export const UNUSED: Expectation = oneOf("error", "warn", "ignore");
+
+// ---- reach ----------------------------------------------------------------------------------------------------------------------------
+
+// The derivative of a linear function is a constant, and so is computed from nothing: what it was derived at is noted here, so that a second derivative
+// that is zero is not taken for a mistake.
+const derivedAt: WeakMap<Value, readonly Tensor[]> = new WeakMap();
+
+/** Notes that a transform made `results` at `at`. Only a recording around it can ask. */
+export function noteDerived(results: readonly Tensor[], at: readonly Tensor[]): void {
+  if (!currentFrame()) return;
+  const pending = at.filter((x) => !x.isComputed);
+  if (pending.length > 0) for (const y of results) derivedAt.set(y, pending);
+}
+
+export interface Reached {
+  /** Seeds that `outputs` were computed from. */
+  readonly read: ReadonlySet<Value>;
+  /** Whether some of them went into a derivative of which nothing is left. */
+  readonly derived: boolean;
+}
+
+/** The seeds behind some outputs. */
+export function reachedFrom(outputs: readonly Value[], seeds: ReadonlySet<Value>): Reached {
+  const since = Math.min(...[...seeds].map((x) => x.source.serial));
+  const seen = new Set<Value>();
+  const read = new Set<Value>();
+  let derived = false;
+  const todo = [...outputs];
+  for (let x = todo.pop(); x !== undefined; x = todo.pop()) {
+    if (seen.has(x)) continue;
+    seen.add(x);
+    if (seeds.has(x)) read.add(x);
+    const at = derivedAt.get(x);
+    if (at) {
+      derived = true;
+      todo.push(...at);
+    }
+    if (!seeds.has(x) && x.source.serial >= since) todo.push(...x.source.operands);
+  }
+  return { read, derived };
+}
+
+// ---- messages -------------------------------------------------------------------------------------------------------------------------
+
+const SHOWN = 8;
+
+/** A few names, and how many more there are. */
+function listed(names: readonly string[]): string {
+  const rest = names.length > SHOWN ? ` and ${names.length - SHOWN} more` : "";
+  return `${names.slice(0, SHOWN).join(", ")}${rest}`;
+}
+
+/** What was asked for, by name, in order. */
+export interface Wanted {
+  readonly name: string;
+  readonly reached: boolean;
+}
+
+/** How the mistake looks in a user's program, and how it should. */
+export interface Forms {
+  readonly wrong: string;
+  readonly right: string;
+}
+
+// More distinct warnings than this are of a program that makes names up.
+const MOST_WARNINGS = 1000;
+const warned = new Set<string>();
+
+function warnOnce(text: string): void {
+  if (warned.has(text) || warned.size >= MOST_WARNINGS) return;
+  warned.add(text);
+  console.warn(text);
+}
+
+/**
+ * Acts on what is not reached: if nothing is, or `unused` is "error", throws; if some are, warns once for the same names. `what` is the result.
+ * @throws {Error} unless `unused` is "ignore".
+ */
+export function judge(call: string, what: string, wanted: readonly Wanted[], unused: Unused, { wrong, right }: Forms): void {
+  const missing = wanted.filter(({ reached }) => !reached).map(({ name }) => name);
+  if (missing.length === 0 || unused === "ignore") return;
+  if (missing.length < wanted.length && unused === "warn") {
+    const text = `${call}: ${what} does not depend on ${listed(missing)}; the gradient is 0 there. If that is meant, say { unused: "ignore" }, or leave them out`;
+    warnOnce(text);
+    return;
+  }
+  throw new Error(
+    [
+      `${call}: ${what} does not depend on ${missing.length === wanted.length ? listed(missing) : `all that it is differentiated by, not on ${listed(missing)}`}; the gradient would be 0.`,
+      `  wrong:  ${wrong}`,
+      `  right:  ${right}`,
+      'The function must compute its result from them while it runs: what was computed before is a constant. { unused: "ignore" } gives zeros.',
+    ].join("\n"),
+  );
+}
+
+/** Warns once of a loss whose derivative is zero wherever it has one. */
+export function warnFlat(call: string, names: readonly string[]): void {
+  warnOnce(
+    `${call}: the loss depends on ${listed(names)} only through operations whose derivative is 0 (comparisons, argmax, rounding, stopGradient), so all gradients are 0. Train with a loss that has a slope, such as functional.crossEntropy in place of an accuracy`,
+  );
+}
