@@ -1,6 +1,7 @@
 /** @file Optimizers and schedules by name, with all their options, as flags and configuration files give them: `momentum=0.8`, `betas=0.9:0.99`. */
 
 import { Adadelta } from "../optim/adadelta.ts";
+import { Adafactor } from "../optim/adafactor.ts";
 import { Adagrad } from "../optim/adagrad.ts";
 import { Adam } from "../optim/adam.ts";
 import { Adamax } from "../optim/adamax.ts";
@@ -10,6 +11,7 @@ import { cyclic, oneCycle } from "../optim/cyclic.ts";
 import { decayGroups } from "../optim/groups.ts";
 import { LAMB } from "../optim/lamb.ts";
 import { Lion } from "../optim/lion.ts";
+import { Muon } from "../optim/muon.ts";
 import { NAdam } from "../optim/nadam.ts";
 import type { Optimizer, OptimizerOptions, ParameterGroup } from "../optim/optimizer.ts";
 import { RAdam } from "../optim/radam.ts";
@@ -54,14 +56,14 @@ const MOMENTS = { betas: "pair", eps: "number" } as const;
 
 export type OptimizerName =
   | ("sgd" | "adam" | "adamw" | "nadam" | "radam" | "adamax" | "lamb" | "lion" | "rmsprop")
-  | ("adagrad" | "adadelta" | "asgd" | "rprop");
+  | ("adagrad" | "adadelta" | "asgd" | "rprop" | "adafactor" | "muon");
 
 export const optimizers: Readonly<Record<OptimizerName, Rule>> = {
   sgd: rule(SGD, { momentum: "number", dampening: "number", nesterov: "switch" }, { usual: { momentum: 0.9 } }),
   adam: rule(Adam, { ...MOMENTS, amsgrad: "switch" }),
   adamw: rule(AdamW, { ...MOMENTS, amsgrad: "switch" }, { decay: 0.01 }),
-  nadam: rule(NAdam, { ...MOMENTS, momentumDecay: "number" }),
-  radam: rule(RAdam, MOMENTS),
+  nadam: rule(NAdam, { ...MOMENTS, momentumDecay: "number", decoupledWeightDecay: "switch" }),
+  radam: rule(RAdam, { ...MOMENTS, decoupledWeightDecay: "switch" }),
   adamax: rule(Adamax, MOMENTS),
   lamb: rule(LAMB, MOMENTS),
   lion: rule(Lion, { betas: "pair" }),
@@ -70,6 +72,8 @@ export const optimizers: Readonly<Record<OptimizerName, Rule>> = {
   adadelta: rule(Adadelta, { rho: "number", eps: "number" }),
   asgd: rule(ASGD, { lambd: "number", alpha: "number", t0: "number" }),
   rprop: rule(Rprop, { etas: "pair", stepSizes: "pair" }),
+  adafactor: rule(Adafactor, { beta2Decay: "number", eps: "pair", d: "number" }),
+  muon: rule(Muon, { ...MOMENTS, momentum: "number", nesterov: "switch", steps: "number", adamRate: "number" }),
 };
 
 export interface OptimizerSettings {

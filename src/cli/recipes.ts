@@ -37,6 +37,8 @@ const rates: Readonly<Record<Recipe["optimizer"], (lr: Default["lr"]) => number>
   adadelta: () => 1,
   asgd: ({ sgd }) => sgd,
   rprop: () => 1e-3,
+  adafactor: ({ adam }) => 10 * adam,
+  muon: ({ adam }) => 20 * adam,
 };
 
 const usual = { lr: { adam: 1e-3, sgd: 0.05 }, batchSize: 32, decay: false };

@@ -68,6 +68,9 @@ export interface AttentionParameters {
   readonly vProjWeight?: TensorLike;
   /** [3E]. */
   readonly inProjBias?: TensorLike;
+  /** [1, 1, E] each: one more key and its value, the same for all examples, which every query may attend to. */
+  readonly biasK?: TensorLike;
+  readonly biasV?: TensorLike;
   /** [E, E]. */
   readonly outProjWeight: TensorLike;
   /** [E]. */
@@ -77,8 +80,12 @@ export interface AttentionParameters {
 /** Options of {@link multiHeadAttention}. */
 export interface MultiHeadOptions extends Omit<AttentionOptions, "scale"> {
   readonly heads: number;
-  /** Bool [N, Lk]: keys that count, such as those that are not padding. */
+  /** Bool [N, Lk]: keys that count, such as those that are not padding. Floats are added to the scores. */
   readonly keyMask?: Tensor;
+  /** One more key and value of zeros (behind `biasK`), which every query may attend to. Default false. */
+  readonly zeroAttention?: boolean;
+  /** `weights` [N, Lq, Lk] is the mean over the heads. Default false: [N, heads, Lq, Lk]. */
+  readonly averageWeights?: boolean;
 }
 
 /** [N, L, E] to [N, heads, L, E/heads]. */
@@ -104,7 +111,8 @@ function projections(
 
 /**
  * Multi-head attention of q [N, Lq, E] over k and v [N, Lk, E]: `output` [N, Lq, E] and the heads' `weights` [N, heads, Lq, Lk]. Head h works
- * on features h·E/heads and up.
+ * on features h·E/heads and up. `mask` is [Lq, Lk], [N, Lq, Lk], or one for each head: [N·heads, Lq, Lk] or [N, heads, Lq, Lk]. Added keys come
+ * last; masks do not have them.
  */
 export function multiHeadAttention(
   q: Tensor,
@@ -127,27 +135,63 @@ export function multiHeadContext(
   options: MultiHeadOptions,
 ): { context: Tensor; weights: Tensor } {
   checkOptions("multiHeadContext", options, MULTI_HEAD_OPTIONS);
-  const { heads, keyMask, mask, causal, onWeights } = options;
+  const { heads, onWeights, zeroAttention = false, averageWeights = false } = options;
   const e = q.shape[q.rank - 1];
   if (q.rank !== 3 || k.rank !== 3 || v.rank !== 3 || e % heads !== 0) {
     throw new RangeError(
       `multiHeadAttention: want q, k, v [batch, length, features] with features a multiple of ${heads} heads, got ${[q, k, v].map((t) => formatShape(t.shape)).join(", ")}`,
     );
   }
-  const [pq, pk, pv] = projections(q, parameters).map(([weight, bias], i) => splitHeads(linear([q, k, v][i], weight, bias), heads));
-  // A mask [N, Lq, Lk] is the same for all heads.
-  const perHead = mask?.rank === 3 ? mask.unsqueeze(1) : mask;
-  const keys = keyMask?.reshape([keyMask.shape[0], 1, 1, keyMask.shape[1]]);
-  const both = combine(perHead, keys);
-  const weights = attentionWeights(pq, pk, { mask: both, causal });
-  const apart = (onWeights ? onWeights(weights) : weights).matmul(pv); // [N, heads, Lq, E/heads]
-  return { context: apart.moveAxis(1, 2).reshape([q.shape[0], q.shape[1], e]), weights };
+  const projected = projections(q, parameters).map(([weight, bias], i) => linear([q, k, v][i], weight, bias));
+  const longer = [undefined, parameters.biasK, parameters.biasV].map((bias, i) => withKeys(projected[i], bias, i > 0 && zeroAttention));
+  const [pq, pk, pv] = longer.map((x) => splitHeads(x, heads));
+  const added = pk.shape[2] - k.shape[1];
+  const all = attentionWeights(pq, pk, masksOf(q, k, options, added));
+  const apart = (onWeights ? onWeights(all) : all).matmul(pv); // [N, heads, Lq, E/heads]
+  return { context: apart.moveAxis(1, 2).reshape([q.shape[0], q.shape[1], e]), weights: averageWeights ? all.mean(1) : all };
 }
 
-/** A mask of either kind and a bool one as one. */
-function combine(mask: Tensor | undefined, keys: Tensor | undefined): Tensor | undefined {
-  if (!mask || !keys) return mask ?? keys;
-  return mask.dtype === "bool" ? mask.and(keys) : keys.where(mask, Number.NEGATIVE_INFINITY);
+/** Keys or values [N, L, E] followed by one that is learnt and one of zeros. */
+function withKeys(x: Tensor, bias: TensorLike | undefined, zero: boolean): Tensor {
+  const [n, , e] = x.shape;
+  const learnt = bias === undefined ? [] : [x.operand(bias).reshape([1, 1, e]).cast(x.dtype).broadcastTo([n, 1, e])];
+  const zeros = zero ? [x.constantOf({ shape: [n, 1, e], dtype: x.dtype }, 0)] : [];
+  return x.concat([...learnt, ...zeros], 1);
+}
+
+/** Masks of all kinds as one that broadcasts to [N, heads, Lq, Lk + added]; the added keys are seen by all. */
+function masksOf(
+  q: Tensor,
+  k: Tensor,
+  { heads, mask, keyMask, causal = false }: MultiHeadOptions,
+  added: number,
+): Pick<AttentionOptions, "mask" | "causal"> {
+  const [n, lq] = q.shape;
+  const lk = k.shape[1];
+  // [N, Lq, Lk] is the same for all heads, [N·heads, Lq, Lk] has one for each.
+  const perHead =
+    mask?.rank !== 3
+      ? mask
+      : heads > 1 && mask.shape[0] === n * heads
+        ? mask.reshape([n, heads, ...mask.shape.slice(1)])
+        : mask.unsqueeze(1);
+  const keys = keyMask?.reshape([keyMask.shape[0], 1, 1, keyMask.shape[1]]);
+  const both = combine(perHead, keys);
+  if (added === 0) return { mask: both, causal };
+  const square = q.constantOf({ shape: [lq, lk], dtype: "bool" }, 1);
+  const past = causal ? combine(both, square.iotaLike(-1).le(square.iotaLike(-2))) : both;
+  if (!past) return {};
+  const whole = past.broadcastTo([...past.shape.slice(0, -1), lk]);
+  return {
+    mask: whole.concat([q.constantOf({ shape: whole.shape.with(-1, added), dtype: whole.dtype }, whole.dtype === "bool" ? 1 : 0)], -1),
+  };
+}
+
+/** Two masks, each of either kind, as one. */
+function combine(a: Tensor | undefined, b: Tensor | undefined): Tensor | undefined {
+  if (!a || !b) return a ?? b;
+  if (a.dtype === "bool") return b.dtype === "bool" ? a.and(b) : a.where(b, Number.NEGATIVE_INFINITY);
+  return b.dtype === "bool" ? b.where(a, Number.NEGATIVE_INFINITY) : a.add(b);
 }
 
 // ---- transformer layers -------------------------------------------------------------------------------------------------------------

@@ -278,6 +278,13 @@ export function groupNorm(x: Tensor, numGroups: number, options: Affine = {}): T
   return affine(standardize(rows, [2], options.eps ?? 1e-5).reshape(x.shape), shape, options);
 }
 
+/** Mean and unbiased variance of each channel over space, as a mean over the examples, [C]: what an instance norm's running statistics follow. */
+export function instanceStatistics(x: Tensor): { mean: Tensor; variance: Tensor } {
+  perChannel(x, "instanceStatistics");
+  const space = axesFrom(x.shape, 2);
+  return { mean: x.mean([0, ...space]), variance: x.var(space).mean(0) };
+}
+
 /** Normalization of each channel of each example over space, [N, C, ...] (Ulyanov et al. 2016). Weight and bias [C]. */
 export function instanceNorm(x: Tensor, options: Affine = {}): Tensor {
   checkOptions("instanceNorm", options, AFFINE_OPTIONS);

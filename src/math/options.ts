@@ -127,6 +127,8 @@ export const MULTI_HEAD_OPTIONS: Checks<MultiHeadOptions> = {
   onWeights: fn,
   heads: aNumber,
   keyMask: aTensor,
+  zeroAttention: flag,
+  averageWeights: flag,
 };
 export const TRANSFORMER_LAYER_OPTIONS: Checks<TransformerLayerOptions> = {
   ...MULTI_HEAD_OPTIONS,

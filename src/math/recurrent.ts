@@ -17,8 +17,10 @@ import { checkLengths, type Lengths, sequenceMask } from "./sequence.ts";
 export interface RecurrentWeights {
   /** [G·hidden, in] */
   readonly weightIh: TensorLike;
-  /** [G·hidden, hidden] */
+  /** [G·hidden, hidden], or [G·hidden, projected]. */
   readonly weightHh: TensorLike;
+  /** [projected, hidden]: of an LSTM whose outputs are projections of h (Sak et al. 2014). */
+  readonly weightHr?: TensorLike;
   /** [G·hidden] */
   readonly biasIh?: TensorLike;
   /** [G·hidden] */
@@ -54,6 +56,8 @@ interface Weights {
   /** [hidden, G·hidden] */
   readonly recurrent: Tensor;
   readonly biasHh: Tensor | undefined;
+  /** [hidden, projected] */
+  readonly projection: Tensor | undefined;
 }
 
 interface Kind {
@@ -88,14 +92,15 @@ const LSTM: Kind = {
   states: 2,
   mergesBias: true,
   // c′ = f∘c + i∘g, h′ = o∘tanh c′
-  step(gates, [h, c], { recurrent }) {
+  step(gates, [h, c], { recurrent, projection }) {
     const all = gates.add(h.matmul(recurrent));
     const i = part(all, 0, 4).sigmoid();
     const f = part(all, 1, 4).sigmoid();
     const g = part(all, 2, 4).tanh();
     const o = part(all, 3, 4).sigmoid();
     const next = f.mul(c).add(i.mul(g));
-    return [o.mul(next.tanh()), next];
+    const own = o.mul(next.tanh());
+    return [projection ? own.matmul(projection) : own, next];
   },
 };
 
@@ -125,8 +130,11 @@ function checkWeights({ name, gates }: Kind, x: Tensor, w: RecurrentWeights): vo
   const ih = x.operand(w.weightIh);
   const hh = x.operand(w.weightHh);
   const rows = ih.shape[0];
-  const fits =
-    ih.rank === 2 && hh.rank === 2 && hh.shape[0] === rows && rows === gates * hh.shape[1] && ih.shape[1] === x.shape[x.rank - 1];
+  const hr = w.weightHr === undefined ? undefined : x.operand(w.weightHr);
+  if (hr && (name !== "lstm" || hr.rank !== 2 || hr.shape[0] !== hh.shape[1]))
+    throw new RangeError(`${name}: weightHr is [projected, hidden] of an LSTM with weightHh [4·hidden, projected], got ${formatShape(hr.shape)} and ${formatShape(hh.shape)}`); // biome-ignore format: one thought
+  const hidden = hr ? hr.shape[1] : hh.shape[1];
+  const fits = ih.rank === 2 && hh.rank === 2 && hh.shape[0] === rows && rows === gates * hidden && ih.shape[1] === x.shape[x.rank - 1];
   if (!fits) {
     throw new RangeError(
       `${name}: for inputs of ${x.shape[x.rank - 1]} want weightIh [${gates}·hidden, ${x.shape[x.rank - 1]}] and weightHh [${gates}·hidden, hidden], got ${formatShape(ih.shape)} and ${formatShape(hh.shape)}`,
@@ -141,7 +149,11 @@ function prepare(kind: Kind, x: Tensor, w: RecurrentWeights): { gates: Tensor; w
   const gates = linear(x, w.weightIh, w.biasIh);
   return {
     gates: kind.mergesBias && biasHh ? gates.add(biasHh) : gates,
-    weights: { recurrent: x.operand(w.weightHh).transpose(), biasHh },
+    weights: {
+      recurrent: x.operand(w.weightHh).transpose(),
+      biasHh,
+      projection: w.weightHr === undefined ? undefined : x.operand(w.weightHr).transpose(),
+    },
   };
 }
 
@@ -171,8 +183,8 @@ function direction(kind: Kind, x: Tensor, init: readonly Tensor[], w: RecurrentW
     const step = (now: readonly Tensor[], { gates: gate, on }: Slice): readonly [readonly Tensor[], Tensor] => {
       const next: readonly Tensor[] = kind.step(gate, now, weights);
       if (!on) return [next, next[0]];
-      const there = on.broadcastTo(next[0].shape);
-      return [next.map((s, i) => there.where(s, now[i])), there.where(next[0], 0)];
+      const there = (s: Tensor): Tensor => on.broadcastTo(s.shape);
+      return [next.map((s, i) => there(s).where(s, now[i])), there(next[0]).where(next[0], 0)];
     };
     return scan(step, start, there ? { gates, on: there } : { gates }, { reverse });
   };
@@ -214,17 +226,20 @@ function recurrent(
   const single = x.rank === 2;
   const swapped = batchFirst && !single;
   let layer = single ? x.unsqueeze(1) : swapped ? x.moveAxis(1, 0) : x;
-  const hidden = x.operand(weights[0].weightHh).shape[1];
-  const shape = [weights.length, layer.shape[1], hidden];
+  // The state that comes out, and (of an LSTM with projections) the longer one that stays inside.
+  const out = x.operand(weights[0].weightHh).shape[1];
+  const inside = weights[0].weightHr === undefined ? out : x.operand(weights[0].weightHr).shape[1];
+  const shapes = Array.from({ length: kind.states }, (_, i) => [weights.length, layer.shape[1], i === 0 ? out : inside]);
   // In which the gates are computed: weights in f64 make states in f64.
   const dtype = promote(promote(x.dtype, "f32"), x.operand(weights[0].weightHh).dtype);
   layer = layer.cast(dtype);
-  const zero = (): Tensor => x.constantOf({ shape, dtype }, 0);
-  const start = init ? init.map((s) => (single ? s.unsqueeze(1) : s).cast(dtype)) : Array.from({ length: kind.states }, zero);
-  for (const s of start) {
-    if (String(s.shape) !== String(shape))
+  const start = init
+    ? init.map((s) => (single ? s.unsqueeze(1) : s).cast(dtype))
+    : shapes.map((shape) => x.constantOf({ shape, dtype }, 0));
+  for (const [i, s] of start.entries()) {
+    if (String(s.shape) !== String(shapes[i]))
       throw new RangeError(
-        `${kind.name}: want an initial state [layers·directions, batch, hidden] = ${formatShape(shape)}, got ${formatShape(s.shape)}`,
+        `${kind.name}: want an initial state [layers·directions, batch, hidden] = ${formatShape(shapes[i])}, got ${formatShape(s.shape)}`,
       );
   }
   const ragged = lengths === undefined ? undefined : raggedOf(kind, lengths, layer.shape[0], layer.shape[1]);

@@ -3,7 +3,7 @@ import { aNumber, type Checks, checkOptions, flag } from "../base/check.ts";
 import * as F from "../math/attention.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { Dropout } from "./dropout.ts";
-import { glorotUniform, zeros } from "./initializers.ts";
+import { glorotNormal, glorotUniform, zeros } from "./initializers.ts";
 import { checkSizes, Linear } from "./linear.ts";
 import { inputError, Module } from "./module.ts";
 import { Parameter } from "./parameter.ts";
@@ -17,6 +17,10 @@ export interface MultiHeadAttentionOptions {
   readonly keyFeatures?: number;
   /** Features of values. Default those of queries. */
   readonly valueFeatures?: number;
+  /** One more key and value, learnt, which every query may attend to: parameters `bias_k` and `bias_v` [1, 1, E]. Default false. */
+  readonly addBiasKV?: boolean;
+  /** One more key and value of zeros. Default false. */
+  readonly addZeroAttention?: boolean;
 }
 
 const MULTI_HEAD_ATTENTION_OPTIONS: Checks<MultiHeadAttentionOptions> = {
@@ -24,6 +28,8 @@ const MULTI_HEAD_ATTENTION_OPTIONS: Checks<MultiHeadAttentionOptions> = {
   bias: flag,
   keyFeatures: aNumber,
   valueFeatures: aNumber,
+  addBiasKV: flag,
+  addZeroAttention: flag,
 };
 
 /**
@@ -37,9 +43,12 @@ export class MultiHeadAttention extends Module {
   readonly k_proj_weight: Parameter | undefined;
   readonly v_proj_weight: Parameter | undefined;
   readonly in_proj_bias: Parameter | undefined;
+  readonly bias_k: Parameter | undefined;
+  readonly bias_v: Parameter | undefined;
   readonly out_proj: Linear;
   readonly features: number;
   readonly heads: number;
+  readonly addZeroAttention: boolean;
   readonly dropout: Dropout | undefined;
 
   /** @throws {RangeError} unless the heads divide the features. */
@@ -47,6 +56,7 @@ export class MultiHeadAttention extends Module {
     checkOptions(new.target.name, options, MULTI_HEAD_ATTENTION_OPTIONS);
     super();
     const { dropout = 0, bias = true, keyFeatures = features, valueFeatures = features } = options;
+    const { addBiasKV = false, addZeroAttention = false } = options;
     checkSizes("MultiHeadAttention", { features, heads, keyFeatures, valueFeatures });
     if (features % heads !== 0) throw new RangeError(`MultiHeadAttention: ${heads} heads do not divide ${features} features`);
     [this.features, this.heads, this.dropout] = [features, heads, dropout === 0 ? undefined : new Dropout(dropout)];
@@ -58,16 +68,34 @@ export class MultiHeadAttention extends Module {
       this.v_proj_weight = new Parameter(glorotUniform([features, valueFeatures]), "v_proj_weight");
     }
     this.in_proj_bias = bias ? new Parameter(zeros([3 * features]), "in_proj_bias") : undefined;
+    if (addBiasKV) {
+      this.bias_k = new Parameter(glorotNormal([1, 1, features]), "bias_k");
+      this.bias_v = new Parameter(glorotNormal([1, 1, features]), "bias_v");
+    }
+    this.addZeroAttention = addZeroAttention;
     this.out_proj = new Linear(features, features, { bias, biasInitializer: zeros });
   }
 
-  /** Keys and values default to the queries: self-attention. `mask` [Lq, Lk] or [N, Lq, Lk], `keyMask` [N, Lk], `causal` hides the future. */
+  /**
+   * Keys and values default to the queries: self-attention. `mask` [Lq, Lk], [N, Lq, Lk] or one for each head [N·heads, Lq, Lk], `keyMask` [N, Lk],
+   * `causal` hides the future, `averageWeights` gives the mean of the weights over the heads. Without a batch all is without the axis N.
+   */
   forward(
     q: Tensor,
     k: Tensor = q,
     v: Tensor = k,
-    options: Pick<F.MultiHeadOptions, "mask" | "keyMask" | "causal"> = {},
+    options: Pick<F.MultiHeadOptions, "mask" | "keyMask" | "causal" | "averageWeights"> = {},
   ): { output: Tensor; weights: Tensor } {
+    if (q.rank === 2 && k.rank === 2 && v.rank === 2) {
+      const { keyMask } = options;
+      const batched = this.forward(
+        q.unsqueeze(0),
+        k.unsqueeze(0),
+        v.unsqueeze(0),
+        keyMask ? { ...options, keyMask: keyMask.unsqueeze(0) } : options,
+      );
+      return { output: batched.output.squeeze(0), weights: batched.weights.squeeze(0) };
+    }
     if (q.rank !== 3 || q.shape[2] !== this.features)
       throw inputError("MultiHeadAttention", `[batch, length, ${this.features}]`, q.shape, "batch comes first");
     const parameters = {
@@ -76,10 +104,12 @@ export class MultiHeadAttention extends Module {
       kProjWeight: this.k_proj_weight,
       vProjWeight: this.v_proj_weight,
       inProjBias: this.in_proj_bias,
+      biasK: this.bias_k,
+      biasV: this.bias_v,
     };
-    const { dropout, heads } = this;
+    const { dropout, heads, addZeroAttention: zeroAttention } = this;
     const onWeights = dropout && ((weights: Tensor): Tensor => dropout.forward(weights));
-    const { context, weights } = F.multiHeadContext(q, k, v, parameters, { ...options, heads, onWeights });
+    const { context, weights } = F.multiHeadContext(q, k, v, parameters, { ...options, heads, onWeights, zeroAttention });
     return { output: this.out_proj.forward(context), weights };
   }
 

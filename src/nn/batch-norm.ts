@@ -18,6 +18,8 @@ export interface BatchNormLayerOptions {
   readonly momentum?: number | null;
   /** Whether scale and shift are learnt. Default true. */
   readonly affine?: boolean;
+  /** Whether there is a shift where `affine` is on. Default true. */
+  readonly bias?: boolean;
   /** Whether running statistics are kept; without them the batch's own serve in evaluation too. Default true. */
   readonly trackRunningStats?: boolean;
 }
@@ -28,10 +30,9 @@ const BATCH_NORM_LAYER_OPTIONS: Checks<BatchNormLayerOptions> = {
   eps: aNumber,
   momentum: numberOrNull,
   affine: flag,
+  bias: flag,
   trackRunningStats: flag,
 };
-
-/** null is the plain mean over all batches. */
 
 /**
  * (x - μ)/√(σ² + ε)·weight + bias per channel of [N, C, ...], with the statistics of the batch while training and the running ones in
@@ -51,14 +52,14 @@ export abstract class BatchNorm extends Module {
   constructor(ranks: readonly number[], channels: number, options: BatchNormLayerOptions) {
     checkOptions(new.target.name, options, BATCH_NORM_LAYER_OPTIONS);
     super();
-    const { eps = 1e-5, momentum = 0.1, affine = true, trackRunningStats = true } = options;
+    const { eps = 1e-5, momentum = 0.1, affine = true, bias = true, trackRunningStats = true } = options;
     checkSizes(new.target.name, { channels });
     if (momentum !== null && !(momentum >= 0 && momentum <= 1))
       throw new RangeError(`${new.target.name}: momentum must be from 0 to 1, got ${momentum}`);
     [this.channels, this.eps, this.momentum, this.#ranks] = [channels, eps, momentum, ranks];
     if (affine) {
       this.weight = new Parameter(ones([channels]), "weight");
-      this.bias = new Parameter(zeros([channels]), "bias");
+      if (bias) this.bias = new Parameter(zeros([channels]), "bias");
     }
     if (trackRunningStats) {
       this.running_mean = new State(zeros([channels]), { label: "running_mean" });
@@ -98,6 +99,7 @@ export abstract class BatchNorm extends Module {
     if (this.eps !== 1e-5) parts.push(`eps ${this.eps}`);
     if (this.momentum !== 0.1) parts.push(`momentum ${this.momentum ?? "cumulative"}`);
     if (!this.weight) parts.push("not affine");
+    else if (!this.bias) parts.push("no bias");
     if (!this.running_mean) parts.push("no running statistics");
     return parts.join(", ");
   }

@@ -45,9 +45,12 @@ export { Linear, type LinearOptions } from "./linear.ts";
 export * from "./loss-layers.ts";
 export * from "./losses.ts";
 export { type ForwardHook, type Layer, Module } from "./module.ts";
+export { ModuleDict } from "./module-dict.ts";
 export { ModuleList } from "./module-list.ts";
 export * from "./norm.ts";
+export * from "./padding.ts";
 export { Parameter, State, type StateOptions } from "./parameter.ts";
+export { ParameterDict, ParameterList } from "./parameter-lists.ts";
 export {
   AvgPool1d,
   AvgPool2d,
@@ -68,6 +71,7 @@ export {
   GRUCell,
   LSTM,
   LSTMCell,
+  type LstmLayerOptions,
   type RecurrentCallOptions,
   type RecurrentLayerOptions,
   RNN,
@@ -80,5 +84,13 @@ export { ChannelShuffle, PixelShuffle, PixelUnshuffle, Upsample } from "./resize
 export { Sequential } from "./sequential.ts";
 export { LogSoftmax, Softmax, Softmin } from "./softmax.ts";
 export { type ArrayEntry, type LoadReport, type Misshapen, StateDictError, type StateEntry } from "./state-dict.ts";
-export { TransformerDecoderLayer, TransformerEncoderLayer, type TransformerLayerOptions } from "./transformer.ts";
+export {
+  Transformer,
+  TransformerDecoder,
+  TransformerEncoder,
+  type TransformerMasks,
+  type TransformerOptions,
+  type TransformerStackOptions,
+} from "./transformer.ts";
+export { type Masks, TransformerDecoderLayer, TransformerEncoderLayer, type TransformerLayerOptions } from "./transformer-layer.ts";
 export { type Sighting, type Watched, watch } from "./watch.ts";

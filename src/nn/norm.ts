@@ -1,13 +1,14 @@
 /** @file Normalization of one example: layer, RMS, group, instance, and of responses. Batch normalization is in `batch-norm.ts`. */
-import { aNumber, type Checks, check, checkOptions, flag, integer, numbers } from "../base/check.ts";
+import { aNumber, type Checks, check, checkOptions, flag, integer, numbers, share } from "../base/check.ts";
 import { formatShape, type Shape } from "../base/shape.ts";
 import * as F from "../math/normalization.ts";
 import { LOCAL_RESPONSE_NORM_OPTIONS } from "../math/options.ts";
+import { full } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { ones, zeros } from "./initializers.ts";
 import { checkSizes } from "./linear.ts";
 import { inputError, Module } from "./module.ts";
-import { Parameter } from "./parameter.ts";
+import { Parameter, State } from "./parameter.ts";
 
 export interface NormOptions {
   /** ε, added to the variance. Default 1e-5. */
@@ -158,15 +159,41 @@ export class GroupNorm extends ChannelNorm {
   }
 }
 
-/** Normalization of each channel of each example over space, [N, C, ...] (Ulyanov et al. 2016), in any number of dimensions. Default not affine. */
+export interface InstanceNormOptions extends NormOptions {
+  /** Whether running statistics are kept, which evaluation then uses. Default false. */
+  readonly trackRunningStats?: boolean;
+  /** Share of the newest batch in the running statistics. Default 0.1. */
+  readonly momentum?: number;
+}
+
+const INSTANCE_NORM_OPTIONS: Checks<InstanceNormOptions> = { ...NORM_OPTIONS, trackRunningStats: flag, momentum: share };
+
+/**
+ * Normalization of each channel of each example over space, [N, C, ...] (Ulyanov et al. 2016), in any number of dimensions. Default not affine. With
+ * `trackRunningStats` state `running_mean`, `running_var` (unbiased) [C] and `num_batches_tracked`, as PyTorch has it.
+ */
 export class InstanceNorm extends ChannelNorm {
-  constructor(channels: number, options: NormOptions = {}) {
-    checkOptions(new.target.name, options, NORM_OPTIONS);
-    super(channels, { affine: false, ...options });
+  readonly running_mean: State | undefined;
+  readonly running_var: State | undefined;
+  readonly num_batches_tracked: State | undefined;
+  readonly momentum: number;
+
+  constructor(channels: number, options: InstanceNormOptions = {}) {
+    checkOptions(new.target.name, options, INSTANCE_NORM_OPTIONS);
+    const { trackRunningStats = false, momentum = 0.1, ...rest } = options;
+    super(channels, { affine: false, ...rest });
+    this.momentum = momentum;
+    if (!trackRunningStats) return;
+    this.running_mean = new State(zeros([channels]), { label: "running_mean" });
+    this.running_var = new State(ones([channels]), { label: "running_var" });
+    this.num_batches_tracked = new State(full([], 0, "i32"), { label: "num_batches_tracked" });
   }
 
+  /** @throws {RangeError} unless x is [N, C, ...], with more than one value per channel where its own statistics count. */
   forward(x: Tensor): Tensor {
     this.check(x);
+    const { running_mean: runningMean, running_var: runningVar } = this;
+    if (runningMean && !this.training) return F.batchNorm(x, { ...affineOf(this), runningMean, runningVar, training: false }).y;
     if (x.size <= x.shape[0] * x.shape[1])
       throw inputError(
         "InstanceNorm",
@@ -174,7 +201,27 @@ export class InstanceNorm extends ChannelNorm {
         x.shape,
         "a single value has no spread",
       );
+    if (runningMean && runningVar) this.#follow(x, runningMean, runningVar);
     return F.instanceNorm(x, affineOf(this));
+  }
+
+  #follow(x: Tensor, runningMean: State, runningVar: State): void {
+    const { mean, variance } = F.instanceStatistics(x.stopGradient());
+    for (const [cell, now] of [
+      [runningMean, mean],
+      [runningVar, variance],
+    ] as const) {
+      cell.set(
+        cell.value
+          .mul(1 - this.momentum)
+          .add(now.mul(this.momentum))
+          .cast("f32"),
+      );
+    }
+  }
+
+  protected override rest(): string {
+    return `${super.rest()}${this.running_mean ? ", running statistics" : ""}`;
   }
 }
 

@@ -1,5 +1,5 @@
 /** @file Recurrent layers (RNN-1): Elman, LSTM and GRU in several layers and both directions, with PyTorch's names and gate order. */
-import { aNumber, anything, type Checks, checkOptions, flag, oneOf, shown } from "../base/check.ts";
+import { aNumber, anything, type Checks, checkOptions, flag, naturalNumber, oneOf, shown } from "../base/check.ts";
 import { type Checkpoints, checkCheckpoints } from "../function/control.ts";
 import * as F from "../math/recurrent.ts";
 import type { Lengths } from "../math/sequence.ts";
@@ -54,7 +54,7 @@ export interface RecurrentCallOptions {
 function makeWeights(
   owner: object,
   gates: number,
-  [inputs, hidden]: readonly [number, number],
+  [inputs, hidden, projected = 0]: readonly [inputs: number, hidden: number, projected?: number],
   bias: boolean,
   suffix: string,
 ): F.RecurrentWeights {
@@ -65,9 +65,10 @@ function makeWeights(
     return parameter;
   };
   const weightIh = make(`weight_ih${suffix}`, [gates * hidden, inputs]);
-  const weightHh = make(`weight_hh${suffix}`, [gates * hidden, hidden]);
-  if (!bias) return { weightIh, weightHh };
-  return { weightIh, weightHh, biasIh: make(`bias_ih${suffix}`, [gates * hidden]), biasHh: make(`bias_hh${suffix}`, [gates * hidden]) };
+  const weightHh = make(`weight_hh${suffix}`, [gates * hidden, projected || hidden]);
+  const biases = bias ? { biasIh: make(`bias_ih${suffix}`, [gates * hidden]), biasHh: make(`bias_hh${suffix}`, [gates * hidden]) } : {};
+  const projection = projected ? { weightHr: make(`weight_hr${suffix}`, [projected, hidden]) } : {};
+  return { weightIh, weightHh, ...biases, ...projection };
 }
 
 /**
@@ -85,7 +86,7 @@ abstract class Recurrent extends Module {
   protected readonly weights: readonly F.RecurrentWeights[];
   readonly #dropout: Dropout | undefined;
 
-  constructor(gates: number, inputSize: number, hiddenSize: number, options: RecurrentLayerOptions) {
+  constructor(gates: number, inputSize: number, hiddenSize: number, options: RecurrentLayerOptions, projected = 0) {
     checkOptions(new.target.name, options, RECURRENT_LAYER_OPTIONS);
     super();
     const { layers = 1, bidirectional = false, reverse = false, bias = true, batchFirst = false, dropout = 0, checkpoint } = options;
@@ -99,8 +100,8 @@ abstract class Recurrent extends Module {
     this.#dropout = dropout === 0 ? undefined : new Dropout(dropout);
     const sides = bidirectional ? ["", "_reverse"] : [""];
     this.weights = Array.from({ length: layers }, (_, layer) => {
-      const inputs = layer === 0 ? inputSize : hiddenSize * sides.length;
-      return sides.map((side) => makeWeights(this, gates, [inputs, hiddenSize], bias, `_l${layer}${side}`));
+      const inputs = layer === 0 ? inputSize : (projected || hiddenSize) * sides.length;
+      return sides.map((side) => makeWeights(this, gates, [inputs, hiddenSize, projected], bias, `_l${layer}${side}`));
     }).flat();
   }
 
@@ -152,10 +153,31 @@ export class RNN extends Recurrent {
   }
 }
 
+export interface LstmLayerOptions extends RecurrentLayerOptions {
+  /**
+   * Outputs and h are projections W_hr·(o∘tanh c) of this size, at least 1 and below hidden (Sak et al. 2014); c keeps its size. Further parameters
+   * `weight_hr_l{l}` [projSize, hidden]; `weight_hh_l{l}` is [4·hidden, projSize]. Default 0: no projection.
+   */
+  readonly projSize?: number;
+}
+
+const LSTM_LAYER_OPTIONS: Checks<LstmLayerOptions> = { ...RECURRENT_LAYER_OPTIONS, projSize: naturalNumber };
+
 /** LSTM (Hochreiter & Schmidhuber 1997): gates i, f, g, o; c′ = f∘c + i∘g, h′ = o∘tanh c′. Shapes as in {@link RNN}, with two states. */
 export class LSTM extends Recurrent {
-  constructor(inputSize: number, hiddenSize: number, options: RecurrentLayerOptions = {}) {
-    super(4, inputSize, hiddenSize, options);
+  readonly projSize: number;
+
+  constructor(inputSize: number, hiddenSize: number, options: LstmLayerOptions = {}) {
+    checkOptions(new.target.name, options, LSTM_LAYER_OPTIONS);
+    const { projSize = 0, ...rest } = options;
+    if (projSize >= hiddenSize && projSize > 0)
+      throw new RangeError(`${new.target.name}: projSize must be below the hidden size, ${hiddenSize}, got ${projSize}`);
+    super(4, inputSize, hiddenSize, rest, projSize);
+    this.projSize = projSize;
+  }
+
+  protected override details(): string {
+    return `${super.details()}${this.projSize ? `, projected to ${this.projSize}` : ""}`;
   }
 
   /** Without a start both states are 0. */

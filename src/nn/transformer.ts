@@ -1,118 +1,115 @@
-/** @file Layers of a transformer (Vaswani et al. 2017) with PyTorch's parameter names, made of child modules, so that hooks see every part. */
-import { aNumber, type Checks, checkOptions, either, flag, fn, oneOf } from "../base/check.ts";
-import { gelu, relu } from "../math/activation.ts";
-import type { MultiHeadOptions } from "../math/attention.ts";
+/** @file Stacks of transformer layers (Vaswani et al. 2017) with PyTorch's parameter names, so that its weights load. Batch comes first. */
+import { type Checks, checkOptions, flag, positiveInteger } from "../base/check.ts";
 import type { Tensor } from "../ops/tensor.ts";
-import { MultiHeadAttention } from "./attention.ts";
-import { Dropout } from "./dropout.ts";
-import { Linear } from "./linear.ts";
-import { inputError, Module } from "./module.ts";
+import { withPath } from "../ops/tensor.ts";
+import { glorotUniform } from "./initializers.ts";
+import { Module } from "./module.ts";
+import { ModuleList } from "./module-list.ts";
 import { LayerNorm } from "./norm.ts";
+import {
+  type Masks,
+  TRANSFORMER_LAYER_OPTIONS,
+  TransformerDecoderLayer,
+  TransformerEncoderLayer,
+  type TransformerLayerOptions,
+} from "./transformer-layer.ts";
 
-export interface TransformerLayerOptions {
-  /** Width of the feed-forward net. Default 2048, as in PyTorch. */
-  readonly hidden?: number;
-  /** Rate of dropout of attention weights, inside the feed-forward net, and of each part's result. Default 0.1. */
-  readonly dropout?: number;
-  /** Of the feed-forward net. Default "relu". */
-  readonly activation?: "relu" | "gelu" | ((x: Tensor) => Tensor);
-  /** Normalize before each part instead of after it. Default false. */
-  readonly normFirst?: boolean;
-  /** ε of the normalizations. Default 1e-5. */
-  readonly eps?: number;
+export interface TransformerStackOptions extends TransformerLayerOptions {
+  /** Number of layers. Default 6. */
+  readonly layers?: number;
+  /** A normalization behind the last layer, `norm`. Default false. */
+  readonly finalNorm?: boolean;
 }
 
-const TRANSFORMER_LAYER_OPTIONS: Checks<TransformerLayerOptions> = {
-  hidden: aNumber,
-  dropout: aNumber,
-  activation: either(oneOf("relu", "gelu"), fn),
-  normFirst: flag,
-  eps: aNumber,
+const STACK_OPTIONS: Checks<TransformerStackOptions> = { ...TRANSFORMER_LAYER_OPTIONS, layers: positiveInteger, finalNorm: flag };
+
+/** What both stacks have: their layers and the normalization behind them. */
+abstract class Stack<L extends Module> extends Module {
+  readonly layers: ModuleList<L>;
+  readonly norm: LayerNorm | undefined;
+
+  constructor(features: number, make: (options: TransformerLayerOptions) => L, options: TransformerStackOptions) {
+    checkOptions(new.target.name, options, STACK_OPTIONS);
+    super();
+    const { layers = 6, finalNorm = false, ...own } = options;
+    this.layers = new ModuleList(Array.from({ length: layers }, () => make(own)));
+    this.norm = finalNorm ? new LayerNorm(features, { eps: own.eps, bias: own.bias }) : undefined;
+  }
+
+  protected run(x: Tensor, step: (layer: L, x: Tensor) => Tensor): Tensor {
+    let y = x;
+    let i = 0;
+    for (const layer of this.layers) y = withPath(`layers.${i++}`, () => step(layer, y));
+    return this.norm ? this.norm.forward(y) : y;
+  }
+}
+
+/** {@link TransformerEncoderLayer}s one after another: [N, L, E] to [N, L, E]. Children `layers.0`, ... and `norm`. */
+export class TransformerEncoder extends Stack<TransformerEncoderLayer> {
+  constructor(features: number, heads: number, options: TransformerStackOptions = {}) {
+    super(features, (own) => new TransformerEncoderLayer(features, heads, own), options);
+  }
+
+  /** Masks as in the layer. */
+  forward(x: Tensor, masks: Masks = {}): Tensor {
+    return this.run(x, (layer, y) => layer.forward(y, masks));
+  }
+}
+
+/** {@link TransformerDecoderLayer}s one after another: [N, L, E] and memory [N, M, E] to [N, L, E]. Children `layers.0`, ... and `norm`. */
+export class TransformerDecoder extends Stack<TransformerDecoderLayer> {
+  constructor(features: number, heads: number, options: TransformerStackOptions = {}) {
+    super(features, (own) => new TransformerDecoderLayer(features, heads, own), options);
+  }
+
+  /** Masks as in the layer, of x and of the attention to `memory`. */
+  forward(x: Tensor, memory: Tensor, masks: Masks = {}, memoryMasks: Masks = {}): Tensor {
+    return this.run(x, (layer, y) => layer.forward(y, memory, masks, memoryMasks));
+  }
+}
+
+export interface TransformerOptions extends TransformerLayerOptions {
+  /** Default 6. */
+  readonly encoderLayers?: number;
+  /** Default 6. */
+  readonly decoderLayers?: number;
+}
+
+const TRANSFORMER_OPTIONS: Checks<TransformerOptions> = {
+  ...TRANSFORMER_LAYER_OPTIONS,
+  encoderLayers: positiveInteger,
+  decoderLayers: positiveInteger,
 };
 
-type Masks = Pick<MultiHeadOptions, "mask" | "keyMask" | "causal">;
+/** Masks of the source's self-attention, of the target's, and of the target's attention to the encoded source. */
+export interface TransformerMasks {
+  readonly source?: Masks;
+  readonly target?: Masks;
+  readonly memory?: Masks;
+}
 
-/** What encoder and decoder layers have in common. */
-abstract class TransformerLayer extends Module {
-  readonly self_attn: MultiHeadAttention;
-  readonly linear1: Linear;
-  readonly linear2: Linear;
-  readonly norm1: LayerNorm;
-  readonly norm2: LayerNorm;
-  readonly dropout: Dropout | undefined;
-  readonly normFirst: boolean;
-  readonly #activation: (x: Tensor) => Tensor;
+const anyMasks = { want: "an object { mask, keyMask, causal }", holds: (value: unknown) => typeof value === "object" && value !== null };
+const MASKS: Checks<TransformerMasks> = { source: anyMasks, target: anyMasks, memory: anyMasks };
 
-  constructor(features: number, heads: number, options: TransformerLayerOptions) {
-    checkOptions(new.target.name, options, TRANSFORMER_LAYER_OPTIONS);
+/**
+ * Encoder and decoder (Vaswani et al. 2017), each with a normalization behind its last layer: source [N, S, E] and target [N, T, E] to [N, T, E].
+ * Children `encoder` and `decoder`. Matrices start as Glorot's uniform. Default 512 features, 8 heads.
+ */
+export class Transformer extends Module {
+  readonly encoder: TransformerEncoder;
+  readonly decoder: TransformerDecoder;
+
+  constructor(features = 512, heads = 8, options: TransformerOptions = {}) {
+    checkOptions(new.target.name, options, TRANSFORMER_OPTIONS);
     super();
-    const { hidden = 2048, dropout = 0.1, activation = "relu", normFirst = false, eps = 1e-5 } = options;
-    this.self_attn = new MultiHeadAttention(features, heads, { dropout });
-    this.linear1 = new Linear(features, hidden);
-    this.linear2 = new Linear(hidden, features);
-    [this.norm1, this.norm2] = [new LayerNorm(features, { eps }), new LayerNorm(features, { eps })];
-    [this.normFirst, this.dropout] = [normFirst, dropout === 0 ? undefined : new Dropout(dropout)];
-    this.#activation = activation === "relu" ? relu : activation === "gelu" ? gelu : activation;
+    const { encoderLayers, decoderLayers, ...own } = options;
+    this.encoder = new TransformerEncoder(features, heads, { ...own, layers: encoderLayers, finalNorm: true });
+    this.decoder = new TransformerDecoder(features, heads, { ...own, layers: decoderLayers, finalNorm: true });
+    for (const parameter of this.parameters()) if (parameter.shape.length > 1) parameter.set(glorotUniform(parameter.shape));
   }
 
-  protected check(x: Tensor, remedy = "batch comes first"): void {
-    const { features } = this.self_attn;
-    if (x.rank !== 3 || x.shape[2] !== features) throw inputError(this.constructor.name, `[batch, length, ${features}]`, x.shape, remedy);
-  }
-
-  #drop(x: Tensor): Tensor {
-    return this.dropout ? this.dropout.forward(x) : x;
-  }
-
-  /** x + part(norm x), or norm(x + part x). */
-  protected residual(x: Tensor, norm: LayerNorm, part: (x: Tensor) => Tensor): Tensor {
-    return this.normFirst ? x.add(this.#drop(part(norm.forward(x)))) : norm.forward(x.add(this.#drop(part(x))));
-  }
-
-  protected feedForward(x: Tensor): Tensor {
-    return this.linear2.forward(this.#drop(this.#activation(this.linear1.forward(x))));
-  }
-}
-
-/**
- * Self-attention and a feed-forward net, each with a residual and layer normalization: [N, L, E] to [N, L, E]. Children `self_attn`, `linear1`,
- * `linear2`, `norm1`, `norm2`.
- */
-export class TransformerEncoderLayer extends TransformerLayer {
-  constructor(features: number, heads: number, options: TransformerLayerOptions = {}) {
-    checkOptions(new.target.name, options, TRANSFORMER_LAYER_OPTIONS);
-    super(features, heads, options);
-  }
-
-  /** `mask` [L, L] or [N, L, L], `keyMask` [N, L], `causal` hides the future. @throws {RangeError} unless x is [N, L, E]. */
-  forward(x: Tensor, masks: Masks = {}): Tensor {
-    this.check(x);
-    const attended = this.residual(x, this.norm1, (y) => this.self_attn.forward(y, y, y, masks).output);
-    return this.residual(attended, this.norm2, (y) => this.feedForward(y));
-  }
-}
-
-/**
- * Self-attention, attention to an encoder's output, and a feed-forward net, each with a residual and layer normalization: [N, L, E] and memory
- * [N, M, E] to [N, L, E]. Children `self_attn`, `multihead_attn`, `linear1`, `linear2`, `norm1` to `norm3`.
- */
-export class TransformerDecoderLayer extends TransformerLayer {
-  readonly multihead_attn: MultiHeadAttention;
-  readonly norm3: LayerNorm;
-
-  constructor(features: number, heads: number, options: TransformerLayerOptions = {}) {
-    checkOptions(new.target.name, options, TRANSFORMER_LAYER_OPTIONS);
-    super(features, heads, options);
-    this.multihead_attn = new MultiHeadAttention(features, heads, { dropout: options.dropout ?? 0.1 });
-    this.norm3 = new LayerNorm(features, { eps: options.eps });
-  }
-
-  /** Masks as in the encoder layer, of x and of the attention to `memory`. @throws {RangeError} unless both are [N, length, E]. */
-  forward(x: Tensor, memory: Tensor, masks: Masks = {}, memoryMasks: Masks = {}): Tensor {
-    this.check(x);
-    this.check(memory, "this is the memory");
-    const attended = this.residual(x, this.norm1, (y) => this.self_attn.forward(y, y, y, masks).output);
-    const informed = this.residual(attended, this.norm2, (y) => this.multihead_attn.forward(y, memory, memory, memoryMasks).output);
-    return this.residual(informed, this.norm3, (y) => this.feedForward(y));
+  forward(source: Tensor, target: Tensor, masks: TransformerMasks = {}): Tensor {
+    checkOptions("Transformer", masks, MASKS);
+    return this.decoder.forward(target, this.encoder.forward(source, masks.source), masks.target, masks.memory);
   }
 }

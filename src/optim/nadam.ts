@@ -2,16 +2,24 @@
 import type { Tensor } from "../ops/tensor.ts";
 import type { Cell } from "../runtime/cell.ts";
 import { biasCorrection, checkMoments, MOMENT_DEFAULTS, MomentOptimizer, type MomentOptions } from "./moments.ts";
-import { checkRange, flushed, type Group, type Trainable, type UpdateRule } from "./optimizer.ts";
+import { checkRange, type DecayKind, flushed, type Group, type Trainable, type UpdateRule } from "./optimizer.ts";
 
 export interface NAdamOptions extends MomentOptions {
   /** ψ of the schedule of the momentum. Default 4e-3. */
   readonly momentumDecay?: number;
   /** Π_t·μ_t·μ_{t+1} in place of Π_{t+1}, as PyTorch up to 1.13 has it: for going on with its runs. Default false. */
   readonly squaredMomentum?: boolean;
+  /** Weight decay shrinks the parameters by 1 - lr·λ instead of joining the gradients (Loshchilov & Hutter 2019). Default false. */
+  readonly decoupledWeightDecay?: boolean;
 }
 
-const DEFAULTS: Required<NAdamOptions> = { ...MOMENT_DEFAULTS, lr: 2e-3, momentumDecay: 4e-3, squaredMomentum: false };
+const DEFAULTS: Required<NAdamOptions> = {
+  ...MOMENT_DEFAULTS,
+  lr: 2e-3,
+  momentumDecay: 4e-3,
+  squaredMomentum: false,
+  decoupledWeightDecay: false,
+};
 
 /**
  * μ_t = β₁(1 - ½·0.96^(tψ)), Π_t = μ₁⋯μ_t; m and v as in Adam;
@@ -23,6 +31,10 @@ export class NAdam extends MomentOptimizer<NAdamOptions> {
   constructor(parameters: Trainable<NAdamOptions>, options: NAdamOptions = {}) {
     super(parameters, options, DEFAULTS, check);
     this.#product = this.perGroup("muProduct", 1);
+  }
+
+  protected override decayOf({ decoupledWeightDecay }: Required<NAdamOptions>): DecayKind {
+    return decoupledWeightDecay ? "decoupled" : "coupled";
   }
 
   protected override rule({ options, rate, index }: Group<NAdamOptions>): UpdateRule {

@@ -10,7 +10,7 @@
 import { type Checks, checkOptions, type Expectation, expectation, flag, numbers, shown } from "../base/check.ts";
 import { describe } from "../base/describe.ts";
 import { isFloat } from "../base/dtype.ts";
-import { formatType, sameType, sizeOf } from "../base/shape.ts";
+import { formatType, type Shape, sameType, sizeOf } from "../base/shape.ts";
 import { full } from "../ops/create.ts";
 import { showAs } from "../ops/display.ts";
 import { Tensor } from "../ops/tensor.ts";
@@ -169,7 +169,7 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
 
   #stepGroup(group: Group<O>, grads: readonly Tensor[]): void {
     const { weightDecay, maximize } = group.options;
-    const decay = weightDecay === 0 ? "own" : this.decay;
+    const decay = weightDecay === 0 ? "own" : this.decayOf(group.options);
     const rest = decay === "decoupled" ? group.rate.value.mul(-weightDecay).add(1) : undefined;
     const next = this.rule(group);
     group.parameters.forEach((parameter, k) => {
@@ -202,6 +202,11 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
     this.dispose();
   }
 
+  /** What weight decay does in a group. */
+  protected decayOf(_options: Settings<O>): DecayKind {
+    return this.decay;
+  }
+
   /** Called once a step, first. */
   protected advance(): void {}
 
@@ -220,6 +225,18 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
       if (!needed(options)) continue;
       parameters.forEach(({ shape, dtype }, k) => {
         cells[first + k] = this.#register(`${name}.${first + k}`, new Cell(full(shape, value(options), dtype), name));
+      });
+    }
+    return cells;
+  }
+
+  /** State of zeros with a shape of its own for each parameter; where there is no shape, there is a hole instead. */
+  protected shaped(name: string, shapeOf: (shape: Shape, options: Settings<O>) => Shape | undefined): Cell[] {
+    const cells: Cell[] = [];
+    for (const { parameters, options, first } of this.groups) {
+      parameters.forEach(({ shape, dtype }, k) => {
+        const own = shapeOf(shape, options);
+        if (own) cells[first + k] = this.#register(`${name}.${first + k}`, new Cell(full(own, 0, dtype), name));
       });
     }
     return cells;

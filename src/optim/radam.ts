@@ -2,10 +2,15 @@
 import type { Tensor } from "../ops/tensor.ts";
 import type { Cell } from "../runtime/cell.ts";
 import { biasCorrection, MOMENT_DEFAULTS, MomentOptimizer, type MomentOptions } from "./moments.ts";
-import type { Group, Trainable, UpdateRule } from "./optimizer.ts";
+import type { DecayKind, Group, Trainable, UpdateRule } from "./optimizer.ts";
 
 /** ε is added to the root of the second moment before that is corrected. */
-export type RAdamOptions = MomentOptions;
+export interface RAdamOptions extends MomentOptions {
+  /** Weight decay shrinks the parameters by 1 - lr·λ instead of joining the gradients (Loshchilov & Hutter 2019). Default false. */
+  readonly decoupledWeightDecay?: boolean;
+}
+
+const DEFAULTS: Required<RAdamOptions> = { ...MOMENT_DEFAULTS, decoupledWeightDecay: false };
 
 /** Below this length of average the variance has no bound, and the step is that of momentum alone. */
 const TRACTABLE = 5;
@@ -22,9 +27,13 @@ export class RAdam extends MomentOptimizer<RAdamOptions> {
   readonly #weights: readonly Cell[];
 
   constructor(parameters: Trainable<RAdamOptions>, options: RAdamOptions = {}) {
-    super(parameters, options, MOMENT_DEFAULTS);
+    super(parameters, options, DEFAULTS);
     this.#ages = this.perGroup("ages", 0);
     this.#weights = this.perGroup("weights", 0);
+  }
+
+  protected override decayOf({ decoupledWeightDecay }: Required<RAdamOptions>): DecayKind {
+    return decoupledWeightDecay ? "decoupled" : "coupled";
   }
 
   protected override rule({ options, rate, index }: Group<RAdamOptions>): UpdateRule {

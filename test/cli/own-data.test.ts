@@ -351,7 +351,7 @@ describe("settings of daily work", () => {
     ["--dropout", "0.2"],
     ["--optimizer", "adamax", "--optimizer-options", "betas=0.8:0.99, eps=1e-6"],
     ["--optimizer", "sgd", "--optimizer-options", "momentum=0.8,nesterov"],
-    ...["radam", "lamb", "adagrad", "adadelta", "asgd", "rprop"].map((name) => ["--optimizer", name]),
+    ...["radam", "lamb", "adagrad", "adadelta", "asgd", "rprop", "adafactor", "muon"].map((name) => ["--optimizer", name]),
     ["--schedule", "step", "--schedule-options", "size=1,gamma=0.5"],
     ...["multi-step", "exponential", "polynomial", "cosine-restarts", "cyclic"].map((name) => ["--schedule", name]),
   ])(

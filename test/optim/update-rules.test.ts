@@ -1,10 +1,13 @@
 /** @file Every optimizer: compiled once, its state, its groups; and those without stored trajectories (Lion, LAMB) against their formulas. */
 import { describe, expect, test } from "vitest";
 import { compile } from "../../src/function/compile.ts";
+import { svdvals } from "../../src/math/linalg.ts";
+import { keyOf, normal } from "../../src/math/random.ts";
 import { ones, tensor, zeros } from "../../src/ops/create.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
 import {
   Adadelta,
+  Adafactor,
   Adagrad,
   Adam,
   Adamax,
@@ -13,6 +16,7 @@ import {
   decayGroups,
   LAMB,
   Lion,
+  Muon,
   NAdam,
   type Optimizer,
   RAdam,
@@ -37,6 +41,8 @@ const makers: Record<string, (p: Cell[]) => Optimizer> = {
   ASGD: (p) => new ASGD(p, { lr: 0.1, t0: 2 }),
   Lion: (p) => new Lion(p, { lr: 0.1, weightDecay: 0.1 }),
   LAMB: (p) => new LAMB(p, { lr: 0.1, weightDecay: 0.1 }),
+  Adafactor: (p) => new Adafactor(p, { lr: 0.1, weightDecay: 0.1 }),
+  Muon: (p) => new Muon(p, { lr: 2, weightDecay: 0.01 }),
 };
 
 const cellsOf = (): Cell[] => [new Cell(tensor([1, -2, 3]), "w"), new Cell(tensor([0.5]), "b")];
@@ -149,6 +155,93 @@ describe("formulas", () => {
         expect(x).toBeCloseTo(p[i], 5);
       });
     });
+  });
+
+  test("Adafactor: Shazeer & Stern (2018), Algorithm 4, on a matrix and a vector", () => {
+    const G = [
+      [
+        [0.5, -1, 2],
+        [1, 0.25, -0.5],
+      ],
+      [
+        [-2, 1, 0.125],
+        [0.5, 3, -1],
+      ],
+    ];
+    const [matrix, vector] = [new Cell(tensor(G[0], { dtype: "f64" })), new Cell(tensor([1, -2], { dtype: "f64" }))];
+    const optimizer = new Adafactor([matrix, vector], { lr: 0.8, weightDecay: 0.1 });
+    const rms = (x: readonly number[]): number => Math.sqrt(x.reduce((s, v) => s + v * v, 0) / x.length);
+    const [p, q] = [G[0].flat(), [1, -2]];
+    const [rows, columns, v] = [
+      [0, 0],
+      [0, 0, 0],
+      [0, 0],
+    ];
+    const move = (x: number[], u: readonly number[], t: number): void => {
+      for (const i of x.keys()) x[i] *= 1 - 0.8 * 0.1;
+      const size = (Math.min(0.8, 1 / Math.sqrt(t)) * Math.max(1e-3, rms(x))) / Math.max(1, rms(u));
+      for (const [i, ui] of u.entries()) x[i] -= size * ui;
+    };
+    G.forEach((g, n) => {
+      const t = n + 1;
+      const keep = t ** -0.8;
+      optimizer.step([tensor(g, { dtype: "f64" }), tensor(gradients[n], { dtype: "f64" })]);
+      g.forEach((row, i) => {
+        rows[i] += keep * (row.reduce((s, x) => s + x * x, 0) / 3 - rows[i]);
+      });
+      for (const j of columns.keys()) columns[j] += keep * ((g[0][j] ** 2 + g[1][j] ** 2) / 2 - columns[j]);
+      const u = g.flatMap((row, i) => row.map((x, j) => x / Math.sqrt((rows[i] * columns[j]) / ((rows[0] + rows[1]) / 2))));
+      move(p, u, t);
+      const w = gradients[n].map((x, i) => {
+        v[i] += keep * (x * x - v[i]);
+        return x / Math.sqrt(v[i]);
+      });
+      move(q, w, t);
+      numbers([matrix, vector]).forEach((x, i) => {
+        expect(x).toBeCloseTo([...p, ...q][i], 10);
+      });
+    });
+    expect([...optimizer.stateDict()].map(([name, { shape }]) => `${name} ${shape.join("x")}`)).toEqual([
+      "lr ",
+      "t ",
+      "rows.0 2x1",
+      "columns.0 1x3",
+      "variance.1 2",
+    ]);
+  });
+
+  test("Muon: steps of matrices are nearly orthogonal, whatever the gradient's scale; kernels are matrices too; the rest goes with Adam", () => {
+    const cell = (...shape: number[]): Cell => new Cell(zeros(shape, "f64"));
+    const cells = [cell(3, 2), cell(2, 5), cell(4, 3, 1, 2), cell(3), cell(2, 2)];
+    const groups = [{ parameters: cells.slice(0, 4) }, { parameters: [cells[4]], adam: true }];
+    const optimizer = new Muon(groups, { lr: 1, momentum: 0 });
+    const grads = cells.map(({ shape, value }, i) => value.add(normal(keyOf(5 + i), shape, { dtype: "f64" })).mul(10 ** (i - 3)));
+    optimizer.step(grads);
+    for (const [i, rows] of [3, 2, 4].entries()) {
+      const step = cells[i].value.reshape([rows, cells[i].value.size / rows]);
+      const scale = Math.sqrt(Math.max(1, rows / step.shape[1]));
+      for (const s of svdvals(step).dataSync()) expect(Math.abs(s / scale - 0.95)).toBeLessThan(0.3);
+      // Against the gradient, in its own singular directions.
+      expect(step.mul(grads[i].reshape(step.shape)).sum().itemSync()).toBeLessThan(0);
+    }
+    for (const i of [3, 4]) {
+      const signs = [...grads[i].dataSync()].map((g) => -0.015 * Math.sign(g));
+      numbers([cells[i]]).forEach((x, k) => {
+        expect(x).toBeCloseTo(signs[k], 4);
+      });
+    }
+    expect(() => new Muon(cells, { steps: 0 })).toThrow("steps must be a positive integer, got 0");
+  });
+
+  test.each([NAdam, RAdam] as const)("decoupled decay shrinks the parameter and leaves the moments alone: %s", (Kind) => {
+    const moved = [0, 0.1].map((weightDecay) => {
+      const cell = new Cell(tensor([4], { dtype: "f64" }));
+      const optimizer = new Kind([cell], { lr: 0.5, weightDecay, decoupledWeightDecay: true });
+      optimizer.step([tensor([1], { dtype: "f64" })]);
+      return [cell.value.itemSync(), optimizer.stateDict().get("m.0")!.value.itemSync()];
+    });
+    expect(moved[0][0] - moved[1][0]).toBeCloseTo(4 * 0.5 * 0.1, 12);
+    expect(moved[0][1]).toBe(moved[1][1]);
   });
 
   test("LAMB takes the plain step where a parameter is zero", () => {
