@@ -35,6 +35,7 @@ export { type ReceptiveField, receptiveField } from "./inspect/receptive-field.t
 export { type Summary, type SummaryOptions, type SummaryRow, summary } from "./inspect/summary.ts";
 export { taylor } from "./inspect/taylor.ts";
 export { type OptimizerMaker, type PlannedMemory, plannedMemory, type TrainingMemory } from "./inspect/training-memory.ts";
+export { at, type IndexKey, indexPut } from "./math/at.ts";
 export { cummax, cummin, cumprod, diff, logCumSumExp } from "./math/cumulative.ts";
 export { bilinear, cross, einsum, kron, outer, tensordot } from "./math/einsum.ts";
 export * as fft from "./math/fft.ts";
@@ -43,14 +44,36 @@ export {
   embedding,
   gather,
   indexAdd,
+  indexCopy,
+  indexFill,
   indexSelect,
   maskedFill,
+  maskedScatter,
   maskedSelect,
   nonzero,
+  put,
+  putAlongAxis,
+  type ScatterReduceOptions,
+  type ScatterReduction,
   scatter,
   scatterAdd,
+  scatterReduce,
+  take,
+  takeAlongAxis,
 } from "./math/indexing.ts";
 export * as linalg from "./math/linalg.ts";
+export {
+  aminmax,
+  type Chosen,
+  kthValue,
+  medianWithIndex,
+  mode,
+  nanMean,
+  nanMedian,
+  nanMedianWithIndex,
+  nanQuantile,
+  nanSum,
+} from "./math/order.ts";
 export {
   atan2,
   digamma,
@@ -89,6 +112,23 @@ export {
   tril,
   triu,
 } from "./math/rearrange.ts";
+export {
+  type BincountOptions,
+  bincount,
+  bucketize,
+  type HistogramddOptions,
+  type HistogramOptions,
+  histogram,
+  histogram2d,
+  histogramdd,
+  isin,
+  type SearchOptions,
+  searchsorted,
+  type Unique,
+  type UniqueOptions,
+  unique,
+  uniqueConsecutive,
+} from "./math/sets.ts";
 export * as signal from "./math/signal.ts";
 export { logSoftmax, softmax } from "./math/softmax.ts";
 export { logSumExp, median, norm, quantile, topk } from "./math/statistics.ts";

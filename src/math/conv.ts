@@ -1,6 +1,6 @@
 /**
  * @file Convolutions (CNN-1, CNN-5) and their transposes, in one, two and three dimensions. Cross-correlation, as everywhere in deep
- * learning: the kernel is not flipped. x is [N, C, ...size]; weights are [out, in/groups, ...kernel].
+ * learning: the kernel is not flipped. x is [N, C, ...size], or [C, ...size], which gives [O, ...size′]; weights are [out, in/groups, ...kernel].
  */
 
 import { checkOptions } from "../base/check.ts";
@@ -29,10 +29,12 @@ export interface ConvOptions {
   readonly groups?: number;
 }
 
-function checkInput(what: string, x: Tensor, spatial: number): void {
-  if (x.rank === spatial + 2) return;
+/** Runs on a batch; a single example [channels, ...size] is a batch of one. */
+function batched(what: string, x: Tensor, spatial: number, run: (x: Tensor) => Tensor): Tensor {
+  if (x.rank === spatial + 2) return run(x);
+  if (x.rank === spatial + 1) return run(x.unsqueeze(0)).squeeze(0);
   const size = ["length", "height, width", "depth, height, width"][spatial - 1];
-  throw new RangeError(`${what}: want [batch, channels, ${size}], got ${formatShape(x.shape)}; a single example needs unsqueeze(0)`);
+  throw new RangeError(`${what}: want [batch, channels, ${size}] or [channels, ${size}], got ${formatShape(x.shape)}`);
 }
 
 function addBias(y: Tensor, bias: TensorLike | undefined): Tensor {
@@ -41,7 +43,10 @@ function addBias(y: Tensor, bias: TensorLike | undefined): Tensor {
 }
 
 function convNd(what: string, spatial: number, x: Tensor, w: TensorLike, options: ConvOptions): Tensor {
-  checkInput(what, x, spatial);
+  return batched(what, x, spatial, (batch) => convBatch(what, spatial, batch, w, options));
+}
+
+function convBatch(what: string, spatial: number, x: Tensor, w: TensorLike, options: ConvOptions): Tensor {
   const weight = x.operand(w);
   const { padding = 0, paddingMode = "zeros", groups = 1 } = options;
   const stride = perAxis(options.stride ?? 1, spatial, `${what}: stride`, 1);
@@ -102,7 +107,10 @@ export interface ConvTransposeOptions {
 
 /** The transpose of `convNd` as a linear map of x: what that one has as its gradient. */
 function convTransposeNd(what: string, spatial: number, x: Tensor, w: TensorLike, options: ConvTransposeOptions): Tensor {
-  checkInput(what, x, spatial);
+  return batched(what, x, spatial, (batch) => convTransposeBatch(what, spatial, batch, w, options));
+}
+
+function convTransposeBatch(what: string, spatial: number, x: Tensor, w: TensorLike, options: ConvTransposeOptions): Tensor {
   const weight = x.operand(w);
   const groups = options.groups ?? 1;
   if (weight.rank !== x.rank || weight.shape[0] !== x.shape[1] || x.shape[1] % groups !== 0) {

@@ -6,7 +6,7 @@ import { checkOptions } from "../base/check.ts";
 import { formatShape } from "../base/shape.ts";
 import { scan } from "../function/control.ts";
 import { arange, stack } from "../ops/create.ts";
-import type { Tensor } from "../ops/tensor.ts";
+import { elementsOf, type Tensor } from "../ops/tensor.ts";
 import { CTC_OPTIONS } from "./options.ts";
 import { checkTensors, type LossOptions, reduceTerms } from "./reduction.ts";
 
@@ -36,17 +36,36 @@ function shift(x: Tensor, n: number): Tensor {
   return moved.iotaLike(1).lt(n).where(NEVER, moved);
 }
 
+/** Targets one after another as rows [N, S], padded with 0. Where the lengths are not known yet, S is the length of all targets together. */
+function asRows(targets: Tensor, lengths: Tensor): Tensor {
+  const total = targets.size;
+  const longest = lengths.isComputed ? Math.max(0, ...elementsOf(lengths)) : total;
+  const row = lengths.constantOf({ shape: [lengths.size, Math.min(longest, total)], dtype: "i32" }, 0);
+  if (row.size === 0) return row;
+  const counts = lengths.cast("i32");
+  const start = counts.cumsum(0).sub(counts).unsqueeze(1);
+  return targets.takeInside(start.add(row.iotaLike(1)).clamp(0, total - 1), 0);
+}
+
 /**
- * CTC loss of log-probabilities [T, N, C] for targets [N, S] (padded; indices of classes, not of the blank) with the given lengths [N] of
- * inputs and targets. The mean divides each loss by its target's length first, as in PyTorch.
+ * CTC loss of log-probabilities [T, N, C] for targets of classes (not of the blank) with the given lengths [N] of inputs and targets: padded, [N, S], or
+ * one after another, [Σ lengths]. One example is [T, C] with targets [S] and scalar lengths. The mean divides each loss by its target's length first, as
+ * in PyTorch.
  */
 export function ctcLoss(logp: Tensor, targets: Tensor, inputLengths: Tensor, targetLengths: Tensor, options: CtcOptions = {}): Tensor {
   checkOptions("ctcLoss", options, CTC_OPTIONS);
   checkTensors("ctcLoss", { logp, targets, inputLengths, targetLengths });
   const { blank = 0, zeroInfinity = false, reduction = "mean" } = options;
+  if (logp.rank === 2 && targets.rank === 1) {
+    const [inputs, labels] = [inputLengths.reshape([1]), targetLengths.reshape([1])];
+    const loss = ctcLoss(logp.unsqueeze(1), targets.unsqueeze(0), inputs, labels, options);
+    return reduction === "none" ? loss.squeeze(0) : loss;
+  }
+  if (logp.rank === 3 && targets.rank === 1 && targetLengths.rank === 1 && targetLengths.shape[0] === logp.shape[1])
+    return ctcLoss(logp, asRows(targets.cast("i32"), targetLengths), inputLengths, targetLengths, options);
   if (logp.rank !== 3 || targets.rank !== 2 || targets.shape[0] !== logp.shape[1]) {
     throw new RangeError(
-      `ctcLoss: want log-probabilities [T, N, C] and padded targets [N, S], got ${formatShape(logp.shape)} and ${formatShape(targets.shape)}`,
+      `ctcLoss: want log-probabilities [T, N, C] and targets [N, S] or [sum of lengths], got ${formatShape(logp.shape)} and ${formatShape(targets.shape)}`,
     );
   }
   const [frames, n, classes] = logp.shape;

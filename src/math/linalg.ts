@@ -1,12 +1,12 @@
 /**
  * @file Linear algebra on matrices in the last two axes; leading axes are batches. Composites of the primitives in `ops/linalg.ts`.
  */
-import { checkOptions } from "../base/check.ts";
+import { check, checkOptions, nonNegative } from "../base/check.ts";
 import { broadcastShapes, formatShape, sameShape } from "../base/shape.ts";
 import { jvp } from "../function/derivative.ts";
 import * as ops from "../ops/linalg.ts";
 import type { Tensor } from "../ops/tensor.ts";
-import { TRIANGULAR_OPTIONS } from "./options.ts";
+import { RANK_OPTIONS, TRIANGULAR_OPTIONS } from "./options.ts";
 import { norm } from "./statistics.ts";
 
 const size = (a: Tensor, axis: -1 | -2): number => a.shape.at(axis)!;
@@ -167,33 +167,45 @@ export interface RankOptions {
   readonly absolute?: number;
   /** As a share of the largest singular value. Default max(m, n)·ε, or 0 where `absolute` is given. */
   readonly relative?: number;
+  /** The matrices are symmetric (the mean of A and Aᵀ is taken), so that eigenvalues serve. Not for {@link lstsq}. Default false. */
+  readonly hermitian?: boolean;
 }
 
-function tolerances(a: Tensor, options: number | RankOptions = {}): ops.Tolerances {
+function tolerances(what: string, a: Tensor, options: number | RankOptions = {}): ops.Tolerances {
+  if (typeof options === "number") check(`${what}: tolerance`, options, nonNegative);
+  else checkOptions(what, options, RANK_OPTIONS);
   const { absolute, relative } = typeof options === "number" ? { absolute: undefined, relative: options } : options;
   const usual = absolute === undefined ? Math.max(size(a, -1), size(a, -2)) * EPSILON[a.dtype === "f64" ? "f64" : "f32"] : 0;
   return { absolute: absolute ?? 0, relative: relative ?? usual };
 }
 
+/** (A + Aᵀ)/2 */
+function symmetric(what: string, a: Tensor): Tensor {
+  checkSquare(what, a);
+  const m = float(a);
+  return m.add(matrixTranspose(m)).mul(0.5);
+}
+
 /** Moore–Penrose inverse. A number as tolerance is the relative one. Its derivative keeps the rank of A. */
 export function pinv(a: Tensor, tolerance?: number | RankOptions): Tensor {
-  const m = float(a);
+  const m = typeof tolerance === "object" && tolerance.hermitian ? symmetric("pinv", a) : float(a);
   const rows = m.shape.slice(0, -1);
   const one = m.constantOf({ shape: [...rows, size(m, -2)], dtype: m.dtype }, 0);
-  return m.bind(ops.leastSquares, [m, eyeLike(one)], tolerances(a, tolerance));
+  return m.bind(ops.leastSquares, [m, eyeLike(one)], tolerances("pinv", a, tolerance));
 }
 
 /** Number of singular values above the tolerance (i32). A number is the relative one. */
 export function matrixRank(a: Tensor, tolerance?: number | RankOptions): Tensor {
-  const s = svdvals(a);
+  const isSymmetric = typeof tolerance === "object" && tolerance.hermitian;
+  const s = isSymmetric ? eigh(symmetric("matrixRank", a)).values.abs() : svdvals(a);
   if (s.shape.at(-1) === 0) return s.sum(-1).cast("i32");
-  const { absolute, relative } = tolerances(a, tolerance);
+  const { absolute, relative } = tolerances("matrixRank", a, tolerance);
   return s.gt(s.max(-1, { keepDims: true }).mul(relative).maximum(absolute)).sum(-1);
 }
 
 /** The X of least norm that minimizes ‖A X - B‖, computed in f64. B as in {@link solve}. Its derivative keeps the rank of A. */
 export function lstsq(a: Tensor, b: Tensor, tolerance?: number | RankOptions): Tensor {
-  return sided("lstsq", a, b, (m, right) => m.bind(ops.leastSquares, [m, right], tolerances(m, tolerance)));
+  return sided("lstsq", a, b, (m, right) => m.bind(ops.leastSquares, [m, right], tolerances("lstsq", m, tolerance)));
 }
 
 /** Aⁿ for any integer n, by repeated squaring; negative powers through the inverse. */

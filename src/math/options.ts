@@ -14,6 +14,9 @@ import {
   flag,
   fn,
   integer,
+  list,
+  naturalNumber,
+  nonNegative,
   numbers,
   oneOf,
 } from "../base/check.ts";
@@ -24,7 +27,8 @@ import type { ConvOptions, ConvTransposeOptions } from "./conv.ts";
 import type { CtcOptions } from "./ctc.ts";
 import type { NormalizeOptions, PairwiseDistanceOptions } from "./distance.ts";
 import type { DropoutOptions } from "./dropout.ts";
-import type { TriangularOptions } from "./linalg.ts";
+import type { ScatterReduceOptions } from "./indexing.ts";
+import type { RankOptions, TriangularOptions } from "./linalg.ts";
 import type {
   BceWithLogitsOptions,
   CrossEntropyOptions,
@@ -44,6 +48,7 @@ import type { RecurrentOptions, RnnOptions } from "./recurrent.ts";
 import type { LossOptions } from "./reduction.ts";
 import type { GridSampleOptions, InterpolateOptions } from "./resize.ts";
 import type { PadSequenceOptions } from "./sequence.ts";
+import type { BincountOptions, HistogramddOptions, HistogramOptions, SearchOptions, UniqueOptions } from "./sets.ts";
 import type { SoftmaxOptions } from "./softmax.ts";
 import type { NormOptions, QuantileOptions, ReduceOptions, TopkOptions } from "./statistics.ts";
 import type { UnfoldOptions } from "./unfold.ts";
@@ -83,6 +88,7 @@ export const SOFTMAX_OPTIONS: Checks<SoftmaxOptions> = { temperature: aNumber };
 export const GUMBEL_SOFTMAX_OPTIONS: Checks<GumbelSoftmaxOptions> = { ...SOFTMAX_OPTIONS, hard: flag, axis: integer, key: aTensor };
 export const UNFOLD_OPTIONS: Checks<UnfoldOptions> = { stride: eachAxis, padding: eachAxis, dilation: eachAxis };
 export const TRIANGULAR_OPTIONS: Checks<TriangularOptions> = { upper: flag, unitDiagonal: flag };
+export const RANK_OPTIONS: Checks<RankOptions> = { absolute: nonNegative, relative: nonNegative, hermitian: flag };
 export const CTC_OPTIONS: Checks<CtcOptions> = { ...LOSS_OPTIONS, blank: aNumber, zeroInfinity: flag };
 export const MARGIN_OPTIONS: Checks<Margin> = { ...LOSS_OPTIONS, margin: aNumber };
 export const MULTI_MARGIN_OPTIONS: Checks<MultiMarginOptions> = { ...MARGIN_OPTIONS, p: aNumber, weight: anOperand };
@@ -205,6 +211,16 @@ export const AFFINE_GRID: Named<"alignCorners"> = { alignCorners: flag };
 export const WEIGHT_NORM: Named<"axis"> = { axis: either(integer, isNull) };
 export const SPECTRAL_NORM: Named<"axis"> = { axis: integer };
 export const COSINE_SIMILARITY: Named<"axis" | "eps"> = { axis: integer, eps: aNumber };
+export const MESHGRID: Named<"indexing"> = { indexing: oneOf("ij", "xy") };
+export const LINSPACE: Named<"dtype"> = { dtype: oneOf("f32", "f64") };
 export const CDIST: Named<"p"> = { p: aNumber };
 export const NORMAL: Named<"dtype"> = { dtype: aDtype };
+export const UNIQUE_OPTIONS: Checks<UniqueOptions> = { axis: integer };
+export const SEARCH_OPTIONS: Checks<SearchOptions> = { right: flag };
+export const ISIN: Named<"invert"> = { invert: flag };
+export const BINCOUNT_OPTIONS: Checks<BincountOptions> = { weights: aTensor, minLength: naturalNumber, length: naturalNumber };
+export const HISTOGRAM_OPTIONS: Checks<HistogramOptions> = { range: list, weights: aTensor, density: flag };
+export const HISTOGRAMDD_OPTIONS: Checks<HistogramddOptions> = HISTOGRAM_OPTIONS;
+export const PUT: Named<"accumulate"> = { accumulate: flag };
+export const SCATTER_REDUCE_OPTIONS: Checks<ScatterReduceOptions> = { includeSelf: flag };
 export const EMBEDDING: Named<"paddingIndex"> = { paddingIndex: aNumber };

@@ -3,10 +3,11 @@
  * the whole. Of elements that tie for a maximum the first in row-major order receives the whole derivative, as in PyTorch.
  */
 
-import { checkOptions } from "../base/check.ts";
+import { check, checkOptions, list } from "../base/check.ts";
 import { type Dtype, isFloat } from "../base/dtype.ts";
 import { axesFrom, formatShape, type Shape, sizeOf, stridesOf } from "../base/shape.ts";
 import { floating, tensor } from "../ops/create.ts";
+import { put } from "../ops/places.ts";
 import { perAxis, type Tensor } from "../ops/tensor.ts";
 import type { PerAxis } from "./conv.ts";
 import { AVG_POOL_OPTIONS, LP_POOL_OPTIONS, MAX_POOL_OPTIONS } from "./options.ts";
@@ -158,12 +159,10 @@ export function maxUnpool(x: Tensor, indices: Tensor, outputSize: readonly numbe
   const lead = x.shape.slice(0, x.rank - outputSize.length);
   const n = sizeOf(x.shape.slice(lead.length));
   const size = sizeOf(outputSize);
-  const at = indices.reshape([...lead, 1, n]).broadcastTo([...lead, size, n]);
-  const order = at.iotaLike(-1);
-  const source = at.eq(at.iotaLike(-2)).where(order, -1).max(-1); // [..., size]
-  const found = source.ge(0);
-  const y = x.reshape([...lead, n]).takeAlongInside(found.where(source, 0), lead.length);
-  return found.where(y, 0).reshape([...lead, ...outputSize]);
+  const last = lead.length;
+  const flat = x.reshape([...lead, n]);
+  const plane = x.constantOf({ shape: [...lead, size], dtype: x.dtype }, 0);
+  return plane.bind(put, [plane, indices.reshape([...lead, n]), flat], { batch: last }).reshape([...lead, ...outputSize]);
 }
 
 // ---- mean ---------------------------------------------------------------------------------------------------------------------------
@@ -280,40 +279,75 @@ function adaptive(what: string, x: Tensor, outputSize: readonly number[], filler
   return { windows: y.transpose([...x.shape.slice(0, lead).map((_, i) => i), ...order]), lengths };
 }
 
-function adaptiveAvg(what: string, x: Tensor, outputSize: readonly number[]): Tensor {
+/** A wanted size per axis; null keeps the size of x there. */
+export type OutputSize = number | null | readonly (number | null)[];
+
+/** Numbers for the wanted sizes of the last axes of x. */
+function wanted(what: string, spatial: number, x: Tensor, outputSize: OutputSize): number[] {
+  const list = Array.isArray(outputSize) ? outputSize : new Array<number | null>(spatial).fill(outputSize as number | null);
+  if (list.length === spatial && x.rank < spatial)
+    throw new RangeError(`${what}: want at least ${spatial} axes, got ${formatShape(x.shape)}`);
+  const sizes = list.map((n, i) => (n === null ? x.shape[x.rank - spatial + i] : n) as number);
+  return perAxis(sizes, spatial, `${what}: output size`, 1);
+}
+
+function adaptiveAvg(what: string, spatial: number, x: Tensor, size: OutputSize): Tensor {
+  const outputSize = wanted(what, spatial, x, size);
   const { windows, lengths } = adaptive(what, floating(x), outputSize, 0);
   const counts = outer(lengths);
   const sums = windows.sum(lastAxes(outputSize.length));
   return counts.every((n) => n === counts[0]) ? sums.div(counts[0]) : sums.div(tensor(counts, { shape: outputSize, dtype: sums.dtype }));
 }
 
-function adaptiveMax(what: string, x: Tensor, outputSize: readonly number[]): Tensor {
-  return maxima(adaptive(what, x, outputSize, least(x.dtype)).windows, outputSize.length).values;
+function adaptiveMax(what: string, spatial: number, x: Tensor, outputSize: OutputSize): Tensor {
+  return maxima(adaptive(what, x, wanted(what, spatial, x, outputSize), least(x.dtype)).windows, spatial).values;
 }
 
-/** Means of L′ windows that cover the last axis, whatever its size; window i is ⌊i·L/L′⌋ up to ⌈(i + 1)·L/L′⌉. */
-export function adaptiveAvgPool1d(x: Tensor, outputSize: PerAxis): Tensor {
-  return adaptiveAvg("adaptiveAvgPool1d", x, perAxis(outputSize, 1, "adaptiveAvgPool1d: output size", 1));
+/**
+ * {@link adaptiveMaxPool1d} to {@link adaptiveMaxPool3d} by the length of `outputSize`, with the row-major position (i32) of each maximum in its
+ * plane of the last axes, for {@link maxUnpool}.
+ */
+export function adaptiveMaxPoolWithIndices(x: Tensor, outputSize: readonly (number | null)[]): { values: Tensor; indices: Tensor } {
+  check("adaptiveMaxPoolWithIndices: outputSize", outputSize, list);
+  const spatial = outputSize.length;
+  const out = wanted("adaptiveMaxPoolWithIndices", spatial, x, outputSize);
+  const { windows, lengths } = adaptive("adaptiveMaxPoolWithIndices", x, out, least(x.dtype));
+  const { values, indices } = maxima(windows, spatial);
+  const sizes = x.shape.slice(x.rank - spatial);
+  const inWindow = stridesOf(lengths.map((list) => Math.max(...list)));
+  const inPlane = stridesOf(sizes);
+  const places = out.map((n, i) => {
+    const tap = indices.div(inWindow[i]).rem(Math.max(...lengths[i]));
+    const starts = adaptiveWindows(sizes[i], n).map((w) => w.start);
+    const start = tensor(Int32Array.from(starts), { shape: [n, ...out.slice(i + 1).map(() => 1)] });
+    return tap.add(start).mul(inPlane[i]);
+  });
+  return { values, indices: places.reduce((a, b) => a.add(b)) };
+}
+
+/** Means of L′ windows that cover the last axis, whatever its size; window i is ⌊i·L/L′⌋ up to ⌈(i + 1)·L/L′⌉. A size of null keeps that axis. */
+export function adaptiveAvgPool1d(x: Tensor, outputSize: OutputSize): Tensor {
+  return adaptiveAvg("adaptiveAvgPool1d", 1, x, outputSize);
 }
 /** Means of H′×W′ windows that cover the last two axes. */
-export function adaptiveAvgPool2d(x: Tensor, outputSize: PerAxis): Tensor {
-  return adaptiveAvg("adaptiveAvgPool2d", x, perAxis(outputSize, 2, "adaptiveAvgPool2d: output size", 1));
+export function adaptiveAvgPool2d(x: Tensor, outputSize: OutputSize): Tensor {
+  return adaptiveAvg("adaptiveAvgPool2d", 2, x, outputSize);
 }
 /** Means of windows that cover the last three axes. */
-export function adaptiveAvgPool3d(x: Tensor, outputSize: PerAxis): Tensor {
-  return adaptiveAvg("adaptiveAvgPool3d", x, perAxis(outputSize, 3, "adaptiveAvgPool3d: output size", 1));
+export function adaptiveAvgPool3d(x: Tensor, outputSize: OutputSize): Tensor {
+  return adaptiveAvg("adaptiveAvgPool3d", 3, x, outputSize);
 }
 /** Maxima of L′ windows that cover the last axis. */
-export function adaptiveMaxPool1d(x: Tensor, outputSize: PerAxis): Tensor {
-  return adaptiveMax("adaptiveMaxPool1d", x, perAxis(outputSize, 1, "adaptiveMaxPool1d: output size", 1));
+export function adaptiveMaxPool1d(x: Tensor, outputSize: OutputSize): Tensor {
+  return adaptiveMax("adaptiveMaxPool1d", 1, x, outputSize);
 }
 /** Maxima of H′×W′ windows that cover the last two axes. */
-export function adaptiveMaxPool2d(x: Tensor, outputSize: PerAxis): Tensor {
-  return adaptiveMax("adaptiveMaxPool2d", x, perAxis(outputSize, 2, "adaptiveMaxPool2d: output size", 1));
+export function adaptiveMaxPool2d(x: Tensor, outputSize: OutputSize): Tensor {
+  return adaptiveMax("adaptiveMaxPool2d", 2, x, outputSize);
 }
 /** Maxima of windows that cover the last three axes. */
-export function adaptiveMaxPool3d(x: Tensor, outputSize: PerAxis): Tensor {
-  return adaptiveMax("adaptiveMaxPool3d", x, perAxis(outputSize, 3, "adaptiveMaxPool3d: output size", 1));
+export function adaptiveMaxPool3d(x: Tensor, outputSize: OutputSize): Tensor {
+  return adaptiveMax("adaptiveMaxPool3d", 3, x, outputSize);
 }
 
 // ---- everything ---------------------------------------------------------------------------------------------------------------------

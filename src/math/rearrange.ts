@@ -1,9 +1,11 @@
 /**
  * @file Rearrangement: rolling, tiling, triangles, diagonals, padding, pieces. All are movement, so nothing is computed and derivatives move back.
  */
+import { checkOptions } from "../base/check.ts";
 import { formatShape, normalizeAxis, type Shape } from "../base/shape.ts";
 import { arange, concatenate, full, stack } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
+import { LINSPACE, MESHGRID } from "./options.ts";
 
 /** Elements moved on by `shifts` along `axes`; what leaves at the end comes in at the front. */
 export function roll(x: Tensor, shifts: number | readonly number[], axes: number | readonly number[] = 0): Tensor {
@@ -159,8 +161,9 @@ export function chunk(x: Tensor, count: number, axis = 0): Tensor[] {
  * The elements of each of several vectors, spread over a grid: result i varies along axis i ("ij", the default), or the first along axis 1 and the
  * second along axis 0 ("xy").
  */
-export function meshgrid(vectors: readonly Tensor[], { indexing = "ij" }: { readonly indexing?: "ij" | "xy" } = {}): Tensor[] {
-  if (indexing !== "ij" && indexing !== "xy") throw new RangeError(`meshgrid: want indexing "ij" or "xy", got ${indexing}`);
+export function meshgrid(vectors: readonly Tensor[], options: { readonly indexing?: "ij" | "xy" } = {}): Tensor[] {
+  checkOptions("meshgrid", options, MESHGRID);
+  const { indexing = "ij" } = options;
   const axis = (i: number): number => (indexing === "xy" && i < 2 && vectors.length > 1 ? 1 - i : i);
   const shape: Shape = vectors.map((_, i) => vectors[axis(i)]!.size);
   return vectors.map((v, i) => v.flatten().broadcastInDim(shape, [axis(i)]));
@@ -175,8 +178,10 @@ export function slidingWindows(x: Tensor, axis: number, size: number, step = 1):
     .moveAxis(x.rank - 1, at);
 }
 
-/** n numbers from `start` to `end`, both included. */
-export function linspace(start: number, end: number, n: number, { dtype = "f32" }: { readonly dtype?: "f32" | "f64" } = {}): Tensor {
+/** n numbers from `start` to `end`, both included. Default f32. */
+export function linspace(start: number, end: number, n: number, options: { readonly dtype?: "f32" | "f64" } = {}): Tensor {
+  checkOptions("linspace", options, LINSPACE);
+  const { dtype = "f32" } = options;
   if (n <= 1) return full([n], start, dtype);
   // From whichever end is nearer, so that both are exact and equal ends give equal numbers.
   const i = arange(n, dtype);

@@ -28,19 +28,22 @@ function parameters(
   };
 }
 
-/** [N, C, H, W] to [N, C·kh·kw, L]: the L patches as columns. */
+/** [N, C, H, W] to [N, C·kh·kw, L]: the L patches as columns. One image [C, H, W] gives [C·kh·kw, L]. */
 export function unfold(x: Tensor, kernelSize: PerAxis, options: UnfoldOptions = {}): Tensor {
   checkOptions("unfold", options, UNFOLD_OPTIONS);
-  if (x.rank !== 4) throw new RangeError(`unfold: want [batch, channels, height, width], got ${formatShape(x.shape)}`);
+  if (x.rank === 3) return unfold(x.unsqueeze(0), kernelSize, options).squeeze(0);
+  if (x.rank !== 4)
+    throw new RangeError(`unfold: want [batch, channels, height, width] or [channels, height, width], got ${formatShape(x.shape)}`);
   const { kernel, stride, padding, dilation } = parameters("unfold", kernelSize, options);
   const patches = x.pad([0, 0, ...padding], [0, 0, ...padding]).windows(kernel, stride, dilation); // [N, C, oh, ow, kh, kw]
   const [n, c, oh, ow] = patches.shape;
   return patches.transpose([0, 1, 4, 5, 2, 3]).reshape([n, c * sizeOf(kernel), oh * ow]);
 }
 
-/** [N, C·kh·kw, L] to [N, C, ...outputSize]: patches put back, where they overlap added up. */
+/** [N, C·kh·kw, L] to [N, C, ...outputSize]: patches put back, where they overlap added up. [C·kh·kw, L] gives one image. */
 export function fold(x: Tensor, outputSize: PerAxis, kernelSize: PerAxis, options: UnfoldOptions = {}): Tensor {
   checkOptions("fold", options, UNFOLD_OPTIONS);
+  if (x.rank === 2) return fold(x.unsqueeze(0), outputSize, kernelSize, options).squeeze(0);
   const { kernel, stride, padding, dilation } = parameters("fold", kernelSize, options);
   const out = perAxis(outputSize, 2, "fold: output size", 1);
   const size = out.map((d, i) => d + 2 * padding[i]);

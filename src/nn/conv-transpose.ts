@@ -2,7 +2,7 @@
 import { aDtype, aNumber, type Checks, checkOptions, eachAxis, flag, fn } from "../base/check.ts";
 import { type ConvTransposeOptions, convTranspose1d, convTranspose2d, convTranspose3d, type PerAxis } from "../math/conv.ts";
 import { perAxis, type Tensor, type TensorLike } from "../ops/tensor.ts";
-import { type ConvLayerOptions, convSettings } from "./conv.ts";
+import { type ConvLayerOptions, convSettings, hasChannels } from "./conv.ts";
 import { fanInUniform, fanInUniformBias } from "./initializers.ts";
 import { inputError, Module } from "./module.ts";
 import { Parameter } from "./parameter.ts";
@@ -60,12 +60,11 @@ abstract class ConvTransposeNd extends Module {
     this.bias = bias ? new Parameter(biasInitializer([channels[1]], { dtype }), "bias") : undefined;
   }
 
-  /** @throws {RangeError} unless x is [N, inChannels, ...]. */
+  /** @throws {RangeError} unless x is [N, inChannels, ...] or one example [inChannels, ...]. */
   forward(x: Tensor): Tensor {
-    const [inChannels] = this.weight.shape;
-    if (x.rank !== this.weight.shape.length || x.shape[1] !== inChannels) {
-      throw inputError(this.constructor.name, `[batch, ${inChannels}, ...size]`, x.shape, "a single example needs unsqueeze(0)");
-    }
+    const [inChannels, , ...kernel] = this.weight.shape;
+    if (!hasChannels(x, kernel.length, inChannels))
+      throw inputError(this.constructor.name, `[batch, ${inChannels}, ...size]`, x.shape, `a single example is [${inChannels}, ...size]`);
     const { bias, stride, padding, outputPadding, dilation, groups } = this;
     return this.#conv(x, this.weight, { bias, stride, padding, outputPadding, dilation, groups });
   }

@@ -51,6 +51,10 @@ type ConvFunction = (x: Tensor, weight: TensorLike, options: ConvOptions) => Ten
 
 const SIZES = ["length", "height, width", "depth, height, width"];
 
+/** Whether x is a batch [N, channels, ...size] or one example [channels, ...size]. */
+export const hasChannels = (x: Tensor, spatial: number, channels: number): boolean =>
+  (x.rank === spatial + 2 || x.rank === spatial + 1) && x.shape.at(-spatial - 1) === channels;
+
 /** Settings of a layer as one number per axis, checked. */
 export function convSettings(
   what: string,
@@ -98,13 +102,13 @@ export abstract class ConvNd extends Module {
     this.bias = bias ? new Parameter(biasInitializer([channels[1]], { dtype }), "bias") : undefined;
   }
 
-  /** @throws {RangeError} unless x is [N, inChannels, ...] and the kernel fits into the padded input. */
+  /** @throws {RangeError} unless x is [N, inChannels, ...] or one example [inChannels, ...], and the kernel fits into the padded input. */
   forward(x: Tensor): Tensor {
     const [, perGroup, ...kernel] = this.weight.shape;
     const inChannels = perGroup * this.groups;
-    if (x.rank !== this.weight.shape.length || x.shape[1] !== inChannels) {
+    if (!hasChannels(x, kernel.length, inChannels)) {
       const [want, one] = [SIZES[kernel.length - 1], kernel.length === 2 ? "image" : "example"];
-      throw inputError(this.constructor.name, `[batch, ${inChannels}, ${want}]`, x.shape, `a single ${one} needs unsqueeze(0)`);
+      throw inputError(this.constructor.name, `[batch, ${inChannels}, ${want}]`, x.shape, `a single ${one} is [${inChannels}, ${want}]`);
     }
     const { bias, stride, padding, paddingMode, dilation, groups } = this;
     return this.#conv(x, this.weight, { bias, stride, padding, paddingMode, dilation, groups });

@@ -12,10 +12,10 @@ export type { AvgPoolOptions, LpPoolOptions, MaxPoolOptions, PoolOptions } from 
 
 const SIZES = ["length", "height, width", "depth, height, width"];
 
-/** @throws {RangeError} unless x is [batch, channels, ...] with that many axes more. */
+/** @throws {RangeError} unless x is [batch, channels, ...] with that many axes more, or one example [channels, ...]. */
 export function checkSpatial(what: string, x: Tensor, spatial: number): void {
-  if (x.rank !== spatial + 2)
-    throw inputError(what, `[batch, channels, ${SIZES[spatial - 1]}]`, x.shape, "a single example needs unsqueeze(0)");
+  if (x.rank !== spatial + 2 && x.rank !== spatial + 1)
+    throw inputError(what, `[batch, channels, ${SIZES[spatial - 1]}]`, x.shape, `a single example is [channels, ${SIZES[spatial - 1]}]`);
 }
 
 type Options = F.MaxPoolOptions & F.AvgPoolOptions;

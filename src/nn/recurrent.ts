@@ -221,11 +221,11 @@ abstract class RecurrentCell extends Module {
     this.weights = makeWeights(this, gates, [inputSize, hiddenSize], bias, "");
   }
 
-  /** Zeros [N, hidden]. @throws {RangeError} unless x is [batch, in]. */
+  /** Zeros [N, hidden]. @throws {RangeError} unless x is [batch, in], or [in] of a single example. */
   protected start(x: Tensor): Tensor {
-    if (x.rank !== 2 || x.shape[1] !== this.inputSize)
+    if ((x.rank !== 2 && x.rank !== 1) || x.shape.at(-1) !== this.inputSize)
       throw inputError(this.constructor.name, `[batch, ${this.inputSize}]`, x.shape, "a cell takes one step; use the layer for sequences");
-    return x.constantOf({ shape: [x.shape[0], this.hiddenSize], dtype: x.dtype }, 0);
+    return x.constantOf({ shape: [...x.shape.slice(0, -1), this.hiddenSize], dtype: x.dtype }, 0);
   }
 
   protected override details(): string {

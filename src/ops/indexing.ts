@@ -3,10 +3,10 @@
  * scatter-add that is its transpose.
  */
 import { computeDtype, type Dtype, isFloat } from "../base/dtype.ts";
-import { formatType, type Shape, type Type } from "../base/shape.ts";
+import { formatType, type Shape, sizeOf, type Type } from "../base/shape.ts";
 import * as k from "../kernel/build.ts";
 import { Index } from "../kernel/index-algebra.ts";
-import { defineOp, type Op } from "./op.ts";
+import { defineOp, type HostArray, type Op } from "./op.ts";
 import type { Tensor } from "./tensor.ts";
 
 export const full: Op<0, { shape: Shape; dtype: Dtype; value: number }> = defineOp<0, { shape: Shape; dtype: Dtype; value: number }>(
@@ -41,7 +41,22 @@ interface Batched {
   readonly batch: number;
 }
 
-function checkIndices(name: string, indices: Type): void {
+/** Where rows go: how many places there are behind the leading axes. */
+export interface Places extends Batched {
+  readonly size: number;
+}
+
+/** Calls `visit` with the batch, the position of each index within it, and the place it names, if there is one. */
+export function eachPlace(index: HostArray, { batch, size }: Places, visit: (lead: number, i: number, place: number) => void): void {
+  const count = sizeOf(index.shape.slice(batch));
+  for (let at = 0; at < index.data.length; at++) {
+    const place = index.data[at]!;
+    if (place >= 0 && place < size) visit(Math.floor(at / count), at % count, place);
+  }
+}
+
+/** @throws {TypeError} unless the dtype is one of integers. */
+export function checkIndices(name: string, indices: Type): void {
   if (isFloat(indices.dtype) || indices.dtype === "bool") {
     throw new TypeError(`${name}: indices must be integers, got ${formatType(indices)}; convert with .cast("i32")`);
   }
@@ -60,7 +75,7 @@ export const gather: Op<2, Batched> = defineOp<2, Batched>("gather", {
     checkIndices("gather", index);
     return { shape: [...index.shape, ...x.shape.slice(batch + 1)], dtype: x.dtype };
   },
-  transpose: (ct, [x, index], { batch }) => [ct.bind(scatterAdd, [ct, index], { batch, size: x.shape[batch]! }), undefined],
+  transpose: (ct, [x, index], { batch }) => [addRows(ct, index, { batch, size: x.shape[batch]! }), undefined],
   batch([x, index], [xMapped, indexMapped], { batch }, n) {
     if (xMapped && indexMapped) return x.bind(gather, [x, index], { batch: batch + 1 });
     if (xMapped) {
@@ -101,7 +116,7 @@ export const gather: Op<2, Batched> = defineOp<2, Batched>("gather", {
 });
 
 /** y[b..., r, t...] = Σ over i with index[b..., i...] = r of ct[b..., i..., t...]: the transpose of gather. */
-export const scatterAdd: Op<2, Batched & { size: number }> = defineOp<2, Batched & { size: number }>("scatterAdd", {
+export const scatterAdd: Op<2, Places> = defineOp<2, Places>("scatterAdd", {
   doc: "rows added up at integer indices: the transpose of gather",
   arity: 2,
   derivative: "jointly",
@@ -146,6 +161,39 @@ export const scatterAdd: Op<2, Batched & { size: number }> = defineOp<2, Batched
     },
   ],
 });
+
+/** {@link scatterAdd} in one pass on the host, which is less work where there are many places and many indices. */
+export const scatterAddRows: Op<2, Places> = {
+  ...scatterAdd,
+  name: "scatterAddRows",
+  doc: "scatterAdd in one pass over the indices, on the host: for many places and many indices",
+  batch(operands, mapped, { params: { batch, size } }, n) {
+    const [ct, index] = operands.map((t, i) => (mapped[i] ? t : t.expandFront(n))) as [Tensor, Tensor];
+    return [ct.bind(scatterAddRows, [ct, index], { batch: batch + 1, size })];
+  },
+  lower: {
+    kind: "host",
+    run([ct, index], [y], params) {
+      const inner = sizeOf(ct!.shape.slice(index!.shape.length));
+      const count = sizeOf(index!.shape.slice(params.batch));
+      y!.data.fill(0);
+      const [from, to] = [ct!.data, y!.data];
+      eachPlace(index!, params, (lead, i, place) => {
+        const [source, target] = [(lead * count + i) * inner, (lead * params.size + place) * inner];
+        for (let t = 0; t < inner; t++) to[target + t]! += from[source + t]!;
+      });
+    },
+  },
+};
+
+// From so many pairs of a place and an index on one pass on the host is less work than a loop over all pairs in a kernel.
+const MANY_PAIRS = 2 ** 18;
+
+/** Rows added up at integer indices, by whichever way is less work. */
+export function addRows(ct: Tensor, index: Tensor, params: Places): Tensor {
+  const pairs = params.size * sizeOf(index.shape.slice(params.batch));
+  return ct.bind(pairs < MANY_PAIRS ? scatterAdd : scatterAddRows, [ct, index], params);
+}
 
 /** A computed value as an operand-less instruction; what it holds is its parameter. */
 export function isConstant(x: Tensor): boolean {

@@ -10,13 +10,31 @@ import * as leaves from "./leaves.ts";
 import * as linalg from "./linalg.ts";
 import * as movement from "./movement.ts";
 import type { Op } from "./op.ts";
+import * as places from "./places.ts";
 import * as reduce from "./reduce.ts";
 import * as scan from "./scan.ts";
+import * as search from "./search.ts";
 import * as sort from "./sort.ts";
 import * as special from "./special.ts";
 import * as loop from "./while.ts";
 
-const FAMILIES = { elementwise, special, reduce, sort, movement, indexing, contract, control, scan, loop, linalg, fft, leaves };
+const FAMILIES = {
+  elementwise,
+  special,
+  reduce,
+  sort,
+  movement,
+  indexing,
+  contract,
+  control,
+  scan,
+  loop,
+  linalg,
+  fft,
+  places,
+  search,
+  leaves,
+};
 
 const isOp = (x: unknown): x is Op => typeof x === "object" && x !== null && "lower" in x && "derivative" in x;
 

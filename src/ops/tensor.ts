@@ -357,8 +357,16 @@ export class Tensor implements Value {
     const z = this.binary(e.minimum, y);
     return z.cast(promote(this.dtype, this.operand(y).dtype));
   }
-  /** This value kept between `low` and `high`; at the bounds the derivative passes. Where `low` is above `high` all is `high`. */
-  clamp(low: number, high: number): Tensor {
+  /**
+   * This value kept between `low` and `high`, numbers or tensors that broadcast; at the bounds the derivative passes. Where `low` is above `high` all is
+   * `high`. A bound that is NaN gives NaN.
+   */
+  clamp(low: TensorLike, high: TensorLike): Tensor {
+    if (typeof low !== "number" || typeof high !== "number") {
+      const [floor, roof] = [this.operand(low), this.operand(high)];
+      const raised = this.lt(floor).or(floor.isNaN()).where(floor, this);
+      return raised.gt(roof).or(roof.isNaN()).where(roof, raised);
+    }
     const floor = Math.min(low, high);
     return this.lt(floor).where(floor, this.gt(high).where(high, this));
   }

@@ -150,7 +150,7 @@ onBothBackends("convolution", () => {
 });
 
 test("wrong calls say what they want", () => {
-  expect(() => F.conv2d(draw(3, 4, 4), draw(1, 3, 2, 2))).toThrow("unsqueeze(0)");
+  expect(() => F.conv2d(draw(4, 4), draw(1, 3, 2, 2))).toThrow("or [channels, height, width], got [4, 4]");
   expect(() => F.conv1d(draw(1, 1, 8), draw(1, 1, 3), { padding: "same", stride: 2 })).toThrow("wants stride 1");
   expect(() => F.convTranspose1d(draw(1, 2, 4), draw(3, 1, 2))).toThrow("2 channels in 1 group(s)");
   expect(() => F.convTranspose1d(draw(1, 2, 4), draw(2, 1, 2), { outputPadding: 1 })).toThrow("below stride or dilation");

@@ -222,8 +222,8 @@ describe("what is refused", () => {
     [() => new Linear(3, 2).forward(zeros([2, 4])), "Linear: want an input [..., 3], got [2, 4]; flatten images first"],
     [() => new Linear(0, 2), "Linear: inFeatures must be a positive integer, got 0"],
     [
-      () => new Conv2d(3, 2, 3).forward(zeros([3, 8, 8])),
-      "Conv2d: want an input [batch, 3, height, width], got [3, 8, 8]; a single image needs unsqueeze(0)",
+      () => new Conv2d(3, 2, 3).forward(zeros([1, 8, 8])),
+      "Conv2d: want an input [batch, 3, height, width], got [1, 8, 8]; a single image is [3, height, width]",
     ],
     [() => new Conv2d(3, 2, 3).forward(zeros([1, 1, 8, 8])), "Conv2d: want an input [batch, 3, height, width], got [1, 1, 8, 8]"],
     [() => new Conv2d(3, 4, 3, { groups: 2 }), "Conv2d: groups must divide both channel counts, got 2 for 3 to 4"],
