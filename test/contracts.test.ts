@@ -184,7 +184,8 @@ test("fit refuses every option that cannot be, and options that are none", async
 });
 
 test("what was named in the report: a split without count, a data set without test", async () => {
-  const options = { optimizer: new optim.SGD(model().parameters(), { lr: 0.1 }), epochs: 1 };
+  const trained = model();
+  const options = { optimizer: new optim.SGD(trained.parameters(), { lr: 0.1 }), epochs: 1, onWarning: () => {} };
   const { count: _, ...uncounted } = split;
   await expect(train.fit(model(), { ...data, train: uncounted as Split }, options)).rejects.toThrow(
     "six: the training split: count must be an integer of at least 0, got undefined",
@@ -196,7 +197,5 @@ test("what was named in the report: a split without count, a data set without te
   await expect(train.fit(model(), data, { ...options, validation: uncounted as Split })).rejects.toThrow(
     "six: the validation split: count",
   );
-  const trained = model();
-  const optimizer = new optim.SGD(trained.parameters(), { lr: 0.1 });
-  await train.fit(trained, data, { epochs: 1, optimizer, batchSize: 100 }); // larger than the set
+  await train.fit(trained, data, { ...options, batchSize: 100 }); // larger than the set
 });

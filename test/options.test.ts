@@ -18,6 +18,7 @@ const data = D.moons({ count: 8 });
 const before: Readonly<Record<string, readonly unknown[]>> = {
   findLearningRate: [model, data],
   fit: [model, data],
+  checkTraining: [model, data],
   overfitOneBatch: [model, data],
   bagging: [() => model, data],
   snapshotEnsemble: [() => model, data],

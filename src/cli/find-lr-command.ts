@@ -1,7 +1,7 @@
 /** @file `nabla find-lr`: the loss over a rising learning rate, drawn, and the rate that it suggests. */
 import { findLearningRate, type RateTrial } from "../train/find-lr.ts";
 import { plotLogX } from "./plot.ts";
-import { openSession, settle } from "./session.ts";
+import { openSession, sayMistakes, settle } from "./session.ts";
 import { fileSettings, givenSettings } from "./settings.ts";
 import type { TrainFlags } from "./train-command.ts";
 
@@ -11,7 +11,9 @@ export interface FindFlags extends TrainFlags {
 
 /** Exit code 1 if no rate made the loss fall. */
 export async function findLrCommand(name: string | undefined, { steps, ...flags }: FindFlags): Promise<number> {
-  const { model, data, options, settings } = await openSession(settle({ ...fileSettings(flags.config), ...givenSettings(name, flags) }));
+  const session = await openSession(settle({ ...fileSettings(flags.config), ...givenSettings(name, flags) }));
+  await sayMistakes(session);
+  const { model, data, options, settings } = session;
   const { optimizer, batchSize, seed } = options;
   const { trials, suggestion } = await findLearningRate(model, data, { optimizer, batchSize, seed, steps });
   if (trials.length > 1) console.log(plotLogX(curve(trials), { mark: suggestion ?? undefined }));

@@ -95,6 +95,7 @@ export function trainable(model: Layer, freeze: readonly string[] = [], fresh: r
   const rests = (name: string): boolean => freeze.some((start) => (start === "backbone" ? !head.includes(name) : begins(name, start)));
   const training = all.filter(([name]) => !rests(name));
   if (training.length === 0) throw new Error(`freeze: ${freeze.join(", ")} leaves nothing to train`);
+  for (const [name, parameter] of all) parameter.requiresGrad = !rests(name);
   for (const [name, module] of model.namedModules()) {
     const own = all.filter(([parameter]) => begins(parameter, name));
     if (name !== "" && own.length > 0 && own.every(([parameter]) => rests(parameter))) module.freeze();

@@ -12,6 +12,7 @@ import { EMA } from "../optim/averaging.ts";
 import { setBackend } from "../runtime/backends.ts";
 import { setThreads } from "../runtime/wasm/pool.ts";
 import type { Callback } from "../train/callback.ts";
+import { checkTraining } from "../train/check-training.ts";
 import { EarlyStopping, ReduceOnPlateau } from "../train/early-stopping.ts";
 import type { FitOptions } from "../train/fit.ts";
 import { defaultLoss, type Loss, outputSize } from "../train/task.ts";
@@ -72,8 +73,22 @@ export async function openSession(settings: Settled): Promise<Session> {
     ...(data.validation && { validation: data.validation }),
     ...(settings.augment && { augment: augmentation(settings.augment, data.inputShape) }),
     callbacks: deciders(settings),
+    // The commands look themselves, with `sayMistakes`, before anything is written.
+    checks: false,
   };
   return { settings, data, model, options, ...(taken && { taken }) };
+}
+
+/** What has been said, once for all runs of a sweep. */
+const said = new Set<string>();
+
+/** Says what may be a mistake in data, model or loss. @throws {Error} for what cannot train. */
+export async function sayMistakes({ model, data, options }: Session): Promise<void> {
+  const { optimizer, loss, augment, batchSize, validation } = options;
+  for (const note of await checkTraining(model, data, { optimizer, loss, augment, batchSize, validation })) {
+    if (!said.has(note)) console.error(`warning: ${note}`);
+    said.add(note);
+  }
 }
 
 /** The data set with examples of its training part held out for decisions, if some are asked for. */

@@ -7,7 +7,7 @@ import { fit } from "../train/fit.ts";
 import { outputFile } from "./output.ts";
 import { formatLoss, formatNumber, percent } from "./reporter.ts";
 import { parameterCount } from "./run-info.ts";
-import { openSession, settle } from "./session.ts";
+import { openSession, sayMistakes, settle } from "./session.ts";
 import { type Config, fileSettings, givenSettings } from "./settings.ts";
 
 export interface SweepFlags extends Config {
@@ -65,7 +65,8 @@ type Choice = Pick<Outcome, "lr" | "hidden" | "seed">;
 const sayChoice = ({ lr, hidden, seed }: Choice): string => `lr ${lr}${hidden ? `, hidden ${hidden.join(",")}` : ""}, seed ${seed}`;
 
 async function train(config: Config): Promise<Outcome> {
-  const { model, data, options, settings } = await openSession(settle(config));
+  const session = await openSession(settle(config));
+  const { model, data, options, settings } = session;
   const about = {
     lr: settings.lr,
     ...(settings.hidden && { hidden: settings.hidden }),
@@ -73,6 +74,7 @@ async function train(config: Config): Promise<Outcome> {
     parameters: parameterCount(model),
   };
   try {
+    await sayMistakes(session);
     const { epochs } = await fit(model, data, options);
     // With early stopping the model has the weights of its best epoch: it is measured as it is.
     const heldOut = await evaluate(model, data, options.validation ?? data.validation ?? data.test);

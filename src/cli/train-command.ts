@@ -25,7 +25,7 @@ import { isFull } from "./run-files.ts";
 import { RunFolder } from "./run-folder.ts";
 import { describeRun, parameterCount, type RunInfo, withResult } from "./run-info.ts";
 import { claimFree } from "./runs.ts";
-import { openSession, peeksAt, type Session, type Settled, settle } from "./session.ts";
+import { openSession, peeksAt, type Session, type Settled, sayMistakes, settle } from "./session.ts";
 import { type Config, fileSettings, flagOf, givenSettings } from "./settings.ts";
 import { summarize } from "./summary.ts";
 import { modelMetadata } from "./trained.ts";
@@ -51,6 +51,7 @@ export async function trainCommand(name: string | undefined, flags: TrainFlags):
   refuseWithinData(flags.out ?? "runs", settings);
   const session = await openSession(settings);
   console.log(heading(session));
+  await sayMistakes(session);
   if (flags.overfitOneBatch) return overfit(session);
   if (flags.fastDevRun) return tryOut(session);
 
@@ -121,6 +122,7 @@ async function goOn(run: RunFolder, settings: Settled, report: OutputFile | unde
   console.log(heading(session));
   const none = damaged > 0 ? "no checkpoint can be read: starting anew" : "no checkpoint yet: starting anew";
   console.log(found ? `going on after step ${found.step}` : none);
+  await sayMistakes(session);
   const info: RunInfo = { ...now, id: before.id ?? now.id, started: before.started };
   const config = JSON.parse(new TextDecoder().decode(await run.store.read("config.json")));
   await run.store.write("config.json", `${JSON.stringify({ ...config, ...settings }, null, 2)}\n`);

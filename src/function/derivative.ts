@@ -13,6 +13,7 @@ import { isTensor } from "../ops/create.ts";
 import { substitute } from "../ops/region.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { Cell } from "../runtime/cell.ts";
+import { frozenAmong } from "../runtime/frozen.ts";
 import type { Value } from "../tape/node.ts";
 import { forward } from "../transform/forward.ts";
 import { bindSeeds, type Linearized, linearize as linearizeValues } from "../transform/reverse.ts";
@@ -271,7 +272,9 @@ export function backward(
   const call = new Call("backward", fn);
   const seeds = new Map<Tensor, Tensor>();
   const seedOf = new Map<Cell, Tensor>();
-  const wanted = new Set(parameters);
+  const frozen = frozenAmong(parameters);
+  const training = parameters.filter((cell) => !frozen.has(cell));
+  const wanted = new Set(training);
   const seedCell = (cell: Cell, outside: () => Tensor): Tensor => {
     const x = outside();
     const seed = call.hole(x, x.label ?? cell.label);
@@ -282,8 +285,8 @@ export function backward(
   const captured = capture(call, fn, { read: (cell, outside) => (wanted.has(cell) ? seedCell(cell, outside) : outside()) });
   const { value, cx, aux } = reverse("backward", captured, seeds, hasAux);
   const byCell = new Map([...seedOf.keys()].map((cell, i) => [cell, cx[i]]));
-  judgeCells(captured.outputs[0]!, parameters, seedOf, byCell, unused);
-  // A parameter that fn never read has gradient zero.
+  judgeCells(captured.outputs[0]!, training, seedOf, byCell, unused);
+  // A parameter that fn never read, or that is frozen, has gradient zero.
   const grads = parameters.map((cell) => byCell.get(cell) ?? value.constantOf(cell, 0));
   release([value, ...grads], aux, captured, [...seeds.values()]);
   return { value, grads, ...(hasAux && { aux }) };

@@ -25,6 +25,7 @@ import {
 } from "./options.ts";
 import { checkSameShape, checkTensors, type LossOptions, reduceTerms } from "./reduction.ts";
 import { logSoftmax } from "./softmax.ts";
+import { atLeast0, classIndices, probabilities, wantTargets } from "./targets.ts";
 
 // ---- values -------------------------------------------------------------------------------------------------------------------------
 
@@ -112,6 +113,7 @@ export interface PoissonOptions extends LossOptions {
 export function poissonNllLoss(x: Tensor, target: Tensor, options: PoissonOptions = {}): Tensor {
   checkOptions("poissonNllLoss", options, POISSON_OPTIONS);
   checkSameShape("poissonNllLoss", x, target);
+  wantTargets(target, atLeast0("poissonNllLoss"));
   const { logInput = true, full = false, eps = 1e-8 } = options;
   const terms = logInput ? x.exp().sub(target.mul(x)) : x.sub(target.mul(x.add(eps).log()));
   if (!full) return reduceTerms(terms, options);
@@ -174,6 +176,7 @@ function boundedLog(p: Tensor): Tensor {
 export function binaryCrossEntropy(x: Tensor, target: Tensor, options: Weighted = {}): Tensor {
   checkOptions("binaryCrossEntropy", options, WEIGHTED_OPTIONS);
   checkSameShape("binaryCrossEntropy", x, target);
+  wantTargets(target, probabilities("binaryCrossEntropy"));
   const hit = target.mul(boundedLog(x));
   const miss = target
     .neg()
@@ -191,6 +194,7 @@ export interface BceWithLogitsOptions extends Weighted {
 export function binaryCrossEntropyWithLogits(x: Tensor, target: Tensor, options: BceWithLogitsOptions = {}): Tensor {
   checkOptions("binaryCrossEntropyWithLogits", options, BCE_WITH_LOGITS_OPTIONS);
   checkSameShape("binaryCrossEntropyWithLogits", x, target);
+  wantTargets(target, probabilities("binaryCrossEntropyWithLogits"));
   const { weight, posWeight } = options;
   if (posWeight === undefined) {
     const below = x.gt(0).where(x.neg(), x);
@@ -217,6 +221,7 @@ export function klDiv(x: Tensor, target: Tensor, options: KlDivOptions = {}): Te
   checkOptions("klDiv", options, KL_DIV_OPTIONS);
   checkSameShape("klDiv", x, target);
   const { reduction, logTarget = false, ...rest } = options;
+  if (!logTarget) wantTargets(target, probabilities("klDiv"));
   // 0·∞ counts as 0: of what has no probability nothing is asked.
   const cross = target.eq(0).where(0, target.mul(x));
   const terms = logTarget ? target.exp().mul(target.sub(x)) : target.unary(ownLog).sub(cross);
@@ -242,7 +247,12 @@ function checkClassTargets(loss: string, x: Tensor, targets: Tensor, ignoreIndex
   const classAxis = x.rank === 1 ? 0 : 1;
   const want = isFloat(targets.dtype) ? x.shape : x.shape.toSpliced(classAxis, 1);
   if (x.rank > 0 && sameShape(targets.shape, want)) {
-    if (!isFloat(targets.dtype)) checkIndices(`${loss}: class`, targets, x.shape[classAxis]!, ignoreIndex);
+    const classes = x.shape[classAxis]!;
+    if (!isFloat(targets.dtype)) checkIndices(`${loss}: class`, targets, classes, ignoreIndex);
+    wantTargets(
+      targets,
+      isFloat(targets.dtype) ? { ...probabilities(loss), distribution: true } : classIndices(loss, classes, ignoreIndex),
+    );
     return;
   }
   const kind = isFloat(targets.dtype)
@@ -338,6 +348,7 @@ export interface FocalOptions extends LossOptions {
 export function sigmoidFocalLoss(x: Tensor, target: Tensor, options: FocalOptions = {}): Tensor {
   checkOptions("sigmoidFocalLoss", options, FOCAL_OPTIONS);
   checkSameShape("sigmoidFocalLoss", x, target);
+  wantTargets(target, probabilities("sigmoidFocalLoss"));
   const { alpha, gamma = 2 } = options;
   const entropy = binaryCrossEntropyWithLogits(x, target, { reduction: "none" });
   const p = x.sigmoid();
@@ -351,6 +362,7 @@ export function sigmoidFocalLoss(x: Tensor, target: Tensor, options: FocalOption
 export function diceLoss(x: Tensor, target: Tensor, options: LossOptions & { readonly eps?: number } = {}): Tensor {
   checkOptions("diceLoss", options, DICE_LOSS);
   checkSameShape("diceLoss", x, target);
+  wantTargets(target, probabilities("diceLoss"));
   const { eps = 1e-6 } = options;
   const perExample = (t: Tensor): Tensor => t.sum(axesFrom(t.shape, 1));
   const overlap = perExample(x.mul(target)).mul(2).add(eps);

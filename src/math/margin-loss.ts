@@ -7,6 +7,7 @@ import { pairwiseDistance } from "./distance.ts";
 import { checkIndices } from "./indexing.ts";
 import { LOSS_OPTIONS, MARGIN_OPTIONS, MULTI_MARGIN_OPTIONS, MULTILABEL_SOFT_MARGIN_LOSS, TRIPLET_OPTIONS } from "./options.ts";
 import { checkSameShape, checkTensors, type LossOptions, reduceTerms } from "./reduction.ts";
+import { classIndices, probabilities, signs, wantTargets } from "./targets.ts";
 
 /** Options of the losses with a margin. */
 export interface Margin extends LossOptions {
@@ -22,6 +23,7 @@ function atLeastZero(x: Tensor): Tensor {
 export function hingeLoss(x: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
   checkOptions("hingeLoss", options, LOSS_OPTIONS);
   checkSameShape("hingeLoss", x, target);
+  wantTargets(target, signs("hingeLoss"));
   return reduceTerms(target.mul(x).neg().add(1).relu(), options);
 }
 
@@ -29,6 +31,7 @@ export function hingeLoss(x: Tensor, target: Tensor, options: LossOptions = {}):
 export function squaredHingeLoss(x: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
   checkOptions("squaredHingeLoss", options, LOSS_OPTIONS);
   checkSameShape("squaredHingeLoss", x, target);
+  wantTargets(target, signs("squaredHingeLoss"));
   return reduceTerms(target.mul(x).neg().add(1).relu().square(), options);
 }
 
@@ -36,6 +39,7 @@ export function squaredHingeLoss(x: Tensor, target: Tensor, options: LossOptions
 export function hingeEmbeddingLoss(x: Tensor, target: Tensor, options: Margin = {}): Tensor {
   checkOptions("hingeEmbeddingLoss", options, MARGIN_OPTIONS);
   checkSameShape("hingeEmbeddingLoss", x, target);
+  wantTargets(target, signs("hingeEmbeddingLoss"));
   const { margin = 1 } = options;
   return reduceTerms(target.eq(1).where(x, atLeastZero(x.neg().add(margin))), options);
 }
@@ -44,6 +48,7 @@ export function hingeEmbeddingLoss(x: Tensor, target: Tensor, options: Margin = 
 export function softMarginLoss(x: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
   checkOptions("softMarginLoss", options, LOSS_OPTIONS);
   checkSameShape("softMarginLoss", x, target);
+  wantTargets(target, signs("softMarginLoss"));
   return reduceTerms(softplus(target.mul(x).neg()), options);
 }
 
@@ -65,6 +70,7 @@ export function multiMarginLoss(x: Tensor, targets: Tensor, options: MultiMargin
   const { margin = 1, p = 1, weight } = options;
   const classes = x.shape.at(-1)!;
   checkIndices("multiMarginLoss: class", targets, classes);
+  wantTargets(targets, classIndices("multiMarginLoss", classes));
   const index = targets.unsqueeze(-1);
   const violation = x.sub(x.takeAlongInside(index, -1)).add(margin).relu();
   const powered = p === 2 ? violation.square() : violation;
@@ -80,6 +86,7 @@ export function multiMarginLoss(x: Tensor, targets: Tensor, options: MultiMargin
 export function multilabelSoftMarginLoss(x: Tensor, target: Tensor, options: LossOptions & { readonly weight?: TensorLike } = {}): Tensor {
   checkOptions("multilabelSoftMarginLoss", options, MULTILABEL_SOFT_MARGIN_LOSS);
   checkSameShape("multilabelSoftMarginLoss", x, target);
+  wantTargets(target, probabilities("multilabelSoftMarginLoss"));
   const terms = target
     .mul(logSigmoid(x))
     .add(target.neg().add(1).mul(logSigmoid(x.neg())))
@@ -113,6 +120,7 @@ export function multilabelMarginLoss(x: Tensor, targets: Tensor, options: LossOp
 export function marginRankingLoss(x1: Tensor, x2: Tensor, target: Tensor, options: Margin = {}): Tensor {
   checkOptions("marginRankingLoss", options, MARGIN_OPTIONS);
   checkSameShape("marginRankingLoss", x1, x2);
+  wantTargets(target, signs("marginRankingLoss"));
   const { margin = 0 } = options;
   return reduceTerms(atLeastZero(target.mul(x1.sub(x2)).neg().add(margin)), options);
 }
@@ -122,6 +130,7 @@ export function cosineEmbeddingLoss(x1: Tensor, x2: Tensor, target: Tensor, opti
   checkOptions("cosineEmbeddingLoss", options, MARGIN_OPTIONS);
   checkSameShape("cosineEmbeddingLoss", x1, x2);
   const { margin = 0 } = options;
+  wantTargets(target, signs("cosineEmbeddingLoss"));
   const EPS = 1e-12;
   const norms = x1.square().sum(-1).add(EPS).mul(x2.square().sum(-1).add(EPS)).sqrt();
   const cosine = x1.mul(x2).sum(-1).div(norms);

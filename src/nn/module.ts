@@ -51,12 +51,34 @@ export abstract class Module {
   }
 
   /**
-   * Keeps this module and all below it in evaluation mode, whatever `train` says later: running statistics and dropout rest, as belongs to weights
-   * that do not train. Which parameters train is what the optimizer is given. Returns the module.
+   * Stops training of this module and all below it: no parameter {@link Parameter.requiresGrad | requires a gradient}, and the modules stay in evaluation mode,
+   * whatever `train` says later, so that running statistics and dropout rest too. Optimizers may hold frozen parameters. Returns the module.
    */
   freeze(): this {
     for (const module of this.modules()) module.#frozen = true;
-    return this.eval();
+    return this.requiresGrad(false).eval();
+  }
+
+  /** Undoes `freeze`, and puts the module into training mode (or the one that is given). Returns the module. */
+  unfreeze(training = true): this {
+    for (const module of this.modules()) module.#frozen = false;
+    return this.requiresGrad(true).train(training);
+  }
+
+  /** Whether this module stays in evaluation mode, as `freeze` has it; its parameters have flags of their own. */
+  get isFrozen(): boolean {
+    return this.#frozen;
+  }
+
+  set isFrozen(on: boolean) {
+    this.#frozen = on;
+    if (on) this.#training = false;
+  }
+
+  /** Sets {@link Parameter.requiresGrad} of all parameters; the mode stays (in PyTorch: `requires_grad_`). Returns the module. */
+  requiresGrad(on = true): this {
+    for (const parameter of this.parameters()) parameter.requiresGrad = on;
+    return this;
   }
 
   /** This module and all below it, each once, parents before their children. */

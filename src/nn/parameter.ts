@@ -5,10 +5,25 @@
 import { describe } from "../base/describe.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { Cell } from "../runtime/cell.ts";
+import { freeze, frozenAmong } from "../runtime/frozen.ts";
 
 /** A cell that is trained: `backward` differentiates by it and an optimizer sets it. Usable wherever a tensor is. */
 export class Parameter extends Cell {
   readonly trainable: true = true;
+
+  /**
+   * Whether it is trained, true at first. While it is false `backward` gives zeros for it, without computing anything, and optimizers leave it as it is, weight
+   * decay and momentum included. A compiled function is recorded again when it changes, once for each state.
+   */
+  get requiresGrad(): boolean {
+    return !frozenAmong([this]).has(this);
+  }
+
+  /** @throws {TypeError} for what is neither true nor false. */
+  set requiresGrad(on: boolean) {
+    if (typeof on !== "boolean") throw new TypeError(`requiresGrad is true or false, got ${describe(on)}`);
+    freeze(this, !on);
+  }
 }
 
 export interface StateOptions {

@@ -42,7 +42,7 @@ export class Adafactor extends Optimizer<AdafactorOptions> {
 
   constructor(parameters: Trainable<AdafactorOptions>, options: AdafactorOptions = {}) {
     super(parameters, options, DEFAULTS, check);
-    this.#time = this.counter("t");
+    this.#time = this.timer();
     const isMatrix = (shape: Shape): boolean => shape.length > 1;
     this.#rows = this.shaped("rows", (shape) => (isMatrix(shape) ? shape.with(-1, 1) : undefined));
     this.#columns = this.shaped("columns", (shape) => (isMatrix(shape) ? shape.with(-2, 1) : undefined));
@@ -55,10 +55,12 @@ export class Adafactor extends Optimizer<AdafactorOptions> {
 
   protected override rule({ options, rate }: Group<AdafactorOptions>): UpdateRule {
     const { beta2Decay, d } = options;
-    const t = this.#time.value.cast(rate.dtype as "f32" | "f64");
-    const share = t.log().mul(beta2Decay).exp();
-    const relative = rate.value.minimum(t.rsqrt());
+    const schedule = this.byTime(rate.dtype as "f32" | "f64", (t) => ({
+      share: t.log().mul(beta2Decay).exp(),
+      relative: rate.value.minimum(t.rsqrt()),
+    }));
     return (p, g, i) => {
+      const { share, relative } = schedule(i);
       const least = options.eps[0] || EPSILON[p.dtype as "f32" | "f64"];
       const update = this.#secondMoment(i, g, share, least).maximum(least * least).rsqrt().mul(g); // biome-ignore format: one thought
       const size = rms(p).maximum(options.eps[1]).mul(relative);

@@ -28,10 +28,12 @@ export class Adam extends MomentOptimizer<AdamOptions> {
   protected override rule({ options, rate, index }: Group<AdamOptions>): UpdateRule {
     const beta1 = this.#beta1[index]?.value ?? 0;
     const beta2 = options.betas[1];
-    const t = this.time.cast(rate.dtype as "f32" | "f64");
-    const stepSize = biasCorrection(beta1, t).recip().mul(rate.value);
-    const scale = biasCorrection(beta2, t).sqrt().recip();
+    const corrections = this.byTime(rate.dtype as "f32" | "f64", (t) => ({
+      stepSize: biasCorrection(beta1, t).recip().mul(rate.value),
+      scale: biasCorrection(beta2, t).sqrt().recip(),
+    }));
     return (p, g, i) => {
+      const { stepSize, scale } = corrections(i);
       const m = this.moment(i, beta1, g);
       const v = this.secondMoment(i, beta2, g);
       const top = this.#top[i]?.value.maximum(v);

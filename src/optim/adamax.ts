@@ -16,7 +16,7 @@ export class Adamax extends Optimizer<AdamaxOptions> {
 
   constructor(parameters: Trainable<AdamaxOptions>, options: AdamaxOptions = {}) {
     super(parameters, options, DEFAULTS, checkMoments);
-    this.#time = this.counter("t");
+    this.#time = this.timer();
     this.#m = this.zeros("m");
     this.#u = this.zeros("u");
   }
@@ -26,12 +26,12 @@ export class Adamax extends Optimizer<AdamaxOptions> {
   }
 
   protected override rule({ options: { betas, eps }, rate }: Group<AdamaxOptions>): UpdateRule {
-    const stepSize = biasCorrection(betas[0], this.#time.value.cast("f32")).recip().mul(rate.value);
+    const stepSize = this.byTime("f32", (t) => biasCorrection(betas[0], t).recip().mul(rate.value));
     return (p, g, i) => {
       const m = average(this.#m[i], betas[0], g);
       const u = flushed(this.#u[i].value.mul(betas[1])).maximum(g.abs().add(eps));
       this.#u[i].set(u);
-      return p.sub(m.mul(stepSize).div(u));
+      return p.sub(m.mul(stepSize(i)).div(u));
     };
   }
 }

@@ -9,8 +9,9 @@ import { full } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { Cell } from "../runtime/cell.ts";
 import { announce } from "../runtime/notice.ts";
-import { checkRange, listOf, tick } from "./optimizer.ts";
+import { checkRange, tick } from "./optimizer.ts";
 import { loadCells, type StateSource } from "./state.ts";
+import { listOf } from "./trainable.ts";
 
 /** Averages of parameters along a run: {@link EMA} and {@link SWA} are the two kinds. */
 export abstract class WeightAverage {

@@ -13,8 +13,9 @@ import { tensor } from "../ops/create.ts";
 import { elementsOf, type Tensor } from "../ops/tensor.ts";
 import { Cell } from "../runtime/cell.ts";
 import { addScaled, dot, flat, sizeOf, unflat, withValues } from "./flat.ts";
-import { checkParameters, checkRange, listOf } from "./optimizer.ts";
+import { checkParameters, checkRange } from "./optimizer.ts";
 import { loadCells, type StateSource } from "./state.ts";
+import { listOf } from "./trainable.ts";
 
 export interface HessianFreeOptions {
   /** λ at the start. Default 1. */

@@ -20,10 +20,13 @@ export class LAMB extends MomentOptimizer<LambOptions> {
   }
 
   protected override rule({ options: { betas, eps, weightDecay }, rate }: Group<LambOptions>): UpdateRule {
-    const t = this.time.cast(rate.dtype as "f32" | "f64");
-    const [ofMoment, ofRoot] = [biasCorrection(betas[0], t).recip(), biasCorrection(betas[1], t).sqrt().recip()];
+    const corrections = this.byTime(rate.dtype as "f32" | "f64", (t) => [
+      biasCorrection(betas[0], t).recip(),
+      biasCorrection(betas[1], t).sqrt().recip(),
+    ]);
     const lr = rate.value;
     return (p, g, i) => {
+      const [ofMoment, ofRoot] = corrections(i);
       const m = this.moment(i, betas[0], g).mul(ofMoment);
       const root = this.secondMoment(i, betas[1], g).sqrt().mul(ofRoot).add(eps);
       const u = m.div(root).add(p.mul(weightDecay));

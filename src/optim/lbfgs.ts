@@ -11,9 +11,10 @@ import { tensor } from "../ops/create.ts";
 import { elementsOf, type Tensor } from "../ops/tensor.ts";
 import { Cell } from "../runtime/cell.ts";
 import { addScaled, dot, flat, sizeOf, unflat } from "./flat.ts";
-import { checkParameters, checkRange, listOf } from "./optimizer.ts";
+import { checkParameters, checkRange } from "./optimizer.ts";
 import { loadCells, type StateSource } from "./state.ts";
 import { type LinePoint, strongWolfe } from "./strong-wolfe.ts";
+import { listOf } from "./trainable.ts";
 
 export interface LbfgsOptions {
   /** Step length: of every move, or with a line search of its first try. Default 1. */

@@ -42,7 +42,7 @@ export abstract class MomentOptimizer<O extends MomentOptions> extends Optimizer
 
   constructor(trainable: Trainable<O>, options: O, defaults: Required<O>, check: (options: Settings<O>) => void = checkMoments) {
     super(trainable, options, defaults, check);
-    this.#time = this.counter("t");
+    this.#time = this.timer();
     this.#m = this.zeros("m");
     this.#v = this.zeros("v");
   }

@@ -78,7 +78,7 @@ export class Muon extends Optimizer<MuonOptions> {
 
   constructor(parameters: Trainable<MuonOptions>, options: MuonOptions = {}) {
     super(parameters, options, DEFAULTS, check);
-    this.#time = this.counter("t");
+    this.#time = this.timer();
     this.#momentum = this.momenta(({ momentum }) => momentum);
     this.#direction = this.shaped("direction", (shape, { adam }) => (shape.length > 1 && !adam ? shape : undefined));
     const rest = (name: string): Cell[] => this.shaped(name, (shape, { adam }) => (shape.length > 1 && !adam ? undefined : shape));
@@ -107,10 +107,12 @@ export class Muon extends Optimizer<MuonOptions> {
 
   /** Adam's step. */
   #adam({ betas, eps, adamRate }: Settings<MuonOptions>, lr: Tensor): (g: Tensor, i: number) => Tensor {
-    const t = this.#time.value.cast(lr.dtype as "f32" | "f64");
-    const stepSize = biasCorrection(betas[0], t).recip().mul(lr).mul(adamRate);
-    const scale = biasCorrection(betas[1], t).sqrt().recip();
+    const corrections = this.byTime(lr.dtype as "f32" | "f64", (t) => ({
+      stepSize: biasCorrection(betas[0], t).recip().mul(lr).mul(adamRate),
+      scale: biasCorrection(betas[1], t).sqrt().recip(),
+    }));
     return (g, i) => {
+      const { stepSize, scale } = corrections(i);
       const m = average(this.#m[i], betas[0], g);
       return m.mul(stepSize).div(averageOfSquares(this.#v[i], betas[1], g).sqrt().mul(scale).add(eps));
     };

@@ -54,10 +54,10 @@ export class NAdam extends MomentOptimizer<NAdamOptions> {
     const ofGradient = one(mu).div(one(product)).mul(rate.value);
     const nextProduct = (options.squaredMomentum ? product.mul(mu) : product).mul(next);
     const ofMoment = next.div(one(nextProduct)).mul(rate.value);
-    const scale = biasCorrection(beta2, t).sqrt().recip();
+    const scale = this.byTime(rate.dtype as "f32" | "f64", (own) => biasCorrection(beta2, own).sqrt().recip());
     return (p, g, i) => {
       const m = this.moment(i, beta1, g);
-      const root = this.secondMoment(i, beta2, g).sqrt().mul(scale).add(options.eps);
+      const root = this.secondMoment(i, beta2, g).sqrt().mul(scale(i)).add(options.eps);
       return p.sub(g.mul(ofGradient).add(m.mul(ofMoment)).div(root));
     };
   }

@@ -8,7 +8,8 @@ import { eye } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import type { Cell } from "../runtime/cell.ts";
 import { sizeOf, withValues } from "./flat.ts";
-import { checkParameters, checkRange, listOf } from "./optimizer.ts";
+import { checkParameters, checkRange } from "./optimizer.ts";
+import { listOf } from "./trainable.ts";
 
 export interface NewtonOptions {
   /** Step length. Default 1. */

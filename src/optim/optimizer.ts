@@ -7,16 +7,18 @@
  *          └─ for each group     rule(group) ── for each parameter   p ← rule(p, g + λp, i)
  */
 
-import { type Checks, checkOptions, type Expectation, expectation, flag, numbers, shown } from "../base/check.ts";
+import { checkOptions, shown } from "../base/check.ts";
 import { describe } from "../base/describe.ts";
 import { isFloat } from "../base/dtype.ts";
 import { formatType, type Shape, sameType, sizeOf } from "../base/shape.ts";
 import { full } from "../ops/create.ts";
 import { showAs } from "../ops/display.ts";
 import { Tensor } from "../ops/tensor.ts";
-import { Cell } from "../runtime/cell.ts";
+import { Cell, guarded } from "../runtime/cell.ts";
+import { frozenAmong } from "../runtime/frozen.ts";
 import { announce } from "../runtime/notice.ts";
 import { loadCells, type StateSource } from "./state.ts";
+import { checksFrom, given, groupsOf, listOf } from "./trainable.ts";
 
 export interface OptimizerOptions {
   /** Learning rate. */
@@ -82,9 +84,17 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
   readonly parameters: readonly Cell[];
   readonly groups: readonly Group<O>[];
   protected readonly decay: DecayKind = "coupled";
-  readonly #state = new Map<string, Cell>();
+  readonly #state: StateEntry[] = [];
+  /** Make the state of a group: once for each that there is, and again for one that is added. */
+  readonly #makers: { make(group: Group<O>): void }[] = [];
   /** The momenta of the groups that have one, as programs read them. */
   readonly #momenta: Cell[] = [];
+  /** What groups are made with. */
+  readonly #maker: { settle(own: Partial<O>, what: string): Settings<O> };
+  /** Counts the steps, where the rule wants to know. */
+  #clock: Cell | undefined;
+  /** By parameter: steps that were taken without it, because it was frozen or not there yet. Absent until there is one. */
+  readonly #missed: (Cell | undefined)[] = [];
 
   /**
    * @param options What all groups share unless they say otherwise; `defaults` are for what neither says. `check` refuses bad options.
@@ -95,22 +105,54 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
     const name = this.constructor.name;
     const checks = checksFrom(defaults);
     checkOptions(name, options, checks);
-    let first = 0;
-    this.groups = groupsOf(trainable).map(({ parameters, ...own }, index) => {
-      checkOptions(`${name}: group ${index}`, own as unknown as Partial<O>, checks);
-      const settings = given(defaults, options, own as unknown as Partial<O>);
+    const settle = (own: Partial<O>, what: string): Settings<O> => {
+      checkOptions(`${name}: ${what}`, own, checks);
+      const settings = given(defaults, options, own);
       checkRange("lr", settings.lr, 0);
       checkRange("weightDecay", settings.weightDecay, 0);
       check?.(settings);
-      const group = new Group<O>(listOf(parameters), settings, index, first);
-      first += group.parameters.length;
-      return group;
-    });
-    this.parameters = this.groups.flatMap((group) => group.parameters);
+      return settings;
+    };
+    this.#maker = { settle };
+    this.parameters = [];
+    this.groups = [];
+    for (const group of groupsOf(trainable)) this.#append(group);
     checkParameters(name, this.parameters);
-    this.groups.forEach(({ rate, index }) => {
-      this.#register(this.#nameOfGroup("lr", index), rate);
-    });
+    this.#forEachGroup(({ rate, index }) => this.#register("lr", rate, index));
+  }
+
+  /**
+   * Trains further parameters, with the options in which they differ from the rest (in PyTorch: `add_param_group`). Their state starts as that of a new
+   * optimizer. A compiled step that reads `optimizer.parameters` is recorded again. Before a run with such groups is resumed, add them again.
+   * @throws {TypeError} if there is none, or one is no float or is trained already. @throws {RangeError} for options out of range. Nothing is changed then.
+   */
+  addParameterGroup(group: ParameterGroup<O>): void {
+    const name = this.constructor.name;
+    if (typeof group !== "object" || group === null || !("parameters" in group))
+      throw new TypeError(`${name}: addParameterGroup wants { parameters, ...options }, got ${describe(group)}`);
+    const added = listOf(group.parameters);
+    checkParameters(name, added);
+    const twice = added.find((parameter) => this.parameters.includes(parameter));
+    if (twice) throw new TypeError(`${name}: ${twice} is trained already; a group to be added has other parameters`);
+    const clock = this.#clock?.value;
+    const made = this.#append({ ...group, parameters: added });
+    for (const { make } of this.#makers) make(made);
+    if (clock) for (const k of added.keys()) this.#missedBy(made.first + k).set(clock);
+  }
+
+  #append({ parameters, ...own }: ParameterGroup<O>): Group<O> {
+    const index = this.groups.length;
+    const settings = this.#maker.settle(own as unknown as Partial<O>, `group ${index}`);
+    const group = new Group<O>(listOf(parameters), settings, index, this.parameters.length);
+    // Lists that only this method changes; compiled functions compare their lengths.
+    (this.groups as Group<O>[]).push(group);
+    (this.parameters as Cell[]).push(...group.parameters);
+    return group;
+  }
+
+  #forEachGroup(make: (group: Group<O>) => void): void {
+    this.#makers.push({ make });
+    for (const group of this.groups) make(group);
   }
 
   /** The learning rate (of the first group, where there are several); setting it sets that of every group. */
@@ -162,17 +204,24 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
         );
     });
     // Before anything moves: a step is done for all parameters or for none.
-    for (const cell of [...this.parameters, ...this.#state.values()]) cell.checkNotDisposed();
+    for (const cell of [...this.parameters, ...this.#state.map((entry) => entry.cell)]) cell.checkNotDisposed();
+    const frozen = frozenAmong(this.parameters);
     this.advance();
-    for (const group of this.groups) this.#stepGroup(group, grads);
+    for (const group of this.groups) this.#stepGroup(group, grads, frozen);
   }
 
-  #stepGroup(group: Group<O>, grads: readonly Tensor[]): void {
+  #stepGroup(group: Group<O>, grads: readonly Tensor[], frozen: ReadonlySet<Cell>): void {
+    if (group.parameters.every((parameter) => frozen.has(parameter))) {
+      this.#pass(group, frozen);
+      return;
+    }
     const { weightDecay, maximize } = group.options;
     const decay = weightDecay === 0 ? "own" : this.decayOf(group.options);
     const rest = decay === "decoupled" ? group.rate.value.mul(-weightDecay).add(1) : undefined;
     const next = this.rule(group);
+    this.#pass(group, frozen);
     group.parameters.forEach((parameter, k) => {
+      if (frozen.has(parameter)) return;
       const i = group.first + k;
       const g = maximize ? grads[i].neg() : grads[i];
       const p = parameter.value;
@@ -180,9 +229,48 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
     });
   }
 
+  /** Notes a step that frozen parameters miss. */
+  #pass(group: Group<O>, frozen: ReadonlySet<Cell>): void {
+    if (!this.#clock) return;
+    group.parameters.forEach((parameter, k) => {
+      if (!frozen.has(parameter)) return;
+      const missed = this.#missedBy(group.first + k);
+      missed.set(missed.value.add(1));
+    });
+  }
+
+  /** Steps that parameter number i has missed: state that is there only once it is needed. */
+  #missedBy(i: number): Cell {
+    this.#missed[i] ??= this.#register(`missed.${i}`, new Cell(full([], 0, "i32"), "missed"));
+    return this.#missed[i];
+  }
+
+  /**
+   * What a rule computes from the number of the step, t from 1, by parameter: a parameter that missed steps has its own t, so that means which start at zero are
+   * corrected by as many steps as they have seen. `late` computes it for those, where that differs.
+   */
+  protected byTime<T>(dtype: "f32" | "f64", compute: (t: Tensor) => T, late: (t: Tensor) => T = compute): (i: number) => T {
+    const time = this.#clock!.value;
+    const usual = compute(time.cast("f32").cast(dtype));
+    guarded(() => this.#missed.reduce((n) => n + 1, 0)); // a program that was recorded before one missed a step is recorded again
+    return (i) => {
+      const missed = this.#missed[i];
+      return missed ? late(time.sub(missed.value).cast(dtype)) : usual;
+    };
+  }
+
   /** The optimizer's own cells by name: what a resumed run needs. */
   stateDict(): Map<string, Cell> {
-    return new Map(this.#state);
+    const several = this.groups.length > 1;
+    return new Map(this.#state.map(({ name, group, cell }) => [several && group !== undefined ? `${name}.${group}` : name, cell]));
+  }
+
+  /** Makes the cells that an optimizer gets on the way, if a saved state has them: the same names follow. */
+  admit(names: Iterable<string>): void {
+    for (const name of names) {
+      const i = /^missed\.(\d+)$/.exec(name)?.[1];
+      if (i !== undefined && this.#clock && Number(i) < this.parameters.length) this.#missedBy(Number(i));
+    }
   }
 
   /**
@@ -190,12 +278,17 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
    * @throws {Error} if names or shapes differ; then nothing is changed.
    */
   loadStateDict(entries: ReadonlyMap<string, StateSource>): void {
-    loadCells(this.constructor.name, this.#state, entries);
+    if (entries instanceof Map) this.admit(entries.keys());
+    const state = this.stateDict();
+    // What the other has not missed counts as 0.
+    const zeros = [...state].filter(([name]) => name.startsWith("missed.") && entries instanceof Map && !entries.has(name));
+    const none = zeros.map(([name]): [string, StateSource] => [name, { shape: [], data: new Int32Array(1) }]);
+    loadCells(this.constructor.name, state, none.length > 0 ? new Map([...entries, ...none]) : entries);
   }
 
   /** Frees the memory of the optimizer's state at once; another step is an error. The parameters stay. It is never required. */
   dispose(): void {
-    for (const cell of this.#state.values()) cell.dispose();
+    for (const { cell } of this.#state) cell.dispose();
   }
 
   [Symbol.dispose](): void {
@@ -221,24 +314,24 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
   /** The same with an initial value. */
   protected filled(name: string, value: (options: Settings<O>) => number, needed: (options: Settings<O>) => boolean = () => true): Cell[] {
     const cells: Cell[] = [];
-    for (const { parameters, options, first } of this.groups) {
-      if (!needed(options)) continue;
+    this.#forEachGroup(({ parameters, options, first }) => {
+      if (!needed(options)) return;
       parameters.forEach(({ shape, dtype }, k) => {
         cells[first + k] = this.#register(`${name}.${first + k}`, new Cell(full(shape, value(options), dtype), name));
       });
-    }
+    });
     return cells;
   }
 
   /** State of zeros with a shape of its own for each parameter; where there is no shape, there is a hole instead. */
   protected shaped(name: string, shapeOf: (shape: Shape, options: Settings<O>) => Shape | undefined): Cell[] {
     const cells: Cell[] = [];
-    for (const { parameters, options, first } of this.groups) {
+    this.#forEachGroup(({ parameters, options, first }) => {
       parameters.forEach(({ shape, dtype }, k) => {
         const own = shapeOf(shape, options);
         if (own) cells[first + k] = this.#register(`${name}.${first + k}`, new Cell(full(own, 0, dtype), name));
       });
-    }
+    });
     return cells;
   }
 
@@ -247,30 +340,43 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
     return this.#register(name, new Cell(full([], 0, "i32"), name));
   }
 
+  /** The counter of steps, `t`, from which {@link byTime} is computed. */
+  protected timer(): Cell {
+    this.#clock = this.counter("t");
+    return this.#clock;
+  }
+
   /** State that is one number for each group. */
   protected perGroup(name: string, value: number): Cell[] {
-    return this.groups.map(({ index, dtype }) => this.#register(this.#nameOfGroup(name, index), new Cell(full([], value, dtype), name)));
+    const cells: Cell[] = [];
+    this.#forEachGroup(({ index, dtype }) => {
+      cells[index] = this.#register(name, new Cell(full([], value, dtype), name), index);
+    });
+    return cells;
   }
 
   /** State for the momentum of each group that has one, by the group's number. */
   protected momenta(value: (options: Settings<O>) => number): Cell[] {
     const cells: Cell[] = [];
-    for (const { options, index, dtype } of this.groups) {
-      if (value(options) === 0) continue;
-      cells[index] = this.#register(this.#nameOfGroup("momentum", index), new Cell(full([], value(options), dtype), "momentum"));
+    this.#forEachGroup(({ options, index, dtype }) => {
+      if (value(options) === 0) return;
+      cells[index] = this.#register("momentum", new Cell(full([], value(options), dtype), "momentum"), index);
       this.#momenta.push(cells[index]);
-    }
+    });
     return cells;
   }
 
-  #register(name: string, cell: Cell): Cell {
-    this.#state.set(name, cell);
+  #register(name: string, cell: Cell, group?: number): Cell {
+    this.#state.push({ name, cell, group });
     return cell;
   }
+}
 
-  #nameOfGroup(name: string, index: number): string {
-    return this.groups.length === 1 ? name : `${name}.${index}`;
-  }
+/** A cell of the optimizer's own. One that belongs to a group has the group's number in its name, where there are several. */
+interface StateEntry {
+  readonly name: string;
+  readonly cell: Cell;
+  readonly group: number | undefined;
 }
 
 /** The number in a cell. An f32 holds about seven digits; more would show 0.1 as 0.10000000149. */
@@ -283,46 +389,6 @@ function numberIn(cell: Cell): number {
 export function tick(time: Cell): Tensor {
   time.set(time.value.add(1));
   return time.value.cast("f32");
-}
-
-/** What an optimizer was given to train, as a list. @throws {TypeError} if it cannot be gone through. */
-export function listOf<T>(trainable: Iterable<T>): T[] {
-  if (typeof (trainable as Partial<Iterable<T>> | null | undefined)?.[Symbol.iterator] === "function") return [...trainable];
-  throw new TypeError(`an optimizer wants a list of parameters, got ${describe(trainable)}; pass model.parameters()`);
-}
-
-function groupsOf<O>(trainable: Trainable<O>): readonly ParameterGroup<O>[] {
-  const list: readonly (Cell | ParameterGroup<O>)[] = listOf<Cell | ParameterGroup<O>>(trainable);
-  const cells = list.filter((x) => x instanceof Cell);
-  if (cells.length === list.length) return [{ parameters: cells } as unknown as ParameterGroup<O>];
-  const groups = list.filter((x): x is ParameterGroup<O> => !(x instanceof Cell));
-  if (cells.length > 0) throw new TypeError("parameters and groups are mixed; give either cells, or { parameters, ...options } only");
-  for (const group of groups) {
-    if (typeof group !== "object" || group === null || !("parameters" in group))
-      throw new TypeError(`an optimizer wants parameters, or groups { parameters, ...options }; got ${describe(group)} among them`);
-    listOf(group.parameters);
-  }
-  return groups;
-}
-
-/** @throws {TypeError} for what cannot be trained. */
-export function checkTrainable(trainable: unknown): void {
-  groupsOf(trainable as Trainable<OptimizerOptions>);
-}
-
-/** NaN too: ranges have checks of their own. */
-const number = expectation("a number", (value) => typeof value === "number");
-
-/** The checks of an optimizer's options: those that have a default are all there are, and a value is of its default's type. */
-function checksFrom<O>(defaults: Required<O>): Checks<O> {
-  const checkFor = (value: unknown): Expectation => (typeof value === "number" ? number : typeof value === "boolean" ? flag : numbers);
-  return Object.fromEntries(Object.entries((defaults ?? {}) as object).map(([name, value]) => [name, checkFor(value)])) as Checks<O>;
-}
-
-/** Options laid over each other; undefined says nothing. */
-function given<O>(defaults: Required<O>, ...layers: readonly Partial<O>[]): Settings<O> {
-  const said = layers.map((layer) => Object.fromEntries(Object.entries(layer).filter(([, value]) => value !== undefined)));
-  return Object.assign({}, defaults, ...said);
 }
 
 export function checkParameters(optimizer: string, parameters: readonly Cell[]): void {

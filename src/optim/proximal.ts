@@ -2,7 +2,8 @@
 import { check, having } from "../base/check.ts";
 import { softShrink } from "../math/activation.ts";
 import type { Cell } from "../runtime/cell.ts";
-import { checkRange, checkTrainable, type Optimizer } from "./optimizer.ts";
+import { checkRange, type Optimizer } from "./optimizer.ts";
+import { checkTrainable } from "./trainable.ts";
 
 /**
  * p ← sign(p)·max(|p| - lr·λ, 0), for the penalty λ·Σ|p|; right after `optimizer.step`, whose gradients are of the loss without the penalty: iterative

@@ -38,12 +38,18 @@ export class RAdam extends MomentOptimizer<RAdamOptions> {
 
   protected override rule({ options, rate, index }: Group<RAdamOptions>): UpdateRule {
     const [beta1, beta2] = options.betas;
-    const t = this.time.cast(rate.dtype as "f32" | "f64");
-    const length = this.#length(beta2, t, index);
-    const usable = length.gt(TRACTABLE);
-    const adaptive = rectification(length, beta2).mul(biasCorrection(beta2, t).sqrt());
-    const stepSize = biasCorrection(beta1, t).recip().mul(rate.value);
+    const factors = (t: Tensor, length: Tensor): { usable: Tensor; adaptive: Tensor; stepSize: Tensor } => ({
+      usable: length.gt(TRACTABLE),
+      adaptive: rectification(length, beta2).mul(biasCorrection(beta2, t).sqrt()),
+      stepSize: biasCorrection(beta1, t).recip().mul(rate.value),
+    });
+    const at = this.byTime(
+      rate.dtype as "f32" | "f64",
+      (t) => factors(t, this.#length(beta2, t, index)),
+      (t) => factors(t, lengthAt(beta2, t)),
+    );
     return (p, g, i) => {
+      const { usable, adaptive, stepSize } = at(i);
       const m = this.moment(i, beta1, g);
       const root = this.secondMoment(i, beta2, g).sqrt().add(options.eps);
       return p.sub(m.mul(stepSize).mul(usable.where(root.recip().mul(adaptive), 1)));
@@ -59,6 +65,17 @@ export class RAdam extends MomentOptimizer<RAdamOptions> {
     this.#ages[index].set(ages);
     return ages.div(weights).mul(2).sub(1);
   }
+}
+
+/** ρ_t in closed form, which loses digits at small t: of parameters that joined later, for which no sums are kept. */
+function lengthAt(beta: number, t: Tensor): Tensor {
+  const all = biasCorrection(beta, t);
+  return t
+    .mul(2)
+    .mul(all.neg().add(1))
+    .div(all)
+    .neg()
+    .add(2 / (1 - beta) - 1);
 }
 
 /** r; 1 where the root would be of a negative number. */

@@ -113,7 +113,16 @@ export async function bagging(make: (index: number) => Layer, data: Dataset, opt
   for (let i = 0; i < members; i++) {
     const model = make(i);
     const train = bootstrap(data.train, fold(keyFromSeed(seed), i));
-    const history = await fit(model, { ...data, train }, { ...rest, seed: seed + i, optimizer: optimizer(model) });
+    const history = await fit(
+      model,
+      { ...data, train },
+      {
+        checks: i === 0,
+        ...rest,
+        seed: seed + i,
+        optimizer: optimizer(model),
+      },
+    );
     onMember?.(model, history, i);
     trained.push(model);
     if (history.stopped) break;

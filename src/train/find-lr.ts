@@ -5,6 +5,7 @@ import { fetchBatches } from "../data/loader.ts";
 import { randomState } from "../math/random.ts";
 import type { Layer } from "../nn/module.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
+import { checkTraining } from "./check-training.ts";
 import { Mark } from "./divergence.ts";
 import { compileStep } from "./step.ts";
 import { aLoss, anOptimizer, batchTensors, checkData, checkModel, defaultLoss, type Loss } from "./task.ts";
@@ -62,6 +63,7 @@ export async function findLearningRate(model: Layer, data: Dataset, options: Fin
   const { optimizer, batchSize = 32, steps = 100, min = 1e-7, max = 10, seed = 0, loss = defaultLoss(data) } = options;
   if (!(min > 0 && max > min)) throw new RangeError(`findLearningRate: want 0 < min < max, got ${min} and ${max}`);
   if (!Number.isInteger(steps) || steps < 10) throw new RangeError(`findLearningRate: steps must be an integer >= 10, got ${steps}`);
+  await checkTraining(model, data, { optimizer, loss, batchSize });
   const before = new Mark([...model.stateDict().values(), ...optimizer.stateDict().values(), randomState()]);
   const { training } = model;
   const step = compileStep(model, optimizer, { loss });

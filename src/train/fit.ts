@@ -29,6 +29,7 @@ import type { WeightAverage } from "../optim/averaging.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
 import type { Schedule } from "../optim/schedules.ts";
 import type { Callback, History } from "./callback.ts";
+import { warnOfMistakes } from "./check-training.ts";
 import { Run } from "./loop.ts";
 import { aLoss, anOptimizer, checkData, checkModel, type Loss } from "./task.ts";
 
@@ -60,6 +61,12 @@ export interface FitOptions {
   readonly signal?: AbortSignal;
   /** A checkpoint of this run (same model, data and options): it goes on from there, to the same bits as if it had never ended. */
   readonly resume?: Uint8Array;
+  /**
+   * Look for mistakes first, as {@link checkTraining} does: default true. What may be one is told in a line each; false trains without a look, also on NaN.
+   */
+  readonly checks?: boolean;
+  /** Where these lines go. Default: `console.warn`. */
+  readonly onWarning?: (text: string) => void;
   /** Keep a copy of all state, at most 200 steps old, from which the origin of a NaN is found. Default true; false saves the memory. */
   readonly traceNaN?: boolean;
 }
@@ -79,6 +86,8 @@ export const FIT_OPTIONS: Checks<FitOptions> = {
   callbacks: listOf(object),
   signal: expectation("an AbortSignal", (value) => typeof (value as AbortSignal | null)?.aborted === "boolean"),
   resume: bytes,
+  checks: flag,
+  onWarning: fn,
   traceNaN: flag,
 };
 
@@ -92,6 +101,7 @@ export async function fit(model: Layer, data: Dataset, options: FitOptions): Pro
   checkOptions("fit", options, FIT_OPTIONS, "optimizer", "epochs");
   checkData(data, "fit: the data set");
   if (options.validation !== undefined) checkSplitOf(`${data.name}: the validation split`, data, options.validation);
+  await warnOfMistakes("fit", model, data, options);
   const run = new Run(model, data, options);
   try {
     return await run.train();

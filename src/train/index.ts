@@ -10,6 +10,7 @@ export type {
   StepRecord,
   Training,
 } from "./callback.ts";
+export { type CheckOptions, checkTraining } from "./check-training.ts";
 export { type LoadOptions, loadCheckpoint, loadModel, saveCheckpoint, saveModel } from "./checkpoint.ts";
 export { Checkpoints, type CheckpointsOptions, type Found, latestCheckpoint } from "./checkpoints.ts";
 export { type Confusion, confusionTable, type Score, type Scores, scores, worstConfusions } from "./confusion.ts";

@@ -16,7 +16,7 @@ import { DivergenceError, Mark } from "./divergence.ts";
 import { Evaluator } from "./evaluate.ts";
 import type { FitOptions } from "./fit.ts";
 import { Meter, type Metrics } from "./meter.ts";
-import { checkRunState, type Position, type RunState } from "./run-state.ts";
+import { checkRunState, frozenNames, type Position, type RunState, setFrozen } from "./run-state.ts";
 import { compileStep, GradientSum, type StepFunction, type StepParts, stepFunction } from "./step.ts";
 import { batchTensors, defaultLoss, targetUnits } from "./task.ts";
 
@@ -39,7 +39,7 @@ export class Run implements Training {
   readonly #callbacks: readonly Callback[];
   readonly #batchSize: number;
   /** Learning rates of the optimizer's groups at the start. */
-  readonly #rates: readonly number[];
+  readonly #rates: number[];
   readonly #meter: Meter;
   readonly #gradients: GradientSum | undefined;
   readonly #parts: StepParts;
@@ -185,7 +185,10 @@ export class Run implements Training {
   }
 
   #setRates(factor: number): void {
-    for (const [i, group] of this.optimizer.groups.entries()) group.lr = this.#rates[i] * factor * this.rateFactor;
+    for (const [i, group] of this.optimizer.groups.entries()) {
+      this.#rates[i] ??= group.lr; // of a group that was added on the way
+      group.lr = this.#rates[i] * factor * this.rateFactor;
+    }
   }
 
   // ---- the end of an epoch ------------------------------------------------------------------------------------------------------------
@@ -255,6 +258,7 @@ export class Run implements Training {
       records: this.records,
       rateFactor: this.rateFactor,
       ...this.#averaged(),
+      frozen: frozenNames(this.model),
       ...(this.reason === undefined ? {} : { reason: this.reason }),
       callbacks: Object.fromEntries(named.map((c) => [c.name, c.state])),
     };
@@ -273,12 +277,15 @@ export class Run implements Training {
 
   #load(bytes: Uint8Array): void {
     const file = upgraded(readCheckpoint(bytes));
+    const own = "optimizer.";
+    this.optimizer.admit([...file.entries.keys()].flatMap((name) => (name.startsWith(own) ? [name.slice(own.length)] : [])));
     checkCells(this.#cells(), file);
-    const { position, records, rateFactor, reason, callbacks } = checkRunState(file.state, "checkpoint", this.steps);
+    const { position, records, rateFactor, reason, callbacks, frozen } = checkRunState(file.state, "checkpoint", this.steps);
     for (const callback of this.#callbacks) {
       if (callback.name !== undefined && Object.hasOwn(callbacks, callback.name)) callback.state = callbacks[callback.name];
     }
     setCells(this.#cells(), file);
+    if (frozen) setFrozen(this.model, frozen);
     this.#position = position;
     this.records.push(...records);
     this.rateFactor = rateFactor;
@@ -331,7 +338,7 @@ export class Run implements Training {
 
   dispose(): void {
     if (this.#options.schedule || this.rateFactor !== 1) {
-      for (const [i, group] of this.optimizer.groups.entries()) group.lr = this.#rates[i];
+      for (const [i, group] of this.optimizer.groups.entries()) group.lr = this.#rates[i] ?? group.lr;
     }
     this.#step.dispose();
     this.#evaluator.dispose();

@@ -1,4 +1,5 @@
 /** @file The plain part of a checkpoint: where a run stands and what it has noted. It comes from a file, so it is checked before it is believed. */
+import type { Module } from "../nn/module.ts";
 import type { EpochRecord } from "./callback.ts";
 
 /** Where a run stands: after so many steps of an epoch, from 1. */
@@ -19,13 +20,22 @@ export interface RunState {
   readonly reason?: string;
   /** Names of the parameters that the run averages, in the order of the averages. */
   readonly averaged?: readonly string[];
+  /** Names of the parameters and modules that are frozen. Files of earlier versions do not have them. */
+  readonly frozen?: FrozenNames;
   readonly callbacks: Readonly<Record<string, unknown>>;
+}
+
+/** What of a model is frozen: parameters that do not train, modules that stay in evaluation mode. */
+export interface FrozenNames {
+  readonly parameters: readonly string[];
+  readonly modules: readonly string[];
 }
 
 type Fields = Readonly<Record<string, unknown>>;
 
 const isObject = (value: unknown): value is Fields => typeof value === "object" && value !== null && !Array.isArray(value);
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
+const isNames = (value: unknown): boolean => Array.isArray(value) && value.every((name) => typeof name === "string");
 const isAmount = (value: unknown): value is number => typeof value === "number" && Number.isFinite(value) && value >= 0;
 
 /**
@@ -40,7 +50,7 @@ export function checkRunState(value: unknown, what: string, steps?: number): Run
 
 function faultOf(state: unknown, given: number | undefined): string | undefined {
   if (!isObject(state) || !isObject(state.position)) return "it has no position";
-  const { position, records, rateFactor, reason, callbacks, steps = given } = state;
+  const { position, records, rateFactor, reason, callbacks, frozen, steps = given } = state;
   const { epoch, step, examples, seconds } = position as Fields;
   if (!isCount(epoch) || epoch < 1) return `epoch ${said(epoch)} is no integer from 1`;
   if (!isCount(step)) return `step ${said(step)} is no integer from 0`;
@@ -53,6 +63,8 @@ function faultOf(state: unknown, given: number | undefined): string | undefined 
     return "its records are no epochs";
   if (records.length !== epoch - 1) return `epoch ${epoch}, but records of ${records.length} epochs`;
   if (!isAmount(rateFactor)) return `the factor ${said(rateFactor)} of learning rates is no number from 0`;
+  if (frozen !== undefined && !(isObject(frozen) && isNames(frozen.parameters) && isNames(frozen.modules)))
+    return "what is frozen are no names";
   if (reason !== undefined && typeof reason !== "string") return "its reason is no text";
   return isObject(callbacks) ? undefined : "it has no states of callbacks";
 }
@@ -91,4 +103,17 @@ export function checkpointsState(value: unknown): CheckpointsState {
 /** The run that a checkpoint belongs to, if it says so. */
 export function runOfState({ callbacks }: RunState): string | undefined {
   return Object.hasOwn(callbacks, "checkpoints") ? checkpointsState(callbacks.checkpoints).run : undefined;
+}
+
+/** What of a model is frozen, by names. */
+export function frozenNames(model: Module): FrozenNames {
+  const parameters = model.namedParameters().filter(([, parameter]) => !parameter.requiresGrad);
+  const modules = model.namedModules().filter(([, module]) => module.isFrozen);
+  return { parameters: parameters.map(([name]) => name), modules: modules.map(([name]) => name) };
+}
+
+/** Freezes what is named, and nothing else. */
+export function setFrozen(model: Module, { parameters, modules }: FrozenNames): void {
+  for (const [name, module] of model.namedModules()) module.isFrozen = modules.includes(name);
+  for (const [name, parameter] of model.namedParameters()) parameter.requiresGrad = !parameters.includes(name);
 }

@@ -6,6 +6,7 @@ import { fetchBatches } from "../data/loader.ts";
 import type { Layer } from "../nn/module.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
 import type { History } from "./callback.ts";
+import { checkTraining, warnOfMistakes } from "./check-training.ts";
 import { type FitOptions, fit } from "./fit.ts";
 import { compileStep } from "./step.ts";
 import { aLoss, anOptimizer, baselineLoss, batchTensors, checkData, checkModel, defaultLoss, type Loss } from "./task.ts";
@@ -26,14 +27,16 @@ function firstOf(split: Split, n: number): Split {
 }
 
 /** One batch of training, one of testing, with all callbacks: a mistake at the end of an epoch shows at once. */
-export function fastDevRun(model: Layer, data: Dataset, options: FitOptions): Promise<History> {
+export async function fastDevRun(model: Layer, data: Dataset, options: FitOptions): Promise<History> {
   check("fastDevRun: options", options, object);
   checkDataset("fastDevRun: the data set", data);
   const { batchSize = 32, validation = data.validation } = options;
   check("fastDevRun: batchSize", batchSize, positiveInteger);
   if (validation !== undefined) checkSplit("fastDevRun: the validation split", validation);
   const short = validation && { validation: firstOf(validation, batchSize) };
-  return fit(model, firstExamples(data, batchSize), { ...options, ...short, epochs: 1 });
+  // All of the data is looked at: one batch need not have every class.
+  await warnOfMistakes("fastDevRun", model, data, { batchSize, ...options });
+  return fit(model, firstExamples(data, batchSize), { ...options, ...short, epochs: 1, checks: false });
 }
 
 /** Options of {@link overfitOneBatch}. */
@@ -71,6 +74,7 @@ export async function overfitOneBatch(model: Layer, data: Dataset, options: Over
   checkOptions("overfitOneBatch", options, OVERFIT_OPTIONS, "optimizer");
   checkData(data, "overfitOneBatch: the data set");
   const { optimizer, batchSize = 32, steps = 500, loss = defaultLoss(data) } = options;
+  await checkTraining(model, data, { optimizer, loss, batchSize });
   const { train } = firstExamples(data, batchSize);
   const { value: batch } = await fetchBatches(train, { batchSize }).next();
   const { x, y, lengths } = batchTensors(data, batch!);

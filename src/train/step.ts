@@ -3,6 +3,8 @@
  * before the update; `update` says which, and is part of the program's signature.
  */
 import { check, checkFields, expectation, fn, having, listOf, optional, positive } from "../base/check.ts";
+import type { Dtype } from "../base/dtype.ts";
+import type { Shape } from "../base/shape.ts";
 import { type Compiled, compile } from "../function/compile.ts";
 import { backward } from "../function/derivative.ts";
 import type { Layer } from "../nn/module.ts";
@@ -39,14 +41,20 @@ export interface StepParts {
  * of the mean over all of them.
  */
 export class GradientSum {
-  readonly #sums: readonly State[];
+  readonly #sums: State[] = [];
   readonly #divisor: State = new State(zeros([]), { label: "accumulated" });
   /** The divisor of the batch at hand, on its way out of the function that is differentiated. */
   readonly #latest: State = new State(zeros([]), { label: "divisor", persistent: false });
 
   constructor(parameters: readonly Cell[]) {
     check("GradientSum: parameters", parameters, listOf(expectation("a cell", (value) => value instanceof Cell)));
-    this.#sums = parameters.map(({ shape, dtype }) => new State(zeros(shape, dtype), { label: "gradientSum" }));
+    for (const { shape, dtype } of parameters) this.#grow(shape, dtype);
+  }
+
+  #grow(shape: Shape, dtype: Dtype): State {
+    const sum = new State(zeros(shape, dtype), { label: "gradientSum" });
+    this.#sums.push(sum);
+    return sum;
   }
 
   /** Notes what the loss of the next gradients was divided by; 1 for a sum. */
@@ -58,7 +66,8 @@ export class GradientSum {
   add(grads: readonly Tensor[], divisor: Tensor | number = this.#latest.value): void {
     grads.forEach((g, i) => {
       const weight = typeof divisor === "number" ? divisor : divisor.cast(g.dtype);
-      this.#sums[i].set(this.#sums[i].value.add(g.mul(weight)));
+      const sum = this.#sums[i] ?? this.#grow(g.shape, g.dtype); // of a parameter that was added on the way
+      sum.set(sum.value.add(g.mul(weight)));
     });
     this.#divisor.set(this.#divisor.value.add(typeof divisor === "number" ? divisor : divisor.cast("f32")));
   }

@@ -2,7 +2,7 @@
 
 import { check, checkFields, type Expectation, fn, having, listOf, oneOf, optional, positiveInteger } from "../base/check.ts";
 import { areIntegers, asFloats, asTargets } from "../base/elements.ts";
-import { sizeOf } from "../base/shape.ts";
+import { sizeOf, type Type } from "../base/shape.ts";
 import { checkDataset, checkDescription, checkSplit, checkSplitOf, checkTargets } from "../data/check.ts";
 import type { Dataset, Split } from "../data/dataset.ts";
 import type { Batch } from "../data/loader.ts";
@@ -59,16 +59,31 @@ export function outputsOfModel(model: Layer, x: Tensor, lengths: Tensor | undefi
   return lengths ? forward.call(model, x, { lengths }) : model.forward(x);
 }
 
+/** Types of a batch's tensors. */
+export type BatchTypes = { readonly [K in keyof BatchTensors]: BatchTensors[K] extends Tensor ? Type : Type | undefined };
+
+/** What `batchTensors` will give for `n` examples of the training split. */
+export function batchTypes(data: Dataset, n: number): BatchTypes {
+  const { targets, count, lengths } = data.train;
+  const y = targetType(data, n, targets.length / count, areIntegers(targets));
+  return { x: { shape: [n, ...data.inputShape], dtype: "f32" }, y, lengths: lengths && { shape: [n], dtype: "i32" } };
+}
+
+/** Of `n` examples with `each` targets. Regression is of numbers, whatever array they came in. */
+function targetType({ task }: Dataset, n: number, each: number, integers: boolean): Type {
+  if (task === "regression" || !integers) return { shape: [n, each], dtype: "f32" };
+  return { shape: each === 1 ? [n] : [n, each], dtype: "i32" };
+}
+
 /** A batch as tensors: inputs [N, ...inputShape], and classes i32[N] (i32[N, k] where an example has k) or target values f32[N, k]. Takes over the batch's arrays. */
 export function batchTensors(data: Dataset, batch: Batch): BatchTensors {
   checkFields("batchTensors: the data set", data, SHAPED);
   checkSplit("batchTensors: the batch", batch, sizeOf(data.inputShape));
   const n = batch.count;
   const targets = asTargets(batch.targets, "targets");
-  const each = targets.length / n;
   const x = fromArray(asFloats(batch.inputs, "inputs"), { shape: [n, ...data.inputShape], dtype: "f32" });
-  const classes = areIntegers(targets);
-  const y = fromArray(targets, classes ? { shape: each === 1 ? [n] : [n, each], dtype: "i32" } : { shape: [n, each], dtype: "f32" });
+  const type = targetType(data, n, targets.length / n, areIntegers(targets));
+  const y = fromArray(type.dtype === "f32" ? asFloats(targets, "targets") : targets, type);
   const lengths = batch.lengths && fromArray(asTargets(batch.lengths, "lengths"), { shape: [n], dtype: "i32" });
   return { x, y, lengths };
 }
@@ -97,7 +112,9 @@ export function checkData(data: Dataset, what = "data"): void {
     if (data.task !== "classification") continue;
     const wrong = targets.findIndex((target: number) => !(target >= 0 && target < data.classes.length) && target !== IGNORED);
     if (wrong >= 0) {
-      throw new RangeError(`${data.name}: ${name} example ${wrong} has class ${targets[wrong]}, want 0 to ${data.classes.length - 1}`);
+      throw new RangeError(
+        `${data.name}: ${name} example ${wrong} has class ${targets[wrong]}, want 0 to ${data.classes.length - 1}; classes names ${data.classes.length}: number them from 0, or name them all`,
+      );
     }
   }
 }

@@ -52,6 +52,30 @@ describe("resuming", () => {
     }
   });
 
+  test("keeps what is frozen, and what was unfrozen on the way", async () => {
+    const frozen = async (resume?: Uint8Array): Promise<{ bits: number[]; saved: Map<number, Uint8Array> }> => {
+      const model = makeModel(resume ? 7 : 1);
+      if (!resume) for (const layer of model.modules().slice(2, 4)) layer.freeze();
+      const saved = new Map<number, Uint8Array>();
+      const recorder: Callback = { onStep: async ({ total }, training) => void saved.set(total, await training.save()) };
+      const callbacks = [
+        { onEpoch: (_: unknown, { epoch }: { epoch: number }) => void (epoch === 1 && model.modules()[2].unfreeze()) },
+        recorder,
+      ];
+      await trainModel(model, few, {
+        optimizer: new Adam(model.parameters()),
+        epochs: 2,
+        batchSize: 35,
+        seed: 3,
+        callbacks,
+        ...(resume && { resume }),
+      });
+      return { bits: bitsOf(model), saved };
+    };
+    const whole = await frozen();
+    for (const [step, bytes] of whole.saved) expect((await frozen(bytes)).bits, `from step ${step}`).toEqual(whole.bits);
+  });
+
   test("a run that early stopping has ended stays ended, with the best weights", async () => {
     const worse: Callback = { onEpoch: (_, { epoch }, training) => void (epoch === 2 && training.stop("enough")) };
     const first = await run({ callbacks: [new EarlyStopping(), worse, { onEpoch: async (_, __, t) => void last.push(await t.save()) }] });

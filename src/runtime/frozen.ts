@@ -1,0 +1,22 @@
+/** @file Cells that are not trained for now: `backward` gives them zeros, and optimizers pass over them. The flag is no part of the cell's value. */
+import { type Cell, guarded } from "./cell.ts";
+
+const frozen: WeakSet<Cell> = new WeakSet();
+/** Whether any cell was ever frozen: until then nothing has to be looked up. */
+let used = false;
+
+export function freeze(cell: Cell, on: boolean): void {
+  if (on) frozen.add(cell);
+  else frozen.delete(cell);
+  used ||= on;
+}
+
+export const isFrozen = (cell: Cell): boolean => used && frozen.has(cell);
+
+/** Those of some cells that are frozen. Read while recording, it becomes a guard. */
+export function frozenAmong(cells: readonly Cell[]): ReadonlySet<Cell> {
+  guarded(() => (used ? positions(cells).join() : ""));
+  return new Set(used ? cells.filter((cell) => frozen.has(cell)) : []);
+}
+
+const positions = (cells: readonly Cell[]): number[] => cells.flatMap((cell, i) => (frozen.has(cell) ? [i] : []));
