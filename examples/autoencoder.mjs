@@ -20,8 +20,9 @@ const step = compile((key) => {
   optimizer.step(grads);
   return value;
 });
+const rate = optim.cosine(3e-3, { steps });
 for (let i = 0; i < steps; i++) {
-  optimizer.lr = 3e-3 * optim.cosine(i / steps);
+  optimizer.lr = rate(i);
   step(random.keyOf(i));
 }
 

@@ -7,16 +7,18 @@ const make = () => new nn.Sequential(new nn.Flatten(), new nn.Linear(64, 64), ne
 
 const model = make();
 console.log(String(model));
-await train.fit(
-  model,
-  digits,
-  { optimizer: new optim.Adam(model.parameters(), { lr: 3e-3 }), epochs: 20, schedule: optim.cosine },
-  {
-    onEpoch: ({ testAccuracy }, { epoch }) => {
-      if (epoch % 5 === 0) console.log(`epoch ${epoch}: test accuracy ${(100 * testAccuracy).toFixed(1)} %`);
+await train.fit(model, digits, {
+  optimizer: new optim.Adam(model.parameters(), { lr: 3e-3 }),
+  epochs: 20,
+  schedule: optim.cosine(3e-3),
+  callbacks: [
+    {
+      onEpoch: ({ testAccuracy }, { epoch }) => {
+        if (epoch % 5 === 0) console.log(`epoch ${epoch}: test accuracy ${(100 * testAccuracy).toFixed(1)} %`);
+      },
     },
-  },
-);
+  ],
+});
 
 const copy = make();
 train.loadModel(copy, await train.saveModel(model));

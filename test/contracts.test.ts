@@ -55,7 +55,7 @@ const VALUES: readonly unknown[] = [
 /** Those that do not look at everything yet: parts for the library's own use, and what is made for one kind of value only. */
 const UNCHECKED: Readonly<Record<string, readonly string[]>> = {
   train: ["TensorboardSink"],
-  optim: ["Group", "isWeight", "cyclicMomentum", "oneCycleMomentum", "cosine"],
+  optim: ["Group", "isWeight", "cyclicMomentum", "oneCycleMomentum"],
   nn: ["Augmenter", "Parameter", "State", "StateDictError", "foldBatchNorm", "foldBatchNorms", "translate", "rotate"],
 };
 

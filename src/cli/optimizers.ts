@@ -18,9 +18,11 @@ import { RAdam } from "../optim/radam.ts";
 import { RMSProp } from "../optim/rmsprop.ts";
 import { Rprop } from "../optim/rprop.ts";
 import {
-  cosineAnnealing,
+  chained,
+  constant,
+  cosine,
   cosineWithRestarts,
-  exponential,
+  lambda,
   linear,
   multiStep,
   polynomial,
@@ -34,7 +36,7 @@ import { unknownName } from "./recipes.ts";
 /** What an option's text is read as. */
 type Kind = "number" | "switch" | "pair" | "numbers" | readonly string[];
 
-interface Rule {
+interface OptimizerRule {
   readonly options: Readonly<Record<string, Kind>>;
   /** Weight decay where none is given. */
   readonly decay?: number;
@@ -44,9 +46,9 @@ interface Rule {
 /** A rule from its class. SGD's velocity is ten gradients long unless it is told otherwise. */
 const rule = (
   Class: new (trainable: never, options: never) => unknown,
-  options: Rule["options"],
+  options: OptimizerRule["options"],
   { usual = {}, decay }: { readonly usual?: object; readonly decay?: number } = {},
-): Rule => ({
+): OptimizerRule => ({
   options,
   decay,
   make: (trainable, given) => new Class(trainable as never, { ...usual, ...(given as object) } as never) as Optimizer,
@@ -58,7 +60,7 @@ export type OptimizerName =
   | ("sgd" | "adam" | "adamw" | "nadam" | "radam" | "adamax" | "lamb" | "lion" | "rmsprop")
   | ("adagrad" | "adadelta" | "asgd" | "rprop" | "adafactor" | "muon");
 
-export const optimizers: Readonly<Record<OptimizerName, Rule>> = {
+export const optimizers: Readonly<Record<OptimizerName, OptimizerRule>> = {
   sgd: rule(SGD, { momentum: "number", dampening: "number", nesterov: "switch" }, { usual: { momentum: 0.9 } }),
   adam: rule(Adam, { ...MOMENTS, amsgrad: "switch" }),
   adamw: rule(AdamW, { ...MOMENTS, amsgrad: "switch" }, { decay: 0.01 }),
@@ -127,81 +129,100 @@ function optionValue(what: string, text: string, kind: Kind): unknown {
 
 // ---- schedules ----------------------------------------------------------------------------------------------------------------------
 
+/** A run, as its schedule sees it. Options of schedules count time in epochs. */
 interface Course {
+  /** The optimizer's rate: the top of the schedule. */
+  readonly lr: number;
+  readonly epochs: number;
+  /** Steps of an epoch. */
+  readonly steps: number;
+}
+
+interface ScheduleRule {
   readonly options: Readonly<Record<string, Kind>>;
   /** How the heading says it. */
   readonly says: string;
-  /** The factor of the rate over epochs, of which there are `epochs`; undefined leaves it as it is. */
-  make(options: never, epochs: number): ((epoch: number) => number) | undefined;
+  make(options: never, run: Course): Schedule;
 }
 
-const course = <O>(
-  options: Course["options"],
-  says: string,
-  make: (options: O, epochs: number) => ((epoch: number) => number) | undefined,
-): Course => ({ options, says, make: make as Course["make"] });
+const course = <O>(options: ScheduleRule["options"], says: string, make: (options: O, run: Course) => Schedule): ScheduleRule => ({
+  options,
+  says,
+  make: make as ScheduleRule["make"],
+});
 
 export type ScheduleName =
   | ("constant" | "cosine" | "linear" | "one-cycle" | "step" | "multi-step")
   | ("exponential" | "polynomial" | "cosine-restarts" | "cyclic");
 
-/** Time is counted in epochs. */
-export const schedules: Readonly<Record<ScheduleName, Course>> = {
-  constant: course({}, "", () => undefined),
-  cosine: course<{ min?: number }>({ min: "number" }, "falling along a cosine", ({ min = 0 }, epochs) =>
-    cosineAnnealing(1, { steps: epochs, min }),
-  ),
-  linear: course<{ end?: number }>({ end: "number" }, "falling along a line", ({ end = 0 }, epochs) =>
-    linear(1, { start: 1, end, steps: epochs }),
+/** A quarter of the run, at least an epoch. */
+const quarter = ({ epochs }: Course): number => Math.max(1, epochs / 4);
+
+export const schedules: Readonly<Record<ScheduleName, ScheduleRule>> = {
+  constant: course({}, "", (_, { lr }) => constant(lr, { factor: 1 })),
+  cosine: course<{ min?: number }>({ min: "number" }, "falling along a cosine", ({ min = 0 }, { lr }) => cosine(lr, { min: lr * min })),
+  linear: course<{ end?: number }>({ end: "number" }, "falling along a line", ({ end = 0 }, { lr, epochs, steps }) =>
+    linear(lr, { start: 1, end, steps: epochs * steps }),
   ),
   "one-cycle": course<object>(
     { rise: "number", anneal: ["cosine", "linear"], divFactor: "number", finalDivFactor: "number", threePhase: "switch" },
     "in one cycle",
-    (options, epochs) => {
-      const cycle = oneCycle(1, { ...options, steps: 10_001 });
-      return (epoch) => cycle((10_000 * epoch) / epochs);
-    },
+    (options, { lr }) => oneCycle(lr, options),
   ),
-  step: course<{ size?: number; gamma?: number }>({ size: "number", gamma: "number" }, "falling in steps", ({ size, gamma }, epochs) =>
-    stepDecay(1, { size: size ?? Math.max(1, Math.round(epochs / 3)), gamma }),
+  step: course<{ size?: number; gamma?: number }>(
+    { size: "number", gamma: "number" },
+    "falling in steps",
+    ({ size, gamma }, { lr, epochs, steps }) => stepDecay(lr, { size: steps * (size ?? Math.max(1, Math.round(epochs / 3))), gamma }),
   ),
   "multi-step": course<{ milestones?: number[]; gamma?: number }>(
     { milestones: "numbers", gamma: "number" },
     "falling in steps",
-    ({ milestones, gamma }, epochs) => multiStep(1, { milestones: milestones ?? [epochs / 2, (3 * epochs) / 4], gamma }),
+    ({ milestones, gamma }, { lr, epochs, steps }) =>
+      multiStep(lr, { milestones: (milestones ?? [epochs / 2, (3 * epochs) / 4]).map((epoch) => epoch * steps), gamma }),
   ),
-  exponential: course<{ gamma?: number }>({ gamma: "number" }, "falling exponentially", ({ gamma = 0.95 }) => exponential(1, { gamma })),
-  polynomial: course<{ power?: number }>({ power: "number" }, "falling to 0", ({ power }, epochs) =>
-    polynomial(1, { steps: epochs, power }),
+  exponential: course<{ gamma?: number }>({ gamma: "number" }, "falling exponentially", ({ gamma = 0.95 }, { lr, steps }) =>
+    lambda(lr, (t) => gamma ** (t / steps)),
   ),
+  polynomial: course<{ power?: number }>({ power: "number" }, "falling to 0", ({ power }, { lr }) => polynomial(lr, { power })),
   "cosine-restarts": course<{ period?: number; factor?: number; min?: number }>(
     { period: "number", factor: "number", min: "number" },
     "along cosines with restarts",
-    ({ period, factor, min }, epochs) => cosineWithRestarts(1, { steps: period ?? Math.max(1, epochs / 4), factor, min }),
+    ({ period, factor, min = 0 }, run) =>
+      cosineWithRestarts(run.lr, { steps: run.steps * (period ?? quarter(run)), factor, min: run.lr * min }),
   ),
   cyclic: course<{ period?: number; min?: number; mode?: "triangular"; gamma?: number }>(
     { period: "number", min: "number", mode: ["triangular", "triangular2", "exponential"], gamma: "number" },
     "in cycles",
-    ({ period, min = 0.1, mode, gamma }, epochs) => cyclic({ min, max: 1, up: (period ?? Math.max(1, epochs / 4)) / 2, mode, gamma }),
+    ({ period, min = 0.1, mode, gamma = 1 }, run) =>
+      cyclic({
+        min: run.lr * min,
+        max: run.lr,
+        up: (run.steps * (period ?? quarter(run))) / 2,
+        mode,
+        gamma: gamma ** (1 / run.steps),
+      }),
   ),
 };
 
-/** The schedule of some settings, as `fit` takes it. @throws {Error} for an option that it does not have, or a value that it cannot have. */
-export function scheduleOf({
-  schedule,
-  scheduleOptions = [],
-  warmUp = 0,
-  epochs,
-}: {
+interface ScheduleSettings {
   readonly schedule: ScheduleName;
   readonly scheduleOptions?: readonly string[];
   readonly warmUp?: number;
+  readonly lr: number;
   readonly epochs: number;
-}): Schedule | undefined {
+}
+
+/**
+ * The schedule of some settings for epochs of so many steps; undefined leaves the rate as it is.
+ * @throws {Error} for an option that the schedule does not have, or a value that it cannot have.
+ */
+export function scheduleOf(settings: ScheduleSettings, steps: number): Schedule | undefined {
+  const { schedule, scheduleOptions = [], warmUp = 0, lr, epochs } = settings;
   const { options, make } = schedules[schedule];
-  const factor = made(schedule, () => make(parsedOptions(`option of ${schedule}`, scheduleOptions, options) as never, epochs));
-  const chosen = factor && ((done: number) => factor(done * epochs));
-  return warmUp === 0 ? chosen : (done) => Math.min(1, done / warmUp) * (chosen?.(done) ?? 1);
+  const parsed = (): never => parsedOptions(`option of ${schedule}`, scheduleOptions, options) as never;
+  const chosen = made(schedule, () => make(parsed(), { lr, epochs, steps }));
+  if (warmUp > 0) return chained(lr, [linear(lr, { start: 0, end: 1, steps: warmUp * epochs * steps }), chosen]);
+  return schedule === "constant" ? undefined : chosen;
 }
 
 function made<T>(name: string, make: () => T): T {
@@ -213,7 +234,7 @@ function made<T>(name: string, make: () => T): T {
 }
 
 /** What help says of the options of all. */
-export const optionsOf = (all: Readonly<Record<string, Pick<Rule, "options">>>): string =>
+export const optionsOf = (all: Readonly<Record<string, Pick<OptimizerRule, "options">>>): string =>
   Object.entries(all)
     .filter(([, { options }]) => Object.keys(options).length > 0)
     .map(([name, { options }]) => `${name}: ${Object.keys(options).join(", ")}`)

@@ -1,5 +1,6 @@
 /** @file From a configuration to what trains: all settings settled, the data loaded, model and optimizer made, the options of `fit`. */
 import type { Dataset, Split } from "../data/dataset.ts";
+import { batchCount } from "../data/loader.ts";
 import { loadDataset } from "../data/registry.ts";
 import { trainTestSplit } from "../data/split.ts";
 import { setReadLimit } from "../formats/budget.ts";
@@ -62,7 +63,7 @@ export async function openSession(settings: Settled): Promise<Session> {
     accumulate,
     clipNorm,
     seed,
-    schedule: scheduleOf(settings),
+    schedule: scheduleOf(settings, batchCount(data.train, { batchSize })),
     loss: lossOf(settings, data),
     ...(ema !== undefined && {
       average: new EMA(

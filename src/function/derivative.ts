@@ -54,7 +54,8 @@ interface Aux {
 
 export const GRAD_OPTIONS: Checks<GradOptions> = { argument: naturalNumber, unused: UNUSED };
 const WITH_AUX = { hasAux: flag };
-const BACKWARD_OPTIONS: Checks<BackwardOptions & Aux> = { unused: UNUSED, ...WITH_AUX };
+const BACKWARD_OPTIONS: Checks<BackwardOptions> = { unused: UNUSED };
+const BACKWARD: Checks<BackwardOptions & Aux> = { ...BACKWARD_OPTIONS, ...WITH_AUX };
 
 /** Each differentiated leaf under its seed. */
 type Seeds = ReadonlyMap<Tensor, Tensor>;
@@ -265,9 +266,9 @@ export function backward(
   parameters: readonly Cell[],
   options: BackwardOptions & Aux = {},
 ): { value: Tensor; grads: Tensor[]; aux?: unknown } {
+  checkOptions("backward", options, BACKWARD);
   checkFunction("backward", fn, BACKWARD_FORMS);
   checkCells(parameters);
-  checkOptions("backward", options, BACKWARD_OPTIONS);
   const { hasAux = false, unused = "warn" } = options;
   const call = new Call("backward", fn);
   const seeds = new Map<Tensor, Tensor>();
@@ -343,8 +344,8 @@ export function vjp<A extends unknown[], R>(
   options?: BackwardOptions & WithoutAux,
 ): (...args: A) => { value: R; pullback: (cotangent: R) => A };
 export function vjp(fn: AnyFunction, options: BackwardOptions & Aux = {}): AnyFunction {
+  checkOptions("vjp", options, BACKWARD);
   checkFunction("vjp", fn, formsOf("vjp"));
-  checkOptions("vjp", options, BACKWARD_OPTIONS);
   return pullbackOf("vjp", fn, options);
 }
 

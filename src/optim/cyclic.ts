@@ -1,6 +1,6 @@
 /** @file Schedules that go up and down, and may take the momentum the other way: cyclic rates and one cycle, Smith (2017; 2018). */
-import { aNumber, type Checks, checkOptions, flag, oneOf } from "../base/check.ts";
-import { between, checkPositive, cosine, type RateSchedule } from "./schedules.ts";
+import { aNumber, type Checks, check, checkOptions, flag, oneOf } from "../base/check.ts";
+import { between, checkPositive, halfCosine, type Schedule, stepsOf } from "./schedules.ts";
 
 /** Options of {@link cyclic} and {@link cyclicMomentum}. */
 export interface CyclicOptions {
@@ -25,14 +25,14 @@ const CYCLIC: Checks<CyclicOptions> = {
 };
 
 /** From min to max and back, again and again: Smith (2017), "Cyclical learning rates for training neural networks", section 3.1. */
-export function cyclic(options: CyclicOptions): RateSchedule {
+export function cyclic(options: CyclicOptions): Schedule {
   checkOptions("cyclic", options, CYCLIC, "min", "max");
   const height = cycleHeight(options);
   return (t) => between(options.min, options.max, height(t));
 }
 
 /** The momentum that belongs to it: max where the rate is lowest. `min` and `max` are of the momentum here, default 0.8 and 0.9. */
-export function cyclicMomentum(options: Partial<CyclicOptions> = {}): RateSchedule {
+export function cyclicMomentum(options: Partial<CyclicOptions> = {}): Schedule {
   checkOptions("cyclicMomentum", options, CYCLIC);
   const { min = 0.8, max = 0.9, ...rest } = options;
   const height = cycleHeight(rest);
@@ -40,7 +40,7 @@ export function cyclicMomentum(options: Partial<CyclicOptions> = {}): RateSchedu
 }
 
 /** 0 at the bottom, 1 at the top of a whole cycle. */
-function cycleHeight({ up = 2000, down = up, mode = "triangular", gamma = 1 }: Partial<CyclicOptions>): RateSchedule {
+function cycleHeight({ up = 2000, down = up, mode = "triangular", gamma = 1 }: Partial<CyclicOptions>): Schedule {
   checkPositive("cyclic: up", up);
   checkPositive("cyclic: down", down);
   const length = up + down;
@@ -59,8 +59,8 @@ function cycleHeight({ up = 2000, down = up, mode = "triangular", gamma = 1 }: P
 
 /** Options of {@link oneCycle} and {@link oneCycleMomentum}. */
 export interface OneCycleOptions {
-  /** Steps of the whole run. */
-  readonly steps: number;
+  /** Steps of the whole cycle. Default: those of the run. */
+  readonly steps?: number;
   /** Share of them that goes up. Default 0.3. */
   readonly rise?: number;
   /** How it goes from one rate to the next. Default `cosine`. */
@@ -82,8 +82,9 @@ const ONE_CYCLE: Checks<OneCycleOptions> = {
 };
 
 /** Up from max/25 to max, and down far below: Smith & Topin (2018), "Super-convergence". Stays at the last rate after `steps`. */
-export function oneCycle(max: number, options: OneCycleOptions): RateSchedule {
-  checkOptions("oneCycle", options, ONE_CYCLE, "steps");
+export function oneCycle(max: number, options: OneCycleOptions = {}): Schedule {
+  checkOptions("oneCycle", options, ONE_CYCLE);
+  check("oneCycle: max", max, aNumber);
   const { divFactor = 25, finalDivFactor = 1e4, threePhase = false } = options;
   checkPositive("oneCycle: divFactor", divFactor);
   checkPositive("oneCycle: finalDivFactor", finalDivFactor);
@@ -93,28 +94,29 @@ export function oneCycle(max: number, options: OneCycleOptions): RateSchedule {
 }
 
 /** The momentum that belongs to it: from max down to min, and up again. Default 0.85 and 0.95. */
-export function oneCycleMomentum(options: OneCycleOptions & { readonly min?: number; readonly max?: number }): RateSchedule {
-  checkOptions("oneCycleMomentum", options, { ...ONE_CYCLE, min: aNumber, max: aNumber }, "steps");
+export function oneCycleMomentum(options: OneCycleOptions & { readonly min?: number; readonly max?: number } = {}): Schedule {
+  checkOptions("oneCycleMomentum", options, { ...ONE_CYCLE, min: aNumber, max: aNumber });
   const { min = 0.85, max = 0.95, ...rest } = options;
   return alongPhases(rest, rest.threePhase ? [max, min, max, max] : [max, min, max]);
 }
 
 /** Values at the ends of the phases, and what is between them. */
 function alongPhases(
-  { steps, rise = 0.3, anneal = "cosine", threePhase = false }: OneCycleOptions,
+  { steps: own, rise = 0.3, anneal = "cosine", threePhase = false }: OneCycleOptions,
   values: readonly number[],
-): RateSchedule {
-  checkPositive("oneCycle: steps", steps);
+): Schedule {
+  if (own !== undefined) checkPositive("oneCycle: steps", own);
   if (!(rise >= 0 && rise <= 1)) throw new RangeError(`oneCycle: rise must be from 0 to 1, got ${rise}`);
-  const top = rise * steps - 1;
-  const ends = threePhase ? [0, top, 2 * top, steps - 1] : [0, top, steps - 1];
-  return (t) => {
+  return (t, run) => {
+    const steps = stepsOf("oneCycle", own, run);
+    const top = rise * steps - 1;
+    const ends = threePhase ? [0, top, 2 * top, steps - 1] : [0, top, steps - 1];
     const at = Math.min(t, steps - 1);
     const phase = Math.max(
       1,
       ends.findIndex((end, i) => i > 0 && (at <= end || i === ends.length - 1)),
     );
     const share = (at - ends[phase - 1]) / (ends[phase] - ends[phase - 1]);
-    return between(values[phase - 1], values[phase], anneal === "cosine" ? 1 - cosine(share) : share);
+    return between(values[phase - 1], values[phase], anneal === "cosine" ? 1 - halfCosine(share) : share);
   };
 }

@@ -39,7 +39,7 @@ export {
   multiplicative,
   multiStep,
   polynomial,
-  type RateSchedule,
+  type RestartOptions,
   type Schedule,
   sequential,
   stepDecay,

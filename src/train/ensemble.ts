@@ -2,7 +2,7 @@
  * @file Several models that answer as one (REG-3). Members help as far as their errors differ: by other examples (bagging), other initial values, or
  * other places along one run (snapshots). An ensemble is a module again: it is evaluated, saved and put into ensembles like any other.
  */
-import { type Checks, check, checkOptions, fn, having, listOf, oneOf, positiveInteger } from "../base/check.ts";
+import { type Checks, check, checkOptions, fn, having, listOf, nonNegative, oneOf, positiveInteger } from "../base/check.ts";
 import { fold, type Key, keyFromSeed } from "../base/random.ts";
 import { checkSplit } from "../data/check.ts";
 import type { Dataset, Split } from "../data/dataset.ts";
@@ -13,7 +13,7 @@ import { type Layer, Module } from "../nn/module.ts";
 import { stack } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
-import { cosine, type Schedule } from "../optim/schedules.ts";
+import { cosineWithRestarts, type Schedule, stepsOf } from "../optim/schedules.ts";
 import type { Cell } from "../runtime/cell.ts";
 import type { Callback, EpochRecord, History, Progress, Training } from "./callback.ts";
 import { prefixed } from "./checkpoint.ts";
@@ -130,10 +130,11 @@ export async function bagging(make: (index: number) => Layer, data: Dataset, opt
   return new Ensemble(trained, { vote });
 }
 
-/** The rate falls along a cosine from the top to 0, `cycles` times: Huang et al. (2017), eq. 2. */
-export function cyclicCosine(cycles: number): Schedule {
+/** The rate falls along a cosine from `rate` to 0, `cycles` times in a run: Huang et al. (2017), eq. 2. */
+export function cyclicCosine(rate: number, cycles: number): Schedule {
+  check("cyclicCosine: rate", rate, nonNegative);
   check("cyclicCosine: cycles", cycles, positiveInteger);
-  return (done) => cosine((done * cycles) % 1);
+  return (t, steps) => cosineWithRestarts(rate, { steps: stepsOf("cyclicCosine", undefined, steps) / cycles })(t);
 }
 
 /** Takes a copy of the model at the end of each cycle of `cyclicCosine`, where it has settled in a minimum of its own. */
@@ -178,6 +179,7 @@ export async function snapshotEnsemble(
   const { cycles = 5, optimizer, vote = voteFor(data), ...rest } = options;
   const model = make(0);
   const snapshots = new Snapshots(Array.from({ length: cycles }, (_, i) => make(i)));
-  await fit(model, data, { ...rest, optimizer: optimizer(model), schedule: cyclicCosine(cycles), callbacks: [snapshots] });
+  const chosen = optimizer(model);
+  await fit(model, data, { ...rest, optimizer: chosen, schedule: cyclicCosine(chosen.lr, cycles), callbacks: [snapshots] });
   return new Ensemble(snapshots.members, { vote });
 }

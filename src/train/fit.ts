@@ -41,7 +41,10 @@ export interface FitOptions {
   readonly batchSize?: number;
   /** Seed of the order of examples. Default 0. Initial values and dropout follow `manualSeed`. */
   readonly seed?: number;
-  /** What the optimizer's learning rate is multiplied by on the way, for example `cosine`. Default: nothing. Restored at the end. */
+  /**
+   * The learning rate of each step (batch), for example `optim.oneCycle(0.1)`; the number of all steps is known to it. It is the rate of the optimizer's first
+   * group; the others keep their ratio to it. Default: the optimizer's own rate, which comes back at the end.
+   */
   readonly schedule?: Schedule;
   /** Default: cross-entropy for classification, mean squared error for regression. */
   readonly loss?: Loss;

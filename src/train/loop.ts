@@ -9,6 +9,7 @@ import { type Compiled, compile } from "../function/compile.ts";
 import { randomState } from "../math/random.ts";
 import type { Layer } from "../nn/module.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
+import { checkRates, rateAt } from "../optim/schedules.ts";
 import type { Cell } from "../runtime/cell.ts";
 import type { Callback, EpochRecord, History, Progress, Training } from "./callback.ts";
 import { type CheckpointFile, checkCells, prefixed, readCheckpoint, saveCheckpoint, setCells } from "./checkpoint.ts";
@@ -64,6 +65,7 @@ export class Run implements Training {
     this.#batchSize = options.batchSize ?? 32;
     this.steps = batchCount(data.train, { batchSize: this.#batchSize });
     this.#rates = optimizer.groups.map(({ lr }) => lr);
+    if (options.schedule) checkRates("fit", options.schedule, options.epochs * this.steps, this.#rates[0]);
     this.#meter = new Meter(data.task, targetUnits(data));
     this.#gradients = accumulate > 1 ? new GradientSum(optimizer.parameters) : undefined;
     this.#parts = { loss, meter: this.#meter, gradients: this.#gradients, clipNorm, average, augment };
@@ -178,16 +180,20 @@ export class Run implements Training {
   #runStep(step: StepFunction, batch: Batch): Promise<number> {
     const { schedule, accumulate = 1 } = this.#options;
     const number = this.#position.step + 1;
-    if (schedule || this.rateFactor !== 1) this.#setRates(schedule?.(this.total / (this.epochs * this.steps)) ?? 1);
+    if (schedule) this.#setRates(rateAt("fit", schedule, this.total, this.epochs * this.steps));
+    else if (this.rateFactor !== 1) this.#setRates();
     const { x, y, lengths } = batchTensors(this.data, batch);
     // What is left of an epoch makes a last, smaller update.
     return step(x, y, number % accumulate === 0 || number === this.steps, lengths).item();
   }
 
-  #setRates(factor: number): void {
+  /** Sets the first group's rate, and those of the others in their ratio to it; or the rates of the start. */
+  #setRates(rate?: number): void {
+    const [first] = this.#rates;
     for (const [i, group] of this.optimizer.groups.entries()) {
-      this.#rates[i] ??= group.lr; // of a group that was added on the way
-      group.lr = this.#rates[i] * factor * this.rateFactor;
+      const own = (this.#rates[i] ??= group.lr); // of a group that was added on the way
+      const scheduled = rate === undefined || own === first || first === 0 ? (rate ?? own) : rate * (own / first);
+      group.lr = scheduled * this.rateFactor;
     }
   }
 

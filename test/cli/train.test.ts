@@ -3,8 +3,10 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { scheduleOf } from "../../src/cli/optimizers.ts";
 import { run } from "../../src/cli/program.ts";
 import { readSafetensors } from "../../src/formats/index.ts";
+import * as optim from "../../src/optim/index.ts";
 import { backendName, setBackend } from "../../src/runtime/backends.ts";
 import { getThreads, setThreads } from "../../src/runtime/wasm/pool.ts";
 
@@ -29,6 +31,27 @@ afterEach(() => {
 /** Runs the command with its files in a folder of the test's own. */
 const nabla = (...args: string[]): Promise<number> =>
   run([...args, ...(args[0] === "train" ? ["--out", join(folder, "run"), "--overwrite"] : [])]);
+
+test("schedules by name give rates by step, those of nabla/optim", () => {
+  const [lr, epochs, steps] = [0.2, 4, 10];
+  const rates = (schedule: string, more: object = {}): number[] => {
+    const found = scheduleOf({ schedule: schedule as "cosine", lr, epochs, ...more }, steps);
+    return [0, 10, 20, 39].map((t) => Number((found?.(t, epochs * steps) ?? lr).toPrecision(6)));
+  };
+  const of = (f: (t: number, steps?: number) => number): number[] => [0, 10, 20, 39].map((t) => Number(f(t, 40).toPrecision(6)));
+  expect(rates("constant")).toEqual([0.2, 0.2, 0.2, 0.2]);
+  expect(rates("cosine", { scheduleOptions: ["min=0.1"] })).toEqual(of(optim.cosine(lr, { min: 0.02 })));
+  expect(rates("one-cycle", { scheduleOptions: ["rise=0.5"] })).toEqual(of(optim.oneCycle(lr, { rise: 0.5 })));
+  expect(rates("linear")).toEqual([0.2, 0.15, 0.1, 0.005]);
+  expect(rates("step", { scheduleOptions: ["size=2", "gamma=0.5"] })).toEqual([0.2, 0.2, 0.1, 0.1]);
+  expect(rates("multi-step", { scheduleOptions: ["milestones=1:2", "gamma=0.5"] })).toEqual([0.2, 0.1, 0.05, 0.05]);
+  expect(rates("exponential", { scheduleOptions: ["gamma=0.5"] })).toEqual(of((t) => lr * 0.5 ** (t / 10)));
+  expect(rates("polynomial", { scheduleOptions: ["power=2"] })).toEqual(of(optim.polynomial(lr, { power: 2 })));
+  expect(rates("cosine-restarts", { scheduleOptions: ["period=2"] })).toEqual(of(optim.cosineWithRestarts(lr, { steps: 20 })));
+  expect(rates("cyclic", { scheduleOptions: ["period=2"] })).toEqual(of(optim.cyclic({ min: 0.02, max: 0.2, up: 10 })));
+  expect(rates("constant", { warmUp: 0.5 })).toEqual([0, 0.1, 0.2, 0.2]);
+  expect(rates("linear", { warmUp: 0.5 })).toEqual([0, 0.075, 0.1, 0.005]);
+});
 
 describe("training", () => {
   test("digits: a line per epoch, the result, the worst pairs, three mistaken digits, a model", async () => {

@@ -4,7 +4,7 @@
 import { optim, type Tensor, tensor } from "nabla";
 import { type Adapter, type Attributes, type Case, type CaseData, type Group, type Outcome, PERFECT, Uncovered, worse } from "./adapter.ts";
 
-type Make = (rate: number, attrs: Attributes) => optim.RateSchedule;
+type Make = (rate: number, attrs: Attributes) => optim.Schedule;
 
 const { PI, cos, min, sqrt } = Math;
 
@@ -46,7 +46,7 @@ const makers: Record<string, Make> = {
   chained_scheduler: (rate, { schedules }) => optim.chained(rate, parts(rate, schedules)),
 };
 
-function parts(rate: number, schedules: readonly Attributes[]): optim.RateSchedule[] {
+function parts(rate: number, schedules: readonly Attributes[]): optim.Schedule[] {
   return schedules.map((attrs) => {
     const make = makers[attrs.op];
     if (!make) throw new Uncovered(`schedule ${attrs.op} as a part`);
@@ -54,7 +54,7 @@ function parts(rate: number, schedules: readonly Attributes[]): optim.RateSchedu
   });
 }
 
-const overSteps = ({ steps }: Attributes, f: optim.RateSchedule): Tensor => tensor(Float64Array.from({ length: steps }, (_, t) => f(t)));
+const overSteps = ({ steps }: Attributes, f: optim.Schedule): Tensor => tensor(Float64Array.from({ length: steps }, (_, t) => f(t)));
 
 const schedule =
   (make: Make): Adapter =>

@@ -7,14 +7,15 @@ import * as optim from "../../src/optim/index.ts";
 import { Cell } from "../../src/runtime/cell.ts";
 import "../../src/runtime/evaluate.ts";
 
-const at = (schedule: optim.RateSchedule, ...steps: number[]): number[] => steps.map((t) => Number(schedule(t).toPrecision(9)));
+const at = (schedule: optim.Schedule, ...steps: number[]): number[] => steps.map((t) => Number(schedule(t).toPrecision(9)));
 
 describe("shapes", () => {
-  test.each<[string, optim.RateSchedule, number[], number[]]>([
+  test.each<[string, optim.Schedule, number[], number[]]>([
     ["step", optim.stepDecay(1, { size: 3 }), [0, 2, 3, 6], [1, 1, 0.1, 0.01]],
     ["multi-step, one milestone twice", optim.multiStep(1, { milestones: [2, 4, 4], gamma: 0.5 }), [1, 2, 3, 4], [1, 0.5, 0.5, 0.125]],
     ["exponential", optim.exponential(2, { gamma: 0.5 }), [0, 1, 3], [2, 1, 0.25]],
     ["cosine, up again after the end", optim.cosineAnnealing(1, { steps: 4, min: 0.5 }), [0, 2, 4, 8], [1, 0.75, 0.5, 1]],
+    ["cosine, then level", optim.cosine(1, { steps: 4, min: 0.5 }), [0, 2, 4, 8], [1, 0.75, 0.5, 0.5]],
     ["restarts, each twice as long", optim.cosineWithRestarts(1, { steps: 2, factor: 2 }), [0, 1, 2, 4, 6], [1, 0.5, 1, 0.5, 1]],
     ["polynomial", optim.polynomial(1, { steps: 4, power: 2 }), [0, 2, 4, 9], [1, 0.25, 0, 0]],
     ["linear", optim.linear(1, { start: 0, steps: 4 }), [0, 1, 4, 9], [0, 0.25, 1, 1]],
@@ -39,6 +40,21 @@ describe("shapes", () => {
     ],
   ])("%s", (_, schedule, steps, rates) => {
     expect(at(schedule, ...steps)).toEqual(rates);
+  });
+
+  test("the number of steps comes from the options, or else from who runs it", () => {
+    const along = (schedule: optim.Schedule): number[] => [0, 5, 10].map((t) => Number(schedule(t, 10).toPrecision(9)));
+    expect(along(optim.cosine(2))).toEqual([2, 1, 0]);
+    expect(along(optim.polynomial(2))).toEqual([2, 1, 0]);
+    expect(along(optim.cosine(2, { steps: 5 }))).toEqual([2, 0, 0]);
+    const cycle = optim.oneCycle(1);
+    const fixed = optim.oneCycle(1, { steps: 10 });
+    expect([0, 3, 9].map((t) => cycle(t, 10))).toEqual([0, 3, 9].map((t) => fixed(t)));
+    expect(along(optim.warmUp(optim.polynomial(2), { steps: 5 }))).toEqual([0, 2, 0]);
+    expect(along(optim.sequential([optim.polynomial(2), optim.polynomial(4)], [5]))).toEqual([2, 4, 0]);
+    expect(along(optim.chained(2, [optim.polynomial(2), optim.cosine(2)]))).toEqual([2, 0.5, 0]);
+    expect(along(optim.lambda(2, (t, steps) => 1 - t / steps!))).toEqual([2, 1, 0]);
+    expect(() => optim.cosine(2)(3)).toThrow(/cosine: over how many steps\? Give { steps }, or call the schedule with them/);
   });
 
   test("momentum goes against the rate", () => {
@@ -88,6 +104,11 @@ test.each([
   [() => optim.cosineWithRestarts(1, { steps: 1, factor: 0.5 }), "cosineWithRestarts: factor must be at least 1, got 0.5"],
   [() => optim.sequential([], [1]), "sequential: schedules must be a list of at least 1, each a function, got []"],
   [() => optim.sequential([(t) => t, (t) => t, (t) => t], [5, 3]), "sequential: milestones must rise, got 5, 3"],
+  [() => optim.cosine("0.1" as unknown as number), 'cosine: rate must be a number, got "0.1"'],
+  [
+    () => optim.warmUp(0.1 as unknown as optim.Schedule, { steps: 3 }),
+    "warmUp: want a schedule, got 0.1; a schedule gives the learning rate",
+  ],
   [() => optim.oneCycle(1, { steps: 10, rise: 2 }), "oneCycle: rise must be from 0 to 1, got 2"],
   [
     () => optim.cyclic({ min: 0, max: 1, mode: "round" as "triangular" }),

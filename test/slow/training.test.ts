@@ -19,7 +19,7 @@ async function run(name: string, make: () => Layer, seed: number, data: Dataset)
   const { lr, epochs, batchSize, decay, augment: steps } = recipeFor(name);
   manualSeed(seed);
   const model = make();
-  const schedule = decay ? cosine : undefined;
+  const schedule = decay ? cosine(lr) : undefined;
   const augment = steps && augmentation(steps, data.inputShape);
   return trainModel(model, data, { optimizer: new Adam(model.parameters(), { lr }), epochs, batchSize, seed, schedule, augment });
 }

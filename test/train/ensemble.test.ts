@@ -111,7 +111,7 @@ describe("trained ensembles", () => {
     const [first, last] = ensemble.members.map((member) => bitsOf(member).join());
     expect(first).not.toBe(last);
     const model = make(0);
-    const rest = { epochs: 4, batchSize: 35, optimizer: adam(model), schedule: cyclicCosine(2) };
+    const rest = { epochs: 4, batchSize: 35, optimizer: adam(model), schedule: cyclicCosine(adam(model).lr, 2) };
     await fit(model, few, rest);
     expect(bitsOf(model).join()).toBe(last);
     await expect(snapshotEnsemble(make, few, { ...options, cycles: 4, epochs: 10 })).rejects.toThrow(

@@ -27,7 +27,7 @@ async function run(more: Partial<FitOptions> = {}, seed = 1): Promise<Outcome> {
     epochs: 2,
     batchSize: 25,
     seed: 3,
-    schedule: cosine,
+    schedule: cosine(3e-3),
     accumulate: 2,
     clipNorm: 1,
     average: new EMA(model.parameters(), { decay: 0.9 }),
