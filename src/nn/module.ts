@@ -1,6 +1,6 @@
 /**
  * @file Modules: a network as an object that owns its cells, in PyTorch's shape. Parameters, state and child modules are the module's own
- * properties (or stand in arrays there) and are found by looking, so a subclass only assigns them; the names are the property paths, which
+ * properties (or stand in arrays, plain objects, maps or sets there) and are found by looking, so a subclass only assigns them; the names are the property paths, which
  * makes them equal to PyTorch's for a module written the same way: `0.weight`, `layers.2.bias`.
  */
 
@@ -13,6 +13,7 @@ import { Cell, guarded } from "../runtime/cell.ts";
 import { announce } from "../runtime/notice.ts";
 import { Parameter, State } from "./parameter.ts";
 import { checkEntries, type LoadReport, StateDictError, type StateEntry, tensorFor } from "./state-dict.ts";
+import { checkListed } from "./unlisted.ts";
 
 /** A module from one tensor to one tensor: what `Sequential` chains and `fit` trains. */
 export type Layer = Module & { forward(x: Tensor): Tensor };
@@ -27,7 +28,7 @@ export abstract class Module {
   #hooks: readonly ForwardHook[] = [];
 
   constructor() {
-    announce(new.target.prototype, Module.prototype);
+    announce(new.target.prototype, Module.prototype, { forward: aroundForward });
   }
 
   /** What the module computes. Subclasses choose the arguments. */
@@ -211,6 +212,8 @@ export abstract class Module {
 
 showAs(Module.prototype, (module) => module.toString());
 
+const aroundForward = (module: object, forward: () => unknown): unknown => checkListed(module as Module, forward);
+
 const aModule = expectation("a module", (value) => value instanceof Module);
 
 /** @throws {TypeError} for what is no module. */
@@ -225,15 +228,43 @@ export function inputError(layer: string, want: string, shape: Shape, remedy: st
 
 const isPersistent = (cell: Cell): boolean => !(cell instanceof State) || cell.persistent;
 
-/** The cells and modules that a module owns, by property path; elements of arrays count as its own. */
+/**
+ * The cells and modules that a module owns, by property path; what stands in arrays, plain objects, maps and sets counts as its own. What is also a property,
+ * or an element of an array, has that name alone: the object is another view of it.
+ */
 function members(module: Module): [name: string, member: Cell | Module][] {
   const found: [string, Cell | Module][] = [];
-  const look = (name: string, value: unknown): void => {
-    if (value instanceof Cell || value instanceof Module) found.push([name, value]);
-    else if (Array.isArray(value)) for (const [i, element] of value.entries()) look(`${name}.${i}`, element);
+  const direct = new Set<unknown>();
+  const open = new Set<object>();
+  const look = (name: string, value: unknown, isView: boolean): void => {
+    if (value instanceof Cell || value instanceof Module) {
+      if (!isView || !direct.has(value)) found.push([name, value]);
+    } else if (typeof value === "object" && value !== null && !open.has(value)) {
+      open.add(value);
+      for (const [key, element] of contentOf(value)) look(`${name}.${key}`, element, isView || !Array.isArray(value));
+      open.delete(value);
+    }
   };
-  for (const [name, value] of Object.entries(module)) look(name, value);
+  const note = (value: unknown): void => {
+    if (direct.has(value)) return;
+    direct.add(value);
+    if (Array.isArray(value)) value.forEach(note);
+  };
+  const own = Object.entries(module);
+  for (const [, value] of own) note(value);
+  for (const [name, value] of own) look(name, value, false);
   return found;
+}
+
+const NOTHING: readonly [string, unknown][] = [];
+
+/** What stands in a container, by name; nothing for other objects. */
+function contentOf(value: object): Iterable<readonly [name: unknown, element: unknown]> {
+  if (Array.isArray(value)) return value.entries();
+  if (value instanceof Map) return [...value].map(([key, element], i) => [typeof key === "object" ? i : key, element] as const);
+  if (value instanceof Set) return [...value].map((element, i) => [i, element] as const);
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null ? Object.entries(value) : NOTHING;
 }
 
 /** Every way to name a cell: shared ones appear several times. `path` holds the modules on the way, since a circle would have no end. */

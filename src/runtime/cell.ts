@@ -47,6 +47,19 @@ export function guarded<T>(read: () => T): T {
   return read();
 }
 
+let watcher: ((cell: Cell) => void) | undefined;
+
+/** Runs `fn`; `note` is told of every cell whose value is read meanwhile. */
+export function watchReads<T>(note: (cell: Cell) => void, fn: () => T): T {
+  const before = watcher;
+  watcher = note;
+  try {
+    return fn();
+  } finally {
+    watcher = before;
+  }
+}
+
 /** Cells that are to be computed with whatever is read first: their current tensor is pending, and was read or set. */
 export const pendingCells: Set<Cell> = new Set();
 
@@ -81,6 +94,7 @@ export class Cell {
   /** The current tensor. @throws {Error} after `dispose`. */
   get value(): Tensor {
     if (this.#disposed) this.checkNotDisposed();
+    watcher?.(this);
     return top ? top.read(this) : this.expose();
   }
 

@@ -12,7 +12,17 @@ import { batchLoss } from "./batch-loss.ts";
 import { Meter, type Metrics } from "./meter.ts";
 import { ConfusionMatrix, type Metric, Regression, RocAuc, TopK } from "./metrics.ts";
 import { classOf } from "./ranking.ts";
-import { batchTensors, checkModel, defaultLoss, type Loss, outputSize, outputsOfModel, targetUnits } from "./task.ts";
+import {
+  batchTensors,
+  checkModel,
+  defaultLoss,
+  type Loss,
+  lossFunction,
+  outputSize,
+  outputsOfModel,
+  someLoss,
+  targetUnits,
+} from "./task.ts";
 
 // Large enough that a program's fixed cost does not matter, small enough that activations stay in the cache's reach.
 const BATCH = 256;
@@ -25,9 +35,12 @@ export class Evaluator<M extends Metered = Record<never, never>> {
   readonly #metrics: M;
   readonly #measure: Compiled<(x: Tensor, y: Tensor, lengths?: Tensor) => void>;
 
+  /** @param loss Default: that of the task. */
   constructor(model: Layer, data: Dataset, loss: Loss = defaultLoss(data), metrics: M = {} as M) {
     checkModel("Evaluator", model);
     checkDescription("Evaluator: the data set", data);
+    check("Evaluator: loss", loss, someLoss);
+    const lossOf = lossFunction(loss);
     checkMetrics("Evaluator", metrics);
     const meter = new Meter(data.task, targetUnits(data));
     this.#model = model;
@@ -36,7 +49,7 @@ export class Evaluator<M extends Metered = Record<never, never>> {
     this.#metrics = metrics;
     this.#measure = compile((x: Tensor, y: Tensor, lengths?: Tensor): void => {
       const outputs = outputsOfModel(model, x, lengths);
-      meter.add(batchLoss(loss(outputs, y), x.shape[0]), outputs, y);
+      meter.add(batchLoss(lossOf(outputs, y), x.shape[0]), outputs, y);
       for (const metric of Object.values(metrics)) metric.add(outputs, y);
     });
   }
@@ -69,16 +82,20 @@ export type Metered = Readonly<Record<string, Metric<unknown>>>;
 /** What each of them gives. */
 export type Measured<M extends Metered> = { readonly [K in keyof M]: M[K] extends Metric<infer T> ? T : never };
 
-/** Mean loss and accuracy of a model on a split of a data set (default: the test split), and what else is asked for: `{ auc: new RocAuc(2) }`. */
+/**
+ * Mean loss and accuracy of a model on a split of a data set (default: the test split), and what else is asked for: `{ auc: new RocAuc(2) }`. `loss` is
+ * that of the task unless it is given.
+ */
 export async function evaluate<M extends Metered = Record<never, never>>(
   model: Layer,
   data: Dataset,
   split: Split | undefined = undefined,
   metrics?: M,
+  loss?: Loss,
 ): Promise<Metrics & Measured<M>> {
   checkModel("evaluate", model);
   checkDescription("evaluate: the data set", data);
-  const evaluator = new Evaluator(model, data, defaultLoss(data), metrics);
+  const evaluator = new Evaluator(model, data, loss, metrics);
   try {
     return await evaluator.measure(split ?? data.test);
   } finally {

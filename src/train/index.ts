@@ -38,6 +38,6 @@ export { CsvSink, type EventSink, Recorder, type RecorderOptions } from "./recor
 export { fastDevRun, firstExamples, type OverfitOptions, type OverfitReport, overfitOneBatch } from "./sanity.ts";
 export { compileStep, GradientSum, type StepFunction, type StepParts, stepFunction } from "./step.ts";
 export { folderStore, memoryStore, type Store } from "./store.ts";
-export { type BatchTensors, baselineLoss, batchTensors, defaultLoss, type Loss, outputSize } from "./task.ts";
+export { type BatchTensors, baselineLoss, batchTensors, defaultLoss, type Loss, type LossFunction, outputSize } from "./task.ts";
 export { TensorboardSink } from "./tensorboard.ts";
 export { loadRun, type ModelSettings, modelMetadata, type Prediction, type Row, TrainedModel } from "./trained.ts";

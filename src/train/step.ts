@@ -17,7 +17,7 @@ import type { Optimizer } from "../optim/optimizer.ts";
 import { Cell } from "../runtime/cell.ts";
 import { batchLoss, checkAccumulable } from "./batch-loss.ts";
 import type { Meter } from "./meter.ts";
-import { anOptimizer, checkModel, type Loss, outputsOfModel } from "./task.ts";
+import { anOptimizer, checkModel, type Loss, lossFunction, outputsOfModel, someLoss } from "./task.ts";
 
 /** Gives the loss before the update. `update` false only adds to the gradient sums. `lengths` i32[N] are those of sequences, for the model. */
 export type StepFunction = (x: Tensor, y: Tensor, update?: boolean, lengths?: Tensor) => Tensor;
@@ -87,7 +87,7 @@ export class GradientSum {
 }
 
 const PARTS = {
-  loss: fn,
+  loss: someLoss,
   meter: optional(having("a Meter", "add", "reset", "read")),
   gradients: optional(having("a GradientSum", "add", "take")),
   clipNorm: optional(positive),
@@ -100,7 +100,8 @@ export function stepFunction(model: Layer, optimizer: Optimizer, parts: StepPart
   checkModel("stepFunction", model);
   check("stepFunction: the optimizer", optimizer, anOptimizer);
   checkFields("stepFunction", parts, PARTS);
-  const { loss, meter, gradients, clipNorm, average, augment } = parts;
+  const loss = lossFunction(parts.loss);
+  const { meter, gradients, clipNorm, average, augment } = parts;
   return (x, y, update = true, lengths?) => {
     let mean = true;
     const { value, grads } = backward(() => {

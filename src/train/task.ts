@@ -7,7 +7,7 @@ import { checkDataset, checkDescription, checkSplit, checkSplitOf, checkTargets 
 import type { Dataset, Split } from "../data/dataset.ts";
 import type { Batch } from "../data/loader.ts";
 import { crossEntropy, mseLoss } from "../nn/losses.ts";
-import type { Layer } from "../nn/module.ts";
+import { type Layer, Module } from "../nn/module.ts";
 import { fromArray } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import type { LossResult } from "./batch-loss.ts";
@@ -16,13 +16,21 @@ import type { LossResult } from "./batch-loss.ts";
  * The loss over a batch from the model's outputs and the targets: what a loss function gives (whatever its reduction and weights), also times a
  * factor or plus a penalty; or `{ sum, divisor }`. Another scalar is taken for a mean over the examples.
  */
-export type Loss = (outputs: Tensor, targets: Tensor) => LossResult;
+export type LossFunction = (outputs: Tensor, targets: Tensor) => LossResult;
+
+/** A loss as a function, or as a module: `nn.crossEntropy`, `(outputs, targets) => ...`, `new nn.CrossEntropyLoss({ labelSmoothing: 0.1 })`. */
+export type Loss = LossFunction | (Module & { forward(outputs: Tensor, targets: Tensor): LossResult });
+
+/** A loss as a function of outputs and targets. */
+export function lossFunction(loss: Loss): LossFunction {
+  return loss instanceof Module ? (outputs, targets) => loss.forward(outputs, targets) : loss;
+}
 
 /** The class that losses leave out. */
 const IGNORED = -100;
 
 /** Cross-entropy of logits for classes, mean squared error for regression. */
-export function defaultLoss(data: Dataset): Loss {
+export function defaultLoss(data: Dataset): LossFunction {
   checkFields("defaultLoss", data, { task: oneOf("classification", "regression") });
   return data.task === "classification"
     ? (outputs, targets) => crossEntropy(outputs, targets)
@@ -90,7 +98,16 @@ export function batchTensors(data: Dataset, batch: Batch): BatchTensors {
 
 const layer = having("a module with forward(x)", "forward", "train", "eval", "stateDict", "parameters");
 export const anOptimizer: Expectation = having("an optimizer, as in new Adam(model.parameters())", "step", "stateDict");
-export const aLoss: Expectation = optional(fn);
+
+const isClass = (value: unknown): boolean => typeof value === "function" && /^class\b/.test(Function.prototype.toString.call(value));
+
+/** A loss that must be given. */
+export const someLoss: Expectation = {
+  want: "a function of outputs and targets, or a module such as new nn.CrossEntropyLoss()",
+  holds: (value) => (fn.holds(value) && !isClass(value)) || value instanceof Module,
+  remedy: (value) => (isClass(value) ? `; make one: new ${(value as { name: string }).name}()` : ""),
+};
+export const aLoss: Expectation = optional(someLoss);
 
 /** @throws {TypeError} for what is no model. */
 export function checkModel(what: string, model: unknown): void {

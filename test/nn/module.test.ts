@@ -1,5 +1,5 @@
 /** @file Modules: names, order, modes, state dicts and printing. */
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { compile } from "../../src/function/compile.ts";
 import { manualSeed } from "../../src/math/random.ts";
 import {
@@ -27,7 +27,7 @@ class Everything extends Module {
   readonly blocks = [new Linear(3, 3), [new Linear(3, 1, { bias: false })]] as const;
   readonly running = new State(zeros([3]));
   readonly rate = new State(tensor(0.5), { persistent: false });
-  readonly notes = { linear: new Linear(9, 9) };
+  readonly notes = { date: new Date(0), sizes: new Float32Array(3), text: "none" };
 
   forward(x: Tensor): Tensor {
     return this.blocks[0].forward(this.first.forward(x).mul(this.scale));
@@ -77,6 +77,126 @@ describe("names and order", () => {
     const model = new Sequential(new ReLU());
     (model as unknown as Record<number, Module>)[1] = model;
     expect(() => model.parameters()).toThrow("Sequential contains itself, at 1");
+  });
+});
+
+/** One layer in each kind of container. */
+class Contained extends Module {
+  readonly map = new Map<unknown, unknown>([
+    ["a", new Linear(2, 2)],
+    [1, [new Dropout()]],
+    [{}, new Linear(2, 1)],
+  ]);
+  readonly set = new Set([new Linear(2, 2)]);
+  readonly heads: Record<string, unknown> = { left: new Linear(2, 2), right: { deep: new Parameter(ones([1])) } };
+  readonly bare = Object.assign(Object.create(null), { layer: new ReLU() });
+
+  forward(x: Tensor): Tensor {
+    return (this.heads.left as Linear).forward((this.map.get("a") as Linear).forward(x));
+  }
+}
+
+describe("containers", () => {
+  const expected = [
+    ...["map.a.weight", "map.a.bias", "map.2.weight", "map.2.bias", "set.0.weight", "set.0.bias"],
+    ...["heads.left.weight", "heads.left.bias"],
+  ];
+
+  test("layers in maps, sets and plain objects belong to the module", () => {
+    const model = new Contained();
+    expect(names(model)).toEqual(["heads.right.deep", ...expected]);
+    expect([...model.stateDict().keys()]).toEqual(["heads.right.deep", ...expected]);
+    expect(model.namedModules().map(([name]) => name)).toEqual(["", "map.a", "map.1.0", "map.2", "set.0", "heads.left", "bare.layer"]);
+    model.eval();
+    expect(model.modules().map(({ training }) => training)).toEqual(new Array(7).fill(false));
+    expect(`${model}`).toContain("(heads.left): Linear(2 to 2)");
+    const copy = new Contained();
+    copy.loadStateDict(model.stateDict());
+    expect(copy.parameters().map((p) => [...p.value.dataSync()])).toEqual(model.parameters().map((p) => [...p.value.dataSync()]));
+  });
+
+  test("a layer that takes another's place in a map or an object is seen by compiled functions", () => {
+    const model = new Contained();
+    const f = compile((x: Tensor) => model.forward(x).sum());
+    f(ones([1, 2]));
+    model.map.set("a", new Linear(2, 2));
+    f(ones([1, 2]));
+    model.heads.left = new Linear(2, 2);
+    f(ones([1, 2]));
+    expect(f.recompilations).toBe(3);
+  });
+
+  test("an object that shows the module's own cells under other names gives them no second one", () => {
+    class Views extends Module {
+      readonly weights: readonly object[];
+      readonly w = new Parameter(ones([1]));
+      readonly b = [new Parameter(ones([1]))];
+      constructor() {
+        super();
+        this.weights = [{ ih: this.w }, new Map([["hh", this.b[0]]])];
+      }
+      forward(input: Tensor): Tensor {
+        return input;
+      }
+    }
+    expect([...new Views().stateDict().keys()]).toEqual(["w", "b.0"]);
+  });
+
+  test("containers that refer to themselves have an end", () => {
+    const model = new Contained();
+    model.heads.self = model.heads;
+    expect(names(model)).toEqual(["heads.right.deep", ...expected]);
+  });
+});
+
+describe("layers that cannot be seen", () => {
+  const said = (call: () => unknown): string[] => {
+    const warn = vi.spyOn(console, "warn").mockImplementation(() => undefined);
+    call();
+    const texts = warn.mock.calls.map(([text]) => String(text));
+    warn.mockRestore();
+    return texts;
+  };
+  const x = ones([1, 2]);
+
+  test("a private field is told at the first forward, eager or compiled, once", () => {
+    class Hidden extends Module {
+      readonly #layer = new Linear(2, 2);
+      forward(input: Tensor): Tensor {
+        return this.#layer.forward(input);
+      }
+    }
+    const model = new Hidden();
+    const f = compile((input: Tensor) => model.forward(input));
+    expect(said(() => f(x))).toEqual([
+      expect.stringMatching(
+        /^Hidden: forward uses 2 parameters that the module does not list \(weight: f32\[2,2\], bias: f32\[2\]\): it cannot see into #private fields/,
+      ),
+    ]);
+    expect(said(() => [f(x), model.forward(x), new Hidden().forward(x)])).toEqual([]);
+  });
+
+  test("so is a variable, below the top too", () => {
+    const outside = new Parameter(ones([2]), "outside");
+    class Closing extends Module {
+      forward(input: Tensor): Tensor {
+        return input.mul(outside);
+      }
+    }
+    expect(said(() => new Sequential(new Linear(2, 2), new Closing()).forward(x))).toEqual([
+      expect.stringMatching(/^Sequential: .*\(outside: f32\[2\]\)/),
+    ]);
+  });
+
+  test("a frozen teacher and a parameter without gradient are meant to stay apart; listed layers are no news", () => {
+    const teacher = new Linear(2, 2).freeze();
+    class Student extends Module {
+      readonly layer = new Linear(2, 2);
+      forward(input: Tensor): Tensor {
+        return this.layer.forward(input).sub(teacher.forward(input));
+      }
+    }
+    expect(said(() => [new Student().forward(x), new Contained().forward(x), new Tied().forward(x)])).toEqual([]);
   });
 });
 

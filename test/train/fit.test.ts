@@ -3,8 +3,10 @@ import { describe, expect, test } from "vitest";
 import { type Dataset, digits, type Split, xor } from "../../src/data/index.ts";
 import { manualSeed } from "../../src/math/random.ts";
 import { Mlp, Xor } from "../../src/models/index.ts";
-import { Dropout, Flatten, Linear, Sequential } from "../../src/nn/index.ts";
-import { Adam, cosine, SGD } from "../../src/optim/index.ts";
+import { CrossEntropyLoss, crossEntropy, Dropout, Flatten, Linear, Sequential } from "../../src/nn/index.ts";
+import { tensor, zeros } from "../../src/ops/create.ts";
+import * as optim from "../../src/optim/index.ts";
+import { Adam, SGD } from "../../src/optim/index.ts";
 import { theArena } from "../../src/runtime/backends.ts";
 import { counters } from "../../src/runtime/compile.ts";
 import {
@@ -14,6 +16,9 @@ import {
   type EpochRecord,
   evaluate,
   type FitOptions,
+  findLearningRate,
+  type Loss,
+  overfitOneBatch,
   type Progress,
   predict,
   fit as trainModel,
@@ -134,19 +139,101 @@ describe("callbacks", () => {
   });
 });
 
+describe("loss", () => {
+  test("a module is a loss, wherever one is taken", async () => {
+    const all = async (loss: Loss): Promise<unknown> => {
+      const { model, optimizer } = setUp();
+      const history = await trainModel(model, few, options({ optimizer, loss, epochs: 1 }));
+      const { loss: measured } = await evaluate(model, few, few.test, {}, loss);
+      expect(measured).toBe(history.epochs[0].testLoss);
+      const overfit = await overfitOneBatch(model, few, { optimizer, loss, steps: 2 });
+      const rates = await findLearningRate(model, few, { optimizer, loss, steps: 10 });
+      const step = compileStep(model, optimizer, { loss });
+      const last = await step(zeros([2, 64]), tensor([1, 2], { dtype: "i32" })).item();
+      return [history.epochs[0].trainLoss, measured, overfit.losses, rates.trials, last];
+    };
+    const asFunction = await all((z, y) => crossEntropy(z, y, { labelSmoothing: 0.1 }));
+    expect(await all(new CrossEntropyLoss({ labelSmoothing: 0.1 }))).toEqual(asFunction);
+  });
+
+  test("a class, a name and a module without forward(outputs, targets) are refused", async () => {
+    const { model, optimizer } = setUp();
+    const run = (loss: unknown): Promise<unknown> => trainModel(model, few, options({ optimizer, loss: loss as Loss }));
+    await expect(run(CrossEntropyLoss)).rejects.toThrow(
+      /fit: loss must be a function of outputs and targets, or a module .*; make one: new CrossEntropyLoss\(\)/,
+    );
+    await expect(run("crossEntropy")).rejects.toThrow(/fit: loss must be a function .*, got "crossEntropy"/);
+  });
+});
+
 describe("schedule", () => {
-  test("scales the learning rate step by step, and gives it back at the end", async () => {
+  test("sets the learning rate step by step, and gives it back at the end", async () => {
     const { model, optimizer } = setUp(0.5);
-    const seen: number[] = [];
-    const schedule = (done: number): number => {
-      seen.push(done);
+    const seen: [number, number | undefined][] = [];
+    const schedule = (t: number, steps?: number): number => {
+      seen.push([t, steps]);
       return 0;
     };
     const before = model.parameters().map((p) => [...p.value.dataSync()]);
     await trainModel(model, few, options({ optimizer, schedule }));
-    expect(seen).toEqual([0, 1 / 6, 2 / 6, 3 / 6, 4 / 6, 5 / 6]);
+    // The first and the last are looked at before the run.
+    expect(seen.slice(2)).toEqual([0, 1, 2, 3, 4, 5].map((t) => [t, 6]));
     expect(model.parameters().map((p) => [...p.value.dataSync()])).toEqual(before);
     expect(optimizer.lr).toBe(0.5);
+  });
+
+  test("is the rate itself, as in a loop of one's own", async () => {
+    const { model, optimizer } = setUp(0.5);
+    const rates: number[] = [];
+    const schedule = optim.oneCycle(0.1);
+    await trainModel(model, few, options({ optimizer, schedule, callbacks: [{ onStep: ({ lr }) => void rates.push(lr) }] }));
+    expect(rates).toHaveLength(6);
+    for (const [t, rate] of rates.entries()) expect(rate).toBeCloseTo(schedule(t, 6), 7);
+  });
+
+  test("gives other groups their ratio to the first", async () => {
+    const { model } = setUp();
+    const [first, ...rest] = model.parameters();
+    const optimizer = new SGD([{ parameters: [first], lr: 0.25 }, { parameters: rest }], { lr: 0.5 });
+    const seen: number[][] = [];
+    const onStep = (): void => void seen.push(optimizer.groups.map(({ lr }) => lr));
+    await trainModel(
+      model,
+      few,
+      options({ optimizer, schedule: optim.linear(1 / 8, { start: 1, end: 0, steps: 4 }), callbacks: [{ onStep }] }),
+    );
+    expect(seen.slice(0, 3)).toEqual([
+      [1 / 8, 1 / 4],
+      [3 / 32, 3 / 16],
+      [1 / 16, 1 / 8],
+    ]);
+  });
+
+  test.each<[string, unknown, RegExp]>([
+    [
+      "a factor of the share that is done",
+      (done: number) => 1 - done,
+      /fit: schedule must give a number of at least 0, in step 5 of 6 it gave -4; a schedule gives the learning rate/,
+    ],
+    [
+      "a factor of the step",
+      (t: number) => 0.5 ** t,
+      /fit: schedule gives 1 in step 0, and the optimizer's own rate is 0\.01; .*optim\.lambda\(0\.01, f\)/,
+    ],
+    [
+      "a builder that was not called",
+      optim.cosine,
+      /fit: schedule \(cosine\) failed in step 0: cosine: want an object .*; a schedule gives the learning rate in step t: optim\.cosine\(0\.001\)/,
+    ],
+    ["NaN", () => Number.NaN, /in step 0 of 6 it gave NaN/],
+    ["a tensor", () => tensor(1), /in step 0 of 6 it gave an object of class Tensor/],
+    ["a number", 0.1, /fit: schedule must be a function, got 0\.1/],
+    ["a plateau", new optim.Plateau(0.1), /fit: schedule must be a function, got an object of class Plateau/],
+  ])("%s is no schedule, which is told before the first step", async (_, schedule, message) => {
+    const { model, optimizer } = setUp(0.01);
+    const before = model.parameters().map((p) => [...p.value.dataSync()]);
+    await expect(trainModel(model, few, options({ optimizer, schedule: schedule as optim.Schedule }))).rejects.toThrow(message);
+    expect(model.parameters().map((p) => [...p.value.dataSync()])).toEqual(before);
   });
 
   test("scales the rates of groups, each its own", async () => {
@@ -157,10 +244,6 @@ describe("schedule", () => {
     await trainModel(model, few, options({ optimizer, schedule: () => 0 }));
     expect(model.parameters().map((p) => [...p.value.dataSync()])).toEqual(before);
     expect(optimizer.groups.map(({ lr }) => lr)).toEqual([0.25, 0.5]);
-  });
-
-  test("cosine falls from 1 to 0", () => {
-    expect([0, 0.5, 1].map((t) => Math.round(cosine(t) * 1e9) / 1e9)).toEqual([1, 0.5, 0]);
   });
 });
 
