@@ -234,26 +234,50 @@ const isPersistent = (cell: Cell): boolean => !(cell instanceof State) || cell.p
  */
 function members(module: Module): [name: string, member: Cell | Module][] {
   const found: [string, Cell | Module][] = [];
-  const direct = new Set<unknown>();
+  const own = Object.entries(module);
+  const direct = directOf(own);
+  // Objects may be linked in longer chains than calls can be nested, so the walk keeps its own stack; `open` has what a circle would lead back to.
   const open = new Set<object>();
-  const look = (name: string, value: unknown, isView: boolean): void => {
+  const stack: Visit[] = [{ node: own, prefix: "", isView: false, content: own[Symbol.iterator]() }];
+  for (let visit = stack.at(-1); visit; visit = stack.at(-1)) {
+    const next = visit.content.next();
+    if (next.done) {
+      open.delete(visit.node);
+      stack.pop();
+      continue;
+    }
+    const [key, value] = next.value;
+    const name = `${visit.prefix}${key}`;
     if (value instanceof Cell || value instanceof Module) {
-      if (!isView || !direct.has(value)) found.push([name, value]);
+      if (!visit.isView || !direct.has(value)) found.push([name, value]);
     } else if (typeof value === "object" && value !== null && !open.has(value)) {
       open.add(value);
-      for (const [key, element] of contentOf(value)) look(`${name}.${key}`, element, isView || !Array.isArray(value));
-      open.delete(value);
+      const isView = visit.isView || !Array.isArray(value);
+      stack.push({ node: value, prefix: `${name}.`, isView, content: contentOf(value)[Symbol.iterator]() });
     }
-  };
+  }
+  return found;
+}
+
+/** A container that is being walked. */
+interface Visit {
+  readonly node: object;
+  readonly prefix: string;
+  /** It stands in an object, map or set, or is one. */
+  readonly isView: boolean;
+  readonly content: Iterator<readonly [name: unknown, element: unknown]>;
+}
+
+/** Properties, and elements of arrays in them. */
+function directOf(own: readonly (readonly [string, unknown])[]): ReadonlySet<unknown> {
+  const direct = new Set<unknown>();
   const note = (value: unknown): void => {
     if (direct.has(value)) return;
     direct.add(value);
     if (Array.isArray(value)) value.forEach(note);
   };
-  const own = Object.entries(module);
   for (const [, value] of own) note(value);
-  for (const [name, value] of own) look(name, value, false);
-  return found;
+  return direct;
 }
 
 const NOTHING: readonly [string, unknown][] = [];

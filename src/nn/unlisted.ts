@@ -4,6 +4,7 @@
  * what it lists.
  */
 import { type Cell, watchReads } from "../runtime/cell.ts";
+import { isFrozen } from "../runtime/frozen.ts";
 import { Parameter } from "./parameter.ts";
 
 /** What is asked of a module. */
@@ -22,7 +23,7 @@ export function checkListed<T>(module: Listing, forward: () => T): T {
   looked.add(module);
   const read = new Set<Parameter>();
   const note = (cell: Cell): void => {
-    if (cell instanceof Parameter && cell.requiresGrad) read.add(cell);
+    if (cell instanceof Parameter && !isFrozen(cell)) read.add(cell);
   };
   try {
     return watchReads(note, forward);

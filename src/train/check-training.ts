@@ -15,7 +15,18 @@ import type { Optimizer } from "../optim/optimizer.ts";
 import { isFrozen } from "../runtime/frozen.ts";
 import { batchLoss } from "./batch-loss.ts";
 import { checkValues } from "./check-values.ts";
-import { aLoss, anOptimizer, batchTypes, checkData, checkModel, defaultLoss, type Loss, outputSize, outputsOfModel } from "./task.ts";
+import {
+  aLoss,
+  anOptimizer,
+  batchTypes,
+  checkData,
+  checkModel,
+  defaultLoss,
+  type Loss,
+  lossFunction,
+  outputSize,
+  outputsOfModel,
+} from "./task.ts";
 
 /** Options of {@link checkTraining}: those of `fit` that it looks at. */
 export interface CheckOptions {
@@ -174,7 +185,7 @@ function regressionError(data: Dataset, outputs: Tensor, targets: Tensor): Range
 /** @throws {TypeError} that says what the loss was given, and what suits the task. */
 function lossOf(data: Dataset, loss: Loss, outputs: Tensor, targets: Tensor): void {
   try {
-    batchLoss(loss(outputs, targets), targets.shape[0]);
+    batchLoss(lossFunction(loss)(outputs, targets), targets.shape[0]);
   } catch (error) {
     const classes = data.task === "classification";
     const remedy = classes

@@ -191,7 +191,8 @@ export class Run implements Training {
   #setRates(rate?: number): void {
     const [first] = this.#rates;
     for (const [i, group] of this.optimizer.groups.entries()) {
-      const own = (this.#rates[i] ??= group.lr); // of a group that was added on the way
+      this.#rates[i] ??= group.lr; // of a group that was added on the way
+      const own = this.#rates[i];
       const scheduled = rate === undefined || own === first || first === 0 ? (rate ?? own) : rate * (own / first);
       group.lr = scheduled * this.rateFactor;
     }
