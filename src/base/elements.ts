@@ -152,6 +152,11 @@ export function asFloats(values: ArrayLike<number>, what: string): Float32Array 
   return asArray(values, "f32", what) as Float32Array;
 }
 
+/** Inputs as the data sets have them: an Int32Array (indices, such as tokens) as it is, everything else as f32. */
+export function asInputs(values: ArrayLike<number>, what: string): Float32Array | Int32Array {
+  return typedArrayName(values) === "Int32Array" ? (asArray(values, "i32", what) as Int32Array) : asFloats(values, what);
+}
+
 /** Targets as the data sets have them: integers of any width as i32 class indices, floats as f32 values. */
 export function asTargets(values: ArrayLike<number>, what: string): Int32Array | Float32Array {
   return asArray(values, areIntegers(values) ? "i32" : "f32", what) as Int32Array | Float32Array;

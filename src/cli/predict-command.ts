@@ -85,7 +85,7 @@ async function examples(trained: Trained, positions: readonly number[], dataDir:
   const read = async (i: number): Promise<Input> => {
     if (i >= count) throw new Error(`--example ${i}: ${data.name} has ${count} test examples, 0 to ${count - 1}`);
     const truth = data.task === "classification" ? ` (${data.classes[targets[i]]})` : "";
-    return { name: `${data.name} ${i}${truth}`, values: await inputsAt(data.test, Int32Array.of(i)) };
+    return { name: `${data.name} ${i}${truth}`, values: Float32Array.from(await inputsAt(data.test, Int32Array.of(i))) };
   };
   return Promise.all(positions.map(read));
 }

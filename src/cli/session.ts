@@ -2,6 +2,7 @@
 import type { Dataset, Split } from "../data/dataset.ts";
 import { batchCount } from "../data/loader.ts";
 import { loadDataset } from "../data/registry.ts";
+import { balancedSampler } from "../data/sampler.ts";
 import { trainTestSplit } from "../data/split.ts";
 import { setReadLimit } from "../formats/budget.ts";
 import { manualSeed } from "../math/random.ts";
@@ -65,6 +66,7 @@ export async function openSession(settings: Settled): Promise<Session> {
     seed,
     schedule: scheduleOf(settings, batchCount(data.train, { batchSize })),
     loss: lossOf(settings, data),
+    ...(settings.balanced && { sampler: balancedSampler(data.train) }),
     ...(ema !== undefined && {
       average: new EMA(
         training.map(([, parameter]) => parameter),

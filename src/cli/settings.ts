@@ -155,6 +155,10 @@ const definition = {
     value: "<weights>",
     about: "what classes weigh in the loss, such as cat=2,dog=1 (others 1), or balanced: each by the inverse of its share",
   },
+  balanced: {
+    kind: "switch",
+    about: "draw training examples so that every class comes equally often",
+  },
   labelSmoothing: {
     kind: "number",
     least: 0,

@@ -1,6 +1,19 @@
 /** @file Checks of data sets: what is missing or does not fit is named before anything is computed from it. */
-import { check, checkFields, expectation, type Fields, fn, listOf, naturalNumber, oneOf, positiveInteger, text } from "../base/check.ts";
-import { areIntegers } from "../base/elements.ts";
+import {
+  check,
+  checkFields,
+  expectation,
+  type Fields,
+  fn,
+  listOf,
+  naturalNumber,
+  object,
+  oneOf,
+  optional,
+  positiveInteger,
+  text,
+} from "../base/check.ts";
+import { areIntegers, typedArrayName } from "../base/elements.ts";
 import { sizeOf } from "../base/shape.ts";
 import type { Dataset, Split } from "./dataset.ts";
 
@@ -23,6 +36,10 @@ function isArray(value: unknown): boolean {
 }
 
 const INPUTS: Fields = { count: naturalNumber, inputs: floats };
+const VALUES: Fields = {
+  data: expectation("a Float32Array or an Int32Array", (value) => ["Float32Array", "Int32Array"].includes(typedArrayName(value) ?? "")),
+  shape: optional(listOf(positiveInteger)),
+};
 /** Of a split whose examples stay on disk: its inputs cannot be looked at. */
 const ON_DISK: Fields = { count: naturalNumber, read: fn };
 const DATASET: Fields = {
@@ -30,6 +47,7 @@ const DATASET: Fields = {
   task: oneOf("classification", "regression"),
   classes: listOf(text),
   inputShape: listOf(positiveInteger),
+  targetShape: optional(listOf(positiveInteger)),
 };
 
 const isOnDisk = (split: unknown): boolean => (split as Partial<Split> | null | undefined)?.read !== undefined;
@@ -52,8 +70,25 @@ export function checkSplit(what: string, split: unknown, width?: number): void {
   checkInputs(what, split, width);
   const { targets: y, count, lengths } = split as Split;
   if (lengths !== undefined) check(`${what}: lengths`, lengths, stepsOf(count));
+  checkMore(what, split as Split);
   if (y.length % Math.max(1, count) !== 0 || (count > 0 ? y.length === 0 : y.length > 0))
     throw new RangeError(`${what}: targets must be equally many for each of ${count} examples, got ${y.length} in all`);
+}
+
+/** @throws {TypeError | RangeError} for further inputs or targets that are no values of `count` examples. */
+function checkMore(what: string, split: Split): void {
+  for (const field of ["moreInputs", "moreTargets"] as const) {
+    if (split[field] !== undefined) check(`${what}: ${field}`, split[field], object);
+    for (const [name, values] of Object.entries(split[field] ?? {})) {
+      const at = `${what}: ${field}.${name}`;
+      checkFields(at, values, VALUES);
+      const each = values.shape ? sizeOf(values.shape) : values.data.length / Math.max(1, split.count);
+      if (!Number.isInteger(each) || values.data.length !== each * split.count)
+        throw new RangeError(
+          `${at}: data must be ${values.shape ? `${each} values` : "equally many values"} for each of ${split.count} examples, got ${values.data.length} in all`,
+        );
+    }
+  }
 }
 
 /** The examples that positions are drawn from: targets and their number. */
@@ -76,6 +111,9 @@ export function checkSplitOf(what: string, data: Dataset, split: unknown, { empt
       `${what}: example ${long} has the length ${lengths![long]}, inputs have ${data.inputShape[0]} steps, the first axis of inputShape`,
     );
   if (count === 0 && !empty) throw new RangeError(`${what} is empty`);
+  const each = y.length / Math.max(1, count);
+  if (data.targetShape && count > 0 && sizeOf(data.targetShape) !== each)
+    throw new RangeError(`${what}: targets must be ${sizeOf(data.targetShape)} for each example, as targetShape says, got ${each}`);
   check(`${what}: targets`, y, data.task === "classification" ? classIndices : floats);
 }
 

@@ -6,8 +6,8 @@ import type { Preprocessing } from "./preprocessing.ts";
 
 export interface Split {
   /** Examples one after another, each of the data set's `inputShape`, row by row. */
-  readonly inputs: Float32Array;
-  /** A class index per example, or (regression) the target values one after another. */
+  readonly inputs: Float32Array | Int32Array;
+  /** Class indices (one for each example, or as many as it has tokens or pixels: `targetShape`), or (regression) the target values one after another. */
   readonly targets: Int32Array | Float32Array;
   /** The number of examples. */
   readonly count: number;
@@ -16,6 +16,10 @@ export interface Split {
    * model hands on to its recurrent layers: a model that takes no second argument sees the padding.
    */
   readonly lengths?: Int32Array;
+  /** Further inputs by name. Training and evaluation call `model.forward(x, { ...moreInputs })`, each a tensor [N, ...shape]. */
+  readonly moreInputs?: Readonly<Record<string, Values>>;
+  /** Further targets by name, for a loss of one's own: `loss(outputs, targets, { ...moreTargets })`. */
+  readonly moreTargets?: Readonly<Record<string, Values>>;
   /**
    * Of a split whose examples stay on disk: the inputs of these examples, read now. `epoch` is given in training, where a source may change its
    * examples from epoch to epoch. Such a split has no `inputs`: reading them throws.
@@ -23,11 +27,22 @@ export interface Split {
   readonly read?: (indices: Int32Array, epoch?: number) => Promise<Float32Array>;
 }
 
+/** Values of each example of a split: floats or integers. */
+export interface Values {
+  /** Examples one after another. */
+  readonly data: Float32Array | Int32Array;
+  /** Shape of one example's. Default: [] where there is one value for each, else [values]. */
+  readonly shape?: readonly number[];
+}
+
 export interface Example {
-  /** The elements of one example, row by row. */
-  readonly input: Float32Array;
-  /** A class index, or (regression) the target values. */
-  readonly target: number | Float32Array;
+  /** The elements of one example, row by row; integers for embeddings. */
+  readonly input: Float32Array | Int32Array;
+  /** A class index, (regression) the target values, or a class for each step or pixel. Beyond a sequence's end classes are -100, which losses leave out. */
+  readonly target: number | Float32Array | Int32Array;
+  /** Further inputs and targets by name; see {@link Split}. */
+  readonly moreInputs?: Readonly<Record<string, number | Float32Array | Int32Array>>;
+  readonly moreTargets?: Readonly<Record<string, number | Float32Array | Int32Array>>;
   /** Of a sequence: its steps. Such examples may differ in size; in a batch they are padded with 0 at the end to the longest. */
   readonly length?: number;
 }
@@ -53,6 +68,8 @@ export interface Dataset {
   readonly classes: readonly string[];
   /** Shape of one example: [features], or [channels, height, width]. */
   readonly inputShape: readonly number[];
+  /** Shape of one example's targets, where it has several: [steps], [height, width]. Default: [] for one, [k] for k. */
+  readonly targetShape?: readonly number[];
   readonly task: "classification" | "regression";
   /** How raw values became these inputs and targets: plain data, to be kept with the model. Absent if prediction needs no such thing. */
   readonly preprocessing?: Preprocessing;

@@ -341,10 +341,10 @@ async function diskSplit(examples: ImageExamples, folder: string, options: Image
   const plain = { size, fit, shorterSide, filter, channels, inputs, randomResizedCrop, cropSeed, maxBytes };
   const threads = workers > 0 ? await startWorkers(imageFolderSource(folder, plain, classes), workers) : undefined;
   const read = async (indices: Int32Array, epoch?: number): Promise<Float32Array> => {
-    if (threads) return (await threads.fetch(indices, epoch)).inputs;
+    if (threads) return (await threads.fetch(indices, epoch)).inputs as Float32Array;
     const all: Example[] = [];
     for (const index of indices) all.push(await examples.example(index, epoch));
-    return collate(all, indices).inputs;
+    return collate(all, indices).inputs as Float32Array;
   };
   return onDisk(examples.labels, read);
 }

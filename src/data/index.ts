@@ -6,7 +6,7 @@ export { splitOf } from "./batch.ts";
 export type { Cell } from "./cells.ts";
 export { cifar10 } from "./cifar10.ts";
 export { type CsvOptions, readCsv } from "./csv.ts";
-export type { DataDescription, Dataset, Example, ExampleStream, Examples, Split } from "./dataset.ts";
+export type { DataDescription, Dataset, Example, ExampleStream, Examples, Split, Values } from "./dataset.ts";
 export { digitImages, digits } from "./digits.ts";
 export { cacheFolder, type DownloadOptions, type DownloadProgress, download, type RemoteFile } from "./download.ts";
 export { encodeRecord, encodeTable, type Flagged } from "./encode.ts";
@@ -63,6 +63,7 @@ export {
 } from "./preprocessing.ts";
 export { type PrincipalColours, principalColours } from "./principal-colours.ts";
 export { datasets, type LoadOptions, loadDataset, readTable } from "./registry.ts";
+export { balancedSampler, type Sampler, type SamplerOptions, weightedSampler } from "./sampler.ts";
 export { bootstrapIndices, type Fold, kFold, type SplitOptions, splitIndices, subset, trainTestSplit } from "./split.ts";
 export { blobs, checkerboard, circles, curve, curves, moons, type SpiralsOptions, type SyntheticOptions, spirals } from "./synthetic.ts";
 export { type Table, type TableOptions, tableDataset } from "./table.ts";

@@ -5,14 +5,15 @@
  *     batches(split, options)      of what lies in memory: a plain generator
  *     new Loader(source, options)  of anything: read ahead, by threads if the source is named by its module
  */
-import { type Checks, check, checkFields, checkOptions, flag, fn, naturalNumber, positiveInteger } from "../base/check.ts";
-import { asFloats, asTargets } from "../base/elements.ts";
+import { type Checks, check, checkFields, checkOptions, flag, fn, having, naturalNumber, positiveInteger } from "../base/check.ts";
+import { asInputs, asTargets } from "../base/elements.ts";
 import { fold, type Key, permutation } from "../base/random.ts";
 import { type Batch, collate } from "./batch.ts";
 import { checkSplit } from "./check.ts";
 import type { Example, ExampleStream, Examples, Split } from "./dataset.ts";
 import { type ModuleSource, openModule, startWorkers, type Workers } from "./prefetch.ts";
-import { aSeed, gatherRows, keyOf, lengthsAt } from "./split.ts";
+import type { Sampler } from "./sampler.ts";
+import { alongAt, aSeed, gatherRows, keyOf } from "./split.ts";
 import { shuffledStream, streamBatches } from "./stream.ts";
 
 export type { Batch } from "./batch.ts";
@@ -22,6 +23,8 @@ export interface BatchOptions {
   readonly batchSize: number;
   /** Default false: the order of the split. */
   readonly shuffle?: boolean;
+  /** What draws the examples of an epoch, such as `balancedSampler(split)`, in place of `shuffle`. */
+  readonly sampler?: Sampler;
   /** Seed of the order, a number or a key (default 0). Every epoch folds in its own number. */
   readonly seed?: number | Key;
   readonly epoch?: number;
@@ -33,8 +36,9 @@ export interface BatchOptions {
 export function batchCount(split: { readonly count: number }, options: BatchOptions): number {
   checkFields("batchCount: the split", split, { count: naturalNumber });
   checkBatchOptions("batchCount", options);
-  const { batchSize, dropLast = false } = options;
-  return dropLast ? Math.floor(split.count / batchSize) : Math.ceil(split.count / batchSize);
+  const { batchSize, dropLast = false, sampler } = options;
+  const count = sampler?.count ?? split.count;
+  return dropLast ? Math.floor(count / batchSize) : Math.ceil(count / batchSize);
 }
 
 /** The examples of a split in batches. */
@@ -53,37 +57,47 @@ function* generate(split: Split, options: BatchOptions): Generator<Batch, void, 
 export function batchIndices(count: number, options: BatchOptions): Int32Array[] {
   check("batchIndices: count", count, naturalNumber);
   checkBatchOptions("batchIndices", options);
-  const order = options.shuffle ? permutation(count, orderKey(options)) : Int32Array.from({ length: count }, (_, i) => i);
+  const order = orderOf(count, options);
   const n = batchCount({ count }, options);
   return Array.from({ length: n }, (_, b) => order.slice(b * options.batchSize, (b + 1) * options.batchSize));
+}
+
+function orderOf(count: number, options: BatchOptions): Int32Array {
+  const { sampler, shuffle } = options;
+  if (!sampler) return shuffle ? permutation(count, orderKey(options)) : Int32Array.from({ length: count }, (_, i) => i);
+  const order = sampler.indices(orderKey(options));
+  const wrong = order.find((i) => !(i >= 0 && i < count));
+  if (wrong !== undefined)
+    throw new RangeError(`sampler: gives example ${wrong}, there are ${count}, from 0; make the sampler from this split`);
+  return order;
 }
 
 /** The same of any split, also of one whose examples stay on disk. @param from Batches to pass over, without reading them. */
 export async function* fetchBatches(split: Split, options: BatchOptions, from = 0): AsyncGenerator<Batch, void, undefined> {
   checkSplit("batches: the split", split);
   checkBatchOptions("batches", options);
-  const epoch = options.shuffle ? (options.epoch ?? 0) : undefined;
+  const epoch = options.shuffle || options.sampler ? (options.epoch ?? 0) : undefined;
   for (const indices of batchIndices(split.count, options).slice(from)) {
     yield split.read ? batchOf(split, indices, await split.read(indices, epoch)) : batchOf(split, indices);
   }
 }
 
 /** The inputs of some examples, one after another, wherever they are. */
-export async function inputsAt(split: Pick<Split, "inputs" | "count" | "read">, indices: Int32Array): Promise<Float32Array> {
-  return split.read ? split.read(indices) : asFloats(gatherRows(split.inputs, indices, split.inputs.length / split.count), "inputs");
+export async function inputsAt(split: Pick<Split, "inputs" | "count" | "read">, indices: Int32Array): Promise<Float32Array | Int32Array> {
+  return split.read ? split.read(indices) : asInputs(gatherRows(split.inputs, indices, split.inputs.length / split.count), "inputs");
 }
 
 function batchOf(
   split: Split,
   indices: Int32Array,
-  inputs: Float32Array = gatherRows(split.inputs, indices, split.inputs.length / split.count),
+  inputs: Float32Array | Int32Array = gatherRows(split.inputs, indices, split.inputs.length / split.count),
 ): Batch {
   return {
-    inputs: asFloats(inputs, "inputs"),
+    inputs: asInputs(inputs, "inputs"),
     targets: asTargets(gatherRows(split.targets, indices, split.targets.length / split.count), "targets"),
     count: indices.length,
     indices,
-    ...lengthsAt(split, indices),
+    ...alongAt(split, indices),
   };
 }
 
@@ -97,10 +111,17 @@ const BATCH_OPTIONS: Checks<BatchOptions> = {
   seed: aSeed,
   epoch: naturalNumber,
   dropLast: flag,
+  sampler: having("a sampler, such as balancedSampler(split)", "indices"),
 };
 
 function checkBatchOptions(what: string, options: BatchOptions): void {
   checkOptions(what, options, BATCH_OPTIONS, "batchSize");
+  checkSampler(what, options);
+}
+
+/** @throws {TypeError} for two orders at once. */
+function checkSampler(what: string, { sampler, shuffle }: Pick<BatchOptions, "sampler" | "shuffle">): void {
+  if (sampler && shuffle) throw new TypeError(`${what}: a sampler draws the examples in an order of its own; leave out shuffle`);
 }
 
 // ---- any source ---------------------------------------------------------------------------------------------------------------------
@@ -142,7 +163,10 @@ export class Loader implements AsyncIterable<Batch> {
   /** @throws {RangeError} for options that cannot be. */
   constructor(source: Source, options: LoaderOptions) {
     checkOptions("Loader", options, LOADER_OPTIONS, "batchSize");
+    checkSampler("Loader", options);
     checkSource(source);
+    if (options.sampler && typeof source === "function")
+      throw new TypeError("Loader: a sampler wants a source with a count; of a stream examples come as they come");
     const { workers = 0 } = options;
     if (workers > 0 && !isModule(source))
       throw new TypeError(
@@ -160,8 +184,8 @@ export class Loader implements AsyncIterable<Batch> {
   async *epoch(epoch: number): AsyncGenerator<Batch, void, undefined> {
     check("Loader: epoch", epoch, naturalNumber);
     const source = await this.#open();
-    const { batchSize, shuffle, seed, dropLast } = this.#options;
-    const options = { batchSize, shuffle, seed, dropLast, epoch };
+    const { batchSize, shuffle, seed, dropLast, sampler } = this.#options;
+    const options = { batchSize, shuffle, seed, dropLast, sampler, epoch };
     const count = "count" in source ? source.count : undefined;
     const batches = count === undefined ? undefined : batchCount({ count }, options);
     let [batch, examples] = [0, 0];

@@ -53,13 +53,14 @@ const answer = async (id, work) => {
 };
 let source;
 const row = (rows, i) => rows.slice(i * (rows.length / source.count), (i + 1) * (rows.length / source.count));
-const fromSplit = (i) => ({ input: row(source.inputs, i), target: /^(Big)?U?[Ii]nt/.test(source.targets.constructor.name) ? Number(source.targets[i]) : row(source.targets, i) });
-const copied = ({ input, target, length }) => ({ ...(length !== undefined && { length }), input: input.slice(), target: typeof target === "number" ? target : target.slice() });
+const fromSplit = (i) => ({ input: row(source.inputs, i), target: /^(Big)?U?[Ii]nt/.test(source.targets.constructor.name) && source.targets.length === source.count ? Number(source.targets[i]) : row(source.targets, i) });
+const copied = ({ input, target, ...rest }) => ({ ...rest, input: input.slice(), target: typeof target === "number" ? target : target.slice() });
 await answer(0, async () => {
   const open = (await import(module))[exportName];
   if (typeof open !== "function") throw new Error(module + ' exports no function "' + exportName + '"; want one that gives the examples');
   source = await open(options);
-  if (source.lengths) throw new Error(module + " gives a split with lengths; use workers: 0, or give examples with a length each");
+  const along = ["lengths", "moreInputs", "moreTargets"].find((name) => !source.example && source[name]);
+  if (along) throw new Error(module + " gives a split with " + along + "; use workers: 0, or give examples that have it each");
   if (typeof source === "function") throw new Error(module + " gives a stream, which has one reader; use workers: 0");
   return [source.count, []];
 });
@@ -151,7 +152,7 @@ export async function startWorkers(source: ModuleSource, count: number): Promise
   };
   const example = async (index: number, epoch?: number): Promise<Example> => {
     const { inputs, targets } = await fetch(Int32Array.of(index), epoch);
-    return { input: inputs, target: targets instanceof Int32Array ? targets[0] : targets };
+    return { input: inputs, target: targets instanceof Int32Array && targets.length === 1 ? targets[0] : targets };
   };
   return { count: (opened[0] as PromiseFulfilledResult<number>).value, example, fetch, close };
 }

@@ -3,13 +3,13 @@ import { type Checks, check, checkOptions, type Expectation, expectation, flag, 
 import { areIntegers, kindOf, typedArrayName } from "../base/elements.ts";
 import { fold, type Key, keyFromSeed, permutation, threefry2x32 } from "../base/random.ts";
 import { checkSplit, checkTargets } from "./check.ts";
-import type { Split } from "./dataset.ts";
+import type { Split, Values } from "./dataset.ts";
 
 /** The examples at these positions, copied, in this order; a position may come more than once. */
-export function subset<S extends Float32Array | Float64Array, T extends Float32Array | Float64Array | Int32Array>(
-  split: { readonly inputs: S; readonly targets: T; readonly count: number; readonly lengths?: Int32Array },
+export function subset<S extends Float32Array | Float64Array | Int32Array, T extends Float32Array | Float64Array | Int32Array>(
+  split: Pick<Split, Along> & { readonly inputs: S; readonly targets: T; readonly count: number },
   indices: ArrayLike<number>,
-): { inputs: S; targets: T; count: number; lengths?: Int32Array } {
+): { inputs: S; targets: T; count: number } & Pick<Split, Along> {
   checkSplit("subset: the split", split);
   check("subset: indices", indices, numbers);
   const { count } = split;
@@ -21,13 +21,25 @@ export function subset<S extends Float32Array | Float64Array, T extends Float32A
     inputs: gatherRows(split.inputs, indices, split.inputs.length / count),
     targets: gatherRows(split.targets, indices, split.targets.length / count),
     count: indices.length,
-    ...lengthsAt(split, indices),
+    ...alongAt(split, indices),
   };
 }
 
-/** The steps of these examples, where the split has sequences: a field of a split or a batch. */
-export function lengthsAt(split: Pick<Split, "lengths">, indices: ArrayLike<number>): { lengths?: Int32Array } {
-  return split.lengths ? { lengths: gatherRows(split.lengths, indices, 1) } : {};
+/** Fields that a split may have beside inputs and targets: its sequences' steps, further inputs and targets. */
+export type Along = "lengths" | "moreInputs" | "moreTargets";
+
+/** These fields of some examples, where the split has them. */
+export function alongAt(split: Pick<Split, Along> & { readonly count: number }, indices: ArrayLike<number>): Pick<Split, Along> {
+  const { lengths, moreInputs, moreTargets, count } = split;
+  const rows = (all: Readonly<Record<string, Values>>): Record<string, Values> =>
+    Object.fromEntries(
+      Object.entries(all).map(([name, { data, ...rest }]) => [name, { ...rest, data: gatherRows(data, indices, data.length / count) }]),
+    );
+  return {
+    ...(lengths && { lengths: gatherRows(lengths, indices, 1) }),
+    ...(moreInputs && { moreInputs: rows(moreInputs) }),
+    ...(moreTargets && { moreTargets: rows(moreTargets) }),
+  };
 }
 
 /** The rows with these indices, each `width` long, one after another. */

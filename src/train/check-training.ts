@@ -3,7 +3,7 @@
  * learned from. The model and the loss are recorded once on a batch's shapes; nothing is computed.
  */
 import { type Checks, checkOptions, fn, object, positiveInteger } from "../base/check.ts";
-import { formatShape, formatType, sameShape } from "../base/shape.ts";
+import { formatShape, formatType, sameShape, type Type } from "../base/shape.ts";
 import type { Dataset, Split } from "../data/dataset.ts";
 import { capture } from "../function/capture.ts";
 import { hearingTargets, type TargetsWanted } from "../math/targets.ts";
@@ -23,7 +23,9 @@ import {
   checkModel,
   defaultLoss,
   type Loss,
-  lossFunction,
+  lossOf,
+  type MoreTensors,
+  mainOutput,
   outputSize,
   outputsOfModel,
 } from "./task.ts";
@@ -107,20 +109,21 @@ function namesOf(named: readonly (readonly [string, Parameter])[]): string {
 
 /** Records the model and the loss on a batch; nothing of it takes effect. */
 function checkFit(model: Layer, data: Dataset, { loss, augment, batchSize = 32 }: CheckOptions): string[] {
-  const { x, y, lengths } = batchTypes(data, Math.min(batchSize, data.train.count));
+  const { x, y, lengths, more } = batchTypes(data, Math.min(batchSize, data.train.count));
   const [inputs, targets] = [hole(x, "x"), hole(y, "y")];
   const { training } = model;
   const wanted: TargetsWanted[] = [];
   model.train();
   try {
     const { result: notes } = capture("fit", () => {
-      const outputs = outputsOfModel(model, augment ? augment(inputs) : inputs, lengths && hole(lengths, "lengths"));
-      const found = checkOutputs(data, outputs, targets, loss === undefined);
+      const others = more && { inputs: holesOf(more.inputs), targets: holesOf(more.targets) };
+      const outputs = outputsOfModel(model, augment ? augment(inputs) : inputs, lengths && hole(lengths, "lengths"), others);
+      const found = checkOutputs(data, mainOutput(outputs), targets, loss === undefined);
       hearingTargets(
         (seen, what) => {
           if (sourceOf(seen) === targets) wanted.push(what);
         },
-        () => lossOf(data, loss ?? defaultLoss(data), outputs, targets),
+        () => tryLoss(data, loss ?? defaultLoss(data), outputs, targets, others),
       );
       return found;
     });
@@ -129,6 +132,9 @@ function checkFit(model: Layer, data: Dataset, { loss, augment, batchSize = 32 }
     model.train(training);
   }
 }
+
+const holesOf = (types: Readonly<Record<string, Type>>): Record<string, Tensor> =>
+  Object.fromEntries(Object.entries(types).map(([name, type]) => [name, hole(type, name)]));
 
 /** Where a tensor comes from that was only cast or laid out anew. */
 function sourceOf(x: Tensor): Tensor {
@@ -165,7 +171,7 @@ function widthError(data: Dataset, outputs: Tensor, got: number): RangeError {
   const last = outputs.shape.at(-1);
   const remedy =
     outputs.rank > 2 && last === classes
-      ? "classes belong on axis 1: let forward end with .transpose(1, 2)"
+      ? "classes belong on axis 1: let forward end with .transpose([0, 2, 1])"
       : `let its last layer have ${classes} outputs, such as new Linear(${"..."}, ${classes})${got === 1 ? ", or give fit a loss for one logit" : ""}`;
   return new RangeError(
     `the model gives outputs ${formatShape(outputs.shape)}, ${got} for an example, but ${data.name} has ${classes} classes: want one output for each; ${remedy}`,
@@ -183,18 +189,21 @@ function regressionError(data: Dataset, outputs: Tensor, targets: Tensor): Range
 }
 
 /** @throws {TypeError} that says what the loss was given, and what suits the task. */
-function lossOf(data: Dataset, loss: Loss, outputs: Tensor, targets: Tensor): void {
+function tryLoss(data: Dataset, loss: Loss, outputs: Tensor, targets: Tensor, more?: MoreTensors): void {
   try {
-    batchLoss(lossFunction(loss)(outputs, targets), targets.shape[0]);
+    batchLoss(lossOf(loss, outputs, targets, more), targets.shape[0]);
   } catch (error) {
     const classes = data.task === "classification";
     const remedy = classes
       ? `targets are class indices, for crossEntropy; for a loss of values make them such first, as in targets.oneHot(${data.classes.length}).cast("f32")`
       : "targets are values, for mseLoss, l1Loss or huberLoss; for classes let the data set's task be classification";
     const { message } = error as Error;
-    throw new TypeError(`the loss does not take outputs ${formatType(outputs)} and targets ${formatType(targets)}: ${message}; ${remedy}`, {
-      cause: error,
-    });
+    throw new TypeError(
+      `the loss does not take outputs ${formatType(mainOutput(outputs))} and targets ${formatType(targets)}: ${message}; ${remedy}`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 

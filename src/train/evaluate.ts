@@ -17,7 +17,9 @@ import {
   checkModel,
   defaultLoss,
   type Loss,
-  lossFunction,
+  lossOf,
+  type MoreTensors,
+  mainOutput,
   outputSize,
   outputsOfModel,
   someLoss,
@@ -33,24 +35,24 @@ export class Evaluator<M extends Metered = Record<never, never>> {
   readonly #data: Dataset;
   readonly #meter: Meter;
   readonly #metrics: M;
-  readonly #measure: Compiled<(x: Tensor, y: Tensor, lengths?: Tensor) => void>;
+  readonly #measure: Compiled<(x: Tensor, y: Tensor, lengths?: Tensor, more?: MoreTensors) => void>;
 
   /** @param loss Default: that of the task. */
   constructor(model: Layer, data: Dataset, loss: Loss = defaultLoss(data), metrics: M = {} as M) {
     checkModel("Evaluator", model);
     checkDescription("Evaluator: the data set", data);
     check("Evaluator: loss", loss, someLoss);
-    const lossOf = lossFunction(loss);
     checkMetrics("Evaluator", metrics);
     const meter = new Meter(data.task, targetUnits(data));
     this.#model = model;
     this.#data = data;
     this.#meter = meter;
     this.#metrics = metrics;
-    this.#measure = compile((x: Tensor, y: Tensor, lengths?: Tensor): void => {
-      const outputs = outputsOfModel(model, x, lengths);
-      meter.add(batchLoss(lossOf(outputs, y), x.shape[0]), outputs, y);
-      for (const metric of Object.values(metrics)) metric.add(outputs, y);
+    this.#measure = compile((x: Tensor, y: Tensor, lengths?: Tensor, more?: MoreTensors): void => {
+      const outputs = outputsOfModel(model, x, lengths, more);
+      const main = mainOutput(outputs);
+      meter.add(batchLoss(lossOf(loss, outputs, y, more), x.shape[0]), main, y);
+      for (const metric of Object.values(metrics)) metric.add(main, y);
     });
   }
 
@@ -60,9 +62,9 @@ export class Evaluator<M extends Metered = Record<never, never>> {
       this.#meter.reset();
       for (const metric of Object.values(this.#metrics)) metric.reset();
       for await (const batch of fetchBatches(split, { batchSize: BATCH })) {
-        const { x, y, lengths } = batchTensors(this.#data, batch);
+        const { x, y, lengths, more } = batchTensors(this.#data, batch);
         // Without a third argument most calls make no text of their signature.
-        if (lengths) this.#measure(x, y, lengths);
+        if (lengths || more) this.#measure(x, y, lengths, more);
         else this.#measure(x, y);
       }
       const metrics: Record<string, unknown> = { ...(await this.#meter.read()) };
@@ -117,15 +119,15 @@ export async function predictOutputs(model: Layer, data: Dataset, split: InputSp
   checkModel("predictOutputs", model);
   checkDescription("predictOutputs: the data set", data);
   checkInputs("predictOutputs: the split", split, sizeOf(data.inputShape));
-  const forward = compile((x: Tensor, lengths?: Tensor): Tensor => outputsOfModel(model, x, lengths));
+  const forward = compile((x: Tensor, lengths?: Tensor, more?: MoreTensors): Tensor => mainOutput(outputsOfModel(model, x, lengths, more)));
   // Targets are not looked at.
   const whole = withTargets(split, new Int32Array(split.count));
   try {
     return await inEvaluation(model, async () => {
       const rows: Float32Array[] = [];
       for await (const batch of fetchBatches(whole, { batchSize: BATCH })) {
-        const { x, lengths } = batchTensors(data, batch);
-        rows.push(Float32Array.from(elementsOf(lengths ? forward(x, lengths) : forward(x))));
+        const { x, lengths, more } = batchTensors(data, batch);
+        rows.push(Float32Array.from(elementsOf(lengths || more ? forward(x, lengths, more) : forward(x))));
       }
       return joined(rows);
     });
@@ -189,21 +191,29 @@ function joined(rows: readonly Float32Array[]): Float32Array {
 
 /** The same inputs, wherever they are. */
 function withTargets(split: InputSplit, targets: Int32Array): Split {
-  const { count, read, lengths } = split;
-  const rest = { targets, count, ...(lengths && { lengths }) };
+  const { count, read, lengths, moreInputs } = split;
+  const rest = { targets, count, ...(lengths && { lengths }), ...(moreInputs && { moreInputs }) };
   return read ? { ...rest, inputs: new Float32Array(0), read } : { ...rest, inputs: split.inputs };
 }
 
 /** Inputs without targets. */
-type InputSplit = Pick<Split, "inputs" | "count" | "read" | "lengths">;
+type InputSplit = Pick<Split, "inputs" | "count" | "read" | "lengths" | "moreInputs">;
 
-/** The class with the largest output for each example of a split (default: the test split); -1 where an output is NaN. */
+/**
+ * The class with the largest output for each example of a split (default: the test split), or for each of its tokens or pixels, one example after another; -1
+ * where an output is NaN.
+ */
 export async function predict(model: Layer, data: Dataset, given?: InputSplit): Promise<Int32Array> {
   checkDescription("predict: the data set", data);
   const split = given ?? data.test;
   const outputs = await predictOutputs(model, data, split);
-  const classes = outputs.length / split.count;
-  return Int32Array.from({ length: split.count }, (_, i) => classOf(outputs.subarray(i * classes, (i + 1) * classes)));
+  const each = sizeOf(data.targetShape ?? []);
+  const classes = outputs.length / (split.count * each);
+  // Classes are on axis 1, behind them what has one: outputs [N, C, ...].
+  return Int32Array.from({ length: split.count * each }, (_, i) => {
+    const first = Math.floor(i / each) * classes * each + (i % each);
+    return classOf(Array.from({ length: classes }, (__, c) => outputs[first + c * each]));
+  });
 }
 
 const metric = having("a metric, with add, reset and read", "add", "reset", "read");

@@ -73,8 +73,8 @@ export async function findLearningRate(model: Layer, data: Dataset, options: Fin
     for await (const batch of endless(data, batchSize, seed)) {
       const lr = min * (max / min) ** (trials.length / (steps - 1));
       optimizer.lr = lr;
-      const { x, y, lengths } = batchTensors(data, batch);
-      const value = await step(x, y, true, lengths).item();
+      const { x, y, lengths, more } = batchTensors(data, batch);
+      const value = await step(x, y, true, lengths, more).item();
       if (!Number.isFinite(value)) break;
       trials.push(nextTrial(trials, lr, value));
       if (trials.length === steps || trials.at(-1)!.smooth > 4 * Math.min(...trials.map(({ smooth }) => smooth))) break;

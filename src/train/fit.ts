@@ -23,6 +23,7 @@ import {
 } from "../base/check.ts";
 import { checkSplitOf } from "../data/check.ts";
 import type { Dataset, Split } from "../data/dataset.ts";
+import type { Sampler } from "../data/sampler.ts";
 import type { Layer } from "../nn/module.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import type { WeightAverage } from "../optim/averaging.ts";
@@ -41,6 +42,8 @@ export interface FitOptions {
   readonly batchSize?: number;
   /** Seed of the order of examples. Default 0. Initial values and dropout follow `manualSeed`. */
   readonly seed?: number;
+  /** What draws the examples of each epoch, such as `data.balancedSampler(set.train)`. Default: each once, in random order. */
+  readonly sampler?: Sampler;
   /**
    * The learning rate of each step (batch), for example `optim.oneCycle(0.1)`; the number of all steps is known to it. It is the rate of the optimizer's first
    * group; the others keep their ratio to it. Default: the optimizer's own rate, which comes back at the end.
@@ -79,6 +82,7 @@ export const FIT_OPTIONS: Checks<FitOptions> = {
   epochs: positiveInteger,
   batchSize: positiveInteger,
   seed: integer,
+  sampler: having("a sampler, such as balancedSampler(split)", "indices"),
   schedule: fn,
   loss: aLoss,
   accumulate: positiveInteger,

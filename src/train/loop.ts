@@ -63,7 +63,7 @@ export class Run implements Training {
     this.#options = options;
     this.#callbacks = options.callbacks ?? [];
     this.#batchSize = options.batchSize ?? 32;
-    this.steps = batchCount(data.train, { batchSize: this.#batchSize });
+    this.steps = batchCount(data.train, { batchSize: this.#batchSize, sampler: options.sampler });
     this.#rates = optimizer.groups.map(({ lr }) => lr);
     if (options.schedule) checkRates("fit", options.schedule, options.epochs * this.steps, this.#rates[0]);
     this.#meter = new Meter(data.task, targetUnits(data));
@@ -149,9 +149,10 @@ export class Run implements Training {
 
   /** What this epoch has left. */
   #batches(): AsyncIterable<Batch> {
-    const { seed = 0 } = this.#options;
+    const { seed = 0, sampler } = this.#options;
+    const order = sampler ? { sampler } : { shuffle: true };
     const { epoch, step } = this.#position;
-    return fetchBatches(this.data.train, { batchSize: this.#batchSize, shuffle: true, seed, epoch }, step);
+    return fetchBatches(this.data.train, { batchSize: this.#batchSize, ...order, seed, epoch }, step);
   }
 
   /** Lets the event loop turn once in a while, and shows progress. */
@@ -182,9 +183,9 @@ export class Run implements Training {
     const number = this.#position.step + 1;
     if (schedule) this.#setRates(rateAt("fit", schedule, this.total, this.epochs * this.steps));
     else if (this.rateFactor !== 1) this.#setRates();
-    const { x, y, lengths } = batchTensors(this.data, batch);
+    const { x, y, lengths, more } = batchTensors(this.data, batch);
     // What is left of an epoch makes a last, smaller update.
-    return step(x, y, number % accumulate === 0 || number === this.steps, lengths).item();
+    return step(x, y, number % accumulate === 0 || number === this.steps, lengths, more).item();
   }
 
   /** Sets the first group's rate, and those of the others in their ratio to it; or the rates of the start. */

@@ -3,6 +3,7 @@ import { type Checks, check, checkOptions, object, positiveInteger } from "../ba
 import { checkDataset, checkSplit } from "../data/check.ts";
 import type { Dataset, Split } from "../data/dataset.ts";
 import { fetchBatches } from "../data/loader.ts";
+import { alongAt } from "../data/split.ts";
 import type { Layer } from "../nn/module.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
 import type { History } from "./callback.ts";
@@ -21,9 +22,13 @@ export function firstExamples(data: Dataset, n: number): Dataset {
 function firstOf(split: Split, n: number): Split {
   const count = Math.min(n, split.count);
   const head = <T extends Float32Array | Int32Array>(rows: T): T => rows.subarray(0, count * (rows.length / split.count)) as T;
-  const { read, lengths } = split;
+  const { read } = split;
   const inputs = read ? new Float32Array(0) : head(split.inputs);
-  return { inputs, targets: head(split.targets), count, ...(read && { read }), ...(lengths && { lengths: head(lengths) }) };
+  const along = alongAt(
+    split,
+    Int32Array.from({ length: count }, (_, i) => i),
+  );
+  return { inputs, targets: head(split.targets), count, ...(read && { read }), ...along };
 }
 
 /** One batch of training, one of testing, with all callbacks: a mistake at the end of an epoch shows at once. */
@@ -77,13 +82,13 @@ export async function overfitOneBatch(model: Layer, data: Dataset, options: Over
   await checkTraining(model, data, { optimizer, loss, batchSize });
   const { train } = firstExamples(data, batchSize);
   const { value: batch } = await fetchBatches(train, { batchSize }).next();
-  const { x, y, lengths } = batchTensors(data, batch!);
+  const { x, y, lengths, more } = batchTensors(data, batch!);
   const baseline = baselineLoss({ ...data, train });
   const step = compileStep(model, optimizer, { loss });
   const losses: number[] = [];
   model.train();
   try {
-    while (losses.length < steps && !(losses.at(-1)! <= baseline / 20)) losses.push(await step(x, y, true, lengths).item());
+    while (losses.length < steps && !(losses.at(-1)! <= baseline / 20)) losses.push(await step(x, y, true, lengths, more).item());
   } finally {
     step.dispose();
   }

@@ -17,10 +17,10 @@ import type { Optimizer } from "../optim/optimizer.ts";
 import { Cell } from "../runtime/cell.ts";
 import { batchLoss, checkAccumulable } from "./batch-loss.ts";
 import type { Meter } from "./meter.ts";
-import { anOptimizer, checkModel, type Loss, lossFunction, outputsOfModel, someLoss } from "./task.ts";
+import { anOptimizer, checkModel, type Loss, lossOf, type MoreTensors, mainOutput, outputsOfModel, someLoss } from "./task.ts";
 
-/** Gives the loss before the update. `update` false only adds to the gradient sums. `lengths` i32[N] are those of sequences, for the model. */
-export type StepFunction = (x: Tensor, y: Tensor, update?: boolean, lengths?: Tensor) => Tensor;
+/** Gives the loss before the update. `update` false only adds to the gradient sums. `lengths` i32[N] are those of sequences, for the model; `more` has further inputs and targets. */
+export type StepFunction = (x: Tensor, y: Tensor, update?: boolean, lengths?: Tensor, more?: MoreTensors) => Tensor;
 
 /** What a training step is made of besides model and optimizer. */
 export interface StepParts {
@@ -100,16 +100,15 @@ export function stepFunction(model: Layer, optimizer: Optimizer, parts: StepPart
   checkModel("stepFunction", model);
   check("stepFunction: the optimizer", optimizer, anOptimizer);
   checkFields("stepFunction", parts, PARTS);
-  const loss = lossFunction(parts.loss);
-  const { meter, gradients, clipNorm, average, augment } = parts;
-  return (x, y, update = true, lengths?) => {
+  const { loss, meter, gradients, clipNorm, average, augment } = parts;
+  return (x, y, update = true, lengths?, more?) => {
     let mean = true;
     const { value, grads } = backward(() => {
-      const outputs = outputsOfModel(model, augment ? augment(x) : x, lengths);
-      const found = batchLoss(loss(outputs, y), x.shape[0]);
+      const outputs = outputsOfModel(model, augment ? augment(x) : x, lengths, more);
+      const found = batchLoss(lossOf(loss, outputs, y, more), x.shape[0]);
       if (gradients) checkAccumulable(found);
       mean = found.divisor !== undefined;
-      meter?.add(found, outputs, y);
+      meter?.add(found, mainOutput(outputs), y);
       gradients?.weigh(found.divisor ?? 1);
       return found.value;
     }, optimizer.parameters);

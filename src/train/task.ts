@@ -1,30 +1,32 @@
 /** @file What training must know of a data set: shapes of batches, and the loss that belongs to the task. */
 
 import { check, checkFields, type Expectation, fn, having, listOf, oneOf, optional, positiveInteger } from "../base/check.ts";
-import { areIntegers, asFloats, asTargets } from "../base/elements.ts";
+import { areIntegers, asFloats, asInputs, asTargets, typedArrayName } from "../base/elements.ts";
 import { sizeOf, type Type } from "../base/shape.ts";
 import { checkDataset, checkDescription, checkSplit, checkSplitOf, checkTargets } from "../data/check.ts";
-import type { Dataset, Split } from "../data/dataset.ts";
+import type { Dataset, Split, Values } from "../data/dataset.ts";
 import type { Batch } from "../data/loader.ts";
 import { crossEntropy, mseLoss } from "../nn/losses.ts";
 import { type Layer, Module } from "../nn/module.ts";
 import { fromArray } from "../ops/create.ts";
-import type { Tensor } from "../ops/tensor.ts";
+import { Tensor } from "../ops/tensor.ts";
 import type { LossResult } from "./batch-loss.ts";
 
+/** Further inputs and targets of a batch by name, [N, ...]. */
+export interface MoreTensors {
+  readonly inputs: Readonly<Record<string, Tensor>>;
+  readonly targets: Readonly<Record<string, Tensor>>;
+}
+
 /**
- * The loss over a batch from the model's outputs and the targets: what a loss function gives (whatever its reduction and weights), also times a
+ * The loss over a batch from the model's outputs and the targets (and, where the data set has some, further targets by name): what a loss function gives (whatever its reduction and weights), also times a
  * factor or plus a penalty; or `{ sum, divisor }`. Another scalar is taken for a mean over the examples.
  */
-export type LossFunction = (outputs: Tensor, targets: Tensor) => LossResult;
+// biome-ignore lint/suspicious/noExplicitAny: a loss function of the library takes options in this place, and is given nothing there.
+export type LossFunction = (outputs: Tensor, targets: Tensor, more?: any) => LossResult;
 
 /** A loss as a function, or as a module: `nn.crossEntropy`, `(outputs, targets) => ...`, `new nn.CrossEntropyLoss({ labelSmoothing: 0.1 })`. */
 export type Loss = LossFunction | (Module & { forward(outputs: Tensor, targets: Tensor): LossResult });
-
-/** A loss as a function of outputs and targets. */
-export function lossFunction(loss: Loss): LossFunction {
-  return loss instanceof Module ? (outputs, targets) => loss.forward(outputs, targets) : loss;
-}
 
 /** The class that losses leave out. */
 const IGNORED = -100;
@@ -58,29 +60,70 @@ export interface BatchTensors {
   readonly x: Tensor;
   readonly y: Tensor;
   readonly lengths: Tensor | undefined;
+  /** Further inputs and targets, where the data set has some. */
+  readonly more?: MoreTensors | undefined;
 }
 
-/** What the model makes of inputs [N, ...]; of sequences it is also given their lengths, as `model.forward(x, { lengths })`. */
-export function outputsOfModel(model: Layer, x: Tensor, lengths: Tensor | undefined): Tensor {
+/**
+ * What the model makes of inputs [N, ...]; it is also given the lengths of sequences and further inputs, as `model.forward(x, { lengths, ...moreInputs })`.
+ */
+export function outputsOfModel(model: Layer, x: Tensor, lengths?: Tensor, more?: MoreTensors): Tensor {
   // A layer need not take the second argument.
-  const forward: (x: Tensor, options?: { readonly lengths: Tensor }) => Tensor = model.forward;
-  return lengths ? forward.call(model, x, { lengths }) : model.forward(x);
+  const forward: (x: Tensor, options?: Readonly<Record<string, Tensor>>) => Tensor = model.forward;
+  const options = { ...(lengths && { lengths }), ...more?.inputs };
+  return Object.keys(options).length > 0 ? forward.call(model, x, options) : model.forward(x);
+}
+
+/** The loss of a batch; it sees further targets only where there are some. */
+export function lossOf(loss: Loss, outputs: Tensor, targets: Tensor, more?: MoreTensors): LossResult {
+  const of: LossFunction = loss instanceof Module ? (...given) => loss.forward(...(given as unknown as [Tensor, Tensor])) : loss;
+  return more && Object.keys(more.targets).length > 0 ? of(outputs, targets, more.targets) : of(outputs, targets);
+}
+
+/** What metrics look at: the outputs, or the first of several (a list, or an object of tensors). */
+export function mainOutput(outputs: unknown): Tensor {
+  if (outputs instanceof Tensor || typeof outputs !== "object" || outputs === null) return outputs as Tensor;
+  return Object.values(outputs)[0] as Tensor;
 }
 
 /** Types of a batch's tensors. */
-export type BatchTypes = { readonly [K in keyof BatchTensors]: BatchTensors[K] extends Tensor ? Type : Type | undefined };
+export interface BatchTypes {
+  readonly x: Type;
+  readonly y: Type;
+  readonly lengths: Type | undefined;
+  readonly more: { readonly inputs: Readonly<Record<string, Type>>; readonly targets: Readonly<Record<string, Type>> } | undefined;
+}
 
 /** What `batchTensors` will give for `n` examples of the training split. */
 export function batchTypes(data: Dataset, n: number): BatchTypes {
-  const { targets, count, lengths } = data.train;
+  const { targets, count, lengths, moreInputs, moreTargets, read } = data.train;
+  const x: Type = { shape: [n, ...data.inputShape], dtype: read ? "f32" : inputType(data.train.inputs) };
+  const types = (all: Split["moreInputs"] = {}): Record<string, Type> =>
+    Object.fromEntries(Object.entries(all).map(([name, values]) => [name, valuesType(values, n, count)]));
+  const more = moreInputs || moreTargets ? { inputs: types(moreInputs), targets: types(moreTargets) } : undefined;
   const y = targetType(data, n, targets.length / count, areIntegers(targets));
-  return { x: { shape: [n, ...data.inputShape], dtype: "f32" }, y, lengths: lengths && { shape: [n], dtype: "i32" } };
+  return { x, y, lengths: lengths && { shape: [n], dtype: "i32" }, more };
+}
+
+const inputType = (values: ArrayLike<number>): "f32" | "i32" => (typedArrayName(values) === "Int32Array" ? "i32" : "f32");
+
+/** Of `n` examples, from values of `count`. */
+function valuesType({ data, shape }: Values, n: number, count: number): Type {
+  const each = data.length / count;
+  return { shape: [n, ...(shape ?? (each === 1 ? [] : [each]))], dtype: inputType(data) };
+}
+
+function tensorsOf(all: Batch["moreInputs"], n: number): Record<string, Tensor> {
+  return Object.fromEntries(
+    Object.entries(all ?? {}).map(([name, values]) => [name, fromArray(asInputs(values.data, name), valuesType(values, n, n))]),
+  );
 }
 
 /** Of `n` examples with `each` targets. Regression is of numbers, whatever array they came in. */
-function targetType({ task }: Dataset, n: number, each: number, integers: boolean): Type {
-  if (task === "regression" || !integers) return { shape: [n, each], dtype: "f32" };
-  return { shape: each === 1 ? [n] : [n, each], dtype: "i32" };
+function targetType({ task, targetShape }: Dataset, n: number, each: number, integers: boolean): Type {
+  const values = task === "regression" || !integers;
+  const shape = targetShape && sizeOf(targetShape) === each ? targetShape : each === 1 && !values ? [] : [each];
+  return { shape: [n, ...shape], dtype: values ? "f32" : "i32" };
 }
 
 /** A batch as tensors: inputs [N, ...inputShape], and classes i32[N] (i32[N, k] where an example has k) or target values f32[N, k]. Takes over the batch's arrays. */
@@ -89,11 +132,14 @@ export function batchTensors(data: Dataset, batch: Batch): BatchTensors {
   checkSplit("batchTensors: the batch", batch, sizeOf(data.inputShape));
   const n = batch.count;
   const targets = asTargets(batch.targets, "targets");
-  const x = fromArray(asFloats(batch.inputs, "inputs"), { shape: [n, ...data.inputShape], dtype: "f32" });
+  const inputs = asInputs(batch.inputs, "inputs");
+  const x = fromArray(inputs, { shape: [n, ...data.inputShape], dtype: inputType(inputs) });
   const type = targetType(data, n, targets.length / n, areIntegers(targets));
   const y = fromArray(type.dtype === "f32" ? asFloats(targets, "targets") : targets, type);
   const lengths = batch.lengths && fromArray(asTargets(batch.lengths, "lengths"), { shape: [n], dtype: "i32" });
-  return { x, y, lengths };
+  const { moreInputs, moreTargets } = batch;
+  const more = moreInputs || moreTargets ? { inputs: tensorsOf(moreInputs, n), targets: tensorsOf(moreTargets, n) } : undefined;
+  return { x, y, lengths, ...(more && { more }) };
 }
 
 const layer = having("a module with forward(x)", "forward", "train", "eval", "stateDict", "parameters");
@@ -125,12 +171,12 @@ export function checkData(data: Dataset, what = "data"): void {
     ["test", data.test],
     ...(data.validation ? [["validation", data.validation] satisfies [string, Split]] : []),
   ];
-  for (const [name, { targets }] of splits) {
+  for (const [name, { targets, count }] of splits) {
     if (data.task !== "classification") continue;
     const wrong = targets.findIndex((target: number) => !(target >= 0 && target < data.classes.length) && target !== IGNORED);
     if (wrong >= 0) {
       throw new RangeError(
-        `${data.name}: ${name} example ${wrong} has class ${targets[wrong]}, want 0 to ${data.classes.length - 1}; classes names ${data.classes.length}: number them from 0, or name them all`,
+        `${data.name}: ${name} example ${Math.floor((wrong * count) / targets.length)} has class ${targets[wrong]}, want 0 to ${data.classes.length - 1}; classes names ${data.classes.length}: number them from 0, or name them all`,
       );
     }
   }

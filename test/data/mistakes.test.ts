@@ -323,7 +323,11 @@ describe("data in memory", () => {
     task: "classification",
   });
   test.each<[string, () => unknown, string]>([
-    ["a label out of range", () => checkData(data(Int32Array.of(0, 2))), "mine: training example 1 has class 2, want 0 to 1"],
+    [
+      "a label out of range",
+      () => checkData(data(Int32Array.of(0, 2))),
+      "mine: training example 1 has class 2, want 0 to 1; classes names 2: number them from 0, or name them all",
+    ],
     ["no example", () => checkData(data(new Int32Array())), "mine: the training split is empty"],
     [
       "a batch of nothing",

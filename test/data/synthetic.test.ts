@@ -70,7 +70,8 @@ test("noise has its deviation", () => {
 test.each(Object.keys(curves))("the curve %s: noisy samples to train on, the curve itself to test on", async (name) => {
   const { train, test: rest, task } = await datasets[name]({ count: 1000, noise: 0.2 });
   expect(task).toBe("regression");
-  const error = (split: Split) => Math.sqrt(split.inputs.reduce((sum, x, i) => sum + (split.targets[i] - curves[name](x)) ** 2, 0) / 1000);
+  const error = (split: Split) =>
+    Math.sqrt((split.inputs as Float32Array).reduce((sum, x, i) => sum + (split.targets[i] - curves[name](x)) ** 2, 0) / 1000);
   expect(error(rest)).toBeLessThan(1e-6);
   expect(error(train)).toBeCloseTo(0.2, 1);
   expect(() => curve("cosine")).toThrow('curve: unknown curve "cosine" (known: sine, step, sinc, polynomial)');

@@ -26,7 +26,7 @@ describe("values of little spread beside a large mean stay apart", () => {
     expect(data.task).toBe("regression");
     expect(distinct(data)).toBe(200);
     const { train, preprocessing } = data;
-    const square = train.inputs.reduce((sum, x) => sum + x * x, 0) / train.count;
+    const square = (train.inputs as Float32Array).reduce((sum, x) => sum + x * x, 0) / train.count;
     expect(square).toBeCloseTo(1, 4);
     // A new row goes the same way.
     const both = [10, 11].map((i) => encodeRecord({ t: cell(i) }, JSON.parse(JSON.stringify(preprocessing)))[0]);
