@@ -35,6 +35,7 @@ export interface Values {
   readonly shape?: readonly number[];
 }
 
+/** One example, as sources of any kind give it. */
 export interface Example {
   /** The elements of one example, row by row; integers for embeddings. */
   readonly input: Float32Array | Int32Array;
