@@ -35,10 +35,62 @@ export { type ReceptiveField, receptiveField } from "./inspect/receptive-field.t
 export { type Summary, type SummaryOptions, type SummaryRow, summary } from "./inspect/summary.ts";
 export { taylor } from "./inspect/taylor.ts";
 export { type OptimizerMaker, type PlannedMemory, plannedMemory, type TrainingMemory } from "./inspect/training-memory.ts";
+export {
+  allclose,
+  type CloseOptions,
+  copysign,
+  equal,
+  floatPower,
+  floorDivide,
+  frexp,
+  gcd,
+  heaviside,
+  isclose,
+  lcm,
+  ldexp,
+  logAddExp2,
+  nextafter,
+  signbit,
+  trueDivide,
+  xlog1py,
+  xlogy,
+} from "./math/arithmetic.ts";
 export { at, type IndexKey, indexPut } from "./math/at.ts";
+export {
+  type CovOptions,
+  corrcoef,
+  cov,
+  cumulativeTrapezoid,
+  dist,
+  type GradientOptions,
+  gradient,
+  pdist,
+  renorm,
+  type TrapezoidOptions,
+  trapezoid,
+} from "./math/calculus.ts";
 export { cummax, cummin, cumprod, diff, logCumSumExp } from "./math/cumulative.ts";
 export { bilinear, cross, einsum, kron, outer, tensordot } from "./math/einsum.ts";
+export { embeddingBag } from "./math/embedding-bag.ts";
 export * as fft from "./math/fft.ts";
+export {
+  blockDiag,
+  cartesianProd,
+  combinations,
+  countNonzero,
+  dstack,
+  fliplr,
+  flipud,
+  hstack,
+  type LogspaceOptions,
+  logspace,
+  tensorSplit,
+  trilIndices,
+  triuIndices,
+  type VanderOptions,
+  vander,
+  vstack,
+} from "./math/grids.ts";
 export * as functional from "./math/index.ts";
 export {
   embedding,

@@ -9,6 +9,7 @@ export * from "./ctc.ts";
 export { cdist, cosineSimilarity, type NormalizeOptions, normalize, type PairwiseDistanceOptions, pairwiseDistance } from "./distance.ts";
 export * from "./dropout.ts";
 export { bilinear } from "./einsum.ts";
+export { type EmbeddingBagOptions, embeddingBag } from "./embedding-bag.ts";
 export { embedding } from "./indexing.ts";
 export { linear } from "./linear.ts";
 export * from "./loss.ts";

@@ -22,11 +22,15 @@ import {
 } from "../base/check.ts";
 import { Tensor } from "../ops/tensor.ts";
 import type { GeluOptions, GluOptions, GumbelSoftmaxOptions, HardTanhOptions, RreluOptions, SoftplusOptions } from "./activation.ts";
+import type { CloseOptions } from "./arithmetic.ts";
 import type { AttentionOptions, DecoderLayerOptions, MultiHeadOptions, TransformerLayerOptions } from "./attention.ts";
+import type { CovOptions, GradientOptions, TrapezoidOptions } from "./calculus.ts";
 import type { ConvOptions, ConvTransposeOptions } from "./conv.ts";
 import type { CtcOptions } from "./ctc.ts";
 import type { NormalizeOptions, PairwiseDistanceOptions } from "./distance.ts";
 import type { DropoutOptions } from "./dropout.ts";
+import type { EmbeddingBagOptions } from "./embedding-bag.ts";
+import type { LogspaceOptions, VanderOptions } from "./grids.ts";
 import type { ScatterReduceOptions } from "./indexing.ts";
 import type { RankOptions, TriangularOptions } from "./linalg.ts";
 import type {
@@ -221,6 +225,25 @@ export const ISIN: Named<"invert"> = { invert: flag };
 export const BINCOUNT_OPTIONS: Checks<BincountOptions> = { weights: aTensor, minLength: naturalNumber, length: naturalNumber };
 export const HISTOGRAM_OPTIONS: Checks<HistogramOptions> = { range: list, weights: aTensor, density: flag };
 export const HISTOGRAMDD_OPTIONS: Checks<HistogramddOptions> = HISTOGRAM_OPTIONS;
+export const CLOSE_OPTIONS: Checks<CloseOptions> = { rtol: aNumber, atol: aNumber, equalNaN: flag };
+export const LOGSPACE_OPTIONS: Checks<LogspaceOptions> = { base: aNumber, dtype: oneOf("f32", "f64") };
+export const VANDER: Checks<VanderOptions> = { columns: naturalNumber, increasing: flag };
+export const COMBINATIONS: Named<"withReplacement"> = { withReplacement: flag };
+export const TRAPEZOID_OPTIONS: Checks<TrapezoidOptions> = { x: aTensor, dx: aNumber, axis: integer };
+export const GRADIENT_OPTIONS: Checks<GradientOptions> = {
+  spacing: either(aNumber, either(aTensor, list)),
+  axes: eachAxis,
+  edgeOrder: expectation("1 or 2", (value) => value === 1 || value === 2),
+};
+export const COV_OPTIONS: Checks<CovOptions> = { correction: aNumber, fweights: aTensor, aweights: aTensor };
+export const PDIST: Named<"p"> = { p: aNumber };
+export const EMBEDDING_BAG_OPTIONS: Checks<EmbeddingBagOptions> = {
+  offsets: aTensor,
+  includeLastOffset: flag,
+  mode: oneOf("sum", "mean", "max"),
+  perSampleWeights: aTensor,
+  paddingIndex: integer,
+};
 export const PUT: Named<"accumulate"> = { accumulate: flag };
 export const SCATTER_REDUCE_OPTIONS: Checks<ScatterReduceOptions> = { includeSelf: flag };
 export const EMBEDDING: Named<"paddingIndex"> = { paddingIndex: aNumber };

@@ -34,6 +34,7 @@ export { Conv1d, Conv2d, type Conv2dOptions, Conv3d, type ConvLayerOptions, type
 export { ConvTranspose1d, ConvTranspose2d, ConvTranspose3d, type ConvTransposeLayerOptions } from "./conv-transpose.ts";
 export { AlphaDropout, ChannelDropout, Dropout } from "./dropout.ts";
 export { Embedding, type EmbeddingOptions } from "./embedding.ts";
+export { EmbeddingBag, type EmbeddingBagLayerOptions } from "./embedding-bag.ts";
 export { Flatten } from "./flatten.ts";
 export { type FoldOptions, foldBatchNorm, foldBatchNorms } from "./fold.ts";
 export { functionalCall } from "./functional-call.ts";

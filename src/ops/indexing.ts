@@ -125,7 +125,16 @@ export const scatterAdd: Op<2, Places> = defineOp<2, Places>("scatterAdd", {
     checkIndices("scatterAdd", index);
     return { shape: [...index.shape.slice(0, batch), size, ...ct.shape.slice(index.shape.length)], dtype: ct.dtype };
   },
-  transpose: (dx, [_, index], { batch }) => [dx.bind(gather, [dx, index], { batch }), undefined],
+  transpose(dx, [_, index], { batch, size }) {
+    const rows = dx.bind(gather, [dx, index], { batch });
+    // What is out of range went nowhere, and gets nothing back.
+    const inside = index.ge(0).and(index.lt(size));
+    const own = inside.broadcastInDim(
+      rows.shape,
+      inside.shape.map((_, i) => i),
+    );
+    return [own.where(rows, 0), undefined];
+  },
   batch([ct, index], [ctMapped, indexMapped], { batch, size }, n) {
     if (ctMapped && !indexMapped) {
       const y = ct.bind(scatterAdd, [ct.moveAxis(0, index.shape.length), index], { batch, size });
@@ -155,7 +164,7 @@ export const scatterAdd: Op<2, Places> = defineOp<2, Places>("scatterAdd", {
     {
       operands: [
         { shape: [2, 3], dtype: "f64" },
-        { shape: [2, 3], dtype: "i32", domain: [0, 4] },
+        { shape: [2, 3], dtype: "i32", domain: [-1, 6] },
       ],
       params: { batch: 1, size: 4 },
     },

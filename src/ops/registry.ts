@@ -1,6 +1,7 @@
 /**
  * @file All primitives: the exports of the family files. There is no list to keep.
  */
+import * as bits from "./bits.ts";
 import * as contract from "./contract.ts";
 import * as control from "./control.ts";
 import * as elementwise from "./elementwise.ts";
@@ -25,6 +26,7 @@ const FAMILIES = {
   sort,
   movement,
   indexing,
+  bits,
   contract,
   control,
   scan,

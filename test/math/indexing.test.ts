@@ -5,6 +5,7 @@ import { compile } from "../../src/function/compile.ts";
 import { grad, jvp } from "../../src/function/derivative.ts";
 import { vmap } from "../../src/function/vmap.ts";
 import { at, type IndexKey, indexPut } from "../../src/math/at.ts";
+import { embeddingBag } from "../../src/math/embedding-bag.ts";
 import {
   embedding,
   indexAdd,
@@ -256,5 +257,55 @@ describe("slices, masks and flat positions", () => {
     const want = new Float64Array(1000);
     for (const i of list(index)) for (const j of [0, 1]) want[2 * i + j]! += i;
     expect(list(got)).toEqual([...want]);
+  });
+});
+
+describe("embeddingBag", () => {
+  const table = arange(10).cast("f64").reshape([5, 2]);
+  const [index, offsets] = [i32([1, 2, 4, 0, 0, 3]), i32([0, 4, 4])];
+
+  test.each([
+    ["sum", [14, 18, 0, 0, 6, 8], [4, 5, 8, 9]],
+    ["mean", [3.5, 4.5, 0, 0, 3, 4], [4, 5, 8, 9]],
+    ["max", [8, 9, 0, 0, 6, 7], [4, 5, 8, 9]],
+  ] as const)("%s, an empty bag, padding", (mode, want, padded) => {
+    expect(list(embeddingBag(index, table, { offsets, mode }))).toEqual(want);
+    expect(
+      list(
+        embeddingBag(
+          i32([
+            [1, 2],
+            [4, 1],
+          ]),
+          table,
+          { mode, paddingIndex: 1 },
+        ),
+      ),
+    ).toEqual(padded);
+    const f = compile((x: Tensor, o: Tensor) => embeddingBag(x, table, { offsets: o, mode, includeLastOffset: true }));
+    expect(list(f(index, i32([0, 4, 4, 6])))).toEqual(want);
+    const slopes = grad((t: Tensor) =>
+      embeddingBag(
+        i32([
+          [1, 2],
+          [4, 1],
+        ]),
+        t,
+        { mode, paddingIndex: 2 },
+      ).sum(),
+    )(table);
+    expect(list(slopes.select(0, 2))).toEqual([0, 0]);
+  });
+
+  test("weights, nothing, refusals", () => {
+    expect(list(embeddingBag(i32([1, 2]), table, { offsets: i32([0]), mode: "sum", perSampleWeights: f64([2, 3]) }))).toEqual([16, 21]);
+    expect(list(embeddingBag(i32([]), table, { offsets: i32([0]) }))).toEqual([0, 0]);
+    expect(() => embeddingBag(index, table)).toThrow(
+      "embeddingBag: want indices [bags, length], or a list of indices and offsets, got [6]",
+    );
+    expect(() => embeddingBag(index, table, { offsets, perSampleWeights: index })).toThrow(
+      'perSampleWeights go with mode "sum", got "mean"',
+    );
+    expect(() => embeddingBag(i32([[7]]), table)).toThrow("embeddingBag: index 7 at position 0 is out of range");
   });
 });
