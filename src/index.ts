@@ -6,6 +6,7 @@ import "./runtime/evaluate.ts";
 export type { Dtype, TypedArray } from "./base/dtype.ts";
 export type { Shape } from "./base/shape.ts";
 export * as data from "./data/index.ts";
+export * as distributions from "./distributions/index.ts";
 export * as formats from "./formats/index.ts";
 export { type Compiled, type CompiledSteps, type CompileOptions, compile } from "./function/compile.ts";
 export { type Checkpointing, type Checkpoints, checkpoint, checkpointChain, cond, customJvp, customVjp, scan } from "./function/control.ts";
@@ -142,8 +143,8 @@ export {
   polygamma,
   sinc,
 } from "./math/pointwise.ts";
-export * as random from "./math/random.ts";
 export { manualSeed } from "./math/random.ts";
+export * as random from "./math/random-namespace.ts";
 export {
   chunk,
   columns,

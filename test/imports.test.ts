@@ -26,6 +26,7 @@ const order = [
   "runtime",
   "function",
   "math",
+  "distributions",
   "nn",
   "optim",
   "formats",

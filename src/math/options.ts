@@ -244,6 +244,8 @@ export const EMBEDDING_BAG_OPTIONS: Checks<EmbeddingBagOptions> = {
   perSampleWeights: aTensor,
   paddingIndex: integer,
 };
+export const RANDINT: Named<"low" | "high" | "dtype"> = { low: integer, high: integer, dtype: aDtype };
+export const MULTINOMIAL: Named<"replacement"> = { replacement: flag };
 export const PUT: Named<"accumulate"> = { accumulate: flag };
 export const SCATTER_REDUCE_OPTIONS: Checks<ScatterReduceOptions> = { includeSelf: flag };
 export const EMBEDDING: Named<"paddingIndex"> = { paddingIndex: aNumber };

@@ -17,6 +17,7 @@ import * as scan from "./scan.ts";
 import * as search from "./search.ts";
 import * as sort from "./sort.ts";
 import * as special from "./special.ts";
+import * as variates from "./variates.ts";
 import * as loop from "./while.ts";
 
 const FAMILIES = {
@@ -27,6 +28,7 @@ const FAMILIES = {
   movement,
   indexing,
   bits,
+  variates,
   contract,
   control,
   scan,

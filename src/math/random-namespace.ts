@@ -1,0 +1,16 @@
+/** @file The namespace `random`: keys, bits and numbers of named distributions. */
+export * from "./random.ts";
+export {
+  binomial,
+  categorical,
+  cauchy,
+  dirichlet,
+  exponential,
+  geometric,
+  gumbel,
+  laplace,
+  multinomial,
+  poisson,
+  randint,
+  shuffle,
+} from "./samplers.ts";
