@@ -16,6 +16,7 @@ const src = join(dirname(fileURLToPath(import.meta.url)), "../src");
 /** From the ground up. A folder imports only from itself and from folders before it. */
 const order = [
   "base",
+  "figures",
   "kernel",
   "tape",
   "ops",
@@ -40,6 +41,7 @@ const order = [
 
 /** Folders that see less than everything below them. */
 const seesOnly: Record<string, readonly string[]> = {
+  figures: ["base"],
   codegen: ["base", "kernel"],
   formats: ["base"],
   data: ["base", "formats"],

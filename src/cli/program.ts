@@ -9,6 +9,7 @@ import { evaluateCommand } from "./evaluate-command.ts";
 import { findLrCommand } from "./find-lr-command.ts";
 import { imagenetCommand } from "./imagenet-command.ts";
 import { infoCommand, version } from "./info-command.ts";
+import { plotCommand } from "./plot-command.ts";
 import { predictCommand } from "./predict-command.ts";
 import { probeCommand } from "./probe-command.ts";
 import { exportCommand, replayCommand, runsCommand } from "./runs-command.ts";
@@ -214,6 +215,15 @@ function addTraining(program: Command, done: (exitCode: number) => void): void {
     .description("a table of runs")
     .argument("[dir]", "folder with runs in it", "runs")
     .action(async (folder: string) => done(await runsCommand(folder)));
+  program
+    .command("plot")
+    .description("draw the curves of runs in the terminal, or to a file: losses, accuracies, any recorded column")
+    .argument("<run...>", "folders of runs; of several, the held-out curves beside each other")
+    .option("--metric <name>", "loss, accuracy, mae, r2, or a column of epochs.csv (default: loss, and accuracy where there is one)")
+    .option("--steps", "of single steps (steps.csv): loss or lr")
+    .option("--svg <file>", "write a picture")
+    .option("--html <file>", "write a page with all pictures")
+    .action(async (runs: string[], flags) => done(await plotCommand(runs, flags)));
   program
     .command("replay")
     .description("compute a step of a run once more, to the same bits")

@@ -1,6 +1,7 @@
-/** @file What a run shows while it trains: one live bar in a terminal, a plain line per epoch elsewhere. */
+/** @file What a run shows while it trains: a line for each epoch, and in a terminal one that moves below them. No line is longer than the terminal is wide. */
 import cliProgress from "cli-progress";
 import type { Callback, EpochRecord, Progress } from "../train/callback.ts";
+import { terminalWidth } from "./terminal.ts";
 
 export interface Reporter extends Callback {
   /** Leaves the terminal clean, after the last epoch or an error. */
@@ -27,27 +28,85 @@ export function formatNumber(x: number): string {
   return size >= 1e3 ? x.toFixed(0) : x.toPrecision(4);
 }
 
-/** Loss, and accuracy or (in the targets' own units) mean absolute error. */
-function metrics({ loss, accuracy, mae }: { readonly loss: number; readonly accuracy: number | null; readonly mae?: number }): string {
-  const said = accuracy === null ? (mae === undefined ? "" : `  MAE ${formatNumber(mae)}`) : `  accuracy ${percent(accuracy)}`;
-  return `loss ${formatLoss(loss)}${said}`;
+/** How much a line says: all, or less where it would be too long for the terminal. */
+interface Style {
+  /** Whether names are written out. */
+  readonly words: boolean;
+  readonly accuracy: boolean;
+}
+
+interface Figures {
+  readonly loss: number;
+  readonly accuracy: number | null;
+  readonly mae?: number;
+}
+
+/** Loss, and accuracy or (in the targets' own units) mean absolute error; `of` is the split. */
+function metrics({ loss, accuracy, mae }: Figures, { words, accuracy: second }: Style, of = ""): string {
+  const first = `${of && (words ? `${of} loss ` : `${of} `)}${of ? "" : "loss "}${formatLoss(loss)}`;
+  const rest =
+    accuracy === null ? (mae === undefined ? "" : `MAE ${formatNumber(mae)}`) : `${words ? "accuracy " : ""}${percent(accuracy)}`;
+  return rest && second ? `${first}${words ? "  " : ", "}${rest}` : first;
 }
 
 /** The held-out parts of an epoch's record: validation, where there is one, and test. */
-function heldOut(record: EpochRecord): string {
+function heldOut(record: EpochRecord, style: Style): string {
   const { validationLoss, validationAccuracy = null, validationMae } = record;
   const validation =
     validationLoss === undefined
       ? ""
-      : `validation ${metrics({ loss: validationLoss, accuracy: validationAccuracy, mae: validationMae })}  `;
-  return `${validation}test ${metrics({ loss: record.testLoss, accuracy: record.testAccuracy, mae: record.testMae })}`;
+      : `${metrics({ loss: validationLoss, accuracy: validationAccuracy, mae: validationMae }, style, style.words ? "validation" : "val")}  `;
+  return `${validation}${metrics({ loss: record.testLoss, accuracy: record.testAccuracy, mae: record.testMae }, style, "test")}`;
 }
 
-export function epochLine(record: EpochRecord, { epoch, epochs, examplesPerSecond, secondsLeft }: Progress): string {
-  const left = epoch < epochs ? `  ${formatSeconds(secondsLeft)} left` : "";
-  const count = `${String(epoch).padStart(String(epochs).length)}/${epochs}`;
-  return `epoch ${count}  ${metrics({ loss: record.trainLoss, accuracy: record.trainAccuracy, mae: record.trainMae })}  ${heldOut(record)}  ${rate(examplesPerSecond)}${left}`;
+const FULL: Style = { words: true, accuracy: true };
+const SHORT: Style = { words: false, accuracy: true };
+const SHORTEST: Style = { words: false, accuracy: false };
+
+/** The first of some lines that has at most `width` characters; else the last, cut off. */
+function fitting(width: number, ...lines: readonly string[]): string {
+  return lines.find((line) => line.length <= width) ?? `${lines.at(-1)!.slice(0, Math.max(0, width - 1))}…`;
 }
+
+/** What an epoch came to, in one line; of what is too long for `width` characters the least important is left out. */
+export function epochLine(
+  record: EpochRecord,
+  { epoch, epochs, examplesPerSecond, secondsLeft }: Progress,
+  width: number = Number.POSITIVE_INFINITY,
+): string {
+  const count = `epoch ${String(epoch).padStart(String(epochs).length)}/${epochs}`;
+  const train = { loss: record.trainLoss, accuracy: record.trainAccuracy, mae: record.trainMae };
+  const said = (style: Style): string => `${count}  ${metrics(train, style)}  ${heldOut(record, style)}`;
+  const left = epoch < epochs ? `  ${formatSeconds(secondsLeft)} left` : "";
+  const speed = `  ${rate(examplesPerSecond)}`;
+  const least = `${count}  ${metrics(train, SHORTEST)}  test ${formatLoss(record.testLoss)}`;
+  return fitting(
+    width,
+    said(FULL) + speed + left,
+    said(FULL) + left,
+    said(FULL),
+    said(SHORT) + left,
+    said(SHORT),
+    said(SHORTEST),
+    least,
+    count,
+  );
+}
+
+/** Where an epoch is, in one line of at most `width` characters: a bar in front where there is room. */
+export function progressLine(p: Progress, width: number): string {
+  const done = ((p.epoch - 1) * p.steps + p.step) / (p.epochs * p.steps);
+  const count = `epoch ${p.epoch}/${p.epochs}`;
+  const left = `  ${formatSeconds(p.secondsLeft)} left`;
+  const figures = { ...p, mae: p.errors?.mae };
+  const speed = `  ${rate(p.examplesPerSecond)}`;
+  const said = (style: Style): string => `${count}  ${metrics(figures, style)}`;
+  const text = fitting(width, said(FULL) + speed + left, said(FULL) + left, said(SHORT) + left, said(SHORT), said(SHORTEST), count);
+  const room = Math.min(24, width - text.length - 1);
+  return room < 8 ? text : `${bar(done, room)} ${text}`;
+}
+
+const bar = (done: number, size: number): string => "█".repeat(Math.floor(done * size)).padEnd(size, "░");
 
 function plainReporter(): Reporter {
   return {
@@ -56,33 +115,23 @@ function plainReporter(): Reporter {
   };
 }
 
-function barReporter(): Reporter {
-  const format = "{bar} epoch {epoch}  {now}  {test}{rate}  {left} left";
-  const bar = new cliProgress.SingleBar(
-    { format, barsize: 24, stream: process.stdout, hideCursor: true, linewrap: false },
-    cliProgress.Presets.shades_classic,
-  );
-  let started = false;
-  let test = "";
-  const show = (p: Progress): void => {
-    const payload = {
-      epoch: `${p.epoch}/${p.epochs}`,
-      now: metrics({ ...p, mae: p.errors?.mae }),
-      test,
-      rate: rate(p.examplesPerSecond),
-      left: formatSeconds(p.secondsLeft),
-    };
-    if (!started) bar.start(p.epochs * p.steps, 0, payload);
-    started = true;
-    bar.update((p.epoch - 1) * p.steps + p.step, payload);
+/** A line that is written again and again, and one for each epoch that stays. */
+function lineReporter(stream: NodeJS.WriteStream): Reporter {
+  let shown = false;
+  const clear = (): void => {
+    if (shown) stream.write("\r\x1b[K");
+    shown = false;
   };
   return {
-    onProgress: show,
-    onEpoch: (record, progress) => {
-      test = `${heldOut(record)}  `;
-      show(progress);
+    onProgress: (progress) => {
+      stream.write(`\r\x1b[K${progressLine(progress, terminalWidth())}`);
+      shown = true;
     },
-    close: () => bar.stop(),
+    onEpoch: (record, progress) => {
+      clear();
+      console.log(epochLine(record, progress, terminalWidth()));
+    },
+    close: clear,
   };
 }
 
@@ -120,5 +169,5 @@ export function readReporter(): { onRead(progress: { readonly done: number; read
 }
 
 export function createReporter(): Reporter {
-  return process.stdout.isTTY ? barReporter() : plainReporter();
+  return process.stdout.isTTY ? lineReporter(process.stdout) : plainReporter();
 }

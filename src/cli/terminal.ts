@@ -17,6 +17,9 @@ export function shown(text: string, drawings: boolean): string {
     .join("");
 }
 
+/** Columns that a line may have: those of the terminal but one, which some keep for the end of a line; 79 where there is none. */
+export const terminalWidth = (): number => (process.stdout.columns || 80) - 1;
+
 /** Runs a command with a console that cleans what it prints. */
 export async function withCleanConsole<T>(command: () => Promise<T>): Promise<T> {
   const { log, error } = console;

@@ -3,9 +3,10 @@ import { existsSync, mkdtempSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { sizeOf } from "../base/shape.ts";
+import type { Curve } from "../figures/curves.ts";
 import { backendName } from "../runtime/backends.ts";
 import { getThreads } from "../runtime/wasm/pool.ts";
-import type { Callback, History } from "../train/callback.ts";
+import type { Callback, EpochRecord, History } from "../train/callback.ts";
 import { saveModel } from "../train/checkpoint.ts";
 import { Checkpoints, latestCheckpoint } from "../train/checkpoints.ts";
 import { EarlyStopping } from "../train/early-stopping.ts";
@@ -16,6 +17,7 @@ import { CsvSink, Recorder } from "../train/record.ts";
 import { fastDevRun, overfitOneBatch } from "../train/sanity.ts";
 import { folderStore } from "../train/store.ts";
 import { TensorboardSink } from "../train/tensorboard.ts";
+import { drawCurves } from "./curves.ts";
 import { Interruption } from "./interruption.ts";
 import { LeaseLost } from "./lease.ts";
 import { schedules } from "./optimizers.ts";
@@ -28,6 +30,7 @@ import { claimFree } from "./runs.ts";
 import { openSession, peeksAt, type Session, type Settled, sayMistakes, settle } from "./session.ts";
 import { type Config, fileSettings, flagOf, givenSettings } from "./settings.ts";
 import { summarize } from "./summary.ts";
+import { terminalWidth } from "./terminal.ts";
 import { modelMetadata } from "./trained.ts";
 
 /** The command's options: settings, and what to do with them. */
@@ -188,11 +191,25 @@ async function finish(
   await run.write({ ...result, ...(test && testFigures(test)), ...(peeks && { note: peeks }) });
   await report?.write(reportOf(session, history, test));
   if (history.reason) console.log(`stopped: ${history.reason}`);
+  const curves = lossCurves(epochs);
+  if (curves) console.log(curves);
   if (test) console.log(await summarize(model, data, test, epochs, keptEpoch(session)));
   if (test && peeks) console.log(`note: ${peeks}`);
   if (stopped) console.log(`interrupted; go on with: nabla train --resume ${run.path}`);
   if (saved) console.log(`saved ${join(run.path, "model.safetensors")}`);
   return stopped ? interruption.code : 0;
+}
+
+/** The losses over the epochs, drawn in a terminal; nothing elsewhere, or where there is one epoch. */
+function lossCurves(epochs: History["epochs"]): string {
+  if (!process.stdout.isTTY) return "";
+  const of = (name: string, loss: (epoch: EpochRecord) => number | undefined): Curve => ({
+    name,
+    points: epochs.map((epoch, i) => [i + 1, loss(epoch) ?? Number.NaN]),
+  });
+  const curves = [of("train", (e) => e.trainLoss), of("validation", (e) => e.validationLoss), of("test", (e) => e.testLoss)];
+  const drawn = drawCurves(curves, { width: Math.min(79, terminalWidth()), height: 8, x: "epoch" });
+  return drawn && `loss\n${drawn}`;
 }
 
 /**

@@ -6,6 +6,7 @@
  *                     and two standard errors, or (no classes) the held-out loss is over 1.5 times the training loss
  *     under-fitting   the training loss is above 0.3 of what an answer that ignores the input would lose
  *     still learning  no gap, and both losses fell by over 2 % in the last epoch
+ *     good fit        none of these; with so few held-out examples that the accuracy is known to over 5 points only, this is said
  *
  * Advice must not contradict the curves. Where the held-out loss was least at least three epochs ago (or the run was stopped for that), training
  * longer is no remedy; if the training loss fell on by over 10 % meanwhile, a larger model is none either: that is over-fitting.
@@ -69,9 +70,9 @@ export function diagnose(data: Dataset, epochs: readonly EpochRecord[], heldOutC
   const test = heldOut(record);
   const accuracy = test.accuracy === null || record.trainAccuracy === null ? null : test.accuracy - record.trainAccuracy;
   const gap = { loss: test.loss - record.trainLoss, accuracy };
-  const { verdict, reason, useless = [] } = judge({ epochs, kept: end, gap, baseline: baselineLoss(data), count: count! });
+  const { verdict, reason, useless = [], more = [] } = judge({ epochs, kept: end, gap, baseline: baselineLoss(data), count: count! });
   const done = end < epochs.length ? [...useless, "stop early"] : useless;
-  return { verdict, gap, reason, remedies: REMEDIES[verdict].filter((remedy) => !done.includes(remedy)) };
+  return { verdict, gap, reason, remedies: [...REMEDIES[verdict].filter((remedy) => !done.includes(remedy)), ...more] };
 }
 
 interface Curves {
@@ -89,6 +90,8 @@ interface Judgement {
   readonly reason: string;
   /** Remedies that the curves speak against. */
   readonly useless?: readonly string[];
+  /** What helps beside the verdict's own remedies. */
+  readonly more?: readonly string[];
 }
 
 const percent = (x: number): string => `${(100 * x).toFixed(0)} %`;
@@ -144,11 +147,38 @@ function underFitting({ epochs, kept, baseline }: Curves): Judgement | undefined
   };
 }
 
-function learning({ epochs, kept }: Curves): Judgement {
+function learning({ epochs, kept, count }: Curves): Judgement {
   const [before, last] = [epochs[epochs.length - 2], epochs[epochs.length - 1]];
   const falls = before && last.trainLoss < 0.98 * before.trainLoss && heldOut(last).loss < 0.98 * heldOut(before).loss;
   if (falls && kept === epochs.length) return { verdict: "still learning", reason: "both losses are still falling" };
-  return { verdict: "good fit", reason: "the training loss is low and the held-out loss is near it" };
+  const doubt = tooFew(heldOut(epochs[kept - 1]).accuracy, count);
+  return {
+    verdict: "good fit",
+    reason: `the training loss is low and the held-out loss is near it${doubt && `; but ${count} held-out examples are too few to tell: ${doubt}`}`,
+    more: doubt ? ["more held-out examples, or cross-validation"] : [],
+  };
+}
+
+/** Widths of an interval, to either side, above which a held-out figure tells little: 5 points of accuracy, a quarter of a loss. */
+const [POINTS, SHARE] = [0.05, 0.25] as const;
+
+/** What so few examples leave open, in words; empty for enough of them. */
+function tooFew(accuracy: number | null, count: number): string {
+  if (accuracy !== null) {
+    const [low, high] = wilson(accuracy, count);
+    return high - low > 2 * POINTS ? `the accuracy on new data lies between ${percent(low)} and ${percent(high)} (95 % interval)` : "";
+  }
+  // The mean of n squared normal errors has a relative deviation of √(2/n).
+  const spread = 1.96 * Math.sqrt(2 / count);
+  return spread > SHARE ? `a mean squared error of so many is known to about ±${percent(spread)} (95 % interval, for normal errors)` : "";
+}
+
+/** The 95 % interval of a share p of n (Wilson 1927). */
+function wilson(p: number, n: number): [low: number, high: number] {
+  const z = 1.96;
+  const centre = (p + z ** 2 / (2 * n)) / (1 + z ** 2 / n);
+  const half = (z / (1 + z ** 2 / n)) * Math.sqrt((p * (1 - p)) / n + z ** 2 / (4 * n ** 2));
+  return [Math.max(0, centre - half), Math.min(1, centre + half)];
 }
 
 /** Where the least loss is; those that are NaN or infinite are not. -1 if none is finite. */

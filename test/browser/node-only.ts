@@ -8,6 +8,7 @@ export const NODE_ONLY: Readonly<Record<string, string>> = {
   "test/cli/hostile.test.ts": "the command line",
   "test/cli/mistakes.test.ts": "the command line",
   "test/cli/own-data.test.ts": "the command line",
+  "test/cli/plot.test.ts": "the command line",
   "test/cli/probe.test.ts": "the command line",
   "test/cli/published.test.ts": "the command line",
   "test/cli/runs.test.ts": "the command line",

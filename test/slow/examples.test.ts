@@ -1,4 +1,7 @@
 /** @file The examples that show a claim of the sources (rows ACT-5, MSC-2, MSC-4), run as they stand; what they print shows in the tests' output. */
+import { execFileSync } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { expect, test, vi } from "vitest";
 import "../../src/runtime/evaluate.ts";
 
@@ -11,6 +14,30 @@ async function run(name: string): Promise<Record<string, Record<string, number>>
     log.mockRestore();
   }
 }
+
+test("every example is run by a test: here, or in the file of its name", () => {
+  const names = readdirSync(new URL("../../examples", import.meta.url)).filter((name) => name.endsWith(".mjs"));
+  const here = readFileSync(fileURLToPath(import.meta.url), "utf8");
+  const own = readdirSync(new URL(".", import.meta.url));
+  for (const name of names.map((each) => each.replace(".mjs", "")))
+    expect(here.includes(`"${name}"`) || own.includes(`${name}.test.ts`), name).toBe(true);
+});
+
+/** What an example prints, line by line, with the built package: as a user runs it. */
+const printed = (name: string): string[] =>
+  execFileSync(process.execPath, [`examples/${name}.mjs`], { cwd: fileURLToPath(new URL("../..", import.meta.url)), encoding: "utf8" })
+    .trim()
+    .split("\n");
+
+test("xor, digits and memory show what they promise", () => {
+  expect(printed("xor").filter((line) => /^step \d+: loss/.test(line)).length).toBeGreaterThan(3);
+  const digits = printed("digits");
+  const accuracies = digits.flatMap((line) => /^epoch \d+: test accuracy ([\d.]+) %/.exec(line)?.[1] ?? []).map(Number);
+  expect(accuracies).toHaveLength(4);
+  expect(accuracies.at(-1)).toBeGreaterThan(90);
+  expect(digits.at(-1)).toContain("accuracy");
+  expect(printed("memory").length).toBeGreaterThan(4);
+});
 
 test("boundary: more units fold the plane more often; a maxout layer is the sources' Keras code", async () => {
   const { accuracies, maxoutError } = await run("boundary");

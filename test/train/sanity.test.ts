@@ -121,6 +121,21 @@ describe("curves in words (TRN-6)", () => {
     expect(() => diagnose(few, [])).toThrow("want at least one finished epoch");
   });
 
+  test("a good fit on few examples is said to be no proof, with the interval", () => {
+    const said = (count: number, accuracies?: readonly [number, number]) =>
+      diagnose(few, curve([1, 0.1, 0.1], [1, 0.12, 0.12], accuracies), count);
+    const { verdict: name, reason, remedies } = said(32, [0.97, 0.96875]);
+    expect(name).toBe("good fit");
+    // 31 of 32 right; Wilson's interval, as statistical tables have it.
+    expect(reason).toContain(
+      "but 32 held-out examples are too few to tell: the accuracy on new data lies between 84 % and 99 % (95 % interval)",
+    );
+    expect(remedies).toEqual(["more held-out examples, or cross-validation"]);
+    expect(said(2000, [0.97, 0.96875]).reason).toBe("the training loss is low and the held-out loss is near it");
+    expect(said(32).reason).toContain("a mean squared error of so many is known to about ±49 %");
+    expect(said(2000).remedies).toEqual([]);
+  });
+
   test("the gap is held-out minus training, of the validation split where there is one", () => {
     const [record] = curve([0.5], [0.9], [0.9, 0.8]);
     expect(diagnose(few, [record]).gap.loss).toBeCloseTo(0.4, 12);
