@@ -111,8 +111,14 @@ export interface CompiledSteps<F extends AnyFunction>
  * `{ debug: "stale" }` finds such variables.
  * @throws {TypeError} for an argument with state that cannot be seen, such as private fields or a generator.
  */
-export function compile<F extends AnyFunction>(fn: F, options: CompileOptions & { readonly steps: number }): CompiledSteps<F>;
-export function compile<F extends AnyFunction>(fn: F, options?: CompileOptions): Compiled<F>;
+export function compile<A extends unknown[] = Tensor[], R = unknown>(
+  fn: (...args: A) => R,
+  options: CompileOptions & { readonly steps: number },
+): CompiledSteps<(...args: A) => R>;
+export function compile<A extends unknown[] = Tensor[], R = unknown>(
+  fn: (...args: A) => R,
+  options?: CompileOptions,
+): Compiled<(...args: A) => R>;
 export function compile<F extends AnyFunction>(fn: F, options: CompileOptions = {}): Compiled<F> | CompiledSteps<F> {
   checkOptions("compile", options, COMPILE_OPTIONS);
   return options.steps === undefined ? compileOne(fn, options) : compileSteps(fn, options.steps, options);

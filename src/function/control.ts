@@ -39,8 +39,10 @@ const asTensor = (x: TensorLike): Tensor => {
 // ---- checkpoint ---------------------------------------------------------------------------------------------------------------------
 
 /** The same function, whose intermediates are computed again in the backward pass instead of being kept. */
-export function checkpoint<F extends AnyFunction>(fn: F): F {
-  return ((...args: Parameters<F>) => {
+export function checkpoint<A extends unknown[] = Tensor[], R = unknown>(fn: (...args: A) => R): (...args: A) => R;
+export function checkpoint<F extends AnyFunction>(fn: F): F;
+export function checkpoint(fn: AnyFunction): AnyFunction {
+  return (...args) => {
     const { leaves } = leavesOf(args);
     const { result, outputs, writes, holes, since } = recordOn("checkpoint", fn, args);
     const { region, free } = closeRegion(holes, [...outputs, ...writes.values()], since);
@@ -48,7 +50,7 @@ export function checkpoint<F extends AnyFunction>(fn: F): F {
     if (operands.length === 0) return result;
     const results = operands[0]!.bindAll(controlOps.checkpoint, operands, undefined, [region]);
     return finish(result, outputs.length, results, writes);
-  }) as F;
+  };
 }
 
 /**
@@ -174,7 +176,7 @@ function customRegion<A extends unknown[], R>(
  * `fn` with a derivative of its own. `rule(args, tangents)` returns the value and its tangent, which must be linear in the tangents. What
  * `fn` uses from outside is constant to the rule: differentiating with respect to it is an error.
  */
-export function customJvp<A extends unknown[], R>(
+export function customJvp<A extends unknown[] = Tensor[], R = unknown>(
   fn: (...args: A) => R,
   rule: (args: A, tangents: A) => { value: R; tangent: R },
 ): (...args: A) => R {

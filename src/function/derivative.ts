@@ -158,11 +158,11 @@ const formsOf = (name: string): Forms => ({
  * has the same type. `fn` must return a float scalar; with `hasAux`, `[scalar, aux]`.
  * @throws {Error} when the value does not depend on the argument; see {@link BackwardOptions}.
  */
-export function valueAndGrad<A extends unknown[], X>(
+export function valueAndGrad<A extends unknown[] = Tensor[], X = unknown>(
   fn: (...args: A) => readonly [Tensor, X],
   options: GradOptions & WithAux,
 ): (...args: A) => { value: Tensor; grad: A[0]; aux: X };
-export function valueAndGrad<A extends unknown[]>(
+export function valueAndGrad<A extends unknown[] = Tensor[]>(
   fn: (...args: A) => Tensor,
   options?: GradOptions & WithoutAux,
 ): (...args: A) => { value: Tensor; grad: A[0] };
@@ -198,11 +198,11 @@ function gradientOf(
 }
 
 /** The gradient alone, or `{ grad, aux }` with `hasAux`; see {@link valueAndGrad}. */
-export function grad<A extends unknown[], X>(
+export function grad<A extends unknown[] = Tensor[], X = unknown>(
   fn: (...args: A) => readonly [Tensor, X],
   options: GradOptions & WithAux,
 ): (...args: A) => { grad: A[0]; aux: X };
-export function grad<A extends unknown[]>(fn: (...args: A) => Tensor, options?: GradOptions & WithoutAux): (...args: A) => A[0];
+export function grad<A extends unknown[] = Tensor[]>(fn: (...args: A) => Tensor, options?: GradOptions & WithoutAux): (...args: A) => A[0];
 export function grad(fn: AnyFunction, options: GradOptions & Aux = {}): AnyFunction {
   const both = gradientOf("grad", fn, options);
   return derivedFrom(fn, "grad", (...args) => {
@@ -307,7 +307,7 @@ function matchTangents(name: string, leaves: readonly Tensor[], tangents: readon
 }
 
 /** The function (args, tangents) to value and tangent of `fn`: forward mode. `tangents` has the structure of `args`. */
-export function jvp<A extends unknown[], R>(fn: (...args: A) => R): (args: A, tangents: A) => { value: R; tangent: R } {
+export function jvp<A extends unknown[] = Tensor[], R = unknown>(fn: (...args: A) => R): (args: A, tangents: A) => { value: R; tangent: R } {
   return (args, tangents) => {
     const call = new Call("jvp", fn);
     const seeds = seedLeaves(call, args);
@@ -335,11 +335,11 @@ export function jvp<A extends unknown[], R>(fn: (...args: A) => R): (args: A, ta
  * `[result, aux]`, and the pullback takes a cotangent of the result alone.
  * @throws {Error} when the result does not depend on the arguments; see {@link BackwardOptions}.
  */
-export function vjp<A extends unknown[], R, X>(
+export function vjp<A extends unknown[] = Tensor[], R = unknown, X = unknown>(
   fn: (...args: A) => readonly [R, X],
   options: BackwardOptions & WithAux,
 ): (...args: A) => { value: R; pullback: (cotangent: R) => A; aux: X };
-export function vjp<A extends unknown[], R>(
+export function vjp<A extends unknown[] = Tensor[], R = unknown>(
   fn: (...args: A) => R,
   options?: BackwardOptions & WithoutAux,
 ): (...args: A) => { value: R; pullback: (cotangent: R) => A };
@@ -380,12 +380,12 @@ export function pullbackOf(name: string, fn: AnyFunction, options: BackwardOptio
  * The function that gives the value of `fn` and its derivative at the arguments as a linear function: tangents of the arguments to tangents
  * of the result. The value is computed once, however many tangents follow.
  */
-export function linearize<A extends unknown[], R>(fn: (...args: A) => R): (...args: A) => { value: R; pushforward: (...tangents: A) => R } {
+export function linearize<A extends unknown[] = Tensor[], R = unknown>(fn: (...args: A) => R): (...args: A) => { value: R; pushforward: (...tangents: A) => R } {
   return pushforwardOf("linearize", fn, "ignore");
 }
 
 /** For the library: {@link linearize} under another name, and with a look at what is not used. */
-export function pushforwardOf<A extends unknown[], R>(
+export function pushforwardOf<A extends unknown[] = Tensor[], R = unknown>(
   name: string,
   fn: (...args: A) => R,
   unused: Unused,

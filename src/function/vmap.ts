@@ -32,7 +32,7 @@ export function batchIndices(): readonly Tensor[] {
 }
 
 /** The function `fn` applied to every example of a batch at once. */
-export function vmap<A extends unknown[], R>(fn: (...args: A) => R, options: VmapOptions = {}): (...args: A) => R {
+export function vmap<A extends unknown[] = Tensor[], R = unknown>(fn: (...args: A) => R, options: VmapOptions = {}): (...args: A) => R {
   checkOptions("vmap", options, VMAP_OPTIONS);
   const { inAxes = 0, outAxis = 0 } = options;
   return (...args) => {

@@ -132,7 +132,7 @@ export function randomWorkloads(programs: number, nets: number): Workloads {
     setBackend("interpreter");
     const made = randomProgram(seed);
     setBackend("wasm");
-    const f = compile((x) => record(made, x));
+    const f = compile((x: readonly Tensor[]) => record(made, x));
     f(inputsOf(made).map((id) => leaf(made.nodes[id]!)));
     f.dispose();
   };

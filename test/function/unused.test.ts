@@ -195,7 +195,7 @@ describe("hasAux", () => {
 
   test.each([
     ["eager", <F extends () => unknown>(f: F) => f],
-    ["compiled", <F extends () => unknown>(f: F) => compile(f) as F],
+    ["compiled", <F extends () => unknown>(f: F) => compile(f) as unknown as F],
   ] as const)("%s: value, gradient and aux in one program", (_, run) => {
     const b = run(() => backward(() => pair(w.value), [w], { hasAux: true }))();
     expect([elements(b.value), elements(b.grads), b.aux.name, b.aux.parts[0], elements(b.aux.parts[1])]).toEqual([
