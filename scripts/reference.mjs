@@ -8,7 +8,7 @@ import { root } from "./setup.mjs";
 
 const src = join(root, "src");
 
-/** Pages by name, and the public symbols that have no docstring. */
+/** Pages by name, the public symbols that have no docstring, and types of ours that a public signature names and no page describes. */
 export function reference() {
   const { config } = ts.readConfigFile(join(root, "tsconfig.json"), ts.sys.readFile);
   const { options } = ts.parseJsonConfigFileContent(config, ts.sys, root);
@@ -28,8 +28,11 @@ export function reference() {
   };
   top.filter(isNamespace).forEach(addNamespace(""));
 
+  const isKnown = new Set(modules.flatMap(([, symbols]) => symbols.map(original)));
+  const typeOf = (node) => original(checker.getSymbolAtLocation(node));
   const pageOf = new Map();
   const undocumented = [];
+  const unexported = [];
   const pages = new Map();
   for (const [name, symbols] of modules) {
     const sections = symbols.map((symbol) => {
@@ -38,13 +41,41 @@ export function reference() {
       if (first) return `### ${symbol.name}\n\nSee [${first}](${first}.md).\n`;
       pageOf.set(target, name);
       if (!target.declarations.some(isDocumented)) undocumented.push(`${name}.${symbol.name}`);
-      return section(symbol.name, target.declarations);
+      unexported.push(
+        ...namedTypes(target.declarations, checker, original)
+          .filter((type) => !isKnown.has(type))
+          .map((type) => `${type.name}, in ${name}.${symbol.name}`),
+      );
+      return section(symbol.name, target.declarations, (base) => isKnown.has(typeOf(base)));
     });
     pages.set(name, `# ${name}\n\n${sections.join("\n")}`);
   }
   const index = modules.map(([name, symbols]) => `* [${name}](${name}.md): ${symbols.map((symbol) => symbol.name).join(", ")}`);
   pages.set("README", `# Reference\n\nMade from the sources by \`npm run docs\`.\n\n${index.join("\n")}\n`);
-  return { pages, undocumented };
+  return { pages, undocumented, unexported };
+}
+
+/** The types of the sources that declarations name where a user meets them: parameters, results, properties, bounds, and what an alias stands for. */
+function namedTypes(declarations, checker, original) {
+  const found = new Set();
+  const look = (node) => {
+    if (ts.isBlock(node) || isInternal(node) || (ts.isClassElement(node) && !isPublic(node))) return;
+    const name = ts.isTypeReferenceNode(node) ? node.typeName : ts.isTypeQueryNode(node) ? node.exprName : undefined;
+    const named = name && checker.getSymbolAtLocation(ts.isQualifiedName(name) ? name.right : name);
+    const symbol = named && original(named);
+    const isOurs = symbol?.declarations?.[0]?.getSourceFile().fileName.startsWith(src);
+    if (isOurs && !(symbol.flags & (ts.SymbolFlags.TypeParameter | ts.SymbolFlags.Value))) found.add(symbol);
+    if (isOurs && symbol.flags & ts.SymbolFlags.Class) found.add(symbol);
+    ts.forEachChild(node, (child) => {
+      if (child !== node.initializer) look(child);
+    });
+  };
+  const overloaded = declarations.length > 1;
+  for (const node of declarations) {
+    if (overloaded && ts.isFunctionDeclaration(node) && node.body) continue;
+    look(ts.isFunctionDeclaration(node) ? ts.factory.updateFunctionDeclaration(node, node.modifiers, node.asteriskToken, node.name, node.typeParameters, node.parameters, node.type, undefined) : node); // biome-ignore format: one thought
+  }
+  return [...found];
 }
 
 /** The docstring of a declaration as Markdown, or nothing. */
@@ -77,7 +108,10 @@ function signature(node) {
   return text.replace(/^export /, "").replaceAll(/\/\*\*?[\s\S]*?\*\/|\/\/.*/g, "").replaceAll(/\s+/g, " ").replaceAll(/,? ([)\]}])/g, (_, close) => (close === "}" ? " }" : close)).replaceAll(/([([]) /g, "$1").replace(/;$/, "").trim(); // biome-ignore format: one thought
 }
 
+const isInternal = (node) => ts.getJSDocTags(node).some(({ tagName }) => tagName.text === "internal");
+
 const isPublic = (member) =>
+  !isInternal(member) &&
   !(ts.getCombinedModifierFlags(member) & (ts.ModifierFlags.Private | ts.ModifierFlags.Protected | ts.ModifierFlags.Override)) &&
   !(member.name && ts.isPrivateIdentifier(member.name)) &&
   !ts.isSetAccessor(member);
@@ -93,18 +127,20 @@ function membersOf(node) {
   return node.members.filter(isPublic);
 }
 
-function headOf(node) {
+function headOf(node, isKnown) {
   if (ts.isVariableDeclaration(node)) return `const ${node.name.getText()}${node.type ? `: ${node.type.getText()}` : ""}`;
   if (!ts.isClassDeclaration(node) && !ts.isInterfaceDeclaration(node)) return signature(node);
-  const parts = [node.name, ...(node.heritageClauses ?? [])].map((part) => part.getText());
+  // A base that no page describes is a way to write the class; it is shown by what it gives.
+  const clauses = (node.heritageClauses ?? []).filter(({ types }) => types.every(({ expression }) => isKnown(expression)));
+  const parts = [node.name, ...clauses].map((part) => part.getText());
   return `${ts.isClassDeclaration(node) ? "class" : "interface"} ${parts.join(" ")}`;
 }
 
-function section(name, declarations) {
+function section(name, declarations, isKnown) {
   // Of an overloaded function the signature of the implementation is not public.
   const shown = declarations.length > 1 ? declarations.filter((node) => !(ts.isFunctionDeclaration(node) && node.body)) : declarations;
   const members = shown.flatMap(membersOf);
-  const code = shown.flatMap((node) => [headOf(node), ...membersOf(node).map((member) => `  ${memberSignature(member)}`)]);
+  const code = shown.flatMap((node) => [headOf(node, isKnown), ...membersOf(node).map((member) => `  ${memberSignature(member)}`)]);
   const docs = [...new Set(declarations.map(docOf).filter(Boolean))];
   const notes = members.flatMap((member) => {
     const doc = docOf(member);

@@ -4,12 +4,26 @@
 import "./runtime/evaluate.ts";
 
 export type { Dtype, TypedArray } from "./base/dtype.ts";
-export type { Shape } from "./base/shape.ts";
+export type { AnyTypedArray, BigArray } from "./base/elements.ts";
+export type { Key } from "./base/random.ts";
+export type { Shape, Type } from "./base/shape.ts";
 export * as data from "./data/index.ts";
 export * as distributions from "./distributions/index.ts";
 export * as formats from "./formats/index.ts";
+export type { AnyFunction } from "./function/capture.ts";
 export { type Compiled, type CompiledSteps, type CompileOptions, compile } from "./function/compile.ts";
-export { type Checkpointing, type Checkpoints, checkpoint, checkpointChain, cond, customJvp, customVjp, scan } from "./function/control.ts";
+export {
+  type Checkpointing,
+  type Checkpoints,
+  type CustomVjpRules,
+  checkpoint,
+  checkpointChain,
+  cond,
+  customJvp,
+  customVjp,
+  type ScanOptions,
+  scan,
+} from "./function/control.ts";
 export {
   type BackwardOptions,
   backward,
@@ -25,17 +39,21 @@ export {
 } from "./function/derivative.ts";
 export { gnvp, hessian, hvp, type Jacobian, jacfwd, jacrev } from "./function/jacobian.ts";
 export { show } from "./function/show.ts";
+export type { OrCells } from "./function/steps.ts";
 export type { Unused } from "./function/unused.ts";
-export { vmap } from "./function/vmap.ts";
+export { type VmapOptions, vmap } from "./function/vmap.ts";
 export { whileLoop } from "./function/while.ts";
-export { type CheckOptions, type CheckReport, checkGradients, checkModel } from "./inspect/check.ts";
+export { type CheckOptions, type CheckReport, checkGradients, checkModel, type Finding } from "./inspect/check.ts";
 export * as cost from "./inspect/cost.ts";
-export { intervals } from "./inspect/interval.ts";
+export { type Interval, type IntervalRule, intervalRules, intervals } from "./inspect/interval.ts";
 export { type Maps, type Motion, moveImages, type Probe, type ProbeOptions, type ProbeRow, probe, usualMotions } from "./inspect/probe.ts";
 export { type ReceptiveField, receptiveField } from "./inspect/receptive-field.ts";
 export { type Summary, type SummaryOptions, type SummaryRow, summary } from "./inspect/summary.ts";
-export { taylor } from "./inspect/taylor.ts";
+export { type Series, type TaylorRule, taylor, taylorRules } from "./inspect/taylor.ts";
 export { type OptimizerMaker, type PlannedMemory, plannedMemory, type TrainingMemory } from "./inspect/training-memory.ts";
+export * as kernel from "./kernel/expressions.ts";
+export type { Atom, Index, Term } from "./kernel/index-algebra.ts";
+export type { BinaryOp, CompareOp, HostBinary, HostUnary, MathOp, UnaryOp } from "./kernel/kernel.ts";
 export {
   allclose,
   type CloseOptions,
@@ -70,6 +88,8 @@ export {
   type TrapezoidOptions,
   trapezoid,
 } from "./math/calculus.ts";
+export type { Extreme } from "./math/cumulative.ts";
+
 export { cummax, cummin, cumprod, diff, logCumSumExp } from "./math/cumulative.ts";
 export { bilinear, cross, einsum, kron, outer, tensordot } from "./math/einsum.ts";
 export { embeddingBag } from "./math/embedding-bag.ts";
@@ -184,14 +204,36 @@ export {
 } from "./math/sets.ts";
 export * as signal from "./math/signal.ts";
 export { logSoftmax, softmax } from "./math/softmax.ts";
+export type { Interpolation, NormOptions, QuantileOptions, ReduceOptions, TopkOptions } from "./math/statistics.ts";
 export { logSumExp, median, norm, quantile, topk } from "./math/statistics.ts";
 export * as models from "./models/index.ts";
 export * as nn from "./nn/index.ts";
+export type { Nested, TensorOptions } from "./ops/create.ts";
 export { arange, concatenate, eye, full, ones, stack, tensor, zeros } from "./ops/create.ts";
-export { Tensor, type TensorLike, traceOrigins } from "./ops/tensor.ts";
+export type { NestedArray } from "./ops/display.ts";
+export { type Elementwise, elementwise, type Partial, type Share } from "./ops/elementwise.ts";
+export type {
+  Derivative,
+  HostArray,
+  Lowering,
+  Maybe,
+  Op,
+  OpDefinition,
+  Operand,
+  Reach,
+  Sample,
+  Site,
+  Tuple,
+  Walks,
+} from "./ops/op.ts";
+export { defineOp } from "./ops/op.ts";
+export { rebind } from "./ops/region.ts";
+export { type AxesLike, type ConvOptions, type ReduceAxesOptions, Tensor, type TensorLike, traceOrigins } from "./ops/tensor.ts";
 export * as optim from "./optim/index.ts";
 export { type BackendName, backendName, setBackend } from "./runtime/backends.ts";
 export { Cell } from "./runtime/cell.ts";
 export { formatProfile, type KernelProfile, profile } from "./runtime/profile.ts";
 export { getThreads, setThreads } from "./runtime/wasm/pool.ts";
+export type { Instruction, OpFace, Origin, Region, Storage, Traits, Value } from "./tape/node.ts";
+export { tapeOf } from "./tape/tape.ts";
 export * as train from "./train/index.ts";

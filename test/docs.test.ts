@@ -20,6 +20,7 @@ describe("docs/reference", () => {
   interface Reference {
     readonly pages: ReadonlyMap<string, string>;
     readonly undocumented: readonly string[];
+    readonly unexported: readonly string[];
   }
   let made: Reference;
   beforeAll(async () => {
@@ -35,6 +36,10 @@ describe("docs/reference", () => {
 
   test("every public symbol has a docstring", () => {
     expect(made.undocumented).toEqual([]);
+  });
+
+  test("every type that a public signature names is exported and described", () => {
+    expect(made.unexported).toEqual([]);
   });
 
   test("shapes, defaults, formula and source of a layer, a loss and an optimizer are there", () => {

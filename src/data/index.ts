@@ -46,7 +46,8 @@ export {
   type LoadProgress,
   type Source,
 } from "./loader.ts";
-export { fashionMnist, type MnistOptions, mnist, moments } from "./mnist.ts";
+export { fashionMnist, type MnistName, type MnistOptions, mnist, moments } from "./mnist.ts";
+export type { NumberFormat } from "./number-format.ts";
 export { readParquet } from "./parquet.ts";
 export { fromModule, type ModuleSource } from "./prefetch.ts";
 export {
@@ -62,7 +63,7 @@ export {
   unstandardize,
 } from "./preprocessing.ts";
 export { type PrincipalColours, principalColours } from "./principal-colours.ts";
-export { datasets, type LoadOptions, loadDataset, readTable } from "./registry.ts";
+export { type DatasetLoader, datasets, type LoadOptions, loadDataset, readTable } from "./registry.ts";
 export { balancedSampler, type Sampler, type SamplerOptions, weightedSampler } from "./sampler.ts";
 export { bootstrapIndices, type Fold, kFold, type SplitOptions, splitIndices, subset, trainTestSplit } from "./split.ts";
 export { blobs, checkerboard, circles, curve, curves, moons, type SpiralsOptions, type SyntheticOptions, spirals } from "./synthetic.ts";

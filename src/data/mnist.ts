@@ -8,15 +8,16 @@ import { cacheFolder, type RemoteFile } from "./download.ts";
 import { type FileOptions, locate, readIfThere, requireFolder } from "./files.ts";
 import type { ImageFolderOptions } from "./image-folder.ts";
 
-type Name = "mnist" | "fashion-mnist";
+/** Sets in the files of MNIST. */
+export type MnistName = "mnist" | "fashion-mnist";
 
 /** Mean and standard deviation of all training pixels, scaled to [0, 1]. */
-export const moments: Readonly<Record<Name, { readonly mean: number; readonly std: number }>> = {
+export const moments: Readonly<Record<MnistName, { readonly mean: number; readonly std: number }>> = {
   mnist: { mean: 0.1307, std: 0.3081 },
   "fashion-mnist": { mean: 0.286, std: 0.353 },
 };
 
-const classes: Readonly<Record<Name, readonly string[]>> = {
+const classes: Readonly<Record<MnistName, readonly string[]>> = {
   mnist: ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"],
   "fashion-mnist": ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"],
 };
@@ -24,7 +25,7 @@ const classes: Readonly<Record<Name, readonly string[]>> = {
 const SIDE = 28;
 
 /** The published files (their sizes and SHA-256), and who gives them out. */
-const remote: Readonly<Record<Name, { readonly mirrors: readonly string[]; readonly files: readonly RemoteFile[] }>> = {
+const remote: Readonly<Record<MnistName, { readonly mirrors: readonly string[]; readonly files: readonly RemoteFile[] }>> = {
   mnist: {
     mirrors: ["https://ossci-datasets.s3.amazonaws.com/mnist", "https://storage.googleapis.com/cvdf-datasets/mnist"],
     files: [
@@ -64,7 +65,7 @@ export const mnist = (dataDir?: string, options: MnistOptions = {}): Promise<Dat
 export const fashionMnist = (dataDir?: string, options: MnistOptions = {}): Promise<Dataset> =>
   load("fashion-mnist", { ...options, dataDir });
 
-async function load(name: Name, options: MnistOptions): Promise<Dataset> {
+async function load(name: MnistName, options: MnistOptions): Promise<Dataset> {
   const margin = marginFor(name, options.size);
   const folder = options.dataDir ?? (await downloadAll(name, options));
   await requireFolder(name, folder);
@@ -76,7 +77,7 @@ async function load(name: Name, options: MnistOptions): Promise<Dataset> {
 }
 
 /** Zeros on each side that make images of this size. */
-function marginFor(name: Name, size: MnistOptions["size"] = SIDE): number {
+function marginFor(name: MnistName, size: MnistOptions["size"] = SIDE): number {
   const [height, width] = typeof size === "number" ? [size, size] : size;
   const margin = (height - SIDE) / 2;
   if (height !== width || margin < 0 || !Number.isInteger(margin))
@@ -87,13 +88,13 @@ function marginFor(name: Name, size: MnistOptions["size"] = SIDE): number {
 }
 
 /** The cache's folder, with all files in it. */
-async function downloadAll(name: Name, options: FileOptions): Promise<string> {
+async function downloadAll(name: MnistName, options: FileOptions): Promise<string> {
   const { mirrors, files } = remote[name];
   for (const file of files) await locate(name, file, { mirrors, ...options });
   return `${await cacheFolder()}/${name}`;
 }
 
-async function readSplit(name: Name, dataDir: string, part: "train" | "t10k", margin: number): Promise<Split> {
+async function readSplit(name: MnistName, dataDir: string, part: "train" | "t10k", margin: number): Promise<Split> {
   const images = await readFile(name, dataDir, `${part}-images-idx3-ubyte`, 3);
   const labels = await readFile(name, dataDir, `${part}-labels-idx1-ubyte`, 1);
   const [count, rows, columns] = images.shape;
@@ -108,7 +109,7 @@ async function readSplit(name: Name, dataDir: string, part: "train" | "t10k", ma
 }
 
 /** The file as published (.gz) or unpacked. */
-async function readFile(name: Name, folder: string, file: string, rank: number): Promise<IdxArray & { path: string }> {
+async function readFile(name: MnistName, folder: string, file: string, rank: number): Promise<IdxArray & { path: string }> {
   for (const path of [`${folder}/${file}.gz`, `${folder}/${file}`]) {
     const bytes = await readIfThere(path);
     if (bytes) return { ...(await readIdx(bytes, path, rank)), path };

@@ -28,7 +28,8 @@ export interface LoadOptions
     CsvOptions,
     ReadLimits {}
 
-type Load = (options: LoadOptions) => Promise<Dataset>;
+/** Loads a data set, or makes it. */
+export type DatasetLoader = (options: LoadOptions) => Promise<Dataset>;
 
 /** The options that are about points, where they are given. */
 const points = ({ count, noise, seed }: LoadOptions): SyntheticOptions =>
@@ -36,11 +37,11 @@ const points = ({ count, noise, seed }: LoadOptions): SyntheticOptions =>
 
 /** Curves by their own names. */
 const curveSets = Object.fromEntries(
-  Object.keys(curves).map((name): [string, Load] => [name, async (options) => curve(name, points(options))]),
+  Object.keys(curves).map((name): [string, DatasetLoader] => [name, async (options) => curve(name, points(options))]),
 );
 
 /** Data sets by name. */
-export const datasets: Readonly<Record<string, Load>> = {
+export const datasets: Readonly<Record<string, DatasetLoader>> = {
   digits: () => digits(),
   mnist: (options) => mnist(options.dataDir, options),
   "fashion-mnist": (options) => fashionMnist(options.dataDir, options),

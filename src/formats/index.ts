@@ -1,7 +1,7 @@
 /** @file The entry `nabla/formats`: files as bytes to typed arrays and back, without tensors. */
 export { Budget, type ReadLimits, setReadLimit } from "./budget.ts";
 export { clean } from "./clean.ts";
-export { gunzip, isGzip } from "./gzip.ts";
+export { gunzip, isGzip, type Limit } from "./gzip.ts";
 export { type IdxArray, readIdx } from "./idx.ts";
 export { type NpyArray, type NpyData, type NpySource, readNpy, writeNpy } from "./npy.ts";
 export { NpzArrays, readNpz, writeNpz } from "./npz.ts";

@@ -8,6 +8,7 @@ import { isTensor } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { Cell, currentFrame, type Frame, withFrame } from "../runtime/cell.ts";
 
+/** Any function. */
 // biome-ignore lint/suspicious/noExplicitAny: a transform takes any function and gives its type back.
 export type AnyFunction = (...args: any[]) => any;
 

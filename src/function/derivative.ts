@@ -307,7 +307,9 @@ function matchTangents(name: string, leaves: readonly Tensor[], tangents: readon
 }
 
 /** The function (args, tangents) to value and tangent of `fn`: forward mode. `tangents` has the structure of `args`. */
-export function jvp<A extends unknown[] = Tensor[], R = unknown>(fn: (...args: A) => R): (args: A, tangents: A) => { value: R; tangent: R } {
+export function jvp<A extends unknown[] = Tensor[], R = unknown>(
+  fn: (...args: A) => R,
+): (args: A, tangents: A) => { value: R; tangent: R } {
   return (args, tangents) => {
     const call = new Call("jvp", fn);
     const seeds = seedLeaves(call, args);
@@ -380,7 +382,9 @@ export function pullbackOf(name: string, fn: AnyFunction, options: BackwardOptio
  * The function that gives the value of `fn` and its derivative at the arguments as a linear function: tangents of the arguments to tangents
  * of the result. The value is computed once, however many tangents follow.
  */
-export function linearize<A extends unknown[] = Tensor[], R = unknown>(fn: (...args: A) => R): (...args: A) => { value: R; pushforward: (...tangents: A) => R } {
+export function linearize<A extends unknown[] = Tensor[], R = unknown>(
+  fn: (...args: A) => R,
+): (...args: A) => { value: R; pushforward: (...tangents: A) => R } {
   return pushforwardOf("linearize", fn, "ignore");
 }
 

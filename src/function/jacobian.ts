@@ -47,7 +47,10 @@ function alone<A extends unknown[], R>(fn: (...args: A) => R, args: A, at: numbe
 }
 
 /** The Jacobian of `fn` with respect to one argument, column by column (forward mode): for few inputs and many outputs. */
-export function jacfwd<A extends unknown[] = Tensor[], R = unknown>(fn: (...args: A) => R, options: GradOptions = {}): (...args: A) => Jacobian<R, A[0]> {
+export function jacfwd<A extends unknown[] = Tensor[], R = unknown>(
+  fn: (...args: A) => R,
+  options: GradOptions = {},
+): (...args: A) => Jacobian<R, A[0]> {
   checkOptions("jacfwd", options, GRAD_OPTIONS);
   const at = options.argument ?? 0;
   return derivedFrom(fn, "jacfwd", (...args) => {
@@ -76,7 +79,10 @@ export function jacfwd<A extends unknown[] = Tensor[], R = unknown>(fn: (...args
 }
 
 /** The Jacobian of `fn` with respect to one argument, row by row (reverse mode): for many inputs and few outputs. */
-export function jacrev<A extends unknown[] = Tensor[], R = unknown>(fn: (...args: A) => R, options: GradOptions = {}): (...args: A) => Jacobian<R, A[0]> {
+export function jacrev<A extends unknown[] = Tensor[], R = unknown>(
+  fn: (...args: A) => R,
+  options: GradOptions = {},
+): (...args: A) => Jacobian<R, A[0]> {
   checkOptions("jacrev", options, GRAD_OPTIONS);
   const at = options.argument ?? 0;
   return derivedFrom(fn, "jacrev", (...args) => {
@@ -101,12 +107,18 @@ export function jacrev<A extends unknown[] = Tensor[], R = unknown>(fn: (...args
 }
 
 /** The second derivatives of a scalar function with respect to one argument: forward over reverse mode. */
-export function hessian<A extends unknown[] = Tensor[]>(fn: (...args: A) => Tensor, options: GradOptions = {}): (...args: A) => Jacobian<A[0], A[0]> {
+export function hessian<A extends unknown[] = Tensor[]>(
+  fn: (...args: A) => Tensor,
+  options: GradOptions = {},
+): (...args: A) => Jacobian<A[0], A[0]> {
   return derivedFrom(fn, "hessian", jacfwd(grad(fn, options), options));
 }
 
 /** The function (args, v) to H·v, the Hessian of a scalar function in one argument times a tangent of it: the cost of about two gradients. */
-export function hvp<A extends unknown[] = Tensor[]>(fn: (...args: A) => Tensor, options: GradOptions = {}): (args: A, tangent: A[0]) => A[0] {
+export function hvp<A extends unknown[] = Tensor[]>(
+  fn: (...args: A) => Tensor,
+  options: GradOptions = {},
+): (args: A, tangent: A[0]) => A[0] {
   checkOptions("hvp", options, GRAD_OPTIONS);
   const at = options.argument ?? 0;
   return (args, tangent) => {

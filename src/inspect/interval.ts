@@ -11,18 +11,20 @@ import type { Tensor } from "../ops/tensor.ts";
 import type { Instruction, Region, Value } from "../tape/node.ts";
 import { tapeOf } from "../tape/tape.ts";
 
+/** Lower and upper bounds, element by element. */
 export interface Interval {
   readonly low: Tensor;
   readonly high: Tensor;
 }
 
-type Rule = (x: readonly Interval[], instruction: Instruction) => Interval;
+/** The box of an op's result from those of its operands. */
+export type IntervalRule = (x: readonly Interval[], instruction: Instruction) => Interval;
 
 const redo = (instruction: Instruction, operands: readonly Tensor[]): Tensor => rebind(instruction, operands)[0]!;
 const ends = (x: readonly Interval[], end: "low" | "high"): Tensor[] => x.map((a) => a[end]);
 /** Both ends by the op itself: it never decreases. */
-const increasing: Rule = (x, i) => ({ low: redo(i, ends(x, "low")), high: redo(i, ends(x, "high")) });
-const decreasing: Rule = (x, i) => ({ low: redo(i, ends(x, "high")), high: redo(i, ends(x, "low")) });
+const increasing: IntervalRule = (x, i) => ({ low: redo(i, ends(x, "low")), high: redo(i, ends(x, "high")) });
+const decreasing: IntervalRule = (x, i) => ({ low: redo(i, ends(x, "high")), high: redo(i, ends(x, "low")) });
 
 /** The least and the greatest of some candidates. */
 const hull = (list: readonly Tensor[]): Interval => ({
@@ -33,7 +35,7 @@ const corners = (x: Interval, y: Interval, f: (a: Tensor, b: Tensor) => Tensor):
   hull([f(x.low, y.low), f(x.low, y.high), f(x.high, y.low), f(x.high, y.high)]);
 
 /** Bilinear maps: centre c = f(cx, cy), radius r = |f|(|cx|, ry) + |f|(rx, |cy|) + |f|(rx, ry), for maps with coefficients 0 and 1. */
-const bilinear: Rule = ([x, y], i) => {
+const bilinear: IntervalRule = ([x, y], i) => {
   const [cx, rx] = [x!.low.add(x!.high).mul(0.5), x!.high.sub(x!.low).mul(0.5)];
   const [cy, ry] = [y!.low.add(y!.high).mul(0.5), y!.high.sub(y!.low).mul(0.5)];
   const centre = redo(i, [cx, cy]);
@@ -43,7 +45,7 @@ const bilinear: Rule = ([x, y], i) => {
 
 /** An extremum of sine lies inside when a multiple of 2π, shifted, does. */
 const wave =
-  (phase: number): Rule =>
+  (phase: number): IntervalRule =>
   ([x], i) => {
     const [a, b] = [redo(i, [x!.low]), redo(i, [x!.high])];
     const turns = (t: Tensor, peak: number): Tensor => t.sub(peak).mul(1 / (2 * Math.PI));
@@ -57,11 +59,11 @@ const reciprocal = (x: Interval): Interval => ({
   high: spansZero(x).where(Number.POSITIVE_INFINITY, x.low.recip()),
 });
 
-const monotone = (which: "rising" | "falling", rule: Rule): Record<string, Rule> =>
+const monotone = (which: "rising" | "falling", rule: IntervalRule): Record<string, IntervalRule> =>
   Object.fromEntries(registry.filter((op) => op.traits?.monotone === which).map(({ name }) => [name, rule]));
 
-/** One rule per op; what is missing is refused by name. */
-export const intervalRules: Readonly<Record<string, Rule>> = {
+/** One rule per op, by name; what is missing is refused. A rule for an op of one's own is added as a property. */
+export const intervalRules: Record<string, IntervalRule> = {
   ...monotone("rising", increasing),
   ...monotone("falling", decreasing),
   sub: ([x, y]) => ({ low: x!.low.sub(y!.high), high: x!.high.sub(y!.low) }),

@@ -14,7 +14,8 @@ import { tapeOf } from "../tape/tape.ts";
 
 /** Coefficients c₀, c₁, ... of x(t) = Σ cₖ tᵏ. */
 export type Series = readonly Tensor[];
-type Rule = (x: readonly Series[], instruction: Instruction) => Series;
+/** The series of an op's result from those of its operands. */
+export type TaylorRule = (x: readonly Series[], instruction: Instruction) => Series;
 
 const redo = (instruction: Instruction, operands: readonly Tensor[]): Tensor => rebind(instruction, operands)[0]!;
 
@@ -70,7 +71,7 @@ function sineAndCosine(x: Series): { sin: Series; cos: Series } {
 
 /** The op on coefficients of one order, of those operands in which it is linear; the others (indices, conditions) stay as they are. */
 const linear =
-  (derivative: Op["derivative"]): Rule =>
+  (derivative: Op["derivative"]): TaylorRule =>
   (x, i) => {
     const linearIn = derivative.kind === "linear" && derivative.in !== "all" ? derivative.in : x.map((_, j) => j);
     const [of = 0] = linearIn;
@@ -81,10 +82,10 @@ const linear =
       ),
     );
   };
-const bilinear: Rule = ([a, b], i) => a!.map((_, k) => convolve(a!, b!, k, (x, y) => redo(i, [x, y])));
+const bilinear: TaylorRule = ([a, b], i) => a!.map((_, k) => convolve(a!, b!, k, (x, y) => redo(i, [x, y])));
 
-/** One rule per op; what is missing is refused by name. */
-export const taylorRules: Readonly<Record<string, Rule>> = {
+/** One rule per op, by name; what is missing is refused. A rule for an op of one's own is added as a property. */
+export const taylorRules: Record<string, TaylorRule> = {
   ...Object.fromEntries(
     registry.flatMap(({ name, derivative }) =>
       derivative.kind === "linear" ? [[name, derivative.how === "jointly" || derivative.in !== "all" ? linear(derivative) : bilinear]] : [],

@@ -44,54 +44,71 @@ function simplifyUnary(op: UnaryOp, x: Expr): Expr | undefined {
   return undefined;
 }
 
+/** -x. */
 export function neg(x: Expr): Expr {
   return unary("neg", x);
 }
+/** |x|. */
 export function abs(x: Expr): Expr {
   return unary("abs", x);
 }
+/** √x. */
 export function sqrt(x: Expr): Expr {
   return unary("sqrt", x);
 }
+/** The greatest whole number not above x. */
 export function floor(x: Expr): Expr {
   return unary("floor", x);
 }
+/** The least whole number not below x. */
 export function ceil(x: Expr): Expr {
   return unary("ceil", x);
 }
+/** The whole part. */
 export function trunc(x: Expr): Expr {
   return unary("trunc", x);
 }
+/** To the nearest whole number, halves to the even one. */
 export function round(x: Expr): Expr {
   return unary("round", x);
 }
+/** Bitwise, or logical, negation of integers or bools. */
 export function not(x: Expr): Expr {
   return unary("not", x);
 }
+/** eˣ. */
 export function exp(x: Expr): Expr {
   return unary("exp", x);
 }
+/** eˣ - 1, exact near 0. */
 export function expm1(x: Expr): Expr {
   return unary("expm1", x);
 }
+/** The natural logarithm. */
 export function log(x: Expr): Expr {
   return unary("log", x);
 }
+/** log(1 + x), exact near 0. */
 export function log1p(x: Expr): Expr {
   return unary("log1p", x);
 }
+/** Sine, radians. */
 export function sin(x: Expr): Expr {
   return unary("sin", x);
 }
+/** Cosine, radians. */
 export function cos(x: Expr): Expr {
   return unary("cos", x);
 }
+/** Hyperbolic tangent. */
 export function tanh(x: Expr): Expr {
   return unary("tanh", x);
 }
+/** 1/(1 + e⁻ˣ). */
 export function sigmoid(x: Expr): Expr {
   return unary("sigmoid", x);
 }
+/** The error function. */
 export function erf(x: Expr): Expr {
   return unary("erf", x);
 }
@@ -190,12 +207,15 @@ function simplifyInteger(op: BinaryOp, x: Expr, c: number): Expr | undefined {
 
 const ZERO_IS_NEUTRAL: ReadonlySet<string> = new Set(["add", "or", "xor", "shl", "shr"]);
 
+/** a + b. */
 export function add(a: Expr, b: Expr): Expr {
   return binary("add", a, b);
 }
+/** a - b. */
 export function sub(a: Expr, b: Expr): Expr {
   return binary("sub", a, b);
 }
+/** a·b. */
 export function mul(a: Expr, b: Expr): Expr {
   return binary("mul", a, b);
 }
@@ -207,12 +227,15 @@ export function div(a: Expr, b: Expr): Expr {
 export function rem(a: Expr, b: Expr): Expr {
   return binary("rem", a, b);
 }
+/** The smaller; NaN if either is NaN. */
 export function min(a: Expr, b: Expr): Expr {
   return binary("min", a, b);
 }
+/** The larger; NaN if either is NaN. */
 export function max(a: Expr, b: Expr): Expr {
   return binary("max", a, b);
 }
+/** aᵇ. */
 export function pow(a: Expr, b: Expr): Expr {
   return binary("pow", a, b);
 }
@@ -228,12 +251,15 @@ export function hypot(a: Expr, b: Expr): Expr {
 export function zeta(s: Expr, q: Expr): Expr {
   return binary("zeta", s, q);
 }
+/** Bitwise, or logical, and of integers or bools. */
 export function and(a: Expr, b: Expr): Expr {
   return binary("and", a, b);
 }
+/** Bitwise, or logical, or of integers or bools. */
 export function or(a: Expr, b: Expr): Expr {
   return binary("or", a, b);
 }
+/** Bitwise, or logical, exclusive or of integers or bools. */
 export function xor(a: Expr, b: Expr): Expr {
   return binary("xor", a, b);
 }
@@ -258,21 +284,27 @@ function compareBools(op: CompareOp, a: Expr, b: Expr): Expr {
   return op === "lt" ? and(not(a), b) : or(not(a), b);
 }
 
+/** a = b, as a bool. */
 export function eq(a: Expr, b: Expr): Expr {
   return compare("eq", a, b);
 }
+/** a ≠ b, as a bool. */
 export function ne(a: Expr, b: Expr): Expr {
   return compare("ne", a, b);
 }
+/** a < b, as a bool. */
 export function lt(a: Expr, b: Expr): Expr {
   return compare("lt", a, b);
 }
+/** a ≤ b, as a bool. */
 export function le(a: Expr, b: Expr): Expr {
   return compare("le", a, b);
 }
+/** a > b, as a bool. */
 export function gt(a: Expr, b: Expr): Expr {
   return compare("lt", b, a);
 }
+/** a ≥ b, as a bool. */
 export function ge(a: Expr, b: Expr): Expr {
   return compare("le", b, a);
 }

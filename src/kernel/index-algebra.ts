@@ -7,7 +7,8 @@ import type { Dtype } from "../base/dtype.ts";
 import * as k from "./build.ts";
 import type { Expr } from "./kernel.ts";
 
-interface Atom {
+/** A counter, or a division or remainder of an index, that an index is a sum of. */
+export interface Atom {
   readonly key: string;
   readonly min: number;
   readonly max: number;
@@ -19,7 +20,8 @@ interface Atom {
   readonly by?: number;
 }
 
-interface Term {
+/** A multiple of an atom in an index. */
+export interface Term {
   readonly atom: Atom;
   readonly coefficient: number;
 }

@@ -8,6 +8,7 @@
  */
 import type { Dtype, TypedArray } from "../base/dtype.ts";
 
+/** Operations of one operand. */
 export type UnaryOp = "neg" | "abs" | "sqrt" | "floor" | "ceil" | "trunc" | "round" | "not" | MathOp | HostUnary;
 /** Intrinsics: for f32 rewritten by `expandMath` (stated ULP), for f64 the host's `Math`. `round` is to nearest even. */
 export type MathOp = "exp" | "expm1" | "log" | "log1p" | "sin" | "cos" | "tanh" | "sigmoid" | "erf";
@@ -31,7 +32,9 @@ export type HostUnary =
   | "digamma";
 /** `zeta` is Hurwitz's ζ(s, q). */
 export type HostBinary = "pow" | "rem" | "atan2" | "hypot" | "zeta";
+/** Operations of two operands of one dtype. */
 export type BinaryOp = "add" | "sub" | "mul" | "div" | "min" | "max" | "and" | "or" | "xor" | "shl" | "shr" | HostBinary;
+/** Comparisons; the result is a bool. */
 export type CompareOp = "eq" | "ne" | "lt" | "le";
 
 /**

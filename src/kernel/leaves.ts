@@ -14,6 +14,7 @@ export function fail(op: string, message: string, ...args: readonly Expr[]): nev
 
 const NO_ARGS: readonly Expr[] = [];
 
+/** A constant of a dtype. */
 export function constant(value: number, dtype: Dtype): Expr {
   return make("const", dtype, 1, NO_ARGS, WRAP[dtype](value));
 }

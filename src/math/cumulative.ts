@@ -66,7 +66,8 @@ function cumulativeExtreme(name: string, x: Tensor, axis: number, wins: (later: 
   return { values: x.takeAlongInside(indices, at), indices };
 }
 
-interface Extreme {
+/** Running extremes, and where each of them stands. */
+export interface Extreme {
   readonly values: Tensor;
   readonly indices: Tensor;
 }

@@ -81,6 +81,7 @@ export function conv(inChannels: number, outChannels: number, kernel: Pair, opti
   });
 }
 
+/** Options of {@link ConvNormAct}. */
 export interface ConvNormOptions {
   readonly stride?: number;
   readonly groups?: number;
@@ -123,6 +124,7 @@ export class Chain extends Module {
   }
 }
 
+/** Options of {@link SqueezeExcite}. */
 export interface SqueezeExciteOptions {
   readonly activation?: () => Layer;
   /** From the excitation to the factor of a channel. Default the logistic function. */

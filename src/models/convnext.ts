@@ -79,6 +79,9 @@ class Block extends Module {
 }
 
 /** Channels and blocks of the stages, and the last rate of stochastic depth. */
+/** Sizes of ConvNeXt. */
+export type ConvNeXtVersion = "tiny" | "small" | "base" | "large";
+
 const V1 = {
   tiny: [[96, 192, 384, 768], [3, 3, 9, 3], 0.1],
   small: [[96, 192, 384, 768], [3, 3, 27, 3], 0.4],
@@ -91,7 +94,7 @@ export class ConvNeXt extends Module {
   readonly features: Sequential;
   readonly classifier: Sequential;
 
-  constructor(version: keyof typeof V1, options: ImageModelOptions = {}) {
+  constructor(version: ConvNeXtVersion, options: ImageModelOptions = {}) {
     checkOptions(new.target.name, options, IMAGE_MODEL_OPTIONS);
     super();
     const { classes, channels, smallImages, width } = imageSettings(options);
@@ -158,6 +161,9 @@ class BlockV2 extends Module {
   }
 }
 
+/** Sizes of ConvNeXt V2. */
+export type ConvNeXtV2Version = "atto" | "femto" | "pico" | "nano" | "tiny" | "base" | "large" | "huge";
+
 const V2 = {
   atto: [[40, 80, 160, 320], [2, 2, 6, 2], 0],
   femto: [[48, 96, 192, 384], [2, 2, 6, 2], 0],
@@ -176,7 +182,7 @@ export class ConvNeXtV2 extends Module {
   readonly norm: LayerNorm;
   readonly head: Linear;
 
-  constructor(version: keyof typeof V2, options: ImageModelOptions = {}) {
+  constructor(version: ConvNeXtV2Version, options: ImageModelOptions = {}) {
     checkOptions(new.target.name, options, IMAGE_MODEL_OPTIONS);
     super();
     const { classes, channels, smallImages, width } = imageSettings(options);

@@ -41,7 +41,7 @@ export class BasicConv extends Module {
 export type InceptionRow = readonly [number, number, number, number, number, number];
 
 /** Branches side by side, their channels concatenated. */
-abstract class Branches extends Module {
+export abstract class Branches extends Module {
   abstract readonly outChannels: number;
   abstract readonly branches: readonly Layer[];
 
@@ -99,7 +99,7 @@ export class NaiveInception extends Branches {
 }
 
 /** A classifier on a 4×4 mean of the middle of the net. */
-class AuxiliaryHead extends Module {
+export class AuxiliaryHead extends Module {
   readonly conv: BasicConv;
   readonly fc1: Linear;
   readonly fc2: Linear;

@@ -22,10 +22,10 @@ const through = (x: Tensor, ...layers: BasicConv[]): Tensor => layers.reduce((y,
 const HALF = { stride: 2, padding: 0 };
 
 /** Channels of a layer, at some width. */
-type Widen = (n: number) => number;
+export type Widen = (n: number) => number;
 
 /** 35×35: 1×1, 5×5, two 3×3, pooling (Fig. 5). */
-class InceptionA extends Module {
+export class InceptionA extends Module {
   readonly branch1x1: BasicConv;
   readonly branch5x5_1: BasicConv;
   readonly branch5x5_2: BasicConv;
@@ -56,7 +56,7 @@ class InceptionA extends Module {
 }
 
 /** 35×35 to 17×17 (Fig. 10). */
-class InceptionB extends Module {
+export class InceptionB extends Module {
   readonly branch3x3: BasicConv;
   readonly branch3x3dbl_1: BasicConv;
   readonly branch3x3dbl_2: BasicConv;
@@ -76,7 +76,7 @@ class InceptionB extends Module {
 }
 
 /** 17×17: 7×7 as 1×7 and 7×1, once and twice (Fig. 6). */
-class InceptionC extends Module {
+export class InceptionC extends Module {
   readonly branch1x1: BasicConv;
   readonly branch7x7_1: BasicConv;
   readonly branch7x7_2: BasicConv;
@@ -114,7 +114,7 @@ class InceptionC extends Module {
 }
 
 /** 17×17 to 8×8. */
-class InceptionD extends Module {
+export class InceptionD extends Module {
   readonly branch3x3_1: BasicConv;
   readonly branch3x3_2: BasicConv;
   readonly branch7x7x3_1: BasicConv;
@@ -143,7 +143,7 @@ class InceptionD extends Module {
 }
 
 /** 8×8: 3×3 as 1×3 beside 3×1 (Fig. 7). */
-class InceptionE extends Module {
+export class InceptionE extends Module {
   readonly branch1x1: BasicConv;
   readonly branch3x3_1: BasicConv;
   readonly branch3x3_2a: BasicConv;
@@ -182,7 +182,8 @@ class InceptionE extends Module {
   }
 }
 
-class AuxiliaryHead extends Module {
+/** The auxiliary classifier: class scores from the feature maps in the middle of the net, while training. */
+export class InceptionAuxiliaryHead extends Module {
   readonly conv0: BasicConv;
   readonly conv1: BasicConv;
   readonly fc: Linear;
@@ -221,7 +222,7 @@ export class InceptionV3 extends Module {
   readonly Mixed_6c: InceptionC;
   readonly Mixed_6d: InceptionC;
   readonly Mixed_6e: InceptionC;
-  readonly AuxLogits: AuxiliaryHead | undefined;
+  readonly AuxLogits: InceptionAuxiliaryHead | undefined;
   readonly Mixed_7a: InceptionD;
   readonly Mixed_7b: InceptionE;
   readonly Mixed_7c: InceptionE;
@@ -251,7 +252,7 @@ export class InceptionV3 extends Module {
     this.Mixed_6c = new InceptionC(c, 160, w);
     this.Mixed_6d = new InceptionC(c, 160, w);
     this.Mixed_6e = new InceptionC(c, 192, w);
-    this.AuxLogits = options.auxiliary ? new AuxiliaryHead(c, classes, w) : undefined;
+    this.AuxLogits = options.auxiliary ? new InceptionAuxiliaryHead(c, classes, w) : undefined;
     this.Mixed_7a = new InceptionD(c, w);
     this.Mixed_7b = new InceptionE(d, w);
     this.Mixed_7c = new InceptionE(e, w);

@@ -2,27 +2,65 @@
 import "../runtime/evaluate.ts";
 
 export { AlexNet, AlexNetLecture } from "./alexnet.ts";
-export { type ImageModelOptions, SqueezeExcite, StochasticDepth } from "./blocks.ts";
+export type { ConvNormOptions } from "./blocks.ts";
+export {
+  type Chain,
+  type ConvNormAct,
+  type ImageModelOptions,
+  SqueezeExcite,
+  type SqueezeExciteOptions,
+  StochasticDepth,
+} from "./blocks.ts";
 export { Cnn } from "./cnn.ts";
 export { ConvNet } from "./convnet.ts";
-export { ConvNeXt, ConvNeXtV2 } from "./convnext.ts";
+export { ConvNeXt, ConvNeXtV2, type ConvNeXtV2Version, type ConvNeXtVersion } from "./convnext.ts";
 export { DenseNet, type DenseNetOptions } from "./densenet.ts";
 export { EfficientNet } from "./efficientnet.ts";
-export { GoogLeNet, type GoogLeNetOptions, Inception, type InceptionRow, NaiveInception } from "./googlenet.ts";
-export { InceptionV3, type InceptionV3Options } from "./inception.ts";
-export { LeNet1, LeNet4, LeNet5, LeNet5Classic, type LeNet5ClassicOptions } from "./lenet.ts";
+export {
+  type AuxiliaryHead,
+  type BasicConv,
+  type Branches,
+  GoogLeNet,
+  type GoogLeNetOptions,
+  Inception,
+  type InceptionRow,
+  NaiveInception,
+} from "./googlenet.ts";
+export type { Widen } from "./inception.ts";
+export {
+  type InceptionA,
+  type InceptionAuxiliaryHead,
+  type InceptionB,
+  type InceptionC,
+  type InceptionD,
+  type InceptionE,
+  InceptionV3,
+  type InceptionV3Options,
+} from "./inception.ts";
+export type { Connections } from "./lenet.ts";
+export {
+  LeNet1,
+  LeNet4,
+  LeNet5,
+  LeNet5Classic,
+  type LeNet5ClassicOptions,
+  type PartialConv,
+  type RbfOutput,
+  type Subsampling,
+} from "./lenet.ts";
 export { Mlp, type MlpOptions } from "./mlp.ts";
 export { MNASNet } from "./mnasnet.ts";
-export { MobileNetV1, MobileNetV2, MobileNetV3 } from "./mobilenet.ts";
-export { NASNetMobile } from "./nasnet.ts";
+export { MobileNetV1, MobileNetV2, MobileNetV3, type MobileNetV3Version } from "./mobilenet.ts";
+export type { FactorizedReduction, Place, Pointwise } from "./nasnet.ts";
+export { NASNetMobile, type NasNetCell } from "./nasnet.ts";
 export { type Preset, presetOf } from "./preset.ts";
-export { type ModelTask, models } from "./registry.ts";
+export { type ModelMaker, type ModelTask, models } from "./registry.ts";
 export { RegNet, type RegNetDesign } from "./regnet.ts";
 export { CifarResNet, ResNet, type ResNetOptions } from "./resnet.ts";
 export { ShuffleNetV2 } from "./shufflenet.ts";
-export { SqueezeNet } from "./squeezenet.ts";
-export { VGG, type VggOptions } from "./vgg.ts";
-export { VisionTransformer, type VitOptions } from "./vit.ts";
+export { SqueezeNet, type SqueezeNetVersion } from "./squeezenet.ts";
+export { VGG, type VggColumn, type VggOptions } from "./vgg.ts";
+export { VisionTransformer, type VitEncoder, type VitOptions, type VitVersion } from "./vit.ts";
 export { loadWeights, readWeights } from "./weights.ts";
 export { exactXor, Xor } from "./xor.ts";
 export { type ZooEntry, type ZooOptions, zoo } from "./zoo.ts";

@@ -31,13 +31,13 @@ const squash = (x: Tensor): Tensor =>
 const startFor = (inputs: number): Initializer => uniform(-2.4 / inputs, 2.4 / inputs);
 
 /** Maps of the layer before that each map reads. */
-type Connections = readonly (readonly number[])[];
+export type Connections = readonly (readonly number[])[];
 
 /**
  * A 5×5 convolution whose maps each read some of the maps before: [N, C, H, W] to [N, maps, H - 4, W - 4]. `weight` [connections, 5, 5] holds
  * only the kernels that exist, `bias` [maps].
  */
-class PartialConv extends Module {
+export class PartialConv extends Module {
   readonly weight: Parameter;
   readonly bias: Parameter;
   readonly #rows: Tensor;
@@ -73,7 +73,7 @@ class PartialConv extends Module {
 }
 
 /** Means of 2×2, times a learnt coefficient, plus a bias, per map (1998, §II.B: S2). Of the sums, as the paper has it, the coefficient is a quarter. */
-class Subsampling extends Module {
+export class Subsampling extends Module {
   readonly weight: Parameter;
   readonly bias: Parameter;
 
@@ -182,7 +182,7 @@ const DRAWINGS = [
 ];
 
 /** -Σⱼ (xⱼ - wᵢⱼ)², the parameter vectors fixed at drawings of the digits (1998, eq. 7): the likeliest class has the largest output. */
-class RbfOutput extends Module {
+export class RbfOutput extends Module {
   readonly weight: State;
 
   constructor() {

@@ -135,7 +135,10 @@ export class MobileNetV2 extends MobileNet {
 /** Kernel, expanded and output channels, squeeze and excitation, nonlinearity, stride. */
 type V3Row = readonly [kernel: number, expanded: number, out: number, se: 0 | 1, activation: "RE" | "HS", stride: number];
 
-const V3: Readonly<Record<"large" | "small", { rows: readonly V3Row[]; hidden: number }>> = {
+/** Sizes of MobileNetV3. */
+export type MobileNetV3Version = "large" | "small";
+
+const V3: Readonly<Record<MobileNetV3Version, { rows: readonly V3Row[]; hidden: number }>> = {
   large: {
     hidden: 1280,
     rows: [
@@ -206,7 +209,7 @@ export class MobileNetV3 extends MobileNet {
   readonly features: Sequential;
   readonly classifier: Sequential;
 
-  constructor(version: keyof typeof V3, options: ImageModelOptions = {}) {
+  constructor(version: MobileNetV3Version, options: ImageModelOptions = {}) {
     checkOptions(new.target.name, options, IMAGE_MODEL_OPTIONS);
     super();
     const { classes, channels, smallImages, width } = imageSettings(options);

@@ -17,7 +17,7 @@ import { channelMeans, conv, IMAGE_MODEL_OPTIONS, type ImageModelOptions, imageS
 const norm = (channels: number): BatchNorm2d => new BatchNorm2d(channels, { eps: 0.001, momentum: 0.1 });
 
 /** ReLU, 1×1 convolution, normalization. */
-class Pointwise extends Module {
+export class Pointwise extends Module {
   readonly conv: Conv2d;
   readonly bn: BatchNorm2d;
 
@@ -58,7 +58,7 @@ class Separable extends Module {
 }
 
 /** Half the size without losing a pixel: 1×1 convolutions of the even and of the odd pixels, side by side. */
-class FactorizedReduction extends Module {
+export class FactorizedReduction extends Module {
   readonly even: Conv2d;
   readonly odd: Conv2d;
   readonly bn: BatchNorm2d;
@@ -89,7 +89,7 @@ interface Inputs {
 }
 
 /** Sizes of what a cell reads; `shrunk` if p is twice as large as h. */
-interface Place {
+export interface Place {
   readonly h: number;
   readonly p: number;
   readonly shrunk: boolean;
@@ -101,7 +101,7 @@ const largest = (x: Tensor): Tensor => maxPool2d(x, 3, { stride: 2, padding: 1 }
 const PLACE = { h: aNumber, p: aNumber, shrunk: flag };
 
 /** Both inputs brought to `filters` channels and one size. */
-abstract class Cell extends Module {
+export abstract class NasNetCell extends Module {
   readonly enter: Pointwise;
   readonly adjust: Pointwise | FactorizedReduction | undefined;
 
@@ -121,7 +121,7 @@ abstract class Cell extends Module {
 }
 
 /** Fig. 4, left; 6 times the filters. */
-class NormalCell extends Cell {
+class NormalCell extends NasNetCell {
   readonly left5: Separable;
   readonly left3: Separable;
   readonly right5: Separable;
@@ -151,7 +151,7 @@ class NormalCell extends Cell {
 }
 
 /** Fig. 4, right; 4 times the filters, half the size. In the first one p is h's own input, as it is. */
-class ReductionCell extends Cell {
+class ReductionCell extends NasNetCell {
   readonly h5: Separable;
   readonly p7a: Separable;
   readonly p7b: Separable;
@@ -183,7 +183,7 @@ class ReductionCell extends Cell {
 export class NASNetMobile extends Module {
   readonly conv0: Conv2d;
   readonly bn0: BatchNorm2d;
-  readonly cells: readonly Cell[];
+  readonly cells: readonly NasNetCell[];
   readonly dropout: Dropout = new Dropout(0.5);
   readonly last_linear: Linear;
 
@@ -195,7 +195,7 @@ export class NASNetMobile extends Module {
     const stem = widen(32, width);
     this.conv0 = smallImages ? conv(channels, stem, 3) : conv(channels, stem, 3, { stride: 2, padding: 0 });
     this.bn0 = norm(stem);
-    const cells: Cell[] = [];
+    const cells: NasNetCell[] = [];
     let place: Place = { h: stem, p: stem, shrunk: false };
     const add = (kind: "normal" | "reduction", size: number): void => {
       cells.push(kind === "normal" ? new NormalCell(place, size) : new ReductionCell(place, size, cells.length === 0));

@@ -21,9 +21,10 @@ export interface ModelTask {
   readonly dropout?: number;
 }
 
-type Maker = (task: ModelTask) => Layer;
+/** Makes a model for a task. */
+export type ModelMaker = (task: ModelTask) => Layer;
 
-const own: Readonly<Record<string, Maker>> = {
+const own: Readonly<Record<string, ModelMaker>> = {
   mlp: ({ inputShape, outputs, hidden = hiddenSizes(sizeOf(inputShape)), dropout }) =>
     new Mlp([sizeOf(inputShape), ...hidden, outputs], { dropout }),
   cnn: ({ inputShape, outputs }) => new Cnn(imageShape("cnn", inputShape, 2), outputs),
@@ -39,13 +40,13 @@ const own: Readonly<Record<string, Maker>> = {
   },
 };
 
-const makers: Readonly<Record<string, Maker>> = {
+const makers: Readonly<Record<string, ModelMaker>> = {
   ...own,
   ...Object.fromEntries(Object.entries(zoo).map(([name, entry]) => [name, (task: ModelTask) => fitted(name, entry, task)])),
 };
 
 /** Makers of models; each throws a RangeError if it cannot fit the task. */
-export const models: Readonly<Record<string, Maker>> = Object.fromEntries(
+export const models: Readonly<Record<string, ModelMaker>> = Object.fromEntries(
   Object.entries(makers).map(([name, make]) => [name, (task: ModelTask) => withDropout(name, make(task), task.dropout)]),
 );
 

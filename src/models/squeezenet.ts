@@ -48,17 +48,20 @@ const FIRES = [
   [64, 256],
 ] as const;
 
+/** Versions of SqueezeNet, as its authors number them. */
+export type SqueezeNetVersion = "1.0" | "1.1";
+
 const VERSIONS = {
   "1.0": { stem: [96, 7], poolBefore: [0, 3, 7] },
   "1.1": { stem: [64, 3], poolBefore: [0, 2, 4] },
-} as const;
+} as const satisfies Record<SqueezeNetVersion, unknown>;
 
 /** Images [N, 3, 224, 224] to [N, classes], without a dense layer. Any size from 31×31 on; with `smallImages` from 8×8. */
 export class SqueezeNet extends Module {
   readonly features: Sequential;
   readonly classifier: Sequential;
 
-  constructor(version: keyof typeof VERSIONS, options: ImageModelOptions = {}) {
+  constructor(version: SqueezeNetVersion, options: ImageModelOptions = {}) {
     checkOptions(new.target.name, options, IMAGE_MODEL_OPTIONS);
     super();
     const { classes, channels, smallImages, width } = imageSettings(options);

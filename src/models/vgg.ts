@@ -15,6 +15,9 @@ import type { Tensor } from "../ops/tensor.ts";
 import { conv, dense, IMAGE_MODEL_OPTIONS, type ImageModelOptions, imageSettings, widen } from "./blocks.ts";
 
 /** Columns of Table 1. A number is a 3×3 convolution with so many channels, "1x1 n" a 1×1 one, M max pooling by 2, LRN its normalization. */
+/** Columns of table 1 of the paper. */
+export type VggColumn = "A" | "A-LRN" | "B" | "C" | "D" | "E";
+
 const TABLE = {
   A: "64 M 128 M 256 256 M 512 512 M 512 512 M",
   "A-LRN": "64 LRN M 128 M 256 256 M 512 512 M 512 512 M",
@@ -22,7 +25,7 @@ const TABLE = {
   C: "64 64 M 128 128 M 256 256 1x1-256 M 512 512 1x1-512 M 512 512 1x1-512 M",
   D: "64 64 M 128 128 M 256 256 256 M 512 512 512 M 512 512 512 M",
   E: "64 64 M 128 128 M 256 256 256 256 M 512 512 512 512 M 512 512 512 512 M",
-} as const;
+} as const satisfies Record<VggColumn, string>;
 
 export interface VggOptions extends ImageModelOptions {
   /** Whether batch normalization follows each convolution (Ioffe & Szegedy 2015; not in the paper). Default false. */
@@ -37,7 +40,7 @@ export class VGG extends Module {
   readonly avgpool: AdaptiveAvgPool2d;
   readonly classifier: Sequential;
 
-  constructor(column: keyof typeof TABLE, options: VggOptions = {}) {
+  constructor(column: VggColumn, options: VggOptions = {}) {
     checkOptions(new.target.name, options, VGG_OPTIONS);
     super();
     const { classes, channels, smallImages, width } = imageSettings(options);

@@ -17,6 +17,9 @@ import type { Tensor } from "../ops/tensor.ts";
 import { Chain, type ImageModelOptions, imageSettings } from "./blocks.ts";
 
 /** Patch size, features, layers, heads. */
+/** Names of the published sizes: base or large, and the side of a patch in pixels. */
+export type VitVersion = "tiny_16" | "small_16" | "b_16" | "b_32" | "l_16" | "l_32";
+
 const SIZES = {
   tiny_16: [16, 192, 12, 3],
   small_16: [16, 384, 12, 6],
@@ -24,7 +27,7 @@ const SIZES = {
   b_32: [32, 768, 12, 12],
   l_16: [16, 1024, 24, 16],
   l_32: [32, 1024, 24, 16],
-} as const;
+} as const satisfies Record<VitVersion, readonly number[]>;
 
 const norm = (features: number): LayerNorm => new LayerNorm(features, { eps: 1e-6 });
 
@@ -67,12 +70,12 @@ class EncoderLayer extends Module {
 }
 
 /** Adds the position, then the layers: [N, L, E] to [N, L, E]. */
-class Encoder extends Module {
+export class VitEncoder extends Module {
   readonly pos_embedding: Parameter;
   readonly layers: Chain;
   readonly ln: LayerNorm;
 
-  constructor(tokens: number, [, features, layers, heads]: (typeof SIZES)[keyof typeof SIZES]) {
+  constructor(tokens: number, [, features, layers, heads]: readonly [patch: number, features: number, layers: number, heads: number]) {
     super();
     this.pos_embedding = new Parameter(normal(0, 0.02)([1, tokens, features]), "pos_embedding");
     const named = Array.from({ length: layers }, (_, i) => [`encoder_layer_${i}`, new EncoderLayer(features, heads)]);
@@ -98,13 +101,13 @@ const VIT_OPTIONS: Checks<VitOptions> = { classes: aNumber, channels: aNumber, s
 export class VisionTransformer extends Module {
   readonly class_token: Parameter;
   readonly conv_proj: Conv2d;
-  readonly encoder: Encoder;
+  readonly encoder: VitEncoder;
   readonly heads: Chain;
   readonly imageSize: number;
   readonly #dropout: Dropout;
 
   /** @throws {RangeError} if patches do not tile the images. */
-  constructor(version: keyof typeof SIZES, options: VitOptions = {}) {
+  constructor(version: VitVersion, options: VitOptions = {}) {
     checkOptions(new.target.name, options, VIT_OPTIONS);
     super();
     const { classes, channels, smallImages } = imageSettings(options);
@@ -117,7 +120,7 @@ export class VisionTransformer extends Module {
     this.#dropout = new Dropout(dropout);
     this.class_token = new Parameter(zeros([1, 1, features]), "class_token");
     this.conv_proj = new Conv2d(channels, features, patch, { stride: patch, weightInitializer: leCunNormal, biasInitializer: zeros });
-    this.encoder = new Encoder((imageSize / patch) ** 2 + 1, size);
+    this.encoder = new VitEncoder((imageSize / patch) ** 2 + 1, size);
     // torchvision starts the head at 0, for training on; from scratch that costs only the first step.
     this.heads = new Chain({ head: new Linear(features, classes, { weightInitializer: zeros, biasInitializer: zeros }) });
   }

@@ -13,26 +13,27 @@ import type { Tensor } from "../ops/tensor.ts";
 import { Module } from "./module.ts";
 
 /** A number for all examples, or one for each, [N]. */
-type Scalar = number | Tensor;
+export type Scalar = number | Tensor;
 
 /** The place (a·x + b·y + c, d·x + e·y + f) in pixels, from the centre of the first. */
-type Affine = readonly [a: Scalar, b: Scalar, c: Scalar, d: Scalar, e: Scalar, f: Scalar];
+export type AffineMap = readonly [a: Scalar, b: Scalar, c: Scalar, d: Scalar, e: Scalar, f: Scalar];
 
-type Size = readonly [height: number, width: number];
+/** Rows and columns of an image. */
+export type ImageSize = readonly [height: number, width: number];
 
 /** Changes places. */
-interface AffineStep {
+export interface AffineStep {
   readonly kind: "affine";
   /** Whether whole pixels go to whole pixels, so that nothing needs to be interpolated. */
   readonly exact: boolean;
   /** Size of the result; default: of the input. */
-  size?(size: Size): Size;
+  size?(size: ImageSize): ImageSize;
   /** From places of the result to places of the input, which has `size`. */
-  map(draws: Draws, size: Size): Affine;
+  map(draws: Draws, size: ImageSize): AffineMap;
 }
 
 /** Changes values. */
-interface ValueStep {
+export interface ValueStep {
   readonly kind: "values";
   apply(x: Tensor, draws: Draws): Tensor;
 }
@@ -41,7 +42,7 @@ interface ValueStep {
 export type Augmentation = AffineStep | ValueStep;
 
 /** Random numbers of one step: one for each example, from its own key. */
-class Draws {
+export class Draws {
   readonly #keys: Tensor;
   readonly #count: number;
   #next = 0;
@@ -99,7 +100,7 @@ const times = (p: Scalar, q: Scalar): Scalar => {
 const dot = (...pairs: (readonly [Scalar, Scalar])[]): Scalar => pairs.reduce<Scalar>((sum, [p, q]) => plus(sum, times(p, q)), 0);
 
 /** First q, then p. */
-function compose([a, b, c, d, e, f]: Affine, q: Affine): Affine {
+function compose([a, b, c, d, e, f]: AffineMap, q: AffineMap): AffineMap {
   const row = (u: Scalar, v: Scalar, w: Scalar): [Scalar, Scalar, Scalar] => [
     dot([u, q[0]], [v, q[3]]),
     dot([u, q[1]], [v, q[4]]),
@@ -108,10 +109,10 @@ function compose([a, b, c, d, e, f]: Affine, q: Affine): Affine {
   return [...row(a, b, c), ...row(d, e, f)];
 }
 
-const IDENTITY: Affine = [1, 0, 0, 0, 1, 0];
+const IDENTITY: AffineMap = [1, 0, 0, 0, 1, 0];
 
 /** A linear map about the image's centre. */
-function aboutCentre(a: Scalar, b: Scalar, d: Scalar, e: Scalar, [h, w]: Size): Affine {
+function aboutCentre(a: Scalar, b: Scalar, d: Scalar, e: Scalar, [h, w]: ImageSize): AffineMap {
   const [x, y] = [(w - 1) / 2, (h - 1) / 2];
   return compose([1, 0, x, 0, 1, y], compose([a, b, 0, d, e, 0], [1, 0, -x, 0, 1, -y]));
 }
@@ -126,7 +127,7 @@ function check(what: string, holds: boolean, want: string, got: unknown): void {
 export function translate(amount: number | readonly [x: number, y: number]): Augmentation {
   const [x, y] = typeof amount === "number" ? [amount, amount] : amount;
   for (const share of [x, y]) check("translate", share >= 0 && share <= 1, "a share of the image from 0 to 1", share);
-  const map = (draws: Draws, [h, w]: Size): Affine => [1, 0, draws.uniform(-x * w, x * w), 0, 1, draws.uniform(-y * h, y * h)];
+  const map = (draws: Draws, [h, w]: ImageSize): AffineMap => [1, 0, draws.uniform(-x * w, x * w), 0, 1, draws.uniform(-y * h, y * h)];
   return { kind: "affine", exact: false, map };
 }
 
@@ -134,7 +135,7 @@ export function translate(amount: number | readonly [x: number, y: number]): Aug
 export function rotate(degrees: number): Augmentation {
   check("rotate", degrees >= 0 && degrees <= 180, "degrees from 0 to 180", degrees);
   const limit = (degrees * Math.PI) / 180;
-  const map = (draws: Draws, size: Size): Affine => {
+  const map = (draws: Draws, size: ImageSize): AffineMap => {
     const angle = draws.uniform(-limit, limit);
     const [cos, sin] = [angle.cos(), angle.sin()];
     return aboutCentre(cos, sin, sin.neg(), cos, size);
@@ -145,7 +146,7 @@ export function rotate(degrees: number): Augmentation {
 /** Enlarges about the centre by a factor between `low` and `high`; below 1 it shrinks. */
 export function scale(low: number, high: number): Augmentation {
   check("scale", low > 0 && low <= high, "0 < low <= high", `${low}, ${high}`);
-  const map = (draws: Draws, size: Size): Affine => {
+  const map = (draws: Draws, size: ImageSize): AffineMap => {
     const inverse = draws.uniform(low, high).recip();
     return aboutCentre(inverse, 0, 0, inverse, size);
   };
@@ -167,7 +168,7 @@ export function shear(x: number, y = 0): Augmentation {
 /** Mirrors left and right with probability p (default 0.5). */
 export function flipHorizontal(p = 0.5): Augmentation {
   check("flipHorizontal", p >= 0 && p <= 1, "a probability from 0 to 1", p);
-  const map = (draws: Draws, [, w]: Size): Affine => {
+  const map = (draws: Draws, [, w]: ImageSize): AffineMap => {
     const flipped = draws.chance(p).cast("f32");
     return [flipped.mul(-2).add(1), 0, flipped.mul(w - 1), 0, 1, 0];
   };
@@ -177,7 +178,7 @@ export function flipHorizontal(p = 0.5): Augmentation {
 /** Mirrors top and bottom with probability p (default 0.5). */
 export function flipVertical(p = 0.5): Augmentation {
   check("flipVertical", p >= 0 && p <= 1, "a probability from 0 to 1", p);
-  const map = (draws: Draws, [h]: Size): Affine => {
+  const map = (draws: Draws, [h]: ImageSize): AffineMap => {
     const flipped = draws.chance(p).cast("f32");
     return [1, 0, 0, 0, flipped.mul(-2).add(1), flipped.mul(h - 1)];
   };
@@ -186,7 +187,7 @@ export function flipVertical(p = 0.5): Augmentation {
 
 export interface CropOptions {
   /** Side, or [height, width], of the result. Default: the image's own. */
-  readonly size?: number | Size;
+  readonly size?: number | ImageSize;
   /** Pixels added on each side beforehand. Default 0. */
   readonly padding?: number;
 }
@@ -198,8 +199,8 @@ export function crop(options: CropOptions): Augmentation {
   checkOptions("crop", options, CROP_OPTIONS);
   const { size, padding = 0 } = options;
   check("crop", Number.isInteger(padding) && padding >= 0, "an integer padding of at least 0", padding);
-  const sizeOf = ([h, w]: Size): Size => (size === undefined ? [h, w] : typeof size === "number" ? [size, size] : size);
-  const map = (draws: Draws, from: Size): Affine => {
+  const sizeOf = ([h, w]: ImageSize): ImageSize => (size === undefined ? [h, w] : typeof size === "number" ? [size, size] : size);
+  const map = (draws: Draws, from: ImageSize): AffineMap => {
     const to = sizeOf(from);
     const room = from.map((d, axis) => d + 2 * padding - to[axis]);
     check(
@@ -420,7 +421,7 @@ export function augment(steps: readonly Augmentation[], options: AugmentOptions 
         y = step.apply(y, drawsOf(i++));
         continue;
       }
-      let [map, exact, size]: [Affine, boolean, Size] = [IDENTITY, true, [y.shape[2], y.shape[3]]];
+      let [map, exact, size]: [AffineMap, boolean, ImageSize] = [IDENTITY, true, [y.shape[2], y.shape[3]]];
       for (let next = step as Augmentation | undefined; next?.kind === "affine"; next = steps[++i]) {
         map = compose(map, next.map(drawsOf(i), size));
         exact &&= next.exact;
@@ -433,7 +434,7 @@ export function augment(steps: readonly Augmentation[], options: AugmentOptions 
 }
 
 /** Pixels of x [N, C, H, W] at the places of a map, bilinear between pixels unless all places are whole: [N, C, ...size]. */
-function resample(x: Tensor, [a, b, c, d, e, f]: Affine, [oh, ow]: Size, exact: boolean, fill: "zeros" | "border"): Tensor {
+function resample(x: Tensor, [a, b, c, d, e, f]: AffineMap, [oh, ow]: ImageSize, exact: boolean, fill: "zeros" | "border"): Tensor {
   const [n, channels, h, w] = x.shape;
   const columns = arange(ow, "f32").reshape([1, 1, ow]);
   const rows = arange(oh, "f32").reshape([1, oh, 1]);

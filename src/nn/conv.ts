@@ -47,7 +47,8 @@ const CONV_LAYER_OPTIONS: Checks<ConvLayerOptions> = {
 /** Options of {@link Conv2d}. */
 export type Conv2dOptions = ConvLayerOptions;
 
-type ConvFunction = (x: Tensor, weight: TensorLike, options: ConvOptions) => Tensor;
+/** A convolution of inputs and weights with the layer's options. */
+export type ConvFunction = (x: Tensor, weight: TensorLike, options: ConvOptions) => Tensor;
 
 const SIZES = ["length", "height, width", "depth, height, width"];
 

@@ -6,7 +6,9 @@ export { type Lengths, type PadSequenceOptions, padSequence, sequenceLengths, se
 export * from "./activation.ts";
 export * from "./adaptive-pool.ts";
 export { MultiHeadAttention, type MultiHeadAttentionOptions } from "./attention.ts";
+export type { AffineMap, Draws, Scalar } from "./augment.ts";
 export {
+  type AffineStep,
   type Augment,
   type Augmentation,
   Augmenter,
@@ -20,17 +22,20 @@ export {
   erase,
   flipHorizontal,
   flipVertical,
+  type ImageSize,
   type PrincipalColours,
   pcaColour,
   rotate,
   scale,
   shear,
   translate,
+  type ValueStep,
 } from "./augment.ts";
 export { BatchNorm, BatchNorm1d, BatchNorm2d, BatchNorm3d, type BatchNormLayerOptions } from "./batch-norm.ts";
 export { BatchRenorm, type BatchRenormLayerOptions } from "./batch-renorm.ts";
 export { Bilinear } from "./bilinear.ts";
-export { Conv1d, Conv2d, type Conv2dOptions, Conv3d, type ConvLayerOptions, type Pair } from "./conv.ts";
+export type { ConvFunction } from "./conv.ts";
+export { Conv1d, Conv2d, type Conv2dOptions, Conv3d, type ConvLayerOptions, type ConvNd, type Pair } from "./conv.ts";
 export { ConvTranspose1d, ConvTranspose2d, ConvTranspose3d, type ConvTransposeLayerOptions } from "./conv-transpose.ts";
 export { AlphaDropout, ChannelDropout, Dropout } from "./dropout.ts";
 export { Embedding, type EmbeddingOptions } from "./embedding.ts";

@@ -20,12 +20,12 @@ const EDGE = 3;
 const WIDTH = 80;
 
 /** Elements as nested lists; a scalar is one number. Bools are true and false. */
-export type Nested = number | boolean | Nested[];
+export type NestedArray = number | boolean | NestedArray[];
 
 /** Elements in row-major order as nested lists. */
-export function nest(elements: TypedArray, shape: Shape, dtype: Dtype): Nested {
-  const leaf = (i: number): Nested => (dtype === "bool" ? elements[i] !== 0 : elements[i]!);
-  const build = (axis: number, at: number): Nested => {
+export function nest(elements: TypedArray, shape: Shape, dtype: Dtype): NestedArray {
+  const leaf = (i: number): NestedArray => (dtype === "bool" ? elements[i] !== 0 : elements[i]!);
+  const build = (axis: number, at: number): NestedArray => {
     if (axis === shape.length) return leaf(at);
     const stride = sizeOf(shape.slice(axis + 1));
     return Array.from({ length: shape[axis]! }, (_, i) => build(axis + 1, at + i * stride));

@@ -7,17 +7,23 @@ import { formatType, sameShape, type Type } from "../base/shape.ts";
 import * as k from "../kernel/build.ts";
 import type { Expr } from "../kernel/kernel.ts";
 import type { Traits } from "../tape/node.ts";
-import type { Derivative, Lowering, Maybe, Op, Sample, Tuple } from "./op.ts";
+import { type Derivative, type Lowering, type Maybe, type Op, ownName, type Sample, type Tuple } from "./op.ts";
 import type { Tensor } from "./tensor.ts";
 
 /** ∂y/∂x as a tensor, as the constants 1, -1 or 0, or as the linear map from dx to its share of dy. */
-type Partial<N extends number> = 1 | -1 | 0 | ((y: Tensor, ...x: Tuple<Tensor, N>) => Tensor);
-type Share<N extends number> = (dx: Tensor, y: Tensor, ...x: Tuple<Tensor, N>) => Tensor;
+export type Partial<N extends number> = 1 | -1 | 0 | ((y: Tensor, ...x: Tuple<Tensor, N>) => Tensor);
+/** The share of an operand's tangent in the result's. */
+export type Share<N extends number> = (dx: Tensor, y: Tensor, ...x: Tuple<Tensor, N>) => Tensor;
 
-interface Elementwise<N extends number, P> {
+/** What an elementwise op is made of. */
+export interface Elementwise<N extends number, P> {
+  /** One line for tables of ops. */
   readonly doc: string;
+  /** Number of operands; all have one shape and dtype. */
   readonly arity: N;
+  /** The result's element from those of the operands, in the kernel language; `type` is the result's. */
   readonly scalar: (x: Tuple<Expr, N>, params: P, type: Type) => Expr;
+  /** ∂y/∂x for each operand; without them (and `shares`) the op has no derivative. */
   readonly partials?: Tuple<Partial<N>, N>;
   /** The partials may be infinite or NaN: they meet tangents in {@link scale}. */
   readonly steep?: true;
@@ -66,6 +72,11 @@ function expandAll(x: readonly Tensor[], mapped: readonly boolean[], n: number):
   return x.map((operand, i) => (mapped[i] ? operand : operand.expandFront(n)));
 }
 
+/**
+ * An op on each element, from its body in the kernel language and its partial derivatives; both modes of differentiation, batching and fusion follow. It is
+ * used as `x.bind(op, [x, y])`, whose operands have one shape and dtype.
+ * @throws {Error} if another op has the name.
+ */
 export function elementwise<N extends number, P = undefined>(
   name: string,
   def: Elementwise<N, P>,
@@ -73,7 +84,7 @@ export function elementwise<N extends number, P = undefined>(
 ): Op<N, P> {
   const accepts = def.accepts ?? "float";
   const op: Op<N, P> = {
-    name,
+    name: ownName(name),
     doc: def.doc,
     arity: def.arity,
     mergeable: true,

@@ -111,6 +111,7 @@ export interface Sample<P = unknown> {
   readonly regions?: () => readonly Region[];
 }
 
+/** A primitive: its type rule, derivative, batching and lowering. */
 // biome-ignore lint/suspicious/noExplicitAny: parameters of an op are private to it; lists of ops forget their type.
 export interface Op<N extends number = number, P = any> extends OpFace {
   readonly doc: string;
@@ -122,6 +123,7 @@ export interface Op<N extends number = number, P = any> extends OpFace {
   readonly lower: Lowering<P>;
   /** What limits it; decides what is worth recomputing. */
   readonly cost: "memory" | "compute";
+  /** What the tests of the package try it with. */
   readonly samples: readonly Sample<P>[];
 }
 
@@ -139,13 +141,25 @@ export interface OpDefinition<N extends number, P> {
   readonly cost?: "memory" | "compute";
   readonly mergeable?: boolean;
   readonly traits?: Traits;
-  readonly samples: readonly Sample<P>[];
+  readonly samples?: readonly Sample<P>[];
+}
+
+const names = new Set<string>();
+
+/** Gives an op its name, by which programs are kept and rules of further transforms found. @throws {Error} for one that is taken, or is no word. */
+export function ownName(name: string): string {
+  if (typeof name !== "string" || !/^[A-Za-z_]\w*$/.test(name))
+    throw new TypeError(`op: want a name of letters and digits, got ${typeof name === "string" ? JSON.stringify(name) : typeof name}`);
+  if (names.has(name))
+    throw new Error(`op: the name ${name} is taken; programs are told apart by the names of their ops, so give it another`);
+  names.add(name);
+  return name;
 }
 
 /** An op with one result that is linear in some operands or has no derivative, from rules on single values. */
 export function defineOp<N extends number, P>(name: string, def: OpDefinition<N, P>): Op<N, P> {
   return {
-    name,
+    name: ownName(name),
     doc: def.doc,
     arity: def.arity,
     mergeable: def.mergeable ?? true,
@@ -155,7 +169,7 @@ export function defineOp<N extends number, P>(name: string, def: OpDefinition<N,
     batch: (x, mapped, { params }, n) => [def.batch(x as Tuple<Tensor, N>, mapped, params, n)],
     lower: def.lower,
     cost: def.cost ?? "memory",
-    samples: def.samples,
+    samples: def.samples ?? [],
   };
 }
 

@@ -21,7 +21,7 @@ import {
 } from "../base/shape.ts";
 import { type Instruction, nextSerial, type Origin, type Region, readNow, type Storage, type Value } from "../tape/node.ts";
 import * as contract from "./contract.ts";
-import { formatElements, type Nested, nest, showAs } from "./display.ts";
+import { formatElements, type NestedArray, nest, showAs } from "./display.ts";
 import * as e from "./elementwise.ts";
 import { evaluate } from "./evaluator.ts";
 import * as indexing from "./indexing.ts";
@@ -38,12 +38,12 @@ export type TensorLike = Tensor | number | { readonly value: Tensor };
 /** Axes as a user gives them: one, several, or all by leaving them out; negative ones count from the end. */
 export type AxesLike = number | readonly number[];
 
-interface Reduced {
+export interface ReduceAxesOptions {
   /** Keep reduced axes with size 1. Default false. */
   readonly keepDims?: boolean;
 }
 
-const REDUCED: Checks<Reduced> = { keepDims: flag };
+const REDUCED: Checks<ReduceAxesOptions> = { keepDims: flag };
 const VARIANCE = { ...REDUCED, correction: aNumber };
 const SORT = { descending: flag };
 
@@ -202,8 +202,8 @@ export class Tensor implements Value {
     throw new TypeError(notANumber(this.#summary()));
   }
 
-  /** Nested arrays, so that `JSON.stringify` works; NaN and infinities become null there. */
-  toJSON(): Nested {
+  /** NestedArray arrays, so that `JSON.stringify` works; NaN and infinities become null there. */
+  toJSON(): NestedArray {
     return this.toArray();
   }
 
@@ -237,7 +237,7 @@ export class Tensor implements Value {
   }
 
   /** The elements as nested arrays, computed first if need be; a scalar gives one number, bools give true and false. */
-  toArray(): Nested {
+  toArray(): NestedArray {
     return nest(elementsOf(this), this.shape, this.dtype);
   }
 
@@ -544,7 +544,7 @@ export class Tensor implements Value {
 
   // ---- reductions -------------------------------------------------------------------------------------------------------------------
 
-  #reduce(op: Op<1, { axes: readonly number[] }>, axes: AxesLike | undefined, options: Reduced): Tensor {
+  #reduce(op: Op<1, { axes: readonly number[] }>, axes: AxesLike | undefined, options: ReduceAxesOptions): Tensor {
     checkOptions(op.name, options, REDUCED);
     const { keepDims = false } = options;
     const list = normalizeAxes(axes, this.rank, op.name);
@@ -553,11 +553,11 @@ export class Tensor implements Value {
   }
 
   /** Sum over axes (default all). Bools and u8 are counted in i32. */
-  sum(axes?: AxesLike, options: Reduced = {}): Tensor {
+  sum(axes?: AxesLike, options: ReduceAxesOptions = {}): Tensor {
     return this.#wide().#reduce(r.sum, axes, options);
   }
   /** Mean over axes (default all), a float; of nothing it is NaN. */
-  mean(axes?: AxesLike, options: Reduced = {}): Tensor {
+  mean(axes?: AxesLike, options: ReduceAxesOptions = {}): Tensor {
     checkOptions("mean", options, REDUCED);
     const x = isFloat(this.dtype) ? this : this.cast("f32");
     return x.#meanOf(axes, options, 0);
@@ -566,20 +566,20 @@ export class Tensor implements Value {
    * The sum divided by the number of elements less `correction`. A quotient: the product with a rounded reciprocal makes the mean of n ones less than 1
    * for some n. It comes before the reshape, so that it belongs to the kernel of the sum.
    */
-  #meanOf(axes: AxesLike | undefined, { keepDims = false }: Reduced, correction: number): Tensor {
+  #meanOf(axes: AxesLike | undefined, { keepDims = false }: ReduceAxesOptions, correction: number): Tensor {
     const list = normalizeAxes(axes, this.rank, "mean");
     const y = this.sum(list).div(Math.max(0, r.countAlong(this.shape, list) - correction));
     return keepDims ? y.reshape(this.shape.map((d, i) => (list.includes(i) ? 1 : d))) : y;
   }
   /** Largest element over axes (default all). Elements that tie share the derivative evenly. */
-  max(axes?: AxesLike, options: Reduced = {}): Tensor {
+  max(axes?: AxesLike, options: ReduceAxesOptions = {}): Tensor {
     return this.#wide().#reduce(r.max, axes, options).cast(this.dtype);
   }
-  min(axes?: AxesLike, options: Reduced = {}): Tensor {
+  min(axes?: AxesLike, options: ReduceAxesOptions = {}): Tensor {
     return this.#wide().#reduce(r.min, axes, options).cast(this.dtype);
   }
   /** Product over axes (default all); 1 of nothing. Bools and u8 are multiplied in i32. */
-  prod(axes?: AxesLike, options: Reduced = {}): Tensor {
+  prod(axes?: AxesLike, options: ReduceAxesOptions = {}): Tensor {
     return this.#wide().#reduce(r.prod, axes, options);
   }
   /** Bytes as i32, which reductions compute in. */
@@ -587,22 +587,22 @@ export class Tensor implements Value {
     return this.cast(wide(this.dtype));
   }
   /** Whether any element along axes (default all) is nonzero. */
-  any(axes?: AxesLike, options: Reduced = {}): Tensor {
+  any(axes?: AxesLike, options: ReduceAxesOptions = {}): Tensor {
     return this.ne(this.like(0)).sum(axes, options).gt(0);
   }
   /** Whether all elements along axes (default all) are nonzero. */
-  all(axes?: AxesLike, options: Reduced = {}): Tensor {
+  all(axes?: AxesLike, options: ReduceAxesOptions = {}): Tensor {
     return this.eq(this.like(0)).sum(axes, options).eq(0);
   }
   /** Mean square distance from the mean, in two passes. The divisor is the number of elements less `correction` (default 1, unbiased). */
-  var(axes?: AxesLike, options: Reduced & { readonly correction?: number } = {}): Tensor {
+  var(axes?: AxesLike, options: ReduceAxesOptions & { readonly correction?: number } = {}): Tensor {
     checkOptions("var", options, VARIANCE);
     const { correction = 1, keepDims = false } = options;
     const apart = this.sub(this.mean(axes, { keepDims: true }));
     return apart.mul(apart).#meanOf(axes, { keepDims }, correction);
   }
   /** √ of {@link var}; its derivative where that is 0 is 0. */
-  std(axes?: AxesLike, options: Reduced & { readonly correction?: number } = {}): Tensor {
+  std(axes?: AxesLike, options: ReduceAxesOptions & { readonly correction?: number } = {}): Tensor {
     return this.var(axes, options).sqrtOrFlat();
   }
   /** √x whose derivative at 0 is 0 instead of infinite: for norms. */
@@ -626,14 +626,14 @@ export class Tensor implements Value {
     return { values, indices };
   }
   /** Position (i32) of the first largest element along an axis, or among all. NaN counts as largest. */
-  argmax(axis?: number, options: Reduced = {}): Tensor {
+  argmax(axis?: number, options: ReduceAxesOptions = {}): Tensor {
     return this.#position(r.maxWithIndex, axis, options);
   }
   /** Position (i32) of the first smallest element along an axis, or among all. NaN counts as smallest. */
-  argmin(axis?: number, options: Reduced = {}): Tensor {
+  argmin(axis?: number, options: ReduceAxesOptions = {}): Tensor {
     return this.#position(r.minWithIndex, axis, options);
   }
-  #position(op: Op<1, { axis: number }>, axis: number | undefined, options: Reduced): Tensor {
+  #position(op: Op<1, { axis: number }>, axis: number | undefined, options: ReduceAxesOptions): Tensor {
     checkOptions(op.name, options, REDUCED);
     const { keepDims = false } = options;
     if (axis === undefined) {

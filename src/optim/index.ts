@@ -20,6 +20,7 @@ export { MomentOptimizer, type MomentOptions } from "./moments.ts";
 export { Muon, type MuonOptions } from "./muon.ts";
 export { NAdam, type NAdamOptions } from "./nadam.ts";
 export { Newton, type NewtonOptions } from "./newton.ts";
+export type { Settings } from "./optimizer.ts";
 export { Group, Optimizer, type OptimizerOptions, type ParameterGroup, type Trainable, type UpdateRule } from "./optimizer.ts";
 export { Plateau, type PlateauOptions, type PlateauState } from "./plateau.ts";
 export { proximalL1 } from "./proximal.ts";

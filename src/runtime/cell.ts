@@ -70,13 +70,13 @@ export class Cell {
   label: string | undefined;
   /** Where a module holds this cell, such as `layers.0.weight`, once its parameters were listed; for messages. */
   path: string | undefined = undefined;
-  /** The tensor this cell holds outside any recording; for the runtime. Use `value` and `set`. */
+  /** @internal The tensor this cell holds outside any recording; for the runtime. Use `value` and `set`. */
   current: Tensor;
-  /** For the runtime: this cell's block in the arena, once it had one. */
+  /** @internal For the runtime: this cell's block in the arena, once it had one. */
   block: Block | undefined = undefined;
-  /** For the runtime: someone outside may hold `current`, so its elements must survive the next run. */
+  /** @internal For the runtime: someone outside may hold `current`, so its elements must survive the next run. */
   exposed = false;
-  /** For the runtime: `current` is what the cell was made with, and was never read. */
+  /** @internal For the runtime: `current` is what the cell was made with, and was never read. */
   fresh = true;
   #disposed = false;
 
@@ -98,7 +98,7 @@ export class Cell {
     return top ? top.read(this) : this.expose();
   }
 
-  /** For the runtime: the tensor this cell holds outside any recording, for someone who keeps it. */
+  /** @internal For the runtime: the tensor this cell holds outside any recording, for someone who keeps it. */
   expose(): Tensor {
     this.exposed = true;
     this.fresh = false;
@@ -149,7 +149,7 @@ export class Cell {
     this.dispose();
   }
 
-  /** For the runtime. @throws {Error} after `dispose`. */
+  /** @internal For the runtime. @throws {Error} after `dispose`. */
   checkNotDisposed(): void {
     if (this.#disposed) throw new Error(`${this} was disposed of and can be neither read nor set; dispose of it after its last use`);
   }

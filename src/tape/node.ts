@@ -74,6 +74,7 @@ export interface Region {
   readonly outputs: readonly Value[];
 }
 
+/** One operation of a recorded list: its operands and its results, and how it was called. */
 export interface Instruction {
   /** Creation order. Operands precede results, so sorting by it gives a topological order. */
   readonly serial: number;

@@ -41,7 +41,8 @@ const EARLY_STOPPING_OPTIONS: Checks<EarlyStoppingOptions> = {
   restoreBest: flag,
 };
 
-interface Best {
+/** The best value of a metric so far, its epoch, and how many epochs have passed since. */
+export interface BestSoFar {
   /** Null before the first epoch. */
   readonly value: number | null;
   readonly epoch: number;
@@ -58,7 +59,7 @@ export class EarlyStopping implements Callback {
   readonly #options: EarlyStoppingOptions;
   readonly #weights = new Map<string, { readonly cell: Cell; readonly best: Cell }>();
   #monitor: Monitor | undefined;
-  #best: Best = { value: null, epoch: 0, waited: 0 };
+  #best: BestSoFar = { value: null, epoch: 0, waited: 0 };
 
   /** @throws {RangeError} for a patience that is no integer from 0. */
   constructor(options: EarlyStoppingOptions = {}) {
@@ -116,11 +117,11 @@ export class EarlyStopping implements Callback {
     if (!stopped && (this.#options.restoreBest ?? true)) this.restore();
   }
 
-  get state(): Best {
+  get state(): BestSoFar {
     return this.#best;
   }
 
-  set state(state: Best) {
+  set state(state: BestSoFar) {
     // Runs saved before could have NaN as the best; JSON makes null of it.
     this.#best = Number.isFinite(state.value) ? state : { value: null, epoch: 0, waited: state.epoch + state.waited };
   }

@@ -197,7 +197,7 @@ function withTargets(split: InputSplit, targets: Int32Array): Split {
 }
 
 /** Inputs without targets. */
-type InputSplit = Pick<Split, "inputs" | "count" | "read" | "lengths" | "moreInputs">;
+export type InputSplit = Pick<Split, "inputs" | "count" | "read" | "lengths" | "moreInputs">;
 
 /**
  * The class with the largest output for each example of a split (default: the test split), or for each of its tokens or pixels, one example after another; -1

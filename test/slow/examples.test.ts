@@ -67,3 +67,16 @@ test("stacked-kernels: three 3x3 see what one 7x7 sees, with 27 C² parameters a
   expect([three.parameters, one.parameters]).toEqual([27 * 256, 49 * 256]);
   expect(three.macs).toBeGreaterThan(0);
 });
+
+test("extend: an op, a transform, a layer and an optimizer from outside the package", async () => {
+  const { results } = (await run("extend")) as unknown as { results: Record<string, unknown> };
+  expect(results.accuracy).toBeGreaterThan(0.95);
+  expect(results.gradientsOfOp).toBeLessThan(1e-8);
+  expect(results.gradientsOfLinearOp).toBeLessThan(1e-8);
+  expect(results.compiled).toBe(0);
+  expect(results.bfloat16).toBeGreaterThan(1e-4);
+  expect(results.bfloat16).toBeLessThan(0.1);
+  expect(results.slope).toBe(0.5);
+  expect(results.mapped).toEqual([-0.9, 1.3].map((v) => expect.closeTo(v, 6)));
+  expect(results.state).toContain("1.scale");
+});

@@ -1,0 +1,47 @@
+/**
+ * @file Expressions of the kernel language for ops of one's own: what `elementwise` takes as `scalar`, and `defineOp` as the element of its lowering.
+ */
+
+export {
+  abs,
+  add,
+  and,
+  atan2,
+  cast,
+  ceil,
+  cos,
+  div,
+  eq,
+  erf,
+  exp,
+  expm1,
+  floor,
+  fma,
+  ge,
+  gt,
+  hypot,
+  le,
+  log,
+  log1p,
+  lt,
+  max,
+  min,
+  mul,
+  ne,
+  neg,
+  not,
+  or,
+  pow,
+  rem,
+  round,
+  select,
+  sigmoid,
+  sin,
+  sqrt,
+  sub,
+  tanh,
+  trunc,
+  xor,
+} from "./build.ts";
+export type { Expr } from "./kernel.ts";
+export { constant, constantLike } from "./leaves.ts";
