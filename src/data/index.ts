@@ -65,7 +65,7 @@ export {
 export { type PrincipalColours, principalColours } from "./principal-colours.ts";
 export { type DatasetLoader, datasets, type LoadOptions, loadDataset, readTable } from "./registry.ts";
 export { balancedSampler, type Sampler, type SamplerOptions, weightedSampler } from "./sampler.ts";
-export { bootstrapIndices, type Fold, kFold, type SplitOptions, splitIndices, subset, trainTestSplit } from "./split.ts";
+export { type Along, bootstrapIndices, type Fold, kFold, type SplitOptions, splitIndices, subset, trainTestSplit } from "./split.ts";
 export { blobs, checkerboard, circles, curve, curves, moons, type SpiralsOptions, type SyntheticOptions, spirals } from "./synthetic.ts";
 export { type Table, type TableOptions, tableDataset } from "./table.ts";
 export { xor } from "./xor.ts";

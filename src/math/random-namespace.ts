@@ -12,5 +12,6 @@ export {
   multinomial,
   poisson,
   randint,
+  type SampleOptions,
   shuffle,
 } from "./samplers.ts";

@@ -9,7 +9,8 @@ import * as variates from "../ops/variates.ts";
 import { MULTINOMIAL, NORMAL, RANDINT } from "./options.ts";
 import { bits, normal, split, uniform } from "./random.ts";
 
-interface Typed {
+/** The dtype of random values. */
+export interface SampleOptions {
   /** Default f32. */
   readonly dtype?: Dtype;
 }
@@ -47,13 +48,13 @@ export function randint(
 }
 
 /** Exponential floats with rate 1 (mean 1). */
-export function exponential(key: Tensor, shape: Shape, options: Typed = {}): Tensor {
+export function exponential(key: Tensor, shape: Shape, options: SampleOptions = {}): Tensor {
   checkOptions("exponential", options, NORMAL);
   return open(key, shape, options.dtype).log().neg();
 }
 
 /** Laplace floats with location 0 and scale 1. */
-export function laplace(key: Tensor, shape: Shape, options: Typed = {}): Tensor {
+export function laplace(key: Tensor, shape: Shape, options: SampleOptions = {}): Tensor {
   checkOptions("laplace", options, NORMAL);
   const u = open(key, shape, options.dtype).sub(0.5);
   return u
@@ -70,14 +71,14 @@ export function laplace(key: Tensor, shape: Shape, options: Typed = {}): Tensor 
 }
 
 /** Gumbel floats with location 0 and scale 1: -log(-log u). */
-export function gumbel(key: Tensor, shape: Shape, options: Typed = {}): Tensor {
+export function gumbel(key: Tensor, shape: Shape, options: SampleOptions = {}): Tensor {
   checkOptions("gumbel", options, NORMAL);
   const u = uniform(key, shape, { dtype: options.dtype ?? "f32" }).add(2 ** -25);
   return u.log().neg().log().neg();
 }
 
 /** Cauchy floats with location 0 and scale 1: tan π(u - ½). */
-export function cauchy(key: Tensor, shape: Shape, options: Typed = {}): Tensor {
+export function cauchy(key: Tensor, shape: Shape, options: SampleOptions = {}): Tensor {
   checkOptions("cauchy", options, NORMAL);
   return uniform(key, shape, { dtype: options.dtype ?? "f32" })
     .add(2 ** -25 - 0.5)

@@ -28,7 +28,7 @@ export abstract class Module {
   #hooks: readonly ForwardHook[] = [];
 
   constructor() {
-    announce(new.target.prototype, Module.prototype, { forward: aroundForward });
+    announce(new.target.prototype, Module.prototype, AROUND);
   }
 
   /** What the module computes. Subclasses choose the arguments. */
@@ -213,6 +213,8 @@ export abstract class Module {
 showAs(Module.prototype, (module) => module.toString());
 
 const aroundForward = (module: object, forward: () => unknown): unknown => checkListed(module as Module, forward);
+
+const AROUND = new Map([["forward", aroundForward]]);
 
 const aModule = expectation("a module", (value) => value instanceof Module);
 

@@ -23,6 +23,7 @@ export function noticing<T>(fn: () => T): { result: T; noticed: ReadonlySet<obje
   }
 }
 
+const NOTHING: Around = new Map();
 const announced: WeakSet<object> = new WeakSet();
 
 /** Returns true for a module, an optimizer and the like. As arguments they are told apart by identity. */
@@ -31,25 +32,25 @@ export function isNoticed(x: unknown): x is object {
 }
 
 /** What is done around a method of a name, beside reporting. */
-export type Around = Readonly<Record<string, (object: object, run: () => unknown) => unknown>>;
+export type Around = ReadonlyMap<PropertyKey, (object: object, run: () => unknown) => unknown>;
 
 /**
  * Sees to it that objects of `prototype` report themselves when a method runs that is defined below the class `base`. Done once for a class:
  * each of its methods gives way to one that reports and calls it.
  */
-export function announce(prototype: object, base: object, around: Around = {}): void {
+export function announce(prototype: object, base: object, around: Around = NOTHING): void {
   for (let p = prototype; p !== base && p !== null && !announced.has(p); p = Object.getPrototypeOf(p)) {
     announced.add(p);
     for (const key of Reflect.ownKeys(p)) {
       const descriptor = Object.getOwnPropertyDescriptor(p, key)!;
       const method: unknown = descriptor.value;
       if (key === "constructor" || typeof method !== "function" || !descriptor.configurable) continue;
-      Object.defineProperty(p, key, { ...descriptor, value: reporting(method as (...args: unknown[]) => unknown, around[String(key)]) });
+      Object.defineProperty(p, key, { ...descriptor, value: reporting(method as (...args: unknown[]) => unknown, around.get(key)) });
     }
   }
 }
 
-function reporting(method: (...args: unknown[]) => unknown, around: Around[string] | undefined): (...args: unknown[]) => unknown {
+function reporting(method: (...args: unknown[]) => unknown, around: ReturnType<Around["get"]>): (...args: unknown[]) => unknown {
   const made = function (this: object, ...args: unknown[]): unknown {
     found?.add(this);
     return around ? around(this, () => method.apply(this, args)) : method.apply(this, args);

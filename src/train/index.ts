@@ -41,6 +41,15 @@ export { fastDevRun, firstExamples, type OverfitOptions, type OverfitReport, ove
 export { compileStep, GradientSum, type StepFunction, type StepParts, stepFunction } from "./step.ts";
 export type { OpenFile } from "./store.ts";
 export { type FileSystem, folderStore, memoryStore, type Store } from "./store.ts";
-export { type BatchTensors, baselineLoss, batchTensors, defaultLoss, type Loss, type LossFunction, outputSize } from "./task.ts";
+export {
+  type BatchTensors,
+  baselineLoss,
+  batchTensors,
+  defaultLoss,
+  type Loss,
+  type LossFunction,
+  type MoreTensors,
+  outputSize,
+} from "./task.ts";
 export { TensorboardSink } from "./tensorboard.ts";
 export { loadRun, type ModelSettings, modelMetadata, type Prediction, type Row, TrainedModel } from "./trained.ts";
