@@ -19,7 +19,11 @@ export interface Expectation {
 export type Fields = Readonly<Record<string, Expectation>>;
 
 /** An expectation of one's own. */
-export const expectation = (want: string, holds: (value: unknown) => boolean): Expectation => ({ want, holds });
+export const expectation = (want: string, holds: (value: unknown) => boolean, remedy?: (value: unknown) => string): Expectation => ({
+  want,
+  holds,
+  ...(remedy && { remedy }),
+});
 
 // ---- numbers --------------------------------------------------------------------------------------------------------------------------
 
@@ -56,7 +60,11 @@ export const eachAxis: Expectation = expectation(
 export const bytes: Expectation = expectation(
   "the bytes of a file, a Uint8Array",
   (value) => Object.prototype.toString.call(value) === "[object Uint8Array]" && ArrayBuffer.isView(value),
+  (value) => (Object.prototype.toString.call(value) === "[object ArrayBuffer]" ? "; wrap it: new Uint8Array(buffer)" : ""),
 );
+
+/** Where a file or a folder is. */
+export const aPath: Expectation = expectation("a path, a string that is not empty", (value) => typeof value === "string" && value !== "");
 
 /** One of some strings. */
 export const oneOf = (...names: readonly string[]): Expectation => ({
@@ -77,6 +85,15 @@ export const listOf = ({ want, holds }: Expectation, least = 0): Expectation =>
   expectation(
     `a list of ${least > 0 ? `at least ${least}` : "elements"}, each ${want}`,
     (value) => Array.isArray(value) && value.length >= least && value.every(holds),
+  );
+
+/** A `Map` from names to what meets the expectation. */
+export const mapOf = (want: string, { holds }: Expectation): Expectation =>
+  expectation(
+    `a Map of ${want}`,
+    (value) =>
+      Object.prototype.toString.call(value) === "[object Map]" &&
+      [...(value as Map<unknown, unknown>)].every(([name, each]) => typeof name === "string" && holds(each)),
   );
 
 /** Either of two. */
@@ -158,6 +175,10 @@ function inBraces(value: unknown, fields: Fields): string {
   const name = typeof value === "object" ? undefined : Object.keys(fields).find((each) => value !== undefined && fields[each].holds(value));
   return name === undefined ? "" : `; did you mean { ${name}: ${shown(value)} }?`;
 }
+
+/** The options among others that a table names, for what is called with the options of several. */
+export const chosen = <Options extends object>(options: Options, checks: Checks<Options>): Options =>
+  Object.fromEntries(Object.entries(options).filter(([name]) => Object.hasOwn(checks, name))) as Options;
 
 // ---- names ----------------------------------------------------------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 /**
  * @file Shapes: tuples of axis sizes, row-major. Everything about sizes, axes and strides that needs no tensor.
  */
-import { check, type Expectation, eachAxis, numbers } from "./check.ts";
+import { check, type Expectation, eachAxis, expectation, numbers } from "./check.ts";
 import type { Dtype } from "./dtype.ts";
 
 /** Sizes of the axes, first axis first; [] for a scalar. */
@@ -26,6 +26,16 @@ export function sameShape(a: Shape, b: Shape): boolean {
 
 export function sameType(a: Type, b: Type): boolean {
   return a.dtype === b.dtype && sameShape(a.shape, b.shape);
+}
+
+const integers: Expectation = {
+  ...expectation("a list of integers", (value) => Array.isArray(value) && value.every(Number.isSafeInteger)),
+  remedy: (value) => (typeof value === "number" ? "; numbers come in one list: [2, 3]" : ""),
+};
+
+/** @throws {TypeError | RangeError} unless it is a list of integers: `x.reshape([2, 3])`, not `x.reshape(2, 3)`. */
+export function checkIntegers(what: string, value: unknown): void {
+  if (!integers.holds(value)) check(what, value, integers);
 }
 
 /** `[32, 10]` */

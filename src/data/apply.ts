@@ -2,7 +2,9 @@
  * @file Files that a trained model is tried on. They are read whole and made into examples by the model's own preprocessing: its columns, categories
  * and classes, its image size, its means and deviations. Nothing is fitted to them.
  */
+import { aPath, type Checks, check, checkOptions, fn, oneOf, text } from "../base/check.ts";
 import { type ArrayOptions, arraySplit, isArrayFile } from "./arrays.ts";
+import { checkDescription } from "./check.ts";
 import type { DataDescription, Dataset } from "./dataset.ts";
 import { encodeTable, extraColumns, type Flagged } from "./encode.ts";
 import { digestOf } from "./files.ts";
@@ -15,6 +17,8 @@ export interface ApplyOptions extends Pick<ArrayOptions, "targets">, Pick<ImageF
   /** Which part is read of files and folders that have parts. Default "test"; those without are read whole. */
   readonly part?: "train" | "validation" | "test";
 }
+
+const APPLY_OPTIONS: Checks<ApplyOptions> = { label: text, part: oneOf("train", "validation", "test"), targets: aPath, onRead: fn };
 
 /** Examples of a new file, and what is to be said of it. */
 export interface Applied {
@@ -31,6 +35,9 @@ export interface Applied {
  * @throws {Error} one line for a file that the model cannot take, and for labels of no class that it knows.
  */
 export async function applyPreprocessing(path: string, about: DataDescription, options: ApplyOptions = {}): Promise<Applied> {
+  check("applyPreprocessing: path", path, aPath);
+  checkDescription("applyPreprocessing: the description", about);
+  checkOptions("applyPreprocessing", options, APPLY_OPTIONS);
   const { label = about.preprocessing?.label, part = "test" } = options;
   const name = path.split(/[/\\]/).filter(Boolean).at(-1) ?? path;
   const known = { ...about, name, preprocessing: { ...about.preprocessing, ...(label !== undefined && { label }) } };

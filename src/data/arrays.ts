@@ -2,7 +2,8 @@
  * @file Arrays as data sets: npy and npz files of NumPy, idx files. Inputs are [N], [N, features], grey images [N, height, width], or images with
  * their channels first or last. Bytes of images become 0 to 1; other numbers are standardized by feature or channel, in f64, as the training part has them.
  */
-import type { ReadLimits } from "../formats/budget.ts";
+import { aPath, type Checks, check, checkOptions, finite, oneOf, share, text } from "../base/check.ts";
+import { READ_LIMITS, type ReadLimits } from "../formats/budget.ts";
 import { readIdx } from "../formats/idx.ts";
 import { readNpy } from "../formats/npy.ts";
 import { readNpz } from "../formats/npz.ts";
@@ -21,6 +22,14 @@ export interface ArrayOptions extends ReadLimits {
   /** Of the random split. Default 0. */
   readonly seed?: number;
 }
+
+export const ARRAY_OPTIONS: Checks<ArrayOptions> = {
+  ...READ_LIMITS,
+  targets: aPath,
+  task: oneOf("classification", "regression"),
+  testShare: share,
+  seed: finite,
+};
 
 /** An array of any file, its elements as numbers. */
 export interface NumberArray {
@@ -174,6 +183,9 @@ interface Classes {
 
 /** A file of arrays as a data set, called after the file. */
 export async function arrayDataset(name: string, path: string, options: ArrayOptions = {}): Promise<Dataset> {
+  check("arrayDataset: name", name, text);
+  check("arrayDataset: path", path, aPath);
+  checkOptions("arrayDataset", options, ARRAY_OPTIONS);
   const parts = await readParts(path, options);
   const main = (parts.get("train") ?? parts.get("all")) as Required<Pair> | undefined;
   if (!main) throw new Error(`${path}: has parts ${[...parts.keys()].join(", ")}, but none to train with`);

@@ -5,6 +5,7 @@ import {
   expectation,
   type Fields,
   fn,
+  list,
   listOf,
   naturalNumber,
   object,
@@ -89,6 +90,11 @@ function checkMore(what: string, split: Split): void {
         );
     }
   }
+}
+
+/** @throws {TypeError | RangeError} unless it is a table. */
+export function checkTable(what: string, table: unknown): void {
+  checkFields(what, table, { what: text, columns: listOf(text), rows: list, rowName: fn });
 }
 
 /** The examples that positions are drawn from: targets and their number. */

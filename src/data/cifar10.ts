@@ -2,10 +2,11 @@
  * @file CIFAR-10 (Krizhevsky 2009, "Learning multiple layers of features from tiny images"): 60000 photographs of 32x32, from the binary version:
  * records of a label and 3072 bytes, red, green and blue planes. Pixels are scaled to [0, 1].
  */
+import { aPath, check, checkOptions, optional } from "../base/check.ts";
 import { nodeModule } from "../base/host.ts";
 import { readTar } from "../formats/tar.ts";
 import type { Dataset, Split } from "./dataset.ts";
-import { type FileOptions, locate, readIfThere } from "./files.ts";
+import { FILE_OPTIONS, type FileOptions, locate, readIfThere } from "./files.ts";
 
 const CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
 const PIXELS = 3 * 32 * 32;
@@ -22,6 +23,8 @@ const mirrors = ["https://www.cs.toronto.edu/~kriz", "https://storage.googleapis
 
 /** 50000 training and 10000 test images from a folder (its archive or unpacked), the cache, or a mirror. */
 export async function cifar10(dataDir?: string, options: FileOptions = {}): Promise<Dataset> {
+  check("cifar10: dataDir", dataDir, optional(aPath));
+  checkOptions("cifar10", options, FILE_OPTIONS);
   const files = (await unpacked(dataDir)) ?? (await fromArchive({ ...options, dataDir }));
   const train = readRecords(TRAIN, files);
   return { name: "cifar10", train, test: readRecords(TEST, files), classes: CLASSES, inputShape: [3, 32, 32], task: "classification" };

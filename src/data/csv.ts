@@ -2,7 +2,21 @@
  * @file CSV (RFC 4180 and its relatives with other delimiters), parsed piece by piece by the package csv-parse, which is loaded when it is needed, so
  * that a file may be larger than the longest text.
  */
-import { type Budget, budgetOf, type ReadLimits } from "../formats/budget.ts";
+import {
+  bytes,
+  type Checks,
+  check,
+  checkOptions,
+  type Expectation,
+  expectation,
+  flag,
+  fn,
+  listOf,
+  naturalNumber,
+  oneOf,
+  text,
+} from "../base/check.ts";
+import { type Budget, budgetOf, READ_LIMITS, type ReadLimits } from "../formats/budget.ts";
 import { brief } from "../formats/clean.ts";
 import { isMissing, isMostlyNumbers } from "./cells.ts";
 import { cellReader, type NumberFormat, otherFormat } from "./number-format.ts";
@@ -24,6 +38,27 @@ export interface CsvOptions extends NumberFormat {
   readonly encoding?: "utf-8" | "latin1";
 }
 
+const character = expectation("one character", (value) => typeof value === "string" && [...value].length === 1);
+
+export const CSV_OPTIONS: Checks<CsvOptions> = {
+  delimiter: character,
+  header: flag,
+  isText: fn,
+  encoding: oneOf("utf-8", "latin1"),
+  decimal: oneOf("point", "comma"),
+  thousands: text,
+  currency: text,
+  na: listOf(text),
+};
+
+const contents: Expectation = expectation(
+  "a text, the bytes of a file, or pieces of them",
+  (value) =>
+    text.holds(value) ||
+    bytes.holds(value) ||
+    typeof (value as Partial<AsyncIterable<unknown>> | null)?.[Symbol.asyncIterator] === "function",
+);
+
 /** A CSV text, its bytes, or pieces of them, as a table of texts. @throws {Error} one line for whatever is no table. */
 export async function readCsv(
   content: string | Uint8Array | AsyncIterable<Uint8Array>,
@@ -31,6 +66,10 @@ export async function readCsv(
   options: CsvOptions & ReadLimits = {},
   fileBytes = 0,
 ): Promise<Table> {
+  check("readCsv: content", content, contents);
+  check("readCsv: what", what, text);
+  checkOptions("readCsv", options, { ...CSV_OPTIONS, ...READ_LIMITS });
+  check("readCsv: fileBytes", fileBytes, naturalNumber);
   const size = typeof content === "string" ? content.length : content instanceof Uint8Array ? content.length : fileBytes;
   const budget = budgetOf(options, what, size);
   const pieces =

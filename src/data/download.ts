@@ -3,6 +3,7 @@
  * checked against its SHA-256, goes on where it was cut, and takes its name only when it is whole. Each download writes a part of its own; what is left
  * of one that was cut is taken by renaming it, which one process can.
  */
+import { aPath, type Checks, check, checkFields, checkOptions, expectation, fn, listOf, naturalNumber, positive } from "../base/check.ts";
 import { nodeModule } from "../base/host.ts";
 
 /** A file of a published data set, and how to know that it is the right one. */
@@ -30,6 +31,10 @@ export interface DownloadOptions {
   readonly timeout?: number;
 }
 
+const address = expectation("an address (https://...)", (value) => typeof value === "string" && URL.canParse(value));
+const DOWNLOAD_OPTIONS: Checks<DownloadOptions> = { mirrors: listOf(address), onProgress: fn, timeout: positive };
+const sha256 = expectation("64 hexadecimal digits", (value) => typeof value === "string" && /^[0-9a-f]{64}$/i.test(value));
+
 /** Where downloads are kept: $NABLA_CACHE, else the platform's place for caches. */
 export async function cacheFolder(): Promise<string> {
   const { homedir } = await nodeModule<typeof import("node:os")>("node:os");
@@ -44,6 +49,9 @@ export async function cacheFolder(): Promise<string> {
  * @throws {Error} one line that says what each mirror answered.
  */
 export async function download(file: RemoteFile, folder: string, options: DownloadOptions): Promise<string> {
+  checkFields("download: the file", file, { name: aPath, sha256, bytes: naturalNumber });
+  check("download: folder", folder, aPath);
+  checkOptions("download", options, DOWNLOAD_OPTIONS, "mirrors");
   const { mkdir, stat } = await nodeModule<typeof import("node:fs/promises")>("node:fs/promises");
   const path = `${folder}/${file.name}`;
   if ((await stat(path).catch(() => undefined))?.isFile()) return path;

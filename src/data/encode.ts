@@ -2,7 +2,9 @@
  * @file Rows of a table as inputs of a model, by the columns that training fitted. Values are f64 until they are standardized and f32 after:
  * an f32 holds no more than seven digits, so that timestamps or identifiers would become equal before their mean is taken off.
  */
+import { check, object } from "../base/check.ts";
 import { type Cell, describeGap, inputNumberOf, isMissing, numberOf, textOf } from "./cells.ts";
+import { checkDescription, checkTable } from "./check.ts";
 import type { DataDescription, Split } from "./dataset.ts";
 import type { Column, Preprocessing } from "./preprocessing.ts";
 import type { Table } from "./table.ts";
@@ -60,6 +62,8 @@ function encodeCells(cells: readonly Cell[], { columns = [], inputs }: Preproces
  * @throws {Error} for a column without a value, a text for a number, a category that training never saw.
  */
 export function encodeRecord(record: Readonly<Record<string, Cell>>, preprocessing: Preprocessing): Float32Array {
+  check("encodeRecord: the record", record, object);
+  check("encodeRecord: preprocessing", preprocessing, object);
   const { columns = [] } = preprocessing;
   return encodeCells(
     columns.map(({ name }) => (Object.hasOwn(record, name) ? (record[name] ?? null) : null)),
@@ -119,6 +123,8 @@ export function encodeRows(table: Table, preprocessing: Preprocessing): EncodedR
  * @throws {Error} if a column or the label is not there, a label is of no class that trained, or no row is left.
  */
 export function encodeTable(table: Table, about: DataDescription): { readonly split: Split; readonly flagged: readonly Flagged[] } {
+  checkTable("encodeTable: the table", table);
+  checkDescription("encodeTable: the description", about);
   const { preprocessing = {}, task, inputShape } = about;
   const { label, targets } = preprocessing;
   if (label === undefined) throw new Error(`${table.what}: the model does not say which column is its label; name it with --label`);

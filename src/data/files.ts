@@ -1,4 +1,5 @@
 /** @file Where the files of a data set are: in the folder that was named, else in the cache, else brought there. */
+import { aPath, type Checks, fn, listOf, text } from "../base/check.ts";
 import { nodeModule } from "../base/host.ts";
 import { cacheFolder, type DownloadProgress, download, type RemoteFile } from "./download.ts";
 
@@ -10,6 +11,8 @@ export interface FileOptions {
   readonly mirrors?: readonly string[];
   readonly onProgress?: (progress: DownloadProgress) => void;
 }
+
+export const FILE_OPTIONS: Checks<FileOptions> = { dataDir: aPath, mirrors: listOf(text), onProgress: fn };
 
 /** The bytes of a file; undefined if there is none. */
 export async function readIfThere(path: string): Promise<Uint8Array | undefined> {

@@ -2,9 +2,30 @@
  * @file Folders of images, a sub-folder per class, as ImageNet is laid out: `cats/1.png`, `dogs/2.jpg`; or with the parts apart: `train/cats/1.png`,
  * `test/cats/9.png`, and `val/` for decisions on the way. Without parts, the images are split at random, the classes' shares kept.
  */
+import {
+  aPath,
+  type Checks,
+  check,
+  checkFields,
+  checkOptions,
+  type Expectation,
+  expectation,
+  finite,
+  flag,
+  fn,
+  listOf,
+  naturalNumber,
+  object,
+  oneOf,
+  optional,
+  positive,
+  positiveInteger,
+  share,
+  text,
+} from "../base/check.ts";
 import { nodeModule } from "../base/host.ts";
 import { fold, type Key, keyFromSeed, threefry2x32 } from "../base/random.ts";
-import type { ReadLimits } from "../formats/budget.ts";
+import { READ_LIMITS, type ReadLimits } from "../formats/budget.ts";
 import { collate } from "./batch.ts";
 import type { DataDescription, Dataset, Example, Examples, Split } from "./dataset.ts";
 import {
@@ -55,6 +76,29 @@ export interface ImageFolderOptions extends ReadLimits {
   /** Called while all images are read, after each. */
   readonly onRead?: (progress: ReadProgress) => void;
 }
+
+/** One side of all images, or height and width. */
+export const imageSize: Expectation = expectation(
+  "a positive integer, or [height, width]",
+  (value) => positiveInteger.holds(value) || (Array.isArray(value) && value.length === 2 && value.every(positiveInteger.holds)),
+);
+
+export const IMAGE_FOLDER_OPTIONS: Checks<ImageFolderOptions> = {
+  ...READ_LIMITS,
+  size: imageSize,
+  fit: oneOf("crop", "stretch"),
+  shorterSide: positiveInteger,
+  filter: oneOf("bilinear", "bicubic"),
+  channels: expectation("1 or 3", (value) => value === 1 || value === 3),
+  testShare: share,
+  seed: finite,
+  inputs: object,
+  randomResizedCrop: expectation("a number above 0 and at most 1", (value) => share.holds(value) && positive.holds(value)),
+  cropSeed: finite,
+  fromDisk: flag,
+  workers: naturalNumber,
+  onRead: fn,
+};
 
 /** How many of the images of a part have been read. */
 export interface ReadProgress {
@@ -118,7 +162,9 @@ export async function openImageFolder(
   options: ImageFolderOptions = {},
   classes?: readonly string[],
 ): Promise<ImageExamples> {
-  checkSize(options);
+  check("openImageFolder: folder", folder, aPath);
+  checkOptions("openImageFolder", options, IMAGE_FOLDER_OPTIONS);
+  check("openImageFolder: classes", classes, optional(listOf(text)));
   const { folders } = await list(folder);
   if (folders.length === 0) throw new Error(`imagefolder: ${folder} has no sub-folders; want one for each class, with its images in it`);
   const known = classes ?? folders;
@@ -195,9 +241,13 @@ function randomPart(image: Image, { least, width, height }: { least: number; wid
 /** An image with this many channels and of this size. */
 export function prepareImage(
   image: Image,
-  { width, height, channels }: { readonly width: number; readonly height: number; readonly channels: number },
-  { fit = "crop", shorterSide, filter }: Pick<ImageFolderOptions, "fit" | "shorterSide" | "filter"> = {},
+  size: { readonly width: number; readonly height: number; readonly channels: number },
+  options: Pick<ImageFolderOptions, "fit" | "shorterSide" | "filter"> = {},
 ): Image {
+  checkFields("prepareImage", size, { width: positiveInteger, height: positiveInteger, channels: positiveInteger });
+  checkOptions("prepareImage", options, IMAGE_FOLDER_OPTIONS);
+  const { width, height, channels } = size;
+  const { fit = "crop", shorterSide, filter } = options;
   const coloured = withChannels(image, channels === 1 ? 1 : 3);
   if (fit === "stretch") return resizeImage(coloured, width, height);
   if (shorterSide === undefined) return coverCrop(coloured, width, height);
@@ -212,6 +262,8 @@ function here(): string {
 
 /** The folder as a source that a {@link Loader}'s threads open for themselves. */
 export function imageFolderSource(folder: string, options: ImageFolderOptions = {}, classes?: readonly string[]): ModuleSource {
+  check("imageFolderSource: folder", folder, aPath);
+  checkOptions("imageFolderSource", options, IMAGE_FOLDER_OPTIONS);
   return fromModule(here(), { folder, ...options, ...(classes && { classes }) }, "openSource");
 }
 
@@ -254,6 +306,8 @@ function partsOf(folder: string, folders: readonly string[]): Parts | undefined 
 
 /** A folder of images as a data set, `name` after the folder: in memory, or (`fromDisk`) read batch by batch. */
 export async function imageFolder(folder: string, options: ImageFolderOptions = {}): Promise<Dataset> {
+  check("imageFolder: folder", folder, aPath);
+  checkOptions("imageFolder", options, IMAGE_FOLDER_OPTIONS);
   const parts = partsOf(folder, (await list(folder)).folders);
   const home = parts ? `${folder}/${parts.train}` : folder;
   const train = await openImageFolder(home, options);
@@ -359,11 +413,6 @@ function onDisk(targets: Int32Array, read: NonNullable<Split["read"]>): Split {
       throw new Error("these images stay on disk: read some with split.read(indices), or take batches of them with a Loader");
     },
   };
-}
-
-function checkSize({ size, shorterSide }: ImageFolderOptions): void {
-  for (const side of [size ?? 1, shorterSide ?? 1].flat())
-    if (!Number.isInteger(side) || side < 1) throw new RangeError(`imagefolder: want a size of whole pixels, got ${side}`);
 }
 
 function splitAtRandom(

@@ -2,7 +2,8 @@
  * @file Images as bytes of colour: PNG and JPEG (png.ts, jpeg.ts), resized, cropped, and turned into what a network reads: [channels, height, width]
  * from 0 to 1.
  */
-import { budgetOf, type ReadLimits } from "../formats/budget.ts";
+import { bytes as aFile, check, type Expectation, expectation, integer, oneOf, positiveInteger } from "../base/check.ts";
+import { budgetFor, type ReadLimits } from "../formats/budget.ts";
 import { brief } from "../formats/clean.ts";
 import { upright } from "./exif.ts";
 import { readJpeg } from "./jpeg.ts";
@@ -19,6 +20,27 @@ export interface Image {
   readonly data: Uint8Array;
 }
 
+const SIZE = "an image: { width, height, channels: 1 or 3, data: a Uint8Array of width · height · channels bytes }";
+
+/** What a function of an image is called with. */
+export const anImage: Expectation = expectation(SIZE, (value) => {
+  const { width, height, channels, data } = (value ?? {}) as Image;
+  return (
+    [width, height].every(positiveInteger.holds) &&
+    (channels === 1 || channels === 3) &&
+    aFile.holds(data) &&
+    data.length === width * height * channels
+  );
+});
+
+const FILTER: Expectation = oneOf("bilinear", "bicubic");
+
+function checkSized(what: string, image: Image, width: number, height: number): void {
+  check(`${what}: the image`, image, anImage);
+  check(`${what}: width`, width, positiveInteger);
+  check(`${what}: height`, height, positiveInteger);
+}
+
 /** Larger than any photograph. */
 const MAX_PIXELS = 100_000_000;
 
@@ -28,12 +50,12 @@ const MAX_PIXELS = 100_000_000;
  * @param what Names the file in errors. @throws {Error} for other formats, for damaged or truncated files, and beyond `limits`.
  */
 export async function readImage(bytes: Uint8Array, what = "image", limits: ReadLimits = {}): Promise<Image> {
+  const budget = budgetFor("readImage", bytes, what, limits);
   const format = formatOf(bytes);
   if (!format) {
     const begins = [...bytes.subarray(0, 4)].map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
     throw new Error(`${what}: want a PNG or JPEG image, got ${bytes.length === 0 ? "an empty file" : `a file that begins with ${begins}`}`);
   }
-  const budget = budgetOf(limits, what, bytes.length);
   try {
     const { image, orientation } = await (format === "PNG" ? readPng(bytes, budget) : readJpeg(bytes, budget));
     if (orientation !== 1) budget.claim(image.data.length, "turning it upright");
@@ -60,6 +82,12 @@ export async function hasColours(bytes: Uint8Array, what = "image", limits: Read
 
 /** Grey to colour, or colour to grey by the weights of ITU-R BT.601; the image itself if it has these channels. */
 export function withChannels(image: Image, channels: 1 | 3): Image {
+  check("withChannels: the image", image, anImage);
+  check(
+    "withChannels: channels",
+    channels,
+    expectation("1 or 3", (value) => value === 1 || value === 3),
+  );
   if (image.channels === channels) return image;
   const { width, height, data } = image;
   const n = width * height;
@@ -105,6 +133,8 @@ function taps(size: number, out: number, filter: Filter): { first: number; weigh
  * shrinks. The image itself if it has this size.
  */
 export function resizeImage(image: Image, width: number, height: number, filter: ImageFilter = "bilinear"): Image {
+  checkSized("resizeImage", image, width, height);
+  check("resizeImage: filter", filter, FILTER);
   if (image.width === width && image.height === height) return image;
   const { channels, data } = image;
   const rows = new Float32Array(image.height * width * channels);
@@ -128,6 +158,7 @@ export function resizeImage(image: Image, width: number, height: number, filter:
 
 /** Resized to a shorter side, proportions kept; the longer one is rounded down, as torchvision does. */
 export function resizeShorterSide(image: Image, side: number, filter?: ImageFilter): Image {
+  checkSized("resizeShorterSide", image, side, side);
   const { width, height } = image;
   const long = Math.floor((side * Math.max(width, height)) / Math.min(width, height));
   if (side * long > MAX_PIXELS)
@@ -137,6 +168,9 @@ export function resizeShorterSide(image: Image, side: number, filter?: ImageFilt
 
 /** A part of an image. @throws {RangeError} if it is not within the image. */
 export function cropImage(image: Image, left: number, top: number, width: number, height: number): Image {
+  checkSized("cropImage", image, width, height);
+  check("cropImage: left", left, integer);
+  check("cropImage: top", top, integer);
   if (left < 0 || top < 0 || left + width > image.width || top + height > image.height)
     throw new RangeError(
       `cropImage: ${width}x${height} pixels from (${left}, ${top}) are not within an image of ${image.width}x${image.height}`,
@@ -151,7 +185,9 @@ export function cropImage(image: Image, left: number, top: number, width: number
 }
 
 /** Left and right exchanged. */
-export function mirrorImage({ width, height, channels, data }: Image): Image {
+export function mirrorImage(image: Image): Image {
+  check("mirrorImage: the image", image, anImage);
+  const { width, height, channels, data } = image;
   const result = new Uint8Array(data.length);
   for (let at = 0; at < width * height; at++) {
     const from = (at - (at % width) + width - 1 - (at % width)) * channels;
@@ -162,6 +198,7 @@ export function mirrorImage({ width, height, channels, data }: Image): Image {
 
 /** The middle of an image; of two middles the upper or left one. @throws {RangeError} if the image is smaller. */
 export function centreCrop(image: Image, width: number, height: number): Image {
+  checkSized("centreCrop", image, width, height);
   if (image.width < width || image.height < height)
     throw new RangeError(`centreCrop: want at least ${width}x${height} pixels, got ${image.width}x${image.height}; resize it first`);
   return cropImage(image, (image.width - width) >> 1, (image.height - height) >> 1, width, height);
@@ -169,13 +206,16 @@ export function centreCrop(image: Image, width: number, height: number): Image {
 
 /** Resized so that it just covers width x height, the middle kept: nothing is distorted, edges are lost (Krizhevsky et al. 2012, §2). */
 export function coverCrop(image: Image, width: number, height: number): Image {
+  checkSized("coverCrop", image, width, height);
   const scale = Math.max(width / image.width, height / image.height);
   const covering = resizeImage(image, Math.max(width, Math.round(image.width * scale)), Math.max(height, Math.round(image.height * scale)));
   return centreCrop(covering, width, height);
 }
 
 /** [channels, height, width], 0 to 1. */
-export function imageInput({ width, height, channels, data }: Image): Float32Array {
+export function imageInput(image: Image): Float32Array {
+  check("imageInput: the image", image, anImage);
+  const { width, height, channels, data } = image;
   const plane = width * height;
   const input = new Float32Array(channels * plane);
   for (let i = 0; i < plane; i++) for (let c = 0; c < channels; c++) input[c * plane + i] = data[i * channels + c] / 255;

@@ -2,14 +2,23 @@
  * @file The ImageNet protocol (SUM-2): what published networks are tested with. Images lie in a folder for each synset (`n01440764`), are resized
  * to a shorter side, cropped in the middle or ten times, and standardized by the mean and deviation of ImageNet's colours.
  */
-import { centreCrop, cropImage, type Image, mirrorImage, resizeShorterSide, withChannels } from "./image.ts";
+import { text as aText, check, checkFields, optional, positiveInteger } from "../base/check.ts";
+import { anImage, centreCrop, cropImage, type Image, mirrorImage, resizeShorterSide, withChannels } from "./image.ts";
 import type { ImagePreparation, Standardization } from "./preprocessing.ts";
 
 /** Mean and deviation of ImageNet's red, green and blue, 0 to 1: those of torchvision's published weights. */
 export const IMAGENET: Standardization = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
 
 /** The four corners and the middle of an image, and their mirror images (Krizhevsky et al. 2012, §4.1). */
-export function tenCrops(image: Image, { width, height, channels, shorterSide, filter }: ImagePreparation): Image[] {
+export function tenCrops(image: Image, preparation: ImagePreparation): Image[] {
+  check("tenCrops: the image", image, anImage);
+  checkFields("tenCrops: the preparation", preparation, {
+    width: positiveInteger,
+    height: positiveInteger,
+    channels: positiveInteger,
+    shorterSide: optional(positiveInteger),
+  });
+  const { width, height, channels, shorterSide, filter } = preparation;
   const side = shorterSide ?? Math.max(width, height);
   const whole = resizeShorterSide(withChannels(image, channels === 1 ? 1 : 3), side, filter);
   const [right, bottom] = [whole.width - width, whole.height - height];
@@ -38,6 +47,7 @@ const SYNSET = /^(n\d{8})[\s,:]+(\S.*)$/;
  * @param what Names the file in errors. @throws {Error} for anything else.
  */
 export function classNames(text: string, what = "classes"): ClassNames {
+  check("classNames: text", text, aText);
   const rows = /^\s*[[{]/.test(text) ? fromJson(text, what) : fromLines(text, what);
   if (rows.length === 0) throw new Error(`${what}: has no names; want one class per line`);
   const synsets = rows.flatMap(({ synset }) => (synset === undefined ? [] : [synset]));

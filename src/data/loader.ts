@@ -5,7 +5,7 @@
  *     batches(split, options)      of what lies in memory: a plain generator
  *     new Loader(source, options)  of anything: read ahead, by threads if the source is named by its module
  */
-import { type Checks, check, checkFields, checkOptions, flag, fn, having, naturalNumber, positiveInteger } from "../base/check.ts";
+import { type Checks, check, checkFields, checkOptions, flag, fn, having, naturalNumber, numbers, positiveInteger } from "../base/check.ts";
 import { asInputs, asTargets } from "../base/elements.ts";
 import { fold, type Key, permutation } from "../base/random.ts";
 import { type Batch, collate } from "./batch.ts";
@@ -84,6 +84,8 @@ export async function* fetchBatches(split: Split, options: BatchOptions, from = 
 
 /** The inputs of some examples, one after another, wherever they are. */
 export async function inputsAt(split: Pick<Split, "inputs" | "count" | "read">, indices: Int32Array): Promise<Float32Array | Int32Array> {
+  checkFields("inputsAt: the split", split, { count: naturalNumber });
+  check("inputsAt: indices", indices, numbers);
   return split.read ? split.read(indices) : asInputs(gatherRows(split.inputs, indices, split.inputs.length / split.count), "inputs");
 }
 

@@ -2,11 +2,12 @@
  * @file MNIST (LeCun, Cortes & Burges 1998) and Fashion-MNIST (Xiao, Rasul & Vollgraf 2017) from their four idx files,
  * gzipped as published or unpacked, in a folder or from the published mirrors. Pixels are scaled to [0, 1]; `moments` has what standardizes them.
  */
+import { aPath, type Checks, check, checkOptions, optional } from "../base/check.ts";
 import { type IdxArray, readIdx } from "../formats/idx.ts";
 import type { Dataset, Split } from "./dataset.ts";
 import { cacheFolder, type RemoteFile } from "./download.ts";
-import { type FileOptions, locate, readIfThere, requireFolder } from "./files.ts";
-import type { ImageFolderOptions } from "./image-folder.ts";
+import { FILE_OPTIONS, type FileOptions, locate, readIfThere, requireFolder } from "./files.ts";
+import { type ImageFolderOptions, imageSize } from "./image-folder.ts";
 
 /** Sets in the files of MNIST. */
 export type MnistName = "mnist" | "fashion-mnist";
@@ -59,13 +60,17 @@ export interface MnistOptions extends FileOptions {
   readonly size?: ImageFolderOptions["size"];
 }
 
-/** From a folder of its idx files, the cache, or a mirror. */
-export const mnist = (dataDir?: string, options: MnistOptions = {}): Promise<Dataset> => load("mnist", { ...options, dataDir });
-/** From a folder of its idx files, the cache, or a mirror. */
-export const fashionMnist = (dataDir?: string, options: MnistOptions = {}): Promise<Dataset> =>
-  load("fashion-mnist", { ...options, dataDir });
+export const MNIST_OPTIONS: Checks<MnistOptions> = { ...FILE_OPTIONS, size: imageSize };
 
-async function load(name: MnistName, options: MnistOptions): Promise<Dataset> {
+/** From a folder of its idx files, the cache, or a mirror. */
+export const mnist = (dataDir?: string, options: MnistOptions = {}): Promise<Dataset> => load("mnist", dataDir, options);
+/** From a folder of its idx files, the cache, or a mirror. */
+export const fashionMnist = (dataDir?: string, options: MnistOptions = {}): Promise<Dataset> => load("fashion-mnist", dataDir, options);
+
+async function load(name: MnistName, dataDir: string | undefined, given: MnistOptions): Promise<Dataset> {
+  check(`${name}: dataDir`, dataDir, optional(aPath));
+  checkOptions(name, given, MNIST_OPTIONS);
+  const options = { ...given, dataDir };
   const margin = marginFor(name, options.size);
   const folder = options.dataDir ?? (await downloadAll(name, options));
   await requireFolder(name, folder);

@@ -3,7 +3,7 @@
  * decodes it: sizes against the budget, runs of equal values against the number of values. Columns go by their positions, never by their names.
  */
 import type { CompressionCodec, FileMetaData, SchemaElement } from "hyparquet";
-import { type Budget, budgetOf, type ReadLimits } from "../formats/budget.ts";
+import { type Budget, budgetFor, type ReadLimits } from "../formats/budget.ts";
 import { brief } from "../formats/clean.ts";
 import { decompressors } from "./parquet-codecs.ts";
 import { checkRuns, dataHeader } from "./parquet-runs.ts";
@@ -28,7 +28,7 @@ const BYTES_PER_CELL = 32;
  * @throws {Error} for a damaged file, for columns of lists or bytes, and beyond `limits`.
  */
 export async function readParquet(bytes: Uint8Array, what = "parquet", limits: ReadLimits = {}): Promise<Table> {
-  const budget = budgetOf(limits, what, bytes.length);
+  const budget = budgetFor("readParquet", bytes, what, limits);
   const rowName = (row: number): string => `row ${row + 1}`;
   try {
     const metadata = await footer(bytes, budget);

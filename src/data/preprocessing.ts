@@ -3,7 +3,8 @@
  * with the model, so that a prediction does the same to new values.
  */
 
-import { type Checks, checkFields, checkOptions, flag, list } from "../base/check.ts";
+import { type Checks, check, checkFields, checkOptions, flag, list, numbers, positiveInteger } from "../base/check.ts";
+import { checkDataset } from "./check.ts";
 import type { CsvOptions } from "./csv.ts";
 import type { Dataset, Split } from "./dataset.ts";
 import type { ImageFilter } from "./image.ts";
@@ -69,6 +70,9 @@ export interface Preprocessing {
  * @param values Examples one after another. @param count Their number. @param parts Features, or channels.
  */
 export function fitStandardization(values: ArrayLike<number>, count: number, parts: number): Standardization {
+  check("fitStandardization: values", values, numbers);
+  check("fitStandardization: count", count, positiveInteger);
+  check("fitStandardization: parts", parts, positiveInteger);
   const width = values.length / count;
   const inner = width / parts;
   if (count < 1 || !Number.isInteger(inner))
@@ -136,6 +140,7 @@ const STANDARDIZE_OPTIONS: Checks<StandardizeOptions> = { targets: flag };
  * split follows the training split's numbers. They are in the result's `preprocessing`.
  */
 export function standardize(data: Dataset, options: StandardizeOptions = {}): Dataset {
+  checkDataset("standardize: the data set", data, { empty: true });
   checkOptions("standardize", options, STANDARDIZE_OPTIONS);
   const { targets = false } = options;
   const { train, test } = data;

@@ -1,6 +1,10 @@
 /** @file The directions in which the colours of a training set vary: what AlexNet's colour augmentation needs (`nn.pcaColour`). */
+
+import { checkFields, listOf, object, positiveInteger, text } from "../base/check.ts";
 import { decomposeSVD } from "../base/eigen.ts";
 import { matrix } from "../base/linalg.ts";
+import { sizeOf } from "../base/shape.ts";
+import { checkInputs } from "./check.ts";
 import type { Dataset } from "./dataset.ts";
 
 /** Variances, the largest first, and their directions of length 1 in (red, green, blue): plain data. */
@@ -10,7 +14,10 @@ export interface PrincipalColours {
 }
 
 /** Principal components of all pixels of the training split (Krizhevsky, Sutskever & Hinton 2012, §4.1). @throws {Error} unless images have 3 channels. */
-export function principalColours({ name, inputShape, train }: Pick<Dataset, "name" | "inputShape" | "train">): PrincipalColours {
+export function principalColours(data: Pick<Dataset, "name" | "inputShape" | "train">): PrincipalColours {
+  checkFields("principalColours: the data set", data, { name: text, inputShape: listOf(positiveInteger), train: object });
+  checkInputs("principalColours: the training split", data.train, sizeOf(data.inputShape));
+  const { name, inputShape, train } = data;
   if (inputShape.length !== 3 || inputShape[0] !== 3)
     throw new Error(`principalColours: want images [3, height, width], ${name} has [${inputShape.join(", ")}]`);
   const plane = inputShape[1] * inputShape[2];

@@ -2,20 +2,20 @@
  * @file Data sets by name, as the command and the training loop ask for them; or by path: a CSV or Parquet file, a file of arrays, a folder of images.
  */
 
-import { aNumber, type Checks, checkOptions, didYouMean, eachAxis, flag, fn, list, object, oneOf, text } from "../base/check.ts";
+import { aPath, type Checks, check, checkOptions, chosen, didYouMean, text } from "../base/check.ts";
 import { nodeModule } from "../base/host.ts";
-import type { ReadLimits } from "../formats/budget.ts";
-import { type ArrayOptions, arrayDataset, isArrayFile } from "./arrays.ts";
+import { READ_LIMITS, type ReadLimits } from "../formats/budget.ts";
+import { ARRAY_OPTIONS, type ArrayOptions, arrayDataset, isArrayFile } from "./arrays.ts";
 import { cifar10 } from "./cifar10.ts";
-import { type CsvOptions, readCsv } from "./csv.ts";
+import { CSV_OPTIONS, type CsvOptions, readCsv } from "./csv.ts";
 import type { DataDescription, Dataset } from "./dataset.ts";
 import { digits } from "./digits.ts";
-import { digestOf, type FileOptions, readIfThere } from "./files.ts";
-import { type ImageFolderOptions, imageFolder } from "./image-folder.ts";
-import { fashionMnist, mnist } from "./mnist.ts";
+import { digestOf, FILE_OPTIONS, type FileOptions, readIfThere } from "./files.ts";
+import { IMAGE_FOLDER_OPTIONS, type ImageFolderOptions, imageFolder } from "./image-folder.ts";
+import { fashionMnist, MNIST_OPTIONS, type MnistOptions, mnist } from "./mnist.ts";
 import { readParquet } from "./parquet.ts";
-import { blobs, checkerboard, circles, curve, curves, moons, type SyntheticOptions, spirals } from "./synthetic.ts";
-import { type Table, type TableOptions, tableDataset } from "./table.ts";
+import { blobs, checkerboard, circles, curve, curves, moons, SYNTHETIC_OPTIONS, type SyntheticOptions, spirals } from "./synthetic.ts";
+import { TABLE_OPTIONS, type Table, type TableOptions, tableDataset } from "./table.ts";
 import { xor } from "./xor.ts";
 
 /** What a data set can be told; each reads what concerns it. `dataDir` is the folder of its files, or the file or folder itself. */
@@ -31,9 +31,10 @@ export interface LoadOptions
 /** Loads a data set, or makes it. */
 export type DatasetLoader = (options: LoadOptions) => Promise<Dataset>;
 
-/** The options that are about points, where they are given. */
-const points = ({ count, noise, seed }: LoadOptions): SyntheticOptions =>
-  Object.fromEntries(Object.entries({ count, noise, seed }).filter(([, value]) => value !== undefined));
+const points = (options: LoadOptions): SyntheticOptions => chosen<SyntheticOptions>(options, SYNTHETIC_OPTIONS);
+const fileOptions = (options: LoadOptions): FileOptions => chosen<FileOptions>(options, FILE_OPTIONS);
+const mnistOptions = (options: LoadOptions): MnistOptions => chosen<MnistOptions>(options, MNIST_OPTIONS);
+const folderOptions = (options: LoadOptions): ImageFolderOptions => chosen<ImageFolderOptions>(options, IMAGE_FOLDER_OPTIONS);
 
 /** Curves by their own names. */
 const curveSets = Object.fromEntries(
@@ -43,11 +44,11 @@ const curveSets = Object.fromEntries(
 /** Data sets by name. */
 export const datasets: Readonly<Record<string, DatasetLoader>> = {
   digits: () => digits(),
-  mnist: (options) => mnist(options.dataDir, options),
-  "fashion-mnist": (options) => fashionMnist(options.dataDir, options),
-  cifar10: (options) => cifar10(options.dataDir, options),
+  mnist: (options) => mnist(options.dataDir, mnistOptions(options)),
+  "fashion-mnist": (options) => fashionMnist(options.dataDir, mnistOptions(options)),
+  cifar10: (options) => cifar10(options.dataDir, fileOptions(options)),
   imagefolder: (options) =>
-    imageFolder(requirePath("imagefolder", "a folder with a sub-folder of images for each class", options), options),
+    imageFolder(requirePath("imagefolder", "a folder with a sub-folder of images for each class", options), folderOptions(options)),
   csv: (options) => tableFile(requirePath("csv", "a CSV file", options), options),
   parquet: (options) => tableFile(requirePath("parquet", "a Parquet file", options), options),
   xor: async () => xor(),
@@ -65,40 +66,12 @@ function requirePath(name: string, want: string, { dataDir }: LoadOptions): stri
 }
 
 const LOAD_OPTIONS: Checks<LoadOptions> = {
-  dataDir: text,
-  mirrors: list,
-  onProgress: fn,
-  label: text,
-  task: oneOf("classification", "regression"),
-  ignore: list,
-  categorical: list,
-  missing: oneOf("error", "drop", "mean", "median"),
-  testShare: aNumber,
-  seed: aNumber,
-  standardize: flag,
-  targets: text,
-  size: eachAxis,
-  fit: oneOf("crop", "stretch"),
-  shorterSide: aNumber,
-  filter: oneOf("bilinear", "bicubic"),
-  channels: aNumber,
-  inputs: object,
-  randomResizedCrop: aNumber,
-  cropSeed: aNumber,
-  fromDisk: flag,
-  workers: aNumber,
-  onRead: fn,
-  count: aNumber,
-  noise: aNumber,
-  delimiter: text,
-  header: flag,
-  encoding: oneOf("utf-8", "latin1"),
-  decimal: oneOf("point", "comma"),
-  thousands: text,
-  currency: text,
-  na: list,
-  maxBytes: aNumber,
-  isText: fn,
+  ...FILE_OPTIONS,
+  ...ARRAY_OPTIONS,
+  ...IMAGE_FOLDER_OPTIONS,
+  ...SYNTHETIC_OPTIONS,
+  ...CSV_OPTIONS,
+  ...TABLE_OPTIONS,
 };
 
 const TABLE = /\.(csv|tsv|txt|parquet)$/i;
@@ -111,11 +84,12 @@ export const isTableFile = (path: string): boolean => TABLE.test(path);
  * @throws {Error} one line for an unknown name, or whatever is wrong with the files.
  */
 export async function loadDataset(name: string, options: LoadOptions = {}): Promise<Dataset> {
+  check("loadDataset: name", name, text);
   checkOptions("loadDataset", options, LOAD_OPTIONS);
   if (Object.hasOwn(datasets, name)) return datasets[name](options);
   if (isTableFile(name)) return tableFile(name, options);
-  if (isArrayFile(name)) return arrayDataset(nameOf(name), name, options);
-  if (/[/\\]/.test(name)) return imageFolder(name, options);
+  if (isArrayFile(name)) return arrayDataset(nameOf(name), name, chosen<ArrayOptions>(options, ARRAY_OPTIONS));
+  if (/[/\\]/.test(name)) return imageFolder(name, folderOptions(options));
   const names = Object.keys(datasets);
   throw new Error(
     `unknown data set "${name}"${didYouMean(name, names)} (known: ${names.join(", ")}; or the path of a .csv, .tsv or .parquet file, or of a folder of images: ./${name})`,
@@ -126,7 +100,8 @@ export async function loadDataset(name: string, options: LoadOptions = {}): Prom
 async function tableFile(path: string, options: LoadOptions): Promise<Dataset> {
   const texts = new Set([...(options.categorical ?? []), ...(options.ignore ?? [])]);
   const isText = (column: string): boolean => texts.has(column) || (options.task === "classification" && column === options.label);
-  const table = tableDataset(nameOf(path), await readTable(path, { ...options, isText }), options);
+  const raw = await readTable(path, { ...chosen<CsvOptions & ReadLimits>(options, READ_TABLE_OPTIONS), isText });
+  const table = tableDataset(nameOf(path), raw, chosen<TableOptions>(options, TABLE_OPTIONS));
   const data = { ...table, sha256: await digestOf([path]) };
   const csv = csvOptions(options);
   return csv ? { ...data, preprocessing: { ...data.preprocessing, csv } } : data;
@@ -147,14 +122,18 @@ function csvOptions({ delimiter, header, encoding, decimal, thousands, currency,
   return given.length > 0 ? Object.fromEntries(given) : undefined;
 }
 
+const READ_TABLE_OPTIONS: Checks<CsvOptions & ReadLimits> = { ...CSV_OPTIONS, ...READ_LIMITS };
+
 /**
  * The table in a CSV or (by its ending) Parquet file. A CSV file is read piece by piece, so that it may be larger than a text or a buffer can be.
  */
 export async function readTable(path: string, options: CsvOptions & ReadLimits = {}): Promise<Table> {
+  check("readTable: path", path, aPath);
+  checkOptions("readTable", options, READ_TABLE_OPTIONS);
   if (/\.parquet$/i.test(path)) {
     const bytes = await readIfThere(path);
     if (!bytes) throw new Error(`no file ${path}`);
-    return readParquet(bytes, path, options);
+    return readParquet(bytes, path, chosen<ReadLimits>(options, READ_LIMITS));
   }
   const { createReadStream } = await nodeModule<typeof import("node:fs")>("node:fs");
   const { stat } = await nodeModule<typeof import("node:fs/promises")>("node:fs/promises");

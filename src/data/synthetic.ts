@@ -2,7 +2,7 @@
  * @file Made-up data sets in the plane and on the line, for seeing what a network does: functions of a seed. Those in the plane follow the
  * conventions of scikit-learn's generators of the same names.
  */
-import { aNumber, type Checks, checkOptions } from "../base/check.ts";
+import { type Checks, check, checkOptions, finite, nonNegative, oneOf, positiveInteger } from "../base/check.ts";
 import { fold, type Key, keyFromSeed, threefry2x32 } from "../base/random.ts";
 import type { Dataset, Split } from "./dataset.ts";
 
@@ -15,7 +15,7 @@ export interface SyntheticOptions {
   readonly seed?: number;
 }
 
-const SYNTHETIC_OPTIONS: Checks<SyntheticOptions> = { count: aNumber, noise: aNumber, seed: aNumber };
+export const SYNTHETIC_OPTIONS: Checks<SyntheticOptions> = { count: positiveInteger, noise: nonNegative, seed: finite };
 
 /** Numbers one after another from a key: uniform ones and normal ones. */
 class Draws {
@@ -68,7 +68,9 @@ export interface SpiralsOptions extends SyntheticOptions {
 }
 
 /** Arms that wind around each other. Default noise 0.02, radius up to 1. */
-export function spirals({ arms = 2, turns = 1.5, ...options }: SpiralsOptions = {}): Dataset {
+export function spirals(given: SpiralsOptions = {}): Dataset {
+  checkOptions("spirals", given, { ...SYNTHETIC_OPTIONS, arms: positiveInteger, turns: finite });
+  const { arms = 2, turns = 1.5, ...options } = given;
   const point: Point = (draws, arm) => {
     const r = Math.sqrt(draws.uniform()); // as many points per length of arm, inside and outside
     const angle = 2 * Math.PI * (turns * r + arm / arms);
@@ -88,7 +90,9 @@ export function moons(options: SyntheticOptions = {}): Dataset {
 }
 
 /** A circle of radius `factor` (class 1, default 0.5) inside one of radius 1. Default noise 0.1. */
-export function circles({ factor = 0.5, ...options }: SyntheticOptions & { readonly factor?: number } = {}): Dataset {
+export function circles(given: SyntheticOptions & { readonly factor?: number } = {}): Dataset {
+  checkOptions("circles", given, { ...SYNTHETIC_OPTIONS, factor: finite });
+  const { factor = 0.5, ...options } = given;
   const point: Point = (draws, label) => {
     const angle = draws.uniform(0, 2 * Math.PI);
     const r = label === 0 ? 1 : factor;
@@ -98,14 +102,18 @@ export function circles({ factor = 0.5, ...options }: SyntheticOptions & { reado
 }
 
 /** Normal clouds of deviation `noise` (default 1) around `centers` (default 3) random places in [-10, 10]². */
-export function blobs({ centers = 3, ...options }: SyntheticOptions & { readonly centers?: number } = {}): Dataset {
+export function blobs(given: SyntheticOptions & { readonly centers?: number } = {}): Dataset {
+  checkOptions("blobs", given, { ...SYNTHETIC_OPTIONS, centers: positiveInteger });
+  const { centers = 3, ...options } = given;
   const draws = new Draws(fold(keyFromSeed(options.seed ?? 0), 2));
   const places = Array.from({ length: centers }, () => [draws.uniform(-10, 10), draws.uniform(-10, 10)] as const);
   return plane("blobs", centers, (_, label) => places[label], { noise: 1, ...options });
 }
 
 /** Squares of two colours, `cells` (default 4) along each side of [-1, 1]². Default noise 0. */
-export function checkerboard({ cells = 4, ...options }: SyntheticOptions & { readonly cells?: number } = {}): Dataset {
+export function checkerboard(given: SyntheticOptions & { readonly cells?: number } = {}): Dataset {
+  checkOptions("checkerboard", given, { ...SYNTHETIC_OPTIONS, cells: positiveInteger });
+  const { cells = 4, ...options } = given;
   const point: Point = (draws, label) => {
     const row = Math.floor(draws.uniform(0, cells));
     const start = (row + label) % 2;
@@ -128,7 +136,7 @@ export const curves: Readonly<Record<string, (x: number) => number>> = {
 export function curve(name: string, options: SyntheticOptions = {}): Dataset {
   checkOptions("curve", options, SYNTHETIC_OPTIONS);
   const { count = 500, noise = 0.1, seed = 0 } = options;
-  if (!Object.hasOwn(curves, name)) throw new RangeError(`curve: unknown curve "${name}" (known: ${Object.keys(curves).join(", ")})`);
+  check("curve: name", name, oneOf(...Object.keys(curves)));
   checkCount(`curve ${name}`, count, 1);
   const split = (part: number, deviation: number): Split => {
     const draws = new Draws(fold(keyFromSeed(seed), part));

@@ -2,7 +2,9 @@
  * @file Tables (CSV, Parquet) as data sets: columns are inferred to be numbers or categories, one is the label, rows are split at random, and
  * numbers are standardized as the training part has them. Each fault is an error that names row and column.
  */
+import { type Checks, check, checkOptions, finite, flag, listOf, oneOf, share, text } from "../base/check.ts";
 import { type Cell, describeGap, inputNumberOf, isMissing, isMostlyNumbers, numberOf, textOf } from "./cells.ts";
+import { checkTable } from "./check.ts";
 import type { Dataset, Split } from "./dataset.ts";
 import { encodeRow, rowWidth } from "./encode.ts";
 import { type Column, fitStandardization, type Standardization, unitStandardization } from "./preprocessing.ts";
@@ -46,8 +48,22 @@ export interface TableOptions {
   readonly standardize?: boolean;
 }
 
+export const TABLE_OPTIONS: Checks<TableOptions> = {
+  label: text,
+  task: oneOf("classification", "regression"),
+  ignore: listOf(text),
+  categorical: listOf(text),
+  missing: oneOf("error", "drop", "mean", "median"),
+  testShare: share,
+  seed: finite,
+  standardize: flag,
+};
+
 /** A table as a data set: the two parts of a random split, stratified by class. `name` is the data set's. */
 export function tableDataset(name: string, given: Table, options: TableOptions = {}): Dataset {
+  check("tableDataset: name", name, text);
+  checkTable("tableDataset: the table", given);
+  checkOptions("tableDataset", options, TABLE_OPTIONS);
   const table = { ...given, columns: given.columns.map((column) => column.trim()) };
   const label = labelColumn(table, options);
   const inputs = table.columns.map((_, c) => c).filter((c) => c !== label && !options.ignore?.includes(table.columns[c]));

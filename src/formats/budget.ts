@@ -3,11 +3,15 @@
  * about to allocate, and stop before they do if it is too much.
  */
 
+import { bytes, type Checks, check, checkOptions, nonNegative, optional, text } from "../base/check.ts";
+
 /** A bound on what one call allocates. */
 export interface ReadLimits {
   /** Bytes that the call may allocate. Default: that of {@link setReadLimit}, else 1 GiB, or ten times the file if that is more. */
   readonly maxBytes?: number;
 }
+
+export const READ_LIMITS: Checks<ReadLimits> = { maxBytes: nonNegative };
 
 const LEAST_BUDGET: number = 2 ** 30;
 
@@ -15,6 +19,7 @@ let standing: number | undefined;
 
 /** Sets the limit of all reading that names none of its own, in this thread: tables, arrays, images, weights. Undefined: the default again. */
 export function setReadLimit(maxBytes: number | undefined): void {
+  check("setReadLimit: maxBytes", maxBytes, optional(nonNegative));
   standing = maxBytes;
 }
 
@@ -56,6 +61,14 @@ export class Budget implements ReadLimits {
 /** The budget of a call; a caller's own is shared. */
 export function budgetOf(limits: ReadLimits | Budget, what: string, fileBytes: number): Budget {
   return limits instanceof Budget ? limits : new Budget(what, fileBytes, limits);
+}
+
+/** The budget of a public function that reads a file. @throws {TypeError} unless `file` is bytes, and the others are what they must be. */
+export function budgetFor(reader: string, file: Uint8Array, what: string, limits: ReadLimits): Budget {
+  check(`${reader}: bytes`, file, bytes);
+  check(`${reader}: what`, what, text);
+  if (!(limits instanceof Budget)) checkOptions(reader, limits, READ_LIMITS);
+  return budgetOf(limits, what, file.length);
 }
 
 /** A number of bytes for people: "1.2 GB", "35 kB". */

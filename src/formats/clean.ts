@@ -3,6 +3,7 @@
  * colour, move the cursor or set the window's title (C0 and C1 controls, ECMA-48), and marks that turn the order of letters around
  * ("Trojan Source", Boucher & Anderson 2021). None of these is shown.
  */
+import { text as aText, check } from "../base/check.ts";
 
 /** C0 and DEL, C1, the line and paragraph separators, and the controls of writing direction (Unicode Standard Annex 9, §2). */
 const REST = "\\u007f-\\u009f\\u061c\\u200e\\u200f\\u2028\\u2029\\u202a-\\u202e\\u2066-\\u2069";
@@ -12,6 +13,7 @@ const UNSAFE_IN_LINES: RegExp = new RegExp(`[\\u0000-\\u0008\\u000b-\\u001f${RES
 
 /** The text on one line: each run of unsafe characters is a space. */
 export function clean(text: string): string {
+  check("clean: text", text, aText);
   return text.replaceAll(UNSAFE_RUNS, " ");
 }
 

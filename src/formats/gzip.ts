@@ -2,11 +2,13 @@
  * @file Gzip (RFC 1952), unpacked by the platform: `node:zlib` in Node, `DecompressionStream` in a page. Output is counted as it comes, so that a
  * file that unpacks to more than the budget is stopped there.
  */
+import { bytes as aFile, check } from "../base/check.ts";
 import { builtinModule } from "../base/host.ts";
-import { type Budget, budgetOf, type ReadLimits } from "./budget.ts";
+import { type Budget, budgetFor, type ReadLimits } from "./budget.ts";
 
 /** Whether the bytes open with the magic of a gzip member, 1f 8b. */
 export function isGzip(bytes: Uint8Array): boolean {
+  check("isGzip: bytes", bytes, aFile);
   return bytes.length >= 2 && bytes[0] === 0x1f && bytes[1] === 0x8b;
 }
 
@@ -20,7 +22,7 @@ export type Limit = (start: Uint8Array) => number | undefined;
  * @throws {Error} for damage and truncation, and beyond `limits`.
  */
 export async function gunzip(bytes: Uint8Array, what: string, limit?: Limit, limits: ReadLimits = {}): Promise<Uint8Array> {
-  const sink = new Sink(budgetOf(limits, what, bytes.length));
+  const sink = new Sink(budgetFor("gunzip", bytes, what, limits));
   let most: number | undefined;
   try {
     for await (const chunk of unpacked(bytes)) {

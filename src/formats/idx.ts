@@ -5,7 +5,7 @@
  *
  * Only type 08 (unsigned byte) is read: the classic data sets have no other. A gzipped file is decompressed first.
  */
-import { budgetOf, type ReadLimits } from "./budget.ts";
+import { budgetFor, type ReadLimits } from "./budget.ts";
 import { gunzip, isGzip } from "./gzip.ts";
 
 /** An array as an idx file has it. */
@@ -19,7 +19,7 @@ const MAX_RANK = 8;
 
 /** The array of an idx file, with elements of its own. `what` names the file in errors; `rank`, when given, is the number of dimensions that the caller expects (3 images, 1 labels). */
 export async function readIdx(bytes: Uint8Array, what: string, rank?: number, limits: ReadLimits = {}): Promise<IdxArray> {
-  const budget = budgetOf(limits, what, bytes.length);
+  const budget = budgetFor("readIdx", bytes, what, limits);
   if (!isGzip(bytes)) budget.claim(bytes.length, "its elements");
   return parse(isGzip(bytes) ? await gunzip(bytes, what, announced, budget) : bytes, what, rank);
 }

@@ -7,8 +7,9 @@
  * Elements come back in row-major order and in this machine's byte order; 16-bit floats become Float32Arrays. Python objects are refused.
  */
 
+import { anything, checkFields, listOf, naturalNumber, optional, text } from "../base/check.ts";
 import { kindOf, typedArrayName } from "../base/elements.ts";
-import { budgetOf, type ReadLimits } from "./budget.ts";
+import { budgetFor, type ReadLimits } from "./budget.ts";
 import { widenHalf } from "./safetensors.ts";
 
 /** Elements as a npy file can hold them. */
@@ -62,6 +63,7 @@ const MAGIC = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59];
 
 /** An array from the bytes of a .npy file; `what` names it in errors. @throws {Error} one line for whatever the bytes are instead. */
 export function readNpy(bytes: Uint8Array, what = "npy", limits: ReadLimits = {}): NpyArray {
+  const budget = budgetFor("readNpy", bytes, what, limits);
   const { header, start } = readHeader(bytes, what);
   const fault = unsupported(header);
   if (fault) throw new Error(`${what}: ${fault}`);
@@ -74,7 +76,7 @@ export function readNpy(bytes: Uint8Array, what = "npy", limits: ReadLimits = {}
     const fault = rest < size ? "truncated file" : "damaged file";
     throw new Error(`${what}: ${fault}: ${descr} [${shape.join(", ")}] takes ${size} bytes, ${rest} follow the header`);
   }
-  budgetOf(limits, what, bytes.length).claim(size, "its elements");
+  budget.claim(size, "its elements");
   const own = new Uint8Array(bytes.subarray(start)); // a copy: the slice may be unaligned
   if (descr[0] === ">") reverseEach(own, dtype.size);
   if (descr === "|b1" && own.some((byte) => byte > 1)) throw new Error(`${what}: damaged file: a bool that is neither 0 nor 1`);
@@ -183,7 +185,9 @@ export interface NpySource {
 }
 
 /** The bytes of a .npy file (version 1) in row-major order. The dtype is the typed array's; only b1 makes bool of a Uint8Array. @throws {TypeError} for what is no typed array. */
-export function writeNpy({ shape, data, dtype }: NpySource): Uint8Array {
+export function writeNpy(array: NpySource): Uint8Array {
+  checkFields("writeNpy", array, { shape: listOf(naturalNumber), data: anything, dtype: optional(text) });
+  const { shape, data, dtype } = array;
   const descr = codeOf(data, dtype);
   const count = shape.reduce((a, b) => a * b, 1);
   if (count !== data.length) throw new RangeError(`npy: shape [${shape.join(", ")}] has ${count} elements, the data ${data.length}`);

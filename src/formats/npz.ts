@@ -1,5 +1,6 @@
 /** @file NumPy's archives of arrays: a zip file with an npy file for each, stored (savez) or deflated (savez_compressed). */
-import { budgetOf, type ReadLimits } from "./budget.ts";
+import { check, mapOf, object } from "../base/check.ts";
+import { budgetFor, type ReadLimits } from "./budget.ts";
 import { brief } from "./clean.ts";
 import { type NpyArray, type NpySource, readNpy, unsupportedElements, writeNpy } from "./npy.ts";
 import { openZip, writeZip } from "./zip.ts";
@@ -15,7 +16,7 @@ export class NpzArrays extends Map<string, NpyArray> {
  * @throws {Error} one line for whatever the bytes are instead, for damage, and if there is no readable member beside unreadable ones.
  */
 export async function readNpz(bytes: Uint8Array, what = "npz", limits: ReadLimits = {}): Promise<NpzArrays> {
-  const budget = budgetOf(limits, what, bytes.length);
+  const budget = budgetFor("readNpz", bytes, what, limits);
   const zip = openZip(bytes, what, budget);
   const arrays = new NpzArrays();
   for (const member of zip.names) {
@@ -35,5 +36,6 @@ export async function readNpz(bytes: Uint8Array, what = "npz", limits: ReadLimit
 
 /** The bytes of a .npz file, as NumPy's savez writes it (nothing is compressed). */
 export function writeNpz(arrays: ReadonlyMap<string, NpySource>): Uint8Array {
+  check("writeNpz: arrays", arrays, mapOf("arrays by name", object));
   return writeZip(new Map([...arrays].map(([name, array]) => [`${name}.npy`, writeNpy(array)])));
 }

@@ -3,7 +3,8 @@
  * `data.pkl` describes tensors and `data/0`, `data/1`, ... hold elements, and the older one, a row of pickles followed by the elements. Of the
  * pickles only what builds tensors is understood; a file with anything else is refused, and no code of a file is ever run.
  */
-import { type Budget, budgetOf, type ReadLimits } from "./budget.ts";
+import { bytes as aFile, check } from "../base/check.ts";
+import { type Budget, budgetFor, type ReadLimits } from "./budget.ts";
 import { brief } from "./clean.ts";
 import { type PickleDict, type PickleGlobal, unpickle } from "./pickle.ts";
 import { decodeElements, type Entry, type TypedArray } from "./safetensors.ts";
@@ -49,6 +50,7 @@ class View {
 
 /** Whether the bytes open like one of the two forms (or like the tar archives before them, which are refused by name). */
 export function isPth(bytes: Uint8Array): boolean {
+  check("isPth: bytes", bytes, aFile);
   return isZip(bytes) || isPickled(bytes) || isTar(bytes);
 }
 
@@ -57,7 +59,7 @@ export function isPth(bytes: Uint8Array): boolean {
  * are views of one storage in the file share it here too, unless their elements lie in another order.
  */
 export async function readPth(bytes: Uint8Array, what = "pth", limits: ReadLimits = {}): Promise<Map<string, Entry>> {
-  const budget = budgetOf(limits, what, bytes.length);
+  const budget = budgetFor("readPth", bytes, what, limits);
   if (isTar(bytes))
     throw new Error(`${what}: the tar format of PyTorch before 0.1.10 is not read; load it there and save it again with torch.save`);
   if (isZip(bytes)) return readZipped(bytes, what, budget);

@@ -9,8 +9,9 @@
  *
  * Files come from strangers, so every claim of the header is checked before it is believed.
  */
+import { check, mapOf, object } from "../base/check.ts";
 import { kindOf, typedArrayName } from "../base/elements.ts";
-import { type Budget, budgetOf, type ReadLimits } from "./budget.ts";
+import { type Budget, budgetFor, type ReadLimits } from "./budget.ts";
 import { brief } from "./clean.ts";
 import { float8 } from "./float8.ts";
 import { parseJsonMaps } from "./json.ts";
@@ -168,7 +169,7 @@ interface Described {
 
 /** Reads a whole file; `what` names it in errors. */
 export function readSafetensors(bytes: Uint8Array, what = "safetensors", limits: ReadLimits = {}): SafetensorsFile {
-  const budget = budgetOf(limits, what, bytes.length);
+  const budget = budgetFor("readSafetensors", bytes, what, limits);
   const { header, dataStart } = readHeader(bytes, what, budget);
   const metadata = header.get("__metadata__") ?? new Map();
   header.delete("__metadata__");
@@ -291,6 +292,7 @@ function checkMetadata(metadata: unknown, what: string): Metadata {
  * eight bytes, so that every tensor is aligned for readers that map the file.
  */
 export function writeSafetensors(entries: ReadonlyMap<string, Entry>, metadata?: Metadata): Uint8Array {
+  check("writeSafetensors: entries", entries, mapOf("tensors by name", object));
   const sized = [...entries].map(([name, entry]) => ({ name, entry, dtype: checkEntry(name, entry) }));
   sized.sort((a, b) => b.dtype.size - a.dtype.size);
 

@@ -2,7 +2,7 @@
  * @file Reader of tar archives (POSIX.1-1988 "ustar"): blocks of 512 bytes, a header block before the blocks of each file. Regular files only;
  * gzipped archives are decompressed first.
  */
-import type { ReadLimits } from "./budget.ts";
+import { budgetFor, type ReadLimits } from "./budget.ts";
 import { gunzip, isGzip } from "./gzip.ts";
 
 const BLOCK = 512;
@@ -13,7 +13,8 @@ const REGULAR = ["0", "\0"];
  * change of them. `what` names the archive in errors.
  */
 export async function readTar(bytes: Uint8Array, what: string, limits: ReadLimits = {}): Promise<Map<string, Uint8Array>> {
-  const archive = isGzip(bytes) ? await gunzip(bytes, what, undefined, limits) : bytes;
+  const budget = budgetFor("readTar", bytes, what, limits);
+  const archive = isGzip(bytes) ? await gunzip(bytes, what, undefined, budget) : bytes;
   const files = new Map<string, Uint8Array>();
   for (let at = 0; at + BLOCK <= archive.length; ) {
     const header = archive.subarray(at, at + BLOCK);

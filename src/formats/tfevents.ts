@@ -5,8 +5,9 @@
  *     record: length, u64 | masked CRC32C of these 8 bytes | event | masked CRC32C of the event
  *     Event { wall_time = 1; step = 2; file_version = 3; summary = 5 { value = 1 { tag = 1; simple_value = 2; histo = 5 } } }
  */
+import { check, checkOptions, expectation, finite, naturalNumber, object, positiveInteger, text } from "../base/check.ts";
 import { kindOf, typedArrayName } from "../base/elements.ts";
-import { type Budget, budgetOf, type ReadLimits } from "./budget.ts";
+import { type Budget, budgetFor, type ReadLimits } from "./budget.ts";
 
 /** A histogram as TensorBoard has it: bucket i counts the values from limit i - 1 up to limit i. */
 export interface Histogram {
@@ -30,16 +31,25 @@ export interface TensorboardEvent {
   readonly histograms: Readonly<Record<string, Histogram>>;
 }
 
+const scalarsByTag = expectation(
+  "an object with a number for each tag",
+  (value) => object.holds(value) && Object.values(value as object).every((each) => typeof each === "number"),
+);
+
 /** Seconds since 1970. */
 const now = (): number => Date.now() / 1000;
 
 /** The record that a file begins with. TensorBoard wants "tfevents" in the file's name: `events.out.tfevents.<seconds>.<host>`. */
 export function eventFileHeader(wallTime: number = now()): Uint8Array {
+  check("eventFileHeader: wallTime", wallTime, finite);
   return record([...double(1, wallTime), ...bytesField(3, utf8("brain.Event:2"))]);
 }
 
 /** A record with the values of some curves at a step. */
 export function scalarEvent(step: number, scalars: Readonly<Record<string, number>>, wallTime: number = now()): Uint8Array {
+  check("scalarEvent: step", step, naturalNumber);
+  check("scalarEvent: scalars", scalars, scalarsByTag);
+  check("scalarEvent: wallTime", wallTime, finite);
   const values = Object.entries(scalars).flatMap(([tag, value]) => bytesField(1, [...bytesField(1, utf8(tag)), ...float(2, value)]));
   return record([...double(1, wallTime), ...varintField(2, step), ...bytesField(5, values)]);
 }
@@ -49,8 +59,12 @@ export function histogramEvent(
   step: number,
   tag: string,
   values: ArrayLike<number | bigint>,
-  { buckets = 30, wallTime = now() }: { readonly buckets?: number; readonly wallTime?: number } = {},
+  options: { readonly buckets?: number; readonly wallTime?: number } = {},
 ): Uint8Array {
+  check("histogramEvent: step", step, naturalNumber);
+  check("histogramEvent: tag", tag, text);
+  checkOptions("histogramEvent", options, { buckets: positiveInteger, wallTime: finite });
+  const { buckets = 30, wallTime = now() } = options;
   const { min, max, num, sum, sumSquares, bucketLimit, bucket } = histogram(values, buckets);
   const facts = [min, max, num, sum, sumSquares].flatMap((value, i) => double(i + 1, value));
   const packed = (field: number, list: readonly number[]): number[] =>
@@ -62,21 +76,20 @@ export function histogramEvent(
 function histogram(values: ArrayLike<number | bigint>, buckets: number): Histogram {
   if (typedArrayName(values) === undefined && !Array.isArray(values))
     throw new TypeError(`event: want the values as an array or a typed array, got ${kindOf(values)}`);
-  if (!Number.isInteger(buckets) || buckets < 1) throw new RangeError(`event: want a whole number of buckets, got ${buckets}`);
-  const finite = Float64Array.from(values, Number).filter(Number.isFinite);
+  const numbers = Float64Array.from(values, Number).filter(Number.isFinite);
   let [min, max, sum, sumSquares] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0, 0];
-  for (const value of finite) {
+  for (const value of numbers) {
     min = Math.min(min, value);
     max = Math.max(max, value);
     sum += value;
     sumSquares += value * value;
   }
-  if (finite.length === 0) [min, max] = [0, 0];
+  if (numbers.length === 0) [min, max] = [0, 0];
   const width = (max - min) / buckets || 1e-12;
   const bucket = new Array<number>(buckets).fill(0);
-  for (const value of finite) bucket[Math.min(buckets - 1, Math.floor((value - min) / width))]++;
+  for (const value of numbers) bucket[Math.min(buckets - 1, Math.floor((value - min) / width))]++;
   const bucketLimit = bucket.map((_, i) => (i === buckets - 1 && max > min ? max : min + (i + 1) * width));
-  return { min, max, num: finite.length, sum, sumSquares, bucketLimit, bucket };
+  return { min, max, num: numbers.length, sum, sumSquares, bucketLimit, bucket };
 }
 
 // ---- protocol buffers, as far as events need them -----------------------------------------------------------------------------------
@@ -133,7 +146,7 @@ function maskedCrc(bytes: Uint8Array): number {
  * record that is cut off, as a killed process or a running one leaves it, ends the reading.
  */
 export function readEvents(bytes: Uint8Array, what = "events", limits: ReadLimits = {}): TensorboardEvent[] {
-  const budget = budgetOf(limits, what, bytes.length);
+  const budget = budgetFor("readEvents", bytes, what, limits);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const events: TensorboardEvent[] = [];
   for (let at = 0; at < bytes.length; ) {

@@ -4,7 +4,8 @@
  *
  *     entry: local header, name, data | ... | central directory: a record per entry | end record
  */
-import { type Budget, budgetOf, type ReadLimits } from "./budget.ts";
+import { bytes as aFile, check, mapOf } from "../base/check.ts";
+import { type Budget, budgetFor, type ReadLimits } from "./budget.ts";
 import { brief } from "./clean.ts";
 import { gunzip } from "./gzip.ts";
 
@@ -42,7 +43,7 @@ export interface Zip {
 
 /** The list of an archive's entries, none of them unpacked yet. */
 export function openZip(bytes: Uint8Array, what: string, limits: ReadLimits = {}): Zip {
-  const budget = budgetOf(limits, what, bytes.length);
+  const budget = budgetFor("openZip", bytes, what, limits);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const located = centralDirectory(bytes, view, what);
   checkSpace(located, bytes, what);
@@ -129,6 +130,7 @@ function asGzip(data: Uint8Array, crc: number, size: number): Uint8Array {
 
 /** An archive with these entries, stored. */
 export function writeZip(entries: ReadonlyMap<string, Uint8Array>): Uint8Array {
+  check("writeZip: entries", entries, mapOf("the bytes of files by name", aFile));
   const parts: Uint8Array[] = [];
   const directory: Uint8Array[] = [];
   let at = 0;

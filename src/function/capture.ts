@@ -2,6 +2,7 @@
  * @file capture: the one way to record a function. It runs the function with a frame innermost, and returns its results and the cells it
  * touched; if the function throws, no cell has changed. What a read means is the caller's choice; a write stays in the frame until committed.
  */
+import { fn as aFunction, check } from "../base/check.ts";
 import { flatten, mapTree } from "../base/tree.ts";
 import { Call } from "../ops/call.ts";
 import { isTensor } from "../ops/create.ts";
@@ -16,6 +17,7 @@ const originals: WeakMap<AnyFunction, AnyFunction> = new WeakMap();
 
 /** Notes that `made` is `fn` transformed, for names in printed lists: `grad(loss)`. */
 export function derivedFrom<F extends AnyFunction>(fn: AnyFunction, kind: string, made: F): F {
+  check(`${kind}: fn`, fn, aFunction);
   originals.set(made, fn);
   return Object.defineProperty(made, "name", { value: `${kind}(${fn.name})` });
 }
@@ -105,6 +107,7 @@ class CaptureFrame implements Frame {
 /** Runs `fn` while recording. `of` is the call, or the name of the transform, for messages. */
 export function capture<T>(of: string | Call, fn: () => T, options: CaptureOptions = {}): Capture<T> {
   const call = typeof of === "string" ? new Call(of) : of;
+  check(`${call.kind}: fn`, fn, aFunction);
   const frame = new CaptureFrame(call, options);
   try {
     const result = withFrame(frame, fn);

@@ -2,7 +2,7 @@
  * @file compile: a function recorded once per signature and run as one program. Cells that it reads become inputs, cells that it writes become outputs in
  * the same memory; a whole training step is one call.
  */
-import { fn as aFunction, aNumber, type Checks, checkOptions, either, oneOf, text } from "../base/check.ts";
+import { fn as aFunction, aNumber, type Checks, check, checkOptions, either, oneOf, text } from "../base/check.ts";
 import { sameType, type Type } from "../base/shape.ts";
 import { fromArray, isTensor } from "../ops/create.ts";
 import { evaluate } from "../ops/evaluator.ts";
@@ -120,6 +120,7 @@ export function compile<A extends unknown[] = Tensor[], R = unknown>(
   options?: CompileOptions,
 ): Compiled<(...args: A) => R>;
 export function compile<F extends AnyFunction>(fn: F, options: CompileOptions = {}): Compiled<F> | CompiledSteps<F> {
+  check("compile: fn", fn, aFunction);
   checkOptions("compile", options, COMPILE_OPTIONS);
   return options.steps === undefined ? compileOne(fn, options) : compileSteps(fn, options.steps, options);
 }

@@ -3,10 +3,11 @@
  * functions use become operands; cells that they write become carries or results.
  */
 
-import { aNumber, anything, type Checks, checkOptions, flag, shown } from "../base/check.ts";
+import { fn as aFunction, aNumber, anything, type Checks, check, checkOptions, flag, listOf, shown } from "../base/check.ts";
 import { planBinomial, planBPTT, type Reversal, stepsOf } from "../base/reversal.ts";
 import { formatShape, type Type } from "../base/shape.ts";
 import { Call } from "../ops/call.ts";
+import { checkTensors } from "../ops/check.ts";
 import * as controlOps from "../ops/control.ts";
 import { concatenate, fromArray } from "../ops/create.ts";
 import { closeRegion, hole } from "../ops/region.ts";
@@ -23,6 +24,7 @@ export interface Recorded<T> extends Capture<T> {
 
 /** Records `fn` on holes for the tensors of `args`. */
 export function recordOn<A extends unknown[], R>(kind: string, fn: (...args: A) => R, args: A, read?: (cell: Cell) => Tensor): Recorded<R> {
+  check(`${kind}: fn`, fn, aFunction);
   const since = nextSerial();
   const { leaves, paths } = leavesOf(args);
   const call = new Call(kind, fn);
@@ -140,6 +142,7 @@ function follow<S, Y>(
  * pass: each at most r times, where the chain is no longer than C(slots + r, slots).
  */
 export function checkpointChain<S>(steps: readonly ((x: S) => S)[], x: S, slots: Checkpoints): S {
+  check("checkpointChain: steps", steps, listOf(aFunction));
   const { plan, segment } = planChain(steps.length, slots);
   const run = (start: number, n: number, state: S): [S, null] => [
     steps.slice(start * segment, (start + n) * segment).reduce((s, step) => step(s), state),
@@ -227,6 +230,7 @@ export function customVjp<A extends unknown[] | [], R, S>(fn: (...args: A) => R,
 
 /** `yes(...args)` where the bool scalar `predicate` holds, else `no(...args)`; only the chosen one runs. Both return values of the same types. */
 export function cond<A extends unknown[], R>(predicate: Tensor, yes: (...args: A) => R, no: (...args: A) => R, ...args: A): R {
+  checkTensors("cond", { predicate });
   const { leaves } = leavesOf(args);
   const branches = [yes, no].map((fn) => recordOn("cond", fn, args));
   const [a, b] = branches as [Recorded<R>, Recorded<R>];

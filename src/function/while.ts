@@ -2,6 +2,7 @@
  * @file whileLoop: a loop whose values decide when it ends. Compiled, its code does not depend on the number of steps.
  */
 
+import { fn as aFunction, check } from "../base/check.ts";
 import { closeRegion, hole } from "../ops/region.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import * as ops from "../ops/while.ts";
@@ -16,6 +17,8 @@ import { finish, numbersToTensors, recordOn } from "./control.ts";
  * number of steps is unknown.
  */
 export function whileLoop<C>(test: (carry: C) => Tensor, body: (carry: C) => C, init: C): C {
+  check("whileLoop: test", test, aFunction);
+  check("whileLoop: body", body, aFunction);
   const start = numbersToTensors(init);
   const carry = leavesOf(start).leaves;
   const record = <R>(fn: (carry: C) => R) => {

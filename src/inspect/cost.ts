@@ -2,6 +2,7 @@
  * @file What a function costs, counted from its tape, so that the counts hold for whatever a user writes, reused layers included. Nothing is
  * computed: inputs and cells are placeholders, and initial weights stay undrawn.
  */
+import { fn as aFunction, check } from "../base/check.ts";
 import { type Shape, sizeOf, type Type } from "../base/shape.ts";
 import { capture } from "../function/capture.ts";
 import type { Module } from "../nn/module.ts";
@@ -21,6 +22,7 @@ import { dependents, tapeOf, tapeOfRegion } from "../tape/tape.ts";
  * else is read first, as those of a model in use are. So hundreds of millions of parameters can be counted and forgotten.
  */
 export function blueprint<T>(make: () => T): T {
+  check("blueprint: make", make, aFunction);
   const before = new Set(pendingCells);
   const made = make();
   for (const cell of pendingCells) if (!before.has(cell)) pendingCells.delete(cell);

@@ -2,10 +2,12 @@
  * @file Equivariance and invariance (CNN-7), measured: images are shifted, rotated and scaled, and what a network makes of them is compared. A map of
  * features is equivariant if it moves along with the image, f(Tx) = T f(x), and invariant if it stays as it is, f(Tx) = f(x).
  */
-import { type Checks, checkOptions, list, text } from "../base/check.ts";
+
+import { type Checks, check, checkFields, checkOptions, list, listOf, numbers, object, positiveInteger, text } from "../base/check.ts";
 import type { Shape } from "../base/shape.ts";
 import { compile } from "../function/compile.ts";
 import type { Layer } from "../nn/module.ts";
+import { checkModule } from "../nn/module.ts";
 import { fromArray } from "../ops/create.ts";
 import { elementsOf, Tensor } from "../ops/tensor.ts";
 import { recordOn } from "./cost.ts";
@@ -55,6 +57,7 @@ const PROBE_OPTIONS: Checks<ProbeOptions> = { motions: list, layer: text };
 
 /** The usual motions for images of a width. */
 export function usualMotions(width: number): Motion[] {
+  check("usualMotions: width", width, positiveInteger);
   const shifts = [1, 2, 4, 8].filter((shift) => shift === 1 || shift <= width / 4);
   return [
     ...shifts.map((shift) => ({ name: `shift ${shift} px right and down`, shift })),
@@ -102,8 +105,15 @@ function moved({ shape, data }: Maps, from: (at: Point) => Point): Float32Array 
 /** Sines of right angles are not exact: places that are meant to be elements are. */
 const rounded = (v: number): number => (Math.abs(v - Math.round(v)) < 1e-9 ? Math.round(v) : v);
 
+/** @throws {TypeError | RangeError} unless it is { data, shape: [N, C, H, W] }. */
+function checkMaps(what: string, maps: unknown): void {
+  checkFields(what, maps, { data: numbers, shape: listOf(positiveInteger) });
+}
+
 /** The images, moved about their middle. */
 export function moveImages(images: Maps, motion: Motion): Float32Array {
+  checkMaps("moveImages: images", images);
+  check("moveImages: motion", motion, object);
   const [, , height, width] = images.shape;
   return moved(images, origin(motion, [(height - 1) / 2, (width - 1) / 2]));
 }
@@ -180,6 +190,8 @@ function layerOf(model: Layer, shape: Shape, wanted: string | undefined): Probe[
 
 /** What a model, in its mode, makes of images [N, C, H, W] when they move. @throws {RangeError} unless they are images. */
 export async function probe(model: Layer, images: Maps, options: ProbeOptions = {}): Promise<Probe> {
+  checkModule("probe: model", model);
+  checkMaps("probe: images", images);
   checkOptions("probe", options, PROBE_OPTIONS);
   const { motions, layer: wanted } = options;
   const [n, c, height, width] = images.shape;

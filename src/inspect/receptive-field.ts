@@ -2,10 +2,13 @@
  * @file Receptive fields (CNN-6): the pixels that a unit can see. A box of indices of the unit is taken back along the tape; each op says by its
  * lowering rule which elements it reads, and ranges of indices do the rest, so that any net of primitives has receptive fields.
  */
+
 import type { Shape } from "../base/shape.ts";
+import { checkIntegers } from "../base/shape.ts";
 import * as k from "../kernel/build.ts";
 import { Index } from "../kernel/index-algebra.ts";
 import type { Layer } from "../nn/module.ts";
+import { checkModule } from "../nn/module.ts";
 import { probe } from "../ops/lowering.ts";
 import { instructionOf } from "../ops/made-by.ts";
 import { maxWithIndex, minWithIndex } from "../ops/reduce.ts";
@@ -84,6 +87,8 @@ export function receptiveFieldOf({ list, inputs }: Recorded, y: Tensor): Recepti
 
 /** The field of the units that a model gives, for images [channels, height, width]. */
 export function receptiveField(model: Layer, shape: Shape): ReceptiveField | undefined {
+  checkModule("receptiveField: model", model);
+  checkIntegers("receptiveField: shape", shape);
   const recorded = recordOn((x) => model.forward(x), [[1, ...shape]]);
   return receptiveFieldOf(recorded, recorded.outputs[0]!);
 }

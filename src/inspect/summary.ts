@@ -3,11 +3,13 @@
  * tape between what went into it and what came out, so the table holds for any module, and a layer that is used twice has two lines. What training
  * keeps is read from the same net in training mode.
  */
+
 import { aNumber, type Checks, checkOptions, flag, fn } from "../base/check.ts";
 import { columns } from "../base/columns.ts";
-import { formatShape, type Shape, sizeOf } from "../base/shape.ts";
+import { checkIntegers, formatShape, type Shape, sizeOf } from "../base/shape.ts";
 import { leavesOf } from "../function/capture.ts";
 import type { Layer, Module } from "../nn/module.ts";
+import { checkModule } from "../nn/module.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { Adam } from "../optim/adam.ts";
 import type { Cell } from "../runtime/cell.ts";
@@ -85,6 +87,8 @@ const SUMMARY_OPTIONS: Checks<SummaryOptions> = { batch: aNumber, receptive: fla
  * mode. Nothing is computed.
  */
 export function summary(model: Layer, shape: Shape, options: SummaryOptions = {}): Summary {
+  checkModule("summary: model", model);
+  checkIntegers("summary: shape", shape);
   checkOptions("summary", options, SUMMARY_OPTIONS);
   const { batch = 1, receptive = false, optimizer = (parameters) => new Adam(parameters), measure = false } = options;
   const inputShape = [batch, ...shape];

@@ -2,12 +2,14 @@
  * @file What training takes (SUM-1): the values that the forward pass must keep for the backward pass, read from the tapes of both; with weights,
  * gradients and the optimizer's state an estimate; and beside it what the plan of a compiled step really takes. Nothing is computed.
  */
+import { fn as aFunction, check } from "../base/check.ts";
 import { byteSize, isFloat } from "../base/dtype.ts";
-import { sizeOf, type Type } from "../base/shape.ts";
+import { checkIntegers, sizeOf, type Type } from "../base/shape.ts";
 import { backward } from "../function/derivative.ts";
 import { recordFunction } from "../function/recording.ts";
 import { crossEntropy } from "../nn/losses.ts";
 import type { Layer, Module } from "../nn/module.ts";
+import { checkModule } from "../nn/module.ts";
 import { Parameter } from "../nn/parameter.ts";
 import { zeros } from "../ops/create.ts";
 import { hole } from "../ops/region.ts";
@@ -117,6 +119,9 @@ export function trainingStep(model: Layer, optimizer: Optimizer): (x: Tensor, la
 
 /** What a compiled training step takes on inputs of a shape, batch included: its plan is made, and not run. */
 export function plannedMemory(model: Layer, inputShape: readonly number[], make: OptimizerMaker): PlannedMemory {
+  checkModule("plannedMemory: model", model);
+  checkIntegers("plannedMemory: inputShape", inputShape);
+  check("plannedMemory: make", make, aFunction);
   const optimizer = blueprint(() => make(model.parameters()));
   const recording = recordFunction(trainingStep(model, optimizer), [zeros(inputShape), zeros([inputShape[0]], "i32")]);
   const { scratch } = planRegion(recording.region, recording);

@@ -2,8 +2,10 @@
  * @file Activation functions (ACT-1), stable at any magnitude (ACT-2). Where a formula has pieces, each piece is fed only arguments at which
  * it is finite: the piece that is not chosen gets derivative 0, and 0 times an infinite slope would be NaN. At kinks the derivative is PyTorch's.
  */
+
 import { checkOptions } from "../base/check.ts";
 import { normalizeAxis } from "../base/shape.ts";
+import { checkTensors } from "../ops/check.ts";
 import { floating } from "../ops/create.ts";
 import type { Tensor, TensorLike } from "../ops/tensor.ts";
 import {
@@ -30,11 +32,13 @@ import { type SoftmaxOptions, softmax } from "./softmax.ts";
 
 /** σ(x) = 1 / (1 + e⁻ˣ). */
 export function sigmoid(x: Tensor): Tensor {
+  checkTensors("sigmoid", { x });
   return x.sigmoid();
 }
 
 /** tanh x. */
 export function tanh(x: Tensor): Tensor {
+  checkTensors("tanh", { x });
   return x.tanh();
 }
 
@@ -47,6 +51,7 @@ export interface SoftplusOptions {
 
 /** log(1 + e^βx) / β, computed as max(z, 0) + log(1 + e^-|z|) with z = βx, which neither overflows nor cancels. */
 export function softplus(x: Tensor, options: SoftplusOptions = {}): Tensor {
+  checkTensors("softplus", { x });
   checkOptions("softplus", options, SOFTPLUS_OPTIONS);
   const { beta = 1, threshold = Number.POSITIVE_INFINITY } = options;
   const z = beta === 1 ? x : x.mul(beta);
@@ -59,11 +64,13 @@ export function softplus(x: Tensor, options: SoftplusOptions = {}): Tensor {
 
 /** log σ(x) = -softplus(-x). */
 export function logSigmoid(x: Tensor): Tensor {
+  checkTensors("logSigmoid", { x });
   return softplus(x.neg()).neg();
 }
 
 /** x·σ(βx): SiLU at β = 1 (Ramachandran et al. 2017). */
 export function swish(x: Tensor, options: { readonly beta?: number } = {}): Tensor {
+  checkTensors("swish", { x });
   checkOptions("swish", options, SWISH);
   const { beta = 1 } = options;
   return x.mul((beta === 1 ? x : x.mul(beta)).sigmoid());
@@ -71,11 +78,13 @@ export function swish(x: Tensor, options: { readonly beta?: number } = {}): Tens
 
 /** x·σ(x). */
 export function silu(x: Tensor): Tensor {
+  checkTensors("silu", { x });
   return swish(x);
 }
 
 /** x·tanh(softplus x) (Misra 2019). */
 export function mish(x: Tensor): Tensor {
+  checkTensors("mish", { x });
   return x.mul(softplus(x).tanh());
 }
 
@@ -86,6 +95,7 @@ export interface GeluOptions {
 
 /** xΦ(x), a Gaussian error linear unit (Hendrycks & Gimpel 2016). */
 export function gelu(x: Tensor, options: GeluOptions = {}): Tensor {
+  checkTensors("gelu", { x });
   checkOptions("gelu", options, GELU_OPTIONS);
   const { approximate = "none" } = options;
   const gate =
@@ -100,6 +110,7 @@ export function gelu(x: Tensor, options: GeluOptions = {}): Tensor {
 
 /** x / (1 + |x|). */
 export function softsign(x: Tensor): Tensor {
+  checkTensors("softsign", { x });
   const z = floating(x);
   // At infinity the quotient has no value, its limit has.
   const size = z.abs();
@@ -111,6 +122,7 @@ const TANH_SHRINK = [1 / 3, -2 / 15, 17 / 315, -62 / 2835, 1382 / 155925, -21844
 
 /** x - tanh x; near 0, where both cancel, by its series. */
 export function tanhShrink(x: Tensor): Tensor {
+  checkTensors("tanhShrink", { x });
   const z = floating(x);
   const near = z.abs().lt(0.15);
   const inside = near.where(z, 0);
@@ -122,16 +134,19 @@ export function tanhShrink(x: Tensor): Tensor {
 
 /** max(0, x). */
 export function relu(x: Tensor): Tensor {
+  checkTensors("relu", { x });
   return x.relu();
 }
 
 /** min(max(0, x), 6). */
 export function relu6(x: Tensor): Tensor {
+  checkTensors("relu6", { x });
   return hardTanh(x, { minVal: 0, maxVal: 6 });
 }
 
 /** max(0, x) + α·min(0, x): the family g(z; α) of ACT-1 (α = -1 gives |x|). Default α 0.01. */
 export function leakyRelu(x: Tensor, options: { readonly negativeSlope?: number } = {}): Tensor {
+  checkTensors("leakyRelu", { x });
   checkOptions("leakyRelu", options, LEAKY_RELU);
   const { negativeSlope = 0.01 } = options;
   return x.gt(0).where(x, x.mul(negativeSlope));
@@ -139,6 +154,7 @@ export function leakyRelu(x: Tensor, options: { readonly negativeSlope?: number 
 
 /** {@link leakyRelu} with learnt slopes, one per channel (axis 1) or one for all (He et al. 2015). */
 export function prelu(x: Tensor, weight: TensorLike): Tensor {
+  checkTensors("prelu", { x });
   const slope = x.operand(weight);
   const shaped = slope.size === 1 ? slope.reshape([]) : slope.reshape(x.shape.map((_, axis) => (axis === 1 || x.rank === 1 ? -1 : 1)));
   return x.gt(0).where(x, x.mul(shaped));
@@ -157,6 +173,7 @@ export interface RreluOptions {
 
 /** {@link leakyRelu} with random slopes (Xu et al. 2015). */
 export function rrelu(x: Tensor, options: RreluOptions = {}): Tensor {
+  checkTensors("rrelu", { x });
   checkOptions("rrelu", options, RRELU_OPTIONS);
   const { lower = 1 / 8, upper = 1 / 3, training = false, key } = options;
   if (!training) return leakyRelu(x, { negativeSlope: (lower + upper) / 2 });
@@ -165,6 +182,7 @@ export function rrelu(x: Tensor, options: RreluOptions = {}): Tensor {
 
 /** |x|: absolute value rectification (Jarrett et al. 2009). */
 export function absolute(x: Tensor): Tensor {
+  checkTensors("absolute", { x });
   return x.abs();
 }
 
@@ -175,6 +193,7 @@ function exponentialPart(x: Tensor, isPositive: Tensor, scale: number): Tensor {
 
 /** x where positive, else α(eˣ - 1) (Clevert et al. 2016). */
 export function elu(x: Tensor, options: { readonly alpha?: number } = {}): Tensor {
+  checkTensors("elu", { x });
   checkOptions("elu", options, ELU);
   const { alpha = 1 } = options;
   const isPositive = x.gt(0);
@@ -183,6 +202,7 @@ export function elu(x: Tensor, options: { readonly alpha?: number } = {}): Tenso
 
 /** x where positive, else α(e^(x/α) - 1): ELU with slope 1 at 0 for every α (Barron 2017). */
 export function celu(x: Tensor, options: { readonly alpha?: number } = {}): Tensor {
+  checkTensors("celu", { x });
   checkOptions("celu", options, ELU);
   const { alpha = 1 } = options;
   const isPositive = x.gt(0);
@@ -195,11 +215,13 @@ const SELU_SCALE = 1.0507009873554805;
 
 /** λ·elu(x, α), with the constants under which activations keep mean 0 and variance 1. */
 export function selu(x: Tensor): Tensor {
+  checkTensors("selu", { x });
   return elu(x, { alpha: SELU_ALPHA }).mul(SELU_SCALE);
 }
 
 /** x where above `threshold`, else `value`: the threshold unit. */
 export function threshold(x: Tensor, options: { readonly threshold: number; readonly value: number }): Tensor {
+  checkTensors("threshold", { x });
   checkOptions("threshold", options, THRESHOLD, "threshold", "value");
   const { threshold: bound, value } = options;
   return x.le(bound).where(value, x);
@@ -216,6 +238,7 @@ export interface HardTanhOptions {
 
 /** x kept within [minVal, maxVal]; at the bounds the derivative is 0. */
 export function hardTanh(x: Tensor, options: HardTanhOptions = {}): Tensor {
+  checkTensors("hardTanh", { x });
   checkOptions("hardTanh", options, HARD_TANH_OPTIONS);
   const { minVal = -1, maxVal = 1 } = options;
   if (!(minVal < maxVal)) throw new RangeError(`hardTanh: want minVal < maxVal, got ${minVal} and ${maxVal}`);
@@ -224,18 +247,21 @@ export function hardTanh(x: Tensor, options: HardTanhOptions = {}): Tensor {
 
 /** x/6 + ½ kept within [0, 1]. */
 export function hardSigmoid(x: Tensor): Tensor {
+  checkTensors("hardSigmoid", { x });
   const z = floating(x);
   return z.le(-3).where(0, z.ge(3).where(1, z.div(6).add(0.5)));
 }
 
 /** x·(x + 3 kept within [0, 6]) / 6 (Howard et al. 2019). */
 export function hardSwish(x: Tensor): Tensor {
+  checkTensors("hardSwish", { x });
   const z = floating(x);
   return z.mul(z.add(3).clamp(0, 6)).div(6);
 }
 
 /** x moved towards 0 by λ, and 0 within [-λ, λ]: the proximal map of λ|x|. Default λ ½. */
 export function softShrink(x: Tensor, options: { readonly lambda?: TensorLike } = {}): Tensor {
+  checkTensors("softShrink", { x });
   checkOptions("softShrink", options, SOFT_SHRINK);
   const { lambda = 0.5 } = options;
   if (typeof lambda === "number" && !(lambda >= 0)) throw new RangeError(`softShrink: want lambda >= 0, got ${lambda}`);
@@ -245,6 +271,7 @@ export function softShrink(x: Tensor, options: { readonly lambda?: TensorLike } 
 
 /** x, but 0 within [-λ, λ]. Default λ ½. */
 export function hardShrink(x: Tensor, options: { readonly lambda?: number } = {}): Tensor {
+  checkTensors("hardShrink", { x });
   checkOptions("hardShrink", options, HARD_SHRINK);
   const { lambda = 0.5 } = options;
   return x.gt(lambda).or(x.lt(-lambda)).where(x, shrunk(x));
@@ -274,6 +301,7 @@ export interface GluOptions {
 
 /** Gated linear unit: the first half times σ of the second (Dauphin et al. 2017). */
 export function glu(x: Tensor, options: GluOptions = {}): Tensor {
+  checkTensors("glu", { x });
   checkOptions("glu", options, GLU_OPTIONS);
   const { axis = -1, activation = sigmoid } = options;
   const [a, gate] = halves(x, axis, "glu");
@@ -282,6 +310,7 @@ export function glu(x: Tensor, options: GluOptions = {}): Tensor {
 
 /** Result j is the largest of inputs j·k .. j·k + k - 1 along an axis (Goodfellow et al. 2013). Of elements that tie the first gets the derivative. */
 export function maxout(x: Tensor, options: { readonly pieces: number; readonly axis?: number }): Tensor {
+  checkTensors("maxout", { x });
   checkOptions("maxout", options, MAXOUT, "pieces");
   const { pieces, axis = 1 } = options;
   const at = normalizeAxis(axis, x.rank, "maxout");
@@ -292,6 +321,7 @@ export function maxout(x: Tensor, options: { readonly pieces: number; readonly a
 
 /** Radial basis function units: exp(-‖x - wⱼ‖² / σⱼ²) for x [..., d] and centres w [k, d], giving [..., k]; σ is a number or [k]. */
 export function rbf(x: Tensor, centres: TensorLike, options: { readonly sigma?: TensorLike } = {}): Tensor {
+  checkTensors("rbf", { x });
   checkOptions("rbf", options, RBF);
   const { sigma = 1 } = options;
   const w = x.operand(centres);
@@ -301,6 +331,7 @@ export function rbf(x: Tensor, centres: TensorLike, options: { readonly sigma?: 
 
 /** cos x, as a unit. */
 export function cosine(x: Tensor): Tensor {
+  checkTensors("cosine", { x });
   return x.cos();
 }
 
@@ -315,6 +346,7 @@ export interface GumbelSoftmaxOptions extends SoftmaxOptions {
 
 /** A relaxed sample from softmax(logits): softmax((logits + g) / T) with g from the Gumbel distribution (Jang et al. 2017). */
 export function gumbelSoftmax(logits: Tensor, options: GumbelSoftmaxOptions = {}): Tensor {
+  checkTensors("gumbelSoftmax", { logits });
   checkOptions("gumbelSoftmax", options, GUMBEL_SOFTMAX_OPTIONS);
   const { hard = false, axis = -1, key, temperature = 1 } = options;
   // u in (0, 1): neither logarithm is infinite.

@@ -1,8 +1,10 @@
 /** @file Elementwise arithmetic beyond the methods of Tensor: quotients, signs, bits, products that vanish, comparisons with a tolerance. */
+
 import { checkOptions, shown } from "../base/check.ts";
 import { isFloat, promote } from "../base/dtype.ts";
 import { broadcastShapes, formatShape, sameShape } from "../base/shape.ts";
 import * as bits from "../ops/bits.ts";
+import { checkTensors } from "../ops/check.ts";
 import { floating } from "../ops/create.ts";
 import { elementsOf, Tensor, type TensorLike } from "../ops/tensor.ts";
 import { CLOSE_OPTIONS } from "./options.ts";
@@ -27,16 +29,19 @@ function vanishing(x: Tensor, y: TensorLike, low: number, f: (y: Tensor) => Tens
 
 /** x·log y, and 0 where x is 0 (unless y is NaN). */
 export function xlogy(x: Tensor, y: TensorLike): Tensor {
+  checkTensors("xlogy", { x });
   return vanishing(x, y, 0, (b) => b.log());
 }
 
 /** x·log(1 + y), and 0 where x is 0 (unless y is NaN). */
 export function xlog1py(x: Tensor, y: TensorLike): Tensor {
+  checkTensors("xlog1py", { x });
   return vanishing(x, y, -1, (b) => b.log1p());
 }
 
 /** log₂(2ᵃ + 2ᵇ) without overflow. */
 export function logAddExp2(a: Tensor, b: TensorLike): Tensor {
+  checkTensors("logAddExp2", { a });
   const [x, y] = together("logAddExp2", floating(a), b);
   const first = x.ge(y);
   const [large, small] = [first.where(x, y), first.where(y, x)];
@@ -49,12 +54,14 @@ export function logAddExp2(a: Tensor, b: TensorLike): Tensor {
 
 /** Whether the sign is negative, also that of -0. NaN counts as positive. */
 export function signbit(x: Tensor): Tensor {
+  checkTensors("signbit", { x });
   if (!isFloat(x.dtype)) return x.lt(x.like(0));
   return x.lt(0).or(x.eq(0).and(x.recip().lt(0)));
 }
 
 /** The magnitude of x with the sign of y. */
 export function copysign(x: Tensor, y: TensorLike): Tensor {
+  checkTensors("copysign", { x });
   const [a, b] = together("copysign", floating(x), y);
   const size = a.abs();
   return signbit(b).where(size.neg(), size);
@@ -62,12 +69,14 @@ export function copysign(x: Tensor, y: TensorLike): Tensor {
 
 /** The next number of the dtype from x towards y. It has no derivative. */
 export function nextafter(x: Tensor, y: TensorLike): Tensor {
+  checkTensors("nextafter", { x });
   const [a, b] = together("nextafter", floating(x), y);
   return a.bind(bits.nextAfter, [a, b]);
 }
 
 /** x = mantissa·2^exponent with ½ <= |mantissa| < 1 (an exponent of 0 for 0, infinities and NaN). */
 export function frexp(x: Tensor): { mantissa: Tensor; exponent: Tensor } {
+  checkTensors("frexp", { x });
   const y = floating(x);
   const exponent = y.bind(bits.exponent, [y]);
   return { mantissa: ldexp(y, exponent.neg()), exponent };
@@ -75,6 +84,7 @@ export function frexp(x: Tensor): { mantissa: Tensor; exponent: Tensor } {
 
 /** x·2ⁿ */
 export function ldexp(x: Tensor, n: TensorLike): Tensor {
+  checkTensors("ldexp", { x });
   const y = floating(x);
   const power = y.operand(n).cast(y.dtype);
   // In two steps, since 2ⁿ alone may overflow or vanish.
@@ -84,6 +94,7 @@ export function ldexp(x: Tensor, n: TensorLike): Tensor {
 
 /** 0 below 0, 1 above, and `value` at 0. */
 export function heaviside(x: Tensor, value: TensorLike): Tensor {
+  checkTensors("heaviside", { x });
   const [a, v] = together("heaviside", x, value);
   const step = a.gt(a.like(0)).cast(a.dtype);
   return a.isNaN().where(a, a.eq(a.like(0)).where(v, step));
@@ -93,6 +104,7 @@ export function heaviside(x: Tensor, value: TensorLike): Tensor {
 
 /** x/y rounded down. Of integers an integer, 0 for y = 0. */
 export function floorDivide(x: Tensor, y: TensorLike): Tensor {
+  checkTensors("floorDivide", { x });
   const [a, b] = together("floorDivide", x, y);
   if (isFloat(a.dtype)) return a.div(b).floor();
   const q = a.div(b);
@@ -105,11 +117,13 @@ export function floorDivide(x: Tensor, y: TensorLike): Tensor {
 
 /** x/y as floats, also of integers. */
 export function trueDivide(x: Tensor, y: TensorLike): Tensor {
+  checkTensors("trueDivide", { x });
   return floating(x).div(y);
 }
 
 /** xʸ in f64. */
 export function floatPower(x: Tensor, y: TensorLike): Tensor {
+  checkTensors("floatPower", { x });
   return x.cast("f64").pow(typeof y === "number" ? y : x.operand(y).cast("f64"));
 }
 
@@ -121,12 +135,14 @@ function integers(what: string, x: Tensor, y: TensorLike): [Tensor, Tensor] {
 
 /** Greatest common divisor of integers, not negative; of 0 and 0 it is 0. */
 export function gcd(x: Tensor, y: TensorLike): Tensor {
+  checkTensors("gcd", { x });
   const [a, b] = integers("gcd", x, y);
   return a.bind(bits.gcd, [a, b]);
 }
 
 /** Least common multiple of integers, not negative; 0 if one of them is. */
 export function lcm(x: Tensor, y: TensorLike): Tensor {
+  checkTensors("lcm", { x });
   const [a, b] = integers("lcm", x, y);
   return a
     .div(a.bind(bits.gcd, [a, b]).maximum(1))
@@ -147,6 +163,7 @@ export interface CloseOptions {
 
 /** Where |x - y| <= atol + rtol·|y|; infinities are close if they are equal. */
 export function isclose(x: Tensor, y: TensorLike, options: CloseOptions = {}): Tensor {
+  checkTensors("isclose", { x });
   checkOptions("isclose", options, CLOSE_OPTIONS);
   const { rtol = 1e-5, atol = 1e-8, equalNaN = false } = options;
   const [a, b] = together("isclose", x, y);
@@ -158,6 +175,7 @@ export function isclose(x: Tensor, y: TensorLike, options: CloseOptions = {}): T
 
 /** Whether all elements are close ({@link isclose}): read at once, so not within a program. */
 export function allclose(x: Tensor, y: TensorLike, options: CloseOptions = {}): boolean {
+  checkTensors("allclose", { x });
   checkOptions("allclose", options, CLOSE_OPTIONS);
   return elementsOf(isclose(x, y, options).all())[0] === 1;
 }

@@ -2,9 +2,11 @@
  * @file Indexing by several keys at once, as NumPy has it: integers, slices, new axes, an ellipsis, tensors of indices and masks; and writing at such
  * places.
  */
+
 import { checkOptions, shown } from "../base/check.ts";
 import { isFloat, wide } from "../base/dtype.ts";
 import { broadcastShapes, formatShape, type Shape, sameShape, sizeOf } from "../base/shape.ts";
+import { checkTensors } from "../ops/check.ts";
 import { arange, tensor } from "../ops/create.ts";
 import { addRows } from "../ops/indexing.ts";
 import { put } from "../ops/places.ts";
@@ -119,6 +121,7 @@ function keysFor(shape: Shape, given: readonly IndexKey[]): Keys {
 
 /** The elements of x at some keys, one after another for its axes; missing ones at the end are whole axes. See {@link IndexKey}. */
 export function at(x: Tensor, ...given: IndexKey[]): Tensor {
+  checkTensors("at", { x });
   const { keys, apart } = keysFor(x.shape, given);
   let axis = 0;
   let y = x;

@@ -2,8 +2,10 @@
  * @file Attention (Vaswani et al. 2017): scaled dot products, several heads, and the layers of a transformer made of them. In masks true means
  * "may attend"; a query that may attend to nothing gets zeros.
  */
+
 import { checkOptions } from "../base/check.ts";
 import { formatShape } from "../base/shape.ts";
+import { checkTensors } from "../ops/check.ts";
 import { decay, ratio } from "../ops/elementwise.ts";
 import type { Tensor, TensorLike } from "../ops/tensor.ts";
 import { gelu, relu } from "./activation.ts";
@@ -32,6 +34,7 @@ function shares(scores: Tensor, masked: boolean): Tensor {
 
 /** softmax(scale·q·kᵀ + mask) over the keys: q [..., Lq, d] and k [..., Lk, d] to [..., Lq, Lk]. */
 export function attentionWeights(q: Tensor, k: Tensor, options: AttentionOptions = {}): Tensor {
+  checkTensors("attentionWeights", { q, k });
   checkOptions("attentionWeights", options, ATTENTION_OPTIONS);
   const { mask, causal = false, scale } = options;
   const d = q.shape[q.rank - 1];
@@ -51,6 +54,7 @@ export function attentionWeights(q: Tensor, k: Tensor, options: AttentionOptions
 
 /** softmax(q·kᵀ/√d)·v: q [..., Lq, d], k [..., Lk, d], v [..., Lk, e] to [..., Lq, e]. */
 export function scaledDotProductAttention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions = {}): Tensor {
+  checkTensors("scaledDotProductAttention", { q, k, v });
   checkOptions("scaledDotProductAttention", options, ATTENTION_OPTIONS);
   const weights = attentionWeights(q, k, options);
   return (options.onWeights ? options.onWeights(weights) : weights).matmul(v);
@@ -121,6 +125,7 @@ export function multiHeadAttention(
   parameters: AttentionParameters,
   options: MultiHeadOptions,
 ): { output: Tensor; weights: Tensor } {
+  checkTensors("multiHeadAttention", { q, k, v });
   checkOptions("multiHeadAttention", options, MULTI_HEAD_OPTIONS, "heads");
   const { context, weights } = multiHeadContext(q, k, v, parameters, options);
   return { output: linear(context, parameters.outProjWeight, parameters.outProjBias), weights };
@@ -134,6 +139,7 @@ export function multiHeadContext(
   parameters: Omit<AttentionParameters, "outProjWeight" | "outProjBias">,
   options: MultiHeadOptions,
 ): { context: Tensor; weights: Tensor } {
+  checkTensors("multiHeadContext", { q, k, v });
   checkOptions("multiHeadContext", options, MULTI_HEAD_OPTIONS);
   const { heads, onWeights, zeroAttention = false, averageWeights = false } = options;
   const e = q.shape[q.rank - 1];
@@ -253,6 +259,7 @@ function residual(x: Tensor, part: (x: Tensor) => Tensor, norm: NormParameters, 
 
 /** Self-attention and a feed-forward net, each with a residual and layer normalization: [N, L, E] to [N, L, E]. */
 export function transformerEncoderLayer(x: Tensor, w: EncoderLayerParameters, options: TransformerLayerOptions): Tensor {
+  checkTensors("transformerEncoderLayer", { x });
   checkOptions("transformerEncoderLayer", options, TRANSFORMER_LAYER_OPTIONS, "heads");
   const { heads, mask, keyMask, causal, onWeights } = options;
   const own = { heads, mask, keyMask, causal, onWeights };
@@ -269,6 +276,7 @@ export interface DecoderLayerOptions extends TransformerLayerOptions {
 
 /** Self-attention, attention to an encoder's `memory` [N, M, E], and a feed-forward net: [N, L, E] to [N, L, E]. */
 export function transformerDecoderLayer(x: Tensor, memory: Tensor, w: DecoderLayerParameters, options: DecoderLayerOptions): Tensor {
+  checkTensors("transformerDecoderLayer", { x, memory });
   checkOptions("transformerDecoderLayer", options, DECODER_LAYER_OPTIONS, "heads");
   const { heads, mask, keyMask, causal, onWeights, memoryMask, memoryKeyMask } = options;
   const own = { heads, mask, keyMask, causal, onWeights };
@@ -280,6 +288,7 @@ export function transformerDecoderLayer(x: Tensor, memory: Tensor, w: DecoderLay
 
 /** Sinusoidal positions [length, E] (Vaswani et al. 2017, §3.5): sin(t/10000^(2i/E)) at feature 2i, the cosine at 2i + 1. */
 export function sinusoidalPositions(like: Tensor, length: number, features: number): Tensor {
+  checkTensors("sinusoidalPositions", { like });
   const shape = [length, features];
   const base = like.constantOf({ shape, dtype: like.dtype }, 0);
   const time = base.iotaLike(0).cast(like.dtype);

@@ -1,6 +1,8 @@
 /** @file Integrals and derivatives of sampled functions, covariances, and distances of all pairs. */
+
 import { check, checkOptions, finite, positive, shown } from "../base/check.ts";
 import { formatShape, normalizeAxes, normalizeAxis } from "../base/shape.ts";
+import { checkTensors } from "../ops/check.ts";
 import { concatenate, floating } from "../ops/create.ts";
 import { Tensor } from "../ops/tensor.ts";
 import { triuIndices } from "./grids.ts";
@@ -36,11 +38,13 @@ function areas(what: string, y: Tensor, options: TrapezoidOptions): { parts: Ten
 
 /** ∫ y along an axis by the trapezoidal rule: Σ (yᵢ + yᵢ₊₁)/2·(xᵢ₊₁ - xᵢ). */
 export function trapezoid(y: Tensor, options: TrapezoidOptions = {}): Tensor {
+  checkTensors("trapezoid", { y });
   return areas("trapezoid", y, options).parts.sum(-1);
 }
 
 /** The integrals of {@link trapezoid} up to each sample but the first. */
 export function cumulativeTrapezoid(y: Tensor, options: TrapezoidOptions = {}): Tensor {
+  checkTensors("cumulativeTrapezoid", { y });
   const { parts, at } = areas("cumulativeTrapezoid", y, options);
   return parts.cumsum(-1).moveAxis(-1, at);
 }
@@ -59,6 +63,7 @@ export interface GradientOptions {
  * (NumPy's and PyTorch's gradient).
  */
 export function gradient(f: Tensor, options: GradientOptions = {}): Tensor[] {
+  checkTensors("gradient", { f });
   checkOptions("gradient", options, GRADIENT_OPTIONS);
   const { spacing = 1, axes, edgeOrder = 1 } = options;
   const list = normalizeAxes(axes, f.rank, "gradient");
@@ -117,6 +122,7 @@ export interface CovOptions {
 
 /** Covariances of variables in rows, observations in columns: [D, N] to [D, D]; a vector gives its variance. */
 export function cov(x: Tensor, options: CovOptions = {}): Tensor {
+  checkTensors("cov", { x });
   checkOptions("cov", options, COV_OPTIONS);
   const { correction = 1, fweights, aweights } = options;
   if (x.rank > 2) throw new RangeError(`cov: want variables in rows, [D, N], got ${formatShape(x.shape)}`);
@@ -136,6 +142,7 @@ export function cov(x: Tensor, options: CovOptions = {}): Tensor {
 
 /** Correlations of variables in rows (Pearson): [D, N] to [D, D], from -1 to 1; NaN for a variable that does not vary. */
 export function corrcoef(x: Tensor): Tensor {
+  checkTensors("corrcoef", { x });
   const c = cov(x);
   if (c.rank === 0) return c.div(c);
   const spread = c
@@ -147,6 +154,7 @@ export function corrcoef(x: Tensor): Tensor {
 
 /** Distances ‖xᵢ - xⱼ‖ₚ (default p = 2) of all pairs i < j of rows [n, d], in the order (0, 1), (0, 2), ... */
 export function pdist(x: Tensor, options: { readonly p?: number } = {}): Tensor {
+  checkTensors("pdist", { x });
   checkOptions("pdist", options, PDIST);
   if (x.rank !== 2) throw new RangeError(`pdist: want points in rows, [n, d], got ${formatShape(x.shape)}`);
   const pairs = triuIndices(x.shape[0]!, x.shape[0]!, 1);

@@ -6,6 +6,7 @@
 import { checkOptions } from "../base/check.ts";
 import { promote } from "../base/dtype.ts";
 import { formatShape } from "../base/shape.ts";
+import { checkTensors } from "../ops/check.ts";
 import { convInput } from "../ops/contract.ts";
 import { perAxis, type Tensor, type TensorLike } from "../ops/tensor.ts";
 import { CONV_OPTIONS, CONV_TRANSPOSE_OPTIONS } from "./options.ts";
@@ -74,18 +75,21 @@ function convBatch(what: string, spatial: number, x: Tensor, w: TensorLike, opti
 
 /** x [N, C, L] with weight [O, C/groups, k] to [N, O, L′], L′ = ⌊(L + 2p - d(k - 1) - 1)/s⌋ + 1. */
 export function conv1d(x: Tensor, weight: TensorLike, options: ConvOptions = {}): Tensor {
+  checkTensors("conv1d", { x });
   checkOptions("conv1d", options, CONV_OPTIONS);
   return convNd("conv1d", 1, x, weight, options);
 }
 
 /** x [N, C, H, W] with weight [O, C/groups, kh, kw] to [N, O, H′, W′], sizes as in {@link conv1d}. */
 export function conv2d(x: Tensor, weight: TensorLike, options: ConvOptions = {}): Tensor {
+  checkTensors("conv2d", { x });
   checkOptions("conv2d", options, CONV_OPTIONS);
   return convNd("conv2d", 2, x, weight, options);
 }
 
 /** x [N, C, D, H, W] with weight [O, C/groups, kd, kh, kw] to [N, O, D′, H′, W′], sizes as in {@link conv1d}. */
 export function conv3d(x: Tensor, weight: TensorLike, options: ConvOptions = {}): Tensor {
+  checkTensors("conv3d", { x });
   checkOptions("conv3d", options, CONV_OPTIONS);
   return convNd("conv3d", 3, x, weight, options);
 }
@@ -139,18 +143,21 @@ function convTransposeBatch(what: string, spatial: number, x: Tensor, w: TensorL
 
 /** x [N, C, L] with weight [C, O/groups, k] to [N, O, L′], L′ = (L - 1)s - 2p + d(k - 1) + outputPadding + 1. */
 export function convTranspose1d(x: Tensor, weight: TensorLike, options: ConvTransposeOptions = {}): Tensor {
+  checkTensors("convTranspose1d", { x });
   checkOptions("convTranspose1d", options, CONV_TRANSPOSE_OPTIONS);
   return convTransposeNd("convTranspose1d", 1, x, weight, options);
 }
 
 /** x [N, C, H, W] with weight [C, O/groups, kh, kw] to [N, O, H′, W′], sizes as in {@link convTranspose1d}. */
 export function convTranspose2d(x: Tensor, weight: TensorLike, options: ConvTransposeOptions = {}): Tensor {
+  checkTensors("convTranspose2d", { x });
   checkOptions("convTranspose2d", options, CONV_TRANSPOSE_OPTIONS);
   return convTransposeNd("convTranspose2d", 2, x, weight, options);
 }
 
 /** x [N, C, D, H, W] with weight [C, O/groups, kd, kh, kw] to [N, O, D′, H′, W′], sizes as in {@link convTranspose1d}. */
 export function convTranspose3d(x: Tensor, weight: TensorLike, options: ConvTransposeOptions = {}): Tensor {
+  checkTensors("convTranspose3d", { x });
   checkOptions("convTranspose3d", options, CONV_TRANSPOSE_OPTIONS);
   return convTransposeNd("convTranspose3d", 3, x, weight, options);
 }

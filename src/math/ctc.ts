@@ -5,10 +5,11 @@
 import { checkOptions } from "../base/check.ts";
 import { formatShape } from "../base/shape.ts";
 import { scan } from "../function/control.ts";
+import { checkTensors } from "../ops/check.ts";
 import { arange, stack } from "../ops/create.ts";
 import { elementsOf, type Tensor } from "../ops/tensor.ts";
 import { CTC_OPTIONS } from "./options.ts";
-import { checkTensors, type LossOptions, reduceTerms } from "./reduction.ts";
+import { type LossOptions, reduceTerms } from "./reduction.ts";
 
 export interface CtcOptions extends LossOptions {
   /** Index of the blank. Default 0. */

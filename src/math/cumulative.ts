@@ -2,7 +2,9 @@
  * @file Running products, logarithms of sums, maxima and minima. Each takes ⌈log₂ n⌉ passes that combine every element with what stands 1, 2, 4, ...
  * before it (Hillis & Steele 1986); their derivatives are those of the passes, right at zeros and at -∞.
  */
+
 import { isAxisOfScalar, normalizeAxis } from "../base/shape.ts";
+import { checkTensors } from "../ops/check.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { logAddExp } from "./pointwise.ts";
 
@@ -36,11 +38,13 @@ function runningTensor(name: string, x: Tensor, axis: number, combine: (earlier:
 
 /** Running products along an axis; the derivative is right at zeros. */
 export function cumprod(x: Tensor, axis: number): Tensor {
+  checkTensors("cumprod", { x });
   return runningTensor("cumprod", x, axis, (a, b) => a.mul(b));
 }
 
 /** log of the running sums of exponentials along an axis. */
 export function logCumSumExp(x: Tensor, axis: number): Tensor {
+  checkTensors("logCumSumExp", { x });
   return runningTensor("logCumSumExp", x, axis, (a, b) => logAddExp(a, b));
 }
 
@@ -74,16 +78,19 @@ export interface Extreme {
 
 /** Running maximum along an axis, and its position. */
 export function cummax(x: Tensor, axis: number): Extreme {
+  checkTensors("cummax", { x });
   return cumulativeExtreme("cummax", x, axis, (later, earlier) => later.ge(earlier).or(later.ne(later)));
 }
 
 /** Running minimum along an axis, and its position. */
 export function cummin(x: Tensor, axis: number): Extreme {
+  checkTensors("cummin", { x });
   return cumulativeExtreme("cummin", x, axis, (later, earlier) => later.le(earlier).or(later.ne(later)));
 }
 
 /** Differences of neighbours along an axis. */
 export function diff(x: Tensor, axis = -1): Tensor {
+  checkTensors("diff", { x });
   const at = normalizeAxis(axis, x.rank, "diff");
   const n = Math.max(0, x.shape[at]! - 1);
   const later = x.slice(

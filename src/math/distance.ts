@@ -2,6 +2,7 @@
 
 import { checkOptions } from "../base/check.ts";
 import { broadcastShapes, formatShape } from "../base/shape.ts";
+import { checkTensors } from "../ops/check.ts";
 import { floating } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { CDIST, COSINE_SIMILARITY, NORMALIZE_OPTIONS, PAIRWISE_DISTANCE_OPTIONS } from "./options.ts";
@@ -18,6 +19,7 @@ export interface NormalizeOptions {
 
 /** x / max(‖x‖ₚ, ε) along an axis. */
 export function normalize(x: Tensor, options: NormalizeOptions = {}): Tensor {
+  checkTensors("normalize", { x });
   checkOptions("normalize", options, NORMALIZE_OPTIONS);
   const { p = 2, axis = 1, eps = 1e-12 } = options;
   const z = floating(x);
@@ -38,6 +40,7 @@ function broadcastTogether(name: string, a: Tensor, b: Tensor): [Tensor, Tensor]
 
 /** x₁·x₂ / (max(‖x₁‖, ε)·max(‖x₂‖, ε)) along an axis. */
 export function cosineSimilarity(x1: Tensor, x2: Tensor, options: { readonly axis?: number; readonly eps?: number } = {}): Tensor {
+  checkTensors("cosineSimilarity", { x1, x2 });
   checkOptions("cosineSimilarity", options, COSINE_SIMILARITY);
   const { axis = 1, eps = 1e-8 } = options;
   const [a, b] = broadcastTogether("cosineSimilarity", floating(x1), floating(x2));
@@ -56,6 +59,7 @@ export interface PairwiseDistanceOptions {
 
 /** ‖x₁ - x₂ + ε‖ₚ along the last axis. */
 export function pairwiseDistance(x1: Tensor, x2: Tensor, options: PairwiseDistanceOptions = {}): Tensor {
+  checkTensors("pairwiseDistance", { x1, x2 });
   checkOptions("pairwiseDistance", options, PAIRWISE_DISTANCE_OPTIONS);
   const { p = 2, eps = 1e-6, keepDims = false } = options;
   const d = x1.sub(x2);
@@ -64,6 +68,7 @@ export function pairwiseDistance(x1: Tensor, x2: Tensor, options: PairwiseDistan
 
 /** Distances ‖x1ᵢ - x2ⱼ‖ₚ of all pairs of rows: [..., n, d] and [..., m, d] to [..., n, m]. */
 export function cdist(x1: Tensor, x2: Tensor, options: { readonly p?: number } = {}): Tensor {
+  checkTensors("cdist", { x1, x2 });
   checkOptions("cdist", options, CDIST);
   const { p = 2 } = options;
   return norm(x1.unsqueeze(-2).sub(x2.unsqueeze(-3)), { p, axes: -1 });

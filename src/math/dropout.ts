@@ -1,6 +1,8 @@
 /** @file Dropout (Srivastava et al. 2014), inverted: what is kept is scaled up while training, so that inference changes nothing. */
+
 import { checkOptions } from "../base/check.ts";
 import { formatShape, type Shape } from "../base/shape.ts";
+import { checkTensors } from "../ops/check.ts";
 import type { Tensor, TensorLike } from "../ops/tensor.ts";
 import { DROPOUT_OPTIONS } from "./options.ts";
 import { randomKey, uniform } from "./random.ts";
@@ -38,12 +40,14 @@ function drop(what: string, x: Tensor, mask: Shape, { p = 0.5, training = true, 
 
 /** Each element becomes 0 with probability p, and the others grow by 1/(1 - p). */
 export function dropout(x: Tensor, options: DropoutOptions = {}): Tensor {
+  checkTensors("dropout", { x });
   checkOptions("dropout", options, DROPOUT_OPTIONS);
   return drop("dropout", x, x.shape, options);
 }
 
 /** {@link dropout} of whole channels of [N, C, ...] (Tompson et al. 2015). */
 export function channelDropout(x: Tensor, options: DropoutOptions = {}): Tensor {
+  checkTensors("channelDropout", { x });
   checkOptions("channelDropout", options, DROPOUT_OPTIONS);
   if (x.rank < 2) throw new RangeError(`channelDropout: want [batch, channels, ...], got ${formatShape(x.shape)}`);
   return drop("channelDropout", x, [...x.shape.slice(0, 2), ...x.shape.slice(2).map(() => 1)], options);
@@ -51,6 +55,7 @@ export function channelDropout(x: Tensor, options: DropoutOptions = {}): Tensor 
 
 /** Dropout for SELU nets, which keeps mean 0 and variance 1 (Klambauer et al. 2017): dropped elements become -λα. */
 export function alphaDropout(x: Tensor, options: DropoutOptions = {}): Tensor {
+  checkTensors("alphaDropout", { x });
   checkOptions("alphaDropout", options, DROPOUT_OPTIONS);
   const { p = 0.5, training = true, key } = options;
   checkProbability("alphaDropout", p);

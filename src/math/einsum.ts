@@ -1,7 +1,10 @@
 /**
  * @file Einstein sums with any subscripts, and the products that are one: tensordot, outer, inner, kron, cross, bilinear.
  */
+
+import { check, expectation, integer, listOf, naturalNumber, text } from "../base/check.ts";
 import { formatShape, normalizeAxis } from "../base/shape.ts";
+import { checkTensorList, checkTensors } from "../ops/check.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { diagonal, roll } from "./rearrange.ts";
 
@@ -60,6 +63,8 @@ function sumOut({ letters, x }: Term, wanted: string): Term {
 
 /** The sum of products of operands over the letters that are not in the result: `ij,jk->ik`, `ii->i`, `...qd,...kd->...qk`. */
 export function einsum(equation: string, ...operands: readonly Tensor[]): Tensor {
+  check("einsum: the equation", equation, text);
+  checkTensorList("einsum: operands", operands);
   if (operands.length === 0) refuse(equation, "got no operands");
   const { words, out } = spell(equation, operands);
   const sizes = new Map<string, number>();
@@ -102,8 +107,15 @@ function multiply(a: Term, b: Term, wanted: string): Term {
   return { letters, x: x.x.dot(y.x, `${x.letters},${y.letters}->${letters}`) };
 }
 
+const contracted = expectation(
+  "a number of axes, or two lists of axes",
+  (value) => naturalNumber.holds(value) || (Array.isArray(value) && value.length === 2 && value.every(listOf(integer).holds)),
+);
+
 /** Sum of products over the last `axes` axes of x and the first of y, or over given pairs of axes. */
 export function tensordot(x: Tensor, y: Tensor, axes: number | readonly [readonly number[], readonly number[]] = 2): Tensor {
+  checkTensors("tensordot", { x, y });
+  check("tensordot: axes", axes, contracted);
   const pairs: readonly [readonly number[], readonly number[]] =
     typeof axes === "number"
       ? [Array.from({ length: axes }, (_, i) => x.rank - axes + i), Array.from({ length: axes }, (_, i) => i)]
@@ -120,11 +132,13 @@ export function tensordot(x: Tensor, y: Tensor, axes: number | readonly [readonl
 
 /** x[i]·y[j] for vectors. */
 export function outer(x: Tensor, y: Tensor): Tensor {
+  checkTensors("outer", { x, y });
   return einsum("i,j->ij", x, y);
 }
 
 /** Kronecker's product: blocks x[i, j]·y. */
 export function kron(x: Tensor, y: Tensor): Tensor {
+  checkTensors("kron", { x, y });
   const rank = Math.max(x.rank, y.rank);
   const [a, b] = [x, y].map((t) => t.reshape([...new Array<number>(rank - t.rank).fill(1), ...t.shape])) as [Tensor, Tensor];
   const wide = a.reshape(a.shape.flatMap((d) => [d, 1])).mul(b.reshape(b.shape.flatMap((d) => [1, d])));
@@ -133,6 +147,7 @@ export function kron(x: Tensor, y: Tensor): Tensor {
 
 /** Vector product along an axis of size 3. */
 export function cross(x: Tensor, y: Tensor, axis = -1): Tensor {
+  checkTensors("cross", { x, y });
   const at = normalizeAxis(axis, x.rank, "cross");
   if (x.shape[at] !== 3) throw new RangeError(`cross: axis ${at} of ${formatShape(x.shape)} must have size 3`);
   const turn = (t: Tensor, by: number): Tensor => roll(t, by, at);
@@ -143,6 +158,7 @@ export function cross(x: Tensor, y: Tensor, axis = -1): Tensor {
 
 /** y[o] = x₁ᵀ·w[o]·x₂ + b[o], with w [out, in1, in2]. */
 export function bilinear(x1: Tensor, x2: Tensor, w: Tensor, b?: Tensor): Tensor {
+  checkTensors("bilinear", { x1, x2, w }, { b });
   const y = einsum("...i,oij,...j->...o", x1, w, x2);
   return b ? y.add(b) : y;
 }

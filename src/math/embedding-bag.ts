@@ -1,7 +1,9 @@
 /** @file Sums, means and maxima of rows of a table: bags of embeddings. */
+
 import { checkOptions } from "../base/check.ts";
 import { isFloat } from "../base/dtype.ts";
 import { formatShape, formatType } from "../base/shape.ts";
+import { checkTensors } from "../ops/check.ts";
 import { arange } from "../ops/create.ts";
 import { addRows } from "../ops/indexing.ts";
 import type { Tensor } from "../ops/tensor.ts";
@@ -48,6 +50,7 @@ function bagsOf(index: Tensor, { offsets, includeLastOffset = false }: Embedding
  * that tie for a maximum the first gets the derivative.
  */
 export function embeddingBag(index: Tensor, table: Tensor, options: EmbeddingBagOptions = {}): Tensor {
+  checkTensors("embeddingBag", { index, table });
   checkOptions("embeddingBag", options, EMBEDDING_BAG_OPTIONS);
   const { mode = "mean", perSampleWeights: weights, paddingIndex } = options;
   if (isFloat(index.dtype) || index.dtype === "bool")

@@ -1,6 +1,8 @@
 /** @file Tensors of positions, of combinations and of powers, and tensors put side by side. */
-import { check, checkOptions, listOf, naturalNumber, shown } from "../base/check.ts";
+
+import { check, checkOptions, eachAxis, listOf, naturalNumber, shown } from "../base/check.ts";
 import { formatShape, normalizeAxis } from "../base/shape.ts";
+import { checkTensors } from "../ops/check.ts";
 import { concatenate, tensor } from "../ops/create.ts";
 import { elementsOf, Tensor } from "../ops/tensor.ts";
 import { aTensor, COMBINATIONS, LOGSPACE_OPTIONS, VANDER } from "./options.ts";
@@ -81,6 +83,7 @@ export interface VanderOptions {
 
 /** Powers of the elements of x [..., n] as rows [..., n, columns] (Vandermonde). */
 export function vander(x: Tensor, options: VanderOptions = {}): Tensor {
+  checkTensors("vander", { x });
   checkOptions("vander", options, VANDER);
   const { columns = x.shape.at(-1) ?? 0, increasing = false } = options;
   if (x.rank === 0) throw new RangeError("vander: want a vector, got a scalar");
@@ -113,11 +116,13 @@ export function blockDiag(matrices: readonly Tensor[]): Tensor {
 
 /** The order of columns reversed: of axis 1. */
 export function fliplr(x: Tensor): Tensor {
+  checkTensors("fliplr", { x });
   return x.flip(normalizeAxis(1, x.rank, "fliplr"));
 }
 
 /** The order of rows reversed: of axis 0. */
 export function flipud(x: Tensor): Tensor {
+  checkTensors("flipud", { x });
   return x.flip(normalizeAxis(0, x.rank, "flipud"));
 }
 
@@ -152,6 +157,8 @@ export function dstack(list: readonly Tensor[]): Tensor {
 
 /** Pieces along an axis: `sections` of sizes that differ by at most 1 (the longer first), or cut before each of the given positions. */
 export function tensorSplit(x: Tensor, sections: number | readonly number[], axis = 0): Tensor[] {
+  checkTensors("tensorSplit", { x });
+  check("tensorSplit: sections", sections, eachAxis);
   const at = normalizeAxis(axis, x.rank, "tensorSplit");
   const n = x.shape[at]!;
   if (typeof sections === "number" && !(Number.isInteger(sections) && sections >= 1))
@@ -168,5 +175,6 @@ export function tensorSplit(x: Tensor, sections: number | readonly number[], axi
 
 /** Number of elements that are not 0 over axes (default all), i32. */
 export function countNonzero(x: Tensor, axes?: number | readonly number[]): Tensor {
+  checkTensors("countNonzero", { x });
   return x.ne(x.like(0)).sum(axes);
 }

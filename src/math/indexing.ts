@@ -5,6 +5,7 @@
 import { check, checkOptions, oneOf } from "../base/check.ts";
 import { type Dtype, isFloat, wide } from "../base/dtype.ts";
 import { broadcastShapes, formatShape, isAxisOfScalar, normalizeAxis, type Shape, sameShape } from "../base/shape.ts";
+import { checkTensors } from "../ops/check.ts";
 import { tensor } from "../ops/create.ts";
 import { addRows } from "../ops/indexing.ts";
 import { put as putOp } from "../ops/places.ts";
@@ -24,6 +25,7 @@ function within(name: string, x: Tensor, shape: Shape, axis: number): Tensor {
 
 /** y[..., i, ...] = x[..., index[..., i, ...], ...] along an axis, negative indices from the end; along the others the indices may be fewer than the elements. */
 export function gather(x: Tensor, axis: number, index: Tensor): Tensor {
+  checkTensors("gather", { x, index });
   const at = normalizeAxis(axis, x.rank, "gather");
   return within("gather", x, index.shape, at).takeAlong(index, at);
 }
@@ -71,11 +73,13 @@ function alongAxis(
  * if its value is known, and within a program left out.
  */
 export function scatterAdd(x: Tensor, axis: number, index: Tensor, src: TensorLike): Tensor {
+  checkTensors("scatterAdd", { x, index });
   return scatterReduce(x, axis, index, src, "sum");
 }
 
 /** x with src[..., i, ...] put at [..., index[..., i, ...], ...] along an axis. Where several are put, the last stays. Indices as for {@link scatterAdd}. */
 export function scatter(x: Tensor, axis: number, index: Tensor, src: TensorLike): Tensor {
+  checkTensors("scatter", { x, index });
   return alongAxis("scatter", x, axis, [index], (y, at, [places]) => {
     const values = sourceOf("scatter", y, places!, src).moveAxis(at, y.rank - 1);
     return onPart("scatter", y, at, places!, (part, own) => part.bind(putOp, [part, own, values], { batch: part.rank - 1 }));
@@ -84,6 +88,7 @@ export function scatter(x: Tensor, axis: number, index: Tensor, src: TensorLike)
 
 /** Slices of x along an axis at a list of indices. */
 export function indexSelect(x: Tensor, axis: number, index: Tensor): Tensor {
+  checkTensors("indexSelect", { x, index });
   if (index.rank > 1) throw new RangeError(`indexSelect: want a list of indices, got ${formatShape(index.shape)}; use take`);
   if (isAxisOfScalar(axis, x.rank)) return x.unsqueeze(0).take(index.flatten(), 0).squeeze(0);
   return x.take(index.flatten(), axis);
@@ -111,6 +116,7 @@ function onSlices(
 
 /** x with slices of src added at a list of indices along an axis. Indices as for {@link scatterAdd}. */
 export function indexAdd(x: Tensor, axis: number, index: Tensor, src: TensorLike): Tensor {
+  checkTensors("indexAdd", { x, index });
   return onSlices("indexAdd", x, axis, index, src, (y, places, rows) => {
     const sums = addRows(rows.cast(wide(rows.dtype)), places, { batch: 0, size: y.shape[0]! });
     return y.add(sums).cast(y.dtype);
@@ -119,6 +125,7 @@ export function indexAdd(x: Tensor, axis: number, index: Tensor, src: TensorLike
 
 /** x with slices of src put at a list of indices along an axis; of several at one place the last stays. Indices as for {@link scatterAdd}. */
 export function indexCopy(x: Tensor, axis: number, index: Tensor, src: TensorLike): Tensor {
+  checkTensors("indexCopy", { x, index });
   return onSlices("indexCopy", x, axis, index, src, copied);
 }
 
@@ -126,6 +133,7 @@ const copied = (x: Tensor, places: Tensor, rows: Tensor): Tensor => x.bind(putOp
 
 /** x with one number in the slices at a list of indices along an axis. Indices as for {@link scatterAdd}. */
 export function indexFill(x: Tensor, axis: number, index: Tensor, value: TensorLike): Tensor {
+  checkTensors("indexFill", { x, index });
   const one = typeof value === "number" ? x.constantOf({ shape: [], dtype: x.dtype }, value) : x.operand(value);
   if (one.rank > 0) throw new RangeError(`indexFill: want one number, got ${formatShape(one.shape)}; use indexCopy`);
   return onSlices("indexFill", x, axis, index, one, copied);
@@ -211,6 +219,7 @@ export function checkIndices(what: string, index: Tensor, count: number, ignored
 
 /** Rows of a table at integer indices of any shape. The row `paddingIndex` gets no derivative. */
 export function embedding(index: Tensor, table: Tensor, options: { readonly paddingIndex?: number } = {}): Tensor {
+  checkTensors("embedding", { index, table });
   checkOptions("embedding", options, EMBEDDING);
   const { paddingIndex } = options;
   checkIndices("embedding: index", index, table.shape[0]!);
@@ -225,6 +234,7 @@ export function embedding(index: Tensor, table: Tensor, options: { readonly padd
 
 /** x with `value` where the mask holds. */
 export function maskedFill(x: Tensor, mask: Tensor, value: TensorLike): Tensor {
+  checkTensors("maskedFill", { x, mask });
   return mask.where(typeof value === "number" ? x.operand(value).cast(x.dtype) : value, x);
 }
 
@@ -239,6 +249,7 @@ function positionsOf(mask: Tensor): Tensor {
 
 /** The elements of x where the mask holds, in a list; shapes broadcast. The mask must have a value already: its content decides the result's shape. */
 export function maskedSelect(x: Tensor, mask: Tensor): Tensor {
+  checkTensors("maskedSelect", { x, mask });
   const shape = broadcastShapes(x.shape, mask.shape);
   if (!shape) throw new RangeError(`maskedSelect: x ${formatShape(x.shape)} and the mask ${formatShape(mask.shape)} do not broadcast`);
   const own = x.broadcastTo(shape).flatten();
@@ -247,6 +258,7 @@ export function maskedSelect(x: Tensor, mask: Tensor): Tensor {
 
 /** x with the elements of src, in row-major order, where the mask holds; the mask broadcasts to x. Where src is too short it is NaN (of integers 0). */
 export function maskedScatter(x: Tensor, mask: Tensor, src: Tensor): Tensor {
+  checkTensors("maskedScatter", { x, mask, src });
   const on = mask.broadcastTo(x.shape).flatten();
   if (mask.isComputed && x.size > 0) {
     const count = (elementsOf(mask).reduce as (add: (a: number, b: number) => number, start: number) => number)((a, b) => a + b, 0);
@@ -260,6 +272,7 @@ export function maskedScatter(x: Tensor, mask: Tensor, src: Tensor): Tensor {
 
 /** The indices at which x is nonzero, [count, rank]. x must have a value already: its content decides the result's shape. */
 export function nonzero(x: Tensor): Tensor {
+  checkTensors("nonzero", { x });
   const flat = positionsOf(x.ne(x.like(0)));
   const columns = x.shape.map((d, i) => {
     const inner = x.shape.slice(i + 1).reduce((n, s) => n * s, 1);
@@ -270,11 +283,13 @@ export function nonzero(x: Tensor): Tensor {
 
 /** Elements of x by their row-major positions, in the shape of the indices. Indices as for `Tensor.take`. */
 export function take(x: Tensor, index: Tensor): Tensor {
+  checkTensors("take", { x, index });
   return x.flatten().take(index);
 }
 
 /** x with src at row-major positions; of several at one position the last stays, or with `accumulate` all are added to x. */
 export function put(x: Tensor, index: Tensor, src: TensorLike, options: { readonly accumulate?: boolean } = {}): Tensor {
+  checkTensors("put", { x, index });
   checkOptions("put", options, PUT);
   const flat = index.flatten();
   const values = typeof src === "number" ? src : x.operand(src).broadcastTo(index.shape).flatten();
@@ -294,12 +309,14 @@ function stretched(name: string, x: Tensor, index: Tensor, axis: number | undefi
 
 /** {@link gather} as NumPy has it: beside the axis x and indices broadcast; without an axis both are flat. */
 export function takeAlongAxis(x: Tensor, index: Tensor, axis?: number): Tensor {
+  checkTensors("takeAlongAxis", { x, index });
   const whole = stretched("takeAlongAxis", x, index, axis);
   return whole.x.takeAlong(whole.index, whole.at);
 }
 
 /** {@link scatter} as NumPy has it: x with values at indices along an axis, which broadcast to x beside it; without an axis all are flat. */
 export function putAlongAxis(x: Tensor, index: Tensor, values: TensorLike, axis?: number): Tensor {
+  checkTensors("putAlongAxis", { x, index });
   const whole = stretched("putAlongAxis", x, index, axis);
   if (whole.x.size !== x.size)
     throw new RangeError(`putAlongAxis: indices ${formatShape(index.shape)} do not fit into ${formatShape(x.shape)}`);

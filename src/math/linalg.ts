@@ -2,8 +2,10 @@
  * @file Linear algebra on matrices in the last two axes; leading axes are batches. Composites of the primitives in `ops/linalg.ts`.
  */
 import { check, checkOptions, nonNegative } from "../base/check.ts";
+
 import { broadcastShapes, formatShape, sameShape } from "../base/shape.ts";
 import { jvp } from "../function/derivative.ts";
+import { checkTensorList, checkTensors } from "../ops/check.ts";
 import * as ops from "../ops/linalg.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { RANK_OPTIONS, TRIANGULAR_OPTIONS } from "./options.ts";
@@ -23,18 +25,26 @@ function eyeLike(a: Tensor): Tensor {
 const float = (a: Tensor): Tensor => (a.dtype === "f64" ? a : a.cast("f32"));
 
 /** Matrices with their last two axes exchanged. */
-export const matrixTranspose: (a: Tensor) => Tensor = ops.mT;
+export function matrixTranspose(a: Tensor): Tensor {
+  checkTensors("matrixTranspose", { a });
+  return ops.mT(a);
+}
 
 /** Diagonals of matrices. */
-export const diagonal: (a: Tensor) => Tensor = ops.diagonal;
+export function diagonal(a: Tensor): Tensor {
+  checkTensors("diagonal", { a });
+  return ops.diagonal(a);
+}
 
 /** Σ of the diagonal. */
 export function trace(a: Tensor): Tensor {
+  checkTensors("trace", { a });
   return ops.diagonal(a).sum(-1);
 }
 
 /** Lower L with A = L Lᵀ, for symmetric positive definite A. NaN where it is not. */
 export function cholesky(a: Tensor): Tensor {
+  checkTensors("cholesky", { a });
   checkSquare("cholesky", a);
   return float(a).bind(ops.cholesky, [float(a)]);
 }
@@ -57,6 +67,7 @@ function sided(name: string, a: Tensor, b: Tensor, run: (a: Tensor, b: Tensor) =
 
 /** X with A X = B. B may be one vector per matrix; leading axes broadcast. NaN or infinity where A is singular. */
 export function solve(a: Tensor, b: Tensor): Tensor {
+  checkTensors("solve", { a, b });
   checkSquare("solve", a);
   return sided("solve", a, b, (m, right) => m.bind(ops.solve, [m, right]));
 }
@@ -70,6 +81,7 @@ export interface TriangularOptions {
 
 /** X with T X = B for the triangle T of A. B as in {@link solve}. */
 export function solveTriangular(a: Tensor, b: Tensor, options: TriangularOptions = {}): Tensor {
+  checkTensors("solveTriangular", { a, b });
   checkOptions("solveTriangular", options, TRIANGULAR_OPTIONS);
   const { upper = false, unitDiagonal = false } = options;
   checkSquare("solveTriangular", a);
@@ -79,11 +91,13 @@ export function solveTriangular(a: Tensor, b: Tensor, options: TriangularOptions
 
 /** A⁻¹ */
 export function inverse(a: Tensor): Tensor {
+  checkTensors("inverse", { a });
   return solve(a, eyeLike(float(a)));
 }
 
 /** Sign and logarithm of the absolute value of the determinant. */
 export function slogdet(a: Tensor): { sign: Tensor; logabsdet: Tensor } {
+  checkTensors("slogdet", { a });
   checkSquare("slogdet", a);
   const [sign, logabsdet] = float(a).bindAll(ops.slogdet, [float(a)], undefined) as [Tensor, Tensor];
   return { sign, logabsdet };
@@ -91,18 +105,21 @@ export function slogdet(a: Tensor): { sign: Tensor; logabsdet: Tensor } {
 
 /** The determinant. Its derivative is the adjugate, at singular matrices too; their second derivative is NaN. */
 export function det(a: Tensor): Tensor {
+  checkTensors("det", { a });
   checkSquare("det", a);
   return float(a).bind(ops.det, [float(a)]);
 }
 
 /** log det A; NaN where the determinant is negative. */
 export function logdet(a: Tensor): Tensor {
+  checkTensors("logdet", { a });
   const { sign, logabsdet } = slogdet(a);
   return sign.lt(0).where(Number.NaN, logabsdet);
 }
 
 /** Reduced A = Q R with the diagonal of R not negative. */
 export function qr(a: Tensor): { q: Tensor; r: Tensor } {
+  checkTensors("qr", { a });
   const [q, r] = float(a).bindAll(ops.qr, [float(a)], undefined) as [Tensor, Tensor];
   return { q, r };
 }
@@ -112,6 +129,7 @@ export function qr(a: Tensor): { q: Tensor; r: Tensor } {
  * derivative is NaN. {@link spectralFunction} has the derivative of the whole.
  */
 export function eigh(a: Tensor): { values: Tensor; vectors: Tensor } {
+  checkTensors("eigh", { a });
   checkSquare("eigh", a);
   const [values, vectors] = float(a).bindAll(ops.eigh, [float(a)], undefined) as [Tensor, Tensor];
   return { values, vectors };
@@ -122,12 +140,14 @@ export function eigh(a: Tensor): { values: Tensor; vectors: Tensor } {
  * derivative is NaN. {@link pinv}, {@link lstsq}, {@link lowRank}, {@link polar} and {@link singularFunction} have the derivatives of the whole.
  */
 export function svd(a: Tensor): { u: Tensor; s: Tensor; vt: Tensor } {
+  checkTensors("svd", { a });
   const [u, s, vt] = float(a).bindAll(ops.svd, [float(a)], undefined) as [Tensor, Tensor, Tensor];
   return { u, s, vt };
 }
 
 /** Singular values, descending. */
 export function svdvals(a: Tensor): Tensor {
+  checkTensors("svdvals", { a });
   return svd(a).s;
 }
 
@@ -136,6 +156,7 @@ export function svdvals(a: Tensor): Tensor {
  * is right at repeated values, and NaN where there is none.
  */
 export function singularFunction(a: Tensor, f: (s: Tensor) => Tensor): Tensor {
+  checkTensors("singularFunction", { a });
   const given = float(a);
   const wide = given.cast("f64"); // as in spectralFunction
   const { u, s, vt } = svd(wide);
@@ -151,11 +172,13 @@ function withSlope(f: (w: Tensor) => Tensor, w: Tensor): { value: Tensor; slope:
 
 /** The orthogonal factor U Vᵀ of A: the nearest matrix with orthonormal columns (or rows). Its derivative is NaN at singular matrices. */
 export function polar(a: Tensor): Tensor {
+  checkTensors("polar", { a });
   return singularFunction(a, (s) => s.like(1));
 }
 
 /** The best approximation of rank r (Eckart & Young 1936). Its derivative is NaN where the r-th singular value is equal to the next. */
 export function lowRank(a: Tensor, rank: number): Tensor {
+  checkTensors("lowRank", { a });
   return singularFunction(a, (s) => s.iotaLike(-1).lt(rank).where(s, s.like(0)));
 }
 
@@ -188,6 +211,7 @@ function symmetric(what: string, a: Tensor): Tensor {
 
 /** Moore–Penrose inverse. A number as tolerance is the relative one. Its derivative keeps the rank of A. */
 export function pinv(a: Tensor, tolerance?: number | RankOptions): Tensor {
+  checkTensors("pinv", { a });
   const m = typeof tolerance === "object" && tolerance.hermitian ? symmetric("pinv", a) : float(a);
   const rows = m.shape.slice(0, -1);
   const one = m.constantOf({ shape: [...rows, size(m, -2)], dtype: m.dtype }, 0);
@@ -196,6 +220,7 @@ export function pinv(a: Tensor, tolerance?: number | RankOptions): Tensor {
 
 /** Number of singular values above the tolerance (i32). A number is the relative one. */
 export function matrixRank(a: Tensor, tolerance?: number | RankOptions): Tensor {
+  checkTensors("matrixRank", { a });
   const isSymmetric = typeof tolerance === "object" && tolerance.hermitian;
   const s = isSymmetric ? eigh(symmetric("matrixRank", a)).values.abs() : svdvals(a);
   if (s.shape.at(-1) === 0) return s.sum(-1).cast("i32");
@@ -205,11 +230,13 @@ export function matrixRank(a: Tensor, tolerance?: number | RankOptions): Tensor 
 
 /** The X of least norm that minimizes ‖A X - B‖, computed in f64. B as in {@link solve}. Its derivative keeps the rank of A. */
 export function lstsq(a: Tensor, b: Tensor, tolerance?: number | RankOptions): Tensor {
+  checkTensors("lstsq", { a, b });
   return sided("lstsq", a, b, (m, right) => m.bind(ops.leastSquares, [m, right], tolerances("lstsq", m, tolerance)));
 }
 
 /** Aⁿ for any integer n, by repeated squaring; negative powers through the inverse. */
 export function matrixPower(a: Tensor, n: number): Tensor {
+  checkTensors("matrixPower", { a });
   checkSquare("matrixPower", a);
   if (n < 0) return matrixPower(inverse(a), -n);
   if (n === 0) return eyeLike(a);
@@ -221,6 +248,7 @@ export function matrixPower(a: Tensor, n: number): Tensor {
 
 /** eᴬ by scaling and squaring, in f64. */
 export function matrixExp(a: Tensor): Tensor {
+  checkTensors("matrixExp", { a });
   checkSquare("matrixExp", a);
   return float(a).bind(ops.matrixExp, [float(a)]);
 }
@@ -230,6 +258,7 @@ export function matrixExp(a: Tensor): Tensor {
  * right at repeated eigenvalues, where those of the vectors are not.
  */
 export function spectralFunction(a: Tensor, f: (w: Tensor) => Tensor): Tensor {
+  checkTensors("spectralFunction", { a });
   const given = float(a);
   // Differences of neighbouring values lose digits, which f32 does not have to lose.
   const wide = given.cast("f64");
@@ -240,6 +269,7 @@ export function spectralFunction(a: Tensor, f: (w: Tensor) => Tensor): Tensor {
 
 /** Product of several matrices, in the order of least work (Cormen et al. 2009, §15.2). */
 export function multiDot(matrices: readonly Tensor[]): Tensor {
+  checkTensorList("multiDot: matrices", matrices);
   const [first] = matrices;
   if (!first) throw new RangeError("multiDot: got no matrices, want at least one");
   const dims = [size(first, -2), ...matrices.map((m) => size(m, -1))];
@@ -285,6 +315,7 @@ const MATRIX_NORMS: Readonly<Record<string, (a: Tensor) => Tensor>> = {
  * magnitudes); with a minus the least instead of the largest.
  */
 export function matrixNorm(a: Tensor, ord: MatrixNorm = "fro"): Tensor {
+  checkTensors("matrixNorm", { a });
   const of = MATRIX_NORMS[String(ord).replace("Infinity", "inf")];
   if (!of) throw new RangeError(`matrixNorm: there is no norm ${ord}; want "fro", "nuc", ±1, ±2 or ±Infinity`);
   return of(a);
@@ -292,6 +323,7 @@ export function matrixNorm(a: Tensor, ord: MatrixNorm = "fro"): Tensor {
 
 /** Condition number ‖A‖ · ‖A⁻¹‖; in the 2-norm the ratio of extreme singular values. */
 export function conditionNumber(a: Tensor, p: MatrixNorm = 2): Tensor {
+  checkTensors("conditionNumber", { a });
   if (p === 2) {
     const s = svdvals(a);
     return s.max(-1).div(s.min(-1));
@@ -301,6 +333,7 @@ export function conditionNumber(a: Tensor, p: MatrixNorm = 2): Tensor {
 
 /** Variances of the rows of X [n, d] along their principal components, descending; n - 1 in the divisor. */
 export function principalVariances(x: Tensor): Tensor {
+  checkTensors("principalVariances", { x });
   const s = svdvals(x.sub(x.mean(-2, { keepDims: true })));
   return s.mul(s).mul(1 / (size(x, -2) - 1));
 }

@@ -5,6 +5,7 @@
 import { checkOptions } from "../base/check.ts";
 import { isFloat } from "../base/dtype.ts";
 import { axesFrom, broadcastShapes, formatShape, formatType, sameShape } from "../base/shape.ts";
+import { checkTensors } from "../ops/check.ts";
 import { ownLog } from "../ops/special.ts";
 import type { Tensor, TensorLike } from "../ops/tensor.ts";
 import { softplus } from "./activation.ts";
@@ -23,7 +24,7 @@ import {
   SMOOTH_L1_LOSS,
   WEIGHTED_OPTIONS,
 } from "./options.ts";
-import { checkSameShape, checkTensors, type LossOptions, reduceTerms } from "./reduction.ts";
+import { checkSameShape, type LossOptions, reduceTerms } from "./reduction.ts";
 import { logSoftmax } from "./softmax.ts";
 import { atLeast0, classIndices, probabilities, wantTargets } from "./targets.ts";
 
@@ -145,6 +146,7 @@ export interface GaussianOptions extends LossOptions {
 export function gaussianNllLoss(x: Tensor, target: Tensor, variance: Tensor, options: GaussianOptions = {}): Tensor {
   checkOptions("gaussianNllLoss", options, GAUSSIAN_OPTIONS);
   checkSameShape("gaussianNllLoss", x, target);
+  checkTensors("gaussianNllLoss", { variance });
   const { full = false, eps = 1e-6 } = options;
   const spread = variance.rank === x.rank - 1 ? variance.unsqueeze(-1) : variance;
   if (!sameShape(broadcastShapes(spread.shape, x.shape) ?? [], x.shape))
@@ -317,6 +319,7 @@ function classTerms(logp: Tensor, { axis, counts, classes, weights }: Chosen): T
  * probabilities in the logits' shape. A class index outside 0..C-1 gives NaN.
  */
 export function crossEntropy(logits: Tensor, targets: Tensor, options: CrossEntropyOptions = {}): Tensor {
+  checkTensors("crossEntropy", { logits, targets });
   checkOptions("crossEntropy", options, CROSS_ENTROPY_OPTIONS);
   const { labelSmoothing: epsilon = 0, weight } = options;
   checkClassTargets("crossEntropy", logits, targets, options.ignoreIndex);

@@ -1,12 +1,13 @@
 /** @file Losses that ask for a margin: hinges, rankings, and of pairs and triplets of embeddings. What lies beyond the margin costs nothing. */
 import { checkOptions } from "../base/check.ts";
 import { formatShape, sameShape } from "../base/shape.ts";
+import { checkTensors } from "../ops/check.ts";
 import type { Tensor, TensorLike } from "../ops/tensor.ts";
 import { logSigmoid, softplus } from "./activation.ts";
 import { pairwiseDistance } from "./distance.ts";
 import { checkIndices } from "./indexing.ts";
 import { LOSS_OPTIONS, MARGIN_OPTIONS, MULTI_MARGIN_OPTIONS, MULTILABEL_SOFT_MARGIN_LOSS, TRIPLET_OPTIONS } from "./options.ts";
-import { checkSameShape, checkTensors, type LossOptions, reduceTerms } from "./reduction.ts";
+import { checkSameShape, type LossOptions, reduceTerms } from "./reduction.ts";
 import { classIndices, probabilities, signs, wantTargets } from "./targets.ts";
 
 /** Options of the losses with a margin. */
@@ -120,6 +121,7 @@ export function multilabelMarginLoss(x: Tensor, targets: Tensor, options: LossOp
 export function marginRankingLoss(x1: Tensor, x2: Tensor, target: Tensor, options: Margin = {}): Tensor {
   checkOptions("marginRankingLoss", options, MARGIN_OPTIONS);
   checkSameShape("marginRankingLoss", x1, x2);
+  checkTensors("marginRankingLoss", { target });
   wantTargets(target, signs("marginRankingLoss"));
   const { margin = 0 } = options;
   return reduceTerms(atLeastZero(target.mul(x1.sub(x2)).neg().add(margin)), options);
@@ -129,6 +131,7 @@ export function marginRankingLoss(x1: Tensor, x2: Tensor, target: Tensor, option
 export function cosineEmbeddingLoss(x1: Tensor, x2: Tensor, target: Tensor, options: Margin = {}): Tensor {
   checkOptions("cosineEmbeddingLoss", options, MARGIN_OPTIONS);
   checkSameShape("cosineEmbeddingLoss", x1, x2);
+  checkTensors("cosineEmbeddingLoss", { target });
   const { margin = 0 } = options;
   wantTargets(target, signs("cosineEmbeddingLoss"));
   const EPS = 1e-12;

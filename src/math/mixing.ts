@@ -2,9 +2,11 @@
  * @file Training on mixtures of pairs of examples (REG-1): mixup (Zhang et al. 2018) and cutmix (Yun et al. 2019). A batch is mixed with itself in
  * another order, with one share λ ~ Beta(α, α) for all; targets become probabilities in the same proportion.
  */
+
 import { checkOptions } from "../base/check.ts";
 import { isFloat } from "../base/dtype.ts";
 import { formatShape } from "../base/shape.ts";
+import { checkTensors } from "../ops/check.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { MIX_OPTIONS } from "./options.ts";
 import { beta, permutation, randomKey, split, uniform } from "./random.ts";
@@ -42,6 +44,7 @@ function blend(x: Tensor, other: Tensor, share: Tensor): Tensor {
 
 /** Inputs [N, ...] and their targets, class indices [N] or probabilities [N, C], each blended with another example's. */
 export function mixup(x: Tensor, targets: Tensor, options: MixOptions = {}): Mixed {
+  checkTensors("mixup", { x, targets });
   checkOptions("mixup", options, MIX_OPTIONS);
   const { alpha = 1, classes, key = randomKey() } = options;
   const soft = probabilities("mixup", x, targets, classes);
@@ -56,6 +59,7 @@ export function mixup(x: Tensor, targets: Tensor, options: MixOptions = {}): Mix
  * The box has sides √(1 - λ) of the image's, a centre anywhere, and ends at the edges.
  */
 export function cutmix(x: Tensor, targets: Tensor, options: MixOptions = {}): Mixed {
+  checkTensors("cutmix", { x, targets });
   checkOptions("cutmix", options, MIX_OPTIONS);
   const { alpha = 1, classes, key = randomKey() } = options;
   if (x.rank !== 4) throw new RangeError(`cutmix: want images [batch, channels, height, width], got ${formatShape(x.shape)}`);

@@ -2,8 +2,10 @@
  * @file Normalization: batch (NRM-1), layer (NRM-2), group, instance, local response (NRM-3), batch renormalization (NRM-4), RMS, global
  * response, and of weights. Variances take two passes, the mean first: E[x²] - E[x]² loses everything where the mean is far above the spread; and the second corrects the mean.
  */
-import { checkOptions } from "../base/check.ts";
+
+import { check, checkOptions, expectation, listOf, positiveInteger } from "../base/check.ts";
 import { axesFrom, formatShape, type Shape, sameShape, sizeOf } from "../base/shape.ts";
+import { checkTensors } from "../ops/check.ts";
 import type { Tensor, TensorLike } from "../ops/tensor.ts";
 import { matrixNorm } from "./linalg.ts";
 import {
@@ -127,6 +129,7 @@ function moving(old: Tensor, now: Tensor, momentum: number | Tensor): Tensor {
  * the running one takes the unbiased m/(m - 1) of it.
  */
 export function batchNorm(x: Tensor, options: BatchNormOptions = {}): BatchNormResult {
+  checkTensors("batchNorm", { x });
   checkOptions("batchNorm", options, BATCH_NORM_OPTIONS);
   const shape = perChannel(x, "batchNorm");
   const { eps = 1e-5, momentum = 0.1 } = options;
@@ -154,11 +157,13 @@ export function batchNorm(x: Tensor, options: BatchNormOptions = {}): BatchNormR
  * 8-10): E[x] = E[μ], Var[x] = m/(m - 1)·E[σ²]. Rows of `means` and `variances` (biased) are batches.
  */
 export function populationStatistics(means: Tensor, variances: Tensor, m: number): { mean: Tensor; variance: Tensor } {
+  checkTensors("populationStatistics", { means, variances });
   return { mean: means.mean(0), variance: variances.mean(0).mul(m / (m - 1)) };
 }
 
 /** Batch normalization at inference as the affine map x·scale + shift per channel (Ioffe & Szegedy 2015, Alg. 2, line 11). */
 export function batchNormAffine(runningMean: Tensor, runningVar: Tensor, options: Affine = {}): { scale: Tensor; shift: Tensor } {
+  checkTensors("batchNormAffine", { runningMean, runningVar });
   checkOptions("batchNormAffine", options, AFFINE_OPTIONS);
   const { weight, bias, eps = 1e-5 } = options;
   const inverse = runningVar.add(eps).sqrt().recip();
@@ -197,6 +202,7 @@ export interface BatchRenormResult {
  * [-dMax, dMax]; so that training sees what inference will. rMax = 1, dMax = 0 is batch normalization.
  */
 export function batchRenorm(x: Tensor, options: BatchRenormOptions): BatchRenormResult {
+  checkTensors("batchRenorm", { x });
   checkOptions("batchRenorm", options, BATCH_RENORM_OPTIONS);
   const shape = perChannel(x, "batchRenorm");
   const { eps = 1e-5, momentum = 0.01, rMax = 3, dMax = 5, training = true } = options;
@@ -239,28 +245,36 @@ function checkTail(what: string, x: Tensor, normalizedShape: Shape): number[] {
   return axesFrom(x.shape, start);
 }
 
-const asShape = (shape: number | Shape): Shape => (typeof shape === "number" ? [shape] : shape);
+function asShape(what: string, shape: number | Shape): Shape {
+  check(`${what}: normalizedShape`, shape, aShape);
+  return typeof shape === "number" ? [shape] : shape;
+}
+
+const aShape = expectation("a size, or a list of sizes", (value) => positiveInteger.holds(value) || listOf(positiveInteger).holds(value));
 
 /**
  * (x - μ)/√(σ² + ε)·weight + bias over the last axes, which have `normalizedShape` (Ba et al. 2016). At ε = 0 this is
  * √n/s·diag(weight)(x - μ1) + bias with s = ‖x - μ1‖ (NRM-2).
  */
 export function layerNorm(x: Tensor, normalizedShape: number | Shape, options: Affine = {}): Tensor {
+  checkTensors("layerNorm", { x });
   checkOptions("layerNorm", options, AFFINE_OPTIONS);
-  const shape = asShape(normalizedShape);
+  const shape = asShape("layerNorm", normalizedShape);
   return affine(standardize(x, checkTail("layerNorm", x, shape), options.eps ?? 1e-5), shape, options);
 }
 
 /** {@link layerNorm} over the channels of images, [N, C, ...] (Liu et al. 2022). Weight and bias [C]; default ε 1e-6. */
 export function layerNormChannelsFirst(x: Tensor, options: Affine = {}): Tensor {
+  checkTensors("layerNormChannelsFirst", { x });
   checkOptions("layerNormChannelsFirst", options, AFFINE_OPTIONS);
   return affine(standardize(x, [1], options.eps ?? 1e-6), perChannel(x, "layerNormChannelsFirst"), options);
 }
 
 /** x/√(mean x² + ε)·weight over the last axes, which have `normalizedShape` (Zhang & Sennrich 2019). Default ε 1e-6. */
 export function rmsNorm(x: Tensor, normalizedShape: number | Shape, options: Affine = {}): Tensor {
+  checkTensors("rmsNorm", { x });
   checkOptions("rmsNorm", options, AFFINE_OPTIONS);
-  const shape = asShape(normalizedShape);
+  const shape = asShape("rmsNorm", normalizedShape);
   const axes = checkTail("rmsNorm", x, shape);
   const eps = options.eps ?? 1e-6;
   const unit = unitFor(x, eps);
@@ -270,6 +284,7 @@ export function rmsNorm(x: Tensor, normalizedShape: number | Shape, options: Aff
 
 /** Normalization over groups of neighbouring channels and all of space, [N, C, ...] (Wu & He 2018). Weight and bias [C]. */
 export function groupNorm(x: Tensor, numGroups: number, options: Affine = {}): Tensor {
+  checkTensors("groupNorm", { x });
   checkOptions("groupNorm", options, AFFINE_OPTIONS);
   const shape = perChannel(x, "groupNorm");
   const [n, c] = x.shape;
@@ -280,6 +295,7 @@ export function groupNorm(x: Tensor, numGroups: number, options: Affine = {}): T
 
 /** Mean and unbiased variance of each channel over space, as a mean over the examples, [C]: what an instance norm's running statistics follow. */
 export function instanceStatistics(x: Tensor): { mean: Tensor; variance: Tensor } {
+  checkTensors("instanceStatistics", { x });
   perChannel(x, "instanceStatistics");
   const space = axesFrom(x.shape, 2);
   return { mean: x.mean([0, ...space]), variance: x.var(space).mean(0) };
@@ -287,6 +303,7 @@ export function instanceStatistics(x: Tensor): { mean: Tensor; variance: Tensor 
 
 /** Normalization of each channel of each example over space, [N, C, ...] (Ulyanov et al. 2016). Weight and bias [C]. */
 export function instanceNorm(x: Tensor, options: Affine = {}): Tensor {
+  checkTensors("instanceNorm", { x });
   checkOptions("instanceNorm", options, AFFINE_OPTIONS);
   const shape = perChannel(x, "instanceNorm");
   return affine(standardize(x, axesFrom(x.shape, 2), options.eps ?? 1e-5), shape, options);
@@ -305,6 +322,7 @@ export interface LocalResponseNormOptions {
 
 /** x / (k + α/size·Σ x²)^β, the sum over `size` neighbouring channels, ⌊size/2⌋ of them before (PyTorch's form). */
 export function localResponseNorm(x: Tensor, size: number, options: LocalResponseNormOptions = {}): Tensor {
+  checkTensors("localResponseNorm", { x });
   checkOptions("localResponseNorm", options, LOCAL_RESPONSE_NORM_OPTIONS);
   const { alpha = 1e-4, beta = 0.75, k = 1 } = options;
   perChannel(x, "localResponseNorm");
@@ -336,6 +354,7 @@ export interface GlobalResponseNormOptions {
 
 /** weight·(x·n) + bias + x with n = g/(mean of g over channels + ε) and g the length of a channel over space (Woo et al. 2023, §3.2). */
 export function globalResponseNorm(x: Tensor, options: GlobalResponseNormOptions): Tensor {
+  checkTensors("globalResponseNorm", { x });
   checkOptions("globalResponseNorm", options, GLOBAL_RESPONSE_NORM_OPTIONS);
   const { weight, bias, eps = 1e-6, channelAxis = 1 } = options;
   const at = channelAxis < 0 ? channelAxis + x.rank : channelAxis;
@@ -353,6 +372,7 @@ export function globalResponseNorm(x: Tensor, options: GlobalResponseNormOptions
 
 /** g·v/‖v‖ (Salimans & Kingma 2016), 0 for zeros, the length over every axis but `axis` (default 0), or over all when it is null. */
 export function weightNorm(v: Tensor, g: TensorLike, options: { readonly axis?: number | null } = {}): Tensor {
+  checkTensors("weightNorm", { v });
   checkOptions("weightNorm", options, WEIGHT_NORM);
   const { axis = 0 } = options;
   const at = axis !== null && axis < 0 ? axis + v.rank : axis;
@@ -368,6 +388,7 @@ function overLength(x: TensorLike, length: Tensor): Tensor {
 
 /** W/σ with σ the largest singular value of W as a matrix [axis, rest] (Miyato et al. 2018, without the power iteration); 0 for zeros. */
 export function spectralNorm(weight: Tensor, options: { readonly axis?: number } = {}): Tensor {
+  checkTensors("spectralNorm", { weight });
   checkOptions("spectralNorm", options, SPECTRAL_NORM);
   const { axis = 0 } = options;
   return weight.mul(overLength(1, matrixNorm(weight.moveAxis(axis, 0).flatten(1), 2)));

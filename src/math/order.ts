@@ -1,9 +1,11 @@
 /**
  * @file Elements by their place in order, with the positions they come from, and statistics that leave NaN out. What is chosen gets the derivative.
  */
+
 import { checkOptions } from "../base/check.ts";
 import { isFloat } from "../base/dtype.ts";
 import { isAxisOfScalar, normalizeAxis } from "../base/shape.ts";
+import { checkTensors } from "../ops/check.ts";
 import { floating } from "../ops/create.ts";
 import { searchSorted } from "../ops/search.ts";
 import type { AxesLike, Tensor } from "../ops/tensor.ts";
@@ -40,11 +42,13 @@ function orNaN(rows: Tensor, otherwise: Tensor): Tensor {
 
 /** The middle element in order along an axis, of an even number the lower of the two, and its position; NaN where there is one (PyTorch's median). */
 export function medianWithIndex(x: Tensor, axis = -1, options: ReduceOptions = {}): Chosen {
+  checkTensors("medianWithIndex", { x });
   return choose("medianWithIndex", x, axis, options, (rows, n) => orNaN(rows, rows.argsort(-1).narrow(-1, (n - 1) >> 1, 1)));
 }
 
 /** The k-th smallest element along an axis, counted from 1, and its position. NaN counts as largest. */
 export function kthValue(x: Tensor, k: number, axis = -1, options: ReduceOptions = {}): Chosen {
+  checkTensors("kthValue", { x });
   return choose("kthValue", x, axis, options, (rows, n) => {
     if (!Number.isInteger(k) || k < 1 || k > n) throw new RangeError(`kthValue: want 1 <= k <= ${n}, got ${k}`);
     return rows.argsort(-1).narrow(-1, k - 1, 1);
@@ -53,6 +57,7 @@ export function kthValue(x: Tensor, k: number, axis = -1, options: ReduceOptions
 
 /** The most frequent element along an axis, of several the smallest, and its last position. */
 export function mode(x: Tensor, axis = -1, options: ReduceOptions = {}): Chosen {
+  checkTensors("mode", { x });
   return choose("mode", x, axis, options, (rows) => {
     const { values, indices } = rows.sort(-1);
     const [first, behind] = [false, true].map((right) => values.bind(searchSorted, [values, values], { right })) as [Tensor, Tensor];
@@ -63,6 +68,7 @@ export function mode(x: Tensor, axis = -1, options: ReduceOptions = {}): Chosen 
 
 /** The lower middle of the elements that are not NaN along an axis, and its position; NaN where there are no others (PyTorch's nanmedian). */
 export function nanMedianWithIndex(x: Tensor, axis = -1, options: ReduceOptions = {}): Chosen {
+  checkTensors("nanMedianWithIndex", { x });
   return choose("nanMedianWithIndex", x, axis, options, (rows) => {
     const known = rows.isNaN().not().sum(-1, { keepDims: true });
     return rows.argsort(-1).takeAlongInside(known.sub(1).maximum(0).shr(1), -1);
@@ -71,6 +77,7 @@ export function nanMedianWithIndex(x: Tensor, axis = -1, options: ReduceOptions 
 
 /** {@link nanMedianWithIndex} without the position; without an axis, of all elements. */
 export function nanMedian(x: Tensor, axis?: number, options: ReduceOptions = {}): Tensor {
+  checkTensors("nanMedian", { x });
   checkOptions("nanMedian", options, REDUCE_OPTIONS);
   if (axis !== undefined) return nanMedianWithIndex(x, axis, options).values;
   const { values } = nanMedianWithIndex(x.flatten(), 0);
@@ -79,17 +86,20 @@ export function nanMedian(x: Tensor, axis?: number, options: ReduceOptions = {})
 
 /** The smallest and the largest element along an axis, or of all. NaN if any is. */
 export function aminmax(x: Tensor, axis?: number, options: ReduceOptions = {}): { min: Tensor; max: Tensor } {
+  checkTensors("aminmax", { x });
   checkOptions("aminmax", options, REDUCE_OPTIONS);
   return { min: x.min(axis, options), max: x.max(axis, options) };
 }
 
 /** Sum over axes (default all) with NaN as 0. */
 export function nanSum(x: Tensor, axes?: AxesLike, options: ReduceOptions = {}): Tensor {
+  checkTensors("nanSum", { x });
   return x.isNaN().where(x.like(0), x).sum(axes, options);
 }
 
 /** Mean over axes (default all) of the elements that are not NaN; NaN where there are none. */
 export function nanMean(x: Tensor, axes?: AxesLike, options: ReduceOptions = {}): Tensor {
+  checkTensors("nanMean", { x });
   const y = floating(x);
   return nanSum(y, axes, options).div(y.isNaN().not().sum(axes, options).cast(y.dtype));
 }
@@ -105,6 +115,7 @@ const INTERPOLATIONS: Readonly<Record<Interpolation, (position: Tensor) => Tenso
 
 /** `quantile` of the elements that are not NaN along an axis (default: of all); NaN where there are none. */
 export function nanQuantile(x: Tensor, q: number | readonly number[], axis?: number, options: QuantileOptions = {}): Tensor {
+  checkTensors("nanQuantile", { x });
   checkOptions("nanQuantile", options, QUANTILE_OPTIONS);
   const { keepDims = false, interpolation = "linear" } = options;
   const levels = typeof q === "number" ? [q] : q;

@@ -5,7 +5,8 @@
 
 import { check, checkOptions, list } from "../base/check.ts";
 import { type Dtype, isFloat } from "../base/dtype.ts";
-import { axesFrom, formatShape, type Shape, sizeOf, stridesOf } from "../base/shape.ts";
+import { axesFrom, checkIntegers, formatShape, type Shape, sizeOf, stridesOf } from "../base/shape.ts";
+import { checkTensors } from "../ops/check.ts";
 import { floating, tensor } from "../ops/create.ts";
 import { put } from "../ops/places.ts";
 import { perAxis, type Tensor } from "../ops/tensor.ts";
@@ -107,16 +108,19 @@ function firstTaps({ kernel, stride, dilation, padding, out }: Geometry): Tensor
 
 /** Largest element of each window of the last axis: [..., L] to [..., L′], L′ = ⌊(L + 2p - d(k - 1) - 1)/s⌋ + 1. */
 export function maxPool1d(x: Tensor, kernelSize: PerAxis, options: MaxPoolOptions = {}): Tensor {
+  checkTensors("maxPool1d", { x });
   checkOptions("maxPool1d", options, MAX_POOL_OPTIONS);
   return maxPoolNd("maxPool1d", 1, x, kernelSize, options);
 }
 /** Largest element of each window of the last two axes: [N, C, H, W] to [N, C, H′, W′]. */
 export function maxPool2d(x: Tensor, kernelSize: PerAxis, options: MaxPoolOptions = {}): Tensor {
+  checkTensors("maxPool2d", { x });
   checkOptions("maxPool2d", options, MAX_POOL_OPTIONS);
   return maxPoolNd("maxPool2d", 2, x, kernelSize, options);
 }
 /** Largest element of each window of the last three axes. */
 export function maxPool3d(x: Tensor, kernelSize: PerAxis, options: MaxPoolOptions = {}): Tensor {
+  checkTensors("maxPool3d", { x });
   checkOptions("maxPool3d", options, MAX_POOL_OPTIONS);
   return maxPoolNd("maxPool3d", 3, x, kernelSize, options);
 }
@@ -130,7 +134,9 @@ export function maxPoolWithIndices(
   kernelSize: readonly number[],
   options: MaxPoolOptions = {},
 ): { values: Tensor; indices: Tensor } {
+  checkTensors("maxPoolWithIndices", { x });
   checkOptions("maxPoolWithIndices", options, MAX_POOL_OPTIONS);
+  checkIntegers("maxPoolWithIndices: kernelSize", kernelSize);
   const spatial = kernelSize.length;
   const g = geometry("maxPoolWithIndices", spatial, x, kernelSize, options);
   const bottom = least(x.dtype);
@@ -156,6 +162,8 @@ export function maxPoolWithIndices(
  * same index the last counts.
  */
 export function maxUnpool(x: Tensor, indices: Tensor, outputSize: readonly number[]): Tensor {
+  checkTensors("maxUnpool", { x, indices });
+  checkIntegers("maxUnpool: outputSize", outputSize);
   const lead = x.shape.slice(0, x.rank - outputSize.length);
   const n = sizeOf(x.shape.slice(lead.length));
   const size = sizeOf(outputSize);
@@ -194,16 +202,19 @@ function avgPoolNd(what: string, spatial: number, x: Tensor, kernelSize: PerAxis
 
 /** Mean of each window of the last axis; sizes as in {@link maxPool1d}. */
 export function avgPool1d(x: Tensor, kernelSize: PerAxis, options: AvgPoolOptions = {}): Tensor {
+  checkTensors("avgPool1d", { x });
   checkOptions("avgPool1d", options, AVG_POOL_OPTIONS);
   return avgPoolNd("avgPool1d", 1, x, kernelSize, options);
 }
 /** Mean of each window of the last two axes. */
 export function avgPool2d(x: Tensor, kernelSize: PerAxis, options: AvgPoolOptions = {}): Tensor {
+  checkTensors("avgPool2d", { x });
   checkOptions("avgPool2d", options, AVG_POOL_OPTIONS);
   return avgPoolNd("avgPool2d", 2, x, kernelSize, options);
 }
 /** Mean of each window of the last three axes. */
 export function avgPool3d(x: Tensor, kernelSize: PerAxis, options: AvgPoolOptions = {}): Tensor {
+  checkTensors("avgPool3d", { x });
   checkOptions("avgPool3d", options, AVG_POOL_OPTIONS);
   return avgPoolNd("avgPool3d", 3, x, kernelSize, options);
 }
@@ -229,16 +240,19 @@ function lpPoolNd(what: string, spatial: number, x: Tensor, p: number, kernelSiz
 
 /** (Σ xᵖ)^(1/p) of each window of the last axis; 0, with derivative 0, where the sum is not positive. */
 export function lpPool1d(x: Tensor, p: number, kernelSize: PerAxis, options: LpPoolOptions = {}): Tensor {
+  checkTensors("lpPool1d", { x });
   checkOptions("lpPool1d", options, LP_POOL_OPTIONS);
   return lpPoolNd("lpPool1d", 1, x, p, kernelSize, options);
 }
 /** (Σ xᵖ)^(1/p) of each window of the last two axes. */
 export function lpPool2d(x: Tensor, p: number, kernelSize: PerAxis, options: LpPoolOptions = {}): Tensor {
+  checkTensors("lpPool2d", { x });
   checkOptions("lpPool2d", options, LP_POOL_OPTIONS);
   return lpPoolNd("lpPool2d", 2, x, p, kernelSize, options);
 }
 /** (Σ xᵖ)^(1/p) of each window of the last three axes. */
 export function lpPool3d(x: Tensor, p: number, kernelSize: PerAxis, options: LpPoolOptions = {}): Tensor {
+  checkTensors("lpPool3d", { x });
   checkOptions("lpPool3d", options, LP_POOL_OPTIONS);
   return lpPoolNd("lpPool3d", 3, x, p, kernelSize, options);
 }
@@ -308,6 +322,7 @@ function adaptiveMax(what: string, spatial: number, x: Tensor, outputSize: Outpu
  * plane of the last axes, for {@link maxUnpool}.
  */
 export function adaptiveMaxPoolWithIndices(x: Tensor, outputSize: readonly (number | null)[]): { values: Tensor; indices: Tensor } {
+  checkTensors("adaptiveMaxPoolWithIndices", { x });
   check("adaptiveMaxPoolWithIndices: outputSize", outputSize, list);
   const spatial = outputSize.length;
   const out = wanted("adaptiveMaxPoolWithIndices", spatial, x, outputSize);
@@ -327,26 +342,32 @@ export function adaptiveMaxPoolWithIndices(x: Tensor, outputSize: readonly (numb
 
 /** Means of L′ windows that cover the last axis, whatever its size; window i is ⌊i·L/L′⌋ up to ⌈(i + 1)·L/L′⌉. A size of null keeps that axis. */
 export function adaptiveAvgPool1d(x: Tensor, outputSize: OutputSize): Tensor {
+  checkTensors("adaptiveAvgPool1d", { x });
   return adaptiveAvg("adaptiveAvgPool1d", 1, x, outputSize);
 }
 /** Means of H′×W′ windows that cover the last two axes. */
 export function adaptiveAvgPool2d(x: Tensor, outputSize: OutputSize): Tensor {
+  checkTensors("adaptiveAvgPool2d", { x });
   return adaptiveAvg("adaptiveAvgPool2d", 2, x, outputSize);
 }
 /** Means of windows that cover the last three axes. */
 export function adaptiveAvgPool3d(x: Tensor, outputSize: OutputSize): Tensor {
+  checkTensors("adaptiveAvgPool3d", { x });
   return adaptiveAvg("adaptiveAvgPool3d", 3, x, outputSize);
 }
 /** Maxima of L′ windows that cover the last axis. */
 export function adaptiveMaxPool1d(x: Tensor, outputSize: OutputSize): Tensor {
+  checkTensors("adaptiveMaxPool1d", { x });
   return adaptiveMax("adaptiveMaxPool1d", 1, x, outputSize);
 }
 /** Maxima of H′×W′ windows that cover the last two axes. */
 export function adaptiveMaxPool2d(x: Tensor, outputSize: OutputSize): Tensor {
+  checkTensors("adaptiveMaxPool2d", { x });
   return adaptiveMax("adaptiveMaxPool2d", 2, x, outputSize);
 }
 /** Maxima of windows that cover the last three axes. */
 export function adaptiveMaxPool3d(x: Tensor, outputSize: OutputSize): Tensor {
+  checkTensors("adaptiveMaxPool3d", { x });
   return adaptiveMax("adaptiveMaxPool3d", 3, x, outputSize);
 }
 
@@ -354,10 +375,12 @@ export function adaptiveMaxPool3d(x: Tensor, outputSize: OutputSize): Tensor {
 
 /** Mean over all axes but batch and channels: [N, C, ...] to [N, C]. */
 export function globalAvgPool(x: Tensor): Tensor {
+  checkTensors("globalAvgPool", { x });
   return x.mean(axesFrom(x.shape, 2));
 }
 
 /** Maximum over all axes but batch and channels: [N, C, ...] to [N, C]. */
 export function globalMaxPool(x: Tensor): Tensor {
+  checkTensors("globalMaxPool", { x });
   return x.flatten(2).maxWithIndex(2).values;
 }

@@ -2,11 +2,13 @@
  * @file Random numbers, counter-based (Salmon et al. 2011): bits are a function of a key and a position, the same on every backend and thread
  * count. Keys are explicit, or come from one seeded state cell.
  */
+
 import { checkOptions } from "../base/check.ts";
 import type { Dtype } from "../base/dtype.ts";
 import { keyFromSeed, threefry2x32 as referenceBlock } from "../base/random.ts";
-import { checkShape, type Shape, sizeOf } from "../base/shape.ts";
+import { checkShape, formatType, type Shape, sizeOf } from "../base/shape.ts";
 import { batchIndices } from "../function/vmap.ts";
+import { checkTensors } from "../ops/check.ts";
 import { arange, stack, tensor } from "../ops/create.ts";
 import { threefry } from "../ops/elementwise.ts";
 import { elementsOf, type Tensor, type TensorLike } from "../ops/tensor.ts";
@@ -28,6 +30,14 @@ export function keyOf(seed: number): Tensor {
   return tensor(Uint32Array.of(a, b));
 }
 
+/** @throws {TypeError} unless it is a key, u32[2], or keys, u32[2, N]. */
+function checkKey(what: string, key: unknown): void {
+  checkTensors(what, { key });
+  const { dtype, shape } = key as Tensor;
+  if (dtype !== "u32" || shape[0] !== 2)
+    throw new TypeError(`${what}: key must be a key, u32[2], got ${formatType(key as Tensor)}; make one with random.keyOf(seed)`);
+}
+
 /** Word `word` of the Threefry block of `key` at the counters (c0, c1), which have one shape. */
 function block(key: Tensor, c0: Tensor, c1: Tensor, word: 0 | 1): Tensor {
   const half = (i: number): Tensor => key.select(0, i).broadcastTo(c0.shape);
@@ -36,6 +46,8 @@ function block(key: Tensor, c0: Tensor, c1: Tensor, word: 0 | 1): Tensor {
 
 /** Uniform u32 bits: element i is word 0 of the block at counter (i, 0). */
 export function bits(key: Tensor, shape: Shape): Tensor {
+  checkTensors("bits", { key });
+  checkKey("bits", key);
   checkShape(shape, "bits");
   const position = arange(sizeOf(shape), "u32").reshape(shape);
   return block(key, position, position.like(0), 0);
@@ -43,6 +55,8 @@ export function bits(key: Tensor, shape: Shape): Tensor {
 
 /** A new key from a key and an integer; different integers give unrelated keys. Counter (n, 1) keeps clear of `bits`. */
 export function foldIn(key: Tensor, n: TensorLike): Tensor {
+  checkTensors("foldIn", { key });
+  checkKey("foldIn", key);
   const count = (typeof n === "number" ? key.constantOf({ shape: [], dtype: "u32" }, n) : key.operand(n)).cast("u32");
   const c1 = count.like(1);
   return block(key, count, c1, 0)
@@ -52,11 +66,15 @@ export function foldIn(key: Tensor, n: TensorLike): Tensor {
 
 /** `n` unrelated keys. The old key must not be used again. */
 export function split(key: Tensor, n: number): Tensor[] {
+  checkTensors("split", { key });
+  checkKey("split", key);
   return Array.from({ length: n }, (_, i) => foldIn(key, i));
 }
 
 /** Uniform floats in [low, high): the 24 upper bits of each word, so that 1 is never reached. */
 export function uniform(key: Tensor, shape: Shape, options: UniformOptions = {}): Tensor {
+  checkTensors("uniform", { key });
+  checkKey("uniform", key);
   checkOptions("uniform", options, UNIFORM_OPTIONS);
   const { low = 0, high = 1, dtype = "f32" } = options;
   const unit = bits(key, shape)
@@ -87,6 +105,8 @@ function below(x: number): number {
 
 /** Standard normal floats (Box & Muller 1958): √(-2 ln u₁) · cos 2πu₂ with u₁ in (0, 1]. */
 export function normal(key: Tensor, shape: Shape, options: { readonly dtype?: Dtype } = {}): Tensor {
+  checkTensors("normal", { key });
+  checkKey("normal", key);
   checkOptions("normal", options, NORMAL);
   const { dtype = "f32" } = options;
   const [a, b] = split(key, 2) as [Tensor, Tensor];
@@ -101,11 +121,15 @@ export function normal(key: Tensor, shape: Shape, options: { readonly dtype?: Dt
 
 /** True with probability p. */
 export function bernoulli(key: Tensor, p: TensorLike, shape: Shape): Tensor {
+  checkTensors("bernoulli", { key });
+  checkKey("bernoulli", key);
   return uniform(key, shape).lt(p);
 }
 
 /** 0 to n - 1 in a random order, i32[n]. */
 export function permutation(key: Tensor, n: number): Tensor {
+  checkTensors("permutation", { key });
+  checkKey("permutation", key);
   return bits(key, [n]).argsort(0);
 }
 
@@ -133,11 +157,15 @@ function logGamma(key: Tensor, concentration: number, shape: Shape): Tensor {
 
 /** Gamma floats with mean and variance `concentration`. Default f32. */
 export function gamma(key: Tensor, concentration: number, shape: Shape): Tensor {
+  checkTensors("gamma", { key });
+  checkKey("gamma", key);
   return logGamma(key, concentration, shape).exp();
 }
 
 /** Beta floats in [0, 1]: G(a)/(G(a) + G(b)), which is computed from logarithms, since for small a and b both underflow. */
 export function beta(key: Tensor, a: number, b: number, shape: Shape): Tensor {
+  checkTensors("beta", { key });
+  checkKey("beta", key);
   const [ofA, ofB] = split(key, 2) as [Tensor, Tensor];
   return logGamma(ofA, a, shape)
     .sub(logGamma(ofB, b, shape))
@@ -146,6 +174,7 @@ export function beta(key: Tensor, a: number, b: number, shape: Shape): Tensor {
 
 /** The Threefry-2x32-20 block of a key at a counter, both u32[2]. */
 export function threefry2x32(key: Tensor, counter: Tensor): Tensor {
+  checkTensors("threefry2x32", { key, counter });
   const [c0, c1] = [0, 1].map((i) => counter.narrow(0, i, 1)) as [Tensor, Tensor];
   return block(key, c0, c1, 0).concat([block(key, c0, c1, 1)]);
 }
@@ -163,6 +192,7 @@ function multiplyHigh(a: Tensor, b: number): Tensor {
 
 /** The Philox-4x32-10 block (Salmon et al. 2011, §3.3) of a key, u32[2], at a counter, u32[4]. */
 export function philox4x32(key: Tensor, counter: Tensor): Tensor {
+  checkTensors("philox4x32", { key, counter });
   let [k0, k1] = [0, 1].map((i) => key.select(0, i)) as [Tensor, Tensor];
   let [x0, x1, x2, x3] = [0, 1, 2, 3].map((i) => counter.select(0, i)) as [Tensor, Tensor, Tensor, Tensor];
   for (let round = 0; round < 10; round++) {

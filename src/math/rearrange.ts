@@ -1,14 +1,30 @@
 /**
  * @file Rearrangement: rolling, tiling, triangles, diagonals, padding, pieces. All are movement, so nothing is computed and derivatives move back.
  */
-import { checkOptions } from "../base/check.ts";
-import { formatShape, normalizeAxis, type Shape } from "../base/shape.ts";
+import {
+  anyNumber,
+  check,
+  checkOptions,
+  eachAxis,
+  either,
+  expectation,
+  listOf,
+  naturalNumber,
+  oneOf,
+  positiveInteger,
+} from "../base/check.ts";
+import { checkIntegers, formatShape, normalizeAxis, type Shape } from "../base/shape.ts";
+
+import { checkTensorList, checkTensors } from "../ops/check.ts";
 import { arange, concatenate, full, stack } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { LINSPACE, MESHGRID } from "./options.ts";
 
 /** Elements moved on by `shifts` along `axes`; what leaves at the end comes in at the front. */
 export function roll(x: Tensor, shifts: number | readonly number[], axes: number | readonly number[] = 0): Tensor {
+  checkTensors("roll", { x });
+  check("roll: shifts", shifts, eachAxis);
+  check("roll: axes", axes, eachAxis);
   const [by, along] = [shifts, axes].map((v) => (typeof v === "number" ? [v] : v)) as [readonly number[], readonly number[]];
   if (by.length !== along.length) throw new RangeError(`roll: ${by.length} shifts for ${along.length} axes; want one each`);
   return along.reduce((y, axis, i) => {
@@ -21,6 +37,8 @@ export function roll(x: Tensor, shifts: number | readonly number[], axes: number
 
 /** The whole tensor repeated along each axis; missing counts in front are 1 (NumPy's tile). */
 export function tile(x: Tensor, counts: readonly number[]): Tensor {
+  checkTensors("tile", { x });
+  check("tile: counts", counts, listOf(naturalNumber));
   const rank = Math.max(x.rank, counts.length);
   const reps = [...new Array<number>(rank - counts.length).fill(1), ...counts];
   const shape = [...new Array<number>(rank - x.rank).fill(1), ...x.shape];
@@ -30,6 +48,7 @@ export function tile(x: Tensor, counts: readonly number[]): Tensor {
 
 /** Each element repeated `count` times in place along an axis. */
 export function repeatInterleave(x: Tensor, count: number, axis: number): Tensor {
+  checkTensors("repeatInterleave", { x });
   const at = normalizeAxis(axis, x.rank, "repeatInterleave");
   const shape = x.shape.toSpliced(at + 1, 0, count);
   return x.expandAlong([at + 1], shape).reshape(x.shape.with(at, x.shape[at]! * count));
@@ -43,16 +62,20 @@ function triangle(x: Tensor, keep: (offset: Tensor) => Tensor): Tensor {
 
 /** The lower triangle of matrices, up to diagonal k; zeros above. */
 export function tril(x: Tensor, k = 0): Tensor {
+  checkTensors("tril", { x });
   return triangle(x, (offset) => offset.le(k));
 }
 
 /** The upper triangle of matrices, from diagonal k on; zeros below. */
 export function triu(x: Tensor, k = 0): Tensor {
+  checkTensors("triu", { x });
   return triangle(x, (offset) => offset.ge(k));
 }
 
 /** The elements with column - row = offset of two axes (default the last two), as a new last axis. */
 export function diagonal(x: Tensor, offset = 0, axes: readonly [number, number] = [-2, -1]): Tensor {
+  checkTensors("diagonal", { x });
+  checkIntegers("diagonal: axes", axes);
   const [a, b] = axes.map((axis) => normalizeAxis(axis, x.rank, "diagonal")) as [number, number];
   const rest = x.shape.map((_, i) => i).filter((i) => i !== a && i !== b);
   const [rows, columns] = [x.shape[a]!, x.shape[b]!];
@@ -66,6 +89,7 @@ export function diagonal(x: Tensor, offset = 0, axes: readonly [number, number] 
 
 /** Square matrices with the last axis of x on a diagonal: the transpose of {@link diagonal}. */
 export function diagEmbed(x: Tensor, offset = 0): Tensor {
+  checkTensors("diagEmbed", { x });
   const lead = x.shape.slice(0, -1);
   const n = x.shape.at(-1)!;
   const none = lead.map(() => 0);
@@ -77,6 +101,7 @@ export function diagEmbed(x: Tensor, offset = 0): Tensor {
 
 /** A square matrix with the vector x on a diagonal; of a matrix, its diagonal. */
 export function diag(x: Tensor, offset = 0): Tensor {
+  checkTensors("diag", { x });
   if (x.rank === 1) return diagEmbed(x, offset);
   if (x.rank === 2) return diagonal(x, offset);
   throw new RangeError(`diag: want a vector or a matrix, got ${formatShape(x.shape)}; use diagonal or diagEmbed`);
@@ -84,11 +109,14 @@ export function diag(x: Tensor, offset = 0): Tensor {
 
 /** The sum of a diagonal of the last two axes. */
 export function trace(x: Tensor, offset = 0): Tensor {
+  checkTensors("trace", { x });
   return diagonal(x, offset).sum(-1);
 }
 
 /** The matrix turned by k quarter turns from the first axis toward the second. */
 export function rot90(x: Tensor, k = 1, axes: readonly [number, number] = [0, 1]): Tensor {
+  checkTensors("rot90", { x });
+  checkIntegers("rot90: axes", axes);
   const [a, b] = axes.map((axis) => normalizeAxis(axis, x.rank, "rot90")) as [number, number];
   if (a === b) throw new RangeError(`rot90: axes ${formatShape(axes)} are one and the same; a turn takes two`);
   const turns = ((k % 4) + 4) % 4;
@@ -101,12 +129,22 @@ export function rot90(x: Tensor, k = 1, axes: readonly [number, number] = [0, 1]
 /** What is beyond the edge: a number, the mirror image without the edge, the edge, or the other side. */
 export type PadMode = "constant" | "reflect" | "replicate" | "circular";
 
+const MODES = ["constant", "reflect", "replicate", "circular"] as const;
+const pairsOfWidths = expectation(
+  "a list of pairs, such as [[1, 1], [2, 2]]",
+  (value) => Array.isArray(value) && value.every((pair) => Array.isArray(pair) && pair.length === 2 && pair.every(Number.isSafeInteger)),
+);
+
 /**
  * More elements before and after along each axis: `widths` has a pair per axis (missing ones in front are none). Negative widths remove
  * elements. New ones are `value`, or continue the tensor: mirrored without the edge (reflect), the edge again (replicate), from the other end
  * (circular).
  */
 export function pad(x: Tensor, widths: readonly (readonly [number, number])[], mode: PadMode = "constant", value = 0): Tensor {
+  checkTensors("pad", { x });
+  check("pad: widths", widths, pairsOfWidths);
+  check("pad: mode", mode, oneOf(...MODES));
+  check("pad: value", value, anyNumber);
   if (widths.length > x.rank) throw new RangeError(`pad: ${widths.length} pairs of widths for ${formatShape(x.shape)}`);
   const lead = x.rank - widths.length;
   return widths.reduce((y, [before, after], i) => padAxis(y, lead + i, before, after, mode, value), x);
@@ -135,6 +173,8 @@ function piece(x: Tensor, axis: number, width: number, side: "before" | "after",
 
 /** Pieces along an axis, of the given sizes, or of one size (the last may be shorter). */
 export function splitAt(x: Tensor, sizes: number | readonly number[], axis = 0): Tensor[] {
+  checkTensors("splitAt", { x });
+  check("splitAt: sizes", sizes, either(positiveInteger, listOf(naturalNumber)));
   const at = normalizeAxis(axis, x.rank, "splitAt");
   const n = x.shape[at]!;
   const list = typeof sizes === "number" ? pieces(n, sizes) : sizes;
@@ -153,6 +193,7 @@ function pieces(n: number, size: number): number[] {
 
 /** At most `count` pieces of one size along an axis; the last may be shorter. */
 export function chunk(x: Tensor, count: number, axis = 0): Tensor[] {
+  checkTensors("chunk", { x });
   const n = x.shape[normalizeAxis(axis, x.rank, "chunk")]!;
   return splitAt(x, Math.max(1, Math.ceil(n / count)), axis);
 }
@@ -162,6 +203,7 @@ export function chunk(x: Tensor, count: number, axis = 0): Tensor[] {
  * second along axis 0 ("xy").
  */
 export function meshgrid(vectors: readonly Tensor[], options: { readonly indexing?: "ij" | "xy" } = {}): Tensor[] {
+  checkTensorList("meshgrid: vectors", vectors);
   checkOptions("meshgrid", options, MESHGRID);
   const { indexing = "ij" } = options;
   const axis = (i: number): number => (indexing === "xy" && i < 2 && vectors.length > 1 ? 1 - i : i);
@@ -171,6 +213,7 @@ export function meshgrid(vectors: readonly Tensor[], options: { readonly indexin
 
 /** Windows of `size` elements along an axis, every `step`; a new last axis holds their elements (PyTorch's Tensor.unfold). */
 export function slidingWindows(x: Tensor, axis: number, size: number, step = 1): Tensor {
+  checkTensors("slidingWindows", { x });
   const at = normalizeAxis(axis, x.rank, "slidingWindows");
   return x
     .moveAxis(at, x.rank - 1)

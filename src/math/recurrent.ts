@@ -4,10 +4,11 @@
  * the rest is a scan. Gate order and biases are PyTorch's.
  */
 
-import { checkOptions } from "../base/check.ts";
+import { check, checkOptions, list, listOf, object } from "../base/check.ts";
 import { promote } from "../base/dtype.ts";
 import { formatShape } from "../base/shape.ts";
 import { type Checkpoints, scan, scanStretches } from "../function/control.ts";
+import { checkTensors } from "../ops/check.ts";
 import type { Tensor, TensorLike } from "../ops/tensor.ts";
 import { linear } from "./linear.ts";
 import { RECURRENT_OPTIONS, RNN_CELL, RNN_OPTIONS } from "./options.ts";
@@ -284,6 +285,8 @@ export function rnn(
   weights: readonly RecurrentWeights[],
   options: RnnOptions = {},
 ): { output: Tensor; h: Tensor } {
+  checkTensors("rnn", { x }, { h0 });
+  check("rnn: weights", weights, listOf(object, 1));
   checkOptions("rnn", options, RNN_OPTIONS);
   const { output, state } = recurrent(kindOf(options), x, h0 && [h0], weights, options);
   return { output, h: state[0] };
@@ -296,6 +299,8 @@ export function lstm(
   weights: readonly RecurrentWeights[],
   options: RecurrentOptions = {},
 ): { output: Tensor; h: Tensor; c: Tensor } {
+  checkTensors("lstm", { x });
+  check("lstm: weights", weights, listOf(object, 1));
   checkOptions("lstm", options, RECURRENT_OPTIONS);
   const { output, state } = recurrent(LSTM, x, start, weights, options);
   return { output, h: state[0], c: state[1] };
@@ -308,6 +313,8 @@ export function gru(
   weights: readonly RecurrentWeights[],
   options: RecurrentOptions = {},
 ): { output: Tensor; h: Tensor } {
+  checkTensors("gru", { x }, { h0 });
+  check("gru: weights", weights, listOf(object, 1));
   checkOptions("gru", options, RECURRENT_OPTIONS);
   const { output, state } = recurrent(GRU, x, h0 && [h0], weights, options);
   return { output, h: state[0] };
@@ -327,17 +334,25 @@ export function rnnCell(
   weights: RecurrentWeights,
   options: { readonly nonlinearity?: "tanh" | "relu" } = {},
 ): Tensor {
+  checkTensors("rnnCell", { x, h });
+  check("rnnCell: weights", weights, object);
   checkOptions("rnnCell", options, RNN_CELL);
   return single(kindOf(options), x, [h], weights)[0];
 }
 
 /** One step of {@link lstm}: x [N, in], h and c [N, hidden] to h′ and c′. */
-export function lstmCell(x: Tensor, [h, c]: readonly [h: Tensor, c: Tensor], weights: RecurrentWeights): { h: Tensor; c: Tensor } {
+export function lstmCell(x: Tensor, state: readonly [h: Tensor, c: Tensor], weights: RecurrentWeights): { h: Tensor; c: Tensor } {
+  check("lstmCell: state", state, list);
+  const [h, c] = state;
+  checkTensors("lstmCell", { x, h, c });
+  check("lstmCell: weights", weights, object);
   const [nextH, nextC] = single(LSTM, x, [h, c], weights);
   return { h: nextH, c: nextC };
 }
 
 /** One step of {@link gru}: x [N, in], h [N, hidden] to h′. */
 export function gruCell(x: Tensor, h: Tensor, weights: RecurrentWeights): Tensor {
+  checkTensors("gruCell", { x, h });
+  check("gruCell: weights", weights, object);
   return single(GRU, x, [h], weights)[0];
 }

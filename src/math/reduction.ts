@@ -3,8 +3,10 @@
  * terms: ignored targets do not count, class weights and sample weights count as what they are. A loss that was reduced knows its divisor
  * (`lossParts`), so that means over parts of a batch can be put together to the mean over all of it.
  */
+
 import { check, oneOf, shown } from "../base/check.ts";
 import { formatShape, sameShape } from "../base/shape.ts";
+import { checkTensors } from "../ops/check.ts";
 import { Tensor, type TensorLike } from "../ops/tensor.ts";
 
 /** The mean of all terms, their sum, or the terms as they are. */
@@ -81,6 +83,7 @@ function divisorsIn(x: Tensor): Divisor[] {
  * a mean over them. Undefined if there is no one divisor: the loss was computed in another way, or adds up terms of several divisors.
  */
 export function lossParts(loss: Tensor): LossParts | undefined {
+  checkTensors("lossParts", { loss });
   if (!(loss instanceof Tensor)) throw new TypeError(`lossParts: want a loss, a tensor, got ${shown(loss)}`);
   if (loss.size !== 1) return { sum: loss.sum(), divisor: loss.size };
   const [divisor, ...others] = new Set(divisorsIn(loss));
@@ -104,10 +107,4 @@ export function checkSameShape(loss: string, x: Tensor, target: Tensor): void {
       `${loss}: predictions ${formatShape(x.shape)} and targets ${formatShape(target.shape)} must have the same shape; use reshape`,
     );
   }
-}
-
-/** @throws {TypeError} for what is no tensor. */
-export function checkTensors(what: string, tensors: Readonly<Record<string, unknown>>): void {
-  for (const [name, x] of Object.entries(tensors))
-    if (!(x instanceof Tensor)) throw new TypeError(`${what}: ${name} must be a tensor, got ${shown(x)}`);
 }

@@ -2,8 +2,10 @@
  * @file Images of another size: interpolation, shuffles of channels into pixels, and sampling at given places. Interpolation works axis by
  * axis: a result is a weighted sum of a few neighbours whose places and weights are known beforehand.
  */
-import { checkOptions } from "../base/check.ts";
-import { formatShape, sizeOf } from "../base/shape.ts";
+
+import { check, checkOptions, positiveInteger } from "../base/check.ts";
+import { checkIntegers, formatShape, sizeOf } from "../base/shape.ts";
+import { checkTensors } from "../ops/check.ts";
 import { floating, tensor } from "../ops/create.ts";
 import { perAxis, type Tensor } from "../ops/tensor.ts";
 import { AFFINE_GRID, GRID_SAMPLE_OPTIONS, INTERPOLATE_OPTIONS } from "./options.ts";
@@ -78,6 +80,7 @@ function repeated(x: Tensor, axis: number, factor: number): Tensor {
 
 /** x [N, C, ...size] at another size, without antialiasing, as PyTorch does it. */
 export function interpolate(x: Tensor, options: InterpolateOptions): Tensor {
+  checkTensors("interpolate", { x });
   checkOptions("interpolate", options, INTERPOLATE_OPTIONS);
   const spatial = x.rank - 2;
   const { mode = "nearest", alignCorners = false } = options;
@@ -106,11 +109,13 @@ export function interpolate(x: Tensor, options: InterpolateOptions): Tensor {
 // ---- channels and pixels ------------------------------------------------------------------------------------------------------------
 
 function checkDivides(what: string, d: number, by: number, name: string): void {
-  if (d % by !== 0) throw new RangeError(`${what}: ${name} ${d} is not a multiple of ${by}`);
+  check(`${what}: what divides ${name}`, by, positiveInteger);
+  if (!(d % by === 0)) throw new RangeError(`${what}: ${name} ${d} is not a multiple of ${by}`);
 }
 
 /** [..., C·r², H, W] to [..., C, H·r, W·r] (Shi et al. 2016). */
 export function pixelShuffle(x: Tensor, factor: number): Tensor {
+  checkTensors("pixelShuffle", { x });
   const lead = x.shape.slice(0, -3);
   const [c, h, w] = x.shape.slice(-3);
   checkDivides("pixelShuffle", c, factor * factor, "the number of channels");
@@ -121,6 +126,7 @@ export function pixelShuffle(x: Tensor, factor: number): Tensor {
 
 /** The inverse of {@link pixelShuffle}: [..., C, H·r, W·r] to [..., C·r², H, W]. */
 export function pixelUnshuffle(x: Tensor, factor: number): Tensor {
+  checkTensors("pixelUnshuffle", { x });
   const lead = x.shape.slice(0, -3);
   const [c, h, w] = x.shape.slice(-3);
   checkDivides("pixelUnshuffle", h, factor, "the height");
@@ -132,6 +138,7 @@ export function pixelUnshuffle(x: Tensor, factor: number): Tensor {
 
 /** Channels dealt out among groups: [N, C, ...], channel g·(C/groups) + i to i·groups + g (Zhang et al. 2018). */
 export function channelShuffle(x: Tensor, groups: number): Tensor {
+  checkTensors("channelShuffle", { x });
   const [n, c, ...rest] = x.shape;
   checkDivides("channelShuffle", c, groups, "the number of channels");
   return x
@@ -229,6 +236,7 @@ function elementsAt(x: Tensor, positions: readonly Tensor[]): Tensor {
  * Volumes [N, C, D, H, W] likewise, at (x, y, z).
  */
 export function gridSample(x: Tensor, grid: Tensor, options: GridSampleOptions = {}): Tensor {
+  checkTensors("gridSample", { x, grid });
   checkOptions("gridSample", options, GRID_SAMPLE_OPTIONS);
   const size = x.shape.slice(2);
   if (size.length < 2 || size.length > 3 || grid.rank !== x.rank || grid.shape[0] !== x.shape[0] || grid.shape.at(-1) !== size.length)
@@ -262,8 +270,10 @@ export function gridSample(x: Tensor, grid: Tensor, options: GridSampleOptions =
  * `theta` [N, 3, 4]: [N, D, H, W, 3].
  */
 export function affineGrid(theta: Tensor, size: readonly number[], options: { readonly alignCorners?: boolean } = {}): Tensor {
+  checkTensors("affineGrid", { theta });
   checkOptions("affineGrid", options, AFFINE_GRID);
   const { alignCorners = false } = options;
+  checkIntegers("affineGrid: size", size);
   const axes = size.length;
   if (axes < 2 || axes > 3 || theta.rank !== 3 || theta.shape[1] !== axes || theta.shape[2] !== axes + 1)
     throw new RangeError(

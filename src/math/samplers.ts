@@ -1,7 +1,9 @@
 /** @file Random numbers of named distributions from a key, beyond those of `random.ts`. Parameters broadcast to the shape. */
+
 import { check, checkOptions, positiveInteger, shown } from "../base/check.ts";
 import type { Dtype } from "../base/dtype.ts";
-import { checkShape, formatShape, type Shape } from "../base/shape.ts";
+import { checkIntegers, checkShape, formatShape, type Shape } from "../base/shape.ts";
+import { checkTensors } from "../ops/check.ts";
 import { floating } from "../ops/create.ts";
 import { searchSorted } from "../ops/search.ts";
 import { Tensor, type TensorLike } from "../ops/tensor.ts";
@@ -137,15 +139,18 @@ function marsaglia(key: Tensor, a: Tensor): Tensor {
 }
 
 /** Points on the simplex from concentrations [..., K]: of `shape`, which ends in K. */
-export function dirichlet(key: Tensor, concentration: Tensor, shape: Shape = concentration.shape): Tensor {
-  const logs = logGammaVariate(key, concentration, shape);
+export function dirichlet(key: Tensor, concentration: Tensor, shape?: Shape): Tensor {
+  checkTensors("dirichlet", { key, concentration });
+  const logs = logGammaVariate(key, concentration, shape ?? concentration.shape);
   const shifted = logs.sub(logs.max(-1, { keepDims: true }).stopGradient()).exp();
   return shifted.div(shifted.sum(-1, { keepDims: true }));
 }
 
 /** One class for each row of logits [..., K] (i32): by Gumbel's trick, the largest of logit + Gumbel noise. `shape` (default the rows') goes in front. */
-export function categorical(key: Tensor, logits: Tensor, shape: Shape = logits.shape.slice(0, -1)): Tensor {
-  const rows = [...shape, logits.shape.at(-1)!];
+export function categorical(key: Tensor, logits: Tensor, shape?: Shape): Tensor {
+  checkTensors("categorical", { key, logits });
+  if (shape !== undefined) checkIntegers("categorical: shape", shape);
+  const rows = [...(shape ?? logits.shape.slice(0, -1)), logits.shape.at(-1)!];
   return logits
     .stopGradient()
     .broadcastTo(rows)
@@ -183,6 +188,7 @@ export function multinomial(key: Tensor, weights: Tensor, count: number, options
 
 /** Elements along axis 0 in a random order. */
 export function shuffle(key: Tensor, x: Tensor): Tensor {
+  checkTensors("shuffle", { key, x });
   const n = x.shape[0] ?? 1;
   return x.takeInside(bits(key, [n]).argsort(0), 0);
 }

@@ -2,8 +2,10 @@
  * @file Sequences of several lengths in one tensor: padded at the end to the longest, with their lengths beside it. Recurrent layers take the
  * lengths and see nothing of the padding, as PyTorch's packed sequences do.
  */
+
 import { check, checkOptions, naturalNumber, shown } from "../base/check.ts";
 import { formatShape, sameShape } from "../base/shape.ts";
+import { checkTensors } from "../ops/check.ts";
 import { arange, stack, tensor } from "../ops/create.ts";
 import { elementsOf, Tensor } from "../ops/tensor.ts";
 import { PAD_SEQUENCE_OPTIONS, SEQUENCE_MASK } from "./options.ts";
@@ -78,6 +80,7 @@ export function sequenceLengths(sequences: readonly Tensor[]): Tensor {
 
 /** The inverse of {@link padSequence}: each sequence up to its length. The lengths must have values: they decide shapes. */
 export function unpadSequence(padded: Tensor, lengths: Lengths, options: { readonly batchFirst?: boolean } = {}): Tensor[] {
+  checkTensors("unpadSequence", { padded });
   checkOptions("unpadSequence", options, SEQUENCE_MASK);
   const { batchFirst = false } = options;
   if (!(padded instanceof Tensor) || padded.rank < 2)

@@ -3,6 +3,7 @@
  */
 
 import { checkOptions } from "../base/check.ts";
+import { checkTensors } from "../ops/check.ts";
 import { floating } from "../ops/create.ts";
 import { decay, ratio } from "../ops/elementwise.ts";
 import { ownLog } from "../ops/special.ts";
@@ -24,6 +25,7 @@ function cooled(x: Tensor, { temperature = 1 }: SoftmaxOptions): Tensor {
  * takes away what rounding leaves of y(ct - Σ y·ct) where y is almost 1.
  */
 export function softmax(x: Tensor, axis = -1, options: SoftmaxOptions = {}): Tensor {
+  checkTensors("softmax", { x });
   checkOptions("softmax", options, SOFTMAX_OPTIONS);
   if (x.size === 0) return x;
   const z = cooled(x, options);
@@ -33,6 +35,7 @@ export function softmax(x: Tensor, axis = -1, options: SoftmaxOptions = {}): Ten
 
 /** log softmax x = x - log Σ exp x along an axis. */
 export function logSoftmax(x: Tensor, axis = -1, options: SoftmaxOptions = {}): Tensor {
+  checkTensors("logSoftmax", { x });
   checkOptions("logSoftmax", options, SOFTMAX_OPTIONS);
   if (x.size === 0) return x;
   const z = cooled(x, options);
@@ -42,11 +45,13 @@ export function logSoftmax(x: Tensor, axis = -1, options: SoftmaxOptions = {}): 
 
 /** softmax(-x): the smallest element gets the largest share. */
 export function softmin(x: Tensor, axis = -1, options: SoftmaxOptions = {}): Tensor {
+  checkTensors("softmin", { x });
   checkOptions("softmin", options, SOFTMAX_OPTIONS);
   return softmax(x.neg(), axis, options);
 }
 
 /** Entropy -Σ p log p along an axis of probabilities, in nats; 0·log 0 counts as 0. */
 export function entropy(p: Tensor, axis = -1): Tensor {
+  checkTensors("entropy", { p });
   return p.unary(ownLog).sum(axis).neg();
 }

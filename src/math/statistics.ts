@@ -2,9 +2,10 @@
  * @file Statistics and norms along axes. Stable at extremes; conventions at kinks are PyTorch's.
  */
 
-import { checkOptions } from "../base/check.ts";
+import { check, checkOptions, eachAxis } from "../base/check.ts";
 import { isFloat } from "../base/dtype.ts";
 import { isAxisOfScalar, normalizeAxes, normalizeAxis } from "../base/shape.ts";
+import { checkTensors } from "../ops/check.ts";
 import { floating } from "../ops/create.ts";
 import type { AxesLike, Tensor } from "../ops/tensor.ts";
 import { NORM_OPTIONS, QUANTILE_OPTIONS, REDUCE_OPTIONS, TOPK_OPTIONS } from "./options.ts";
@@ -16,6 +17,7 @@ export interface ReduceOptions {
 
 /** log Σ exp x over axes (default all); -∞ where all are -∞, or where there are none. */
 export function logSumExp(x: Tensor, axes?: AxesLike, options: ReduceOptions = {}): Tensor {
+  checkTensors("logSumExp", { x });
   checkOptions("logSumExp", options, REDUCE_OPTIONS);
   const { keepDims = false } = options;
   if (isEmptyAlong(x, axes)) return x.sum(axes, { keepDims }).log();
@@ -46,6 +48,7 @@ export interface NormOptions extends ReduceOptions {
 
 /** (Σ |x|ᵖ)^(1/p) over axes. Its derivative at the zero vector is 0. */
 export function norm(x: Tensor, options: NormOptions = {}): Tensor {
+  checkTensors("norm", { x });
   checkOptions("norm", options, NORM_OPTIONS);
   const { p = 2, axes, keepDims = false } = options;
   if (Number.isNaN(p)) throw new RangeError("norm: the order p is NaN");
@@ -87,9 +90,11 @@ export interface QuantileOptions extends ReduceOptions {
 
 /** Numbers below which a fraction q of the elements along an axis (default: of all) lie. */
 export function quantile(x: Tensor, q: number | readonly number[], axis?: number, options: QuantileOptions = {}): Tensor {
+  checkTensors("quantile", { x });
   checkOptions("quantile", options, QUANTILE_OPTIONS);
   const { keepDims = false, interpolation = "linear" } = options;
   if (x.rank === 0) return quantile(x.unsqueeze(0), q, axis, { ...options, keepDims: false });
+  check("quantile: q", q, eachAxis);
   const levels = typeof q === "number" ? [q] : q;
   if (levels.some((level) => !(level >= 0 && level <= 1))) throw new RangeError(`quantile: want fractions from 0 to 1, got ${levels}`);
   if (!Object.hasOwn(INTERPOLATIONS, interpolation))
@@ -120,6 +125,7 @@ function between(x: Tensor, axis: number, position: number): Tensor {
 
 /** The middle element in order; of an even number the lower of the two (PyTorch's median). */
 export function median(x: Tensor, axis?: number, options: ReduceOptions = {}): Tensor {
+  checkTensors("median", { x });
   checkOptions("median", options, REDUCE_OPTIONS);
   const { keepDims = false } = options;
   if (x.rank === 0) return median(x.unsqueeze(0), axis);
@@ -142,6 +148,7 @@ export interface TopkOptions {
 
 /** The k largest (or smallest) elements along an axis in order, and their positions. */
 export function topk(x: Tensor, k: number, options: TopkOptions = {}): { values: Tensor; indices: Tensor } {
+  checkTensors("topk", { x });
   checkOptions("topk", options, TOPK_OPTIONS);
   const { axis = -1, largest = true } = options;
   if (isAxisOfScalar(axis, x.rank) && k === 1) return { values: x, indices: x.like(0).cast("i32") };

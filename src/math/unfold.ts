@@ -1,6 +1,8 @@
 /** @file Patches of images as columns (im2col) and back (col2im): each is the other's transpose. */
+
 import { checkOptions } from "../base/check.ts";
 import { formatShape, sizeOf } from "../base/shape.ts";
+import { checkTensors } from "../ops/check.ts";
 import { foldWindows, windowCount } from "../ops/movement.ts";
 import { perAxis, type Tensor } from "../ops/tensor.ts";
 import type { PerAxis } from "./conv.ts";
@@ -30,6 +32,7 @@ function parameters(
 
 /** [N, C, H, W] to [N, C·kh·kw, L]: the L patches as columns. One image [C, H, W] gives [C·kh·kw, L]. */
 export function unfold(x: Tensor, kernelSize: PerAxis, options: UnfoldOptions = {}): Tensor {
+  checkTensors("unfold", { x });
   checkOptions("unfold", options, UNFOLD_OPTIONS);
   if (x.rank === 3) return unfold(x.unsqueeze(0), kernelSize, options).squeeze(0);
   if (x.rank !== 4)
@@ -42,6 +45,7 @@ export function unfold(x: Tensor, kernelSize: PerAxis, options: UnfoldOptions = 
 
 /** [N, C·kh·kw, L] to [N, C, ...outputSize]: patches put back, where they overlap added up. [C·kh·kw, L] gives one image. */
 export function fold(x: Tensor, outputSize: PerAxis, kernelSize: PerAxis, options: UnfoldOptions = {}): Tensor {
+  checkTensors("fold", { x });
   checkOptions("fold", options, UNFOLD_OPTIONS);
   if (x.rank === 2) return fold(x.unsqueeze(0), outputSize, kernelSize, options).squeeze(0);
   const { kernel, stride, padding, dilation } = parameters("fold", kernelSize, options);

@@ -2,7 +2,20 @@
  * @file What the convolutional families share: options, initial values, and the few blocks that several papers build from. Names of children
  * are torchvision's, so that its published weights load.
  */
-import { aNumber, type Checks, checkOptions, eachAxis, either, flag, fn, object, oneOf } from "../base/check.ts";
+import {
+  aNumber,
+  type Checks,
+  checkOptions,
+  type Expectation,
+  eachAxis,
+  either,
+  expectation,
+  flag,
+  fn,
+  object,
+  oneOf,
+  positiveInteger,
+} from "../base/check.ts";
 import { dropout } from "../math/dropout.ts";
 import { ReLU, Sigmoid } from "../nn/activation.ts";
 import { BatchNorm2d, type BatchNormLayerOptions } from "../nn/batch-norm.ts";
@@ -13,6 +26,12 @@ import { type Layer, Module } from "../nn/module.ts";
 import { Sequential } from "../nn/sequential.ts";
 import { ones } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
+
+/** What a network for images of one size is made for. */
+export const imageShape: Expectation = expectation(
+  "[channels, height, width]",
+  (value) => Array.isArray(value) && value.length === 3 && value.every(positiveInteger.holds),
+);
 
 /** What every network of images can be told. */
 export interface ImageModelOptions {

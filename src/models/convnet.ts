@@ -1,4 +1,6 @@
 /** @file A convolutional network with batch normalization for images of 28×28 or 32×32 pixels: the one to take for MNIST and Fashion-MNIST. */
+
+import { check, positiveInteger } from "../base/check.ts";
 import { ReLU } from "../nn/activation.ts";
 import { BatchNorm2d } from "../nn/batch-norm.ts";
 import { Conv2d } from "../nn/conv.ts";
@@ -7,6 +9,7 @@ import { Linear } from "../nn/linear.ts";
 import type { Layer } from "../nn/module.ts";
 import { MaxPool2d } from "../nn/pool.ts";
 import { Sequential } from "../nn/sequential.ts";
+import { imageShape } from "./blocks.ts";
 
 const WIDTHS = [16, 32, 64];
 const HIDDEN = 128;
@@ -17,7 +20,10 @@ const HIDDEN = 128;
  * No dropout: with augmentation, a network as small as this under-fits.
  */
 export class ConvNet extends Sequential {
-  constructor([channels, height, width]: readonly [channels: number, height: number, width: number], outputs: number) {
+  constructor(inputShape: readonly [channels: number, height: number, width: number], outputs: number) {
+    check("ConvNet: inputShape", inputShape, imageShape);
+    check("ConvNet: outputs", outputs, positiveInteger);
+    const [channels, height, width] = inputShape;
     const halvings = 2 ** WIDTHS.length;
     const features = WIDTHS.at(-1)! * Math.floor(height / halvings) * Math.floor(width / halvings);
     super(

@@ -2,7 +2,7 @@
  * @file ConvNeXt. v1: Liu et al. (2022), "A ConvNet for the 2020s", Table 9. v2: Woo et al. (2023), "ConvNeXt V2", Table 9: global response
  * normalization takes the place of the layer scale. v1 has torchvision's names, v2 its authors'.
  */
-import { checkOptions } from "../base/check.ts";
+import { check, checkOptions, oneOf } from "../base/check.ts";
 import { gelu } from "../math/activation.ts";
 import { globalResponseNorm } from "../math/normalization.ts";
 import { GELU } from "../nn/activation.ts";
@@ -95,6 +95,7 @@ export class ConvNeXt extends Module {
   readonly classifier: Sequential;
 
   constructor(version: ConvNeXtVersion, options: ImageModelOptions = {}) {
+    check(`${new.target.name}: version`, version, oneOf(...Object.keys(V1)));
     checkOptions(new.target.name, options, IMAGE_MODEL_OPTIONS);
     super();
     const { classes, channels, smallImages, width } = imageSettings(options);
@@ -183,6 +184,7 @@ export class ConvNeXtV2 extends Module {
   readonly head: Linear;
 
   constructor(version: ConvNeXtV2Version, options: ImageModelOptions = {}) {
+    check(`${new.target.name}: version`, version, oneOf(...Object.keys(V2)));
     checkOptions(new.target.name, options, IMAGE_MODEL_OPTIONS);
     super();
     const { classes, channels, smallImages, width } = imageSettings(options);

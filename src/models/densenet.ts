@@ -2,7 +2,7 @@
  * @file DenseNet: Huang, Liu, van der Maaten & Weinberger (2017), "Densely connected convolutional networks", Table 1. Each layer reads the
  * results of all before it in its block, and adds `growth` channels.
  */
-import { aNumber, type Checks, checkOptions } from "../base/check.ts";
+import { aNumber, type Checks, check, checkOptions, listOf, positiveInteger } from "../base/check.ts";
 import { ReLU } from "../nn/activation.ts";
 import { BatchNorm2d } from "../nn/batch-norm.ts";
 import type { Conv2d } from "../nn/conv.ts";
@@ -62,6 +62,7 @@ export class DenseNet extends Module {
 
   /** `depths`: layers of each block. */
   constructor(depths: readonly number[], options: DenseNetOptions = {}) {
+    check("DenseNet: depths", depths, listOf(positiveInteger, 1));
     checkOptions(new.target.name, options, DENSE_NET_OPTIONS);
     super();
     const { classes, channels, smallImages, width } = imageSettings(options);

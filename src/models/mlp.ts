@@ -1,5 +1,5 @@
 /** @file Multilayer perceptrons: dense layers with an activation between them. */
-import { aNumber, type Checks, checkOptions, fn } from "../base/check.ts";
+import { aNumber, type Checks, check, checkOptions, fn, listOf, positiveInteger } from "../base/check.ts";
 import { ReLU } from "../nn/activation.ts";
 import { Dropout } from "../nn/dropout.ts";
 import { Flatten } from "../nn/flatten.ts";
@@ -20,6 +20,7 @@ const MLP_OPTIONS: Checks<MlpOptions> = { activation: fn, dropout: aNumber };
 export class Mlp extends Sequential {
   /** @throws {RangeError} for fewer than two sizes. */
   constructor(sizes: readonly number[], options: MlpOptions = {}) {
+    check("Mlp: sizes", sizes, listOf(positiveInteger));
     checkOptions(new.target.name, options, MLP_OPTIONS);
     const { activation = () => new ReLU(), dropout } = options;
     if (sizes.length < 2) throw new RangeError(`Mlp: want at least the sizes of input and output, got [${sizes.join(", ")}]`);

@@ -2,7 +2,7 @@
  * @file MobileNets. v1: Howard et al. (2017), Table 1. v2: Sandler et al. (2018), "Inverted residuals and linear bottlenecks", Table 2.
  * v3: Howard et al. (2019), "Searching for MobileNetV3", Tables 1 and 2. Convolutions fall apart into depthwise 3×3 and pointwise 1×1.
  */
-import { checkOptions } from "../base/check.ts";
+import { check, checkOptions, oneOf } from "../base/check.ts";
 import { Hardsigmoid, Hardswish, ReLU, ReLU6 } from "../nn/activation.ts";
 import { BatchNorm2d } from "../nn/batch-norm.ts";
 import { Dropout } from "../nn/dropout.ts";
@@ -210,6 +210,7 @@ export class MobileNetV3 extends MobileNet {
   readonly classifier: Sequential;
 
   constructor(version: MobileNetV3Version, options: ImageModelOptions = {}) {
+    check(`${new.target.name}: version`, version, oneOf(...Object.keys(V3)));
     checkOptions(new.target.name, options, IMAGE_MODEL_OPTIONS);
     super();
     const { classes, channels, smallImages, width } = imageSettings(options);

@@ -2,6 +2,7 @@
  * @file How images were prepared for the published weights of each network: torchvision's (its first weights, where it has several), and for the
  * rest those of the authors or of timm.
  */
+import { check, oneOf, optional, positiveInteger } from "../base/check.ts";
 import type { ImageFilter } from "../data/image.ts";
 import { IMAGENET } from "../data/imagenet.ts";
 import type { ImagePreparation, Standardization } from "../data/preprocessing.ts";
@@ -50,6 +51,8 @@ const DEVIATIONS: readonly (readonly [name: string, deviation: Deviation])[] = [
 
 /** The preparation of images for a network of the zoo; another size than its own keeps the proportion of the shorter side to the crop. */
 export function presetOf(name: string, side?: number): Preset {
+  check("presetOf: name", name, oneOf(...Object.keys(zoo)));
+  check("presetOf: side", side, optional(positiveInteger));
   const [channels, height] = zoo[name].input;
   const size = side ?? height;
   if (channels === 1 || height < 64) return { image: { width: size, height: size, channels } };

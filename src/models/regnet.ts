@@ -2,7 +2,7 @@
  * @file RegNet: Radosavovic et al. (2020), "Designing network design spaces", §3.3 and Tables 9 and 10. The widths of the blocks are a
  * quantized linear function of depth; Y is X with squeeze and excitation.
  */
-import { aNumber, checkFields, checkOptions } from "../base/check.ts";
+import { aNumber, check, checkFields, checkOptions, oneOf } from "../base/check.ts";
 import { type Layer, Module } from "../nn/module.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import {
@@ -99,6 +99,7 @@ export class RegNet extends Module {
   readonly fc: Layer;
 
   constructor(design: RegNetDesign, options: ImageModelOptions = {}) {
+    check("RegNet: design", design, oneOf(...Object.keys(DESIGNS)));
     checkOptions(new.target.name, options, IMAGE_MODEL_OPTIONS);
     super();
     const { classes, channels, smallImages, width } = imageSettings(options);

@@ -3,7 +3,7 @@
  * Zagoruyko & Komodakis (2016). ResNeXt: Xie et al. (2017), Table 1. SENet: Hu, Shen & Sun (2018), "Squeeze-and-excitation networks",
  * Table 1. As in torchvision the stride is in the 3×3 convolution of a bottleneck.
  */
-import { aNumber, type Checks, checkOptions, flag } from "../base/check.ts";
+import { aNumber, type Checks, check, checkOptions, flag, listOf, oneOf, positiveInteger } from "../base/check.ts";
 import { relu } from "../math/activation.ts";
 import { maxPool2d } from "../math/pool.ts";
 import { BatchNorm2d } from "../nn/batch-norm.ts";
@@ -125,6 +125,8 @@ export class ResNet extends Module {
 
   /** `depths`: blocks of each stage. */
   constructor(kind: "basic" | "bottleneck", depths: readonly number[], options: ResNetOptions = {}) {
+    check("ResNet: kind", kind, oneOf("basic", "bottleneck"));
+    check("ResNet: depths", depths, listOf(positiveInteger, 4));
     checkOptions(new.target.name, options, RES_NET_OPTIONS);
     super();
     const { classes, channels, smallImages, width } = imageSettings(options);

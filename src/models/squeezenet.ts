@@ -2,7 +2,7 @@
  * @file SqueezeNet: Iandola et al. (2016), "SqueezeNet: AlexNet-level accuracy with 50x fewer parameters", Table 1; 1.1 is the authors' later
  * form with the pooling earlier.
  */
-import { checkOptions } from "../base/check.ts";
+import { check, checkOptions, oneOf } from "../base/check.ts";
 import { ReLU } from "../nn/activation.ts";
 import { AdaptiveAvgPool2d } from "../nn/adaptive-pool.ts";
 import { Conv2d } from "../nn/conv.ts";
@@ -62,6 +62,7 @@ export class SqueezeNet extends Module {
   readonly classifier: Sequential;
 
   constructor(version: SqueezeNetVersion, options: ImageModelOptions = {}) {
+    check(`${new.target.name}: version`, version, oneOf(...Object.keys(VERSIONS)));
     checkOptions(new.target.name, options, IMAGE_MODEL_OPTIONS);
     super();
     const { classes, channels, smallImages, width } = imageSettings(options);

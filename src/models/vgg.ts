@@ -2,7 +2,7 @@
  * @file VGG: Simonyan & Zisserman (2015), "Very deep convolutional networks for large-scale image recognition", Table 1. Nothing but 3×3
  * convolutions: two see 5×5, three see 7×7, with fewer parameters and more ReLUs than one large kernel.
  */
-import { type Checks, checkOptions, flag } from "../base/check.ts";
+import { type Checks, check, checkOptions, flag, oneOf } from "../base/check.ts";
 import { ReLU } from "../nn/activation.ts";
 import { AdaptiveAvgPool2d } from "../nn/adaptive-pool.ts";
 import { BatchNorm2d } from "../nn/batch-norm.ts";
@@ -41,6 +41,7 @@ export class VGG extends Module {
   readonly classifier: Sequential;
 
   constructor(column: VggColumn, options: VggOptions = {}) {
+    check("VGG: column", column, oneOf(...Object.keys(TABLE)));
     checkOptions(new.target.name, options, VGG_OPTIONS);
     super();
     const { classes, channels, smallImages, width } = imageSettings(options);

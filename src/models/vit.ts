@@ -2,7 +2,7 @@
  * @file Vision Transformer: Dosovitskiy et al. (2021), "An image is worth 16x16 words", Table 1; the tiny and small ones are those of Touvron et
  * al. (2021), "Training data-efficient image transformers", Table 1. No convolution but the cutting into patches.
  */
-import { aNumber, type Checks, checkOptions, flag } from "../base/check.ts";
+import { aNumber, type Checks, check, checkOptions, flag, oneOf } from "../base/check.ts";
 import { gelu } from "../math/activation.ts";
 import { MultiHeadAttention } from "../nn/attention.ts";
 import { Conv2d } from "../nn/conv.ts";
@@ -108,6 +108,7 @@ export class VisionTransformer extends Module {
 
   /** @throws {RangeError} if patches do not tile the images. */
   constructor(version: VitVersion, options: VitOptions = {}) {
+    check(`${new.target.name}: version`, version, oneOf(...Object.keys(SIZES)));
     checkOptions(new.target.name, options, VIT_OPTIONS);
     super();
     const { classes, channels, smallImages } = imageSettings(options);

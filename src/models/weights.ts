@@ -6,7 +6,7 @@
 import { formatShape, sameShape } from "../base/shape.ts";
 import { isPth, readPth } from "../formats/pth.ts";
 import { type Entry, readSafetensors } from "../formats/safetensors.ts";
-import type { Module } from "../nn/module.ts";
+import { checkModule, type Module } from "../nn/module.ts";
 import type { ArrayEntry } from "../nn/state-dict.ts";
 import { publishedName } from "./published-names.ts";
 
@@ -35,6 +35,7 @@ export async function weightsFor(model: Module, bytes: Uint8Array, what = "weigh
  * @throws {Error} of one line that names the first tensor that is missing, left over or of another shape, and counts the rest.
  */
 export async function loadWeights(model: Module, bytes: Uint8Array, what = "weights"): Promise<void> {
+  checkModule("loadWeights: model", model);
   const cells = model.stateDict();
   const entries = await weightsFor(model, bytes, what);
   const missing = [...cells.keys()].filter((name) => !entries.has(name) && !name.endsWith("num_batches_tracked"));

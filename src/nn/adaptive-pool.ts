@@ -1,5 +1,7 @@
 /** @file Pooling to a wanted size, and of everything. */
+
 import * as F from "../math/pool.ts";
+import { checkTensors } from "../ops/check.ts";
 import { perAxis, type Tensor } from "../ops/tensor.ts";
 import { Module } from "./module.ts";
 import { checkSpatial } from "./pool.ts";
@@ -18,6 +20,7 @@ abstract class AdaptivePool extends Module {
   }
 
   forward(x: Tensor): Tensor {
+    checkTensors(this.constructor.name, { x });
     checkSpatial(this.constructor.name, x, this.outputSize.length);
     return this.#pool(x, this.outputSize);
   }

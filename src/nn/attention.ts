@@ -1,4 +1,5 @@
 /** @file Multi-head attention (Vaswani et al. 2017) with PyTorch's parameter names. In masks true means "may attend". Batch comes first. */
+
 import { aNumber, type Checks, checkOptions, flag } from "../base/check.ts";
 import * as F from "../math/attention.ts";
 import type { Tensor } from "../ops/tensor.ts";

@@ -5,7 +5,7 @@
  * What moves pixels is an affine map of places. Neighbouring ones in a list fold into one map, so that an image is resampled once, whatever the
  * number of steps: result(p) = image(A₁(A₂(… p))), each Aᵢ leading from the places of step i's result to those of its input.
  */
-import { aNumber, type Checks, checkFields, checkOptions, eachAxis, list, numbers, oneOf } from "../base/check.ts";
+import { aNumber, type Checks, checkFields, checkOptions, eachAxis, expectation, list, listOf, numbers, oneOf } from "../base/check.ts";
 import { formatShape } from "../base/shape.ts";
 import { foldIn, randomKey } from "../math/random.ts";
 import { arange, full, tensor } from "../ops/create.ts";
@@ -125,6 +125,7 @@ function check(what: string, holds: boolean, want: string, got: unknown): void {
 
 /** Shifts by up to `amount` (0 to 1) of width and height, each way; two numbers for the two axes, x first. */
 export function translate(amount: number | readonly [x: number, y: number]): Augmentation {
+  checkFields("translate", { amount }, { amount: eachAxis });
   const [x, y] = typeof amount === "number" ? [amount, amount] : amount;
   for (const share of [x, y]) check("translate", share >= 0 && share <= 1, "a share of the image from 0 to 1", share);
   const map = (draws: Draws, [h, w]: ImageSize): AffineMap => [1, 0, draws.uniform(-x * w, x * w), 0, 1, draws.uniform(-y * h, y * h)];
@@ -400,11 +401,18 @@ const AUGMENT_OPTIONS: Checks<AugmentOptions> = { fill: oneOf("zeros", "border")
  */
 export type Augment = (key: Tensor, x: Tensor, ids?: Tensor) => Tensor;
 
+const augmentations = listOf(
+  expectation("an augmentation, such as rotate(10)", (value) =>
+    ["affine", "values"].includes((value as Partial<Augmentation> | null)?.kind ?? ""),
+  ),
+);
+
 /**
  * The steps one after another as one function of a key and a batch. Fold the epoch into the key and give the examples' indices as ids, and an
  * example of an epoch is changed in the same way whatever batch it is in.
  */
 export function augment(steps: readonly Augmentation[], options: AugmentOptions = {}): Augment {
+  checkFields("augment", { steps }, { steps: augmentations });
   checkOptions("augment", options, AUGMENT_OPTIONS);
   const { fill = "zeros" } = options;
   if (fill !== "zeros" && fill !== "border") throw new RangeError(`augment: want fill "zeros" or "border", got ${String(fill)}`);

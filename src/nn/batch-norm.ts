@@ -2,8 +2,10 @@
  * @file Batch normalization (NRM-1): Ioffe & Szegedy (2015). Running statistics are cells; the exact ones of Algorithm 2 come from a pass over
  * data, and at inference the layer folds into the one before it.
  */
+
 import { aNumber, type Checks, checkOptions, expectation, flag } from "../base/check.ts";
 import { type BatchNormResult, batchNorm } from "../math/normalization.ts";
+import { checkTensors } from "../ops/check.ts";
 import { full } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { ones, zeros } from "./initializers.ts";
@@ -70,6 +72,7 @@ export abstract class BatchNorm extends Module {
 
   /** @throws {RangeError} unless x has the layer's rank and channels, and while training more than one value per channel. */
   forward(x: Tensor): Tensor {
+    checkTensors(this.constructor.name, { x });
     if (!this.#ranks.includes(x.rank) || x.shape[1] !== this.channels) {
       const want = this.#ranks.map((rank) => `[batch, ${this.channels}${", size".repeat(rank - 2)}]`).join(" or ");
       throw inputError(this.constructor.name, want, x.shape, "channels come second");

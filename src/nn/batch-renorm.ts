@@ -1,6 +1,8 @@
 /** @file Batch renormalization (NRM-4): Ioffe (2017). */
+
 import { aNumber, checkOptions } from "../base/check.ts";
 import { type BatchRenormOptions, batchRenorm } from "../math/normalization.ts";
+import { checkTensors } from "../ops/check.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { ones, zeros } from "./initializers.ts";
 import { checkSizes } from "./linear.ts";
@@ -37,6 +39,7 @@ export class BatchRenorm extends Module {
 
   /** @throws {RangeError} unless x is [N, C, ...], and while training has more than one value per channel. */
   forward(x: Tensor): Tensor {
+    checkTensors(this.constructor.name, { x });
     const { weight, bias, training, running_mean: runningMean, running_std: runningStd } = this;
     if (x.rank < 2 || x.shape[1] !== weight.shape[0])
       throw inputError("BatchRenorm", `[batch, ${weight.shape[0]}, ...]`, x.shape, "channels come second");

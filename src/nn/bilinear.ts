@@ -1,6 +1,8 @@
 /** @file The bilinear layer, of two inputs. */
+
 import { checkOptions } from "../base/check.ts";
 import { bilinear } from "../math/einsum.ts";
+import { checkTensors } from "../ops/check.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { uniform } from "./initializers.ts";
 import { checkSizes, LINEAR_OPTIONS, type LinearOptions } from "./linear.ts";
@@ -27,6 +29,7 @@ export class Bilinear extends Module {
 
   /** @throws {RangeError} if the last axes do not have in1 and in2 elements. */
   forward(x1: Tensor, x2: Tensor): Tensor {
+    checkTensors(this.constructor.name, { x1, x2 });
     const [, in1, in2] = this.weight.shape;
     if (x1.shape.at(-1) !== in1) throw inputError("Bilinear", `[..., ${in1}] first`, x1.shape, "check the order of the inputs");
     if (x2.shape.at(-1) !== in2) throw inputError("Bilinear", `[..., ${in2}] second`, x2.shape, "check the order of the inputs");

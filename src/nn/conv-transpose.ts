@@ -1,4 +1,5 @@
 /** @file Transposed convolutions: layers that enlarge, each the transpose of the convolution of the same settings. */
+
 import { aDtype, aNumber, type Checks, checkOptions, eachAxis, flag, fn } from "../base/check.ts";
 import { type ConvTransposeOptions, convTranspose1d, convTranspose2d, convTranspose3d, type PerAxis } from "../math/conv.ts";
 import { perAxis, type Tensor, type TensorLike } from "../ops/tensor.ts";

@@ -1,7 +1,9 @@
 /** @file Convolutional layers over [batch, channels, ...] in one, two and three dimensions. */
+
 import { aDtype, aNumber, type Checks, checkOptions, eachAxis, either, flag, fn, oneOf } from "../base/check.ts";
 import type { Dtype } from "../base/dtype.ts";
 import { type ConvOptions, conv1d, conv2d, conv3d, type PerAxis } from "../math/conv.ts";
+import { checkTensors } from "../ops/check.ts";
 import { perAxis, type Tensor, type TensorLike } from "../ops/tensor.ts";
 import { fanInUniform, fanInUniformBias, type Initializer } from "./initializers.ts";
 import { checkSizes } from "./linear.ts";
@@ -105,6 +107,7 @@ export abstract class ConvNd extends Module {
 
   /** @throws {RangeError} unless x is [N, inChannels, ...] or one example [inChannels, ...], and the kernel fits into the padded input. */
   forward(x: Tensor): Tensor {
+    checkTensors(this.constructor.name, { x });
     const [, perGroup, ...kernel] = this.weight.shape;
     const inChannels = perGroup * this.groups;
     if (!hasChannels(x, kernel.length, inChannels)) {

@@ -1,8 +1,10 @@
 /** @file Embedding: a learnt vector for each integer. */
+
 import { aNumber, type Checks, checkOptions, fn } from "../base/check.ts";
 import { isFloat } from "../base/dtype.ts";
 import { formatType } from "../base/shape.ts";
 import { embedding } from "../math/indexing.ts";
+import { checkTensors } from "../ops/check.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { type Initializer, normal } from "./initializers.ts";
 import { checkSizes } from "./linear.ts";
@@ -38,6 +40,7 @@ export class Embedding extends Module {
 
   /** @throws {TypeError} unless the indices are integers. */
   forward(index: Tensor): Tensor {
+    checkTensors(this.constructor.name, { index });
     if (isFloat(index.dtype)) throw new TypeError(`Embedding: want integer indices, got ${formatType(index)}; convert with .cast("i32")`);
     return embedding(index, this.weight.value, { paddingIndex: this.paddingIndex });
   }

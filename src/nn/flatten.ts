@@ -1,4 +1,5 @@
 /** @file Flatten: from images to vectors. */
+import { checkTensors } from "../ops/check.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { Module } from "./module.ts";
 
@@ -12,6 +13,7 @@ export class Flatten extends Module {
   }
 
   forward(x: Tensor): Tensor {
+    checkTensors(this.constructor.name, { x });
     return x.flatten(this.start);
   }
 }

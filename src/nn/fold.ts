@@ -2,6 +2,7 @@
  * @file Folding: a batch normalization behind a dense or convolutional layer is one affine map with it in evaluation mode (Ioffe & Szegedy 2015, Alg. 2).
  * Which normalization follows which layer is read from the network's own list, so it holds for any module, whatever its properties are called.
  */
+import { type Checks, check, checkOptions, expectation, listOf, positiveInteger } from "../base/check.ts";
 import { recordFunction } from "../function/compile.ts";
 import { batchNormAffine } from "../math/normalization.ts";
 import { zeros } from "../ops/create.ts";
@@ -11,7 +12,7 @@ import { Identity } from "./activation.ts";
 import { BatchNorm } from "./batch-norm.ts";
 import { Conv1d, Conv2d, Conv3d, ConvNd } from "./conv.ts";
 import { Linear } from "./linear.ts";
-import { type Layer, Module } from "./module.ts";
+import { checkModule, type Layer, Module } from "./module.ts";
 import { Sequential } from "./sequential.ts";
 
 /** y·scale + shift after `layer`, as a layer of the same kind with other weights. */
@@ -30,8 +31,12 @@ function rescaled(layer: Linear | ConvNd, scale: Tensor, shift: Tensor): Layer {
   return new Kind(perGroup * groups, outChannels, kernel, { stride, padding, paddingMode, dilation, groups, ...initial });
 }
 
+const aBatchNorm = expectation("a batch normalization", (value) => value instanceof BatchNorm);
+
 /** A dense or convolutional layer and the batch normalization after it as one layer that gives what both give in evaluation mode. */
 export function foldBatchNorm(layer: Linear | ConvNd, norm: BatchNorm): Layer {
+  checkModule("foldBatchNorm: layer", layer);
+  check("foldBatchNorm: norm", norm, aBatchNorm);
   const { running_mean: mean, running_var: variance, weight, bias, eps } = norm;
   if (!mean || !variance) throw new TypeError("foldBatchNorm: the normalization keeps no running statistics, so it is no fixed map");
   const { scale, shift } = batchNormAffine(mean.value, variance.value, { weight, bias, eps });
@@ -43,13 +48,18 @@ export interface FoldOptions {
   readonly inputShape?: readonly number[];
 }
 
+const FOLD_OPTIONS: Checks<FoldOptions> = { inputShape: listOf(positiveInteger) };
+
 /**
  * The model with every batch normalization folded into the dense or convolutional layer whose result it alone takes. A plain `Sequential` is made anew
  * without its normalizations, and is left as it was; any other module is changed in place, `Identity` standing where a normalization was, and returned.
  * It gives what it gave in evaluation mode: train no further.
  * @throws {TypeError} if no shape of an example is given or found.
  */
-export function foldBatchNorms<M extends Layer>(model: M, { inputShape }: FoldOptions = {}): M {
+export function foldBatchNorms<M extends Layer>(model: M, options: FoldOptions = {}): M {
+  checkModule("foldBatchNorms: model", model);
+  checkOptions("foldBatchNorms", options, FOLD_OPTIONS);
+  const { inputShape } = options;
   if (!model.modules().some((module) => module instanceof BatchNorm)) return model;
   const pairs = pairsIn(model, inputShape);
   const replacements = new Map<Module, Layer>();

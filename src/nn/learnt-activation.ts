@@ -1,6 +1,8 @@
 /** @file Activations that learn: PReLU, maxout and radial basis function units. */
+
 import { aNumber, type Checks, checkOptions, fn } from "../base/check.ts";
 import * as F from "../math/activation.ts";
+import { checkTensors } from "../ops/check.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { constant, type Initializer, normal } from "./initializers.ts";
 import { checkSizes, LINEAR_OPTIONS, Linear, type LinearOptions } from "./linear.ts";
@@ -20,6 +22,7 @@ export class PReLU extends Module {
 
   /** @throws {RangeError} unless x is [N, channels, ...], if there is more than one slope. */
   forward(x: Tensor): Tensor {
+    checkTensors(this.constructor.name, { x });
     const [channels] = this.weight.shape;
     if (channels > 1 && x.shape[1] !== channels)
       throw inputError("PReLU", `[batch, ${channels}, ...]`, x.shape, "one slope serves any shape");
@@ -83,6 +86,7 @@ export class RBF extends Module {
 
   /** @throws {RangeError} if the last axis of x does not have inFeatures elements. */
   forward(x: Tensor): Tensor {
+    checkTensors(this.constructor.name, { x });
     const [, inFeatures] = this.weight.shape;
     if (x.shape.at(-1) !== inFeatures) throw inputError("RBF", `[..., ${inFeatures}]`, x.shape, "flatten images first");
     return F.rbf(x, this.weight, { sigma: this.sigma });

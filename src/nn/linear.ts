@@ -1,7 +1,9 @@
 /** @file The dense (fully connected) layer. */
+
 import { aDtype, type Checks, check, checkOptions, flag, fn, positiveInteger } from "../base/check.ts";
 import type { Dtype } from "../base/dtype.ts";
 import { linear } from "../math/linear.ts";
+import { checkTensors } from "../ops/check.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { fanInUniform, fanInUniformBias, type Initializer } from "./initializers.ts";
 import { inputError, Module } from "./module.ts";
@@ -37,6 +39,7 @@ export class Linear extends Module {
 
   /** @throws {RangeError} if the last axis of x does not have inFeatures elements. */
   forward(x: Tensor): Tensor {
+    checkTensors(this.constructor.name, { x });
     const inFeatures = this.weight.shape[1];
     if (x.shape.at(-1) !== inFeatures) {
       throw inputError("Linear", `[..., ${inFeatures}]`, x.shape, "flatten images first, or change inFeatures");

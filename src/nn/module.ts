@@ -4,7 +4,7 @@
  * makes them equal to PyTorch's for a module written the same way: `0.weight`, `layers.2.bias`.
  */
 
-import { check, expectation } from "../base/check.ts";
+import { check, checkOptions, expectation, flag } from "../base/check.ts";
 import { describe } from "../base/describe.ts";
 import { formatShape, type Shape, sameShape } from "../base/shape.ts";
 import { showAs } from "../ops/display.ts";
@@ -155,7 +155,9 @@ export abstract class Module {
    * each cell's dtype. With `strict` (the default) nothing is changed unless all names and shapes agree.
    * @throws {StateDictError} if `strict` and they do not; the message lists what is missing, unexpected and misshapen.
    */
-  loadStateDict(entries: ReadonlyMap<string, StateEntry>, { strict = true }: { readonly strict?: boolean } = {}): LoadReport {
+  loadStateDict(entries: ReadonlyMap<string, StateEntry>, options: { readonly strict?: boolean } = {}): LoadReport {
+    checkOptions("loadStateDict", options, { strict: flag });
+    const { strict = true } = options;
     if (!(entries instanceof Map))
       throw new TypeError(
         `loadStateDict: want a Map from names to cells, tensors or arrays, as stateDict() gives it, got ${describe(entries)}`,

@@ -3,6 +3,7 @@ import { aNumber, type Checks, check, checkOptions, flag, integer, numbers, shar
 import { formatShape, type Shape } from "../base/shape.ts";
 import * as F from "../math/normalization.ts";
 import { LOCAL_RESPONSE_NORM_OPTIONS } from "../math/options.ts";
+import { checkTensors } from "../ops/check.ts";
 import { full } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { ones, zeros } from "./initializers.ts";
@@ -131,6 +132,7 @@ export class LayerNormChannelsFirst extends ChannelNorm {
   }
 
   forward(x: Tensor): Tensor {
+    checkTensors(this.constructor.name, { x });
     this.check(x);
     return F.layerNormChannelsFirst(x, affineOf(this));
   }
@@ -150,6 +152,7 @@ export class GroupNorm extends ChannelNorm {
   }
 
   forward(x: Tensor): Tensor {
+    checkTensors(this.constructor.name, { x });
     this.check(x);
     return F.groupNorm(x, this.numGroups, affineOf(this));
   }
@@ -191,6 +194,7 @@ export class InstanceNorm extends ChannelNorm {
 
   /** @throws {RangeError} unless x is [N, C, ...], with more than one value per channel where its own statistics count. */
   forward(x: Tensor): Tensor {
+    checkTensors(this.constructor.name, { x });
     this.check(x);
     const { running_mean: runningMean, running_var: runningVar } = this;
     if (runningMean && !this.training) return F.batchNorm(x, { ...affineOf(this), runningMean, runningVar, training: false }).y;
@@ -246,6 +250,7 @@ export class GlobalResponseNorm extends Module {
   }
 
   forward(x: Tensor): Tensor {
+    checkTensors(this.constructor.name, { x });
     if (x.shape.at(this.channelAxis) !== this.weight.shape[0])
       throw inputError(
         "GlobalResponseNorm",

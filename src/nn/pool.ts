@@ -5,6 +5,7 @@ import type { PerAxis } from "../math/conv.ts";
 import { AVG_POOL_OPTIONS, LP_POOL_OPTIONS, MAX_POOL_OPTIONS } from "../math/options.ts";
 import * as F from "../math/pool.ts";
 import { poolWindow } from "../math/window.ts";
+import { checkTensors } from "../ops/check.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { inputError, Module } from "./module.ts";
 
@@ -37,6 +38,7 @@ abstract class Pool extends Module {
   }
 
   forward(x: Tensor): Tensor {
+    checkTensors(this.constructor.name, { x });
     checkSpatial(this.constructor.name, x, this.#spatial);
     return this.#pool(x, this.kernelSize, this.options);
   }

@@ -1,8 +1,10 @@
 /** @file Recurrent layers (RNN-1): Elman, LSTM and GRU in several layers and both directions, with PyTorch's names and gate order. */
 import { aNumber, anything, type Checks, checkOptions, flag, naturalNumber, oneOf, shown } from "../base/check.ts";
+
 import { type Checkpoints, checkCheckpoints } from "../function/control.ts";
 import * as F from "../math/recurrent.ts";
 import type { Lengths } from "../math/sequence.ts";
+import { checkTensors } from "../ops/check.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { Dropout } from "./dropout.ts";
 import { uniform } from "./initializers.ts";
@@ -107,6 +109,7 @@ abstract class Recurrent extends Module {
 
   /** @throws {RangeError} unless x is [time, batch, in], [batch, time, in] with `batchFirst`, or [time, in]. */
   protected settings(x: Tensor, call: RecurrentCallOptions): F.RecurrentOptions {
+    checkTensors(this.constructor.name, { x });
     if ((x.rank !== 2 && x.rank !== 3) || x.shape.at(-1) !== this.inputSize) {
       const want = this.batchFirst ? `[batch, time, ${this.inputSize}]` : `[time, batch, ${this.inputSize}]`;
       throw inputError(this.constructor.name, want, x.shape, "see batchFirst for the order of the axes");

@@ -1,11 +1,13 @@
 /**
  * @file Tensors from numbers: nested arrays, typed arrays, constants and ranges.
  */
+
 import { type Checks, checkOptions, list, text } from "../base/check.ts";
 import { byteSize, checkDtype, type Dtype, isFloat, type TypedArray } from "../base/dtype.ts";
 import { type AnyTypedArray, checkFits, dtypeOfArray, elementsAs, kindOf, typedArrayName } from "../base/elements.ts";
 import { checkShape, formatShape, formatType, type Shape, sameShape, sizeOf, type Type } from "../base/shape.ts";
 import { HostStorage, type Storage } from "../tape/node.ts";
+import { checkTensorList } from "./check.ts";
 import { full as fullOp, iota } from "./indexing.ts";
 import { data } from "./leaves.ts";
 import { record, Tensor } from "./tensor.ts";
@@ -158,6 +160,7 @@ export function floating(x: Tensor): Tensor {
 
 /** Tensors of one shape along a new axis. */
 export function stack(tensors: readonly Tensor[], axis = 0): Tensor {
+  checkTensorList("stack: tensors", tensors);
   const [first] = tensors;
   if (!first) throw new RangeError("stack: got no tensors, want at least one");
   return first.unsqueeze(axis).concat(
@@ -168,6 +171,7 @@ export function stack(tensors: readonly Tensor[], axis = 0): Tensor {
 
 /** Tensors one after another along an axis. */
 export function concatenate(tensors: readonly Tensor[], axis = 0): Tensor {
+  checkTensorList("concatenate: tensors", tensors);
   const [first, ...rest] = tensors;
   if (!first) throw new RangeError("concatenate: got no tensors, want at least one");
   return first.concat(rest, axis);

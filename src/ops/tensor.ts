@@ -3,11 +3,12 @@
  * line, records an instruction and returns its result; nothing is computed until a value is read. Broadcasting, dtype promotion and axes
  * that count from the end finish here: primitives see equal shapes and plain axes.
  */
-import { aNumber, type Checks, check, checkOptions, eachAxis, flag } from "../base/check.ts";
+import { aNumber, type Checks, check, checkOptions, eachAxis, flag, list, shown } from "../base/check.ts";
 import { checkDtype, type Dtype, isFloat, promote, type TypedArray, wide } from "../base/dtype.ts";
 import { checkFits, fits } from "../base/elements.ts";
 import {
   broadcastShapes,
+  checkIntegers,
   checkShape,
   formatShape,
   formatType,
@@ -300,7 +301,7 @@ export class Tensor implements Value {
   }
 
   /** The tensor meant by an operand: numbers take this tensor's dtype (a fraction or infinity makes integers f32). */
-  operand(y: TensorLike): Tensor {
+  operand(y: TensorLike, what = "operand"): Tensor {
     if (y instanceof Tensor) return y;
     if (typeof y === "number") {
       const dtype = isFloat(this.dtype) || (Number.isInteger(y) && this.dtype !== "bool") ? this.dtype : "f32";
@@ -308,7 +309,7 @@ export class Tensor implements Value {
       return this.constantOf({ shape: [], dtype }, y);
     }
     if (typeof y === "object" && y !== null && y.value instanceof Tensor) return y.value;
-    throw new TypeError(`expected a tensor, a number or a parameter, got ${y === null ? "null" : typeof y}; make one with tensor(...)`);
+    throw new TypeError(`${what}: expected a tensor, a number or a parameter, got ${shown(y)}; make one with tensor(...)`);
   }
 
   /** For the library: records a binary op after promotion and broadcasting. */
@@ -666,6 +667,7 @@ export class Tensor implements Value {
 
   /** The same elements under another shape; one size may be -1 and is then worked out. */
   reshape(shape: Shape): Tensor {
+    checkIntegers("reshape: shape", shape);
     const full = inferSize(this.shape, shape);
     return sameShape(full, this.shape) ? this : this.bind(m.reshape, [this], { shape: full });
   }
@@ -676,6 +678,7 @@ export class Tensor implements Value {
   }
   /** Axes in another order: axis i of the result is axis axes[i]. Default: reversed. */
   transpose(axes?: readonly number[]): Tensor {
+    if (axes !== undefined) checkIntegers("transpose: axes", axes);
     const order = axes ? axes.map((a) => normalizeAxis(a, this.rank, "transpose")) : this.shape.map((_, i) => this.rank - 1 - i);
     return order.every((a, i) => a === i) && order.length === this.rank ? this : this.bind(m.transpose, [this], { axes: order });
   }
@@ -701,6 +704,7 @@ export class Tensor implements Value {
   }
   /** Repeated along new and size-1 axes to a larger shape, by NumPy's rule. */
   broadcastTo(shape: Shape): Tensor {
+    checkIntegers("broadcastTo: shape", shape);
     if (sameShape(shape, this.shape)) return this;
     const fits = broadcastShapes(this.shape, shape);
     if (!fits || !sameShape(fits, shape))
@@ -711,6 +715,8 @@ export class Tensor implements Value {
   }
   /** Axis i of this tensor becomes axis axes[i] of the result, which repeats along the others. */
   broadcastInDim(shape: Shape, axes: readonly number[]): Tensor {
+    checkIntegers("broadcastInDim: shape", shape);
+    checkIntegers("broadcastInDim: axes", axes);
     return sameShape(shape, this.shape) ? this : this.bind(m.broadcast, [this], { shape, axes });
   }
   /** n copies along a new axis 0. */
@@ -722,25 +728,34 @@ export class Tensor implements Value {
   }
   /** Repeated along `axes` of `shape`, which this tensor lacks: the transpose of a sum over them. */
   expandAlong(axes: readonly number[], shape: Shape): Tensor {
+    checkIntegers("expandAlong: axes", axes);
+    checkIntegers("expandAlong: shape", shape);
     return this.broadcastInDim(
       shape,
       shape.map((_, i) => i).filter((i) => !axes.includes(i)),
     );
   }
   /** Zeros before, after and between the elements, per axis. Negative widths are refused. */
-  pad(low: readonly number[], high: readonly number[], interior: readonly number[] = low.map(() => 0)): Tensor {
-    for (const widths of [low, high, interior]) {
+  pad(low: readonly number[], high: readonly number[], interior?: readonly number[]): Tensor {
+    checkIntegers("pad: low", low);
+    const between = interior ?? low.map(() => 0);
+    for (const widths of [low, high, between]) {
+      checkIntegers("pad: widths", widths);
       if (widths.length !== this.rank || widths.some((w) => !Number.isInteger(w) || w < 0)) {
         throw new RangeError(
           `pad: want ${this.rank} widths >= 0 for ${formatShape(this.shape)}, got ${formatShape(widths)}; use slice to remove elements`,
         );
       }
     }
-    const none = [...low, ...high, ...interior].every((w) => w === 0);
-    return none ? this : this.bind(m.pad, [this], { low, high, interior });
+    const none = [...low, ...high, ...between].every((w) => w === 0);
+    return none ? this : this.bind(m.pad, [this], { low, high, interior: between });
   }
   /** Elements start, start + step, ... below stop along each axis; negative bounds count from the end. */
-  slice(start: readonly number[], stop: readonly number[] = this.shape, step: readonly number[] = start.map(() => 1)): Tensor {
+  slice(start: readonly number[], stop: readonly number[] = this.shape, steps?: readonly number[]): Tensor {
+    checkIntegers("slice: start", start);
+    checkIntegers("slice: stop", stop);
+    const step = steps ?? start.map(() => 1);
+    checkIntegers("slice: step", step);
     if (start.length !== this.rank || stop.length !== this.rank || step.length !== this.rank) {
       throw new RangeError(
         `slice: want one bound per axis of ${formatShape(this.shape)}, got ${formatShape(start)}, ${formatShape(stop)}, ${formatShape(step)}`,
@@ -776,11 +791,16 @@ export class Tensor implements Value {
     return list.length ? this.bind(m.flip, [this], { axes: list }) : this;
   }
   /** Sliding windows over the last axes: [..., H, W] to [..., OH, OW, KH, KW]. */
-  windows(kernel: readonly number[], stride: readonly number[], dilation: readonly number[] = kernel.map(() => 1)): Tensor {
-    return this.bind(m.windows, [this], { kernel, stride, dilation });
+  windows(kernel: readonly number[], stride: readonly number[], dilation?: readonly number[]): Tensor {
+    checkIntegers("windows: kernel", kernel);
+    checkIntegers("windows: stride", stride);
+    if (dilation !== undefined) checkIntegers("windows: dilation", dilation);
+    return this.bind(m.windows, [this], { kernel, stride, dilation: dilation ?? kernel.map(() => 1) });
   }
   /** This tensor followed by others along an axis. */
   concat(others: readonly Tensor[], axis = 0): Tensor {
+    if (!Array.isArray(others)) check("concat: others", others, list);
+    for (const [i, other] of others.entries()) requireTensor(`concat: element ${i}`, other);
     const all = [this, ...others];
     const dtype = all.map((t) => t.dtype).reduce(promote);
     const at = normalizeAxis(axis, this.rank, "concat");
@@ -800,10 +820,12 @@ export class Tensor implements Value {
    * if its value is known; within a program it gives NaN, of integers 0.
    */
   take(indices: Tensor, axis = 0): Tensor {
+    requireTensor("take: indices", indices);
     return this.takeInside(fromEnd("take", indices, this.shape[normalizeAxis(axis, this.rank, "take")]!), axis);
   }
   /** For the library: negative indices are out of range too. */
   takeInside(indices: Tensor, axis = 0): Tensor {
+    requireTensor("takeInside: indices", indices);
     const at = normalizeAxis(axis, this.rank, "take");
     const rows = this.moveAxis(at, 0).bind(indexing.gather, [this.moveAxis(at, 0), indices], { batch: 0 });
     const order = rows.shape.map((_, i) => i);
@@ -813,10 +835,12 @@ export class Tensor implements Value {
   }
   /** y[..., i, ...] = x[..., indices[..., i, ...], ...] along an axis; the other sizes agree. Indices as for {@link take}. */
   takeAlong(indices: Tensor, axis: number): Tensor {
+    requireTensor("takeAlong: indices", indices);
     return this.takeAlongInside(fromEnd("takeAlong", indices, this.shape[normalizeAxis(axis, this.rank, "takeAlong")]!), axis);
   }
   /** For the library: negative indices are out of range too. */
   takeAlongInside(indices: Tensor, axis: number): Tensor {
+    requireTensor("takeAlongInside: indices", indices);
     const at = normalizeAxis(axis, this.rank, "takeAlong");
     if (!sameShape(this.shape.toSpliced(at, 1), indices.shape.toSpliced(at, 1))) {
       throw new RangeError(
@@ -918,6 +942,21 @@ export function fromEnd(what: string, indices: Tensor, n: number): Tensor {
   if (at >= 0)
     throw new RangeError(`${what}: index ${values[at]} at position ${at} is out of range; there are ${n}, from ${-n} to ${n - 1}`);
   return values.some((i) => i < 0) ? indices.lt(0).where(indices.add(n), indices) : indices;
+}
+
+/** @throws {TypeError} for what is no tensor: `relu: x must be a tensor, got [1, 2]; make one with tensor(...)`. */
+export function requireTensor(what: string, value: unknown): asserts value is Tensor {
+  if (value instanceof Tensor) return;
+  const holder = (value as { readonly value?: unknown } | null | undefined)?.value;
+  const isPlain = typeof value === "number" || typeof value === "boolean" || Array.isArray(value) || ArrayBuffer.isView(value);
+  const remedy = isPlain
+    ? "; make one with tensor(...)"
+    : value instanceof Promise
+      ? "; await it first"
+      : holder instanceof Tensor
+        ? "; use its value"
+        : "";
+  throw new TypeError(`${what} must be a tensor, got ${shown(value)}${remedy}`);
 }
 
 function letters(n: number): string {

@@ -2,6 +2,7 @@
  * @file Where the time of a step goes: each kernel of the programs that ran, timed by itself at its own addresses, beside the arithmetic and the bytes that it cannot
  * do without (the roofline of Williams et al. 2009).
  */
+import { fn as aFunction, check, listOf, object } from "../base/check.ts";
 import { byteSize } from "../base/dtype.ts";
 import type { Address, Expr, Loop, Program, Step, Stmt } from "../kernel/kernel.ts";
 import { printKernel } from "../kernel/print.ts";
@@ -43,6 +44,7 @@ interface Ran {
  * be used afterwards: their kernels have run more often than their program.
  */
 export function profile(fn: () => unknown): KernelProfile[] {
+  check("profile: fn", fn, aFunction);
   const found = new Map<Program, Ran>();
   observer.ran = (program, arena, bases) => {
     const before = found.get(program);
@@ -132,6 +134,7 @@ function evaluate(x: Expr, at: ReadonlyMap<Expr, number>): number {
 
 /** A table of kernels, the slowest first: shares of the whole, GFLOP/s and GB/s, and what part of the time the machine could not do without. */
 export function formatProfile(rows: readonly KernelProfile[]): string {
+  check("formatProfile: rows", rows, listOf(object));
   const sum = (of: (row: KernelProfile) => number): number => rows.reduce((total, row) => total + of(row) * row.calls, 0);
   const whole = sum((row) => row.ms);
   const cells = [...rows]

@@ -1,4 +1,5 @@
 /** @file Scalars for TensorBoard, in an event file of a store. */
+import { check, having, text } from "../base/check.ts";
 import { eventFileHeader, readEvents, scalarEvent } from "../formats/tfevents.ts";
 import type { EventSink } from "./record.ts";
 import type { Store } from "./store.ts";
@@ -13,6 +14,8 @@ export class TensorboardSink implements EventSink {
   #tail = false;
 
   constructor(store: Store, name = "events.out.tfevents.nabla") {
+    check("TensorboardSink: store", store, having("a store of files", "list", "read", "write"));
+    check("TensorboardSink: name", name, text);
     if (!name.includes("tfevents")) throw new Error(`TensorboardSink: TensorBoard reads files with "tfevents" in their names, got ${name}`);
     this.#store = store;
     this.#name = name;

@@ -229,7 +229,7 @@ describe("folders of images", () => {
       { "images/train/a/1.png": png(4, 4), "images/train/b/1.png": png(4, 4), "images/test/c/1.png": png(4, 4) },
       "imagefolder: DIR/images/test/c is of no class that trains (a, b)",
     ],
-    ["half a pixel", nested(two), "imagefolder: want a size of whole pixels, got 0.5", { size: 0.5 }],
+    ["half a pixel", nested(two), "loadDataset: size must be a positive integer, or [height, width], got 0.5", { size: 0.5 }],
   ];
   function nested(files: Record<string, Uint8Array>): Record<string, Uint8Array> {
     return Object.fromEntries(Object.entries(files).map(([name, content]) => [`images/${name}`, content]));

@@ -23,7 +23,7 @@ test.each(planes)("%s: as many as asked for, each class as often, the same for t
   expect(make({ count: 60, seed: 5 }).train.inputs).not.toEqual(data.train.inputs);
   expect(data.train.inputs).not.toEqual(data.test.inputs);
   expect(data.train.inputs.every(Number.isFinite)).toBe(true);
-  expect(() => make({ count: 0 })).toThrow(/: want an integer count of at least \d, got 0/);
+  expect(() => make({ count: 0 })).toThrow(/: count must be a positive integer, got 0/);
 });
 
 describe("without noise", () => {
@@ -74,5 +74,7 @@ test.each(Object.keys(curves))("the curve %s: noisy samples to train on, the cur
     Math.sqrt((split.inputs as Float32Array).reduce((sum, x, i) => sum + (split.targets[i] - curves[name](x)) ** 2, 0) / 1000);
   expect(error(rest)).toBeLessThan(1e-6);
   expect(error(train)).toBeCloseTo(0.2, 1);
-  expect(() => curve("cosine")).toThrow('curve: unknown curve "cosine" (known: sine, step, sinc, polynomial)');
+  expect(() => curve("cosine")).toThrow(
+    'curve: name must be "sine" or "step" or "sinc" or "polynomial", got "cosine"; did you mean "sine"?',
+  );
 });

@@ -106,7 +106,7 @@ describe("event files", () => {
   });
 
   test("a step that is none", () => {
-    expect(() => scalarEvent(-1, {})).toThrow("event: want a step that is an integer of at least 0, got -1");
+    expect(() => scalarEvent(-1, {})).toThrow("scalarEvent: step must be an integer of at least 0, got -1");
   });
 });
 

@@ -11,7 +11,7 @@ import { readSafetensors } from "../../src/formats/index.ts";
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const main = join(root, "dist/cli/main.js");
 const folder = mkdtempSync(join(tmpdir(), "nabla-runs-"));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+afterAll(() => rmSync(folder, { recursive: true, force: true }), 600_000);
 const at = (...names: string[]): string => join(folder, ...names);
 
 const KILLS = 20;

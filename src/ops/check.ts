@@ -1,0 +1,24 @@
+/** @file Checks of the tensors that a function is called with. */
+import { check, type Expectation, list } from "../base/check.ts";
+import { requireTensor, Tensor } from "./tensor.ts";
+
+/**
+ * `relu: x must be a tensor, got [1, 2]; make one with tensor(...)`.
+ * @param optional Those that may be left out. @throws {TypeError} for what is no tensor.
+ */
+export function checkTensors(
+  what: string,
+  tensors: Readonly<Record<string, unknown>>,
+  optional: Readonly<Record<string, unknown>> = {},
+): void {
+  for (const name in tensors) if (!(tensors[name] instanceof Tensor)) requireTensor(`${what}: ${name}`, tensors[name]);
+  for (const name in optional) if (optional[name] !== undefined) requireTensor(`${what}: ${name}`, optional[name]);
+}
+
+const someTensors: Expectation = { ...list, remedy: (value) => (value instanceof Tensor ? "; put them into one list: [a, b]" : "") };
+
+/** @throws {TypeError} unless it is a list of tensors. */
+export function checkTensorList(what: string, tensors: unknown): void {
+  check(what, tensors, someTensors);
+  for (const [i, x] of (tensors as unknown[]).entries()) requireTensor(`${what}: element ${i}`, x);
+}
