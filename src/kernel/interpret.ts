@@ -6,6 +6,7 @@
  * The kernel is interpreted after `expandMath`, so that it computes the same polynomials as the code generators do.
  */
 import { byteSize, type TypedArray, viewOf } from "../base/dtype.ts";
+import { closuresOf } from "./closures.ts";
 import type { Address, Expr, HostCall, Kernel, Program, Step, Stmt } from "./kernel.ts";
 import { expandMath } from "./math.ts";
 import { bitcastMeaning, castMeaning, type Meaning, meaningOf } from "./scalar.ts";
@@ -195,18 +196,43 @@ const compiled: WeakMap<Kernel, Run> = new WeakMap();
 function compile(kernel: Kernel): Run {
   const known = compiled.get(kernel);
   if (known) return known;
+  const { body } = expandMath(kernel);
+  const run = codeFromText() ? written(kernel, body) : closuresOf(kernel, body, checker(kernel));
+  compiled.set(kernel, run);
+  return run;
+}
+
+let allowed: boolean | undefined;
+
+/** Whether the host makes functions out of texts; a page with a strict Content-Security-Policy does not. */
+function codeFromText(): boolean {
+  try {
+    allowed ??= new Function("return true")() as boolean;
+  } catch {
+    allowed = false;
+  }
+  return allowed;
+}
+
+/** For tests: leaves kernels to closures, or (undefined) to what the host allows. */
+export function allowCodeFromText(on: boolean | undefined): void {
+  allowed = on;
+}
+
+const checker =
+  ({ name }: Kernel) =>
+  (index: number, length: number, buffer: number): number => {
+    if (index >= 0 && index < length) return index;
+    throw new Error(`internal: kernel ${name}: index ${index} is outside buffer b${buffer} of ${length} elements`);
+  };
+
+function written(kernel: Kernel, body: readonly Stmt[]): Run {
   const writer = new Writer(kernel);
-  writer.block(expandMath(kernel).body);
+  writer.block(body);
   const names = kernel.buffers.map((_, i) => `b${i}`);
   const source = `const fround = Math.fround;\nreturn ([${names.join(", ")}]) => {\n${writer.lines.join("\n")}\n};`;
   const parameters = writer.functions.map((_, i) => `f${i}`);
-  const at = (index: number, length: number, buffer: number): number => {
-    if (index >= 0 && index < length) return index;
-    throw new Error(`internal: kernel ${kernel.name}: index ${index} is outside buffer b${buffer} of ${length} elements`);
-  };
-  const run = new Function("at", ...parameters, source)(at, ...writer.functions) as Run;
-  compiled.set(kernel, run);
-  return run;
+  return new Function("at", ...parameters, source)(checker(kernel), ...writer.functions) as Run;
 }
 
 /** Runs one kernel; `buffers` are typed arrays of the kernel's buffers' dtypes, at least as long. */

@@ -21,8 +21,17 @@ let current: Backend | undefined;
 
 /** The backend in use: unless another is chosen, the first that this host can run. */
 export function theBackend(): Backend {
-  current ??= [...BACKENDS.values()].find((backend) => backend.obstacle() === undefined) ?? interpreter;
+  current ??= firstPossible();
   return current;
+}
+
+function firstPossible(): Backend {
+  const [best, ...others] = BACKENDS.values();
+  const obstacle = best!.obstacle();
+  if (obstacle === undefined) return best!;
+  const next = others.find((backend) => backend.obstacle() === undefined) ?? interpreter;
+  console.warn(`nabla: the ${next.name} computes, which is slow: ${obstacle}`);
+  return next;
 }
 
 /** The name of the backend in use: `wasm` where the engine has SIMD, else `interpreter`. */

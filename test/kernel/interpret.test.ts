@@ -4,9 +4,10 @@
 import { describe, expect, it } from "vitest";
 import { allocate, type Dtype } from "../../src/base/dtype.ts";
 import * as k from "../../src/kernel/build.ts";
-import { interpret, runKernel } from "../../src/kernel/interpret.ts";
+import { allowCodeFromText, interpret, runKernel } from "../../src/kernel/interpret.ts";
 import type { Expr, Kernel, Program } from "../../src/kernel/kernel.ts";
 import { meaningOf } from "../../src/kernel/scalar.ts";
+import { randomData, randomKernel } from "../codegen/random-kernel.ts";
 
 /** f of two values that the constructors cannot fold, as `lanes` at a time. */
 function evaluate(dtype: Dtype, to: Dtype, f: (x: Expr, y: Expr) => Expr, [x, y]: readonly [number, number], lanes: 1 | 4 = 1): number {
@@ -143,4 +144,35 @@ it("checks where program arguments lie", () => {
   const program: Program = { kernels: [kernel], bindings: 1, steps: [{ kind: "call", kernel: 0, args: [{ binding: 0, offset: 60 }] }] };
   expect(() => interpret(program, new WebAssembly.Memory({ initial: 0 }), 0)).toThrow();
   expect(() => interpret(program, { buffer: new ArrayBuffer(64) }, 0)).toThrow("cannot lie at address 60");
+});
+
+describe("without code from texts", () => {
+  it("closures give the bits of the written functions", () => {
+    for (let seed = 0; seed < 40; seed++) {
+      const kernel = randomKernel(seed);
+      const [written, made] = [randomData(kernel, seed), randomData(kernel, seed)];
+      runKernel(kernel, written);
+      allowCodeFromText(false);
+      try {
+        runKernel({ ...kernel }, made);
+      } finally {
+        allowCodeFromText(undefined);
+      }
+      expect(made, `seed ${seed}`).toEqual(written);
+    }
+  });
+
+  it("an index outside its buffer is the same error", () => {
+    const kernel: Kernel = {
+      name: "wild",
+      buffers: [{ dtype: "f32", length: 4, written: true }],
+      body: [k.store(0, k.int(4), k.float(1))],
+    };
+    allowCodeFromText(false);
+    try {
+      expect(() => runKernel(kernel, [new Float32Array(4)])).toThrow("kernel wild: index 4 is outside buffer b0 of 4 elements");
+    } finally {
+      allowCodeFromText(undefined);
+    }
+  });
 });

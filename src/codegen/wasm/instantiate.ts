@@ -59,9 +59,28 @@ export function compileModule(
 
 let found: Features | undefined;
 
+// A module with nothing in it: magic number and version.
+const EMPTY = Uint8Array.of(0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00);
+
+/** Why this host compiles no WebAssembly at all; undefined if it does. */
+export function prohibition(): string | undefined {
+  if (typeof WebAssembly === "undefined") return "this host has no WebAssembly (in Node, the flag --jitless takes it away)";
+  try {
+    new WebAssembly.Module(EMPTY);
+    return undefined;
+  } catch (error) {
+    const said = error instanceof Error ? error.message : String(error);
+    return `this host compiles no WebAssembly (${said}); a page needs 'wasm-unsafe-eval' in the script-src of its Content-Security-Policy`;
+  }
+}
+
 /** Probes the engine, once. */
 export function features(): Features {
   if (found) return found;
+  if (prohibition() !== undefined) {
+    found = { simd: false, relaxed: false };
+    return found;
+  }
   if (!hasRelaxed()) unlockRelaxed();
   found = { simd: WebAssembly.validate(probe(SIMD.f32x4Add, 2)), relaxed: hasRelaxed() };
   return found;

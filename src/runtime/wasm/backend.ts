@@ -2,7 +2,7 @@
  * @file The WebAssembly backend: a program is one module, whose kernels may be divided among threads.
  */
 import { watched } from "../../base/passes.ts";
-import { compileModule, features, instantiate, instantiateModule } from "../../codegen/wasm/instantiate.ts";
+import { compileModule, features, instantiate, instantiateModule, prohibition } from "../../codegen/wasm/instantiate.ts";
 import { type CompileOptions, compileProgram } from "../../codegen/wasm/program.ts";
 import type { Program } from "../../kernel/kernel.ts";
 import type { Backend, Loaded, Loading } from "../backend.ts";
@@ -56,7 +56,7 @@ function load(program: Program, memory: LinearMemory, { work, watch }: Loading):
 
 export const wasm: Backend<LinearMemory> = {
   name: "wasm",
-  obstacle: () => (features().simd ? undefined : "this host has no WebAssembly SIMD; use the interpreter"),
+  obstacle: () => prohibition() ?? (features().simd ? undefined : "this host has no WebAssembly SIMD"),
   memory: linearMemory,
   load,
   kernels(program, memory) {

@@ -77,12 +77,30 @@ function bytesOf({ buffer, byteOffset, byteLength }: TypedArray): Uint8Array {
   return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
+const MOST_PLAIN_PAGES = MOST_PAGES / 4;
+
+/** A memory of a host without WebAssembly, for the interpreter: what of a WebAssembly memory is used here. Growing copies it. */
+class Pages {
+  buffer: ArrayBuffer = new ArrayBuffer(PAGE);
+
+  /** @throws {RangeError} for more than there may be. */
+  grow(pages: number): number {
+    const before = this.buffer.byteLength / PAGE;
+    if (before + pages > MOST_PLAIN_PAGES) throw new RangeError(`a memory of ${before + pages} pages`);
+    const grown = new Uint8Array((before + pages) * PAGE);
+    grown.set(new Uint8Array(this.buffer));
+    this.buffer = grown.buffer;
+    return before;
+  }
+}
+
 /** Pages that a memory may grow to, from most to least: hosts reserve address space for them, and may refuse. */
 const MAXIMA = [MOST_PAGES, MOST_PAGES / 4, MOST_PAGES / 16, MOST_PAGES / 64];
 
 /** A shared memory if there can be one: always in Node, in a page only with cross-origin isolation. @throws {Error} if the host gives none. */
 function openMemory(): { memory: WebAssembly.Memory; shared: boolean; maximum: number } {
-  if (typeof WebAssembly === "undefined") throw new Error("this host has no WebAssembly (Node without --jitless, and browsers, have it)");
+  if (typeof WebAssembly === "undefined")
+    return { memory: new Pages() as unknown as WebAssembly.Memory, shared: false, maximum: MOST_PLAIN_PAGES };
   const isolated =
     typeof SharedArrayBuffer !== "undefined" && (globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated !== false;
   const kinds = isolated ? [true, false] : [false];

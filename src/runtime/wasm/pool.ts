@@ -96,11 +96,15 @@ const workerThreads = (): WorkerThreads | undefined => builtinModule<WorkerThrea
 
 /** Why this host can use no more than one thread; undefined if it can. */
 function obstacle(memory: LinearMemory): string | undefined {
+  if (typeof WebAssembly === "undefined") return "this host has no WebAssembly";
   if (!memory.shared) return "they need shared memory, which a page has only with cross-origin isolation (headers COOP and COEP)";
   if (workerThreads()) return undefined;
   if (typeof document !== "undefined") return "the main thread of a page must not wait for others; run the engine in a Worker";
   return typeof Worker === "function" && typeof Blob === "function" ? undefined : "this host has no workers (in Node, they need 20.16)";
 }
+
+const ALLOW_WORKERS =
+  "in Node under --permission, --allow-worker allows them; a page needs blob: in the worker-src of its Content-Security-Policy; NABLA_THREADS=1 or setThreads(1) asks for none";
 
 const MOST_THREADS = 64;
 
@@ -121,7 +125,7 @@ const PARTS_PER_THREAD = 4;
 /** The threads that compute in one memory, the calling one included. */
 export class Pool {
   readonly #memory: LinearMemory;
-  readonly #obstacle: string | undefined;
+  #obstacle: string | undefined;
   #threads: number;
   #members: Member[] = [];
   /** Programs whose modules all members have. */
@@ -178,7 +182,7 @@ export class Pool {
       throw markHarmless(new Error(message)); // nothing has run yet
     }
     if (this.#threads === 1) return false;
-    while (this.#members.length < this.#threads - 1) this.#start();
+    while (this.#members.length < this.#threads - 1) if (!this.#start()) return false;
     if (!this.#known.has(program)) {
       this.#known.add(program);
       this.#post({ program, module });
@@ -186,16 +190,36 @@ export class Pool {
     return true;
   }
 
-  #start(): void {
+  /** Starts another thread; false where the host forbids it. */
+  #start(): boolean {
     // The others read again what they have; that is simpler than telling the new one alone.
     this.#known.clear();
-    const member = startWorker((message) => {
-      this.#failure = `a thread has failed: ${message}`;
-      this.#dismiss(0);
-    });
+    let member: Member;
+    try {
+      member = startWorker({
+        failed: (message) => {
+          this.#failure = `a thread has failed: ${message}`;
+          this.#dismiss(0);
+        },
+        forbidden: (reason) => this.#stayAlone(reason),
+      });
+    } catch (error) {
+      this.#stayAlone(error instanceof Error ? error.message : String(error));
+      return false;
+    }
     this.#members.push(member);
     const memory = this.#memory.raw;
     member.postMessage({ memory, member: this.#members.length - 1, mail: new Int32Array(memory.buffer)[CONTROL.mail / 4] });
+    return true;
+  }
+
+  /** Goes on with one thread, and says so once. */
+  #stayAlone(reason: string): void {
+    if (this.#obstacle !== undefined) return;
+    this.#obstacle = `this host starts no workers (${reason})`;
+    this.#dismiss(0);
+    this.#threads = 1;
+    console.warn(`nabla: one thread computes: ${this.#obstacle}; ${ALLOW_WORKERS}`);
   }
 
   #post(message: object): void {
@@ -264,16 +288,26 @@ export function setThreads(n: number): void {
   poolOf(linearMemory()).threads = n;
 }
 
-function startWorker(fail: (message: string) => void): Member {
+/** What becomes of a thread that is no more: it failed, or it was never there. */
+interface Fate {
+  failed(message: string): void;
+  forbidden(reason: string): void;
+}
+
+/** @throws {Error} where the host refuses at once. */
+function startWorker({ failed, forbidden }: Fate): Member {
   const threads = workerThreads();
   if (threads) {
     const worker = new threads.Worker(WORKER, { eval: true, execArgv: [], stdin: false });
-    worker.on("error", (error) => fail(error.message));
+    worker.on("error", (error: Error & { readonly code?: string }) =>
+      /^ERR_(WORKER_INIT_FAILED|ACCESS_DENIED)/.test(error.code ?? "") ? forbidden(error.message) : failed(error.message),
+    );
     worker.unref();
     return worker;
   }
   const url = URL.createObjectURL(new Blob([WORKER], { type: "text/javascript" }));
   const worker = new Worker(url);
-  worker.onerror = (event) => fail(event.message);
+  // A worker that could not be loaded is told of by an event without a message.
+  worker.onerror = (event) => (event.message ? failed(event.message) : forbidden("its script was blocked"));
   return worker;
 }
