@@ -1,6 +1,6 @@
 /** @file `nabla check <model>`: the model's gradients against central differences (AD-5), on a small random batch in f64. */
 import { checkModel } from "../inspect/check.ts";
-import { keyOf, manualSeed, normal } from "../math/random.ts";
+import { keyOf, manualSeed, normal, uniform } from "../math/random.ts";
 import { type ModelTask, models } from "../models/registry.ts";
 import { zoo } from "../models/zoo.ts";
 import { crossEntropy, mseLoss } from "../nn/losses.ts";
@@ -13,6 +13,7 @@ const EXAMPLES = 3;
 const TASKS: Readonly<Record<string, ModelTask>> = {
   lenet5: { inputShape: [1, 28, 28], outputs: 10 },
   xor: { inputShape: [2], outputs: 1 },
+  gpt: { inputShape: [6], outputs: 10, layers: 2, features: 16 },
 };
 const DIGITS: ModelTask = { inputShape: [1, 8, 8], outputs: 10 };
 
@@ -35,8 +36,11 @@ export function checkCommand(name: string, { entries, seed }: CheckFlags): numbe
   const task = taskFor(name);
   const model = models[name](task).eval();
   for (const [path, parameter] of model.namedParameters()) parameter.label = path;
-  const x = normal(keyOf(seed + 1), [EXAMPLES, ...task.inputShape]);
-  const classes = arange(EXAMPLES);
+  const shape = [EXAMPLES, ...task.inputShape];
+  // Of a text each character has a target.
+  const isText = name === "gpt";
+  const x = isText ? uniform(keyOf(seed + 1), shape, { high: task.outputs }).floor() : normal(keyOf(seed + 1), shape);
+  const classes = isText ? uniform(keyOf(seed + 2), shape, { high: task.outputs }).cast("i32") : arange(EXAMPLES);
   const target = normal(keyOf(seed + 2), [EXAMPLES, task.outputs]);
   const loss = task.outputs > 1 ? () => crossEntropy(model.forward(x), classes) : () => mseLoss(model.forward(x), target);
   // Kinks (ReLU, max pooling) within a step of a sample make differences meaningless there; a small step makes that rare.

@@ -4,7 +4,7 @@ import { scores } from "../train/confusion.ts";
 import { evaluate, usualMetrics } from "../train/evaluate.ts";
 import type { Auc, RegressionErrors } from "../train/metrics.ts";
 import { outputFile } from "./output.ts";
-import { formatLoss, formatNumber, percent } from "./reporter.ts";
+import { bitsOf, formatLoss, formatNumber, percent } from "./reporter.ts";
 import { type Config, givenSettings } from "./settings.ts";
 import { dataFor, loadTrained } from "./trained.ts";
 
@@ -41,13 +41,15 @@ export async function evaluateCommand(path: string, { split, json, ...flags }: E
     notes: tried.notes,
   };
   const numbers = { ...rest, ...(errors && { mae: errors.mae, rmse: errors.rmse, r2: errors.r2, errors }) };
-  await output?.write(`${JSON.stringify({ ...about, ...numbers }, null, 2)}\n`);
+  const bits = data.preprocessing?.text ? { bitsPerCharacter: bitsOf(report.loss) } : {};
+  await output?.write(`${JSON.stringify({ ...about, ...numbers, ...bits }, null, 2)}\n`);
   return 0;
 }
 
-function describe({ loss, accuracy, top5, confusion, auc, errors }: Report, { classes }: Dataset): string {
+function describe({ loss, accuracy, top5, confusion, auc, errors }: Report, { classes, preprocessing }: Dataset): string {
   const units = errors ? "   (mean squared error of the standardized targets)" : "";
   const lines = [`loss       ${formatLoss(loss)}${units}`];
+  if (preprocessing?.text) lines.push(`bits       ${bitsOf(loss).toFixed(4)} per character`);
   if (accuracy !== null) lines.push(`accuracy   ${percent(accuracy)}`);
   if (top5 !== undefined) lines.push(`top-5      ${percent(top5)}`);
   if (auc)

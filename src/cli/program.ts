@@ -7,6 +7,7 @@ import { benchCommand } from "./bench-command.ts";
 import { checkCommand } from "./check-command.ts";
 import { evaluateCommand } from "./evaluate-command.ts";
 import { findLrCommand } from "./find-lr-command.ts";
+import { generateCommand } from "./generate-command.ts";
 import { imagenetCommand } from "./imagenet-command.ts";
 import { infoCommand, version } from "./info-command.ts";
 import { plotCommand } from "./plot-command.ts";
@@ -28,6 +29,12 @@ function positiveInteger(text: string): number {
 function positiveNumber(text: string): number {
   const value = Number(text);
   if (!(value > 0 && value < Infinity)) throw new InvalidArgumentError("Want a number above 0.");
+  return value;
+}
+
+function nonNegative(text: string): number {
+  const value = text.trim() === "" ? Number.NaN : Number(text);
+  if (!(value >= 0 && value < Infinity)) throw new InvalidArgumentError("Want a number of at least 0.");
   return value;
 }
 
@@ -277,6 +284,17 @@ function addTrained(program: Command, done: (exitCode: number) => void): void {
   withSettings(predict, ["maxBytes"]).action(async (path: string | undefined, files: string[], flags) =>
     done(await predictCommand(path, files, flags)),
   );
+  program
+    .command("generate")
+    .description("write a text: characters that a trained gpt puts behind a prompt, one after another")
+    .argument("<checkpoint>", TRAINED)
+    .option("--prompt <text>", "what it goes on from (default: a new line)")
+    .option("--tokens <n>", "characters to write", positiveInteger, 200)
+    .option("--temperature <x>", "how freely it draws: 0 takes the most probable character always", nonNegative, 1)
+    .option("--top-k <k>", "draw among so many of the most probable characters (default: all)", positiveInteger)
+    .option("--seed <n>", "of the draws", seed, 0)
+    .option("--json", "as JSON")
+    .action(async (path: string, flags) => done(await generateCommand(path, flags)));
   program
     .command("export")
     .description("write the model alone as safetensors, for other programs")

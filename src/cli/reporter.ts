@@ -13,6 +13,9 @@ export const percent = (share: number): string => `${(100 * share).toFixed(1)} %
 /** 4 digits for small losses too, where 0.0001 would say nothing. */
 export const formatLoss = (loss: number): string => (loss !== 0 && loss < 1e-3 ? loss.toExponential(2) : loss.toFixed(4));
 
+/** A loss in nats as bits. */
+export const bitsOf = (loss: number): number => loss / Math.LN2;
+
 const rate = (perSecond: number): string => `${Math.round(perSecond).toLocaleString("en-US")} examples/s`;
 
 /** `12 s`, `3 min 05 s` */

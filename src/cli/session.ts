@@ -1,12 +1,12 @@
 /** @file From a configuration to what trains: all settings settled, the data loaded, model and optimizer made, the options of `fit`. */
 import type { Dataset, Split } from "../data/dataset.ts";
 import { batchCount } from "../data/loader.ts";
-import { loadDataset } from "../data/registry.ts";
+import { datasets, loadDataset } from "../data/registry.ts";
 import { balancedSampler } from "../data/sampler.ts";
 import { trainTestSplit } from "../data/split.ts";
 import { setReadLimit } from "../formats/budget.ts";
 import { manualSeed } from "../math/random.ts";
-import { models } from "../models/registry.ts";
+import { models, type STRUCTURE } from "../models/registry.ts";
 import { crossEntropy } from "../nn/losses.ts";
 import type { Layer } from "../nn/module.ts";
 import { tensor } from "../ops/create.ts";
@@ -112,6 +112,9 @@ function splitOf(train: Split, share: number, seed: number): [Split, Split] {
 /** The data set of some settings. */
 export async function loadData(settings: Config & Pick<Settled, "data">): Promise<Dataset> {
   const { data, dataDir, label, targets, task, ignore, categorical, missing, testShare, imageSize, augment, seed } = settings;
+  const isText = settings.model === "gpt";
+  if (isText && data !== "text" && Object.hasOwn(datasets, data))
+    throw new Error(`gpt: learns from a text, which ${data} is not; want the path of a text file: --data FILE`);
   const { header, decimal, thousands, currency, na, encoding, maxBytes } = settings;
   if (maxBytes !== undefined) setReadLimit(maxBytes);
   const csv = { ...(header && { header: header === "yes" }), decimal, thousands, currency, na, encoding, maxBytes };
@@ -128,8 +131,9 @@ export async function loadData(settings: Config & Pick<Settled, "data">): Promis
     onRead: reading.onRead,
   };
   try {
-    const loaded = await loadDataset(data, {
-      dataDir,
+    const loaded = await loadDataset(isText ? "text" : data, {
+      dataDir: isText && data !== "text" ? data : dataDir,
+      context: settings.context,
       label,
       targets,
       task,
@@ -151,9 +155,13 @@ export async function loadData(settings: Config & Pick<Settled, "data">): Promis
 }
 
 /** The model of some settings for a data set. @throws {Error} if it cannot take it. */
-export function makeModel({ model, hidden, dropout }: Pick<Settled, "model" | "hidden" | "dropout">, data: Dataset): Layer {
+export function makeModel(settings: Pick<Settled, "model" | (typeof STRUCTURE)[number] | "context">, data: Dataset): Layer {
+  const { model, hidden, dropout, layers, heads, features } = settings;
   if (hidden && model !== "mlp") throw new Error(`hidden: is for mlp; the layers of ${model} are its own`);
-  return models[model]({ inputShape: data.inputShape, outputs: outputSize(data), hidden, dropout });
+  const strange = (["context", "layers", "heads", "features"] as const).find((name) => settings[name] !== undefined);
+  if (strange && model !== "gpt") throw new Error(`${strange}: is for gpt; ${model} has none to choose`);
+  if (data.preprocessing?.text && model !== "gpt") throw new Error(`${model}: takes no text; for ${data.name}: nabla train gpt`);
+  return models[model]({ inputShape: data.inputShape, outputs: outputSize(data), hidden, dropout, layers, heads, features });
 }
 
 /** What is minimized. @throws {Error} for weights of classes that are not there, or where there are no classes. */

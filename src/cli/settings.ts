@@ -32,10 +32,15 @@ const definition = {
     value: "<sizes>",
     about: "mlp: units of the hidden layers, with commas between (default: by the data)",
   },
+  context: { kind: "integer", least: 1, value: "<n>", about: "gpt: characters that the network sees (default: 64)" },
+  layers: { kind: "integer", least: 1, value: "<n>", about: "gpt: layers (default: 4)" },
+  heads: { kind: "integer", least: 1, value: "<n>", about: "gpt: heads of attention, which divide the features (default: 4)" },
+  features: { kind: "integer", least: 1, value: "<n>", about: "gpt: width (default: 128)" },
   data: {
     kind: "text",
     value: "<name>",
-    about: "data set: a name, or the path of a .csv, .tsv or .parquet file, of arrays (.npz, .npy, idx) or of a folder of images",
+    about:
+      "data set: a name, or the path of a .csv, .tsv or .parquet file, of arrays (.npz, .npy, idx) or of a folder of images; for gpt the path of a text",
   },
   dataDir: { kind: "text", value: "<dir>", about: "folder of the data set's files, for those that are not part of the package" },
   label: { kind: "text", value: "<column>", about: "tables: column to predict (default: target, label or class, else the last)" },

@@ -33,6 +33,7 @@ const INPUTS: Readonly<Record<string, readonly number[]>> = {
   cnn: [1, 8, 8],
   convnet: [1, 28, 28],
   xor: [2],
+  gpt: [64],
 };
 
 /** A network by name, for examples of a shape (its own, unless given) and the classes it is known for. */

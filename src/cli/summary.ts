@@ -1,6 +1,8 @@
 /** @file What a run says at its end: the result, and for classes what was mistaken for what. */
 import type { Dataset } from "../data/dataset.ts";
 import { inputsAt } from "../data/loader.ts";
+import { clean } from "../formats/clean.ts";
+import { Gpt } from "../models/gpt.ts";
 import type { Layer } from "../nn/module.ts";
 import type { EpochRecord } from "../train/callback.ts";
 import { confusionTable, worstConfusions } from "../train/confusion.ts";
@@ -9,7 +11,8 @@ import { predict } from "../train/evaluate.ts";
 import type { Metrics } from "../train/meter.ts";
 
 import { drawPictures, type Picture } from "./drawing.ts";
-import { formatLoss, formatNumber, percent } from "./reporter.ts";
+import { sampleText } from "./generate-command.ts";
+import { bitsOf, formatLoss, formatNumber, percent } from "./reporter.ts";
 
 const PAIRS = 3;
 const PICTURES = 3;
@@ -43,6 +46,10 @@ async function results(model: Layer, data: Dataset, { loss, accuracy, errors }: 
     return errors
       ? `test MAE ${formatNumber(errors.mae)}, RMSE ${formatNumber(errors.rmse)}, R² ${errors.r2.toFixed(4)} (loss ${formatLoss(loss)})`
       : `test loss ${formatLoss(loss)}`;
+  if (data.preprocessing?.text && model instanceof Gpt) {
+    const sample = await sampleText(model, data.classes, { tokens: 200 });
+    return `test loss ${formatLoss(loss)}, ${bitsOf(loss).toFixed(3)} bits per character, accuracy ${percent(accuracy)}\nit writes: ${JSON.stringify(clean(sample))}`;
+  }
   const predicted = await predict(model, data);
   const parts = [`test accuracy ${percent(accuracy)}`, worstPairs(data, predicted), await mistakes(data, predicted)];
   return parts.filter((part) => part).join("\n");

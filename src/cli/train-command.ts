@@ -18,6 +18,7 @@ import { fastDevRun, overfitOneBatch } from "../train/sanity.ts";
 import { folderStore } from "../train/store.ts";
 import { TensorboardSink } from "../train/tensorboard.ts";
 import { drawCurves } from "./curves.ts";
+import { samples } from "./generate-command.ts";
 import { Interruption } from "./interruption.ts";
 import { LeaseLost } from "./lease.ts";
 import { schedules } from "./optimizers.ts";
@@ -254,7 +255,7 @@ async function fitWithReports(run: RunFolder, session: Session, interruption: In
     lost = error;
     interruption.abort(1, error.message);
   };
-  const callbacks = [...session.options.callbacks, reporter, ...keepers(run, session, onLost)];
+  const callbacks = [...session.options.callbacks, reporter, ...samples(session.model, session.data), ...keepers(run, session, onLost)];
   try {
     const history = await fit(session.model, session.data, { ...session.options, callbacks, signal: interruption.signal, resume });
     if (lost) throw lost;

@@ -97,7 +97,7 @@ export async function dataFor(trained: Trained, given: Config, part: Part = "tes
 /** The path of a file or folder that some settings name; nothing for data sets with names of their own. */
 function pathOf({ data, dataDir }: Config): string | undefined {
   if (data === undefined) return undefined;
-  if (["csv", "parquet", "imagefolder"].includes(data)) return dataDir;
+  if (["csv", "parquet", "imagefolder", "text"].includes(data)) return dataDir;
   return Object.hasOwn(datasets, data) ? undefined : data;
 }
 

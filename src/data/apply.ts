@@ -10,6 +10,7 @@ import { encodeTable, extraColumns, type Flagged } from "./encode.ts";
 import { digestOf } from "./files.ts";
 import { type ImageFolderOptions, imageFolderSplit } from "./image-folder.ts";
 import { isTableFile, readTableFor } from "./registry.ts";
+import { textSplit } from "./text.ts";
 
 export interface ApplyOptions extends Pick<ArrayOptions, "targets">, Pick<ImageFolderOptions, "onRead"> {
   /** Of tables: the column with the labels. Default: as in training. */
@@ -41,6 +42,7 @@ export async function applyPreprocessing(path: string, about: DataDescription, o
   const { label = about.preprocessing?.label, part = "test" } = options;
   const name = path.split(/[/\\]/).filter(Boolean).at(-1) ?? path;
   const known = { ...about, name, preprocessing: { ...about.preprocessing, ...(label !== undefined && { label }) } };
+  if (about.preprocessing?.text) return applied(known, await textSplit(path, about), await digestOf([path]));
   if (isTableFile(path)) {
     if (!about.preprocessing?.columns)
       throw new Error(`${path}: is a table, but the model takes inputs [${about.inputShape.join(", ")}] that came from none`);

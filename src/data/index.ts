@@ -68,4 +68,5 @@ export { balancedSampler, type Sampler, type SamplerOptions, weightedSampler } f
 export { type Along, bootstrapIndices, type Fold, kFold, type SplitOptions, splitIndices, subset, trainTestSplit } from "./split.ts";
 export { blobs, checkerboard, circles, curve, curves, moons, type SpiralsOptions, type SyntheticOptions, spirals } from "./synthetic.ts";
 export { type Table, type TableOptions, tableDataset } from "./table.ts";
+export { type TextOptions, textDataset, textFile } from "./text.ts";
 export { xor } from "./xor.ts";

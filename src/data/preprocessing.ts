@@ -59,6 +59,8 @@ export interface Preprocessing {
   readonly image?: ImagePreparation;
   /** Of arrays: what an example is before it becomes an input. */
   readonly array?: RawArray;
+  /** Of texts: inputs are the numbers of characters, which are the classes. */
+  readonly text?: Readonly<Record<never, never>>;
   /** Of the inputs, after all else. */
   readonly inputs?: Standardization;
   /** Of regression targets; `unstandardize` brings outputs back to their own units. */

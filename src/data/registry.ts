@@ -16,6 +16,7 @@ import { fashionMnist, MNIST_OPTIONS, type MnistOptions, mnist } from "./mnist.t
 import { readParquet } from "./parquet.ts";
 import { blobs, checkerboard, circles, curve, curves, moons, SYNTHETIC_OPTIONS, type SyntheticOptions, spirals } from "./synthetic.ts";
 import { TABLE_OPTIONS, type Table, type TableOptions, tableDataset } from "./table.ts";
+import { TEXT_OPTIONS, type TextOptions, textFile } from "./text.ts";
 import { xor } from "./xor.ts";
 
 /** What a data set can be told; each reads what concerns it. `dataDir` is the folder of its files, or the file or folder itself. */
@@ -26,6 +27,7 @@ export interface LoadOptions
     ImageFolderOptions,
     SyntheticOptions,
     CsvOptions,
+    TextOptions,
     ReadLimits {}
 
 /** Loads a data set, or makes it. */
@@ -51,6 +53,8 @@ export const datasets: Readonly<Record<string, DatasetLoader>> = {
     imageFolder(requirePath("imagefolder", "a folder with a sub-folder of images for each class", options), folderOptions(options)),
   csv: (options) => tableFile(requirePath("csv", "a CSV file", options), options),
   parquet: (options) => tableFile(requirePath("parquet", "a Parquet file", options), options),
+  text: ({ dataDir, context, testShare, maxBytes }) =>
+    textFile(requirePath("text", "a text file", { dataDir }), { context, testShare, maxBytes }),
   xor: async () => xor(),
   spirals: async (options) => spirals(points(options)),
   moons: async (options) => moons(points(options)),
@@ -72,6 +76,7 @@ const LOAD_OPTIONS: Checks<LoadOptions> = {
   ...SYNTHETIC_OPTIONS,
   ...CSV_OPTIONS,
   ...TABLE_OPTIONS,
+  ...TEXT_OPTIONS,
 };
 
 const TABLE = /\.(csv|tsv|txt|parquet)$/i;

@@ -26,6 +26,7 @@ export {
   type InceptionRow,
   NaiveInception,
 } from "./googlenet.ts";
+export { type GenerateOptions, Gpt, type GptOptions, generate } from "./gpt.ts";
 export type { Widen } from "./inception.ts";
 export {
   type InceptionA,

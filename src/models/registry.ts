@@ -4,6 +4,7 @@ import { dropoutLayers } from "../nn/dropout.ts";
 import type { Layer } from "../nn/module.ts";
 import { Cnn } from "./cnn.ts";
 import { ConvNet } from "./convnet.ts";
+import { Gpt } from "./gpt.ts";
 import { LeNet5 } from "./lenet.ts";
 import { Mlp } from "./mlp.ts";
 import { Xor } from "./xor.ts";
@@ -19,16 +20,27 @@ export interface ModelTask {
   readonly hidden?: readonly number[];
   /** Rate of dropout: behind the hidden layers of an mlp, in the dropout layers of others. Default: none in an mlp, the network's own in others. */
   readonly dropout?: number;
+  /** Of gpt: layers, heads of attention, width. Default 4, 4 and 128. */
+  readonly layers?: number;
+  readonly heads?: number;
+  readonly features?: number;
 }
 
 /** Makes a model for a task. */
 export type ModelMaker = (task: ModelTask) => Layer;
+
+/** What a model's maker was told beside the task. */
+export const STRUCTURE = ["hidden", "dropout", "layers", "heads", "features"] as const;
 
 const own: Readonly<Record<string, ModelMaker>> = {
   mlp: ({ inputShape, outputs, hidden = hiddenSizes(sizeOf(inputShape)), dropout }) =>
     new Mlp([sizeOf(inputShape), ...hidden, outputs], { dropout }),
   cnn: ({ inputShape, outputs }) => new Cnn(imageShape("cnn", inputShape, 2), outputs),
   convnet: ({ inputShape, outputs }) => new ConvNet(imageShape("convnet", inputShape, 8), outputs),
+  gpt: ({ inputShape, outputs, layers, heads, features, dropout }) => {
+    if (inputShape.length !== 1) throw new RangeError(`gpt: wants a text, characters [context], the data have ${formatShape(inputShape)}`);
+    return new Gpt({ vocabulary: outputs, context: inputShape[0], layers, heads, features, dropout });
+  },
   lenet5: ({ inputShape, outputs }) => {
     requireShape("lenet5", inputShape, [1, 28, 28]);
     return new LeNet5(outputs);

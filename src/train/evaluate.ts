@@ -108,6 +108,8 @@ export async function evaluate<M extends Metered = Record<never, never>>(
 /** The metrics that belong to a task, as `nabla evaluate` shows them. */
 export function usualMetrics(data: Dataset): Metered {
   const outputs = outputSize(data);
+  // Characters are told from shares; which are mistaken for which says little.
+  if (data.preprocessing?.text) return {};
   if (data.task === "regression") return { errors: new Regression(outputs, targetUnits(data)) };
   // Histograms of very many classes would take more memory than they tell.
   const auc: Metered = outputs <= 100 ? { auc: new RocAuc(outputs) } : {};

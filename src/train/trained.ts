@@ -30,6 +30,9 @@ export interface ModelSettings extends Readonly<Record<string, unknown>> {
   readonly model: string;
   readonly hidden?: readonly number[];
   readonly dropout?: number;
+  readonly layers?: number;
+  readonly heads?: number;
+  readonly features?: number;
 }
 
 /**
@@ -186,12 +189,14 @@ export async function loadRun(path: string): Promise<TrainedModel> {
   const about = parsed(description, file) as DataDescription;
   const settings = parsed(text, file) as ModelSettings;
   checkDescription(
-    { ...about, hidden: (parsed(text, file) as { hidden?: readonly number[] }).hidden, outputs: Number(outputs) },
+    { ...about, hidden: settings.features === undefined ? settings.hidden : [settings.features], outputs: Number(outputs) },
     [...entries.values()],
     file,
   );
-  const { hidden, dropout } = settings;
-  const model = models[name]({ inputShape: about.inputShape, outputs: Number(outputs), hidden, dropout }).eval();
+  const { hidden, dropout, layers, heads, features } = settings;
+  if (Number(layers) > entries.size)
+    throw new Error(`${file}: its description is damaged: it has ${layers} layers and ${entries.size} tensors`);
+  const model = models[name]({ inputShape: about.inputShape, outputs: Number(outputs), hidden, dropout, layers, heads, features }).eval();
   try {
     loadModel(model, bytes, { what: file });
   } catch (error) {

@@ -54,6 +54,12 @@ test("features: pairs of categories are learnt by a factorization machine and De
   expect(accuracies.DeepCrossing).toBeGreaterThan(0.95);
 });
 
+test("gpt: a rhyme is learnt by heart", async () => {
+  const { bits, line } = (await run("gpt")) as unknown as { bits: number; line: string };
+  expect(bits).toBeLessThan(0.5);
+  expect(line).toBe("Round and round the rugged rock the ragged rascal ran.\n");
+});
+
 test("autoencoder: a code of 8 numbers keeps more of a digit than 8 principal components", async () => {
   const { errors } = await run("autoencoder");
   expect(errors.autoencoder).toBeLessThan(0.9 * errors.components!);
