@@ -17,6 +17,7 @@ console.log(`${bits.toFixed(3)} bits per character`);
 
 const number = new Map(set.classes.map((character, i) => [character, i]));
 let written = "";
-for await (const token of models.generate(model.eval(), [number.get(text[0])], { tokens: 54, temperature: 0 })) written += set.classes[token];
+for await (const token of models.generate(model.eval(), [number.get(text[0])], { tokens: 54, temperature: 0 }))
+  written += set.classes[token];
 export const line = text[0] + written;
 console.log(line);

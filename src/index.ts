@@ -134,7 +134,7 @@ export {
   take,
   takeAlongAxis,
 } from "./math/indexing.ts";
-export * as linalg from "./math/linalg.ts";
+export * as linalg from "./math/linalg-all.ts";
 export {
   aminmax,
   type Chosen,
@@ -204,6 +204,7 @@ export {
 } from "./math/sets.ts";
 export * as signal from "./math/signal.ts";
 export { logSoftmax, softmax } from "./math/softmax.ts";
+export * as special from "./math/special.ts";
 export type { Interpolation, NormOptions, QuantileOptions, ReduceOptions, TopkOptions } from "./math/statistics.ts";
 export { logSumExp, median, norm, quantile, topk } from "./math/statistics.ts";
 export * as models from "./models/index.ts";

@@ -2,7 +2,9 @@
  * @file Eigenvalues of symmetric matrices and singular values, in f64. Vectors are kept as contiguous arrays, so that every inner loop runs along
  * memory; every iteration has a bound.
  */
+import { bidiagonalSVD, type SingularVectors } from "./bidiagonal.ts";
 import { addScaled, dot, type Matrix, matrix, transposed } from "./linalg.ts";
+import { Rotations, reflectAll, reflectFrom, reflector, turn, turnsOf } from "./rotations.ts";
 
 const SWEEPS = 60;
 const EPSILON = 2 ** -52;
@@ -36,7 +38,9 @@ export function decomposeSymmetric({ rows: n, data }: Matrix): { values: Float64
     ),
   );
   const { diagonal, beside, turns } = tridiagonal(a);
-  implicitQL(diagonal, beside, turns);
+  const rotations = new Rotations(turns);
+  implicitQL(diagonal, beside, rotations);
+  rotations.flush();
   const order = Array.from({ length: n }, (_, i) => i).sort((i, j) => diagonal[i]! - diagonal[j]!);
   const vectors = matrix(n, n);
   order.forEach((from, to) => {
@@ -71,25 +75,7 @@ function tridiagonal(a: Float64Array[]): Tridiagonal {
       for (let j = 0; j <= i; j++) row[k + 1 + j]! -= vi * p[j]! + pi * v[j]!;
     }
   }
-  const turns = rowsOf(matrix(n, n));
-  for (let i = 0; i < n; i++) turns[i]![i] = 1;
-  for (let k = n - 2; k >= 0; k--) for (let i = k + 1; i < n; i++) reflectRow(turns[i]!.subarray(k + 1), reflectors[k]!);
-  return { diagonal: Float64Array.from(a, (row, i) => row[i]!), beside, turns };
-}
-
-/** Makes x the unit vector v of the reflection I - 2vvᵀ that takes it to a multiple of the first axis, and returns the multiple; v is 0 for 0. */
-function reflector(x: Float64Array): number {
-  const norm = Math.sqrt(dot(x, x));
-  if (norm === 0) return 0;
-  const image = x[0]! > 0 ? -norm : norm;
-  x[0]! -= image;
-  const length = Math.sqrt(dot(x, x));
-  for (let i = 0; i < x.length; i++) x[i]! /= length;
-  return image;
-}
-
-function reflectRow(x: Float64Array, v: Float64Array): void {
-  addScaled(x, -2 * dot(x, v), v);
+  return { diagonal: Float64Array.from(a, (row, i) => row[i]!), beside, turns: turnsOf(reflectors, n, 1) };
 }
 
 /** The product with v of the block of a symmetric matrix that starts at row and column `from`, from its lower triangle. */
@@ -110,7 +96,7 @@ function timesSymmetric(a: readonly Float64Array[], from: number, v: Float64Arra
 }
 
 /** QL steps with implicit shifts (Dubrulle, Martin & Wilkinson 1968) on a tridiagonal matrix; rows of `turns` take part. */
-function implicitQL(d: Float64Array, e: Float64Array, turns: readonly Float64Array[]): void {
+function implicitQL(d: Float64Array, e: Float64Array, turns: Rotations): void {
   const n = d.length;
   for (let l = 0; l < n; l++) {
     for (let step = 0; step < SWEEPS; step++) {
@@ -123,7 +109,7 @@ function implicitQL(d: Float64Array, e: Float64Array, turns: readonly Float64Arr
 }
 
 /** One QL step on rows l to m. */
-function chase(d: Float64Array, e: Float64Array, turns: readonly Float64Array[], l: number, m: number): void {
+function chase(d: Float64Array, e: Float64Array, turns: Rotations, l: number, m: number): void {
   const half = (d[l + 1]! - d[l]!) / (2 * e[l]!);
   const root = Math.hypot(half, 1);
   let g = d[m]! - d[l]! + e[l]! / (half + (half >= 0 ? root : -root));
@@ -146,27 +132,18 @@ function chase(d: Float64Array, e: Float64Array, turns: readonly Float64Array[],
     p = s * q;
     d[i + 1] = g + p;
     g = c * q - b;
-    turn(turns[i]!, turns[i + 1]!, c, s);
+    turns.add(i, c, s);
   }
   d[l]! -= p;
   e[l] = g;
   e[m] = 0;
 }
 
-/** (x, y) to (cx - sy, sx + cy). */
-function turn(x: Float64Array, y: Float64Array, c: number, s: number): void {
-  for (let k = 0; k < x.length; k++) {
-    const [a, b] = [x[k]!, y[k]!];
-    x[k] = c * a - s * b;
-    y[k] = s * a + c * b;
-  }
-}
-
 // ---- singular values ----------------------------------------------------------------------------------------------------------------
 
 /**
- * Reduced A = U diag(s) Vᵀ with s descending. A P = Q R with pivoting, then one-sided Jacobi rotations on Rᵀ, which is nearly orthogonal already
- * (Drmač & Veselić 2008); small values stay accurate.
+ * Reduced A = U diag(s) Vᵀ with s descending. A P = Q R with pivoting; where the diagonal of R falls far, or R is small, one-sided Jacobi rotations on Rᵀ,
+ * which is nearly orthogonal already (Drmač & Veselić 2008), so that small values stay accurate; else by way of a bidiagonal matrix, which is faster.
  */
 export function decomposeSVD(a: Matrix): { u: Matrix; s: Float64Array; vt: Matrix } {
   if (a.rows < a.columns) {
@@ -189,24 +166,47 @@ export function decomposeSVD(a: Matrix): { u: Matrix; s: Float64Array; vt: Matri
     ),
   );
   const { reflectors, order, rows } = pivotedQR(columns);
-  const left = rowsOf(matrix(n, n)); // rows of V₁ᵀ with Rᵀ V₁ = U₁ Σ
-  for (let i = 0; i < n; i++) left[i]![i] = 1;
-  for (let sweep = 0; sweep < SWEEPS && jacobiSweep(rows, left); sweep++);
-  const norms = Float64Array.from(rows, (x) => Math.sqrt(dot(x, x)));
-  const rank = Array.from({ length: n }, (_, j) => j).sort((i, j) => norms[j]! - norms[i]!);
-  const s = Float64Array.from(rank, (j) => norms[j]!);
-  const right = rank.map((j) => rows[j]!.map((x) => (norms[j]! > 0 ? x / norms[j]! : 0)));
-  complete(right, s);
+  const { left, values: s, right } = triangleSVD(rows);
   const u = matrix(m, n);
   const vt = matrix(n, n);
-  rank.forEach((from, to) => {
-    const full = new Float64Array(m);
-    full.set(left[from]!);
-    for (let k = n - 1; k >= 0; k--) reflectRow(full.subarray(k), reflectors[k]!);
-    for (let i = 0; i < m; i++) u.data[i * n + to] = full[i]!;
+  const full = left.map((vector) => {
+    const long = new Float64Array(m);
+    long.set(vector);
+    return long;
+  });
+  reflectAll(full, reflectors);
+  full.forEach((vector, to) => {
+    for (let i = 0; i < m; i++) u.data[i * n + to] = vector[i]!;
     for (let i = 0; i < n; i++) vt.data[to * n + order[i]!] = right[to]![i]!;
   });
   return { u, s: s.map((x) => x * scale), vt };
+}
+
+/** From this size on the faster way pays. */
+const LARGE = 24;
+/** Where the diagonal of a pivoted R falls by less, no singular value is so small that rounding relative to the largest would matter. */
+const GRADED = 1e-4;
+
+/** R = Σ leftᵢ σᵢ rightᵢᵀ, σ falling, of the rows of a triangle whose diagonal falls. */
+function triangleSVD(rows: Float64Array[]): SingularVectors {
+  const n = rows.length;
+  const even = n >= LARGE && Math.abs(rows[n - 1]![n - 1]!) > GRADED * Math.abs(rows[0]![0]!);
+  const found = even ? bidiagonalSVD(rows.map((row) => row.slice())) : undefined;
+  return found ?? jacobiSVD(rows);
+}
+
+/** By Jacobi's rotations of the rows: small values stay accurate. */
+function jacobiSVD(rows: Float64Array[]): SingularVectors {
+  const n = rows.length;
+  const turns = rowsOf(matrix(n, n)); // rows of V₁ᵀ with Rᵀ V₁ = U₁ Σ
+  for (let i = 0; i < n; i++) turns[i]![i] = 1;
+  for (let sweep = 0; sweep < SWEEPS && jacobiSweep(rows, turns); sweep++);
+  const norms = Float64Array.from(rows, (x) => Math.sqrt(dot(x, x)));
+  const rank = Array.from({ length: n }, (_, j) => j).sort((i, j) => norms[j]! - norms[i]!);
+  const values = Float64Array.from(rank, (j) => norms[j]!);
+  const right = rank.map((j) => rows[j]!.map((x) => (norms[j]! > 0 ? x / norms[j]! : 0)));
+  complete(right, values);
+  return { left: rank.map((j) => turns[j]!), values, right };
 }
 
 interface PivotedQR {
@@ -223,14 +223,19 @@ function pivotedQR(columns: Float64Array[]): PivotedQR {
   const order = Array.from({ length: n }, (_, i) => i);
   const reflectors: Float64Array[] = [];
   const rows = rowsOf(matrix(n, n));
+  // Squares of what is left of each column, and what they were when they were last summed: a difference of few digits is summed anew.
+  const squares = Float64Array.from(columns, (column) => dot(column, column));
+  const summed = squares.slice();
   for (let k = 0; k < n; k++) {
     let longest = k;
-    let most = -1;
     for (let j = k; j < n; j++) {
-      const rest = columns[j]!.subarray(k);
-      const size = dot(rest, rest);
-      if (size > most) [longest, most] = [j, size];
+      if (squares[j]! < 1e-4 * summed[j]!) {
+        const rest = columns[j]!.subarray(k);
+        squares[j] = summed[j] = dot(rest, rest);
+      }
+      if (squares[j]! > squares[longest]!) longest = j;
     }
+    for (const list of [squares, summed]) [list[k], list[longest]] = [list[longest]!, list[k]!];
     [columns[k], columns[longest]] = [columns[longest]!, columns[k]!];
     [order[k], order[longest]] = [order[longest]!, order[k]!];
     // The rows of R above are in the order of the columns too.
@@ -239,9 +244,10 @@ function pivotedQR(columns: Float64Array[]): PivotedQR {
     rows[k]![k] = reflector(v);
     reflectors.push(v);
     for (let j = k + 1; j < n; j++) {
-      const rest = columns[j]!.subarray(k);
-      reflectRow(rest, v);
-      rows[k]![j] = rest[0]!;
+      reflectFrom(columns[j]!, k, v);
+      const x = columns[j]![k]!;
+      rows[k]![j] = x;
+      squares[j]! -= x * x;
     }
   }
   return { reflectors, order, rows };
@@ -251,11 +257,13 @@ function pivotedQR(columns: Float64Array[]): PivotedQR {
 function jacobiSweep(w: readonly Float64Array[], turns: readonly Float64Array[]): boolean {
   const n = w.length;
   const squares = Float64Array.from(w, (x) => dot(x, x));
+  // What rounding leaves of a product of vectors that are orthogonal.
+  const least = EPSILON * Math.sqrt(n);
   let rotated = false;
   for (let p = 0; p < n; p++) {
     for (let q = p + 1; q < n; q++) {
       const pq = dot(w[p]!, w[q]!);
-      if (Math.abs(pq) <= EPSILON * Math.sqrt(squares[p]! * squares[q]!) || pq === 0) continue;
+      if (Math.abs(pq) <= least * Math.sqrt(squares[p]! * squares[q]!) || pq === 0) continue;
       rotated = true;
       const tau = (squares[q]! - squares[p]!) / (2 * pq);
       const t = tau >= 0 ? 1 / (tau + Math.hypot(1, tau)) : 1 / (tau - Math.hypot(1, tau));

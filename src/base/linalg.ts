@@ -31,30 +31,34 @@ export interface LU {
   readonly lu: Matrix;
   /** Row i of P A is row order[i] of A. */
   readonly order: Int32Array;
+  /** In step k row k was exchanged with row pivots[k]. */
+  readonly pivots: Int32Array;
   /** Sign of the permutation. */
   readonly sign: number;
 }
 
-/** P A = L U with partial pivoting (Golub & Van Loan 2013, Alg. 3.4.1). */
-export function decomposeLU({ rows: n, data: a }: Matrix): LU {
+/** P A = L U with partial pivoting (Golub & Van Loan 2013, Alg. 3.4.1), of any shape. */
+export function decomposeLU({ rows: m, columns: n, data: a }: Matrix): LU {
   const lu = a.slice();
-  const order = Int32Array.from({ length: n }, (_, i) => i);
+  const order = Int32Array.from({ length: m }, (_, i) => i);
+  const pivots = new Int32Array(Math.min(m, n));
   let sign = 1;
-  for (let k = 0; k < n; k++) {
+  for (let k = 0; k < pivots.length; k++) {
     let pivot = k;
-    for (let i = k + 1; i < n; i++) if (Math.abs(lu[i * n + k]!) > Math.abs(lu[pivot * n + k]!)) pivot = i;
+    for (let i = k + 1; i < m; i++) if (Math.abs(lu[i * n + k]!) > Math.abs(lu[pivot * n + k]!)) pivot = i;
+    pivots[k] = pivot;
     if (pivot !== k) {
       for (let j = 0; j < n; j++) [lu[k * n + j], lu[pivot * n + j]] = [lu[pivot * n + j]!, lu[k * n + j]!];
       [order[k], order[pivot]] = [order[pivot]!, order[k]!];
       sign = -sign;
     }
-    for (let i = k + 1; i < n && lu[k * n + k] !== 0; i++) {
+    for (let i = k + 1; i < m && lu[k * n + k] !== 0; i++) {
       const factor = lu[i * n + k]! / lu[k * n + k]!;
       lu[i * n + k] = factor;
       for (let j = k + 1; j < n; j++) lu[i * n + j]! -= factor * lu[k * n + j]!;
     }
   }
-  return { lu: matrix(n, n, lu), order, sign };
+  return { lu: matrix(m, n, lu), order, pivots, sign };
 }
 
 /** X with A X = B from the decomposition of A. */
@@ -134,13 +138,26 @@ export function product(a: Matrix, b: Matrix): Matrix {
   return c;
 }
 
+/** Four sums side by side, since each addition waits for the one before it. */
 export function dot(x: Float64Array, y: Float64Array): number {
-  let sum = 0;
-  for (let i = 0; i < x.length; i++) sum += x[i]! * y[i]!;
-  return sum;
+  const n = x.length;
+  let a = 0;
+  let b = 0;
+  let c = 0;
+  let d = 0;
+  let i = 0;
+  for (; i + 3 < n; i += 4) {
+    a += x[i]! * y[i]!;
+    b += x[i + 1]! * y[i + 1]!;
+    c += x[i + 2]! * y[i + 2]!;
+    d += x[i + 3]! * y[i + 3]!;
+  }
+  for (; i < n; i++) a += x[i]! * y[i]!;
+  return a + b + (c + d);
 }
 
 /** x += factor·y */
 export function addScaled(x: Float64Array, factor: number, y: Float64Array): void {
-  for (let i = 0; i < x.length; i++) x[i]! += factor * y[i]!;
+  const n = x.length;
+  for (let i = 0; i < n; i++) x[i]! += factor * y[i]!;
 }

@@ -126,6 +126,7 @@ function buildProgram(done: (exitCode: number) => void): Command {
     .configureOutput({ outputError: (text, write) => write(`${clean(text.trimEnd())}\n`) });
   addTraining(program, done);
   addTrained(program, done);
+  addGenerate(program, done);
   program
     .command("check")
     .description("compare a model's gradients with central differences in f64")
@@ -285,6 +286,15 @@ function addTrained(program: Command, done: (exitCode: number) => void): void {
     done(await predictCommand(path, files, flags)),
   );
   program
+    .command("export")
+    .description("write the model alone as safetensors, for other programs")
+    .argument("<checkpoint>", TRAINED)
+    .argument("<file>", "file to write")
+    .action(async (path: string, file: string) => done(await exportCommand(path, file)));
+}
+
+function addGenerate(program: Command, done: (exitCode: number) => void): void {
+  program
     .command("generate")
     .description("write a text: characters that a trained gpt puts behind a prompt, one after another")
     .argument("<checkpoint>", TRAINED)
@@ -295,12 +305,6 @@ function addTrained(program: Command, done: (exitCode: number) => void): void {
     .option("--seed <n>", "of the draws", seed, 0)
     .option("--json", "as JSON")
     .action(async (path: string, flags) => done(await generateCommand(path, flags)));
-  program
-    .command("export")
-    .description("write the model alone as safetensors, for other programs")
-    .argument("<checkpoint>", TRAINED)
-    .argument("<file>", "file to write")
-    .action(async (path: string, file: string) => done(await exportCommand(path, file)));
 }
 
 /** Runs a command line; gives the exit code. Every error is one line on stderr. */

@@ -157,6 +157,7 @@ export const INTERPOLATE_OPTIONS: Checks<InterpolateOptions> = {
   scaleFactor: eachAxis,
   mode: oneOf("nearest", "nearest-exact", "linear", "bilinear", "trilinear", "bicubic", "area"),
   alignCorners: flag,
+  antialias: flag,
 };
 export const GRID_SAMPLE_OPTIONS: Checks<GridSampleOptions> = {
   mode: oneOf("bilinear", "nearest", "bicubic"),

@@ -23,6 +23,11 @@ export interface InterpolateOptions {
   readonly mode?: InterpolateMode;
   /** Whether the corner elements, not the corners of the image, lie on each other. Default false. */
   readonly alignCorners?: boolean;
+  /**
+   * Of "bilinear" and "bicubic": where the result is smaller, each of its elements is a mean over as much of the input as it covers, as Pillow and
+   * PyTorch (`antialias=True`) have it. Default false.
+   */
+  readonly antialias?: boolean;
 }
 
 /** Neighbours of each result along one axis: `taps[j][i]` with weight `weights[j][i]` is the j-th of result i. */
@@ -63,6 +68,41 @@ function stencil(size: number, out: number, step: number, mode: InterpolateMode,
   return { taps: [low, low.map((i) => clamp(i + 1, size))], weights: [fraction.map((t) => 1 - t), fraction] };
 }
 
+// Keys' (1981) own a, which Pillow takes.
+const SMOOTH = -0.5;
+
+/** Triangle and cubic convolution at distance t. */
+const FILTERS: Readonly<Record<string, { readonly reach: number; readonly at: (t: number) => number }>> = {
+  bilinear: { reach: 1, at: (t) => Math.max(0, 1 - t) },
+  bicubic: {
+    reach: 2,
+    at: (t) =>
+      t < 1 ? ((SMOOTH + 2) * t - (SMOOTH + 3)) * t * t + 1 : t < 2 ? ((SMOOTH * t - 5 * SMOOTH) * t + 8 * SMOOTH) * t - 4 * SMOOTH : 0,
+  },
+};
+
+/** The weights [out, size] of antialiased results along an axis: the filter, stretched where the result is smaller, over its sum. */
+function smoothed(size: number, out: number, step: number, mode: string): number[][] {
+  const { reach, at } = FILTERS[mode];
+  const stretch = Math.max(1, step);
+  return Array.from({ length: out }, (_, i) => {
+    const centre = step * (i + 0.5);
+    const low = Math.max(0, Math.trunc(centre - reach * stretch + 0.5));
+    const high = Math.min(size, Math.trunc(centre + reach * stretch + 0.5));
+    const row = Array.from({ length: size }, (__, j) => (j >= low && j < high ? at(Math.abs((j - centre + 0.5) / stretch)) : 0));
+    const total = row.reduce((a, b) => a + b, 0);
+    return row.map((w) => w / total);
+  });
+}
+
+/** Σⱼ weights[i][j]·x[j] along an axis, as a product of matrices. */
+function applyWeights(x: Tensor, axis: number, weights: number[][]): Tensor {
+  const size = x.shape[axis];
+  const last = x.moveAxis(axis, x.rank - 1);
+  const flat = Float64Array.from({ length: size * weights.length }, (_, k) => weights[k % weights.length][Math.floor(k / weights.length)]);
+  return last.matmul(tensor(flat, { shape: [size, weights.length], dtype: x.dtype })).moveAxis(x.rank - 1, axis);
+}
+
 /** Σⱼ weights[j]·x[taps[j]] along an axis. */
 function applyStencil(x: Tensor, axis: number, { taps, weights }: Stencil): Tensor {
   const out = taps[0].length;
@@ -78,12 +118,14 @@ function repeated(x: Tensor, axis: number, factor: number): Tensor {
   return y.broadcastTo(y.shape.with(axis + 1, factor)).reshape(x.shape.with(axis, x.shape[axis] * factor));
 }
 
-/** x [N, C, ...size] at another size, without antialiasing, as PyTorch does it. */
+/** x [N, C, ...size] at another size, as PyTorch does it. */
 export function interpolate(x: Tensor, options: InterpolateOptions): Tensor {
   checkTensors("interpolate", { x });
   checkOptions("interpolate", options, INTERPOLATE_OPTIONS);
   const spatial = x.rank - 2;
-  const { mode = "nearest", alignCorners = false } = options;
+  const { mode = "nearest", alignCorners = false, antialias = false } = options;
+  if (antialias && !Object.hasOwn(FILTERS, mode))
+    throw new RangeError(`interpolate: antialias is for "bilinear" and "bicubic", got mode "${mode}"`);
   const wants: Partial<Record<InterpolateMode, number>> = { bilinear: 2, bicubic: 2, trilinear: 3 };
   if (spatial < 1 || (wants[mode] ?? spatial) !== spatial)
     throw new RangeError(
@@ -101,6 +143,10 @@ export function interpolate(x: Tensor, options: InterpolateOptions): Tensor {
   if (mode === "area") return [adaptiveAvgPool1d, adaptiveAvgPool2d, adaptiveAvgPool3d][spatial - 1](x, out);
   return sizes.reduce<Tensor>((y, size, i) => {
     const step = scales ? 1 / scales[i] : size / out[i];
+    if (antialias) {
+      const own = alignCorners ? (out[i] > 1 ? (size - 1) / (out[i] - 1) : 0) : step;
+      return out[i] === size && own === 1 ? y : applyWeights(y, 2 + i, smoothed(size, out[i], own, mode));
+    }
     if (mode === "nearest" && out[i] % size === 0 && step === size / out[i]) return out[i] === size ? y : repeated(y, 2 + i, out[i] / size);
     return applyStencil(y, 2 + i, stencil(size, out[i], step, mode, alignCorners));
   }, z);

@@ -58,7 +58,7 @@ function matrixAt({ shape, data }: HostArray, b: number): algebra.Matrix {
   return algebra.matrix(rows, columns, Float64Array.from(data.subarray(b * n, (b + 1) * n)));
 }
 
-interface Definition<P> {
+export interface Definition<P> {
   readonly doc: string;
   readonly arity: 1 | 2;
   readonly square: boolean;
@@ -71,7 +71,7 @@ interface Definition<P> {
   readonly samples: readonly Sample<P>[];
 }
 
-function decomposition<P>(name: string, def: Definition<P>): Op<number, P> {
+export function decomposition<P>(name: string, def: Definition<P>): Op<number, P> {
   const op: Op<number, P> = {
     name,
     doc: def.doc,
@@ -124,7 +124,7 @@ export function diagonal(x: Tensor): Tensor {
 }
 
 /** Identity matrices in the shape of x. */
-function identityLike(x: Tensor): Tensor {
+export function identityLike(x: Tensor): Tensor {
   return x.iotaLike(-2).eq(x.iotaLike(-1)).cast(x.dtype);
 }
 

@@ -6,9 +6,11 @@ import * as contract from "./contract.ts";
 import * as control from "./control.ts";
 import * as elementwise from "./elementwise.ts";
 import * as fft from "./fft.ts";
+import * as hostSpecial from "./host-special.ts";
 import * as indexing from "./indexing.ts";
 import * as leaves from "./leaves.ts";
 import * as linalg from "./linalg.ts";
+import * as factors from "./linalg-factors.ts";
 import * as movement from "./movement.ts";
 import type { Op } from "./op.ts";
 import * as places from "./places.ts";
@@ -34,9 +36,11 @@ const FAMILIES = {
   scan,
   loop,
   linalg,
+  factors,
   fft,
   places,
   search,
+  hostSpecial,
   leaves,
 };
 

@@ -5,6 +5,7 @@ export const NODE_ONLY: Readonly<Record<string, string>> = {
   "test/cli/check.test.ts": "the command line",
   "test/cli/folders.test.ts": "the command line",
   "test/cli/lease.test.ts": "leases are files",
+  "test/cli/gpt.test.ts": "the command line",
   "test/cli/hostile.test.ts": "the command line",
   "test/cli/mistakes.test.ts": "the command line",
   "test/cli/own-data.test.ts": "the command line",
@@ -37,6 +38,7 @@ export const NODE_ONLY: Readonly<Record<string, string>> = {
   "test/fuzz/fuzz.test.ts": "replaces modules of the compiler; test/fuzz/modes.test.ts does not",
   "test/imports.test.ts": "reads the sources",
   "test/math/fft.test.ts": "reads stored numbers",
+  "test/math/special.test.ts": "reads stored numbers",
   "test/ops/realms.test.ts": "arrays of another realm come from node:vm",
   "test/train/store.test.ts": "reads and writes folders of runs",
 };

@@ -73,7 +73,7 @@ test("train, go on to the same bits, replay, evaluate, generate", async () => {
   expect(out[0]).toBe("the");
 
   for (const [args, message] of [
-    [["generate", at("whole"), "--prompt", "Ähm"], /--prompt: has 2 characters that the model has never seen: "Ä" \(U\+00C4\)|has 1/],
+    [["generate", at("whole"), "--prompt", "Ähm"], '--prompt: has a character that the model has never seen: "Ä" (U+00C4); replace it'],
     [["generate", at("whole"), "--prompt", ""], "--prompt is empty"],
     [["generate", at("whole"), "--temperature", "-1"], "Want a number of at least 0."],
     [
@@ -87,7 +87,9 @@ test("train, go on to the same bits, replay, evaluate, generate", async () => {
   ] as const) {
     err.length = 0;
     expect(await nabla([...args])).toBe(1);
-    expect(err.join("\n")).toMatch(message);
+    const said = err.join("\n");
+    if (typeof message === "string") expect(said).toContain(message);
+    else expect(said).toMatch(message);
   }
 }, 60_000);
 

@@ -68,6 +68,7 @@ const CASES: Readonly<Record<string, Case>> = {
   adaptiveAvgPool2d: { f: (x) => F.adaptiveAvgPool2d(x, [2, 3]), shapes: [[1, 2, 5, 4]] },
   adaptiveMaxPool2d: { f: (x) => F.adaptiveMaxPool2d(x, [2, 3]), shapes: [[1, 2, 5, 4]] },
   bicubic: { f: (x) => F.interpolate(x, { size: [5, 3], mode: "bicubic" }), shapes: [[1, 2, 3, 4]] },
+  antialiased: { f: (x) => F.interpolate(x, { size: [2, 3], mode: "bicubic", antialias: true }), shapes: [[1, 2, 5, 4]] },
   trilinear: { f: (x) => F.interpolate(x, { scaleFactor: 1.5, mode: "trilinear" }), shapes: [[1, 1, 2, 3, 4]] },
   gridSample: {
     f: (x, g) => F.gridSample(x, g, { paddingMode: "reflection" }),

@@ -8,7 +8,7 @@ import { vmap } from "../../src/function/vmap.ts";
 import { checkGradients } from "../../src/inspect/check.ts";
 import * as linalg from "../../src/math/linalg.ts";
 import { keyOf, normal } from "../../src/math/random.ts";
-import { eye, stack, tensor } from "../../src/ops/create.ts";
+import { arange, eye, stack, tensor } from "../../src/ops/create.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
 
 let seed = 0;
@@ -21,6 +21,48 @@ function expectEqual(a: Tensor, b: Tensor, tolerance = 1e-10): void {
   const difference = a.sub(b).abs().max().itemSync();
   expect(difference).toBeLessThan(tolerance);
 }
+
+describe("large matrices go another way", () => {
+  const orthonormal = (rows: Tensor): void => expectEqual(rows.matmul(mT(rows)), eye(rows.shape.at(-2)!, "f64"), 1e-13);
+  /** Of full rank, of a third of it, and with columns that fall by 2⁻⁴⁰. */
+  const kinds = (m: number, n: number): readonly [string, Tensor][] => [
+    ["full rank", draw(m, n)],
+    ["low rank", draw(m, n / 3).matmul(draw(n / 3, n))],
+    [
+      "falling columns",
+      draw(m, n).mul(
+        arange(n, "f64")
+          .mul((-40 * Math.LN2) / n)
+          .exp(),
+      ),
+    ],
+  ];
+  test.each([...kinds(45, 30), ...kinds(30, 30)])("svd: %s", (_, a) => {
+    for (const x of [a, mT(a)]) {
+      const { u, s, vt } = linalg.svd(x);
+      expectEqual(u.mul(s.unsqueeze(-2)).matmul(vt), x, 1e-12);
+      orthonormal(mT(u));
+      orthonormal(vt);
+      expect(
+        s
+          .narrow(0, 1, 29)
+          .le(s.narrow(0, 0, 29))
+          .all()
+          .itemSync(),
+      ).toBeTruthy();
+    }
+  });
+  test("eigh, with repeated values; small singular values keep their digits", () => {
+    for (const a of [spd(draw(40, 40)), eye(40, "f64").mul(3)]) {
+      const { values, vectors } = linalg.eigh(a);
+      expectEqual(vectors.mul(values.unsqueeze(-2)).matmul(mT(vectors)), a, 1e-11);
+      orthonormal(mT(vectors));
+    }
+    const scale = arange(30, "f64").neg().exp();
+    const { q } = linalg.qr(draw(30, 30));
+    expectEqual(linalg.svdvals(q.mul(scale)).div(scale), scale.like(1), 1e-12);
+  });
+});
 
 describe("what the decompositions promise", () => {
   for (const n of [1, 2, 5, 12]) {

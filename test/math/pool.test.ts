@@ -1,10 +1,11 @@
 /** @file Pooling (CNN-4): windows written out as loops, ties, indices, adaptive windows; images resized and taken apart. */
 import { describe, expect, test } from "vitest";
+import { resizeImage } from "../../src/data/image.ts";
 import { grad } from "../../src/function/derivative.ts";
 import * as P from "../../src/math/pool.ts";
 import * as R from "../../src/math/resize.ts";
 import { fold, unfold } from "../../src/math/unfold.ts";
-import { tensor } from "../../src/ops/create.ts";
+import { arange, tensor } from "../../src/ops/create.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
 import { elements, expectClose, f64, onBothBackends, range } from "../function/backends.ts";
 
@@ -125,6 +126,29 @@ onBothBackends("pooling", () => {
 });
 
 onBothBackends("resizing", () => {
+  test("antialiased: the triangle and the cubic over what a result covers, as for images of bytes; constants stay; larger ones are as without", () => {
+    const row = arange(4, "f64").reshape([1, 1, 1, 4]);
+    const half = { size: [1, 2], mode: "bilinear", antialias: true } as const;
+    expectClose(R.interpolate(row, half), [1.25 / 1.75, 3 - 1.25 / 1.75]);
+    const cubic = elements(R.interpolate(row, { ...half, mode: "bicubic" }));
+    expect(cubic[0] + cubic[1]).toBeCloseTo(3, 12);
+    const pixels = Uint8Array.from({ length: 90 }, (_, i) => (i * i * 7) % 256);
+    const image = tensor(Float64Array.from(pixels), { shape: [1, 1, 9, 10] });
+    for (const mode of ["bilinear", "bicubic"] as const) {
+      const bytes = resizeImage({ width: 10, height: 9, channels: 1, data: pixels }, 4, 3, mode);
+      const got = elements(R.interpolate(image, { size: [3, 4], mode, antialias: true }));
+      // Bytes are rounded after each axis.
+      got.forEach((x, i) => {
+        expect(Math.abs(Math.min(255, Math.max(0, x)) - bytes.data[i])).toBeLessThan(1.01);
+      });
+      expectClose(R.interpolate(image.mul(0).add(3), { scaleFactor: [0.37, 1.9], mode, antialias: true }), new Array(3 * 19).fill(3));
+      const up = { size: [18, 20], mode } as const;
+      if (mode === "bilinear") expectClose(R.interpolate(image, { ...up, antialias: true }), R.interpolate(image, up), 1e-10);
+    }
+    expect(() => R.interpolate(image, { size: 3, antialias: true })).toThrow(
+      'interpolate: antialias is for "bilinear" and "bicubic", got mode "nearest"',
+    );
+  });
   test("bilinear interpolation with aligned corners reproduces a plane, bicubic without a border too", () => {
     const plane = f64(range(4, (i) => range(5, (j) => 2 * i - 3 * j))).reshape([1, 1, 4, 5]);
     const want = range(7, (i) => range(9, (j) => (2 * i * 3) / 6 - (3 * j * 4) / 8)).flat();
