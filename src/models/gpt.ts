@@ -55,7 +55,7 @@ const GPT_OPTIONS: Checks<GptOptions> = {
 };
 
 /** Keys and values of one layer, [1, heads, context, features/heads] each. */
-interface Kept {
+export interface GptCache {
   readonly keys: Tensor;
   readonly values: Tensor;
 }
@@ -64,7 +64,7 @@ const dense = (inputs: number, outputs: number, std = 0.02): Linear =>
   new Linear(inputs, outputs, { weightInitializer: normal(0, std), biasInitializer: zeros });
 
 /** Self-attention that does not look ahead. */
-class CausalSelfAttention extends Module {
+export class GptAttention extends Module {
   readonly c_attn: Linear;
   readonly c_proj: Linear;
   readonly heads: number;
@@ -101,7 +101,7 @@ class CausalSelfAttention extends Module {
   }
 
   /** One position [1, 1, E], with what was kept of those before it. */
-  step(x: Tensor, position: Tensor, { keys, values }: Kept): { y: Tensor; kept: Kept } {
+  step(x: Tensor, position: Tensor, { keys, values }: GptCache): { y: Tensor; kept: GptCache } {
     const [q, k, v] = this.#split(x);
     const here = keys.iotaLike(2).eq(position);
     const kept = { keys: here.where(k.broadcastTo(keys.shape), keys), values: here.where(v.broadcastTo(values.shape), values) };
@@ -111,7 +111,7 @@ class CausalSelfAttention extends Module {
 }
 
 /** Two dense layers with GELU between. */
-class Mlp extends Module {
+export class GptFeedForward extends Module {
   readonly c_fc: Linear;
   readonly c_proj: Linear;
 
@@ -127,11 +127,11 @@ class Mlp extends Module {
 }
 
 /** Attention and a small net, each normalized before and added to what came in. */
-class Block extends Module {
+export class GptBlock extends Module {
   readonly ln_1: LayerNorm;
-  readonly attn: CausalSelfAttention;
+  readonly attn: GptAttention;
   readonly ln_2: LayerNorm;
-  readonly mlp: Mlp;
+  readonly mlp: GptFeedForward;
   readonly drop: Dropout;
 
   constructor({ features, heads, layers, dropout }: Required<GptOptions>) {
@@ -139,9 +139,9 @@ class Block extends Module {
     // What adds to the sum of all layers starts smaller, the more of them there are (Radford et al. 2019, §2.3).
     const std = 0.02 / Math.sqrt(2 * layers);
     this.ln_1 = new LayerNorm(features);
-    this.attn = new CausalSelfAttention(features, heads, std, dropout);
+    this.attn = new GptAttention(features, heads, std, dropout);
     this.ln_2 = new LayerNorm(features);
-    this.mlp = new Mlp(features, std);
+    this.mlp = new GptFeedForward(features, std);
     this.drop = new Dropout(dropout);
   }
 
@@ -149,7 +149,7 @@ class Block extends Module {
     return this.#feed(x.add(this.drop.forward(this.attn.forward(this.ln_1.forward(x)))));
   }
 
-  step(x: Tensor, position: Tensor, kept: Kept): { y: Tensor; kept: Kept } {
+  step(x: Tensor, position: Tensor, kept: GptCache): { y: Tensor; kept: GptCache } {
     const { y, kept: next } = this.attn.step(this.ln_1.forward(x), position, kept);
     return { y: this.#feed(x.add(y)), kept: next };
   }
@@ -160,11 +160,11 @@ class Block extends Module {
 }
 
 /** Embeddings, layers and the last normalization. */
-class Trunk extends Module {
+export class GptTrunk extends Module {
   readonly wte: Embedding;
   readonly wpe: Embedding;
   readonly drop: Dropout;
-  readonly h: ModuleList<Block>;
+  readonly h: ModuleList<GptBlock>;
   readonly ln_f: LayerNorm;
 
   constructor(options: Required<GptOptions>) {
@@ -173,7 +173,7 @@ class Trunk extends Module {
     this.wte = new Embedding(vocabulary, features, { weightInitializer: normal(0, 0.02) });
     this.wpe = new Embedding(context, features, { weightInitializer: normal(0, 0.02) });
     this.drop = new Dropout(dropout);
-    this.h = new ModuleList(Array.from({ length: layers }, () => new Block(options)));
+    this.h = new ModuleList(Array.from({ length: layers }, () => new GptBlock(options)));
     this.ln_f = new LayerNorm(features);
   }
 
@@ -186,7 +186,7 @@ class Trunk extends Module {
 }
 
 /** The embedding's weight once more, as the last layer (Press & Wolf 2017). */
-class Head extends Module {
+export class GptHead extends Module {
   readonly weight: Parameter;
 
   constructor(weight: Parameter) {
@@ -204,8 +204,8 @@ class Head extends Module {
  * default sizes and 65 characters it has 809,856 parameters.
  */
 export class Gpt extends Module {
-  readonly transformer: Trunk;
-  readonly lm_head: Head;
+  readonly transformer: GptTrunk;
+  readonly lm_head: GptHead;
   readonly vocabulary: number;
   readonly context: number;
   readonly #cacheShape: readonly number[];
@@ -217,8 +217,8 @@ export class Gpt extends Module {
     const { vocabulary, context = 64, layers = 4, heads = 4, features = 128, dropout = 0.1 } = options;
     checkSizes("Gpt", { vocabulary, context, layers, heads, features });
     if (features % heads !== 0) throw new RangeError(`Gpt: ${heads} heads do not divide ${features} features`);
-    this.transformer = new Trunk({ vocabulary, context, layers, heads, features, dropout });
-    this.lm_head = new Head(this.transformer.wte.weight);
+    this.transformer = new GptTrunk({ vocabulary, context, layers, heads, features, dropout });
+    this.lm_head = new GptHead(this.transformer.wte.weight);
     [this.vocabulary, this.context] = [vocabulary, context];
     this.#cacheShape = [1, heads, context, features / heads];
   }
@@ -231,17 +231,17 @@ export class Gpt extends Module {
   }
 
   /** Nothing read yet: what {@link step} takes first. */
-  start(): readonly Kept[] {
+  start(): readonly GptCache[] {
     const { wte, h } = this.transformer;
     const none = wte.weight.value.constantOf({ shape: this.#cacheShape, dtype: "f32" }, 0);
     return Array.from({ length: h.length }, () => ({ keys: none, values: none }));
   }
 
   /** Logits [vocabulary] behind the character `token` i32[1] at `position` i32[], from 0, and what is kept for the next. For evaluation mode. */
-  step(token: Tensor, position: Tensor, kept: readonly Kept[]): { logits: Tensor; kept: readonly Kept[] } {
+  step(token: Tensor, position: Tensor, kept: readonly GptCache[]): { logits: Tensor; kept: readonly GptCache[] } {
     const { wte, wpe, h, ln_f } = this.transformer;
     let x = wte.forward(token).add(wpe.forward(position.reshape([1]))).unsqueeze(0); // biome-ignore format: one thought
-    const next: Kept[] = [];
+    const next: GptCache[] = [];
     for (const block of h) {
       const result = block.step(x, position, kept[next.length]);
       x = result.y;
@@ -324,8 +324,8 @@ function windowStart(length: number, context: number): number {
 }
 
 function cachedReader(model: Gpt): Reader {
-  const step = compile((token: Tensor, position: Tensor, kept: readonly Kept[]) => model.step(token, position, kept));
-  let kept: readonly Kept[] = [];
+  const step = compile((token: Tensor, position: Tensor, kept: readonly GptCache[]) => model.step(token, position, kept));
+  let kept: readonly GptCache[] = [];
   let [start, done] = [-1, 0];
   return {
     async read(seen) {

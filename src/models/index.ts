@@ -26,7 +26,18 @@ export {
   type InceptionRow,
   NaiveInception,
 } from "./googlenet.ts";
-export { type GenerateOptions, Gpt, type GptOptions, generate } from "./gpt.ts";
+export {
+  type GenerateOptions,
+  Gpt,
+  type GptAttention,
+  type GptBlock,
+  type GptCache,
+  type GptFeedForward,
+  type GptHead,
+  type GptOptions,
+  type GptTrunk,
+  generate,
+} from "./gpt.ts";
 export type { Widen } from "./inception.ts";
 export {
   type InceptionA,
