@@ -70,13 +70,13 @@ function requirePath(name: string, want: string, { dataDir }: LoadOptions): stri
 }
 
 const LOAD_OPTIONS: Checks<LoadOptions> = {
+  ...TEXT_OPTIONS,
   ...FILE_OPTIONS,
   ...ARRAY_OPTIONS,
   ...IMAGE_FOLDER_OPTIONS,
   ...SYNTHETIC_OPTIONS,
   ...CSV_OPTIONS,
   ...TABLE_OPTIONS,
-  ...TEXT_OPTIONS,
 };
 
 const TABLE = /\.(csv|tsv|txt|parquet)$/i;
