@@ -99,7 +99,7 @@ function chunks(main) {
 }
 
 /** Modules that scripts, or threads, open by their own names. */
-const OTHER_ENTRIES = ["inspect/op-table", "inspect/model-table", "cli/settings", "data/image-folder", "data/no-png"].map(
+const OTHER_ENTRIES = ["inspect/op-table", "inspect/coverage", "inspect/model-table", "cli/settings", "data/image-folder", "data/no-png"].map(
   (name) => `dist/${name}.js`,
 );
 

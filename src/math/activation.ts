@@ -73,7 +73,20 @@ export function swish(x: Tensor, options: { readonly beta?: number } = {}): Tens
   checkTensors("swish", { x });
   checkOptions("swish", options, SWISH);
   const { beta = 1 } = options;
-  return x.mul((beta === 1 ? x : x.mul(beta)).sigmoid());
+  if (beta === 1) return gated(x, (z) => z.sigmoid());
+  // Turned over, so that the gate opens upwards.
+  return beta < 0 ? swish(x.neg(), { beta: -beta }).neg() : gated(x, (z) => z.mul(beta).sigmoid(), beta === 0 ? 0.5 : 1);
+}
+
+/**
+ * x·gate(x). At the infinities, where the gate is 0 or `top` and the product has no value or no slope, what it tends to: 0, and top·x with the slope top.
+ */
+function gated(x: Tensor, gate: (x: Tensor) => Tensor, top = 1): Tensor {
+  const y = floating(x);
+  const endless = y.isInf();
+  const z = endless.where(0, y);
+  const line = top === 0.5 ? y : y.relu();
+  return endless.where(top === 1 ? line : line.mul(top), z.mul(gate(z)));
 }
 
 /** x·σ(x). */
@@ -86,6 +99,7 @@ export function silu(x: Tensor): Tensor {
 export function mish(x: Tensor): Tensor {
   checkTensors("mish", { x });
   return x.mul(softplus(x).tanh());
+  return gated(x, (z) => softplus(z).tanh());
 }
 
 export interface GeluOptions {
@@ -98,14 +112,11 @@ export function gelu(x: Tensor, options: GeluOptions = {}): Tensor {
   checkTensors("gelu", { x });
   checkOptions("gelu", options, GELU_OPTIONS);
   const { approximate = "none" } = options;
-  const gate =
-    approximate === "none"
-      ? x.mul(Math.SQRT1_2).erf()
-      : x
-          .add(x.square().mul(x).mul(0.044715))
-          .mul(Math.sqrt(2 / Math.PI))
-          .tanh();
-  return x.mul(0.5).mul(gate.add(1));
+  if (approximate === "none") return gated(x, (z) => z.mul(Math.SQRT1_2).erf().add(1).mul(0.5));
+  return gated(x, (z) => {
+    const argument = z.add(z.square().mul(z).mul(0.044715)).mul(Math.sqrt(2 / Math.PI));
+    return argument.tanh().add(1).mul(0.5);
+  });
 }
 
 /** x / (1 + |x|). */
@@ -257,6 +268,7 @@ export function hardSwish(x: Tensor): Tensor {
   checkTensors("hardSwish", { x });
   const z = floating(x);
   return z.mul(z.add(3).clamp(0, 6)).div(6);
+  return gated(x, (z) => z.add(3).clamp(0, 6).div(6));
 }
 
 /** x moved towards 0 by λ, and 0 within [-λ, λ]: the proximal map of λ|x|. Default λ ½. */

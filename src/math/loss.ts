@@ -6,6 +6,7 @@ import { checkOptions } from "../base/check.ts";
 import { isFloat } from "../base/dtype.ts";
 import { axesFrom, broadcastShapes, formatShape, formatType, sameShape } from "../base/shape.ts";
 import { checkTensors } from "../ops/check.ts";
+import { floating } from "../ops/create.ts";
 import { ownLog } from "../ops/special.ts";
 import type { Tensor, TensorLike } from "../ops/tensor.ts";
 import { softplus } from "./activation.ts";
@@ -34,14 +35,14 @@ import { atLeast0, classIndices, probabilities, wantTargets } from "./targets.ts
 export function mseLoss(x: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
   checkOptions("mseLoss", options, LOSS_OPTIONS);
   checkSameShape("mseLoss", x, target);
-  return reduceTerms(x.sub(target).square(), options);
+  return reduceTerms(floating(x).sub(target).square(), options);
 }
 
 /** |x - target|. */
 export function l1Loss(x: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
   checkOptions("l1Loss", options, LOSS_OPTIONS);
   checkSameShape("l1Loss", x, target);
-  return reduceTerms(x.sub(target).abs(), options);
+  return reduceTerms(floating(x).sub(target).abs(), options);
 }
 
 /** ½d² for |d| = |x - target| <= δ, δ(|d| - ½δ) beyond (Huber 1964). Default δ 1. */
@@ -49,7 +50,7 @@ export function huberLoss(x: Tensor, target: Tensor, options: LossOptions & { re
   checkOptions("huberLoss", options, HUBER_LOSS);
   checkSameShape("huberLoss", x, target);
   const { delta = 1 } = options;
-  const d = x.sub(target);
+  const d = floating(x).sub(target);
   const size = d.abs();
   const far = size.sub(0.5 * delta).mul(delta);
   const near = size.le(delta);
@@ -62,7 +63,7 @@ export function smoothL1Loss(x: Tensor, target: Tensor, options: LossOptions & {
   checkSameShape("smoothL1Loss", x, target);
   const { beta = 1, ...rest } = options;
   if (beta === 0) return l1Loss(x, target, rest);
-  const d = x.sub(target);
+  const d = floating(x).sub(target);
   const size = d.abs();
   const near = size.lt(beta);
   return reduceTerms(
@@ -81,7 +82,7 @@ export function smoothL1Loss(x: Tensor, target: Tensor, options: LossOptions & {
 export function logCoshLoss(x: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
   checkOptions("logCoshLoss", options, LOSS_OPTIONS);
   checkSameShape("logCoshLoss", x, target);
-  const d = x.sub(target);
+  const d = floating(x).sub(target);
   const near = d.abs().lt(0.5);
   const t = near.where(d, 0).expm1();
   const sinh = t.add(t.div(t.add(1))).mul(0.5);

@@ -326,7 +326,8 @@ export function localResponseNorm(x: Tensor, size: number, options: LocalRespons
   checkOptions("localResponseNorm", options, LOCAL_RESPONSE_NORM_OPTIONS);
   const { alpha = 1e-4, beta = 0.75, k = 1 } = options;
   perChannel(x, "localResponseNorm");
-  const squares = x.square().moveAxis(1, -1);
+  const unit = unitFor(x, k);
+  const squares = x.mul(unit).square().moveAxis(1, -1);
   const edge = (n: number): number[] => squares.shape.map((_, i) => (i === x.rank - 1 ? n : 0));
   const sums = squares
     .pad(edge(Math.floor(size / 2)), edge(Math.floor((size - 1) / 2)))
@@ -336,8 +337,9 @@ export function localResponseNorm(x: Tensor, size: number, options: LocalRespons
   return x.div(
     sums
       .mul(alpha / size)
-      .add(k)
-      .pow(beta),
+      .add(k * unit * unit)
+      .pow(beta)
+      .mul(unit ** (-2 * beta)),
   );
 }
 

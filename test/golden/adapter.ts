@@ -61,6 +61,8 @@ export interface CaseData {
 export interface Group {
   readonly adapters: Readonly<Record<string, Adapter>>;
   readonly run?: (adapter: Adapter, c: Case, data: CaseData) => Outcome;
+  /** Attributes that tell of a case and change nothing, such as a description. Any other that nobody reads makes a case uncovered. */
+  readonly remarks?: readonly string[];
   /** Whole networks: the fast suite tries the case of this id, the slow one every third on wasm, `npm run test:zoo` all. */
   readonly lightest?: string;
 }

@@ -58,7 +58,8 @@ export const convPool: Group = {
     max_pool2d_with_indices: ({ x }, { kernel, stride, padding }) => ({
       ...F.maxPoolWithIndices(x!, pair(kernel), { stride: stride ?? undefined, padding }),
     }),
-    max_unpool2d: ({ x, indices }, { output }) => F.maxUnpool(x!, indices!, output),
+    // The size says all; kernel and stride are those of the pool before.
+    max_unpool2d: ({ x, indices }, { output, kernel: _kernel, stride: _stride }) => F.maxUnpool(x!, indices!, output),
     avg_pool1d: avgPool(F.avgPool1d),
     avg_pool2d: avgPool(F.avgPool2d),
     avg_pool3d: avgPool(F.avgPool3d),

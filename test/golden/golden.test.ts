@@ -6,6 +6,7 @@ import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { setBackend } from "nabla";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type Attributes, type Group, PERFECT } from "./adapter.ts";
 import { groups } from "./groups.ts";
 import { GoldenFile, runGroup } from "./run.ts";
 
@@ -13,6 +14,22 @@ const folder = fileURLToPath(new URL("../../../shared/golden/", import.meta.url)
 const present = existsSync(folder);
 /** One case in this many; the rest is for the slow suite. */
 const EVERY = 5;
+
+test("an attribute that no adapter reads makes a case uncovered", () => {
+  const group: Group = {
+    adapters: { f: (_, { a, more }) => (a && more.b ? {} : {}) },
+    run: (adapter, c) => {
+      adapter({}, c.attrs, c);
+      return PERFECT;
+    },
+    remarks: ["note"],
+  };
+  const linesOf = (attrs: Attributes): string[] => runGroup({ cases: [{ id: "x", op: "f", attrs }] } as unknown as GoldenFile, group).lines;
+  expect(linesOf({ a: 1, more: { b: 2 }, note: "why", none: null })).toEqual([]);
+  expect(linesOf({ a: 1, more: { b: 2, c: 3 }, schedule: "cosine" })).toEqual([
+    "uncovered x (f): attributes that the adapter does not read: more.c, schedule",
+  ]);
+});
 
 describe.skipIf(!present)(present ? "golden sample" : "golden sample (skipped: ../shared/golden is not here)", () => {
   beforeAll(() => setBackend("wasm"));

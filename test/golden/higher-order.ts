@@ -186,6 +186,8 @@ const gaussNewton: Adapter = ({ X, target, W1, W2, v1, v2 }) => {
 };
 
 export const higherOrder: Group = {
+  // What was stored, in words.
+  remarks: ["formula"],
   adapters: {
     vector_function: vectorFunction,
     scalar_function: scalarFunction,

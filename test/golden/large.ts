@@ -55,6 +55,8 @@ function runLarge(adapter: Adapter, c: Case, data: CaseData): Outcome {
 const axesOf = (axes: number | number[] | null): number[] | undefined => (axes === null ? undefined : [axes].flat());
 
 export const large: Group = {
+  // What was stored, in words.
+  remarks: ["formula"],
   run: runLarge,
   adapters: {
     matmul: ({ a, b }) => a!.matmul(b!),

@@ -11,6 +11,8 @@ const plain =
     f(x!, target!, { reduction, ...rest, ...(weight ? { weight } : {}) });
 
 export const losses: Group = {
+  // Targets tell by their dtype.
+  remarks: ["soft_targets"],
   adapters: {
     mse_loss: plain(F.mseLoss),
     l1_loss: plain(F.l1Loss),

@@ -61,6 +61,8 @@ const schedule =
   (_, attrs) => ({ lr: overSteps(attrs, make(attrs.base_lr_of_optimizer, attrs)) });
 
 export const lrSchedules: Group = {
+  // Of the momentum and the optimizer beside the rate.
+  remarks: ["cycle_momentum", "base_lr_of_optimizer"],
   run(adapter: Adapter, c: Case, data: CaseData): Outcome {
     const got = adapter({}, c.attrs, c) as Record<string, Tensor>;
     let outcome = PERFECT;

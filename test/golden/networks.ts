@@ -32,4 +32,5 @@ function outputs(y: Tensor, { target }: Values, { loss }: Attributes): Values {
   throw new Uncovered(`there is no loss ${loss}`);
 }
 
-export const networks: Group = { adapters: { network } };
+// Sizes, told by the parameters.
+export const networks: Group = { adapters: { network }, remarks: ["classes", "width", "kernel"] };

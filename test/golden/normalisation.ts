@@ -5,6 +5,8 @@ import { functional as F } from "nabla";
 import type { Group, Values } from "./adapter.ts";
 
 export const normalisation: Group = {
+  // Weights are there or not.
+  remarks: ["affine"],
   adapters: {
     batch_norm({ x, weight, bias, running_mean, running_var }, { momentum, eps, training }): Values {
       const result = F.batchNorm(x!, { weight, bias, runningMean: running_mean, runningVar: running_var, momentum, eps, training });

@@ -40,6 +40,8 @@ const attention = (x: Values, prefix = ""): F.AttentionParameters => ({
 });
 
 export const recurrentAttention: Group = {
+  // Sizes, told by the parameters; the cases are without dropout.
+  remarks: ["input_size", "hidden_size", "embed_dim", "d_model", "dim_feedforward", "bias", "dropout"],
   adapters: {
     rnn_tanh: rnn("tanh"),
     rnn_relu: rnn("relu"),

@@ -22,6 +22,8 @@ const position =
     f(x!, axis ?? undefined, { keepDims: keepdims ?? false });
 
 export const reductions: Group = {
+  // Sorting is stable, and what topk gives is in order, whatever is asked.
+  remarks: ["stable", "sorted"],
   adapters: {
     sum: reduction((x, axes, options) => x.sum(axes, options)),
     mean: reduction((x, axes, options) => x.mean(axes, options)),

@@ -120,6 +120,29 @@ function runCase(adapter: Adapter, c: Case, data: CaseData): Outcome {
   return outcome;
 }
 
+/** `x` as it is, and which of its attributes nobody has read; a list counts as read with its name. */
+export function watched<T extends object>(x: T): { seen: T; unread: () => string[] } {
+  const read = new Set<string>();
+  const wrap = (object: object, path: string): object =>
+    new Proxy(object, {
+      get(target, key) {
+        const value = Reflect.get(target, key) as unknown;
+        if (typeof key !== "string") return value;
+        read.add(path + key);
+        return isPlain(value) ? wrap(value, `${path + key}.`) : value;
+      },
+    });
+  const paths = (object: object, path: string): string[] =>
+    Object.entries(object).flatMap(([key, value]) => {
+      if (value === null || value === undefined) return []; // left out
+      const own = path + key;
+      return !read.has(own) ? [own] : isPlain(value) ? paths(value, `${own}.`) : [];
+    });
+  return { seen: wrap(x, "") as T, unread: () => paths(x, "") };
+}
+
+const isPlain = (x: unknown): x is object => typeof x === "object" && x !== null && !Array.isArray(x);
+
 /** Tries every case of a group that `select` picks. */
 export function runGroup(file: GoldenFile, group: Group | undefined, select: (c: Case, i: number) => boolean = () => true): Report {
   const report: Report = { cases: 0, passed: 0, failed: 0, uncovered: 0, worst: 0, lines: [] };
@@ -133,7 +156,11 @@ export function runGroup(file: GoldenFile, group: Group | undefined, select: (c:
     const adapter = group && Object.hasOwn(group.adapters, c.op) ? group.adapters[c.op]! : undefined;
     try {
       if (!adapter) throw new Uncovered("no adapter");
-      const { worst, where } = (group!.run ?? runCase)(adapter, c, file);
+      const { seen, unread } = watched(c.attrs);
+      const { worst, where } = (group!.run ?? runCase)(adapter, { ...c, attrs: seen }, file);
+      // An attribute that the adapter does not know may have changed what was stored.
+      const unknown = unread().filter((name) => !group!.remarks?.includes(name));
+      if (unknown.length > 0) throw new Uncovered(`attributes that the adapter does not read: ${unknown.join(", ")}`);
       if (!(worst <= 1)) fail(c, worst, `${where}, ${worst.toPrecision(3)} times the tolerance`);
       else report.passed++;
       report.worst = Math.max(report.worst, worst);

@@ -17,7 +17,7 @@ const i32 = (values: Nested): Tensor => tensor(values, { dtype: "i32" });
 const list = (t: Tensor): number[] => [...t.dataSync()];
 const key = tensor(Uint32Array.of(1, 2));
 const draw = (...shape: number[]): Tensor => normal(key, shape, { dtype: "f64" });
-const NAN = Number.NaN;
+const [NAN, INF] = [Number.NaN, Number.POSITIVE_INFINITY];
 
 describe("a single example is a batch of one", () => {
   const layers: [string, { forward(x: Tensor): Tensor }, number[]][] = [
@@ -138,4 +138,42 @@ describe("linalg", () => {
     expect(() => linalg.pinv(a, { atol: 1 } as never)).toThrow("pinv: there is no option atol");
     expect(() => linalg.pinv(a, -1)).toThrow("pinv: tolerance must be a number of at least 0, got -1");
   });
+});
+
+describe("losses of shapes that do not fit", () => {
+  const pairs = Object.entries(F).filter(
+    ([name]) => /(Loss|^klDiv|^binaryCrossEntropy\w*)$/.test(name) && !/^(nll|ctc|triplet|hinge|multi)/.test(name),
+  );
+  test.each(pairs)("%s names itself", (name, f) => {
+    const call = f as unknown as (x: Tensor, target: Tensor, third?: unknown) => Tensor;
+    const third = /ranking|gaussian|cosine/i.test(name) ? draw(2, 3) : {};
+    expect(() => call(draw(2, 3), draw(2), third)).toThrow(new RegExp(`^${name}`));
+  });
+});
+
+describe("activations at the infinities are what they tend to", () => {
+  const x = f64([-1, 1, NAN]).div(0);
+  test.each<[string, (x: Tensor) => Tensor, number[], number[]]>([
+    ["silu", F.silu, [0, INF, NAN], [0, 1, NAN]],
+    ["swish", (z) => F.swish(z, { beta: 2 }), [0, INF, NAN], [0, 1, NAN]],
+    ["swish, turned", (z) => F.swish(z, { beta: -2 }), [-INF, 0, NAN], [1, 0, NAN]],
+    ["swish, straight", (z) => F.swish(z, { beta: 0 }), [-INF, INF, NAN], [0.5, 0.5, NAN]],
+    ["mish", F.mish, [0, INF, NAN], [0, 1, NAN]],
+    ["gelu", (z) => F.gelu(z), [0, INF, NAN], [0, 1, NAN]],
+    ["gelu, tanh", (z) => F.gelu(z, { approximate: "tanh" }), [0, INF, NAN], [0, 1, NAN]],
+    ["hardSwish", F.hardSwish, [0, INF, NAN], [0, 1, NAN]],
+    ["softplus", (z) => F.softplus(z), [0, INF, NAN], [0, 1, NAN]],
+  ])("%s", (_, f, values, slopes) => {
+    expect(list(f(x)).map((v) => v + 0)).toEqual(values);
+    expect(list(grad((z: Tensor) => f(z).sum())(x)).map((v) => v + 0)).toEqual(slopes);
+  });
+});
+
+test("localResponseNorm of large and small values", () => {
+  const of = (v: number): Tensor => tensor([[[v], [v], [v]]]);
+  for (const v of [1e20, 1e13, 1, 1e-20, 1e-38]) {
+    const wide = F.localResponseNorm(of(v).cast("f64"), 3);
+    const got = F.localResponseNorm(of(v), 3);
+    list(wide).forEach((want, i) => expect(Math.abs(list(got)[i]! / want - 1)).toBeLessThan(1e-5));
+  }
 });
