@@ -99,9 +99,14 @@ function chunks(main) {
 }
 
 /** Modules that scripts, or threads, open by their own names. */
-const OTHER_ENTRIES = ["inspect/op-table", "inspect/coverage", "inspect/model-table", "cli/settings", "data/image-folder", "data/no-png"].map(
-  (name) => `dist/${name}.js`,
-);
+const OTHER_ENTRIES = [
+  "inspect/op-table",
+  "inspect/coverage",
+  "inspect/model-table",
+  "cli/settings",
+  "data/image-folder",
+  "data/no-png",
+].map((name) => `dist/${name}.js`);
 
 /**
  * Puts the compiled modules together, since Node takes half a millisecond to open each: a file per entry, over a few chunks that the entries share,

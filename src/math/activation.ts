@@ -98,7 +98,6 @@ export function silu(x: Tensor): Tensor {
 /** x·tanh(softplus x) (Misra 2019). */
 export function mish(x: Tensor): Tensor {
   checkTensors("mish", { x });
-  return x.mul(softplus(x).tanh());
   return gated(x, (z) => softplus(z).tanh());
 }
 
@@ -266,8 +265,6 @@ export function hardSigmoid(x: Tensor): Tensor {
 /** x·(x + 3 kept within [0, 6]) / 6 (Howard et al. 2019). */
 export function hardSwish(x: Tensor): Tensor {
   checkTensors("hardSwish", { x });
-  const z = floating(x);
-  return z.mul(z.add(3).clamp(0, 6)).div(6);
   return gated(x, (z) => z.add(3).clamp(0, 6).div(6));
 }
 
