@@ -34,10 +34,18 @@ const readers: Readonly<Record<string, Reader>> = {
   ".parquet": readRows,
 };
 
+/** Images in formats that are not read: a file that someone names is told so. */
+const OTHER_IMAGES = /\.(webp|gif|bmp|tiff?|avif|hei[cf]|jp2|jxl|svg|ico|psd|raw|dng)$/i;
+
+const whyNot = (path: string): string =>
+  OTHER_IMAGES.test(path)
+    ? `images in the format ${extname(path).slice(1)} are not read, convert it to PNG or JPEG`
+    : "cannot tell what it is";
+
 /** The examples in a file; an image that cannot be read is one with its error. @throws {Error} one line if the model takes none of its kind. */
 export async function readInputs(path: string, about: Description): Promise<Input[]> {
   const reader = readers[extname(path).toLowerCase()];
-  if (!reader) throw new Error(`${path}: cannot tell what it is; want a file ending in ${Object.keys(readers).join(", ")}`);
+  if (!reader) throw new Error(`${path}: ${whyNot(path)}; want a file ending in ${Object.keys(readers).join(", ")}`);
   return reader(path, about);
 }
 
@@ -63,7 +71,11 @@ export async function bytesOf(path: string): Promise<Uint8Array> {
   try {
     return await readFile(path);
   } catch (error) {
-    throw new Error(`cannot read ${path}: ${(error as Error).message}`);
+    if (/^\w+:\/\//.test(path))
+      throw new Error(`${path}: is an address, and files are read from disk; download it first, and give its path`);
+    throw new Error(
+      (error as NodeJS.ErrnoException).code === "ENOENT" ? `no file ${path}` : `cannot read ${path}: ${(error as Error).message}`,
+    );
   }
 }
 

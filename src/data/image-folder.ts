@@ -238,6 +238,10 @@ function randomPart(image: Image, { least, width, height }: { least: number; wid
   return coverCrop(image, width, height);
 }
 
+const { fit, shorterSide, filter } = IMAGE_FOLDER_OPTIONS;
+/** Of an object that may have other fields: what a run keeps has the size too. */
+const PREPARATION = { fit: optional(fit), shorterSide: optional(shorterSide), filter: optional(filter) };
+
 /** An image with this many channels and of this size. */
 export function prepareImage(
   image: Image,
@@ -245,7 +249,7 @@ export function prepareImage(
   options: Pick<ImageFolderOptions, "fit" | "shorterSide" | "filter"> = {},
 ): Image {
   checkFields("prepareImage", size, { width: positiveInteger, height: positiveInteger, channels: positiveInteger });
-  checkOptions("prepareImage", options, IMAGE_FOLDER_OPTIONS);
+  checkFields("prepareImage", options, PREPARATION);
   const { width, height, channels } = size;
   const { fit = "crop", shorterSide, filter } = options;
   const coloured = withChannels(image, channels === 1 ? 1 : 3);

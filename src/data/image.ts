@@ -54,7 +54,9 @@ export async function readImage(bytes: Uint8Array, what = "image", limits: ReadL
   const format = formatOf(bytes);
   if (!format) {
     const begins = [...bytes.subarray(0, 4)].map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
-    throw new Error(`${what}: want a PNG or JPEG image, got ${bytes.length === 0 ? "an empty file" : `a file that begins with ${begins}`}`);
+    const other = otherFormat(bytes);
+    const got = bytes.length === 0 ? "an empty file" : other ? `${other}; convert it to one of them` : `a file that begins with ${begins}`;
+    throw new Error(`${what}: want a PNG or JPEG image, got ${got}`);
   }
   try {
     const { image, orientation } = await (format === "PNG" ? readPng(bytes, budget) : readJpeg(bytes, budget));
@@ -70,6 +72,29 @@ export async function readImage(bytes: Uint8Array, what = "image", limits: ReadL
 function formatOf(bytes: Uint8Array): "PNG" | "JPEG" | undefined {
   if (PNG_SIGNATURE.every((byte, i) => bytes[i] === byte)) return "PNG";
   return bytes[0] === 0xff && bytes[1] === 0xd8 ? "JPEG" : undefined;
+}
+
+/** Formats that are not read, by how their files begin: an offset, then Latin-1. */
+const OTHERS: readonly (readonly [name: string, at: number, begins: string])[] = [
+  ["a WebP image", 8, "WEBP"],
+  ["a GIF image", 0, "GIF8"],
+  ["a BMP image", 0, "BM"],
+  ["a TIFF image", 0, "II*\0"],
+  ["a TIFF image", 0, "MM\0*"],
+  ["an AVIF image", 4, "ftypavi"],
+  ["a HEIC image", 4, "ftyphei"],
+  ["a HEIC image", 4, "ftypmif1"],
+  ["a JPEG 2000 image", 4, "jP  "],
+  ["a JPEG XL image", 0, "\u00ff\n"],
+  ["a JPEG XL image", 4, "JXL "],
+  ["an SVG drawing", 0, "<svg"],
+  ["an SVG drawing or a page", 0, "<"],
+  ["a PDF document", 0, "%PDF"],
+];
+
+function otherFormat(bytes: Uint8Array): string | undefined {
+  const start = String.fromCharCode(...bytes.subarray(0, 32));
+  return OTHERS.find(([, at, begins]) => start.startsWith(begins, at))?.[0];
 }
 
 /** Whether an image has colours: of a PNG its header says so. */

@@ -3,7 +3,7 @@
  */
 
 import { aPath, type Checks, check, checkOptions, chosen, didYouMean, text } from "../base/check.ts";
-import { nodeModule } from "../base/host.ts";
+import { nodeModule, nodeVersion } from "../base/host.ts";
 import { READ_LIMITS, type ReadLimits } from "../formats/budget.ts";
 import { ARRAY_OPTIONS, type ArrayOptions, arrayDataset, isArrayFile } from "./arrays.ts";
 import { cifar10 } from "./cifar10.ts";
@@ -95,10 +95,18 @@ export async function loadDataset(name: string, options: LoadOptions = {}): Prom
   if (isTableFile(name)) return tableFile(name, options);
   if (isArrayFile(name)) return arrayDataset(nameOf(name), name, chosen<ArrayOptions>(options, ARRAY_OPTIONS));
   if (/[/\\]/.test(name)) return imageFolder(name, folderOptions(options));
+  if (await isFolder(name)) return imageFolder(name, folderOptions(options));
   const names = Object.keys(datasets);
   throw new Error(
     `unknown data set "${name}"${didYouMean(name, names)} (known: ${names.join(", ")}; or the path of a .csv, .tsv or .parquet file, or of a folder of images: ./${name})`,
   );
+}
+
+/** Whether there is such a folder: a path of one part looks like a name. */
+async function isFolder(path: string): Promise<boolean> {
+  if (nodeVersion() === undefined) return false;
+  const { stat } = await nodeModule<typeof import("node:fs/promises")>("node:fs/promises");
+  return (await stat(path).catch(() => undefined))?.isDirectory() === true;
 }
 
 /** A file with a table as a data set, called after the file. */

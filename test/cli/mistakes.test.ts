@@ -321,9 +321,9 @@ const mistakes: readonly (readonly [what: string, args: () => string[], message:
   [
     "a file of an unknown kind",
     () => ["predict", at("run"), "photo.gif"],
-    /^error: photo\.gif: cannot tell what it is; want a file ending in \.png, \.jpg, /,
+    /^error: photo\.gif: images in the format gif are not read, convert it to PNG or JPEG; want a file ending in \.png, \.jpg, /,
   ],
-  ["an image that is not there", () => ["predict", at("run"), at("none.png")], /^error: cannot read .*none\.png: ENOENT/],
+  ["an image that is not there", () => ["predict", at("run"), at("none.png")], /^error: no file .*none\.png/],
   ["an image that is damaged", () => ["predict", at("run"), config("bad.png", "no image")], /^error: .*bad\.png: /],
   [
     "an image for a model of points",

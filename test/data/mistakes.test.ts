@@ -255,7 +255,7 @@ describe("images", () => {
   };
   test.each<[string, Uint8Array, RegExp]>([
     ["empty", new Uint8Array(), /^i\.png: want a PNG or JPEG image, got an empty file$/],
-    ["a GIF", new TextEncoder().encode("GIF89a..."), /^i\.png: want a PNG or JPEG image, got a file that begins with 47 49 46 38$/],
+    ["a GIF", new TextEncoder().encode("GIF89a..."), /^i\.png: want a PNG or JPEG image, got a GIF image; convert it to one of them$/],
     ["a truncated PNG", fixture("rgb.png").slice(0, -20), /^i\.png: damaged or truncated PNG \([^\n]+\)$/],
     ["a PNG cut in its header", fixture("rgb.png").slice(0, 20), /^i\.png: damaged or truncated PNG \([^\n]+20\)$/],
     ["a PNG with a changed byte", fixture("rgb.png").with(60, 1), /^i\.png: damaged or truncated PNG \([^\n]+\)$/],
