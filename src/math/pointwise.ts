@@ -109,8 +109,9 @@ export function sinc(x: Tensor): Tensor {
   checkTensors("sinc", { x });
   const angle = floating(x).mul(Math.PI);
   const near = angle.abs().lt(0.5);
-  const far = near.where(1, angle);
-  return near.where(polynomial(near.where(angle, 0).square(), SINC), far.sin().div(far));
+  const endless = angle.isInf();
+  const far = near.or(endless).where(1, angle);
+  return endless.where(0, near.where(polynomial(near.where(angle, 0).square(), SINC), far.sin().div(far)));
 }
 
 /** The largest f32. */
