@@ -1,13 +1,14 @@
 /**
  * @file LU factors, eigenvalues of general matrices, and solving with factors that are at hand: part of the namespace `linalg`.
  */
-import { type Checks, checkOptions, flag } from "../base/check.ts";
+import { type Checks, check, checkFields, checkOptions, flag } from "../base/check.ts";
 import { formatShape } from "../base/shape.ts";
 import { floating } from "../ops/create.ts";
 import * as ops from "../ops/linalg.ts";
-import * as factors from "../ops/linalg-factors.ts";
+import * as primitives from "../ops/linalg-factors.ts";
 import { Tensor } from "../ops/tensor.ts";
 import { solveTriangular } from "./linalg.ts";
+import { aTensor } from "./options.ts";
 
 function matrices(name: string, a: Tensor, square: boolean): Tensor {
   if (!(a instanceof Tensor) || a.rank < 2 || (square && a.shape.at(-1) !== a.shape.at(-2)))
@@ -28,7 +29,7 @@ export interface LuFactors {
 /** Factors of P A = L U with partial pivoting, of matrices [..., m, n]. They are there for singular matrices too; the derivative is not. */
 export function luFactor(a: Tensor): LuFactors {
   const x = matrices("luFactor", a, false);
-  const [lu, order, pivots] = x.bindAll(factors.luFactor, [x], undefined) as [Tensor, Tensor, Tensor];
+  const [lu, order, pivots] = x.bindAll(primitives.luFactor, [x], undefined) as [Tensor, Tensor, Tensor];
   return { lu, pivots: pivots.stopGradient().cast("i32"), permutation: order.stopGradient().cast("i32") };
 }
 
@@ -51,9 +52,12 @@ export interface LuSolveOptions {
 const LU_SOLVE_OPTIONS: Checks<LuSolveOptions> = { transposed: flag };
 
 /** X with A X = B from the factors of square A. B as in {@link solve}: one vector per matrix, or matrices; leading axes broadcast. */
-export function luSolve({ lu: packed, permutation }: Omit<LuFactors, "pivots">, b: Tensor, options: LuSolveOptions = {}): Tensor {
+export function luSolve(factors: Omit<LuFactors, "pivots">, b: Tensor, options: LuSolveOptions = {}): Tensor {
   checkOptions("luSolve", options, LU_SOLVE_OPTIONS);
-  const x = matrices("luSolve", packed, true);
+  checkFields("luSolve: the factors", factors, { lu: aTensor, permutation: aTensor });
+  check("luSolve: b", b, aTensor);
+  const { permutation } = factors;
+  const x = matrices("luSolve", factors.lu, true);
   const n = x.shape.at(-1)!;
   const isVector = b.rank === 1 || (b.rank === x.rank - 1 && String(b.shape) === String(x.shape.slice(0, -1)));
   const right = isVector ? b.unsqueeze(-1) : b;
@@ -76,6 +80,7 @@ const CHOLESKY_FACTOR_OPTIONS: Checks<CholeskyFactorOptions> = { upper: flag };
 /** X with A X = B from the Cholesky factor of A. B as in {@link solve}. */
 export function choleskySolve(factor: Tensor, b: Tensor, options: CholeskyFactorOptions = {}): Tensor {
   checkOptions("choleskySolve", options, CHOLESKY_FACTOR_OPTIONS);
+  check("choleskySolve: b", b, aTensor);
   const x = matrices("choleskySolve", factor, true);
   const lower = options.upper ? ops.mT(x) : x;
   return solveTriangular(ops.mT(lower), solveTriangular(lower, b), { upper: true });
@@ -114,7 +119,7 @@ export function householderProduct(v: Tensor, tau: Tensor): Tensor {
  */
 export function eig(a: Tensor): { values: Tensor; vectors: Tensor } {
   const x = matrices("eig", a, true);
-  const [re, im, vr, vi] = x.bindAll(factors.eig, [x], undefined) as [Tensor, Tensor, Tensor, Tensor];
+  const [re, im, vr, vi] = x.bindAll(primitives.eig, [x], undefined) as [Tensor, Tensor, Tensor, Tensor];
   const pair = (r: Tensor, i: Tensor): Tensor => r.unsqueeze(-1).concat([i.unsqueeze(-1)], -1);
   return { values: pair(re, im), vectors: pair(vr, vi) };
 }

@@ -297,23 +297,35 @@ export async function* generate(
     if (!(Number.isInteger(token) && token >= 0 && token < model.vocabulary))
       throw new RangeError(`generate: ${token} is no character; want numbers from 0 to ${model.vocabulary - 1}`);
   if (model.training) throw new TypeError("generate: the model is in training mode, and would drop units; call model.eval() first");
-  const reader = cache ? cachedReader(model) : plainReader(model);
-  try {
-    const random = uniformNumbers(seed);
-    for (let i = 0; i < tokens; i++) {
-      const token = drawn(await reader.read(seen), temperature, topK, random);
-      yield token;
-      seen.push(token);
-    }
-  } finally {
-    reader.close();
+  const read = cache ? cachedReader(model) : plainReader(model);
+  const random = uniformNumbers(seed);
+  for (let i = 0; i < tokens; i++) {
+    const token = drawn(await read(seen), temperature, topK, random);
+    yield token;
+    seen.push(token);
   }
 }
 
-interface Reader {
-  /** Logits of what follows all that was seen, which grows by one from call to call. */
-  read(seen: readonly number[]): Promise<ArrayLike<number>>;
-  close(): void;
+/** Logits of what follows all that was seen, which grows by one from call to call. */
+type Reader = (seen: readonly number[]) => Promise<ArrayLike<number>>;
+
+/** Programs belong to their model, so that a second text compiles nothing; they go with it. */
+const programs = new WeakMap<Gpt, Programs>();
+
+interface Programs {
+  readonly step: (token: Tensor, position: Tensor, kept: readonly GptCache[]) => ReturnType<Gpt["step"]>;
+  readonly forward: (x: Tensor) => Tensor;
+}
+
+function programsOf(model: Gpt): Programs {
+  const known = programs.get(model);
+  if (known) return known;
+  const made = {
+    step: compile((token: Tensor, position: Tensor, kept: readonly GptCache[]) => model.step(token, position, kept)),
+    forward: compile((x: Tensor) => model.forward(x)),
+  };
+  programs.set(model, made);
+  return made;
 }
 
 /** Where the window starts in which the last of `length` characters is seen. */
@@ -324,35 +336,29 @@ function windowStart(length: number, context: number): number {
 }
 
 function cachedReader(model: Gpt): Reader {
-  const step = compile((token: Tensor, position: Tensor, kept: readonly GptCache[]) => model.step(token, position, kept));
+  const { step } = programsOf(model);
   let kept: readonly GptCache[] = [];
   let [start, done] = [-1, 0];
-  return {
-    async read(seen) {
-      const from = windowStart(seen.length, model.context);
-      if (from !== start) [start, done, kept] = [from, from, model.start()];
-      let logits: Tensor | undefined;
-      for (; done < seen.length; done++) {
-        const result = step(tensor([seen[done]], { dtype: "i32" }), tensor(done - start, { dtype: "i32" }), kept);
-        [logits, kept] = [result.logits, result.kept];
-      }
-      return logits!.data();
-    },
-    close: () => step.dispose(),
+  return async (seen) => {
+    const from = windowStart(seen.length, model.context);
+    if (from !== start) [start, done, kept] = [from, from, model.start()];
+    let logits: Tensor | undefined;
+    for (; done < seen.length; done++) {
+      const result = step(tensor([seen[done]], { dtype: "i32" }), tensor(done - start, { dtype: "i32" }), kept);
+      [logits, kept] = [result.logits, result.kept];
+    }
+    return logits!.data();
   };
 }
 
 function plainReader(model: Gpt): Reader {
-  const forward = compile((x: Tensor) => model.forward(x));
-  return {
-    async read(seen) {
-      const window = seen.slice(windowStart(seen.length, model.context));
-      // What stands behind the last character is not seen; so one program serves all lengths.
-      const padded = Int32Array.from({ length: model.context }, (_, i) => window[i] ?? 0);
-      const logits = elementsOf(forward(tensor(padded, { shape: [1, model.context] })));
-      return Float64Array.from({ length: model.vocabulary }, (_, c) => logits[c * model.context + window.length - 1]);
-    },
-    close: () => forward.dispose(),
+  const { forward } = programsOf(model);
+  return async (seen) => {
+    const window = seen.slice(windowStart(seen.length, model.context));
+    // What stands behind the last character is not seen; so one program serves all lengths.
+    const padded = Int32Array.from({ length: model.context }, (_, i) => window[i] ?? 0);
+    const logits = elementsOf(forward(tensor(padded, { shape: [1, model.context] })));
+    return Float64Array.from({ length: model.vocabulary }, (_, c) => logits[c * model.context + window.length - 1]);
   };
 }
 

@@ -372,7 +372,7 @@ describe("data in memory", () => {
 
 describe("names", () => {
   const known =
-    "digits, mnist, fashion-mnist, cifar10, imagefolder, csv, parquet, xor, spirals, moons, circles, blobs, checkerboard, sine, step, sinc, polynomial";
+    "digits, mnist, fashion-mnist, cifar10, imagefolder, csv, parquet, text, xor, spirals, moons, circles, blobs, checkerboard, sine, step, sinc, polynomial";
   test.each([
     [
       "minst",
@@ -383,6 +383,7 @@ describe("names", () => {
       `unknown data set "photographs" (known: ${known}; or the path of a .csv, .tsv or .parquet file, or of a folder of images: ./photographs)`,
     ],
     ["csv", 'csv: want the path of a CSV file (--data-dir PATH, or --data PATH in the place of "csv")'],
+    ["text", 'text: want the path of a text file (--data-dir PATH, or --data PATH in the place of "text")'],
   ])("%s", async (name, message) => {
     expect(await messageOf(() => loadDataset(name))).toBe(message);
   });

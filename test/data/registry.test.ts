@@ -6,7 +6,7 @@ describe("loadDataset", () => {
   test("knows its names", async () => {
     const images = ["digits", "mnist", "fashion-mnist", "cifar10", "imagefolder"];
     const made = ["xor", "spirals", "moons", "circles", "blobs", "checkerboard", "sine", "step", "sinc", "polynomial"];
-    expect(Object.keys(datasets)).toEqual([...images, "csv", "parquet", ...made]);
+    expect(Object.keys(datasets)).toEqual([...images, "csv", "parquet", "text", ...made]);
     expect((await loadDataset("digits")).name).toBe("digits");
   });
 

@@ -43,10 +43,10 @@ describe("texts", () => {
   });
 });
 
-const small = { vocabulary: 5, context: 8, layers: 2, heads: 2, features: 16, dropout: 0 };
+const small = { vocabulary: 5, context: 8, layers: 1, heads: 2, features: 16, dropout: 0 };
 
 test("names are nanoGPT's, and the default size is what it says", () => {
-  const names = [...new Gpt(small).stateDict().keys()].filter((name) => !name.includes(".h.1."));
+  const names = [...new Gpt(small).stateDict().keys()];
   expect(names).toMatchInlineSnapshot(`
     [
       "transformer.wte.weight",
@@ -115,12 +115,14 @@ test("learns a text by heart; cached text is uncached text, past the context too
   const best = await textOf(model, [...start], { tokens: 20, temperature: 0 });
   expect(best.map((i) => classes[i]).join("")).toBe("eabcdbeabcdbeabcdbea");
   const prompt = Array.from({ length: 21 }, (_, i) => start[i % 5]);
-  for (const options of [{ temperature: 0 }, { temperature: 2, seed: 5 }, { temperature: 3, topK: 2, seed: 6 }]) {
-    const cached = await textOf(model, prompt, { tokens: 24, ...options });
-    expect(await textOf(model, prompt, { tokens: 24, cache: false, ...options })).toEqual(cached);
-    expect(await textOf(model, prompt, { tokens: 24, ...options })).toEqual(cached);
+  for (const options of [
+    { temperature: 2, seed: 5 },
+    { temperature: 3, topK: 2, seed: 6 },
+  ]) {
+    const cached = await textOf(model, prompt, { tokens: 12, ...options });
+    expect(await textOf(model, prompt, { tokens: 12, cache: false, ...options })).toEqual(cached);
   }
-  const wild = (seed: number): Promise<number[]> => textOf(model, prompt, { tokens: 24, temperature: 5, seed });
+  const wild = (seed: number): Promise<number[]> => textOf(model, prompt, { tokens: 12, temperature: 5, seed });
   expect(await wild(1)).not.toEqual(await wild(2));
 });
 
