@@ -1,5 +1,5 @@
 /** @file Random bits against the published vectors of Random123 and the golden group `random_bits`; properties of the shuffle. */
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { fold, keyFromSeed, permutation, philox4x32, threefry2x32 } from "../../src/base/random.ts";
@@ -44,8 +44,8 @@ describe("random bits", () => {
     expect(bits(c)).toEqual(words(c.out));
   });
 
-  const golden = new URL("../../../shared/golden/random_bits.json", import.meta.url);
-  test.skipIf(!existsSync(golden))("the golden group random_bits (skipped where ../shared/golden is absent)", () => {
+  const golden = new URL("../golden/data/random_bits.json", import.meta.url);
+  test("the golden group random_bits", () => {
     const { cases } = JSON.parse(readFileSync(golden, "utf8")) as { cases: Case[] };
     expect(cases.length).toBeGreaterThan(0);
     for (const c of cases) expect(bits(c), c.id).toEqual(words(c.out));

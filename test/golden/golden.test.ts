@@ -2,16 +2,13 @@
  * @file A sample of the public golden set (values and gradients by PyTorch in float64) on wasm: every covered group, some cases of each.
  * All of it on both backends: test/slow/golden.test.ts.
  */
-import { existsSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { setBackend } from "nabla";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Attributes, type Group, PERFECT } from "./adapter.ts";
+import { keptFolder } from "./folder.ts";
 import { groups } from "./groups.ts";
 import { GoldenFile, runGroup } from "./run.ts";
 
-const folder = fileURLToPath(new URL("../../../shared/golden/", import.meta.url));
-const present = existsSync(folder);
 /** One case in this many; the rest is for the slow suite. */
 const EVERY = 5;
 
@@ -31,13 +28,13 @@ test("an attribute that no adapter reads makes a case uncovered", () => {
   ]);
 });
 
-describe.skipIf(!present)(present ? "golden sample" : "golden sample (skipped: ../shared/golden is not here)", () => {
+describe("golden sample", () => {
   beforeAll(() => setBackend("wasm"));
   afterAll(() => setBackend("wasm"));
 
   for (const [name, group] of Object.entries(groups)) {
     test(name, () => {
-      const { lines, passed } = runGroup(new GoldenFile(folder, name), group, (c, i) =>
+      const { lines, passed } = runGroup(new GoldenFile(keptFolder, name), group, (c, i) =>
         group.lightest ? c.id === group.lightest : i % EVERY === 0,
       );
       expect(lines.join("\n")).toBe("");

@@ -7,7 +7,7 @@ import { tensor, zeros } from "../../src/ops/create.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
 import { Adam, SGD } from "../../src/optim/index.ts";
 import "../../src/runtime/evaluate.ts";
-import { Golden, type GoldenCase, SKIP_REASON } from "./golden.ts";
+import { Golden, type GoldenCase } from "./golden.ts";
 
 /** Loads what the layer has of the case's inputs, and compares named outputs. */
 function check(golden: Golden, c: GoldenCase, layer: nn.Module, run: (role: (name: string) => Tensor) => Record<string, Tensor>): void {
@@ -22,7 +22,7 @@ function check(golden: Golden, c: GoldenCase, layer: nn.Module, run: (role: (nam
 const recurrent = new Golden("recurrent_attention");
 const normalisation = new Golden("normalisation");
 
-describe.skipIf(!recurrent.present)(`recurrent and attention (${SKIP_REASON})`, () => {
+describe("recurrent and attention", () => {
   const sizes = (c: GoldenCase, g: number): [number, number] => {
     const [rows, inputs] = recurrent.entry({ ...c.params, ...c.inputs }.weight_ih_l0).shape;
     return [inputs, rows / g];
@@ -72,7 +72,7 @@ describe.skipIf(!recurrent.present)(`recurrent and attention (${SKIP_REASON})`, 
   });
 });
 
-describe.skipIf(!normalisation.present)(`normalization (${SKIP_REASON})`, () => {
+describe("normalization", () => {
   const channels = (c: GoldenCase): number => normalisation.entry(c.inputs.x).shape[1];
   const layerOf = (c: GoldenCase): (nn.Module & { forward(x: Tensor): Tensor }) | undefined => {
     if (!("x" in c.inputs)) return undefined;

@@ -1,12 +1,10 @@
 /** @file Golden cases (values and gradients by PyTorch in float64): reading them, and comparing by their own tolerances. */
-import { existsSync, readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
+import { readFileSync } from "node:fs";
 import { expect } from "vitest";
 import { type Entry, readSafetensors } from "../../src/formats/safetensors.ts";
 import { tensor } from "../../src/ops/create.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
-
-const folder = fileURLToPath(new URL("../../../shared/golden/", import.meta.url));
+import { goldenFolder } from "../golden/folder.ts";
 
 export interface Tolerance {
   readonly rtol: number;
@@ -30,22 +28,24 @@ export interface GoldenCase {
   readonly tol: Readonly<Record<string, Readonly<Record<string, Tolerance>>>>;
 }
 
-/** One group of golden cases. `present` is false where the data are not at hand; then `cases` is empty. */
+/** One group of golden cases. */
 export class Golden {
-  readonly present: boolean;
   readonly cases: readonly GoldenCase[];
   readonly #entries: ReadonlyMap<string, Entry>;
 
   constructor(group: string) {
-    const path = `${folder}${group}`;
-    this.present = existsSync(`${path}.json`);
-    this.cases = this.present ? (JSON.parse(readFileSync(`${path}.json`, "utf8")).cases as GoldenCase[]) : [];
-    this.#entries = this.present ? readSafetensors(readFileSync(`${path}.safetensors`), group).entries : new Map();
+    const path = `${goldenFolder}${group}`;
+    this.cases = JSON.parse(readFileSync(`${path}.json`, "utf8")).cases as GoldenCase[];
+    this.#entries = readSafetensors(readFileSync(`${path}.safetensors`), group).entries;
   }
 
-  /** Cases whose id is in the list, in that order; the list stands in the test even where the data are missing. */
+  /** Cases whose id is in the list, in that order. */
   select(ids: readonly string[]): GoldenCase[] {
-    return ids.map((id) => this.cases.find((c) => c.id === id)!);
+    return ids.map((id) => {
+      const found = this.cases.find((c) => c.id === id);
+      if (!found) throw new Error(`golden: there is no case ${id}`);
+      return found;
+    });
   }
 
   entry(name: string): Entry {
@@ -71,5 +71,3 @@ export class Golden {
     }
   }
 }
-
-export const SKIP_REASON = "skipped where ../shared/golden is not there";

@@ -7,7 +7,7 @@ import { AvgPool2d, Conv2d, Flatten, Linear, MaxPool2d, ReLU, Sequential, Sigmoi
 import { ones, tensor, zeros } from "../../src/ops/create.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
 import "../../src/runtime/evaluate.ts";
-import { Golden, type GoldenCase, SKIP_REASON } from "./golden.ts";
+import { Golden, type GoldenCase } from "./golden.ts";
 
 /** Checks the outputs and gradients of one function of named inputs. */
 function checkCase(golden: Golden, c: GoldenCase, fn: (x: Record<string, Tensor>) => Tensor): void {
@@ -22,7 +22,7 @@ function checkCase(golden: Golden, c: GoldenCase, fn: (x: Record<string, Tensor>
 const convPool = new Golden("conv_pool");
 const plain = (c: GoldenCase): boolean => !c.attrs.ceil_mode && (c.attrs.dilation ?? 1) === 1;
 
-describe.skipIf(!convPool.present)(`conv_pool (${SKIP_REASON})`, () => {
+describe("conv_pool", () => {
   const conv = convPool.cases.filter((c) => c.op === "conv2d" && c.attrs.padding !== "same");
   test.each(conv.map((c) => [c.id, c] as const))("%s", (_, c) => {
     const { stride, padding, dilation, groups } = c.attrs;
@@ -103,7 +103,7 @@ describe.skipIf(!convPool.present)(`conv_pool (${SKIP_REASON})`, () => {
 const activations = new Golden("activations");
 const layers = { relu: new ReLU(), tanh: new Tanh(), sigmoid: new Sigmoid() } as const;
 
-describe.skipIf(!activations.present)(`activations, row ACT-1 in part (${SKIP_REASON})`, () => {
+describe("activations, row ACT-1 in part", () => {
   const cases = activations.cases.filter((c) => c.op in layers);
   test.each(cases.map((c) => [c.id, c] as const))("%s", (_, c) => {
     checkCase(activations, c, ({ x }) => layers[c.op as keyof typeof layers].forward(x));

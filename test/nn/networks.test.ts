@@ -5,7 +5,7 @@ import { Module, mseLoss, Parameter } from "../../src/nn/index.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
 import { Cell } from "../../src/runtime/cell.ts";
 import "../../src/runtime/evaluate.ts";
-import { Golden, type GoldenCase, SKIP_REASON } from "./golden.ts";
+import { Golden, type GoldenCase } from "./golden.ts";
 import { GoldenLeNet, GoldenMlp, loadGolden, shapesOf } from "./golden-networks.ts";
 
 /** h = relu(Wᵀx + c), y = wᵀh + b in the symbols of the book. */
@@ -49,7 +49,7 @@ function checkNetwork(c: GoldenCase, model: Module, fn: (x: Tensor) => Record<st
   });
 }
 
-describe.skipIf(!golden.present)(`networks (${SKIP_REASON})`, () => {
+describe("networks", () => {
   const find = (id: string): GoldenCase => golden.cases.find((c) => c.id === id)!;
 
   test("lenet5_train", () => {

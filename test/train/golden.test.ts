@@ -6,7 +6,7 @@ import { crossEntropy } from "../../src/nn/index.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
 import { Adam, type Optimizer, SGD } from "../../src/optim/index.ts";
 import "../../src/runtime/evaluate.ts";
-import { Golden, type GoldenCase, SKIP_REASON } from "../nn/golden.ts";
+import { Golden, type GoldenCase } from "../nn/golden.ts";
 import { GoldenLeNet, GoldenMlp, loadGolden, shapesOf } from "../nn/golden-networks.ts";
 
 const golden = new Golden("training");
@@ -17,7 +17,7 @@ function optimizerOf(model: GoldenMlp | GoldenLeNet, { attrs: { optimizer: a } }
     : new Adam(model.parameters(), { lr: a.lr, betas: a.betas, eps: a.eps });
 }
 
-describe.skipIf(!golden.present)(`training (${SKIP_REASON})`, () => {
+describe("training", () => {
   const cases = golden.cases.filter((c) => c.attrs.network === "mlp" || c.attrs.network === "lenet5");
   test.each(cases.map((c) => [c.id, c] as const))("%s", (_, c) => {
     const { network, batch_size: size, steps } = c.attrs;
