@@ -5,7 +5,22 @@
  * Fans are PyTorch's: a weight [out, in, ...kernel] has fanIn = in·Πkernel and fanOut = out·Πkernel. In the symbols of the sources,
  * n_l = fanIn and n_{l+1} = fanOut.
  */
-import { aNumber, type Checks, check, checkOptions, numbers, oneOf } from "../base/check.ts";
+import {
+  aDtype,
+  aNumber,
+  anyNumber,
+  type Checks,
+  check,
+  checkOptions,
+  type Expectation,
+  expectation,
+  finite,
+  nonNegative,
+  numbers,
+  oneOf,
+  positiveInteger,
+  shown,
+} from "../base/check.ts";
 import type { Dtype } from "../base/dtype.ts";
 import { formatShape, type Shape, sizeOf } from "../base/shape.ts";
 import { erf } from "../kernel/special.ts";
@@ -26,6 +41,21 @@ export interface InitializerOptions {
 /** A tensor of the given shape, to start training from. */
 export type Initializer = (shape: Shape, options?: InitializerOptions) => Tensor;
 
+const aKey: Expectation = expectation("a key u32[2], as random.keyOf(seed) gives it", (value) => {
+  const { dtype, shape } = (value ?? {}) as Partial<Tensor>;
+  return dtype === "u32" && shape?.length === 1 && shape[0] === 2;
+});
+const INITIALIZER_OPTIONS: Checks<InitializerOptions> = { key: aKey, dtype: aDtype };
+
+/** An initializer that looks at what it is given. */
+function initializer(name: string, draw: (shape: Shape, options: InitializerOptions) => Tensor): Initializer {
+  return (shape, options = {}) => {
+    check(`${name}: the shape`, shape, numbers);
+    checkOptions(name, options, INITIALIZER_OPTIONS);
+    return draw(shape, options);
+  };
+}
+
 /** How many inputs a unit has, and how many units an input feeds. */
 export interface Fans {
   readonly fanIn: number;
@@ -43,7 +73,8 @@ export function fansOf(shape: Shape): Fans {
 
 /** The same number everywhere. */
 export function constant(value: number): Initializer {
-  return (shape, { dtype = "f32" } = {}) => full(shape, value, dtype);
+  check("constant: value", value, anyNumber);
+  return initializer("constant", (shape, { dtype = "f32" }) => full(shape, value, dtype));
 }
 
 /** Zeros. */
@@ -53,15 +84,20 @@ export const ones: Initializer = constant(1);
 
 /** U[low, high). */
 export function uniform(low: number, high: number): Initializer {
-  return (shape, { key, dtype = "f32" } = {}) => drawUniform(key ?? randomKey(), shape, { low, high, dtype });
+  check("uniform: low", low, finite);
+  check("uniform: high", high, finite);
+  return initializer("uniform", (shape, { key, dtype = "f32" }) => drawUniform(key ?? randomKey(), shape, { low, high, dtype }));
 }
 
 /** N(mean, std²). */
 export function normal(mean = 0, std = 1): Initializer {
-  return (shape, { key, dtype = "f32" } = {}) =>
+  check("normal: mean", mean, finite);
+  check("normal: std", std, nonNegative);
+  return initializer("normal", (shape, { key, dtype = "f32" }) =>
     drawNormal(key ?? randomKey(), shape, { dtype })
       .mul(std)
-      .add(mean);
+      .add(mean),
+  );
 }
 
 export interface TruncatedNormalOptions {
@@ -82,7 +118,7 @@ export function truncatedNormal(options: TruncatedNormalOptions = {}): Initializ
   checkOptions("truncatedNormal", options, TRUNCATED_NORMAL_OPTIONS);
   const { mean = 0, std = 1, low = mean - 2 * std, high = mean + 2 * std } = options;
   if (!(std > 0 && low < high)) throw new RangeError(`truncatedNormal: want std > 0 and low < high, got ${std}, ${low} and ${high}`);
-  return (shape, { key, dtype = "f32" } = {}) => {
+  return initializer("truncatedNormal", (shape, { key, dtype = "f32" }) => {
     // 2Φ(z) - 1 = erf(z/√2), uniform between its values at the bounds.
     const [from, to] = [low, high].map((bound) => erf((bound - mean) / (std * Math.SQRT2)));
     const u = drawUniform(key ?? randomKey(), shape, { low: from, high: to, dtype });
@@ -90,7 +126,7 @@ export function truncatedNormal(options: TruncatedNormalOptions = {}): Initializ
       .mul(std * Math.SQRT2)
       .add(mean)
       .clamp(low, high);
-  };
+  });
 }
 
 /** What {@link varianceScaling} draws from. */
@@ -119,18 +155,20 @@ export function varianceScaling(options: VarianceScalingOptions = {}): Initializ
   checkOptions("varianceScaling", options, VARIANCE_SCALING_OPTIONS);
   const { scale = 1, mode = "fanIn", distribution = "truncatedNormal" } = options;
   if (!(scale > 0)) throw new RangeError(`varianceScaling: scale must be above 0, got ${scale}`);
-  return (shape, options) => {
+  return initializer("varianceScaling", (shape, options) => {
     const { fanIn, fanOut } = fansOf(shape);
     const n = mode === "fanIn" ? fanIn : mode === "fanOut" ? fanOut : (fanIn + fanOut) / 2;
     const std = Math.sqrt(scale / n);
     if (distribution === "normal") return normal(0, std)(shape, options);
     if (distribution === "uniform") return uniform(-Math.sqrt(3) * std, Math.sqrt(3) * std)(shape, options);
     return truncatedNormal({ std: std / CUT_STD })(shape, options);
-  };
+  });
 }
 
 /** Factors of the standard deviation that make up for what an activation takes away, by PyTorch's names (`calculate_gain`). */
 export function gainOf(activation: "linear" | "sigmoid" | "tanh" | "relu" | "leakyRelu" | "selu", negativeSlope = 0.01): number {
+  check("gainOf: activation", activation, oneOf("linear", "sigmoid", "tanh", "relu", "leakyRelu", "selu"));
+  check("gainOf: negativeSlope", negativeSlope, finite);
   const gains = { linear: 1, sigmoid: 1, tanh: 5 / 3, relu: Math.SQRT2, leakyRelu: Math.sqrt(2 / (1 + negativeSlope ** 2)), selu: 3 / 4 };
   return gains[activation];
 }
@@ -168,28 +206,31 @@ function matrixShape(what: string, shape: Shape): [rows: number, columns: number
 
 /** gain·Q with orthonormal rows or columns, whichever are fewer, uniform among all such (Saxe et al. 2014). Default gain 1. */
 export function orthogonal(gain = 1): Initializer {
-  return (shape, options) => {
+  check("orthogonal: gain", gain, finite);
+  return initializer("orthogonal", (shape, options) => {
     const [rows, columns] = matrixShape("orthogonal", shape);
     const tall = [Math.max(rows, columns), Math.min(rows, columns)];
     const { q, r } = qr(normal()(tall, options));
     // Signs that make the diagonal of R positive make Q unique, and its distribution uniform (Mezzadri 2007).
     const signed = q.mul(diagonal(r).lt(0).where(-1, r.like(1).select(0, 0)));
     return (rows < columns ? signed.transpose() : signed).mul(gain).reshape(shape);
-  };
+  });
 }
 
 /** gain·I: ones on the diagonal of a matrix [out, in]. Default gain 1. */
 export function identity(gain = 1): Initializer {
-  return (shape, { dtype = "f32" } = {}) => {
+  check("identity: gain", gain, finite);
+  return initializer("identity", (shape, { dtype = "f32" }) => {
     if (shape.length !== 2) throw new RangeError(`identity: want a matrix [out, in], got ${formatShape(shape)}; dirac is for convolutions`);
     const zero = full(shape, 0, dtype);
     return zero.iotaLike(0).eq(zero.iotaLike(1)).where(gain, zero);
-  };
+  });
 }
 
 /** A convolution [out, in/groups, ...kernel] that passes its input channels on as they are, as many as there are. Default one group. */
 export function dirac(groups = 1): Initializer {
-  return (shape, { dtype = "f32" } = {}) => {
+  check("dirac: groups", groups, positiveInteger);
+  return initializer("dirac", (shape, { dtype = "f32" }) => {
     if (shape.length < 3 || shape[0] % groups !== 0)
       throw new RangeError(`dirac: want a shape [out, in/groups, ...kernel] with out a multiple of ${groups}, got ${formatShape(shape)}`);
     const zero = full(shape, 0, dtype);
@@ -199,16 +240,17 @@ export function dirac(groups = 1): Initializer {
       .eq(zero.iotaLike(1));
     const centre = shape.slice(2).map((k, i) => zero.iotaLike(2 + i).eq(Math.floor(k / 2)));
     return centre.reduce((a, b) => a.and(b), own).where(1, zero);
-  };
+  });
 }
 
 /** N(0, std²), but a share of each column of a matrix is 0 (Martens 2010). Default std 0.01. */
 export function sparse(sparsity: number, std = 0.01): Initializer {
-  if (!(sparsity >= 0 && sparsity <= 1)) throw new RangeError(`sparse: sparsity must be from 0 to 1, got ${sparsity}`);
-  return (shape, { key = randomKey(), dtype = "f32" } = {}) => {
+  if (!(sparsity >= 0 && sparsity <= 1)) throw new RangeError(`sparse: sparsity must be from 0 to 1, got ${shown(sparsity)}`);
+  check("sparse: std", std, nonNegative);
+  return initializer("sparse", (shape, { key = randomKey(), dtype = "f32" }) => {
     if (shape.length !== 2) throw new RangeError(`sparse: want a matrix [out, in], got ${formatShape(shape)}`);
     const [a, b] = split(key, 2);
     const order = drawUniform(a, shape).argsort(0).argsort(0); // each element's rank in its column
     return order.lt(Math.ceil(sparsity * shape[0])).where(0, normal(0, std)(shape, { key: b, dtype }));
-  };
+  });
 }

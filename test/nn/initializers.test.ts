@@ -192,3 +192,42 @@ describe("the rest of the Keras and PyTorch set", () => {
     expect([initializers.gainOf("relu"), initializers.gainOf("tanh"), initializers.gainOf("leakyRelu", 1)]).toEqual([Math.SQRT2, 5 / 3, 1]);
   });
 });
+
+describe("what cannot be is refused by name", () => {
+  const I = initializers;
+  const made: [string, Initializer][] = [
+    ["constant", I.constant(1)],
+    ["constant", I.zeros],
+    ["uniform", I.uniform(0, 1)],
+    ["normal", I.normal()],
+    ["truncatedNormal", I.truncatedNormal()],
+    ["varianceScaling", I.heNormal],
+    ["varianceScaling", I.fanInUniform],
+    ["orthogonal", I.orthogonal()],
+    ["identity", I.identity()],
+    ["dirac", I.dirac()],
+    ["sparse", I.sparse(0.5)],
+  ];
+  test.each(made)("%s looks at shape and options", (name, initializer) => {
+    expect(() => initializer([4, 4, 3], { gain: 2 } as object)).toThrow(`${name}: there is no option gain`);
+    expect(() => initializer([4, 4, 3], { dtype: "float32" } as object)).toThrow(`${name}: dtype must be "f32"`);
+    expect(() => initializer([4, 4, 3], { key: 5 } as object)).toThrow(
+      `${name}: key must be a key u32[2], as random.keyOf(seed) gives it, got 5`,
+    );
+    expect(() => initializer(4 as never)).toThrow(`${name}: the shape must be a list or typed array of numbers, got 4`);
+  });
+
+  test.each<[() => unknown, string]>([
+    [() => I.constant("1" as never), 'constant: value must be a number, got "1"'],
+    [() => I.uniform([2, 2] as never, 1), "uniform: low must be a finite number, got [2, 2]"],
+    [() => I.uniform(0, undefined as never), "uniform: high must be a finite number, got undefined"],
+    [() => I.normal(0, -1), "normal: std must be a number of at least 0, got -1"],
+    [() => I.orthogonal([2, 2] as never), "orthogonal: gain must be a finite number, got [2, 2]"],
+    [() => I.identity({} as never), "identity: gain must be a finite number"],
+    [() => I.dirac(0), "dirac: groups must be a positive integer, got 0"],
+    [() => I.gainOf("ReLU" as never), 'got "ReLU"; did you mean "relu"?'],
+    [() => I.varianceScaling({ mode: "fan_in" as never }), 'did you mean "fanIn"?'],
+  ])("%s", (make, message) => {
+    expect(make).toThrow(message);
+  });
+});
