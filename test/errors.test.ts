@@ -8,6 +8,8 @@ import { cond, customVjp, scan } from "../src/function/control.ts";
 import { backward, grad, jvp, valueAndGrad, vjp } from "../src/function/derivative.ts";
 import { vmap } from "../src/function/vmap.ts";
 import * as linalg from "../src/math/linalg.ts";
+import { softmax } from "../src/math/softmax.ts";
+import { ReLU, Sequential } from "../src/nn/index.ts";
 import { arange, concatenate, full, stack, tensor, zeros } from "../src/ops/create.ts";
 import type { Tensor } from "../src/ops/tensor.ts";
 import { setBackend } from "../src/runtime/backends.ts";
@@ -52,6 +54,28 @@ const ROWS: readonly (readonly [what: string, call: () => unknown, message: RegE
   ["stack of nothing", () => stack([]), /stack: got no tensors/],
   ["concatenate of nothing", () => concatenate([]), /got no tensors/],
   ["takeAlong", () => m.takeAlong(zeros([3, 1], "i32"), 1), /takeAlong: but for axis 1, indices \[3, 1\] must have the shape \[2, 3\]/],
+  [
+    "dot without letters",
+    () => m.dot(v, undefined as never),
+    /dot: spec must be the letters of the axes, such as "ij,jk->ik", got undefined; .*matmul/,
+  ],
+  ["a value that is assigned", () => Object.assign(cell, { value: v }), /w: f32\[2\]: value cannot be assigned; use set\(tensor\)/],
+  [
+    "axis of a scalar in vmap",
+    () => vmap(sum)(tensor(1)),
+    /vmap: argument 0: axis 0 is out of range for a tensor of rank 0; a scalar has no axes/,
+  ],
+  [
+    "softmax, an option where the axis stands",
+    () => softmax(m, { dim: 1 } as never),
+    /softmax: axis must be an integer, got { dim }; the axis comes before the options/,
+  ],
+  [
+    "Sequential of a list",
+    () => new Sequential([new ReLU()] as never),
+    /layer 0 must be a module .*layers are arguments of their own: new nn\.Sequential\(\.\.\.layers\)/,
+  ],
+  ["Sequential of a function", () => new Sequential(softmax as never), /for a function write a module/],
   // axes and sizes
   ["sum, axis", () => m.sum(2), /sum: axis 2 is out of range for a tensor of rank 2; use -2 to 1/],
   ["sum, axis twice", () => m.sum([0, -2]), /name one axis twice/],
@@ -74,7 +98,7 @@ const ROWS: readonly (readonly [what: string, call: () => unknown, message: RegE
   ["moveAxis", () => m.moveAxis(0, 5), /moveAxis: axis 5/],
   // dtypes and values
   ["exp of bools is a cast", () => m.neg().and(bools), /and: works on i32, u32, bool.*cast/],
-  ["sum of an axis of what is no tensor", () => m.add("x" as unknown as number), /expected a tensor, a number or a parameter, got string/],
+  ["sum of an axis of what is no tensor", () => m.add("x" as unknown as number), /expected a tensor, a number or a parameter, got "x"/],
   ["null operand", () => m.add(null as unknown as number), /got null/],
   ["where needs a bool", () => m.where(m, m), /where: the condition must be bool, got f32\[2,3\]; compare first/],
   ["gather by floats", () => m.take(v), /gather: indices must be integers, got f32\[3\]/],

@@ -1,7 +1,7 @@
 /**
  * @file Shapes: tuples of axis sizes, row-major. Everything about sizes, axes and strides that needs no tensor.
  */
-import { check, type Expectation, eachAxis, expectation, numbers } from "./check.ts";
+import { check, type Expectation, eachAxis, expectation, numbers, shown } from "./check.ts";
 import type { Dtype } from "./dtype.ts";
 
 /** Sizes of the axes, first axis first; [] for a scalar. */
@@ -62,7 +62,8 @@ export function stridesOf(shape: Shape): number[] {
 /** Axis in 0..rank-1 for an axis that may count from the end. */
 export function normalizeAxis(axis: number, rank: number, what: string): number {
   if (!Number.isInteger(axis) || axis < -rank || axis >= rank) {
-    throw new RangeError(`${what}: axis ${axis} is out of range for a tensor of rank ${rank}; use ${-rank} to ${rank - 1}`);
+    const range = rank === 0 ? "a scalar has no axes" : `use ${-rank} to ${rank - 1}`;
+    throw new RangeError(`${what}: axis ${shown(axis)} is out of range for a tensor of rank ${rank}; ${range}`);
   }
   return axis < 0 ? axis + rank : axis;
 }

@@ -2,7 +2,7 @@
  * @file Softmax and its logarithm, stable at any magnitude: the maximum is taken out first. It cancels in the derivative.
  */
 
-import { checkOptions } from "../base/check.ts";
+import { check, checkOptions, type Expectation, integer } from "../base/check.ts";
 import { checkTensors } from "../ops/check.ts";
 import { floating } from "../ops/create.ts";
 import { decay, ratio } from "../ops/elementwise.ts";
@@ -15,6 +15,8 @@ export interface SoftmaxOptions {
   readonly temperature?: number;
 }
 
+const anAxis: Expectation = { ...integer, remedy: () => "; the axis comes before the options: softmax(x, 1)" };
+
 /** x / T. */
 function cooled(x: Tensor, { temperature = 1 }: SoftmaxOptions): Tensor {
   return temperature === 1 ? x : floating(x).div(temperature);
@@ -26,6 +28,7 @@ function cooled(x: Tensor, { temperature = 1 }: SoftmaxOptions): Tensor {
  */
 export function softmax(x: Tensor, axis = -1, options: SoftmaxOptions = {}): Tensor {
   checkTensors("softmax", { x });
+  check("softmax: axis", axis, anAxis);
   checkOptions("softmax", options, SOFTMAX_OPTIONS);
   if (x.size === 0) return x;
   const z = cooled(x, options);
@@ -36,6 +39,7 @@ export function softmax(x: Tensor, axis = -1, options: SoftmaxOptions = {}): Ten
 /** log softmax x = x - log Σ exp x along an axis. */
 export function logSoftmax(x: Tensor, axis = -1, options: SoftmaxOptions = {}): Tensor {
   checkTensors("logSoftmax", { x });
+  check("logSoftmax: axis", axis, anAxis);
   checkOptions("logSoftmax", options, SOFTMAX_OPTIONS);
   if (x.size === 0) return x;
   const z = cooled(x, options);

@@ -5,7 +5,13 @@ import { type Layer, Module } from "./module.ts";
 
 const aLayer: Expectation = {
   ...having("a module with forward(x)", "forward", "parameters"),
-  remedy: (value) => (typeof value === "function" && value.prototype instanceof Module ? `; make one, as in new nn.${value.name}()` : ""),
+  remedy(value) {
+    if (Array.isArray(value)) return "; layers are arguments of their own: new nn.Sequential(...layers)";
+    if (typeof value !== "function") return "";
+    return value.prototype instanceof Module
+      ? `; make one, as in new nn.${value.name}()`
+      : "; for a function write a module, whose forward calls it";
+  },
 };
 
 /** Feeds each layer the result of the one before. Layers are the properties 0, 1, ..., so parameters are named `0.weight` as in PyTorch. */

@@ -63,7 +63,8 @@ function filled(values: ArrayLike<number | bigint>, shape: Shape, dtype: Dtype, 
       `tensor: ${values.length} values do not fill the shape ${formatShape(shape)}, which has ${sizeOf(shape)} elements`,
     );
   }
-  return fromArray(elementsAs(values, dtype, { what: "tensor", shape, name }), { shape, dtype });
+  // A shape of the tensor's own, since the caller may write to the given one.
+  return fromArray(elementsAs(values, dtype, { what: "tensor", shape, name }), { shape: [...shape], dtype });
 }
 
 function firstOf(values: Nested): number | boolean | undefined {
@@ -123,7 +124,7 @@ export function full(shape: Shape, value: number | boolean, dtype: Dtype = typeo
   checkDtype(dtype, "full");
   if (typeof value !== "number" && typeof value !== "boolean") throw new TypeError(`full: ${refusal(value, [])}`);
   checkFits(Number(value), dtype, "full");
-  return record(fullOp, [], { shape, dtype, value: Number(value) }, [])[0]!;
+  return record(fullOp, [], { shape: [...shape], dtype, value: Number(value) }, [])[0]!;
 }
 
 /** Zeros of a shape. Default f32. */

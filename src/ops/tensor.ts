@@ -862,6 +862,7 @@ export class Tensor implements Value {
 
   /** A two-operand Einstein sum; every letter stands in at least two of the three words, once in each. */
   dot(y: TensorLike, spec: string): Tensor {
+    if (typeof spec !== "string") throw new TypeError(noSpec(spec));
     const other = this.operand(y);
     const dtype = wide(promote(this.dtype, other.dtype));
     return this.bind(contract.dot, [this.cast(dtype), other.cast(dtype)], { spec });
@@ -962,6 +963,9 @@ export function requireTensor(what: string, value: unknown): asserts value is Te
 function letters(n: number): string {
   return "abcdefgh".slice(0, n);
 }
+
+const noSpec = (spec: unknown): string =>
+  `dot: spec must be the letters of the axes, such as "ij,jk->ik", got ${shown(spec)}; products of matrices and vectors are x.matmul(y)`;
 
 function mismatch(name: string, x: Tensor, y: Tensor): string {
   const show = (t: Tensor): string => `${t.label ? `${t.label} ` : ""}${formatShape(t.shape)}`;

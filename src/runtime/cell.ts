@@ -98,6 +98,11 @@ export class Cell {
     return top ? top.read(this) : this.expose();
   }
 
+  /** @throws {TypeError} always: a cell is changed by {@link set}. */
+  set value(_: never) {
+    throw new TypeError(`${this}: value cannot be assigned; use set(tensor)`);
+  }
+
   /** @internal For the runtime: the tensor this cell holds outside any recording, for someone who keeps it. */
   expose(): Tensor {
     this.exposed = true;

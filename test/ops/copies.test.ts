@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { compile } from "../../src/function/compile.ts";
 import { Linear } from "../../src/nn/linear.ts";
 import { Parameter, State } from "../../src/nn/parameter.ts";
-import { full, tensor } from "../../src/ops/create.ts";
+import { full, ones, tensor, zeros } from "../../src/ops/create.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
 import { Adam } from "../../src/optim/adam.ts";
 import { loadModel, saveModel } from "../../src/train/checkpoint.ts";
@@ -111,4 +111,17 @@ test("a value that is only looked at does not go stale", () => {
   step();
   expect(values(cell.value)).toEqual([3, 4]);
   expect(cell.current.toString()).toContain("[3. 4.]");
+});
+
+test("a shape that the caller writes to afterwards changes no tensor", () => {
+  const shape = [2, 3];
+  const made = [
+    zeros(shape),
+    ones(shape),
+    full(shape, 2),
+    tensor([1, 2, 3, 4, 5, 6], { shape }),
+    tensor([1, 2, 3, 4, 5, 6]).reshape(shape),
+  ];
+  shape[0] = 7;
+  expect(made.map((x) => x.shape)).toEqual(made.map(() => [2, 3]));
 });
