@@ -107,7 +107,7 @@ test("every table refuses a value that is none", () => {
 });
 
 test("every interface of options has a table of checks", () => {
-  const files = ["math", "nn", "optim", "train", "models", "inspect", "function", "ops"].flatMap((folder) =>
+  const files = ["math", "distributions", "nn", "optim", "train", "models", "inspect", "function", "ops"].flatMap((folder) =>
     readdirSync(new URL(`../src/${folder}`, import.meta.url)).map((file) =>
       readFileSync(new URL(`../src/${folder}/${file}`, import.meta.url), "utf8"),
     ),
