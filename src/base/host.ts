@@ -33,16 +33,25 @@ export async function nodeModule<M>(id: string): Promise<M> {
   throw new Error(`${id}: files are read and written in Node (or Bun, or Deno) alone; a page gives bytes to the readers of nabla/formats`);
 }
 
-/** A variable of the environment. */
+/** A variable of the environment; absent too where the host does not let us look (Deno without `--allow-env`). */
 export function environment(name: string): string | undefined {
-  return node()?.env?.[name];
+  return permitted(() => node()?.env?.[name]);
+}
+
+/** What a host gives, or nothing where it refuses: nobody has to allow what only makes things faster or more convenient. */
+function permitted<T>(ask: () => T): T | undefined {
+  try {
+    return ask();
+  } catch {
+    return undefined;
+  }
 }
 
 /** How many processors this process may use. */
 export function cores(): number {
   const { navigator } = globalThis as { readonly navigator?: { readonly hardwareConcurrency?: number } };
   const os = builtinModule<{ readonly availableParallelism?: () => number }>("node:os");
-  return os?.availableParallelism?.() ?? navigator?.hardwareConcurrency ?? 1;
+  return permitted(() => os?.availableParallelism?.()) ?? navigator?.hardwareConcurrency ?? 1;
 }
 
 /** Node's version, such as 20.11.1. */
@@ -52,7 +61,7 @@ export function nodeVersion(): string | undefined {
 
 /** Milliseconds of processor time that this process has used; 0 where nobody tells. */
 export function processorTime(): number {
-  const used = node()?.cpuUsage?.();
+  const used = permitted(() => node()?.cpuUsage?.());
   return used ? (used.user + used.system) / 1e3 : 0;
 }
 

@@ -19,8 +19,8 @@ export interface ModuleSource {
  * The source that a function exported by a module gives: `export default (options) => source`, or a promise of one. The URL is best written
  * `new URL("./my-data.js", import.meta.url)`. @param exportName Default "default".
  */
-export function fromModule(module: string | URL, options: unknown = undefined, exportName = "default"): ModuleSource {
-  return { module: String(module), options, exportName };
+export function fromModule(module: string | { readonly href: string }, options: unknown = undefined, exportName = "default"): ModuleSource {
+  return { module: typeof module === "string" ? module : module.href, options, exportName };
 }
 
 /** Opens the source in this thread. @throws {Error} if the module has no such function. */

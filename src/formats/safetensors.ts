@@ -152,8 +152,8 @@ const dtypes: ReadonlyMap<string, Dtype> = new Map<string, Dtype>([
 ]);
 
 /** Elements of one of the dtypes above from their bytes, a copy that nobody else uses. */
-export function decodeElements(dtype: string, bytes: Uint8Array<ArrayBuffer>): TypedArray {
-  return dtypes.get(dtype)!.decode(bytes);
+export function decodeElements(dtype: string, bytes: Uint8Array): TypedArray {
+  return dtypes.get(dtype)!.decode(bytes as Uint8Array<ArrayBuffer>);
 }
 
 /** The reference implementation's own limit; a larger header is a damaged file, not a model. */

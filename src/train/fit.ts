@@ -63,8 +63,8 @@ export interface FitOptions {
   readonly validation?: Split;
   /** Told of steps and epochs, in this order; one that saves the run belongs last. */
   readonly callbacks?: readonly Callback[];
-  /** Aborting ends the run after the step at hand. */
-  readonly signal?: AbortSignal;
+  /** An `AbortSignal`: aborting ends the run after the step at hand. */
+  readonly signal?: { readonly aborted: boolean };
   /** A checkpoint of this run (same model, data and options): it goes on from there, to the same bits as if it had never ended. */
   readonly resume?: Uint8Array;
   /**

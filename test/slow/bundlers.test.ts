@@ -3,25 +3,19 @@
  * (test/consumers/package.json).
  */
 import { execFileSync } from "node:child_process";
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { installConsumer, isBundler } from "../consumers/install.ts";
 
-const root = fileURLToPath(new URL("../..", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "nabla-bundlers-"));
 
 const run = (cwd: string, command: string, ...args: string[]): string =>
   execFileSync(command, args, { cwd, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
 
-beforeAll(() => {
-  if (!existsSync(join(root, "dist/index.js"))) throw new Error("dist is missing: npm run build");
-  const [{ filename }] = JSON.parse(run(root, "npm", "pack", "--json", "--pack-destination", folder)) as [{ filename: string }];
-  cpSync(join(root, "test/consumers"), folder, { recursive: true });
-  run(folder, "npm", "install", "--prefer-offline", "--no-audit", "--no-fund", join(folder, filename));
-});
+beforeAll(() => void installConsumer(folder, isBundler));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** What a page has, and Node has not. */

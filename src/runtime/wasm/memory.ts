@@ -6,6 +6,14 @@ import { type Dtype, type TypedArray, viewOf } from "../../base/dtype.ts";
 import { CONTROL } from "../../codegen/wasm/threads.ts";
 import type { Memory } from "../backend.ts";
 
+declare global {
+  // Programs without the DOM library read these declarations too; where it is there, they add nothing to it.
+  namespace WebAssembly {
+    interface Memory {}
+    interface Module {}
+  }
+}
+
 const PAGE = 65536;
 const MOST_PAGES = 65536; // 4 GiB, all that 32-bit addresses reach
 
