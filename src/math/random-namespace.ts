@@ -12,6 +12,6 @@ export {
   multinomial,
   poisson,
   randint,
-  type SampleOptions,
+  type Sampled,
   shuffle,
 } from "./samplers.ts";

@@ -12,7 +12,7 @@ import { MULTINOMIAL, NORMAL, RANDINT } from "./options.ts";
 import { bits, normal, split, uniform } from "./random.ts";
 
 /** The dtype of random values. */
-export interface SampleOptions {
+export interface Sampled {
   /** Default f32. */
   readonly dtype?: Dtype;
 }
@@ -50,13 +50,13 @@ export function randint(
 }
 
 /** Exponential floats with rate 1 (mean 1). */
-export function exponential(key: Tensor, shape: Shape, options: SampleOptions = {}): Tensor {
+export function exponential(key: Tensor, shape: Shape, options: Sampled = {}): Tensor {
   checkOptions("exponential", options, NORMAL);
   return open(key, shape, options.dtype).log().neg();
 }
 
 /** Laplace floats with location 0 and scale 1. */
-export function laplace(key: Tensor, shape: Shape, options: SampleOptions = {}): Tensor {
+export function laplace(key: Tensor, shape: Shape, options: Sampled = {}): Tensor {
   checkOptions("laplace", options, NORMAL);
   const u = open(key, shape, options.dtype).sub(0.5);
   return u
@@ -73,14 +73,14 @@ export function laplace(key: Tensor, shape: Shape, options: SampleOptions = {}):
 }
 
 /** Gumbel floats with location 0 and scale 1: -log(-log u). */
-export function gumbel(key: Tensor, shape: Shape, options: SampleOptions = {}): Tensor {
+export function gumbel(key: Tensor, shape: Shape, options: Sampled = {}): Tensor {
   checkOptions("gumbel", options, NORMAL);
   const u = uniform(key, shape, { dtype: options.dtype ?? "f32" }).add(2 ** -25);
   return u.log().neg().log().neg();
 }
 
 /** Cauchy floats with location 0 and scale 1: tan π(u - ½). */
-export function cauchy(key: Tensor, shape: Shape, options: SampleOptions = {}): Tensor {
+export function cauchy(key: Tensor, shape: Shape, options: Sampled = {}): Tensor {
   checkOptions("cauchy", options, NORMAL);
   return uniform(key, shape, { dtype: options.dtype ?? "f32" })
     .add(2 ** -25 - 0.5)

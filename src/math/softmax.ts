@@ -28,8 +28,8 @@ function cooled(x: Tensor, { temperature = 1 }: SoftmaxOptions): Tensor {
  */
 export function softmax(x: Tensor, axis = -1, options: SoftmaxOptions = {}): Tensor {
   checkTensors("softmax", { x });
-  check("softmax: axis", axis, anAxis);
   checkOptions("softmax", options, SOFTMAX_OPTIONS);
+  check("softmax: axis", axis, anAxis);
   if (x.size === 0) return x;
   const z = cooled(x, options);
   const e = z.sub(z.max(axis, { keepDims: true })).unary(decay);
@@ -39,8 +39,8 @@ export function softmax(x: Tensor, axis = -1, options: SoftmaxOptions = {}): Ten
 /** log softmax x = x - log Σ exp x along an axis. */
 export function logSoftmax(x: Tensor, axis = -1, options: SoftmaxOptions = {}): Tensor {
   checkTensors("logSoftmax", { x });
-  check("logSoftmax: axis", axis, anAxis);
   checkOptions("logSoftmax", options, SOFTMAX_OPTIONS);
+  check("logSoftmax: axis", axis, anAxis);
   if (x.size === 0) return x;
   const z = cooled(x, options);
   const shifted = z.sub(z.max(axis, { keepDims: true }).stopGradient());
