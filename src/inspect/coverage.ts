@@ -57,7 +57,7 @@ log10 = x.log10
 log1p special.log1p = x.log1p
 log2 = x.log2
 logit special.logit = logit
-mvlgamma special.multigammaln mvlgamma_mvlgamma_p_1 mvlgamma_mvlgamma_p_3 mvlgamma_mvlgamma_p_5 ! special
+mvlgamma special.multigammaln mvlgamma_mvlgamma_p_1 mvlgamma_mvlgamma_p_3 mvlgamma_mvlgamma_p_5 = special.multigammaln
 nan_to_num = nanToNum
 neg negative = x.neg
 polygamma special.polygamma polygamma_polygamma_n_0 polygamma_polygamma_n_1 polygamma_polygamma_n_2 polygamma_polygamma_n_3 polygamma_polygamma_n_4 = polygamma
@@ -79,9 +79,23 @@ sqrt = x.sqrt
 square = x.square
 tan = x.tan
 tanh = x.tanh
-special.airy_ai special.bessel_j0 special.bessel_j1 special.bessel_y0 special.bessel_y1 special.modified_bessel_i0 special.modified_bessel_i1 special.modified_bessel_k0 special.modified_bessel_k1 special.scaled_modified_bessel_k0 special.scaled_modified_bessel_k1 special.spherical_bessel_j0 ! polynomial
+special.bessel_j0 = special.besselJ0
+special.bessel_j1 = special.besselJ1
+special.bessel_y0 = special.besselY0
+special.bessel_y1 = special.besselY1
+special.airy_ai special.modified_bessel_k0 special.modified_bessel_k1 special.scaled_modified_bessel_k0 special.scaled_modified_bessel_k1 special.spherical_bessel_j0 ! polynomial
 special.chebyshev_polynomial_t special.chebyshev_polynomial_u special.chebyshev_polynomial_v special.chebyshev_polynomial_w special.hermite_polynomial_h special.hermite_polynomial_he special.laguerre_polynomial_l special.legendre_polynomial_p special.shifted_chebyshev_polynomial_t special.shifted_chebyshev_polynomial_u special.shifted_chebyshev_polynomial_v special.shifted_chebyshev_polynomial_w ! polynomial
-i0 special.i0 special.i0e special.i1 special.i1e special.erfcx special.log_ndtr special.ndtr special.ndtri igamma igammac special.gammainc special.gammaincc special.zeta ! special
+i0 special.i0 special.modified_bessel_i0 = special.i0
+special.i0e = special.i0e
+special.i1 special.modified_bessel_i1 = special.i1
+special.i1e = special.i1e
+special.erfcx = special.erfcx
+special.log_ndtr = special.logNdtr
+special.ndtr = special.ndtr
+special.ndtri = special.ndtri
+igamma special.gammainc = special.igamma
+igammac special.gammaincc = special.igammac
+special.zeta ! special
 bfloat16 half long chalf cdouble cfloat ! half
 bool byte char double float int short to type_as = x.cast`,
   "Elementwise, several operands": `
@@ -272,7 +286,8 @@ __rmatmul__ matmul mm mv bmm linalg.matmul = x.matmul
 addbmm addmm addmm_decomposed addmv addr baddbmm = x.matmul; with add
 cdist = functional.cdist
 cholesky linalg.cholesky linalg.cholesky_ex = linalg.cholesky
-cholesky_inverse cholesky_solve = linalg.solveTriangular; twice
+cholesky_inverse = linalg.choleskyInverse
+cholesky_solve = linalg.choleskySolve
 cross linalg.cross = cross
 dot inner vdot linalg.vecdot tensordot = tensordot
 einsum = einsum
@@ -298,7 +313,13 @@ linalg.svdvals = linalg.svdvals
 linalg.vander = vander
 matrix_exp linalg.matrix_exp = linalg.matrixExp
 pdist nn.functional.pdist = pdist
-linalg.eig linalg.eigvals geqrf ormqr linalg.householder_product linalg.ldl_factor linalg.ldl_factor_ex linalg.ldl_solve linalg.lu linalg.lu_factor linalg.lu_factor_ex linalg.lu_solve lu lu_solve lu_unpack ! decomposition`,
+linalg.eig = linalg.eig; of real matrices, pairs of reals
+linalg.eigvals = linalg.eigvals
+linalg.householder_product = linalg.householderProduct
+linalg.lu lu lu_unpack = linalg.lu
+linalg.lu_factor linalg.lu_factor_ex = linalg.luFactor
+linalg.lu_solve lu_solve = linalg.luSolve
+geqrf ormqr linalg.ldl_factor linalg.ldl_factor_ex linalg.ldl_solve ! decomposition`,
   "Fourier transforms": `
 fft.fft = fft.fft
 fft.fft2 = fft.fft2
@@ -365,7 +386,7 @@ nn.functional.hinge_embedding_loss = functional.hingeEmbeddingLoss
 nn.functional.huber_loss = functional.huberLoss
 nn.functional.instance_norm = functional.instanceNorm
 nn.functional.interpolate_area nn.functional.interpolate_bicubic nn.functional.interpolate_bilinear nn.functional.interpolate_linear nn.functional.interpolate_nearest nn.functional.interpolate_nearest-exact nn.functional.interpolate_trilinear nn.functional.upsample_bilinear nn.functional.upsample_nearest = functional.interpolate
-_upsample_bilinear2d_aa _upsample_bicubic2d_aa ! lowered; antialiased resizing
+_upsample_bilinear2d_aa _upsample_bicubic2d_aa = functional.interpolate; with antialias
 nn.functional.kl_div = functional.klDiv
 nn.functional.l1_loss = functional.l1Loss
 nn.functional.layer_norm native_layer_norm = functional.layerNorm
