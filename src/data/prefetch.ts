@@ -2,6 +2,7 @@
  * @file Sources named by their module, so that threads can open them too: a function cannot cross to a thread, the name of a module and
  * options as plain data can. Each thread imports the module and opens the source for itself.
  */
+import { check, expectation, text } from "../base/check.ts";
 import { nodeModule, nodeVersion } from "../base/host.ts";
 import { type Batch, collate } from "./batch.ts";
 import type { Example, ExampleStream, Examples, Split } from "./dataset.ts";
@@ -15,11 +16,18 @@ export interface ModuleSource {
   readonly exportName: string;
 }
 
+const aModule = expectation(
+  'the address of a module, such as new URL("./source.js", import.meta.url)',
+  (value) => typeof value === "string" || typeof (value as { readonly href?: unknown } | null | undefined)?.href === "string",
+);
+
 /**
  * The source that a function exported by a module gives: `export default (options) => source`, or a promise of one. The URL is best written
  * `new URL("./my-data.js", import.meta.url)`. @param exportName Default "default".
  */
 export function fromModule(module: string | { readonly href: string }, options: unknown = undefined, exportName = "default"): ModuleSource {
+  check("fromModule: module", module, aModule);
+  check("fromModule: exportName", exportName, text);
   return { module: typeof module === "string" ? module : module.href, options, exportName };
 }
 
