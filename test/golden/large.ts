@@ -3,7 +3,7 @@
  * sampled positions and by their sums.
  */
 import { functional, softmax, type Tensor, tensor, vjp } from "nabla";
-import { type Adapter, type Case, type CaseData, type Group, type Outcome, PERFECT, type Values, worse } from "./adapter.ts";
+import { type Adapter, type Case, type CaseData, type Group, type Outcome, PERFECT, Uncovered, type Values, worse } from "./adapter.ts";
 import { convTranspose, perChannel, standardize } from "./layer-formulas.ts";
 
 export function fnv1a32(text: string): number {
@@ -69,7 +69,8 @@ export const large: Group = {
       convTranspose(x!, weight!, { stride, padding, outputPadding: output_padding, dilation, groups }),
     max_pool2d: ({ x }, { kernel, stride, padding }) => functional.maxPool2d(x!, kernel, { stride, padding }),
     avg_pool2d: ({ x }, { kernel, stride, padding }) => functional.avgPool2d(x!, kernel, { stride, padding }),
-    batch_norm({ x, weight, bias }, { eps }) {
+    batch_norm({ x, weight, bias }, { eps, training }) {
+      if (!training) throw new Uncovered("batch norm by running statistics");
       const axes = x!.shape.map((_, i) => i).filter((i) => i !== 1);
       const y = standardize(x!, axes, eps);
       return y.mul(perChannel(weight!, y)).add(perChannel(bias!, y));
