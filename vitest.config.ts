@@ -1,5 +1,5 @@
 /**
- * @file Suites: `fast`, `alone` and `fuzz` are what `npm test` runs, `slow` (packing, browsers, long trainings) and `interpreter` are `npm run test:all`, `browser` (the tests in a page)
+ * @file Suites: `fast`, `command`, `alone` and `fuzz` are what `npm test` runs, `slow` (packing, browsers, long trainings) and `interpreter` are `npm run test:all`, `browser` (the tests in a page)
  * `npm run test:browser`, `nightly` (long fuzzing) `npm run test:nightly`, `zoo` (whole networks) the end of `npm run test:zoo`.
  */
 import { availableParallelism } from "node:os";
@@ -10,7 +10,7 @@ const alias = [{ find: /^nabla$/, replacement: new URL("src/index.ts", import.me
 
 // Files that measure or set what a process has once (the arena, caches, the pool of threads), or replace modules of the compiler. Each runs in a process of its own; all others share one engine,
 // which saves half a second per file.
-const ALONE = ["test/runtime/**/*.test.ts", "test/cli/**/*.test.ts", "test/base/host.test.ts", "test/codegen/bytes.test.ts"];
+const ALONE = ["test/runtime/**/*.test.ts", "test/base/host.test.ts", "test/codegen/bytes.test.ts"];
 
 // Each file that fuzzes runs in a process of its own with a limit on memory, so that a crash and a flood of memory are failures.
 const FUZZERS = ["test/fuzz/**/*.test.ts", "test/codegen/fuzz.test.ts", "test/formats/mutated.test.ts"];
@@ -27,12 +27,14 @@ export default defineConfig({
           name: "fast",
           alias,
           include: ["test/**/*.test.ts"],
-          exclude: [...OTHERS, ...ALONE, ...FUZZERS],
+          exclude: [...OTHERS, ...ALONE, ...FUZZERS, "test/cli/**"],
           isolate: false,
           testTimeout: 600_000,
           hookTimeout: 600_000,
         },
       },
+      // The command sets limits and threads of its process, which the others do not expect.
+      { test: { name: "command", alias, include: ["test/cli/**/*.test.ts"], isolate: false, testTimeout: 600_000, hookTimeout: 600_000 } },
       { test: { name: "alone", alias, include: ALONE, testTimeout: 600_000, hookTimeout: 600_000 } },
       { test: { name: "fuzz", alias, include: FUZZERS, setupFiles: memoryLimit, pool: "forks", testTimeout: 600_000 } },
       // The long tests of all backends, on those that the fast suite leaves out.

@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { biome, build, buildIsStale, install, tsc, vitest } from "./setup.mjs";
 
-const SUITES = { "--slow": ["slow", "interpreter"], "--nightly": ["nightly", "fuzz", "fast", "alone"] };
+const SUITES = { "--slow": ["slow", "interpreter"], "--nightly": ["nightly", "fuzz", "fast", "command", "alone"] };
 const wanted = process.argv.slice(2);
 const suite = wanted.find((argument) => argument in SUITES);
 const filters = wanted.filter((argument) => argument !== suite);
@@ -45,7 +45,7 @@ function count(report) {
 async function runSuite() {
   const folder = mkdtempSync(join(tmpdir(), "nabla-test-"));
   const file = join(folder, "results.json");
-  const projects = (SUITES[suite] ?? ["fast", "alone", "fuzz"]).flatMap((name) => ["--project", name]);
+  const projects = (SUITES[suite] ?? ["fast", "command", "alone", "fuzz"]).flatMap((name) => ["--project", name]);
   if (suite === "--nightly") process.env.NABLA_FULL_TESTS = "1";
   const code = await vitest("run", ...projects, "--reporter=default", "--reporter=json", `--outputFile.json=${file}`, ...filters);
   const counts = existsSync(file) ? count(JSON.parse(readFileSync(file, "utf8"))) : { passed: 0, failed: 0, skipped: 0 };

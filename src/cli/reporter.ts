@@ -104,10 +104,15 @@ export function progressLine(p: Progress, width: number): string {
   const figures = { ...p, mae: p.errors?.mae };
   const speed = `  ${rate(p.examplesPerSecond)}`;
   const said = (style: Style): string => `${count}  ${metrics(figures, style)}`;
-  const text = fitting(width, said(FULL) + speed + left, said(FULL) + left, said(SHORT) + left, said(SHORT), said(SHORTEST), count);
+  const texts = [said(FULL) + speed + left, said(FULL) + left, said(SHORT) + left, said(SHORT), said(SHORTEST), count];
+  // A bar says more at a glance than the speed; in a narrow terminal the figures come first.
+  const text = fitting(width >= WIDE ? width - LEAST_BAR - 1 : width, ...texts);
   const room = Math.min(24, width - text.length - 1);
-  return room < 8 ? text : `${bar(done, room)} ${text}`;
+  return room < LEAST_BAR ? text : `${bar(done, room)} ${text}`;
 }
+
+const LEAST_BAR = 8;
+const WIDE = 60;
 
 const bar = (done: number, size: number): string => "█".repeat(Math.floor(done * size)).padEnd(size, "░");
 

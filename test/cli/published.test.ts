@@ -186,7 +186,7 @@ describe("mistakes are one line each", () => {
       /d\.pth: .*os\.system/,
     ],
     ["no weights at all", () => ["predict", "--weights", file("e.pth", "hello, this is text"), ...MODEL, image()], /e\.pth: /],
-    ["no such file", () => ["predict", "--weights", at("none.pth"), ...MODEL, image()], /cannot read .*none\.pth/],
+    ["no such file", () => ["predict", "--weights", at("none.pth"), ...MODEL, image()], /no file .*none\.pth/],
     [
       "an unknown model",
       () => ["predict", "--weights", at("net.safetensors"), "--model", "squeezenet1_2", image()],

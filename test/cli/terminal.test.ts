@@ -79,13 +79,13 @@ describe("lines fit the terminal", () => {
       if (width >= 40) expect(epochLine(record, progress, width)).toMatch(/loss .*test/);
       if (width >= 30) expect(progressLine(progress, width)).toMatch(/epoch 3\/10.* loss /);
     }
-    expect(epochLine(record, progress, 79).length).toBeGreaterThan(60);
+    expect(epochLine(record, progress, 79).length).toBeGreaterThanOrEqual(Math.min(50, all.length));
   });
 
   test("at 79 columns", () => {
     expect(epochLine(records[0][1], progress, 79)).toBe("epoch  3/10  loss 0.5000  accuracy 90.0 %  test loss 0.6000  accuracy 85.0 %");
     expect(epochLine(records[1][1], progress, 79)).toBe("epoch  3/10  loss 0.5000, 90.0 %  val 0.5500, 87.5 %  test 0.6000, 85.0 %");
-    expect(progressLine(progress, 79)).toBe("██░░░░░░ epoch 3/10  loss 0.5000  accuracy 90.0 %  1 min 01 s left");
+    expect(progressLine(progress, 79)).toBe("█████░░░░░░░░░░░░░░░░ epoch 3/10  loss 0.5000  accuracy 90.0 %  1 min 01 s left");
   });
 
   test("in a terminal one line moves, and one for each epoch stays", () => {

@@ -22,7 +22,7 @@ test("a CSV file of more than 512 MiB trains and is measured", () => {
   closeSync(file);
   expect(statSync(at("long.csv")).size).toBeGreaterThan(512 * 2 ** 20);
   expect(nabla("train", "mlp", "--data", "long.csv", "--ignore", "note", ...small, "--lr", "0.05", "--out", "long")).toContain(
-    "(4000 + 1000 examples)",
+    "(4,000 + 1,000 examples)",
   );
   expect(nabla("evaluate", "long")).toMatch(/on the 1,?000 examples of long, test split/);
 });

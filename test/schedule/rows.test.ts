@@ -314,11 +314,15 @@ describe("the same as one instruction after another", () => {
   });
 
   test("norms of many rows, whose sums over rows are in slices", () => {
-    for (const shape of [
-      [1024, 256],
-      [1100, 260],
-      [6, 200, 256],
-    ]) {
+    // Rows and columns that no number of lanes divides; the others only in full.
+    for (const shape of sized(
+      [[1100, 260]],
+      [
+        [1100, 260],
+        [1024, 256],
+        [6, 200, 256],
+      ],
+    )) {
       const given = (dtype: Dtype): Tensor[] => [shape, shape.slice(-1), shape.slice(-1), shape].map((s, i) => numbers(s, i, dtype));
       const want = both(layerNorm)(...given("f64"));
       const got = compile((...args: Tensor[]) => both(layerNorm)(...args))(...given("f32"));
