@@ -38,13 +38,9 @@ const fileOptions = (options: LoadOptions): FileOptions => chosen<FileOptions>(o
 const mnistOptions = (options: LoadOptions): MnistOptions => chosen<MnistOptions>(options, MNIST_OPTIONS);
 const folderOptions = (options: LoadOptions): ImageFolderOptions => chosen<ImageFolderOptions>(options, IMAGE_FOLDER_OPTIONS);
 
-/** Curves by their own names. */
-const curveSets = Object.fromEntries(
-  Object.keys(curves).map((name): [string, DatasetLoader] => [name, async (options) => curve(name, points(options))]),
-);
-
 /** Data sets by name. */
-export const datasets: Readonly<Record<string, DatasetLoader>> = {
+// Pure calls: a spread at the top would keep all readers in a bundle that loads no data.
+export const datasets: Readonly<Record<string, DatasetLoader>> = /* @__PURE__ */ withCurves({
   digits: () => digits(),
   mnist: (options) => mnist(options.dataDir, mnistOptions(options)),
   "fashion-mnist": (options) => fashionMnist(options.dataDir, mnistOptions(options)),
@@ -61,8 +57,13 @@ export const datasets: Readonly<Record<string, DatasetLoader>> = {
   circles: async (options) => circles(points(options)),
   blobs: async (options) => blobs(points(options)),
   checkerboard: async (options) => checkerboard(points(options)),
-  ...curveSets,
-};
+});
+
+/** The same, and the curves by their own names. */
+function withCurves(sets: Readonly<Record<string, DatasetLoader>>): Readonly<Record<string, DatasetLoader>> {
+  const own = Object.keys(curves).map((name): [string, DatasetLoader] => [name, async (options) => curve(name, points(options))]);
+  return { ...sets, ...Object.fromEntries(own) };
+}
 
 function requirePath(name: string, want: string, { dataDir }: LoadOptions): string {
   if (dataDir !== undefined) return dataDir;
