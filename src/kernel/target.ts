@@ -24,6 +24,16 @@ export interface Costs {
   readonly fold: number;
   /** How much the cost of written out terms is raised: they must promise a tenth less. Measure with `lenet_b64`, whose first layer was slower with a tie. */
   readonly written: number;
+  /**
+   * Weight gradients below a max pool: a vector of products in a dense kernel, and where each has a load and a look-up serves a few; and an element that is
+   * put in another order. Measure with `lenet_b64`.
+   */
+  readonly denseProduct: number;
+  readonly sparseProduct: number;
+  readonly moved: number;
+  /** Computing an element once more, in additions; only the order of magnitude matters: a transcendental function, and a division or root. */
+  readonly math: number;
+  readonly division: number;
 }
 
 /** Sizes of the memory above the main one, in elements of four bytes. */
@@ -38,11 +48,66 @@ export interface Caches {
   readonly block: number;
   /** Elements that a row may touch: half of a second cache. Measure with `layernorm_fb`. */
   readonly row: number;
+  /** Elements of an image of which a few stay in the first cache. Measure with `lenet_b64`. */
+  readonly image: number;
   /** Elements of a page, and pages whose addresses the processor finds quickly. Measure with `gemm_2048`. */
   readonly page: number;
   readonly pages: number;
   /** Bytes by which planes lie apart so badly that a sum over channels meets itself in the cache. Measure with `conv1x1_fwd`. */
   readonly badPitch: number;
+  /** Channels from which a sum over channels may meet its own lines in a set of the cache, if planes lie an even number of lines apart. */
+  readonly manyPlanes: number;
+}
+
+/** Which values get a buffer, and which kernels compute several. Costs are in additions, as `Costs.math`. */
+export interface Fusing {
+  /** From here on a value with several readers is worth a buffer. */
+  readonly shared: number;
+  /** Up to here a value that is made from one whole buffer is made again instead: who reads it would have read that much memory anyway. */
+  readonly again: number;
+  /** From here on a value that is about to be repeated is computed before. */
+  readonly repeated: number;
+  /**
+   * Up to so many elements a kernel's values need nothing in common. Beyond that, unrelated ones side by side only add streams from memory, more than
+   * a core can prefetch: the update of eight matrices in one kernel took 2.7 times as long as in eight. Measure with `adam_25m`.
+   */
+  readonly unrelated: number;
+  /** So many for copies, which should not be made long before they are read. */
+  readonly copies: number;
+  /** Values that a kernel puts together at a time. */
+  readonly concatenated: number;
+}
+
+/** How long sums with few results are cut, so that threads have something to divide. */
+export interface Slicing {
+  /** Results to have in the first reduction: several tiles for each of many threads; with `enough` there is enough to divide. */
+  readonly wanted: number;
+  readonly enough: number;
+  /** Elements from which a second reduction costs little; and those of a matrix whose rows are added up. */
+  readonly leastElements: number;
+  readonly leastInRows: number;
+  /** Slices of a sum over the rows of a large matrix, and rows from which it is cut. */
+  readonly rowSlices: number;
+  readonly manyRows: number;
+  /** Results of which a slice's stay in the first cache. */
+  readonly mostResults: number;
+}
+
+/** When products leave a loop, to be made for all its steps at once. */
+export interface Hoisting {
+  /** Rows from which a product uses a weight often enough in one step, and terms from which a sum is written seldom enough. */
+  readonly manyRows: number;
+  readonly manyTerms: number;
+  /** Bytes of sums that one stacked byte must save from being read and written in each step. */
+  readonly worth: number;
+}
+
+/** Where vectors lie in convolutions. */
+export interface Laying {
+  /** Results of which so large a share would come from zeros are worth loops that leave them out. */
+  readonly zeros: number;
+  /** Vectors from which a row of an image is worth them. */
+  readonly leastVectors: number;
 }
 
 /** Limits of the tiler. */
@@ -107,6 +172,10 @@ export interface Target {
   readonly caches: Caches;
   readonly tiling: Tiling;
   readonly packing: Packing;
+  readonly fusing: Fusing;
+  readonly slicing: Slicing;
+  readonly hoisting: Hoisting;
+  readonly laying: Laying;
 }
 
 /** WebAssembly with 128-bit vectors. Its f64x2 is not used: kernels of f64 are scalar. */
@@ -119,16 +188,33 @@ export const WASM: Target = {
   buffers: 24,
   slowOrderedMinimum: true,
   sandboxed: true,
-  costs: { iteration: 0.25, latency: 4.5, multiplies: 2, loads: 2, issues: 3.5, repeated: 0.25, gather: 6, fold: 6, written: 1.1 },
+  costs: {
+    iteration: 0.25,
+    latency: 4.5,
+    multiplies: 2,
+    loads: 2,
+    issues: 3.5,
+    repeated: 0.25,
+    gather: 6,
+    fold: 6,
+    written: 1.1,
+    denseProduct: 0.5,
+    sparseProduct: 0.9,
+    moved: 2,
+    math: 10,
+    division: 4,
+  },
   caches: {
     line: 16,
     first: 1 << 13,
     panel: 1 << 16,
     block: 5 << 15,
     row: 1 << 17,
+    image: 3072,
     page: 1024,
     pages: 256,
     badPitch: 1024,
+    manyPlanes: 16,
   },
   tiling: {
     manyProducts: 1 << 22,
@@ -149,6 +235,10 @@ export const WASM: Target = {
     smallRows: 1 << 14,
   },
   packing: { columns: 8, rows: 4, leastTerms: 512, leastReads: 64 },
+  fusing: { shared: 3, again: 6, repeated: 4, unrelated: 4096, copies: 256, concatenated: 32 },
+  slicing: { wanted: 128, enough: 32, leastElements: 1 << 16, leastInRows: 1 << 18, rowSlices: 64, manyRows: 1024, mostResults: 4096 },
+  hoisting: { manyRows: 16, manyTerms: 128, worth: 5 },
+  laying: { zeros: 0.1, leastVectors: 2 },
 };
 
 /**

@@ -6,6 +6,7 @@
  *     sum over b of x{bij} y{bjk}     one product, in which b is summed over as well
  */
 import { sizeOf } from "../base/shape.ts";
+import { type Target, WASM } from "../kernel/target.ts";
 import { dot } from "../ops/contract.ts";
 import { instructionOf, madeBy } from "../ops/made-by.ts";
 import { concat } from "../ops/movement.ts";
@@ -16,24 +17,25 @@ import { findSums, type Sum } from "../tape/sums.ts";
 import { tapeOfRegion } from "../tape/tape.ts";
 import { type Rule, rewriteRegion } from "./rewrite.ts";
 
-/** Elements of a sum from which its terms count: as many as a place in memory takes at least. */
-const LEAST_ELEMENTS = 16;
 /** Terms and parts of a sum that may wait at a time; an addition of two that are there waits for nothing. */
 const MOST_WAITING = 3;
 
-export function accumulate(region: Region): Region {
-  return rewriteRegion(rewriteRegion(region, sumsOfParts), inOrder);
+export function accumulate(region: Region, { caches }: Target = WASM): Region {
+  // Elements of a sum from which its terms count: as many as a place in memory takes at least.
+  const least = caches.line;
+  const parts = rewriteRegion(region, (inner) => sumsOfParts(inner, least));
+  return rewriteRegion(parts, (inner) => inOrder(inner, least));
 }
 
 /** Sums of a value that nobody else reads are made without it. */
-function sumsOfParts(region: Region): Rule {
+function sumsOfParts(region: Region, least: number): Rule {
   const readers = new Map<Value, number>();
   const count = (x: Value): unknown => readers.set(x, (readers.get(x) ?? 0) + 1);
   for (const instruction of tapeOfRegion(region)) instruction.operands.forEach(count);
   region.outputs.forEach(count);
   return (instruction, [x], original) => {
     const total = instructionOf(instruction, sum);
-    if (!total || readers.get(original.operands[0]!) !== 1 || sizeOf(total.results[0]!.shape) < LEAST_ELEMENTS) return undefined;
+    if (!total || readers.get(original.operands[0]!) !== 1 || sizeOf(total.results[0]!.shape) < least) return undefined;
     const made = sumOfStack(x!, total.params.axes) ?? sumOfDot(x!, total.params.axes);
     return made && [made];
   };
@@ -62,11 +64,11 @@ function sumOfDot(x: Tensor, axes: readonly number[]): Tensor | undefined {
 }
 
 /** Terms in the order in which they are made, where the order of the additions would keep more of them waiting. */
-function inOrder(region: Region): Rule {
+function inOrder(region: Region, least: number): Rule {
   const list = tapeOfRegion(region);
   const made = new Map<Instruction, number>(list.map((instruction, at) => [instruction, at]));
   const sums = findSums(list, region.outputs, { subtract: false }).filter(
-    (s) => sizeOf(s.root.results[0]!.shape) >= LEAST_ELEMENTS && waiting(s, made) > MOST_WAITING,
+    (s) => sizeOf(s.root.results[0]!.shape) >= least && waiting(s, made) > MOST_WAITING,
   );
   const roots = new Map(sums.map((s) => [s.root, s]));
   const images = new Map<Value, Tensor>();

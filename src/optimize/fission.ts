@@ -10,6 +10,7 @@
  */
 import { byteSize } from "../base/dtype.ts";
 import { sizeOf, type Type } from "../base/shape.ts";
+import { type Hoisting, type Target, WASM } from "../kernel/target.ts";
 import { dot, dotOver, reuse } from "../ops/contract.ts";
 import { add } from "../ops/elementwise.ts";
 import { extentsOf } from "../ops/lowering.ts";
@@ -36,13 +37,13 @@ interface Fission {
   results(own: readonly Tensor[]): readonly Tensor[];
 }
 
-/** Rows from which a product uses a weight often enough in one step, and terms from which a sum is written seldom enough. */
-const MANY_ROWS = 16;
-const MANY_TERMS = 128;
-/** Bytes of sums that one stacked byte must save from being read and written in each step. */
-const WORTH = 5;
+/** What the ways to shorten a loop are given. */
+interface Means {
+  readonly walks: Walks;
+  readonly hoisting: Hoisting;
+}
 
-export function fission(region: Region, walks: Walks): Region {
+export function fission(region: Region, walks: Walks, { hoisting }: Target = WASM): Region {
   const ways = [grown, behind, ahead];
   const rule: Rule = (instruction, operands) => {
     const whole = instructionOf(instruction, scan);
@@ -50,7 +51,7 @@ export function fission(region: Region, walks: Walks): Region {
     let loop: Loop = { ...whole.params, operands, body: whole.regions[0]! };
     const made: Fission[] = [];
     for (const way of ways) {
-      const next = way(loop, walks);
+      const next = way(loop, { walks, hoisting });
       if (next) made.unshift(next);
       loop = next?.loop ?? loop;
     }
@@ -97,20 +98,21 @@ function stackOf(x: Value, { body, carry, operands }: Loop, own: readonly Tensor
 }
 
 /** Carries that only grow, by sums and products of what can be stacked: the loop stacks that, and the carries leave it. */
-function grown(loop: Loop): Fission | undefined {
+function grown(loop: Loop, { hoisting }: Means): Fission | undefined {
   const { body, consts, carry, operands } = loop;
   const stacks = new Stacks(loop);
   const perStep = dependents(tapeOfRegion(body), body.inputs.slice(consts));
   const terms = new Map<number, Value>();
   const candidates = (leaves: readonly OpFace[]): [number, Value, readonly Value[]][] =>
     growing(loop).flatMap(([i, term]) => {
-      const own = terms.has(i) ? undefined : factors(term, leaves);
+      const own = terms.has(i) ? undefined : factors(term, leaves, hoisting);
       return own?.every((x) => perStep.has(x)) ? [[i, term, own]] : [];
     });
   // All products leave, if what is stacked for them is little; else those, like sums, whose factors are stacked anyway.
   const products = candidates([dot]);
   const factorsOf = products.flatMap(([, , own]) => own);
-  if (stacks.take(factorsOf, bytesOf(products.map(([, term]) => term)) / WORTH)) for (const [i, term] of products) terms.set(i, term);
+  if (stacks.take(factorsOf, bytesOf(products.map(([, term]) => term)) / hoisting.worth))
+    for (const [i, term] of products) terms.set(i, term);
   for (const [i, term, own] of candidates([dot, sum])) if (stacks.take(own, 0)) terms.set(i, term);
   if (terms.size === 0) return undefined;
   const stays = (i: number): boolean => !terms.has(i);
@@ -146,13 +148,13 @@ function growing({ body, consts, carry }: Loop): [number, Value][] {
 }
 
 /** The operands of the short products and sums (`leaves`) of which a term is made, in ops through which the sum over the steps can be drawn. */
-function factors({ source }: Value, leaves: readonly OpFace[]): readonly Value[] | undefined {
+function factors({ source }: Value, leaves: readonly OpFace[], hoisting: Hoisting): readonly Value[] | undefined {
   const { op, operands, results } = source;
-  if (leaves.includes(op) && (op === sum || sizeOf(extentsOf(source)) < MANY_TERMS)) return operands;
+  if (leaves.includes(op) && (op === sum || sizeOf(extentsOf(source)) < hoisting.manyTerms)) return operands;
   const { derivative } = opOf(source);
   const isLinear = derivative.kind === "linear" && derivative.how === "jointly" && derivative.in === "all";
   if (!isLinear || operands.length === 0 || operands.some((x) => x.dtype !== results[0]!.dtype)) return undefined;
-  const all = operands.map((x) => factors(x, leaves));
+  const all = operands.map((x) => factors(x, leaves, hoisting));
   return all.every((list) => list !== undefined) ? all.flat() : undefined;
 }
 
@@ -175,7 +177,7 @@ function opaque(list: readonly Instruction[]): Value[] {
 }
 
 /** Products of few rows in each step with a matrix that stays the same. */
-function shortProducts(list: readonly Instruction[], perStep: ReadonlySet<Value>): Value[] {
+function shortProducts(list: readonly Instruction[], perStep: ReadonlySet<Value>, { manyRows }: Hoisting): Value[] {
   const isShort = (instruction: Instruction): boolean => {
     const product = instructionOf(instruction, dot);
     const same = product?.operands.findIndex((x) => !perStep.has(x)) ?? -1;
@@ -183,7 +185,7 @@ function shortProducts(list: readonly Instruction[], perStep: ReadonlySet<Value>
       product !== undefined &&
       same >= 0 &&
       perStep.has(product.operands[1 - same]!) &&
-      reuse(product.params, product.operands, same) < MANY_ROWS
+      reuse(product.params, product.operands, same) < manyRows
     );
   };
   return list.filter(isShort).map((i) => i.results[0]!);
@@ -196,14 +198,14 @@ function repeated(x: Value): Value {
 }
 
 /** Products that only leave the loop, with what is made of them: the loop stacks what goes into them instead. */
-function behind(loop: Loop, walks: Walks): Fission | undefined {
+function behind(loop: Loop, { walks, hoisting }: Means): Fission | undefined {
   const { body, consts, carry, operands, length } = loop;
   const list = tapeOfRegion(body);
   const inside = new Set(tapeOf([...body.outputs.slice(0, carry), ...opaque(list)], new Set(body.inputs)));
   const perStep = dependents(list, body.inputs.slice(consts));
   const late = dependents(
     list,
-    shortProducts(list, perStep).filter((y) => !inside.has(y.source)),
+    shortProducts(list, perStep, hoisting).filter((y) => !inside.has(y.source)),
   );
   const leaves = body.outputs.map((y, i) => i >= carry && late.has(y));
   const outputs = body.outputs.filter((_, i) => leaves[i]);
@@ -228,11 +230,11 @@ function behind(loop: Loop, walks: Walks): Fission | undefined {
 }
 
 /** Products of slices: the loop gets their slices instead. */
-function ahead(loop: Loop, walks: Walks): Fission | undefined {
+function ahead(loop: Loop, { walks, hoisting }: Means): Fission | undefined {
   const { body, consts, carry, operands, length } = loop;
   const list = tapeOfRegion(body);
   const late = dependents(list, [...body.inputs.slice(consts, consts + carry), ...opaque(list)]);
-  const products = shortProducts(list, dependents(list, slicesOf(loop))).filter((y) => !late.has(y));
+  const products = shortProducts(list, dependents(list, slicesOf(loop)), hoisting).filter((y) => !late.has(y));
   if (products.length === 0 || !new Stacks(loop).take(products)) return undefined;
   const bound = new Map(products.map((y) => [y, hole(y, y.label)]));
   const outputs = substitute(body.outputs, bound);

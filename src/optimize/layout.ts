@@ -30,7 +30,7 @@ function laying(region: Region, target: Target): Rule {
     const lanes = laneAxis(instruction, target);
     if (lanes === undefined || rows.has(original)) return undefined;
     const [x, y] = operands as [Tensor, Tensor];
-    const params = { ...(instruction.params as Conv), lanes, zeros: instruction.op === conv ? zerosOf(x, y) : undefined };
+    const params = { ...(instruction.params as Conv), lanes, zeros: instruction.op === conv ? zerosOf(x, y, target) : undefined };
     if (instruction.op === convWeight) {
       const images = lanes === IMAGES ? inLanes(x, lanes, copy) : x;
       return [x.bind(convWeight, [images, inLanes(y, lanes, copy)], params as never)];
@@ -43,16 +43,13 @@ function laying(region: Region, target: Target): Rule {
   };
 }
 
-/** Results of which so large a share would come from zeros are worth loops that leave them out. */
-const MUCH = 0.1;
-
 /** How many zeros an image that is padded much begins and ends with. */
-function zerosOf(x: Tensor, w: Tensor): Conv["zeros"] {
+function zerosOf(x: Tensor, w: Tensor, { laying }: Target): Conv["zeros"] {
   if (x.source.op !== pad) return undefined;
   const { low, high } = x.source.params as { low: readonly number[]; high: readonly number[] };
   // With a stride of 1 each element meets as many taps.
   const useful = x.shape.slice(2).reduce((n, d, i) => n * shareOfTaps(d, w.shape[i + 2]!, low[i + 2]!, high[i + 2]!), 1);
-  return useful > 1 - MUCH ? undefined : { low: low.slice(2), high: high.slice(2) };
+  return useful > 1 - laying.zeros ? undefined : { low: low.slice(2), high: high.slice(2) };
 }
 
 /** Of the taps of all windows over an axis, the share that does not lie on padding. */
@@ -136,12 +133,9 @@ function joined<T extends { members: Instruction[]; borders: Set<Value> }>(a: T,
   return large;
 }
 
-/** Vectors from which a row is worth them. */
-const LEAST_VECTORS = 2;
-
 /** Depthwise, and as a product of matrices [O, C] · [C, pixels], convolution is as quick with vectors along the rows of images. */
-function vectorizesInRows({ op, operands, results, params }: Instruction, { lanes, caches }: Target): boolean {
-  const leastWidth = LEAST_VECTORS * lanes.f32;
+function vectorizesInRows({ op, operands, results, params }: Instruction, { lanes, caches, laying: { leastVectors } }: Target): boolean {
+  const leastWidth = leastVectors * lanes.f32;
   const { stride, groups } = params as Conv;
   const [x, y] = operands as [Value, Value];
   const [out, w] = op === conv ? [results[0]!, y] : [y, results[0]!];

@@ -108,12 +108,11 @@ const sumFew: Rule = (instruction) => {
   return spread?.kernel.every((_, i) => axes.includes(x.rank - 1 - i)) ? [spread.value.sum(axes)] : undefined;
 };
 
-/** Cycles of a vector of products in a dense kernel, and here, where each has a load and a look-up serves a few; and of an element that is put in another order. */
-const CYCLES = { dense: 0.5, few: 0.9, moved: 2 } as const;
-/** Elements of an image of which a few stay in the first cache. */
-const SMALL = 3072;
-
-const weightsOfFew = ({ op, params }: Parameters<Rule>[0], operands: Parameters<Rule>[1], { lanes }: Target): ReturnType<Rule> => {
+const weightsOfFew = (
+  { op, params }: Parameters<Rule>[0],
+  operands: Parameters<Rule>[1],
+  { lanes, costs, caches }: Target,
+): ReturnType<Rule> => {
   if (op !== convWeight) return undefined;
   const { stride, dilation, groups, kernel } = params as Conv & { readonly kernel: readonly number[] };
   const [x, ct] = operands as [Tensor, Tensor];
@@ -122,9 +121,9 @@ const weightsOfFew = ({ op, params }: Parameters<Rule>[0], operands: Parameters<
   const [n, c, h, w] = x.shape as [number, number, number, number];
   const [rows, columns] = kernel as [number, number];
   const width = Math.ceil((columns * c) / lanes.f32) * lanes.f32;
-  const dense = (CYCLES.dense * sizeOf(spread.kernel) * rows * columns * c) / lanes.f32;
-  const few = (CYCLES.few * rows * width) / lanes.f32 + (CYCLES.moved * n * c * h * w) / sizeOf(spread.value.shape);
-  if (few > dense || c * h * w > SMALL) return undefined;
+  const dense = (costs.denseProduct * sizeOf(spread.kernel) * rows * columns * c) / lanes.f32;
+  const few = (costs.sparseProduct * rows * width) / lanes.f32 + (costs.moved * n * c * h * w) / sizeOf(spread.value.shape);
+  if (few > dense || c * h * w > caches.image) return undefined;
   // Rows long enough for whole vectors.
   const room = w + Math.ceil((width - columns * c) / c);
   const images = x.transpose([0, 2, 3, 1]).pad([0, 0, 0, 0], [0, 0, room - w, 0]);

@@ -5,6 +5,7 @@
  *     sum x[n,c,p] over n, p     =     sum over s of (sum x[s,m,c,p] over m, p)     where n = s·M + m
  */
 import { sizeOf } from "../base/shape.ts";
+import { type Slicing, type Target, WASM } from "../kernel/target.ts";
 import { dot } from "../ops/contract.ts";
 import { instructionOf } from "../ops/made-by.ts";
 import { max, min, sum } from "../ops/reduce.ts";
@@ -12,80 +13,80 @@ import type { Tensor } from "../ops/tensor.ts";
 import type { Region } from "../tape/node.ts";
 import { type Rule, rewriteRegion } from "./rewrite.ts";
 
-/** Results to have in the first reduction: several register tiles for each of many threads. */
-const WANTED = 128;
-/** With as many there is enough to divide. */
-const ENOUGH = 32;
-/** Elements from which a second reduction costs little. */
-const LEAST_ELEMENTS = 1 << 16;
-const ROWS_ELEMENTS = 1 << 18;
-
 /** How many slices an axis is cut into: a divisor of its extent, so that all are of one size; 1 if there is none worth while. */
-function slicesOf(extent: number, results: number): number {
-  for (let slices = Math.floor(WANTED / results); slices >= 4; slices--) if (extent % slices === 0 && slices < extent) return slices;
+function slicesOf(extent: number, results: number, wanted: number): number {
+  for (let slices = Math.floor(wanted / results); slices >= 4; slices--) if (extent % slices === 0 && slices < extent) return slices;
   return 1;
 }
 
 /** The axis among `candidates` that gives the most slices, the first of equally good ones. */
-function bestAxis(candidates: readonly number[], shape: readonly number[], results: number): { axis: number; slices: number } {
-  const options = candidates.map((axis) => ({ axis, slices: slicesOf(shape[axis]!, results) }));
+function bestAxis(
+  candidates: readonly number[],
+  shape: readonly number[],
+  results: number,
+  { wanted }: Slicing,
+): { axis: number; slices: number } {
+  const options = candidates.map((axis) => ({ axis, slices: slicesOf(shape[axis]!, results, wanted) }));
   return options.reduce((best, option) => (option.slices > best.slices ? option : best), { axis: -1, slices: 1 });
 }
 
 const cut = (x: Tensor, axis: number, slices: number): Tensor =>
   x.reshape([...x.shape.slice(0, axis), slices, x.shape[axis]! / slices, ...x.shape.slice(axis + 1)]);
 
-const sliceReduction: Rule = (instruction, [x]) => {
-  const reduction = instructionOf(instruction, sum) ?? instructionOf(instruction, max) ?? instructionOf(instruction, min);
-  const results = sizeOf(instruction.results[0]!.shape);
-  if (!reduction || results > ENOUGH || results === 0 || sizeOf(x!.shape) < LEAST_ELEMENTS) return undefined;
-  const { axes } = reduction.params;
-  const { axis, slices } = bestAxis(axes, x!.shape, results);
-  if (slices === 1) return undefined;
-  const inner = axes.map((a) => (a >= axis ? a + 1 : a));
-  // What is left in front of the cut axis decides where the slices stand among the results.
-  const at = axis - axes.filter((a) => a < axis).length;
-  const op = instruction.op === sum ? "sum" : instruction.op === max ? "max" : "min";
-  return [cut(x!, axis, slices)[op](inner)[op](at)];
-};
+/** A rule for a machine. */
+type SlicingRule = (slicing: Slicing) => Rule;
 
-/** Slices of a sum over the rows of a large matrix, and the rows from which it is cut. */
-const ROW_SLICES = 64;
-const MANY_ROWS = 1024;
-/** Results of which a slice's stay in the first cache. */
-const MOST_RESULTS = 4096;
+const sliceReduction: SlicingRule =
+  (slicing) =>
+  (instruction, [x]) => {
+    const reduction = instructionOf(instruction, sum) ?? instructionOf(instruction, max) ?? instructionOf(instruction, min);
+    const results = sizeOf(instruction.results[0]!.shape);
+    if (!reduction || results > slicing.enough || results === 0 || sizeOf(x!.shape) < slicing.leastElements) return undefined;
+    const { axes } = reduction.params;
+    const { axis, slices } = bestAxis(axes, x!.shape, results, slicing);
+    if (slices === 1) return undefined;
+    const inner = axes.map((a) => (a >= axis ? a + 1 : a));
+    // What is left in front of the cut axis decides where the slices stand among the results.
+    const at = axis - axes.filter((a) => a < axis).length;
+    const op = instruction.op === sum ? "sum" : instruction.op === max ? "max" : "min";
+    return [cut(x!, axis, slices)[op](inner)[op](at)];
+  };
 
 /** A sum over the leading axes: its slices can be summed where the rows are made, see `schedule/rows.ts`. */
-const sliceRows: Rule = (instruction, [x]) => {
-  const total = instructionOf(instruction, sum);
-  if (!total || total.results[0]!.dtype !== "f32") return undefined;
-  const { axes } = total.params;
-  const rows = sizeOf(x!.shape.slice(0, axes.length));
-  const { shape } = instruction.results[0]!;
-  const results = sizeOf(shape);
-  const leading = axes.every((axis, i) => axis === i);
-  if (!leading || rows < MANY_ROWS || results > MOST_RESULTS || results <= ENOUGH || rows * results < ROWS_ELEMENTS) return undefined;
-  let slices = ROW_SLICES;
-  while (rows % slices !== 0) slices--;
-  if (slices < ROW_SLICES / 4) return undefined;
-  return [
-    x!
-      .reshape([slices, rows / slices, ...shape])
-      .sum(1)
-      .sum(0),
-  ];
-};
+const sliceRows: SlicingRule =
+  (slicing) =>
+  (instruction, [x]) => {
+    const total = instructionOf(instruction, sum);
+    if (!total || total.results[0]!.dtype !== "f32") return undefined;
+    const { axes } = total.params;
+    const rows = sizeOf(x!.shape.slice(0, axes.length));
+    const { shape } = instruction.results[0]!;
+    const results = sizeOf(shape);
+    const leading = axes.every((axis, i) => axis === i);
+    const { enough, leastInRows, manyRows, mostResults, rowSlices } = slicing;
+    if (!leading || rows < manyRows || results > mostResults || results <= enough || rows * results < leastInRows) return undefined;
+    let slices = rowSlices;
+    while (rows % slices !== 0) slices--;
+    if (slices < rowSlices / 4) return undefined;
+    return [
+      x!
+        .reshape([slices, rows / slices, ...shape])
+        .sum(1)
+        .sum(0),
+    ];
+  };
 
-const sliceDot: Rule = (instruction) => {
+const sliceDot: SlicingRule = (slicing) => (instruction) => {
   const product = instructionOf(instruction, dot);
   if (!product) return undefined;
   const results = sizeOf(product.results[0]!.shape);
   const [x, y] = product.operands;
-  if (results > ENOUGH || results === 0 || Math.max(sizeOf(x.shape), sizeOf(y.shape)) < LEAST_ELEMENTS) return undefined;
+  const elements = Math.max(sizeOf(x.shape), sizeOf(y.shape));
+  if (results > slicing.enough || results === 0 || elements < slicing.leastElements) return undefined;
   const { spec } = product.params;
   const [xs, ys, out] = spec.split(/,|->/) as [string, string, string];
   const summed = [...xs].flatMap((c, axis) => (ys.includes(c) && !out.includes(c) ? [axis] : []));
-  const { axis, slices } = bestAxis(summed, x.shape, results);
+  const { axis, slices } = bestAxis(summed, x.shape, results, slicing);
   const fresh = [..."abcdefghijklmnopqrstuvwxyz"].find((c) => !spec.includes(c));
   if (slices === 1 || !fresh) return undefined;
   const letter = xs[axis]!;
@@ -96,11 +97,8 @@ const sliceDot: Rule = (instruction) => {
   return [sliced.sum(0)];
 };
 
-export function splitSums(region: Region): Region {
-  return rewriteRegion(
-    region,
-    () =>
-      (...given) =>
-        sliceReduction(...given) ?? sliceRows(...given) ?? sliceDot(...given),
-  );
+export function splitSums(region: Region, { slicing }: Target = WASM): Region {
+  const [ofReduction, ofRows, ofDot] = [sliceReduction(slicing), sliceRows(slicing), sliceDot(slicing)];
+  const rule: Rule = (...given) => ofReduction(...given) ?? ofRows(...given) ?? ofDot(...given);
+  return rewriteRegion(region, () => rule);
 }

@@ -48,7 +48,7 @@ const PRIMITIVES: TapePasses = [
 ];
 
 /** Loops without what needs no loop. */
-const FISSION: TapePasses = [["fission", (region) => fission(region, walks)]];
+const FISSION: TapePasses = [["fission", (region, target) => fission(region, walks, target)]];
 
 /** Operands and results lie as loops want them, and long sums are cut as threads want them. */
 const ARRANGEMENT: TapePasses = [

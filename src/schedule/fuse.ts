@@ -51,26 +51,10 @@ export interface Fusion {
   mayOverwrite(item: Group | Rows, y: Value, x: Value): boolean;
 }
 
-// Rough costs in units of an addition (`weights.ts`); only their order of magnitude matters.
-/** From here on a value with several readers is worth a buffer. */
-const SHARED_COST = 3;
-/** Up to here a value that is made from one whole buffer is made again instead: who reads it would have read that much memory anyway. */
-const AGAIN_COST = 6;
-/** From here on a value that is about to be repeated is computed before. */
-const REPEATED_COST = 4;
 /** Beyond this cost, and beyond so many values, a chain is cut, so that no expression grows without bound. */
 const LONGEST_CHAIN = 400;
-/**
- * Up to so many elements a kernel's values need nothing in common. Beyond that, unrelated ones side by side only add streams from memory, more than
- * a core can prefetch: the update of eight matrices in one kernel took 2.7 times as long as in eight.
- */
-const FEW_ELEMENTS = 4096;
-/** So many for copies, which should not be made long before they are read. */
-const FEW_COPIES = 256;
 /** Kernels back from the last one that take up a value of which they need nothing. Further back it would only wait longer for its reader. */
 const NEAR = 32;
-/** Elements from which a sum of several terms has a place of its own: as many as a place takes at least. */
-const KEPT_SUM = 16;
 
 /** Loops, branches and host calls are steps of their own. */
 const standsAlone = (lower: Lowering<unknown>): boolean => lower.kind === "control" || lower.kind === "host";
@@ -175,7 +159,7 @@ class Fuser {
   #weigh(instruction: Instruction): Weight {
     let weight = this.#weights.get(instruction);
     if (!weight) {
-      weight = weigh(instruction);
+      weight = weigh(instruction, this.#target);
       this.#weights.set(instruction, weight);
     }
     return weight;
@@ -239,8 +223,10 @@ class Fuser {
    */
   #settle({ operands, results }: Instruction): void {
     const at = this.#ready.get(results[0]!)!;
+    // A place of its own takes a line of the cache at least.
+    const least = this.#target.caches.line;
     for (const x of operands)
-      if (this.#bufferOf(x) === undefined && (this.#ready.get(x) ?? -1) < at && sizeOf(x.shape) >= KEPT_SUM && this.#frees(x) >= 2)
+      if (this.#bufferOf(x) === undefined && (this.#ready.get(x) ?? -1) < at && sizeOf(x.shape) >= least && this.#frees(x) >= 2)
         this.#force(x);
     let read = new Set(operands.flatMap((x) => this.#buffersBehind(x))).size;
     const byCount = operands.filter((x) => this.#bufferOf(x) === undefined && this.#buffersBehind(x).length > 1);
@@ -261,15 +247,16 @@ class Fuser {
   }
 
   #worthBuffer(y: Value, cost: number, moves: boolean): boolean {
+    const { again: cheap, shared, repeated } = this.#target.fusing;
     const readers = this.#readers.get(y) ?? [];
     const constant = y.source.operands.length === 0;
     if (y.source.op.traits?.copies || (this.#contracted.has(y) && !moves && !constant)) return true;
     // A reshape inside a contraction's index would cost divisions; its operand's buffer serves as it is.
     if (this.#contracted.has(y) && isAlias(y.source)) return true;
-    const again = cost <= AGAIN_COST && this.#wholeBuffers(y).length <= 1;
-    if (readers.length + (this.#outputs.has(y) ? 1 : 0) > 1 && cost >= SHARED_COST && !again) return true;
+    const again = cost <= cheap && this.#wholeBuffers(y).length <= 1;
+    if (readers.length + (this.#outputs.has(y) ? 1 : 0) > 1 && cost >= shared && !again) return true;
     if (cost >= LONGEST_CHAIN) return true;
-    if (cost < REPEATED_COST) return false;
+    if (cost < repeated) return false;
     return readers.some((reader) => {
       const lower = lowering(reader);
       if (lower.kind === "pointwise") return reader.results.some((r) => sizeOf(r.shape) > sizeOf(y.shape));
@@ -316,7 +303,8 @@ class Fuser {
     let least = 0;
     for (const x of needs.keys()) least = Math.max(least, this.#position(x));
     const copies = this.#moves(y.source);
-    const few = copies ? FEW_COPIES : FEW_ELEMENTS;
+    const { copies: fewCopies, unrelated } = this.#target.fusing;
+    const few = copies ? fewCopies : unrelated;
     const recent = Math.max(least, this.#items.length - NEAR);
     for (let p = least; p < this.#items.length; p = Math.max(p + 1, recent)) {
       const item = this.#items[p]!;

@@ -89,9 +89,6 @@ export function storedSize(shape: Shape, lanes: Lanes, target: Target): number {
 const outerExtents = (shape: Shape, lanes: number, target: Target): number[] =>
   shape.map((d, axis) => (axis === lanes ? d / widthOf(target) : d));
 
-/** Channels from which a sum over channels may meet its own lines in a set of the cache. */
-const MANY = 16;
-
 /**
  * Steps along the axes in vectors. Planes of many channels are an odd number of cache lines apart: else the same element of all channels would lie in
  * a few sets of the cache, and a sum over channels would push out what the next one reads again.
@@ -99,8 +96,8 @@ const MANY = 16;
 function vectorStrides(shape: Shape, lanes: number, target: Target): number[] {
   const extents = outerExtents(shape, lanes, target);
   const strides = stridesOf(extents);
-  if (shape.length < 3 || extents[1]! < MANY) return strides;
-  const { line } = target.caches;
+  const { line, manyPlanes } = target.caches;
+  if (shape.length < 3 || extents[1]! < manyPlanes) return strides;
   const width = widthOf(target);
   const lines = Math.ceil((strides[1]! * width) / line);
   const plane = ((lines % 2 === 0 ? lines + 1 : lines) * line) / width;

@@ -93,7 +93,7 @@ class Scheduler {
     targets: readonly (Location | undefined)[],
     depth: number,
   ): { drafts: Draft[]; results: Location[] } {
-    const list = orderForSums(tapeOfRegion(region), region.outputs);
+    const list = orderForSums(tapeOfRegion(region), region.outputs, this.#target);
     const fusion = fuse(list, region.inputs, region.outputs, this.#target);
     const placeOf = (x: Value): Location => {
       const buffer = fusion.bufferOf(x);

@@ -5,17 +5,16 @@
  *     a = f(x); b = f(y); da = f'(a); db = f'(b); da + db     becomes     a = f(x); da = f'(a); b = f(y); db = f'(b); da + db
  */
 import { sizeOf } from "../base/shape.ts";
+import type { Target } from "../kernel/target.ts";
 import { lowering } from "../ops/lowering.ts";
 import type { Op } from "../ops/op.ts";
 import type { Instruction, Value } from "../tape/node.ts";
 import { findSums, type Sum } from "../tape/sums.ts";
 
-/** Elements of a sum that is worth an order of its own: as many as a place in memory takes at least. */
-const LEAST_ELEMENTS = 16;
-
 /** The list in an order in which sums of three and more terms hold few of them at a time. */
-export function orderForSums(list: readonly Instruction[], outputs: readonly Value[]): readonly Instruction[] {
-  const sums = findSums(list, outputs).filter(({ root }) => sizeOf(root.results[0]!.shape) >= LEAST_ELEMENTS);
+export function orderForSums(list: readonly Instruction[], outputs: readonly Value[], { caches }: Target): readonly Instruction[] {
+  // Smaller ones are not worth an order of their own: a place in memory takes a line of the cache at least.
+  const sums = findSums(list, outputs).filter(({ root }) => sizeOf(root.results[0]!.shape) >= caches.line);
   if (sums.length === 0) return list;
   return addSoon(new Strands(list, sums).run(), sums);
 }

@@ -14,8 +14,9 @@ export function chooseTile(nest: Nest): Choice {
   const sequential = rowByRow && along > 0 && along >= target.tiling.longRow;
   const { tile, written } = sequential ? { tile: [], written: -1 } : cheapestTile(nest, vector);
   const results = tile.reduce((n, [, count]) => n * count, 1);
-  const several = along > 0 && results < 4 && along >= target.tiling.unrolledSum;
-  return { vector, tile, written, unroll: several ? target.tiling.unroll : 1 };
+  const { unroll, unrolledSum } = target.tiling;
+  const several = along > 0 && results < unroll && along >= unrolledSum;
+  return { vector, tile, written, unroll: several ? unroll : 1 };
 }
 
 /**
