@@ -11,7 +11,7 @@ import type { Expr, Kernel, Stmt } from "./kernel.ts";
 import { expandMath } from "./math.ts";
 import { hoist, share } from "./motion.ts";
 import type { Target } from "./target.ts";
-import { mapBlocks } from "./walk.ts";
+import { mapBlocks, mapOperands, rewrite } from "./walk.ts";
 
 type KernelPass = Pass<Kernel, Target>;
 
@@ -24,6 +24,7 @@ export const LOWERING: readonly KernelPass[] = [
   ["guard-accesses", (kernel, target) => (target.sandboxed ? kernel : guardAccesses(kernel))],
   ["split-masked-stores", (kernel, target) => (target.tails === "mask" ? kernel : splitMaskedStores(kernel))],
   ["expand-math", expandMath],
+  ["split-multiply-adds", (kernel, target) => (target.fma === "separate" ? splitMultiplyAdds(kernel) : kernel)],
   ["hoist", onBody(hoist)],
   ["share", onBody(share)],
 ];
@@ -47,6 +48,18 @@ export function splitMaskedStores(kernel: Kernel): Kernel {
     return [v.statement, m.statement, ...stores];
   };
   return { ...kernel, body: kernel.body.flatMap(split) };
+}
+
+/** Multiply-adds as a multiplication and an addition, each rounded, for machines without them. */
+export function splitMultiplyAdds(kernel: Kernel): Kernel {
+  const memo = new Map<Expr, Expr>();
+  const change = (x: Expr): Expr => (x.op === "fma" ? k.add(k.mul(x.args[0]!, x.args[1]!), x.args[2]!) : x);
+  const split = (s: Stmt): Stmt =>
+    mapBlocks(
+      mapOperands(s, (x) => rewrite(x, change, memo)),
+      (block) => block.map(split),
+    );
+  return { ...kernel, body: kernel.body.map(split) };
 }
 
 /** Few statements have more operations. */

@@ -7,6 +7,7 @@
  */
 import * as k from "./build.ts";
 import type { Expr, Kernel, Stmt } from "./kernel.ts";
+import { isNative, type Target, WASM } from "./target.ts";
 import { mapBlocks, mapOperands, rewrite } from "./walk.ts";
 
 const INFINITY = Number.POSITIVE_INFINITY;
@@ -273,19 +274,20 @@ function bindSine(op: "sin" | "cos", x: Expr, prelude: Stmt[]): Expr {
   return result.variable;
 }
 
-function expandIn(s: Stmt): readonly Stmt[] {
+function expandIn(s: Stmt, target: Target): readonly Stmt[] {
   const prelude: Stmt[] = [];
   const memo = new Map<Expr, Expr>();
   const change = (x: Expr): Expr => {
-    const direct = x.dtype === "f32" ? DIRECT[x.op] : undefined;
+    if (x.dtype !== "f32" || isNative(target, x.op, x.dtype)) return x;
+    const direct = DIRECT[x.op];
     if (direct) return direct(x.args[0]!);
-    return (x.op === "sin" || x.op === "cos") && x.dtype === "f32" ? bindSine(x.op, x.args[0]!, prelude) : x;
+    return x.op === "sin" || x.op === "cos" ? bindSine(x.op, x.args[0]!, prelude) : x;
   };
   const expanded = mapOperands(s, (x) => rewrite(x, change, memo));
-  return [...prelude, mapBlocks(expanded, (block) => block.flatMap(expandIn))];
+  return [...prelude, mapBlocks(expanded, (block) => block.flatMap((inner) => expandIn(inner, target)))];
 }
 
-/** The kernel with every f32 transcendental but `pow` rewritten into arithmetic. `pow` is the host's, lane by lane. */
-export function expandMath(kernel: Kernel): Kernel {
-  return { ...kernel, body: kernel.body.flatMap(expandIn) };
+/** The kernel with every f32 transcendental that is not native to the target, but `pow`, rewritten into arithmetic. `pow` is the host's, lane by lane. */
+export function expandMath(kernel: Kernel, target: Target = WASM): Kernel {
+  return { ...kernel, body: kernel.body.flatMap((s) => expandIn(s, target)) };
 }

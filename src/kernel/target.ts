@@ -6,6 +6,7 @@
  * workload with which a constant is measured again: `npm run bench -- --only NAME`.
  */
 import type { Dtype } from "../base/dtype.ts";
+import type { HostBinary, HostUnary, MathOp } from "./kernel.ts";
 
 /** What one instruction or transfer costs. */
 export interface Costs {
@@ -151,6 +152,9 @@ export interface Packing {
   readonly leastReads: number;
 }
 
+/** A function of which a machine may or may not have an instruction. Every machine has square roots and roundings. */
+export type MathFunction = MathOp | HostUnary | HostBinary;
+
 /** A machine. */
 export interface Target {
   readonly name: string;
@@ -166,6 +170,13 @@ export interface Target {
   readonly buffers: number;
   /** True if a vector's minimum and maximum cost several instructions where they must order zeros and keep NaN (7 on x86): then sums take two comparisons. */
   readonly slowOrderedMinimum: boolean;
+  /**
+   * a·b + c: an instruction that rounds once; none, so that it becomes a multiplication and an addition; or one that only some of the engines have, of
+   * which the code generator knows.
+   */
+  readonly fma: "fused" | "separate" | "engine";
+  /** Functions that are one instruction, for vectors too. Others of f32 are expanded into arithmetic or called lane by lane, of f64 called. */
+  readonly native: Readonly<Record<"f32" | "f64", readonly MathFunction[]>>;
   /** True if the machine itself refuses accesses outside the program's memory: then those that are not proved to be inside their buffers need no check. */
   readonly sandboxed: boolean;
   readonly costs: Costs;
@@ -187,6 +198,9 @@ export const WASM: Target = {
   registers: 15,
   buffers: 24,
   slowOrderedMinimum: true,
+  // Relaxed SIMD has it, for vectors.
+  fma: "engine",
+  native: { f32: [], f64: [] },
   sandboxed: true,
   costs: {
     iteration: 0.25,
@@ -255,6 +269,12 @@ export function withLanes(target: Target, lanes: number, tails: Target["tails"] 
     lanes: { f32: lanes, i32: lanes, u32: lanes, u8: lanes, bool: lanes, f64: Math.max(1, lanes / 2) },
     packing: { ...target.packing, columns: columns * scale, rows: rows * scale },
   };
+}
+
+/** Whether a function on numbers of a dtype is one instruction. */
+export function isNative({ native }: Target, op: string, dtype: Dtype): boolean {
+  const names: readonly string[] = dtype === "f32" || dtype === "f64" ? native[dtype] : [];
+  return names.includes(op);
 }
 
 /** Elements of the vectors of a loop nest that touches these dtypes. */

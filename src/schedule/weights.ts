@@ -1,7 +1,7 @@
 /** @file What it costs to compute an element: from the expression that an instruction makes for it. */
 import type { Expr } from "../kernel/kernel.ts";
 import { HOST } from "../kernel/scalar.ts";
-import type { Target } from "../kernel/target.ts";
+import { isNative, type Target } from "../kernel/target.ts";
 import { counters, lowering, probe } from "../ops/lowering.ts";
 import type { Instruction } from "../tape/node.ts";
 
@@ -15,25 +15,33 @@ export interface Weight {
 
 const weights: Map<string, Weight> = new Map();
 /** Weighs a pointwise instruction by the expression it makes. */
-export function weigh(instruction: Instruction, { costs }: Target): Weight {
+export function weigh(instruction: Instruction, target: Target): Weight {
   const lower = lowering(instruction);
   if (lower.kind !== "pointwise") return { cost: 0, moves: false };
   const type = instruction.results[0]!;
-  const key = `${costs.math}|${costs.division}|${instruction.op.name}|${type.dtype}|${instruction.operands.map((x) => x.dtype)}|${type.shape.map((d) => Math.min(d, 2))}`;
+  const key = `${machineKey(target)}|${instruction.op.name}|${type.dtype}|${instruction.operands.map((x) => x.dtype)}|${type.shape.map((d) => Math.min(d, 2))}`;
   const known = weights.get(key);
   if (known && !instruction.op.traits?.varies) return known;
   let masked = false;
   const { elements, result } = probe(instruction, counters(type.shape), (_, _index, mask) => {
     masked ||= mask !== null;
   })!;
-  const weight = { cost: expressionCost(result, costs, new Set()) + (masked ? 1 : 0), moves: elements.includes(result) && !masked };
+  const weight = { cost: expressionCost(result, target, new Set()) + (masked ? 1 : 0), moves: elements.includes(result) && !masked };
   weights.set(key, weight);
   return weight;
 }
 
-function expressionCost(x: Expr, costs: Target["costs"], seen: Set<Expr>): number {
+/** What weights depend on of a machine. */
+function machineKey({ costs, native }: Target): string {
+  return `${costs.math}|${costs.division}|${native.f32}|${native.f64}`;
+}
+
+function expressionCost(x: Expr, target: Target, seen: Set<Expr>): number {
   if (seen.has(x) || x.args.length === 0) return 0;
   seen.add(x);
-  const own = MATH.has(x.op) ? costs.math : x.op === "div" || x.op === "rem" || x.op === "sqrt" ? costs.division : 1;
-  return x.args.reduce((sum, arg) => sum + expressionCost(arg, costs, seen), own);
+  const { costs } = target;
+  const isSlow = MATH.has(x.op) && !isNative(target, x.op, x.dtype);
+  const divides = x.op === "div" || x.op === "rem" || x.op === "sqrt" || MATH.has(x.op);
+  const own = isSlow ? costs.math : divides ? costs.division : 1;
+  return x.args.reduce((sum, arg) => sum + expressionCost(arg, target, seen), own);
 }

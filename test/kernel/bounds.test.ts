@@ -4,10 +4,10 @@ import { checkBounds, guardAccesses } from "../../src/kernel/bounds.ts";
 import * as k from "../../src/kernel/build.ts";
 import { runKernel } from "../../src/kernel/interpret.ts";
 import type { Expr, Kernel, Stmt } from "../../src/kernel/kernel.ts";
-import { LOWERING, lower, splitMaskedStores } from "../../src/kernel/lower.ts";
-import { WASM, withLanes } from "../../src/kernel/target.ts";
+import { LOWERING, lower, splitMaskedStores, splitMultiplyAdds } from "../../src/kernel/lower.ts";
+import { type Target, WASM, withLanes } from "../../src/kernel/target.ts";
 import { verifyKernel } from "../../src/kernel/verify.ts";
-import { eachStmt } from "../../src/kernel/walk.ts";
+import { eachExpr, eachStmt, operandsOf } from "../../src/kernel/walk.ts";
 import { LENGTH, randomData, randomKernel } from "../codegen/random-kernel.ts";
 
 const kernelOf = (body: readonly Stmt[], length = 64): Kernel => ({
@@ -146,6 +146,42 @@ describe("lowering", () => {
         runKernel(lowered, after);
         expect(after, `kernel ${seed} of buffers of ${LENGTH}`).toEqual(before);
       }
+  });
+
+  /** The operators in a kernel, each with its dtype. */
+  const opsOf = ({ body }: Kernel): Set<string> => {
+    const found = new Set<string>();
+    eachStmt(body, (s) => eachExpr(operandsOf(s), ({ op, dtype }) => found.add(`${op} ${dtype}`)));
+    return found;
+  };
+
+  test("a multiply-add is two operations where the machine has no such instruction", () => {
+    const x = (i: Expr): Expr => k.load(0, "f32", i);
+    const kernel = kernelOf([k.forLoop(64, (i) => [k.store(1, i, k.fma(x(i), k.fma(x(i), x(i), k.float(3)), x(i)))])]);
+    const run = (of: Kernel): Float32Array => {
+      const y = new Float32Array(64);
+      runKernel(of, [Float32Array.from({ length: 64 }, (_, i) => i - 32), y, new Int32Array(64)]);
+      return y;
+    };
+    const split = splitMultiplyAdds(kernel);
+    verifyKernel(split);
+    expect(opsOf(kernel)).toContain("fma f32");
+    expect(opsOf(split)).not.toContain("fma f32");
+    expect(run(split)).toEqual(run(kernel));
+    expect(run(split)[35]).toBe(3 * (9 + 3) + 3);
+    const lowered = (fma: Target["fma"]): boolean => opsOf(lower(kernel, { ...WASM, fma })).has("fma f32");
+    expect([lowered("fused"), lowered("engine"), lowered("separate")]).toEqual([true, true, false]);
+  });
+
+  test.each([
+    ["exp", k.exp],
+    ["sin", k.sin],
+    ["tanh", k.tanh],
+  ] as const)("%s of f32 is expanded, unless the machine has it", (op, f) => {
+    const kernel = kernelOf([k.forLoop(64, (i) => [k.store(1, i, f(k.load(0, "f32", i)))])]);
+    expect(opsOf(lower(kernel, WASM))).not.toContain(`${op} f32`);
+    const native = lower(kernel, { ...WASM, native: { f32: [op], f64: [] } });
+    expect(opsOf(native)).toEqual(opsOf(kernel));
   });
 
   test("a masked store is a branch for each lane where the machine has none", () => {
