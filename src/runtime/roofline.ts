@@ -5,7 +5,7 @@
 import { processorTime } from "../base/host.ts";
 import * as k from "../kernel/build.ts";
 import type { Kernel } from "../kernel/kernel.ts";
-import { WASM } from "../kernel/target.ts";
+import { type Target, WASM } from "../kernel/target.ts";
 import type { Arena } from "./arena.ts";
 import { theBackend } from "./backends.ts";
 
@@ -18,13 +18,13 @@ export interface Roofline {
 
 /** Bytes that a probe touches: of the first cache, the second, the third, and what none holds. */
 const FOOTPRINTS: readonly number[] = [1 << 14, 1 << 19, 1 << 22, 1 << 27];
-const VECTOR = WASM.lanes.f32;
 const CHAINS = 12;
 const ROUNDS = 1 << 14;
 
 /** Probes the machine, in some 50 ms; the arena gives the memory and has it back. */
-export function measureRoofline(arena: Arena): Roofline {
-  const kernels = [multiplyAdds(), ...FOOTPRINTS.map((bytes) => moves(bytes / 8))];
+export function measureRoofline(arena: Arena, { lanes }: Target = WASM): Roofline {
+  const vector = lanes.f32;
+  const kernels = [multiplyAdds(vector), ...FOOTPRINTS.map((bytes) => moves(bytes / 8, vector))];
   const from = arena.allocate(FOOTPRINTS.at(-1)! / 2);
   const to = arena.allocate(FOOTPRINTS.at(-1)! / 2);
   const program = { kernels, steps: [], bindings: 0 };
@@ -34,35 +34,35 @@ export function measureRoofline(arena: Arena): Roofline {
   for (const at of [from, to]) arena.release(at);
   const rates = copies.map((ms, i) => FOOTPRINTS[i]! / ms);
   return {
-    flops: (2 * VECTOR * CHAINS * ROUNDS) / adds!,
+    flops: (2 * vector * CHAINS * ROUNDS) / adds!,
     bandwidth: (bytes) => rates[FOOTPRINTS.findIndex((most) => bytes <= most)] ?? rates.at(-1)!,
   };
 }
 
 /** Independent chains of multiply-adds, as many as hide the latency. */
-function multiplyAdds(): Kernel {
-  const start = k.load(0, "f32", k.int(0), { lanes: VECTOR });
+function multiplyAdds(vector: number): Kernel {
+  const start = k.load(0, "f32", k.int(0), { lanes: vector });
   const chains = Array.from({ length: CHAINS }, (_, i) => k.bind(k.mul(start, k.float(i))));
   const factor = k.bind(start);
   const round = k.forLoop(ROUNDS, () => chains.map(({ variable }) => k.set(variable, k.fma(factor.variable, factor.variable, variable))));
-  const stores = chains.map(({ variable }, i) => k.store(1, k.int(i * VECTOR), variable));
+  const stores = chains.map(({ variable }, i) => k.store(1, k.int(i * vector), variable));
   const buffers = [
-    { dtype: "f32", length: VECTOR, written: false },
-    { dtype: "f32", length: VECTOR * CHAINS, written: true },
+    { dtype: "f32", length: vector, written: false },
+    { dtype: "f32", length: vector * CHAINS, written: true },
   ] as const;
   return { name: "multiplyAdds", buffers, body: [factor.statement, ...chains.map((c) => c.statement), round, ...stores] };
 }
 
 /** One buffer into another, four vectors a turn. */
-function moves(length: number): Kernel {
+function moves(length: number, vector: number): Kernel {
   const body = k.forLoop(
     length,
     (i) =>
       [0, 1, 2, 3].map((n) => {
-        const at = k.add(i, k.int(n * VECTOR));
-        return k.store(1, at, k.add(k.load(0, "f32", at, { lanes: VECTOR }), k.float(1)));
+        const at = k.add(i, k.int(n * vector));
+        return k.store(1, at, k.add(k.load(0, "f32", at, { lanes: vector }), k.float(1)));
       }),
-    { step: 4 * VECTOR },
+    { step: 4 * vector },
   );
   const buffers = [
     { dtype: "f32", length, written: false },
