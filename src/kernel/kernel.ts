@@ -87,7 +87,8 @@ export type Stmt =
    * `variable` takes from, from + step, ... while < to. The iterations of a `parallel` loop may run in any order and at the same time, also beside those of other
    * parallel loops of its block: none reads what another writes. Those of a loop that is parallel `inside` follow one another (parts of a sum that are added to results
    * in memory), but all that they tell each other is told by an iteration of a parallel loop inside to the same iteration of that loop. A loop `within` two scalars
-   * leaves out the iterations for which low <= variable < high does not hold; it starts at 0, has a step of 1 and is not parallel.
+   * leaves out the iterations for which low <= variable < high does not hold; it starts at 0, has a step of 1 and is not parallel. A loop that `joins` stands in a
+   * pass over rows, in which the pass `fuse-loops` may make one loop of it and another.
    */
   | {
       readonly kind: "for";
@@ -97,6 +98,7 @@ export type Stmt =
       readonly step: number;
       readonly parallel?: boolean | "inside" | undefined;
       readonly within?: readonly [low: Expr, high: Expr] | undefined;
+      readonly joins?: boolean | undefined;
       readonly body: readonly Stmt[];
     }
   /** Binds a variable for the rest of the enclosing block; it may be changed by `set`. */

@@ -9,7 +9,7 @@
  */
 import { affineLanes, affineOf, type Known, type Range, rangeOfTerms } from "./affine.ts";
 import * as k from "./build.ts";
-import type { Expr, Loop, Stmt } from "./kernel.ts";
+import type { Expr, Kernel, Loop, Stmt } from "./kernel.ts";
 import { assigned, blocksOf, bound, eachExpr, eachStmt, mapBlocks, mapOperands, operandsOf, renamed, rewrite } from "./walk.ts";
 
 /** Elements of a buffer that a statement touches: those from `low` to `high` from a place that terms tell; anywhere, without terms. */
@@ -23,6 +23,18 @@ interface Access {
 
 /** Whether two buffers may be the same memory. */
 type MayShare = (a: number, b: number) => boolean;
+
+/** The kernel with those of its loops fused that are marked (`joins`); buffers of one length may be the same memory. */
+export function fuseMarkedLoops(kernel: Kernel): Kernel {
+  const mayShare: MayShare = (a, b) => kernel.buffers[a]!.length === kernel.buffers[b]!.length;
+  const within = (block: readonly Stmt[]): Stmt[] => {
+    // The nests of a pass over rows stand together, behind what the rows are added to.
+    const start = block.findLastIndex((s) => s.kind === "for" && !s.joins) + 1;
+    const [before, nests] = [block.slice(0, start).map((s) => mapBlocks(s, within)), block.slice(start)];
+    return [...before, ...(nests.some((s) => s.kind === "for") ? fuseLoops(nests, mayShare) : nests.map((s) => mapBlocks(s, within)))];
+  };
+  return { ...kernel, body: within(kernel.body) };
+}
 
 /** The statements with their loops joined, and those of their blocks. Loops wait for each other before and after. */
 export function fuseLoops(stmts: readonly Stmt[], mayShare: MayShare): Stmt[] {

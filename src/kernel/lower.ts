@@ -1,15 +1,16 @@
 /**
- * @file Lowering: what every code generator does with a kernel before it emits code, as a table of passes in the order in which they run. What serves one
- * engine alone is that generator's business. The passes that decide in which order numbers are added (`fuseLoops`, `blockSums`) run when a nest is written
- * (`schedule/loops.ts`), so that the interpreter, which runs kernels as they are, adds in the same order.
+ * @file Lowering: what is done with a kernel before a code generator emits code, as tables of passes in the order in which they run. What serves one
+ * engine alone is that generator's business.
  */
 import { type Pass, runPasses, type Watch } from "../base/passes.ts";
 import { guardAccesses } from "./bounds.ts";
 import * as k from "./build.ts";
 import { divide, iterationsOf, type Line, weigh } from "./division.ts";
 import type { Expr, Kernel, Stmt } from "./kernel.ts";
+import { fuseMarkedLoops } from "./loop-fusion.ts";
 import { expandMath } from "./math.ts";
 import { hoist, share } from "./motion.ts";
+import { blockSums } from "./sums.ts";
 import type { Target } from "./target.ts";
 import { mapBlocks, mapOperands, rewrite } from "./walk.ts";
 
@@ -19,7 +20,21 @@ const onBody =
   (pass: (body: readonly Stmt[]) => readonly Stmt[]): KernelPass[1] =>
   (kernel) => ({ ...kernel, body: pass(kernel.body) });
 
-/** The passes in the order in which they run. */
+/**
+ * The passes that decide in which order numbers are added. The scheduler runs them on each kernel that it writes, so that the interpreter, which runs kernels
+ * as they are scheduled, adds in the same order.
+ */
+export const ORDERING: readonly KernelPass[] = [
+  ["fuse-loops", fuseMarkedLoops],
+  ["block-sums", onBody(blockSums)],
+];
+
+/** A kernel as it is scheduled, from one as it is written. `watch` is told of the kernel after each pass. */
+export function orderSums(kernel: Kernel, target: Target, watch?: Watch<Kernel>): Kernel {
+  return runPasses(ORDERING, kernel, target, watch);
+}
+
+/** The passes of every code generator. */
 export const LOWERING: readonly KernelPass[] = [
   ["guard-accesses", (kernel, target) => (target.sandboxed ? kernel : guardAccesses(kernel))],
   ["split-masked-stores", (kernel, target) => (target.tails === "mask" ? kernel : splitMaskedStores(kernel))],

@@ -4,6 +4,7 @@
  */
 import { type Watch, watched } from "../base/passes.ts";
 import { repetitions } from "../base/reversal.ts";
+import type { Kernel } from "../kernel/kernel.ts";
 import { cutAtPeak, recompute } from "../optimize/recompute.ts";
 import { ROOT, STRETCHINGS, stretch } from "../optimize/stretch.ts";
 import { type Schedule, type Slot, schedule } from "../schedule/schedule.ts";
@@ -13,10 +14,10 @@ import type { Roles } from "./executable.ts";
 import { arrange, type Made, primitives, type Setting, shortenLoops, tidy } from "./passes.ts";
 
 /** Tape to kernels, with `cells` numbered from 1 in the binding table. */
-export function plan(region: Region, roles: Roles, cells: readonly Cell[]): Schedule {
+export function plan(region: Region, roles: Roles, cells: readonly Cell[], watch?: Watch<Kernel>): Schedule {
   const slot = (role: Cell | "argument" | "result"): Slot =>
     typeof role === "string" ? { kind: "scratch" } : { kind: "cell", cell: cells.indexOf(role) + 1 };
-  return schedule(region, roles.inputs.map(slot), roles.outputs.map(slot), cells.length);
+  return schedule(region, roles.inputs.map(slot), roles.outputs.map(slot), cells.length, undefined, watch);
 }
 
 /** What a program may take: bytes of scratch memory, or as many values of a chain as the root of its length. */
@@ -79,10 +80,18 @@ class Fitting {
   #attempt(list: Region): Attempt {
     const watch = this.#watch;
     const optimized = arrange(list, this.#setting);
+    // The passes on kernels run while the list is scheduled: their time is their own.
+    let inside = 0;
+    const ofKernels: Watch<Kernel> | undefined =
+      watch &&
+      ((name, kernel, ms) => {
+        inside += ms;
+        watch(name, kernel, ms);
+      });
     const planned = watched<Schedule, Schedule>(
       "schedule",
-      () => plan(optimized, this.#roles, this.#cells),
-      watch && ((name, { program }, ms) => watch(name, program, ms)),
+      () => plan(optimized, this.#roles, this.#cells, ofKernels),
+      watch && ((name, { program }, ms) => watch(name, program, ms - inside)),
     );
     return { list, optimized, planned };
   }

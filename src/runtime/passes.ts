@@ -6,7 +6,7 @@ import { describe } from "../base/describe.ts";
 import { environment } from "../base/host.ts";
 import { type Pass, runPasses, type Watch } from "../base/passes.ts";
 import type { Kernel, Program } from "../kernel/kernel.ts";
-import { LOWERING } from "../kernel/lower.ts";
+import { LOWERING, ORDERING } from "../kernel/lower.ts";
 import { printKernel } from "../kernel/print.ts";
 import { type Target, WASM } from "../kernel/target.ts";
 import { verifyKernel } from "../kernel/verify.ts";
@@ -156,6 +156,7 @@ export const PASS_NAMES: readonly string[] = [
     ...TAPE_PASSES.flatMap(({ passes }) => passes.map(([name]) => name)),
     "stretch",
     "recompute",
+    ...ORDERING.map(([name]) => name),
     "schedule",
     ...LOWERING.map(([name]) => name),
     "code",

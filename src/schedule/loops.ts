@@ -5,12 +5,12 @@
  *       for i step 3          loading 2 vectors and 3 splats for 6 multiply-adds
  *         for k
  */
+import type { Watch } from "../base/passes.ts";
 import { sizeOf } from "../base/shape.ts";
 import * as k from "../kernel/build.ts";
 import { Index, loadAt } from "../kernel/index-algebra.ts";
 import type { Expr, Kernel, Stmt } from "../kernel/kernel.ts";
-import { fuseLoops } from "../kernel/loop-fusion.ts";
-import { blockSums } from "../kernel/sums.ts";
+import { orderSums } from "../kernel/lower.ts";
 import { lanesFor, type Target } from "../kernel/target.ts";
 import { mapBlocks } from "../kernel/walk.ts";
 import { contracts, extentsOf, lowering, reachOf } from "../ops/lowering.ts";
@@ -32,16 +32,17 @@ export interface GroupKernel {
   readonly buffers: readonly KernelBuffer[];
 }
 
-/** The kernel of a group, or of groups that go over the same rows. */
-export function buildKernel(item: Group | Rows, fusion: Fusion): GroupKernel {
-  return k.inKernel(() => writeKernel(item, fusion));
+/** The kernel of a group, or of groups that go over the same rows. `watch` is told of it after each pass (`kernel/lower.ts`). */
+export function buildKernel(item: Group | Rows, fusion: Fusion, watch?: Watch<Kernel>): GroupKernel {
+  return k.inKernel(() => {
+    const { kernel, buffers } = writeKernel(item, fusion);
+    return { kernel: orderSums(kernel, fusion.target, watch), buffers };
+  });
 }
 
 function writeKernel(item: Group | Rows, fusion: Fusion): GroupKernel {
   const elements = new Elements(fusion, item.kind === "rows" ? item.groups[0]! : item);
-  const body = blockSums(
-    item.kind === "rows" ? overRows(item, elements, fusion.target) : new NestBuilder(item, elements, fusion.target).build(),
-  );
+  const body = item.kind === "rows" ? overRows(item, elements, fusion.target) : new NestBuilder(item, elements, fusion.target).build();
   const name = item.roots
     .map((y) => y.source.op.name)
     .slice(-3)
@@ -60,8 +61,7 @@ function overRows({ groups, outer, block, columns, slices = 1 }: Rows, elements:
     const rows = bases.with(-1, bases.at(-1)!.plus(slice.times(last)));
     const frame = { outer, bases: rows, size };
     const sums = { slice, base: bases.at(-1)!, size };
-    const nests = inOrder(groups.flatMap((group) => new NestBuilder(group, elements, target, columns.has(group) ? sums : frame).build()));
-    return fuseLoops(nests, (a, b) => elements.buffers[a]!.length === elements.buffers[b]!.length);
+    return inOrder(groups.flatMap((group) => new NestBuilder(group, elements, target, columns.has(group) ? sums : frame).build()));
   };
   const blocks = (slice: Index, bases: readonly Index[]): Stmt[] => {
     if (block === last) return nests(slice, [...bases, Index.constant(0)], block);
@@ -94,9 +94,9 @@ function clear({ roots: [y], shape }: Group, slice: Expr, elements: Elements, la
   return k.forLoop(length, (i) => [k.store(buffer, k.add(start, i), k.splat(k.float(0), lanes))], { step: lanes });
 }
 
-/** Statements whose loops wait for each other. */
+/** Statements whose loops wait for each other, and may be fused. */
 function inOrder(stmts: readonly Stmt[]): Stmt[] {
-  return stmts.map((s) => mapBlocks(s.kind === "for" ? { ...s, parallel: undefined } : s, inOrder));
+  return stmts.map((s) => mapBlocks(s.kind === "for" ? { ...s, parallel: undefined, joins: true } : s, inOrder));
 }
 
 /** The rows at hand: along each run of outer axes an index, the last one the first of `size` rows. */

@@ -3,6 +3,7 @@
  * bodies are scheduled the same way, their slices addressed by stride.
  */
 import { byteSize, type Dtype } from "../base/dtype.ts";
+import type { Watch } from "../base/passes.ts";
 import { sizeOf, type Type } from "../base/shape.ts";
 import { hashKernel } from "../kernel/hash.ts";
 import type { HostCall, Kernel, Program } from "../kernel/kernel.ts";
@@ -39,15 +40,19 @@ type HostRun = Extract<Lowering<unknown>, { kind: "host" }>["run"];
 /** Bytes of a value in rows. */
 const bytesOf = (type: Type): number => sizeOf(type.shape) * byteSize(type.dtype as Dtype);
 
-/** Schedules a region for a machine. `inputs` and `outputs` say where each of its inputs and outputs lives; cells are numbered from 1. */
+/**
+ * Schedules a region for a machine. `inputs` and `outputs` say where each of its inputs and outputs lives; cells are numbered from 1. `watch` is told of each
+ * kernel after each pass.
+ */
 export function schedule(
   region: Region,
   inputs: readonly Slot[],
   outputs: readonly Slot[],
   cells: number,
   target: Target = WASM,
+  watch?: Watch<Kernel>,
 ): Schedule {
-  return new Scheduler(cells, target).run(region, inputs, outputs);
+  return new Scheduler(cells, target, watch).run(region, inputs, outputs);
 }
 
 class Scheduler {
@@ -60,9 +65,11 @@ class Scheduler {
   #time = 0;
 
   readonly #target: Target;
+  readonly #watch: Watch<Kernel> | undefined;
 
-  constructor(cells: number, target: Target) {
+  constructor(cells: number, target: Target, watch: Watch<Kernel> | undefined) {
     this.#target = target;
+    this.#watch = watch;
     this.#cells = cells;
   }
 
@@ -181,7 +188,7 @@ class Scheduler {
     placeOf: (x: Value) => Location,
     given: (y: Value) => Location | undefined,
   ): Draft {
-    const { kernel, buffers } = buildKernel(item, fusion);
+    const { kernel, buffers } = buildKernel(item, fusion, this.#watch);
     const placeFor = (y: Value): Location => {
       const over = item.kind === "rows" ? item.inPlace.get(y) : undefined;
       const place =

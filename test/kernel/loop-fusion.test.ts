@@ -2,8 +2,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import * as k from "../../src/kernel/build.ts";
-import type { Expr, Kernel, Stmt } from "../../src/kernel/kernel.ts";
-import { fuseLoops } from "../../src/kernel/loop-fusion.ts";
+import type { Expr, Kernel, Loop, Stmt } from "../../src/kernel/kernel.ts";
+import { fuseLoops, fuseMarkedLoops } from "../../src/kernel/loop-fusion.ts";
 import { printKernel } from "../../src/kernel/print.ts";
 import { verifyKernel } from "../../src/kernel/verify.ts";
 import { eachStmt } from "../../src/kernel/walk.ts";
@@ -77,6 +77,16 @@ describe("joined are", () => {
     ];
     expect(loopsIn(fuseLoops(body, mayShare))).toBe(2);
   });
+});
+
+test("the pass joins marked loops alone, wherever they stand", () => {
+  const copy = (from: number, to: number): Stmt => over((j) => [k.store(to, j, at(from, j))]);
+  const marked = (from: number, to: number): Stmt => ({ ...(copy(from, to) as Loop), joins: true });
+  const loops = (body: readonly Stmt[]): number => loopsIn(fuseMarkedLoops(kernelOf(body)).body);
+  expect(loops([copy(0, 1), copy(0, 2)])).toBe(2);
+  expect(loops([marked(0, 1), marked(0, 2)])).toBe(1);
+  expect(loops([copy(0, 3), marked(0, 1), marked(0, 2)])).toBe(2);
+  expect(loops([k.forLoop(ROWS, () => [marked(0, 1), marked(0, 2)])])).toBe(2);
 });
 
 describe("not joined are", () => {

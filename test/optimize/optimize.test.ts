@@ -120,6 +120,20 @@ describe("passes can be watched", () => {
     expect(list("schedule")).toMatch(/^kernel /);
   });
 
+  test("dump shows the passes that order sums, before the schedule", () => {
+    const seen: [string, string][] = [];
+    const loss = (x: Tensor): Tensor => x.exp().sum(1);
+    compile(loss, { dump: (pass, text) => seen.push([pass, text]) })(zeros([40, 4001]));
+    const names = seen.map(([pass]) => pass);
+    expect(names.slice(names.indexOf("fuse-loops"), names.indexOf("schedule"))).toEqual(["fuse-loops", "block-sums"]);
+    const loops = (pass: string): number => {
+      const texts = seen.filter(([name]) => name === pass).map(([, text]) => text);
+      return texts.join("\n").split(/\bfor /).length - 1;
+    };
+    expect(loops("block-sums")).toBeGreaterThan(loops("fuse-loops"));
+    expect(loops("schedule")).toBe(loops("block-sums"));
+  });
+
   test("dump by name, and NABLA_DUMP, print what they name", () => {
     const error = vi.spyOn(console, "error").mockImplementation(() => {});
     compile(twice, { dump: "merge, schedule" })(x);
