@@ -7,6 +7,7 @@ import { broadcastShapes, formatShape, sameShape } from "../base/shape.ts";
 import { jvp } from "../function/derivative.ts";
 import { checkTensorList, checkTensors } from "../ops/check.ts";
 import * as ops from "../ops/linalg.ts";
+import * as spectral from "../ops/linalg-spectral.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { RANK_OPTIONS, TRIANGULAR_OPTIONS } from "./options.ts";
 import { norm } from "./statistics.ts";
@@ -131,7 +132,7 @@ export function qr(a: Tensor): { q: Tensor; r: Tensor } {
 export function eigh(a: Tensor): { values: Tensor; vectors: Tensor } {
   checkTensors("eigh", { a });
   checkSquare("eigh", a);
-  const [values, vectors] = float(a).bindAll(ops.eigh, [float(a)], undefined) as [Tensor, Tensor];
+  const [values, vectors] = float(a).bindAll(spectral.eigh, [float(a)], undefined) as [Tensor, Tensor];
   return { values, vectors };
 }
 
@@ -141,7 +142,7 @@ export function eigh(a: Tensor): { values: Tensor; vectors: Tensor } {
  */
 export function svd(a: Tensor): { u: Tensor; s: Tensor; vt: Tensor } {
   checkTensors("svd", { a });
-  const [u, s, vt] = float(a).bindAll(ops.svd, [float(a)], undefined) as [Tensor, Tensor, Tensor];
+  const [u, s, vt] = float(a).bindAll(spectral.svd, [float(a)], undefined) as [Tensor, Tensor, Tensor];
   return { u, s, vt };
 }
 
@@ -161,7 +162,7 @@ export function singularFunction(a: Tensor, f: (s: Tensor) => Tensor): Tensor {
   const wide = given.cast("f64"); // as in spectralFunction
   const { u, s, vt } = svd(wide);
   const { value, slope } = withSlope(f, s);
-  return u.bind(ops.singular, [wide, u, s, vt, value, slope]).cast(given.dtype);
+  return u.bind(spectral.singular, [wide, u, s, vt, value, slope]).cast(given.dtype);
 }
 
 /** f and its slope at each element. */
@@ -264,7 +265,7 @@ export function spectralFunction(a: Tensor, f: (w: Tensor) => Tensor): Tensor {
   const wide = given.cast("f64");
   const { values, vectors } = eigh(wide);
   const { value, slope } = withSlope(f, values);
-  return values.bind(ops.spectral, [wide, values, vectors, value, slope]).cast(given.dtype);
+  return values.bind(spectral.spectral, [wide, values, vectors, value, slope]).cast(given.dtype);
 }
 
 /** Product of several matrices, in the order of least work (Cormen et al. 2009, §15.2). */

@@ -11,6 +11,7 @@ import * as indexing from "./indexing.ts";
 import * as leaves from "./leaves.ts";
 import * as linalg from "./linalg.ts";
 import * as factors from "./linalg-factors.ts";
+import * as spectral from "./linalg-spectral.ts";
 import * as movement from "./movement.ts";
 import type { Op } from "./op.ts";
 import * as places from "./places.ts";
@@ -36,6 +37,7 @@ const FAMILIES = {
   scan,
   loop,
   linalg,
+  spectral,
   factors,
   fft,
   places,
