@@ -2,10 +2,14 @@
  * @file What public functions make of arguments that cannot be: an error that Nabla wrote, which names what was expected; never a message of the
  * JavaScript engine, an endless loop, or a run that goes on.
  */
-import { describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test } from "vitest";
 import type { Dataset, Split } from "../src/data/index.ts";
 import * as nabla from "../src/index.ts";
+import { pendingCells } from "../src/runtime/cell.ts";
 import "../src/runtime/evaluate.ts";
+
+// Weights of models that nobody will use: the next read would draw them all, and the files after this one share the process.
+afterEach(() => pendingCells.clear());
 
 const { data: D, nn, optim, train } = nabla;
 

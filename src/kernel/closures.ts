@@ -79,12 +79,12 @@ class Maker {
     const counter = this.#variable(s.variable);
     const body = this.block(s.body);
     return () => {
+      // Bounds are computed once: the body may write what they read.
+      if (bounds) compute();
+      const [low, high] = bounds ? bounds.map(([bound]) => bound!) : [];
       for (let n = s.from; n < s.to; n += s.step) {
         counter[0] = n;
-        if (bounds) {
-          compute();
-          if (n < bounds[0]![0]! || n >= bounds[1]![0]!) continue;
-        }
+        if (n < low! || n >= high!) continue;
         body();
       }
     };

@@ -54,8 +54,10 @@ class Writer {
       case "for": {
         const v = variableNames(s.variable)[0]!;
         const bounds = s.within?.map((x) => this.expr(x, values)[0]!);
+        // Bounds are computed once: the body may write what they read.
+        if (bounds) this.lines.push(`const ${v}_low = ${bounds[0]}, ${v}_high = ${bounds[1]};`);
         this.lines.push(`for (let ${v} = ${s.from}; ${v} < ${s.to}; ${v} += ${s.step}) {`);
-        if (bounds) this.lines.push(`if (${v} < ${bounds[0]} || ${v} >= ${bounds[1]}) continue;`);
+        if (bounds) this.lines.push(`if (${v} < ${v}_low || ${v} >= ${v}_high) continue;`);
         this.block(s.body);
         this.lines.push("}");
         return;

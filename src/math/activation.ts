@@ -74,19 +74,22 @@ export function swish(x: Tensor, options: { readonly beta?: number } = {}): Tens
   checkOptions("swish", options, SWISH);
   const { beta = 1 } = options;
   if (beta === 1) return gated(x, (z) => z.sigmoid());
+  if (beta === 0) return floating(x).mul(0.5);
   // Turned over, so that the gate opens upwards.
-  return beta < 0 ? swish(x.neg(), { beta: -beta }).neg() : gated(x, (z) => z.mul(beta).sigmoid(), beta === 0 ? 0.5 : 1);
+  return beta < 0 ? swish(x.neg(), { beta: -beta }).neg() : gated(x, (z) => z.mul(beta).sigmoid(), FAR / beta);
 }
 
+/** Where every gate here is 0 or 1 to the last bit, in f64 too. */
+const FAR = 1e4;
+
 /**
- * x·gate(x). At the infinities, where the gate is 0 or `top` and the product has no value or no slope, what it tends to: 0, and top·x with the slope top.
+ * x·gate(x) for a gate that goes from 0 to 1. Beyond `far` on either side it stands still, so that at the infinities, where ∞·0 would have no value and no
+ * slope, both are what they tend to: 0, and x with the slope 1.
  */
-function gated(x: Tensor, gate: (x: Tensor) => Tensor, top = 1): Tensor {
+function gated(x: Tensor, gate: (x: Tensor) => Tensor, far: number = FAR): Tensor {
   const y = floating(x);
-  const endless = y.isInf();
-  const z = endless.where(0, y);
-  const line = top === 0.5 ? y : y.relu();
-  return endless.where(top === 1 ? line : line.mul(top), z.mul(gate(z)));
+  const z = y.lt(-far).where(-far, y);
+  return z.mul(gate(z.gt(far).where(far, z)));
 }
 
 /** x·σ(x). */

@@ -50,6 +50,12 @@ function instructions(region: Region): string[] {
   ]);
 }
 
+/** x·gate(x), whose factors stand still far out, so that the product has a value at the infinities. */
+function gated(x: Tensor, gate: (x: Tensor) => Tensor): Tensor {
+  const z = x.lt(-1e4).where(-1e4, x);
+  return z.mul(gate(z.gt(1e4).where(1e4, z)));
+}
+
 type Layer = nn.Module & { forward(x: Tensor): unknown };
 type Pick = (y: never) => Tensor;
 type Row = readonly [name: string, layer: Layer, shape: readonly number[], hand: (x: Tensor) => Tensor, pick: Pick];
@@ -92,8 +98,8 @@ const ROWS: readonly Row[] = [
       .mul(perChannel(get("weight"), 4))
       .add(perChannel(get("bias"), 4)),
   ),
-  row(new nn.GELU(), [8, 6], (x) => x.mul(x.mul(Math.SQRT1_2).erf().add(1)).mul(0.5)),
-  row(new nn.SiLU(), [8, 6], (x) => x.mul(x.sigmoid())),
+  row(new nn.GELU(), [8, 6], (x) => gated(x, (z) => z.mul(Math.SQRT1_2).erf().add(1).mul(0.5))),
+  row(new nn.SiLU(), [8, 6], (x) => gated(x, (z) => z.sigmoid())),
   row(new nn.Softmax(1), [8, 6], (x) => {
     const e = x.sub(x.max(1, { keepDims: true })).unary(decay);
     return e.binary(ratio, e.sum(1, { keepDims: true }));
