@@ -157,7 +157,7 @@ describe("activations at the infinities are what they tend to", () => {
     ["silu", F.silu, [0, INF, NAN], [0, 1, NAN]],
     ["swish", (z) => F.swish(z, { beta: 2 }), [0, INF, NAN], [0, 1, NAN]],
     ["swish, turned", (z) => F.swish(z, { beta: -2 }), [-INF, 0, NAN], [1, 0, NAN]],
-    ["swish, straight", (z) => F.swish(z, { beta: 0 }), [-INF, INF, NAN], [0.5, 0.5, NAN]],
+    ["swish, straight", (z) => F.swish(z, { beta: 0 }), [-INF, INF, NAN], [0.5, 0.5, 0.5]],
     ["mish", F.mish, [0, INF, NAN], [0, 1, NAN]],
     ["gelu", (z) => F.gelu(z), [0, INF, NAN], [0, 1, NAN]],
     ["gelu, tanh", (z) => F.gelu(z, { approximate: "tanh" }), [0, INF, NAN], [0, 1, NAN]],
