@@ -62,8 +62,7 @@ const reciprocal = (x: Interval): Interval => ({
 const monotone = (which: "rising" | "falling", rule: IntervalRule): Record<string, IntervalRule> =>
   Object.fromEntries(registry.filter((op) => op.traits?.monotone === which).map(({ name }) => [name, rule]));
 
-/** One rule per op, by name; what is missing is refused. A rule for an op of one's own is added as a property. */
-export const intervalRules: Record<string, IntervalRule> = {
+const rulesOf = (): Record<string, IntervalRule> => ({
   ...monotone("rising", increasing),
   ...monotone("falling", decreasing),
   sub: ([x, y]) => ({ low: x!.low.sub(y!.high), high: x!.high.sub(y!.low) }),
@@ -78,7 +77,10 @@ export const intervalRules: Record<string, IntervalRule> = {
   conv: bilinear,
   convInput: bilinear,
   convWeight: bilinear,
-};
+});
+
+/** One rule per op, by name; what is missing is refused. A rule for an op of one's own is added as a property. */
+export const intervalRules: Record<string, IntervalRule> = /* @__PURE__ */ rulesOf();
 
 function square(x: Interval): Interval {
   const [a, b] = [x.low.mul(x.low), x.high.mul(x.high)];

@@ -84,8 +84,7 @@ const linear =
   };
 const bilinear: TaylorRule = ([a, b], i) => a!.map((_, k) => convolve(a!, b!, k, (x, y) => redo(i, [x, y])));
 
-/** One rule per op, by name; what is missing is refused. A rule for an op of one's own is added as a property. */
-export const taylorRules: Record<string, TaylorRule> = {
+const rulesOf = (): Record<string, TaylorRule> => ({
   ...Object.fromEntries(
     registry.flatMap(({ name, derivative }) =>
       derivative.kind === "linear" ? [[name, derivative.how === "jointly" || derivative.in !== "all" ? linear(derivative) : bilinear]] : [],
@@ -103,7 +102,10 @@ export const taylorRules: Record<string, TaylorRule> = {
   sqrt: ([x]) => integrate(x!, x![0]!.sqrt(), (y) => quotient(constantSeries(y[0]!.like(0.5), y.length), y)),
   sin: ([x]) => sineAndCosine(x!).sin,
   cos: ([x]) => sineAndCosine(x!).cos,
-};
+});
+
+/** One rule per op, by name; what is missing is refused. A rule for an op of one's own is added as a property. */
+export const taylorRules: Record<string, TaylorRule> = /* @__PURE__ */ rulesOf();
 
 /** Coefficients of fn(x(t)) for x(t) = x + v t: the k-th is the k-th directional derivative along v divided by k!. */
 export function taylor<A extends unknown[], R>(fn: (...args: A) => R, order: number): (at: A, along: A) => R[] {

@@ -6,6 +6,7 @@ import type { Type } from "../base/shape.ts";
 import { defineOp, type Op, type Sample } from "./op.ts";
 
 /** Two operands of one shape to elements of `dtype` (default: theirs). */
+/* @__NO_SIDE_EFFECTS__ */
 function pairwise(
   name: string,
   doc: string,

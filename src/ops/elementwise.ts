@@ -77,6 +77,7 @@ function expandAll(x: readonly Tensor[], mapped: readonly boolean[], n: number):
  * used as `x.bind(op, [x, y])`, whose operands have one shape and dtype.
  * @throws {Error} if another op has the name.
  */
+/* @__NO_SIDE_EFFECTS__ */
 export function elementwise<N extends number, P = undefined>(
   name: string,
   def: Elementwise<N, P>,
@@ -138,6 +139,7 @@ export function sumOf(a: Maybe, b: Maybe): Maybe {
 }
 
 /** An elementwise op that is linear: in all operands at once (`jointly`), or in each (`separately`). */
+/* @__NO_SIDE_EFFECTS__ */
 function linear<N extends number>(
   name: string,
   how: "jointly" | "separately",
@@ -538,18 +540,22 @@ export const select: Op<3, undefined> = {
 
 const COMMUTATIVE: Traits = { commutative: true };
 
-const comparison = (name: string, doc: string, scalar: (x: Expr, y: Expr) => Expr, traits: Traits = {}): Op<2, undefined> =>
-  elementwise(name, { doc, arity: 2, traits, scalar: ([x, y]) => scalar(x, y), dtype: () => "bool", accepts: "any" });
+const comparison = /* @__NO_SIDE_EFFECTS__ */ (
+  name: string,
+  doc: string,
+  scalar: (x: Expr, y: Expr) => Expr,
+  traits: Traits = {},
+): Op<2, undefined> => elementwise(name, { doc, arity: 2, traits, scalar: ([x, y]) => scalar(x, y), dtype: () => "bool", accepts: "any" });
 
 export const eq: Op<2, undefined> = comparison("eq", "x = y", k.eq, COMMUTATIVE);
 export const ne: Op<2, undefined> = comparison("ne", "x ≠ y", k.ne, COMMUTATIVE);
 export const lt: Op<2, undefined> = comparison("lt", "x < y", k.lt);
 export const le: Op<2, undefined> = comparison("le", "x ≤ y", k.le);
 
-const bitwise = (name: string, doc: string, scalar: (x: Expr, y: Expr) => Expr): Op<2, undefined> =>
+const bitwise = /* @__NO_SIDE_EFFECTS__ */ (name: string, doc: string, scalar: (x: Expr, y: Expr) => Expr): Op<2, undefined> =>
   elementwise(name, { doc, arity: 2, traits: COMMUTATIVE, scalar: ([x, y]) => scalar(x, y), accepts: "bits" });
 
-const shift = (name: string, doc: string, scalar: (x: Expr, y: Expr) => Expr): Op<2, undefined> =>
+const shift = /* @__NO_SIDE_EFFECTS__ */ (name: string, doc: string, scalar: (x: Expr, y: Expr) => Expr): Op<2, undefined> =>
   elementwise(name, { doc, arity: 2, scalar: ([x, y]) => scalar(x, y), accepts: "integer" });
 
 export const and: Op<2, undefined> = bitwise("and", "bitwise or logical and", k.and);

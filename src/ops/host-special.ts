@@ -21,6 +21,7 @@ interface Definition<P> {
   readonly samples: Op<number, P>["samples"];
 }
 
+/* @__NO_SIDE_EFFECTS__ */
 function far<P>(name: string, { doc, arity, of, partials, samples }: Definition<P>): Op<number, P> {
   const op: Op<number, P> = {
     name,

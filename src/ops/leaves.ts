@@ -5,7 +5,7 @@ import type { Type } from "../base/shape.ts";
 import type { Storage } from "../tape/node.ts";
 import type { Op } from "./op.ts";
 
-const leaf = <P extends Type>(name: string, doc: string): Op<0, P> => ({
+const leaf = /* @__NO_SIDE_EFFECTS__ */ <P extends Type>(name: string, doc: string): Op<0, P> => ({
   name,
   doc,
   arity: 0,

@@ -192,6 +192,7 @@ export const singular: Op<6, undefined> = ofDecomposition<6>(
 );
 
 /** An op on a matrix and its decomposition; `tangent` is that of the whole, so the tangents of the parts do not enter. */
+/* @__NO_SIDE_EFFECTS__ */
 function ofDecomposition<N extends number>(
   name: string,
   doc: string,

@@ -70,6 +70,7 @@ export interface Definition<P> {
   readonly samples: readonly Sample<P>[];
 }
 
+/* @__NO_SIDE_EFFECTS__ */
 export function decomposition<P>(name: string, def: Definition<P>): Op<number, P> {
   const op: Op<number, P> = {
     name,

@@ -24,6 +24,7 @@ interface Movement<P> {
   readonly samples: readonly (readonly [shape: Shape, params: P])[];
 }
 
+/* @__NO_SIDE_EFFECTS__ */
 function movement<P>(name: string, def: Movement<P>): Op<1, P> {
   return defineOp<1, P>(name, {
     doc: def.doc,

@@ -42,6 +42,7 @@ export const sum: Op<1, Axes> = defineOp<1, Axes>("sum", {
   ],
 });
 
+/* @__NO_SIDE_EFFECTS__ */
 function extremum(name: "max" | "min", doc: string): Op<1, Axes> {
   const op: Op<1, Axes> = {
     name,
@@ -96,6 +97,7 @@ function inOnePass(x: Tensor, which: "max" | "min", axis: number): [Tensor, Tens
 }
 
 /** Two results: the extreme element along an axis and where it first stands. All the derivative goes there (PyTorch's max with a dimension). */
+/* @__NO_SIDE_EFFECTS__ */
 function extremumWithIndex(name: string, which: "max" | "min", doc: string): Op<1, { axis: number }> {
   const op: Op<1, { axis: number }> = {
     name,

@@ -13,6 +13,7 @@ const RISING: Traits = { monotone: "rising" };
 const FALLING: Traits = { monotone: "falling" };
 
 /** One function of the host: its slope from y and x, and where tests draw. */
+/* @__NO_SIDE_EFFECTS__ */
 function far(
   name: HostUnary,
   doc: string,
