@@ -42,3 +42,7 @@ function makeExpect(): ExpectStatic {
 
 export const expect: ExpectStatic = makeExpect();
 Object.defineProperty(globalThis, GLOBAL_EXPECT, { value: expect, configurable: true });
+
+/** Types are checked by the compiler; in a page every expectation of a type holds. */
+export const expectTypeOf = (): unknown => anything;
+const anything: unknown = new Proxy(() => undefined, { get: () => anything, apply: () => anything });

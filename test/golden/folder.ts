@@ -2,8 +2,8 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
-/** Of every group the cases whose tensors are small: scripts/golden-extract.mjs. */
-export const keptFolder: string = fileURLToPath(new URL("data/", import.meta.url));
+/** Of every group the cases whose tensors are small: scripts/golden-extract.mjs. By way of the parent, so that a chunk of a page one folder aside finds it. */
+export const keptFolder: string = fileURLToPath(new URL("../golden/data/", import.meta.url));
 
 const whole = fileURLToPath(new URL("../../../shared/golden/", import.meta.url));
 
