@@ -39,7 +39,7 @@ async function use(): Promise<Use> {
 }
 
 /** Runs `once` n times; what is in use at the end must be what was in use after a tenth of them. */
-async function soak(n: number, once: (i: number) => void): Promise<void> {
+async function soak(n: number, once: (i: number) => void, heap: number = 16 * MIB): Promise<void> {
   const turnEvery = Math.max(1, Math.floor(n / 200));
   const upTo = async (from: number, to: number): Promise<Use> => {
     for (let i = from; i < to; i++) {
@@ -53,7 +53,7 @@ async function soak(n: number, once: (i: number) => void): Promise<void> {
   const after = await upTo(first, n);
   const report = `${n} rounds: ${JSON.stringify({ before, after })}`;
   expect(after.blocks - before.blocks, report).toBeLessThan(MIB / 4);
-  expect(after.heap - before.heap, report).toBeLessThan(16 * MIB);
+  expect(after.heap - before.heap, report).toBeLessThan(heap);
   expect(after.buffers - before.buffers, report).toBeLessThan(4 * MIB);
 }
 
@@ -92,10 +92,12 @@ test("of models that are trained for two steps and dropped; every other one is d
 
 test("of compiled functions with constants, all different; every third one is disposed of", async () => {
   const x = tensor([1, 2, 3]);
-  await soak(sized(60, 3_000), (i) => {
+  const once = (i: number): void => {
     const constant = tensor(new Float32Array(1000 + i).fill(i));
     const f = compile((y: Tensor): Tensor => constant.mul(y.sum()).add(i).max());
     expect(f(x).itemSync()).toBe(7 * i);
     if (i % 3 === 0) f.dispose();
-  });
+  };
+  // Plans of the functions compiled last are kept (runtime/plans.ts): some 40 MB, which 3,000 functions fill; after 12,000 it is no more (measured 2026-11-30).
+  await soak(sized(60, 3_000), once, 48 * MIB);
 });
