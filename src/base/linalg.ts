@@ -138,8 +138,8 @@ export function product(a: Matrix, b: Matrix): Matrix {
   return c;
 }
 
-/** Four sums side by side, since each addition waits for the one before it. */
-export function dot(x: Float64Array, y: Float64Array): number {
+/** Σ xᵢ yᵢ, of y the elements from `from` on. Four sums side by side, since each addition waits for the one before it. */
+export function dot(x: Float64Array, y: Float64Array, from = 0): number {
   const n = x.length;
   let a = 0;
   let b = 0;
@@ -147,12 +147,12 @@ export function dot(x: Float64Array, y: Float64Array): number {
   let d = 0;
   let i = 0;
   for (; i + 3 < n; i += 4) {
-    a += x[i]! * y[i]!;
-    b += x[i + 1]! * y[i + 1]!;
-    c += x[i + 2]! * y[i + 2]!;
-    d += x[i + 3]! * y[i + 3]!;
+    a += x[i]! * y[from + i]!;
+    b += x[i + 1]! * y[from + i + 1]!;
+    c += x[i + 2]! * y[from + i + 2]!;
+    d += x[i + 3]! * y[from + i + 3]!;
   }
-  for (; i < n; i++) a += x[i]! * y[i]!;
+  for (; i < n; i++) a += x[i]! * y[from + i]!;
   return a + b + (c + d);
 }
 

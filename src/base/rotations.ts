@@ -14,21 +14,8 @@ export function reflector(x: Float64Array): number {
 
 /** (I - 2vvᵀ) x for the elements of x from `from` on, as many as v has. A view of them would be one more object for each call. */
 export function reflectFrom(x: Float64Array, from: number, v: Float64Array): void {
-  const n = v.length;
-  let a = 0;
-  let b = 0;
-  let c = 0;
-  let d = 0;
-  let i = 0;
-  for (; i + 3 < n; i += 4) {
-    a += x[from + i]! * v[i]!;
-    b += x[from + i + 1]! * v[i + 1]!;
-    c += x[from + i + 2]! * v[i + 2]!;
-    d += x[from + i + 3]! * v[i + 3]!;
-  }
-  for (; i < n; i++) a += x[from + i]! * v[i]!;
-  const factor = -2 * (a + b + (c + d));
-  for (i = 0; i < n; i++) x[from + i]! += factor * v[i]!;
+  const factor = -2 * dot(v, x, from);
+  for (let i = 0; i < v.length; i++) x[from + i]! += factor * v[i]!;
 }
 
 /** (x, y) to (cx - sy, sx + cy), of the elements from..to. */

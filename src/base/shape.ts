@@ -28,10 +28,11 @@ export function sameType(a: Type, b: Type): boolean {
   return a.dtype === b.dtype && sameShape(a.shape, b.shape);
 }
 
-const integers: Expectation = {
-  ...expectation("a list of integers", (value) => Array.isArray(value) && value.every(Number.isSafeInteger)),
-  remedy: (value) => (typeof value === "number" ? "; numbers come in one list: [2, 3]" : ""),
-};
+const integers: Expectation = expectation(
+  "a list of integers",
+  (value) => Array.isArray(value) && value.every(Number.isSafeInteger),
+  (value) => (typeof value === "number" ? "; numbers come in one list: [2, 3]" : ""),
+);
 
 /** @throws {TypeError | RangeError} unless it is a list of integers: `x.reshape([2, 3])`, not `x.reshape(2, 3)`. */
 export function checkIntegers(what: string, value: unknown): void {

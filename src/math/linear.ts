@@ -6,9 +6,10 @@ import type { Tensor, TensorLike } from "../ops/tensor.ts";
 /** x·Wᵀ + b: x [..., in], weight [out, in], bias [out]. */
 export function linear(x: Tensor, weight: TensorLike, bias?: TensorLike): Tensor {
   checkTensors("linear", { x });
-  checkProduct(x, x.operand(weight).shape);
+  const w = x.operand(weight);
+  checkProduct(x, w.shape);
   const batch = "abcdefgh".slice(0, x.rank - 1);
-  const y = x.dot(x.operand(weight), `${batch}i,oi->${batch}o`);
+  const y = x.dot(w, `${batch}i,oi->${batch}o`);
   return bias === undefined ? y : y.add(bias);
 }
 

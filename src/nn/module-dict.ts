@@ -1,9 +1,6 @@
 /** @file ModuleDict: modules by name, without an order of computation. */
-import { check, expectation } from "../base/check.ts";
 import { describe } from "../base/describe.ts";
-import { Module } from "./module.ts";
-
-const aModule = expectation("a module", (value) => value instanceof Module);
+import { checkModule, Module } from "./module.ts";
 
 /** Pairs of an object, a Map or another iterable of pairs. @throws {TypeError} for what is none. */
 export function pairsOf<V>(what: string, entries: Readonly<Record<string, V>> | Iterable<readonly [string, V]>): (readonly [string, V])[] {
@@ -55,7 +52,7 @@ export class ModuleDict<M extends Module = Module> extends Module {
   /** Puts a module under a name; returns the dict. */
   set(name: string, module: M): this {
     checkName(this, name);
-    check(`ModuleDict: ${name}`, module, aModule);
+    checkModule(`ModuleDict: ${name}`, module);
     Object.assign(this, { [name]: module });
     return this;
   }

@@ -1,6 +1,6 @@
 /** @file Checks of the tensors that a function is called with. */
 import { check, type Expectation, list } from "../base/check.ts";
-import { requireTensor, Tensor } from "./tensor.ts";
+import { requireEach, requireTensor, Tensor } from "./tensor.ts";
 
 /**
  * `relu: x must be a tensor, got [1, 2]; make one with tensor(...)`.
@@ -12,13 +12,19 @@ export function checkTensors(
   optional: Readonly<Record<string, unknown>> = {},
 ): void {
   for (const name in tensors) if (!(tensors[name] instanceof Tensor)) requireTensor(`${what}: ${name}`, tensors[name]);
-  for (const name in optional) if (optional[name] !== undefined) requireTensor(`${what}: ${name}`, optional[name]);
+  for (const name in optional) {
+    const x = optional[name];
+    if (x !== undefined && !(x instanceof Tensor)) requireTensor(`${what}: ${name}`, x);
+  }
 }
 
-const someTensors: Expectation = { ...list, remedy: (value) => (value instanceof Tensor ? "; put them into one list: [a, b]" : "") };
+const someTensors: Expectation = {
+  ...list,
+  remedy: (value) => (value instanceof Tensor ? "; put them into one list: [a, b]" : ""),
+};
 
 /** @throws {TypeError} unless it is a list of tensors. */
 export function checkTensorList(what: string, tensors: unknown): void {
   check(what, tensors, someTensors);
-  for (const [i, x] of (tensors as unknown[]).entries()) requireTensor(`${what}: element ${i}`, x);
+  requireEach(what, tensors as unknown[]);
 }

@@ -800,7 +800,7 @@ export class Tensor implements Value {
   /** This tensor followed by others along an axis. */
   concat(others: readonly Tensor[], axis = 0): Tensor {
     if (!Array.isArray(others)) check("concat: others", others, list);
-    for (const [i, other] of others.entries()) requireTensor(`concat: element ${i}`, other);
+    requireEach("concat", others);
     const all = [this, ...others];
     const dtype = all.map((t) => t.dtype).reduce(promote);
     const at = normalizeAxis(axis, this.rank, "concat");
@@ -962,6 +962,11 @@ export function requireTensor(what: string, value: unknown): asserts value is Te
 
 function letters(n: number): string {
   return "abcdefgh".slice(0, n);
+}
+
+/** {@link requireTensor} of every element of a list. No text is made before something is wrong: lists may have thousands. */
+export function requireEach(what: string, values: readonly unknown[]): void {
+  for (let i = 0; i < values.length; i++) if (!(values[i] instanceof Tensor)) requireTensor(`${what}: element ${i}`, values[i]);
 }
 
 const noSpec = (spec: unknown): string =>

@@ -2,14 +2,16 @@
  * @file Gradient clipping: pure functions from gradients to gradients, for between `backward` and `step`. Inside `compile` they are part of
  * the program.
  */
-import { aNumber, type Checks, check, checkOptions, expectation, list, listOf } from "../base/check.ts";
+
+import { aNumber, type Checks, check, checkOptions, list, listOf } from "../base/check.ts";
+import { aTensor } from "../math/options.ts";
 import { norm } from "../math/statistics.ts";
-import { Tensor } from "../ops/tensor.ts";
+import type { Tensor } from "../ops/tensor.ts";
 import type { Cell } from "../runtime/cell.ts";
 import { checkRange } from "./optimizer.ts";
 
 function checkGradients(what: string, grads: unknown): void {
-  check(`${what}: the gradients`, grads, listOf(expectation("a tensor", (value) => value instanceof Tensor)));
+  check(`${what}: the gradients`, grads, listOf(aTensor));
 }
 
 export interface ClipNormOptions {
