@@ -6,7 +6,10 @@ import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 // Tests that import the package by its own name get the sources.
-const alias = [{ find: /^nabla$/, replacement: new URL("src/index.ts", import.meta.url).pathname }];
+const alias = [
+  { find: /^nabla$/, replacement: new URL("src/index.ts", import.meta.url).pathname },
+  { find: /^nabla\/inspect$/, replacement: new URL("src/inspect/index.ts", import.meta.url).pathname },
+];
 
 // Files that measure or set what a process has once (the arena, caches, the pool of threads), or replace modules of the compiler. Each runs in a process of its own; all others share one engine,
 // which saves half a second per file.

@@ -45,6 +45,7 @@ export { type VmapOptions, vmap } from "./function/vmap.ts";
 export { whileLoop } from "./function/while.ts";
 export { type CheckOptions, type CheckReport, checkGradients, checkModel, type Finding } from "./inspect/check.ts";
 export * as cost from "./inspect/cost.ts";
+export * as inspect from "./inspect/index.ts";
 export { type Interval, type IntervalRule, intervalRules, intervals } from "./inspect/interval.ts";
 export { type Maps, type Motion, moveImages, type Probe, type ProbeOptions, type ProbeRow, probe, usualMotions } from "./inspect/probe.ts";
 export { type ReceptiveField, receptiveField } from "./inspect/receptive-field.ts";
