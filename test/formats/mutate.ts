@@ -12,6 +12,7 @@ import { gunzip } from "../../src/formats/gzip.ts";
 import { readIdx } from "../../src/formats/idx.ts";
 import { type NpyArray, readNpy, writeNpy } from "../../src/formats/npy.ts";
 import { readNpz, writeNpz } from "../../src/formats/npz.ts";
+import { decodeOnnx, encodeOnnx, type OnnxModel, type OnnxTensor, onnxElements } from "../../src/formats/onnx.ts";
 import { readPth } from "../../src/formats/pth.ts";
 import { readSafetensors, writeSafetensors } from "../../src/formats/safetensors.ts";
 import { readTar } from "../../src/formats/tar.ts";
@@ -177,6 +178,57 @@ const csvDamage: Damage = (bytes, dice) => {
   return Uint8Array.from([...bytes.subarray(0, at), ...new TextEncoder().encode(piece), ...bytes.subarray(at)]);
 };
 
+/** A small network with a branch, with elements in each form. */
+const onnxTensors: OnnxTensor[] = [
+  { name: "w", dims: [100, 50], type: 1, raw: new Uint8Array(floats(5000).buffer) },
+  { name: "list", dims: [30], type: 1, floats: floats(30) },
+  { name: "sizes", dims: [3], type: 7, int64s: BigInt64Array.of(1n, -1n, 2n ** 62n) },
+  { name: "bytes", dims: [4], type: 2, int32s: Int32Array.of(1, 2, 3, 255) },
+  { name: "nibbles", dims: [5], type: 22, int32s: Int32Array.of(0x21, 0x43, 5) },
+  { name: "half", dims: [2], type: 10, raw: Uint8Array.of(0, 60, 1, 0) },
+];
+const onnxModel: OnnxModel = {
+  irVersion: 9,
+  opsets: [{ version: 18 }],
+  graph: {
+    inputs: [{ name: "x", type: { tensor: { elem: 1, shape: { dims: [{ param: "N" }, { value: 100 }] } } } }],
+    outputs: [{ name: "y" }],
+    initializers: onnxTensors,
+    nodes: [
+      { op: "MatMul", inputs: ["x", "w"], outputs: ["h"] },
+      {
+        op: "If",
+        inputs: ["c"],
+        outputs: ["y"],
+        attributes: [
+          { name: "then_branch", type: 5, g: { nodes: [{ op: "Relu", inputs: ["h"], outputs: ["z"] }], initializers: onnxTensors } },
+        ],
+      },
+    ],
+  },
+};
+
+/** Tensors of a model, of its branches too, that lie in the file. */
+const tensorsIn = (graph: OnnxModel["graph"] = {}): OnnxTensor[] => [
+  ...(graph.initializers ?? []),
+  ...(graph.nodes ?? []).flatMap((node) => (node.attributes ?? []).flatMap(({ g, t }) => [...tensorsIn(g), ...(t ? [t] : [])])),
+];
+
+/** One field of a tensor of the model changed, so that lengths of messages fit. */
+const onnxDamage: Damage = (_, dice) => {
+  const number = dice.pick([...EXTREMES, -1, 2 ** 52, 2 ** 40]);
+  const damaged = onnxTensors.map((tensor): OnnxTensor => {
+    if (dice.below(3) > 0) return tensor;
+    return dice.pick<() => OnnxTensor>([
+      () => ({ ...tensor, dims: (tensor.dims ?? []).with(0, number) }),
+      () => ({ ...tensor, dims: [...(tensor.dims ?? []), number, number] }),
+      () => ({ ...tensor, type: dice.below(30) }),
+      () => ({ ...tensor, raw: noise(dice.below(100)) }),
+    ])();
+  });
+  return encodeOnnx("Model", { ...onnxModel, graph: { ...onnxModel.graph, initializers: damaged } });
+};
+
 /** A number of Thrift in the footer or in a page's header made long. */
 const parquetDamage: Damage = (bytes, dice) => {
   const footer = bytes.length < 8 ? 0 : new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(bytes.length - 8, true);
@@ -265,6 +317,13 @@ export const formats: Readonly<Record<string, Format>> = {
     damages: [safetensorsDamage],
     // Elements of a dtype that is not known come as their bytes.
     read: (bytes) => firstWrong([...readSafetensors(bytes, "f").entries.values()].filter(({ dtype }) => KNOWN.includes(dtype))),
+  },
+  onnx: {
+    files: [encodeOnnx("Model", onnxModel)],
+    damages: [onnxDamage],
+    // A list of numbers of one byte is an array of eight each.
+    budget: BUDGET,
+    read: (bytes) => firstWrong(tensorsIn(decodeOnnx("Model", bytes, "f").graph).map((tensor) => onnxElements(tensor, "f"))),
   },
   tfevents: {
     files: [
