@@ -8,8 +8,12 @@ import * as nabla from "../src/index.ts";
 import { pendingCells } from "../src/runtime/cell.ts";
 import "../src/runtime/evaluate.ts";
 
-// Weights of models that nobody will use: the next read would draw them all, and the files after this one share the process.
-afterEach(() => pendingCells.clear());
+// The files after this one share the process: the next read would draw the weights of models that nobody will use, and lines that are traced
+// make each instruction thirty times slower.
+afterEach(() => {
+  pendingCells.clear();
+  nabla.traceOrigins(false);
+});
 
 const { data: D, nn, optim, train } = nabla;
 

@@ -64,8 +64,12 @@ const CONV: Checks<ConvOptions> = { stride: eachAxis, padding: eachAxis, dilatio
 let origin: Origin | undefined;
 let traceLines = false;
 
-/** Notes the user's stack at every instruction from now on, for error reports; costs some microseconds each. */
+/**
+ * Notes the user's stack at every instruction from now on, for error reports; costs some microseconds each.
+ * @throws {TypeError} unless `on` is true or false.
+ */
 export function traceOrigins(on: boolean): void {
+  check("traceOrigins: on", on, flag);
   traceLines = on;
 }
 
