@@ -1,0 +1,99 @@
+/**
+ * @file Models for instruments that judge: run in f64 whatever their weights are kept in, in evaluation mode, on tensors in place of their cells.
+ */
+import { isFloat } from "../base/dtype.ts";
+import { type Shape, sizeOf } from "../base/shape.ts";
+import { functionalCall } from "../nn/functional-call.ts";
+import { checkModule, type Module } from "../nn/module.ts";
+import type { Parameter } from "../nn/parameter.ts";
+import { concatenate, tensor } from "../ops/create.ts";
+import { elementsOf, type Tensor } from "../ops/tensor.ts";
+
+/** The elements of a tensor in f64, in an array of the caller's own. */
+export const elements64 = (x: Tensor): Float64Array => Float64Array.from(elementsOf(x));
+
+/** A tensor f64 of elements. */
+export const tensor64 = (elements: Float64Array, shape: Shape = [elements.length]): Tensor =>
+  tensor(elements, { dtype: "f64" }).reshape(shape);
+
+/** @throws {RangeError} for a weight or buffer that is no finite number; it names the first. */
+export function requireFinite(what: string, model: Module): void {
+  for (const [name, cell] of model.namedCells()) {
+    if (!isFloat(cell.dtype)) continue;
+    const values = elementsOf(cell.value);
+    const at = values.findIndex((x) => !Number.isFinite(x));
+    if (at >= 0)
+      throw new RangeError(
+        `${what}: the weights must be finite, got ${values[at]} in ${name}; find its cause with fit's DivergenceError, or load an earlier checkpoint`,
+      );
+  }
+}
+
+/** The parameters that a model trains, by name. @throws {RangeError} for a model without any. */
+export function parametersOf(what: string, model: Module): [name: string, parameter: Parameter][] {
+  checkModule(`${what}: model`, model);
+  const all = model.namedParameters().filter(([, { dtype }]) => isFloat(dtype));
+  if (all.length === 0)
+    throw new RangeError(
+      `${what}: the model must have parameters, got ${model.constructor.name} with none; pass one with layers that have weights`,
+    );
+  return all;
+}
+
+/** Runs `fn` with the model in evaluation mode; every module has its mode again afterwards. */
+export function inEvaluation<R>(model: Module, fn: () => R): R {
+  const modes = model.modules().map((module) => [module, module.training] as const);
+  model.eval();
+  try {
+    return fn();
+  } finally {
+    // Parents come first, so what they set for their children is set right again.
+    for (const [module, mode] of modes) module.train(mode);
+  }
+}
+
+/** Cells of a model in f64, by name. */
+export function doubles(model: Module): Record<string, Tensor> {
+  return Object.fromEntries(model.namedCells().flatMap(([name, cell]) => (isFloat(cell.dtype) ? [[name, cell.value.cast("f64")]] : [])));
+}
+
+/** All parameters of a model as one vector, and the way back. */
+export interface ParameterVector {
+  readonly size: number;
+  readonly names: readonly string[];
+  readonly shapes: readonly Shape[];
+  /** The vector of the values that the model has. */
+  values(): Float64Array;
+  /** Runs `fn` with the parameters that a vector f64[size] holds; other cells of floats are f64 too. What it writes to cells is dropped. */
+  within<R>(theta: Tensor, fn: () => R): R;
+}
+
+/** The parameters of a model as one vector. */
+export function parameterVector(what: string, model: Module): ParameterVector {
+  const all = parametersOf(what, model);
+  const shapes = all.map(([, { shape }]) => shape);
+  const names = all.map(([name]) => name);
+  const size = shapes.reduce((sum, shape) => sum + sizeOf(shape), 0);
+  const others = doubles(model);
+  return {
+    size,
+    names,
+    shapes,
+    values: () =>
+      elements64(
+        concatenate(
+          all.map(([, cell]) => cell.value.cast("f64").flatten(0)),
+          0,
+        ),
+      ),
+    within: (theta, fn) => {
+      let from = 0;
+      const own = shapes.map((shape, i): [string, Tensor] => {
+        const part = theta.narrow(0, from, sizeOf(shape)).reshape(shape);
+        from += sizeOf(shape);
+        return [names[i]!, part];
+      });
+      return functionalCall(model, { ...others, ...Object.fromEntries(own) }, fn).result;
+    },
+  };
+}
