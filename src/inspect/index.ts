@@ -2,8 +2,23 @@
 export { type CheckOptions, type CheckReport, checkGradients, checkModel } from "./check.ts";
 export * as cost from "./cost.ts";
 export { type Interval, type IntervalRule, intervalRules, intervals } from "./interval.ts";
+export { type Estimate, type LanczosOptions, type LinearMap, singularValues } from "./lanczos.ts";
+export { circularNorm, circularSingularValues, jacobianMap } from "./linear-map.ts";
 export { type Maps, type Motion, moveImages, type Probe, type ProbeOptions, type ProbeRow, probe, usualMotions } from "./probe.ts";
+export * as randomMatrix from "./random-matrix.ts";
 export { type ReceptiveField, receptiveField } from "./receptive-field.ts";
+export {
+  type LayerSpectrum,
+  type MatrixSpectrum,
+  matrixSpectrum,
+  type OperatorSpectrum,
+  type Outlier,
+  type ProductSpectrum,
+  productSpectrum,
+  type Spectrum,
+  type SpectrumOptions,
+  spectrum,
+} from "./spectrum.ts";
 export { type Summary, type SummaryOptions, type SummaryRow, summary } from "./summary.ts";
 export { type Series, type TaylorRule, taylor, taylorRules } from "./taylor.ts";
 export { type OptimizerMaker, type PlannedMemory, plannedMemory, type TrainingMemory } from "./training-memory.ts";

@@ -2,6 +2,7 @@
  * @file Extreme singular values and eigenvalues of maps that are known by their products alone (Golub & Kahan 1965; Lanczos 1950), with full
  * reorthogonalisation, so that no value appears twice, and a residual for each as its error bar.
  */
+import { type Checks, checkFields, checkOptions, fn, naturalNumber, nonNegative, positiveInteger } from "../base/check.ts";
 import { decomposeSVD, decomposeSymmetric } from "../base/eigen.ts";
 import { addScaled, dot, matrix } from "../base/linalg.ts";
 import { Draws } from "./draws.ts";
@@ -30,6 +31,9 @@ export interface LanczosOptions {
   /** Of the start vector. Default 0. */
   readonly seed?: number;
 }
+
+const MAP: Checks<LinearMap> = { rows: positiveInteger, columns: positiveInteger, apply: fn, transpose: fn };
+const OPTIONS: Checks<LanczosOptions> = { steps: positiveInteger, count: positiveInteger, tolerance: nonNegative, seed: naturalNumber };
 
 const norm = (x: Float64Array): number => Math.sqrt(dot(x, x));
 
@@ -77,6 +81,8 @@ function singularOf({ alpha, beta }: Bidiagonal): Estimate[] {
  * side has elements all values are there.
  */
 export function singularValues(map: LinearMap, options: LanczosOptions = {}): { values: readonly Estimate[]; steps: number } {
+  checkFields("singularValues: map", map, MAP);
+  checkOptions("singularValues", options, OPTIONS);
   const { steps = 60, count = 1, tolerance = 1e-9, seed = 0 } = options;
   const draws = new Draws(seed);
   const most = Math.min(steps, map.rows, map.columns);

@@ -5,6 +5,8 @@
 import { type Checks, check, checkFields, finite, nonNegative, positive, positiveInteger, share } from "../base/check.ts";
 import { tracyWidom, tracyWidomQuantile } from "./tracy-widom.ts";
 
+export { tracyWidom, tracyWidomQuantile };
+
 /** The shape of a matrix and the variance of its entries. */
 export interface Ensemble {
   readonly rows: number;

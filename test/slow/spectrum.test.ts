@@ -66,7 +66,7 @@ describe("convolutions as maps", () => {
 
 describe("draws follow the laws", () => {
   const draws = new Draws(11);
-  const count = sized(150, 1500);
+  const count = sized(100, 1500);
   /** Three standard deviations of a share of `count` draws. */
   const band = (p: number): number => 3 * Math.sqrt((p * (1 - p)) / count);
 
@@ -116,7 +116,7 @@ describe("draws follow the laws", () => {
   });
 
   test("products: mean 1, variance L, the edge, and how loose the product of norms is", () => {
-    const n = sized(200, 400);
+    const n = sized(120, 400);
     for (const factors of [2, 5, 10]) {
       const found = productSpectrum(Array.from({ length: factors }, () => gaussian(draws, n, n, 1 / Math.sqrt(n))));
       expect(Math.abs(found.mean - 1)).toBeLessThan(0.2);
@@ -127,7 +127,7 @@ describe("draws follow the laws", () => {
   });
 
   test("ReLU nets: the variance of the squares is 2L with Gaussian weights and L with orthogonal ones (Pennington et al. 2017)", () => {
-    const n = sized(150, 400);
+    const n = sized(80, 400);
     for (const depth of [2, 5])
       for (const [make, want] of [
         [() => gaussian(draws, n, n, Math.sqrt(2 / n)), 2 * depth],
@@ -163,6 +163,6 @@ test("a digits CNN: no outlier before training, some after", async () => {
   );
   const outliers = (): number => spectrum(model).layers.reduce((sum, { outliers: all }) => sum + all.length, 0);
   expect(outliers()).toBe(0);
-  await fit(model, digits(), { optimizer: new Adam(model.parameters(), { lr: 3e-3 }), epochs: 12, seed: 1, onWarning: () => {} });
+  await fit(model, await digits(), { optimizer: new Adam(model.parameters(), { lr: 3e-3 }), epochs: 12, seed: 1, onWarning: () => {} });
   expect(outliers()).toBeGreaterThan(0);
 });
