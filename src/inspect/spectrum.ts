@@ -76,6 +76,7 @@ export interface OperatorSpectrum {
   readonly circular?: number;
 }
 
+/** One weight of a model. */
 export interface LayerSpectrum extends MatrixSpectrum {
   /** Of the parameter. */
   readonly name: string;
@@ -84,6 +85,7 @@ export interface LayerSpectrum extends MatrixSpectrum {
   readonly operator?: OperatorSpectrum;
 }
 
+/** What {@link spectrum} finds. */
 export interface Spectrum {
   readonly layers: readonly LayerSpectrum[];
   /** Of the whole net at the first example, with an input. */
