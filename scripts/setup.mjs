@@ -135,8 +135,18 @@ async function bundle() {
   await made.close();
   for (const path of readdirSync(dist, { recursive: true })) if (path.endsWith(".js")) rmSync(join(dist, path));
   mkdirSync(join(dist, "chunks"), { recursive: true });
-  for (const { fileName, code } of output) writeFileSync(join(dist, fileName), code);
+  for (const { fileName, code } of output) writeFileSync(join(dist, fileName), withPureNames(code));
 }
+
+/**
+ * Names of functions that had to be renamed are given back by calls that stand alone, and a page could drop none of these functions: the calls become part of
+ * definitions, marked as pure.
+ */
+const withPureNames = (code) =>
+  code.replaceAll(
+    /^((?:async )?function\*?) ([\w$]+)(\([^\n]*\n(?:[\t}][^\n]*\n)*?)__name\(\2, ("\w+")\);$/gm,
+    (_, head, name, rest, own) => `const ${name} = /* @__PURE__ */ __name(${head}${rest.trimEnd()}, ${own});`,
+  );
 
 /** Everything a command of the built package needs. */
 export async function setUp() {

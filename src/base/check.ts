@@ -19,7 +19,11 @@ export interface Expectation {
 export type Fields = Readonly<Record<string, Expectation>>;
 
 /** An expectation of one's own. */
-export const expectation = (want: string, holds: (value: unknown) => boolean, remedy?: (value: unknown) => string): Expectation => ({
+export const expectation = /* @__NO_SIDE_EFFECTS__ */ (
+  want: string,
+  holds: (value: unknown) => boolean,
+  remedy?: (value: unknown) => string,
+): Expectation => ({
   want,
   holds,
   ...(remedy && { remedy }),
@@ -27,7 +31,7 @@ export const expectation = (want: string, holds: (value: unknown) => boolean, re
 
 // ---- numbers --------------------------------------------------------------------------------------------------------------------------
 
-const number = (want: string, holds: (value: number) => boolean): Expectation =>
+const number = /* @__NO_SIDE_EFFECTS__ */ (want: string, holds: (value: number) => boolean): Expectation =>
   expectation(want, (value) => typeof value === "number" && holds(value));
 
 export const positiveInteger: Expectation = number("a positive integer", (n) => Number.isSafeInteger(n) && n >= 1);
@@ -67,28 +71,28 @@ export const bytes: Expectation = expectation(
 export const aPath: Expectation = expectation("a path, a string that is not empty", (value) => typeof value === "string" && value !== "");
 
 /** One of some strings. */
-export const oneOf = (...names: readonly string[]): Expectation => ({
+export const oneOf = /* @__NO_SIDE_EFFECTS__ */ (...names: readonly string[]): Expectation => ({
   want: names.map((name) => `"${name}"`).join(" or "),
   holds: (value) => typeof value === "string" && names.includes(value),
   remedy: (value) => (typeof value === "string" ? didYouMean(value, names) : ""),
 });
 
 /** An object that has a method. */
-export const having = (want: string, ...methods: readonly string[]): Expectation =>
+export const having = /* @__NO_SIDE_EFFECTS__ */ (want: string, ...methods: readonly string[]): Expectation =>
   expectation(want, (value) => methods.every((name) => typeof (value as Record<string, unknown> | null)?.[name] === "function"));
 
 /** The name of a dtype. */
 export const aDtype: Expectation = oneOf("f32", "f64", "i32", "u32", "u8", "bool");
 
 /** A list of which every element meets the expectation. */
-export const listOf = ({ want, holds }: Expectation, least = 0): Expectation =>
+export const listOf = /* @__NO_SIDE_EFFECTS__ */ ({ want, holds }: Expectation, least = 0): Expectation =>
   expectation(
     `a list of ${least > 0 ? `at least ${least}` : "elements"}, each ${want}`,
     (value) => Array.isArray(value) && value.length >= least && value.every(holds),
   );
 
 /** A `Map` from names to what meets the expectation. */
-export const mapOf = (want: string, { holds }: Expectation): Expectation =>
+export const mapOf = /* @__NO_SIDE_EFFECTS__ */ (want: string, { holds }: Expectation): Expectation =>
   expectation(
     `a Map of ${want}`,
     (value) =>
@@ -97,11 +101,11 @@ export const mapOf = (want: string, { holds }: Expectation): Expectation =>
   );
 
 /** Either of two. */
-export const either = (a: Expectation, b: Expectation): Expectation =>
+export const either = /* @__NO_SIDE_EFFECTS__ */ (a: Expectation, b: Expectation): Expectation =>
   expectation(`${a.want} or ${b.want}`, (value) => a.holds(value) || b.holds(value));
 
 /** May be left out. */
-export const optional = ({ holds, ...rest }: Expectation): Expectation => ({
+export const optional = /* @__NO_SIDE_EFFECTS__ */ ({ holds, ...rest }: Expectation): Expectation => ({
   ...rest,
   holds: (value) => value === undefined || holds(value),
 });

@@ -4,6 +4,7 @@
  */
 import { isTensor } from "../ops/create.ts";
 import { isNoticed } from "../runtime/notice.ts";
+import { slotValues } from "../runtime/slots.ts";
 import { isCell } from "./capture.ts";
 
 /** More fields than this are not looked at one by one; nor are the elements of longer arrays. */
@@ -92,9 +93,11 @@ export class Snapshot {
   }
 
   #field(owner: Owner, key: PropertyKey, path: string, todo: Found[]): void {
-    const accessor = Object.getOwnPropertyDescriptor(owner, key)?.get;
-    if (accessor) return;
-    this.#slot(owner, key, path);
+    const guarded = slotValues(owner);
+    // Their values are read where they lie, without the accessor.
+    const holder = guarded && Object.hasOwn(guarded, key) ? guarded : owner;
+    if (holder === owner && Object.getOwnPropertyDescriptor(owner, key)?.get) return;
+    this.#slot(holder, key, path);
     descend(owner[key], path, todo);
   }
 

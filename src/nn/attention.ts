@@ -75,6 +75,7 @@ export class MultiHeadAttention extends Module {
     }
     this.addZeroAttention = addZeroAttention;
     this.out_proj = new Linear(features, features, { bias, biasInitializer: zeros });
+    this.guard("in_proj_weight", "q_proj_weight", "k_proj_weight", "v_proj_weight", "in_proj_bias", "bias_k", "bias_v");
   }
 
   /**

@@ -68,6 +68,7 @@ export abstract class BatchNorm extends Module {
       this.running_var = new State(ones([channels]), { label: "running_var" });
       this.num_batches_tracked = new State(full([], 0, "i32"), { label: "num_batches_tracked" });
     }
+    this.guard("weight", "bias");
   }
 
   /** @throws {RangeError} unless x has the layer's rank and channels, and while training more than one value per channel. */

@@ -35,6 +35,7 @@ export class BatchRenorm extends Module {
     this.bias = new Parameter(zeros([channels]), "bias");
     this.running_mean = new State(zeros([channels]), { label: "running_mean" });
     this.running_std = new State(ones([channels]), { label: "running_std" });
+    this.guard();
   }
 
   /** @throws {RangeError} unless x is [N, C, ...], and while training has more than one value per channel. */

@@ -25,6 +25,7 @@ export class Bilinear extends Module {
     const { bias = true, weightInitializer = uniform(-a, a), biasInitializer = uniform(-a, a), dtype = "f32" } = options;
     this.weight = new Parameter(weightInitializer([out, in1, in2], { dtype }), "weight");
     this.bias = bias ? new Parameter(biasInitializer([out], { dtype }), "bias") : undefined;
+    this.guard("bias");
   }
 
   /** @throws {RangeError} if the last axes do not have in1 and in2 elements. */

@@ -59,6 +59,7 @@ abstract class ConvTransposeNd extends Module {
     const { biasInitializer = fanInUniformBias(shape) } = options;
     this.weight = new Parameter(weightInitializer(shape, { dtype }), "weight");
     this.bias = bias ? new Parameter(biasInitializer([channels[1]], { dtype }), "bias") : undefined;
+    this.guard("bias");
   }
 
   /** @throws {RangeError} unless x is [N, inChannels, ...] or one example [inChannels, ...]. */

@@ -43,6 +43,7 @@ export class EmbeddingBag extends Module {
       "weight",
     );
     [this.mode, this.includeLastOffset] = [mode, includeLastOffset];
+    this.guard();
   }
 
   /** `offsets` as in `functional.embeddingBag`, for a list of indices; weights for mode "sum". */

@@ -36,6 +36,7 @@ export class Embedding extends Module {
     const at = paddingIndex === undefined || paddingIndex >= 0 ? paddingIndex : paddingIndex + count;
     this.weight = new Parameter(at === undefined ? table : table.iotaLike(0).eq(at).where(0, table), "weight");
     this.paddingIndex = at;
+    this.guard();
   }
 
   /** @throws {TypeError} unless the indices are integers. */

@@ -51,12 +51,12 @@ export { Linear, type LinearOptions } from "./linear.ts";
 export * from "./loss-layers.ts";
 export * from "./losses.ts";
 export { type ForwardHook, type Layer, Module } from "./module.ts";
-export { ModuleDict } from "./module-dict.ts";
+export { ModuleDict, ParameterDict } from "./module-dict.ts";
 export { ModuleList } from "./module-list.ts";
 export * from "./norm.ts";
 export * from "./padding.ts";
 export { Parameter, State, type StateOptions } from "./parameter.ts";
-export { ParameterDict, ParameterList } from "./parameter-lists.ts";
+export { ParameterList } from "./parameter-list.ts";
 export {
   AvgPool1d,
   AvgPool2d,

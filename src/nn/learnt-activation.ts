@@ -18,6 +18,7 @@ export class PReLU extends Module {
     super();
     checkSizes("PReLU", { channels });
     this.weight = new Parameter(constant(initial)([channels]), "weight");
+    this.guard();
   }
 
   /** @throws {RangeError} unless x is [N, channels, ...], if there is more than one slope. */
@@ -48,6 +49,7 @@ export class Maxout extends Module {
     super();
     checkSizes("Maxout", { inFeatures, outFeatures, pieces });
     this.linear = new Linear(inFeatures, outFeatures * pieces, options);
+    this.guard();
     this.pieces = pieces;
   }
 
@@ -82,6 +84,7 @@ export class RBF extends Module {
     if (!(sigma > 0)) throw new RangeError(`RBF: sigma must be above 0, got ${sigma}`);
     this.weight = new Parameter(centreInitializer([units, inFeatures]), "weight");
     this.sigma = new Parameter(constant(sigma)([units]), "sigma");
+    this.guard();
   }
 
   /** @throws {RangeError} if the last axis of x does not have inFeatures elements. */

@@ -35,6 +35,7 @@ export class Linear extends Module {
     const { bias = true, weightInitializer = fanInUniform, biasInitializer = fanInUniformBias(shape), dtype = "f32" } = options;
     this.weight = new Parameter(weightInitializer(shape, { dtype }), "weight");
     this.bias = bias ? new Parameter(biasInitializer([outFeatures], { dtype }), "bias") : undefined;
+    this.guard("bias");
   }
 
   /** @throws {RangeError} if the last axis of x does not have inFeatures elements. */

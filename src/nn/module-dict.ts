@@ -1,9 +1,12 @@
-/** @file ModuleDict: modules by name, without an order of computation. */
+/** @file ModuleDict and ParameterDict: modules, or parameters, by name, without an order of computation. */
 import { describe } from "../base/describe.ts";
+import type { Tensor } from "../ops/tensor.ts";
+import { removeSlot } from "../runtime/slots.ts";
 import { checkModule, Module } from "./module.ts";
+import { asParameter, Parameter } from "./parameter.ts";
 
 /** Pairs of an object, a Map or another iterable of pairs. @throws {TypeError} for what is none. */
-export function pairsOf<V>(what: string, entries: Readonly<Record<string, V>> | Iterable<readonly [string, V]>): (readonly [string, V])[] {
+function pairsOf<V>(what: string, entries: Readonly<Record<string, V>> | Iterable<readonly [string, V]>): (readonly [string, V])[] {
   if (typeof entries !== "object" || entries === null)
     throw new TypeError(`${what}: want an object or pairs [name, value], got ${describe(entries)}`);
   if (!(Symbol.iterator in entries)) return Object.entries(entries);
@@ -15,7 +18,7 @@ export function pairsOf<V>(what: string, entries: Readonly<Record<string, V>> | 
 }
 
 /** @throws {TypeError} for a name that cannot be a property: state dicts part names at dots, and methods keep theirs. */
-export function checkName(owner: Module, name: unknown): void {
+function checkName(owner: Module, name: unknown): void {
   const what = owner.constructor.name;
   if (typeof name !== "string" || name === "" || name.includes("."))
     throw new TypeError(
@@ -25,23 +28,27 @@ export function checkName(owner: Module, name: unknown): void {
     throw new TypeError(`${what}: "${name}" is a method or property of every ${what}; choose another name`);
 }
 
-/**
- * Modules as properties of their names, so that their parameters are found and named `conv.weight` as in PyTorch. The order is that of insertion (whole
- * numbers first, as in every object).
- */
-export class ModuleDict<M extends Module = Module> extends Module {
-  constructor(modules: Readonly<Record<string, M>> | Iterable<readonly [name: string, module: M]> = {}) {
+/** What a dict may hold. */
+type Member = Module | Parameter;
+
+/** Modules or parameters by name, as properties. The order is that of insertion (whole numbers first, as in every object). */
+export abstract class Dict<V extends Member, Given = V> extends Module {
+  constructor(entries: Readonly<Record<string, Given>> | Iterable<readonly [name: string, value: Given]> = {}) {
     super();
-    for (const [name, module] of pairsOf("ModuleDict", modules)) this.set(name, module);
+    for (const [name, value] of pairsOf(new.target.name, entries)) this.set(name, value);
   }
 
-  /** Number of modules. */
+  /** What stands under a name for a value that was given. @throws {TypeError} for one that cannot. */
+  protected abstract take(name: string, value: Given): V;
+  protected abstract holds(value: unknown): value is V;
+
+  /** Number of entries. */
   get size(): number {
     return this.#entries().length;
   }
 
-  /** The module of a name, if there is one. */
-  get(name: string): M | undefined {
+  /** What stands under a name, if anything does. */
+  get(name: string): V | undefined {
     return this.#entries().find(([own]) => own === name)?.[1];
   }
 
@@ -49,37 +56,60 @@ export class ModuleDict<M extends Module = Module> extends Module {
     return this.get(name) !== undefined;
   }
 
-  /** Puts a module under a name; returns the dict. */
-  set(name: string, module: M): this {
+  /** Puts a value under a name, in place of what was there; returns the dict. */
+  set(name: string, value: Given): this {
     checkName(this, name);
-    checkModule(`ModuleDict: ${name}`, module);
-    Object.assign(this, { [name]: module });
+    Object.assign(this, { [name]: this.take(name, value) });
+    this.guard();
     return this;
   }
 
-  /** Takes a module out; false if there was none. */
+  /** Takes an entry out; false if there was none. */
   delete(name: string): boolean {
-    return this.has(name) && Reflect.deleteProperty(this, name);
+    return this.has(name) && removeSlot(this, name);
   }
 
   *keys(): Generator<string, void, undefined> {
     for (const [name] of this.#entries()) yield name;
   }
 
-  *values(): Generator<M, void, undefined> {
-    for (const [, module] of this.#entries()) yield module;
+  *values(): Generator<V, void, undefined> {
+    for (const [, value] of this.#entries()) yield value;
   }
 
-  *[Symbol.iterator](): Generator<[name: string, module: M], void, undefined> {
+  *[Symbol.iterator](): Generator<[name: string, value: V], void, undefined> {
     yield* this.#entries();
   }
 
-  #entries(): [string, M][] {
-    return Object.entries(this).filter((entry): entry is [string, M] => entry[1] instanceof Module);
+  #entries(): [string, V][] {
+    return Object.entries(this).filter((entry): entry is [string, V] => this.holds(entry[1]));
   }
 
   /** @throws {TypeError} always: a dict computes nothing. */
   forward(): never {
-    throw new TypeError("ModuleDict: a dict has no forward; call its modules");
+    throw new TypeError(`${this.constructor.name}: a dict has no forward; use what it holds`);
+  }
+}
+
+/** Modules by name, so that their parameters are found and named `conv.weight` as in PyTorch. */
+export class ModuleDict<M extends Module = Module> extends Dict<M> {
+  protected take(name: string, module: M): M {
+    checkModule(`ModuleDict: ${name}`, module);
+    return module;
+  }
+
+  protected holds(value: unknown): value is M {
+    return value instanceof Module;
+  }
+}
+
+/** Parameters (tensors become some) by name, as in PyTorch. */
+export class ParameterDict extends Dict<Parameter, Parameter | Tensor> {
+  protected take(name: string, value: Parameter | Tensor): Parameter {
+    return asParameter(`ParameterDict: ${name}`, value, name);
+  }
+
+  protected holds(value: unknown): value is Parameter {
+    return value instanceof Parameter;
   }
 }

@@ -11,6 +11,7 @@ export class ModuleList<M extends Module = Module> extends Module {
     const list = typeof (modules as Iterable<M> | null)?.[Symbol.iterator] === "function" ? [...modules] : modules;
     check("ModuleList: modules", list, listOf(expectation("a module", (value) => value instanceof Module)));
     Object.assign(this, list);
+    this.guard();
   }
 
   get length(): number {
@@ -22,6 +23,7 @@ export class ModuleList<M extends Module = Module> extends Module {
   /** Adds a module at the end; returns the list. */
   push(module: M): this {
     Object.assign(this, { [this.length]: module });
+    this.guard();
     return this;
   }
 

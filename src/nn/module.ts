@@ -8,9 +8,11 @@ import { check, checkOptions, expectation, flag } from "../base/check.ts";
 import { describe } from "../base/describe.ts";
 import { formatShape, type Shape, sameShape } from "../base/shape.ts";
 import { showAs } from "../ops/display.ts";
-import type { Tensor } from "../ops/tensor.ts";
+import { Tensor } from "../ops/tensor.ts";
 import { Cell, guarded } from "../runtime/cell.ts";
 import { announce } from "../runtime/notice.ts";
+import { deletedSlot, guardSlot, type Kind, slotValues } from "../runtime/slots.ts";
+import { cellKind, kind, PARAMETER } from "./kinds.ts";
 import { Parameter, State } from "./parameter.ts";
 import { checkEntries, type LoadReport, StateDictError, type StateEntry, tensorFor } from "./state-dict.ts";
 import { checkListed } from "./unlisted.ts";
@@ -192,6 +194,17 @@ export abstract class Module {
     this.dispose();
   }
 
+  /**
+   * Has the properties that hold cells and modules keep to their kind: a tensor assigned to a parameter's place is an error. Done anyway when the module is
+   * first listed or called; a constructor that ends with it covers the time before. `optional` names parameters that this module may lack.
+   */
+  protected guard(...optional: readonly string[]): void {
+    for (const [name, value] of Object.entries(this)) {
+      const kind = kindOf(value) ?? (optional.includes(name) ? PARAMETER : undefined);
+      if (kind) guardSlot(this, name, kind);
+    }
+  }
+
   /** The layer's settings as `toString` shows them between the brackets. */
   protected details(): string {
     return "";
@@ -214,11 +227,20 @@ export abstract class Module {
 
 showAs(Module.prototype, (module) => module.toString());
 
-const aroundForward = (module: object, forward: () => unknown): unknown => checkListed(module as Module, forward);
+function aroundForward(module: object, forward: () => unknown): unknown {
+  checkDeleted(module);
+  return checkListed(module as Module, forward);
+}
 
 const AROUND = new Map([["forward", aroundForward]]);
 
-const aModule = expectation("a module", (value) => value instanceof Module);
+const isModule = (value: unknown): boolean => value instanceof Module;
+
+const aModule = expectation("a module", isModule);
+
+const MODULE = kind("a module", isModule, () => "assign a module");
+
+const kindOf = (value: unknown): Kind | undefined => (value instanceof Cell ? cellKind(value) : isModule(value) ? MODULE : undefined);
 
 /** @throws {TypeError} for what is no module. */
 export function checkModule(what: string, module: unknown): void {
@@ -239,7 +261,9 @@ const isPersistent = (cell: Cell): boolean => !(cell instanceof State) || cell.p
 function members(module: Module): [name: string, member: Cell | Module][] {
   const found: [string, Cell | Module][] = [];
   const own = Object.entries(module);
+  guardListed(module, own);
   const direct = directOf(own);
+  const inLists = listedIn(module);
   // Objects may be linked in longer chains than calls can be nested, so the walk keeps its own stack; `open` has what a circle would lead back to.
   const open = new Set<object>();
   const stack: Visit[] = [{ node: own, prefix: "", isView: false, content: own[Symbol.iterator]() }];
@@ -252,8 +276,12 @@ function members(module: Module): [name: string, member: Cell | Module][] {
     }
     const [key, value] = next.value;
     const name = `${visit.prefix}${key}`;
+    const kind = kindOf(value);
     if (value instanceof Cell || value instanceof Module) {
       if (!visit.isView || !direct.has(value)) found.push([name, value]);
+      if (visit.prefix && kind) inLists.set(name, kind);
+    } else if (value instanceof Tensor || typeof value === "number") {
+      inLists.get(name)?.refuse(module, name, value);
     } else if (typeof value === "object" && value !== null && !open.has(value)) {
       open.add(value);
       const isView = visit.isView || !Array.isArray(value);
@@ -261,6 +289,33 @@ function members(module: Module): [name: string, member: Cell | Module][] {
     }
   }
   return found;
+}
+
+/** What was found in the lists, objects and maps of a module, by name: a tensor that stands there later has taken its place. */
+const listed: WeakMap<Module, Map<string, Kind>> = new WeakMap();
+
+function listedIn(module: Module): Map<string, Kind> {
+  const known = listed.get(module);
+  if (known) return known;
+  const made = new Map<string, Kind>();
+  listed.set(module, made);
+  return made;
+}
+
+function guardListed(module: Module, own: readonly (readonly [string, unknown])[]): void {
+  const guarded = slotValues(module);
+  for (const [name, value] of own) {
+    const kind = guarded?.[name] === value ? undefined : kindOf(value);
+    if (kind) guardSlot(module, name, kind);
+  }
+  checkDeleted(module);
+}
+
+/** @throws {TypeError} if a cell or a module was deleted from the module. */
+function checkDeleted(module: object): void {
+  const gone = deletedSlot(module);
+  if (gone === undefined) return;
+  throw new TypeError(`${module.constructor.name}: ${gone} was deleted; to take it out assign undefined, and the module knows`);
 }
 
 /** A container that is being walked. */

@@ -52,6 +52,7 @@ abstract class Affine extends Module {
     this.eps = eps;
     this.weight = affine ? new Parameter(ones(shape), "weight") : undefined;
     this.bias = affine && bias ? new Parameter(zeros(shape), "bias") : undefined;
+    this.guard("weight", "bias");
   }
 
   /** Settings that differ from PyTorch's defaults. */
@@ -190,6 +191,7 @@ export class InstanceNorm extends ChannelNorm {
     this.running_mean = new State(zeros([channels]), { label: "running_mean" });
     this.running_var = new State(ones([channels]), { label: "running_var" });
     this.num_batches_tracked = new State(full([], 0, "i32"), { label: "num_batches_tracked" });
+    this.guard();
   }
 
   /** @throws {RangeError} unless x is [N, C, ...], with more than one value per channel where its own statistics count. */
@@ -247,6 +249,7 @@ export class GlobalResponseNorm extends Module {
     [this.channelAxis, this.eps] = [channelAxis, eps];
     this.weight = new Parameter(zeros([channels]), "weight");
     this.bias = new Parameter(zeros([channels]), "bias");
+    this.guard();
   }
 
   forward(x: Tensor): Tensor {

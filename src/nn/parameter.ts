@@ -2,8 +2,9 @@
  * @file The cells of a network: parameters, which an optimizer changes, and state, which the network itself keeps (running statistics, a rate).
  */
 
+import { check, type Expectation, expectation } from "../base/check.ts";
 import { describe } from "../base/describe.ts";
-import type { Tensor } from "../ops/tensor.ts";
+import { Tensor } from "../ops/tensor.ts";
 import { Cell } from "../runtime/cell.ts";
 import { freeze, frozenAmong } from "../runtime/frozen.ts";
 
@@ -24,6 +25,17 @@ export class Parameter extends Cell {
     if (typeof on !== "boolean") throw new TypeError(`requiresGrad is true or false, got ${describe(on)}`);
     freeze(this, !on);
   }
+}
+
+export const aParameter: Expectation = expectation(
+  "a parameter or a tensor",
+  (value) => value instanceof Parameter || value instanceof Tensor,
+);
+
+/** A parameter, or one that starts as a tensor. @throws {TypeError} for anything else. */
+export function asParameter(what: string, value: Parameter | Tensor, label: string): Parameter {
+  check(what, value, aParameter);
+  return value instanceof Parameter ? value : new Parameter(value, label);
 }
 
 export interface StateOptions {

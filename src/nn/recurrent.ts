@@ -52,25 +52,33 @@ export interface RecurrentCallOptions {
   readonly lengths?: Lengths;
 }
 
-/** Weights by PyTorch's names with a suffix, all from U(±1/√hidden). */
+/** Gives a layer its weights, by PyTorch's names with a suffix, all from U(±1/√hidden). */
 function makeWeights(
   owner: object,
   gates: number,
   [inputs, hidden, projected = 0]: readonly [inputs: number, hidden: number, projected?: number],
   bias: boolean,
   suffix: string,
-): F.RecurrentWeights {
+): void {
   const a = 1 / Math.sqrt(hidden);
-  const make = (name: string, shape: readonly number[]): Parameter => {
-    const parameter = new Parameter(uniform(-a, a)(shape), name);
-    Object.assign(owner, { [name]: parameter });
-    return parameter;
+  const make = (kind: string, shape: readonly number[]): void => {
+    const name = `${kind}${suffix}`;
+    Object.assign(owner, { [name]: new Parameter(uniform(-a, a)(shape), name) });
   };
-  const weightIh = make(`weight_ih${suffix}`, [gates * hidden, inputs]);
-  const weightHh = make(`weight_hh${suffix}`, [gates * hidden, projected || hidden]);
-  const biases = bias ? { biasIh: make(`bias_ih${suffix}`, [gates * hidden]), biasHh: make(`bias_hh${suffix}`, [gates * hidden]) } : {};
-  const projection = projected ? { weightHr: make(`weight_hr${suffix}`, [projected, hidden]) } : {};
-  return { weightIh, weightHh, ...biases, ...projection };
+  make("weight_ih", [gates * hidden, inputs]);
+  make("weight_hh", [gates * hidden, projected || hidden]);
+  if (bias) make("bias_ih", [gates * hidden]);
+  if (bias) make("bias_hh", [gates * hidden]);
+  if (projected) make("weight_hr", [projected, hidden]);
+}
+
+/** The weights of a suffix as they stand in the layer now: a parameter may be replaced by another. */
+function weightsOf(owner: Module, suffix: string): F.RecurrentWeights {
+  const own = owner as unknown as Readonly<Record<string, Parameter>>;
+  const [weightIh, weightHh, biasIh, biasHh, weightHr] = ["weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr"].map(
+    (kind) => own[`${kind}${suffix}`],
+  );
+  return { weightIh: weightIh!, weightHh: weightHh!, ...(biasIh && biasHh && { biasIh, biasHh }), ...(weightHr && { weightHr }) };
 }
 
 /**
@@ -85,7 +93,8 @@ abstract class Recurrent extends Module {
   readonly reverse: boolean;
   readonly batchFirst: boolean;
   readonly checkpoint: Checkpoints | undefined;
-  protected readonly weights: readonly F.RecurrentWeights[];
+  /** Of the layers and directions in their order. */
+  readonly #suffixes: readonly string[];
   readonly #dropout: Dropout | undefined;
 
   constructor(gates: number, inputSize: number, hiddenSize: number, options: RecurrentLayerOptions, projected = 0) {
@@ -101,10 +110,16 @@ abstract class Recurrent extends Module {
     this.checkpoint = checkpoint;
     this.#dropout = dropout === 0 ? undefined : new Dropout(dropout);
     const sides = bidirectional ? ["", "_reverse"] : [""];
-    this.weights = Array.from({ length: layers }, (_, layer) => {
-      const inputs = layer === 0 ? inputSize : (projected || hiddenSize) * sides.length;
-      return sides.map((side) => makeWeights(this, gates, [inputs, hiddenSize, projected], bias, `_l${layer}${side}`));
-    }).flat();
+    this.#suffixes = Array.from({ length: layers }, (_, layer) => sides.map((side) => `_l${layer}${side}`)).flat();
+    for (const [i, suffix] of this.#suffixes.entries()) {
+      const inputs = i < sides.length ? inputSize : (projected || hiddenSize) * sides.length;
+      makeWeights(this, gates, [inputs, hiddenSize, projected], bias, suffix);
+    }
+    this.guard();
+  }
+
+  protected get weights(): readonly F.RecurrentWeights[] {
+    return this.#suffixes.map((suffix) => weightsOf(this, suffix));
   }
 
   /** @throws {RangeError} unless x is [time, batch, in], [batch, time, in] with `batchFirst`, or [time, in]. */
@@ -213,7 +228,6 @@ const CELL = { bias: flag };
 abstract class RecurrentCell extends Module {
   readonly inputSize: number;
   readonly hiddenSize: number;
-  protected readonly weights: F.RecurrentWeights;
 
   constructor(gates: number, inputSize: number, hiddenSize: number, options: { readonly bias?: boolean }) {
     checkOptions(new.target.name, options, CELL);
@@ -221,7 +235,12 @@ abstract class RecurrentCell extends Module {
     super();
     checkSizes(new.target.name, { inputSize, hiddenSize });
     [this.inputSize, this.hiddenSize] = [inputSize, hiddenSize];
-    this.weights = makeWeights(this, gates, [inputSize, hiddenSize], bias, "");
+    makeWeights(this, gates, [inputSize, hiddenSize], bias, "");
+    this.guard();
+  }
+
+  protected get weights(): F.RecurrentWeights {
+    return weightsOf(this, "");
   }
 
   /** Zeros [N, hidden]. @throws {RangeError} unless x is [batch, in], or [in] of a single example. */

@@ -9,6 +9,8 @@ import { normalize } from "../math/distance.ts";
 import { weightNorm } from "../math/normalization.ts";
 import { normal, randomKey } from "../math/random.ts";
 import type { Tensor, TensorLike } from "../ops/tensor.ts";
+import { guardSlot, removeSlot } from "../runtime/slots.ts";
+import { kind } from "./kinds.ts";
 import { checkModule, type Module } from "./module.ts";
 import { Parameter, State } from "./parameter.ts";
 
@@ -36,8 +38,16 @@ function weightOf(what: string, layer: Module): Parameter {
   );
 }
 
+const DERIVED = kind(
+  "computed from other parameters",
+  (value) => value instanceof Derived,
+  () => "set those, or call nn.removeReparameterization(layer) before you assign",
+);
+
 function replaceWeight(layer: Module, weight: Parameter, compute: () => Tensor, cells: Readonly<Record<string, Parameter | State>>): void {
+  removeSlot(layer, "weight");
   Object.assign(layer, { weight: new Derived(weight, compute), ...cells });
+  guardSlot(layer, "weight", DERIVED);
 }
 
 const AXIS = { axis: integer };
@@ -107,7 +117,7 @@ export function removeReparameterization<M extends Module>(layer: M): M {
   if (!(weight instanceof Derived)) throw new TypeError(`removeReparameterization: the weight of ${layer.constructor.name} is its own`);
   const mode = layer.training;
   const value = layer.eval() && weight.value;
-  for (const name of ["weight_g", "weight_v", "weight_u", "weight_orig"]) Reflect.deleteProperty(layer, name);
+  for (const name of ["weight_g", "weight_v", "weight_u", "weight_orig", "weight"]) removeSlot(layer, name);
   Object.assign(layer, { weight: new Parameter(value, "weight") });
   return layer.train(mode);
 }

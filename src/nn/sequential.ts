@@ -22,6 +22,7 @@ export class Sequential extends Module {
     super();
     for (const [i, layer] of layers.entries()) check(`Sequential: layer ${i}`, layer, aLayer);
     Object.assign(this, layers);
+    this.guard();
   }
 
   /** The layers in order. */

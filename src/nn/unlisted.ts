@@ -19,8 +19,9 @@ let inside = false;
 /** Runs `forward`; parameters that it reads and the module does not list are named in one warning for each class. Frozen ones need not be listed. */
 export function checkListed<T>(module: Listing, forward: () => T): T {
   if (inside || looked.has(module)) return forward();
-  inside = true;
   looked.add(module);
+  module.parameters(); // guards the properties of all modules below, so that forward cannot put anything else there
+  inside = true;
   const read = new Set<Parameter>();
   const note = (cell: Cell): void => {
     if (cell instanceof Parameter && !isFrozen(cell)) read.add(cell);

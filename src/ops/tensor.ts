@@ -915,6 +915,23 @@ export class Tensor implements Value {
 }
 
 showAs(Tensor.prototype, (x) => x.toString());
+refuseIndexing(Tensor.prototype);
+
+/**
+ * Has `x.length` and `x[0]` be errors that name the right call, where JavaScript would give undefined: a loop over a tensor would do nothing, and an assignment
+ * would be lost. No type declares these properties, so that TypeScript refuses them too.
+ */
+export function refuseIndexing(prototype: object): void {
+  for (const name of ["length", "-1", "0", "1", "2", "3"]) {
+    const said = (): never => {
+      const remedy =
+        name === "length" ? "its sizes are x.shape and x.size" : `element ${name} along the first axis is x.select(0, ${name})`;
+      const what = name === "length" ? "x.length" : `x[${name}]`;
+      throw new TypeError(`${what}: a tensor is no array; ${remedy}, and its numbers are await x.data() or x.toArray()`);
+    };
+    Object.defineProperty(prototype, name, { get: said, set: said, configurable: true });
+  }
+}
 
 /** Why a tensor or a cell cannot stand where JavaScript wants a number, and what to write instead. */
 export function notANumber(what: string): string {

@@ -9,7 +9,7 @@ import type { Dtype } from "../base/dtype.ts";
 import { formatType, type Shape, sameType } from "../base/shape.ts";
 import { zeros } from "../ops/create.ts";
 import { showAs } from "../ops/display.ts";
-import { notANumber, Tensor } from "../ops/tensor.ts";
+import { notANumber, refuseIndexing, Tensor } from "../ops/tensor.ts";
 import type { Block } from "./residency.ts";
 
 /** What recording a function does with the cells it touches. */
@@ -178,6 +178,7 @@ export class Cell {
   }
 }
 
+refuseIndexing(Cell.prototype);
 showAs(Cell.prototype, (cell) => {
   const head = `${cell.constructor.name} ${cell.label ? `${cell.label}: ` : ""}${formatType(cell)}`;
   if (cell.isDisposed) return `${head} (disposed)`;
