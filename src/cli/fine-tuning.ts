@@ -7,7 +7,6 @@ import type { Layer } from "../nn/module.ts";
 import type { Parameter } from "../nn/parameter.ts";
 import type { ArrayEntry, StateEntry } from "../nn/state-dict.ts";
 import { loadRun } from "../train/trained.ts";
-import { bytesOf } from "./inputs.ts";
 import type { Config } from "./settings.ts";
 
 /** What the weights are for: how images must be prepared for them. */
@@ -38,11 +37,12 @@ export interface Taken {
  * Sets the cells of a model from a file, but for a last layer of other classes.
  * @throws {Error} if the file is of another network: a tensor is not there, or differs in more than the number of classes.
  */
-export async function takeWeights(model: Layer, path: string): Promise<Taken> {
+export async function takeWeights(model: Layer, path: string, key?: string): Promise<Taken> {
   const cells = model.stateDict();
   const own = await loadRun(path).catch(() => undefined);
   const entries: ReadonlyMap<string, StateEntry> =
-    own?.model.stateDict() ?? ((await weightsFor(model, await bytesOf(path), path)) as Map<string, ArrayEntry>);
+    own?.model.stateDict() ??
+    ((await weightsFor(model, path, { what: path, ...(key !== undefined && { key }) })) as Map<string, ArrayEntry>);
   const fresh: string[] = [];
   for (const [name, cell] of cells) {
     const shape = entries.get(name)?.shape;

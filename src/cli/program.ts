@@ -77,7 +77,8 @@ function parse(name: keyof Config, text: string): unknown {
 const MODEL = "a name that nabla info lists, such as lenet5 or resnet18";
 const TRAINED = "a model's file, a checkpoint, or the folder of a run";
 
-const WEIGHTS = "published weights (.safetensors or .pth), with --model";
+const WEIGHTS = "published weights (safetensors, PyTorch, Keras, TensorFlow.js), with --model";
+const WEIGHTS_KEY = "of a checkpoint with several state dicts, the one to take, such as model or ema.state_dict";
 const CLASSES = "names of the classes that the weights are for: a text with one per line, or JSON (default: numbers)";
 
 /** A limit holds from where it is read, so that it also reaches weights and models. */
@@ -249,6 +250,7 @@ function addTrained(program: Command, done: (exitCode: number) => void): void {
     )
     .argument("[checkpoint]", `${TRAINED}; none with --weights`)
     .option("--weights <file>", WEIGHTS)
+    .option("--weights-key <keys>", WEIGHTS_KEY)
     .option("--model <name>", "the network that the weights are for, such as resnet50")
     .option("--classes <file>", CLASSES)
     .option("--ten-crop", "with --weights: the mean over corners, middle and their mirror images");
@@ -274,6 +276,7 @@ function addTrained(program: Command, done: (exitCode: number) => void): void {
     .argument("[checkpoint]", `${TRAINED}; with --weights the first input`)
     .argument("[input...]", "files, or folders of them")
     .option("--weights <file>", WEIGHTS)
+    .option("--weights-key <keys>", WEIGHTS_KEY)
     .option("--model <name>", "the network that the weights are for, such as resnet50")
     .option("--classes <file>", CLASSES)
     .option("--image-size <n>", "side of the images that the network takes (default: its own)", positiveInteger)

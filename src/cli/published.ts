@@ -6,13 +6,14 @@ import { presetOf } from "../models/preset.ts";
 import { models } from "../models/registry.ts";
 import { loadWeights } from "../models/weights.ts";
 import { zoo } from "../models/zoo.ts";
-import { bytesOf } from "./inputs.ts";
 import { unknownName } from "./recipes.ts";
 import type { Trained } from "./trained.ts";
 
 export interface PublishedFlags {
-  /** A .safetensors or .pth file. */
+  /** A file of any format of weights that is read. */
   readonly weights: string;
+  /** Of a checkpoint with several state dicts, the one to take. */
+  readonly weightsKey?: string;
   /** A network of the zoo. */
   readonly model?: string;
   /** A file with the names of the classes. */
@@ -24,7 +25,7 @@ export interface PublishedFlags {
 export type Published = Pick<Trained, "path" | "model" | "about"> & Pick<ClassNames, "synsets">;
 
 /** The model, in evaluation mode. @throws {Error} one line for whatever is wrong. */
-export async function loadPublished({ weights, model: name, classes, imageSize }: PublishedFlags): Promise<Published> {
+export async function loadPublished({ weights, weightsKey: key, model: name, classes, imageSize }: PublishedFlags): Promise<Published> {
   if (name === undefined)
     throw new Error(
       `--weights ${weights}: want --model with the network that they are for, such as --model resnet50 (nabla info lists them)`,
@@ -34,7 +35,7 @@ export async function loadPublished({ weights, model: name, classes, imageSize }
   const { image, inputs } = presetOf(name, imageSize);
   const inputShape = [image.channels, image.height, image.width];
   const model = blueprint(() => models[name]({ inputShape, outputs: names.length })).eval();
-  await loadWeights(model, await bytesOf(weights), weights);
+  await loadWeights(model, weights, { what: weights, ...(key !== undefined && { key }) });
   const about = { name, classes: names, inputShape, task: "classification" as const, preprocessing: { image, ...(inputs && { inputs }) } };
   return { path: weights, model, about, ...(synsets && { synsets }) };
 }

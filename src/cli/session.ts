@@ -54,7 +54,7 @@ export async function openSession(settings: Settled): Promise<Session> {
   const data = splitData(await loadData(settings), settings);
   manualSeed(settings.seed);
   const model = makeModel(settings, data);
-  const taken = settings.weights === undefined ? undefined : await takeWeights(model, settings.weights);
+  const taken = settings.weights === undefined ? undefined : await takeWeights(model, settings.weights, settings.weightsKey);
   const training = trainable(model, settings.freeze, taken?.fresh);
   const { epochs, batchSize, accumulate, clipNorm, seed, ema } = settings;
   const options = {

@@ -98,7 +98,12 @@ const definition = {
     kind: "text",
     value: "<file>",
     about:
-      "start from these: published weights (.safetensors or .pth) or a run of one's own; the last layer is new where the classes are others",
+      "start from these: published weights (safetensors, PyTorch, Keras, TensorFlow.js) or a run of one's own; the last layer is new where the classes are others",
+  },
+  weightsKey: {
+    kind: "text",
+    value: "<keys>",
+    about: "of a checkpoint with several state dicts, the one to take, such as model or ema.state_dict",
   },
   freeze: {
     kind: "list",

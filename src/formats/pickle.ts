@@ -26,6 +26,15 @@ export interface PickleOptions {
 /** A dictionary: keys are texts and numbers. */
 export type PickleDict = Map<unknown, unknown>;
 
+/** An object that is no data: its name is known, what it holds is passed over, and none of its code is run. */
+export class Skipped {
+  readonly name: string;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+}
+
 const MARK = Symbol("mark");
 
 /** What an instruction's result takes of memory at most, beside texts and bytes, which are as long as their instructions. */
@@ -152,11 +161,13 @@ class Machine {
 
   extend(items: readonly unknown[]): void {
     const list = this.peek();
+    if (list instanceof Skipped) return;
     if (!Array.isArray(list)) throw this.fault("its pickle appends to something that is no list; refused");
     for (const item of items) list.push(item);
   }
   assign(items: readonly unknown[]): void {
     const dict = this.peek();
+    if (dict instanceof Skipped) return;
     if (!(dict instanceof Map)) throw this.fault("its pickle assigns to something that is no dictionary; refused");
     for (let i = 0; i + 1 < items.length; i += 2) dict.set(items[i], items[i + 1]);
   }
@@ -179,7 +190,8 @@ class Machine {
   /** Attributes of an object: dictionaries carry some (`_metadata`) that matter to nobody here. */
   build(): void {
     this.pop();
-    if (!(this.peek() instanceof Map)) throw this.fault("its pickle sets the state of an object; only state dicts are read");
+    if (!(this.peek() instanceof Map || this.peek() instanceof Skipped))
+      throw this.fault("its pickle sets the state of an object; only state dicts are read");
   }
   persist(): void {
     this.push(this.#options.persistent(this.pop()));
@@ -231,6 +243,10 @@ const STEPS: ReadonlyMap<number, (m: Machine) => void> = new Map<number, (m: Mac
   [0x63, (m) => m.name(m.line(), m.line())], // GLOBAL
   [0x93, (m) => m.name(...([m.pop(), m.pop()].reverse() as [unknown, unknown]))], // STACK_GLOBAL
   [0x52, (m) => m.call()], // REDUCE
+  [0x81, (m) => m.call()], // NEWOBJ
+  [0x8f, (m) => m.push(new Skipped("set"))], // EMPTY_SET
+  [0x90, (m) => m.extend(m.toMark())], // ADDITEMS
+  [0x91, (m) => m.push(new Skipped(`frozenset of ${m.toMark().length}`))], // FROZENSET
   [0x62, (m) => m.build()], // BUILD
   [0x51, (m) => m.persist()], // BINPERSID
 ]);

@@ -6,45 +6,88 @@
 import { bytes as aFile, check } from "../base/check.ts";
 import { type Budget, budgetFor, type ReadLimits } from "./budget.ts";
 import { brief } from "./clean.ts";
-import { type PickleDict, type PickleGlobal, unpickle } from "./pickle.ts";
-import { decodeElements, type Entry, type TypedArray } from "./safetensors.ts";
+import { type PickleDict, type PickleGlobal, Skipped, unpickle } from "./pickle.ts";
+import { bytesPerElement, decodeElements, type Entry, type TypedArray } from "./safetensors.ts";
+import type { TensorSet } from "./source.ts";
 import { openZip } from "./zip.ts";
 
-/** PyTorch's storage types as dtypes of entries, with their sizes. */
-const STORAGES: Readonly<Record<string, readonly [dtype: string, bytes: number]>> = {
-  FloatStorage: ["F32", 4],
-  DoubleStorage: ["F64", 8],
-  HalfStorage: ["F16", 2],
-  BFloat16Storage: ["BF16", 2],
-  LongStorage: ["I64", 8],
-  IntStorage: ["I32", 4],
-  ShortStorage: ["I16", 2],
-  CharStorage: ["I8", 1],
-  ByteStorage: ["U8", 1],
-  BoolStorage: ["BOOL", 1],
+/** PyTorch's storage types as dtypes of entries. */
+const STORAGES: Readonly<Record<string, string>> = {
+  FloatStorage: "F32",
+  DoubleStorage: "F64",
+  HalfStorage: "F16",
+  BFloat16Storage: "BF16",
+  LongStorage: "I64",
+  IntStorage: "I32",
+  ShortStorage: "I16",
+  CharStorage: "I8",
+  ByteStorage: "U8",
+  BoolStorage: "BOOL",
+  UntypedStorage: "U8",
 };
+
+/** Dtypes of tensors whose storages have none (`_rebuild_tensor_v3`). */
+const DTYPES: Readonly<Record<string, string>> = {
+  float32: "F32",
+  float64: "F64",
+  float16: "F16",
+  bfloat16: "BF16",
+  int64: "I64",
+  int32: "I32",
+  int16: "I16",
+  int8: "I8",
+  uint8: "U8",
+  uint16: "U16",
+  uint32: "U32",
+  uint64: "U64",
+  bool: "BOOL",
+  float8_e4m3fn: "F8_E4M3",
+  float8_e5m2: "F8_E5M2",
+  float8_e8m0fnu: "F8_E8M0",
+};
+
+/** What checkpoints hold beside tensors, and may: it is passed over. */
+const PASSED_OVER: RegExp =
+  /^(?:argparse\.Namespace|collections\.deque|datetime\.\w+|pathlib\.\w+|numpy\.\w+|numpy\._?core\.multiarray\.(?:scalar|_reconstruct)|numpy\._?core\.numeric\._frombuffer|_codecs\.encode|torch\.(?:device|layout|memory_format)|torch\.serialization\._get_layout|(?:builtins|__builtin__)\.(?:set|frozenset|complex|slice|bytearray|range|type)|re\._compile)$/;
 
 /** What a persistent id names: elements that lie elsewhere in the file. */
 class Storage {
   readonly dtype: string;
   readonly key: string;
   readonly count: number;
-  data: TypedArray | undefined;
+  /** Where its elements are in the file. */
+  load: (() => Promise<Uint8Array> | Uint8Array) | undefined;
+  readonly #elements: Map<string, TypedArray> = new Map();
 
   constructor(dtype: string, key: string, count: number) {
     [this.dtype, this.key, this.count] = [dtype, key, count];
+  }
+
+  /** Its elements in a dtype, copied: they lie unaligned in the file. */
+  async elements(dtype: string, what: string, budget: Budget): Promise<TypedArray> {
+    const known = this.#elements.get(dtype);
+    if (known) return known;
+    const bytes = await this.load!();
+    const want = this.count * bytesPerElement(this.dtype)!;
+    if (bytes.length !== want) throw new Error(`${what}: storage ${brief(this.key)} should have ${want} bytes and has ${bytes.length}`);
+    budget.claim((dtype.endsWith("F16") ? 3 : dtype.startsWith("F8") ? 5 : 1) * want, "its storages");
+    const whole = want - (want % bytesPerElement(dtype)!);
+    const elements = decodeElements(dtype, new Uint8Array(bytes.subarray(0, whole)));
+    this.#elements.set(dtype, elements);
+    return elements;
   }
 }
 
 /** A tensor of the pickle: a view of a storage. */
 class View {
   readonly storage: Storage;
+  readonly dtype: string;
   readonly offset: number;
   readonly shape: readonly number[];
   readonly strides: readonly number[];
 
-  constructor(storage: Storage, offset: number, shape: readonly number[], strides: readonly number[]) {
-    [this.storage, this.offset, this.shape, this.strides] = [storage, offset, shape, strides];
+  constructor(storage: Storage, dtype: string, offset: number, shape: readonly number[], strides: readonly number[]) {
+    [this.storage, this.dtype, this.offset, this.shape, this.strides] = [storage, dtype, offset, shape, strides];
   }
 }
 
@@ -60,11 +103,41 @@ export function isPth(bytes: Uint8Array): boolean {
  */
 export async function readPth(bytes: Uint8Array, what = "pth", limits: ReadLimits = {}): Promise<Map<string, Entry>> {
   const budget = budgetFor("readPth", bytes, what, limits);
-  if (isTar(bytes))
-    throw new Error(`${what}: the tar format of PyTorch before 0.1.10 is not read; load it there and save it again with torch.save`);
-  if (isZip(bytes)) return readZipped(bytes, what, budget);
-  if (isPickled(bytes)) return readPickled(bytes, what, budget);
-  throw new Error(`${what}: neither a zip archive nor a pickle, so not a file of torch.save; is it a .safetensors file?`);
+  const { value, reader } = await parse(bytes, what, budget);
+  const entries = new Map<string, Entry>();
+  const views = reader.tensors(value);
+  // What the file lacks is said before any of it is decoded.
+  for (const storage of reader.storages.values()) await storage.elements(storage.dtype, what, budget);
+  for (const [name, view] of views) entries.set(name, await entryOf(view, what, budget));
+  return entries;
+}
+
+/**
+ * The dictionaries of tensors in a file, by the keys that lead to them: `""` for the file's own object, `state_dict`, `model.ema`. Values that are no tensors are passed
+ * over, and so is what belongs to an optimizer (dictionaries under numbers). Tensors are read when they are wanted.
+ */
+export async function openCheckpoint(bytes: Uint8Array, what = "pth", limits: ReadLimits = {}): Promise<ReadonlyMap<string, TensorSet>> {
+  const budget = budgetFor("openCheckpoint", bytes, what, limits);
+  const { value, reader } = await parse(bytes, what, budget);
+  if (!(value instanceof Map)) reader.tensors(value); // says what it is instead
+  const found = new Map<string, Map<string, View>>();
+  collect(value, "", found, []);
+  return new Map([...found].map(([key, views]) => [key, setOf(views, what, budget)]));
+}
+
+function setOf(views: ReadonlyMap<string, View>, what: string, budget: Budget): TensorSet {
+  return { tensors: views, read: (name) => entryOf(views.get(name)!, what, budget) };
+}
+
+/** Nested deeper than checkpoints are. */
+const DEEPEST = 8;
+
+function collect(dict: unknown, key: string, found: Map<string, Map<string, View>>, path: readonly unknown[]): void {
+  if (!(dict instanceof Map) || path.length > DEEPEST || path.includes(dict)) return;
+  const views = new Map<string, View>();
+  for (const [name, value] of dict) if (value instanceof View && (typeof name === "string" || isSize(name))) views.set(String(name), value);
+  if (views.size > 0 && !found.has(key)) found.set(key, views);
+  for (const [name, value] of dict) if (typeof name === "string") collect(value, key ? `${key}.${name}` : name, found, [...path, dict]);
 }
 
 // ---- the two forms ------------------------------------------------------------------------------------------------------------------
@@ -73,7 +146,20 @@ function isZip(bytes: Uint8Array): boolean {
   return bytes[0] === 0x50 && bytes[1] === 0x4b && bytes[2] === 3 && bytes[3] === 4;
 }
 
-async function readZipped(bytes: Uint8Array, what: string, budget: Budget): Promise<Map<string, Entry>> {
+interface Parsed {
+  readonly value: unknown;
+  readonly reader: TensorReader;
+}
+
+async function parse(bytes: Uint8Array, what: string, budget: Budget): Promise<Parsed> {
+  if (isTar(bytes))
+    throw new Error(`${what}: the tar format of PyTorch before 0.1.10 is not read; load it there and save it again with torch.save`);
+  if (isZip(bytes)) return readZipped(bytes, what, budget);
+  if (isPickled(bytes)) return readPickled(bytes, what, budget);
+  throw new Error(`${what}: neither a zip archive nor a pickle, so not a file of torch.save; is it a .safetensors file?`);
+}
+
+async function readZipped(bytes: Uint8Array, what: string, budget: Budget): Promise<Parsed> {
   const zip = openZip(bytes, what, budget);
   const names = new Set(zip.names);
   const pickle = zip.names.find((name) => name === "data.pkl" || name.endsWith("/data.pkl"));
@@ -84,13 +170,15 @@ async function readZipped(bytes: Uint8Array, what: string, budget: Budget): Prom
   const byteOrder = `${folder}byteorder`;
   if (names.has(byteOrder)) checkByteOrder(await zip.read(byteOrder), what);
   const reader = new TensorReader(what, budget);
-  const views = reader.tensors(unpickle(await zip.read(pickle), reader.options).value);
+  const { value } = unpickle(await zip.read(pickle), reader.options);
   for (const storage of reader.storages.values()) {
     const entry = `${folder}data/${storage.key}`;
-    if (!names.has(entry)) throw new Error(`${what}: damaged file: storage ${brief(storage.key)} is missing`);
-    storage.data = elementsOf(storage, await zip.read(entry), what, budget);
+    storage.load = () => {
+      if (!names.has(entry)) throw new Error(`${what}: damaged file: storage ${brief(storage.key)} is missing`);
+      return zip.read(entry);
+    };
   }
-  return entriesOf(views, what, budget);
+  return { value, reader };
 }
 
 function checkByteOrder(text: Uint8Array, what: string): void {
@@ -107,7 +195,7 @@ function isPickled(bytes: Uint8Array): boolean {
 }
 
 /** Magic, version, system, the object, the keys of the storages: five pickles. Then each storage as a count (u64) and its elements. */
-async function readPickled(bytes: Uint8Array, what: string, budget: Budget): Promise<Map<string, Entry>> {
+function readPickled(bytes: Uint8Array, what: string, budget: Budget): Parsed {
   const reader = new TensorReader(what, budget);
   let at = 0;
   const next = (): unknown => {
@@ -119,7 +207,7 @@ async function readPickled(bytes: Uint8Array, what: string, budget: Budget): Pro
   const system = next();
   if (system instanceof Map && system.get("little_endian") === false)
     throw new Error(`${what}: written on a big-endian machine; only little-endian files are read`);
-  const views = reader.tensors(next());
+  const value = next();
   const keys = next();
   if (!Array.isArray(keys)) throw new Error(`${what}: damaged file: the list of its storages is missing`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -127,13 +215,16 @@ async function readPickled(bytes: Uint8Array, what: string, budget: Budget): Pro
     const storage = typeof key === "string" ? reader.storages.get(key) : undefined;
     if (!storage) throw new Error(`${what}: damaged file: storage ${nameOf(key)} belongs to no tensor`);
     const start = at + 8;
-    at = start + storage.count * bytesPerElement(storage);
+    at = start + storage.count * bytesPerElement(storage.dtype)!;
     if (at > bytes.length) throw new Error(`${what}: truncated file: storage ${brief(key)} ends at byte ${at} of ${bytes.length}`);
     if (Number(view.getBigUint64(start - 8, true)) !== storage.count)
       throw new Error(`${what}: damaged file: storage ${brief(key)} has another size than its tensors say`);
-    storage.data = elementsOf(storage, bytes.subarray(start, at), what, budget);
+    const end = at;
+    storage.load = () => bytes.subarray(start, end);
   }
-  return entriesOf(views, what, budget);
+  const lost = [...reader.storages.values()].find(({ load }) => !load);
+  if (lost) throw new Error(`${what}: damaged file: storage ${brief(lost.key)} has no elements in the file`);
+  return { value, reader };
 }
 
 /** The oldest form is a tar archive with entries `storages`, `tensors`, `pickle`. */
@@ -170,11 +261,15 @@ class TensorReader {
 
   #global(name: string): PickleGlobal | undefined {
     if (name === "collections.OrderedDict") return { name, call: ([pairs]) => this.#ordered(pairs) };
-    if (/^torch\._utils\._rebuild_tensor(_v2)?$/.test(name)) return { name, call: (args) => this.#rebuild(args) };
-    if (name === "torch._utils._rebuild_parameter") return { name, call: ([view]) => view };
+    if (/^collections\.(defaultdict|Counter)$/.test(name)) return { name, call: () => new Map() };
+    if (/^torch\._utils\._rebuild_tensor(_v[23])?$/.test(name)) return { name, call: (args) => this.#rebuild(args) };
+    if (/^torch\._utils\._rebuild_parameter(_with_state)?$/.test(name)) return { name, call: ([view]) => view };
     if (name === "torch.Size") return { name, call: ([sizes]) => sizes };
-    const storage = /^torch\.(\w+Storage)$/.exec(name)?.[1];
-    return storage === undefined ? undefined : { name: storage };
+    const dtype = /^torch\.(\w+)$/.exec(name)?.[1] ?? "";
+    if (Object.hasOwn(DTYPES, dtype) || /^(?:complex|qu?int|float)\d+/.test(dtype)) return { name: dtype };
+    const storage = /^torch\.(?:storage\.)?(\w+Storage)$/.exec(name)?.[1];
+    if (storage !== undefined) return { name: storage };
+    return PASSED_OVER.test(name) ? { name, call: () => new Skipped(name) } : undefined;
   }
 
   /** Python 2 wrote the entries as pairs, Python 3 sets them one by one. */
@@ -195,21 +290,31 @@ class TensorReader {
       throw this.#fault(
         `unsupported elements, ${name} (supported: ${Object.keys(STORAGES).join(", ")}); convert the tensors before saving`,
       );
-    const found = this.storages.get(key) ?? new Storage(STORAGES[name][0], key, count);
+    const found = this.storages.get(key) ?? new Storage(STORAGES[name], key, count);
     this.storages.set(key, found);
     return found;
   }
 
-  /** (storage, offset, shape, strides, ...); every element must lie within the storage. */
-  #rebuild([storage, offset, shape, strides]: readonly unknown[]): View {
+  /** (storage, offset, shape, strides, gradient, hooks, dtype?, ...); every element must lie within the storage. */
+  #rebuild([storage, offset, shape, strides, , , named]: readonly unknown[]): View {
     if (!(storage instanceof Storage) || !isSize(offset) || !isSizes(shape) || !isSizes(strides) || shape.length !== strides.length)
       throw this.#fault("damaged file: a tensor is not described as PyTorch does it");
-    if (shape.reduce((a, b) => a * b, 1) > storage.count)
+    const dtype = this.#dtype(storage, named);
+    const count = Math.floor((storage.count * bytesPerElement(storage.dtype)!) / bytesPerElement(dtype)!);
+    if (shape.reduce((a, b) => a * b, 1) > count)
       throw this.#fault(`a tensor has more elements than its storage ${brief(storage.key)}; save a copy of it, with .clone()`);
     const last = shape.reduce((at, n, i) => at + (n - 1) * strides[i], offset);
-    if (!shape.includes(0) && last >= storage.count)
-      throw this.#fault(`damaged file: a tensor reaches beyond storage ${brief(storage.key)}`);
-    return new View(storage, offset, shape, strides);
+    if (!shape.includes(0) && last >= count) throw this.#fault(`damaged file: a tensor reaches beyond storage ${brief(storage.key)}`);
+    return new View(storage, dtype, offset, shape, strides);
+  }
+
+  /** Storages of newer files have no dtype, their tensors do. */
+  #dtype(storage: Storage, named: unknown): string {
+    const name = typeof named === "object" && named !== null && "name" in named ? String(named.name) : undefined;
+    if (name === undefined) return storage.dtype;
+    if (!Object.hasOwn(DTYPES, name))
+      throw this.#fault(`unsupported elements, torch.${brief(name)} (supported: ${Object.keys(DTYPES).join(", ")})`);
+    return DTYPES[name];
   }
 
   /** The tensors of a state dict. @throws {Error} for any other object. */
@@ -240,30 +345,13 @@ function kindOf(value: unknown): string {
   if (value === null) return "None";
   if (value instanceof Map) return "a dictionary";
   if (value instanceof View) return "a tensor";
+  if (value instanceof Skipped) return `an object (${value.name})`;
   return Array.isArray(value) ? "a list" : typeof value === "object" ? "an object" : `a ${typeof value}`;
 }
 
-function bytesPerElement({ dtype }: Storage): number {
-  return Object.values(STORAGES).find(([name]) => name === dtype)![1];
-}
-
-/** The elements of a storage, copied: they lie unaligned in the file. */
-function elementsOf(storage: Storage, bytes: Uint8Array, what: string, budget: Budget): TypedArray {
-  const want = storage.count * bytesPerElement(storage);
-  if (bytes.length !== want) throw new Error(`${what}: storage ${brief(storage.key)} should have ${want} bytes and has ${bytes.length}`);
-  const widened = storage.dtype.endsWith("F16") ? 3 : 1;
-  budget.claim(widened * want, "its storages");
-  return decodeElements(storage.dtype, new Uint8Array(bytes));
-}
-
-function entriesOf(views: Map<string, View>, what: string, budget: Budget): Map<string, Entry> {
-  return new Map([...views].map(([name, view]) => [name, entryOf(name, view, what, budget)]));
-}
-
 /** The elements of a view in row-major order: a part of its storage if they lie in it so, else a copy. */
-function entryOf(name: string, { storage, offset, shape, strides }: View, what: string, budget: Budget): Entry {
-  const all = storage.data;
-  if (!all) throw new Error(`${what}: "${brief(name)}" has no elements in the file`);
+async function entryOf({ storage, dtype, offset, shape, strides }: View, what: string, budget: Budget): Promise<Entry> {
+  const all = await storage.elements(dtype, what, budget);
   const size = shape.reduce((a, b) => a * b, 1);
   let step = 1;
   const contiguous = shape.reduceRight((ok, n, i) => {
@@ -271,7 +359,7 @@ function entryOf(name: string, { storage, offset, shape, strides }: View, what: 
     step *= n;
     return fits;
   }, true);
-  if (contiguous || size === 0) return { dtype: storage.dtype, shape: [...shape], data: all.subarray(offset, offset + size) as TypedArray };
+  if (contiguous || size === 0) return { dtype, shape: [...shape], data: all.subarray(offset, offset + size) as TypedArray };
   budget.claim(size * all.BYTES_PER_ELEMENT, "tensors in another order than their storages");
   const data = new (all.constructor as new (n: number) => TypedArray)(size);
   const index = shape.map(() => 0);
@@ -284,5 +372,5 @@ function entryOf(name: string, { storage, offset, shape, strides }: View, what: 
       index[axis] = 0;
     }
   }
-  return { dtype: storage.dtype, shape: [...shape], data };
+  return { dtype, shape: [...shape], data };
 }

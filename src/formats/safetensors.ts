@@ -11,10 +11,11 @@
  */
 import { check, mapOf, object } from "../base/check.ts";
 import { kindOf, typedArrayName } from "../base/elements.ts";
-import { type Budget, budgetFor, type ReadLimits } from "./budget.ts";
+import { type Budget, budgetFor, budgetOf, type ReadLimits } from "./budget.ts";
 import { brief } from "./clean.ts";
 import { float8 } from "./float8.ts";
 import { parseJsonMaps } from "./json.ts";
+import type { ByteSource, TensorSet } from "./source.ts";
 
 /** What holds the elements of a tensor of a file. */
 export type TypedArray =
@@ -156,6 +157,11 @@ export function decodeElements(dtype: string, bytes: Uint8Array): TypedArray {
   return dtypes.get(dtype)!.decode(bytes as Uint8Array<ArrayBuffer>);
 }
 
+/** Bytes of an element in a file; undefined for a dtype that is not known here. */
+export function bytesPerElement(dtype: string): number | undefined {
+  return dtypes.get(dtype)?.size;
+}
+
 /** The reference implementation's own limit; a larger header is a damaged file, not a model. */
 const MAX_HEADER = 100_000_000;
 
@@ -170,24 +176,44 @@ interface Described {
 /** Reads a whole file; `what` names it in errors. */
 export function readSafetensors(bytes: Uint8Array, what = "safetensors", limits: ReadLimits = {}): SafetensorsFile {
   const budget = budgetFor("readSafetensors", bytes, what, limits);
-  const { header, dataStart } = readHeader(bytes, what, budget);
-  const metadata = header.get("__metadata__") ?? new Map();
-  header.delete("__metadata__");
-  const described = [...header].map(([name, value]) => describe(name, value, what));
-  checkLayout(described, bytes.length - dataStart, what);
+  const { described, metadata, dataStart } = readHeader(bytes, bytes.length, what, budget);
   budget.claim(
-    described.reduce((sum, { dtype, start, end }) => sum + (end - start) * (1 + widening(dtype)), 0),
+    described.reduce((sum, tensor) => sum + memoryOf(tensor), 0),
     "its tensors",
   );
-
   const entries = new Map<string, Entry>();
-  for (const { name, dtype, shape, start, end } of described) {
-    const own = new Uint8Array(bytes.subarray(dataStart + start, dataStart + end)); // a copy: the slice may be unaligned
-    if (dtype === "BOOL" && own.some((byte) => byte > 1)) throw new Error(`${what}: "${brief(name)}": a BOOL that is neither 0 nor 1`);
-    entries.set(name, { dtype, shape, data: dtypes.get(dtype)?.decode(own) ?? own });
-  }
-  return { entries, metadata: checkMetadata(metadata, what) };
+  for (const tensor of described)
+    entries.set(tensor.name, entryOf(tensor, bytes.subarray(dataStart + tensor.start, dataStart + tensor.end), what));
+  return { entries, metadata };
 }
+
+/** The tensors of a file that is read by offset: its header now, each tensor when it is wanted. `what` names the file in errors. */
+export async function openSafetensors(source: ByteSource, what: string, limits: ReadLimits | Budget = {}): Promise<TensorSet> {
+  const budget = budgetOf(limits, what, source.size);
+  const start = await source.read(0, 8);
+  const { described, dataStart } = readHeader(await source.read(0, headerEnd(start, source.size, what)), source.size, what, budget);
+  const byName = new Map(described.map((tensor) => [tensor.name, tensor]));
+  return {
+    tensors: byName,
+    read: async (name) => {
+      const tensor = byName.get(name)!;
+      budget.claim(memoryOf(tensor), `its "${brief(name)}"`);
+      const entry = entryOf(tensor, await source.read(dataStart + tensor.start, tensor.end - tensor.start), what);
+      budget.release(memoryOf(tensor));
+      return entry;
+    },
+    close: source.close,
+  };
+}
+
+function entryOf({ name, dtype, shape }: Described, bytes: Uint8Array, what: string): Entry {
+  const own = new Uint8Array(bytes); // a copy: the slice may be unaligned
+  if (dtype === "BOOL" && own.some((byte) => byte > 1)) throw new Error(`${what}: "${brief(name)}": a BOOL that is neither 0 nor 1`);
+  return { dtype, shape, data: dtypes.get(dtype)?.decode(own) ?? own };
+}
+
+/** What reading a tensor takes of memory. */
+const memoryOf = ({ dtype, start, end }: Described): number => (end - start) * (1 + widening(dtype));
 
 /** Bytes that decoding takes beside the copy of the file's own, per byte of these. */
 function widening(dtype: string): number {
@@ -198,21 +224,36 @@ function widening(dtype: string): number {
 /** What a parsed header takes of memory, per byte of its text. */
 const HEADER_COST = 16;
 
-function readHeader(bytes: Uint8Array, what: string, budget: Budget): { header: Map<string, unknown>; dataStart: number } {
+/** Where the header of a file of `size` bytes ends, which its first eight say. */
+function headerEnd(bytes: Uint8Array, size: number, what: string): number {
   if (bytes.length < 8) throw new Error(`${what}: truncated file: ${bytes.length} bytes, the length of the header alone takes 8`);
   const length = new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true);
   if (length > MAX_HEADER)
     throw new Error(`${what}: header too long: ${length} bytes (at most ${MAX_HEADER}); is this a safetensors file?`);
-  const dataStart = 8 + Number(length);
-  if (dataStart > bytes.length) {
-    throw new Error(`${what}: truncated file: the header should have ${length} bytes, ${bytes.length - 8} are there`);
-  }
-  budget.claim(HEADER_COST * Number(length), "its header");
+  const end = 8 + Number(length);
+  if (end > size) throw new Error(`${what}: truncated file: the header should have ${length} bytes, ${size - 8} are there`);
+  return end;
+}
+
+interface Header {
+  readonly described: readonly Described[];
+  readonly metadata: Metadata;
+  readonly dataStart: number;
+}
+
+/** The header that `bytes` begin with, checked against the size of the whole file. */
+function readHeader(bytes: Uint8Array, size: number, what: string, budget: Budget): Header {
+  const dataStart = headerEnd(bytes, size, what);
+  budget.claim(HEADER_COST * (dataStart - 8), "its header");
   // A copy, because TextDecoder refuses shared memory.
   const text = decodeText(new Uint8Array(bytes.subarray(8, dataStart)), what);
   const header = parseJson(text, what);
   if (!isObject(header)) throw new Error(`${what}: the header is not a JSON object`);
-  return { header, dataStart };
+  const metadata = header.get("__metadata__") ?? new Map();
+  header.delete("__metadata__");
+  const described = [...header].map(([name, value]) => describe(name, value, what));
+  checkLayout(described, size - dataStart, what);
+  return { described, metadata: checkMetadata(metadata, what), dataStart };
 }
 
 function decodeText(bytes: Uint8Array<ArrayBuffer>, what: string): string {

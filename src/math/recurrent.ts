@@ -4,7 +4,7 @@
  * the rest is a scan. Gate order and biases are PyTorch's.
  */
 
-import { check, checkOptions, list, listOf, object } from "../base/check.ts";
+import { check, checkOptions, flag, list, listOf, object } from "../base/check.ts";
 import { promote } from "../base/dtype.ts";
 import { formatShape } from "../base/shape.ts";
 import { type Checkpoints, scan, scanStretches } from "../function/control.ts";
@@ -122,6 +122,27 @@ const GRU: Kind = {
       .sigmoid();
     const n = part(gates, 2, 3)
       .add(r.mul(part(own, 2, 3)))
+      .tanh();
+    return [n.add(z.mul(h.sub(n)))];
+  },
+};
+
+/** The form of Cho et al. (2014), v1: the reset gate stands before the recurrent product. */
+const GRU_BEFORE: Kind = {
+  ...GRU,
+  // n = tanh(W_in x + b_in + W_hn (r∘h) + b_hn), h′ = (1 - z)∘n + z∘h
+  step(gates, [h], { recurrent, biasHh }) {
+    const hidden = h.shape[h.rank - 1];
+    const all = biasHh ? gates.add(biasHh) : gates;
+    const own = h.matmul(recurrent.narrow(-1, 0, 2 * hidden));
+    const r = part(all, 0, 3)
+      .add(part(own, 0, 2))
+      .sigmoid();
+    const z = part(all, 1, 3)
+      .add(part(own, 1, 2))
+      .sigmoid();
+    const n = part(all, 2, 3)
+      .add(r.mul(h).matmul(part(recurrent, 2, 3)))
       .tanh();
     return [n.add(z.mul(h.sub(n)))];
   },
@@ -306,17 +327,22 @@ export function lstm(
   return { output, h: state[0], c: state[1] };
 }
 
-/** GRU: gates r, z, n; h′ = (1 - z)∘n + z∘h. Shapes as in {@link rnn}. */
+/**
+ * GRU: gates r, z, n; h′ = (1 - z)∘n + z∘h. Shapes as in {@link rnn}. The reset gate stands behind the recurrent product, r∘(W_hn h + b_hn), or with
+ * `resetAfter: false` before it, W_hn (r∘h) + b_hn.
+ */
 export function gru(
   x: Tensor,
   h0: Tensor | undefined,
   weights: readonly RecurrentWeights[],
-  options: RecurrentOptions = {},
+  options: RecurrentOptions & { readonly resetAfter?: boolean } = {},
 ): { output: Tensor; h: Tensor } {
   checkTensors("gru", { x }, { h0 });
   check("gru: weights", weights, listOf(object, 1));
-  checkOptions("gru", options, RECURRENT_OPTIONS);
-  const { output, state } = recurrent(GRU, x, h0 && [h0], weights, options);
+  const { resetAfter = true, ...rest } = options;
+  check("gru: resetAfter", resetAfter, flag);
+  checkOptions("gru", rest, RECURRENT_OPTIONS);
+  const { output, state } = recurrent(resetAfter ? GRU : GRU_BEFORE, x, h0 && [h0], weights, rest);
   return { output, h: state[0] };
 }
 

@@ -1,6 +1,7 @@
 /** @file The entry `nabla/models`: networks by class and by name. */
 import "../runtime/evaluate.ts";
 
+export { readWeights, type WeightsOptions } from "../formats/archive.ts";
 export { AlexNet, AlexNetLecture } from "./alexnet.ts";
 export type { ConvNormOptions } from "./blocks.ts";
 export {
@@ -49,6 +50,7 @@ export {
   InceptionV3,
   type InceptionV3Options,
 } from "./inception.ts";
+export type { KerasOptions } from "./keras-layers.ts";
 export type { Connections } from "./lenet.ts";
 export {
   LeNet1,
@@ -73,6 +75,6 @@ export { ShuffleNetV2 } from "./shufflenet.ts";
 export { SqueezeNet, type SqueezeNetVersion } from "./squeezenet.ts";
 export { VGG, type VggColumn, type VggOptions } from "./vgg.ts";
 export { VisionTransformer, type VitEncoder, type VitOptions, type VitVersion } from "./vit.ts";
-export { loadWeights, readWeights } from "./weights.ts";
+export { type LoadWeightsOptions, loadWeights } from "./weights.ts";
 export { exactXor, Xor } from "./xor.ts";
 export { type ZooEntry, type ZooOptions, zoo } from "./zoo.ts";

@@ -29,7 +29,7 @@ const CONV_TRANSPOSE_LAYER_OPTIONS: Checks<ConvTransposeLayerOptions> = {
 
 type ConvFunction = (x: Tensor, weight: TensorLike, options: ConvTransposeOptions) => Tensor;
 
-abstract class ConvTransposeNd extends Module {
+export abstract class ConvTransposeNd extends Module {
   readonly weight: Parameter;
   readonly bias: Parameter | undefined;
   readonly stride: readonly number[];

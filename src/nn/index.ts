@@ -75,6 +75,7 @@ export { exactBatchStatistics } from "./population.ts";
 export {
   GRU,
   GRUCell,
+  type GruLayerOptions,
   LSTM,
   LSTMCell,
   type LstmLayerOptions,

@@ -208,15 +208,31 @@ export class LSTM extends Recurrent {
   }
 }
 
+export interface GruLayerOptions extends RecurrentLayerOptions {
+  /** Whether the reset gate stands behind the recurrent product, r∘(W_hn h + b_hn), as in PyTorch; false: before it, W_hn (r∘h) + b_hn. Default true. */
+  readonly resetAfter?: boolean;
+}
+
+const GRU_LAYER_OPTIONS: Checks<GruLayerOptions> = { ...RECURRENT_LAYER_OPTIONS, resetAfter: flag };
+
 /** GRU (Cho et al. 2014): gates r, z, n; h′ = (1 - z)∘n + z∘h. Shapes as in {@link RNN}. */
 export class GRU extends Recurrent {
-  constructor(inputSize: number, hiddenSize: number, options: RecurrentLayerOptions = {}) {
-    super(3, inputSize, hiddenSize, options);
+  readonly resetAfter: boolean;
+
+  constructor(inputSize: number, hiddenSize: number, options: GruLayerOptions = {}) {
+    checkOptions(new.target.name, options, GRU_LAYER_OPTIONS);
+    const { resetAfter = true, ...rest } = options;
+    super(3, inputSize, hiddenSize, rest);
+    this.resetAfter = resetAfter;
+  }
+
+  protected override details(): string {
+    return `${super.details()}${this.resetAfter ? "" : ", reset before the product"}`;
   }
 
   /** Without `h0` states start at 0. */
   forward(x: Tensor, h0?: Tensor, options: RecurrentCallOptions = {}): { output: Tensor; h: Tensor } {
-    return F.gru(x, h0, this.weights, this.settings(x, options));
+    return F.gru(x, h0, this.weights, { ...this.settings(x, options), resetAfter: this.resetAfter });
   }
 }
 

@@ -3,11 +3,12 @@
  * little memory. `npm test` tries some, `npm run test:nightly` 20,000 of each format.
  */
 import { readFileSync } from "node:fs";
-import { deflateSync, gzipSync } from "node:zlib";
+import { deflateSync, gunzipSync, gzipSync } from "node:zlib";
 import { threefry2x32 } from "../../src/base/random.ts";
 import { readCsv } from "../../src/data/csv.ts";
 import { readImage } from "../../src/data/image.ts";
 import { readParquet } from "../../src/data/parquet.ts";
+import { readWeights } from "../../src/formats/archive.ts";
 import { gunzip } from "../../src/formats/gzip.ts";
 import { readIdx } from "../../src/formats/idx.ts";
 import { type NpyArray, readNpy, writeNpy } from "../../src/formats/npy.ts";
@@ -153,6 +154,21 @@ const eventDamage: Damage = (bytes, dice) => {
   view.setUint32(12 + event.length, masked(event), true);
   return Uint8Array.from([...record, ...bytes.subarray(16 + length)]);
 };
+
+/** Numbers of HDF5 are little-endian and aligned to four bytes: sizes, counts and addresses. */
+const hdf5Damage: Damage = (bytes, dice) => {
+  if (bytes.length < 8) return bytes;
+  const at = dice.below(Math.floor(bytes.length / 4) - 1) * 4;
+  const copy = bytes.slice();
+  const view = new DataView(copy.buffer);
+  const values = [...EXTREMES, dice.below(bytes.length), view.getUint32(at, true) + 1, view.getUint32(at, true) * 2];
+  view.setUint32(at, dice.pick(values), true);
+  return copy;
+};
+
+const TFJS_FILES = ["group1-shard1of2.bin", "group1-shard2of2.bin", "group2-shard1of1.bin"];
+/** A name that is not there is one of those that are, so that what lies behind it is reached. */
+const tfjsFile = (name: string): string => (TFJS_FILES.includes(name) ? name : TFJS_FILES[0]);
 
 const KNOWN = "F64 F32 F16 BF16 F8_E4M3 F8_E5M2 F8_E8M0 I64 U64 I32 U32 I16 U16 I8 U8 BOOL".split(" ");
 
@@ -324,6 +340,23 @@ export const formats: Readonly<Record<string, Format>> = {
     // A list of numbers of one byte is an array of eight each.
     budget: BUDGET,
     read: (bytes) => firstWrong(tensorsIn(decodeOnnx("Model", bytes, "f").graph).map((tensor) => onnxElements(tensor, "f"))),
+  },
+  hdf5: {
+    files: ["keras-unnamed-model.h5.gz", "keras-unnamed-model.weights.h5.gz", "keras-lstm-model.weights.h5.gz"].map(
+      (name) => new Uint8Array(gunzipSync(fixture(`weights/${name}`))),
+    ),
+    damages: [hdf5Damage],
+    budget: BUDGET,
+    read: async (bytes) => firstWrong((await readWeights(bytes, { what: "f", ...limits })).values()),
+  },
+  tfjs: {
+    files: [fixture("weights/tfjs/model.json")],
+    damages: [csvDamage],
+    budget: BUDGET,
+    read: async (bytes) =>
+      firstWrong(
+        (await readWeights(bytes, { what: "f", ...limits, files: async (name) => fixture(`weights/tfjs/${tfjsFile(name)}`) })).values(),
+      ),
   },
   tfevents: {
     files: [
