@@ -1,12 +1,17 @@
 /** @file The instruments: each takes a model (or a function) and gives plain records, numbers and names, that say what it does and why. */
 export { type CheckOptions, type CheckReport, checkGradients, checkModel } from "./check.ts";
 export * as cost from "./cost.ts";
+export { type Flow, type FlowBounds, FlowMeter, type FlowStep, type Fork, flow, type Whiskers } from "./flow.ts";
+export type { Diagnosis, Trend } from "./flow-diagnosis.ts";
 export { type Interval, type IntervalRule, intervalRules, intervals } from "./interval.ts";
 export { type Estimate, type LanczosOptions, type LinearMap, singularValues } from "./lanczos.ts";
+export type { Layered } from "./layer-matrix.ts";
 export { circularNorm, circularSingularValues, jacobianMap } from "./linear-map.ts";
 export { type Maps, type Motion, moveImages, type Probe, type ProbeOptions, type ProbeRow, probe, usualMotions } from "./probe.ts";
 export * as randomMatrix from "./random-matrix.ts";
 export { type ReceptiveField, receptiveField } from "./receptive-field.ts";
+export { type Elements, SiteProgram, type SiteReading, type SiteValues } from "./site-program.ts";
+export type { Hidden, Site, SiteKind, SiteList } from "./sites.ts";
 export {
   type LayerSpectrum,
   type MatrixSpectrum,

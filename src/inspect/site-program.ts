@@ -1,0 +1,111 @@
+/** @file The program of a network's sites: recorded and compiled once for the types of a batch, and run as often as wanted. Its results come as plain arrays. */
+import { formatType, type Shape } from "../base/shape.ts";
+import { type Compiled, compile } from "../function/compile.ts";
+import type { Layer } from "../nn/module.ts";
+import type { Tensor } from "../ops/tensor.ts";
+import { batchLoss } from "../train/batch-loss.ts";
+import { type BatchTensors, type Loss, lossOf, mainOutput, outputsOfModel } from "../train/task.ts";
+import { recordSites, type SiteList, type SiteTensors, siteTensors } from "./sites.ts";
+
+/** Elements with their shape, in order. */
+export interface Elements {
+  readonly shape: Shape;
+  readonly data: Float32Array | Float64Array;
+}
+
+/** What was at one site. */
+export interface SiteValues {
+  readonly inputs: readonly Elements[];
+  /** Of the loss by the inputs, as far as they go through this site. */
+  readonly inputCotangents: readonly Elements[];
+  readonly output: Elements;
+  readonly cotangent: Elements;
+  /** g′ of an activation, element by element. */
+  readonly slope?: Elements;
+  /** Largest |g′| of the activation between -10 and 10, and the least. */
+  readonly slopes?: { readonly most: number; readonly least: number };
+  /** What a linear site multiplies by. */
+  readonly weight?: Elements;
+}
+
+/** What a network did with one batch: the arrays that every instrument is a function of. */
+export interface SiteReading {
+  readonly list: SiteList;
+  readonly examples: number;
+  readonly loss: number;
+  readonly outputs: Elements;
+  readonly outputCotangent: Elements;
+  readonly at: readonly SiteValues[];
+  /** ‖∂L/∂w‖ of each parameter, by name. */
+  readonly gradients: ReadonlyMap<string, number>;
+}
+
+const sizes = (x: Tensor): Elements["shape"] => x.shape;
+
+async function elements(x: Tensor): Promise<Elements> {
+  return { shape: sizes(x), data: (await x.data()) as Float32Array };
+}
+
+/** Reads the sites of a model, whose mode counts: in training mode norms use the batch, and dropout drops. Cells are left as they are. */
+export class SiteProgram {
+  readonly #model: Layer;
+  readonly #program: Compiled<(x: Tensor, y: Tensor, lengths?: Tensor, more?: BatchTensors["more"]) => SiteTensors>;
+  readonly #lists = new Map<string, SiteList>();
+  #key = "";
+
+  constructor(model: Layer, loss: Loss) {
+    this.#model = model;
+    this.#program = compile((x: Tensor, y: Tensor, lengths?: Tensor, more?: BatchTensors["more"]) => {
+      const recording = recordSites(
+        (input) => {
+          const outputs = outputsOfModel(model, input!, lengths, more);
+          return { loss: batchLoss(lossOf(loss, outputs, y, more), x.shape[0]!).value, outputs: mainOutput(outputs) };
+        },
+        [x],
+        model,
+      );
+      this.#lists.set(this.#key, recording.list);
+      return siteTensors(recording);
+    });
+  }
+
+  /** How often the sites were recorded. */
+  get recordings(): number {
+    return this.#program.recompilations;
+  }
+
+  async read({ x, y, lengths, more }: BatchTensors): Promise<SiteReading> {
+    this.#key = `${formatType(x)} ${formatType(y)} ${this.#model.training}`;
+    const found = lengths || more ? this.#program(x, y, lengths, more) : this.#program(x, y);
+    const list = this.#lists.get(this.#key)!;
+    const at: SiteValues[] = [];
+    const seen = new Map<Tensor, Promise<Elements>>();
+    const once = (t: Tensor): Promise<Elements> => seen.get(t) ?? seen.set(t, elements(t)).get(t)!;
+    for (const place of found.at) {
+      const { slope, weight, slopes } = place;
+      at.push({
+        inputs: await Promise.all(place.inputs.map(once)),
+        inputCotangents: await Promise.all(place.inputCotangents.map(once)),
+        output: await once(place.output),
+        cotangent: await once(place.cotangent),
+        ...(slope && { slope: await elements(slope) }),
+        ...(slopes && { slopes: { most: await slopes[0].item(), least: await slopes[1].item() } }),
+        ...(weight && { weight: await once(weight) }),
+      });
+    }
+    const squares = await Promise.all(found.gradientSquares.map((square) => square.item()));
+    return {
+      list,
+      examples: x.shape[0]!,
+      loss: await found.loss.item(),
+      outputs: await elements(found.outputs),
+      outputCotangent: await elements(found.outputCotangent),
+      at,
+      gradients: new Map(list.parameters.map((name, i) => [name, Math.sqrt(squares[i]!)])),
+    };
+  }
+
+  dispose(): void {
+    this.#program.dispose();
+  }
+}
