@@ -106,9 +106,10 @@ export interface CompiledSteps<F extends AnyFunction>
  *
  * A program is used again for calls of the same signature: the types of the tensors, and all else in the arguments by value. It is recorded
  * anew when something changes that it noticed while it was recorded: the mode of a module, and the fields of every module and optimizer whose
- * methods ran (options, layers, hooks, weight decay; lists and plain objects in them too). A plain variable that the function reads from
- * outside is not noticed: what it held when the function was recorded is part of the program. Pass it as an argument or keep it in a cell;
- * `{ debug: "stale" }` finds such variables.
+ * methods ran (options, layers, hooks, weight decay; lists and plain objects in them too). A field
+ * of a module that was compiled can be assigned, but not deleted. A plain variable that the function reads from outside is not noticed: what
+ * it held when the function was recorded is part of the program. Pass it as an argument or keep it in a cell; `{ debug: "stale" }` finds such
+ * variables.
  * @throws {TypeError} for an argument with state that cannot be seen, such as private fields or a generator.
  */
 export function compile<A extends unknown[] = Tensor[], R = unknown>(

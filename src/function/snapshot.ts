@@ -1,10 +1,12 @@
 /**
  * @file The fields of modules and optimizers as they were when a function was recorded, as one flat list: an owner, a key and a value for each
- * field. Comparing it with what the fields are now says whether the recording still holds.
+ * field. Comparing it with what the fields are now says whether the recording still holds. Assignments to the fields of modules and optimizers are
+ * counted (`runtime/watch.ts`), so that these are compared only when the count is another.
  */
 import { isTensor } from "../ops/create.ts";
 import { isNoticed } from "../runtime/notice.ts";
-import { slotValues } from "../runtime/slots.ts";
+import { isSlot, watchSlots } from "../runtime/slots.ts";
+import { changes, isWatched } from "../runtime/watch.ts";
 import { isCell } from "./capture.ts";
 
 /** More fields than this are not looked at one by one; nor are the elements of longer arrays. */
@@ -27,7 +29,8 @@ export interface Change {
   readonly now: unknown;
 }
 
-export class Snapshot {
+/** The fields of some objects: what they were, and whether they still are. */
+class Fields {
   readonly #owners: Owner[] = [];
   readonly #keys: PropertyKey[] = [];
   readonly #values: unknown[] = [];
@@ -39,19 +42,12 @@ export class Snapshot {
     readonly path: string;
   }[] = [];
 
-  constructor(roots: Iterable<object>) {
-    const seen = new Set<object>();
-    // The list grows while it is walked: objects may be linked in longer chains than calls can be nested.
-    const todo: Found[] = Array.from(roots, (root) => ({ owner: root, path: root.constructor?.name || "object" }));
-    for (const { owner, path } of todo) {
-      if (seen.has(owner) || seen.size > MOST_FIELDS || this.#owners.length > MOST_FIELDS) continue;
-      seen.add(owner);
-      this.#enter(owner, path, todo);
-    }
+  get size(): number {
+    return this.#owners.length;
   }
 
   /** Returns true if every field is what it was. */
-  holds(): boolean {
+  hold(): boolean {
     const owners = this.#owners;
     const keys = this.#keys;
     const values = this.#values;
@@ -77,28 +73,27 @@ export class Snapshot {
     return list.find(({ before, now }) => (typeof before === "string" ? before !== now : !sameList(before, now as unknown[])));
   }
 
-  #enter(owner: object, path: string, todo: Found[]): void {
+  /** Enters an object's fields as they are now; gives the objects that they lead to. */
+  enter({ owner, path }: Found): Found[] {
+    const below: Found[] = [];
     if (owner instanceof Map || owner instanceof Set) {
       this.#collections.push({ owner, content: contentOf(owner), path });
-      for (const x of contentOf(owner)) descend(x, `${path}.?`, todo);
+      for (const x of contentOf(owner)) if (hasFields(x)) below.push({ owner: x, path: `${path}.?` });
     }
     const isList = Array.isArray(owner) || ArrayBuffer.isView(owner);
-    if (isList && !((owner as ArrayLike<unknown>).length <= MOST_ELEMENTS)) return;
+    if (isList && !((owner as ArrayLike<unknown>).length <= MOST_ELEMENTS)) return below;
     const keys = fieldsOf(owner);
-    if (!isList) this.#counted.push({ owner, count: countOf(owner), path });
-    for (const key of keys) this.#field(owner as Owner, key, `${path}.${String(key)}`, todo);
-    if (isList) this.#slot(owner as unknown as Owner, "length", `${path}.length`);
+    const isFixed = Object.isFrozen(owner);
+    if (!isList && !isFixed) this.#counted.push({ owner, count: countOf(owner), path });
+    for (const key of keys) {
+      const value = (owner as Owner)[key];
+      if (!isFixed) this.#slot(owner as Owner, key, `${path}.${String(key)}`);
+      if (hasFields(value)) below.push({ owner: value, path: `${path}.${String(key)}` });
+    }
+    if (isList && !isFixed) this.#slot(owner as unknown as Owner, "length", `${path}.length`);
     // Not an own property unless there are hooks; of a class, it is the method.
     if (isNoticed(owner) && "forward" in owner && !keys.includes("forward")) this.#slot(owner as Owner, "forward", `${path}.forward`);
-  }
-
-  #field(owner: Owner, key: PropertyKey, path: string, todo: Found[]): void {
-    const guarded = slotValues(owner);
-    // Their values are read where they lie, without the accessor.
-    const holder = guarded && Object.hasOwn(guarded, key) ? guarded : owner;
-    if (holder === owner && Object.getOwnPropertyDescriptor(owner, key)?.get) return;
-    this.#slot(holder, key, path);
-    descend(owner[key], path, todo);
+    return below;
   }
 
   #slot(owner: Owner, key: PropertyKey, path: string): void {
@@ -109,14 +104,52 @@ export class Snapshot {
   }
 }
 
-function descend(x: unknown, path: string, todo: Found[]): void {
-  if (typeof x === "object" && x !== null && !isTensor(x) && !isCell(x)) todo.push({ owner: x, path });
+export class Snapshot {
+  /** Fields of objects whose changes are counted: compared only if something has changed anywhere. */
+  readonly #watched = new Fields();
+  /** Lists, maps, plain objects and the like: compared at every call. */
+  readonly #open = new Fields();
+  /** The count of changes for which the watched fields were compared last. */
+  #at: number;
+
+  constructor(roots: Iterable<object>) {
+    const seen = new Set<object>();
+    // The list grows while it is walked: objects may be linked in longer chains than calls can be nested.
+    const todo: Found[] = Array.from(roots, (root) => ({ owner: root, path: root.constructor?.name || "object" }));
+    for (const found of todo) {
+      const { owner } = found;
+      if (seen.has(owner) || seen.size > MOST_FIELDS || this.#watched.size + this.#open.size > MOST_FIELDS) continue;
+      seen.add(owner);
+      if (isWatched(owner)) watchSlots(owner);
+      for (const below of (isWatched(owner) ? this.#watched : this.#open).enter(found)) todo.push(below);
+    }
+    this.#at = changes();
+  }
+
+  /** Returns true if every field is what it was. */
+  holds(): boolean {
+    const now = changes();
+    if (this.#at !== now) {
+      if (!this.#watched.hold()) return false;
+      this.#at = now;
+    }
+    return this.#open.hold();
+  }
+
+  /** The first field that is another than it was. */
+  change(): Change | undefined {
+    return this.#watched.change() ?? this.#open.change();
+  }
 }
 
-const fieldsOf = (owner: object): PropertyKey[] => [
-  ...Object.keys(owner),
-  ...Object.getOwnPropertySymbols(owner).filter((key) => Object.prototype.propertyIsEnumerable.call(owner, key)),
-];
+const hasFields = (x: unknown): x is object => typeof x === "object" && x !== null && !isTensor(x) && !isCell(x);
+
+/** Fields of an object, without accessors of its own. */
+const fieldsOf = (owner: object): PropertyKey[] =>
+  Reflect.ownKeys(owner).filter((key) => {
+    const { enumerable, get } = Object.getOwnPropertyDescriptor(owner, key)!;
+    return enumerable && (get === undefined || isSlot(owner, key));
+  });
 
 /** The number of enumerable fields; a loop over them makes no list. */
 function countOf(owner: object): number {

@@ -2,6 +2,7 @@
 import { describe } from "../base/describe.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { removeSlot } from "../runtime/slots.ts";
+import { leaveOpen } from "../runtime/watch.ts";
 import { checkModule, Module } from "./module.ts";
 import { asParameter, Parameter } from "./parameter.ts";
 
@@ -35,6 +36,7 @@ type Member = Module | Parameter;
 export abstract class Dict<V extends Member, Given = V> extends Module {
   constructor(entries: Readonly<Record<string, Given>> | Iterable<readonly [name: string, value: Given]> = {}) {
     super();
+    leaveOpen(this);
     for (const [name, value] of pairsOf(new.target.name, entries)) this.set(name, value);
   }
 

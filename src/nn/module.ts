@@ -11,7 +11,8 @@ import { showAs } from "../ops/display.ts";
 import { Tensor } from "../ops/tensor.ts";
 import { Cell, guarded } from "../runtime/cell.ts";
 import { announce } from "../runtime/notice.ts";
-import { deletedSlot, guardSlot, type Kind, slotValues } from "../runtime/slots.ts";
+import { deletedSlot, guardSlot, isGuarded, type Kind } from "../runtime/slots.ts";
+import { changed } from "../runtime/watch.ts";
 import { cellKind, kind, PARAMETER } from "./kinds.ts";
 import { Parameter, State } from "./parameter.ts";
 import { checkEntries, type LoadReport, StateDictError, type StateEntry, tensorFor } from "./state-dict.ts";
@@ -116,6 +117,7 @@ export abstract class Module {
   /** `forward` is shadowed only while there are hooks, so that modules without them pay nothing. */
   #setHooks(hooks: readonly ForwardHook[]): void {
     this.#hooks = hooks;
+    changed();
     Reflect.deleteProperty(this, "forward");
     if (hooks.length === 0) return;
     const forward = this.forward;
@@ -303,9 +305,8 @@ function listedIn(module: Module): Map<string, Kind> {
 }
 
 function guardListed(module: Module, own: readonly (readonly [string, unknown])[]): void {
-  const guarded = slotValues(module);
   for (const [name, value] of own) {
-    const kind = guarded?.[name] === value ? undefined : kindOf(value);
+    const kind = isGuarded(module, name) ? undefined : kindOf(value);
     if (kind) guardSlot(module, name, kind);
   }
   checkDeleted(module);

@@ -9,7 +9,8 @@ import { normalize } from "../math/distance.ts";
 import { weightNorm } from "../math/normalization.ts";
 import { normal, randomKey } from "../math/random.ts";
 import type { Tensor, TensorLike } from "../ops/tensor.ts";
-import { guardSlot, removeSlot } from "../runtime/slots.ts";
+import { freeSlot, guardSlot, removeSlot } from "../runtime/slots.ts";
+import { leaveOpen } from "../runtime/watch.ts";
 import { kind } from "./kinds.ts";
 import { checkModule, type Module } from "./module.ts";
 import { Parameter, State } from "./parameter.ts";
@@ -45,7 +46,8 @@ const DERIVED = kind(
 );
 
 function replaceWeight(layer: Module, weight: Parameter, compute: () => Tensor, cells: Readonly<Record<string, Parameter | State>>): void {
-  removeSlot(layer, "weight");
+  leaveOpen(layer); // what is added here may be removed
+  freeSlot(layer, "weight");
   Object.assign(layer, { weight: new Derived(weight, compute), ...cells });
   guardSlot(layer, "weight", DERIVED);
 }
@@ -117,7 +119,8 @@ export function removeReparameterization<M extends Module>(layer: M): M {
   if (!(weight instanceof Derived)) throw new TypeError(`removeReparameterization: the weight of ${layer.constructor.name} is its own`);
   const mode = layer.training;
   const value = layer.eval() && weight.value;
-  for (const name of ["weight_g", "weight_v", "weight_u", "weight_orig", "weight"]) removeSlot(layer, name);
+  for (const name of ["weight_g", "weight_v", "weight_u", "weight_orig"]) removeSlot(layer, name);
+  freeSlot(layer, "weight");
   Object.assign(layer, { weight: new Parameter(value, "weight") });
   return layer.train(mode);
 }

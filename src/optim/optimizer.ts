@@ -51,7 +51,8 @@ export class Group<O extends OptimizerOptions = OptimizerOptions> {
   readonly rate: Cell;
 
   constructor(parameters: readonly Cell[], options: Settings<O>, index: number, first: number) {
-    this.parameters = parameters;
+    announce(new.target.prototype, Object.prototype);
+    this.parameters = Object.freeze([...parameters]);
     this.options = options;
     this.index = index;
     this.first = first;
@@ -81,8 +82,8 @@ export type DecayKind = "coupled" | "decoupled" | "own";
 /** Moves parameters along gradients: what every first-order method here is. `step(grads)` in a compiled function is part of its program. */
 export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
   /** The cells that are trained, group after group. */
-  readonly parameters: readonly Cell[];
-  readonly groups: readonly Group<O>[];
+  readonly parameters: readonly Cell[] = [];
+  readonly groups: readonly Group<O>[] = [];
   protected readonly decay: DecayKind = "coupled";
   readonly #state: StateEntry[] = [];
   /** Make the state of a group: once for each that there is, and again for one that is added. */
@@ -114,8 +115,6 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
       return settings;
     };
     this.#maker = { settle };
-    this.parameters = [];
-    this.groups = [];
     for (const group of groupsOf(trainable)) this.#append(group);
     checkParameters(name, this.parameters);
     this.#forEachGroup(({ rate, index }) => this.#register("lr", rate, index));
@@ -144,9 +143,9 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
     const index = this.groups.length;
     const settings = this.#maker.settle(own as unknown as Partial<O>, `group ${index}`);
     const group = new Group<O>(listOf(parameters), settings, index, this.parameters.length);
-    // Lists that only this method changes; compiled functions compare their lengths.
-    (this.groups as Group<O>[]).push(group);
-    (this.parameters as Cell[]).push(...group.parameters);
+    // Frozen, so that compiled functions need not compare them.
+    const lists = { groups: Object.freeze([...this.groups, group]), parameters: Object.freeze([...this.parameters, ...group.parameters]) };
+    Object.assign(this, lists);
     return group;
   }
 

@@ -1,7 +1,9 @@
 /** @file What an optimizer is given, brought to one form: parameters as groups, and options checked and laid over each other. */
 import { type Checks, type Expectation, expectation, flag, numbers } from "../base/check.ts";
 import { describe } from "../base/describe.ts";
+import { showAs } from "../ops/display.ts";
 import { Cell } from "../runtime/cell.ts";
+import { watchable } from "../runtime/watch.ts";
 import type { OptimizerOptions, ParameterGroup, Settings, Trainable } from "./optimizer.ts";
 
 /** What an optimizer was given to train, as a list. @throws {TypeError} if it cannot be gone through. */
@@ -41,5 +43,7 @@ export function checksFrom<O>(defaults: Required<O>): Checks<O> {
 /** Options laid over each other; undefined says nothing. */
 export function given<O>(defaults: Required<O>, ...layers: readonly Partial<O>[]): Settings<O> {
   const said = layers.map((layer) => Object.fromEntries(Object.entries(layer).filter(([, value]) => value !== undefined)));
-  return Object.assign({}, defaults, ...said);
+  const settings: Settings<O> = watchable(Object.assign({}, defaults, ...said));
+  showAs(settings, (own) => JSON.stringify(own));
+  return settings;
 }

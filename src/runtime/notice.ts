@@ -3,6 +3,8 @@
  * `compile` compares their fields at every later call (`function/snapshot.ts`).
  */
 
+import { ADDITIONS, changed } from "./watch.ts";
+
 let found: Set<object> | undefined;
 
 /** Reports that what is being recorded may read the fields of `object`. */
@@ -39,14 +41,39 @@ export type Around = ReadonlyMap<PropertyKey, (object: object, run: () => unknow
  * each of its methods gives way to one that reports and calls it.
  */
 export function announce(prototype: object, base: object, around: Around = NOTHING): void {
+  if (announced.has(prototype)) return;
+  countAdditions(prototype);
   for (let p = prototype; p !== base && p !== null && !announced.has(p); p = Object.getPrototypeOf(p)) {
     announced.add(p);
     for (const key of Reflect.ownKeys(p)) {
       const descriptor = Object.getOwnPropertyDescriptor(p, key)!;
       const method: unknown = descriptor.value;
       if (key === "constructor" || typeof method !== "function" || !descriptor.configurable) continue;
-      Object.defineProperty(p, key, { ...descriptor, value: reporting(method as (...args: unknown[]) => unknown, around.get(key)) });
+      const made = reporting(method as (...args: unknown[]) => unknown, around.get(key));
+      Object.defineProperty(p, key, countedMethod(p, key, made));
     }
+  }
+}
+
+/** A method as an accessor, so that it is counted when the class or an object is given another one. */
+function countedMethod(prototype: object, key: PropertyKey, method: unknown): PropertyDescriptor {
+  let current = method;
+  return {
+    get: () => current,
+    set(this: object, other: unknown) {
+      changed();
+      if (this === prototype) current = other;
+      else Object.defineProperty(this, key, { value: other, writable: true, configurable: true, enumerable: true });
+    },
+    configurable: true,
+    enumerable: false,
+  };
+}
+
+/** Puts ADDITIONS at the end of the chain of prototypes. Objects whose class does not let it are compared at every call. */
+function countAdditions(prototype: object): void {
+  for (let p: object | null = prototype; p !== null && p !== ADDITIONS; p = Object.getPrototypeOf(p)) {
+    if (Object.getPrototypeOf(p) === Object.prototype) Reflect.setPrototypeOf(p, ADDITIONS);
   }
 }
 

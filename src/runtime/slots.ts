@@ -1,7 +1,9 @@
 /**
- * @file Properties of an object that keep to their kind: a property that holds a parameter takes parameters, one that holds a layer takes layers. A plain tensor
- * in a parameter's place would compute, and would be neither trained nor saved.
+ * @file Properties of an object as accessors. What is assigned is counted, so that a compiled function notices it; and a property may keep to its kind: one that
+ * holds a parameter takes parameters, one that holds a layer takes layers. A plain tensor in a parameter's place would compute, and would be neither
+ * trained nor saved.
  */
+import { changed } from "./watch.ts";
 
 /** What stands in a property, and what may take its place. */
 export interface Kind {
@@ -10,33 +12,63 @@ export interface Kind {
   refuse(owner: object, name: string, value: unknown): never;
 }
 
-/** The guarded properties of an object, by name. One that was given up is undefined, and keeps its kind. */
+/** The slots of an object, by name. A guarded one that was given up is undefined, and keeps its kind. */
 interface Slots {
-  readonly values: Record<string, unknown>;
-  readonly kinds: Map<string, Kind>;
+  readonly values: Record<PropertyKey, unknown>;
+  readonly kinds: Map<PropertyKey, Kind>;
 }
 
-const slotsOf: WeakMap<object, Slots> = new WeakMap();
+const SLOTS = Symbol("slots");
 
-/** The values of the guarded properties of an object. */
-export function slotValues(owner: object): Readonly<Record<string, unknown>> | undefined {
-  return slotsOf.get(owner)?.values;
+interface Owner {
+  readonly [SLOTS]?: Slots;
 }
+
+/** The slots of an object itself; of objects that inherit from one, none. */
+const slotsOf = (owner: Owner): Slots | undefined => (Object.hasOwn(owner, SLOTS) ? owner[SLOTS] : undefined);
+
+function makeSlots(owner: object): Slots {
+  const slots: Slots = { values: Object.create(null), kinds: new Map() };
+  Object.defineProperty(owner, SLOTS, { value: slots });
+  return slots;
+}
+
+/** Returns true if an own property is a slot. */
+export const isSlot = (owner: object, name: PropertyKey): boolean => name in (slotsOf(owner)?.values ?? {}) && Object.hasOwn(owner, name);
+
+/** Returns true if an own property keeps to a kind. */
+export const isGuarded = (owner: object, name: PropertyKey): boolean => slotsOf(owner)?.kinds.has(name) === true;
 
 /** Has an own property of an object keep to a kind from now on. Does nothing for one that does already, or that cannot be defined anew. */
 export function guardSlot(owner: object, name: string, kind: Kind): void {
-  const slots: Slots = slotsOf.get(owner) ?? { values: {}, kinds: new Map() };
-  const { configurable, writable, value } = Object.getOwnPropertyDescriptor(owner, name) ?? {};
-  if (!configurable || !writable) return;
-  slotsOf.set(owner, slots);
-  slots.values[name] = value;
-  slots.kinds.set(name, kind);
-  Object.defineProperty(owner, name, accessor(name));
+  if (isGuarded(owner, name)) return;
+  if (isSlot(owner, name) || makeSlot(owner, name)) slotsOf(owner)!.kinds.set(name, kind);
+}
+
+/** Makes a slot of an own property that holds a value. */
+function makeSlot(owner: object, name: PropertyKey): boolean {
+  const { configurable, writable, enumerable, value } = Object.getOwnPropertyDescriptor(owner, name) ?? {};
+  if (!configurable || !writable || !enumerable) return false;
+  (slotsOf(owner) ?? makeSlots(owner)).values[name] = value;
+  Object.defineProperty(owner, name, accessorOf(name));
+  return true;
+}
+
+/** Makes slots of all properties of an object. To delete one, or to define it anew, is an error from now on, since it could not be counted. */
+export function watchSlots(owner: object): void {
+  for (const name of Reflect.ownKeys(owner)) {
+    if (isSlot(owner, name) || makeSlot(owner, name)) Object.defineProperty(owner, name, { configurable: false });
+  }
+}
+
+/** Has a property keep to its kind no longer. */
+export function freeSlot(owner: object, name: string): void {
+  slotsOf(owner)?.kinds.delete(name);
 }
 
 /** Takes a property away, whatever it holds; its name is free then. */
 export function removeSlot(owner: object, name: string): boolean {
-  const slots = slotsOf.get(owner);
+  const slots = slotsOf(owner);
   slots?.kinds.delete(name);
   if (slots) delete slots.values[name];
   return Reflect.deleteProperty(owner, name);
@@ -44,32 +76,39 @@ export function removeSlot(owner: object, name: string): boolean {
 
 /** The name of a guarded property that is gone, though nobody gave it up. */
 export function deletedSlot(owner: object): string | undefined {
-  const values = slotsOf.get(owner)?.values;
-  for (const name in values) if (!Object.hasOwn(owner, name)) return name;
+  for (const name of slotsOf(owner)?.kinds.keys() ?? []) if (!Object.hasOwn(owner, name)) return String(name);
   return undefined;
 }
 
 /** One pair of functions for each name, so that the objects of a class keep one shape. */
-const accessors: Map<string, PropertyDescriptor> = new Map();
+const accessors: Map<PropertyKey, PropertyDescriptor> = new Map();
 
-function accessor(name: string): PropertyDescriptor {
+function accessorOf(name: PropertyKey): PropertyDescriptor {
   const known = accessors.get(name);
   if (known) return known;
   const made: PropertyDescriptor = {
     enumerable: true,
     configurable: true,
-    get(this: object) {
-      return slotsOf.get(this)?.values[name];
+    get(this: Owner) {
+      return this[SLOTS]?.values[name];
     },
-    set(this: object, value: unknown) {
-      const slots = slotsOf.get(this);
-      const kind = slots?.kinds.get(name);
-      if (!slots || !kind) return;
-      const given = value ?? undefined;
-      if (given !== undefined && !kind.isOf(given)) kind.refuse(this, name, given);
-      slots.values[name] = given;
+    set(this: Owner, value: unknown) {
+      assign(this, name, value);
     },
   };
   accessors.set(name, made);
   return made;
+}
+
+function assign(owner: Owner, name: PropertyKey, value: unknown): void {
+  const slots = slotsOf(owner);
+  if (!slots) {
+    // An object that inherits from the slots' owner gets a property of its own, as it would from any.
+    Object.defineProperty(owner, name, { value, writable: true, configurable: true, enumerable: true });
+    return;
+  }
+  const kind = slots.kinds.get(name);
+  if (kind && !kind.isOf(value) && value !== undefined && value !== null) kind.refuse(owner, String(name), value);
+  slots.values[name] = kind ? (value ?? undefined) : value;
+  changed();
 }

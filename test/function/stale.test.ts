@@ -10,6 +10,7 @@ import { BatchNorm1d } from "../../src/nn/batch-norm.ts";
 import { Conv1d } from "../../src/nn/conv.ts";
 import { Linear } from "../../src/nn/linear.ts";
 import { type Layer, Module } from "../../src/nn/module.ts";
+import { ModuleDict } from "../../src/nn/module-dict.ts";
 import { Parameter } from "../../src/nn/parameter.ts";
 import { removeReparameterization, withWeightNorm } from "../../src/nn/reparameterize.ts";
 import { Sequential } from "../../src/nn/sequential.ts";
@@ -17,6 +18,7 @@ import { tensor } from "../../src/ops/create.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
 import { AdamW } from "../../src/optim/adamw.ts";
 import { SGD } from "../../src/optim/sgd.ts";
+import { changes } from "../../src/runtime/watch.ts";
 import { elements } from "./backends.ts";
 
 const x = (): Tensor => tensor([[1, -2, 3, -4]]);
@@ -32,11 +34,12 @@ class Block extends Module {
   readonly table = new Map([["shift", 1]]);
   readonly layers: Layer[] = [new Tanh()];
   inner: Layer = new Linear(4, 4);
+  declare offset?: number;
   forward(input: Tensor): Tensor {
     let y = this.inner.forward(input).mul(this.scale).mul(this.options.factor);
     for (const layer of this.layers) y = layer.forward(y);
     const [a, [b, c]] = this.sizes as [number, [number, number]];
-    return y.add(a + b * c + (this.options.extra ?? 0) + this.table.get("shift")!);
+    return y.add(a + b * c + (this.options.extra ?? 0) + this.table.get("shift")! + (this.offset ?? 0));
   }
   encode(input: Tensor): Tensor {
     return input.mul(this.scale);
@@ -73,6 +76,9 @@ describe("after a change of a module the compiled function gives what the functi
     ["a method of one object", () => field((b) => (b.forward = (input: Tensor) => input))],
     ["a hook", () => field((b) => b.onForward((_: unknown, y: Tensor) => y.mul(10)))],
     ["a hook of a layer inside", () => field((b) => b.inner.onForward((_: unknown, y: Tensor) => y.mul(10)))],
+    ["a field that was missing", () => field((b) => (b.offset = 100))],
+    ["a field of a layer inside that was missing", () => field((b) => (b.inner.forward = (input: Tensor) => input))],
+    ["a field made anew with the value of another kind", () => field((b) => Object.assign(b, { scale: 5, inner: new Tanh() }))],
     ["a bias taken away", () => field((b) => (b.inner.bias = undefined))],
     [
       "an option of an activation",
@@ -159,6 +165,84 @@ describe("after a change of a module the compiled function gives what the functi
     expect(f(input).shape).toEqual([1, 1, 3]);
     loose(model).stride = [2];
     expect(f(input).shape).toEqual(model.forward(input).shape);
+  });
+});
+
+describe("fields of modules that were compiled", () => {
+  const compiled = (): Block => {
+    const model = new Block();
+    compile((input: Tensor) => model.forward(input))(x());
+    return model;
+  };
+
+  test("look as they did", () => {
+    const [plain, model] = [new Block(), compiled()];
+    expect(Object.keys(model)).toEqual(Object.keys(plain));
+    expect({ ...model }.scale).toBe(2);
+    expect([...model.stateDict().keys()]).toEqual([...plain.stateDict().keys()]);
+    expect(`${model}`).toBe(`${plain}`);
+    expect("nothing" in model).toBe(false);
+    expect(loose(model).nothing).toBeUndefined();
+  });
+
+  test("cannot be deleted or defined anew, which would not be noticed", () => {
+    const model = compiled();
+    expect(() => delete loose(model).scale).toThrow(/scale/);
+    expect(() => Object.defineProperty(model, "scale", { value: 3 })).toThrow(/scale/);
+  });
+
+  test("an object that inherits from one has fields of its own", () => {
+    const model = compiled();
+    const derived = Object.create(model);
+    derived.scale = 9;
+    expect([model.scale, derived.scale]).toEqual([2, 9]);
+  });
+
+  test("a method that the class is given later is used", () => {
+    class Doubled extends Module {
+      forward(input: Tensor): Tensor {
+        return input.mul(2);
+      }
+    }
+    const model = new Doubled();
+    const f = compile((input: Tensor) => model.forward(input));
+    expect(elements(f(x()))[0]).toBe(2);
+    Doubled.prototype.forward = (input) => input.mul(3);
+    expect(elements(f(x()))[0]).toBe(3);
+    expect(elements(model.forward(x()))[0]).toBe(3);
+  });
+
+  test("entries of dictionaries come and go", () => {
+    const model = new ModuleDict<Layer>({ a: new ReLU(), b: new Tanh() });
+    class Chain extends Module {
+      readonly parts = model;
+      forward(input: Tensor): Tensor {
+        return [...this.parts.values()].reduce((y, layer) => layer.forward(y), input);
+      }
+    }
+    const chain = new Chain();
+    const g = compile((input: Tensor) => chain.forward(input));
+    g(x());
+    expect(model.delete("b")).toBe(true);
+    expect(elements(g(x()))).toEqual([1, 0, 3, 0]);
+    model.set("c", new LeakyReLU());
+    expect(elements(g(x()))).toEqual([1, 0, 3, 0]);
+    expect(g.recompilations).toBe(3);
+  });
+
+  test("calls change nothing, so that nothing is compared", () => {
+    const model = new Sequential(new Linear(4, 4), new Tanh());
+    const optimizer = new SGD(model.parameters(), { lr: 0.1 });
+    const step = compile((input: Tensor) => {
+      const { value, grads } = backward(() => model.forward(input).sum(), optimizer.parameters);
+      optimizer.step(grads);
+      return value;
+    });
+    step(x());
+    const before = changes();
+    for (let i = 0; i < 5; i++) step(x());
+    expect(changes()).toBe(before);
+    expect(step.recompilations).toBe(1);
   });
 });
 
