@@ -4,12 +4,17 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { beforeAll, describe, expect, test } from "vitest";
 import { configSchema } from "../src/cli/settings.ts";
+import { lecturesPage } from "../src/demo/page.ts";
 import { opTable } from "../src/inspect/op-table.ts";
 
 const page = (path: string): string => readFileSync(new URL(`../${path}`, import.meta.url), "utf8");
 
 test("docs/ops.md is what the registry says; run `npm run docs`", () => {
   expect(page("docs/ops.md")).toBe(opTable());
+});
+
+test("docs/lectures.md is what the list of demonstrations says; run `npm run docs`", () => {
+  expect(page("docs/lectures.md")).toBe(lecturesPage());
 });
 
 test("the schema of configuration files is what the flags say; run `npm run docs`", () => {

@@ -36,6 +36,7 @@ const order = [
   "models",
   "train",
   "inspect",
+  "demo",
   "cli",
   "index.ts",
 ];
@@ -59,7 +60,8 @@ const strangers: readonly (readonly [string, string])[] = [
 const importedOnlyBy: Record<string, readonly string[]> = {
   optimize: ["optimize", "runtime/passes.ts", "runtime/fit.ts", "runtime/compile.ts"],
   schedule: ["schedule", "runtime/fit.ts", "runtime/compile.ts"],
-  inspect: ["inspect", "cli", "index.ts"],
+  inspect: ["inspect", "demo", "cli", "index.ts"],
+  demo: ["demo", "cli"],
 };
 
 /** The one package that an entry of its own loads: a page that imports `nabla/onnx` is bundled, or maps the name. */

@@ -5,6 +5,7 @@ import { setReadLimit } from "../formats/budget.ts";
 import { clean, cleanLines } from "../formats/clean.ts";
 import { benchCommand } from "./bench-command.ts";
 import { checkCommand } from "./check-command.ts";
+import { demoCommand } from "./demo-command.ts";
 import { evaluateCommand } from "./evaluate-command.ts";
 import { findLrCommand } from "./find-lr-command.ts";
 import { generateCommand } from "./generate-command.ts";
@@ -173,6 +174,13 @@ function buildProgram(done: (exitCode: number) => void): Command {
     .option("--seed <n>", "of fresh weights", seed, 0)
     .option("--json", "as JSON")
     .action(async (what: string, flags) => done(await probeCommand(what, flags)));
+  program
+    .command("demo")
+    .description("list the points of the lectures, or compute one of them: its numbers beside those that it must show, and a drawing")
+    .argument("[name]", "which one (default: list them all)")
+    .option("--json", "as JSON")
+    .option("--out <file>", "draw to a file: *.svg or *.html")
+    .action(async (name: string | undefined, flags) => done(await demoCommand(name, flags)));
   program
     .command("info")
     .description("show version, backend, features and what can be trained")

@@ -51,6 +51,11 @@ function scaleOf(range: Range, from: number, to: number, ticks: readonly number[
   return { at: (value) => from + ((place(value) - range.low) / (range.high - range.low)) * (to - from), ticks };
 }
 
+/** The frame of every figure: paper, colours of both themes, and a label for screen readers. `content` is SVG. */
+export function figure(label: string, width: number, height: number, content: string): string {
+  return `<svg xmlns="http://www.w3.org/2000/svg" class="nabla" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-label="${escaped(label)}">${style()}<rect class="paper" width="${width}" height="${height}"/>${content}</svg>`;
+}
+
 /** A chart of curves, each with its name at its last point. @throws {RangeError} without a point to draw. */
 export function lineChart(given: readonly Curve[], options: ChartOptions = {}): string {
   const curves = given.map((curve) => thinned(curve));
@@ -71,7 +76,7 @@ export function lineChart(given: readonly Curve[], options: ChartOptions = {}): 
     `<text x="${(MARGIN.left + right) / 2}" y="${height - 10}" text-anchor="middle">${escaped(x)}</text>`,
     `<text transform="translate(16 ${(MARGIN.top + height - MARGIN.bottom) / 2}) rotate(-90)" text-anchor="middle">${escaped(y)}</text>`,
   ];
-  return `<svg xmlns="http://www.w3.org/2000/svg" class="nabla" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-label="${escaped(title || "curves")}">${style()}<rect class="paper" width="${width}" height="${height}"/>${names.join("")}${body.join("")}</svg>`;
+  return figure(title || "curves", width, height, `${names.join("")}${body.join("")}`);
 }
 
 /** Whether points are at steps or epochs, between which there is nothing to mark. */

@@ -1,0 +1,492 @@
+/** @file Points of the lecture on convolutional networks: convolution, its derivatives, pooling, and the sizes of the famous networks. */
+import { grad, vjp } from "../function/derivative.ts";
+import { blueprint, depthOf, recordOn } from "../inspect/cost.ts";
+import { receptiveField } from "../inspect/receptive-field.ts";
+import { type Summary, summary } from "../inspect/summary.ts";
+import { conv2d } from "../math/conv.ts";
+import { globalAvgPool, maxPool2d } from "../math/pool.ts";
+import { keyOf, normal } from "../math/random.ts";
+import { unfold } from "../math/unfold.ts";
+import { LeNet5 } from "../models/lenet.ts";
+import { zoo } from "../models/zoo.ts";
+import { Conv2d, GlobalAvgPool, Linear, MaxPool2d, Sequential } from "../nn/index.ts";
+import { tensor } from "../ops/create.ts";
+import type { Tensor } from "../ops/tensor.ts";
+import { type Demo, distance, item } from "./demo.ts";
+
+const X = [[200, 150, 150], [100, 50, 100], [25, 25, 10]]; // biome-ignore format: a matrix
+const K = [[1, 0, -1], [2, 0, -2], [1, 0, -1]]; // biome-ignore format: a matrix
+
+const f64 = { dtype: "f64" } as const;
+const draw = (seed: number, ...shape: number[]): Tensor => normal(keyOf(seed), shape, f64);
+const image = (rows: readonly (readonly number[])[]): Tensor =>
+  tensor(rows as number[][], f64)
+    .unsqueeze(0)
+    .unsqueeze(0);
+/** A kernel turned by half a turn. */
+const turned = (k: Tensor): Tensor => k.flip([2, 3]);
+
+const tables = new Map<string, Summary>();
+
+/** The table of a network, whose weights nobody draws. */
+function tableOf(name: string): Summary {
+  const known = tables.get(name);
+  if (known) return known;
+  const table = summary(blueprint(() => zoo[name]!.make()).eval(), zoo[name]!.input);
+  tables.set(name, table);
+  return table;
+}
+
+const parametersOf = (name: string): number => tableOf(name).totals.parameters;
+const countOf = (layer: Conv2d | Linear): number => layer.parameters().reduce((n, { shape }) => n + shape.reduce((a, b) => a * b, 1), 0);
+
+export const convolution: readonly Demo[] = [
+  {
+    name: "convolution-65",
+    shows: "the lecture's window and kernel: X·K' = 65 + bias",
+    document: "S2",
+    rows: ["CNN-1"],
+    run: () => ({ facts: [{ what: "X(0:2, 0:2)·K'", value: item(conv2d(image(X), image(K)).sum()), expected: 65 }] }),
+  },
+  {
+    name: "filter-parameters",
+    shows: "N filters of k₁ x k₂ on C channels have N (k₁ k₂ C + 1) parameters",
+    document: "S2",
+    rows: ["CNN-2"],
+    run: () => ({
+      facts: [
+        { what: "4 filters of 3 x 3 on 3 channels", value: countOf(new Conv2d(3, 4, 3)), expected: 112 },
+        { what: "one filter more", value: countOf(new Conv2d(3, 5, 3)) - 112, expected: 28 },
+      ],
+    }),
+  },
+  {
+    name: "output-size",
+    shows: "W' = (W - F + 2P)/S + 1",
+    document: "S2",
+    rows: ["CNN-2", "CNN-5"],
+    run: () => ({
+      facts: [
+        [227, 11, 0, 4],
+        [32, 5, 2, 1],
+        [224, 7, 3, 2],
+      ].map(([w, f, p, s]) => ({
+        what: `W ${w}, F ${f}, P ${p}, S ${s}`,
+        value: recordOn(
+          (x, k) => conv2d(x, k, { stride: s!, padding: p! }),
+          [
+            [1, 1, w!, w!],
+            [1, 1, f!, f!],
+          ],
+        ).outputs[0]!.shape[2]!,
+        expected: Math.floor((w! - f! + 2 * p!) / s!) + 1,
+      })),
+    }),
+  },
+  {
+    name: "kernel-gradient",
+    shows: "∂L/∂k is the cross-correlation of the input with the upstream gradient",
+    document: "S2",
+    rows: ["CNN-3"],
+    run() {
+      const [x, k, upstream] = [draw(1, 1, 1, 8, 9), draw(2, 1, 1, 3, 3), draw(3, 1, 1, 6, 7)];
+      const automatic = grad((kernel: Tensor) => conv2d(x, kernel).mul(upstream).sum())(k);
+      return { facts: [{ what: "largest difference", value: distance(automatic, conv2d(x, upstream)), expected: 0, within: 1e-13 }] };
+    },
+  },
+  {
+    name: "input-gradient",
+    shows: "∂L/∂x is the convolution of the upstream gradient with the kernel: cross-correlation with the turned kernel",
+    document: "S2",
+    rows: ["CNN-3"],
+    run() {
+      const [x, k, upstream] = [draw(1, 1, 1, 8, 9), draw(2, 1, 1, 3, 3), draw(3, 1, 1, 6, 7)];
+      const automatic = grad((input: Tensor) => conv2d(input, k).mul(upstream).sum())(x);
+      const byHand = conv2d(upstream, turned(k), { padding: 2 });
+      return { facts: [{ what: "largest difference", value: distance(automatic, byHand), expected: 0, within: 1e-13 }] };
+    },
+  },
+  {
+    name: "pixel-reach",
+    shows: "an input pixel affects the outputs whose window touches it: a neighbourhood as large as the kernel",
+    document: "S2",
+    rows: ["CNN-3"],
+    run() {
+      const touched = (row: number, column: number): number => {
+        const pixel = tensor([1], f64)
+          .reshape([1, 1, 1, 1])
+          .pad([0, 0, row, column], [0, 0, 7 - row, 7 - column]);
+        return item(
+          conv2d(pixel, draw(2, 1, 1, 3, 3))
+            .ne(0)
+            .cast("i32")
+            .sum(),
+        );
+      };
+      return {
+        facts: [
+          { what: "outputs that a pixel in the middle affects, kernel 3 x 3", value: touched(4, 3), expected: 9 },
+          { what: "at the edge", value: touched(0, 3), expected: 3 },
+          { what: "in the corner", value: touched(0, 0), expected: 1 },
+        ],
+      };
+    },
+  },
+  {
+    name: "convolution-as-matrix-product",
+    shows: "a convolution is a product of a matrix of patches with a matrix of kernels, forward and back",
+    document: "S2",
+    rows: ["CNN-3"],
+    run() {
+      const [x, k] = [draw(1, 2, 3, 7, 6), draw(2, 4, 3, 3, 3)];
+      const product = (input: Tensor): Tensor => k.reshape([1, 4, 27]).matmul(unfold(input, 3)).reshape([2, 4, 5, 4]);
+      const upstream = draw(3, 2, 4, 5, 4);
+      const back = (fn: (input: Tensor) => Tensor): Tensor => vjp(fn)(x).pullback(upstream)[0];
+      return {
+        facts: [
+          { what: "largest difference forward", value: distance(product(x), conv2d(x, k)), expected: 0, within: 1e-13 },
+          {
+            what: "back",
+            value: distance(
+              back(product),
+              back((input) => conv2d(input, k)),
+            ),
+            expected: 0,
+            within: 1e-13,
+          },
+        ],
+      };
+    },
+  },
+  {
+    name: "max-pooling",
+    shows: "the largest number of each window; the stride is the kernel's size by default; nothing is learnt",
+    document: "S2",
+    rows: ["CNN-4"],
+    run() {
+      const layer = new MaxPool2d(2);
+      return {
+        facts: [
+          { what: "max of X(0:2, 0:2)", value: item(maxPool2d(image(X), 3).sum()), expected: 200 },
+          { what: "outputs along an axis of 8, kernel 2", value: layer.forward(draw(1, 1, 1, 8, 8)).shape[2]!, expected: 4 },
+          { what: "parameters", value: layer.parameters().length, expected: 0 },
+        ],
+      };
+    },
+  },
+  {
+    name: "equivariance",
+    shows: "a feature that moves in the image moves in the map of a convolution, by the same shift",
+    document: "S2",
+    rows: ["CNN-7"],
+    run() {
+      const [feature, k] = [draw(1, 1, 1, 4, 4), draw(2, 1, 1, 3, 3)];
+      const placed = (at: number): Tensor => feature.pad([0, 0, at, at], [0, 0, 12 - at, 12 - at]);
+      const y = conv2d(placed(4), k);
+      const shifted = conv2d(placed(6), k);
+      return {
+        facts: [
+          {
+            what: "map of the shifted image against the shifted map",
+            value: distance(shifted.slice([0, 0, 2, 2], [1, 1, 14, 14]), y.slice([0, 0, 0, 0], [1, 1, 12, 12])),
+            expected: 0,
+          },
+          { what: "against the map that stays", value: distance(shifted, y), least: 0.1 },
+        ],
+      };
+    },
+  },
+  {
+    name: "invariance",
+    shows: "pooling lets a feature move a little: inside its window nothing changes",
+    document: "S2",
+    rows: ["CNN-7", "CNN-4"],
+    run() {
+      const spot = (at: number): Tensor =>
+        tensor([1], f64)
+          .reshape([1, 1, 1, 1])
+          .pad([0, 0, at, at], [0, 0, 7 - at, 7 - at]);
+      return {
+        facts: [
+          {
+            what: "change when a spot moves inside a 4 x 4 window",
+            value: distance(maxPool2d(spot(4), 4), maxPool2d(spot(6), 4)),
+            expected: 0,
+          },
+          { what: "when it leaves the window", value: distance(maxPool2d(spot(3), 4), maxPool2d(spot(4), 4)), expected: 1 },
+          { what: "of the mean over the whole map", value: distance(globalAvgPool(spot(3)), globalAvgPool(spot(4))), expected: 0 },
+        ],
+      };
+    },
+  },
+  {
+    name: "conv-pool-stack",
+    shows: "convolutions and pooling in turns make maps smaller and more, then dense layers decide: LeNet-5",
+    document: "S2",
+    rows: ["ZOO-lenet"],
+    run() {
+      const model = blueprint(() => new LeNet5());
+      const { rows, totals } = summary(model, [1, 28, 28]);
+      const sides = rows.filter(({ outputShape }) => outputShape.length === 4).map(({ outputShape }) => outputShape[2]!);
+      return {
+        facts: [
+          { what: "side of the last maps", value: sides.at(-1)!, expected: 5 },
+          { what: "parameters", value: totals.parameters, expected: 61706 },
+          { what: "layers with weights", value: depthOf(recordOn((x) => model.forward(x), [[1, 1, 28, 28]])), expected: 5 },
+        ],
+        text: String(summary(model, [1, 28, 28])),
+      };
+    },
+  },
+  {
+    name: "receptive-field",
+    shows: "a unit after three 3 x 3 convolutions sees 7 x 7 pixels",
+    document: "S2",
+    rows: ["CNN-6"],
+    run() {
+      const sees = (layers: number): number => {
+        const stack = new Sequential(...Array.from({ length: layers }, () => new Conv2d(1, 1, 3, { padding: 1 })));
+        return receptiveField(stack, [1, 32, 32])!.size[0]!;
+      };
+      return { facts: [1, 2, 3].map((n) => ({ what: `${n} layer${n > 1 ? "s" : ""}: pixels`, value: sees(n), expected: 2 * n + 1 })) };
+    },
+  },
+  {
+    name: "small-filters",
+    shows: "three 3 x 3 layers have 27 C² weights, one 7 x 7 layer 49 C²",
+    document: "S2",
+    rows: ["CNN-6"],
+    run() {
+      const weights = (kernel: number, c: number): number => countOf(new Conv2d(c, c, kernel, { bias: false }));
+      return {
+        facts: [
+          { what: "three 3 x 3, 16 channels", value: 3 * weights(3, 16), expected: 27 * 256 },
+          { what: "one 7 x 7", value: weights(7, 16), expected: 49 * 256 },
+        ],
+      };
+    },
+  },
+  {
+    name: "top-5-error",
+    shows: "top-1 counts the best class alone, top-5 whether the right one is among the best five",
+    document: "S2",
+    rows: ["SUM-2"],
+    run() {
+      const scores = normal(keyOf(8), [1000, 20]);
+      const targets = scores.argsort(1, { descending: true }).narrow(1, 3, 1);
+      const ranked = scores.argsort(1, { descending: true });
+      const within = (k: number): number => item(ranked.narrow(1, 0, k).eq(targets).cast("f32").sum(1).mean());
+      return {
+        facts: [
+          { what: "the right class is always fourth: top-1 error", value: 1 - within(1), expected: 1 },
+          { what: "top-3 error", value: 1 - within(3), expected: 1 },
+          { what: "top-5 error", value: 1 - within(5), expected: 0 },
+        ],
+      };
+    },
+  },
+  {
+    name: "alexnet-conv1",
+    shows: "AlexNet's first layer: 55 x 55 x 96 from 227 pixels, 34,944 parameters (the slide: 35 K)",
+    document: "S2",
+    rows: ["CNN-2", "ZOO-alexnet"],
+    run() {
+      const [first] = tableOf("alexnet_lecture").rows.filter(({ layer }) => layer === "Conv2d");
+      return {
+        facts: [
+          { what: "side of the maps", value: first!.outputShape[2]!, expected: 55 },
+          { what: "maps", value: first!.outputShape[1]!, expected: 96 },
+          { what: "parameters", value: first!.parameters, expected: 34944 },
+        ],
+      };
+    },
+  },
+  {
+    name: "alexnet",
+    shows: "the lecture's AlexNet, layer by layer: 55, 27, 27, 13, 13, 13, 13, 6; 62,378,344 parameters",
+    document: "S2",
+    rows: ["ZOO-alexnet"],
+    run() {
+      const table = tableOf("alexnet_lecture");
+      const lines = table.rows.filter(({ layer }) => ["Conv2d", "MaxPool2d"].includes(layer));
+      return {
+        facts: [
+          ...[55, 27, 27, 13, 13, 13, 13, 6].map((side, i) => ({
+            what: `${lines[i]!.name}: side`,
+            value: lines[i]!.outputShape[2]!,
+            expected: side,
+          })),
+          { what: "parameters", value: table.totals.parameters, expected: 62378344 },
+        ],
+        text: String(table),
+      };
+    },
+  },
+  {
+    name: "vgg-columns",
+    shows: "VGG A to E in millions of parameters: 133, 133, 134, 138, 144",
+    document: "S2",
+    rows: ["ZOO-vgg"],
+    run: () => ({
+      facts: (
+        [
+          ["A", "vgg11", 133],
+          ["A-LRN", "vgg11_lrn", 133],
+          ["B", "vgg13", 133],
+          ["C", "vgg16_1x1", 134],
+          ["D", "vgg16", 138],
+          ["E", "vgg19", 144],
+        ] as const
+      ).map(([column, name, millions]) => ({ what: `column ${column}`, value: parametersOf(name) / 1e6, expected: millions, within: 0.5 })),
+    }),
+  },
+  {
+    name: "vgg16-table",
+    shows: "VGG-16 line by line: 138,344,128 parameters without biases, 102,760,448 of them in the first dense layer",
+    document: "S2",
+    rows: ["SUM-1", "ZOO-vgg"],
+    run() {
+      const { rows, totals } = tableOf("vgg16");
+      const dense = rows.filter(({ layer }) => layer === "Linear");
+      const maps = rows.filter(({ layer }) => layer === "Conv2d").reduce((n, row) => n + row.activations, 0);
+      const others = dense.reduce((n, row) => n + row.activations, 0);
+      return {
+        facts: [
+          { what: "parameters without biases", value: totals.parameters - totals.biases, expected: 138344128 },
+          { what: "with biases", value: totals.parameters, expected: 138357544 },
+          { what: "first dense layer, without biases", value: dense[0]!.parameters - dense[0]!.biases, expected: 102760448 },
+          {
+            what: "share of the parameters in dense layers",
+            value: dense.reduce((n, row) => n + row.parameters, 0) / totals.parameters,
+            least: 0.85,
+          },
+          { what: "share of the activations of layers with weights in convolutions", value: maps / (maps + others), least: 0.99 },
+        ],
+        text: String(tableOf("vgg16")),
+      };
+    },
+  },
+  {
+    name: "vgg16-work",
+    shows:
+      "VGG-16 down to 28 x 28: the slide prints 7,485 MFLOP, which are all convolutions of VGG-11; exact are 9,335 M multiply-accumulates",
+    document: "S2",
+    rows: ["SUM-1"],
+    run() {
+      const macs = (name: string, keep: (row: Summary["rows"][number]) => boolean): number =>
+        tableOf(name)
+          .rows.filter(keep)
+          .reduce((n, row) => n + row.macs, 0) / 1e6;
+      return {
+        facts: [
+          {
+            what: "VGG-16 down to 28 x 28, millions",
+            value: macs("vgg16", ({ outputShape: s }) => s.length === 4 && s[3]! >= 56),
+            expected: 9335,
+            within: 1,
+          },
+          { what: "convolutions of VGG-11, millions", value: macs("vgg11", ({ layer }) => layer === "Conv2d"), expected: 7485, within: 1 },
+        ],
+      };
+    },
+  },
+  {
+    name: "googlenet-stem",
+    shows: "GoogLeNet's stem, from 224 to 28 pixels: 418 MFLOP on the slide, 478 M multiply-accumulates exactly",
+    document: "S2",
+    rows: ["SUM-1", "ZOO-googlenet"],
+    run() {
+      const stem = tableOf("googlenet").rows.filter(({ name }) => /^conv[123]\./.test(name));
+      return {
+        facts: [
+          {
+            what: "millions of multiply-accumulates",
+            value: stem.reduce((n, row) => n + row.macs, 0) / 1e6,
+            expected: 478,
+            within: 0.5,
+            note: "the slide prints 418",
+          },
+        ],
+      };
+    },
+  },
+  {
+    name: "googlenet-parameters",
+    shows: "GoogLeNet: 5 million on the slide, 6,624,904 exactly; 9.2 times fewer than AlexNet (slide: 12), 20.9 than VGG-16 (27)",
+    document: "S2",
+    rows: ["SUM-1", "ZOO-googlenet"],
+    run: () => ({
+      facts: [
+        { what: "parameters without auxiliary heads", value: parametersOf("googlenet"), expected: 6624904 },
+        { what: "AlexNet has so many times more", value: parametersOf("alexnet") / parametersOf("googlenet"), expected: 9.2, within: 0.05 },
+        { what: "VGG-16", value: parametersOf("vgg16") / parametersOf("googlenet"), expected: 20.9, within: 0.05 },
+      ],
+    }),
+  },
+  {
+    name: "inception-bottleneck",
+    shows: "1 x 1 convolutions before the expensive ones save most of an inception module's work",
+    document: "S2",
+    rows: ["ZOO-googlenet"],
+    run: () => ({
+      facts: [
+        { what: "multiply-accumulates of the net of naive modules, millions", value: tableOf("googlenet_naive").totals.macs / 1e6 },
+        { what: "with bottlenecks", value: tableOf("googlenet").totals.macs / 1e6 },
+        { what: "times less", value: tableOf("googlenet_naive").totals.macs / tableOf("googlenet").totals.macs, least: 3 },
+      ],
+    }),
+  },
+  {
+    name: "one-by-one-convolution",
+    shows: "a 1 x 1 convolution is the same dense layer at each pixel",
+    document: "S2",
+    rows: ["CNN-4"],
+    run() {
+      const [x, w] = [draw(1, 2, 64, 5, 5), draw(2, 32, 64)];
+      const dense = w.dot(x, "oc,nchw->nohw");
+      return {
+        facts: [
+          { what: "largest difference", value: distance(conv2d(x, w.reshape([32, 64, 1, 1])), dense), expected: 0, within: 1e-12 },
+          { what: "weights of 32 filters on 64 channels", value: countOf(new Conv2d(64, 32, 1, { bias: false })), expected: 64 * 32 },
+        ],
+      };
+    },
+  },
+  {
+    name: "global-average-pooling",
+    shows: "the mean of each map instead of dense layers: no parameters, where VGG-16's first dense layer has 103 million",
+    document: "S2",
+    rows: ["CNN-4"],
+    run: () => ({
+      facts: [
+        { what: "parameters of global average pooling", value: new GlobalAvgPool().parameters().length, expected: 0 },
+        { what: "of GoogLeNet's one dense layer", value: countOf(blueprint(() => new Linear(1024, 1000))), expected: 1025000 },
+        {
+          what: "of VGG-16's three",
+          value: tableOf("vgg16")
+            .rows.filter(({ layer }) => layer === "Linear")
+            .reduce((n, row) => n + row.parameters, 0),
+          expected: 123642856,
+        },
+      ],
+    }),
+  },
+  {
+    name: "auxiliary-heads",
+    shows: "GoogLeNet's two auxiliary classifiers bring gradient to lower layers in training, and are dropped afterwards",
+    document: "S2",
+    rows: ["ZOO-googlenet"],
+    run() {
+      const [plain, training] = [false, true].map((auxiliary) => {
+        const model = blueprint(() => zoo.googlenet!.make({ auxiliary }));
+        return model.parameters().reduce((n, { shape }) => n + shape.reduce((a, b) => a * b, 1), 0);
+      }) as [number, number];
+      return {
+        facts: [
+          { what: "parameters without them", value: plain, expected: 6624904 },
+          { what: "with them", value: training, expected: 13004888 },
+        ],
+      };
+    },
+  },
+];
