@@ -103,6 +103,7 @@ const OTHER_ENTRIES = [
   "inspect/op-table",
   "inspect/coverage",
   "inspect/model-table",
+  "demo/page",
   "cli/settings",
   "data/image-folder",
   "data/no-png",

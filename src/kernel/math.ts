@@ -211,11 +211,6 @@ function erf(x: Expr): Expr {
   return k.select(k.le(t, k.float(0.927734375)), small, large);
 }
 
-/** π/2 in five parts; n times each of the first four is exact for |n| ≤ 2¹³ (Cody & Waite 1980). */
-const HALF_PI: readonly number[] = cut(Math.PI / 2, 6.123233995736766e-17, 4);
-/** Beyond 8192 quarter turns the reduction loses bits. */
-const SINE_LIMIT = 12800;
-
 /** `parts` leading pieces of 11 bits of high + low, and the rest. */
 function cut(high: number, low: number, parts: number): number[] {
   const pieces: number[] = [];
@@ -228,6 +223,11 @@ function cut(high: number, low: number, parts: number): number[] {
   }
   return [...pieces, rest + low];
 }
+
+/** π/2 in five parts; n times each of the first four is exact for |n| ≤ 2¹³ (Cody & Waite 1980). */
+const HALF_PI: readonly number[] = cut(Math.PI / 2, 6.123233995736766e-17, 4);
+/** Beyond 8192 quarter turns the reduction loses bits. */
+const SINE_LIMIT = 12800;
 
 /** Minimax polynomials on |r| ≤ π/4 (Moshier, Cephes 2.2 `sinf`, 1992): (sin r - r)/r³ and (cos r - 1 + r²/2)/r⁴. */
 const SIN: readonly number[] = [-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1];
