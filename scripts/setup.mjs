@@ -3,7 +3,7 @@
  * `npm start` costs nothing the second time. Only Node's own modules here, because nothing is installed yet.
  */
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -110,14 +110,17 @@ const OTHER_ENTRIES = [
 ].map((name) => `dist/${name}.js`);
 
 /**
- * Puts the compiled modules together, since Node takes half a millisecond to open each: a file per entry, over a few chunks that the entries share,
- * so that there is one engine. Names are kept, for they appear in messages; declarations stay as they are.
+ * Puts the compiled modules together for Node, which takes half a millisecond to open each: a file per entry, over a few chunks that the entries share,
+ * so that there is one engine. Names are kept, for they appear in messages; declarations stay as they are. Bundlers get the modules one by one, in
+ * `dist/modules`: what a page does not use they leave out module by module, and of a chunk only what they can prove to do nothing.
  */
 async function bundle() {
   const { rolldown } = await import("rolldown");
+  const { parseAst } = await import("rolldown/parseAst");
   const dist = join(root, "dist");
+  const compiled = readdirSync(dist, { recursive: true }).filter((path) => path.endsWith(".js"));
   const { exports, bin } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
-  const entries = [...Object.values(exports).flatMap((entry) => entry.default ?? []), ...Object.values(bin), ...OTHER_ENTRIES];
+  const entries = [...Object.values(exports).flatMap((entry) => entry.node ?? []), ...Object.values(bin), ...OTHER_ENTRIES];
   const names = entries.map((path) => path.replace(/^(\.\/)?dist\/|\.js$/g, ""));
   const made = await rolldown({
     input: Object.fromEntries(names.map((name) => [name, join(dist, `${name}.js`)])),
@@ -134,20 +137,35 @@ async function bundle() {
     codeSplitting: { includeDependenciesRecursively: false, groups: [{ debugName: "by folder", name: chunks(join(dist, "index.js")) }] },
   });
   await made.close();
-  for (const path of readdirSync(dist, { recursive: true })) if (path.endsWith(".js")) rmSync(join(dist, path));
+  for (const path of compiled) {
+    const module = join(dist, "modules", path);
+    if (path.startsWith("cli")) {
+      rmSync(join(dist, path));
+    } else {
+      mkdirSync(dirname(module), { recursive: true });
+      renameSync(join(dist, path), module);
+      if (path.startsWith("ops")) writeFileSync(module, withoutNotes(readFileSync(module, "utf8"), parseAst));
+    }
+  }
   mkdirSync(join(dist, "chunks"), { recursive: true });
-  for (const { fileName, code } of output) writeFileSync(join(dist, fileName), withPureNames(code));
+  for (const { fileName, code } of output) writeFileSync(join(dist, fileName), code);
 }
 
-/**
- * Names of functions that had to be renamed are given back by calls that stand alone, and a page could drop none of these functions: the calls become part of
- * definitions, marked as pure.
- */
-const withPureNames = (code) =>
-  code.replaceAll(
-    /^((?:async )?function\*?) ([\w$]+)(\([^\n]*\n(?:[\t}][^\n]*\n)*?)__name\(\2, ("\w+")\);$/gm,
-    (_, head, name, rest, own) => `const ${name} = /* @__PURE__ */ __name(${head}${rest.trimEnd()}, ${own});`,
-  );
+/** What the tables of operations and the tests know of an op, and no program reads. */
+const NOTES = new Set(["doc", "samples"]);
+
+/** The module of some ops without their notes: every page would carry them. */
+function withoutNotes(code, parse) {
+  const cuts = [];
+  const walk = (node) => {
+    for (const child of Object.values(node)) if (typeof child === "object" && child !== null) walk(child);
+    if (node.type !== "ObjectExpression") return;
+    for (const { key, value, start, end } of node.properties)
+      if (NOTES.has(key?.name) && ["Literal", "ArrayExpression"].includes(value.type)) cuts.push([start, end]);
+  };
+  walk(parse(code));
+  return cuts.sort(([a], [b]) => b - a).reduce((text, [start, end]) => text.slice(0, start) + text.slice(end).replace(/^\s*,/, ""), code);
+}
 
 /** Everything a command of the built package needs. */
 export async function setUp() {

@@ -10,7 +10,7 @@ import type { Layer } from "../nn/module.ts";
 import { zeros } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { workOf } from "../runtime/compile.ts";
-import { timePasses } from "../runtime/passes.ts";
+import { timePasses } from "../runtime/dump.ts";
 import { formatProfile, type KernelProfile, profile } from "../runtime/profile.ts";
 import { getThreads, setThreads } from "../runtime/wasm/pool.ts";
 import { makeOptimizer } from "./optimizers.ts";

@@ -8,13 +8,13 @@ import { fromArray, isTensor } from "../ops/create.ts";
 import { evaluate } from "../ops/evaluator.ts";
 import { elementsOf, type Tensor } from "../ops/tensor.ts";
 import { backendName } from "../runtime/backends.ts";
+import { budgetOf, parseMemory } from "../runtime/budget.ts";
 import { currentFrame } from "../runtime/cell.ts";
 import type { Making } from "../runtime/compile.ts";
+import { checkDump } from "../runtime/dump.ts";
 import type { Executable } from "../runtime/executable.ts";
 import { Executables } from "../runtime/executables.ts";
-import { parseMemory } from "../runtime/fit.ts";
 import { huntNaN } from "../runtime/hunt.ts";
-import { checkDump } from "../runtime/passes.ts";
 import { type AnyFunction, leavesOf, withLeaves } from "./capture.ts";
 import { CounterWatch } from "./counter.ts";
 import { Program } from "./program.ts";
@@ -192,7 +192,7 @@ function compileOne<F extends AnyFunction>(fn: F, options: CompileOptions): Comp
 
 function makingOf({ memory, dump }: CompileOptions): Making {
   checkDump(dump);
-  return { memory: memory === undefined ? undefined : parseMemory(memory), dump };
+  return { budget: memory === undefined ? undefined : budgetOf(parseMemory(memory)), dump };
 }
 
 /** The program of the last call, for calls of the same types whose arguments are tensors and nothing else: most calls, and no text is made. */

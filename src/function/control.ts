@@ -11,9 +11,9 @@ import { checkTensors } from "../ops/check.ts";
 import * as controlOps from "../ops/control.ts";
 import { concatenate, fromArray } from "../ops/create.ts";
 import { closeRegion, hole } from "../ops/region.ts";
-import { scan as scanOp } from "../ops/scan.ts";
 import { Tensor, type TensorLike } from "../ops/tensor.ts";
 import type { Cell } from "../runtime/cell.ts";
+import { scan as scanOp } from "../runtime/loops.ts";
 import { nextSerial, type Region } from "../tape/node.ts";
 import { type AnyFunction, type Capture, capture, commit, leavesOf, together, withLeaves } from "./capture.ts";
 

@@ -8,10 +8,8 @@ import { capture } from "../function/capture.ts";
 import type { Module } from "../nn/module.ts";
 import { Parameter } from "../nn/parameter.ts";
 import { dot as matrixProduct } from "../ops/contract.ts";
-import { contracts, multiplyAddsOf } from "../ops/lowering.ts";
-import { instructionOf } from "../ops/made-by.ts";
+import { contracts, multiplyAddsOf, repetitionsOf } from "../ops/lowering.ts";
 import { hole } from "../ops/region.ts";
-import { scan } from "../ops/scan.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { type Cell, pendingCells } from "../runtime/cell.ts";
 import type { Instruction, Value } from "../tape/node.ts";
@@ -67,7 +65,7 @@ export function macsOf(list: readonly Instruction[]): Macs {
   for (const instruction of list) {
     const { op, regions } = instruction;
     for (const inner of regions) {
-      const times = instructionOf(instruction, scan)?.params.length ?? 1;
+      const times = repetitionsOf(instruction);
       const within = macsOf(tapeOfRegion(inner));
       conv += times * within.conv;
       dot += times * within.dot;

@@ -3,7 +3,6 @@
  * engine alone is that generator's business.
  */
 import { type Pass, runPasses, type Watch } from "../base/passes.ts";
-import { guardAccesses } from "./bounds.ts";
 import * as k from "./build.ts";
 import { divide, iterationsOf, type Line, weigh } from "./division.ts";
 import type { Expr, Kernel, Stmt } from "./kernel.ts";
@@ -36,7 +35,7 @@ export function orderSums(kernel: Kernel, target: Target, watch?: Watch<Kernel>)
 
 /** The passes of every code generator. */
 export const LOWERING: readonly KernelPass[] = [
-  ["guard-accesses", (kernel, target) => (target.sandboxed ? kernel : guardAccesses(kernel))],
+  ["guard-accesses", (kernel, target) => target.guardAccesses?.(kernel) ?? kernel],
   ["split-masked-stores", (kernel, target) => (target.tails === "mask" ? kernel : splitMaskedStores(kernel))],
   ["expand-math", expandMath],
   ["split-multiply-adds", (kernel, target) => (target.fma === "separate" ? splitMultiplyAdds(kernel) : kernel)],

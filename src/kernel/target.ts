@@ -6,7 +6,7 @@
  * workload with which a constant is measured again: `npm run bench -- --only NAME`.
  */
 import type { Dtype } from "../base/dtype.ts";
-import type { HostBinary, HostUnary, MathOp } from "./kernel.ts";
+import type { HostBinary, HostUnary, Kernel, MathOp } from "./kernel.ts";
 
 /** What one instruction or transfer costs. */
 export interface Costs {
@@ -177,8 +177,11 @@ export interface Target {
   readonly fma: "fused" | "separate" | "engine";
   /** Functions that are one instruction, for vectors too. Others of f32 are expanded into arithmetic or called lane by lane, of f64 called. */
   readonly native: Readonly<Record<"f32" | "f64", readonly MathFunction[]>>;
-  /** True if the machine itself refuses accesses outside the program's memory: then those that are not proved to be inside their buffers need no check. */
-  readonly sandboxed: boolean;
+  /**
+   * Adds the checks of accesses that are not proved to be inside their buffers (`kernel/bounds.ts`). Absent where the machine itself refuses accesses outside the
+   * program's memory.
+   */
+  readonly guardAccesses?: (kernel: Kernel) => Kernel;
   readonly costs: Costs;
   readonly caches: Caches;
   readonly tiling: Tiling;
@@ -201,7 +204,6 @@ export const WASM: Target = {
   // Relaxed SIMD has it, for vectors.
   fma: "engine",
   native: { f32: [], f64: [] },
-  sandboxed: true,
   costs: {
     iteration: 0.25,
     latency: 4.5,

@@ -72,6 +72,7 @@ export function fansOf(shape: Shape): Fans {
 }
 
 /** The same number everywhere. */
+/* @__NO_SIDE_EFFECTS__ */
 export function constant(value: number): Initializer {
   check("constant: value", value, anyNumber);
   return initializer("constant", (shape, { dtype = "f32" }) => full(shape, value, dtype));
@@ -151,6 +152,7 @@ const VARIANCE_SCALING_OPTIONS: Checks<VarianceScalingOptions> = {
 const CUT_STD = 0.8796256610342398;
 
 /** Mean 0 and variance scale/n with n from the fans (Keras' VarianceScaling). */
+/* @__NO_SIDE_EFFECTS__ */
 export function varianceScaling(options: VarianceScalingOptions = {}): Initializer {
   checkOptions("varianceScaling", options, VARIANCE_SCALING_OPTIONS);
   const { scale = 1, mode = "fanIn", distribution = "truncatedNormal" } = options;

@@ -6,6 +6,7 @@ import type { Kind } from "../runtime/slots.ts";
 import { Parameter } from "./parameter.ts";
 
 /** A kind by its noun; `remedy` completes "assign ...". */
+/* @__NO_SIDE_EFFECTS__ */
 export function kind(noun: string, isOf: (value: unknown) => boolean, remedy: (name: string) => string): Kind {
   return {
     isOf,

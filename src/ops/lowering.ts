@@ -77,3 +77,6 @@ export function probe(
 export function multiplyAddsOf(instruction: Instruction): number {
   return contracts(instruction) ? sizeOf(instruction.results[0]!.shape) * sizeOf(extentsOf(instruction)) : 0;
 }
+
+/** How often the regions of an instruction run. */
+export const repetitionsOf = ({ op, params }: Instruction): number => op.traits?.repetitions?.(params) ?? 1;

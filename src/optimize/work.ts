@@ -3,9 +3,7 @@
  * they run, but for those whose end depends on values.
  */
 import { sizeOf } from "../base/shape.ts";
-import { multiplyAddsOf } from "../ops/lowering.ts";
-import { instructionOf } from "../ops/made-by.ts";
-import { scan } from "../ops/scan.ts";
+import { multiplyAddsOf, repetitionsOf } from "../ops/lowering.ts";
 import type { Instruction, Region } from "../tape/node.ts";
 import { tapeOfRegion } from "../tape/tape.ts";
 
@@ -23,7 +21,7 @@ function total(region: Region, count: (instruction: Instruction) => number): num
   return tapeOfRegion(region).reduce((sum, instruction) => {
     const { regions } = instruction;
     if (regions.length === 0) return sum + count(instruction);
-    const times = instructionOf(instruction, scan)?.params.length ?? 1;
+    const times = repetitionsOf(instruction);
     return sum + times * regions.reduce((n, inner) => n + total(inner, count), 0);
   }, 0);
 }

@@ -15,8 +15,8 @@ import { writtenBeforeHosts } from "./at-risk.ts";
 import { load, theArena } from "./backends.ts";
 import type { Cell } from "./cell.ts";
 import { cellsOf, Executable, type Roles } from "./executable.ts";
-import { fit, type Memory } from "./fit.ts";
-import { type Dump, type Made, optimize, watcher } from "./passes.ts";
+import { type Budget, fit } from "./fit.ts";
+import { type Dump, type Made, optimize, watching } from "./passes.ts";
 import { keepPlan, planFor, planKey } from "./plans.ts";
 
 /** How many programs have been made since the start (a training loop makes one per signature), and how many of them were planned anew. */
@@ -30,7 +30,7 @@ export function workOf(region: Region): number {
 /** How a program is made. */
 export interface Making {
   /** What it may take. Default: what it takes. */
-  readonly memory?: Memory | undefined;
+  readonly budget?: Budget | undefined;
   /** Where the lists go after each pass. Default the environment variable `NABLA_DUMP`. */
   readonly dump?: Dump | undefined;
   readonly arena?: Arena;
@@ -40,14 +40,14 @@ export interface Making {
 
 /** Compiles a region whose inputs and outputs are arguments, results and cells. */
 export function compileRegion(region: Region, roles: Roles, options: Making = {}): Executable {
-  const { arena = theArena(), memory = Number.POSITIVE_INFINITY, dump } = options;
+  const { arena = theArena(), budget, dump } = options;
   counters.compilations++;
   return compiling(() => {
-    const watch = watcher(dump);
+    const watch = watching.watcher?.(dump);
     const remember = options.remember === true && !watch;
     const cells = cellsOf(roles);
-    const key = remember ? planKey(region, roles, cells, memory) : "";
-    const plan = planFor(key) ?? planned(region, roles, cells, memory, watch);
+    const key = remember ? planKey(region, roles, cells, budget?.memory) : "";
+    const plan = planFor(key) ?? planned(region, roles, cells, budget, watch);
     const { schedule, work, elements } = plan;
     const { inputs, outputs } = region;
     const main = load(schedule.program, arena, { work: work + elements, watch });
@@ -67,15 +67,15 @@ export interface Plan {
   readonly elements: number;
 }
 
-function planned(region: Region, roles: Roles, cells: readonly Cell[], memory: Memory, watch: Watch<Made> | undefined): Plan {
+function planned(region: Region, roles: Roles, cells: readonly Cell[], budget: Budget | undefined, watch: Watch<Made> | undefined): Plan {
   counters.plans++;
-  const { optimized, planned: schedule } = fit(region, roles, cells, memory, watch);
+  const { optimized, planned: schedule } = fit(region, roles, cells, budget, watch);
   return { schedule, work: multiplyAdds(optimized), elements: elementsMade(optimized) };
 }
 
 /** The plan of the program that a region would become; no code is made and no memory taken. */
-export function planRegion(region: Region, roles: Roles, memory: Memory = Number.POSITIVE_INFINITY): Schedule {
-  return compiling(() => fit(region, roles, cellsOf(roles), memory).planned);
+export function planRegion(region: Region, roles: Roles): Schedule {
+  return compiling(() => fit(region, roles, cellsOf(roles)).planned);
 }
 
 function compiling<T>(fn: () => T): T {

@@ -16,7 +16,7 @@ const plans = new Map<string, { readonly plan: Plan; readonly code: number }>();
 let code = 0;
 
 /** What a plan depends on: the list, what its inputs and outputs are, and the memory it may take. */
-export function planKey(region: Region, { inputs, outputs }: Roles, cells: readonly Cell[], memory: number | string): string {
+export function planKey(region: Region, { inputs, outputs }: Roles, cells: readonly Cell[], memory: number | string = "any"): string {
   const kinds = [...inputs, "/" as const, ...outputs].map((role) => (typeof role === "string" ? role[0] : cells.indexOf(role)));
   return `${memory} ${kinds.join(" ")}\n${hashRegion(region)}`;
 }

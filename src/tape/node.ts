@@ -49,6 +49,8 @@ export interface Traits {
   readonly varies?: true;
   /** Operands that are read row by row, whatever order the plan could give them; with all operands, results are written so too. */
   readonly rows?: readonly number[] | "all";
+  /** How often its regions run, of its parameters. Default once. */
+  readonly repetitions?: (params: unknown) => number;
 }
 
 /** Where an instruction comes from; every pass copies it. */

@@ -131,7 +131,7 @@ test("what is not proved is checked when it runs", () => {
 
 describe("lowering", () => {
   test("every pass keeps the language and the meaning, for a machine with masks and checks of its own too", () => {
-    const bare = { ...withLanes(WASM, 4, "overlap"), sandboxed: false };
+    const bare = { ...withLanes(WASM, 4, "overlap"), guardAccesses };
     for (let seed = 0; seed < 15; seed++)
       for (const target of [WASM, bare]) {
         const kernel = randomKernel(seed);

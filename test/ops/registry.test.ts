@@ -14,7 +14,7 @@ import type { Op, Sample } from "../../src/ops/op.ts";
 import { registry } from "../../src/ops/registry.ts";
 import { record, type Tensor } from "../../src/ops/tensor.ts";
 import { type BackendName, setBackend } from "../../src/runtime/backends.ts";
-import { verification } from "../../src/runtime/passes.ts";
+import { verification } from "../../src/runtime/verification.ts";
 import { sized, testedBackend } from "../size.ts";
 
 /** Ops that cannot be tried alone, and what tests them instead. */

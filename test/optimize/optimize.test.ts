@@ -10,7 +10,9 @@ import { tensor, zeros } from "../../src/ops/create.ts";
 import { hole } from "../../src/ops/region.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
 import { multiplyAdds } from "../../src/optimize/work.ts";
-import { optimize, TAPE_PASSES, tidy, timePasses, verification, watcher } from "../../src/runtime/passes.ts";
+import { timePasses, watcher } from "../../src/runtime/dump.ts";
+import { optimize, TAPE_PASSES, tidy } from "../../src/runtime/passes.ts";
+import { verification } from "../../src/runtime/verification.ts";
 import { tapeOfRegion } from "../../src/tape/tape.ts";
 import { verifyRegion } from "../../src/tape/verify.ts";
 

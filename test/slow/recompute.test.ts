@@ -7,7 +7,7 @@ import { checkpoint, checkpointChain } from "../../src/function/control.ts";
 import { grad } from "../../src/function/derivative.ts";
 import { tensor } from "../../src/ops/create.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
-import { verification } from "../../src/runtime/passes.ts";
+import { verification } from "../../src/runtime/verification.ts";
 import { elements, expectClose } from "../function/backends.ts";
 
 beforeAll(() => {
