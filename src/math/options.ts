@@ -19,6 +19,7 @@ import {
   nonNegative,
   numbers,
   oneOf,
+  positiveInteger,
 } from "../base/check.ts";
 import { Tensor } from "../ops/tensor.ts";
 import type { GeluOptions, GluOptions, GumbelSoftmaxOptions, HardTanhOptions, RreluOptions, SoftplusOptions } from "./activation.ts";
@@ -27,6 +28,7 @@ import type { AttentionOptions, DecoderLayerOptions, MultiHeadOptions, Transform
 import type { CovOptions, GradientOptions, TrapezoidOptions } from "./calculus.ts";
 import type { ConvOptions, ConvTransposeOptions } from "./conv.ts";
 import type { CtcOptions } from "./ctc.ts";
+import type { DeformConvOptions, NonMaxSuppressionOptions, RoiAlignOptions } from "./detection.ts";
 import type { NormalizeOptions, PairwiseDistanceOptions } from "./distance.ts";
 import type { DropoutOptions } from "./dropout.ts";
 import type { EmbeddingBagOptions } from "./embedding-bag.ts";
@@ -196,6 +198,29 @@ export const POOL_OPTIONS: Checks<PoolOptions> = { stride: eachAxis, padding: ea
 export const MAX_POOL_OPTIONS: Checks<MaxPoolOptions> = { ...POOL_OPTIONS, dilation: eachAxis };
 export const AVG_POOL_OPTIONS: Checks<AvgPoolOptions> = { ...POOL_OPTIONS, countIncludePad: flag, divisorOverride: aNumber };
 export const LP_POOL_OPTIONS: Checks<LpPoolOptions> = { stride: eachAxis, ceilMode: flag };
+
+export const ROI_ALIGN_OPTIONS: Checks<RoiAlignOptions> = {
+  size: list,
+  spatialScale: aNumber,
+  samplingRatio: naturalNumber,
+  mode: oneOf("avg", "max"),
+  aligned: flag,
+};
+export const NMS_OPTIONS: Checks<NonMaxSuppressionOptions> = {
+  maxPerClass: naturalNumber,
+  iouThreshold: aNumber,
+  scoreThreshold: aNumber,
+  centred: flag,
+};
+export const DEFORM_CONV_OPTIONS: Checks<DeformConvOptions> = {
+  bias: anOperand,
+  mask: aTensor,
+  stride: eachAxis,
+  padding: either(naturalNumber, list),
+  dilation: eachAxis,
+  groups: positiveInteger,
+  offsetGroups: positiveInteger,
+};
 
 export const HUBER_LOSS: Checks<LossOptions> & Named<"delta"> = { ...LOSS_OPTIONS, delta: aNumber };
 export const SMOOTH_L1_LOSS: Checks<LossOptions> & Named<"beta"> = { ...LOSS_OPTIONS, beta: aNumber };

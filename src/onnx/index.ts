@@ -1,0 +1,12 @@
+/** @file The entry `nabla/onnx`: models of ONNX files. */
+export { decodeOnnx, encodeOnnx, type OnnxArray, type OnnxMessages, type OnnxTensor, onnxElements } from "../formats/onnx.ts";
+export type { External, OnnxSource, Readable } from "./external.ts";
+export { inspect, load, type OnnxLoadOptions, type OnnxOpCount, type OnnxSummary } from "./load.ts";
+export { type OnnxInput, OnnxModule, type OnnxOutput, type OnnxPort } from "./module.ts";
+
+import { OPS } from "./ops/index.ts";
+
+export { OnnxUnsupportedError } from "./value.ts";
+
+/** The operators that are supported, by name, with their domain before it except for the standard set. */
+export const operators: readonly string[] = /* @__PURE__ */ Object.keys(OPS);

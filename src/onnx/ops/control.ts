@@ -1,0 +1,296 @@
+/**
+ * @file Branches and loops. What is known on the host decides here; what is computed becomes `cond`, `scan` or `whileLoop` where a function is recorded, and is read
+ * where none is.
+ */
+
+import type { OnnxDtype } from "../../formats/onnx.ts";
+import { cond, scan } from "../../function/control.ts";
+import { whileLoop } from "../../function/while.ts";
+import { concatenate, stack, tensor } from "../../ops/create.ts";
+import type { Tensor } from "../../ops/tensor.ts";
+import { type Call, knownNow, type Op, unsupported } from "../call.ts";
+import type { Plan } from "../graph.ts";
+import { type Given, isSequence, Known, Live, range, type Value, whole } from "../value.ts";
+
+/** Loops of at most so many turns are written out inside a recorded function; longer ones become one. */
+const MOST_TURNS = 16;
+
+function tensorOf(value: Value | undefined, what: string): Live {
+  if (value === undefined || isSequence(value)) throw unsupported(`${what} that is no tensor`);
+  return value instanceof Live ? value : new Live(value.tensor, value.dtype);
+}
+
+const flagOf = (value: Value | undefined): boolean | undefined => {
+  const known = knownNow(value);
+  return known && known.data[0] !== 0;
+};
+
+function branch(c: Call): Given[] {
+  const [yes, no] = [c.graph("then_branch"), c.graph("else_branch")];
+  const known = flagOf(c.value(0));
+  if (known !== undefined) return c.run(known ? yes : no, []);
+  const types: OnnxDtype[] = [];
+  const side = (plan: Plan) => (): Tensor[] =>
+    c.run(plan, []).map((value, i) => {
+      const live = tensorOf(value, "a result of a branch");
+      types[i] = live.dtype;
+      return live.tensor;
+    });
+  const results: Tensor[] = cond(c.tensor(0).reshape([]).cast("bool"), side(yes), side(no));
+  return results.map((x, i) => new Live(x, types[i]));
+}
+
+/** A turn of a loop: the next condition, what is carried, and what is collected. */
+interface Turn {
+  readonly on: Value | undefined;
+  readonly carried: (Value | undefined)[];
+  readonly collected: (Value | undefined)[];
+}
+
+function turn(c: Call, plan: Plan, i: Value, on: Value | undefined, carried: readonly (Value | undefined)[]): Turn {
+  const results = c.run(plan, [i, on, ...carried]);
+  return { on: results[0], carried: results.slice(1, 1 + carried.length), collected: results.slice(1 + carried.length) };
+}
+
+/** Values of all turns on a new first axis. */
+function stacked(rows: readonly (Value | undefined)[]): Given {
+  const lives = rows.map((row) => tensorOf(row, "what a loop collects"));
+  return new Live(
+    stack(
+      lives.map(({ tensor: x }) => x),
+      0,
+    ),
+    lives[0].dtype,
+  );
+}
+
+const TRUE = new Known("bool", [], [1]);
+
+function loop(c: Call): Given[] {
+  const plan = c.graph("body");
+  const limit = c.has(0) ? knownNow(c.value(0))?.data[0] : Number.POSITIVE_INFINITY;
+  let on: Value | undefined = c.has(1) ? c.value(1) : TRUE;
+  let carried: (Value | undefined)[] = c.inputs.slice(2);
+  const rows: (Value | undefined)[][] = [];
+  if (limit === undefined || flagOf(on) === undefined) return repeated(c, plan, on, carried);
+  for (let i = 0; i < limit && flagOf(on); i++) {
+    const next = turn(c, plan, whole([i], []), on, carried);
+    if (flagOf(next.on) === undefined) return repeated(c, plan, c.inputs[1], c.inputs.slice(2));
+    if (i === 0 && limit > MOST_TURNS && isRecording(next.carried) && next.on instanceof Known) {
+      const all = counted(c, plan, limit, carried);
+      if (all) return all;
+    }
+    ({ on, carried } = next);
+    rows.push(next.collected);
+  }
+  const collected = range(plan.outputs.length - 1 - carried.length).map((j) =>
+    rows.length > 0 ? stacked(rows.map((row) => row[j])) : NOTHING,
+  );
+  return [...carried, ...collected];
+}
+
+const NOTHING: Known = new Known("float", [0], []);
+
+const isRecording = (values: readonly (Value | undefined)[]): boolean => values.some((v) => v instanceof Live && knownNow(v) === undefined);
+
+/** A loop of a known number of turns as one: what is carried keeps its type. */
+function counted(c: Call, plan: Plan, turns: number, carried: readonly (Value | undefined)[]): Given[] | undefined {
+  const start = carried.map((value) => tensorOf(value, "what a loop carries"));
+  const types = start.map(({ dtype }) => dtype);
+  let collectedTypes: OnnxDtype[] = [];
+  try {
+    const [last, ys] = scan(
+      (state: Tensor[], i: Tensor): readonly [Tensor[], Tensor[]] => {
+        const next = turn(
+          c,
+          plan,
+          new Live(i, "int64"),
+          TRUE,
+          state.map((x, j) => new Live(x, types[j])),
+        );
+        const lives = next.collected.map((value) => tensorOf(value, "what a loop collects"));
+        collectedTypes = lives.map(({ dtype }) => dtype);
+        return [next.carried.map((value) => tensorOf(value, "what a loop carries").tensor), lives.map(({ tensor: x }) => x)];
+      },
+      start.map(({ tensor: x }) => x),
+      tensor(Int32Array.from(range(turns)), { shape: [turns] }),
+    );
+    return [...last.map((x, i) => new Live(x, types[i])), ...ys.map((x, i) => new Live(x, collectedTypes[i]))];
+  } catch {
+    return undefined; // the body needs its counter, or shapes change: it is written out
+  }
+}
+
+/** A loop that values end. */
+function repeated(c: Call, plan: Plan, first: Value | undefined, given: readonly (Value | undefined)[]): Given[] {
+  if (plan.outputs.length > 1 + given.length)
+    throw unsupported(
+      "a loop inside compile whose number of turns depends on values and that collects results, whose size would be unknown",
+    );
+  const start = given.map((value) => tensorOf(value, "what a loop carries"));
+  const like = start[0]?.tensor ?? tensorOf(first, "the condition").tensor;
+  const limit = c.has(0) ? c.tensor(0).reshape([]) : like.constantOf({ shape: [], dtype: "i32" }, 2 ** 31 - 1);
+  type Carry = { i: Tensor; on: Tensor; state: Tensor[] };
+  const carry: Carry = {
+    i: like.constantOf({ shape: [], dtype: "i32" }, 0),
+    on: first === undefined ? like.constantOf({ shape: [], dtype: "i32" }, 1).gt(0) : tensorOf(first, "the condition").tensor.reshape([]),
+    state: start.map(({ tensor: x }) => x),
+  };
+  const last = whileLoop<Carry>(
+    ({ i, on }) => on.and(i.lt(limit)),
+    ({ i, on, state }) => {
+      const next = turn(
+        c,
+        plan,
+        new Live(i, "int64"),
+        new Live(on, "bool"),
+        state.map((x, j) => new Live(x, start[j].dtype)),
+      );
+      return {
+        i: i.add(1),
+        on: tensorOf(next.on, "the condition").tensor.reshape([]),
+        state: next.carried.map((value) => tensorOf(value, "what a loop carries").tensor),
+      };
+    },
+    carry,
+  );
+  return last.state.map((x, i) => new Live(x, start[i].dtype));
+}
+
+/** Slices of scan inputs along an axis, one for each turn. */
+function slicesOf(x: Tensor, axis: number, reverse: boolean): Tensor[] {
+  const all = range(x.shape[axis]).map((i) => x.select(axis, i));
+  return reverse ? all.reverse() : all;
+}
+
+/** Version 8 has a batch axis and lengths before the states. */
+function scanOver(c: Call): Given[] {
+  const plan = c.graph("body");
+  const count = c.int("num_scan_inputs", 1);
+  if (c.opset < 9) return batchedScan(c, plan, count);
+  return scanned(c, plan, c.inputs, count);
+}
+
+function batchedScan(c: Call, plan: Plan, count: number): Given[] {
+  if (c.has(0)) throw unsupported("lengths of sequences in version 8");
+  const inputs = c.inputs.slice(1).map((value) => tensorOf(value, "an input"));
+  const batch = inputs[0].shape[0];
+  const runs = range(batch).map((n) =>
+    scanned(
+      c,
+      plan,
+      inputs.map(({ tensor: x, dtype }) => new Live(x.select(0, n), dtype)),
+      count,
+    ),
+  );
+  return runs[0].map((_, i) => stacked(runs.map((run) => run[i] as Value)));
+}
+
+function scanned(c: Call, plan: Plan, inputs: readonly (Value | undefined)[], count: number): Given[] {
+  const states = inputs.length - count;
+  const axes = c.ints("scan_input_axes") ?? range(count).map(() => 0);
+  const directions = c.ints("scan_input_directions") ?? range(count).map(() => 0);
+  const sliced = inputs.slice(states).map((value, i) => {
+    const live = tensorOf(value, "a scan input");
+    const axis = axes[i] < 0 ? axes[i] + live.shape.length : axes[i];
+    return { dtype: live.dtype, rows: slicesOf(live.tensor, axis, directions[i] === 1), x: live.tensor, axis };
+  });
+  const turns = sliced[0]?.rows.length ?? 0;
+  let carried = inputs.slice(0, states);
+  const rows: (Value | undefined)[][] = [];
+  for (let t = 0; t < turns; t++) {
+    const results = c.run(plan, [...carried, ...sliced.map(({ rows: each, dtype }) => new Live(each[t], dtype))]);
+    carried = results.slice(0, states);
+    rows.push(results.slice(states));
+  }
+  const outAxes = c.ints("scan_output_axes");
+  const outDirections = c.ints("scan_output_directions");
+  const collected = range(plan.outputs.length - states).map((j): Given => {
+    const lives = rows.map((row) => tensorOf(row[j], "a scan output"));
+    const axis = outAxes?.[j] ?? 0;
+    const all = (outDirections?.[j] === 1 ? lives.toReversed() : lives).map(({ tensor: x }) => x);
+    return new Live(stack(all, axis < 0 ? axis + all[0].rank + 1 : axis), lives[0].dtype);
+  });
+  return [...carried, ...collected];
+}
+
+// ---- sequences ------------------------------------------------------------------------------------------------------------------------
+
+const placeIn = (c: Call, i: number, length: number, most: number): number => {
+  if (!c.has(i)) return length;
+  const at = c.number(i);
+  const place = at < 0 ? at + length : at;
+  if (!(place >= 0 && place <= most)) throw new RangeError(`position ${at} of a sequence of ${length}`);
+  return place;
+};
+
+function splitToSequence(c: Call): Given {
+  const x = c.tensor(0);
+  const axis = c.axis(0);
+  const size = x.shape[axis];
+  const given = c.has(1) ? c.known(1) : undefined;
+  const each = given && given.shape.length === 0 ? given.data[0] : 1;
+  const lengths =
+    given && given.shape.length > 0 ? Array.from(given.data) : range(Math.ceil(size / each)).map((i) => Math.min(each, size - i * each));
+  let start = 0;
+  return lengths.map((length) => {
+    start += length;
+    const piece = x.narrow(axis, start - length, length);
+    return new Live(!given && !c.flag("keepdims", true) ? piece.squeeze(axis) : piece, c.dtype(0));
+  });
+}
+
+function concatFromSequence(c: Call): Given {
+  const list = c.sequence(0).map((value) => tensorOf(value, "an element"));
+  const all = list.map(({ tensor: x }) => x);
+  const axis = c.int("axis", 0);
+  const y = c.flag("new_axis")
+    ? stack(all, axis < 0 ? axis + all[0].rank + 1 : axis)
+    : concatenate(all, axis < 0 ? axis + all[0].rank : axis);
+  return new Live(y, list[0].dtype);
+}
+
+function sequenceMap(c: Call): Given[] {
+  const plan = c.graph("body");
+  const first = c.sequence(0);
+  const rows = first.map((_, i) => {
+    return c.run(
+      plan,
+      c.inputs.map((value) => (isSequence(value) ? value[i] : value)),
+    );
+  });
+  return plan.outputs.map((_, j) => rows.map((row) => row[j] as Value));
+}
+
+export const controls: Readonly<Record<string, Op>> = {
+  If: { since: 1, run: branch },
+  Loop: { since: 1, run: loop, limits: "inside compile a loop that values end collects nothing" },
+  Scan: { since: 8, run: scanOver, limits: "lengths of sequences in version 8" },
+  SequenceConstruct: { since: 11, run: (c) => c.inputs as Value[] },
+  SequenceEmpty: { since: 11, run: () => [] as Value[] },
+  SequenceAt: { since: 11, host: [1], run: (c) => c.sequence(0)[placeIn(c, 1, c.sequence(0).length, c.sequence(0).length - 1)] },
+  SequenceInsert: {
+    since: 11,
+    host: [2],
+    run: (c) => {
+      const list = c.sequence(0);
+      return list.toSpliced(placeIn(c, 2, list.length, list.length), 0, c.value(1)) as Value[];
+    },
+  },
+  SequenceErase: {
+    since: 11,
+    host: [1],
+    run: (c) => {
+      const list = c.sequence(0);
+      const at = c.has(1) ? placeIn(c, 1, list.length, list.length - 1) : list.length - 1;
+      return list.toSpliced(at, 1) as Value[];
+    },
+  },
+  SequenceLength: { since: 11, run: (c) => whole([c.sequence(0).length], []) },
+  SplitToSequence: { since: 11, host: [1], run: splitToSequence },
+  ConcatFromSequence: { since: 11, run: concatFromSequence },
+  SequenceMap: { since: 17, run: sequenceMap },
+  Optional: { since: 15, run: (c) => c.inputs[0] },
+  OptionalGetElement: { since: 15, run: (c) => c.value(0) },
+  OptionalHasElement: { since: 15, run: (c) => new Known("bool", [], [Number(c.has(0))]) },
+};
