@@ -38,6 +38,7 @@ export {
   type WithoutAux,
 } from "./function/derivative.ts";
 export { gnvp, hessian, hvp, type Jacobian, jacfwd, jacrev } from "./function/jacobian.ts";
+export { type MomentRule, type Moments, momentRules, moments } from "./function/moments.ts";
 export { show } from "./function/show.ts";
 export type { OrCells } from "./function/steps.ts";
 export type { Unused } from "./function/unused.ts";

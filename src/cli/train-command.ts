@@ -23,6 +23,7 @@ import { Interruption } from "./interruption.ts";
 import { LeaseLost } from "./lease.ts";
 import { schedules } from "./optimizers.ts";
 import { isWithin, type OutputFile, outputFile } from "./output.ts";
+import { pbpCommand } from "./pbp-command.ts";
 import { createReporter, formatLoss } from "./reporter.ts";
 import { isFull } from "./run-files.ts";
 import { RunFolder } from "./run-folder.ts";
@@ -50,7 +51,9 @@ export interface TrainFlags extends Config {
 export async function trainCommand(name: string | undefined, flags: TrainFlags): Promise<number> {
   const given = givenSettings(name, flags);
   if (flags.resume !== undefined) return resumeRun(new RunFolder(flags.resume), given, flags);
-  const settings = settle({ ...fileSettings(flags.config), ...given });
+  const chosen = { ...fileSettings(flags.config), ...given };
+  if (chosen.model === "pbp") return pbpCommand(chosen, flags);
+  const settings = settle(chosen);
   const report = reportFile(flags, settings);
   refuseWithinData(flags.out ?? "runs", settings);
   const session = await openSession(settings);

@@ -35,6 +35,7 @@ export { type FindRateOptions, findLearningRate, type RateFinding, type RateTria
 export { type FitOptions, fit } from "./fit.ts";
 export { Meter, type Metrics } from "./meter.ts";
 export { Accuracy, type Auc, ConfusionMatrix, type Metric, Regression, type RegressionErrors, RocAuc, TopK } from "./metrics.ts";
+export { PbpNetwork, type PbpOptions, type PbpPrediction, pbp } from "./pbp.ts";
 export { CsvSink, type EventSink, Recorder, type RecorderOptions } from "./record.ts";
 export type { CheckpointsState, Kept } from "./run-state.ts";
 export { fastDevRun, firstExamples, type OverfitOptions, type OverfitReport, overfitOneBatch } from "./sanity.ts";
