@@ -2,28 +2,29 @@
  * @file Runs cases in the layout of ONNX's backend tests: `test_x/model.onnx` beside `test_data_set_0/input_0.pb, output_0.pb`. Used by `npm run onnx` on the built package and by the
  * tests on the sources, so what it needs of Nabla is given to it.
  */
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 
 const RTOL = 1e-3;
 const ATOL = 1e-7;
 
+/** Names of the folders in a folder, through links too. */
+const foldersIn = (folder) => readdirSync(folder).filter((name) => statSync(join(folder, name), { throwIfNoEntry: false })?.isDirectory());
+
 /** Folders that hold a `model.onnx`, this one included, in the order of their names. */
 export function findCases(folder, depth = 0) {
   if (existsSync(join(folder, "model.onnx"))) return [folder];
   if (depth > 6) return [];
-  const inside = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory());
-  return inside
-    .map(({ name }) => name)
+  return foldersIn(folder)
     .sort()
     .flatMap((name) => findCases(join(folder, name), depth + 1));
 }
 
 const dataSets = (folder) =>
-  readdirSync(folder, { withFileTypes: true })
-    .filter((entry) => entry.isDirectory() && /^test_data_set_\d+$/.test(entry.name))
-    .map(({ name }) => join(folder, name))
-    .sort();
+  foldersIn(folder)
+    .filter((name) => /^test_data_set_\d+$/.test(name))
+    .sort()
+    .map((name) => join(folder, name));
 
 /** input_0.pb, input_1.pb, … by number. */
 function filesOf(folder, kind) {

@@ -38,44 +38,61 @@ const cases = findCases(folder);
 if (cases.length === 0) fail(`no cases in ${folder}: want folders with model.onnx and test_data_set_0/input_0.pb`);
 await setUp();
 
-/** A thread that is ready for cases. */
-function start() {
-  return new Promise((resolve, reject) => {
-    const worker = new Worker(new URL("./onnx-worker.mjs", import.meta.url), { workerData: { compiled, backend } });
-    worker.once("message", () => resolve(worker));
-    worker.once("error", reject);
-  });
-}
+/** A thread that runs one case after another. */
+class Runner {
+  #worker;
+  #settle;
 
-/** The result of a case, and whether the thread can go on. */
-function runIn(worker, path) {
-  return new Promise((resolve) => {
-    const name = path.split(/[/\\]/).at(-1);
-    const done = (result, isAlive) => {
-      clearTimeout(timer);
-      worker.removeAllListeners();
-      resolve({ result, isAlive });
-    };
-    const gone = (why) => done({ name, op: name.replace(/^test_/, ""), outcome: "failed", why }, false);
-    const timer = setTimeout(() => gone(`took more than ${SECONDS} s`), SECONDS * 1000);
-    worker.once("message", (result) => done(result, true));
-    worker.once("error", (error) => gone(String(error.message).split("\n")[0]));
-    worker.once("exit", () => gone("the thread ended"));
-    worker.postMessage(path);
-  });
+  constructor() {
+    this.#worker = new Worker(new URL("./onnx-worker.mjs", import.meta.url), { workerData: { compiled, backend } });
+    this.#worker.on("message", (message) => this.#settle?.({ message }));
+    this.#worker.on("error", (error) => this.#settle?.({ fault: String(error?.message ?? error).split("\n")[0] }));
+    this.#worker.on("exit", () => this.#settle?.({ fault: "the thread ended" }));
+  }
+
+  /** What the thread says next, or what went wrong with it. */
+  #next() {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => resolve({ fault: `took more than ${SECONDS} s` }), SECONDS * 1000);
+      this.#settle = (outcome) => {
+        clearTimeout(timer);
+        resolve(outcome);
+      };
+    });
+  }
+
+  /** @throws {Error} if the thread does not start. */
+  async ready() {
+    const { fault } = await this.#next();
+    if (fault) fail(fault);
+    return this;
+  }
+
+  run(path) {
+    const next = this.#next();
+    this.#worker.postMessage(path);
+    return next;
+  }
+
+  end() {
+    this.#settle = undefined;
+    return this.#worker.terminate();
+  }
 }
 
 const results = [];
-let worker = await start();
+let runner = await new Runner().ready();
 for (const path of cases) {
-  const { result, isAlive } = await runIn(worker, path);
+  const name = path.split(/[/\\]/).at(-1);
+  const { message, fault } = await runner.run(path);
+  const result = message ?? { name, op: name.replace(/^test_/, ""), outcome: "failed", why: fault };
   results.push(result);
   if (list && result.outcome !== "passed") console.log(`${result.outcome} ${result.name}: ${result.why}`);
-  if (isAlive) continue;
-  await worker.terminate();
-  worker = await start();
+  if (!fault) continue;
+  await runner.end();
+  runner = await new Runner().ready();
 }
-await worker.terminate();
+await runner.end();
 
 const count = (outcome) => results.filter((result) => result.outcome === outcome).length;
 if (json) writeFileSync(json, `${JSON.stringify({ ops: tally(results) }, null, 2)}\n`);

@@ -103,6 +103,7 @@ export function portOf({ name = "", type }: OnnxInfo): OnnxPort {
     dtype: tensor?.elem ? onnxDtype(tensor.elem, `the type of "${brief(name)}"`) : "float",
     shape: dims?.map(({ value, param }) => (value === undefined || Number(value) < 0 ? (param ?? "") : Number(value))),
     isSequence,
+    isOptional: type?.optional !== undefined,
   };
 }
 

@@ -22,6 +22,8 @@ export interface OnnxPort {
   readonly shape: readonly (number | string)[] | undefined;
   /** Whether it is a sequence. */
   readonly isSequence: boolean;
+  /** Whether it may be left out. */
+  readonly isOptional: boolean;
 }
 
 /** What an input may be given as: a tensor (or a cell), or numbers, which are then known while a function is recorded. */
@@ -113,7 +115,7 @@ export class OnnxModule extends Module {
     for (const port of this.#parts.inputs) {
       const value = byName[port.name];
       if (value === undefined) {
-        if (feeds.has(port.name)) continue;
+        if (feeds.has(port.name) || port.isOptional) continue;
         throw new TypeError(`forward: the input "${brief(port.name)}" is missing, ${typeText(port)}`);
       }
       feeds.set(port.name, inputValue(port, value, sizes));

@@ -170,13 +170,19 @@ export const makersOf = (plan: Plan): Map<string, Step> =>
 /** Inputs of the graph that are read on the host, directly or through steps: sizes, axes and the like. */
 export function hostInputs(plan: Plan): ReadonlySet<string> {
   const wanted = new Set<string>();
-  const steps = allSteps(plan);
-  for (const step of steps.toReversed()) {
-    const reads = step.outputs.some((name) => wanted.has(name)) && step.op !== "Shape" && step.op !== "Size";
-    step.inputs.forEach((name, input) => {
-      if (name !== "" && (reads || isHost(step, input) || decides(step, input))) wanted.add(name);
-    });
-  }
+  const visit = (inside: Plan): void => {
+    for (const step of inside.steps.toReversed()) {
+      const reads = step.outputs.some((name) => wanted.has(name)) && step.op !== "Shape" && step.op !== "Size";
+      for (const inner of graphsOf(step)) {
+        if (reads) for (const name of inner.outputs) wanted.add(name);
+        visit(inner);
+      }
+      step.inputs.forEach((name, input) => {
+        if (name !== "" && (reads || isHost(step, input) || decides(step, input))) wanted.add(name);
+      });
+    }
+  };
+  visit(plan);
   return new Set(plan.inputs.filter((name) => wanted.has(name)));
 }
 

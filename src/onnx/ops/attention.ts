@@ -92,8 +92,8 @@ function attention(c: Call): Given[] {
   const weights = shares(precision === "double" ? biased.cast("f64") : biased, bias).cast(q.dtype);
   const y = weights.matmul(shared(value));
   const mode = c.int("qk_matmul_output_mode", 0);
-  // In versions 23 and 24 the capped scores come after the mask.
-  const scores = [raw, c.opset >= 25 || !bias ? capped : biased, biased, weights][mode];
+  // The first two are the same where nothing caps scores.
+  const scores = [raw, capped, biased, weights][mode];
   if (!scores) throw unsupported(`the mode ${mode} of scores`);
   const type = c.dtype(0);
   return [flat ? together(y) : y, key, value, scores].map((x) => new Live(x.cast(heldAs(type)), type));

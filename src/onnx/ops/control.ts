@@ -268,7 +268,7 @@ export const controls: Readonly<Record<string, Op>> = {
   Scan: { since: 8, run: scanOver, limits: "lengths of sequences in version 8" },
   SequenceConstruct: { since: 11, run: (c) => c.inputs as Value[] },
   SequenceEmpty: { since: 11, run: () => [] as Value[] },
-  SequenceAt: { since: 11, host: [1], run: (c) => c.sequence(0)[placeIn(c, 1, c.sequence(0).length, c.sequence(0).length - 1)] },
+  SequenceAt: { since: 11, host: [1], run: (c) => [c.sequence(0)[placeIn(c, 1, c.sequence(0).length, c.sequence(0).length - 1)]] },
   SequenceInsert: {
     since: 11,
     host: [2],
@@ -290,7 +290,7 @@ export const controls: Readonly<Record<string, Op>> = {
   SplitToSequence: { since: 11, host: [1], run: splitToSequence },
   ConcatFromSequence: { since: 11, run: concatFromSequence },
   SequenceMap: { since: 17, run: sequenceMap },
-  Optional: { since: 15, run: (c) => c.inputs[0] },
-  OptionalGetElement: { since: 15, run: (c) => c.value(0) },
+  Optional: { since: 15, run: (c) => [c.inputs[0]] },
+  OptionalGetElement: { since: 15, run: (c) => [c.value(0)] },
   OptionalHasElement: { since: 15, run: (c) => new Known("bool", [], [Number(c.has(0))]) },
 };

@@ -162,7 +162,7 @@ function unique(c: Call): Given[] {
 function suppression(c: Call): Given {
   const optional = (i: number): number | undefined => (c.has(i) && c.known(i).data.length > 0 ? c.number(i) : undefined);
   const chosen = nonMaxSuppression(c.known(0).tensor, c.known(1).tensor, {
-    maxPerClass: optional(2) ?? 0,
+    maxPerClass: Math.min(optional(2) ?? 0, c.shape(0)[1]),
     iouThreshold: optional(3) ?? 0,
     scoreThreshold: optional(4) ?? Number.NEGATIVE_INFINITY,
     centred: c.flag("center_point_box"),

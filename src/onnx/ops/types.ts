@@ -76,7 +76,12 @@ function toSmall(x: Tensor, dtype: OnnxDtype, saturate: boolean): Tensor {
   const rounded = x.div(step).round().mul(step);
   const over = saturate ? most : beyond;
   const capped = rounded.abs().gt(most).where(x.sign().mul(over), rounded);
-  return x.isNaN().where(x, saturate && dtype !== "float4e2m1" ? x.isInf().where(x.sign().mul(most), capped) : capped);
+  return x
+    .isNaN()
+    .where(
+      dtype === "float4e2m1" ? x.like(0) : x,
+      saturate && dtype !== "float4e2m1" ? x.isInf().where(x.sign().mul(most), capped) : capped,
+    );
 }
 
 /** A tensor of one ONNX type as another. */

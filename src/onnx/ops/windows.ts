@@ -89,7 +89,7 @@ function cutOf(c: Call, input: Shape, whole: Shape, stride: readonly number[]): 
   const n = input.length;
   const asked = c.ints("output_shape")?.slice(-n) ?? (auto.startsWith("SAME") ? input.map((d, i) => d * stride[i]) : undefined);
   if (asked) {
-    const total = whole.map((d, i) => d - asked[i]);
+    const total = whole.map((d, i) => Math.max(0, d - asked[i]));
     return [
       total
         .map((t) => (auto === "SAME_UPPER" ? Math.floor(t / 2) : Math.ceil(t / 2)))
