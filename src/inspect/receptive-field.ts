@@ -17,7 +17,7 @@ import type { Instruction, Value } from "../tape/node.ts";
 import { type Recorded, recordOn } from "./cost.ts";
 
 /** Least and largest index along each axis. */
-type Box = readonly (readonly [min: number, max: number])[];
+export type Box = readonly (readonly [min: number, max: number])[];
 
 export interface ReceptiveField {
   /** Pixels along each spatial axis, those of padding included. */
@@ -32,8 +32,8 @@ const whole = (shape: Shape): Box => shape.map((d) => [0, d - 1]);
 const union = (a: Box | undefined, b: Box): Box => a?.map(([min, max], i) => [Math.min(min, b[i][0]), Math.max(max, b[i][1])]) ?? b;
 const within = ([min, max]: readonly [number, number]): Index => Index.of(k.variable("i32"), min, max);
 
-/** Boxes of the operands that a box of the results reads. Ops without a rule for elements read everything. */
-function readBy(instruction: Instruction, box: Box): (Box | undefined)[] {
+/** Boxes of the operands that a box of the results reads; nothing of an operand that is not read. Ops without a rule for elements read everything. */
+export function readBy(instruction: Instruction, box: Box): (Box | undefined)[] {
   const { operands } = instruction;
   const read: (Box | undefined)[] = operands.map(() => undefined);
   const probed = probe(instruction, box.map(within), (i, index) => {
