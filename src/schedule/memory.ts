@@ -19,8 +19,72 @@ export function aligned(bytes: number): number {
   return Math.max(ALIGNMENT, Math.ceil(bytes / ALIGNMENT) * ALIGNMENT);
 }
 
-/** Sets the offsets of all blocks; returns the bytes that the zone needs. */
+/** A plan that takes no more than so many times what lives at once is not improved. */
+const SLACK = 1.15;
+
+/** More blocks than this are not planned by size, which compares all pairs. */
+const MOST_BLOCKS = 4000;
+
+/**
+ * Sets the offsets of all blocks; returns the bytes that the zone needs. Where the plan in order of time leaves gaps that are too small (an LSTM's
+ * gradient of the gates: 13.4 MB where 9.8 MB live at once), blocks are placed by size, and the smaller plan is taken.
+ */
 export function planMemory(blocks: readonly Block[]): number {
+  const total = planByTime(blocks);
+  if (blocks.length > MOST_BLOCKS || total <= SLACK * mostAtOnce(blocks)) return total;
+  const offsets = blocks.map(({ offset }) => offset);
+  const other = planBySize(blocks);
+  if (other < total) return other;
+  blocks.forEach((block, i) => {
+    block.offset = offsets[i]!;
+  });
+  return total;
+}
+
+/** The most bytes that live at the same time. */
+function mostAtOnce(blocks: readonly Block[]): number {
+  const changes = blocks.flatMap(({ start, end, bytes }): [time: number, bytes: number][] => [
+    [start, aligned(bytes)],
+    [end + 1, -aligned(bytes)],
+  ]);
+  changes.sort(([a, x], [b, y]) => a - b || x - y);
+  let [now, most] = [0, 0];
+  for (const [, bytes] of changes) {
+    now += bytes;
+    most = Math.max(most, now);
+  }
+  return most;
+}
+
+/** The largest first, each at the start of the smallest gap between those that live at the same time. */
+function planBySize(blocks: readonly Block[]): number {
+  const order = [...blocks].sort((a, b) => b.bytes - a.bytes || a.start - b.start);
+  /** By rising offset. */
+  const placed: Block[] = [];
+  let total = 0;
+  for (const block of order) {
+    block.offset = placeAmong(placed, block);
+    total = Math.max(total, block.offset + aligned(block.bytes));
+    const at = placed.findIndex(({ offset }) => offset > block.offset);
+    placed.splice(at < 0 ? placed.length : at, 0, block);
+  }
+  return total;
+}
+
+function placeAmong(placed: readonly Block[], { start, end, bytes }: Block): number {
+  const size = aligned(bytes);
+  let [free, best, least] = [0, -1, Number.POSITIVE_INFINITY];
+  for (const other of placed) {
+    if (other.end < start || other.start > end) continue;
+    const gap = other.offset - free;
+    if (gap >= size && gap < least) [best, least] = [free, gap];
+    free = Math.max(free, other.offset + aligned(other.bytes));
+  }
+  return best < 0 ? free : best;
+}
+
+/** In order of time, each in the smallest gap that is free then. */
+function planByTime(blocks: readonly Block[]): number {
   const order = [...blocks].sort((a, b) => a.start - b.start || b.bytes - a.bytes);
   const ends = [...blocks].sort((a, b) => a.end - b.end);
   const gaps = new Gaps();

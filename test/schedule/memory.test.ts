@@ -33,6 +33,14 @@ test("no two blocks overlap in both time and space", () => {
   );
 });
 
+test("a large block is not put behind all others because a small one took the middle of its gap", () => {
+  const large: Block = { bytes: 4096, start: 0, end: 1, offset: -1 };
+  const stays: Block = { bytes: 4096, start: 1, end: 4, offset: -1 };
+  const small: Block = { bytes: 64, start: 2, end: 4, offset: -1 };
+  const later: Block = { bytes: 4096, start: 3, end: 4, offset: -1 };
+  expect(planMemory([large, stays, small, later])).toBe(2 * 4096 + 64);
+});
+
 test("a chain of equal blocks needs two places", () => {
   const chain: Block[] = Array.from({ length: 50 }, (_, i) => ({ bytes: 1000, start: i, end: i + 1, offset: -1 }));
   expect(planMemory(chain)).toBe(2 * 1024);
