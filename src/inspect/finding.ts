@@ -1,0 +1,90 @@
+/** @file Findings: what a rule says, always with a number, a place, a cause and remedies. */
+
+/** The rules. */
+export type RuleName =
+  | "not-finite"
+  | "data"
+  | "outputs"
+  | "too-fast"
+  | "poor-init"
+  | "exploding"
+  | "dead"
+  | "saturated"
+  | "vanishing"
+  | "unchanged"
+  | "mixes-batch"
+  | "update-ratio"
+  | "loss-flat";
+
+/** Something that keeps a network from learning, or may. */
+export interface Finding {
+  readonly rule: RuleName;
+  /** A site, a parameter, `inputs`, `labels`, `outputs` or `loss`. */
+  readonly where: string;
+  /** Of the run, from 0; null outside of one. */
+  readonly step: number | null;
+  readonly severity: "error" | "warning" | "note";
+  readonly evidence: Readonly<Record<string, number>>;
+  readonly cause: string;
+  readonly remedies: readonly string[];
+  readonly confidence: "proved" | "measured" | "guessed";
+}
+
+/** What each rule explains away when it holds: its consequences. */
+const EXPLAINS: Readonly<Partial<Record<RuleName, readonly RuleName[]>>> = {
+  "not-finite": [
+    "exploding",
+    "vanishing",
+    "dead",
+    "saturated",
+    "too-fast",
+    "update-ratio",
+    "unchanged",
+    "loss-flat",
+    "poor-init",
+    "mixes-batch",
+  ],
+  data: ["exploding", "dead", "saturated", "too-fast", "poor-init", "loss-flat", "vanishing", "update-ratio"],
+  outputs: ["loss-flat", "vanishing"],
+  "too-fast": ["not-finite", "exploding", "dead", "saturated", "vanishing", "update-ratio", "poor-init", "loss-flat", "unchanged"],
+  "poor-init": ["vanishing", "dead", "saturated", "unchanged", "update-ratio", "loss-flat"],
+  exploding: ["poor-init", "saturated", "dead", "vanishing", "loss-flat", "update-ratio"],
+  dead: ["vanishing", "unchanged", "update-ratio", "loss-flat"],
+  saturated: ["vanishing", "update-ratio", "loss-flat"],
+  vanishing: ["update-ratio", "unchanged", "loss-flat"],
+  unchanged: ["loss-flat", "update-ratio"],
+  "mixes-batch": [],
+  "update-ratio": ["loss-flat"],
+};
+
+const SEVERITY = { error: 0, warning: 1, note: 2 } as const;
+
+/**
+ * The causes among some findings, the gravest first, each once. What starts before the first step causes what comes later: a rate that is too large does not explain weights that explode at step 0, and
+ * values that are not finite in the inputs or the parameters of step 0 are no one's consequence.
+ */
+export function causesOf(findings: readonly Finding[]): Finding[] {
+  const explains = (cause: Finding, other: Finding): boolean => {
+    if (!EXPLAINS[cause.rule]?.includes(other.rule) || cause === other) return false;
+    if (cause.severity === "note") return false;
+    const mutual = EXPLAINS[other.rule]?.includes(cause.rule) === true;
+    return !mutual || (cause.step ?? 0) <= (other.step ?? 0);
+  };
+  const early = (f: Finding): boolean => f.rule === "exploding" && (f.step ?? 0) === 0;
+  const late = (f: Finding): boolean => f.rule === "too-fast";
+  const initial = findings.some(early);
+  const left = findings.filter((f) => !(initial && late(f)));
+  const kept = left.filter((other) => !left.some((cause) => explains(cause, other)));
+  const once = kept.filter((f, i) => kept.findIndex(({ rule, where }) => rule === f.rule && where === f.where) === i);
+  return once.sort((a, b) => SEVERITY[a.severity] - SEVERITY[b.severity]);
+}
+
+const number = (x: number): string => (Number.isInteger(x) && Math.abs(x) < 1e6 ? String(x) : x.toPrecision(3));
+
+/** One finding in two lines: what is wrong, where, by which numbers; and what helps. */
+export function findingText({ rule, where, step, severity, evidence, cause, remedies, confidence }: Finding): string {
+  const at = step === null || step === 0 ? "" : ` at step ${step}`;
+  const numbers = Object.entries(evidence).map(([name, value]) => `${name} ${number(value)}`);
+  const help = remedies.length > 0 ? `\n  try: ${remedies.join("; ")}` : "";
+  return `${severity}: ${rule} in ${where}${at}: ${cause} (${[...numbers, confidence].join(", ")})${help}`;
+}
