@@ -44,7 +44,7 @@ const EXPLAINS: Readonly<Partial<Record<RuleName, readonly RuleName[]>>> = {
     "poor-init",
     "mixes-batch",
   ],
-  data: ["exploding", "dead", "saturated", "too-fast", "poor-init", "loss-flat", "vanishing", "update-ratio"],
+  data: ["not-finite", "exploding", "dead", "saturated", "too-fast", "poor-init", "loss-flat", "vanishing", "update-ratio"],
   outputs: ["loss-flat", "vanishing"],
   "too-fast": ["not-finite", "exploding", "dead", "saturated", "vanishing", "update-ratio", "poor-init", "loss-flat", "unchanged"],
   "poor-init": ["vanishing", "dead", "saturated", "unchanged", "update-ratio", "loss-flat"],
@@ -52,7 +52,7 @@ const EXPLAINS: Readonly<Partial<Record<RuleName, readonly RuleName[]>>> = {
   dead: ["vanishing", "unchanged", "update-ratio", "loss-flat"],
   saturated: ["vanishing", "update-ratio", "loss-flat"],
   vanishing: ["update-ratio", "unchanged", "loss-flat"],
-  unchanged: ["loss-flat", "update-ratio"],
+  unchanged: ["vanishing", "loss-flat", "update-ratio"],
   "mixes-batch": [],
   "update-ratio": ["loss-flat"],
 };
@@ -65,8 +65,10 @@ const SEVERITY = { error: 0, warning: 1, note: 2 } as const;
  */
 export function causesOf(findings: readonly Finding[]): Finding[] {
   const explains = (cause: Finding, other: Finding): boolean => {
-    if (!EXPLAINS[cause.rule]?.includes(other.rule) || cause === other) return false;
-    if (cause.severity === "note") return false;
+    if (!EXPLAINS[cause.rule]?.includes(other.rule) || cause === other || cause.severity === "note") return false;
+    // What the tape or the optimizer's list shows is nobody's consequence; and of not-finite labels that are no classes explain the loss alone.
+    if (other.rule === "unchanged" && other.confidence === "proved") return false;
+    if (cause.rule === "data" && other.rule === "not-finite") return cause.where === "labels" && other.where === "loss";
     const mutual = EXPLAINS[other.rule]?.includes(cause.rule) === true;
     return !mutual || (cause.step ?? 0) <= (other.step ?? 0);
   };

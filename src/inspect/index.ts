@@ -7,6 +7,7 @@ export * as cost from "./cost.ts";
 export { type EdgeElimination, type EdgeStep, eliminateEdges, type SearchOptions } from "./edge-elimination.ts";
 export { type EliminationRule, eliminationOrder, orderCost, type VertexOrder } from "./elimination.ts";
 export { eliminateFaces, type FaceElimination, type FaceStep } from "./face-elimination.ts";
+export { type Finding, findingText, type RuleName } from "./finding.ts";
 export { type Flow, type FlowBounds, FlowMeter, type FlowStep, type Fork, flow, type Whiskers } from "./flow.ts";
 export type { Diagnosis, Trend } from "./flow-diagnosis.ts";
 export { type Edge, type Graph, type ScalarGraph, type ScalarGraphOptions, scalarGraph, type Vertex, type Weighted } from "./graph.ts";
@@ -14,6 +15,7 @@ export { type Interval, type IntervalRule, intervalRules, intervals } from "./in
 export { type Estimate, type LanczosOptions, type LinearMap, singularValues } from "./lanczos.ts";
 export type { Layered } from "./layer-matrix.ts";
 export { circularNorm, circularSingularValues, jacobianMap } from "./linear-map.ts";
+export { type Look, type LookOptions, look } from "./look.ts";
 export { type AccumulationCost, accumulationCost, type Operation, type Operations, operations } from "./operations.ts";
 export { type Growth, type Path, type Paths, type PathsOptions, pathGrowth, paths, type Thickness } from "./paths.ts";
 export { type Maps, type Motion, moveImages, type Probe, type ProbeOptions, type ProbeRow, probe, usualMotions } from "./probe.ts";
@@ -37,4 +39,15 @@ export {
 export { type Summary, type SummaryOptions, type SummaryRow, summary } from "./summary.ts";
 export { type Series, type TaylorRule, taylor, taylorRules } from "./taylor.ts";
 export { type OptimizerMaker, type PlannedMemory, plannedMemory, type TrainingMemory } from "./training-memory.ts";
+export {
+  type ActivationUnits,
+  type DeadUnit,
+  deadAtBirth,
+  type Histogram,
+  type Moments,
+  type Units,
+  UnitsMeter,
+  units,
+  zigzagCondition,
+} from "./units.ts";
 export { type OptimumOptions, optimalOrder } from "./vertex-optimum.ts";

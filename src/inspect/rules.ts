@@ -171,10 +171,10 @@ export function labelRules(y: ArrayLike<number>, classes: number, step: number |
 }
 
 /** Width of the outputs, and a softmax in front of a loss that has its own. */
-function outputRules({ reading, step, classes, y }: Moment): Finding[] {
+function outputRules({ reading, step, classes }: Moment): Finding[] {
   const { outputs, outputCotangent, list } = reading;
   if (classes === undefined || outputs.shape.length !== 2) return [];
-  const [n, width] = outputs.shape as [number, number];
+  const width = outputs.shape[1]!;
   const say = (evidence: Finding["evidence"], cause: string, remedies: readonly string[], confidence: Finding["confidence"]): Finding[] => [
     finding(
       { rule: "outputs", where: list.sites[list.last]?.name ?? "outputs", severity: "error", evidence, cause, remedies, confidence },
@@ -190,7 +190,7 @@ function outputRules({ reading, step, classes, y }: Moment): Finding[] {
       "proved",
     );
   }
-  if (y.length !== n || width < 2) return [];
+  if (width < 2) return [];
   const shares = rowSums(outputs.data, width);
   const cotangents = rowSums(outputCotangent.data, width);
   const isShare = outputs.data.every((v: number) => v >= 0) && shares.every(({ sum }) => Math.abs(sum - 1) < 1e-4);
@@ -276,56 +276,55 @@ function flowRules({ flow, step }: Moment): Finding[] {
   ];
 }
 
-/** Cases below which a unit that was never active may just be rare. */
-const CASES = 100;
+/**
+ * Shares of a layer's units that may be dead: of those that were never active in some hundred examples, and of those that are proved to be. Fresh relu layers on digits have 10 to 40 % of the first kind, and learn.
+ */
+const [MANY, SOME] = [0.5, 0.1] as const;
 
+/** Units that are off, or (where they give other numbers than 0) at the ends of their range. */
 function unitRules(each: ActivationUnits, step: number | null): Finding[] {
-  const { name, units, dead, flat, far, cases, input } = each;
+  if (each.sparsity < 0.01 && each.flat > 0.5) return [saturated(each, step)];
+  const { units, dead } = each;
   const share = dead.length / units;
-  if (share > 0.1 && units >= 4 && (cases >= CASES || share > 0.5)) {
-    const proved = dead.every(({ confidence }) => confidence === "proved");
-    const fixed = each.revivable ? "" : "; in front of it only the inputs, so that they stay dead";
-    return [
-      finding(
-        {
-          rule: "dead",
-          where: name,
-          severity: share > 0.5 ? "error" : "warning",
-          evidence: { dead: dead.length, units, cases, "mean z": input.mean },
-          cause: `${dead.length} of ${units} units have slope 0 for every example${fixed}`,
-          remedies: [
-            "a smaller learning rate",
-            "biases of 0 and nn.initializers.heNormal",
-            "leakyRelu or elu, whose slope is nowhere 0",
-            "a normalisation in front of the activation",
-          ],
-          confidence: proved ? "proved" : "measured",
-        },
-        step,
-      ),
-    ];
-  }
-  if (each.linear.length === 0 && each.sparsity < 0.01 && flat > 0.5 && dead.length === 0)
-    return [
-      finding(
-        {
-          rule: "saturated",
-          where: name,
-          severity: flat > 0.9 ? "error" : "warning",
-          evidence: { flat, "share of |z| > 5": far, deviation: input.deviation },
-          cause: `${(100 * flat).toFixed(0)} % of the values lie where the slope is under 1 % of its largest: |z| is too large`,
-          remedies: [
-            "smaller initial weights (glorotNormal)",
-            "standardized inputs",
-            "a normalisation in front of the activation",
-            "relu, gelu or silu instead",
-          ],
-          confidence: "measured",
-        },
-        step,
-      ),
-    ];
-  return [];
+  const proved = dead.length > 0 && dead.every(({ confidence }) => confidence === "proved");
+  return share > MANY || (proved && share > SOME && units >= 4) ? [deadUnits(each, step, proved)] : [];
+}
+
+function saturated({ name, flat, far, input }: ActivationUnits, step: number | null): Finding {
+  return {
+    rule: "saturated",
+    where: name,
+    step,
+    severity: flat > 0.9 ? "error" : "warning",
+    evidence: { flat, "share of |z| > 5": far, "deviation of z": input.deviation },
+    cause: `${(100 * flat).toFixed(0)} % of the values lie where the slope is under 1 % of its largest: |z| is too large`,
+    remedies: [
+      "smaller initial weights (nn.initializers.glorotNormal)",
+      "standardized inputs",
+      "a normalisation in front of the activation",
+      "relu, gelu or silu instead",
+    ],
+    confidence: "measured",
+  };
+}
+
+function deadUnits({ name, units, dead, cases, input, revivable }: ActivationUnits, step: number | null, proved: boolean): Finding {
+  const fixed = revivable ? "" : "; in front of them lie only the inputs, so that they stay dead";
+  return {
+    rule: "dead",
+    where: name,
+    step,
+    severity: dead.length > MANY * units ? "error" : "warning",
+    evidence: { dead: dead.length, units, cases, "mean z": input.mean },
+    cause: `${dead.length} of ${units} units have slope 0 for every example${fixed}`,
+    remedies: [
+      "a smaller learning rate",
+      "biases of 0 and nn.initializers.heNormal",
+      "leakyRelu or elu, whose slope is nowhere 0",
+      "a normalisation in front of the activation",
+    ],
+    confidence: proved ? "proved" : "measured",
+  };
 }
 
 /** Parameters through which no gradient comes, as the tape shows. */

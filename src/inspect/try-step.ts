@@ -1,0 +1,132 @@
+/** @file One training step, tried and taken back: how far it goes, and what it does to the loss. */
+import { isFloat } from "../base/dtype.ts";
+import { randomState } from "../math/random.ts";
+import type { Layer } from "../nn/module.ts";
+import type { Optimizer } from "../optim/optimizer.ts";
+import type { Cell } from "../runtime/cell.ts";
+import { isFrozen } from "../runtime/frozen.ts";
+import { Mark } from "../train/divergence.ts";
+import { compileStep } from "../train/step.ts";
+import type { BatchTensors, Loss } from "../train/task.ts";
+import type { Finding } from "./finding.ts";
+
+/** What one step did. */
+export interface TriedStep {
+  readonly before: number;
+  /** Loss of the same batch behind the step. */
+  readonly after: number;
+  /** ‖Δw‖/‖w‖ of the weights (no biases, no scales of norms), by name. */
+  readonly ratios: ReadonlyMap<string, number>;
+  readonly lr: number;
+}
+
+/** Values of parameters by name, to be compared with later ones. */
+export type Snapshot = ReadonlyMap<string, Float32Array | Float64Array>;
+
+/** Copies of all float parameters. */
+export async function snapshotOf(model: Layer): Promise<Snapshot> {
+  const found = new Map<string, Float32Array>();
+  for (const [name, cell] of model.namedParameters()) if (isFloat(cell.dtype)) found.set(name, (await cell.value.data()) as Float32Array);
+  return found;
+}
+
+/** ‖Δw‖/‖w‖ of weights: what has two axes or more. */
+export function ratiosOf(model: Layer, before: Snapshot, after: Snapshot): Map<string, number> {
+  const ratios = new Map<string, number>();
+  for (const [name, cell] of model.namedParameters()) {
+    const [a, b] = [before.get(name), after.get(name)];
+    if (!a || !b || cell.shape.length < 2 || isFrozen(cell)) continue;
+    let [moved, size] = [0, 0];
+    for (let i = 0; i < a.length; i++) {
+      moved += (b[i]! - a[i]!) ** 2;
+      size += a[i]! ** 2;
+    }
+    if (size > 0) ratios.set(name, Math.sqrt(moved / size));
+  }
+  return ratios;
+}
+
+/** Takes a step on a batch, looks, and puts every cell back. */
+export async function tryStep(model: Layer, optimizer: Optimizer, loss: Loss, { x, y, lengths, more }: BatchTensors): Promise<TriedStep> {
+  const cells = [...model.stateDict().values(), ...optimizer.stateDict().values(), ...optimizer.parameters, randomState()];
+  const mark = new Mark(new Set(cells));
+  const step = compileStep(model, optimizer, { loss });
+  try {
+    const before = await snapshotOf(model);
+    const first = await step(x, y, true, lengths, more).item();
+    const after = await snapshotOf(model);
+    const second = await step(x, y, true, lengths, more).item();
+    return { before: first, after: second, ratios: ratiosOf(model, before, after), lr: optimizer.lr };
+  } finally {
+    mark.restore();
+    step.dispose();
+  }
+}
+
+/** What is said of parameters that train and that the optimizer does not hold. */
+export function leftOutFinding(model: Layer, optimizer: Optimizer, step: number | null): Finding[] {
+  const held = new Set<Cell>(optimizer.parameters);
+  const trained = model.namedParameters().filter(([, cell]) => !isFrozen(cell));
+  const left = trained.filter(([, cell]) => !held.has(cell)).map(([name]) => name);
+  if (left.length === 0) return [];
+  const shown = left.length > 6 ? `${left.slice(0, 6).join(", ")} and ${left.length - 6} more` : left.join(", ");
+  const none = left.length === trained.length;
+  return [
+    {
+      rule: "unchanged",
+      where: shown,
+      step,
+      severity: "error",
+      evidence: { "not held": left.length, of: trained.length, held: held.size },
+      cause: none
+        ? "the optimizer holds none of the model's parameters: nothing is trained"
+        : "the optimizer does not hold these parameters",
+      remedies: ["make the optimizer from this model, when it is complete: new Adam(model.parameters())", "freeze() what shall rest"],
+      confidence: "proved",
+    },
+  ];
+}
+
+/** Above this a step replaces a weight rather than corrects it. */
+const LARGE = 0.5;
+
+/** What a tried step says of the learning rate. */
+export function optimizerRules(tried: TriedStep, step: number | null): Finding[] {
+  const { before, after, ratios, lr } = tried;
+  const [most] = [...ratios].sort(([, a], [, b]) => b - a);
+  if (!most) return [];
+  const [where, ratio] = most;
+  const rises = !(after <= 4 * Math.max(before, 1e-3));
+  if (ratio > LARGE || (rises && ratio > 0.05))
+    return [tooFast(where, { "‖Δw‖/‖w‖": ratio, "learning rate": lr, "loss before": before, "loss after": after }, step)];
+  const still = ratio < 1e-7 || (ratio < 3e-6 && before - after < 1e-4 * Math.abs(before));
+  return still ? [tooSlow(where, { "‖Δw‖/‖w‖": ratio, "learning rate": lr }, step)] : [];
+}
+
+/** The rate is too large. */
+export const tooFast = (where: string, evidence: Finding["evidence"], step: number | null): Finding => ({
+  rule: "too-fast",
+  where,
+  step,
+  severity: "error",
+  evidence,
+  cause: "steps are so long that they undo what was learned",
+  remedies: [
+    "a learning rate ten times smaller, or the one that `nabla find-lr` finds",
+    "a warm-up, as in optim.oneCycle",
+    "clipNorm in fit",
+  ],
+  confidence: "measured",
+});
+
+/** The rate is too small. */
+export const tooSlow = (where: string, evidence: Finding["evidence"], step: number | null): Finding => ({
+  rule: "update-ratio",
+  where,
+  step,
+  severity: "warning",
+  evidence,
+  cause: "steps are so short that the weights stay where they are (healthy are 1e-4 to 1e-2 of their length)",
+  remedies: ["a larger learning rate, such as the one that `nabla find-lr` finds"],
+  confidence: "measured",
+});

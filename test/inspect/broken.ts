@@ -1,0 +1,315 @@
+/** @file Nets with one fault each, and healthy ones: what the rules are tried on. Data: two-dimensional clusters, or digits. */
+import { digits } from "../../src/data/digits.ts";
+import type { RuleName } from "../../src/inspect/finding.ts";
+import { manualSeed } from "../../src/math/random.ts";
+import * as nn from "../../src/nn/index.ts";
+import { fromArray } from "../../src/ops/create.ts";
+import type { Tensor } from "../../src/ops/tensor.ts";
+import { Adam, type Optimizer, SGD } from "../../src/optim/index.ts";
+import type { Loss } from "../../src/train/task.ts";
+
+/** What is looked at. */
+export interface Case {
+  readonly model: nn.Layer;
+  readonly x: Tensor;
+  readonly y: Tensor;
+  readonly loss?: Loss;
+  readonly optimizer?: Optimizer;
+  readonly classes?: number;
+}
+
+const set = await digits();
+/** Digits [n, 64], standardized by eye: 0 to 1 less a half. */
+export const inputs = (n = 256): Float32Array => (set.train.inputs as Float32Array).slice(0, 64 * n);
+export const labels = (n = 256): Int32Array => Int32Array.from(set.train.targets.slice(0, n));
+
+const batch = (x = inputs(), y = labels()): Pick<Case, "x" | "y"> => ({
+  x: fromArray(x, { shape: [x.length / 64, 64], dtype: "f32" }),
+  y: fromArray(y, { shape: [y.length], dtype: "i32" }),
+});
+
+const mlp = (width = 32): nn.Sequential =>
+  new nn.Sequential(new nn.Linear(64, width), new nn.ReLU(), new nn.Linear(width, width), new nn.ReLU(), new nn.Linear(width, 10));
+
+const scaled = (model: nn.Sequential, factor: number): nn.Sequential => {
+  for (const [name, cell] of model.namedParameters()) if (name.endsWith("weight")) cell.set(cell.value.mul(factor));
+  return model;
+};
+
+const made = <T>(make: () => T): T => {
+  manualSeed(1);
+  return make();
+};
+
+class Mixing extends nn.Module {
+  readonly body = mlp();
+
+  forward(x: Tensor): Tensor {
+    return this.body.forward(x.sub(x.mean(0, { keepDims: true })));
+  }
+}
+
+class Detached extends nn.Module {
+  readonly first = new nn.Linear(64, 32);
+  readonly rest = new nn.Sequential(new nn.ReLU(), new nn.Linear(32, 32), new nn.ReLU(), new nn.Linear(32, 10));
+
+  forward(x: Tensor): Tensor {
+    return this.rest.forward(this.first.forward(x).stopGradient());
+  }
+}
+
+const oneNaN = (): Float32Array => {
+  const x = inputs();
+  x[7 * 64 + 3] = Number.NaN;
+  return x;
+};
+
+/** Mostly class 0. */
+const imbalanced = (): Pick<Case, "x" | "y"> => {
+  const y = labels(600);
+  const keep = Array.from(y.keys()).filter((i) => y[i] === 0 || i % 20 === 0);
+  const zeros = Array.from(y.keys()).filter((i) => y[i] === 0);
+  const rows = [...keep, ...zeros, ...zeros, ...zeros];
+  const all = inputs(600);
+  return batch(
+    Float32Array.from(rows.flatMap((i) => [...all.subarray(64 * i, 64 * (i + 1))])),
+    Int32Array.from(rows, (i) => y[i]!),
+  );
+};
+
+const sigmoids = (): nn.Sequential =>
+  new nn.Sequential(
+    ...Array.from({ length: 10 }, (_, i) => [new nn.Linear(i === 0 ? 64 : 32, 32), new nn.Sigmoid()]).flat(),
+    new nn.Linear(32, 10),
+  );
+
+/** One fault each, and the rule that names it. */
+export const BROKEN: readonly (readonly [name: string, rule: RuleName, make: () => Case])[] = [
+  [
+    "rate 100",
+    "too-fast",
+    () =>
+      made(() => {
+        const model = mlp();
+        return { model, ...batch(), optimizer: new SGD(model.parameters(), { lr: 100 }) };
+      }),
+  ],
+  [
+    "rate 10 with Adam",
+    "too-fast",
+    () =>
+      made(() => {
+        const model = mlp();
+        return { model, ...batch(), optimizer: new Adam(model.parameters(), { lr: 10 }) };
+      }),
+  ],
+  [
+    "rate 1e-6",
+    "update-ratio",
+    () =>
+      made(() => {
+        const model = mlp();
+        return { model, ...batch(), optimizer: new SGD(model.parameters(), { lr: 1e-6 }) };
+      }),
+  ],
+  ["ten sigmoids", "vanishing", () => made(() => ({ model: sigmoids(), ...batch() }))],
+  ["zero weights", "poor-init", () => made(() => ({ model: scaled(mlp(), 0), ...batch() }))],
+  [
+    "constant weights",
+    "poor-init",
+    () =>
+      made(() => {
+        const model = mlp();
+        for (const [name, cell] of model.namedParameters()) if (name.endsWith("weight")) cell.set(cell.value.mul(0).add(0.05));
+        return { model, ...batch() };
+      }),
+  ],
+  [
+    "dead relus",
+    "dead",
+    () =>
+      made(() => {
+        const model = mlp();
+        const bias = model.namedParameters().find(([name]) => name === "2.bias")![1];
+        bias.set(bias.value.sub(50));
+        return { model, ...batch() };
+      }),
+  ],
+  [
+    "weights too large for tanh",
+    "saturated",
+    () =>
+      made(() => {
+        const model = new nn.Sequential(new nn.Linear(64, 32), new nn.Tanh(), new nn.Linear(32, 10));
+        return { model: scaled(model, 250), ...batch(), optimizer: new SGD(model.parameters(), { lr: 1e-3 }) };
+      }),
+  ],
+  ["raw 0..255", "data", () => made(() => ({ model: mlp(), ...batch(inputs().map((v) => 255 * v)) }))],
+  ["softmax twice", "outputs", () => made(() => ({ model: new nn.Sequential(...mlp(), new nn.Softmax(1)), ...batch() }))],
+  [
+    "another model's parameters",
+    "unchanged",
+    () => made(() => ({ model: mlp(), ...batch(), optimizer: new SGD(mlp().parameters(), { lr: 0.1 }) })),
+  ],
+  [
+    "a layer left out of the optimizer",
+    "unchanged",
+    () =>
+      made(() => {
+        const model = mlp();
+        return { model, ...batch(), optimizer: new SGD(model.parameters().slice(2), { lr: 0.1 }) };
+      }),
+  ],
+  [
+    "too many outputs",
+    "outputs",
+    () => made(() => ({ model: new nn.Sequential(new nn.Linear(64, 32), new nn.ReLU(), new nn.Linear(32, 12)), ...batch(), classes: 10 })),
+  ],
+  [
+    "too few outputs",
+    "outputs",
+    () => made(() => ({ model: new nn.Sequential(new nn.Linear(64, 32), new nn.ReLU(), new nn.Linear(32, 8)), ...batch(), classes: 10 })),
+  ],
+  ["NaN in one input", "not-finite", () => made(() => ({ model: mlp(), ...batch(oneNaN()) }))],
+  [
+    "NaN in one weight",
+    "not-finite",
+    () =>
+      made(() => {
+        const model = mlp();
+        const weight = model.parameters()[2]!;
+        weight.set(weight.value.mul(Number.NaN));
+        return { model, ...batch() };
+      }),
+  ],
+  [
+    "labels from 1 to 10",
+    "data",
+    () =>
+      made(() => ({
+        model: mlp(),
+        ...batch(
+          inputs(),
+          labels().map((v) => v + 1),
+        ),
+      })),
+  ],
+  [
+    "labels from 1, with an output to spare",
+    "data",
+    () =>
+      made(() => ({
+        model: new nn.Sequential(new nn.Linear(64, 32), new nn.ReLU(), new nn.Linear(32, 11)),
+        ...batch(
+          inputs(),
+          labels().map((v) => v + 1),
+        ),
+      })),
+  ],
+  ["constant labels", "data", () => made(() => ({ model: mlp(), ...batch(inputs(), labels().fill(3)) }))],
+  ["a detached layer", "unchanged", () => made(() => ({ model: new Detached(), ...batch() }))],
+  [
+    "exploding initial weights",
+    "exploding",
+    () =>
+      made(() => ({
+        model: scaled(
+          new nn.Sequential(
+            ...Array.from({ length: 8 }, (_, i) => [new nn.Linear(i === 0 ? 64 : 32, 32), new nn.ReLU()]).flat(),
+            new nn.Linear(32, 10),
+          ),
+          12,
+        ),
+        ...batch(),
+      })),
+  ],
+  ["class imbalance", "data", () => made(() => ({ model: mlp(), ...imbalanced() }))],
+  ["examples that see each other", "mixes-batch", () => made(() => ({ model: new Mixing(), ...batch() }))],
+];
+
+const images = (n = 128): Pick<Case, "x" | "y"> => ({
+  x: fromArray(inputs(n), { shape: [n, 1, 8, 8], dtype: "f32" }),
+  y: fromArray(labels(n), { shape: [n], dtype: "i32" }),
+});
+
+const conv = (norm: boolean): nn.Sequential =>
+  new nn.Sequential(
+    new nn.Conv2d(1, 8, 3, { padding: 1 }),
+    ...(norm ? [new nn.BatchNorm2d(8)] : []),
+    new nn.ReLU(),
+    new nn.MaxPool2d(2),
+    new nn.Conv2d(8, 16, 3, { padding: 1 }),
+    ...(norm ? [new nn.BatchNorm2d(16)] : []),
+    new nn.ReLU(),
+    new nn.Flatten(),
+    new nn.Linear(16 * 16, 10),
+  );
+
+const withAdam = (model: nn.Layer, data: Pick<Case, "x" | "y">): Case => ({
+  model,
+  ...data,
+  optimizer: new Adam(model.parameters(), { lr: 1e-3 }),
+});
+
+/** Nets that learn. */
+export const HEALTHY: readonly (readonly [name: string, make: () => Case])[] = [
+  ["mlp with relu", () => made(() => withAdam(mlp(), batch()))],
+  [
+    "mlp with SGD",
+    () =>
+      made(() => {
+        const model = mlp();
+        return { model, ...batch(), optimizer: new SGD(model.parameters(), { lr: 0.1 }) };
+      }),
+  ],
+  [
+    "mlp with tanh",
+    () =>
+      made(() =>
+        withAdam(
+          new nn.Sequential(new nn.Linear(64, 32), new nn.Tanh(), new nn.Linear(32, 32), new nn.Tanh(), new nn.Linear(32, 10)),
+          batch(),
+        ),
+      ),
+  ],
+  [
+    "one sigmoid layer",
+    () => made(() => withAdam(new nn.Sequential(new nn.Linear(64, 32), new nn.Sigmoid(), new nn.Linear(32, 10)), batch())),
+  ],
+  [
+    "mlp with gelu and layer norm",
+    () =>
+      made(() => withAdam(new nn.Sequential(new nn.Linear(64, 32), new nn.LayerNorm(32), new nn.GELU(), new nn.Linear(32, 10)), batch())),
+  ],
+  [
+    "mlp with dropout",
+    () =>
+      made(() => withAdam(new nn.Sequential(new nn.Linear(64, 64), new nn.ReLU(), new nn.Dropout(0.5), new nn.Linear(64, 10)), batch())),
+  ],
+  ["softmax regression", () => made(() => withAdam(new nn.Linear(64, 10), batch()))],
+  ["convolutions", () => made(() => withAdam(conv(false), images()))],
+  ["convolutions with batch norm", () => made(() => withAdam(conv(true), images()))],
+  [
+    "a deep net with residuals",
+    () =>
+      made(() =>
+        withAdam(
+          new nn.Sequential(
+            new nn.Linear(64, 32),
+            ...Array.from({ length: 8 }, () => new nn.Residual(new nn.Sequential(new nn.Linear(32, 32), new nn.ReLU()))),
+            new nn.Linear(32, 10),
+          ),
+          batch(),
+        ),
+      ),
+  ],
+  [
+    "regression",
+    () =>
+      made(() => {
+        const model = new nn.Sequential(new nn.Linear(64, 32), new nn.ReLU(), new nn.Linear(32, 1));
+        const y = Float32Array.from(labels(), (v) => (v - 4.5) / 2.9);
+        return withAdam(model, { x: batch().x, y: fromArray(y, { shape: [y.length, 1], dtype: "f32" }) });
+      }),
+  ],
+];
