@@ -4,6 +4,7 @@ export { accumulate, type EliminationSteps, jacobianBySteps } from "./accumulate
 export { type AnnealingOptions, annealOrder } from "./annealing.ts";
 export { type CheckOptions, type CheckReport, checkGradients, checkModel } from "./check.ts";
 export * as cost from "./cost.ts";
+export { type Curvature, type CurvatureOptions, curvature, type Objective, type StepFit, stepFit } from "./curvature.ts";
 export { type EdgeElimination, type EdgeStep, eliminateEdges, type SearchOptions } from "./edge-elimination.ts";
 export { type EliminationRule, eliminationOrder, orderCost, type VertexOrder } from "./elimination.ts";
 export { eliminateFaces, type FaceElimination, type FaceStep } from "./face-elimination.ts";
@@ -16,6 +17,7 @@ export { type Estimate, type LanczosOptions, type LinearMap, singularValues } fr
 export type { Layered } from "./layer-matrix.ts";
 export { circularNorm, circularSingularValues, jacobianMap } from "./linear-map.ts";
 export { type Look, type LookOptions, look } from "./look.ts";
+export { type NoiseOptions, type NoiseScale, type NormPair, noiseScale, noiseScaleFromNorms } from "./noise.ts";
 export { type AccumulationCost, accumulationCost, type Operation, type Operations, operations } from "./operations.ts";
 export { type Growth, type Path, type Paths, type PathsOptions, pathGrowth, paths, type Thickness } from "./paths.ts";
 export { type Maps, type Motion, moveImages, type Probe, type ProbeOptions, type ProbeRow, probe, usualMotions } from "./probe.ts";

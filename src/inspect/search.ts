@@ -12,6 +12,7 @@ export interface Problem<State, Step> {
   rank(state: State): number;
 }
 
+/** A sequence of steps, what it costs, and whether none costs less. */
 export interface Found<Step> {
   readonly steps: readonly Step[];
   readonly cost: number;
