@@ -2,7 +2,7 @@
  * @file compile: a function recorded once per signature and run as one program. Cells that it reads become inputs, cells that it writes become outputs in
  * the same memory; a whole training step is one call.
  */
-import { fn as aFunction, aNumber, type Checks, check, checkOptions, either, oneOf, text } from "../base/check.ts";
+import { fn as aFunction, aNumber, type Checks, check, checkOptions, either, expectation, oneOf, text } from "../base/check.ts";
 import { sameType, type Type } from "../base/shape.ts";
 import { fromArray, isTensor } from "../ops/create.ts";
 import { evaluate } from "../ops/evaluator.ts";
@@ -15,6 +15,7 @@ import { checkDump } from "../runtime/dump.ts";
 import type { Executable } from "../runtime/executable.ts";
 import { Executables } from "../runtime/executables.ts";
 import { huntNaN } from "../runtime/hunt.ts";
+import { checkBlock, inBlocks } from "./block.ts";
 import { type AnyFunction, leavesOf, withLeaves } from "./capture.ts";
 import { CounterWatch } from "./counter.ts";
 import { Program } from "./program.ts";
@@ -59,6 +60,13 @@ export interface CompileOptions {
    * or calls a function with the pass and the text. Default the environment variable `NABLA_text`, which holds for all that is compiled.
    */
   readonly dump?: string | ((pass: string, text: string) => void);
+  /**
+   * One program for any number of examples, for prediction: it takes so many of them (at least 2; 16 and more do for most networks), and is called as often as it takes. All
+   * tensors of the arguments but scalars, and all results, have one example on each index of axis 0. Every sum is that of the whole batch, to the bit
+   * where the number of examples does not change which axis vectors take (so in the zoo). A function that mixes
+   * examples, such as a batch norm in training mode or a mean over the batch, is an error that names the instruction. Not together with `steps` or `debug`.
+   */
+  readonly block?: number;
 }
 
 const COMPILE_OPTIONS: Checks<CompileOptions> = {
@@ -67,6 +75,7 @@ const COMPILE_OPTIONS: Checks<CompileOptions> = {
   memory: either(aNumber, text),
   steps: aNumber,
   dump: either(text, aFunction),
+  block: expectation("an integer of at least 2", (value) => Number.isSafeInteger(value) && (value as number) >= 2),
 };
 
 /** A compiled function: it is called as the original is, and says how often it was recorded and what memory and work it takes. */
@@ -123,11 +132,13 @@ export function compile<A extends unknown[] = Tensor[], R = unknown>(
 export function compile<F extends AnyFunction>(fn: F, options: CompileOptions = {}): Compiled<F> | CompiledSteps<F> {
   check("compile: fn", fn, aFunction);
   checkOptions("compile", options, COMPILE_OPTIONS);
+  if (options.block !== undefined && (options.steps !== undefined || options.debug !== undefined))
+    throw new TypeError(`compile: block and ${options.debug === undefined ? "steps" : "debug"} exclude each other`);
   return options.steps === undefined ? compileOne(fn, options) : compileSteps(fn, options.steps, options);
 }
 
 function compileOne<F extends AnyFunction>(fn: F, options: CompileOptions): Compiled<F> {
-  const { debug, cache = MOST_PROGRAMS } = options;
+  const { debug, block, cache = MOST_PROGRAMS } = options;
   const programs = new Programs<Program>(cache);
   if (debug === "nan") return hunted(fn);
   const making = makingOf(options);
@@ -138,10 +149,13 @@ function compileOne<F extends AnyFunction>(fn: F, options: CompileOptions): Comp
 
   const make = ({ noticed, key }: Signature, args: readonly unknown[]): Program => {
     let trace: Trace | undefined;
-    const look = debug && ((recording: Recording) => (trace = traceOf(recording)));
+    const look = (recording: Recording): void => {
+      if (debug) trace = traceOf(recording);
+      if (block !== undefined) checkBlock(recording, block);
+    };
     const change = programs.of(key).at(-1)?.change();
     const record = (): Program => Program.make(fn, args, noticed, making, look);
-    const program = debug ? withLines(record) : record();
+    const program = debug || block !== undefined ? withLines(record) : record();
     recompilations++;
     if (trace) traces.set(program, trace);
     counters.compiled(args, change);
@@ -178,7 +192,7 @@ function compileOne<F extends AnyFunction>(fn: F, options: CompileOptions): Comp
     latest = undefined;
   };
 
-  return Object.defineProperties(run, {
+  return Object.defineProperties(block === undefined ? run : inBlocks(fn, run, block), {
     name: { value: `compiled ${fn.name}` },
     recompilations: { get: () => recompilations },
     footprint: {

@@ -5,6 +5,7 @@ import { checkDescription, checkInputs, checkSplitOf } from "../data/check.ts";
 import type { Dataset, Split } from "../data/dataset.ts";
 import { fetchBatches } from "../data/loader.ts";
 import { type Compiled, compile } from "../function/compile.ts";
+import { MixedExamples } from "../function/rows.ts";
 import type { Layer } from "../nn/module.ts";
 import { fromArray } from "../ops/create.ts";
 import { elementsOf, type Tensor } from "../ops/tensor.ts";
@@ -29,13 +30,49 @@ import {
 // Large enough that a program's fixed cost does not matter, small enough that activations stay in the cache's reach.
 const BATCH = 256;
 
+/**
+ * Examples in one run of the model: a last batch costs at most so many more. From 16 on the networks of the zoo take the same time per example.
+ */
+const BLOCK = 32;
+
+type Outputs = (x: Tensor, lengths?: Tensor, more?: MoreTensors) => Tensor;
+
+/** A model's outputs for any number of examples. One program serves them all, unless the model mixes examples: then there is one for each number. */
+class Forward {
+  readonly #whole: Compiled<Outputs>;
+  #blocks: Compiled<Outputs> | undefined;
+
+  constructor(fn: Outputs, block = BLOCK) {
+    this.#whole = compile(fn);
+    this.#blocks = compile(fn, { block });
+  }
+
+  run(x: Tensor, lengths?: Tensor, more?: MoreTensors): Tensor {
+    const call = (forward: Compiled<Outputs>): Tensor => (lengths || more ? forward(x, lengths, more) : forward(x));
+    if (!this.#blocks) return call(this.#whole);
+    try {
+      return call(this.#blocks);
+    } catch (error) {
+      if (!(error instanceof MixedExamples)) throw error;
+      this.#blocks = undefined;
+      return call(this.#whole);
+    }
+  }
+
+  dispose(): void {
+    this.#whole.dispose();
+    this.#blocks?.dispose();
+  }
+}
+
 /** Measures a model again and again, with programs compiled once. */
 export class Evaluator<M extends Metered = Record<never, never>> {
   readonly #model: Layer;
   readonly #data: Dataset;
   readonly #meter: Meter;
   readonly #metrics: M;
-  readonly #measure: Compiled<(x: Tensor, y: Tensor, lengths?: Tensor, more?: MoreTensors) => void>;
+  readonly #forward: Forward;
+  readonly #measure: Compiled<(outputs: Tensor, y: Tensor, more?: MoreTensors) => void>;
 
   /** @param loss Default: that of the task. */
   constructor(model: Layer, data: Dataset, loss: Loss = defaultLoss(data), metrics: M = {} as M) {
@@ -48,10 +85,10 @@ export class Evaluator<M extends Metered = Record<never, never>> {
     this.#data = data;
     this.#meter = meter;
     this.#metrics = metrics;
-    this.#measure = compile((x: Tensor, y: Tensor, lengths?: Tensor, more?: MoreTensors): void => {
-      const outputs = outputsOfModel(model, x, lengths, more);
+    this.#forward = new Forward((x, lengths, more) => outputsOfModel(model, x, lengths, more));
+    this.#measure = compile((outputs: Tensor, y: Tensor, more?: MoreTensors): void => {
       const main = mainOutput(outputs);
-      meter.add(batchLoss(lossOf(loss, outputs, y, more), x.shape[0]), main, y);
+      meter.add(batchLoss(lossOf(loss, outputs, y, more), y.shape[0]), main, y);
       for (const metric of Object.values(metrics)) metric.add(main, y);
     });
   }
@@ -63,9 +100,10 @@ export class Evaluator<M extends Metered = Record<never, never>> {
       for (const metric of Object.values(this.#metrics)) metric.reset();
       for await (const batch of fetchBatches(split, { batchSize: BATCH })) {
         const { x, y, lengths, more } = batchTensors(this.#data, batch);
+        const outputs = this.#forward.run(x, lengths, more);
         // Without a third argument most calls make no text of their signature.
-        if (lengths || more) this.#measure(x, y, lengths, more);
-        else this.#measure(x, y);
+        if (more) this.#measure(outputs, y, more);
+        else this.#measure(outputs, y);
       }
       const metrics: Record<string, unknown> = { ...(await this.#meter.read()) };
       for (const [name, metric] of Object.entries(this.#metrics)) metrics[name] = await metric.read();
@@ -74,6 +112,7 @@ export class Evaluator<M extends Metered = Record<never, never>> {
   }
 
   dispose(): void {
+    this.#forward.dispose();
     this.#measure.dispose();
   }
 }
@@ -121,7 +160,7 @@ export async function predictOutputs(model: Layer, data: Dataset, split: InputSp
   checkModel("predictOutputs", model);
   checkDescription("predictOutputs: the data set", data);
   checkInputs("predictOutputs: the split", split, sizeOf(data.inputShape));
-  const forward = compile((x: Tensor, lengths?: Tensor, more?: MoreTensors): Tensor => mainOutput(outputsOfModel(model, x, lengths, more)));
+  const forward = new Forward((x, lengths, more) => mainOutput(outputsOfModel(model, x, lengths, more)));
   // Targets are not looked at.
   const whole = withTargets(split, new Int32Array(split.count));
   try {
@@ -129,7 +168,7 @@ export async function predictOutputs(model: Layer, data: Dataset, split: InputSp
       const rows: Float32Array[] = [];
       for await (const batch of fetchBatches(whole, { batchSize: BATCH })) {
         const { x, lengths, more } = batchTensors(data, batch);
-        rows.push(Float32Array.from(elementsOf(lengths || more ? forward(x, lengths, more) : forward(x))));
+        rows.push(Float32Array.from(elementsOf(forward.run(x, lengths, more))));
       }
       return joined(rows);
     });
@@ -152,30 +191,28 @@ export async function* outputsOf(
   check("outputsOf: inputShape", inputShape, listOf(positiveInteger));
   check("outputsOf: batchSize", batchSize, positiveInteger);
   const size = sizeOf(inputShape);
-  const forward = compile((x: Tensor): Tensor => model.forward(x));
-  const run = async (waiting: readonly Float32Array[], rows: number): Promise<Float32Array[]> => {
+  const forward = new Forward((x) => model.forward(x), Math.max(2, batchSize));
+  const run = async (waiting: readonly Float32Array[]): Promise<Float32Array[]> => {
+    const rows = waiting.length;
     const inputs = new Float32Array(rows * size);
     waiting.forEach((values, i) => {
       inputs.set(values, i * size);
     });
     const outputs = await inEvaluation(model, async () =>
-      elementsOf(forward(fromArray(inputs, { shape: [rows, ...inputShape], dtype: "f32" }))),
+      elementsOf(forward.run(fromArray(inputs, { shape: [rows, ...inputShape], dtype: "f32" }))),
     );
     const width = outputs.length / rows;
     return waiting.map((_, i) => Float32Array.from(outputs.subarray(i * width, (i + 1) * width)));
   };
   try {
     let waiting: Float32Array[] = [];
-    let full = false;
     for await (const values of examples) {
       waiting.push(values);
       if (waiting.length < batchSize) continue;
-      yield* await run(waiting, batchSize);
-      full = true;
+      yield* await run(waiting);
       waiting = [];
     }
-    // The last ones go through the program that is there, if there is one.
-    if (waiting.length > 0) yield* await run(waiting, full ? batchSize : waiting.length);
+    if (waiting.length > 0) yield* await run(waiting);
   } finally {
     forward.dispose();
   }
