@@ -39,6 +39,7 @@ export {
 } from "./function/derivative.ts";
 export { gnvp, hessian, hvp, type Jacobian, jacfwd, jacrev } from "./function/jacobian.ts";
 export { type MomentRule, type Moments, momentRules, moments } from "./function/moments.ts";
+export { type SaveOptions, saveAll } from "./function/save.ts";
 export { show } from "./function/show.ts";
 export type { OrCells } from "./function/steps.ts";
 export type { Unused } from "./function/unused.ts";

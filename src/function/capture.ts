@@ -22,6 +22,11 @@ export function derivedFrom<F extends AnyFunction>(fn: AnyFunction, kind: string
   return Object.defineProperty(made, "name", { value: `${kind}(${fn.name})` });
 }
 
+/** Notes that `made` is `fn`, compiled. */
+export function compiledFrom(fn: AnyFunction, made: AnyFunction): void {
+  originals.set(made, fn);
+}
+
 /** The function that transforms were applied to. */
 export function originalOf(fn: AnyFunction): AnyFunction {
   const inner = originals.get(fn);

@@ -16,7 +16,7 @@ import type { Executable } from "../runtime/executable.ts";
 import { Executables } from "../runtime/executables.ts";
 import { huntNaN } from "../runtime/hunt.ts";
 import { checkBlock, inBlocks } from "./block.ts";
-import { type AnyFunction, leavesOf, withLeaves } from "./capture.ts";
+import { type AnyFunction, compiledFrom, leavesOf, withLeaves } from "./capture.ts";
 import { CounterWatch } from "./counter.ts";
 import { Program } from "./program.ts";
 import { Programs } from "./programs.ts";
@@ -86,6 +86,13 @@ export type Compiled<F extends AnyFunction> = F & {
   readonly footprint: { in: number; out: number; scratch: number; work: number };
   /** Programs that are kept, and the bytes that they take, about: code and constants. */
   readonly programs: { readonly count: number; readonly bytes: number };
+  /**
+   * Writes the function as a file that runs without this library: one WebAssembly module with its program, its memory and the values of the cells that it reads and writes
+   * (parameters, the optimizer's state and learning rate). `args` are examples, of which types and names count. Gives the bytes, and with a path (in Node) writes
+   * them. `load` of `nabla/step` runs the file; `saveAll` puts several functions into one.
+   * @throws {Error} for what a file cannot bring along: sorts, decompositions, special functions that no host has.
+   */
+  save(path: string | undefined, ...args: Parameters<F>): Promise<Uint8Array>;
   /** Frees the programs; the next call compiles anew. `using step = compile(...)` does it at the end of the block. */
   dispose(): void;
   [Symbol.dispose](): void;
@@ -192,13 +199,16 @@ function compileOne<F extends AnyFunction>(fn: F, options: CompileOptions): Comp
     latest = undefined;
   };
 
-  return Object.defineProperties(block === undefined ? run : inBlocks(fn, run, block), {
+  const called = block === undefined ? run : inBlocks(fn, run, block);
+  compiledFrom(fn, called);
+  return Object.defineProperties(called, {
     name: { value: `compiled ${fn.name}` },
     recompilations: { get: () => recompilations },
     footprint: {
       get: () => ({ ...(last?.traffic ?? { in: 0, out: 0 }), scratch: last?.layout.scratch ?? 0, work: last?.layout.work ?? 0 }),
     },
     programs: { get: () => ({ count: programs.size, bytes: programs.bytes }) },
+    save: { value: async (path: string | undefined, ...args: unknown[]) => (await import("./save.ts")).saveStep(fn, args, path) },
     dispose: { value: dispose },
     [Symbol.dispose]: { value: dispose },
   }) as unknown as Compiled<F>;
@@ -314,6 +324,7 @@ function hunted<F extends AnyFunction>(fn: F): Compiled<F> {
     recompilations: 0,
     footprint: { in: 0, out: 0, scratch: 0, work: 0 },
     programs: { count: 0, bytes: 0 },
+    save: async (path: string | undefined, ...args: unknown[]) => (await import("./save.ts")).saveStep(fn, args, path),
     dispose,
     [Symbol.dispose]: dispose,
   }) as unknown as Compiled<F>;

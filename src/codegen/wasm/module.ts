@@ -15,36 +15,36 @@ function pushUnsigned(bytes: Code, n: number): void {
   bytes.push(rest);
 }
 
-function pushSigned(bytes: Code, n: number): void {
+export function pushSigned(bytes: Code, n: number): void {
   let rest = n | 0;
   for (; rest < -64 || rest >= 64; rest >>= 7) bytes.push((rest & 127) | 128);
   bytes.push(rest & 127);
 }
 
-function unsigned(n: number): number[] {
+export function unsigned(n: number): number[] {
   const bytes: number[] = [];
   pushUnsigned(bytes, n);
   return bytes;
 }
 
-function text(s: string): number[] {
+export function text(s: string): number[] {
   const bytes = new TextEncoder().encode(s);
   return [...unsigned(bytes.length), ...bytes];
 }
 
 /** A count and the concatenation of the items. */
-function list(items: readonly (readonly number[])[]): number[] {
+export function list(items: readonly (readonly number[])[]): number[] {
   const bytes = unsigned(items.length);
   for (const item of items) for (const byte of item) bytes.push(byte);
   return bytes;
 }
 
 /** Bytes, in pieces: code that was captured is a piece of the code around it. */
-export type Code = (number | Code)[];
+export type Code = (number | Code | Uint8Array)[];
 
 function lengthOf(code: Code): number {
   let n = 0;
-  for (const piece of code) n += typeof piece === "number" ? 1 : lengthOf(piece);
+  for (const piece of code) n += typeof piece === "number" ? 1 : piece instanceof Uint8Array ? piece.length : lengthOf(piece);
   return n;
 }
 
@@ -53,7 +53,10 @@ function write(code: Code, into: Uint8Array, at: number): number {
   let next = at;
   for (const piece of code) {
     if (typeof piece === "number") into[next++] = piece;
-    else next = write(piece, into, next);
+    else if (piece instanceof Uint8Array) {
+      into.set(piece, next);
+      next += piece.length;
+    } else next = write(piece, into, next);
   }
   return next;
 }
@@ -235,6 +238,21 @@ export class ModuleBuilder {
     this.exports.push({ name, index });
   }
 
+  /** The limits of an import are what is asked of the memory: at least 0 pages; a shared one must state a maximum. */
+  protected importedMemory(): number[][] {
+    return [[...text("env"), ...text("memory"), 2, ...(this.shared ? [3, 0, ...unsigned(65536)] : [0, 0])]];
+  }
+
+  /** What is exported beside functions. */
+  protected moreExports(): number[][] {
+    return [];
+  }
+
+  /** Further sections by their numbers. */
+  protected moreSections(): readonly [number, Code][] {
+    return [];
+  }
+
   build(): Uint8Array<ArrayBuffer> {
     const importTypes = this.imports.map(({ from, arity }) =>
       from === "math"
@@ -242,18 +260,19 @@ export class ModuleBuilder {
         : [0x60, ...list(Array<number[]>(arity).fill([I32])), 0],
     );
     const types = this.functions.map((builder) => [0x60, ...list(builder.params.map((p) => [p])), 0]);
-    // The limits of an import are what is asked of the memory: at least 0 pages; a shared one must state a maximum.
-    const memory = [...text("env"), ...text("memory"), 2, ...(this.shared ? [3, 0, ...unsigned(65536)] : [0, 0])];
     const imports = this.imports.map(({ from, name }, i) => [...text(from), ...text(name), 0, ...unsigned(i)]);
     const n = this.imports.length;
-    const sections: readonly [number, Code][] = [
+    const sections: [number, Code][] = [
       [1, list([...importTypes, ...types])],
-      [2, list([memory, ...imports])],
+      [2, list([...this.importedMemory(), ...imports])],
       [3, list(this.functions.map((_, i) => unsigned(n + i)))],
-      [7, list(this.exports.map(({ name, index }) => [...text(name), 0, ...unsigned(index)]))],
+      [7, list([...this.exports.map(({ name, index }) => [...text(name), 0, ...unsigned(index)]), ...this.moreExports()])],
       [10, [unsigned(this.functions.length), ...this.functions.map((builder) => builder.bytes())]],
+      ...this.moreSections(),
     ];
     const module: Code = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
+    // In the order of the format; a section of one's own, which has the number 0, comes last.
+    sections.sort(([a], [b]) => (a || 99) - (b || 99));
     for (const [id, content] of sections) module.push(id, unsigned(lengthOf(content)), content);
     const bytes = new Uint8Array(lengthOf(module));
     write(module, bytes, 0);

@@ -61,7 +61,7 @@ export function compileProgram(
   return module.build();
 }
 
-function mainFunction(steps: readonly Step[], kernels: readonly number[], calls: readonly number[]): FunctionBuilder {
+export function mainFunction(steps: readonly Step[], kernels: readonly number[], calls: readonly number[]): FunctionBuilder {
   const main = new Main(kernels, calls);
   main.steps(steps, []);
   return main.code;

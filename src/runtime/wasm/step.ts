@@ -1,0 +1,51 @@
+/**
+ * @file The entry `nabla/step`: runs a file that `save` of a compiled function has written, without the library. It is short on purpose: a page may carry it in a line.
+ */
+
+/** Elements in the memory of a step, which never grows: they stay where they are. */
+export type StepArray = (Float32Array | Float64Array | Int32Array | Uint32Array | Uint8Array) & { readonly shape: readonly number[] };
+
+/** A step with its memory. */
+export interface LoadedStep {
+  /** To be written before a run. */
+  readonly inputs: Record<string, StepArray>;
+  /** To be read after a run. */
+  readonly outputs: Record<string, StepArray>;
+  /** Parameters, the optimizer's state, its learning rate; by the names of their state dicts. */
+  readonly cells: Record<string, StepArray>;
+  /** Runs the function; of a file with several, each has its name. */
+  readonly run: () => void;
+  readonly [name: string]: Record<string, StepArray> | (() => void);
+}
+
+/** Makes a step of the bytes of a file, or of a module that was compiled from them. */
+export async function load(source: BufferSource | WebAssembly.Module): Promise<LoadedStep> {
+  // biome-ignore lint/suspicious/noExplicitAny: every cast here is a byte of the loader.
+  const math: any = {
+    exp2: (x: number) => 2 ** x,
+    rem: (x: number, y: number) => x % y,
+    pow: (x: number, y: number) => (x === 1 ? 1 : x ** y),
+  };
+  // biome-ignore lint/suspicious/noExplicitAny: as above
+  for (const name of Object.getOwnPropertyNames(Math)) math[name] ??= (Math as any)[name];
+  // biome-ignore lint/suspicious/noExplicitAny: as above
+  const made: any = await WebAssembly.instantiate(source as BufferSource, { math });
+  const { memory, ...all } = (made.instance ?? made).exports;
+  // biome-ignore lint/suspicious/noExplicitAny: as above
+  const step: any = { inputs: {}, outputs: {}, cells: {} };
+  const types = { f32: Float32Array, f64: Float64Array, i32: Int32Array, u32: Uint32Array, u8: Uint8Array, bool: Uint8Array };
+  for (const key in all) {
+    const [, kind, name, dtype, dims] = /^(\w+) (.*) (\w+)\[(.*)\]$/.exec(key) ?? [];
+    if (!kind) step[key] = all[key];
+    else {
+      const shape = dims ? dims.split(",").map(Number) : [];
+      const array = new types[dtype as "f32"](
+        memory.buffer,
+        all[key].value,
+        shape.reduce((a, b) => a * b, 1),
+      );
+      step[kind][name] = Object.assign(array, { shape });
+    }
+  }
+  return step;
+}
