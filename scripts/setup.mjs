@@ -116,7 +116,6 @@ const OTHER_ENTRIES = [
  */
 async function bundle() {
   const { rolldown } = await import("rolldown");
-  const { parseAst } = await import("rolldown/parseAst");
   const dist = join(root, "dist");
   const compiled = readdirSync(dist, { recursive: true }).filter((path) => path.endsWith(".js"));
   const { exports, bin } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
@@ -137,34 +136,51 @@ async function bundle() {
     codeSplitting: { includeDependenciesRecursively: false, groups: [{ debugName: "by folder", name: chunks(join(dist, "index.js")) }] },
   });
   await made.close();
+  await keepModules(dist, compiled);
+  mkdirSync(join(dist, "chunks"), { recursive: true });
+  for (const { fileName, code } of output) writeFileSync(join(dist, fileName), code);
+}
+
+/** Moves the compiled modules to where bundlers find them, but for the command's. */
+async function keepModules(dist, compiled) {
+  const { parseAst } = await import("rolldown/parseAst");
   for (const path of compiled) {
     const module = join(dist, "modules", path);
     if (path.startsWith("cli")) {
       rmSync(join(dist, path));
-    } else {
-      mkdirSync(dirname(module), { recursive: true });
-      renameSync(join(dist, path), module);
-      if (path.startsWith("ops")) writeFileSync(module, withoutNotes(readFileSync(module, "utf8"), parseAst));
+      continue;
     }
+    mkdirSync(dirname(module), { recursive: true });
+    renameSync(join(dist, path), module);
+    // Not every bundler knows the conditions and sub-paths of packages.
+    const code = readFileSync(module, "utf8")
+      .replaceAll('import("#pngjs")', 'import("./no-png.js")')
+      .replaceAll('import("#csv-parse")', 'import("./csv-parse.js")');
+    writeFileSync(module, path.startsWith("ops") ? withoutNotes(code, parseAst) : code);
   }
-  mkdirSync(join(dist, "chunks"), { recursive: true });
-  for (const { fileName, code } of output) writeFileSync(join(dist, fileName), code);
+  // So the reader of CSV that needs no Node comes along.
+  const read = (name) => readFileSync(join(root, "node_modules/csv-parse", name), "utf8").trim();
+  writeFileSync(join(dist, "modules/data/csv-parse.js"), `/*\ncsv-parse: ${read("LICENSE")}\n*/\n${read("dist/esm/index.js")}\n`);
 }
 
 /** What the tables of operations and the tests know of an op, and no program reads. */
 const NOTES = new Set(["doc", "samples"]);
 
-/** The module of some ops without their notes: every page would carry them. */
+/** The module of some ops with empty notes: every page would carry them. */
 function withoutNotes(code, parse) {
   const cuts = [];
   const walk = (node) => {
     for (const child of Object.values(node)) if (typeof child === "object" && child !== null) walk(child);
     if (node.type !== "ObjectExpression") return;
-    for (const { key, value, start, end } of node.properties)
-      if (NOTES.has(key?.name) && ["Literal", "ArrayExpression"].includes(value.type)) cuts.push([start, end]);
+    for (const { key, value } of node.properties) {
+      const empty = { Literal: '""', ArrayExpression: "[]" }[value?.type];
+      if (NOTES.has(key?.name) && empty) cuts.push({ ...value, empty });
+    }
   };
   walk(parse(code));
-  return cuts.sort(([a], [b]) => b - a).reduce((text, [start, end]) => text.slice(0, start) + text.slice(end).replace(/^\s*,/, ""), code);
+  return cuts
+    .sort((a, b) => b.start - a.start)
+    .reduce((text, { start, end, empty }) => text.slice(0, start) + empty + text.slice(end), code);
 }
 
 /** Everything a command of the built package needs. */

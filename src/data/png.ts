@@ -40,6 +40,7 @@ export async function readPng(bytes: Uint8Array, budget: Budget): Promise<{ imag
   budget.claim(2 * raw + width * height * (4 + kept + (depth === 16 ? 8 : 4)) + packed, `${width}x${height} pixels`);
   const { PNG } = (await import("#pngjs")) as Partial<typeof import("pngjs")>;
   if (!PNG) throw new Error("PNG files are decoded in Node alone; in a page, createImageBitmap and a canvas give the pixels");
+  const { Buffer } = await nodeModule<typeof import("node:buffer")>("node:buffer"); // some bundlers take the global for a package to install
   const { inflateSync, deflateSync } = await nodeModule<typeof import("node:zlib")>("node:zlib");
   const file = interlaced
     ? // The package bounds what it unpacks only where rows are in order.

@@ -4,7 +4,8 @@
 import type { Origin } from "./node.ts";
 
 // Frames under the library's own folder are not the user's.
-const HOME = new URL("../", import.meta.url).href.replace(/^file:\/\//, "");
+const { url } = import.meta; // bundlers take new URL(..., import.meta.url) for a file of the page
+const HOME = new URL("../", url).href.replace(/^file:\/\//, "");
 
 /** `file:line:column` of the first frame outside the library, with the module path if there is one. */
 export function userLine(origin: Origin | undefined): string | undefined {

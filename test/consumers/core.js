@@ -1,4 +1,4 @@
 import { grad, tensor } from "nabla";
 
 const slope = grad((x) => x.square().sum())(tensor([1, 2, 3]));
-console.log([...(await slope.data())].join());
+slope.data().then((values) => console.log([...values].join()));

@@ -9,10 +9,5 @@ const split = { inputs, targets, count: 40 };
 const model = new nn.Linear(2, 2);
 const optimizer = new optim.SGD(model.parameters(), { lr: 0.5 });
 const data = { name: "signs", task: "classification", classes: ["no", "yes"], inputShape: [2], train: split, test: split };
-await fit(model, data, { optimizer, epochs: 20, batchSize: 10 });
-console.log(
-  model
-    .forward(tensor([[1, 0]]))
-    .argmax(1)
-    .itemSync(),
-);
+const answer = () => model.forward(tensor([[1, 0]])).argmax(1);
+fit(model, data, { optimizer, epochs: 20, batchSize: 10 }).then(() => console.log(answer().itemSync()));

@@ -7,7 +7,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { installConsumer, isBundler } from "../consumers/install.ts";
+import { installConsumer, isBundler, isFramework } from "../consumers/install.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "nabla-consumers-"));
 let tarball = "";
@@ -22,7 +22,7 @@ const run = (command: string, ...args: string[]): string => {
 };
 
 beforeAll(() => {
-  tarball = installConsumer(folder, (name) => !isBundler(name));
+  tarball = installConsumer(folder, (name) => !isBundler(name) && !isFramework(name));
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
