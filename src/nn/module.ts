@@ -44,8 +44,17 @@ export abstract class Module {
 
   /** Puts this module and all below it into training mode, or out of it; returns the module. */
   train(mode = true): this {
-    this.#training = mode && !this.#frozen;
-    for (const [, child] of members(this)) if (child instanceof Module) child.train(mode);
+    const seen = new Set<Module>();
+    const stack: Module[] = [this];
+    for (let module = stack.pop(); module; module = stack.pop()) {
+      if (seen.has(module)) continue;
+      seen.add(module);
+      module.#training = mode && !module.#frozen;
+      for (const [, child] of childrenIn(members(module))) {
+        if (child.train === Module.prototype.train) stack.push(child);
+        else child.train(mode);
+      }
+    }
     return this;
   }
 
@@ -92,15 +101,16 @@ export abstract class Module {
 
   /** Modules with their names; this one's is empty. One that is shared appears under its first name. */
   namedModules(): [name: string, module: Module][] {
-    const seen = new Set<Module>();
-    const visit = (module: Module, name: string): [string, Module][] => {
-      if (seen.has(module)) return [];
-      seen.add(module);
+    const found = new Map<Module, string>();
+    const stack: [string, Module][] = [["", this]];
+    for (let next = stack.pop(); next; next = stack.pop()) {
+      const [name, module] = next;
+      if (found.has(module)) continue;
+      found.set(module, name);
       const dot = name && `${name}.`;
-      const below = members(module).flatMap(([child, member]) => (member instanceof Module ? visit(member, dot + child) : []));
-      return [[name, module], ...below];
-    };
-    return visit(this, "");
+      stack.push(...childrenIn(members(module)).map(([child, member]): [string, Module] => [dot + child, member]).reverse()); // biome-ignore format: one thought
+    }
+    return Array.from(found, ([module, name]) => [name, module]);
   }
 
   /**
@@ -219,10 +229,17 @@ export abstract class Module {
 
   /** A tree of the module and its children, one per line. */
   toString(): string {
-    const children = members(this).filter((member): member is [string, Module] => member[1] instanceof Module);
+    return this.#tree(0);
+  }
+
+  /** Below `level` others; a class that has a `toString` of its own is shown by that. */
+  #tree(level: number): string {
+    if (level > 0 && this.toString !== Module.prototype.toString) return this.toString();
     const head = `${this.constructor.name}(${this.details()}`;
+    const children = childrenIn(members(this));
     if (children.length === 0) return `${head})`;
-    const lines = children.map(([name, child]) => `  (${name}): ${child.toString().replaceAll("\n", "\n  ")}`);
+    if (level === MOST_LEVELS) return `${head}...)`;
+    const lines = children.map(([name, child]) => `  (${name}): ${child.#tree(level + 1).replaceAll("\n", "\n  ")}`);
     return [head, ...lines, ")"].join("\n");
   }
 }
@@ -231,8 +248,26 @@ showAs(Module.prototype, (module) => module.toString());
 
 function aroundForward(module: object, forward: () => unknown): unknown {
   checkDeleted(module);
-  return checkListed(module as Module, forward);
+  deepest = ++depth;
+  try {
+    return checkListed(module as Module, forward);
+  } catch (error) {
+    if (depth > 1 || !isStackOverflow(error)) throw error;
+    throw new RangeError(
+      `${module.constructor.name}: forward overflowed the stack, ${deepest} modules deep; put layers side by side, as in one nn.Sequential, or look for a module that calls itself`,
+      { cause: error },
+    );
+  } finally {
+    depth--;
+  }
 }
+
+/** Calls of `forward` that are in progress, one within another, and how many there were when the last one began. */
+let [depth, deepest] = [0, 0];
+
+/** Engines have names of their own for it. */
+const isStackOverflow = (error: unknown): boolean =>
+  error instanceof Error && /call stack size exceeded|too much recursion/i.test(error.message);
 
 const AROUND = new Map([["forward", aroundForward]]);
 
@@ -351,12 +386,39 @@ function contentOf(value: object): Iterable<readonly [name: unknown, element: un
   return prototype === Object.prototype || prototype === null ? Object.entries(value) : NOTHING;
 }
 
-/** Every way to name a cell: shared ones appear several times. `path` holds the modules on the way, since a circle would have no end. */
-function allCells(module: Module, prefix = "", path: readonly Module[] = []): [name: string, cell: Cell][] {
-  if (path.includes(module))
-    throw new Error(`${module.constructor.name} contains itself, at ${prefix.slice(0, -1)}; keep references upward in a #private field`);
-  const own = members(module);
-  const cells = own.flatMap(([name, member]): [string, Cell][] => (member instanceof Cell ? [[prefix + name, member]] : []));
-  const below = own.flatMap(([name, member]) => (member instanceof Module ? allCells(member, `${prefix}${name}.`, [...path, module]) : []));
-  return [...cells, ...below];
+/** A module on a walk over those below it. Modules may be nested deeper than calls can be, so walks keep their own stack. */
+interface Below {
+  readonly module: Module;
+  /** Its name with a dot behind it, or nothing. */
+  readonly prefix: string;
+  /** All below it has been visited. */
+  readonly isDone: boolean;
 }
+
+/** Every way to name a cell: shared ones appear several times. @throws {Error} for a circle, which would have no end. */
+function allCells(root: Module): [name: string, cell: Cell][] {
+  const cells: [string, Cell][] = [];
+  const path = new Set<Module>();
+  const stack: Below[] = [{ module: root, prefix: "", isDone: false }];
+  for (let visit = stack.pop(); visit; visit = stack.pop()) {
+    const { module, prefix, isDone } = visit;
+    if (isDone) {
+      path.delete(module);
+      continue;
+    }
+    if (path.has(module))
+      throw new Error(`${module.constructor.name} contains itself, at ${prefix.slice(0, -1)}; keep references upward in a #private field`);
+    path.add(module);
+    const own = members(module);
+    for (const [name, member] of own) if (member instanceof Cell) cells.push([prefix + name, member]);
+    stack.push({ module, prefix, isDone: true });
+    stack.push(...childrenIn(own).map(([name, child]) => ({ module: child, prefix: `${prefix}${name}.`, isDone: false })).reverse()); // biome-ignore format: one thought
+  }
+  return cells;
+}
+
+const childrenIn = (own: readonly (readonly [string, Cell | Module])[]): [name: string, child: Module][] =>
+  own.filter((entry): entry is [string, Module] => entry[1] instanceof Module);
+
+/** Deeper than this a tree is not printed. */
+const MOST_LEVELS = 50;

@@ -6,6 +6,7 @@ import {
   Conv2d,
   Dropout,
   Flatten,
+  type Layer,
   Linear,
   MaxPool2d,
   Module,
@@ -77,6 +78,52 @@ describe("names and order", () => {
     const model = new Sequential(new ReLU());
     (model as unknown as Record<number, Module>)[1] = model;
     expect(() => model.parameters()).toThrow("Sequential contains itself, at 1");
+  });
+});
+
+describe("20,000 modules, one within another", () => {
+  const nested = (depth: number): Module => {
+    let model: Layer = new Linear(1, 1);
+    for (let i = 0; i < depth; i++) model = new Sequential(model);
+    return model;
+  };
+  const model = nested(20_000);
+
+  test("are listed, switched, frozen, saved and freed", () => {
+    expect(model.modules()).toHaveLength(20_001);
+    expect(model.parameters()).toHaveLength(2);
+    expect(model.namedParameters()[0]![0]).toHaveLength(2 * 20_000 + "weight".length);
+    model.eval();
+    expect(model.modules().every(({ training }) => !training)).toBe(true);
+    model.freeze().unfreeze();
+    expect(model.training).toBe(true);
+    expect(model.loadStateDict(model.stateDict()).missing).toEqual([]);
+    model.dispose();
+  });
+
+  test("are printed to a depth", () => {
+    expect(`${model}`).toContain("Sequential(...)");
+    expect(`${model}`.split("\n").length).toBeLessThan(110);
+    expect(`${nested(3)}`).toBe("Sequential(\n  (0): Sequential(\n    (0): Sequential(\n      (0): Linear(1 to 1)\n    )\n  )\n)");
+  });
+
+  test("are too deep to be called, which is said", () => {
+    const run = (): unknown => (model as Layer).forward(ones([1, 1]));
+    expect(run).toThrow(/Sequential: forward overflowed the stack, \d+ modules deep; put layers side by side/);
+    expect(() => compile((x: Tensor) => (model as Layer).forward(x))(ones([1, 1]))).toThrow(/forward overflowed the stack/);
+    expect((nested(20) as Layer).forward(ones([1, 1])).shape).toEqual([1, 1]);
+  });
+
+  test("a class with a mode of its own is asked", () => {
+    class Always extends Linear {
+      override train(): this {
+        return super.train(true);
+      }
+    }
+    const always = new Always(1, 1);
+    const outer = new Sequential(new Sequential(always), new ReLU());
+    outer.eval();
+    expect([always.training, outer[1]!.training, outer[0]!.training]).toEqual([true, false, false]);
   });
 });
 
