@@ -5,6 +5,7 @@
 import type { Dtype, TypedArray } from "../base/dtype.ts";
 import type { Watch } from "../base/passes.ts";
 import type { Kernel, Program } from "../kernel/kernel.ts";
+import type { Target } from "../kernel/target.ts";
 
 /**
  * The bytes that programs work on, with one address space. Writes, copies and runs take effect in the order of the calls; a backend that defers
@@ -48,6 +49,8 @@ export interface Loaded {
 
 export interface Backend<M extends Memory = Memory> {
   readonly name: string;
+  /** The machine for which programs are planned. */
+  readonly target: Target;
   /** Why it cannot be used on this host; undefined if it can. */
   obstacle(): string | undefined;
   /** Its memory, always the same. */

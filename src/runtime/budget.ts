@@ -2,7 +2,7 @@
  * @file A program that fits into memory: where the plan takes too much, values are computed again instead of being kept. Loops come first
  * (`optimize/stretch.ts`), then the rest of the list (`optimize/recompute.ts`).
  */
-import { type Watch, watched } from "../base/passes.ts";
+import { watched } from "../base/passes.ts";
 import { repetitions } from "../base/reversal.ts";
 import { cutAtPeak, recompute } from "../optimize/recompute.ts";
 import { ROOT, STRETCHINGS, stretch } from "../optimize/stretch.ts";
@@ -32,22 +32,20 @@ const smaller = (a: Attempt, b: Attempt): Attempt => (b.planned.scratch < a.plan
 
 /** A budget, for `compile`. */
 export function budgetOf(memory: Memory): Budget {
-  return { memory, fit: (region, roles, cells, watch) => new Fitting(roles, cells, memory, watch).run(region) };
+  return { memory, fit: (region, roles, cells, setting) => new Fitting(roles, cells, memory, setting).run(region) };
 }
 
 class Fitting {
   readonly #roles: Roles;
   readonly #cells: readonly Cell[];
   readonly #memory: Memory;
-  readonly #watch: Watch<Made> | undefined;
   readonly #setting: Setting;
 
-  constructor(roles: Roles, cells: readonly Cell[], memory: Memory, watch: Watch<Made> | undefined) {
+  constructor(roles: Roles, cells: readonly Cell[], memory: Memory, setting: Setting) {
     this.#roles = roles;
     this.#cells = cells;
     this.#memory = memory;
-    this.#watch = watch;
-    this.#setting = { watch };
+    this.#setting = setting;
   }
 
   run(region: Region): Attempt {
@@ -63,7 +61,7 @@ class Fitting {
   }
 
   #attempt(list: Region): Attempt {
-    return attempt(list, this.#roles, this.#cells, this.#watch);
+    return attempt(list, this.#roles, this.#cells, this.#setting);
   }
 
   #fits({ planned }: Attempt): boolean {
@@ -74,7 +72,7 @@ class Fitting {
   #stretched(whole: Region, plain: Attempt): Attempt {
     let best = plain;
     for (const how of this.#memory === "sqrt" ? [ROOT] : STRETCHINGS) {
-      const made = watched<Made, Region | undefined>("stretch", () => stretch(whole, how), this.#watch);
+      const made = watched<Made, Region | undefined>("stretch", () => stretch(whole, how), this.#setting.watch);
       if (!made) break;
       const list = tidy(made, this.#setting);
       for (const next of new Set([shortenLoops(list, this.#setting), list])) {
@@ -96,7 +94,7 @@ class Fitting {
     const withSlots = (slots: number): Attempt => {
       let found = tried.get(slots);
       if (!found) {
-        const made = watched<Made, Region | undefined>("recompute", () => recompute(list, cut, slots), this.#watch);
+        const made = watched<Made, Region | undefined>("recompute", () => recompute(list, cut, slots), this.#setting.watch);
         found = made ? this.#attempt(made) : plain;
         tried.set(slots, found);
       }

@@ -5,18 +5,17 @@
  */
 
 import { cold } from "../base/host.ts";
-import type { Watch } from "../base/passes.ts";
 import { unobserved } from "../ops/tensor.ts";
 import { elementsMade, multiplyAdds } from "../optimize/work.ts";
 import type { Schedule } from "../schedule/schedule.ts";
 import type { Region } from "../tape/node.ts";
 import type { Arena } from "./arena.ts";
 import { writtenBeforeHosts } from "./at-risk.ts";
-import { load, theArena } from "./backends.ts";
+import { load, theArena, theBackend } from "./backends.ts";
 import type { Cell } from "./cell.ts";
 import { cellsOf, Executable, type Roles } from "./executable.ts";
 import { type Budget, fit } from "./fit.ts";
-import { type Dump, type Made, optimize, watching } from "./passes.ts";
+import { type Dump, optimize, type Setting, watching } from "./passes.ts";
 import { keepPlan, planFor, planKey } from "./plans.ts";
 
 /** How many programs have been made since the start (a training loop makes one per signature), and how many of them were planned anew. */
@@ -24,7 +23,7 @@ export const counters: { compilations: number; plans: number } = { compilations:
 
 /** Multiply-adds of the products, convolutions included, that a region's program does. */
 export function workOf(region: Region): number {
-  return multiplyAdds(optimize(region));
+  return multiplyAdds(optimize(region, { target: theBackend().target }));
 }
 
 /** How a program is made. */
@@ -43,11 +42,12 @@ export function compileRegion(region: Region, roles: Roles, options: Making = {}
   const { arena = theArena(), budget, dump } = options;
   counters.compilations++;
   return compiling(() => {
+    const { target } = theBackend();
     const watch = watching.watcher?.(dump);
     const remember = options.remember === true && !watch;
     const cells = cellsOf(roles);
-    const key = remember ? planKey(region, roles, cells, budget?.memory) : "";
-    const plan = planFor(key) ?? planned(region, roles, cells, budget, watch);
+    const key = remember ? planKey(region, roles, cells, target, budget?.memory) : "";
+    const plan = planFor(key) ?? planned(region, roles, cells, { target, watch }, budget);
     const { schedule, work, elements } = plan;
     const { inputs, outputs } = region;
     const main = load(schedule.program, arena, { work: work + elements, watch });
@@ -67,15 +67,15 @@ export interface Plan {
   readonly elements: number;
 }
 
-function planned(region: Region, roles: Roles, cells: readonly Cell[], budget: Budget | undefined, watch: Watch<Made> | undefined): Plan {
+function planned(region: Region, roles: Roles, cells: readonly Cell[], setting: Setting, budget: Budget | undefined): Plan {
   counters.plans++;
-  const { optimized, planned: schedule } = fit(region, roles, cells, budget, watch);
+  const { optimized, planned: schedule } = fit(region, roles, cells, setting, budget);
   return { schedule, work: multiplyAdds(optimized), elements: elementsMade(optimized) };
 }
 
 /** The plan of the program that a region would become; no code is made and no memory taken. */
 export function planRegion(region: Region, roles: Roles): Schedule {
-  return compiling(() => fit(region, roles, cellsOf(roles)).planned);
+  return compiling(() => fit(region, roles, cellsOf(roles), { target: theBackend().target }).planned);
 }
 
 function compiling<T>(fn: () => T): T {

@@ -1,19 +1,18 @@
 /**
  * @file From a list to its plan, and the choice among plans: longer products where loops were shortened. What makes a program fit into memory is in `budget.ts`.
  */
-import { type Watch, watched } from "../base/passes.ts";
-import type { Kernel } from "../kernel/kernel.ts";
+import { watched } from "../base/passes.ts";
 import { type Schedule, type Slot, schedule } from "../schedule/schedule.ts";
 import type { Region } from "../tape/node.ts";
 import type { Cell } from "./cell.ts";
 import type { Roles } from "./executable.ts";
-import { arrange, type Made, primitives, shortenLoops } from "./passes.ts";
+import { arrange, primitives, type Setting, shortenLoops } from "./passes.ts";
 
 /** Tape to kernels, with `cells` numbered from 1 in the binding table. */
-export function plan(region: Region, roles: Roles, cells: readonly Cell[], watch?: Watch<Kernel>): Schedule {
+export function plan(region: Region, roles: Roles, cells: readonly Cell[], { target, watch }: Setting = {}): Schedule {
   const slot = (role: Cell | "argument" | "result"): Slot =>
     typeof role === "string" ? { kind: "scratch" } : { kind: "cell", cell: cells.indexOf(role) + 1 };
-  return schedule(region, roles.inputs.map(slot), roles.outputs.map(slot), cells.length, undefined, watch);
+  return schedule(region, roles.inputs.map(slot), roles.outputs.map(slot), cells.length, target, watch);
 }
 
 /** A list, what it becomes, and its plan. */
@@ -27,30 +26,23 @@ export interface Attempt {
 export interface Budget {
   /** Bytes of scratch memory, or as many values of a chain as the root of its length. */
   readonly memory: number | "sqrt";
-  fit(region: Region, roles: Roles, cells: readonly Cell[], watch?: Watch<Made>): Attempt;
+  fit(region: Region, roles: Roles, cells: readonly Cell[], setting: Setting): Attempt;
 }
 
 /** A list in primitives as it is scheduled, and its plan. */
-export function attempt(list: Region, roles: Roles, cells: readonly Cell[], watch?: Watch<Made>): Attempt {
-  const optimized = arrange(list, { watch });
-  // The passes on kernels run while the list is scheduled: their time is their own.
-  let inside = 0;
-  const ofKernels: Watch<Kernel> | undefined =
-    watch &&
-    ((name, kernel, ms) => {
-      inside += ms;
-      watch(name, kernel, ms);
-    });
+export function attempt(list: Region, roles: Roles, cells: readonly Cell[], setting: Setting): Attempt {
+  const optimized = arrange(list, setting);
+  const { watch } = setting;
   const planned = watched<Schedule, Schedule>(
     "schedule",
-    () => plan(optimized, roles, cells, ofKernels),
-    watch && ((name, { program }, ms) => watch(name, program, ms - inside)),
+    () => plan(optimized, roles, cells, setting),
+    watch && ((name, { program }, ms) => watch(name, program, ms)),
   );
   return { list, optimized, planned };
 }
 
 /** The optimized region and its plan, within a budget if there is one. */
-export function fit(region: Region, roles: Roles, cells: readonly Cell[], budget?: Budget, watch?: Watch<Made>): Attempt {
-  if (budget) return budget.fit(region, roles, cells, watch);
-  return attempt(shortenLoops(primitives(region, { watch }), { watch }), roles, cells, watch);
+export function fit(region: Region, roles: Roles, cells: readonly Cell[], setting: Setting, budget?: Budget): Attempt {
+  if (budget) return budget.fit(region, roles, cells, setting);
+  return attempt(shortenLoops(primitives(region, setting), setting), roles, cells, setting);
 }

@@ -9,13 +9,14 @@ import { HostStorage, type Instruction, type Region, readNow, type Value } from 
 import { userLine } from "../tape/origin.ts";
 import { formatParams } from "../tape/print.ts";
 import { tapeOfRegion } from "../tape/tape.ts";
+import { theBackend } from "./backends.ts";
 import { compileRegion } from "./compile.ts";
 import { Executables } from "./executables.ts";
 import { optimize } from "./passes.ts";
 
 /** Outputs of a region on the elements of its inputs. Throws where a value stops being finite. */
 export function huntNaN(region: Region, inputs: readonly TypedArray[], cache: Executables = new Executables()): TypedArray[] {
-  const optimized = optimize(region);
+  const optimized = optimize(region, { target: theBackend().target });
   const known = new Map<Value, TypedArray>(region.inputs.map((x, i) => [x, inputs[i]!]));
   for (const instruction of tapeOfRegion(optimized)) {
     const results = runAlone(instruction, known, cache);

@@ -6,6 +6,7 @@ import { viewOf } from "../base/dtype.ts";
 import { interpret, runKernel } from "../kernel/interpret.ts";
 import type { Program } from "../kernel/kernel.ts";
 import type { Backend } from "./backend.ts";
+import { wasm } from "./wasm/backend.ts";
 import { type LinearMemory, linearMemory } from "./wasm/memory.ts";
 
 /** The kernels of a program, interpreted over the bytes of a memory. */
@@ -23,6 +24,7 @@ export function interpretedKernels(
 
 export const interpreter: Backend<LinearMemory> = {
   name: "interpreter",
+  target: wasm.target,
   obstacle: () => undefined,
   memory: linearMemory,
   load: (program, memory) => (bindings) => interpret(program, memory, bindings),

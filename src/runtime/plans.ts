@@ -2,6 +2,7 @@
  * @file Plans of the functions that were compiled last. A model that is made again (a sweep, a member of an ensemble, a resumed run, a cell of a notebook
  * that runs twice) records the list of the one before, and planning and generating code is most of the time until its first step.
  */
+import type { Target } from "../kernel/target.ts";
 import { hashRegion } from "../tape/hash.ts";
 import type { Region } from "../tape/node.ts";
 import type { Cell } from "./cell.ts";
@@ -15,10 +16,16 @@ const MOST_CODE = 2 * 2 ** 20;
 const plans = new Map<string, { readonly plan: Plan; readonly code: number }>();
 let code = 0;
 
-/** What a plan depends on: the list, what its inputs and outputs are, and the memory it may take. */
-export function planKey(region: Region, { inputs, outputs }: Roles, cells: readonly Cell[], memory: number | string = "any"): string {
+/** What a plan depends on: the list, what its inputs and outputs are, the machine, and the memory it may take. */
+export function planKey(
+  region: Region,
+  { inputs, outputs }: Roles,
+  cells: readonly Cell[],
+  target: Target,
+  memory: number | string = "any",
+): string {
   const kinds = [...inputs, "/" as const, ...outputs].map((role) => (typeof role === "string" ? role[0] : cells.indexOf(role)));
-  return `${memory} ${kinds.join(" ")}\n${hashRegion(region)}`;
+  return `${target.name} ${memory} ${kinds.join(" ")}\n${hashRegion(region)}`;
 }
 
 export function planFor(key: string): Plan | undefined {

@@ -5,7 +5,6 @@
 import { processorTime } from "../base/host.ts";
 import * as k from "../kernel/build.ts";
 import type { Kernel } from "../kernel/kernel.ts";
-import { type Target, WASM } from "../kernel/target.ts";
 import type { Arena } from "./arena.ts";
 import { theBackend } from "./backends.ts";
 
@@ -22,7 +21,8 @@ const CHAINS = 12;
 const ROUNDS = 1 << 14;
 
 /** Probes the machine, in some 50 ms; the arena gives the memory and has it back. */
-export function measureRoofline(arena: Arena, { lanes }: Target = WASM): Roofline {
+export function measureRoofline(arena: Arena): Roofline {
+  const { lanes } = theBackend().target;
   const vector = lanes.f32;
   const kernels = [multiplyAdds(vector), ...FOOTPRINTS.map((bytes) => moves(bytes / 8, vector))];
   const from = arena.allocate(FOOTPRINTS.at(-1)! / 2);

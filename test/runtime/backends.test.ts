@@ -41,6 +41,19 @@ describe("a backend whose reads take 10 ms", () => {
     expect(theBackend().features()).toEqual(["slow reads"]);
   });
 
+  test("programs are planned for its machine, within a budget too", async () => {
+    for (const memory of [undefined, "1MB"]) {
+      const texts: string[] = [];
+      const f = compile((a: Tensor) => a.mul(a).add(a.sigmoid()), {
+        memory,
+        dump: (pass, text) => pass === "schedule" && texts.push(text),
+      });
+      const y = f(tensor(Float32Array.from({ length: 40 }, (_, i) => i)));
+      expect((await y.data())[3]).toBeCloseTo(9 + 1 / (1 + Math.exp(-3)), 5);
+      expect(texts.join()).toMatch(/:8\]/);
+    }
+  });
+
   test("data() gives the value at the time of the call, whatever steps run before it resolves", async () => {
     const cell = new Cell(tensor([1, 1]));
     const step = compile(() => cell.set(cell.value.add(1)));

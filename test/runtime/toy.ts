@@ -3,6 +3,7 @@
  */
 import { type Dtype, type TypedArray, viewOf } from "../../src/base/dtype.ts";
 import { interpret } from "../../src/kernel/interpret.ts";
+import { WASM, withLanes } from "../../src/kernel/target.ts";
 import type { Backend, Memory } from "../../src/runtime/backend.ts";
 import { interpretedKernels } from "../../src/runtime/interpreter.ts";
 
@@ -41,6 +42,7 @@ const memory = new ToyMemory();
 
 export const toy: Backend<ToyMemory> = {
   name: "toy",
+  target: withLanes(WASM, 8),
   obstacle: () => undefined,
   memory: () => memory,
   load: (program) => (bindings) => interpret(program, memory, bindings),

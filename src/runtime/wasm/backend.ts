@@ -5,6 +5,7 @@ import { watched } from "../../base/passes.ts";
 import { compileModule, features, instantiate, instantiateModule, prohibition } from "../../codegen/wasm/instantiate.ts";
 import { type CompileOptions, compileProgram } from "../../codegen/wasm/program.ts";
 import type { Program } from "../../kernel/kernel.ts";
+import { WASM } from "../../kernel/target.ts";
 import type { Backend, Loaded, Loading } from "../backend.ts";
 import { type LinearMemory, linearMemory } from "./memory.ts";
 import { poolOf } from "./pool.ts";
@@ -56,6 +57,7 @@ function load(program: Program, memory: LinearMemory, { work, watch }: Loading):
 
 export const wasm: Backend<LinearMemory> = {
   name: "wasm",
+  target: WASM,
   obstacle: () => prohibition() ?? (features().simd ? undefined : "this host has no WebAssembly SIMD"),
   memory: linearMemory,
   load,
