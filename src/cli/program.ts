@@ -11,6 +11,7 @@ import { findLrCommand } from "./find-lr-command.ts";
 import { generateCommand } from "./generate-command.ts";
 import { imagenetCommand } from "./imagenet-command.ts";
 import { infoCommand, version } from "./info-command.ts";
+import { INSTRUMENTS, type Instrument, inspectCommand } from "./inspect-command.ts";
 import { plotCommand } from "./plot-command.ts";
 import { predictCommand } from "./predict-command.ts";
 import { probeCommand } from "./probe-command.ts";
@@ -50,6 +51,11 @@ function positions(text: string): number[] {
 }
 
 const listOf = <T>(text: string, read: (part: string) => T): T[] => text.split(",").map((part) => read(part.trim()));
+
+/** flow,units as names of instruments. */
+function instruments(text: string): Instrument[] {
+  return listOf(text, oneOf(INSTRUMENTS));
+}
 
 /** 3x224x224 as numbers. */
 function imageShape(text: string): number[] {
@@ -174,6 +180,19 @@ function buildProgram(done: (exitCode: number) => void): Command {
     .option("--seed <n>", "of fresh weights", seed, 0)
     .option("--json", "as JSON")
     .action(async (what: string, flags) => done(await probeCommand(what, flags)));
+  const inspecting = program
+    .command("inspect")
+    .description(
+      "say why a network learns or does not: how gradients flow, what its units do, which rules it breaks, with causes and remedies",
+    )
+    .argument("<model>", `${MODEL}, with fresh weights; or ${TRAINED}`);
+  withSettings(inspecting, [...DATA, "optimizer", "lr"])
+    .option("--what <list>", `instruments, of ${INSTRUMENTS.join(", ")}`, instruments, ["flow", "units", "rules"])
+    .option("--examples <n>", "examples of the training split that are looked at", positiveInteger, 512)
+    .option("--seed <n>", "of fresh weights", seed, 0)
+    .option("--json", "one JSON object: findings, flow, units, ... as asked for")
+    .option("--html <file>", "a report as one page")
+    .action(async (what: string, flags) => done(await inspectCommand(what, flags)));
   program
     .command("demo")
     .description("list the points of the lectures, or compute one of them: its numbers beside those that it must show, and a drawing")

@@ -33,8 +33,10 @@ export function escaped(text: string): string {
 const INKS = { light: ["#1a1a1a", "#6b6b6b", "#e2e2e2", "#ffffff"], dark: ["#ececec", "#a0a0a0", "#3a3a3a", "#161616"] } as const;
 
 function colours([ink, soft, rule, paper]: readonly string[], set: readonly string[]): string {
-  const curves = set.map((c, i) => `.nabla path.c${i}{stroke:${c}}.nabla .c${i} text,.nabla .c${i} circle{fill:${c}}`).join("");
-  return `.nabla text{fill:${soft}}.nabla .title{fill:${ink}}.nabla .rule{stroke:${rule}}.nabla .paper{fill:${paper}}${curves}`;
+  const curves = set
+    .map((c, i) => `.nabla path.c${i},.nabla .c${i} path{stroke:${c}}.nabla .c${i} text,.nabla .c${i} circle,.nabla .c${i} rect{fill:${c}}`)
+    .join("");
+  return `.nabla text{fill:${soft}}.nabla .title,.nabla .label{fill:${ink}}.nabla .whisker path{stroke:${ink}}.nabla .rule{stroke:${rule}}.nabla .paper{fill:${paper}}${curves}`;
 }
 
 const style = (): string =>

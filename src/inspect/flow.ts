@@ -158,13 +158,7 @@ export class FlowMeter {
       const out = normsOf(place.cotangent, examples);
       const plain = between.every((op) => ISOMETRIES.has(op));
       if (between.length > 0 || !same(behind, out))
-        this.#note(
-          `between ${k}`,
-          { site: -1, kind: "between", name: between.join(", ") || "branches" },
-          out,
-          behind,
-          plain ? 1 : undefined,
-        );
+        this.#note(`between ${k}`, { site: -1, kind: "between", name: wordsOf(between) }, out, behind, plain ? 1 : undefined);
       if (kind === "linear") this.#linear.set(site, [...(this.#linear.get(site) ?? []), ...out]);
       const last = k === this.#path.length - 1;
       if (last && kind === "linear") {
@@ -307,6 +301,18 @@ export function flow(reading: SiteReading): Flow {
   const meter = new FlowMeter();
   meter.add(reading);
   return meter.result();
+}
+
+/** What some instructions between two sites are known as. */
+function wordsOf(ops: readonly string[]): string {
+  const has = (...names: readonly string[]): boolean => names.every((name) => ops.includes(name));
+  const known = [
+    ...(has("maxWithIndex") || has("max") ? ["max pooling"] : []),
+    ...(has("sum") ? ["mean or sum"] : []),
+    ...(has("select", "mul") ? ["dropout"] : []),
+  ];
+  const rest = ops.filter((op) => !ISOMETRIES.has(op) && op !== "windows" && op !== "broadcast");
+  return known.join(" and ") || [...new Set(rest)].join(", ") || "branches";
 }
 
 const same = (a: Float64Array, b: Float64Array): boolean => a.every((x, i) => Math.abs(x - b[i]!) <= 1e-12 * Math.abs(x));

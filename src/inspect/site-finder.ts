@@ -139,13 +139,18 @@ class Finder {
     const one = faces.every(({ root }) => root === first!.root);
     const plain = faces.every(({ affine }) => affine);
     const scaled = !plain && this.#isAffine(instruction, own.length) && operands.some((x) => this.#weights.has(x) && !this.#data.has(x));
-    if (!this.#isElementwise(instruction) || !one || scaled || operands.some((x) => this.#random.has(x) || this.#isState(x))) return;
+    if (!this.#isElementwise(instruction) || !one || scaled || operands.some((x) => this.#isDrawn(x) || this.#isState(x))) return;
     if (op.name === "stopGradient") return;
     this.#faces.set(y, { root: first!.root, affine: plain && this.#isAffine(instruction, own.length) });
   }
 
   #faceOf(x: Value): Face {
     return this.#faces.get(x) ?? { root: x, affine: true };
+  }
+
+  /** Random numbers, such as a mask: not what was made of data by way of one. */
+  #isDrawn(x: Value): boolean {
+    return this.#random.has(x) && !this.#data.has(x);
   }
 
   #isState(x: Value): boolean {

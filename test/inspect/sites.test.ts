@@ -110,6 +110,20 @@ test("sites are recorded once per program, and cells keep their values", async (
   expect(Object.keys(model.a)).not.toContain("forward");
 });
 
+test("behind dropout activations are found as before it", async () => {
+  manualSeed(8);
+  const model = new nn.Sequential(
+    new nn.Linear(4, 4),
+    new nn.Dropout(0.5),
+    new nn.Linear(4, 4),
+    new nn.ReLU(),
+    new nn.Dropout(0.5),
+    new nn.Linear(4, 3),
+  );
+  const { reading } = await read(model, [4], 3);
+  expect(reading.list.sites.map(({ name }) => name)).toEqual(["0", "2", "relu after 2", "5"]);
+});
+
 test("loops are said, not passed over", async () => {
   manualSeed(5);
   class Recurrent extends nn.Module {

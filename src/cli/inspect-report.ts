@@ -1,0 +1,129 @@
+/** @file `nabla inspect --html`: one page with what the instruments found. */
+import { type Bar, factorBars, histogramRows } from "../figures/bars.ts";
+import { report, type Section } from "../figures/report.ts";
+import { lineChart } from "../figures/svg.ts";
+import type { Finding } from "../inspect/finding.ts";
+import type { Flow } from "../inspect/flow.ts";
+import type { Spectrum } from "../inspect/spectrum.ts";
+import type { Units } from "../inspect/units.ts";
+import type { Inspected } from "./inspect-command.ts";
+
+const short = (x: number): string =>
+  x === 0 ? "0" : Math.abs(x) >= 1e-3 && Math.abs(x) < 1e5 ? String(Number(x.toPrecision(3))) : x.toExponential(1);
+const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+
+function findingsSection(findings: readonly Finding[]): Section {
+  if (findings.length === 0)
+    return {
+      title: "Findings",
+      cards: [
+        {
+          kind: "good",
+          head: "Nothing found",
+          body: "No rule fired: gradients, units, data, outputs and the size of a step are as in nets that learn.",
+          list: [],
+        },
+      ],
+    };
+  const cards = findings.map(({ rule, where, severity, cause, evidence, confidence, remedies }) => ({
+    kind: severity,
+    head: `${rule} in ${where}`,
+    body: `${cause} (${Object.entries(evidence)
+      .map(([name, value]) => `${name} ${short(value)}`)
+      .join(", ")}; ${confidence})`,
+    list: remedies,
+  }));
+  return { title: "Findings", cards };
+}
+
+const COLOURS = { linear: 0, activation: 1, norm: 2, join: 3, between: 6 } as const;
+
+function flowSection(flow: Flow): Section {
+  const bars = flow.steps.map(
+    ({ name, gain, whiskers, kind }): Bar => ({
+      name: kind === "linear" ? `weights ${name}` : name,
+      value: gain,
+      whiskers,
+      colour: COLOURS[kind],
+    }),
+  );
+  const points = flow.gradients.map(({ norm }, i): [number, number] => [i + 1, norm > 0 ? norm : Number.NaN]);
+  const { bounds } = flow;
+  return {
+    title: "Gradient flow",
+    text: [
+      `What the gradient is multiplied by on its way back, from the input (top) to the output: ${flow.verdict}. Thin lines are where a factor must lie: singular values, and slopes.`,
+      `${bounds.of}: ${short(bounds.truth)}; upper bound ${short(bounds.upper)}; lower bound ${bounds.vacuous ? `0, since ${bounds.vacuous}` : short(bounds.lower)}.`,
+      ...(flow.cause ? [`Cause: ${flow.cause}.`] : []),
+    ],
+    pictures: [
+      ...(bars.length > 0 ? [factorBars("Gains", bars)] : []),
+      ...(points.filter(([, y]) => Number.isFinite(y)).length > 2
+        ? [lineChart([{ name: "‖δ‖", points }], { title: "Gradient behind each layer", x: "layer", y: "median ‖δ‖", height: 280 })]
+        : []),
+    ],
+    ...(flow.forks.length > 0 && {
+      table: [
+        ["value", "comes back through", ""],
+        ...flow.forks.map(({ name, ways }) => [
+          name,
+          ways.map((way) => way.name).join(", "),
+          ways.map(({ share }) => percent(share)).join(", "),
+        ]),
+      ],
+    }),
+  };
+}
+
+function unitsSection({ activations }: Units): Section {
+  const rows = activations.map(({ name, histogram, dead, units, flat }) => ({
+    name,
+    note: `dead ${dead.length} of ${units}, flat ${percent(flat)}`,
+    ...histogram,
+  }));
+  return {
+    title: "Units",
+    text: ["Outputs of each activation; heights are square roots of counts, so that rare values are seen."],
+    ...(rows.length > 0 && { pictures: [histogramRows("Outputs", rows)] }),
+    table: [
+      ["activation", "units", "dead", "weak", "flat", "|z| > 5", "zeros", "one sign", "κ of E[hhᵀ]", "copies"],
+      ...activations.map((each) => [
+        each.name,
+        String(each.units),
+        String(each.dead.length),
+        String(each.weak.length),
+        percent(each.flat),
+        percent(each.far),
+        percent(each.sparsity),
+        percent(each.signCoherence),
+        each.condition ? short(each.condition.secondMoment) : "-",
+        String(each.duplicates.reduce((sum, group) => sum + group.length - 1, 0)),
+      ]),
+    ],
+  };
+}
+
+function spectrumSection({ layers }: Spectrum): Section {
+  const rows = layers.map(({ name, values, law, outliers }) => {
+    const [low, high] = [values.at(-1)!, values[0]!];
+    const counts = new Array<number>(64).fill(0);
+    for (const value of values) counts[Math.min(63, Math.floor((64 * (value - low)) / (high - low || 1)))]!++;
+    return { name, note: `σ₁ ${short(high)}, the law ends at ${short(law.upper)}, ${outliers.length} beyond`, low, high, counts };
+  });
+  return {
+    title: "Spectra",
+    text: ["Singular values of each weight beside the law of random matrices of its shape."],
+    pictures: [histogramRows("Singular values", rows)],
+  };
+}
+
+/** The page. */
+export function inspectReport(about: string, { findings, flow, units, spectrum }: Inspected): string {
+  const sections = [
+    ...(findings ? [findingsSection(findings)] : []),
+    ...(flow ? [flowSection(flow)] : []),
+    ...(units ? [unitsSection(units)] : []),
+    ...(spectrum ? [spectrumSection(spectrum)] : []),
+  ];
+  return report("nabla inspect", about, sections);
+}
