@@ -195,7 +195,7 @@ export async function setUp() {
 async function setUpApart(what, folder, config) {
   await setUp();
   const sources = readdirSync(join(root, folder))
-    .filter((name) => name !== "dist")
+    .filter((name) => name !== "dist" && name !== "data")
     .map((name) => `${folder}/${name}`);
   if (!isStale(`${folder}/dist/main.js`, [...sources, "dist/index.js", config])) return;
   rmSync(join(root, folder, "dist"), { recursive: true, force: true });
@@ -203,4 +203,5 @@ async function setUpApart(what, folder, config) {
 }
 
 export const setUpBench = () => setUpApart("the benchmarks", "bench", "tsconfig.bench.json");
+export const setUpOutside = () => setUpApart("the runner of outside samples", "test/outside", "tsconfig.outside.json");
 export const setUpGolden = () => setUpApart("the golden runner", "test/golden", "tsconfig.golden.json");

@@ -26,6 +26,7 @@ function within(name: string, x: Tensor, shape: Shape, axis: number): Tensor {
 /** y[..., i, ...] = x[..., index[..., i, ...], ...] along an axis, negative indices from the end; along the others the indices may be fewer than the elements. */
 export function gather(x: Tensor, axis: number, index: Tensor): Tensor {
   checkTensors("gather", { x, index });
+  if (isAxisOfScalar(axis, x.rank)) return gather(x.unsqueeze(0), 0, index.rank === 0 ? index.unsqueeze(0) : index).reshape(index.shape);
   const at = normalizeAxis(axis, x.rank, "gather");
   return within("gather", x, index.shape, at).takeAlong(index, at);
 }
@@ -256,9 +257,12 @@ export function maskedSelect(x: Tensor, mask: Tensor): Tensor {
   return own.take(positionsOf(sameShape(shape, mask.shape) ? mask : mask.broadcastTo(shape)));
 }
 
-/** x with the elements of src, in row-major order, where the mask holds; the mask broadcasts to x. Where src is too short it is NaN (of integers 0). */
-export function maskedScatter(x: Tensor, mask: Tensor, src: Tensor): Tensor {
-  checkTensors("maskedScatter", { x, mask, src });
+/** x with the elements of src, in row-major order, where the mask holds; x and the mask broadcast. Where src is too short it is NaN (of integers 0). */
+export function maskedScatter(given: Tensor, mask: Tensor, src: Tensor): Tensor {
+  checkTensors("maskedScatter", { x: given, mask, src });
+  const shape = broadcastShapes(given.shape, mask.shape);
+  if (!shape) throw new RangeError(`maskedScatter: x ${formatShape(given.shape)} and the mask ${formatShape(mask.shape)} do not broadcast`);
+  const x = given.broadcastTo(shape);
   const on = mask.broadcastTo(x.shape).flatten();
   if (mask.isComputed && x.size > 0) {
     const count = (elementsOf(mask).reduce as (add: (a: number, b: number) => number, start: number) => number)((a, b) => a + b, 0);
@@ -292,7 +296,8 @@ export function put(x: Tensor, index: Tensor, src: TensorLike, options: { readon
   checkTensors("put", { x, index });
   checkOptions("put", options, PUT);
   const flat = index.flatten();
-  const values = typeof src === "number" ? src : x.operand(src).broadcastTo(index.shape).flatten();
+  const given = typeof src === "number" ? src : x.operand(src);
+  const values = typeof given === "number" ? given : given.size === index.size ? given.flatten() : given.broadcastTo(index.shape).flatten();
   const write = options.accumulate ? indexAdd : indexCopy;
   return write(x.flatten(), 0, flat, values).reshape(x.shape);
 }

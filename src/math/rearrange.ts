@@ -13,11 +13,11 @@ import {
   oneOf,
   positiveInteger,
 } from "../base/check.ts";
-import { checkIntegers, formatShape, normalizeAxis, type Shape } from "../base/shape.ts";
+import { checkIntegers, formatShape, isAxisOfScalar, normalizeAxis, type Shape } from "../base/shape.ts";
 
 import { checkTensorList, checkTensors } from "../ops/check.ts";
-import { arange, concatenate, full, stack } from "../ops/create.ts";
-import type { Tensor } from "../ops/tensor.ts";
+import { arange, concatenate, full, tensor } from "../ops/create.ts";
+import { elementsOf, Tensor } from "../ops/tensor.ts";
 import { LINSPACE, MESHGRID } from "./options.ts";
 
 /** Elements moved on by `shifts` along `axes`; what leaves at the end comes in at the front. */
@@ -46,12 +46,27 @@ export function tile(x: Tensor, counts: readonly number[]): Tensor {
   return wide.reshape(shape.map((d, i) => d * reps[i]!));
 }
 
-/** Each element repeated `count` times in place along an axis. */
-export function repeatInterleave(x: Tensor, count: number, axis: number): Tensor {
+/**
+ * Each element repeated in place along an axis: `count` times, or as often as a list (or a tensor that has a value already) says for each element, since
+ * the counts decide the result's shape.
+ */
+export function repeatInterleave(x: Tensor, count: number | readonly number[] | Tensor, axis: number): Tensor {
   checkTensors("repeatInterleave", { x });
+  if (isAxisOfScalar(axis, x.rank)) return repeatInterleave(x.reshape([1]), count, 0);
   const at = normalizeAxis(axis, x.rank, "repeatInterleave");
+  if (typeof count !== "number") return x.take(tensor(Int32Array.from(repeated(count, x.shape[at]!))), at);
+  check("repeatInterleave: count", count, naturalNumber);
   const shape = x.shape.toSpliced(at + 1, 0, count);
   return x.expandAlong([at + 1], shape).reshape(x.shape.with(at, x.shape[at]! * count));
+}
+
+/** Each of n positions as often as its count says; one count is for all. */
+function repeated(counts: readonly number[] | Tensor, n: number): number[] {
+  const list = counts instanceof Tensor ? Array.from(elementsOf(counts)) : counts;
+  check("repeatInterleave: count", list, listOf(naturalNumber));
+  if (list.length !== n && list.length !== 1)
+    throw new RangeError(`repeatInterleave: want ${n} counts, one for each element along the axis, got ${list.length}`);
+  return Array.from({ length: n }, (_, i) => new Array<number>(list[list.length === 1 ? 0 : i]!).fill(i)).flat();
 }
 
 /** Where column - row of the last two axes is at most (or at least) k. */
@@ -214,6 +229,7 @@ export function meshgrid(vectors: readonly Tensor[], options: { readonly indexin
 /** Windows of `size` elements along an axis, every `step`; a new last axis holds their elements (PyTorch's Tensor.unfold). */
 export function slidingWindows(x: Tensor, axis: number, size: number, step = 1): Tensor {
   checkTensors("slidingWindows", { x });
+  if (isAxisOfScalar(axis, x.rank)) return x.unsqueeze(0).windows([size], [step]).squeeze(0);
   const at = normalizeAxis(axis, x.rank, "slidingWindows");
   return x
     .moveAxis(at, x.rank - 1)
@@ -236,7 +252,11 @@ export function linspace(start: number, end: number, n: number, options: { reado
   return i.lt(n / 2).where(i.mul(step).add(start), fromEnd);
 }
 
-/** Tensors of one shape as columns: stacked along a new last axis. */
+/** Tensors side by side: scalars and vectors as columns, others joined along axis 1 (NumPy's and PyTorch's column_stack). */
 export function columns(tensors: readonly Tensor[]): Tensor {
-  return stack(tensors, -1);
+  checkTensorList("columns", tensors);
+  return concatenate(
+    tensors.map((x) => (x.rank < 2 ? x.reshape([x.size, 1]) : x)),
+    1,
+  );
 }

@@ -197,11 +197,14 @@ export interface HistogramOptions {
   readonly density?: boolean;
 }
 
+const ascends = (edges: ArrayLike<number>): boolean => Array.from(edges).every((e, i) => i === 0 || e >= edges[i - 1]!);
+
 /** Edges of bins: those given, or `bins` of one width over the range. */
 function edgesOf(what: string, x: Tensor, bins: number | Tensor, range: HistogramOptions["range"]): Tensor {
   if (bins instanceof Tensor) {
     if (bins.rank !== 1 || bins.size < 2)
       throw new RangeError(`${what}: want a list of at least two edges, got ${formatShape(bins.shape)}`);
+    if (bins.isComputed && !ascends(elementsOf(bins))) throw new RangeError(`${what}: want ascending edges, got ${bins}; sort them`);
     return bins.cast(x.dtype);
   }
   check(`${what}: bins`, bins, positiveInteger);
@@ -273,7 +276,9 @@ function binned(
   options: HistogramddOptions,
 ): { counts: Tensor; edges: Tensor[] } {
   if (!(points instanceof Tensor) || points.rank !== 2)
-    throw new RangeError(`${what}: want points [count, dimensions], got ${shown(points)}`);
+    throw new RangeError(
+      `${what}: want points [count, dimensions], got ${points instanceof Tensor ? formatShape(points.shape) : shown(points)}`,
+    );
   checkOptions(what, options, HISTOGRAMDD_OPTIONS);
   const { range, weights, density = false } = options;
   const dimensions = points.shape[1]!;

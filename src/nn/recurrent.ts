@@ -246,7 +246,6 @@ abstract class RecurrentCell extends Module {
   readonly hiddenSize: number;
 
   constructor(gates: number, inputSize: number, hiddenSize: number, options: { readonly bias?: boolean }) {
-    checkOptions(new.target.name, options, CELL);
     const { bias = true } = options;
     super();
     checkSizes(new.target.name, { inputSize, hiddenSize });

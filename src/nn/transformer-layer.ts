@@ -1,5 +1,7 @@
 /** @file Layers of a transformer (Vaswani et al. 2017) with PyTorch's parameter names, made of child modules, so that hooks see every part. */
+
 import { aNumber, type Checks, checkOptions, either, flag, fn, oneOf } from "../base/check.ts";
+import { formatShape } from "../base/shape.ts";
 import { gelu, relu } from "../math/activation.ts";
 import type { MultiHeadOptions } from "../math/attention.ts";
 import type { Tensor } from "../ops/tensor.ts";
@@ -33,7 +35,7 @@ export const TRANSFORMER_LAYER_OPTIONS: Checks<TransformerLayerOptions> = {
   bias: flag,
 };
 
-/** `mask` [L, L], [N, L, L] or one for each head; `keyMask` [N, L]; `causal` hides the future. True means "may attend"; floats are added to the scores. */
+/** `mask` [L, L], [N, L, L] or one for each head; `keyMask` [N, L], or [L] of an example without a batch; `causal` hides the future. True means "may attend"; floats are added to the scores. */
 export type Masks = Pick<MultiHeadOptions, "mask" | "keyMask" | "causal">;
 
 /** What encoder and decoder layers have in common. */
@@ -61,7 +63,8 @@ abstract class TransformerLayer extends Module {
 
   protected check(x: Tensor, remedy = "batch comes first"): void {
     const { features } = this.self_attn;
-    if (x.rank !== 3 || x.shape[2] !== features) throw inputError(this.constructor.name, `[batch, length, ${features}]`, x.shape, remedy);
+    if ((x.rank !== 3 && x.rank !== 2) || x.shape.at(-1) !== features)
+      throw inputError(this.constructor.name, `[batch, length, ${features}]`, x.shape, remedy);
   }
 
   #drop(x: Tensor): Tensor {
@@ -79,8 +82,8 @@ abstract class TransformerLayer extends Module {
 }
 
 /**
- * Self-attention and a feed-forward net, each with a residual and layer normalization: [N, L, E] to [N, L, E]. Children `self_attn`, `linear1`,
- * `linear2`, `norm1`, `norm2`.
+ * Self-attention and a feed-forward net, each with a residual and layer normalization: [N, L, E] to [N, L, E], or [L, E] to [L, E]. Children `self_attn`,
+ * `linear1`, `linear2`, `norm1`, `norm2`.
  */
 export class TransformerEncoderLayer extends TransformerLayer {
   constructor(features: number, heads: number, options: TransformerLayerOptions = {}) {
@@ -88,7 +91,7 @@ export class TransformerEncoderLayer extends TransformerLayer {
     super(features, heads, options);
   }
 
-  /** `mask` [L, L] or [N, L, L], `keyMask` [N, L], `causal` hides the future. @throws {RangeError} unless x is [N, L, E]. */
+  /** `mask` [L, L] or [N, L, L], `keyMask` [N, L], `causal` hides the future. @throws {RangeError} unless x is [N, L, E] or [L, E]. */
   forward(x: Tensor, masks: Masks = {}): Tensor {
     this.check(x);
     const attended = this.residual(x, this.norm1, (y) => this.self_attn.forward(y, y, y, masks).output);
@@ -98,7 +101,7 @@ export class TransformerEncoderLayer extends TransformerLayer {
 
 /**
  * Self-attention, attention to an encoder's output, and a feed-forward net, each with a residual and layer normalization: [N, L, E] and memory
- * [N, M, E] to [N, L, E]. Children `self_attn`, `multihead_attn`, `linear1`, `linear2`, `norm1` to `norm3`.
+ * [N, M, E] to [N, L, E], or all without N. Children `self_attn`, `multihead_attn`, `linear1`, `linear2`, `norm1` to `norm3`.
  */
 export class TransformerDecoderLayer extends TransformerLayer {
   readonly multihead_attn: MultiHeadAttention;
@@ -111,10 +114,14 @@ export class TransformerDecoderLayer extends TransformerLayer {
     this.norm3 = new LayerNorm(features, { eps: options.eps, bias: options.bias });
   }
 
-  /** Masks as in the encoder layer, of x and of the attention to `memory`. @throws {RangeError} unless both are [N, length, E]. */
+  /** Masks as in the encoder layer, of x and of the attention to `memory`. @throws {RangeError} unless both are [N, length, E], or both [length, E]. */
   forward(x: Tensor, memory: Tensor, masks: Masks = {}, memoryMasks: Masks = {}): Tensor {
     this.check(x);
     this.check(memory, "this is the memory");
+    if (x.rank !== memory.rank)
+      throw new RangeError(
+        `${this.constructor.name}: x ${formatShape(x.shape)} and memory ${formatShape(memory.shape)} must both have a batch, or neither`,
+      );
     const attended = this.residual(x, this.norm1, (y) => this.self_attn.forward(y, y, y, masks).output);
     const informed = this.residual(attended, this.norm2, (y) => this.multihead_attn.forward(y, memory, memory, memoryMasks).output);
     return this.residual(informed, this.norm3, (y) => this.feedForward(y));

@@ -8,6 +8,7 @@ import { at, type IndexKey, indexPut } from "../../src/math/at.ts";
 import { embeddingBag } from "../../src/math/embedding-bag.ts";
 import {
   embedding,
+  gather,
   indexAdd,
   indexCopy,
   indexFill,
@@ -20,6 +21,7 @@ import {
   take,
   takeAlongAxis,
 } from "../../src/math/indexing.ts";
+import { columns, repeatInterleave, slidingWindows } from "../../src/math/rearrange.ts";
 import { arange, type Nested, tensor, zeros } from "../../src/ops/create.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
 
@@ -232,6 +234,35 @@ describe("slices, masks and flat positions", () => {
     expect(list(indexCopy(f64(1), 0, i32([0]), f64([5])))).toEqual([5]);
     expect(() => indexCopy(x, 1, i32([2, 0]), f64([[7]]))).toThrow("indexCopy: want slices [2, 2] for 2 indices, got [1, 1]");
     expect(() => indexFill(x, 0, i32([5]), 0)).toThrow("indexFill: index 5 at position 0 is out of range");
+  });
+
+  test("a scalar has an axis 0 for gather, put and windows; x broadcasts to the mask", () => {
+    const one = f64([5]).squeeze();
+    expect(list(gather(one, 0, tensor([0, 0], { dtype: "i32" })))).toEqual([5, 5]);
+    expect(list(put(one, tensor([0], { dtype: "i32" }), f64([7]).squeeze()))).toEqual([7]);
+    expect(slidingWindows(one, -1, 1).shape).toEqual([1]);
+    const mask = tensor([
+      [true, false],
+      [false, true],
+    ]);
+    expect(list(maskedScatter(f64([1, 2]), mask, f64([8, 9])))).toEqual([8, 2, 1, 9]);
+  });
+
+  test("repeatInterleave: a count for each element, or one for all", () => {
+    const x = f64([1, 2, 3]);
+    expect(list(repeatInterleave(x, [2, 0, 1], 0))).toEqual([1, 1, 3]);
+    expect(list(repeatInterleave(x, tensor([0, 1, 2], { dtype: "i32" }), -1))).toEqual([2, 3, 3]);
+    expect(list(repeatInterleave(x, [2], 0))).toEqual([1, 1, 2, 2, 3, 3]);
+    expect(list(repeatInterleave(x, 0, 0))).toEqual([]);
+    expect(list(repeatInterleave(f64([4]).squeeze(), 2, 0))).toEqual([4, 4]);
+    expect(list(grad((v: Tensor) => repeatInterleave(v, [2, 0, 1], 0).sum())(x))).toEqual([2, 0, 1]);
+    expect(() => repeatInterleave(x, [1, 2], 0)).toThrow("want 3 counts, one for each element along the axis, got 2");
+    expect(() => repeatInterleave(x, -1, 0)).toThrow("count");
+  });
+
+  test("columns: vectors as columns, others side by side", () => {
+    expect(columns([f64([1, 2]), f64([3, 4])]).toArray()).toEqual([[1, 3], [2, 4]]); // biome-ignore format: matrix
+    expect(columns([f64([1, 2]), f64([3, 4, 5, 6]).reshape([2, 2])]).shape).toEqual([2, 3]);
   });
 
   test("maskedSelect and maskedScatter broadcast", () => {

@@ -107,6 +107,30 @@ describe("normalization", () => {
   });
 });
 
+test("a cell with relu, and a transformer's layers without a batch", () => {
+  const x = tensor([[1, -2]]);
+  const [layer, cell] = [new nn.RNN(2, 3, { nonlinearity: "relu" }), new nn.RNNCell(2, 3, { nonlinearity: "relu" })];
+  cell.loadStateDict(new Map([...layer.stateDict()].map(([name, value]) => [name.replace("_l0", ""), value])));
+  expect([...cell.forward(x).dataSync()]).toEqual([...layer.forward(x.unsqueeze(0)).output.dataSync()]);
+  const y = tensor([
+    [1, -2, 0, 1],
+    [0.5, 3, 1, 2],
+    [0, 1, -1, 2],
+  ]);
+  const keyMask = tensor([true, true, false]);
+  const both = { keyMask: keyMask.unsqueeze(0) };
+  const encoder = new nn.TransformerEncoderLayer(4, 2, { hidden: 5, dropout: 0 });
+  const close = (a: Tensor, b: Tensor): void => {
+    expect(a.shape).toEqual([3, 4]);
+    for (const [i, v] of [...a.dataSync()].entries()) expect(v).toBeCloseTo(b.dataSync()[i]!, 5);
+  };
+  close(encoder.forward(y, { keyMask }), encoder.forward(y.unsqueeze(0), both));
+  const model = new nn.Transformer(4, 2, { hidden: 5, dropout: 0, encoderLayers: 1, decoderLayers: 1 });
+  close(model.forward(y, y, { source: { keyMask } }), model.forward(y.unsqueeze(0), y.unsqueeze(0), { source: both }));
+  const decoder = new nn.TransformerDecoderLayer(4, 2, { hidden: 5 });
+  expect(() => decoder.forward(y, y.unsqueeze(0))).toThrow("must both have a batch, or neither");
+});
+
 test("cells are one step of their layers", () => {
   const x = tensor([
     [1, -2],
