@@ -11,6 +11,7 @@ import { convInput } from "../ops/contract.ts";
 import { perAxis, type Tensor, type TensorLike } from "../ops/tensor.ts";
 import { CONV_OPTIONS, CONV_TRANSPOSE_OPTIONS } from "./options.ts";
 import { type PadMode, pad } from "./rearrange.ts";
+import { type Padding, sidesOf } from "./window.ts";
 
 /** One number for all axes, or one for each. */
 export type PerAxis = number | readonly number[];
@@ -20,8 +21,8 @@ export interface ConvOptions {
   readonly bias?: TensorLike;
   /** Step between neighbouring results. Default 1. */
   readonly stride?: PerAxis;
-  /** Elements added on both sides; "same" keeps the size (an odd total puts one more at the end), "valid" is 0. Default 0. */
-  readonly padding?: PerAxis | "same" | "valid";
+  /** Elements added on both sides, or [low, high] of each axis; "same" keeps the size (an odd total puts one more at the end), "valid" is 0. Default 0. */
+  readonly padding?: Padding | "same" | "valid";
   /** What is added. Default "zeros". */
   readonly paddingMode?: "zeros" | Exclude<PadMode, "constant">;
   /** Step between neighbouring taps of the kernel. Default 1. */
@@ -60,7 +61,7 @@ function convBatch(what: string, spatial: number, x: Tensor, w: TensorLike, opti
     low = total.map((t) => Math.floor(t / 2));
     high = total.map((t, i) => t - low[i]);
   } else {
-    low = high = perAxis(padding === "valid" ? 0 : padding, spatial, `${what}: padding`);
+    ({ low, high } = sidesOf(padding === "valid" ? 0 : padding, spatial, `${what}: padding`));
   }
   const padded =
     paddingMode === "zeros"

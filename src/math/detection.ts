@@ -9,6 +9,7 @@ import { tensor } from "../ops/create.ts";
 import { elementsOf, perAxis, type Tensor, type TensorLike } from "../ops/tensor.ts";
 import type { PerAxis } from "./conv.ts";
 import { DEFORM_CONV_OPTIONS, NMS_OPTIONS, ROI_ALIGN_OPTIONS } from "./options.ts";
+import { type Padding, sidesOf } from "./window.ts";
 
 // ---- sampling -------------------------------------------------------------------------------------------------------------------------
 
@@ -221,8 +222,8 @@ export interface DeformConvOptions {
   readonly mask?: Tensor;
   /** Default 1. */
   readonly stride?: PerAxis;
-  /** Zeros on both sides, one number for both axes or [low, high] of each. Default 0. */
-  readonly padding?: number | readonly (readonly [low: number, high: number])[];
+  /** Zeros on both sides, or [low, high] of each axis. Default 0. */
+  readonly padding?: Padding;
   /** Default 1. */
   readonly dilation?: PerAxis;
   /** Independent groups of channels. Default 1. */
@@ -277,10 +278,10 @@ function placesOfTaps(x: Tensor, w: Tensor, offset: Tensor, options: DeformConvO
   const { padding = 0, groups = 1, offsetGroups = 1 } = options;
   const stride = perAxis(options.stride ?? 1, 2, "deformConv2d: stride", 1);
   const dilation = perAxis(options.dilation ?? 1, 2, "deformConv2d: dilation", 1);
-  const pads = typeof padding === "number" ? [0, 1].map(() => [padding, padding] as const) : padding;
+  const { low, high } = sidesOf(padding, 2, "deformConv2d: padding");
   const [kh, kw] = w.shape.slice(2);
   const taps = kh * kw;
-  const out = [kh, kw].map((k, i) => Math.floor((x.shape[2 + i] + pads[i][0] + pads[i][1] - dilation[i] * (k - 1) - 1) / stride[i]) + 1);
+  const out = [kh, kw].map((k, i) => Math.floor((x.shape[2 + i] + low[i] + high[i] - dilation[i] * (k - 1) - 1) / stride[i]) + 1);
   const fits =
     x.rank === 4 &&
     w.rank === 4 &&
@@ -299,7 +300,7 @@ function placesOfTaps(x: Tensor, w: Tensor, offset: Tensor, options: DeformConvO
       for (let i = 0; i < out[0]; i++)
         for (let j = 0; j < out[1]; j++) {
           const k = axis === 0 ? Math.floor(tap / kw) : tap % kw;
-          list.push((axis === 0 ? i : j) * stride[axis] - pads[axis][0] + k * dilation[axis]);
+          list.push((axis === 0 ? i : j) * stride[axis] - low[axis] + k * dilation[axis]);
         }
     return tensor(list, { shape: [1, taps * sizeOf(out)], dtype: x.dtype });
   };

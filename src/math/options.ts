@@ -58,6 +58,7 @@ import type { BincountOptions, HistogramddOptions, HistogramOptions, SearchOptio
 import type { SoftmaxOptions } from "./softmax.ts";
 import type { NormOptions, QuantileOptions, ReduceOptions, TopkOptions } from "./statistics.ts";
 import type { UnfoldOptions } from "./unfold.ts";
+import { eachSide } from "./window.ts";
 
 /** Of options whose interface has no name. */
 type Named<Names extends string> = Readonly<Record<Names, Expectation>>;
@@ -111,7 +112,7 @@ export const RNN_OPTIONS: Checks<RnnOptions> = { ...RECURRENT_OPTIONS, nonlinear
 export const CONV_OPTIONS: Checks<ConvOptions> = {
   bias: anOperand,
   stride: eachAxis,
-  padding: either(eachAxis, oneOf("same", "valid")),
+  padding: either(eachSide, oneOf("same", "valid")),
   paddingMode: oneOf("zeros", "reflect", "replicate", "circular"),
   dilation: eachAxis,
   groups: aNumber,
@@ -194,7 +195,7 @@ export const GLOBAL_RESPONSE_NORM_OPTIONS: Checks<GlobalResponseNormOptions> = {
 export const NORMALIZE_OPTIONS: Checks<NormalizeOptions> = { p: aNumber, axis: integer, eps: aNumber };
 export const PAIRWISE_DISTANCE_OPTIONS: Checks<PairwiseDistanceOptions> = { p: aNumber, eps: aNumber, keepDims: flag };
 export const UNIFORM_OPTIONS: Checks<UniformOptions> = { low: aNumber, high: aNumber, dtype: aDtype };
-export const POOL_OPTIONS: Checks<PoolOptions> = { stride: eachAxis, padding: eachAxis, ceilMode: flag };
+export const POOL_OPTIONS: Checks<PoolOptions> = { stride: eachAxis, padding: eachSide, ceilMode: flag };
 export const MAX_POOL_OPTIONS: Checks<MaxPoolOptions> = { ...POOL_OPTIONS, dilation: eachAxis };
 export const AVG_POOL_OPTIONS: Checks<AvgPoolOptions> = { ...POOL_OPTIONS, countIncludePad: flag, divisorOverride: aNumber };
 export const LP_POOL_OPTIONS: Checks<LpPoolOptions> = { stride: eachAxis, ceilMode: flag };
@@ -216,7 +217,7 @@ export const DEFORM_CONV_OPTIONS: Checks<DeformConvOptions> = {
   bias: anOperand,
   mask: aTensor,
   stride: eachAxis,
-  padding: either(naturalNumber, list),
+  padding: eachSide,
   dilation: eachAxis,
   groups: positiveInteger,
   offsetGroups: positiveInteger,

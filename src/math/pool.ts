@@ -13,13 +13,13 @@ import { perAxis, type Tensor } from "../ops/tensor.ts";
 import type { PerAxis } from "./conv.ts";
 import { AVG_POOL_OPTIONS, LP_POOL_OPTIONS, MAX_POOL_OPTIONS } from "./options.ts";
 import { pad } from "./rearrange.ts";
-import { type PoolWindow, poolWindow } from "./window.ts";
+import { type Padding, type PoolWindow, poolWindow } from "./window.ts";
 
 export interface PoolOptions {
   /** Step between windows. Default: the kernel size, so that windows tile the input. */
   readonly stride?: PerAxis;
-  /** Elements added on both sides, at most half the kernel: -∞ to max pooling, 0 to average pooling. Default 0. */
-  readonly padding?: PerAxis;
+  /** Elements added on both sides, or [low, high] of each axis, at most half the kernel: -∞ to max pooling, 0 to average pooling. Default 0. */
+  readonly padding?: Padding;
   /** Whether a last window that hangs over the end counts (if it starts inside). Default false. */
   readonly ceilMode?: boolean;
 }
@@ -47,30 +47,30 @@ interface Geometry extends PoolWindow {
 /** H′ = ⌊(H + 2p - d(k - 1) - 1)/s⌋ + 1, or rounded up with `ceilMode` unless the last window would start beyond input and left padding. */
 function geometry(what: string, spatial: number, x: Tensor, kernelSize: PerAxis, options: MaxPoolOptions): Geometry {
   if (x.rank < spatial) throw new RangeError(`${what}: want at least ${spatial} axes, got ${formatShape(x.shape)}`);
-  const { kernel, stride, dilation, padding } = poolWindow(what, spatial, kernelSize, options);
+  const { kernel, stride, dilation, low, high } = poolWindow(what, spatial, kernelSize, options);
   const size = x.shape.slice(x.rank - spatial);
   const out = size.map((d, i) => {
-    const room = d + 2 * padding[i] - dilation[i] * (kernel[i] - 1) - 1;
+    const room = d + low[i] + high[i] - dilation[i] * (kernel[i] - 1) - 1;
     const floor = Math.floor(room / stride[i]) + 1;
     if (!options.ceilMode) return floor;
     const ceil = Math.ceil(room / stride[i]) + 1;
-    return (ceil - 1) * stride[i] >= d + padding[i] ? ceil - 1 : ceil;
+    return (ceil - 1) * stride[i] >= d + low[i] ? ceil - 1 : ceil;
   });
   if (out.some((n) => n < 1))
     throw new RangeError(`${what}: a window of ${formatShape(kernel)} does not fit in ${formatShape(x.shape)}; add padding`);
-  const tail = out.map((n, i) => Math.max(0, (n - 1) * stride[i] + dilation[i] * (kernel[i] - 1) + 1 - size[i] - padding[i]));
-  return { kernel, stride, dilation, padding, tail, size, out };
+  const tail = out.map((n, i) => Math.max(0, (n - 1) * stride[i] + dilation[i] * (kernel[i] - 1) + 1 - size[i] - low[i]));
+  return { kernel, stride, dilation, low, high, tail, size, out };
 }
 
 /** [..., H, W] to [..., H′, W′, kh, kw]. */
-function windowsOf(x: Tensor, { kernel, stride, dilation, padding, tail }: Geometry, value: number): Tensor {
+function windowsOf(x: Tensor, { kernel, stride, dilation, low, tail }: Geometry, value: number): Tensor {
   const lead = x.shape.slice(kernel.length).map(() => 0);
   const padded =
     value === 0
-      ? x.pad([...lead, ...padding], [...lead, ...tail])
+      ? x.pad([...lead, ...low], [...lead, ...tail])
       : pad(
           x,
-          padding.map((n, i) => [n, tail[i]] as const),
+          low.map((n, i) => [n, tail[i]] as const),
           "constant",
           value,
         );
@@ -97,10 +97,10 @@ function least(dtype: Dtype): number {
 }
 
 /** The number of each window's first tap that lies in the input, in the shape of the windows. */
-function firstTaps({ kernel, stride, dilation, padding, out }: Geometry): Tensor {
+function firstTaps({ kernel, stride, dilation, low, out }: Geometry): Tensor {
   const inWindow = stridesOf(kernel);
   const perAxis = out.map((n, i) =>
-    Array.from({ length: n }, (_, w) => inWindow[i]! * Math.max(0, Math.ceil((padding[i]! - w * stride[i]!) / dilation[i]!))),
+    Array.from({ length: n }, (_, w) => inWindow[i]! * Math.max(0, Math.ceil((low[i]! - w * stride[i]!) / dilation[i]!))),
   );
   const all = perAxis.reduce<number[]>((sums, list) => sums.flatMap((a) => list.map((b) => a + b)), [0]);
   return tensor(Int32Array.from(all), { shape: out });
@@ -142,7 +142,7 @@ export function maxPoolWithIndices(
   const bottom = least(x.dtype);
   const { values, indices } = maxima(windowsOf(x, g, bottom), spatial);
   // Where nothing is larger than the padding, the padding came first.
-  const taps = g.padding.some((p) => p > 0) ? values.eq(bottom).where(firstTaps(g), indices) : indices;
+  const taps = g.low.some((p) => p > 0) ? values.eq(bottom).where(firstTaps(g), indices) : indices;
   const lead = x.rank - spatial;
   const inWindow = stridesOf(g.kernel);
   const inPlane = stridesOf(g.size);
@@ -151,7 +151,7 @@ export function maxPoolWithIndices(
     const start = taps
       .iotaLike(lead + i)
       .mul(g.stride[i])
-      .sub(g.padding[i]);
+      .sub(g.low[i]);
     return start.add(tap.mul(g.dilation[i])).mul(inPlane[i]);
   });
   return { values, indices: places.reduce((a, b) => a.add(b)) };
@@ -176,11 +176,11 @@ export function maxUnpool(x: Tensor, indices: Tensor, outputSize: readonly numbe
 // ---- mean ---------------------------------------------------------------------------------------------------------------------------
 
 /** Per axis and window: how many elements it covers, counting padding or not. */
-function coverage({ kernel, stride, padding, size, out }: Geometry, countPadding: boolean): number[][] {
+function coverage({ kernel, stride, low, high, size, out }: Geometry, countPadding: boolean): number[][] {
   return out.map((n, i) =>
     Array.from({ length: n }, (_, w) => {
-      const start = w * stride[i] - padding[i];
-      const stop = Math.min(start + kernel[i], size[i] + padding[i]);
+      const start = w * stride[i] - low[i];
+      const stop = Math.min(start + kernel[i], size[i] + high[i]);
       return countPadding ? stop - start : Math.min(stop, size[i]) - Math.max(start, 0);
     }),
   );

@@ -3,6 +3,7 @@
 import { aDtype, aNumber, type Checks, checkOptions, eachAxis, either, flag, fn, oneOf } from "../base/check.ts";
 import type { Dtype } from "../base/dtype.ts";
 import { type ConvOptions, conv1d, conv2d, conv3d, type PerAxis } from "../math/conv.ts";
+import { eachSide, paddingText, sidesOf } from "../math/window.ts";
 import { checkTensors } from "../ops/check.ts";
 import { perAxis, type Tensor, type TensorLike } from "../ops/tensor.ts";
 import { fanInUniform, fanInUniformBias, type Initializer } from "./initializers.ts";
@@ -36,7 +37,7 @@ export interface ConvLayerOptions {
 
 const CONV_LAYER_OPTIONS: Checks<ConvLayerOptions> = {
   stride: eachAxis,
-  padding: either(eachAxis, oneOf("same", "valid")),
+  padding: either(eachSide, oneOf("same", "valid")),
   paddingMode: oneOf("zeros", "reflect", "replicate", "circular"),
   dilation: eachAxis,
   groups: aNumber,
@@ -79,12 +80,17 @@ export function convSettings(
   };
 }
 
+/** Padding as a number of each axis, or as pairs where the sides differ. */
+function settled({ low, high }: ReturnType<typeof sidesOf>): number[] | [low: number, high: number][] {
+  return low.every((n, i) => n === high[i]) ? low : low.map((n, i): [number, number] => [n, high[i]]);
+}
+
 /** What the convolutions of all dimensions share. */
 export abstract class ConvNd extends Module {
   readonly weight: Parameter;
   readonly bias: Parameter | undefined;
   readonly stride: readonly number[];
-  readonly padding: readonly number[] | "same" | "valid";
+  readonly padding: readonly number[] | readonly (readonly [low: number, high: number])[] | "same" | "valid";
   readonly paddingMode: ConvOptions["paddingMode"];
   readonly dilation: readonly number[];
   readonly groups: number;
@@ -98,7 +104,7 @@ export abstract class ConvNd extends Module {
     const { kernel, stride, dilation, groups } = convSettings(what, spatial, channels, kernelSize, options);
     this.#conv = conv;
     [this.stride, this.dilation, this.groups, this.paddingMode] = [stride, dilation, groups, paddingMode];
-    this.padding = typeof padding === "string" ? padding : perAxis(padding, spatial, `${what}: padding`);
+    this.padding = typeof padding === "string" ? padding : settled(sidesOf(padding, spatial, `${what}: padding`));
     const shape = [channels[1], channels[0] / groups, ...kernel];
     const { biasInitializer = fanInUniformBias(shape) } = options;
     this.weight = new Parameter(weightInitializer(shape, { dtype }), "weight");
@@ -125,7 +131,7 @@ export abstract class ConvNd extends Module {
     const parts = [`${perGroup * this.groups} to ${outChannels}`, `kernel ${kernel.join("x")}`];
     if (this.stride.some((s) => s !== 1)) parts.push(`stride ${this.stride.join("x")}`);
     if (typeof padding === "string") parts.push(`padding ${padding}`);
-    else if (padding.some((p) => p !== 0)) parts.push(`padding ${padding.join("x")}`);
+    else parts.push(...[paddingText(sidesOf(padding, kernel.length, "padding"))].filter(Boolean));
     if (this.paddingMode !== "zeros") parts.push(`padding mode ${this.paddingMode}`);
     if (this.dilation.some((d) => d !== 1)) parts.push(`dilation ${this.dilation.join("x")}`);
     if (this.groups !== 1) parts.push(`groups ${this.groups}`);

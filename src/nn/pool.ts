@@ -4,7 +4,7 @@ import { checkOptions } from "../base/check.ts";
 import type { PerAxis } from "../math/conv.ts";
 import { AVG_POOL_OPTIONS, LP_POOL_OPTIONS, MAX_POOL_OPTIONS } from "../math/options.ts";
 import * as F from "../math/pool.ts";
-import { poolWindow } from "../math/window.ts";
+import { paddingText, poolWindow } from "../math/window.ts";
 import { checkTensors } from "../ops/check.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { inputError, Module } from "./module.ts";
@@ -44,10 +44,10 @@ abstract class Pool extends Module {
   }
 
   protected override details(): string {
-    const { kernel, stride, padding, dilation } = poolWindow("pool", this.#spatial, this.kernelSize, this.options);
+    const { kernel, stride, low, high, dilation } = poolWindow("pool", this.#spatial, this.kernelSize, this.options);
     const parts = [`kernel ${kernel.join("x")}`];
     if (stride.some((s, i) => s !== kernel[i])) parts.push(`stride ${stride.join("x")}`);
-    if (padding.some((p) => p !== 0)) parts.push(`padding ${padding.join("x")}`);
+    parts.push(...[paddingText({ low, high })].filter(Boolean));
     if (dilation.some((d) => d !== 1)) parts.push(`dilation ${dilation.join("x")}`);
     if (this.options.ceilMode) parts.push("ceil");
     return parts.join(", ");

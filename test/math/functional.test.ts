@@ -65,6 +65,72 @@ const CASES: Readonly<Record<string, Case>> = {
     shapes: [[1, 2, 5, 4]],
   },
   lpPool2d: { f: (x) => F.lpPool2d(x, 3, 2), shapes: [[1, 1, 4, 4]], range: [0.2, 1] },
+  "conv2d, sides apart": {
+    f: (x, w) =>
+      F.conv2d(x, w, {
+        padding: [
+          [0, 2],
+          [1, 0],
+        ],
+      }),
+    shapes: [
+      [1, 2, 4, 3],
+      [2, 2, 3, 2],
+    ],
+  },
+  "maxPool2d, sides apart": {
+    f: (x) =>
+      F.maxPool2d(x, 3, {
+        stride: 2,
+        padding: [
+          [0, 1],
+          [1, 0],
+        ],
+      }),
+    shapes: [[1, 2, 5, 4]],
+  },
+  "avgPool2d, sides apart": {
+    f: (x) =>
+      F.avgPool2d(x, 2, {
+        padding: [
+          [1, 0],
+          [0, 1],
+        ],
+      }),
+    shapes: [[1, 2, 5, 4]],
+  },
+  roiAlign: {
+    f: (x, boxes) =>
+      F.roiAlign(
+        x,
+        boxes.add(
+          tensor(
+            [
+              [1, 1, 3, 4],
+              [0, 2, 4, 3],
+            ],
+            { dtype: "f64" },
+          ),
+        ),
+        i32([0, 1]),
+        { size: [2, 3], samplingRatio: 2 },
+      ),
+    shapes: [
+      [2, 2, 6, 5],
+      [2, 4],
+    ],
+    range: [-0.3, 0.3],
+  },
+  deformConv2d: {
+    f: (x, w, offset, mask) => F.deformConv2d(x, w, offset, { mask, stride: [1, 2], padding: 1, groups: 2, offsetGroups: 2 }),
+    shapes: [
+      [1, 2, 4, 4],
+      [2, 1, 2, 2],
+      [1, 16, 5, 3],
+      [1, 8, 5, 3],
+    ],
+    range: [0.1, 0.9],
+  },
   adaptiveAvgPool2d: { f: (x) => F.adaptiveAvgPool2d(x, [2, 3]), shapes: [[1, 2, 5, 4]] },
   adaptiveMaxPool2d: { f: (x) => F.adaptiveMaxPool2d(x, [2, 3]), shapes: [[1, 2, 5, 4]] },
   bicubic: { f: (x) => F.interpolate(x, { size: [5, 3], mode: "bicubic" }), shapes: [[1, 2, 3, 4]] },
