@@ -12,6 +12,7 @@ const EXAMPLES = 3;
 /** What each small model is checked on; all others on small digits. */
 const TASKS: Readonly<Record<string, ModelTask>> = {
   lenet5: { inputShape: [1, 28, 28], outputs: 10 },
+  "lenet5-cosine": { inputShape: [1, 28, 28], outputs: 10 },
   xor: { inputShape: [2], outputs: 1 },
   gpt: { inputShape: [6], outputs: 10, layers: 2, features: 16 },
 };

@@ -51,6 +51,7 @@ const defaults: Readonly<Record<string, Default>> = {
   cnn: { ...usual, ...high, data: "digits", epochs: 60 },
   convnet: { ...high, batchSize: 64, data: "mnist", epochs: 20 },
   lenet5: { ...usual, data: "mnist", epochs: 5 },
+  "lenet5-cosine": { ...usual, data: "mnist", epochs: 10 },
   // Four examples and a saturating output: rates that would be wild elsewhere get below 1e-3 in some fifty steps (SGD: a hundred and more).
   gpt: { ...usual, decay: true, data: "text", epochs: 10 },
   xor: { lr: { adam: 0.1, sgd: 0.5 }, data: "xor", batchSize: 4, epochs: 200, decay: false },

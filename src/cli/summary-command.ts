@@ -29,6 +29,7 @@ export interface SummaryFlags {
 /** What the small models of this library are made for. */
 const INPUTS: Readonly<Record<string, readonly number[]>> = {
   lenet5: [1, 28, 28],
+  "lenet5-cosine": [1, 28, 28],
   mlp: [1, 28, 28],
   cnn: [1, 8, 8],
   convnet: [1, 28, 28],

@@ -41,8 +41,8 @@ export interface Prepared {
 const double = (x: Tensor): Tensor => (isFloat(x.dtype) ? x.cast("f64") : x);
 
 /** For the library: checks a model and its objective, and makes functions of them. To be used in evaluation mode. */
-export function prepared(what: string, model: Layer, { x, y, loss }: Objective): Prepared {
-  const vector = parameterVector(what, model);
+export function prepared(what: string, model: Layer, { x, y, loss }: Objective, state = false): Prepared {
+  const vector = parameterVector(what, model, state);
   requireFinite(what, model);
   if (x.rank === 0 || y.rank === 0 || x.shape[0] !== y.shape[0] || x.size === 0)
     throw new RangeError(`${what}: x and y must be batches of as many examples, got ${formatShape(x.shape)} and ${formatShape(y.shape)}`);

@@ -8,6 +8,7 @@ import { checkModule, type Module } from "../nn/module.ts";
 import type { Parameter } from "../nn/parameter.ts";
 import { concatenate, tensor } from "../ops/create.ts";
 import { elementsOf, type Tensor } from "../ops/tensor.ts";
+import type { Cell } from "../runtime/cell.ts";
 
 /** The elements of a tensor in f64, in an array of the caller's own. */
 export const elements64 = (x: Tensor): Float64Array => Float64Array.from(elementsOf(x));
@@ -68,9 +69,12 @@ export interface ParameterVector {
   within<R>(theta: Tensor, fn: () => R): R;
 }
 
-/** The parameters of a model as one vector. */
-export function parameterVector(what: string, model: Module): ParameterVector {
-  const all = parametersOf(what, model);
+/** The parameters of a model as one vector; with `state`, running statistics and other float buffers behind them. */
+export function parameterVector(what: string, model: Module, state = false): ParameterVector {
+  const own = parametersOf(what, model);
+  const parameters = new Set<Cell>(own.map(([, cell]) => cell));
+  const buffers = state ? model.namedCells().filter(([, cell]) => isFloat(cell.dtype) && !parameters.has(cell)) : [];
+  const all: readonly (readonly [string, Cell])[] = [...own, ...buffers];
   const shapes = all.map(([, { shape }]) => shape);
   const names = all.map(([name]) => name);
   const size = shapes.reduce((sum, shape) => sum + sizeOf(shape), 0);
@@ -88,12 +92,12 @@ export function parameterVector(what: string, model: Module): ParameterVector {
       ),
     within: (theta, fn) => {
       let from = 0;
-      const own = shapes.map((shape, i): [string, Tensor] => {
+      const parts = shapes.map((shape, i): [string, Tensor] => {
         const part = theta.narrow(0, from, sizeOf(shape)).reshape(shape);
         from += sizeOf(shape);
         return [names[i]!, part];
       });
-      return functionalCall(model, { ...others, ...Object.fromEntries(own) }, fn).result;
+      return functionalCall(model, { ...others, ...Object.fromEntries(parts) }, fn).result;
     },
   };
 }

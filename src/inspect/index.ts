@@ -5,6 +5,17 @@ export { type AnnealingOptions, annealOrder } from "./annealing.ts";
 export { type CheckOptions, type CheckReport, checkGradients, checkModel } from "./check.ts";
 export * as cost from "./cost.ts";
 export { type Curvature, type CurvatureOptions, curvature, type Objective, type StepFit, stepFit } from "./curvature.ts";
+export {
+  type Descent,
+  type DescentOptions,
+  type Directional,
+  type DirectionalOptions,
+  directional,
+  type Level,
+  type OutcomesOptions,
+  outcomes,
+  steepestDescent,
+} from "./descent.ts";
 export { type EdgeElimination, type EdgeStep, eliminateEdges, type SearchOptions } from "./edge-elimination.ts";
 export { type EliminationRule, eliminationOrder, orderCost, type VertexOrder } from "./elimination.ts";
 export { eliminateFaces, type FaceElimination, type FaceStep } from "./face-elimination.ts";
@@ -14,6 +25,21 @@ export type { Diagnosis, Trend } from "./flow-diagnosis.ts";
 export { type Edge, type Graph, type ScalarGraph, type ScalarGraphOptions, scalarGraph, type Vertex, type Weighted } from "./graph.ts";
 export { type Interval, type IntervalRule, intervalRules, intervals } from "./interval.ts";
 export { type Estimate, type LanczosOptions, type LinearMap, singularValues } from "./lanczos.ts";
+export {
+  type Curved,
+  type CurveOptions,
+  curve,
+  type Direction,
+  type LineOptions,
+  line,
+  type PathPlane,
+  type Plane,
+  pathPlane,
+  plane,
+  type Slice,
+  type SliceOptions,
+  slice,
+} from "./landscape.ts";
 export type { Layered } from "./layer-matrix.ts";
 export { circularNorm, circularSingularValues, jacobianMap } from "./linear-map.ts";
 export { type Look, type LookOptions, look } from "./look.ts";

@@ -58,6 +58,7 @@ export {
   LeNet5,
   LeNet5Classic,
   type LeNet5ClassicOptions,
+  type LeNet5Options,
   type PartialConv,
   type RbfOutput,
   type Subsampling,

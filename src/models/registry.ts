@@ -45,6 +45,10 @@ const own: Readonly<Record<string, ModelMaker>> = {
     requireShape("lenet5", inputShape, [1, 28, 28]);
     return new LeNet5(outputs);
   },
+  "lenet5-cosine": ({ inputShape, outputs }) => {
+    requireShape("lenet5-cosine", inputShape, [1, 28, 28]);
+    return new LeNet5(outputs, { activation: "cosine" });
+  },
   xor: ({ inputShape, outputs }) => {
     requireShape("xor", inputShape, [2]);
     if (outputs !== 1) throw new RangeError(`xor: the model gives one number, the task wants ${outputs}`);

@@ -73,8 +73,8 @@ describe("by name", () => {
     expect(size(models[name](task))).toBe(size(new Mlp(sizes)));
   });
 
-  test.each(["mlp", "cnn", "convnet", "lenet5", "xor"])("%s gives outputs of the task's size", (name) => {
-    const inputShape = { lenet5: [1, 28, 28], xor: [2] }[name] ?? [1, 8, 8];
+  test.each(["mlp", "cnn", "convnet", "lenet5", "lenet5-cosine", "xor"])("%s gives outputs of the task's size", (name) => {
+    const inputShape = { lenet5: [1, 28, 28], "lenet5-cosine": [1, 28, 28], xor: [2] }[name] ?? [1, 8, 8];
     const outputs = name === "xor" ? 1 : 7;
     expect(
       models[name]({ inputShape, outputs })
