@@ -359,6 +359,32 @@ export const activations: readonly Demo[] = [
     },
   },
   {
+    name: "dead-at-birth",
+    shows: "a deep, narrow ReLU net may be dead before it is trained: 1 - (1 - 2⁻ᴺ)ᴸ for width N and depth L, without biases",
+    document: "S4",
+    rows: ["ACT-3"],
+    run() {
+      const draws = 2000;
+      const alive = (width: number, depth: number): Tensor => {
+        let h = draw(1, draws, 1, width);
+        for (let i = 0; i < depth; i++) h = h.dot(draw(2 + i, draws, width, width), "sni,sio->sno").relu();
+        return h.gt(0).cast("f64").max([1, 2]);
+      };
+      return {
+        facts: [
+          [2, 10, 0.9437],
+          [3, 10, 0.7369],
+          [5, 10, 0.272],
+        ].map(([width, depth, expected]) => ({
+          what: `width ${width}, depth ${depth}: share of ${draws} nets that are dead for an input`,
+          value: 1 - item(alive(width!, depth!).mean()),
+          expected: expected!,
+          within: 0.035,
+        })),
+      };
+    },
+  },
+  {
     name: "leaky-relu",
     shows: "max(0.1 x, x) has a slope for x far below 0, so no unit dies",
     document: "S4",

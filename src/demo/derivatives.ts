@@ -4,7 +4,13 @@ import { scan } from "../function/control.ts";
 import { grad, jvp, valueAndGrad, vjp } from "../function/derivative.ts";
 import { jacfwd, jacrev } from "../function/jacobian.ts";
 import { show } from "../function/show.ts";
+import { accumulate } from "../inspect/accumulate.ts";
 import { macsOf, recordOn } from "../inspect/cost.ts";
+import { eliminationOrder } from "../inspect/elimination.ts";
+import { eliminateFaces } from "../inspect/face-elimination.ts";
+import { type ScalarGraph, scalarGraph } from "../inspect/graph.ts";
+import { pathGrowth, paths } from "../inspect/paths.ts";
+import { optimalOrder } from "../inspect/vertex-optimum.ts";
 import { keyOf, normal } from "../math/random.ts";
 import { exactXor } from "../models/xor.ts";
 import { stack, tensor } from "../ops/create.ts";
@@ -46,6 +52,15 @@ function byEquations(): { gradients: Tensor[]; delta1: Tensor; delta2: Tensor; w
   const delta1 = w2.transpose().matmul(delta2).mul(sigmoidSlope(z1)); // BP2
   return { gradients: [outer(delta1, x), delta1, outer(delta2, a1), delta2], delta1, delta2, w2, z1 }; // BP4, BP3
 }
+
+/** The talk's example of optimal Jacobian accumulation. */
+function lectureProgram(a: Tensor, b: Tensor): Tensor[] {
+  const v1 = a.mul(b);
+  const v3 = v1.mul(v1.sin());
+  return [v3.cos(), v3.exp()];
+}
+
+const lectureGraph = (): ScalarGraph => scalarGraph(lectureProgram, [0.7, 1.3]);
 
 const largest = (a: readonly Tensor[], b: readonly Tensor[]): number => Math.max(...a.map((each, i) => distance(each, b[i]!)));
 
@@ -277,6 +292,69 @@ export const derivatives: readonly Demo[] = [
       const [ga, gb] = grad(([a, b]: Two) => g(a, b))([f1(scalar(at)), f2(scalar(at))]);
       const expected = item(ga) * slopeOf(f1, at) + item(gb) * slopeOf(f2, at);
       return { facts: [{ what: "dC/dx at 0.4", value: slopeOf((x) => g(f1(x), f2(x)), at), expected, within: 1e-15 }] };
+    },
+  },
+  {
+    name: "paths",
+    shows: "the derivative is the sum, over all paths, of products along the path: 8 paths and 20 multiplications for the lecture's F'",
+    document: "S1",
+    rows: ["AD-3"],
+    run() {
+      const found = paths(lectureGraph());
+      const [x, y] = [scalar(0.7), scalar(1.3)];
+      const direct = jacrev((inputs: Two) => stack(lectureProgram(...inputs)))([x, y]) as unknown as Two;
+      const byPaths = found.jacobian.flat();
+      const expected = [0, 1].flatMap((row) => direct.map((column) => Number(column.dataSync()[row])));
+      return {
+        facts: [
+          { what: "paths from an input to an output", value: found.total, expected: 8 },
+          { what: "multiplications, path by path", value: found.multiplications, expected: 20 },
+          {
+            what: "largest difference from reverse mode",
+            value: Math.max(...byPaths.map((d, i) => Math.abs(d - expected[i]!))),
+            expected: 0,
+            within: 1e-12,
+          },
+        ],
+      };
+    },
+  },
+  {
+    name: "paths-growth",
+    shows: "one unit more in the first hidden layer of a 2-3-3-1 net: 9 paths between an input and the output become 12",
+    document: "S1",
+    rows: ["AD-3"],
+    run: () => ({
+      facts: [
+        { what: "paths of 2-3-3-1", value: pathGrowth([2, 3, 3, 1]).paths, expected: 9 },
+        { what: "of 2-4-3-1", value: pathGrowth([2, 4, 3, 1]).paths, expected: 12 },
+        { what: "of 2-3-3-3-1: a layer more", value: pathGrowth([2, 3, 3, 3, 1]).paths, expected: 27 },
+      ],
+    }),
+  },
+  {
+    name: "jacobian-accumulation",
+    shows:
+      "v₁ = v₋₁v₀, v₂ = sin v₁, v₃ = v₁v₂, v₄ = cos v₃, v₅ = exp v₃: 20 multiplications by paths, 10 forward, 10 in reverse, 7 at best",
+    document: "S1",
+    rows: ["AD-4"],
+    run() {
+      const graph = lectureGraph();
+      const best = optimalOrder(graph);
+      return {
+        facts: [
+          { what: "by paths", value: paths(graph).multiplications, expected: 20 },
+          { what: "forward", value: eliminationOrder(graph, "forward").cost, expected: 10 },
+          { what: "reverse", value: eliminationOrder(graph, "reverse").cost, expected: 10 },
+          { what: "best order of vertices", value: best.cost, expected: 7 },
+          { what: "best order of faces", value: eliminateFaces(graph).cost, expected: 7 },
+        ],
+        text: show(
+          accumulate((a: Tensor, b: Tensor) => lectureProgram(a, b), best.order),
+          scalar(0.7),
+          scalar(1.3),
+        ),
+      };
     },
   },
   {
