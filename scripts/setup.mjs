@@ -155,7 +155,8 @@ async function keepModules(dist, compiled) {
     // Not every bundler knows the conditions and sub-paths of packages.
     const code = readFileSync(module, "utf8")
       .replaceAll('import("#pngjs")', 'import("./no-png.js")')
-      .replaceAll('import("#csv-parse")', 'import("./csv-parse.js")');
+      .replaceAll('import("#csv-parse")', 'import("./csv-parse.js")')
+      .replaceAll(/\(this && this\.\w+\) \|\| /g, ""); // a module has no `this`, and bundlers say so
     writeFileSync(module, path.startsWith("ops") ? withoutNotes(code, parseAst) : code);
   }
   // So the reader of CSV that needs no Node comes along.
