@@ -2,6 +2,23 @@
 
 export { accumulate, type EliminationSteps, jacobianBySteps } from "./accumulate.ts";
 export { type AnnealingOptions, annealOrder } from "./annealing.ts";
+export {
+  type BentLayer,
+  type BumpOptions,
+  bentGrid,
+  bumpConstruction,
+  type Collapsed,
+  type Construction,
+  type Curve1d,
+  collapseLinear,
+  type GridOptions,
+  type IntervalOptions,
+  leastSquaresLine,
+  type Polynomial,
+  polynomialFeatures,
+  reluConstruction,
+  tent,
+} from "./approximate.ts";
 export { type CheckOptions, type CheckReport, checkGradients, checkModel } from "./check.ts";
 export * as cost from "./cost.ts";
 export { type Curvature, type CurvatureOptions, curvature, type Objective, type StepFit, stepFit } from "./curvature.ts";
