@@ -2,7 +2,6 @@
 import type { Dataset } from "../data/dataset.ts";
 import { fetchBatches } from "../data/loader.ts";
 import { parameterCount } from "../inspect/cost.ts";
-import type { Finding } from "../inspect/finding.ts";
 import type { Flow } from "../inspect/flow.ts";
 import { type LookBatch, lookAt } from "../inspect/look.ts";
 import { type Spectrum, spectrum } from "../inspect/spectrum.ts";
@@ -10,6 +9,7 @@ import type { Units } from "../inspect/units.ts";
 import { keyOf, manualSeed, normal } from "../math/random.ts";
 import type { Layer } from "../nn/module.ts";
 import { fromArray } from "../ops/create.ts";
+import type { Finding } from "../train/finding.ts";
 import { batchTensors } from "../train/task.ts";
 import { findingsText, flowText, spectrumText, unitsText } from "./inspect-drawing.ts";
 import { inspectReport } from "./inspect-report.ts";

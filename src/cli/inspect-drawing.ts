@@ -1,10 +1,10 @@
 /** @file What `nabla inspect` prints: bars, histograms and curves in a terminal. */
 import { columns } from "../base/columns.ts";
-import { findingText } from "../inspect/finding.ts";
 import type { Flow, FlowStep } from "../inspect/flow.ts";
 import type { Look } from "../inspect/look.ts";
 import type { Spectrum } from "../inspect/spectrum.ts";
 import type { Units } from "../inspect/units.ts";
+import { findingText } from "../train/finding.ts";
 import { drawCurves } from "./curves.ts";
 
 const EIGHTHS = " ▏▎▍▌▋▊▉█";

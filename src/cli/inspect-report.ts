@@ -2,10 +2,10 @@
 import { type Bar, factorBars, histogramRows } from "../figures/bars.ts";
 import { report, type Section } from "../figures/report.ts";
 import { lineChart } from "../figures/svg.ts";
-import type { Finding } from "../inspect/finding.ts";
 import type { Flow } from "../inspect/flow.ts";
 import type { Spectrum } from "../inspect/spectrum.ts";
 import type { Units } from "../inspect/units.ts";
+import type { Finding } from "../train/finding.ts";
 import type { Inspected } from "./inspect-command.ts";
 
 const short = (x: number): string =>

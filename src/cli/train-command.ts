@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { sizeOf } from "../base/shape.ts";
+import { fetchBatches } from "../data/loader.ts";
 import type { Curve } from "../figures/curves.ts";
 import { backendName } from "../runtime/backends.ts";
 import { getThreads } from "../runtime/wasm/pool.ts";
@@ -11,11 +12,14 @@ import { saveModel } from "../train/checkpoint.ts";
 import { Checkpoints, latestCheckpoint } from "../train/checkpoints.ts";
 import { EarlyStopping } from "../train/early-stopping.ts";
 import { Evaluator } from "../train/evaluate.ts";
+import { explain } from "../train/explain.ts";
+import { type Finding, findingText } from "../train/finding.ts";
 import { fit } from "../train/fit.ts";
 import type { Metrics } from "../train/meter.ts";
 import { CsvSink, Recorder } from "../train/record.ts";
 import { fastDevRun, overfitOneBatch } from "../train/sanity.ts";
 import { folderStore } from "../train/store.ts";
+import { baselineLoss, batchTensors } from "../train/task.ts";
 import { TensorboardSink } from "../train/tensorboard.ts";
 import { drawCurves } from "./curves.ts";
 import { samples } from "./generate-command.ts";
@@ -36,6 +40,10 @@ import { terminalWidth } from "./terminal.ts";
 import { modelMetadata } from "./trained.ts";
 
 /** The command's options: settings, and what to do with them. */
+/** Share of a constant answer's loss above which a run has not learned, and examples that are then looked at. */
+const HARDLY = 0.9;
+const EXPLAINED = 256;
+
 export interface TrainFlags extends Config {
   readonly config?: string;
   readonly resume?: string;
@@ -197,7 +205,10 @@ async function finish(
   if (history.reason) console.log(`stopped: ${history.reason}`);
   const curves = lossCurves(epochs);
   if (curves) console.log(curves);
-  if (test) console.log(await summarize(model, data, test, epochs, keptEpoch(session)));
+  if (test) {
+    console.log(await summarize(model, data, test, epochs, keptEpoch(session)));
+    for (const finding of await whyUnderFitting(session, epochs)) console.log(findingText(finding));
+  }
   if (test && peeks) console.log(`note: ${peeks}`);
   if (stopped) console.log(`interrupted; go on with: nabla train --resume ${run.path}`);
   if (saved) console.log(`saved ${join(run.path, "model.safetensors")}`);
@@ -328,6 +339,24 @@ function reportOf({ settings, data, model }: Session, { epochs, examplesPerSecon
   return `${JSON.stringify(report, null, 2)}\n`;
 }
 
+/** Of a run that has not learned: what the instruments say of its model. */
+async function whyUnderFitting(session: Session, epochs: readonly EpochRecord[]): Promise<readonly Finding[]> {
+  const { model, data, options } = session;
+  const last = epochs.at(-1);
+  // A run that was merely short has learned something.
+  if (!last || last.trainLoss < HARDLY * baselineLoss(data)) return [];
+  const { value } = await fetchBatches(data.train, { batchSize: Math.min(EXPLAINED, data.train.count) }).next();
+  const classes = data.task === "classification" ? data.classes.length : undefined;
+  return explain({
+    model,
+    optimizer: options.optimizer,
+    loss: options.loss,
+    batch: batchTensors(data, value!),
+    classes,
+    step: epochs.length,
+  });
+}
+
 // ---- before a run ---------------------------------------------------------------------------------------------------------------------
 
 async function tryOut({ model, data, options }: Session): Promise<number> {
@@ -340,12 +369,15 @@ async function tryOut({ model, data, options }: Session): Promise<number> {
 
 /** Exit code 1 if the batch was not learned. */
 async function overfit({ model, data, options: { optimizer, batchSize } }: Session): Promise<number> {
-  const { losses, baseline, learned } = await overfitOneBatch(model, data, { optimizer, batchSize });
+  const { losses, baseline, learned, findings } = await overfitOneBatch(model, data, { optimizer, batchSize });
   const course = `loss ${formatLoss(losses[0])} to ${formatLoss(losses.at(-1)!)} in ${losses.length} steps (a constant answer: ${formatLoss(baseline)})`;
   console.log(
     learned
       ? `one batch learned by heart: ${course}`
-      : `one batch is not learned: ${course}; look at the data, the model and the learning rate`,
+      : [
+          `one batch is not learned: ${course}${findings.length > 0 ? "" : "; look at the data, the model and the learning rate"}`,
+          ...findings.map(findingText),
+        ].join("\n"),
   );
   return learned ? 0 : 1;
 }

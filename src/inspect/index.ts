@@ -1,5 +1,6 @@
 /** @file The instruments: each takes a model (or a function) and gives plain records, numbers and names, that say what it does and why. */
 
+export { type Finding, findingText, type RuleName } from "../train/finding.ts";
 export { accumulate, type EliminationSteps, jacobianBySteps } from "./accumulate.ts";
 export { type AnnealingOptions, annealOrder } from "./annealing.ts";
 export {
@@ -22,6 +23,7 @@ export {
 export { type CheckOptions, type CheckReport, checkGradients, checkModel } from "./check.ts";
 export * as cost from "./cost.ts";
 export { type Curvature, type CurvatureOptions, curvature, type Objective, type StepFit, stepFit } from "./curvature.ts";
+export { splitRules } from "./data-rules.ts";
 export {
   type Descent,
   type DescentOptions,
@@ -36,7 +38,6 @@ export {
 export { type EdgeElimination, type EdgeStep, eliminateEdges, type SearchOptions } from "./edge-elimination.ts";
 export { type EliminationRule, eliminationOrder, orderCost, type VertexOrder } from "./elimination.ts";
 export { eliminateFaces, type FaceElimination, type FaceStep } from "./face-elimination.ts";
-export { type Finding, findingText, type RuleName } from "./finding.ts";
 export { type Flow, type FlowBounds, FlowMeter, type FlowStep, type Fork, flow, type Whiskers } from "./flow.ts";
 export type { Diagnosis, Trend } from "./flow-diagnosis.ts";
 export { type Edge, type Graph, type ScalarGraph, type ScalarGraphOptions, scalarGraph, type Vertex, type Weighted } from "./graph.ts";
@@ -96,3 +97,4 @@ export {
   zigzagCondition,
 } from "./units.ts";
 export { type OptimumOptions, optimalOrder } from "./vertex-optimum.ts";
+export { Watcher, type WatcherOptions } from "./watcher.ts";

@@ -8,9 +8,9 @@ import type { Layer } from "../nn/module.ts";
 import { concatenate, isTensor } from "../ops/create.ts";
 import { elementsOf, type Tensor } from "../ops/tensor.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
+import { causesOf, type Finding } from "../train/finding.ts";
 import { aLoss, anOptimizer, type BatchTensors, checkModel, type Loss, lossOf, mainOutput, outputsOfModel } from "../train/task.ts";
 import { bindSeeds } from "../transform/reverse.ts";
-import { causesOf, type Finding } from "./finding.ts";
 import { type Flow, FlowMeter } from "./flow.ts";
 import { intervals } from "./interval.ts";
 import { type Moment, rulesOf } from "./rules.ts";
@@ -74,6 +74,8 @@ export async function look(model: Layer, options: LookOptions): Promise<Look> {
 export interface LookBatch extends LookOptions {
   readonly lengths?: BatchTensors["lengths"];
   readonly more?: BatchTensors["more"];
+  /** Only what one run of the program of sites tells: no proofs, and nothing that has to be compiled besides. */
+  readonly light?: boolean;
 }
 
 /** For the library: {@link look} at a step of a run, with a program that may be used again. */
@@ -101,12 +103,12 @@ export async function lookAt(model: Layer, options: LookBatch, step: number | nu
       total += reading.loss / batches.length;
     }
     const seen = units.result();
-    const proved = { ...seen, activations: proveDead(model, loss, batches[0]!, seen.activations) };
+    const proved = options.light ? seen : { ...seen, activations: proveDead(model, loss, batches[0]!, seen.activations) };
     const reading = { ...first!, loss: total };
     const moment = await momentOf(model, { ...options, y }, { reading, flow: flow.result(), units: proved, step }, batches);
     const findings = rulesOf(moment);
-    findings.push(...(await mixing(model, batches[0]!, step)));
-    if (optimizer) findings.push(...(await optimizerFindings(model, optimizer, loss, batches[0]!, findings, step)));
+    if (!options.light) findings.push(...(await mixing(model, batches[0]!, step)));
+    if (optimizer && !options.light) findings.push(...(await optimizerFindings(model, optimizer, loss, batches[0]!, findings, step)));
     return {
       findings: causesOf(findings),
       flow: moment.flow,

@@ -2,7 +2,7 @@
  * @file The rules of a network at one moment: what its sites, its data and its outputs say. Thresholds are relative, between layers or to what the data have, so that a net that has
  * converged is not called broken; each is tried on healthy nets by the tests.
  */
-import type { Finding } from "./finding.ts";
+import type { Finding } from "../train/finding.ts";
 import type { Flow } from "./flow.ts";
 import type { SiteReading } from "./site-program.ts";
 import type { ActivationUnits, Units } from "./units.ts";

@@ -6,9 +6,9 @@ import type { Optimizer } from "../optim/optimizer.ts";
 import type { Cell } from "../runtime/cell.ts";
 import { isFrozen } from "../runtime/frozen.ts";
 import { Mark } from "../train/divergence.ts";
+import type { Finding } from "../train/finding.ts";
 import { compileStep } from "../train/step.ts";
 import type { BatchTensors, Loss } from "../train/task.ts";
-import type { Finding } from "./finding.ts";
 
 /** What one step did. */
 export interface TriedStep {
@@ -41,7 +41,7 @@ export function ratiosOf(model: Layer, before: Snapshot, after: Snapshot): Map<s
       moved += (b[i]! - a[i]!) ** 2;
       size += a[i]! ** 2;
     }
-    if (size > 0) ratios.set(name, Math.sqrt(moved / size));
+    if (size > 0) ratios.set(name, Number.isFinite(moved) ? Math.sqrt(moved / size) : Number.POSITIVE_INFINITY);
   }
   return ratios;
 }

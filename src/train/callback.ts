@@ -5,6 +5,7 @@ import type { Layer } from "../nn/module.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
 import type { Cell } from "../runtime/cell.ts";
 import type { RegressionErrors } from "./metrics.ts";
+import type { Loss } from "./task.ts";
 
 /** Where a run is. */
 export interface Progress {
@@ -76,6 +77,7 @@ export interface Training {
   readonly model: Layer;
   readonly data: Dataset;
   readonly optimizer: Optimizer;
+  readonly loss: Loss;
   readonly epochs: number;
   /** Steps of one epoch. */
   readonly steps: number;

@@ -1,17 +1,26 @@
 /** @file When the loss is no number any more: the error, and the search for the instruction that made the first NaN. */
 import type { Tensor } from "../ops/tensor.ts";
 import type { Cell } from "../runtime/cell.ts";
+import { type Finding, findingText } from "./finding.ts";
 
 /** The loss became NaN or infinite. */
 export class DivergenceError extends Error {
   /** The instruction that made the first NaN or infinity, its operands' ranges and the line that recorded it; undefined if not found. */
   readonly culprit: string | undefined;
 
-  constructor(loss: number, epoch: number, step: number, lr: number, culprit?: string) {
+  /** What the instruments say of the model some steps before, with this batch, the gravest first. */
+  readonly findings: readonly Finding[];
+
+  constructor(loss: number, epoch: number, step: number, lr: number, culprit?: string, findings: readonly Finding[] = []) {
     const where = culprit ? `: ${culprit.split("\n")[0].replace(/; its operands are finite:$/, " out of finite operands")}` : "";
-    super(`the loss became ${loss} in epoch ${epoch}, step ${step}${where}; try a smaller learning rate (it is ${lr})`);
+    const [first] = findings;
+    const remedy = first && first.rule !== "too-fast" ? "" : `; try a smaller learning rate (it is ${lr})`;
+    super(
+      `the loss became ${loss} in epoch ${epoch}, step ${step}${where}${remedy}${findings.map((each) => `\n${findingText(each)}`).join("")}`,
+    );
     this.name = "DivergenceError";
     this.culprit = culprit;
+    this.findings = findings;
   }
 }
 

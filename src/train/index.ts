@@ -32,6 +32,7 @@ export {
 } from "./ensemble.ts";
 export { Evaluator, evaluate, type InputSplit, type Measured, type Metered, predict, predictOutputs, usualMetrics } from "./evaluate.ts";
 export { type FindRateOptions, findLearningRate, type RateFinding, type RateTrial } from "./find-lr.ts";
+export { type Finding, findingText, type RuleName } from "./finding.ts";
 export { type FitOptions, fit } from "./fit.ts";
 export { Meter, type Metrics } from "./meter.ts";
 export { Accuracy, type Auc, ConfusionMatrix, type Metric, Regression, type RegressionErrors, RocAuc, TopK } from "./metrics.ts";

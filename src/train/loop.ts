@@ -15,11 +15,12 @@ import type { Callback, EpochRecord, History, Progress, Training } from "./callb
 import { type CheckpointFile, checkCells, prefixed, readCheckpoint, saveCheckpoint, setCells } from "./checkpoint.ts";
 import { DivergenceError, Mark } from "./divergence.ts";
 import { Evaluator } from "./evaluate.ts";
+import { explain } from "./explain.ts";
 import type { FitOptions } from "./fit.ts";
 import { Meter, type Metrics } from "./meter.ts";
 import { checkRunState, frozenNames, type Position, type RunState, setFrozen } from "./run-state.ts";
 import { compileStep, GradientSum, type StepFunction, type StepParts, stepFunction } from "./step.ts";
-import { batchTensors, defaultLoss, targetUnits } from "./task.ts";
+import { batchTensors, defaultLoss, type Loss, targetUnits } from "./task.ts";
 
 // Often enough for a progress bar and for the event loop (a signal to stop arrives only there); rare enough to cost nothing.
 const PROGRESS_MS = 100;
@@ -71,6 +72,10 @@ export class Run implements Training {
     this.#parts = { loss, meter: this.#meter, gradients: this.#gradients, clipNorm, average, augment };
     this.#step = compileStep(model, optimizer, this.#parts);
     this.#evaluator = new Evaluator(model, data, loss);
+  }
+
+  get loss(): Loss {
+    return this.#parts.loss;
   }
 
   get optimizer(): Optimizer {
@@ -171,7 +176,7 @@ export class Run implements Training {
     if (this.#taken % MARK_STEPS === 0) this.#setMark();
     const loss = await this.#runStep(this.#step, batch);
     const { epoch, step, examples } = this.#position;
-    if (!Number.isFinite(loss)) throw await this.#divergence(loss);
+    if (!Number.isFinite(loss)) throw await this.#divergence(loss, batch);
     this.#position = { epoch, step: step + 1, examples: examples + batch.count, seconds: secondsSince(start) };
     if (this.#taken++ === 0) this.#shown = this.#warm = performance.now();
     return loss;
@@ -311,11 +316,16 @@ export class Run implements Training {
    * The error for the step at hand. Goes back to the mark and repeats the steps up to here, the last two one instruction at a time: a loss that
    * is no number was often made by the update before. Leaves the model as it was at the mark.
    */
-  async #divergence(loss: number): Promise<DivergenceError> {
+  async #divergence(loss: number, batch: Batch): Promise<DivergenceError> {
     const { epoch, step } = this.#position;
     const lr = this.optimizer.lr;
-    const culprit = this.#mark && (await this.#hunt(this.#mark.position));
-    return new DivergenceError(loss, epoch, step + 1, lr, culprit);
+    const from = this.#mark?.position;
+    const culprit = from && (await this.#hunt(from));
+    const { model, optimizer, data } = this;
+    const classes = data.task === "classification" ? data.classes.length : undefined;
+    const before = from ? (from.epoch - 1) * this.steps + from.step : this.total;
+    const patient = { model, optimizer, loss: this.loss, batch: batchTensors(data, batch), classes, step: before };
+    return new DivergenceError(loss, epoch, step + 1, lr, culprit, await explain(patient));
   }
 
   async #hunt(from: Position): Promise<string | undefined> {

@@ -4,10 +4,14 @@ import { checkDataset, checkSplit } from "../data/check.ts";
 import type { Dataset, Split } from "../data/dataset.ts";
 import { fetchBatches } from "../data/loader.ts";
 import { alongAt } from "../data/split.ts";
+import { randomState } from "../math/random.ts";
 import type { Layer } from "../nn/module.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
 import type { History } from "./callback.ts";
 import { checkTraining, warnOfMistakes } from "./check-training.ts";
+import { Mark } from "./divergence.ts";
+import { explain, type Patient } from "./explain.ts";
+import type { Finding } from "./finding.ts";
 import { type FitOptions, fit } from "./fit.ts";
 import { compileStep } from "./step.ts";
 import { aLoss, anOptimizer, baselineLoss, batchTensors, checkData, checkModel, defaultLoss, type Loss } from "./task.ts";
@@ -68,6 +72,8 @@ export interface OverfitReport {
   readonly baseline: number;
   /** Whether the loss fell below a twentieth of that. */
   readonly learned: boolean;
+  /** If not: what the instruments say of the model before the first step and after the last, the gravest first. */
+  readonly findings: readonly Finding[];
 }
 
 /**
@@ -86,11 +92,27 @@ export async function overfitOneBatch(model: Layer, data: Dataset, options: Over
   const baseline = baselineLoss({ ...data, train });
   const step = compileStep(model, optimizer, { loss });
   const losses: number[] = [];
+  const start = new Mark(
+    new Set([...model.stateDict().values(), ...optimizer.stateDict().values(), ...optimizer.parameters, randomState()]),
+  );
   model.train();
   try {
     while (losses.length < steps && !(losses.at(-1)! <= baseline / 20)) losses.push(await step(x, y, true, lengths, more).item());
   } finally {
     step.dispose();
   }
-  return { losses, baseline, learned: losses.at(-1)! <= baseline / 20 };
+  const learned = losses.at(-1)! <= baseline / 20;
+  const classes = data.task === "classification" ? data.classes.length : undefined;
+  const patient = { model, optimizer, loss, batch: { x, y, lengths, ...(more && { more }) }, classes };
+  return { losses, baseline, learned, findings: learned ? [] : await findingsOf(patient, start, losses.length) };
+}
+
+/** What was wrong at the start, else what is at the end. */
+async function findingsOf(patient: Omit<Patient, "step">, start: Mark, steps: number): Promise<readonly Finding[]> {
+  const end = new Mark(new Set([...patient.model.stateDict().values(), ...patient.optimizer.stateDict().values(), randomState()]));
+  start.restore();
+  const before = await explain({ ...patient, step: 0 });
+  end.restore();
+  const after = before.length > 0 ? [] : await explain({ ...patient, step: steps });
+  return before.length > 0 ? before : after;
 }

@@ -144,7 +144,7 @@ const mistakes: readonly (readonly [what: string, args: () => string[], message:
       "--out",
       at("nan"),
     ],
-    /^error: the loss became (NaN|Infinity) in epoch 1, step \d: .* makes .* out of finite operands; try a smaller learning rate \(it is 1e\+30\)$/,
+    /^error: the loss became (NaN|Infinity) in epoch 1, step \d: .* makes .* out of finite operands; try a smaller learning rate \(it is 1e\+30\) error: too-fast in \S+: .* try: .*$/,
   ],
   [
     "an augmentation that there is not",

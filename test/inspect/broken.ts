@@ -1,11 +1,11 @@
 /** @file Nets with one fault each, and healthy ones: what the rules are tried on. Data: two-dimensional clusters, or digits. */
 import { digits } from "../../src/data/digits.ts";
-import type { RuleName } from "../../src/inspect/finding.ts";
 import { manualSeed } from "../../src/math/random.ts";
 import * as nn from "../../src/nn/index.ts";
 import { fromArray } from "../../src/ops/create.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
 import { Adam, type Optimizer, SGD } from "../../src/optim/index.ts";
+import type { RuleName } from "../../src/train/finding.ts";
 import type { Loss } from "../../src/train/task.ts";
 
 /** What is looked at. */

@@ -1,7 +1,7 @@
 /** @file Each broken net fires its rule and only it; healthy ones fire nothing. */
 import { describe, expect, test } from "vitest";
-import { findingText } from "../../src/inspect/finding.ts";
 import { look } from "../../src/inspect/look.ts";
+import { findingText } from "../../src/train/finding.ts";
 import { BROKEN, HEALTHY } from "../inspect/broken.ts";
 import "../../src/runtime/evaluate.ts";
 

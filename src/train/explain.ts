@@ -1,0 +1,30 @@
+/** @file Why training has failed, asked of the instruments. They are opened only then, so that a program that trains does not carry them. */
+import type { Layer } from "../nn/module.ts";
+import type { Optimizer } from "../optim/optimizer.ts";
+import type { Finding } from "./finding.ts";
+import type { BatchTensors, Loss } from "./task.ts";
+
+/** A model that does not learn, and the batch on which it is looked at. */
+export interface Patient {
+  readonly model: Layer;
+  readonly optimizer: Optimizer;
+  readonly loss: Loss;
+  readonly batch: BatchTensors;
+  /** Of classification: how many classes the data have. */
+  readonly classes: number | undefined;
+  /** Steps that were taken before. */
+  readonly step: number;
+}
+
+/** What keeps the model from learning, the gravest first; nothing if no instrument can tell. Cells are left as they are. */
+export async function explain({ model, optimizer, loss, batch, classes, step }: Patient): Promise<readonly Finding[]> {
+  const { lookAt } = await import("../inspect/look.ts");
+  const { x, y, lengths, more } = batch;
+  const options = { x, y, loss, optimizer, ...(lengths && { lengths }), ...(more && { more }), ...(classes !== undefined && { classes }) };
+  try {
+    return (await lookAt(model, options, step)).findings;
+  } catch {
+    // The failure itself is told anyway; a model that cannot be looked at is none of its causes.
+    return [];
+  }
+}
