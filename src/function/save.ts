@@ -129,7 +129,7 @@ function described(name: string, prefix: string, args: readonly unknown[], recor
 }
 
 /** Each name once: `m`, `m#2`, `m#3`. */
-function unique(names: readonly string[]): string[] {
+export function unique(names: readonly string[]): string[] {
   const used = new Set<string>();
   return names.map((name) => {
     let free = name;
@@ -147,7 +147,7 @@ interface Owner {
 const isOwner = (object: object): object is Owner => typeof (object as Partial<Owner>).stateDict === "function";
 
 /** @throws {TypeError} for two cells that were given one name. */
-function namesOf(
+export function namesOf(
   cells: readonly Cell[],
   constants: ReadonlySet<Cell>,
   given: ReadonlyMap<Cell, string> | undefined,

@@ -1,5 +1,6 @@
 /** @file The entry `nabla/onnx`: models of ONNX files. */
 export { decodeOnnx, encodeOnnx, type OnnxArray, type OnnxMessages, type OnnxTensor, onnxElements } from "../formats/onnx.ts";
+export { exportModel as export, type OnnxExportOptions, type OnnxFiles } from "./export/index.ts";
 export type { External, OnnxSource, Readable } from "./external.ts";
 export { inspect, load, type OnnxLoadOptions, type OnnxOpCount, type OnnxSummary } from "./load.ts";
 export { type OnnxInput, OnnxModule, type OnnxOutput, type OnnxPort } from "./module.ts";
