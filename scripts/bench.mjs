@@ -10,4 +10,10 @@ if (args.includes("--browser") || args.includes("--page")) {
     console.error(`bench: ${error.message}`);
     process.exitCode = 1;
   });
+} else if (args.includes("--target")) {
+  const { benchTarget } = await import("./bench-target.mjs");
+  await benchTarget(args).catch((error) => {
+    console.error(`bench: ${error.message}`);
+    process.exitCode = 1;
+  });
 } else process.exitCode = await run(process.execPath, [join(root, "bench/dist/main.js"), ...args]);

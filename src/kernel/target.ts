@@ -62,11 +62,11 @@ export interface Caches {
 
 /** Which values get a buffer, and which kernels compute several. Costs are in additions, as `Costs.math`. */
 export interface Fusing {
-  /** From here on a value with several readers is worth a buffer. */
+  /** From here on a value with several readers is worth a buffer. Measure with `layernorm_fb`. */
   readonly shared: number;
-  /** Up to here a value that is made from one whole buffer is made again instead: who reads it would have read that much memory anyway. */
+  /** Up to here a value that is made from one whole buffer is made again instead: who reads it would have read that much memory anyway. Measure with `gelu_chain_fb`. */
   readonly again: number;
-  /** From here on a value that is about to be repeated is computed before. */
+  /** From here on a value that is about to be repeated is computed before. Measure with `layernorm_fwd`. */
   readonly repeated: number;
   /**
    * Up to so many elements a kernel's values need nothing in common. Beyond that, unrelated ones side by side only add streams from memory, more than
@@ -96,7 +96,7 @@ export interface Slicing {
 
 /** When products leave a loop, to be made for all its steps at once. */
 export interface Hoisting {
-  /** Rows from which a product uses a weight often enough in one step, and terms from which a sum is written seldom enough. */
+  /** Rows from which a product uses a weight often enough in one step, and terms from which a sum is written seldom enough. Measure with `lstm_b32`. */
   readonly manyRows: number;
   readonly manyTerms: number;
   /** Bytes of sums that one stacked byte must save from being read and written in each step. */
@@ -131,10 +131,13 @@ export interface Tiling {
   readonly leastUnrolled: number;
   /** Elements from which a row has enough vectors for several sums side by side. Measure with `softmax_fwd`. */
   readonly longRow: number;
-  /** Vectors that an iteration handles of elementwise nests and of sums along a vector; elements from which such a sum has several accumulators. */
+  /**
+   * Vectors that an iteration handles of elementwise nests and of sums along a vector; elements from which such a sum has several accumulators. Measure with
+   * `softmax_fwd`.
+   */
   readonly unroll: number;
   readonly unrolledSum: number;
-  /** Rows of a block of rows at most; fewer rows than `leastRows` cannot be divided among threads, and `smallRows` elements need not be. */
+  /** Rows of a block of rows at most; fewer rows than `leastRows` cannot be divided among threads, and `smallRows` elements need not be. Measure with `softmax_fb`. */
   readonly mostRows: number;
   readonly leastRows: number;
   readonly smallRows: number;

@@ -1,14 +1,31 @@
 /** @file The benchmarks as the harness of the peers starts them: one JSON line per workload, STEP and nothing else for the cold start. */
 import { spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, test } from "vitest";
+import { constantsIn } from "../../scripts/bench-target.mjs";
 import { CHROMIUM } from "../../scripts/page.mjs";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const start = (command: string, ...args: string[]) => spawnSync(command, args, { cwd: root, encoding: "utf8" });
 const peer = (...args: string[]) => start(join(root, "bench/peer"), ...args);
+
+test("the constants of the target are derived again, each beside the one that is stored", () => {
+  const script = (...args: string[]) => start(process.execPath, "scripts/bench.mjs", "--target", ...args);
+  const { stdout, status } = script("fold", "shortSum", "--sec", "0.1");
+  expect(status).toBe(0);
+  expect(stdout).toMatch(/^costs\.fold +stored 6, measured (6|3|12) with softmax_fwd \(3: [\d.]+, 12: [\d.]+\)$/m);
+  expect(stdout).toMatch(/^tiling\.shortSum +stored 64, measured nothing with dw3x3_fwd \(32: same code, 128: same code\)$/m);
+  expect(script("spin").stderr).toMatch(/^bench: unknown constant "spin" \(known: iteration, latency, .*\)\n$/);
+  // Every constant names a workload that there is.
+  const text = readFileSync(join(root, "src/kernel/target.ts"), "utf8");
+  const known = readFileSync(join(root, "bench/workloads.ts"), "utf8");
+  for (const { workload } of constantsIn(text)) {
+    const name = /^(?:gemm|mlp_b)_?\d+$/.test(workload) ? workload.replace(/\d+$/, "") : workload.replace(/_(fwd|fb)$/, "");
+    expect(known, workload).toContain(name);
+  }
+});
 
 describe("bench", () => {
   beforeAll(() => {
