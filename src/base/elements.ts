@@ -76,7 +76,8 @@ function remedy(x: number, dtype: Dtype): string {
   if (dtype === "bool") return "compare first, as in x !== 0";
   if (isFloat(dtype)) return "use f64, or Infinity where that is meant";
   if (!Number.isInteger(x)) return "round it first, or use f32";
-  return "use a wider dtype, such as i32 or f64, or clamp it first";
+  const wider = (["i32", "u32", "f64"] as const).filter((other) => other !== dtype && fits(x, other));
+  return `use ${[...wider.slice(0, 1), ...(wider[0] === "f64" ? [] : ["f64"])].join(" or ")}, or clamp it first`;
 }
 
 /** Element `i` of `shape` as text: ` at [1, 2]`. */

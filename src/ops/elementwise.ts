@@ -55,7 +55,9 @@ function checkOperands(name: string, operands: readonly Type[], accepts: NonNull
     }
   }
   if (!ACCEPTED[accepts].includes(first.dtype)) {
-    throw new TypeError(`${name}: works on ${ACCEPTED[accepts].join(", ")}, got ${formatType(first)}; convert with .cast("f32") first`);
+    throw new TypeError(
+      `${name}: works on ${ACCEPTED[accepts].join(", ")}, got ${formatType(first)}; convert with .cast("${accepts === "integer" || accepts === "bits" ? "i32" : "f32"}") first`,
+    );
   }
 }
 

@@ -84,6 +84,19 @@ export function withPath<T>(path: string, fn: () => T): T {
   }
 }
 
+let inherited: Origin | undefined;
+
+/** Runs `fn`, a rule of an instruction, so that what it records has the instruction's origin: a derivative names the user's line too. */
+export function withOrigin<T>(of: Origin | undefined, fn: () => T): T {
+  const outer = inherited;
+  inherited = of ?? outer;
+  try {
+    return fn();
+  } finally {
+    inherited = outer;
+  }
+}
+
 let observed = true;
 
 /**
@@ -110,8 +123,8 @@ const FLUSH_DEPTH = 1000;
 export function record(op: Op, operands: readonly Tensor[], params: unknown, regions: readonly Region[], from?: Origin): Tensor[] {
   const types = op.type(operands, params, regions);
   const results: Tensor[] = [];
-  const line = traceLines ? new Error().stack : undefined;
-  const at = from ?? (line ? { ...origin, line } : origin);
+  const line = traceLines && !inherited?.line ? new Error().stack : undefined;
+  const at = from ?? inherited ?? (line ? { ...origin, line } : origin);
   const instruction: Instruction = { serial: nextSerial(), op, operands, params, regions, results, origin: at };
   let depth = 0;
   let isFixed = op !== leaves.placeholder && op !== leaves.data;

@@ -5,7 +5,7 @@
 import { isFloat } from "../base/dtype.ts";
 import type { Maybe, Op, Walks } from "../ops/op.ts";
 import { rebind } from "../ops/region.ts";
-import type { Tensor } from "../ops/tensor.ts";
+import { type Tensor, withOrigin } from "../ops/tensor.ts";
 import type { Instruction, Value } from "../tape/node.ts";
 import { tapeOf } from "../tape/tape.ts";
 
@@ -32,7 +32,7 @@ export function forward(outputs: readonly Value[], seeds: ReadonlyMap<Value, Ten
     if (!moved && !active) continue;
     const x = operands.map(now);
     const again = moved ? rebind(instruction, x) : (results as readonly Tensor[]);
-    const { y, dy } = active ? push(instruction, dx, x, again, walks) : { y: again, dy: [] };
+    const { y, dy } = active ? withOrigin(instruction.origin, () => push(instruction, dx, x, again, walks)) : { y: again, dy: [] };
     results.forEach((old, i) => {
       if (y[i] !== old) primal.set(old, named(y[i]!, old.label));
       const d = dy[i];

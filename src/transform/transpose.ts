@@ -4,7 +4,7 @@
  */
 import { isFloat } from "../base/dtype.ts";
 import type { Maybe, Op, Walks } from "../ops/op.ts";
-import type { Tensor } from "../ops/tensor.ts";
+import { type Tensor, withOrigin } from "../ops/tensor.ts";
 import type { Instruction, Value } from "../tape/node.ts";
 import { dependents, tapeOf } from "../tape/tape.ts";
 
@@ -51,7 +51,8 @@ function pull(instruction: Instruction, cts: readonly Maybe[], linear: ReadonlyS
   checkLinear(op, on);
   if (derivative.kind === "none" || !derivative.transpose) throw new Error(`internal: ${op.name} is transposed but has no transpose`);
   const site = { params: instruction.params, regions: instruction.regions, types: instruction.results, walks };
-  return derivative.transpose(cts, instruction.operands as readonly Tensor[], site, on);
+  const { transpose: rule } = derivative;
+  return withOrigin(instruction.origin, () => rule(cts, instruction.operands as readonly Tensor[], site, on));
 }
 
 function checkLinear(op: Op, on: readonly boolean[]): void {

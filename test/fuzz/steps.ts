@@ -176,7 +176,7 @@ const SHAPED: readonly ((random: Random, shape: readonly number[]) => readonly [
 ];
 
 /** One to four smooth steps in a row. The shape is followed by recording on a constant. */
-function chain(random: Random, shape: readonly number[]): readonly [string, Chain] {
+export function chain(random: Random, shape: readonly number[]): readonly [string, Chain] {
   const steps: (readonly [string, Chain])[] = [];
   let now = shape;
   for (let i = random.int(1, 4); i > 0; i--) {

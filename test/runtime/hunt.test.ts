@@ -43,6 +43,28 @@ test("infinities too, and in the backward pass", () => {
   expect(() => step()).toThrow(/recip makes Infinity/);
 });
 
+test("the backward pass names the line of the operation whose derivative it is", () => {
+  const w = new Cell(tensor([0, 4]), "w");
+  const lines: number[] = [];
+  const here = (): void => {
+    lines.push(Number(/hunt\.test\.ts:(\d+)/.exec(new Error().stack!.split("\n")[2]!)![1]));
+  };
+  const root = (x: Tensor): Tensor => {
+    here();
+    return x.sqrt();
+  };
+  const loss = (): Tensor => root(w.value).sin().sum();
+  const step = compile(() => backward(loss, [w]).grads[0]!, { debug: "nan" });
+  let text = "";
+  try {
+    step();
+  } catch (error) {
+    text = (error as Error).message;
+  }
+  expect(text).toMatch(/makes Infinity/);
+  expect(Number(/recorded at .*hunt\.test\.ts:(\d+):/.exec(text)![1])).toBe(lines[0]! + 1);
+});
+
 test("what it compiles on the way is kept up to a number, the least recently used goes first", () => {
   const { region } = recordFunction((x: Tensor) => x.sin().cos().sin().exp().tanh().sin(), [tensor([0.5])]);
   const few = new Executables(2);
