@@ -6,8 +6,13 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { configSchema } from "../src/cli/settings.ts";
 import { lecturesPage } from "../src/demo/page.ts";
 import { opTable } from "../src/inspect/op-table.ts";
+import { onnxPage } from "../src/onnx/page.ts";
 
 const page = (path: string): string => readFileSync(new URL(`../${path}`, import.meta.url), "utf8");
+
+test("docs/onnx.md is what the table of operators says; run `npm run docs`", () => {
+  expect(page("docs/onnx.md")).toBe(onnxPage());
+});
 
 test("docs/ops.md is what the registry says; run `npm run docs`", () => {
   expect(page("docs/ops.md")).toBe(opTable());
