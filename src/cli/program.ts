@@ -317,9 +317,9 @@ function addTrained(program: Command, done: (exitCode: number) => void): void {
   );
   program
     .command("export")
-    .description("write the model alone as safetensors, for other programs")
+    .description("write the model alone for other programs: weights as safetensors, or the network with them as ONNX")
     .argument("<checkpoint>", TRAINED)
-    .argument("<file>", "file to write")
+    .argument("<file>", "file to write, .safetensors or .onnx")
     .action(async (path: string, file: string) => done(await exportCommand(path, file)));
 }
 

@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { columns } from "../base/columns.ts";
+import { zeros } from "../ops/create.ts";
 import type { Callback, StepRecord } from "../train/callback.ts";
 import { saveModel } from "../train/checkpoint.ts";
 import { fit } from "../train/fit.ts";
@@ -58,12 +59,30 @@ async function rowOf(run: RunFolder): Promise<string[]> {
 
 /** Writes the model alone, for other programs. */
 export async function exportCommand(path: string, file: string): Promise<number> {
-  if (!file.endsWith(".safetensors")) throw new Error(`${file}: want a name that ends in .safetensors, the format that is written`);
+  if (file.endsWith(".onnx")) return exportOnnx(path, file);
+  if (!file.endsWith(".safetensors"))
+    throw new Error(`${file}: want a name that ends in .safetensors or .onnx, the formats that are written`);
   const output = outputFile(file, [path]);
   const { model, run, path: from } = await loadTrained(path);
   const bytes = await saveModel(model, { format: "pt", ...run.metadata });
   await output.write(bytes);
   console.log(`${from} -> ${file}: ${model.stateDict().size} tensors, ${bytes.length.toLocaleString("en-US")} bytes`);
+  return 0;
+}
+
+/** The network with its weights, for other runtimes; any number of examples. */
+async function exportOnnx(path: string, file: string): Promise<number> {
+  const output = outputFile(file, [path]);
+  const { model, about, path: from } = await loadTrained(path);
+  // Only this command needs ONNX.
+  const { decodeOnnx, export: exportModel } = await import("../onnx/index.ts");
+  const bytes = exportModel(model, zeros([2, ...about.inputShape]));
+  await output.write(bytes);
+  const { graph, opsets } = decodeOnnx("Model", bytes, file);
+  const shape = [...about.inputShape].join(", ");
+  console.log(
+    `${from} -> ${file}: ${graph!.nodes!.length} nodes (opset ${opsets![0]!.version}), input [N, ${shape}], ${bytes.length.toLocaleString("en-US")} bytes`,
+  );
   return 0;
 }
 

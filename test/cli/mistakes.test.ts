@@ -337,8 +337,8 @@ const mistakes: readonly (readonly [what: string, args: () => string[], message:
   ],
   [
     "an export in another format",
-    () => ["export", at("run"), "model.onnx"],
-    "error: model.onnx: want a name that ends in .safetensors, the format that is written",
+    () => ["export", at("run"), "model.pb"],
+    "error: model.pb: want a name that ends in .safetensors or .onnx, the formats that are written",
   ],
   ["a step that the run does not have", () => ["replay", at("run"), "--step", "9"], /^error: .*run: has 2 steps, there is no step 9$/],
   ["replay without a step", () => ["replay", at("run")], "error: required option '--step <n>' not specified"],

@@ -4,6 +4,9 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { run as nabla } from "../../src/cli/program.ts";
 import { readEvents, readSafetensors, writeNpy } from "../../src/formats/index.ts";
+import { load } from "../../src/onnx/index.ts";
+import { tensor } from "../../src/ops/create.ts";
+import type { Tensor } from "../../src/ops/tensor.ts";
 import { getThreads, setThreads } from "../../src/runtime/wasm/pool.ts";
 import { captureConsole } from "./console.ts";
 
@@ -209,6 +212,12 @@ describe("looking back", () => {
     expect(second.classes).toEqual(first.classes);
     expect(await nabla(["export", at("whole"), at("out.safetensors")])).toBe(0);
     expect([...readSafetensors(read("out.safetensors")).entries.keys()][0]).toBe("1.weight");
+    expect(await nabla(["export", at("whole"), at("out.onnx")])).toBe(0);
+    const again = await load(read("out.onnx"));
+    const rows = (again.forward(tensor(several.data, { shape: several.shape })) as Tensor).dataSync();
+    const shares = Array.from(rows.subarray(0, 10), Math.exp);
+    const top = first.classes[0].probability;
+    expect(Math.max(...shares) / shares.reduce((a, b) => a + b, 0)).toBeCloseTo(top, 4);
   });
 
   test("a table's new rows, in their own units", async () => {

@@ -125,11 +125,12 @@ const mean: Pattern = (g, a) => {
   return write(g, scaled.results[0]!, name, scaled);
 };
 
-/** Elements of an operand that has one for each channel: a broadcast along axis 1 of what no argument changes. */
+/** Elements of an operand that has one for each of the channels on axis 1, and is no argument's. */
 function perChannel(g: Graph, x: Value): TypedArray | undefined {
   const spread = madeBy(x, broadcast);
-  if (spread?.params.axes.join() !== "1") return undefined;
-  return g.shared.known(spread.operands[0]);
+  const at = spread?.params.axes.indexOf(1) ?? -1;
+  const [inner] = spread?.operands ?? [];
+  return inner?.shape.every((n, i) => n === 1 || i === at) && at >= 0 ? g.shared.known(inner) : undefined;
 }
 
 /** y·scale + shift for each channel, as far as readers that alone read it go on so. */
@@ -196,7 +197,9 @@ const convolution =
 /** The bias's own initializer, where nothing was folded into it. */
 function biasName(g: Graph, done: readonly Instruction[], scale: Float64Array | undefined): string | undefined {
   if (scale || done.length !== 1 || !instructionOf(done[0]!, add)) return undefined;
-  const spread = done[0]!.operands.map((x) => madeBy(x, broadcast)).find((x) => x && g.shared.known(x.operands[0]));
+  const spread = done[0]!.operands
+    .map((x) => madeBy(x, broadcast))
+    .find((x) => x?.operands[0].shape.length === 1 && g.shared.known(x.operands[0]));
   return spread && g.ref(spread.operands[0]);
 }
 
