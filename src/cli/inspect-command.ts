@@ -1,4 +1,6 @@
 /** @file `nabla inspect`: why a network learns or does not, in the terminal, as JSON, or as one page. */
+
+import { isFloat } from "../base/dtype.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { fetchBatches } from "../data/loader.ts";
 import { parameterCount } from "../inspect/cost.ts";
@@ -12,6 +14,7 @@ import { fromArray } from "../ops/create.ts";
 import type { Finding } from "../train/finding.ts";
 import { batchTensors } from "../train/task.ts";
 import { findingsText, flowText, spectrumText, unitsText } from "./inspect-drawing.ts";
+import { type LossFound, lookAtLoss, lossText } from "./inspect-loss.ts";
 import { inspectReport } from "./inspect-report.ts";
 import { makeOptimizer } from "./optimizers.ts";
 import { outputFile } from "./output.ts";
@@ -23,7 +26,7 @@ import { terminalWidth } from "./terminal.ts";
 import { dataFor, isTrained, loadTrained } from "./trained.ts";
 
 /** What can be asked for. */
-export const INSTRUMENTS = ["flow", "units", "rules", "spectrum"] as const;
+export const INSTRUMENTS = ["flow", "units", "rules", "spectrum", "curvature", "landscape", "paths"] as const;
 export type Instrument = (typeof INSTRUMENTS)[number];
 
 /** Flags of the command. */
@@ -36,7 +39,7 @@ export interface InspectFlags extends Config {
 }
 
 /** What is printed, as far as it was asked for. */
-export interface Inspected {
+export interface Inspected extends LossFound {
   readonly model: string;
   readonly data: string;
   readonly examples: number;
@@ -55,6 +58,8 @@ interface Subject {
   readonly data: string;
   readonly batch: LookBatch;
   readonly step: number | null;
+  /** Of plain gradient descent. */
+  readonly rate?: number;
 }
 
 /** Looks, and prints. What is found is no failure of the command. */
@@ -73,7 +78,10 @@ export async function inspectCommand(what: string, flags: InspectFlags): Promise
     ...(wants("rules") && { findings: seen.findings }),
     ...(wants("flow") && { flow: seen.flow }),
     ...(wants("units") && { units: seen.units }),
-    ...(wants("spectrum") && { spectrum: spectrum(model.eval()) }),
+    ...(wants("spectrum") && {
+      spectrum: spectrum(model.eval(), isFloat(batch.x.dtype) ? { input: batch.x, steps: 30, tolerance: 1e-3 } : {}),
+    }),
+    ...lookAtLoss(model, batch, wants, subject.rate),
     ...(seen.sites.hidden.length > 0 && { hidden: seen.sites.hidden }),
     seconds: (performance.now() - started) / 1000,
   };
@@ -89,13 +97,15 @@ function plain(_: string, value: unknown): unknown {
   return ArrayBuffer.isView(value) ? Array.from(value as Float64Array) : value;
 }
 
-function textOf(about: string, { findings, flow, units, spectrum: spectra, hidden = [] }: Inspected): string {
+function textOf(about: string, found: Inspected): string {
+  const { findings, flow, units, spectrum: spectra, hidden = [] } = found;
   return [
     about,
     ...(findings ? [findingsText({ findings })] : []),
     ...(flow ? [flowText(flow, terminalWidth())] : []),
     ...(units ? [unitsText(units)] : []),
     ...(spectra ? [spectrumText(spectra)] : []),
+    ...lossText(found, terminalWidth()),
     ...(hidden.length > 0 ? [`not looked into: ${hidden.length} loop${hidden.length === 1 ? "" : "s"}, whose insides are no sites`] : []),
   ].join("\n\n");
 }
@@ -113,6 +123,7 @@ async function subjectOf(what: string, flags: InspectFlags): Promise<Subject> {
       data: data.name,
       batch,
       step: null,
+      ...rateOf(trained.settings),
     };
   }
   manualSeed(seed);
@@ -127,8 +138,12 @@ async function subjectOf(what: string, flags: InspectFlags): Promise<Subject> {
     data: data.name,
     batch: await batchFor(model, data, examples, settings),
     step: 0,
+    ...rateOf(settings),
   };
 }
+
+/** The limit of a rate is known for plain gradient descent. */
+const rateOf = ({ optimizer, lr }: Settled): Pick<Subject, "rate"> => (optimizer === "sgd" ? { rate: lr } : {});
 
 /** Data sets that come with the package. */
 const OWN: Readonly<Record<string, true>> = { digits: true, xor: true };

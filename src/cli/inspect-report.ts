@@ -3,10 +3,12 @@ import { type Bar, factorBars, histogramRows } from "../figures/bars.ts";
 import { report, type Section } from "../figures/report.ts";
 import { lineChart } from "../figures/svg.ts";
 import type { Flow } from "../inspect/flow.ts";
-import type { Spectrum } from "../inspect/spectrum.ts";
+import { marchenkoPastur } from "../inspect/random-matrix.ts";
+import type { LayerSpectrum, Spectrum } from "../inspect/spectrum.ts";
 import type { Units } from "../inspect/units.ts";
 import type { Finding } from "../train/finding.ts";
 import type { Inspected } from "./inspect-command.ts";
+import { lossSections } from "./inspect-loss.ts";
 
 const short = (x: number): string =>
   x === 0 ? "0" : Math.abs(x) >= 1e-3 && Math.abs(x) < 1e5 ? String(Number(x.toPrecision(3))) : x.toExponential(1);
@@ -113,17 +115,44 @@ function spectrumSection({ layers }: Spectrum): Section {
   return {
     title: "Spectra",
     text: ["Singular values of each weight beside the law of random matrices of its shape."],
-    pictures: [histogramRows("Singular values", rows)],
+    pictures: [
+      histogramRows("Singular values", rows),
+      ...layers
+        .filter(({ values, law }) => values.length >= 16 && law.upper > 0)
+        .slice(0, 6)
+        .map(lawChart),
+    ],
   };
 }
 
+/** The density of a weight's singular values beside the law. */
+function lawChart({ name, values, law, rows, columns, variance }: LayerSpectrum): string {
+  const [low, high] = [Math.min(law.lower, values.at(-1)!), Math.max(law.upper, values[0]!) * 1.02];
+  const bins = Math.max(8, Math.min(40, Math.round(values.length / 4)));
+  const width = (high - low) / bins;
+  const counts = new Array<number>(bins).fill(0);
+  for (const value of values) counts[Math.min(bins - 1, Math.floor((value - low) / width))]!++;
+  const measured = counts.map((n, i): [number, number] => [low + (i + 0.5) * width, n / (values.length * width)]);
+  const expected = Array.from({ length: 200 }, (_, i): [number, number] => {
+    const s = law.lower + ((law.upper - law.lower) * (i + 0.5)) / 200;
+    return [s, marchenkoPastur(s, { rows, columns, variance })];
+  });
+  const curves = [
+    { name: "measured", points: measured },
+    { name: "law", points: expected },
+  ];
+  return lineChart(curves, { title: `${name}: Marchenko-Pastur`, x: "singular value", y: "density", height: 240, log: false });
+}
+
 /** The page. */
-export function inspectReport(about: string, { findings, flow, units, spectrum }: Inspected): string {
+export function inspectReport(about: string, found: Inspected): string {
+  const { findings, flow, units, spectrum } = found;
   const sections = [
     ...(findings ? [findingsSection(findings)] : []),
     ...(flow ? [flowSection(flow)] : []),
     ...(units ? [unitsSection(units)] : []),
     ...(spectrum ? [spectrumSection(spectrum)] : []),
+    ...lossSections(found),
   ];
   return report("nabla inspect", about, sections);
 }

@@ -3,6 +3,7 @@
  * and the Jacobian of the whole net beside the product of its layers.
  */
 import { type Checks, check, checkOptions, expectation, positive, positiveInteger } from "../base/check.ts";
+import { isFloat } from "../base/dtype.ts";
 import { decomposeSVD } from "../base/eigen.ts";
 import { matrix } from "../base/linalg.ts";
 import { formatShape, type Shape } from "../base/shape.ts";
@@ -108,7 +109,11 @@ export interface SpectrumOptions {
   readonly tolerance?: number;
 }
 
-const OPTIONS: Checks<SpectrumOptions> = { input: expectation("a tensor", isTensor), steps: positiveInteger, tolerance: positive };
+const OPTIONS: Checks<SpectrumOptions> = {
+  input: expectation("a float tensor [N, ...]", (x) => isTensor(x) && isFloat(x.dtype) && x.rank > 0 && x.size > 0),
+  steps: positiveInteger,
+  tolerance: positive,
+};
 
 const medianOf = (sorted: readonly number[]): number => {
   const half = (sorted.length - 1) / 2;

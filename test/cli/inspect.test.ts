@@ -47,6 +47,22 @@ test("a run of a rate that is too large says so, in a page too", async () => {
   expect(out[0]).toMatch(/^mlp \(.*\) on digits: /);
 });
 
+test("curvature, landscape, paths and spectrum, in the terminal and in the page", async () => {
+  const page = join(folder, "loss.html");
+  const argv = ["inspect", "xor", "--examples", "4", "--what", "curvature,landscape,paths,spectrum", "--optimizer", "sgd", "--html", page];
+  expect(await nabla(argv)).toBe(0);
+  const text = out.join("\n");
+  expect(text).toMatch(/^largest eigenvalue of the hessian [\d.]+ ± \S+; 2\/η is \d+: gradient descent is (un)?stable along it$/m);
+  expect(text).toMatch(/^noise scale /m);
+  expect(text).toMatch(/^landscape: loss along a random direction/m);
+  expect(text).toMatch(/^ *[░▒▓█ ]{20,}$/m);
+  expect(text).toMatch(/numbers, \d+ partial derivatives, \S+ paths from 2 inputs to 1 outputs/);
+  expect(text).toMatch(/^whole Jacobian: σ₁ /m);
+  const html = readFileSync(page, "utf8");
+  for (const title of ["Curvature", "Landscape", "Paths"]) expect(html).toContain(title);
+  expect(html).not.toContain("NaN");
+});
+
 test.each([
   [["inspect"], /missing required argument/],
   [["inspect", "nothing"], /^error: unknown model "nothing"/],

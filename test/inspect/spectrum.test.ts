@@ -332,7 +332,7 @@ describe("a whole model", () => {
       ]),
     );
     expect(() => spectrum(broken)).toThrow("spectrum: the weights must be finite, got NaN in weight");
-    expect(() => spectrum(model, { input: 3 as never })).toThrow("spectrum: input must be a tensor, got 3");
+    expect(() => spectrum(model, { input: 3 as never })).toThrow("spectrum: input must be a float tensor [N, ...], got 3");
     expect(() => matrixSpectrum(tensor([1, 2]))).toThrow("matrixSpectrum: weight must be a matrix");
     expect(() => circularNorm(SOBEL, [2, 8])).toThrow("a grid of at least the kernel's size");
     expect(() => productSpectrum([])).toThrow("a list of matrices");
