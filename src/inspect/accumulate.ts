@@ -17,6 +17,8 @@ export type EliminationSteps = readonly number[] | readonly EdgeStep[] | readonl
 interface Arithmetic<W> {
   mul(a: W, b: W): W;
   add(a: W, b: W): W;
+  /** Notes what an edge carries from now on. */
+  kept(x: W): W;
 }
 
 /** Entries of a Jacobian that are not structurally zero: by output, by input. */
@@ -43,12 +45,12 @@ function eliminate<W>(graph: Weighted<W>, steps: EliminationSteps, arithmetic: A
 }
 
 /** Eliminates edges one by one; gives those that are left between inputs and outputs. */
-function runEdges<W>(graph: Weighted<W>, steps: readonly EdgeStep[], { mul, add }: Arithmetic<W>): Weighted<W>["edges"] {
+function runEdges<W>(graph: Weighted<W>, steps: readonly EdgeStep[], { mul, add, kept }: Arithmetic<W>): Weighted<W>["edges"] {
   const after = Array.from({ length: graph.vertices }, () => new Map<number, W>());
   for (const { from, to, weight } of graph.edges) after[from]!.set(to, weight);
   const grow = (from: number, to: number, weight: W): void => {
     const known = after[from]!.get(to);
-    after[from]!.set(to, known === undefined ? weight : add(known, weight));
+    after[from]!.set(to, kept(known === undefined ? weight : add(known, weight)));
   };
   for (const { kind, from, to } of steps) {
     const weight = after[from]?.get(to);
@@ -79,7 +81,7 @@ export function jacobianBySteps(graph: Weighted<number>, steps: EliminationSteps
     multiplications++;
     return a * b;
   };
-  const entries = eliminate(graph, steps, { mul, add: (a, b) => a + b });
+  const entries = eliminate(graph, steps, { mul, add: (a, b) => a + b, kept: (x) => x });
   return { jacobian: graph.outputs.map((y) => graph.inputs.map((x) => entries.get(y)!.get(x) ?? 0)), multiplications };
 }
 
@@ -107,7 +109,7 @@ export function accumulate(fn: AnyFunction, by?: EliminationSteps): (...args: Te
       x.label ??= next.next().value;
       return x;
     };
-    const entries = eliminate(graph, by ?? optimalOrder(graph).order, { mul: (a, b) => named(a.mul(b)), add: (a, b) => named(a.add(b)) });
+    const entries = eliminate(graph, by ?? optimalOrder(graph).order, { mul: (a, b) => a.mul(b), add: (a, b) => a.add(b), kept: named });
     const zero = tensor(0, { dtype: "f64" });
     return graph.outputs.map((y) => graph.inputs.map((x) => entries.get(y)!.get(x) ?? zero));
   });

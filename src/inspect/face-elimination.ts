@@ -170,13 +170,13 @@ function problemOf(graph: Graph): Problem<State, FaceStep> {
 export function replayFaces<W>(
   graph: Weighted<W>,
   steps: readonly FaceStep[],
-  { mul, add }: { mul(a: W, b: W): W; add(a: W, b: W): W },
+  { mul, add, kept }: { mul(a: W, b: W): W; add(a: W, b: W): W; kept(x: W): W },
 ): { from: number; to: number; weight: W }[] {
   let { start: state } = problemOf(graph);
   const weights = new Map(graph.edges.map(({ weight }, k) => [k, weight]));
   const grow = (k: number, more: W): void => {
     const known = weights.get(k);
-    weights.set(k, known === undefined ? more : add(known, more));
+    weights.set(k, kept(known === undefined ? more : add(known, more)));
   };
   for (const { i, j } of steps) {
     if (!state.nodes.get(i)?.after.includes(j))

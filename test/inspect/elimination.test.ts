@@ -135,9 +135,14 @@ describe("the program", () => {
 
   test("prints the lecture's code: r, s, t, then four products", () => {
     const text = show(accumulate(lecture), ...at);
-    expect(text.match(/^ *[r-z]\d*: /gm)?.length).toBeGreaterThanOrEqual(4);
-    // 7 multiply-adds and the 2 products of the function; mul and fma by any name.
-    expect(text).toMatch(/\br: f64/);
+    // r = c₃ + c₅c₄, s and t, and the entries of F′.
+    expect(text).toMatch(/\br: f64\[\] = add c4 %\d+\n\s+s: f64\[\] = mul r b\n\s+t: f64\[\] = mul r a\n/);
+    expect([...text.matchAll(/ ([uvwz]): f64\[\] = mul (c[67]) ([st])/g)].map(([, name, c, x]) => `${name} ${c}${x}`)).toEqual([
+      "u c6s",
+      "v c7s",
+      "w c6t",
+      "z c7t",
+    ]);
   });
 
   test.each<[string, (a: Tensor, b: Tensor) => Tensor[]]>([
