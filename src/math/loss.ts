@@ -53,7 +53,7 @@ export function huberLoss(x: Tensor, target: Tensor, options: LossOptions & { re
   const d = floating(x).sub(target);
   const size = d.abs();
   const far = size.sub(0.5 * delta).mul(delta);
-  const near = size.le(delta);
+  const near = size.gt(delta).not(); // NaN too, so that its derivative is NaN
   return reduceTerms(near.where(near.where(d, 0).square().mul(0.5), far), options);
 }
 
@@ -65,7 +65,7 @@ export function smoothL1Loss(x: Tensor, target: Tensor, options: LossOptions & {
   if (beta === 0) return l1Loss(x, target, rest);
   const d = floating(x).sub(target);
   const size = d.abs();
-  const near = size.lt(beta);
+  const near = size.ge(beta).not(); // NaN too, so that its derivative is NaN
   return reduceTerms(
     near.where(
       near

@@ -30,6 +30,13 @@ onBothBackends("losses", () => {
     expectClose(L.mseLoss(x, target, { reduction: "none" }), [0.04, 4, 4, 0.25]);
   });
 
+  test("at NaN the slopes of Huber and smooth L1 are NaN, at infinity 1", () => {
+    for (const loss of [L.huberLoss, L.smoothL1Loss]) {
+      const slope = grad((v: Tensor) => loss(v, f64([0, 0, 0]), { reduction: "sum" }))(f64([Number.NaN, Number.POSITIVE_INFINITY, 0.25]));
+      expect(elements(slope)).toEqual([Number.NaN, 1, 0.25]);
+    }
+  });
+
   test("Huber is δ times smooth L1, quadratic inside and linear outside", () => {
     expectClose(L.huberLoss(x, target, { delta: 0.7 }), L.smoothL1Loss(x, target, { beta: 0.7 }).mul(0.7));
     expectClose(L.huberLoss(x, target, { delta: 100 }), L.mseLoss(x, target).mul(0.5));
