@@ -94,6 +94,7 @@ const CONFIG = () => ({
         items: [
           link("In the browser", "/browser"),
           link("Published weights", "/weights"),
+          link("ONNX", "/onnx"),
           link("Networks", "/models"),
           link("Accuracy", "/accuracy"),
           link("Lectures", "/lectures"),

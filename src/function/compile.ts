@@ -5,6 +5,7 @@
 import { fn as aFunction, aNumber, type Checks, check, checkOptions, either, expectation, oneOf, text } from "../base/check.ts";
 import { sameType, type Type } from "../base/shape.ts";
 import { fromArray, isTensor } from "../ops/create.ts";
+import { showAs } from "../ops/display.ts";
 import { evaluate } from "../ops/evaluator.ts";
 import { elementsOf, type Tensor } from "../ops/tensor.ts";
 import { backendName } from "../runtime/backends.ts";
@@ -141,7 +142,16 @@ export function compile<F extends AnyFunction>(fn: F, options: CompileOptions = 
   checkOptions("compile", options, COMPILE_OPTIONS);
   if (options.block !== undefined && (options.steps !== undefined || options.debug !== undefined))
     throw new TypeError(`compile: block and ${options.debug === undefined ? "steps" : "debug"} exclude each other`);
-  return options.steps === undefined ? compileOne(fn, options) : compileSteps(fn, options.steps, options);
+  return options.steps === undefined
+    ? printed(compileOne(fn, options), fn.name)
+    : printed(compileSteps(fn, options.steps, options), fn.name, `, ${options.steps} steps a call`);
+}
+
+/** Prints a compiled function as its name and its programs, not as the library's code. */
+function printed<C extends Pick<Compiled<AnyFunction>, "programs">>(compiled: C, name: string, more = ""): C {
+  const text = ({ programs: { count } }: C): string => `[compiled ${name || "function"}${more}: ${count} program${count === 1 ? "" : "s"}]`;
+  showAs(compiled, text);
+  return Object.defineProperty(compiled, "toString", { value: () => text(compiled) });
 }
 
 function compileOne<F extends AnyFunction>(fn: F, options: CompileOptions): Compiled<F> {

@@ -75,9 +75,10 @@ const options: ts.CompilerOptions = {
   types: ["node"],
   typeRoots: [join(root, "node_modules/@types")],
   paths: Object.fromEntries(
-    [["nabla", "index"], ...["nn", "optim", "data", "formats", "train", "models"].map((name) => [`nabla/${name}`, `${name}/index`])].map(
-      ([name, file]) => [name, [join(root, `src/${file}.ts`)]],
-    ),
+    [
+      ["nabla", "index"],
+      ...["nn", "optim", "data", "formats", "train", "models", "inspect", "onnx"].map((name) => [`nabla/${name}`, `${name}/index`]),
+    ].map(([name, file]) => [name, [join(root, `src/${file}.ts`)]]),
   ),
 };
 
