@@ -1,7 +1,7 @@
 /** @file Rules of a whole data set: labels of all training examples, and examples that both train and test. */
 
-import { check, object } from "../base/check.ts";
 import { sizeOf } from "../base/shape.ts";
+import { checkDataset } from "../data/check.ts";
 import type { Dataset, Split } from "../data/dataset.ts";
 import type { Finding } from "../train/finding.ts";
 import { inputRules, labelRules } from "./rules.ts";
@@ -15,7 +15,7 @@ const VALUES = 200_000;
 
 /** What is wrong with the values of a data set. */
 export function splitRules(data: Dataset): Finding[] {
-  check("splitRules: the data set", data, object);
+  checkDataset("splitRules: the data set", data);
   const { train, classes, task } = data;
   const labels = task === "classification" ? labelRules(train.targets, classes.length, 0) : [];
   const inputs = train.read ? [] : inputRules(train.inputs.subarray(0, Math.min(train.inputs.length, VALUES)), train.count, 0);

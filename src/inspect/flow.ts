@@ -12,7 +12,7 @@
 import { type Diagnosis, diagnosisOf, type Trend, trendOf } from "./flow-diagnosis.ts";
 import { type Layered, layeredOf } from "./layer-matrix.ts";
 import { median, quantile } from "./quantiles.ts";
-import type { Elements, SiteReading } from "./site-program.ts";
+import { checkReading, type Elements, type SiteReading } from "./site-program.ts";
 import type { Site, SiteKind } from "./sites.ts";
 
 /** From σ_min to σ_max, or the least and largest slope: where a gain must lie. */
@@ -133,6 +133,7 @@ export class FlowMeter {
   #weights: ReadonlyMap<number, Layered> = new Map();
 
   add(reading: SiteReading): void {
+    checkReading("FlowMeter", reading);
     const { list, examples, at } = reading;
     if (this.#examples === 0) {
       this.#sites = list.sites;
@@ -298,6 +299,7 @@ export class FlowMeter {
 
 /** Of one batch. */
 export function flow(reading: SiteReading): Flow {
+  checkReading("flow", reading);
   const meter = new FlowMeter();
   meter.add(reading);
   return meter.result();

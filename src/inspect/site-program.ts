@@ -1,10 +1,12 @@
 /** @file The program of a network's sites: recorded and compiled once for the types of a batch, and run as often as wanted. Its results come as plain arrays. */
+import { check, checkFields, expectation } from "../base/check.ts";
 import { formatType, type Shape } from "../base/shape.ts";
 import { type Compiled, compile } from "../function/compile.ts";
 import type { Layer } from "../nn/module.ts";
+import { isTensor } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { batchLoss } from "../train/batch-loss.ts";
-import { type BatchTensors, type Loss, lossOf, mainOutput, outputsOfModel } from "../train/task.ts";
+import { type BatchTensors, checkModel, type Loss, lossOf, mainOutput, outputsOfModel, someLoss } from "../train/task.ts";
 import { recordSites, type SiteList, type SiteTensors, siteTensors } from "./sites.ts";
 
 /** Elements with their shape, in order. */
@@ -40,10 +42,20 @@ export interface SiteReading {
   readonly gradients: ReadonlyMap<string, number>;
 }
 
-const sizes = (x: Tensor): Elements["shape"] => x.shape;
-
 async function elements(x: Tensor): Promise<Elements> {
-  return { shape: sizes(x), data: (await x.data()) as Float32Array };
+  return { shape: x.shape, data: (await x.data()) as Float32Array };
+}
+
+const aTensor = expectation("a tensor", isTensor);
+
+const aReading = expectation("a reading, as `new SiteProgram(model, loss).read({ x, y })` gives it", (value) => {
+  const { list, at, examples } = (value ?? {}) as Partial<SiteReading>;
+  return Array.isArray(list?.sites) && Array.isArray(at) && at.length === list.sites.length && typeof examples === "number";
+});
+
+/** @throws {TypeError} for what is no reading. */
+export function checkReading(what: string, reading: unknown): void {
+  check(`${what}: the reading`, reading, aReading);
 }
 
 /** Reads the sites of a model, whose mode counts: in training mode norms use the batch, and dropout drops. Cells are left as they are. */
@@ -54,6 +66,8 @@ export class SiteProgram {
   #key = "";
 
   constructor(model: Layer, loss: Loss) {
+    checkModel("SiteProgram", model);
+    check("SiteProgram: loss", loss, someLoss);
     this.#model = model;
     this.#program = compile((x: Tensor, y: Tensor, lengths?: Tensor, more?: BatchTensors["more"]) => {
       const recording = recordSites(
@@ -74,7 +88,10 @@ export class SiteProgram {
     return this.#program.recompilations;
   }
 
-  async read({ x, y, lengths, more }: BatchTensors): Promise<SiteReading> {
+  /** Runs it on a batch { x, y }. */
+  async read(batch: Omit<BatchTensors, "lengths"> & Partial<Pick<BatchTensors, "lengths">>): Promise<SiteReading> {
+    checkFields("SiteProgram.read", batch, { x: aTensor, y: aTensor });
+    const { x, y, lengths, more } = batch;
     this.#key = `${formatType(x)} ${formatType(y)} ${this.#model.training}`;
     const found = lengths || more ? this.#program(x, y, lengths, more) : this.#program(x, y);
     const list = this.#lists.get(this.#key)!;

@@ -9,10 +9,10 @@
  * Means matter to the layer behind: with inputs h of mean m the second moment E[hhᵀ] has the condition number of a long valley, in which steps zig-zag, while that of the covariance may be small
  * (LeCun, Bottou, Orr & Müller 1998, §4.3): κ = 1 + d m²/s² for d independent units of mean m and variance s².
  */
-import { check, positiveInteger } from "../base/check.ts";
+import { check, finite, positive, positiveInteger } from "../base/check.ts";
 import { decomposeSymmetric } from "../base/eigen.ts";
 import { matrix } from "../base/linalg.ts";
-import type { Elements, SiteReading } from "./site-program.ts";
+import { checkReading, type Elements, type SiteReading } from "./site-program.ts";
 import type { Site } from "./sites.ts";
 
 /** How often numbers fell into each of equal parts of a range. */
@@ -300,7 +300,9 @@ export class UnitsMeter {
   #examples = 0;
   #sites: readonly Site[] = [];
 
-  add({ list, at, examples }: SiteReading): void {
+  add(reading: SiteReading): void {
+    checkReading("UnitsMeter", reading);
+    const { list, at, examples } = reading;
     this.#examples += examples;
     this.#sites = list.sites;
     for (const site of list.sites) {
@@ -337,6 +339,7 @@ export class UnitsMeter {
 
 /** Of one batch. */
 export function units(reading: SiteReading): Units {
+  checkReading("units", reading);
   const meter = new UnitsMeter();
   meter.add(reading);
   return meter.result();
@@ -367,4 +370,9 @@ export function deadAtBirth(
 }
 
 /** κ of E[hhᵀ] for d independent units of one mean and one variance, whose covariance has κ = 1. */
-export const zigzagCondition = (d: number, mean: number, variance: number): number => 1 + (d * mean * mean) / variance;
+export function zigzagCondition(d: number, mean: number, variance: number): number {
+  check("zigzagCondition: d", d, positiveInteger);
+  check("zigzagCondition: mean", mean, finite);
+  check("zigzagCondition: variance", variance, positive);
+  return 1 + (d * mean * mean) / variance;
+}

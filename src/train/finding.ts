@@ -1,5 +1,7 @@
 /** @file Findings: what a rule says, always with a number, a place, a cause and remedies. */
 
+import { checkFields, list, object, text } from "../base/check.ts";
+
 /** The rules. */
 export type RuleName =
   | "not-finite"
@@ -84,7 +86,17 @@ export function causesOf(findings: readonly Finding[]): Finding[] {
 const number = (x: number): string => (Number.isInteger(x) && Math.abs(x) < 1e6 ? String(x) : x.toPrecision(3));
 
 /** One finding in two lines: what is wrong, where, by which numbers; and what helps. */
-export function findingText({ rule, where, step, severity, evidence, cause, remedies, confidence }: Finding): string {
+export function findingText(finding: Finding): string {
+  checkFields("findingText: the finding", finding, {
+    rule: text,
+    where: text,
+    severity: text,
+    evidence: object,
+    cause: text,
+    remedies: list,
+    confidence: text,
+  });
+  const { rule, where, step, severity, evidence, cause, remedies, confidence } = finding;
   const at = step === null || step === 0 ? "" : ` at step ${step}`;
   const numbers = Object.entries(evidence).map(([name, value]) => `${name} ${number(value)}`);
   const help = remedies.length > 0 ? `\n  try: ${remedies.join("; ")}` : "";
