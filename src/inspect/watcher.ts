@@ -111,8 +111,7 @@ export class Watcher implements Callback {
         [tooSlow("weights", { "‖Δw‖/‖w‖": this.#ratio, steps, "learning rate": training.optimizer.lr }, training.total)],
         training,
       );
-    const flat = training.total >= PATIENCE && record.trainLoss >= FLAT * this.#baseline && this.#baseline > 0;
-    if (flat) await this.#flat(record, training);
+    if (record.trainLoss >= FLAT * this.#baseline && this.#baseline > 0) await this.#flat(record, training);
   }
 
   async onEnd(_: History, __: Training): Promise<void> {
@@ -123,8 +122,9 @@ export class Watcher implements Callback {
 
   /** The loss is that of a constant answer: a look, whatever it costs; and if it shows nothing, that is said. */
   async #flat({ trainLoss }: EpochRecord, training: Training): Promise<void> {
-    if (this.findings.length === 0) await this.#timed(() => this.#look(training));
-    if (this.findings.length > 0) return;
+    const again = this.looks === 0 || training.total >= PATIENCE;
+    if (this.findings.length === 0 && again) await this.#timed(() => this.#look(training));
+    if (this.findings.length > 0 || training.total < PATIENCE) return;
     const finding: Finding = {
       rule: "loss-flat",
       where: "loss",
