@@ -3,11 +3,13 @@ import { describe, expect, test } from "vitest";
 import "../../src/runtime/evaluate.ts";
 import { type Dtype, isFloat, wide } from "../../src/base/dtype.ts";
 import { PROMOTION } from "../../src/inspect/op-table.ts";
-import { trueDivide, xlogy } from "../../src/math/arithmetic.ts";
+import { logAddExp2, trueDivide, xlog1py, xlogy } from "../../src/math/arithmetic.ts";
 import { cdist } from "../../src/math/distance.ts";
+import { einsum, kron, outer, tensordot } from "../../src/math/einsum.ts";
+import { hstack } from "../../src/math/grids.ts";
 import * as F from "../../src/math/index.ts";
 import { atan2, hypot, lerp, logAddExp } from "../../src/math/pointwise.ts";
-import { zeros } from "../../src/ops/create.ts";
+import { stack, zeros } from "../../src/ops/create.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
 
 const DTYPES: readonly Dtype[] = ["bool", "u8", "i32", "u32", "f32", "f64"];
@@ -20,6 +22,10 @@ const OPS: Readonly<Record<string, Readonly<Record<string, Binary>>>> = {
     minimum: (a, b) => a.minimum(b),
     where: (a, b) => a.ne(a).where(a, b),
     concat: (a, b) => a.concat([b]),
+    "where, a choice between three": (a, b) => a.isNaN().where(b, a),
+    stack: (a, b) => stack([a, b]),
+    hstack: (a, b) => hstack([a, b]),
+    "maximum of maximum": (a, b) => a.maximum(b).maximum(a),
   },
   Arithmetic: {
     add: (a, b) => a.add(b),
@@ -28,6 +34,10 @@ const OPS: Readonly<Record<string, Readonly<Record<string, Binary>>>> = {
     div: (a, b) => a.div(b),
     rem: (a, b) => a.rem(b),
     matmul: (a, b) => a.matmul(b),
+    outer: (a, b) => outer(a.flatten(), b.flatten()),
+    tensordot: (a, b) => tensordot(a, b, 1),
+    kron,
+    einsum: (a, b) => einsum("ij,jk->ik", a, b),
   },
   "Real functions": {
     pow: (a, b) => a.pow(b),
@@ -40,6 +50,12 @@ const OPS: Readonly<Record<string, Readonly<Record<string, Binary>>>> = {
     cdist: (a, b) => cdist(a, b),
     mseLoss: (a, b) => F.mseLoss(a, b, { reduction: "none" }),
     l1Loss: (a, b) => F.l1Loss(a, b, { reduction: "none" }),
+    huberLoss: (a, b) => F.huberLoss(a, b, { reduction: "none" }),
+    smoothL1Loss: (a, b) => F.smoothL1Loss(a, b, { reduction: "none" }),
+    xlog1py,
+    logAddExp2,
+    cosineSimilarity: (a, b) => F.cosineSimilarity(a, b),
+    pairwiseDistance: (a, b) => F.pairwiseDistance(a, b),
   },
 };
 
