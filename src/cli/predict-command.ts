@@ -5,8 +5,9 @@ import { inputsAt } from "../data/loader.ts";
 import { outputsOf } from "../train/evaluate.ts";
 import { batchFor, type Prediction, predictionOf } from "../train/trained.ts";
 import { filesIn, type Input, readInputs } from "./inputs.ts";
+import { isOnnx } from "./onnx-command.ts";
 import { outputFile } from "./output.ts";
-import { loadPublished, type PublishedFlags } from "./published.ts";
+import { loadOnnx, loadPublished, type PublishedFlags } from "./published.ts";
 import { percent } from "./reporter.ts";
 import { dataFor, loadTrained, type Trained } from "./trained.ts";
 
@@ -60,6 +61,14 @@ async function* predictions(
     if (named.length === 0) throw new Error("want something to predict: images, or a folder of them");
     const paths = await filesIn(named);
     yield* predicted(await loadPublished({ ...flags, weights }), (about) => inputsFrom(paths, about));
+    return;
+  }
+  if (flags.model !== undefined && isOnnx(flags.model)) {
+    if (flags.example) throw new Error("--example is for models that nabla train has written; give an ONNX file images or arrays");
+    const named = [...(path === undefined ? [] : [path]), ...files];
+    if (named.length === 0) throw new Error("want something to predict: images, arrays (.npy), or a folder of them");
+    const paths = await filesIn(named);
+    yield* predicted(await loadOnnx(flags.model, flags.classes, flags.imageSize), (about) => inputsFrom(paths, about));
     return;
   }
   if (flags.model !== undefined || flags.classes !== undefined)

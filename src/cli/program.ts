@@ -12,6 +12,7 @@ import { generateCommand } from "./generate-command.ts";
 import { imagenetCommand } from "./imagenet-command.ts";
 import { infoCommand, version } from "./info-command.ts";
 import { INSTRUMENTS, type Instrument, inspectCommand } from "./inspect-command.ts";
+import { onnxCommand } from "./onnx-command.ts";
 import { plotCommand } from "./plot-command.ts";
 import { predictCommand } from "./predict-command.ts";
 import { probeCommand } from "./probe-command.ts";
@@ -81,7 +82,7 @@ function parse(name: keyof Config, text: string): unknown {
   }
 }
 
-const MODEL = "a name that nabla info lists, such as lenet5 or resnet18";
+const MODEL = "a name that nabla info lists, such as lenet5 or resnet18, or an .onnx file";
 const TRAINED = "a model's file, a checkpoint, or the folder of a run";
 
 const WEIGHTS = "published weights (safetensors, PyTorch, Keras, TensorFlow.js), with --model";
@@ -155,6 +156,12 @@ function buildProgram(done: (exitCode: number) => void): Command {
     .option("--json", "as JSON")
     .action(async (model: string, flags) => done(await summaryCommand(model, flags)));
   program
+    .command("onnx")
+    .description("show what an ONNX file holds: inputs, outputs, operators and which of them are not supported")
+    .argument("<file>", "the .onnx file")
+    .option("--json", "as JSON")
+    .action(async (path: string, flags) => done(await onnxCommand(path, flags)));
+  program
     .command("bench")
     .description("time a network on this machine, forward and for a training step on made-up examples, and say which kernels take the time")
     .argument("<model>", `${MODEL}; or ${TRAINED}`)
@@ -212,7 +219,8 @@ function addTraining(program: Command, done: (exitCode: number) => void): void {
     .command("train")
     .description("train a model, test it after every epoch, save it; settings come from flags or from a file, flags win")
     .argument("[model]", MODEL)
-    .option("--config <file>", "settings as JSON (schema: nabla/schema/train.schema.json)");
+    .option("--config <file>", "settings as JSON (schema: nabla/schema/train.schema.json)")
+    .option("--model <name>", "the model, if it does not come first");
   withSettings(train, all)
     .option("--out <dir>", "folder of the run (default: runs/<model>-<data>, with a number if that is taken)")
     .option("--overwrite", "replace the run in the folder: the files that it has written, no others")
@@ -221,7 +229,7 @@ function addTraining(program: Command, done: (exitCode: number) => void): void {
     .option("--json <file>", "write settings, metrics of every epoch and the result to a file")
     .option("--fast-dev-run", "train and test one batch, to see that everything runs; save nothing")
     .option("--overfit-one-batch", "learn one batch by heart, to see that the model can learn; save nothing")
-    .action(async (model: string | undefined, flags) => done(await trainCommand(model, flags)));
+    .action(async (model: string | undefined, flags) => done(await trainCommand(model ?? flags.model, flags)));
   const find = program
     .command("find-lr")
     .description("draw the loss over a rising learning rate, and suggest one")
@@ -304,7 +312,7 @@ function addTrained(program: Command, done: (exitCode: number) => void): void {
     .argument("[input...]", "files, or folders of them")
     .option("--weights <file>", WEIGHTS)
     .option("--weights-key <keys>", WEIGHTS_KEY)
-    .option("--model <name>", "the network that the weights are for, such as resnet50")
+    .option("--model <name>", "the network that the weights are for, such as resnet50, or without --weights an .onnx file")
     .option("--classes <file>", CLASSES)
     .option("--image-size <n>", "side of the images that the network takes (default: its own)", positiveInteger)
     .option("--example <positions>", "examples of the test split of the model's own data set, from 0, with commas between", positions)

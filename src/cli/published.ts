@@ -6,6 +6,7 @@ import { presetOf } from "../models/preset.ts";
 import { models } from "../models/registry.ts";
 import { loadWeights } from "../models/weights.ts";
 import { zoo } from "../models/zoo.ts";
+import { onnxNetwork } from "./onnx-command.ts";
 import { unknownName } from "./recipes.ts";
 import type { Trained } from "./trained.ts";
 
@@ -38,6 +39,26 @@ export async function loadPublished({ weights, weightsKey: key, model: name, cla
   await loadWeights(model, weights, { what: weights, ...(key !== undefined && { key }) });
   const about = { name, classes: names, inputShape, task: "classification" as const, preprocessing: { image, ...(inputs && { inputs }) } };
   return { path: weights, model, about, ...(synsets && { synsets }) };
+}
+
+/** The network of an ONNX file, in evaluation mode, for images as the file wants them: values from 0 to 1, channels first. */
+export async function loadOnnx(path: string, classes?: string, imageSize?: number): Promise<Published> {
+  const { inspect } = await import("../onnx/index.ts");
+  const [input] = (await inspect(path)).inputs;
+  const declared = input?.shape?.slice(1) ?? [];
+  const inputShape = declared.map((d, axis) => (typeof d === "number" ? d : axis > 0 ? (imageSize ?? 224) : 3));
+  const { model, outputs } = await onnxNetwork(path, inputShape);
+  const { names, synsets }: ClassNames = classes === undefined ? { names: numbered(outputs) } : await readClasses(classes);
+  const isImage = inputShape.length === 3;
+  const image = { channels: inputShape[0], height: inputShape[1], width: inputShape[2] };
+  const about = {
+    name: path,
+    classes: names,
+    inputShape,
+    task: "classification" as const,
+    preprocessing: isImage ? { image } : {},
+  };
+  return { path, model: model.eval(), about, ...(synsets && { synsets }) };
 }
 
 const numbered = (count: number): string[] => Array.from({ length: count }, (_, i) => `class ${i}`);

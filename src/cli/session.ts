@@ -9,7 +9,7 @@ import { manualSeed } from "../math/random.ts";
 import { models, type STRUCTURE } from "../models/registry.ts";
 import { crossEntropy } from "../nn/losses.ts";
 import type { Layer } from "../nn/module.ts";
-import { tensor } from "../ops/create.ts";
+import { tensor, zeros } from "../ops/create.ts";
 import { EMA } from "../optim/averaging.ts";
 import { setBackend } from "../runtime/backends.ts";
 import { setThreads } from "../runtime/wasm/pool.ts";
@@ -21,6 +21,7 @@ import { defaultLoss, type Loss, outputSize } from "../train/task.ts";
 import { augmentation, randomCropOf } from "./augmentations.ts";
 import { downloadReporter } from "./download-reporter.ts";
 import { preparationFor, type Taken, takeWeights, trainable } from "./fine-tuning.ts";
+import { isOnnx, onnxNetwork } from "./onnx-command.ts";
 import { makeOptimizer, scheduleOf } from "./optimizers.ts";
 import { recipeFor, unknownName } from "./recipes.ts";
 import { readReporter } from "./reporter.ts";
@@ -33,7 +34,7 @@ export type Settled = Config &
 /** @throws {Error} for a model that is not known, or none. */
 export function settle({ model, ...config }: Config): Settled {
   if (model === undefined) throw new Error(`want a model to train, a name that nabla info lists, such as lenet5 or resnet18`);
-  if (!Object.hasOwn(models, model)) throw unknownName("model", model, Object.keys(models));
+  if (!Object.hasOwn(models, model) && !isOnnx(model)) throw unknownName("model", model, Object.keys(models));
   const { decay, ...recipe } = recipeFor(model, config);
   return { model, ...recipe, schedule: decay ? "cosine" : "constant", seed: 0, backend: "auto", ...config };
 }
@@ -53,7 +54,7 @@ export async function openSession(settings: Settled): Promise<Session> {
   if (settings.threads !== undefined) setThreads(settings.threads);
   const data = splitData(await loadData(settings), settings);
   manualSeed(settings.seed);
-  const model = makeModel(settings, data);
+  const model = await modelFor(settings, data);
   const taken = settings.weights === undefined ? undefined : await takeWeights(model, settings.weights, settings.weightsKey);
   const training = trainable(model, settings.freeze, taken?.fresh);
   const { epochs, batchSize, accumulate, clipNorm, seed, ema } = settings;
@@ -152,6 +153,17 @@ export async function loadData(settings: Config & Pick<Settled, "data">): Promis
     reading.close();
     close();
   }
+}
+
+/** The model of some settings, which may be that of an ONNX file, whose weights it starts from. @throws {Error} if it cannot take the data. */
+async function modelFor(settings: Settled, data: Dataset): Promise<Layer> {
+  if (!isOnnx(settings.model)) return makeModel(settings, data);
+  const { model, inputShape } = await onnxNetwork(settings.model, data.inputShape);
+  const found = model.eval().forward(zeros([1, ...inputShape])).shape;
+  const want = outputSize(data);
+  if (found.length !== 2 || found[1] !== want)
+    throw new Error(`${settings.model}: gives [${found}] for an example, ${data.name} wants [1, ${want}]`);
+  return model.train();
 }
 
 /** The model of some settings for a data set. @throws {Error} if it cannot take it. */

@@ -7,6 +7,7 @@ import { models } from "../models/registry.ts";
 import { zoo } from "../models/zoo.ts";
 import type { Layer } from "../nn/module.ts";
 import type { Cell } from "../runtime/cell.ts";
+import { isOnnx, onnxNetwork } from "./onnx-command.ts";
 import { makeOptimizer } from "./optimizers.ts";
 import { type Recipe, recipeFor, unknownName } from "./recipes.ts";
 import { isTrained, loadTrained } from "./trained.ts";
@@ -48,6 +49,7 @@ export function networkOf(name: string, input?: readonly number[]): { readonly m
 
 /** A network by its name, or that of a run or a model's file. @throws {Error} if it is neither. */
 export async function networkFrom(what: string, input?: readonly number[]): Promise<ReturnType<typeof networkOf>> {
+  if (isOnnx(what)) return onnxNetwork(what, input);
   if (!existsSync(what) || !isTrained(what)) return blueprint(() => networkOf(what, input));
   const { model, about } = await loadTrained(what);
   return { model, inputShape: input ?? about.inputShape };

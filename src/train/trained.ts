@@ -185,7 +185,8 @@ export async function loadRun(path: string): Promise<TrainedModel> {
   const { model: name, settings: text, description, outputs } = metadata;
   if (name === undefined || text === undefined || description === undefined)
     throw new Error(`${file}: does not say which model it is; want a file that nabla train has written`);
-  if (!Object.hasOwn(models, name)) throw new Error(`${file}: unknown model "${name}", see nabla info`);
+  const isOnnx = /\.onnx$/i.test(name);
+  if (!Object.hasOwn(models, name) && !isOnnx) throw new Error(`${file}: unknown model "${name}", see nabla info`);
   const about = parsed(description, file) as DataDescription;
   const settings = parsed(text, file) as ModelSettings;
   checkDescription(
@@ -196,7 +197,10 @@ export async function loadRun(path: string): Promise<TrainedModel> {
   const { hidden, dropout, layers, heads, features } = settings;
   if (Number(layers) > entries.size)
     throw new Error(`${file}: its description is damaged: it has ${layers} layers and ${entries.size} tensors`);
-  const model = models[name]({ inputShape: about.inputShape, outputs: Number(outputs), hidden, dropout, layers, heads, features }).eval();
+  const made = isOnnx
+    ? await (await import("../onnx/layer.ts")).loadLayer(name)
+    : models[name]({ inputShape: about.inputShape, outputs: Number(outputs), hidden, dropout, layers, heads, features });
+  const model: Layer = made.eval();
   try {
     loadModel(model, bytes, { what: file });
   } catch (error) {
