@@ -89,7 +89,7 @@ export async function openHdf5(bytes: Uint8Array, what: string, budget: Budget):
       }
     }
   };
-  guarded(() => visit(new File(bytes.slice().buffer, "file"), "", 0));
+  guarded(() => visit(new File(new Uint8Array(bytes).buffer, "file"), "", 0));
   return {
     attributes,
     tensors,

@@ -120,7 +120,7 @@ interface ElementKind {
 
 const fixed = (size: number, bytes: Uint8Array): ArrayBuffer => {
   if (bytes.length % size !== 0) throw new Error(`${bytes.length} bytes of elements that take ${size} each`);
-  return bytes.slice().buffer;
+  return new Uint8Array(bytes).buffer;
 };
 
 /** Varints end at bytes below 128, so their number is known before there is an array. */
@@ -383,7 +383,7 @@ export function onnxShape(dims: readonly Int[] | undefined, what: string): numbe
 }
 
 /**
- * The elements of a tensor, copied.
+ * The elements of a tensor, copied (`slice` of Node's Buffer would not copy).
  * @param what Names the tensor in errors.
  * @param external The bytes of a tensor whose elements are in another file.
  * @throws {Error} if the elements are not as many as the shape says, and for strings and complex numbers.
@@ -398,7 +398,7 @@ export function onnxElements(tensor: OnnxTensor, what: string, external?: Uint8A
   if (raw !== undefined && (raw.length > 0 || count === 0)) {
     const want = Math.ceil((count * reading.bits) / 8);
     if (raw.length !== want) throw new Error(`${what}: ${raw.length} bytes where [${brief(shape.join(", "))}] of ${dtype} takes ${want}`);
-    return { dtype, shape, data: reading.raw(raw.slice(), count) };
+    return { dtype, shape, data: reading.raw(new Uint8Array(raw), count) };
   }
   const list = reading.list(tensor) ?? [];
   const want = reading.bits < 8 ? Math.ceil((count * reading.bits) / 8) : count;

@@ -117,6 +117,8 @@ async function find(model: Module, archive: Archive, options: LoadWeightsOptions
 }
 
 function nothing({ what, sets }: Archive, model: Module): never {
+  if (sets.size === 0)
+    throw new Error(`${what}: holds no tensors with names; want a state dict, as torch.save(model.state_dict(), path) writes it`);
   throw new Error(
     `${what}: none of its dictionaries fits ${model.constructor.name}: ${listOf(sets)}; say which is meant with { key } (--weights-key)`,
   );

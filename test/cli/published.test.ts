@@ -178,7 +178,7 @@ describe("mistakes are one line each", () => {
     [
       "no tensors in a .pth",
       () => ["predict", "--weights", file("c.pth", pickled("}X\u0001\0\0\0aK\u0001s")), ...MODEL, image()],
-      /c\.pth: "a" is a number, not a tensor; want a state dict/,
+      /c\.pth: holds no tensors with names; want a state dict/,
     ],
     [
       "code in a .pth",
