@@ -2,13 +2,14 @@
  * @file Jacobians by elimination, as programs (AD-4): a sequence of steps becomes straight-line code on the partial derivatives, which `show` prints and which
  * runs. One description of the steps serves numbers and tensors.
  */
-import { fn as aFunction, check, expectation } from "../base/check.ts";
+import { fn as aFunction, check, expectation, object } from "../base/check.ts";
 import { type AnyFunction, derivedFrom } from "../function/capture.ts";
 import { tensor } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { type EdgeStep, edgesOfOrder } from "./edge-elimination.ts";
 import { type FaceStep, replayFaces } from "./face-elimination.ts";
 import { graphOf, symbols, type Weighted } from "./graph.ts";
+import { aGraph } from "./paths.ts";
 import { optimalOrder } from "./vertex-optimum.ts";
 
 /** Steps of one kind: vertices, edges, or faces. */
@@ -76,6 +77,8 @@ function runEdges<W>(graph: Weighted<W>, steps: readonly EdgeStep[], { mul, add,
 
 /** The Jacobian of a graph by a sequence of steps, [outputs][inputs], and the multiplications that it took. */
 export function jacobianBySteps(graph: Weighted<number>, steps: EliminationSteps): { jacobian: number[][]; multiplications: number } {
+  check("jacobianBySteps: graph", graph, aGraph);
+  check("jacobianBySteps: steps", steps, object);
   let multiplications = 0;
   const mul = (a: number, b: number): number => {
     multiplications++;
