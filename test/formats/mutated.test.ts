@@ -1,5 +1,6 @@
 /** @file A hundred damaged files of each format; the slow suite tries three hundred more, the nightly suite 20,000. */
 import { expect, test } from "vitest";
+import { sized } from "../size.ts";
 import { failureOf, formats, mutated, tried } from "./mutate.ts";
 
 test.each(Object.keys(formats))("%s: a damaged file is read or refused in one clear line", async (name) => {
@@ -7,6 +8,10 @@ test.each(Object.keys(formats))("%s: a damaged file is read or refused in one cl
   expect(faults).toEqual([]);
   // The damage is neither too small to matter nor so large that everything is refused at the first byte.
   expect(Math.min(read, refused)).toBeGreaterThan(0);
+});
+
+test("onnx: two thousand damaged files, a hundred thousand in the nightly suite", async () => {
+  expect((await tried("onnx", 1_000_000, sized(2000, 100_000))).faults).toEqual([]);
 });
 
 test.each([["parquet", 2545, "runs of 0 values where 40 are wanted"]])("%s, seed %i, took a minute once", async (name, seed, reason) => {
