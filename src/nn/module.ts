@@ -4,6 +4,7 @@
  * makes them equal to PyTorch's for a module written the same way: `0.weight`, `layers.2.bias`.
  */
 
+import "../runtime/evaluate.ts"; // here too: bundlers skip an index that only hands names on
 import { check, checkOptions, expectation, flag } from "../base/check.ts";
 import { describe } from "../base/describe.ts";
 import { formatShape, type Shape, sameShape } from "../base/shape.ts";

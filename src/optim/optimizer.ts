@@ -7,6 +7,7 @@
  *          └─ for each group     rule(group) ── for each parameter   p ← rule(p, g + λp, i)
  */
 
+import "../runtime/evaluate.ts"; // here too: bundlers skip an index that only hands names on
 import { checkOptions, shown } from "../base/check.ts";
 import { describe } from "../base/describe.ts";
 import { isFloat } from "../base/dtype.ts";

@@ -12,7 +12,6 @@ const BUNDLERS = {
       outdir: folder,
       bundle: true,
       minify: true,
-      splitting: true,
       format: "esm",
       logLevel: "silent",
     };
