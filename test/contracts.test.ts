@@ -71,21 +71,20 @@ const UNCHECKED: Readonly<Record<string, readonly string[]>> = {
 };
 
 const { functional, linalg, random, formats, inspect } = nabla;
-describe.each(Object.entries({ inspect, train, optim, nn, functional, linalg, random, data: D, formats, nabla }))(
-  "%s",
-  (name, namespace) => {
-    const callables = Object.entries(namespace).filter((entry): entry is [string, Callable] => typeof entry[1] === "function");
+describe.each(
+  Object.entries({ inspect, randomMatrix: inspect.randomMatrix, train, optim, nn, functional, linalg, random, data: D, formats, nabla }),
+)("%s", (name, namespace) => {
+  const callables = Object.entries(namespace).filter((entry): entry is [string, Callable] => typeof entry[1] === "function");
 
-    test.each(callables.filter(([each]) => !UNCHECKED[name]?.includes(each)))("%s", async (_, fn) => {
-      for (const value of VALUES) {
-        for (const args of [[], [value], [value, value], [value, value, value]]) {
-          const error = await errorOf(fn, args);
-          if (error !== undefined && !isOwn(error)) expect.fail(`(${args.map(String).join(", ")}): ${error}`);
-        }
+  test.each(callables.filter(([each]) => !UNCHECKED[name]?.includes(each)))("%s", async (_, fn) => {
+    for (const value of VALUES) {
+      for (const args of [[], [value], [value, value], [value, value, value]]) {
+        const error = await errorOf(fn, args);
+        if (error !== undefined && !isOwn(error)) expect.fail(`(${args.map(String).join(", ")}): ${error}`);
       }
-    });
-  },
-);
+    }
+  });
+});
 
 // ---- data sets and options, field by field --------------------------------------------------------------------------------------------
 

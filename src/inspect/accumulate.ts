@@ -2,18 +2,27 @@
  * @file Jacobians by elimination, as programs (AD-4): a sequence of steps becomes straight-line code on the partial derivatives, which `show` prints and which
  * runs. One description of the steps serves numbers and tensors.
  */
-import { fn as aFunction, check, expectation, object } from "../base/check.ts";
+import { fn as aFunction, check, expectation, optional } from "../base/check.ts";
 import { type AnyFunction, derivedFrom } from "../function/capture.ts";
 import { tensor } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { type EdgeStep, edgesOfOrder } from "./edge-elimination.ts";
 import { type FaceStep, replayFaces } from "./face-elimination.ts";
 import { graphOf, symbols, type Weighted } from "./graph.ts";
-import { aGraph } from "./paths.ts";
+import { aScalarGraph } from "./paths.ts";
 import { optimalOrder } from "./vertex-optimum.ts";
 
 /** Steps of one kind: vertices, edges, or faces. */
 export type EliminationSteps = readonly number[] | readonly EdgeStep[] | readonly FaceStep[];
+
+const isStep = (step: unknown): boolean =>
+  typeof step === "number" ||
+  (typeof step === "object" && step !== null && ("into" in step || ("kind" in step && "from" in step && "to" in step)));
+
+const someSteps = expectation(
+  "a list of vertices, or the steps of an edge or face elimination",
+  (x) => Array.isArray(x) && x.every((step) => isStep(step) && typeof step === typeof x[0]),
+);
 
 interface Arithmetic<W> {
   mul(a: W, b: W): W;
@@ -77,8 +86,8 @@ function runEdges<W>(graph: Weighted<W>, steps: readonly EdgeStep[], { mul, add,
 
 /** The Jacobian of a graph by a sequence of steps, [outputs][inputs], and the multiplications that it took. */
 export function jacobianBySteps(graph: Weighted<number>, steps: EliminationSteps): { jacobian: number[][]; multiplications: number } {
-  check("jacobianBySteps: graph", graph, aGraph);
-  check("jacobianBySteps: steps", steps, object);
+  check("jacobianBySteps: graph", graph, aScalarGraph);
+  check("jacobianBySteps: steps", steps, someSteps);
   let multiplications = 0;
   const mul = (a: number, b: number): number => {
     multiplications++;
@@ -93,15 +102,13 @@ function* names(): Generator<string, never> {
   for (let round = 0; ; round++) for (const letter of "rstuvwz") yield `${letter}${round === 0 ? "" : round}`;
 }
 
-const steps = expectation("a list of vertices, or the steps of an edge or face elimination", (x) => x === undefined || Array.isArray(x));
-
 /**
  * The function that gives the Jacobian of `fn`, a function of scalars, by elimination: rows of outputs, columns of inputs. Without steps it takes the cheapest
  * order of vertices that {@link optimalOrder} finds. `show(accumulate(fn), ...args)` prints the code; compiled, it runs.
  */
 export function accumulate(fn: AnyFunction, by?: EliminationSteps): (...args: Tensor[]) => Tensor[][] {
   check("accumulate: fn", fn, aFunction);
-  check("accumulate: by", by, steps);
+  check("accumulate: by", by, optional(someSteps));
   return derivedFrom(fn, "accumulate", (...args: Tensor[]) => {
     const graph = graphOf(fn, args, {}, symbols());
     graph.edges.forEach(({ weight }, k) => {

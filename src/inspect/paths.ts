@@ -61,7 +61,8 @@ export const aGraph: Expectation = expectation(
   isGraph,
 );
 
-const aScalarGraph = expectation(
+/** What a graph with weights must be. */
+export const aScalarGraph: Expectation = expectation(
   "a graph with weights, as scalarGraph makes it",
   (x) => isGraph(x) && (x as ScalarGraph).edges.every(({ weight }) => typeof weight === "number"),
 );

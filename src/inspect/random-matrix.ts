@@ -100,9 +100,10 @@ export function largestScore(largest: number, ensemble: Ensemble): { z: number; 
 }
 
 /** P(σ_min ≤ s) of a square matrix: 1 − exp(−(x/2 + √x)), x = n·s²/v (Edelman 1988, n → ∞). Its median is 0.5448·√(v/n). */
-export function smallestCdf(s: number, { rows, columns, variance }: Ensemble): number {
+export function smallestCdf(s: number, ensemble: Ensemble): number {
   check("smallestCdf: s", s, nonNegative);
-  checkFields("smallestCdf: ensemble", { rows, columns, variance }, ENSEMBLE);
+  checkFields("smallestCdf: ensemble", ensemble, ENSEMBLE);
+  const { rows, columns, variance } = ensemble;
   if (rows !== columns) throw new RangeError(`smallestCdf: the law is of square matrices, got ${rows} × ${columns}; use the lower edge`);
   const x = (rows * s * s) / variance;
   return 1 - Math.exp(-(x / 2 + Math.sqrt(x)));
