@@ -67,9 +67,6 @@ const importedOnlyBy: Record<string, readonly string[]> = {
 /** The one package that an entry of its own loads: a page that imports `nabla/onnx` is bundled, or maps the name. */
 const PACKAGES: Readonly<Record<string, string>> = { "formats/onnx.ts": "@bufbuild/protobuf/wire" };
 
-/** What a folder may open when it is needed, though it lies above: training opens the instruments when it has failed. */
-const opens: readonly (readonly [from: string, to: string])[] = [["train", "inspect"]];
-
 /** The engine uses no packages at all. */
 const engine = order.slice(0, order.indexOf("function") + 1);
 
@@ -139,7 +136,7 @@ function fault(edge: Edge): string | undefined {
   if (edge.to.startsWith("..")) return "leaves src";
   const there = folderOf(edge.to);
   if (!order.includes(there)) return `src/${there} is not in the folder order`;
-  if (here === there || (edge.dynamic && opens.some(([from, to]) => from === here && to === there))) return undefined;
+  if (here === there) return undefined;
   if (order.indexOf(there) > order.indexOf(here)) return `upward: ${there} is above ${here}`;
   if (seesOnly[here] && !seesOnly[here].includes(there)) return `${here} sees only ${seesOnly[here].join(" and ")}`;
   if (strangers.some(([a, b]) => (a === here && b === there) || (b === here && a === there)))
@@ -289,7 +286,6 @@ describe("the checker itself", () => {
     value("cli/main.ts", "inspect/bounds.ts"),
     value("index.ts", "inspect/bounds.ts"),
     { ...value("runtime/pool.ts", "node:worker_threads"), dynamic: true },
-    { ...value("train/explain.ts", "inspect/look.ts"), dynamic: true },
     type("runtime/pool.ts", "node:worker_threads"),
   ])("accepts %o", (edge) => {
     expect(violations([edge])).toEqual([]);

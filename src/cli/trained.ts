@@ -6,6 +6,7 @@ import type { DataDescription, Dataset, Split } from "../data/dataset.ts";
 import { datasets } from "../data/registry.ts";
 import type { Metadata } from "../formats/safetensors.ts";
 import { models } from "../models/registry.ts";
+import { registerOnnx } from "../nn/foreign.ts";
 import type { Layer } from "../nn/module.ts";
 import { loadRun, modelMetadata as metadata, type TrainedModel } from "../train/trained.ts";
 import { unknownName } from "./recipes.ts";
@@ -36,6 +37,9 @@ export async function loadTrained(path: string): Promise<Trained> {
   const settings = settle(parseConfig(JSON.stringify(run.settings), run.path));
   return { path: run.path, model: run.model, settings, about: run.about, run };
 }
+
+// Opened only for the runs that want it: its operators take a while to load.
+registerOnnx(async (source) => (await import("../onnx/layer.ts")).loadLayer(source));
 
 type Part = "train" | "test";
 

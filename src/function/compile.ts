@@ -22,6 +22,7 @@ import { CounterWatch } from "./counter.ts";
 import { Program } from "./program.ts";
 import { Programs } from "./programs.ts";
 import { type Recording, recordFunction } from "./recording.ts";
+import { saveStep } from "./save-step.ts";
 import { type Signature, signatureOf } from "./signature.ts";
 import { checkSame, type Trace, traceOf, withLines } from "./stale.ts";
 import { checkIterable, grouped, inTurn, type OrCells, repeated, sliced, slicedByHand, stackTrees } from "./steps.ts";
@@ -218,7 +219,7 @@ function compileOne<F extends AnyFunction>(fn: F, options: CompileOptions): Comp
       get: () => ({ ...(last?.traffic ?? { in: 0, out: 0 }), scratch: last?.layout.scratch ?? 0, work: last?.layout.work ?? 0 }),
     },
     programs: { get: () => ({ count: programs.size, bytes: programs.bytes }) },
-    save: { value: async (path: string | undefined, ...args: unknown[]) => (await import("./save.ts")).saveStep(fn, args, path) },
+    save: { value: (path: string | undefined, ...args: unknown[]) => saveStep(fn, args, path) },
     dispose: { value: dispose },
     [Symbol.dispose]: { value: dispose },
   }) as unknown as Compiled<F>;
@@ -334,7 +335,7 @@ function hunted<F extends AnyFunction>(fn: F): Compiled<F> {
     recompilations: 0,
     footprint: { in: 0, out: 0, scratch: 0, work: 0 },
     programs: { count: 0, bytes: 0 },
-    save: async (path: string | undefined, ...args: unknown[]) => (await import("./save.ts")).saveStep(fn, args, path),
+    save: (path: string | undefined, ...args: unknown[]) => saveStep(fn, args, path),
     dispose,
     [Symbol.dispose]: dispose,
   }) as unknown as Compiled<F>;

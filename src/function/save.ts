@@ -1,6 +1,6 @@
 /**
- * @file A compiled function as a file: one WebAssembly module with its programs, its memory and the values of its cells, which runs without this library. It is loaded when it is
- * called for the first time, so programs that save nothing do not carry it.
+ * @file A compiled function as a file: one WebAssembly module with its programs, its memory and the values of its cells, which runs without this library. A bundle that does not
+ * import `saveAll` does not carry it.
  */
 import { fn as aFunction, aPath, type Checks, check, checkOptions, flag, object, text } from "../base/check.ts";
 import { nodeModule } from "../base/host.ts";
@@ -14,6 +14,7 @@ import { userLine } from "../tape/origin.ts";
 import { tapeOfRegion } from "../tape/tape.ts";
 import { type AnyFunction, leavesOf, originalOf } from "./capture.ts";
 import { type Recording, recordFunction } from "./recording.ts";
+import { registerSaver } from "./save-step.ts";
 import { parameterNames } from "./signature.ts";
 import { withLines } from "./stale.ts";
 
@@ -191,3 +192,5 @@ function lineOf(region: Region, op: string): string | undefined {
   }
   return undefined;
 }
+
+registerSaver(saveStep);

@@ -8,6 +8,7 @@ import type { Layer } from "../nn/module.ts";
 import { concatenate, isTensor } from "../ops/create.ts";
 import { elementsOf, type Tensor } from "../ops/tensor.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
+import { registerInstruments } from "../train/explain.ts";
 import { causesOf, type Finding } from "../train/finding.ts";
 import { aLoss, anOptimizer, type BatchTensors, checkModel, type Loss, lossOf, mainOutput, outputsOfModel } from "../train/task.ts";
 import { bindSeeds } from "../transform/reverse.ts";
@@ -354,3 +355,5 @@ function boundOf(high: Tensor, axis: number): UpperBound {
   const values = elementsOf(most);
   return (unit) => Number(values[unit]);
 }
+
+registerInstruments(lookAt);

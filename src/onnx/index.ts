@@ -2,6 +2,7 @@
 export { decodeOnnx, encodeOnnx, type OnnxArray, type OnnxMessages, type OnnxTensor, onnxElements } from "../formats/onnx.ts";
 export { exportModel as export, type OnnxExportOptions, type OnnxFiles } from "./export/index.ts";
 export type { External, OnnxSource, Readable } from "./external.ts";
+export { loadLayer, OnnxLayer } from "./layer.ts";
 export { inspect, load, type OnnxLoadOptions, type OnnxOpCount, type OnnxSummary } from "./load.ts";
 export { type OnnxInput, OnnxModule, type OnnxOutput, type OnnxPort } from "./module.ts";
 

@@ -1,4 +1,5 @@
 /** @file A model of an ONNX file as a layer, one tensor to one tensor, for what trains and predicts with layers. */
+import { registerOnnx } from "../nn/foreign.ts";
 import { Module } from "../nn/module.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import type { OnnxSource } from "./external.ts";
@@ -20,7 +21,10 @@ export class OnnxLayer extends Module {
   }
 }
 
-/** @throws {Error} of one line if the file has more inputs than one, or cannot be read. */
+/**
+ * A model of an ONNX file as a layer: one tensor to one tensor, the first output.
+ * @throws {Error} of one line if the file has more inputs than one, or cannot be read.
+ */
 export async function loadLayer(source: OnnxSource, options: OnnxLoadOptions = {}): Promise<OnnxLayer> {
   const model = await load(source, options);
   if (model.inputs.length !== 1)
@@ -29,3 +33,5 @@ export async function loadLayer(source: OnnxSource, options: OnnxLoadOptions = {
     );
   return new OnnxLayer(model);
 }
+
+registerOnnx((source) => loadLayer(source));

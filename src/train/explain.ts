@@ -1,4 +1,4 @@
-/** @file Why training has failed, asked of the instruments. They are opened only then, so that a program that trains does not carry them. */
+/** @file Why training has failed, asked of the instruments, where a program has them: a page that trains does not carry them unless it imports `inspect`. */
 import type { Layer } from "../nn/module.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
 import type { Finding } from "./finding.ts";
@@ -16,9 +16,29 @@ export interface Patient {
   readonly step: number;
 }
 
+/** What the instruments find on a batch, after so many steps. */
+type LookAt = (
+  model: Layer,
+  options: Pick<BatchTensors, "x" | "y"> & {
+    readonly loss: Loss;
+    readonly optimizer: Optimizer;
+    readonly lengths?: BatchTensors["lengths"];
+    readonly more?: BatchTensors["more"];
+    readonly classes?: number;
+  },
+  step: number,
+) => Promise<{ readonly findings: readonly Finding[] }>;
+
+let lookAt: LookAt | undefined;
+
+/** For `inspect`, which is there as soon as a program imports it. */
+export function registerInstruments(look: LookAt): void {
+  lookAt = look;
+}
+
 /** What keeps the model from learning, the gravest first; nothing if no instrument can tell. Cells are left as they are. */
 export async function explain({ model, optimizer, loss, batch, classes, step }: Patient): Promise<readonly Finding[]> {
-  const { lookAt } = await import("../inspect/look.ts");
+  if (!lookAt) return [];
   const { x, y, lengths, more } = batch;
   const options = { x, y, loss, optimizer, ...(lengths && { lengths }), ...(more && { more }), ...(classes !== undefined && { classes }) };
   try {

@@ -16,6 +16,7 @@ import { standardizeValues, unstandardize } from "../data/preprocessing.ts";
 import { type Metadata, readSafetensors } from "../formats/safetensors.ts";
 import { softmax } from "../math/softmax.ts";
 import { models } from "../models/registry.ts";
+import { readOnnxLayer } from "../nn/foreign.ts";
 import type { Layer } from "../nn/module.ts";
 import { tensor } from "../ops/create.ts";
 import { loadModel } from "./checkpoint.ts";
@@ -198,7 +199,7 @@ export async function loadRun(path: string): Promise<TrainedModel> {
   if (Number(layers) > entries.size)
     throw new Error(`${file}: its description is damaged: it has ${layers} layers and ${entries.size} tensors`);
   const made = isOnnx
-    ? await (await import("../onnx/layer.ts")).loadLayer(name)
+    ? await readOnnxLayer(name)
     : models[name]({ inputShape: about.inputShape, outputs: Number(outputs), hidden, dropout, layers, heads, features });
   const model: Layer = made.eval();
   try {
