@@ -179,9 +179,9 @@ describe("mistakes are one line on stderr and exit code 1", () => {
   test.each([
     [
       ["train", "lenet"],
-      /^error: unknown model "lenet"; did you mean "lenet\d"\? \(known: mlp, cnn, convnet, gpt, lenet5, xor, [^\n]*, \.\.\. and \d+ more, see nabla info\)$/,
+      /^error: unknown model "lenet"; did you mean "lenet\d"\? \(known: mlp, cnn, convnet, gpt, lenet5, lenet5-cosine, xor, [^\n]*, \.\.\. and \d+ more, see nabla info\)$/,
     ],
-    [["train", "transformer"], /^error: unknown model "transformer" \(known: mlp, cnn, convnet, gpt, lenet5, xor, /],
+    [["train", "transformer"], /^error: unknown model "transformer" \(known: mlp, cnn, convnet, gpt, lenet5, lenet5-cosine, xor, /],
     [["train", "mlp", "--data", "digit"], /^error: unknown data set "digit"; did you mean "digits"\? \(known: digits, /],
     [["train", "lenet5", "--data-dir", join(folder, "nowhere")], `error: mnist: no folder ${join(folder, "nowhere")}`],
     [["train", "lenet5", "--data", "digits"], "error: lenet5: want inputs [1, 28, 28], the data have [1, 8, 8]"],
@@ -234,7 +234,7 @@ describe("info and help", () => {
     expect(text).toMatch(/^backend +wasm$/m);
     expect(text).toMatch(/^features +.*SIMD/m);
     expect(text).toMatch(new RegExp(`^threads +${getThreads()} `, "m"));
-    expect(text).toMatch(/^models +mlp, cnn, convnet, gpt, lenet5, xor, lenet1, .*resnet18, .*vit_l_32$/m);
+    expect(text).toMatch(/^models +mlp, cnn, convnet, gpt, lenet5, lenet5-cosine, xor, lenet1, .*resnet18, .*vit_l_32$/m);
   });
 
   test("help and version exit with 0", async () => {
