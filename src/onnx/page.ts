@@ -22,8 +22,10 @@ const HEAD = `# ONNX
 Made from the table of operators by \`npm run docs\`; a test fails when this page is stale.
 
 \`\`\`js
+import { zeros } from "nabla";
 import * as onnx from "nabla/onnx";
 
+const x = zeros([1, 3, 224, 224]);
 const model = await onnx.load("net.onnx");   // a path, a URL in a page, or the bytes
 const y = model.forward(x);                  // or model.forward({ input_ids, attention_mask })
 model.parameters();                          // trains as any module: backward, compile, optimizers
