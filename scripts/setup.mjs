@@ -78,8 +78,9 @@ const CHUNKS = {
   engine: ["kernel", "tape", "ops", "transform", "optimize", "schedule", "codegen", "runtime", "function"],
   nn: ["math", "nn", "optim"],
   data: ["formats", "data"],
+  models: ["models"],
   train: ["train"],
-  models: ["models", "inspect"],
+  inspect: ["inspect"],
 };
 
 /** The chunk of a module that `main` loads as it starts; others (of the command line, or loaded when needed) are put together by who shares them. */
