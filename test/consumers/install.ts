@@ -23,5 +23,5 @@ export function installConsumer(folder: string, wanted: (name: string) => boolea
 /** What bundles pages. */
 export const isBundler = (name: string): boolean => /rollup|esbuild|vite|webpack/.test(name);
 
-/** What takes minutes to install: Parcel, and Next.js with React. */
-export const isFramework = (name: string): boolean => /^(parcel|next|react|react-dom)$/.test(name);
+/** What takes minutes to install: Parcel, with the `buffer` that it installs by itself where it is allowed to, and Next.js with React. */
+export const isFramework = (name: string): boolean => /^(parcel|buffer|next|react|react-dom)$/.test(name);
