@@ -1,0 +1,6 @@
+/** @file Every network of the zoo as an ONNX file, imported again. */
+import { test } from "vitest";
+import { models } from "../../src/index.ts";
+import { expectSameAgain } from "../onnx/zoo-case.ts";
+
+test.each(Object.keys(models.zoo))("%s", expectSameAgain);

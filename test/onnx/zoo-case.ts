@@ -1,0 +1,29 @@
+/** @file A network of the zoo in a small form, exported and imported again: both give the same for a batch that was not recorded. */
+import { expect } from "vitest";
+import { manualSeed, models, tensor } from "../../src/index.ts";
+import type { Layer } from "../../src/nn/module.ts";
+import * as onnx from "../../src/onnx/index.ts";
+import type { Tensor } from "../../src/ops/tensor.ts";
+
+/** The network with a quarter of its channels, and images as small as it takes. */
+export function small(name: string): { model: Layer; images: (n: number) => Tensor } {
+  const { make, input, exact, least } = models.zoo[name]!;
+  manualSeed(1);
+  const model = make({ classes: 7, channels: input[0], width: 0.25 }).eval();
+  const side = exact ? input[1] : least;
+  const images = (n: number): Tensor =>
+    tensor(
+      Float32Array.from({ length: n * input[0] * side * side }, (_, i) => Math.sin(i * i)),
+      { shape: [n, input[0], side, side] },
+    );
+  return { model, images };
+}
+
+export async function expectSameAgain(name: string): Promise<void> {
+  const { model, images } = small(name);
+  const again = await onnx.load(onnx.export(model, images(2)));
+  const x = images(3);
+  const [got, want] = [(again.forward(x) as Tensor).dataSync(), model.forward(x).dataSync()];
+  const size = Math.max(1e-6, ...Array.from(want, Math.abs));
+  expect(Math.max(...Array.from(want, (v, i) => Math.abs(v - got[i]!))) / size).toBeLessThan(1e-4);
+}
