@@ -310,6 +310,9 @@ export function faultOfSlopes(seed: number): string | undefined {
   // Its slope is not that of its value.
   if (name.includes("stopped")) return undefined;
   const x = draw(random, { shape, dtype: "f64" });
-  const report = checkGradients((t: Tensor) => f(t).sin().sum(), [x], { entries: 4 });
+  const loss = (t: Tensor): Tensor => f(t).sin().sum();
+  // What does not change (x - mean x over one element) has differences of rounding alone.
+  if (grad(loss, { unused: "ignore" })(x).abs().max().itemSync() < 1e-12) return undefined;
+  const report = checkGradients(loss, [x], { entries: 4 });
   return report.passed ? undefined : `slopes ${seed}, ${name} at [${x.dataSync()}]: ${report}`;
 }
