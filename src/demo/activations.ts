@@ -1,8 +1,9 @@
 /** @file Points of the lecture on activation functions: why they are needed, how they bend the plane, and what is wrong with each. */
 import { compile } from "../function/compile.ts";
 import { backward, grad } from "../function/derivative.ts";
+import { zigzagCondition } from "../inspect/units.ts";
 import { elu, leakyRelu } from "../math/activation.ts";
-import { keyOf, normal, permutation, split, uniform } from "../math/random.ts";
+import { keyOf, permutation, split, uniform } from "../math/random.ts";
 import { entropy, softmax } from "../math/softmax.ts";
 import { initializers, type Layer, Linear, mseLoss, Sequential, Sigmoid, Tanh } from "../nn/index.ts";
 import { Parameter } from "../nn/parameter.ts";
@@ -15,14 +16,9 @@ import type { Optimizer } from "../optim/optimizer.ts";
 import { RMSProp } from "../optim/rmsprop.ts";
 import { cosineAnnealing, type Schedule, stepDecay, warmUp } from "../optim/schedules.ts";
 import { SGD } from "../optim/sgd.ts";
-import { type Demo, distance, type Fact, item, sampled } from "./demo.ts";
+import { type Demo, distance, draw, type Fact, f64, item, sampled, scalar, slopeAt } from "./demo.ts";
 import { trainedOneByOne } from "./train-small.ts";
 import { xorLosses } from "./xor.ts";
-
-const f64 = { dtype: "f64" } as const;
-const scalar = (x: number): Tensor => tensor(x, f64);
-const draw = (seed: number, ...shape: number[]): Tensor => normal(keyOf(seed), shape, f64);
-const slopeAt = (fn: (x: Tensor) => Tensor, at: number): number => item(grad(fn)(scalar(at)));
 
 /** Lines of a grid on [-1, 1]², as rows of points on each: [lines, points, 2]. */
 const LINES: Tensor = stack(
@@ -90,11 +86,11 @@ function signCoherence(h: Tensor): number {
   return item(positive.eq(1).or(positive.eq(0)).cast("f64").mean());
 }
 
-/** Condition number of E[h hᵀ] of units with mean m and variance v, d of them, independent: 1 + d m²/v. */
+/** Condition number of E[h hᵀ] of independent units. */
 function conditionOf(h: Tensor): number {
   const variance = item(h.sub(h.mean(0)).square().mean());
   const centre = item(h.mean());
-  return 1 + (h.shape[1]! * centre ** 2) / variance;
+  return zigzagCondition(h.shape[1]!, centre, variance);
 }
 
 const ACTIVATIONS: Readonly<Record<string, (x: Tensor) => Tensor>> = {

@@ -1,6 +1,6 @@
 /** @file Points of the lecture on convolutional networks: convolution, its derivatives, pooling, and the sizes of the famous networks. */
 import { grad, vjp } from "../function/derivative.ts";
-import { blueprint, depthOf, recordOn } from "../inspect/cost.ts";
+import { blueprint, depthOf, parameterCount, recordOn } from "../inspect/cost.ts";
 import { receptiveField } from "../inspect/receptive-field.ts";
 import { type Summary, summary } from "../inspect/summary.ts";
 import { conv2d } from "../math/conv.ts";
@@ -12,13 +12,11 @@ import { zoo } from "../models/zoo.ts";
 import { Conv2d, GlobalAvgPool, Linear, MaxPool2d, Sequential } from "../nn/index.ts";
 import { tensor } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
-import { type Demo, distance, item } from "./demo.ts";
+import { type Demo, distance, draw, f64, item } from "./demo.ts";
 
 const X = [[200, 150, 150], [100, 50, 100], [25, 25, 10]]; // biome-ignore format: a matrix
 const K = [[1, 0, -1], [2, 0, -2], [1, 0, -1]]; // biome-ignore format: a matrix
 
-const f64 = { dtype: "f64" } as const;
-const draw = (seed: number, ...shape: number[]): Tensor => normal(keyOf(seed), shape, f64);
 const image = (rows: readonly (readonly number[])[]): Tensor =>
   tensor(rows as number[][], f64)
     .unsqueeze(0)
@@ -38,7 +36,6 @@ function tableOf(name: string): Summary {
 }
 
 const parametersOf = (name: string): number => tableOf(name).totals.parameters;
-const countOf = (layer: Conv2d | Linear): number => layer.parameters().reduce((n, { shape }) => n + shape.reduce((a, b) => a * b, 1), 0);
 
 export const convolution: readonly Demo[] = [
   {
@@ -55,8 +52,8 @@ export const convolution: readonly Demo[] = [
     rows: ["CNN-2"],
     run: () => ({
       facts: [
-        { what: "4 filters of 3 x 3 on 3 channels", value: countOf(new Conv2d(3, 4, 3)), expected: 112 },
-        { what: "one filter more", value: countOf(new Conv2d(3, 5, 3)) - 112, expected: 28 },
+        { what: "4 filters of 3 x 3 on 3 channels", value: parameterCount(new Conv2d(3, 4, 3)), expected: 112 },
+        { what: "one filter more", value: parameterCount(new Conv2d(3, 5, 3)) - 112, expected: 28 },
       ],
     }),
   },
@@ -257,7 +254,7 @@ export const convolution: readonly Demo[] = [
     document: "S2",
     rows: ["CNN-6"],
     run() {
-      const weights = (kernel: number, c: number): number => countOf(new Conv2d(c, c, kernel, { bias: false }));
+      const weights = (kernel: number, c: number): number => parameterCount(new Conv2d(c, c, kernel, { bias: false }));
       return {
         facts: [
           { what: "three 3 x 3, 16 channels", value: 3 * weights(3, 16), expected: 27 * 256 },
@@ -447,7 +444,11 @@ export const convolution: readonly Demo[] = [
       return {
         facts: [
           { what: "largest difference", value: distance(conv2d(x, w.reshape([32, 64, 1, 1])), dense), expected: 0, within: 1e-12 },
-          { what: "weights of 32 filters on 64 channels", value: countOf(new Conv2d(64, 32, 1, { bias: false })), expected: 64 * 32 },
+          {
+            what: "weights of 32 filters on 64 channels",
+            value: parameterCount(new Conv2d(64, 32, 1, { bias: false })),
+            expected: 64 * 32,
+          },
         ],
       };
     },
@@ -460,7 +461,7 @@ export const convolution: readonly Demo[] = [
     run: () => ({
       facts: [
         { what: "parameters of global average pooling", value: new GlobalAvgPool().parameters().length, expected: 0 },
-        { what: "of GoogLeNet's one dense layer", value: countOf(blueprint(() => new Linear(1024, 1000))), expected: 1025000 },
+        { what: "of GoogLeNet's one dense layer", value: parameterCount(blueprint(() => new Linear(1024, 1000))), expected: 1025000 },
         {
           what: "of VGG-16's three",
           value: tableOf("vgg16")
@@ -479,7 +480,7 @@ export const convolution: readonly Demo[] = [
     run() {
       const [plain, training] = [false, true].map((auxiliary) => {
         const model = blueprint(() => zoo.googlenet!.make({ auxiliary }));
-        return model.parameters().reduce((n, { shape }) => n + shape.reduce((a, b) => a * b, 1), 0);
+        return parameterCount(model);
       }) as [number, number];
       return {
         facts: [

@@ -15,14 +15,8 @@ import { keyOf, normal } from "../math/random.ts";
 import { exactXor } from "../models/xor.ts";
 import { stack, tensor } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
-import { type Demo, distance, type Fact, item, sampled } from "./demo.ts";
+import { type Demo, distance, draw, type Fact, f64, item, sampled, scalar, sigmoidSlope, slopeAt } from "./demo.ts";
 import { XOR, xorLosses } from "./xor.ts";
-
-const f64 = { dtype: "f64" } as const;
-const scalar = (x: number): Tensor => tensor(x, f64);
-const draw = (seed: number, ...shape: number[]): Tensor => normal(keyOf(seed), shape, f64);
-const sigmoidSlope = (z: Tensor): Tensor => z.sigmoid().mul(z.sigmoid().neg().add(1));
-const slopeOf = (fn: (x: Tensor) => Tensor, at: number): number => item(grad(fn)(scalar(at)));
 
 /** A 3-4-2 network of sigmoids with the cost ½ ‖a - y‖², its weights and one example. */
 function network(): { parameters: Parameters; x: Tensor; y: Tensor } {
@@ -138,7 +132,7 @@ export const derivatives: readonly Demo[] = [
         facts: [
           { what: "sigmoid(100 (x - 1)) at 0.9", value: steep(100)(0.9), expected: 0, within: 1e-4 },
           { what: "at 1.1", value: steep(100)(1.1), expected: 1, within: 1e-4 },
-          { what: "slope of the threshold unit at 0.9", value: slopeOf((x) => x.gt(1).where(x.mul(0).add(1), x.mul(0)), 0.9), expected: 0 },
+          { what: "slope of the threshold unit at 0.9", value: slopeAt((x) => x.gt(1).where(x.mul(0).add(1), x.mul(0)), 0.9), expected: 0 },
         ],
         charts: [
           {
@@ -199,8 +193,8 @@ export const derivatives: readonly Demo[] = [
       const value = (x: number): number => item(f(scalar(x)));
       return {
         facts: [
-          { what: "slope where the start -0.5 ends", value: slopeOf(f, left), expected: 0, within: 1e-9 },
-          { what: "slope where the start 0.5 ends", value: slopeOf(f, right), expected: 0, within: 1e-9 },
+          { what: "slope where the start -0.5 ends", value: slopeAt(f, left), expected: 0, within: 1e-9 },
+          { what: "slope where the start 0.5 ends", value: slopeAt(f, right), expected: 0, within: 1e-9 },
           { what: "value at the first, the global minimum", value: value(left) },
           { what: "value at the second", value: value(right), least: value(left) + 0.5 },
         ],
@@ -215,7 +209,7 @@ export const derivatives: readonly Demo[] = [
     rows: ["AD-10"],
     run() {
       const f = (x: Tensor): Tensor => x.exp().mul(x.sin());
-      const [a, slope] = [0.7, slopeOf(f, 0.7)];
+      const [a, slope] = [0.7, slopeAt(f, 0.7)];
       const error = (u: number): number => Math.abs((item(f(scalar(a + u))) - item(f(scalar(a))) - slope * u) / u);
       const points = [1, 0.1, 0.01, 1e-3, 1e-4].map((u): [number, number] => [u, error(u)]);
       return {
@@ -276,8 +270,8 @@ export const derivatives: readonly Demo[] = [
     rows: ["AD-3"],
     run() {
       const [f, g] = [(x: Tensor): Tensor => x.square().add(1), (y: Tensor): Tensor => y.log()];
-      const expected = slopeOf(f, 1.5) * slopeOf(g, 1.5 ** 2 + 1);
-      return { facts: [{ what: "d log(x² + 1)/dx at 1.5", value: slopeOf((x) => g(f(x)), 1.5), expected, within: 1e-15 }] };
+      const expected = slopeAt(f, 1.5) * slopeAt(g, 1.5 ** 2 + 1);
+      return { facts: [{ what: "d log(x² + 1)/dx at 1.5", value: slopeAt((x) => g(f(x)), 1.5), expected, within: 1e-15 }] };
     },
   },
   {
@@ -290,8 +284,8 @@ export const derivatives: readonly Demo[] = [
       const g = (a: Tensor, b: Tensor): Tensor => a.mul(b).add(a.square());
       const at = 0.4;
       const [ga, gb] = grad(([a, b]: Two) => g(a, b))([f1(scalar(at)), f2(scalar(at))]);
-      const expected = item(ga) * slopeOf(f1, at) + item(gb) * slopeOf(f2, at);
-      return { facts: [{ what: "dC/dx at 0.4", value: slopeOf((x) => g(f1(x), f2(x)), at), expected, within: 1e-15 }] };
+      const expected = item(ga) * slopeAt(f1, at) + item(gb) * slopeAt(f2, at);
+      return { facts: [{ what: "dC/dx at 0.4", value: slopeAt((x) => g(f1(x), f2(x)), at), expected, within: 1e-15 }] };
     },
   },
   {
@@ -433,7 +427,7 @@ export const derivatives: readonly Demo[] = [
     rows: ["AD-5"],
     run() {
       const exact = 2 * 1.3 * Math.sin(1.3) + 1.3 ** 2 * Math.cos(1.3);
-      const automatic = Math.abs(slopeOf((x) => x.square().mul(x.sin()), 1.3) / exact - 1);
+      const automatic = Math.abs(slopeAt((x) => x.square().mul(x.sin()), 1.3) / exact - 1);
       return {
         facts: [
           { what: "relative error of automatic differentiation", value: automatic, most: 1e-15 },

@@ -3,16 +3,13 @@ import { grad } from "../function/derivative.ts";
 import { macsOf, recordOn } from "../inspect/cost.ts";
 import { svdvals } from "../math/linalg.ts";
 import { layerNorm } from "../math/normalization.ts";
-import { keyOf, normal } from "../math/random.ts";
+import { keyOf } from "../math/random.ts";
 import { Linear, Sequential, Tanh } from "../nn/index.ts";
 import * as initializers from "../nn/initializers.ts";
 import { tensor } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
-import { type Demo, distance, item, sampled } from "./demo.ts";
+import { type Demo, distance, draw, f64, item, sampled, sigmoidSlope } from "./demo.ts";
 
-const f64 = { dtype: "f64" } as const;
-const draw = (seed: number, ...shape: number[]): Tensor => normal(keyOf(seed), shape, f64);
-const sigmoidSlope = (z: Tensor): Tensor => z.sigmoid().mul(z.sigmoid().neg().add(1));
 const singularValues = (w: Tensor): number[] => Array.from(svdvals(w).dataSync());
 
 /** A chain z → g(z) → W z of layers of one width, forward and back for one example. */

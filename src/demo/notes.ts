@@ -4,10 +4,11 @@ import { digits } from "../data/digits.ts";
 import { bootstrapIndices } from "../data/split.ts";
 import { scan } from "../function/control.ts";
 import { grad, valueAndGrad } from "../function/derivative.ts";
+import { parameterCount } from "../inspect/cost.ts";
 import { cosine, hardTanh, leakyRelu, prelu, rbf, softplus } from "../math/activation.ts";
 import { dropout } from "../math/dropout.ts";
 import { lstsq } from "../math/linalg.ts";
-import { crossEntropy } from "../math/loss.ts";
+import { crossEntropy, mseLoss } from "../math/loss.ts";
 import { batchNorm, batchNormAffine, batchRenorm, populationStatistics } from "../math/normalization.ts";
 import { keyOf, normal, uniform } from "../math/random.ts";
 import { softmax } from "../math/softmax.ts";
@@ -15,21 +16,16 @@ import { Dropout, initializers, type Layer, Linear, Maxout, Module, ReLU, Sequen
 import { concatenate, stack, tensor, zeros } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { Adam } from "../optim/adam.ts";
-import { type Demo, distance, item, sampled, traced } from "./demo.ts";
-import { squaredError, trained } from "./train-small.ts";
+import { type Demo, distance, draw, f64, item, sampled, scalar, slopeAt, traced } from "./demo.ts";
+import { trained } from "./train-small.ts";
 import { XOR } from "./xor.ts";
 
-const f64 = { dtype: "f64" } as const;
-const scalar = (x: number): Tensor => tensor(x, f64);
-const draw = (seed: number, ...shape: number[]): Tensor => normal(keyOf(seed), shape, f64);
 const grid = (from: number, to: number, count = 121): Tensor =>
   tensor(
     Array.from({ length: count }, (_, i) => from + ((to - from) * i) / (count - 1)),
     f64,
   );
 const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
-const parametersOf = (model: Module): number => model.parameters().reduce((n, { shape }) => n + shape.reduce((a, b) => a * b, 1), 0);
-const slopeAt = (fn: (x: Tensor) => Tensor, at: number): number => item(grad(fn)(scalar(at)));
 
 /** Columns 1, x, x², … of points. */
 const powers = (x: Tensor, degree: number): Tensor =>
@@ -107,7 +103,7 @@ async function bagsAndMasks(): Promise<{ alone: number; bagged: number; dropped:
     alone: accuracyOf(alone.forward(test[0]), test[1]),
     bagged: accuracyOf(votes, test[1]),
     dropped: accuracyOf(fit(few, new Dropout(0.5)).forward(test[0]), test[1]),
-    parameters: parametersOf(alone),
+    parameters: parameterCount(alone),
   };
 }
 
@@ -252,8 +248,8 @@ export const notes: readonly Demo[] = [
       const model = new Sequential(new Linear(1, 64), new Tanh(), new Linear(64, 64), new Tanh(), new Linear(64, 1));
       const optimizer = new Adam(model.parameters(), { lr: 0.01 });
       const points = Array.from({ length: 40 }, (_, i): [number, number, number] => {
-        const [loss] = trained(model, optimizer, train, squaredError, i === 0 ? 1 : 50);
-        return [i * 50, loss!, item(squaredError(model.forward(test[0]), test[1]))];
+        const [loss] = trained(model, optimizer, train, mseLoss, i === 0 ? 1 : 50);
+        return [i * 50, loss!, item(mseLoss(model.forward(test[0]), test[1]))];
       });
       const best = Math.min(...points.map(([, , error]) => error));
       return {
@@ -316,7 +312,7 @@ export const notes: readonly Demo[] = [
     document: "S3",
     rows: ["ACT-5"],
     run() {
-      const plain = parametersOf(new Linear(1000, 1000, { bias: false, weightInitializer: initializers.zeros }));
+      const plain = parameterCount(new Linear(1000, 1000, { bias: false, weightInitializer: initializers.zeros }));
       const [down, up] = [draw(1, 50, 1000), draw(2, 1000, 50)];
       const x = draw(3, 1000);
       return {
@@ -368,11 +364,11 @@ export const notes: readonly Demo[] = [
     document: "S3",
     rows: ["ACT-1", "MSC-4"],
     run() {
-      const dense = parametersOf(new Linear(20, 7));
+      const dense = parameterCount(new Linear(20, 7));
       return {
         facts: [2, 3, 5].map((k) => ({
           what: `${k} pieces: of a dense layer's parameters`,
-          value: parametersOf(new Maxout(20, 7, k)) / dense,
+          value: parameterCount(new Maxout(20, 7, k)) / dense,
           expected: k,
         })),
       };

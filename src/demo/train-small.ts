@@ -34,6 +34,3 @@ export function trainedOneByOne(model: Layer, optimizer: Optimizer, [x, y]: read
   });
   for (let i = 0; i < epochs; i++) epoch(x, y);
 }
-
-/** The mean of squares, and the share of rows whose largest entry is that of the target. */
-export const squaredError: LossOf = (says, wanted) => says.sub(wanted).square().mean();

@@ -5,6 +5,7 @@
  * Files come from strangers. Every length is checked before it is believed: elements are looked at only if their bytes are there, messages are nested at most 64 deep,
  * and whatever is wrong is one error of one line.
  */
+
 import { BinaryReader, BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { bytes as aFile, check, object, oneOf, text } from "../base/check.ts";
 import { brief } from "./clean.ts";
@@ -19,6 +20,7 @@ import {
   type OnnxTensor,
   SCHEMA,
 } from "./onnx-schema.ts";
+import type { TypedArray } from "./safetensors.ts";
 import { widenHalf } from "./safetensors.ts";
 
 export * from "./onnx-schema.ts";
@@ -239,17 +241,7 @@ function writeElements(writer: BinaryWriter, number: number, kind: string, value
 // ---- what a tensor holds --------------------------------------------------------------------------------------------------------------
 
 /** What holds the elements of a tensor on the host. Floats below 32 bits are widened; integers of 2 and 4 bits take a byte each. */
-export type OnnxData =
-  | Float32Array
-  | Float64Array
-  | Int8Array
-  | Uint8Array
-  | Int16Array
-  | Uint16Array
-  | Int32Array
-  | Uint32Array
-  | BigInt64Array
-  | BigUint64Array;
+export type OnnxData = TypedArray;
 
 /** A tensor of a file: its element type, its shape and its elements in row-major order. */
 export interface OnnxArray {
