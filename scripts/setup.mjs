@@ -3,7 +3,7 @@
  * `npm start` costs nothing the second time. Only Node's own modules here, because nothing is installed yet.
  */
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -141,6 +141,8 @@ async function bundle() {
   await keepModules(dist, compiled);
   mkdirSync(join(dist, "chunks"), { recursive: true });
   for (const { fileName, code } of output) writeFileSync(join(dist, fileName), code);
+  // In Node, whoever trains is told why a training failed; a page pays for every byte, and imports `nabla/inspect` itself.
+  appendFileSync(join(dist, "train/index.js"), 'import "../inspect/index.js";\n');
 }
 
 /** Moves the compiled modules to where bundlers find them, but for the command's. */

@@ -25,6 +25,8 @@ import {
 } from "../../src/train/index.ts";
 import { Meter } from "../../src/train/meter.ts";
 import { batchTensors, defaultLoss } from "../../src/train/task.ts";
+// The instruments say why a loss is no number.
+import "../../src/inspect/index.ts";
 import "../../src/runtime/evaluate.ts";
 
 const data = await digits();
