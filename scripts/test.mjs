@@ -18,6 +18,7 @@ const filters = wanted.filter((argument) => argument !== suite);
 async function failedChecks() {
   const checks = [["build and type check of src", () => (buildIsStale() ? build() : 0)]];
   if (!suite) {
+    checks.push(["type check of the engine, where an index may be out of range", () => tsc("-p", "tsconfig.engine.json")]);
     checks.push(["type check of tests and benchmarks", () => tsc("-p", "tsconfig.test.json")]);
     checks.push(["lint and format", () => biome("check", "--error-on-warnings", ".")]);
   }

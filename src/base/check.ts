@@ -139,9 +139,9 @@ export function check(what: string, value: unknown, { want, holds, remedy }: Exp
 /** Checks an object and its fields: `what: name must be ...`. It may have other fields. */
 export function checkFields(what: string, value: unknown, fields: Fields): void {
   if (!object.holds(value)) throw notAnObject(what, value, fields);
-  for (const name in fields) {
+  for (const [name, expectation] of Object.entries(fields)) {
     const given = (value as Record<string, unknown>)[name];
-    if (!fields[name].holds(given)) check(`${what}: ${name}`, given, fields[name]);
+    if (!expectation.holds(given)) check(`${what}: ${name}`, given, expectation);
   }
 }
 
@@ -176,7 +176,8 @@ const notAnObject = (what: string, value: unknown, fields: Fields): TypeError =>
 
 /** A bare value was likely meant for the first option that takes such a value. */
 function inBraces(value: unknown, fields: Fields): string {
-  const name = typeof value === "object" ? undefined : Object.keys(fields).find((each) => value !== undefined && fields[each].holds(value));
+  const name =
+    typeof value === "object" ? undefined : Object.keys(fields).find((each) => value !== undefined && fields[each]!.holds(value));
   return name === undefined ? "" : `; did you mean { ${name}: ${shown(value)} }?`;
 }
 
@@ -207,8 +208,8 @@ function edits(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 0; i < a.length; i++) {
     const next = [i + 1];
-    for (let j = 0; j < b.length; j++) next.push(Math.min(row[j] + (a[i] === b[j] ? 0 : 1), row[j + 1] + 1, next[j] + 1));
+    for (let j = 0; j < b.length; j++) next.push(Math.min(row[j]! + (a[i] === b[j] ? 0 : 1), row[j + 1]! + 1, next[j]! + 1));
     row = next;
   }
-  return row[b.length];
+  return row[b.length]!;
 }

@@ -22,17 +22,17 @@ const ROTATIONS = [
 
 /** Threefry-2x32 with 20 rounds: add, rotate, xor, with a word of the key injected every four rounds. */
 export function threefry2x32(key: Key, counter: readonly [number, number]): [number, number] {
-  const k = [key[0] >>> 0, key[1] >>> 0, (key[0] ^ key[1] ^ SKEIN_PARITY) >>> 0];
+  const k = [key[0] >>> 0, key[1] >>> 0, (key[0] ^ key[1] ^ SKEIN_PARITY) >>> 0] as const;
   let x0 = (counter[0] + k[0]) >>> 0;
   let x1 = (counter[1] + k[1]) >>> 0;
   for (let group = 1; group <= 5; group++) {
-    for (const r of ROTATIONS[(group - 1) % 2]) {
+    for (const r of ROTATIONS[(group - 1) % 2]!) {
       x0 = (x0 + x1) >>> 0;
       x1 = (x1 << r) | (x1 >>> (32 - r));
       x1 = (x1 ^ x0) >>> 0;
     }
-    x0 = (x0 + k[group % 3]) >>> 0;
-    x1 = (x1 + k[(group + 1) % 3] + group) >>> 0;
+    x0 = (x0 + k[group % 3]!) >>> 0;
+    x1 = (x1 + k[(group + 1) % 3]! + group) >>> 0;
   }
   return [x0, x1];
 }
@@ -99,8 +99,8 @@ export function permutation(n: number, key: Key): Int32Array {
   for (let i = n - 1; i > 0; i--) {
     const [word] = threefry2x32(key, [i, 0]);
     const j = multiplyHigh(word, i + 1);
-    const swapped = order[i];
-    order[i] = order[j];
+    const swapped = order[i]!;
+    order[i] = order[j]!;
     order[j] = swapped;
   }
   return order;

@@ -57,12 +57,16 @@ function matrixAt({ shape, data }: HostArray, b: number): algebra.Matrix {
   return algebra.matrix(rows, columns, Float64Array.from(data.subarray(b * n, (b + 1) * n)));
 }
 
+type Size = readonly [rows: number, columns: number];
+
+const matrixSize = ({ shape }: Type): Size => [shape.at(-2)!, shape.at(-1)!];
+
 export interface Definition<P> {
   readonly doc: string;
   readonly arity: 1 | 2;
   readonly square: boolean;
-  /** Shapes of the results, without the leading axes, from the matrices' sizes. */
-  shapes(x: readonly (readonly [rows: number, columns: number])[], params: P): number[][];
+  /** Shapes of the results, without the leading axes, from the matrices' sizes. An op of one operand is given its size twice. */
+  shapes(x: readonly [first: Size, second: Size], params: P): number[][];
   run(x: algebra.Matrix[], params: P): (algebra.Matrix | Float64Array)[];
   jvp(dx: readonly Maybe[], x: readonly Tensor[], y: readonly Tensor[], params: P): Maybe[];
   /** For ops that are linear in their second operand. */
@@ -79,8 +83,9 @@ export function decomposition<P>(name: string, def: Definition<P>): Op<number, P
     mergeable: true,
     type(operands, params) {
       checkMatrices(name, operands, def.square);
-      const sizes = operands.map((x) => x.shape.slice(-2) as unknown as readonly [number, number]);
-      return def.shapes(sizes, params).map((shape) => ({ shape: [...lead(operands[0]!.shape), ...shape], dtype: operands[0]!.dtype }));
+      const x = operands[0]!;
+      const sizes = [matrixSize(x), matrixSize(operands[1] ?? x)] as const;
+      return def.shapes(sizes, params).map((shape) => ({ shape: [...lead(x.shape), ...shape], dtype: x.dtype }));
     },
     derivative: {
       kind: "jvp",

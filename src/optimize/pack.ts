@@ -20,7 +20,7 @@ function packOne(instruction: Instruction, operands: readonly Tensor[], copy: Co
   const k = out.at(-1);
   // The operand whose elements become vectors, and the one whose elements are repeated.
   const v = k !== undefined && words[0].includes(k) ? 0 : 1;
-  const [mine, other] = [words[v]!, words[1 - v]!];
+  const [mine, other] = [words[v], words[1 - v]!];
   // The larger operand is copied as it lies.
   const larger = sizeOf(operands[v]!.shape) < sizeOf(operands[1 - v]!.shape) ? other : mine;
   const sum = [...larger].filter((c) => !out.includes(c));

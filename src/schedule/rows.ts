@@ -127,7 +127,7 @@ class Joiner {
               .filter((reader) => reader < position)
               .at(-1)
           : undefined;
-      for (const p of [made, shared]) if (p !== undefined && this.#clusters[p]) near.add(this.#clusters[p]!);
+      for (const p of [made, shared]) if (p !== undefined && this.#clusters[p]) near.add(this.#clusters[p]);
     }
     near.delete(own);
     for (const other of [...near].sort((a, b) => b.at - a.at)) {

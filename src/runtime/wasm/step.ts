@@ -44,7 +44,7 @@ export async function load(source: BufferSource | WebAssembly.Module): Promise<L
         all[key].value,
         shape.reduce((a, b) => a * b, 1),
       );
-      step[kind][name] = Object.assign(array, { shape });
+      step[kind][name!] = Object.assign(array, { shape });
     }
   }
   return step;
