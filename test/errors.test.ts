@@ -12,8 +12,8 @@ import { softmax } from "../src/math/softmax.ts";
 import { ReLU, Sequential } from "../src/nn/index.ts";
 import { arange, concatenate, full, stack, tensor, zeros } from "../src/ops/create.ts";
 import type { Tensor } from "../src/ops/tensor.ts";
-import { setBackend } from "../src/runtime/backends.ts";
 import { Cell } from "../src/runtime/cell.ts";
+import { setBackend } from "../src/runtime/set-backend.ts";
 
 const m = zeros([2, 3]);
 const v = zeros([3]);

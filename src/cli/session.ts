@@ -11,7 +11,7 @@ import { crossEntropy } from "../nn/losses.ts";
 import type { Layer } from "../nn/module.ts";
 import { tensor, zeros } from "../ops/create.ts";
 import { EMA } from "../optim/averaging.ts";
-import { setBackend } from "../runtime/backends.ts";
+import { setBackend } from "../runtime/set-backend.ts";
 import { setThreads } from "../runtime/wasm/pool.ts";
 import type { Callback } from "../train/callback.ts";
 import { checkTraining } from "../train/check-training.ts";

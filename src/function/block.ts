@@ -8,6 +8,7 @@ import { fromArray } from "../ops/create.ts";
 import { elementsOf, type Tensor } from "../ops/tensor.ts";
 import { currentFrame } from "../runtime/cell.ts";
 import { type AnyFunction, leavesOf, withLeaves } from "./capture.ts";
+import type { Extension } from "./compiled.ts";
 import type { Recording } from "./recording.ts";
 import { checkRows, MixedExamples } from "./rows.ts";
 
@@ -22,8 +23,13 @@ export function checkBlock({ region, inputs, outputs }: Recording, block: number
   checkRows(region, batched, block, "compile: block");
 }
 
+/** A compiled function that runs in blocks. */
+export function inBlocks(fn: AnyFunction, block: number): Extension {
+  return { look: (recording) => checkBlock(recording, block), wrap: (run) => calledInBlocks(fn, run, block) };
+}
+
 /** `one`, which takes `block` examples, for any number of them. */
-export function inBlocks(fn: AnyFunction, one: AnyFunction, block: number): AnyFunction {
+function calledInBlocks(fn: AnyFunction, one: AnyFunction, block: number): AnyFunction {
   return (...args) => {
     if (currentFrame()) return fn(...args);
     const { leaves } = leavesOf(args);

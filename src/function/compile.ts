@@ -1,36 +1,25 @@
 /**
- * @file compile: a function recorded once per signature and run as one program. Cells that it reads become inputs, cells that it writes become outputs in
- * the same memory; a whole training step is one call.
+ * @file compile: a function recorded once per signature and run as one program (`compiled.ts`), with what its options add. Cells that it reads become inputs, cells
+ * that it writes become outputs in the same memory; a whole training step is one call.
  */
 import { fn as aFunction, aNumber, type Checks, check, checkOptions, either, expectation, oneOf, text } from "../base/check.ts";
-import { sameType, type Type } from "../base/shape.ts";
-import { fromArray, isTensor } from "../ops/create.ts";
-import { showAs } from "../ops/display.ts";
-import { evaluate } from "../ops/evaluator.ts";
+import { fromArray } from "../ops/create.ts";
 import { elementsOf, type Tensor } from "../ops/tensor.ts";
-import { backendName } from "../runtime/backends.ts";
 import { budgetOf, parseMemory } from "../runtime/budget.ts";
 import { currentFrame } from "../runtime/cell.ts";
 import type { Making } from "../runtime/compile.ts";
 import { checkDump } from "../runtime/dump.ts";
-import type { Executable } from "../runtime/executable.ts";
 import { Executables } from "../runtime/executables.ts";
 import { huntNaN } from "../runtime/hunt.ts";
-import { checkBlock, inBlocks } from "./block.ts";
-import { type AnyFunction, compiledFrom, leavesOf, withLeaves } from "./capture.ts";
-import { CounterWatch } from "./counter.ts";
-import { Program } from "./program.ts";
-import { Programs } from "./programs.ts";
-import { type Recording, recordFunction } from "./recording.ts";
+import { inBlocks } from "./block.ts";
+import { type AnyFunction, leavesOf, withLeaves } from "./capture.ts";
+import { type Compiled, compiled, printed } from "./compiled.ts";
+import { recordFunction, withLines } from "./recording.ts";
 import { saveStep } from "./save-step.ts";
-import { type Signature, signatureOf } from "./signature.ts";
-import { checkSame, type Trace, traceOf, withLines } from "./stale.ts";
+import { comparing } from "./stale.ts";
 import { checkIterable, grouped, inTurn, type OrCells, repeated, sliced, slicedByHand, stackTrees } from "./steps.ts";
 
-export { type Recording, recordFunction } from "./recording.ts";
-
-/** Programs that are kept for one function unless it says otherwise. */
-const MOST_PROGRAMS = 64;
+export type { Compiled } from "./compiled.ts";
 
 export interface CompileOptions {
   /**
@@ -80,26 +69,6 @@ const COMPILE_OPTIONS: Checks<CompileOptions> = {
   block: expectation("an integer of at least 2", (value) => Number.isSafeInteger(value) && (value as number) >= 2),
 };
 
-/** A compiled function: it is called as the original is, and says how often it was recorded and what memory and work it takes. */
-export type Compiled<F extends AnyFunction> = F & {
-  /** How many times the function has been recorded and compiled. A training loop should stay at one per batch size. */
-  readonly recompilations: number;
-  /** Bytes of arguments and results that one run of the last program copies, its scratch memory, and the multiply-adds of its products. */
-  readonly footprint: { in: number; out: number; scratch: number; work: number };
-  /** Programs that are kept, and the bytes that they take, about: code and constants. */
-  readonly programs: { readonly count: number; readonly bytes: number };
-  /**
-   * Writes the function as a file that runs without this library: one WebAssembly module with its program, its memory and the values of the cells that it reads and writes
-   * (parameters, the optimizer's state and learning rate). `args` are examples, of which types and names count. Gives the bytes, and with a path (in Node) writes
-   * them. `load` of `nabla/step` runs the file; `saveAll` puts several functions into one.
-   * @throws {Error} for what a file cannot bring along: sorts, decompositions, special functions that no host has.
-   */
-  save(path: string | undefined, ...args: Parameters<F>): Promise<Uint8Array>;
-  /** Frees the programs; the next call compiles anew. `using step = compile(...)` does it at the end of the block. */
-  dispose(): void;
-  [Symbol.dispose](): void;
-};
-
 /** A compiled function that runs `steps` steps in one call. Each result is stacked: a scalar loss becomes [steps]. */
 export interface CompiledSteps<F extends AnyFunction>
   extends Pick<Compiled<F>, "recompilations" | "footprint" | "programs" | "dispose" | typeof Symbol.dispose> {
@@ -144,112 +113,20 @@ export function compile<F extends AnyFunction>(fn: F, options: CompileOptions = 
   if (options.block !== undefined && (options.steps !== undefined || options.debug !== undefined))
     throw new TypeError(`compile: block and ${options.debug === undefined ? "steps" : "debug"} exclude each other`);
   return options.steps === undefined
-    ? printed(compileOne(fn, options), fn.name)
+    ? compileOne(fn, options)
     : printed(compileSteps(fn, options.steps, options), fn.name, `, ${options.steps} steps a call`);
 }
 
-/** Prints a compiled function as its name and its programs, not as the library's code. */
-function printed<C extends Pick<Compiled<AnyFunction>, "programs">>(compiled: C, name: string, more = ""): C {
-  const text = ({ programs: { count } }: C): string => `[compiled ${name || "function"}${more}: ${count} program${count === 1 ? "" : "s"}]`;
-  showAs(compiled, text);
-  return Object.defineProperty(compiled, "toString", { value: () => text(compiled) });
-}
-
 function compileOne<F extends AnyFunction>(fn: F, options: CompileOptions): Compiled<F> {
-  const { debug, block, cache = MOST_PROGRAMS } = options;
-  const programs = new Programs<Program>(cache);
+  const { debug, block, cache } = options;
   if (debug === "nan") return hunted(fn);
-  const making = makingOf(options);
-  const traces = new WeakMap<Program, Trace>();
-  const counters = new CounterWatch(fn);
-  let recompilations = 0;
-  let latest: Latest | undefined;
-
-  const make = ({ noticed, key }: Signature, args: readonly unknown[]): Program => {
-    let trace: Trace | undefined;
-    const look = (recording: Recording): void => {
-      if (debug) trace = traceOf(recording);
-      if (block !== undefined) checkBlock(recording, block);
-    };
-    const change = programs.of(key).at(-1)?.change();
-    const record = (): Program => Program.make(fn, args, noticed, making, look);
-    const program = debug || block !== undefined ? withLines(record) : record();
-    recompilations++;
-    if (trace) traces.set(program, trace);
-    counters.compiled(args, change);
-    return program;
-  };
-
-  const find = (args: readonly unknown[]): { program: Program; leaves: readonly Tensor[] } => {
-    if (latest?.fits(args)) return { program: latest.program, leaves: args as readonly Tensor[] };
-    const signature = signatureOf(args, fn);
-    const key = `${backendName()} ${signature.key}`;
-    let program = programs.find(key);
-    if (program) {
-      counters.found();
-      if (debug) checkSame(fn, traces.get(program)!, traceOf(withLines(() => recordFunction(fn, args))));
-    } else {
-      program = make({ ...signature, key }, args);
-      programs.add(program, key);
-    }
-    latest = debug === undefined && args.every(isTensor) ? new Latest(program, args) : undefined;
-    return { program, leaves: signature.leaves };
-  };
-
-  let last: Executable | undefined;
-  const run = (...args: unknown[]): unknown => {
-    if (currentFrame()) return fn(...args);
-    const { program, leaves } = find(args);
-    last = program.executable;
-    const pending = leaves.filter((x) => !x.isComputed);
-    if (pending.length > 0) evaluate(pending);
-    return program.run(leaves);
-  };
-  const dispose = (): void => {
-    programs.clear();
-    latest = undefined;
-  };
-
-  const called = block === undefined ? run : inBlocks(fn, run, block);
-  compiledFrom(fn, called);
-  return Object.defineProperties(called, {
-    name: { value: `compiled ${fn.name}` },
-    recompilations: { get: () => recompilations },
-    footprint: {
-      get: () => ({ ...(last?.traffic ?? { in: 0, out: 0 }), scratch: last?.layout.scratch ?? 0, work: last?.layout.work ?? 0 }),
-    },
-    programs: { get: () => ({ count: programs.size, bytes: programs.bytes }) },
-    save: { value: (path: string | undefined, ...args: unknown[]) => saveStep(fn, args, path) },
-    dispose: { value: dispose },
-    [Symbol.dispose]: { value: dispose },
-  }) as unknown as Compiled<F>;
+  const extension = debug === "stale" ? comparing(fn) : block === undefined ? undefined : inBlocks(fn, block);
+  return compiled(fn, { cache, making: makingOf(options), extension });
 }
 
 function makingOf({ memory, dump }: CompileOptions): Making {
   checkDump(dump);
   return { budget: memory === undefined ? undefined : budgetOf(parseMemory(memory)), dump };
-}
-
-/** The program of the last call, for calls of the same types whose arguments are tensors and nothing else: most calls, and no text is made. */
-class Latest {
-  readonly program: Program;
-  readonly #types: readonly Type[];
-  readonly #backend = backendName();
-
-  constructor(program: Program, args: readonly Type[]) {
-    this.program = program;
-    this.#types = args.map(({ shape, dtype }) => ({ shape, dtype }));
-  }
-
-  fits(args: readonly unknown[]): boolean {
-    const types = this.#types;
-    if (args.length !== types.length) return false;
-    for (let i = 0; i < types.length; i++) {
-      const x = args[i];
-      if (!isTensor(x) || !sameType(x, types[i]!)) return false;
-    }
-    return this.#backend === backendName() && this.program.holds();
-  }
 }
 
 function compileSteps<F extends AnyFunction>(fn: F, steps: number, options: CompileOptions): CompiledSteps<F> {

@@ -5,7 +5,7 @@ import { Call } from "../ops/call.ts";
 import { fromStorage } from "../ops/create.ts";
 import { evaluate } from "../ops/evaluator.ts";
 import { closeRegion, hole } from "../ops/region.ts";
-import { storageOf, type Tensor } from "../ops/tensor.ts";
+import { storageOf, type Tensor, traceOrigins } from "../ops/tensor.ts";
 import { Cell } from "../runtime/cell.ts";
 import { HostStorage, nextSerial, type Region } from "../tape/node.ts";
 import { type AnyFunction, capture, leavesOf, withLeaves } from "./capture.ts";
@@ -59,4 +59,14 @@ function constantCell(x: Tensor): Cell {
   const storage = storageOf(x);
   // Of its own, so that a cell whose block `x` reads is not copied for it.
   return new Cell(fromStorage(storage.readSync ? new HostStorage(storage.readSync()) : storage, x), x.label);
+}
+
+/** Runs `fn` while every instruction notes the user's line. */
+export function withLines<T>(fn: () => T): T {
+  traceOrigins(true);
+  try {
+    return fn();
+  } finally {
+    traceOrigins(false);
+  }
 }

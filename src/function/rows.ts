@@ -9,11 +9,7 @@ import * as k from "../kernel/build.ts";
 import { Index } from "../kernel/index-algebra.ts";
 import type { Expr } from "../kernel/kernel.ts";
 import { eachExpr } from "../kernel/walk.ts";
-import { cond } from "../ops/control.ts";
 import { counters, lowering, probe } from "../ops/lowering.ts";
-import { instructionOf } from "../ops/made-by.ts";
-import { scan } from "../ops/scan.ts";
-import { whileLoop } from "../ops/while.ts";
 import { primitives } from "../runtime/passes.ts";
 import type { Instruction, Region, Value } from "../tape/node.ts";
 import { userLine } from "../tape/origin.ts";
@@ -94,11 +90,9 @@ class Walk {
   #places(instruction: Instruction): Where[] {
     const { op, operands, results } = instruction;
     const known = operands.map((x) => this.#where.get(x));
-    const looped = instructionOf(instruction, scan);
-    if (looped) return this.#loop(instruction, looped.params.consts, looped.params.carry);
-    const repeated = instructionOf(instruction, whileLoop);
-    if (repeated) return this.#loop(instruction, repeated.params.consts, operands.length - repeated.params.consts);
-    if (instructionOf(instruction, cond)) return this.#branches(instruction, known);
+    const loop = op.traits?.loop?.(instruction.params, operands.length);
+    if (loop) return this.#loop(instruction, loop.consts, loop.carry);
+    if (op.traits?.branches) return this.#branches(instruction, known);
     const { kind } = lowering(instruction);
     if (kind === "control" && op.traits?.alias) return known.slice(0, results.length);
     if (kind === "host") return results.map((y) => this.#onHost(instruction, known, y));

@@ -13,10 +13,9 @@ import type { Region } from "../tape/node.ts";
 import { userLine } from "../tape/origin.ts";
 import { tapeOfRegion } from "../tape/tape.ts";
 import { type AnyFunction, leavesOf, originalOf } from "./capture.ts";
-import { type Recording, recordFunction } from "./recording.ts";
+import { type Recording, recordFunction, withLines } from "./recording.ts";
 import { registerSaver } from "./save-step.ts";
 import { parameterNames } from "./signature.ts";
-import { withLines } from "./stale.ts";
 
 /** How a file is made. */
 export interface SaveOptions {

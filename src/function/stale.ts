@@ -4,17 +4,18 @@
  */
 import { formatType } from "../base/shape.ts";
 import { identityOf } from "../base/tree.ts";
-import { traceOrigins } from "../ops/tensor.ts";
 import type { Cell } from "../runtime/cell.ts";
 import { hashRegion } from "../tape/hash.ts";
 import { userLine } from "../tape/origin.ts";
 import { formatParams } from "../tape/print.ts";
 import { tapeOfRegion } from "../tape/tape.ts";
 import { type AnyFunction, leavesOf } from "./capture.ts";
-import type { Recording } from "./recording.ts";
+import type { Extension } from "./compiled.ts";
+import type { Program } from "./program.ts";
+import { type Recording, recordFunction, withLines } from "./recording.ts";
 
 /** A recording as text, to be compared with another. */
-export interface Trace {
+interface Trace {
   readonly list: string;
   readonly instructions: readonly { readonly text: string; readonly line: string | undefined }[];
   readonly cells: readonly Cell[];
@@ -24,7 +25,7 @@ export interface Trace {
 
 const isCellRole = (role: Cell | string): role is Cell => typeof role !== "string";
 
-export function traceOf({ region, inputs, outputs, constants, result }: Recording): Trace {
+function traceOf({ region, inputs, outputs, constants, result }: Recording): Trace {
   const own = new Set<Cell>(constants);
   return {
     list: hashRegion(region),
@@ -38,18 +39,21 @@ export function traceOf({ region, inputs, outputs, constants, result }: Recordin
   };
 }
 
-/** Runs `fn` while every instruction notes the user's line. */
-export function withLines<T>(fn: () => T): T {
-  traceOrigins(true);
-  try {
-    return fn();
-  } finally {
-    traceOrigins(false);
-  }
+/** A compiled function that is recorded again at every call, and compared. */
+export function comparing(fn: AnyFunction): Extension {
+  const traces = new WeakMap<Program, Trace>();
+  let latest: Trace;
+  return {
+    look: (recording) => {
+      latest = traceOf(recording);
+    },
+    made: (program) => void traces.set(program, latest),
+    found: (program, args) => checkSame(fn, traces.get(program)!, traceOf(withLines(() => recordFunction(fn, args)))),
+  };
 }
 
 /** @throws {Error} if two recordings of `fn` differ, with the first difference. */
-export function checkSame(fn: AnyFunction, before: Trace, now: Trace): void {
+function checkSame(fn: AnyFunction, before: Trace, now: Trace): void {
   const found = difference(before, now);
   if (found === undefined) return;
   throw new Error(

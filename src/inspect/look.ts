@@ -356,4 +356,4 @@ function boundOf(high: Tensor, axis: number): UpperBound {
   return (unit) => Number(values[unit]);
 }
 
-registerInstruments(lookAt);
+registerInstruments(lookAt, (step) => compile(step, { debug: "nan" }));

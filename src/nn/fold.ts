@@ -3,7 +3,7 @@
  * Which normalization follows which layer is read from the network's own list, so it holds for any module, whatever its properties are called.
  */
 import { type Checks, check, checkOptions, expectation, listOf, positiveInteger } from "../base/check.ts";
-import { recordFunction } from "../function/compile.ts";
+import { recordFunction } from "../function/recording.ts";
 import { batchNormAffine } from "../math/normalization.ts";
 import { zeros } from "../ops/create.ts";
 import { Tensor } from "../ops/tensor.ts";

@@ -316,6 +316,7 @@ export const cond: Op<-1, undefined> = {
   doc: "the results of the first region if the predicate holds, else of the second; only one of them runs",
   arity: -1,
   mergeable: true,
+  traits: { branches: true },
   type([predicate], _, [yes, no]) {
     if (predicate!.dtype !== "bool" || predicate!.shape.length > 0)
       throw new TypeError(`cond: the predicate must be a bool scalar, got ${formatType(predicate!)}`);

@@ -31,7 +31,7 @@ export const scan: Op<-1, Scan> = {
   doc: "a loop of `length` steps: region (consts, carry, slice) to (carry, slice); results are the last carry and the stacked slices",
   arity: -1,
   mergeable: true,
-  traits: { repetitions: (params) => (params as Scan).length },
+  traits: { repetitions: (params) => (params as Scan).length, loop: (params) => params as Scan },
   type(x, params, [body]) {
     const [, carry, xs] = groups(x, params);
     for (const t of xs) {

@@ -25,6 +25,7 @@ export const whileLoop: Op<-1, While> = {
   doc: "while the first region holds, the second makes a new carry of the old one; the results are the last carry",
   arity: -1,
   mergeable: true,
+  traits: { loop: (params, operands) => ({ consts: (params as While).consts, carry: operands - (params as While).consts }) },
   type(x, { consts }, [test, body]) {
     const [predicate] = test!.outputs;
     if (test!.outputs.length !== 1 || predicate!.dtype !== "bool" || predicate!.shape.length > 0)

@@ -1,21 +1,17 @@
 /**
  * @file The backends there are, and the one in use. `wasm` is the default; `interpreter` runs the kernel language directly, slowly and exactly as
- * defined, and is the fallback where WebAssembly SIMD is missing.
+ * defined, and is the fallback where WebAssembly SIMD is missing. It comes with `setBackend` (`set-backend.ts`), so that a page that chooses none does not carry it.
  */
 import type { Program } from "../kernel/kernel.ts";
 import { Arena } from "./arena.ts";
 import type { Backend, Loaded, Loading, Memory } from "./backend.ts";
-import { interpreter } from "./interpreter.ts";
 import { wasm } from "./wasm/backend.ts";
 
 /** What programs run on: WebAssembly, or the interpreter of the kernel language, a slow oracle for tests. */
 export type BackendName = "wasm" | "interpreter";
 
 /** By name, the best first. */
-export const BACKENDS: Map<string, Backend> = new Map<string, Backend>([
-  ["wasm", wasm],
-  ["interpreter", interpreter],
-]);
+export const BACKENDS: Map<string, Backend> = new Map<string, Backend>([["wasm", wasm]]);
 
 let current: Backend | undefined;
 
@@ -29,7 +25,12 @@ function firstPossible(): Backend {
   const [best, ...others] = BACKENDS.values();
   const obstacle = best!.obstacle();
   if (obstacle === undefined) return best!;
-  const next = others.find((backend) => backend.obstacle() === undefined) ?? interpreter;
+  const next = others.find((backend) => backend.obstacle() === undefined);
+  if (!next) {
+    throw new Error(
+      `nabla: ${obstacle}; this bundle has left out the interpreter, which computes without it, slowly: want \`import { backendName, setBackend } from "nabla"\`, and setBackend(backendName())`,
+    );
+  }
   console.warn(`nabla: the ${next.name} computes, which is slow: ${obstacle}`);
   return next;
 }
@@ -39,12 +40,8 @@ export function backendName(): BackendName {
   return theBackend().name as BackendName;
 }
 
-/** Chooses the backend for everything that runs from now on. */
-export function setBackend(name: BackendName): void {
-  const backend = BACKENDS.get(name);
-  if (!backend) throw new RangeError(`setBackend: no backend "${name}"; there are ${[...BACKENDS.keys()].join(" and ")}`);
-  const obstacle = backend.obstacle();
-  if (obstacle !== undefined) throw new Error(`setBackend: ${obstacle}`);
+/** Takes a backend for everything that runs from now on. */
+export function takeBackend(backend: Backend): void {
   current = backend;
 }
 

@@ -51,6 +51,10 @@ export interface Traits {
   readonly rows?: readonly number[] | "all";
   /** How often its regions run, of its parameters. Default once. */
   readonly repetitions?: (params: unknown) => number;
+  /** Its last region is the body of a loop: so many operands are constants, so many after them are carried, the others are stacked slices. */
+  readonly loop?: (params: unknown, operands: number) => { readonly consts: number; readonly carry: number };
+  /** Operand 0 chooses one of its regions, which take the others. */
+  readonly branches?: true;
 }
 
 /** Where an instruction comes from; every pass copies it. */

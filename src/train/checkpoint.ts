@@ -10,7 +10,9 @@ import type { Module } from "../nn/module.ts";
 import { type ArrayEntry, checkEntries, faults, type LoadReport, tensorFor } from "../nn/state-dict.ts";
 import { elementsOf } from "../ops/tensor.ts";
 import type { Cell } from "../runtime/cell.ts";
-import type { RunState } from "./run-state.ts";
+import type { Training } from "./callback.ts";
+import { type RunFile, registerRunFiles } from "./run-files.ts";
+import { checkRunState, type RunState } from "./run-state.ts";
 
 const FILE_DTYPES: Readonly<Record<Dtype, string>> = { f32: "F32", f64: "F64", i32: "I32", u32: "U32", u8: "U8", bool: "BOOL" };
 
@@ -145,13 +147,13 @@ export function loadCheckpoint(cells: ReadonlyMap<string, Cell>, bytes: Uint8Arr
 }
 
 /** @throws {Error} if a checkpoint does not have just these cells. */
-export function checkCells(cells: ReadonlyMap<string, Cell>, { entries }: SafetensorsFile, what = "checkpoint"): void {
+function checkCells(cells: ReadonlyMap<string, Cell>, { entries }: SafetensorsFile, what = "checkpoint"): void {
   const text = faults(checkEntries([...cells], entries as ReadonlyMap<string, ArrayEntry>));
   if (text) throw new Error(`${what}: is not a checkpoint of this model and these settings: ${text}`);
 }
 
 /** Sets cells from a file that has been checked. */
-export function setCells(cells: ReadonlyMap<string, Cell>, { entries }: SafetensorsFile): void {
+function setCells(cells: ReadonlyMap<string, Cell>, { entries }: SafetensorsFile): void {
   for (const [name, cell] of cells) cell.set(tensorFor(cell, entries.get(name) as ArrayEntry));
 }
 
@@ -170,7 +172,33 @@ export function modelEntries({ entries, metadata }: SafetensorsFile): Map<string
   return model;
 }
 
-/** Cells under a common first name, as they stand in a checkpoint. */
-export function prefixed(prefix: string, cells: ReadonlyMap<string, Cell>): [string, Cell][] {
-  return [...cells].map(([name, cell]) => [`${prefix}.${name}`, cell]);
+/**
+ * A run, from a callback of it, as the bytes of a checkpoint: what `fit` takes as `resume`. It is `training.save(metadata)`; in a bundle this import brings what
+ * makes and reads such files. `metadata` is stored with it.
+ */
+export function saveRun(training: Training, metadata: Metadata = {}): Promise<Uint8Array> {
+  check("saveRun: training", training, having("a run, which callbacks of fit are given", "save"));
+  return training.save(metadata);
 }
+
+/** Runs of the first version counted examples in their position, and no targets. */
+function upgraded(file: CheckpointFile): CheckpointFile {
+  const { examples } = (file.state as Partial<RunState> | null)?.position ?? {};
+  if (file.checked || typeof examples !== "number") return file;
+  const counted = { dtype: "F64", shape: [], data: Float64Array.of(examples) };
+  return { ...file, entries: new Map([["meter.divisor", counted], ["meter.counted", counted], ...file.entries]) };
+}
+
+function openRun(bytes: Uint8Array): RunFile {
+  const file = upgraded(readCheckpoint(bytes));
+  return {
+    names: [...file.entries.keys()],
+    check(cells, steps) {
+      checkCells(cells, file);
+      return checkRunState(file.state, "checkpoint", steps);
+    },
+    set: (cells) => setCells(cells, file),
+  };
+}
+
+registerRunFiles({ save: saveCheckpoint, open: openRun });

@@ -16,8 +16,8 @@ import type { Optimizer } from "../optim/optimizer.ts";
 import { cosineWithRestarts, type Schedule, stepsOf } from "../optim/schedules.ts";
 import type { Cell } from "../runtime/cell.ts";
 import type { Callback, EpochRecord, History, Progress, Training } from "./callback.ts";
-import { prefixed } from "./checkpoint.ts";
 import { FIT_OPTIONS, type FitOptions, fit } from "./fit.ts";
+import { prefixed } from "./run-files.ts";
 import { checkData } from "./task.ts";
 
 /**

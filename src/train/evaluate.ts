@@ -4,7 +4,8 @@ import { sizeOf } from "../base/shape.ts";
 import { checkDescription, checkInputs, checkSplitOf } from "../data/check.ts";
 import type { Dataset, Split } from "../data/dataset.ts";
 import { fetchBatches } from "../data/loader.ts";
-import { type Compiled, compile } from "../function/compile.ts";
+import { inBlocks } from "../function/block.ts";
+import { type Compiled, compiled } from "../function/compiled.ts";
 import { MixedExamples } from "../function/rows.ts";
 import type { Layer } from "../nn/module.ts";
 import { fromArray } from "../ops/create.ts";
@@ -43,8 +44,8 @@ class Forward {
   #blocks: Compiled<Outputs> | undefined;
 
   constructor(fn: Outputs, block = BLOCK) {
-    this.#whole = compile(fn);
-    this.#blocks = compile(fn, { block });
+    this.#whole = compiled(fn);
+    this.#blocks = compiled(fn, { extension: inBlocks(fn, block) });
   }
 
   run(x: Tensor, lengths?: Tensor, more?: MoreTensors): Tensor {
@@ -86,7 +87,7 @@ export class Evaluator<M extends Metered = Record<never, never>> {
     this.#meter = meter;
     this.#metrics = metrics;
     this.#forward = new Forward((x, lengths, more) => outputsOfModel(model, x, lengths, more));
-    this.#measure = compile((outputs: Tensor, y: Tensor, more?: MoreTensors): void => {
+    this.#measure = compiled((outputs: Tensor, y: Tensor, more?: MoreTensors): void => {
       const main = mainOutput(outputs);
       meter.add(batchLoss(lossOf(loss, outputs, y, more), y.shape[0]), main, y);
       for (const metric of Object.values(metrics)) metric.add(main, y);

@@ -1,7 +1,9 @@
 /** @file Why training has failed, asked of the instruments, where a program has them: a page that trains does not carry them unless it imports `inspect`. */
+import type { Compiled } from "../function/compiled.ts";
 import type { Layer } from "../nn/module.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
 import type { Finding } from "./finding.ts";
+import type { StepFunction } from "./step.ts";
 import type { BatchTensors, Loss } from "./task.ts";
 
 /** A model that does not learn, and the batch on which it is looked at. */
@@ -29,20 +31,26 @@ type LookAt = (
   step: number,
 ) => Promise<{ readonly findings: readonly Finding[] }>;
 
-let lookAt: LookAt | undefined;
+/** A function that is hunted through for NaNs at every call. */
+type Hunting = (fn: StepFunction) => Compiled<StepFunction>;
+
+let instruments: { readonly lookAt: LookAt; readonly hunting: Hunting } | undefined;
 
 /** For `inspect`, which is there as soon as a program imports it. */
-export function registerInstruments(look: LookAt): void {
-  lookAt = look;
+export function registerInstruments(lookAt: LookAt, hunting: Hunting): void {
+  instruments = { lookAt, hunting };
 }
+
+/** A step that stops at the first instruction that makes a NaN, where there are instruments. */
+export const hunting = (step: StepFunction): Compiled<StepFunction> | undefined => instruments?.hunting(step);
 
 /** What keeps the model from learning, the gravest first; nothing if no instrument can tell. Cells are left as they are. */
 export async function explain({ model, optimizer, loss, batch, classes, step }: Patient): Promise<readonly Finding[]> {
-  if (!lookAt) return [];
+  if (!instruments) return [];
   const { x, y, lengths, more } = batch;
   const options = { x, y, loss, optimizer, ...(lengths && { lengths }), ...(more && { more }), ...(classes !== undefined && { classes }) };
   try {
-    return (await lookAt(model, options, step)).findings;
+    return (await instruments.lookAt(model, options, step)).findings;
   } catch {
     // The failure itself is told anyway; a model that cannot be looked at is none of its causes.
     return [];

@@ -73,7 +73,10 @@ export interface FitOptions {
   readonly checks?: boolean;
   /** Where these lines go. Default: `console.warn`. */
   readonly onWarning?: (text: string) => void;
-  /** Keep a copy of all state, at most 200 steps old, from which the origin of a NaN is found. Default true; false saves the memory. */
+  /**
+   * Keep a copy of all state, at most 200 steps old, from which the origin of a NaN is found. Default true; false saves the memory. In a bundle
+   * only the model is put back, unless it imports `nabla/inspect`.
+   */
   readonly traceNaN?: boolean;
 }
 

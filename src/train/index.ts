@@ -12,7 +12,7 @@ export type {
   Training,
 } from "./callback.ts";
 export { type CheckOptions, checkTraining } from "./check-training.ts";
-export { type LoadOptions, loadCheckpoint, loadModel, saveCheckpoint, saveModel } from "./checkpoint.ts";
+export { type LoadOptions, loadCheckpoint, loadModel, saveCheckpoint, saveModel, saveRun } from "./checkpoint.ts";
 export { Checkpoints, type CheckpointsOptions, type Found, type LatestOptions, latestCheckpoint } from "./checkpoints.ts";
 export { type Confusion, confusionTable, type Score, type Scores, scores, worstConfusions } from "./confusion.ts";
 export { type Diagnosis, diagnose, type Verdict } from "./diagnosis.ts";

@@ -5,20 +5,20 @@
 import type { Dataset, Split } from "../data/dataset.ts";
 import { type Batch, batchCount, fetchBatches } from "../data/loader.ts";
 import type { Metadata } from "../formats/safetensors.ts";
-import { type Compiled, compile } from "../function/compile.ts";
+import type { Compiled } from "../function/compiled.ts";
 import { randomState } from "../math/random.ts";
 import type { Layer } from "../nn/module.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
 import { checkRates, rateAt } from "../optim/schedules.ts";
 import type { Cell } from "../runtime/cell.ts";
 import type { Callback, EpochRecord, History, Progress, Training } from "./callback.ts";
-import { type CheckpointFile, checkCells, prefixed, readCheckpoint, saveCheckpoint, setCells } from "./checkpoint.ts";
 import { DivergenceError, Mark } from "./divergence.ts";
 import { Evaluator } from "./evaluate.ts";
-import { explain } from "./explain.ts";
+import { explain, hunting } from "./explain.ts";
 import type { FitOptions } from "./fit.ts";
 import { Meter, type Metrics } from "./meter.ts";
-import { checkRunState, frozenNames, type Position, type RunState, setFrozen } from "./run-state.ts";
+import { prefixed, runFiles } from "./run-files.ts";
+import { frozenNames, type Position, type RunState, setFrozen } from "./run-state.ts";
 import { compileStep, GradientSum, type StepFunction, type StepParts, stepFunction } from "./step.ts";
 import { batchTensors, defaultLoss, type Loss, targetUnits } from "./task.ts";
 
@@ -275,7 +275,7 @@ export class Run implements Training {
       ...(this.reason === undefined ? {} : { reason: this.reason }),
       callbacks: Object.fromEntries(named.map((c) => [c.name, c.state])),
     };
-    const bytes = await saveCheckpoint(this.#cells(), state, metadata);
+    const bytes = await runFiles("save").save(this.#cells(), state, metadata);
     this.#swap(averaged);
     return bytes;
   }
@@ -289,15 +289,14 @@ export class Run implements Training {
   }
 
   #load(bytes: Uint8Array): void {
-    const file = upgraded(readCheckpoint(bytes));
+    const file = runFiles("fit: resume").open(bytes);
     const own = "optimizer.";
-    this.optimizer.admit([...file.entries.keys()].flatMap((name) => (name.startsWith(own) ? [name.slice(own.length)] : [])));
-    checkCells(this.#cells(), file);
-    const { position, records, rateFactor, reason, callbacks, frozen } = checkRunState(file.state, "checkpoint", this.steps);
+    this.optimizer.admit(file.names.flatMap((name) => (name.startsWith(own) ? [name.slice(own.length)] : [])));
+    const { position, records, rateFactor, reason, callbacks, frozen } = file.check(this.#cells(), this.steps);
     for (const callback of this.#callbacks) {
       if (callback.name !== undefined && Object.hasOwn(callbacks, callback.name)) callback.state = callbacks[callback.name];
     }
-    setCells(this.#cells(), file);
+    file.set(this.#cells());
     if (frozen) setFrozen(this.model, frozen);
     this.#position = position;
     this.records.push(...records);
@@ -330,8 +329,9 @@ export class Run implements Training {
 
   async #hunt(from: Position): Promise<string | undefined> {
     const failed = this.total;
-    const careful = compile(stepFunction(this.model, this.optimizer, this.#parts), { debug: "nan" });
+    const careful = hunting(stepFunction(this.model, this.optimizer, this.#parts));
     this.#mark!.mark.restore();
+    if (!careful) return undefined;
     this.#position = from;
     try {
       for (
@@ -379,14 +379,6 @@ function recordOf(train: Progress, validation: Metrics | undefined, test: Metric
     ...(test.errors && { testMae: test.errors.mae, testRmse: test.errors.rmse, testR2: test.errors.r2 }),
     seconds,
   };
-}
-
-/** Runs of the first version counted examples in their position, and no targets. */
-function upgraded(file: CheckpointFile): CheckpointFile {
-  const { examples } = (file.state as Partial<RunState> | null)?.position ?? {};
-  if (file.checked || typeof examples !== "number") return file;
-  const counted = { dtype: "F64", shape: [], data: Float64Array.of(examples) };
-  return { ...file, entries: new Map([["meter.divisor", counted], ["meter.counted", counted], ...file.entries]) };
 }
 
 /** Lets the event loop turn once: timers, signals and drawing happen between two steps, promises alone would starve them. */

@@ -5,7 +5,7 @@
 import { check, checkFields, expectation, fn, having, listOf, optional, positive } from "../base/check.ts";
 import type { Dtype } from "../base/dtype.ts";
 import type { Shape } from "../base/shape.ts";
-import { type Compiled, compile } from "../function/compile.ts";
+import { type Compiled, compiled } from "../function/compiled.ts";
 import { backward } from "../function/derivative.ts";
 import type { Layer } from "../nn/module.ts";
 import { State } from "../nn/parameter.ts";
@@ -123,5 +123,5 @@ export function stepFunction(model: Layer, optimizer: Optimizer, parts: StepPart
 
 /** {@link stepFunction}, compiled: everything that happens to a batch in one call. */
 export function compileStep(model: Layer, optimizer: Optimizer, parts: StepParts): Compiled<StepFunction> {
-  return compile(stepFunction(model, optimizer, parts));
+  return compiled(stepFunction(model, optimizer, parts));
 }

@@ -7,7 +7,8 @@ import { scheduleOf } from "../../src/cli/optimizers.ts";
 import { run } from "../../src/cli/program.ts";
 import { readSafetensors } from "../../src/formats/index.ts";
 import * as optim from "../../src/optim/index.ts";
-import { backendName, setBackend } from "../../src/runtime/backends.ts";
+import { backendName } from "../../src/runtime/backends.ts";
+import { setBackend } from "../../src/runtime/set-backend.ts";
 import { getThreads, setThreads } from "../../src/runtime/wasm/pool.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "nabla-cli-"));

@@ -17,7 +17,7 @@ import { crossEntropy, mseLoss } from "../../src/nn/index.ts";
 import { zeros } from "../../src/ops/create.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
 import { SGD } from "../../src/optim/index.ts";
-import { setBackend } from "../../src/runtime/backends.ts";
+import { setBackend } from "../../src/runtime/set-backend.ts";
 import { netOf } from "../fuzz/convnets.ts";
 import { inputsOf, leaf, randomProgram, record } from "../fuzz/program.ts";
 

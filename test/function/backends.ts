@@ -6,7 +6,8 @@ import "../../src/runtime/evaluate.ts";
 import { leavesOf } from "../../src/function/capture.ts";
 import { type Nested, tensor } from "../../src/ops/create.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
-import { type BackendName, setBackend } from "../../src/runtime/backends.ts";
+import type { BackendName } from "../../src/runtime/backends.ts";
+import { setBackend } from "../../src/runtime/set-backend.ts";
 
 const BACKENDS: readonly BackendName[] = ["interpreter", "wasm"];
 

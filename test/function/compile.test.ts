@@ -7,9 +7,10 @@ import { backward, grad } from "../../src/function/derivative.ts";
 import { vmap } from "../../src/function/vmap.ts";
 import { tensor, zeros } from "../../src/ops/create.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
-import { setBackend, theArena } from "../../src/runtime/backends.ts";
+import { theArena } from "../../src/runtime/backends.ts";
 import { Cell, guarded } from "../../src/runtime/cell.ts";
 import { counters } from "../../src/runtime/compile.ts";
+import { setBackend } from "../../src/runtime/set-backend.ts";
 import { elements, expectClose, f64, onBothBackends, range } from "./backends.ts";
 
 afterEach(() => setBackend("wasm"));

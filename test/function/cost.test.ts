@@ -4,8 +4,8 @@
 import { describe, expect, test } from "vitest";
 import { sizeOf } from "../../src/base/shape.ts";
 import type { AnyFunction } from "../../src/function/capture.ts";
-import { recordFunction } from "../../src/function/compile.ts";
 import { grad, jvp, vjp } from "../../src/function/derivative.ts";
+import { recordFunction } from "../../src/function/recording.ts";
 import { show } from "../../src/function/show.ts";
 import { stack, zeros } from "../../src/ops/create.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";

@@ -3,9 +3,10 @@
  */
 import { describe, expect, test } from "vitest";
 import type { AnyFunction } from "../../src/function/capture.ts";
-import { compile, recordFunction } from "../../src/function/compile.ts";
+import { compile } from "../../src/function/compile.ts";
 import { checkpoint, cond, scan } from "../../src/function/control.ts";
 import { backward, grad, jvp } from "../../src/function/derivative.ts";
+import { recordFunction } from "../../src/function/recording.ts";
 import { vmap } from "../../src/function/vmap.ts";
 import { stack, tensor, zeros } from "../../src/ops/create.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";

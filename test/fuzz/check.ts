@@ -5,10 +5,12 @@
 import { expect } from "vitest";
 import "../../src/runtime/evaluate.ts";
 import type { TypedArray } from "../../src/base/dtype.ts";
-import { compile, recordFunction } from "../../src/function/compile.ts";
+import { compile } from "../../src/function/compile.ts";
+import { recordFunction } from "../../src/function/recording.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
-import { type BackendName, setBackend } from "../../src/runtime/backends.ts";
+import type { BackendName } from "../../src/runtime/backends.ts";
 import { Cell } from "../../src/runtime/cell.ts";
+import { setBackend } from "../../src/runtime/set-backend.ts";
 import { printRegion } from "../../src/tape/print.ts";
 import { describeProgram, expected, inputsOf, leaf, type Program, randomProgram, record, shrink, tolerance } from "./program.ts";
 

@@ -19,7 +19,7 @@ import * as m from "../../src/math/rearrange.ts";
 import * as s from "../../src/math/statistics.ts";
 import { fromArray } from "../../src/ops/create.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
-import { setBackend } from "../../src/runtime/backends.ts";
+import { setBackend } from "../../src/runtime/set-backend.ts";
 import { Random } from "./random.ts";
 import { chain, draw } from "./steps.ts";
 

@@ -9,7 +9,7 @@ import { vmap } from "../../src/function/vmap.ts";
 import * as F from "../../src/math/index.ts";
 import { tensor } from "../../src/ops/create.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
-import { setBackend } from "../../src/runtime/backends.ts";
+import { setBackend } from "../../src/runtime/set-backend.ts";
 import { elements, expectClose } from "../function/backends.ts";
 import { testedBackend } from "../size.ts";
 

@@ -18,7 +18,7 @@ import {
 } from "../../src/nn/index.ts";
 import { stack, tensor, zeros } from "../../src/ops/create.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
-import { setBackend } from "../../src/runtime/backends.ts";
+import { setBackend } from "../../src/runtime/set-backend.ts";
 import { expectClose } from "../function/backends.ts";
 import "../../src/runtime/evaluate.ts";
 

@@ -4,9 +4,9 @@
  */
 import { expect, test } from "vitest";
 import { formatType } from "../../src/base/shape.ts";
-import { recordFunction } from "../../src/function/compile.ts";
 import { scan } from "../../src/function/control.ts";
 import { backward } from "../../src/function/derivative.ts";
+import { recordFunction } from "../../src/function/recording.ts";
 import * as F from "../../src/math/attention.ts";
 import { keyOf, normal } from "../../src/math/random.ts";
 import * as nn from "../../src/nn/index.ts";

@@ -1,7 +1,7 @@
 /** @file A few of ONNX's own tests of operators; all of them in the slow suite. */
 import { expect, test } from "vitest";
 import { opOfCase, tally } from "../../scripts/onnx-cases.mjs";
-import { setBackend } from "../../src/runtime/backends.ts";
+import { setBackend } from "../../src/runtime/set-backend.ts";
 import { faults, unpackedCases } from "./backend.ts";
 
 const every = <T>(list: readonly T[], n: number, start = 0): T[] => list.filter((_, i) => i % n === start);

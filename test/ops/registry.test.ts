@@ -13,7 +13,8 @@ import { fromArray, tensor } from "../../src/ops/create.ts";
 import type { Op, Sample } from "../../src/ops/op.ts";
 import { registry } from "../../src/ops/registry.ts";
 import { record, type Tensor } from "../../src/ops/tensor.ts";
-import { type BackendName, setBackend } from "../../src/runtime/backends.ts";
+import type { BackendName } from "../../src/runtime/backends.ts";
+import { setBackend } from "../../src/runtime/set-backend.ts";
 import { verification } from "../../src/runtime/verification.ts";
 import { sized, testedBackend } from "../size.ts";
 

@@ -4,9 +4,10 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { runPasses } from "../../src/base/passes.ts";
 import "../../src/runtime/evaluate.ts";
-import { compile, recordFunction } from "../../src/function/compile.ts";
+import { compile } from "../../src/function/compile.ts";
 import { checkpoint } from "../../src/function/control.ts";
 import { grad } from "../../src/function/derivative.ts";
+import { recordFunction } from "../../src/function/recording.ts";
 import { tensor, zeros } from "../../src/ops/create.ts";
 import { hole } from "../../src/ops/region.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";

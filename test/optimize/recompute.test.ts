@@ -5,8 +5,9 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import "../../src/runtime/evaluate.ts";
-import { compile, recordFunction } from "../../src/function/compile.ts";
+import { compile } from "../../src/function/compile.ts";
 import { backward, grad } from "../../src/function/derivative.ts";
+import { recordFunction } from "../../src/function/recording.ts";
 import { Linear } from "../../src/nn/linear.ts";
 import { tensor, zeros } from "../../src/ops/create.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";

@@ -2,8 +2,9 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import "../../src/runtime/evaluate.ts";
-import { compile, recordFunction } from "../../src/function/compile.ts";
+import { compile } from "../../src/function/compile.ts";
 import { grad } from "../../src/function/derivative.ts";
+import { recordFunction } from "../../src/function/recording.ts";
 import { maxPool2d } from "../../src/math/pool.ts";
 import { tensor, zeros } from "../../src/ops/create.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";

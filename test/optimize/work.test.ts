@@ -1,8 +1,8 @@
 /** @file What is counted as the work of a list. */
 import { expect, test } from "vitest";
 import "../../src/runtime/evaluate.ts";
-import { recordFunction } from "../../src/function/compile.ts";
 import { scan } from "../../src/function/control.ts";
+import { recordFunction } from "../../src/function/recording.ts";
 import { ones } from "../../src/ops/create.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
 import { elementsMade, multiplyAdds } from "../../src/optimize/work.ts";

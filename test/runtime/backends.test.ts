@@ -12,8 +12,9 @@ import { tensor, zeros } from "../../src/ops/create.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
 import { Adam } from "../../src/optim/adam.ts";
 import { LBFGS } from "../../src/optim/lbfgs.ts";
-import { BACKENDS, type BackendName, backendName, setBackend, theArena, theBackend } from "../../src/runtime/backends.ts";
+import { BACKENDS, type BackendName, backendName, theArena, theBackend } from "../../src/runtime/backends.ts";
 import { Cell } from "../../src/runtime/cell.ts";
+import { setBackend } from "../../src/runtime/set-backend.ts";
 import { toy } from "./toy.ts";
 
 const before = backendName();

@@ -3,8 +3,9 @@
  */
 import { expect, test } from "vitest";
 import "../../src/runtime/evaluate.ts";
-import { compile, recordFunction } from "../../src/function/compile.ts";
+import { compile } from "../../src/function/compile.ts";
 import { backward } from "../../src/function/derivative.ts";
+import { recordFunction } from "../../src/function/recording.ts";
 import { tensor } from "../../src/ops/create.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
 import { Cell } from "../../src/runtime/cell.ts";

@@ -3,8 +3,8 @@
  */
 import { expect, test } from "vitest";
 import "../../src/runtime/evaluate.ts";
-import { recordFunction } from "../../src/function/compile.ts";
 import { backward } from "../../src/function/derivative.ts";
+import { recordFunction } from "../../src/function/recording.ts";
 import { printKernel } from "../../src/kernel/print.ts";
 import { convTranspose2d } from "../../src/math/conv.ts";
 import { softmax } from "../../src/math/softmax.ts";

@@ -1,8 +1,9 @@
 /** @file Weights are overwritten where they are: their updates come behind the last step that reads them. */
 import { expect, test } from "vitest";
 import "../../src/runtime/evaluate.ts";
-import { compile, recordFunction } from "../../src/function/compile.ts";
+import { compile } from "../../src/function/compile.ts";
 import { backward } from "../../src/function/derivative.ts";
+import { recordFunction } from "../../src/function/recording.ts";
 import * as nn from "../../src/nn/index.ts";
 import { ones, tensor } from "../../src/ops/create.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";

@@ -2,7 +2,7 @@
 import "../../src/runtime/evaluate.ts";
 import { allocate, type byteSize, isFloat, type TypedArray, viewOf } from "../../src/base/dtype.ts";
 import { sizeOf } from "../../src/base/shape.ts";
-import { recordFunction } from "../../src/function/compile.ts";
+import { recordFunction } from "../../src/function/recording.ts";
 import { vmap } from "../../src/function/vmap.ts";
 import { checkBounds } from "../../src/kernel/bounds.ts";
 import { interpret } from "../../src/kernel/interpret.ts";
@@ -13,8 +13,8 @@ import { fromArray } from "../../src/ops/create.ts";
 import type { Op, Sample } from "../../src/ops/op.ts";
 import { registry } from "../../src/ops/registry.ts";
 import { record, type Tensor } from "../../src/ops/tensor.ts";
-import { setBackend } from "../../src/runtime/backends.ts";
 import { optimize } from "../../src/runtime/passes.ts";
+import { setBackend } from "../../src/runtime/set-backend.ts";
 import { schedule } from "../../src/schedule/schedule.ts";
 import { netOf } from "../fuzz/convnets.ts";
 import { expected, inputsOf, leaf, randomProgram, record as recordProgram, tolerance } from "../fuzz/program.ts";

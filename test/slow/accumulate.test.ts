@@ -10,7 +10,7 @@ import * as nn from "../../src/nn/index.ts";
 import { stack, tensor } from "../../src/ops/create.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
 import { SGD } from "../../src/optim/index.ts";
-import { setBackend } from "../../src/runtime/backends.ts";
+import { setBackend } from "../../src/runtime/set-backend.ts";
 import { Evaluator, evaluate, fit, GradientSum, type Loss, Meter, stepFunction } from "../../src/train/index.ts";
 import { expectClose } from "../function/backends.ts";
 import "../../src/runtime/evaluate.ts";

@@ -3,10 +3,9 @@ import { fn as aFunction, type Checks, check, checkOptions, either, expectation,
 import type { TypedArray } from "../../base/dtype.ts";
 import { encodeOnnx, type OnnxInfo, type OnnxTensor } from "../../formats/onnx.ts";
 import { type AnyFunction, leavesOf, originalOf, withLeaves } from "../../function/capture.ts";
-import { type Recording, recordFunction } from "../../function/recording.ts";
+import { type Recording, recordFunction, withLines } from "../../function/recording.ts";
 import { namesOf, unique } from "../../function/save.ts";
 import { parameterNames } from "../../function/signature.ts";
-import { withLines } from "../../function/stale.ts";
 import { Module } from "../../nn/module.ts";
 import { zeros } from "../../ops/create.ts";
 import { full } from "../../ops/indexing.ts";

@@ -1,0 +1,153 @@
+/**
+ * @file A function recorded once per signature and run as one program: what `compile` and training share. What options add (blocks, comparing, budgets) comes from
+ * `compile.ts`, so that a page that only trains does not carry it.
+ */
+import { sameType, type Type } from "../base/shape.ts";
+import { isTensor } from "../ops/create.ts";
+import { showAs } from "../ops/display.ts";
+import { evaluate } from "../ops/evaluator.ts";
+import type { Tensor } from "../ops/tensor.ts";
+import { backendName } from "../runtime/backends.ts";
+import { currentFrame } from "../runtime/cell.ts";
+import type { Making } from "../runtime/compile.ts";
+import type { Executable } from "../runtime/executable.ts";
+import { type AnyFunction, compiledFrom } from "./capture.ts";
+import { CounterWatch } from "./counter.ts";
+import { Program } from "./program.ts";
+import { Programs } from "./programs.ts";
+import { type Recording, withLines } from "./recording.ts";
+import { saveStep } from "./save-step.ts";
+import { type Signature, signatureOf } from "./signature.ts";
+
+/** Programs that are kept for one function unless it says otherwise. */
+const MOST_PROGRAMS = 64;
+
+/** A compiled function: it is called as the original is, and says how often it was recorded and what memory and work it takes. */
+export type Compiled<F extends AnyFunction> = F & {
+  /** How many times the function has been recorded and compiled. A training loop should stay at one per batch size. */
+  readonly recompilations: number;
+  /** Bytes of arguments and results that one run of the last program copies, its scratch memory, and the multiply-adds of its products. */
+  readonly footprint: { in: number; out: number; scratch: number; work: number };
+  /** Programs that are kept, and the bytes that they take, about: code and constants. */
+  readonly programs: { readonly count: number; readonly bytes: number };
+  /**
+   * Writes the function as a file that runs without this library: one WebAssembly module with its program, its memory and the values of the cells that it reads and writes
+   * (parameters, the optimizer's state and learning rate). `args` are examples, of which types and names count. Gives the bytes, and with a path (in Node) writes
+   * them. `load` of `nabla/step` runs the file; `saveAll` puts several functions into one.
+   * @throws {Error} for what a file cannot bring along: sorts, decompositions, special functions that no host has.
+   */
+  save(path: string | undefined, ...args: Parameters<F>): Promise<Uint8Array>;
+  /** Frees the programs; the next call compiles anew. `using step = compile(...)` does it at the end of the block. */
+  dispose(): void;
+  [Symbol.dispose](): void;
+};
+
+/** What may be added to a compiled function. */
+export interface Extension {
+  /** Told of a recording before a program is made of it; every instruction of it has noted its line. */
+  look?(recording: Recording): void;
+  /** Told of the program that was made of the last recording. */
+  made?(program: Program): void;
+  /** Told of every call that finds a program. */
+  found?(program: Program, args: readonly unknown[]): void;
+  /** What is called, made of what runs one call. */
+  wrap?(run: AnyFunction): AnyFunction;
+}
+
+export interface Settings {
+  readonly cache?: number | undefined;
+  readonly making?: Making | undefined;
+  readonly extension?: Extension | undefined;
+}
+
+/** The same function, compiled; see `compile`. */
+export function compiled<F extends AnyFunction>(fn: F, { cache = MOST_PROGRAMS, making = {}, extension }: Settings = {}): Compiled<F> {
+  const programs = new Programs<Program>(cache);
+  const counters = new CounterWatch(fn);
+  let recompilations = 0;
+  let latest: Latest | undefined;
+
+  const make = ({ noticed, key }: Signature, args: readonly unknown[]): Program => {
+    const change = programs.of(key).at(-1)?.change();
+    const record = (): Program => Program.make(fn, args, noticed, making, extension?.look);
+    const program = extension ? withLines(record) : record();
+    recompilations++;
+    extension?.made?.(program);
+    counters.compiled(args, change);
+    return program;
+  };
+
+  const find = (args: readonly unknown[]): { program: Program; leaves: readonly Tensor[] } => {
+    if (latest?.fits(args)) return { program: latest.program, leaves: args as readonly Tensor[] };
+    const signature = signatureOf(args, fn);
+    const key = `${backendName()} ${signature.key}`;
+    let program = programs.find(key);
+    if (program) {
+      counters.found();
+      extension?.found?.(program, args);
+    } else {
+      program = make({ ...signature, key }, args);
+      programs.add(program, key);
+    }
+    latest = !extension?.found && args.every(isTensor) ? new Latest(program, args) : undefined;
+    return { program, leaves: signature.leaves };
+  };
+
+  let last: Executable | undefined;
+  const run = (...args: unknown[]): unknown => {
+    if (currentFrame()) return fn(...args);
+    const { program, leaves } = find(args);
+    last = program.executable;
+    const pending = leaves.filter((x) => !x.isComputed);
+    if (pending.length > 0) evaluate(pending);
+    return program.run(leaves);
+  };
+  const dispose = (): void => {
+    programs.clear();
+    latest = undefined;
+  };
+
+  const called = extension?.wrap?.(run) ?? run;
+  compiledFrom(fn, called);
+  Object.defineProperties(called, {
+    name: { value: `compiled ${fn.name}` },
+    recompilations: { get: () => recompilations },
+    footprint: {
+      get: () => ({ ...(last?.traffic ?? { in: 0, out: 0 }), scratch: last?.layout.scratch ?? 0, work: last?.layout.work ?? 0 }),
+    },
+    programs: { get: () => ({ count: programs.size, bytes: programs.bytes }) },
+    save: { value: (path: string | undefined, ...args: unknown[]) => saveStep(fn, args, path) },
+    dispose: { value: dispose },
+    [Symbol.dispose]: { value: dispose },
+  });
+  return printed(called as unknown as Compiled<F>, fn.name);
+}
+
+/** Prints a compiled function as its name and its programs, not as the library's code. */
+export function printed<C extends Pick<Compiled<AnyFunction>, "programs">>(compiled: C, name: string, more = ""): C {
+  const text = ({ programs: { count } }: C): string => `[compiled ${name || "function"}${more}: ${count} program${count === 1 ? "" : "s"}]`;
+  showAs(compiled, text);
+  return Object.defineProperty(compiled, "toString", { value: () => text(compiled) });
+}
+
+/** The program of the last call, for calls of the same types whose arguments are tensors and nothing else: most calls, and no text is made. */
+class Latest {
+  readonly program: Program;
+  readonly #types: readonly Type[];
+  readonly #backend = backendName();
+
+  constructor(program: Program, args: readonly Type[]) {
+    this.program = program;
+    this.#types = args.map(({ shape, dtype }) => ({ shape, dtype }));
+  }
+
+  fits(args: readonly unknown[]): boolean {
+    const types = this.#types;
+    if (args.length !== types.length) return false;
+    for (let i = 0; i < types.length; i++) {
+      const x = args[i];
+      if (!isTensor(x) || !sameType(x, types[i]!)) return false;
+    }
+    return this.#backend === backendName() && this.program.holds();
+  }
+}
