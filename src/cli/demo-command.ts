@@ -90,12 +90,13 @@ const asRecord = (demo: Demo, { facts, charts, text }: Outcome): object => ({
   ...(text !== undefined && { text }),
 });
 
-/** The table of numbers, then the charts. */
+/** The table of numbers, the charts, other drawings. */
 function pictures(demo: Demo, outcome: Outcome): string[] {
   const rows = cells(outcome).map((row) => row.slice(0, 4));
   return [
     tableFigure(demo.name, [["", "value", "must be", ""], ...rows]),
     ...(outcome.charts ?? []).map(({ curves, options }) => lineChart(curves, options)),
+    ...(outcome.pictures ?? []),
   ];
 }
 

@@ -44,6 +44,8 @@ export interface Chart {
 export interface Outcome {
   readonly facts: readonly Fact[];
   readonly charts?: readonly Chart[];
+  /** Other drawings: SVG made by `figures`. The last one is what `--out FILE.svg` gets. */
+  readonly pictures?: readonly string[];
   /** Text as it is: a list of instructions, a table, a drawing. */
   readonly text?: string;
 }

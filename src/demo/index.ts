@@ -7,10 +7,12 @@ import type { Demo, Outcome } from "./demo.ts";
 import { derivatives } from "./derivatives.ts";
 import { networks } from "./networks.ts";
 import { notes } from "./notes.ts";
+import { crew } from "./planning/crew.ts";
+import { rail } from "./planning/rail.ts";
 
 export { type Chart, type Demo, DOCUMENTS, type DocumentId, type Fact, holds, type Outcome } from "./demo.ts";
 
-export const demos: readonly Demo[] = [...networks, ...derivatives, ...convolution, ...notes, ...activations];
+export const demos: readonly Demo[] = [...networks, ...derivatives, rail, crew, ...convolution, ...notes, ...activations];
 
 /** The demonstration of that name. @throws {Error} if there is none. */
 export function findDemo(name: string): Demo {

@@ -42,6 +42,7 @@ export const NODE_ONLY: Readonly<Record<string, string>> = {
   "test/data/table-precision.test.ts": "CSV is read by a package that wants Node",
   "test/data/parquet-runs.test.ts": "Parquet is read by packages that want Node",
   "test/data/table.test.ts": "CSV and Parquet are read by packages that want Node",
+  "test/demo/planning.test.ts": "the solver of plans is a package that wants Node",
   "test/docs.test.ts": "compares generated pages of the sources",
   "test/formats/limits.test.ts": "reads and writes files, the command line",
   "test/runtime/address-space.test.ts": "limits processes with bash",
