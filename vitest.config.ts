@@ -50,7 +50,7 @@ export default defineConfig({
           testTimeout: 600_000,
         },
       },
-      // One file at a time: the slow tests measure, pack and train, and would only disturb each other on a small machine.
+      // What packs, installs or builds does so in folders of its own, and nothing asserts a time, so that two files run side by side.
       {
         test: {
           name: "slow",
@@ -58,7 +58,6 @@ export default defineConfig({
           include: ["test/slow/**/*.test.ts"],
           testTimeout: 600_000,
           hookTimeout: 600_000,
-          fileParallelism: false,
         },
       },
       { test: { name: "browser", alias, include: ["test/browser/**/*.test.ts"], testTimeout: 600_000, hookTimeout: 600_000 } },
