@@ -52,8 +52,8 @@ function checkInterval(what: string, f: unknown, options: IntervalOptions, check
   if (options.to <= options.from) throw new RangeError(`${what}: to must be above from, got ${options.from} to ${options.to}`);
 }
 
-/** Largest |f − g| on a grid of 20,001 points. */
-function largestError(f: Curve1d, g: Curve1d, from: number, to: number): number {
+/** For the library: largest |f − g| on a grid of 20,001 points. */
+export function largestError(f: Curve1d, g: Curve1d, from: number, to: number): number {
   let error = 0;
   for (let i = 0; i <= 20_000; i++) {
     const x = from + ((to - from) * i) / 20_000;

@@ -4,7 +4,6 @@
  * unstable, and to which full-batch training rises (Cohen et al. 2021).
  */
 import { type Checks, check, checkOptions, expectation, fn, naturalNumber, oneOf, positive, positiveInteger } from "../base/check.ts";
-import { isFloat } from "../base/dtype.ts";
 import { formatShape } from "../base/shape.ts";
 import { compile } from "../function/compile.ts";
 import { valueAndGrad } from "../function/derivative.ts";
@@ -12,7 +11,7 @@ import { gnvp, hvp } from "../function/jacobian.ts";
 import type { Layer } from "../nn/module.ts";
 import { isTensor } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
-import { elements64, inEvaluation, type ParameterVector, parameterVector, requireFinite, tensor64 } from "./double.ts";
+import { double, elements64, inEvaluation, type ParameterVector, parameterVector, requireFinite, tensor64 } from "./double.ts";
 import { Draws } from "./draws.ts";
 import { type Estimate, lanczos, type Ritz } from "./lanczos.ts";
 
@@ -37,8 +36,6 @@ export interface Prepared {
   readonly loss: Loss;
   readonly output: (theta: Tensor, x: Tensor) => Tensor;
 }
-
-const double = (x: Tensor): Tensor => (isFloat(x.dtype) ? x.cast("f64") : x);
 
 /** For the library: checks a model and its objective, and makes functions of them. To be used in evaluation mode. */
 export function prepared(what: string, model: Layer, { x, y, loss }: Objective, state = false): Prepared {

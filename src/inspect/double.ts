@@ -13,6 +13,9 @@ import type { Cell } from "../runtime/cell.ts";
 /** The elements of a tensor in f64, in an array of the caller's own. */
 export const elements64 = (x: Tensor): Float64Array => Float64Array.from(elementsOf(x));
 
+/** A tensor of floats in f64; another as it is. */
+export const double = (x: Tensor): Tensor => (isFloat(x.dtype) ? x.cast("f64") : x);
+
 /** A tensor f64 of elements. */
 export const tensor64 = (elements: Float64Array, shape: Shape = [elements.length]): Tensor =>
   tensor(elements, { dtype: "f64" }).reshape(shape);

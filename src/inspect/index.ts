@@ -83,7 +83,9 @@ export {
   spectrum,
 } from "./spectrum.ts";
 export { type Summary, type SummaryOptions, type SummaryRow, summary } from "./summary.ts";
+export { type TangentKernel, type TangentKernelOptions, tangentKernel, tangentPrediction } from "./tangent-kernel.ts";
 export { type Series, type TaylorRule, taylor, taylorRules } from "./taylor.ts";
+export { type Trained, type TrainedOptions, trainedWidths } from "./trained-widths.ts";
 export { type OptimizerMaker, type PlannedMemory, plannedMemory, type TrainingMemory } from "./training-memory.ts";
 export {
   type ActivationUnits,
