@@ -219,12 +219,14 @@ export { type Elementwise, elementwise, type Partial, type Share } from "./ops/e
 export type {
   Derivative,
   HostArray,
+  Instruction,
   Lowering,
   Maybe,
   Op,
   OpDefinition,
   Operand,
   Reach,
+  Region,
   Sample,
   Site,
   Tuple,
@@ -239,6 +241,6 @@ export { Cell } from "./runtime/cell.ts";
 export { formatProfile, type KernelProfile, profile } from "./runtime/profile.ts";
 export { setBackend } from "./runtime/set-backend.ts";
 export { getThreads, setThreads } from "./runtime/wasm/pool.ts";
-export type { Instruction, OpFace, Origin, Region, Storage, Traits, Value } from "./tape/node.ts";
+export type { OpFace, Origin, Storage, Traits, Value } from "./tape/node.ts";
 export { tapeOf } from "./tape/tape.ts";
 export * as train from "./train/index.ts";

@@ -74,7 +74,7 @@ const MOST_ELEMENTS = 4096;
  */
 export function builtinText(x: object): string | undefined {
   const array = typedArrayName(x);
-  if (((x as { readonly byteLength?: number }).byteLength ?? 0) > 8 * MOST_ELEMENTS) return undefined;
+  if (byteLengthOf(x) > 8 * MOST_ELEMENTS) return undefined;
   if (array !== undefined) return `${array} ${Array.from(x as Float32Array, staticText).join(" ")}`;
   const brand = brandOf(x);
   const bytes = bytesOf(x, brand);
@@ -85,6 +85,8 @@ export function builtinText(x: object): string | undefined {
     return undefined; // a class that only claims to be one
   }
 }
+
+const byteLengthOf = (x: object): number => ("byteLength" in x && typeof x.byteLength === "number" ? x.byteLength : 0);
 
 function bytesOf(x: object, brand: string): Uint8Array | undefined {
   if (brand === "ArrayBuffer" || brand === "SharedArrayBuffer") return new Uint8Array(x as ArrayBuffer);

@@ -37,7 +37,7 @@ function calledInBlocks(fn: AnyFunction, one: AnyFunction, block: number): AnyFu
     const elements = leaves.map((x) => (x.rank === 0 ? undefined : elementsOf(x)));
     const at = (start: number): unknown => {
       const parts = leaves.map((x, i) => (elements[i] ? rowsFrom(elements[i], x, start, block) : x));
-      return one(...(withLeaves(args, parts) as unknown[]));
+      return one(...withLeaves(args, parts));
     };
     if (n === block) return one(...args);
     const first = at(0);

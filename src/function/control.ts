@@ -2,7 +2,6 @@
  * @file Functions whose argument functions become regions: scan, cond, checkpoint, customJvp, customVjp. Outside values and cells that the
  * functions use become operands; cells that they write become carries or results.
  */
-
 import { fn as aFunction, aNumber, anything, type Checks, check, checkOptions, flag, listOf, shown } from "../base/check.ts";
 import { planBinomial, planBPTT, type Reversal, stepsOf } from "../base/reversal.ts";
 import { formatShape, type Type } from "../base/shape.ts";
@@ -10,11 +9,12 @@ import { Call } from "../ops/call.ts";
 import { checkTensors } from "../ops/check.ts";
 import * as controlOps from "../ops/control.ts";
 import { concatenate, fromArray } from "../ops/create.ts";
+import type { Region } from "../ops/op.ts";
 import { closeRegion, hole } from "../ops/region.ts";
 import { Tensor, type TensorLike } from "../ops/tensor.ts";
 import type { Cell } from "../runtime/cell.ts";
 import { scan as scanOp } from "../runtime/loops.ts";
-import { nextSerial, type Region } from "../tape/node.ts";
+import { nextSerial } from "../tape/node.ts";
 import { type AnyFunction, type Capture, capture, commit, leavesOf, together, withLeaves } from "./capture.ts";
 
 export interface Recorded<T> extends Capture<T> {
@@ -64,11 +64,7 @@ export type Checkpoints = number | "sqrt" | Checkpointing;
 /** Throws unless `choice` says what to keep. */
 export function checkCheckpoints(name: string, choice: Checkpoints): void {
   if (choice === "sqrt") return;
-  const {
-    slots,
-    internal = 1,
-    segment = 1,
-  }: Checkpointing = typeof choice === "number" ? { slots: choice } : ((choice ?? {}) as Checkpointing);
+  const { slots, internal = 1, segment = 1 }: Checkpointing = typeof choice === "number" ? { slots: choice } : (choice ?? {});
   const plan = 'a checkpoint is a number of slots, "sqrt" or { slots, internal, segment }';
   if (!(Number.isInteger(slots) && slots >= 1))
     throw new RangeError(`${name}: want 1 or more slots, got ${shown(slots ?? choice)}; ${plan}`);
@@ -312,7 +308,7 @@ export function scan<C, X, Y>(fn: (carry: C, x: X) => readonly [C, Y], init: C, 
   const body: Region = { inputs: [...bound, ...constHoles, ...carryHoles, ...xHoles], outputs: region.outputs };
   const operands = [...free, ...readOnly.map((c) => outside.get(c)!), ...carry, ...written.map((c) => outside.get(c)!), ...stacked];
   const params = { consts: free.length + readOnly.length, carry: carryHoles.length, length, reverse: options.reverse ?? false };
-  const any = operands[0] ?? (outputs[0] as Tensor | undefined);
+  const any = operands[0] ?? outputs[0];
   if (!any) throw new TypeError("scan: nothing is carried, stacked or returned");
   const results = any.bindAll(scanOp, operands, params, [body]);
   commit(new Map(written.map((cell, i) => [cell, results[carry.length + i]!])));

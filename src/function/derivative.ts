@@ -14,7 +14,6 @@ import { substitute } from "../ops/region.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { Cell } from "../runtime/cell.ts";
 import { frozenAmong } from "../runtime/frozen.ts";
-import type { Value } from "../tape/node.ts";
 import { forward } from "../transform/forward.ts";
 import { bindSeeds, type Linearized, linearize as linearizeValues } from "../transform/reverse.ts";
 import { walks } from "../transform/walks.ts";
@@ -227,7 +226,7 @@ function checkCells(parameters: unknown): void {
   throw new TypeError(`backward: parameters[${at}] must be a cell, got ${isTensor(found) ? `${found}` : describe(found)}; ${remedy}`);
 }
 
-const isIn = (set: ReadonlySet<Value>, x: Value | undefined): boolean => x !== undefined && set.has(x);
+const isIn = (set: ReadonlySet<Tensor>, x: Tensor | undefined): boolean => x !== undefined && set.has(x);
 
 /** Acts on parameters that the loss does not depend on, and on a loss without a slope. */
 function judgeCells(
@@ -239,7 +238,7 @@ function judgeCells(
 ): void {
   const floats = parameters.filter((cell) => isFloat(cell.dtype));
   if (unused === "ignore" || floats.every((cell) => cx.get(cell) !== undefined)) return;
-  const { read, derived } = seeds.size > 0 ? reachedFrom([loss], new Set(seeds.values())) : { read: new Set<Value>(), derived: false };
+  const { read, derived } = seeds.size > 0 ? reachedFrom([loss], new Set(seeds.values())) : { read: new Set<Tensor>(), derived: false };
   const names = floats.map((cell) => cell.path ?? cell.label ?? `parameters[${parameters.indexOf(cell)}] ${formatType(cell)}`);
   const wanted = floats.map((cell, i) => ({ name: names[i]!, reached: cx.get(cell) !== undefined || isIn(read, seeds.get(cell)) }));
   judge("backward", "the loss", wanted, unused, BACKWARD_FORMS);
@@ -316,7 +315,7 @@ export function jvp<A extends unknown[] = Tensor[], R = unknown>(
     const directions = leavesOf(tangents).leaves;
     matchTangents("jvp", [...seeds.keys()], directions);
     const captured = capture(call, () => fn(...withLeaves(args, [...seeds.keys()])));
-    const live = new Map<Value, Tensor>([...seeds.keys()].flatMap((x, i) => (isFloat(x.dtype) ? [[x, directions[i]!] as const] : [])));
+    const live = new Map<Tensor, Tensor>([...seeds.keys()].flatMap((x, i) => (isFloat(x.dtype) ? [[x, directions[i]!] as const] : [])));
     const n = captured.outputs.length;
     const { y, dy } = forward([...captured.outputs, ...captured.writes.values()], live, walks);
     const bound = bindSeeds([...y, ...y.slice(0, n).map((v, i) => dy[i] ?? v.like(0))], seeds);

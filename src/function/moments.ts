@@ -3,11 +3,11 @@
  * independent and Gaussian (assumed density filtering; Hernández-Lobato & Adams 2015, section 3.2). A transform outside the core: one walk over a
  * list, with a table of rules of its own.
  */
+import type { Instruction } from "../ops/op.ts";
 import { hole, rebind } from "../ops/region.ts";
 import { registry } from "../ops/registry.ts";
 import { erfc } from "../ops/special.ts";
 import type { Tensor } from "../ops/tensor.ts";
-import type { Instruction, Value } from "../tape/node.ts";
 import { tapeOf } from "../tape/tape.ts";
 import { capture, leavesOf, withLeaves } from "./capture.ts";
 
@@ -108,12 +108,12 @@ function constant(x: Moments, { op }: Instruction): void {
 export const momentRules: Record<string, MomentRule> = /* @__PURE__ */ rulesOf();
 
 /** Moments of all that `outputs` depend on, from those of some values. */
-function momentsAlong(outputs: readonly Value[], given: ReadonlyMap<Value, Moments>): (x: Value) => Moments {
+function momentsAlong(outputs: readonly Tensor[], given: ReadonlyMap<Tensor, Moments>): (x: Tensor) => Moments {
   const found = new Map(given);
-  const momentsOf = (value: Value): Moments => {
+  const momentsOf = (value: Tensor): Moments => {
     const known = found.get(value);
     if (known) return known;
-    const x = value as Tensor;
+    const x = value;
     const made = { mean: x, variance: x.mul(0) };
     certain.add(made);
     return made;
@@ -139,7 +139,7 @@ export function moments<A extends unknown[], R>(fn: (...args: A) => R): (mean: A
     const [means, variances] = [leavesOf(mean).leaves, leavesOf(variance).leaves];
     const inputs = means.map((x) => hole(x, x.label));
     const { result, outputs } = capture("moments", () => fn(...withLeaves(mean, inputs)));
-    const given = new Map<Value, Moments>(inputs.map((x, i) => [x, { mean: means[i]!, variance: variances[i]! }]));
+    const given = new Map<Tensor, Moments>(inputs.map((x, i) => [x, { mean: means[i]!, variance: variances[i]! }]));
     const momentsOf = momentsAlong(outputs, given);
     const pick = (part: keyof Moments): R =>
       withLeaves(

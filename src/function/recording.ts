@@ -4,10 +4,11 @@
 import { Call } from "../ops/call.ts";
 import { fromStorage } from "../ops/create.ts";
 import { evaluate } from "../ops/evaluator.ts";
+import type { Region } from "../ops/op.ts";
 import { closeRegion, hole } from "../ops/region.ts";
 import { storageOf, type Tensor, traceOrigins } from "../ops/tensor.ts";
 import { Cell } from "../runtime/cell.ts";
-import { HostStorage, nextSerial, type Region } from "../tape/node.ts";
+import { HostStorage, nextSerial } from "../tape/node.ts";
 import { type AnyFunction, capture, leavesOf, withLeaves } from "./capture.ts";
 
 export interface Recording {

@@ -4,14 +4,14 @@
  * The walk asks the lowering rules. Of each value it knows where the examples are: along one axis, perhaps beside other indices that a reshape has put there. Some axis of a result has
  * them if every element of it reads, of each operand that has them, elements of the same example, and of each other operand elements that are the same for all.
  */
-
 import * as k from "../kernel/build.ts";
 import { Index } from "../kernel/index-algebra.ts";
 import type { Expr } from "../kernel/kernel.ts";
 import { eachExpr } from "../kernel/walk.ts";
-import { counters, lowering, probe } from "../ops/lowering.ts";
+import { counters, probe } from "../ops/lowering.ts";
+import type { Instruction, Region } from "../ops/op.ts";
+import type { Tensor } from "../ops/tensor.ts";
 import { primitives } from "../runtime/passes.ts";
-import type { Instruction, Region, Value } from "../tape/node.ts";
 import { userLine } from "../tape/origin.ts";
 import { tapeOfRegion } from "../tape/tape.ts";
 
@@ -52,12 +52,12 @@ export function checkRows(region: Region, batched: readonly boolean[], n: number
 class Walk {
   readonly #n: number;
   readonly #what: string;
-  readonly #where: Map<Value, Examples> = new Map();
-  readonly #inputs: Set<Value> = new Set();
+  readonly #where: Map<Tensor, Examples> = new Map();
+  readonly #inputs: Set<Tensor> = new Set();
   /** Whether an input of the list is the same for all examples, if it stood at a place. */
-  readonly #repeats: (input: Value, place: Examples) => boolean;
+  readonly #repeats: (input: Tensor, place: Examples) => boolean;
 
-  constructor(n: number, what: string, repeats: (input: Value, place: Examples) => boolean) {
+  constructor(n: number, what: string, repeats: (input: Tensor, place: Examples) => boolean) {
     [this.#n, this.#what, this.#repeats] = [n, what, repeats];
   }
 
@@ -93,7 +93,7 @@ class Walk {
     const loop = op.traits?.loop?.(instruction.params, operands.length);
     if (loop) return this.#loop(instruction, loop.consts, loop.carry);
     if (op.traits?.branches) return this.#branches(instruction, known);
-    const { kind } = lowering(instruction);
+    const { kind } = instruction.op.lower;
     if (kind === "control" && op.traits?.alias) return known.slice(0, results.length);
     if (kind === "host") return results.map((y) => this.#onHost(instruction, known, y));
     const place = this.#candidates(instruction, known).find((candidate) => this.#follows(instruction, candidate));
@@ -143,7 +143,7 @@ class Walk {
   }
 
   /** Whether an access reads the counter's example, or of an operand without examples what is the same for all. */
-  #reads(x: Value, index: readonly Index[], counter: Expr): boolean {
+  #reads(x: Tensor, index: readonly Index[], counter: Expr): boolean {
     const moving = index.flatMap((at, axis) => (depends(at.toExpr(), counter) ? [axis] : []));
     const place = this.#where.get(x);
     if (moving.length === 0) return place === undefined;
@@ -159,15 +159,15 @@ class Walk {
   }
 
   /** Whether a value without examples is the same wherever one could stand. */
-  #isSame(x: Value, place: Examples): boolean {
+  #isSame(x: Tensor, place: Examples): boolean {
     if (this.#inputs.has(x)) return this.#repeats(x, place);
     return this.#follows(x.source, place);
   }
 
   /** Host functions work along one axis, on what is behind some leading axes, on the last two axes, or on each element. */
-  #onHost(instruction: Instruction, known: readonly Where[], y: Value): Where {
+  #onHost(instruction: Instruction, known: readonly Where[], y: Tensor): Where {
     const { operands, params } = instruction;
-    const given = (params ?? {}) as { readonly axis?: unknown; readonly batch?: unknown };
+    const given: { readonly axis?: unknown; readonly batch?: unknown } = params ?? {};
     const place = known.find((each) => each !== undefined)!;
     const { axis, before, after } = place;
     const apart = [...operands, y].every(({ shape }) => {
@@ -181,7 +181,7 @@ class Walk {
   }
 
   /** A walk over a list inside, whose inputs are some operands. */
-  #inside(region: Region, operands: readonly Value[], places: readonly Where[]): Where[] {
+  #inside(region: Region, operands: readonly Tensor[], places: readonly Where[]): Where[] {
     const outer = new Map(region.inputs.map((x, i) => [x, operands[i]!]));
     const walk = new Walk(this.#n, this.#what, (x, place) => {
       const own = outer.get(x);

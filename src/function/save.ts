@@ -5,11 +5,11 @@
 import { fn as aFunction, aPath, type Checks, check, checkOptions, flag, object, text } from "../base/check.ts";
 import { nodeModule } from "../base/host.ts";
 import { formatType } from "../base/shape.ts";
+import type { Region } from "../ops/op.ts";
 import { Cell } from "../runtime/cell.ts";
 import { cellsOf } from "../runtime/executable.ts";
 import { noticing } from "../runtime/notice.ts";
 import { fileOf, type Saved } from "../runtime/wasm/file.ts";
-import type { Region } from "../tape/node.ts";
 import { userLine } from "../tape/origin.ts";
 import { tapeOfRegion } from "../tape/tape.ts";
 import { type AnyFunction, leavesOf, originalOf } from "./capture.ts";
@@ -144,7 +144,7 @@ interface Owner {
   stateDict(): ReadonlyMap<string, unknown>;
 }
 
-const isOwner = (object: object): object is Owner => typeof (object as Partial<Owner>).stateDict === "function";
+const isOwner = (object: object): object is Owner => "stateDict" in object && typeof object.stateDict === "function";
 
 /** @throws {TypeError} for two cells that were given one name. */
 export function namesOf(

@@ -92,7 +92,7 @@ class Fields {
     }
     if (isList && !isFixed) this.#slot(owner as unknown as Owner, "length", `${path}.length`);
     // Not an own property unless there are hooks; of a class, it is the method.
-    if (isNoticed(owner) && "forward" in owner && !keys.includes("forward")) this.#slot(owner as Owner, "forward", `${path}.forward`);
+    if (isNoticed(owner) && "forward" in owner && !keys.includes("forward")) this.#slot(owner, "forward", `${path}.forward`);
     return below;
   }
 

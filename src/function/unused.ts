@@ -5,7 +5,6 @@
 import { type Expectation, oneOf } from "../base/check.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { currentFrame } from "../runtime/cell.ts";
-import type { Value } from "../tape/node.ts";
 
 /** What becomes of a parameter that the result does not depend on: an error, a warning (once; the default), or nothing but a zero gradient. */
 export type Unused = "error" | "warn" | "ignore";
@@ -16,7 +15,7 @@ export const UNUSED: Expectation = oneOf("error", "warn", "ignore");
 
 // The derivative of a linear function is a constant, and so is computed from nothing: what it was derived at is noted here, so that a second derivative
 // that is zero is not taken for a mistake.
-const derivedAt: WeakMap<Value, readonly Tensor[]> = new WeakMap();
+const derivedAt: WeakMap<Tensor, readonly Tensor[]> = new WeakMap();
 
 /** Notes that a transform made `results` at `at`. Only a recording around it can ask. */
 export function noteDerived(results: readonly Tensor[], at: readonly Tensor[]): void {
@@ -27,16 +26,16 @@ export function noteDerived(results: readonly Tensor[], at: readonly Tensor[]): 
 
 export interface Reached {
   /** Seeds that `outputs` were computed from. */
-  readonly read: ReadonlySet<Value>;
+  readonly read: ReadonlySet<Tensor>;
   /** Whether some of them went into a derivative of which nothing is left. */
   readonly derived: boolean;
 }
 
 /** The seeds behind some outputs. */
-export function reachedFrom(outputs: readonly Value[], seeds: ReadonlySet<Value>): Reached {
+export function reachedFrom(outputs: readonly Tensor[], seeds: ReadonlySet<Tensor>): Reached {
   const since = Math.min(...[...seeds].map((x) => x.source.serial));
-  const seen = new Set<Value>();
-  const read = new Set<Value>();
+  const seen = new Set<Tensor>();
+  const read = new Set<Tensor>();
   let derived = false;
   const todo = [...outputs];
   for (let x = todo.pop(); x !== undefined; x = todo.pop()) {

@@ -7,7 +7,6 @@ import { Call } from "../ops/call.ts";
 import { iota } from "../ops/indexing.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import type { Cell } from "../runtime/cell.ts";
-import type { Value } from "../tape/node.ts";
 import { dependents, tapeOf } from "../tape/tape.ts";
 import { batch } from "../transform/batch.ts";
 import { walks } from "../transform/walks.ts";
@@ -38,7 +37,7 @@ export function vmap<A extends unknown[] = Tensor[], R = unknown>(fn: (...args: 
   return (...args) => {
     const axisOf = (i: number): number | null => (typeof inAxes === "number" ? inAxes : (inAxes[i] ?? null));
     const call = new Call("vmap", fn);
-    const seeds = new Map<Value, Tensor>();
+    const seeds = new Map<Tensor, Tensor>();
     let n = -1;
     const map = (x: Tensor, axis: number, path: string): Tensor => {
       const at = normalizeAxis(axis, x.rank, `vmap: argument ${path}`);
@@ -80,7 +79,7 @@ export function vmap<A extends unknown[] = Tensor[], R = unknown>(fn: (...args: 
   };
 }
 
-function refuseMapped(cell: Cell, value: Tensor, seeds: ReadonlyMap<Value, Tensor>, n: number): void {
+function refuseMapped(cell: Cell, value: Tensor, seeds: ReadonlyMap<Tensor, Tensor>, n: number): void {
   const since = Math.min(...[...seeds.keys()].map((x) => x.source.serial));
   if (!dependents(tapeOf([value], new Set(seeds.keys()), since), seeds.keys()).has(value)) return;
   // One result of a loop or block may be shared while another is mapped: its batching rule knows.

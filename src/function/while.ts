@@ -1,13 +1,12 @@
 /**
  * @file whileLoop: a loop whose values decide when it ends. Compiled, its code does not depend on the number of steps.
  */
-
 import { fn as aFunction, check } from "../base/check.ts";
+import type { Region } from "../ops/op.ts";
 import { closeRegion, hole } from "../ops/region.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import * as ops from "../ops/while.ts";
 import type { Cell } from "../runtime/cell.ts";
-import type { Region } from "../tape/node.ts";
 import { leavesOf } from "./capture.ts";
 import { finish, numbersToTensors, recordOn } from "./control.ts";
 

@@ -9,10 +9,10 @@ import type { Module } from "../nn/module.ts";
 import { Parameter } from "../nn/parameter.ts";
 import { dot as matrixProduct } from "../ops/contract.ts";
 import { contracts, multiplyAddsOf, repetitionsOf } from "../ops/lowering.ts";
+import type { Instruction } from "../ops/op.ts";
 import { hole } from "../ops/region.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { type Cell, pendingCells } from "../runtime/cell.ts";
-import type { Instruction, Value } from "../tape/node.ts";
 import { dependents, tapeOf, tapeOfRegion } from "../tape/tape.ts";
 
 /**
@@ -80,7 +80,7 @@ export function macsOf(list: readonly Instruction[]): Macs {
 /** Layers with weights on the longest way from inputs to outputs: ResNet-50 has 50. */
 export function depthOf({ list, inputs }: Recorded): number {
   const signals = dependents(list, inputs);
-  const depths = new Map<Value, number>();
+  const depths = new Map<Tensor, number>();
   let deepest = 0;
   for (const instruction of list) {
     const { operands, results } = instruction;

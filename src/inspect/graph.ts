@@ -9,10 +9,9 @@ import { type AnyFunction, capture, together } from "../function/capture.ts";
 import { jvp } from "../function/derivative.ts";
 import { jacfwd } from "../function/jacobian.ts";
 import { isTensor, tensor } from "../ops/create.ts";
-import type { Op } from "../ops/op.ts";
+import type { Instruction, Op } from "../ops/op.ts";
 import { hole, rebind, substitute } from "../ops/region.ts";
 import { elementsOf, type Tensor } from "../ops/tensor.ts";
-import type { Instruction, Value } from "../tape/node.ts";
 import { dependents, tapeOf } from "../tape/tape.ts";
 import { elements64 } from "./double.ts";
 import { readBy } from "./receptive-field.ts";
@@ -135,7 +134,7 @@ const place = (i: number, shape: Shape): string =>
         .join(", ")}]`;
 
 /** For each element of a result, the elements of each operand that it reads. */
-function readsOf(instruction: Instruction, result: Value): number[][][] {
+function readsOf(instruction: Instruction, result: Tensor): number[][][] {
   return Array.from({ length: sizeOf(result.shape) }, (_, i) =>
     readBy(instruction, positionIn(i, result.shape)).map((box, j) => (box ? [...inBox(box, instruction.operands[j]!.shape)] : [])),
   );
@@ -150,7 +149,7 @@ function partialsOf(instruction: Instruction, operands: readonly Tensor[], r: nu
 
 /** One active operand of one result. */
 interface Link {
-  readonly operand: Value;
+  readonly operand: Tensor;
   readonly j: number;
   readonly single: boolean;
   readonly partials: Tensor;
@@ -158,7 +157,7 @@ interface Link {
 
 interface Row {
   readonly instruction: Instruction;
-  readonly result: Value;
+  readonly result: Tensor;
   readonly value: Tensor;
   readonly reads: number[][][];
   readonly links: readonly Link[];
@@ -166,7 +165,7 @@ interface Row {
 }
 
 /** Every active result with its partials, yet to be computed. */
-function rowsOf(tape: readonly Instruction[], active: ReadonlySet<Value>, concrete: (x: Value) => Tensor): Row[] {
+function rowsOf(tape: readonly Instruction[], active: ReadonlySet<Tensor>, concrete: (x: Tensor) => Tensor): Row[] {
   return tape.flatMap((instruction) => {
     const op = instruction.op as Op;
     return instruction.results.flatMap((result, r): Row[] => {
@@ -185,7 +184,7 @@ function rowsOf(tape: readonly Instruction[], active: ReadonlySet<Value>, concre
 }
 
 /** Adds the vertices of a result, or finds those that its elements are. */
-function standingOf<W>(row: Row, standing: ReadonlyMap<Value, Standing>, builder: Builder<W>, name: string): Standing {
+function standingOf<W>(row: Row, standing: ReadonlyMap<Tensor, Standing>, builder: Builder<W>, name: string): Standing {
   const { result, reads, links, moves } = row;
   if (moves) {
     return Int32Array.from(reads, (each) => {
@@ -219,7 +218,7 @@ function pointOf(x: Tensor | number, i: number): Tensor {
 }
 
 /** @throws {RangeError} for tensors that are not to be taken apart, and for far too many numbers. */
-function checkSize(values: readonly Value[], { scalarize = false, most = 5000 }: ScalarGraphOptions): void {
+function checkSize(values: readonly Tensor[], { scalarize = false, most = 5000 }: ScalarGraphOptions): void {
   const wide = values.find((y) => sizeOf(y.shape) > 1);
   if (wide && !scalarize)
     throw new RangeError(
@@ -260,7 +259,7 @@ export function graphOf<W>(
     [...holes, ...all].filter((y) => active.has(y)),
     options,
   );
-  const images = new Map<Value, Tensor>(holes.map((x, i) => [x, points[i]!]));
+  const images = new Map<Tensor, Tensor>(holes.map((x, i) => [x, points[i]!]));
   substitute(all, new Map(images)).forEach((y, i) => {
     images.set(all[i]!, y);
   });
@@ -268,7 +267,7 @@ export function graphOf<W>(
   if (algebra === NUMBERS) together(rows.flatMap(({ value, links }) => [value, ...links.map(({ partials }) => partials)]));
 
   const builder = new Builder(algebra, options.most ?? 5000);
-  const standing = new Map<Value, Standing>();
+  const standing = new Map<Tensor, Standing>();
   holes.forEach((x, i) => {
     const values = algebra.values(points[i]!);
     standing.set(

@@ -2,13 +2,12 @@
  * @file Interval bounds: for boxes of inputs, boxes that hold every possible output (Moore 1966; for linear maps in centre and radius form,
  * Rump 1999). A transform outside the core: one walk over a list, with a table of its own. Rounding of the bounds themselves is not accounted for.
  */
-
 import { capture, leavesOf, withLeaves } from "../function/capture.ts";
 import { checkpoint } from "../ops/control.ts";
+import type { Instruction, Region } from "../ops/op.ts";
 import { hole, rebind } from "../ops/region.ts";
 import { registry } from "../ops/registry.ts";
 import type { Tensor } from "../ops/tensor.ts";
-import type { Instruction, Region, Value } from "../tape/node.ts";
 import { tapeOf } from "../tape/tape.ts";
 
 /** Lower and upper bounds, element by element. */
@@ -88,9 +87,9 @@ function square(x: Interval): Interval {
 }
 
 /** Bounds of all that `outputs` depend on, from bounds of some values. A checkpoint's are those of its block. */
-function boundsAlong(outputs: readonly Value[], given: ReadonlyMap<Value, Interval>): (x: Value) => Interval {
+function boundsAlong(outputs: readonly Tensor[], given: ReadonlyMap<Tensor, Interval>): (x: Tensor) => Interval {
   const bounds = new Map(given);
-  const boundsOf = (x: Value): Interval => bounds.get(x) ?? { low: x as Tensor, high: x as Tensor };
+  const boundsOf = (x: Tensor): Interval => bounds.get(x) ?? { low: x as Tensor, high: x as Tensor };
   for (const instruction of tapeOf(outputs, new Set(given.keys()))) {
     const { op, operands, results, regions } = instruction;
     if (!operands.some((x) => bounds.has(x))) continue;
@@ -114,7 +113,7 @@ export function intervals<A extends unknown[], R>(fn: (...args: A) => R): (low: 
     const [lows, highs] = [leavesOf(low).leaves, leavesOf(high).leaves];
     const inputs = lows.map((x) => hole(x, x.label));
     const { result, outputs } = capture("intervals", () => fn(...withLeaves(low, inputs)));
-    const bounds = new Map<Value, Interval>(inputs.map((x, i) => [x, { low: lows[i]!, high: highs[i]! }]));
+    const bounds = new Map<Tensor, Interval>(inputs.map((x, i) => [x, { low: lows[i]!, high: highs[i]! }]));
     const boundsOf = boundsAlong(outputs, bounds);
     const pick = (end: "low" | "high"): R =>
       withLeaves(

@@ -10,12 +10,12 @@ import { recordFunction } from "../function/recording.ts";
 import type { Expr } from "../kernel/kernel.ts";
 import { eachExpr } from "../kernel/walk.ts";
 import { zeros } from "../ops/create.ts";
-import { counters, extentsOf, lowering, probe } from "../ops/lowering.ts";
+import { counters, extentsOf, probe } from "../ops/lowering.ts";
 import { instructionOf } from "../ops/made-by.ts";
+import type { Instruction, Region } from "../ops/op.ts";
 import { scan } from "../ops/scan.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { tidy } from "../runtime/passes.ts";
-import type { Instruction, Region } from "../tape/node.ts";
 import { tapeOfRegion } from "../tape/tape.ts";
 
 /** One instruction and its work. */
@@ -70,7 +70,7 @@ function operationOf(instruction: Instruction): Operation {
   const each = arithmetic(probed.result);
   const terms = sizeOf(extentsOf(instruction));
   // A sum of k terms takes k - 1 additions besides what makes the terms.
-  const work = lowering(instruction).kind === "reduce" ? each * terms + terms - 1 : each;
+  const work = instruction.op.lower.kind === "reduce" ? each * terms + terms - 1 : each;
   return { ...row, operations: sizeOf(shape) * work, counted: true };
 }
 

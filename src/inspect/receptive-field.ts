@@ -2,7 +2,6 @@
  * @file Receptive fields (CNN-6): the pixels that a unit can see. A box of indices of the unit is taken back along the tape; each op says by its
  * lowering rule which elements it reads, and ranges of indices do the rest, so that any net of primitives has receptive fields.
  */
-
 import type { Shape } from "../base/shape.ts";
 import { checkIntegers } from "../base/shape.ts";
 import * as k from "../kernel/build.ts";
@@ -11,9 +10,9 @@ import type { Layer } from "../nn/module.ts";
 import { checkModule } from "../nn/module.ts";
 import { probe } from "../ops/lowering.ts";
 import { instructionOf } from "../ops/made-by.ts";
+import type { Instruction } from "../ops/op.ts";
 import { maxWithIndex, minWithIndex } from "../ops/reduce.ts";
 import type { Tensor } from "../ops/tensor.ts";
-import type { Instruction, Value } from "../tape/node.ts";
 import { type Recorded, recordOn } from "./cost.ts";
 
 /** Least and largest index along each axis. */
@@ -52,8 +51,8 @@ export function readBy(instruction: Instruction, box: Box): (Box | undefined)[] 
 }
 
 /** What a box of `y` sees of `x`, or nothing. */
-function seen(list: readonly Instruction[], y: Value, box: Box, x: Value): Box | undefined {
-  const boxes = new Map<Value, Box>([[y, box]]);
+function seen(list: readonly Instruction[], y: Tensor, box: Box, x: Tensor): Box | undefined {
+  const boxes = new Map<Tensor, Box>([[y, box]]);
   for (const instruction of list.toReversed()) {
     for (const result of instruction.results) {
       const wanted = boxes.get(result);

@@ -2,11 +2,10 @@
 import { isFloat } from "../base/dtype.ts";
 import { sameShape } from "../base/shape.ts";
 import { dot } from "../ops/contract.ts";
-import { contracts, lowering } from "../ops/lowering.ts";
+import { contracts } from "../ops/lowering.ts";
 import { instructionOf } from "../ops/made-by.ts";
-import type { Op } from "../ops/op.ts";
+import type { Instruction, Op } from "../ops/op.ts";
 import type { Tensor } from "../ops/tensor.ts";
-import type { Instruction, Value } from "../tape/node.ts";
 import { userLine } from "../tape/origin.ts";
 import { dependents, tapeOf, tapeOfRegion } from "../tape/tape.ts";
 import type { Hidden, Site, SiteKind } from "./sites.ts";
@@ -14,8 +13,8 @@ import type { Hidden, Site, SiteKind } from "./sites.ts";
 /** A site as part of a tape. */
 export interface Place {
   readonly kind: SiteKind;
-  readonly entries: readonly Value[];
-  readonly exit: Value;
+  readonly entries: readonly Tensor[];
+  readonly exit: Tensor;
   /** Instructions from the entries to the exit. */
   readonly members: ReadonlySet<Instruction>;
   /** The instruction that it is named after. */
@@ -23,13 +22,13 @@ export interface Place {
   /** Of a linear site: what the data is multiplied by. */
   readonly weight?: Tensor;
   /** Entries that are another site's exit and go nowhere else: what is known of the one is known of the other. */
-  readonly passedOn?: ReadonlySet<Value>;
+  readonly passedOn?: ReadonlySet<Tensor>;
 }
 
 /** The sites of a tape. */
 export interface Found {
   readonly places: readonly Place[];
-  readonly outputs: Value;
+  readonly outputs: Tensor;
   readonly list: {
     readonly sites: readonly Site[];
     readonly hidden: readonly Hidden[];
@@ -44,9 +43,9 @@ export interface Material {
   readonly outputs: Tensor;
   readonly data: readonly Tensor[];
   /** Parameters with their names. */
-  readonly weights: ReadonlyMap<Value, string>;
+  readonly weights: ReadonlyMap<Tensor, string>;
   /** Values of other cells: running statistics, the state of the random numbers. */
-  readonly states: ReadonlySet<Value>;
+  readonly states: ReadonlySet<Tensor>;
   /** Path of the innermost module, and its class where it has no parameters and no modules of its own. */
   readonly placeOf: (instruction: Instruction) => ModulePlace;
 }
@@ -66,7 +65,7 @@ export function findSites(material: Material): Found {
 
 /** What a value is of the value that it was made of element by element. */
 interface Face {
-  readonly root: Value;
+  readonly root: Tensor;
   readonly affine: boolean;
 }
 
@@ -77,16 +76,16 @@ const ROOTS: ReadonlySet<string> = new Set(["sqrt", "pow"]);
 class Finder {
   readonly #given: Material;
   readonly #list: readonly Instruction[];
-  readonly #data: ReadonlySet<Value>;
-  readonly #weights: ReadonlySet<Value>;
-  readonly #states: ReadonlySet<Value>;
-  readonly #random: ReadonlySet<Value>;
+  readonly #data: ReadonlySet<Tensor>;
+  readonly #weights: ReadonlySet<Tensor>;
+  readonly #states: ReadonlySet<Tensor>;
+  readonly #random: ReadonlySet<Tensor>;
   /** Values made of roots of states: what a norm in evaluation mode divides by. */
-  readonly #scales: ReadonlySet<Value>;
-  readonly #users = new Map<Value, Instruction[]>();
-  readonly #faces = new Map<Value, Face>();
+  readonly #scales: ReadonlySet<Tensor>;
+  readonly #users = new Map<Tensor, Instruction[]>();
+  readonly #faces = new Map<Tensor, Face>();
   /** Values that are sums over data, or made of such alone; true where a root was taken. */
-  readonly #statistics = new Map<Value, boolean>();
+  readonly #statistics = new Map<Tensor, boolean>();
 
   constructor(given: Material) {
     this.#given = given;
@@ -121,7 +120,7 @@ class Finder {
     for (const instruction of this.#list) add(this.#join(instruction));
     found.sort((a, b) => a.exit.source.serial - b.exit.source.serial);
     const exits = new Set(found.map(({ exit }) => exit));
-    const passedOn = ({ entries, members }: Place): Value[] =>
+    const passedOn = ({ entries, members }: Place): Tensor[] =>
       entries.filter((x) => exits.has(x) && x !== this.#given.outputs && this.#users.get(x)!.every((user) => members.has(user)));
     return found.map((place) => ({ ...place, passedOn: new Set(passedOn(place)) }));
   }
@@ -144,21 +143,21 @@ class Finder {
     this.#faces.set(y, { root: first!.root, affine: plain && this.#isAffine(instruction, own.length) });
   }
 
-  #faceOf(x: Value): Face {
+  #faceOf(x: Tensor): Face {
     return this.#faces.get(x) ?? { root: x, affine: true };
   }
 
   /** Random numbers, such as a mask: not what was made of data by way of one. */
-  #isDrawn(x: Value): boolean {
+  #isDrawn(x: Tensor): boolean {
     return this.#random.has(x) && !this.#data.has(x);
   }
 
-  #isState(x: Value): boolean {
+  #isState(x: Tensor): boolean {
     return this.#states.has(x) && !this.#data.has(x);
   }
 
   #isElementwise({ op, operands, results }: Instruction): boolean {
-    const lower = lowering({ op } as Instruction);
+    const lower = op.lower;
     return lower.kind === "pointwise" && lower.inPlace === true && operands.length > 0 && sameShape(operands[0]!.shape, results[0]!.shape);
   }
 
@@ -170,9 +169,9 @@ class Finder {
     return derivative.how === "separately" ? count === 1 : true;
   }
 
-  #noteStatistic(instruction: Instruction, own: readonly Value[]): void {
+  #noteStatistic(instruction: Instruction, own: readonly Tensor[]): void {
     const [y] = instruction.results;
-    const lower = lowering(instruction);
+    const lower = instruction.op.lower;
     const sums = lower.kind === "reduce" && !contracts(instruction) && instruction.op.name === "sum";
     const known = own.map((x) => this.#statistics.get(x));
     if (!sums && known.some((each) => each === undefined)) return;
@@ -195,7 +194,7 @@ class Finder {
   }
 
   /** What a convolution is given before its padding, which is a part of it. */
-  #unpadded(x: Value, members: Set<Instruction>): Value {
+  #unpadded(x: Tensor, members: Set<Instruction>): Tensor {
     const { op, operands } = x.source;
     if (op.name !== "pad" || this.#given.data.includes(x as Tensor) || this.#users.get(x)?.length !== 1) return x;
     members.add(x.source);
@@ -203,7 +202,7 @@ class Finder {
   }
 
   /** The value behind instructions of some names whose other operands depend on `others` alone, as long as nobody else reads what lies between. */
-  #follow(from: Value, members: Set<Instruction>, names: readonly string[], others: ReadonlySet<Value>): Value {
+  #follow(from: Tensor, members: Set<Instruction>, names: readonly string[], others: ReadonlySet<Tensor>): Tensor {
     let y = from;
     for (;;) {
       const users = this.#users.get(y) ?? [];
@@ -225,13 +224,13 @@ class Finder {
     const entry = this.#centred(x);
     const members = this.#between(entry, results[0]);
     if (!members) return undefined;
-    const others = new Set<Value>([...this.#weights, ...this.#states]);
+    const others = new Set<Tensor>([...this.#weights, ...this.#states]);
     const exit = this.#follow(results[0], members, ["mul", "add", "sub"], others);
     return { kind: "norm", entries: [entry], exit, members, head: instruction };
   }
 
   /** The value from which a mean was taken away (perhaps in two steps), if one was. */
-  #centred(x: Value): Value {
+  #centred(x: Tensor): Tensor {
     const { op, operands } = x.source;
     const [a, b] = operands;
     if (op.name !== "sub" || !a || !b || !this.#data.has(a)) return x;
@@ -239,7 +238,7 @@ class Finder {
   }
 
   /** Instructions on the ways from one value to another; undefined if other data goes in on the way. */
-  #between(from: Value, to: Value): Set<Instruction> | undefined {
+  #between(from: Tensor, to: Tensor): Set<Instruction> | undefined {
     const members = new Set<Instruction>();
     const todo = [to];
     for (let x = todo.pop(); x; x = todo.pop()) {
@@ -258,7 +257,7 @@ class Finder {
     const all = this.#between(face.root, exit);
     if (!all) return undefined;
     const within = [...all].flatMap(({ results }) => results).sort((a, b) => b.source.serial - a.source.serial);
-    const passes = (x: Value): boolean => {
+    const passes = (x: Tensor): boolean => {
       const inner = this.#faceOf(x);
       return x !== exit && isFloat(x.dtype) && (inner.affine || this.#leaves(x, face.root)) && !this.#goesRound(x, exit, face.root);
     };
@@ -270,14 +269,14 @@ class Finder {
   }
 
   /** Whether a value is read by what is not made of the same root element by element. */
-  #leaves(x: Value, root: Value): boolean {
+  #leaves(x: Tensor, root: Tensor): boolean {
     if (x === this.#given.outputs) return true;
     return (this.#users.get(x) ?? []).some(({ results }) => results.some((y) => this.#faces.get(y)?.root !== root));
   }
 
   /** Whether a way from `root` to `to` passes by `x`. */
-  #goesRound(x: Value, to: Value, root: Value): boolean {
-    const seen = new Set<Value>([x]);
+  #goesRound(x: Tensor, to: Tensor, root: Tensor): boolean {
+    const seen = new Set<Tensor>([x]);
     const todo = [to];
     for (let y = todo.pop(); y; y = todo.pop()) {
       if (y === root) return true;
@@ -300,7 +299,7 @@ class Finder {
   describe(places: readonly Place[]): Found["list"] {
     const byExit = new Map(places.map((place, i) => [place.exit, i]));
     const members = new Map<Instruction, number>(places.flatMap((place, i) => [...place.members].map((each) => [each, i] as const)));
-    const back = (x: Value): { from: number[]; between: string[] } => this.#back(x, byExit, members);
+    const back = (x: Tensor): { from: number[]; between: string[] } => this.#back(x, byExit, members);
     const used = new Map<string, number>();
     const sites: Site[] = [];
     for (const [index, place] of places.entries()) {
@@ -332,9 +331,9 @@ class Finder {
   }
 
   /** The nearest sites that a value comes from, and what lies between. */
-  #back(x: Value, byExit: ReadonlyMap<Value, number>, members: ReadonlyMap<Instruction, number>): { from: number[]; between: string[] } {
+  #back(x: Tensor, byExit: ReadonlyMap<Tensor, number>, members: ReadonlyMap<Instruction, number>): { from: number[]; between: string[] } {
     const [from, between] = [new Set<number>(), new Map<Instruction, string>()];
-    const seen = new Set<Value>();
+    const seen = new Set<Tensor>();
     const todo = [x];
     for (let y = todo.pop(); y; y = todo.pop()) {
       if (seen.has(y) || !this.#data.has(y)) continue;

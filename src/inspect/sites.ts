@@ -15,10 +15,11 @@ import type { Module } from "../nn/module.ts";
 import { Parameter } from "../nn/parameter.ts";
 import { checkpoint } from "../ops/control.ts";
 import { arange } from "../ops/create.ts";
+import type { Instruction } from "../ops/op.ts";
 import { hole, inlineRegion, rebind } from "../ops/region.ts";
 import { type Tensor, traceOrigins, unobserved } from "../ops/tensor.ts";
 import type { Cell } from "../runtime/cell.ts";
-import { type Instruction, nextSerial, type Value } from "../tape/node.ts";
+import { nextSerial } from "../tape/node.ts";
 import { tapeOf } from "../tape/tape.ts";
 import { linearize } from "../transform/reverse.ts";
 import { walks } from "../transform/walks.ts";
@@ -118,7 +119,7 @@ export interface Recording {
 /** Records a function on data; cells keep their values. Modules below `model` give their paths. */
 export function recordSites(fn: Studied, data: readonly Tensor[], model?: Module): Recording {
   const parameters = new Map<Cell, { seed: Tensor; value: Tensor }>();
-  const states = new Set<Value>();
+  const states = new Set<Tensor>();
   const read = (cell: Cell, outside: () => Tensor): Tensor => {
     const value = outside();
     if (!(cell instanceof Parameter)) {
@@ -134,7 +135,7 @@ export function recordSites(fn: Studied, data: readonly Tensor[], model?: Module
   const { result, placeOf } = namingModules(model, () => capture("inspect", () => fn(...inputs), { read }));
   const [loss, outputs] = opened([result.result.loss, result.result.outputs]);
   const names = namesOf(parameters.keys(), model);
-  const weights = new Map<Value, string>([...parameters].map(([cell, { seed }]) => [seed, names.get(cell)!]));
+  const weights = new Map<Tensor, string>([...parameters].map(([cell, { seed }]) => [seed, names.get(cell)!]));
   const found = findSites({ list: tapeOf([loss!], new Set(inputs)), outputs: outputs!, data: inputs, weights, states, placeOf });
   const reached = reachedBy(tapeOf([loss!]));
   const unreached = [...parameters].filter(([, { seed }]) => !reached.has(seed)).map(([cell]) => names.get(cell)!);
@@ -143,8 +144,8 @@ export function recordSites(fn: Studied, data: readonly Tensor[], model?: Module
 }
 
 /** Values from which a derivative can come: those before a `stopGradient` or an integer are left out. */
-function reachedBy(list: readonly Instruction[]): Set<Value> {
-  const reached = new Set<Value>(list.at(-1)?.results);
+function reachedBy(list: readonly Instruction[]): Set<Tensor> {
+  const reached = new Set<Tensor>(list.at(-1)?.results);
   for (const { op, operands, results } of list.toReversed()) {
     if (!results.some((y) => reached.has(y)) || op.name === "stopGradient") continue;
     for (const x of operands) if (x.dtype === "f32" || x.dtype === "f64") reached.add(x);
@@ -162,8 +163,8 @@ function namesOf(cells: Iterable<Cell>, model?: Module): Map<Cell, string> {
 function opened(outputs: readonly Tensor[]): Tensor[] {
   const list = tapeOf(outputs);
   if (!list.some(({ op }) => op === checkpoint)) return [...outputs];
-  const image = new Map<Value, Tensor>();
-  const now = (x: Value): Tensor => image.get(x) ?? (x as Tensor);
+  const image = new Map<Tensor, Tensor>();
+  const now = (x: Tensor): Tensor => image.get(x) ?? (x as Tensor);
   for (const instruction of list) {
     const { op, operands, regions, results } = instruction;
     const block = op === checkpoint;
@@ -234,7 +235,7 @@ function tensorsAt({ found, loss, outputs, data, parameters }: Recording): SiteT
     return x.add(zero);
   };
   const { image, at, inputs } = withShifts(found, tapeOf([loss], new Set(data)), data, shifted);
-  const now = (x: Value): Tensor => image.get(x) ?? (x as Tensor);
+  const now = (x: Tensor): Tensor => image.get(x) ?? (x as Tensor);
   const last = now(outputs);
   const shiftSeeds = [...seeds.keys()];
   for (const { seed, value } of parameters.values()) seeds.set(seed, value);
@@ -304,9 +305,9 @@ function withShifts(
   list: readonly Instruction[],
   data: readonly Tensor[],
   shift: (x: Tensor) => Tensor,
-): { image: ReadonlyMap<Value, Tensor>; at: Shifted[]; inputs: (Tensor | undefined)[] } {
-  const image = new Map<Value, Tensor>();
-  const now = (x: Value): Tensor => image.get(x) ?? (x as Tensor);
+): { image: ReadonlyMap<Tensor, Tensor>; at: Shifted[]; inputs: (Tensor | undefined)[] } {
+  const image = new Map<Tensor, Tensor>();
+  const now = (x: Tensor): Tensor => image.get(x) ?? (x as Tensor);
   const zeroOf = (x: Tensor): Tensor => x.source.operands[1] as Tensor;
   const inputs = data.map((x) => {
     if (x.dtype !== "f32" && x.dtype !== "f64") return undefined;
@@ -314,13 +315,13 @@ function withShifts(
     image.set(x, moved);
     return zeroOf(moved);
   });
-  const entered = new Map<(typeof places)[number], Map<Value, Tensor>>();
+  const entered = new Map<(typeof places)[number], Map<Tensor, Tensor>>();
   const owner = new Map<Instruction, (typeof places)[number]>();
   for (const place of places) for (const member of place.members) owner.set(member, place);
   const outs = new Map<(typeof places)[number], Tensor>();
   for (const instruction of list) {
     const place = owner.get(instruction);
-    const enter = (x: Value): Tensor => {
+    const enter = (x: Tensor): Tensor => {
       if (!place?.entries.includes(x)) return now(x);
       const seen = entered.get(place) ?? entered.set(place, new Map()).get(place)!;
       return seen.get(x) ?? seen.set(x, place.passedOn?.has(x) ? now(x) : shift(now(x))).get(x)!;

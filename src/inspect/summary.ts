@@ -3,17 +3,16 @@
  * tape between what went into it and what came out, so the table holds for any module, and a layer that is used twice has two lines. What training
  * keeps is read from the same net in training mode.
  */
-
 import { aNumber, type Checks, checkOptions, flag, fn } from "../base/check.ts";
 import { columns } from "../base/columns.ts";
 import { checkIntegers, formatShape, type Shape, sizeOf } from "../base/shape.ts";
 import { leavesOf } from "../function/capture.ts";
 import type { Layer, Module } from "../nn/module.ts";
 import { checkModule } from "../nn/module.ts";
+import type { Instruction } from "../ops/op.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { Adam } from "../optim/adam.ts";
 import type { Cell } from "../runtime/cell.ts";
-import type { Instruction, Value } from "../tape/node.ts";
 import { tapeOf } from "../tape/tape.ts";
 import { macsOf, parameterCount, type Recorded, recordOn } from "./cost.ts";
 import { type ReceptiveField, receptiveFieldOf } from "./receptive-field.ts";
@@ -165,7 +164,7 @@ function observe<T>(model: Module, fn: () => T, note: (call: Call) => void): T {
   const off = model.namedModules().map(([name, module]) =>
     module.onForward((inputs, output) => {
       const results = leavesOf(output).leaves;
-      const inside = tapeOf(results, new Set<Value>(leavesOf(inputs).leaves)).filter((instruction) => !claimed.has(instruction));
+      const inside = tapeOf(results, new Set<Tensor>(leavesOf(inputs).leaves)).filter((instruction) => !claimed.has(instruction));
       for (const instruction of inside) claimed.add(instruction);
       // Cells of children that the module reads without calling them (attention) come under its line.
       const own = module.namedParameters().filter(([, cell]) => !counted.has(cell));

@@ -5,11 +5,10 @@
  */
 import { capture, leavesOf, withLeaves } from "../function/capture.ts";
 import { cast } from "../ops/elementwise.ts";
-import type { Op } from "../ops/op.ts";
+import type { Instruction, Op } from "../ops/op.ts";
 import { hole, rebind } from "../ops/region.ts";
 import { registry } from "../ops/registry.ts";
 import type { Tensor } from "../ops/tensor.ts";
-import type { Instruction, Value } from "../tape/node.ts";
 import { tapeOf } from "../tape/tape.ts";
 
 /** Coefficients c₀, c₁, ... of x(t) = Σ cₖ tᵏ. */
@@ -113,8 +112,8 @@ export function taylor<A extends unknown[], R>(fn: (...args: A) => R, order: num
     const [points, directions] = [leavesOf(at).leaves, leavesOf(along).leaves];
     const inputs = points.map((x) => hole(x, x.label));
     const { result, outputs } = capture("taylor", () => fn(...withLeaves(at, inputs)));
-    const series = new Map<Value, Series>(inputs.map((x, i) => [x, constantSeries(points[i]!, order + 1).with(1, directions[i]!)]));
-    const seriesOf = (x: Value): Series => series.get(x) ?? constantSeries(x as Tensor, order + 1);
+    const series = new Map<Tensor, Series>(inputs.map((x, i) => [x, constantSeries(points[i]!, order + 1).with(1, directions[i]!)]));
+    const seriesOf = (x: Tensor): Series => series.get(x) ?? constantSeries(x as Tensor, order + 1);
     for (const instruction of tapeOf(outputs, new Set(inputs))) {
       if (!instruction.operands.some((x) => series.has(x))) continue;
       const rule = taylorRules[(instruction.op as Op).name];

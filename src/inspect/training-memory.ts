@@ -12,12 +12,12 @@ import type { Layer, Module } from "../nn/module.ts";
 import { checkModule } from "../nn/module.ts";
 import { Parameter } from "../nn/parameter.ts";
 import { zeros } from "../ops/create.ts";
+import type { Instruction } from "../ops/op.ts";
 import { hole } from "../ops/region.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
 import { planRegion } from "../runtime/compile.ts";
 import { cellsOf } from "../runtime/executable.ts";
-import type { Instruction, Value } from "../tape/node.ts";
 import { dependents, tapeOf } from "../tape/tape.ts";
 import { forward } from "../transform/forward.ts";
 import { transpose } from "../transform/transpose.ts";
@@ -37,7 +37,7 @@ export interface Kept {
 export function keptForBackward({ inputs, outputs, cells }: Recorded): Kept[] {
   const weights = [...cells].flatMap(([cell, inside]) => (cell instanceof Parameter && isFloat(inside.dtype) ? [inside] : []));
   const tangents = weights.map((w) => hole(w));
-  const { y, dy, primal } = forward(outputs, new Map<Value, Tensor>(weights.map((w, i) => [w, tangents[i]])), walks);
+  const { y, dy, primal } = forward(outputs, new Map<Tensor, Tensor>(weights.map((w, i) => [w, tangents[i]])), walks);
   if (dy.every((d) => d === undefined)) return [];
   const grads = transpose(
     dy,
@@ -56,7 +56,7 @@ export function keptForBackward({ inputs, outputs, cells }: Recorded): Kept[] {
 }
 
 /** The values whose elements a movement shows: the backward pass keeps those, once. */
-function unmoved(x: Value): Value[] {
+function unmoved(x: Tensor): Tensor[] {
   return x.source.op.traits?.moves ? x.source.operands.flatMap(unmoved) : [x];
 }
 

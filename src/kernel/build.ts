@@ -328,7 +328,7 @@ export function fma(a: Expr, b: Expr, c: Expr): Expr {
   const f = meaningOf("fma", a.dtype)!;
   const values = [a, b, c].map(constantOf);
   const lanes = lanesOf([a, b, c]);
-  if (values.every((v) => v !== undefined)) return splat(constant(f(...(values as number[])), a.dtype), lanes);
+  if (values.every((v) => v !== undefined)) return splat(constant(f(...values), a.dtype), lanes);
   return make(
     "fma",
     a.dtype,

@@ -114,6 +114,6 @@ export function renamed(stmts: readonly Stmt[], names: Map<Expr, Expr>): Stmt[] 
     if (s.kind === "for" || s.kind === "let") names.set(s.variable, variable(s.variable.dtype, s.variable.lanes));
     const named =
       s.kind === "for" || s.kind === "let" || s.kind === "set" ? { ...operands, variable: names.get(s.variable) ?? s.variable } : operands;
-    return mapBlocks(named as Stmt, (block) => renamed(block, names));
+    return mapBlocks(named, (block) => renamed(block, names));
   });
 }

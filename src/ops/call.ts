@@ -3,12 +3,11 @@
  * once its call has ended: whoever kept it is told which call it came from.
  */
 import type { Type } from "../base/shape.ts";
-import type { Value } from "../tape/node.ts";
 import { placeholder } from "./leaves.ts";
 import { freeValues, hole } from "./region.ts";
 import type { Tensor } from "./tensor.ts";
 
-const owners: WeakMap<Value, Call> = new WeakMap();
+const owners: WeakMap<Tensor, Call> = new WeakMap();
 
 /** One run of a function that is recorded. */
 export class Call {

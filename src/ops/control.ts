@@ -3,8 +3,7 @@
  * the same transforms that walk the outer tape, handed in through `site.walks`; so derivatives of control flow are control flow.
  */
 import { formatType, sameType, type Type } from "../base/shape.ts";
-import type { Region } from "../tape/node.ts";
-import type { Maybe, Op, Site } from "./op.ts";
+import type { Maybe, Op, Region, Site } from "./op.ts";
 import { closedRegion, inlineRegion, region } from "./region.ts";
 import type { Tensor } from "./tensor.ts";
 

@@ -117,7 +117,7 @@ function chainRule<N extends number, P>(def: Elementwise<N, P>): Derivative<P> {
   const { partials, shares } = def;
   if (!partials && !shares) return { kind: "none" };
   const share = (i: number, dx: Tensor, y: Tensor, x: readonly Tensor[]): Maybe => {
-    if (shares) return (shares as readonly Share<N>[])[i]!(dx, y, ...(x as Tuple<Tensor, N>));
+    if (shares) return shares[i]!(dx, y, ...(x as Tuple<Tensor, N>));
     const partial = (partials as readonly Partial<N>[])[i]!;
     if (partial === 0) return undefined;
     if (partial === 1) return dx;
@@ -655,7 +655,7 @@ const ROTATIONS = [13, 15, 26, 6, 17, 29, 16, 24];
 export const threefry: Op<4, { word: 0 | 1 }> = elementwise<4, { word: 0 | 1 }>("threefry", {
   doc: "counter-based random bits: Threefry-2x32-20 of key (k0, k1) at counter (c0, c1)",
   arity: 4,
-  scalar: (x, { word }) => threefryBlock(x as Expr[])[word],
+  scalar: (x, { word }) => threefryBlock(x)[word],
   accepts: "integer",
   samples: [
     {

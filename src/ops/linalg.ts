@@ -99,7 +99,7 @@ export function decomposition<P>(name: string, def: Definition<P>): Op<number, P
         x.map((t, i) => (mapped[i] ? t : t.expandFront(n))),
         params,
       ),
-    lower: perMatrix(def.run as (x: algebra.Matrix[], params: unknown) => (algebra.Matrix | Float64Array)[]) as Lowering<P>,
+    lower: perMatrix(def.run as (x: algebra.Matrix[], params: unknown) => (algebra.Matrix | Float64Array)[]),
     cost: "compute",
     samples: def.samples,
   };

@@ -6,16 +6,11 @@ import { type Shape, sizeOf } from "../base/shape.ts";
 import * as k from "../kernel/build.ts";
 import { Index } from "../kernel/index-algebra.ts";
 import type { Expr } from "../kernel/kernel.ts";
-import type { Instruction } from "../tape/node.ts";
-import type { Lowering, Op, Operand, Reach } from "./op.ts";
-
-export function lowering(instruction: Instruction): Lowering<unknown> {
-  return (instruction.op as Op).lower as Lowering<unknown>;
-}
+import type { Instruction, Operand, Reach } from "./op.ts";
 
 /** Extents of the axes that a reduction sums over; none for other ops. */
 export function extentsOf(instruction: Instruction): number[] {
-  const lower = lowering(instruction);
+  const lower = instruction.op.lower;
   if (lower.kind !== "reduce") return [];
   return lower.extents(
     instruction.operands.map((x) => x.shape),
@@ -25,7 +20,7 @@ export function extentsOf(instruction: Instruction): number[] {
 
 /** Which terms of the sum along each axis may differ from 0, where they are not all. */
 export function reachOf(instruction: Instruction): readonly (Reach | undefined)[] {
-  const lower = lowering(instruction);
+  const lower = instruction.op.lower;
   if (lower.kind !== "reduce" || !lower.reach) return [];
   return lower.reach(
     instruction.operands.map((x) => x.shape),
@@ -35,7 +30,7 @@ export function reachOf(instruction: Instruction): readonly (Reach | undefined)[
 
 /** True for products: reductions that do work, not only pass over memory. */
 export function contracts(instruction: Instruction): boolean {
-  return (instruction.op as Op).cost === "compute" && lowering(instruction).kind === "reduce";
+  return instruction.op.cost === "compute" && instruction.op.lower.kind === "reduce";
 }
 
 /** A fresh counter along every axis. */
@@ -58,7 +53,7 @@ export function probe(
   at: readonly Index[],
   see: (i: number, index: readonly Index[], mask: Expr | null) => void,
 ): Probed | undefined {
-  const lower = lowering(instruction);
+  const lower = instruction.op.lower;
   const { params, results } = instruction;
   const elements = instruction.operands.map((x) => k.variable(computeDtype(x.dtype)));
   const operands = instruction.operands.map((x, i): Operand => {

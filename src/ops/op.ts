@@ -9,11 +9,17 @@ import type { TypedArray } from "../base/dtype.ts";
 import type { Shape, Type } from "../base/shape.ts";
 import type { Index } from "../kernel/index-algebra.ts";
 import type { Expr } from "../kernel/kernel.ts";
-import type { OpFace, Region, Traits } from "../tape/node.ts";
+import type * as tape from "../tape/node.ts";
 import type { Tensor } from "./tensor.ts";
 
 /** `N` values, so that a rule of the wrong arity does not compile. -1 stands for any number. */
 export type Tuple<T, N extends number> = N extends 0 ? [] : N extends 1 ? [T] : N extends 2 ? [T, T] : N extends 3 ? [T, T, T] : T[];
+
+/** An instruction of a list of tensors, by an op with its rules. */
+export type Instruction = tape.Instruction<Tensor, Op>;
+
+/** A closed sub-list of tensors. */
+export type Region = tape.Region<Tensor>;
 
 /** A tangent or cotangent; undefined is a symbolic zero. */
 export type Maybe = Tensor | undefined;
@@ -113,7 +119,7 @@ export interface Sample<P = unknown> {
 
 /** A primitive: its type rule, derivative, batching and lowering. */
 // biome-ignore lint/suspicious/noExplicitAny: parameters of an op are private to it; lists of ops forget their type.
-export interface Op<N extends number = number, P = any> extends OpFace {
+export interface Op<N extends number = number, P = any> extends tape.OpFace {
   readonly doc: string;
   readonly arity: N;
   type(operands: readonly Type[], params: P, regions: readonly Region[]): Type[];
@@ -140,7 +146,7 @@ export interface OpDefinition<N extends number, P> {
   readonly lower: Lowering<P>;
   readonly cost?: "memory" | "compute";
   readonly mergeable?: boolean;
-  readonly traits?: Traits;
+  readonly traits?: tape.Traits;
   readonly samples?: readonly Sample<P>[];
 }
 

@@ -2,11 +2,11 @@
  * @file Making and taking apart regions: the closed sub-lists that scan, cond, checkpoint and custom rules own, and that `compile` lowers.
  */
 import type { Type } from "../base/shape.ts";
-import { type Instruction, nextSerial, type Region, type Value } from "../tape/node.ts";
+import { nextSerial } from "../tape/node.ts";
 import { dependents, tapeOf, tapeOfRegion } from "../tape/tape.ts";
 import { identity } from "./elementwise.ts";
 import { data, placeholder } from "./leaves.ts";
-import type { Op } from "./op.ts";
+import type { Instruction, Region } from "./op.ts";
 import { record, type Tensor } from "./tensor.ts";
 
 /** A fresh value that something will bind later. */
@@ -41,17 +41,17 @@ export function closeRegion(inputs: readonly Tensor[], outputs: readonly Tensor[
 }
 
 /** What `outputs` refer to outside the list that began at `since`. */
-export function freeValues(inputs: readonly Tensor[], outputs: readonly Value[], since: number): Tensor[] {
-  const own = new Set<Value>(inputs);
-  const seen = new Set<Value>();
+export function freeValues(inputs: readonly Tensor[], outputs: readonly Tensor[], since: number): Tensor[] {
+  const own = new Set<Tensor>(inputs);
+  const seen = new Set<Tensor>();
   const free: Tensor[] = [];
-  const todo: Value[] = [...outputs];
+  const todo: Tensor[] = [...outputs];
   for (let x = todo.pop(); x !== undefined; x = todo.pop()) {
     if (own.has(x) || seen.has(x)) continue;
     seen.add(x);
     const { op, operands, serial } = x.source;
-    const outside = serial < since && !(x as Tensor).isFixed;
-    if (op === placeholder || op === data || outside) free.push(x as Tensor);
+    const outside = serial < since && !x.isFixed;
+    if (op === placeholder || op === data || outside) free.push(x);
     else todo.push(...operands);
   }
   return free.sort((a, b) => a.source.serial - b.source.serial || a.index - b.index);
@@ -59,7 +59,7 @@ export function freeValues(inputs: readonly Tensor[], outputs: readonly Value[],
 
 /** The instruction again with other operands; its results keep their labels. */
 export function rebind(instruction: Instruction, operands: readonly Tensor[], regions: readonly Region[] = instruction.regions): Tensor[] {
-  const results = record(instruction.op as Op, operands, instruction.params, regions, instruction.origin);
+  const results = record(instruction.op, operands, instruction.params, regions, instruction.origin);
   results.forEach((y, i) => {
     y.label = instruction.results[i]!.label;
   });
@@ -70,19 +70,19 @@ export function rebind(instruction: Instruction, operands: readonly Tensor[], re
  * `outputs` with some values replaced wherever they are used; what depends on none of them is shared, not copied. Instructions older than
  * `since` are known not to depend on them.
  */
-export function substitute(outputs: readonly Value[], replace: ReadonlyMap<Value, Tensor>, since = 0): Tensor[] {
-  const image = new Map<Value, Tensor>(replace);
+export function substitute(outputs: readonly Tensor[], replace: ReadonlyMap<Tensor, Tensor>, since = 0): Tensor[] {
+  const image = new Map<Tensor, Tensor>(replace);
   for (const instruction of tapeOf(outputs, new Set(replace.keys()), since)) {
     if (!instruction.operands.some((x) => image.has(x))) continue;
     const results = rebind(
       instruction,
-      instruction.operands.map((x) => image.get(x) ?? (x as Tensor)),
+      instruction.operands.map((x) => image.get(x) ?? x),
     );
     instruction.results.forEach((y, i) => {
       image.set(y, results[i]!);
     });
   }
-  return outputs.map((y) => image.get(y) ?? (y as Tensor));
+  return outputs.map((y) => image.get(y) ?? y);
 }
 
 /** The outputs of a region at given operands, recorded in place. */
@@ -108,13 +108,13 @@ export interface Partition {
  * Returns true if a few cheap instructions make the results of this one from values that are kept anyway: of a sigmoid its value is kept, not its
  * derivative y(1 - y).
  */
-function followsFrom({ op, operands }: Instruction, kept: ReadonlySet<Value>, depth = 3): boolean {
+function followsFrom({ op, operands }: Instruction, kept: ReadonlySet<Tensor>, depth = 3): boolean {
   if (!op.traits?.cheap || depth === 0) return false;
-  return operands.every((x) => kept.has(x) || (x as Tensor).isFixed || followsFrom(x.source, kept, depth - 1));
+  return operands.every((x) => kept.has(x) || x.isFixed || followsFrom(x.source, kept, depth - 1));
 }
 
 /** The value that identities pass on: what carries a tangent goes through one. */
-function passedOn(x: Value): Value {
+function passedOn(x: Tensor): Tensor {
   return x.source.op === identity ? passedOn(x.source.operands[0]!) : x;
 }
 
@@ -126,9 +126,9 @@ export function partition(joint: Region, primals: number, results: number): Part
   const list = tapeOfRegion(joint);
   const tangents = joint.inputs.slice(primals);
   const linear = dependents(list, tangents);
-  const residuals = new Set<Value>();
-  const note = (x: Value): void => {
-    if (!linear.has(x) && !(x as Tensor).isFixed) residuals.add(x);
+  const residuals = new Set<Tensor>();
+  const note = (x: Tensor): void => {
+    if (!linear.has(x) && !x.isFixed) residuals.add(x);
   };
   for (const instruction of list) if (instruction.results.some((y) => linear.has(y))) instruction.operands.forEach(note);
   const [y, dy] = [joint.outputs.slice(0, results), joint.outputs.slice(results)];
@@ -137,7 +137,7 @@ export function partition(joint: Region, primals: number, results: number): Part
     if (x.source.op !== placeholder && followsFrom(x.source, residuals)) residuals.delete(x);
   const bound = new Map([...residuals].map(passedOn).map((x) => [x, hole(x, x.label)]));
   const kept = [...bound.keys()];
-  const image = new Map<Value, Tensor>([...residuals].map((x) => [x, bound.get(passedOn(x))!]));
+  const image = new Map<Tensor, Tensor>([...residuals].map((x) => [x, bound.get(passedOn(x))!]));
   return {
     known: { inputs: joint.inputs.slice(0, primals), outputs: [...y, ...kept] },
     linear: { inputs: [...bound.values(), ...tangents], outputs: substitute(dy, image) },

@@ -3,9 +3,8 @@
  * derivative is a primal scan that stacks residuals and a linear scan that can be transposed (the transpose runs backwards).
  */
 import { formatType, sameType, type Type } from "../base/shape.ts";
-import type { Region } from "../tape/node.ts";
 import { dependents, tapeOfRegion } from "../tape/tape.ts";
-import type { Maybe, Op, Site } from "./op.ts";
+import type { Maybe, Op, Region, Site } from "./op.ts";
 import { closedRegion, inlineRegion, partition, region } from "./region.ts";
 import type { Tensor } from "./tensor.ts";
 
@@ -191,7 +190,7 @@ function scanTranspose(ct: readonly Maybe[], x: readonly Tensor[], site: Site<Sc
   const back = closedRegion(inner, (inputs) => {
     const take = <T>(list: readonly T[]): Tensor[] => inputs.splice(0, list.length);
     const [kc, sums, cs, kx, cy] = [take(knownConsts), take(sum), take(carry), take(knownXs), take(ctYs)];
-    const operands = body.inputs.map((t, i) => (linear[i] ? (t as Tensor) : i < params.consts ? kc.shift()! : kx.shift()!));
+    const operands = body.inputs.map((t, i) => (linear[i] ? t : i < params.consts ? kc.shift()! : kx.shift()!));
     const cts = [...cs, ...ysOn.map((on) => (on ? cy.shift() : undefined))];
     const cx = walks.transpose(body, operands, linear, cts);
     const [cConsts, cCarry, cXs] = groups(cx, params);

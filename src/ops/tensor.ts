@@ -20,7 +20,7 @@ import {
   sizeOf,
   type Type,
 } from "../base/shape.ts";
-import { type Instruction, nextSerial, type Origin, type Region, readNow, type Storage, type Value } from "../tape/node.ts";
+import { nextSerial, type Origin, readNow, type Storage, type Value } from "../tape/node.ts";
 import * as contract from "./contract.ts";
 import { formatElements, type NestedArray, nest, showAs } from "./display.ts";
 import * as e from "./elementwise.ts";
@@ -28,7 +28,7 @@ import { evaluate } from "./evaluator.ts";
 import * as indexing from "./indexing.ts";
 import * as leaves from "./leaves.ts";
 import * as m from "./movement.ts";
-import type { Op } from "./op.ts";
+import type { Instruction, Op, Region } from "./op.ts";
 import * as r from "./reduce.ts";
 import * as order from "./sort.ts";
 import * as special from "./special.ts";

@@ -3,8 +3,7 @@
  * differentiated forward, and batched, but not in reverse.
  */
 import { formatType, sameType, type Type } from "../base/shape.ts";
-import type { Region } from "../tape/node.ts";
-import type { Maybe, Op, Site } from "./op.ts";
+import type { Maybe, Op, Region, Site } from "./op.ts";
 import { closedRegion, region } from "./region.ts";
 import type { Tensor } from "./tensor.ts";
 

@@ -10,9 +10,9 @@ import { type Target, WASM } from "../kernel/target.ts";
 import { dot } from "../ops/contract.ts";
 import { instructionOf, madeBy } from "../ops/made-by.ts";
 import { concat } from "../ops/movement.ts";
+import type { Instruction, Region } from "../ops/op.ts";
 import { sum } from "../ops/reduce.ts";
 import type { Tensor } from "../ops/tensor.ts";
-import type { Instruction, Region, Value } from "../tape/node.ts";
 import { findSums, type Sum } from "../tape/sums.ts";
 import { tapeOfRegion } from "../tape/tape.ts";
 import { type Rule, rewriteRegion } from "./rewrite.ts";
@@ -29,8 +29,8 @@ export function accumulate(region: Region, { caches }: Target = WASM): Region {
 
 /** Sums of a value that nobody else reads are made without it. */
 function sumsOfParts(region: Region, least: number): Rule {
-  const readers = new Map<Value, number>();
-  const count = (x: Value): unknown => readers.set(x, (readers.get(x) ?? 0) + 1);
+  const readers = new Map<Tensor, number>();
+  const count = (x: Tensor): unknown => readers.set(x, (readers.get(x) ?? 0) + 1);
   for (const instruction of tapeOfRegion(region)) instruction.operands.forEach(count);
   region.outputs.forEach(count);
   return (instruction, [x], original) => {
@@ -71,9 +71,9 @@ function inOrder(region: Region, least: number): Rule {
     (s) => sizeOf(s.root.results[0]!.shape) >= least && waiting(s, made) > MOST_WAITING,
   );
   const roots = new Map(sums.map((s) => [s.root, s]));
-  const images = new Map<Value, Tensor>();
+  const images = new Map<Tensor, Tensor>();
   const terms = new Set(sums.flatMap((s) => s.terms));
-  for (const x of terms) images.set(x, x as Tensor);
+  for (const x of terms) images.set(x, x);
   return (instruction, _, original) => {
     original.results.forEach((y, i) => {
       if (terms.has(y)) images.set(y, instruction.results[i] as Tensor);
@@ -86,8 +86,8 @@ function inOrder(region: Region, least: number): Rule {
 }
 
 /** The most terms and parts of a sum that wait at a time, with every addition done as soon as it can be. */
-function waiting({ additions, terms }: Sum, made: ReadonlyMap<Instruction, number>): number {
-  const ready = new Map<Value, number>(terms.map((x) => [x, made.get(x.source) ?? -1]));
+function waiting({ additions, terms }: Sum<Tensor>, made: ReadonlyMap<Instruction, number>): number {
+  const ready = new Map<Tensor, number>(terms.map((x) => [x, made.get(x.source) ?? -1]));
   const events = [...ready.values()].map((at) => [at, 1]);
   for (const { operands, results } of additions) {
     const at = Math.max(...operands.map((x) => ready.get(x)!));

@@ -5,8 +5,8 @@
 import { conv, convInput, partOfInput } from "../ops/contract.ts";
 import { instructionOf, madeBy } from "../ops/made-by.ts";
 import { pad, type Slicing, slice } from "../ops/movement.ts";
+import type { Region } from "../ops/op.ts";
 import type { Tensor } from "../ops/tensor.ts";
-import type { Region, Value } from "../tape/node.ts";
 import { tapeOfRegion } from "../tape/tape.ts";
 import { type Rule, rewriteRegion } from "./rewrite.ts";
 
@@ -15,8 +15,8 @@ export function crop(region: Region): Region {
 }
 
 function cropping(region: Region): Rule {
-  const readers = new Map<Value, number>();
-  const count = (x: Value): unknown => readers.set(x, (readers.get(x) ?? 0) + 1);
+  const readers = new Map<Tensor, number>();
+  const count = (x: Tensor): unknown => readers.set(x, (readers.get(x) ?? 0) + 1);
   for (const instruction of tapeOfRegion(region)) instruction.operands.forEach(count);
   region.outputs.forEach(count);
   return (instruction, _, original) => {

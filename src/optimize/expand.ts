@@ -2,12 +2,10 @@
  * @file Instructions that are defined in terms of others (checkpoints, custom rules, max with index, transposed convolution) are replaced by
  * their definition.
  */
-
-import type { Walks } from "../ops/op.ts";
+import type { Instruction, Region, Walks } from "../ops/op.ts";
 import type { Tensor } from "../ops/tensor.ts";
-import type { Instruction, Region } from "../tape/node.ts";
 import { tapeOfRegion } from "../tape/tape.ts";
-import { opOf, rewriteRegion } from "./rewrite.ts";
+import { rewriteRegion } from "./rewrite.ts";
 
 // Expansion is the last thing that happens to a list: it needs no transforms.
 const NO_WALKS: Walks = {
@@ -21,7 +19,7 @@ function refuse(): never {
 }
 
 function expandOne(instruction: Instruction, operands: readonly Tensor[]): readonly Tensor[] | undefined {
-  const { lower } = opOf(instruction);
+  const { lower } = instruction.op;
   if (lower.kind !== "expand") return undefined;
   return lower.expand(operands, { params: instruction.params, regions: instruction.regions, types: instruction.results, walks: NO_WALKS });
 }
@@ -34,5 +32,5 @@ export function expand(region: Region): Region {
 }
 
 function hasExpansions(region: Region): boolean {
-  return tapeOfRegion(region).some((i) => opOf(i).lower.kind === "expand" || i.regions.some(hasExpansions));
+  return tapeOfRegion(region).some((i) => i.op.lower.kind === "expand" || i.regions.some(hasExpansions));
 }

@@ -16,14 +16,14 @@ import { add } from "../ops/elementwise.ts";
 import { extentsOf } from "../ops/lowering.ts";
 import { instructionOf, madeBy } from "../ops/made-by.ts";
 import { broadcast } from "../ops/movement.ts";
-import type { Walks } from "../ops/op.ts";
+import type { Instruction, Region, Walks } from "../ops/op.ts";
 import { sum } from "../ops/reduce.ts";
 import { hole, rebind, substitute } from "../ops/region.ts";
 import { type Scan, scan } from "../ops/scan.ts";
 import type { Tensor } from "../ops/tensor.ts";
-import type { Instruction, OpFace, Region, Value } from "../tape/node.ts";
+import type { OpFace } from "../tape/node.ts";
 import { dependents, tapeOf, tapeOfRegion } from "../tape/tape.ts";
-import { opOf, type Rule, rewriteRegion } from "./rewrite.ts";
+import { type Rule, rewriteRegion } from "./rewrite.ts";
 
 /** A scan that is not recorded yet. */
 interface Loop extends Scan {
@@ -64,15 +64,15 @@ function record({ operands, body, ...params }: Loop): readonly Tensor[] {
   return operands[0]!.bindAll(scan, operands, params, [body]);
 }
 
-const slicesOf = ({ body, consts, carry }: Loop): readonly Value[] => body.inputs.slice(consts + carry);
+const slicesOf = ({ body, consts, carry }: Loop): readonly Tensor[] => body.inputs.slice(consts + carry);
 const bytesOf = (values: readonly Type[]): number => values.reduce((n, { shape, dtype }) => n + sizeOf(shape) * byteSize(dtype), 0);
 
 /** What a loop reads and writes in slices. At most as many bytes again are stacked to make products longer. */
 class Stacks {
-  readonly #all: Set<Value>;
+  readonly #all: Set<Tensor>;
   #left: number;
   /** Values that are to be stacked besides. */
-  readonly added: Value[] = [];
+  readonly added: Tensor[] = [];
 
   constructor(loop: Loop) {
     this.#all = new Set([...slicesOf(loop), ...loop.body.outputs.slice(loop.carry)]);
@@ -80,7 +80,7 @@ class Stacks {
   }
 
   /** Stacks values, if those that are not stacked anyway take no more than so many bytes in each step. */
-  take(values: readonly Value[], most = Number.POSITIVE_INFINITY): boolean {
+  take(values: readonly Tensor[], most = Number.POSITIVE_INFINITY): boolean {
     const fresh = [...new Set(values)].filter((x) => !this.#all.has(x));
     const bytes = bytesOf(fresh);
     if (bytes > Math.min(most, this.#left)) return false;
@@ -92,7 +92,7 @@ class Stacks {
 }
 
 /** All slices of a value that a loop reads or writes in slices; `own` are its results. */
-function stackOf(x: Value, { body, carry, operands }: Loop, own: readonly Tensor[]): Tensor {
+function stackOf(x: Tensor, { body, carry, operands }: Loop, own: readonly Tensor[]): Tensor {
   const at = body.outputs.indexOf(x, carry);
   return at >= 0 ? own[at]! : operands[body.inputs.indexOf(x)]!;
 }
@@ -102,8 +102,8 @@ function grown(loop: Loop, { hoisting }: Means): Fission | undefined {
   const { body, consts, carry, operands } = loop;
   const stacks = new Stacks(loop);
   const perStep = dependents(tapeOfRegion(body), body.inputs.slice(consts));
-  const terms = new Map<number, Value>();
-  const candidates = (leaves: readonly OpFace[]): [number, Value, readonly Value[]][] =>
+  const terms = new Map<number, Tensor>();
+  const candidates = (leaves: readonly OpFace[]): [number, Tensor, readonly Tensor[]][] =>
     growing(loop).flatMap(([i, term]) => {
       const own = terms.has(i) ? undefined : factors(term, leaves, hoisting);
       return own?.every((x) => perStep.has(x)) ? [[i, term, own]] : [];
@@ -127,19 +127,19 @@ function grown(loop: Loop, { hoisting }: Means): Fission | undefined {
   };
   const results = (own: readonly Tensor[]): Tensor[] => {
     const kept = [...own];
-    const all = (x: Value): Tensor => stackOf(x, inner, own);
+    const all = (x: Tensor): Tensor => stackOf(x, inner, own);
     return loop.body.outputs.map((_, i) => (terms.has(i) ? operands[consts + i]!.add(overSteps(terms.get(i)!, all)) : kept.shift()!));
   };
   return { loop: inner, results };
 }
 
 /** The carries that are read only to be added to, with what is added. */
-function growing({ body, consts, carry }: Loop): [number, Value][] {
-  const readers = new Map<Value, number>();
-  const count = (x: Value): unknown => readers.set(x, (readers.get(x) ?? 0) + 1);
+function growing({ body, consts, carry }: Loop): [number, Tensor][] {
+  const readers = new Map<Tensor, number>();
+  const count = (x: Tensor): unknown => readers.set(x, (readers.get(x) ?? 0) + 1);
   for (const { operands } of tapeOfRegion(body)) operands.forEach(count);
   body.outputs.forEach(count);
-  return body.outputs.slice(0, carry).flatMap((y, i): [number, Value][] => {
+  return body.outputs.slice(0, carry).flatMap((y, i): [number, Tensor][] => {
     const { op, operands } = y.source;
     const x = body.inputs[consts + i]!;
     const at = op === add && readers.get(x) === 1 && readers.get(y) === 1 ? operands.indexOf(x) : -1;
@@ -148,10 +148,10 @@ function growing({ body, consts, carry }: Loop): [number, Value][] {
 }
 
 /** The operands of the short products and sums (`leaves`) of which a term is made, in ops through which the sum over the steps can be drawn. */
-function factors({ source }: Value, leaves: readonly OpFace[], hoisting: Hoisting): readonly Value[] | undefined {
+function factors({ source }: Tensor, leaves: readonly OpFace[], hoisting: Hoisting): readonly Tensor[] | undefined {
   const { op, operands, results } = source;
   if (leaves.includes(op) && (op === sum || sizeOf(extentsOf(source)) < hoisting.manyTerms)) return operands;
-  const { derivative } = opOf(source);
+  const { derivative } = source.op;
   const isLinear = derivative.kind === "linear" && derivative.how === "jointly" && derivative.in === "all";
   if (!isLinear || operands.length === 0 || operands.some((x) => x.dtype !== results[0]!.dtype)) return undefined;
   const all = operands.map((x) => factors(x, leaves, hoisting));
@@ -159,7 +159,7 @@ function factors({ source }: Value, leaves: readonly OpFace[], hoisting: Hoistin
 }
 
 /** The sum of a term over all steps, from the stacks of its factors. */
-function overSteps({ source, index }: Value, all: (x: Value) => Tensor): Tensor {
+function overSteps({ source, index }: Tensor, all: (x: Tensor) => Tensor): Tensor {
   const product = instructionOf(source, dot);
   if (product) return dotOver(all(product.operands[0]), all(product.operands[1]), product.params);
   const total = instructionOf(source, sum);
@@ -171,13 +171,13 @@ function overSteps({ source, index }: Value, all: (x: Value) => Tensor): Tensor 
 }
 
 /** Results of what cannot be done for all steps at once: inner loops, barriers, calls of the host. */
-function opaque(list: readonly Instruction[]): Value[] {
-  const isPlain = (i: Instruction): boolean => ["pointwise", "reduce"].includes(opOf(i).lower.kind);
+function opaque(list: readonly Instruction[]): Tensor[] {
+  const isPlain = (i: Instruction): boolean => ["pointwise", "reduce"].includes(i.op.lower.kind);
   return list.flatMap((i) => (isPlain(i) ? [] : i.results));
 }
 
 /** Products of few rows in each step with a matrix that stays the same. */
-function shortProducts(list: readonly Instruction[], perStep: ReadonlySet<Value>, { manyRows }: Hoisting): Value[] {
+function shortProducts(list: readonly Instruction[], perStep: ReadonlySet<Tensor>, { manyRows }: Hoisting): Tensor[] {
   const isShort = (instruction: Instruction): boolean => {
     const product = instructionOf(instruction, dot);
     const same = product?.operands.findIndex((x) => !perStep.has(x)) ?? -1;
@@ -192,7 +192,7 @@ function shortProducts(list: readonly Instruction[], perStep: ReadonlySet<Value>
 }
 
 /** What a value repeats, or itself. */
-function repeated(x: Value): Value {
+function repeated(x: Tensor): Tensor {
   const made = madeBy(x, broadcast);
   return made ? repeated(made.operands[0]) : x;
 }

@@ -8,11 +8,10 @@ import { type Target, WASM } from "../kernel/target.ts";
 import { type Conv, conv, convWeight } from "../ops/contract.ts";
 import { inBuffer } from "../ops/elementwise.ts";
 import { pad, slice } from "../ops/movement.ts";
-import type { Op } from "../ops/op.ts";
+import type { Instruction, Region } from "../ops/op.ts";
 import type { Tensor } from "../ops/tensor.ts";
-import type { Instruction, Region, Value } from "../tape/node.ts";
 import { tapeOfRegion } from "../tape/tape.ts";
-import { opOf, type Rule, rewriteRegion } from "./rewrite.ts";
+import { type Rule, rewriteRegion } from "./rewrite.ts";
 
 /** Axis of the images and of the channels. */
 const IMAGES = 0;
@@ -61,15 +60,15 @@ function shareOfTaps(size: number, taps: number, low: number, high: number): num
 }
 
 /** Values whose elements must lie row by row: outputs, and what loops, branches and host calls read. */
-function fixedValues(region: Region): ReadonlySet<Value> {
-  const readers = tapeOfRegion(region).filter((i) => i.regions.length > 0 || ["control", "host"].includes(opOf(i).lower.kind));
+function fixedValues(region: Region): ReadonlySet<Tensor> {
+  const readers = tapeOfRegion(region).filter((i) => i.regions.length > 0 || ["control", "host"].includes(i.op.lower.kind));
   return new Set([...region.outputs, ...readers.flatMap((i) => i.operands)]);
 }
 
 /** The axis that carries the vectors of a convolution, if one does. */
 function laneAxis({ op, operands, results, params }: Instruction, { lanes: width }: Target): number | undefined {
   if ((op !== conv && op !== convWeight) || results[0]!.dtype !== "f32") return undefined;
-  const [x, y] = operands as [Value, Value];
+  const [x, y] = operands as [Tensor, Tensor];
   const { groups, lanes } = params as Conv;
   if (lanes !== undefined) return undefined;
   if (x.shape[0]! % width.f32 === 0) return IMAGES;
@@ -81,7 +80,7 @@ function laneAxis({ op, operands, results, params }: Instruction, { lanes: width
  * Convolutions that are not worth a change of layout: those that vectorize along rows too, where more values would have to be brought in and out of lanes than
  * there are convolutions between them.
  */
-function leftInRows(region: Region, fixed: ReadonlySet<Value>, target: Target): ReadonlySet<Instruction> {
+function leftInRows(region: Region, fixed: ReadonlySet<Tensor>, target: Target): ReadonlySet<Instruction> {
   const left = new Set<Instruction>();
   for (const { members, copies } of islands(region, fixed)) {
     const convolutions = members.filter((i) => laneAxis(i, target) !== undefined);
@@ -96,10 +95,10 @@ interface Island {
   readonly copies: number;
 }
 
-function islands(region: Region, fixed: ReadonlySet<Value>): Island[] {
+function islands(region: Region, fixed: ReadonlySet<Tensor>): Island[] {
   const list = tapeOfRegion(region).filter((i) => imagesOf(i).length > 0);
   const inside = new Set(list);
-  const found = new Map<Instruction, { members: Instruction[]; borders: Set<Value> }>();
+  const found = new Map<Instruction, { members: Instruction[]; borders: Set<Tensor> }>();
   for (const instruction of list) {
     const own = { members: [instruction], borders: new Set(instruction.results.filter((y) => fixed.has(y))) };
     found.set(instruction, own);
@@ -114,16 +113,16 @@ function islands(region: Region, fixed: ReadonlySet<Value>): Island[] {
 }
 
 /** The operands whose layout an instruction shares: those of convolutions, and of what computes images from images. */
-function imagesOf({ op, operands, results }: Instruction): readonly Value[] {
+function imagesOf({ op, operands, results }: Instruction): readonly Tensor[] {
   if (op === conv) return operands.slice(0, 1);
   if (op === convWeight) return operands;
-  const { kind } = (op as Op).lower;
-  if ((kind !== "pointwise" && kind !== "reduce") || (op as Op).cost === "compute") return [];
+  const { kind } = op.lower;
+  if ((kind !== "pointwise" && kind !== "reduce") || op.cost === "compute") return [];
   return operands.filter((x) => x.shape.length > 1 && x.shape[0] === results[0]!.shape[0]);
 }
 
 /** Two islands as one: the smaller joins the larger. */
-function joined<T extends { members: Instruction[]; borders: Set<Value> }>(a: T, b: T, found: Map<Instruction, T>): T {
+function joined<T extends { members: Instruction[]; borders: Set<Tensor> }>(a: T, b: T, found: Map<Instruction, T>): T {
   const [small, large] = a.members.length < b.members.length ? [a, b] : [b, a];
   for (const i of small.members) {
     large.members.push(i);
@@ -137,7 +136,7 @@ function joined<T extends { members: Instruction[]; borders: Set<Value> }>(a: T,
 function vectorizesInRows({ op, operands, results, params }: Instruction, { lanes, caches, laying: { leastVectors } }: Target): boolean {
   const leastWidth = leastVectors * lanes.f32;
   const { stride, groups } = params as Conv;
-  const [x, y] = operands as [Value, Value];
+  const [x, y] = operands as [Tensor, Tensor];
   const [out, w] = op === conv ? [results[0]!, y] : [y, results[0]!];
   if (stride.some((s) => s !== 1)) return false;
   if (groups > 1 && groups === x.shape[1]) return out.shape.at(-1)! >= leastWidth;
@@ -167,13 +166,13 @@ function inLanes(x: Tensor, lanes: number, copy: Copier): Tensor {
 
 /** Weights that are another value's, moved (turned for the input gradient), in a buffer of their own: their addresses would jump. */
 function inRows(w: Tensor, copy: Copier): Tensor {
-  const moves = opOf(w.source).lower.kind === "pointwise" && w.source.operands.length === 1 && !isComputed(w.source);
+  const moves = w.source.op.lower.kind === "pointwise" && w.source.operands.length === 1 && !isComputed(w.source);
   return moves ? copy(w, {}) : w;
 }
 
 /** What a kernel computes element by element, so that it can write the elements in any order. */
 function isComputed(instruction: Instruction): boolean {
-  const { lower, cost, name } = opOf(instruction);
+  const { lower, cost, name } = instruction.op;
   if (instruction.op === conv) return true;
   if (lower.kind === "pointwise") return (lower.inPlace === true && name !== "identity") || name === "pad" || name === "concat";
   return lower.kind === "reduce" && cost === "memory";

@@ -2,15 +2,15 @@
  * @file Common subexpressions: of equal instructions on equal operands one is kept. Instructions that are not mergeable (barriers, and all
  * that depends on one, hence a checkpoint's recomputation) stay apart by themselves, since their operands differ.
  */
+import type { Instruction, Region } from "../ops/op.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { hashRegion, paramsKey } from "../tape/hash.ts";
-import type { Instruction, Region, Value } from "../tape/node.ts";
 import { type Rule, rewriteRegion } from "./rewrite.ts";
 
 function makeMerger(): Rule {
   const kept = new Map<string, readonly Tensor[]>();
-  const numbers = new Map<Value, number>();
-  const number = (x: Value): number => {
+  const numbers = new Map<Tensor, number>();
+  const number = (x: Tensor): number => {
     let n = numbers.get(x);
     if (n === undefined) {
       n = numbers.size;
@@ -25,7 +25,7 @@ function makeMerger(): Rule {
     const key = `${instruction.op.name} ${order.join(" ")} ${paramsKey(instruction.params)} ${instruction.regions.map(hashRegion).join("|")}`;
     const known = kept.get(key);
     if (known) return known;
-    kept.set(key, instruction.results as readonly Tensor[]);
+    kept.set(key, instruction.results);
     return undefined;
   };
 }

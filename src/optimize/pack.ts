@@ -8,8 +8,8 @@ import { sizeOf } from "../base/shape.ts";
 import { type Target, WASM } from "../kernel/target.ts";
 import { type Dot, dot } from "../ops/contract.ts";
 import { inBuffer } from "../ops/elementwise.ts";
+import type { Instruction, Region } from "../ops/op.ts";
 import type { Tensor } from "../ops/tensor.ts";
-import type { Instruction, Region } from "../tape/node.ts";
 import { rewriteRegion } from "./rewrite.ts";
 
 function packOne(instruction: Instruction, operands: readonly Tensor[], copy: Copier, { packing }: Target): Tensor[] | undefined {

@@ -9,39 +9,37 @@
  * A clone's operand passes a barrier together with a value made just before the late reader. So it is computed no sooner than that, and nobody
  * merges it with the original.
  */
-
 import { byteSize } from "../base/dtype.ts";
 import { planBinomial, stepsOf } from "../base/reversal.ts";
 import { sizeOf } from "../base/shape.ts";
 import { barrier } from "../ops/control.ts";
+import type { Instruction, Region } from "../ops/op.ts";
 import { rebind } from "../ops/region.ts";
 import type { Tensor } from "../ops/tensor.ts";
-import type { Instruction, Region, Value } from "../tape/node.ts";
 import { tapeOfRegion } from "../tape/tape.ts";
-import { opOf } from "./rewrite.ts";
 
 /** Where a list is cut, and what crosses the cut. */
 export interface Cut {
   readonly early: readonly Instruction[];
   readonly late: readonly Instruction[];
   /** Values made early and read late that need a product or a loop to be made again, in order. */
-  readonly dear: readonly Value[];
+  readonly dear: readonly Tensor[];
   /** Those that follow from the dear ones and from inputs by mere passes over memory. */
-  readonly cheap: readonly Value[];
+  readonly cheap: readonly Tensor[];
 }
 
 /** Clones beyond this many times the list's length are no remedy any more. */
 const MOST_CLONES = 6;
 
-const isDear = (instruction: Instruction): boolean => opOf(instruction).cost === "compute";
+const isDear = (instruction: Instruction): boolean => instruction.op.cost === "compute";
 
 /** Cuts a region where most bytes wait to be read; undefined if nothing waits. */
 export function cutAtPeak(region: Region): Cut | undefined {
   const list = shortLived(region);
   // Behind the last product come updates; what waits for those is a result already.
   const tail = list.findLastIndex(isDear);
-  const made = new Map<Value, number>();
-  const lastRead = new Map<Value, number>();
+  const made = new Map<Tensor, number>();
+  const lastRead = new Map<Tensor, number>();
   list.forEach(({ operands, results }, i) => {
     for (const y of results) made.set(y, i);
     if (i <= tail) for (const x of operands) if (made.has(x)) lastRead.set(x, i);
@@ -60,7 +58,7 @@ export function cutAtPeak(region: Region): Cut | undefined {
   });
   if (at < 0) return undefined;
   const [early, late] = [list.slice(0, at + 1), list.slice(at + 1)];
-  const crosses = (x: Value): boolean => (lastRead.get(x) ?? -1) > at && x.source.operands.length > 0 && !outputs.has(x);
+  const crosses = (x: Tensor): boolean => (lastRead.get(x) ?? -1) > at && x.source.operands.length > 0 && !outputs.has(x);
   return { early, late, ...sortByPrice(early, crosses, new Set([...region.inputs, ...region.outputs])) };
 }
 
@@ -68,7 +66,7 @@ export function cutAtPeak(region: Region): Cut | undefined {
 function shortLived(region: Region): Instruction[] {
   const list = tapeOfRegion(region);
   const waiting = new Set(list);
-  const readers = new Map<Value, Instruction[]>();
+  const readers = new Map<Tensor, Instruction[]>();
   for (const instruction of list) for (const x of instruction.operands) readers.set(x, [...(readers.get(x) ?? []), instruction]);
   const ordered: Instruction[] = [];
   const ready = (instruction: Instruction): boolean => instruction.operands.every((x) => !waiting.has(x.source));
@@ -92,17 +90,17 @@ function shortLived(region: Region): Instruction[] {
   return ordered;
 }
 
-const shrinks = (instruction: Instruction): boolean => !isDear(instruction) && opOf(instruction).lower.kind === "reduce";
+const shrinks = (instruction: Instruction): boolean => !isDear(instruction) && instruction.op.lower.kind === "reduce";
 
-const bytesOf = (x: Value): number => sizeOf(x.shape) * byteSize(x.dtype);
+const bytesOf = (x: Tensor): number => sizeOf(x.shape) * byteSize(x.dtype);
 
 function sortByPrice(
   early: readonly Instruction[],
-  crosses: (x: Value) => boolean,
-  free: ReadonlySet<Value>,
-): { dear: Value[]; cheap: Value[] } {
-  const [dear, cheap]: [Value[], Value[]] = [[], []];
-  const near = new Set<Value>(free);
+  crosses: (x: Tensor) => boolean,
+  free: ReadonlySet<Tensor>,
+): { dear: Tensor[]; cheap: Tensor[] } {
+  const [dear, cheap]: [Tensor[], Tensor[]] = [[], []];
+  const near = new Set<Tensor>(free);
   for (const instruction of early) {
     const passes = !isDear(instruction) && instruction.operands.every((x) => near.has(x));
     for (const y of instruction.results) {
@@ -126,10 +124,10 @@ class Recomputer {
   readonly #region: Region;
   readonly #cut: Cut;
   readonly #slots: number;
-  readonly #number: Map<Value, number>;
-  readonly #early: Set<Value>;
+  readonly #number: Map<Tensor, number>;
+  readonly #early: Set<Tensor>;
   /** What late instructions read in place of a value. */
-  readonly #image: Map<Value, Tensor> = new Map();
+  readonly #image: Map<Tensor, Tensor> = new Map();
   /** Numbers of the dear values that are stored, rising: 1 for the first, 0 for the inputs. */
   #stored: number[] = [0];
   /** Made just before what is being rewritten. */
@@ -146,10 +144,10 @@ class Recomputer {
 
   run(): Region | undefined {
     const { early, late, dear, cheap } = this.#cut;
-    for (const y of this.#region.outputs) this.#image.set(y, y as Tensor);
-    if (this.#slots > dear.length) for (const x of cheap) this.#image.set(x, x as Tensor);
+    for (const y of this.#region.outputs) this.#image.set(y, y);
+    if (this.#slots > dear.length) for (const x of cheap) this.#image.set(x, x);
     for (const at of this.#store(dear.length + 1)) this.#image.set(dear[at - 1]!, dear[at - 1] as Tensor);
-    this.#token = early.findLast(isDear)?.results[0] as Tensor | undefined;
+    this.#token = early.findLast(isDear)?.results[0];
     const most = MOST_CLONES * (early.length + late.length);
     for (const instruction of late) {
       const operands = instruction.operands.map((x) => this.#read(x));
@@ -160,7 +158,7 @@ class Recomputer {
       if (isDear(instruction)) this.#token = results[0] as Tensor;
       if (this.#clones > most) return undefined;
     }
-    return { inputs: this.#region.inputs, outputs: this.#region.outputs.map((y) => this.#image.get(y) ?? (y as Tensor)) };
+    return { inputs: this.#region.inputs, outputs: this.#region.outputs.map((y) => this.#image.get(y) ?? y) };
   }
 
   /** Chooses what to store on the way from the last stored value to the one before number `to`, which is read next; returns their numbers. */
@@ -179,9 +177,9 @@ class Recomputer {
   }
 
   /** What a late instruction reads for `x`. */
-  #read(x: Value): Tensor {
+  #read(x: Tensor): Tensor {
     const known = this.#image.get(x);
-    if (known || !this.#early.has(x)) return known ?? (x as Tensor);
+    if (known || !this.#early.has(x)) return known ?? x;
     const number = this.#number.get(x);
     const stored = new Set(number === undefined ? [] : this.#store(number + 1).map((n) => this.#cut.dear[n - 1]!));
     const fresh = this.#again(x);
@@ -190,7 +188,7 @@ class Recomputer {
   }
 
   /** Clones of all that `x` needs, from what is stored. */
-  #again(x: Value): Map<Value, Tensor> {
+  #again(x: Tensor): Map<Tensor, Tensor> {
     const needed = new Set<Instruction>();
     const todo = [x];
     for (let y = todo.pop(); y; y = todo.pop()) {
@@ -198,7 +196,7 @@ class Recomputer {
       needed.add(y.source);
       todo.push(...y.source.operands);
     }
-    const fresh = new Map<Value, Tensor>();
+    const fresh = new Map<Tensor, Tensor>();
     for (const instruction of [...needed].sort((a, b) => a.serial - b.serial)) {
       const results = this.#clone(instruction, fresh);
       instruction.results.forEach((y, i) => {
@@ -208,9 +206,9 @@ class Recomputer {
     return fresh;
   }
 
-  #clone(instruction: Instruction, fresh: ReadonlyMap<Value, Tensor>): readonly Tensor[] {
+  #clone(instruction: Instruction, fresh: ReadonlyMap<Tensor, Tensor>): readonly Tensor[] {
     this.#clones++;
-    const operands = instruction.operands.map((x) => fresh.get(x) ?? this.#image.get(x) ?? (x as Tensor));
+    const operands = instruction.operands.map((x) => fresh.get(x) ?? this.#image.get(x) ?? x);
     if (instruction.op === barrier) return operands;
     // The first of a stretch waits for the token, and so does all that depend on it; what moves an input about has no time of its own.
     const first = !instruction.operands.some((x) => fresh.has(x));

@@ -2,10 +2,9 @@
  * @file The walk that all optimizations share: along a region, operands first, each instruction is replaced by what the rules make of it.
  * Regions inside are rewritten too. What nothing refers to any more is gone, since the tape is derived from the outputs.
  */
-import type { Op } from "../ops/op.ts";
+import type { Instruction, Region } from "../ops/op.ts";
 import { rebind } from "../ops/region.ts";
 import type { Tensor } from "../ops/tensor.ts";
-import type { Instruction, Region, Value } from "../tape/node.ts";
 import { tapeOfRegion } from "../tape/tape.ts";
 
 /** What stands in for an instruction whose operands have been replaced (the original had others); undefined to leave it. */
@@ -13,8 +12,8 @@ export type Rule = (instruction: Instruction, operands: readonly Tensor[], origi
 
 export function rewriteRegion(region: Region, makeRule: (region: Region) => Rule): Region {
   const rule = makeRule(region);
-  const image = new Map<Value, Tensor>();
-  const now = (x: Value): Tensor => image.get(x) ?? (x as Tensor);
+  const image = new Map<Tensor, Tensor>();
+  const now = (x: Tensor): Tensor => image.get(x) ?? x;
   for (const instruction of tapeOfRegion(region)) {
     const operands = instruction.operands.map(now);
     const regions = instruction.regions.map((inner) => rewriteRegion(inner, makeRule));
@@ -29,9 +28,4 @@ export function rewriteRegion(region: Region, makeRule: (region: Region) => Rule
     });
   }
   return image.size === 0 ? region : { inputs: region.inputs, outputs: region.outputs.map(now) };
-}
-
-/** The op of an instruction, with its rules. */
-export function opOf(instruction: Instruction): Op {
-  return instruction.op as Op;
 }

@@ -8,12 +8,12 @@ import { neg } from "../ops/elementwise.ts";
 import { full } from "../ops/indexing.ts";
 import { madeBy } from "../ops/made-by.ts";
 import { broadcast, reshape, transpose } from "../ops/movement.ts";
+import type { Instruction, Region } from "../ops/op.ts";
 import type { Tensor } from "../ops/tensor.ts";
-import type { Instruction, Region, Value } from "../tape/node.ts";
 import { type Rule, rewriteRegion } from "./rewrite.ts";
 
 /** The number that a value is everywhere, if it is known. */
-function constantOf(x: Value): number | undefined {
+function constantOf(x: Tensor): number | undefined {
   const constant = madeBy(x, full);
   if (constant) return constant.params.value;
   const { op, operands } = x.source;
@@ -22,8 +22,8 @@ function constantOf(x: Value): number | undefined {
 
 type Identity = (x: readonly Tensor[], params: never, y: Tensor) => Tensor | undefined;
 
-const zero = (x: Value): boolean => constantOf(x) === 0;
-const one = (x: Value): boolean => constantOf(x) === 1;
+const zero = (x: Tensor): boolean => constantOf(x) === 0;
+const one = (x: Tensor): boolean => constantOf(x) === 1;
 
 const IDENTITIES: Readonly<Record<string, Identity>> = {
   identity: ([x]) => x,

@@ -12,10 +12,10 @@ import { eq, inBuffer, mul, select } from "../ops/elementwise.ts";
 import { full, iota } from "../ops/indexing.ts";
 import { instructionOf, type Known, madeBy } from "../ops/made-by.ts";
 import { broadcast, foldWindows, reshape, windows } from "../ops/movement.ts";
+import type { Region } from "../ops/op.ts";
 import { maxWithIndex, sum } from "../ops/reduce.ts";
 import type { Tensor } from "../ops/tensor.ts";
-import type { Region, Value } from "../tape/node.ts";
-import { opOf, type Rule, rewriteRegion } from "./rewrite.ts";
+import { type Rule, rewriteRegion } from "./rewrite.ts";
 
 /** A value that is 0 but at the maximum of each cell of `y`. */
 interface Spread {
@@ -29,10 +29,10 @@ interface Spread {
   with(value: Tensor): Tensor;
 }
 
-const isZero = (x: Value): boolean => madeBy(x, full)?.params.value === 0;
+const isZero = (x: Tensor): boolean => madeBy(x, full)?.params.value === 0;
 
 /** The broadcast that makes `x`, if every axis but the last is as it was. */
-function repeatedLast(x: Value): Known<1, { axes: readonly number[] }> | undefined {
+function repeatedLast(x: Tensor): Known<1, { axes: readonly number[] }> | undefined {
   const made = madeBy(x, broadcast);
   return made?.params.axes.length === x.shape.length - 1 ? made : undefined;
 }
@@ -69,19 +69,19 @@ const MOST_STEPS = 16;
 
 /** What is computed from `y` element by element, computed from the maxima. */
 function atMaxima(x: Tensor, { y, maxima }: Spread): Tensor | undefined {
-  const made = new Map<Value, Tensor>([[y, maxima]]);
+  const made = new Map<Tensor, Tensor>([[y, maxima]]);
   let steps = 0;
   const make = (z: Tensor): Tensor | undefined => {
     const known = made.get(z);
     if (known || steps++ > MOST_STEPS) return known;
     const { params, operands } = z.source;
-    const { lower } = opOf(z.source);
+    const { lower } = z.source.op;
     const constant = madeBy(z, full);
     if (constant) return z.bind(full, [], { ...constant.params, shape: maxima.shape });
     if (lower.kind !== "pointwise" || !lower.inPlace || operands.length === 0) return undefined;
-    const own = operands.map((operand) => make(operand as Tensor));
+    const own = operands.map((operand) => make(operand));
     if (own.includes(undefined)) return undefined;
-    const result = z.bindAll(opOf(z.source), own as Tensor[], params)[z.index]!;
+    const result = z.bindAll(z.source.op, own as Tensor[], params)[z.index]!;
     made.set(z, result);
     return result;
   };

@@ -4,8 +4,8 @@
  */
 import { type Target, WASM } from "../kernel/target.ts";
 import { concat } from "../ops/movement.ts";
+import type { Region } from "../ops/op.ts";
 import type { Tensor } from "../ops/tensor.ts";
-import type { Region } from "../tape/node.ts";
 import { type Rule, rewriteRegion } from "./rewrite.ts";
 
 export function splitConcats(region: Region, { fusing }: Target = WASM): Region {

@@ -8,9 +8,9 @@ import { sizeOf } from "../base/shape.ts";
 import { type Slicing, type Target, WASM } from "../kernel/target.ts";
 import { dot } from "../ops/contract.ts";
 import { instructionOf } from "../ops/made-by.ts";
+import type { Region } from "../ops/op.ts";
 import { max, min, sum } from "../ops/reduce.ts";
 import type { Tensor } from "../ops/tensor.ts";
-import type { Region } from "../tape/node.ts";
 import { type Rule, rewriteRegion } from "./rewrite.ts";
 
 /** How many slices an axis is cut into: a divisor of its extent, so that all are of one size; 1 if there is none worth while. */

@@ -8,10 +8,10 @@
  * give the best plan of any depth; uniform stretches come close to it and need no code of their own for each).
  */
 import type { Shape, Type } from "../base/shape.ts";
+import type { Instruction, Region } from "../ops/op.ts";
 import { closedRegion, inlineRegion, rebind } from "../ops/region.ts";
 import { type Scan, scan } from "../ops/scan.ts";
 import type { Tensor } from "../ops/tensor.ts";
-import type { Instruction, Region, Value } from "../tape/node.ts";
 import { tapeOfRegion } from "../tape/tape.ts";
 
 /** How loops are cut. */
@@ -57,8 +57,8 @@ function split<T>(list: readonly T[], { consts, carry }: Scan): [consts: T[], ca
 }
 
 function findPairs({ inputs, outputs }: Region, list: readonly Instruction[]): Pair[] {
-  const readers = new Map<Value, Instruction[]>(outputs.map((y) => [y, []]));
-  const outside = new Set<Value>([...inputs, ...outputs]);
+  const readers = new Map<Tensor, Instruction[]>(outputs.map((y) => [y, []]));
+  const outside = new Set<Tensor>([...inputs, ...outputs]);
   for (const instruction of list)
     for (const x of instruction.operands) {
       const known = readers.get(x);
@@ -68,7 +68,7 @@ function findPairs({ inputs, outputs }: Region, list: readonly Instruction[]): P
   const taken = new Set<Instruction>();
   return list.flatMap((forward) => {
     if (forward.op !== scan || taken.has(forward) || loopOf(forward).length < LEAST_STEPS) return [];
-    const onlyReader = (y: Value): Instruction | undefined => {
+    const onlyReader = (y: Tensor): Instruction | undefined => {
       const own = new Set(readers.get(y) ?? []);
       const [reader] = own;
       return own.size === 1 && !outside.has(y) && goesBack(reader!, forward, y) && !taken.has(reader!) ? reader : undefined;
@@ -82,7 +82,7 @@ function findPairs({ inputs, outputs }: Region, list: readonly Instruction[]): P
 }
 
 /** Whether a scan passes over the stack `y` of another one from its last step to its first. */
-function goesBack(reader: Instruction, forward: Instruction, y: Value): boolean {
+function goesBack(reader: Instruction, forward: Instruction, y: Tensor): boolean {
   if (reader.op !== scan) return false;
   const [own, other] = [loopOf(reader), loopOf(forward)];
   return own.length === other.length && own.reverse !== other.reverse && !reader.operands.slice(0, own.consts + own.carry).includes(y);
@@ -91,7 +91,7 @@ function goesBack(reader: Instruction, forward: Instruction, y: Value): boolean 
 class Stretcher {
   readonly #region: Region;
   readonly #how: Stretching;
-  readonly #image: Map<Value, Tensor> = new Map();
+  readonly #image: Map<Tensor, Tensor> = new Map();
 
   constructor(region: Region, how: Stretching) {
     this.#region = region;
@@ -122,8 +122,8 @@ class Stretcher {
     return { inputs: this.#region.inputs, outputs: this.#region.outputs.map((y) => this.#now(y)) };
   }
 
-  #now(x: Value): Tensor {
-    return this.#image.get(x) ?? (x as Tensor);
+  #now(x: Tensor): Tensor {
+    return this.#image.get(x) ?? x;
   }
 
   #put({ results }: Instruction, images: readonly (Tensor | undefined)[]): void {

@@ -4,7 +4,7 @@
  */
 import { sizeOf } from "../base/shape.ts";
 import { multiplyAddsOf, repetitionsOf } from "../ops/lowering.ts";
-import type { Instruction, Region } from "../tape/node.ts";
+import type { Instruction, Region } from "../ops/op.ts";
 import { tapeOfRegion } from "../tape/tape.ts";
 
 /** What only passes over memory is not counted. */

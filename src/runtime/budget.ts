@@ -4,9 +4,9 @@
  */
 import { watched } from "../base/passes.ts";
 import { repetitions } from "../base/reversal.ts";
+import type { Region } from "../ops/op.ts";
 import { cutAtPeak, recompute } from "../optimize/recompute.ts";
 import { ROOT, STRETCHINGS, stretch } from "../optimize/stretch.ts";
-import type { Region } from "../tape/node.ts";
 import type { Cell } from "./cell.ts";
 import type { Roles } from "./executable.ts";
 import { type Attempt, attempt, type Budget } from "./fit.ts";

@@ -3,12 +3,11 @@
  *
  *     region ─ passes (passes.ts) ─► tape of primitives ─ schedule ─► kernels, steps, offsets ─ backend ─► executable
  */
-
 import { cold } from "../base/host.ts";
+import type { Region } from "../ops/op.ts";
 import { unobserved } from "../ops/tensor.ts";
 import { elementsMade, multiplyAdds } from "../optimize/work.ts";
 import type { Schedule } from "../schedule/schedule.ts";
-import type { Region } from "../tape/node.ts";
 import type { Arena } from "./arena.ts";
 import { writtenBeforeHosts } from "./at-risk.ts";
 import { load, theArena, theBackend } from "./backends.ts";

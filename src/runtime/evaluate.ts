@@ -9,10 +9,11 @@ import { registerEvaluator } from "../ops/evaluator.ts";
 import { full } from "../ops/indexing.ts";
 import { data, placeholder } from "../ops/leaves.ts";
 import { madeBy } from "../ops/made-by.ts";
+import type { Region } from "../ops/op.ts";
 import { freeValues } from "../ops/region.ts";
 import { storageOf, type Tensor } from "../ops/tensor.ts";
 import { hashRegion } from "../tape/hash.ts";
-import { HostStorage, type Region } from "../tape/node.ts";
+import { HostStorage } from "../tape/node.ts";
 import { backendName } from "./backends.ts";
 import { type Cell, currentFrame, pendingCells } from "./cell.ts";
 import { compileRegion } from "./compile.ts";
@@ -106,7 +107,7 @@ function runAndKeep(tensors: readonly Tensor[], homes: readonly Cell[]): void {
   const list = pendingList([...tensors, ...homes.map(({ current }) => current)]);
   const kept = keptOf(list, new Set(tensors)).filter(isKnown);
   run([...tensors, ...kept], homes);
-  for (const { results } of list) for (const y of results as readonly Tensor[]) if (!y.isComputed) y.runs++;
+  for (const { results } of list) for (const y of results) if (!y.isComputed) y.runs++;
 }
 
 /** Computes tensors, and cells in their blocks. */

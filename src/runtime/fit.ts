@@ -2,8 +2,8 @@
  * @file From a list to its plan, and the choice among plans: longer products where loops were shortened. What makes a program fit into memory is in `budget.ts`.
  */
 import { watched } from "../base/passes.ts";
+import type { Region } from "../ops/op.ts";
 import { type Schedule, type Slot, schedule } from "../schedule/schedule.ts";
-import type { Region } from "../tape/node.ts";
 import type { Cell } from "./cell.ts";
 import type { Roles } from "./executable.ts";
 import { arrange, primitives, type Setting, shortenLoops } from "./passes.ts";

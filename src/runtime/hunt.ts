@@ -4,8 +4,10 @@
  */
 import { isFloat, type TypedArray } from "../base/dtype.ts";
 import { formatType } from "../base/shape.ts";
+import type { Instruction, Region } from "../ops/op.ts";
+import type { Tensor } from "../ops/tensor.ts";
 import { hashRegion } from "../tape/hash.ts";
-import { HostStorage, type Instruction, type Region, readNow, type Value } from "../tape/node.ts";
+import { HostStorage, readNow } from "../tape/node.ts";
 import { userLine } from "../tape/origin.ts";
 import { formatParams } from "../tape/print.ts";
 import { tapeOfRegion } from "../tape/tape.ts";
@@ -17,7 +19,7 @@ import { optimize } from "./passes.ts";
 /** Outputs of a region on the elements of its inputs. Throws where a value stops being finite. */
 export function huntNaN(region: Region, inputs: readonly TypedArray[], cache: Executables = new Executables()): TypedArray[] {
   const optimized = optimize(region, { target: theBackend().target });
-  const known = new Map<Value, TypedArray>(region.inputs.map((x, i) => [x, inputs[i]!]));
+  const known = new Map<Tensor, TypedArray>(region.inputs.map((x, i) => [x, inputs[i]!]));
   for (const instruction of tapeOfRegion(optimized)) {
     const results = runAlone(instruction, known, cache);
     instruction.results.forEach((y, i) => {
@@ -28,7 +30,7 @@ export function huntNaN(region: Region, inputs: readonly TypedArray[], cache: Ex
   return optimized.outputs.map((y) => known.get(y)!);
 }
 
-function runAlone({ operands, results }: Instruction, known: ReadonlyMap<Value, TypedArray>, cache: Executables): TypedArray[] {
+function runAlone({ operands, results }: Instruction, known: ReadonlyMap<Tensor, TypedArray>, cache: Executables): TypedArray[] {
   const distinct = [...new Set(operands)];
   const region: Region = { inputs: distinct, outputs: results };
   const roles = { inputs: distinct.map(() => "argument" as const), outputs: results.map(() => "result" as const) };
@@ -39,12 +41,12 @@ function runAlone({ operands, results }: Instruction, known: ReadonlyMap<Value, 
 
 const firstBad = (elements: TypedArray): number => elements.findIndex((x: number) => !Number.isFinite(x));
 
-function checkFinite(instruction: Instruction, y: Value, elements: TypedArray, known: ReadonlyMap<Value, TypedArray>): void {
+function checkFinite(instruction: Instruction, y: Tensor, elements: TypedArray, known: ReadonlyMap<Tensor, TypedArray>): void {
   const at = firstBad(elements);
   // Constants may be infinite on purpose, and what merely passes on a bad value is not its origin.
   if (at < 0 || instruction.operands.length === 0 || instruction.operands.some((x) => isFloat(x.dtype) && firstBad(known.get(x)!) >= 0))
     return;
-  const name = (v: Value): string => `${v.label ? `${v.label}: ` : ""}${formatType(v)}`;
+  const name = (v: Tensor): string => `${v.label ? `${v.label}: ` : ""}${formatType(v)}`;
   const operands = instruction.operands.map((x) => `  ${name(x)} in ${rangeOf(known.get(x)!)}`);
   const line = userLine(instruction.origin);
   throw new RangeError(

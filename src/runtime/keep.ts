@@ -15,15 +15,16 @@ import { sizeOf } from "../base/shape.ts";
 import { identity } from "../ops/elementwise.ts";
 import { full, iota } from "../ops/indexing.ts";
 import { data } from "../ops/leaves.ts";
-import { contracts, lowering } from "../ops/lowering.ts";
+import { contracts } from "../ops/lowering.ts";
 import { broadcast, reshape, transpose } from "../ops/movement.ts";
+import type { Instruction } from "../ops/op.ts";
 import type { Tensor } from "../ops/tensor.ts";
-import type { Instruction, OpFace, Value } from "../tape/node.ts";
+import type { OpFace } from "../tape/node.ts";
 import { tapeOf } from "../tape/tape.ts";
 
 /** Results that are computed with `t`: of the same transform, or of the same instruction. */
 export function siblings(t: Tensor): readonly Tensor[] {
-  return t.cohort ?? (t.source.results as readonly Tensor[]);
+  return t.cohort ?? t.source.results;
 }
 
 /** The pending instructions behind some outputs. */
@@ -33,10 +34,10 @@ export function pendingList(outputs: readonly Tensor[]): Instruction[] {
 
 /** Values of the list behind `outputs` that later reads will want, besides `outputs` themselves. */
 export function keptOf(list: readonly Instruction[], outputs: ReadonlySet<Tensor>): Tensor[] {
-  const inside = new Map<Value, number>();
-  const readAnew = new Set<Value>();
+  const inside = new Map<Tensor, number>();
+  const readAnew = new Set<Tensor>();
   for (const { operands, results } of list) {
-    const isNew = results.every((y) => (y as Tensor).runs === 0);
+    const isNew = results.every((y) => y.runs === 0);
     for (const x of operands) {
       inside.set(x, (inside.get(x) ?? 0) + 1);
       if (isNew) readAnew.add(x);
@@ -44,7 +45,7 @@ export function keptOf(list: readonly Instruction[], outputs: ReadonlySet<Tensor
   }
   const kept = new Set<Tensor>();
   for (const { results } of list) {
-    for (const y of results as readonly Tensor[]) {
+    for (const y of results) {
       if (outputs.has(y)) continue;
       const reads = inside.get(y) ?? 0;
       const isResult = reads > 0 && y.cohort !== undefined;
@@ -64,8 +65,8 @@ function costly(list: readonly Instruction[]): Tensor[] {
   const found: Tensor[] = [];
   let bytes = 0;
   for (const instruction of list.toReversed()) {
-    if (!contracts(instruction) && lowering(instruction).kind !== "host" && instruction.regions.length === 0) continue;
-    for (const y of instruction.results as readonly Tensor[]) {
+    if (!contracts(instruction) && instruction.op.lower.kind !== "host" && instruction.regions.length === 0) continue;
+    for (const y of instruction.results) {
       bytes += sizeOf(y.shape) * byteSize(y.dtype);
       if (bytes > MOST_BYTES) return found;
       found.push(y);

@@ -4,7 +4,7 @@
 import { type Pass, runPasses, type Watch } from "../base/passes.ts";
 import type { Kernel, Program } from "../kernel/kernel.ts";
 import { type Target, WASM } from "../kernel/target.ts";
-import type { Walks } from "../ops/op.ts";
+import type { Region, Walks } from "../ops/op.ts";
 import { accumulate } from "../optimize/accumulate.ts";
 import { crop } from "../optimize/crop.ts";
 import { expand } from "../optimize/expand.ts";
@@ -15,7 +15,6 @@ import { simplify } from "../optimize/simplify.ts";
 import { sparsify } from "../optimize/sparsify.ts";
 import { splitConcats } from "../optimize/split-concats.ts";
 import { splitSums } from "../optimize/split-sums.ts";
-import type { Region } from "../tape/node.ts";
 import { walks } from "../transform/walks.ts";
 
 type TapePasses = readonly Pass<Region, Target>[];

@@ -3,8 +3,8 @@
  * that runs twice) records the list of the one before, and planning and generating code is most of the time until its first step.
  */
 import type { Target } from "../kernel/target.ts";
+import type { Region } from "../ops/op.ts";
 import { hashRegion } from "../tape/hash.ts";
-import type { Region } from "../tape/node.ts";
 import type { Cell } from "./cell.ts";
 import type { Plan } from "./compile.ts";
 import type { Roles } from "./executable.ts";

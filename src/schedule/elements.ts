@@ -2,27 +2,26 @@
  * @file Element expressions: what a kernel computes for one element of a value, with everything that has no buffer folded in. Because an
  * index may carry the lane of a vector, instantiating an element at a vector index is all there is to vectorization.
  */
-
 import { computeDtype, type Dtype } from "../base/dtype.ts";
 import { sameShape } from "../base/shape.ts";
 import * as k from "../kernel/build.ts";
 import { both, Index, keyOf, loadAt } from "../kernel/index-algebra.ts";
 import type { Buffer, Expr } from "../kernel/kernel.ts";
-import { extentsOf, lowering } from "../ops/lowering.ts";
+import { extentsOf } from "../ops/lowering.ts";
 import { reindex } from "../ops/movement.ts";
 import type { Lowering, Operand } from "../ops/op.ts";
-import type { Value } from "../tape/node.ts";
+import type { Tensor } from "../ops/tensor.ts";
 import type { Fusion, Group } from "./fuse.ts";
 import { position, storedSize } from "./lanes.ts";
 
 /** A buffer argument of a kernel: the value it holds, and whether the kernel writes it. */
 export interface KernelBuffer extends Buffer {
-  readonly value: Value;
+  readonly value: Tensor;
 }
 
 /** A load from the buffer of a value, at a flat index. */
 export interface Load {
-  readonly value: Value;
+  readonly value: Tensor;
   readonly index: Index;
 }
 
@@ -40,11 +39,11 @@ export class Elements {
   readonly laned: Set<string> = new Set();
   readonly #fusion: Buffers;
   #group: Group;
-  readonly #numbers: Map<Value, number> = new Map();
+  readonly #numbers: Map<Tensor, number> = new Map();
   // Memory of expressions, per value and index, so that shared operands are made once.
-  #made: Map<Value, Map<string, Expr>> = new Map();
+  #made: Map<Tensor, Map<string, Expr>> = new Map();
   /** Values of this group that are already computed at the current element, by the key of that element's index. */
-  #computed: Map<Value, { readonly key: string; readonly expr: Expr }> = new Map();
+  #computed: Map<Tensor, { readonly key: string; readonly expr: Expr }> = new Map();
 
   constructor(fusion: Buffers, group: Group) {
     this.#fusion = fusion;
@@ -64,12 +63,12 @@ export class Elements {
   }
 
   /** Says that `root` at index `at` is `expr` from now on. */
-  compute(root: Value, at: readonly Index[], expr: Expr): void {
+  compute(root: Tensor, at: readonly Index[], expr: Expr): void {
     this.#computed.set(root, { key: keyOf(at), expr });
   }
 
   /** Number of the buffer that holds `value`. What a kernel writes it asks for before it reads it. */
-  bufferFor(value: Value, written: boolean): number {
+  bufferFor(value: Tensor, written: boolean): number {
     let n = this.#numbers.get(value);
     if (n === undefined) {
       this.buffers.push({ value, dtype: value.dtype, length: this.#length(value), written });
@@ -79,19 +78,19 @@ export class Elements {
     return n;
   }
 
-  #length(value: Value): number {
+  #length(value: Tensor): number {
     return storedSize(value.shape, this.#fusion.lanesOf(value), this.#fusion.target);
   }
 
   /** Element of a root of this group, from its own instruction. Not for reductions. */
-  root(value: Value, at: readonly Index[]): Expr {
+  root(value: Tensor, at: readonly Index[]): Expr {
     return this.#inline(value, at, null);
   }
 
   /** The element that the reduction of this group combines, at index `at` of the result and `r` of the sum. */
   summand(at: readonly Index[], r: readonly Index[]): Expr {
     const { operands, params } = this.#group.reduction!;
-    const { element } = lowering(this.#group.reduction!) as Extract<Lowering<unknown>, { kind: "reduce" }>;
+    const { element } = this.#group.reduction!.op.lower as Extract<Lowering<unknown>, { kind: "reduce" }>;
     return element(
       at,
       r,
@@ -118,11 +117,11 @@ export class Elements {
     return { made, inner: reduction ? terms : this.loads.length };
   }
 
-  #operand(x: Value): Operand {
+  #operand(x: Tensor): Operand {
     return { shape: x.shape, dtype: x.dtype, at: (at, mask) => this.#at(x, at, mask ?? null) };
   }
 
-  #at(x: Value, at: readonly Index[], mask: Expr | null): Expr {
+  #at(x: Tensor, at: readonly Index[], mask: Expr | null): Expr {
     if (mask && k.constantOf(mask) === 0) return k.constant(0, computeDtype(x.dtype));
     const key = `${keyOf(at)}|${mask?.id ?? ""}`;
     const known = this.#made.get(x)?.get(key);
@@ -134,7 +133,7 @@ export class Elements {
     return expr;
   }
 
-  #make(x: Value, at: readonly Index[], mask: Expr | null): Expr {
+  #make(x: Tensor, at: readonly Index[], mask: Expr | null): Expr {
     const buffer = this.#fusion.bufferOf(x);
     // What merely renames a value of this group is that value.
     const own = buffer && sameShape(buffer.shape, x.shape) ? buffer : x;
@@ -153,8 +152,8 @@ export class Elements {
     return masked(this.#inline(x, at, mask), mask, x.dtype);
   }
 
-  #inline(x: Value, at: readonly Index[], mask: Expr | null): Expr {
-    const lower = lowering(x.source);
+  #inline(x: Tensor, at: readonly Index[], mask: Expr | null): Expr {
+    const lower = x.source.op.lower;
     if (lower.kind !== "pointwise") throw new Error(`internal: ${x.source.op.name} has no buffer and no element`);
     const operands = x.source.operands.map(
       (y): Operand => ({ shape: y.shape, dtype: y.dtype, at: (index, own) => this.#at(y, index, both(mask, own ?? null)) }),

@@ -7,9 +7,9 @@
 import { type Shape, sameShape, sizeOf } from "../base/shape.ts";
 import { keyOf } from "../kernel/index-algebra.ts";
 import type { Target } from "../kernel/target.ts";
-import { contracts, counters, extentsOf, lowering, probe } from "../ops/lowering.ts";
-import type { Lowering } from "../ops/op.ts";
-import type { Instruction, Value } from "../tape/node.ts";
+import { contracts, counters, extentsOf, probe } from "../ops/lowering.ts";
+import type { Instruction, Lowering } from "../ops/op.ts";
+import type { Tensor } from "../ops/tensor.ts";
 import { chooseLanes, type Lanes } from "./lanes.ts";
 import { joinRows, type Rows } from "./rows.ts";
 import { type Weight, weigh } from "./weights.ts";
@@ -23,9 +23,9 @@ export interface Group {
   /** The reduction that the nest computes first, if any; it is `roots[0]`. */
   readonly reduction: Instruction | undefined;
   /** In an order in which each can be computed from the ones before. */
-  readonly roots: Value[];
+  readonly roots: Tensor[];
   /** Those that others read from memory. */
-  readonly stored: Set<Value>;
+  readonly stored: Set<Tensor>;
 }
 
 /** What becomes one kernel, or steps of its own. */
@@ -42,13 +42,13 @@ export interface Fusion {
   readonly target: Target;
   readonly items: Item[];
   /** The value whose buffer holds a value: itself, or what it merely renames or reshapes. Undefined for values without a buffer. */
-  bufferOf(value: Value): Value | undefined;
+  bufferOf(value: Tensor): Tensor | undefined;
   /** How the elements of a buffer lie. */
-  lanesOf(buffer: Value): Lanes;
+  lanesOf(buffer: Tensor): Lanes;
   /** The buffers that an item reads. */
-  reads(item: Item): ReadonlySet<Value>;
+  reads(item: Item): ReadonlySet<Tensor>;
   /** Whether the kernel that makes `y` may write it over the buffer `x`, which has the same elements. */
-  mayOverwrite(item: Group | Rows, y: Value, x: Value): boolean;
+  mayOverwrite(item: Group | Rows, y: Tensor, x: Tensor): boolean;
 }
 
 /** Beyond this cost, and beyond so many values, a chain is cut, so that no expression grows without bound. */
@@ -62,33 +62,33 @@ const standsAlone = (lower: Lowering<unknown>): boolean => lower.kind === "contr
 /** Renames and reshapes share the buffer of their operand. */
 const isAlias = (instruction: Instruction): boolean => instruction.op.traits?.alias === true;
 
-export function fuse(list: readonly Instruction[], inputs: readonly Value[], outputs: readonly Value[], target: Target): Fusion {
+export function fuse(list: readonly Instruction[], inputs: readonly Tensor[], outputs: readonly Tensor[], target: Target): Fusion {
   return new Fuser(list, inputs, outputs, target).run();
 }
 
 class Fuser {
   readonly #target: Target;
   readonly #list: readonly Instruction[];
-  readonly #inputs: ReadonlySet<Value>;
-  readonly #outputs: ReadonlySet<Value>;
-  readonly #readers: Map<Value, Instruction[]> = new Map();
+  readonly #inputs: ReadonlySet<Tensor>;
+  readonly #outputs: ReadonlySet<Tensor>;
+  readonly #readers: Map<Tensor, Instruction[]> = new Map();
   /** Values that a contraction reads, directly or through mere movement. */
-  readonly #contracted: Set<Value> = new Set();
-  readonly #cost: Map<Value, number> = new Map();
+  readonly #contracted: Set<Tensor> = new Set();
+  readonly #cost: Map<Tensor, number> = new Map();
   /** Values one behind the other that are computed in the expression of a value; movement has no cost, but a place in it. */
-  readonly #length: Map<Value, number> = new Map();
+  readonly #length: Map<Tensor, number> = new Map();
   /** The buffers that a value without one is made from. */
-  readonly #sources: Map<Value, ReadonlySet<Value>> = new Map();
+  readonly #sources: Map<Tensor, ReadonlySet<Tensor>> = new Map();
   /** Where in the list all that a value is computed from is there. */
-  readonly #ready: Map<Value, number> = new Map();
-  readonly #roots: Set<Value> = new Set();
+  readonly #ready: Map<Tensor, number> = new Map();
+  readonly #roots: Set<Tensor> = new Set();
   readonly #items: (Group | Control)[] = [];
-  readonly #itemOf: Map<Value, number> = new Map();
+  readonly #itemOf: Map<Tensor, number> = new Map();
   readonly #weights: Map<Instruction, Weight> = new Map();
-  readonly #needs: Map<Value, ReadonlyMap<Value, boolean>> = new Map();
-  #lanes: ReadonlyMap<Value, number> = new Map();
+  readonly #needs: Map<Tensor, ReadonlyMap<Tensor, boolean>> = new Map();
+  #lanes: ReadonlyMap<Tensor, number> = new Map();
 
-  constructor(list: readonly Instruction[], inputs: readonly Value[], outputs: readonly Value[], target: Target) {
+  constructor(list: readonly Instruction[], inputs: readonly Tensor[], outputs: readonly Tensor[], target: Target) {
     this.#target = target;
     this.#list = list;
     this.#inputs = new Set(inputs);
@@ -107,8 +107,8 @@ class Fuser {
     for (const instruction of this.#list) this.#place(instruction);
     this.#findStored();
     const items = this.#items.filter((item) => item.kind === "control" || item.stored.size > 0);
-    const bufferOf = (value: Value): Value | undefined => this.#bufferOf(value);
-    const lanesOf = (buffer: Value): Lanes => this.#lanes.get(buffer);
+    const bufferOf = (value: Tensor): Tensor | undefined => this.#bufferOf(value);
+    const lanesOf = (buffer: Tensor): Lanes => this.#lanes.get(buffer);
     const target = this.#target;
     return {
       target,
@@ -121,9 +121,9 @@ class Fuser {
   }
 
   /** Values whose buffers others read or write row by row: inputs, outputs, operands and results of loops, of products of matrices, what is reshaped across its batch. */
-  #inRows(): (x: Value) => boolean {
-    const rows = new Set<Value>(this.#inputs);
-    const add = (x: Value): void => {
+  #inRows(): (x: Tensor) => boolean {
+    const rows = new Set<Tensor>(this.#inputs);
+    const add = (x: Tensor): void => {
       rows.add(x);
       const buffer = this.#bufferOf(x);
       if (buffer) rows.add(buffer);
@@ -132,7 +132,7 @@ class Fuser {
     for (const instruction of this.#list) {
       const { operands, results } = instruction;
       const { rows: inRows } = instruction.op.traits ?? {};
-      if (standsAlone(lowering(instruction)) || inRows === "all") for (const x of [...operands, ...results]) add(x);
+      if (standsAlone(instruction.op.lower) || inRows === "all") for (const x of [...operands, ...results]) add(x);
       else if (inRows) for (const i of inRows) add(operands[i]!);
       else if (isAlias(instruction) && !keepsImages(operands[0]!.shape, results[0]!.shape, this.#target)) add(operands[0]!);
     }
@@ -140,9 +140,9 @@ class Fuser {
   }
 
   /** The buffers that an item reads, and whether only at the element that is being computed. */
-  #reads(item: Item): Map<Value, boolean> {
-    const found = new Map<Value, boolean>();
-    const note = (x: Value, same: boolean): void => {
+  #reads(item: Item): Map<Tensor, boolean> {
+    const found = new Map<Tensor, boolean>();
+    const note = (x: Tensor, same: boolean): void => {
       const buffer = this.#bufferOf(x);
       if (buffer) found.set(buffer, same && buffer === x && (found.get(buffer) ?? true));
     };
@@ -151,7 +151,7 @@ class Fuser {
     return found;
   }
 
-  #bufferOf(value: Value): Value | undefined {
+  #bufferOf(value: Tensor): Tensor | undefined {
     if (this.#inputs.has(value) || this.#roots.has(value)) return value;
     return isAlias(value.source) ? this.#bufferOf(value.source.operands[value.index]!) : undefined;
   }
@@ -179,7 +179,7 @@ class Fuser {
 
   /** Decides for the results of one instruction whether they get a buffer, given the decisions for its operands. */
   #chooseRoots(instruction: Instruction): void {
-    const lower = lowering(instruction);
+    const lower = instruction.op.lower;
     if (standsAlone(lower) || lower.kind === "reduce") {
       if (!isAlias(instruction)) for (const y of instruction.results) this.#roots.add(y);
       if (standsAlone(lower)) for (const x of instruction.operands) this.#force(x);
@@ -201,19 +201,19 @@ class Fuser {
   /** An elementwise value can be computed where the last of its operands is made. */
   #noteReady(instruction: Instruction, at: number): void {
     const { operands, results } = instruction;
-    const joins = lowering(instruction).kind === "pointwise";
+    const joins = instruction.op.lower.kind === "pointwise";
     const ready = !joins ? at : operands.reduce((latest, x) => Math.max(latest, this.#ready.get(x) ?? -1), -1);
     for (const y of results) this.#ready.set(y, ready);
   }
 
   /** The buffers that `x` is made from. */
-  #buffersBehind(x: Value): Value[] {
+  #buffersBehind(x: Tensor): Tensor[] {
     const buffer = this.#bufferOf(x);
     return buffer ? [buffer] : [...(this.#sources.get(x) ?? [])];
   }
 
   /** Those as large as `x`. */
-  #wholeBuffers(x: Value): Value[] {
+  #wholeBuffers(x: Tensor): Tensor[] {
     return this.#buffersBehind(x).filter((source) => sizeOf(source.shape) >= sizeOf(x.shape));
   }
 
@@ -239,14 +239,14 @@ class Fuser {
   }
 
   /** Whole buffers that nobody needs any more once `x`, which has one reader, has a buffer of its own. */
-  #frees(x: Value): number {
+  #frees(x: Tensor): number {
     if (this.#readers.get(x)?.length !== 1 || this.#outputs.has(x)) return 0;
     const buffer = this.#bufferOf(x);
     if (buffer) return this.#inputs.has(buffer) || this.#outputs.has(buffer) ? 0 : 1;
     return x.source.operands.reduce((n, y) => n + (sizeOf(y.shape) >= sizeOf(x.shape) ? this.#frees(y) : 0), 0);
   }
 
-  #worthBuffer(y: Value, cost: number, moves: boolean): boolean {
+  #worthBuffer(y: Tensor, cost: number, moves: boolean): boolean {
     const { again: cheap, shared, repeated } = this.#target.fusing;
     const readers = this.#readers.get(y) ?? [];
     const constant = y.source.operands.length === 0;
@@ -258,7 +258,7 @@ class Fuser {
     if (cost >= LONGEST_CHAIN) return true;
     if (cost < repeated) return false;
     return readers.some((reader) => {
-      const lower = lowering(reader);
+      const lower = reader.op.lower;
       if (lower.kind === "pointwise") return reader.results.some((r) => sizeOf(r.shape) > sizeOf(y.shape));
       // Plain reductions read each element once; windows and scatters read it many times.
       return lower.kind === "reduce" && sizeOf(reader.results[0]!.shape) * sizeOf(extentsOf(reader)) > sizeOf(y.shape);
@@ -266,7 +266,7 @@ class Fuser {
   }
 
   /** Gives a value a buffer, or the value it renames. */
-  #force(value: Value): void {
+  #force(value: Tensor): void {
     if (this.#inputs.has(value) || this.#roots.has(value)) return;
     if (isAlias(value.source)) {
       this.#force(value.source.operands[value.index]!);
@@ -277,7 +277,7 @@ class Fuser {
 
   /** Puts the roots among the results of an instruction into a kernel. */
   #place(instruction: Instruction): void {
-    const lower = lowering(instruction);
+    const lower = instruction.op.lower;
     if (standsAlone(lower)) {
       this.#items.push({ kind: "control", instruction });
       for (const y of instruction.results) this.#itemOf.set(y, this.#items.length - 1);
@@ -298,7 +298,7 @@ class Fuser {
   }
 
   /** The first kernel that can also compute `y`: all it needs is there or earlier, and what is there is needed at the same index. */
-  #groupFor(y: Value): number {
+  #groupFor(y: Tensor): number {
     const needs = this.#needsOf(y);
     let least = 0;
     for (const x of needs.keys()) least = Math.max(least, this.#position(x));
@@ -319,24 +319,24 @@ class Fuser {
   }
 
   /** Whether a kernel reads a whole buffer that `y` needs too. */
-  #sharesOperand(group: Group, y: Value): boolean {
+  #sharesOperand(group: Group, y: Tensor): boolean {
     const whole = [...this.#needsOf(y).keys()].filter((x) => sizeOf(x.shape) >= sizeOf(y.shape));
     return group.roots.some((root) => whole.some((x) => this.#needsOf(root).has(x)));
   }
 
   /** Where a buffer is written, inputs before everything; a barrier counts as writing what it passes on. */
-  #position(x: Value): number {
+  #position(x: Tensor): number {
     return this.#itemOf.get(x) ?? -1;
   }
 
-  #buffersOf(group: Group, needs: ReadonlyMap<Value, boolean>): number {
-    const touched = new Set<Value>([...needs.keys(), ...group.roots]);
+  #buffersOf(group: Group, needs: ReadonlyMap<Tensor, boolean>): number {
+    const touched = new Set<Tensor>([...needs.keys(), ...group.roots]);
     for (const root of group.roots) for (const x of this.#needsOf(root).keys()) touched.add(x);
     return touched.size;
   }
 
   /** The buffers an element of `y` is computed from, and whether each is read at the element's own index only. Asked once all roots are chosen. */
-  #needsOf(y: Value): ReadonlyMap<Value, boolean> {
+  #needsOf(y: Tensor): ReadonlyMap<Tensor, boolean> {
     const known = this.#needs.get(y);
     if (known) return known;
     const needs = this.#findNeeds(y);
@@ -344,10 +344,10 @@ class Fuser {
     return needs;
   }
 
-  #findNeeds(y: Value): Map<Value, boolean> {
-    const needs = new Map<Value, boolean>();
-    const reduces = lowering(y.source).kind === "reduce";
-    const visit = (x: Value, same: boolean): void => {
+  #findNeeds(y: Tensor): Map<Tensor, boolean> {
+    const needs = new Map<Tensor, boolean>();
+    const reduces = y.source.op.lower.kind === "reduce";
+    const visit = (x: Tensor, same: boolean): void => {
       // A barrier has a place of its own in the order, whatever buffer it passes on.
       if (x.source.op.traits?.ordered) {
         needs.set(x, false);
@@ -359,7 +359,7 @@ class Fuser {
       }
       descend(x, same);
     };
-    const descend = (x: Value, same: boolean): void => {
+    const descend = (x: Tensor, same: boolean): void => {
       const elementwise = x.source.operands.every((operand) => sameShape(operand.shape, x.shape)) && !movesIndices(x.source);
       for (const operand of x.source.operands) visit(operand, same && elementwise);
     };
@@ -369,7 +369,7 @@ class Fuser {
 
   /** A value is stored if anything outside its own kernel reads it. */
   #findStored(): void {
-    const note = (x: Value, reader: number): void => {
+    const note = (x: Tensor, reader: number): void => {
       const buffer = this.#bufferOf(x);
       const at = buffer && this.#itemOf.get(buffer);
       if (buffer === undefined || at === undefined || at === reader) return;
@@ -400,7 +400,7 @@ function keepsImages(from: Shape, to: Shape, { lanes }: Target): boolean {
 
 /** True for ops that read their operands at other indices although the shapes agree (flip, a square transpose, gather). */
 function movesIndices(instruction: Instruction): boolean {
-  const lower = lowering(instruction);
+  const lower = instruction.op.lower;
   if (lower.kind !== "pointwise") return true;
   if (lower.inPlace) return false;
   const at = counters(instruction.results[0]!.shape);

@@ -12,9 +12,10 @@ import { type Shape, sizeOf, stridesOf } from "../base/shape.ts";
 import { Index } from "../kernel/index-algebra.ts";
 import type { Target } from "../kernel/target.ts";
 import { conv, convWeight } from "../ops/contract.ts";
-import { contracts, counters, lowering, probe } from "../ops/lowering.ts";
+import { contracts, counters, probe } from "../ops/lowering.ts";
 import { flatten } from "../ops/movement.ts";
-import type { Instruction, Value } from "../tape/node.ts";
+import type { Instruction } from "../ops/op.ts";
+import type { Tensor } from "../ops/tensor.ts";
 
 /** The axis whose elements lie in lanes; undefined for rows. */
 export type Lanes = number | undefined;
@@ -110,15 +111,15 @@ function vectorStrides(shape: Shape, lanes: number, target: Target): number[] {
 const AXES = [0, 1];
 
 /** Values with an axis in lanes. `rows` are those that must lie row by row: others know where their elements are. */
-export function chooseLanes(list: readonly Instruction[], rows: (x: Value) => boolean, target: Target): ReadonlyMap<Value, number> {
+export function chooseLanes(list: readonly Instruction[], rows: (x: Tensor) => boolean, target: Target): ReadonlyMap<Tensor, number> {
   const width = widthOf(target);
-  const chosen = new Map<Value, number>();
+  const chosen = new Map<Tensor, number>();
   const asking = list.filter((i) => lanesIn(i.params) !== undefined);
   if (asking.length === 0) return chosen;
-  const readers = new Map<Value, Instruction[]>();
+  const readers = new Map<Tensor, Instruction[]>();
   for (const i of list) for (const x of new Set(i.operands)) readers.set(x, [...(readers.get(x) ?? []), i]);
   for (const axis of AXES) {
-    const may = (x: Value): boolean => !rows(x) && x.dtype !== "f64" && divides(x.shape, axis, width) && !chosen.has(x);
+    const may = (x: Tensor): boolean => !rows(x) && x.dtype !== "f64" && divides(x.shape, axis, width) && !chosen.has(x);
     const queue = asking.flatMap((i) => wanted(i, axis)).filter(may);
     for (const x of queue) chosen.set(x, axis);
     for (let x = queue.pop(); x; x = queue.pop()) {
@@ -134,7 +135,7 @@ export function chooseLanes(list: readonly Instruction[], rows: (x: Value) => bo
 }
 
 /** The gradient of weights is computed in vectors of output channels: its own first axis. */
-function chooseForWeights(asking: readonly Instruction[], may: (y: Value) => boolean, chosen: Map<Value, number>): void {
+function chooseForWeights(asking: readonly Instruction[], may: (y: Tensor) => boolean, chosen: Map<Tensor, number>): void {
   for (const { op, params, results } of asking)
     if (op === convWeight && lanesIn(params) === 1) for (const y of results) if (may(y)) chosen.set(y, 0);
 }
@@ -145,7 +146,7 @@ const divides = (shape: Shape, axis: number, width: number): boolean =>
 const lanesIn = (params: unknown): Lanes => (params as { lanes?: number } | undefined)?.lanes;
 
 /** Values that an instruction wants with lanes on `axis`. */
-function wanted(instruction: Instruction, axis: number): readonly Value[] {
+function wanted(instruction: Instruction, axis: number): readonly Tensor[] {
   const { op, params, operands, results } = instruction;
   if (lanesIn(params) !== axis) return [];
   if (op === convWeight) return axis === 0 ? operands : operands.slice(1);
@@ -153,15 +154,15 @@ function wanted(instruction: Instruction, axis: number): readonly Value[] {
 }
 
 /** Values that lie like `x` if anything does: what is computed from it or for it at the same index along the axis. */
-function neighbours(x: Value, axis: number, readers: readonly Instruction[]): Value[] {
+function neighbours(x: Tensor, axis: number, readers: readonly Instruction[]): Tensor[] {
   const forwards = readers.filter((i) => keeps(i, x, axis)).flatMap((i) => i.results);
   const backwards = x.source.operands.filter((operand) => keeps(x.source, operand, axis));
   return [...forwards, ...backwards];
 }
 
 /** True if element i along the axis of each result comes from element i of the operand. */
-function keeps(instruction: Instruction, operand: Value, axis: number): boolean {
-  const lower = lowering(instruction);
+function keeps(instruction: Instruction, operand: Tensor, axis: number): boolean {
+  const lower = instruction.op.lower;
   const size = operand.shape[axis];
   if (size === undefined || instruction.results.some((y) => y.shape[axis] !== size) || contracts(instruction)) return false;
   if (lower.kind === "pointwise" && lower.inPlace) return true;

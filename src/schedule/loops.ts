@@ -13,10 +13,10 @@ import type { Expr, Kernel, Stmt } from "../kernel/kernel.ts";
 import { orderSums } from "../kernel/lower.ts";
 import { lanesFor, type Target } from "../kernel/target.ts";
 import { mapBlocks } from "../kernel/walk.ts";
-import { contracts, extentsOf, lowering, reachOf } from "../ops/lowering.ts";
+import { contracts, extentsOf, reachOf } from "../ops/lowering.ts";
 import { unflatten } from "../ops/movement.ts";
-import type { Reach } from "../ops/op.ts";
-import type { Instruction, Value } from "../tape/node.ts";
+import type { Instruction, Reach } from "../ops/op.ts";
+import type { Tensor } from "../ops/tensor.ts";
 import { tapeOf } from "../tape/tape.ts";
 import { type Access, findCuts, findPeriods, mergeAxes, usedAsValue } from "./access.ts";
 import { Elements, type KernelBuffer } from "./elements.ts";
@@ -121,7 +121,7 @@ class NestBuilder implements Contents {
   readonly #reduce: Reduce | undefined;
   readonly #instruction: Instruction | undefined;
   /** Buffer numbers of stored roots. */
-  readonly #stores: Map<Value, number> = new Map();
+  readonly #stores: Map<Tensor, number> = new Map();
   /** Counters of the nest, for the axes of the results and for those that are summed. */
   #out: readonly Counter[];
   #sum: readonly Counter[];
@@ -138,7 +138,7 @@ class NestBuilder implements Contents {
     this.#frame = frame;
     this.#sums = sums;
     this.#instruction = group.reduction;
-    this.#reduce = group.reduction ? (lowering(group.reduction) as Reduce) : undefined;
+    this.#reduce = group.reduction ? (group.reduction.op.lower as Reduce) : undefined;
     const inner = group.shape.slice(frame ? frame.outer.flat().length : sums ? 1 : 0);
     this.#out = memoryOrder(inner, group.lanes, target);
     if (frame) this.#out = [{ axis: 0, by: 1, extent: frame.size }, ...this.#out];
@@ -343,7 +343,7 @@ class NestBuilder implements Contents {
     return this.#reduce!.combine;
   }
 
-  get resultDtype(): Value["dtype"] {
+  get resultDtype(): Tensor["dtype"] {
     return this.#group.roots[0]!.dtype;
   }
 

@@ -9,7 +9,7 @@ import type { Expr, Stmt } from "../kernel/kernel.ts";
 import type { Target } from "../kernel/target.ts";
 import { unflatten } from "../ops/movement.ts";
 import type { Lowering } from "../ops/op.ts";
-import type { Value } from "../tape/node.ts";
+import type { Tensor } from "../ops/tensor.ts";
 import type { Access, Axis } from "./access.ts";
 import type { Elements } from "./elements.ts";
 import { type Segment, segments, whole } from "./segments.ts";
@@ -44,7 +44,7 @@ export interface Contents {
   readonly elements: Elements;
   readonly reduce: Reduce | undefined;
   readonly combine: Reduce["combine"];
-  readonly resultDtype: Value["dtype"];
+  readonly resultDtype: Tensor["dtype"];
   /** Whether rows are added to sums that earlier rows have begun. */
   readonly addsRows: boolean;
   /** The element that the reduction combines, from the counters of the nest. */
@@ -322,7 +322,7 @@ function pointsOf(start: Index, { count, lanes, overlap, off }: Segment): AxisPo
 }
 
 /** What combining starts from. */
-function neutral(combine: Reduce["combine"], dtype: Value["dtype"]): Expr {
+function neutral(combine: Reduce["combine"], dtype: Tensor["dtype"]): Expr {
   const isFloat = dtype === "f32" || dtype === "f64";
   const low = isFloat ? Number.NEGATIVE_INFINITY : dtype === "i32" ? -(2 ** 31) : 0;
   const high = isFloat ? Number.POSITIVE_INFINITY : dtype === "i32" ? 2 ** 31 - 1 : 2 ** 32 - 1;

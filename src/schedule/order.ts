@@ -2,15 +2,15 @@
  * @file The order of kernels where memory is overwritten. A step that makes the next value of a weight may stand before the last one that reads the
  * present value (in reverse mode, before the cotangent of a layer's input). Behind it, it can write in place: no second weight, and no copy.
  */
-import type { Value } from "../tape/node.ts";
+import type { Tensor } from "../ops/tensor.ts";
 import type { Fusion, Item } from "./fuse.ts";
 
 /**
  * Moves each group that makes one of the values in `overwrites` behind the last item that reads an input it overwrites, unless something before that
  * needs what the group makes. `overwrites` gives the inputs by the buffer of the output that takes their place.
  */
-export function writeLast({ items, reads }: Fusion, overwrites: ReadonlyMap<Value, readonly Value[]>): void {
-  const readers = new Map<Value, Item[]>();
+export function writeLast({ items, reads }: Fusion, overwrites: ReadonlyMap<Tensor, readonly Tensor[]>): void {
+  const readers = new Map<Tensor, Item[]>();
   for (const item of items) {
     for (const x of reads(item)) {
       const others = readers.get(x);
@@ -18,7 +18,7 @@ export function writeLast({ items, reads }: Fusion, overwrites: ReadonlyMap<Valu
       else readers.set(x, [item]);
     }
   }
-  const readersOf = (values: Iterable<Value>): Item[] => [...values].flatMap((x) => readers.get(x) ?? []);
+  const readersOf = (values: Iterable<Tensor>): Item[] => [...values].flatMap((x) => readers.get(x) ?? []);
   const order = new Order(items);
   for (const group of items) {
     if (group.kind === "control") continue;

@@ -15,10 +15,10 @@ import { type Shape, sameShape, sizeOf } from "../base/shape.ts";
 import type { Index } from "../kernel/index-algebra.ts";
 import type { Expr } from "../kernel/kernel.ts";
 import type { Target } from "../kernel/target.ts";
-import { contracts, extentsOf, lowering } from "../ops/lowering.ts";
+import { contracts, extentsOf } from "../ops/lowering.ts";
 import { flatten } from "../ops/movement.ts";
 import type { Lowering } from "../ops/op.ts";
-import type { Value } from "../tape/node.ts";
+import type { Tensor } from "../ops/tensor.ts";
 import { mergeAxes, usedAsValue } from "./access.ts";
 import { type Load, Probe } from "./elements.ts";
 import type { Fusion, Group, Item } from "./fuse.ts";
@@ -34,12 +34,12 @@ export interface Rows {
   /** Groups that add up the rows of each slice, and how many slices there are. */
   readonly columns: ReadonlySet<Group>;
   readonly slices: number | undefined;
-  readonly roots: readonly Value[];
-  readonly stored: ReadonlySet<Value>;
+  readonly roots: readonly Tensor[];
+  readonly stored: ReadonlySet<Tensor>;
   /** For values that only this kernel reads: the one that is written over them. */
-  readonly inPlace: ReadonlyMap<Value, Value>;
+  readonly inPlace: ReadonlyMap<Tensor, Tensor>;
   /** Whether `y` may be written over the buffer `x`, which has the same elements. */
-  mayOverwrite(y: Value, x: Value): boolean;
+  mayOverwrite(y: Tensor, x: Tensor): boolean;
 }
 
 /** From a position to one behind it, before the next item. */
@@ -48,8 +48,8 @@ const BEHIND = 2 ** -20;
 /** What the joiner asks of a fusion. */
 export interface Context extends Pick<Fusion, "bufferOf" | "lanesOf" | "target"> {
   /** What a root is computed from: buffers and barriers. */
-  needsOf(root: Value): Iterable<Value>;
-  readonly outputs: Iterable<Value>;
+  needsOf(root: Tensor): Iterable<Tensor>;
+  readonly outputs: Iterable<Tensor>;
 }
 
 /** The items, those groups joined that pass over the same rows. */
@@ -71,9 +71,9 @@ class Joiner {
   readonly #items: readonly Item[];
   readonly #context: Context;
   /** Where a value is made. */
-  readonly #made: Map<Value, number> = new Map();
+  readonly #made: Map<Tensor, number> = new Map();
   /** Where a buffer is read; outputs are read at the end. */
-  readonly #readers: Map<Value, number[]> = new Map();
+  readonly #readers: Map<Tensor, number[]> = new Map();
   readonly #clusters: (Cluster | undefined)[];
   readonly #probes: Map<Group, Probe> = new Map();
 
@@ -103,7 +103,7 @@ class Joiner {
     return placed.sort((a, b) => a.at - b.at).map(({ item }) => item);
   }
 
-  #needs(item: Item): Set<Value> {
+  #needs(item: Item): Set<Tensor> {
     if (item.kind !== "control") return new Set(item.roots.flatMap((root) => [...this.#context.needsOf(root)]));
     return new Set(item.instruction.operands.flatMap((x) => [x, this.#context.bufferOf(x) ?? x]));
   }
@@ -177,7 +177,7 @@ class Joiner {
     return this.#readsRows(joined, a, b) && suits(probes, joined, this.#context.target);
   }
 
-  #groupOf(root: Value): Group {
+  #groupOf(root: Tensor): Group {
     return this.#items[this.#made.get(root)!] as Group;
   }
 
@@ -210,12 +210,12 @@ class Joiner {
     const outer = outerAxes(probes, cluster);
     const slices = [...columns][0]?.shape[0];
     const members = new Set(groups.map((g) => this.#made.get(g.roots[0]!)!));
-    const isLocal = (y: Value): boolean => (this.#readers.get(y) ?? []).every((p) => members.has(p));
+    const isLocal = (y: Tensor): boolean => (this.#readers.get(y) ?? []).every((p) => members.has(p));
     const roots = groups.flatMap((g) => g.roots);
     const stored = new Set(groups.flatMap((g) => [...g.stored]));
     const single = new Set([...columns].flatMap((g) => g.roots));
     const inPlace = shareMemory(groups, probes, (y) => stored.has(y) && !single.has(y), isLocal);
-    const mayOverwrite = (y: Value, x: Value): boolean => {
+    const mayOverwrite = (y: Tensor, x: Tensor): boolean => {
       // Sums over rows begin before the first row is read; else it matters what is written there first.
       if (columns.has(this.#groupOf(y))) return probes.every((probe) => probe.loads.every((l) => l.value !== x));
       const first = groups.findIndex((g) => g.roots.some((r) => endOf(r, inPlace) === y));
@@ -248,7 +248,7 @@ function sumUpRows(groups: readonly Group[], rows: Cluster, axes: number, { tili
     slices >= tiling.leastRows &&
     groups.every(({ shape, reduction, roots }) => {
       if (!reduction || roots.length > 1 || shape.length < 2 || shape[0] !== slices || roots[0]!.dtype !== "f32") return false;
-      const { combine } = lowering(reduction) as Extract<Lowering<unknown>, { kind: "reduce" }>;
+      const { combine } = reduction.op.lower as Extract<Lowering<unknown>, { kind: "reduce" }>;
       // Vectors that overlap would add twice.
       return combine === "add" && extentsOf(reduction)[0]! * slices === count && shape.at(-1)! % lanes.f32 === 0;
     })
@@ -288,7 +288,7 @@ function goesDown({ counters }: Probe, { index }: Load, axes: number): boolean {
 
 /** Elements that a row touches, of all buffers. */
 function touchedInRow(probes: readonly Probe[], { axes, columns }: Cluster): number {
-  const found = new Map<Value, number>();
+  const found = new Map<Tensor, number>();
   for (const { group, counters, loads } of probes) {
     const inside = columns.has(group) ? counters.filter((_, i) => i !== 0 && i !== group.shape.length) : counters.slice(axes);
     for (const { value, index } of loads) {
@@ -335,12 +335,12 @@ function blockOf(extent: number, row: number, { caches, tiling }: Target): numbe
 function shareMemory(
   groups: readonly Group[],
   probes: readonly Probe[],
-  mayShare: (x: Value) => boolean,
-  isLocal: (x: Value) => boolean,
-): Map<Value, Value> {
-  const shared = new Map<Value, Value>();
-  const taken = new Set<Value>();
-  const fits = (x: Value, y: Value): boolean =>
+  mayShare: (x: Tensor) => boolean,
+  isLocal: (x: Tensor) => boolean,
+): Map<Tensor, Tensor> {
+  const shared = new Map<Tensor, Tensor>();
+  const taken = new Set<Tensor>();
+  const fits = (x: Tensor, y: Tensor): boolean =>
     mayShare(y) && !taken.has(y) && sameShape(x.shape, y.shape) && byteSize(x.dtype) === byteSize(y.dtype);
   groups.forEach((group, n) => {
     for (const x of group.roots) {
@@ -361,12 +361,12 @@ function shareMemory(
 }
 
 /** The value whose memory a value has in the end. */
-function endOf(x: Value, inPlace: ReadonlyMap<Value, Value>): Value {
+function endOf(x: Tensor, inPlace: ReadonlyMap<Tensor, Tensor>): Tensor {
   const over = inPlace.get(x);
   return over ? endOf(over, inPlace) : x;
 }
 
 /** Whether a group reads `x` at the element that it computes only. */
-function readsInPlace({ loads, stores }: Probe, x: Value): boolean {
+function readsInPlace({ loads, stores }: Probe, x: Tensor): boolean {
   return loads.every((l) => l.value !== x || l.index.key === stores.key);
 }

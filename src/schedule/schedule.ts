@@ -2,17 +2,16 @@
  * @file From a tape to a program: fuse values into kernels, order the steps, give every buffer a place. Loops and branches become steps whose
  * bodies are scheduled the same way, their slices addressed by stride.
  */
-import { byteSize, type Dtype } from "../base/dtype.ts";
+import { byteSize } from "../base/dtype.ts";
 import type { Watch } from "../base/passes.ts";
 import { sizeOf, type Type } from "../base/shape.ts";
 import { hashKernel } from "../kernel/hash.ts";
 import type { HostCall, Kernel, Program } from "../kernel/kernel.ts";
 import { type Target, WASM } from "../kernel/target.ts";
-import { lowering } from "../ops/lowering.ts";
-import type { Lowering } from "../ops/op.ts";
+import type { Instruction, Lowering, Region } from "../ops/op.ts";
 import type { Scan } from "../ops/scan.ts";
+import type { Tensor } from "../ops/tensor.ts";
 import type { While } from "../ops/while.ts";
-import type { Instruction, Region, Value } from "../tape/node.ts";
 import { tapeOfRegion } from "../tape/tape.ts";
 import { type Fusion, fuse, type Group } from "./fuse.ts";
 import { storedSize } from "./lanes.ts";
@@ -38,7 +37,7 @@ export interface Schedule {
 type HostRun = Extract<Lowering<unknown>, { kind: "host" }>["run"];
 
 /** Bytes of a value in rows. */
-const bytesOf = (type: Type): number => sizeOf(type.shape) * byteSize(type.dtype as Dtype);
+const bytesOf = (type: Type): number => sizeOf(type.shape) * byteSize(type.dtype);
 
 /**
  * Schedules a region for a machine. `inputs` and `outputs` say where each of its inputs and outputs lives; cells are numbered from 1. `watch` is told of each
@@ -74,7 +73,7 @@ class Scheduler {
   }
 
   run(region: Region, inputs: readonly Slot[], outputs: readonly Slot[]): Schedule {
-    const places = new Map<Value, Location>();
+    const places = new Map<Tensor, Location>();
     region.inputs.forEach((x, i) => {
       const slot = inputs[i]!;
       places.set(x, slot.kind === "cell" ? bound(slot.cell) : this.#newPlace(bytesOf(x)));
@@ -96,13 +95,13 @@ class Scheduler {
   /** Drafts the steps of a region whose inputs have places. An output with a target is written there; others stay where they are computed. */
   #region(
     region: Region,
-    places: Map<Value, Location>,
+    places: Map<Tensor, Location>,
     targets: readonly (Location | undefined)[],
     depth: number,
   ): { drafts: Draft[]; results: Location[] } {
     const list = orderForSums(tapeOfRegion(region), region.outputs, this.#target);
     const fusion = fuse(list, region.inputs, region.outputs, this.#target);
-    const placeOf = (x: Value): Location => {
+    const placeOf = (x: Tensor): Location => {
       const buffer = fusion.bufferOf(x);
       const place = buffer && places.get(buffer);
       if (!place) throw new Error(`internal: ${x.source.op.name} has no place in memory`);
@@ -123,7 +122,7 @@ class Scheduler {
     const outputs = region.outputs.filter((_, i) => !passes[i]);
     const lastRead = readPositions(fusion, outputs);
     const direct = directTargets(region, targets, fusion, lastRead, inputsAt);
-    const own = new Set<Value>();
+    const own = new Set<Tensor>();
     fusion.items.forEach((item, position) => {
       this.#time++;
       if (item.kind === "control") drafts.push(...this.#control(item.instruction, places, placeOf, depth));
@@ -166,8 +165,8 @@ class Scheduler {
   }
 
   /** The inputs of the region being drafted that lie where a target is. */
-  #inputsAt(region: Region): (target: Location) => readonly Value[] {
-    const found = new Map<Block | number, Value[]>();
+  #inputsAt(region: Region): (target: Location) => readonly Tensor[] {
+    const found = new Map<Block | number, Tensor[]>();
     for (const x of region.inputs) {
       const place = this.#inputTarget.get(x);
       if (!place) continue;
@@ -179,17 +178,17 @@ class Scheduler {
   }
 
   /** Places of the inputs of the region being drafted, to recognise targets that overwrite them. */
-  #inputTarget: Map<Value, Location> = new Map();
+  #inputTarget: Map<Tensor, Location> = new Map();
 
   #call(
     item: Group | Rows,
     fusion: Fusion,
-    places: Map<Value, Location>,
-    placeOf: (x: Value) => Location,
-    given: (y: Value) => Location | undefined,
+    places: Map<Tensor, Location>,
+    placeOf: (x: Tensor) => Location,
+    given: (y: Tensor) => Location | undefined,
   ): Draft {
     const { kernel, buffers } = buildKernel(item, fusion, this.#watch);
-    const placeFor = (y: Value): Location => {
+    const placeFor = (y: Tensor): Location => {
       const over = item.kind === "rows" ? item.inPlace.get(y) : undefined;
       const place =
         places.get(y) ??
@@ -215,7 +214,7 @@ class Scheduler {
     return n;
   }
 
-  #control(instruction: Instruction, places: Map<Value, Location>, placeOf: (x: Value) => Location, depth: number): Draft[] {
+  #control(instruction: Instruction, places: Map<Tensor, Location>, placeOf: (x: Tensor) => Location, depth: number): Draft[] {
     const { name } = instruction.op;
     if (name === "barrier") {
       for (const x of instruction.operands) this.#touch(placeOf(x));
@@ -224,12 +223,12 @@ class Scheduler {
     if (name === "scan") return this.#scan(instruction, places, placeOf, depth);
     if (name === "while") return this.#while(instruction, places, placeOf, depth);
     if (name === "cond") return this.#cond(instruction, places, placeOf, depth);
-    const lower = lowering(instruction);
+    const lower = instruction.op.lower;
     if (lower.kind === "host") return this.#host(instruction, lower.run, places, placeOf);
     throw new Error(`internal: no step for ${name}`);
   }
 
-  #host(instruction: Instruction, run: HostRun, places: Map<Value, Location>, placeOf: (x: Value) => Location): Draft[] {
+  #host(instruction: Instruction, run: HostRun, places: Map<Tensor, Location>, placeOf: (x: Tensor) => Location): Draft[] {
     const { operands, results, params } = instruction;
     for (const y of results) places.set(y, this.#newPlace(bytesOf(y)));
     const args = [...operands, ...results].map(placeOf);
@@ -248,7 +247,7 @@ class Scheduler {
   }
 
   /** Carries live in the places of the final results; the body reads them, and copies the new ones over them when an iteration is done. */
-  #scan(instruction: Instruction, places: Map<Value, Location>, placeOf: (x: Value) => Location, depth: number): Draft[] {
+  #scan(instruction: Instruction, places: Map<Tensor, Location>, placeOf: (x: Tensor) => Location, depth: number): Draft[] {
     const { consts, carry, length, reverse } = instruction.params as Scan;
     const body = instruction.regions[0]!;
     const began = this.#time;
@@ -263,7 +262,7 @@ class Scheduler {
       this.#touch(operands[consts + i]!);
       if (bytes > 0) drafts.push({ kind: "copy", from: operands[consts + i]!, to: results[i]!, bytes });
     }
-    const inner = new Map<Value, Location>();
+    const inner = new Map<Tensor, Location>();
     body.inputs.forEach((x, i) => {
       if (i < consts) inner.set(x, operands[i]!);
       else if (i < consts + carry) inner.set(x, results[i - consts]!);
@@ -279,7 +278,7 @@ class Scheduler {
   }
 
   /** As in a scan, the carry lives in the places of the results; test and body read it there. */
-  #while(instruction: Instruction, places: Map<Value, Location>, placeOf: (x: Value) => Location, depth: number): Draft[] {
+  #while(instruction: Instruction, places: Map<Tensor, Location>, placeOf: (x: Tensor) => Location, depth: number): Draft[] {
     const { consts } = instruction.params as While;
     const [test, body] = instruction.regions as [Region, Region];
     const began = this.#time;
@@ -299,7 +298,7 @@ class Scheduler {
     return [...drafts, { kind: "while", predicate, test: tested, body: done }];
   }
 
-  #cond(instruction: Instruction, places: Map<Value, Location>, placeOf: (x: Value) => Location, depth: number): Draft[] {
+  #cond(instruction: Instruction, places: Map<Tensor, Location>, placeOf: (x: Tensor) => Location, depth: number): Draft[] {
     const began = this.#time;
     const [predicate, ...operands] = instruction.operands.map(placeOf) as [Location, ...Location[]];
     const results = instruction.results.map((y) => this.#newPlace(bytesOf(y)));
@@ -313,7 +312,7 @@ class Scheduler {
     return [{ kind: "branch", predicate, then: branches[0]!, otherwise: branches[1]! }];
   }
 
-  #nested(region: Region, places: Map<Value, Location>, targets: readonly Location[], depth: number): Draft[] {
+  #nested(region: Region, places: Map<Tensor, Location>, targets: readonly Location[], depth: number): Draft[] {
     const outer = this.#inputTarget;
     this.#inputTarget = new Map(places);
     const { drafts } = this.#region(region, places, targets, depth);
@@ -340,9 +339,9 @@ function overwrites(
   region: Region,
   fusion: Fusion,
   targets: readonly (Location | undefined)[],
-  inputsAt: (target: Location) => readonly Value[],
-): Map<Value, readonly Value[]> {
-  const found = new Map<Value, readonly Value[]>();
+  inputsAt: (target: Location) => readonly Tensor[],
+): Map<Tensor, readonly Tensor[]> {
+  const found = new Map<Tensor, readonly Tensor[]>();
   region.outputs.forEach((y, i) => {
     const root = targets[i] && fusion.bufferOf(y);
     if (root) found.set(root, inputsAt(targets[i]!));
@@ -359,10 +358,10 @@ function directTargets(
   region: Region,
   targets: readonly (Location | undefined)[],
   fusion: Fusion,
-  lastRead: ReadonlyMap<Value, number>,
-  inputsAt: (target: Location) => readonly Value[],
-): Map<Value, Location> {
-  const direct = new Map<Value, Location>();
+  lastRead: ReadonlyMap<Tensor, number>,
+  inputsAt: (target: Location) => readonly Tensor[],
+): Map<Tensor, Location> {
+  const direct = new Map<Tensor, Location>();
   const inputs = new Set(region.inputs);
   const positions = positionsOf(fusion);
   region.outputs.forEach((y, i) => {
@@ -383,8 +382,8 @@ function directTargets(
 }
 
 /** The number of the kernel's item that makes a buffer. */
-function positionsOf({ items }: Fusion): Map<Value, number> {
-  const found = new Map<Value, number>();
+function positionsOf({ items }: Fusion): Map<Tensor, number> {
+  const found = new Map<Tensor, number>();
   items.forEach((item, position) => {
     if (item.kind !== "control") for (const root of item.roots) if (!found.has(root)) found.set(root, position);
   });
@@ -392,8 +391,8 @@ function positionsOf({ items }: Fusion): Map<Value, number> {
 }
 
 /** For each buffer, the last item that reads it. An output reads at the very end. */
-function readPositions(fusion: Fusion, outputs: readonly Value[]): Map<Value, number> {
-  const found = new Map<Value, number>();
+function readPositions(fusion: Fusion, outputs: readonly Tensor[]): Map<Tensor, number> {
+  const found = new Map<Tensor, number>();
   fusion.items.forEach((item, position) => {
     for (const x of fusion.reads(item)) found.set(x, position);
   });
@@ -405,8 +404,8 @@ function readPositions(fusion: Fusion, outputs: readonly Value[]): Map<Value, nu
 }
 
 /** For what a kernel stores: a buffer that nobody reads after it (`ends`) and that it may write over, so that a sum grows in one place. */
-function replacing(item: Group | Rows, fusion: Fusion, ends: (x: Value) => boolean): Map<Value, Value> {
-  const found = new Map<Value, Value>();
+function replacing(item: Group | Rows, fusion: Fusion, ends: (x: Tensor) => boolean): Map<Tensor, Tensor> {
+  const found = new Map<Tensor, Tensor>();
   const free = [...fusion.reads(item)].filter(ends);
   for (const y of item.stored) {
     if (free.length === 0) break;
@@ -418,6 +417,6 @@ function replacing(item: Group | Rows, fusion: Fusion, ends: (x: Value) => boole
   return found;
 }
 
-function sameStorage(x: Value, y: Value, { lanesOf }: Fusion): boolean {
+function sameStorage(x: Tensor, y: Tensor, { lanesOf }: Fusion): boolean {
   return x.dtype === y.dtype && lanesOf(x) === lanesOf(y) && sizeOf(x.shape) === sizeOf(y.shape);
 }

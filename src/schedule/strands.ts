@@ -6,23 +6,22 @@
  */
 import { sizeOf } from "../base/shape.ts";
 import type { Target } from "../kernel/target.ts";
-import { lowering } from "../ops/lowering.ts";
-import type { Op } from "../ops/op.ts";
-import type { Instruction, Value } from "../tape/node.ts";
+import type { Instruction } from "../ops/op.ts";
+import type { Tensor } from "../ops/tensor.ts";
 import { findSums, type Sum } from "../tape/sums.ts";
 
 /** The list in an order in which sums of three and more terms hold few of them at a time. */
-export function orderForSums(list: readonly Instruction[], outputs: readonly Value[], { caches }: Target): readonly Instruction[] {
+export function orderForSums(list: readonly Instruction[], outputs: readonly Tensor[], { caches }: Target): readonly Instruction[] {
   // Smaller ones are not worth an order of their own: a place in memory takes a line of the cache at least.
   const sums = findSums(list, outputs).filter(({ root }) => sizeOf(root.results[0]!.shape) >= caches.line);
   if (sums.length === 0) return list;
   return addSoon(new Strands(list, sums).run(), sums);
 }
 
-const isElementwise = (instruction: Instruction): boolean => lowering(instruction).kind === "pointwise";
+const isElementwise = (instruction: Instruction): boolean => instruction.op.lower.kind === "pointwise";
 
 /** Moves additions to where the last of their operands is made, and what they are computed from element by element before them. */
-function addSoon(list: readonly Instruction[], sums: readonly Sum[]): Instruction[] {
+function addSoon(list: readonly Instruction[], sums: readonly Sum<Tensor>[]): Instruction[] {
   const additions = new Set(sums.flatMap((sum) => sum.additions));
   const ready = new Map<Instruction, number>();
   list.forEach((instruction, at) => {
@@ -41,10 +40,10 @@ function addSoon(list: readonly Instruction[], sums: readonly Sum[]): Instructio
 
 class Strands {
   readonly #list: readonly Instruction[];
-  readonly #sums: readonly Sum[];
+  readonly #sums: readonly Sum<Tensor>[];
   readonly #position: Map<Instruction, number>;
 
-  constructor(list: readonly Instruction[], sums: readonly Sum[]) {
+  constructor(list: readonly Instruction[], sums: readonly Sum<Tensor>[]) {
     this.#list = list;
     this.#sums = sums;
     this.#position = new Map(list.map((instruction, at) => [instruction, at]));
@@ -76,8 +75,8 @@ class Strands {
   }
 
   /** The sums that no product and no loop needs. */
-  #lastSums(): Sum[] {
-    const needed = this.#ancestors(this.#list.filter((instruction) => (instruction.op as Op).cost === "compute"));
+  #lastSums(): Sum<Tensor>[] {
+    const needed = this.#ancestors(this.#list.filter((instruction) => instruction.op.cost === "compute"));
     return this.#sums.filter(({ root }) => !needed.has(root));
   }
 

@@ -2,8 +2,8 @@
 import type { Expr } from "../kernel/kernel.ts";
 import { HOST } from "../kernel/scalar.ts";
 import { isNative, type Target } from "../kernel/target.ts";
-import { counters, lowering, probe } from "../ops/lowering.ts";
-import type { Instruction } from "../tape/node.ts";
+import { counters, probe } from "../ops/lowering.ts";
+import type { Instruction } from "../ops/op.ts";
 
 const MATH = new Set(Object.keys(HOST).filter((name) => name !== "rem"));
 
@@ -16,7 +16,7 @@ export interface Weight {
 const weights: Map<string, Weight> = new Map();
 /** Weighs a pointwise instruction by the expression it makes. */
 export function weigh(instruction: Instruction, target: Target): Weight {
-  const lower = lowering(instruction);
+  const lower = instruction.op.lower;
   if (lower.kind !== "pointwise") return { cost: 0, moves: false };
   const type = instruction.results[0]!;
   const key = `${machineKey(target)}|${instruction.op.name}|${type.dtype}|${instruction.operands.map((x) => x.dtype)}|${type.shape.map((d) => Math.min(d, 2))}`;

@@ -8,7 +8,6 @@
  * Both are immutable, with one exception: a value that has been computed forgets its instruction for a `data` leaf, so that the collector
  * can free the graph behind it. No list is kept anywhere; `tape.ts` derives it from the outputs.
  */
-
 import type { TypedArray } from "../base/dtype.ts";
 import type { Type } from "../base/shape.ts";
 
@@ -75,22 +74,28 @@ export interface Value extends Type {
 }
 
 /** A closed sub-list: nothing in it refers outside, but through `inputs`, which are placeholders of its own. */
-export interface Region {
-  readonly inputs: readonly Value[];
-  readonly outputs: readonly Value[];
+export interface Region<V extends Value = Value> {
+  readonly inputs: readonly V[];
+  readonly outputs: readonly V[];
 }
 
-/** One operation of a recorded list: its operands and its results, and how it was called. */
-export interface Instruction {
+/**
+ * One operation of a recorded list: its operands and its results, and how it was called. `ops/op.ts` states what the values `V` and the op `O` are
+ * above this folder.
+ */
+export interface Instruction<V extends Value = Value, O extends OpFace = OpFace> {
   /** Creation order. Operands precede results, so sorting by it gives a topological order. */
   readonly serial: number;
-  readonly op: OpFace;
-  readonly operands: readonly Value[];
+  readonly op: O;
+  readonly operands: readonly V[];
   readonly params: unknown;
-  readonly regions: readonly Region[];
-  readonly results: readonly Value[];
+  readonly regions: readonly Region<V>[];
+  readonly results: readonly V[];
   readonly origin: Origin | undefined;
 }
+
+/** A value whose list holds values of its own type. */
+export type Listed<V extends Value> = Value & { readonly source: Instruction<V> };
 
 /** Elements of a computed value, wherever they lie. */
 export interface Storage {

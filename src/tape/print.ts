@@ -10,8 +10,8 @@ import { tapeOfRegion } from "./tape.ts";
 
 /** `params` as ` {axis=1, size=3}`; objects print their own `toString` when they have one, functions their name. */
 export function formatParams(params: unknown): string {
-  if (params === undefined || params === null) return "";
-  if ("spec" in (params as object)) return ` {${(params as { spec: string }).spec}}`;
+  if (typeof params !== "object" || params === null) return "";
+  if ("spec" in params) return ` {${params.spec}}`;
   const parts = Object.entries(params).flatMap(([key, value]) => (value === undefined ? [] : [`${key}=${formatParam(value)}`]));
   return parts.length ? ` {${parts.join(", ")}}` : "";
 }
@@ -32,6 +32,9 @@ export function printRegion(region: Region, title = "tape"): string {
   return new Printer().region(region, title, "").join("\n");
 }
 
+const isNumbered = (params: unknown): params is { readonly value: unknown } =>
+  typeof params === "object" && params !== null && "value" in params;
+
 class Printer {
   readonly #names = new Map<Value, string>();
   readonly #taken = new Set<string>();
@@ -40,7 +43,7 @@ class Printer {
   name(value: Value): string {
     // A constant is written where it is used.
     const { op, params } = value.source;
-    if (op.name === "full") return String((params as { value: number }).value);
+    if (op.name === "full" && isNumbered(params)) return String(params.value);
     const known = this.#names.get(value);
     if (known) return known;
     const label = value.label || undefined;

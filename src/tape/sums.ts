@@ -2,35 +2,35 @@
  * @file Sums of many terms along a list: the trees of additions of which each but the last has one reader, the next one.
  */
 import { isFloat } from "../base/dtype.ts";
-import type { Instruction, Value } from "./node.ts";
+import type { Listed } from "./node.ts";
 
-export interface Sum {
+export interface Sum<V extends Listed<V>> {
   /** The last addition. */
-  readonly root: Instruction;
+  readonly root: V["source"];
   /** All of them, in the order of the list. */
-  readonly additions: readonly Instruction[];
+  readonly additions: readonly V["source"][];
   /** What is added up, three values or more. */
-  readonly terms: readonly Value[];
+  readonly terms: readonly V[];
 }
 
 /**
  * The sums of three and more terms along `list`, by additions alone or (default) by additions and subtractions. Of its values `outputs` are read
  * from outside.
  */
-export function findSums(
-  list: readonly Instruction[],
-  outputs: readonly Value[],
+export function findSums<V extends Listed<V>>(
+  list: readonly V["source"][],
+  outputs: readonly V[],
   { subtract = true }: { readonly subtract?: boolean } = {},
-): Sum[] {
-  const readers = new Map<Value, number>();
+): Sum<V>[] {
+  const readers = new Map<V, number>();
   for (const y of outputs) readers.set(y, 2);
   for (const { operands } of list) for (const x of operands) readers.set(x, (readers.get(x) ?? 0) + 1);
-  const parts = new Map<Value, { additions: Instruction[]; terms: Value[] }>();
-  const roots = new Map<Value, Instruction>();
+  const parts = new Map<V, Parts<V>>();
+  const roots = new Map<V, V["source"]>();
   for (const instruction of list) {
     const { signs } = instruction.op.traits ?? {};
     if (!signs || !(subtract || signs.every((sign) => sign === 1)) || !isFloat(instruction.results[0]!.dtype)) continue;
-    const own = { additions: [] as Instruction[], terms: [] as Value[] };
+    const own: Parts<V> = { additions: [], terms: [] };
     for (const x of instruction.operands) {
       const inner = readers.get(x) === 1 ? parts.get(x) : undefined;
       if (inner) roots.delete(x);
@@ -46,11 +46,19 @@ export function findSums(
   });
 }
 
-/** The longer list takes up the shorter one, so that a chain costs no more than its length. */
-function absorb(own: { additions: Instruction[]; terms: Value[] }, part: { additions: Instruction[]; terms: Value[] }): void {
-  for (const key of ["additions", "terms"] as const) {
-    const [long, short] = own[key].length < part[key].length ? [part[key], own[key]] : [own[key], part[key]];
-    for (const x of short) (long as unknown[]).push(x);
-    (own as Record<string, unknown>)[key] = long;
-  }
+interface Parts<V extends Listed<V>> {
+  additions: V["source"][];
+  terms: V[];
+}
+
+function absorb<V extends Listed<V>>(own: Parts<V>, part: Parts<V>): void {
+  own.additions = joined(own.additions, part.additions);
+  own.terms = joined(own.terms, part.terms);
+}
+
+/** Appends the shorter list to the longer one, in place, so that a chain costs no more than its length. */
+function joined<T>(a: T[], b: T[]): T[] {
+  const [long, short] = a.length < b.length ? [b, a] : [a, b];
+  for (const x of short) long.push(x);
+  return long;
 }

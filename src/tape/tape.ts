@@ -2,15 +2,15 @@
  * @file The tape (Wengert list) of some outputs: the instructions they depend on, operands first. Deriving it from the outputs makes
  * reachability the only notion of dead code.
  */
-import type { Instruction, Region, Value } from "./node.ts";
+import type { Instruction, Listed, Region, Value } from "./node.ts";
 
 /**
  * The instructions that `outputs` depend on, sorted by serial number. The walk does not pass the values in `stop`, nor instructions older
  * than `since` (they cannot depend on anything made later).
  */
-export function tapeOf(outputs: readonly Value[], stop?: ReadonlySet<Value>, since = 0): Instruction[] {
-  const seen = new Set<Instruction>();
-  const todo: Value[] = [...outputs];
+export function tapeOf<V extends Listed<V>>(outputs: readonly V[], stop?: ReadonlySet<Value>, since = 0): V["source"][] {
+  const seen = new Set<V["source"]>();
+  const todo: V[] = [...outputs];
   for (let value = todo.pop(); value !== undefined; value = todo.pop()) {
     const instruction = value.source;
     if (stop?.has(value) || instruction.serial < since || seen.has(instruction)) continue;
@@ -21,13 +21,13 @@ export function tapeOf(outputs: readonly Value[], stop?: ReadonlySet<Value>, sin
 }
 
 /** The tape of a region, without its inputs. */
-export function tapeOfRegion(region: Region): Instruction[] {
+export function tapeOfRegion<V extends Listed<V>>(region: Region<V>): V["source"][] {
   return tapeOf(region.outputs, new Set(region.inputs));
 }
 
 /** The values among `from` and everything that depends on them along `list`. */
-export function dependents(list: readonly Instruction[], from: Iterable<Value>): Set<Value> {
-  const found = new Set<Value>(from);
+export function dependents<V extends Value>(list: readonly Instruction<V>[], from: Iterable<V>): Set<V> {
+  const found = new Set<V>(from);
   for (const instruction of list) {
     if (instruction.operands.some((x) => found.has(x))) for (const y of instruction.results) found.add(y);
   }

@@ -1,11 +1,9 @@
 /**
  * @file Batching: the same computation on n examples at once. Values that do not depend on a mapped one stay single.
  */
-
-import type { Op, Walks } from "../ops/op.ts";
+import type { Instruction, Walks } from "../ops/op.ts";
 import { rebind } from "../ops/region.ts";
 import type { Tensor } from "../ops/tensor.ts";
-import type { Instruction, Value } from "../tape/node.ts";
 import { tapeOf } from "../tape/tape.ts";
 
 /** What stands for a value: its batch, or one value that all examples share. */
@@ -15,10 +13,10 @@ export interface Image {
 }
 
 /** The images of `outputs`, where `seeds` gives each mapped value with a batch of n on axis 0. */
-export function batch(outputs: readonly Value[], seeds: ReadonlyMap<Value, Tensor>, n: number, walks: Walks): Image[] {
+export function batch(outputs: readonly Tensor[], seeds: ReadonlyMap<Tensor, Tensor>, n: number, walks: Walks): Image[] {
   const since = Math.min(...[...seeds.keys()].map((x) => x.source.serial));
-  const images = new Map<Value, Image>([...seeds].map(([x, y]) => [x, { y, mapped: true }]));
-  const imageOf = (x: Value): Image => images.get(x) ?? { y: x as Tensor, mapped: false };
+  const images = new Map<Tensor, Image>([...seeds].map(([x, y]) => [x, { y, mapped: true }]));
+  const imageOf = (x: Tensor): Image => images.get(x) ?? { y: x, mapped: false };
   for (const instruction of tapeOf(outputs, new Set(seeds.keys()), since)) {
     if (!instruction.operands.some((x) => images.has(x))) continue;
     const results = widen(instruction, instruction.operands.map(imageOf), n, walks);
@@ -33,7 +31,7 @@ export function batch(outputs: readonly Value[], seeds: ReadonlyMap<Value, Tenso
 
 /** One instruction, by its rule. An op with regions may leave results single. */
 function widen(instruction: Instruction, operands: readonly Image[], n: number, walks: Walks): Tensor[] {
-  const op = instruction.op as Op;
+  const op = instruction.op;
   const x = operands.map(({ y }) => y);
   const mapped = operands.map((image) => image.mapped);
   if (!mapped.includes(true)) return rebind(instruction, x);

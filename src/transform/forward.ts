@@ -3,10 +3,9 @@
  * A rule may replace the results it was given, so the walk also carries the new primal along.
  */
 import { isFloat } from "../base/dtype.ts";
-import type { Maybe, Op, Walks } from "../ops/op.ts";
+import type { Instruction, Maybe, Op, Walks } from "../ops/op.ts";
 import { rebind } from "../ops/region.ts";
 import { type Tensor, withOrigin } from "../ops/tensor.ts";
-import type { Instruction, Value } from "../tape/node.ts";
 import { tapeOf } from "../tape/tape.ts";
 
 export interface Forward {
@@ -15,15 +14,15 @@ export interface Forward {
   /** Their tangents; undefined is zero. */
   readonly dy: Maybe[];
   /** What has taken the place of which value. */
-  readonly primal: ReadonlyMap<Value, Tensor>;
+  readonly primal: ReadonlyMap<Tensor, Tensor>;
 }
 
 /** Results and tangents of `outputs` along the tangents of `seeds`, which must be fresh values (see `function/seed.ts`). */
-export function forward(outputs: readonly Value[], seeds: ReadonlyMap<Value, Tensor>, walks: Walks): Forward {
+export function forward(outputs: readonly Tensor[], seeds: ReadonlyMap<Tensor, Tensor>, walks: Walks): Forward {
   const since = Math.min(...[...seeds.keys()].map((x) => x.source.serial));
-  const tangent = new Map<Value, Tensor>(seeds);
-  const primal = new Map<Value, Tensor>();
-  const now = (x: Value): Tensor => primal.get(x) ?? (x as Tensor);
+  const tangent = new Map<Tensor, Tensor>(seeds);
+  const primal = new Map<Tensor, Tensor>();
+  const now = (x: Tensor): Tensor => primal.get(x) ?? x;
   for (const instruction of tapeOf(outputs, new Set(seeds.keys()), since)) {
     const { operands, results } = instruction;
     const dx = operands.map((x) => tangent.get(x));
@@ -31,7 +30,7 @@ export function forward(outputs: readonly Value[], seeds: ReadonlyMap<Value, Ten
     const active = dx.some((d) => d !== undefined);
     if (!moved && !active) continue;
     const x = operands.map(now);
-    const again = moved ? rebind(instruction, x) : (results as readonly Tensor[]);
+    const again = moved ? rebind(instruction, x) : results;
     const { y, dy } = active ? withOrigin(instruction.origin, () => push(instruction, dx, x, again, walks)) : { y: again, dy: [] };
     results.forEach((old, i) => {
       if (y[i] !== old) primal.set(old, named(y[i]!, old.label));
@@ -55,7 +54,7 @@ function push(
   y: readonly Tensor[],
   walks: Walks,
 ): { y: readonly Tensor[]; dy: readonly Maybe[] } {
-  const op = instruction.op as Op;
+  const op = instruction.op;
   const { derivative } = op;
   if (derivative.kind === "none") return { y, dy: [] };
   const site = { params: instruction.params, regions: instruction.regions, types: instruction.results, walks };

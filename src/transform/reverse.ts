@@ -6,7 +6,6 @@ import { isFloat } from "../base/dtype.ts";
 import type { Maybe } from "../ops/op.ts";
 import { hole, substitute } from "../ops/region.ts";
 import type { Tensor } from "../ops/tensor.ts";
-import type { Value } from "../tape/node.ts";
 import { forward } from "./forward.ts";
 import { transpose } from "./transpose.ts";
 import { walks } from "./walks.ts";
@@ -34,7 +33,7 @@ export function bindSeeds(values: readonly Tensor[], seeds: ReadonlyMap<Tensor, 
  */
 export function linearize(outputs: readonly Tensor[], seeds: ReadonlyMap<Tensor, Tensor>): Linearized {
   const holes = [...seeds.keys()].map((x) => hole(x, x.label && `d${x.label}`));
-  const live = new Map<Value, Tensor>();
+  const live = new Map<Tensor, Tensor>();
   [...seeds.keys()].forEach((x, i) => {
     if (isFloat(x.dtype)) live.set(x, holes[i]!);
   });

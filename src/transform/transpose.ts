@@ -3,9 +3,8 @@
  * mode before it, this is reverse mode (Radul et al. 2023, "You only linearize once").
  */
 import { isFloat } from "../base/dtype.ts";
-import type { Maybe, Op, Walks } from "../ops/op.ts";
+import type { Instruction, Maybe, Op, Walks } from "../ops/op.ts";
 import { type Tensor, withOrigin } from "../ops/tensor.ts";
-import type { Instruction, Value } from "../tape/node.ts";
 import { dependents, tapeOf } from "../tape/tape.ts";
 
 /** Cotangents of `inputs`, for the map from them to `outputs` and cotangents of the outputs; undefined is zero. Throws if the map is not linear. */
@@ -17,8 +16,8 @@ export function transpose(outputs: readonly Maybe[], cotangents: readonly Maybe[
     since,
   );
   const linear = dependents(list, inputs);
-  const ct = new Map<Value, Tensor>();
-  const push = (x: Value, c: Maybe): void => {
+  const ct = new Map<Tensor, Tensor>();
+  const push = (x: Tensor, c: Maybe): void => {
     if (!c || !linear.has(x)) return;
     ct.set(x, ct.has(x) ? ct.get(x)!.add(c) : c);
   };
@@ -38,21 +37,21 @@ export function transpose(outputs: readonly Maybe[], cotangents: readonly Maybe[
 }
 
 /** A cotangent that is complete takes the name of its tangent, dz for z; constants and what has a name keep theirs. */
-function named(x: Value, c: Maybe): Maybe {
+function named(x: Tensor, c: Maybe): Maybe {
   if (c && x.label && !c.label && c.source.operands.length > 0) c.label = x.label;
   return c;
 }
 
 /** One instruction, by its rule. */
-function pull(instruction: Instruction, cts: readonly Maybe[], linear: ReadonlySet<Value>, walks: Walks): Maybe[] {
-  const op = instruction.op as Op;
+function pull(instruction: Instruction, cts: readonly Maybe[], linear: ReadonlySet<Tensor>, walks: Walks): Maybe[] {
+  const op = instruction.op;
   const { derivative } = op;
   const on = instruction.operands.map((x) => linear.has(x) && isFloat(x.dtype));
   checkLinear(op, on);
   if (derivative.kind === "none" || !derivative.transpose) throw new Error(`internal: ${op.name} is transposed but has no transpose`);
   const site = { params: instruction.params, regions: instruction.regions, types: instruction.results, walks };
   const { transpose: rule } = derivative;
-  return withOrigin(instruction.origin, () => rule(cts, instruction.operands as readonly Tensor[], site, on));
+  return withOrigin(instruction.origin, () => rule(cts, instruction.operands, site, on));
 }
 
 function checkLinear(op: Op, on: readonly boolean[]): void {

@@ -4,14 +4,13 @@
 import type { Maybe, Walks } from "../ops/op.ts";
 import { hole, inlineRegion } from "../ops/region.ts";
 import type { Tensor } from "../ops/tensor.ts";
-import type { Value } from "../tape/node.ts";
 import { batch } from "./batch.ts";
 import { forward } from "./forward.ts";
 import { transpose } from "./transpose.ts";
 
 export const walks: Walks = {
   jvp(region, x, dx) {
-    const seeds = new Map<Value, Tensor>();
+    const seeds = new Map<Tensor, Tensor>();
     const operands = x.map((t, i) => {
       const d = dx[i];
       if (!d) return t;
@@ -32,7 +31,7 @@ export const walks: Walks = {
   },
 
   batch(region, x, mapped, n, expand) {
-    const seeds = new Map<Value, Tensor>();
+    const seeds = new Map<Tensor, Tensor>();
     const operands = x.map((t, i) => {
       if (!mapped[i]) return t;
       const seed = hole({ shape: t.shape.slice(1), dtype: t.dtype }, t.label);

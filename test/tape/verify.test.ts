@@ -102,7 +102,7 @@ describe("verifyRegion", () => {
       () => {
         const [x, stranger] = [hole(pair), hole(pair)];
         const h = hole(pair);
-        const body: Region = { inputs: [h], outputs: [h.add(stranger)] };
+        const body = { inputs: [h], outputs: [h.add(stranger)] };
         return { inputs: [x], outputs: x.bindAll(scan, [x], { consts: 0, carry: 1, length: 3, reverse: false }, [body]) };
       },
     ],

@@ -7,7 +7,8 @@ import { ATTRIBUTE, type OnnxAttribute, type OnnxGraph, type OnnxInfo, type Onnx
 import { full } from "../../ops/indexing.ts";
 import { madeBy } from "../../ops/made-by.ts";
 import { broadcast, reshape } from "../../ops/movement.ts";
-import type { Instruction, Value } from "../../tape/node.ts";
+import type { Instruction } from "../../ops/op.ts";
+import type { Tensor } from "../../ops/tensor.ts";
 import { userLine } from "../../tape/origin.ts";
 
 /** Sizes: a number, or so many times the batch. */
@@ -36,13 +37,13 @@ export interface Shared {
   readonly batchName: string;
   readonly initializers: Map<string, OnnxTensor>;
   /** The value of the second recording that stands where a value of the first does. */
-  readonly twins: Map<Value, Value>;
+  readonly twins: Map<Tensor, Tensor>;
   /** Values that depend on no argument, computed; by the value of the first recording. */
-  readonly known: (x: Value) => TypedArray | undefined;
+  readonly known: (x: Tensor) => TypedArray | undefined;
   /** Whether an instruction depends on no argument, so that its results are constants. */
   readonly isFolded: (a: Instruction) => boolean;
   /** What reads a value. */
-  readonly uses: ReadonlyMap<Value, readonly (Instruction | "result")[]>;
+  readonly uses: ReadonlyMap<Tensor, readonly (Instruction | "result")[]>;
   next(prefix: string): string;
   readonly patterns: readonly ((g: Graph, a: Instruction) => boolean)[];
   /** Writes an instruction by the table. */
@@ -52,7 +53,7 @@ export interface Shared {
 export class Graph {
   readonly shared: Shared;
   readonly nodes: OnnxNode[] = [];
-  readonly names: Map<Value, string>;
+  readonly names: Map<Tensor, string>;
   /** The instruction that is being written; nodes take its name. */
   at: Instruction | undefined;
   /** Instructions that were written with an earlier one. */
@@ -81,7 +82,7 @@ export class Graph {
     );
   }
 
-  dims(x: Value): Dim[] {
+  dims(x: Tensor): Dim[] {
     const twin = this.shared.twins.get(x) ?? x;
     return x.shape.map((p, i) => this.dim(p, twin.shape[i]!));
   }
@@ -179,7 +180,7 @@ export class Graph {
   // ---- values ---------------------------------------------------------------------------------------------------------------------------
 
   /** The name of a value, whole. */
-  ref(x: Value): string {
+  ref(x: Tensor): string {
     const name = this.names.get(x);
     if (name !== undefined) return name;
     const elements = this.shared.known(x);
@@ -195,13 +196,13 @@ export class Graph {
   }
 
   /** The number that a value has everywhere. */
-  #number(x: Value): number {
+  #number(x: Tensor): number {
     const [p, q] = [x, this.shared.twins.get(x) ?? x].map((y) => madeBy(y, full)!.params.value);
     return Object.is(p, q) ? p! : this.same(p!, q!);
   }
 
   /** The names of operands that are spread over one shape, where ONNX may spread them; one of them has all of it. */
-  spread(operands: readonly Value[], whole: boolean = operands.some((x) => !this.#isSpread(x))): string[] {
+  spread(operands: readonly Tensor[], whole: boolean = operands.some((x) => !this.#isSpread(x))): string[] {
     return operands.map((x, i) => {
       if (!this.#isSpread(x) || (!whole && i === 0)) return this.ref(x);
       const number = madeBy(x, full);
@@ -211,13 +212,13 @@ export class Graph {
     });
   }
 
-  #isSpread(x: Value): boolean {
+  #isSpread(x: Tensor): boolean {
     if (this.names.has(x)) return false;
     return madeBy(x, full) !== undefined || madeBy(x, broadcast) !== undefined;
   }
 
   /** The operand of a broadcast under a shape that ONNX spreads to that of the result. */
-  #beside(y: Value, x: Value, axes: readonly number[]): string {
+  #beside(y: Tensor, x: Tensor, axes: readonly number[]): string {
     const first = axes[0] ?? y.shape.length;
     const dims = this.dims(y).map((d, i): Dim => (axes.includes(i) ? d : 1));
     const needed = dims.slice(first);
@@ -232,26 +233,26 @@ export class Graph {
     return needed.length === x.shape.length ? this.ref(x) : this.reshape(this.ref(x), needed);
   }
 
-  name(x: Value, name: string): string {
+  name(x: Tensor, name: string): string {
     this.names.set(x, name);
     return name;
   }
 
   /** The one instruction that reads a value, if there is one. */
-  reader(x: Value): Instruction | undefined {
+  reader(x: Tensor): Instruction | undefined {
     const [one, ...more] = this.shared.uses.get(x) ?? [];
     return one === "result" || more.length > 0 ? undefined : one;
   }
 
   /** The numbers of a value that no argument changes, with what a broadcast or a reshape makes of it left out. */
-  elements(x: Value): { readonly data: TypedArray; readonly value: Value } | undefined {
+  elements(x: Tensor): { readonly data: TypedArray; readonly value: Tensor } | undefined {
     const inner = madeBy(x, broadcast)?.operands[0] ?? madeBy(x, reshape)?.operands[0];
     const data = this.shared.known(x);
     if (data) return { data, value: x };
     return inner && this.elements(inner);
   }
 
-  info(name: string, { dtype }: Pick<Value, "dtype">, dims: readonly Dim[]): OnnxInfo {
+  info(name: string, { dtype }: Pick<Tensor, "dtype">, dims: readonly Dim[]): OnnxInfo {
     const list = dims.map((d) =>
       typeof d === "number" ? { value: d } : { param: d.times === 1 ? this.shared.batchName : `${d.times}*${this.shared.batchName}` },
     );

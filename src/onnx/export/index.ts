@@ -11,12 +11,12 @@ import { zeros } from "../../ops/create.ts";
 import { full } from "../../ops/indexing.ts";
 import { madeBy } from "../../ops/made-by.ts";
 import { broadcast } from "../../ops/movement.ts";
+import type { Instruction, Region } from "../../ops/op.ts";
 import { inlineRegion } from "../../ops/region.ts";
 import { elementsOf, type Tensor } from "../../ops/tensor.ts";
 import type { Cell } from "../../runtime/cell.ts";
 import { noticing } from "../../runtime/notice.ts";
 import { tidy } from "../../runtime/passes.ts";
-import type { Instruction, Region, Value } from "../../tape/node.ts";
 import { dependents, tapeOfRegion } from "../../tape/tape.ts";
 import { type Dim, ELEMENT, Graph, refuse, type Shared } from "./graph.ts";
 import { writeInstruction, writeList } from "./ops.ts";
@@ -333,7 +333,7 @@ function nameOf(path: string, labels: readonly string[]): string | undefined {
 }
 
 /** The values of the second list by those of the first. @throws {Error} if the lists differ in more than numbers. */
-function twinsOf(one: Region, two: Region, twins: Map<Value, Value> = new Map()): Map<Value, Value> {
+function twinsOf(one: Region, two: Region, twins: Map<Tensor, Tensor> = new Map()): Map<Tensor, Tensor> {
   const [p, q] = [tapeOfRegion(one), tapeOfRegion(two)];
   const differ = p.findIndex((a, i) => a.op !== q[i]?.op);
   if (p.length !== q.length || differ >= 0) {
@@ -350,8 +350,8 @@ function twinsOf(one: Region, two: Region, twins: Map<Value, Value> = new Map())
   return twins;
 }
 
-function usesOf(region: Region, uses: Map<Value, (Instruction | "result")[]> = new Map()): Map<Value, (Instruction | "result")[]> {
-  const use = (x: Value, by: Instruction | "result"): void => void uses.set(x, [...(uses.get(x) ?? []), by]);
+function usesOf(region: Region, uses: Map<Tensor, (Instruction | "result")[]> = new Map()): Map<Tensor, (Instruction | "result")[]> {
+  const use = (x: Tensor, by: Instruction | "result"): void => void uses.set(x, [...(uses.get(x) ?? []), by]);
   for (const a of tapeOfRegion(region)) {
     for (const x of a.operands) use(x, a);
     for (const inner of a.regions) usesOf(inner, uses);
@@ -364,7 +364,7 @@ function usesOf(region: Region, uses: Map<Value, (Instruction | "result")[]> = n
  * What depends on no argument, computed at once: of the list's own values those that others read. What has the batch in its shape is left to nodes.
  * @throws {Error} for a number that differs between the two recordings.
  */
-function foldedIn(one: Recorded, two: Recorded, twins: ReadonlyMap<Value, Value>): Pick<Shared, "known" | "isFolded"> {
+function foldedIn(one: Recorded, two: Recorded, twins: ReadonlyMap<Tensor, Tensor>): Pick<Shared, "known" | "isFolded"> {
   const { region, recording } = one;
   const list = tapeOfRegion(region);
   const open = dependents(
@@ -375,17 +375,17 @@ function foldedIn(one: Recorded, two: Recorded, twins: ReadonlyMap<Value, Value>
     const grows = a.results.some((y) => y.shape.join() !== twins.get(y)?.shape.join());
     if (grows || a.operands.some((x) => open.has(x))) for (const y of a.results) open.add(y);
   }
-  const isPlain = (x: Value): boolean => madeBy(x, full) !== undefined || madeBy(x, broadcast) !== undefined;
-  const wanted = new Set<Value>();
-  const inputs = new Set<Value>(region.inputs);
-  const want = (x: Value): void => {
+  const isPlain = (x: Tensor): boolean => madeBy(x, full) !== undefined || madeBy(x, broadcast) !== undefined;
+  const wanted = new Set<Tensor>();
+  const inputs = new Set<Tensor>(region.inputs);
+  const want = (x: Tensor): void => {
     const spread = madeBy(x, broadcast);
     if (spread) want(spread.operands[0]);
     else if (!open.has(x) && !inputs.has(x) && !isPlain(x)) wanted.add(x);
   };
   for (const a of list) if (a.results.some((y) => open.has(y))) a.operands.forEach(want);
   region.outputs.forEach(want);
-  const elements = new Map<Value, TypedArray>();
+  const elements = new Map<Tensor, TypedArray>();
   const names = [...wanted];
   const [found, again] = [
     valuesOf(one, names),
@@ -407,7 +407,7 @@ function foldedIn(one: Recorded, two: Recorded, twins: ReadonlyMap<Value, Value>
 }
 
 /** Values of a list that depend on its cells alone. */
-function valuesOf({ region, recording }: Recorded, values: readonly Value[]): TypedArray[] {
+function valuesOf({ region, recording }: Recorded, values: readonly Tensor[]): TypedArray[] {
   const given = region.inputs.map((x, i): Tensor => {
     const role = recording.inputs[i]!;
     return typeof role === "string" ? zeros([...x.shape], x.dtype) : role.current;

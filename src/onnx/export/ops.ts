@@ -1,6 +1,6 @@
 /** @file What instructions become, as a table: one entry for an operation, with the nodes of ONNX that compute it. */
 import type { OnnxGraph } from "../../formats/onnx.ts";
-import type { Instruction, Region } from "../../tape/node.ts";
+import type { Instruction, Region } from "../../ops/op.ts";
 import { tapeOfRegion } from "../../tape/tape.ts";
 import { arrayOf, ELEMENT, FAR, Graph, refuse } from "./graph.ts";
 

@@ -5,16 +5,17 @@ import { add, decay, div, le, lt, mul, ratio, select, sub } from "../../ops/elem
 import { full } from "../../ops/indexing.ts";
 import { instructionOf, madeBy } from "../../ops/made-by.ts";
 import { broadcast, concat, pad, reshape, windows } from "../../ops/movement.ts";
+import type { Instruction } from "../../ops/op.ts";
 import { max, maxWithIndex, sum } from "../../ops/reduce.ts";
-import type { Instruction, Value } from "../../tape/node.ts";
+import type { Tensor } from "../../ops/tensor.ts";
 import { ELEMENT, type Graph } from "./graph.ts";
 import type { Pattern } from "./ops.ts";
 
-const numberIn = (x: Value | undefined): number | undefined => madeBy(x, full)?.params.value;
+const numberIn = (x: Tensor | undefined): number | undefined => madeBy(x, full)?.params.value;
 const product = (list: readonly number[]): number => list.reduce((a, b) => a * b, 1);
 
 /** Writes a node for the results of several instructions. */
-function write(g: Graph, y: Value, name: string, ...instructions: readonly (Instruction | undefined)[]): true {
+function write(g: Graph, y: Tensor, name: string, ...instructions: readonly (Instruction | undefined)[]): true {
   g.name(y, name);
   for (const a of instructions) if (a) g.done.add(a);
   return true;
@@ -22,13 +23,13 @@ function write(g: Graph, y: Value, name: string, ...instructions: readonly (Inst
 
 /** Padding before a window that only it reads: its place, and what is padded. Zeros come from `pad`, minus infinities from concatenations. */
 interface Padded {
-  readonly x: Value;
+  readonly x: Tensor;
   readonly low: number[];
   readonly high: number[];
 }
 
 /** -∞ around the last axes, as max pooling has it. */
-function infinitelyPadded(x: Value, spatial: number): Padded {
+function infinitelyPadded(x: Tensor, spatial: number): Padded {
   const [low, high] = [Array<number>(spatial).fill(0), Array<number>(spatial).fill(0)];
   let inner = x;
   for (;;) {
@@ -103,7 +104,7 @@ const averagePool: Pattern = (g, a) => {
 };
 
 /** The division by a number that alone reads a value. */
-function divided(g: Graph, x: Value, by: number): Instruction | undefined {
+function divided(g: Graph, x: Tensor, by: number): Instruction | undefined {
   const reader = g.reader(x);
   const quotient = reader && instructionOf(reader, div);
   return quotient && quotient.operands[0] === x && numberIn(quotient.operands[1]) === by ? reader : undefined;
@@ -126,7 +127,7 @@ const mean: Pattern = (g, a) => {
 };
 
 /** Elements of an operand that has one for each of the channels on axis 1, and is no argument's. */
-function perChannel(g: Graph, x: Value): TypedArray | undefined {
+function perChannel(g: Graph, x: Tensor): TypedArray | undefined {
   const spread = madeBy(x, broadcast);
   const at = spread?.params.axes.indexOf(1) ?? -1;
   const [inner] = spread?.operands ?? [];
@@ -136,10 +137,10 @@ function perChannel(g: Graph, x: Value): TypedArray | undefined {
 /** y·scale + shift for each channel, as far as readers that alone read it go on so. */
 function affine(
   g: Graph,
-  y: Value,
+  y: Tensor,
   channels: number,
   fold: boolean,
-): { value: Value; scale?: Float64Array; shift?: Float64Array; done: Instruction[] } {
+): { value: Tensor; scale?: Float64Array; shift?: Float64Array; done: Instruction[] } {
   let value = y;
   let scale: Float64Array | undefined;
   let shift: Float64Array | undefined;
@@ -203,7 +204,7 @@ function biasName(g: Graph, done: readonly Instruction[], scale: Float64Array | 
   return spread && g.ref(spread.operands[0]);
 }
 
-function scaledWeight(g: Graph, w: Value, weight: TypedArray, scale: Float64Array): string {
+function scaledWeight(g: Graph, w: Tensor, weight: TypedArray, scale: Float64Array): string {
   const each = weight.length / scale.length;
   return g.constant(
     `k folded ${w.source.serial} ${g.at!.serial}`,
@@ -279,7 +280,7 @@ const clamp: Pattern = (g, a) => {
 };
 
 /** Clamped values, and what was clamped. */
-const clamps: WeakMap<Value, { readonly of: Value }> = new WeakMap();
+const clamps: WeakMap<Tensor, { readonly of: Tensor }> = new WeakMap();
 
 /** A comparison that only clamps read. */
 const beforeClamp: Pattern = (g, a) => {

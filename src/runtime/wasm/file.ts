@@ -6,8 +6,8 @@
 import { byteSize } from "../../base/dtype.ts";
 import { formatType, sizeOf, type Type } from "../../base/shape.ts";
 import { type Contents, compileFile } from "../../codegen/wasm/file.ts";
+import type { Region } from "../../ops/op.ts";
 import { elementsOf } from "../../ops/tensor.ts";
-import type { Region } from "../../tape/node.ts";
 import type { Cell } from "../cell.ts";
 import { planRegion } from "../compile.ts";
 import { cellsOf, type Roles } from "../executable.ts";
