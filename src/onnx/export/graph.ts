@@ -7,9 +7,10 @@ import { ATTRIBUTE, type OnnxAttribute, type OnnxGraph, type OnnxInfo, type Onnx
 import { full } from "../../ops/indexing.ts";
 import { madeBy } from "../../ops/made-by.ts";
 import { broadcast, reshape } from "../../ops/movement.ts";
-import type { Instruction } from "../../ops/op.ts";
+import type { Instruction, Region } from "../../ops/op.ts";
 import type { Tensor } from "../../ops/tensor.ts";
 import { userLine } from "../../tape/origin.ts";
+import { tapeOfRegion } from "../../tape/tape.ts";
 
 /** Sizes: a number, or so many times the batch. */
 export type Dim = number | { readonly times: number };
@@ -50,9 +51,12 @@ export interface Shared {
   readonly write: (g: Graph, a: Instruction) => void;
 }
 
+/** Movement that readers may do themselves; written when somebody needs all of it. */
+const LAZY: ReadonlySet<string> = new Set(["full", "broadcast"]);
+
 export class Graph {
   readonly shared: Shared;
-  readonly nodes: OnnxNode[] = [];
+  readonly nodes: OnnxNode[];
   readonly names: Map<Tensor, string>;
   /** The instruction that is being written; nodes take its name. */
   at: Instruction | undefined;
@@ -62,10 +66,20 @@ export class Graph {
   #batch: string | undefined;
   batchFrom: string | undefined;
 
-  constructor(shared: Shared, outer?: Graph) {
-    [this.shared, this.#outer] = [shared, outer];
+  /** @param nodes Where nodes go: to a list of its own, unless they stand in the outer graph's. */
+  constructor(shared: Shared, outer?: Graph, nodes: OnnxNode[] = []) {
+    [this.shared, this.#outer, this.nodes] = [shared, outer, nodes];
     this.names = new Map(outer?.names);
     this.batchFrom = outer?.batchFrom;
+  }
+
+  /** Writes a list: patterns first, then what is left by the table. */
+  writeList(region: Region): void {
+    for (const a of tapeOfRegion(region)) {
+      if (this.done.has(a) || LAZY.has(a.op.name) || this.shared.isFolded(a)) continue;
+      this.at = a;
+      if (!this.shared.patterns.some((pattern) => pattern(this, a))) this.shared.write(this, a);
+    }
   }
 
   // ---- sizes --------------------------------------------------------------------------------------------------------------------------
@@ -116,6 +130,13 @@ export class Graph {
       return d.times === 1 ? this.#batchSize() : this.emit("Mul", [this.#batchSize(), this.ints([d.times])]);
     });
     return parts.length === 1 ? parts[0]! : this.emit("Concat", parts, { axis: 0 });
+  }
+
+  /** 0, 1, 2, ... below an open size. */
+  range(size: Dim, dtype: Dtype): string {
+    const [zero, one] = [0, 1].map((n) => this.ints([n], []));
+    const end = this.emit("Reshape", [this.shape([size]), this.ints([], [0])]);
+    return this.emit("Cast", [this.emit("Range", [zero!, end, one!])], { to: ELEMENT[dtype] });
   }
 
   reshape(x: string, dims: readonly Dim[]): string {

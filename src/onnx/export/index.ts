@@ -19,7 +19,7 @@ import { noticing } from "../../runtime/notice.ts";
 import { tidy } from "../../runtime/passes.ts";
 import { dependents, tapeOfRegion } from "../../tape/tape.ts";
 import { type Dim, ELEMENT, Graph, refuse, type Shared } from "./graph.ts";
-import { writeInstruction, writeList } from "./ops.ts";
+import { writeInstruction } from "./ops.ts";
 import { patternsFor } from "./patterns.ts";
 
 export interface OnnxExportOptions {
@@ -180,7 +180,7 @@ class Exporter {
     const inputs = this.#inputs();
     const weights = this.#weights(inputs);
     g.batchFrom = inputs.find(({ isOpen }) => isOpen)?.info.name;
-    writeList(g, region);
+    g.writeList(region);
     g.at = undefined;
     const outputs = region.outputs.map((y, i): OnnxInfo => {
       const role = recording.outputs[i]!;
@@ -403,7 +403,8 @@ function foldedIn(one: Recorded, two: Recorded, twins: ReadonlyMap<Tensor, Tenso
     const role = recording.inputs[i]!;
     if (typeof role !== "string") elements.set(x, elementsOf(role.current));
   });
-  return { known: (x) => elements.get(x), isFolded: (a) => !a.results.some((y) => open.has(y)) };
+  const closed = new Set(list.filter((a) => !a.results.some((y) => open.has(y))));
+  return { known: (x) => elements.get(x), isFolded: (a) => closed.has(a) };
 }
 
 /** Values of a list that depend on its cells alone. */

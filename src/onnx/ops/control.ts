@@ -157,12 +157,6 @@ function repeated(c: Call, plan: Plan, first: Value | undefined, given: readonly
   return last.state.map((x, i) => new Live(x, start[i].dtype));
 }
 
-/** Slices of scan inputs along an axis, one for each turn. */
-function slicesOf(x: Tensor, axis: number, reverse: boolean): Tensor[] {
-  const all = range(x.shape[axis]).map((i) => x.select(axis, i));
-  return reverse ? all.reverse() : all;
-}
-
 /** Version 8 has a batch axis and lengths before the states. */
 function scanOver(c: Call): Given[] {
   const plan = c.graph("body");
@@ -186,32 +180,102 @@ function batchedScan(c: Call, plan: Plan, count: number): Given[] {
   return runs[0].map((_, i) => stacked(runs.map((run) => run[i] as Value)));
 }
 
+/** An input of a Scan: what it is cut from, and which axis is cut from which end. */
+interface Sliced {
+  readonly x: Tensor;
+  readonly dtype: OnnxDtype;
+  readonly axis: number;
+  readonly reverse: boolean;
+}
+
 function scanned(c: Call, plan: Plan, inputs: readonly (Value | undefined)[], count: number): Given[] {
   const states = inputs.length - count;
   const axes = c.ints("scan_input_axes") ?? range(count).map(() => 0);
   const directions = c.ints("scan_input_directions") ?? range(count).map(() => 0);
-  const sliced = inputs.slice(states).map((value, i) => {
-    const live = tensorOf(value, "a scan input");
-    const axis = axes[i] < 0 ? axes[i] + live.shape.length : axes[i];
-    return { dtype: live.dtype, rows: slicesOf(live.tensor, axis, directions[i] === 1), x: live.tensor, axis };
+  const sliced = inputs.slice(states).map((value, i): Sliced => {
+    const { tensor: x, dtype } = tensorOf(value, "a scan input");
+    return { x, dtype, axis: axes[i] < 0 ? axes[i] + x.rank : axes[i], reverse: directions[i] === 1 };
   });
-  const turns = sliced[0]?.rows.length ?? 0;
-  let carried = inputs.slice(0, states);
-  const rows: (Value | undefined)[][] = [];
-  for (let t = 0; t < turns; t++) {
-    const results = c.run(plan, [...carried, ...sliced.map(({ rows: each, dtype }) => new Live(each[t], dtype))]);
-    carried = results.slice(0, states);
-    rows.push(results.slice(states));
-  }
-  const outAxes = c.ints("scan_output_axes");
+  const outputs = plan.outputs.length - states;
   const outDirections = c.ints("scan_output_directions");
-  const collected = range(plan.outputs.length - states).map((j): Given => {
-    const lives = rows.map((row) => tensorOf(row[j], "a scan output"));
+  const backwards = range(outputs).map((j) => outDirections?.[j] === 1);
+  const { last, stacks } =
+    asLoop(c, plan, inputs.slice(0, states), sliced, backwards) ?? writtenOut(c, plan, inputs.slice(0, states), sliced, backwards);
+  const outAxes = c.ints("scan_output_axes");
+  const collected = stacks.map(({ tensor: x, dtype }, j): Given => {
     const axis = outAxes?.[j] ?? 0;
-    const all = (outDirections?.[j] === 1 ? lives.toReversed() : lives).map(({ tensor: x }) => x);
-    return new Live(stack(all, axis < 0 ? axis + all[0].rank + 1 : axis), lives[0].dtype);
+    return new Live(x.moveAxis(0, axis < 0 ? axis + x.rank : axis), dtype);
   });
-  return [...carried, ...collected];
+  return [...last, ...collected];
+}
+
+interface Scanned {
+  readonly last: readonly (Value | undefined)[];
+  /** What is collected, on a new first axis. */
+  readonly stacks: readonly Live[];
+}
+
+/** One loop for all turns; undefined where the body reads what it computes. */
+function asLoop(
+  c: Call,
+  plan: Plan,
+  states: readonly (Value | undefined)[],
+  sliced: readonly Sliced[],
+  backwards: readonly boolean[],
+): Scanned | undefined {
+  // Where all run from the end the loop does, and what it collects stands where its slices did.
+  const reverse = [...sliced.map((each) => each.reverse), ...backwards].every(Boolean);
+  const start = states.map((value) => tensorOf(value, "what a loop carries"));
+  let types: OnnxDtype[] = [];
+  const facing = (x: Tensor, flipped: boolean): Tensor => (flipped ? x.flip(0) : x);
+  try {
+    const [last, stacks] = scan(
+      (state: Tensor[], xs: Tensor[]): readonly [Tensor[], Tensor[]] => {
+        const results = c.run(plan, [
+          ...state.map((x, i) => new Live(x, start[i].dtype)),
+          ...xs.map((x, i) => new Live(x, sliced[i].dtype)),
+        ]);
+        const lives = results.map((value) => tensorOf(value, "a result of a loop"));
+        types = lives.slice(start.length).map(({ dtype }) => dtype);
+        return [lives.slice(0, start.length).map(({ tensor: x }) => x), lives.slice(start.length).map(({ tensor: x }) => x)];
+      },
+      start.map(({ tensor: x }) => x),
+      sliced.map((each) => facing(each.x.moveAxis(each.axis, 0), each.reverse !== reverse)),
+      { reverse },
+    );
+    return {
+      last: last.map((x, i) => new Live(x, start[i].dtype)),
+      stacks: stacks.map((x, i) => new Live(facing(x, backwards[i] !== reverse), types[i])),
+    };
+  } catch {
+    return undefined; // sizes or values in the body: it is written out
+  }
+}
+
+/** One turn after another. */
+function writtenOut(
+  c: Call,
+  plan: Plan,
+  states: readonly (Value | undefined)[],
+  sliced: readonly Sliced[],
+  backwards: readonly boolean[],
+): Scanned {
+  const slices = sliced.map(({ x, axis, reverse, dtype }) => {
+    const rows = range(x.shape[axis]).map((i) => new Live(x.select(axis, i), dtype));
+    return reverse ? rows.reverse() : rows;
+  });
+  let carried: readonly (Value | undefined)[] = states;
+  const rows: (Value | undefined)[][] = [];
+  for (let t = 0; t < (slices[0]?.length ?? 0); t++) {
+    const results = c.run(plan, [...carried, ...slices.map((each) => each[t])]);
+    carried = results.slice(0, states.length);
+    rows.push(results.slice(states.length));
+  }
+  const stacks = backwards.map((reverse, j) => {
+    const column = rows.map((row) => row[j]);
+    return stacked(reverse ? column.reverse() : column) as Live;
+  });
+  return { last: carried, stacks };
 }
 
 // ---- sequences ------------------------------------------------------------------------------------------------------------------------

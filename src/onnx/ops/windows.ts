@@ -1,9 +1,9 @@
 /**
- * @file Convolutions and pools. ONNX pads each side by itself, asks for "same" sizes, and lets a last window hang over the end; one helper knows where windows lie, the
- * rest is Nabla's own convolution and windows.
+ * @file Convolutions and pools. ONNX asks for "same" sizes, and lets a last window hang over the end; one helper knows where windows lie, the rest is Nabla's own
+ * convolutions and windows. (Its pools take no dilation of means, no padding of more than half a window, and at most three axes; ONNX has all of these.)
  */
 import { type Shape, sizeOf, stridesOf } from "../../base/shape.ts";
-import { convTranspose1d, convTranspose2d, convTranspose3d } from "../../math/conv.ts";
+import { conv1d, conv2d, conv3d, convTranspose1d, convTranspose2d, convTranspose3d } from "../../math/conv.ts";
 import { scatterReduce } from "../../math/indexing.ts";
 import { pad } from "../../math/rearrange.ts";
 import { full, tensor } from "../../ops/create.ts";
@@ -60,8 +60,10 @@ const perChannel = (bias: Tensor, rank: number): Tensor => bias.reshape([-1, ...
 function conv(c: Call): Given {
   const [x, w] = [c.tensor(0), c.tensor(1)];
   const { low, high, stride, dilation } = geometry(c, x.shape.slice(2), w.shape.slice(2));
-  const y = x.pad([0, 0, ...low], [0, 0, ...high]).conv(w, { stride, dilation, groups: c.int("group", 1) });
-  return c.has(2) ? y.add(perChannel(c.tensor(2), x.rank)) : y;
+  const run = [conv1d, conv2d, conv3d][low.length - 1];
+  if (!run) throw unsupported(`a convolution over ${low.length} axes`);
+  const padding = low.map((n, i) => [n, high[i]] as const);
+  return run(x, w, { padding, stride, dilation, groups: c.int("group", 1), bias: c.maybe(2) });
 }
 
 function convTranspose(c: Call): Given {
@@ -101,7 +103,7 @@ function cutOf(c: Call, input: Shape, whole: Shape, stride: readonly number[]): 
   return [pads.slice(0, n), whole.map((d, i) => d - pads[i] - pads[n + i])];
 }
 
-/** [N, C, ...out, taps]. */
+/** [N, C, ...out, ...kernel]. */
 function windows(x: Tensor, g: Geometry, value: number): Tensor {
   const widths = [[0, 0] as const, [0, 0] as const, ...g.low.map((low, i) => [low, g.tail[i]] as const)];
   const padded =
@@ -111,14 +113,18 @@ function windows(x: Tensor, g: Geometry, value: number): Tensor {
           widths.map(([, h]) => h),
         )
       : pad(x, widths, "constant", value);
-  return padded.windows(g.kernel, g.stride, g.dilation).flatten(2 + g.kernel.length);
+  return padded.windows(g.kernel, g.stride, g.dilation);
 }
+
+/** The sum of each window. */
+const sumsOf = (taps: Tensor, { kernel }: Geometry): Tensor => taps.sum(kernel.map((_, i) => i - kernel.length));
 
 function maxPool(c: Call): Given[] {
   const x = wide(c.tensor(0));
   const g = geometry(c, x.shape.slice(2), c.ints("kernel_shape") ?? []);
   const isFloat = x.dtype === "f32" || x.dtype === "f64";
-  const { values, indices } = windows(x, g, isFloat ? Number.NEGATIVE_INFINITY : rangeOf(c.dtype(0))[0]).maxWithIndex(-1);
+  const taps = windows(x, g, isFloat ? Number.NEGATIVE_INFINITY : rangeOf(c.dtype(0))[0]);
+  const { values, indices } = taps.flatten(2 + g.kernel.length).maxWithIndex(-1);
   return [new Live(values, c.dtype(0)), c.wants(1) ? new Live(placesOf(c, x, g, indices), "int64") : undefined];
 }
 
@@ -159,7 +165,7 @@ function averagePool(c: Call): Given {
   const x = c.tensor(0);
   const g = geometry(c, x.shape.slice(2), c.ints("kernel_shape") ?? []);
   const counts = coverage(c, g);
-  const sums = windows(x, g, 0).sum([-1]);
+  const sums = sumsOf(windows(x, g, 0), g);
   if (counts.every((n) => n === counts[0])) return sums.div(counts[0]);
   return sums.div(tensor(Float32Array.from(counts), { shape: g.out, dtype: sums.dtype === "f64" ? "f64" : "f32" }));
 }
@@ -167,11 +173,8 @@ function averagePool(c: Call): Given {
 function lpPool(c: Call): Given {
   const x = c.tensor(0);
   const p = c.float("p", 2);
-  const sums = windows(x, geometry(c, x.shape.slice(2), c.ints("kernel_shape") ?? []), 0)
-    .abs()
-    .pow(p)
-    .sum([-1]);
-  return root(sums, p);
+  const g = geometry(c, x.shape.slice(2), c.ints("kernel_shape") ?? []);
+  return root(sumsOf(windows(x, g, 0).abs().pow(p), g), p);
 }
 
 /** x^(1/p), with derivative 0 at 0. */
