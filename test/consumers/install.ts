@@ -11,13 +11,18 @@ export function installConsumer(folder: string, wanted: (name: string) => boolea
   if (!existsSync(join(root, "dist/index.js"))) throw new Error("dist is missing: npm run build");
   const packed = execFileSync("npm", ["pack", "--json", "--pack-destination", folder], { cwd: root, encoding: "utf8" });
   const tarball = join(folder, (JSON.parse(packed) as [{ filename: string }])[0].filename);
+  installTools(folder, wanted, tarball);
+  return tarball;
+}
+
+/** Installs the tools whose names match, and other packages. */
+export function installTools(folder: string, wanted: (name: string) => boolean, ...more: string[]): void {
   cpSync(join(root, "test/consumers"), folder, { recursive: true });
   const file = join(folder, "package.json");
   const all = JSON.parse(readFileSync(file, "utf8")) as { dependencies: Record<string, string> };
   const dependencies = Object.fromEntries(Object.entries(all.dependencies).filter(([name]) => wanted(name)));
   writeFileSync(file, JSON.stringify({ ...all, dependencies }));
-  execFileSync("npm", ["install", "--prefer-offline", "--no-audit", "--no-fund", tarball], { cwd: folder, stdio: "pipe" });
-  return tarball;
+  execFileSync("npm", ["install", "--prefer-offline", "--no-audit", "--no-fund", ...more], { cwd: folder, stdio: "pipe" });
 }
 
 /** What bundles pages. */

@@ -105,6 +105,12 @@ test("patterns and folding", () => {
   expect(opsOf(onnx.export(fn, make(4))).Sqrt).toBeUndefined();
 });
 
+test("nodes have names of their own", () => {
+  const { graph } = onnx.decodeOnnx("Model", onnx.export(lstm, data(2, [6, 4])));
+  const names = graph!.nodes!.map(({ name }) => name);
+  expect(new Set(names).size).toBe(names.length);
+});
+
 test("a module's weights have their names; inputs and outputs too", () => {
   const model = seq(new nn.Linear(6, 4));
   const { graph } = onnx.decodeOnnx("Model", onnx.export(model, data(3, [6])));
@@ -167,6 +173,14 @@ describe("what is refused", () => {
     ["another list for another batch", (t) => (t.shape[0]! > 2 ? t.exp() : t), /does other things for a batch of 3/],
   ])("%s", (_, fn, message) => {
     expect(() => onnx.export(fn, x)).toThrow(message);
+  });
+
+  test("what an older opset lacks", () => {
+    const bag = new nn.EmbeddingBag(10, 4);
+    const index = tensor([[1, 2]], { dtype: "i32" });
+    expect(() => onnx.export(bag, index, { opset: 13 })).toThrow(
+      /sums of rows at indices came with opset 16, and \{ opset: 13 \} was asked for/,
+    );
   });
 
   test("arguments", () => {

@@ -7,6 +7,10 @@ import { arrayOf, type Dim, ELEMENT, Graph, refuse } from "./graph.ts";
 const range = (n: number, start = 0): number[] => Array.from({ length: n }, (_, i) => start + i);
 const product = (sizes: readonly number[]): number => sizes.reduce((a, b) => a * b, 1);
 
+function wantOpset(g: Graph, a: Instruction, opset: number, what: string): void {
+  if (g.shared.opset < opset) refuse(a, `${what} came with opset ${opset}, and { opset: ${g.shared.opset} } was asked for`);
+}
+
 // ---- products ---------------------------------------------------------------------------------------------------------------------------
 
 /** The words of an Einstein sum. */
@@ -66,6 +70,7 @@ interface Rows {
  * is cut off.
  */
 export function scattered(g: Graph, a: Instruction, p: Rows, q: Rows): string {
+  wantOpset(g, a, 16, "sums of rows at indices");
   const { batch } = p;
   const [rows, index] = a.operands;
   const size = g.dim(p.size, q.size);
@@ -155,7 +160,7 @@ export function foldedWindows(
   a: Instruction,
   { kernel, stride, dilation, size }: Windows & { readonly size: readonly number[] },
 ): string {
-  if (g.shared.opset < 18) return refuse(a, `Col2Im came with opset 18, and { opset: ${g.shared.opset} } was asked for`);
+  wantOpset(g, a, 18, "windows put back");
   const [x] = a.operands;
   const n = kernel.length;
   const lead = x!.shape.length - 2 * n;

@@ -54,6 +54,9 @@ export interface Shared {
 /** Movement that readers may do themselves; written when somebody needs all of it. */
 const LAZY: ReadonlySet<string> = new Set(["full", "broadcast"]);
 
+/** What names of nodes that compute the batch's size begin with. */
+const FIRST = "batch/";
+
 export class Graph {
   readonly shared: Shared;
   readonly nodes: OnnxNode[];
@@ -161,8 +164,8 @@ export class Graph {
   /** A node that reads inputs of the graph alone, before all others. */
   emitFirst(op: string, inputs: readonly string[]): string[] {
     const outputs = [this.shared.next("v")];
-    const at = this.nodes.findIndex(({ name }) => name !== "batch");
-    this.nodes.splice(at < 0 ? this.nodes.length : at, 0, { op, inputs: [...inputs], outputs, name: "batch", attributes: [] });
+    const at = this.nodes.findIndex(({ name }) => !name!.startsWith(FIRST));
+    this.nodes.splice(at < 0 ? this.nodes.length : at, 0, { op, inputs: [...inputs], outputs, name: `${FIRST}${op}`, attributes: [] });
     return outputs;
   }
 
