@@ -194,7 +194,7 @@ class Exporter {
       return g.info(name, y, dims);
     });
     const read = new Set(g.nodes.flatMap((node) => namesRead(node)));
-    const initializers = [...weights.filter(({ name }) => read.has(name!)), ...this.#shared.initializers.values()];
+    const initializers = [...weights, ...this.#shared.initializers.values()].filter(({ name }) => read.has(name!));
     return this.#encoded(
       inputs.map(({ info }) => info),
       outputs,
