@@ -52,24 +52,29 @@ export function affineOf(x: Expr, known: ReadonlyMap<Expr, Known>, memo: Map<Exp
 }
 
 function formOf(x: Expr, known: ReadonlyMap<Expr, Known>, recur: (y: Expr) => Affine): Affine {
-  const [a, b] = x.args as readonly [Expr, Expr];
   switch (x.op) {
     case "const":
       return constantForm(x.value | 0);
     case "variable":
       return known.get(x)?.affine ?? opaque(x);
     case "add":
-      return sum(recur(a), recur(b));
+      return sum(recur(x.args[0]), recur(x.args[1]));
     case "sub":
-      return sum(recur(a), times(recur(b), -1));
+      return sum(recur(x.args[0]), times(recur(x.args[1]), -1));
     case "neg":
-      return times(recur(a), -1);
-    case "mul":
+      return times(recur(x.args[0]), -1);
+    case "mul": {
+      const [a, b] = x.args;
       return b.op === "const" ? times(recur(a), b.value | 0) : opaque(x);
-    case "shl":
+    }
+    case "shl": {
+      const [a, b] = x.args;
       return b.op === "const" && (b.value & 31) < 31 ? times(recur(a), 2 ** (b.value & 31)) : opaque(x);
-    case "cast":
+    }
+    case "cast": {
+      const [a] = x.args;
       return a.dtype === "i32" || a.dtype === "u32" ? recur(a) : opaque(x);
+    }
     default:
       return opaque(x);
   }
@@ -86,10 +91,10 @@ export interface AffineLanes {
 }
 
 export function affineLanes(x: Expr, known: ReadonlyMap<Expr, Known>): AffineLanes | undefined {
-  const [a, b] = x.args as readonly [Expr, Expr];
-  if (x.op === "splat") return { base: affineOf(a, known), offsets: Array<number>(x.lanes).fill(0) };
+  if (x.op === "splat") return { base: affineOf(x.args[0], known), offsets: Array<number>(x.lanes).fill(0) };
   if (x.op === "ramp") return { base: constantForm(0), offsets: Array.from({ length: x.lanes }, (_, i) => i) };
-  if (!LANE_ARITHMETIC.has(x.op)) return undefined;
+  if (x.op !== "add" && x.op !== "sub" && x.op !== "mul" && x.op !== "div" && x.op !== "rem") return undefined;
+  const [a, b] = x.args;
   const left = affineLanes(a, known);
   const factor = constantOf(b);
   if (!left) return undefined;
@@ -102,8 +107,6 @@ export function affineLanes(x: Expr, known: ReadonlyMap<Expr, Known>): AffineLan
   const sign = x.op === "sub" ? -1 : 1;
   return { base: sum(left.base, times(right.base, sign)), offsets: left.offsets.map((o, i) => o + sign * right.offsets[i]!) };
 }
-
-const LANE_ARITHMETIC: ReadonlySet<string> = new Set(["add", "sub", "mul", "div", "rem"]);
 
 /** Quotients or remainders of lanes that are constants and not negative. */
 function quotientLanes(op: "div" | "rem", { base, offsets }: AffineLanes, by: number): AffineLanes | undefined {

@@ -197,7 +197,6 @@ class Prover {
 
   /** What follows from a lane of a condition that holds, or that does not. */
   #facts(x: Expr, lane: number, holds: boolean): Form[] {
-    const [a, b] = x.args as readonly [Expr, Expr];
     switch (x.op) {
       case "const":
         return (x.value !== 0) === holds ? [] : [constantForm(-1)];
@@ -206,23 +205,24 @@ class Prover {
         return value ? this.#facts(value, lane, holds) : [];
       }
       case "splat":
-        return this.#facts(a, 0, holds);
+        return this.#facts(x.args[0], 0, holds);
       case "lane":
-        return this.#facts(a, x.value, holds);
+        return this.#facts(x.args[0], x.value, holds);
       case "not":
-        return this.#facts(a, lane, !holds);
+        return this.#facts(x.args[0], lane, !holds);
       case "and":
-        return holds ? [...this.#facts(a, lane, true), ...this.#facts(b, lane, true)] : [];
+        return holds ? x.args.flatMap((arg) => this.#facts(arg, lane, true)) : [];
       case "or":
-        return holds ? [] : [...this.#facts(a, lane, false), ...this.#facts(b, lane, false)];
+        return holds ? [] : x.args.flatMap((arg) => this.#facts(arg, lane, false));
       default:
         return this.#comparison(x, lane, holds);
     }
   }
 
   #comparison(x: Expr, lane: number, holds: boolean): Form[] {
-    const [a, b] = x.args as readonly [Expr, Expr];
-    if ((x.op !== "lt" && x.op !== "le" && x.op !== "eq") || a.dtype !== "i32") return [];
+    if (x.op !== "lt" && x.op !== "le" && x.op !== "eq") return [];
+    const [a, b] = x.args;
+    if (a.dtype !== "i32") return [];
     const difference = combined(this.#form(b, lane), this.#form(a, lane), -1);
     if (x.op === "eq") return holds ? [difference, combined(constantForm(0), difference, -1)].flatMap((f) => this.#implied(f)) : [];
     // a < b is b - a - 1 >= 0, a <= b is b - a >= 0; where they do not hold, b <= a and b < a do.
@@ -262,34 +262,33 @@ class Prover {
 
   #formOf(x: Expr, lane: number): Form | undefined {
     if (x.dtype !== "i32" && x.dtype !== "u32" && x.dtype !== "bool") return undefined;
-    const [a] = x.args as readonly [Expr];
     switch (x.op) {
       case "const":
         return constantForm(x.value);
       case "ramp":
         return constantForm(lane);
       case "splat":
-        return this.#form(a, 0);
+        return this.#form(x.args[0], 0);
       case "lane":
-        return this.#form(a, x.value);
+        return this.#form(x.args[0], x.value);
       case "variable": {
         const value = this.#values.get(x);
         return value && this.#form(value, lane);
       }
       case "cast":
-        return this.#castForm(x, a, lane);
+        return this.#castForm(x, x.args[0], lane);
       default:
         return x.dtype === "i32" ? this.#arithmeticForm(x, lane) : undefined;
     }
   }
 
   #arithmeticForm(x: Expr, lane: number): Form | undefined {
-    if (!ARITHMETIC.has(x.op)) return undefined;
-    const [a, b] = x.args.map((y) => this.#form(y, lane)) as [Form, Form];
     const zero = constantForm(0);
+    if (x.op === "neg") return combined(zero, this.#form(x.args[0], lane), -1);
+    if (x.op !== "add" && x.op !== "sub" && x.op !== "mul" && x.op !== "shl") return undefined;
+    const [a, b] = [this.#form(x.args[0], lane), this.#form(x.args[1], lane)];
     if (x.op === "add") return combined(a, b, 1);
     if (x.op === "sub") return combined(a, b, -1);
-    if (x.op === "neg") return combined(zero, a, -1);
     if (b.terms.size > 0) return undefined;
     return combined(zero, a, x.op === "mul" ? b.constant : 2 ** (b.constant & 31));
   }
@@ -306,7 +305,6 @@ class Prover {
   #range(x: Expr, lane: number): Range {
     const own = (y: Expr): Range => this.#rangeOfForm(this.#form(y, lane));
     const type = RANGES[x.dtype] ?? UNKNOWN;
-    const [a, b, c] = x.args as readonly [Expr, Expr, Expr];
     switch (x.op) {
       case "variable":
         return this.#counters.get(x) ?? type;
@@ -314,23 +312,20 @@ class Prover {
         return RANGES[this.#kernel.buffers[x.value]!.dtype] ?? UNKNOWN;
       case "div":
       case "rem":
-        return quotientRange(x.op, own(a), own(b), type);
+        return quotientRange(x.op, own(x.args[0]), own(x.args[1]), type);
       case "min":
       case "max":
-        return eitherRange(own(a), own(b), x.op);
+        return eitherRange(own(x.args[0]), own(x.args[1]), x.op);
       case "select":
-        return eitherRange(own(b), own(c), "select");
+        return eitherRange(own(x.args[1]), own(x.args[2]), "select");
       case "and":
       case "shr":
-        return bitsRange(x.op, own(a), own(b), type);
+        return bitsRange(x.op, own(x.args[0]), own(x.args[1]), type);
       default:
         return type;
     }
   }
 }
-
-/** What is affine in an operand, or in both. */
-const ARITHMETIC: ReadonlySet<string> = new Set(["add", "sub", "neg", "mul", "shl"]);
 
 /** Bounds of some of the bits of a number. */
 function bitsRange(op: "and" | "shr", a: Range, b: Range, type: Range): Range {
@@ -371,8 +366,8 @@ export function guardAccesses(kernel: Kernel): Kernel {
     return k.and(k.le(k.int(0), at), k.lt(at, k.int(kernel.buffers[buffer]!.length)));
   };
   const guardLoad = (x: Expr, original: Expr): Expr => {
-    if (!guarded.has(original)) return x;
-    const [index, mask] = x.args as readonly [Expr, Expr | undefined];
+    if (x.op !== "load" || !guarded.has(original)) return x;
+    const [index, mask] = x.args;
     const within = inside(x.value, index, x.lanes);
     return k.make("load", x.dtype, x.lanes, [index, mask ? k.and(mask, within) : within], x.value);
   };

@@ -326,9 +326,9 @@ export function fma(a: Expr, b: Expr, c: Expr): Expr {
   if (a.dtype !== b.dtype || b.dtype !== c.dtype) fail("fma", "operands of different dtypes", a, b, c);
   if (!isFloat(a.dtype)) return add(mul(a, b), c);
   const f = meaningOf("fma", a.dtype)!;
-  const values = [a, b, c].map(constantOf);
+  const values = [a, b, c].map(constantOf).filter((value) => value !== undefined);
   const lanes = lanesOf([a, b, c]);
-  if (values.every((v) => v !== undefined)) return splat(constant(f(...values), a.dtype), lanes);
+  if (values.length === 3) return splat(constant(f(...values), a.dtype), lanes);
   return make(
     "fma",
     a.dtype,

@@ -122,10 +122,11 @@ class Maker {
   }
 
   #compute(x: Expr, args: readonly Lanes[], plan: Action[]): Lanes {
-    const [a, b, c] = args as [Lanes, Lanes, Lanes];
     if (x.op === "const") return [x.value];
     if (x.op === "ramp") return Array.from({ length: x.lanes }, (_, i) => i);
     if (x.op === "variable") return this.#variable(x);
+    const [a, b = NO_LANES, c = NO_LANES] = args;
+    if (!a) throw new Error(`internal: ${x.op} has no operand`);
     const to = new Array<number>(x.lanes).fill(0);
     const each = (f: (i: number) => number): Lanes => {
       plan.push(() => {
@@ -143,7 +144,7 @@ class Maker {
         return each(() => pairwise(f, a));
       }
       case "load":
-        return each((i) => (!b || b[i] ? this.buffers[x.value]![this.#place(x.value, a, i)]! : 0));
+        return each((i) => (args.length === 1 || b[i] ? this.buffers[x.value]![this.#place(x.value, a, i)]! : 0));
       case "select":
         return each((i) => (a[i] ? b[i]! : c[i]!));
       default: {
@@ -154,6 +155,9 @@ class Maker {
     }
   }
 }
+
+/** The elements of an operand that there is not. */
+const NO_LANES: Lanes = [];
 
 function meaningOfExpr(x: Expr): Meaning {
   const from = x.args[0]!.dtype;

@@ -88,8 +88,9 @@ class Divider {
       const inside = s.kind === "for" && s.parallel === "inside" ? this.line(s.body, times * timesOf(s)) : undefined;
       if (inside) through.set(s, inside);
     }
-    const loops = new Set(stmts.filter((s): s is Loop => s.kind === "for" && timesOf(s) > 0 && (s.parallel === true || through.has(s))));
-    const rest = stmts.filter((s) => s.kind !== "let" && !loops.has(s as Loop));
+    const isLoop = (s: Stmt): s is Loop => s.kind === "for" && timesOf(s) > 0 && (s.parallel === true || through.has(s));
+    const loops = new Set(stmts.filter(isLoop));
+    const rest = stmts.filter((s) => s.kind !== "let" && !isLoop(s));
     if (loops.size === 0 || needs(loops, stmts, assigned(rest))) return undefined;
     const stretches = new Map<Stmt, Stretch>();
     let at = 0;
@@ -106,9 +107,9 @@ class Divider {
         closeRun();
         stretches.set(s, { start: at, through: inside });
         at += inside.length;
-      } else if (loops.has(s as Loop)) {
+      } else if (isLoop(s)) {
         closeRun();
-        const each = this.#each(s as Loop, times);
+        const each = this.#each(s, times);
         stretches.set(s, { start: at, each });
         at += each.length * each.count;
       } else {

@@ -58,7 +58,8 @@ class Table {
       if (isMadeOf(x, op, dtype, lanes, args, value, fold)) return x;
       at = (at + 1) & (slots.length - 1);
     }
-    const made: Expr = { op, dtype, lanes, args, value, fold, id: nextId() };
+    // Callers give the operands that the operation has; `verify.ts` counts them.
+    const made = { op, dtype, lanes, args, value, fold, id: nextId() } as Expr;
     slots[at] = made;
     if (2 * ++this.#count > slots.length) this.#grow();
     return made;

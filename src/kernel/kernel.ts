@@ -52,29 +52,25 @@ export type CompareOp = "eq" | "ne" | "lt" | "le";
  * - integer `div` and `rem` truncate toward zero, by zero give 0; `shr` is arithmetic for i32, logical for u32; shift counts are mod 32.
  * - float `min` and `max` return NaN if either operand is NaN. `and`, `or`, `xor`, `not` work on integers and bools.
  */
-export interface Expr {
-  readonly op:
-    | "const"
-    | "ramp"
-    | "variable"
-    | "load"
-    | "splat"
-    | "lane"
-    | "fold"
-    | "select"
-    | "fma"
-    | "cast"
-    | "bitcast"
-    | UnaryOp
-    | BinaryOp
-    | CompareOp;
+export type Expr =
+  | Node<"const" | "ramp" | "variable", readonly Expr[]>
+  | Load
+  | Node<"splat" | "lane" | "fold" | "cast" | "bitcast" | UnaryOp, readonly [Expr, ...none: never[]]>
+  | Node<BinaryOp | CompareOp, readonly [Expr, Expr, ...none: never[]]>
+  | Node<"select" | "fma", readonly [Expr, Expr, Expr, ...none: never[]]>;
+
+export type Load = Node<"load", readonly [index: Expr, ...mask: Expr[]]>;
+
+/** Expressions of some operations with operands `Args`. The types are open at the end so that an operand can be read whatever the operation is. */
+interface Node<Op, Args extends readonly Expr[]> {
+  readonly op: Op;
   readonly dtype: Dtype;
   /**
    * 1 for a scalar, more for a vector: a power of two. A vector's elements are numbers of four bytes, f64, or the booleans of comparisons; u8 and bool buffers widen on
    * load. Which lengths there are is the target's business (`target.ts`).
    */
   readonly lanes: number;
-  readonly args: readonly Expr[];
+  readonly args: Args;
   readonly value: number;
   /** For `fold` only. */
   readonly fold?: "add" | "mul" | "min" | "max" | undefined;

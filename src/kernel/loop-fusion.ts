@@ -41,12 +41,13 @@ export function fuseLoops(stmts: readonly Stmt[], mayShare: MayShare): Stmt[] {
   const done: Stmt[] = [];
   for (const s of stmts) {
     const at = s.kind === "for" ? partnerOf(s, done, mayShare) : -1;
-    if (at < 0) {
+    const first = done[at];
+    if (s.kind !== "for" || first?.kind !== "for") {
       done.push(s);
       continue;
     }
-    const [first, ...between] = done.splice(at) as [Loop, ...Stmt[]];
-    done.push(...between.filter(isStart), fuse(first, s as Loop), ...between.filter((m) => !isStart(m)));
+    const between = done.splice(at).slice(1);
+    done.push(...between.filter(isStart), fuse(first, s), ...between.filter((m) => !isStart(m)));
   }
   return done.map((s) => mapBlocks(s, (block) => fuseLoops(block, mayShare)));
 }

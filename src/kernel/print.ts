@@ -162,7 +162,8 @@ class Printer {
   }
 
   private infix(x: Expr, symbol: string, strength: number): Piece {
-    const [a, b] = x.args as readonly [Expr, Expr];
+    const [a, b] = x.args;
+    if (!a || !b) throw new Error(`internal: ${x.op} has ${x.args.length} operands, want 2`);
     const c = constantOf(b);
     if (x.op === "add" && c !== undefined && c < 0) return [`${this.wrap(a, strength)} - ${this.expr(b).slice(1)}`, strength];
     return [`${this.wrap(a, strength)} ${symbol} ${this.wrap(b, strength + 1)}`, strength];

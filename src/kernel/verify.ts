@@ -204,9 +204,10 @@ const SIGNATURES: Readonly<Partial<Record<Expr["op"], (x: Expr, like: Like) => b
 };
 
 function operatorHolds(x: Expr, like: Like): boolean {
-  const [a, b] = x.args as readonly [Expr, Expr];
-  if (meaningOf(x.op, a.dtype) === undefined || a.dtype === "u8") return false;
-  if (isCompare(x.op)) return x.dtype === "bool" && a.dtype !== "bool" && a.dtype === b.dtype && a.lanes === x.lanes && b.lanes === x.lanes;
+  const [a, b] = x.args;
+  if (!a || meaningOf(x.op, a.dtype) === undefined || a.dtype === "u8") return false;
   if (isUnary(x.op)) return like(a);
+  if (!b) return false;
+  if (isCompare(x.op)) return x.dtype === "bool" && a.dtype !== "bool" && a.dtype === b.dtype && a.lanes === x.lanes && b.lanes === x.lanes;
   return isBinary(x.op) && like(a) && like(b);
 }

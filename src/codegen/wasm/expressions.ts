@@ -4,7 +4,7 @@
  */
 import type { Dtype } from "../../base/dtype.ts";
 import { constantOf } from "../../kernel/build.ts";
-import type { Expr } from "../../kernel/kernel.ts";
+import type { Expr, Load } from "../../kernel/kernel.ts";
 import { eachExpr } from "../../kernel/walk.ts";
 import { CONVERT, SCALAR, SIMD, VECTOR, VECTOR_CONVERT, VECTOR_SHIFT } from "./instructions.ts";
 import { type Code, type FunctionBuilder, V128, type ValueType } from "./module.ts";
@@ -35,7 +35,7 @@ export interface Surroundings {
   /** Whether code emitted now repeats. */
   readonly inLoop: () => boolean;
   readonly variable: (x: Expr) => void;
-  readonly load: (x: Expr) => void;
+  readonly load: (x: Load) => void;
   /** If `x` is a load that can be splat in one instruction, does it. */
   readonly loadSplat: (x: Expr) => boolean;
   /** The function index of a host function. */
@@ -109,7 +109,6 @@ export class Expressions {
   }
 
   private compute(x: Expr): void {
-    const [a, b, c] = x.args as readonly [Expr, Expr, Expr];
     switch (x.op) {
       case "const":
         this.constant(x);
@@ -124,28 +123,28 @@ export class Expressions {
         this.around.load(x);
         return;
       case "splat":
-        this.splat(a);
+        this.splat(x.args[0]);
         return;
       case "lane":
-        this.emit(a);
+        this.emit(x.args[0]);
         this.extract(x.dtype, x.value);
         return;
       case "fold":
-        this.fold(x, a);
+        this.fold(x, x.args[0]);
         return;
       case "select":
-        this.select(x, a, b, c);
+        this.select(x, x.args[0], x.args[1], x.args[2]);
         return;
       case "fma":
-        this.fma(x, a, b, c);
+        this.fma(x, x.args[0], x.args[1], x.args[2]);
         return;
       case "cast":
-        if (x.lanes === 4) this.castVector(a, x.dtype);
-        else this.castScalar(a, x.dtype);
+        if (x.lanes === 4) this.castVector(x.args[0], x.dtype);
+        else this.castScalar(x.args[0], x.dtype);
         return;
       case "bitcast":
-        this.emit(a);
-        if (x.lanes === 1 && a.dtype === "f32") this.code.emit(0xbc);
+        this.emit(x.args[0]);
+        if (x.lanes === 1 && x.args[0].dtype === "f32") this.code.emit(0xbc);
         if (x.lanes === 1 && x.dtype === "f32") this.code.emit(0xbe);
         return;
       default:
@@ -243,12 +242,13 @@ export class Expressions {
   // Operators
 
   private operation(x: Expr): void {
-    const [a, b] = x.args as readonly [Expr, Expr];
+    const [a, b] = x.args;
+    if (!a) throw new Error(`internal: ${x.op} has no operand`);
     const key = `${x.op} ${a.dtype}`;
-    if (x.lanes === 4 && b && (x.op === "min" || x.op === "max") && this.limit(x, a, b)) return;
+    if (x.lanes === 4 && (x.op === "min" || x.op === "max") && this.limit(x, x.args[0], x.args[1])) return;
     const shift = x.lanes === 4 && b?.op === "splat" ? VECTOR_SHIFT[key] : undefined;
     const direct = VECTOR[key];
-    if (shift !== undefined) {
+    if (shift !== undefined && b) {
       // Vector shifts take one scalar count: what a splat has.
       this.emit(a);
       this.emit(b.args[0]!);
@@ -358,7 +358,7 @@ export class Expressions {
   /** p < q ? p : q is pmin(q, p); p < q ? q : p is pmax(p, q). */
   private selectLimit(x: Expr, condition: Expr, a: Expr, b: Expr): boolean {
     if (x.dtype !== "f32" || condition.op !== "lt") return false;
-    const [p, q] = condition.args as readonly [Expr, Expr];
+    const [p, q] = condition.args;
     const minimum = a === p && b === q;
     if (!minimum && !(a === q && b === p)) return false;
     this.emit(minimum ? q : p);

@@ -101,7 +101,7 @@ class Generator {
         return;
       case "set":
         this.expressions.emit(s.value);
-        this.code.set((this.homes.get(s.variable) as { local: number }).local);
+        this.code.set(this.localOf(s.variable));
         return;
       case "store":
         this.memory.store(s);
@@ -110,6 +110,13 @@ class Generator {
         this.expressions.emit(s.condition);
         this.code.ifElse(undefined, () => this.block(s.then), s.otherwise.length > 0 ? () => this.block(s.otherwise) : undefined);
     }
+  }
+
+  /** The local of a variable that is assigned to. */
+  private localOf(variable: Expr): number {
+    const home = this.homes.get(variable);
+    if (!home || !("local" in home)) throw new Error(`internal: variable ${variable.value} has no local`);
+    return home.local;
   }
 
   /** A constant name for address arithmetic is looked through; other values get a local. */
@@ -221,22 +228,23 @@ class Generator {
     this.block(stmts, (s) => {
       const stretch = stretches.get(s);
       if (!stretch) this.perform(s);
-      else if (stretch.through)
-        this.loop(s as Stmt & { kind: "for" }, this.shareOf(s as Stmt & { kind: "for" }, stretch.start, stretch.through, from, to));
-      else if (stretch.each) this.partOfLoop(s as Stmt & { kind: "for" }, stretch.start, stretch.each, from, to);
+      else if (s.kind === "for" && stretch.through) this.loop(s, this.shareOf(s, stretch.start, stretch.through, from, to));
+      else if (s.kind === "for" && stretch.each) this.partOfLoop(s, stretch.start, stretch.each, from, to);
       else this.ifBegins(stretch.start, from, to, () => this.perform(s));
     });
   }
 
   /** The body of a loop that is parallel inside, as far as it lies between two positions on its own line. */
   private shareOf({ body }: Stmt & { kind: "for" }, start: number, line: Line, from: number, to: number): () => void {
-    const [low, high] = [from, to].map((position) => {
+    const onLine = (position: number): number => {
       const local = this.code.newLocal(I32);
       this.code.get(position);
       this.code.addConstant(-start);
       this.code.set(local);
       return local;
-    }) as [number, number];
+    };
+    const low = onLine(from);
+    const high = onLine(to);
     return () => this.part(body, line, low, high);
   }
 

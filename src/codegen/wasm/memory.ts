@@ -4,7 +4,7 @@
  */
 import { byteSize, type Dtype } from "../../base/dtype.ts";
 import { type Affine, affineLanes, affineOf, constantForm, type Known, sum, times } from "../../kernel/affine.ts";
-import type { Expr, Kernel, Stmt } from "../../kernel/kernel.ts";
+import type { Expr, Kernel, Load, Stmt } from "../../kernel/kernel.ts";
 import { type Expressions, typeOf } from "./expressions.ts";
 import { SIMD } from "./instructions.ts";
 import { type FunctionBuilder, I32, V128 } from "./module.ts";
@@ -36,8 +36,8 @@ export class MemoryAccess {
     this.expressions = expressions;
   }
 
-  load(x: Expr): void {
-    const [index, mask] = x.args as readonly [Expr, Expr | undefined];
+  load(x: Load): void {
+    const [index, mask] = x.args;
     if (x.lanes === 4 && index.lanes === 4) {
       this.gather(x, index, mask);
       return;
