@@ -6,7 +6,9 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, write
 import { dirname, join, posix } from "node:path";
 import { root, run } from "./setup.mjs";
 
-const stage = join(root, "node_modules/.cache/nabla/site");
+/** Where VitePress is installed, and in it the pages: they import what it depends on. */
+const kept = join(root, "node_modules/.cache/nabla/vitepress");
+const stage = join(kept, "pages");
 
 /** Pages that do not lie in docs, and their places in the site. */
 const PLACES = {
@@ -87,7 +89,12 @@ const CONFIG = () => ({
       },
       {
         text: "Coming from",
-        items: [link("PyTorch", "/from-pytorch"), link("Keras", "/from-keras"), link("TensorFlow.js", "/from-tensorflow-js")],
+        items: [
+          link("PyTorch", "/from-pytorch"),
+          link("Keras", "/from-keras"),
+          link("TensorFlow.js", "/from-tensorflow-js"),
+          link("Operators of PyTorch", "/coverage"),
+        ],
       },
       {
         text: "Guides",
@@ -95,9 +102,23 @@ const CONFIG = () => ({
           link("In the browser", "/browser"),
           link("Published weights", "/weights"),
           link("ONNX", "/onnx"),
+          link("Exchange with other tools", "/exchange"),
           link("Networks", "/models"),
           link("Accuracy", "/accuracy"),
           link("Lectures", "/lectures"),
+        ],
+      },
+      {
+        text: "Why a network learns",
+        items: [
+          link("Instruments", "/inspect"),
+          link("Why it does not learn", "/why-not-learning"),
+          link("Curvature", "/inspect-curvature"),
+          link("Landscapes of the loss", "/inspect-landscape"),
+          link("Spectra", "/inspect-spectra"),
+          link("Paths and elimination", "/inspect-paths"),
+          link("Approximation", "/inspect-approximation"),
+          link("Second order: Hessian-free", "/hessian-free"),
         ],
       },
       {
@@ -107,6 +128,9 @@ const CONFIG = () => ({
           link("Architecture", "/architecture"),
           link("Benchmarks", "/benchmarks"),
           link("Primitives", "/ops"),
+          link("Values at the edges", "/edges"),
+          link("Decoders", "/decoders"),
+          link("Nightly runs", "/nightly"),
           link("Contributing", "/contributing"),
           link("Changes", "/changelog"),
         ],
@@ -140,6 +164,15 @@ features:
 ---
 `;
 
+/** The pages that the navigation does not lead to. */
+export function unlinked() {
+  const { sidebar } = CONFIG().themeConfig;
+  const linked = new Set(sidebar.flatMap(({ items }) => items.map(({ link: to }) => `${to.slice(1)}.md`)));
+  return pages()
+    .map(placeOf)
+    .filter((place) => place !== "reference/index.md" && !linked.has(place));
+}
+
 export function stageAll() {
   rmSync(stage, { recursive: true, force: true });
   for (const path of pages()) {
@@ -154,7 +187,6 @@ export function stageAll() {
 }
 
 if (process.argv[1] === new URL(import.meta.url).pathname) {
-  const kept = join(root, "node_modules/.cache/nabla/vitepress");
   stageAll();
   if (!existsSync(join(kept, "node_modules/vitepress"))) {
     mkdirSync(kept, { recursive: true });

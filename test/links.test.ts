@@ -8,6 +8,7 @@ const root = new URL("../", import.meta.url).pathname;
 interface Site {
   readonly pages: () => string[];
   readonly staged: (path: string) => string;
+  readonly unlinked: () => string[];
 }
 let site: Site;
 beforeAll(async () => {
@@ -50,6 +51,10 @@ describe("pages", () => {
     expect(dead("README.md", "[a](docs/no.md) [b](#nowhere) [c](docs/tutorial.md#nowhere) [d](docs/tutorial.md) [e](https://x.y)")).toEqual(
       ["docs/no.md", "#nowhere", "docs/tutorial.md#nowhere"],
     );
+  });
+
+  test("are all in the navigation of the site", () => {
+    expect(site.unlinked()).toEqual([]);
   });
 
   test("link within the site: pages by their places, and files of the repository as text", () => {

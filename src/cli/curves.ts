@@ -1,7 +1,7 @@
 /** @file Curves in a terminal: Braille dots, axes, and at the end of each its name. */
 import { rangeOf, ticksIn, tickText } from "../figures/axis.ts";
 import { type Curve, thinned } from "../figures/curves.ts";
-import { drawLine } from "./plot.ts";
+import { BrailleCanvas } from "./braille.ts";
 
 /** Columns and rows of the whole. */
 export interface DrawOptions {
@@ -16,25 +16,26 @@ export function drawCurves(given: readonly Curve[], { width = 79, height = 12, x
   if (curves.length === 0) return "";
   const all = curves.flatMap(({ points }) => points.filter(isFinitePoint));
   const [xs, ys] = [rangeOf(all.map(([at]) => at)), rangeOf(all.map(([, y]) => y))];
-  const labels = [ys.high, (ys.high + ys.low) / 2, ys.low].map((y) => tickText(Number(y.toPrecision(3))));
+  const labelled = new Map([
+    [0, ys.high],
+    [(height - 1) >> 1, (ys.high + ys.low) / 2],
+    [height - 1, ys.low],
+  ]);
+  const labels = Array.from({ length: height }, (_, i) => (labelled.has(i) ? tickText(Number(labelled.get(i)!.toPrecision(3))) : ""));
   const margin = Math.max(...labels.map((label) => label.length));
   const ends = Math.max(...curves.map(({ name }) => name.length));
   const columns = Math.max(30, width) - margin - 3 - ends;
   const column = (at: number): number => Math.round(((at - xs.low) / (xs.high - xs.low)) * (2 * columns - 1));
   const row = (y: number): number => Math.round(((ys.high - y) / (ys.high - ys.low)) * (4 * height - 1));
-  const cells = Array.from({ length: height }, () => new Array<number>(columns).fill(0));
+  const canvas = new BrailleCanvas(columns, height);
   for (const { points } of curves) {
     for (let i = 1; i < points.length; i++) {
       const [from, to] = [points[i - 1], points[i]];
-      if (isFinitePoint(from) && isFinitePoint(to)) drawLine(cells, column(from[0]), row(from[1]), column(to[0]), row(to[1]));
+      if (isFinitePoint(from) && isFinitePoint(to)) canvas.line(column(from[0]), row(from[1]), column(to[0]), row(to[1]));
     }
   }
   const names = namesByRow(curves, height, (y) => row(y) >> 2);
-  const middle = (height - 1) >> 1;
-  const lines = cells.map((line, i) => {
-    const label = i === 0 ? labels[0] : i === middle ? labels[1] : i === height - 1 ? labels[2] : "";
-    return `${label.padStart(margin)} ┤${line.map((dots) => String.fromCodePoint(0x2800 + dots)).join("")} ${names[i] ?? ""}`.trimEnd();
-  });
+  const lines = canvas.rows(labels, margin).map((line, i) => `${line} ${names[i] ?? ""}`.trimEnd());
   return [
     ...lines,
     ...below(

@@ -6,6 +6,7 @@ import type { Spectrum } from "../inspect/spectrum.ts";
 import type { Units } from "../inspect/units.ts";
 import { findingText } from "../train/finding.ts";
 import { drawCurves } from "./curves.ts";
+import { binned, shareText, short, UNIT_HEADS, unitColumns } from "./inspect-format.ts";
 
 const EIGHTHS = " ▏▎▍▌▋▊▉█";
 const HEIGHTS = " ▁▂▃▄▅▆▇█";
@@ -25,9 +26,6 @@ export function sparkline(counts: readonly number[], width: number): string {
   const most = Math.sqrt(Math.max(1, ...sums));
   return sums.map((n) => (n === 0 ? " " : HEIGHTS[Math.max(1, Math.round((8 * Math.sqrt(n)) / most))])).join("");
 }
-
-const short = (x: number): string =>
-  x === 0 ? "0" : Math.abs(x) >= 1e-3 && Math.abs(x) < 1e5 ? String(Number(x.toPrecision(3))) : x.toExponential(1);
 
 const GAUGE = 33;
 
@@ -73,8 +71,6 @@ export function flowText(flow: Flow, width: number): string {
   ].join("\n");
 }
 
-const percent = (share: number): string => (share === 0 ? "0 %" : share < 0.001 ? "<0.1 %" : `${(100 * share).toFixed(1)} %`);
-
 /** A line for each activation. */
 export function unitsText({ activations, deadAtBirth }: Units): string {
   if (activations.length === 0) return "units: no activation to look at";
@@ -83,30 +79,19 @@ export function unitsText({ activations, deadAtBirth }: Units): string {
     sparkline(each.histogram.counts, 24),
     `${short(each.histogram.low)}..${short(each.histogram.high)}`,
     `${each.dead.length}/${each.units}`,
-    percent(each.flat),
-    percent(each.far),
-    percent(each.sparsity),
-    percent(each.signCoherence),
-    each.condition ? short(each.condition.secondMoment) : "-",
-    String(each.duplicates.reduce((sum, group) => sum + group.length - 1, 0)),
+    ...unitColumns(each),
   ]);
-  const birth = deadAtBirth > 0.01 ? [`with biases of 0, ${percent(deadAtBirth)} of such nets are born dead for an example`] : [];
-  return [
-    "units",
-    ...columns([["", "outputs", "range", "dead", "flat", "|z|>5", "zeros", "one sign", "κ E[hhᵀ]", "copies"], ...rows], 2),
-    ...birth,
-  ].join("\n");
+  const birth = deadAtBirth > 0.01 ? [`with biases of 0, ${shareText(deadAtBirth)} of such nets are born dead for an example`] : [];
+  return ["units", ...columns([["", "outputs", "range", "dead", ...UNIT_HEADS], ...rows], 2), ...birth].join("\n");
 }
 
 /** A line for each weight. */
 export function spectrumText({ layers, jacobian }: Spectrum): string {
   const rows = layers.map((layer) => {
     const [high, low] = [layer.values[0]!, layer.values.at(-1)!];
-    const counts = new Array<number>(24).fill(0);
-    for (const value of layer.values) counts[Math.min(23, Math.floor((24 * (value - low)) / (high - low || 1)))]!++;
     return [
       layer.name,
-      sparkline(counts, 24),
+      sparkline(binned(layer.values, 24), 24),
       short(low),
       short(high),
       short(layer.law.upper),

@@ -1,4 +1,5 @@
 /** @file The instruments of `nabla inspect` that look at the loss and at the whole function: curvature, landscape, paths; what they print, and their part of the report. */
+
 import { isFloat } from "../base/dtype.ts";
 import { heatmap } from "../figures/heatmap.ts";
 import type { Section } from "../figures/report.ts";
@@ -15,6 +16,7 @@ import type { Layer } from "../nn/module.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { lossOf, mainOutput } from "../train/task.ts";
 import { drawCurves } from "./curves.ts";
+import { short } from "./inspect-format.ts";
 
 /** Sums over the paths of one example, and what its Jacobian costs by orders of elimination, in fused multiply-adds. */
 export interface PathsFound {
@@ -87,9 +89,6 @@ export function lookAtLoss(
     ...(wants("paths") && { paths: pathsOf(model.eval(), batch.x) }),
   };
 }
-
-const short = (x: number): string =>
-  x === 0 ? "0" : Math.abs(x) >= 1e-3 && Math.abs(x) < 1e5 ? String(Number(x.toPrecision(3))) : x.toExponential(1);
 
 /** Lines about curvature. */
 function curvatureLines({

@@ -8,11 +8,8 @@ import type { LayerSpectrum, Spectrum } from "../inspect/spectrum.ts";
 import type { Units } from "../inspect/units.ts";
 import type { Finding } from "../train/finding.ts";
 import type { Inspected } from "./inspect-command.ts";
+import { binned, shareText, short, UNIT_HEADS, unitColumns } from "./inspect-format.ts";
 import { lossSections } from "./inspect-loss.ts";
-
-const short = (x: number): string =>
-  x === 0 ? "0" : Math.abs(x) >= 1e-3 && Math.abs(x) < 1e5 ? String(Number(x.toPrecision(3))) : x.toExponential(1);
-const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 
 function findingsSection(findings: readonly Finding[]): Section {
   if (findings.length === 0)
@@ -70,7 +67,7 @@ function flowSection(flow: Flow): Section {
         ...flow.forks.map(({ name, ways }) => [
           name,
           ways.map((way) => way.name).join(", "),
-          ways.map(({ share }) => percent(share)).join(", "),
+          ways.map(({ share }) => shareText(share)).join(", "),
         ]),
       ],
     }),
@@ -80,7 +77,7 @@ function flowSection(flow: Flow): Section {
 function unitsSection({ activations }: Units): Section {
   const rows = activations.map(({ name, histogram, dead, units, flat }) => ({
     name,
-    note: `dead ${dead.length} of ${units}, flat ${percent(flat)}`,
+    note: `dead ${dead.length} of ${units}, flat ${shareText(flat)}`,
     ...histogram,
   }));
   return {
@@ -88,18 +85,13 @@ function unitsSection({ activations }: Units): Section {
     text: ["Outputs of each activation; heights are square roots of counts, so that rare values are seen."],
     ...(rows.length > 0 && { pictures: [histogramRows("Outputs", rows)] }),
     table: [
-      ["activation", "units", "dead", "weak", "flat", "|z| > 5", "zeros", "one sign", "κ of E[hhᵀ]", "copies"],
+      ["activation", "units", "dead", "weak", ...UNIT_HEADS],
       ...activations.map((each) => [
         each.name,
         String(each.units),
         String(each.dead.length),
         String(each.weak.length),
-        percent(each.flat),
-        percent(each.far),
-        percent(each.sparsity),
-        percent(each.signCoherence),
-        each.condition ? short(each.condition.secondMoment) : "-",
-        String(each.duplicates.reduce((sum, group) => sum + group.length - 1, 0)),
+        ...unitColumns(each),
       ]),
     ],
   };
@@ -108,8 +100,7 @@ function unitsSection({ activations }: Units): Section {
 function spectrumSection({ layers }: Spectrum): Section {
   const rows = layers.map(({ name, values, law, outliers }) => {
     const [low, high] = [values.at(-1)!, values[0]!];
-    const counts = new Array<number>(64).fill(0);
-    for (const value of values) counts[Math.min(63, Math.floor((64 * (value - low)) / (high - low || 1)))]!++;
+    const counts = binned(values, 64);
     return { name, note: `σ₁ ${short(high)}, the law ends at ${short(law.upper)}, ${outliers.length} beyond`, low, high, counts };
   });
   return {

@@ -5,7 +5,7 @@ import { encode } from "fast-png";
 import { beforeAll, describe, expect, test } from "vitest";
 import { run as nabla } from "../../src/cli/program.ts";
 import { type NpySource, readSafetensors, writeNpy, writeNpz } from "../../src/formats/index.ts";
-import { loadRun } from "../../src/train/index.ts";
+import { loadRun, type Prediction } from "../../src/train/index.ts";
 import { captureConsole } from "./console.ts";
 
 const { out, err, folder } = captureConsole();
@@ -371,6 +371,23 @@ describe("settings of daily work", () => {
     expect(await nabla(["train", "mlp", ...small, "--fast-dev-run", ...more])).toBe(1);
     expect(err.join("\n")).toContain(message);
   });
+
+  test("--balanced draws every class as often, and the run keeps it", async () => {
+    // The number says nothing of the class: a run comes to the share that each class has among what it is shown.
+    const rows = Array.from({ length: 240 }, (_, i) => `${(i * 7) % 11},${i % 12 === 0 ? "rare" : "common"}`);
+    write("lopsided.csv", ["x,y", ...rows].join("\n"));
+    const train = ["train", "mlp", "--data", at("lopsided.csv"), "--hidden", "4", "--epochs", "8", "--lr", "0.05"];
+    expect(await nabla([...train, "--out", at("as-they-are")])).toBe(0);
+    expect(await nabla([...train, "--balanced", "--out", at("balanced")])).toBe(0);
+    const rareIn = async (folder: string): Promise<number> => {
+      const [{ classes }] = (await (await loadRun(at(folder))).predict([{ x: 5 }])) as [Prediction];
+      return classes!.find((each) => each.class === "rare")!.probability;
+    };
+    expect(await rareIn("as-they-are")).toBeLessThan(0.2);
+    expect(await rareIn("balanced")).toBeGreaterThan(0.35);
+    expect(await nabla(["train", "mlp", "--data", "sine", "--fast-dev-run", "--balanced"])).toBe(1);
+    expect(err.at(-1)).toContain("balanced");
+  }, 60_000);
 
   test("spaces in lists are no part of names, and quotes keep commas in them", async () => {
     const rows = Array.from({ length: 20 }, (_, i) => `${i},${i},text ${i},${i % 2 ? "p" : "q"}`);
