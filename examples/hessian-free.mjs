@@ -41,7 +41,7 @@ function hessianFree() {
   while (true) {
     const before = model.parameters().map(({ value }) => value);
     const report = method.step();
-    cost += 1 + 2 * report.products + report.evaluations / 2;
+    cost += report.gradients + 2 * report.products + report.evaluations / 2;
     if (cost > budget) {
       model.parameters().forEach((parameter, i) => {
         parameter.set(before[i]); // the step that went over the budget does not count

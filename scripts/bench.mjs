@@ -16,4 +16,10 @@ if (args.includes("--browser") || args.includes("--page")) {
     console.error(`bench: ${error.message}`);
     process.exitCode = 1;
   });
+} else if (args.includes("--watcher")) {
+  const { benchWatcher } = await import("./bench-watcher.mjs");
+  await benchWatcher(args).catch((error) => {
+    console.error(`bench: ${error.message}`);
+    process.exitCode = 1;
+  });
 } else process.exitCode = await run(process.execPath, [join(root, "bench/dist/main.js"), ...args]);

@@ -5,10 +5,11 @@
  *
  *     step ── b = -∇f ── CG on (G + λI)δ = b, from the last solution ── best of the iterates kept ── line search ── λ by the reduction ratio
  */
-import { aNumber, type Checks, checkOptions } from "../base/check.ts";
+import { aNumber, type Checks, checkOptions, naturalNumber } from "../base/check.ts";
 import { type Compiled, compile } from "../function/compile.ts";
-import { valueAndGrad } from "../function/derivative.ts";
+import { grad, valueAndGrad, vjp } from "../function/derivative.ts";
 import { gnvp } from "../function/jacobian.ts";
+import { bernoulli, keyOf } from "../math/random.ts";
 import { tensor } from "../ops/create.ts";
 import { elementsOf, type Tensor } from "../ops/tensor.ts";
 import { Cell } from "../runtime/cell.ts";
@@ -26,6 +27,12 @@ export interface HessianFreeOptions {
   readonly tolerance?: number;
   /** How much of the last solution the next search starts from. Default 0.95. */
   readonly warmStart?: number;
+  /**
+   * Gradients in a step from which the preconditioner (diag Σ∇fᵢ∘∇fᵢ + λI)^¾ of Martens (2010, section 4.7) is estimated, fᵢ the loss of example i: the squares of
+   * gradients whose examples have random signs, whose expectation is that diagonal. The first axis of the outputs counts examples. Default 0, which is
+   * none.
+   */
+  readonly preconditioner?: number;
 }
 
 const HESSIAN_FREE_OPTIONS: Checks<HessianFreeOptions> = {
@@ -33,6 +40,7 @@ const HESSIAN_FREE_OPTIONS: Checks<HessianFreeOptions> = {
   maxIterations: aNumber,
   tolerance: aNumber,
   warmStart: aNumber,
+  preconditioner: naturalNumber,
 };
 
 /** What a step did. */
@@ -42,6 +50,8 @@ export interface HessianFreeReport {
   readonly next: number;
   /** Products with G. */
   readonly products: number;
+  /** Gradients, for the step and its preconditioner. */
+  readonly gradients: number;
   /** How often the loss alone was computed, to choose among iterates and lengths. */
   readonly evaluations: number;
   /** Length of the step that was taken; 0 if none helped. */
@@ -57,10 +67,12 @@ const KEPT = 1.3;
 const ENOUGH = 1e-2;
 const SHRINK = 0.8;
 const MAX_SHRINKS = 60;
+// The power that tempers the preconditioner (2010, section 4.7).
+const POWER = 0.75;
 
 /**
  * `model` gives the network's outputs from cells, `loss` a scalar from outputs that is convex in them; both on the same full batch within a step.
- * Cost of a step: one gradient, about two for each product, and half of one for each evaluation.
+ * Cost of a step: one gradient and those of the preconditioner, about two for each product, and half of one for each evaluation.
  */
 export class HessianFree {
   readonly parameters: readonly Cell[];
@@ -68,6 +80,8 @@ export class HessianFree {
   readonly #gradient: Compiled<(at: Parameters) => { value: Tensor; grad: Parameters }>;
   readonly #product: Compiled<(at: Parameters, v: Parameters) => Parameters>;
   readonly #value: Compiled<(at: Parameters) => Tensor>;
+  /** The gradient when each example's loss counts with its sign. */
+  readonly #signed: Compiled<(at: Parameters, key: Tensor) => Parameters>;
   #damping: number;
   /** The last solution. */
   #last: Float64Array;
@@ -76,12 +90,13 @@ export class HessianFree {
     checkOptions("HessianFree", options, HESSIAN_FREE_OPTIONS);
     this.parameters = listOf(parameters);
     checkParameters("HessianFree", this.parameters);
-    const { damping = 1, maxIterations = 250, tolerance = 5e-4, warmStart = 0.95 } = options;
+    const { damping = 1, maxIterations = 250, tolerance = 5e-4, warmStart = 0.95, preconditioner = 0 } = options;
     this.#options = {
       damping: checkRange("damping", damping, 0),
       maxIterations: checkRange("maxIterations", maxIterations, 1),
       tolerance: checkRange("tolerance", tolerance, 0),
       warmStart: checkRange("warmStart", warmStart, 0),
+      preconditioner,
     };
     this.#damping = damping;
     this.#last = new Float64Array(sizeOf(this.parameters));
@@ -93,6 +108,12 @@ export class HessianFree {
     });
     this.#product = compile((at: Parameters, v: Parameters) => gnvp(outputsAt, loss)([at], v));
     this.#value = compile(valueAt);
+    this.#signed = compile((at: Parameters, key: Tensor) => {
+      const { value: outputs, pullback } = vjp(outputsAt, { unused: "ignore" })(at);
+      const n = outputs.shape[0] ?? 1;
+      const signs = bernoulli(key, 0.5, [n, ...outputs.shape.slice(1).map(() => 1)]).where(1, outputs.like(-1));
+      return pullback(grad(loss)(outputs).mul(signs).mul(Math.sqrt(n)))[0];
+    });
   }
 
   /** λ, as the last step left it. */
@@ -108,7 +129,7 @@ export class HessianFree {
     const [loss, g] = [value.itemSync(), flat(grad)];
     const curvature = (v: Float64Array): Float64Array => flat(this.#product(start, unflat(v, this.parameters)));
     const initial = this.#last.map((d) => d * this.#options.warmStart);
-    const { kept, products } = this.#conjugateGradients(curvature, g, initial);
+    const { kept, products } = this.#conjugateGradients(curvature, g, initial, this.#preconditioner(start));
     this.#last = kept.at(-1)!.delta;
     let evaluations = 0;
     const valueAt = (delta: Float64Array, t: number): number => {
@@ -126,7 +147,20 @@ export class HessianFree {
         this.parameters[i].set(moved);
       });
     }
-    return { loss, next: t > 0 ? next : loss, products, evaluations, length: t, damping: this.#damping };
+    const gradients = 1 + this.#options.preconditioner;
+    return { loss, next: t > 0 ? next : loss, products, gradients, evaluations, length: t, damping: this.#damping };
+  }
+
+  /** 1/(N Σ∇fᵢ∘∇fᵢ + λ)^¾, of a loss that is a mean over N examples; signs are the same in every step, so that a resumed run takes the same ones. */
+  #preconditioner(at: Parameters): Float64Array | undefined {
+    const samples = this.#options.preconditioner;
+    if (samples === 0) return undefined;
+    const squares = new Float64Array(sizeOf(this.parameters));
+    for (let i = 0; i < samples; i++) {
+      const g = flat(this.#signed(at, keyOf(i)));
+      for (let k = 0; k < g.length; k++) squares[k]! += (g[k]! * g[k]!) / samples;
+    }
+    return squares.map((d) => (d + this.#damping) ** -POWER);
   }
 
   /** Minimizes φ(δ) = ½δᵀ(G + λI)δ + gᵀδ until it gets better too slowly (2010, section 4.4). */
@@ -134,6 +168,7 @@ export class HessianFree {
     curvature: (v: Float64Array) => Float64Array,
     g: Float64Array,
     delta: Float64Array,
+    inverse: Float64Array | undefined,
   ): { kept: Iterate[]; products: number } {
     const { maxIterations, tolerance } = this.#options;
     const damped = (v: Float64Array): Float64Array => {
@@ -143,8 +178,10 @@ export class HessianFree {
     };
     const r = damped(delta);
     addScaled(r, 1, g);
-    const p = r.map((value) => -value);
-    let rr = dot(r, r);
+    const scaled = (): Float64Array => (inverse ? r.map((value, k) => inverse[k]! * value) : r);
+    let z = scaled();
+    const p = z.map((value) => -value);
+    let rr = dot(r, z);
     let products = 1;
     const phis: number[] = [];
     const kept: Iterate[] = [];
@@ -160,8 +197,9 @@ export class HessianFree {
       addScaled(delta, alpha, p);
       addScaled(r, alpha, q);
       const before = rr;
-      rr = dot(r, r);
-      for (let k = 0; k < p.length; k++) p[k] = (rr / before) * p[k] - r[k];
+      z = scaled();
+      rr = dot(r, z);
+      for (let k = 0; k < p.length; k++) p[k] = (rr / before) * p[k] - z[k];
       phis.push((dot(delta, r) + dot(delta, g)) / 2);
       if (i >= keep) {
         kept.push(iterate());
@@ -199,7 +237,7 @@ export class HessianFree {
 
   /** Frees the programs. */
   dispose(): void {
-    for (const program of [this.#gradient, this.#product, this.#value]) program.dispose();
+    for (const program of [this.#gradient, this.#product, this.#value, this.#signed]) program.dispose();
   }
 
   [Symbol.dispose](): void {

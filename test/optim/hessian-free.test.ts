@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { compile } from "../../src/function/compile.ts";
 import { backward } from "../../src/function/derivative.ts";
+import { keyOf, normal } from "../../src/math/random.ts";
 import { tensor, zeros } from "../../src/ops/create.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
 import { HessianFree, SGD } from "../../src/optim/index.ts";
@@ -44,6 +45,43 @@ describe("Hessian-free", () => {
     expect(next).toBeLessThan(1e-6);
     expect(length).toBe(1);
     expect([...w.value.dataSync()].map((v) => v.toFixed(3))).toEqual(["1.000", "2.000"]);
+  });
+
+  test("a preconditioner makes up for parameters of unlike scales, at the price of its gradients", () => {
+    const n = 200;
+    const scales = Array.from({ length: 40 }, (_, j) => 10 ** (j / 20));
+    const a = normal(keyOf(1), [n, 40]).mul(tensor(scales));
+    const y = a.matmul(normal(keyOf(2), [40]).div(tensor(scales)));
+    const solve = (preconditioner: number): { products: number; gradients: number; next: number } => {
+      const w = new Cell(zeros([40]), "w");
+      const options = { damping: 1e-3, tolerance: 1e-4, preconditioner };
+      const hf = new HessianFree(
+        [w],
+        () => a.matmul(w.value),
+        (z) => z.sub(y).square().mean(),
+        options,
+      );
+      let [products, gradients, next] = [0, 0, Number.POSITIVE_INFINITY];
+      for (let step = 0; step < 20 && next > 1e-4; step++) {
+        const report = hf.step();
+        [products, gradients, next] = [products + report.products, gradients + report.gradients, report.next];
+      }
+      return { products, gradients, next };
+    };
+    const [plain, helped] = [solve(0), solve(2)];
+    expect(plain.next).toBeLessThan(1e-4);
+    expect(helped.next).toBeLessThan(1e-4);
+    expect(helped.products).toBeLessThan(plain.products);
+    expect(helped.gradients % 3).toBe(0);
+    expect(
+      () =>
+        new HessianFree(
+          [new Cell(zeros([2]))],
+          () => zeros([2]),
+          (z) => z.sum(),
+          { preconditioner: -1 },
+        ),
+    ).toThrow("HessianFree: preconditioner must be");
   });
 
   test("beats SGD with momentum at the best of five rates, a product counted as two gradients", () => {
