@@ -1,13 +1,16 @@
 /**
  * @file The packed package as other tools see it: compilers of TypeScript from 5.4 on that check its declarations, with and without Node's types and the DOM
- * library; publint and are-the-types-wrong; `require`, Bun, Deno and other versions of Node. The tools are installed here alone (test/consumers/package.json).
+ * library; publint and are-the-types-wrong; `require`, Bun, Deno and other versions of Node; a training step as a file in them and in Wasmtime. The tools are installed here alone (test/consumers/package.json).
  */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { load } from "../../src/runtime/wasm/step.ts";
 import { installConsumer, isBundler, isFramework } from "../consumers/install.ts";
+import { withAccessors } from "../function/accessors.ts";
+import { inputsOf, lenetStep, program } from "../function/lenet-step.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "nabla-consumers-"));
 let tarball = "";
@@ -22,7 +25,7 @@ const run = (command: string, ...args: string[]): string => {
 };
 
 beforeAll(() => {
-  tarball = installConsumer(folder, (name) => !isBundler(name) && !isFramework(name));
+  tarball = installConsumer(folder, (name) => !isBundler(name) && !isFramework(name) && name !== "onnxruntime-web");
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -143,3 +146,60 @@ step(nabla.tensor([1, 2, 3])).data().then((slope) => console.log([...slope].join
     expect(print().trim().split("\n").at(-1)).toBe("2,4,6");
   });
 });
+
+describe("a training step as one file", () => {
+  const losses: number[] = [];
+  let addresses: Record<string, number> = {};
+
+  beforeAll(async () => {
+    const lenet = await lenetStep();
+    writeFileSync(join(folder, "lenet.wasm"), lenet.file);
+    writeFileSync(join(folder, "inputs.bin"), inputsOf(lenet));
+    writeFileSync(join(folder, "step.mjs"), program('await (await import("node:fs/promises")).readFile(name)'));
+    // What can call functions of a module but not see its memory.
+    writeFileSync(join(folder, "open.wasm"), withAccessors(lenet.file, "train"));
+    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(lenet.file));
+    addresses = Object.fromEntries(
+      Object.entries(exports).flatMap(([name, value]) => (value instanceof WebAssembly.Global ? [[name.split(" ")[1]!, value.value]] : [])),
+    );
+    const step = await load(lenet.file);
+    for (let i = 0; i < 20; i++) {
+      step.inputs.x!.set(lenet.x.dataSync());
+      step.inputs.y!.set(lenet.y.dataSync());
+      (step.train as () => void)();
+      losses.push(step.outputs.loss![0]!);
+    }
+  });
+
+  // Node and Deno have V8, Bun has JavaScriptCore.
+  const HOSTS: [string, () => string][] = [
+    ["Node", () => run(process.execPath, "step.mjs")],
+    ["Bun", () => run(bin(".bin", "bun"), "step.mjs")],
+    ["Deno", () => run(bin(".bin", "deno"), "run", "--no-prompt", "--allow-read=.", "step.mjs")],
+    ["Wasmtime", () => run(process.execPath, "wasmtime.cjs")],
+  ];
+  test.each(HOSTS)("%s has the same 20 losses, to the bit", (host, print) => {
+    if (host === "Wasmtime") writeFileSync(join(folder, "wasmtime.cjs"), wasmtimeProgram(addresses));
+    expect(JSON.parse(print().trim().split("\n").at(-1)!)).toEqual(losses);
+  });
+});
+
+/** The binding gives no memory and no functions without a result: {@link withAccessors}. */
+const wasmtimeProgram = ({
+  x,
+  y,
+  loss,
+}: Record<string, number>): string => `const { Config, Engine, Instance, Module, Store } = require("wasmtime");
+const engine = new Engine(new Config());
+const store = new Store(engine);
+const instance = new Instance(store, Module.fromFile(engine, "open.wasm"));
+const [enter, peek, poke] = ["enter", "peek", "poke"].map((name) => instance.getFunc(store, name));
+const bytes = require("node:fs").readFileSync("inputs.bin");
+const words = new Int32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
+const losses = Array.from({ length: 20 }, () => {
+  words.forEach((word, i) => poke.call(store, [i < 64 * 784 ? ${x} + 4 * i : ${y} + 4 * (i - 64 * 784), word]));
+  enter.call(store, [0]);
+  return new Float32Array(Int32Array.of(peek.call(store, [${loss}])).buffer)[0];
+});
+console.log(JSON.stringify(losses));
+`;
