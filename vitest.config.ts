@@ -1,7 +1,8 @@
 /**
- * @file Suites: `fast`, `command`, `alone` and `fuzz` are what `npm test` runs, `slow` (packing, browsers, long trainings) and `interpreter` are `npm run test:all`, `browser` (the tests in a page)
+ * @file Suites: `fast`, `command`, `alone` and `fuzz` are what `npm test` runs, `slow` (packing, browsers, long trainings), `interpreter` and `x64` (on Linux with AVX-512) are `npm run test:all`, `browser` (the tests in a page)
  * `npm run test:browser`, `nightly` (long fuzzing) `npm run test:nightly`, `zoo` (whole networks) the end of `npm run test:zoo`.
  */
+import { existsSync, readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
@@ -16,8 +17,15 @@ const alias = [
 const ALONE = ["test/runtime/**/*.test.ts", "test/base/host.test.ts", "test/codegen/bytes.test.ts"];
 
 // Each file that fuzzes runs in a process of its own with a limit on memory, so that a crash and a flood of memory are failures.
-const FUZZERS = ["test/fuzz/**/*.test.ts", "test/codegen/fuzz.test.ts", "test/formats/mutated.test.ts"];
+const FUZZERS = ["test/fuzz/**/*.test.ts", "test/codegen/fuzz.test.ts", "test/codegen/x64/fuzz.test.ts", "test/formats/mutated.test.ts"];
 const OTHERS = ["test/slow/**", "test/nightly/**", "test/zoo/**", "test/browser/**"];
+/** Whether this machine can run machine code with 512-bit vectors; where it cannot, the suite `x64` is left out. */
+const hasMachineCode =
+  process.platform === "linux" &&
+  process.arch === "x64" &&
+  existsSync("/proc/cpuinfo") &&
+  /\bavx512dq\b/.test(readFileSync("/proc/cpuinfo", "utf8"));
+
 const memoryLimit = "test/memory-limit.ts";
 
 export default defineConfig({
@@ -50,6 +58,21 @@ export default defineConfig({
           testTimeout: 600_000,
         },
       },
+      ...(hasMachineCode
+        ? [
+            {
+              test: {
+                name: "x64",
+                alias,
+                include: ["test/ops/registry.test.ts", "test/math/functional.test.ts"],
+                env: { NABLA_TEST_BACKEND: "x64" },
+                setupFiles: "test/x64.ts",
+                pool: "forks" as const,
+                testTimeout: 600_000,
+              },
+            },
+          ]
+        : []),
       // What packs, installs or builds does so in folders of its own, and nothing asserts a time, so that two files run side by side.
       {
         test: {

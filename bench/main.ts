@@ -7,7 +7,7 @@ import { setBackend, setThreads } from "nabla";
 import { Harness } from "./harness.ts";
 import { groups } from "./workloads.ts";
 
-const USAGE = `usage: bench [--only GROUP[,GROUP...]] [--backend wasm|interpreter] [--threads N] [--profile WORKLOAD] [--jsonl]
+const USAGE = `usage: bench [--only GROUP[,GROUP...]] [--backend wasm|interpreter|x64] [--threads N] [--profile WORKLOAD] [--jsonl]
        bench --browser [--only GROUP[,GROUP...]] [--threads N] [--jsonl]   in Chromium without a window (npm run bench)
        bench --target [CONSTANT ...] [--sec S]                             the constants of the target, measured beside stored (npm run bench)
        bench --page [--port N]                                             serves the page, to be opened in any browser (npm run bench)`;

@@ -101,6 +101,7 @@ function chunks(main) {
 
 /** Modules that scripts, or threads, open by their own names. */
 const OTHER_ENTRIES = [
+  "index",
   "inspect/op-table",
   "onnx/page",
   "inspect/coverage",

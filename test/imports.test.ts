@@ -39,6 +39,7 @@ const order = [
   "demo",
   "cli",
   "index.ts",
+  "node.ts",
 ];
 
 /** Folders that see less than everything below them. */
@@ -210,13 +211,13 @@ test("a pass has one name: in the table, of its function, of its file", () => {
 });
 
 /** Where the machine that programs run on may be named. */
-const MACHINE = ["codegen/wasm/", "runtime/wasm/", "runtime/backends.ts", "kernel/target"];
+const MACHINE = ["codegen/wasm/", "codegen/x64/", "runtime/wasm/", "runtime/x64/", "runtime/backends.ts", "kernel/target"];
 const MACHINE_WORDS: ReadonlySet<string> = new Set(["LANES", "V8", "WebAssembly"]);
 
 /** What a file says of one machine in code: names, and imports of its code generator. Comments and texts may say anything. */
 function machineWords(file: string, text: string): string[] {
   const found = edgesOf(file, text)
-    .filter((edge) => edge.to.startsWith("codegen/wasm/"))
+    .filter((edge) => /^codegen\/(wasm|x64)\//.test(edge.to))
     .map((edge) => `imports ${edge.to}`);
   const visit = (node: ts.Node): void => {
     if (ts.isIdentifier(node) && node.text === "WASM" && !isDefault(node)) found.push("says WASM");

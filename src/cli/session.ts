@@ -12,6 +12,7 @@ import type { Layer } from "../nn/module.ts";
 import { tensor, zeros } from "../ops/create.ts";
 import { EMA } from "../optim/averaging.ts";
 import { setBackend } from "../runtime/set-backend.ts";
+import "../runtime/x64/register.ts";
 import { setThreads } from "../runtime/wasm/pool.ts";
 import type { Callback } from "../train/callback.ts";
 import { checkTraining } from "../train/check-training.ts";

@@ -7,8 +7,8 @@ import { Arena } from "./arena.ts";
 import type { Backend, Loaded, Loading, Memory } from "./backend.ts";
 import { wasm } from "./wasm/backend.ts";
 
-/** What programs run on: WebAssembly, or the interpreter of the kernel language, a slow oracle for tests. */
-export type BackendName = "wasm" | "interpreter";
+/** What programs run on: WebAssembly; the interpreter of the kernel language, a slow oracle for tests; or machine code for x86-64, in Node on Linux. */
+export type BackendName = "wasm" | "interpreter" | "x64";
 
 /** By name, the best first. */
 export const BACKENDS: Map<string, Backend> = new Map<string, Backend>([["wasm", wasm]]);

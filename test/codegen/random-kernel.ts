@@ -55,10 +55,26 @@ interface Scope {
   readonly settable: Expr[];
 }
 
+/** What machines differ in. */
+export interface KernelOptions {
+  /** Lanes of vectors: 4 unless it is said otherwise. */
+  readonly lanes?: number;
+  /** Whether there are vectors of f64. */
+  readonly doubles?: boolean;
+  /** Whether functions of the host are called: true unless it is said otherwise. */
+  readonly host?: boolean;
+}
+
 class Maker {
   private readonly random: Random;
-  constructor(seed: number) {
+  private readonly width: number;
+  private readonly doubles: boolean;
+  private readonly host: boolean;
+  constructor(seed: number, { lanes = 4, doubles = false, host = true }: KernelOptions) {
     this.random = new Random(seed);
+    this.width = lanes;
+    this.doubles = doubles;
+    this.host = host;
   }
 
   /** Buffers 0..5 are read, 6..11 written, in the order of DTYPES. */
@@ -126,18 +142,18 @@ class Maker {
   }
 
   private lanes(): number {
-    return this.random.chance(0.5) ? 4 : 1;
+    return this.random.chance(0.5) ? this.width : 1;
   }
 
   private scalarDtype(lanes: number): Dtype {
-    return this.random.pick(lanes === 4 ? ["f32", "i32", "u32", "bool"] : ["f32", "i32", "u32", "bool", "f64"]);
+    return this.random.pick(lanes > 1 && !this.doubles ? ["f32", "i32", "u32", "bool"] : ["f32", "i32", "u32", "bool", "f64"]);
   }
 
   private store(scope: Scope): Stmt {
     const lanes = this.lanes();
-    const buffer = 6 + this.random.below(lanes === 4 ? 5 : 6);
+    const buffer = 6 + this.random.below(lanes > 1 && !this.doubles ? 5 : 6);
     const value = this.value(DTYPES[buffer - 6]!, lanes, scope, 3);
-    return k.store(buffer, lanes === 4 && this.random.chance(0.2) ? this.vectorIndex(scope) : this.index(scope, lanes), value);
+    return k.store(buffer, lanes > 1 && this.random.chance(0.2) ? this.vectorIndex(scope) : this.index(scope, lanes), value);
   }
 
   /** An affine index that stays inside the buffer. */
@@ -159,28 +175,32 @@ class Maker {
   private vectorIndex(scope: Scope): Expr {
     if (this.random.chance(0.5)) {
       const stride = this.random.pick([1, 2, 5, 0, -1]);
-      return k.add(k.mul(k.ramp(4), k.int(stride)), k.add(this.index(scope, 1 + 3 * Math.abs(stride)), k.int(stride < 0 ? 3 : 0)));
+      return k.add(
+        k.mul(k.ramp(this.width), k.int(stride)),
+        k.add(this.index(scope, 1 + (this.width - 1) * Math.abs(stride)), k.int(stride < 0 ? this.width - 1 : 0)),
+      );
     }
-    return k.cast(k.rem(k.cast(this.value("i32", 4, scope, 2), "u32"), k.constant(LENGTH, "u32")), "i32");
+    return k.cast(k.rem(k.cast(this.value("i32", this.width, scope, 2), "u32"), k.constant(LENGTH, "u32")), "i32");
   }
 
   private load(dtype: Dtype, lanes: number, scope: Scope): Expr {
     const buffer = DTYPES.indexOf(dtype) + (this.random.chance(0.2) ? 6 : 0);
     const how = this.random.below(10);
-    if (lanes === 4 && how < 2) return k.load(buffer, dtype, this.vectorIndex(scope));
+    if (lanes > 1 && how < 2) return k.load(buffer, dtype, this.vectorIndex(scope));
     if (how < 6 || scope.loops.length === 0) return k.load(buffer, dtype, this.index(scope, lanes), { lanes });
     const loop = this.random.pick(scope.loops);
     const wild = k.add(k.mul(loop.variable, k.int(this.random.pick([-9, 5, 30]))), k.int(this.random.below(120) - 20));
     const inside = (i: Expr): Expr => k.and(k.le(k.int(0), i), k.lt(i, k.int(LENGTH)));
-    return k.load(buffer, dtype, wild, { lanes, mask: inside(lanes === 4 ? k.add(wild, k.ramp(4)) : wild) });
+    return k.load(buffer, dtype, wild, { lanes, mask: inside(lanes > 1 ? k.add(wild, k.ramp(this.width)) : wild) });
   }
 
   private value(dtype: Dtype, lanes: number, scope: Scope, depth: number): Expr {
     if (depth === 0 || this.random.chance(0.1)) return this.leaf(dtype, lanes, scope);
     const next = (d: Dtype = dtype, l: number = lanes): Expr => this.value(d, l, scope, depth - 1);
     if (this.random.chance(0.15)) return k.select(next("bool"), next(), next());
-    if (lanes === 4 && this.random.chance(0.15)) return k.splat(next(dtype, 1), 4);
-    if (lanes === 1 && dtype !== "f64" && dtype !== "u8" && this.random.chance(0.1)) return k.lane(next(dtype, 4), this.random.below(4));
+    if (lanes > 1 && this.random.chance(0.15)) return k.splat(next(dtype, 1), this.width);
+    if (lanes === 1 && (dtype !== "f64" || this.doubles) && dtype !== "u8" && this.random.chance(0.1))
+      return k.lane(next(dtype, this.width), this.random.below(this.width));
     if (dtype === "u8") return k.cast(next(this.random.pick(["f32", "i32", "u32", "bool"])), "u8");
     if (dtype === "bool") return this.bool(next, lanes);
     if (this.random.chance(0.2)) return k.cast(next(this.castSource(dtype, lanes)), dtype);
@@ -189,7 +209,7 @@ class Maker {
 
   private castSource(dtype: Dtype, lanes: number): Dtype {
     const all: Dtype[] = ["f32", "i32", "u32", "bool"];
-    return this.random.pick([...all, ...(lanes === 1 ? (["f64", "u8"] as Dtype[]) : []), dtype]);
+    return this.random.pick([...all, ...(lanes === 1 ? (["f64", "u8"] as Dtype[]) : this.doubles ? (["f64"] as Dtype[]) : []), dtype]);
   }
 
   private bool(next: (d?: Dtype, l?: number) => Expr, lanes: number): Expr {
@@ -202,13 +222,14 @@ class Maker {
 
   private float(next: (d?: Dtype, l?: number) => Expr, dtype: Dtype, lanes: number): Expr {
     if (lanes === 1 && dtype === "f32" && this.random.chance(0.2))
-      return k.fold(this.random.pick(["add", "mul", "min", "max"] as const), next(dtype, 4));
+      return k.fold(this.random.pick(["add", "mul", "min", "max"] as const), next(dtype, this.width));
     if (this.random.chance(0.4)) return this.random.pick([k.neg, k.abs, k.sqrt, k.floor, k.ceil, k.trunc, k.round])(next());
-    return this.random.pick([k.add, k.sub, k.mul, k.div, k.min, k.max, k.rem, k.pow])(next(), next());
+    return this.random.pick([k.add, k.sub, k.mul, k.div, k.min, k.max, ...(this.host ? [k.rem, k.pow] : [])])(next(), next());
   }
 
   private integer(next: (d?: Dtype, l?: number) => Expr, dtype: Dtype, lanes: number): Expr {
-    if (lanes === 1 && this.random.chance(0.15)) return k.fold(this.random.pick(["add", "mul", "min", "max"] as const), next(dtype, 4));
+    if (lanes === 1 && this.random.chance(0.15))
+      return k.fold(this.random.pick(["add", "mul", "min", "max"] as const), next(dtype, this.width));
     if (this.random.chance(0.25)) return this.random.pick([k.neg, k.abs, k.not, k.floor])(next());
     return this.random.pick([k.add, k.sub, k.mul, k.div, k.rem, k.min, k.max, k.and, k.or, k.xor, k.shl, k.shr])(next(), next());
   }
@@ -219,14 +240,14 @@ class Maker {
     if (fitting.length > 0 && what < 5) return this.random.pick(fitting);
     if (dtype === "u8") return k.cast(this.leaf("u32", lanes, scope), "u8");
     if (what < 8) return dtype === "u32" && this.random.chance(0.5) ? this.load("u8", lanes, scope) : this.load(dtype, lanes, scope);
-    if (dtype === "i32" && lanes === 4 && what === 8) return k.ramp(4);
+    if (dtype === "i32" && lanes > 1 && what === 8) return k.ramp(this.width);
     const c = k.constant(this.random.pick(SPECIAL), dtype);
-    return lanes === 4 ? k.splat(c, 4) : c;
+    return lanes > 1 ? k.splat(c, this.width) : c;
   }
 }
 
-export function randomKernel(seed: number): Kernel {
-  return new Maker(seed).kernel();
+export function randomKernel(seed: number, options: KernelOptions = {}): Kernel {
+  return new Maker(seed, options).kernel();
 }
 
 /** Small numbers and special values for every buffer. */

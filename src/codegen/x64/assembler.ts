@@ -1,0 +1,270 @@
+/**
+ * @file Instructions to bytes: legacy, VEX and EVEX encodings (Intel SDM, volume 2, chapter 2). Of the two vector encodings the shorter one that can say what is wanted is
+ * taken: EVEX only for 512 bits, registers above 15, masks, broadcasts, and what VEX has not.
+ */
+import type { Field, Instruction } from "./instructions.ts";
+
+/** A place in memory: base + index·scale + displacement, or a distance from a place in the code. */
+export interface Memory {
+  /** A general register; none for an address relative to the code. */
+  readonly base?: number | undefined;
+  /** A general register, or a vector of indices. */
+  readonly index?: number | undefined;
+  readonly scale?: number | undefined;
+  readonly displacement: number;
+  /** An offset in the constants behind the code. */
+  readonly constant?: number | undefined;
+}
+
+/** What an instruction works on: numbers of registers, and at most one place in memory. */
+export type Operand = number | Memory;
+
+export interface Decoration {
+  /** Bytes of a vector: 16, 32 or 64. */
+  readonly length?: number;
+  /** The mask register; 0 for none. */
+  readonly mask?: number;
+  /** What the mask switches off becomes 0; else it stays. */
+  readonly zeroing?: boolean;
+  /** The memory operand is one element, for all lanes. */
+  readonly broadcast?: boolean;
+  readonly immediate?: number;
+}
+
+/** Bytes that an 8-bit displacement of an EVEX instruction counts, and that a memory operand has. */
+export function memoryBytes({ memory }: Instruction, length: number, broadcast: boolean): number {
+  if (!memory) return 0;
+  if (broadcast) return memory.bytes;
+  const fractions = { full: 1, half: 2, vector: 1, halfVector: 2, quarterVector: 4, element: 0 };
+  const parts = fractions[memory.kind];
+  return parts === 0 ? memory.bytes : length / parts;
+}
+
+/** The instruction that fills a gap of so many bytes. */
+const PADDING: readonly (readonly number[])[] = [
+  [],
+  [0x90],
+  [0x66, 0x90],
+  [0x0f, 0x1f, 0x00],
+  [0x0f, 0x1f, 0x40, 0x00],
+  [0x0f, 0x1f, 0x44, 0x00, 0x00],
+  [0x66, 0x0f, 0x1f, 0x44, 0x00, 0x00],
+  [0x0f, 0x1f, 0x80, 0x00, 0x00, 0x00, 0x00],
+  [0x0f, 0x1f, 0x84, 0x00, 0x00, 0x00, 0x00, 0x00],
+];
+
+const RSP = 4;
+const RBP = 5;
+
+/** Conditions of jumps, by the names of the manual. */
+export const CONDITIONS: Readonly<Record<string, number>> = { b: 2, ae: 3, e: 4, ne: 5, be: 6, a: 7, l: 12, ge: 13, le: 14, g: 15 };
+
+const fits8 = (n: number): boolean => n >= -128 && n <= 127;
+
+export class Assembler {
+  #bytes: Uint8Array<ArrayBuffer> = new Uint8Array(4096);
+  #length = 0;
+  /** Where labels are; -1 until they are placed. */
+  readonly #labels: number[] = [];
+  /** Four bytes that hold a distance to a label. */
+  readonly #jumps: { readonly at: number; readonly label: number }[] = [];
+  /** Four bytes that hold a distance to a constant; it counts from the end of the instruction. */
+  readonly #references: { readonly at: number; readonly end: number; readonly offset: number }[] = [];
+  #reference: { readonly at: number; readonly offset: number } | undefined;
+
+  get length(): number {
+    return this.#length;
+  }
+
+  newLabel(): number {
+    return this.#labels.push(-1) - 1;
+  }
+
+  place(label: number): void {
+    this.#labels[label] = this.#length;
+  }
+
+  align(to: number): void {
+    let gap = (to - (this.#length % to)) % to;
+    while (gap > 0) {
+      const step = Math.min(gap, PADDING.length - 1);
+      this.bytes(PADDING[step]!);
+      gap -= step;
+    }
+  }
+
+  bytes(bytes: readonly number[]): void {
+    for (const byte of bytes) this.#byte(byte);
+  }
+
+  jump(label: number): void {
+    this.#byte(0xe9);
+    this.#distance(label);
+  }
+
+  call(label: number): void {
+    this.#byte(0xe8);
+    this.#distance(label);
+  }
+
+  jumpIf(condition: string, label: number): void {
+    this.#byte(0x0f);
+    this.#byte(0x80 | CONDITIONS[condition]!);
+    this.#distance(label);
+  }
+
+  /** Emits one instruction; `operands` stand in the order of its fields. */
+  emit(x: Instruction, operands: readonly Operand[], decoration: Decoration = {}): void {
+    if (x.encoding === "legacy") this.#legacy(x, operands, decoration.immediate);
+    else this.#vector(x, operands, decoration);
+    if (this.#reference) this.#references.push({ ...this.#reference, end: this.#length });
+    this.#reference = undefined;
+  }
+
+  /** The code, with jumps resolved, and the constants behind it at a multiple of 64. */
+  finish(constants: Uint8Array): Uint8Array<ArrayBuffer> {
+    while (this.#length % 64 !== 0) this.#byte(0xcc);
+    const start = this.#length;
+    const whole = new Uint8Array(start + constants.length);
+    whole.set(this.#bytes.subarray(0, start));
+    whole.set(constants, start);
+    const view = new DataView(whole.buffer);
+    for (const { at, label } of this.#jumps) {
+      const target = this.#labels[label]!;
+      if (target < 0) throw new Error("internal: a jump leads nowhere");
+      view.setInt32(at, target - (at + 4), true);
+    }
+    for (const { at, end, offset } of this.#references) view.setInt32(at, start + offset - end, true);
+    return whole;
+  }
+
+  /** Where a label was placed. */
+  position(label: number): number {
+    return this.#labels[label]!;
+  }
+
+  #byte(byte: number): void {
+    if (this.#length === this.#bytes.length) {
+      const grown = new Uint8Array(2 * this.#length);
+      grown.set(this.#bytes);
+      this.#bytes = grown;
+    }
+    this.#bytes[this.#length++] = byte;
+  }
+
+  #word(n: number): void {
+    for (const shift of [0, 8, 16, 24]) this.#byte((n >> shift) & 255);
+  }
+
+  #distance(label: number): void {
+    this.#jumps.push({ at: this.#length, label });
+    this.#word(0);
+  }
+
+  #legacy(x: Instruction, operands: readonly Operand[], immediate: number | undefined): void {
+    const reg = x.extension ?? (fieldOf(x, operands, "r") as number);
+    const rm = fieldOf(x, operands, "m")!;
+    const short = x.opcode === 0x81 && immediate !== undefined && fits8(immediate);
+    const memory = typeof rm === "number" ? undefined : rm;
+    const low = typeof rm === "number" ? rm : (rm.base ?? 0);
+    const rex = (x.wide ? 8 : 0) | ((reg >> 3) << 2) | (((memory?.index ?? 0) >> 3) << 1) | (low >> 3);
+    // Without it, 4 to 7 would be the second bytes of the first four registers.
+    const byteRegister = operands.some((n, i) => x.classes[i] === "b" && typeof n === "number" && n >= 4);
+    if (rex !== 0 || byteRegister) this.#byte(0x40 | rex);
+    if (x.map === 1) this.#byte(0x0f);
+    this.#byte(short ? 0x83 : x.opcode);
+    this.#modrm(reg, rm, 1);
+    if (immediate === undefined) return;
+    if (short || IMMEDIATE_BYTES.has(x.opcode)) this.#byte(immediate & 255);
+    else this.#word(immediate);
+  }
+
+  #vector(x: Instruction, operands: readonly Operand[], decoration: Decoration): void {
+    const { length = 16, mask = 0, zeroing = false, broadcast = false, immediate } = decoration;
+    const reg = x.extension ?? (fieldOf(x, operands, "r") as number | undefined) ?? 0;
+    const vvvv = (fieldOf(x, operands, "v") as number | undefined) ?? 0;
+    const rm = fieldOf(x, operands, "m")!;
+    const high = operands.some((n, i) => typeof n === "number" && n > 15 && "vhqx".includes(x.classes[i]!));
+    // Shifts by a constant have no memory operand in VEX.
+    const far = typeof rm !== "number" && (x.vectorIndex || x.extension !== undefined);
+    if (x.hasVex && (!x.hasEvex || !(length === 64 || mask || broadcast || high || far))) this.#vex(x, { reg, vvvv, rm }, length);
+    else this.#evex(x, { reg, vvvv, rm }, { length, mask, zeroing, broadcast });
+    if (immediate !== undefined) this.#byte(immediate & 255);
+  }
+
+  #vex(x: Instruction, { reg, vvvv, rm }: Fields, length: number): void {
+    const [index, base] = typeof rm === "number" ? [0, rm] : [rm.index ?? 0, rm.base ?? 0];
+    const wide = x.wide && !x.vexNarrow ? 0x80 : 0;
+    const scalar = x.memory?.kind === "element" && x.classes[0] !== "v";
+    const l = x.vexLength ?? (scalar || length <= 16 ? 0 : 1);
+    const last = ((~vvvv & 15) << 3) | (l << 2) | x.prefix;
+    if (index < 8 && base < 8 && x.map === 1 && wide === 0) {
+      this.#byte(0xc5);
+      this.#byte((((reg >> 3) ^ 1) << 7) | last);
+    } else {
+      this.#byte(0xc4);
+      this.#byte((((reg >> 3) ^ 1) << 7) | (((index >> 3) ^ 1) << 6) | (((base >> 3) ^ 1) << 5) | x.map);
+      this.#byte(wide | last);
+    }
+    this.#byte(x.opcode);
+    this.#modrm(reg, rm, 1);
+  }
+
+  #evex(x: Instruction, { reg, vvvv, rm }: Fields, d: Required<Omit<Decoration, "immediate">>): void {
+    const memory = typeof rm === "number" ? undefined : rm;
+    const base = typeof rm === "number" ? rm : (rm.base ?? 0);
+    // A vector of indices has its fifth bit where vvvv has its own; a register operand has it in X.
+    const [extra, fifth] = memory
+      ? [((memory.index ?? 0) >> 3) & 1, x.vectorIndex ? (memory.index ?? 0) >> 4 : vvvv >> 4]
+      : [base >> 4, vvvv >> 4];
+    const bits = [0x62];
+    bits.push(((((reg >> 3) & 1) ^ 1) << 7) | ((extra ^ 1) << 6) | ((((base >> 3) & 1) ^ 1) << 5) | ((((reg >> 4) & 1) ^ 1) << 4) | x.map);
+    bits.push((x.wide ? 0x80 : 0) | ((~vvvv & 15) << 3) | 4 | x.prefix);
+    const scalar = x.memory?.kind === "element" && x.classes[0] !== "v" && x.classes[1] !== "v";
+    const l = scalar ? 0 : d.length === 64 ? 2 : d.length === 32 ? 1 : 0;
+    bits.push((d.zeroing ? 0x80 : 0) | (l << 5) | (d.broadcast ? 0x10 : 0) | ((fifth ^ 1) << 3) | d.mask);
+    bits.push(x.opcode);
+    this.bytes(bits);
+    this.#modrm(reg, rm, memory ? memoryBytes(x, d.length, d.broadcast) : 1);
+  }
+
+  /** ModRM, SIB and displacement; an 8-bit one counts `scale` bytes. */
+  #modrm(reg: number, rm: Operand, scale: number): void {
+    const field = (reg & 7) << 3;
+    if (typeof rm === "number") {
+      this.#byte(0xc0 | field | (rm & 7));
+      return;
+    }
+    const { base, index, displacement, constant } = rm;
+    if (base === undefined) {
+      this.#byte(field | 5);
+      this.#reference = { at: this.#length, offset: constant! + displacement };
+      this.#word(0);
+      return;
+    }
+    const short = displacement % scale === 0 && fits8(displacement / scale);
+    const mode = displacement === 0 && (base & 7) !== RBP ? 0 : short ? 0x40 : 0x80;
+    if (index === undefined && (base & 7) !== RSP) this.#byte(mode | field | (base & 7));
+    else {
+      this.#byte(mode | field | 4);
+      const step = [1, 2, 4, 8].indexOf(rm.scale ?? 1) << 6;
+      this.#byte(step | (((index ?? RSP) & 7) << 3) | (base & 7));
+    }
+    if (mode === 0x40) this.#byte((displacement / scale) & 255);
+    if (mode === 0x80) this.#word(displacement);
+  }
+}
+
+interface Fields {
+  readonly reg: number;
+  readonly vvvv: number;
+  readonly rm: Operand;
+}
+
+/** Opcodes of legacy instructions whose immediate is a byte. */
+const IMMEDIATE_BYTES: ReadonlySet<number> = new Set([0xc1, 0x80]);
+
+function fieldOf({ fields }: Instruction, operands: readonly Operand[], field: Field): Operand | undefined {
+  const i = fields.indexOf(field);
+  return i < 0 ? undefined : operands[i];
+}

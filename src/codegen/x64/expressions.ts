@@ -1,0 +1,418 @@
+/**
+ * @file Expressions to instructions. A float or a vector of numbers is in a vector register, an integer or bool in a general one, a vector of bools in a mask.
+ * An expression that its statement uses twice is computed once.
+ */
+import { byteSize, type Dtype, isFloat } from "../../base/dtype.ts";
+import { constantOf } from "../../kernel/build.ts";
+import type { Expr } from "../../kernel/kernel.ts";
+import { eachExpr } from "../../kernel/walk.ts";
+import type { Decoration, Memory, Operand } from "./assembler.ts";
+import type { Builder, Constants, Kind } from "./code.ts";
+import { Conversions } from "./conversions.ts";
+import { Integers } from "./integers.ts";
+import { kindOf, laneBytes, lengthOf } from "./values.ts";
+
+/** What expressions need from their surroundings: statements own variables, `memory.ts` owns loads. */
+export interface Surroundings {
+  readonly code: Builder;
+  readonly constants: Constants;
+  /** Whether code emitted now repeats. */
+  readonly inLoop: () => boolean;
+  readonly variable: (x: Expr) => number;
+  readonly load: (x: Expr) => number;
+  /** The place of a load that an instruction can make itself. */
+  readonly placeOfLoad: (x: Expr) => Memory | undefined;
+}
+
+/** An operand in memory or a register, and whether it is one element for all lanes. */
+export interface Source {
+  readonly operand: Operand;
+  readonly broadcast: boolean;
+}
+
+const ARITHMETIC: Readonly<Record<string, string>> = { add: "vadd", sub: "vsub", mul: "vmul", div: "vdiv" };
+const ROUNDING: Readonly<Record<string, number>> = { round: 8, floor: 9, ceil: 10, trunc: 11 };
+const COMPARE: Readonly<Record<string, number>> = { eq: 0, ne: 4, lt: 17, le: 18 };
+const UNORDERED = 3;
+
+const bitsOf = (n: number, dtype: Dtype): number[] => {
+  const view = new DataView(new ArrayBuffer(8));
+  if (dtype === "f64") view.setFloat64(0, n, true);
+  else if (dtype === "f32") view.setFloat32(0, n, true);
+  else view.setInt32(0, n | 0, true);
+  return Array.from({ length: dtype === "f64" ? 8 : 4 }, (_, i) => view.getUint8(i));
+};
+
+export class Expressions {
+  readonly code: Builder;
+  readonly #around: Surroundings;
+  readonly #integers: Integers;
+  readonly #conversions: Conversions;
+  #uses: Map<Expr, number> = new Map();
+  #kept: Map<Expr, number> = new Map();
+  /** Constants of the outermost loop at hand, which are fetched before it. */
+  #fetched: Map<string, number> = new Map();
+  #fetches: (() => void)[] = [];
+
+  constructor(around: Surroundings) {
+    this.code = around.code;
+    this.#around = around;
+    this.#integers = new Integers(this);
+    this.#conversions = new Conversions(this);
+  }
+
+  /** Runs `body`, inside which `roots` are evaluated, each node once. Statements nest: an `if` contains others. */
+  statement(roots: readonly Expr[], body: () => void): void {
+    const outer = { uses: this.#uses, kept: this.#kept };
+    this.#uses = new Map();
+    this.#kept = new Map();
+    const count = (x: Expr): void => {
+      this.#uses.set(x, (this.#uses.get(x) ?? 0) + 1);
+    };
+    roots.forEach(count);
+    eachExpr(roots, (x) => x.args.forEach(count));
+    body();
+    this.#uses = outer.uses;
+    this.#kept = outer.kept;
+  }
+
+  /** The code that fetches what the outermost loop at hand needs; the next loop begins anew. */
+  fetch(): void {
+    for (const fetch of this.#fetches) fetch();
+    this.#fetches = [];
+    this.#fetched = new Map();
+  }
+
+  isShared(x: Expr): boolean {
+    return (this.#uses.get(x) ?? 0) > 1 || this.#kept.has(x);
+  }
+
+  /** The value of `x`. */
+  emit(x: Expr): number {
+    const kept = this.#kept.get(x);
+    if (kept !== undefined) return kept;
+    const value = this.#compute(x, undefined);
+    if (this.isShared(x)) this.#kept.set(x, value);
+    return value;
+  }
+
+  /** Computes `x` into a value that exists, which `x` may read. */
+  emitInto(target: number, x: Expr): void {
+    const value = this.#kept.has(x) || !OVERWRITES.has(x.op) || !isFloat(x.dtype) ? this.emit(x) : this.#compute(x, target);
+    if (value !== target) this.copy(target, value, kindOf(x));
+  }
+
+  copy(target: number, value: number, kind: Kind): void {
+    this.code.emit({ g: "mov.q", k: "kmovw", v: "vmovaps" }[kind], [target, value], { length: kind === "v" ? 64 : 16 });
+  }
+
+  fresh(kind: Kind): number {
+    return this.code.value(kind);
+  }
+
+  /** Emits an instruction with a fresh result. */
+  make(kind: Kind, name: string, operands: readonly Operand[], decoration: Decoration = {}): number {
+    const result = this.fresh(kind);
+    this.code.emit(name, [result, ...operands], decoration);
+    return result;
+  }
+
+  /** `x` as the last operand of an instruction: a load that nothing else needs is made by the instruction. */
+  source(x: Expr): Source {
+    if (!this.isShared(x)) {
+      const place = x.op === "load" && (x.lanes > 1 ? lengthOf(x) >= 16 : true) ? this.#around.placeOfLoad(x) : undefined;
+      if (place && byteSize(x.dtype) >= 4) return { operand: place, broadcast: false };
+      const [a] = x.args;
+      if (x.op === "splat" && a!.op === "load" && !this.isShared(a!)) {
+        const element = this.#around.placeOfLoad(a!);
+        if (element && byteSize(a!.dtype) >= 4) return { operand: element, broadcast: true };
+      }
+    }
+    return { operand: this.emit(x), broadcast: false };
+  }
+
+  // Constants
+
+  /** A number in all lanes of a vector. */
+  number(n: number, dtype: Dtype): number {
+    const bytes = bitsOf(n, dtype);
+    return this.#constant(bytes, bytes.length as 4 | 8);
+  }
+
+  /** A vector of numbers that differ. */
+  vector(numbers: readonly number[], dtype: Dtype): number {
+    const bytes = numbers.flatMap((n) => bitsOf(n, dtype));
+    while (bytes.length < 64) bytes.push(0);
+    return this.#constant(bytes, 0);
+  }
+
+  #constant(bytes: readonly number[], broadcast: 0 | 4 | 8): number {
+    const key = `${broadcast} ${bytes.join()}`;
+    const known = this.#around.inLoop() ? this.#fetched.get(key) : undefined;
+    if (known !== undefined) return known;
+    const memory: Memory = { constant: this.#around.constants.offset(bytes), displacement: 0 };
+    const value = this.code.known("v", { memory, broadcast });
+    const fetch = (): void =>
+      this.code.emit(broadcast === 0 ? "vmovups" : broadcast === 4 ? "vbroadcastss" : "vbroadcastsd", [value, memory], { length: 64 });
+    if (this.#around.inLoop()) {
+      this.#fetched.set(key, value);
+      this.#fetches.push(fetch);
+    } else fetch();
+    return value;
+  }
+
+  // Operations
+
+  #compute(x: Expr, target: number | undefined): number {
+    const [a, b, c] = x.args as readonly [Expr, Expr, Expr];
+    switch (x.op) {
+      case "const":
+        return this.#constantOf(x);
+      case "ramp":
+        return this.vector(
+          Array.from({ length: x.lanes }, (_, i) => i),
+          "i32",
+        );
+      case "variable":
+        return this.#around.variable(x);
+      case "load":
+        return this.#around.load(x);
+      case "splat":
+        return this.#splat(x, a);
+      case "lane":
+        return this.lane(this.emit(a), a, x.value);
+      case "fold":
+        return this.#fold(x, a);
+      case "select":
+        return this.#select(x, a, b, c);
+      case "fma":
+        return this.#fma(x, [a, b, c], target);
+      case "cast":
+        return this.#conversions.cast(x, a);
+      case "bitcast":
+        return this.#conversions.bitcast(x, a);
+      default:
+        return this.#operation(x, target);
+    }
+  }
+
+  #constantOf(x: Expr): number {
+    if (isFloat(x.dtype)) return this.number(x.value, x.dtype);
+    return this.make("g", "mov.imm", [], { immediate: x.value | 0 });
+  }
+
+  #splat(x: Expr, a: Expr): number {
+    const constant = constantOf(x);
+    if (x.dtype === "bool") return this.mask(a);
+    if (constant !== undefined) return this.number(constant, x.dtype);
+    const length = lengthOf(x);
+    const float = x.dtype === "f64" ? "vbroadcastsd" : "vbroadcastss";
+    const source = this.source(a);
+    if (typeof source.operand !== "number" || isFloat(x.dtype)) return this.make("v", float, [source.operand], { length });
+    return this.make("v", "vpbroadcastd.from", [source.operand], { length });
+  }
+
+  /** A scalar bool as a mask of all lanes. */
+  mask(a: Expr): number {
+    const constant = constantOf(a);
+    if (constant !== undefined) {
+      const k = this.fresh("k");
+      this.code.emit(constant ? "kxnorw" : "kxorw", [k, k, k]);
+      return k;
+    }
+    const negated = this.copied(this.emit(a));
+    this.code.emit("neg", [negated]);
+    return this.make("k", "kmovw.from", [negated]);
+  }
+
+  /** A copy of a general register that may be changed. */
+  copied(value: number): number {
+    return this.make("g", "mov", [value]);
+  }
+
+  /** One lane of a vector. */
+  lane(value: number, of: Expr, i: number): number {
+    if (of.dtype === "bool") return this.#bit(value, i);
+    const name = of.dtype === "f64" ? "valignq" : "valignd";
+    const moved = i === 0 ? value : this.make("v", name, [value, value], { length: lengthOf(of), immediate: i });
+    return isFloat(of.dtype) ? moved : this.make("g", "vmovd.to", [moved]);
+  }
+
+  #bit(mask: number, i: number): number {
+    const bits = this.make("g", "kmovw.to", [mask]);
+    if (i > 0) this.code.emit("shr", [bits], { immediate: i });
+    this.code.emit("and.imm", [bits], { immediate: 1 });
+    return bits;
+  }
+
+  /** Neighbours by pairs, then the results by pairs: halves that lie ever further apart change places. */
+  #fold(x: Expr, a: Expr): number {
+    const wide = x.dtype === "f64";
+    const vector: Expr = { ...a };
+    let value = this.emit(a);
+    for (let apart = 1; apart < a.lanes; apart *= 2) {
+      const length = lengthOf(a);
+      const bytes = apart * laneBytes(a);
+      let other: number;
+      if (bytes >= 16)
+        other = this.make("v", "vshuff64x2", [value, value], { length, immediate: length === 32 ? 1 : bytes === 16 ? 0xb1 : 0x4e });
+      else if (wide) other = this.make("v", "vpermilpd", [value], { length, immediate: 0x55 });
+      else other = this.make("v", "vpermilps", [value], { length, immediate: apart === 1 ? 0xb1 : 0x4e });
+      value = this.#combine(x.fold!, vector, value, { operand: other, broadcast: false });
+    }
+    return isFloat(x.dtype) ? value : this.make("g", "vmovd.to", [value]);
+  }
+
+  /** An operation on two values that are vectors, or scalar floats. */
+  #combine(op: string, like: Expr, a: number, b: Source, target?: number): number {
+    if (!isFloat(like.dtype)) return this.#integers.vector(op, like, a, b);
+    const name = ARITHMETIC[op];
+    if (name) return this.#float(like, name, [a], b, {}, target);
+    return this.#limit(op, like, a, b.operand as number);
+  }
+
+  /** `ps`, `pd`, `ss` or `sd`. */
+  suffix(x: Expr): string {
+    return `${x.lanes > 1 ? "p" : "s"}${x.dtype === "f64" ? "d" : "s"}`;
+  }
+
+  #float(x: Expr, name: string, before: readonly number[], last: Source, decoration: Decoration = {}, target?: number): number {
+    const result = target ?? this.fresh("v");
+    const broadcast = last.broadcast ? { broadcast: true } : {};
+    this.code.emit(`${name}${this.suffix(x)}`, [result, ...before, last.operand], { length: lengthOf(x), ...broadcast, ...decoration });
+    return result;
+  }
+
+  /** Minimum and maximum order zeros, and are NaN where an operand is: `vrange` orders, and takes the other operand for NaN. */
+  #limit(op: string, x: Expr, a: number, other: number): number {
+    const length = lengthOf(x);
+    const suffix = this.suffix(x);
+    const result = this.make("v", `vrange${suffix}`, [a, other], { length, immediate: op === "min" ? 4 : 5 });
+    const unordered = this.make("k", `vcmp${suffix}`, [a, other], { length, immediate: UNORDERED });
+    this.code.emit(`vadd${suffix}`, [result, a, other], { length, mask: unordered });
+    return result;
+  }
+
+  /** min or max with a constant that is no NaN: the instruction gives its second operand where the first is no smaller, or NaN. */
+  #limitByConstant(x: Expr, a: Expr, b: Expr): number | undefined {
+    const c = constantOf(b);
+    if (c === undefined || Number.isNaN(c) || Object.is(c, -0)) return undefined;
+    const bound = this.number(c, x.dtype);
+    const result = this.#float(x, `v${x.op}`, [bound], this.source(a));
+    // Of two zeros it gives -0 where there is one: adding 0 makes it 0.
+    return x.op === "max" && c === 0 ? this.#float(x, "vadd", [result], { operand: bound, broadcast: false }) : result;
+  }
+
+  #operation(x: Expr, target: number | undefined): number {
+    const [a, b] = x.args as readonly [Expr, Expr | undefined];
+    const operand = a.dtype;
+    if (a.dtype === "bool" && x.lanes > 1) return this.#integers.masks(x);
+    if (x.op in COMPARE && (isFloat(operand) || x.lanes > 1)) return this.#compare(x, a, b!);
+    if (isFloat(operand)) return b ? this.#floatBinary(x, a, b, target) : this.#floatUnary(x, a);
+    return x.lanes > 1 ? this.#integers.lanes(x) : this.#integers.scalar(x);
+  }
+
+  #floatBinary(x: Expr, a: Expr, b: Expr, target: number | undefined): number {
+    if (x.op === "min" || x.op === "max") {
+      const limited = this.#limitByConstant(x, a, b);
+      return limited ?? this.#limit(x.op, x, this.emit(a), this.emit(b));
+    }
+    // The last operand may be in memory: of a sum or product either.
+    const swap = (x.op === "add" || x.op === "mul") && mayBeInMemory(a) && !mayBeInMemory(b);
+    const [first, last] = swap ? [b, a] : [a, b];
+    const value = this.emit(first);
+    return this.#combine(x.op, x, value, this.source(last), target);
+  }
+
+  #floatUnary(x: Expr, a: Expr): number {
+    const length = lengthOf(x);
+    const wide = x.dtype === "f64";
+    if (x.op === "neg" || x.op === "abs") {
+      const name = `${x.op === "neg" ? "vpxor" : "vpand"}${wide ? "q" : "d"}`;
+      const sign = x.op === "neg" ? this.number(-0, x.dtype) : this.#allButSign(wide);
+      return this.make("v", name, [this.emit(a), sign], { length });
+    }
+    const before = x.lanes > 1 ? [] : [this.emit(a)];
+    if (x.op === "sqrt") return this.#float(x, "vsqrt", before, this.source(a));
+    const immediate = ROUNDING[x.op];
+    if (immediate === undefined) throw new Error(`internal: x64 has no ${x.op} of ${x.dtype}`);
+    return this.#float(x, "vrndscale", before, this.source(a), { immediate });
+  }
+
+  #allButSign(wide: boolean): number {
+    return wide ? this.#constant([255, 255, 255, 255, 255, 255, 255, 127], 8) : this.number(0x7fffffff, "i32");
+  }
+
+  #compare(x: Expr, a: Expr, b: Expr): number {
+    const value = this.emit(a);
+    const { operand, broadcast } = this.source(b);
+    const length = lengthOf(a);
+    if (!isFloat(a.dtype)) {
+      const immediate = { eq: 0, lt: 1, le: 2, ne: 4 }[x.op as "eq"]!;
+      return this.make("k", a.dtype === "i32" ? "vpcmpd" : "vpcmpud", [value, operand], { length, immediate, broadcast });
+    }
+    const mask = this.make("k", `vcmp${this.suffix(a)}`, [value, operand], { length, immediate: COMPARE[x.op]!, broadcast });
+    return x.lanes > 1 ? mask : this.make("g", "kmovw.to", [mask]);
+  }
+
+  /** Adds to `target` where the sum is kept there; else to what nobody needs any more. */
+  #fma(x: Expr, [a, b, c]: readonly [Expr, Expr, Expr], target: number | undefined): number {
+    const accumulates = c.op === "variable" && target !== undefined && this.#around.variable(c) === target;
+    if (accumulates) {
+      const [first, last] = mayBeInMemory(a) && !mayBeInMemory(b) ? [b, a] : [a, b];
+      const value = this.emit(first);
+      return this.#float(x, "vfmadd231", [value], this.source(last), {}, target);
+    }
+    // A polynomial: the product is made in place of the first factor, the next coefficient added.
+    const [factor, other] = isPlain(a) && !isPlain(b) ? [b, a] : [a, b];
+    const first = this.emit(factor);
+    const second = this.emit(other);
+    const last = this.source(c);
+    const result = this.fresh("v");
+    this.copy(result, first, "v");
+    return this.#float(x, "vfmadd213", [second], last, {}, result);
+  }
+
+  // Choice
+
+  #select(x: Expr, condition: Expr, a: Expr, b: Expr): number {
+    if (x.lanes === 1 && !isFloat(x.dtype)) return this.#integers.select(condition, a, b);
+    if (x.dtype === "bool") return this.#selectMask(this.emit(condition), this.emit(a), this.emit(b));
+    const limited = isFloat(x.dtype) ? this.#selectLimit(x, condition, a, b) : undefined;
+    if (limited !== undefined) return limited;
+    const mask = x.lanes > 1 ? this.emit(condition) : this.#maskOfOne(condition);
+    const length = lengthOf(x);
+    const wide = x.dtype === "f64";
+    if (Object.is(constantOf(b), 0)) return this.make("v", wide ? "vmovapd" : "vmovaps", [this.emit(a)], { length, mask, zeroing: true });
+    const otherwise = this.emit(b);
+    return this.make("v", wide ? "vblendmpd" : "vblendmps", [otherwise, this.emit(a)], { length, mask });
+  }
+
+  /** A scalar bool as the lowest bit of a mask. */
+  #maskOfOne(condition: Expr): number {
+    return this.make("k", "kmovw.from", [this.emit(condition)]);
+  }
+
+  #selectMask(condition: number, a: number, b: number): number {
+    const yes = this.make("k", "kandw", [condition, a]);
+    const no = this.make("k", "kandnw", [condition, b]);
+    return this.make("k", "korw", [yes, no]);
+  }
+
+  /** p < q ? p : q is the instruction's minimum, p < q ? q : p its maximum of q and p. */
+  #selectLimit(x: Expr, condition: Expr, a: Expr, b: Expr): number | undefined {
+    if (condition.op !== "lt") return undefined;
+    const [p, q] = condition.args as readonly [Expr, Expr];
+    const minimum = a === p && b === q;
+    if (!minimum && !(a === q && b === p)) return undefined;
+    const first = this.emit(a);
+    return this.#float(x, minimum ? "vmin" : "vmax", [first], { operand: this.emit(b), broadcast: false });
+  }
+}
+
+/** Operations that may be computed into a value that they read. */
+const OVERWRITES: ReadonlySet<string> = new Set(["add", "sub", "mul", "div", "fma"]);
+
+const mayBeInMemory = (x: Expr): boolean =>
+  x.op === "load" || (x.op === "splat" && (x.args[0]!.op === "load" || x.args[0]!.op === "const"));
+const isPlain = (x: Expr): boolean => x.op === "variable" || x.op === "splat" || x.op === "const";

@@ -1,0 +1,215 @@
+/**
+ * @file Machine code for x86-64 as a backend, on Linux in Node: over the memory of the WebAssembly backend, so that cells stay where they are when one takes the place of the
+ * other. Kernels that call functions of the host are run by JavaScript, between stretches of machine code.
+ */
+
+import { environment } from "../../base/host.ts";
+import { watched } from "../../base/passes.ts";
+import { type Compiled, compileProgram, type Machine, MOST_DEPTH, type Part } from "../../codegen/x64/program.ts";
+import { AVX512_MACHINE } from "../../codegen/x64/target.ts";
+import { callHost } from "../../kernel/interpret.ts";
+import type { Address, Program } from "../../kernel/kernel.ts";
+import type { Backend, Loaded, Loading } from "../backend.ts";
+import { interpretedKernels } from "../interpreter.ts";
+import { type LinearMemory, linearMemory } from "../wasm/memory.ts";
+import { askProcessor, type Level } from "./processor.ts";
+import { type Code, openSystem, type System } from "./system.ts";
+
+/** Machines by what their processors can do. */
+const MACHINES: Readonly<Partial<Record<Level, Machine>>> = { avx512: AVX512_MACHINE };
+
+/** What this process can run machine code with. */
+interface Host {
+  readonly system: System;
+  readonly level: Level;
+  readonly machine: Machine;
+}
+
+let found: Host | string | undefined;
+
+/** This process's means, or why it has none. */
+function theHost(): Host | string {
+  found ??= findHost();
+  return found;
+}
+
+function findHost(): Host | string {
+  const system = openSystem();
+  if (typeof system === "string") return system;
+  let level: Level | undefined;
+  try {
+    level = environment("NABLA_CPU") === "avx2" ? "avx2" : askProcessor(system).level;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+  const machine = level && MACHINES[level];
+  if (!level || !machine) return "machine code is made for processors with AVX-512, and this one has none (or NABLA_CPU hides it)";
+  return { system, level, machine };
+}
+
+function hostOrThrow(): Host {
+  const host = theHost();
+  if (typeof host === "string") throw new Error(host);
+  return host;
+}
+
+/** The iterations of loops of steps. */
+const counters: Int32Array = new Int32Array(
+  typeof SharedArrayBuffer === "undefined" ? new ArrayBuffer(4 * MOST_DEPTH) : new SharedArrayBuffer(4 * MOST_DEPTH),
+);
+
+interface Placed {
+  readonly compiled: Compiled;
+  readonly code: Code;
+}
+
+/** Code of programs, for as long as there are the programs. */
+const placed: WeakMap<Program, Placed> = new WeakMap();
+const gone: FinalizationRegistry<Code> = new FinalizationRegistry((code) => code.release());
+
+function placeProgram(program: Program, memory: LinearMemory, watch?: Loading["watch"]): Placed {
+  let known = placed.get(program);
+  if (!known) {
+    const { system, machine } = hostOrThrow();
+    const options = { machine, arena: system.addressOf(memory.buffer), counters: system.addressOf(counters.buffer), watch };
+    let compiled: Compiled | undefined;
+    watched<Uint8Array, Uint8Array<ArrayBuffer>>(
+      "code",
+      () => {
+        compiled = compileProgram(program, options);
+        return compiled.bytes;
+      },
+      watch,
+    );
+    known = { compiled: compiled!, code: system.place(compiled!.bytes) };
+    placed.set(program, known);
+    gone.register(program, known.code);
+  }
+  return known;
+}
+
+type Run = (bindings: number) => void;
+
+/** The parts of a program one after another, as functions on the offset of the table of bindings. */
+class Driver {
+  readonly #program: Program;
+  readonly #memory: LinearMemory;
+  readonly #code: Code;
+  readonly #kernels: readonly ((...addresses: number[]) => void)[];
+
+  constructor(program: Program, memory: LinearMemory, code: Code) {
+    this.#program = program;
+    this.#memory = memory;
+    this.#code = code;
+    this.#kernels = interpretedKernels(program, memory);
+  }
+
+  list(parts: readonly Part[]): Run {
+    const runs = parts.map((part) => this.#part(part));
+    if (runs.length === 1) return runs[0]!;
+    return (bindings) => {
+      for (const run of runs) run(bindings);
+    };
+  }
+
+  #part(part: Part): Run {
+    switch (part.kind) {
+      case "code":
+        return this.#code.entry(part.entry);
+      case "kernel": {
+        const kernel = this.#kernels[part.kernel]!;
+        return (bindings) => kernel(...part.args.map((a) => this.#resolve(a, bindings)));
+      }
+      case "host": {
+        const host = this.#program.hosts![part.host]!;
+        return (bindings) =>
+          callHost(
+            host,
+            part.args.map((a) => this.#resolve(a, bindings)),
+            this.#memory.buffer,
+          );
+      }
+      case "loop":
+        return this.#loop(part, this.list(part.body));
+      case "while": {
+        const [test, body] = [this.list(part.test), this.list(part.body)];
+        return (bindings) => {
+          for (test(bindings); this.#holds(part.predicate, bindings); test(bindings)) body(bindings);
+        };
+      }
+      case "branch": {
+        const [then, otherwise] = [this.list(part.then), this.list(part.otherwise)];
+        return (bindings) => (this.#holds(part.predicate, bindings) ? then : otherwise)(bindings);
+      }
+    }
+  }
+
+  #loop({ depth, length, reverse }: Part & { kind: "loop" }, body: Run): Run {
+    return (bindings) => {
+      for (let n = 0; n < length; n++) {
+        counters[depth] = reverse ? length - 1 - n : n;
+        body(bindings);
+      }
+    };
+  }
+
+  #resolve({ binding, offset, strides }: Address, bindings: number): number {
+    const base = new Uint32Array(this.#memory.buffer, bindings, this.#program.bindings)[binding]!;
+    return (strides ?? []).reduce((sum, stride, depth) => sum + stride * counters[depth]!, base + offset);
+  }
+
+  #holds(at: Address, bindings: number): boolean {
+    return new Uint8Array(this.#memory.buffer, this.#resolve(at, bindings), 1)[0] !== 0;
+  }
+}
+
+function load(program: Program, memory: LinearMemory, { watch }: Loading): Loaded {
+  const { compiled, code } = placeProgram(program, memory, watch);
+  const run = new Driver(program, memory, code).list(compiled.parts);
+  // The program keeps its code.
+  const loaded: Loaded = (bindings) => {
+    run(bindings);
+    void program;
+  };
+  loaded.codeBytes = compiled.bytes.length;
+  return loaded;
+}
+
+/** Most buffers of a kernel that is called by itself. */
+const MOST_BUFFERS = 1024;
+
+function kernels(program: Program, memory: LinearMemory): ((...addresses: number[]) => void)[] {
+  const { system } = hostOrThrow();
+  const { compiled, code } = placeProgram(program, memory);
+  const arena = system.addressOf(memory.buffer);
+  const list = new BigUint64Array(new SharedArrayBuffer(8 * MOST_BUFFERS));
+  const at = system.addressOf(list.buffer);
+  const interpreted = interpretedKernels(program, memory);
+  return compiled.kernels.map((entry, i) => {
+    if (entry === undefined) return interpreted[i]!;
+    const call = code.entryOnAddress(entry);
+    return (...addresses) => {
+      for (const [n, address] of addresses.entries()) list[n] = arena + BigInt(address);
+      call(at);
+    };
+  });
+}
+
+export const x64: Backend<LinearMemory> = {
+  name: "x64",
+  get target() {
+    return hostOrThrow().machine.target;
+  },
+  obstacle: () => {
+    const host = theHost();
+    if (typeof host === "string") return host;
+    return linearMemory().shared ? undefined : "machine code needs a memory that never moves, which is a shared one";
+  },
+  memory: linearMemory,
+  load,
+  kernels,
+  features: () => {
+    const host = theHost();
+    return typeof host === "string" ? [] : [host.level === "avx512" ? "AVX-512" : "AVX2", `koffi ${host.system.version}`];
+  },
+};

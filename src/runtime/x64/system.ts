@@ -1,0 +1,117 @@
+/**
+ * @file What machine code needs of the operating system, behind one small interface: memory that can be executed, calls of it, and addresses of buffers. Linux on x86-64, through
+ * `koffi` (an optional package). Memory is written first and executed afterwards, never both at once.
+ */
+import { builtinModule } from "../../base/host.ts";
+
+/** A function of machine code on an offset in an arena. */
+export type Entry = (offset: number) => void;
+
+/** Machine code in memory. */
+export interface Code {
+  /** The function that begins at an offset in the code. */
+  entry(offset: number): Entry;
+  /** The same of a function on an address. */
+  entryOnAddress(offset: number): (address: bigint) => void;
+  /** Gives the memory back: no function of it may be called again. */
+  release(): void;
+}
+
+export interface System {
+  /** The version of what makes the calls. */
+  readonly version: string;
+  /** The address of the first byte of a buffer that stays where it is. */
+  addressOf(buffer: ArrayBufferLike): bigint;
+  /** @throws {Error} if the system gives no memory that can be executed. */
+  place(code: Uint8Array): Code;
+}
+
+type Native = (...args: unknown[]) => unknown;
+
+/** What is used of koffi. */
+interface Koffi {
+  readonly version: string;
+  load(name: null): { func(declaration: string): Native };
+  proto(declaration: string): unknown;
+  decode(address: bigint | number, type: unknown): Native;
+  view(address: bigint | number, length: number): ArrayBuffer;
+  address(array: Uint8Array): bigint | number;
+}
+
+const READ_WRITE = 3;
+const READ_EXECUTE = 5;
+const PRIVATE_ANONYMOUS = 0x22;
+const PAGE = 4096;
+
+/** The system of this process, or why there is none. */
+export function openSystem(): System | string {
+  const { platform, arch } = (globalThis as { readonly process?: { readonly platform?: string; readonly arch?: string } }).process ?? {};
+  if (platform !== "linux" || arch !== "x64")
+    return `machine code is made for Linux on x86-64, and this is ${platform ?? "a page"} on ${arch ?? "an unknown processor"}`;
+  const koffi = loadKoffi();
+  if (typeof koffi === "string") return koffi;
+  try {
+    return new Linux(koffi);
+  } catch (error) {
+    return `koffi found no mmap here (${error instanceof Error ? error.message : String(error)})`;
+  }
+}
+
+function loadKoffi(): Koffi | string {
+  const modules = builtinModule<{ createRequire(url: string): (id: string) => unknown }>("node:module");
+  if (!modules) return "this host has no modules of Node";
+  try {
+    return modules.createRequire(import.meta.url)("koffi") as Koffi;
+  } catch (error) {
+    const code = (error as { readonly code?: string }).code;
+    const said = error instanceof Error ? error.message.split("\n")[0] : String(error);
+    return code === "MODULE_NOT_FOUND" ? "the optional package koffi is not installed: npm install koffi" : `koffi does not load (${said})`;
+  }
+}
+
+let prototypes = 0;
+
+class Linux implements System {
+  readonly version: string;
+  readonly #koffi: Koffi;
+  readonly #map: Native;
+  readonly #protect: Native;
+  readonly #unmap: Native;
+  readonly #onOffset: unknown;
+  readonly #onAddress: unknown;
+
+  constructor(koffi: Koffi) {
+    this.#koffi = koffi;
+    this.version = koffi.version;
+    const system = koffi.load(null);
+    this.#map = system.func("intptr_t mmap(intptr_t, size_t, int, int, int, intptr_t)");
+    this.#protect = system.func("int mprotect(intptr_t, size_t, int)");
+    this.#unmap = system.func("int munmap(intptr_t, size_t)");
+    // A prototype has a name, which no other of the process may have.
+    const n = prototypes++;
+    this.#onOffset = koffi.proto(`void NablaEntry${n}(uint32_t)`);
+    this.#onAddress = koffi.proto(`void NablaEntryOnAddress${n}(intptr_t)`);
+  }
+
+  addressOf(buffer: ArrayBufferLike): bigint {
+    return BigInt(this.#koffi.address(new Uint8Array(buffer)));
+  }
+
+  place(bytes: Uint8Array): Code {
+    const length = Math.max(PAGE, Math.ceil(bytes.length / PAGE) * PAGE);
+    const address = BigInt(this.#map(0, length, READ_WRITE, PRIVATE_ANONYMOUS, -1, 0) as number | bigint);
+    if (address < 0n) throw new Error(`the system gives no memory for ${bytes.length} bytes of machine code`);
+    new Uint8Array(this.#koffi.view(address, length)).set(bytes);
+    if (this.#protect(address, length, READ_EXECUTE) !== 0) {
+      this.#unmap(address, length);
+      throw new Error("the system lets no memory of this process be executed that it has written itself");
+    }
+    return {
+      entry: (offset) => this.#koffi.decode(address + BigInt(offset), this.#onOffset) as Entry,
+      entryOnAddress: (offset) => this.#koffi.decode(address + BigInt(offset), this.#onAddress) as (address: bigint) => void,
+      release: () => {
+        this.#unmap(address, length);
+      },
+    };
+  }
+}
