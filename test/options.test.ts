@@ -31,6 +31,7 @@ const before: Readonly<Record<string, readonly unknown[]>> = {
   checkTraining: [model, data],
   overfitOneBatch: [model, data],
   bagging: [() => model, data],
+  decoupled: [[model, model]],
   snapshotEnsemble: [() => model, data],
   latestCheckpoint: [{ list: () => [], read: () => undefined }],
   Checkpoints: [{ list: () => [], read: () => undefined, write: () => undefined }],

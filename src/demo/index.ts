@@ -3,6 +3,7 @@ import { didYouMean } from "../base/check.ts";
 import { manualSeed } from "../math/random.ts";
 import { activations } from "./activations.ts";
 import { convolution } from "./convolution.ts";
+import { syntheticGradients } from "./decoupled.ts";
 import type { Demo, Outcome } from "./demo.ts";
 import { derivatives } from "./derivatives.ts";
 import { networks } from "./networks.ts";
@@ -12,7 +13,16 @@ import { rail } from "./planning/rail.ts";
 
 export { type Chart, type Demo, DOCUMENTS, type DocumentId, type Fact, holds, type Outcome } from "./demo.ts";
 
-export const demos: readonly Demo[] = [...networks, ...derivatives, rail, crew, ...convolution, ...notes, ...activations];
+export const demos: readonly Demo[] = [
+  ...networks,
+  ...derivatives,
+  syntheticGradients,
+  rail,
+  crew,
+  ...convolution,
+  ...notes,
+  ...activations,
+];
 
 /** The demonstration of that name. @throws {Error} if there is none. */
 export function findDemo(name: string): Demo {

@@ -15,6 +15,7 @@ export { type CheckOptions, checkTraining } from "./check-training.ts";
 export { type LoadOptions, loadCheckpoint, loadModel, saveCheckpoint, saveModel, saveRun } from "./checkpoint.ts";
 export { Checkpoints, type CheckpointsOptions, type Found, type LatestOptions, latestCheckpoint } from "./checkpoints.ts";
 export { type Confusion, confusionTable, type Score, type Scores, scores, worstConfusions } from "./confusion.ts";
+export { type Decoupled, type DecoupledOptions, DecoupledPipeline, type DecoupledStage, decoupled } from "./decoupled.ts";
 export { type Diagnosis, diagnose, type Verdict } from "./diagnosis.ts";
 export { DivergenceError } from "./divergence.ts";
 export { type BestSoFar, EarlyStopping, type EarlyStoppingOptions, ReduceOnPlateau } from "./early-stopping.ts";

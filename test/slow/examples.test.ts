@@ -86,3 +86,11 @@ test("extend: an op, a transform, a layer and an optimizer from outside the pack
   expect(results.mapped).toEqual([-0.9, 1.3].map((v) => expect.closeTo(v, 6)));
   expect(results.state).toContain("1.scale");
 });
+
+test("stages-on-threads: each stage learns in a thread of its own", () => {
+  const losses = printed("stages-on-threads")
+    .flatMap((line) => /loss ([\d.]+)$/.exec(line)?.[1] ?? [])
+    .map(Number);
+  expect(losses).toHaveLength(2);
+  for (const loss of losses) expect(loss).toBeLessThan(0.5);
+});
