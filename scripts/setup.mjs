@@ -68,7 +68,11 @@ export const buildIsStale = () => isStale("dist/index.js", ["src", "tsconfig.jso
 export async function build() {
   rmSync(join(root, "dist"), { recursive: true, force: true });
   const code = await tsc("-p", "tsconfig.json", "--incremental", "false");
-  if (code === 0) await bundle();
+  if (code === 0) {
+    await bundle();
+    const { buildStudio } = await import("./studio.mjs");
+    await buildStudio();
+  }
   return code;
 }
 

@@ -106,6 +106,7 @@ const CONFIG = () => ({
           link("Networks", "/models"),
           link("Accuracy", "/accuracy"),
           link("Lectures", "/lectures"),
+          link("The studio", "/studio"),
         ],
       },
       {

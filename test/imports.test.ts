@@ -37,6 +37,7 @@ const order = [
   "train",
   "inspect",
   "demo",
+  "studio",
   "cli",
   "index.ts",
   "node.ts",
@@ -61,8 +62,9 @@ const strangers: readonly (readonly [string, string])[] = [
 const importedOnlyBy: Record<string, readonly string[]> = {
   optimize: ["optimize", "runtime/passes.ts", "runtime/loops.ts", "runtime/budget.ts", "runtime/compile.ts"],
   schedule: ["schedule", "runtime/fit.ts", "runtime/compile.ts"],
-  inspect: ["inspect", "demo", "cli", "index.ts"],
-  demo: ["demo", "cli"],
+  inspect: ["inspect", "demo", "studio", "cli", "index.ts"],
+  demo: ["demo", "studio", "cli"],
+  studio: ["studio"],
 };
 
 /** The one package that an entry of its own loads: a page that imports `nabla/onnx` is bundled, or maps the name. */
@@ -79,13 +81,13 @@ interface Edge {
   readonly dynamic?: boolean;
 }
 
-const isFile = (edge: Edge) => edge.to.endsWith(".ts");
+const isFile = (edge: Edge) => /\.(tsx?|css)$/.test(edge.to);
 const folderOf = (path: string) => path.split("/")[0]!;
 
 function sourceFiles(folder: string): string[] {
   if (!existsSync(folder)) return [];
   return readdirSync(folder, { recursive: true, encoding: "utf8" })
-    .filter((name) => name.endsWith(".ts"))
+    .filter((name) => /\.(tsx?|css)$/.test(name))
     .map((name) => name.split(sep).join("/"));
 }
 
@@ -100,7 +102,7 @@ const parsed = new Map<string, ts.SourceFile>();
 function parse(file: string, text: string): ts.SourceFile {
   const known = parsed.get(file);
   if (known?.text === text) return known;
-  const made = ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true);
+  const made = ts.createSourceFile(file, file.endsWith(".css") ? "" : text, ts.ScriptTarget.Latest, true);
   parsed.set(file, made);
   return made;
 }
@@ -125,6 +127,7 @@ function edgesOf(file: string, text: string): Edge[] {
 /** The built modules load in a page as they are: only the command may import packages or Node's modules statically. */
 function externalFault(edge: Edge, here: string): string | undefined {
   if (engine.includes(here) && !edge.to.startsWith("node:")) return "the engine imports no packages";
+  if (here === "studio" && /^solid-js(\/web)?$/.test(edge.to)) return undefined; // bundled into its page
   if (here === "cli" || edge.dynamic || edge.typeOnly || PACKAGES[edge.from] === edge.to) return undefined;
   return `a page cannot load ${edge.to}: only cli imports it statically, elsewhere by dynamic import`;
 }
@@ -271,6 +274,8 @@ describe("the checker itself", () => {
     [value("data/mnist.ts", "node:fs"), "dynamic import"],
     [value("utils/misc.ts", "base/shape.ts"), "not in the folder order"],
     [value("base/shape.ts", "../test/x.ts"), "leaves src"],
+    [value("cli/main.ts", "studio/shell.tsx"), "only  may import studio"],
+    [value("studio/shell.tsx", "react"), "a page cannot load react"],
   ])("refuses %o", (edge, reason) => {
     expect(violations([edge]).join("\n")).toContain(reason);
   });
@@ -285,6 +290,7 @@ describe("the checker itself", () => {
     value("cli/main.ts", "node:fs"),
     { ...value("data/mnist.ts", "node:fs"), dynamic: true },
     value("cli/main.ts", "inspect/bounds.ts"),
+    value("studio/shell.tsx", "solid-js/web"),
     value("index.ts", "inspect/bounds.ts"),
     { ...value("runtime/pool.ts", "node:worker_threads"), dynamic: true },
     type("runtime/pool.ts", "node:worker_threads"),

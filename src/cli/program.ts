@@ -18,6 +18,7 @@ import { predictCommand } from "./predict-command.ts";
 import { probeCommand } from "./probe-command.ts";
 import { exportCommand, replayCommand, runsCommand } from "./runs-command.ts";
 import { aboutOf, type Config, flagOf, parseFlag, settings } from "./settings.ts";
+import { studioCommand } from "./studio-command.ts";
 import { summaryCommand } from "./summary-command.ts";
 import { sweepCommand } from "./sweep-command.ts";
 import { withCleanConsole } from "./terminal.ts";
@@ -207,6 +208,15 @@ function buildProgram(done: (exitCode: number) => void): Command {
     .option("--json", "as JSON")
     .option("--out <file>", "draw to a file: *.svg or *.html")
     .action(async (name: string | undefined, flags) => done(await demoCommand(name, flags)));
+  program
+    .command("studio")
+    .description(
+      "serve the studio to this machine: a page in which networks train while you change them, and every point of the lectures is computed",
+    )
+    .option("--data <file>", "points of your own: a CSV file with two columns of numbers and one with two classes")
+    .option("--port <n>", "default: any that is free", positiveInteger)
+    .option("--open", "show it in the browser")
+    .action(async (flags) => done(await studioCommand(flags)));
   program
     .command("info")
     .description("show version, backend, features and what can be trained")

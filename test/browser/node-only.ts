@@ -56,5 +56,6 @@ export const NODE_ONLY: Readonly<Record<string, string>> = {
   "test/math/fft.test.ts": "reads stored numbers",
   "test/math/special.test.ts": "reads stored numbers",
   "test/ops/realms.test.ts": "arrays of another realm come from node:vm",
+  "test/studio/export.test.ts": "writes files, and imports them",
   "test/train/store.test.ts": "reads and writes folders of runs",
 };

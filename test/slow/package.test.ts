@@ -56,7 +56,7 @@ describe("the packed package", () => {
     expect(
       packed.filter(
         (path) =>
-          !/^(dist\/.+\.(js|d\.ts)|docs\/.+\.(md|json)|examples\/.+\.mjs|schema\/train\.schema\.json|package\.json|LICENSE|(bench\/)?[A-Z]+\.md)$/.test(
+          !/^(dist\/.+\.(js|d\.ts)|dist\/studio\/(studio\.css|(index|one)\.html)|docs\/.+\.(md|json)|docs\/studio\.png|examples\/.+\.mjs|schema\/train\.schema\.json|package\.json|LICENSE|(bench\/)?[A-Z]+\.md)$/.test(
             path,
           ),
       ),

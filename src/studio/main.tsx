@@ -1,0 +1,33 @@
+/** @file The studio's page: opens what the link, the file or the server says, and shows it. */
+import { render } from "solid-js/web";
+import "./style.css";
+import { stateIn } from "./export/one-file.ts";
+import { takeText } from "./export/take.ts";
+import { boundary } from "./rooms/boundary.tsx";
+import { Shell } from "./shell.tsx";
+import { LocalSource, startWorker } from "./source/source.ts";
+import { createStudio } from "./state/studio.ts";
+import { readPlace } from "./state/url.ts";
+import { drawTimes } from "./ui/canvas.tsx";
+import { startTheme } from "./ui/theme.ts";
+
+const ROOMS = [boundary];
+
+async function main(): Promise<void> {
+  startTheme();
+  const studio = createStudio(
+    new LocalSource(startWorker("worker")),
+    ROOMS.map(({ id }) => id),
+  );
+  render(() => <Shell studio={studio} rooms={ROOMS} />, document.getElementById("app")!);
+  const { place, refused } = await readPlace(location.hash);
+  const saved = location.hash === "" ? stateIn(document) : undefined;
+  await studio.open(saved ?? place);
+  if (refused.length > 0) studio.say(`left out, because it cannot be: ${refused.join(", ")}`);
+  const data = document.querySelector<HTMLMetaElement>("meta[name=nabla-data]")?.content;
+  if (data) await takeText(studio, data, await (await fetch("data")).text());
+  // For measurements of the page from outside.
+  Object.assign(globalThis, { nablaStudio: { studio, drawTimes } });
+}
+
+void main();

@@ -1,0 +1,165 @@
+/** @file The page around the rooms: their list, the bar of time, lessons, table, files and help. */
+import { createSignal, For, type JSX, onMount, Show } from "solid-js";
+import { Dynamic } from "solid-js/web";
+import { Menu } from "./export/menu.tsx";
+import { takeFile } from "./export/take.ts";
+import { Lessons } from "./lessons/lessons.tsx";
+import type { Room } from "./rooms/room.ts";
+import type { Studio } from "./state/studio.ts";
+import { Table } from "./ui/controls.tsx";
+import { ICONS, Icon } from "./ui/icon.tsx";
+import { KEYS, listen } from "./ui/keys.ts";
+import { setTheme, type Theme, theme } from "./ui/theme.ts";
+import { Transport } from "./ui/transport.tsx";
+
+const NEXT_THEME: Readonly<Record<Theme, Theme>> = { auto: "light", light: "dark", dark: "auto" };
+
+export function Shell(props: { readonly studio: Studio; readonly rooms: readonly Room[] }): JSX.Element {
+  const { studio } = props;
+  const [lessons, setLessons] = createSignal(false);
+  const [table, setTable] = createSignal(false);
+  const [over, setOver] = createSignal(false);
+  let help!: HTMLDialogElement;
+  const room = (): Room => props.rooms.find(({ id }) => id === studio.room()) ?? props.rooms[0]!;
+  const turnTheme = (): void => setTheme(NEXT_THEME[theme()]);
+  onMount(() => {
+    listen({
+      studio,
+      rooms: props.rooms.map(({ id }) => id),
+      lessons: () => setLessons(!lessons()),
+      table: () => setTable(!table()),
+      help: () => help.showModal(),
+      theme: turnTheme,
+    });
+    addEventListener("dragover", (event) => {
+      event.preventDefault();
+      setOver(true);
+    });
+    addEventListener("dragleave", () => setOver(false));
+    addEventListener("drop", (event) => {
+      event.preventDefault();
+      setOver(false);
+      const file = event.dataTransfer?.files[0];
+      if (file) void takeFile(studio, file);
+    });
+  });
+  return (
+    <div class="shell" classList={{ "with-lessons": lessons() }}>
+      <a class="skip" href="#main">
+        To the room
+      </a>
+      <header class="top">
+        <p class="brand">
+          <span class="nabla-sign" aria-hidden="true">
+            ∇
+          </span>{" "}
+          Nabla <span class="brand-more">studio</span>
+        </p>
+        <h1>{room().title}</h1>
+        <div class="top-buttons">
+          <button type="button" class="text-button" aria-pressed={lessons()} title="Lessons (L)" onClick={() => setLessons(!lessons())}>
+            <Icon path={ICONS.lessons} />
+            <span>Lessons</span>
+          </button>
+          <button
+            type="button"
+            class="icon-button"
+            aria-label="The numbers as a table"
+            aria-pressed={table()}
+            title="The numbers as a table (T)"
+            onClick={() => setTable(!table())}
+          >
+            <Icon path={ICONS.table} />
+          </button>
+          <Menu studio={studio} room={room()} />
+          <button
+            type="button"
+            class="icon-button"
+            aria-label={`Colours: ${theme()}`}
+            title="Light, dark, as the system (D)"
+            onClick={turnTheme}
+          >
+            <Icon path={ICONS.theme} />
+          </button>
+          <button type="button" class="icon-button" aria-label="Help" title="Keys (?)" onClick={() => help.showModal()}>
+            <Icon path={ICONS.help} />
+          </button>
+        </div>
+      </header>
+      <nav class="rail" aria-label="Rooms">
+        <For each={props.rooms}>
+          {(each, i) => (
+            <button
+              type="button"
+              aria-current={each.id === room().id ? "page" : undefined}
+              title={`${each.title} (${i() + 1})`}
+              onClick={() => studio.enter(each.id)}
+            >
+              <Icon path={each.icon} />
+              <span>{each.title}</span>
+            </button>
+          )}
+        </For>
+      </nav>
+      <main id="main" tabindex="-1">
+        <Show when={studio.notice() || studio.stats().failed}>
+          <p class="notice" role="alert">
+            {studio.notice() || "The loss is no number any more. Wind back, and try a smaller rate."}
+          </p>
+        </Show>
+        <Show when={table()}>
+          <Table {...room().table(studio)} />
+        </Show>
+        <Dynamic component={room().View} studio={studio} />
+      </main>
+      <Show when={lessons()}>
+        <Lessons studio={studio} close={() => setLessons(false)} />
+      </Show>
+      <Transport studio={studio} />
+      <Speech studio={studio} room={room()} />
+      <Show when={over()}>
+        <p class="drop">Drop a CSV file with two columns of numbers and a class, or a saved page</p>
+      </Show>
+      <dialog ref={help} aria-label="Keys">
+        <h2>Keys</h2>
+        <dl class="keys">
+          <For each={KEYS}>
+            {({ keys, does }) => (
+              <>
+                <dt>
+                  <kbd>{keys}</kbd>
+                </dt>
+                <dd>{does}</dd>
+              </>
+            )}
+          </For>
+        </dl>
+        <p class="hint">Drop a CSV file on the page to train on your own points. Nothing leaves this machine.</p>
+        <form method="dialog">
+          <button type="submit" class="primary">
+            Close
+          </button>
+        </form>
+      </dialog>
+    </div>
+  );
+}
+
+/** Says what there is to see: when the run is paused, at most every five seconds. */
+function Speech(props: { readonly studio: Studio; readonly room: Room }): JSX.Element {
+  const [text, setText] = createSignal("");
+  let said = "";
+  setInterval(() => {
+    const { studio, room } = props;
+    if (studio.stats().playing === 1) return;
+    const now = room.describe(studio);
+    if (now === said) return;
+    said = now;
+    setText(now);
+  }, 5000);
+  return (
+    <p class="hidden" role="status">
+      {text()}
+    </p>
+  );
+}

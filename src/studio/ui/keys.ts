@@ -1,0 +1,73 @@
+/** @file Keys of the page: one table, from which the help is made too. */
+import type { Studio } from "../state/studio.ts";
+
+export interface Actions {
+  readonly studio: Studio;
+  readonly rooms: readonly string[];
+  lessons(): void;
+  table(): void;
+  help(): void;
+  theme(): void;
+}
+
+export interface Key {
+  readonly keys: string;
+  readonly does: string;
+  /** Whether this event is meant; and what happens. */
+  readonly test: (event: KeyboardEvent) => boolean;
+  readonly run: (actions: Actions, event: KeyboardEvent) => void;
+}
+
+const is =
+  (key: string) =>
+  (event: KeyboardEvent): boolean =>
+    event.key.toLowerCase() === key;
+
+export const KEYS: readonly Key[] = [
+  { keys: "Space", does: "play and pause", test: (e) => e.key === " ", run: ({ studio }) => studio.toggle() },
+  { keys: ".", does: "one step", test: is("."), run: ({ studio }) => studio.advance(1) },
+  { keys: "Shift .", does: "100 steps", test: (e) => e.key === ">" || e.key === ":", run: ({ studio }) => studio.advance(100) },
+  {
+    keys: "← →",
+    does: "wind back and forward, by a hundredth",
+    test: (e) => e.key === "ArrowLeft" || e.key === "ArrowRight",
+    run({ studio }, { key }) {
+      const { end } = studio.stats();
+      const by = Math.max(1, Math.round(end / 100));
+      studio.seek(Math.min(end, Math.max(0, studio.step() + (key === "ArrowLeft" ? -by : by))));
+    },
+  },
+  { keys: "R", does: "back to the start", test: is("r"), run: ({ studio }) => studio.reset() },
+  { keys: "S", does: "the next seed", test: is("s"), run: ({ studio }) => studio.change({ seed: (studio.config().seed + 1) % 10000 }) },
+  {
+    keys: "1 – 9",
+    does: "rooms",
+    test: (e) => e.key >= "1" && e.key <= "9",
+    run({ studio, rooms }, { key }) {
+      const room = rooms[Number(key) - 1];
+      if (room) studio.enter(room);
+    },
+  },
+  { keys: "L", does: "lessons", test: is("l"), run: (actions) => actions.lessons() },
+  { keys: "T", does: "the numbers as a table", test: is("t"), run: (actions) => actions.table() },
+  { keys: "D", does: "light, dark, as the system", test: is("d"), run: (actions) => actions.theme() },
+  { keys: "?", does: "this list", test: (e) => e.key === "?", run: (actions) => actions.help() },
+];
+
+/** Where letters are typed, or arrows mean something else. */
+function isTaken({ key }: KeyboardEvent, target: Element | null): boolean {
+  if (!target) return false;
+  if (target.matches("input:not([type=checkbox]):not([type=radio]), textarea, select, dialog *")) return true;
+  if (key === " ") return target.matches("button, summary, a, input");
+  return key.startsWith("Arrow") && target.matches("input, [role=slider], [role=application]");
+}
+
+export function listen(actions: Actions): void {
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || isTaken(event, event.target as Element | null)) return;
+    const key = KEYS.find(({ test }) => test(event));
+    if (!key) return;
+    event.preventDefault();
+    key.run(actions, event);
+  });
+}

@@ -1,0 +1,120 @@
+/** @file What is taken from the page and brought to it: programs that train to the same bits, points from CSV files, the names of weights, contours. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, test } from "vitest";
+import "../../src/runtime/evaluate.ts";
+import { contour } from "../../src/studio/draw/heat.ts";
+import { losses } from "../../src/studio/draw/losses.ts";
+import { rgbOf, shadesOf } from "../../src/studio/draw/palette.ts";
+import { pointsOfCsv } from "../../src/studio/export/csv.ts";
+import { programOf } from "../../src/studio/export/program.ts";
+import { layoutOf, nameOf } from "../../src/studio/rooms/network-layout.ts";
+import { type Config, DEFAULT, parameterCount } from "../../src/studio/worker/config.ts";
+import { featuresOf } from "../../src/studio/worker/features.ts";
+import { Session } from "../../src/studio/worker/session.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "nabla-studio-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const cases: readonly [string, Config][] = [
+  ["all points, Adam", { ...DEFAULT, count: 30, layers: [{ units: 3, activation: "tanh" }] }],
+  [
+    "batches, penalties, dropout",
+    { ...DEFAULT, count: 30, batch: 8, l1: 0.01, l2: 0.02, dropout: 0.2, optimizer: "momentum", layers: [{ units: 3, activation: "ELU" }] },
+  ],
+  [
+    "squared error, given weights",
+    {
+      ...DEFAULT,
+      data: "xor",
+      count: 4,
+      loss: "squared error",
+      layers: [{ units: 2, activation: "ReLU" }],
+      weights: [1, 1, 1, 1, 0, -1, 1, -2, 0.1],
+    },
+  ],
+];
+
+describe("the program that is saved", () => {
+  test.each(cases)("%s: trains to the same bits", async (name, config) => {
+    const session = new Session(config);
+    const epochs = 25;
+    const steps = epochs * session.epochSteps;
+    while (session.step < steps) session.advance(steps - session.step);
+    const { xy, labels } = session.train;
+    const text = programOf(config, { inputs: featuresOf(xy, config.features), labels }, epochs);
+    const file = join(folder, `${name.replaceAll(/\W/g, "-")}.mjs`);
+    writeFileSync(file, text.replace('from "nabla"', `from ${JSON.stringify(new URL("../../src/index.ts", import.meta.url).href)}`));
+    const { trained } = (await import(/* @vite-ignore */ file)) as { trained: number[] };
+    expect(trained).toEqual(Array.from(session.net.weights()));
+  });
+});
+
+describe("CSV files", () => {
+  test("columns and classes are found", () => {
+    const { points, note } = pointsOfCsv("age,income,class\n20,1000,no\n40,3000,yes\n30,2000,no\n");
+    expect(points).toEqual([-1, -1, 0, 1, 1, 1, 0, 0, 0]);
+    expect(note).toBe("age and income, class class: no is ◆, yes is ●");
+  });
+
+  test("without a head, with semicolons", () => {
+    expect(pointsOfCsv("1;2;0\n3;4;1\n").points).toEqual([-1, -1, 0, 1, 1, 1]);
+  });
+
+  test.each([
+    ["", "want at least 2"],
+    ["a,b\n1,2\n", "want at least 2"],
+    ["a,b,c\n1,2,x\n3,4,y\n5,6,z\n", "no column of this file has two classes; its columns are a, b, c"],
+    ["a,class\n1,x\n2,y\n", "want two columns of numbers beside the class class; there are 1"],
+  ])("%j is refused with a reason", (text, reason) => {
+    expect(() => pointsOfCsv(text)).toThrow(reason);
+  });
+});
+
+test("every weight has a name and a line", () => {
+  const { links, bias } = layoutOf(DEFAULT, 500);
+  const indices = [...links.map(({ index }) => index), ...[8, 8, 1].flatMap((n, l) => Array.from({ length: n }, (_, u) => bias(l + 1, u)))];
+  expect(indices.sort((a, b) => a - b)).toEqual(Array.from({ length: parameterCount(DEFAULT) }, (_, i) => i));
+  expect([0, 1, 16, 24, parameterCount(DEFAULT) - 1].map((i) => nameOf(DEFAULT, i))).toEqual([
+    "w⁽¹⁾₁₁",
+    "w⁽¹⁾₁₂",
+    "b⁽¹⁾₁",
+    "w⁽²⁾₁₁",
+    "b⁽³⁾₁",
+  ]);
+});
+
+test("the contour of a slope is a straight line at its level", () => {
+  const n = 9;
+  const segments = contour(
+    Float32Array.from({ length: n * n }, (_, i) => i % n),
+    n,
+    3.25,
+  );
+  for (let i = 0; i < segments.length; i += 2) expect(segments[i]).toBeCloseTo(3.75, 6);
+  expect(segments.length).toBe(4 * (n - 1));
+});
+
+test("shades run from one colour over the middle to the other", () => {
+  const shades = shadesOf(rgbOf("#ff0000"), rgbOf("#808080"), rgbOf("#0000ff"));
+  expect([shades[0], shades[255]].map((x) => x!.toString(16))).toEqual(["ff0000ff", "ffff0000"]);
+});
+
+test("the curve of losses is drawn inside its box", () => {
+  const calls: [string, number, number][] = [];
+  const ctx = new Proxy({} as Record<string, unknown>, {
+    get: (target, name: string) => target[name] ?? ((...args: number[]) => calls.push([name, args[0]!, args[1]!])),
+    set: (target, name: string, value) => Reflect.set(target, name, value),
+  }) as unknown as CanvasRenderingContext2D;
+  const palette = { rule: "", soft: "", ink: "", highInk: "" } as never;
+  losses(ctx, { width: 300, height: 120 }, [1, 0.9, 1, 50, 0.1, Number.NaN, 100, 0.001, 0.2], 50, 100, palette);
+  const lines = calls.filter(([name]) => name === "lineTo" || name === "moveTo");
+  expect(lines.length).toBeGreaterThan(8);
+  for (const [, x, y] of lines) {
+    expect(x).toBeGreaterThanOrEqual(0);
+    expect(x).toBeLessThanOrEqual(300);
+    expect(y).toBeGreaterThanOrEqual(0);
+    expect(y).toBeLessThanOrEqual(120);
+  }
+});
