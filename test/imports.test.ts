@@ -26,6 +26,7 @@ const order = [
   "codegen",
   "runtime",
   "function",
+  "distributed",
   "math",
   "distributions",
   "nn",

@@ -30,6 +30,8 @@ export interface BatchOptions {
   readonly epoch?: number;
   /** Leave out a last batch with fewer examples (default false). */
   readonly dropLast?: boolean;
+  /** What is taken of each batch, from here to before there: the part of one process of several. Default: all of it. */
+  readonly part?: (count: number) => { readonly from: number; readonly to: number };
 }
 
 /** How many batches `batches` will yield. */
@@ -59,7 +61,11 @@ export function batchIndices(count: number, options: BatchOptions): Int32Array[]
   checkBatchOptions("batchIndices", options);
   const order = orderOf(count, options);
   const n = batchCount({ count }, options);
-  return Array.from({ length: n }, (_, b) => order.slice(b * options.batchSize, (b + 1) * options.batchSize));
+  return Array.from({ length: n }, (_, b) => {
+    const batch = order.slice(b * options.batchSize, (b + 1) * options.batchSize);
+    const { from, to } = options.part?.(batch.length) ?? { from: 0, to: batch.length };
+    return batch.slice(from, to);
+  });
 }
 
 function orderOf(count: number, options: BatchOptions): Int32Array {
@@ -114,6 +120,7 @@ const BATCH_OPTIONS: Checks<BatchOptions> = {
   epoch: naturalNumber,
   dropLast: flag,
   sampler: having("a sampler, such as balancedSampler(split)", "indices"),
+  part: fn,
 };
 
 function checkBatchOptions(what: string, options: BatchOptions): void {

@@ -30,6 +30,16 @@ export function batchIndices(): readonly Tensor[] {
   return indices;
 }
 
+/** Runs `fn` at a position (an i32 scalar) of a batch that is mapped in another way. */
+export function atIndex<T>(index: Tensor, fn: () => T): T {
+  indices.push(index);
+  try {
+    return fn();
+  } finally {
+    indices.pop();
+  }
+}
+
 /** The function `fn` applied to every example of a batch at once. */
 export function vmap<A extends unknown[] = Tensor[], R = unknown>(fn: (...args: A) => R, options: VmapOptions = {}): (...args: A) => R {
   checkOptions("vmap", options, VMAP_OPTIONS);
@@ -61,8 +71,7 @@ export function vmap<A extends unknown[] = Tensor[], R = unknown>(fn: (...args: 
     if (n < 0) throw new TypeError("vmap: no tensor is mapped; give at least one argument an axis in inAxes");
     const index = call.hole({ shape: [], dtype: "i32" }, "index");
     seeds.set(index, index.bind(iota, [], { shape: [n], dtype: "i32", axis: 0 }));
-    indices.push(index);
-    try {
+    return atIndex(index, () => {
       const captured = capture(call, () => fn(...mapped), { checkWrite: (cell, value) => refuseMapped(cell, value, seeds, n) });
       const images = batch([...captured.outputs, ...captured.writes.values()], seeds, n, walks);
       const results = images.splice(0, captured.outputs.length).map(({ y, mapped: on }) => {
@@ -73,9 +82,7 @@ export function vmap<A extends unknown[] = Tensor[], R = unknown>(fn: (...args: 
       commit(new Map([...captured.writes.keys()].map((cell, i) => [cell, images[i]!.y])));
       together(results);
       return withLeaves(captured.result, results);
-    } finally {
-      indices.pop();
-    }
+    });
   };
 }
 

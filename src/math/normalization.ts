@@ -5,6 +5,7 @@
 
 import { check, checkOptions, expectation, listOf, positiveInteger } from "../base/check.ts";
 import { axesFrom, formatShape, type Shape, sameShape, sizeOf } from "../base/shape.ts";
+import { wholeBatch } from "../function/shards.ts";
 import { checkTensors } from "../ops/check.ts";
 import type { Tensor, TensorLike } from "../ops/tensor.ts";
 import { matrixNorm } from "./linalg.ts";
@@ -32,13 +33,24 @@ export interface Affine {
  * Mean, deviation from it, and biased variance over axes, with size 1 there. Where the mean is far from zero its rounding is much beside the spread: the
  * mean of the deviations, which would be 0, is taken out once more (Chan, Golub & LeVeque 1983, eq. 1.7).
  */
-function moments(x: Tensor, axes: readonly number[], eps: number): Moments {
-  const mean = x.mean(axes, { keepDims: true });
+function moments(x: Tensor, axes: readonly number[], eps: number, means = meansAlong): Moments {
+  const [mean] = means([x], axes);
   const near = x.sub(mean);
-  const rest = near.mean(axes, { keepDims: true }).stopGradient();
   const unit = unitFor(x, eps);
-  const variance = near.mul(unit).square().mean(axes, { keepDims: true }).sub(rest.mul(unit).square());
-  return { mean, centred: near.sub(rest), variance, unit };
+  const [offset, square] = means([near, near.mul(unit).square()], axes);
+  const rest = offset.stopGradient();
+  return { mean, centred: near.sub(rest), variance: square.sub(rest.mul(unit).square()), unit };
+}
+
+/** Means along axes of one tensor, with size 1 there. */
+const meansAlong = (list: readonly Tensor[], axes: readonly number[]): Tensor[] => list.map((x) => x.mean(axes, { keepDims: true }));
+
+/** The same over the whole batch, where x is a shard of one. */
+function batchMeans(list: readonly Tensor[], axes: readonly number[]): Tensor[] {
+  const batch = wholeBatch();
+  if (!batch) return meansAlong(list, axes);
+  const count = axes.reduce((n, a) => n * list[0].shape[a], batch.ratio);
+  return batch.sums(list.map((x) => x.sum(axes, { keepDims: true }))).map((sum) => sum.mul(1 / count));
 }
 
 interface Moments {
@@ -111,7 +123,7 @@ export interface BatchNormResult {
 /** Axes of x [N, C, ...] that batch normalization averages over, and m, the number of elements averaged. */
 function batchAxes(x: Tensor): { axes: number[]; m: number } {
   const axes = [0, ...axesFrom(x.shape, 2)];
-  return { axes, m: axes.reduce((n, a) => n * x.shape[a], 1) };
+  return { axes, m: Math.round(axes.reduce((n, a) => n * x.shape[a], wholeBatch()?.ratio ?? 1)) };
 }
 
 function needSpread(what: string, x: Tensor, m: number): void {
@@ -144,7 +156,7 @@ export function batchNorm(x: Tensor, options: BatchNormOptions = {}): BatchNormR
   }
   const { axes, m } = batchAxes(x);
   needSpread("batchNorm", x, m);
-  const found = moments(x, axes, eps);
+  const found = moments(x, axes, eps, batchMeans);
   return {
     y: affine(found.centred.mul(inverseSpread(found.variance, eps, found.unit)), shape, options),
     runningMean: runningMean && moving(runningMean, found.mean, momentum),
@@ -214,7 +226,7 @@ export function batchRenorm(x: Tensor, options: BatchRenormOptions): BatchRenorm
   }
   const { axes, m } = batchAxes(x);
   needSpread("batchRenorm", x, m);
-  const { mean, centred, variance, unit } = moments(x, axes, eps);
+  const { mean, centred, variance, unit } = moments(x, axes, eps, batchMeans);
   const sigma = variance
     .add(eps * unit * unit)
     .sqrt()

@@ -2,6 +2,7 @@
  * @file All primitives: the exports of the family files. There is no list to keep.
  */
 import * as bits from "./bits.ts";
+import * as collective from "./collective.ts";
 import * as contract from "./contract.ts";
 import * as control from "./control.ts";
 import * as elementwise from "./elementwise.ts";
@@ -33,6 +34,7 @@ const FAMILIES = {
   bits,
   variates,
   contract,
+  collective,
   control,
   scan,
   loop,

@@ -4,7 +4,7 @@
  */
 import type { Instruction, Region } from "../ops/op.ts";
 import { rebind } from "../ops/region.ts";
-import type { Tensor } from "../ops/tensor.ts";
+import { type Tensor, withOrigin } from "../ops/tensor.ts";
 import { tapeOfRegion } from "../tape/tape.ts";
 
 /** What stands in for an instruction whose operands have been replaced (the original had others); undefined to leave it. */
@@ -19,7 +19,7 @@ export function rewriteRegion(region: Region, makeRule: (region: Region) => Rule
     const regions = instruction.regions.map((inner) => rewriteRegion(inner, makeRule));
     const changed = operands.some((x, i) => x !== instruction.operands[i]) || regions.some((r, i) => r !== instruction.regions[i]);
     const current: Instruction = changed ? rebind(instruction, operands, regions)[0]!.source : instruction;
-    const results = rule(current, operands, instruction) ?? current.results;
+    const results = withOrigin(instruction.origin, () => rule(current, operands, instruction)) ?? current.results;
     instruction.results.forEach((y, i) => {
       const result = results[i] as Tensor;
       if (result === y) return;

@@ -79,6 +79,8 @@ class Fuser {
   readonly #length: Map<Tensor, number> = new Map();
   /** The buffers that a value without one is made from. */
   readonly #sources: Map<Tensor, ReadonlySet<Tensor>> = new Map();
+  /** The shard of a batch that a value belongs to, where there are shards. */
+  readonly #shards: Map<Tensor, number> = new Map();
   /** Where in the list all that a value is computed from is there. */
   readonly #ready: Map<Tensor, number> = new Map();
   readonly #roots: Set<Tensor> = new Set();
@@ -100,6 +102,7 @@ class Fuser {
     this.#findContracted();
     this.#list.forEach((instruction, at) => {
       this.#noteReady(instruction, at);
+      this.#noteShard(instruction);
       this.#chooseRoots(instruction);
     });
     for (const y of this.#outputs) this.#force(y);
@@ -112,7 +115,14 @@ class Fuser {
     const target = this.#target;
     return {
       target,
-      items: joinRows(items, { target, bufferOf, lanesOf, needsOf: (root) => this.#needsOf(root).keys(), outputs: this.#outputs }),
+      items: joinRows(items, {
+        target,
+        bufferOf,
+        lanesOf,
+        needsOf: (root) => this.#needsOf(root).keys(),
+        shardOf: (root) => this.#shards.get(root),
+        outputs: this.#outputs,
+      }),
       bufferOf,
       lanesOf,
       reads: (item) => new Set(this.#reads(item).keys()),
@@ -196,6 +206,24 @@ class Fuser {
       this.#sources.set(y, sources);
       if (length >= LONGEST_CHAIN || this.#worthBuffer(y, own + inlined, moves || isAlias(instruction))) this.#force(y);
     }
+  }
+
+  /** What is computed from a shard belongs to it, and takes what all shards share from buffers: so it is computed alike, however many shards there are. */
+  #noteShard(instruction: Instruction): void {
+    const { operands, results, origin } = instruction;
+    if (standsAlone(instruction.op.lower)) return;
+    const from = operands.find((x) => this.#shards.has(x));
+    const shard = from ? this.#shards.get(from) : origin?.shard;
+    if (shard === undefined) return;
+    for (const y of results) this.#shards.set(y, shard);
+    for (const x of operands) this.#forceShared(x);
+  }
+
+  /** Gives what a shard takes from outside a buffer, if it is computed and not merely moved. */
+  #forceShared(x: Tensor): void {
+    if (this.#shards.has(x) || this.#bufferOf(x) || this.#buffersBehind(x).length === 0) return;
+    if (this.#moves(x.source)) for (const y of x.source.operands) this.#forceShared(y);
+    else this.#force(x);
   }
 
   /** An elementwise value can be computed where the last of its operands is made. */
@@ -309,6 +337,7 @@ class Fuser {
     for (let p = least; p < this.#items.length; p = Math.max(p + 1, recent)) {
       const item = this.#items[p]!;
       if (item.kind === "control" || !sameShape(item.shape, y.shape) || item.lanes !== this.#lanes.get(y)) continue;
+      if (this.#shards.get(item.roots[0]!) !== this.#shards.get(y)) continue;
       const here = [...needs].filter(([x]) => this.#position(x) === p);
       if (here.some(([x, same]) => !same || !item.roots.includes(x))) continue;
       if (here.length === 0 && (item.reduction || (sizeOf(y.shape) > few && (copies || !this.#sharesOperand(item, y))))) continue;

@@ -49,6 +49,8 @@ const BEHIND = 2 ** -20;
 export interface Context extends Pick<Fusion, "bufferOf" | "lanesOf" | "target"> {
   /** What a root is computed from: buffers and barriers. */
   needsOf(root: Tensor): Iterable<Tensor>;
+  /** The shard of a batch that a root belongs to, where there are shards. */
+  shardOf(root: Tensor): number | undefined;
   readonly outputs: Iterable<Tensor>;
 }
 
@@ -140,6 +142,7 @@ class Joiner {
 
   /** Two clusters as one, of which `a` comes first; undefined if they cannot be or nothing would be won. */
   #join(a: Cluster, b: Cluster): Cluster | undefined {
+    if (this.#shardOf(a) !== this.#shardOf(b)) return undefined;
     const at = this.#position(a, b);
     const groups = [...a.groups, ...b.groups];
     if (at === undefined || !groups.some((g) => g.reduction)) return undefined;
@@ -159,6 +162,10 @@ class Joiner {
       if (this.#readsRows(joined, a, b)) return this.#fits(joined, a, b) ? joined : undefined;
     }
     return undefined;
+  }
+
+  #shardOf({ groups }: Cluster): number | undefined {
+    return this.#context.shardOf(groups[0]!.roots[0]!);
   }
 
   /** Whether the second of two clusters reads the first at its own rows only. */

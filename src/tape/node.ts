@@ -62,6 +62,8 @@ export interface Origin {
   readonly line?: string;
   /** Module path such as `features.0`. */
   readonly path?: string;
+  /** The shard of a batch that it computes on: kernels do not mix shards, so that their bits do not depend on how many are computed here. */
+  readonly shard?: number;
 }
 
 export interface Value extends Type {

@@ -3,6 +3,7 @@
  * function's result does (`lossParts`), and a loss of one's own can return `{ sum, divisor }`.
  */
 import { shown } from "../base/check.ts";
+import { wholeBatch } from "../function/shards.ts";
 import { isMixed, type LossParts, lossParts } from "../math/reduction.ts";
 import { Tensor } from "../ops/tensor.ts";
 
@@ -48,11 +49,24 @@ function checkParts(result: unknown): LossParts {
   return { sum: sum!.reshape([]), divisor: divisor instanceof Tensor ? divisor.reshape([]) : divisor };
 }
 
+/**
+ * The part that a shard has in the loss of its batch: its sum over the divisor of all shards. The parts add up to the loss, and their gradients to its
+ * gradient. Without shards, the loss itself.
+ */
+export function ofWholeBatch(own: BatchLoss): BatchLoss {
+  const batch = wholeBatch();
+  const { sum, divisor } = own;
+  if (!batch || divisor === undefined) return own;
+  if (typeof divisor === "number") return { ...own, divisor: divisor * batch.ratio, value: sum.div(divisor * batch.ratio) };
+  const all = batch.sums([divisor])[0];
+  return { ...own, divisor: all, value: safeRatio(sum, all) };
+}
+
 /** @throws {TypeError} for a loss whose parts cannot be put together. */
-export function checkAccumulable({ mixed }: BatchLoss): void {
+export function checkAccumulable({ mixed }: BatchLoss, what = "accumulate"): void {
   if (mixed)
     throw new TypeError(
-      "accumulate: the loss adds up terms that are divided by different numbers, which parts of a batch cannot have; " +
+      `${what}: the loss adds up terms that are divided by different numbers, which parts of a batch cannot have; ` +
         "let all terms have one divisor, or return { sum, divisor }",
     );
 }

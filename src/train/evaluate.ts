@@ -4,7 +4,9 @@ import { sizeOf } from "../base/shape.ts";
 import { checkDescription, checkInputs, checkSplitOf } from "../data/check.ts";
 import type { Dataset, Split } from "../data/dataset.ts";
 import { fetchBatches } from "../data/loader.ts";
+import type { Distributed, Part } from "../distributed/distributed.ts";
 import { inBlocks } from "../function/block.ts";
+import { leavesOf, withLeaves } from "../function/capture.ts";
 import { type Compiled, compiled } from "../function/compiled.ts";
 import { MixedExamples } from "../function/rows.ts";
 import type { Layer } from "../nn/module.ts";
@@ -15,6 +17,7 @@ import { Meter, type Metrics } from "./meter.ts";
 import { ConfusionMatrix, type Metric, Regression, RocAuc, TopK } from "./metrics.ts";
 import { classOf } from "./ranking.ts";
 import {
+  type BatchTensors,
   batchTensors,
   checkModel,
   defaultLoss,
@@ -73,10 +76,13 @@ export class Evaluator<M extends Metered = Record<never, never>> {
   readonly #meter: Meter;
   readonly #metrics: M;
   readonly #forward: Forward;
-  readonly #measure: Compiled<(outputs: Tensor, y: Tensor, more?: MoreTensors) => void>;
+  readonly #add: (outputs: Tensor, y: Tensor, more?: MoreTensors) => void;
+  /** By the examples of a batch where several processes measure together, else one. */
+  readonly #programs: Map<number, Compiled<(outputs: Tensor, y: Tensor, more?: MoreTensors) => void>> = new Map();
+  readonly #distributed: Distributed | undefined;
 
-  /** @param loss Default: that of the task. */
-  constructor(model: Layer, data: Dataset, loss: Loss = defaultLoss(data), metrics: M = {} as M) {
+  /** @param loss Default: that of the task. @param distributed Measures each batch on several ranks, which all call `measure`. */
+  constructor(model: Layer, data: Dataset, loss: Loss = defaultLoss(data), metrics: M = {} as M, distributed?: Distributed) {
     checkModel("Evaluator", model);
     checkDescription("Evaluator: the data set", data);
     check("Evaluator: loss", loss, someLoss);
@@ -87,11 +93,37 @@ export class Evaluator<M extends Metered = Record<never, never>> {
     this.#meter = meter;
     this.#metrics = metrics;
     this.#forward = new Forward((x, lengths, more) => outputsOfModel(model, x, lengths, more));
-    this.#measure = compiled((outputs: Tensor, y: Tensor, more?: MoreTensors): void => {
+    this.#distributed = distributed;
+    this.#add = (outputs, y, more) => {
       const main = mainOutput(outputs);
       meter.add(batchLoss(lossOf(loss, outputs, y, more), y.shape[0]), main, y);
       for (const metric of Object.values(metrics)) metric.add(main, y);
+    };
+  }
+
+  /** Adds to the sums what a batch of so many examples gives, of which there may be a part here. */
+  #measure(examples: number): Compiled<(outputs: Tensor, y: Tensor, more?: MoreTensors) => void> {
+    const key = this.#distributed ? examples : 0;
+    let program = this.#programs.get(key);
+    if (!program) {
+      program = compiled(this.#distributed?.part(examples).spread(this.#add) ?? this.#add);
+      this.#programs.set(key, program);
+    }
+    return program;
+  }
+
+  /** Outputs for the examples that are here: shard by shard, since bits must not depend on how many there are. */
+  #outputs({ x, lengths, more }: BatchTensors, shards: number): Tensor {
+    if (shards === 1) return this.#forward.run(x, lengths, more);
+    const whole = [x, lengths, more] as const;
+    const { leaves } = leavesOf(whole);
+    const n = x.shape[0] / shards;
+    const outputs = Array.from({ length: shards }, (_, s) => {
+      const shard = withLeaves(whole, leaves.map((t) => t.narrow(0, s * n, n))); // biome-ignore format: one thought
+      return this.#forward.run(...shard);
     });
+    const [first, ...rest] = outputs.map((one) => leavesOf(one).leaves);
+    return withLeaves(outputs[0], first.map((t, i) => t.concat(rest.map((each) => each[i])))); // biome-ignore format: one thought
   }
 
   async measure(split: Split): Promise<Metrics & Measured<M>> {
@@ -99,12 +131,18 @@ export class Evaluator<M extends Metered = Record<never, never>> {
     return inEvaluation(this.#model, async () => {
       this.#meter.reset();
       for (const metric of Object.values(this.#metrics)) metric.reset();
-      for await (const batch of fetchBatches(split, { batchSize: BATCH })) {
-        const { x, y, lengths, more } = batchTensors(this.#data, batch);
-        const outputs = this.#forward.run(x, lengths, more);
+      const part = (n: number): Part | undefined => this.#distributed?.part(n);
+      const own = this.#distributed && { part: (n: number) => this.#distributed!.part(n) };
+      let left = split.count;
+      for await (const batch of fetchBatches(split, { batchSize: BATCH, ...own })) {
+        const examples = Math.min(BATCH, left);
+        left -= examples;
+        const tensors = batchTensors(this.#data, batch);
+        const { y, more } = tensors;
+        const outputs = this.#outputs(tensors, part(examples)?.shards ?? 1);
         // Without a third argument most calls make no text of their signature.
-        if (more) this.#measure(outputs, y, more);
-        else this.#measure(outputs, y);
+        if (more) this.#measure(examples)(outputs, y, more);
+        else this.#measure(examples)(outputs, y);
       }
       const metrics: Record<string, unknown> = { ...(await this.#meter.read()) };
       for (const [name, metric] of Object.entries(this.#metrics)) metrics[name] = await metric.read();
@@ -114,7 +152,7 @@ export class Evaluator<M extends Metered = Record<never, never>> {
 
   dispose(): void {
     this.#forward.dispose();
-    this.#measure.dispose();
+    for (const program of this.#programs.values()) program.dispose();
   }
 }
 

@@ -24,6 +24,7 @@ import {
 import { checkSplitOf } from "../data/check.ts";
 import type { Dataset, Split } from "../data/dataset.ts";
 import type { Sampler } from "../data/sampler.ts";
+import type { Distributed } from "../distributed/distributed.ts";
 import type { Layer } from "../nn/module.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import type { WeightAverage } from "../optim/averaging.ts";
@@ -74,6 +75,11 @@ export interface FitOptions {
   /** Where these lines go. Default: `console.warn`. */
   readonly onWarning?: (text: string) => void;
   /**
+   * Several processes train together, each on its part of every batch: `await distribute()`, from `nabla/distributed`. All of them call `fit` with the same data
+   * and options; weights and random state are those of rank 0, and so is `resume`. Callbacks run on every rank: what writes files belongs to rank 0 alone.
+   */
+  readonly distributed?: Distributed;
+  /**
    * Keep a copy of all state, at most 200 steps old, from which the origin of a NaN is found. Default true; false saves the memory. In a bundle
    * only the model is put back, unless it imports `nabla/inspect`.
    */
@@ -98,6 +104,7 @@ export const FIT_OPTIONS: Checks<FitOptions> = {
   resume: bytes,
   checks: flag,
   onWarning: fn,
+  distributed: having("ranks, as await distribute() of nabla/distributed gives them", "part", "checkBatchSize"),
   traceNaN: flag,
 };
 
@@ -111,6 +118,7 @@ export async function fit(model: Layer, data: Dataset, options: FitOptions): Pro
   checkOptions("fit", options, FIT_OPTIONS, "optimizer", "epochs");
   checkData(data, "fit: the data set");
   if (options.validation !== undefined) checkSplitOf(`${data.name}: the validation split`, data, options.validation);
+  options.distributed?.checkBatchSize(options.batchSize ?? 32);
   await warnOfMistakes("fit", model, data, options);
   const run = new Run(model, data, options);
   try {

@@ -4,6 +4,7 @@
  */
 import type { Dataset, Split } from "../data/dataset.ts";
 import { type Batch, batchCount, fetchBatches } from "../data/loader.ts";
+import type { Distributed } from "../distributed/distributed.ts";
 import type { Metadata } from "../formats/safetensors.ts";
 import type { Compiled } from "../function/compiled.ts";
 import { randomState } from "../math/random.ts";
@@ -45,7 +46,8 @@ export class Run implements Training {
   readonly #meter: Meter;
   readonly #gradients: GradientSum | undefined;
   readonly #parts: StepParts;
-  readonly #step: Compiled<StepFunction>;
+  /** By the examples of a batch where several processes train together, else one. */
+  readonly #programs: Map<number, Compiled<StepFunction>> = new Map();
   readonly #evaluator: Evaluator;
   #position: Position = { epoch: 1, step: 0, examples: 0, seconds: 0 };
   /** Whether the model holds the averages of its weights. */
@@ -56,6 +58,8 @@ export class Run implements Training {
   /** When progress was last shown. */
   #shown = 0;
   #mark: { readonly position: Position; readonly mark: Mark } | undefined;
+  /** Where several processes train together: whether one of them was stopped. */
+  #halted: boolean | undefined;
 
   constructor(model: Layer, data: Dataset, options: FitOptions) {
     const { optimizer, accumulate = 1, clipNorm, average, augment, loss = defaultLoss(data) } = options;
@@ -70,8 +74,7 @@ export class Run implements Training {
     this.#meter = new Meter(data.task, targetUnits(data));
     this.#gradients = accumulate > 1 ? new GradientSum(optimizer.parameters) : undefined;
     this.#parts = { loss, meter: this.#meter, gradients: this.#gradients, clipNorm, average, augment };
-    this.#step = compileStep(model, optimizer, this.#parts);
-    this.#evaluator = new Evaluator(model, data, loss);
+    this.#evaluator = new Evaluator(model, data, loss, {}, options.distributed);
   }
 
   get loss(): Loss {
@@ -103,7 +106,7 @@ export class Run implements Training {
   }
 
   get #stopped(): boolean {
-    return this.#options.signal?.aborted ?? false;
+    return this.#halted ?? this.#options.signal?.aborted ?? false;
   }
 
   get #ended(): boolean {
@@ -130,8 +133,13 @@ export class Run implements Training {
   }
 
   async #start(): Promise<void> {
-    const { resume } = this.#options;
-    if (resume) this.#load(resume);
+    const { resume, distributed } = this.#options;
+    const bytes = distributed && distributed.size > 1 ? distributed.communicator.bytesOfFirst(resume) : resume;
+    if (bytes) this.#load(bytes);
+    if (distributed && distributed.size > 1) {
+      distributed.shareCells(this.#stepCells().values());
+      this.#agree(distributed);
+    }
     for (const callback of this.#callbacks) await callback.onStart?.(this);
   }
 
@@ -148,16 +156,49 @@ export class Run implements Training {
         if (waiting) await waiting;
       }
       await this.#breathe();
+      if (this.#options.distributed) this.#agree(this.#options.distributed);
       if (this.#stopped || this.reason !== undefined) break;
     }
   }
 
-  /** What this epoch has left. */
+  /** Ranks stop after the same step: when one of them is told to. */
+  #agree({ communicator, size }: Distributed): void {
+    if (size === 1) return;
+    const told = Int32Array.of(Number(this.#options.signal?.aborted ?? false), Number(this.reason !== undefined));
+    const [halted, ended] = communicator.allReduce(told);
+    this.#halted = halted > 0;
+    if (ended > 0) this.reason ??= "another rank has ended the run";
+  }
+
+  /** What this epoch has left; of every batch the part of this rank. */
   #batches(): AsyncIterable<Batch> {
-    const { seed = 0, sampler } = this.#options;
+    const { seed = 0, sampler, distributed } = this.#options;
     const order = sampler ? { sampler } : { shuffle: true };
     const { epoch, step } = this.#position;
-    return fetchBatches(this.data.train, { batchSize: this.#batchSize, ...order, seed, epoch }, step);
+    const part = distributed && { part: (n: number) => distributed.part(n) };
+    return fetchBatches(this.data.train, { batchSize: this.#batchSize, ...order, seed, epoch, ...part }, step);
+  }
+
+  /** Examples of the batch of the step at hand, on all ranks. */
+  get #examples(): number {
+    const count = this.#options.sampler?.count ?? this.data.train.count;
+    return Math.min(this.#batchSize, count - this.#position.step * this.#batchSize);
+  }
+
+  /** The step for batches of so many examples. */
+  #stepParts(examples: number): StepParts {
+    const part = this.#options.distributed?.part(examples);
+    return part ? { ...this.#parts, spread: (step) => part.spread(step) } : this.#parts;
+  }
+
+  #program(): Compiled<StepFunction> {
+    const key = this.#options.distributed ? this.#examples : 0;
+    let program = this.#programs.get(key);
+    if (!program) {
+      program = compileStep(this.model, this.optimizer, this.#stepParts(key));
+      this.#programs.set(key, program);
+    }
+    return program;
   }
 
   /** Lets the event loop turn once in a while, and shows progress. */
@@ -174,10 +215,11 @@ export class Run implements Training {
 
   async #takeStep(batch: Batch, start: number): Promise<number> {
     if (this.#taken % MARK_STEPS === 0) this.#setMark();
-    const loss = await this.#runStep(this.#step, batch);
+    const loss = await this.#runStep(this.#program(), batch);
     const { epoch, step, examples } = this.#position;
+    const { count } = this.#options.distributed ? { count: this.#examples } : batch;
     if (!Number.isFinite(loss)) throw await this.#divergence(loss, batch);
-    this.#position = { epoch, step: step + 1, examples: examples + batch.count, seconds: secondsSince(start) };
+    this.#position = { epoch, step: step + 1, examples: examples + count, seconds: secondsSince(start) };
     if (this.#taken++ === 0) this.#shown = this.#warm = performance.now();
     return loss;
   }
@@ -329,7 +371,7 @@ export class Run implements Training {
 
   async #hunt(from: Position): Promise<string | undefined> {
     const failed = this.total;
-    const careful = hunting(stepFunction(this.model, this.optimizer, this.#parts));
+    const careful = hunting(stepFunction(this.model, this.optimizer, this.#stepParts(this.#examples)));
     this.#mark!.mark.restore();
     if (!careful) return undefined;
     this.#position = from;
@@ -341,7 +383,7 @@ export class Run implements Training {
       ) {
         for await (const batch of this.#batches()) {
           if (this.total > failed) break;
-          await this.#runStep(this.total < failed - 1 ? this.#step : careful, batch);
+          await this.#runStep(this.total < failed - 1 ? this.#program() : careful, batch);
           this.#position = { ...this.#position, step: this.#position.step + 1 };
         }
       }
@@ -358,7 +400,7 @@ export class Run implements Training {
     if (this.#options.schedule || this.rateFactor !== 1) {
       for (const [i, group] of this.optimizer.groups.entries()) group.lr = this.#rates[i] ?? group.lr;
     }
-    this.#step.dispose();
+    for (const program of this.#programs.values()) program.dispose();
     this.#evaluator.dispose();
   }
 }

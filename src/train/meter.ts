@@ -2,6 +2,7 @@
 
 import { check, oneOf } from "../base/check.ts";
 import { sameShape } from "../base/shape.ts";
+import { wholeBatch } from "../function/shards.ts";
 import { State } from "../nn/parameter.ts";
 import { zeros } from "../ops/create.ts";
 import { Tensor } from "../ops/tensor.ts";
@@ -41,13 +42,11 @@ export class Meter {
   add(loss: BatchLoss | Tensor, outputs: Tensor, targets: Tensor): void {
     const { sum, divisor, examples } = loss instanceof Tensor ? batchLoss(loss, outputs.shape[0]) : loss;
     const by = divisor ?? examples;
-    grow(this.#loss, sum);
-    grow(this.#divisor, typeof by === "number" ? sum.like(by) : by);
+    growAll([this.#loss, this.#divisor], [sum, typeof by === "number" ? sum.like(by) : by]);
     this.#hasErrors = this.#errors !== undefined && targets.shape.length === 2 && sameShape(outputs.shape, targets.shape);
     if (this.#hasErrors) this.#errors!.add(outputs, targets);
     if (!this.#classification) return;
-    grow(this.#correct, hits(outputs, targets));
-    grow(this.#counted, countable(targets).cast("i32").sum());
+    growAll([this.#correct, this.#counted], [hits(outputs, targets), countable(targets).cast("i32").sum()]);
   }
 
   reset(): void {
@@ -74,6 +73,9 @@ export class Meter {
   }
 }
 
-function grow(cell: State, by: Tensor): void {
-  cell.set(cell.value.add(by.cast(cell.dtype)));
+/** Adds to sums what a batch gives; of a shard, what all shards give. */
+function growAll(cells: readonly State[], by: readonly Tensor[]): void {
+  const terms = cells.map((cell, i) => by[i].cast(cell.dtype));
+  const sums = wholeBatch()?.sums(terms) ?? terms;
+  for (const [i, cell] of cells.entries()) cell.set(cell.value.add(sums[i]));
 }

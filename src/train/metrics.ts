@@ -5,6 +5,7 @@
  */
 
 import { check, checkOptions, numbers, optional, positive, positiveInteger } from "../base/check.ts";
+import { overBatch } from "../function/shards.ts";
 import { scatterAdd } from "../math/indexing.ts";
 import { State } from "../nn/parameter.ts";
 import { zeros } from "../ops/create.ts";
@@ -28,7 +29,7 @@ function clear(...cells: readonly Cell[]): void {
 }
 
 function grow(cell: Cell, by: Tensor): void {
-  cell.set(cell.value.add(by.cast(cell.dtype)));
+  cell.set(cell.value.add(overBatch(by.cast(cell.dtype))));
 }
 
 /**

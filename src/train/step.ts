@@ -7,6 +7,7 @@ import type { Dtype } from "../base/dtype.ts";
 import type { Shape } from "../base/shape.ts";
 import { type Compiled, compiled } from "../function/compiled.ts";
 import { backward } from "../function/derivative.ts";
+import { wholeBatch } from "../function/shards.ts";
 import type { Layer } from "../nn/module.ts";
 import { State } from "../nn/parameter.ts";
 import { full, zeros } from "../ops/create.ts";
@@ -15,7 +16,7 @@ import type { WeightAverage } from "../optim/averaging.ts";
 import { clipByGlobalNorm } from "../optim/clipping.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
 import { Cell } from "../runtime/cell.ts";
-import { batchLoss, checkAccumulable } from "./batch-loss.ts";
+import { batchLoss, checkAccumulable, ofWholeBatch } from "./batch-loss.ts";
 import type { Meter } from "./meter.ts";
 import { anOptimizer, checkModel, type Loss, lossOf, type MoreTensors, mainOutput, outputsOfModel, someLoss } from "./task.ts";
 
@@ -34,6 +35,8 @@ export interface StepParts {
   readonly average?: WeightAverage;
   /** Changes the inputs [N, ...] before the model sees them, in the same program. */
   readonly augment?: (x: Tensor) => Tensor;
+  /** Makes of the step of a shard that of all shards on this rank, where several train together. */
+  readonly spread?: (step: StepFunction) => StepFunction;
 }
 
 /**
@@ -93,6 +96,7 @@ const PARTS = {
   clipNorm: optional(positive),
   average: optional(having("an average of weights", "update")),
   augment: optional(fn),
+  spread: optional(fn),
 };
 
 /** The step as a plain function: for `compile`, with whatever options, or for a look at it with `show`. */
@@ -100,18 +104,20 @@ export function stepFunction(model: Layer, optimizer: Optimizer, parts: StepPart
   checkModel("stepFunction", model);
   check("stepFunction: the optimizer", optimizer, anOptimizer);
   checkFields("stepFunction", parts, PARTS);
-  const { loss, meter, gradients, clipNorm, average, augment } = parts;
-  return (x, y, update = true, lengths?, more?) => {
+  const { loss, meter, gradients, clipNorm, average, augment, spread } = parts;
+  const step: StepFunction = (x, y, update = true, lengths?, more?) => {
     let mean = true;
-    const { value, grads } = backward(() => {
+    const own = backward(() => {
       const outputs = outputsOfModel(model, augment ? augment(x) : x, lengths, more);
-      const found = batchLoss(lossOf(loss, outputs, y, more), x.shape[0]);
-      if (gradients) checkAccumulable(found);
+      const own = batchLoss(lossOf(loss, outputs, y, more), x.shape[0]);
+      if (gradients || wholeBatch()) checkAccumulable(own, wholeBatch() ? "distributed" : "accumulate");
+      const found = ofWholeBatch(own);
       mean = found.divisor !== undefined;
-      meter?.add(found, mainOutput(outputs), y);
+      meter?.add(own, mainOutput(outputs), y);
       gradients?.weigh(found.divisor ?? 1);
       return found.value;
     }, optimizer.parameters);
+    const [value, ...grads] = wholeBatch()?.sums([own.value, ...own.grads]) ?? [own.value, ...own.grads];
     gradients?.add(grads);
     if (!update) return value;
     const means = gradients ? gradients.take({ mean }) : grads;
@@ -119,6 +125,7 @@ export function stepFunction(model: Layer, optimizer: Optimizer, parts: StepPart
     average?.update();
     return value;
   };
+  return spread ? spread(step) : step;
 }
 
 /** {@link stepFunction}, compiled: everything that happens to a batch in one call. */

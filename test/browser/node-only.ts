@@ -20,6 +20,7 @@ export const NODE_ONLY: Readonly<Record<string, string>> = {
   "test/cli/inspect.test.ts": "the command line",
   "test/cli/onnx.test.ts": "the command line",
   "test/cli/pbp.test.ts": "the command line",
+  "test/distributed/ranks.test.ts": "starts Node's worker threads",
   "test/formats/archive.test.ts": "reads and writes files",
   "test/function/printed.test.ts": "asks Node's inspect",
   "test/function/save.test.ts": "reads and writes files",

@@ -32,6 +32,8 @@ const WITHOUT_SAMPLES: Readonly<Record<string, string>> = {
   singular: "wants a matrix with its decomposition: test/math/linalg.test.ts",
   while: "has no reverse mode; test/function/while.test.ts",
   barrier: "made by the transpose of checkpoint",
+  reduceScatter: "wants ranks: test/distributed/ranks.test.ts",
+  allGather: "wants ranks: test/distributed/ranks.test.ts",
   pullback: "made by the derivative of customVjp",
 };
 

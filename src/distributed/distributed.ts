@@ -1,0 +1,228 @@
+/**
+ * @file Data parallel training: how a batch is divided among ranks, so that the bits of a run do not depend on their number. A batch is cut into virtual shards (8
+ * of equal size); each rank computes some of them, and what is summed over the batch is added in one binary tree over the shards.
+ *
+ *     shards   0 1 2 3 4 5 6 7       4 ranks: two shards each        3 ranks: a third of the batch each, so other bits
+ *     ranks    0   1   2   3         ((0 + 1) + (2 + 3)) + ((4 + 5) + (6 + 7))
+ */
+import { type Checks, check, checkOptions, expectation, flag, listOf, positiveInteger } from "../base/check.ts";
+import { cores, environment } from "../base/host.ts";
+import { wholeBatch } from "../function/shards.ts";
+import { registerGroup, sumsOver } from "../ops/collective.ts";
+import { fromArray, full } from "../ops/create.ts";
+import { elementsOf, Tensor } from "../ops/tensor.ts";
+import { backendName, theBackend } from "../runtime/backends.ts";
+import { Cell } from "../runtime/cell.ts";
+import { setThreads } from "../runtime/wasm/pool.ts";
+import { Communicator, single } from "./communicator.ts";
+import { mpi } from "./mpi.ts";
+import { isLaunched, launchedHere } from "./mpi-library.ts";
+import { type Share, spread } from "./spread.ts";
+
+/** Options of {@link distribute}. */
+export interface DistributedOptions {
+  /** The ranks. Default: those of MPI if `mpirun` or `srun` has started this process, else this process alone. */
+  readonly communicator?: Communicator;
+  /** Virtual shards that a batch is cut into, a power of two: numbers of ranks that divide it give the same bits. Default 8. */
+  readonly shards?: number;
+  /** One shard for each rank, and sums in whatever order is quick: bits then depend on the number of ranks. Default false. */
+  readonly fast?: boolean;
+}
+
+const powerOf2 = expectation(
+  "a power of two, such as 8",
+  (value) => positiveInteger.holds(value) && ((value as number) & ((value as number) - 1)) === 0,
+);
+const communicator = expectation("a communicator, as mpi(), threads() and single() give it", (value) => value instanceof Communicator);
+
+const DISTRIBUTED_OPTIONS: Checks<DistributedOptions> = { communicator, shards: powerOf2, fast: flag };
+
+/** The part of a batch that is this rank's. */
+export interface Part {
+  /** Examples of the batch, from here to before there. */
+  readonly from: number;
+  readonly to: number;
+  /** Shards among them, of equal size. */
+  readonly shards: number;
+  /** Makes of a function of one shard that of all shards here: see {@link Distributed.spread}. */
+  spread<A extends unknown[], R>(fn: (...args: A) => R): (...args: A) => R;
+}
+
+/**
+ * This process as one of several that train together.
+ * @throws {Error} if the ranks do not run the same version, backend and instructions: their bits would drift apart.
+ */
+export async function distribute(options: DistributedOptions = {}): Promise<Distributed> {
+  checkOptions("distribute", options, DISTRIBUTED_OPTIONS);
+  const { fast = false, shards = 8 } = options;
+  const ranks = options.communicator ?? (isLaunched() ? await mpi({ fast }) : single());
+  shareCores();
+  return new Distributed(ranks, shards, fast);
+}
+
+/** Ranks of one machine divide its cores, unless NABLA_THREADS says otherwise. */
+function shareCores(): void {
+  const here = launchedHere();
+  if (here !== undefined && here > 1 && environment("NABLA_THREADS") === undefined) setThreads(Math.max(1, Math.floor(cores() / here)));
+}
+
+/** What all ranks must have in common. */
+function machine(): string {
+  return [backendName(), ...theBackend().features()].join(", ");
+}
+
+/** One of several processes that train together, each on its part of every batch. */
+export class Distributed {
+  readonly communicator: Communicator;
+  readonly shards: number;
+  readonly fast: boolean;
+  /** Names of the machines that the ranks run on. */
+  readonly hosts: readonly string[];
+  readonly #world: number;
+  /** For numbers of shards below that of ranks: several ranks compute the same shard, and each is in one group. */
+  readonly #fewer: Map<number, number> = new Map();
+  readonly #firsts: Map<number, Cell> = new Map();
+
+  /** @throws {Error} if the ranks do not run the same backend and instructions. */
+  constructor(ranks: Communicator, shards = 8, fast = false) {
+    check("Distributed: the communicator", ranks, communicator);
+    check("Distributed: shards", shards, powerOf2);
+    this.communicator = ranks;
+    this.shards = shards;
+    this.fast = fast;
+    const said = ranks.texts(`${hostName()}\n${machine()}`).map((text) => text.split("\n"));
+    this.hosts = said.map(([host]) => host!);
+    const other = said.findIndex(([, kind]) => kind !== said[0]![1]);
+    if (other > 0)
+      throw new Error(
+        `distributed: rank 0 on ${this.hosts[0]} runs ${said[0]![1]}, rank ${other} on ${this.hosts[other]} runs ${said[other]![1]}; their bits would drift apart: choose the same backend on all ranks (NABLA_BACKEND, --backend), on machines with the same instructions`,
+      );
+    this.#world = registerGroup(ranks);
+    // All ranks take part in every division, so all are made now.
+    if (this.#exact) for (let s = 2; s < ranks.size; s *= 2) this.#fewer.set(s, registerGroup(ranks.split(ranks.rank % (ranks.size / s))));
+  }
+
+  /** The number of this rank, from 0. */
+  get rank(): number {
+    return this.communicator.rank;
+  }
+
+  /** How many ranks there are. */
+  get size(): number {
+    return this.communicator.size;
+  }
+
+  /** Whether this is the rank that writes files and speaks. */
+  get first(): boolean {
+    return this.rank === 0;
+  }
+
+  /** Whether bits do not depend on the number of ranks. */
+  get #exact(): boolean {
+    return !this.fast && this.shards % this.size === 0;
+  }
+
+  /** The examples of a batch of `n` that are this rank's. Where there are too few for all ranks, several compute the same. */
+  part(n: number): Part {
+    check("Distributed.part: n", n, positiveInteger);
+    const { rank, size } = this;
+    if (!this.#exact) {
+      if (n < size) return partOf(0, n, { group: 0, shards: 1, first: this.#first(0), ratio: 1 });
+      const [from, to] = [Math.floor((rank * n) / size), Math.floor(((rank + 1) * n) / size)];
+      return partOf(from, to, { group: this.#world, shards: 1, first: this.#first(rank), ratio: n / (to - from) });
+    }
+    const all = commonDivisor(n, this.shards);
+    const own = Math.max(1, all / size);
+    const first = all >= size ? rank * own : Math.floor((rank * all) / size);
+    const group = all >= size ? this.#world : all === 1 ? 0 : this.#fewer.get(all)!;
+    const each = n / all;
+    return partOf(first * each, (first + own) * each, { group, shards: own, first: this.#first(first), ratio: all });
+  }
+
+  /** @throws {RangeError} for a batch size that cannot be cut as promised. */
+  checkBatchSize(n: number): void {
+    check("Distributed: batchSize", n, positiveInteger);
+    if (this.#exact ? commonDivisor(n, this.shards) >= this.size : n >= this.size) return;
+    const remedy = this.#exact ? `choose a multiple of ${this.shards}, or give up equal bits (fast)` : "choose a larger one";
+    throw new RangeError(`batch size ${n} cannot be divided among ${this.size} ranks; ${remedy}`);
+  }
+
+  #first(shard: number): Cell {
+    let cell = this.#firsts.get(shard);
+    if (!cell) {
+      cell = new Cell(full([], shard, "i32"), "firstShard");
+      this.#firsts.set(shard, cell);
+    }
+    return cell;
+  }
+
+  /**
+   * `fn` on this rank's examples, shard by shard: what it adds up with `sum`, `mean` and `average` has the same bits for any number of ranks that divides
+   * `shards`. All ranks have equally many examples, along axis 0 of the arguments; results must be the same for all shards.
+   */
+  spread<A extends unknown[], R>(fn: (...args: A) => R): (...args: A) => R {
+    return (...args) => {
+      const rows = args.find((x): x is Tensor & A[number] => x instanceof Tensor)?.shape[0];
+      if (rows === undefined) throw new TypeError("spread: want tensors with examples along axis 0 among the arguments");
+      return this.part(rows * this.size).spread(fn)(...args);
+    };
+  }
+
+  /** Gives the cells of all ranks the values of rank 0. All ranks call it, with cells of the same types in the same order. */
+  shareCells(cells: Iterable<Cell>): void {
+    for (const cell of cells) {
+      check("Distributed.shareCells: cells", cell, aCell);
+      const { shape, dtype } = cell;
+      const elements = this.communicator.broadcast(elementsOf(cell.value).slice());
+      if (!this.first) cell.set(fromArray(elements, { shape, dtype }));
+    }
+  }
+
+  /** Sums over all shards of the batch (within `spread` and `fit`), else over all ranks. */
+  sums(values: readonly Tensor[]): Tensor[] {
+    check("Distributed.sums: values", values, listOf(aTensor));
+    if (values.length === 0) return [];
+    return wholeBatch()?.sums(values) ?? sumsOver(this.#world, values);
+  }
+
+  /** {@link sums} of one value. */
+  sum(x: Tensor): Tensor {
+    check("Distributed.sum: x", x, aTensor);
+    return this.sums([x])[0]!;
+  }
+
+  /** Means over the examples of the batch of means over the examples of a shard, or of a rank: gradients, in a loop of one's own. */
+  average(grads: readonly Tensor[]): Tensor[] {
+    check("Distributed.average: the gradients", grads, listOf(aTensor));
+    const ratio = wholeBatch()?.ratio ?? this.size;
+    return this.sums(grads.map((g) => g.mul(1 / ratio)));
+  }
+
+  /** {@link average} of one value, such as a loss. */
+  mean(x: Tensor): Tensor {
+    check("Distributed.mean: x", x, aTensor);
+    return this.average([x])[0]!;
+  }
+
+  toString(): string {
+    const { kind } = this.communicator;
+    const machines = new Set(this.hosts).size;
+    const bits = this.#exact ? `${this.shards} shards` : "bits depend on the number of ranks";
+    return `rank ${this.rank} of ${this.size} (${kind}, ${machines} ${machines === 1 ? "machine" : "machines"}, ${bits})`;
+  }
+}
+
+const aCell = expectation("a cell, such as a parameter", (value) => value instanceof Cell);
+
+const partOf = (from: number, to: number, share: Share): Part => ({ from, to, shards: share.shards, spread: (fn) => spread(fn, share) });
+
+const aTensor = expectation("a tensor", (value) => value instanceof Tensor);
+
+function commonDivisor(a: number, b: number): number {
+  return b === 0 ? a : commonDivisor(b, a % b);
+}
+
+function hostName(): string {
+  const os = (globalThis as { process?: { getBuiltinModule?(id: string): unknown } }).process?.getBuiltinModule?.("node:os");
+  return (os as { hostname?(): string } | undefined)?.hostname?.() ?? "page";
+}

@@ -1,0 +1,7 @@
+/** @file `nabla/distributed`: training on many machines through MPI. */
+import "../runtime/evaluate.ts";
+
+export { Communicator, type Elements, single, type Transport } from "./communicator.ts";
+export { Distributed, type DistributedOptions, distribute, type Part } from "./distributed.ts";
+export { LostRank, type MpiOptions, mpi } from "./mpi.ts";
+export { threads, threadsMemory } from "./threads.ts";

@@ -1,0 +1,132 @@
+/**
+ * @file A function of a shard as a program over several: it is recorded once, for one shard, and what depends on the shard is repeated for each that this rank
+ * has. An all-reduce adds up all of them, here and on the other ranks, and what is computed from its results is computed once. (In JAX: `pmap` with `psum`.)
+ */
+import { formatShape } from "../base/shape.ts";
+import { capture, commit, leavesOf, together, withLeaves } from "../function/capture.ts";
+import { type WholeBatch, withinBatch } from "../function/shards.ts";
+import { atIndex } from "../function/vmap.ts";
+import { Call } from "../ops/call.ts";
+import { type AllReduce, allReduce, sumsOver } from "../ops/collective.ts";
+import type { Instruction, Region } from "../ops/op.ts";
+import { rebind } from "../ops/region.ts";
+import { record, type Tensor } from "../ops/tensor.ts";
+import type { Cell } from "../runtime/cell.ts";
+import { tapeOf, tapeOfRegion } from "../tape/tape.ts";
+
+/** The shards of a batch that this rank has, and the group that its sums are over. */
+export interface Share {
+  /** Number of the group; see `registerGroup`. */
+  readonly group: number;
+  /** Shards on this rank. */
+  readonly shards: number;
+  /** The number of the first of them, in a cell, so that all ranks have the same program. */
+  readonly first: Cell;
+  /** Examples of the batch for each one of a shard. */
+  readonly ratio: number;
+}
+
+/** Stands for a value: one that all shards share, or one for each. */
+type Image = Tensor | readonly Tensor[];
+
+const isOne = (image: Image): image is Tensor => !Array.isArray(image);
+
+/**
+ * `fn` on the shards of this rank. Tensors of the arguments have the rank's examples along axis 0, and are cut into equal shards. `fn` sees one of them, must
+ * give results that all shards share (sums over the batch), and set cells to such values.
+ */
+export function spread<A extends unknown[], R>(fn: (...args: A) => R, share: Share): (...args: A) => R {
+  const { group, shards, first, ratio } = share;
+  return (...args) => {
+    const call = new Call("shards", fn);
+    const seeds = new Map<Tensor, readonly Tensor[]>();
+    const cut = (x: Tensor, path: string): Tensor => {
+      const n = (x.shape[0] ?? 0) / shards;
+      if (!Number.isInteger(n) || n === 0)
+        throw new RangeError(`shards: argument ${path} is ${formatShape(x.shape)}, want a multiple of ${shards} examples along axis 0`);
+      const one = call.hole({ shape: [n, ...x.shape.slice(1)], dtype: x.dtype }, x.label);
+      seeds.set(
+        one,
+        Array.from({ length: shards }, (_, i) => (shards === 1 ? x : rowsOf(x, i * n, n))),
+      );
+      return one;
+    };
+    const holes = args.map((arg, i) => {
+      const { leaves, paths } = leavesOf(arg);
+      return withLeaves(arg, leaves.map((x, j) => cut(x, paths[j] ? `${i} (${paths[j]})` : String(i)))); // biome-ignore format: one thought
+    }) as A;
+    const index = call.hole({ shape: [], dtype: "i32" }, "shard");
+    const start = first.value;
+    seeds.set(
+      index,
+      Array.from({ length: shards }, (_, i) => start.add(i)),
+    );
+    const batch: WholeBatch = { ratio, sums: (values) => sumsOver(group, values) };
+    const captured = capture(call, () => atIndex(index, () => withinBatch(batch, () => fn(...holes))));
+    const images = repeat([...captured.outputs, ...captured.writes.values()], seeds, shards);
+    const results = images.splice(0, captured.outputs.length).map((image, i) => {
+      if (isOne(image)) return image;
+      throw new TypeError(
+        `shards: result ${i} differs between the shards of a batch; return its sum over them, as distributed.sum(x) gives it`,
+      );
+    });
+    commit(new Map([...captured.writes.keys()].map((cell, i) => [cell, written(cell, images[i]!)])));
+    together(results);
+    return withLeaves(captured.result, results);
+  };
+}
+
+function rowsOf(x: Tensor, from: number, n: number): Tensor {
+  return x.slice([from, ...x.shape.slice(1).map(() => 0)], [from + n, ...x.shape.slice(1)]);
+}
+
+function written(cell: Cell, image: Image): Tensor {
+  if (isOne(image)) return image;
+  throw new TypeError(
+    `shards: ${cell.label ?? "a cell"} is set to a value that differs between the shards of a batch, but a cell holds one value; set it to a sum over them, as distributed.sum(x) gives it`,
+  );
+}
+
+/** The images of `outputs`, where `seeds` gives each value that differs between shards. */
+function repeat(outputs: readonly Tensor[], seeds: ReadonlyMap<Tensor, readonly Tensor[]>, shards: number): Image[] {
+  const since = Math.min(...[...seeds.keys()].map((x) => x.source.serial));
+  const images = new Map<Tensor, Image>(seeds);
+  const imageOf = (x: Tensor): Image => images.get(x) ?? x;
+  for (const instruction of tapeOf(outputs, new Set(seeds.keys()), since)) {
+    const adds = instruction.op === allReduce;
+    if (!adds && !instruction.operands.some((x) => images.has(x))) continue;
+    const operands = instruction.operands.map(imageOf);
+    const made = adds ? addUp(instruction, operands, shards) : again(instruction, operands, shards);
+    instruction.results.forEach((old, j) => {
+      images.set(old, made[j]!);
+    });
+  }
+  return outputs.map(imageOf);
+}
+
+/** The images of an instruction's results: one instruction, or one for each shard. */
+function again(instruction: Instruction, operands: readonly Image[], shards: number): Image[] {
+  if (operands.every(isOne)) return rebind(instruction, operands);
+  if (shards > 1 && instruction.regions.some(hasAllReduce))
+    throw new TypeError(
+      `shards: ${instruction.op.name} has a sum over the batch inside, which several shards of one rank cannot meet in; start as many ranks as there are shards, or give up equal bits with --fast`,
+    );
+  const { op, params, regions, origin } = instruction;
+  const each = Array.from({ length: shards }, (_, s) => {
+    const own = operands.map((image) => (isOne(image) ? image : image[s]!));
+    return record(op, own, params, regions, { ...origin, shard: s });
+  });
+  return instruction.results.map((_, j) => each.map((results) => results[j]!));
+}
+
+/** An all-reduce takes the values of all shards; one that they share it takes as often. */
+function addUp({ operands: old, params }: Instruction, operands: readonly Image[], shards: number): Tensor[] {
+  const { group, shards: before } = params as AllReduce;
+  const all = operands.flatMap((image) => (isOne(image) ? Array.from({ length: shards }, () => image) : image));
+  if (before !== 1) throw new Error(`internal: an all-reduce of ${old.length} operands was spread already`);
+  return all[0]!.bindAll(allReduce, all, { group, shards });
+}
+
+function hasAllReduce(region: Region): boolean {
+  return tapeOfRegion(region).some(({ op, regions }) => op === allReduce || regions.some(hasAllReduce));
+}

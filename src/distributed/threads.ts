@@ -1,0 +1,129 @@
+/**
+ * @file Ranks as threads of one process (workers of a page, or of Node), which exchange messages through shared memory.
+ *
+ *     const memory = threadsMemory(4);                       the main thread makes it and hands it to four workers
+ *     const communicator = threads(memory, rank);            in each of them
+ */
+import { check, positiveInteger } from "../base/check.ts";
+import { Communicator, type Elements, type Transport } from "./communicator.ts";
+
+/** Bytes of a message that lie in a mailbox at once. With 4 KB, 1 MB between two threads took 1.9 ms, with 64 KB 0.6 ms, with 1 MB 0.6 ms. */
+const MAILBOX = 65536;
+
+/** After so long without a word from the partner it counts as lost. */
+const PATIENCE_MS = 60_000;
+
+/** Words of a mailbox before its bytes: how many are in it. */
+const HEADER = 8;
+
+const mailboxSize = HEADER + MAILBOX;
+
+/** The memory that `size` threads share: a mailbox for each ordered pair. */
+export function threadsMemory(size: number): SharedArrayBuffer {
+  check("threadsMemory: size", size, positiveInteger);
+  return new SharedArrayBuffer(size * size * mailboxSize);
+}
+
+/** The communicator of thread `rank`, from 0. Every thread that shares the memory makes one. It blocks, so it is not for the main thread of a page. */
+export function threads(memory: SharedArrayBuffer, rank: number): Communicator {
+  if (!(memory instanceof SharedArrayBuffer))
+    throw new TypeError("threads: want the SharedArrayBuffer that threadsMemory(size) gives, the same for all threads");
+  const size = Math.round(Math.sqrt(memory.byteLength / mailboxSize));
+  if (!(Number.isInteger(rank) && rank >= 0 && rank < size))
+    throw new RangeError(`threads: rank must be an integer from 0 to ${size - 1}, got ${rank}`);
+  const all = Array.from({ length: size }, (_, r) => r);
+  return new Communicator(new Threads(memory, all, rank));
+}
+
+class Threads implements Transport {
+  readonly kind = "threads";
+  readonly rank: number;
+  readonly size: number;
+  readonly #memory: SharedArrayBuffer;
+  /** Threads of the group. */
+  readonly #members: readonly number[];
+  readonly #self: number;
+  readonly #all: number;
+
+  constructor(memory: SharedArrayBuffer, members: readonly number[], self: number) {
+    this.#memory = memory;
+    this.#members = members;
+    this.#self = self;
+    this.#all = Math.round(Math.sqrt(memory.byteLength / mailboxSize));
+    this.rank = members.indexOf(self);
+    this.size = members.length;
+  }
+
+  exchange(send: Elements | undefined, to: number, receive: Elements | undefined, from: number): void {
+    const out = send && new Flow(this.#memory, this.#self * this.#all + this.#members[to]!, send);
+    const into = receive && new Flow(this.#memory, this.#members[from]! * this.#all + this.#self, receive);
+    let last = performance.now();
+    while (!((out?.done ?? true) && (into?.done ?? true))) {
+      const moved = [out?.give(), into?.take()].includes(true);
+      if (moved) last = performance.now();
+      else if (performance.now() - last > PATIENCE_MS)
+        throw new Error(
+          `rank ${into?.done === false ? from : to} has not answered for ${PATIENCE_MS / 1000} s: its thread has ended or stands still`,
+        );
+      else (into && !into.done ? into : out!).wait(into && !into.done ? "full" : "empty");
+    }
+  }
+
+  split(color: number, key: number): Transport {
+    const own = new Communicator(this).allGather(Float64Array.of(color, key, this.#self), new Float64Array(3 * this.size));
+    const rows = Array.from({ length: this.size }, (_, i) => [own[3 * i]!, own[3 * i + 1]!, own[3 * i + 2]!] as const);
+    const members = rows.filter(([c]) => c === color).sort((a, b) => a[1] - b[1]);
+    return new Threads(this.#memory, members.map(([, , member]) => member), this.#self); // biome-ignore format: one thought
+  }
+}
+
+/** A message on its way through a mailbox, piece by piece. */
+class Flow {
+  readonly #count: Int32Array;
+  readonly #room: Uint8Array;
+  readonly #bytes: Uint8Array;
+  #at = 0;
+  /** A message of no bytes is still one. */
+  #pieces = 0;
+
+  constructor(memory: SharedArrayBuffer, mailbox: number, elements: Elements) {
+    this.#count = new Int32Array(memory, mailbox * mailboxSize, 1);
+    this.#room = new Uint8Array(memory, mailbox * mailboxSize + HEADER, MAILBOX);
+    this.#bytes = new Uint8Array(elements.buffer, elements.byteOffset, elements.byteLength);
+  }
+
+  get done(): boolean {
+    return this.#at === this.#bytes.length && this.#pieces > 0;
+  }
+
+  /** Puts the next piece into the mailbox, if that is empty. */
+  give(): boolean {
+    if (this.done || Atomics.load(this.#count, 0) !== 0) return false;
+    const piece = this.#bytes.subarray(this.#at, this.#at + MAILBOX);
+    this.#room.set(piece);
+    this.#move(piece.length, piece.length + 1);
+    return true;
+  }
+
+  /** Takes a piece out of it. */
+  take(): boolean {
+    const n = Atomics.load(this.#count, 0) - 1;
+    if (this.done || n < 0) return false;
+    this.#bytes.set(this.#room.subarray(0, n), this.#at);
+    this.#move(n, 0);
+    return true;
+  }
+
+  #move(bytes: number, count: number): void {
+    this.#at += bytes;
+    this.#pieces++;
+    Atomics.store(this.#count, 0, count);
+    Atomics.notify(this.#count, 0);
+  }
+
+  /** Waits a little for the partner to fill the mailbox, or to empty it. */
+  wait(until: "full" | "empty"): void {
+    const now = Atomics.load(this.#count, 0);
+    if ((now === 0) === (until === "full")) Atomics.wait(this.#count, 0, now, 0.2);
+  }
+}

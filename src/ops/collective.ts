@@ -1,0 +1,227 @@
+/**
+ * @file Collective operations: sums over all shards of a batch, wherever they are computed. A program calls them as steps of their own; all ranks
+ * call them in the order of the list.
+ */
+import { allocate, type TypedArray } from "../base/dtype.ts";
+import { formatType, sameType, sizeOf, type Type } from "../base/shape.ts";
+import type { HostArray, Maybe, Op } from "./op.ts";
+import type { Tensor } from "./tensor.ts";
+
+/** What carries out collective operations: the ranks that take part. */
+export interface Collective {
+  /** Adds up over all ranks, in place. */
+  allReduce(x: TypedArray): void;
+  /** Adds up over all ranks; rank r keeps block r of `size` equal ones. */
+  reduceScatter(all: TypedArray, part: TypedArray): void;
+  /** The parts of all ranks, one after another. */
+  allGather(part: TypedArray, all: TypedArray): void;
+}
+
+const groups = new Map<number, Collective>();
+
+/** Gives a group of ranks a number, by which instructions name it. Group 0 is this process alone. */
+export function registerGroup(group: Collective): number {
+  groups.set(groups.size + 1, group);
+  return groups.size;
+}
+
+function groupOf(number: number): Collective | undefined {
+  const group = groups.get(number);
+  if (!group && number !== 0) throw new Error(`internal: there is no group ${number} of ranks`);
+  return group;
+}
+
+export interface AllReduce {
+  readonly group: number;
+  /** Operands that are added up for each result, on this rank: its shards, in their order. */
+  readonly shards: number;
+}
+
+/** The sum of some arrays in a binary tree over their order, into `out`: the left half, a power of two of them, plus the right. */
+export function treeSum(x: readonly TypedArray[], out: TypedArray): void {
+  if (x.length === 1) {
+    out.set(x[0]!);
+    return;
+  }
+  let left = 1;
+  while (2 * left < x.length) left *= 2;
+  treeSum(x.slice(0, left), out);
+  if (x.length - left === 1) {
+    addTo(out, x[left]!);
+    return;
+  }
+  const right = out.slice();
+  treeSum(x.slice(left), right);
+  addTo(out, right);
+}
+
+/** out += x. A sum of two f32 in double precision, rounded, is their f32 sum. */
+export function addTo(out: TypedArray, x: TypedArray): void {
+  for (let i = 0; i < out.length; i++) out[i] = out[i]! + x[i]!;
+}
+
+/** Adds up shards and ranks; all results travel in one message. */
+function runAllReduce(x: readonly HostArray[], y: readonly HostArray[], { group, shards }: AllReduce): void {
+  const own = (j: number): TypedArray[] => x.slice(j * shards, (j + 1) * shards).map(({ data }) => data);
+  const ranks = groupOf(group);
+  if (y.length === 1 || !ranks) {
+    for (const [j, { data }] of y.entries()) treeSum(own(j), data);
+    if (ranks) ranks.allReduce(y[0]!.data);
+    return;
+  }
+  const message = allocate(
+    y[0]!.dtype,
+    y.reduce((n, { data }) => n + data.length, 0),
+  );
+  const places: TypedArray[] = [];
+  let at = 0;
+  for (const [j, { data }] of y.entries()) {
+    const place = message.subarray(at, at + data.length);
+    at += data.length;
+    places.push(place);
+    treeSum(own(j), place);
+  }
+  ranks.allReduce(message);
+  for (const [j, { data }] of y.entries()) data.set(places[j]!);
+}
+
+function checkSums(operands: readonly Type[], shards: number): void {
+  const bad = operands.find(({ dtype }) => dtype === "bool" || dtype === "u8");
+  if (bad) throw new TypeError(`allReduce: adds up f32, f64, i32 and u32, got ${formatType(bad)}; convert with .cast("i32") first`);
+  if (operands.length === 0 || operands.length % shards !== 0)
+    throw new TypeError(`internal: allReduce of ${shards} shards was given ${operands.length} operands`);
+  operands.forEach((x, i) => {
+    if (x.dtype !== operands[0]!.dtype || !sameType(x, operands[i - (i % shards)]!))
+      throw new TypeError(`internal: allReduce wants operands of one type for each result, got ${operands.map(formatType).join(", ")}`);
+  });
+}
+
+/** Result j is the sum of operands j·shards to (j + 1)·shards - 1 of all ranks, in a binary tree over the shards. All operands have one dtype. */
+export const allReduce: Op<-1, AllReduce> = {
+  name: "allReduce",
+  doc: "sums over all shards of a batch and all ranks, in one binary tree",
+  arity: -1,
+  mergeable: true,
+  traits: { ordered: true },
+  type(operands, { shards }) {
+    checkSums(operands, shards);
+    return operands.flatMap(({ shape, dtype }, i) => (i % shards === 0 ? [{ shape, dtype }] : []));
+  },
+  derivative: {
+    kind: "linear",
+    in: "all",
+    how: "jointly",
+    // Every shard has a result of its own, with a cotangent of its own: what an operand receives is the sum of them.
+    transpose(ct, x, { params: { group, shards } }) {
+      const there = ct.flatMap((t, j) => (t ? [j] : []));
+      if (there.length === 0) return x.map(() => undefined);
+      const sums = ct[there[0]!]!.bindAll(
+        allReduce,
+        there.map((j) => ct[j]!),
+        { group, shards: 1 },
+      );
+      return x.map((_, i): Maybe => sums[there.indexOf(Math.floor(i / shards))]);
+    },
+  },
+  batch: (x, mapped, { params }, n) =>
+    x[0]!.bindAll(
+      allReduce,
+      x.map((t, i) => (mapped[i] ? t : t.expandFront(n))),
+      params,
+    ),
+  lower: { kind: "host", run: runAllReduce },
+  cost: "compute",
+  samples: [
+    { operands: [{ shape: [3, 2], dtype: "f64" }], params: { group: 0, shards: 1 } },
+    {
+      operands: [
+        ...Array.from({ length: 3 }, () => ({ shape: [3, 2], dtype: "f64" as const })),
+        ...Array.from({ length: 3 }, () => ({ shape: [4], dtype: "f64" as const })),
+      ],
+      params: { group: 0, shards: 3 },
+    },
+  ],
+};
+
+export interface Blocks {
+  readonly group: number;
+  /** Ranks in the group. */
+  readonly size: number;
+}
+
+const flat = (name: string, [x]: readonly Type[], size: number): number => {
+  if (x!.shape.length !== 1 || sizeOf(x!.shape) % size !== 0)
+    throw new TypeError(`internal: ${name} wants a vector of ${size} equal blocks, got ${formatType(x!)}`);
+  return sizeOf(x!.shape);
+};
+
+/** Without a rule for batches: a vector has one block for each rank. */
+function refuseBatch(name: string): never {
+  throw new TypeError(`vmap: ${name} has no batching rule; call it outside of vmap`);
+}
+
+/** Of the sum over all ranks of a vector, the block of this rank. */
+export const reduceScatter: Op<1, Blocks> = {
+  name: "reduceScatter",
+  doc: "the sum over all ranks of a vector, cut into equal blocks: the block of this rank",
+  arity: 1,
+  mergeable: true,
+  traits: { ordered: true },
+  type: (operands, { size }) => [{ shape: [flat("reduceScatter", operands, size) / size], dtype: operands[0]!.dtype }],
+  derivative: {
+    kind: "linear",
+    in: "all",
+    how: "jointly",
+    transpose: ([ct], _, { params }) => (ct ? ct.bindAll(allGather, [ct], params) : [undefined]),
+  },
+  batch: () => refuseBatch("reduceScatter"),
+  lower: {
+    kind: "host",
+    run([x], [y], { group }) {
+      const ranks = groupOf(group);
+      if (ranks) ranks.reduceScatter(x!.data, y!.data);
+      else y!.data.set(x!.data);
+    },
+  },
+  cost: "compute",
+  samples: [],
+};
+
+/** The blocks of all ranks, one after another. */
+export const allGather: Op<1, Blocks> = {
+  name: "allGather",
+  doc: "the vectors of all ranks, one after another",
+  arity: 1,
+  mergeable: true,
+  traits: { ordered: true },
+  type: ([x], { size }) => [{ shape: [flat("allGather", [x!], 1) * size], dtype: x!.dtype }],
+  derivative: {
+    kind: "linear",
+    in: "all",
+    how: "jointly",
+    transpose: ([ct], _, { params }) => (ct ? ct.bindAll(reduceScatter, [ct], params) : [undefined]),
+  },
+  batch: () => refuseBatch("allGather"),
+  lower: {
+    kind: "host",
+    run([x], [y], { group }) {
+      const ranks = groupOf(group);
+      if (ranks) ranks.allGather(x!.data, y!.data);
+      else y!.data.set(x!.data);
+    },
+  },
+  cost: "compute",
+  samples: [],
+};
+
+/** Sums of tensors of any dtypes over all shards and ranks: one instruction for each dtype. */
+export function sumsOver(group: number, list: readonly Tensor[]): Tensor[] {
+  const sums = new Map<Tensor, Tensor>();
+  for (const dtype of new Set(list.map((x) => x.dtype))) {
+    const own = [...new Set(list.filter((x) => x.dtype === dtype))];
+    own[0]!.bindAll(allReduce, own, { group, shards: 1 }).forEach((y, i) => {
+      sums.set(own[i]!, y);
+    });
+  }
+  return list.map((x) => sums.get(x)!);
+}

@@ -1,0 +1,68 @@
+/** @file Ranks that are threads of this process: collective operations, and training to the same bits on 1, 2, 4 and 8 of them. */
+import { afterAll, describe, expect, test } from "vitest";
+import { single } from "../../src/distributed/communicator.ts";
+import { collectives, derivative, type FitTask, loop, train } from "./tasks.ts";
+import { onThreads, removeBundle } from "./threads.ts";
+
+afterAll(removeBundle);
+
+/** The sum of f32 in the tree that the ranks promise. */
+function tree(x: readonly number[]): number {
+  if (x.length === 1) return x[0]!;
+  let left = 1;
+  while (2 * left < x.length) left *= 2;
+  return Math.fround(tree(x.slice(0, left)) + tree(x.slice(left)));
+}
+
+const valueAt = (rank: number, i: number): number => Math.fround(Math.sin(37 * rank + i) * 10 ** ((rank * 5 + i) % 7));
+const sumAt = (size: number, i: number): number => tree(Array.from({ length: size }, (_, r) => valueAt(r, i)));
+
+describe("collective operations", () => {
+  test.each([1, 2, 3, 4, 8])("on %i ranks: sums in one binary tree", async (size) => {
+    const all = size === 1 ? [collectives(single())] : await onThreads<ReturnType<typeof collectives>>(size, "collectives");
+    const places = [...Array.from({ length: 10 }, (_, i) => i), ...Array.from({ length: 13 }, (_, i) => 39_990 + i)];
+    all.forEach((got, rank) => {
+      expect(got.small).toEqual([0, 1, 2, 3, 4].map((i) => sumAt(size, i)));
+      expect(got.large).toEqual(places.map((i) => sumAt(size, i)));
+      expect(got.doubles).toEqual([(size * size) / 2, 2 * size]);
+      expect(got.gathered).toEqual(Array.from({ length: 3 * size }, (_, i) => valueAt(Math.floor(i / 3), i % 3)));
+      expect(got.scattered).toEqual(Array.from({ length: 20 }, (_, i) => sumAt(size, 20 * rank + i)));
+      expect(got.sent).toEqual([7]);
+      const mates = Array.from({ length: size }, (_, r) => r).filter((r) => r % 2 === rank % 2);
+      expect(got.half).toEqual([mates.indexOf(rank), mates.length, mates.reduce((sum, r) => sum + r + 1, 0)]);
+      expect(got.texts).toEqual(Array.from({ length: size }, (_, r) => r));
+    });
+  });
+
+  test.each([1, 2, 4])("on %i ranks an all-reduce transposes to itself", async (size) => {
+    // On each rank s = Σ (r + 1)·w and f = Σ s²; what all ranks minimize together is size·f, and rank r's share of its gradient is size·2s·(r + 1).
+    const all = size === 1 ? [derivative(single())] : await onThreads<number[]>(size, "derivative");
+    const weight = (size * (size + 1)) / 2;
+    all.forEach((got, rank) => {
+      const want = [1, 2].map((w) => size * 2 * weight * w * (rank + 1));
+      expect(got).toEqual([...want, ...want]);
+    });
+  });
+
+  test("a loop of one's own has the same bits on 1, 2 and 4 ranks", async () => {
+    const want = loop(single());
+    expect(want.at(-1)).toBeLessThan(want[0]!);
+    for (const size of [2, 4]) for (const got of await onThreads<number[]>(size, "loop")) expect(got).toEqual(want);
+  });
+});
+
+type Trained = Awaited<ReturnType<typeof train>>;
+
+// More of it on processes: test/slow/mpi.test.ts.
+const cases: readonly FitTask[] = [{ network: "small", optimizer: "adam", epochs: 1 }];
+
+describe("training", () => {
+  test.each(cases)("$network, $optimizer, the same bits on 1 and 2 ranks", async (task) => {
+    const want = await train(single(), task);
+    expect(want.losses.length).toBe(4);
+    expect(want.figures.every(Number.isFinite)).toBe(true);
+    for (const size of [2]) {
+      for (const got of await onThreads<Trained>(size, "train", task)) expect(got, `${size} ranks`).toEqual(want);
+    }
+  });
+});

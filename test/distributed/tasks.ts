@@ -1,0 +1,136 @@
+/** @file What ranks do in the tests: each task is called on every rank and gives something that can be sent. */
+import "../../src/runtime/evaluate.ts";
+import type { Communicator } from "../../src/distributed/communicator.ts";
+import { Distributed } from "../../src/distributed/distributed.ts";
+import { compile } from "../../src/function/compile.ts";
+import { backward, grad } from "../../src/function/derivative.ts";
+import { manualSeed, randomKey } from "../../src/math/random.ts";
+import { augment, flipHorizontal, translate } from "../../src/nn/augment.ts";
+import * as nn from "../../src/nn/index.ts";
+import { tensor } from "../../src/ops/create.ts";
+import { elementsOf, type Tensor } from "../../src/ops/tensor.ts";
+import { Adam } from "../../src/optim/adam.ts";
+import { EMA } from "../../src/optim/averaging.ts";
+import { SGD } from "../../src/optim/sgd.ts";
+import { fit } from "../../src/train/fit.ts";
+import { syntheticImages } from "./data.ts";
+
+/** A value of rank r at position i, whose sums depend on their order. */
+const valueAt = (rank: number, i: number): number => Math.fround(Math.sin(37 * rank + i) * 10 ** ((rank * 5 + i) % 7));
+
+export function collectives(ranks: Communicator): Record<string, number[]> {
+  const { rank, size } = ranks;
+  const of = (n: number): Float32Array => Float32Array.from({ length: n }, (_, i) => valueAt(rank, i));
+  const small = ranks.allReduce(of(5));
+  const large = ranks.allReduce(of(40_003));
+  const doubles = ranks.allReduce(Float64Array.of(rank + 0.5, 2));
+  const gathered = ranks.allGather(of(3), new Float32Array(3 * size));
+  const scattered = ranks.reduceScatter(of(20 * size), new Float32Array(20));
+  const sent = ranks.broadcast(Int32Array.of(rank === size - 1 ? 7 : 0), size - 1);
+  const half = ranks.split(rank % 2);
+  const inHalf = half.allReduce(Float32Array.of(rank + 1));
+  const texts = ranks.texts("x".repeat(rank));
+  ranks.barrier();
+  return {
+    small: [...small],
+    large: [...large.subarray(0, 10), ...large.subarray(39_990)],
+    doubles: [...doubles],
+    gathered: [...gathered],
+    scattered: [...scattered],
+    sent: [...sent],
+    half: [half.rank, half.size, ...inHalf],
+    texts: texts.map((text) => text.length),
+  };
+}
+
+/** The gradient of a function with an all-reduce inside: y = (Σ over ranks of w·x)², and on each rank Σ y. */
+export function derivative(ranks: Communicator): number[] {
+  const distributed = new Distributed(ranks);
+  const f = (w: Tensor): Tensor =>
+    distributed
+      .sum(w.mul(ranks.rank + 1))
+      .square()
+      .sum();
+  const plain = grad(f)(tensor([1, 2]));
+  const compiled = compile((w: Tensor) => grad(f)(w))(tensor([1, 2]));
+  return [...elementsOf(plain), ...elementsOf(compiled)];
+}
+
+/** A loop of one's own. */
+export function loop(ranks: Communicator): number[] {
+  const distributed = new Distributed(ranks);
+  manualSeed(3);
+  const model = new nn.Linear(4, 1);
+  const optimizer = new SGD(model.parameters(), { lr: 0.1 });
+  const step = compile(
+    distributed.spread((x: Tensor, y: Tensor) => {
+      const { value, grads } = backward(() => model.forward(x).sub(y).square().mean(), optimizer.parameters);
+      optimizer.step(distributed.average(grads));
+      return distributed.mean(value);
+    }),
+  );
+  const x = Float32Array.from({ length: 16 * 4 }, (_, i) => Math.sin(i));
+  const y = Float32Array.from({ length: 16 }, (_, i) => Math.cos(i));
+  const { from, to } = distributed.part(16);
+  const losses: number[] = [];
+  for (let k = 0; k < 5; k++)
+    losses.push(
+      step(tensor(x.slice(4 * from, 4 * to)).reshape([to - from, 4]), tensor(y.slice(from, to)).reshape([to - from, 1])).itemSync(),
+    );
+  return losses;
+}
+
+export interface FitTask {
+  readonly network: "mlp" | "small" | "cnn";
+  readonly optimizer: "adam" | "sgd";
+  readonly fast?: boolean;
+  readonly accumulate?: number;
+  readonly epochs?: number;
+}
+
+export function networkOf(name: FitTask["network"]): nn.Layer {
+  if (name === "mlp")
+    return new nn.Sequential(new nn.Flatten(), new nn.Linear(64, 20), new nn.ReLU(), new nn.Dropout(0.2), new nn.Linear(20, 4));
+  const block = (channels: number, to: number): nn.Layer[] => [
+    new nn.Conv2d(channels, to, 3, { padding: 1 }),
+    new nn.BatchNorm2d(to),
+    new nn.ReLU(),
+  ];
+  if (name === "small")
+    return new nn.Sequential(...block(1, 4), new nn.Dropout(0.1), new nn.AvgPool2d(8), new nn.Flatten(), new nn.Linear(4, 4));
+  return new nn.Sequential(...block(1, 6), new nn.MaxPool2d(2), ...block(6, 8), new nn.AvgPool2d(4), new nn.Flatten(), new nn.Linear(8, 4));
+}
+
+/** A training run: losses of the steps, figures of the epochs, and the weights. */
+export async function train(ranks: Communicator, task: FitTask): Promise<{ losses: number[]; figures: number[]; weights: number[] }> {
+  const distributed = new Distributed(ranks, 8, task.fast);
+  // Other weights on other ranks: those of rank 0 count.
+  manualSeed(1 + ranks.rank);
+  const model = networkOf(task.network);
+  const parameters = [...model.parameters()];
+  const optimizer = task.optimizer === "adam" ? new Adam(parameters, { lr: 0.01 }) : new SGD(parameters, { lr: 0.05, momentum: 0.9 });
+  const losses: number[] = [];
+  const history = await fit(model, syntheticImages(84), {
+    optimizer,
+    epochs: task.epochs ?? 2,
+    batchSize: 24,
+    clipNorm: 1,
+    average: new EMA(parameters, { decay: 0.9 }),
+    loss: new nn.CrossEntropyLoss({ weight: tensor([1, 2, 3, 0.5]) }),
+    ...(task.accumulate !== undefined && { accumulate: task.accumulate }),
+    augment: (x) => augment([flipHorizontal(), translate(1)])(randomKey(), x),
+    checks: false,
+    distributed,
+    callbacks: [{ onStep: ({ loss }) => void losses.push(loss) }],
+  });
+  const figures = history.epochs.flatMap(({ trainLoss, trainAccuracy, testLoss, testAccuracy }) => [
+    trainLoss,
+    trainAccuracy!,
+    testLoss,
+    testAccuracy!,
+  ]);
+  const weights = [...model.stateDict().values()].flatMap((cell) => [...elementsOf(cell.value)]);
+  return { losses, figures, weights };
+}
+
+export const tasks: Readonly<Record<string, (ranks: Communicator, task: never) => unknown>> = { collectives, derivative, loop, train };
