@@ -292,6 +292,7 @@ describe("sizes", () => {
     // Measured 2026-11-30: page 31 kB, worker 115 kB, one file 570 kB, 198 kB gzipped. To measure again, print these.
     expect(brotli("studio.js", "studio.css")).toBeLessThan(60_000 + 15_000 * (ROOMS.length - 1));
     expect(brotli("worker.js")).toBeLessThan(130_000);
+    expect(brotli("lessons.js")).toBeLessThan(220_000);
     expect(bytes("one.html").length).toBeLessThan(700_000);
     expect(gzipSync(bytes("one.html"), { level: 9 }).length).toBeLessThan(250_000);
   });

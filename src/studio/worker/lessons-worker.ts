@@ -1,5 +1,12 @@
-/** @file The worker of the served page that computes the points of all five lectures; loaded when the lessons are opened. */
-import { demos } from "../../demo/index.ts";
+/**
+ * @file The worker of the served page that computes the points of all five lectures; loaded when the lessons are opened. The two plans of operations research stay with
+ * `nabla demo`: their solver would make this file ten times as large.
+ */
+import { activations } from "../../demo/activations.ts";
+import { convolution } from "../../demo/convolution.ts";
+import { derivatives } from "../../demo/derivatives.ts";
+import { networks } from "../../demo/networks.ts";
+import { notes } from "../../demo/notes.ts";
 import { answer } from "./entry.ts";
 
-answer(demos);
+answer([...networks, ...derivatives, ...convolution, ...notes, ...activations]);
