@@ -121,8 +121,9 @@ describe("known changes", () => {
   test("a crop is a window of the padded image", () => {
     const x = images(40, 2, 4, 5);
     const got = run([crop({ padding: 2 })], x);
+    const all = values(x);
     const padded = (n: number, c: number, i: number, j: number) =>
-      i < 0 || i > 3 || j < 0 || j > 4 ? 0 : values(x)[((n * 2 + c) * 4 + i) * 5 + j];
+      i < 0 || i > 3 || j < 0 || j > 4 ? 0 : all[((n * 2 + c) * 4 + i) * 5 + j];
     const starts = new Set<string>();
     for (let n = 0; n < 40; n++) {
       const fits = (dy: number, dx: number) =>

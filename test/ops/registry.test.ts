@@ -16,6 +16,7 @@ import { record, type Tensor } from "../../src/ops/tensor.ts";
 import type { BackendName } from "../../src/runtime/backends.ts";
 import { setBackend } from "../../src/runtime/set-backend.ts";
 import { verification } from "../../src/runtime/verification.ts";
+import { example, moved } from "../on-host.ts";
 import { sized, testedBackend } from "../size.ts";
 
 /** Ops that cannot be tried alone, and what tests them instead. */
@@ -76,10 +77,7 @@ function expectClose(got: readonly number[], want: readonly number[], what: stri
 
 /** Central difference of `f` at x along dx. */
 function difference(f: (x: Tensor[]) => Tensor[], x: readonly Tensor[], dx: readonly Tensor[], h = 1e-5): number[] {
-  const at = (step: number): number[] => {
-    const moved = x.map((t, i) => (isFloat(t.dtype) ? t.add(dx[i]!.mul(step)) : t));
-    return read(f(moved));
-  };
+  const at = (step: number): number[] => read(f(x.map((t, i) => (isFloat(t.dtype) ? moved(t, dx[i]!, step) : t))));
   const [above, below] = [at(h), at(-h)];
   return above.map((a, i) => (a - below[i]!) / (2 * h));
 }
@@ -129,8 +127,8 @@ describe(`primitives on ${testedBackend}`, () => {
           const x = sample.operands.map((t, i) => draw(mapped[i] ? { ...t, shape: [3, ...t.shape] } : t));
           const whole = vmap((...args: Tensor[]) => f(args), { inAxes: mapped.map((m) => (m ? 0 : null)) })(...x);
           for (let b = 0; b < 3; b++) {
-            const one = f(x.map((t, i) => (mapped[i] ? t.select(0, b) : t)));
-            expectClose(read(whole.map((t) => t.select(0, b))), read(one), `mapped ${mapped}, example ${b}`);
+            const one = f(x.map((t, i) => (mapped[i] ? example(t, b) : t)));
+            expectClose(read(whole.map((t) => example(t, b))), read(one), `mapped ${mapped}, example ${b}`);
           }
         }
       });
@@ -172,7 +170,7 @@ describe(`primitives on ${testedBackend}`, () => {
         const batch = sample.operands.map((t) => draw({ ...t, shape: [2, ...t.shape] }));
         const whole = vmap((...args: Tensor[]) => gradient(args))(...batch);
         for (let b = 0; b < 2; b++)
-          expectClose(read(whole.map((t) => t.select(0, b))), read(gradient(batch.map((t) => t.select(0, b)))), "batched gradient");
+          expectClose(read(whole.map((t) => example(t, b))), read(gradient(batch.map((t) => example(t, b)))), "batched gradient");
       });
     }
   }

@@ -146,7 +146,7 @@ test("any network, any number of slots: the same gradients", () => {
         1e-9,
       );
     }),
-    { numRuns: sized(20, 200) },
+    { numRuns: sized(12, 200) },
   );
 });
 
