@@ -4,6 +4,7 @@ import "./style.css";
 import { stateIn } from "./export/one-file.ts";
 import { takeText } from "./export/take.ts";
 import { boundary } from "./rooms/boundary.tsx";
+import { units } from "./rooms/units.tsx";
 import { Shell } from "./shell.tsx";
 import { LocalSource, startWorker } from "./source/source.ts";
 import { createStudio } from "./state/studio.ts";
@@ -11,7 +12,7 @@ import { readPlace } from "./state/url.ts";
 import { drawTimes } from "./ui/canvas.tsx";
 import { startTheme } from "./ui/theme.ts";
 
-const ROOMS = [boundary];
+const ROOMS = [boundary, units];
 
 async function main(): Promise<void> {
   startTheme();

@@ -11,6 +11,10 @@ import { brotliCompressSync, gzipSync } from "node:zlib";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { CHROMIUM, launch } from "../../scripts/page.mjs";
+import "../../src/runtime/evaluate.ts";
+import { LOGITS } from "../../src/studio/rooms/logits.ts";
+import { fixed } from "../../src/studio/ui/numbers.ts";
+import { curveOf, softmaxOf } from "../../src/studio/worker/activations.ts";
 import { sized } from "../size.ts";
 import {
   type Handle,
@@ -30,7 +34,7 @@ import {
 const dist = fileURLToPath(new URL("../../dist/", import.meta.url));
 if (!existsSync(ONE)) throw new Error("dist/studio is missing: npm run build");
 
-const ROOMS = ["boundary"] as const;
+const ROOMS = ["boundary", "units"] as const;
 const folder = mkdtempSync(join(tmpdir(), "nabla-studio-"));
 let browser: Browser;
 
@@ -127,6 +131,26 @@ describe.skipIf(!existsSync(CHROMIUM))("in Chromium", () => {
     const after = await weights(page);
     expect(after.map((w, i) => (w === before[i] ? -1 : i)).filter((i) => i >= 0)).toEqual([1]);
     expect(after[1]).toBeCloseTo(before[1]! + 0.1, 3);
+    await page.context().close();
+  });
+
+  test("what the room Units shows is what the library computes", async () => {
+    const { page } = await open(browser, { theme: "light", ...WIDE }, `${pathToFileURL(ONE).href}#units`);
+    const out = (name: string): Promise<string | null> => page.locator(`[data-out=${name}]`).textContent();
+    await page.getByLabel("z", { exact: true }).fill("5");
+    await page.getByLabel("z", { exact: true }).press("Enter");
+    await settled(page);
+    expect(await out("slope")).toBe(fixed(curveOf("sigmoid", 1, 5).slope, 5));
+    for (const t of [0.01, 1, 5]) {
+      await page.getByLabel("T", { exact: true }).fill(String(t));
+      await page.getByLabel("T", { exact: true }).press("Enter");
+      await settled(page);
+      expect(await out("entropy")).toBe(fixed(softmaxOf(LOGITS, t).entropy, 4));
+    }
+    await page.keyboard.press("Escape");
+    await page.locator("h1").click();
+    await page.keyboard.press("t");
+    expect(await page.locator(".table tbody tr").first().textContent()).toContain((await out("slope"))!);
     await page.context().close();
   });
 

@@ -4,11 +4,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import "../../src/runtime/evaluate.ts";
+import { demos } from "../../src/demo/index.ts";
 import { contour } from "../../src/studio/draw/heat.ts";
 import { losses } from "../../src/studio/draw/losses.ts";
 import { rgbOf, shadesOf } from "../../src/studio/draw/palette.ts";
 import { pointsOfCsv } from "../../src/studio/export/csv.ts";
 import { programOf } from "../../src/studio/export/program.ts";
+import { LINKS } from "../../src/studio/lessons/links.ts";
 import { layoutOf, nameOf } from "../../src/studio/rooms/network-layout.ts";
 import { type Config, DEFAULT, parameterCount } from "../../src/studio/worker/config.ts";
 import { featuresOf } from "../../src/studio/worker/features.ts";
@@ -117,4 +119,9 @@ test("the curve of losses is drawn inside its box", () => {
     expect(y).toBeGreaterThanOrEqual(0);
     expect(y).toBeLessThanOrEqual(120);
   }
+});
+
+test("every point that can be seen to move is a point of the lectures", () => {
+  const names = new Set(demos.map(({ name }) => name));
+  expect(Object.keys(LINKS).filter((name) => !names.has(name))).toEqual([]);
 });

@@ -2,15 +2,44 @@
 
 import { PRESETS } from "../rooms/presets.ts";
 import type { Place } from "../state/url.ts";
+import type { CurveName } from "../worker/curve-names.ts";
 
 const preset = (name: string): Partial<Place> => {
   const found = PRESETS.find((each) => each.name === name)!;
   return { room: "boundary", config: found.config, view: found.look && found.look !== "boundary" ? { look: found.look } : {} };
 };
 
+const unit = (curve: CurveName, z: number, a?: number): Partial<Place> => ({
+  room: "units",
+  view: { ...(curve !== "sigmoid" && { curve }), ...(z !== 1 && { z }), ...(a !== undefined && { a }) },
+});
+
 /** By the name of the demonstration. */
 export const LINKS: Readonly<Record<string, Partial<Place>>> = {
   "xor-exact": preset("Exclusive or, by hand"),
   "xor-training": preset("Exclusive or, trained"),
   "linear-collapse": preset("Linear layers collapse"),
+  "boundary-2-2-2-1": preset("Net 2-2-2-1"),
+  "boundary-2-3-2-1": preset("Net 2-3-2-1"),
+  "boundary-2-4-2-1": preset("Net 2-4-2-1"),
+  warp: preset("Net 2-2-2-1"),
+  "linear-boundary": preset("Linear layers collapse"),
+  saturation: unit("sigmoid", 5),
+  "vanishing-gradient": unit("sigmoid", 0),
+  sigmoid: unit("sigmoid", 0),
+  "sigmoid-derivative": unit("sigmoid", 0),
+  "threshold-unit": unit("sigmoid of a z", 0.1, 50),
+  "tanh-identity": unit("tanh", 0),
+  "relu-family": unit("leaky ReLU", -1, -1),
+  "relu-at-zero": unit("ReLU", 0),
+  "dead-relu": unit("ReLU", -1),
+  "leaky-relu": unit("leaky ReLU", -1),
+  elu: unit("ELU", -1),
+  softplus: unit("softplus", 0),
+  "hard-tanh": unit("hard tanh", 0.5),
+  "cosine-units": unit("cosine", 0),
+  "radial-basis-units": unit("radial basis", 0),
+  "maxout-parameters": unit("maxout", 0, 5),
+  softmax: unit("sigmoid", 1),
+  "softmax-temperature": { room: "units", view: { T: 5 } },
 };

@@ -44,6 +44,8 @@ export interface Studio {
   seek(step: number): void;
   reset(): void;
   speed(stepsPerSecond: number): void;
+  /** A question that has nothing to do with the run. */
+  ask<T>(command: { readonly do: string } & Readonly<Record<string, unknown>>): Promise<T>;
   /** What the room wants to see, as long as its owner lives. */
   watch(taps: () => readonly Wanted[]): void;
   open(place: Partial<Place>): Promise<void>;
@@ -230,6 +232,7 @@ export function createStudio(source: Source, rooms: readonly string[]): Studio {
       say("");
       start(config()).then(() => link(), failed);
     },
+    ask: (command) => source.send(command),
     speed: (stepsPerSecond) => tell({ do: "speed", stepsPerSecond }),
     watch(wanted) {
       createEffect(() => tell({ do: "subscribe", taps: wanted() }));

@@ -2,7 +2,9 @@
  * @file A session behind messages: commands come in, answers and frames go out. It trains in stretches of some milliseconds and listens between them. A frame is
  * sent only when the page has asked for one, so that no queue can grow: what a page is too slow to draw is never made.
  */
+import { curveOf, softmaxOf } from "./activations.ts";
 import { type Config, parameterCount, readConfig } from "./config.ts";
+import type { CurveName } from "./curve-names.ts";
 import { encodeFrame, type Tap } from "./protocol.ts";
 import { type Edit, isDatedEdit, Session } from "./session.ts";
 import { STATS } from "./stats.ts";
@@ -17,6 +19,8 @@ export type Command =
   | { readonly do: "speed"; readonly stepsPerSecond: number }
   | { readonly do: "edit"; readonly edit: Edit }
   | { readonly do: "subscribe"; readonly taps: readonly Wanted[] }
+  | { readonly do: "curve"; readonly name: CurveName; readonly a: number; readonly at: number }
+  | { readonly do: "softmax"; readonly logits: readonly number[]; readonly temperature: number }
   | { readonly do: "more" };
 
 export type Answer = { readonly id: number; readonly ok: unknown } | { readonly id: number; readonly error: string };
@@ -109,6 +113,10 @@ export class Server {
         break;
       case "save":
         return { step: this.#open.step, edits: this.#open.edits, weights: Array.from(this.#open.net.weights()) };
+      case "curve":
+        return curveOf(command.name, command.a, command.at);
+      case "softmax":
+        return softmaxOf(command.logits, command.temperature);
       case "more":
         this.#credit = true;
         return undefined;

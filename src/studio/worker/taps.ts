@@ -3,8 +3,9 @@
 import { type Compiled, compile } from "../../function/compile.ts";
 import { tensor } from "../../ops/create.ts";
 import type { Tensor } from "../../ops/tensor.ts";
+import { MOST_UNITS } from "./config.ts";
 import { featuresOf } from "./features.ts";
-import { LATTICE } from "./lattice.ts";
+import { LATTICE, UNIT_BINS, UNIT_REACH } from "./lattice.ts";
 import { grid, lattice, type Points } from "./points.ts";
 import { principalAxes } from "./principal.ts";
 import type { Tap, TapId } from "./protocol.ts";
@@ -60,6 +61,7 @@ export class Views {
     if (id === "boundary") return this.#boundary(n);
     if (id === "points") return this.#points();
     if (id === "warp") return this.#warp();
+    if (id === "units") return this.#units();
     return id === "collapse" ? this.#collapse() : undefined;
   }
 
@@ -109,6 +111,34 @@ export class Views {
       for (let k = 0; k < labels.length; k++) data.set([xy[2 * k]!, xy[2 * k + 1]!, labels[k]!, part], 4 * i++);
     }
     return { id: "points", shape: [i, 4], data };
+  }
+
+  /**
+   * Of each hidden layer over the training points: [layers, 3 + units + bins]. The share of |z| > 5, the least and the largest z, then of each unit the share of points
+   * at which its slope is 0 (a unit that is there at 1 is dead; -1 where there is no such unit), then the shares of z in bins over [-6, 6], what is outside in the last ones.
+   */
+  #units(): Tap {
+    const { config, train } = this.#session;
+    const n = train.labels.length;
+    const x = tensor(featuresOf(train.xy, config.features)).reshape([n, config.features.length]);
+    const stages = this.#stages(x);
+    const width = 3 + MOST_UNITS + UNIT_BINS;
+    const data = new Float32Array(config.layers.length * width);
+    for (const [layer, { units, activation }] of config.layers.entries()) {
+      const z = stages[3 * layer + 1]!.dataSync() as Float32Array;
+      const row = data.subarray(layer * width, (layer + 1) * width);
+      row.set([0, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]);
+      for (let u = 0; u < MOST_UNITS; u++) row[3 + u] = u < units ? 0 : -1;
+      for (const [i, value] of z.entries()) {
+        if (Math.abs(value) > 5) row[0]! += 1 / z.length;
+        row[1] = Math.min(row[1]!, value);
+        row[2] = Math.max(row[2]!, value);
+        if (activation === "ReLU" && value <= 0) row[3 + (i % units)]! += 1 / n;
+        const bin = Math.floor(((value + UNIT_REACH) / (2 * UNIT_REACH)) * UNIT_BINS);
+        row[3 + MOST_UNITS + Math.max(0, Math.min(UNIT_BINS - 1, bin))]! += 1 / z.length;
+      }
+    }
+    return { id: "units", shape: [config.layers.length, width], data };
   }
 
   /** The lattice and the points after each stage (the features; then W x, + b and σ of each layer), in three coordinates: [stages, points, 3]. */
