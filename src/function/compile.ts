@@ -53,8 +53,8 @@ export interface CompileOptions {
   readonly dump?: string | ((pass: string, text: string) => void);
   /**
    * One program for any number of examples, for prediction: it takes so many of them (at least 2; 16 and more do for most networks), and is called as often as it takes. All
-   * tensors of the arguments but scalars, and all results, have one example on each index of axis 0. Every sum is that of the whole batch, to the bit
-   * where the number of examples does not change which axis vectors take (so in the zoo). A function that mixes
+   * tensors of the arguments but scalars, and all results, have one example on each index of axis 0. Each example has the same bits whatever their number; they are those of a
+   * whole batch if its size and `block` are multiples of 8 (so in all of the zoo), else vectors may take another axis, and sums add in another order. A function that mixes
    * examples, such as a batch norm in training mode or a mean over the batch, is an error that names the instruction. Not together with `steps` or `debug`.
    */
   readonly block?: number;
