@@ -39,7 +39,11 @@ import { aLoss, anOptimizer, checkData, checkModel, type Loss } from "./task.ts"
 export interface FitOptions {
   readonly optimizer: Optimizer;
   readonly epochs: number;
-  /** Examples per step. Default 32. The last batch of an epoch may be smaller; it is a second signature of the program. */
+  /**
+   * Examples per step. Default 32. The last batch of an epoch may be smaller. It is filled up with examples that do not count, and the program of the others serves it, if
+   * targets are classes under the default loss, the model computes each example by itself while it trains (no batch normalization, no dropout), and an epoch has at
+   * least 10 steps; else a second program is compiled for it.
+   */
   readonly batchSize?: number;
   /** Seed of the order of examples. Default 0. Initial values and dropout follow `manualSeed`. */
   readonly seed?: number;

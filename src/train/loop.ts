@@ -17,6 +17,7 @@ import { DivergenceError, Mark } from "./divergence.ts";
 import { Evaluator } from "./evaluate.ts";
 import { explain, hunting } from "./explain.ts";
 import type { FitOptions } from "./fit.ts";
+import { canFill, filled } from "./last-batch.ts";
 import { Meter, type Metrics } from "./meter.ts";
 import { prefixed, runFiles } from "./run-files.ts";
 import { frozenNames, type Position, type RunState, setFrozen } from "./run-state.ts";
@@ -41,6 +42,8 @@ export class Run implements Training {
   readonly #options: FitOptions;
   readonly #callbacks: readonly Callback[];
   readonly #batchSize: number;
+  /** Whether a smaller last batch is filled up. */
+  #fills = false;
   /** Learning rates of the optimizer's groups at the start. */
   readonly #rates: number[];
   readonly #meter: Meter;
@@ -134,6 +137,7 @@ export class Run implements Training {
 
   async #start(): Promise<void> {
     const { resume, distributed } = this.#options;
+    this.#fills = !distributed && canFill(this.model, this.data, this.#options, this.steps);
     const bytes = distributed && distributed.size > 1 ? distributed.communicator.bytesOfFirst(resume) : resume;
     if (bytes) this.#load(bytes);
     if (distributed && distributed.size > 1) {
@@ -230,7 +234,7 @@ export class Run implements Training {
     const number = this.#position.step + 1;
     if (schedule) this.#setRates(rateAt("fit", schedule, this.total, this.epochs * this.steps));
     else if (this.rateFactor !== 1) this.#setRates();
-    const { x, y, lengths, more } = batchTensors(this.data, batch);
+    const { x, y, lengths, more } = batchTensors(this.data, this.#fills ? filled(batch, this.#batchSize) : batch);
     // What is left of an epoch makes a last, smaller update.
     return step(x, y, number % accumulate === 0 || number === this.steps, lengths, more).item();
   }
