@@ -77,9 +77,13 @@ export const oneOf = /* @__NO_SIDE_EFFECTS__ */ (...names: readonly string[]): E
   remedy: (value) => (typeof value === "string" ? didYouMean(value, names) : ""),
 });
 
+/** A field of a value that may have none. */
+const fieldOf = (value: unknown, name: string): unknown =>
+  value === null || value === undefined ? undefined : Reflect.get(Object(value), name);
+
 /** An object that has a method. */
 export const having = /* @__NO_SIDE_EFFECTS__ */ (want: string, ...methods: readonly string[]): Expectation =>
-  expectation(want, (value) => methods.every((name) => typeof (value as Record<string, unknown> | null)?.[name] === "function"));
+  expectation(want, (value) => methods.every((name) => typeof fieldOf(value, name) === "function"));
 
 /** The name of a dtype. */
 export const aDtype: Expectation = oneOf("f32", "f64", "i32", "u32", "u8", "bool");
@@ -91,14 +95,12 @@ export const listOf = /* @__NO_SIDE_EFFECTS__ */ ({ want, holds }: Expectation, 
     (value) => Array.isArray(value) && value.length >= least && value.every(holds),
   );
 
+/** Returns true for maps of other realms (frames, contexts of `vm`) too. */
+const isMap = (value: unknown): value is ReadonlyMap<unknown, unknown> => Object.prototype.toString.call(value) === "[object Map]";
+
 /** A `Map` from names to what meets the expectation. */
 export const mapOf = /* @__NO_SIDE_EFFECTS__ */ (want: string, { holds }: Expectation): Expectation =>
-  expectation(
-    `a Map of ${want}`,
-    (value) =>
-      Object.prototype.toString.call(value) === "[object Map]" &&
-      [...(value as Map<unknown, unknown>)].every(([name, each]) => typeof name === "string" && holds(each)),
-  );
+  expectation(`a Map of ${want}`, (value) => isMap(value) && [...value].every(([name, each]) => typeof name === "string" && holds(each)));
 
 /** Either of two. */
 export const either = /* @__NO_SIDE_EFFECTS__ */ (a: Expectation, b: Expectation): Expectation =>
@@ -124,8 +126,8 @@ export function shown(value: unknown): string {
   if (typeof value === "function") return value.name ? `the function ${value.name}` : "a function";
   if (Array.isArray(value)) return value.length > 8 ? `a list of ${value.length}` : `[${value.map(shown).join(", ")}]`;
   if (typeof value !== "object" || value === null) return String(value);
-  const name = (Object.getPrototypeOf(value) as { constructor?: { name?: string } } | null)?.constructor?.name;
-  if (ArrayBuffer.isView(value)) return `${name} of ${(value as { length?: number }).length ?? value.byteLength}`;
+  const name: string | undefined = Object.getPrototypeOf(value)?.constructor?.name;
+  if (ArrayBuffer.isView(value)) return `${name} of ${fieldOf(value, "length") ?? value.byteLength}`;
   return name === "Object" || !name ? `{ ${Object.keys(value).slice(0, 6).join(", ")} }` : `an object of class ${name}`;
 }
 
@@ -140,7 +142,7 @@ export function check(what: string, value: unknown, { want, holds, remedy }: Exp
 export function checkFields(what: string, value: unknown, fields: Fields): void {
   if (!object.holds(value)) throw notAnObject(what, value, fields);
   for (const [name, expectation] of Object.entries(fields)) {
-    const given = (value as Record<string, unknown>)[name];
+    const given = fieldOf(value, name);
     if (!expectation.holds(given)) check(`${what}: ${name}`, given, expectation);
   }
 }

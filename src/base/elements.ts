@@ -15,7 +15,7 @@ const nameGetter = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Ar
 
 /** The class of a typed array, such as `Int16Array`; undefined for anything else. A Node Buffer is a `Uint8Array`. */
 export function typedArrayName(x: unknown): string | undefined {
-  return nameGetter.call(x) as string | undefined;
+  return nameGetter.call(x);
 }
 
 /** What `x` is, for messages: `string`, `null`, `Int16Array`, `DataView`, `Object`. */

@@ -171,12 +171,8 @@ const byFour: Stage = ({ re: xr, im: xi }, { re: yr, im: yi }, m, s, { cos, sin 
 function byPrime(r: number): Stage {
   const { cos: cr, sin: sr } = roots(r);
   const half = (r - 1) / 2;
-  const [sumR, sumI, difR, difI] = Array.from({ length: 4 }, () => new Float64Array(half + 1)) as [
-    Float64Array,
-    Float64Array,
-    Float64Array,
-    Float64Array,
-  ];
+  const fresh = (): Float64Array => new Float64Array(half + 1);
+  const [sumR, sumI, difR, difI] = [fresh(), fresh(), fresh(), fresh()];
   return ({ re: xr, im: xi }, { re: yr, im: yi }, m, s, { cos, sin }) => {
     const store = (to: number, at: number, re: number, im: number): void => {
       yr[to] = re * cos[at]! + im * sin[at]!;

@@ -54,14 +54,14 @@ const brandOf = (x: object): string => Object.prototype.toString.call(x).slice(8
 /** Built-in classes whose value lies outside of their properties, as text. */
 const VALUES: Readonly<Record<string, (x: object) => string>> = {
   Date: (x) => `${Date.prototype.getTime.call(x)}`,
-  RegExp: (x) => `${String(x)}@${(x as RegExp).lastIndex}`,
+  RegExp: (x) => `${String(x)}@${Reflect.get(x, "lastIndex")}`,
   Number: (x) => staticText(Number.prototype.valueOf.call(x)),
   String: (x) => staticText(String.prototype.valueOf.call(x)),
   Boolean: (x) => staticText(Boolean.prototype.valueOf.call(x)),
   BigInt: (x) => staticText(BigInt.prototype.valueOf.call(x)),
   Symbol: (x) => staticText(Symbol.prototype.valueOf.call(x)),
-  Error: (x) => staticText(`${(x as Error).name}: ${(x as Error).message}`),
-  URL: (x) => staticText((x as { readonly href: string }).href),
+  Error: (x) => staticText(`${Reflect.get(x, "name")}: ${Reflect.get(x, "message")}`),
+  URL: (x) => staticText(Reflect.get(x, "href")),
   URLSearchParams: (x) => staticText(String(x)),
 };
 
@@ -118,7 +118,7 @@ function hiddenByClass(prototype: object, isCollection: boolean): string | undef
 /** Looks at the class and the classes that it extends. */
 function reasonFor(prototype: object, isCollection: boolean): string | undefined {
   for (let p: object | null = prototype; p !== null && p !== Object.prototype; p = Object.getPrototypeOf(p)) {
-    const own = Object.hasOwn(p, "constructor") ? (p.constructor as unknown) : undefined;
+    const own: unknown = Object.hasOwn(p, "constructor") ? p.constructor : undefined;
     if (own !== undefined && typeof own !== "function")
       return `a ${Object.prototype.toString.call(p).slice(8, -1)}, whose state cannot be seen`;
     if (own === undefined && Object.values(p).some((value) => typeof value !== "function"))

@@ -35,7 +35,7 @@ function entriesOf(node: object): Entry[] {
     if (Array.isArray(node) && (key === "length" || (typeof key === "string" && isIndex(key, skip)))) continue;
     if (node instanceof Error && key === "stack") continue;
     const mark = `${Object.prototype.propertyIsEnumerable.call(node, key) ? "" : "!"}${staticText(key)}`;
-    inside.push({ name: String(key), mark, child: (node as Record<PropertyKey, unknown>)[key] });
+    inside.push({ name: String(key), mark, child: Reflect.get(node, key) });
   }
   return inside;
 }
@@ -183,10 +183,10 @@ function emptyLike(node: object): object {
 /** Gives `copy` the content of `node` with other children. */
 function fill(copy: object, node: object, children: readonly unknown[]): void {
   let j = 0;
-  if (Array.isArray(node)) {
-    for (let i = 0; i < node.length; i++) if (i in node) (copy as unknown[])[i] = children[j++];
-  } else if (node instanceof Map) for (const key of node.keys()) (copy as Map<unknown, unknown>).set(key, children[j++]);
-  else if (node instanceof Set) for (const _ of node) (copy as Set<unknown>).add(children[j++]);
+  if (Array.isArray(node) && Array.isArray(copy)) {
+    for (let i = 0; i < node.length; i++) if (i in node) copy[i] = children[j++];
+  } else if (node instanceof Map && copy instanceof Map) for (const key of node.keys()) copy.set(key, children[j++]);
+  else if (node instanceof Set && copy instanceof Set) for (const _ of node) copy.add(children[j++]);
   for (const key of Reflect.ownKeys(node)) {
     if (Array.isArray(node) && (key === "length" || (typeof key === "string" && isIndex(key, node.length)))) continue;
     if (node instanceof Error && key === "stack") continue;

@@ -125,7 +125,7 @@ export function capture<T>(of: string | Call, fn: () => T, options: CaptureOptio
 
 function refusePromises(kind: string, result: unknown): void {
   const isPromise = (x: unknown): x is Promise<unknown> =>
-    x instanceof Promise || typeof (x as { then?: unknown } | null)?.then === "function";
+    x instanceof Promise || (typeof x === "object" && x !== null && "then" in x && typeof x.then === "function");
   if (flatten(result, isPromise, (x) => isCell(x) || isTensor(x)).leaves.length > 0) {
     throw new TypeError(
       `${kind}: the function returned a promise. A recorded function must be synchronous: it runs once to record what it computes, so there is nothing to await. Read values outside of it`,

@@ -66,7 +66,7 @@ const COMPILE_OPTIONS: Checks<CompileOptions> = {
   memory: either(aNumber, text),
   steps: aNumber,
   dump: either(text, aFunction),
-  block: expectation("an integer of at least 2", (value) => Number.isSafeInteger(value) && (value as number) >= 2),
+  block: expectation("an integer of at least 2", (value) => typeof value === "number" && Number.isSafeInteger(value) && value >= 2),
 };
 
 /** A compiled function that runs `steps` steps in one call. Each result is stacked: a scalar loss becomes [steps]. */
@@ -152,7 +152,7 @@ function compileSteps<F extends AnyFunction>(fn: F, steps: number, options: Comp
   function* over(batches: Iterable<Parameters<F>>): Generator<ReturnType<F>, void, undefined> {
     for (const group of grouped(batches, steps)) {
       if (group.length === steps) yield runAlong(...(stackTrees(group) as OrCells<Parameters<F>>));
-      else yield stackTrees(group.map((batch) => ran(one)(...batch)) as [ReturnType<F>]);
+      else yield stackTrees(group.map((batch) => ran(one)(...batch)));
     }
   }
   const dispose = (): void => {

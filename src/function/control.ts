@@ -2,9 +2,11 @@
  * @file Functions whose argument functions become regions: scan, cond, checkpoint, customJvp, customVjp. Outside values and cells that the
  * functions use become operands; cells that they write become carries or results.
  */
+
 import { fn as aFunction, aNumber, anything, type Checks, check, checkOptions, flag, listOf, shown } from "../base/check.ts";
 import { planBinomial, planBPTT, type Reversal, stepsOf } from "../base/reversal.ts";
 import { formatShape, type Type } from "../base/shape.ts";
+import { tuple } from "../base/tuple.ts";
 import { Call } from "../ops/call.ts";
 import { checkTensors } from "../ops/check.ts";
 import * as controlOps from "../ops/control.ts";
@@ -228,8 +230,8 @@ export function customVjp<A extends unknown[] | [], R, S>(fn: (...args: A) => R,
 export function cond<A extends unknown[], R>(predicate: Tensor, yes: (...args: A) => R, no: (...args: A) => R, ...args: A): R {
   checkTensors("cond", { predicate });
   const { leaves } = leavesOf(args);
-  const branches = [yes, no].map((fn) => recordOn("cond", fn, args));
-  const [a, b] = branches as [Recorded<R>, Recorded<R>];
+  const [a, b] = [recordOn("cond", yes, args), recordOn("cond", no, args)];
+  const branches = [a, b];
   if (leavesOf(a.result).structure !== leavesOf(b.result).structure) {
     throw new TypeError("cond: both branches must return the same structure; one returned other keys, lengths or constants than the other");
   }
@@ -238,8 +240,7 @@ export function cond<A extends unknown[], R>(predicate: Tensor, yes: (...args: A
     closeRegion(holes, [...outputs, ...cells.map((cell) => writes.get(cell) ?? cell.value)], since),
   );
   // Each branch takes the outside values of both, and ignores the other's.
-  const [fa, fb] = closed.map((c) => c.free) as [Tensor[], Tensor[]];
-  const [ra, rb] = closed.map((c) => c.region) as [Region, Region];
+  const [{ free: fa, region: ra }, { free: fb, region: rb }] = tuple(closed, 2);
   const n = leaves.length;
   const spare = (list: readonly Tensor[]): Tensor[] => list.map((x) => hole(x));
   const regions: Region[] = [

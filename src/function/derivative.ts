@@ -89,7 +89,7 @@ function parted(name: string, { result, outputs }: Capture<unknown>, hasAux: boo
   if (!hasAux) return { main: result, outputs, aux: undefined };
   if (!Array.isArray(result) || result.length !== 2)
     throw new TypeError(`${name}: with { hasAux: true } the function must return [result, aux], got ${describe(result)}`);
-  const [main, aux] = result as [unknown, unknown];
+  const [main, aux]: readonly unknown[] = result;
   return { main, outputs: leavesOf(main).leaves, aux };
 }
 

@@ -4,7 +4,7 @@
  */
 import { checkOptions } from "../base/check.ts";
 import { isFloat } from "../base/dtype.ts";
-import { formatType, type Shape } from "../base/shape.ts";
+import { formatType } from "../base/shape.ts";
 import { eye } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { derivedFrom, leavesOf, withLeaves } from "./capture.ts";
@@ -28,7 +28,7 @@ function nest(outer: unknown, inner: readonly unknown[]): unknown {
     if (leaves.length === 0) return node;
     if (Array.isArray(node)) return node.map(visit);
     if (node instanceof Map) return new Map([...node].map(([key, child]) => [key, visit(child)]));
-    return Object.fromEntries(Object.entries(node as object).map(([key, child]) => [key, visit(child)]));
+    return Object.fromEntries(Object.entries(Object(node)).map(([key, child]) => [key, visit(child)]));
   };
   return visit(outer);
 }
@@ -99,7 +99,7 @@ export function jacrev<A extends unknown[] = Tensor[], R = unknown>(
       const rows = vmap(along)(units(y));
       return withLeaves(
         x,
-        rows.map((row) => row.reshape([...y.shape, ...row.shape.slice(1)] as Shape)),
+        rows.map((row) => row.reshape([...y.shape, ...row.shape.slice(1)])),
       );
     });
     return nest(value, trees) as Jacobian<R, A[0]>;

@@ -146,8 +146,8 @@ class Walk {
   #reads(x: Tensor, index: readonly Index[], counter: Expr): boolean {
     const moving = index.flatMap((at, axis) => (depends(at.toExpr(), counter) ? [axis] : []));
     const place = this.#where.get(x);
-    if (moving.length === 0) return place === undefined;
-    const [axis] = moving as [number];
+    const [axis] = moving;
+    if (axis === undefined) return place === undefined;
     const after = index[axis]!.coefficientOf(counter);
     if (moving.length > 1 || after === null || after < 1) return false;
     const before = x.shape[axis]! / (after * this.#n);

@@ -81,12 +81,12 @@ class Fields {
       for (const x of contentOf(owner)) if (hasFields(x)) below.push({ owner: x, path: `${path}.?` });
     }
     const isList = Array.isArray(owner) || ArrayBuffer.isView(owner);
-    if (isList && !((owner as ArrayLike<unknown>).length <= MOST_ELEMENTS)) return below;
+    if (isList && !(Reflect.get(owner, "length") <= MOST_ELEMENTS)) return below;
     const keys = fieldsOf(owner);
     const isFixed = Object.isFrozen(owner);
     if (!isList && !isFixed) this.#counted.push({ owner, count: countOf(owner), path });
     for (const key of keys) {
-      const value = (owner as Owner)[key];
+      const value: unknown = Reflect.get(owner, key);
       if (!isFixed) this.#slot(owner as Owner, key, `${path}.${String(key)}`);
       if (hasFields(value)) below.push({ owner: value, path: `${path}.${String(key)}` });
     }

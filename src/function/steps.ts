@@ -37,7 +37,7 @@ export function slicedByHand<F extends AnyFunction>(fn: F, n: number): (...args:
 
 /** Calls `step` n times; gives its results stacked. */
 export function inTurn<R>(n: number, step: (i: number) => R): R {
-  return stackTrees(Array.from({ length: n }, (_, i) => step(i)) as [R]);
+  return stackTrees(Array.from({ length: n }, (_, i) => step(i)));
 }
 
 function stackedArguments<F extends AnyFunction>(args: readonly unknown[], n: number): Parameters<F> {
@@ -59,18 +59,18 @@ function checkStacked(args: readonly unknown[], n: number): void {
 }
 
 /** Trees of one structure as one tree, whose tensors have a new axis 0. The elements are copied. */
-export function stackTrees<T>(trees: readonly [T, ...T[]]): T {
+export function stackTrees<T>(trees: readonly T[]): T {
   const lists = trees.map((tree) => leavesOf(tree).leaves);
   const stacked = lists[0]!.map(({ shape, dtype, size }, i) => {
     const elements = allocate(dtype, trees.length * size);
     for (const [j, list] of lists.entries()) elements.set(elementsOf(list[i]!), j * size);
     return fromArray(elements, { shape: [trees.length, ...shape], dtype });
   });
-  return withLeaves(trees[0], stacked);
+  return withLeaves(trees[0]!, stacked);
 }
 
 /** Batches (lists of arguments) in groups of up to n, all of one signature: a batch of another starts a new group. */
-export function* grouped<A extends unknown[]>(batches: Iterable<A>, n: number): Generator<[A, ...A[]], void, undefined> {
+export function* grouped<A extends unknown[]>(batches: Iterable<A>, n: number): Generator<A[], void, undefined> {
   let group: A[] = [];
   let signature = "";
   for (const batch of batches) {
@@ -78,24 +78,24 @@ export function* grouped<A extends unknown[]>(batches: Iterable<A>, n: number): 
     const { structure, leaves } = leavesOf(batch);
     const own = `${structure} ${leaves.map(formatType).join(" ")}`;
     if (group.length > 0 && own !== signature) {
-      yield group as [A, ...A[]];
+      yield group;
       group = [];
     }
     signature = own;
     group.push(batch);
     if (group.length === n) {
-      yield group as [A, ...A[]];
+      yield group;
       group = [];
     }
   }
-  if (group.length > 0) yield group as [A, ...A[]];
+  if (group.length > 0) yield group;
 }
 
 /** @throws {TypeError} for what cannot be gone through in a `for` loop. */
 export function checkIterable(batches: unknown): void {
-  const given = batches as { [Symbol.iterator]?: unknown; [Symbol.asyncIterator]?: unknown } | null | undefined;
-  if (typeof given === "object" && given !== null && typeof given[Symbol.iterator] === "function") return;
-  const async = typeof given?.[Symbol.asyncIterator] === "function";
+  const given = typeof batches === "object" && batches !== null ? batches : {};
+  if (Symbol.iterator in given && typeof given[Symbol.iterator] === "function") return;
+  const async = Symbol.asyncIterator in given && typeof given[Symbol.asyncIterator] === "function";
   throw new TypeError(
     `over: want an iterable of argument lists, such as a generator that yields [x, y], got ${async ? "an asynchronous one; collect its batches with for await, and pass them as an array" : String(batches)}`,
   );

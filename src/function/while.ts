@@ -55,7 +55,7 @@ export function whileLoop<C>(test: (carry: C) => Tensor, body: (carry: C) => C, 
   const regions: Region[] = [
     { inputs: [...ct.region.inputs.slice(ct.n), ...spare(cb.free), ...ct.region.inputs.slice(0, ct.n)], outputs: ct.region.outputs },
     { inputs: [...spare(ct.free), ...cb.region.inputs.slice(cb.n), ...cb.region.inputs.slice(0, cb.n)], outputs: cb.region.outputs },
-  ] as Region[];
+  ];
   const current = (list: readonly Cell[]): Tensor[] => list.map((cell) => outside.get(cell)!);
   const operands = [...ct.free, ...cb.free, ...current(readOnly), ...carry, ...current(written)];
   const [any] = operands;

@@ -209,7 +209,7 @@ let allowed: boolean | undefined;
 /** Whether the host makes functions out of texts; a page with a strict Content-Security-Policy does not. */
 function codeFromText(): boolean {
   try {
-    allowed ??= new Function("return true")() as boolean;
+    allowed ??= new Function("return true")() === true;
   } catch {
     allowed = false;
   }

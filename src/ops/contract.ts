@@ -3,12 +3,14 @@
  * input gradient, weight gradient: the dualities CNN-3) that are each other's transposes. Padding is a separate op, so that every access of
  * the loops is affine.
  */
+
 import { formatShape, type Shape, type Type } from "../base/shape.ts";
+import { tuple } from "../base/tuple.ts";
 import * as k from "../kernel/build.ts";
 import { Index } from "../kernel/index-algebra.ts";
 import { full } from "./indexing.ts";
 import { windowCount } from "./movement.ts";
-import { defineOp, type Op, type Reach } from "./op.ts";
+import { defineOp, expandAll, type Op, type Reach } from "./op.ts";
 import type { Tensor } from "./tensor.ts";
 
 // ---- dot ----------------------------------------------------------------------------------------------------------------------------
@@ -18,10 +20,9 @@ export interface Dot {
   readonly spec: string;
 }
 
-function words(spec: string): [x: string, y: string, out: string] {
-  const [operands, out] = spec.split("->") as [string, string];
-  const [x, y] = operands.split(",") as [string, string];
-  return [x, y, out];
+/** The letters of the operands and of the result. */
+export function words(spec: string): [x: string, y: string, out: string] {
+  return tuple(spec.split(/,|->/), 3);
 }
 
 function letterSizes(x: Shape, y: Shape, spec: string): Map<string, number> {
@@ -153,7 +154,7 @@ export interface Conv {
 /** [N, O, ...out] from x [N, C, ...in] and w [O, C/groups, ...kernel]. */
 function convShape(x: Type, w: Type, { stride, dilation, groups }: Conv): number[] {
   const spatial = x.shape.length - 2;
-  const [o, c] = w.shape as [number, number];
+  const [o = 0, c = 0] = w.shape;
   const fits =
     spatial >= 1 && w.shape.length === x.shape.length && x.shape[1] === c * groups && o % groups === 0 && stride.length === spatial;
   if (!fits) {
@@ -174,7 +175,7 @@ function convShape(x: Type, w: Type, { stride, dilation, groups }: Conv): number
 
 /** Moves batch axis 0 into axis `axis` (counted without the batch), after the `groups` part of it. */
 function foldBatch(x: Tensor, axis: number, groups = 1): Tensor {
-  const [n, ...shape] = x.shape as [number, ...number[]];
+  const [n = 1, ...shape] = x.shape;
   const split = x.reshape([n, ...shape.slice(0, axis), groups, shape[axis]! / groups, ...shape.slice(axis + 1)]);
   return split.moveAxis(0, axis + 1).reshape(shape.with(axis, n * shape[axis]!));
 }
@@ -208,17 +209,17 @@ export const conv: Op<2, Conv> = defineOp<2, Conv>("conv", {
     combine: "add",
     extents: ([, w]) => w!.slice(1),
     element(at, [c, ...taps], [x, w], { stride, dilation, groups }) {
-      const [n, o, ...out] = at as [Index, Index, ...Index[]];
-      const [O, C] = w!.shape as [number, number];
+      const [n, o, ...out] = at;
+      const [O = 1, C = 1] = w!.shape;
       const channel =
         groups === 1
           ? c!
-          : o
+          : o!
               .div(O / groups)
               .times(C)
               .plus(c!);
       const place = out.map((i, axis) => i.times(stride[axis]!).plus(taps[axis]!.times(dilation[axis]!)));
-      return k.mul(x!.at([n, channel, ...place]), w!.at([o, c!, ...taps]));
+      return k.mul(x!.at([n!, channel, ...place]), w!.at([o!, c!, ...taps]));
     },
     reach([x], { zeros, stride, dilation }) {
       if (!zeros) return [];
@@ -260,7 +261,7 @@ export const conv: Op<2, Conv> = defineOp<2, Conv>("conv", {
 
 /** Weights [O, C/groups, ...kernel] as those of the convolution that goes back, [C, O/groups, ...kernel]. */
 function turned(w: Tensor, groups: number): Tensor {
-  const [O, C, ...taps] = w.shape as [number, number, ...number[]];
+  const [O = 1, C = 1, ...taps] = w.shape;
   return w
     .reshape([groups, O / groups, C, ...taps])
     .transpose([0, 2, 1, ...taps.map((_, i) => i + 3)])
@@ -394,17 +395,17 @@ export const convWeight: Op<2, Conv & { kernel: readonly number[] }> = defineOp<
     combine: "add",
     extents: ([, ct]) => [ct![0]!, ...ct!.slice(2)],
     element(at, [n, ...out], [x, ct], { stride, dilation, groups }) {
-      const [o, c, ...taps] = at as [Index, Index, ...Index[]];
+      const [o, c, ...taps] = at;
       const O = ct!.shape[1]!;
       const channel =
         groups === 1
-          ? c
-          : o
+          ? c!
+          : o!
               .div(O / groups)
               .times(x!.shape[1]! / groups)
-              .plus(c);
+              .plus(c!);
       const place = out.map((i, axis) => i.times(stride[axis]!).plus(taps[axis]!.times(dilation[axis]!)));
-      return k.mul(x!.at([n!, channel, ...place]), ct!.at([n!, o, ...out]));
+      return k.mul(x!.at([n!, channel, ...place]), ct!.at([n!, o!, ...out]));
     },
   },
   cost: "compute",
@@ -447,7 +448,7 @@ export const convWeightAt: Op<3, Rows> = defineOp<3, Rows>("convWeightAt", {
   type: ([x, , g], { rows, width }) => ({ shape: [g.shape[1]!, rows, width], dtype: x.dtype }),
   // The images of a batch stand one behind the other, and its output channels see each their own.
   batch(operands, mapped, params, n) {
-    const [x, from, g] = operands.map((t, i) => (mapped[i] ? t : t.expandFront(n))) as [Tensor, Tensor, Tensor];
+    const [x, from, g] = tuple(expandAll(operands, mapped, n), 3);
     const length = x.shape[2]!;
     const own = from.add(from.iotaLike(0).mul(length));
     const dw = x.bind(convWeightAt, [foldBatch(x, 1), foldBatch(own, 1), foldBatch(g, 1)], params);

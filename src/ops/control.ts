@@ -3,7 +3,7 @@
  * the same transforms that walk the outer tape, handed in through `site.walks`; so derivatives of control flow are control flow.
  */
 import { formatType, sameType, type Type } from "../base/shape.ts";
-import type { Maybe, Op, Region, Site } from "./op.ts";
+import { expandAll, type Maybe, type Op, type Region, type Site } from "./op.ts";
 import { closedRegion, inlineRegion, region } from "./region.ts";
 import type { Tensor } from "./tensor.ts";
 
@@ -161,7 +161,7 @@ function batchAll(
   walks: Site["walks"],
   n: number,
 ): { all: Tensor[]; wide: Region } {
-  const all = x.map((t, i) => (mapped[i] ? t : t.expandFront(n)));
+  const all = expandAll(x, mapped, n);
   const every = all.map(() => true);
   return { all, wide: closedRegion(all, (inputs) => walks.batch(body, inputs, every, n).y) };
 }

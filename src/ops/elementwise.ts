@@ -2,12 +2,14 @@
  * @file Elementwise primitives. One paragraph each: the kernel-language body and the partial derivatives, from which forward mode, reverse
  * mode, batching and fusion follow. Operands have equal shapes; broadcasting and promotion happen in `Tensor`.
  */
+
 import { type Dtype, isFloat } from "../base/dtype.ts";
 import { formatType, sameShape, type Type } from "../base/shape.ts";
+import { tuple } from "../base/tuple.ts";
 import * as k from "../kernel/build.ts";
 import type { Expr } from "../kernel/kernel.ts";
 import type { Traits } from "../tape/node.ts";
-import { type Derivative, type Lowering, type Maybe, type Op, ownName, type Sample, type Tuple } from "./op.ts";
+import { type Derivative, expandAll, type Lowering, type Maybe, type Op, ownName, type Sample, type Tuple } from "./op.ts";
 import type { Tensor } from "./tensor.ts";
 
 /** ∂y/∂x as a tensor, as the constants 1, -1 or 0, or as the linear map from dx to its share of dy. */
@@ -48,7 +50,8 @@ const ACCEPTED: Record<NonNullable<Elementwise<1, unknown>["accepts"]>, readonly
 
 /** Equal shapes and dtypes, of the accepted kind. */
 function checkOperands(name: string, operands: readonly Type[], accepts: NonNullable<Elementwise<1, unknown>["accepts"]>): void {
-  const [first, ...rest] = operands as [Type, ...Type[]];
+  const [first, ...rest] = operands;
+  if (!first) throw new TypeError(`${name}: want at least one operand, got none`);
   for (const other of rest) {
     if (!sameShape(first.shape, other.shape) || first.dtype !== other.dtype) {
       throw new TypeError(`internal: ${name} wants operands of one type, got ${operands.map(formatType).join(" and ")}`);
@@ -61,17 +64,21 @@ function checkOperands(name: string, operands: readonly Type[], accepts: NonNull
   }
 }
 
-function pointwise<N extends number, P>(scalar: Elementwise<N, P>["scalar"]): Lowering<P> {
+function pointwise<N extends number, P>({ scalar, arity }: Pick<Elementwise<N, P>, "scalar" | "arity">): Lowering<P> {
   return {
     kind: "pointwise",
     inPlace: true,
-    element: (at, x, params, type) => [scalar(x.map((operand) => operand.at(at)) as Tuple<Expr, N>, params, type)],
+    element: (at, x, params, type) => [
+      scalar(
+        tuple(
+          x.map((operand) => operand.at(at)),
+          arity,
+        ),
+        params,
+        type,
+      ),
+    ],
   };
-}
-
-/** Operands that are not mapped get the batch axis by broadcasting, which fuses away. */
-function expandAll(x: readonly Tensor[], mapped: readonly boolean[], n: number): Tensor[] {
-  return x.map((operand, i) => (mapped[i] ? operand : operand.expandFront(n)));
 }
 
 /**
@@ -95,11 +102,11 @@ export function elementwise<N extends number, P = undefined>(
     type(operands, params) {
       checkOperands(name, operands, accepts);
       const first = operands[0]!;
-      return [{ shape: first.shape, dtype: def.dtype?.(operands as Tuple<Type, N>, params) ?? first.dtype }];
+      return [{ shape: first.shape, dtype: def.dtype?.(tuple(operands, def.arity), params) ?? first.dtype }];
     },
     derivative,
     batch: (x, mapped, { params }, n) => x[0]!.bindAll(op, expandAll(x, mapped, n), params),
-    lower: pointwise(def.scalar),
+    lower: pointwise(def),
     cost: "memory",
     samples: def.samples ?? [sampleOf(def)],
   };
@@ -117,12 +124,12 @@ function chainRule<N extends number, P>(def: Elementwise<N, P>): Derivative<P> {
   const { partials, shares } = def;
   if (!partials && !shares) return { kind: "none" };
   const share = (i: number, dx: Tensor, y: Tensor, x: readonly Tensor[]): Maybe => {
-    if (shares) return shares[i]!(dx, y, ...(x as Tuple<Tensor, N>));
-    const partial = (partials as readonly Partial<N>[])[i]!;
+    if (shares) return shares[i]!(dx, y, ...tuple(x, def.arity));
+    const partial = partials![i]!;
     if (partial === 0) return undefined;
     if (partial === 1) return dx;
     if (partial === -1) return dx.neg();
-    const slope = partial(y, ...(x as Tuple<Tensor, N>));
+    const slope = partial(y, ...tuple(x, def.arity));
     return def.steep ? dx.bind(scale, [dx, slope]) : dx.mul(slope);
   };
   return {
@@ -152,7 +159,7 @@ function linear<N extends number>(
     kind: "linear",
     in: "all",
     how,
-    transpose: ([ct], x, _, which) => (ct ? transpose(ct, x as Tuple<Tensor, N>, which) : x.map(() => undefined)),
+    transpose: ([ct], x, _, which) => (ct ? transpose(ct, tuple(x, def.arity), which) : x.map(() => undefined)),
   });
 }
 
@@ -524,7 +531,7 @@ export const select: Op<3, undefined> = {
     },
   },
   batch: (x, mapped, _, n) => x[0]!.bindAll(select, expandAll(x, mapped, n), undefined),
-  lower: pointwise<3, undefined>(([c, x, y]) => k.select(c, x, y)),
+  lower: pointwise<3, undefined>({ arity: 3, scalar: ([c, x, y]) => k.select(c, x, y) }),
   cost: "memory",
   samples: [
     {

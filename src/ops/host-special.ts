@@ -8,7 +8,7 @@ import { formatType, sameShape } from "../base/shape.ts";
 import { gammaShares } from "../kernel/incomplete-gamma.ts";
 import { erfcx as erfcxOf, logNdtr as logNdtrOf, ndtri as ndtriOf, ndtr as ndtrOf } from "../kernel/normal.ts";
 import { scale, sumOf } from "./elementwise.ts";
-import type { Maybe, Op } from "./op.ts";
+import { expandAll, type Maybe, type Op } from "./op.ts";
 import { lgamma as lgammaOp, polygamma } from "./special.ts";
 import type { Tensor } from "./tensor.ts";
 
@@ -43,12 +43,7 @@ function far<P>(name: string, { doc, arity, of, partials, samples }: Definition<
         return { y, dy: [shares.reduce((a, b) => sumOf(a, b))] };
       },
     },
-    batch: (x, mapped, { params }, n) =>
-      x[0]!.bindAll(
-        op,
-        x.map((t, i) => (mapped[i] ? t : t.expandFront(n))),
-        params,
-      ),
+    batch: (x, mapped, { params }, n) => x[0]!.bindAll(op, expandAll(x, mapped, n), params),
     lower: {
       kind: "host",
       run(x, [y], params) {

@@ -2,11 +2,13 @@
  * @file Values made of indices alone (iota, full), and access by computed index: a linear gather whose indices carry no derivative, and the
  * scatter-add that is its transpose.
  */
+
 import { computeDtype, type Dtype, isFloat } from "../base/dtype.ts";
 import { formatType, type Shape, sizeOf, type Type } from "../base/shape.ts";
+import { tuple } from "../base/tuple.ts";
 import * as k from "../kernel/build.ts";
 import { Index } from "../kernel/index-algebra.ts";
-import { defineOp, type HostArray, type Op } from "./op.ts";
+import { defineOp, expandAll, type HostArray, type Op } from "./op.ts";
 import type { Tensor } from "./tensor.ts";
 
 export const full: Op<0, { shape: Shape; dtype: Dtype; value: number }> = defineOp<0, { shape: Shape; dtype: Dtype; value: number }>(
@@ -177,7 +179,7 @@ export const scatterAddRows: Op<2, Places> = {
   name: "scatterAddRows",
   doc: "scatterAdd in one pass over the indices, on the host: for many places and many indices",
   batch(operands, mapped, { params: { batch, size } }, n) {
-    const [ct, index] = operands.map((t, i) => (mapped[i] ? t : t.expandFront(n))) as [Tensor, Tensor];
+    const [ct, index] = tuple(expandAll(operands, mapped, n), 2);
     return [ct.bind(scatterAddRows, [ct, index], { batch: batch + 1, size })];
   },
   lower: {

@@ -1,9 +1,12 @@
 /**
  * @file LU factors of any matrix and the eigenvectors of general ones, computed on the host in f64. Derivatives in forward form; the transposes follow.
  */
+
 import { decomposeLU } from "../base/linalg.ts";
 import { decomposeGeneral } from "../base/schur.ts";
+import { tuple } from "../base/tuple.ts";
 import { decomposition, identityLike, lowerPart, mT, solve, triangularSolve } from "./linalg.ts";
+import { epsilonOf } from "./linalg-spectral.ts";
 import type { Op } from "./op.ts";
 import type { Tensor } from "./tensor.ts";
 
@@ -20,7 +23,7 @@ export const luFactor: Op<number, undefined> = decomposition<undefined>("luFacto
   // With F = P dA and D = L⁻¹ F U⁻¹ of the leading square: dL = L·(D below the diagonal), dU = (D from the diagonal on)·U. Further rows of L and
   // further columns of U follow from their own blocks of F.
   jvp([dA], [A], [packed, order]) {
-    const [m, n] = A!.shape.slice(-2) as [number, number];
+    const [m, n] = tuple(A!.shape.slice(-2), 2);
     const k = Math.min(m, n);
     const rows = order!.stopGradient().cast("i32").unsqueeze(-1).broadcastTo(dA!.shape);
     const F = dA!.takeAlongInside(rows, dA!.rank - 2);
@@ -91,15 +94,14 @@ function leftDivided(vr: Tensor, vi: Tensor, yr: Tensor, yi: Tensor): [Tensor, T
   return [x.narrow(-2, 0, n), x.narrow(-2, n, n)];
 }
 
-const EPSILON = { f32: 2 ** -23, f64: 2 ** -52 } as const;
-
 /** 1/(λⱼ - λᵢ) off the diagonal, 0 on it; and which eigenvalues rounding cannot tell from another. */
 function gaps(re: Tensor, im: Tensor): { fr: Tensor; fi: Tensor; tied: Tensor } {
-  const [dr, di] = [re, im].map((x) => x.unsqueeze(-2).sub(x.unsqueeze(-1))) as [Tensor, Tensor];
+  const apart = (x: Tensor): Tensor => x.unsqueeze(-2).sub(x.unsqueeze(-1));
+  const [dr, di] = [apart(re), apart(im)];
   const off = dr.iotaLike(-1).ne(dr.iotaLike(-2));
   const square = dr.square().add(di.square());
   const scale = re.square().add(im.square()).max(-1, { keepDims: true }).unsqueeze(-1).stopGradient();
-  const tie = square.le(scale.mul((8 * EPSILON[re.dtype as "f32" | "f64"]) ** 2)).and(off);
+  const tie = square.le(scale.mul((8 * epsilonOf(re)) ** 2)).and(off);
   const known = off.and(tie.not());
   const safe = known.where(square, 1);
   return { fr: known.where(dr.div(safe), 0), fi: known.where(di.neg().div(safe), 0), tied: tie.any(-2) };

@@ -6,11 +6,11 @@ import * as eigen from "../base/eigen.ts";
 import * as algebra from "../base/linalg.ts";
 import { sumOf } from "./elementwise.ts";
 import { decomposition, diagonal, identityLike, mT } from "./linalg.ts";
-import type { Maybe, Op } from "./op.ts";
+import { expandAll, type Maybe, type Op } from "./op.ts";
 import type { Tensor } from "./tensor.ts";
 
-const EPSILON = { f32: 2 ** -23, f64: 2 ** -52 } as const;
-const epsilonOf = (x: Tensor): number => EPSILON[x.dtype as "f32" | "f64"];
+/** The distance from 1 to the next number. */
+export const epsilonOf = ({ dtype }: Tensor): number => (dtype === "f32" ? 2 ** -23 : 2 ** -52);
 
 /** Values that rounding cannot tell apart: closer than a few units in the last place of the largest. */
 function coincide(w: Tensor): { difference: Tensor; tie: Tensor; off: Tensor } {
@@ -128,7 +128,7 @@ function inSingularBasis(dA: Tensor, U: Tensor, V: Tensor): InBasis {
  * rounding, the mean slope, which is its limit; NaN where arguments coincide and values do not.
  */
 function dividedDifferences(w: Tensor, g: Tensor, h: Tensor): Tensor {
-  const [gi, gj, hi, hj] = [g, g, h, h].map((t, i) => t.unsqueeze(i % 2 === 0 ? -1 : -2)) as [Tensor, Tensor, Tensor, Tensor];
+  const [gi, gj, hi, hj] = [g.unsqueeze(-1), g.unsqueeze(-2), h.unsqueeze(-1), h.unsqueeze(-2)];
   const { difference, off } = coincide(w);
   const over = gj.sub(gi);
   const slope = hi.add(hj).mul(0.5);
@@ -171,7 +171,7 @@ export const singular: Op<6, undefined> = ofDecomposition<6>(
     const along = dg && identityLike(Vt!.matmul(V)).mul(dg.unsqueeze(-2));
     if (!dA) return along && U!.matmul(along).matmul(Vt!);
     const { symmetric, skew, outsideU, outsideV } = inSingularBasis(dA, U!, V);
-    const [gi, gj, si, sj] = [g, g, s, s].map((t, i) => t!.unsqueeze(i % 2 === 0 ? -1 : -2)) as [Tensor, Tensor, Tensor, Tensor];
+    const [gi, gj, si, sj] = [g!.unsqueeze(-1), g!.unsqueeze(-2), s!.unsqueeze(-1), s!.unsqueeze(-2)];
     const sums = si.add(sj);
     // Two zeros: the slope there, if the function is 0 as an odd one must be.
     const none = sums.eq(0);
@@ -206,12 +206,7 @@ function ofDecomposition<N extends number>(
     mergeable: true,
     type: ([A]) => [{ shape: A!.shape, dtype: A!.dtype }],
     derivative: { kind: "jvp", jvp: (dx, x, y) => ({ y, dy: [tangent(dx, x)] }) },
-    batch: (x, mapped, _, n) =>
-      x[0]!.bindAll(
-        op,
-        x.map((t, i) => (mapped[i] ? t : t.expandFront(n))),
-        undefined,
-      ),
+    batch: (x, mapped, _, n) => x[0]!.bindAll(op, expandAll(x, mapped, n), undefined),
     lower: { kind: "expand", expand: (x) => [value(x)] },
     cost: "compute",
     samples: [],

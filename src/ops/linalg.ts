@@ -2,12 +2,14 @@
  * @file Decompositions and solvers on matrices in the last two axes, computed on the host in f64. Derivatives after Giles (2008), "Collected
  * matrix derivative results for forward and reverse mode algorithmic differentiation", in forward form; the transposes follow.
  */
+
 import { isFloat } from "../base/dtype.ts";
 import * as algebra from "../base/linalg.ts";
 import * as functions from "../base/matrix-functions.ts";
 import { formatShape, formatType, type Shape, sizeOf, type Type } from "../base/shape.ts";
+import { tuple } from "../base/tuple.ts";
 import { sumOf } from "./elementwise.ts";
-import type { HostArray, Lowering, Maybe, Op, Sample } from "./op.ts";
+import { expandAll, type HostArray, type Lowering, type Maybe, type Op, type Sample } from "./op.ts";
 import type { Tensor } from "./tensor.ts";
 
 const lead = (shape: Shape): number[] => [...shape.slice(0, -2)];
@@ -52,7 +54,7 @@ function perMatrix(fn: (x: algebra.Matrix[], params: unknown) => (algebra.Matrix
 }
 
 function matrixAt({ shape, data }: HostArray, b: number): algebra.Matrix {
-  const [rows, columns] = shape.slice(-2) as [number, number];
+  const [rows, columns] = tuple(shape.slice(-2), 2);
   const n = rows * columns;
   return algebra.matrix(rows, columns, Float64Array.from(data.subarray(b * n, (b + 1) * n)));
 }
@@ -93,12 +95,7 @@ export function decomposition<P>(name: string, def: Definition<P>): Op<number, P
       ...(def.transpose ? { transpose: ([ct], x, { params }) => (ct ? def.transpose!(ct, x, params) : x.map(() => undefined)) } : {}),
     },
     // Leading axes are batches already.
-    batch: (x, mapped, { params }, n) =>
-      x[0]!.bindAll(
-        op,
-        x.map((t, i) => (mapped[i] ? t : t.expandFront(n))),
-        params,
-      ),
+    batch: (x, mapped, { params }, n) => x[0]!.bindAll(op, expandAll(x, mapped, n), params),
     lower: perMatrix(def.run as (x: algebra.Matrix[], params: unknown) => (algebra.Matrix | Float64Array)[]),
     cost: "compute",
     samples: def.samples,
@@ -357,7 +354,7 @@ export const qr: Op<number, undefined> = decomposition<undefined>("qr", {
   // With Z = Qᵀ dA R⁻¹ and the skew Ω = tril(Z, -1) - tril(Z, -1)ᵀ: dQ = Q(Ω - Z) + dA R⁻¹, dR = (Z - Ω) R.
   // Of a wide matrix the first columns decide Q; the others follow from Qᵀ A.
   jvp([dA], [A], [Q, R]) {
-    const [m, n] = A!.shape.slice(-2) as [number, number];
+    const [m, n] = tuple(A!.shape.slice(-2), 2);
     const k = Math.min(m, n);
     const square = R!.narrow(-1, 0, k);
     const right = mT(R!.bind(triangularSolve, [mT(square), mT(dA!.narrow(-1, 0, k))], { lower: true }));

@@ -6,7 +6,16 @@ import { type Shape, sizeOf } from "../base/shape.ts";
 import * as k from "../kernel/build.ts";
 import { Index } from "../kernel/index-algebra.ts";
 import type { Expr } from "../kernel/kernel.ts";
-import type { Instruction, Operand, Reach } from "./op.ts";
+import type { Instruction, Lowering, Operand, Reach } from "./op.ts";
+
+/** How an op sums over elements. */
+export type Reduce = Extract<Lowering<unknown>, { kind: "reduce" }>;
+
+/** The rule of an instruction that reduces. @throws {Error} for another. */
+export function reduceRule({ op: { name, lower } }: Instruction): Reduce {
+  if (lower.kind === "reduce") return lower;
+  throw new Error(`internal: ${name} is no reduction`);
+}
 
 /** Extents of the axes that a reduction sums over; none for other ops. */
 export function extentsOf(instruction: Instruction): number[] {

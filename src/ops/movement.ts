@@ -7,7 +7,7 @@ import * as k from "../kernel/build.ts";
 import { both, Index } from "../kernel/index-algebra.ts";
 import type { Expr } from "../kernel/kernel.ts";
 import type { Traits } from "../tape/node.ts";
-import { defineOp, type Lowering, type Maybe, type Op, type Operand, type Sample } from "./op.ts";
+import { defineOp, expandAll, type Lowering, type Maybe, type Op, type Operand, type Sample } from "./op.ts";
 import type { Tensor } from "./tensor.ts";
 
 /** Where in the operand an element of the result comes from; with a mask, outside of which it is 0. */
@@ -354,7 +354,7 @@ export const concat: Op<-1, { axis: number }> = {
     },
   },
   batch: (x, mapped, { params: { axis } }, n) => {
-    const all = x.map((t, i) => (mapped[i] ? t : t.expandFront(n)));
+    const all = expandAll(x, mapped, n);
     return all[0]!.bindAll(concat, all, { axis: axis + 1 });
   },
   lower: {

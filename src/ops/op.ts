@@ -5,15 +5,17 @@
  * The derivative is one of three: `linear` (with a transpose), `jvp`, or `none`. A missing rule is not "linear": the type demands one.
  * Ops that own regions may have both a jvp and a transpose, since whether they are linear depends on their regions.
  */
+
 import type { TypedArray } from "../base/dtype.ts";
 import type { Shape, Type } from "../base/shape.ts";
+import { type Tuple, tuple } from "../base/tuple.ts";
 import type { Index } from "../kernel/index-algebra.ts";
 import type { Expr } from "../kernel/kernel.ts";
 import type * as tape from "../tape/node.ts";
 import type { Tensor } from "./tensor.ts";
 
 /** `N` values, so that a rule of the wrong arity does not compile. -1 stands for any number. */
-export type Tuple<T, N extends number> = N extends 0 ? [] : N extends 1 ? [T] : N extends 2 ? [T, T] : N extends 3 ? [T, T, T] : T[];
+export type { Tuple } from "../base/tuple.ts";
 
 /** An instruction of a list of tensors, by an op with its rules. */
 export type Instruction = tape.Instruction<Tensor, Op>;
@@ -133,6 +135,11 @@ export interface Op<N extends number = number, P = any> extends tape.OpFace {
   readonly samples: readonly Sample<P>[];
 }
 
+/** All operands on a batch of n: those that are not mapped get the axis by broadcasting, which fuses away. */
+export function expandAll(x: readonly Tensor[], mapped: readonly boolean[], n: number): Tensor[] {
+  return x.map((operand, i) => (mapped[i] ? operand : operand.expandFront(n)));
+}
+
 /** The form in which one-result ops are written; see {@link defineOp}. */
 export interface OpDefinition<N extends number, P> {
   readonly doc: string;
@@ -172,9 +179,9 @@ export function defineOp<N extends number, P>(name: string, def: OpDefinition<N,
     arity: def.arity,
     mergeable: def.mergeable ?? true,
     ...(def.traits && { traits: def.traits }),
-    type: (operands, params) => [def.type(operands as Tuple<Type, N>, params)],
+    type: (operands, params) => [def.type(tuple(operands, def.arity), params)],
     derivative: linearOrNone(name, def),
-    batch: (x, mapped, { params }, n) => [def.batch(x as Tuple<Tensor, N>, mapped, params, n)],
+    batch: (x, mapped, { params }, n) => [def.batch(tuple(x, def.arity), mapped, params, n)],
     lower: def.lower,
     cost: def.cost ?? "memory",
     samples: def.samples ?? [],
@@ -189,6 +196,6 @@ function linearOrNone<N extends number, P>(name: string, def: OpDefinition<N, P>
     kind: "linear",
     in: def.linearIn ?? "all",
     how: def.derivative,
-    transpose: ([ct], x, { params }, linear) => (ct ? transpose(ct, x as Tuple<Tensor, N>, params, linear) : x.map(() => undefined)),
+    transpose: ([ct], x, { params }, linear) => (ct ? transpose(ct, tuple(x, def.arity), params, linear) : x.map(() => undefined)),
   };
 }

@@ -2,9 +2,11 @@
  * @file Writing rows at computed places. What a loop nest would do for every pair of a place and an index runs on the host in one pass over the
  * indices. Indices outside 0..size-1 write nothing.
  */
+
 import type { Shape } from "../base/shape.ts";
+import { tuple } from "../base/tuple.ts";
 import { checkIndices, eachPlace, gather, type Places } from "./indexing.ts";
-import { defineOp, type Op } from "./op.ts";
+import { defineOp, expandAll, type Op } from "./op.ts";
 import type { Tensor } from "./tensor.ts";
 
 /** For each place the position of the last index that names it, or -1: index [b..., i...] to [b..., size]. */
@@ -61,7 +63,7 @@ export const put: Op<3, { batch: number }> = defineOp<3, { batch: number }>("put
     return [linear[0] ? ct.bind(put, [ct, index, v.like(0)], { batch }) : undefined, undefined, own];
   },
   batch(operands, mapped, { batch }, n) {
-    const [x, index, v] = operands.map((t, i) => (mapped[i] ? t : t.expandFront(n))) as [Tensor, Tensor, Tensor];
+    const [x, index, v] = tuple(expandAll(operands, mapped, n), 3);
     return x.bind(put, [x, index, v], { batch: batch + 1 });
   },
   lower: {

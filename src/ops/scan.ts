@@ -159,7 +159,7 @@ function scanJvp(
 }
 
 function record(op: Op<-1, Scan>, operands: readonly Tensor[], params: Scan, body: Region): Tensor[] {
-  const any = (operands[0] ?? body.outputs[0]) as Tensor;
+  const any = operands[0] ?? body.outputs[0]!;
   return any.bindAll(op, operands, params, [body]);
 }
 

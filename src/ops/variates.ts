@@ -1,13 +1,9 @@
 /** @file Random counts from given bits, and the slope of gamma variates: on the host, element by element. */
+import { tuple } from "../base/tuple.ts";
 import { binomialVariate, poissonVariate, gammaSlope as slopeOf } from "../base/variates.ts";
-import { defineOp, type Op } from "./op.ts";
-import type { Tensor } from "./tensor.ts";
+import { defineOp, expandAll, type Op } from "./op.ts";
 
 const U32 = [0, 4e9] as const;
-
-/** All operands on the batch: an element needs its own of each. */
-const onBatch = (operands: readonly Tensor[], mapped: readonly boolean[], n: number): Tensor[] =>
-  operands.map((t, i) => (mapped[i] ? t : t.expandFront(n)));
 
 /** rate and two words of random bits (u32), of one shape. */
 export const poissonCount: Op<3, undefined> = defineOp<3, undefined>("poissonCount", {
@@ -16,8 +12,8 @@ export const poissonCount: Op<3, undefined> = defineOp<3, undefined>("poissonCou
   derivative: "none",
   type: ([rate]) => ({ shape: [...rate.shape], dtype: rate.dtype }),
   batch(operands, mapped, _, n) {
-    const all = onBatch(operands, mapped, n);
-    return all[0]!.bind(poissonCount, all as [Tensor, Tensor, Tensor]);
+    const all = expandAll(operands, mapped, n);
+    return all[0]!.bind(poissonCount, tuple(all, 3));
   },
   lower: {
     kind: "host",
@@ -44,7 +40,7 @@ export const binomialCount: Op<4, undefined> = defineOp<4, undefined>("binomialC
   derivative: "none",
   type: ([n]) => ({ shape: [...n!.shape], dtype: n!.dtype }),
   batch(operands, mapped, _, n) {
-    const all = onBatch(operands, mapped, n);
+    const all = expandAll(operands, mapped, n);
     return all[0]!.bind(binomialCount, all);
   },
   lower: {
@@ -73,8 +69,8 @@ export const gammaSlope: Op<2, undefined> = defineOp<2, undefined>("gammaSlope",
   derivative: "none",
   type: ([a]) => ({ shape: [...a.shape], dtype: a.dtype }),
   batch(operands, mapped, _, n) {
-    const all = onBatch(operands, mapped, n);
-    return all[0]!.bind(gammaSlope, all as [Tensor, Tensor]);
+    const all = expandAll(operands, mapped, n);
+    return all[0]!.bind(gammaSlope, tuple(all, 2));
   },
   lower: {
     kind: "host",

@@ -2,8 +2,10 @@
  * @file while: a loop that runs until its values say so. How often is not known before, so nothing can be kept per step: it can be
  * differentiated forward, and batched, but not in reverse.
  */
+
 import { formatType, sameType, type Type } from "../base/shape.ts";
-import type { Maybe, Op, Region, Site } from "./op.ts";
+import { tuple } from "../base/tuple.ts";
+import type { Maybe, Op, Site } from "./op.ts";
 import { closedRegion, region } from "./region.ts";
 import type { Tensor } from "./tensor.ts";
 
@@ -60,7 +62,7 @@ function whileJvp(
   site: Site<While>,
 ): { y: readonly Tensor[]; dy: readonly Maybe[] } {
   const { params, regions, walks } = site;
-  const [test, body] = regions as [Region, Region];
+  const [test, body] = tuple(regions, 2);
   const { consts } = params;
   const active = dx.map((d) => d !== undefined);
   if (!active.some((on) => on)) return { y, dy: y.map(() => undefined) };
@@ -121,7 +123,7 @@ const stackType = ({ shape, dtype }: Type, n: number): Type => ({ shape: [n, ...
 
 /** Runs until no example goes on. If examples stop at different times, those that are done stand still. */
 function whileBatch(x: readonly Tensor[], mapped: readonly boolean[], { params, regions, walks }: Site<While>, n: number): Tensor[] {
-  const [test, body] = regions as [Region, Region];
+  const [test, body] = tuple(regions, 2);
   const { consts } = params;
   const active = [...mapped];
   let each = false;

@@ -7,7 +7,7 @@
  */
 import { sizeOf } from "../base/shape.ts";
 import { type Target, WASM } from "../kernel/target.ts";
-import { dot } from "../ops/contract.ts";
+import { dot, words } from "../ops/contract.ts";
 import { instructionOf, madeBy } from "../ops/made-by.ts";
 import { concat } from "../ops/movement.ts";
 import type { Instruction, Region } from "../ops/op.ts";
@@ -56,7 +56,7 @@ function sumOfDot(x: Tensor, axes: readonly number[]): Tensor | undefined {
   const product = madeBy(x, dot);
   if (!product) return undefined;
   const { spec } = product.params;
-  const [xs, ys, out] = spec.split(/,|->/) as [string, string, string];
+  const [xs, ys, out] = words(spec);
   const dropped = axes.map((axis) => out[axis]!);
   if (dropped.some((c) => !xs.includes(c) || !ys.includes(c))) return undefined;
   const rest = [...out].filter((c) => !dropped.includes(c)).join("");
@@ -76,7 +76,7 @@ function inOrder(region: Region, least: number): Rule {
   for (const x of terms) images.set(x, x);
   return (instruction, _, original) => {
     original.results.forEach((y, i) => {
-      if (terms.has(y)) images.set(y, instruction.results[i] as Tensor);
+      if (terms.has(y)) images.set(y, instruction.results[i]!);
     });
     const own = roots.get(original);
     if (!own) return undefined;

@@ -3,10 +3,13 @@
  * channels; where the images do not fill vectors, output channels take their place, and the weights are vectors.
  * The pass marks convolutions with the axis and puts copies where operands could not be computed in that order; `schedule/lanes.ts` does the rest.
  */
+
 import { sizeOf } from "../base/shape.ts";
+import { tuple } from "../base/tuple.ts";
 import { type Target, WASM } from "../kernel/target.ts";
 import { type Conv, conv, convWeight } from "../ops/contract.ts";
 import { inBuffer } from "../ops/elementwise.ts";
+import { isOf, madeBy } from "../ops/made-by.ts";
 import { pad, slice } from "../ops/movement.ts";
 import type { Instruction, Region } from "../ops/op.ts";
 import type { Tensor } from "../ops/tensor.ts";
@@ -28,12 +31,13 @@ function laying(region: Region, target: Target): Rule {
   return (instruction, operands, original) => {
     const lanes = laneAxis(instruction, target);
     if (lanes === undefined || rows.has(original)) return undefined;
-    const [x, y] = operands as [Tensor, Tensor];
-    const params = { ...(instruction.params as Conv), lanes, zeros: instruction.op === conv ? zerosOf(x, y, target) : undefined };
-    if (instruction.op === convWeight) {
+    const [x, y] = tuple(operands, 2);
+    if (isOf(instruction, convWeight)) {
       const images = lanes === IMAGES ? inLanes(x, lanes, copy) : x;
-      return [x.bind(convWeight, [images, inLanes(y, lanes, copy)], params as never)];
+      return [x.bind(convWeight, [images, inLanes(y, lanes, copy)], { ...instruction.params, lanes, zeros: undefined })];
     }
+    if (!isOf(instruction, conv)) return undefined;
+    const params = { ...instruction.params, lanes, zeros: zerosOf(x, y, target) };
     const result =
       lanes === IMAGES
         ? x.bind(conv, [inLanes(x, lanes, copy), inRows(y, copy)], params)
@@ -44,8 +48,9 @@ function laying(region: Region, target: Target): Rule {
 
 /** How many zeros an image that is padded much begins and ends with. */
 function zerosOf(x: Tensor, w: Tensor, { laying }: Target): Conv["zeros"] {
-  if (x.source.op !== pad) return undefined;
-  const { low, high } = x.source.params as { low: readonly number[]; high: readonly number[] };
+  const padded = madeBy(x, pad);
+  if (!padded) return undefined;
+  const { low, high } = padded.params;
   // With a stride of 1 each element meets as many taps.
   const useful = x.shape.slice(2).reduce((n, d, i) => n * shareOfTaps(d, w.shape[i + 2]!, low[i + 2]!, high[i + 2]!), 1);
   return useful > 1 - laying.zeros ? undefined : { low: low.slice(2), high: high.slice(2) };
@@ -66,13 +71,14 @@ function fixedValues(region: Region): ReadonlySet<Tensor> {
 }
 
 /** The axis that carries the vectors of a convolution, if one does. */
-function laneAxis({ op, operands, results, params }: Instruction, { lanes: width }: Target): number | undefined {
-  if ((op !== conv && op !== convWeight) || results[0]!.dtype !== "f32") return undefined;
-  const [x, y] = operands as [Tensor, Tensor];
-  const { groups, lanes } = params as Conv;
+function laneAxis(instruction: Instruction, { lanes: width }: Target): number | undefined {
+  const convolves = isOf(instruction, conv) || isOf(instruction, convWeight);
+  if (!convolves || instruction.results[0]!.dtype !== "f32") return undefined;
+  const [x, y] = instruction.operands;
+  const { groups, lanes } = instruction.params;
   if (lanes !== undefined) return undefined;
   if (x.shape[0]! % width.f32 === 0) return IMAGES;
-  const channels = op === conv ? y.shape[0]! : y.shape[1]!;
+  const channels = instruction.op === conv ? y.shape[0]! : y.shape[1]!;
   return groups === 1 && channels % width.f32 === 0 ? CHANNELS : undefined;
 }
 
@@ -133,11 +139,13 @@ function joined<T extends { members: Instruction[]; borders: Set<Tensor> }>(a: T
 }
 
 /** Depthwise, and as a product of matrices [O, C] · [C, pixels], convolution is as quick with vectors along the rows of images. */
-function vectorizesInRows({ op, operands, results, params }: Instruction, { lanes, caches, laying: { leastVectors } }: Target): boolean {
+function vectorizesInRows(instruction: Instruction, { lanes, caches, laying: { leastVectors } }: Target): boolean {
+  if (!isOf(instruction, conv) && !isOf(instruction, convWeight)) return false;
   const leastWidth = leastVectors * lanes.f32;
-  const { stride, groups } = params as Conv;
-  const [x, y] = operands as [Tensor, Tensor];
-  const [out, w] = op === conv ? [results[0]!, y] : [y, results[0]!];
+  const { stride, groups } = instruction.params;
+  const [x, y] = instruction.operands;
+  const { results } = instruction;
+  const [out, w] = instruction.op === conv ? [results[0]!, y] : [y, results[0]!];
   if (stride.some((s) => s !== 1)) return false;
   if (groups > 1 && groups === x.shape[1]) return out.shape.at(-1)! >= leastWidth;
   const pixels = sizeOf(out.shape.slice(2));

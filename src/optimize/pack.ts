@@ -5,22 +5,23 @@
  *     x[i,j] · y[j,k]     =     x[i,j] · p[a,j,c]     where p[a,j,c] = y[j, 8a + c], panels of 8 columns
  */
 import { sizeOf } from "../base/shape.ts";
+import { tuple } from "../base/tuple.ts";
 import { type Target, WASM } from "../kernel/target.ts";
-import { type Dot, dot } from "../ops/contract.ts";
+import { dot, words } from "../ops/contract.ts";
 import { inBuffer } from "../ops/elementwise.ts";
+import { isOf } from "../ops/made-by.ts";
 import type { Instruction, Region } from "../ops/op.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { rewriteRegion } from "./rewrite.ts";
 
 function packOne(instruction: Instruction, operands: readonly Tensor[], copy: Copier, { packing }: Target): Tensor[] | undefined {
-  if (instruction.op !== dot || instruction.results[0]!.dtype !== "f32") return undefined;
-  const { spec } = instruction.params as Dot;
-  const words = spec.split("->")[0]!.split(",") as [string, string];
-  const out = spec.split("->")[1]!;
+  if (!isOf(instruction, dot) || instruction.results[0]!.dtype !== "f32") return undefined;
+  const { spec } = instruction.params;
+  const [xWord, yWord, out] = words(spec);
   const k = out.at(-1);
   // The operand whose elements become vectors, and the one whose elements are repeated.
-  const v = k !== undefined && words[0].includes(k) ? 0 : 1;
-  const [mine, other] = [words[v], words[1 - v]!];
+  const v = k !== undefined && xWord.includes(k) ? 0 : 1;
+  const [mine, other] = v === 0 ? [xWord, yWord] : [yWord, xWord];
   // The larger operand is copied as it lies.
   const larger = sizeOf(operands[v]!.shape) < sizeOf(operands[1 - v]!.shape) ? other : mine;
   const sum = [...larger].filter((c) => !out.includes(c));
@@ -31,9 +32,10 @@ function packOne(instruction: Instruction, operands: readonly Tensor[], copy: Co
   const columns = sizeOf([...out].filter((c) => mine.includes(c)).map(size));
   const rows = sizeOf([...out].filter((c) => other.includes(c)).map(size));
   if (terms < packing.leastTerms) return undefined;
-  let [vectors, splats] = [operands[v] as Tensor, operands[1 - v] as Tensor];
+  let [vectors, splats] = [operands[v]!, operands[1 - v]!];
   let [vectorWord, splatWord, result] = [mine, other, out];
-  const [a, b, c, d] = [..."ABCDEFGH"].filter((letter) => !spec.includes(letter)) as [string, string, string, string];
+  const fresh = [..."ABCDEFGH"].filter((letter) => !spec.includes(letter));
+  const [a, b, c, d] = tuple(fresh.slice(0, 4), 4);
   if (mine.length === sum.length + 1 && size(k) % packing.columns === 0 && rows >= packing.leastReads) {
     const order = [...sum, k].map((letter) => mine.indexOf(letter));
     vectors = copy(vectors, order, packing.columns);

@@ -146,16 +146,16 @@ class Recomputer {
     const { early, late, dear, cheap } = this.#cut;
     for (const y of this.#region.outputs) this.#image.set(y, y);
     if (this.#slots > dear.length) for (const x of cheap) this.#image.set(x, x);
-    for (const at of this.#store(dear.length + 1)) this.#image.set(dear[at - 1]!, dear[at - 1] as Tensor);
+    for (const at of this.#store(dear.length + 1)) this.#image.set(dear[at - 1]!, dear[at - 1]!);
     this.#token = early.findLast(isDear)?.results[0];
     const most = MOST_CLONES * (early.length + late.length);
     for (const instruction of late) {
       const operands = instruction.operands.map((x) => this.#read(x));
       const results = rebind(instruction, operands);
       instruction.results.forEach((y, i) => {
-        this.#image.set(y, results[i] as Tensor);
+        this.#image.set(y, results[i]!);
       });
-      if (isDear(instruction)) this.#token = results[0] as Tensor;
+      if (isDear(instruction)) this.#token = results[0]!;
       if (this.#clones > most) return undefined;
     }
     return { inputs: this.#region.inputs, outputs: this.#region.outputs.map((y) => this.#image.get(y) ?? y) };

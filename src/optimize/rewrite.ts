@@ -21,7 +21,7 @@ export function rewriteRegion(region: Region, makeRule: (region: Region) => Rule
     const current: Instruction = changed ? rebind(instruction, operands, regions)[0]!.source : instruction;
     const results = withOrigin(instruction.origin, () => rule(current, operands, instruction)) ?? current.results;
     instruction.results.forEach((y, i) => {
-      const result = results[i] as Tensor;
+      const result = results[i]!;
       if (result === y) return;
       image.set(y, result);
       if (y.label && !result.label && result.source.operands.length > 0) result.label = y.label;

@@ -5,12 +5,14 @@
  *
  *     select (0 < y) (spread g) 0     =     spread (select (0 < max y) g 0)
  */
+
 import { sizeOf } from "../base/shape.ts";
+import { tuple } from "../base/tuple.ts";
 import { type Target, WASM } from "../kernel/target.ts";
-import { type Conv, convWeight, convWeightAt } from "../ops/contract.ts";
+import { convWeight, convWeightAt } from "../ops/contract.ts";
 import { eq, inBuffer, mul, select } from "../ops/elementwise.ts";
 import { full, iota } from "../ops/indexing.ts";
-import { instructionOf, type Known, madeBy } from "../ops/made-by.ts";
+import { instructionOf, isOf, type Known, madeBy } from "../ops/made-by.ts";
 import { broadcast, foldWindows, reshape, windows } from "../ops/movement.ts";
 import type { Region } from "../ops/op.ts";
 import { maxWithIndex, sum } from "../ops/reduce.ts";
@@ -79,9 +81,9 @@ function atMaxima(x: Tensor, { y, maxima }: Spread): Tensor | undefined {
     const constant = madeBy(z, full);
     if (constant) return z.bind(full, [], { ...constant.params, shape: maxima.shape });
     if (lower.kind !== "pointwise" || !lower.inPlace || operands.length === 0) return undefined;
-    const own = operands.map((operand) => make(operand));
-    if (own.includes(undefined)) return undefined;
-    const result = z.bindAll(z.source.op, own as Tensor[], params)[z.index]!;
+    const own = operands.map((operand) => make(operand)).filter((operand) => operand !== undefined);
+    if (own.length < operands.length) return undefined;
+    const result = z.bindAll(z.source.op, own, params)[z.index]!;
     made.set(z, result);
     return result;
   };
@@ -109,17 +111,17 @@ const sumFew: Rule = (instruction) => {
 };
 
 const weightsOfFew = (
-  { op, params }: Parameters<Rule>[0],
+  instruction: Parameters<Rule>[0],
   operands: Parameters<Rule>[1],
   { lanes, costs, caches }: Target,
 ): ReturnType<Rule> => {
-  if (op !== convWeight) return undefined;
-  const { stride, dilation, groups, kernel } = params as Conv & { readonly kernel: readonly number[] };
-  const [x, ct] = operands as [Tensor, Tensor];
+  if (!isOf(instruction, convWeight)) return undefined;
+  const { stride, dilation, groups, kernel } = instruction.params;
+  const [x, ct] = tuple(operands, 2);
   const spread = x.dtype === "f32" && x.rank === 4 && groups === 1 && dilation.every((d) => d === 1) ? spreadOf(ct) : undefined;
   if (!spread) return undefined;
-  const [n, c, h, w] = x.shape as [number, number, number, number];
-  const [rows, columns] = kernel as [number, number];
+  const [n, c, h, w] = tuple(x.shape, 4);
+  const [rows, columns] = tuple(kernel, 2);
   const width = Math.ceil((columns * c) / lanes.f32) * lanes.f32;
   const dense = (costs.denseProduct * sizeOf(spread.kernel) * rows * columns * c) / lanes.f32;
   const few = (costs.sparseProduct * rows * width) / lanes.f32 + (costs.moved * n * c * h * w) / sizeOf(spread.value.shape);
@@ -138,7 +140,7 @@ const weightsOfFew = (
 
 /** How far the maximum of each cell lies from the first element, in steps along columns and rows: without a division, of which there are no vectors. */
 function inCell({ which, kernel }: Spread, [down, right]: readonly [number, number]): Tensor {
-  const [rows, columns] = kernel as [number, number];
+  const [rows, columns] = tuple(kernel, 2);
   let distance = which.mul(right);
   for (let row = 1; row < rows; row++)
     distance = distance.add(which.ge(row * columns).where(which.like(down - columns * right), which.like(0)));

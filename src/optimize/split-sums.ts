@@ -6,7 +6,7 @@
  */
 import { sizeOf } from "../base/shape.ts";
 import { type Slicing, type Target, WASM } from "../kernel/target.ts";
-import { dot } from "../ops/contract.ts";
+import { dot, words } from "../ops/contract.ts";
 import { instructionOf } from "../ops/made-by.ts";
 import type { Region } from "../ops/op.ts";
 import { max, min, sum } from "../ops/reduce.ts";
@@ -84,7 +84,7 @@ const sliceDot: SlicingRule = (slicing) => (instruction) => {
   const elements = Math.max(sizeOf(x.shape), sizeOf(y.shape));
   if (results > slicing.enough || results === 0 || elements < slicing.leastElements) return undefined;
   const { spec } = product.params;
-  const [xs, ys, out] = spec.split(/,|->/) as [string, string, string];
+  const [xs, ys, out] = words(spec);
   const summed = [...xs].flatMap((c, axis) => (ys.includes(c) && !out.includes(c) ? [axis] : []));
   const { axis, slices } = bestAxis(summed, x.shape, results, slicing);
   const fresh = [..."abcdefghijklmnopqrstuvwxyz"].find((c) => !spec.includes(c));

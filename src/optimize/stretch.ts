@@ -7,7 +7,7 @@
  * The last steps, which B passes first, may keep what they stack. A stretch is itself such a pair of loops, and so may be cut again (Gruslys et al. 2016
  * give the best plan of any depth; uniform stretches come close to it and need no code of their own for each).
  */
-import type { Shape, Type } from "../base/shape.ts";
+import type { Type } from "../base/shape.ts";
 import type { Instruction, Region } from "../ops/op.ts";
 import { closedRegion, inlineRegion, rebind } from "../ops/region.ts";
 import { type Scan, scan } from "../ops/scan.ts";
@@ -239,7 +239,7 @@ class Cut {
   }
 
   #join(folded: Tensor, tail: Tensor, reverse: boolean): Tensor {
-    const most = this.#size === 1 ? folded : folded.reshape([this.#count * this.#size, ...folded.shape.slice(2)] as Shape);
+    const most = this.#size === 1 ? folded : folded.reshape([this.#count * this.#size, ...folded.shape.slice(2)]);
     return reverse ? tail.concat([most]) : most.concat([tail]);
   }
 }
@@ -247,6 +247,6 @@ class Cut {
 const sliceOf = ({ shape, dtype }: Type): Type => ({ shape: shape.slice(1), dtype });
 
 function loop(body: Region, operands: readonly Tensor[], params: Scan): Tensor[] {
-  const any = (operands[0] ?? body.outputs[0]) as Tensor;
+  const any = operands[0] ?? body.outputs[0]!;
   return any.bindAll(scan, operands, params, [body]);
 }

@@ -77,10 +77,13 @@ function costly(list: readonly Instruction[]): Tensor[] {
 
 const MOVEMENT: ReadonlySet<OpFace> = new Set([reshape, transpose, broadcast, identity]);
 
+/** What a value shows in another shape. */
+const movedFrom = ({ source }: Tensor): Tensor | undefined => (MOVEMENT.has(source.op) ? source.operands[0] : undefined);
+
 /** Adds `y`, or the smaller value that it shows in another shape; what is made from nothing is not worth its memory. */
 function keep(y: Tensor, kept: Set<Tensor>): void {
   let x = y;
-  while (MOVEMENT.has(x.source.op) && sizeOf((x.source.operands[0] as Tensor).shape) <= sizeOf(x.shape)) x = x.source.operands[0] as Tensor;
+  for (let from = movedFrom(x); from && sizeOf(from.shape) <= sizeOf(x.shape); from = movedFrom(x)) x = from;
   const { op } = x.source;
   if (op === data || op === full || op === iota) return;
   for (const sibling of siblings(x)) if (!sibling.isComputed) kept.add(sibling);

@@ -7,9 +7,9 @@ import { sameShape } from "../base/shape.ts";
 import * as k from "../kernel/build.ts";
 import { both, Index, keyOf, loadAt } from "../kernel/index-algebra.ts";
 import type { Buffer, Expr } from "../kernel/kernel.ts";
-import { extentsOf } from "../ops/lowering.ts";
+import { extentsOf, reduceRule } from "../ops/lowering.ts";
 import { reindex } from "../ops/movement.ts";
-import type { Lowering, Operand } from "../ops/op.ts";
+import type { Operand } from "../ops/op.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import type { Fusion, Group } from "./fuse.ts";
 import { position, storedSize } from "./lanes.ts";
@@ -90,8 +90,7 @@ export class Elements {
   /** The element that the reduction of this group combines, at index `at` of the result and `r` of the sum. */
   summand(at: readonly Index[], r: readonly Index[]): Expr {
     const { operands, params } = this.#group.reduction!;
-    const { element } = this.#group.reduction!.op.lower as Extract<Lowering<unknown>, { kind: "reduce" }>;
-    return element(
+    return reduceRule(this.#group.reduction!).element(
       at,
       r,
       operands.map((x) => this.#operand(x)),

@@ -13,7 +13,7 @@ import type { Expr, Kernel, Stmt } from "../kernel/kernel.ts";
 import { orderSums } from "../kernel/lower.ts";
 import { lanesFor, type Target } from "../kernel/target.ts";
 import { mapBlocks } from "../kernel/walk.ts";
-import { contracts, extentsOf, reachOf } from "../ops/lowering.ts";
+import { contracts, extentsOf, type Reduce, reachOf, reduceRule } from "../ops/lowering.ts";
 import { unflatten } from "../ops/movement.ts";
 import type { Instruction, Reach } from "../ops/op.ts";
 import type { Tensor } from "../ops/tensor.ts";
@@ -22,7 +22,7 @@ import { type Access, findCuts, findPeriods, mergeAxes, usedAsValue } from "./ac
 import { Elements, type KernelBuffer } from "./elements.ts";
 import type { Fusion, Group } from "./fuse.ts";
 import { type Counter, indexOf, lanesLast, memoryOrder, position, splitAxes } from "./lanes.ts";
-import { type Contents, lanesOf, NestWriter, type Reduce, type ResultPoint } from "./nest.ts";
+import { type Contents, lanesOf, NestWriter, type ResultPoint } from "./nest.ts";
 import type { Rows } from "./rows.ts";
 import { tilesOf } from "./tiles.ts";
 
@@ -138,7 +138,7 @@ class NestBuilder implements Contents {
     this.#frame = frame;
     this.#sums = sums;
     this.#instruction = group.reduction;
-    this.#reduce = group.reduction ? (group.reduction.op.lower as Reduce) : undefined;
+    this.#reduce = group.reduction && reduceRule(group.reduction);
     const inner = group.shape.slice(frame ? frame.outer.flat().length : sums ? 1 : 0);
     this.#out = memoryOrder(inner, group.lanes, target);
     if (frame) this.#out = [{ axis: 0, by: 1, extent: frame.size }, ...this.#out];

@@ -2,21 +2,20 @@
  * @file Loop nests, written: loops over tiles, a tile's accumulators and the loops of its sum, what is left at the edges. What stands in them is told by a
  * group's `Contents`.
  */
+
 import { computeDtype } from "../base/dtype.ts";
 import * as k from "../kernel/build.ts";
 import { Index } from "../kernel/index-algebra.ts";
 import type { Expr, Stmt } from "../kernel/kernel.ts";
 import type { Target } from "../kernel/target.ts";
+import type { Reduce } from "../ops/lowering.ts";
 import { unflatten } from "../ops/movement.ts";
-import type { Lowering } from "../ops/op.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import type { Access, Axis } from "./access.ts";
 import type { Elements } from "./elements.ts";
 import { type Segment, segments, whole } from "./segments.ts";
 import type { Tiles } from "./tiles.ts";
 import type { Level } from "./tiling.ts";
-
-export type Reduce = Extract<Lowering<unknown>, { kind: "reduce" }>;
 
 /** Which lanes of a vector are wanted: not the first `done`, which an earlier one dealt with, or those for which `live` holds. */
 interface Wanted {

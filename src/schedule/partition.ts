@@ -49,7 +49,8 @@ function partsAlongVector(nest: Nest, choice: Choice, sums: readonly number[]): 
   const { access, lanes, target } = nest;
   const { axes } = access;
   const { caches, tiling } = target;
-  const [first, second] = sums as [number, ...number[]];
+  const [first, second] = sums;
+  if (first === undefined) return [];
   const { extent } = axes[first]!;
   const each = productsOf(nest, sums) / lanes;
   const { footprint, limit } = footprints(nest, choice);

@@ -15,9 +15,8 @@ import { type Shape, sameShape, sizeOf } from "../base/shape.ts";
 import type { Index } from "../kernel/index-algebra.ts";
 import type { Expr } from "../kernel/kernel.ts";
 import type { Target } from "../kernel/target.ts";
-import { contracts, extentsOf } from "../ops/lowering.ts";
+import { contracts, extentsOf, reduceRule } from "../ops/lowering.ts";
 import { flatten } from "../ops/movement.ts";
-import type { Lowering } from "../ops/op.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { mergeAxes, usedAsValue } from "./access.ts";
 import { type Load, Probe } from "./elements.ts";
@@ -255,7 +254,7 @@ function sumUpRows(groups: readonly Group[], rows: Cluster, axes: number, { tili
     slices >= tiling.leastRows &&
     groups.every(({ shape, reduction, roots }) => {
       if (!reduction || roots.length > 1 || shape.length < 2 || shape[0] !== slices || roots[0]!.dtype !== "f32") return false;
-      const { combine } = reduction.op.lower as Extract<Lowering<unknown>, { kind: "reduce" }>;
+      const { combine } = reduceRule(reduction);
       // Vectors that overlap would add twice.
       return combine === "add" && extentsOf(reduction)[0]! * slices === count && shape.at(-1)! % lanes.f32 === 0;
     })

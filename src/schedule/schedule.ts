@@ -2,9 +2,11 @@
  * @file From a tape to a program: fuse values into kernels, order the steps, give every buffer a place. Loops and branches become steps whose
  * bodies are scheduled the same way, their slices addressed by stride.
  */
+
 import { byteSize } from "../base/dtype.ts";
 import type { Watch } from "../base/passes.ts";
 import { sizeOf, type Type } from "../base/shape.ts";
+import { tuple } from "../base/tuple.ts";
 import { hashKernel } from "../kernel/hash.ts";
 import type { HostCall, Kernel, Program } from "../kernel/kernel.ts";
 import { type Target, WASM } from "../kernel/target.ts";
@@ -280,7 +282,7 @@ class Scheduler {
   /** As in a scan, the carry lives in the places of the results; test and body read it there. */
   #while(instruction: Instruction, places: Map<Tensor, Location>, placeOf: (x: Tensor) => Location, depth: number): Draft[] {
     const { consts } = instruction.params as While;
-    const [test, body] = instruction.regions as [Region, Region];
+    const [test, body] = tuple(instruction.regions, 2);
     const began = this.#time;
     const operands = instruction.operands.map(placeOf);
     const results = instruction.results.map((y) => this.#newPlace(bytesOf(y)));
@@ -300,7 +302,8 @@ class Scheduler {
 
   #cond(instruction: Instruction, places: Map<Tensor, Location>, placeOf: (x: Tensor) => Location, depth: number): Draft[] {
     const began = this.#time;
-    const [predicate, ...operands] = instruction.operands.map(placeOf) as [Location, ...Location[]];
+    const predicate = placeOf(instruction.operands[0]!);
+    const operands = instruction.operands.slice(1).map(placeOf);
     const results = instruction.results.map((y) => this.#newPlace(bytesOf(y)));
     instruction.results.forEach((y, i) => {
       places.set(y, results[i]!);
