@@ -27,13 +27,17 @@ interface Entry {
 const isContainer = (x: unknown): x is object =>
   typeof x === "object" && x !== null && !(x instanceof Promise) && typedArrayName(x) === undefined;
 
+/** Returns true for own properties that are no children: the elements of a list, which come first, and the stack of an error. */
+function isNoChild(node: object, key: PropertyKey): boolean {
+  if (Array.isArray(node)) return key === "length" || (typeof key === "string" && isIndex(key, node.length));
+  return node instanceof Error && key === "stack";
+}
+
 /** Children of a container in their order: elements, entries or members first, then properties, hidden and symbolic ones too. */
 function entriesOf(node: object): Entry[] {
   const inside = elementsOf(node);
-  const skip = Array.isArray(node) ? node.length : 0;
   for (const key of Reflect.ownKeys(node)) {
-    if (Array.isArray(node) && (key === "length" || (typeof key === "string" && isIndex(key, skip)))) continue;
-    if (node instanceof Error && key === "stack") continue;
+    if (isNoChild(node, key)) continue;
     const mark = `${Object.prototype.propertyIsEnumerable.call(node, key) ? "" : "!"}${staticText(key)}`;
     inside.push({ name: String(key), mark, child: Reflect.get(node, key) });
   }
@@ -180,16 +184,21 @@ function emptyLike(node: object): object {
   return Object.create(prototype);
 }
 
-/** Gives `copy` the content of `node` with other children. */
-function fill(copy: object, node: object, children: readonly unknown[]): void {
+/** Gives `copy` the elements, entries or members of `node` with other children; returns how many there are. */
+function fillInside(copy: object, node: object, children: readonly unknown[]): number {
   let j = 0;
   if (Array.isArray(node) && Array.isArray(copy)) {
     for (let i = 0; i < node.length; i++) if (i in node) copy[i] = children[j++];
   } else if (node instanceof Map && copy instanceof Map) for (const key of node.keys()) copy.set(key, children[j++]);
   else if (node instanceof Set && copy instanceof Set) for (const _ of node) copy.add(children[j++]);
+  return j;
+}
+
+/** Gives `copy` the content of `node` with other children. */
+function fill(copy: object, node: object, children: readonly unknown[]): void {
+  let j = fillInside(copy, node, children);
   for (const key of Reflect.ownKeys(node)) {
-    if (Array.isArray(node) && (key === "length" || (typeof key === "string" && isIndex(key, node.length)))) continue;
-    if (node instanceof Error && key === "stack") continue;
+    if (isNoChild(node, key)) continue;
     const enumerable = Object.prototype.propertyIsEnumerable.call(node, key);
     Object.defineProperty(copy, key, { value: children[j++], enumerable, writable: true, configurable: true });
   }

@@ -135,8 +135,36 @@ function buildProgram(done: (exitCode: number) => void): Command {
     // Commander breaks the line before a suggestion; an error is one line here.
     .configureOutput({ outputError: (text, write) => write(`${clean(text.trimEnd())}\n`) });
   addTraining(program, done);
+  addRuns(program, done);
   addTrained(program, done);
   addGenerate(program, done);
+  addModels(program, done);
+  addInstruments(program, done);
+  program
+    .command("demo")
+    .description("list the points of the lectures, or compute one of them: its numbers beside those that it must show, and a drawing")
+    .argument("[name]", "which one (default: list them all)")
+    .option("--json", "as JSON")
+    .option("--out <file>", "draw to a file: *.svg or *.html")
+    .action(async (name: string | undefined, flags) => done(await demoCommand(name, flags)));
+  program
+    .command("studio")
+    .description(
+      "serve the studio to this machine: a page in which networks train while you change them, and every point of the lectures is computed",
+    )
+    .option("--data <file>", "points of your own: a CSV file with two columns of numbers and one with two classes")
+    .option("--port <n>", "default: any that is free", positiveInteger)
+    .option("--open", "show it in the browser")
+    .action(async (flags) => done(await studioCommand(flags)));
+  program
+    .command("info")
+    .description("show version, backend, features and what can be trained")
+    .action(async () => console.log(await infoCommand()));
+  return program;
+}
+
+/** Commands on a network with fresh or trained weights, and on files of models. */
+function addModels(program: Command, done: (exitCode: number) => void): void {
   program
     .command("check")
     .description("compare a model's gradients with central differences in f64")
@@ -176,6 +204,10 @@ function buildProgram(done: (exitCode: number) => void): Command {
     .option("--kernels", "the same, and the text of the kernels")
     .option("--json", "as JSON")
     .action(async (model: string, flags) => done(await benchCommand(model, flags)));
+}
+
+/** Commands that look into a network. */
+function addInstruments(program: Command, done: (exitCode: number) => void): void {
   const probing = program
     .command("probe")
     .description(
@@ -201,27 +233,6 @@ function buildProgram(done: (exitCode: number) => void): Command {
     .option("--json", "one JSON object: findings, flow, units, ... as asked for")
     .option("--html <file>", "a report as one page")
     .action(async (what: string, flags) => done(await inspectCommand(what, flags)));
-  program
-    .command("demo")
-    .description("list the points of the lectures, or compute one of them: its numbers beside those that it must show, and a drawing")
-    .argument("[name]", "which one (default: list them all)")
-    .option("--json", "as JSON")
-    .option("--out <file>", "draw to a file: *.svg or *.html")
-    .action(async (name: string | undefined, flags) => done(await demoCommand(name, flags)));
-  program
-    .command("studio")
-    .description(
-      "serve the studio to this machine: a page in which networks train while you change them, and every point of the lectures is computed",
-    )
-    .option("--data <file>", "points of your own: a CSV file with two columns of numbers and one with two classes")
-    .option("--port <n>", "default: any that is free", positiveInteger)
-    .option("--open", "show it in the browser")
-    .action(async (flags) => done(await studioCommand(flags)));
-  program
-    .command("info")
-    .description("show version, backend, features and what can be trained")
-    .action(async () => console.log(await infoCommand()));
-  return program;
 }
 
 function addTraining(program: Command, done: (exitCode: number) => void): void {
@@ -264,6 +275,10 @@ function addTraining(program: Command, done: (exitCode: number) => void): void {
   )
     .option("--json <file>", "write the table to a file")
     .action(async (model: string | undefined, flags) => done(await sweepCommand(model, flags)));
+}
+
+/** Commands on runs that have been saved. */
+function addRuns(program: Command, done: (exitCode: number) => void): void {
   program
     .command("runs")
     .description("a table of runs")

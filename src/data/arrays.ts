@@ -110,6 +110,12 @@ const SPLITS: Readonly<Record<string, PartName>> = {
 const INPUTS = ["x", "input", "inputs", "image", "images", "data", "features", "samples"];
 const TARGETS = ["y", "target", "targets", "label", "labels", "class", "classes"];
 
+/** What an array holds by its name, of whose words one says it. */
+function kindOf(name: string, words: readonly string[]): keyof Pair | undefined {
+  if (name === "arr_0" || words.some((word) => INPUTS.includes(word))) return "inputs";
+  return name === "arr_1" || words.some((word) => TARGETS.includes(word)) ? "targets" : undefined;
+}
+
 /** Members by their names: `x_train`, `train_images`, `labels`; NumPy's `arr_0` and `arr_1` are inputs and targets. */
 async function partsOfArchive(path: string, bytes: Uint8Array, limits: ReadLimits): Promise<Map<PartName, Pair>> {
   const parts = new Map<PartName, Pair>();
@@ -117,12 +123,7 @@ async function partsOfArchive(path: string, bytes: Uint8Array, limits: ReadLimit
   for (const [name, { shape, data }] of members) {
     const words = name.toLowerCase().split(/[_\-. ]+/);
     const part = words.map((word) => SPLITS[word]).find((found) => found !== undefined) ?? "all";
-    const kind =
-      name === "arr_0" || words.some((word) => INPUTS.includes(word))
-        ? "inputs"
-        : name === "arr_1" || words.some((word) => TARGETS.includes(word))
-          ? "targets"
-          : undefined;
+    const kind = kindOf(name, words);
     if (kind === undefined) continue;
     if (parts.get(part)?.[kind])
       throw new Error(`${path}: "${name}" is a second array of ${kind}; want one, such as x and y, or x_train and y_train`);

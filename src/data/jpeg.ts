@@ -74,54 +74,92 @@ const FRAMES = [0xc0, 0xc1, 0xc2];
 /** Quantization tables, Huffman tables, restart interval. */
 const TABLES = [0xdb, 0xc4, 0xdd];
 
+/** Restart markers and those that stand alone. */
+const hasNoSegment = (marker: number): boolean => marker === SOI || marker === 0x01 || isRestart(marker);
+const isRestart = (marker: number): boolean => marker >= 0xd0 && marker <= 0xd7;
+/** Lossless, hierarchical or arithmetic coding. */
+const isOtherFrame = (marker: number): boolean => marker >= 0xc3 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker);
+
+/** Where the segment that begins at `at` ends. */
+function endOfSegment(bytes: Uint8Array, at: number): number {
+  const end = at + 2 + ((bytes[at + 2] << 8) | bytes[at + 3]);
+  if (end < at + 4 || end > bytes.length) throw new Error(`a segment ends at byte ${end} of ${bytes.length}`);
+  return end;
+}
+
 function walk(bytes: Uint8Array): Walked {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const segments: Uint8Array[] = [Uint8Array.of(0xff, SOI)];
-  let [frame, transform, jfif, orientation, coded, scans]: [Frame | undefined, number | undefined, boolean, number, number, number] = [
-    undefined,
-    undefined,
-    false,
-    1,
-    0,
-    0,
-  ];
+  const reader = new SegmentReader();
   for (let at = nextMarker(bytes, 2); at < bytes.length && bytes[at + 1] !== EOI; at = nextMarker(bytes, at)) {
     const marker = bytes[at + 1];
-    if (marker === SOI || marker === 0x01 || (marker >= 0xd0 && marker <= 0xd7)) {
-      at += 2; // markers without a segment
+    if (hasNoSegment(marker)) {
+      at += 2;
       continue;
     }
     if (at + 4 > bytes.length) break;
-    const end = at + 2 + view.getUint16(at + 2);
-    if (end < at + 4 || end > bytes.length) throw new Error(`a segment ends at byte ${end} of ${bytes.length}`);
-    const body = bytes.subarray(at + 4, end);
-    const text = String.fromCharCode(...body.subarray(0, 6));
-    if (FRAMES.includes(marker)) {
-      if (frame) throw new Error("it has two frames");
-      frame = frameOf(body);
-      segments.push(bytes.subarray(at, end));
-    } else if (marker >= 0xc3 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc)
-      throw unsupported("this JPEG's coding (lossless, hierarchical or arithmetic) is not read; save it as baseline or progressive");
-    else if (TABLES.includes(marker)) segments.push(bytes.subarray(at, end));
-    else if (marker === 0xe0 && text.startsWith("JFIF\0")) jfif = true;
-    else if (marker === 0xe1 && text === "Exif\0\0") orientation = exifOrientation(body.subarray(6));
-    else if (marker === 0xee && text.startsWith("Adobe") && body.length >= 12) {
-      transform = body[11];
-      segments.push(bytes.subarray(at, end));
-    } else if (marker === SOS) {
-      if (!frame) throw new Error("a scan comes before the frame");
-      if (++scans > MOST_SCANS) throw new Error(`it has more than ${MOST_SCANS} scans`);
+    const end = endOfSegment(bytes, at);
+    if (marker === SOS) {
       const after = endOfScan(bytes, end);
-      segments.push(bytes.subarray(at, after));
-      coded += after - end;
+      reader.scan(bytes.subarray(at, after), after - end);
       at = after;
-      continue;
+    } else {
+      reader.segment(marker, bytes.subarray(at, end));
+      at = end;
     }
-    at = end;
   }
-  if (!frame) throw new Error("no frame header");
-  segments.push(Uint8Array.of(0xff, EOI));
-  return { frame, segments, coded, transform, jfif, orientation };
+  return reader.walked();
+}
+
+/** What the segments say, one after another, and those that the decoder gets. */
+class SegmentReader {
+  readonly #segments: Uint8Array[] = [Uint8Array.of(0xff, SOI)];
+  #frame: Frame | undefined;
+  #transform: number | undefined;
+  #jfif = false;
+  #orientation = 1;
+  #coded = 0;
+  #scans = 0;
+
+  /** A scan with its header, of which `coded` bytes are entropy-coded. */
+  scan(bytes: Uint8Array, coded: number): void {
+    if (!this.#frame) throw new Error("a scan comes before the frame");
+    if (++this.#scans > MOST_SCANS) throw new Error(`it has more than ${MOST_SCANS} scans`);
+    this.#segments.push(bytes);
+    this.#coded += coded;
+  }
+
+  segment(marker: number, bytes: Uint8Array): void {
+    const body = bytes.subarray(4);
+    if (FRAMES.includes(marker)) {
+      if (this.#frame) throw new Error("it has two frames");
+      this.#frame = frameOf(body);
+      this.#segments.push(bytes);
+    } else if (isOtherFrame(marker))
+      throw unsupported("this JPEG's coding (lossless, hierarchical or arithmetic) is not read; save it as baseline or progressive");
+    else if (TABLES.includes(marker)) this.#segments.push(bytes);
+    else this.#application(marker, body, bytes);
+  }
+
+  #application(marker: number, body: Uint8Array, bytes: Uint8Array): void {
+    const text = String.fromCharCode(...body.subarray(0, 6));
+    if (marker === 0xe0 && text.startsWith("JFIF\0")) this.#jfif = true;
+    else if (marker === 0xe1 && text === "Exif\0\0") this.#orientation = exifOrientation(body.subarray(6));
+    else if (marker === 0xee && text.startsWith("Adobe") && body.length >= 12) {
+      this.#transform = body[11];
+      this.#segments.push(bytes);
+    }
+  }
+
+  walked(): Walked {
+    if (!this.#frame) throw new Error("no frame header");
+    return {
+      frame: this.#frame,
+      segments: [...this.#segments, Uint8Array.of(0xff, EOI)],
+      coded: this.#coded,
+      transform: this.#transform,
+      jfif: this.#jfif,
+      orientation: this.#orientation,
+    };
+  }
 }
 
 /** The next FF that is followed by a marker: fill bytes and junk are passed over. */
@@ -134,7 +172,7 @@ function nextMarker(bytes: Uint8Array, from: number): number {
 /** The next marker that is no restart, behind entropy-coded data, in which FF is followed by 00. */
 function endOfScan(bytes: Uint8Array, from: number): number {
   let at = nextMarker(bytes, from);
-  while (at < bytes.length && bytes[at + 1] >= 0xd0 && bytes[at + 1] <= 0xd7) at = nextMarker(bytes, at + 2);
+  while (at < bytes.length && isRestart(bytes[at + 1])) at = nextMarker(bytes, at + 2);
   return at;
 }
 

@@ -120,6 +120,15 @@ function cellOf(value: unknown, row: number, column: string): Cell {
   return value as Cell;
 }
 
+/** How many values a page says it has, where `left` are left. */
+function valuesOf(header: PageHeader, left: number): number {
+  const isDictionary = header.type === "DICTIONARY_PAGE";
+  const values = (isDictionary ? header.dictionary_page_header : dataHeader(header))?.num_values ?? 0;
+  if (!(values >= 0)) throw new Error(`a page of ${values} values`);
+  if (!isDictionary && values > left) throw new Error(`a page of ${values} values where ${left} are left`);
+  return values;
+}
+
 /** The values of the pages of a column's chunk, `count` in all. */
 async function* pages(
   chunk: Uint8Array,
@@ -152,9 +161,7 @@ async function* pages(
     const { compressed_page_size: packed, uncompressed_page_size: size } = header;
     if (!(packed >= 0 && size >= 0 && after + packed <= chunk.length)) throw new Error(`a page of column "${brief(name)}" is cut off`);
     const isDictionary = header.type === "DICTIONARY_PAGE";
-    const values = (isDictionary ? header.dictionary_page_header : dataHeader(header))?.num_values ?? 0;
-    if (!(values >= 0)) throw new Error(`a page of ${values} values`);
-    if (!isDictionary && values > left) throw new Error(`a page of ${values} values where ${left} are left`);
+    const values = valuesOf(header, left);
     budget.claim(size + BYTES_PER_CELL * values, `column "${brief(name)}"`);
     const page = unpackPage(chunk.subarray(after, after + packed), header, unpack);
     checkRuns(page, header, element, budget, deltaBinaryUnpack);

@@ -163,11 +163,16 @@ export function withLayers(set: TensorSet, topology: unknown): KerasSet {
   return { ...set, layers: layers.filter(({ name }) => name !== ""), ordered: true, flat: isFlat(described) };
 }
 
+/** The list of layers in a model's settings: the settings themselves in the first version of a Sequential. */
+function layersIn(config: unknown): readonly unknown[] {
+  const inner = isMap(config) ? config.get("config") : undefined;
+  const layers = isMap(inner) ? inner.get("layers") : inner;
+  return Array.isArray(layers) ? layers : [];
+}
+
 /** The layers of a model's settings, in order, also those of models inside. */
 function describedIn(config: unknown, container = "layers", found: Described[] = []): Described[] {
-  const inner = isMap(config) ? config.get("config") : undefined;
-  const layers = Array.isArray(inner) ? inner : isMap(inner) ? inner.get("layers") : undefined;
-  if (!Array.isArray(layers)) return found;
+  const layers = layersIn(config);
   const used = new Map<string, number>();
   let sizes: Sizes;
   let flattened: Sizes;

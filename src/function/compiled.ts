@@ -112,15 +112,18 @@ export function compiled<F extends AnyFunction>(fn: F, { cache = MOST_PROGRAMS, 
   Object.defineProperties(called, {
     name: { value: `compiled ${fn.name}` },
     recompilations: { get: () => recompilations },
-    footprint: {
-      get: () => ({ ...(last?.traffic ?? { in: 0, out: 0 }), scratch: last?.layout.scratch ?? 0, work: last?.layout.work ?? 0 }),
-    },
+    footprint: { get: () => footprintOf(last) },
     programs: { get: () => ({ count: programs.size, bytes: programs.bytes }) },
     save: { value: (path: string | undefined, ...args: unknown[]) => saveStep(fn, args, path) },
     dispose: { value: dispose },
     [Symbol.dispose]: { value: dispose },
   });
   return printed(called as unknown as Compiled<F>, fn.name);
+}
+
+/** Bytes of the program that ran last; zeros before any run. */
+function footprintOf(last: Executable | undefined): { in: number; out: number; scratch: number; work: number } {
+  return { ...(last?.traffic ?? { in: 0, out: 0 }), scratch: last?.layout.scratch ?? 0, work: last?.layout.work ?? 0 };
 }
 
 /** Prints a compiled function as its name and its programs, not as the library's code. */

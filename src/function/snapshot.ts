@@ -73,13 +73,16 @@ class Fields {
     return list.find(({ before, now }) => (typeof before === "string" ? before !== now : !sameList(before, now as unknown[])));
   }
 
+  #enterCollection(owner: ReadonlyMap<unknown, unknown> | ReadonlySet<unknown>, path: string): Found[] {
+    const content = contentOf(owner);
+    this.#collections.push({ owner, content, path });
+    return content.filter(hasFields).map((x) => ({ owner: x, path: `${path}.?` }));
+  }
+
   /** Enters an object's fields as they are now; gives the objects that they lead to. */
   enter({ owner, path }: Found): Found[] {
     const below: Found[] = [];
-    if (owner instanceof Map || owner instanceof Set) {
-      this.#collections.push({ owner, content: contentOf(owner), path });
-      for (const x of contentOf(owner)) if (hasFields(x)) below.push({ owner: x, path: `${path}.?` });
-    }
+    if (owner instanceof Map || owner instanceof Set) below.push(...this.#enterCollection(owner, path));
     const isList = Array.isArray(owner) || ArrayBuffer.isView(owner);
     if (isList && !(Reflect.get(owner, "length") <= MOST_ELEMENTS)) return below;
     const keys = fieldsOf(owner);
@@ -91,9 +94,13 @@ class Fields {
       if (hasFields(value)) below.push({ owner: value, path: `${path}.${String(key)}` });
     }
     if (isList && !isFixed) this.#slot(owner as unknown as Owner, "length", `${path}.length`);
-    // Not an own property unless there are hooks; of a class, it is the method.
-    if (isNoticed(owner) && "forward" in owner && !keys.includes("forward")) this.#slot(owner, "forward", `${path}.forward`);
+    if (!keys.includes("forward")) this.#enterForward(owner, path);
     return below;
+  }
+
+  /** `forward` is not an own property unless there are hooks; of a class, it is the method. */
+  #enterForward(owner: object, path: string): void {
+    if (isNoticed(owner) && "forward" in owner) this.#slot(owner, "forward", `${path}.forward`);
   }
 
   #slot(owner: Owner, key: PropertyKey, path: string): void {

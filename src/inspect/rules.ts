@@ -127,10 +127,23 @@ export function inputRules(x: ArrayLike<number>, examples: number, step: number 
   return [];
 }
 
-/** Classes: constant, out of range, counted from 1, far from even. */
-export function labelRules(y: ArrayLike<number>, classes: number, step: number | null): Finding[] {
+function outOfRange(low: number, high: number, classes: number): string {
+  if (low === 1 && high === classes) return `labels go from 1 to ${classes}, the outputs from 0 to ${classes - 1}: off by one`;
+  return `label ${low < 0 ? low : high} is none of the ${classes} outputs`;
+}
+
+/** How often the classes occur, but for -100, which losses leave out. */
+function countsOf(y: ArrayLike<number>): Map<number, number> {
   const counts = new Map<number, number>();
   for (let i = 0; i < y.length; i++) if (y[i] !== -100) counts.set(y[i]!, (counts.get(y[i]!) ?? 0) + 1);
+  return counts;
+}
+
+const isUneven = (most: number, least: number): boolean => most > 10 * least && most > 40;
+
+/** Classes: constant, out of range, counted from 1, far from even. */
+export function labelRules(y: ArrayLike<number>, classes: number, step: number | null): Finding[] {
+  const counts = countsOf(y);
   const seen = [...counts.keys()].sort((a, b) => a - b);
   if (seen.length === 0) return [];
   const [low, high] = [seen[0]!, seen.at(-1)!];
@@ -138,14 +151,9 @@ export function labelRules(y: ArrayLike<number>, classes: number, step: number |
     finding({ rule: "data", where: "labels", severity, evidence, cause, remedies, confidence: "proved" }, step),
   ];
   if (low < 0 || high >= classes)
-    return say(
-      "error",
-      { low, high, classes },
-      low === 1 && high === classes
-        ? `labels go from 1 to ${classes}, the outputs from 0 to ${classes - 1}: off by one`
-        : `label ${low < 0 ? low : high} is none of the ${classes} outputs`,
-      [low >= 1 ? `number the classes from 0: y.sub(${low})` : `give the last layer ${high + 1} outputs`],
-    );
+    return say("error", { low, high, classes }, outOfRange(low, high, classes), [
+      low >= 1 ? `number the classes from 0: y.sub(${low})` : `give the last layer ${high + 1} outputs`,
+    ]);
   if (seen.length === 1 && y.length >= 8)
     return say("error", { label: low, examples: y.length }, `all labels are ${low}: there is nothing to tell apart`, [
       "look at how the labels are read, and whether the examples are sorted by class",
@@ -160,7 +168,7 @@ export function labelRules(y: ArrayLike<number>, classes: number, step: number |
     );
   const least = Math.min(...counts.values());
   const most = Math.max(...counts.values());
-  if (enough && most > 10 * least && most > 40)
+  if (enough && isUneven(most, least))
     return say(
       "warning",
       { ratio: most / least, most, least },

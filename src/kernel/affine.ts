@@ -96,16 +96,19 @@ export function affineLanes(x: Expr, known: ReadonlyMap<Expr, Known>): AffineLan
   if (x.op !== "add" && x.op !== "sub" && x.op !== "mul" && x.op !== "div" && x.op !== "rem") return undefined;
   const [a, b] = x.args;
   const left = affineLanes(a, known);
-  const factor = constantOf(b);
   if (!left) return undefined;
-  if (x.op === "div" || x.op === "rem") return factor === undefined ? undefined : quotientLanes(x.op, left, factor);
-  if (x.op === "mul") {
-    return factor === undefined ? undefined : { base: times(left.base, factor | 0), offsets: left.offsets.map((o) => o * (factor | 0)) };
-  }
+  if (x.op === "div" || x.op === "rem" || x.op === "mul") return scaledLanes(x.op, left, constantOf(b));
   const right = affineLanes(b, known);
   if (!right) return undefined;
   const sign = x.op === "sub" ? -1 : 1;
   return { base: sum(left.base, times(right.base, sign)), offsets: left.offsets.map((o, i) => o + sign * right.offsets[i]!) };
+}
+
+/** Lanes multiplied or divided by a constant; undefined for what is no constant. */
+function scaledLanes(op: "mul" | "div" | "rem", lanes: AffineLanes, by: number | undefined): AffineLanes | undefined {
+  if (by === undefined) return undefined;
+  if (op !== "mul") return quotientLanes(op, lanes, by);
+  return { base: times(lanes.base, by | 0), offsets: lanes.offsets.map((o) => o * (by | 0)) };
 }
 
 /** Quotients or remainders of lanes that are constants and not negative. */

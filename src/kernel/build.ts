@@ -197,14 +197,16 @@ function isPowerOfTwo(c: number): boolean {
 function simplifyInteger(op: BinaryOp, x: Expr, c: number): Expr | undefined {
   if (op === "sub") return add(x, constantLike(x, -c));
   if (c === 0 && ZERO_IS_NEUTRAL.has(op)) return x;
-  if (c === 1 && (op === "mul" || op === "div")) return x;
-  if ((c === 0 && (op === "mul" || op === "and")) || (c === 1 && op === "rem")) return constantLike(x, 0);
+  if (c === 1 && ONE_IS_NEUTRAL.has(op)) return x;
+  if (c === 0 ? ZERO_GIVES_ZERO.has(op) : c === 1 && op === "rem") return constantLike(x, 0);
   // (x ∘ c₁) ∘ c₂ = x ∘ (c₁ ∘ c₂), also when it wraps.
   const inner = x.op === op && (op === "add" || op === "mul") ? x.args[1]! : undefined;
   if (inner && constantOf(inner) !== undefined) return binary(op, x.args[0]!, binary(op, inner, constantLike(x, c)));
   return undefined;
 }
 
+const ONE_IS_NEUTRAL: ReadonlySet<string> = new Set(["mul", "div"]);
+const ZERO_GIVES_ZERO: ReadonlySet<string> = new Set(["mul", "and"]);
 const ZERO_IS_NEUTRAL: ReadonlySet<string> = new Set(["add", "or", "xor", "shl", "shr"]);
 
 /** a + b. */

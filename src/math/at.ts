@@ -101,22 +101,31 @@ function keysFor(shape: Shape, given: readonly IndexKey[]): Keys {
   // An integer beside tensors of indices is one of them.
   const advanced = all.some((key) => typeof key === "object" && key !== null);
   const keys: Key[] = [];
-  const runs: boolean[] = [];
   let axis = 0;
   for (const key of all) {
-    runs.push(typeof key === "number" || (typeof key === "object" && key !== null));
-    if (key === "") continue; // only keeps the two sides of an ellipsis apart
-    if (key === null) keys.push({ kind: "new" });
-    else if (typeof key === "number" && !advanced) keys.push({ kind: "one", index: elementOf(key, shape[axis++]!) });
-    else if (typeof key === "string") keys.push(sliceKey(key, shape[axis++]!));
-    else if (typeof key === "number" || key instanceof Tensor || Array.isArray(key)) {
-      const indices = indicesOf(key as number, shape, axis);
-      axis += indices.length;
-      for (const each of indices) keys.push({ kind: "indices", indices: each });
-    } else throw new TypeError(`at: want an integer, a slice such as "1:3", "...", null, or a tensor, got ${shown(key)}`);
+    const own = keysOf(key, shape, axis, advanced);
+    keys.push(...own);
+    axis += own.filter(({ kind }) => kind !== "new").length;
   }
+  return { keys, apart: advanced && areApart(all) };
+}
+
+/** Whether something stands between the keys that are indices. An empty one keeps the two sides of an ellipsis apart. */
+function areApart(keys: readonly (IndexKey | "")[]): boolean {
+  const runs = keys.map((key) => typeof key === "number" || (typeof key === "object" && key !== null));
   const first = runs.indexOf(true);
-  return { keys, apart: advanced && first >= 0 && runs.slice(first, runs.lastIndexOf(true)).includes(false) };
+  return first >= 0 && runs.slice(first, runs.lastIndexOf(true)).includes(false);
+}
+
+/** What one key says of the axes from `axis` on. `advanced`: integers are tensors of one index. */
+function keysOf(key: IndexKey | "", shape: Shape, axis: number, advanced: boolean): Key[] {
+  if (key === "") return [];
+  if (key === null) return [{ kind: "new" }];
+  if (typeof key === "number" && !advanced) return [{ kind: "one", index: elementOf(key, shape[axis]!) }];
+  if (typeof key === "string") return [sliceKey(key, shape[axis]!)];
+  if (typeof key === "number" || key instanceof Tensor || Array.isArray(key))
+    return indicesOf(key as number, shape, axis).map((indices) => ({ kind: "indices", indices }));
+  throw new TypeError(`at: want an integer, a slice such as "1:3", "...", null, or a tensor, got ${shown(key)}`);
 }
 
 /** The elements of x at some keys, one after another for its axes; missing ones at the end are whole axes. See {@link IndexKey}. */

@@ -5,8 +5,8 @@
  */
 
 import { check, checkOptions, flag, list, listOf, object } from "../base/check.ts";
-import { promote } from "../base/dtype.ts";
-import { formatShape } from "../base/shape.ts";
+import { type Dtype, promote } from "../base/dtype.ts";
+import { formatShape, type Shape } from "../base/shape.ts";
 import { type Checkpoints, scan, scanStretches } from "../function/control.ts";
 import { checkTensors } from "../ops/check.ts";
 import type { Tensor, TensorLike } from "../ops/tensor.ts";
@@ -230,6 +230,29 @@ function raggedOf(kind: Kind, lengths: Lengths, steps: number, n: number): Ragge
   return { mask: sequenceMask(known, steps).unsqueeze(2), possible: possible.reshape([1, n, 1]) };
 }
 
+function checkCall(kind: Kind, x: Tensor, weights: readonly RecurrentWeights[], { bidirectional, reverse }: RecurrentOptions): void {
+  if (bidirectional && reverse) throw new RangeError(`${kind.name}: bidirectional reads in both directions already; leave reverse out`);
+  const directions = bidirectional ? 2 : 1;
+  if (weights.length === 0 || weights.length % directions !== 0)
+    throw new RangeError(`${kind.name}: want weights for ${directions} direction(s) of each layer, got ${weights.length}`);
+  if (x.rank !== 2 && x.rank !== 3)
+    throw new RangeError(`${kind.name}: want inputs [time, batch, in] (or one sequence [time, in]), got ${formatShape(x.shape)}`);
+}
+
+/** The states at the start: those given, of the right shapes, or zeros. */
+function startOf(kind: Kind, shapes: readonly Shape[], dtype: Dtype, init: readonly Tensor[] | undefined, x: Tensor): readonly Tensor[] {
+  if (!init) return shapes.map((shape) => x.constantOf({ shape, dtype }, 0));
+  for (const [i, s] of init.entries()) {
+    if (String(s.shape) !== String(shapes[i]))
+      throw new RangeError(
+        `${kind.name}: want an initial state [layers·directions, batch, hidden] = ${formatShape(shapes[i])}, got ${formatShape(s.shape)}`,
+      );
+  }
+  return init.map((s) => s.cast(dtype));
+}
+
+const swapAxes = (x: Tensor, swap: boolean): Tensor => (swap ? x.moveAxis(1, 0) : x);
+
 /** Layers and directions over x; `init` holds tensors [layers·directions, N, hidden]. */
 function recurrent(
   kind: Kind,
@@ -239,31 +262,18 @@ function recurrent(
   options: RecurrentOptions,
 ): Run {
   const { bidirectional = false, reverse = false, batchFirst = false, between, lengths, checkpoint } = options;
-  if (bidirectional && reverse) throw new RangeError(`${kind.name}: bidirectional reads in both directions already; leave reverse out`);
   const directions = bidirectional ? 2 : 1;
-  if (weights.length === 0 || weights.length % directions !== 0)
-    throw new RangeError(`${kind.name}: want weights for ${directions} direction(s) of each layer, got ${weights.length}`);
-  if (x.rank !== 2 && x.rank !== 3)
-    throw new RangeError(`${kind.name}: want inputs [time, batch, in] (or one sequence [time, in]), got ${formatShape(x.shape)}`);
+  checkCall(kind, x, weights, options);
   const single = x.rank === 2;
-  const swapped = batchFirst && !single;
-  let layer = single ? x.unsqueeze(1) : swapped ? x.moveAxis(1, 0) : x;
+  let layer = single ? x.unsqueeze(1) : swapAxes(x, batchFirst);
   // The state that comes out, and (of an LSTM with projections) the longer one that stays inside.
   const out = x.operand(weights[0].weightHh).shape[1];
-  const inside = weights[0].weightHr === undefined ? out : x.operand(weights[0].weightHr).shape[1];
+  const inside = x.operand(weights[0].weightHr ?? weights[0].weightHh).shape[1];
   const shapes = Array.from({ length: kind.states }, (_, i) => [weights.length, layer.shape[1], i === 0 ? out : inside]);
   // In which the gates are computed: weights in f64 make states in f64.
   const dtype = promote(promote(x.dtype, "f32"), x.operand(weights[0].weightHh).dtype);
   layer = layer.cast(dtype);
-  const start = init
-    ? init.map((s) => (single ? s.unsqueeze(1) : s).cast(dtype))
-    : shapes.map((shape) => x.constantOf({ shape, dtype }, 0));
-  for (const [i, s] of start.entries()) {
-    if (String(s.shape) !== String(shapes[i]))
-      throw new RangeError(
-        `${kind.name}: want an initial state [layers·directions, batch, hidden] = ${formatShape(shapes[i])}, got ${formatShape(s.shape)}`,
-      );
-  }
+  const start = startOf(kind, shapes, dtype, single ? init?.map((s) => s.unsqueeze(1)) : init, x);
   const ragged = lengths === undefined ? undefined : raggedOf(kind, lengths, layer.shape[0], layer.shape[1]);
   // What is computed from padding must be finite, or its derivative, 0 times infinity, would be NaN.
   if (ragged) layer = ragged.mask.broadcastTo(layer.shape).where(layer, 0);
@@ -278,7 +288,7 @@ function recurrent(
     ends.push(...runs.map((run) => run.state));
     layer = runs.length === 1 ? runs[0].output : runs[0].output.concat([runs[1].output], -1);
   }
-  const output = single ? layer.squeeze(1) : swapped ? layer.moveAxis(1, 0) : layer;
+  const output = single ? layer.squeeze(1) : swapAxes(layer, batchFirst);
   const state = start.map((_, j) => {
     const [lowest, ...rest] = ends.map((end) => (single ? end[j] : end[j].unsqueeze(0)));
     return lowest.concat(rest, 0);

@@ -198,10 +198,7 @@ const pairsOf = (x: Tensor): Tensor => x.unsqueeze(-1).pad([...x.shape.map(() =>
 export function istft(z: Tensor, options: IstftOptions): Tensor {
   checkOptions("istft", options, ISTFT_OPTIONS, "nFft");
   const { nFft, center = true, onesided = true, length } = options;
-  const terms = onesided ? Math.floor(nFft / 2) + 1 : nFft;
-  if (!(z instanceof Tensor) || z.rank < 3 || z.shape.at(-1) !== 2 || z.shape.at(-3) !== terms || z.shape.at(-2) === 0) {
-    throw new RangeError(`istft: want spectra [..., ${terms}, frames, 2], got ${z instanceof Tensor ? formatShape(z.shape) : String(z)}`);
-  }
+  checkSpectra(z, onesided ? Math.floor(nFft / 2) + 1 : nFft);
   const { hop, window, squares, norm } = framesOf("istft", options);
   const spectra = z.moveAxis(-3, -2);
   const frames = onesided ? irfft(spectra, { n: nFft, norm }) : real(ifft(spectra, { norm }));
@@ -214,11 +211,18 @@ export function istft(z: Tensor, options: IstftOptions): Tensor {
   );
   const start = center ? Math.floor(nFft / 2) : 0;
   const stop = Math.min(size[0]!, length === undefined ? size[0]! - start : start + length);
-  const [kept, under] = [sum, weights].map((t) => t.narrow(-1, start, Math.max(0, stop - start))) as [Tensor, Tensor];
+  const between = (t: Tensor): Tensor => t.narrow(-1, start, Math.max(0, stop - start));
+  const [kept, under] = [between(sum), between(weights)];
   if (squares) checkWeights(squares, { nFft, hop, count, start, stop });
   const y = kept.div(under);
   const missing = (length ?? 0) - y.shape.at(-1)!;
   return missing > 0 ? pad(y, [[0, missing]]) : y;
+}
+
+function checkSpectra(z: unknown, terms: number): void {
+  const fits = z instanceof Tensor && z.rank >= 3 && z.shape.at(-1) === 2 && z.shape.at(-3) === terms && z.shape.at(-2) !== 0;
+  if (!fits)
+    throw new RangeError(`istft: want spectra [..., ${terms}, frames, 2], got ${z instanceof Tensor ? formatShape(z.shape) : String(z)}`);
 }
 
 /** Whether each sample lies under some weight, where the window's elements are known. */

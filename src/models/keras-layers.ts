@@ -277,6 +277,12 @@ function slotsOf(model: Module): Slot[] {
   return slots;
 }
 
+/** A tensor of a layer behind a Flatten of `sizes`, its flattened axis in the order of channels first. A bias of a linear layer has none. */
+function flattenedChannelsFirst({ module }: Slot, cell: string, entry: Entry, sizes: Shape): Entry {
+  if (!(module instanceof Linear)) return channelsFirst(entry, 0, sizes);
+  return cell === "weight" ? channelsFirst(entry, 1, sizes) : entry;
+}
+
 /** The file's tensors under the names of the model's cells, and what was matched with what, in words. */
 export async function kerasEntries(
   model: Module,
@@ -306,8 +312,7 @@ export async function kerasEntries(
     const sizes = flat(slot, name);
     if (sizes) notes.push(`the inputs of ${name} were put from the order ${formatShape(sizes)} into that of channels first`);
     for (const [cell, entry] of Object.entries(cells)) {
-      const axis = slot.module instanceof Linear ? (cell === "weight" ? 1 : undefined) : 0;
-      const moved = sizes && entry && axis !== undefined ? channelsFirst(entry, axis, sizes) : entry;
+      const moved = sizes && entry ? flattenedChannelsFirst(slot, cell, entry, sizes) : entry;
       if (moved) result.set(slot.path ? `${slot.path}.${cell}` : cell, moved);
     }
   }
@@ -384,9 +389,8 @@ function flattening(
 ): (slot: Slot, name: string) => Shape | undefined {
   const behind = behindConvolutions(slots);
   return (slot, name) => {
-    const { module } = slot;
-    if (flatten === false || !(module instanceof Linear || module instanceof BatchNorm || module instanceof LayerNorm)) return undefined;
-    const features = module instanceof Linear ? module.weight.shape[1] : (slot.cells.values().next().value?.shape[0] ?? 0);
+    const features = featuresOf(slot);
+    if (flatten === false || features === undefined) return undefined;
     const size = (sizes: Shape): number => sizes.reduce((a, b) => a * b, 1);
     const said = loaded.find(({ layer }) => layer.name === name)?.layer.flattened;
     if (said && said.length > 1 && size(said) === features) return said;
@@ -397,6 +401,13 @@ function flattening(
       `${what}: "${brief(name)}" seems to be behind a Flatten, and the file does not say of which sizes: give them as Keras has them, { flatten: [height, width, ${channels}] }, or { flatten: false } if the model flattens with its channels last`,
     );
   };
+}
+
+/** How many inputs a layer has that can stand behind a Flatten. */
+function featuresOf({ module, cells }: Slot): number | undefined {
+  if (module instanceof Linear) return module.weight.shape[1];
+  if (!(module instanceof BatchNorm || module instanceof LayerNorm)) return undefined;
+  return cells.values().next().value?.shape[0] ?? 0;
 }
 
 /** The first linear layer behind a convolution, with the channels of the convolution. */

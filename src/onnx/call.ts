@@ -246,16 +246,35 @@ const utf8 = new TextDecoder();
 
 /** The value of an attribute, with `inner` for graphs. */
 export function readAttribute(a: OnnxAttribute, inner: (graph: NonNullable<OnnxAttribute["g"]>) => Plan): Attribute {
-  const { type } = a;
-  if (type === ATTRIBUTE.float || (type === undefined && a.f !== undefined)) return a.f ?? 0;
-  if (type === ATTRIBUTE.int || (type === undefined && a.i !== undefined)) return Number(a.i ?? 0);
-  if (type === ATTRIBUTE.string || (type === undefined && a.s !== undefined)) return utf8.decode(a.s);
-  if (a.t && (type === ATTRIBUTE.tensor || type === undefined)) return knownOf(onnxElements(a.t, `onnx: the attribute ${a.name ?? ""}`));
-  if (a.g && (type === ATTRIBUTE.graph || type === undefined)) return inner(a.g);
-  if (type === ATTRIBUTE.ints || (type === undefined && a.ints?.length)) return (a.ints ?? []).map(Number);
-  if (type === ATTRIBUTE.floats || (type === undefined && a.floats?.length)) return Array.from(a.floats ?? []);
-  if (type === ATTRIBUTE.strings || (type === undefined && a.strings?.length)) return (a.strings ?? []).map((s) => utf8.decode(s));
-  return undefined;
+  const type = a.type ?? typeByField(a);
+  if (type === ATTRIBUTE.graph) return a.g && inner(a.g);
+  return READERS.get(Number(type))?.(a);
+}
+
+/** The values of the other types. */
+const READERS: ReadonlyMap<number, (a: OnnxAttribute) => Attribute> = new Map<number, (a: OnnxAttribute) => Attribute>([
+  [ATTRIBUTE.float, ({ f = 0 }) => f],
+  [ATTRIBUTE.int, ({ i = 0 }) => Number(i)],
+  [ATTRIBUTE.string, ({ s }) => utf8.decode(s)],
+  [ATTRIBUTE.tensor, ({ t, name = "" }) => t && knownOf(onnxElements(t, `onnx: the attribute ${name}`))],
+  [ATTRIBUTE.ints, ({ ints = [] }) => ints.map(Number)],
+  [ATTRIBUTE.floats, ({ floats = [] }) => Array.from(floats)],
+  [ATTRIBUTE.strings, ({ strings = [] }) => strings.map((s) => utf8.decode(s))],
+]);
+
+/** The type of an attribute that does not state it (the first versions of the format): that of the field which it has. */
+function typeByField(a: OnnxAttribute): number | undefined {
+  const fields: readonly (readonly [type: number, isGiven: boolean])[] = [
+    [ATTRIBUTE.float, a.f !== undefined],
+    [ATTRIBUTE.int, a.i !== undefined],
+    [ATTRIBUTE.string, a.s !== undefined],
+    [ATTRIBUTE.tensor, a.t !== undefined],
+    [ATTRIBUTE.graph, a.g !== undefined],
+    [ATTRIBUTE.ints, (a.ints ?? []).length > 0],
+    [ATTRIBUTE.floats, (a.floats ?? []).length > 0],
+    [ATTRIBUTE.strings, (a.strings ?? []).length > 0],
+  ];
+  return fields.find(([, isGiven]) => isGiven)?.[0];
 }
 
 /** An op of the table. */

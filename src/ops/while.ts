@@ -75,8 +75,8 @@ function whileJvp(
       active.map((on) => (on ? queue.shift() : undefined)),
     );
   };
-  for (let grown = true; grown; ) {
-    grown = false;
+  const catches = (): boolean => {
+    let grown = false;
     region([...body.inputs, ...body.inputs.filter((_, i) => active[i])], (inputs) => {
       const { dy } = step(inputs.slice(0, x.length), inputs.slice(x.length));
       dy.forEach((d, i) => {
@@ -86,7 +86,9 @@ function whileJvp(
       });
       return [];
     });
-  }
+    return grown;
+  };
+  while (catches());
   const on = (i: number): boolean => active[i]!;
   const constsOn = x.slice(0, consts).flatMap((_, i) => (on(i) ? [i] : []));
   const carryOn = x.slice(consts).flatMap((_, i) => (on(consts + i) ? [consts + i] : []));
@@ -101,15 +103,8 @@ function whileJvp(
     ...inputs.slice(consts, consts + constsOn.length),
     ...inputs.slice(constsOn.length + x.length),
   ];
-  const jointTest = closedRegion(
-    operands,
-    (inputs) =>
-      walks.jvp(
-        test,
-        primals(inputs),
-        x.map(() => undefined),
-      ).y,
-  );
+  const none = x.map(() => undefined);
+  const jointTest = closedRegion(operands, (inputs) => walks.jvp(test, primals(inputs), none).y);
   const jointBody = closedRegion(operands, (inputs) => {
     const out = step(primals(inputs), tangents(inputs));
     return [...out.y, ...carryOn.map((i) => out.dy[i - consts] ?? out.y[i - consts]!.like(0))];

@@ -7,33 +7,35 @@
 import { sizeOf } from "../base/shape.ts";
 import { tuple } from "../base/tuple.ts";
 import { type Target, WASM } from "../kernel/target.ts";
-import { dot, words } from "../ops/contract.ts";
+import { type Dot, dot, words } from "../ops/contract.ts";
 import { inBuffer } from "../ops/elementwise.ts";
-import { isOf } from "../ops/made-by.ts";
-import type { Instruction, Region } from "../ops/op.ts";
+import { isOf, type Known } from "../ops/made-by.ts";
+import type { Region } from "../ops/op.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { rewriteRegion } from "./rewrite.ts";
 
-function packOne(instruction: Instruction, operands: readonly Tensor[], copy: Copier, { packing }: Target): Tensor[] | undefined {
-  if (!isOf(instruction, dot) || instruction.results[0]!.dtype !== "f32") return undefined;
+const hasBatch = (x: string, y: string, out: string): boolean => [...x].some((c) => y.includes(c) && out.includes(c));
+
+function packOne(instruction: Known<2, Dot>, operands: readonly Tensor[], copy: Copier, { packing }: Target): Tensor[] | undefined {
   const { spec } = instruction.params;
   const [xWord, yWord, out] = words(spec);
   const k = out.at(-1);
+  if (k === undefined || hasBatch(xWord, yWord, out)) return undefined;
   // The operand whose elements become vectors, and the one whose elements are repeated.
-  const v = k !== undefined && xWord.includes(k) ? 0 : 1;
-  const [mine, other] = v === 0 ? [xWord, yWord] : [yWord, xWord];
+  const v = xWord.includes(k) ? 0 : 1;
+  const inOrder = <T>(first: T, second: T): [T, T] => (v === 0 ? [first, second] : [second, first]);
+  const [mine, other] = inOrder(xWord, yWord);
   // The larger operand is copied as it lies.
   const larger = sizeOf(operands[v]!.shape) < sizeOf(operands[1 - v]!.shape) ? other : mine;
   const sum = [...larger].filter((c) => !out.includes(c));
-  const hasBatch = [...mine].some((c) => other.includes(c) && out.includes(c));
-  if (k === undefined || hasBatch) return undefined;
-  const size = (c: string): number => (mine.includes(c) ? operands[v]!.shape[mine.indexOf(c)]! : operands[1 - v]!.shape[other.indexOf(c)]!);
+  const sizes = new Map([...xWord, ...yWord].map((c, i) => [c, [...operands[0]!.shape, ...operands[1]!.shape][i]!]));
+  const size = (c: string): number => sizes.get(c)!;
   const terms = sizeOf(sum.map(size));
   const columns = sizeOf([...out].filter((c) => mine.includes(c)).map(size));
   const rows = sizeOf([...out].filter((c) => other.includes(c)).map(size));
   if (terms < packing.leastTerms) return undefined;
-  let [vectors, splats] = [operands[v]!, operands[1 - v]!];
-  let [vectorWord, splatWord, result] = [mine, other, out];
+  let vectors = operands[v]!;
+  let [vectorWord, result] = [mine, out];
   const fresh = [..."ABCDEFGH"].filter((letter) => !spec.includes(letter));
   const [a, b, c, d] = tuple(fresh.slice(0, 4), 4);
   if (mine.length === sum.length + 1 && size(k) % packing.columns === 0 && rows >= packing.leastReads) {
@@ -41,22 +43,33 @@ function packOne(instruction: Instruction, operands: readonly Tensor[], copy: Co
     vectors = copy(vectors, order, packing.columns);
     [vectorWord, result] = [a + sum.join("") + c, out.slice(0, -1) + a + c];
   }
+  let repeated: Packed = { x: operands[1 - v]!, word: other };
   const last = other.at(-1)!;
   if (!sum.includes(last) && columns >= packing.leastReads) {
-    const kept = [...other].filter((letter) => !sum.includes(letter));
-    if (size(last) % packing.rows === 0 && kept.length === 1) {
-      const order = [...sum, last].map((letter) => other.indexOf(letter));
-      splats = copy(splats, order, packing.rows);
-      [splatWord, result] = [b + sum.join("") + d, result.replace(last, b + d)];
-    } else {
-      const order = [...kept, ...sum];
-      splats = inBuffer(splats.transpose(order.map((letter) => other.indexOf(letter))));
-      splatWord = order.join("");
-    }
+    repeated = packRepeated(repeated, sum, [b, d], copy, packing.rows);
+    // In panels its last axis is two.
+    if (repeated.word.endsWith(d)) result = result.replace(last, b + d);
   }
-  if (vectorWord === mine && splatWord === other) return undefined;
-  const [x, y, xs, ys] = v === 0 ? [vectors, splats, vectorWord, splatWord] : [splats, vectors, splatWord, vectorWord];
+  if (vectorWord === mine && repeated.word === other) return undefined;
+  const [x, y] = inOrder(vectors, repeated.x);
+  const [xs, ys] = inOrder(vectorWord, repeated.word);
   return [x.bind(dot, [x, y], { spec: `${xs},${ys}->${result}` }).reshape(instruction.results[0]!.shape)];
+}
+
+/** An operand of a product, with the letters of its axes. */
+interface Packed {
+  readonly x: Tensor;
+  readonly word: string;
+}
+
+/** The operand whose elements are repeated, in panels of `width` rows where it has one axis besides those of the sum; else with the sum's axes last. */
+function packRepeated({ x, word }: Packed, sum: readonly string[], [b, d]: readonly [string, string], copy: Copier, width: number): Packed {
+  const kept = [...word].filter((letter) => !sum.includes(letter));
+  const axesOf = (letters: readonly string[]): number[] => letters.map((letter) => word.indexOf(letter));
+  if (x.shape.at(-1)! % width === 0 && kept.length === 1)
+    return { x: copy(x, axesOf([...sum, ...kept]), width), word: b + sum.join("") + d };
+  const order = [...kept, ...sum];
+  return { x: inBuffer(x.transpose(axesOf(order))), word: order.join("") };
 }
 
 /** A copy of a value in panels of some width, its axes in an order: the same one for all products that want it. */
@@ -84,6 +97,7 @@ function panels(x: Tensor, order: readonly number[], width: number): Tensor {
 export function pack(region: Region, target: Target = WASM): Region {
   return rewriteRegion(region, () => {
     const copy = copier();
-    return (instruction, operands) => packOne(instruction, operands, copy, target);
+    return (instruction, operands) =>
+      isOf(instruction, dot) && instruction.results[0]!.dtype === "f32" ? packOne(instruction, operands, copy, target) : undefined;
   });
 }

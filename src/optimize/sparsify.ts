@@ -6,14 +6,14 @@
  *     select (0 < y) (spread g) 0     =     spread (select (0 < max y) g 0)
  */
 
-import { sizeOf } from "../base/shape.ts";
+import { sameShape, sizeOf } from "../base/shape.ts";
 import { tuple } from "../base/tuple.ts";
 import { type Target, WASM } from "../kernel/target.ts";
 import { convWeight, convWeightAt } from "../ops/contract.ts";
 import { eq, inBuffer, mul, select } from "../ops/elementwise.ts";
 import { full, iota } from "../ops/indexing.ts";
 import { instructionOf, isOf, type Known, madeBy } from "../ops/made-by.ts";
-import { broadcast, foldWindows, reshape, windows } from "../ops/movement.ts";
+import { broadcast, foldWindows, reshape, type Windows, windows } from "../ops/movement.ts";
 import type { Region } from "../ops/op.ts";
 import { maxWithIndex, sum } from "../ops/reduce.ts";
 import type { Tensor } from "../ops/tensor.ts";
@@ -43,8 +43,7 @@ function repeatedLast(x: Tensor): Known<1, { axes: readonly number[] }> | undefi
 function spreadOf(x: Tensor): Spread | undefined {
   const fold = madeBy(x, foldWindows);
   if (!fold) return undefined;
-  const { kernel, stride, dilation } = fold.params;
-  if (kernel.some((f, i) => f !== stride[i] || dilation[i] !== 1)) return undefined;
+  if (overlaps(fold.params)) return undefined;
   const picked = madeBy(fold.operands[0], reshape)?.operands[0];
   const choice = madeBy(picked, select);
   if (!picked || !choice) return undefined;
@@ -54,16 +53,23 @@ function spreadOf(x: Tensor): Spread | undefined {
   const [spread, repeated] = [repeatedLast(chosen), repeatedLast(index)];
   if (!spread || !repeated) return undefined;
   const [which] = repeated.operands;
-  const extremum = which.index === 1 ? madeBy(which, maxWithIndex) : undefined;
-  const cells = madeBy(madeBy(extremum?.operands[0], reshape)?.operands[0], windows);
-  if (!extremum || !cells || JSON.stringify(cells.params) !== JSON.stringify({ kernel, stride, dilation })) return undefined;
-  const [y] = cells.operands;
-  if (y.rank !== x.rank || y.shape.some((d, i) => d !== x.shape[i])) return undefined;
+  const pool = pooled(which, fold.params);
+  if (!pool || !sameShape(pool.y.shape, x.shape)) return undefined;
   const again = (value: Tensor): Tensor => {
     const wide = value.broadcastInDim(picked.shape, spread.params.axes);
     return x.bind(foldWindows, [hit.where(wide, otherwise).reshape(fold.operands[0].shape)], fold.params);
   };
-  return { y, maxima: extremum.results[0]!, which, value: spread.operands[0], kernel, with: again };
+  return { ...pool, which, value: spread.operands[0], kernel: fold.params.kernel, with: again };
+}
+
+const overlaps = ({ kernel, stride, dilation }: Windows): boolean => kernel.some((f, i) => f !== stride[i] || dilation[i] !== 1);
+
+/** What was pooled in such windows, and its maxima, if `which` are their indices. */
+function pooled(which: Tensor, { kernel, stride, dilation }: Windows): { y: Tensor; maxima: Tensor } | undefined {
+  const extremum = which.index === 1 ? madeBy(which, maxWithIndex) : undefined;
+  const cells = madeBy(madeBy(extremum?.operands[0], reshape)?.operands[0], windows);
+  if (!extremum || !cells || JSON.stringify(cells.params) !== JSON.stringify({ kernel, stride, dilation })) return undefined;
+  return { y: cells.operands[0], maxima: extremum.results[0]! };
 }
 
 /** Activations are no longer than this. */

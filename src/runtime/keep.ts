@@ -44,14 +44,12 @@ export function keptOf(list: readonly Instruction[], outputs: ReadonlySet<Tensor
     }
   }
   const kept = new Set<Tensor>();
-  for (const { results } of list) {
-    for (const y of results) {
-      if (outputs.has(y)) continue;
-      const reads = inside.get(y) ?? 0;
-      const isResult = reads > 0 && y.cohort !== undefined;
-      if (isResult || y.readers > reads || (y.runs > 0 && readAnew.has(y)) || y.runs > 1) keep(y, kept);
-    }
-  }
+  const isWanted = (y: Tensor): boolean => {
+    const reads = inside.get(y) ?? 0;
+    const isResult = reads > 0 && y.cohort !== undefined;
+    return isResult || y.readers > reads || (y.runs > 0 && readAnew.has(y)) || y.runs > 1;
+  };
+  for (const { results } of list) for (const y of results) if (!outputs.has(y) && isWanted(y)) keep(y, kept);
   for (const y of costly(list)) keep(y, kept);
   return [...kept].filter((y) => !outputs.has(y));
 }

@@ -106,44 +106,85 @@ class Strands {
     return [...found].sort((a, b) => this.#position.get(a)! - this.#position.get(b)!);
   }
 
+  /** What follows from inputs element by element. */
+  #nearInputs(): ReadonlySet<Instruction> {
+    const near = new Set<Instruction>();
+    for (const instruction of this.#list) {
+      const inputs = instruction.operands.every((x) => near.has(x.source) || !this.#position.has(x.source));
+      if (inputs && isElementwise(instruction)) near.add(instruction);
+    }
+    return near;
+  }
+
   /**
    * What hangs together among the chosen instructions, each part in the order of the list. What follows from inputs element by element connects nothing,
    * and what leads to no term belongs to the part from which it follows, if it is one.
    */
   #components(chosen: (instruction: Instruction) => boolean, leads: ReadonlySet<Instruction>): Instruction[][] {
-    const near = new Set<Instruction>();
-    const parent = new Map<Instruction, Instruction>();
-    const gathers = new Set<Instruction>();
-    const find = (i: Instruction): Instruction => {
-      let at = i;
-      for (let up = parent.get(at)!; up !== at; up = parent.get(at)!) {
-        parent.set(at, parent.get(up)!);
-        at = up;
-      }
-      return at;
-    };
+    const near = this.#nearInputs();
+    const sets = new DisjointSets<Instruction>();
     for (const instruction of this.#list) {
-      const inputs = instruction.operands.every((x) => near.has(x.source) || !this.#position.has(x.source));
-      if (inputs && isElementwise(instruction)) near.add(instruction);
       if (near.has(instruction) || !chosen(instruction)) continue;
-      parent.set(instruction, instruction);
-      if (leads.has(instruction))
-        for (const x of instruction.operands) if (parent.has(x.source)) parent.set(find(x.source), find(instruction));
+      sets.add(instruction);
+      if (leads.has(instruction)) for (const x of instruction.operands) if (sets.has(x.source)) sets.join(x.source, instruction);
     }
-    for (const instruction of parent.keys()) {
+    const gathers = new Set<Instruction>();
+    for (const instruction of sets.members()) {
       if (leads.has(instruction)) continue;
-      const from = new Set(instruction.operands.flatMap((x) => (parent.has(x.source) ? [find(x.source)] : [])));
+      const from = new Set(instruction.operands.flatMap((x) => (sets.has(x.source) ? [sets.find(x.source)] : [])));
       const whole = instruction.operands.every((x) => !gathers.has(x.source));
-      if (from.size === 1 && whole) parent.set(instruction, [...from][0]!);
+      if (from.size === 1 && whole) sets.join(instruction, [...from][0]!);
       else if (from.size > 1 || !whole) gathers.add(instruction);
     }
-    for (const instruction of gathers) parent.delete(instruction);
-    const parts = new Map<Instruction, Instruction[]>();
-    for (const instruction of parent.keys()) {
-      const root = find(instruction);
+    for (const instruction of gathers) sets.remove(instruction);
+    return sets.parts();
+  }
+}
+
+/** A partition of values into sets that can be joined (union-find with path halving; Tarjan & van Leeuwen 1984). */
+class DisjointSets<T> {
+  readonly #parent = new Map<T, T>();
+
+  add(x: T): void {
+    this.#parent.set(x, x);
+  }
+
+  /** Removes a value that stands for no other. */
+  remove(x: T): void {
+    this.#parent.delete(x);
+  }
+
+  has(x: T): boolean {
+    return this.#parent.has(x);
+  }
+
+  members(): Iterable<T> {
+    return this.#parent.keys();
+  }
+
+  /** The value that stands for the set of `x`. */
+  find(x: T): T {
+    let at = x;
+    for (let up = this.#parent.get(at)!; up !== at; up = this.#parent.get(at)!) {
+      this.#parent.set(at, this.#parent.get(up)!);
+      at = up;
+    }
+    return at;
+  }
+
+  /** Makes one set of two; that of `into` stands for both. */
+  join(x: T, into: T): void {
+    this.#parent.set(this.find(x), this.find(into));
+  }
+
+  /** The sets, each in the order in which its values were added. */
+  parts(): T[][] {
+    const parts = new Map<T, T[]>();
+    for (const x of this.#parent.keys()) {
+      const root = this.find(x);
       const part = parts.get(root);
-      if (part) part.push(instruction);
-      else parts.set(root, [instruction]);
+      if (part) part.push(x);
+      else parts.set(root, [x]);
     }
     return [...parts.values()];
   }

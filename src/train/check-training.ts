@@ -154,16 +154,18 @@ function checkOutputs(data: Dataset, outputs: unknown, targets: Tensor, usual: b
     return [];
   }
   const got = outputs.rank < 2 ? 1 : outputs.shape[1];
-  if (got === want && outputs.rank === targets.rank + 1) return [];
   if (usual && got < want) throw widthError(data, outputs, got);
-  if (outputs.rank < 2) return [];
-  if (got === want) return [];
+  if (outputs.rank < 2 || got === want) return [];
+  return [widthNote(data, got, want)];
+}
+
+function widthNote(data: Dataset, got: number, want: number): string {
   const none = got === want + 1 ? `class ${want} never occurs` : `classes ${want} to ${got - 1} never occur`;
   const meaning =
     got > want
       ? `${none}; let its last layer have ${want} outputs`
       : "accuracy, the share whose largest output is at their class, will mean little";
-  return [`the model gives ${got} output${got === 1 ? "" : "s"} for an example, ${data.name} has ${want} classes: ${meaning}`];
+  return `the model gives ${got} output${got === 1 ? "" : "s"} for an example, ${data.name} has ${want} classes: ${meaning}`;
 }
 
 function widthError(data: Dataset, outputs: Tensor, got: number): RangeError {

@@ -34,7 +34,7 @@ export interface FrozenNames {
 type Fields = Readonly<Record<string, unknown>>;
 
 const isObject = (value: unknown): value is Fields => typeof value === "object" && value !== null && !Array.isArray(value);
-const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
+const isCount = (value: unknown): value is number => typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
 const isNames = (value: unknown): boolean => Array.isArray(value) && value.every((name) => typeof name === "string");
 const isAmount = (value: unknown): value is number => typeof value === "number" && Number.isFinite(value) && value >= 0;
 
@@ -50,18 +50,36 @@ export function checkRunState(value: unknown, what: string, steps?: number): Run
 
 function faultOf(state: unknown, given: number | undefined): string | undefined {
   if (!isObject(state) || !isObject(state.position)) return "it has no position";
-  const { position, records, rateFactor, reason, callbacks, frozen, steps = given } = state;
-  const { epoch, step, examples, seconds } = position as Fields;
+  const { position, steps = given } = state;
+  return (
+    faultOfPosition(position) ??
+    faultOfSteps(position.step, steps, given) ??
+    faultOfRecords(state.records, position.epoch) ??
+    faultOfRest(state)
+  );
+}
+
+function faultOfPosition({ epoch, step, examples, seconds }: Fields): string | undefined {
   if (!isCount(epoch) || epoch < 1) return `epoch ${said(epoch)} is no integer from 1`;
   if (!isCount(step)) return `step ${said(step)} is no integer from 0`;
-  if (steps !== undefined && (!isCount(steps) || steps < 1)) return `${said(steps)} steps an epoch are no integer from 1`;
+  return isCount(examples) && isAmount(seconds) ? undefined : `${said(examples)} examples in ${said(seconds)} seconds`;
+}
+
+function faultOfSteps(step: unknown, steps: unknown, given: number | undefined): string | undefined {
+  if (steps === undefined) return undefined;
+  if (!isCount(steps) || steps < 1) return `${said(steps)} steps an epoch are no integer from 1`;
   if (given !== undefined && steps !== given)
     return `its epochs have ${said(steps)} steps, those of this run ${given}; want the same data set and batch size`;
-  if (steps !== undefined && step > (steps as number)) return `step ${step} of an epoch of ${steps} steps`;
-  if (!isCount(examples) || !isAmount(seconds)) return `${said(examples)} examples in ${said(seconds)} seconds`;
+  return isCount(step) && step > steps ? `step ${step} of an epoch of ${steps} steps` : undefined;
+}
+
+function faultOfRecords(records: unknown, epoch: unknown): string | undefined {
   if (!Array.isArray(records) || !records.every((record) => isObject(record) && isAmount(record.seconds)))
     return "its records are no epochs";
-  if (records.length !== epoch - 1) return `epoch ${epoch}, but records of ${records.length} epochs`;
+  return isCount(epoch) && records.length === epoch - 1 ? undefined : `epoch ${said(epoch)}, but records of ${records.length} epochs`;
+}
+
+function faultOfRest({ rateFactor, reason, callbacks, frozen }: Fields): string | undefined {
   if (!isAmount(rateFactor)) return `the factor ${said(rateFactor)} of learning rates is no number from 0`;
   if (frozen !== undefined && !(isObject(frozen) && isNames(frozen.parameters) && isNames(frozen.modules)))
     return "what is frozen are no names";

@@ -111,13 +111,9 @@ export class Expressions {
   private compute(x: Expr): void {
     switch (x.op) {
       case "const":
-        this.constant(x);
-        return;
       case "ramp":
-        this.vectorConstant([0, 1, 2, 3].flatMap((n) => wordBytes(n, "i32")));
-        return;
       case "variable":
-        this.around.variable(x);
+        this.leaf(x);
         return;
       case "load":
         this.around.load(x);
@@ -143,9 +139,7 @@ export class Expressions {
         else this.castScalar(x.args[0], x.dtype);
         return;
       case "bitcast":
-        this.emit(x.args[0]);
-        if (x.lanes === 1 && x.args[0].dtype === "f32") this.code.emit(0xbc);
-        if (x.lanes === 1 && x.dtype === "f32") this.code.emit(0xbe);
+        this.bitcast(x, x.args[0]);
         return;
       default:
         this.operation(x);
@@ -153,6 +147,12 @@ export class Expressions {
   }
 
   // Leaves
+
+  private leaf(x: Expr): void {
+    if (x.op === "const") this.constant(x);
+    else if (x.op === "ramp") this.vectorConstant([0, 1, 2, 3].flatMap((n) => wordBytes(n, "i32")));
+    else this.around.variable(x);
+  }
 
   private constant(x: Expr): void {
     if (x.dtype === "f32") {
@@ -379,6 +379,13 @@ export class Expressions {
     if (to !== "u8" || a.dtype === "bool") return;
     this.code.i32(255);
     this.code.emit(SCALAR["and i32"]!);
+  }
+
+  /** A vector's bits have no type. */
+  private bitcast(x: Expr, from: Expr): void {
+    this.emit(from);
+    if (x.lanes === 1 && from.dtype === "f32") this.code.emit(0xbc);
+    if (x.lanes === 1 && x.dtype === "f32") this.code.emit(0xbe);
   }
 
   private castVector(a: Expr, to: Dtype): void {

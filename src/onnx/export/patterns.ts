@@ -3,9 +3,9 @@ import type { TypedArray } from "../../base/dtype.ts";
 import { conv, dot } from "../../ops/contract.ts";
 import { add, decay, div, le, lt, mul, ratio, select, sub } from "../../ops/elementwise.ts";
 import { full } from "../../ops/indexing.ts";
-import { instructionOf, madeBy } from "../../ops/made-by.ts";
+import { instructionOf, type Known, madeBy } from "../../ops/made-by.ts";
 import { broadcast, concat, pad, reshape, windows } from "../../ops/movement.ts";
-import type { Instruction } from "../../ops/op.ts";
+import type { Instruction, Op } from "../../ops/op.ts";
 import { max, maxWithIndex, sum } from "../../ops/reduce.ts";
 import type { Tensor } from "../../ops/tensor.ts";
 import { ELEMENT, type Graph } from "./graph.ts";
@@ -49,28 +49,24 @@ function infinitelyPadded(x: Tensor, spatial: number): Padded {
 /** windows → reshape → maxWithIndex without a reader of the index: MaxPool. Concatenations before it are left to the pool where it alone reads them. */
 const maxPool: Pattern = (g, a) => {
   const w = instructionOf(a, windows);
-  const flat = w && g.reader(w.results[0]!);
-  const top = flat && instructionOf(flat, reshape) && g.reader(flat.results[0]!);
-  const known = top && instructionOf(top, maxWithIndex);
+  const flat = w && readerOf(g, w, reshape);
+  const known = flat && readerOf(g, flat, maxWithIndex);
   if (!w || !known || (g.shared.uses.get(known.results[1]!) ?? []).length > 0) return false;
   const { kernel, stride, dilation } = w.params;
-  if (
-    w.operands[0].shape.length !== kernel.length + 2 ||
-    known.params.axis !== kernel.length + 2 ||
-    known.operands[0].shape.length !== kernel.length + 3
-  )
-    return false;
+  const rank = kernel.length + 2;
+  if (w.operands[0].rank !== rank || known.params.axis !== rank || known.operands[0].rank !== rank + 1) return false;
   const { x, low, high } = infinitelyPadded(w.operands[0], kernel.length);
   const fits = kernel.every((k, i) => low[i]! < k && high[i]! < k);
   const from = fits ? x : w.operands[0];
-  const pads = fits && [...low, ...high].some((n) => n > 0) ? [...low, ...high] : undefined;
+  const around = fits ? [...low, ...high] : [];
+  const pads = around.some((n) => n > 0) ? around : undefined;
   const name = g.emit("MaxPool", [g.ref(from)], {
     kernel_shape: kernel,
     strides: stride,
     ...(dilation.some((d) => d !== 1) && { dilations: dilation }),
     pads,
   });
-  return write(g, known.results[0]!, name, flat, known as unknown as Instruction);
+  return write(g, known.results[0]!, name, flat, known);
 };
 
 /** A concatenation of infinities that only windows of a pool read: the pool writes them. */
@@ -134,6 +130,20 @@ function perChannel(g: Graph, x: Tensor): TypedArray | undefined {
   return inner?.shape.every((n, i) => n === 1 || i === at) && at >= 0 ? g.shared.known(inner) : undefined;
 }
 
+/** The operand beside `value` of an instruction of two, as numbers for each channel, if it may stand on that side. */
+function otherPerChannel(g: Graph, { op, operands: [x, other] }: Instruction, value: Tensor): TypedArray | undefined {
+  if (!x || !other || (x !== value && !op.traits?.commutative)) return undefined;
+  return perChannel(g, x === value ? other : x);
+}
+
+/** What scales or shifts by a number for each channel. */
+const AFFINE: ReadonlyMap<unknown, { readonly scales: boolean; apply(v: number, n: number): number }> = new Map([
+  [add, { scales: false, apply: (v: number, n: number) => v + n }],
+  [sub, { scales: false, apply: (v: number, n: number) => v - n }],
+  [mul, { scales: true, apply: (v: number, n: number) => v * n }],
+  [div, { scales: true, apply: (v: number, n: number) => v / n }],
+]);
+
 /** y·scale + shift for each channel, as far as readers that alone read it go on so. */
 function affine(
   g: Graph,
@@ -147,23 +157,14 @@ function affine(
   const done: Instruction[] = [];
   for (;;) {
     const reader = g.reader(value);
-    const [x, other] = reader?.operands ?? [];
-    if (!reader || !x || !other) break;
-    const side = x === value ? other : x;
-    const numbers = perChannel(g, side);
-    if (!numbers || numbers.length !== channels || (x !== value && !reader.op.traits?.commutative)) break;
-    const isAdd = instructionOf(reader, add) !== undefined;
-    if (!isAdd && (!fold || ![sub, mul, div].some((op) => instructionOf(reader, op as typeof sub)))) break;
-    if (!fold && shift) break;
-    const each = (old: Float64Array | undefined, start: number, f: (v: number, n: number) => number): Float64Array =>
-      Float64Array.from(numbers, (n, i) => f(old?.[i] ?? start, n));
-    if (isAdd) shift = each(shift, 0, (v, n) => v + n);
-    else if (instructionOf(reader, sub)) shift = each(shift, 0, (v, n) => v - n);
-    else {
-      const by = instructionOf(reader, mul) ? (v: number, n: number): number => v * n : (v: number, n: number): number => v / n;
-      scale = each(scale, 1, by);
-      shift = shift && each(shift, 0, by);
-    }
+    const step = reader && AFFINE.get(reader.op);
+    if (!reader || !step || (!fold && (shift || reader.op !== add))) break;
+    const numbers = otherPerChannel(g, reader, value);
+    if (numbers?.length !== channels) break;
+    const each = (old: Float64Array | undefined, start: number): Float64Array =>
+      Float64Array.from(numbers, (n, i) => step.apply(old?.[i] ?? start, n));
+    if (step.scales) scale = each(scale, 1);
+    if (!step.scales || shift) shift = each(shift, 0);
     value = reader.results[0]!;
     done.push(reader);
   }
@@ -249,17 +250,24 @@ const softmax: Pattern = (g, a) => {
   const [axis, ...more] = top?.params.axes ?? [];
   if (!top || axis === undefined || more.length > 0) return false;
   const [x] = top.operands;
-  const spread = g.reader(top.results[0]!);
-  const less = spread && instructionOf(spread, broadcast) && g.reader(spread.results[0]!);
-  const small = less && instructionOf(less, sub)?.operands[0] === x && g.reader(less.results[0]!);
-  const shares = small && instructionOf(small, decay) && small.results[0]!;
-  const readers = shares ? (g.shared.uses.get(shares) ?? []) : [];
+  const spread = readerOf(g, top, broadcast);
+  const less = spread && readerOf(g, spread, sub);
+  const small = less && readerOf(g, less, decay);
+  if (!small || less.operands[0] !== x) return false;
+  const shares = small.results[0]!;
+  const readers = g.shared.uses.get(shares) ?? [];
   const total = readers.find((r): r is Instruction => r !== "result" && instructionOf(r, sum)?.params.axes.join() === String(axis));
-  const wide = total && g.reader(total.results[0]!);
-  const result = wide && instructionOf(wide, broadcast) && g.reader(wide.results[0]!);
-  if (!result || !instructionOf(result, ratio) || readers.length !== 2 || result.operands[0] !== shares) return false;
-  return write(g, result.results[0]!, g.emit("Softmax", [g.ref(x)], { axis }), spread, less, small as Instruction, total, wide, result);
+  const wide = total && readerOf(g, total, broadcast);
+  const result = wide && readerOf(g, wide, ratio);
+  if (!result || readers.length !== 2 || result.operands[0] !== shares) return false;
+  return write(g, result.results[0]!, g.emit("Softmax", [g.ref(x)], { axis }), spread, less, small, total, wide, result);
 };
+
+/** The one reader of an instruction's first result, if it is one of `op`. */
+function readerOf<N extends number, P>(g: Graph, a: Instruction, op: Op<N, P>): Known<N, P> | undefined {
+  const reader = g.reader(a.results[0]!);
+  return reader && instructionOf(reader, op);
+}
 
 /** A comparison with a number, and the choice between both that alone reads it: Max, Min or, of both, Clip. */
 const clamp: Pattern = (g, a) => {
@@ -270,10 +278,8 @@ const clamp: Pattern = (g, a) => {
   if (!choice || !x || bound === undefined || !compared || x.dtype !== "f32") return false;
   const [p, q] = compared.operands;
   const low = numberIn(q) === bound && p;
-  const high = numberIn(p) === bound && q;
-  const inner = clamps.get(x);
-  const of = low || high;
-  if (!of || !(of === x || (inner && inner.of === of))) return false;
+  const of = low || (numberIn(p) === bound && q);
+  if (!of || ![x, clamps.get(x)?.of].includes(of)) return false;
   const name = g.emit(low ? "Max" : "Min", [g.ref(x), g.scalar(bound, "f32")]);
   clamps.set(a.results[0]!, { of });
   return write(g, a.results[0]!, name);
