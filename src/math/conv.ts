@@ -7,7 +7,7 @@ import { checkOptions } from "../base/check.ts";
 import { promote } from "../base/dtype.ts";
 import { formatShape } from "../base/shape.ts";
 import { checkTensors } from "../ops/check.ts";
-import { convInput } from "../ops/contract.ts";
+import { convInput } from "../ops/convolution.ts";
 import { perAxis, type Tensor, type TensorLike } from "../ops/tensor.ts";
 import { CONV_OPTIONS, CONV_TRANSPOSE_OPTIONS } from "./options.ts";
 import { type PadMode, pad } from "./rearrange.ts";

@@ -5,6 +5,7 @@ import * as bits from "./bits.ts";
 import * as collective from "./collective.ts";
 import * as contract from "./contract.ts";
 import * as control from "./control.ts";
+import * as convolution from "./convolution.ts";
 import * as elementwise from "./elementwise.ts";
 import * as fft from "./fft.ts";
 import * as hostSpecial from "./host-special.ts";
@@ -35,6 +36,7 @@ const FAMILIES = {
   variates,
   contract,
   collective,
+  convolution,
   control,
   scan,
   loop,

@@ -22,6 +22,7 @@ import {
 } from "../base/shape.ts";
 import { nextSerial, type Origin, readNow, type Storage, type Value } from "../tape/node.ts";
 import * as contract from "./contract.ts";
+import * as convolution from "./convolution.ts";
 import { formatElements, type NestedArray, nest, showAs } from "./display.ts";
 import * as e from "./elementwise.ts";
 import { evaluate } from "./evaluator.ts";
@@ -923,7 +924,7 @@ export class Tensor implements Value {
     };
     const dtype = promote(this.dtype, weight.dtype);
     const padded = this.cast(dtype).pad([0, 0, ...padding], [0, 0, ...padding]);
-    return this.bind(contract.conv, [padded, weight.cast(dtype)], params);
+    return this.bind(convolution.conv, [padded, weight.cast(dtype)], params);
   }
 }
 

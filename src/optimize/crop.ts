@@ -2,7 +2,7 @@
  * @file What is cut off need not be computed: a part of a convolution's result is the convolution of a part, and a part of a padded value is the value with less
  * padding. So the input gradient of a padded convolution never computes the gradient of the padding; of a strided one before it is expanded, else after.
  */
-import { conv, convInput, partOfInput } from "../ops/contract.ts";
+import { conv, convInput, partOfInput } from "../ops/convolution.ts";
 import { instructionOf, madeBy } from "../ops/made-by.ts";
 import { pad, type Slicing, slice } from "../ops/movement.ts";
 import type { Region } from "../ops/op.ts";

@@ -7,7 +7,7 @@
 import { sizeOf } from "../base/shape.ts";
 import { tuple } from "../base/tuple.ts";
 import { type Target, WASM } from "../kernel/target.ts";
-import { type Conv, conv, convWeight } from "../ops/contract.ts";
+import { type Conv, conv, convWeight } from "../ops/convolution.ts";
 import { inBuffer } from "../ops/elementwise.ts";
 import { isOf, madeBy } from "../ops/made-by.ts";
 import { pad, slice } from "../ops/movement.ts";

@@ -9,7 +9,7 @@
 import { sameShape, sizeOf } from "../base/shape.ts";
 import { tuple } from "../base/tuple.ts";
 import { type Target, WASM } from "../kernel/target.ts";
-import { convWeight, convWeightAt } from "../ops/contract.ts";
+import { convWeight, convWeightAt } from "../ops/convolution.ts";
 import { eq, inBuffer, mul, select } from "../ops/elementwise.ts";
 import { full, iota } from "../ops/indexing.ts";
 import { instructionOf, isOf, type Known, madeBy } from "../ops/made-by.ts";

@@ -11,7 +11,7 @@
 import { type Shape, sizeOf, stridesOf } from "../base/shape.ts";
 import { Index } from "../kernel/index-algebra.ts";
 import type { Target } from "../kernel/target.ts";
-import { conv, convWeight } from "../ops/contract.ts";
+import { conv, convWeight } from "../ops/convolution.ts";
 import { contracts, counters, probe } from "../ops/lowering.ts";
 import { flatten } from "../ops/movement.ts";
 import type { Instruction } from "../ops/op.ts";

@@ -1,6 +1,7 @@
 /** @file Several instructions that are one node of ONNX, found from their first: pools, convolutions with padding, bias and scale, dense layers, softmax, clamps. */
 import type { TypedArray } from "../../base/dtype.ts";
-import { conv, dot } from "../../ops/contract.ts";
+import { dot } from "../../ops/contract.ts";
+import { conv } from "../../ops/convolution.ts";
 import { add, decay, div, le, lt, mul, ratio, select, sub } from "../../ops/elementwise.ts";
 import { full } from "../../ops/indexing.ts";
 import { instructionOf, type Known, madeBy } from "../../ops/made-by.ts";
