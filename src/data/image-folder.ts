@@ -24,14 +24,13 @@ import {
   text,
 } from "../base/check.ts";
 import { nodeModule } from "../base/host.ts";
-import { fold, type Key, keyFromSeed, threefry2x32 } from "../base/random.ts";
+import { fold, keyFromSeed } from "../base/random.ts";
 import { READ_LIMITS, type ReadLimits } from "../formats/budget.ts";
 import { collate } from "./batch.ts";
 import type { DataDescription, Dataset, Example, Examples, Split } from "./dataset.ts";
 import {
   centreCrop,
   coverCrop,
-  cropImage,
   hasColours,
   type Image,
   type ImageFilter,
@@ -43,6 +42,7 @@ import {
 } from "./image.ts";
 import { fromModule, type ModuleSource, startWorkers } from "./prefetch.ts";
 import { type Standardization, standardizeValues } from "./preprocessing.ts";
+import { randomPart } from "./random-part.ts";
 import { splitIndices, subset } from "./split.ts";
 
 export interface ImageFolderOptions extends ReadLimits {
@@ -218,24 +218,6 @@ async function anyColours(paths: readonly string[], limits: ReadLimits): Promise
   const { readFile } = await nodeModule<typeof import("node:fs/promises")>("node:fs/promises");
   for (const path of paths) if (await hasColours(await readFile(path), path, limits)) return true;
   return false;
-}
-
-const TRIES = 10;
-
-/** A random part of an image, as torchvision's RandomResizedCrop draws it, in the proportions of `width` and `height`. */
-function randomPart(image: Image, { least, width, height }: { least: number; width: number; height: number }, key: Key): Image {
-  const draw = (i: number): number => threefry2x32(key, [i, 0])[0] / 2 ** 32;
-  const proportion = width / height;
-  for (let i = 0; i < 4 * TRIES; i += 4) {
-    const area = image.width * image.height * (least + (1 - least) * draw(i));
-    const sides = proportion * Math.exp((2 * draw(i + 1) - 1) * Math.log(4 / 3));
-    const [w, h] = [Math.round(Math.sqrt(area * sides)), Math.round(Math.sqrt(area / sides))];
-    if (w < 1 || h < 1 || w > image.width || h > image.height) continue;
-    const left = Math.floor(draw(i + 2) * (image.width - w + 1));
-    const top = Math.floor(draw(i + 3) * (image.height - h + 1));
-    return resizeImage(cropImage(image, left, top, w, h), width, height);
-  }
-  return coverCrop(image, width, height);
 }
 
 const { fit, shorterSide, filter } = IMAGE_FOLDER_OPTIONS;
