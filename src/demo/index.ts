@@ -2,26 +2,36 @@
 import { didYouMean } from "../base/check.ts";
 import { manualSeed } from "../math/random.ts";
 import { activations } from "./activations.ts";
+import { backpropagation } from "./backpropagation.ts";
 import { convolution } from "./convolution.ts";
 import { syntheticGradients } from "./decoupled.ts";
 import type { Demo, Outcome } from "./demo.ts";
 import { derivatives } from "./derivatives.ts";
+import { famousNetworks } from "./famous-networks.ts";
 import { networks } from "./networks.ts";
 import { notes } from "./notes.ts";
+import { optimizers } from "./optimizers.ts";
 import { crew } from "./planning/crew.ts";
 import { rail } from "./planning/rail.ts";
+import { regularization } from "./regularization.ts";
+import { units } from "./units.ts";
 
 export { type Chart, type Demo, DOCUMENTS, type DocumentId, type Fact, holds, type Outcome } from "./demo.ts";
 
 export const demos: readonly Demo[] = [
   ...networks,
   ...derivatives,
+  ...backpropagation,
   syntheticGradients,
   rail,
   crew,
   ...convolution,
+  ...famousNetworks,
   ...notes,
+  ...units,
+  ...regularization,
   ...activations,
+  ...optimizers,
 ];
 
 /** The demonstration of that name. @throws {Error} if there is none. */

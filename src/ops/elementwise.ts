@@ -1,3 +1,4 @@
+/** @file Ops on each element: all families, and identities with a purpose. How such an op is made is in `pointwise.ts`. */
 import type { Op } from "./op.ts";
 import { elementwise, linear } from "./pointwise.ts";
 import type { Tensor } from "./tensor.ts";

@@ -1,3 +1,4 @@
+/** @file Functions of one number: exponentials, logarithms, trigonometry, activations, rounding. */
 import * as k from "../kernel/build.ts";
 import type { Op } from "./op.ts";
 import { elementwise } from "./pointwise.ts";

@@ -3,10 +3,26 @@
  * `nabla demo`: their solver would make this file ten times as large.
  */
 import { activations } from "../../demo/activations.ts";
+import { backpropagation } from "../../demo/backpropagation.ts";
 import { convolution } from "../../demo/convolution.ts";
 import { derivatives } from "../../demo/derivatives.ts";
+import { famousNetworks } from "../../demo/famous-networks.ts";
 import { networks } from "../../demo/networks.ts";
 import { notes } from "../../demo/notes.ts";
+import { optimizers } from "../../demo/optimizers.ts";
+import { regularization } from "../../demo/regularization.ts";
+import { units } from "../../demo/units.ts";
 import { answer } from "./entry.ts";
 
-answer([...networks, ...derivatives, ...convolution, ...notes, ...activations]);
+answer([
+  ...networks,
+  ...derivatives,
+  ...backpropagation,
+  ...convolution,
+  ...famousNetworks,
+  ...notes,
+  ...units,
+  ...regularization,
+  ...activations,
+  ...optimizers,
+]);

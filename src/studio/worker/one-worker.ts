@@ -1,7 +1,9 @@
 /** @file The worker of the one file: sessions, and the points of the three lectures that the rooms are about. All five would make the file a third larger. */
 import { activations } from "../../demo/activations.ts";
+import { backpropagation } from "../../demo/backpropagation.ts";
 import { derivatives } from "../../demo/derivatives.ts";
 import { networks } from "../../demo/networks.ts";
+import { optimizers } from "../../demo/optimizers.ts";
 import { answer } from "./entry.ts";
 
-answer([...networks, ...derivatives, ...activations]);
+answer([...networks, ...derivatives, ...backpropagation, ...activations, ...optimizers]);
