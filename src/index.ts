@@ -56,7 +56,7 @@ export { type Series, type TaylorRule, taylor, taylorRules } from "./inspect/tay
 export { type OptimizerMaker, type PlannedMemory, plannedMemory, type TrainingMemory } from "./inspect/training-memory.ts";
 export * as kernel from "./kernel/expressions.ts";
 export type { Atom, Index, Term } from "./kernel/index-algebra.ts";
-export type { BinaryOp, CompareOp, HostBinary, HostUnary, MathOp, UnaryOp } from "./kernel/kernel.ts";
+export type { BinaryOp, CompareOp, HostBinary, HostUnary, Load, MathOp, Node, UnaryOp } from "./kernel/kernel.ts";
 export {
   allclose,
   type CloseOptions,
@@ -241,6 +241,6 @@ export { Cell } from "./runtime/cell.ts";
 export { formatProfile, type KernelProfile, profile } from "./runtime/profile.ts";
 export { setBackend } from "./runtime/set-backend.ts";
 export { getThreads, setThreads } from "./runtime/wasm/pool.ts";
-export type { OpFace, Origin, Storage, Traits, Value } from "./tape/node.ts";
+export type { InstructionOf, Listed, OpFace, Origin, RegionOf, Storage, Traits, Value } from "./tape/node.ts";
 export { tapeOf } from "./tape/tape.ts";
 export * as train from "./train/index.ts";

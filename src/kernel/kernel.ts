@@ -59,10 +59,11 @@ export type Expr =
   | Node<BinaryOp | CompareOp, readonly [Expr, Expr, ...none: never[]]>
   | Node<"select" | "fma", readonly [Expr, Expr, Expr, ...none: never[]]>;
 
+/** The element of a buffer at an index, and 0 where the mask is false. */
 export type Load = Node<"load", readonly [index: Expr, ...mask: Expr[]]>;
 
 /** Expressions of some operations with operands `Args`. The types are open at the end so that an operand can be read whatever the operation is. */
-interface Node<Op, Args extends readonly Expr[]> {
+export interface Node<Op, Args extends readonly Expr[]> {
   readonly op: Op;
   readonly dtype: Dtype;
   /**

@@ -18,10 +18,10 @@ import type { Tensor } from "./tensor.ts";
 export type { Tuple } from "../base/tuple.ts";
 
 /** An instruction of a list of tensors, by an op with its rules. */
-export type Instruction = tape.Instruction<Tensor, Op>;
+export type Instruction = tape.InstructionOf<Tensor, Op>;
 
 /** A closed sub-list of tensors. */
-export type Region = tape.Region<Tensor>;
+export type Region = tape.RegionOf<Tensor>;
 
 /** A tangent or cotangent; undefined is a symbolic zero. */
 export type Maybe = Tensor | undefined;

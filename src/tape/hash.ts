@@ -4,7 +4,7 @@
  */
 import { formatType } from "../base/shape.ts";
 import { identityOf } from "../base/tree.ts";
-import type { Region, Value } from "./node.ts";
+import type { RegionOf, Value } from "./node.ts";
 import { tapeOfRegion } from "./tape.ts";
 
 /**
@@ -23,7 +23,7 @@ export function paramsKey(params: unknown): string {
 }
 
 /** The canonical text of a region. Equal texts mean equal programs. */
-export function hashRegion(region: Region): string {
+export function hashRegion(region: RegionOf): string {
   const numbers = new Map<Value, number>();
   const number = (value: Value): number => {
     let n = numbers.get(value);

@@ -15,7 +15,7 @@ import type { Type } from "../base/shape.ts";
 export interface OpFace {
   readonly name: string;
   /** Types of the results; throws on operands that do not fit. */
-  type(operands: readonly Type[], params: unknown, regions: readonly Region[]): Type[];
+  type(operands: readonly Type[], params: unknown, regions: readonly RegionOf[]): Type[];
   /** False for placeholders, barriers and the like: two equal instructions are still two. */
   readonly mergeable: boolean;
   readonly traits?: Traits;
@@ -68,7 +68,7 @@ export interface Origin {
 
 export interface Value extends Type {
   /** The instruction that makes this value. */
-  readonly source: Instruction;
+  readonly source: InstructionOf;
   /** Which of the instruction's results this is. */
   readonly index: number;
   /** What a reader calls it: `W1`, `dz2`. */
@@ -76,7 +76,7 @@ export interface Value extends Type {
 }
 
 /** A closed sub-list: nothing in it refers outside, but through `inputs`, which are placeholders of its own. */
-export interface Region<V extends Value = Value> {
+export interface RegionOf<V extends Value = Value> {
   readonly inputs: readonly V[];
   readonly outputs: readonly V[];
 }
@@ -85,19 +85,19 @@ export interface Region<V extends Value = Value> {
  * One operation of a recorded list: its operands and its results, and how it was called. `ops/op.ts` states what the values `V` and the op `O` are
  * above this folder.
  */
-export interface Instruction<V extends Value = Value, O extends OpFace = OpFace> {
+export interface InstructionOf<V extends Value = Value, O extends OpFace = OpFace> {
   /** Creation order. Operands precede results, so sorting by it gives a topological order. */
   readonly serial: number;
   readonly op: O;
   readonly operands: readonly V[];
   readonly params: unknown;
-  readonly regions: readonly Region<V>[];
+  readonly regions: readonly RegionOf<V>[];
   readonly results: readonly V[];
   readonly origin: Origin | undefined;
 }
 
 /** A value whose list holds values of its own type. */
-export type Listed<V extends Value> = Value & { readonly source: Instruction<V> };
+export type Listed<V extends Value> = Value & { readonly source: InstructionOf<V> };
 
 /** Elements of a computed value, wherever they lie. */
 export interface Storage {

@@ -5,7 +5,7 @@
  *     a1: f32[4,8] = tanh z1
  */
 import { formatType } from "../base/shape.ts";
-import type { Instruction, Region, Value } from "./node.ts";
+import type { InstructionOf, RegionOf, Value } from "./node.ts";
 import { tapeOfRegion } from "./tape.ts";
 
 /** `params` as ` {axis=1, size=3}`; objects print their own `toString` when they have one, functions their name. */
@@ -28,7 +28,7 @@ function formatParam(value: unknown): string {
 }
 
 /** Prints a region: a head with its inputs, a line per instruction, a foot with its outputs. */
-export function printRegion(region: Region, title = "tape"): string {
+export function printRegion(region: RegionOf, title = "tape"): string {
   return new Printer().region(region, title, "").join("\n");
 }
 
@@ -55,7 +55,7 @@ class Printer {
     return name;
   }
 
-  region(region: Region, title: string, indent: string): string[] {
+  region(region: RegionOf, title: string, indent: string): string[] {
     const inputs = region.inputs.map((x) => `${this.name(x)}: ${formatType(x)}`).join(", ");
     const list = tapeOfRegion(region).filter((instruction) => instruction.op.name !== "full");
     const lines = list.flatMap((instruction) => this.instruction(instruction, `${indent}  `));
@@ -63,7 +63,7 @@ class Printer {
     return [`${indent}${title}(${inputs}) {`, ...lines, `${indent}  return ${outputs}`, `${indent}}`];
   }
 
-  instruction(instruction: Instruction, indent: string): string[] {
+  instruction(instruction: InstructionOf, indent: string): string[] {
     const results = instruction.results.map((y) => `${this.name(y)}: ${formatType(y)}`).join(", ");
     const operands = instruction.operands.map((x) => ` ${this.name(x)}`).join("");
     const line = `${indent}${results} = ${instruction.op.name}${operands}${formatParams(instruction.params)}`;

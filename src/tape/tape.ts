@@ -2,7 +2,7 @@
  * @file The tape (Wengert list) of some outputs: the instructions they depend on, operands first. Deriving it from the outputs makes
  * reachability the only notion of dead code.
  */
-import type { Instruction, Listed, Region, Value } from "./node.ts";
+import type { InstructionOf, Listed, RegionOf, Value } from "./node.ts";
 
 /**
  * The instructions that `outputs` depend on, sorted by serial number. The walk does not pass the values in `stop`, nor instructions older
@@ -21,12 +21,12 @@ export function tapeOf<V extends Listed<V>>(outputs: readonly V[], stop?: Readon
 }
 
 /** The tape of a region, without its inputs. */
-export function tapeOfRegion<V extends Listed<V>>(region: Region<V>): V["source"][] {
+export function tapeOfRegion<V extends Listed<V>>(region: RegionOf<V>): V["source"][] {
   return tapeOf(region.outputs, new Set(region.inputs));
 }
 
 /** The values among `from` and everything that depends on them along `list`. */
-export function dependents<V extends Value>(list: readonly Instruction<V>[], from: Iterable<V>): Set<V> {
+export function dependents<V extends Value>(list: readonly InstructionOf<V>[], from: Iterable<V>): Set<V> {
   const found = new Set<V>(from);
   for (const instruction of list) {
     if (instruction.operands.some((x) => found.has(x))) for (const y of instruction.results) found.add(y);

@@ -2,12 +2,12 @@
  * @file Checks a region: it is closed, operands come before their use, and every recorded type is the one its op computes.
  */
 import { formatType, sameType } from "../base/shape.ts";
-import type { Instruction, Region, Value } from "./node.ts";
+import type { InstructionOf, RegionOf, Value } from "./node.ts";
 import { printRegion } from "./print.ts";
 import { tapeOfRegion } from "./tape.ts";
 
 /** Throws an `internal:` error with the printed region if it is malformed. */
-export function verifyRegion(region: Region): void {
+export function verifyRegion(region: RegionOf): void {
   const known = new Set<Value>(region.inputs);
   const fail = (message: string): never => {
     throw new Error(`internal: ${message}\n${printRegion(region)}`);
@@ -22,7 +22,7 @@ export function verifyRegion(region: Region): void {
   for (const y of region.outputs) if (!known.has(y)) fail("an output is not made in the region");
 }
 
-function checkTypes(instruction: Instruction, fail: (message: string) => never): void {
+function checkTypes(instruction: InstructionOf, fail: (message: string) => never): void {
   const types = instruction.op.type(instruction.operands, instruction.params, instruction.regions);
   if (types.length !== instruction.results.length)
     fail(`${instruction.op.name} has ${instruction.results.length} results, its rule ${types.length}`);

@@ -8,9 +8,10 @@ import { grad, jvp, vjp } from "../../src/function/derivative.ts";
 import { recordFunction } from "../../src/function/recording.ts";
 import { show } from "../../src/function/show.ts";
 import { stack, zeros } from "../../src/ops/create.ts";
+import type { Instruction, Region } from "../../src/ops/op.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
 import { tidy } from "../../src/runtime/passes.ts";
-import type { Instruction, Region, Value } from "../../src/tape/node.ts";
+import type { Value } from "../../src/tape/node.ts";
 import { tapeOfRegion } from "../../src/tape/tape.ts";
 import { elements, expectClose, f64, range } from "./backends.ts";
 

@@ -12,11 +12,11 @@ import { keyOf, normal } from "../../src/math/random.ts";
 import * as nn from "../../src/nn/index.ts";
 import { zeros } from "../../src/ops/create.ts";
 import { decay, ratio } from "../../src/ops/elementwise.ts";
+import type { Region } from "../../src/ops/op.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
 import { SGD } from "../../src/optim/index.ts";
 import { plan } from "../../src/runtime/fit.ts";
 import { optimize } from "../../src/runtime/passes.ts";
-import type { Region } from "../../src/tape/node.ts";
 import { tapeOfRegion } from "../../src/tape/tape.ts";
 import "../../src/runtime/evaluate.ts";
 

@@ -6,13 +6,13 @@ import { tensor } from "../../src/ops/create.ts";
 import { closedRegion, hole } from "../../src/ops/region.ts";
 import { scan } from "../../src/ops/scan.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
-import type { Instruction, Region, Value } from "../../src/tape/node.ts";
+import type { InstructionOf, RegionOf, Value } from "../../src/tape/node.ts";
 import { verifyRegion } from "../../src/tape/verify.ts";
 
 const pair = { shape: [2], dtype: "f32" } as const;
 
 /** A copy of a value's instruction with something changed; the first result of the copy. */
-function forged(y: Tensor, change: Partial<Instruction>): Value {
+function forged(y: Tensor, change: Partial<InstructionOf>): Value {
   const results: Value[] = [];
   const source = { ...y.source, results, ...change };
   for (const old of y.source.results) results.push({ source, index: old.index, shape: old.shape, dtype: old.dtype, label: old.label });
@@ -29,7 +29,7 @@ describe("verifyRegion", () => {
     expect(() => verifyRegion({ inputs: [x, stacked], outputs: looped })).not.toThrow();
   });
 
-  test.each<[string, RegExp, () => Region]>([
+  test.each<[string, RegExp, () => RegionOf]>([
     [
       "a placeholder that is not an input",
       /placeholder value is not among the inputs/,
