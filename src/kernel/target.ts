@@ -149,6 +149,11 @@ export interface Packing {
   readonly columns: number;
   /** Rows of a panel of the other operand. Copied by vectors, so a multiple of the vector is best. */
   readonly rows: number;
+  /**
+   * Rows of the other operand that lie a multiple of so many bytes apart meet in one set of the first cache. A tile with more rows than a set has lines wants them copied,
+   * a line of each side by side. Absent where tiles have fewer. Measure with `gemm_1024`.
+   */
+  readonly meetingPitch?: number;
   /** Terms of a sum from which a panel no longer stays in the cache by itself (measured: 256 do). Measure with `gemm_512`. */
   readonly leastTerms: number;
   /** How often an operand must be read to be worth a copy. */

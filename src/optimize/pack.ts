@@ -16,7 +16,7 @@ import { rewriteRegion } from "./rewrite.ts";
 
 const hasBatch = (x: string, y: string, out: string): boolean => [...x].some((c) => y.includes(c) && out.includes(c));
 
-function packOne(instruction: Known<2, Dot>, operands: readonly Tensor[], copy: Copier, { packing }: Target): Tensor[] | undefined {
+function packOne(instruction: Known<2, Dot>, operands: readonly Tensor[], copy: Copier, { packing, caches }: Target): Tensor[] | undefined {
   const { spec } = instruction.params;
   const [xWord, yWord, out] = words(spec);
   const k = out.at(-1);
@@ -36,8 +36,8 @@ function packOne(instruction: Known<2, Dot>, operands: readonly Tensor[], copy: 
   if (terms < packing.leastTerms) return undefined;
   let vectors = operands[v]!;
   let [vectorWord, result] = [mine, out];
-  const fresh = [..."ABCDEFGH"].filter((letter) => !spec.includes(letter));
-  const [a, b, c, d] = tuple(fresh.slice(0, 4), 4);
+  const fresh = [..."ABCDEFGHI"].filter((letter) => !spec.includes(letter));
+  const [a, b, c, d, e] = tuple(fresh.slice(0, 5), 5);
   if (mine.length === sum.length + 1 && size(k) % packing.columns === 0 && rows >= packing.leastReads) {
     const order = [...sum, k].map((letter) => mine.indexOf(letter));
     vectors = copy(vectors, order, packing.columns);
@@ -49,6 +49,14 @@ function packOne(instruction: Known<2, Dot>, operands: readonly Tensor[], copy: 
     repeated = packRepeated(repeated, sum, [b, d], copy, packing.rows);
     // In panels its last axis is two.
     if (repeated.word.endsWith(d)) result = result.replace(last, b + d);
+  }
+  const meet = packing.meetingPitch !== undefined && sum.includes(last) && (4 * terms) % packing.meetingPitch === 0;
+  if (meet && sum.length === 1 && other.length === 2 && terms % caches.line === 0 && columns >= packing.leastReads) {
+    // A line of terms of each row, side by side: the other operand's terms are split as these are, which moves nothing.
+    repeated = { x: copy(repeated.x, [0, 1], caches.line), word: e + other[0] + last };
+    const at = vectorWord.indexOf(last);
+    vectors = vectors.reshape([...vectors.shape.slice(0, at), terms / caches.line, caches.line, ...vectors.shape.slice(at + 1)]);
+    vectorWord = vectorWord.replace(last, e + last);
   }
   if (vectorWord === mine && repeated.word === other) return undefined;
   const [x, y] = inOrder(vectors, repeated.x);

@@ -14,7 +14,7 @@ export const AVX512: Target = {
   fma: "fused",
   guardAccesses,
   tiling: { ...WASM.tiling, points: 14 },
-  packing: { ...WASM.packing, columns: 32, rows: 16 },
+  packing: { ...WASM.packing, columns: 32, rows: 16, meetingPitch: 4096 },
 };
 
 export const AVX512_MACHINE: Machine = { target: AVX512, registers: WIDE_REGISTERS };
