@@ -102,7 +102,9 @@ function printProfile(fn: () => unknown): void {
   fn();
   const rows = profile(fn);
   console.log(formatProfile(rows));
-  const texts = new Set(rows.sort((a, b) => b.ms * b.calls - a.ms * a.calls).map((r) => r.text));
+  const texts = new Set(
+    rows.sort((a, b) => b.ms * b.calls - a.ms * a.calls).map(({ text, code }) => (code === undefined ? text : `${text}\n\n${code}`)),
+  );
   for (const text of texts) console.log(`\n${text}`);
 }
 

@@ -5,6 +5,7 @@ import { datasets } from "../data/registry.ts";
 import { models } from "../models/registry.ts";
 import { backendName, theBackend } from "../runtime/backends.ts";
 import { getThreads } from "../runtime/wasm/pool.ts";
+import { x64 } from "../runtime/x64/backend.ts";
 
 /** The package's version, from its own manifest (two folders up, both in the sources and in the build). */
 export function version(): string {
@@ -16,13 +17,23 @@ export async function infoCommand(): Promise<string> {
   const rows: [string, string][] = [
     ["nabla", version()],
     ["node", `${process.versions.node} (${process.platform} ${process.arch})`],
-    ["backend", backendName()],
+    ["backend", backendLine()],
     ["features", usable().join(", ") || "none"],
     ["threads", `${getThreads()} (the machine has ${availableParallelism()})`],
     ["models", Object.keys(models).join(", ")],
     ["data sets", Object.keys(datasets).join(", ")],
   ];
   return rows.map(([name, value]) => `${name.padEnd(10)} ${value}`).join("\n");
+}
+
+/** The backend in use, and what there is to say of the faster one. */
+function backendLine(): string {
+  const name = backendName();
+  if (name === x64.name) return `${name} (one thread computes)`;
+  const obstacle = x64.obstacle();
+  return obstacle === undefined
+    ? `${name} (x64 runs here on one thread: --backend x64, NABLA_BACKEND=x64)`
+    : `${name} (not x64: ${obstacle})`;
 }
 
 /** What the backend makes use of here. */

@@ -21,6 +21,8 @@ export interface Costs {
   /** Loads of a vector, relative to a vector of consecutive elements: one element repeated, and elements that lie apart. Measure with `conv7x7_fb`. */
   readonly repeated: number;
   readonly gather: number;
+  /** Storing the lanes of a vector apart, in loads. Absent where a vector's results must lie side by side. Measure with `conv3x3_fb`. */
+  readonly scatter?: number;
   /** Combining the lanes of a vector, in loads. Measure with `softmax_fwd`. */
   readonly fold: number;
   /** How much the cost of written out terms is raised: they must promise a tenth less. Measure with `lenet_b64`, whose first layer was slower with a tie. */

@@ -58,6 +58,8 @@ export interface Backend<M extends Memory = Memory> {
   load(program: Program, memory: M, loading: Loading): Loaded;
   /** The kernels of a program one by one, on one byte address per buffer: for the profiler. */
   kernels(program: Program, memory: M): ((...addresses: number[]) => void)[];
+  /** The code of each kernel as text, where there is any to be seen. */
+  listing?(program: Program, memory: M): readonly (string | undefined)[];
   /** What it makes use of here, for `nabla info`. */
   features(): readonly string[];
 }

@@ -17,6 +17,8 @@ export interface KernelProfile {
   readonly name: string;
   /** The kernel in the loop language. */
   readonly text: string;
+  /** Its machine code, where the backend writes any. */
+  readonly code?: string;
   /** Calls while `fn` ran. */
   readonly calls: number;
   /** Milliseconds of one call, the median of several. */
@@ -64,6 +66,7 @@ export function profile(fn: () => unknown): KernelProfile[] {
 
 function profileProgram(program: Program, { arena, bases, runs }: Ran, roof: Roofline): KernelProfile[] {
   const kernels = theBackend().kernels(program, arena.memory);
+  const listing = theBackend().listing?.(program, arena.memory);
   return flatten(program.steps, runs).map(({ kernel: n, args, calls }) => {
     const kernel = program.kernels[n]!;
     const addresses = args.map(({ binding, offset }) => bases[binding]! + offset);
@@ -72,6 +75,7 @@ function profileProgram(program: Program, { arena, bases, runs }: Ran, roof: Roo
     return {
       name: kernel.name,
       text: printKernel(kernel),
+      ...(listing?.[n] === undefined ? {} : { code: listing[n] }),
       calls,
       ms: timeOf(() => kernels[n]!(...addresses)),
       flops,

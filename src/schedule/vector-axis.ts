@@ -2,7 +2,7 @@
 import type { Nest } from "./tiling.ts";
 
 /** The axis along which loads are contiguous or constant; -1 if none is long enough or better than scalars. */
-export function vectorAxis({ access, lanes, target: { costs } }: Nest): number {
+export function vectorAxis({ access, lanes, reduces, target: { costs } }: Nest): number {
   const { axes, loads, stores } = access;
   if (lanes === 1) return -1;
   const lastOut = axes.findLastIndex((a) => a.kind === "out");
@@ -10,11 +10,16 @@ export function vectorAxis({ access, lanes, target: { costs } }: Nest): number {
   let best = -1;
   let least = Number.POSITIVE_INFINITY;
   axes.forEach((axis, i) => {
-    if (axis.extent < lanes || (axis.kind === "out" && (i !== lastOut || stores[i] !== 1))) return;
+    if (axis.extent < lanes) return;
+    // The results of a long sum may be stored apart: they are few beside its terms.
+    const apart = axis.kind === "out" && (i !== lastOut || stores[i] !== 1);
+    if (apart && !(reduces && costs.scatter !== undefined && stores[i] !== null)) return;
     const vectors = Math.ceil(axis.extent / lanes);
     const loaded = loads[i]!.reduce<number>((sum, c) => sum + (c === 0 ? costs.repeated : c === 1 ? 1 : costs.gather), 0);
     // Lanes that are computed twice are lost; the lanes of a sum must be combined in the end.
-    const cost = (loaded * vectors * lanes) / axis.extent + (axis.kind === "sum" ? (costs.fold * lanes) / summed : 0);
+    const cost =
+      (loaded * vectors * lanes) / axis.extent +
+      (axis.kind === "sum" ? (costs.fold * lanes) / summed : apart ? costs.scatter! / summed : 0);
     if (cost < least) {
       least = cost;
       best = i;

@@ -51,11 +51,18 @@ export interface Compiled {
 
 const [RAX, RCX, RBX, RSP, RBP, RSI, RDI, R12, R13] = [0, 1, 3, 4, 5, 6, 7, 12, 13] as const;
 
-/** Most addresses that a call of a kernel passes. */
+/** The largest constant that one instruction adds to an address. */
 const MOST_STEP = 2 ** 30;
 
 /** Loops of steps whose iterations are kept. */
 export const MOST_DEPTH = 64;
+
+/** A kernel's function; without a label one that calls the host. */
+interface Made {
+  readonly label: number | undefined;
+  readonly spills: number;
+  readonly items: readonly Final[] | undefined;
+}
 
 class ProgramWriter {
   readonly assembler: Assembler = new Assembler();
@@ -72,27 +79,27 @@ class ProgramWriter {
   }
 
   kernels(): void {
-    const known = new Map<string, { readonly label: number | undefined; readonly spills: number }>();
+    const known = new Map<string, Made>();
     for (const [i, kernel] of this.#program.kernels.entries()) {
       const hash = hashKernel(kernel);
-      const made = known.get(hash) ?? this.#kernel(kernel, i);
+      const made = known.get(hash) ?? this.#kernel(kernel);
       known.set(hash, made);
       this.#labels.push(made.label);
       this.spills.push(made.spills);
+      if (made.items) this.#options.listing?.set(i, listingOf(made.items));
     }
   }
 
-  #kernel(kernel: Kernel, i: number): { readonly label: number | undefined; readonly spills: number } {
-    const { machine, watch, listing } = this.#options;
+  #kernel(kernel: Kernel): Made {
+    const { machine, watch } = this.#options;
     const code = generate(kernel, machine.target, this.constants, watch);
-    if (!code) return { label: undefined, spills: 0 };
+    if (!code) return { label: undefined, spills: 0, items: undefined };
     const { items, spills } = allocate(code, machine.registers);
     const label = this.assembler.newLabel();
     this.assembler.align(64);
     this.assembler.place(label);
     this.#function(items, code.labels);
-    if (listing) listing.set(i, listingOf(items));
-    return { label, spills };
+    return { label, spills, items };
   }
 
   #function(items: readonly Final[], labels: number): void {

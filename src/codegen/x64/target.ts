@@ -13,6 +13,7 @@ export const AVX512: Target = {
   registers: 31,
   fma: "fused",
   guardAccesses,
+  costs: { ...WASM.costs, gather: 24, scatter: 32, fold: 12 },
   tiling: { ...WASM.tiling, points: 14 },
   packing: { ...WASM.packing, columns: 32, rows: 16, meetingPitch: 4096 },
 };

@@ -175,6 +175,16 @@ function load(program: Program, memory: LinearMemory, { watch }: Loading): Loade
   return loaded;
 }
 
+function listing(program: Program, memory: LinearMemory): readonly (string | undefined)[] {
+  const { system, machine } = hostOrThrow();
+  const texts = new Map<number, string>();
+  const { spills } = compileProgram(program, { machine, arena: system.addressOf(memory.buffer), counters: 0n, listing: texts });
+  return program.kernels.map((_, i) => {
+    const text = texts.get(i);
+    return text === undefined ? undefined : `${spills[i]} values on the stack\n${text}`;
+  });
+}
+
 /** Most buffers of a kernel that is called by itself. */
 const MOST_BUFFERS = 1024;
 
@@ -208,6 +218,7 @@ export const x64: Backend<LinearMemory> = {
   memory: linearMemory,
   load,
   kernels,
+  listing,
   features: () => {
     const host = theHost();
     return typeof host === "string" ? [] : [host.level === "avx512" ? "AVX-512" : "AVX2", `koffi ${host.system.version}`];
