@@ -37,7 +37,7 @@ function packOne(instruction: Known<2, Dot>, operands: readonly Tensor[], copy: 
   let vectors = operands[v]!;
   let [vectorWord, result] = [mine, out];
   const fresh = [..."ABCDEFGHI"].filter((letter) => !spec.includes(letter));
-  const [a, b, c, d, e] = tuple(fresh.slice(0, 5), 5);
+  const [a, b, c, d] = tuple(fresh.slice(0, 4), 4);
   if (mine.length === sum.length + 1 && size(k) % packing.columns === 0 && rows >= packing.leastReads) {
     const order = [...sum, k].map((letter) => mine.indexOf(letter));
     vectors = copy(vectors, order, packing.columns);
@@ -52,8 +52,9 @@ function packOne(instruction: Known<2, Dot>, operands: readonly Tensor[], copy: 
   }
   const meet = packing.meetingPitch !== undefined && sum.includes(last) && (4 * terms) % packing.meetingPitch === 0;
   if (meet && sum.length === 1 && other.length === 2 && terms % caches.line === 0 && columns >= packing.leastReads) {
+    const [row, e] = tuple([...other.slice(0, 1), ...fresh.slice(4, 5)], 2);
     // A line of terms of each row, side by side: the other operand's terms are split as these are, which moves nothing.
-    repeated = { x: copy(repeated.x, [0, 1], caches.line), word: e + other[0] + last };
+    repeated = { x: copy(repeated.x, [0, 1], caches.line), word: e + row + last };
     const at = vectorWord.indexOf(last);
     vectors = vectors.reshape([...vectors.shape.slice(0, at), terms / caches.line, caches.line, ...vectors.shape.slice(at + 1)]);
     vectorWord = vectorWord.replace(last, e + last);
