@@ -3,4 +3,4 @@ import { test } from "vitest";
 import { models } from "../../src/index.ts";
 import { expectSameAgain } from "../onnx/zoo-case.ts";
 
-test.each(Object.keys(models.zoo))("%s", expectSameAgain);
+test.each(Object.keys(models.zoo))("%s", async (name) => await expectSameAgain(name));

@@ -1,9 +1,9 @@
 /** @file ONNX's own tests of operators: an archive with a part of those of version 1.12, and where it is there a folder with all of a newer version. */
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { onTestFinished } from "vitest";
-import { findCases, runCase } from "../../scripts/onnx-cases.mjs";
+import { findCases, opOfCase, runCase } from "../../scripts/onnx-cases.mjs";
 import { readTar } from "../../src/formats/tar.ts";
 import { compile } from "../../src/function/compile.ts";
 import { manualSeed } from "../../src/math/random.ts";
@@ -31,6 +31,18 @@ export async function unpackedCases(): Promise<string[]> {
     writeFileSync(path, bytes);
   }
   return findCases(folder) as string[];
+}
+
+/** Every n-th case, and one of each operator. */
+export function some(folders: readonly string[], n: number): string[] {
+  const seen = new Set<string>();
+  return folders.filter((folder, i) => {
+    const { graph } = onnx.decodeOnnx("Model", new Uint8Array(readFileSync(join(folder, "model.onnx"))));
+    const op = opOfCase(basename(folder), graph, onnx.operators) as string;
+    const isNew = !seen.has(op);
+    seen.add(op);
+    return isNew || i % n === 0;
+  });
 }
 
 /**
