@@ -248,6 +248,11 @@ function addTraining(program: Command, done: (exitCode: number) => void): void {
     .option("--resume <dir>", "go on with the run in this folder")
     .option("--take-over", "take the folder from the process that trains in it; that one ends")
     .option("--json <file>", "write settings, metrics of every epoch and the result to a file")
+    .option("--distributed", "train on all processes that mpirun or srun has started, to the same bits on 1, 2, 4 and 8 of them")
+    .option("--fast", "with --distributed: let ranks add up in any order; bits then depend on their number")
+    .option("--ranks <n>", "start so many processes with mpirun, and train on all of them", positiveInteger)
+    .option("--restarts <n>", "with --ranks: start again from the last checkpoint, so often, when a process has failed", positiveInteger)
+    .option("--hostfile <file>", "with --ranks: the machines, as mpirun wants them")
     .option("--fast-dev-run", "train and test one batch, to see that everything runs; save nothing")
     .option("--overfit-one-batch", "learn one batch by heart, to see that the model can learn; save nothing")
     .action(async (model: string | undefined, flags) => done(await trainCommand(model ?? flags.model, flags)));

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { sizeOf } from "../base/shape.ts";
 import { fetchBatches } from "../data/loader.ts";
+import type { Distributed } from "../distributed/distributed.ts";
 import type { Curve } from "../figures/curves.ts";
 import { backendName } from "../runtime/backends.ts";
 import { getThreads } from "../runtime/wasm/pool.ts";
@@ -22,6 +23,7 @@ import { folderStore } from "../train/store.ts";
 import { baselineLoss, batchTensors } from "../train/task.ts";
 import { TensorboardSink } from "../train/tensorboard.ts";
 import { drawCurves } from "./curves.ts";
+import { announce, checkSameData, type DistributedFlags, follow, ranksFor } from "./distributed-training.ts";
 import { samples } from "./generate-command.ts";
 import { Interruption } from "./interruption.ts";
 import { LeaseLost } from "./lease.ts";
@@ -36,6 +38,7 @@ import { claimFree } from "./runs.ts";
 import { openSession, peeksAt, type Session, type Settled, sayMistakes, settle } from "./session.ts";
 import { type Config, fileSettings, flagOf, givenSettings } from "./settings.ts";
 import { summarize } from "./summary.ts";
+import { type LaunchFlags, supervise } from "./supervisor.ts";
 import { terminalWidth } from "./terminal.ts";
 import { modelMetadata } from "./trained.ts";
 
@@ -44,7 +47,7 @@ import { modelMetadata } from "./trained.ts";
 const HARDLY = 0.9;
 const EXPLAINED = 256;
 
-export interface TrainFlags extends Config {
+export interface TrainFlags extends Config, DistributedFlags, LaunchFlags {
   readonly config?: string;
   readonly resume?: string;
   readonly overwrite?: boolean;
@@ -57,14 +60,20 @@ export interface TrainFlags extends Config {
 
 /** Trains; gives the process's exit code. */
 export async function trainCommand(name: string | undefined, flags: TrainFlags): Promise<number> {
+  if (flags.ranks !== undefined) return supervise(flags, process.argv.slice(2));
+  if (flags.restarts !== undefined) throw new Error("--restarts goes with --ranks N, which starts the processes");
+  const ranks = await ranksFor(flags);
+  if (ranks && !ranks.first) return follow(ranks);
   const given = givenSettings(name, flags);
-  if (flags.resume !== undefined) return resumeRun(new RunFolder(flags.resume), given, flags);
+  if (flags.resume !== undefined) return resumeRun(new RunFolder(flags.resume), given, flags, ranks);
   const chosen = { ...fileSettings(flags.config), ...given };
+  if (ranks && (chosen.model === "pbp" || flags.overfitOneBatch || flags.fastDevRun))
+    throw new Error("--distributed: is for training; try models out, and train pbp, on one process");
   if (chosen.model === "pbp") return pbpCommand(chosen, flags);
   const settings = settle(chosen);
   const report = reportFile(flags, settings);
   refuseWithinData(flags.out ?? "runs", settings);
-  const session = await openSession(settings);
+  const session = await openTogether(settings, ranks);
   console.log(heading(session));
   await sayMistakes(session);
   if (flags.overfitOneBatch) return overfit(session);
@@ -81,6 +90,15 @@ export async function trainCommand(name: string | undefined, flags: TrainFlags):
   }
 }
 
+/** Opens what trains, on all ranks if there are several. */
+async function openTogether(settings: Settled, ranks: Distributed | undefined): Promise<Session> {
+  announce(ranks, settings);
+  const session = await openSession(settings);
+  if (!ranks) return session;
+  checkSameData(ranks, session);
+  return { ...session, options: { ...session.options, distributed: ranks } };
+}
+
 /** Where `--json` writes, checked before the work. */
 function reportFile({ json, config }: TrainFlags, { data }: Config): OutputFile | undefined {
   return json === undefined ? undefined : outputFile(json, [config, data]);
@@ -94,7 +112,7 @@ function refuseWithinData(out: string, { data }: Settled): void {
 
 // ---- going on -------------------------------------------------------------------------------------------------------------------------
 
-async function resumeRun(run: RunFolder, given: Config, flags: TrainFlags): Promise<number> {
+async function resumeRun(run: RunFolder, given: Config, flags: TrainFlags, ranks?: Distributed): Promise<number> {
   for (const flag of ["config", "out"] as const) {
     if (flags[flag] !== undefined) throw new Error(`--resume goes on with a run as it is; leave out --${flag}`);
   }
@@ -108,15 +126,15 @@ async function resumeRun(run: RunFolder, given: Config, flags: TrainFlags): Prom
   }
   await run.reopen(flags);
   try {
-    return await goOn(run, settings, report);
+    return await goOn(run, settings, report, ranks);
   } finally {
     run.release();
   }
 }
 
-async function goOn(run: RunFolder, settings: Settled, report: OutputFile | undefined): Promise<number> {
+async function goOn(run: RunFolder, settings: Settled, report: OutputFile | undefined, ranks?: Distributed): Promise<number> {
   const before = run.info;
-  const session = await openSession(settings);
+  const session = await openTogether(settings, ranks);
   const now = describeRun(session.model, session.data);
   if (now.data.sha256 !== before.data.sha256) {
     throw new Error(
@@ -195,7 +213,7 @@ async function finish(
   report: OutputFile | undefined,
 ): Promise<number> {
   const { data, model } = session;
-  const test = history.stopped ? undefined : await new Evaluator(model, data, session.options.loss).measure(data.test);
+  const test = history.stopped ? undefined : await measured(session);
   const saved = await saveResult(run, session, history);
   const { epochs, stopped, reason = stopped ? interruption.reason : undefined } = history;
   const result = withResult(info, stopped ? "interrupted" : "finished", { epochs, reason });
@@ -213,6 +231,11 @@ async function finish(
   if (stopped) console.log(`interrupted; go on with: nabla train --resume ${run.path}`);
   if (saved) console.log(`saved ${join(run.path, "model.safetensors")}`);
   return stopped ? interruption.code : 0;
+}
+
+/** The figures of the test split. */
+function measured({ model, data, options }: Session): Promise<Metrics> {
+  return new Evaluator(model, data, options.loss, {}, options.distributed).measure(data.test);
 }
 
 /** The losses over the epochs, drawn in a terminal; nothing elsewhere, or where there is one epoch. */
@@ -269,7 +292,10 @@ async function fitWithReports(run: RunFolder, session: Session, interruption: In
     lost = error;
     interruption.abort(1, error.message);
   };
-  const callbacks = [...session.options.callbacks, reporter, ...samples(session.model, session.data), ...keepers(run, session, onLost)];
+  const onFull = session.options.distributed && ((error: Error): void => interruption.abort(1, error.message));
+  // Samples draw random numbers, which all ranks must draw alike.
+  const shown = session.options.distributed ? [] : samples(session.model, session.data);
+  const callbacks = [...session.options.callbacks, reporter, ...shown, ...keepers(run, session, onLost, onFull)];
   try {
     const history = await fit(session.model, session.data, { ...session.options, callbacks, signal: interruption.signal, resume });
     if (lost) throw lost;
@@ -279,8 +305,16 @@ async function fitWithReports(run: RunFolder, session: Session, interruption: In
   }
 }
 
-/** What writes to the folder. Where it cannot, training goes on: what was saved stays, and the disk may have room again. */
-function keepers(run: RunFolder, { settings, data }: Session, onLost: (error: LeaseLost) => void): Callback[] {
+/**
+ * What writes to the folder. Where it cannot, training goes on: what was saved stays, and the disk may have room again. On several ranks it ends: what a rank
+ * that fails costs is the time since the last checkpoint.
+ */
+function keepers(
+  run: RunFolder,
+  { settings, data }: Session,
+  onLost: (error: LeaseLost) => void,
+  onFull?: (error: Error) => void,
+): Callback[] {
   const warned = new Set<string>();
   const onError = (error: NodeJS.ErrnoException): void => {
     if (error instanceof LeaseLost) onLost(error);
@@ -304,7 +338,7 @@ function keepers(run: RunFolder, { settings, data }: Session, onLost: (error: Le
       monitor: settings.monitor,
       run: run.info.id,
       metadata: modelMetadata(settings, data),
-      onError,
+      onError: onFull ?? onError,
     }),
   ];
 }
@@ -316,10 +350,12 @@ export function heading({ settings, data, model, options, taken }: Session): str
   const held = data.validation ? ` + ${count(data.validation.count)} for validation` : "";
   const what = `${name} (${count(parameterCount(model))} parameters) on ${data.name} (${count(data.train.count)} + ${count(data.test.count)} examples${held})`;
   const course = schedules[schedule].says && ` ${schedules[schedule].says}`;
+  const ranks = options.distributed;
+  const together = ranks ? `, ${ranks}` : "";
   const start = taken
     ? `\nfrom ${taken.from}: ${taken.tensors} tensors${taken.fresh.length > 0 ? `; new: ${taken.fresh.join(", ")}` : ""}; ${count(trained)} parameters train`
     : "";
-  return `${what}: ${optimizer}, lr ${lr}${course}, batch ${batchSize}, ${epochs} epochs, seed ${seed}, ${backendName()}${start}${(data.notes ?? []).map((note) => `\n${note}`).join("")}`;
+  return `${what}: ${optimizer}, lr ${lr}${course}, batch ${batchSize}, ${epochs} epochs, seed ${seed}, ${backendName()}${together}${start}${(data.notes ?? []).map((note) => `\n${note}`).join("")}`;
 }
 
 /** What `--json` writes. Accuracies are shares from 0 to 1, null for regression. */

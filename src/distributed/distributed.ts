@@ -15,7 +15,7 @@ import { backendName, theBackend } from "../runtime/backends.ts";
 import { Cell } from "../runtime/cell.ts";
 import { setThreads } from "../runtime/wasm/pool.ts";
 import { Communicator, single } from "./communicator.ts";
-import { mpi } from "./mpi.ts";
+import { LostRank, mpi } from "./mpi.ts";
 import { isLaunched, launchedHere } from "./mpi-library.ts";
 import { type Share, spread } from "./spread.ts";
 
@@ -204,11 +204,20 @@ export class Distributed {
     return this.average([x])[0]!;
   }
 
+  /** An error of this rank, with what is needed to find it: the rank, its machine, the step. The other ranks end when this process does. */
+  named(error: unknown, step: number): unknown {
+    if (this.size === 1 || !(error instanceof Error)) return error;
+    const lost = error instanceof LostRank ? ` (on ${this.hosts[error.rank]})` : "";
+    error.message = `rank ${this.rank} on ${this.hosts[this.rank]}, step ${step}: ${error.message}${lost}`;
+    return error;
+  }
+
   toString(): string {
     const { kind } = this.communicator;
     const machines = new Set(this.hosts).size;
     const bits = this.#exact ? `${this.shards} shards` : "bits depend on the number of ranks";
-    return `rank ${this.rank} of ${this.size} (${kind}, ${machines} ${machines === 1 ? "machine" : "machines"}, ${bits})`;
+    const ranks = this.size === 1 ? "1 rank" : `${this.size} ranks`;
+    return `${ranks} on ${machines} ${machines === 1 ? "machine" : "machines"} (${kind}, ${bits})`;
   }
 }
 

@@ -127,6 +127,8 @@ export async function fit(model: Layer, data: Dataset, options: FitOptions): Pro
   const run = new Run(model, data, options);
   try {
     return await run.train();
+  } catch (error) {
+    throw options.distributed?.named(error, run.total + 1) ?? error;
   } finally {
     run.dispose();
   }

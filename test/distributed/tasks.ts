@@ -86,18 +86,20 @@ export interface FitTask {
   readonly fast?: boolean;
   readonly accumulate?: number;
   readonly epochs?: number;
+  /** Nothing random. */
+  readonly plain?: boolean;
 }
 
-export function networkOf(name: FitTask["network"]): nn.Layer {
+export function networkOf(name: FitTask["network"], plain = false): nn.Layer {
   if (name === "mlp")
-    return new nn.Sequential(new nn.Flatten(), new nn.Linear(64, 20), new nn.ReLU(), new nn.Dropout(0.2), new nn.Linear(20, 4));
+    return new nn.Sequential(new nn.Flatten(), new nn.Linear(64, 20), new nn.ReLU(), new nn.Dropout(plain ? 0 : 0.2), new nn.Linear(20, 4));
   const block = (channels: number, to: number): nn.Layer[] => [
     new nn.Conv2d(channels, to, 3, { padding: 1 }),
     new nn.BatchNorm2d(to),
     new nn.ReLU(),
   ];
   if (name === "small")
-    return new nn.Sequential(...block(1, 4), new nn.Dropout(0.1), new nn.AvgPool2d(8), new nn.Flatten(), new nn.Linear(4, 4));
+    return new nn.Sequential(...block(1, 4), new nn.Dropout(plain ? 0 : 0.1), new nn.AvgPool2d(8), new nn.Flatten(), new nn.Linear(4, 4));
   return new nn.Sequential(...block(1, 6), new nn.MaxPool2d(2), ...block(6, 8), new nn.AvgPool2d(4), new nn.Flatten(), new nn.Linear(8, 4));
 }
 
@@ -106,7 +108,7 @@ export async function train(ranks: Communicator, task: FitTask): Promise<{ losse
   const distributed = new Distributed(ranks, 8, task.fast);
   // Other weights on other ranks: those of rank 0 count.
   manualSeed(1 + ranks.rank);
-  const model = networkOf(task.network);
+  const model = networkOf(task.network, task.plain);
   const parameters = [...model.parameters()];
   const optimizer = task.optimizer === "adam" ? new Adam(parameters, { lr: 0.01 }) : new SGD(parameters, { lr: 0.05, momentum: 0.9 });
   const losses: number[] = [];
@@ -118,7 +120,7 @@ export async function train(ranks: Communicator, task: FitTask): Promise<{ losse
     average: new EMA(parameters, { decay: 0.9 }),
     loss: new nn.CrossEntropyLoss({ weight: tensor([1, 2, 3, 0.5]) }),
     ...(task.accumulate !== undefined && { accumulate: task.accumulate }),
-    augment: (x) => augment([flipHorizontal(), translate(1)])(randomKey(), x),
+    ...(!task.plain && { augment: (x: Tensor) => augment([flipHorizontal(), translate(1)])(randomKey(), x) }),
     checks: false,
     distributed,
     callbacks: [{ onStep: ({ loss }) => void losses.push(loss) }],
@@ -133,4 +135,30 @@ export async function train(ranks: Communicator, task: FitTask): Promise<{ losse
   return { losses, figures, weights };
 }
 
-export const tasks: Readonly<Record<string, (ranks: Communicator, task: never) => unknown>> = { collectives, derivative, loop, train };
+/** Rank 1 throws in its third step. */
+export async function throws(ranks: Communicator): Promise<void> {
+  manualSeed(1);
+  const model = networkOf("small");
+  await fit(model, syntheticImages(84), {
+    optimizer: new SGD(model.parameters(), { lr: 0.1 }),
+    epochs: 1,
+    batchSize: 16,
+    checks: false,
+    distributed: new Distributed(ranks),
+    callbacks: [
+      {
+        onStep({ step }) {
+          if (step === 2 && ranks.rank === 1) throw new Error("no more");
+        },
+      },
+    ],
+  });
+}
+
+export const tasks: Readonly<Record<string, (ranks: Communicator, task: never) => unknown>> = {
+  collectives,
+  derivative,
+  loop,
+  train,
+  throws,
+};

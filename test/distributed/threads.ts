@@ -2,30 +2,16 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
-import { rolldown } from "rolldown";
 import { threadsMemory } from "../../src/distributed/threads.ts";
+import { bundled } from "./bundle.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "nabla-ranks-"));
 let bundle: Promise<string> | undefined;
 
-/** The tasks as one module. */
-async function bundled(): Promise<string> {
-  const made = await rolldown({
-    input: fileURLToPath(new URL("./worker.ts", import.meta.url)),
-    platform: "node",
-    external: (id) => !/^[./\\]/.test(id),
-  });
-  const file = join(folder, "worker.mjs");
-  await made.write({ file, format: "esm", codeSplitting: false });
-  await made.close();
-  return file;
-}
-
 /** Runs a task on so many ranks; gives what each of them gives. */
 export async function onThreads<T>(size: number, name: string, task: unknown = {}): Promise<T[]> {
-  bundle ??= bundled();
+  bundle ??= bundled("worker", join(folder, "worker.mjs"));
   const file = await bundle;
   const memory = threadsMemory(size);
   const workers = Array.from(

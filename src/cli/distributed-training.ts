@@ -1,0 +1,59 @@
+/**
+ * @file `nabla train --distributed`: rank 0 does what `nabla train` does alone (the folder of the run, what is said), and tells the others the settings; all
+ * ranks load the data and train. `--ranks` and `--restarts` start the ranks from here, and start them again.
+ */
+import { type Distributed, distribute } from "../distributed/distributed.ts";
+import { isLaunched, launchedSize } from "../distributed/mpi-library.ts";
+import { Evaluator } from "../train/evaluate.ts";
+import { fit } from "../train/fit.ts";
+import { Interruption } from "./interruption.ts";
+import { fingerprint } from "./run-info.ts";
+import { openSession, type Session, type Settled } from "./session.ts";
+
+/** Flags that say how ranks work together; they are no settings, since a run goes on with any number of ranks. */
+export interface DistributedFlags {
+  readonly distributed?: boolean;
+  readonly fast?: boolean;
+}
+
+/** The ranks, if the command is to train on several. @throws {Error} if a launcher has started several processes and nobody said what for. */
+export async function ranksFor({ distributed, fast }: DistributedFlags): Promise<Distributed | undefined> {
+  if (distributed) return distribute({ fast: fast ?? false });
+  if (fast) throw new Error("--fast is about how ranks add up; it wants --distributed");
+  const size = launchedSize() ?? 1;
+  if (isLaunched() && size > 1)
+    throw new Error(`mpirun has started ${size} processes, each of which would train by itself; to train together: --distributed`);
+  return undefined;
+}
+
+/** Tells the other ranks what rank 0 trains with. */
+export function announce(ranks: Distributed | undefined, settings: Settled): void {
+  if (ranks) ranks.communicator.bytesOfFirst(new TextEncoder().encode(JSON.stringify(settings)));
+}
+
+/** Whether all ranks have loaded the same data. @throws {Error} naming the first that has not. */
+export function checkSameData(ranks: Distributed, { data, settings }: Session): void {
+  const sums = ranks.communicator.texts(fingerprint(data));
+  const other = sums.findIndex((sum) => sum !== sums[0]);
+  if (other > 0)
+    throw new Error(
+      `rank ${other} on ${ranks.hosts[other]} has loaded other data from ${settings.data} than rank 0 on ${ranks.hosts[0]}; give all machines the same files`,
+    );
+}
+
+/** What a rank other than 0 does; gives the exit code. */
+export async function follow(ranks: Distributed): Promise<number> {
+  const bytes = ranks.communicator.bytesOfFirst(undefined);
+  if (!bytes) throw new Error("internal: rank 0 has told no settings");
+  const session = await openSession(JSON.parse(new TextDecoder().decode(bytes)) as Settled);
+  checkSameData(ranks, session);
+  const { model, data, options } = session;
+  const interruption = new Interruption(() => {});
+  try {
+    const { stopped } = await fit(model, data, { ...options, distributed: ranks, signal: interruption.signal });
+    if (!stopped) await new Evaluator(model, data, options.loss, {}, ranks).measure(data.test);
+    return 0;
+  } finally {
+    interruption.close();
+  }
+}

@@ -1,0 +1,120 @@
+/**
+ * @file Training on processes that mpirun starts, Open MPI's and MPICH's: collective operations, the same bits on 1, 2 and 4 ranks, and what happens when a
+ * rank ends or throws.
+ */
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, test } from "vitest";
+import { single } from "../../src/distributed/communicator.ts";
+import { bundled } from "../distributed/bundle.ts";
+import { type Launcher, launch, launchers, main, rankOf, start, titleOf, untilStep } from "../distributed/launch.ts";
+import { type collectives, type FitTask, type tasks, train } from "../distributed/tasks.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "nabla-mpi-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+// Within the project, so that the bundle finds its packages.
+const place = mkdtempSync(join(import.meta.dirname, "../../node_modules/.nabla-mpi-"));
+afterAll(() => rmSync(place, { recursive: true, force: true }));
+const script = bundled("rank", join(place, "rank.mjs"));
+
+let runs = 0;
+
+/** A task on so many ranks; gives what each of them gives. */
+async function onRanks<T>(launcher: Launcher, size: number, name: keyof typeof tasks & string, task: unknown = {}): Promise<T[]> {
+  const out = join(folder, String(runs++));
+  mkdirSync(out);
+  const { status, stderr } = launch(launcher, size, [await script, name, JSON.stringify(task), out]);
+  expect(status, stderr).toBe(0);
+  return Array.from({ length: size }, (_, r) => JSON.parse(readFileSync(join(out, `rank-${r}.json`), "utf8")) as T);
+}
+
+const cases: readonly FitTask[] = [
+  { network: "mlp", optimizer: "adam", accumulate: 2 },
+  { network: "cnn", optimizer: "sgd" },
+];
+
+for (const launcher of launchers) {
+  describe.skipIf(launcher.missing !== undefined)(titleOf(launcher), () => {
+    test("collective operations have the bits that ranks alone would have", async () => {
+      const size = 4;
+      const all = await onRanks<ReturnType<typeof collectives>>(launcher, size, "collectives");
+      for (const got of all.slice(1)) {
+        expect(got.large).toEqual(all[0]!.large);
+        expect(got.small).toEqual(all[0]!.small);
+      }
+      expect(all.map(({ sent }) => sent)).toEqual([[7], [7], [7], [7]]);
+      expect(all[0]!.texts).toEqual([0, 1, 2, 3]);
+    });
+
+    test.each(cases)("$network, $optimizer: the same losses, figures and weights on 1, 2 and 4 ranks; nearly on 3", async (task) => {
+      const want = JSON.parse(JSON.stringify(await train(single(), task)));
+      for (const size of launcher.name === "MPICH" ? [2] : [2, 4])
+        for (const got of await onRanks<Awaited<ReturnType<typeof train>>>(launcher, size, "train", task))
+          expect(got, `${size}`).toEqual(want);
+      // Without random numbers, which are drawn by shard, 3 ranks differ by rounding alone.
+      const plain = { ...task, plain: true };
+      const exact = await train(single(), plain);
+      const [third] = await onRanks<Awaited<ReturnType<typeof train>>>(launcher, 3, "train", plain);
+      third!.losses.forEach((loss, i) => {
+        expect(Math.abs(loss / exact.losses[i]! - 1), `step ${i}`).toBeLessThan(1e-5);
+      });
+    });
+  });
+}
+
+const usable = launchers.filter(({ missing }) => missing === undefined);
+
+describe.skipIf(usable.length === 0)(`what fails${usable.length === 0 ? " (skipped: no mpirun)" : ""}`, () => {
+  test.each(usable)("$name: a rank that throws ends all, with one line that names it", async (launcher) => {
+    const out = join(folder, `throws-${launcher.name}`);
+    mkdirSync(out);
+    const { status, stderr } = launch(launcher, 2, [await script, "throws", "{}", out]);
+    expect(status).not.toBe(0);
+    expect(stderr).toMatch(/rank 1 on \S+, step 3: no more/);
+  });
+
+  /** A run of the command on ranks that it starts itself. */
+  const nabla = (...args: string[]) =>
+    spawnSync(process.execPath, [main, "train", ...args], {
+      encoding: "utf8",
+      timeout: 120_000,
+      env: { ...process.env, NABLA_MPIRUN: usable[0]!.mpirun, NABLA_THREADS: "1" },
+    });
+  const weightsOf = (run: string): Buffer => readFileSync(join(run, "model.safetensors"));
+
+  test("a killed rank: one clear line, a whole checkpoint, a restart on its own, and the bits of a run that nobody disturbed", async () => {
+    const flags = ["mlp", "--data", "digits", "--epochs", "3", "--save-every", "5"];
+    const alone = join(folder, "undisturbed");
+    expect(nabla(...flags, "--distributed", "--out", alone).status).toBe(0);
+    const out = join(folder, "killed");
+    const { child, ended } = start(usable[0]!, [...flags, "--ranks", "4", "--restarts", "3", "--out", out]);
+    await untilStep(out, 20);
+    process.kill(rankOf(child.pid!, 2), "SIGKILL");
+    const { status, stderr } = await ended;
+    expect(status, stderr).toBe(0);
+    expect(stderr).toMatch(/^nabla: .*(signal 9|exit code 9).*; last checkpoint: step \d+; restart 1 of 3 on 4 ranks$/m);
+    expect(weightsOf(out).equals(weightsOf(alone))).toBe(true);
+  });
+
+  test("a run goes on with another number of ranks, to the same bits", async () => {
+    const flags = ["mlp", "--data", "digits", "--epochs", "2", "--save-every", "4"];
+    const whole = join(folder, "whole");
+    expect(nabla(...flags, "--distributed", "--out", whole).status).toBe(0);
+    const out = join(folder, "fewer");
+    const { child, ended } = start(usable[0]!, [...flags, "--ranks", "4", "--out", out]);
+    await untilStep(out, 10);
+    process.kill(rankOf(child.pid!, 3), "SIGKILL");
+    expect((await ended).status).not.toBe(0);
+    expect(nabla("--resume", out, "--ranks", "2").status).toBe(0);
+    expect(weightsOf(out).equals(weightsOf(whole))).toBe(true);
+  });
+
+  test("several processes without --distributed are told so", () => {
+    const { status, stderr } = launch(usable[0]!, 2, [main, "train", "mlp", "--data", "digits", "--out", join(folder, "alone")]);
+    expect(status).not.toBe(0);
+    expect(stderr).toContain("mpirun has started 2 processes, each of which would train by itself; to train together: --distributed");
+  });
+});
