@@ -4,6 +4,7 @@ import "./style.css";
 import { stateIn } from "./export/one-file.ts";
 import { takeText } from "./export/take.ts";
 import { boundary } from "./rooms/boundary.tsx";
+import { list } from "./rooms/list.tsx";
 import { units } from "./rooms/units.tsx";
 import { Shell } from "./shell.tsx";
 import { LocalSource, startWorker } from "./source/source.ts";
@@ -12,7 +13,7 @@ import { readPlace } from "./state/url.ts";
 import { drawTimes } from "./ui/canvas.tsx";
 import { startTheme } from "./ui/theme.ts";
 
-const ROOMS = [boundary, units];
+const ROOMS = [boundary, units, list];
 
 async function main(): Promise<void> {
   startTheme();

@@ -12,9 +12,11 @@ import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { CHROMIUM, launch } from "../../scripts/page.mjs";
 import "../../src/runtime/evaluate.ts";
+import { FORMULA_EXAMPLES } from "../../src/studio/rooms/formula-examples.ts";
 import { LOGITS } from "../../src/studio/rooms/logits.ts";
 import { fixed } from "../../src/studio/ui/numbers.ts";
 import { curveOf, softmaxOf } from "../../src/studio/worker/activations.ts";
+import { graphOf } from "../../src/studio/worker/graphs.ts";
 import { sized } from "../size.ts";
 import {
   type Handle,
@@ -34,7 +36,7 @@ import {
 const dist = fileURLToPath(new URL("../../dist/", import.meta.url));
 if (!existsSync(ONE)) throw new Error("dist/studio is missing: npm run build");
 
-const ROOMS = ["boundary", "units"] as const;
+const ROOMS = ["boundary", "units", "list"] as const;
 const folder = mkdtempSync(join(tmpdir(), "nabla-studio-"));
 let browser: Browser;
 
@@ -151,6 +153,28 @@ describe.skipIf(!existsSync(CHROMIUM))("in Chromium", () => {
     await page.locator("h1").click();
     await page.keyboard.press("t");
     expect(await page.locator(".table tbody tr").first().textContent()).toContain((await out("slope"))!);
+    await page.context().close();
+  });
+
+  test("the game of elimination: 10 forward, 7 at best, by hand 7 with the keyboard; the sum over paths is the derivative", async () => {
+    const { page } = await open(browser, { theme: "light", ...WIDE }, `${pathToFileURL(ONE).href}#list`);
+    const out = (name: string): Promise<string | null> => page.locator(`[data-out=${name}]`).textContent();
+    await page.locator("[data-out=paths]").waitFor();
+    const answer = graphOf(FORMULA_EXAMPLES[0]!.text, FORMULA_EXAMPLES[0]!.values);
+    expect([await out("all-paths"), await out("multiplications")]).toEqual(["8", "20"]);
+    expect(await out("derivative")).toBe(fixed(answer.jacobian[0]![0]!, 6));
+    await page.getByLabel("Eliminate").click();
+    await page.getByText("Forward: 10").click();
+    expect(await out("cost")).toBe("10");
+    await page.getByText("Again", { exact: true }).click();
+    for (const v of answer.orders.best.order) await page.locator(".vertex").nth(v).press("Enter");
+    expect(await out("cost")).toBe("7");
+    await page.getByText("As few as there can be").waitFor();
+    await page.getByLabel("Formula, one result a line").fill("x + ");
+    await page.locator("#formula-fault", { hasText: "the formula ends too early" }).waitFor();
+    await page.getByLabel("Formula, one result a line").fill("f = x^3");
+    await page.getByLabel("Paths").click();
+    await page.locator("[data-out=all-paths]", { hasText: /^1$/ }).waitFor();
     await page.context().close();
   });
 

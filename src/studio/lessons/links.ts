@@ -1,5 +1,6 @@
 /** @file Where a point of the lectures can be seen to move: the room, and what is set there. */
 
+import { FORMULA_EXAMPLES } from "../rooms/formula-examples.ts";
 import { PRESETS } from "../rooms/presets.ts";
 import type { Place } from "../state/url.ts";
 import type { CurveName } from "../worker/curve-names.ts";
@@ -13,6 +14,11 @@ const unit = (curve: CurveName, z: number, a?: number): Partial<Place> => ({
   room: "units",
   view: { ...(curve !== "sigmoid" && { curve }), ...(z !== 1 && { z }), ...(a !== undefined && { a }) },
 });
+
+const formula = (name: string, look?: "eliminate"): Partial<Place> => {
+  const found = FORMULA_EXAMPLES.find((each) => each.name === name)!;
+  return { room: "list", view: { formula: found.text, values: found.values, ...(look && { look }) } };
+};
 
 /** By the name of the demonstration. */
 export const LINKS: Readonly<Record<string, Partial<Place>>> = {
@@ -40,6 +46,12 @@ export const LINKS: Readonly<Record<string, Partial<Place>>> = {
   "cosine-units": unit("cosine", 0),
   "radial-basis-units": unit("radial basis", 0),
   "maxout-parameters": unit("maxout", 0, 5),
+  paths: formula("Optimal accumulation"),
+  "jacobian-accumulation": formula("Optimal accumulation", "eliminate"),
+  "chain-rule": formula("Composition"),
+  "chain-rule-two-paths": formula("Two ways to C"),
+  "forward-and-reverse": formula("A net of two layers", "eliminate"),
+  "wengert-list": formula("x y + sin x"),
   softmax: unit("sigmoid", 1),
   "softmax-temperature": { room: "units", view: { T: 5 } },
 };
