@@ -32,7 +32,7 @@ const loss = (logits) => nn.binaryCrossEntropyWithLogits(logits, x.value, { redu
 const errorOf = (logits) => logits.sigmoid().sub(x.value).square().sum().div(count).itemSync();
 
 /** Chosen as a rate is: more damping where losses and so curvatures are larger, and a looser stop than the default, which saves products early. */
-const settings = small ? { damping: 1, tolerance: 0.015 } : { damping: 30, tolerance: 0.005 };
+const settings = { preconditioner: 1, ...(small ? { damping: 3, tolerance: 0.03 } : { damping: 30, tolerance: 0.01 }) };
 
 function hessianFree() {
   const model = autoencoder();

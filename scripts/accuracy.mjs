@@ -15,6 +15,7 @@ const table = (name) => ["mlp", "--data", join(data, "sklearn", `${name}.csv`)];
 const experiments = {
   digits: ["cnn"],
   lenet5: ["lenet5", ...images("mnist")],
+  cosine: ["lenet5-cosine", ...images("mnist")],
   mlp: ["mlp", ...images("mnist"), "--hidden", "800", "--epochs", "12"],
   mnist: ["convnet", ...images("mnist")],
   fashion: ["convnet", ...images("fashion-mnist")],
