@@ -211,7 +211,7 @@ const mistakes: readonly (readonly [what: string, args: () => string[], message:
   [
     "an unknown choice in a file",
     () => ["train", "--config", config("f.json", { model: "mlp", backend: "webgpu" })],
-    /^error: .*f\.json: backend is "webgpu"\. It is an unknown backend "webgpu" \(known: auto, wasm, interpreter\)\.$/,
+    /^error: .*f\.json: backend is "webgpu"\. It is an unknown backend "webgpu" \(known: auto, wasm, x64, interpreter\)\.$/,
   ],
   // Going on.
   ["resume of nothing", () => ["train", "--resume", at("nowhere")], /^error: .*nowhere: is no folder of a run: it has no config\.json/],
