@@ -46,6 +46,7 @@ export {
   type LoadProgress,
   type Source,
 } from "./loader.ts";
+export { type MixOptions, mix } from "./mix.ts";
 export { fashionMnist, type MnistName, type MnistOptions, mnist, moments } from "./mnist.ts";
 export type { NumberFormat } from "./number-format.ts";
 export { readParquet } from "./parquet.ts";

@@ -8,6 +8,8 @@ import { syntheticGradients } from "./decoupled.ts";
 import type { Demo, Outcome } from "./demo.ts";
 import { derivatives } from "./derivatives.ts";
 import { famousNetworks } from "./famous-networks.ts";
+import { generatedDigits } from "./generative/digits.ts";
+import { gan } from "./generative/ring.ts";
 import { networks } from "./networks.ts";
 import { notes } from "./notes.ts";
 import { optimizers } from "./optimizers.ts";
@@ -30,6 +32,8 @@ export const demos: readonly Demo[] = [
   ...notes,
   ...units,
   ...regularization,
+  gan,
+  ...generatedDigits,
   ...activations,
   ...optimizers,
 ];
