@@ -419,7 +419,7 @@ function place(bytes: Uint8Array, dice: Dice): number {
   ]();
 }
 
-type Damage = (bytes: Uint8Array, dice: Dice) => Uint8Array;
+export type Damage = (bytes: Uint8Array, dice: Dice) => Uint8Array;
 
 const damages: readonly Damage[] = [
   (bytes, dice) => bytes.with(place(bytes, dice), dice.below(256)),

@@ -9,7 +9,7 @@ const OF_WEIGHTS = 100_000;
 const AT_ONCE = 2000;
 
 describe.each(Object.keys(formats))("%s", (name) => {
-  const files = name === "hdf5" || name === "safetensors" ? OF_WEIGHTS : FILES;
+  const files = ["hdf5", "onnx", "safetensors"].includes(name) ? OF_WEIGHTS : FILES;
   const blocks = Array.from({ length: files / AT_ONCE }, (_, i) => 1000 + i * AT_ONCE);
   test.each(blocks)(`${AT_ONCE} damaged files from seed %i are read or refused in one clear line`, async (first) => {
     expect((await tried(name, first, AT_ONCE)).faults).toEqual([]);

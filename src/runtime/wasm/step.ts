@@ -18,7 +18,7 @@ export interface LoadedStep {
   readonly [name: string]: Record<string, StepArray> | (() => void);
 }
 
-/** Makes a step of the bytes of a file, or of a module that was compiled from them. */
+/** Makes a step of the bytes of a file, or of a module that was compiled from them. @throws {Error} for a damaged file. */
 export async function load(source: BufferSource | WebAssembly.Module): Promise<LoadedStep> {
   // biome-ignore lint/suspicious/noExplicitAny: every cast here is a byte of the loader.
   const math: any = {
@@ -31,20 +31,27 @@ export async function load(source: BufferSource | WebAssembly.Module): Promise<L
   // biome-ignore lint/suspicious/noExplicitAny: as above
   const made: any = await WebAssembly.instantiate(source as BufferSource, { math });
   const { memory, ...all } = (made.instance ?? made).exports;
+  // Names come from the file: none of them may reach what all objects share.
   // biome-ignore lint/suspicious/noExplicitAny: as above
-  const step: any = { inputs: {}, outputs: {}, cells: {} };
-  const types = { f32: Float32Array, f64: Float64Array, i32: Int32Array, u32: Uint32Array, u8: Uint8Array, bool: Uint8Array };
+  const own = (fields = {}): any => Object.assign(Object.create(null), fields);
+  const step = own({ inputs: own(), outputs: own(), cells: own() });
+  const types = own({ f32: Float32Array, f64: Float64Array, i32: Int32Array, u32: Uint32Array, u8: Uint8Array, bool: Uint8Array });
   for (const key in all) {
-    const [, kind, name, dtype, dims] = /^(\w+) (.*) (\w+)\[(.*)\]$/.exec(key) ?? [];
-    if (!kind) step[key] = all[key];
-    else {
-      const shape = dims ? dims.split(",").map(Number) : [];
-      const array = new types[dtype as "f32"](
+    const [, kind, name, dtype, dims] = /^(inputs|outputs|cells) (.*) (\w+)\[([\d,]*)]$/.exec(key) ?? [];
+    if (!kind) {
+      step[key] = all[key];
+      continue;
+    }
+    const shape = dims ? dims.split(",").map(Number) : [];
+    try {
+      const array = new types[dtype!](
         memory.buffer,
         all[key].value,
         shape.reduce((a, b) => a * b, 1),
       );
       step[kind][name!] = Object.assign(array, { shape });
+    } catch {
+      throw Error(`step: the file has no elements at ${key}`);
     }
   }
   return step;
