@@ -18,7 +18,7 @@ const ALONE = ["test/runtime/**/*.test.ts", "test/base/host.test.ts", "test/code
 
 // Each file that fuzzes runs in a process of its own with a limit on memory, so that a crash and a flood of memory are failures.
 const FUZZERS = ["test/fuzz/**/*.test.ts", "test/codegen/fuzz.test.ts", "test/codegen/x64/fuzz.test.ts", "test/formats/mutated.test.ts"];
-const OTHERS = ["test/slow/**", "test/nightly/**", "test/zoo/**", "test/browser/**"];
+const OTHERS = ["test/slow/**", "test/x64/**", "test/nightly/**", "test/zoo/**", "test/browser/**"];
 /** Whether this machine can run machine code with 512-bit vectors; where it cannot, the suite `x64` is left out. */
 const hasMachineCode =
   process.platform === "linux" &&
@@ -64,9 +64,9 @@ export default defineConfig({
               test: {
                 name: "x64",
                 alias,
-                include: ["test/ops/registry.test.ts", "test/math/functional.test.ts"],
+                include: ["test/x64/**/*.test.ts", "test/ops/registry.test.ts", "test/math/functional.test.ts"],
                 env: { NABLA_TEST_BACKEND: "x64" },
-                setupFiles: "test/x64.ts",
+                setupFiles: "test/x64/setup.ts",
                 pool: "forks" as const,
                 testTimeout: 600_000,
               },

@@ -16,7 +16,7 @@ export const root = fileURLToPath(new URL("../../", import.meta.url));
 const NODE_MODULES = ["node:fs", "node:path", "node:url"];
 
 /** Folders of tests that are not for a page at all: they start processes, or are this suite. */
-const OTHER_SUITES = ["test/slow/", "test/nightly/", "test/zoo/", "test/browser/"];
+const OTHER_SUITES = ["test/slow/", "test/nightly/", "test/zoo/", "test/browser/", "test/x64/"];
 
 const posix = (path: string): string => path.split(sep).join("/");
 

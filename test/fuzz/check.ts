@@ -82,6 +82,12 @@ export const MODES: readonly Mode[] = [
   { name: "updated in place", backend: "wasm", run: inPlace },
 ];
 
+/** The same on another backend. */
+export function modesOn(backend: BackendName): readonly Mode[] {
+  const runs = { eager, compiled, recomputed, "updated in place": inPlace };
+  return Object.entries(runs).map(([name, run]) => ({ name: `${name}, ${backend}`, backend, run }));
+}
+
 /** Where a mode departs from the reference; undefined if it does not. */
 function departure(program: Program, mode: Mode): string | undefined {
   const want = expected(program);
