@@ -110,7 +110,7 @@ describe("the packed package", () => {
     writeFileSync(join(app, "own.csv"), ["a,b,kind", ...rows].join("\n"));
     writeFileSync(join(app, "new.csv"), "a,b\n9,3\n0,3\n");
     const nabla = (...args: string[]): string => run(app, "npx", "--no-install", "nabla", ...args);
-    const printed = nabla("train", "mlp", "--data", "own.csv", "--epochs", "15", "--lr", "0.03", "--out", "own");
+    const printed = nabla("train", "mlp", "--data", "own.csv", "--epochs", "30", "--lr", "0.03", "--out", "own");
     expect(printed).toMatch(/test accuracy (9\d|100)\.\d %/);
     expect(printed).toContain(
       "good fit: the training loss is low and the held-out loss is near it; but 24 held-out examples are too few to tell",
