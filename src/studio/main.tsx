@@ -1,6 +1,6 @@
 /** @file The studio's page: opens what the link, the file or the server says, and shows it. */
 import { render } from "solid-js/web";
-import "./style.css";
+import "./style/index.css";
 import { stateIn } from "./export/one-file.ts";
 import { takeText } from "./export/take.ts";
 import { boundary } from "./rooms/boundary.tsx";
@@ -25,6 +25,8 @@ async function main(): Promise<void> {
   const { place, refused } = await readPlace(location.hash);
   const saved = location.hash === "" ? stateIn(document) : undefined;
   await studio.open(saved ?? place);
+  // What moves at once says what the page is for. A link and a saved page show what was sent, and wait.
+  if (!saved && location.hash === "" && !matchMedia("(prefers-reduced-motion: reduce)").matches) studio.play();
   if (refused.length > 0) studio.say(`left out, because it cannot be: ${refused.join(", ")}`);
   const data = document.querySelector<HTMLMetaElement>("meta[name=nabla-data]")?.content;
   if (data) await takeText(studio, data, await (await fetch("data")).text());

@@ -233,6 +233,14 @@ describe.skipIf(!existsSync(CHROMIUM))("in Chromium", () => {
     await page.context().close();
   });
 
+  test("a first visit moves without a click", async () => {
+    const page = await browser.newPage({ viewport: { width: WIDE.width, height: WIDE.height } });
+    await page.goto(pathToFileURL(ONE).href);
+    await page.waitForFunction(() => (globalThis as unknown as Handle).nablaStudio?.studio.step() > 500);
+    expect(await page.evaluate(() => (globalThis as unknown as Handle).nablaStudio.drawTimes.length)).toBeGreaterThan(20);
+    await page.close();
+  });
+
   test("a damaged link is told in a line, and the room opens", async () => {
     const { page, complaints } = await open(browser, { theme: "light", ...WIDE }, `${pathToFileURL(ONE).href}#boundary?c=AAAA`);
     await page.locator(".notice", { hasText: "the link is damaged" }).waitFor();

@@ -12,6 +12,7 @@ import { pointsOfCsv } from "../../src/studio/export/csv.ts";
 import { programOf } from "../../src/studio/export/program.ts";
 import { LINKS } from "../../src/studio/lessons/links.ts";
 import { layoutOf, nameOf } from "../../src/studio/rooms/network-layout.ts";
+import { exact, fixed } from "../../src/studio/ui/numbers.ts";
 import { type Config, DEFAULT, parameterCount } from "../../src/studio/worker/config.ts";
 import { featuresOf } from "../../src/studio/worker/features.ts";
 import { Session } from "../../src/studio/worker/session.ts";
@@ -125,3 +126,16 @@ test("every point that can be seen to move is a point of the lectures", () => {
   const names = new Set(demos.map(({ name }) => name));
   expect(Object.keys(LINKS).filter((name) => !names.has(name))).toEqual([]);
 });
+
+test.each([
+  [0.005, 3, "0.0050"],
+  [0.25, 4, "0.250"],
+  [0, 4, "0.000"],
+  [12.3456, 4, "12.35"],
+  [-0.0001234, 4, "−1.23e−4"],
+  [123456, 4, "1.23e5"],
+  [Number.NaN, 4, "–"],
+])("%d with %d digits is %s", (x, digits, text) => expect(fixed(x, digits)).toBe(text));
+
+test("whole numbers are written whole", () =>
+  expect([exact(7), exact(-3), exact(1234567), exact(0.5)]).toEqual(["7", "−3", "1\u202f234\u202f567", "0.500"]));

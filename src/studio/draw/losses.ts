@@ -37,7 +37,9 @@ export function losses(
   ctx.lineWidth = 1;
   ctx.textAlign = "right";
   ctx.textBaseline = "middle";
-  const ticks = logTicksIn({ low: range.low - pad, high: range.high + pad });
+  const powers = logTicksIn({ low: range.low - pad, high: range.high + pad });
+  // A range without a round power of ten has ordinary round numbers.
+  const ticks = powers.length > 1 ? powers : ticksIn({ low: 10 ** (range.low - pad), high: 10 ** (range.high + pad) }, 3);
   for (const tick of ticks.length > 5 ? ticks.filter((_, i) => i % Math.ceil(ticks.length / 5) === 0) : ticks) {
     const py = Math.round(y(tick)) + 0.5;
     ctx.beginPath();

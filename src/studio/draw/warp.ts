@@ -21,11 +21,19 @@ export function between(
   const places = new Float32Array(3 * n);
   const most = [0, 0];
   let depth = 0;
+  // Of space the ball that holds the points, which keeps them in sight however it is turned.
+  const sizeAt = (stage: number, i: number): number => {
+    const at = stage * 3 * n + 3 * i;
+    const [x, y, z] = [stages[at]!, stages[at + 1]!, stages[at + 2]!];
+    return z === 0 ? Math.max(Math.abs(x), Math.abs(y)) : Math.hypot(x, y, z);
+  };
+  for (let i = 0; i < n; i++) {
+    most[0] = Math.max(most[0]!, sizeAt(first, i));
+    most[1] = Math.max(most[1]!, sizeAt(second, i));
+  }
   for (let i = 0; i < 3 * n; i++) {
     const [a, b] = [stages[first * 3 * n + i]!, stages[second * 3 * n + i]!];
     places[i] = a + (b - a) * t;
-    most[0] = Math.max(most[0]!, Math.abs(a));
-    most[1] = Math.max(most[1]!, Math.abs(b));
     if (i % 3 === 2) depth = Math.max(depth, Math.abs(places[i]!));
   }
   const extent = Math.max(1e-6, most[0]! + (most[1]! - most[0]!) * t);
@@ -51,7 +59,7 @@ export function warp(
 ): void {
   ctx.clearRect(0, 0, width, height);
   const { places, extent, isFlat } = between(data.stages, data.count, data.n, at);
-  const scale = (Math.min(width, height) * (isFlat ? 0.44 : 0.4)) / extent;
+  const scale = (Math.min(width, height) * (isFlat ? 0.44 : 0.46)) / extent;
   const [cy, sy, cp, sp] = isFlat ? [1, 0, 1, 0] : [Math.cos(turn.yaw), Math.sin(turn.yaw), Math.cos(turn.pitch), Math.sin(turn.pitch)];
   const project = (i: number): [number, number] => {
     const [x, y, z] = [places[3 * i]!, places[3 * i + 1]!, places[3 * i + 2]!];

@@ -5,7 +5,7 @@ import { lineChart } from "../../figures/svg.ts";
 import { LocalSource, startWorker } from "../source/source.ts";
 import type { Studio } from "../state/studio.ts";
 import { ICONS, Icon } from "../ui/icon.tsx";
-import { fixed } from "../ui/numbers.ts";
+import { exact, fixed } from "../ui/numbers.ts";
 import type { Heading } from "../worker/lessons.ts";
 import { LINKS } from "./links.ts";
 
@@ -84,7 +84,13 @@ interface CardProps {
   readonly opened: () => void;
 }
 
-const title = (name: string): string => name.charAt(0).toUpperCase() + name.slice(1).replaceAll("-", " ");
+/** Words that are written in a way of their own. */
+const SPELT: Readonly<Record<string, string>> = { relu: "ReLU", elu: "ELU", xor: "XOR", keras: "Keras" };
+
+function title(name: string): string {
+  const words = name.replaceAll("-", " ").replaceAll(/\b(relu|elu|xor|keras)\b/g, (word) => SPELT[word]!);
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
 
 function Card(props: CardProps): JSX.Element {
   const [wanted, setWanted] = createSignal(false);
@@ -126,8 +132,8 @@ function Card(props: CardProps): JSX.Element {
 
 /** What a number must be, in words. */
 function demanded({ expected, within = 0, least, most }: Fact): string {
-  if (expected !== undefined) return `${fixed(expected)}${within > 0 ? ` ± ${fixed(within, 2)}` : ""}`;
-  return [least === undefined ? "" : `≥ ${fixed(least)}`, most === undefined ? "" : `≤ ${fixed(most)}`].filter(Boolean).join(", ");
+  if (expected !== undefined) return `${exact(expected)}${within > 0 ? ` ± ${fixed(within, 2)}` : ""}`;
+  return [least === undefined ? "" : `≥ ${exact(least)}`, most === undefined ? "" : `≤ ${exact(most)}`].filter(Boolean).join(", ");
 }
 
 function Result(props: { readonly outcome: Outcome }): JSX.Element {
@@ -151,7 +157,7 @@ function Result(props: { readonly outcome: Outcome }): JSX.Element {
                     <small>{fact.note}</small>
                   </Show>
                 </th>
-                <td data-fact={fact.what}>{fixed(fact.value)}</td>
+                <td data-fact={fact.what}>{exact(fact.value)}</td>
                 <td>
                   {demanded(fact)} {demanded(fact) === "" ? "" : holds(fact) ? "✓" : "✗"}
                 </td>

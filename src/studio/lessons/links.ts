@@ -1,13 +1,13 @@
 /** @file Where a point of the lectures can be seen to move: the room, and what is set there. */
 
 import { FORMULA_EXAMPLES } from "../rooms/formula-examples.ts";
-import { PRESETS } from "../rooms/presets.ts";
+import { PRESETS, viewOf } from "../rooms/presets.ts";
 import type { Place } from "../state/url.ts";
 import type { CurveName } from "../worker/curve-names.ts";
 
 const preset = (name: string): Partial<Place> => {
   const found = PRESETS.find((each) => each.name === name)!;
-  return { room: "boundary", config: found.config, view: found.look && found.look !== "boundary" ? { look: found.look } : {} };
+  return { room: "boundary", config: found.config, view: viewOf(found) };
 };
 
 const unit = (curve: CurveName, z: number, a?: number): Partial<Place> => ({

@@ -16,7 +16,7 @@ import {
   OPTIMIZERS,
   OUTPUTS,
 } from "../worker/config.ts";
-import { PRESETS } from "./presets.ts";
+import { PRESETS, viewOf } from "./presets.ts";
 
 const same = (a: Config, b: Config): boolean =>
   (["data", "layers", "loss", "optimizer", "initializer", "features"] as const).every(
@@ -30,7 +30,7 @@ export function BoundaryControls(props: { readonly studio: Studio }): JSX.Elemen
   const shows = (name: string): boolean => !studio.hidden(name);
   const choose = (name: string): void => {
     const found = PRESETS.find((each) => each.name === name);
-    if (found) void studio.open({ config: found.config, view: found.look && found.look !== "boundary" ? { look: found.look } : {} });
+    if (found) void studio.open({ config: found.config, view: viewOf(found) });
   };
   return (
     <section class="controls" aria-label="Controls">

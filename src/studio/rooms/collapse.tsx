@@ -14,7 +14,8 @@ export function Collapse(props: { readonly studio: Studio }): JSX.Element {
   return (
     <div class="collapse">
       <Formula math={tex`W_3\bigl(W_2(W_1 x + b_1) + b_2\bigr) + b_3 \;=\; W' x + b'`} />
-      <Formula math={tex`W' = W_3 W_2 W_1, \qquad b' = W_3 W_2 b_1 + W_3 b_2 + b_3`} />
+      <Formula math={tex`W' = W_3 W_2 W_1`} />
+      <Formula math={tex`b' = W_3 W_2 b_1 + W_3 b_2 + b_3`} />
       <Show
         when={isLinear()}
         fallback={

@@ -5,7 +5,9 @@ export interface Preset {
   readonly name: string;
   readonly config: Config;
   /** The view that shows it: boundary, warp or collapse. */
-  readonly look?: "boundary" | "warp" | "collapse";
+  readonly look?: "warp" | "collapse";
+  /** Of the warp: the stage that shows it; the last one if absent. */
+  readonly stage?: number;
   /** What to see. */
   readonly text: string;
 }
@@ -49,12 +51,14 @@ export const PRESETS: readonly Preset[] = [
     name: "Net 2-3-2-1",
     config: keras(3, 0.005),
     look: "warp",
+    stage: 3,
     text: "Three units lift the plane into space, where a flat cut separates disc and ring.",
   },
   {
     name: "Net 2-4-2-1",
     config: keras(4, 0.005),
     look: "warp",
+    stage: 3,
     text: "Four units: the picture shows the three directions in which the points spread most.",
   },
   {
@@ -77,3 +81,6 @@ export const PRESETS: readonly Preset[] = [
     text: "With a bend in every unit six lines enclose the disc.",
   },
 ];
+
+/** What the room's own controls are set to. */
+export const viewOf = ({ look, stage }: Preset): Readonly<Record<string, unknown>> => ({ ...(look && { look }), ...(stage && { stage }) });

@@ -7,11 +7,10 @@ import { LATTICE } from "../worker/lattice.ts";
 
 /** Names of the stages: the input, then three of each layer. */
 export function stageNames(layers: readonly { readonly activation: string }[]): string[] {
-  const digits = "₀₁₂₃₄₅₆₇₈₉";
-  const all = [...layers.map(({ activation }) => activation), "out"];
+  const all = [...layers.map(({ activation }) => activation), "output"];
   return [
-    "x",
-    ...all.flatMap((activation, i) => [`W${digits[i + 1]} x`, `+ b${digits[i + 1]}`, activation === "out" ? "output" : activation]),
+    "the input x",
+    ...all.flatMap((activation, i) => [`layer ${i + 1}: W x`, `layer ${i + 1}: W x + b`, `layer ${i + 1}: ${activation}`]),
   ];
 }
 

@@ -6,16 +6,20 @@ export function shownNumber(x: number): string {
   return String(Number(x.toPrecision(5)));
 }
 
-/** For results: always four digits, so that nothing jumps while they change. */
+/** For results: as many digits at every size, so that little jumps while they change. Below 1/1000 and from 100,000 with a power of ten. */
 export function fixed(x: number, digits = 4): string {
   if (!Number.isFinite(x)) return Number.isNaN(x) ? "–" : x > 0 ? "∞" : "−∞";
   const size = Math.abs(x);
+  const power = size === 0 ? 0 : Math.floor(Math.log10(size));
   const text =
-    size !== 0 && (size < 1e-3 || size >= 1e5)
+    size !== 0 && (power < -3 || power >= 5)
       ? x.toExponential(Math.max(1, digits - 2))
-      : x.toFixed(Math.max(0, digits - Math.max(1, Math.floor(Math.log10(size || 1)) + 1)));
-  return text.replace("-", "−").replace("e−", "e−").replace("e+", "e");
+      : x.toFixed(Math.max(0, digits - 1 - (power < 0 ? power + 1 : power)));
+  return text.replaceAll("-", "−").replace("e+", "e");
 }
+
+/** A whole number as it is, another one with four digits. */
+export const exact = (x: number): string => (Number.isInteger(x) && Math.abs(x) < 1e9 ? counted(x).replace("-", "−") : fixed(x));
 
 /** A share as percent. */
 export const percent = (x: number): string => (Number.isFinite(x) ? `${(100 * x).toFixed(1)} %` : "–");

@@ -1,5 +1,5 @@
 /** @file The bar of time: play, pause, step, speed, and the line on which a run is wound back and forth. */
-import { createSignal, type JSX, Show } from "solid-js";
+import { createEffect, createSignal, type JSX, Show } from "solid-js";
 import type { Studio } from "../state/studio.ts";
 import { ICONS, Icon } from "./icon.tsx";
 import { counted } from "./numbers.ts";
@@ -16,6 +16,12 @@ export function Transport(props: { readonly studio: Studio }): JSX.Element {
   const { studio } = props;
   const [speed, setSpeed] = createSignal(SPEEDS.length - 1);
   const isPlaying = (): boolean => studio.stats().playing === 1;
+  let line!: HTMLInputElement;
+  createEffect(() => {
+    // The end first: a value beyond it would be cut.
+    line.max = String(Math.max(1, studio.stats().end));
+    line.value = String(studio.step());
+  });
   return (
     <footer class="transport">
       <div class="transport-buttons">
@@ -43,13 +49,12 @@ export function Transport(props: { readonly studio: Studio }): JSX.Element {
       </div>
       <div class="scrub">
         <input
+          ref={line}
           type="range"
           aria-label="Wind back and forth"
           aria-valuetext={`step ${studio.step()} of ${studio.stats().end}`}
           min="0"
-          max={Math.max(1, studio.stats().end)}
           step="1"
-          value={studio.step()}
           onInput={(event) => studio.seek(event.currentTarget.valueAsNumber)}
         />
         <p class="scrub-text">
