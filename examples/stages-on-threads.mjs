@@ -10,7 +10,7 @@ import { availableParallelism } from "node:os";
 import { isMainThread, MessageChannel, parentPort, Worker, workerData } from "node:worker_threads";
 import { compile, data, manualSeed, nn, optim, setThreads, tensor, train } from "nabla";
 
-const WIDTH = 512;
+const WIDTH = 256;
 const BATCH = 128;
 const STAGES = 3;
 
@@ -123,7 +123,7 @@ async function onOneThread(count) {
 }
 
 if (isMainThread) {
-  const count = Number(process.argv[2] ?? 200);
+  const count = Number(process.argv[2] ?? 80);
   if (!Number.isSafeInteger(count) || count < 1) throw new RangeError(`want a number of batches, got ${process.argv[2]}`);
   const [one, several] = [await onOneThread(count), await onThreads(count)];
   const line = (name, { seconds, loss }) => console.log(`${name}: ${seconds.toFixed(2)} s for ${count} batches, loss ${loss.toFixed(4)}`);
