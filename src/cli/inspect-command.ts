@@ -4,18 +4,16 @@ import { isFloat } from "../base/dtype.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { fetchBatches } from "../data/loader.ts";
 import { parameterCount } from "../inspect/cost.ts";
-import type { Flow } from "../inspect/flow.ts";
 import { type LookBatch, lookAt } from "../inspect/look.ts";
-import { type Spectrum, spectrum } from "../inspect/spectrum.ts";
-import type { Units } from "../inspect/units.ts";
+import { spectrum } from "../inspect/spectrum.ts";
 import { keyOf, manualSeed, normal } from "../math/random.ts";
 import type { Layer } from "../nn/module.ts";
 import { fromArray } from "../ops/create.ts";
-import type { Finding } from "../train/finding.ts";
 import { batchTensors } from "../train/task.ts";
 import { findingsText, flowText, spectrumText, unitsText } from "./inspect-drawing.ts";
-import { type LossFound, lookAtLoss, lossText } from "./inspect-loss.ts";
+import { lookAtLoss, lossText } from "./inspect-loss.ts";
 import { inspectReport } from "./inspect-report.ts";
+import type { Inspected } from "./inspected.ts";
 import { makeOptimizer } from "./optimizers.ts";
 import { outputFile } from "./output.ts";
 import { recipeFor } from "./recipes.ts";
@@ -24,6 +22,8 @@ import { type Config, givenSettings } from "./settings.ts";
 import { networkOf } from "./summary-command.ts";
 import { terminalWidth } from "./terminal.ts";
 import { dataFor, isTrained, loadTrained } from "./trained.ts";
+
+export type { Inspected } from "./inspected.ts";
 
 /** What can be asked for. */
 export const INSTRUMENTS = ["flow", "units", "rules", "spectrum", "curvature", "landscape", "paths"] as const;
@@ -36,20 +36,6 @@ export interface InspectFlags extends Config {
   readonly what: readonly Instrument[];
   readonly json?: boolean;
   readonly html?: string;
-}
-
-/** What is printed, as far as it was asked for. */
-export interface Inspected extends LossFound {
-  readonly model: string;
-  readonly data: string;
-  readonly examples: number;
-  readonly loss: number;
-  readonly findings?: readonly Finding[];
-  readonly flow?: Flow;
-  readonly units?: Units;
-  readonly spectrum?: Spectrum;
-  readonly hidden?: readonly unknown[];
-  readonly seconds: number;
 }
 
 interface Subject {

@@ -7,9 +7,9 @@ import { marchenkoPastur } from "../inspect/random-matrix.ts";
 import type { LayerSpectrum, Spectrum } from "../inspect/spectrum.ts";
 import type { Units } from "../inspect/units.ts";
 import type { Finding } from "../train/finding.ts";
-import type { Inspected } from "./inspect-command.ts";
 import { binned, shareText, short, UNIT_HEADS, unitColumns } from "./inspect-format.ts";
 import { lossSections } from "./inspect-loss.ts";
+import type { Inspected } from "./inspected.ts";
 
 function findingsSection(findings: readonly Finding[]): Section {
   if (findings.length === 0)

@@ -31,7 +31,10 @@ import {
 } from "../optim/schedules.ts";
 import { SGD } from "../optim/sgd.ts";
 import type { Cell } from "../runtime/cell.ts";
+import type { OptimizerName } from "./optimizer-name.ts";
 import { unknownName } from "./recipes.ts";
+
+export type { OptimizerName } from "./optimizer-name.ts";
 
 /** What an option's text is read as. */
 type Kind = "number" | "switch" | "pair" | "numbers" | readonly string[];
@@ -55,10 +58,6 @@ const rule = (
 });
 
 const MOMENTS = { betas: "pair", eps: "number" } as const;
-
-export type OptimizerName =
-  | ("sgd" | "adam" | "adamw" | "nadam" | "radam" | "adamax" | "lamb" | "lion" | "rmsprop")
-  | ("adagrad" | "adadelta" | "asgd" | "rprop" | "adafactor" | "muon");
 
 export const optimizers: Readonly<Record<OptimizerName, OptimizerRule>> = {
   sgd: rule(SGD, { momentum: "number", dampening: "number", nesterov: "switch" }, { usual: { momentum: 0.9 } }),

@@ -1,6 +1,6 @@
 /** @file What `nabla train` does where it is not told: the data set of a model, and settings that train it well. */
 import { didYouMean } from "../base/check.ts";
-import type { OptimizerName } from "./optimizers.ts";
+import type { OptimizerName } from "./optimizer-name.ts";
 
 export interface Recipe {
   readonly data: string;

@@ -20,7 +20,7 @@ import { type Budget, budgetOf, READ_LIMITS, type ReadLimits } from "../formats/
 import { brief } from "../formats/clean.ts";
 import { isMissing, isMostlyNumbers } from "./cells.ts";
 import { cellReader, type NumberFormat, otherFormat } from "./number-format.ts";
-import type { Table } from "./table.ts";
+import type { Table } from "./table-type.ts";
 
 export interface CsvOptions extends NumberFormat {
   /** Default: of comma, semicolon, tab and bar the one that the first line has most of. */

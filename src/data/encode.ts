@@ -7,8 +7,8 @@ import { type Cell, describeGap, inputNumberOf, isMissing, numberOf, textOf } fr
 import { checkDescription, checkTable } from "./check.ts";
 import type { DataDescription, Split } from "./dataset.ts";
 import type { Column, Preprocessing } from "./preprocessing.ts";
-import type { Table } from "./table.ts";
 import { namesText } from "./table-notes.ts";
+import type { Table } from "./table-type.ts";
 
 /** How many inputs a column makes. */
 export function columnWidth({ categories }: Column): number {

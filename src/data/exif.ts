@@ -1,5 +1,5 @@
 /** @file How a camera was held: the orientation in EXIF data (CIPA DC-008, §4.6.4), and images turned upright by it. */
-import type { Image } from "./image.ts";
+import type { Image } from "./pixels.ts";
 
 const ORIENTATION = 0x0112;
 

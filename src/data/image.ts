@@ -7,18 +7,11 @@ import { budgetFor, type ReadLimits } from "../formats/budget.ts";
 import { brief } from "../formats/clean.ts";
 import { upright } from "./exif.ts";
 import { readJpeg } from "./jpeg.ts";
+import type { Image } from "./pixels.ts";
 import { PNG_SIGNATURE, readPng } from "./png.ts";
 import { isUnsupported } from "./unsupported.ts";
 
-/** An image as bytes of colour. */
-export interface Image {
-  readonly width: number;
-  readonly height: number;
-  /** 1 grey, 3 red, green, blue. */
-  readonly channels: 1 | 3;
-  /** Rows from the top, pixels from the left, channels together; 0 to 255. */
-  readonly data: Uint8Array;
-}
+export type { Image } from "./pixels.ts";
 
 const SIZE = "an image: { width, height, channels: 1 or 3, data: a Uint8Array of width · height · channels bytes }";
 

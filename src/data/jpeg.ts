@@ -4,7 +4,7 @@
  */
 import type { Budget } from "../formats/budget.ts";
 import { exifOrientation } from "./exif.ts";
-import type { Image } from "./image.ts";
+import type { Image } from "./pixels.ts";
 import { unsupported } from "./unsupported.ts";
 
 interface Frame {

@@ -7,7 +7,7 @@ import type { Budget } from "../formats/budget.ts";
 import { brief } from "../formats/clean.ts";
 import { crc32 } from "../formats/zip.ts";
 import { exifOrientation } from "./exif.ts";
-import type { Image } from "./image.ts";
+import type { Image } from "./pixels.ts";
 import { unsupported } from "./unsupported.ts";
 
 export const PNG_SIGNATURE: readonly number[] = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];

@@ -3,28 +3,18 @@
  * numbers are standardized as the training part has them. Each fault is an error that names row and column.
  */
 import { type Checks, check, checkOptions, finite, flag, listOf, oneOf, share, text } from "../base/check.ts";
-import { type Cell, describeGap, inputNumberOf, isMissing, isMostlyNumbers, numberOf, textOf } from "./cells.ts";
+import { describeGap, inputNumberOf, isMissing, isMostlyNumbers, numberOf, textOf } from "./cells.ts";
 import { checkTable } from "./check.ts";
 import type { Dataset, Split } from "./dataset.ts";
 import { encodeRow, rowWidth } from "./encode.ts";
 import { type Column, fitStandardization, type Standardization, unitStandardization } from "./preprocessing.ts";
 import { gatherRows, splitIndices } from "./split.ts";
 import { namesText, tableNotes } from "./table-notes.ts";
+import type { Table } from "./table-type.ts";
 
 export type { Cell } from "./cells.ts";
 export { columnWidth, encodeRecord } from "./encode.ts";
-
-/** Named columns of one length. */
-export interface Table {
-  /** What errors call the file. */
-  readonly what: string;
-  readonly columns: readonly string[];
-  readonly rows: readonly (readonly Cell[])[];
-  /** Where row i stands, such as "line 7". */
-  rowName(row: number): string;
-  /** Of a CSV file: whether its first line was taken for the names of the columns. */
-  readonly header?: boolean;
-}
+export type { Table } from "./table-type.ts";
 
 export interface TableOptions {
   /** Name of the column to predict. Default: the one called target, label or class, else the last. */

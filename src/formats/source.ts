@@ -1,6 +1,6 @@
 /** @file Where the bytes of a file come from: memory, or a file on disk that is read in pieces, so that a large one need not fit into memory. */
 import { nodeModule } from "../base/host.ts";
-import type { Entry } from "./safetensors.ts";
+import type { Entry } from "./entry.ts";
 
 /** A file that is read by offset. */
 export interface ByteSource {

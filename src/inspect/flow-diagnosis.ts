@@ -1,5 +1,5 @@
 /** @file Whether a gradient vanishes or explodes on its way, what does it, and what helps (TRN-2). */
-import type { FlowStep } from "./flow.ts";
+import type { FlowStep } from "./flow-step.ts";
 import { median } from "./quantiles.ts";
 
 /** How the gradient's length goes from the last layer to the first. */

@@ -8,7 +8,7 @@ import type { Instruction, Op } from "../ops/op.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { userLine } from "../tape/origin.ts";
 import { dependents, tapeOf, tapeOfRegion } from "../tape/tape.ts";
-import type { Hidden, Site, SiteKind } from "./sites.ts";
+import type { Hidden, Site, SiteKind } from "./site.ts";
 
 /** A site as part of a tape. */
 export interface Place {

@@ -4,7 +4,7 @@ import { describe } from "../base/describe.ts";
 import { showAs } from "../ops/display.ts";
 import { Cell } from "../runtime/cell.ts";
 import { watchable } from "../runtime/watch.ts";
-import type { OptimizerOptions, ParameterGroup, Settings, Trainable } from "./optimizer.ts";
+import type { OptimizerOptions, ParameterGroup, Settings, Trainable } from "./options.ts";
 
 /** What an optimizer was given to train, as a list. @throws {TypeError} if it cannot be gone through. */
 export function listOf<T>(trainable: Iterable<T>): T[] {

@@ -15,7 +15,10 @@ import type { Cell } from "./cell.ts";
 import { cellsOf, Executable, type Roles } from "./executable.ts";
 import { type Budget, fit } from "./fit.ts";
 import { type Dump, optimize, type Setting, watching } from "./passes.ts";
+import type { Plan } from "./plan.ts";
 import { keepPlan, planFor, planKey } from "./plans.ts";
+
+export type { Plan } from "./plan.ts";
 
 /** How many programs have been made since the start (a training loop makes one per signature), and how many of them were planned anew. */
 export const counters: { compilations: number; plans: number } = { compilations: 0, plans: 0 };
@@ -55,15 +58,6 @@ export function compileRegion(region: Region, roles: Roles, options: Making = {}
     const atRisk = [...writtenBeforeHosts(schedule.program)].flatMap((binding) => (binding > 0 ? [binding - 1] : []));
     return new Executable({ ...schedule, work, atRisk }, main, arena, cells, roles, { inputs, outputs });
   });
-}
-
-/** A plan, and what one run of it takes. */
-export interface Plan {
-  readonly schedule: Schedule;
-  /** Multiply-adds of products. */
-  readonly work: number;
-  /** Elements that are made. */
-  readonly elements: number;
 }
 
 function planned(region: Region, roles: Roles, cells: readonly Cell[], setting: Setting, budget: Budget | undefined): Plan {

@@ -6,8 +6,8 @@ import type { Target } from "../kernel/target.ts";
 import type { Region } from "../ops/op.ts";
 import { hashRegion } from "../tape/hash.ts";
 import type { Cell } from "./cell.ts";
-import type { Plan } from "./compile.ts";
 import type { Roles } from "./executable.ts";
+import type { Plan } from "./plan.ts";
 
 /** Bytes of code of all plans that are kept; with its kernels a plan takes some sixteen times as much. */
 const MOST_CODE = 2 * 2 ** 20;

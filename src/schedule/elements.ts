@@ -11,7 +11,7 @@ import { extentsOf, reduceRule } from "../ops/lowering.ts";
 import { reindex } from "../ops/movement.ts";
 import type { Operand } from "../ops/op.ts";
 import type { Tensor } from "../ops/tensor.ts";
-import type { Fusion, Group } from "./fuse.ts";
+import type { Fusion, Group } from "./groups.ts";
 import { position, storedSize } from "./lanes.ts";
 
 /** A buffer argument of a kernel: the value it holds, and whether the kernel writes it. */

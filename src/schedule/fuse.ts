@@ -10,46 +10,12 @@ import type { Target } from "../kernel/target.ts";
 import { contracts, counters, extentsOf, probe } from "../ops/lowering.ts";
 import type { Instruction, Lowering } from "../ops/op.ts";
 import type { Tensor } from "../ops/tensor.ts";
+import type { Control, Fusion, Group, Item } from "./groups.ts";
 import { chooseLanes, type Lanes } from "./lanes.ts";
-import { joinRows, type Rows } from "./rows.ts";
+import { joinRows } from "./rows.ts";
 import { type Weight, weigh } from "./weights.ts";
 
-/** Values computed by one loop nest over `shape`. */
-export interface Group {
-  readonly kind: "group";
-  readonly shape: Shape;
-  /** How the elements of all roots lie. */
-  readonly lanes: Lanes;
-  /** The reduction that the nest computes first, if any; it is `roots[0]`. */
-  readonly reduction: Instruction | undefined;
-  /** In an order in which each can be computed from the ones before. */
-  readonly roots: Tensor[];
-  /** Those that others read from memory. */
-  readonly stored: Set<Tensor>;
-}
-
-/** What becomes one kernel, or steps of its own. */
-export type Item = Group | Rows | Control;
-
-/** An instruction that the scheduler performs by itself: a loop, a branch, a barrier. */
-export interface Control {
-  readonly kind: "control";
-  readonly instruction: Instruction;
-}
-
-export interface Fusion {
-  /** The machine that the kernels are for. */
-  readonly target: Target;
-  readonly items: Item[];
-  /** The value whose buffer holds a value: itself, or what it merely renames or reshapes. Undefined for values without a buffer. */
-  bufferOf(value: Tensor): Tensor | undefined;
-  /** How the elements of a buffer lie. */
-  lanesOf(buffer: Tensor): Lanes;
-  /** The buffers that an item reads. */
-  reads(item: Item): ReadonlySet<Tensor>;
-  /** Whether the kernel that makes `y` may write it over the buffer `x`, which has the same elements. */
-  mayOverwrite(item: Group | Rows, y: Tensor, x: Tensor): boolean;
-}
+export type { Control, Fusion, Group, Item } from "./groups.ts";
 
 /** Beyond this cost, and beyond so many values, a chain is cut, so that no expression grows without bound. */
 const LONGEST_CHAIN = 400;

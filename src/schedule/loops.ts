@@ -20,10 +20,9 @@ import type { Tensor } from "../ops/tensor.ts";
 import { tapeOf } from "../tape/tape.ts";
 import { type Access, findCuts, findPeriods, mergeAxes, usedAsValue } from "./access.ts";
 import { Elements, type KernelBuffer } from "./elements.ts";
-import type { Fusion, Group } from "./fuse.ts";
+import type { Fusion, Group, Rows } from "./groups.ts";
 import { type Counter, indexOf, lanesLast, memoryOrder, position, splitAxes } from "./lanes.ts";
 import { type Contents, lanesOf, NestWriter, type ResultPoint } from "./nest.ts";
-import type { Rows } from "./rows.ts";
 import { tilesOf } from "./tiles.ts";
 
 export interface GroupKernel {

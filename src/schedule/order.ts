@@ -3,7 +3,7 @@
  * present value (in reverse mode, before the cotangent of a layer's input). Behind it, it can write in place: no second weight, and no copy.
  */
 import type { Tensor } from "../ops/tensor.ts";
-import type { Fusion, Item } from "./fuse.ts";
+import type { Fusion, Item } from "./groups.ts";
 
 /**
  * Moves each group that makes one of the values in `overwrites` behind the last item that reads an input it overwrites, unless something before that

@@ -20,26 +20,9 @@ import { flatten } from "../ops/movement.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { mergeAxes, usedAsValue } from "./access.ts";
 import { type Load, Probe } from "./elements.ts";
-import type { Fusion, Group, Item } from "./fuse.ts";
+import type { Fusion, Group, Item, Rows } from "./groups.ts";
 
-/** Groups computed row by row, in an order in which each can be computed from the ones before. */
-export interface Rows {
-  readonly kind: "rows";
-  readonly groups: readonly Group[];
-  /** The outer axes that all share, in runs that all accesses step through as through one axis. */
-  readonly outer: readonly (readonly number[])[];
-  /** Rows of the last outer axis that are computed together. */
-  readonly block: number;
-  /** Groups that add up the rows of each slice, and how many slices there are. */
-  readonly columns: ReadonlySet<Group>;
-  readonly slices: number | undefined;
-  readonly roots: readonly Tensor[];
-  readonly stored: ReadonlySet<Tensor>;
-  /** For values that only this kernel reads: the one that is written over them. */
-  readonly inPlace: ReadonlyMap<Tensor, Tensor>;
-  /** Whether `y` may be written over the buffer `x`, which has the same elements. */
-  mayOverwrite(y: Tensor, x: Tensor): boolean;
-}
+export type { Rows } from "./groups.ts";
 
 /** From a position to one behind it, before the next item. */
 const BEHIND = 2 ** -20;

@@ -16,12 +16,12 @@ import type { Tensor } from "../ops/tensor.ts";
 import type { While } from "../ops/while.ts";
 import { tapeOfRegion } from "../tape/tape.ts";
 import { type Fusion, fuse, type Group } from "./fuse.ts";
+import type { Rows } from "./groups.ts";
 import { storedSize } from "./lanes.ts";
 import { address, bound, bufferAt, type Draft, type Location, same, sliceOf } from "./locations.ts";
 import { buildKernel } from "./loops.ts";
 import { type Block, planMemory } from "./memory.ts";
 import { writeLast } from "./order.ts";
-import type { Rows } from "./rows.ts";
 import { orderForSums } from "./strands.ts";
 
 /** Where a region's input comes from, or its output goes: the scratch zone, or slot `cell` of the binding table (0 is the zone itself). */

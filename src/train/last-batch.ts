@@ -9,7 +9,7 @@ import { recordFunction } from "../function/recording.ts";
 import type { Layer } from "../nn/module.ts";
 import { zeros } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
-import type { FitOptions } from "./fit.ts";
+import type { FitOptions } from "./fit-options.ts";
 import { outputsOfModel } from "./task.ts";
 
 /** From so many steps an epoch on: a full last batch takes at most a tenth more time then, where the smaller one would be compiled. */

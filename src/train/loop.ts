@@ -16,7 +16,7 @@ import type { Callback, EpochRecord, History, Progress, Training } from "./callb
 import { DivergenceError, Mark } from "./divergence.ts";
 import { Evaluator } from "./evaluate.ts";
 import { explain, hunting } from "./explain.ts";
-import type { FitOptions } from "./fit.ts";
+import type { FitOptions } from "./fit-options.ts";
 import { canFill, filled } from "./last-batch.ts";
 import { Meter, type Metrics } from "./meter.ts";
 import { prefixed, runFiles } from "./run-files.ts";
