@@ -2,7 +2,7 @@
  * @file What a data set is here. A `Split` lies in memory as plain typed arrays; `Examples` are read one by one, when they are wanted; an
  * `ExampleStream` only comes by. `Loader` makes batches of any of them. A `Dataset` is two splits and what a model needs to know about them.
  */
-import type { Preprocessing } from "./preprocessing.ts";
+import type { Preprocessing } from "./preprocessing-types.ts";
 
 export interface Split {
   /** Examples one after another, each of the data set's `inputShape`, row by row. */

@@ -6,7 +6,7 @@ import { check, object } from "../base/check.ts";
 import { type Cell, describeGap, inputNumberOf, isMissing, numberOf, textOf } from "./cells.ts";
 import { checkDescription, checkTable } from "./check.ts";
 import type { DataDescription, Split } from "./dataset.ts";
-import type { Column, Preprocessing } from "./preprocessing.ts";
+import type { Column, Preprocessing } from "./preprocessing-types.ts";
 import { namesText } from "./table-notes.ts";
 import type { Table } from "./table-type.ts";
 

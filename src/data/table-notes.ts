@@ -1,6 +1,6 @@
 /** @file What a table was taken for, in five lines: `nabla train` shows them, so that a wrong guess is seen before it trains. */
 import { isMissing } from "./cells.ts";
-import type { Column } from "./preprocessing.ts";
+import type { Column } from "./preprocessing-types.ts";
 import type { Table } from "./table-type.ts";
 
 /** Names with commas between; one that has a comma itself in quotes, as flags take it. */

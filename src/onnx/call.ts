@@ -1,11 +1,12 @@
 /**
  * @file What an op sees of its node: inputs as tensors or as numbers on the host, attributes with their defaults, and the version of its operator set.
  */
+
 import { formatShape, type Shape } from "../base/shape.ts";
 import { clean } from "../formats/clean.ts";
 import { ATTRIBUTE, type OnnxAttribute, type OnnxDtype, onnxDtype, onnxElements } from "../formats/onnx.ts";
 import { elementsOf, type Tensor } from "../ops/tensor.ts";
-import type { Plan } from "./graph.ts";
+import type { Cell } from "../runtime/cell.ts";
 import {
   axisOf,
   describeValue,
@@ -13,6 +14,7 @@ import {
   isSequence,
   Known,
   knownOf,
+  type Live,
   OnnxUnsupportedError,
   range,
   type Sequence,
@@ -275,6 +277,23 @@ function typeByField(a: OnnxAttribute): number | undefined {
     [ATTRIBUTE.strings, (a.strings ?? []).length > 0],
   ];
   return fields.find(([, isGiven]) => isGiven)?.[0];
+}
+
+/** A cell of the model under its ONNX type. */
+export interface Held {
+  readonly cell: Cell;
+  readonly dtype: Live["dtype"];
+}
+
+/** A graph that can run. */
+export interface Plan {
+  readonly steps: readonly Step[];
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  /** Initializers and constants by name; cells where they are trained. */
+  readonly constants: Map<string, Known | Held>;
+  /** Which of them came from `Constant` nodes. */
+  readonly literals: ReadonlySet<string>;
 }
 
 /** An op of the table. */

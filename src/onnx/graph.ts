@@ -14,27 +14,23 @@ import {
 } from "../formats/onnx.ts";
 import { withPath } from "../ops/tensor.ts";
 import type { Cell } from "../runtime/cell.ts";
-import { type Attribute, Call, type Op, type Run, readAttribute, type Scope, type Step, unsupported } from "./call.ts";
+import {
+  type Attribute,
+  Call,
+  type Held,
+  type Op,
+  type Plan,
+  type Run,
+  readAttribute,
+  type Scope,
+  type Step,
+  unsupported,
+} from "./call.ts";
 import { folded } from "./known.ts";
 import { OPS } from "./ops/index.ts";
 import { asValue, isSequence, type Known, knownOf, Live, OnnxUnsupportedError, type Value } from "./value.ts";
 
-/** A cell of the model under its ONNX type. */
-export interface Held {
-  readonly cell: Cell;
-  readonly dtype: Live["dtype"];
-}
-
-/** A graph that can run. */
-export interface Plan {
-  readonly steps: readonly Step[];
-  readonly inputs: readonly string[];
-  readonly outputs: readonly string[];
-  /** Initializers and constants by name; cells where they are trained. */
-  readonly constants: Map<string, Known | Held>;
-  /** Which of them came from `Constant` nodes. */
-  readonly literals: ReadonlySet<string>;
-}
+export type { Held, Plan };
 
 // ---- preparing ------------------------------------------------------------------------------------------------------------------------
 

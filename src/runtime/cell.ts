@@ -10,7 +10,7 @@ import { formatType, type Shape, sameType } from "../base/shape.ts";
 import { zeros } from "../ops/create.ts";
 import { showAs } from "../ops/display.ts";
 import { notANumber, refuseIndexing, Tensor } from "../ops/tensor.ts";
-import type { Block } from "./residency.ts";
+import type { Block } from "./block.ts";
 
 /** What recording a function does with the cells it touches. */
 export interface Frame {
@@ -63,6 +63,16 @@ export function watchReads<T>(note: (cell: Cell) => void, fn: () => T): T {
 /** Cells that are to be computed with whatever is read first: their current tensor is pending, and was read or set. */
 export const pendingCells: Set<Cell> = new Set();
 
+/**
+ * Who holds a cell's tensor. Where its elements are follows from the tensor's storage and the cell's block: see `residency.ts`.
+ *
+ * - `fresh`: `current` is what the cell was made with, and was never read.
+ * - `owned`: nobody but the cell holds it, so that a program may overwrite it.
+ * - `aliased`: someone outside may hold it, so that its elements must survive the next run.
+ * - `disposed`: the cell can be neither read nor set.
+ */
+export type CellState = "fresh" | "owned" | "aliased" | "disposed";
+
 /** A variable: it holds a tensor of one shape and dtype, which `set` replaces. Compiled functions read and write it in place. */
 export class Cell {
   readonly shape: Shape;
@@ -74,11 +84,8 @@ export class Cell {
   current: Tensor;
   /** @internal For the runtime: this cell's block in the arena, once it had one. */
   block: Block | undefined = undefined;
-  /** @internal For the runtime: someone outside may hold `current`, so its elements must survive the next run. */
-  exposed = false;
-  /** @internal For the runtime: `current` is what the cell was made with, and was never read. */
-  fresh = true;
-  #disposed = false;
+  /** @internal For the runtime. */
+  state: CellState = "fresh";
 
   /** @throws {TypeError} if `initial` is not a tensor. */
   constructor(initial: Tensor, label?: string) {
@@ -93,7 +100,7 @@ export class Cell {
 
   /** The current tensor. @throws {Error} after `dispose`. */
   get value(): Tensor {
-    if (this.#disposed) this.checkNotDisposed();
+    if (this.state === "disposed") this.checkNotDisposed();
     watcher?.(this);
     return top ? top.read(this) : this.expose();
   }
@@ -105,8 +112,7 @@ export class Cell {
 
   /** @internal For the runtime: the tensor this cell holds outside any recording, for someone who keeps it. */
   expose(): Tensor {
-    this.exposed = true;
-    this.fresh = false;
+    if (this.state !== "disposed") this.state = "aliased";
     if (!this.current.isComputed) pendingCells.add(this);
     return this.current;
   }
@@ -124,8 +130,8 @@ export class Cell {
       top.write(this, value);
       return;
     }
-    if (value !== this.current && this.block?.vacate(this.exposed) === false) this.block = undefined;
-    this.fresh = false;
+    if (value !== this.current && this.block?.vacate(this.state === "aliased") === false) this.block = undefined;
+    if (this.state === "fresh") this.state = "owned";
     this.current = value;
     if (value.isComputed) pendingCells.delete(this);
     else pendingCells.add(this);
@@ -133,7 +139,7 @@ export class Cell {
 
   /** True after `dispose`. */
   get isDisposed(): boolean {
-    return this.#disposed;
+    return this.state === "disposed";
   }
 
   /**
@@ -141,11 +147,11 @@ export class Cell {
    * keep their elements. It is never required: what nobody holds is freed anyway, if later.
    */
   dispose(): void {
-    if (this.#disposed) return;
-    this.block?.release(this.exposed);
+    if (this.state === "disposed") return;
+    this.block?.release(this.state === "aliased");
     this.block = undefined;
     pendingCells.delete(this);
-    this.#disposed = true;
+    this.state = "disposed";
     // The elements of an array can go as well.
     this.current = zeros(this.shape, this.dtype);
   }
@@ -156,7 +162,8 @@ export class Cell {
 
   /** @internal For the runtime. @throws {Error} after `dispose`. */
   checkNotDisposed(): void {
-    if (this.#disposed) throw new Error(`${this} was disposed of and can be neither read nor set; dispose of it after its last use`);
+    if (this.state === "disposed")
+      throw new Error(`${this} was disposed of and can be neither read nor set; dispose of it after its last use`);
   }
 
   toString(): string {

@@ -51,7 +51,7 @@ export function computeCells(cells: readonly Cell[]): void {
   if (!cells.some(waits)) return;
   const waiting = cells.filter(waits);
   // A first value that depends on a placeholder is read like any tensor, for its error.
-  const fresh = waiting.filter((cell) => cell.fresh && isKnown(cell.current));
+  const fresh = waiting.filter((cell) => cell.state === "fresh" && isKnown(cell.current));
   evaluate(
     waiting.flatMap((cell) => (fresh.includes(cell) ? [] : [cell.current])),
     false,

@@ -8,8 +8,9 @@ import { isHarmless } from "../kernel/interpret.ts";
 import { HostStorage, type Storage } from "../tape/node.ts";
 import { type Arena, blockSize, faults, OutOfMemory } from "./arena.ts";
 import type { Runner } from "./backends.ts";
+import { Block } from "./block.ts";
 import type { Cell } from "./cell.ts";
-import { Block, donate, isPlaced, lose, place, put, settle } from "./residency.ts";
+import { donate, isPlaced, lose, place, put, settle } from "./residency.ts";
 
 /** Where a program's data lie in the scratch zone. */
 export interface Layout {

@@ -8,8 +8,7 @@ import { cond, scan } from "../../function/control.ts";
 import { whileLoop } from "../../function/while.ts";
 import { concatenate, stack, tensor } from "../../ops/create.ts";
 import type { Tensor } from "../../ops/tensor.ts";
-import { type Call, knownNow, type Op, unsupported } from "../call.ts";
-import type { Plan } from "../graph.ts";
+import { type Call, knownNow, type Op, type Plan, unsupported } from "../call.ts";
 import { type Given, isSequence, Known, Live, range, type Value, whole } from "../value.ts";
 
 /** Loops of at most so many turns are written out inside a recorded function; longer ones become one. */
