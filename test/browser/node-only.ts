@@ -55,6 +55,7 @@ export const NODE_ONLY: Readonly<Record<string, string>> = {
   "test/formats/mutated.test.ts": "compresses with node:zlib, measures the process's memory",
   "test/fuzz/fuzz.test.ts": "replaces modules of the compiler; test/fuzz/modes.test.ts does not",
   "test/imports.test.ts": "reads the sources",
+  "test/limits.test.ts": "reads the sources",
   "test/math/fft.test.ts": "reads stored numbers",
   "test/math/special.test.ts": "reads stored numbers",
   "test/ops/realms.test.ts": "arrays of another realm come from node:vm",
