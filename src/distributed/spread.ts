@@ -44,25 +44,25 @@ export function spread<A extends unknown[], R>(fn: (...args: A) => R, share: Sha
       const n = (x.shape[0] ?? 0) / shards;
       if (!Number.isInteger(n) || n === 0)
         throw new RangeError(`shards: argument ${path} is ${formatShape(x.shape)}, want a multiple of ${shards} examples along axis 0`);
-      const one = call.hole({ shape: [n, ...x.shape.slice(1)], dtype: x.dtype }, x.label);
+      const one = call.placeholderOf({ shape: [n, ...x.shape.slice(1)], dtype: x.dtype }, x.label);
       seeds.set(
         one,
         Array.from({ length: shards }, (_, i) => (shards === 1 ? x : rowsOf(x, i * n, n))),
       );
       return one;
     };
-    const holes = args.map((arg, i) => {
+    const placeholders = args.map((arg, i) => {
       const { leaves, paths } = leavesOf(arg);
       return withLeaves(arg, leaves.map((x, j) => cut(x, paths[j] ? `${i} (${paths[j]})` : String(i)))); // biome-ignore format: one thought
     }) as A;
-    const index = call.hole({ shape: [], dtype: "i32" }, "shard");
+    const index = call.placeholderOf({ shape: [], dtype: "i32" }, "shard");
     const start = first.value;
     seeds.set(
       index,
       Array.from({ length: shards }, (_, i) => start.add(i)),
     );
     const batch: WholeBatch = { ratio, sums: (values) => sumsOver(group, values) };
-    const captured = capture(call, () => atIndex(index, () => withinBatch(batch, () => fn(...holes))));
+    const captured = capture(call, () => atIndex(index, () => withinBatch(batch, () => fn(...placeholders))));
     const images = repeat([...captured.outputs, ...captured.writes.values()], seeds, shards);
     const results = images.splice(0, captured.outputs.length).map((image, i) => {
       if (isOne(image)) return image;

@@ -12,7 +12,7 @@ import { checkTensors } from "../ops/check.ts";
 import * as controlOps from "../ops/control.ts";
 import { concatenate, fromArray } from "../ops/create.ts";
 import type { Region } from "../ops/op.ts";
-import { closeRegion, hole } from "../ops/region.ts";
+import { closeRegion, placeholderOf } from "../ops/region.ts";
 import { Tensor, type TensorLike } from "../ops/tensor.ts";
 import type { Cell } from "../runtime/cell.ts";
 import { scan as scanOp } from "../runtime/loops.ts";
@@ -20,19 +20,19 @@ import { nextSerial } from "../tape/node.ts";
 import { type AnyFunction, type Capture, capture, commit, leavesOf, together, withLeaves } from "./capture.ts";
 
 export interface Recorded<T> extends Capture<T> {
-  readonly holes: Tensor[];
+  readonly placeholders: Tensor[];
   readonly since: number;
 }
 
-/** Records `fn` on holes for the tensors of `args`. */
+/** Records `fn` on placeholders for the tensors of `args`. */
 export function recordOn<A extends unknown[], R>(kind: string, fn: (...args: A) => R, args: A, read?: (cell: Cell) => Tensor): Recorded<R> {
   check(`${kind}: fn`, fn, aFunction);
   const since = nextSerial();
   const { leaves, paths } = leavesOf(args);
   const call = new Call(kind, fn);
-  const holes = leaves.map((x, i) => call.hole(x, x.label ?? (paths[i]!.replace(/^\d+\.?/, "") || undefined)));
-  const captured = capture(call, () => fn(...withLeaves(args, holes)), read ? { read } : {});
-  return { ...captured, holes, since };
+  const placeholders = leaves.map((x, i) => call.placeholderOf(x, x.label ?? (paths[i]!.replace(/^\d+\.?/, "") || undefined)));
+  const captured = capture(call, () => fn(...withLeaves(args, placeholders)), read ? { read } : {});
+  return { ...captured, placeholders, since };
 }
 
 const asTensor = (x: TensorLike): Tensor => {
@@ -48,8 +48,8 @@ export function checkpoint<F extends AnyFunction>(fn: F): F;
 export function checkpoint(fn: AnyFunction): AnyFunction {
   return (...args) => {
     const { leaves } = leavesOf(args);
-    const { result, outputs, writes, holes, since } = recordOn("checkpoint", fn, args);
-    const { region, free } = closeRegion(holes, [...outputs, ...writes.values()], since);
+    const { result, outputs, writes, placeholders, since } = recordOn("checkpoint", fn, args);
+    const { region, free } = closeRegion(placeholders, [...outputs, ...writes.values()], since);
     const operands = [...leaves, ...free];
     if (operands.length === 0) return result;
     const results = operands[0]!.bindAll(controlOps.checkpoint, operands, undefined, [region]);
@@ -166,10 +166,10 @@ function customRegion<A extends unknown[], R>(
   args: A,
 ): { region: Region; operands: Tensor[]; result: R; n: number } {
   const { leaves } = leavesOf(args);
-  const { result, outputs, writes, holes, since } = recordOn(kind, fn, args);
+  const { result, outputs, writes, placeholders, since } = recordOn(kind, fn, args);
   if (writes.size > 0)
     throw new TypeError(`${kind}: the function sets ${[...writes.keys()].join(", ")}; return the value and set the cell outside`);
-  const { region, free } = closeRegion(holes, outputs, since);
+  const { region, free } = closeRegion(placeholders, outputs, since);
   return { region, operands: [...leaves, ...free], result, n: leaves.length };
 }
 
@@ -236,13 +236,13 @@ export function cond<A extends unknown[], R>(predicate: Tensor, yes: (...args: A
     throw new TypeError("cond: both branches must return the same structure; one returned other keys, lengths or constants than the other");
   }
   const cells = [...new Set(branches.flatMap((branch) => [...branch.writes.keys()]))];
-  const closed = branches.map(({ outputs, writes, holes, since }) =>
-    closeRegion(holes, [...outputs, ...cells.map((cell) => writes.get(cell) ?? cell.value)], since),
+  const closed = branches.map(({ outputs, writes, placeholders, since }) =>
+    closeRegion(placeholders, [...outputs, ...cells.map((cell) => writes.get(cell) ?? cell.value)], since),
   );
   // Each branch takes the outside values of both, and ignores the other's.
   const [{ free: fa, region: ra }, { free: fb, region: rb }] = tuple(closed, 2);
   const n = leaves.length;
-  const spare = (list: readonly Tensor[]): Tensor[] => list.map((x) => hole(x));
+  const spare = (list: readonly Tensor[]): Tensor[] => list.map((x) => placeholderOf(x));
   const regions: Region[] = [
     { inputs: [...ra.inputs, ...spare(fb)], outputs: ra.outputs },
     { inputs: [...rb.inputs.slice(0, n), ...spare(fa), ...rb.inputs.slice(n)], outputs: rb.outputs },
@@ -281,40 +281,40 @@ export function scan<C, X, Y>(fn: (carry: C, x: X) => readonly [C, Y], init: C, 
   }
   const slices = withLeaves(
     xs,
-    stacked.map((t) => hole(sliceOf(t), t.label)),
+    stacked.map((t) => placeholderOf(sliceOf(t), t.label)),
   );
-  const cellHoles = new Map<Cell, Tensor>();
+  const cellPlaceholders = new Map<Cell, Tensor>();
   const outside = new Map<Cell, Tensor>();
   const read = (cell: Cell): Tensor => {
-    const inner = hole(cell, cell.label);
-    cellHoles.set(cell, inner);
+    const inner = placeholderOf(cell, cell.label);
+    cellPlaceholders.set(cell, inner);
     return inner;
   };
-  const { result, writes, holes, since } = recordOn("scan", fn, [start, slices] as [C, X], read);
+  const { result, writes, placeholders, since } = recordOn("scan", fn, [start, slices] as [C, X], read);
   if (!Array.isArray(result) || result.length !== 2) throw new TypeError("scan: the function must return [carry, y]");
-  for (const cell of new Set([...cellHoles.keys(), ...writes.keys()])) outside.set(cell, cell.value);
+  for (const cell of new Set([...cellPlaceholders.keys(), ...writes.keys()])) outside.set(cell, cell.value);
   const written = [...writes.keys()];
-  const readOnly = [...cellHoles.keys()].filter((cell) => !writes.has(cell));
+  const readOnly = [...cellPlaceholders.keys()].filter((cell) => !writes.has(cell));
   const next = leavesOf(result[0]).leaves;
   checkCarry(start, result[0], carry, next);
   const ys = leavesOf(result[1]).leaves;
 
-  const holeOf = (cell: Cell): Tensor => cellHoles.get(cell) ?? hole(cell, cell.label);
-  const constHoles = readOnly.map(holeOf);
-  const carryHoles = [...holes.slice(0, carry.length), ...written.map(holeOf)];
-  const xHoles = holes.slice(carry.length);
+  const innerOf = (cell: Cell): Tensor => cellPlaceholders.get(cell) ?? placeholderOf(cell, cell.label);
+  const constPlaceholders = readOnly.map(innerOf);
+  const carryPlaceholders = [...placeholders.slice(0, carry.length), ...written.map(innerOf)];
+  const xPlaceholders = placeholders.slice(carry.length);
   const outputs = [...next, ...written.map((cell) => writes.get(cell)!), ...ys];
-  const { region, free } = closeRegion([...constHoles, ...carryHoles, ...xHoles], outputs, since);
-  const bound = region.inputs.slice(constHoles.length + carryHoles.length + xHoles.length);
-  const body: Region = { inputs: [...bound, ...constHoles, ...carryHoles, ...xHoles], outputs: region.outputs };
+  const { region, free } = closeRegion([...constPlaceholders, ...carryPlaceholders, ...xPlaceholders], outputs, since);
+  const bound = region.inputs.slice(constPlaceholders.length + carryPlaceholders.length + xPlaceholders.length);
+  const body: Region = { inputs: [...bound, ...constPlaceholders, ...carryPlaceholders, ...xPlaceholders], outputs: region.outputs };
   const operands = [...free, ...readOnly.map((c) => outside.get(c)!), ...carry, ...written.map((c) => outside.get(c)!), ...stacked];
-  const params = { consts: free.length + readOnly.length, carry: carryHoles.length, length, reverse: options.reverse ?? false };
+  const params = { consts: free.length + readOnly.length, carry: carryPlaceholders.length, length, reverse: options.reverse ?? false };
   const any = operands[0] ?? outputs[0];
   if (!any) throw new TypeError("scan: nothing is carried, stacked or returned");
   const results = any.bindAll(scanOp, operands, params, [body]);
   commit(new Map(written.map((cell, i) => [cell, results[carry.length + i]!])));
   together(results);
-  return [withLeaves(result[0], results.slice(0, carry.length)), withLeaves(result[1], results.slice(carryHoles.length))];
+  return [withLeaves(result[0], results.slice(0, carry.length)), withLeaves(result[1], results.slice(carryPlaceholders.length))];
 }
 
 interface Stretches {

@@ -62,7 +62,7 @@ type Seeds = ReadonlyMap<Tensor, Tensor>;
 /** A seed for each leaf of a tree: a placeholder of the call. */
 function seedLeaves(call: Call, tree: unknown): Map<Tensor, Tensor> {
   const { leaves, paths } = leavesOf(tree);
-  return new Map(leaves.map((x, i) => [call.hole(x, x.label ?? paths[i]), x]));
+  return new Map(leaves.map((x, i) => [call.placeholderOf(x, x.label ?? paths[i]), x]));
 }
 
 /** @throws {TypeError} unless `fn` is a function: PyTorch's habit is to give the loss itself. */
@@ -277,7 +277,7 @@ export function backward(
   const wanted = new Set(training);
   const seedCell = (cell: Cell, outside: () => Tensor): Tensor => {
     const x = outside();
-    const seed = call.hole(x, x.label ?? cell.label);
+    const seed = call.placeholderOf(x, x.label ?? cell.label);
     seeds.set(seed, x);
     seedOf.set(cell, seed);
     return seed;
@@ -406,7 +406,7 @@ export function pushforwardOf<A extends unknown[] = Tensor[], R = unknown>(
       matchTangents("pushforward", [...seeds.keys()], directions);
       const dy = substitute(
         known.map((d, i) => d ?? y[i]!.like(0)),
-        new Map(lin.holes.map((x, i) => [x, directions[i]!])),
+        new Map(lin.placeholders.map((x, i) => [x, directions[i]!])),
       );
       // A tangent that is an argument as it came gets a name of its own.
       const own = dy.map((d) => (directions.includes(d) ? d.identity() : d));

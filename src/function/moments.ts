@@ -4,7 +4,7 @@
  * list, with a table of rules of its own.
  */
 import type { Instruction } from "../ops/op.ts";
-import { hole, rebind } from "../ops/region.ts";
+import { placeholderOf, rebind } from "../ops/region.ts";
 import { registry } from "../ops/registry.ts";
 import { erfc } from "../ops/special.ts";
 import type { Tensor } from "../ops/tensor.ts";
@@ -137,7 +137,7 @@ function momentsAlong(outputs: readonly Tensor[], given: ReadonlyMap<Tensor, Mom
 export function moments<A extends unknown[], R>(fn: (...args: A) => R): (mean: A, variance: A) => { mean: R; variance: R } {
   return (mean, variance) => {
     const [means, variances] = [leavesOf(mean).leaves, leavesOf(variance).leaves];
-    const inputs = means.map((x) => hole(x, x.label));
+    const inputs = means.map((x) => placeholderOf(x, x.label));
     const { result, outputs } = capture("moments", () => fn(...withLeaves(mean, inputs)));
     const given = new Map<Tensor, Moments>(inputs.map((x, i) => [x, { mean: means[i]!, variance: variances[i]! }]));
     const momentsOf = momentsAlong(outputs, given);

@@ -4,7 +4,7 @@
 import { byteSize } from "../base/dtype.ts";
 import { sizeOf, type Type } from "../base/shape.ts";
 import { fromStorage, isTensor } from "../ops/create.ts";
-import { hole } from "../ops/region.ts";
+import { placeholderOf } from "../ops/region.ts";
 import { storageOf, type Tensor } from "../ops/tensor.ts";
 import type { Cell } from "../runtime/cell.ts";
 import { compileRegion, type Making } from "../runtime/compile.ts";
@@ -41,7 +41,7 @@ export class Program implements Cached {
     this.#types = leaves.map(typeOf);
     this.#result = withLeaves(
       recording.result,
-      this.#types.map((type) => hole(type)),
+      this.#types.map((type) => placeholderOf(type)),
     );
     this.#guards = recording.guards.map((read) => ({ read, value: read() }));
     this.#fields = new Snapshot(noticed);

@@ -5,7 +5,7 @@ import { Call } from "../ops/call.ts";
 import { fromStorage } from "../ops/create.ts";
 import { evaluate } from "../ops/evaluator.ts";
 import type { Region } from "../ops/op.ts";
-import { closeRegion, hole } from "../ops/region.ts";
+import { closeRegion, placeholderOf } from "../ops/region.ts";
 import { storageOf, type Tensor, traceOrigins } from "../ops/tensor.ts";
 import { Cell } from "../runtime/cell.ts";
 import { HostStorage, nextSerial } from "../tape/node.ts";
@@ -26,23 +26,23 @@ export function recordFunction(fn: AnyFunction, args: readonly unknown[], labels
   const since = nextSerial();
   const { leaves, paths } = leavesOf(args);
   const call = new Call("compile", fn);
-  const holes = leaves.map((x, i) => call.hole(x, x.label ?? nameOf(paths[i]!, labels)));
-  const cellHoles = new Map<Cell, Tensor>();
-  const { result, outputs, writes, guards } = capture(call, () => fn(...withLeaves(args as unknown[], holes)), {
+  const placeholders = leaves.map((x, i) => call.placeholderOf(x, x.label ?? nameOf(paths[i]!, labels)));
+  const cellPlaceholders = new Map<Cell, Tensor>();
+  const { result, outputs, writes, guards } = capture(call, () => fn(...withLeaves(args as unknown[], placeholders)), {
     read(cell) {
-      const inner = hole(cell, cell.label);
-      cellHoles.set(cell, inner);
+      const inner = placeholderOf(cell, cell.label);
+      cellPlaceholders.set(cell, inner);
       return inner;
     },
   });
-  const { region, free } = closeRegion([...holes, ...cellHoles.values()], [...outputs, ...writes.values()], since);
+  const { region, free } = closeRegion([...placeholders, ...cellPlaceholders.values()], [...outputs, ...writes.values()], since);
   // Tensors from outside are constants of the program: they live in its memory like cells that nobody writes.
   const pending = free.filter((x) => !x.isComputed);
   if (pending.length > 0) evaluate(pending);
   const constants = free.map((x) => constantCell(x));
   return {
     region,
-    inputs: [...holes.map(() => "argument" as const), ...cellHoles.keys(), ...constants],
+    inputs: [...placeholders.map(() => "argument" as const), ...cellPlaceholders.keys(), ...constants],
     outputs: [...outputs.map(() => "result" as const), ...writes.keys()],
     constants,
     result,

@@ -55,7 +55,7 @@ export function vmap<A extends unknown[] = Tensor[], R = unknown>(fn: (...args: 
       if (n >= 0 && size !== n)
         throw new RangeError(`vmap: argument ${path} has ${size} examples along axis ${at} of ${formatShape(x.shape)}, others have ${n}`);
       n = size;
-      const one = call.hole({ shape: x.shape.toSpliced(at, 1), dtype: x.dtype }, x.label);
+      const one = call.placeholderOf({ shape: x.shape.toSpliced(at, 1), dtype: x.dtype }, x.label);
       seeds.set(one, x.moveAxis(at, 0));
       return one;
     };
@@ -69,7 +69,7 @@ export function vmap<A extends unknown[] = Tensor[], R = unknown>(fn: (...args: 
       );
     }) as A;
     if (n < 0) throw new TypeError("vmap: no tensor is mapped; give at least one argument an axis in inAxes");
-    const index = call.hole({ shape: [], dtype: "i32" }, "index");
+    const index = call.placeholderOf({ shape: [], dtype: "i32" }, "index");
     seeds.set(index, index.bind(iota, [], { shape: [n], dtype: "i32", axis: 0 }));
     return atIndex(index, () => {
       const captured = capture(call, () => fn(...mapped), { checkWrite: (cell, value) => refuseMapped(cell, value, seeds, n) });

@@ -3,7 +3,7 @@
  */
 import { fn as aFunction, check } from "../base/check.ts";
 import type { Region } from "../ops/op.ts";
-import { closeRegion, hole } from "../ops/region.ts";
+import { closeRegion, placeholderOf } from "../ops/region.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import * as ops from "../ops/while.ts";
 import type { Cell } from "../runtime/cell.ts";
@@ -23,7 +23,7 @@ export function whileLoop<C>(test: (carry: C) => Tensor, body: (carry: C) => C, 
   const record = <R>(fn: (carry: C) => R) => {
     const cells = new Map<Cell, Tensor>();
     const read = (cell: Cell): Tensor => {
-      const inner = hole(cell, cell.label);
+      const inner = placeholderOf(cell, cell.label);
       cells.set(cell, inner);
       return inner;
     };
@@ -42,16 +42,16 @@ export function whileLoop<C>(test: (carry: C) => Tensor, body: (carry: C) => C, 
   const readOnly = [...new Set([...t.cells.keys(), ...b.cells.keys()])].filter((cell) => !b.writes.has(cell));
   const outside = new Map([...readOnly, ...written].map((cell) => [cell, cell.value]));
   const close = (
-    { holes, cells, since }: typeof t | typeof b,
+    { placeholders, cells, since }: typeof t | typeof b,
     outputs: readonly Tensor[],
   ): { region: Region; free: Tensor[]; n: number } => {
-    const held = (list: readonly Cell[]): Tensor[] => list.map((cell) => cells.get(cell) ?? hole(cell, cell.label));
-    const inputs = [...held(readOnly), ...holes, ...held(written)];
+    const held = (list: readonly Cell[]): Tensor[] => list.map((cell) => cells.get(cell) ?? placeholderOf(cell, cell.label));
+    const inputs = [...held(readOnly), ...placeholders, ...held(written)];
     return { ...closeRegion(inputs, outputs, since), n: inputs.length };
   };
   const [ct, cb] = [close(t, t.outputs), close(b, [...b.outputs, ...written.map((cell) => b.writes.get(cell)!)])];
   // Both regions take the outside values of both; each ignores the other's.
-  const spare = (list: readonly Tensor[]): Tensor[] => list.map((x) => hole(x));
+  const spare = (list: readonly Tensor[]): Tensor[] => list.map((x) => placeholderOf(x));
   const regions: Region[] = [
     { inputs: [...ct.region.inputs.slice(ct.n), ...spare(cb.free), ...ct.region.inputs.slice(0, ct.n)], outputs: ct.region.outputs },
     { inputs: [...spare(ct.free), ...cb.region.inputs.slice(cb.n), ...cb.region.inputs.slice(0, cb.n)], outputs: cb.region.outputs },

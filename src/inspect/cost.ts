@@ -10,7 +10,7 @@ import { Parameter } from "../nn/parameter.ts";
 import { dot as matrixProduct } from "../ops/contract.ts";
 import { contracts, multiplyAddsOf, repetitionsOf } from "../ops/lowering.ts";
 import type { Instruction } from "../ops/op.ts";
-import { hole } from "../ops/region.ts";
+import { placeholderOf } from "../ops/region.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { type Cell, pendingCells } from "../runtime/cell.ts";
 import { dependents, tapeOf, tapeOfRegion } from "../tape/tape.ts";
@@ -39,10 +39,10 @@ export interface Recorded {
 
 /** Records `fn` on placeholders of the given types, f32 where only a shape is given. Writes to cells do not happen. */
 export function recordOn(fn: (...inputs: Tensor[]) => unknown, types: readonly (Type | Shape)[]): Recorded {
-  const inputs = types.map((type) => hole("shape" in type ? type : { shape: type, dtype: "f32" }));
+  const inputs = types.map((type) => placeholderOf("shape" in type ? type : { shape: type, dtype: "f32" }));
   const cells = new Map<Cell, Tensor>();
   const read = (cell: Cell): Tensor => {
-    const inside = hole(cell, cell.label);
+    const inside = placeholderOf(cell, cell.label);
     cells.set(cell, inside);
     return inside;
   };

@@ -10,7 +10,7 @@ import { jvp } from "../function/derivative.ts";
 import { jacfwd } from "../function/jacobian.ts";
 import { isTensor, tensor } from "../ops/create.ts";
 import type { Instruction, Op } from "../ops/op.ts";
-import { hole, rebind, substitute } from "../ops/region.ts";
+import { placeholderOf, rebind, substitute } from "../ops/region.ts";
 import { elementsOf, type Tensor } from "../ops/tensor.ts";
 import { dependents, tapeOf } from "../tape/tape.ts";
 import { elements64 } from "./double.ts";
@@ -250,16 +250,16 @@ export function graphOf<W>(
   check("scalarGraph: fn", fn, aFunction);
   check("scalarGraph: args", args, list);
   const points = args.map(pointOf);
-  const holes = points.map((x) => hole(x));
-  const { outputs } = capture("scalarGraph", () => fn(...holes));
-  const tape = tapeOf(outputs, new Set(holes));
-  const active = dependents(tape, holes);
+  const placeholders = points.map((x) => placeholderOf(x));
+  const { outputs } = capture("scalarGraph", () => fn(...placeholders));
+  const tape = tapeOf(outputs, new Set(placeholders));
+  const active = dependents(tape, placeholders);
   const all = tape.flatMap(({ results }) => results);
   checkSize(
-    [...holes, ...all].filter((y) => active.has(y)),
+    [...placeholders, ...all].filter((y) => active.has(y)),
     options,
   );
-  const images = new Map<Tensor, Tensor>(holes.map((x, i) => [x, points[i]!]));
+  const images = new Map<Tensor, Tensor>(placeholders.map((x, i) => [x, points[i]!]));
   substitute(all, new Map(images)).forEach((y, i) => {
     images.set(all[i]!, y);
   });
@@ -268,7 +268,7 @@ export function graphOf<W>(
 
   const builder = new Builder(algebra, options.most ?? 5000);
   const standing = new Map<Tensor, Standing>();
-  holes.forEach((x, i) => {
+  placeholders.forEach((x, i) => {
     const values = algebra.values(points[i]!);
     standing.set(
       x,

@@ -5,7 +5,7 @@
 import { capture, leavesOf, withLeaves } from "../function/capture.ts";
 import { checkpoint } from "../ops/control.ts";
 import type { Instruction, Region } from "../ops/op.ts";
-import { hole, rebind } from "../ops/region.ts";
+import { placeholderOf, rebind } from "../ops/region.ts";
 import { registry } from "../ops/registry.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { tapeOf } from "../tape/tape.ts";
@@ -111,7 +111,7 @@ function boundsAlong(outputs: readonly Tensor[], given: ReadonlyMap<Tensor, Inte
 export function intervals<A extends unknown[], R>(fn: (...args: A) => R): (low: A, high: A) => { low: R; high: R } {
   return (low, high) => {
     const [lows, highs] = [leavesOf(low).leaves, leavesOf(high).leaves];
-    const inputs = lows.map((x) => hole(x, x.label));
+    const inputs = lows.map((x) => placeholderOf(x, x.label));
     const { result, outputs } = capture("intervals", () => fn(...withLeaves(low, inputs)));
     const bounds = new Map<Tensor, Interval>(inputs.map((x, i) => [x, { low: lows[i]!, high: highs[i]! }]));
     const boundsOf = boundsAlong(outputs, bounds);

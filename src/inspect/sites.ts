@@ -15,7 +15,7 @@ import { Parameter } from "../nn/parameter.ts";
 import { checkpoint } from "../ops/control.ts";
 import { arange } from "../ops/create.ts";
 import type { Instruction } from "../ops/op.ts";
-import { hole, inlineRegion, rebind } from "../ops/region.ts";
+import { inlineRegion, placeholderOf, rebind } from "../ops/region.ts";
 import { type Tensor, traceOrigins, unobserved } from "../ops/tensor.ts";
 import type { Cell } from "../runtime/cell.ts";
 import { nextSerial } from "../tape/node.ts";
@@ -85,7 +85,7 @@ export function recordSites(fn: Studied, data: readonly Tensor[], model?: Module
       states.add(value);
       return value;
     }
-    const seed = hole(value, cell.label);
+    const seed = placeholderOf(value, cell.label);
     parameters.set(cell, { seed, value });
     return seed;
   };
@@ -189,7 +189,7 @@ export function siteTensors(recording: Recording): SiteTensors {
 function tensorsAt({ found, loss, outputs, data, parameters }: Recording): SiteTensors {
   const seeds = new Map<Tensor, Tensor>();
   const shifted = (x: Tensor): Tensor => {
-    const zero = hole(x);
+    const zero = placeholderOf(x);
     seeds.set(zero, x.like(0));
     return x.add(zero);
   };

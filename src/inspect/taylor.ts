@@ -6,7 +6,7 @@
 import { capture, leavesOf, withLeaves } from "../function/capture.ts";
 import { cast } from "../ops/elementwise.ts";
 import type { Instruction, Op } from "../ops/op.ts";
-import { hole, rebind } from "../ops/region.ts";
+import { placeholderOf, rebind } from "../ops/region.ts";
 import { registry } from "../ops/registry.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { tapeOf } from "../tape/tape.ts";
@@ -110,7 +110,7 @@ export const taylorRules: Record<string, TaylorRule> = /* @__PURE__ */ rulesOf()
 export function taylor<A extends unknown[], R>(fn: (...args: A) => R, order: number): (at: A, along: A) => R[] {
   return (at, along) => {
     const [points, directions] = [leavesOf(at).leaves, leavesOf(along).leaves];
-    const inputs = points.map((x) => hole(x, x.label));
+    const inputs = points.map((x) => placeholderOf(x, x.label));
     const { result, outputs } = capture("taylor", () => fn(...withLeaves(at, inputs)));
     const series = new Map<Tensor, Series>(inputs.map((x, i) => [x, constantSeries(points[i]!, order + 1).with(1, directions[i]!)]));
     const seriesOf = (x: Tensor): Series => series.get(x) ?? constantSeries(x as Tensor, order + 1);

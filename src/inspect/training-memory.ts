@@ -13,7 +13,7 @@ import { checkModule } from "../nn/module.ts";
 import { Parameter } from "../nn/parameter.ts";
 import { zeros } from "../ops/create.ts";
 import type { Instruction } from "../ops/op.ts";
-import { hole } from "../ops/region.ts";
+import { placeholderOf } from "../ops/region.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
 import { planRegion } from "../runtime/compile.ts";
@@ -36,12 +36,12 @@ export interface Kept {
 /** What the gradient of all parameters keeps of a recorded function, each value once; weights and constants are there anyway. */
 export function keptForBackward({ inputs, outputs, cells }: Recorded): Kept[] {
   const weights = [...cells].flatMap(([cell, inside]) => (cell instanceof Parameter && isFloat(inside.dtype) ? [inside] : []));
-  const tangents = weights.map((w) => hole(w));
+  const tangents = weights.map((w) => placeholderOf(w));
   const { y, dy, primal } = forward(outputs, new Map<Tensor, Tensor>(weights.map((w, i) => [w, tangents[i]])), walks);
   if (dy.every((d) => d === undefined)) return [];
   const grads = transpose(
     dy,
-    dy.map((d) => d && hole(d)),
+    dy.map((d) => d && placeholderOf(d)),
     tangents,
     walks,
   );

@@ -4,7 +4,7 @@
  */
 import type { Type } from "../base/shape.ts";
 import { placeholder } from "./leaves.ts";
-import { freeValues, hole } from "./region.ts";
+import { freeValues, placeholderOf } from "./region.ts";
 import type { Tensor } from "./tensor.ts";
 
 const owners: WeakMap<Tensor, Call> = new WeakMap();
@@ -23,8 +23,8 @@ export class Call {
   }
 
   /** A placeholder that the function is given. */
-  hole(type: Type, label?: string): Tensor {
-    return this.own(hole(type, label));
+  placeholderOf(type: Type, label?: string): Tensor {
+    return this.own(placeholderOf(type, label));
   }
 
   /** Notes that a placeholder is of this call, unless it is of another. */

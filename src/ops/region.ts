@@ -10,7 +10,7 @@ import type { Instruction, Region } from "./op.ts";
 import { record, type Tensor } from "./tensor.ts";
 
 /** A fresh value that something will bind later. */
-export function hole(type: Type, label?: string): Tensor {
+export function placeholderOf(type: Type, label?: string): Tensor {
   const value = record(placeholder, [], { shape: type.shape, dtype: type.dtype }, [])[0]!;
   value.label = label;
   return value;
@@ -19,7 +19,7 @@ export function hole(type: Type, label?: string): Tensor {
 /** Records `fn` on fresh inputs. Outside values that it uses become further inputs of the region; `free` lists what to pass for them. */
 export function region(types: readonly Type[], fn: (inputs: Tensor[]) => readonly Tensor[]): { region: Region; free: Tensor[] } {
   const since = nextSerial();
-  const inputs = types.map((t) => hole(t));
+  const inputs = types.map((t) => placeholderOf(t));
   return closeRegion(inputs, fn([...inputs]), since);
 }
 
@@ -36,7 +36,7 @@ export function closedRegion(types: readonly Type[], fn: (inputs: Tensor[]) => r
 export function closeRegion(inputs: readonly Tensor[], outputs: readonly Tensor[], since: number): { region: Region; free: Tensor[] } {
   const free = freeValues(inputs, outputs, since);
   if (free.length === 0) return { region: { inputs, outputs }, free };
-  const bound = free.map((x) => hole(x, x.label));
+  const bound = free.map((x) => placeholderOf(x, x.label));
   return { region: { inputs: [...inputs, ...bound], outputs: substitute(outputs, new Map(free.map((x, i) => [x, bound[i]!]))) }, free };
 }
 
@@ -135,7 +135,7 @@ export function partition(joint: Region, primals: number, results: number): Part
   dy.forEach(note);
   for (const x of [...residuals].sort((a, b) => b.source.serial - a.source.serial))
     if (x.source.op !== placeholder && followsFrom(x.source, residuals)) residuals.delete(x);
-  const bound = new Map([...residuals].map(passedOn).map((x) => [x, hole(x, x.label)]));
+  const bound = new Map([...residuals].map(passedOn).map((x) => [x, placeholderOf(x, x.label)]));
   const kept = [...bound.keys()];
   const image = new Map<Tensor, Tensor>([...residuals].map((x) => [x, bound.get(passedOn(x))!]));
   return {

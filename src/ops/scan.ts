@@ -144,14 +144,14 @@ function scanJvp(
   const residual = kind.map((c, i) => (c === "stack" ? stacks.shift()! : c === "const" ? same.shift()! : x[fromInput[i]!]!));
 
   const pick = <T>(list: readonly T[], which: string): T[] => list.filter((_, i) => (which === "const") === (kind[i] === "const"));
-  const tangentHoles = linear.inputs.slice(residual.length);
-  const [hConsts, hCarry, hXs] = splitAt(tangentHoles, present(dConsts).length, carryOn.filter((o) => o).length);
-  const holes = linear.inputs.slice(0, residual.length);
+  const tangentPlaceholders = linear.inputs.slice(residual.length);
+  const [hConsts, hCarry, hXs] = splitAt(tangentPlaceholders, present(dConsts).length, carryOn.filter((o) => o).length);
+  const placeholders = linear.inputs.slice(0, residual.length);
   const start = carry.flatMap((c, i) => (carryOn[i] ? [dCarry[i] ?? c.like(0)] : []));
   const operands = [...pick(residual, "const"), ...present(dConsts), ...start, ...pick(residual, "other"), ...present(dXs)];
   const linearParams: Scan = { ...params, consts: pick(residual, "const").length + hConsts.length, carry: hCarry.length };
   const tangent = record(scan, operands, linearParams, {
-    inputs: [...pick(holes, "const"), ...hConsts, ...hCarry, ...pick(holes, "other"), ...hXs],
+    inputs: [...pick(placeholders, "const"), ...hConsts, ...hCarry, ...pick(placeholders, "other"), ...hXs],
     outputs: linear.outputs,
   });
   const dy = [...carryOn, ...ysOn].map((o) => (o ? tangent.shift() : undefined));

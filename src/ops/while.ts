@@ -54,7 +54,7 @@ export const whileLoop: Op<-1, While> = {
   samples: [],
 };
 
-/** The loop on values and tangents together. The results stay those of the loop on values, since tangents may be holes. */
+/** The loop on values and tangents together. The results stay those of the loop on values, since tangents may be placeholders. */
 function whileJvp(
   dx: readonly Maybe[],
   x: readonly Tensor[],

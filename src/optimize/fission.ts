@@ -18,7 +18,7 @@ import { instructionOf, madeBy } from "../ops/made-by.ts";
 import { broadcast } from "../ops/movement.ts";
 import type { Instruction, Region, Walks } from "../ops/op.ts";
 import { sum } from "../ops/reduce.ts";
-import { hole, rebind, substitute } from "../ops/region.ts";
+import { placeholderOf, rebind, substitute } from "../ops/region.ts";
 import { type Scan, scan } from "../ops/scan.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import type { OpFace } from "../tape/node.ts";
@@ -236,7 +236,7 @@ function ahead(loop: Loop, { walks, hoisting }: Means): Fission | undefined {
   const late = dependents(list, [...body.inputs.slice(consts, consts + carry), ...opaque(list)]);
   const products = shortProducts(list, dependents(list, slicesOf(loop)), hoisting).filter((y) => !late.has(y));
   if (products.length === 0 || !new Stacks(loop).take(products)) return undefined;
-  const bound = new Map(products.map((y) => [y, hole(y, y.label)]));
+  const bound = new Map(products.map((y) => [y, placeholderOf(y, y.label)]));
   const outputs = substitute(body.outputs, bound);
   const read = new Set(tapeOf(outputs).flatMap((i) => i.results));
   const leaving = products.filter((y) => read.has(bound.get(y)!));

@@ -3,7 +3,7 @@
  * memory traffic always, the others along a binomial plan (Griewank & Walther 2000).
  *
  *     live bytes     ╱╲        early | late: cut where most is live. What is made early and read late are the candidates.
- *                  ╱    ╲      Dear ones form the chain v1 … vn; at most `slots` of them are stored at a time.
+ *                  ╱    ╲      Expensive ones form the chain v1 … vn; at most `slots` of them are stored at a time.
  *                ╱   |    ╲
  *
  * A clone's operand passes a barrier together with a value made just before the late reader. So it is computed no sooner than that, and nobody
@@ -23,21 +23,21 @@ export interface Cut {
   readonly early: readonly Instruction[];
   readonly late: readonly Instruction[];
   /** Values made early and read late that need a product or a loop to be made again, in order. */
-  readonly dear: readonly Tensor[];
-  /** Those that follow from the dear ones and from inputs by mere passes over memory. */
+  readonly expensive: readonly Tensor[];
+  /** Those that follow from the expensive ones and from inputs by mere passes over memory. */
   readonly cheap: readonly Tensor[];
 }
 
 /** Clones beyond this many times the list's length are no remedy any more. */
 const MOST_CLONES = 6;
 
-const isDear = (instruction: Instruction): boolean => instruction.op.cost === "compute";
+const isExpensive = (instruction: Instruction): boolean => instruction.op.cost === "compute";
 
 /** Cuts a region where most bytes wait to be read; undefined if nothing waits. */
 export function cutAtPeak(region: Region): Cut | undefined {
   const list = shortLived(region);
   // Behind the last product come updates; what waits for those is a result already.
-  const tail = list.findLastIndex(isDear);
+  const tail = list.findLastIndex(isExpensive);
   const made = new Map<Tensor, number>();
   const lastRead = new Map<Tensor, number>();
   list.forEach(({ operands, results }, i) => {
@@ -85,12 +85,12 @@ function shortLived(region: Region): Instruction[] {
       for (const reader of readBy) if (waiting.has(reader) && !needed.has(reader) && shrinks(reader) && ready(reader)) emit(reader);
     }
   };
-  for (const instruction of list) if (isDear(instruction)) emit(instruction);
+  for (const instruction of list) if (isExpensive(instruction)) emit(instruction);
   for (const instruction of list) emit(instruction);
   return ordered;
 }
 
-const shrinks = (instruction: Instruction): boolean => !isDear(instruction) && instruction.op.lower.kind === "reduce";
+const shrinks = (instruction: Instruction): boolean => !isExpensive(instruction) && instruction.op.lower.kind === "reduce";
 
 const bytesOf = (x: Tensor): number => sizeOf(x.shape) * byteSize(x.dtype);
 
@@ -98,23 +98,23 @@ function sortByPrice(
   early: readonly Instruction[],
   crosses: (x: Tensor) => boolean,
   free: ReadonlySet<Tensor>,
-): { dear: Tensor[]; cheap: Tensor[] } {
-  const [dear, cheap]: [Tensor[], Tensor[]] = [[], []];
+): { expensive: Tensor[]; cheap: Tensor[] } {
+  const [expensive, cheap]: [Tensor[], Tensor[]] = [[], []];
   const near = new Set<Tensor>(free);
   for (const instruction of early) {
-    const passes = !isDear(instruction) && instruction.operands.every((x) => near.has(x));
+    const passes = !isExpensive(instruction) && instruction.operands.every((x) => near.has(x));
     for (const y of instruction.results) {
       const waits = crosses(y);
-      if (waits) (passes ? cheap : dear).push(y);
+      if (waits) (passes ? cheap : expensive).push(y);
       if (waits || passes) near.add(y);
     }
   }
-  return { dear, cheap };
+  return { expensive, cheap };
 }
 
 /**
- * The region with at most `slots` dear values of the cut stored at a time, and none of the cheap ones; undefined if that takes too much work.
- * With more slots than there are dear values nothing is computed again: what follows the cut is only put into a better order.
+ * The region with at most `slots` expensive values of the cut stored at a time, and none of the cheap ones; undefined if that takes too much work.
+ * With more slots than there are expensive values nothing is computed again: what follows the cut is only put into a better order.
  */
 export function recompute(region: Region, cut: Cut, slots: number): Region | undefined {
   return new Recomputer(region, cut, slots).run();
@@ -128,7 +128,7 @@ class Recomputer {
   readonly #early: Set<Tensor>;
   /** What late instructions read in place of a value. */
   readonly #image: Map<Tensor, Tensor> = new Map();
-  /** Numbers of the dear values that are stored, rising: 1 for the first, 0 for the inputs. */
+  /** Numbers of the expensive values that are stored, rising: 1 for the first, 0 for the inputs. */
   #stored: number[] = [0];
   /** Made just before what is being rewritten. */
   #token: Tensor | undefined;
@@ -138,16 +138,16 @@ class Recomputer {
     this.#region = region;
     this.#cut = cut;
     this.#slots = slots;
-    this.#number = new Map(cut.dear.map((x, i) => [x, i + 1]));
+    this.#number = new Map(cut.expensive.map((x, i) => [x, i + 1]));
     this.#early = new Set(cut.early.flatMap((i) => (i.operands.length > 0 ? i.results : [])));
   }
 
   run(): Region | undefined {
-    const { early, late, dear, cheap } = this.#cut;
+    const { early, late, expensive, cheap } = this.#cut;
     for (const y of this.#region.outputs) this.#image.set(y, y);
-    if (this.#slots > dear.length) for (const x of cheap) this.#image.set(x, x);
-    for (const at of this.#store(dear.length + 1)) this.#image.set(dear[at - 1]!, dear[at - 1]!);
-    this.#token = early.findLast(isDear)?.results[0];
+    if (this.#slots > expensive.length) for (const x of cheap) this.#image.set(x, x);
+    for (const at of this.#store(expensive.length + 1)) this.#image.set(expensive[at - 1]!, expensive[at - 1]!);
+    this.#token = early.findLast(isExpensive)?.results[0];
     const most = MOST_CLONES * (early.length + late.length);
     for (const instruction of late) {
       const operands = instruction.operands.map((x) => this.#read(x));
@@ -155,7 +155,7 @@ class Recomputer {
       instruction.results.forEach((y, i) => {
         this.#image.set(y, results[i]!);
       });
-      if (isDear(instruction)) this.#token = results[0]!;
+      if (isExpensive(instruction)) this.#token = results[0]!;
       if (this.#clones > most) return undefined;
     }
     return { inputs: this.#region.inputs, outputs: this.#region.outputs.map((y) => this.#image.get(y) ?? y) };
@@ -181,7 +181,7 @@ class Recomputer {
     const known = this.#image.get(x);
     if (known || !this.#early.has(x)) return known ?? x;
     const number = this.#number.get(x);
-    const stored = new Set(number === undefined ? [] : this.#store(number + 1).map((n) => this.#cut.dear[n - 1]!));
+    const stored = new Set(number === undefined ? [] : this.#store(number + 1).map((n) => this.#cut.expensive[n - 1]!));
     const fresh = this.#again(x);
     for (const [y, clone] of fresh) if (y === x || stored.has(y)) this.#image.set(y, clone);
     return fresh.get(x)!;
@@ -212,7 +212,7 @@ class Recomputer {
     if (instruction.op === barrier) return operands;
     // The first of a stretch waits for the token, and so does all that depend on it; what moves an input about has no time of its own.
     const first = !instruction.operands.some((x) => fresh.has(x));
-    if (first && (isDear(instruction) || instruction.operands.some((x) => this.#early.has(x)))) {
+    if (first && (isExpensive(instruction) || instruction.operands.some((x) => this.#early.has(x)))) {
       const at = Math.max(
         0,
         instruction.operands.findIndex((x) => this.#early.has(x)),

@@ -89,7 +89,7 @@ class Fitting {
     const { list } = plain;
     const cut = cutAtPeak(list);
     if (!cut) return within(plain, this.#memory);
-    const n = cut.dear.length;
+    const n = cut.expensive.length;
     const tried = new Map<number, Attempt>();
     const withSlots = (slots: number): Attempt => {
       let found = tried.get(slots);

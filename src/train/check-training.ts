@@ -9,7 +9,7 @@ import { capture } from "../function/capture.ts";
 import { hearingTargets, type TargetsWanted } from "../math/targets.ts";
 import type { Layer } from "../nn/module.ts";
 import type { Parameter } from "../nn/parameter.ts";
-import { hole } from "../ops/region.ts";
+import { placeholderOf } from "../ops/region.ts";
 import { Tensor } from "../ops/tensor.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
 import { isFrozen } from "../runtime/frozen.ts";
@@ -110,14 +110,14 @@ function namesOf(named: readonly (readonly [string, Parameter])[]): string {
 /** Records the model and the loss on a batch; nothing of it takes effect. */
 function checkFit(model: Layer, data: Dataset, { loss, augment, batchSize = 32 }: CheckOptions): string[] {
   const { x, y, lengths, more } = batchTypes(data, Math.min(batchSize, data.train.count));
-  const [inputs, targets] = [hole(x, "x"), hole(y, "y")];
+  const [inputs, targets] = [placeholderOf(x, "x"), placeholderOf(y, "y")];
   const { training } = model;
   const wanted: TargetsWanted[] = [];
   model.train();
   try {
     const { result: notes } = capture("fit", () => {
-      const others = more && { inputs: holesOf(more.inputs), targets: holesOf(more.targets) };
-      const outputs = outputsOfModel(model, augment ? augment(inputs) : inputs, lengths && hole(lengths, "lengths"), others);
+      const others = more && { inputs: placeholdersOf(more.inputs), targets: placeholdersOf(more.targets) };
+      const outputs = outputsOfModel(model, augment ? augment(inputs) : inputs, lengths && placeholderOf(lengths, "lengths"), others);
       const found = checkOutputs(data, mainOutput(outputs), targets, loss === undefined);
       hearingTargets(
         (seen, what) => {
@@ -133,8 +133,8 @@ function checkFit(model: Layer, data: Dataset, { loss, augment, batchSize = 32 }
   }
 }
 
-const holesOf = (types: Readonly<Record<string, Type>>): Record<string, Tensor> =>
-  Object.fromEntries(Object.entries(types).map(([name, type]) => [name, hole(type, name)]));
+const placeholdersOf = (types: Readonly<Record<string, Type>>): Record<string, Tensor> =>
+  Object.fromEntries(Object.entries(types).map(([name, type]) => [name, placeholderOf(type, name)]));
 
 /** Where a tensor comes from that was only cast or laid out anew. */
 function sourceOf(x: Tensor): Tensor {

@@ -1,10 +1,10 @@
 /**
- * @file Reverse mode: forward mode, transposed (Radul et al. 2023). The forward walk runs on holes for the tangents; what it records is a
- * linear list from the holes to the tangents of the outputs, and its transpose is the pullback.
+ * @file Reverse mode: forward mode, transposed (Radul et al. 2023). The forward walk runs on placeholders for the tangents; what it records is a
+ * linear list from the placeholders to the tangents of the outputs, and its transpose is the pullback.
  */
 import { isFloat } from "../base/dtype.ts";
 import type { Maybe } from "../ops/op.ts";
-import { hole, substitute } from "../ops/region.ts";
+import { placeholderOf, substitute } from "../ops/region.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { forward } from "./forward.ts";
 import { transpose } from "./transpose.ts";
@@ -13,9 +13,9 @@ import { walks } from "./walks.ts";
 export interface Linearized {
   /** The outputs; use these and not the old ones. */
   readonly y: Tensor[];
-  /** Tangent holes, one for each seed. */
-  readonly holes: Tensor[];
-  /** Tangents of the outputs, linear in the holes. */
+  /** Tangent placeholders, one for each seed. */
+  readonly placeholders: Tensor[];
+  /** Tangents of the outputs, linear in the placeholders. */
   readonly dy: Maybe[];
   /** Cotangents of the seeds from cotangents of the outputs. */
   pull(cotangents: readonly Maybe[]): Maybe[];
@@ -32,15 +32,20 @@ export function bindSeeds(values: readonly Tensor[], seeds: ReadonlyMap<Tensor, 
  * linearized. Integer seeds carry no tangent.
  */
 export function linearize(outputs: readonly Tensor[], seeds: ReadonlyMap<Tensor, Tensor>): Linearized {
-  const holes = [...seeds.keys()].map((x) => hole(x, x.label && `d${x.label}`));
+  const placeholders = [...seeds.keys()].map((x) => placeholderOf(x, x.label && `d${x.label}`));
   const live = new Map<Tensor, Tensor>();
   [...seeds.keys()].forEach((x, i) => {
-    if (isFloat(x.dtype)) live.set(x, holes[i]!);
+    if (isFloat(x.dtype)) live.set(x, placeholders[i]!);
   });
   const list = live.size ? forward(outputs, live, walks) : { y: outputs, dy: outputs.map(() => undefined), primal: new Map() };
   const known = list.dy.filter((d) => d !== undefined);
   const bound = bindSeeds([...list.y, ...known] as Tensor[], seeds);
   const y = bound.splice(0, outputs.length);
   const dy = list.dy.map((d) => d && bound.shift());
-  return { y, holes, dy, pull: (cotangents) => (known.length ? transpose(dy, cotangents, holes, walks) : holes.map(() => undefined)) };
+  return {
+    y,
+    placeholders,
+    dy,
+    pull: (cotangents) => (known.length ? transpose(dy, cotangents, placeholders, walks) : placeholders.map(() => undefined)),
+  };
 }

@@ -2,7 +2,7 @@
  * @file The transforms applied to regions, as the rules of region-owning ops need them: inline the region at fresh seeds, walk it.
  */
 import type { Maybe, Walks } from "../ops/op.ts";
-import { hole, inlineRegion } from "../ops/region.ts";
+import { inlineRegion, placeholderOf } from "../ops/region.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { batch } from "./batch.ts";
 import { forward } from "./forward.ts";
@@ -23,7 +23,7 @@ export const walks: Walks = {
   },
 
   transpose(region, x, linear, ct) {
-    const operands = x.map((t, i) => (linear[i] ? hole(t, t.label) : t));
+    const operands = x.map((t, i) => (linear[i] ? placeholderOf(t, t.label) : t));
     const outputs = inlineRegion(region, operands);
     const inputs = operands.filter((_, i) => linear[i]);
     const cx = inputs.length ? transpose(outputs, ct, inputs, walks) : [];
@@ -34,7 +34,7 @@ export const walks: Walks = {
     const seeds = new Map<Tensor, Tensor>();
     const operands = x.map((t, i) => {
       if (!mapped[i]) return t;
-      const seed = hole({ shape: t.shape.slice(1), dtype: t.dtype }, t.label);
+      const seed = placeholderOf({ shape: t.shape.slice(1), dtype: t.dtype }, t.label);
       seeds.set(seed, t);
       return seed;
     });

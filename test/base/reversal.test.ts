@@ -163,7 +163,7 @@ test("they reverse every step in order, within the memory, and take no longer wi
       expect(peak).toBeLessThanOrEqual(memory);
       expect(runs).toBe(advances(plan) + n);
       expect(advances(planBPTT(n, memory + 1, sizes))).toBeLessThanOrEqual(advances(plan));
-      // Insides so dear that none is kept: the binomial plan, whose slots include the first state.
+      // Insides so expensive that none is kept: the binomial plan, whose slots include the first state.
       expect(advances(planBPTT(n, memory, { state: 1, internal: 1000 }))).toBe(leastAdvances(n, memory + 1));
     }),
     { numRuns: 50 },

@@ -9,7 +9,7 @@ import { checkpoint } from "../../src/function/control.ts";
 import { grad } from "../../src/function/derivative.ts";
 import { recordFunction } from "../../src/function/recording.ts";
 import { tensor, zeros } from "../../src/ops/create.ts";
-import { hole } from "../../src/ops/region.ts";
+import { placeholderOf } from "../../src/ops/region.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
 import { multiplyAdds } from "../../src/optimize/work.ts";
 import { timePasses, watcher } from "../../src/runtime/dump.ts";
@@ -159,7 +159,7 @@ describe("passes can be watched", () => {
 
   test("verification names the pass after which a list is malformed", () => {
     verification.on = true;
-    const bad = hole({ shape: [2], dtype: "f32" });
+    const bad = placeholderOf({ shape: [2], dtype: "f32" });
     const region = { inputs: [], outputs: [bad.sin()] };
     const watch = watcher(undefined)!;
     expect(() => tidy(region, { watch })).toThrow(/after the pass simplify: .*placeholder value is not among the inputs/s);

@@ -73,7 +73,7 @@ test("a training step whose cells are updated in place", () => {
   expect(scratch[2]).toBeLessThan(0.7 * scratch[0]!);
 });
 
-test("cheap values go first: with room for all dear ones no product is repeated", () => {
+test("cheap values go first: with room for all expensive ones no product is repeated", () => {
   const f = grad((w: Tensor, x: Tensor) =>
     run(
       Array(5).fill((h: Tensor) => h.matmul(w).exp().sin().exp().sin()),
@@ -84,7 +84,7 @@ test("cheap values go first: with room for all dear ones no product is repeated"
   const cut = cutAtPeak(region)!;
   expect(cut.cheap.length).toBeGreaterThan(0);
   const count = (list: typeof region, op: string): number => tapeOfRegion(list).filter((i) => i.op.name === op).length;
-  const tape = recompute(region, cut, cut.dear.length)!;
+  const tape = recompute(region, cut, cut.expensive.length)!;
   verifyRegion(tape);
   expect(count(tape, "dot")).toBe(count(region, "dot"));
   expect(count(tape, "exp") + count(tape, "sin")).toBeGreaterThan(count(region, "exp") + count(region, "sin"));

@@ -4,7 +4,7 @@
 import { describe, expect, test } from "vitest";
 import type { Type } from "../../src/base/shape.ts";
 import { cond, customJvp, scan } from "../../src/function/control.ts";
-import { closeRegion, hole } from "../../src/ops/region.ts";
+import { closeRegion, placeholderOf } from "../../src/ops/region.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
 import { hashRegion, paramsKey } from "../../src/tape/hash.ts";
 
@@ -12,7 +12,7 @@ const vector: Type = { shape: [4], dtype: "f32" };
 
 /** The hash of a function of fresh inputs. */
 function hashOf(fn: (...x: Tensor[]) => Tensor | Tensor[], types: readonly Type[] = [vector, vector]): string {
-  const inputs = types.map((t) => hole(t));
+  const inputs = types.map((t) => placeholderOf(t));
   return hashRegion(closeRegion(inputs, [fn(...inputs)].flat(), inputs[0]!.source.serial).region);
 }
 

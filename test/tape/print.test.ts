@@ -7,12 +7,12 @@ import { checkpoint, cond, scan } from "../../src/function/control.ts";
 import { grad } from "../../src/function/derivative.ts";
 import { show } from "../../src/function/show.ts";
 import { zeros } from "../../src/ops/create.ts";
-import { closeRegion, hole } from "../../src/ops/region.ts";
+import { closeRegion, placeholderOf } from "../../src/ops/region.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
 import { Cell } from "../../src/runtime/cell.ts";
 import { formatParams, printRegion } from "../../src/tape/print.ts";
 
-const matrix = (label?: string): Tensor => hole({ shape: [2, 3], dtype: "f32" }, label);
+const matrix = (label?: string): Tensor => placeholderOf({ shape: [2, 3], dtype: "f32" }, label);
 const print = (inputs: readonly Tensor[], ...outputs: Tensor[]): string => printRegion(closeRegion(inputs, outputs, 0).region);
 
 describe("a region", () => {
@@ -52,7 +52,7 @@ describe("a region", () => {
   });
 
   test("shows the regions of a loop and of a choice below their owner", () => {
-    const [x, p] = [matrix("x"), hole({ shape: [], dtype: "bool" }, "p")];
+    const [x, p] = [matrix("x"), placeholderOf({ shape: [], dtype: "bool" }, "p")];
     const [h] = scan((s: Tensor, row: Tensor) => [s.mul(row), null], zeros([3]).named("start"), x);
     const y = cond(
       p,

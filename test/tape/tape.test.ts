@@ -3,11 +3,11 @@
  */
 import { describe, expect, test } from "vitest";
 import "../../src/runtime/evaluate.ts";
-import { hole } from "../../src/ops/region.ts";
+import { placeholderOf } from "../../src/ops/region.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
 import { dependents, tapeOf, tapeOfRegion } from "../../src/tape/tape.ts";
 
-const scalar = (): Tensor => hole({ shape: [], dtype: "f32" });
+const scalar = (): Tensor => placeholderOf({ shape: [], dtype: "f32" });
 const names = (outputs: readonly Tensor[], stop?: readonly Tensor[], since = 0): string =>
   tapeOf(outputs, stop && new Set(stop), since)
     .map((i) => i.op.name)
@@ -29,7 +29,7 @@ describe("tapeOf", () => {
   });
 
   test("lists an instruction of which only one result is used, once for two", () => {
-    const x = hole({ shape: [3], dtype: "f32" });
+    const x = placeholderOf({ shape: [3], dtype: "f32" });
     const { values, indices } = x.maxWithIndex(0);
     expect(names([indices])).toBe("placeholder maxWithIndex");
     expect(names([values, indices])).toBe("placeholder maxWithIndex");

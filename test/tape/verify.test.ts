@@ -3,7 +3,7 @@
  */
 import { describe, expect, test } from "vitest";
 import { tensor } from "../../src/ops/create.ts";
-import { closedRegion, hole } from "../../src/ops/region.ts";
+import { closedRegion, placeholderOf } from "../../src/ops/region.ts";
 import { scan } from "../../src/ops/scan.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
 import type { InstructionOf, RegionOf, Value } from "../../src/tape/node.ts";
@@ -21,10 +21,10 @@ function forged(y: Tensor, change: Partial<InstructionOf>): Value {
 
 describe("verifyRegion", () => {
   test("accepts what recording makes", () => {
-    const x = hole(pair);
+    const x = placeholderOf(pair);
     expect(() => verifyRegion({ inputs: [x], outputs: [x.sin().add(1).sum(), x] })).not.toThrow();
     const body = closedRegion([pair, pair], ([h, v]) => [h!.add(v!)]);
-    const stacked = hole({ shape: [4, 2], dtype: "f32" });
+    const stacked = placeholderOf({ shape: [4, 2], dtype: "f32" });
     const looped = x.bindAll(scan, [x, stacked], { consts: 0, carry: 1, length: 4, reverse: false }, [body]);
     expect(() => verifyRegion({ inputs: [x, stacked], outputs: looped })).not.toThrow();
   });
@@ -33,7 +33,7 @@ describe("verifyRegion", () => {
     [
       "a placeholder that is not an input",
       /placeholder value is not among the inputs/,
-      () => ({ inputs: [], outputs: [hole(pair).sin()] }),
+      () => ({ inputs: [], outputs: [placeholderOf(pair).sin()] }),
     ],
     [
       "elements in memory that are not an input",
@@ -44,7 +44,7 @@ describe("verifyRegion", () => {
       "a value used before it is made",
       /exp uses a value before it is made/,
       () => {
-        const x = hole(pair);
+        const x = placeholderOf(pair);
         const y = x.sin();
         return { inputs: [x], outputs: [forged(y.exp(), { serial: y.source.serial - 0.5 })] };
       },
@@ -53,7 +53,7 @@ describe("verifyRegion", () => {
       "a recorded type that is not the rule's",
       /sum is recorded as f32\[2\], its rule says f32\[\]/,
       () => {
-        const x = hole(pair);
+        const x = placeholderOf(pair);
         const y = forged(x.sum(), {});
         Object.assign(y, { shape: [2] });
         return { inputs: [x], outputs: [y] };
@@ -63,7 +63,7 @@ describe("verifyRegion", () => {
       "a wrong dtype",
       /sin is recorded as f64\[2\], its rule says f32\[2\]/,
       () => {
-        const x = hole(pair);
+        const x = placeholderOf(pair);
         const y = forged(x.sin(), {});
         Object.assign(y, { dtype: "f64" });
         return { inputs: [x], outputs: [y] };
@@ -73,7 +73,7 @@ describe("verifyRegion", () => {
       "a wrong number of results",
       /maxWithIndex has 1 results, its rule 2/,
       () => {
-        const x = hole(pair);
+        const x = placeholderOf(pair);
         const y = forged(x.maxWithIndex(0).values, {});
         (y.source.results as Value[]).pop();
         return { inputs: [x], outputs: [y] };
@@ -83,7 +83,7 @@ describe("verifyRegion", () => {
       "operands that do not fit their op",
       /add wants operands of one type/,
       () => {
-        const [x, y] = [hole(pair), hole({ shape: [3], dtype: "f32" })];
+        const [x, y] = [placeholderOf(pair), placeholderOf({ shape: [3], dtype: "f32" })];
         return { inputs: [x, y], outputs: [forged(x.add(x), { operands: [x, y] })] };
       },
     ],
@@ -91,7 +91,7 @@ describe("verifyRegion", () => {
       "an output that its instruction does not have",
       /output is not made in the region/,
       () => {
-        const x = hole(pair);
+        const x = placeholderOf(pair);
         const y = x.sin();
         return { inputs: [x], outputs: [{ source: y.source, index: 1, shape: [2], dtype: "f32", label: undefined }] };
       },
@@ -100,8 +100,8 @@ describe("verifyRegion", () => {
       "an inner region that uses a value from outside",
       /not among the inputs/,
       () => {
-        const [x, stranger] = [hole(pair), hole(pair)];
-        const h = hole(pair);
+        const [x, stranger] = [placeholderOf(pair), placeholderOf(pair)];
+        const h = placeholderOf(pair);
         const body = { inputs: [h], outputs: [h.add(stranger)] };
         return { inputs: [x], outputs: x.bindAll(scan, [x], { consts: 0, carry: 1, length: 3, reverse: false }, [body]) };
       },
@@ -112,7 +112,7 @@ describe("verifyRegion", () => {
   });
 
   test("an internal fault prints the region", () => {
-    expect(() => verifyRegion({ inputs: [], outputs: [hole(pair, "x").sin().named("y")] })).toThrow(
+    expect(() => verifyRegion({ inputs: [], outputs: [placeholderOf(pair, "x").sin().named("y")] })).toThrow(
       /internal: (.|\n)*tape\(\) \{\n(.|\n)*y: f32\[2\] = sin x/,
     );
   });
