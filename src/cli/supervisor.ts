@@ -34,7 +34,7 @@ export async function supervise(flags: LaunchFlags, argv: readonly string[]): Pr
     const ended = await runOnce(ranks, hostfile, start === 0 ? command : goingOn(command, folder!));
     if (ended.code === 0 || ended.interrupted) return ended.code;
     const step = folder === undefined ? undefined : lastStep(folder);
-    const saved = step === undefined ? "no checkpoint yet" : `last checkpoint: step ${step}`;
+    const saved = savedText(step);
     const what = ended.reason ?? `mpirun ended with exit code ${ended.code}`;
     if (start >= restarts) {
       console.error(`nabla: ${what}; ${saved}`);
@@ -45,6 +45,8 @@ export async function supervise(flags: LaunchFlags, argv: readonly string[]): Pr
     console.error(`nabla: ${what}; ${saved}; restart ${start + 1} of ${restarts} on ${ranks} ${ranks === 1 ? "rank" : "ranks"}`);
   }
 }
+
+const savedText = (step: number | undefined): string => (step === undefined ? "no checkpoint yet" : `last checkpoint: step ${step}`);
 
 /** The command line without what is for the supervisor. */
 function withoutOwn(argv: readonly string[]): string[] {

@@ -67,8 +67,7 @@ export async function trainCommand(name: string | undefined, flags: TrainFlags):
   const given = givenSettings(name, flags);
   if (flags.resume !== undefined) return resumeRun(new RunFolder(flags.resume), given, flags, ranks);
   const chosen = { ...fileSettings(flags.config), ...given };
-  if (ranks && (chosen.model === "pbp" || flags.overfitOneBatch || flags.fastDevRun))
-    throw new Error("--distributed: is for training; try models out, and train pbp, on one process");
+  if (ranks) checkTrains(chosen.model, flags);
   if (chosen.model === "pbp") return pbpCommand(chosen, flags);
   const settings = settle(chosen);
   const report = reportFile(flags, settings);
@@ -88,6 +87,11 @@ export async function trainCommand(name: string | undefined, flags: TrainFlags):
   } finally {
     run.release();
   }
+}
+
+function checkTrains(model: string | undefined, { overfitOneBatch, fastDevRun }: TrainFlags): void {
+  if (model === "pbp" || overfitOneBatch || fastDevRun)
+    throw new Error("--distributed: is for training; try models out, and train pbp, on one process");
 }
 
 /** Opens what trains, on all ranks if there are several. */

@@ -16,7 +16,18 @@ import { rewriteRegion } from "./rewrite.ts";
 
 const hasBatch = (x: string, y: string, out: string): boolean => [...x].some((c) => y.includes(c) && out.includes(c));
 
-function packOne(instruction: Known<2, Dot>, operands: readonly Tensor[], copy: Copier, { packing, caches }: Target): Tensor[] | undefined {
+/** Whether rows of so many terms, whole lines of the cache, would meet in one set of it, and are read often enough to be copied. */
+const rowsMeet = (terms: number, columns: number, { packing: { meetingPitch, leastReads }, caches }: Target): boolean =>
+  meetingPitch !== undefined && (4 * terms) % meetingPitch === 0 && terms % caches.line === 0 && columns >= leastReads;
+
+/** The letters that are summed, in the order of the larger operand, which is copied as it lies. */
+function summedLetters([x, y]: readonly [Tensor, Tensor], [xWord, yWord]: readonly [string, string], out: string): string[] {
+  const larger = sizeOf(x.shape) < sizeOf(y.shape) ? yWord : xWord;
+  return [...larger].filter((c) => !out.includes(c));
+}
+
+function packOne(instruction: Known<2, Dot>, operands: readonly Tensor[], copy: Copier, target: Target): Tensor[] | undefined {
+  const { packing, caches } = target;
   const { spec } = instruction.params;
   const [xWord, yWord, out] = words(spec);
   const k = out.at(-1);
@@ -25,9 +36,7 @@ function packOne(instruction: Known<2, Dot>, operands: readonly Tensor[], copy: 
   const v = xWord.includes(k) ? 0 : 1;
   const inOrder = <T>(first: T, second: T): [T, T] => (v === 0 ? [first, second] : [second, first]);
   const [mine, other] = inOrder(xWord, yWord);
-  // The larger operand is copied as it lies.
-  const larger = sizeOf(operands[v]!.shape) < sizeOf(operands[1 - v]!.shape) ? other : mine;
-  const sum = [...larger].filter((c) => !out.includes(c));
+  const sum = summedLetters(inOrder(operands[0]!, operands[1]!), [mine, other], out);
   const sizes = new Map([...xWord, ...yWord].map((c, i) => [c, [...operands[0]!.shape, ...operands[1]!.shape][i]!]));
   const size = (c: string): number => sizes.get(c)!;
   const terms = sizeOf(sum.map(size));
@@ -36,9 +45,10 @@ function packOne(instruction: Known<2, Dot>, operands: readonly Tensor[], copy: 
   if (terms < packing.leastTerms) return undefined;
   let vectors = operands[v]!;
   let [vectorWord, result] = [mine, out];
+  const inColumns = mine.length === sum.length + 1 && size(k) % packing.columns === 0 && rows >= packing.leastReads;
   const fresh = [..."ABCDEFGHI"].filter((letter) => !spec.includes(letter));
   const [a, b, c, d] = tuple(fresh.slice(0, 4), 4);
-  if (mine.length === sum.length + 1 && size(k) % packing.columns === 0 && rows >= packing.leastReads) {
+  if (inColumns) {
     const order = [...sum, k].map((letter) => mine.indexOf(letter));
     vectors = copy(vectors, order, packing.columns);
     [vectorWord, result] = [a + sum.join("") + c, out.slice(0, -1) + a + c];
@@ -50,8 +60,8 @@ function packOne(instruction: Known<2, Dot>, operands: readonly Tensor[], copy: 
     // In panels its last axis is two.
     if (repeated.word.endsWith(d)) result = result.replace(last, b + d);
   }
-  const meet = packing.meetingPitch !== undefined && sum.includes(last) && (4 * terms) % packing.meetingPitch === 0;
-  if (meet && sum.length === 1 && other.length === 2 && terms % caches.line === 0 && columns >= packing.leastReads) {
+  const isMatrix = sum.join() === last && other.length === 2;
+  if (isMatrix && rowsMeet(terms, columns, target)) {
     const [row, e] = tuple([...other.slice(0, 1), ...fresh.slice(4, 5)], 2);
     // A line of terms of each row, side by side: the other operand's terms are split as these are, which moves nothing.
     repeated = { x: copy(repeated.x, [0, 1], caches.line), word: e + row + last };
@@ -59,9 +69,9 @@ function packOne(instruction: Known<2, Dot>, operands: readonly Tensor[], copy: 
     vectors = vectors.reshape([...vectors.shape.slice(0, at), terms / caches.line, caches.line, ...vectors.shape.slice(at + 1)]);
     vectorWord = vectorWord.replace(last, e + last);
   }
-  if (vectorWord === mine && repeated.word === other) return undefined;
   const [x, y] = inOrder(vectors, repeated.x);
   const [xs, ys] = inOrder(vectorWord, repeated.word);
+  if (spec === `${xs},${ys}->${out}`) return undefined;
   return [x.bind(dot, [x, y], { spec: `${xs},${ys}->${result}` }).reshape(instruction.results[0]!.shape)];
 }
 
