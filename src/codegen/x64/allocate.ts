@@ -320,8 +320,9 @@ class Rewriter {
     const others = item.operands.slice(1).map((operand, i) => place(operand, i + 1));
     const operands = item.operands.length > 0 ? [place(item.operands[0]!, 0), ...others] : [];
     const [to, from] = operands;
-    if (COPIES.has(x.name) && to === from && mask === 0) return;
-    this.#out.push({ kind: "instruction", x, operands, decoration: { ...decoration, mask, ...fold } });
+    // A copy within one register is none, but what lives on the stack is stored there all the same.
+    if (!COPIES.has(x.name) || to !== from || mask !== 0)
+      this.#out.push({ kind: "instruction", x, operands, decoration: { ...decoration, mask, ...fold } });
     for (const store of after) store();
   }
 
