@@ -8,12 +8,16 @@ import { root } from "./setup.mjs";
 
 const src = join(root, "src");
 
+/** Entries of the package that the root does not have as namespaces. */
+const BESIDE_THE_ROOT = ["distributed"];
+
 /** Pages by name, the public symbols that have no docstring, and types of ours that a public signature names and no page describes. */
 export function reference() {
   const { config } = ts.readConfigFile(join(root, "tsconfig.json"), ts.sys.readFile);
   const { options } = ts.parseJsonConfigFileContent(config, ts.sys, root);
   const entry = join(src, "index.ts");
-  const program = ts.createProgram([entry], options);
+  const beside = BESIDE_THE_ROOT.map((name) => join(src, name, "index.ts"));
+  const program = ts.createProgram([entry, ...beside], options);
   const checker = program.getTypeChecker();
   const original = (symbol) => (symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol);
   const exportsOf = (module) => checker.getExportsOfModule(module).toSorted((a, b) => a.name.localeCompare(b.name, "en"));
@@ -27,6 +31,8 @@ export function reference() {
     own.filter(isNamespace).forEach(addNamespace(`${prefix}${symbol.name}.`));
   };
   top.filter(isNamespace).forEach(addNamespace(""));
+  for (const [i, file] of beside.entries())
+    modules.push([BESIDE_THE_ROOT[i], exportsOf(checker.getSymbolAtLocation(program.getSourceFile(file)))]);
 
   const isKnown = new Set(modules.flatMap(([, symbols]) => symbols.map(original)));
   const typeOf = (node) => original(checker.getSymbolAtLocation(node));

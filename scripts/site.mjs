@@ -101,6 +101,7 @@ const CONFIG = () => ({
         items: [
           link("In the browser", "/browser"),
           link("Published weights", "/weights"),
+          link("From one machine to a cluster", "/distributed"),
           link("ONNX", "/onnx"),
           link("Exchange with other tools", "/exchange"),
           link("Networks", "/models"),
