@@ -53,6 +53,7 @@ export const NODE_ONLY: Readonly<Record<string, string>> = {
   "test/formats/idx.test.ts": "compresses with node:zlib",
   "test/formats/kinds.test.ts": "reads fixtures, compresses with node:zlib",
   "test/formats/mutated.test.ts": "compresses with node:zlib, measures the process's memory",
+  "test/fuzz/step.test.ts": "damages files with helpers that compress with node:zlib",
   "test/fuzz/fuzz.test.ts": "replaces modules of the compiler; test/fuzz/modes.test.ts does not",
   "test/imports.test.ts": "reads the sources",
   "test/limits.test.ts": "reads the sources",
