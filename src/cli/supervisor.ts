@@ -119,6 +119,8 @@ export function reasonIn(said: string): string | undefined {
   if (openMpi) return `rank ${openMpi[1]} on ${openMpi[3]} was ended by signal ${openMpi[4]}`;
   const hydra = /PID (\d+) RUNNING AT (\S+)[\s\S]*?EXIT CODE: (\d+)/.exec(said);
   if (hydra) return `the rank with process number ${hydra[1]} on ${hydra[2]} ended with exit code ${hydra[3]}`;
+  const cut = /Remote daemon: .* on node (\S+)/.exec(said);
+  if (cut) return `the connection to ${cut[1]} is lost`;
   return /^error: (.*)$/m.exec(said)?.[1];
 }
 

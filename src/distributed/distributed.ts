@@ -8,7 +8,7 @@
 import { type Checks, check, checkOptions, expectation, flag, listOf, positiveInteger } from "../base/check.ts";
 import { cores, environment } from "../base/host.ts";
 import { wholeBatch } from "../function/shards.ts";
-import { registerGroup, sumsOver } from "../ops/collective.ts";
+import { allGather, reduceScatter, registerGroup, sumsOver } from "../ops/collective.ts";
 import { fromArray, full } from "../ops/create.ts";
 import { elementsOf, Tensor } from "../ops/tensor.ts";
 import { backendName, theBackend } from "../runtime/backends.ts";
@@ -127,16 +127,16 @@ export class Distributed {
     check("Distributed.part: n", n, positiveInteger);
     const { rank, size } = this;
     if (!this.#exact) {
-      if (n < size) return partOf(0, n, { group: 0, shards: 1, first: this.#first(0), ratio: 1 });
+      if (n < size) return partOf(0, n, { group: 0, shards: 1, first: this.#first(0), ratio: 1, repeated: size > 1 });
       const [from, to] = [Math.floor((rank * n) / size), Math.floor(((rank + 1) * n) / size)];
-      return partOf(from, to, { group: this.#world, shards: 1, first: this.#first(rank), ratio: n / (to - from) });
+      return partOf(from, to, { group: this.#world, shards: 1, first: this.#first(rank), ratio: n / (to - from), repeated: false });
     }
     const all = commonDivisor(n, this.shards);
     const own = Math.max(1, all / size);
     const first = all >= size ? rank * own : Math.floor((rank * all) / size);
     const group = all >= size ? this.#world : all === 1 ? 0 : this.#fewer.get(all)!;
     const each = n / all;
-    return partOf(first * each, (first + own) * each, { group, shards: own, first: this.#first(first), ratio: all });
+    return partOf(first * each, (first + own) * each, { group, shards: own, first: this.#first(first), ratio: all, repeated: all < size });
   }
 
   /** @throws {RangeError} for a batch size that cannot be cut as promised. */
@@ -196,6 +196,28 @@ export class Distributed {
     check("Distributed.average: the gradients", grads, listOf(aTensor));
     const ratio = wholeBatch()?.ratio ?? this.size;
     return this.sums(grads.map((g) => g.mul(1 / ratio)));
+  }
+
+  /**
+   * {@link average} of a vector of `size` equal blocks, of which each rank keeps its own: block r on rank r.
+   * @throws {RangeError} for a batch that has fewer shards than there are ranks.
+   */
+  reduceScatter(x: Tensor): Tensor {
+    check("Distributed.reduceScatter: x", x, aTensor);
+    const batch = wholeBatch();
+    const ratio = batch?.ratio ?? this.size;
+    if (batch?.repeated)
+      throw new RangeError(`reduceScatter: the batch has ${ratio} shards, want one for each of ${this.size} ranks at least`);
+    // Shards of this rank first, which group 0 is.
+    const here = x.mul(1 / ratio);
+    const own = batch ? sumsOver(0, [here])[0]! : here;
+    return own.bindAll(reduceScatter, [own], { group: this.#world, size: this.size })[0]!;
+  }
+
+  /** The vectors of all ranks, one after another. */
+  allGather(x: Tensor): Tensor {
+    check("Distributed.allGather: x", x, aTensor);
+    return x.bindAll(allGather, [x], { group: this.#world, size: this.size })[0]!;
   }
 
   /** {@link average} of one value, such as a loss. */

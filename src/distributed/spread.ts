@@ -24,6 +24,8 @@ export interface Share {
   readonly first: Cell;
   /** Examples of the batch for each one of a shard. */
   readonly ratio: number;
+  /** Whether several ranks have the same shard. */
+  readonly repeated: boolean;
 }
 
 /** Stands for a value: one that all shards share, or one for each. */
@@ -36,7 +38,7 @@ const isOne = (image: Image): image is Tensor => !Array.isArray(image);
  * give results that all shards share (sums over the batch), and set cells to such values.
  */
 export function spread<A extends unknown[], R>(fn: (...args: A) => R, share: Share): (...args: A) => R {
-  const { group, shards, first, ratio } = share;
+  const { group, shards, first, ratio, repeated } = share;
   return (...args) => {
     const call = new Call("shards", fn);
     const seeds = new Map<Tensor, readonly Tensor[]>();
@@ -61,7 +63,7 @@ export function spread<A extends unknown[], R>(fn: (...args: A) => R, share: Sha
       index,
       Array.from({ length: shards }, (_, i) => start.add(i)),
     );
-    const batch: WholeBatch = { ratio, sums: (values) => sumsOver(group, values) };
+    const batch: WholeBatch = { ratio, repeated, sums: (values) => sumsOver(group, values) };
     const captured = capture(call, () => atIndex(index, () => withinBatch(batch, () => fn(...placeholders))));
     const images = repeat([...captured.outputs, ...captured.writes.values()], seeds, shards);
     const results = images.splice(0, captured.outputs.length).map((image, i) => {

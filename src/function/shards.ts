@@ -10,6 +10,8 @@ export interface WholeBatch {
   sums(values: readonly Tensor[]): Tensor[];
   /** Examples of the batch for each one of the shard. */
   readonly ratio: number;
+  /** Whether several ranks compute the same shard, since there are fewer shards than ranks. */
+  readonly repeated: boolean;
 }
 
 let around: WholeBatch | undefined;

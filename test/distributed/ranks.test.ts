@@ -1,7 +1,7 @@
 /** @file Ranks that are threads of this process: collective operations, and training to the same bits on 1, 2, 4 and 8 of them. */
 import { afterAll, describe, expect, test } from "vitest";
 import { single } from "../../src/distributed/communicator.ts";
-import { collectives, derivative, type FitTask, loop, train } from "./tasks.ts";
+import { collectives, derivative, type FitTask, loop, sharded, train } from "./tasks.ts";
 import { onThreads, removeBundle } from "./threads.ts";
 
 afterAll(removeBundle);
@@ -48,6 +48,20 @@ describe("collective operations", () => {
     const want = loop(single());
     expect(want.at(-1)).toBeLessThan(want[0]!);
     for (const size of [2, 4]) for (const got of await onThreads<number[]>(size, "loop")) expect(got).toEqual(want);
+  });
+});
+
+describe("an optimizer whose state is divided", () => {
+  test.each(["adam", "sgd"] as const)("%s: the bits of the one alone, on 1, 2 and 3 ranks", async (kind) => {
+    const one = sharded(single(), { kind });
+    expect(one.divided).toEqual(one.alone);
+    for (const size of [2, 3]) {
+      for (const got of await onThreads<ReturnType<typeof sharded>>(size, "sharded", { kind })) {
+        expect(got.divided, `${size} ranks`).toEqual(got.alone);
+        if (size === 2) expect(got.alone).toEqual(one.alone);
+        expect(got.here).toBeLessThan(got.undivided / size + 40);
+      }
+    }
   });
 });
 

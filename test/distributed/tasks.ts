@@ -1,10 +1,12 @@
 /** @file What ranks do in the tests: each task is called on every rank and gives something that can be sent. */
 import "../../src/runtime/evaluate.ts";
+import type { Dataset, Split } from "../../src/data/dataset.ts";
 import type { Communicator } from "../../src/distributed/communicator.ts";
 import { Distributed } from "../../src/distributed/distributed.ts";
 import { compile } from "../../src/function/compile.ts";
 import { backward, grad } from "../../src/function/derivative.ts";
 import { manualSeed, randomKey } from "../../src/math/random.ts";
+import { models } from "../../src/models/registry.ts";
 import { augment, flipHorizontal, translate } from "../../src/nn/augment.ts";
 import * as nn from "../../src/nn/index.ts";
 import { tensor } from "../../src/ops/create.ts";
@@ -12,6 +14,8 @@ import { elementsOf, type Tensor } from "../../src/ops/tensor.ts";
 import { Adam } from "../../src/optim/adam.ts";
 import { EMA } from "../../src/optim/averaging.ts";
 import { SGD } from "../../src/optim/sgd.ts";
+import { ShardedOptimizer } from "../../src/optim/sharded.ts";
+import type { Cell } from "../../src/runtime/cell.ts";
 import { fit } from "../../src/train/fit.ts";
 import { syntheticImages } from "./data.ts";
 
@@ -135,6 +139,91 @@ export async function train(ranks: Communicator, task: FitTask): Promise<{ losse
   return { losses, figures, weights };
 }
 
+/** A few steps of a network of the zoo on pictures of noise; gives losses and a digest of the weights. */
+export async function zoo(ranks: Communicator, { model: name }: { readonly model: "lenet5" | "resnet20" }): Promise<number[]> {
+  manualSeed(1);
+  const inputShape = name === "lenet5" ? [1, 28, 28] : [3, 32, 32];
+  const model = models[name]!({ inputShape, outputs: 10 });
+  const size = inputShape.reduce((n, d) => n * d, 1);
+  const splitOf = (count: number): Split => ({
+    inputs: Float32Array.from({ length: count * size }, (_, i) => Math.sin(12.9898 * i) * Math.cos(0.37 * (i % 1009))),
+    targets: Int32Array.from({ length: count }, (_, i) => (7 * i) % 10),
+    count,
+  });
+  const data: Dataset = {
+    name: "noise",
+    task: "classification",
+    classes: Array.from({ length: 10 }, (_, i) => String(i)),
+    inputShape,
+    train: splitOf(48),
+    test: splitOf(16),
+  };
+  const losses: number[] = [];
+  await fit(model, data, {
+    optimizer: new Adam(model.parameters()),
+    epochs: 1,
+    batchSize: 16,
+    clipNorm: 1,
+    checks: false,
+    traceNaN: false,
+    distributed: new Distributed(ranks),
+    callbacks: [{ onStep: ({ loss }) => void losses.push(loss) }],
+  });
+  let digest = 0;
+  for (const cell of model.stateDict().values())
+    for (const word of new Uint32Array(Float64Array.from(elementsOf(cell.value)).buffer)) digest = (Math.imul(digest, 31) + word) | 0;
+  return [...losses, digest];
+}
+
+/** Steps with an optimizer whose state is divided, and with the same one alone: losses, weights and state of both. */
+export function sharded(
+  ranks: Communicator,
+  { kind }: { readonly kind: "adam" | "sgd" },
+): { divided: number[]; alone: number[]; here: number; undivided: number } {
+  const distributed = new Distributed(ranks);
+  const make = (block: Iterable<Cell>): Adam | SGD =>
+    kind === "adam" ? new Adam(block, { lr: 0.01, weightDecay: 0.1 }) : new SGD(block, { lr: 0.1, momentum: 0.9, nesterov: true });
+  const x = Float32Array.from({ length: 16 * 4 }, (_, i) => Math.sin(i));
+  const y = Float32Array.from({ length: 16 }, (_, i) => Math.cos(i));
+  const { from, to } = distributed.part(16);
+  const own = [tensor(x.slice(4 * from, 4 * to)).reshape([to - from, 4]), tensor(y.slice(from, to)).reshape([to - from, 1])] as const;
+  const course = (update: (model: nn.Sequential) => (grads: Tensor[]) => void): number[] => {
+    manualSeed(3);
+    const model = new nn.Sequential(new nn.Linear(4, 3), new nn.Tanh(), new nn.Linear(3, 1));
+    const take = update(model);
+    const step = compile(
+      distributed.part(16).spread((a: Tensor, b: Tensor) => {
+        const { value, grads } = backward(() => model.forward(a).sub(b).square().mean(), [...model.parameters()]);
+        take(grads);
+        return distributed.mean(value);
+      }),
+    );
+    const losses = Array.from({ length: 5 }, () => step(...own).itemSync());
+    return [...losses, ...[...model.stateDict().values()].flatMap((cell) => [...elementsOf(cell.value)])];
+  };
+  let optimizer: Adam | SGD | undefined;
+  let made: ShardedOptimizer | undefined;
+  const alone = course((model) => {
+    const inner = make(model.parameters());
+    optimizer = inner;
+    return (grads) => inner.step(distributed.average(grads));
+  });
+  const divided = course((model) => {
+    const outer = new ShardedOptimizer(model.parameters(), make, distributed);
+    made = outer;
+    return (grads) => outer.step(grads);
+  });
+  const whole = made!.gather();
+  for (const [name, cell] of optimizer!.stateDict()) {
+    alone.push(...elementsOf(cell.value));
+    divided.push(...whole.get(name)!.data);
+  }
+  made!.load(optimizer!.stateDict());
+  divided.push(...[...made!.gather().values()].flatMap(({ data }) => [...data]));
+  alone.push(...[...optimizer!.stateDict().values()].flatMap((cell) => [...elementsOf(cell.value)]));
+  return { divided, alone, ...made!.memory };
+}
+
 /** Rank 1 throws in its third step. */
 export async function throws(ranks: Communicator): Promise<void> {
   manualSeed(1);
@@ -159,6 +248,8 @@ export const tasks: Readonly<Record<string, (ranks: Communicator, task: never) =
   collectives,
   derivative,
   loop,
+  sharded,
   train,
   throws,
+  zoo,
 };
