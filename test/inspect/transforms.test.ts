@@ -118,6 +118,7 @@ test("what the tables lack", () => {
   expect(missing(intervalRules)).toMatchInlineSnapshot(`
     [
       "adjugate",
+      "allReduce",
       "atan2",
       "besselI",
       "besselJ",

@@ -34,6 +34,8 @@ const REFUSED: readonly string[] = [
   ...["lastWriter", "put", "searchSorted"],
   // gradients of weights: in groups, and of the maxima of pools
   ...["convWeightAt"],
+  // what several ranks do together
+  ...["allReduce"],
 ];
 /** Samples of others that are refused. */
 const REFUSED_SAMPLES: readonly string[] = ["convWeight #1"];
