@@ -128,7 +128,9 @@ export function standardized(values: Float32Array, preprocessing: Description["p
 
 async function readRows(path: string, { preprocessing, inputShape, task }: Description): Promise<Input[]> {
   if (!preprocessing?.columns)
-    throw new Error(`${path}: is a table, but the model takes inputs ${shapeText(inputShape)} that came from none`);
+    throw new Error(
+      `${path}: is a table, but the model takes inputs ${shapeText(inputShape)} that came from none; want a .npy file of that shape, or of several such examples, or the run's own model, which knows its columns`,
+    );
   const rows = encodeRows(await readTableFor(path, { preprocessing, task }), preprocessing);
   return rows.map(({ name, ...row }) => ({ name: `${path}, ${name}`, ...row }));
 }

@@ -221,7 +221,7 @@ function parsed(json: string, file: string): unknown {
 async function open(path: string): Promise<{ bytes: Uint8Array; file: string }> {
   const { stat, readFile } = await nodeModule<typeof import("node:fs/promises")>("node:fs/promises");
   const found = await stat(path).catch(() => undefined);
-  if (!found) throw new Error(`no file ${path}`);
+  if (!found) throw new Error(`no file ${path}; want the folder of a run, or the file of a model`);
   if (!found.isDirectory()) return { bytes: new Uint8Array(await readFile(path)), file: path };
   const whole = await readIfThere(`${path}/model.safetensors`);
   if (whole) return { bytes: whole, file: `${path}/model.safetensors` };

@@ -266,7 +266,11 @@ const mistakes: readonly (readonly [what: string, args: () => string[], message:
     /^error: cannot write .*config\.json: /,
   ],
   // Trained models.
-  ["evaluate of nothing", () => ["evaluate", at("none.safetensors")], /^error: no file .*none\.safetensors$/],
+  [
+    "evaluate of nothing",
+    () => ["evaluate", at("none.safetensors")],
+    /^error: no file .*none\.safetensors; want the folder of a run, or the file of a model$/,
+  ],
   [
     "a truncated model",
     () => ["evaluate", config("cut.safetensors", readFileSync(at("run", "model.safetensors")).subarray(0, 900).toString("latin1"))],
@@ -333,7 +337,7 @@ const mistakes: readonly (readonly [what: string, args: () => string[], message:
   [
     "a table for a model of images",
     () => ["predict", at("run"), config("t.csv", "a\n1\n")],
-    /^error: .*t\.csv: is a table, but the model takes inputs \[1, 8, 8\] that came from none$/,
+    /^error: .*t\.csv: is a table, but the model takes inputs \[1, 8, 8\] that came from none; want a \.npy file of that shape/,
   ],
   [
     "an export in another format",

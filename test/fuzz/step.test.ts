@@ -85,4 +85,4 @@ test("two thousand damaged files, a hundred thousand in the nightly suite", asyn
   expect(faults).toEqual([]);
   expect(Math.min(counts.read, counts.refused)).toBeGreaterThan(0);
   expect(Object.getOwnPropertyNames(Object.prototype).join()).toBe(before);
-});
+}, 7_200_000);
