@@ -22,6 +22,10 @@ export function small(name: string): { model: Layer; images: (n: number) => Tens
     layer.running_mean?.set(wave(layer.running_mean.shape[0]!, (v) => v / 10));
     layer.running_var?.set(wave(layer.running_var.shape[0]!, (v) => 1 + v * v));
   }
+  // A head that starts at 0 would hide all that is before it.
+  for (const weight of model.parameters())
+    if (weight.shape.length > 1 && weight.value.dataSync().every((v) => v === 0))
+      weight.set(wave(weight.value.size, (v) => v / 10).reshape([...weight.shape]));
   return { model: model.eval(), images };
 }
 
