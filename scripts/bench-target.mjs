@@ -34,7 +34,7 @@ async function engine() {
   mkdirSync(join(root, "bench/dist"), { recursive: true });
   writeFileSync(
     entry,
-    `export { groups } from ${from("bench/workloads.ts")};\nexport { BACKENDS, setBackend } from ${from("dist/modules/runtime/backends.js")};\nexport { hashKernel } from ${from("dist/modules/kernel/hash.js")};\n`,
+    `export { groups } from ${from("bench/workloads.ts")};\nexport { BACKENDS } from ${from("dist/modules/runtime/backends.js")};\nexport { setBackend } from ${from("dist/modules/runtime/set-backend.js")};\nexport { hashKernel } from ${from("dist/modules/kernel/hash.js")};\n`,
   );
   const made = await rolldown({
     input: entry,

@@ -45,7 +45,7 @@ export interface Part {
   /** Shards among them, of equal size. */
   readonly shards: number;
   /** Makes of a function of one shard that of all shards here: see {@link Distributed.spread}. */
-  spread<A extends unknown[], R>(fn: (...args: A) => R): (...args: A) => R;
+  spread<A extends unknown[] = Tensor[], R = unknown>(fn: (...args: A) => R): (...args: A) => R;
 }
 
 /**
@@ -160,7 +160,7 @@ export class Distributed {
    * `fn` on this rank's examples, shard by shard: what it adds up with `sum`, `mean` and `average` has the same bits for any number of ranks that divides
    * `shards`. All ranks have equally many examples, along axis 0 of the arguments; results must be the same for all shards.
    */
-  spread<A extends unknown[], R>(fn: (...args: A) => R): (...args: A) => R {
+  spread<A extends unknown[] = Tensor[], R = unknown>(fn: (...args: A) => R): (...args: A) => R {
     return (...args) => {
       const rows = args.find((x): x is Tensor & A[number] => x instanceof Tensor)?.shape[0];
       if (rows === undefined) throw new TypeError("spread: want tensors with examples along axis 0 among the arguments");

@@ -77,7 +77,11 @@ const options: ts.CompilerOptions = {
   paths: Object.fromEntries(
     [
       ["nabla", "index"],
-      ...["nn", "optim", "data", "formats", "train", "models", "inspect", "onnx"].map((name) => [`nabla/${name}`, `${name}/index`]),
+      ["nabla/step", "runtime/wasm/step"],
+      ...["nn", "optim", "data", "formats", "train", "models", "inspect", "onnx", "distributed"].map((name) => [
+        `nabla/${name}`,
+        `${name}/index`,
+      ]),
     ].map(([name, file]) => [name, [join(root, `src/${file}.ts`)]]),
   ),
 };
