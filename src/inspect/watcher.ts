@@ -94,8 +94,8 @@ export class Watcher implements Callback {
     const { total, loss } = record;
     if (this.#first === undefined) {
       this.#first = loss;
-      // The first step compiled a program of about the size of the one that a look needs.
-      this.#cost = 2 * (performance.now() - this.#began);
+      // The first step compiled its program; a look's took 2.5 to 3.5 times as long (LeNet-5, ResNet-20: npm run bench -- --watcher).
+      this.#cost = 3 * (performance.now() - this.#began);
     }
     if (this.#before) await this.#timed(() => this.#compare(record, training));
     if (loss > RISE * Math.max(this.#first, this.#baseline))
