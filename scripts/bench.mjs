@@ -2,23 +2,20 @@
 import { join } from "node:path";
 import { root, run, setUpBench } from "./setup.mjs";
 
+/** What has a script of its own, by its flag. */
+const APART = {
+  "--browser": async () => (await import("./bench-page.mjs")).benchInPage,
+  "--page": async () => (await import("./bench-page.mjs")).benchInPage,
+  "--target": async () => (await import("./bench-target.mjs")).benchTarget,
+  "--watcher": async () => (await import("./bench-watcher.mjs")).benchWatcher,
+};
+
 await setUpBench();
 const args = process.argv.slice(2);
-if (args.includes("--browser") || args.includes("--page")) {
-  const { benchInPage } = await import("./bench-page.mjs");
-  await benchInPage(args).catch((error) => {
-    console.error(`bench: ${error.message}`);
-    process.exitCode = 1;
-  });
-} else if (args.includes("--target")) {
-  const { benchTarget } = await import("./bench-target.mjs");
-  await benchTarget(args).catch((error) => {
-    console.error(`bench: ${error.message}`);
-    process.exitCode = 1;
-  });
-} else if (args.includes("--watcher")) {
-  const { benchWatcher } = await import("./bench-watcher.mjs");
-  await benchWatcher(args).catch((error) => {
+const flag = Object.keys(APART).find((name) => args.includes(name));
+if (flag) {
+  const bench = await APART[flag]();
+  await bench(args).catch((error) => {
     console.error(`bench: ${error.message}`);
     process.exitCode = 1;
   });

@@ -10,6 +10,7 @@ import { fileURLToPath } from "node:url";
 import ts from "typescript";
 import { describe, expect, test } from "vitest";
 import { TAPE_PASSES } from "../src/runtime/passes.ts";
+import { circles } from "./circles.ts";
 
 const src = join(dirname(fileURLToPath(import.meta.url)), "../src");
 
@@ -154,28 +155,11 @@ function fault(edge: Edge): string | undefined {
   return undefined;
 }
 
-/** The circles among the given edges: strongly connected components of two files or more (Tarjan 1972), each sorted. */
-function circles(edges: readonly Edge[]): string[][] {
+/** What each file imports, among the given edges. */
+function targetsOf(edges: readonly Edge[]): Map<string, string[]> {
   const targets = new Map<string, string[]>();
   for (const { from, to } of edges) targets.set(from, [...(targets.get(from) ?? []), to]);
-  const index = new Map<string, number>();
-  const low = new Map<string, number>();
-  const stack: string[] = [];
-  const found: string[][] = [];
-  const visit = (file: string): void => {
-    index.set(file, index.size);
-    low.set(file, index.get(file)!);
-    stack.push(file);
-    for (const next of targets.get(file) ?? []) {
-      if (!index.has(next)) visit(next);
-      if (stack.includes(next)) low.set(file, Math.min(low.get(file)!, low.get(next)!));
-    }
-    if (low.get(file) !== index.get(file)) return;
-    const component = stack.splice(stack.indexOf(file)).sort();
-    if (component.length > 1 || targets.get(file)?.includes(file)) found.push(component);
-  };
-  for (const file of targets.keys()) if (!index.has(file)) visit(file);
-  return found;
+  return targets;
 }
 
 /** Every violation in readable form; an empty list is a clean project. */
@@ -187,7 +171,7 @@ function violations(edges: readonly Edge[]): string[] {
   }
   // A dynamic import inside a function runs after loading, so it closes no circle.
   const values = edges.filter((edge) => isFile(edge) && !edge.typeOnly && !edge.dynamic);
-  for (const circle of circles(values)) problems.push(`circle of imports: ${circle.map((file) => `src/${file}`).join(", ")}`);
+  for (const circle of circles(targetsOf(values))) problems.push(`circle of imports: ${circle.map((file) => `src/${file}`).join(", ")}`);
   return problems;
 }
 
