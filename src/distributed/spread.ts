@@ -113,10 +113,10 @@ function again(instruction: Instruction, operands: readonly Image[], shards: num
     throw new TypeError(
       `shards: ${instruction.op.name} has a sum over the batch inside, which several shards of one rank cannot meet in; start as many ranks as there are shards, or give up equal bits with --fast`,
     );
-  const { op, params, regions, origin } = instruction;
+  const { op, params, lanes, regions, origin } = instruction;
   const each = Array.from({ length: shards }, (_, s) => {
     const own = operands.map((image) => (isOne(image) ? image : image[s]!));
-    return record(op, own, params, regions, { ...origin, shard: s });
+    return record(op, own, params, regions, { lanes, origin: { ...origin, shard: s } });
   });
   return instruction.results.map((_, j) => each.map((results) => results[j]!));
 }

@@ -17,8 +17,6 @@ export interface Conv {
   readonly groups: number;
   /** Per axis of the image, how many zeros the input is known to begin and to end with: taps on them may be left out. */
   readonly zeros?: { readonly low: readonly number[]; readonly high: readonly number[] };
-  /** Axis of the result (of the output gradient) that lies in the lanes of vectors; see `optimize/layout.ts`. */
-  readonly lanes?: number;
 }
 
 /** [N, O, ...out] from x [N, C, ...in] and w [O, C/groups, ...kernel]. */

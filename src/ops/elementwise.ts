@@ -1,7 +1,6 @@
 /** @file Ops on each element: all families, and identities with a purpose. How such an op is made is in `pointwise.ts`. */
 import type { Op } from "./op.ts";
 import { elementwise, linear } from "./pointwise.ts";
-import type { Tensor } from "./tensor.ts";
 
 export * from "./arithmetic.ts";
 export * from "./comparisons.ts";
@@ -22,22 +21,19 @@ export const identity: Op<1, undefined> = linear(
   (ct) => [ct],
 );
 
-/** The same elements in a buffer of their own, the axis `lanes` in the lanes of vectors (undefined: row by row); see `schedule/lanes.ts`. */
-export const relayout: Op<1, { lanes?: number }> = elementwise<1, { lanes?: number }>(
-  "relayout",
+/** The same elements in a buffer of their own: other ops that only move elements are computed where their result is read. */
+export const copy: Op<1, undefined> = linear(
+  "copy",
+  "jointly",
   {
-    doc: "x itself, in a buffer of its own whose order the scheduler is told",
+    doc: "x itself, in a buffer of its own",
     arity: 1,
     traits: { copies: true, moves: "all", monotone: "rising" },
     scalar: ([x]) => x,
     accepts: "any",
-    samples: [{ operands: [{ shape: [4, 3], dtype: "f64" }], params: { lanes: 0 } }],
   },
-  { kind: "linear", in: "all", how: "jointly", transpose: ([ct]) => [ct] },
+  (ct) => [ct],
 );
-
-/** A copy of a value in a buffer of its own; mere movement would be folded into whoever reads it. */
-export const inBuffer = (x: Tensor, params: { readonly lanes?: number } = {}): Tensor => x.bind(relayout, [x], params);
 
 export const stopGradient: Op<1, undefined> = elementwise("stopGradient", {
   doc: "x, as a constant to every derivative",

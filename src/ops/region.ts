@@ -59,7 +59,7 @@ export function freeValues(inputs: readonly Tensor[], outputs: readonly Tensor[]
 
 /** The instruction again with other operands; its results keep their labels. */
 export function rebind(instruction: Instruction, operands: readonly Tensor[], regions: readonly Region[] = instruction.regions): Tensor[] {
-  const results = record(instruction.op, operands, instruction.params, regions, instruction.origin);
+  const results = record(instruction.op, operands, instruction.params, regions, instruction);
   results.forEach((y, i) => {
     y.label = instruction.results[i]!.label;
   });

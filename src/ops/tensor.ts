@@ -120,13 +120,19 @@ const ARITHMETIC: ReadonlySet<unknown> = new Set([e.add, e.sub, e.mul, e.div, e.
 // A pending graph deeper than this is computed on the way, so that a loop without a read cannot grow it without bound.
 const FLUSH_DEPTH = 1000;
 
-/** Records an instruction and returns its results. */
-export function record(op: Op, operands: readonly Tensor[], params: unknown, regions: readonly Region[], from?: Origin): Tensor[] {
+/** Records an instruction and returns its results. What `from` states is taken over; without an origin it is that of the rule or path in force. */
+export function record(
+  op: Op,
+  operands: readonly Tensor[],
+  params: unknown,
+  regions: readonly Region[],
+  from: Partial<Pick<Instruction, "origin" | "lanes">> = {},
+): Tensor[] {
   const types = op.type(operands, params, regions);
   const results: Tensor[] = [];
   const line = traceLines && !inherited?.line ? new Error().stack : undefined;
-  const at = from ?? inherited ?? (line ? { ...origin, line } : origin);
-  const instruction: Instruction = { serial: nextSerial(), op, operands, params, regions, results, origin: at };
+  const at = from.origin ?? inherited ?? (line ? { ...origin, line } : origin);
+  const instruction: Instruction = { serial: nextSerial(), op, operands, params, lanes: from.lanes, regions, results, origin: at };
   let depth = 0;
   let isFixed = op !== leaves.placeholder && op !== leaves.data;
   for (const x of operands) {
@@ -273,9 +279,9 @@ export class Tensor implements Value {
 
   /** Replaces the instruction by its computed elements; the graph behind it can go. */
   settle(storage: Storage): void {
-    const { serial } = this.source;
     const params = { shape: this.shape, dtype: this.dtype, storage };
-    this.source = { serial, op: leaves.data, operands: [], params, regions: [], results: [this], origin: this.source.origin };
+    const { serial, origin } = this.source;
+    this.source = { serial, op: leaves.data, operands: [], params, lanes: undefined, regions: [], results: [this], origin };
     (this as { index: number }).index = 0;
     this.cohort = undefined;
     this.depth = 0;

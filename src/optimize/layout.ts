@@ -8,11 +8,11 @@ import { sizeOf } from "../base/shape.ts";
 import { tuple } from "../base/tuple.ts";
 import { type Target, WASM } from "../kernel/target.ts";
 import { type Conv, conv, convWeight } from "../ops/convolution.ts";
-import { inBuffer } from "../ops/elementwise.ts";
+import { copy, identity } from "../ops/elementwise.ts";
 import { isOf, madeBy } from "../ops/made-by.ts";
-import { pad, slice } from "../ops/movement.ts";
-import type { Instruction, Region } from "../ops/op.ts";
-import type { Tensor } from "../ops/tensor.ts";
+import { concat, pad, slice } from "../ops/movement.ts";
+import type { Instruction, Op, Region } from "../ops/op.ts";
+import { record, type Tensor } from "../ops/tensor.ts";
 import { tapeOfRegion } from "../tape/tape.ts";
 import { type Rule, rewriteRegion } from "./rewrite.ts";
 
@@ -27,22 +27,19 @@ export function layout(region: Region, target: Target = WASM): Region {
 function laying(region: Region, target: Target): Rule {
   const fixed = fixedValues(region);
   const rows = leftInRows(region, fixed, target);
-  const copy = copier();
+  const copied = copier();
   return (instruction, operands, original) => {
     const lanes = laneAxis(instruction, target);
     if (lanes === undefined || rows.has(original)) return undefined;
     const [x, y] = tuple(operands, 2);
     if (isOf(instruction, convWeight)) {
-      const images = lanes === IMAGES ? inLanes(x, lanes, copy) : x;
-      return [x.bind(convWeight, [images, inLanes(y, lanes, copy)], { ...instruction.params, lanes, zeros: undefined })];
+      const images = lanes === IMAGES ? inLanes(x, lanes, copied) : x;
+      return [bindIn(lanes, convWeight, [images, inLanes(y, lanes, copied)], { ...instruction.params, zeros: undefined })];
     }
     if (!isOf(instruction, conv)) return undefined;
-    const params = { ...instruction.params, lanes, zeros: zerosOf(x, y, target) };
-    const result =
-      lanes === IMAGES
-        ? x.bind(conv, [inLanes(x, lanes, copy), inRows(y, copy)], params)
-        : x.bind(conv, [x, copy(y, { lanes: 0 })], params);
-    return [original.results.some((value) => fixed.has(value)) ? inBuffer(result) : result];
+    const own = lanes === IMAGES ? [inLanes(x, lanes, copied), inRows(y, copied)] : [x, copied(y, 0)];
+    const result = bindIn(lanes, conv, own, { ...instruction.params, zeros: zerosOf(x, y, target) });
+    return [original.results.some((value) => fixed.has(value)) ? x.bind(copy, [result]) : result];
   };
 }
 
@@ -75,8 +72,8 @@ function laneAxis(instruction: Instruction, { lanes: width }: Target): number | 
   const convolves = isOf(instruction, conv) || isOf(instruction, convWeight);
   if (!convolves || instruction.results[0]!.dtype !== "f32") return undefined;
   const [x, y] = instruction.operands;
-  const { groups, lanes } = instruction.params;
-  if (lanes !== undefined) return undefined;
+  const { groups } = instruction.params;
+  if (instruction.lanes !== undefined) return undefined;
   if (x.shape[0]! % width.f32 === 0) return IMAGES;
   const channels = instruction.op === conv ? y.shape[0]! : y.shape[1]!;
   return groups === 1 && channels % width.f32 === 0 ? CHANNELS : undefined;
@@ -152,36 +149,41 @@ function vectorizesInRows(instruction: Instruction, { lanes, caches, laying: { l
   return groups === 1 && w.shape.slice(2).every((n) => n === 1) && pixels >= leastWidth && (4 * pixels) % caches.badPitch !== 0;
 }
 
-/** A copy of a value whose elements lie as `params` say: the same one for all who want it. */
-type Copier = (x: Tensor, params: { readonly lanes?: number }) => Tensor;
+/** Records an op with one result and the wish for an axis in the lanes of vectors. */
+const bindIn = <P>(lanes: number | undefined, op: Op<number, P>, operands: readonly Tensor[], params: P): Tensor =>
+  record(op, operands, params, [], { lanes })[0]!;
+
+/** Returns a copy of a value with an axis in lanes, or row by row: the same copy for all readers that want it so. */
+type Copier = (x: Tensor, lanes: number | undefined) => Tensor;
 
 function copier(): Copier {
   const copies = new Map<Tensor, Map<number | undefined, Tensor>>();
-  return (x, params) => {
+  return (x, lanes) => {
     const own = copies.get(x) ?? new Map<number | undefined, Tensor>();
-    const copy = own.get(params.lanes) ?? inBuffer(x, params);
-    copies.set(x, own.set(params.lanes, copy));
-    return copy;
+    const made = own.get(lanes) ?? bindIn(lanes, copy, [x], undefined);
+    copies.set(x, own.set(lanes, made));
+    return made;
   };
 }
 
 /** The value where it can be computed in that order; else a copy of it. */
-function inLanes(x: Tensor, lanes: number, copy: Copier): Tensor {
+function inLanes(x: Tensor, lanes: number, copied: Copier): Tensor {
   const [whole] = x.source.operands;
   const isPart = x.source.op === slice && whole !== undefined && isComputed(whole.source);
-  return isComputed(x.source) || isPart ? x : copy(x, { lanes });
+  return isComputed(x.source) || isPart ? x : copied(x, lanes);
 }
 
 /** Weights that are another value's, moved (turned for the input gradient), in a buffer of their own: their addresses would jump. */
-function inRows(w: Tensor, copy: Copier): Tensor {
+function inRows(w: Tensor, copied: Copier): Tensor {
   const moves = w.source.op.lower.kind === "pointwise" && w.source.operands.length === 1 && !isComputed(w.source);
-  return moves ? copy(w, {}) : w;
+  return moves ? copied(w, undefined) : w;
 }
 
 /** What a kernel computes element by element, so that it can write the elements in any order. */
 function isComputed(instruction: Instruction): boolean {
-  const { lower, cost, name } = instruction.op;
-  if (instruction.op === conv) return true;
-  if (lower.kind === "pointwise") return (lower.inPlace === true && name !== "identity") || name === "pad" || name === "concat";
+  const { op } = instruction;
+  const { lower, cost } = op;
+  if (op === conv || op === pad || op === concat) return true;
+  if (lower.kind === "pointwise") return lower.inPlace === true && op !== identity;
   return lower.kind === "reduce" && cost === "memory";
 }

@@ -4,7 +4,7 @@
  */
 import type { Instruction, Region } from "../ops/op.ts";
 import type { Tensor } from "../ops/tensor.ts";
-import { hashRegion, paramsKey } from "../tape/hash.ts";
+import { hashRegion, lanesKey, paramsKey } from "../tape/hash.ts";
 import { type Rule, rewriteRegion } from "./rewrite.ts";
 
 function makeMerger(): Rule {
@@ -22,7 +22,8 @@ function makeMerger(): Rule {
     if (!instruction.op.mergeable) return undefined;
     const order = operands.map(number);
     if (instruction.op.traits?.commutative) order.sort((a, b) => a - b);
-    const key = `${instruction.op.name} ${order.join(" ")} ${paramsKey(instruction.params)} ${instruction.regions.map(hashRegion).join("|")}`;
+    const { op, params, lanes, regions } = instruction;
+    const key = `${op.name} ${order.join(" ")} ${paramsKey(params)}${lanesKey(lanes)} ${regions.map(hashRegion).join("|")}`;
     const known = kept.get(key);
     if (known) return known;
     kept.set(key, instruction.results);

@@ -8,7 +8,7 @@ import { sizeOf } from "../base/shape.ts";
 import { tuple } from "../base/tuple.ts";
 import { type Target, WASM } from "../kernel/target.ts";
 import { type Dot, dot, words } from "../ops/contract.ts";
-import { inBuffer } from "../ops/elementwise.ts";
+import { copy } from "../ops/elementwise.ts";
 import { isOf, type Known } from "../ops/made-by.ts";
 import type { Region } from "../ops/op.ts";
 import type { Tensor } from "../ops/tensor.ts";
@@ -26,7 +26,7 @@ function summedLetters([x, y]: readonly [Tensor, Tensor], [xWord, yWord]: readon
   return [...larger].filter((c) => !out.includes(c));
 }
 
-function packOne(instruction: Known<2, Dot>, operands: readonly Tensor[], copy: Copier, target: Target): Tensor[] | undefined {
+function packOne(instruction: Known<2, Dot>, operands: readonly Tensor[], packed: Copier, target: Target): Tensor[] | undefined {
   const { packing, caches } = target;
   const { spec } = instruction.params;
   const [xWord, yWord, out] = words(spec);
@@ -50,13 +50,13 @@ function packOne(instruction: Known<2, Dot>, operands: readonly Tensor[], copy: 
   const [a, b, c, d] = tuple(fresh.slice(0, 4), 4);
   if (inColumns) {
     const order = [...sum, k].map((letter) => mine.indexOf(letter));
-    vectors = copy(vectors, order, packing.columns);
+    vectors = packed(vectors, order, packing.columns);
     [vectorWord, result] = [a + sum.join("") + c, out.slice(0, -1) + a + c];
   }
   let repeated: Packed = { x: operands[1 - v]!, word: other };
   const last = other.at(-1)!;
   if (!sum.includes(last) && columns >= packing.leastReads) {
-    repeated = packRepeated(repeated, sum, [b, d], copy, packing.rows);
+    repeated = packRepeated(repeated, sum, [b, d], packed, packing.rows);
     // In panels its last axis is two.
     if (repeated.word.endsWith(d)) result = result.replace(last, b + d);
   }
@@ -64,7 +64,7 @@ function packOne(instruction: Known<2, Dot>, operands: readonly Tensor[], copy: 
   if (isMatrix && rowsMeet(terms, columns, target)) {
     const [row, e] = tuple([...other.slice(0, 1), ...fresh.slice(4, 5)], 2);
     // A line of terms of each row, side by side: the other operand's terms are split as these are, which moves nothing.
-    repeated = { x: copy(repeated.x, [0, 1], caches.line), word: e + row + last };
+    repeated = { x: packed(repeated.x, [0, 1], caches.line), word: e + row + last };
     const at = vectorWord.indexOf(last);
     vectors = vectors.reshape([...vectors.shape.slice(0, at), terms / caches.line, caches.line, ...vectors.shape.slice(at + 1)]);
     vectorWord = vectorWord.replace(last, e + last);
@@ -82,13 +82,19 @@ interface Packed {
 }
 
 /** The operand whose elements are repeated, in panels of `width` rows where it has one axis besides those of the sum; else with the sum's axes last. */
-function packRepeated({ x, word }: Packed, sum: readonly string[], [b, d]: readonly [string, string], copy: Copier, width: number): Packed {
+function packRepeated(
+  { x, word }: Packed,
+  sum: readonly string[],
+  [b, d]: readonly [string, string],
+  packed: Copier,
+  width: number,
+): Packed {
   const kept = [...word].filter((letter) => !sum.includes(letter));
   const axesOf = (letters: readonly string[]): number[] => letters.map((letter) => word.indexOf(letter));
   if (x.shape.at(-1)! % width === 0 && kept.length === 1)
-    return { x: copy(x, axesOf([...sum, ...kept]), width), word: b + sum.join("") + d };
+    return { x: packed(x, axesOf([...sum, ...kept]), width), word: b + sum.join("") + d };
   const order = [...kept, ...sum];
-  return { x: inBuffer(x.transpose(axesOf(order))), word: order.join("") };
+  return { x: x.bind(copy, [x.transpose(axesOf(order))]), word: order.join("") };
 }
 
 /** A copy of a value in panels of some width, its axes in an order: the same one for all products that want it. */
@@ -99,9 +105,9 @@ function copier(): Copier {
   return (x, order, width) => {
     const own = copies.get(x) ?? new Map<string, Tensor>();
     const key = `${order} in ${width}`;
-    const copy = own.get(key) ?? inBuffer(panels(x, order, width));
-    copies.set(x, own.set(key, copy));
-    return copy;
+    const made = own.get(key) ?? x.bind(copy, [panels(x, order, width)]);
+    copies.set(x, own.set(key, made));
+    return made;
   };
 }
 
@@ -115,8 +121,8 @@ function panels(x: Tensor, order: readonly number[], width: number): Tensor {
 
 export function pack(region: Region, target: Target = WASM): Region {
   return rewriteRegion(region, () => {
-    const copy = copier();
+    const packed = copier();
     return (instruction, operands) =>
-      isOf(instruction, dot) && instruction.results[0]!.dtype === "f32" ? packOne(instruction, operands, copy, target) : undefined;
+      isOf(instruction, dot) && instruction.results[0]!.dtype === "f32" ? packOne(instruction, operands, packed, target) : undefined;
   });
 }

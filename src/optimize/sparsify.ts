@@ -10,7 +10,7 @@ import { sameShape, sizeOf } from "../base/shape.ts";
 import { tuple } from "../base/tuple.ts";
 import { type Target, WASM } from "../kernel/target.ts";
 import { convWeight, convWeightAt } from "../ops/convolution.ts";
-import { eq, inBuffer, mul, select } from "../ops/elementwise.ts";
+import { copy, eq, mul, select } from "../ops/elementwise.ts";
 import { full, iota } from "../ops/indexing.ts";
 import { instructionOf, isOf, type Known, madeBy } from "../ops/made-by.ts";
 import { broadcast, foldWindows, reshape, type Windows, windows } from "../ops/movement.ts";
@@ -135,7 +135,7 @@ const weightsOfFew = (
   // Rows long enough for whole vectors.
   const room = w + Math.ceil((width - columns * c) / c);
   const images = x.transpose([0, 2, 3, 1]).pad([0, 0, 0, 0], [0, 0, room - w, 0]);
-  const inRows = inBuffer(images).reshape([n, h * room * c]);
+  const inRows = images.bind(copy, [images]).reshape([n, h * room * c]);
   const { value, kernel: cell } = spread;
   const step = [stride[0]! * room * c, stride[1]! * c] as const;
   const from = [0, 1].reduce((sum, axis) => sum.add(value.iotaLike(axis + 2).mul(cell[axis]! * step[axis]!)), inCell(spread, step));

@@ -114,7 +114,7 @@ const AXES = [0, 1];
 export function chooseLanes(list: readonly Instruction[], rows: (x: Tensor) => boolean, target: Target): ReadonlyMap<Tensor, number> {
   const width = widthOf(target);
   const chosen = new Map<Tensor, number>();
-  const asking = list.filter((i) => lanesIn(i.params) !== undefined);
+  const asking = list.filter((i) => i.lanes !== undefined);
   if (asking.length === 0) return chosen;
   const readers = new Map<Tensor, Instruction[]>();
   for (const i of list) for (const x of new Set(i.operands)) readers.set(x, [...(readers.get(x) ?? []), i]);
@@ -136,19 +136,16 @@ export function chooseLanes(list: readonly Instruction[], rows: (x: Tensor) => b
 
 /** The gradient of weights is computed in vectors of output channels: its own first axis. */
 function chooseForWeights(asking: readonly Instruction[], may: (y: Tensor) => boolean, chosen: Map<Tensor, number>): void {
-  for (const { op, params, results } of asking)
-    if (op === convWeight && lanesIn(params) === 1) for (const y of results) if (may(y)) chosen.set(y, 0);
+  for (const { op, lanes, results } of asking) if (op === convWeight && lanes === 1) for (const y of results) if (may(y)) chosen.set(y, 0);
 }
 
 const divides = (shape: Shape, axis: number, width: number): boolean =>
   shape.length > axis && sizeOf(shape) > 0 && shape[axis]! % width === 0;
 
-const lanesIn = (params: unknown): Lanes => (params as { lanes?: number } | undefined)?.lanes;
-
 /** Values that an instruction wants with lanes on `axis`. */
 function wanted(instruction: Instruction, axis: number): readonly Tensor[] {
-  const { op, params, operands, results } = instruction;
-  if (lanesIn(params) !== axis) return [];
+  const { op, lanes, operands, results } = instruction;
+  if (lanes !== axis) return [];
   if (op === convWeight) return axis === 0 ? operands : operands.slice(1);
   return op === conv ? [...results, operands[0]!] : results;
 }

@@ -22,6 +22,9 @@ export function paramsKey(params: unknown): string {
     .join(",")}}`;
 }
 
+/** The wish for lanes as text; empty without one. */
+export const lanesKey = (lanes: number | undefined): string => (lanes === undefined ? "" : ` lanes ${lanes}`);
+
 /** The canonical text of a region. Equal texts mean equal programs. */
 export function hashRegion(region: RegionOf): string {
   const numbers = new Map<Value, number>();
@@ -34,10 +37,10 @@ export function hashRegion(region: RegionOf): string {
     return n;
   };
   const lines = [`in ${region.inputs.map((x) => `${number(x)}:${formatType(x)}`).join(" ")}`];
-  for (const { op, operands, params, regions, results } of tapeOfRegion(region)) {
+  for (const { op, operands, params, lanes, regions, results } of tapeOfRegion(region)) {
     const inner = regions.map((r) => `(${hashRegion(r)})`).join("");
     lines.push(
-      `${results.map((y) => `${number(y)}:${formatType(y)}`).join(" ")}=${op.name} ${operands.map(number).join(" ")}${paramsKey(params)}${inner}`,
+      `${results.map((y) => `${number(y)}:${formatType(y)}`).join(" ")}=${op.name} ${operands.map(number).join(" ")}${paramsKey(params)}${lanesKey(lanes)}${inner}`,
     );
   }
   lines.push(`out ${region.outputs.map(number).join(" ")}`);

@@ -91,6 +91,11 @@ export interface InstructionOf<V extends Value = Value, O extends OpFace = OpFac
   readonly op: O;
   readonly operands: readonly V[];
   readonly params: unknown;
+  /**
+   * The axis that the plan is asked to put in the lanes of vectors (of the results, and of the operands that the op then reads in vectors);
+   * undefined for no wish. Passes set it (`optimize/layout.ts`); it changes where elements lie, never what they are.
+   */
+  readonly lanes: number | undefined;
   readonly regions: readonly RegionOf<V>[];
   readonly results: readonly V[];
   readonly origin: Origin | undefined;

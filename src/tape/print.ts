@@ -5,6 +5,7 @@
  *     a1: f32[4,8] = tanh z1
  */
 import { formatType } from "../base/shape.ts";
+import { lanesKey } from "./hash.ts";
 import type { InstructionOf, RegionOf, Value } from "./node.ts";
 import { tapeOfRegion } from "./tape.ts";
 
@@ -66,7 +67,7 @@ class Printer {
   instruction(instruction: InstructionOf, indent: string): string[] {
     const results = instruction.results.map((y) => `${this.name(y)}: ${formatType(y)}`).join(", ");
     const operands = instruction.operands.map((x) => ` ${this.name(x)}`).join("");
-    const line = `${indent}${results} = ${instruction.op.name}${operands}${formatParams(instruction.params)}`;
+    const line = `${indent}${results} = ${instruction.op.name}${operands}${formatParams(instruction.params)}${lanesKey(instruction.lanes)}`;
     return [line, ...instruction.regions.flatMap((region, i) => this.region(region, `region${i}`, `${indent}  `))];
   }
 }

@@ -284,7 +284,7 @@ test("a depthwise convolution by itself stays in rows; what a tile reads for sev
 
 /** Names of the copies that a function makes to bring images into the lanes of vectors and back. */
 const copiesOf = (fn: (...args: Tensor[]) => unknown, ...shapes: number[][]): string[] =>
-  kernelsOf(fn, ...shapes).names.filter((name) => name.includes("relayout"));
+  kernelsOf(fn, ...shapes).names.filter((name) => name.includes("copy"));
 
 test("between other convolutions it is in lanes as they are: two copies, in and out", () => {
   const net = (x?: Tensor, v?: Tensor, w?: Tensor): Tensor => x!.conv(v!).relu().conv(w!, { groups: 8 }).relu().conv(v!);

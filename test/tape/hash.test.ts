@@ -4,9 +4,14 @@
 import { describe, expect, test } from "vitest";
 import type { Type } from "../../src/base/shape.ts";
 import { cond, customJvp, scan } from "../../src/function/control.ts";
-import { closeRegion, placeholderOf } from "../../src/ops/region.ts";
-import type { Tensor } from "../../src/ops/tensor.ts";
+import { copy } from "../../src/ops/elementwise.ts";
+import type { Region } from "../../src/ops/op.ts";
+import { closeRegion, placeholderOf, substitute } from "../../src/ops/region.ts";
+import { record, type Tensor } from "../../src/ops/tensor.ts";
+import { merge } from "../../src/optimize/merge.ts";
 import { hashRegion, paramsKey } from "../../src/tape/hash.ts";
+import { printRegion } from "../../src/tape/print.ts";
+import { tapeOfRegion } from "../../src/tape/tape.ts";
 
 const vector: Type = { shape: [4], dtype: "f32" };
 
@@ -114,4 +119,28 @@ test("parameters: by content, numbers exactly, objects of a class by identity", 
   expect(paramsKey({ a: [1, -0, "s"], b: undefined })).toBe("{a:[1,-0,s],b:undefined}");
   expect(paramsKey(box)).toBe(paramsKey(box));
   expect(paramsKey(box)).not.toBe(paramsKey(new Box()));
+});
+
+describe("the axis that the plan is asked to put in lanes", () => {
+  const copies = (...lanes: (number | undefined)[]): Region => {
+    const x = placeholderOf({ shape: [8, 8], dtype: "f32" });
+    return { inputs: [x], outputs: lanes.map((axis) => record(copy, [x], undefined, [], { lanes: axis })[0]!) };
+  };
+  const axesIn = (region: Region): (number | undefined)[] => tapeOfRegion(region).map(({ lanes }) => lanes);
+
+  test("is part of the hash and of the printed list", () => {
+    const texts = [undefined, 0, 1].map((axis) => hashRegion(copies(axis)));
+    expect(new Set(texts).size).toBe(3);
+    expect(printRegion(copies(1))).toContain("copy %0 lanes 1");
+  });
+
+  test("keeps instructions apart that differ in it, and merges those that do not", () => {
+    expect(axesIn(merge(copies(0, 0, 1, undefined)))).toEqual([0, 1, undefined]);
+  });
+
+  test("stays when operands are replaced", () => {
+    const { inputs, outputs } = copies(1);
+    const z = placeholderOf(inputs[0]!);
+    expect(axesIn({ inputs: [z], outputs: substitute(outputs, new Map([[inputs[0]!, z]])) })).toEqual([1]);
+  });
 });

@@ -98,7 +98,7 @@ export const TABLE: Readonly<Record<string, Entry>> = {
       atanh: "Atanh",
       identity: "Identity",
       stopGradient: "Identity",
-      relayout: "Identity",
+      copy: "Identity",
     }).map(([name, op]) => [name, simple(op)]),
   ),
   select: simple("Where"),
