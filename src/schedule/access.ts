@@ -1,7 +1,7 @@
 /**
- * @file What a loop nest touches: its axes, and how the address of every access changes along each of them. Neighbouring axes that all accesses step
- * through as through one are one. Where a condition changes along an axis (at the edge of a padding, between parts put together) its loop is cut, so
- * that in every piece the ranges of indices decide it.
+ * @file What a loop nest touches: its axes, and how the address of every access changes along each of them. Neighbouring axes are merged into one if
+ * every access steps through both with one stride. Where a condition changes along an axis (at the edge of a padding, at the seam of a concatenation)
+ * the loop is cut there. In every piece the ranges of the indices then decide the condition, and the index algebra removes it.
  */
 import { uses } from "../kernel/index-algebra.ts";
 import type { Expr } from "../kernel/kernel.ts";
@@ -13,26 +13,26 @@ export interface Axis {
   readonly extent: number;
   /** Extents of the axes it merges. */
   readonly parts: readonly number[];
-  /** Where pieces of it begin, the first one apart: conditions hold for a whole piece or for none of it. */
+  /** Where the pieces begin, except the first, which begins at 0. A condition on the counter holds for all of a piece or for none of it. */
   readonly cuts: readonly number[];
 }
 
-/** How the flat index of each access changes along an axis; null where it is not linear. */
+/** For each access, by how many elements its flat index changes per step along one axis; null if the index is not linear there. */
 export type Coefficients = readonly (number | null)[];
 
 export interface Access {
   readonly axes: readonly Axis[];
   /** Per axis, one entry per load. */
   readonly loads: readonly Coefficients[];
-  /** Per axis, the first of its loads: those for the elements themselves, or for the terms of a sum. The others are for what follows the sum. */
+  /** Per axis, the loads of the elements, or of the terms of a sum. `loads` begins with them; its others serve what follows the sum. */
   readonly terms: readonly Coefficients[];
-  /** Per axis, how the place moves where results are stored. */
+  /** Per axis, by how many elements the address of the result changes per step. */
   readonly stores: Coefficients;
-  /** Axes of the sum of which some results need a part only. */
+  /** Axes of the sum along which some results need only a part of the terms. */
   readonly partial: readonly PartialSum[];
 }
 
-/** Of an axis of a sum, the terms from `low[i]` on and before `high[i]` are those that result i along the axis `out` needs. Both fall. */
+/** A range of terms for each result: result i along the axis `out` needs the terms low[i] <= r < high[i] along the axis `sum`. Both bounds fall as i grows. */
 export interface PartialSum {
   readonly sum: number;
   readonly out: number;
@@ -40,7 +40,7 @@ export interface PartialSum {
   readonly high: readonly number[];
 }
 
-/** True if a counter is used other than to address a load: then its axis may not merge with others. */
+/** Returns true if the counter is used other than to address a load. Its axis may then not be merged with others, since its value matters. */
 export function usedAsValue(x: Expr, counter: Expr, seen: Set<Expr>): boolean {
   if (x === counter) return true;
   if (seen.has(x)) return false;
@@ -49,19 +49,19 @@ export function usedAsValue(x: Expr, counter: Expr, seen: Set<Expr>): boolean {
   return args.some((arg) => usedAsValue(arg, counter, seen)) || (x.op === "load" && x.args[0]!.args.some((arg) => loadsWith(arg, counter)));
 }
 
-/** True if an address contains a load that itself depends on the counter. */
+/** Returns true if an address contains a load that depends on the counter. */
 function loadsWith(x: Expr, counter: Expr): boolean {
   return x.op === "load" ? uses(x, counter) : x.args.some((arg) => loadsWith(arg, counter));
 }
 
-/** Axes as they are merged. */
+/** Axes after merging. */
 export interface Merged {
   readonly axes: readonly Axis[];
   /** Per merged axis, one entry per access. */
   readonly along: readonly Coefficients[];
 }
 
-/** Neighbouring axes become one where every access steps through them as through one: stride(outer) = stride(inner) · extent(inner). */
+/** Merges neighbouring axes wherever every access has stride(outer) = stride(inner) · extent(inner). */
 export function mergeAxes(
   extents: readonly number[],
   outs: number,
@@ -77,7 +77,7 @@ export function mergeAxes(
     const outer = axes[last];
     const same = outer?.kind === kind && open && !pinned[i];
     const inStep = (): boolean => along[i]!.every((c, j) => c !== null && steps[last]![j] === c * extent);
-    // An axis of size 1 has no stride of its own: it joins anything.
+    // An axis of size 1 is never stepped along, so its stride does not matter.
     if (same && (extent === 1 || outer.extent === 1 || inStep())) {
       axes[last] = { kind, extent: outer.extent * extent, parts: [...outer.parts, extent], cuts: [] };
       if (extent !== 1) steps[last] = along[i]!;
@@ -90,10 +90,10 @@ export function mergeAxes(
   return { axes, along: steps };
 }
 
-/** Pieces of a nest, over all axes: each is a copy of its statements. */
+/** The most pieces that a nest is cut into, over all axes: each piece is a copy of the statements. */
 const MOST_PIECES = 32;
 
-/** For every counter, where conditions that depend on it alone change. */
+/** For every counter, the values at which a condition that depends on this counter alone changes. */
 export function findCuts(
   made: readonly Expr[],
   counters: readonly { readonly counter: Expr; readonly extent: number; readonly apart?: boolean | undefined }[],
@@ -110,10 +110,13 @@ export function findCuts(
   return cuts;
 }
 
-/** Longest period that a loop is taken apart by: each phase is a copy of its statements. */
+/** The longest period by which a loop is split into phases: each phase is a copy of the statements. */
 const LONGEST_PERIOD = 4;
 
-/** For every counter, the period with which conditions on it alone change, if its extent is a multiple: as where phases of an image are woven together. Else 1. */
+/**
+ * For every counter, the period with which conditions on this counter alone change, or 1. The extent is a multiple of the period. The input gradient of
+ * a convolution with stride 2 has period 2: even and odd positions receive different taps.
+ */
 export function findPeriods(made: readonly Expr[], counters: readonly { readonly counter: Expr; readonly extent: number }[]): number[] {
   const found = counters.map(() => 1);
   eachExpr(made, ({ op, args }) => {
@@ -128,7 +131,7 @@ export function findPeriods(made: readonly Expr[], counters: readonly { readonly
   return found;
 }
 
-/** The value of a counter from which on a comparison has another outcome, if the counter is all it depends on. */
+/** Returns the counter and its first value at which a comparison changes its outcome, if the comparison depends on one counter alone. */
 function changeOf({ op, args }: Expr): { readonly counter: Expr; readonly at: number } | undefined {
   if (op !== "lt" && op !== "le") return undefined;
   const [low, high] = [linearOf(args[0]!), linearOf(args[1]!)];
@@ -141,7 +144,7 @@ function changeOf({ op, args }: Expr): { readonly counter: Expr; readonly at: nu
   return { counter, at: by > 0 ? Math.floor(-rest / by) + 1 : Math.ceil(rest / -by) };
 }
 
-/** by · counter + rest, if an expression is that. */
+/** Takes an expression of the form by · counter + rest apart; undefined for other forms. */
 function linearOf(x: Expr): { readonly counter?: Expr; readonly by: number; readonly rest: number } | undefined {
   if (x.dtype !== "i32" || x.lanes !== 1) return undefined;
   if (x.op === "const") return { by: 0, rest: x.value };

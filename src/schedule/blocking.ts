@@ -1,9 +1,12 @@
-/** @file Blocks of loops that keep what they read in the cache: of elementwise nests that read across what they write, and of the axis that a product sweeps. */
+/**
+ * @file Cache blocking: loops are cut into blocks so that operands are still in the cache when they are read again. It serves elementwise nests that
+ * transpose, and the axis that a product goes through once for every panel of the other operand.
+ */
 import { divisor, type Nest, type Part, pointsOf, type Tile } from "./tiling.ts";
 
 /**
- * Blocks for a transposition: where a value is read along another axis than it is written, both go in small squares, so that each line of the cache is
- * fetched once.
+ * Blocks for a transposition. A value that is read along one axis and written along another is handled in small squares of both axes, so that each
+ * cache line is fetched once. Empty if the nest does not transpose, or if no divisor of the extents fits a line.
  */
 export function transposeBlocks({ access, lanes, target }: Nest, vector: number): Part[] {
   const { axes, loads } = access;
@@ -16,7 +19,10 @@ export function transposeBlocks({ access, lanes, target }: Nest, vector: number)
   return blocks.every(({ axis, size }) => size > 0 && size < axes[axis]!.extent) ? blocks : [];
 }
 
-/** Of an axis along which a value is read in pieces of a line of the cache, and far away in between, so many points together that each line is fetched once. */
+/**
+ * Blocks for strided reads. Where a value is read in pieces shorter than a cache line, with distant addresses between two pieces of the same line, as many
+ * points are handled together as share a line. Each line is then fetched once.
+ */
 export function cacheLines({ access, target }: Nest, vector: number): Part[] {
   const { axes, loads } = access;
   const { line } = target.caches;
@@ -31,8 +37,8 @@ export function cacheLines({ access, target }: Nest, vector: number): Part[] {
 }
 
 /**
- * Points of an axis to do together, if it is swept again for every panel and what it reads does not stay in the cache: as many whole tiles as
- * do. 0 for the whole axis.
+ * Block size of an axis that is gone through once for every panel of the other operand, if what it reads exceeds the cache. The block is a divisor of the
+ * extent whose operands fit in `caches.panel`, and holds at least four tiles. 0 means no blocking.
  */
 export function sweptBlock({ access, target }: Nest, axis: number, tile: Tile, parts: readonly Part[]): number {
   const { axes, loads } = access;

@@ -31,16 +31,16 @@ type Buffers = Pick<Fusion, "bufferOf" | "lanesOf" | "target">;
 /** One kernel's buffers, and the accesses seen while making its expressions. */
 export class Elements {
   readonly buffers: KernelBuffer[] = [];
-  /** All loads made since the list was last emptied. */
+  /** All loads made since `begin` emptied the list. */
   loads: Load[] = [];
-  /** Of a vector of elements that ends outside its axis, the lanes that are wanted. */
+  /** For a vector that reaches beyond the end of its axis: the mask of the lanes that are inside. Undefined if all are. */
   live: Expr | undefined;
   /** Keys of the counters that step along axes that lie in lanes. */
   readonly laned: Set<string> = new Set();
   readonly #fusion: Buffers;
   #group: Group;
   readonly #numbers: Map<Tensor, number> = new Map();
-  // Memory of expressions, per value and index, so that shared operands are made once.
+  // Expressions by value and index, so that a shared operand is expanded once.
   #made: Map<Tensor, Map<string, Expr>> = new Map();
   /** Values of this group that are already computed at the current element, by the key of that element's index. */
   #computed: Map<Tensor, { readonly key: string; readonly expr: Expr }> = new Map();
@@ -50,24 +50,24 @@ export class Elements {
     this.#group = group;
   }
 
-  /** Begins another group of the kernel. */
+  /** Starts the next group of the kernel. */
   enter(group: Group): void {
     this.#group = group;
     this.begin();
   }
 
-  /** Forgets computed values and expressions: a new element begins. */
+  /** Starts a new element: computed values and expressions are forgotten. */
   begin(): void {
     this.#computed = new Map();
     this.#made = new Map();
   }
 
-  /** Says that `root` at index `at` is `expr` from now on. */
+  /** Records that `root` at index `at` has been computed as `expr`; later uses at this index take it. */
   compute(root: Tensor, at: readonly Index[], expr: Expr): void {
     this.#computed.set(root, { key: keyOf(at), expr });
   }
 
-  /** Number of the buffer that holds `value`. What a kernel writes it asks for before it reads it. */
+  /** The number of the buffer that holds `value`. For a value that the kernel writes, this is called with `written` before any read. */
   bufferFor(value: Tensor, written: boolean): number {
     let n = this.#numbers.get(value);
     if (n === undefined) {
@@ -82,7 +82,7 @@ export class Elements {
     return storedSize(value.shape, this.#fusion.lanesOf(value), this.#fusion.target);
   }
 
-  /** Element of a root of this group, from its own instruction. Not for reductions. */
+  /** The element of a root of this group at an index, expanded from its instruction. Reductions use `summand`. */
   root(value: Tensor, at: readonly Index[]): Expr {
     return this.#inline(value, at, null);
   }
@@ -98,7 +98,7 @@ export class Elements {
     );
   }
 
-  /** Makes everything that this group computes at an index once, so that its loads are seen: the first `inner` are for the elements, or for the terms of a sum. */
+  /** Expands everything that this group computes at one index, to collect its loads. The first `inner` loads are those of the elements, or of the terms of a sum. */
   all(at: readonly Index[], r: readonly Index[]): { made: Expr[]; inner: number } {
     const { roots, reduction } = this.#group;
     this.loads = [];
@@ -134,13 +134,13 @@ export class Elements {
 
   #make(x: Tensor, at: readonly Index[], mask: Expr | null): Expr {
     const buffer = this.#fusion.bufferOf(x);
-    // What merely renames a value of this group is that value.
+    // An alias of a value of this group stands for that value.
     const own = buffer && sameShape(buffer.shape, x.shape) ? buffer : x;
     const computed = this.#computed.get(own);
     if (computed?.key === keyOf(at)) return masked(computed.expr, mask, x.dtype);
     if (buffer && (!this.#group.roots.includes(buffer) || !this.#computed.has(buffer))) {
       const lanes = this.#fusion.lanesOf(buffer);
-      // Rows read the same under any shape.
+      // A row-major buffer is read the same under any shape; one with lanes needs the index in its own shape.
       const [own, shape] = lanes === undefined ? [at, x.shape] : [reindex(at, x.shape, buffer.shape), buffer.shape];
       const index = position(own, shape, lanes, this.#fusion.target);
       if (lanes !== undefined) for (const unit of own[lanes]!.units()) this.laned.add(unit.key);
@@ -161,7 +161,7 @@ export class Elements {
   }
 }
 
-/** What a group touches, seen on one counter per axis of its results and of its sum. */
+/** Expands a group once, with one counter per axis of its results and of its sum, to see its loads and stores. */
 export class Probe {
   readonly group: Group;
   readonly counters: readonly { readonly counter: Expr; readonly extent: number }[];
@@ -170,9 +170,9 @@ export class Probe {
   readonly summed: readonly Index[];
   readonly made: readonly Expr[];
   readonly loads: readonly Load[];
-  /** Where the results go. */
+  /** The flat index at which results are stored. */
   readonly stores: Index;
-  /** Whether an operand lies in lanes. */
+  /** True if an operand has an axis in lanes. */
   readonly laned: boolean;
 
   constructor(group: Group, fusion: Buffers) {
@@ -190,7 +190,7 @@ export class Probe {
   }
 }
 
-/** `x` where the mask holds, else 0. */
+/** `x` where the mask holds, and 0 elsewhere. */
 function masked(x: Expr, mask: Expr | null, dtype: Dtype): Expr {
   return mask ? k.select(mask, x, k.constant(0, computeDtype(dtype))) : x;
 }

@@ -17,9 +17,9 @@ import { type Weight, weigh } from "./weights.ts";
 
 export type { Control, Fusion, Group, Item } from "./groups.ts";
 
-/** Beyond this cost, and beyond so many values, a chain is cut, so that no expression grows without bound. */
+/** A chain of values without buffers is cut at this cost and at this many values, so that no expression grows without bound. */
 const LONGEST_CHAIN = 400;
-/** Kernels back from the last one that take up a value of which they need nothing. Further back it would only wait longer for its reader. */
+/** How many kernels back a value may be added to a kernel with which it shares no operand. Further back it would only wait longer for its reader. */
 const NEAR = 32;
 
 /** Loops, branches and host calls are steps of their own. */
@@ -38,16 +38,16 @@ class Fuser {
   readonly #inputs: ReadonlySet<Tensor>;
   readonly #outputs: ReadonlySet<Tensor>;
   readonly #readers: Map<Tensor, Instruction[]> = new Map();
-  /** Values that a contraction reads, directly or through mere movement. */
+  /** Values that a contraction reads, directly or through ops that only move elements. */
   readonly #contracted: Set<Tensor> = new Set();
   readonly #cost: Map<Tensor, number> = new Map();
-  /** Values one behind the other that are computed in the expression of a value; movement has no cost, but a place in it. */
+  /** The length of the chain of values that are expanded in the expression of a value. Movement costs nothing but counts. */
   readonly #length: Map<Tensor, number> = new Map();
-  /** The buffers that a value without one is made from. */
+  /** For a value without a buffer: the buffers that its expression reads. */
   readonly #sources: Map<Tensor, ReadonlySet<Tensor>> = new Map();
-  /** The shard of a batch that a value belongs to, where there are shards. */
+  /** The shard of the batch that a value belongs to, if the batch is sharded. */
   readonly #shards: Map<Tensor, number> = new Map();
-  /** Where in the list all that a value is computed from is there. */
+  /** The position in the list at which all operands of a value have been made. */
   readonly #ready: Map<Tensor, number> = new Map();
   readonly #roots: Set<Tensor> = new Set();
   readonly #items: (Group | Control)[] = [];
@@ -96,7 +96,10 @@ class Fuser {
     };
   }
 
-  /** Values whose buffers others read or write row by row: inputs, outputs, operands and results of loops, of products of matrices, what is reshaped across its batch. */
+  /**
+   * Returns a test for values that must be stored row by row, because their readers or writers assume it: inputs, outputs, operands and results of loops and
+   * matrix products, and operands of reshapes that split or merge the batch axis.
+   */
   #inRows(): (x: Tensor) => boolean {
     const rows = new Set<Tensor>(this.#inputs);
     const add = (x: Tensor): void => {
@@ -115,7 +118,7 @@ class Fuser {
     return (x) => rows.has(x);
   }
 
-  /** The buffers that an item reads, and whether only at the element that is being computed. */
+  /** The buffers that an item reads, each with true if it is read only at the index of the element being computed. */
   #reads(item: Item): Map<Tensor, boolean> {
     const found = new Map<Tensor, boolean>();
     const note = (x: Tensor, same: boolean): void => {
@@ -148,7 +151,7 @@ class Fuser {
     }
   }
 
-  /** True for movement that is folded into who reads it. */
+  /** Returns true for an op that only moves elements and is folded into its readers. */
   #moves(instruction: Instruction): boolean {
     return !instruction.op.traits?.copies && this.#weigh(instruction).moves;
   }
@@ -174,7 +177,10 @@ class Fuser {
     }
   }
 
-  /** What is computed from a shard belongs to it, and takes what all shards share from buffers: so it is computed alike, however many shards there are. */
+  /**
+   * Notes the shard of the results. A value computed from a shard belongs to it and reads values that all shards share from buffers, so that its kernel is
+   * the same for any number of shards.
+   */
   #noteShard(instruction: Instruction): void {
     const { operands, results, origin } = instruction;
     if (standsAlone(instruction.op.lower)) return;
@@ -185,14 +191,14 @@ class Fuser {
     for (const x of operands) this.#forceShared(x);
   }
 
-  /** Gives what a shard takes from outside a buffer, if it is computed and not merely moved. */
+  /** Gives a buffer to a value that a shard takes from outside, unless the value is only moved. */
   #forceShared(x: Tensor): void {
     if (this.#shards.has(x) || this.#bufferOf(x) || this.#buffersBehind(x).length === 0) return;
     if (this.#moves(x.source)) for (const y of x.source.operands) this.#forceShared(y);
     else this.#force(x);
   }
 
-  /** An elementwise value can be computed where the last of its operands is made. */
+  /** Notes where a value can first be computed: for an elementwise value where its last operand is made, for others at `at`. */
   #noteReady(instruction: Instruction, at: number): void {
     const { operands, results } = instruction;
     const joins = instruction.op.lower.kind === "pointwise";
@@ -200,24 +206,25 @@ class Fuser {
     for (const y of results) this.#ready.set(y, ready);
   }
 
-  /** The buffers that `x` is made from. */
+  /** The buffers that the expression of `x` reads; its own buffer if it has one. */
   #buffersBehind(x: Tensor): Tensor[] {
     const buffer = this.#bufferOf(x);
     return buffer ? [buffer] : [...(this.#sources.get(x) ?? [])];
   }
 
-  /** Those as large as `x`. */
+  /** The buffers behind `x` that are at least as large as `x`. */
   #wholeBuffers(x: Tensor): Tensor[] {
     return this.#buffersBehind(x).filter((source) => sizeOf(source.shape) >= sizeOf(x.shape));
   }
 
   /**
-   * Gives buffers to operands of which this saves memory or room in the kernel. What has been added up so far is kept in place of its terms while the
-   * next one is made: the kernel of the last term adds it to the sum. And no kernel reads more buffers than it can hold.
+   * Gives buffers to operands where this saves memory or keeps the kernel small. In a long sum the partial sum gets a buffer as soon as a term is made after
+   * it, so that the earlier terms can be freed; the kernel of the next term adds to it. Operands also get buffers if the kernel would otherwise read more
+   * buffers than the target allows.
    */
   #settle({ operands, results }: Instruction): void {
     const at = this.#ready.get(results[0]!)!;
-    // A place of its own takes a line of the cache at least.
+    // Every buffer takes at least one cache line.
     const least = this.#target.caches.line;
     for (const x of operands)
       if (this.#bufferOf(x) === undefined && (this.#ready.get(x) ?? -1) < at && sizeOf(x.shape) >= least && this.#frees(x) >= 2)
@@ -232,7 +239,7 @@ class Fuser {
     }
   }
 
-  /** Whole buffers that nobody needs any more once `x`, which has one reader, has a buffer of its own. */
+  /** How many buffers of the size of `x` could be freed once `x`, which has one reader, has a buffer of its own. */
   #frees(x: Tensor): number {
     if (this.#readers.get(x)?.length !== 1 || this.#outputs.has(x)) return 0;
     const buffer = this.#bufferOf(x);
@@ -245,7 +252,7 @@ class Fuser {
     const readers = this.#readers.get(y) ?? [];
     const constant = y.source.operands.length === 0;
     if (y.source.op.traits?.copies || (this.#contracted.has(y) && !moves && !constant)) return true;
-    // A reshape inside a contraction's index would cost divisions; its operand's buffer serves as it is.
+    // A reshape inside the index of a contraction would cost divisions. As an alias it costs nothing.
     if (this.#contracted.has(y) && isAlias(y.source)) return true;
     const again = cost <= cheap && this.#wholeBuffers(y).length <= 1;
     if (readers.length + (this.#outputs.has(y) ? 1 : 0) > 1 && cost >= shared && !again) return true;
@@ -254,12 +261,12 @@ class Fuser {
     return readers.some((reader) => {
       const lower = reader.op.lower;
       if (lower.kind === "pointwise") return reader.results.some((r) => sizeOf(r.shape) > sizeOf(y.shape));
-      // Plain reductions read each element once; windows and scatters read it many times.
+      // A plain reduction reads each element once; windows and scatters read it many times, and would compute it as often.
       return lower.kind === "reduce" && sizeOf(reader.results[0]!.shape) * sizeOf(extentsOf(reader)) > sizeOf(y.shape);
     });
   }
 
-  /** Gives a value a buffer, or the value it renames. */
+  /** Gives a buffer to a value; for an alias, to the value behind it. */
   #force(value: Tensor): void {
     if (this.#inputs.has(value) || this.#roots.has(value)) return;
     if (isAlias(value.source)) {
@@ -269,7 +276,7 @@ class Fuser {
     this.#roots.add(value);
   }
 
-  /** Puts the roots among the results of an instruction into a kernel. */
+  /** Puts those results of an instruction that have buffers into a kernel. */
   #place(instruction: Instruction): void {
     const lower = instruction.op.lower;
     if (standsAlone(lower)) {
@@ -291,7 +298,10 @@ class Fuser {
     }
   }
 
-  /** The first kernel that can also compute `y`: all it needs is there or earlier, and what is there is needed at the same index. */
+  /**
+   * The position of the first group that can also compute `y`, or -1. Everything that `y` needs must be made in that group or before it, and what the group
+   * itself makes must be needed at the same index only.
+   */
   #groupFor(y: Tensor): number {
     const needs = this.#needsOf(y);
     let least = 0;
@@ -313,13 +323,13 @@ class Fuser {
     return -1;
   }
 
-  /** Whether a kernel reads a whole buffer that `y` needs too. */
+  /** Returns true if a kernel reads a buffer as large as `y` that `y` reads too. */
   #sharesOperand(group: Group, y: Tensor): boolean {
     const whole = [...this.#needsOf(y).keys()].filter((x) => sizeOf(x.shape) >= sizeOf(y.shape));
     return group.roots.some((root) => whole.some((x) => this.#needsOf(root).has(x)));
   }
 
-  /** Where a buffer is written, inputs before everything; a barrier counts as writing what it passes on. */
+  /** The position of the item that writes a buffer; -1 for inputs. A barrier counts as the writer of what it passes on. */
   #position(x: Tensor): number {
     return this.#itemOf.get(x) ?? -1;
   }
@@ -330,7 +340,7 @@ class Fuser {
     return touched.size;
   }
 
-  /** The buffers an element of `y` is computed from, and whether each is read at the element's own index only. Asked once all roots are chosen. */
+  /** The buffers that an element of `y` is computed from, each with true if it is read at the element's own index only. To be called once all roots are chosen. */
   #needsOf(y: Tensor): ReadonlyMap<Tensor, boolean> {
     const known = this.#needs.get(y);
     if (known) return known;
@@ -343,7 +353,7 @@ class Fuser {
     const needs = new Map<Tensor, boolean>();
     const reduces = y.source.op.lower.kind === "reduce";
     const visit = (x: Tensor, same: boolean): void => {
-      // A barrier has a place of its own in the order, whatever buffer it passes on.
+      // A barrier keeps its position in the order, so a reader depends on the barrier itself and not on the buffer behind it.
       if (x.source.op.traits?.ordered) {
         needs.set(x, false);
         return;
@@ -362,7 +372,7 @@ class Fuser {
     return needs;
   }
 
-  /** A value is stored if anything outside its own kernel reads it. */
+  /** Marks the values to be stored: those that something outside their own kernel reads. */
   #findStored(): void {
     const note = (x: Tensor, reader: number): void => {
       const buffer = this.#bufferOf(x);
@@ -388,12 +398,12 @@ function listOf<K, T>(lists: Map<K, T[]>, key: K): T[] {
   return list;
 }
 
-/** True if a reshape leaves the images alone, or cuts their axis into slices of whole vectors. */
+/** Returns true if a reshape keeps the batch axis, or splits it into slices of whole vectors. */
 function keepsImages(from: Shape, to: Shape, { lanes }: Target): boolean {
   return from[0] === to[0] || (to.length > from.length && from[0] === to[0]! * to[1]! && to[1]! % lanes.f32 === 0);
 }
 
-/** True for ops that read their operands at other indices although the shapes agree (flip, a square transpose, gather). */
+/** Returns true for ops that read their operand at another index although the shapes agree (flip, the transpose of a square, gather). */
 function movesIndices(instruction: Instruction): boolean {
   const lower = instruction.op.lower;
   if (lower.kind !== "pointwise") return true;

@@ -9,18 +9,18 @@ import type { Lanes } from "./lanes.ts";
 export interface Rows {
   readonly kind: "rows";
   readonly groups: readonly Group[];
-  /** The outer axes that all share, in runs that all accesses step through as through one axis. */
+  /** The outer axes that all groups share. Axes of one inner list are merged: every access steps through them with one stride. */
   readonly outer: readonly (readonly number[])[];
-  /** Rows of the last outer axis that are computed together. */
+  /** How many rows along the last outer axis are computed together. */
   readonly block: number;
-  /** Groups that add up the rows of each slice, and how many slices there are. */
+  /** Groups that sum over the rows, one result per slice; `slices` is their number. */
   readonly columns: ReadonlySet<Group>;
   readonly slices: number | undefined;
   readonly roots: readonly Tensor[];
   readonly stored: ReadonlySet<Tensor>;
-  /** For values that only this kernel reads: the one that is written over them. */
+  /** For values that only this kernel reads: the value that is later written into the same memory. */
   readonly inPlace: ReadonlyMap<Tensor, Tensor>;
-  /** Whether `y` may be written over the buffer `x`, which has the same elements. */
+  /** Returns true if `y` may be written over the buffer `x`, which has as many elements. */
   mayOverwrite(y: Tensor, x: Tensor): boolean;
 }
 
@@ -28,20 +28,20 @@ export interface Rows {
 export interface Group {
   readonly kind: "group";
   readonly shape: Shape;
-  /** How the elements of all roots lie. */
+  /** The layout of all roots. */
   readonly lanes: Lanes;
   /** The reduction that the nest computes first, if any; it is `roots[0]`. */
   readonly reduction: Instruction | undefined;
-  /** In an order in which each can be computed from the ones before. */
+  /** Each is computed only from earlier ones and from buffers. */
   readonly roots: Tensor[];
-  /** Those that others read from memory. */
+  /** The roots that something outside the group reads; the others stay in registers. */
   readonly stored: Set<Tensor>;
 }
 
-/** What becomes one kernel, or steps of its own. */
+/** An entry of the schedule: a group or a pass over rows becomes one kernel, the others become steps. */
 export type Item = Group | Rows | Control;
 
-/** An instruction that the scheduler performs by itself: a loop, a branch, a barrier. */
+/** An instruction that becomes steps of its own: a loop, a branch, a host call or a barrier. */
 export interface Control {
   readonly kind: "control";
   readonly instruction: Instruction;
@@ -51,12 +51,12 @@ export interface Fusion {
   /** The machine that the kernels are for. */
   readonly target: Target;
   readonly items: Item[];
-  /** The value whose buffer holds a value: itself, or what it merely renames or reshapes. Undefined for values without a buffer. */
+  /** The value whose buffer holds `value`: itself, or the value that it is an alias of. Undefined if it has no buffer. */
   bufferOf(value: Tensor): Tensor | undefined;
-  /** How the elements of a buffer lie. */
+  /** The layout of a buffer. */
   lanesOf(buffer: Tensor): Lanes;
   /** The buffers that an item reads. */
   reads(item: Item): ReadonlySet<Tensor>;
-  /** Whether the kernel that makes `y` may write it over the buffer `x`, which has the same elements. */
+  /** Returns true if the kernel that makes `y` may write it over the buffer `x`, which has as many elements. */
   mayOverwrite(item: Group | Rows, y: Tensor, x: Tensor): boolean;
 }

@@ -1,12 +1,13 @@
 /**
- * @file How elements lie in their buffers. A value is stored row by row, or with one axis in the lanes of vectors: as many elements of that axis as a vector
- * has side by side, everything else around them. With vectors of four:
+ * @file Layouts of buffers. A value is stored row by row, or with one axis in the lanes of vectors: as many elements of that axis as a vector holds are
+ * contiguous, and the other axes go around them. With vectors of four:
  *
  *     [N, C, H, W] with lanes on axis 0:   [N/4][C][H][W][4 images]        convolution multiplies vectors of four images by splat weights
  *                  with lanes on axis 1:   [N][C/4][H][W][4 channels]      four channels of one image, vectors of weights
  *
- * Layout is a property of the plan alone: every access goes through {@link position}, so any choice is right and only speed depends on it.
- * Convolutions ask for lanes (`optimize/layout.ts`); from there they spread to the values that are computed from and for them.
+ * The layout is a property of the plan alone: every access goes through {@link position}, so every choice gives the same results, and only the speed
+ * depends on it. `optimize/layout.ts` marks the convolutions and copies that want lanes (`Instruction.lanes`); this file spreads the layout from there to
+ * the values that are computed from them and for them at the same index.
  */
 import { type Shape, sizeOf, stridesOf } from "../base/shape.ts";
 import { Index } from "../kernel/index-algebra.ts";
@@ -25,13 +26,13 @@ export interface Counter {
   readonly axis: number;
   readonly by: number;
   readonly extent: number;
-  /** Its values are written out instead of being counted through. */
+  /** True if the loop is unrolled in full. */
   readonly apart?: boolean;
 }
 
 const steps = (shape: Shape): Counter[] => shape.map((extent, axis) => ({ axis, by: 1, extent }));
 
-/** Elements of an axis that lie side by side: those of a vector of numbers of four bytes. */
+/** How many elements of an axis in lanes are contiguous: the length of a vector of f32. */
 const widthOf = (target: Target): number => target.lanes.f32;
 
 /** Counters in the order in which elements lie in memory. */
@@ -39,14 +40,14 @@ export function memoryOrder(shape: Shape, lanes: Lanes, target: Target): Counter
   return lanes === undefined ? steps(shape) : lanesLast(shape, [lanes], target);
 }
 
-/** Counters of which those for the lanes of some axes come last. */
+/** Counters of which those for the lanes of the given axes come last, so that they are innermost. */
 export function lanesLast(shape: Shape, axes: readonly number[], target: Target): Counter[] {
   const width = widthOf(target);
   const outer = steps(shape).map((s) => (axes.includes(s.axis) ? { axis: s.axis, by: width, extent: s.extent / width } : s));
   return [...outer, ...axes.map((axis) => ({ axis, by: 1, extent: width }))];
 }
 
-/** Counters in row-major order, some axes split in two. */
+/** Counters in row-major order; each of the given axes is split in two, vectors and lanes. */
 export function splitAxes(shape: Shape, axes: readonly number[], target: Target): Counter[] {
   const width = widthOf(target);
   return steps(shape).flatMap((s) =>
@@ -80,7 +81,7 @@ export function position(at: readonly Index[], shape: Shape, lanes: Lanes, targe
     .plus(at[lanes]!.mod(width));
 }
 
-/** Elements that a buffer holds, gaps included. */
+/** The size of a buffer in elements, padding between planes included. */
 export function storedSize(shape: Shape, lanes: Lanes, target: Target): number {
   if (lanes === undefined || sizeOf(shape) === 0) return sizeOf(shape);
   const outer = outerExtents(shape, lanes, target);
@@ -91,8 +92,8 @@ const outerExtents = (shape: Shape, lanes: number, target: Target): number[] =>
   shape.map((d, axis) => (axis === lanes ? d / widthOf(target) : d));
 
 /**
- * Steps along the axes in vectors. Planes of many channels are an odd number of cache lines apart: else the same element of all channels would lie in
- * a few sets of the cache, and a sum over channels would push out what the next one reads again.
+ * Strides of the axes, in vectors. With many channels their planes are padded to an odd number of cache lines. Otherwise the same element of all channels
+ * would map to a few sets of the cache, and a sum over channels would evict what the next sum reads again.
  */
 function vectorStrides(shape: Shape, lanes: number, target: Target): number[] {
   const extents = outerExtents(shape, lanes, target);
@@ -110,7 +111,7 @@ function vectorStrides(shape: Shape, lanes: number, target: Target): number[] {
 /** Axes that may carry lanes. */
 const AXES = [0, 1];
 
-/** Values with an axis in lanes. `rows` are those that must lie row by row: others know where their elements are. */
+/** Chooses the values that have an axis in lanes. `rows` tells which must be row-major because something outside the kernels reads them. */
 export function chooseLanes(list: readonly Instruction[], rows: (x: Tensor) => boolean, target: Target): ReadonlyMap<Tensor, number> {
   const width = widthOf(target);
   const chosen = new Map<Tensor, number>();
@@ -134,7 +135,7 @@ export function chooseLanes(list: readonly Instruction[], rows: (x: Tensor) => b
   return chosen;
 }
 
-/** The gradient of weights is computed in vectors of output channels: its own first axis. */
+/** The gradient of a weight is computed in vectors of output channels, its axis 0. */
 function chooseForWeights(asking: readonly Instruction[], may: (y: Tensor) => boolean, chosen: Map<Tensor, number>): void {
   for (const { op, lanes, results } of asking) if (op === convWeight && lanes === 1) for (const y of results) if (may(y)) chosen.set(y, 0);
 }
@@ -142,7 +143,7 @@ function chooseForWeights(asking: readonly Instruction[], may: (y: Tensor) => bo
 const divides = (shape: Shape, axis: number, width: number): boolean =>
   shape.length > axis && sizeOf(shape) > 0 && shape[axis]! % width === 0;
 
-/** Values that an instruction wants with lanes on `axis`. */
+/** The operands and results that an instruction wants with lanes on `axis`. */
 function wanted(instruction: Instruction, axis: number): readonly Tensor[] {
   const { op, lanes, operands, results } = instruction;
   if (lanes !== axis) return [];
@@ -150,14 +151,14 @@ function wanted(instruction: Instruction, axis: number): readonly Tensor[] {
   return op === conv ? [...results, operands[0]!] : results;
 }
 
-/** Values that lie like `x` if anything does: what is computed from it or for it at the same index along the axis. */
+/** The values to which the layout of `x` spreads: those computed from it, or it from them, at the same index along the axis. */
 function neighbours(x: Tensor, axis: number, readers: readonly Instruction[]): Tensor[] {
   const forwards = readers.filter((i) => keeps(i, x, axis)).flatMap((i) => i.results);
   const backwards = x.source.operands.filter((operand) => keeps(x.source, operand, axis));
   return [...forwards, ...backwards];
 }
 
-/** True if element i along the axis of each result comes from element i of the operand. */
+/** Returns true if element i along the axis of each result is computed from element i of the operand only. */
 function keeps(instruction: Instruction, operand: Tensor, axis: number): boolean {
   const lower = instruction.op.lower;
   const size = operand.shape[axis];

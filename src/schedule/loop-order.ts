@@ -1,16 +1,16 @@
-/** @file The order in which the loops of a nest stand: so that little of the operands moves through the cache. */
+/** @file The order of the loops of a nest, chosen so that as little of the operands as possible moves through the cache. */
 import { cacheLines, sweptBlock, transposeBlocks } from "./blocking.ts";
 import { axesOf, type Choice, type Level, type Nest, type Part, pointsOf, stepOf, touched } from "./tiling.ts";
 
-/** Axes of the results by what the tile does with them. */
+/** Axes of the results, by how the tile covers them. Numbers are positions in `Access.axes`. */
 export interface ResultAxes {
-  /** Those without a tile. */
+  /** Axes of which a tile holds one point. */
   readonly plain: readonly number[];
-  /** The one that carries the vector, if it is one of the results. */
+  /** The axis that carries the vector, if it is an axis of the results. */
   readonly vector: readonly number[];
-  /** The others of which a tile holds several points. */
+  /** The other axes of which a tile holds several points, outer before inner. */
   readonly tiled: readonly number[];
-  /** The taps of the gradient of a weight, along which a sum reads nearly the same elements again: they go inside the others. */
+  /** Taps of the gradient of a weight: neighbouring results read nearly the same elements, so these loops go innermost. */
   readonly taps: readonly number[];
 }
 
@@ -20,7 +20,7 @@ export function resultAxes(nest: Nest, { tile, vector: carrier }: Choice, parts:
   const inTile = tile.map(([axis]) => axis);
   const plain = axesOf(access, "out").filter((i) => !inTile.includes(i) && i !== carrier);
   const vector = axes[carrier]?.kind === "out" ? [carrier] : [];
-  // What the outer one reads stays where it is while the panel that the inner one reads passes by, for every tile: as little as possible.
+  // For every tile of the outer axis, the panel that the inner axis reads passes through the cache once; the cheaper order is taken.
   const passing = (outer: number, inner: number): number =>
     (axes[outer]!.extent / pointsOf(tile, outer)) * panelOf(nest, carrier, parts, { moving: inner, fixed: outer });
   const tiled = inTile.filter((i) => !vector.includes(i)).sort((a, b) => passing(a, b) - passing(b, a));
@@ -28,7 +28,7 @@ export function resultAxes(nest: Nest, { tile, vector: carrier }: Choice, parts:
   return { plain: plain.filter((i) => !taps.includes(i)), vector, tiled, taps };
 }
 
-/** Elements that accesses touch along result axes and in a part of the sum: of those that move along `moving`, but not along `fixed`. */
+/** Elements touched, in one part of the sum and along the result axes `along`, by the accesses that move along `moving` and not along `fixed`. */
 function panelOf(
   nest: Nest,
   carrier: number,
@@ -43,7 +43,7 @@ function panelOf(
   return own.reduce((n, j) => n + touched(walked.map((i) => ({ by: stepOf(nest, i, j), extent: size(i) }))), 0);
 }
 
-/** True if the sums along a result axis have a third of what they read in common, at least. */
+/** Returns true if neighbouring sums along a result axis share at least a third of what they read. */
 function isTap(nest: Nest, axis: number): boolean {
   const { axes, terms } = nest.access;
   const reads = (j: number, also: boolean): number =>
@@ -51,7 +51,7 @@ function isTap(nest: Nest, axis: number): boolean {
   return terms[axis]!.every((_, j) => 3 * reads(j, true) <= 2 * axes[axis]!.extent * reads(j, false));
 }
 
-/** True if hoisting a tiled loop outermost moves less data: tiles × what the untiled loops read < untiled points × what the tiled loop reads. */
+/** Returns true if hoisting the tiled loop outermost moves less data: tiles × untiled operands < untiled points × tiled operand. */
 function paysOutermost(nest: Nest, { tile, vector }: Choice, parts: readonly Part[], axis: number, plain: readonly number[]): boolean {
   const { access } = nest;
   const { axes } = access;
@@ -69,9 +69,9 @@ export function orderLoops(nest: Nest, choice: Choice, parts: readonly Part[]): 
   const { access, reduces } = nest;
   const { loads, terms, partial } = access;
   const { plain, vector, tiled, taps } = resultAxes(nest, choice, parts);
-  // The vector axis goes outside the other tiled one if that leaves an operand as it is, whose panel then stays in cache.
+  // The vector axis goes outside the other tiled axis if some operand moves along the vector axis only: its panel then stays in the cache.
   const stays = vector.every((v) => loads[v]!.some((c, j) => c !== 0 && tiled.every((i) => loads[i]![j] === 0)));
-  // Where every position has a sum of its own, what it reads is used up (for all channels) before the next position, and positions before the next images.
+  // Partial sums differ by position. All channels of a position are computed before the next position, and all positions before the next images.
   const meet = (i: number, j: number): boolean => terms[i]!.some((c, load) => c !== 0 && terms[j]![load] !== 0);
   const far = partial.length > 0 ? tiled.filter((i) => plain.some((j) => meet(i, j))) : [];
   const near = tiled.filter((i) => !far.includes(i));
@@ -88,7 +88,7 @@ export function orderLoops(nest: Nest, choice: Choice, parts: readonly Part[]): 
   return withParts(nest, choice, parts, order, size === 0 && plain.length === 0);
 }
 
-/** The order with the parts of the sum inside a loop over results, whose iterations have nothing to do with each other. */
+/** Puts the loops over parts of the sum inside one loop over results, whose iterations are independent and can be divided among threads. */
 function withParts(
   { access, lanes }: Nest,
   { tile, vector }: Choice,
@@ -103,7 +103,7 @@ function withParts(
   return [...order.slice(0, 1), ...parts, ...rest];
 }
 
-/** A part of an axis of which there are a few, in whole vectors, a tile at least; 0 if it does not divide so. */
+/** The size of a half, a third or a quarter of an axis, in whole vectors and at least one tile; 0 if the axis does not divide so. */
 function fewParts(extent: number, lanes: number, tile: number): number {
   for (const parts of [4, 2, 3]) if (extent % (parts * lanes) === 0 && extent / parts >= tile * lanes) return extent / parts;
   return 0;

@@ -1,5 +1,5 @@
 /**
- * @file Loop nests for groups: the accesses of a group (`access.ts`) decide on tiles (`tiles.ts`), and the nest is written around them (`nest.ts`).
+ * @file Loop nests of groups. The accesses of a group are analysed (`access.ts`), a tile is chosen from them (`tiles.ts`), and the nest is written (`nest.ts`).
  *
  *     for j step 8            a tile of 3 × 2 vectors: six accumulators live in registers while the innermost loop runs over k,
  *       for i step 3          loading 2 vectors and 3 splats for 6 multiply-adds
@@ -31,7 +31,7 @@ export interface GroupKernel {
   readonly buffers: readonly KernelBuffer[];
 }
 
-/** The kernel of a group, or of groups that go over the same rows. `watch` is told of it after each pass (`kernel/lower.ts`). */
+/** Builds the kernel of a group, or of groups that go over the same rows. `watch` is called with the kernel after each pass of `kernel/lower.ts`. */
 export function buildKernel(item: Group | Rows, fusion: Fusion, watch?: Watch<Kernel>): GroupKernel {
   return k.inKernel(() => {
     const { kernel, buffers } = writeKernel(item, fusion);
@@ -52,7 +52,7 @@ function writeKernel(item: Group | Rows, fusion: Fusion): GroupKernel {
   };
 }
 
-/** Loops over slices and the outer axes, the last one in blocks, and in it the nests of all groups. */
+/** Loops over slices and outer axes, the last axis in blocks of rows; the nests of all groups stand inside, one after another. */
 function overRows({ groups, outer, block, columns, slices = 1 }: Rows, elements: Elements, target: Target): Stmt[] {
   const last = sizeOf(outer.at(-1)!) / slices;
   const even = last - (last % block);
@@ -85,7 +85,7 @@ function overRows({ groups, outer, block, columns, slices = 1 }: Rows, elements:
   return [k.forLoop(slices, slice, { parallel: true })];
 }
 
-/** Zeros for the sums of a slice. */
+/** A loop that sets the sums of a slice to 0. */
 function clear({ roots: [y], shape }: Group, slice: Expr, elements: Elements, lanes: number): Stmt {
   const length = sizeOf(shape.slice(1));
   const buffer = elements.bufferFor(y!, true);
@@ -93,19 +93,19 @@ function clear({ roots: [y], shape }: Group, slice: Expr, elements: Elements, la
   return k.forLoop(length, (i) => [k.store(buffer, k.add(start, i), k.splat(k.float(0), lanes))], { step: lanes });
 }
 
-/** Statements whose loops wait for each other, and may be fused. */
+/** The same statements, with their loops neither parallel to each other nor kept apart: they run in order and may be fused (`joins`). */
 function inOrder(stmts: readonly Stmt[]): Stmt[] {
   return stmts.map((s) => mapBlocks(s.kind === "for" ? { ...s, parallel: undefined, joins: true } : s, inOrder));
 }
 
-/** The rows at hand: along each run of outer axes an index, the last one the first of `size` rows. */
+/** The current rows: one index per merged outer axis. The last index is the first of `size` rows. */
 interface Frame {
   readonly outer: Rows["outer"];
   readonly bases: readonly Index[];
   readonly size: number;
 }
 
-/** For sums over rows: the slice at hand, and its rows that are added now. */
+/** For sums over rows: the current slice, and the rows of it that this block adds. */
 interface SumFrame {
   readonly slice: Index;
   readonly base: Index;
@@ -121,7 +121,7 @@ class NestBuilder implements Contents {
   readonly #instruction: Instruction | undefined;
   /** Buffer numbers of stored roots. */
   readonly #stores: Map<Tensor, number> = new Map();
-  /** Counters of the nest, for the axes of the results and for those that are summed. */
+  /** Counters of the nest: of the axes of the results, and of the axes of the sum. */
   #out: readonly Counter[];
   #sum: readonly Counter[];
 
@@ -168,7 +168,7 @@ class NestBuilder implements Contents {
     return this.#reduce;
   }
 
-  /** Elements of the nest's vectors: as many as a vector has of each dtype that it computes with. */
+  /** The vector length of the nest: the least of the target's lengths for the dtypes that it computes with. */
   #lanes(): number {
     const loaded = this.elements.loads.map((load) => load.value);
     const made = tapeOf(this.#group.roots, new Set(loaded)).flatMap((i) => i.results);
@@ -182,14 +182,14 @@ class NestBuilder implements Contents {
     return this.#instruction ? extentsOf(this.#instruction) : [];
   }
 
-  /** Makes every expression once, on one counter per axis, to see the accesses; then merges axes that all accesses step through as one. */
+  /** Expands every expression once, with one counter per axis, to see the accesses; then merges axes. */
   #analyse(): Access {
     const access = this.#tryCounters();
     const laid = this.#splitForLanes() ? this.#tryCounters() : access;
     return this.#splitForPeriods() ? this.#tryCounters() : laid;
   }
 
-  /** An axis along which a condition is periodic has a counter for its phase, whose values are written out. */
+  /** Splits axes along which a condition is periodic: the counter of the phase is unrolled, so that each phase decides the condition. Returns true if an axis was split. */
   #splitForPeriods(): boolean {
     if (this.#frame || this.#sums || this.#periods.every((period) => period === 1)) return false;
     this.#out = this.#out.flatMap(({ axis, by, extent }, i): Counter[] => {
@@ -203,10 +203,13 @@ class NestBuilder implements Contents {
     return true;
   }
 
-  /** With which period conditions change along the axes of the results, as the last analysis saw it. */
+  /** The period of conditions along each result axis, from the last analysis. */
   #periods: readonly number[] = [];
 
-  /** An axis along which an operand lies in lanes has a counter for its lanes, so that all addresses are linear: the innermost one in a sum. */
+  /**
+   * Splits axes along which an operand is in lanes into vectors and lanes, so that all addresses are linear. In a sum the counter of the lanes is innermost.
+   * Returns true if an axis was split.
+   */
   #splitForLanes(): boolean {
     const { laned } = this.elements;
     if (laned.size === 0) return false;
@@ -221,7 +224,7 @@ class NestBuilder implements Contents {
     return split.length + folded.length > 0;
   }
 
-  /** Indices of the last analysis along the axes of the results and of the sum. */
+  /** From the last analysis: the indices along the axes of the results and of the sum. */
   #counters: { readonly out: readonly Index[]; readonly sum: readonly Index[] } | undefined;
 
   #tryCounters(): Access {
@@ -241,7 +244,7 @@ class NestBuilder implements Contents {
     const cuts = this.#reduce ? extents.map(() => []) : findCuts(made, counters);
     if (!this.#reduce) this.#periods = findPeriods(made, counters);
     const merged = mergeAxes(extents, out.length, along, { pinned, cuts });
-    // Which of the merged axes a counter is.
+    // The merged axis of each counter.
     const axisOf = merged.axes.flatMap(({ parts }, i) => parts.map(() => i));
     const partial = reaches.map(({ out, sum, reach }) => ({
       out: axisOf[out]!,
@@ -259,7 +262,7 @@ class NestBuilder implements Contents {
     };
   }
 
-  /** Axes of the sum of which some results need a part only, and the axes of these results, as counters; where no vector goes along these. */
+  /** Pairs of counters: an axis of the sum of which some results need only a part, and the result axis on which that part depends. Vectors never go along these. */
   #reaches(): { readonly out: number; readonly sum: number; readonly reach: Reach }[] {
     const reaches = this.#instruction && this.#group.lanes !== undefined ? reachOf(this.#instruction) : [];
     const counterOf = (steps: readonly Counter[], axis: number): number => {
@@ -273,16 +276,16 @@ class NestBuilder implements Contents {
     });
   }
 
-  /** By axis of the nest: what results reach along it. */
+  /** For axes of the nest: the range of terms that results reach along it. */
   #partial: ReadonlyMap<number, Reach> = new Map();
 
-  /** The terms along an axis of the sum that results from `first` to `last` need. */
+  /** The range of terms along an axis of the sum that the results `first` to `last` need together; undefined for all. */
   within(axis: number, first: readonly Index[], last: readonly Index[]): readonly [Expr, Expr] | undefined {
     const reach = this.#partial.get(axis);
     return reach && [reach.low(this.#logical(last)[reach.axis]!).toExpr(), reach.high(this.#logical(first)[reach.axis]!).toExpr()];
   }
 
-  /** Indices along the axes of the results and of the sum, from the counters. */
+  /** The indices along the axes of the value, from the counters of the nest. */
   #logical(counters: readonly Index[]): Index[] {
     if (this.#sums) return [this.#sums.slice, ...counters];
     if (!this.#frame) return indexOf(this.#out, this.#group.shape.length, counters);
@@ -297,7 +300,7 @@ class NestBuilder implements Contents {
     return indexOf(this.#sum, this.#extents().length, counters);
   }
 
-  /** Whether rows are added to sums that earlier rows have begun. */
+  /** True if rows are added to sums that earlier rows have begun. */
   get addsRows(): boolean {
     return this.#sums !== undefined;
   }
@@ -307,7 +310,7 @@ class NestBuilder implements Contents {
     return this.elements.summand(this.#logical(out), this.#summed(sum));
   }
 
-  /** Whether sums may wait in the buffer of the result: those of products in f32. */
+  /** True if partial sums may be kept in the buffer of the result: for contractions in f32. */
   get mayKeepSum(): boolean {
     const root = this.#group.roots[0]!;
     return contracts(root.source) && root.dtype === "f32" && this.combine === "add";
@@ -321,12 +324,12 @@ class NestBuilder implements Contents {
     this.#stores.set(root, this.elements.bufferFor(root, true));
   }
 
-  /** Where the results at an index lie in their buffers. */
+  /** The flat index of the results at an index. */
   #position(at: readonly Index[]): Index {
     return position(at, this.#group.shape, this.#group.lanes, this.#target);
   }
 
-  /** What is in the buffer of the sum. */
+  /** Loads the partial sum from the buffer of the result. */
   sumAt({ at, live }: ResultPoint): Expr {
     const root = this.#group.roots[0]!;
     return loadAt(this.#stores.get(root)!, root.dtype, this.#position(this.#logical(at)), null, live);
@@ -346,7 +349,7 @@ class NestBuilder implements Contents {
     return this.#group.roots[0]!.dtype;
   }
 
-  /** Everything after the reduction for one element (or vector of elements): lets for all roots, and the stores to put after them. */
+  /** Everything after the reduction, for one element or one vector of elements: a `let` for each root, and the stores that follow them. */
   finish({ at: counters, done, live }: ResultPoint, reduced: Expr | undefined): { lets: Stmt[]; stores: Stmt[] } {
     const at = this.#logical(counters);
     const index = this.#position(at);
@@ -364,7 +367,7 @@ class NestBuilder implements Contents {
       const buffer = this.#stores.get(root);
       if (buffer === undefined) return;
       if (done === 0) stores.push(k.store(buffer, (start ?? index).toExpr(), variable, live));
-      // Elements that are done stay as they are: if the kernel works in place, they were computed from what it has overwritten since.
+      // Elements that an overlapping vector already computed are not stored again: a kernel that works in place has overwritten their operands.
       const single = (i: number): Expr => (start ? start.plus(i).toExpr() : k.lane(index.toExpr(), i));
       for (let i = done; done > 0 && i < lanes; i++) stores.push(k.store(buffer, single(i), k.lane(variable, i)));
     });
@@ -372,7 +375,7 @@ class NestBuilder implements Contents {
   }
 }
 
-/** What each of `results` results reaches of `terms` terms. */
+/** The first term and the end of the terms that each result needs, as tables. */
 function tabulate({ low, high }: Reach, results: number, terms: number): { readonly low: number[]; readonly high: number[] } {
   const at = Array.from({ length: results }, (_, i) => Index.constant(i));
   const clamp = ({ offset }: Index): number => Math.min(terms, Math.max(0, offset));

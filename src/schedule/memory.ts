@@ -1,5 +1,5 @@
 /**
- * @file Memory plan: every intermediate of a program gets an offset in one scratch zone, such that what lives at the same time does not
+ * @file Memory plan: every intermediate value of a program gets an offset in one scratch zone, so that values that live at the same time do not
  * overlap. Best fit over lifetimes (Griewank & Walther 2008, §4.3 counts the same locations; the heuristic is Knuth's, TAOCP 1, §2.5).
  */
 
@@ -19,15 +19,15 @@ export function aligned(bytes: number): number {
   return Math.max(ALIGNMENT, Math.ceil(bytes / ALIGNMENT) * ALIGNMENT);
 }
 
-/** A plan that takes no more than so many times what lives at once is not improved. */
+/** A plan within this factor of the lower bound (the most bytes that live at once) is not improved. */
 const SLACK = 1.15;
 
-/** More blocks than this are not planned by size, which compares all pairs. */
+/** Above this many blocks the plan by size, which compares all pairs, is not tried. */
 const MOST_BLOCKS = 4000;
 
 /**
- * Sets the offsets of all blocks; returns the bytes that the zone needs. Where the plan in order of time leaves gaps that are too small (an LSTM's
- * gradient of the gates: 13.4 MB where 9.8 MB live at once), blocks are placed by size, and the smaller plan is taken.
+ * Sets the offsets of all blocks and returns the size of the zone in bytes. The plan in order of time may leave gaps that are too small to use (an LSTM's
+ * gradient of the gates: 13.4 MB where 9.8 MB live at once). Then blocks are also placed by size, and the smaller plan is taken.
  */
 export function planMemory(blocks: readonly Block[]): number {
   const total = planByTime(blocks);
@@ -56,7 +56,7 @@ function mostAtOnce(blocks: readonly Block[]): number {
   return most;
 }
 
-/** The largest first, each at the start of the smallest gap between those that live at the same time. */
+/** Places the largest block first, each at the start of the smallest gap between blocks that live at the same time. Returns the zone's bytes. */
 function planBySize(blocks: readonly Block[]): number {
   const order = [...blocks].sort((a, b) => b.bytes - a.bytes || a.start - b.start);
   /** By rising offset. */
@@ -83,7 +83,7 @@ function placeAmong(placed: readonly Block[], { start, end, bytes }: Block): num
   return best < 0 ? free : best;
 }
 
-/** In order of time, each in the smallest gap that is free then. */
+/** Places blocks in order of time, each in the smallest gap that is free then. Returns the zone's bytes. */
 function planByTime(blocks: readonly Block[]): number {
   const order = [...blocks].sort((a, b) => a.start - b.start || b.bytes - a.bytes);
   const ends = [...blocks].sort((a, b) => a.end - b.end);
@@ -102,11 +102,11 @@ interface Gap {
   end: number;
 }
 
-/** The free stretches of the zone by rising start; the last one has no end. */
+/** The free ranges of the zone, by rising start; the last has no end. */
 class Gaps {
   readonly #list: Gap[] = [{ start: 0, end: Number.POSITIVE_INFINITY }];
 
-  /** The start of the smallest gap that holds `bytes`, which are taken from it. */
+  /** Takes `bytes` from the smallest gap that holds them, and returns their start. */
   take(bytes: number): number {
     let best = -1;
     let least = Number.POSITIVE_INFINITY;

@@ -1,6 +1,6 @@
 /**
- * @file Loop nests, written: loops over tiles, a tile's accumulators and the loops of its sum, what is left at the edges. What stands in them is told by a
- * group's `Contents`.
+ * @file Writes loop nests: loops over tiles, the accumulators of a tile, the loops of its sum, and the remainders at the edges. A group's `Contents` gives
+ * the expressions that stand in them.
  */
 
 import { computeDtype } from "../base/dtype.ts";
@@ -17,7 +17,7 @@ import { type Segment, segments, whole } from "./segments.ts";
 import type { Tiles } from "./tiles.ts";
 import type { Level } from "./tiling.ts";
 
-/** Which lanes of a vector are wanted: not the first `done`, which an earlier one dealt with, or those for which `live` holds. */
+/** Which lanes of a vector count: all but the first `done`, which an earlier vector computed, or those for which the mask `live` holds. */
 interface Wanted {
   readonly done: number;
   readonly live: Expr | undefined;
@@ -25,12 +25,12 @@ interface Wanted {
 
 const ALL: Wanted = { done: 0, live: undefined };
 
-/** What of the machine decides how a nest is written, and the elements of its vectors. */
+/** The properties of the target that decide how a nest is written; `lanes` is its vector length. */
 export interface Machine extends Pick<Target, "tails" | "slowOrderedMinimum"> {
   readonly lanes: number;
 }
 
-/** What a tile computes: an element or a vector of elements, with an index for every counter of the results. */
+/** A result of a tile: an element or a vector of elements, with an index for every counter of the results. */
 export interface ResultPoint extends Wanted {
   readonly at: readonly Index[];
 }
@@ -38,22 +38,22 @@ export interface ResultPoint extends Wanted {
 /** The length of the vector that some indices stand for; 1 for a single element. */
 export const lanesOf = (at: readonly Index[]): number => at.reduce((n, x) => Math.max(n, x.lanes), 1);
 
-/** What stands in the loops of a nest: elements as expressions, and where results go. */
+/** The contents of a nest: expressions of elements and terms, and the stores of results. */
 export interface Contents {
   readonly elements: Elements;
   readonly reduce: Reduce | undefined;
   readonly combine: Reduce["combine"];
   readonly resultDtype: Tensor["dtype"];
-  /** Whether rows are added to sums that earlier rows have begun. */
+  /** True if rows are added to sums that earlier rows have begun. */
   readonly addsRows: boolean;
   /** The element that the reduction combines, from the counters of the nest. */
   summand(out: readonly Index[], sum: readonly Index[]): Expr;
-  /** The terms along an axis of the sum that results from `first` to `last` need. */
+  /** The range of terms along an axis of the sum that the results `first` to `last` need together; undefined for all. */
   within(axis: number, first: readonly Index[], last: readonly Index[]): readonly [Expr, Expr] | undefined;
-  /** What is in the buffer of the sum. */
+  /** Loads the partial sum from the buffer of the result. */
   sumAt(place: ResultPoint): Expr;
   storeSum(place: ResultPoint, sum: Expr): Stmt;
-  /** Everything after the reduction for one element (or vector of elements): lets for all roots, and the stores to put after them. */
+  /** Everything after the reduction, for one element or one vector of elements: a `let` for each root, and the stores that follow them. */
   finish(place: ResultPoint, reduced: Expr | undefined): { lets: Stmt[]; stores: Stmt[] };
 }
 
@@ -62,19 +62,19 @@ interface AxisPoint extends Wanted {
   readonly at: Index;
 }
 
-/** The blocks of axes at hand: `size` points from `base` on. */
+/** The current block of each blocked axis: `size` points from `base` on. */
 type Blocks = ReadonlyMap<number, { readonly base: Index; readonly size: number }>;
 
 /** The points of result axes that a tile holds. */
 type Points = ReadonlyMap<number, readonly AxisPoint[]>;
 
-/** A variable that a tile combines elements in; apart from it, whether one of them was no number. */
+/** The variable in which a tile combines elements; `nan`, if set, notes separately whether one of them was NaN. */
 interface Accumulator {
   readonly value: ReturnType<typeof k.bind>;
   readonly nan: ReturnType<typeof k.bind> | undefined;
 }
 
-/** Writes the nest that the tiles ask for. */
+/** Writes a nest as its tiling (`tiles.ts`) prescribes. */
 export class NestWriter {
   readonly #access: Access;
   readonly #contents: Contents;
@@ -92,7 +92,7 @@ export class NestWriter {
     return this.#outer(this.#tiles.order, new Map(), new Map());
   }
 
-  /** Loops over result axes, outermost first; `points` collects the indices that a tile holds of each. */
+  /** Writes the loops over result axes, outermost first; `points` collects the points of the tile along each axis. */
   #outer([level, ...inner]: readonly Level[], points: Points, blocks: Blocks): Stmt[] {
     if (!level) return this.#contents.reduce ? this.#reduceTile(points, blocks) : this.#finish(points, undefined);
     const { axis, size } = level;
@@ -151,7 +151,7 @@ export class NestWriter {
     const dtype = computeDtype(this.#contents.resultDtype);
     const start = neutral(this.#contents.combine, dtype);
     const along = axes[vector]?.kind === "sum";
-    // Per result one accumulator, or several along a vectorized sum, whose lanes are combined in the end.
+    // One accumulator per result, or several along a vectorized sum; their lanes are combined at the end.
     const accumulators = results.map((at) => {
       const lanes = along ? this.#target.lanes : lanesOf(at);
       return Array.from({ length: unroll }, () => this.#accumulator(k.splat(start, lanes)));
@@ -202,8 +202,8 @@ export class NestWriter {
   }
 
   /**
-   * The results of a tile in the order in which they are added to: along its longer side outside, so that the few operands of the shorter side stay in registers
-   * and those of the longer side pass one by one.
+   * The order in which the results of a tile are updated. The longer side is the outer one, so that the few operands of the shorter side stay in registers
+   * and those of the longer side are loaded one at a time.
    */
   #longerSideFirst(points: Points): number[] {
     const sides = this.#access.axes.map((_, i) => points.get(i)?.length ?? 1).filter((n) => n > 1);
@@ -213,14 +213,14 @@ export class NestWriter {
     return Array.from({ length: count }, (_, i) => (inner > outer ? (i % outer) * inner + Math.floor(i / outer) : i));
   }
 
-  /** Adds sums of rows to those of earlier rows of the slice. */
+  /** Adds the sums of this block of rows to those of earlier rows of the slice, in memory. */
   #addRows(points: Points, sums: readonly Expr[]): Stmt[] {
     const places = this.#combinations(points);
     const totals = places.map((place, i) => k.bind(k.add(this.#contents.sumAt(place), sums[i]!)));
     return [...totals.map((t) => t.statement), ...places.map((place, i) => this.#contents.storeSum(place, totals[i]!.variable))];
   }
 
-  /** Adds sums to what earlier parts left in the buffer of the result; after the last part they are complete. */
+  /** Adds sums to the partial sums that earlier parts left in the buffer of the result; after the last part the results are finished. */
   #addPart(points: Points, sums: readonly Expr[], blocks: Blocks): Stmt[] {
     const { axes } = this.#access;
     const all = (which: (base: Index, last: number) => Expr): Expr =>
@@ -239,7 +239,7 @@ export class NestWriter {
     return [...totals.map((t) => t.statement), k.ifThen(isLast, this.#finish(points, variables), store)];
   }
 
-  /** What combining starts from. A vector's greatest or least element by comparison alone loses NaNs, so these are kept apart. */
+  /** Makes an accumulator with its start value. The minimum or maximum of vectors by comparison alone would lose NaNs, so they are noted apart. */
   #accumulator(start: Expr): Accumulator {
     const orders = this.#contents.combine === "max" || this.#contents.combine === "min";
     const apart = orders && this.#target.slowOrderedMinimum;
@@ -249,7 +249,7 @@ export class NestWriter {
 
   #accumulate({ value: { variable }, nan }: Accumulator, x: Expr, wanted: Wanted): Stmt[] {
     if (!nan) return [k.set(variable, this.#combine(variable, x, wanted))];
-    // Two comparisons, where the instruction that orders zeros and finds NaNs takes seven of x86.
+    // Two comparisons: a minimum that orders zeros and keeps NaN takes seven instructions on x86.
     const y = k.bind(lanesLeft(k.splat(x, variable.lanes), wanted, neutral(this.#contents.combine, "f32")));
     const further = this.#contents.combine === "max" ? k.lt(variable, y.variable) : k.lt(y.variable, variable);
     return [
@@ -259,7 +259,7 @@ export class NestWriter {
     ];
   }
 
-  /** acc ∘ x, as a fused multiply-add where it is one; with the lanes that are wanted. */
+  /** acc ∘ x in the lanes that count, as a fused multiply-add if x is a product. */
   #combine(acc: Expr, x: Expr, wanted: Wanted): Expr {
     const y = k.splat(x, acc.lanes);
     const rest = (z: Expr, otherwise: Expr): Expr => lanesLeft(z, wanted, otherwise);
@@ -275,13 +275,13 @@ export class NestWriter {
   }
 }
 
-/** A vector in which other lanes than those wanted are replaced. */
+/** Replaces the lanes that do not count by `otherwise`. */
 function lanesLeft(x: Expr, { done, live }: Wanted, otherwise: Expr): Expr {
   if (live) return k.select(live, x, otherwise);
   return done === 0 ? x : k.select(k.le(k.int(done), k.ramp(x.lanes)), x, otherwise);
 }
 
-/** Along two axes, of which one has vectors at most. */
+/** Combines the lanes that count along two axes, of which at most one carries the vector. */
 function both(a: Wanted, b: Wanted): Wanted {
   return { done: a.done + b.done, live: a.live ?? b.live };
 }
@@ -292,12 +292,12 @@ function pairwise(list: readonly Expr[], join: (a: Expr, b: Expr) => Expr): Expr
   return join(pairwise(list.slice(0, half), join), pairwise(list.slice(half), join));
 }
 
-/** From where to where the pieces of an axis go. */
+/** The pieces of an axis, from the start (inclusive) to the end (exclusive) of each. */
 function pieces({ extent, cuts }: Axis): [from: number, to: number][] {
   return [0, ...cuts].map((from, i) => [from, cuts[i] ?? extent]);
 }
 
-/** A loop over a segment; one that would run once is its body. Loops over results are `parallel`: each iteration stores results of its own. */
+/** A loop over a segment; only the body if it would run once. Loops over results are `parallel`, since each iteration stores its own results. */
 function loop(
   { from, to, count, lanes }: Segment,
   body: (start: Index) => Stmt[],
@@ -320,7 +320,7 @@ function pointsOf(start: Index, { count, lanes, overlap, off }: Segment): AxisPo
   });
 }
 
-/** What combining starts from. */
+/** The neutral element of a combination: 0, 1 or an infinity. */
 function neutral(combine: Reduce["combine"], dtype: Tensor["dtype"]): Expr {
   const isFloat = dtype === "f32" || dtype === "f64";
   const low = isFloat ? Number.NEGATIVE_INFINITY : dtype === "i32" ? -(2 ** 31) : 0;

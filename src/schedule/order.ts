@@ -1,13 +1,13 @@
 /**
- * @file The order of kernels where memory is overwritten. A step that makes the next value of a weight may stand before the last one that reads the
- * present value (in reverse mode, before the cotangent of a layer's input). Behind it, it can write in place: no second weight, and no copy.
+ * @file The order of kernels that overwrite inputs. The kernel that makes the next value of a weight may come before the last reader of the present value
+ * (in reverse mode, before the cotangent of the layer's input). Moved behind that reader it can write in place, without a second buffer and a copy.
  */
 import type { Tensor } from "../ops/tensor.ts";
 import type { Fusion, Item } from "./groups.ts";
 
 /**
- * Moves each group that makes one of the values in `overwrites` behind the last item that reads an input it overwrites, unless something before that
- * needs what the group makes. `overwrites` gives the inputs by the buffer of the output that takes their place.
+ * Moves each group that makes a value in `overwrites` behind the last item that reads an input it overwrites, unless an item in between needs what the
+ * group makes. `overwrites` maps the buffer of an output to the inputs whose place it takes.
  */
 export function writeLast({ items, reads }: Fusion, overwrites: ReadonlyMap<Tensor, readonly Tensor[]>): void {
   const readers = new Map<Tensor, Item[]>();
@@ -31,11 +31,11 @@ export function writeLast({ items, reads }: Fusion, overwrites: ReadonlyMap<Tens
   items.sort((a, b) => (order.isBefore(a, b) ? -1 : 1));
 }
 
-/** A list of items in which one can be moved, and two be compared, without a walk along the list. */
+/** A list of items that can be moved and compared without a walk along the list. */
 class Order {
   readonly #next: Map<Item, Item> = new Map();
   readonly #before: Map<Item, Item> = new Map();
-  /** Rises along the list. */
+  /** A number for each item that rises along the list. */
   readonly #rank: Map<Item, number> = new Map();
 
   constructor(items: readonly Item[]) {
@@ -71,7 +71,7 @@ class Order {
     else if (b) this.#before.delete(b);
   }
 
-  /** Whole numbers again, when between two ranks there is no third. */
+  /** Numbers the items anew, once there is no floating-point number between two ranks. */
   #number(): void {
     let rank = 0;
     for (let item = this.#first(); item; item = this.#next.get(item)) this.#rank.set(item, rank++);

@@ -1,11 +1,11 @@
 /**
- * @file Parts of long sums. A part's operands stay in the cache and on few pages; each part is added to the result in memory. The parts depend on
- * shapes alone, and with them the order of every sum.
+ * @file Partition of long sums. The operands of one part stay in the cache and on few pages; each part is added to the result in memory. The parts, and with
+ * them the order of every sum, depend on shapes and the target alone.
  */
 import { resultAxes } from "./loop-order.ts";
 import { axesOf, type Choice, divisor, leastDivisor, type Nest, type Part, pointsOf, stepOf, touched } from "./tiling.ts";
 
-/** Axes of the sum in the order of their loops: products go along the smallest steps in the innermost one. */
+/** Axes of the sum in the order of their loops. For contractions the axis with the smallest steps is innermost. */
 export function orderSums({ access, mayKeepSum }: Nest, { written }: Choice): number[] {
   const { loads } = access;
   const sums = axesOf(access, "sum");
@@ -14,7 +14,7 @@ export function orderSums({ access, mayKeepSum }: Nest, { written }: Choice): nu
   return written < 0 ? sums : [...sums.filter((i) => i !== written), written];
 }
 
-/** The parts along the first axes of the sum; none if it is made at once. */
+/** The parts along the first axes of the sum; empty if the sum is made at once. */
 export function partition(nest: Nest, choice: Choice, sums: readonly number[]): Part[] {
   const { access, lanes } = nest;
   const { axes } = access;
@@ -25,10 +25,10 @@ export function partition(nest: Nest, choice: Choice, sums: readonly number[]): 
   return axes[vector]?.kind === "sum" ? partsAlongVector(nest, choice, sums) : partsOfProducts(nest, sums);
 }
 
-/** Products that are made for each point of the first axis of the sum. */
+/** How many products are made for each point of the first axis of the sum. */
 const productsOf = ({ access: { axes } }: Nest, sums: readonly number[]): number => sums.slice(1).reduce((n, i) => n * axes[i]!.extent, 1);
 
-/** Where results carry the vector: so many products that sums stay in registers and operands on few pages. */
+/** Parts for a sum whose results carry the vector: as many products as keep the operands on few pages while the sums stay in registers. */
 function partsOfProducts(nest: Nest, sums: readonly number[]): Part[] {
   const { access, target } = nest;
   const { tiling, caches } = target;
@@ -44,7 +44,7 @@ function partsOfProducts(nest: Nest, sums: readonly number[]): Part[] {
   return size > 0 && size < extent ? [{ axis: first, size }] : [];
 }
 
-/** Where the sum carries the vector, all results are visited for every part: it should find its operands in the cache. */
+/** Parts for a sum that carries the vector itself. Every part goes through all results, so its operands should fit in the cache. */
 function partsAlongVector(nest: Nest, choice: Choice, sums: readonly number[]): Part[] {
   const { access, lanes, target } = nest;
   const { axes } = access;
@@ -56,7 +56,7 @@ function partsAlongVector(nest: Nest, choice: Choice, sums: readonly number[]): 
   const { footprint, limit } = footprints(nest, choice);
   if (footprint([]) <= limit) return [];
   if (second === undefined || footprint([{ axis: first, size: 1 }]) <= caches.block) {
-    // As much of the first axis as pays for the way to memory and back.
+    // The first axis is cut no finer than pays for loading and storing the partial sums.
     const size = leastDivisor(extent, (n) => n * each >= tiling.leastProducts);
     return size < extent ? [{ axis: first, size }] : [];
   }
@@ -71,20 +71,20 @@ function partsAlongVector(nest: Nest, choice: Choice, sums: readonly number[]): 
   return size > 0 && size < axes[second]!.extent ? [one, { axis: second, size }] : [one];
 }
 
-/** Elements that all operands take of the cache for some parts of the sum, and how many they may take without parts. */
+/** The elements of all operands that the cache must hold for given parts of the sum, and the limit above which a sum is cut. */
 function footprints(nest: Nest, choice: Choice): { footprint: (parts: readonly Part[]) => number; limit: number } {
   const { access, target } = nest;
   const { axes, terms } = access;
   const { caches, tiling } = target;
   const { plain, tiled, taps } = resultAxes(nest, choice, []);
   const own = (i: number): boolean => axes[i]!.kind === "out" && terms[i]!.every((c) => c !== 0);
-  // One operand is passed through once: of it only a tile counts.
+  // An operand that is read once, tile by tile, takes only the room of one tile.
   const passed = plain.length === 0 ? tiled.find((i) => !own(i)) : undefined;
   const length = (i: number, parts: readonly Part[]): number =>
     parts.find((p) => p.axis === i)?.size ?? (i === passed || own(i) ? pointsOf(choice.tile, i) : axes[i]!.extent);
   const footprint = (parts: readonly Part[]): number =>
     terms[0]!.reduce<number>((n, _, j) => n + touched(axes.map((_, i) => ({ by: stepOf(nest, i, j), extent: length(i, parts) }))), 0);
-  // Without channels to share them, operands are read again for a few taps at once: then the nearest cache should hold them.
+  // Without channels that share them, operands are read again for a few taps at a time, so the first cache should hold them.
   const apart = taps.length > 0 && axes.every((a, i) => a.kind === "sum" || own(i) || a.extent <= tiling.writtenTerms);
   return { footprint, limit: apart ? caches.first : 2 * caches.block };
 }

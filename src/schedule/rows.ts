@@ -1,6 +1,6 @@
 /**
- * @file Kernels that go over rows once. Groups that share their outer axes, and of which the later read the earlier at the same outer index only, become one
- * loop over rows with their nests one after another inside: a softmax, a layer norm, a loss. A row stays in the cache from the first nest to the last.
+ * @file Kernels that go over rows once. Groups that share their outer axes become one loop over rows, with their nests one after another inside, if the later
+ * groups read the earlier ones at the same outer index only: a softmax, a layer norm, a loss. A row stays in the cache from the first nest to the last.
  *
  *     for i step 4          four rows
  *       max of x            nests of the groups, each over these rows
@@ -8,7 +8,8 @@
  *       sum of e
  *       y = e / sum
  *
- * A sum over rows that is cut into slices (`optimize/split-sums.ts`) can join too: then the loop goes over slices, each of them adding its rows to a row of results.
+ * A sum over rows that is cut into slices (`optimize/split-sums.ts`) can join too: the outermost loop then goes over slices, and each slice adds its rows to
+ * one row of results.
  */
 import { byteSize } from "../base/dtype.ts";
 import { type Shape, sameShape, sizeOf } from "../base/shape.ts";
@@ -24,39 +25,39 @@ import type { Fusion, Group, Item, Rows } from "./groups.ts";
 
 export type { Rows } from "./groups.ts";
 
-/** From a position to one behind it, before the next item. */
+/** Added to a position, it gives one behind that item and before the next. */
 const BEHIND = 2 ** -20;
 
-/** What the joiner asks of a fusion. */
+/** What joining rows needs to know of a fusion. */
 export interface Context extends Pick<Fusion, "bufferOf" | "lanesOf" | "target"> {
-  /** What a root is computed from: buffers and barriers. */
+  /** The buffers and barriers that a root is computed from. */
   needsOf(root: Tensor): Iterable<Tensor>;
-  /** The shard of a batch that a root belongs to, where there are shards. */
+  /** The shard of the batch that a root belongs to, if the batch is sharded. */
   shardOf(root: Tensor): number | undefined;
   readonly outputs: Iterable<Tensor>;
 }
 
-/** The items, those groups joined that pass over the same rows. */
+/** The items, with groups that go over the same rows joined to one item. */
 export function joinRows(items: readonly Item[], context: Context): Item[] {
   return new Joiner(items, context).run();
 }
 
-/** Groups that will be one kernel, at the position of one of them or between two items. */
+/** Groups that will be one kernel. `position` is that of one of them, or lies between two items. */
 interface Cluster {
   readonly groups: readonly Group[];
-  /** Outer axes that they share. */
+  /** How many outer axes they share. */
   readonly axes: number;
   readonly at: number;
-  /** Those that sum over rows, in slices. */
+  /** The groups that sum over rows, in slices. */
   readonly columns: ReadonlySet<Group>;
 }
 
 class Joiner {
   readonly #items: readonly Item[];
   readonly #context: Context;
-  /** Where a value is made. */
+  /** The position of the item that makes a value. */
   readonly #made: Map<Tensor, number> = new Map();
-  /** Where a buffer is read; outputs are read at the end. */
+  /** The positions of the items that read a buffer; outputs are read at the end. */
   readonly #readers: Map<Tensor, number[]> = new Map();
   readonly #clusters: (Cluster | undefined)[];
   readonly #probes: Map<Group, Probe> = new Map();
@@ -92,12 +93,12 @@ class Joiner {
     return new Set(item.instruction.operands.flatMap((x) => [x, this.#context.bufferOf(x) ?? x]));
   }
 
-  /** Where an item is performed now. */
+  /** The position at which an item runs now. */
   #at(position: number): number {
     return this.#clusters[position]?.at ?? position;
   }
 
-  /** Joins a group to those whose rows it reads, or with which it reads the same rows. */
+  /** Joins a group to clusters whose rows it reads, or that read the same rows. */
   #place(group: Group, position: number): void {
     let own: Cluster = { groups: [group], axes: group.shape.length, at: position, columns: new Set() };
     this.#clusters[position] = own;
@@ -122,7 +123,7 @@ class Joiner {
     }
   }
 
-  /** Two clusters as one, of which `a` comes first; undefined if they cannot be or nothing would be won. */
+  /** Joins two clusters, `a` before `b`; undefined if that is not possible or gains nothing. */
   #join(a: Cluster, b: Cluster): Cluster | undefined {
     if (this.#shardOf(a) !== this.#shardOf(b)) return undefined;
     const at = this.#position(a, b);
@@ -150,7 +151,7 @@ class Joiner {
     return this.#context.shardOf(groups[0]!.roots[0]!);
   }
 
-  /** Whether the second of two clusters reads the first at its own rows only. */
+  /** Returns true if the second of two clusters reads the first at its own rows only. */
   #readsRows(joined: Cluster, a: Cluster, b: Cluster): boolean {
     const own = new Set(a.groups.flatMap((g) => g.roots));
     return b.groups.every((g) => {
@@ -170,7 +171,7 @@ class Joiner {
     return this.#items[this.#made.get(root)!] as Group;
   }
 
-  /** Where both can be computed: at the first, or else behind the last of what the second needs, if that is before anyone reads the first. */
+  /** A position at which both clusters can run: that of the first, or one behind the last value that the second needs, if that is before any reader of the first. */
   #position(a: Cluster, b: Cluster): number | undefined {
     const made = new Set(a.groups.flatMap((g) => g.roots));
     const own = new Set(b.groups.flatMap((g) => g.roots));
@@ -205,7 +206,7 @@ class Joiner {
     const single = new Set([...columns].flatMap((g) => g.roots));
     const inPlace = shareMemory(groups, probes, (y) => stored.has(y) && !single.has(y), isLocal);
     const mayOverwrite = (y: Tensor, x: Tensor): boolean => {
-      // Sums over rows begin before the first row is read; else it matters what is written there first.
+      // Sums over rows are set to 0 before the first row is read, so nothing in the kernel may read the old contents.
       if (columns.has(this.#groupOf(y))) return probes.every((probe) => probe.loads.every((l) => l.value !== x));
       const first = groups.findIndex((g) => g.roots.some((r) => endOf(r, inPlace) === y));
       return probes.every((probe, n) => {
@@ -218,17 +219,17 @@ class Joiner {
   }
 }
 
-/** Products have tiles of their own, and values in lanes no rows. */
+/** Returns true if a group may join others. Contractions have tiles of their own, and values in lanes have no contiguous rows. */
 function mayJoin({ shape, lanes, reduction }: Group): boolean {
   return shape.length > 0 && sizeOf(shape) > 0 && lanes === undefined && !(reduction && contracts(reduction));
 }
 
-/** The axes that the rows of a cluster stand for. */
+/** The extents of the shared outer axes of a cluster. */
 function leadOf({ groups, axes, columns }: Cluster): Shape {
   return groups.find((g) => !columns.has(g))!.shape.slice(0, axes);
 }
 
-/** Whether groups do nothing but add up the rows of a cluster, in slices. */
+/** Returns true if all groups only sum over the rows of a cluster, in slices. */
 function sumUpRows(groups: readonly Group[], rows: Cluster, axes: number, { tiling, lanes }: Target): boolean {
   const count = sizeOf(leadOf(rows).slice(0, axes));
   const slices = [...rows.columns][0]?.shape[0] ?? groups[0]!.shape[0]!;
@@ -238,25 +239,25 @@ function sumUpRows(groups: readonly Group[], rows: Cluster, axes: number, { tili
     groups.every(({ shape, reduction, roots }) => {
       if (!reduction || roots.length > 1 || shape.length < 2 || shape[0] !== slices || roots[0]!.dtype !== "f32") return false;
       const { combine } = reduceRule(reduction);
-      // Vectors that overlap would add twice.
+      // Rows must be whole vectors: elements in overlapping vectors would be added twice.
       return combine === "add" && extentsOf(reduction)[0]! * slices === count && shape.at(-1)! % lanes.f32 === 0;
     })
   );
 }
 
-/** The number of the row that a group computes, or sums. */
+/** The number of the row that a group computes or adds. */
 function rowOf({ group, at, summed }: Probe, { columns, axes }: Cluster): Index {
   if (columns.has(group)) return at[0]!.times(extentsOf(group.reduction!)[0]!).plus(summed[0]!);
   return flatten(at.slice(0, axes), group.shape.slice(0, axes));
 }
 
-/** Whether a group reads a buffer of the cluster at its own row only. */
+/** Returns true if a group reads a buffer of the cluster at its own row only. */
 function isRowWise(probe: Probe, { value, index }: Load, cluster: Cluster): boolean {
   const length = sizeOf(value.shape) / sizeOf(leadOf(cluster));
   return Number.isInteger(length) && index.div(length).key === rowOf(probe, cluster).key;
 }
 
-/** Whether it pays to go over such rows: they are contiguous, stay in the cache, and threads can divide them. */
+/** Returns true if joining pays: rows are contiguous, fit in the cache, and are enough to be divided among threads. */
 function suits(probes: readonly Probe[], cluster: Cluster, { caches, tiling, buffers: most }: Target): boolean {
   const rows = sizeOf(leadOf(cluster));
   const row = touchedInRow(probes, cluster);
@@ -267,7 +268,7 @@ function suits(probes: readonly Probe[], cluster: Cluster, { caches, tiling, buf
   return probes.every((p) => cluster.columns.has(p.group) || p.loads.every((load) => !goesDown(p, load, cluster.axes)));
 }
 
-/** Whether a row of the outer axes is a column of what it reads. */
+/** Returns true if a load goes along a column of its buffer, so that a row of the kernel is not contiguous there. */
 function goesDown({ counters }: Probe, { index }: Load, axes: number): boolean {
   const steps = (list: Probe["counters"]): number[] =>
     list.map(({ counter, extent }) => (extent > 1 ? Math.abs(index.coefficientOf(counter) ?? 2) : 0));
@@ -295,7 +296,7 @@ function touchedInRow(probes: readonly Probe[], { axes, columns }: Cluster): num
   return [...found.values()].reduce((sum, n) => sum + n, 0);
 }
 
-/** The shared axes, those merged that all accesses step through as through one. */
+/** The shared axes, merged where every access steps through neighbours with one stride. */
 function outerAxes(all: readonly Probe[], cluster: Cluster): readonly (readonly number[])[] {
   const shape = leadOf(cluster);
   const probes = all.filter((p) => !cluster.columns.has(p.group));
@@ -310,7 +311,7 @@ function outerAxes(all: readonly Probe[], cluster: Cluster): readonly (readonly 
   return mergeAxes(shape, shape.length, along, { pinned, cuts: shape.map(() => []) }).axes.map((axis) => axis.parts);
 }
 
-/** Rows of a block: a divisor of all if there is one of a good size. */
+/** How many rows a block has: a divisor of the extent if there is one of a good size. */
 function blockOf(extent: number, row: number, { caches, tiling }: Target): number {
   const most = Math.min(extent, Math.max(1, Math.min(tiling.mostRows, Math.floor(caches.first / row))));
   for (let n = most; n > most / 2; n--) if (extent % n === 0) return n;
@@ -318,8 +319,8 @@ function blockOf(extent: number, row: number, { caches, tiling }: Target): numbe
 }
 
 /**
- * Values that only the kernel reads, in the memory of others that are written once they are no longer read: in a later nest, or in the last one that reads them,
- * if at the same element.
+ * Gives values that only this kernel reads the memory of a value that is written later: in a nest behind their last reader, or by that reader itself if it
+ * reads and writes the same element.
  */
 function shareMemory(
   groups: readonly Group[],
@@ -349,13 +350,13 @@ function shareMemory(
   return shared;
 }
 
-/** The value whose memory a value has in the end. */
+/** Follows `inPlace` to the value whose memory `x` uses. */
 function endOf(x: Tensor, inPlace: ReadonlyMap<Tensor, Tensor>): Tensor {
   const over = inPlace.get(x);
   return over ? endOf(over, inPlace) : x;
 }
 
-/** Whether a group reads `x` at the element that it computes only. */
+/** Returns true if a group reads `x` only at the element that it computes. */
 function readsInPlace({ loads, stores }: Probe, x: Tensor): boolean {
   return loads.every((l) => l.value !== x || l.index.key === stores.key);
 }

@@ -24,7 +24,7 @@ import { type Block, planMemory } from "./memory.ts";
 import { writeLast } from "./order.ts";
 import { orderForSums } from "./strands.ts";
 
-/** Where a region's input comes from, or its output goes: the scratch zone, or slot `cell` of the binding table (0 is the zone itself). */
+/** Where an input of a region comes from or an output goes: the scratch zone, or entry `cell` of the binding table (entry 0 is the zone itself). */
 export type Slot = { readonly kind: "scratch" } | { readonly kind: "cell"; readonly cell: number };
 
 export interface Schedule {
@@ -38,12 +38,12 @@ export interface Schedule {
 
 type HostRun = Extract<Lowering<unknown>, { kind: "host" }>["run"];
 
-/** Bytes of a value in rows. */
+/** Bytes of a value that is stored row by row. */
 const bytesOf = (type: Type): number => sizeOf(type.shape) * byteSize(type.dtype);
 
 /**
- * Schedules a region for a machine. `inputs` and `outputs` say where each of its inputs and outputs lives; cells are numbered from 1. `watch` is told of each
- * kernel after each pass.
+ * Schedules a region for a target. `inputs` and `outputs` say where each of its inputs and outputs is stored; cells are numbered from 1. `watch` is called
+ * with each kernel after each pass.
  */
 export function schedule(
   region: Region,
@@ -62,7 +62,7 @@ class Scheduler {
   readonly #kernelNumbers: Map<string, number> = new Map();
   readonly #blocks: Block[] = [];
   readonly #cells: number;
-  /** Number of the step being drafted; lifetimes are counted in it. */
+  /** The number of the step being drafted. Lifetimes of blocks are intervals of such numbers. */
   #time = 0;
 
   readonly #target: Target;
@@ -94,7 +94,7 @@ class Scheduler {
     };
   }
 
-  /** Drafts the steps of a region whose inputs have places. An output with a target is written there; others stay where they are computed. */
+  /** Drafts the steps of a region whose inputs have locations. An output with a target is written there; others stay where they are computed. */
   #region(
     region: Region,
     places: Map<Tensor, Location>,
@@ -113,7 +113,7 @@ class Scheduler {
     const inputsAt = this.#inputsAt(region);
     writeLast(fusion, overwrites(region, fusion, targets, inputsAt));
     const drafts: Draft[] = [];
-    // What comes in and goes out to where nobody reads is copied first: its place may then be overwritten as soon as its last reader is done.
+    // An input that is also an output goes to its target first, if nothing reads that target: its own place may then be overwritten after its last reader.
     const occupied = new Set([...this.#inputTarget.values()].map(bufferAt));
     const passes = region.outputs.map((y, i) => {
       const [root, to] = [fusion.bufferOf(y), targets[i]];
@@ -135,7 +135,7 @@ class Scheduler {
       }
     });
     this.#time++;
-    // Two phases, since one target may be the source of another: what a copy (or a direct write) would disturb is saved first.
+    // Two phases, since one target may be the source of another: what a copy or a direct write would overwrite is saved first.
     const written = new Set(targets.flatMap((to) => (to ? [bufferAt(to)] : [])));
     const disturbed = (from: Location): boolean => written.has(bufferAt(from));
     const results = region.outputs.map((y, i) => {
@@ -179,7 +179,7 @@ class Scheduler {
     return (target) => (found.get(bufferAt(target)) ?? []).filter((x) => same(this.#inputTarget.get(x)!, target));
   }
 
-  /** Places of the inputs of the region being drafted, to recognise targets that overwrite them. */
+  /** Locations of the inputs of the region being drafted, to recognise targets that overwrite them. */
   #inputTarget: Map<Tensor, Location> = new Map();
 
   #call(
@@ -248,7 +248,7 @@ class Scheduler {
     return [{ kind: "host", host: this.#hosts.push(call) - 1, args }];
   }
 
-  /** Carries live in the places of the final results; the body reads them, and copies the new ones over them when an iteration is done. */
+  /** Carries are kept at the locations of the final results. The body reads them there, and an iteration ends by copying the new carries over them. */
   #scan(instruction: Instruction, places: Map<Tensor, Location>, placeOf: (x: Tensor) => Location, depth: number): Draft[] {
     const { consts, carry, length, reverse } = instruction.params as Scan;
     const body = instruction.regions[0]!;
@@ -273,13 +273,13 @@ class Scheduler {
     const targets = body.outputs.map((y, i) => (i < carry ? results[i]! : sliceOf(results[i]!, bytesOf(y), depth)));
     const inside = this.#nested(body, inner, targets, depth + 1);
     this.#time++;
-    // What the loop reads must live until it ends, and what it writes from its start.
+    // Everything that the loop reads lives until its end, and everything that it writes from its start: iterations repeat.
     for (const place of [...operands, ...results]) this.#touch(place, began);
     drafts.push({ kind: "loop", length, reverse, body: inside });
     return drafts;
   }
 
-  /** As in a scan, the carry lives in the places of the results; test and body read it there. */
+  /** As in a scan, the carry is kept at the locations of the results; test and body read it there. */
   #while(instruction: Instruction, places: Map<Tensor, Location>, placeOf: (x: Tensor) => Location, depth: number): Draft[] {
     const { consts } = instruction.params as While;
     const [test, body] = tuple(instruction.regions, 2);
@@ -329,7 +329,7 @@ class Scheduler {
     return { block, binding: 0, offset: 0, strides: [] };
   }
 
-  /** Extends the life of a place to the current step (and back to `from`). */
+  /** Extends the lifetime of a location to the current step, and back to `from`. */
   #touch(place: Location, from = this.#time): void {
     if (!place.block) return;
     place.block.start = Math.min(place.block.start, from);
@@ -337,7 +337,7 @@ class Scheduler {
   }
 }
 
-/** For the buffers of outputs with a target: the inputs that are there now. */
+/** Maps the buffer of each output with a target to the inputs that are stored at that target now. */
 function overwrites(
   region: Region,
   fusion: Fusion,
@@ -353,9 +353,8 @@ function overwrites(
 }
 
 /**
- * Outputs that their kernel may write straight to their target. A target that is also an input's place (a cell that is read and written) must
- * not be overwritten while someone still reads the old value: all other readers come earlier, and the kernel itself reads it at the
- * element it writes.
+ * Outputs that their kernel may write straight to their target, without a copy. If the target is also the location of an input (a cell that is read and
+ * written), the old value must not be needed any more: all other readers run earlier, and the kernel itself reads it only at the element that it writes.
  */
 function directTargets(
   region: Region,
@@ -373,7 +372,7 @@ function directTargets(
     const position = root && positions.get(root);
     if (!target || position === undefined || inputs.has(root!) || direct.has(root!)) return;
     const item = fusion.items[position] as Group | Rows;
-    // A long sum grows in the buffer of its result, while what follows it may still read the old value.
+    // Partial sums may be kept in the buffer of the result, while the values after the sum still read the old contents.
     if (item.kind === "group" && item.reduction && item.roots[0] === root && item.roots.length > 1) return;
     const safe = inputsAt(target).every((x) => {
       const last = lastRead.get(x) ?? -1;
@@ -384,7 +383,7 @@ function directTargets(
   return direct;
 }
 
-/** The number of the kernel's item that makes a buffer. */
+/** For each buffer, the position of the item that makes it. */
 function positionsOf({ items }: Fusion): Map<Tensor, number> {
   const found = new Map<Tensor, number>();
   items.forEach((item, position) => {
@@ -393,7 +392,7 @@ function positionsOf({ items }: Fusion): Map<Tensor, number> {
   return found;
 }
 
-/** For each buffer, the last item that reads it. An output reads at the very end. */
+/** For each buffer, the position of the last item that reads it; outputs are read at the end. */
 function readPositions(fusion: Fusion, outputs: readonly Tensor[]): Map<Tensor, number> {
   const found = new Map<Tensor, number>();
   fusion.items.forEach((item, position) => {
@@ -406,13 +405,13 @@ function readPositions(fusion: Fusion, outputs: readonly Tensor[]): Map<Tensor, 
   return found;
 }
 
-/** For what a kernel stores: a buffer that nobody reads after it (`ends`) and that it may write over, so that a sum grows in one place. */
+/** For each value that a kernel stores: a buffer that nothing reads afterwards (`ends`) and that the kernel may overwrite, so that a sum needs one buffer. */
 function replacing(item: Group | Rows, fusion: Fusion, ends: (x: Tensor) => boolean): Map<Tensor, Tensor> {
   const found = new Map<Tensor, Tensor>();
   const free = [...fusion.reads(item)].filter(ends);
   for (const y of item.stored) {
     if (free.length === 0) break;
-    // A long sum grows in the buffer of its result, while what follows it still reads the old value.
+    // Partial sums may be kept in the buffer of the result, while the values after the sum still read the old contents.
     if (item.kind === "rows" || (item.reduction && item.roots[0] === y)) continue;
     const at = free.findIndex((x) => sameStorage(x, y, fusion) && fusion.mayOverwrite(item, y, x));
     if (at >= 0) found.set(y, free.splice(at, 1)[0]!);

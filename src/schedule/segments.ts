@@ -1,22 +1,23 @@
-/** @file Runs of a tiled axis: whole tiles, what is left over, and the end that vectors do not fit evenly. */
+/** @file Segments of a tiled axis: whole tiles, the remainder, and the tail that is shorter than a vector. */
 import type { Target } from "../kernel/target.ts";
 
-/** A run of a tiled axis: `count` points per iteration, each a scalar or a vector. */
+/** A range of a tiled axis, from <= i < to, gone through with `count` points per iteration, each a scalar or a vector of `lanes` elements. */
 export interface Segment {
   readonly from: number;
   readonly to: number;
   readonly count: number;
   readonly lanes: number;
-  /** The last point is moved back by this much, so that it ends with the axis. */
+  /** The last vector is moved back by this many elements, so that it ends with the axis. */
   readonly overlap: number;
-  /** The last point has so many lanes outside the axis, which are switched off. */
+  /** How many lanes of the last vector are outside the axis and masked off. */
   readonly off: number;
 }
 
 /**
- * Runs that cover an axis, in tiles of at most `count` points: whole tiles, then what is left; or, where `level`, tiles that differ by one point at most, since in a
- * small one too few sums are made at a time. Where vectors do not fit evenly, the last one overlaps the one before: computing an element twice is
- * cheaper than computing elements one by one. What is shorter than a vector goes element by element.
+ * Segments that cover an axis in tiles of at most `count` points: whole tiles, then the remainder. With `level` the tiles differ by at most one point,
+ * because a small last tile would make too few sums at a time to hide their latency. If the vectors do not divide the axis, the last one overlaps the one
+ * before (computing an element twice is cheaper than computing elements one by one) or is masked, as the target says. An axis that is shorter than a vector
+ * goes element by element.
  *
  *     0 1 2 3 | 4 5 6 7 | 8 9            a tile of two vectors, then one that is moved back by 2
  *     . . . .   . . 6 7   8 9
@@ -49,7 +50,7 @@ export function segments(
   return runs.filter(({ from, to }) => to > from);
 }
 
-/** Element by element. */
+/** A segment over a whole axis, element by element. */
 export function whole(extent: number): Segment {
   return { from: 0, to: extent, count: 1, lanes: 1, overlap: 0, off: 0 };
 }

@@ -1,6 +1,6 @@
 /**
- * @file The order of a list in which large values are added up. Each addition stands where its last term is made, so that a term is added and gone before
- * the next one is made. And what leads to one term and has nothing to do with another (the micro-batches of a step) is done as a whole, one after another.
+ * @file The order of a list with sums of large values. Each addition is moved to where its last term is made, so that a term can be freed before the next
+ * one is made. Instructions that lead to one term and to no other (the micro-batches of a step) are a strand; strands run one after another.
  *
  *     a = f(x); b = f(y); da = f'(a); db = f'(b); da + db     becomes     a = f(x); da = f'(a); b = f(y); db = f'(b); da + db
  */
@@ -10,9 +10,9 @@ import type { Instruction } from "../ops/op.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { findSums, type Sum } from "../tape/sums.ts";
 
-/** The list in an order in which sums of three and more terms hold few of them at a time. */
+/** Reorders the list so that sums of three and more terms hold few terms at a time. */
 export function orderForSums(list: readonly Instruction[], outputs: readonly Tensor[], { caches }: Target): readonly Instruction[] {
-  // Smaller ones are not worth an order of their own: a place in memory takes a line of the cache at least.
+  // Smaller sums save nothing, since every buffer takes at least one cache line.
   const sums = findSums(list, outputs).filter(({ root }) => sizeOf(root.results[0]!.shape) >= caches.line);
   if (sums.length === 0) return list;
   return addSoon(new Strands(list, sums).run(), sums);
@@ -20,7 +20,7 @@ export function orderForSums(list: readonly Instruction[], outputs: readonly Ten
 
 const isElementwise = (instruction: Instruction): boolean => instruction.op.lower.kind === "pointwise";
 
-/** Moves additions to where the last of their operands is made, and what they are computed from element by element before them. */
+/** Moves additions to where the last of their operands is made, together with the elementwise values that they are computed from. */
 function addSoon(list: readonly Instruction[], sums: readonly Sum<Tensor>[]): Instruction[] {
   const additions = new Set(sums.flatMap((sum) => sum.additions));
   const ready = new Map<Instruction, number>();
@@ -74,13 +74,13 @@ class Strands {
     return ordered;
   }
 
-  /** The sums that no product and no loop needs. */
+  /** The sums that no contraction and no loop depends on. */
   #lastSums(): Sum<Tensor>[] {
     const needed = this.#ancestors(this.#list.filter((instruction) => instruction.op.cost === "compute"));
     return this.#sums.filter(({ root }) => !needed.has(root));
   }
 
-  /** Instructions and all that leads to them. */
+  /** The given instructions and all that they depend on. */
   #ancestors(from: Iterable<Instruction>): Set<Instruction> {
     const found = new Set(from);
     for (const instruction of [...this.#list].reverse())
@@ -94,7 +94,7 @@ class Strands {
     return found;
   }
 
-  /** An instruction and what must be done before it, in the order of the list. */
+  /** An instruction and everything it depends on that is not `done`, in the order of the list. */
   #needed(instruction: Instruction, done: ReadonlySet<Instruction>): Instruction[] {
     const found = new Set<Instruction>();
     const todo = [instruction];
@@ -106,7 +106,7 @@ class Strands {
     return [...found].sort((a, b) => this.#position.get(a)! - this.#position.get(b)!);
   }
 
-  /** What follows from inputs element by element. */
+  /** The instructions that are computed from inputs by elementwise ops alone. */
   #nearInputs(): ReadonlySet<Instruction> {
     const near = new Set<Instruction>();
     for (const instruction of this.#list) {
@@ -117,8 +117,8 @@ class Strands {
   }
 
   /**
-   * What hangs together among the chosen instructions, each part in the order of the list. What follows from inputs element by element connects nothing,
-   * and what leads to no term belongs to the part from which it follows, if it is one.
+   * The connected components of the chosen instructions, each in the order of the list. Values near the inputs (`#nearInputs`) connect nothing. An instruction
+   * that leads to no term belongs to the component that it is computed from, if that is a single one.
    */
   #components(chosen: (instruction: Instruction) => boolean, leads: ReadonlySet<Instruction>): Instruction[][] {
     const near = this.#nearInputs();
@@ -149,7 +149,7 @@ class DisjointSets<T> {
     this.#parent.set(x, x);
   }
 
-  /** Removes a value that stands for no other. */
+  /** Removes a value that represents no other. */
   remove(x: T): void {
     this.#parent.delete(x);
   }
@@ -162,7 +162,7 @@ class DisjointSets<T> {
     return this.#parent.keys();
   }
 
-  /** The value that stands for the set of `x`. */
+  /** The representative of the set of `x`. */
   find(x: T): T {
     let at = x;
     for (let up = this.#parent.get(at)!; up !== at; up = this.#parent.get(at)!) {
@@ -172,7 +172,7 @@ class DisjointSets<T> {
     return at;
   }
 
-  /** Makes one set of two; that of `into` stands for both. */
+  /** Joins two sets; the representative of `into` represents both. */
   join(x: T, into: T): void {
     this.#parent.set(this.find(x), this.find(into));
   }

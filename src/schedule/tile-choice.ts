@@ -20,8 +20,8 @@ export function chooseTile(nest: Nest): Choice {
 }
 
 /**
- * Vectors of an elementwise nest: several in an iteration, where the axis divides so and is gone through often. Of a long expression (a tanh is thirty steps
- * that wait for each other) the next vector then starts early enough.
+ * The tile of an elementwise nest: several vectors per iteration, if the axis divides so and is long. In a long chain of dependent operations (a tanh has
+ * thirty) the operations of the next vector can then start early.
  */
 function unrolledVectors(nest: Nest, vector: number): Tile {
   const { access, lanes, rowByRow, results, target } = nest;
@@ -37,19 +37,19 @@ function unrolledVectors(nest: Nest, vector: number): Tile {
   const elements = axes.reduce((n, a) => n * a.extent, 1);
   const isShort = results < leastUnrolled || (rowByRow && elements < longRow);
   if (vector < 0 || transposeBlocks(nest, vector).length > 0 || isShort) return [];
-  // Along rows as many as sums have, so that their loops can become one.
+  // Row by row it takes as many as sums do, so that the two loops can be fused.
   const count = rowByRow ? unroll : [unroll, 2].find(divides);
   return count === undefined ? [] : [[vector, count]];
 }
 
-/** Up to two result axes and how many points of each a tile holds: the fewest cycles by the cost model. */
+/** Chooses up to two result axes and how many points of each a tile holds: the tile with the fewest cycles in the cost model. */
 function cheapestTile(nest: Nest, vector: number): { tile: Tile; written: number } {
   const { axes } = nest.access;
   let best: Tile = axes[vector]?.kind === "out" ? [[vector, 1]] : [];
   let written = -1;
   let least = Number.POSITIVE_INFINITY;
   const terms = [-1, ...writableAxes(nest, vector)];
-  // The more points a tile holds of long axes, the less often it passes through what lies along the others.
+  // Of equally cheap tiles, one with more points along long axes reads the operands of the other axes less often.
   const reach = (tile: Tile): number => tile.reduce((n, [axis, count]) => n + count * axes[axis]!.extent, 0);
   for (const tile of tilesOf(nest, vector))
     for (const term of terms) {
@@ -62,7 +62,10 @@ function cheapestTile(nest: Nest, vector: number): { tile: Tile; written: number
   return { tile: best, written };
 }
 
-/** The tiles to choose from. Of equally good ones the first is taken: one whose points lie close together, with most vectors, since what is read for them serves most results. */
+/**
+ * The tiles to choose from. Of equally cheap tiles the first is taken, so they come in the order of preference: points that are close together first, and
+ * more vectors first, because what is loaded for them serves more results.
+ */
 function* tilesOf(nest: Nest, vector: number): Generator<Tile> {
   const { access, lanes, target } = nest;
   const { axes } = access;

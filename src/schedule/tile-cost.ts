@@ -3,7 +3,7 @@ import type { PartialSum } from "./access.ts";
 import { type Segment, segments, whole } from "./segments.ts";
 import type { Nest, Tile } from "./tiling.ts";
 
-/** A tile, the axis that carries the vector, and the axis of the sum whose terms are written out; -1 for none. */
+/** A tile, the axis that carries the vector, and the axis of the sum that is unrolled (`written`); -1 for none. */
 export interface Candidate {
   readonly tile: Tile;
   readonly vector: number;
@@ -11,8 +11,8 @@ export interface Candidate {
 }
 
 /**
- * Cycles of the innermost iterations over the whole nest. A short sum that is written out hides the latency of its additions behind the next tile.
- * Infinite if the sums and what is loaded at once take more than the registers.
+ * Cycles of the innermost iterations over the whole nest. An unrolled short sum hides the latency of its additions behind the next tile, so latency does not
+ * count there. Infinite if the sums and the operands held at once need more registers than the target has.
  */
 export function cyclesOf(nest: Nest, candidate: Candidate): number {
   const { axes } = nest.access;
@@ -28,7 +28,7 @@ export function cyclesOf(nest: Nest, candidate: Candidate): number {
   return cycles * others;
 }
 
-/** Cycles of the iterations in which the tile holds the points of one run along each of its axes. */
+/** Cycles of the iterations within one segment along each axis of the tile. */
 function cyclesOfRun(nest: Nest, candidate: Candidate, runs: readonly [Segment, Segment]): number {
   const { access, target, mayKeepSum } = nest;
   const { tile, written } = candidate;
@@ -37,7 +37,7 @@ function cyclesOfRun(nest: Nest, candidate: Candidate, runs: readonly [Segment, 
   const counts: Tile = tile.map(([axis], t) => [axis, runs[t]!.count]);
   const fetched = access.terms[0]!.reduce<number>((sum, _, j) => sum + loadsOf(nest, j, { ...candidate, tile: counts }), 0);
   const held = mayKeepSum && written < 0 ? operandsHeld(nest, counts) : fetched;
-  // Terms that are written out need one more register while they are added.
+  // An unrolled sum needs one more register while its terms are added.
   if (results + held > target.registers - (written < 0 ? 0 : 1)) return Number.POSITIVE_INFINITY;
   const all = runs.reduce((n, s) => n * ((s.to - s.from) / (s.count * s.lanes)), 1);
   const iterations = access.partial.reduce((n, p) => n * shareOf(p, runs[tile.findIndex(([axis]) => axis === p.out)]), all);
@@ -49,7 +49,7 @@ function cyclesOfRun(nest: Nest, candidate: Candidate, runs: readonly [Segment, 
   return ((body * iterations) / terms) * (costs.iteration + longest);
 }
 
-/** How many operands of a tile are in registers at once: those along its longer side pass one by one. */
+/** How many operands of a tile are in registers at once. Those along its longer side are loaded one at a time. */
 function operandsHeld({ access: { terms } }: Nest, tile: Tile): number {
   const [longer, shorter] = [...tile].sort(([i, a], [j, b]) => b - a || i - j);
   return terms[0]!.reduce<number>((n, _, load) => {
@@ -58,7 +58,7 @@ function operandsHeld({ access: { terms } }: Nest, tile: Tile): number {
   }, 0);
 }
 
-/** How many loads access `j` makes for a tile: of terms that are written out, those that points of the tile share count once. */
+/** How many loads access `j` needs for a tile. In an unrolled sum, a load that several points of the tile share counts once. */
 function loadsOf({ access: { axes, loads }, lanes }: Nest, j: number, { tile, vector, written }: Candidate): number {
   const along = written < 0 ? 0 : loads[written]![j];
   let terms = along === 0 ? 1 : axes[written]!.extent;
@@ -66,14 +66,14 @@ function loadsOf({ access: { axes, loads }, lanes }: Nest, j: number, { tile, ve
   for (const [axis, count] of tile) {
     const by = (loads[axis]![j] ?? Number.NaN) * (axis === vector ? lanes : 1);
     const apart = by / (along || Number.NaN);
-    // The next point reads what this one reads a few terms later.
+    // The next point reads at term r what this point reads at term r + apart, so only `apart` terms are new.
     if (Number.isInteger(apart) && apart > 0 && apart < axes[written]!.extent) terms += (count - 1) * apart;
     else if (by !== 0) points *= count;
   }
   return points * terms;
 }
 
-/** The share of its terms that the results in a run of tiles need, where those of a tile are summed together. */
+/** The share of the terms along a partial axis that is computed, given that the results of a tile are summed over the range that any of them needs. */
 function shareOf({ low, high }: PartialSum, run: Segment = whole(low.length)): number {
   const most = Math.max(...high);
   let [needed, all] = [0, 0];

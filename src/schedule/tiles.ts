@@ -1,7 +1,7 @@
 /**
- * @file The shape of a loop nest: which axis carries the vector (`vector-axis.ts`), how many results a tile holds in registers (`tile-choice.ts`, by the cost model
- * of `tile-cost.ts`), into which parts a long sum is cut (`partition.ts`), and in which order the loops stand (`loop-order.ts`). Everything depends on shapes and the
- * target alone, and with it the order of every sum.
+ * @file The tiling of a loop nest: the axis that carries the vector (`vector-axis.ts`), how many results a tile holds in registers (`tile-choice.ts`, by the
+ * cost model of `tile-cost.ts`), the parts of a long sum (`partition.ts`), and the order of the loops (`loop-order.ts`). All of it, and with it the order of
+ * every sum, depends on shapes and the target alone.
  */
 import { orderLoops } from "./loop-order.ts";
 import { orderSums, partition } from "./partition.ts";
@@ -21,7 +21,7 @@ export function tilesOf(nest: Nest): Tiles {
   const choice = chooseTile(nest);
   const sums = orderSums(nest, choice);
   const parts = nest.mayKeepSum ? partition(nest, choice, sums) : [];
-  // Loops that leave iterations out go outside, so that their bounds are set seldom.
+  // Loops that leave iterations out go outside, so that their bounds are computed rarely.
   const isPartial = (i: number): boolean => nest.access.partial.some((p) => p.sum === i);
   const ordered = [...sums.filter(isPartial), ...sums.filter((i) => !isPartial(i))];
   return { ...choice, sums: ordered, parts, order: orderLoops(nest, choice, parts) };

@@ -1,23 +1,23 @@
-/** @file What the tiler works on and what it decides: see `tiles.ts`. */
+/** @file Types of the tiler's input and of its decisions (`tiles.ts`), and helpers that several of its files use. */
 import type { Target } from "../kernel/target.ts";
 import type { Access } from "./access.ts";
 
-/** What the tiler is told of a loop nest. */
+/** A loop nest, as the tiler sees it. */
 export interface Nest {
   readonly access: Access;
   readonly target: Target;
   readonly reduces: boolean;
-  /** Whether its sums may wait in the buffer of the result. */
+  /** True if partial sums may be kept in the buffer of the result. */
   readonly mayKeepSum: boolean;
-  /** Elements of its vectors; 1 if it has none. */
+  /** The length of its vectors in elements; 1 if it has none. */
   readonly lanes: number;
-  /** Whether one row after another is read, as it lies in memory. */
+  /** True if the nest is part of a pass over rows, so that it reads one contiguous row after another. */
   readonly rowByRow: boolean;
-  /** How many results there are of each value, with those of other rows. */
+  /** The number of results of each value, those of all rows included. */
   readonly results: number;
 }
 
-/** Points that a tile holds of axes: position and count. */
+/** The axes of which a tile holds several points: position of the axis, and number of points. */
 export type Tile = readonly (readonly [axis: number, count: number])[];
 
 export interface Choice {
@@ -25,19 +25,19 @@ export interface Choice {
   readonly vector: number;
   /** Axes of which a tile holds several points. */
   readonly tile: Tile;
-  /** An axis of a short sum whose terms are written out, so that what several results read is loaded once; or -1. */
+  /** The axis of a short sum that is unrolled, so that what several results read is loaded once; or -1. */
   readonly written: number;
   /** Independent accumulators along a vectorized sum. */
   readonly unroll: number;
 }
 
-/** Points of an axis that are done together. */
+/** A block of an axis: `size` points that are computed together. */
 export interface Part {
   readonly axis: number;
   readonly size: number;
 }
 
-/** A loop of the nest: over an axis, over blocks of `size` points of it, or (inside that) over the block at hand. */
+/** A loop of the nest: over an axis, over its blocks of `size` points, or (inside that) over the current block. */
 export interface Level {
   readonly axis: number;
   readonly size?: number;
@@ -53,12 +53,12 @@ export function axesOf({ axes }: Access, kind: "out" | "sum"): number[] {
   return axes.flatMap((axis, i) => (axis.kind === kind ? [i] : []));
 }
 
-/** How far an access moves along an axis; where that is not linear, a page. */
+/** By how many elements an access moves per step along an axis; a page if that is not linear. */
 export function stepOf({ access, target }: Nest, axis: number, load: number): number {
   return access.terms[axis]![load] ?? target.caches.page;
 }
 
-/** How many elements an access touches along axes: those along which it moves by less than it covers already overlap. */
+/** How many distinct elements an access touches along axes. Steps that are smaller than the range already covered overlap it. */
 export function touched(axes: readonly { readonly by: number; readonly extent: number }[]): number {
   const moving = axes.filter(({ by }) => by !== 0).sort((a, b) => Math.abs(a.by) - Math.abs(b.by));
   let [count, span] = [1, 1];

@@ -1,7 +1,7 @@
 /** @file The axis of a nest that carries the vector. */
 import type { Nest } from "./tiling.ts";
 
-/** The axis along which loads are contiguous or constant; -1 if none is long enough or better than scalars. */
+/** The axis along which vectors cost least, because most loads are contiguous or constant there; -1 if none is long enough or cheaper than scalars. */
 export function vectorAxis({ access, lanes, reduces, target: { costs } }: Nest): number {
   const { axes, loads, stores } = access;
   if (lanes === 1) return -1;
@@ -11,12 +11,12 @@ export function vectorAxis({ access, lanes, reduces, target: { costs } }: Nest):
   let least = Number.POSITIVE_INFINITY;
   axes.forEach((axis, i) => {
     if (axis.extent < lanes) return;
-    // The results of a long sum may be stored apart: they are few beside its terms.
+    // The lanes of a long sum's results may be stored one by one: they are few beside its terms.
     const apart = axis.kind === "out" && (i !== lastOut || stores[i] !== 1);
     if (apart && !(reduces && costs.scatter !== undefined && stores[i] !== null)) return;
     const vectors = Math.ceil(axis.extent / lanes);
     const loaded = loads[i]!.reduce<number>((sum, c) => sum + (c === 0 ? costs.repeated : c === 1 ? 1 : costs.gather), 0);
-    // Lanes that are computed twice are lost; the lanes of a sum must be combined in the end.
+    // Lanes that are computed twice are wasted; the lanes of a sum must be combined at the end.
     const cost =
       (loaded * vectors * lanes) / axis.extent +
       (axis.kind === "sum" ? (costs.fold * lanes) / summed : apart ? costs.scatter! / summed : 0);

@@ -1,4 +1,4 @@
-/** @file What it costs to compute an element: from the expression that an instruction makes for it. */
+/** @file The cost of computing an element of a value, from the expression that its instruction makes for it. Costs are in additions. */
 import type { Expr } from "../kernel/kernel.ts";
 import { HOST } from "../kernel/scalar.ts";
 import { isNative, type Target } from "../kernel/target.ts";
@@ -31,7 +31,7 @@ export function weigh(instruction: Instruction, target: Target): Weight {
   return weight;
 }
 
-/** What weights depend on of a machine. */
+/** The properties of a target that weights depend on, as a key of a cache. */
 function machineKey({ costs, native }: Target): string {
   return `${costs.math}|${costs.division}|${native.f32}|${native.f64}`;
 }
