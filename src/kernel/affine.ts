@@ -12,7 +12,7 @@ export interface Affine {
   readonly terms: ReadonlyMap<Expr, number>;
 }
 
-/** What is known of a variable: that it stands for an affine form, or for a value in a range. */
+/** What is known of a variable: the affine form that it was bound to, or the range of its values. */
 export interface Known {
   readonly affine?: Affine;
   readonly range?: Range;
@@ -104,21 +104,21 @@ export function affineLanes(x: Expr, known: ReadonlyMap<Expr, Known>): AffineLan
   return { base: sum(left.base, times(right.base, sign)), offsets: left.offsets.map((o, i) => o + sign * right.offsets[i]!) };
 }
 
-/** Lanes multiplied or divided by a constant; undefined for what is no constant. */
+/** Lanes multiplied or divided by a constant; undefined if `by` is not a constant. */
 function scaledLanes(op: "mul" | "div" | "rem", lanes: AffineLanes, by: number | undefined): AffineLanes | undefined {
   if (by === undefined) return undefined;
   if (op !== "mul") return quotientLanes(op, lanes, by);
   return { base: times(lanes.base, by | 0), offsets: lanes.offsets.map((o) => o * (by | 0)) };
 }
 
-/** Quotients or remainders of lanes that are constants and not negative. */
+/** Quotients or remainders of lanes whose values are known constants >= 0; undefined for others. */
 function quotientLanes(op: "div" | "rem", { base, offsets }: AffineLanes, by: number): AffineLanes | undefined {
   const lanes = offsets.map((o) => o + base.constant);
   if (by <= 0 || base.terms.size > 0 || lanes.some((n) => n < 0)) return undefined;
   return { base: constantForm(0), offsets: lanes.map((n) => (op === "div" ? Math.floor(n / by) : n % by)) };
 }
 
-/** Bounds of Σ coefficient·term, or undefined if it might leave the range of i32. */
+/** Inclusive bounds of Σ coefficient·term; undefined if the sum might leave the range of i32. */
 export function rangeOfTerms(terms: ReadonlyMap<Expr, number>, known: ReadonlyMap<Expr, Known>): Range | undefined {
   let low = 0;
   let high = 0;
@@ -134,7 +134,7 @@ function fits(low: number, high: number): boolean {
   return low >= -(2 ** 31) && high < 2 ** 31;
 }
 
-/** Bounds of a scalar integer, from the bounds of loops through the commonest operations. */
+/** Inclusive bounds of a scalar integer: those of loop counters, carried through the most common operations. Others have the range of i32. */
 export function rangeOf(x: Expr, known: ReadonlyMap<Expr, Known>, memo: Map<Expr, Range> = new Map()): Range {
   const seen = memo.get(x);
   if (seen) return seen;

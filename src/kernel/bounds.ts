@@ -1,11 +1,12 @@
 /**
- * @file Proofs that loads and stores stay inside their buffers. An index and the conditions around it (masks, branches, loops that leave iterations out) are affine
- * forms of loop counters and of terms with a known range. That an index is not negative, and below the length, is an inequality g >= 0; it is proved if g less a positive
- * multiple of each of some conditions f >= 0 has a range that is not negative (Farkas' lemma: Schrijver 1986, §7.3), found by eliminating one term after another.
+ * @file Proofs that loads and stores stay inside their buffers. An index and the conditions around it (masks, branches, loops that leave iterations out) are
+ * affine forms of loop counters and of terms with a known range. "The index is not negative" and "the index is below the length" are inequalities g >= 0.
+ * Such an inequality follows from conditions f >= 0 if g minus positive multiples of them has a range that is not negative (Farkas' lemma: Schrijver 1986,
+ * §7.3). The multiples are found by eliminating one term after another.
  *
  *     b0[i·8 + j - 1 if 0 <= j - 1]      i·8 + j - 1 - (j - 1) = i·8 >= 0
  *
- * What is not proved, mostly what is looked up in memory, gets a check of its own where the machine has none (`guardAccesses`).
+ * Accesses without a proof, mostly those with an index from memory, get a check at run time on machines that have none themselves (`guardAccesses`).
  */
 import type { Dtype } from "../base/dtype.ts";
 import * as k from "./build.ts";
@@ -31,18 +32,18 @@ const RANGES: Readonly<Partial<Record<Dtype, Range>>> = {
 
 type Store = Extract<Stmt, { kind: "store" }>;
 
-/** An access that may lie outside its buffer, as far as the proof sees. */
+/** An access for which no proof was found. */
 export interface Unproved {
   /** The load, or the statement that stores. */
   readonly access: Expr | Store;
   readonly buffer: number;
-  /** True if the index is looked up in memory, so that no proof from shapes can exist. */
+  /** True if the index is loaded from memory, so that no proof from shapes can exist. */
   readonly lookedUp: boolean;
 }
 
-/** How many terms are eliminated one after another: as many as an image has axes, and one. */
+/** How many terms are eliminated one after another: the four axes of an image and one more. */
 const DEPTH = 5;
-/** Tries for one access; after these it counts as not proved. */
+/** How many combinations are tried for one access before it counts as not proved. */
 const TRIES = 4000;
 
 const constantForm = (constant: number): Form => ({ constant, terms: new Map() });
@@ -58,7 +59,7 @@ function combined(a: Form, b: Form, factor: number): Form {
   return { constant: a.constant + factor * b.constant, terms };
 }
 
-/** A form of integers that is not negative where `form` is not, with the least constant: 4·j <= 63 is j <= 15. */
+/** The same condition form >= 0 on integers, with coefficients divided by their gcd and the least constant: 4·j <= 63 becomes j <= 15. */
 function tightened(form: Form): Form {
   const coefficients = [...form.terms.values()];
   if (coefficients.length === 0 || !coefficients.every(Number.isInteger)) return form;
@@ -89,7 +90,7 @@ class Prover {
     this.#assigned = assigned(kernel.body);
   }
 
-  /** `facts` are forms that are not negative where the statements stand. */
+  /** Checks the accesses of statements. `facts` are forms that are >= 0 wherever the statements run. */
   block(stmts: readonly Stmt[], facts: readonly Form[]): void {
     for (const s of stmts) this.#statement(s, facts);
   }
@@ -140,7 +141,7 @@ class Prover {
       const given = all ?? (mask ? [...facts, ...this.#facts(mask, lane, true)] : facts);
       const below = combined(constantForm(length - 1), at, -1);
       if (this.#holds(at, given, DEPTH) && this.#holds(below, given, DEPTH)) continue;
-      // A condition that cannot hold: nothing is touched.
+      // The mask never holds here, so nothing is touched.
       if (mask && this.#holds(constantForm(-1), given, 2)) continue;
       this.unproved.push({ access, buffer, lookedUp: this.#looksUp(index, new Set()) });
       return;
@@ -163,7 +164,7 @@ class Prover {
     );
   }
 
-  /** Whether a form is not negative. */
+  /** Returns true if g >= 0 is proved from the facts, eliminating at most `depth` terms. */
   #holds(g: Form, facts: readonly Form[], depth: number): boolean {
     if (this.#least(g) >= 0) return true;
     if (depth === 0 || this.#tries++ > TRIES) return false;
@@ -195,7 +196,7 @@ class Prover {
     return [low, high];
   }
 
-  /** What follows from a lane of a condition that holds, or that does not. */
+  /** The facts that follow from one lane of a condition that holds (or, with `holds` false, that does not). */
   #facts(x: Expr, lane: number, holds: boolean): Form[] {
     switch (x.op) {
       case "const":
@@ -231,7 +232,7 @@ class Prover {
     return this.#implied(x.op === "le" ? combined(turned, constantForm(1), -1) : turned);
   }
 
-  /** A fact, and those that follow where a term of it is as helpful as it can be: of 4·j + k <= 23 with k >= 0 that j <= 5. */
+  /** A fact, and the facts that follow by replacing one of its terms by a bound: 4·j + k <= 23 and k >= 0 give j <= 5. */
   #implied(fact: Form): Form[] {
     const own = tightened(fact);
     if (own.terms.size < 2) return [own];
@@ -301,7 +302,7 @@ class Prover {
     return low >= least && high <= most ? form : undefined;
   }
 
-  /** Bounds of a lane of an integer that is no affine form of others. */
+  /** Bounds of one lane of an integer that is not an affine form of other terms. */
   #range(x: Expr, lane: number): Range {
     const own = (y: Expr): Range => this.#rangeOfForm(this.#form(y, lane));
     const type = RANGES[x.dtype] ?? UNKNOWN;
@@ -349,14 +350,14 @@ function quotientRange(op: "div" | "rem", [low, high]: Range, [least, most]: Ran
   return [Math.min(...corners), Math.max(...corners)];
 }
 
-/** How many accesses a kernel has, and those that are not proved to stay inside their buffers. */
+/** Counts the accesses of a kernel and lists those that are not proved to stay inside their buffers. */
 export function checkBounds(kernel: Kernel): { readonly accesses: number; readonly unproved: readonly Unproved[] } {
   const prover = new Prover(kernel);
   prover.block(kernel.body, []);
   return { accesses: prover.accesses, unproved: prover.unproved };
 }
 
-/** The kernel with a check at every access that is not proved: what lies outside loads as 0 and is not stored. */
+/** Adds a check to every access that is not proved. Outside the buffer a load then gives 0 and a store does nothing. */
 export function guardAccesses(kernel: Kernel): Kernel {
   const { unproved } = checkBounds(kernel);
   if (unproved.length === 0) return kernel;

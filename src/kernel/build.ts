@@ -25,7 +25,7 @@ export function rebuild(x: Expr, args: readonly Expr[]): Expr {
 function unary(op: UnaryOp, x: Expr): Expr {
   if (x.dtype === "u8") return cast(unary(op, cast(x, "u32")), "u8");
   const f = meaningOf(op, x.dtype) ?? fail(op, "undefined for this dtype", x);
-  // f32 transcendentals are arithmetic of their own after expandMath; folding them here would give another last bit.
+  // expandMath later turns f32 transcendentals into arithmetic; folding them here could differ in the last bit.
   const exact = !(MATH.has(op) && x.dtype === "f32");
   if (x.op === "const" && exact) return constant(f(x.value), x.dtype);
   if (x.op === "splat") return splat(unary(op, x.args[0]!), x.lanes);
@@ -112,7 +112,7 @@ export function sigmoid(x: Expr): Expr {
 export function erf(x: Expr): Expr {
   return unary("erf", x);
 }
-/** A function of floats that is the host's. */
+/** A function of floats that the host computes. */
 export function host(op: HostUnary, x: Expr): Expr {
   return unary(op, x);
 }
@@ -120,7 +120,7 @@ export function host(op: HostUnary, x: Expr): Expr {
 // Binary operations
 
 const COMMUTATIVE: ReadonlySet<string> = new Set(["add", "mul", "min", "max", "and", "or", "xor", "eq", "ne"]);
-/** What arithmetic on bools is: their lattice. */
+/** The logical operation that stands for each arithmetic operation on bools. */
 const BOOLEAN: Readonly<Partial<Record<BinaryOp, BinaryOp>>> = {
   add: "or",
   max: "or",
@@ -138,7 +138,7 @@ function binary(op: BinaryOp, a: Expr, b: Expr): Expr {
   return combine(BOOLEAN[op] ?? fail(op, "undefined for bool", a, b), a, b);
 }
 
-/** Common to binary operations and comparisons: constants, splats, order of operands. */
+/** Makes a binary operation or comparison: folds constants, splats a scalar operand, and orders the operands of commutative operations. */
 function combine(op: BinaryOp | CompareOp, a: Expr, b: Expr): Expr {
   const f = meaningOf(op, a.dtype) ?? fail(op, "undefined for this dtype", a, b);
   const dtype = isCompare(op) ? "bool" : a.dtype;
@@ -176,8 +176,8 @@ function simplifyBool(op: BinaryOp, x: Expr, y: Expr, c: number | undefined): Ex
 }
 
 /**
- * Only what holds for NaN, -0 and ∞ too: x + 0 would turn -0 into 0. The square is what a correctly rounded pow gives, and the product with the reciprocal of a
- * power of two what a quotient is.
+ * Identities with a constant c. Only identities that also hold for NaN, -0 and ∞ are used (x + 0 would turn -0 into 0). x·x equals a correctly rounded
+ * pow(x, 2), and x·(1/c) equals x/c if c is a power of two.
  */
 function simplifyFloat(op: BinaryOp, x: Expr, c: number): Expr | undefined {
   if (c === 1 && (op === "mul" || op === "div" || op === "pow")) return x;
@@ -188,7 +188,7 @@ function simplifyFloat(op: BinaryOp, x: Expr, c: number): Expr | undefined {
   return undefined;
 }
 
-/** Whether a number and its reciprocal are powers of two, and normal in f32. */
+/** Returns true if a number is a power of two and both it and its reciprocal are normal in f32. */
 function isPowerOfTwo(c: number): boolean {
   const exponent = Math.round(Math.log2(c));
   return 2 ** exponent === c && Math.abs(exponent) <= 126;
@@ -225,7 +225,7 @@ export function mul(a: Expr, b: Expr): Expr {
 export function div(a: Expr, b: Expr): Expr {
   return binary("div", a, b);
 }
-/** Takes the sign of `a`; floats as C's fmod; an integer by zero gives 0. */
+/** The remainder of a / b with the sign of `a`; for floats as C's fmod; an integer modulo zero gives 0. */
 export function rem(a: Expr, b: Expr): Expr {
   return binary("rem", a, b);
 }

@@ -1,6 +1,6 @@
 /**
- * @file Kernels as closures, for hosts that make no code out of texts (a page whose Content-Security-Policy has no 'unsafe-eval'): what `interpret.ts` writes as source, one
- * function for each operation instead. Slower than that some ten times, and the same to the last bit.
+ * @file The interpreter without generated code, for hosts that refuse to compile text (a page whose Content-Security-Policy lacks 'unsafe-eval'). Each operation
+ * becomes a closure where `interpret.ts` writes source text. It is about ten times slower and gives the same bits.
  */
 import type { TypedArray } from "../base/dtype.ts";
 import type { Expr, Kernel, Stmt } from "./kernel.ts";
@@ -43,7 +43,7 @@ class Maker {
   }
 
   #statement(s: Stmt): Action {
-    // What the statement needs, operands first; a value that is used twice is computed once.
+    // The operations of the statement, operands first; a value that is used twice is computed once.
     const plan: Action[] = [];
     const known = new Map<Expr, Lanes>();
     const value = (x: Expr): Lanes => this.#value(x, plan, known);
@@ -156,7 +156,7 @@ class Maker {
   }
 }
 
-/** The elements of an operand that there is not. */
+/** Stands for the lanes of an absent operand. */
 const NO_LANES: Lanes = [];
 
 function meaningOfExpr(x: Expr): Meaning {

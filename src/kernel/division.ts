@@ -1,7 +1,7 @@
 /**
- * @file Division of a kernel among threads. Its work is a line: every iteration of a parallel loop is a stretch of it, as long as its work. A part of the kernel is
- * a part of the line; an iteration belongs to the part in which its stretch begins, or is divided itself where it is long. So any cuts of the line give
- * every iteration to exactly one part, and no sum is ever divided: results do not depend on the cuts.
+ * @file Division of a kernel among threads. The work of a kernel is a line: every iteration of a parallel loop is a stretch of it, as long as its work. A part
+ * of the kernel is a part of the line. An iteration belongs to the part in which its stretch begins; a long iteration is divided itself. Any cuts of the line
+ * give every iteration to exactly one part, and no sum is ever divided, so results do not depend on the cuts.
  *
  *     for j < 3 parallel { … }  a tile  for i < 2 parallel { for k parallel { … } }
  *     |-----|-----|-----|-------|--,--,--,--,--|--,--,--,--,--|
@@ -9,12 +9,12 @@
 import type { Expr, Loop, Stmt } from "./kernel.ts";
 import { assigned, blocksOf, eachExpr, eachStmt, operandsOf } from "./walk.ts";
 
-/** Where a statement lies on the line of its block. */
+/** The stretch of a statement on the line of its block. */
 export interface Stretch {
   readonly start: number;
   /** For a parallel loop: the length of an iteration, their number, and, if iterations are divided, the line of the body. */
   readonly each?: { readonly length: number; readonly count: number; readonly inside: Line | undefined };
-  /** For a loop that is parallel inside: the line of its body, of which every part does its share in all iterations. */
+  /** For a loop that is parallel inside: the line of its body. Every part does its share of that line in all iterations. */
   readonly through?: Line;
 }
 
@@ -24,17 +24,17 @@ export interface Line {
   readonly stretches: ReadonlyMap<Stmt, Stretch>;
 }
 
-/** Iterations longer than this share of a kernel are divided themselves. */
+/** An iteration longer than this share of the kernel is divided itself. */
 const LONGEST_ITERATION = 1 / 64;
 /** Lines are no longer than this, so that positions are small integers. */
 const LONGEST_LINE = 2 ** 28;
 
-/** What a kernel's statements take. */
+/** The work of a kernel's statements. */
 export interface Workload {
   /** A rough count of the operations that a statement performs, in all iterations of a loop; a vector counts as one. */
   readonly of: ReadonlyMap<Stmt, number>;
   readonly total: number;
-  /** Whether `mark` was true for some operation. */
+  /** True if `mark` was true for some operation. */
   readonly marked: boolean;
 }
 
@@ -58,7 +58,7 @@ export function weigh(body: readonly Stmt[], mark: (x: Expr) => boolean): Worklo
   return { of, total, marked };
 }
 
-/** How many statements are performed, in all iterations: what is small here need not be weighed. */
+/** How many statements run, over all iterations. A kernel with few need not be weighed. */
 export function iterationsOf(stmts: readonly Stmt[]): number {
   return stmts.reduce((sum, s) => sum + (s.kind === "for" ? timesOf(s) * iterationsOf(s.body) : 1), 0);
 }
@@ -133,7 +133,7 @@ class Divider {
   }
 }
 
-/** Whether loops read what the other statements of their block assign: then these would have to run in every part. */
+/** Returns true if loops read variables that other statements of their block assign. Those statements would then have to run in every part. */
 function needs(loops: ReadonlySet<Loop>, stmts: readonly Stmt[], set: ReadonlySet<Expr>): boolean {
   if (set.size === 0) return false;
   const tainted = new Set(set);

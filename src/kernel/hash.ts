@@ -1,7 +1,7 @@
 /**
- * @file Content hashes of kernels: a fingerprint of what a kernel computes, within this process, independent of its name and of how its expressions and variables
- * happen to be numbered. One walk feeds every part of every distinct node, in order of first use, to two running hashes of 32 bits
- * (multiplicative, in the manner of FNV-1a).
+ * @file Content hashes of kernels: a fingerprint of what a kernel computes, valid within this process. It does not depend on the kernel's name or on how its
+ * expressions and variables are numbered. One walk feeds every part of every distinct node, in order of first use, to two running hashes of 32 bits
+ * (multiplicative, like FNV-1a).
  */
 import { numberOf } from "./build.ts";
 import type { Expr, Kernel, Stmt } from "./kernel.ts";
@@ -27,7 +27,7 @@ class Hasher {
     this.word(HALVES[1]!);
   }
 
-  /** A node that was met before is its number. */
+  /** Feeds an expression. A node that was met before is fed as its number. */
   expr(x: Expr): void {
     const known = this.#numbers.get(x);
     if (known !== undefined) {

@@ -13,7 +13,7 @@ export interface GammaShares {
 
 const LARGE = 1e8;
 
-/** Of γ(a, x)/Γ(a), for a >= 0 and x >= 0; NaN elsewhere. */
+/** P = γ(a, x)/Γ(a), Q = 1 - P and ∂P/∂a, for a >= 0 and x >= 0; NaN elsewhere. */
 export function gammaShares(a: number, x: number): GammaShares {
   if (!(a >= 0 && x >= 0) || (a === Number.POSITIVE_INFINITY && x === a) || (a === 0 && x === 0))
     return { p: Number.NaN, q: Number.NaN, slope: Number.NaN };
@@ -57,7 +57,7 @@ function bySeries(a: number, x: number): GammaShares {
   return { p, q: a < SMALL ? small(a, x) : 1 - p, slope: p * (Math.log(x) - digamma(a + 1)) + front * slopes };
 }
 
-/** Below it P is nearly 1 for all but the least x. */
+/** For a below this, P is nearly 1 for all but the smallest x. */
 const SMALL = 0.25;
 /** ζ(k) for k = 2, 3, ... */
 const ZETAS: readonly number[] = Array.from({ length: 30 }, (_, i) => zeta(i + 2, 1));
@@ -75,7 +75,7 @@ function small(a: number, x: number): number {
   return -Math.expm1(logFront) - Math.exp(logFront) * a * sum;
 }
 
-/** From the inside out, each part with its derivative by a. */
+/** The continued fraction, evaluated from the inside out; each part carries its derivative by a. */
 function byFraction(a: number, x: number): GammaShares {
   const n = Math.ceil(40 + 10 * Math.sqrt(a) + 1500 / (x + 1));
   let [value, slope] = [x + 2 * n + 1 - a, -1];

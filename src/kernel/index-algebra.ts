@@ -7,12 +7,12 @@ import type { Dtype } from "../base/dtype.ts";
 import * as k from "./build.ts";
 import type { Expr } from "./kernel.ts";
 
-/** A counter, or a division or remainder of an index, that an index is a sum of. */
+/** A term of an index that is not taken apart further: a counter, a lane, a quotient, a remainder or a loaded integer. */
 export interface Atom {
   readonly key: string;
   readonly min: number;
   readonly max: number;
-  /** The length of the vector between whose lanes the value differs; 1 if it does not. */
+  /** The length of the vector if the value differs between its lanes; 1 if it does not. */
   readonly lanes: number;
   readonly kind: "expr" | "lane" | "div" | "mod";
   readonly expr?: Expr;
@@ -60,7 +60,7 @@ export class Index {
   /** A scalar i32 expression known to lie in min..max, such as a loop counter. */
   static of(expr: Expr, min: number, max: number): Index {
     if (min === max) return Index.constant(min);
-    // With the number of digits in front, keys sort as the numbers do: the order of terms must not change where a digit is added.
+    // With the number of digits in front, keys sort like the numbers, so the order of terms is the order of creation.
     const digits = String(expr.id);
     const key = `e${digits.length}${digits}`;
     return new Index([{ atom: { key, min, max, lanes: expr.lanes, kind: "expr", expr }, coefficient: 1 }], 0);
@@ -80,7 +80,7 @@ export class Index {
     return this.terms.length === 0;
   }
 
-  /** Its terms with coefficient 1, each by itself: what steps from one element to the next. */
+  /** Its terms with coefficient 1, each as an index: those that step from one element to the next. */
   units(): Index[] {
     return this.terms.filter((t) => t.coefficient === 1).map((t) => new Index([t], 0));
   }
@@ -186,15 +186,15 @@ export function keyOf(at: readonly Index[]): string {
   return at.map((i) => i.key).join();
 }
 
-/** The conjunction of two conditions of which null is true. */
+/** The conjunction of two conditions; null stands for "always". */
 export function both(a: Expr | null | undefined, b: Expr | null | undefined): Expr | null {
   return a && b ? k.and(a, b) : (a ?? b ?? null);
 }
 
-/** A load at an index: scalar, consecutive elements, or a gather, whichever the index asks for. The lanes of a vector that `live` leaves out are not read. */
+/** A load at an index: a scalar, consecutive elements or a gather, depending on the index. Lanes of a vector outside the mask `live` are not read. */
 export function loadAt(buffer: number, dtype: Dtype, index: Index, where?: Expr | null, live?: Expr | null): Expr {
   const { lanes } = index;
-  // What is read once for all lanes may be read if one of them is live, and in a tail the first is.
+  // One element for all lanes may be read if any lane is live, and in a tail the first lane always is.
   const mask = lanes > 1 ? both(where, live) : where;
   const options = mask ? { mask } : {};
   if (lanes === 1) {

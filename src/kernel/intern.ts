@@ -1,6 +1,6 @@
 /**
- * @file Expressions that are one object where they are structurally equal (Ershov 1958, hash-consing), so that common subexpressions are found by comparing
- * references. Each kernel is built with a table of its own. Losing sharing is never wrong.
+ * @file Hash-consing (Ershov 1958): structurally equal expressions of a kernel are one object, so that common subexpressions are found by comparing references.
+ * Each kernel is built with its own table. Losing sharing costs time but is never wrong.
  */
 import type { Dtype } from "../base/dtype.ts";
 import type { Expr } from "./kernel.ts";
@@ -9,7 +9,7 @@ type Fold = NonNullable<Expr["fold"]>;
 
 const words: Map<string, number> = new Map();
 
-/** A small number for a word (an op, a dtype), in order of appearance; the same as long as the process lives. */
+/** A small number for a word (an op, a dtype), in order of first use; constant for the life of the process. */
 export function numberOf(word: string): number {
   const known = words.get(word);
   if (known !== undefined) return known;
@@ -43,7 +43,7 @@ const SMALLEST_TABLE = 1024;
 
 /** The expressions of one kernel. Open addressing: an expression stands at its hash or in the next free slot. */
 class Table {
-  /** Their number is a power of two, at least twice that of the expressions. */
+  /** The number of slots is a power of two and at least twice the number of expressions. */
   #slots: (Expr | undefined)[] = new Array<Expr | undefined>(SMALLEST_TABLE).fill(undefined);
   #count = 0;
 
@@ -82,7 +82,7 @@ let ids = 0;
 /** Creation numbers go up for the whole process: operands precede results. */
 const nextId = (): number => ids++;
 
-/** Expressions that are made outside of kernels, to look at them, are shared until there are so many. */
+/** Expressions that are made outside of kernels share one table, which is emptied at this many. */
 const MOST_OUTSIDE = 1 << 14;
 let outside = new Table();
 let current: Table | undefined;

@@ -206,7 +206,7 @@ function compile(kernel: Kernel): Run {
 
 let allowed: boolean | undefined;
 
-/** Whether the host makes functions out of texts; a page with a strict Content-Security-Policy does not. */
+/** Returns true if the host compiles text to functions; a page with a strict Content-Security-Policy does not. */
 function codeFromText(): boolean {
   try {
     allowed ??= new Function("return true")() === true;
@@ -216,7 +216,7 @@ function codeFromText(): boolean {
   return allowed;
 }
 
-/** For tests: leaves kernels to closures, or (undefined) to what the host allows. */
+/** For tests: false runs kernels as closures, true as generated code; undefined leaves the choice to what the host allows. */
 export function allowCodeFromText(on: boolean | undefined): void {
   allowed = on;
 }
@@ -301,10 +301,10 @@ function callKernel(kernel: Kernel, addresses: readonly number[], memory: ArrayB
   runKernel(kernel, views);
 }
 
-// Errors of host functions, and others after which it is known what a program has written.
+// Errors that were thrown between kernels, so that it is known what the program has written.
 const harmless: WeakSet<object> = new WeakSet();
 
-/** Notes that a program failed between its kernels, and not in one. Gives the error. */
+/** Notes that a program failed between its kernels and not inside one. Returns the error. */
 export function markHarmless<E>(error: E): E {
   if (typeof error === "object" && error !== null) harmless.add(error);
   return error;

@@ -1,6 +1,6 @@
 /**
  * @file The kernel language: scalar loops over buffers. One kernel is one loop nest over typed buffers; its expressions are scalars or
- * vectors. It knows nothing of tensors and of no machine. `build.ts` makes it, `print.ts` shows it, `verify.ts` checks it, `interpret.ts` runs
+ * vectors. It knows neither tensors nor machines. `build.ts` makes it, `print.ts` shows it, `verify.ts` checks it, `interpret.ts` runs
  * it (the oracle), `math.ts` rewrites transcendentals into arithmetic, `codegen/` turns it into machine code.
  *
  * Meaning. Every statement evaluates its expressions anew when it is executed; inside one statement an expression object that is used
@@ -81,11 +81,14 @@ export interface Node<Op, Args extends readonly Expr[]> {
 
 export type Stmt =
   /**
-   * `variable` takes from, from + step, ... while < to. The iterations of a `parallel` loop may run in any order and at the same time, also beside those of other
-   * parallel loops of its block: none reads what another writes. Those of a loop that is parallel `inside` follow one another (parts of a sum that are added to results
-   * in memory), but all that they tell each other is told by an iteration of a parallel loop inside to the same iteration of that loop. A loop `within` two scalars
-   * leaves out the iterations for which low <= variable < high does not hold; it starts at 0, has a step of 1 and is not parallel. A loop that `joins` stands in a
-   * pass over rows, in which the pass `fuse-loops` may make one loop of it and another.
+   * `variable` takes the values from, from + step, ... while < to.
+   *
+   * - `parallel: true`: iterations may run in any order and at the same time, also beside those of other parallel loops of the block. None reads what another
+   *   writes.
+   * - `parallel: "inside"`: iterations run in order (parts of a sum that are added to results in memory), but each iteration of a parallel loop inside reads only
+   *   what the same iteration of that loop wrote before.
+   * - `within: [low, high]`: iterations for which low <= variable < high does not hold are left out. Such a loop starts at 0, has step 1 and is not parallel.
+   * - `joins`: the loop stands in a pass over rows, where the pass `fuse-loops` may fuse it with another.
    */
   | {
       readonly kind: "for";
@@ -114,7 +117,10 @@ export interface Buffer {
   readonly dtype: Dtype;
   /** In elements. */
   readonly length: number;
-  /** False: the kernel only reads it. Two buffers of a call may be the same memory only if each iteration of a loop reads what it overwrites itself. */
+  /**
+   * True if the kernel writes it. Two buffers of a call may be the same memory only if every element that a loop overwrites is read by the iteration that
+   * overwrites it, and by no later one.
+   */
   readonly written: boolean;
 }
 
@@ -134,7 +140,7 @@ export interface Address {
   readonly strides?: readonly number[];
 }
 
-/** Work that a loop nest does not pay for (a decomposition, a sort): a function on typed arrays over the arena. */
+/** Work that is not written as a loop nest (a decomposition, a sort): a function on typed arrays over the arena. */
 export interface HostCall {
   readonly name: string;
   readonly buffers: readonly Buffer[];

@@ -1,4 +1,4 @@
-/** @file Leaves of expressions, loads, and what makes vectors of scalars and scalars of vectors. */
+/** @file Constructors of leaves (constants, loads) and of conversions between scalars and vectors (splat, lane, fold). */
 import type { Dtype } from "../base/dtype.ts";
 import { make } from "./intern.ts";
 import type { Expr } from "./kernel.ts";
@@ -6,7 +6,7 @@ import { WRAP } from "./scalar.ts";
 
 type Fold = NonNullable<Expr["fold"]>;
 
-/** Refuses to build what the language does not have. */
+/** @throws {Error} `internal:`, for an expression that the language does not have. */
 export function fail(op: string, message: string, ...args: readonly Expr[]): never {
   const given = args.map((x) => `${x.op}: ${x.dtype}${x.lanes > 1 ? `x${x.lanes}` : ""}`).join(", ");
   throw new Error(`internal: kernel op ${op}: ${message}${given ? ` (given ${given})` : ""}`);
@@ -55,7 +55,7 @@ export function load(
   return make("load", loaded, lanes, [index, splat(options.mask, lanes)], buffer);
 }
 
-/** `x` as a vector of `lanes` elements; of 1, itself. */
+/** `x` as a vector of `lanes` equal elements; `x` itself if lanes is 1. */
 export function splat(x: Expr, lanes: number): Expr {
   if (x.lanes === lanes) return x;
   if (x.lanes > 1) fail("splat", `is no vector of ${lanes}`, x);

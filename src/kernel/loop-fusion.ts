@@ -4,15 +4,15 @@
  *
  *     for j { e[j] = exp(x[j]) }   for j { s += e[j] }       becomes       for j { t = exp(x[j]); e[j] = t; s += t }
  *
- * A loop joins an earlier one of the same range if it may go in front of all that stands between, and if an iteration of one touches, of what the other
- * writes, only what the same iteration touches.
+ * A loop joins an earlier one of the same range under two conditions. It may be moved in front of all statements in between. And no iteration of one loop
+ * touches what a different iteration of the other loop writes.
  */
 import { affineLanes, affineOf, type Known, type Range, rangeOfTerms } from "./affine.ts";
 import * as k from "./build.ts";
 import type { Expr, Kernel, Loop, Stmt } from "./kernel.ts";
 import { assigned, blocksOf, bound, eachExpr, eachStmt, mapBlocks, mapOperands, operandsOf, renamed, rewrite } from "./walk.ts";
 
-/** Elements of a buffer that a statement touches: those from `low` to `high` from a place that terms tell; anywhere, without terms. */
+/** The elements of a buffer that a statement touches: Σ terms + low to Σ terms + high. Without terms it may be any element. */
 interface Access {
   readonly buffer: number;
   readonly writes: boolean;
@@ -21,14 +21,14 @@ interface Access {
   readonly high: number;
 }
 
-/** Whether two buffers may be the same memory. */
+/** Returns true if two buffers may be the same memory. */
 type MayShare = (a: number, b: number) => boolean;
 
-/** The kernel with those of its loops fused that are marked (`joins`); buffers of one length may be the same memory. */
+/** Fuses the loops of a kernel that are marked with `joins`. Two buffers of the same length count as possibly the same memory. */
 export function fuseMarkedLoops(kernel: Kernel): Kernel {
   const mayShare: MayShare = (a, b) => kernel.buffers[a]!.length === kernel.buffers[b]!.length;
   const within = (block: readonly Stmt[]): Stmt[] => {
-    // The nests of a pass over rows stand together, behind what the rows are added to.
+    // The nests of a pass over rows are contiguous, behind the loops that set the sums over rows to 0.
     const start = block.findLastIndex((s) => s.kind === "for" && !s.joins) + 1;
     const [before, nests] = [block.slice(0, start).map((s) => mapBlocks(s, within)), block.slice(start)];
     return [...before, ...(nests.some((s) => s.kind === "for") ? fuseLoops(nests, mayShare) : nests.map((s) => mapBlocks(s, within)))];
@@ -36,7 +36,7 @@ export function fuseMarkedLoops(kernel: Kernel): Kernel {
   return { ...kernel, body: within(kernel.body) };
 }
 
-/** The statements with their loops joined, and those of their blocks. Loops wait for each other before and after. */
+/** Fuses the loops among statements and in their blocks. The statements run one after another, before as after. */
 export function fuseLoops(stmts: readonly Stmt[], mayShare: MayShare): Stmt[] {
   const done: Stmt[] = [];
   for (const s of stmts) {
@@ -64,7 +64,7 @@ function partnerOf(loop: Loop, before: readonly Stmt[], mayShare: MayShare): num
   return -1;
 }
 
-/** What a sum starts from: it may go in front of anything. */
+/** Returns true for the start value of a sum, which may be moved in front of anything. */
 function isStart(s: Stmt): boolean {
   return s.kind === "let" && s.value.op !== "variable" && s.value.op !== "load" && s.value.args.every((x) => x.op === "const");
 }
@@ -80,13 +80,13 @@ function mayFuse(first: Loop, second: Loop, mayShare: MayShare): boolean {
   return accessesOf(first.body).every((a) => later.every((b) => !dependent(a, b, mayShare) || staysInIteration(a, b, first)));
 }
 
-/** Whether a loop that touches `own` may go in front of a statement before it. */
+/** Returns true if a loop that touches `own` may go in front of a statement before it. */
 function mayPass(loop: Loop, own: readonly Access[], s: Stmt, mayShare: MayShare): boolean {
   if (changes(s, loop) || changes(loop, s)) return false;
   return accessesOf([s]).every((a) => own.every((b) => !dependent(a, b, mayShare) || areApart(a, b)));
 }
 
-/** Whether `s` binds or sets a variable that `t` uses. */
+/** Returns true if `s` binds or sets a variable that `t` uses. */
 function changes(s: Stmt, t: Stmt): boolean {
   const changed = new Set([...bound([s]), ...assigned([s])]);
   const used: Expr[] = [...assigned([t])];
@@ -95,8 +95,8 @@ function changes(s: Stmt, t: Stmt): boolean {
 }
 
 /**
- * Whether the order of two accesses matters, of which `a` comes first. What is written over other memory is read no more afterwards, so that a write never
- * waits for the later reads of another buffer.
+ * Returns true if the order of two accesses matters, of which `a` comes first. Once a kernel has written over the memory of another buffer, it does not read
+ * that buffer any more; so a write never depends on later reads of another buffer.
  */
 function dependent(a: Access, b: Access, mayShare: MayShare): boolean {
   if (a.buffer === b.buffer) return a.writes || b.writes;
@@ -107,7 +107,7 @@ function areApart(a: Access, b: Access): boolean {
   return sameTerms(a, b) && (a.high < b.low || b.high < a.low);
 }
 
-/** Whether iterations of a loop reach nothing that other iterations reach by the other access. */
+/** Returns true if no iteration of the loop touches by one access what a different iteration touches by the other. */
 function staysInIteration(a: Access, b: Access, { variable, step }: Loop): boolean {
   const by = Math.abs(a.terms?.get(variable) ?? 0) * step;
   return sameTerms(a, b) && (by === 0 ? areApart(a, b) : Math.max(a.high - b.low, b.high - a.low) < by);
@@ -117,7 +117,7 @@ function sameTerms({ terms: p }: Access, { terms: q }: Access): boolean {
   return p !== undefined && q !== undefined && p.size === q.size && [...p].every(([x, c]) => q.get(x) === c);
 }
 
-/** All that statements touch, from the variables outside them. */
+/** All accesses of statements, in terms of the variables outside them. */
 function accessesOf(stmts: readonly Stmt[]): Access[] {
   const known = new Map<Expr, Known>();
   const own = new Set([...bound(stmts), ...assigned(stmts)]);
@@ -154,13 +154,13 @@ function placeOf(
 
 const NOTHING: ReadonlyMap<Expr, Known> = new Map();
 
-/** Two loops as one. */
+/** Fuses two loops of the same range. */
 function fuse(first: Loop, second: Loop): Loop {
   const body = [...first.body, ...renamed(second.body, new Map([[second.variable, first.variable]]))];
   return { ...first, body: body.some((s) => blocksOf(s).length > 0) ? body : storesLast(forward(body)) };
 }
 
-/** Straight statements in which what was just stored is not loaded again. */
+/** Replaces loads of an element that an earlier statement of the block stored by the stored value. */
 function forward(stmts: readonly Stmt[]): Stmt[] {
   const held = new Map<Expr, Expr>();
   return stmts.map((s) => {
@@ -175,7 +175,7 @@ function forward(stmts: readonly Stmt[]): Stmt[] {
   });
 }
 
-/** The same with stores at the end, so that loads before and after them are seen to be the same; as they are where a load waits for a store. */
+/** Moves stores to the end of the block, so that equal loads before and after them can be shared; leaves the block as it is if a load depends on a store. */
 function storesLast(stmts: readonly Stmt[]): Stmt[] {
   const waits = stmts.some((s, i) => {
     if (s.kind !== "store") return false;

@@ -1,6 +1,6 @@
 /**
- * @file Lowering: what is done with a kernel before a code generator emits code, as tables of passes in the order in which they run. What serves one
- * engine alone is that generator's business.
+ * @file Lowering: the passes on a kernel before a code generator emits code, as tables in the order in which they run. Passes that serve one engine alone are
+ * in the folder of its code generator.
  */
 import { type Pass, runPasses, type Watch } from "../base/passes.ts";
 import * as k from "./build.ts";
@@ -28,12 +28,12 @@ export const ORDERING: readonly KernelPass[] = [
   ["block-sums", onBody(blockSums)],
 ];
 
-/** A kernel as it is scheduled, from one as it is written. `watch` is told of the kernel after each pass. */
+/** Runs the passes ORDERING on a kernel that the scheduler wrote. `watch` is called with the kernel after each pass. */
 export function orderSums(kernel: Kernel, target: Target, watch?: Watch<Kernel>): Kernel {
   return runPasses(ORDERING, kernel, target, watch);
 }
 
-/** The passes of every code generator. */
+/** The passes that every code generator runs. */
 export const LOWERING: readonly KernelPass[] = [
   ["guard-accesses", (kernel, target) => target.guardAccesses?.(kernel) ?? kernel],
   ["split-masked-stores", (kernel, target) => (target.tails === "mask" ? kernel : splitMaskedStores(kernel))],
@@ -43,12 +43,12 @@ export const LOWERING: readonly KernelPass[] = [
   ["share", onBody(share)],
 ];
 
-/** A kernel as a code generator takes it. `watch` is told of the kernel after each pass. */
+/** Runs the passes LOWERING on a scheduled kernel; the result is what code generators emit. `watch` is called with the kernel after each pass. */
 export function lower(kernel: Kernel, target: Target, watch?: Watch<Kernel>): Kernel {
   return runPasses(LOWERING, kernel, target, watch);
 }
 
-/** Stores under a mask as a branch for each lane, for machines without them. */
+/** Replaces stores under a mask by one branch per lane, for machines without masked stores. */
 export function splitMaskedStores(kernel: Kernel): Kernel {
   const split = (s: Stmt): Stmt[] => {
     if (s.kind !== "store" || !s.mask) return [mapBlocks(s, (block) => block.flatMap(split))];
@@ -64,7 +64,7 @@ export function splitMaskedStores(kernel: Kernel): Kernel {
   return { ...kernel, body: kernel.body.flatMap(split) };
 }
 
-/** Multiply-adds as a multiplication and an addition, each rounded, for machines without them. */
+/** Replaces multiply-adds by a multiplication and an addition, each rounded, for machines without fused ones. */
 export function splitMultiplyAdds(kernel: Kernel): Kernel {
   const memo = new Map<Expr, Expr>();
   const change = (x: Expr): Expr => (x.op === "fma" ? k.add(k.mul(x.args[0]!, x.args[1]!), x.args[2]!) : x);
@@ -76,21 +76,21 @@ export function splitMultiplyAdds(kernel: Kernel): Kernel {
   return { ...kernel, body: kernel.body.map(split) };
 }
 
-/** Few statements have more operations. */
+/** An upper estimate of the operations of a statement, for a first cheap test of a kernel's work. */
 const OPERATIONS_PER_STATEMENT = 64;
 
 /** How the work of kernels is divided among threads. */
 export interface DivisionOptions {
   /** Kernels with at least this much work (see `weigh`) are divided. */
   readonly leastWork: number;
-  /** Parts of a kernel, and buffers of one that is divided, at most. */
+  /** The most parts of a kernel, and the most buffers that a divided kernel may have. */
   readonly mostParts: number;
   readonly mostBuffers: number;
-  /** Operations that only the main thread can do: kernels with one of them are not divided. */
+  /** Returns true for operations that only the main thread can do. Kernels with one of them are not divided. */
   readonly isOfMainThread: (x: Expr) => boolean;
 }
 
-/** The line of a lowered kernel with enough work, and the number of parts that is worth while; undefined for one that the main thread does alone. */
+/** The line of work of a lowered kernel and the number of parts that it is worth; undefined if the main thread should do the kernel alone. */
 export function divideWork(kernel: Kernel, options: DivisionOptions): { readonly line: Line; readonly parts: number } | undefined {
   const { leastWork, mostParts, mostBuffers, isOfMainThread } = options;
   const { body, buffers } = kernel;

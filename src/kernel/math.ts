@@ -84,7 +84,7 @@ function expBelow(x: Expr): Expr {
   return k.mul(k.bitcast(y, "f32"), k.float(2 ** -64));
 }
 
-/** eˣ, in fewer steps if x is not above 0 by its form: a minimum with it. */
+/** eˣ, in fewer steps if x <= 0 is known from the form of x: a minimum with 0. */
 function expOf(x: Expr): Expr {
   const limit = x.op === "min" ? k.constantOf(x.args[1]!) : undefined;
   return limit === 0 ? expBelow(atMost(x.args[0]!, 0)) : exp(x);
@@ -150,7 +150,7 @@ function log(x: Expr): Expr {
   return logSpecial(x, x, logCore(f, exponent));
 }
 
-/** ln at its special arguments: `u` is what the logarithm is of, `x` the argument. */
+/** Replaces y = ln u by its special values: NaN below 0, -∞ at 0, and `x` (the argument of the function) for ∞ and NaN. */
 function logSpecial(u: Expr, x: Expr, y: Expr): Expr {
   const finite = k.select(k.lt(u, k.float(INFINITY)), y, x);
   const positive = k.select(k.eq(u, k.float(0)), k.float(-INFINITY), finite);
@@ -250,7 +250,7 @@ function sine(x: Expr, shift: number): Expr {
 
 const DIRECT: Readonly<Record<string, (x: Expr) => Expr>> = { exp: expOf, expm1, log, log1p, tanh, sigmoid, erf };
 
-/** An f32 function through the host's double precision, lane by lane. */
+/** Computes an f32 function lane by lane in the host's double precision. */
 function throughHost(f: (x: Expr) => Expr, x: Expr): Expr {
   const one = (scalar: Expr): Expr => k.cast(f(k.cast(scalar, "f64")), "f32");
   if (x.lanes === 1) return one(x);
@@ -287,7 +287,7 @@ function expandIn(s: Stmt, target: Target): readonly Stmt[] {
   return [...prelude, mapBlocks(expanded, (block) => block.flatMap((inner) => expandIn(inner, target)))];
 }
 
-/** The kernel with every f32 transcendental that is not native to the target, but `pow`, rewritten into arithmetic. `pow` is the host's, lane by lane. */
+/** Rewrites every f32 transcendental that the target has no instruction for into arithmetic. `pow` is computed by the host, lane by lane. */
 export function expandMath(kernel: Kernel, target: Target = WASM): Kernel {
   return { ...kernel, body: kernel.body.flatMap((s) => expandIn(s, target)) };
 }

@@ -2,9 +2,9 @@
  * @file Code motion: `hoist` takes loop-invariant values out of loops, `share` computes once what several statements use. Both turn
  * expressions into `let`s and keep the meaning. (Aho, Lam, Sethi & Ullman 2006, §9.5; on a structured language no data flow is needed.)
  *
- * What may not move: an expression past a `set` of a variable in it; a load past a store, since any two buffers may be the same memory (but see `keeps`); a
- * load that no mask guards out of an `if`, since it may lie outside its buffer. Integer arithmetic on variables alone is left where it is:
- * it makes up addresses, which the code generators keep in pointers of their own.
+ * Three moves are not allowed. An expression does not move past a `set` of one of its variables. A load does not move past a store, since any two buffers may
+ * be the same memory (but see `keeps`). A load without a mask does not move out of an `if`, since its index may be outside the buffer. Integer arithmetic on
+ * variables alone is left where it is: it forms addresses, which the code generators keep in pointers.
  */
 import { rebuild, variable } from "./build.ts";
 import type { Expr, Stmt } from "./kernel.ts";
@@ -14,13 +14,13 @@ import { assigned, blocksOf, bound, eachExpr, eachStmt, mapBlocks, mapOperands, 
 interface Footprint {
   readonly variables: ReadonlySet<Expr>;
   readonly loads: ReadonlySet<number>;
-  /** Some load in it is not masked. */
+  /** True if it contains a load without a mask. */
   readonly bareLoads: boolean;
 }
 
 const NOTHING: Footprint = { variables: new Set(), loads: new Set(), bareLoads: false };
 
-/** What is known of the expressions of the kernel at hand. */
+/** The footprints of expressions of the current kernel. */
 let footprints: Map<Expr, Footprint> = new Map();
 let addresses: Map<Expr, boolean> = new Map();
 
@@ -45,7 +45,7 @@ function footprintOf(x: Expr): Footprint {
   return { variables: joined.variables, loads: new Set([...joined.loads, x.value]), bareLoads: joined.bareLoads || x.args.length === 1 };
 }
 
-/** Both; one of the two as it is if it includes the other. */
+/** The union of two footprints; one of the two objects itself if it includes the other. */
 function join(a: Footprint, b: Footprint): Footprint {
   if (includes(a, b)) return a;
   if (includes(b, a)) return b;
@@ -72,13 +72,13 @@ function readsAny(x: Expr, variables: ReadonlySet<Expr>): boolean {
 
 const AFFINE: ReadonlySet<string> = new Set(["add", "sub", "mul", "shl", "neg"]);
 
-/** Scalar integer arithmetic on variables and constants: an address, cheaper where it is used. */
+/** Returns true for scalar integer arithmetic on variables and constants: an address, which is cheaper to form where it is used. */
 function isAddressArithmetic(x: Expr): boolean {
   if (x.op === "const" || x.op === "variable") return true;
   if (x.lanes > 1 || (x.dtype !== "i32" && x.dtype !== "u32") || !AFFINE.has(x.op)) return false;
   const known = addresses.get(x);
   if (known !== undefined) return known;
-  // What is looked up in memory may be a term of a sum: it gets a variable, the sum does not.
+  // A loaded integer may be a term of an address: the loaded value gets a variable, the sum does not.
   const isTerm = (arg: Expr): boolean => isAddressArithmetic(arg) || (isSum && !AFFINE.has(arg.op));
   const isSum = x.op === "add" || x.op === "sub";
   const result = x.args.every(isTerm);
@@ -86,7 +86,7 @@ function isAddressArithmetic(x: Expr): boolean {
   return result;
 }
 
-/** Not worth a variable. */
+/** Returns true for expressions that are not worth a variable. */
 function isCheap(x: Expr): boolean {
   if (x.op === "ramp" || isAddressArithmetic(x)) return true;
   return x.op === "splat" && (x.args[0]!.op === "const" || x.args[0]!.op === "variable");
@@ -98,11 +98,11 @@ function isCheap(x: Expr): boolean {
 interface LoopFacts {
   readonly variant: Set<Expr>;
   readonly assigned: ReadonlySet<Expr>;
-  /** Whether a load from a buffer gives the same in all iterations, as far as stores go. */
+  /** Returns true if no store of the loop changes what a load from the buffer gives. */
   keeps(buffer: number): boolean;
 }
 
-/** The body of a kernel with loop-invariant expressions bound by `let` before the outermost loop they do not depend on. */
+/** Binds each loop-invariant expression by a `let` before the outermost loop that it does not depend on. */
 export function hoist(body: readonly Stmt[]): Stmt[] {
   forget();
   return hoistBlock(body);
@@ -117,8 +117,9 @@ function hoistBlock(stmts: readonly Stmt[]): Stmt[] {
 }
 
 /**
- * Where two buffers are the same memory, an iteration reads what it overwrites itself: so what an innermost loop reads in all iterations, it does not write through
- * another buffer. Around other loops a value would take a register that their sums need.
+ * Two buffers of a kernel may be the same memory only if each iteration reads what it overwrites itself. So an element that an innermost loop reads in all its
+ * iterations is not written through another buffer, and the load is invariant. Loads are not hoisted out of other loops, since they would take registers that
+ * the sums inside need.
  */
 function keeps(body: readonly Stmt[]): LoopFacts["keeps"] {
   const written = storedIn(body);
@@ -126,7 +127,7 @@ function keeps(body: readonly Stmt[]): LoopFacts["keeps"] {
   return (buffer) => written.size === 0 || (innermost && !written.has(buffer));
 }
 
-/** A loop that runs (one that leaves iterations out may not), with everything invariant in front of it. */
+/** Hoists everything invariant out of a loop. A loop that leaves iterations out may run none at all, so loads without a mask stay in it. */
 function hoistFrom(s: Stmt & { kind: "for" }): { before: readonly Stmt[]; loop: Stmt } {
   if (s.from >= s.to) return { before: [], loop: { ...s, body: [] } };
   const facts: LoopFacts = { variant: bound(s.body), assigned: assigned(s.body), keeps: keeps(s.body) };
@@ -137,7 +138,7 @@ function hoistFrom(s: Stmt & { kind: "for" }): { before: readonly Stmt[]; loop: 
   return { before, loop: { ...s, body: hoistBlock(body) } };
 }
 
-/** Moves what is invariant from `stmts` to `before`; in order, so that a let that moves makes its users invariant. */
+/** Moves invariant expressions from `stmts` to `before`, in order, so that a `let` that moves makes its users invariant too. */
 function extract(stmts: readonly Stmt[], loop: LoopFacts, before: Stmt[], conditional: boolean): Stmt[] {
   const kept: Stmt[] = [];
   const moved = new Map<Expr, Expr>();
@@ -181,7 +182,7 @@ function lift(x: Expr, invariant: (x: Expr) => boolean, moved: Map<Expr, Expr>, 
 
 // Common subexpressions
 
-/** An expression that one `let` can serve: it is used by these statements of a block, and nothing in between changes it. */
+/** Uses of an expression that one `let` can serve: these statements of a block use it, and no statement in between changes its value. */
 interface SharedValue {
   readonly variable: Expr;
   /** In ascending order; the first is where the variable is defined. */
@@ -209,7 +210,7 @@ function changes(effect: Effect, x: Expr): boolean {
   return (effect.stores && footprint(x).loads.size > 0) || readsAny(x, effect.assigned);
 }
 
-/** The body of a kernel with a `let` for every expression that at least two statements of a block use, in the outermost such block. */
+/** Binds every expression that at least two statements of a block use by a `let`, in the outermost such block. */
 export function share(body: readonly Stmt[]): Stmt[] {
   forget();
   return shareBlock(body);
@@ -218,7 +219,7 @@ export function share(body: readonly Stmt[]): Stmt[] {
 function shareBlock(stmts: readonly Stmt[]): Stmt[] {
   if (stmts.length === 1) return [mapBlocks(stmts[0]!, shareBlock)];
   const groups = findGroups(stmts, stmts.map(effectOf));
-  // Per statement: values defined in front of it, and what it finds defined.
+  // For each statement: the values to define in front of it, and the values that are defined when it runs.
   const starting = stmts.map((): Expr[] => []);
   const served = stmts.map(() => new Map<Expr, Expr>());
   for (const [x, list] of groups) {
@@ -251,8 +252,8 @@ function replaceDeep(s: Stmt, memo: Map<Expr, Expr>): Stmt {
 }
 
 /**
- * The groups of a block. Expressions are visited from the largest down (a result is younger than its operands), so that when one gets a
- * variable, its operands count once, where the variable is defined.
+ * Finds the shared values of a block. Expressions are visited from results to operands (a result has a larger id), so that once an expression has a variable,
+ * its operands count as used once, where the variable is defined.
  */
 function findGroups(stmts: readonly Stmt[], effects: readonly Effect[]): Map<Expr, SharedValue[]> {
   // Ascending lists; once all statements have been seen they are shared between expressions and change no more.
@@ -319,7 +320,7 @@ function groupsOf(x: Expr, at: readonly number[], effects: readonly Effect[]): S
   return groups;
 }
 
-/** A load inside an `if` may be out of bounds when the condition is false: such a use does not take part. */
+/** Returns false for uses inside an `if` with an unmasked load: the index may be out of bounds when the condition is false. */
 function mayMoveInFrontOf(x: Expr, effect: Effect): boolean {
   return !(effect.nested && footprint(x).bareLoads);
 }

@@ -1,14 +1,17 @@
-/** @file The normal distribution's functions in double precision, for the host: scaled complementary error function, cumulative distribution, its logarithm and inverse. */
+/**
+ * @file Functions of the normal distribution in double precision, for the host: the scaled complementary error function, the cumulative distribution, its
+ * logarithm and its inverse.
+ */
 import { erf, erfinv } from "./special.ts";
 
-/** e^(x²), of which rounding x² alone would cost up to three digits. */
+/** e^(x²). Rounding x² before the exponential would cost up to three digits, so x² is split in two. */
 function expSquare(x: number): number {
   const high = Math.fround(x); // its square is exact
   return Math.exp(high * high) * Math.exp((x - high) * (x + high));
 }
 
 /**
- * e^(x²)·erfc x: beyond ½ by the continued fraction 7.1.14 of Abramowitz & Stegun (1964), with as many terms as x wants.
+ * e^(x²)·erfc x; above ½ by the continued fraction 7.1.14 of Abramowitz & Stegun (1964), with as many terms as x needs.
  */
 export function erfcx(x: number): number {
   if (Number.isNaN(x)) return x;
@@ -20,7 +23,7 @@ export function erfcx(x: number): number {
   return 1 / Math.sqrt(Math.PI) / (x + tail);
 }
 
-/** Share of the normal distribution below x. */
+/** Φ(x), the share of the standard normal distribution below x. */
 export function ndtr(x: number): number {
   const z = x * Math.SQRT1_2;
   if (z > -0.5) return z < 0.5 ? 0.5 + 0.5 * erf(z) : 1 - ndtr(-x);
@@ -29,14 +32,14 @@ export function ndtr(x: number): number {
   return z < -40 ? 0 : 0.5 * Math.exp(-(high * high) / 2) * Math.exp(-((x - high) * (x + high)) / 2) * erfcx(-z);
 }
 
-/** Its logarithm, also where it is 0 or 1 to rounding. */
+/** log Φ(x), accurate also where Φ(x) rounds to 0 or 1. */
 export function logNdtr(x: number): number {
   if (x > 0.5) return Math.log1p(-ndtr(-x));
   if (x > -1) return Math.log(ndtr(x));
   return x === Number.NEGATIVE_INFINITY ? x : Math.log(erfcx(-x * Math.SQRT1_2) / 2) - (x * x) / 2;
 }
 
-/** The x below which a share p lies: near ½ by erfinv; further out Newton's steps on the logarithm, from Abramowitz & Stegun's 26.2.23. */
+/** Φ⁻¹(p): near ½ by erfinv; further out by Newton's steps on log Φ, started from 26.2.23 of Abramowitz & Stegun (1964). */
 export function ndtri(p: number): number {
   if (!(p > 0 && p < 1)) return p === 0 ? Number.NEGATIVE_INFINITY : p === 1 ? Number.POSITIVE_INFINITY : Number.NaN;
   if (Math.abs(p - 0.5) < 0.25) return Math.SQRT2 * erfinv(2 * p - 1);

@@ -139,7 +139,7 @@ class Printer {
       case "load":
         return [`b${x.value}[${this.index(x.args[0]!, x.lanes)}${x.args[1] ? ` if ${this.expr(x.args[1])}` : ""}]`, ATOM];
       case "splat":
-        // In the readable print a splat is seen from its use.
+        // A splat prints as its scalar: that it is a vector is clear from its use.
         return this.piece(x.args[0]!);
       case "lane":
         return [`${this.wrap(x.args[0]!, ATOM)}.${x.value}`, ATOM];

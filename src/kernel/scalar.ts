@@ -75,7 +75,7 @@ export const HOST: Readonly<Record<string, Meaning>> = {
   ...HOST_BINARY,
 };
 
-/** How many numbers a function of {@link HOST} takes. */
+/** The number of arguments of a function of {@link HOST}. */
 export function hostArity(name: string): 1 | 2 {
   return name in HOST_BINARY ? 2 : 1;
 }

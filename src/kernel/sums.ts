@@ -1,6 +1,6 @@
 /**
- * @file Long sums in blocks. Adding n numbers one after another may lose log₂ n bits; so a loop that adds more than LONGEST numbers to one variable
- * puts what it has aside from time to time and starts from 0 again (Higham 1993, §4: blocked summation; the bound falls from n to b + n/b).
+ * @file Blocked summation. Adding n numbers one after another may lose log₂ n bits. A loop that adds more than LONGEST numbers to one variable is cut into
+ * blocks of b: after each block the partial sum is added to a total and starts again from 0 (Higham 1993, §4; the error bound falls from n to b + n/b).
  *
  *     for i < 100000 { s += x[i] }       becomes       for c < 800 { for i < 125 { s += x[125c + i] }  total += s; s = 0 }  s = total + s
  *
@@ -11,12 +11,12 @@ import type { Expr, Loop, Stmt } from "./kernel.ts";
 import { assigned, bound, mapBlocks, operandsOf, renamed } from "./walk.ts";
 
 /**
- * Additions in a row that are still harmless: fewer for plain sums, which wait for memory anyway, than for products, whose tiles fill all
- * registers and have none to spare for a second set of sums.
+ * The most additions in a row without blocks. Sums of products may be longer than plain sums: their tiles fill all registers and have none left for a second
+ * set of sums, while plain sums wait for memory anyway.
  */
 const LONGEST = { sum: 128, product: 1024 } as const;
 
-/** The statements with their long f32 sums in blocks. */
+/** Cuts the long f32 sums of statements into blocks. */
 export function blockSums(stmts: readonly Stmt[]): Stmt[] {
   return stmts.flatMap((s) => {
     if (s.kind !== "for") return [mapBlocks(s, blockSums)];
@@ -28,7 +28,7 @@ export function blockSums(stmts: readonly Stmt[]): Stmt[] {
   });
 }
 
-/** Variables from outside that a loop changes. */
+/** Variables from outside the loop that it changes. */
 function carried(loop: Loop): Expr[] {
   const own = bound(loop.body);
   return [...assigned(loop.body)].filter((v) => !own.has(v));
@@ -41,7 +41,7 @@ const iterations = (loop: Loop): number => timesOf(loop) * Math.max(1, ...loop.b
 
 const longestOf = (loop: Loop): number => LONGEST[multiplies(loop.body) ? "product" : "sum"];
 
-/** How often statements add to a variable; undefined if they do anything else with it. */
+/** How many additions to a variable statements make; undefined if they do anything else with it. */
 function additions(stmts: readonly Stmt[], sum: Expr): number | undefined {
   let n = 0;
   for (const s of stmts) {
@@ -73,7 +73,7 @@ function multiplies(stmts: readonly Stmt[]): boolean {
   return stmts.some((s) => (s.kind === "for" ? multiplies(s.body) : s.kind === "set" && s.value.op === "fma"));
 }
 
-/** A loop that adds to `sums`, in blocks where it is long. */
+/** Cuts a loop that adds to `sums` into blocks if it is long. */
 function blockLoop(loop: Loop, sums: readonly Expr[]): Stmt[] {
   const times = timesOf(loop);
   const each = Math.max(...sums.map((v) => additions(loop.body, v)!));
@@ -94,13 +94,13 @@ function blockLoop(loop: Loop, sums: readonly Expr[]): Stmt[] {
   return [...totals.map((t) => t.statement), ...blocks, ...finish];
 }
 
-/** Iterations between two times of putting aside: a divisor of all if there is one of a good size. */
+/** Iterations of a block: a divisor of all iterations if there is one of a good size. */
 function blockSize(times: number, most: number): number {
   for (let size = most; size > most / 4; size--) if (times % size === 0) return size;
   return most;
 }
 
-/** The loop as a loop over whole blocks, then the rest. */
+/** The loop as a loop over whole blocks, followed by the remaining iterations. */
 function split(loop: Loop, times: number, size: number, putAside: readonly Stmt[]): Stmt[] {
   const { from, step, to, variable } = loop;
   const length = size * step;

@@ -1,6 +1,6 @@
 /**
- * @file Target machines: what the passes between a tape and machine code must know of the machine. A target is a plain value that is passed down from
- * `optimize` and `schedule`; nothing else in the folders below `codegen` knows a machine. Another target is another value: see {@link withLanes}.
+ * @file Target machines: everything that the passes between a tape and machine code know of the machine. A target is a plain value that is passed down from
+ * `optimize` and `schedule`; nothing else in the folders below `codegen` depends on a machine. {@link withLanes} makes other targets for tests.
  *
  * Sizes are in elements of four bytes unless a comment says otherwise. Costs are in cycles of one core, and only their ratios matter. The comments name the
  * workload with which a constant is measured again: `npm run bench -- --only NAME`.
@@ -25,171 +25,172 @@ export interface Costs {
   readonly scatter?: number;
   /** Combining the lanes of a vector, in loads. Measure with `softmax_fwd`. */
   readonly fold: number;
-  /** How much the cost of written out terms is raised: they must promise a tenth less. Measure with `lenet_b64`, whose first layer was slower with a tie. */
+  /** Factor on the cost of unrolled terms: unrolling must promise a tenth less. Measure with `lenet_b64`, whose first layer was slower at equal cost. */
   readonly written: number;
   /**
-   * Weight gradients below a max pool: a vector of products in a dense kernel, and where each has a load and a look-up serves a few; and an element that is
-   * put in another order. Measure with `lenet_b64`.
+   * Weight gradients below a max pool: cost of a vector of products in a dense kernel; the same in a sparse kernel, where each product has a load and a few
+   * share an index load; and cost of copying an element to another order. Measure with `lenet_b64`.
    */
   readonly denseProduct: number;
   readonly sparseProduct: number;
   readonly moved: number;
-  /** Computing an element once more, in additions; only the order of magnitude matters: a transcendental function, and a division or root. */
+  /** Cost of computing an element again, in additions: of a transcendental function, and of a division or root. Only the order of magnitude matters. */
   readonly math: number;
   readonly division: number;
 }
 
-/** Sizes of the memory above the main one, in elements of four bytes. */
+/** Sizes of caches and pages, in elements of four bytes. */
 export interface Caches {
   /** A line of a cache. */
   readonly line: number;
   /** Elements that stay in the first cache while a loop passes over them. Measure with `softmax_fb`. */
   readonly first: number;
-  /** Elements of an operand that stay in the second cache while panels of the other pass by. Measure with `gemm_2048`. */
+  /** Elements of an operand that stay in the second cache while panels of the other operand are read. Measure with `gemm_2048`. */
   readonly panel: number;
-  /** Elements that all operands of a part of a sum may take of the second cache. Measure with `conv3x3_fb`. */
+  /** Elements of the second cache that all operands of one part of a sum may take together. Measure with `conv3x3_fb`. */
   readonly block: number;
   /** Elements that a row may touch: half of a second cache. Measure with `layernorm_fb`. */
   readonly row: number;
-  /** Elements of an image of which a few stay in the first cache. Measure with `lenet_b64`. */
+  /** Elements of an image so small that a few images stay in the first cache. Measure with `lenet_b64`. */
   readonly image: number;
-  /** Elements of a page, and pages whose addresses the processor finds quickly. Measure with `gemm_2048`. */
+  /** Elements of a page, and the number of pages whose addresses the processor translates quickly (TLB). Measure with `gemm_2048`. */
   readonly page: number;
   readonly pages: number;
-  /** Bytes by which planes lie apart so badly that a sum over channels meets itself in the cache. Measure with `conv1x1_fwd`. */
+  /** Planes that are a multiple of this many bytes apart map to the same cache sets, so that a sum over channels evicts its own lines. Measure with `conv1x1_fwd`. */
   readonly badPitch: number;
-  /** Channels from which a sum over channels may meet its own lines in a set of the cache, if planes lie an even number of lines apart. */
+  /** From this many channels on, a sum over channels may evict its own lines if planes are an even number of lines apart. */
   readonly manyPlanes: number;
 }
 
-/** Which values get a buffer, and which kernels compute several. Costs are in additions, as `Costs.math`. */
+/** Limits of fusion: which values get a buffer, and which kernels compute several values. Costs are in additions, as `Costs.math`. */
 export interface Fusing {
-  /** From here on a value with several readers is worth a buffer. Measure with `layernorm_fb`. */
+  /** From this cost on a value with several readers gets a buffer. Measure with `layernorm_fb`. */
   readonly shared: number;
-  /** Up to here a value that is made from one whole buffer is made again instead: who reads it would have read that much memory anyway. Measure with `gelu_chain_fb`. */
+  /** Up to this cost a value that is computed from one whole buffer is computed again by each reader: it would have read as much memory anyway. Measure with `gelu_chain_fb`. */
   readonly again: number;
-  /** From here on a value that is about to be repeated is computed before. Measure with `layernorm_fwd`. */
+  /** From this cost on a value that its reader repeats (broadcasts) gets a buffer first. Measure with `layernorm_fwd`. */
   readonly repeated: number;
   /**
-   * Up to so many elements a kernel's values need nothing in common. Beyond that, unrelated ones side by side only add streams from memory, more than
-   * a core can prefetch: the update of eight matrices in one kernel took 2.7 times as long as in eight. Measure with `adam_25m`.
+   * Up to this many elements a kernel may compute values that share no operand. With larger ones, unrelated values only add streams from memory, more than a
+   * core can prefetch: the update of eight matrices took 2.7 times as long in one kernel as in eight. Measure with `adam_25m`.
    */
   readonly unrelated: number;
-  /** So many for copies, which should not be made long before they are read. */
+  /** The same limit for copies, which should not be made long before they are read. */
   readonly copies: number;
-  /** Values that a kernel puts together at a time. */
+  /** The most values that one kernel concatenates. */
   readonly concatenated: number;
 }
 
-/** How long sums with few results are cut, so that threads have something to divide. */
+/** How long sums with few results are cut into slices, so that threads have work to divide. */
 export interface Slicing {
-  /** Results to have in the first reduction: several tiles for each of many threads; with `enough` there is enough to divide. */
+  /** Results that the first reduction should have: several tiles for each of many threads. With `enough` results nothing is cut. */
   readonly wanted: number;
   readonly enough: number;
-  /** Elements from which a second reduction costs little; and those of a matrix whose rows are added up. */
+  /** The least elements of a sum for which a second reduction costs little; and of a matrix whose rows are summed in slices. */
   readonly leastElements: number;
   readonly leastInRows: number;
-  /** Slices of a sum over the rows of a large matrix, and rows from which it is cut. */
+  /** Number of slices of a sum over the rows of a large matrix, and the least number of rows for that. */
   readonly rowSlices: number;
   readonly manyRows: number;
-  /** Results of which a slice's stay in the first cache. */
+  /** The most results for which those of one slice stay in the first cache. */
   readonly mostResults: number;
 }
 
-/** When products leave a loop, to be made for all its steps at once. */
+/** When products are hoisted out of a loop and made for all its steps at once. */
 export interface Hoisting {
-  /** Rows from which a product uses a weight often enough in one step, and terms from which a sum is written seldom enough. Measure with `lstm_b32`. */
+  /** A product with this many rows uses a weight often enough in one step to stay in the loop; likewise a sum with this many terms. Measure with `lstm_b32`. */
   readonly manyRows: number;
   readonly manyTerms: number;
   /** Bytes of sums that one stacked byte must save from being read and written in each step. */
   readonly worth: number;
 }
 
-/** Where vectors lie in convolutions. */
+/** Limits for the layout of convolutions. */
 export interface Laying {
-  /** Results of which so large a share would come from zeros are worth loops that leave them out. */
+  /** If at least this share of the products would have a padding zero as an operand, loops leave them out. */
   readonly zeros: number;
-  /** Vectors from which a row of an image is worth them. */
+  /** The least number of vectors in a row of an image for vectors along rows to pay. */
   readonly leastVectors: number;
 }
 
 /** Limits of the tiler. */
 export interface Tiling {
-  /** Products of vectors from which more code pays for a tenth less time (half a millisecond of them), and how many sums a tile has at most below. */
+  /** From this many vector products on (half a millisecond of work) longer code pays for a tenth less time; below, a tile has at most `fewSums` sums. */
   readonly manyProducts: number;
   readonly fewSums: number;
   /** Points that a tile holds of one axis at most. */
   readonly points: number;
-  /** Products that a tile adds up before it adds its sums to the result in memory; and from how many on it does. Measure with `gemm_1024`. */
+  /** The most products per result before a part of a sum is added to memory; and the length of a sum above which it is cut into parts. Measure with `gemm_1024`. */
   readonly blockProducts: number;
   readonly longSum: number;
-  /** Fewer products are not worth the way to memory and back; of products with what is looked up, so few are. Measure with `lenet_b64`. */
+  /** The least products of a part that pay for adding it to memory; the same for products with operands at indices from memory. Measure with `lenet_b64`. */
   readonly leastProducts: number;
   readonly lookedUpProducts: number;
-  /** Terms of a short sum, and of one of its axes that may be written out. Measure with `dw3x3_fwd`. */
+  /** The most terms of a short sum, and of one of its axes that may be unrolled. Measure with `dw3x3_fwd`. */
   readonly shortSum: number;
   readonly writtenTerms: number;
-  /** Elements of an elementwise nest that pay for longer code. Measure with `gelu_chain_fwd`. */
+  /** From this many elements on an elementwise nest is unrolled. Measure with `gelu_chain_fwd`. */
   readonly leastUnrolled: number;
-  /** Elements from which a row has enough vectors for several sums side by side. Measure with `softmax_fwd`. */
+  /** From this many elements on a row is long enough for several independent sums. Measure with `softmax_fwd`. */
   readonly longRow: number;
   /**
-   * Vectors that an iteration handles of elementwise nests and of sums along a vector; elements from which such a sum has several accumulators. Measure with
+   * Vectors per iteration of elementwise nests and of sums along a vector; and the least elements for several accumulators in such a sum. Measure with
    * `softmax_fwd`.
    */
   readonly unroll: number;
   readonly unrolledSum: number;
-  /** Rows of a block of rows at most; fewer rows than `leastRows` cannot be divided among threads, and `smallRows` elements need not be. Measure with `softmax_fb`. */
+  /** The most rows of a block; fewer than `leastRows` rows cannot be divided among threads, and at most `smallRows` elements need not be. Measure with `softmax_fb`. */
   readonly mostRows: number;
   readonly leastRows: number;
   readonly smallRows: number;
 }
 
-/** How operands of large products are copied before they are multiplied. */
+/** How operands of large products are packed before they are multiplied. */
 export interface Packing {
-  /** Columns of a panel of the operand that vectors are loaded from: as the tile has. */
+  /** Columns of a panel of the operand that is loaded in vectors: the width of a tile. */
   readonly columns: number;
-  /** Rows of a panel of the other operand. Copied by vectors, so a multiple of the vector is best. */
+  /** Rows of a panel of the other operand. Panels are copied by vectors, so a multiple of the vector length is best. */
   readonly rows: number;
   /**
-   * Rows of the other operand that lie a multiple of so many bytes apart meet in one set of the first cache. A tile with more rows than a set has lines wants them copied,
-   * a line of each side by side. Absent where tiles have fewer. Measure with `gemm_1024`.
+   * Rows of the other operand that are a multiple of this many bytes apart map to one set of the first cache. A tile with more rows than a set has lines needs
+   * them packed, one line of each row after another. Absent for machines whose tiles have fewer rows. Measure with `gemm_1024`.
    */
   readonly meetingPitch?: number;
-  /** Terms of a sum from which a panel no longer stays in the cache by itself (measured: 256 do). Measure with `gemm_512`. */
+  /** From this many terms on a panel does not stay in the cache without packing (256 still do). Measure with `gemm_512`. */
   readonly leastTerms: number;
-  /** How often an operand must be read to be worth a copy. */
+  /** How often an operand must be read for packing to pay. */
   readonly leastReads: number;
 }
 
-/** A function of which a machine may or may not have an instruction. Every machine has square roots and roundings. */
+/** A function for which a machine may have an instruction. Every machine has square roots and roundings. */
 export type MathFunction = MathOp | HostUnary | HostBinary;
 
-/** A machine. */
+/** A target machine: properties, limits and the constants of the cost model. */
 export interface Target {
   readonly name: string;
-  /** Elements of a vector of each dtype: a power of two, 1 where there are no vectors. A loop nest has vectors of one length: the least of all dtypes that it touches. */
+  /** Elements of a vector of each dtype: a power of two, or 1 without vectors. A loop nest has one vector length, the least among the dtypes that it touches. */
   readonly lanes: Readonly<Record<Dtype, number>>;
   /**
-   * How the end of an axis is done where vectors do not fit evenly: by a last vector that overlaps the one before, or by one of which a mask switches lanes off.
+   * How an axis ends that vectors do not divide: `overlap`, the last vector is moved back and computes some elements twice; `mask`, the lanes outside are
+   * masked off.
    */
   readonly tails: "overlap" | "mask";
   /** Vector registers for the sums and operands of a tile. */
   readonly registers: number;
-  /** Buffers that a kernel may touch before their addresses no longer fit in registers. Measure with `adam_25m`. */
+  /** The most buffers of a kernel whose addresses fit in registers. Measure with `adam_25m`. */
   readonly buffers: number;
-  /** True if a vector's minimum and maximum cost several instructions where they must order zeros and keep NaN (7 on x86): then sums take two comparisons. */
+  /** True if a minimum or maximum that orders zeros and keeps NaN costs several instructions (7 on x86). Reductions then compare, and note NaN apart. */
   readonly slowOrderedMinimum: boolean;
   /**
-   * a·b + c: an instruction that rounds once; none, so that it becomes a multiplication and an addition; or one that only some of the engines have, of
-   * which the code generator knows.
+   * How a·b + c is computed: `fused`, by an instruction that rounds once; `separate`, by a multiplication and an addition; `engine`, by an instruction that only
+   * some engines have, so that the code generator decides.
    */
   readonly fma: "fused" | "separate" | "engine";
-  /** Functions that are one instruction, for vectors too. Others of f32 are expanded into arithmetic or called lane by lane, of f64 called. */
+  /** Functions with an instruction, for scalars and vectors. Others are expanded into arithmetic or computed by the host (f32), or computed by the host (f64). */
   readonly native: Readonly<Record<"f32" | "f64", readonly MathFunction[]>>;
   /**
-   * Adds the checks of accesses that are not proved to be inside their buffers (`kernel/bounds.ts`). Absent where the machine itself refuses accesses outside the
-   * program's memory.
+   * Adds checks to accesses that are not proved to stay inside their buffers (`kernel/bounds.ts`). Absent if the machine itself refuses accesses outside the
+   * memory of the program.
    */
   readonly guardAccesses?: (kernel: Kernel) => Kernel;
   readonly costs: Costs;
@@ -283,13 +284,13 @@ export function withLanes(target: Target, lanes: number, tails: Target["tails"] 
   };
 }
 
-/** Whether a function on numbers of a dtype is one instruction. */
+/** Returns true if the target has an instruction for a function of numbers of a dtype. */
 export function isNative({ native }: Target, op: string, dtype: Dtype): boolean {
   const names: readonly string[] = dtype === "f32" || dtype === "f64" ? native[dtype] : [];
   return names.includes(op);
 }
 
-/** Elements of the vectors of a loop nest that touches these dtypes. */
+/** The vector length of a loop nest that touches these dtypes: the least of theirs. */
 export function lanesFor(target: Target, dtypes: Iterable<Dtype>): number {
   let least = target.lanes.f32;
   for (const dtype of dtypes) least = Math.min(least, target.lanes[dtype]);

@@ -9,13 +9,16 @@ import { isBinary, isCompare, isUnary, meaningOf } from "./scalar.ts";
 import type { Target } from "./target.ts";
 import { assigned, bound, operandsOf } from "./walk.ts";
 
-/** Throws an `internal:` error with the printed kernel if something is wrong with it; with a target, also if it has vectors that the target has not. */
+/**
+ * Verifies a kernel; with a target, also that its vectors have lengths of the target.
+ * @throws {Error} `internal:`, with the problem and the printed kernel.
+ */
 export function verifyKernel(kernel: Kernel, target?: Target): void {
   const problem = new Verifier(kernel, target).problem();
   if (problem) throw new Error(`internal: kernel ${kernel.name}: ${problem}\n${printKernel(kernel)}`);
 }
 
-/** What a load from a buffer of `dtype` gives. */
+/** The dtype that a load from a buffer of `dtype` has: u8 loads as u32. */
 function loaded(dtype: Dtype): Dtype {
   return dtype === "u8" ? "u32" : dtype;
 }
@@ -42,7 +45,7 @@ class Verifier {
     return this.block(this.kernel.body);
   }
 
-  /** A block's variables end with it. */
+  /** Checks a block. Its variables are out of scope at its end. */
   private block(stmts: readonly Stmt[]): string | undefined {
     const opened: Expr[] = [];
     let found: string | undefined;
@@ -114,7 +117,7 @@ class Verifier {
 
   private readonly checked: Map<Expr, string | undefined> = new Map();
 
-  /** What the statement at hand has used before: expressions are shared, and a walk over all paths to them would double at each sum of a term with itself. */
+  /** Expressions of the current statement that were checked already: a walk along all paths of the DAG would take exponential time. */
   private readonly seen: Set<Expr> = new Set();
 
   private expr(x: Expr): string | undefined {
@@ -153,7 +156,7 @@ class Verifier {
   }
 }
 
-/** What is wrong with the bounds and the counter of a loop. */
+/** Returns what is wrong with the bounds and the counter of a loop, if anything. */
 function loopProblem(s: Stmt & { kind: "for" }): string | undefined {
   if (!(Number.isInteger(s.from) && Number.isInteger(s.to) && Number.isInteger(s.step) && s.step > 0)) {
     return `loop bounds ${s.from}, ${s.to}, step ${s.step} are not integers with a positive step`;
@@ -177,20 +180,20 @@ function typeOf(x: Expr): string {
   return x.lanes > 1 ? `${x.dtype}x${x.lanes}` : x.dtype;
 }
 
-/** Whether the operands' types fit the operator and give the node's type. */
+/** Returns true if the types of the operands fit the operator and give the type of the node. */
 function signatureHolds(x: Expr): boolean {
   const like: Like = (y) => y !== undefined && y.dtype === x.dtype && y.lanes === x.lanes;
   const holds = SIGNATURES[x.op];
   return holds ? holds(x, like) : operatorHolds(x, like);
 }
 
-/** Whether an operand has the type of the node. */
+/** Returns true if an operand has the type of the node. */
 type Like = (y: Expr | undefined) => boolean;
 
-/** Whether a node is an element, or a combination of elements, of its operand. */
+/** Returns true if a node is a scalar made from the lanes of its operand. */
 const isPart = (x: Expr): boolean => x.lanes === 1 && x.args[0]!.lanes > 1 && x.args[0]!.dtype === x.dtype;
 
-/** What holds of a node and its operands. */
+/** For each operator, the condition on a node and its operands. */
 const SIGNATURES: Readonly<Partial<Record<Expr["op"], (x: Expr, like: Like) => boolean>>> = {
   const: (x) => x.lanes === 1 && x.args.length === 0,
   ramp: (x) => x.lanes > 1 && x.dtype === "i32",

@@ -88,7 +88,7 @@ export function assigned(stmts: readonly Stmt[]): Set<Expr> {
   return found;
 }
 
-/** Variables that a loop or a `let` anywhere in the statements brings into being. */
+/** Variables that a loop or a `let` anywhere in the statements binds. */
 export function bound(stmts: readonly Stmt[]): Set<Expr> {
   const found = new Set<Expr>();
   eachStmt(stmts, (s) => {
