@@ -1,5 +1,5 @@
 /**
- * @file Sums of many large terms are written so that they can grow in one place.
+ * @file Rewrites sums of many large terms so that they can be accumulated in one buffer, each term right after it is made.
  *
  *     (c + b) + a               a, b and c made in this order: (a + b) + c
  *     sum of stack(a, b, c)     a + b + c
@@ -17,17 +17,17 @@ import { findSums, type Sum } from "../tape/sums.ts";
 import { tapeOfRegion } from "../tape/tape.ts";
 import { type Rule, rewriteRegion } from "./rewrite.ts";
 
-/** Terms and parts of a sum that may wait at a time; an addition of two that are there waits for nothing. */
+/** A sum is reordered if more terms and partial sums than this would have to be kept at the same time. */
 const MOST_WAITING = 3;
 
 export function accumulate(region: Region, { caches }: Target = WASM): Region {
-  // Elements of a sum from which its terms count: as many as a place in memory takes at least.
+  // Smaller sums save nothing, since every buffer takes at least one cache line.
   const least = caches.line;
   const parts = rewriteRegion(region, (inner) => sumsOfParts(inner, least));
   return rewriteRegion(parts, (inner) => inOrder(inner, least));
 }
 
-/** Sums of a value that nobody else reads are made without it. */
+/** Rewrites the sum of a stack, or of a product, that nothing else reads, so that the stack or product is not made. */
 function sumsOfParts(region: Region, least: number): Rule {
   const readers = new Map<Tensor, number>();
   const count = (x: Tensor): unknown => readers.set(x, (readers.get(x) ?? 0) + 1);
@@ -41,7 +41,7 @@ function sumsOfParts(region: Region, least: number): Rule {
   };
 }
 
-/** The sum along the axis along which single slices are stacked. */
+/** For a stack of values summed along its stacking axis: the sum of the values. */
 function sumOfStack(x: Tensor, axes: readonly number[]): Tensor | undefined {
   const stack = madeBy(x, concat);
   if (!stack) return undefined;
@@ -51,7 +51,7 @@ function sumOfStack(x: Tensor, axes: readonly number[]): Tensor | undefined {
   return parts.map((t) => t.reshape(t.shape.toSpliced(axis, 1))).reduce((a, b) => a.add(b));
 }
 
-/** The sum over letters that both operands have. */
+/** For an Einstein sum that is summed over letters of both operands: the product that sums these letters too. */
 function sumOfDot(x: Tensor, axes: readonly number[]): Tensor | undefined {
   const product = madeBy(x, dot);
   if (!product) return undefined;
@@ -63,7 +63,7 @@ function sumOfDot(x: Tensor, axes: readonly number[]): Tensor | undefined {
   return x.bind(dot, product.operands, { spec: `${xs},${ys}->${rest}` });
 }
 
-/** Terms in the order in which they are made, where the order of the additions would keep more of them waiting. */
+/** Adds terms in the order in which they are made, if the given order would keep more of them at the same time. */
 function inOrder(region: Region, least: number): Rule {
   const list = tapeOfRegion(region);
   const made = new Map<Instruction, number>(list.map((instruction, at) => [instruction, at]));
@@ -85,7 +85,7 @@ function inOrder(region: Region, least: number): Rule {
   };
 }
 
-/** The most terms and parts of a sum that wait at a time, with every addition done as soon as it can be. */
+/** The most terms and partial sums that exist at the same time if every addition is done as early as possible. */
 function waiting({ additions, terms }: Sum<Tensor>, made: ReadonlyMap<Instruction, number>): number {
   const ready = new Map<Tensor, number>(terms.map((x) => [x, made.get(x.source) ?? -1]));
   const events = [...ready.values()].map((at) => [at, 1]);

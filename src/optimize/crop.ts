@@ -1,6 +1,7 @@
 /**
- * @file What is cut off need not be computed: a part of a convolution's result is the convolution of a part, and a part of a padded value is the value with less
- * padding. So the input gradient of a padded convolution never computes the gradient of the padding; of a strided one before it is expanded, else after.
+ * @file Computes less where a slice follows: a slice of a convolution's result is the convolution of a slice, and a slice of a padded value is the value with
+ * less padding. So the input gradient of a padded convolution never computes the gradient of the padding. For strided convolutions the pass must run before
+ * they are expanded, for others after; it runs twice.
  */
 import { conv, convInput, partOfInput } from "../ops/convolution.ts";
 import { instructionOf, madeBy } from "../ops/made-by.ts";
@@ -27,7 +28,7 @@ function cropping(region: Region): Rule {
   };
 }
 
-/** A part of a convolution's result, or of the input gradient of a strided one before that is expanded; of all images and channels. */
+/** A spatial slice of a convolution's result, or of the input gradient of a strided convolution, as a smaller convolution; undefined for other values. */
 function partOf(x: Tensor, { start, stop, step }: Slicing): Tensor | undefined {
   if ([0, 1].some((i) => start[i] !== 0 || stop[i] !== x.shape[i]) || step.some((s) => s !== 1)) return undefined;
   const back = madeBy(x, convInput);
@@ -44,7 +45,7 @@ function partOf(x: Tensor, { start, stop, step }: Slicing): Tensor | undefined {
   return y.bind(conv, [padLess(y, start, end), w], params);
 }
 
-/** A part of a value; of a padded one without padding what will be cut. */
+/** A slice of a value; a padded value is padded less instead. */
 function padLess(x: Tensor, start: readonly number[], stop: readonly number[]): Tensor {
   const padded = madeBy(x, pad);
   if (!padded) return x.slice(start, stop);

@@ -7,7 +7,7 @@ import type { Tensor } from "../ops/tensor.ts";
 import { tapeOfRegion } from "../tape/tape.ts";
 import { rewriteRegion } from "./rewrite.ts";
 
-// Expansion is the last thing that happens to a list: it needs no transforms.
+// Derivatives and batching happen before expansion, so definitions need no transforms.
 const NO_WALKS: Walks = {
   jvp: () => refuse(),
   transpose: () => refuse(),

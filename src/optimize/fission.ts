@@ -1,12 +1,12 @@
 /**
- * @file Loop fission: products that the steps of a scan need not wait for leave it, and are made for all steps at once (Appleyard et al. 2016). In a recurrent
- * network most products wait for the state of the step before, but there are three kinds that do not:
+ * @file Loop fission: products that do not depend on earlier steps of a scan, or on which no later step depends, are taken out of it and made for all steps at
+ * once (Appleyard et al. 2016). In a recurrent network most products need the state of the step before, but three kinds do not:
  *
- *     a[t] = x[t] · W             before the loop     A = X · W                     of what comes in and what stays the same
- *     y[t] = h[t] · V             behind the loop     Y = H · V                     what no later step reads
- *     s ← s + h[t]ᵀ · d[t]        behind the loop     s + sum of H·D over steps     what only grows, such as the gradient of a weight
+ *     a[t] = x[t] · W             before the loop     A = X · W                     operands that are inputs or constants
+ *     y[t] = h[t] · V             after the loop      Y = H · V                     results that no later step reads
+ *     s ← s + h[t]ᵀ · d[t]        after the loop      s + sum of H·D over steps     accumulators, such as the gradient of a weight
  *
- * One long product is quicker than many short ones: what stays the same is loaded once for many rows, and a sum is not read and written in every step.
+ * One long product is faster than many short ones: a weight is loaded once for many rows, and an accumulator is not read and written in every step.
  */
 import { byteSize } from "../base/dtype.ts";
 import { sizeOf, type Type } from "../base/shape.ts";
@@ -31,13 +31,13 @@ interface Loop extends Scan {
   readonly body: Region;
 }
 
-/** A loop with less in it, and how the results of the one that it stands for follow from its own. */
+/** A shorter loop, and how the results of the original loop are made from its results. */
 interface Fission {
   readonly loop: Loop;
   results(own: readonly Tensor[]): readonly Tensor[];
 }
 
-/** What the ways to shorten a loop are given. */
+/** What the rules that shorten a loop need. */
 interface Means {
   readonly walks: Walks;
   readonly hoisting: Hoisting;
@@ -67,11 +67,11 @@ function record({ operands, body, ...params }: Loop): readonly Tensor[] {
 const slicesOf = ({ body, consts, carry }: Loop): readonly Tensor[] => body.inputs.slice(consts + carry);
 const bytesOf = (values: readonly Type[]): number => values.reduce((n, { shape, dtype }) => n + sizeOf(shape) * byteSize(dtype), 0);
 
-/** What a loop reads and writes in slices. At most as many bytes again are stacked to make products longer. */
+/** The values that a loop reads or writes in slices. Fission may stack at most as many bytes again. */
 class Stacks {
   readonly #all: Set<Tensor>;
   #left: number;
-  /** Values that are to be stacked besides. */
+  /** Further values that the loop is to stack. */
   readonly added: Tensor[] = [];
 
   constructor(loop: Loop) {
@@ -79,7 +79,7 @@ class Stacks {
     this.#left = bytesOf([...this.#all]);
   }
 
-  /** Stacks values, if those that are not stacked anyway take no more than so many bytes in each step. */
+  /** Adds values to the stacks if those that are not stacked yet take at most `most` bytes per step. Returns true if it did. */
   take(values: readonly Tensor[], most = Number.POSITIVE_INFINITY): boolean {
     const fresh = [...new Set(values)].filter((x) => !this.#all.has(x));
     const bytes = bytesOf(fresh);
@@ -97,7 +97,7 @@ function stackOf(x: Tensor, { body, carry, operands }: Loop, own: readonly Tenso
   return at >= 0 ? own[at]! : operands[body.inputs.indexOf(x)]!;
 }
 
-/** Carries that only grow, by sums and products of what can be stacked: the loop stacks that, and the carries leave it. */
+/** Takes accumulators out of a loop whose terms are sums or products of values that can be stacked: the loop stacks those values instead. */
 function grown(loop: Loop, { hoisting }: Means): Fission | undefined {
   const { body, consts, carry, operands } = loop;
   const stacks = new Stacks(loop);
@@ -108,7 +108,7 @@ function grown(loop: Loop, { hoisting }: Means): Fission | undefined {
       const own = terms.has(i) ? undefined : factors(term, leaves, hoisting);
       return own?.every((x) => perStep.has(x)) ? [[i, term, own]] : [];
     });
-  // All products leave, if what is stacked for them is little; else those, like sums, whose factors are stacked anyway.
+  // All products are taken out if little must be stacked for them; otherwise, as for sums, only those whose factors are stacked anyway.
   const products = candidates([dot]);
   const factorsOf = products.flatMap(([, , own]) => own);
   if (stacks.take(factorsOf, bytesOf(products.map(([, term]) => term)) / hoisting.worth))
@@ -133,7 +133,7 @@ function grown(loop: Loop, { hoisting }: Means): Fission | undefined {
   return { loop: inner, results };
 }
 
-/** The carries that are read only to be added to, with what is added. */
+/** The carries that the body only adds to: the position of each, and the term that is added. */
 function growing({ body, consts, carry }: Loop): [number, Tensor][] {
   const readers = new Map<Tensor, number>();
   const count = (x: Tensor): unknown => readers.set(x, (readers.get(x) ?? 0) + 1);
@@ -147,7 +147,7 @@ function growing({ body, consts, carry }: Loop): [number, Tensor][] {
   });
 }
 
-/** The operands of the short products and sums (`leaves`) of which a term is made, in ops through which the sum over the steps can be drawn. */
+/** The operands of the short products and sums (`leaves`) that a term is made of, if all ops above them commute with the sum over steps; otherwise undefined. */
 function factors({ source }: Tensor, leaves: readonly OpFace[], hoisting: Hoisting): readonly Tensor[] | undefined {
   const { op, operands, results } = source;
   if (leaves.includes(op) && (op === sum || sizeOf(extentsOf(source)) < hoisting.manyTerms)) return operands;
@@ -170,13 +170,13 @@ function overSteps({ source, index }: Tensor, all: (x: Tensor) => Tensor): Tenso
   )[index]!;
 }
 
-/** Results of what cannot be done for all steps at once: inner loops, barriers, calls of the host. */
+/** Results of instructions that cannot be made for all steps at once: inner loops, barriers, host calls. */
 function opaque(list: readonly Instruction[]): Tensor[] {
   const isPlain = (i: Instruction): boolean => ["pointwise", "reduce"].includes(i.op.lower.kind);
   return list.flatMap((i) => (isPlain(i) ? [] : i.results));
 }
 
-/** Products of few rows in each step with a matrix that stays the same. */
+/** Products of few rows per step with a matrix that is the same in every step. */
 function shortProducts(list: readonly Instruction[], perStep: ReadonlySet<Tensor>, { manyRows }: Hoisting): Tensor[] {
   const isShort = (instruction: Instruction): boolean => {
     const product = instructionOf(instruction, dot);
@@ -191,13 +191,13 @@ function shortProducts(list: readonly Instruction[], perStep: ReadonlySet<Tensor
   return list.filter(isShort).map((i) => i.results[0]!);
 }
 
-/** What a value repeats, or itself. */
+/** The operand of a broadcast; for other values the value itself. */
 function repeated(x: Tensor): Tensor {
   const made = madeBy(x, broadcast);
   return made ? repeated(made.operands[0]) : x;
 }
 
-/** Products that only leave the loop, with what is made of them: the loop stacks what goes into them instead. */
+/** Takes products out of the loop whose results only leave it: the loop stacks their operands, and they are made after the loop. */
 function behind(loop: Loop, { walks, hoisting }: Means): Fission | undefined {
   const { body, consts, carry, operands, length } = loop;
   const list = tapeOfRegion(body);
@@ -229,7 +229,7 @@ function behind(loop: Loop, { walks, hoisting }: Means): Fission | undefined {
   return { loop: inner, results };
 }
 
-/** Products of slices: the loop gets their slices instead. */
+/** Takes products of inputs out of the loop: they are made before it, and the loop reads slices of them. */
 function ahead(loop: Loop, { walks, hoisting }: Means): Fission | undefined {
   const { body, consts, carry, operands, length } = loop;
   const list = tapeOfRegion(body);

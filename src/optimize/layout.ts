@@ -1,7 +1,7 @@
 /**
- * @file Where vectors lie in convolutions. With the batch in the lanes a convolution multiplies a vector of images at once by one weight, whatever the
- * channels; where the images do not fill vectors, output channels take their place, and the weights are vectors.
- * The pass marks convolutions with the axis and puts copies where operands could not be computed in that order; `schedule/lanes.ts` does the rest.
+ * @file The layout of convolutions. With the batch in the lanes, a convolution multiplies a vector of images by one weight, whatever the number of channels. If
+ * the images do not fill vectors, output channels are in the lanes instead, and the weights are vectors. The pass notes the axis on the instructions of
+ * convolutions and copies operands that could not be computed in that order; `schedule/lanes.ts` does the rest.
  */
 
 import { sizeOf } from "../base/shape.ts";
@@ -43,17 +43,17 @@ function laying(region: Region, target: Target): Rule {
   };
 }
 
-/** How many zeros an image that is padded much begins and ends with. */
+/** For a padded input of which many taps are padding: how many zeros each spatial axis begins and ends with. Undefined for others. */
 function zerosOf(x: Tensor, w: Tensor, { laying }: Target): Conv["zeros"] {
   const padded = madeBy(x, pad);
   if (!padded) return undefined;
   const { low, high } = padded.params;
-  // With a stride of 1 each element meets as many taps.
+  // Counted for a stride of 1, where windows begin at every element.
   const useful = x.shape.slice(2).reduce((n, d, i) => n * shareOfTaps(d, w.shape[i + 2]!, low[i + 2]!, high[i + 2]!), 1);
   return useful > 1 - laying.zeros ? undefined : { low: low.slice(2), high: high.slice(2) };
 }
 
-/** Of the taps of all windows over an axis, the share that does not lie on padding. */
+/** The share of the taps of all windows over an axis that is not on padding. */
 function shareOfTaps(size: number, taps: number, low: number, high: number): number {
   const windows = size - taps + 1;
   let useful = 0;
@@ -61,7 +61,7 @@ function shareOfTaps(size: number, taps: number, low: number, high: number): num
   return useful / (windows * taps);
 }
 
-/** Values whose elements must lie row by row: outputs, and what loops, branches and host calls read. */
+/** Values that must be stored row by row: outputs, and operands of loops, branches and host calls. */
 function fixedValues(region: Region): ReadonlySet<Tensor> {
   const readers = tapeOfRegion(region).filter((i) => i.regions.length > 0 || ["control", "host"].includes(i.op.lower.kind));
   return new Set([...region.outputs, ...readers.flatMap((i) => i.operands)]);
@@ -80,8 +80,8 @@ function laneAxis(instruction: Instruction, { lanes: width }: Target): number | 
 }
 
 /**
- * Convolutions that are not worth a change of layout: those that vectorize along rows too, where more values would have to be brought in and out of lanes than
- * there are convolutions between them.
+ * Convolutions that stay row by row because a change of layout does not pay: those that vectorize along rows as well, if more values would have to be copied
+ * to and from lanes than there are convolutions between them.
  */
 function leftInRows(region: Region, fixed: ReadonlySet<Tensor>, target: Target): ReadonlySet<Instruction> {
   const left = new Set<Instruction>();
@@ -92,7 +92,7 @@ function leftInRows(region: Region, fixed: ReadonlySet<Tensor>, target: Target):
   return left;
 }
 
-/** What would be computed in one layout: instructions that pass images on to each other, and how many values go in and out. */
+/** Instructions that would share a layout, since they pass images to each other; `copies` counts the values that enter or leave. */
 interface Island {
   readonly members: readonly Instruction[];
   readonly copies: number;
@@ -115,7 +115,7 @@ function islands(region: Region, fixed: ReadonlySet<Tensor>): Island[] {
   return [...new Set(found.values())].map(({ members, borders }) => ({ members, copies: borders.size }));
 }
 
-/** The operands whose layout an instruction shares: those of convolutions, and of what computes images from images. */
+/** The operands whose layout an instruction shares: images of convolutions, and operands with as many images as the result. */
 function imagesOf({ op, operands, results }: Instruction): readonly Tensor[] {
   if (op === conv) return operands.slice(0, 1);
   if (op === convWeight) return operands;
@@ -124,7 +124,7 @@ function imagesOf({ op, operands, results }: Instruction): readonly Tensor[] {
   return operands.filter((x) => x.shape.length > 1 && x.shape[0] === results[0]!.shape[0]);
 }
 
-/** Two islands as one: the smaller joins the larger. */
+/** Joins two islands by adding the smaller to the larger. */
 function joined<T extends { members: Instruction[]; borders: Set<Tensor> }>(a: T, b: T, found: Map<Instruction, T>): T {
   const [small, large] = a.members.length < b.members.length ? [a, b] : [b, a];
   for (const i of small.members) {
@@ -135,7 +135,7 @@ function joined<T extends { members: Instruction[]; borders: Set<Tensor> }>(a: T
   return large;
 }
 
-/** Depthwise, and as a product of matrices [O, C] · [C, pixels], convolution is as quick with vectors along the rows of images. */
+/** Returns true for convolutions that are as fast with vectors along the rows of images: depthwise ones, and 1x1 as a product [O, C] · [C, pixels]. */
 function vectorizesInRows(instruction: Instruction, { lanes, caches, laying: { leastVectors } }: Target): boolean {
   if (!isOf(instruction, conv) && !isOf(instruction, convWeight)) return false;
   const leastWidth = leastVectors * lanes.f32;
@@ -166,20 +166,20 @@ function copier(): Copier {
   };
 }
 
-/** The value where it can be computed in that order; else a copy of it. */
+/** The value itself if its kernel can write it in lanes, otherwise a copy in lanes. */
 function inLanes(x: Tensor, lanes: number, copied: Copier): Tensor {
   const [whole] = x.source.operands;
   const isPart = x.source.op === slice && whole !== undefined && isComputed(whole.source);
   return isComputed(x.source) || isPart ? x : copied(x, lanes);
 }
 
-/** Weights that are another value's, moved (turned for the input gradient), in a buffer of their own: their addresses would jump. */
+/** Weights in a buffer of their own if they are only moved elements of another value (flipped for the input gradient), whose addresses would jump. */
 function inRows(w: Tensor, copied: Copier): Tensor {
   const moves = w.source.op.lower.kind === "pointwise" && w.source.operands.length === 1 && !isComputed(w.source);
   return moves ? copied(w, undefined) : w;
 }
 
-/** What a kernel computes element by element, so that it can write the elements in any order. */
+/** Returns true if a kernel computes the results element by element, so that it can write them in any order. */
 function isComputed(instruction: Instruction): boolean {
   const { op } = instruction;
   const { lower, cost } = op;

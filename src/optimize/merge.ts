@@ -1,6 +1,6 @@
 /**
- * @file Common subexpressions: of equal instructions on equal operands one is kept. Instructions that are not mergeable (barriers, and all
- * that depends on one, hence a checkpoint's recomputation) stay apart by themselves, since their operands differ.
+ * @file Common subexpression elimination: of equal instructions on equal operands one is kept. Barriers are not mergeable, and instructions that depend on
+ * different barriers have different operands; so the recomputation of a checkpoint is not merged with the first computation.
  */
 import type { Instruction, Region } from "../ops/op.ts";
 import type { Tensor } from "../ops/tensor.ts";

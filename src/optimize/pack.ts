@@ -1,6 +1,6 @@
 /**
- * @file Packing: in a large product of matrices the panel of columns that the innermost loops read again and again is first copied together.
- * Without that its rows lie a power of two apart, on a page each, and fall into the same few sets of the cache (Goto & van de Geijn 2008, §5).
+ * @file Packing: in a large product of matrices, the panel of columns that the innermost loops read again and again is first copied to contiguous memory.
+ * Otherwise its rows are often a power of two apart, each on its own page, and map to the same few sets of the cache (Goto & van de Geijn 2008, §5).
  *
  *     x[i,j] · y[j,k]     =     x[i,j] · p[a,j,c]     where p[a,j,c] = y[j, 8a + c], panels of 8 columns
  */
@@ -16,11 +16,11 @@ import { rewriteRegion } from "./rewrite.ts";
 
 const hasBatch = (x: string, y: string, out: string): boolean => [...x].some((c) => y.includes(c) && out.includes(c));
 
-/** Whether rows of so many terms, whole lines of the cache, would meet in one set of it, and are read often enough to be copied. */
+/** Returns true if rows of this many terms are whole cache lines, map to one set of the cache, and are read often enough for a copy to pay. */
 const rowsMeet = (terms: number, columns: number, { packing: { meetingPitch, leastReads }, caches }: Target): boolean =>
   meetingPitch !== undefined && (4 * terms) % meetingPitch === 0 && terms % caches.line === 0 && columns >= leastReads;
 
-/** The letters that are summed, in the order of the larger operand, which is copied as it lies. */
+/** The letters that are summed, in the order of the larger operand, which is then copied in its own order. */
 function summedLetters([x, y]: readonly [Tensor, Tensor], [xWord, yWord]: readonly [string, string], out: string): string[] {
   const larger = sizeOf(x.shape) < sizeOf(y.shape) ? yWord : xWord;
   return [...larger].filter((c) => !out.includes(c));
@@ -32,7 +32,7 @@ function packOne(instruction: Known<2, Dot>, operands: readonly Tensor[], packed
   const [xWord, yWord, out] = words(spec);
   const k = out.at(-1);
   if (k === undefined || hasBatch(xWord, yWord, out)) return undefined;
-  // The operand whose elements become vectors, and the one whose elements are repeated.
+  // Operand v is loaded in vectors; elements of the other are repeated to vectors.
   const v = xWord.includes(k) ? 0 : 1;
   const inOrder = <T>(first: T, second: T): [T, T] => (v === 0 ? [first, second] : [second, first]);
   const [mine, other] = inOrder(xWord, yWord);
@@ -57,13 +57,13 @@ function packOne(instruction: Known<2, Dot>, operands: readonly Tensor[], packed
   const last = other.at(-1)!;
   if (!sum.includes(last) && columns >= packing.leastReads) {
     repeated = packRepeated(repeated, sum, [b, d], packed, packing.rows);
-    // In panels its last axis is two.
+    // Packed in panels, its last axis has become two.
     if (repeated.word.endsWith(d)) result = result.replace(last, b + d);
   }
   const isMatrix = sum.join() === last && other.length === 2;
   if (isMatrix && rowsMeet(terms, columns, target)) {
     const [row, e] = tuple([...other.slice(0, 1), ...fresh.slice(4, 5)], 2);
-    // A line of terms of each row, side by side: the other operand's terms are split as these are, which moves nothing.
+    // One cache line of terms of each row after another. The terms of the other operand are split in the same way, which moves nothing.
     repeated = { x: packed(repeated.x, [0, 1], caches.line), word: e + row + last };
     const at = vectorWord.indexOf(last);
     vectors = vectors.reshape([...vectors.shape.slice(0, at), terms / caches.line, caches.line, ...vectors.shape.slice(at + 1)]);
@@ -81,7 +81,7 @@ interface Packed {
   readonly word: string;
 }
 
-/** The operand whose elements are repeated, in panels of `width` rows where it has one axis besides those of the sum; else with the sum's axes last. */
+/** Packs the operand whose elements are repeated: in panels of `width` rows if it has one axis besides those of the sum, otherwise with the sum's axes last. */
 function packRepeated(
   { x, word }: Packed,
   sum: readonly string[],
@@ -97,7 +97,7 @@ function packRepeated(
   return { x: x.bind(copy, [x.transpose(axesOf(order))]), word: order.join("") };
 }
 
-/** A copy of a value in panels of some width, its axes in an order: the same one for all products that want it. */
+/** Returns a copy of a value with its axes in an order and the last in panels of some width; the same copy for all products that want it. */
 type Copier = (x: Tensor, order: readonly number[], width: number) => Tensor;
 
 function copier(): Copier {

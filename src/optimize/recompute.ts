@@ -1,13 +1,13 @@
 /**
- * @file Recomputation: values that wait long for their reader are computed again instead of being kept (Chen et al. 2016), those that cost only
- * memory traffic always, the others along a binomial plan (Griewank & Walther 2000).
+ * @file Recomputation (Chen et al. 2016): values that would be stored long for a late reader are computed again instead. Cheap ones, which cost only memory
+ * traffic, are always computed again; expensive ones follow a binomial plan (Griewank & Walther 2000).
  *
- *     live bytes     ╱╲        early | late: cut where most is live. What is made early and read late are the candidates.
+ *     live bytes     ╱╲        early | late: the cut is where most bytes are live. Values made early and read late are the candidates.
  *                  ╱    ╲      Expensive ones form the chain v1 … vn; at most `slots` of them are stored at a time.
  *                ╱   |    ╲
  *
- * A clone's operand passes a barrier together with a value made just before the late reader. So it is computed no sooner than that, and nobody
- * merges it with the original.
+ * The operand of a clone passes a barrier together with a value that is made just before the late reader (the token). So the clone is computed no sooner
+ * than that, and is never merged with the original.
  */
 import { byteSize } from "../base/dtype.ts";
 import { planBinomial, stepsOf } from "../base/reversal.ts";
@@ -18,25 +18,25 @@ import { rebind } from "../ops/region.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { tapeOfRegion } from "../tape/tape.ts";
 
-/** Where a list is cut, and what crosses the cut. */
+/** A position in a list, and the values that cross it. */
 export interface Cut {
   readonly early: readonly Instruction[];
   readonly late: readonly Instruction[];
-  /** Values made early and read late that need a product or a loop to be made again, in order. */
+  /** Crossing values whose recomputation needs a product or a loop, in the order of the list. */
   readonly expensive: readonly Tensor[];
-  /** Those that follow from the expensive ones and from inputs by mere passes over memory. */
+  /** Crossing values that can be made from the expensive ones and inputs by passes over memory alone. */
   readonly cheap: readonly Tensor[];
 }
 
-/** Clones beyond this many times the list's length are no remedy any more. */
+/** A plan with more clones than this many times the length of the list is given up. */
 const MOST_CLONES = 6;
 
 const isExpensive = (instruction: Instruction): boolean => instruction.op.cost === "compute";
 
-/** Cuts a region where most bytes wait to be read; undefined if nothing waits. */
+/** Cuts a region where the most bytes are live; undefined if no value crosses. */
 export function cutAtPeak(region: Region): Cut | undefined {
   const list = shortLived(region);
-  // Behind the last product come updates; what waits for those is a result already.
+  // After the last product come updates of parameters; what is live there are results.
   const tail = list.findLastIndex(isExpensive);
   const made = new Map<Tensor, number>();
   const lastRead = new Map<Tensor, number>();
@@ -62,7 +62,7 @@ export function cutAtPeak(region: Region): Cut | undefined {
   return { early, late, ...sortByPrice(early, crosses, new Set([...region.inputs, ...region.outputs])) };
 }
 
-/** The list with every reduction as soon as it can be, and every other pass over memory just before its first reader, as fusion will have it. */
+/** Reorders the list as fusion will: every reduction as early as possible, every other pass over memory just before its first reader. */
 function shortLived(region: Region): Instruction[] {
   const list = tapeOfRegion(region);
   const waiting = new Set(list);
@@ -113,8 +113,8 @@ function sortByPrice(
 }
 
 /**
- * The region with at most `slots` expensive values of the cut stored at a time, and none of the cheap ones; undefined if that takes too much work.
- * With more slots than there are expensive values nothing is computed again: what follows the cut is only put into a better order.
+ * Rewrites the region so that at most `slots` expensive values of the cut are stored at a time, and no cheap ones; undefined if that takes too much work.
+ * With more slots than expensive values nothing is computed again; only the order after the cut improves.
  */
 export function recompute(region: Region, cut: Cut, slots: number): Region | undefined {
   return new Recomputer(region, cut, slots).run();
@@ -126,11 +126,11 @@ class Recomputer {
   readonly #slots: number;
   readonly #number: Map<Tensor, number>;
   readonly #early: Set<Tensor>;
-  /** What late instructions read in place of a value. */
+  /** The clone that late instructions read in place of a value. */
   readonly #image: Map<Tensor, Tensor> = new Map();
-  /** Numbers of the expensive values that are stored, rising: 1 for the first, 0 for the inputs. */
+  /** Numbers of the expensive values that are stored, ascending; they count from 1, and 0 stands for the inputs. */
   #stored: number[] = [0];
-  /** Made just before what is being rewritten. */
+  /** The value that was made just before the instruction being rewritten. */
   #token: Tensor | undefined;
   #clones = 0;
 
@@ -166,7 +166,7 @@ class Recomputer {
     this.#stored = this.#stored.filter((n) => n < to);
     let at = this.#stored.at(-1)!;
     const chosen: number[] = [];
-    // The plan counts the place where it starts as a slot, here the last stored value's own. What it ends with is read at once and needs none.
+    // The plan counts its start as a slot; here that is the last stored value. Its end is read at once and needs no slot.
     const free = this.#slots - (this.#stored.length - 1);
     for (const part of planBinomial(to - at, Math.max(0, free) + 1)) {
       at += stepsOf(part);
@@ -210,7 +210,7 @@ class Recomputer {
     this.#clones++;
     const operands = instruction.operands.map((x) => fresh.get(x) ?? this.#image.get(x) ?? x);
     if (instruction.op === barrier) return operands;
-    // The first of a stretch waits for the token, and so does all that depend on it; what moves an input about has no time of its own.
+    // The first clones wait for the token, and with them everything that depends on them. Clones that only move inputs need not wait.
     const first = !instruction.operands.some((x) => fresh.has(x));
     if (first && (isExpensive(instruction) || instruction.operands.some((x) => this.#early.has(x)))) {
       const at = Math.max(

@@ -1,13 +1,13 @@
 /**
- * @file The walk that all optimizations share: along a region, operands first, each instruction is replaced by what the rules make of it.
- * Regions inside are rewritten too. What nothing refers to any more is gone, since the tape is derived from the outputs.
+ * @file The walk that all optimizations share: each instruction of a region, operands first, is replaced by what a rule makes of it. Regions inside are
+ * rewritten too. Dead instructions disappear by themselves, since the tape is derived from the outputs.
  */
 import type { Instruction, Region } from "../ops/op.ts";
 import { rebind } from "../ops/region.ts";
 import { type Tensor, withOrigin } from "../ops/tensor.ts";
 import { tapeOfRegion } from "../tape/tape.ts";
 
-/** What stands in for an instruction whose operands have been replaced (the original had others); undefined to leave it. */
+/** Returns the values that replace the results of an instruction, or undefined to keep it. Its operands have been replaced already; `original` has the old ones. */
 export type Rule = (instruction: Instruction, operands: readonly Tensor[], original: Instruction) => readonly Tensor[] | undefined;
 
 export function rewriteRegion(region: Region, makeRule: (region: Region) => Rule): Region {

@@ -12,7 +12,7 @@ import type { Instruction, Region } from "../ops/op.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { type Rule, rewriteRegion } from "./rewrite.ts";
 
-/** The number that a value is everywhere, if it is known. */
+/** The number that all elements of a value equal, if it is known. */
 function constantOf(x: Tensor): number | undefined {
   const constant = madeBy(x, full);
   if (constant) return constant.params.value;
@@ -42,7 +42,7 @@ const IDENTITIES: Readonly<Record<string, Identity>> = {
     const value = constantOf(x!);
     return value === undefined || !isFloat(y.dtype) ? undefined : y.like(value);
   },
-  // One index for each place: the element goes where the index says, and nothing needs to be summed.
+  // One index per row: the element goes to the position in the index, and nothing needs to be summed.
   scatterAdd: ([ct, index], { batch }: { batch: number }, y) => {
     if (sizeOf(index!.shape.slice(batch)) !== 1) return undefined;
     const lead = y.shape.slice(0, batch);
@@ -74,7 +74,7 @@ const IDENTITIES: Readonly<Record<string, Identity>> = {
   },
 };
 
-/** A product with a zero that stands for "no tangent" is that zero. Only integers and constants: 0 · NaN is NaN. */
+/** The zero operand of a product with 0. For floats only if the other operand is a finite constant, since 0 · NaN is NaN. */
 function zeroProduct(x: Tensor, y: Tensor): Tensor | undefined {
   if (isFloat(x.dtype)) return zero(x) && constantOf(y) !== undefined && Number.isFinite(constantOf(y)) ? x : undefined;
   return zero(x) ? x : zero(y) ? y : undefined;

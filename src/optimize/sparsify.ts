@@ -1,7 +1,7 @@
 /**
- * @file The gradient of max pooling is 0 but at the maxima: of a cell of 2 × 2 elements one receives anything. So what happens to it element by element happens to what the
- * maxima receive, before it is spread over the cells; its sums are theirs; and the gradient of the weights of a convolution below multiplies only them, in loops over the
- * cells that look up where the maximum was.
+ * @file Sparse gradients of max pooling. The gradient is 0 except at the maxima: one element of a cell of 2 × 2 receives anything. So elementwise ops on the
+ * gradient are moved to the values at the maxima, before these are spread over the cells; sums of the gradient are sums of these values; and the gradient of
+ * the weights of a convolution below multiplies only them, in loops over cells that look up the position of the maximum.
  *
  *     select (0 < y) (spread g) 0     =     spread (select (0 < max y) g 0)
  */
@@ -19,27 +19,27 @@ import { maxWithIndex, sum } from "../ops/reduce.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { type Rule, rewriteRegion } from "./rewrite.ts";
 
-/** A value that is 0 but at the maximum of each cell of `y`. */
+/** A value that is 0 except at the maximum of each cell of `y`. */
 interface Spread {
   readonly y: Tensor;
-  /** [.., cells]: the maxima, which elements of their cells they are, and what stands there. */
+  /** Each of shape [.., cells]: the maxima, their positions within their cells, and the values at the maxima. */
   readonly maxima: Tensor;
   readonly which: Tensor;
   readonly value: Tensor;
   readonly kernel: readonly number[];
-  /** The same with another value at the maxima. */
+  /** The same with other values at the maxima. */
   with(value: Tensor): Tensor;
 }
 
 const isZero = (x: Tensor): boolean => madeBy(x, full)?.params.value === 0;
 
-/** The broadcast that makes `x`, if every axis but the last is as it was. */
+/** The broadcast that makes `x`, if it only repeats along a new last axis. */
 function repeatedLast(x: Tensor): Known<1, { axes: readonly number[] }> | undefined {
   const made = madeBy(x, broadcast);
   return made?.params.axes.length === x.shape.length - 1 ? made : undefined;
 }
 
-/** What max pooling of `y` in cells that do not overlap gives back, if `x` is that. */
+/** Takes `x` apart if it is the gradient of a max pooling whose cells do not overlap; undefined for other values. */
 function spreadOf(x: Tensor): Spread | undefined {
   const fold = madeBy(x, foldWindows);
   if (!fold) return undefined;
@@ -64,7 +64,7 @@ function spreadOf(x: Tensor): Spread | undefined {
 
 const overlaps = ({ kernel, stride, dilation }: Windows): boolean => kernel.some((f, i) => f !== stride[i] || dilation[i] !== 1);
 
-/** What was pooled in such windows, and its maxima, if `which` are their indices. */
+/** The value that was pooled with these windows, and its maxima, if `which` are the indices of the maxima; otherwise undefined. */
 function pooled(which: Tensor, { kernel, stride, dilation }: Windows): { y: Tensor; maxima: Tensor } | undefined {
   const extremum = which.index === 1 ? madeBy(which, maxWithIndex) : undefined;
   const cells = madeBy(madeBy(extremum?.operands[0], reshape)?.operands[0], windows);
@@ -72,10 +72,10 @@ function pooled(which: Tensor, { kernel, stride, dilation }: Windows): { y: Tens
   return { y: cells.operands[0], maxima: extremum.results[0]! };
 }
 
-/** Activations are no longer than this. */
+/** The most ops of an activation that are moved to the maxima. */
 const MOST_STEPS = 16;
 
-/** What is computed from `y` element by element, computed from the maxima. */
+/** Computes from the maxima what `x` computes from `y` element by element; undefined if `x` is not elementwise in `y`. */
 function atMaxima(x: Tensor, { y, maxima }: Spread): Tensor | undefined {
   const made = new Map<Tensor, Tensor>([[y, maxima]]);
   let steps = 0;
@@ -96,7 +96,7 @@ function atMaxima(x: Tensor, { y, maxima }: Spread): Tensor | undefined {
   return make(x);
 }
 
-/** Activations below a pool: their derivatives at the maxima are all that counts. */
+/** The gradient of an activation below a pool: the derivative of the activation is needed at the maxima only. */
 const passOn: Rule = ({ op }, [a, b, c]) => {
   const through = (spread: Spread | undefined, by: Tensor, join: (by: Tensor, value: Tensor) => Tensor): Tensor[] | undefined => {
     const own = spread && atMaxima(by, spread);
@@ -132,7 +132,7 @@ const weightsOfFew = (
   const dense = (costs.denseProduct * sizeOf(spread.kernel) * rows * columns * c) / lanes.f32;
   const few = (costs.sparseProduct * rows * width) / lanes.f32 + (costs.moved * n * c * h * w) / sizeOf(spread.value.shape);
   if (few > dense || c * h * w > caches.image) return undefined;
-  // Rows long enough for whole vectors.
+  // Rows are padded to whole vectors.
   const room = w + Math.ceil((width - columns * c) / c);
   const images = x.transpose([0, 2, 3, 1]).pad([0, 0, 0, 0], [0, 0, room - w, 0]);
   const inRows = images.bind(copy, [images]).reshape([n, h * room * c]);
@@ -144,7 +144,7 @@ const weightsOfFew = (
   return [taps.transpose([0, 3, 1, 2])];
 };
 
-/** How far the maximum of each cell lies from the first element, in steps along columns and rows: without a division, of which there are no vectors. */
+/** The offset of each maximum from the first element of its cell, in elements. Computed by comparisons, since there is no vector division of integers. */
 function inCell({ which, kernel }: Spread, [down, right]: readonly [number, number]): Tensor {
   const [rows, columns] = tuple(kernel, 2);
   let distance = which.mul(right);

@@ -1,6 +1,6 @@
 /**
- * @file A concatenation of many values is made in parts, so that no kernel reads more buffers than it can hold and none grows with the square of
- * their number.
+ * @file Splits concatenations of many values, so that no kernel reads more buffers than the target allows, and the code does not grow with the square of their
+ * number.
  */
 import { type Target, WASM } from "../kernel/target.ts";
 import { concat } from "../ops/movement.ts";
@@ -13,7 +13,7 @@ export function splitConcats(region: Region, { fusing }: Target = WASM): Region 
   return rewriteRegion(region, () => rule);
 }
 
-/** Puts at most so many values together at a time. */
+/** Replaces a concatenation of more than `most` values by a tree of concatenations. */
 const splitConcat =
   (most: number): Rule =>
   ({ op, params }, operands) => {

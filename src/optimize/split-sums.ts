@@ -1,6 +1,6 @@
 /**
- * @file Slices: a long sum with few results (a loss, the gradient of a bias) has little to divide among threads. So it is cut into slices, whose
- * results are combined in a second, short reduction. The cuts depend on shapes alone, not on the number of threads, and so does the order of the sum.
+ * @file Cuts long sums with few results (a loss, the gradient of a bias) into slices, so that threads have work to divide. The results of the slices are combined
+ * in a second, short reduction. The cuts, and with them the order of the sum, depend on shapes and the target alone, not on the number of threads.
  *
  *     sum x[n,c,p] over n, p     =     sum over s of (sum x[s,m,c,p] over m, p)     where n = s·M + m
  */
@@ -13,13 +13,13 @@ import { max, min, sum } from "../ops/reduce.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { type Rule, rewriteRegion } from "./rewrite.ts";
 
-/** How many slices an axis is cut into: a divisor of its extent, so that all are of one size; 1 if there is none worth while. */
+/** How many slices an axis is cut into: a divisor of its extent, so that all slices have one size; 1 if cutting does not pay. */
 function slicesOf(extent: number, results: number, wanted: number): number {
   for (let slices = Math.floor(wanted / results); slices >= 4; slices--) if (extent % slices === 0 && slices < extent) return slices;
   return 1;
 }
 
-/** The axis among `candidates` that gives the most slices, the first of equally good ones. */
+/** The axis among `candidates` that gives the most slices; of equally good ones the first. */
 function bestAxis(
   candidates: readonly number[],
   shape: readonly number[],
@@ -33,7 +33,7 @@ function bestAxis(
 const cut = (x: Tensor, axis: number, slices: number): Tensor =>
   x.reshape([...x.shape.slice(0, axis), slices, x.shape[axis]! / slices, ...x.shape.slice(axis + 1)]);
 
-/** A rule for a machine. */
+/** Makes a rule from the limits of a target. */
 type SlicingRule = (slicing: Slicing) => Rule;
 
 const sliceReduction: SlicingRule =
@@ -46,13 +46,13 @@ const sliceReduction: SlicingRule =
     const { axis, slices } = bestAxis(axes, x!.shape, results, slicing);
     if (slices === 1) return undefined;
     const inner = axes.map((a) => (a >= axis ? a + 1 : a));
-    // What is left in front of the cut axis decides where the slices stand among the results.
+    // The position of the slices among the axes of the results: the axes before the cut axis that are not summed.
     const at = axis - axes.filter((a) => a < axis).length;
     const op = instruction.op === sum ? "sum" : instruction.op === max ? "max" : "min";
     return [cut(x!, axis, slices)[op](inner)[op](at)];
   };
 
-/** A sum over the leading axes: its slices can be summed where the rows are made, see `schedule/rows.ts`. */
+/** Cuts a sum over leading axes into slices of rows, which can be summed in the kernel that makes the rows (`schedule/rows.ts`). */
 const sliceRows: SlicingRule =
   (slicing) =>
   (instruction, [x]) => {

@@ -1,11 +1,11 @@
 /**
- * @file Loops that run again: a scan that stacks values for the scan that goes back over them keeps its state at the start of each stretch of steps
- * instead, and the stretch runs once more just before the other scan passes over it. The loops become loops of loops, so programs stay short.
+ * @file Checkpointing of loops. A scan F that stacks values for a scan B that goes back over them keeps only its state at the start of each stretch of steps. The
+ * stretch runs once more just before B goes over it. The loops become loops of loops, so programs stay short.
  *
  *     F over T, stacks T     B back over T          F over K stretches, stacks K states     K times: F over L again, B back over L
  *
- * The last steps, which B passes first, may keep what they stack. A stretch is itself such a pair of loops, and so may be cut again (Gruslys et al. 2016
- * give the best plan of any depth; uniform stretches come close to it and need no code of their own for each).
+ * The last steps, which B reads first, may keep what they stack. A stretch is itself such a pair of loops and may be cut again. (Gruslys et al. 2016 give the best
+ * plan of any depth; stretches of one size come close to it and need no separate code for each.)
  */
 import type { Type } from "../base/shape.ts";
 import type { Instruction, Region } from "../ops/op.ts";
@@ -14,18 +14,18 @@ import { type Scan, scan } from "../ops/scan.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { tapeOfRegion } from "../tape/tape.ts";
 
-/** How loops are cut. */
+/** How the loops are cut into stretches. */
 export interface Stretching {
-  /** Which part of the steps is kept besides, from 0 to 1. */
+  /** The share of the steps, from 0 to 1, that keep what they stack and do not run again. */
   readonly kept: number;
-  /** How often a step runs again at most; Infinity makes stretches of single steps. */
+  /** The most times that a step runs again; Infinity makes stretches of single steps. */
   readonly depth: number;
 }
 
-/** About √n states and the inner values of √n steps. */
+/** Stores about √n states and the inner values of √n steps. */
 export const ROOT: Stretching = { kept: 0, depth: 1 };
 
-/** From the least repeated work to the least memory. */
+/** Tried in this order, from the least repeated work to the least memory. */
 export const STRETCHINGS: readonly Stretching[] = [
   { kept: 1 / 2, depth: 1 },
   { kept: 1 / 4, depth: 1 },
@@ -34,17 +34,17 @@ export const STRETCHINGS: readonly Stretching[] = [
   { kept: 0, depth: Number.POSITIVE_INFINITY },
 ];
 
-/** Shorter loops are left as they are. */
+/** Loops with fewer steps are not cut. */
 const LEAST_STEPS = 4;
 
-/** A scan, the one that goes back over what it stacks, and which of its stacks nobody else reads. */
+/** A scan, the scan that goes back over its stacks, and the stacks that nothing else reads. */
 interface Pair {
   readonly forward: Instruction;
   readonly backward: Instruction;
   readonly hidden: readonly boolean[];
 }
 
-/** The region with its loops cut, those in loops and branches too; undefined if there is none to cut. */
+/** Cuts the loops of a region, also those inside loops and branches; undefined if there is none to cut. */
 export function stretch(region: Region, how: Stretching): Region | undefined {
   const stretched = new Stretcher(region, how).run();
   return stretched === region ? undefined : stretched;
@@ -81,7 +81,7 @@ function findPairs({ inputs, outputs }: Region, list: readonly Instruction[]): P
   });
 }
 
-/** Whether a scan passes over the stack `y` of another one from its last step to its first. */
+/** Returns true if a scan goes over the stack `y` of the scan `forward` from the last step to the first. */
 function goesBack(reader: Instruction, forward: Instruction, y: Tensor): boolean {
   if (reader.op !== scan) return false;
   const [own, other] = [loopOf(reader), loopOf(forward)];
@@ -134,7 +134,7 @@ class Stretcher {
   }
 }
 
-/** A pair of loops cut into `count` stretches of `size` steps, and the `rest`, which keeps what it stacks. */
+/** A pair of loops, cut into `count` stretches of `size` steps each and the remaining steps (`rest`), which keep what they stack. */
 class Cut {
   readonly #pair: Pair;
   readonly #how: Stretching;
@@ -156,7 +156,7 @@ class Cut {
     this.#rest = length - this.#count * this.#size;
   }
 
-  /** Results of the first scan; those that only the other one reads are not there. */
+  /** The results of the forward scan; undefined for those that only the backward scan reads. */
   forward(): (Tensor | undefined)[] {
     const { forward, hidden } = this.#pair;
     const params = loopOf(forward);
@@ -181,13 +181,13 @@ class Cut {
     return [...last.slice(0, carry), ...this.#stacks.map((tail, i) => (hidden[i] ? undefined : this.#join(shown.shift()!, tail, reverse)))];
   }
 
-  /** Results of the scan that goes back. */
+  /** The results of the backward scan. */
   backward(operands: readonly Tensor[]): Tensor[] {
     const { forward, backward, hidden } = this.#pair;
     const [params, back] = [loopOf(forward), loopOf(backward)];
     const [body, backBody] = [forward.regions[0]!, backward.regions[0]!];
     const stacks = forward.results.slice(params.carry);
-    // Which stack of the first scan an operand is, if it is one that is made again.
+    // For each operand of the backward scan, the stack of the forward scan that it is, if that stack is made again.
     const [, , read] = split(backward.operands, back);
     const again = read.map((x) => stacks.findIndex((y, i) => hidden[i] && y === x));
     const [consts, state, all] = split(operands, back);
@@ -228,7 +228,7 @@ class Cut {
     return this.#size === 1 ? inlineRegion(body, operands) : loop(body, operands, { ...params, length: this.#size });
   }
 
-  /** The steps of a stacked value that run again, by stretches. They are the first ones as the first scan goes. */
+  /** The steps of a stacked value that run again, reshaped to [stretches, steps]. They come first in the order of the forward scan. */
   #fold(x: Tensor, reverse: boolean): Tensor {
     const most = x.narrow(0, reverse ? this.#rest : 0, this.#count * this.#size);
     return this.#size === 1 ? most : most.reshape([this.#count, this.#size, ...x.shape.slice(1)]);

@@ -1,18 +1,18 @@
 /**
- * @file The work of a list: the multiply-adds of its products, convolutions included, and the elements of all it makes; loops counted as often as
- * they run, but for those whose end depends on values.
+ * @file The work of a list: multiply-adds of its products (convolutions included), and elements of all its results. A loop counts as often as it runs; a loop whose
+ * end depends on values counts once.
  */
 import { sizeOf } from "../base/shape.ts";
 import { multiplyAddsOf, repetitionsOf } from "../ops/lowering.ts";
 import type { Instruction, Region } from "../ops/op.ts";
 import { tapeOfRegion } from "../tape/tape.ts";
 
-/** What only passes over memory is not counted. */
+/** Multiply-adds of one run of a region. Instructions that only go over memory do not count. */
 export function multiplyAdds(region: Region): number {
   return total(region, multiplyAddsOf);
 }
 
-/** Elements of all results, as if each had a place in memory: a measure of the work besides the products. */
+/** Elements of all results, as if each had a buffer: a measure of the work besides the products. */
 export function elementsMade(region: Region): number {
   return total(region, ({ results }) => results.reduce((n, { shape }) => n + sizeOf(shape), 0));
 }
