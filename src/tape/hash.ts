@@ -1,6 +1,6 @@
 /**
- * @file A text that two regions share exactly when they are the same program: canonical numbers for values, no names, no origins. It is
- * the key of the compile cache.
+ * @file The hash of a region: a text that is equal for two regions exactly if they are the same program. Values have canonical numbers; names and origins do not
+ * count. It is the key of the compile cache.
  */
 import { formatType } from "../base/shape.ts";
 import { identityOf } from "../base/tree.ts";
@@ -8,8 +8,8 @@ import type { RegionOf, Value } from "./node.ts";
 import { tapeOfRegion } from "./tape.ts";
 
 /**
- * Parameters as text: numbers exactly (-0, NaN and infinities apart), class instances by identity. Functions do not count: they are rules
- * of differentiation, and what an instruction computes is in its regions.
+ * Parameters as text: numbers exactly (-0, NaN and infinities are told apart), class instances by identity. Functions do not count: they are differentiation
+ * rules, and what an instruction computes is in its regions.
  */
 export function paramsKey(params: unknown): string {
   if (typeof params === "function") return "function";

@@ -28,7 +28,7 @@ function formatParam(value: unknown): string {
   return String(value);
 }
 
-/** Prints a region: a head with its inputs, a line per instruction, a foot with its outputs. */
+/** Prints a region: a line with its inputs, a line per instruction, a line with its outputs. */
 export function printRegion(region: RegionOf, title = "tape"): string {
   return new Printer().region(region, title, "").join("\n");
 }
@@ -42,13 +42,13 @@ class Printer {
   #count = 0;
 
   name(value: Value): string {
-    // A constant is written where it is used.
+    // A constant is printed where it is used.
     const { op, params } = value.source;
     if (op.name === "full" && isNumbered(params)) return String(params.value);
     const known = this.#names.get(value);
     if (known) return known;
     const label = value.label || undefined;
-    // A label in use for another value gets primes, as on paper.
+    // A label that another value has already gets primes, as in mathematics.
     let name = label ?? `%${this.#count++}`;
     while (this.#taken.has(name)) name += label ? "'" : "";
     this.#taken.add(name);

@@ -1,5 +1,5 @@
 /**
- * @file Sums of many terms along a list: the trees of additions of which each but the last has one reader, the next one.
+ * @file Finds sums of many terms in a list: trees of additions in which each addition except the last has one reader, the next addition.
  */
 import { isFloat } from "../base/dtype.ts";
 import type { Listed } from "./node.ts";
@@ -9,13 +9,13 @@ export interface Sum<V extends Listed<V>> {
   readonly root: V["source"];
   /** All of them, in the order of the list. */
   readonly additions: readonly V["source"][];
-  /** What is added up, three values or more. */
+  /** The values that are added, three or more. */
   readonly terms: readonly V[];
 }
 
 /**
- * The sums of three and more terms along `list`, by additions alone or (default) by additions and subtractions. Of its values `outputs` are read
- * from outside.
+ * The sums of three and more terms along `list`, by additions and subtractions (default) or by additions alone (`subtract: false`). The values in `outputs`
+ * have readers outside of the list.
  */
 export function findSums<V extends Listed<V>>(
   list: readonly V["source"][],

@@ -1,6 +1,6 @@
 /**
- * @file The tape (Wengert list) of some outputs: the instructions they depend on, operands first. Deriving it from the outputs makes
- * reachability the only notion of dead code.
+ * @file The tape (Wengert list) of some outputs: the instructions that they depend on, operands first. Since it is derived from the outputs, an instruction is
+ * dead exactly if no output reaches it.
  */
 import type { InstructionOf, Listed, RegionOf, Value } from "./node.ts";
 

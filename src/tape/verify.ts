@@ -6,7 +6,7 @@ import type { InstructionOf, RegionOf, Value } from "./node.ts";
 import { printRegion } from "./print.ts";
 import { tapeOfRegion } from "./tape.ts";
 
-/** Throws an `internal:` error with the printed region if it is malformed. */
+/** Verifies a region. @throws {Error} `internal:`, with the problem and the printed region. */
 export function verifyRegion(region: RegionOf): void {
   const known = new Set<Value>(region.inputs);
   const fail = (message: string): never => {
