@@ -1,6 +1,6 @@
 /**
- * @file Expressions to instructions. An expression leaves its value on the stack; one that its statement uses twice is kept in a local after
- * the first time. Scalar bools are 0 or 1, vector bools are masks, u8 values are i32 below 256.
+ * @file Emits expressions. An expression leaves its value on the stack; one that its statement uses twice is kept in a local after
+ * the first use. Scalar bools are 0 or 1, vector bools are masks, u8 values are i32 below 256.
  */
 import type { Dtype } from "../../base/dtype.ts";
 import { constantOf } from "../../kernel/build.ts";
@@ -28,15 +28,15 @@ function doubleBytes(value: number): number[] {
   return Array.from({ length: 8 }, (_, i) => view.getUint8(i));
 }
 
-/** What expressions need from their surroundings: statements own variables, `memory.ts` owns loads. */
+/** What the emitter of expressions needs from others: `generate.ts` emits variables, `memory.ts` emits loads. */
 export interface Surroundings {
   readonly code: FunctionBuilder;
   readonly relaxed: boolean;
-  /** Whether code emitted now repeats. */
+  /** Returns true if the code being emitted is inside a loop. */
   readonly inLoop: () => boolean;
   readonly variable: (x: Expr) => void;
   readonly load: (x: Load) => void;
-  /** If `x` is a load that can be splat in one instruction, does it. */
+  /** Emits `x` as a load with splat in one instruction, if there is one; returns false otherwise. */
   readonly loadSplat: (x: Expr) => boolean;
   /** The function index of a host function. */
   readonly host: (name: string) => number;
@@ -48,7 +48,7 @@ export class Expressions {
   private readonly operators: ScalarOperators;
   private uses: Map<Expr, number> = new Map();
   private kept: Map<Expr, number> = new Map();
-  /** Vector constants by their bytes: locals set at the start of the function. */
+  /** Vector constants by their bytes. Their locals are set at the start of the function. */
   private readonly constants: Map<string, { readonly local: number; readonly bytes: readonly number[] }> = new Map();
 
   constructor(around: Surroundings) {
@@ -102,7 +102,7 @@ export class Expressions {
     this.kept.set(x, fresh);
   }
 
-  /** `x` in a local, which `body` gets. */
+  /** Calls `body` with a local that holds the value of `x`. */
   inLocal(x: Expr, body: (local: number) => void): void {
     this.emit(x);
     this.code.inLocal(typeOf(x), body);
@@ -179,7 +179,7 @@ export class Expressions {
     this.code.simd(x.dtype === "f32" ? SIMD.f32x4Splat : SIMD.i32x4Splat);
   }
 
-  /** V8 materializes a v128.const anew at every use: in loops it comes from a local. */
+  /** V8 materializes a v128.const again at every use, so in loops it comes from a local. */
   vectorConstant(bytes: readonly number[]): void {
     if (!this.around.inLoop()) {
       this.code.simd(SIMD.const);
@@ -206,7 +206,7 @@ export class Expressions {
     this.code.emit(SCALAR["and i32"]!);
   }
 
-  /** A vector from four scalars, `lane(i)` putting each on the stack. */
+  /** Builds a vector from four scalars; `lane(i)` puts scalar i on the stack. */
   assemble(dtype: Dtype, lane: (i: number) => void): void {
     const float = dtype === "f32";
     for (let i = 0; i < 4; i++) {
@@ -249,7 +249,7 @@ export class Expressions {
     const shift = x.lanes === 4 && b?.op === "splat" ? VECTOR_SHIFT[key] : undefined;
     const direct = VECTOR[key];
     if (shift !== undefined && b) {
-      // Vector shifts take one scalar count: what a splat has.
+      // Vector shifts take one scalar count, the operand of the splat.
       this.emit(a);
       this.emit(b.args[0]!);
       this.code.simd(shift);
@@ -271,7 +271,7 @@ export class Expressions {
     else this.operators.apply(x.op, dtype);
   }
 
-  /** An operator that has no vector instruction. */
+  /** Emits an operator without a vector instruction, lane by lane. */
   private laneByLane(x: Expr): void {
     const locals = x.args.map((arg) => {
       this.emit(arg);
@@ -290,8 +290,8 @@ export class Expressions {
   }
 
   /**
-   * min or max with a constant that is no NaN. The instructions f32x4.min and max take seven of x86, to order zeros and find NaNs; pmin(x, c) and
-   * pmax(x, c) take one and return x when it is NaN. They differ in max(-0, 0), which adding 0 repairs.
+   * Emits min or max with a constant that is not NaN by pmin(x, c) or pmax(x, c), and returns true. f32x4.min and max take seven instructions of x86 to order
+   * zeros and keep NaN; pmin and pmax take one and return x if x is NaN. They differ only in max(-0, 0), which adding 0 repairs.
    */
   private limit(x: Expr, a: Expr, b: Expr): boolean {
     const c = constantOf(b);
@@ -341,11 +341,11 @@ export class Expressions {
       return;
     }
     this.emit(condition);
-    // The lanes of a mask are all ones or all zeros, for which both give the same; the relaxed one is a single blend.
+    // The lanes of a mask are all ones or all zeros, for which both instructions agree; the relaxed one is a single blend on x86.
     this.code.simd(this.around.relaxed ? SIMD.i32x4RelaxedLaneselect : SIMD.bitselect);
   }
 
-  /** A mask is all a choice between a value and 0 needs. */
+  /** Emits a choice between a value and 0 as an "and" with the mask. */
   private selectOrZero(condition: Expr, a: Expr, b: Expr): boolean {
     const zeroElse = Object.is(constantOf(b), 0);
     if (!zeroElse && !Object.is(constantOf(a), 0)) return false;
@@ -381,7 +381,7 @@ export class Expressions {
     this.code.emit(SCALAR["and i32"]!);
   }
 
-  /** A vector's bits have no type. */
+  /** The bits of a vector have no type in WebAssembly, so nothing is emitted for vectors. */
   private bitcast(x: Expr, from: Expr): void {
     this.emit(from);
     if (x.lanes === 1 && from.dtype === "f32") this.code.emit(0xbc);

@@ -1,6 +1,6 @@
 /**
- * @file Programs as a module with a memory of its own, which runs wherever WebAssembly does. Beside its functions it exports the memory and constants with the addresses
- * of inputs, outputs and cells; their names are the signature.
+ * @file Compiles programs to one module with its own memory, which runs on any WebAssembly engine. Beside its functions it exports the memory, and constants with
+ * the addresses of inputs, outputs and cells; their names are the signature.
  */
 import { hashKernel } from "../../kernel/hash.ts";
 import type { Program } from "../../kernel/kernel.ts";
@@ -9,7 +9,7 @@ import { type Generated, generate } from "./generate.ts";
 import { type Code, FunctionBuilder, I32, list, ModuleBuilder, pushSigned, text, unsigned } from "./module.ts";
 import { mainFunction } from "./program.ts";
 
-/** Bytes that lie in the memory from the start. */
+/** Initial contents of a range of the memory. */
 export interface Contents {
   readonly at: number;
   readonly bytes: Uint8Array;
@@ -23,7 +23,7 @@ export interface Entry {
 }
 
 export interface FileOptions {
-  /** Whether fused multiply-adds are one instruction, which not every engine knows. */
+  /** True to use the instruction for fused multiply-adds, which not every engine knows. */
   readonly relaxed: boolean;
   /** Bytes of the memory. */
   readonly bytes: number;
@@ -32,13 +32,13 @@ export interface FileOptions {
   readonly addresses: readonly (readonly [name: string, address: number])[];
   /** Sections for people, by name. */
   readonly notes: readonly (readonly [name: string, text: string])[];
-  /** Told of every function of the host that is called; it may throw. */
+  /** Called with the name of every host function that is needed; it may throw. */
   readonly onHost: (name: string) => void;
 }
 
 const PAGE = 65_536;
 
-/** The module of some programs without host calls of their own. Kernels that several have are there once. */
+/** Compiles programs that have no host calls of their own to one module. Equal kernels of several programs become one function. */
 export function compileFile(entries: readonly Entry[], options: FileOptions): Uint8Array<ArrayBuffer> {
   const module = new FileBuilder(options);
   const hosts = new Map<string, number>();
@@ -59,7 +59,7 @@ export function compileFile(entries: readonly Entry[], options: FileOptions): Ui
         generated.set(hash, generate(kernel, { relaxed: options.relaxed, host, leastWork: Number.POSITIVE_INFINITY }));
     });
   });
-  // Only now: imports are numbered before functions.
+  // Functions are added after all imports, which have the lower numbers.
   const indices = new Map([...generated].map(([hash, { code }]) => [hash, module.add(code)]));
   entries.forEach(({ name, program, table }, e) => {
     const kernels = hashes[e]!.map((hash) => indices.get(hash)!);

@@ -1,7 +1,7 @@
 /**
- * @file One kernel to one WebAssembly function, whose params are the byte addresses of the kernel's buffers. The kernel is first lowered
- * (`kernel/lower.ts`); then statements are emitted in order. The function of a kernel that is divided among threads has two more params, the bounds of
- * the part of its work to do.
+ * @file Compiles a kernel to a WebAssembly function whose params are the byte addresses of the kernel's buffers. The kernel is first lowered
+ * (`kernel/lower.ts`), then its statements are emitted in order. The function of a kernel that is divided among threads has two more params, the bounds of the
+ * part of the work to do.
  */
 
 import type { Watch } from "../../base/passes.ts";
@@ -21,23 +21,23 @@ import { Pointers } from "./pointers.ts";
 import { MOST_ADDRESSES, MOST_PARTS } from "./threads.ts";
 
 export interface GenerateOptions {
-  /** Whether fma may be f32x4.relaxed_madd. */
+  /** True if fma may be emitted as f32x4.relaxed_madd. */
   readonly relaxed: boolean;
   /** The function index of a host function. */
   readonly host: (name: string) => number;
   /** Kernels with at least this much work (see `weigh`) are divided. */
   readonly leastWork: number;
-  /** Told of the kernel after each pass. */
+  /** Called with the kernel after each pass. */
   readonly watch?: Watch<Kernel> | undefined;
 }
 
-/** A kernel's function; of a divided one, the length of its line of work and the number of parts that is worth while. */
+/** The function of a kernel; for a divided one also the length of its line of work and the number of parts that it is worth. */
 export interface Generated {
   readonly code: FunctionBuilder;
   readonly parts: { readonly line: number; readonly parts: number } | undefined;
 }
 
-/** A variable's place: a local, or a scalar expression that is computed where it is used. */
+/** How a variable is represented: by a local, by a scalar expression that is computed at each use, or by a constant. */
 type Home = { readonly local: number } | { readonly inline: Expr } | { readonly constant: number };
 
 class Generator {
@@ -46,7 +46,7 @@ class Generator {
   private readonly always: readonly Expr[];
   private readonly known: Map<Expr, Known> = new Map();
   private readonly homes: Map<Expr, Home> = new Map();
-  /** Loop counters that were read as values: the others are not kept. */
+  /** Loop counters that are read as values. The others have no local. */
   private readonly read: Set<Expr> = new Set();
   private readonly assigned: ReadonlySet<Expr>;
   private readonly pointers: Pointers;
@@ -119,7 +119,7 @@ class Generator {
     return home.local;
   }
 
-  /** A constant name for address arithmetic is looked through; other values get a local. */
+  /** Binds a variable. A constant name for address arithmetic stands for its expression; other values get a local. */
   private bind(variable: Expr, value: Expr): void {
     const fixed = !this.assigned.has(variable);
     if (fixed && variable.lanes === 1 && (variable.dtype === "i32" || variable.dtype === "u32")) {
@@ -149,7 +149,7 @@ class Generator {
       this.code.i32(home.constant);
       return;
     }
-    // Not through `emit`: the value belongs to another statement, whose shared nodes are not counted in this one.
+    // Not through `emit`: the value belongs to another statement, whose shared nodes this statement has not counted.
     if ("inline" in home) {
       this.expressions.emit(home.inline);
       return;
@@ -223,7 +223,7 @@ class Generator {
     for (const local of [counter, end]) code.release(local);
   }
 
-  /** What of a block lies between the positions in two locals. */
+  /** Emits the part of a block between the positions in two locals. */
   private part(stmts: readonly Stmt[], { stretches }: Line, from: number, to: number): void {
     this.block(stmts, (s) => {
       const stretch = stretches.get(s);
@@ -234,7 +234,7 @@ class Generator {
     });
   }
 
-  /** The body of a loop that is parallel inside, as far as it lies between two positions on its own line. */
+  /** Emits the part of the body of a loop that is parallel inside, between two positions on the line of the body. */
   private shareOf({ body }: Stmt & { kind: "for" }, start: number, line: Line, from: number, to: number): () => void {
     const onLine = (position: number): number => {
       const local = this.code.newLocal(I32);
@@ -259,7 +259,7 @@ class Generator {
     code.ifElse(undefined, body);
   }
 
-  /** The iterations that begin between two positions; if they are divided themselves, also the one that begins before. */
+  /** Emits the iterations of a loop that begin between two positions; if iterations are divided themselves, also the rest of the one that began before. */
   private partOfLoop(
     s: Stmt & { kind: "for" },
     start: number,
@@ -269,7 +269,7 @@ class Generator {
   ): void {
     const code = this.code;
     const [first, end, counter] = [code.newLocal(I32), code.newLocal(I32), code.newLocal(I32)];
-    // Where the part begins and ends on the line of the iteration at hand.
+    // Start and end of the part on the line of the current iteration.
     const [low, high] = [code.newLocal(I32), code.newLocal(I32)];
     this.iterationAt(from, start, length, count, inside ? 0 : length - 1);
     code.set(first);
@@ -348,7 +348,7 @@ class Generator {
     });
   }
 
-  /** Tested at the bottom; a counter that nothing reads counts down to 0. */
+  /** Emits a loop whose condition is tested at its end. A counter that nothing reads counts down to 0. */
   private repeat(s: Stmt & { kind: "for" }, counter: number, count: number, body: () => void): void {
     const code = this.code;
     const read = this.read.has(s.variable);
@@ -366,7 +366,7 @@ class Generator {
   }
 }
 
-/** The function of a kernel. */
+/** Generates the function of a kernel. */
 export function generate(kernel: Kernel, options: GenerateOptions): Generated {
   return inKernel(() => generateLowered(kernel, options));
 }
@@ -379,7 +379,7 @@ function generateLowered(kernel: Kernel, options: GenerateOptions): Generated {
     leastWork: options.leastWork,
     mostParts: MOST_PARTS,
     mostBuffers: MOST_ADDRESSES,
-    // The other threads have no functions of the host.
+    // The other threads cannot call functions of the host.
     isOfMainThread: (x) => callsHost(x.op, x.args[0]!.dtype),
   });
   const generator = new Generator(ordered, options, divided?.line, always);

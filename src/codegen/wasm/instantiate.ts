@@ -1,6 +1,6 @@
 /**
- * @file What the engine can do, and modules made into functions. Synchronous on purpose: a step is compiled where it is first called. V8 runs new code in its
- * baseline tier first; the runtime warms kernels up.
+ * @file Probes the features of the engine, and makes functions of modules. This is synchronous, because a step is compiled when it is first called. V8 runs new code
+ * in its baseline tier first; the runtime warms kernels up.
  */
 import { nodeVersion, setFlags } from "../../base/host.ts";
 import { callHost } from "../../kernel/interpret.ts";
@@ -10,13 +10,13 @@ import { SIMD } from "./instructions.ts";
 import { FunctionBuilder, ModuleBuilder } from "./module.ts";
 
 export interface Features {
-  /** v128 and its instructions: without them this backend does not run. */
+  /** The instructions on v128. Without them this backend does not run. */
   readonly simd: boolean;
   /** f32x4.relaxed_madd, which is a fused multiply-add where the processor has one. */
   readonly relaxed: boolean;
 }
 
-/** A module whose one function evaluates `opcode` on `operands` vectors. */
+/** A module with one function that evaluates `opcode` on `operands` vectors. */
 function probe(opcode: number, operands: number): Uint8Array<ArrayBuffer> {
   const code = new FunctionBuilder([]);
   for (let i = 0; i < operands; i++) {
@@ -34,21 +34,21 @@ function hasRelaxed(): boolean {
   return WebAssembly.validate(probe(SIMD.f32x4RelaxedMadd, 3));
 }
 
-/** Node 20 has relaxed SIMD behind a flag, which may be set at run time; later versions have it anyway. */
+/** Enables relaxed SIMD in Node 20, which has it behind a flag that may be set at run time. Later versions have it by default. */
 function unlockRelaxed(): void {
   if (nodeVersion()?.startsWith("20.")) setFlags("--experimental-wasm-relaxed-simd");
 }
 
 /**
- * A compiled module. V8 runs new code in its baseline tier, about ten times slower, and never leaves a loop that runs; so a module whose one run
- * is long is compiled by the optimizing tier at once, where the host lets us (Node).
+ * Compiles a module. V8 runs new code in its baseline tier, which is about ten times slower, and does not replace code inside a running loop. So a module whose run
+ * is long is compiled by the optimizing tier at once, if the host allows it (Node).
  */
 export function compileModule(
   bytes: Uint8Array<ArrayBuffer>,
   { longRun = false }: { readonly longRun?: boolean } = {},
 ): WebAssembly.Module {
   if (!longRun) return new WebAssembly.Module(bytes);
-  // Lazily compiled functions would be compiled when they are called, under the flags of then.
+  // Lazily compiled functions would be compiled at their first call, after the flags have been reset.
   setFlags("--no-liftoff --no-wasm-lazy-compilation");
   try {
     return new WebAssembly.Module(bytes);
@@ -62,7 +62,7 @@ let found: Features | undefined;
 // A module with nothing in it: magic number and version.
 const EMPTY = Uint8Array.of(0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00);
 
-/** Why this host compiles no WebAssembly at all; undefined if it does. */
+/** The reason why this host compiles no WebAssembly at all; undefined if it does. */
 export function prohibition(): string | undefined {
   if (typeof WebAssembly === "undefined") return "this host has no WebAssembly (in Node, the flag --jitless takes it away)";
   try {
@@ -89,9 +89,9 @@ export function features(): Features {
 export interface Instance {
   /** Runs the program; the table of base addresses lies at `bindingAddress`. */
   readonly main: (bindingAddress: number) => void;
-  /** The program's kernels, on one byte address per buffer. */
+  /** The program's kernels as functions of one byte address per buffer. */
   readonly kernels: readonly ((...addresses: number[]) => void)[];
-  /** Whether other threads may help. */
+  /** True if the program has kernels that are divided among threads. */
   readonly divided: boolean;
 }
 
@@ -100,7 +100,7 @@ export function instantiate(bytes: Uint8Array<ArrayBuffer>, memory: WebAssembly.
   return instantiateModule(new WebAssembly.Module(bytes), memory, hosts);
 }
 
-/** The same from a compiled module, which can be sent to other threads. */
+/** Makes functions of a compiled module, which can also be sent to other threads. */
 export function instantiateModule(module: WebAssembly.Module, memory: WebAssembly.Memory, hosts: readonly HostCall[] = []): Instance {
   const host = Object.fromEntries(
     hosts.map((call, i) => [

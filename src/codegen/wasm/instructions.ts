@@ -3,7 +3,7 @@
  * Specification 2.0, §5.4; relaxed SIMD proposal from 0x100 on).
  */
 
-/** Scalar instructions that take the operands in order. Bools are i32. */
+/** Opcodes of scalar operators, by `op dtype`. They take the operands in order. Bools are i32. */
 export const SCALAR: Readonly<Record<string, number>> = {
   "add i32": 0x6a,
   "sub i32": 0x6b,
@@ -69,7 +69,7 @@ export const SCALAR: Readonly<Record<string, number>> = {
   "max f64": 0xa5,
 };
 
-/** Vector instructions that take the operands in order. Bools are masks: all ones or all zeros. */
+/** Opcodes of vector operators, by `op dtype`. They take the operands in order. Bools are masks: all ones or all zeros. */
 export const VECTOR: Readonly<Record<string, number>> = {
   "add i32": 0xae,
   "sub i32": 0xb1,
@@ -126,7 +126,7 @@ export const VECTOR: Readonly<Record<string, number>> = {
 /** Shifts of vectors by one scalar count. */
 export const VECTOR_SHIFT: Readonly<Record<string, number>> = { "shl i32": 0xab, "shl u32": 0xab, "shr i32": 0xac, "shr u32": 0xad };
 
-/** Scalar conversions `from to`; those that are not here and not to u8 keep the bits. */
+/** Scalar conversions, by `from to`. Those that are not listed (except to u8) keep the bits. */
 export const CONVERT: Readonly<Record<string, readonly number[]>> = {
   "f32 i32": [0xfc, 0],
   "f32 u32": [0xfc, 1],

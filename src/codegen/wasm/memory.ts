@@ -1,6 +1,6 @@
 /**
- * @file Loads and stores to instructions. Consecutive elements move as one vector; gathers, scatters and partly masked vectors go lane by
- * lane. Memory is touched only where the mask is true, so masked accesses branch.
+ * @file Emits loads and stores. Consecutive elements move as one vector; gathers, scatters and partly masked vectors go lane by lane. Memory is touched only where
+ * the mask is true, so masked accesses branch.
  */
 import { byteSize, type Dtype } from "../../base/dtype.ts";
 import { type Affine, affineLanes, affineOf, constantForm, type Known, sum, times } from "../../kernel/affine.ts";
@@ -14,7 +14,7 @@ const LOAD: Readonly<Record<Dtype, number>> = { f32: 0x2a, f64: 0x2b, i32: 0x28,
 const STORE: Readonly<Record<Dtype, number>> = { f32: 0x38, f64: 0x39, i32: 0x36, u32: 0x36, u8: 0x3a, bool: 0x3a };
 const ALIGN: Readonly<Record<Dtype, number>> = { f32: 2, f64: 3, i32: 2, u32: 2, u8: 0, bool: 0 };
 
-/** A place and bytes to add to it when it is used. */
+/** A place, and bytes to add to its address at use. */
 type ShiftedPlace = Place & { readonly shift?: number };
 
 export class MemoryAccess {
@@ -49,7 +49,7 @@ export class MemoryAccess {
     });
   }
 
-  /** A 32-bit scalar load and its splat in one instruction. */
+  /** Emits a 32-bit scalar load and its splat as one instruction; returns false if `x` is not such a load. */
   loadSplat(x: Expr): boolean {
     if (x.op !== "load" || x.args.length > 1 || byteSize(this.dtype(x.value)) !== 4) return false;
     this.withPlace(x.value, x.args[0]!, (place) => this.access([0xfd, SIMD.load32Splat], 2, place));
@@ -81,7 +81,7 @@ export class MemoryAccess {
     this.withForm(buffer, affineOf(index, this.known), body);
   }
 
-  /** Finds the address before `body`, which may branch. */
+  /** Computes an address before `body`, which may branch. */
   private withForm(buffer: number, form: Affine, body: (place: Place) => void): void {
     const place = this.pointers.place(buffer, this.bytes(buffer, form));
     body(place);
@@ -108,7 +108,7 @@ export class MemoryAccess {
       this.access([0xfd, SIMD.load], 2, place);
       return;
     }
-    // Four bytes to four words.
+    // Loads four bytes and widens them to four words.
     this.access([0xfd, SIMD.load32Zero], 0, place);
     this.code.simd(SIMD.i16x8ExtendLowU);
     this.code.simd(SIMD.i32x4ExtendLowU);
@@ -128,7 +128,7 @@ export class MemoryAccess {
     this.code.emit(x.dtype === "f32" ? 0x43 : 0x44, ...Array<number>(x.dtype === "f32" ? 4 : 8).fill(0));
   }
 
-  /** All lanes or none. */
+  /** Loads all lanes or none, by one condition. */
   private loadIf(x: Expr, condition: Expr, place: Place): void {
     this.expressions().emit(condition);
     this.code.ifElse(
@@ -138,10 +138,10 @@ export class MemoryAccess {
     );
   }
 
-  /** Consecutive elements under a mask: mostly all of them or none, so these are tried first. */
+  /** Loads consecutive elements under a mask. Mostly all lanes are set or none, so these cases are tested first. */
   private loadPartly(x: Expr, mask: Expr, place: Place): void {
     this.expressions().inLocal(mask, (m) => {
-      // Lane 0 may lie before the memory when it is masked out; the addition wraps, the instruction's offset would not.
+      // The address of a masked-out lane 0 may be negative. An addition wraps around; the offset of the instruction would not.
       const size = byteSize(this.dtype(x.value));
       const partly = (): void => this.lanesUnder(x, m, (i) => ({ ...place, offset: 0, shift: place.offset + i * size }));
       this.code.get(m);
@@ -158,7 +158,7 @@ export class MemoryAccess {
     });
   }
 
-  /** A vector of the elements at the places whose mask is true. */
+  /** Loads the lanes whose mask is true one by one; the others are 0. */
   private lanesUnder(x: Expr, mask: number, place: (i: number) => ShiftedPlace): void {
     this.expressions().assemble(x.dtype, (i) => {
       this.code.get(mask);
@@ -191,7 +191,7 @@ export class MemoryAccess {
     });
   }
 
-  /** Four 32-bit elements that lie within seven: two vectors, the first at the lowest and the last at the highest element, and a shuffle. */
+  /** Gathers four 32-bit elements from a range of at most seven: two vectors, one that starts at the lowest and one that ends at the highest element, and a shuffle. */
   private gatherNear(buffer: number, base: Affine, offsets: readonly number[]): void {
     const low = Math.min(...offsets);
     const high = Math.max(...offsets);
@@ -207,7 +207,7 @@ export class MemoryAccess {
     }
   }
 
-  /** Four 32-bit elements straight into the lanes of a vector. */
+  /** Loads four 32-bit elements straight into the lanes of a vector. */
   private gatherWords(place: (i: number) => Place): void {
     this.access([0xfd, SIMD.load32Zero], 2, place(0));
     this.code.inLocal(V128, (v) => {

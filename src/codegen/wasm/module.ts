@@ -1,5 +1,5 @@
 /**
- * @file Bytes of WebAssembly: integers in LEB128, functions, modules (WebAssembly Core Specification 2.0, §5). Instructions are named in
+ * @file The binary format of WebAssembly: integers in LEB128, functions, modules (WebAssembly Core Specification 2.0, §5). Opcodes are in
  * `instructions.ts`.
  */
 
@@ -32,14 +32,14 @@ export function text(s: string): number[] {
   return [...unsigned(bytes.length), ...bytes];
 }
 
-/** A count and the concatenation of the items. */
+/** A vector in the binary format: the number of items, then the items. */
 export function list(items: readonly (readonly number[])[]): number[] {
   const bytes = unsigned(items.length);
   for (const item of items) for (const byte of item) bytes.push(byte);
   return bytes;
 }
 
-/** Bytes, in pieces: code that was captured is a piece of the code around it. */
+/** Bytes as a tree: captured code is a nested list in the code around it, so that it is not copied. */
 export type Code = (number | Code | Uint8Array)[];
 
 function lengthOf(code: Code): number {
@@ -48,7 +48,7 @@ function lengthOf(code: Code): number {
   return n;
 }
 
-/** Writes `code` from position `at` on; gives the position behind it. */
+/** Writes `code` from position `at` on; returns the position after it. */
 function write(code: Code, into: Uint8Array, at: number): number {
   let next = at;
   for (const piece of code) {
@@ -80,7 +80,7 @@ export class FunctionBuilder {
     this.code.push(code);
   }
 
-  /** The code that `body` emits, taken out: loops learn from their bodies what must come before them. */
+  /** Returns the code that `body` emits instead of adding it. A loop must see its body before it knows what to emit in front of it. */
   capture(body: () => void): Code {
     const outside = this.code;
     this.code = [];
@@ -90,13 +90,13 @@ export class FunctionBuilder {
     return captured;
   }
 
-  /** A local that nothing else has used: needed where it lives across iterations of code emitted before it. */
+  /** A new local, never shared with other code. Needed if its value must survive across iterations of code that was emitted before. */
   newLocal(type: ValueType): number {
     this.types.push(type);
     return this.params.length + this.types.length - 1;
   }
 
-  /** A local that may have been used before. */
+  /** A local for temporary use; it may have been released by other code. */
   take(type: ValueType): number {
     return this.free.get(type)?.pop() ?? this.newLocal(type);
   }
@@ -108,7 +108,7 @@ export class FunctionBuilder {
     else this.free.set(type, [local]);
   }
 
-  /** Moves what is on the stack to a local while `body` runs. */
+  /** Moves the value on the stack to a local, and calls `body` with it. */
   inLocal(type: ValueType, body: (local: number) => void): void {
     const local = this.take(type);
     this.set(local);
@@ -147,21 +147,21 @@ export class FunctionBuilder {
   simd(opcode: number): void {
     this.emitWith(0xfd, opcode);
   }
-  /** A load or store: `opcode` may be two bytes; alignment is given as a hint of log₂ bytes. */
+  /** Emits a load or store. `opcode` may have two bytes; `align` is the alignment hint, log₂ of bytes; `offset` is in bytes. */
   access(opcode: readonly number[], align: number, offset: number): void {
     for (const byte of opcode) this.code.push(byte);
     pushUnsigned(this.code, align);
     pushUnsigned(this.code, offset);
   }
 
-  /** An atomic instruction on the 32-bit word at a constant address, whose further operands `operands` leaves on the stack. */
+  /** Emits an atomic instruction on the 32-bit word at a constant address; `operands` emits its other operands. */
   atomic(opcode: number, address: number, operands: () => void = () => {}): void {
     this.i32(address);
     operands();
     this.access([0xfe, opcode], 2, 0);
   }
 
-  /** `if` on the value on the stack, giving `result` or nothing. */
+  /** Emits an `if` on the value on the stack, with a result of type `result` or none. */
   ifElse(result: ValueType | undefined, then: () => void, otherwise?: () => void): void {
     this.emit(0x04, result ?? 0x40);
     then();
@@ -172,7 +172,7 @@ export class FunctionBuilder {
     this.emit(0x0b);
   }
 
-  /** A loop that `body` repeats by leaving a condition on the stack. */
+  /** Emits a loop. `body` leaves a condition on the stack; the loop repeats while it is not 0. */
   loop(body: () => void): void {
     this.emit(0x03, 0x40);
     body();
@@ -194,14 +194,14 @@ export class FunctionBuilder {
     this.emit(Number.isInteger(shift) ? 0x74 : 0x6c);
   }
 
-  /** The function as the module's code section has it: size, locals, instructions. */
+  /** The function in the format of the code section: size, locals, instructions. */
   bytes(): Code {
     const body: Code = [list(this.types.map((t) => [1, t])), this.code, 0x0b];
     return [unsigned(lengthOf(body)), body];
   }
 }
 
-/** Functions, the host functions they call, and one imported memory. */
+/** Builds a module of functions, imported host functions, and one imported memory. */
 export class ModuleBuilder {
   private readonly imports: { readonly from: "math" | "host"; readonly name: string; readonly arity: number }[] = [];
   private readonly functions: FunctionBuilder[] = [];
@@ -212,12 +212,12 @@ export class ModuleBuilder {
     this.shared = sharedMemory;
   }
 
-  /** Declares host functions on doubles. All must be declared before the first function is added: they are numbered first. */
+  /** Imports `math.name`, a host function of `arity` doubles, and returns its index. All imports come before the first function, since they have the lower indices. */
   importMath(name: string, arity: number): number {
     return this.import("math", name, arity);
   }
 
-  /** Imports `host.name` of `arity` addresses; gives its index. */
+  /** Imports `host.name`, a function of `arity` addresses, and returns its index. */
   importHost(name: string, arity: number): number {
     return this.import("host", name, arity);
   }
@@ -228,7 +228,7 @@ export class ModuleBuilder {
     return this.imports.length - 1;
   }
 
-  /** Adds a function; gives its index. */
+  /** Adds a function and returns its index. */
   add(builder: FunctionBuilder): number {
     this.functions.push(builder);
     return this.imports.length + this.functions.length - 1;
@@ -238,17 +238,17 @@ export class ModuleBuilder {
     this.exports.push({ name, index });
   }
 
-  /** The limits of an import are what is asked of the memory: at least 0 pages; a shared one must state a maximum. */
+  /** The import of the memory. Its limits are a minimum of 0 pages and, for a shared memory, the maximum, which the format requires. */
   protected importedMemory(): number[][] {
     return [[...text("env"), ...text("memory"), 2, ...(this.shared ? [3, 0, ...unsigned(65536)] : [0, 0])]];
   }
 
-  /** What is exported beside functions. */
+  /** Exports other than functions. */
   protected moreExports(): number[][] {
     return [];
   }
 
-  /** Further sections by their numbers. */
+  /** Other sections, with their numbers. */
   protected moreSections(): readonly [number, Code][] {
     return [];
   }
@@ -271,7 +271,7 @@ export class ModuleBuilder {
       ...this.moreSections(),
     ];
     const module: Code = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
-    // In the order of the format; a section of one's own, which has the number 0, comes last.
+    // In the order of the format; custom sections, which have the number 0, come last.
     sections.sort(([a], [b]) => (a || 99) - (b || 99));
     for (const [id, content] of sections) module.push(id, unsigned(lengthOf(content)), content);
     const bytes = new Uint8Array(lengthOf(module));

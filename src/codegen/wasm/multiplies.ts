@@ -1,9 +1,9 @@
 /**
- * @file The order of multiply-adds. Where a loop's sums and all that it loads are more than the vector registers, each operand should be used up before the next
- * is loaded. V8 (11, 12) does not keep to the order of the code: it loads everything that a straight piece of code needs before it multiplies, and keeps
- * what has no register in memory. But it moves no result that may be wanted out of a branch. So multiply-adds stand in branches that are always taken, which V8 does
- * not know: a test and a jump for every two of them, and twelve sums at a time (6 x 2) run at the machine's peak, where eight are as many as it
- * could hold together with their operands, and wait for each other. Engines that keep to the order do no worse with it.
+ * @file Fixes the order of multiply-adds. If the sums of a loop and everything that it loads exceed the vector registers, each operand should be used up before the
+ * next is loaded. V8 (11, 12) does not keep the order of the code: it loads everything that a basic block needs before it multiplies, and spills what has no
+ * register. But it does not move results out of a branch. So the multiply-adds are put in branches that are always taken, which V8 does not know. For a test
+ * and a jump per two multiply-adds, tiles of twelve sums (6 x 2) run at the machine's peak. Without the branches only eight sums fit together with their
+ * operands, and they wait for each other. Engines that keep the order are not slower with the branches.
  *
  *     v₀ = load; v₁ = load; a₀ = load; if (always) { t₀₀ += a₀v₀; t₀₁ += a₀v₁ }  a₁ = load; if (always) { t₁₀ += a₁v₀; t₁₁ += a₁v₁ } …
  */
@@ -12,14 +12,14 @@ import type { Expr, Stmt } from "../../kernel/kernel.ts";
 import { WASM } from "../../kernel/target.ts";
 import { assigned, eachExpr, mapBlocks, operandsOf } from "../../kernel/walk.ts";
 
-/** The statements, with the sums of crowded loops in branches on `always`. */
+/** Puts the sums of loops that exceed the registers in branches on `always`, conditions that always hold. */
 export function orderMultiplies(stmts: readonly Stmt[], always: readonly Expr[]): Stmt[] {
   return stmts.map((s) =>
     mapBlocks(s, (block) => (s.kind === "for" && isCrowded(block) ? branches(block, always) : orderMultiplies(block, always))),
   );
 }
 
-/** True if the sums of an innermost loop and all that they load are more than the registers. */
+/** Returns true if the sums of an innermost loop and everything that they load exceed the registers. */
 function isCrowded(body: readonly Stmt[]): boolean {
   const sums = assigned(body);
   const isPlain = (s: Stmt): boolean => s.kind === "set" || (s.kind === "let" && !reads(s.value, sums));
@@ -39,7 +39,7 @@ function reads(x: Expr, variables: ReadonlySet<Expr>): boolean {
   return found;
 }
 
-/** Sums in branches, by twos. */
+/** Puts sums in branches, two in each. */
 function branches(body: readonly Stmt[], always: readonly Expr[]): Stmt[] {
   const done: Stmt[] = [];
   let sums: Stmt[] = [];

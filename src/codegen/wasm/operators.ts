@@ -1,5 +1,5 @@
 /**
- * @file Scalar operators that take several instructions or a call, on operands that are on the stack already.
+ * @file Emits scalar operators that take several instructions or a call. Their operands are on the stack already.
  */
 import { type Dtype, isFloat } from "../../base/dtype.ts";
 import { HOST, hostArity } from "../../kernel/scalar.ts";
@@ -12,7 +12,7 @@ export function scalarType(dtype: Dtype): ValueType {
   return dtype === "f64" ? F64 : I32;
 }
 
-/** Whether an operator on floats is a call to the host. */
+/** Returns true if an operator on a dtype is a call to the host. */
 export function callsHost(op: string, dtype: Dtype): boolean {
   return isFloat(dtype) && Object.hasOwn(HOST, op) && SCALAR[`${op} ${dtype}`] === undefined;
 }
@@ -48,12 +48,12 @@ export class ScalarOperators {
     code.emit(0x1b);
   }
 
-  /** Division by what is neither 0 nor -1: one instruction. */
+  /** Division by a divisor that is neither 0 nor -1: one instruction. */
   divide(op: "div" | "rem", dtype: Dtype): void {
     this.code.emit((op === "div" ? 0x6d : 0x6f) + (dtype === "i32" ? 0 : 1));
   }
 
-  /** WebAssembly traps on division by zero and on -2³¹/-1; the language gives 0 and -2³¹. */
+  /** Division with guards: WebAssembly traps on division by zero and on -2³¹/-1, where the kernel language gives 0 and -2³¹. */
   private guardedDivision(op: "div" | "rem", dtype: Dtype, [a, b]: readonly [number, number]): void {
     const code = this.code;
     const divide = (): void => {

@@ -1,14 +1,13 @@
 /**
- * @file Addresses. V8 reduces no multiplications in WebAssembly, so it is done here: each loop keeps a pointer local for every distinct
- * affine index (without its constant) that is used in it. The pointer is set on entry from the pointer of the enclosing loop and bumped at the
- * end of an iteration; constants go into the offset of the instruction.
+ * @file Strength reduction of addresses, which V8 does not do for WebAssembly. Each loop keeps a pointer in a local for every distinct affine index (without its
+ * constant) that is used in it. The pointer is set on entry from the pointer of the enclosing loop and advanced at the end of an iteration. Constants go into
+ * the offset of the instruction.
  *
  *     for i < 8 { for k < 64 { ... b0[i*64 + k + 3] ... } }
  *
  *     p₁ = b0;  loop i { p₂ = p₁;  loop k { load p₂ + 12;  p₂ += 4 };  p₁ += 256 }
  *
- * (Strength reduction of induction variables: Allen, Cocke & Kennedy 1981.) Which pointers a loop needs is known when its body has been
- * emitted, so bodies are emitted first.
+ * (Allen, Cocke & Kennedy 1981.) Which pointers a loop needs is known only once its body has been emitted, so bodies are emitted first.
  */
 
 import { type Affine, type Known, rangeOfTerms } from "../../kernel/affine.ts";
@@ -31,17 +30,17 @@ interface Level {
   readonly pointers: Map<string, Pointer>;
 }
 
-/** An address ready for use: a local, and the offset for the instruction. */
+/** An address as instructions take it: a local, and an offset in bytes. */
 export interface Place {
   readonly local: number;
   readonly offset: number;
-  /** The local is the caller's to release. */
+  /** True if the caller must release the local. */
   readonly temporary: boolean;
 }
 
 export class Pointers {
   private readonly levels: Level[] = [];
-  /** How many loops enclosed a `let` when it was bound. */
+  /** For each `let`, the number of loops around it. */
   private readonly depths: Map<Expr, number> = new Map();
   private readonly code: FunctionBuilder;
   private readonly known: ReadonlyMap<Expr, Known>;
@@ -54,7 +53,7 @@ export class Pointers {
     this.emitTerm = emitTerm;
   }
 
-  /** Declares a `let` that nothing assigns later: loops inside may use it in their pointers. */
+  /** Declares a `let` that nothing assigns later, so that the pointers of loops inside may contain it. */
   declare(variable: Expr): void {
     this.depths.set(variable, this.levels.length);
   }
@@ -69,8 +68,8 @@ export class Pointers {
   }
 
   /**
-   * Leaves the innermost loop; what it gives emits the code before the loop, which may begin at the iteration that a local holds, and at the end
-   * of an iteration.
+   * Leaves the innermost loop. Returns functions that emit the code before the loop (which may start at the iteration number in the local `first`), the code at the
+   * end of an iteration, and that release the locals.
    */
   leave(): { readonly initialize: (first?: number) => void; readonly advance: () => void; readonly release: () => void } {
     const pointers = [...this.levels.pop()!.pointers.values()];
@@ -101,8 +100,8 @@ export class Pointers {
   }
 
   /**
-   * Puts on the stack what is always true and what V8 cannot know: that a pointer of the innermost loop is not the last address, where no element fits. Another
-   * `choice` may be another pointer.
+   * Puts a condition on the stack that always holds, although V8 cannot know it: a pointer of the innermost loop is not the last address, where no element fits.
+   * `choice` selects among the pointers.
    */
   emitTruth(choice: number): void {
     const moving = [...(this.levels.at(-1)?.pointers.values() ?? [])];
@@ -116,7 +115,7 @@ export class Pointers {
     this.code.emit(0x47);
   }
 
-  /** The place of byte `form` of a buffer. Emits nothing that leaves a value on the stack. */
+  /** The place of byte `form` of a buffer. Emitted code leaves nothing on the stack. */
   place(buffer: number, form: Affine): Place {
     const anchor = this.anchor(form);
     const address: Affine = { constant: anchor, terms: form.terms };
@@ -130,8 +129,8 @@ export class Pointers {
   }
 
   /**
-   * The part of the constant that belongs into the pointer. The offset of an instruction is unsigned and added without wrapping, so the pointer by itself must not lie
-   * before the buffer: it takes as much of the constant as its smallest value demands, or all of it where that is not known.
+   * The part of the constant that goes into the pointer instead of the offset. The offset of an instruction is unsigned and added without wrapping, so the pointer
+   * alone must not be before the buffer. It takes as much of the constant as its smallest value requires, or all of it if that value is not known.
    */
   private anchor(form: Affine): number {
     const range = rangeOfTerms(form.terms, this.known);
@@ -139,14 +138,14 @@ export class Pointers {
     return Math.min(form.constant, Math.max(0, -range[0]));
   }
 
-  /** Whether a term is computed inside the loop at `level`, so that no pointer of that loop can contain it. */
+  /** Returns true if a term is computed inside the loop at `level`, so that no pointer of that loop can contain it. */
   private isInside(level: number, x: Expr): boolean {
     const depth = this.depths.get(x);
     const isCounter = this.levels.some((l) => l.variable === x);
     return !isCounter && (depth === undefined || depth >= level);
   }
 
-  /** Whether an address is the value of some local at `level`, perhaps after asking its loop for a pointer. */
+  /** Returns true if an address is the value of a local at `level`; the loop may get a pointer for it. */
   private isLocal(level: number, { constant, terms }: Affine): boolean {
     if (level === 0) return terms.size === 0 && constant === 0;
     for (const x of terms.keys()) if (this.isInside(level, x)) return false;
@@ -157,7 +156,7 @@ export class Pointers {
     if (level === 0) return buffer;
     const { variable, from, step, pointers } = this.levels[level - 1]!;
     const own = address.terms.get(variable) ?? 0;
-    // A pointer that does not move in this loop may be the enclosing loop's.
+    // A pointer that does not advance in this loop can be that of the enclosing loop.
     if (own === 0 && this.isLocal(level - 1, address)) return this.pointerLocal(level - 1, buffer, address);
     const key = keyOf(buffer, address);
     const existing = pointers.get(key);

@@ -1,6 +1,6 @@
 /**
- * @file A program to one WebAssembly module: a function per distinct kernel, and `main`, which performs the program's steps. So that a whole
- * training step is one call from JavaScript.
+ * @file Compiles a program to one WebAssembly module: a function per distinct kernel, and `main`, which runs the program's steps, so that a whole training step is
+ * one call from JavaScript.
  */
 
 import type { Watch } from "../../base/passes.ts";
@@ -12,21 +12,22 @@ import { FunctionBuilder, I32, ModuleBuilder } from "./module.ts";
 import { addTeam } from "./threads.ts";
 
 export interface CompileOptions {
-  /** Whether the memory is a shared one: another type of import. */
+  /** True if the memory is shared, which the import must declare. */
   readonly sharedMemory: boolean;
-  /** Whether the engine has relaxed SIMD (see `features`): then fma is one instruction, else two. */
+  /** True if the engine has relaxed SIMD (see `features`): fma is then one instruction, otherwise two. */
   readonly relaxed: boolean;
-  /** Kernels with at least this much work (see `weigh`) are divided among threads; none if it is not given. Needs a shared memory. */
+  /** Kernels with at least this much work (see `weigh`) are divided among threads; none if it is absent. Needs a shared memory. */
   readonly leastWork?: number | undefined;
-  /** Told of each kernel after each pass. */
+  /** Called with each kernel after each pass. */
   readonly watch?: Watch<Kernel> | undefined;
 }
 
 /**
- * The module of a program. It imports the memory `env.memory`, from `math` the host's functions that kernels call, and
- * from `host` the program's own host calls `h0`, `h1`, ...; it exports `k0`, `k1`, ..., the program's
- * kernels on one byte address per buffer (equal kernels are one function), `main`, on the address of the table of bindings, and, if kernels are divided,
- * `work` for the other threads (see `threads.ts`).
+ * Compiles a program.
+ *
+ * - Imports: the memory `env.memory`; from `math` the host functions that kernels call; from `host` the program's own host calls `h0`, `h1`, ...
+ * - Exports: `k0`, `k1`, ..., the program's kernels as functions of one byte address per buffer (equal kernels are one function); `main`, a function of the address
+ *   of the table of bindings; and, if kernels are divided, `work` for the other threads (see `threads.ts`).
  */
 export function compileProgram(
   program: Program,
@@ -45,7 +46,7 @@ export function compileProgram(
     if (!generated.has(hashes[i]!)) generated.set(hashes[i]!, generate(kernel, { relaxed, host, leastWork, watch }));
   }
   const calls = (program.hosts ?? []).map((call, i) => module.importHost(`h${i}`, call.buffers.length));
-  // Only now: imports are numbered before functions.
+  // Functions are added after all imports, which have the lower numbers.
   const indices = new Map([...generated].map(([hash, { code }]) => [hash, module.add(code)]));
   const divided = [...generated].flatMap(([hash, { code, parts }]) =>
     parts ? [{ hash, index: indices.get(hash)!, buffers: code.params.length - 2, ...parts }] : [],
@@ -77,7 +78,7 @@ class Main {
     this.calls = calls;
   }
 
-  /** `counters` are the locals with the iterations of the enclosing loops. */
+  /** Emits steps. `counters` are the locals with the iteration numbers of the enclosing loops. */
   steps(list: readonly Step[], counters: readonly number[]): void {
     for (const s of list) this.step(s, counters);
   }

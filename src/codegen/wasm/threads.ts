@@ -1,15 +1,15 @@
 /**
- * @file Fork and join inside WebAssembly. The main thread puts a job (a kernel, its addresses, how its work is cut) into shared words and opens the *ticket*: the
- * number of parts that nobody has claimed. All threads, the main one too, claim a part by counting the ticket down with compare-exchange, and the
- * main thread waits only for parts that were claimed. So a thread that is late, asleep or absent delays nobody, and a step stays one call.
+ * @file Fork and join inside WebAssembly. The main thread writes a job (a kernel, its addresses, how its work is cut) to shared words and sets the *ticket*, the
+ * number of unclaimed parts. All threads, the main one too, claim a part by decrementing the ticket with compare-exchange, and the main thread waits only for
+ * parts that were claimed. So a thread that is late, asleep or absent delays no other, and a step stays one call.
  *
- * A thread that claimed a part may read the job: the main thread writes the next one only when all parts are done.
+ * A thread that has claimed a part may read the job, since the main thread writes the next one only when all parts are done.
  */
 import { FunctionBuilder, I32 } from "./module.ts";
 
 /** Byte addresses of the words that threads share, at the start of the memory. What different threads write lies on different cache lines. */
 export const CONTROL = {
-  /** The program's tag and the number of parts that are not claimed: see `tagOf`. */
+  /** The tag of the program and the number of unclaimed parts: see `tagOf`. */
   ticket: 64,
   /** Parts that are done. */
   done: 128,
@@ -17,10 +17,10 @@ export const CONTROL = {
   waiting: 132,
   /** 1: a part has failed. 2: a part was claimed and never done. */
   failed: 136,
-  /** How many threads sleep until `signal` changes, or are about to. */
+  /** The number of threads that sleep until `signal` changes, or are about to. */
   sleepers: 192,
   signal: 256,
-  /** Messages posted to each thread so far: one that has seen fewer goes to read them. */
+  /** The number of messages posted to each thread. A thread that has seen fewer returns to its event loop to receive them. */
   mail: 260,
   /** The job. `limit`: the most parts; 0 means that there are no other threads. */
   limit: 320,
@@ -30,23 +30,23 @@ export const CONTROL = {
   part: 336,
   parts: 340,
   addresses: 344,
-  /** Here the memory for everything else begins. */
+  /** The first address for other data. */
   end: 1024,
 } as const;
 
-/** A job's addresses must fit. */
+/** The most buffers of a divided kernel: the addresses of a job must fit in the shared words. */
 export const MOST_ADDRESSES: number = (CONTROL.end - CONTROL.addresses) / 4;
 
 const PART_BITS = 10;
-/** Parts of a job; the other bits of the ticket are the tag of its program, by which threads know whose kernels it means. */
+/** The most parts of a job. The other bits of the ticket are the tag of its program, which tells threads whose kernels it means. */
 export const MOST_PARTS: number = 2 ** PART_BITS - 1;
 export const tagOf = (program: number): number => program << PART_BITS;
 
-/** Times that a thread looks for work before it sleeps until it is woken: one takes a third of a nanosecond, all some 20 µs. */
+/** How often a thread looks for work before it sleeps. One look takes a third of a nanosecond, all together some 20 µs. */
 const SPINS = 60_000;
 /**
- * The main thread sleeps for so many nanoseconds at most, and when nothing has happened in so many sleeps in a row, nothing will: parts of a second would be
- * long ones. (Several sleeps, since one is over at once when a process goes on that was stopped for longer.)
+ * The longest sleep of the main thread in nanoseconds, and the number of sleeps in a row without progress after which it gives up: a part rarely takes a second.
+ * (Several sleeps, because the first ends at once when the process was stopped for longer and continues.)
  */
 const SLEEP = 5_000_000_000n;
 const SLEEPS = 12;
@@ -63,19 +63,19 @@ export interface Divided {
   readonly index: number;
   readonly buffers: number;
   readonly line: number;
-  /** Parts it is worth to be divided into. */
+  /** The number of parts that it is worth. */
   readonly parts: number;
 }
 
-/** Indices of functions. */
+/** Indices of the functions for threads. */
 export interface Team {
-  /** Per divided kernel, on its addresses: does it with all threads. */
+  /** For each divided kernel, a function of its addresses that runs it on all threads. */
   readonly entries: readonly number[];
-  /** On a tag: does parts of that program's jobs until there have been none for a while, or another program's. For the other threads. */
+  /** For the other threads, a function of a tag: does parts of that program's jobs until there are none for a while or another program has jobs. */
   readonly work: number;
 }
 
-/** Adds to a module what its divided kernels need. */
+/** Adds the functions for threads to a module with divided kernels. */
 export function addTeam(kernels: readonly Divided[], add: (code: FunctionBuilder) => number): Team {
   const perform = add(performFunction(kernels));
   const help = add(helpFunction(perform));
@@ -95,7 +95,7 @@ const store = (code: FunctionBuilder, address: number, value: () => void): void 
   code.access([0x36], 2, 0);
 };
 
-/** kernel, from, to: does that part of the job at hand. */
+/** perform(kernel, from, to): does the part from..to of the current job. */
 function performFunction(kernels: readonly Divided[]): FunctionBuilder {
   const code = new FunctionBuilder([I32, I32, I32]);
   for (const [i, { index, buffers }] of kernels.entries()) {
@@ -113,7 +113,7 @@ function performFunction(kernels: readonly Divided[]): FunctionBuilder {
   return code;
 }
 
-/** tag: claims and does parts as long as there are any. */
+/** help(tag): claims and does parts as long as there are any. */
 function helpFunction(perform: number): FunctionBuilder {
   const code = new FunctionBuilder([I32]);
   const [ticket, from, to] = [code.newLocal(I32), code.newLocal(I32), code.newLocal(I32)];
@@ -166,7 +166,7 @@ function notify(code: FunctionBuilder, address: number): void {
   code.emit(0x1a);
 }
 
-/** kernel, line, parts: does a job whose addresses are in place, and returns when it is done. */
+/** fork(kernel, line, parts): does a job whose addresses have been written, and returns when all parts are done. */
 function forkFunction(help: number): FunctionBuilder {
   const code = new FunctionBuilder([I32, I32, I32]);
   const [kernel, line, parts] = [0, 1, 2];
@@ -182,7 +182,7 @@ function forkFunction(help: number): FunctionBuilder {
   dividedUp(code, line, parts);
   code.set(part);
   store(code, CONTROL.part, () => code.get(part));
-  // Rounding up made parts longer: perhaps fewer are left.
+  // Part lengths were rounded up, so there may be fewer parts.
   dividedUp(code, line, part);
   code.set(parts);
   store(code, CONTROL.parts, () => code.get(parts));
@@ -216,7 +216,7 @@ function dividedUp(code: FunctionBuilder, a: number, b: number): void {
   code.emit(0x6e);
 }
 
-/** Waits until all parts are done: a while turning, then asleep. */
+/** Waits until all parts are done: first spinning, then asleep. */
 function join(code: FunctionBuilder): void {
   const [spins, done, sleeps] = [code.newLocal(I32), code.newLocal(I32), code.newLocal(I32)];
   code.i32(SPINS);
@@ -245,7 +245,7 @@ function join(code: FunctionBuilder): void {
         code.get(done);
         code.i64(SLEEP);
       });
-      // 2: the time is over. Then one more, else none.
+      // The result 2 is a timeout: the count of fruitless sleeps is increased, otherwise it is reset.
       code.i32(2);
       code.emit(0x46);
       code.get(sleeps);
@@ -268,7 +268,7 @@ function join(code: FunctionBuilder): void {
   code.ifElse(undefined, () => code.emit(0x00));
 }
 
-/** addresses: the whole kernel; alone if there are no other threads. */
+/** entry(...addresses): runs the whole kernel, on this thread alone if there are no others. */
 function entryFunction({ index, buffers, line, parts }: Divided, kernel: number, fork: number): FunctionBuilder {
   const code = new FunctionBuilder(Array<typeof I32>(buffers).fill(I32));
   load(code, CONTROL.limit);
@@ -291,7 +291,7 @@ function entryFunction({ index, buffers, line, parts }: Divided, kernel: number,
   return code;
 }
 
-/** tag: helps, and spins for a while after each job, since the next one is near. */
+/** work(tag): helps, and spins for a while after each job, since the next one usually follows soon. */
 function workFunction(help: number): FunctionBuilder {
   const code = new FunctionBuilder([I32]);
   const [spins, left] = [code.newLocal(I32), code.newLocal(I32)];
