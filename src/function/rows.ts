@@ -54,7 +54,7 @@ class Walk {
   readonly #what: string;
   readonly #where: Map<Tensor, Examples> = new Map();
   readonly #inputs: Set<Tensor> = new Set();
-  /** Whether an input of the list is the same for all examples, if it stood at a place. */
+  /** True if an input of the list is the same for all examples, if it stood at a place. */
   readonly #repeats: (input: Tensor, place: Examples) => boolean;
 
   constructor(n: number, what: string, repeats: (input: Tensor, place: Examples) => boolean) {
@@ -122,7 +122,7 @@ class Walk {
     return found.sort((a, b) => Number(same(b, now)) - Number(same(a, now)));
   }
 
-  /** Whether each element of the result with an example at `place` reads that example alone, and does not depend on which it is. */
+  /** Returns true if each element of the result with an example at `place` reads that example alone, and does not depend on which it is. */
   #follows(instruction: Instruction, place: Examples): boolean {
     const { shape } = instruction.results[0]!;
     const counter = k.variable("i32");
@@ -142,7 +142,7 @@ class Walk {
     return probed !== undefined && ok && !depends(probed.result, counter);
   }
 
-  /** Whether an access reads the counter's example, or of an operand without examples what is the same for all. */
+  /** Returns true if an access reads the counter's example, or of an operand without examples what is the same for all. */
   #reads(x: Tensor, index: readonly Index[], counter: Expr): boolean {
     const moving = index.flatMap((at, axis) => (depends(at.toExpr(), counter) ? [axis] : []));
     const place = this.#where.get(x);
@@ -158,7 +158,7 @@ class Walk {
     return place ? same(place, read) : Number.isInteger(before) && this.#isSame(x, read);
   }
 
-  /** Whether a value without examples is the same wherever one could stand. */
+  /** Returns true if a value without examples is the same wherever one could stand. */
   #isSame(x: Tensor, place: Examples): boolean {
     if (this.#inputs.has(x)) return this.#repeats(x, place);
     return this.#follows(x.source, place);

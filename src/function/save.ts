@@ -22,7 +22,7 @@ export interface SaveOptions {
   /** Where it is written (Node). Default: nowhere. */
   readonly path?: string;
   /**
-   * Whether a fused multiply-add is one instruction: as fast as here, and the same bits, but engines without relaxed SIMD (Safari 18, Node 20 without its flag) refuse the file.
+   * True if a fused multiply-add is one instruction: as fast as here, and the same bits, but engines without relaxed SIMD (Safari 18, Node 20 without its flag) refuse the file.
    * Default false.
    */
   readonly relaxed?: boolean;

@@ -10,7 +10,7 @@ export interface WholeBatch {
   sums(values: readonly Tensor[]): Tensor[];
   /** Examples of the batch for each one of the shard. */
   readonly ratio: number;
-  /** Whether several ranks compute the same shard, since there are fewer shards than ranks. */
+  /** True if several ranks compute the same shard, since there are fewer shards than ranks. */
   readonly repeated: boolean;
 }
 

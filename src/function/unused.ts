@@ -27,7 +27,7 @@ export function noteDerived(results: readonly Tensor[], at: readonly Tensor[]): 
 export interface Reached {
   /** Seeds that `outputs` were computed from. */
   readonly read: ReadonlySet<Tensor>;
-  /** Whether some of them went into a derivative of which nothing is left. */
+  /** True if some of them went into a derivative of which nothing is left. */
   readonly derived: boolean;
 }
 

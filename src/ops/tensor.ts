@@ -611,11 +611,11 @@ export class Tensor implements Value {
   #wide(): Tensor {
     return this.cast(wide(this.dtype));
   }
-  /** Whether any element along axes (default all) is nonzero. */
+  /** Returns true if any element along axes (default all) is nonzero. */
   any(axes?: AxesLike, options: ReduceAxesOptions = {}): Tensor {
     return this.ne(this.like(0)).sum(axes, options).gt(0);
   }
-  /** Whether all elements along axes (default all) are nonzero. */
+  /** Returns true if all elements along axes (default all) are nonzero. */
   all(axes?: AxesLike, options: ReduceAxesOptions = {}): Tensor {
     return this.eq(this.like(0)).sum(axes, options).eq(0);
   }

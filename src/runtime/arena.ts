@@ -1,22 +1,22 @@
 /**
- * @file The arena: where things lie in a backend's memory. Cells are blocks; one more block is the scratch zone, in which each program lays out
- * its intermediates.
+ * @file The arena: allocation in a backend's memory. Each cell has a block; one more block is the scratch zone, in which each program lays out its
+ * intermediate values.
  *
- * A memory never shrinks. When it is full, the zone is given back (between runs nothing in it counts), and then the blocks of cells that were not
- * used for the longest time are evicted to typed arrays, which the collector can see.
+ * A memory never shrinks. When it is full, the zone is freed first (between runs its contents do not matter). Then the blocks of the least recently used cells
+ * are evicted to typed arrays, which the garbage collector can free.
  */
 import type { Memory } from "./backend.ts";
 import { cheapestRoom, type Gap, Gaps } from "./gaps.ts";
 
 /** Memories grow by whole pages. */
 const PAGE = 65536;
-/** Where 32-bit addresses end. */
+/** The number of bytes that 32-bit addresses reach. */
 const ADDRESSES = 2 ** 32;
 const ALIGNMENT = 64;
 
 /** A block whose elements can leave the arena. */
 export interface Tenant extends Gap {
-  /** The tick of the last run that used it; 0 if nothing of value lies in it. */
+  /** The tick of the last run that used it; 0 if its contents do not matter. */
   readonly lastUse: number;
   /** False if its elements cannot be moved out at once. */
   readonly canLeave: boolean;
@@ -24,28 +24,28 @@ export interface Tenant extends Gap {
   evict(): void;
 }
 
-/** What the runtime asks before it takes memory, in the arena or for a typed array. Tests make it throw. */
+/** Called before the runtime allocates memory, in the arena or as a typed array. Tests make it throw. */
 export const faults: { beforeTaking: ((bytes: number) => void) | undefined } = { beforeTaking: undefined };
 
-/** The arena has no room for a block. */
+/** Thrown if the arena has no room for a block. */
 export class OutOfMemory extends RangeError {
   override readonly name: string = "RangeError";
 }
 
 const mib = (bytes: number): string => `${Math.ceil(bytes / 2 ** 20)} MiB`;
 
-/** Bytes that a block of `bytes` takes: whole cache lines, at least one. */
+/** The size of a block for `bytes`: whole cache lines, at least one. */
 export function blockSize(bytes: number): number {
   return Math.max(ALIGNMENT, Math.ceil(bytes / ALIGNMENT) * ALIGNMENT);
 }
 
 export class Arena<M extends Memory = Memory> {
   readonly memory: M;
-  /** The backend whose memory it is, for messages. */
+  /** The name of the backend, for messages. */
   readonly backend: string;
   /** Bytes of all blocks in use. */
   used = 0;
-  /** Bytes that the memory may grow to. Tests lower it. */
+  /** The most bytes that the memory may grow to. Tests lower it. */
   most: number;
   readonly #gaps: Gaps;
   readonly #blocks: Map<number, number> = new Map();
@@ -53,7 +53,7 @@ export class Arena<M extends Memory = Memory> {
   #admitted = 0;
   #now = 0;
   #zone = { at: 0, bytes: 0 };
-  /** No block has reached beyond this address: there the memory is as it was given, zeros that take no physical page yet. */
+  /** No block has ever reached beyond this address. There the memory still holds its initial zeros, which take no physical page. */
   #reached = 0;
 
   constructor(memory: M, backend = "wasm") {
@@ -73,7 +73,7 @@ export class Arena<M extends Memory = Memory> {
     return ++this.#now;
   }
 
-  /** A block of at least `bytes`, aligned to a cache line. @throws {OutOfMemory} if there is no room, even with all idle blocks evicted. */
+  /** Allocates a block of at least `bytes`, aligned to a cache line, and returns its address. @throws {OutOfMemory} if there is no room even with all idle blocks evicted. */
   allocate(bytes: number): number {
     faults.beforeTaking?.(bytes);
     const size = blockSize(bytes);
@@ -102,7 +102,7 @@ export class Arena<M extends Memory = Memory> {
     this.#gaps.give({ at, bytes });
   }
 
-  /** Makes a block evictable; gives the tenant's number. */
+  /** Makes a block evictable; returns the number of the tenant. */
   admit(tenant: Tenant): number {
     this.#tenants.set(++this.#admitted, tenant);
     return this.#admitted;
@@ -116,23 +116,23 @@ export class Arena<M extends Memory = Memory> {
     this.release(tenant.at);
   }
 
-  /** Evicts every block that can be, also those of the run in progress, and gives the zone back: what is allocated next lies without gaps. */
+  /** Evicts every block that can leave, also those of the run in progress, and frees the zone, so that later allocations are contiguous. */
   evictAll(): void {
     this.#dropZone();
     for (const tenant of [...this.#tenants.values()]) if (tenant.canLeave) tenant.evict();
   }
 
-  /** The scratch zone, of at least `bytes`. What an earlier program left in it is lost. It stays until the next allocation. */
+  /** Returns the address of the scratch zone, of at least `bytes`. Its contents are lost. It is valid until the next allocation. */
   scratch(bytes: number): number {
     if (bytes > this.#zone.bytes) {
-      // Given back first: the new zone may take its place. If there is no room for the new one, there is none until the next run.
+      // The old zone is freed first, so that the new one may take its place. If that fails, there is no zone until the next run.
       this.#dropZone();
       this.#zone = { at: this.allocate(bytes), bytes };
     }
     return this.#zone.at;
   }
 
-  /** @throws {OutOfMemory} if a program's cells and scratch memory together exceed all that there can be. */
+  /** @throws {OutOfMemory} if a program's cells and scratch memory together exceed what the memory can ever hold. */
   checkCouldHold(cells: number, scratch: number): void {
     if (cells + scratch <= this.most - this.memory.reserved) return;
     throw new OutOfMemory(
@@ -161,7 +161,7 @@ export class Arena<M extends Memory = Memory> {
     this.#zone = { at: 0, bytes: 0 };
   }
 
-  /** From memory that is grown behind the last block: by at least a quarter, so that many small cells do not grow it many times. */
+  /** Allocates by growing the memory, by at least a quarter, so that many small cells do not grow it many times. Undefined if it cannot grow. */
   #takeGrown(size: number): number | undefined {
     const least = size - this.#gaps.endingAt(this.size);
     return this.#grow(Math.max(least, this.size / 4)) || this.#grow(least) ? this.#gaps.take(size) : undefined;
@@ -175,7 +175,7 @@ export class Arena<M extends Memory = Memory> {
     return true;
   }
 
-  /** From what is idle: the zone, then blocks next to one another, those first that were not used for the longest time. */
+  /** Allocates from idle memory: the zone, then adjacent blocks, the least recently used first. Undefined if that is not enough. */
   #takeVacated(size: number): number | undefined {
     this.#dropZone();
     const at = this.#gaps.take(size) ?? this.#takeGrown(size);

@@ -1,10 +1,10 @@
 /**
- * @file Which cells a program may have written when one of its host functions fails. A host function makes arrays, so it can run out of memory; a
- * kernel cannot. Programs write cells last where they can, so there are rarely any.
+ * @file Finds the cells that a program may have written when one of its host functions fails. A host function allocates arrays and can run out of memory; a
+ * kernel cannot. Programs write cells as late as possible, so there are rarely any.
  */
 import type { Address, Buffer, Program, Step } from "../kernel/kernel.ts";
 
-/** Bindings that have been written when the last call of a host function ends. */
+/** The bindings that a program has written by the end of its last call of a host function. */
 export function writtenBeforeHosts({ kernels, hosts = [], steps }: Program): Set<number> {
   const written = new Set<number>();
   const atRisk = new Set<number>();
@@ -21,7 +21,7 @@ export function writtenBeforeHosts({ kernels, hosts = [], steps }: Program): Set
       } else if (s.kind === "branch") visit([...s.then, ...s.otherwise]);
       else {
         const body = s.kind === "while" ? [...s.test, ...s.body] : s.body;
-        // Twice: what an iteration writes last, it has written before the host functions of the next.
+        // Twice: what an iteration writes at its end is written before the host functions of the next iteration.
         visit([...body, ...body]);
       }
     }

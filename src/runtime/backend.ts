@@ -1,5 +1,5 @@
 /**
- * @file What a backend is: a memory, and what turns a program into something that runs on it. The table of them is `backends.ts`.
+ * @file The interface of a backend: a memory, and a loader that makes a program callable on it. The table of backends is `backends.ts`.
  */
 
 import type { Dtype, TypedArray } from "../base/dtype.ts";
@@ -8,40 +8,40 @@ import type { Kernel, Program } from "../kernel/kernel.ts";
 import type { Target } from "../kernel/target.ts";
 
 /**
- * The bytes that programs work on, with one address space. Writes, copies and runs take effect in the order of the calls; a backend that defers
- * them keeps to that order.
+ * The memory of a backend, with one address space of bytes. Writes, copies and runs take effect in the order of the calls; a backend that defers them must
+ * keep that order.
  */
 export interface Memory {
-  /** Bytes that it has now. */
+  /** Its current size in bytes. */
   readonly size: number;
-  /** Bytes that it may grow to. */
+  /** The most bytes that it may grow to. */
   readonly most: number;
-  /** Bytes at the start that are the backend's own. */
+  /** Bytes at the start that the backend uses itself. */
   readonly reserved: number;
-  /** Grows by at least so many bytes; false if that cannot be. New bytes are 0. */
+  /** Grows by at least `bytes`, with zeros; returns false if it cannot. */
   grow(bytes: number): boolean;
   write(at: number, elements: TypedArray): void;
-  /** Writes one number `n` times. */
+  /** Fills `n` elements from address `at` on with one number. */
   fill(dtype: Dtype, at: number, n: number, value: number): void;
   copy(from: number, to: number, bytes: number): void;
-  /** Fills `into` with the elements from `at` on. Whoever calls it leaves them there unchanged until the promise resolves. */
+  /** Reads elements from address `at` on into `into`. The caller must not let them be overwritten until the promise resolves. */
   read(at: number, into: TypedArray): Promise<void>;
-  /** The same at once. Absent where the host must wait for the elements. */
+  /** The same, synchronously. Absent if the host must wait for the elements. */
   readSync?(at: number, into: TypedArray): void;
 }
 
-/** What a program is loaded with. */
+/** Options of loading a program. */
 export interface Loading {
-  /** Operations of one run, one for each multiply-add or element. */
+  /** Operations of one run: multiply-adds of products, and one per element of other results. */
   readonly work: number;
-  /** Told of what becomes of the program. */
+  /** Called with each kernel and with the code, after each pass. */
   readonly watch?: Watch<Kernel | Uint8Array> | undefined;
 }
 
-/** A program ready to run on the table of base addresses at `bindings`. */
+/** A loaded program. It is called with the address of the table of base addresses. */
 export interface Loaded {
   (bindings: number): void;
-  /** Has the other threads forget the program. */
+  /** Makes the other threads release the program. */
   forget?(): void;
   /** Bytes of machine code. */
   codeBytes?: number;
@@ -49,17 +49,17 @@ export interface Loaded {
 
 export interface Backend<M extends Memory = Memory> {
   readonly name: string;
-  /** The machine for which programs are planned. */
+  /** The target that programs are planned for. */
   readonly target: Target;
-  /** Why it cannot be used on this host; undefined if it can. */
+  /** The reason why this host cannot run the backend; undefined if it can. */
   obstacle(): string | undefined;
-  /** Its memory, always the same. */
+  /** The memory of the backend; every call returns the same one. */
   memory(): M;
   load(program: Program, memory: M, loading: Loading): Loaded;
-  /** The kernels of a program one by one, on one byte address per buffer: for the profiler. */
+  /** The kernels of a program as functions of one byte address per buffer, for the profiler. */
   kernels(program: Program, memory: M): ((...addresses: number[]) => void)[];
-  /** The code of each kernel as text, where there is any to be seen. */
+  /** The code of each kernel as text, if the backend can show it. */
   listing?(program: Program, memory: M): readonly (string | undefined)[];
-  /** What it makes use of here, for `nabla info`. */
+  /** The features of this host that it uses, for `nabla info`. */
   features(): readonly string[];
 }

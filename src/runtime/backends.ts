@@ -1,21 +1,21 @@
 /**
- * @file The backends there are, and the one in use. `wasm` is the default; `interpreter` runs the kernel language directly, slowly and exactly as
- * defined, and is the fallback where WebAssembly SIMD is missing. It comes with `setBackend` (`set-backend.ts`), so that a page that chooses none does not carry it.
+ * @file The table of backends, and the one in use. `wasm` is the default. `interpreter` runs the kernel language directly, slowly and exactly as defined; it is
+ * the fallback where WebAssembly SIMD is missing. It comes with `setBackend` (`set-backend.ts`), so that the bundle of a page that never calls it stays smaller.
  */
 import type { Program } from "../kernel/kernel.ts";
 import { Arena } from "./arena.ts";
 import type { Backend, Loaded, Loading, Memory } from "./backend.ts";
 import { wasm } from "./wasm/backend.ts";
 
-/** What programs run on: WebAssembly; the interpreter of the kernel language, a slow oracle for tests; or machine code for x86-64, in Node on Linux. */
+/** The names of backends: WebAssembly; the interpreter of the kernel language, a slow oracle for tests; machine code for x86-64, in Node on Linux. */
 export type BackendName = "wasm" | "interpreter" | "x64";
 
-/** By name, the best first. */
+/** The backends by name, in order of preference. */
 export const BACKENDS: Map<string, Backend> = new Map<string, Backend>([["wasm", wasm]]);
 
 let current: Backend | undefined;
 
-/** The backend in use: unless another is chosen, the first that this host can run. */
+/** The backend in use: the chosen one, or else the first that this host can run. */
 export function theBackend(): Backend {
   current ??= firstPossible();
   return current;
@@ -40,14 +40,14 @@ export function backendName(): BackendName {
   return theBackend().name as BackendName;
 }
 
-/** Takes a backend for everything that runs from now on. */
+/** Makes a backend the one in use. */
 export function takeBackend(backend: Backend): void {
   current = backend;
 }
 
 const arenas: WeakMap<Memory, Arena> = new WeakMap();
 
-/** The arena of the backend in use: there is one for each memory. */
+/** The arena of the backend in use. Each memory has one. */
 export function theArena(): Arena {
   const memory = theBackend().memory();
   let arena = arenas.get(memory);
@@ -58,15 +58,15 @@ export function theArena(): Arena {
   return arena;
 }
 
-/** Told of every run, for the profiler. `bases` are the addresses of the program's bindings. */
+/** `ran` is called after every run, for the profiler. `bases` are the addresses of the program's bindings. */
 export const observer: { ran: ((program: Program, arena: Arena, bases: Uint32Array) => void) | undefined } = { ran: undefined };
 
-/** A program as executables run it: with the address of the table of base addresses, and the addresses themselves. */
+/** A loaded program as executables call it: with the address of the table of base addresses, and with the base addresses. */
 export interface Runner extends Pick<Loaded, "forget" | "codeBytes"> {
   (bindings: number, bases: Uint32Array): void;
 }
 
-/** A program made to run. */
+/** Loads a program on the backend in use. */
 export function load(program: Program, arena: Arena, loading: Loading): Runner {
   const loaded = theBackend().load(program, arena.memory, loading);
   const run: Runner = (bindings, bases) => {

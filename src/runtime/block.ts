@@ -1,9 +1,9 @@
 /**
- * @file Blocks of the arena, and the elements that lie in them.
+ * @file Blocks of the arena, and the elements stored in them.
  *
- * The arena knows blocks and not cells: a block that nobody can reach any more is garbage although the arena lists it. Within a synchronous
- * loop neither finalizers run nor weak references are cleared, so nobody can tell. Evicting the block hands its elements to an object that only
- * the cell (and tensors that read the block) can reach, and from then on the collector can tell.
+ * The arena references blocks and not cells. A block that no cell can reach is garbage, although the arena lists it; but within a synchronous loop neither
+ * finalizers run nor weak references are cleared, so the arena cannot tell. Evicting the block moves its elements to an object that only the cell (and tensors
+ * that read the block) can reach, so from then on the garbage collector can tell.
  */
 import { allocate, byteSize, type Dtype, type TypedArray } from "../base/dtype.ts";
 import { sizeOf, type Type } from "../base/shape.ts";
@@ -13,17 +13,17 @@ import type { Tensor } from "../ops/tensor.ts";
 import type { Storage } from "../tape/node.ts";
 import { type Arena, faults, type Tenant } from "./arena.ts";
 
-/** The elements of a computed tensor. */
+/** The storage of a computed tensor; undefined for a pending one. */
 export function storageOf(x: Tensor): Storage | undefined {
   return madeBy(x, data)?.params.storage;
 }
 
-/** What the arena knows of a block. It leads to neither the block's object nor the cell. */
+/** The entry of a block in the arena. It references neither the `Block` nor the cell, so that it keeps neither alive. */
 class Slot implements Tenant {
   at: number;
   lastUse = 0;
   isVacant = true;
-  /** Where the elements are after eviction. */
+  /** The elements after eviction. */
   elements: TypedArray | undefined;
   readonly bytes: number;
   readonly number: number;
@@ -48,7 +48,7 @@ class Slot implements Tenant {
     this.#arena.memory.fill(this.#dtype, this.at, this.#size, value);
   }
 
-  /** The elements in an array of the caller's own. */
+  /** The elements in a new array. */
   copy(): TypedArray {
     const own = this.#take();
     if (this.elements) own.set(this.elements);
@@ -79,18 +79,18 @@ class Slot implements Tenant {
   }
 }
 
-// Blocks that nobody can reach any more; called when the collector has found out, never within a synchronous loop.
+// Releases blocks that nothing references any more. Finalizers never run within a synchronous loop.
 const unreachable: FinalizationRegistry<{ readonly arena: Arena; readonly number: number }> = new FinalizationRegistry(
   ({ arena, number }) => {
     arena.dismiss(number);
   },
 );
 
-/** A cell's block in the arena. The cell holds it, and so do the tensors whose elements lie in it. */
+/** A cell's block in the arena. The cell references it, and so do the tensors whose elements are stored in it. */
 export class Block {
   readonly arena: Arena;
   readonly #slot: Slot;
-  /** Reads the elements that lie here; undefined while none of value do. */
+  /** The storage of the tensor whose elements are in the block; undefined while its contents do not matter. */
   #storage: BlockStorage | undefined;
 
   constructor(arena: Arena, type: Type, { zeros = false }: { readonly zeros?: boolean } = {}) {
@@ -113,17 +113,17 @@ export class Block {
     return this.#slot.at >= 0;
   }
 
-  /** True if no elements of value lie here. */
+  /** True if the contents of the block do not matter. */
   get isVacant(): boolean {
     return this.#storage === undefined;
   }
 
-  /** True if a tensor has read the elements, in a copy that is right until the block is overwritten, or in one that is on its way. */
+  /** True if a tensor has read the elements: it holds a copy that is valid until the block is overwritten, or is waiting for one. */
   get isRead(): boolean {
     return this.#storage?.isRead === true;
   }
 
-  /** True if the elements of `x` are those that lie here. */
+  /** True if the elements of `x` are stored in this block. */
   holds(x: Tensor): boolean {
     return this.#storage !== undefined && storageOf(x) === this.#storage;
   }
@@ -137,7 +137,7 @@ export class Block {
     this.#slot.fill(value);
   }
 
-  /** The elements in an array that nobody writes to; in one of the caller's own if it is to be `owned`. */
+  /** The elements, in an array that the caller must not write to, or, with `owned`, in a new array. */
   readSync(owned: boolean): TypedArray {
     return owned ? this.#slot.copy() : (this.#slot.elements ?? this.#slot.copy());
   }
@@ -146,12 +146,12 @@ export class Block {
     return this.#slot.read();
   }
 
-  /** Overwrites the elements with others. */
+  /** Overwrites the elements. */
   write(elements: TypedArray): void {
     this.arena.memory.write(this.at, elements);
   }
 
-  /** The storage of a new tensor whose elements are those that lie here now. */
+  /** Returns the storage of a new tensor whose elements are the current contents of the block. */
   occupy(): Storage {
     this.#slot.isVacant = false;
     this.#storage = this.arena.memory.readSync ? new ReadableStorage(this) : new BlockStorage(this);
@@ -159,8 +159,8 @@ export class Block {
   }
 
   /**
-   * The elements are no longer of value to the cell. If someone else holds their tensor (it is `aliased`, or being read), that gets a copy; or the
-   * block itself, where the host cannot copy at once: then false, and the cell needs another block.
+   * Called when the cell no longer needs the elements. If their tensor is held elsewhere (`aliased`) or being read, it gets a copy and the result is true. If the
+   * host cannot copy at once, the tensor keeps the block, the result is false, and the cell needs another block.
    */
   vacate(aliased: boolean): boolean {
     const storage = this.#storage;
@@ -172,7 +172,7 @@ export class Block {
     return true;
   }
 
-  /** Gives the block back at once, unless someone else needs it. */
+  /** Frees the block at once, unless a tensor still needs it. */
   release(aliased: boolean): void {
     if (!this.vacate(aliased)) return;
     this.#slot.release();
@@ -180,10 +180,10 @@ export class Block {
   }
 }
 
-/** Elements that lie in a block, which the host cannot read at once. */
+/** Elements in a block of a memory that the host cannot read synchronously. */
 export class BlockStorage implements Storage {
   readonly backend: string;
-  /** The block, until the elements are elsewhere. */
+  /** The block, as long as the elements are in it. */
   block: Block | undefined;
   #reads = false;
 
@@ -201,13 +201,13 @@ export class BlockStorage implements Storage {
     return this.block!.read();
   }
 
-  /** Makes the elements independent of the cell; false if they stay in the block. */
+  /** Makes the elements independent of the cell; returns false if they stay in the block. */
   detach(): boolean {
     return false;
   }
 }
 
-/** Elements that lie in a block, until the block is overwritten. */
+/** Elements in a block of a memory that can be read synchronously; valid until the block is overwritten. */
 class ReadableStorage extends BlockStorage {
   #elements: TypedArray | undefined;
 

@@ -1,5 +1,5 @@
 /**
- * @file A program that fits into memory: where the plan takes too much, values are computed again instead of being kept. Loops come first
+ * @file Makes a program fit into a memory budget: if its plan takes too much, values are computed again instead of being kept. Loops are treated first
  * (`optimize/stretch.ts`), then the rest of the list (`optimize/recompute.ts`).
  */
 import { watched } from "../base/passes.ts";
@@ -12,10 +12,10 @@ import type { Roles } from "./executable.ts";
 import { type Attempt, attempt, type Budget } from "./fit.ts";
 import { type Made, primitives, type Setting, shortenLoops, tidy } from "./passes.ts";
 
-/** What a program may take: bytes of scratch memory, or as many values of a chain as the root of its length. */
+/** A memory budget: bytes of scratch memory, or "sqrt" to keep √n values of a chain of n. */
 export type Memory = number | "sqrt";
 
-/** Bytes from a number or a text: `512MB`, `64 KiB`. */
+/** Parses a budget: bytes as a number, or a text such as `512MB` or `64 KiB`. */
 export function parseMemory(memory: number | string): Memory {
   if (memory === "sqrt") return memory;
   const [, digits, prefix = "", binary] = /^\s*(\d+(?:\.\d+)?)\s*(?:([kmg]?)(i?)b)?\s*$/i.exec(String(memory)) ?? [];
@@ -25,7 +25,7 @@ export function parseMemory(memory: number | string): Memory {
   return bytes;
 }
 
-/** No step of a chain runs more often than this to save memory; so programs stay short. */
+/** The most times that a step of a chain runs to save memory, so that programs stay short. */
 const MOST_REPETITIONS = 5;
 
 const smaller = (a: Attempt, b: Attempt): Attempt => (b.planned.scratch < a.planned.scratch ? b : a);
@@ -50,7 +50,7 @@ class Fitting {
 
   run(region: Region): Attempt {
     const whole = primitives(region, this.#setting);
-    // Longer products take more memory: where they exceed the budget, loops stay as they are.
+    // Products hoisted out of loops take more memory. If they exceed the budget, the loops stay as they are.
     const shorter = shortenLoops(whole, this.#setting);
     const quick = this.#attempt(shorter);
     if (this.#fits(quick)) return quick;
@@ -68,7 +68,7 @@ class Fitting {
     return this.#memory !== "sqrt" && planned.scratch <= this.#memory;
   }
 
-  /** With the loops of a list cut into stretches: the first that fits, or the smallest. */
+  /** Cuts the loops of a list into stretches; returns the first plan that fits, or else the smallest. */
   #stretched(whole: Region, plain: Attempt): Attempt {
     let best = plain;
     for (const how of this.#memory === "sqrt" ? [ROOT] : STRETCHINGS) {
@@ -84,7 +84,7 @@ class Fitting {
     return best;
   }
 
-  /** With values of the list computed again: as few as it takes. */
+  /** Computes values of the list again, as few as needed. */
   #recomputed(plain: Attempt): Attempt {
     const { list } = plain;
     const cut = cutAtPeak(list);
@@ -101,7 +101,7 @@ class Fitting {
       return found;
     };
     if (this.#memory === "sqrt") return smaller(plain, withSlots(Math.ceil(Math.sqrt(n))));
-    // Fewer slots, less memory and more work: the most slots that fit, by bisection.
+    // Fewer slots take less memory and more work. Bisection finds the most slots that fit.
     let low = 0;
     while (low < n && repetitions(n + 1, low + 1) > MOST_REPETITIONS) low++;
     let high = n + 1;
@@ -112,12 +112,12 @@ class Fitting {
     }
     const found = withSlots(low);
     if (this.#fits(found)) return found;
-    // The heuristic that packs blocks is not monotone: perhaps another try was better.
+    // The memory planner is a heuristic and not monotone, so an earlier attempt may be smaller.
     return within([...tried.values()].reduce(smaller, plain), this.#memory);
   }
 }
 
-/** The plan, or an error that says what it takes. */
+/** Returns the plan if it fits; throws an error that says how many bytes it takes if it does not. */
 function within(found: Attempt, memory: Memory): Attempt {
   if (memory === "sqrt" || found.planned.scratch <= memory) return found;
   throw new RangeError(

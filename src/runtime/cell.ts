@@ -1,7 +1,7 @@
 /**
- * @file Cells: the only state. A cell holds a current tensor and can be set. Outside recording it points at a tensor like a variable; while
- * a function is recorded, reads and writes go to the innermost frame, which decides what they mean: an input and an output of a program,
- * a carry of a loop, a fresh seed of a derivative.
+ * @file Cells, the only mutable state. A cell holds a current tensor and can be set. Outside of recording it behaves like a variable. While a function is
+ * recorded, reads and writes go to the innermost frame, which decides what they mean: an input and an output of a program, a carry of a loop, a fresh seed of
+ * a derivative.
  */
 import "../base/disposable.ts";
 import { describe } from "../base/describe.ts";
@@ -12,14 +12,14 @@ import { showAs } from "../ops/display.ts";
 import { notANumber, refuseIndexing, Tensor } from "../ops/tensor.ts";
 import type { Block } from "./block.ts";
 
-/** What recording a function does with the cells it touches. */
+/** Decides what reading and writing cells means while a function is recorded. */
 export interface Frame {
   readonly outer: Frame | undefined;
-  /** What the frame belongs to, for messages: `compile`, `scan`, `vmap`. */
+  /** The name of the transform that records, for messages: `compile`, `scan`, `vmap`. */
   readonly kind: string;
   read(cell: Cell): Tensor;
   write(cell: Cell, value: Tensor): void;
-  /** Notes that the recorded function depends on `read()`, so that a cached program is used only while it gives the same. */
+  /** Notes that the recorded function depends on `read()`. A cached program is used only while `read()` returns the same. */
   guard(read: () => unknown): void;
 }
 
@@ -41,7 +41,7 @@ export function withFrame<T>(frame: Frame, fn: () => T): T {
   }
 }
 
-/** Reads something that is not a tensor (a mode, a flag) so that a compiled function is recorded anew when it changes. */
+/** Reads something that is not a tensor (a mode, a flag). A compiled function is recorded again when it changes. */
 export function guarded<T>(read: () => T): T {
   top?.guard(read);
   return read();
@@ -49,7 +49,7 @@ export function guarded<T>(read: () => T): T {
 
 let watcher: ((cell: Cell) => void) | undefined;
 
-/** Runs `fn`; `note` is told of every cell whose value is read meanwhile. */
+/** Runs `fn`; `note` is called with every cell whose value is read meanwhile. */
 export function watchReads<T>(note: (cell: Cell) => void, fn: () => T): T {
   const before = watcher;
   watcher = note;
@@ -60,15 +60,15 @@ export function watchReads<T>(note: (cell: Cell) => void, fn: () => T): T {
   }
 }
 
-/** Cells that are to be computed with whatever is read first: their current tensor is pending, and was read or set. */
+/** Cells whose current tensor is pending and was read or set. They are computed together with the next value that is read. */
 export const pendingCells: Set<Cell> = new Set();
 
 /**
- * Who holds a cell's tensor. Where its elements are follows from the tensor's storage and the cell's block: see `residency.ts`.
+ * Who references a cell's tensor. Where its elements are follows from the tensor's storage and the cell's block (`residency.ts`).
  *
- * - `fresh`: `current` is what the cell was made with, and was never read.
- * - `owned`: nobody but the cell holds it, so that a program may overwrite it.
- * - `aliased`: someone outside may hold it, so that its elements must survive the next run.
+ * - `fresh`: `current` is the tensor that the cell was made with, and was never read.
+ * - `owned`: only the cell references the tensor, so a program may overwrite its elements.
+ * - `aliased`: code outside may reference the tensor, so its elements must survive the next run.
  * - `disposed`: the cell can be neither read nor set.
  */
 export type CellState = "fresh" | "owned" | "aliased" | "disposed";
@@ -78,7 +78,7 @@ export class Cell {
   readonly shape: Shape;
   readonly dtype: Dtype;
   label: string | undefined;
-  /** Where a module holds this cell, such as `layers.0.weight`, once its parameters were listed; for messages. */
+  /** The path of this cell in its module, such as `layers.0.weight`, for messages. Known once the parameters were listed. */
   path: string | undefined = undefined;
   /** @internal The tensor this cell holds outside any recording; for the runtime. Use `value` and `set`. */
   current: Tensor;
@@ -110,7 +110,7 @@ export class Cell {
     throw new TypeError(`${this}: value cannot be assigned; use set(tensor)`);
   }
 
-  /** @internal For the runtime: the tensor this cell holds outside any recording, for someone who keeps it. */
+  /** @internal For the runtime: the tensor this cell holds outside any recording; it counts as aliased from now on. */
   expose(): Tensor {
     if (this.state !== "disposed") this.state = "aliased";
     if (!this.current.isComputed) pendingCells.add(this);
@@ -143,8 +143,8 @@ export class Cell {
   }
 
   /**
-   * Frees the memory at once; reading or setting the cell is an error from then on, also by a compiled function. Tensors that were read from it
-   * keep their elements. It is never required: what nobody holds is freed anyway, if later.
+   * Frees the memory at once. From then on reading or setting the cell is an error, also in a compiled function. Tensors that were read from it keep their
+   * elements. Calling it is never required: memory that nothing references is freed anyway, only later.
    */
   dispose(): void {
     if (this.state === "disposed") return;
@@ -152,7 +152,7 @@ export class Cell {
     this.block = undefined;
     pendingCells.delete(this);
     this.state = "disposed";
-    // The elements of an array can go as well.
+    // This drops the reference to the elements of a typed array as well.
     this.current = zeros(this.shape, this.dtype);
   }
 

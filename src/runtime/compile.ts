@@ -1,5 +1,5 @@
 /**
- * @file A region goes in, an executable comes out.
+ * @file Compiles a region to an executable.
  *
  *     region ─ passes (passes.ts) ─► tape of primitives ─ schedule ─► kernels, steps, offsets ─ backend ─► executable
  */
@@ -20,22 +20,22 @@ import { keepPlan, planFor, planKey } from "./plans.ts";
 
 export type { Plan } from "./plan.ts";
 
-/** How many programs have been made since the start (a training loop makes one per signature), and how many of them were planned anew. */
+/** How many programs were made since the start (a training loop makes one per signature), and how many of them needed a new plan. */
 export const counters: { compilations: number; plans: number } = { compilations: 0, plans: 0 };
 
-/** Multiply-adds of the products, convolutions included, that a region's program does. */
+/** Multiply-adds of one run of a region's program: of its products, convolutions included. */
 export function workOf(region: Region): number {
   return multiplyAdds(optimize(region, { target: theBackend().target }));
 }
 
-/** How a program is made. */
+/** Options of making a program. */
 export interface Making {
-  /** What it may take. Default: what it takes. */
+  /** A memory budget. Default: none. */
   readonly budget?: Budget | undefined;
-  /** Where the lists go after each pass. Default the environment variable `NABLA_DUMP`. */
+  /** Where the list is printed after passes. Default: as the environment variable `NABLA_DUMP` says. */
   readonly dump?: Dump | undefined;
   readonly arena?: Arena;
-  /** Whether its plan is kept, and one that was kept is taken; not while passes are watched. */
+  /** True to use a kept plan and to keep a new one. It has no effect while passes are watched. */
   readonly remember?: boolean;
 }
 
@@ -54,7 +54,7 @@ export function compileRegion(region: Region, roles: Roles, options: Making = {}
     const { inputs, outputs } = region;
     const main = load(schedule.program, arena, { work: work + elements, watch });
     if (remember) keepPlan(key, plan, main.codeBytes ?? 0);
-    // Binding 0 is the zone; the cells follow.
+    // Binding 0 is the scratch zone; the cells follow.
     const atRisk = [...writtenBeforeHosts(schedule.program)].flatMap((binding) => (binding > 0 ? [binding - 1] : []));
     return new Executable({ ...schedule, work, atRisk }, main, arena, cells, roles, { inputs, outputs });
   });
@@ -66,7 +66,7 @@ function planned(region: Region, roles: Roles, cells: readonly Cell[], setting: 
   return { schedule, work: multiplyAdds(optimized), elements: elementsMade(optimized) };
 }
 
-/** The plan of the program that a region would become; no code is made and no memory taken. */
+/** Plans the program of a region, without making code or allocating memory. */
 export function planRegion(region: Region, roles: Roles): Schedule {
   return compiling(() => fit(region, roles, cellsOf(roles), { target: theBackend().target }).planned);
 }

@@ -1,6 +1,6 @@
 /**
- * @file What can be seen of the passes: the list after any of them, the time of each. The compiler asks who watches (`watching`); a page that
- * neither compiles functions nor dumps carries nothing of this.
+ * @file Makes passes visible: prints the list after any pass, and takes the time of each. The compiler looks up who watches (`watching`), so that a bundle that
+ * neither compiles functions nor dumps does not contain this.
  */
 import { describe } from "../base/describe.ts";
 import { environment } from "../base/host.ts";
@@ -12,7 +12,7 @@ import { type Dump, type Made, TAPE_PASSES, watching } from "./passes.ts";
 
 let times: Map<string, number> | undefined;
 
-/** Runs `fn`; gives the milliseconds that each pass has taken in it, in the order in which they first ran. */
+/** Runs `fn` and returns its result, and the milliseconds that each pass took, in the order of their first runs. */
 export function timePasses<T>(fn: () => T): { result: T; times: ReadonlyMap<string, number> } {
   const outer = times;
   const own = new Map<string, number>();
@@ -24,7 +24,7 @@ export function timePasses<T>(fn: () => T): { result: T; times: ReadonlyMap<stri
   }
 }
 
-/** What is to be told of the passes of one compilation; undefined if nobody wants to know. */
+/** The function to call after each pass of one compilation; undefined if nothing watches. */
 export function watcher(asked: Dump | undefined): Watch<Made> | undefined {
   const dump = asked ?? environment("NABLA_DUMP");
   checkDump(dump, asked ? "compile: dump" : "NABLA_DUMP");
@@ -41,7 +41,7 @@ export function watcher(asked: Dump | undefined): Watch<Made> | undefined {
       };
 }
 
-/** All that can be dumped, in the order in which it is made. */
+/** The names of all passes that can be dumped, in the order in which they run. */
 export const PASS_NAMES: readonly string[] = [
   ...new Set([
     ...TAPE_PASSES.flatMap(({ passes }) => passes.map(([name]) => name)),
@@ -54,7 +54,7 @@ export const PASS_NAMES: readonly string[] = [
   ]),
 ];
 
-/** @throws {RangeError} for a name that no pass has. @throws {TypeError} for what is neither names nor a function. */
+/** Checks the option `dump`. @throws {RangeError} for a name that no pass has. @throws {TypeError} for anything but a text or a function. */
 export function checkDump(dump: unknown, what = "compile: dump"): asserts dump is Dump | undefined {
   if (dump === undefined || typeof dump === "function") return;
   const choice = `"all", or names out of ${PASS_NAMES.join(", ")}`;

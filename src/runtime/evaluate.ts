@@ -1,6 +1,6 @@
 /**
- * @file Reading a pending tensor: everything that is pending with it is compiled as one program (cached by the content of its tape) and run;
- * what later reads will want is kept (`keep.ts`).
+ * @file Evaluates pending tensors: everything that is pending together is compiled as one program (cached by the hash of its tape) and run. Values that later
+ * reads will need are kept (`keep.ts`).
  */
 import { allocate } from "../base/dtype.ts";
 import { sizeOf } from "../base/shape.ts";
@@ -45,12 +45,12 @@ function leak(x: Tensor, call: string, kind: string): string {
   ].join("\n");
 }
 
-/** Computes what the cells of a program wait for, all in one program. */
+/** Computes the pending values of the given cells, all in one program. */
 export function computeCells(cells: readonly Cell[]): void {
   const waits = ({ current }: Cell): boolean => !current.isComputed && current.source.op !== full;
   if (!cells.some(waits)) return;
   const waiting = cells.filter(waits);
-  // A first value that depends on a placeholder is read like any tensor, for its error.
+  // An initial value that depends on a placeholder is read like any tensor, which throws the error for that case.
   const fresh = waiting.filter((cell) => cell.state === "fresh" && isKnown(cell.current));
   evaluate(
     waiting.flatMap((cell) => (fresh.includes(cell) ? [] : [cell.current])),
@@ -59,7 +59,7 @@ export function computeCells(cells: readonly Cell[]): void {
   );
 }
 
-/** Tensors that are computed together with `wanted`: results of the same calls, and cells that wait. */
+/** The tensors that are computed together with `wanted`: results of the same calls, and values of pending cells. */
 function gather(wanted: readonly Tensor[]): Tensor[] {
   const all = new Set<Tensor>();
   for (const t of wanted) for (const sibling of siblings(t)) all.add(sibling);
@@ -67,7 +67,7 @@ function gather(wanted: readonly Tensor[]): Tensor[] {
   return [...all].filter((t) => !t.isComputed);
 }
 
-/** Computes `wanted`, and first values of cells: straight into their blocks, so that their tensors stay recipes for whoever else holds them. */
+/** Computes `wanted`, and the initial values of `fresh` cells. These are computed straight into the cells' blocks; their tensors stay pending for other holders. */
 function evaluate(wanted: readonly Tensor[], optional: boolean, fresh: readonly Cell[] = []): void {
   const { known, unknown } = split(gather(wanted));
   const open = wanted.find((t) => unknown.has(t));
@@ -83,7 +83,7 @@ function evaluate(wanted: readonly Tensor[], optional: boolean, fresh: readonly 
   for (const cell of pendingCells) if (cell.current.isComputed || cell.current.source.op === full) pendingCells.delete(cell);
 }
 
-/** Those that depend on data alone, and those that wait for a placeholder. */
+/** Splits tensors into those that depend on data alone and those that depend on a placeholder. */
 function split(tensors: readonly Tensor[]): { known: Tensor[]; unknown: Set<Tensor> } {
   const unknown = new Set(tensors.filter((t) => !isKnown(t)));
   return { known: tensors.filter((t) => !unknown.has(t)), unknown };
@@ -93,7 +93,7 @@ function isKnown(t: Tensor): boolean {
   return freeValues([], [t], 0).every((x) => x.source.op === data);
 }
 
-/** A constant needs no program. */
+/** Settles a constant tensor without a program; returns false for other tensors. */
 function settleConstant(t: Tensor): boolean {
   const constant = madeBy(t, full);
   if (!constant) return false;
@@ -102,7 +102,7 @@ function settleConstant(t: Tensor): boolean {
   return true;
 }
 
-/** Computes tensors, and cells in their blocks, and keeps what later reads will want of what is computed on the way. */
+/** Computes tensors, and cells in their blocks; keeps intermediate values that later reads will need. */
 function runAndKeep(tensors: readonly Tensor[], homes: readonly Cell[]): void {
   const list = pendingList([...tensors, ...homes.map(({ current }) => current)]);
   const kept = keptOf(list, new Set(tensors)).filter(isKnown);

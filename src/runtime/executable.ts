@@ -1,6 +1,6 @@
 /**
- * @file An executable: a loaded program with its cells, arguments and results. Running it copies arguments into the scratch zone, results out
- * of it, and leaves cells where they are: a cell that is read and written is updated in place.
+ * @file An executable: a loaded program with its cells, arguments and results. A run copies arguments into the scratch zone and results out of it. Cells stay in
+ * their blocks: a cell that is read and written is updated in place.
  */
 import { allocate, byteSize } from "../base/dtype.ts";
 import { sizeOf, type Type } from "../base/shape.ts";
@@ -12,25 +12,25 @@ import { Block } from "./block.ts";
 import type { Cell } from "./cell.ts";
 import { donate, isPlaced, lose, place, put, settle } from "./residency.ts";
 
-/** Where a program's data lie in the scratch zone. */
+/** The layout of a program's data in the scratch zone. */
 export interface Layout {
-  /** Bytes of the zone. */
+  /** Size of the zone in bytes. */
   readonly scratch: number;
-  /** Offsets of inputs and outputs; -1 for those that are cells. */
+  /** Byte offsets of inputs and outputs in the zone; -1 for cells. */
   readonly inputs: readonly number[];
   readonly outputs: readonly number[];
   /** Multiply-adds of its products in one run. */
   readonly work: number;
-  /** Positions of the cells that may have been written when a host function fails. */
+  /** Positions of cells that the program may have written when a host function fails. */
   readonly atRisk: readonly number[];
 }
 
 export interface Roles {
-  /** For each input of the region: an argument, or a cell. */
+  /** For each input of the region: the cell that it reads, or "argument". */
   readonly inputs: readonly (Cell | "argument")[];
-  /** For each output: a result, or a cell that takes it. */
+  /** For each output: the cell that it is written to, or "result". */
   readonly outputs: readonly (Cell | "result")[];
-  /** Cells that are inputs of this program alone, and go with it. */
+  /** Cells that hold constants of this program and are freed with it. */
   readonly constants?: readonly Cell[];
 }
 
@@ -45,11 +45,11 @@ export class Executable {
   readonly #main: Runner;
   /** For each cell, true if the program reads it. */
   readonly #reads: readonly boolean[];
-  /** Positions among the cells. */
+  /** Positions of the written cells. */
   readonly #written: readonly number[];
   readonly #arguments: readonly Place[];
   readonly #results: readonly Place[];
-  /** Offset in the zone of the table of base addresses, behind all that the program lays out there. */
+  /** Offset of the table of base addresses in the zone, behind all other data. */
   readonly #table: number;
   readonly #bases: Uint32Array;
   readonly #zoneBytes: number;
@@ -78,17 +78,17 @@ export class Executable {
     this.#constants = roles.constants ?? [];
   }
 
-  /** Those of `cells` that the program reads: they must have been computed when it runs. */
+  /** The cells among `cells` that the program reads. They must be computed before it runs. */
   readOf(cells: readonly Cell[]): Cell[] {
     return cells.filter((_, i) => this.#reads[i]);
   }
 
   /**
-   * Runs on the arguments; gives the results. `cells` are as in `cellsOf(roles)`, or others of their types. If it throws, all cells have their values
-   * as before; but if a kernel itself fails, those that the program writes may have lost them.
+   * Runs on the arguments and returns the results. `cells` are those of `cellsOf(roles)`, or others of the same types. If it throws, all cells keep their values;
+   * only if a kernel itself fails, the cells that the program writes may have lost them.
    */
   run(args: readonly Storage[], cells: readonly Cell[] = []): Storage[] {
-    // Made before the program runs: once it has written cells, nothing may fail any more.
+    // Allocated before the program runs: once it has written cells, nothing may fail any more.
     const results = this.#results.map((place) => resultOf(place, this.#arena));
     try {
       const zone = this.#place(cells);
@@ -103,14 +103,14 @@ export class Executable {
     }
   }
 
-  /** Gives every cell a block, and the program a zone; gives the zone's address. */
+  /** Gives every cell a block and the program a zone; returns the address of the zone. */
   #place(cells: readonly Cell[]): number {
     this.#arena.checkCouldHold(this.#cellBytes, this.#zoneBytes);
     try {
       return this.#tryToPlace(cells);
     } catch (error) {
       if (!(error instanceof OutOfMemory)) throw error;
-      // There is room, but in pieces: once everything is out, these cells and the zone come to lie side by side.
+      // There is room, but it is fragmented. Once everything is evicted, these cells and the zone are allocated contiguously.
       this.#arena.evictAll();
       return this.#tryToPlace(cells);
     }
@@ -120,7 +120,7 @@ export class Executable {
     const arena = this.#arena;
     const tick = arena.tick();
     let away = false;
-    // All that are there are pinned before any is brought in, which may evict others.
+    // Cells that have a block are pinned before others get one, which may evict.
     for (let i = 0; i < cells.length; i++) {
       const cell = cells[i]!;
       if (isPlaced(cell, this.#reads[i]!, arena)) cell.block!.pin(tick);
@@ -146,7 +146,7 @@ export class Executable {
     });
   }
 
-  /** Calls the program. What it has written when a host function fails is written back; after any other failure nobody knows what it has written. */
+  /** Calls the program. If a host function fails, cells that were written by then are restored; after any other failure they count as lost. */
   #perform(table: number, cells: readonly Cell[]): void {
     const saved = this.layout.atRisk.map((i) => ({ block: cells[i]!.block!, elements: cells[i]!.block!.readSync(true) }));
     try {
@@ -159,7 +159,7 @@ export class Executable {
     }
   }
 
-  /** Frees what only this program holds. It is never required, and the program is not to run afterwards. */
+  /** Frees what only this program references. It is never required; the program must not run afterwards. */
   dispose(): void {
     for (const cell of this.#constants) cell.dispose();
     this.#main.forget?.();
@@ -177,7 +177,7 @@ export class Executable {
   }
 }
 
-/** Where an argument or a result lies in the zone. */
+/** The location of an argument or a result in the zone. */
 interface Place {
   readonly type: Type;
   readonly size: number;
@@ -188,13 +188,13 @@ function placeOf(type: Type, offset: number): Place {
   return { type, size: sizeOf(type.shape), offset };
 }
 
-/** Where a result goes: `take` gets it from an address once the program has run; `drop` gives its memory back if it has not. */
+/** The destination of a result: `take` gets it from an address after the run; `drop` frees its memory if the run failed. */
 interface Result {
   take(from: number): Storage;
   drop(): void;
 }
 
-/** A typed array; or a block, where the host cannot read at once. */
+/** Makes the destination of a result: a typed array, or a block if the host cannot read the memory synchronously. */
 function resultOf({ type, size }: Place, arena: Arena): Result {
   const { memory } = arena;
   const bytes = size * byteSize(type.dtype);

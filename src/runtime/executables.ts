@@ -1,12 +1,12 @@
-/** @file A bounded number of executables by the text of what they compute; the least recently used goes first. */
+/** @file A cache of executables by the hash of their region, with least-recently-used eviction. */
 import type { Executable } from "./executable.ts";
 
-/** Enough for the distinct lists of any one program; the code of a small one takes some tens of kilobytes. */
+/** The most executables. It is enough for the distinct lists of one user program; the code of a small one takes some tens of kilobytes. */
 const MOST = 512;
 
 export class Executables {
   readonly #most: number;
-  /** In the order of their last use. */
+  /** In the order of last use, the least recent first. */
   readonly #byKey: Map<string, Executable> = new Map();
 
   constructor(most: number = MOST) {
@@ -17,7 +17,7 @@ export class Executables {
     return this.#byKey.size;
   }
 
-  /** The executable for `key`, made if it is not there. */
+  /** The executable for `key`; `make` makes it if it is not in the cache. */
   of(key: string, make: () => Executable): Executable {
     const executable = this.#byKey.get(key) ?? make();
     this.#byKey.delete(key);

@@ -1,5 +1,5 @@
 /**
- * @file From a list to its plan, and the choice among plans: longer products where loops were shortened. What makes a program fit into memory is in `budget.ts`.
+ * @file Makes the plan of a list. Recomputation that makes a program fit into a memory budget is in `budget.ts`.
  */
 import { watched } from "../base/passes.ts";
 import type { Region } from "../ops/op.ts";
@@ -15,21 +15,21 @@ export function plan(region: Region, roles: Roles, cells: readonly Cell[], { tar
   return schedule(region, roles.inputs.map(slot), roles.outputs.map(slot), cells.length, target, watch);
 }
 
-/** A list, what it becomes, and its plan. */
+/** A list, its optimized form, and its plan. */
 export interface Attempt {
   readonly list: Region;
   readonly optimized: Region;
   readonly planned: Schedule;
 }
 
-/** What a program may take, and how a list is made to fit. */
+/** A memory budget, and how a list is made to fit. */
 export interface Budget {
-  /** Bytes of scratch memory, or as many values of a chain as the root of its length. */
+  /** Bytes of scratch memory, or "sqrt" to keep √n values of a chain of n. */
   readonly memory: number | "sqrt";
   fit(region: Region, roles: Roles, cells: readonly Cell[], setting: Setting): Attempt;
 }
 
-/** A list in primitives as it is scheduled, and its plan. */
+/** Arranges and schedules a list of primitives. */
 export function attempt(list: Region, roles: Roles, cells: readonly Cell[], setting: Setting): Attempt {
   const optimized = arrange(list, setting);
   const { watch } = setting;
@@ -41,7 +41,7 @@ export function attempt(list: Region, roles: Roles, cells: readonly Cell[], sett
   return { list, optimized, planned };
 }
 
-/** The optimized region and its plan, within a budget if there is one. */
+/** Optimizes and schedules a region, within a budget if one is given. */
 export function fit(region: Region, roles: Roles, cells: readonly Cell[], setting: Setting, budget?: Budget): Attempt {
   if (budget) return budget.fit(region, roles, cells, setting);
   return attempt(shortenLoops(primitives(region, setting), setting), roles, cells, setting);

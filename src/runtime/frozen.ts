@@ -1,8 +1,8 @@
-/** @file Cells that are not trained for now: `backward` gives them zeros, and optimizers pass over them. The flag is no part of the cell's value. */
+/** @file Frozen cells, which are not trained for now: `backward` gives them zero gradients, and optimizers skip them. The flag is not part of the cell's value. */
 import { type Cell, guarded } from "./cell.ts";
 
 const frozen: WeakSet<Cell> = new WeakSet();
-/** Whether any cell was ever frozen: until then nothing has to be looked up. */
+/** True if any cell was ever frozen: until then nothing has to be looked up. */
 let used = false;
 
 export function freeze(cell: Cell, on: boolean): void {
@@ -13,7 +13,7 @@ export function freeze(cell: Cell, on: boolean): void {
 
 export const isFrozen = (cell: Cell): boolean => used && frozen.has(cell);
 
-/** Those of some cells that are frozen. Read while recording, it becomes a guard. */
+/** The frozen cells among the given ones. While a function is recorded, this becomes a guard: freezing another cell records it again. */
 export function frozenAmong(cells: readonly Cell[]): ReadonlySet<Cell> {
   guarded(() => (used ? positions(cells).join() : ""));
   return new Set(used ? cells.filter((cell) => frozen.has(cell)) : []);

@@ -20,7 +20,7 @@ export class Gaps {
     return this.#list;
   }
 
-  /** The address of `bytes` out of the shortest range that has them. */
+  /** Takes `bytes` from the shortest range that has them and returns their address; undefined if none has. */
   take(bytes: number): number | undefined {
     let best: Gap | undefined;
     for (const gap of this.#list) if (gap.bytes >= bytes && (!best || gap.bytes < best.bytes)) best = gap;
@@ -30,7 +30,7 @@ export class Gaps {
     return best.at;
   }
 
-  /** Makes a range free, and one with the ranges that it touches. */
+  /** Frees a range and joins it with the free ranges that it touches. */
   give({ at, bytes }: Gap): void {
     const next = this.#indexAfter(at);
     const [before, after] = [this.#list[next - 1], this.#list[next]];
@@ -65,8 +65,8 @@ interface Block extends Gap {
 }
 
 /**
- * Blocks to vacate so that `size` bytes lie free without interruption: of the choices whose latest use is the earliest, one with the fewest
- * bytes. Undefined if vacating all is not enough.
+ * Chooses adjacent blocks to evict so that `size` contiguous bytes become free. Of all choices it takes those whose most recent use is the oldest, and among
+ * them one with the fewest bytes in blocks. Undefined if evicting all blocks is not enough.
  */
 export function cheapestRoom<T extends Block>(size: number, blocks: readonly T[], gaps: readonly Gap[]): T[] | undefined {
   const uses = [...new Set(blocks.map(({ lastUse }) => lastUse))].sort((a, b) => a - b);
@@ -85,7 +85,7 @@ export function cheapestRoom<T extends Block>(size: number, blocks: readonly T[]
   return low < uses.length ? until(low) : undefined;
 }
 
-/** Of ranges next to one another that have `size` bytes together, the blocks of those with the fewest bytes in blocks. */
+/** Among windows of adjacent blocks and gaps that have `size` bytes together, the blocks of the window with the fewest bytes in blocks. */
 function smallestWindow<T extends Block>(size: number, blocks: readonly T[], gaps: readonly Gap[]): T[] | undefined {
   const ranges: { at: number; bytes: number; block?: T }[] = [
     ...gaps,

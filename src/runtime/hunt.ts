@@ -16,7 +16,7 @@ import { compileRegion } from "./compile.ts";
 import { Executables } from "./executables.ts";
 import { optimize } from "./passes.ts";
 
-/** Outputs of a region on the elements of its inputs. Throws where a value stops being finite. */
+/** The outputs of a region on the elements of its inputs. @throws {Error} at the first instruction that makes a value that is not finite. */
 export function huntNaN(region: Region, inputs: readonly TypedArray[], cache: Executables = new Executables()): TypedArray[] {
   const optimized = optimize(region, { target: theBackend().target });
   const known = new Map<Tensor, TypedArray>(region.inputs.map((x, i) => [x, inputs[i]!]));
@@ -43,7 +43,7 @@ const firstBad = (elements: TypedArray): number => elements.findIndex((x: number
 
 function checkFinite(instruction: Instruction, y: Tensor, elements: TypedArray, known: ReadonlyMap<Tensor, TypedArray>): void {
   const at = firstBad(elements);
-  // Constants may be infinite on purpose, and what merely passes on a bad value is not its origin.
+  // Constants may be infinite on purpose, and an instruction that passes on a bad operand is not its origin.
   if (at < 0 || instruction.operands.length === 0 || instruction.operands.some((x) => isFloat(x.dtype) && firstBad(known.get(x)!) >= 0))
     return;
   const name = (v: Tensor): string => `${v.label ? `${v.label}: ` : ""}${formatType(v)}`;

@@ -1,14 +1,14 @@
 /**
- * @file Which values of an eager program are kept. Nobody can know whom the user holds, so this is told from what was recorded:
+ * @file Decides which values of an eager program are kept. The runtime cannot know which tensors the user references, so it decides by what was recorded:
  *
  *     expensive: a product, a loop, a step on the host        kept at once, up to MOST_BYTES of them
  *     read by an instruction outside the program              kept at once
  *     a result of a transform, or beside a kept result        kept at once
- *     computed before, and now read by something new          kept
+ *     computed before, and now read by a new instruction      kept
  *     computed twice before                                   kept
  *
- * So a value is computed once; one of a few operations per element twice, where its second reader is recorded after the first read. A chain of such
- * operations of which only the end is read keeps nothing else.
+ * So a value is computed once. A cheap elementwise value is computed twice if its second reader is recorded after the first read. Of a chain of cheap
+ * operations of which only the end is read, nothing else is kept.
  */
 import { byteSize } from "../base/dtype.ts";
 import { sizeOf } from "../base/shape.ts";
@@ -32,7 +32,7 @@ export function pendingList(outputs: readonly Tensor[]): Instruction[] {
   return tapeOf(outputs).filter(({ op }) => op !== data);
 }
 
-/** Values of the list behind `outputs` that later reads will want, besides `outputs` themselves. */
+/** The values of the list behind `outputs` that later reads will need, besides `outputs` themselves. */
 export function keptOf(list: readonly Instruction[], outputs: ReadonlySet<Tensor>): Tensor[] {
   const inside = new Map<Tensor, number>();
   const readAnew = new Set<Tensor>();
@@ -54,11 +54,11 @@ export function keptOf(list: readonly Instruction[], outputs: ReadonlySet<Tensor
   return [...kept].filter((y) => !outputs.has(y));
 }
 
-// A program that keeps its products needs room for all of them at once, where it would reuse the room of each. 64 MiB hold those of a step of every
-// network that fits a first cache; a longer computation keeps the last ones, which readers are likelier to hold.
+// A program that keeps its products needs memory for all of them at once instead of reusing it. 64 MiB hold the products of a step of every small network; a
+// longer computation keeps the last ones, which are the most likely to be read again.
 const MOST_BYTES = 64 * 2 ** 20;
 
-/** Values that take much more time to compute than to copy, the last ones first, as many as MOST_BYTES hold. */
+/** Values that take much longer to compute than to copy: the last ones, as many as fit into MOST_BYTES. */
 function costly(list: readonly Instruction[]): Tensor[] {
   const found: Tensor[] = [];
   let bytes = 0;
@@ -75,10 +75,10 @@ function costly(list: readonly Instruction[]): Tensor[] {
 
 const MOVEMENT: ReadonlySet<OpFace> = new Set([reshape, transpose, broadcast, identity]);
 
-/** What a value shows in another shape. */
+/** The operand of an op that only moves elements. */
 const movedFrom = ({ source }: Tensor): Tensor | undefined => (MOVEMENT.has(source.op) ? source.operands[0] : undefined);
 
-/** Adds `y`, or the smaller value that it shows in another shape; what is made from nothing is not worth its memory. */
+/** Adds `y`, or the smaller value that it only moves the elements of. Values without operands are not worth their memory. */
 function keep(y: Tensor, kept: Set<Tensor>): void {
   let x = y;
   for (let from = movedFrom(x); from && sizeOf(from.shape) <= sizeOf(x.shape); from = movedFrom(x)) x = from;

@@ -1,4 +1,4 @@
-/** @file The op of loops, with the passes that only loops need: whoever records one takes it from here. */
+/** @file The op `scan`, with the passes that only loops need. Code that records a loop imports the op from here, which installs the passes. */
 import { fission } from "../optimize/fission.ts";
 import { loopPasses } from "./passes.ts";
 

@@ -12,7 +12,7 @@ export function notice(object: object): void {
   found?.add(object);
 }
 
-/** Runs `fn`, a recording; gives the objects that reported themselves. */
+/** Runs `fn`, a recording, and returns its result and the objects that reported themselves. */
 export function noticing<T>(fn: () => T): { result: T; noticed: ReadonlySet<object> } {
   const outer = found;
   const noticed = new Set<object>();
@@ -28,17 +28,17 @@ export function noticing<T>(fn: () => T): { result: T; noticed: ReadonlySet<obje
 const NOTHING: Around = new Map();
 const announced: WeakSet<object> = new WeakSet();
 
-/** Returns true for a module, an optimizer and the like. As arguments they are told apart by identity. */
+/** Returns true for a module, an optimizer and the like. As arguments they are distinguished by identity. */
 export function isNoticed(x: unknown): x is object {
   return typeof x === "object" && x !== null && announced.has(Object.getPrototypeOf(x));
 }
 
-/** What is done around a method of a name, beside reporting. */
+/** Functions that wrap methods, by the name of the method: they run the method and may do more around it. */
 export type Around = ReadonlyMap<PropertyKey, (object: object, run: () => unknown) => unknown>;
 
 /**
- * Sees to it that objects of `prototype` report themselves when a method runs that is defined below the class `base`. Done once for a class:
- * each of its methods gives way to one that reports and calls it.
+ * Makes objects with this prototype report themselves when one of their methods runs that is defined below the class `base`. This is done once per class: each
+ * method is replaced by one that reports and calls it.
  */
 export function announce(prototype: object, base: object, around: Around = NOTHING): void {
   if (announced.has(prototype)) return;
@@ -70,7 +70,7 @@ function countedMethod(prototype: object, key: PropertyKey, method: unknown): Pr
   };
 }
 
-/** Puts ADDITIONS at the end of the chain of prototypes. Objects whose class does not let it are compared at every call. */
+/** Puts ADDITIONS at the end of the prototype chain. Objects whose class does not allow that are compared at every call. */
 function countAdditions(prototype: object): void {
   for (let p: object | null = prototype; p !== null && p !== ADDITIONS; p = Object.getPrototypeOf(p)) {
     if (Object.getPrototypeOf(p) === Object.prototype) Reflect.setPrototypeOf(p, ADDITIONS);

@@ -1,5 +1,5 @@
 /**
- * @file The passes from a recorded list to the list that is scheduled, as tables. What can be seen of them is in `dump.ts`.
+ * @file The passes from a recorded list to the list that is scheduled, as tables. `dump.ts` prints what each makes.
  */
 import { type Pass, runPasses, type Watch } from "../base/passes.ts";
 import type { Kernel, Program } from "../kernel/kernel.ts";
@@ -19,7 +19,7 @@ import { walks } from "../transform/walks.ts";
 
 type TapePasses = readonly Pass<Region, Target>[];
 
-/** Less of the same. Nothing is expanded, so that the list reads as the user wrote it. */
+/** Simplifications. Nothing is expanded, so that the list reads as the user wrote it. Each runs twice, since merging makes more to simplify. */
 const TIDY: TapePasses = [
   ["simplify", simplify],
   ["merge", merge],
@@ -27,7 +27,7 @@ const TIDY: TapePasses = [
   ["merge", merge],
 ];
 
-/** To primitives with kernels or steps of their own. */
+/** From recorded ops to primitives that have kernels or steps of their own. */
 const PRIMITIVES: TapePasses = [
   ...TIDY,
   ["crop", crop],
@@ -38,13 +38,13 @@ const PRIMITIVES: TapePasses = [
   ...TIDY,
 ];
 
-/** Passes that only loops need: `loops.ts` brings them with the op, so that a page without a loop does not carry them. */
+/** Passes that only loops need. `loops.ts` installs them together with the op, so that a bundle without loops does not contain them. */
 export const loopPasses: { fission?: (region: Region, ofOps: Walks, target: Target) => Region } = {};
 
-/** Loops without what needs no loop. */
+/** Takes instructions out of loops that need not be in them. */
 const FISSION: TapePasses = [["fission", (region, target) => loopPasses.fission?.(region, walks, target) ?? region]];
 
-/** Operands and results lie as loops want them, and long sums are cut as threads want them. */
+/** Arranges operands and results in memory as loop nests need them, and cuts long sums for threads. */
 const ARRANGEMENT: TapePasses = [
   ["pack", pack],
   ["layout", layout],
@@ -52,14 +52,14 @@ const ARRANGEMENT: TapePasses = [
   ["split-concats", splitConcats],
 ];
 
-/** The table of the tape: its stages, in the order in which they run. Recomputation (`budget.ts`) comes between them. */
+/** All passes on the tape, by stages, in the order in which they run. Recomputation (`budget.ts`) runs before the stage "arrangement". */
 export const TAPE_PASSES: readonly { readonly stage: string; readonly passes: TapePasses }[] = [
   { stage: "primitives", passes: PRIMITIVES },
   { stage: "loops", passes: [...FISSION, ...TIDY] },
   { stage: "arrangement", passes: ARRANGEMENT },
 ];
 
-/** What a list is compiled for, and who is told of its passes. */
+/** The target that a list is compiled for, and the function that is called after each pass. */
 export interface Setting {
   /** Default: WebAssembly. */
   readonly target?: Target;
@@ -68,39 +68,39 @@ export interface Setting {
 
 const run = (passes: TapePasses, region: Region, { target = WASM, watch }: Setting): Region => runPasses(passes, region, target, watch);
 
-/** Less of the same, as the user wrote it. */
+/** Runs the passes TIDY: the list stays in the user's ops. */
 export function tidy(region: Region, setting: Setting = {}): Region {
   return run(TIDY, region, setting);
 }
 
-/** The list in primitives. */
+/** Runs the stage "primitives". */
 export function primitives(region: Region, setting: Setting = {}): Region {
   return run(PRIMITIVES, region, setting);
 }
 
-/** The list with shorter loops; tidied only if there were any to shorten. */
+/** Runs the stage "loops"; without a loop that becomes shorter the list is returned as it is. */
 export function shortenLoops(region: Region, setting: Setting = {}): Region {
   const shorter = run(FISSION, region, setting);
   return shorter === region ? region : tidy(shorter, setting);
 }
 
-/** The list as it is scheduled. */
+/** Runs the stage "arrangement", whose result is scheduled. */
 export function arrange(region: Region, setting: Setting = {}): Region {
   return run(ARRANGEMENT, region, setting);
 }
 
-/** All stages. */
+/** Runs all stages. */
 export function optimize(region: Region, setting: Setting = {}): Region {
   return arrange(shortenLoops(primitives(region, setting), setting), setting);
 }
 
-/** What a pass makes: a list, kernels in their order, one kernel on its way to code, or the code. */
+/** What a pass makes: a list, a scheduled program, one kernel, or code. */
 export type Made = Region | Program | Kernel | Uint8Array;
 
-/** Where lists go after a pass. A text names passes, such as "simplify,schedule", or "all", and prints to the error output. */
+/** What to do after passes: a text lists the passes whose result is printed to stderr ("simplify,schedule", or "all"); a function receives all results. */
 export type Dump = string | ((pass: string, text: string) => void);
 
-/** Who is to be told of the passes of a compilation: `dump.ts` brings the first, `verification.ts` the second. */
+/** Watchers of the passes of a compilation: `dump.ts` installs the first, `verification.ts` the second. */
 export const watching: {
   watcher?: (dump: Dump | undefined) => Watch<Made> | undefined;
   verify?: Watch<Made> | undefined;

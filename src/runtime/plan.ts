@@ -1,11 +1,11 @@
-/** @file What a program is made from. */
+/** @file The plan of a program: its schedule and its work. */
 import type { Schedule } from "../schedule/schedule.ts";
 
-/** A plan, and what one run of it takes. */
+/** A scheduled program, with the work of one run. */
 export interface Plan {
   readonly schedule: Schedule;
   /** Multiply-adds of products. */
   readonly work: number;
-  /** Elements that are made. */
+  /** Elements of all results. */
   readonly elements: number;
 }

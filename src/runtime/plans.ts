@@ -1,6 +1,6 @@
 /**
- * @file Plans of the functions that were compiled last. A model that is made again (a sweep, a member of an ensemble, a resumed run, a cell of a notebook
- * that runs twice) records the list of the one before, and planning and generating code is most of the time until its first step.
+ * @file A cache of the plans of recently compiled functions. A model that is made again (in a sweep, an ensemble, a resumed run, a notebook cell that runs twice)
+ * records the same list as before. Planning and code generation are most of the time until its first step.
  */
 import type { Target } from "../kernel/target.ts";
 import type { Region } from "../ops/op.ts";
@@ -9,14 +9,14 @@ import type { Cell } from "./cell.ts";
 import type { Roles } from "./executable.ts";
 import type { Plan } from "./plan.ts";
 
-/** Bytes of code of all plans that are kept; with its kernels a plan takes some sixteen times as much. */
+/** The most bytes of code of all plans that are kept. A plan with its kernels takes about sixteen times as many bytes as its code. */
 const MOST_CODE = 2 * 2 ** 20;
 
-/** In the order of their last use. */
+/** In the order of last use, the least recent first. */
 const plans = new Map<string, { readonly plan: Plan; readonly code: number }>();
 let code = 0;
 
-/** What a plan depends on: the list, what its inputs and outputs are, the machine, and the memory it may take. */
+/** The key of a plan: everything that it depends on, which is the list, the roles of its inputs and outputs, the target, and the memory budget. */
 export function planKey(
   region: Region,
   { inputs, outputs }: Roles,
@@ -36,7 +36,7 @@ export function planFor(key: string): Plan | undefined {
   return found.plan;
 }
 
-/** Keeps a plan that has become so many bytes of code. Host calls may hold on to what was recorded, so plans with them are not kept. */
+/** Keeps a plan whose code has the given number of bytes. Plans with host calls are not kept, since these may reference what was recorded. */
 export function keepPlan(key: string, plan: Plan, bytes: number): void {
   if (bytes > MOST_CODE / 4 || (plan.schedule.program.hosts?.length ?? 0) > 0 || plans.has(key)) return;
   plans.set(key, { plan, code: bytes });

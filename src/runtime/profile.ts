@@ -1,6 +1,6 @@
 /**
- * @file Where the time of a step goes: each kernel of the programs that ran, timed by itself at its own addresses, beside the arithmetic and the bytes that it cannot
- * do without (the roofline of Williams et al. 2009).
+ * @file The profiler: times each kernel of the programs that ran by itself, at its own addresses, and compares it with the time that its arithmetic and its bytes
+ * need at least (roofline model: Williams et al. 2009).
  */
 import { fn as aFunction, check, listOf, object } from "../base/check.ts";
 import { byteSize } from "../base/dtype.ts";
@@ -12,12 +12,12 @@ import type { Arena } from "./arena.ts";
 import { observer, theBackend } from "./backends.ts";
 import { measureRoofline, type Roofline, timeOf } from "./roofline.ts";
 
-/** A kernel at one place of a program. */
+/** The profile of one call site of a kernel. */
 export interface KernelProfile {
   readonly name: string;
   /** The kernel in the loop language. */
   readonly text: string;
-  /** Its machine code, where the backend writes any. */
+  /** Its machine code as text, if the backend has any. */
   readonly code?: string;
   /** Calls while `fn` ran. */
   readonly calls: number;
@@ -27,11 +27,11 @@ export interface KernelProfile {
   readonly flops: number;
   /** Bytes of the buffers that it reads and writes, each counted once. */
   readonly bytes: number;
-  /** Milliseconds that one call would take at the rates of the machine: its arithmetic or its bytes, whichever takes longer. */
+  /** Milliseconds of one call at the peak rates of the machine: of its arithmetic or of its bytes, whichever takes longer. */
   readonly leastMs: number;
 }
 
-/** Programs that are profiled. */
+/** The most programs that are profiled. */
 const MOST_PROGRAMS = 256;
 
 /** A program that ran, at the addresses of its last run. */
@@ -42,8 +42,8 @@ interface Ran {
 }
 
 /**
- * Runs `fn` once, then each kernel of the programs that it ran (of the first 256) several times by itself. Values of cells that `fn` updates are not to
- * be used afterwards: their kernels have run more often than their program.
+ * Runs `fn` once, then each kernel of the programs that it ran (the first 256) several times by itself. Do not use the values of cells that `fn` updates
+ * afterwards: their kernels have run more often than their program.
  */
 export function profile(fn: () => unknown): KernelProfile[] {
   check("profile: fn", fn, aFunction);
@@ -85,7 +85,7 @@ function profileProgram(program: Program, { arena, bases, runs }: Ran, roof: Roo
   });
 }
 
-/** Calls of kernels, those in loops with the number of their iterations. */
+/** All kernel calls of steps; a call in a loop is listed once, with its number of iterations. */
 function flatten(steps: readonly Step[], calls: number): { kernel: number; args: readonly Address[]; calls: number }[] {
   return steps.flatMap((s) => {
     if (s.kind === "call") return [{ kernel: s.kernel, args: s.args, calls }];
@@ -97,7 +97,7 @@ function flatten(steps: readonly Step[], calls: number): { kernel: number; args:
 
 const ARITHMETIC: ReadonlySet<string> = new Set(["add", "sub", "mul", "div", "min", "max", "neg", "abs", "sqrt", "fma"]);
 
-/** Operations of statements, at the values `at` of the counters on which bounds of loops in them depend. */
+/** Floating-point operations of statements. `at` has the values of counters on which loop bounds inside depend. */
 function flopsOf(stmts: readonly Stmt[], at: ReadonlyMap<Expr, number> = new Map()): number {
   let total = 0;
   for (const s of stmts) {
@@ -119,7 +119,7 @@ function loopFlops(loop: Loop, at: ReadonlyMap<Expr, number>): number {
   return values.reduce((sum, value) => sum + flopsOf(body, new Map([...at, [variable, value]])), 0);
 }
 
-/** Whether a loop in the statements leaves out iterations by a counter. */
+/** Returns true if a loop in the statements leaves out iterations by a counter. */
 function bounds(stmts: readonly Stmt[], counter: Expr): boolean {
   let found = false;
   eachStmt(stmts, (s) => {
@@ -128,7 +128,7 @@ function bounds(stmts: readonly Stmt[], counter: Expr): boolean {
   return found;
 }
 
-/** A scalar integer. */
+/** The value of a scalar integer expression, given the values of counters. */
 function evaluate(x: Expr, at: ReadonlyMap<Expr, number>): number {
   if (x.op === "const") return x.value;
   if (x.op === "variable") return at.get(x)!;
@@ -136,7 +136,7 @@ function evaluate(x: Expr, at: ReadonlyMap<Expr, number>): number {
   return x.op === "select" ? args[args[0] ? 1 : 2]! : meaningOf(x.op, x.args[0]!.dtype)!(...args);
 }
 
-/** A table of kernels, the slowest first: shares of the whole, GFLOP/s and GB/s, and what part of the time the machine could not do without. */
+/** A table of kernels, the slowest first: share of the total time, GFLOP/s, GB/s, and the least possible time as a share of the measured time. */
 export function formatProfile(rows: readonly KernelProfile[]): string {
   check("formatProfile: rows", rows, listOf(object));
   const sum = (of: (row: KernelProfile) => number): number => rows.reduce((total, row) => total + of(row) * row.calls, 0);

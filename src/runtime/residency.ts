@@ -1,5 +1,5 @@
 /**
- * @file Where a cell's elements are, and how they move.
+ * @file The places where a cell's elements can be, and the moves between them.
  *
  *     pending ──► host ──► resident ⇄ evicted         disposed, lost: nowhere
  *                   ▲          │
@@ -16,13 +16,13 @@ import { Block, BlockStorage, storageOf } from "./block.ts";
 import { type Cell, pendingCells } from "./cell.ts";
 
 /**
- * - `pending`: the cell's tensor is a recipe, which has not been computed. (A constant is computed where it is needed.)
+ * - `pending`: the cell's tensor has not been computed yet. (A constant is computed where it is needed.)
  * - `host`: in a typed array.
- * - `resident`: in a block of the arena, in which programs read and write them.
- * - `aliased`: the same, and someone outside may hold the tensor that reads the block; it gets a copy before the block is overwritten.
- * - `evicted`: in a typed array, since the arena was full; they come back when a program needs them.
- * - `lost`: a step failed while it wrote them. The cell can be set anew.
- * - `disposed`: given up for good.
+ * - `resident`: in a block of the arena, where programs read and write them.
+ * - `aliased`: in a block, and code outside may reference the tensor that reads the block; it gets a copy before the block is overwritten.
+ * - `evicted`: in a typed array, because the arena was full; they return to a block when a program needs them.
+ * - `lost`: a step failed while it wrote them. The cell can be set again.
+ * - `disposed`: freed by the user.
  */
 export type Residency = "pending" | "host" | "resident" | "aliased" | "evicted" | "lost" | "disposed";
 
@@ -37,7 +37,7 @@ export function residencyOf(cell: Cell): Residency {
   return cell.state === "aliased" ? "aliased" : "resident";
 }
 
-/** Elements that are nowhere. */
+/** The storage of elements that were lost: reading it throws. */
 class NoStorage implements Storage {
   readonly #message: string;
 
@@ -54,19 +54,19 @@ class NoStorage implements Storage {
   }
 }
 
-/** Puts elements at an address of an arena. */
+/** Copies the elements of a storage to an address of an arena. */
 export function put(storage: Storage, arena: Arena, at: number, what: string): void {
   const block = storage instanceof BlockStorage ? storage.block : undefined;
   if (block?.isLive && block.arena === arena) arena.memory.copy(block.at, at, block.bytes);
   else arena.memory.write(at, readNow(storage, what));
 }
 
-/** True if the cell's block is in the arena, with the cell's value in it if it is to be `read`. */
+/** Returns true if the cell has a block in the arena, and, with `read`, if that holds the cell's value. */
 export function isPlaced({ block, current }: Cell, read: boolean, arena: Arena): boolean {
   return block?.isLive === true && block.arena === arena && (!read || block.holds(current));
 }
 
-/** Gives the cell a block in the arena, with its value in it if it is to be `read`. If this throws, the cell has its value as before. */
+/** Gives the cell a block in the arena; with `read` the block gets the cell's value. If this throws, the cell keeps its value. */
 export function place(cell: Cell, read: boolean, arena: Arena, tick: number): void {
   cell.checkNotDisposed();
   const constant = read ? madeBy(cell.current, full)?.params.value : undefined;
@@ -84,7 +84,7 @@ export function place(cell: Cell, read: boolean, arena: Arena, tick: number): vo
   settle(cell);
 }
 
-/** Makes what lies in the cell's block the cell's value. */
+/** Makes the contents of the cell's block its value, after a program has written the block. */
 export function settle(cell: Cell): void {
   hold(cell, cell.block!.occupy());
 }
@@ -97,8 +97,8 @@ function hold(cell: Cell, storage: Storage): void {
 }
 
 /**
- * Prepares the cell's block for being overwritten: who outside holds the cell's tensor gets a copy of the elements, or keeps the block, and the
- * cell a copy.
+ * Prepares the cell's block for being overwritten. If code outside may hold the cell's tensor, the tensor gets a copy of the elements; where the host cannot copy
+ * at once, the tensor keeps the block and the cell gets another one.
  */
 export function donate(cell: Cell, tick: number): void {
   const block = cell.block!;
@@ -112,7 +112,7 @@ export function donate(cell: Cell, tick: number): void {
   settle(cell);
 }
 
-/** A step has failed while it wrote the cell's block: reading the cell is an error from now on, setting it is not. */
+/** Marks the elements as lost, after a step failed while it wrote the cell's block. Reading the cell then throws until it is set again. */
 export function lose(cell: Cell): void {
   if (!cell.block?.holds(cell.current)) return;
   cell.block.release(false);

@@ -1,6 +1,7 @@
 /**
- * @file What the machine can do at most: multiply-adds out of registers, and bytes per millisecond for as much memory as a kernel touches. With them each
- * kernel has a least time, the roofline of Williams et al. (2009). Measured by kernels of this engine, so it is what 128-bit vectors reach, not the data sheet.
+ * @file Measures the peak rates of the machine: multiply-adds from registers, and bytes per millisecond by the amount of memory that a kernel touches. They give
+ * each kernel a least time (roofline model: Williams et al. 2009). They are measured with kernels of this engine, so they are what its vectors reach, not the
+ * data sheet.
  */
 import { processorTime } from "../base/host.ts";
 import * as k from "../kernel/build.ts";
@@ -11,16 +12,16 @@ import { theBackend } from "./backends.ts";
 export interface Roofline {
   /** Floating-point operations per millisecond on one thread. */
   readonly flops: number;
-  /** Bytes per millisecond, read and written in equal parts, for kernels that touch so many. */
+  /** Bytes per millisecond, half of them read and half written, for kernels that touch this many bytes. */
   bandwidth(bytes: number): number;
 }
 
-/** Bytes that a probe touches: of the first cache, the second, the third, and what none holds. */
+/** Bytes that the probes touch: within the first, second and third cache, and more than any cache. */
 const FOOTPRINTS: readonly number[] = [1 << 14, 1 << 19, 1 << 22, 1 << 27];
 const CHAINS = 12;
 const ROUNDS = 1 << 14;
 
-/** Probes the machine, in some 50 ms; the arena gives the memory and has it back. */
+/** Measures the machine, in some 50 ms, with temporary memory from the arena. */
 export function measureRoofline(arena: Arena): Roofline {
   const { lanes } = theBackend().target;
   const vector = lanes.f32;
@@ -53,7 +54,7 @@ function multiplyAdds(vector: number): Kernel {
   return { name: "multiplyAdds", buffers, body: [factor.statement, ...chains.map((c) => c.statement), round, ...stores] };
 }
 
-/** One buffer into another, four vectors a turn. */
+/** Adds 1 to one buffer and stores it in another, four vectors per iteration. */
 function moves(length: number, vector: number): Kernel {
   const body = k.forLoop(
     length,
@@ -80,12 +81,12 @@ export function timeOf(call: () => void): number {
     const [start, used] = [performance.now(), processorTime()];
     for (let i = 0; i < n; i++) call();
     const wall = performance.now() - start;
-    // On a busy machine the processor's own time says more, where it is known and fine enough.
+    // On a busy machine the processor time of this process is more accurate, if the host knows it at a fine enough resolution.
     return (wall > 2 ? Math.min(wall, processorTime() - used || wall) : wall) / n;
   };
-  // Long enough to reach the optimizing tier.
+  // Runs long enough for the engine's optimizing tier.
   for (let i = 0, start = performance.now(); i < 3 || performance.now() - start < 4 * LEAST_MS; i++) call();
-  // By doubling: one call may be shorter than the clock can tell.
+  // The number of calls is doubled until they take long enough for the clock.
   let n = 1;
   while (batch(n) * n < LEAST_MS) n *= 2;
   const times = Array.from({ length: SAMPLES }, () => batch(n)).sort((a, b) => a - b);

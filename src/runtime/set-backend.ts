@@ -1,4 +1,4 @@
-/** @file Which backend runs. Who may choose gets all of them: a bundle that calls `setBackend` has the interpreter, also as the fallback. */
+/** @file The choice of the backend. A bundle that calls `setBackend` contains all of them; the interpreter is then also the fallback. */
 import { BACKENDS, type BackendName, takeBackend } from "./backends.ts";
 import { interpreter } from "./interpreter.ts";
 

@@ -1,18 +1,18 @@
 /**
- * @file Properties of an object as accessors. What is assigned is counted, so that a compiled function notices it; and a property may keep to its kind: one that
- * holds a parameter takes parameters, one that holds a layer takes layers. A plain tensor in a parameter's place would compute, and would be neither
- * trained nor saved.
+ * @file Turns properties of an object into accessors ("slots"). Assignments are counted, so that a compiled function notices them. A slot may also be guarded to
+ * keep its kind: one that holds a parameter takes only parameters, one that holds a layer takes only layers. A plain tensor in place of a parameter would
+ * compute, but would be neither trained nor saved.
  */
 import { changed } from "./watch.ts";
 
-/** What stands in a property, and what may take its place. */
+/** A kind of values that a guarded property takes. */
 export interface Kind {
   isOf(value: unknown): boolean;
-  /** @throws {TypeError} that says why `value` cannot take the place, and what to do. */
+  /** @throws {TypeError} that says why the property cannot take `value`, and what to do. */
   refuse(owner: object, name: string, value: unknown): never;
 }
 
-/** The slots of an object, by name. A guarded one that was given up is undefined, and keeps its kind. */
+/** The slots of an object, by name. A guarded slot whose value was removed is undefined and keeps its kind. */
 interface Slots {
   readonly values: Record<PropertyKey, unknown>;
   readonly kinds: Map<PropertyKey, Kind>;
@@ -24,7 +24,7 @@ interface Owner {
   readonly [SLOTS]?: Slots;
 }
 
-/** The slots of an object itself; of objects that inherit from one, none. */
+/** The slots of an object itself, not of its prototypes. */
 const slotsOf = (owner: Owner): Slots | undefined => (Object.hasOwn(owner, SLOTS) ? owner[SLOTS] : undefined);
 
 function makeSlots(owner: object): Slots {
@@ -36,16 +36,16 @@ function makeSlots(owner: object): Slots {
 /** Returns true if an own property is a slot. */
 export const isSlot = (owner: object, name: PropertyKey): boolean => name in (slotsOf(owner)?.values ?? {}) && Object.hasOwn(owner, name);
 
-/** Returns true if an own property keeps to a kind. */
+/** Returns true if an own property is guarded. */
 export const isGuarded = (owner: object, name: PropertyKey): boolean => slotsOf(owner)?.kinds.has(name) === true;
 
-/** Has an own property of an object keep to a kind from now on. Does nothing for one that does already, or that cannot be defined anew. */
+/** Guards an own property of an object, so that it keeps its kind. Does nothing if it is guarded already or cannot be redefined. */
 export function guardSlot(owner: object, name: string, kind: Kind): void {
   if (isGuarded(owner, name)) return;
   if (isSlot(owner, name) || makeSlot(owner, name)) slotsOf(owner)!.kinds.set(name, kind);
 }
 
-/** Makes a slot of an own property that holds a value. */
+/** Turns an own data property into a slot; returns false if it cannot. */
 function makeSlot(owner: object, name: PropertyKey): boolean {
   const { configurable, writable, enumerable, value } = Object.getOwnPropertyDescriptor(owner, name) ?? {};
   if (!configurable || !writable || !enumerable) return false;
@@ -54,19 +54,19 @@ function makeSlot(owner: object, name: PropertyKey): boolean {
   return true;
 }
 
-/** Makes slots of all properties of an object. To delete one, or to define it anew, is an error from now on, since it could not be counted. */
+/** Turns all properties of an object into slots. Deleting or redefining one is an error from now on, since it could not be counted. */
 export function watchSlots(owner: object): void {
   for (const name of Reflect.ownKeys(owner)) {
     if (isSlot(owner, name) || makeSlot(owner, name)) Object.defineProperty(owner, name, { configurable: false });
   }
 }
 
-/** Has a property keep to its kind no longer. */
+/** Removes the guard of a property. */
 export function freeSlot(owner: object, name: string): void {
   slotsOf(owner)?.kinds.delete(name);
 }
 
-/** Takes a property away, whatever it holds; its name is free then. */
+/** Deletes a property, guarded or not; its name is free afterwards. */
 export function removeSlot(owner: object, name: string): boolean {
   const slots = slotsOf(owner);
   slots?.kinds.delete(name);
@@ -74,13 +74,13 @@ export function removeSlot(owner: object, name: string): boolean {
   return Reflect.deleteProperty(owner, name);
 }
 
-/** The name of a guarded property that is gone, though nobody gave it up. */
+/** The name of a guarded property that was deleted without `freeSlot` or `removeSlot`; undefined if there is none. */
 export function deletedSlot(owner: object): string | undefined {
   for (const name of slotsOf(owner)?.kinds.keys() ?? []) if (!Object.hasOwn(owner, name)) return String(name);
   return undefined;
 }
 
-/** One pair of functions for each name, so that the objects of a class keep one shape. */
+/** One pair of accessor functions per name, so that the engine gives all objects of a class one hidden class. */
 const accessors: Map<PropertyKey, PropertyDescriptor> = new Map();
 
 function accessorOf(name: PropertyKey): PropertyDescriptor {
@@ -103,7 +103,7 @@ function accessorOf(name: PropertyKey): PropertyDescriptor {
 function assign(owner: Owner, name: PropertyKey, value: unknown): void {
   const slots = slotsOf(owner);
   if (!slots) {
-    // An object that inherits from the slots' owner gets a property of its own, as it would from any.
+    // An object that inherits from the owner of the slots gets its own property, as with a data property.
     Object.defineProperty(owner, name, { value, writable: true, configurable: true, enumerable: true });
     return;
   }

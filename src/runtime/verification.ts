@@ -1,4 +1,4 @@
-/** @file Each list and kernel verified after each pass, as tests have it. */
+/** @file Verification of each list and kernel after each pass. Tests switch it on. */
 import { verifyKernel } from "../kernel/verify.ts";
 import { verifyRegion } from "../tape/verify.ts";
 import { type Made, watching } from "./passes.ts";

@@ -1,19 +1,19 @@
 /**
- * @file Objects whose changes are counted, so that a compiled function sees at the cost of one comparison that nothing has changed since it was recorded.
- * Fields that a recording may have read become accessors that count what is assigned (`slots.ts`); what is assigned to a field that is not
- * there, or to a method, is counted by the prototypes (`notice.ts`).
+ * @file Counts changes of objects, so that a compiled function can check with one comparison that nothing has changed since it was recorded. Fields that a
+ * recording may have read become accessors that count assignments (`slots.ts`). Assignments to new fields and to methods are counted by the prototypes
+ * (`notice.ts`).
  */
 
 let count = 0;
 
-/** How many changes have been counted so far, of all objects together. */
+/** The number of changes so far, of all objects together. */
 export const changes = (): number => count;
 
 export function changed(): void {
   count++;
 }
 
-/** The end of the chain of prototypes of watched classes. What finds no field and no method on its way is a field that is added. */
+/** The end of the prototype chain of watched classes. An assignment that reaches it, past all fields and methods, adds a field. */
 export const ADDITIONS: object = /* @__PURE__ */ new Proxy(Object.create(Object.prototype), {
   set(target, key, value, receiver) {
     count++;
@@ -21,12 +21,12 @@ export const ADDITIONS: object = /* @__PURE__ */ new Proxy(Object.create(Object.
   },
 });
 
-/** Returns true for objects of a class that `announce` has seen to. */
+/** Returns true for objects of a class that `announce` has prepared. */
 export const isWatched = (object: object): boolean => Object.prototype.isPrototypeOf.call(ADDITIONS, object) && !open.has(object);
 
 const open: WeakSet<object> = new WeakSet();
 
-/** Leaves the fields of an object alone, since some of them will be deleted, which accessors could not count: compiled functions compare them. */
+/** Leaves the fields of an object as data properties, because some will be deleted, which accessors could not count. Compiled functions compare them instead. */
 export function leaveOpen(object: object): void {
   open.add(object);
 }

@@ -11,14 +11,14 @@ import { type LinearMemory, linearMemory } from "./memory.ts";
 import { poolOf } from "./pool.ts";
 
 /**
- * Operations of a run above which slow code costs more than compiling fast code at once: some 3 ms of fast code, 30 of slow. (The step of LeNet on 64
- * images: 33 ms to compile, 45 ms for one slow run.)
+ * A program with more operations per run is compiled by the optimizing tier at once: some 3 ms of fast code, or 30 ms of baseline code. (The step of LeNet on 64
+ * images: 33 ms to compile, 45 ms for one run of baseline code.)
  */
 const LONG_RUN = 5e7;
 
 /**
- * Kernels with fewer operations are done by the main thread alone: some five microseconds, in which others would hardly come to help. Tests set it to 0, so that
- * everything is divided that can be.
+ * Kernels with fewer operations are done by the main thread alone: they take some five microseconds, too short for other threads to help. Tests set it to 0, so
+ * that every kernel is divided that can be.
  */
 export const dividing: { leastWork: number } = { leastWork: 40_000 };
 
@@ -27,7 +27,7 @@ interface Compiled {
   readonly codeBytes: number;
 }
 
-/** Modules of programs, for as long as there are the programs, by how they were compiled. */
+/** The compiled modules of programs, by how they were compiled, for as long as the programs exist. */
 const modules = new WeakMap<Program, Map<string, Compiled>>();
 
 function moduleOf(program: Program, options: CompileOptions, longRun: boolean, watch: Loading["watch"]): Compiled {

@@ -26,14 +26,14 @@ export interface FileSettings {
   readonly nameOf: (cell: Cell) => string;
   /** Text for people: sections by name. */
   readonly notes: readonly (readonly [name: string, text: string])[];
-  /** Called for a function of the host that a program needs, with those that the file cannot have. */
+  /** Called for a host function that a program needs and a file cannot contain; it throws. */
   readonly refuse: (fn: Saved, host: string) => never;
 }
 
-/** What a loader finds in `Math`, or has of its own. */
+/** The host functions that the loader has: those of `Math`, and a few of its own. */
 const IN_LOADER: ReadonlySet<string> = new Set([...Object.getOwnPropertyNames(Math), "exp2", "rem", "pow"]);
 
-/** The lowest words of the memory are left alone: they are the threads', where there are any. */
+/** Where the data begin. The words before are those that threads share in other programs. */
 const START = 1024;
 
 type Schedule = ReturnType<typeof planRegion>;
@@ -64,7 +64,7 @@ export function fileOf(functions: readonly Saved[], { relaxed, nameOf, notes, re
   for (const cell of cells) {
     const elements = elementsOf(cell.current);
     const bytes = new Uint8Array(elements.buffer, elements.byteOffset, elements.byteLength);
-    // The memory is all zeros before.
+    // The memory starts as zeros, so zeros need not be in the file.
     if (bytes.some((byte) => byte !== 0)) contents.push({ at: at.get(cell)!, bytes: bytes.slice() });
   }
   const addresses = functions.flatMap((fn, i) => signature(fn, plans[i]!, zone));
@@ -82,7 +82,7 @@ function planned(fn: Saved, refuse: FileSettings["refuse"]): Schedule {
   return host ? refuse(fn, host.name) : plan;
 }
 
-/** Addresses of arguments and results; a result that is a cell's own value lies where it was put. */
+/** The addresses of arguments, results and cells, by name. A result that is also written to a cell has the address of the cell. */
 function signature({ region, roles, inputs, outputs }: Saved, plan: Schedule, zone: number): [name: string, address: number][] {
   const left = [...inputs];
   const right = [...outputs];

@@ -1,13 +1,13 @@
 /**
- * @file The memory of the WebAssembly backend and of the interpreter: one WebAssembly memory, shared where the host allows it, so that threads can
- * join in. It ends at 4 GiB and never shrinks.
+ * @file The memory of the WebAssembly backend and of the interpreter: one WebAssembly memory, shared if the host allows it, so that threads can use it. It can
+ * grow to 4 GiB and never shrinks.
  */
 import { type Dtype, type TypedArray, viewOf } from "../../base/dtype.ts";
 import { CONTROL } from "../../codegen/wasm/threads.ts";
 import type { Memory } from "../backend.ts";
 
 declare global {
-  // Programs without the DOM library read these declarations too; where it is there, they add nothing to it.
+  // Declarations for programs that are compiled without the DOM library; with it they add nothing.
   namespace WebAssembly {
     interface Memory {}
     interface Module {}
@@ -23,7 +23,7 @@ export class LinearMemory implements Memory {
   readonly raw: WebAssembly.Memory;
   readonly shared: boolean;
   readonly most: number;
-  // The first bytes are the threads' (and nothing lies at address 0, so that a wrong zero address hits nothing).
+  // The first bytes belong to the threads. Nothing is ever stored at address 0, so that a wrong address of 0 damages nothing.
   readonly reserved: number = CONTROL.end;
 
   /** @throws {Error} if the host gives no memory. */
@@ -42,7 +42,7 @@ export class LinearMemory implements Memory {
     return this.raw.buffer.byteLength;
   }
 
-  /** A typed array over the memory. It must not be kept: growing an unshared memory detaches it. */
+  /** A typed array over the memory. Do not keep it: growing an unshared memory detaches it. */
   view(dtype: Dtype, at: number, n: number): TypedArray {
     return viewOf(dtype, this.raw.buffer, at, n);
   }
@@ -87,11 +87,11 @@ function bytesOf({ buffer, byteOffset, byteLength }: TypedArray): Uint8Array {
 
 const MOST_PLAIN_PAGES = MOST_PAGES / 4;
 
-/** A memory of a host without WebAssembly, for the interpreter: what of a WebAssembly memory is used here. Growing copies it. */
+/** A memory for the interpreter on hosts without WebAssembly, with the interface that is used here. Growing copies it. */
 class Pages {
   buffer: ArrayBuffer = new ArrayBuffer(PAGE);
 
-  /** @throws {RangeError} for more than there may be. */
+  /** @throws {RangeError} for more pages than the maximum. */
   grow(pages: number): number {
     const before = this.buffer.byteLength / PAGE;
     if (before + pages > MOST_PLAIN_PAGES) throw new RangeError(`a memory of ${before + pages} pages`);
@@ -102,7 +102,7 @@ class Pages {
   }
 }
 
-/** Pages that a memory may grow to, from most to least: hosts reserve address space for them, and may refuse. */
+/** The maxima to try, in pages, from most to least: hosts reserve address space for the maximum and may refuse. */
 const MAXIMA = [MOST_PAGES, MOST_PAGES / 4, MOST_PAGES / 16, MOST_PAGES / 64];
 
 /** A shared memory if there can be one: always in Node, in a page only with cross-origin isolation. @throws {Error} if the host gives none. */
@@ -112,7 +112,7 @@ function openMemory(): { memory: WebAssembly.Memory; shared: boolean; maximum: n
   const isolated =
     typeof SharedArrayBuffer !== "undefined" && (globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated !== false;
   const kinds = isolated ? [true, false] : [false];
-  // Room counts for more than threads where there is little of it.
+  // A large unshared memory is preferred to a small shared one.
   const attempts = [MAXIMA.slice(0, 2), MAXIMA.slice(2)].flatMap((maxima) =>
     kinds.flatMap((shared) => maxima.map((maximum) => ({ shared, maximum }))),
   );

@@ -1,10 +1,10 @@
 /**
- * @file The other threads: `worker_threads` in Node, Web Workers in a page's worker. They share the arena's memory and the compiled modules, and claim parts of
- * kernels while a program runs (`codegen/wasm/threads.ts`). They are started when a program runs for the second time, sleep between steps, and do not keep the
- * process alive.
+ * @file The pool of threads: `worker_threads` in Node, Web Workers in a page's worker. They share the memory of the arena and the compiled modules, and claim
+ * parts of kernels while a program runs (`codegen/wasm/threads.ts`). They start when a program runs for the second time, sleep between steps, and do not keep
+ * the process alive.
  *
- * A thread that sleeps in `Atomics.wait` receives no messages. So a message is announced in shared memory: a thread that is behind returns to its event loop, gets
- * the message, and comes back.
+ * A thread that sleeps in `Atomics.wait` receives no messages. So the number of messages is in shared memory: a thread that has seen fewer returns to its event
+ * loop, receives them, and continues.
  */
 import { builtinModule, cores, environment } from "../../base/host.ts";
 import { CONTROL, MOST_PARTS, tagOf } from "../../codegen/wasm/threads.ts";
@@ -13,8 +13,8 @@ import type { Loaded } from "../backend.ts";
 import { type LinearMemory, linearMemory } from "./memory.ts";
 
 /**
- * What a worker runs. A text, since a worker is started from a file of its own or from a text, and a file would have to be found by every bundler. It takes messages
- * `{ memory, mail }` (the first), `{ program, module }`, `{ forget }`, `{ members }` (who are not among the first so many leave).
+ * The source of a worker, as a text, because every bundler would have to find a separate file. It takes the messages `{ memory, mail }` (the first),
+ * `{ program, module }`, `{ forget }` and `{ members }` (workers whose number is not below it end).
  */
 const WORKER = `
 "use strict";
@@ -77,7 +77,7 @@ if (node) node.parentPort.on("message", receive);
 else onmessage = (event) => receive(event.data);
 `;
 
-/** The part of a worker that both hosts have. */
+/** The interface of a worker that Node and browsers share. */
 interface Member {
   postMessage(message: unknown): void;
   terminate(): unknown;
@@ -94,7 +94,7 @@ interface WorkerThreads {
 
 const workerThreads = (): WorkerThreads | undefined => builtinModule<WorkerThreads>("node:worker_threads");
 
-/** Why this host can use no more than one thread; undefined if it can. */
+/** The reason why this host can use only one thread; undefined if it can use more. */
 function obstacle(memory: LinearMemory): string | undefined {
   if (typeof WebAssembly === "undefined") return "this host has no WebAssembly";
   if (!memory.shared) return "they need shared memory, which a page has only with cross-origin isolation (headers COOP and COEP)";
@@ -119,16 +119,16 @@ function defaultThreads(): number {
   return asked ? checked(Number(asked), "NABLA_THREADS") : Math.min(cores(), MOST_THREADS);
 }
 
-/** Parts per thread: more even out what other processes take from a core, but cost claims. */
+/** Parts per thread. More parts balance better when other processes use a core, but each costs a claim. */
 const PARTS_PER_THREAD = 4;
 
-/** The threads that compute in one memory, the calling one included. */
+/** The threads that compute in one memory, including the calling one. */
 export class Pool {
   readonly #memory: LinearMemory;
   #obstacle: string | undefined;
   #threads: number;
   #members: Member[] = [];
-  /** Programs whose modules all members have. */
+  /** The programs whose modules all members have. */
   #known: Set<number> = new Set();
   #programs = 0;
   #failure: string | undefined;
@@ -151,7 +151,7 @@ export class Pool {
     if (n - 1 < this.#members.length) this.#dismiss(n - 1);
   }
 
-  /** A program whose kernels are divided, as one that runs on all threads. `long`: already its first run is worth starting them. */
+  /** Makes a program with divided kernels run on all threads. `long`: the threads start with its first run already. */
   share(module: WebAssembly.Module, main: Loaded, long: boolean): Loaded {
     const program = ++this.#programs;
     let runs = long ? 1 : 0;
@@ -174,7 +174,7 @@ export class Pool {
     if (this.#known.delete(program)) this.#post({ forget: program });
   }
 
-  /** Sees to it that there are others and that they have the program; false if it runs alone. */
+  /** Starts the other threads and sends them the program, if that is not done yet; returns false if it runs on this thread alone. */
   #enlist(program: number, module: WebAssembly.Module): boolean {
     if (this.#failure !== undefined) {
       const message = this.#failure;
@@ -190,9 +190,9 @@ export class Pool {
     return true;
   }
 
-  /** Starts another thread; false where the host forbids it. */
+  /** Starts another thread; returns false if the host forbids it. */
   #start(): boolean {
-    // The others read again what they have; that is simpler than telling the new one alone.
+    // All members get all modules again, which is simpler than sending them to the new one alone.
     this.#known.clear();
     let member: Member;
     try {
@@ -213,7 +213,7 @@ export class Pool {
     return true;
   }
 
-  /** Goes on with one thread, and says so once. */
+  /** Continues with one thread, with a warning the first time. */
   #stayAlone(reason: string): void {
     if (this.#obstacle !== undefined) return;
     this.#obstacle = `this host starts no workers (${reason})`;
@@ -231,20 +231,20 @@ export class Pool {
     Atomics.notify(words, CONTROL.signal / 4);
   }
 
-  /** Lets all but the first `keep` go. They leave by themselves: one that is stopped might have claimed something. */
+  /** Dismisses all but the first `keep` members. They end by themselves, since a thread that is terminated might have claimed a part. */
   #dismiss(keep: number): void {
     this.#post({ members: keep });
     this.#members.length = keep;
   }
 
-  /** After a failure inside a program: waits for what others have claimed, and says what happened if it was not here. */
+  /** After a failure inside a program: waits for parts that others have claimed, and returns the error if it happened on another thread. */
   #settle(words: Int32Array): Error | undefined {
     const at = (address: number): number => address / 4;
     const left = Atomics.exchange(words, at(CONTROL.ticket), 0) & MOST_PARTS;
     Atomics.store(words, at(CONTROL.waiting), 0);
     if (words[at(CONTROL.limit)] === 0) return undefined;
     if (Atomics.load(words, at(CONTROL.failed)) === 2) return this.#abandon(words);
-    // Perhaps this thread was inside a part, which nobody will do.
+    // This thread may have failed inside a part, which then stays undone.
     const claimed = words[at(CONTROL.parts)]! - left - 1;
     for (let done = Atomics.load(words, at(CONTROL.done)); done < claimed; done = Atomics.load(words, at(CONTROL.done)))
       Atomics.wait(words, at(CONTROL.done), done, 1);
@@ -252,7 +252,7 @@ export class Pool {
     return new Error("a kernel has failed in another thread: an address out of bounds; what the step has written so far is of no use");
   }
 
-  /** Gives up the others, one of which claimed a part and does not do it. */
+  /** Gives up all other threads, after one claimed a part and did not finish it. */
   #abandon(words: Int32Array): Error {
     for (const member of this.#members) member.terminate();
     this.#members = [];
@@ -274,7 +274,7 @@ export function poolOf(memory: LinearMemory): Pool {
   return pool;
 }
 
-/** How many threads compute, the calling one included. */
+/** The number of threads that compute, including the calling one. */
 export function getThreads(): number {
   return poolOf(linearMemory()).threads;
 }
@@ -288,13 +288,13 @@ export function setThreads(n: number): void {
   poolOf(linearMemory()).threads = n;
 }
 
-/** What becomes of a thread that is no more: it failed, or it was never there. */
+/** Callbacks for a worker that ends: it failed, or it could never start. */
 interface Fate {
   failed(message: string): void;
   forbidden(reason: string): void;
 }
 
-/** @throws {Error} where the host refuses at once. */
+/** Starts a worker. @throws {Error} if the host refuses at once. */
 function startWorker({ failed, forbidden }: Fate): Member {
   const threads = workerThreads();
   if (threads) {
@@ -307,7 +307,7 @@ function startWorker({ failed, forbidden }: Fate): Member {
   }
   const url = URL.createObjectURL(new Blob([WORKER], { type: "text/javascript" }));
   const worker = new Worker(url);
-  // A worker that could not be loaded is told of by an event without a message.
+  // A worker whose script could not be loaded gives an error event without a message.
   worker.onerror = (event) => (event.message ? failed(event.message) : forbidden("its script was blocked"));
   return worker;
 }

@@ -1,24 +1,24 @@
 /**
- * @file The entry `nabla/step`: runs a file that `save` of a compiled function has written, without the library. It is short on purpose: a page may carry it in a line.
+ * @file The entry `nabla/step`: runs a file that `save` of a compiled function wrote, without the library. It is kept short so that a page can inline it.
  */
 
-/** Elements in the memory of a step, which never grows: they stay where they are. */
+/** Elements in the memory of a step. The memory never grows, so the arrays stay valid. */
 export type StepArray = (Float32Array | Float64Array | Int32Array | Uint32Array | Uint8Array) & { readonly shape: readonly number[] };
 
 /** A step with its memory. */
 export interface LoadedStep {
-  /** To be written before a run. */
+  /** The inputs by name; write them before a run. */
   readonly inputs: Record<string, StepArray>;
-  /** To be read after a run. */
+  /** The outputs by name; read them after a run. */
   readonly outputs: Record<string, StepArray>;
   /** Parameters, the optimizer's state, its learning rate; by the names of their state dicts. */
   readonly cells: Record<string, StepArray>;
-  /** Runs the function; of a file with several, each has its name. */
+  /** Runs the function. In a file with several functions, each is a property of its name. */
   readonly run: () => void;
   readonly [name: string]: Record<string, StepArray> | (() => void);
 }
 
-/** Makes a step of the bytes of a file, or of a module that was compiled from them. @throws {Error} for a damaged file. */
+/** Loads a step from the bytes of a file, or from a module compiled from them. @throws {Error} for a damaged file. */
 export async function load(source: BufferSource | WebAssembly.Module): Promise<LoadedStep> {
   // biome-ignore lint/suspicious/noExplicitAny: every cast here is a byte of the loader.
   const math: any = {
@@ -31,7 +31,7 @@ export async function load(source: BufferSource | WebAssembly.Module): Promise<L
   // biome-ignore lint/suspicious/noExplicitAny: as above
   const made: any = await WebAssembly.instantiate(source as BufferSource, { math });
   const { memory, ...all } = (made.instance ?? made).exports;
-  // Names come from the file: none of them may reach what all objects share.
+  // Names come from the file, so these objects have no prototype that a name could reach.
   // biome-ignore lint/suspicious/noExplicitAny: as above
   const own = (fields = {}): any => Object.assign(Object.create(null), fields);
   const step = own({ inputs: own(), outputs: own(), cells: own() });
