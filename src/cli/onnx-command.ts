@@ -1,5 +1,6 @@
 /** @file `nabla onnx FILE`: what an ONNX file holds, and what of it is not supported; and models of ONNX files for the other commands. */
 import { columns } from "../base/columns.ts";
+import { brief } from "../formats/clean.ts";
 import type { Layer } from "../nn/module.ts";
 import type { OnnxPort, OnnxSummary } from "../onnx/index.ts";
 
@@ -17,19 +18,22 @@ export async function onnxCommand(path: string, flags: { readonly json?: boolean
   return found.missing.length === 0 ? 0 : 1;
 }
 
-function text(path: string, { producer, irVersion, opsets, inputs, outputs, ops, missing, functions, initializers }: OnnxSummary): string {
+function text(path: string, summary: OnnxSummary): string {
+  const { producer, irVersion, opsets, inputs, outputs, ops, missing, functions, initializers, metadata } = summary;
   const sets = Object.entries(opsets).map(([domain, version]) => (domain === "ai.onnx" ? `opset ${version}` : `${domain} ${version}`));
   const numbers = initializers.reduce((n, { shape }) => n + shape.reduce((a, b) => a * b, 1), 0);
   const apart = initializers.filter(({ isExternal }) => isExternal).length;
   const ports = (name: string, list: readonly OnnxPort[]): string[][] =>
     list.map((port, i) => [i === 0 ? name : "", port.name, typeOf(port)]);
   const rows = ops.map(({ op, nodes, isSupported }) => [op, String(nodes), isSupported ? "" : "not supported"]);
+  const beside = Object.entries(metadata).map(([name, value]) => [brief(name), brief(value)]);
   return [
     `${path}: ${producer || "no producer named"}, IR ${irVersion}, ${sets.join(", ")}`,
     ...columns([...ports("inputs", inputs), ...ports("outputs", outputs)]),
     `${initializers.length} initializers of ${numbers.toLocaleString("en-US")} numbers${apart > 0 ? `, ${apart} in other files` : ""}${functions.length > 0 ? `; functions: ${functions.join(", ")}` : ""}`,
     "",
     ...columns([["operator", "nodes", ""], ...rows]),
+    ...(beside.length > 0 ? ["", ...columns([["metadata", ""], ...beside])] : []),
     ...(missing.length > 0 ? ["", `not supported: ${missing.join(", ")}`] : []),
   ].join("\n");
 }

@@ -3,11 +3,12 @@ import { extname } from "node:path";
 import { csvCell } from "../data/csv-cell.ts";
 import { inputsAt } from "../data/loader.ts";
 import { outputsOf } from "../train/evaluate.ts";
-import { batchFor, type Prediction, predictionOf } from "../train/trained.ts";
+import { PbpNetwork } from "../train/pbp.ts";
+import { answering, batchFor, type Prediction, predictionOf } from "../train/trained.ts";
 import { filesIn, type Input, readInputs } from "./inputs.ts";
 import { isOnnx } from "./onnx-command.ts";
 import { outputFile } from "./output.ts";
-import { loadOnnx, loadPublished, type PublishedFlags } from "./published.ts";
+import { loadOnnx, loadPublished, type Published, type PublishedFlags } from "./published.ts";
 import { percent } from "./reporter.ts";
 import { dataFor, loadTrained, type Trained } from "./trained.ts";
 
@@ -101,7 +102,7 @@ async function examples(trained: Trained, positions: readonly number[], dataDir:
 
 /** Each input with what the model says of it, in their order. */
 async function* predicted(
-  { model, about }: Pick<Trained, "model" | "about">,
+  { model, about, hasDeviation = model instanceof PbpNetwork }: Pick<Published, "model" | "about" | "hasDeviation">,
   inputs: (about: Trained["about"]) => AsyncIterable<Input>,
 ): AsyncGenerator<[Input, Said]> {
   const waiting: Input[] = [];
@@ -117,19 +118,21 @@ async function* predicted(
       yield [input, { input: input.name, error: input.error }];
     }
   }
-  for await (const outputs of outputsOf(model, about.inputShape, values(), batchFor(about.inputShape))) {
+  for await (const outputs of outputsOf(answering(model), about.inputShape, values(), batchFor(about.inputShape))) {
     yield* flagged();
     const input = waiting.shift()!;
-    yield [input, { input: input.name, ...predictionOf(outputs, about) }];
+    yield [input, { input: input.name, ...predictionOf(outputs, about, hasDeviation) }];
   }
   yield* flagged();
 }
 
-function line({ input, classes, values }: Said, top: number): string {
+function line({ input, classes, values, deviation, low95, high95 }: Said, top: number): string {
   const said =
     classes?.slice(0, top).map(({ class: name, probability }) => `${name} (${percent(probability)})`) ??
     values!.map((v) => v.toPrecision(6));
-  return `${input}: ${said.join(", ")}`;
+  const sure =
+    deviation === undefined ? "" : ` ± ${deviation.toPrecision(3)} (95 %: ${low95!.toPrecision(6)} to ${high95!.toPrecision(6)})`;
+  return `${input}: ${said.join(", ")}${sure}`;
 }
 
 const BAR = 30;
@@ -161,19 +164,23 @@ function writerFor(path: string, inputs: readonly (string | undefined)[]): (foun
   return (found) => output.write(format(found));
 }
 
+/** What a model says that knows how sure it is. */
+const SURE = ["deviation", "low95", "high95"] as const;
+
 /** A row per input: its name, then class and probability by rank, or the values; and why there are none, if some could not be predicted. */
 function csv(found: readonly Said[]): string {
   const cellsOf = ({ classes, values = [] }: Said): (string | number)[] => classes?.flatMap((c) => [c.class, c.probability]) ?? [...values];
+  const sure = SURE.filter((name) => found.some((said) => said[name] !== undefined));
   const first = found.find(({ error }) => error === undefined);
   const most = found.reduce((n, said) => Math.max(n, cellsOf(said).length), 0);
   const names = first?.classes ? ["class", "probability"] : ["value"];
   const ranks = Array.from({ length: most / names.length }, (_, i) => i + 1);
   const flagged = found.some(({ error }) => error !== undefined);
-  const head = ["input", ...ranks.flatMap((i) => names.map((name) => `${name}${i}`)), ...(flagged ? ["error"] : [])];
+  const head = ["input", ...ranks.flatMap((i) => names.map((name) => `${name}${i}`)), ...sure, ...(flagged ? ["error"] : [])];
   const row = (said: Said): (string | number)[] => {
     const cells = cellsOf(said);
     const empty = new Array<string>(most - cells.length).fill("");
-    return [said.input, ...cells, ...empty, ...(flagged ? [said.error ?? ""] : [])];
+    return [said.input, ...cells, ...empty, ...sure.map((name) => said[name] ?? ""), ...(flagged ? [said.error ?? ""] : [])];
   };
   return [head, ...found.map(row)].map((cells) => `${cells.map(csvCell).join(",")}\n`).join("");
 }

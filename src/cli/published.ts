@@ -1,5 +1,7 @@
 /** @file Published weights as a model that predicts: a file of tensors, the network they are for, how it wants its images, and names of classes. */
 import { readFile } from "node:fs/promises";
+import { checkDescription } from "../data/check.ts";
+import type { DataDescription } from "../data/dataset.ts";
 import { type ClassNames, classNames } from "../data/imagenet.ts";
 import { blueprint } from "../inspect/cost.ts";
 import { presetOf } from "../models/preset.ts";
@@ -23,7 +25,10 @@ export interface PublishedFlags {
   readonly imageSize?: number;
 }
 
-export type Published = Pick<Trained, "path" | "model" | "about"> & Pick<ClassNames, "synsets">;
+export interface Published extends Pick<Trained, "path" | "model" | "about">, Pick<ClassNames, "synsets"> {
+  /** Whether the model gives means and standard deviations. */
+  readonly hasDeviation?: boolean;
+}
 
 /** The model, in evaluation mode. @throws {Error} one line for whatever is wrong. */
 export async function loadPublished({ weights, weightsKey: key, model: name, classes, imageSize }: PublishedFlags): Promise<Published> {
@@ -41,24 +46,49 @@ export async function loadPublished({ weights, weightsKey: key, model: name, cla
   return { path: weights, model, about, ...(synsets && { synsets }) };
 }
 
-/** The network of an ONNX file, in evaluation mode, for images as the file wants them: values from 0 to 1, channels first. */
+/**
+ * The network of an ONNX file, in evaluation mode. A file that `nabla export` wrote says what it takes and gives; images for others are values from 0 to 1, channels
+ * first.
+ */
 export async function loadOnnx(path: string, classes?: string, imageSize?: number): Promise<Published> {
   const { inspect } = await import("../onnx/index.ts");
-  const [input] = (await inspect(path)).inputs;
-  const declared = input?.shape?.slice(1) ?? [];
-  const inputShape = declared.map((d, axis) => (typeof d === "number" ? d : axis > 0 ? (imageSize ?? 224) : 3));
+  const { inputs, metadata, producer } = await inspect(path);
+  const declared = inputs[0]?.shape?.slice(1) ?? [];
+  const isOurs = producer.startsWith("nabla") && metadata.description !== undefined;
+  const described = isOurs ? parseDescription(metadata.description, path, declared) : undefined;
+  const inputShape = described?.inputShape ?? declared.map((d, axis) => (typeof d === "number" ? d : axis > 0 ? (imageSize ?? 224) : 3));
   const { model, outputs } = await onnxNetwork(path, inputShape);
-  const { names, synsets }: ClassNames = classes === undefined ? { names: numbered(outputs) } : await readClasses(classes);
-  const isImage = inputShape.length === 3;
-  const image = { channels: inputShape[0], height: inputShape[1], width: inputShape[2] };
-  const about = {
+  const named: ClassNames | undefined = classes === undefined ? undefined : await readClasses(classes);
+  const about = described ?? {
     name: path,
-    classes: names,
+    classes: numbered(outputs),
     inputShape,
     task: "classification" as const,
-    preprocessing: isImage ? { image } : {},
+    preprocessing: inputShape.length === 3 ? { image: { channels: inputShape[0], height: inputShape[1], width: inputShape[2] } } : {},
   };
-  return { path, model: model.eval(), about, ...(synsets && { synsets }) };
+  if (named && about.task === "regression") throw new Error(`--classes ${classes}: ${path} gives numbers, not classes`);
+  return {
+    path,
+    model: model.eval(),
+    about: { ...about, ...(named && { classes: named.names }) },
+    hasDeviation: metadata.model === "pbp",
+    ...(named?.synsets && { synsets: named.synsets }),
+  };
+}
+
+/** @throws {Error} if it is damaged, or does not fit the input of the file. */
+function parseDescription(json: string, path: string, declared: readonly (number | string)[]): DataDescription {
+  const what = `${path}: the description in its metadata`;
+  let about: DataDescription;
+  try {
+    about = JSON.parse(json);
+  } catch (error) {
+    throw new Error(`${what} is damaged: ${(error as Error).message}`);
+  }
+  checkDescription(what, about);
+  if (about.inputShape.join() !== declared.join())
+    throw new Error(`${what} is of inputs [${about.inputShape.join(", ")}], the file takes [${declared.join(", ")}]`);
+  return about;
 }
 
 const numbered = (count: number): string[] => Array.from({ length: count }, (_, i) => `class ${i}`);

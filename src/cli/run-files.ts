@@ -11,6 +11,8 @@ export const NAMES: readonly string[] = [
   "steps.csv",
   "model.safetensors",
   "events.out.tfevents.nabla",
+  "predictions.csv",
+  "calibration.svg",
 ];
 export const CHECKPOINTS = "checkpoints";
 export const isCheckpoint = (name: string): boolean => /^step-\d+\.safetensors$/.test(name);

@@ -7,6 +7,7 @@
  *     checkpoints/step-*          the run itself after so many steps
  *     model.safetensors           the model as it is now
  *     events.out.tfevents.*       the same numbers for TensorBoard, if wanted
+ *     predictions.csv, calibration.svg   of pbp: the test split with intervals, and how often they hold
  *     .lease-<n>                  there while a process trains here (lease.ts)
  *
  * run.json lists the files that the run has written. Nothing else in the folder is ever replaced or removed.

@@ -7,6 +7,7 @@ import { zeros } from "../ops/create.ts";
 import type { Callback, StepRecord } from "../train/callback.ts";
 import { saveModel } from "../train/checkpoint.ts";
 import { fit } from "../train/fit.ts";
+import { answering } from "../train/trained.ts";
 import { outputFile } from "./output.ts";
 import { formatLoss, formatNumber, formatSeconds, percent } from "./reporter.ts";
 import { RunFolder } from "./run-folder.ts";
@@ -43,7 +44,7 @@ async function rowOf(run: RunFolder): Promise<string[]> {
           ? `loss ${formatLoss(testLoss)}`
           : "";
   const { optimizer, lr, batchSize, seed } = settings;
-  const what = `${optimizer}, lr ${lr}, batch ${batchSize}, seed ${seed}`;
+  const what = `${settings.model === "pbp" ? "pbp" : `${optimizer}, lr ${lr}, batch ${batchSize}`}, seed ${seed}`;
   const started = info.started.slice(0, 16).replace("T", " ");
   return [
     run.path,
@@ -70,13 +71,13 @@ export async function exportCommand(path: string, file: string): Promise<number>
   return 0;
 }
 
-/** The network with its weights, for other runtimes; any number of examples. */
+/** The network with its weights and what it must know of its data, for other runtimes; any number of examples. */
 async function exportOnnx(path: string, file: string): Promise<number> {
   const output = outputFile(file, [path]);
-  const { model, about, path: from } = await loadTrained(path);
+  const { model, about, run, path: from } = await loadTrained(path);
   // Only this command needs ONNX.
   const { decodeOnnx, export: exportModel } = await import("../onnx/index.ts");
-  const bytes = exportModel(model, zeros([2, ...about.inputShape]));
+  const bytes = exportModel(answering(model), zeros([2, ...about.inputShape]), { metadata: run.metadata });
   await output.write(bytes);
   const { graph, opsets } = decodeOnnx("Model", bytes, file);
   const shape = [...about.inputShape].join(", ");
@@ -95,6 +96,7 @@ export interface ReplayFlags {
 export async function replayCommand(path: string, { step, out }: ReplayFlags): Promise<number> {
   const run = new RunFolder(path);
   const { settings } = run;
+  if (settings.model === "pbp") throw new Error(`${path}: pbp learns example by example in closed form; there are no steps to replay`);
   const output = out === undefined ? undefined : outputFile(out, [settings.data]);
   const session = await openSession(settings);
   const { model, data, options } = session;

@@ -35,6 +35,7 @@ export type Settled = Config &
 /** @throws {Error} for a model that is not known, or none. */
 export function settle({ model, ...config }: Config): Settled {
   if (model === undefined) throw new Error(`want a model to train, a name that nabla info lists, such as lenet5 or resnet18`);
+  if (model === "pbp") return { model, task: "regression", hidden: [50], epochs: 40, seed: 0, backend: "auto", ...config } as Settled;
   if (!Object.hasOwn(models, model) && !isOnnx(model)) throw unknownName("model", model, Object.keys(models));
   const { decay, ...recipe } = recipeFor(model, config);
   return { model, ...recipe, schedule: decay ? "cosine" : "constant", seed: 0, backend: "auto", ...config };
@@ -170,6 +171,7 @@ async function modelFor(settings: Settled, data: Dataset): Promise<Layer> {
 /** The model of some settings for a data set. @throws {Error} if it cannot take it. */
 export function makeModel(settings: Pick<Settled, "model" | (typeof STRUCTURE)[number] | "context">, data: Dataset): Layer {
   const { model, hidden, dropout, layers, heads, features } = settings;
+  if (model === "pbp") throw new Error("pbp: learns by updates in closed form, without an optimizer: only nabla train pbp trains it");
   if (hidden && model !== "mlp") throw new Error(`hidden: is for mlp; the layers of ${model} are its own`);
   const strange = (["context", "layers", "heads", "features"] as const).find((name) => settings[name] !== undefined);
   if (strange && model !== "gpt") throw new Error(`${strange}: is for gpt; ${model} has none to choose`);

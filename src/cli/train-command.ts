@@ -120,6 +120,10 @@ async function resumeRun(run: RunFolder, given: Config, flags: TrainFlags, ranks
   for (const flag of ["config", "out"] as const) {
     if (flags[flag] !== undefined) throw new Error(`--resume goes on with a run as it is; leave out --${flag}`);
   }
+  if (run.settings.model === "pbp")
+    throw new Error(
+      `${run.path}: a run of pbp is trained as a whole; start over with --config ${join(run.path, "config.json")} --out ${run.path} --overwrite`,
+    );
   const settings = { ...run.settings, ...checkedChange(run, given) };
   const report = reportFile(flags, settings);
   const before = run.info;

@@ -54,9 +54,13 @@ export async function load(source: OnnxSource, options: OnnxLoadOptions = {}): P
     defaults: defaultsOf(plan, ports.inputs, options.fixed),
     cells,
     follow: options.trainable === true,
+    metadata: metadataOf(model),
     title: `${producer ? `${producer}, ` : ""}opset ${opset}, ${plan.steps.length} nodes`,
   });
 }
+
+const metadataOf = ({ metadata = [] }: OnnxModel): Record<string, string> =>
+  Object.fromEntries(metadata.map(({ key = "", value = "" }) => [key, value]));
 
 const standardOpset = (model: OnnxModel): number =>
   Number(model.opsets?.find(({ domain }) => !domain || domain === "ai.onnx")?.version ?? 0);
@@ -179,6 +183,8 @@ export interface OnnxSummary {
     readonly shape: readonly number[];
     readonly isExternal: boolean;
   }[];
+  /** What the file says beside the graph, by name. */
+  readonly metadata: Readonly<Record<string, string>>;
 }
 
 /**
@@ -207,6 +213,7 @@ export async function inspect(source: OnnxSource): Promise<OnnxSummary> {
       shape: (t.dims ?? []).map(Number),
       isExternal: Number(t.location ?? 0) === 1,
     })),
+    metadata: metadataOf(model),
   };
 }
 

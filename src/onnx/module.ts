@@ -42,6 +42,8 @@ export interface ModuleParts {
   readonly cells: ReadonlyMap<string, Cell>;
   /** Batch normalization and dropout follow the module's mode. */
   readonly follow: boolean;
+  /** What the file says beside the graph. */
+  readonly metadata: Readonly<Record<string, string>>;
   readonly title: string;
 }
 
@@ -68,6 +70,11 @@ export class OnnxModule extends Module {
 
   get outputs(): readonly OnnxPort[] {
     return this.#parts.outputs;
+  }
+
+  /** Texts of the file beside its graph (`metadata_props`), by name. */
+  get metadata(): Readonly<Record<string, string>> {
+    return this.#parts.metadata;
   }
 
   /** Names of the inputs that decide shapes: inside `compile` give these as numbers. */

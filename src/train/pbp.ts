@@ -10,9 +10,12 @@ import { scan } from "../function/control.ts";
 import { grad } from "../function/derivative.ts";
 import { moments } from "../function/moments.ts";
 import { keyOf, normal, permutation, split } from "../math/random.ts";
+import { Module } from "../nn/module.ts";
+import { Parameter, State } from "../nn/parameter.ts";
 import { checkTensors } from "../ops/check.ts";
-import { concatenate, tensor } from "../ops/create.ts";
+import { concatenate, full, stack, tensor, zeros } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
+import type { Cell } from "../runtime/cell.ts";
 
 export interface PbpOptions {
   /** Units of the hidden layers. Default one of 50. */
@@ -21,8 +24,8 @@ export interface PbpOptions {
   readonly epochs?: number;
   /** Of the initial means and of the order of the examples. Default 0. */
   readonly seed?: number;
-  /** Told after every pass; `true` ends the training. */
-  readonly onEpoch?: (epoch: number, epochs: number) => unknown;
+  /** Told after every pass, with the network as it is then; `true` ends the training. */
+  readonly onEpoch?: (epoch: number, epochs: number, network: PbpNetwork) => unknown;
 }
 
 const PBP: Checks<PbpOptions> = { hidden: listOf(positiveInteger), epochs: positiveInteger, seed: naturalNumber, onEpoch: fn };
@@ -43,7 +46,7 @@ interface Weights {
 }
 
 /** What one example changes. The noise's precision has a Gamma distribution with shape `a` and rate `b`. */
-interface State extends Weights {
+interface Learnt extends Weights {
   readonly a: Tensor;
   readonly b: Tensor;
 }
@@ -81,7 +84,7 @@ function nextGamma(a: Tensor, b: Tensor, [z0, z1, z2]: readonly [Tensor, Tensor,
 }
 
 /** The update by one example. */
-function learn({ means, variances, a, b }: State, x: Tensor, y: Tensor): State {
+function learn({ means, variances, a, b }: Learnt, x: Tensor, y: Tensor): Learnt {
   const noise = [b.div(a.sub(1)), b.div(a), b.div(a.add(1))] as const;
   const evidence = (weights: Weights, over: Tensor): Tensor => {
     const { mean, variance } = answers(weights, x);
@@ -148,13 +151,8 @@ class Prior {
   }
 }
 
-interface Scaling {
-  readonly mean: Float64Array;
-  readonly deviation: Float64Array;
-}
-
 /** Mean and deviation of each column. A constant column has deviation 1. */
-function columnsOf(values: Float64Array, width: number): Scaling {
+function columnsOf(values: Float64Array, width: number): { mean: Float64Array; deviation: Float64Array } {
   const rows = values.length / width;
   const mean = new Float64Array(width);
   const deviation = new Float64Array(width);
@@ -163,41 +161,74 @@ function columnsOf(values: Float64Array, width: number): Scaling {
   return { mean, deviation: deviation.map((square) => Math.sqrt(square) || 1) };
 }
 
-/** A network for regression that was trained by probabilistic backpropagation. */
-export class PbpNetwork {
-  readonly #weights: Weights;
-  readonly #inputs: Scaling;
-  readonly #targets: { readonly mean: number; readonly deviation: number };
+/**
+ * A ReLU network for regression whose weights are Gaussians, as {@link pbp} trains it. All in f64: means are its parameters, variances its state, and so are
+ * the scales of inputs and targets and the noise; a model file holds it.
+ */
+export class PbpNetwork extends Module {
+  readonly means: readonly Parameter[];
+  readonly variances: readonly State[];
+  readonly input_mean: State;
+  readonly input_std: State;
+  readonly target_mean: State;
+  readonly target_std: State;
   /** Standard deviation of the noise of the data, in the units of the targets. */
-  readonly noise: number;
+  readonly noise_std: State;
 
-  /** @internal Use {@link pbp}. */
-  constructor(weights: Weights, noise: number, inputs: Scaling, targets: { readonly mean: number; readonly deviation: number }) {
-    this.#weights = weights;
-    this.#inputs = inputs;
-    this.#targets = targets;
-    this.noise = noise;
+  /** An untrained network; use {@link pbp}. @param sizes Of inputs, hidden layers, and 1. @throws {RangeError} for fewer than two sizes. */
+  constructor(sizes: readonly number[]) {
+    super();
+    check("PbpNetwork: sizes", sizes, listOf(positiveInteger));
+    if (sizes.length < 2) throw new RangeError(`PbpNetwork: want at least the sizes of input and output, got [${sizes.join(", ")}]`);
+    const shapes = shapesOf(sizes);
+    const state = (value: number, shape: readonly number[] = []): State => new State(full(shape, value, "f64"));
+    this.means = shapes.map((shape) => new Parameter(zeros(shape, "f64")));
+    this.variances = shapes.map((shape) => state(PRIOR / (PRIOR - 1), shape));
+    [this.input_mean, this.input_std] = [state(0, [sizes[0]!]), state(1, [sizes[0]!])];
+    [this.target_mean, this.target_std, this.noise_std] = [state(0), state(1), state(1)];
+  }
+
+  /** Standard deviation of the noise of the data, in the units of the targets. */
+  get noise(): number {
+    return this.noise_std.value.itemSync();
+  }
+
+  #moments(inputs: Tensor): { mean: Tensor; variance: Tensor } {
+    const x = inputs.cast("f64").sub(this.input_mean).div(this.input_std);
+    const values = (cells: readonly Cell[]): Tensor[] => cells.map((cell) => cell.value);
+    const { mean, variance } = answers({ means: values(this.means), variances: values(this.variances) }, x);
+    return { mean: mean.mul(this.target_std).add(this.target_mean), variance: variance.mul(this.target_std.value.square()) };
+  }
+
+  /** Means of the predictions, f32[N, 1], for inputs [N, D]. */
+  override forward(inputs: Tensor): Tensor {
+    return this.#moments(inputs).mean.cast("f32").unsqueeze(1);
+  }
+
+  /** Means and standard deviations of the targets, f32[N, 2], for inputs [N, D]: what is shown, and exported. */
+  distribution(inputs: Tensor): Tensor {
+    const { mean, variance } = this.#moments(inputs);
+    return stack([mean, variance.add(this.noise_std.value.square()).sqrt()], 1).cast("f32");
   }
 
   /** What it expects for inputs [N, D], and how sure it is. @throws {RangeError} for inputs of another width. */
   predict(inputs: Tensor): PbpPrediction {
     checkTensors("PbpNetwork.predict", { inputs });
-    const width = this.#inputs.mean.length;
+    const width = this.input_mean.shape[0]!;
     if (inputs.rank !== 2 || inputs.shape[1] !== width)
       throw new RangeError(`PbpNetwork.predict: expected inputs [N, ${width}], got ${formatShape(inputs.shape)}`);
-    const x = inputs.cast("f64").sub(tensor(this.#inputs.mean)).div(tensor(this.#inputs.deviation));
-    const { mean, variance } = answers(this.#weights, x);
-    const { mean: centre, deviation: unit } = this.#targets;
+    const { mean, variance } = this.#moments(inputs);
+    const { noise } = this;
     const variances = Float64Array.from(variance.dataSync());
     return {
-      mean: Float64Array.from(mean.dataSync(), (m) => m * unit + centre),
-      modelDeviation: variances.map((v) => Math.sqrt(v) * unit),
-      deviation: variances.map((v) => Math.sqrt(v * unit ** 2 + this.noise ** 2)),
+      mean: Float64Array.from(mean.dataSync()),
+      modelDeviation: variances.map(Math.sqrt),
+      deviation: variances.map((v) => Math.sqrt(v + noise ** 2)),
     };
   }
 
-  /** Root mean squared error, and mean logarithm of the density of the targets [N]. */
-  measure(inputs: Tensor, targets: Tensor): { rmse: number; logLikelihood: number } {
+  /** Root mean squared error, mean absolute error, and mean logarithm of the density of the targets [N]. */
+  measure(inputs: Tensor, targets: Tensor): { rmse: number; mae: number; logLikelihood: number } {
     checkTensors("PbpNetwork.measure", { inputs, targets });
     const { mean, deviation } = this.predict(inputs);
     const y = Float64Array.from(targets.dataSync());
@@ -206,6 +237,7 @@ export class PbpNetwork {
     const average = (values: Float64Array): number => values.reduce((a, b) => a + b, 0) / values.length;
     return {
       rmse: Math.sqrt(average(errors.map((error) => error ** 2))),
+      mae: average(errors.map(Math.abs)),
       logLikelihood: average(
         errors.map((error, i) => -0.5 * Math.log(2 * Math.PI * deviation[i]! ** 2) - 0.5 * (error / deviation[i]!) ** 2),
       ),
@@ -213,9 +245,12 @@ export class PbpNetwork {
   }
 }
 
+/** Of the weights of each layer, [outputs, inputs + 1]. */
+const shapesOf = (sizes: readonly number[]): number[][] => sizes.slice(1).map((out, i) => [out, sizes[i]! + 1]);
+
 function initial(sizes: readonly number[], key: Tensor): Weights {
   const keys = split(key, sizes.length - 1);
-  const shapes = sizes.slice(1).map((out, i) => [out, sizes[i]! + 1]);
+  const shapes = shapesOf(sizes);
   return {
     means: shapes.map((shape, i) => normal(keys[i]!, shape, f64).mul(1 / Math.sqrt(shape[1]!))),
     variances: shapes.map((shape) => tensor(new Float64Array(shape[0]! * shape[1]!).fill(PRIOR / (PRIOR - 1)), { shape })),
@@ -245,28 +280,34 @@ export function pbp(inputs: Tensor, targets: Tensor, options: PbpOptions = {}): 
     { shape: [count!, width!] },
   );
   const y = tensor(values[1].map((v) => (v - mean[0]!) / deviation[0]!));
-  const state = learnAll(x, y, { hidden, epochs, seed, onEpoch });
-  const noise = Math.sqrt(state.b.itemSync() / (state.a.itemSync() - 1)) * deviation[0]!;
-  return new PbpNetwork(state, noise, scaling, { mean: mean[0]!, deviation: deviation[0]! });
+  const network = new PbpNetwork([width!, ...hidden, 1]);
+  network.input_mean.set(tensor(scaling.mean));
+  network.input_std.set(tensor(scaling.deviation));
+  network.target_mean.set(tensor(mean[0]!, f64));
+  network.target_std.set(tensor(deviation[0]!, f64));
+  for (const [i, state] of passes(x, y, { hidden, epochs, seed })) {
+    for (const [layer, cell] of network.means.entries()) cell.set(state.means[layer]!);
+    for (const [layer, cell] of network.variances.entries()) cell.set(state.variances[layer]!);
+    network.noise_std.set(state.b.div(state.a.sub(1)).sqrt().mul(network.target_std));
+    if (onEpoch?.(i + 1, epochs, network) === true) break;
+  }
+  return network;
 }
 
-function learnAll(
-  x: Tensor,
-  y: Tensor,
-  { hidden, epochs, seed, onEpoch }: Required<Omit<PbpOptions, "onEpoch">> & Pick<PbpOptions, "onEpoch">,
-): State {
+/** The state after each pass. */
+function* passes(x: Tensor, y: Tensor, { hidden, epochs, seed }: Required<Omit<PbpOptions, "onEpoch">>): Generator<[number, Learnt]> {
   const sizes = [x.shape[1]!, ...hidden, 1];
   const [first, ...orders] = split(keyOf(seed), epochs + 1) as [Tensor, ...Tensor[]];
   const weights = initial(sizes, first);
   const prior = new Prior(weights.means.map(({ size }) => size));
-  const pass = compile((state: State, inputs: Tensor, targets: Tensor) => {
-    const step = (before: State, [xi, yi]: readonly [Tensor, Tensor]): [State, null] => [
+  const pass = compile((state: Learnt, inputs: Tensor, targets: Tensor) => {
+    const step = (before: Learnt, [xi, yi]: readonly [Tensor, Tensor]): [Learnt, null] => [
       learn(before, xi.unsqueeze(0), yi.unsqueeze(0)),
       null,
     ];
     return scan(step, state, [inputs, targets])[0];
   });
-  let state: State = { ...weights, a: tensor(PRIOR, f64), b: tensor(PRIOR, f64) };
+  let state: Learnt = { ...weights, a: tensor(PRIOR, f64), b: tensor(PRIOR, f64) };
   for (let epoch = 0; epoch < epochs; epoch++) {
     const order = permutation(orders[epoch]!, x.shape[0]!);
     state = pass(state, x.take(order, 0), y.take(order, 0));
@@ -274,7 +315,6 @@ function learnAll(
     prior.refine(means!, variances!);
     const back = (list: readonly Float64Array[]): Tensor[] => list.map((each, i) => tensor(each, { shape: weights.means[i]!.shape }));
     state = { ...state, means: back(means!), variances: back(variances!) };
-    if (onEpoch?.(epoch + 1, epochs) === true) break;
+    yield [epoch, state];
   }
-  return state;
 }

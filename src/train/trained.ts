@@ -17,12 +17,14 @@ import { type Metadata, readSafetensors } from "../formats/safetensors.ts";
 import { softmax } from "../math/softmax.ts";
 import { models } from "../models/registry.ts";
 import { readOnnxLayer } from "../nn/foreign.ts";
-import type { Layer } from "../nn/module.ts";
+import { type Layer, Module } from "../nn/module.ts";
 import { tensor } from "../ops/create.ts";
+import type { Tensor } from "../ops/tensor.ts";
 import { loadModel } from "./checkpoint.ts";
 import { latestCheckpoint } from "./checkpoints.ts";
 import { checkDescription } from "./description.ts";
 import { outputsOf } from "./evaluate.ts";
+import { PbpNetwork } from "./pbp.ts";
 import { folderStore } from "./store.ts";
 import { outputSize } from "./task.ts";
 
@@ -80,6 +82,10 @@ export interface Prediction {
   /** Of regression: the first target value, and all of them, in their own units. */
   readonly value?: number;
   readonly values?: readonly number[];
+  /** Of a model that says how sure it is: the standard deviation, and the interval that has the target in 95 of 100 cases. */
+  readonly deviation?: number;
+  readonly low95?: number;
+  readonly high95?: number;
   /** Why there is none: what the model cannot take in this example. */
   readonly error?: string;
 }
@@ -127,14 +133,15 @@ export class TrainedModel {
     const encoded = [...rows].map((row) => this.#encode(row));
     const good = encoded.filter((values): values is Float32Array => values instanceof Float32Array);
     const predictions: Prediction[] = [];
-    for await (const outputs of this.outputs(toAsync(good))) predictions.push(predictionOf(outputs, this.about));
+    const isSure = this.model instanceof PbpNetwork;
+    for await (const outputs of this.outputs(toAsync(good))) predictions.push(predictionOf(outputs, this.about, isSure));
     let next = 0;
     return encoded.map((values) => (values instanceof Float32Array ? predictions[next++] : { error: values.message }));
   }
 
-  /** Raw outputs for inputs as the model takes them, one by one. */
+  /** Raw outputs for inputs as the model takes them, one by one; of a model that says how sure it is also the deviations. */
   outputs(inputs: AsyncIterable<Float32Array>): AsyncGenerator<Float32Array, void, undefined> {
-    return outputsOf(this.model, this.about.inputShape, inputs, batchFor(this.about.inputShape));
+    return outputsOf(answering(this.model), this.about.inputShape, inputs, batchFor(this.about.inputShape));
   }
 
   #encode(row: Row): Float32Array | Error {
@@ -163,8 +170,37 @@ export function encodeExample(row: Row, { inputShape, preprocessing = {} }: Data
   return preprocessing.inputs ? standardizeValues(raw, preprocessing.inputs, 1) : Float32Array.from(raw);
 }
 
-/** The outputs of one example in words: probabilities of classes, or values in their own units. */
-export function predictionOf(outputs: Float32Array, { task, classes, preprocessing }: DataDescription): Prediction {
+/** Mean and deviation instead of the mean alone, of a network that has both. */
+class Distribution extends Module {
+  readonly network: PbpNetwork;
+
+  constructor(network: PbpNetwork) {
+    super();
+    this.network = network;
+  }
+
+  override forward(x: Tensor): Tensor {
+    return this.network.distribution(x);
+  }
+}
+
+/** The model as it answers to new examples: one that says how sure it is gives means and deviations. */
+export const answering = (model: Layer): Layer => (model instanceof PbpNetwork ? new Distribution(model).eval() : model);
+
+/** Deviations to either side of the mean between which 95 % of a Gaussian lie. */
+export const REACH_95 = 1.959_963_984_540_054;
+
+/**
+ * The outputs of one example in words: probabilities of classes, or values in their own units.
+ * @param hasDeviation Whether the outputs are a mean and its standard deviation.
+ */
+export function predictionOf(outputs: Float32Array, about: DataDescription, hasDeviation = false): Prediction {
+  const { task, classes, preprocessing } = about;
+  if (hasDeviation) {
+    const [value, above] = [outputs[0], outputs[0] + outputs[1]].map((v) => predictionOf(Float32Array.of(v), about).value!);
+    const deviation = above - value;
+    return { value, values: [value], deviation, low95: value - REACH_95 * deviation, high95: value + REACH_95 * deviation };
+  }
   if (task === "regression") {
     const values = [...(preprocessing?.targets ? unstandardize(outputs, preprocessing.targets, 1) : outputs)];
     return { value: values[0], values };
@@ -186,8 +222,7 @@ export async function loadRun(path: string): Promise<TrainedModel> {
   const { model: name, settings: text, description, outputs } = metadata;
   if (name === undefined || text === undefined || description === undefined)
     throw new Error(`${file}: does not say which model it is; want a file that nabla train has written`);
-  const isOnnx = /\.onnx$/i.test(name);
-  if (!Object.hasOwn(models, name) && !isOnnx) throw new Error(`${file}: unknown model "${name}", see nabla info`);
+  if (!Object.hasOwn(models, name) && !isOnnx(name) && name !== "pbp") throw new Error(`${file}: unknown model "${name}", see nabla info`);
   const about = parsed(description, file) as DataDescription;
   const settings = parsed(text, file) as ModelSettings;
   checkDescription(
@@ -195,19 +230,25 @@ export async function loadRun(path: string): Promise<TrainedModel> {
     [...entries.values()],
     file,
   );
-  const { hidden, dropout, layers, heads, features } = settings;
-  if (Number(layers) > entries.size)
-    throw new Error(`${file}: its description is damaged: it has ${layers} layers and ${entries.size} tensors`);
-  const made = isOnnx
-    ? await readOnnxLayer(name)
-    : models[name]({ inputShape: about.inputShape, outputs: Number(outputs), hidden, dropout, layers, heads, features });
-  const model: Layer = made.eval();
+  if (Number(settings.layers) > entries.size)
+    throw new Error(`${file}: its description is damaged: it has ${settings.layers} layers and ${entries.size} tensors`);
+  const model = (await made(name, settings, about, Number(outputs))).eval();
   try {
     loadModel(model, bytes, { what: file });
   } catch (error) {
     throw new Error(`${file}: ${(error as Error).message.replace(/; \{ strict: false \}.*/, "")}`);
   }
   return new TrainedModel(file, model, settings, about, Number(outputs));
+}
+
+const isOnnx = (name: string): boolean => /\.onnx$/i.test(name);
+
+/** A model of that name with fresh weights. */
+async function made(name: string, settings: ModelSettings, { inputShape }: DataDescription, outputs: number): Promise<Layer> {
+  const { hidden, dropout, layers, heads, features } = settings;
+  if (isOnnx(name)) return await readOnnxLayer(name);
+  if (name === "pbp") return new PbpNetwork([sizeOf(inputShape), ...(hidden ?? [50]), outputs]);
+  return models[name]({ inputShape, outputs, hidden, dropout, layers, heads, features });
 }
 
 function parsed(json: string, file: string): unknown {

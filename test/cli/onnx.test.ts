@@ -1,11 +1,11 @@
 /** @file ONNX files on the command line: what is in them, prediction, further training, and one line for whatever is wrong. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import { run } from "../../src/cli/program.ts";
-import { encodeOnnx, type OnnxTensor } from "../../src/formats/onnx.ts";
+import { decodeOnnx, encodeOnnx, type OnnxTensor } from "../../src/formats/onnx.ts";
 import { sized } from "../size.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "nabla-cli-onnx-"));
@@ -86,4 +86,35 @@ test.each([
   const { code, err } = await said(command, ...rest.map((word) => (word.endsWith(".onnx") ? join(folder, word) : word)));
   expect(code).not.toBe(0);
   expect(err.trim()).toMatch(message);
+});
+
+test("a file that nabla export wrote says what it takes; one that is damaged, or another program's, does not", async () => {
+  const file = join(folder, "described.onnx");
+  const describedBy = (producerName: string, description: string): void => {
+    const model = decodeOnnx("Model", new Uint8Array(readFileSync(net)));
+    writeFileSync(file, encodeOnnx("Model", { ...model, producerName, metadata: [{ key: "description", value: description }] }));
+  };
+  const about = {
+    name: "d",
+    task: "classification",
+    classes: [..."abcdefghij"],
+    inputShape: [1, 8, 8],
+    preprocessing: { image: { channels: 1, height: 8, width: 8 } },
+  };
+  const image = fileURLToPath(new URL("../fixtures/grey.png", import.meta.url));
+  describedBy("nabla", JSON.stringify(about));
+  expect((await said("predict", "--model", file, image)).out).toMatch(/^ {2}[a-j] /m);
+  expect((await said("onnx", file)).out).toContain("description");
+  expect(JSON.parse((await said("onnx", file, "--json")).out).metadata.description).toContain("abcdefghij"[3]);
+  describedBy("nabla", "{");
+  expect(await said("predict", "--model", file, image)).toMatchObject({
+    code: 1,
+    err: expect.stringMatching(/^error: .*described\.onnx: the description in its metadata is damaged/),
+  });
+  describedBy("nabla", JSON.stringify({ ...about, inputShape: [1, 9, 9] }));
+  expect((await said("predict", "--model", file, image)).err).toContain("is of inputs [1, 9, 9], the file takes [1, 8, 8]");
+  describedBy("nabla", JSON.stringify({ ...about, task: "sorting" }));
+  expect((await said("predict", "--model", file, image)).code).toBe(1);
+  describedBy("pytorch", "a network for digits");
+  expect((await said("predict", "--model", file, image)).out).toMatch(/class \d/);
 });

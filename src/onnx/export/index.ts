@@ -40,6 +40,8 @@ export interface OnnxExportOptions {
   readonly training?: boolean;
   /** The name of a second file for the weights. Default: one is there, `model.onnx.data`, if they take more than 1.5 GiB, which a file of ONNX cannot hold. */
   readonly external?: string;
+  /** Texts by name that the file has beside the graph (`metadata_props`), such as classes and preprocessing; a model that is read again has them as `metadata`. */
+  readonly metadata?: Readonly<Record<string, string>>;
 }
 
 const OPTIONS: Checks<OnnxExportOptions> = {
@@ -49,6 +51,10 @@ const OPTIONS: Checks<OnnxExportOptions> = {
   names: object,
   training: flag,
   external: text,
+  metadata: expectation(
+    "an object of texts",
+    (value) => object.holds(value) && Object.values(value as object).every((v) => typeof v === "string"),
+  ),
 };
 
 /** A file, and the one beside it that has its weights. */
@@ -284,6 +290,7 @@ class Exporter {
       producerName: "nabla",
       opsets: [{ domain: "", version: opset }],
       graph: { name: "main", nodes: this.#graph.nodes, inputs, outputs, initializers: outside, infos: [] },
+      metadata: Object.entries(this.#options.metadata ?? {}).map(([key, value]) => ({ key, value })),
     });
     return location === undefined ? model : { model, data: joined(parts) };
   }
