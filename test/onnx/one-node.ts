@@ -20,7 +20,7 @@ export async function run(
 ): Promise<Tensor[]> {
   const attribute = ([name, value]: [string, Attribute]) => {
     if (typeof value === "string") return { name, s: new TextEncoder().encode(value), type: 3 };
-    if (typeof value === "object" && "nodes" in value) return { name, g: value, type: 5 };
+    if (typeof value === "object" && !("length" in value)) return { name, g: value, type: 5 };
     if (typeof value !== "number") return { name, ints: [...value], type: 7 };
     return FLOATS.has(name) ? { name, f: value, type: 1 } : { name, i: value, type: 2 };
   };
