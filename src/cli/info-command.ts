@@ -29,10 +29,10 @@ export async function infoCommand(): Promise<string> {
 /** The backend in use, and what there is to say of the faster one. */
 function backendLine(): string {
   const name = backendName();
-  if (name === x64.name) return `${name} (one thread computes)`;
+  if (name === x64.name) return name;
   const obstacle = x64.obstacle();
   return obstacle === undefined
-    ? `${name} (x64 runs here on one thread: --backend x64, NABLA_BACKEND=x64)`
+    ? `${name} (x64 runs here too: --backend x64, NABLA_BACKEND=x64)`
     : `${name} (not x64: ${obstacle})`;
 }
 

@@ -107,6 +107,12 @@ export class Assembler {
     this.#distance(label);
   }
 
+  /** The address of a label into a general register. */
+  address(register: number, label: number): void {
+    this.bytes([0x48 | ((register >> 3) << 2), 0x8d, ((register & 7) << 3) | 5]);
+    this.#distance(label);
+  }
+
   jumpIf(condition: string, label: number): void {
     this.#byte(0x0f);
     this.#byte(0x80 | CONDITIONS[condition]!);

@@ -6,9 +6,10 @@
 import { isFloat } from "../../base/dtype.ts";
 import type { Watch } from "../../base/passes.ts";
 import { affineOf, constantForm, type Known, rangeOf } from "../../kernel/affine.ts";
-import { inKernel, int, max, min } from "../../kernel/build.ts";
+import { inKernel, int, max, min, variable } from "../../kernel/build.ts";
 import type { Expr, Kernel, Stmt } from "../../kernel/kernel.ts";
-import { lower } from "../../kernel/lower.ts";
+import { divideWork, lower } from "../../kernel/lower.ts";
+import { partOf } from "../../kernel/part.ts";
 import { HOST } from "../../kernel/scalar.ts";
 import type { Target } from "../../kernel/target.ts";
 import { assigned, eachExpr, eachStmt, operandsOf } from "../../kernel/walk.ts";
@@ -16,6 +17,7 @@ import { Builder, type Constants, RBP } from "./code.ts";
 import { Expressions } from "./expressions.ts";
 import { MemoryAccess } from "./memory.ts";
 import { Pointers } from "./pointers.ts";
+import { MOST_PARTS } from "./team.ts";
 import { kindOf } from "./values.ts";
 
 /** A variable's place: a value, or a scalar expression that is computed where it is used. */
@@ -23,6 +25,21 @@ type Home = { readonly value: number } | { readonly inline: Expr } | { readonly 
 
 /** Where the first argument of a function lies above its frame: behind the frame pointer and the return address. */
 const FIRST_ARGUMENT = 16;
+
+/** A kernel's function; of one that is divided among threads, the length of its line of work and the number of parts that is worth while. */
+export interface Generated {
+  readonly code: Builder;
+  readonly parts: { readonly line: number; readonly parts: number } | undefined;
+}
+
+export interface GenerateOptions {
+  readonly target: Target;
+  readonly constants: Constants;
+  /** Kernels with at least this much work (see `weigh`) are divided: their functions have two more arguments, the bounds of the part to do. */
+  readonly leastWork: number;
+  /** Told of the kernel after each pass. */
+  readonly watch?: Watch<Kernel> | undefined;
+}
 
 class Generator {
   readonly code: Builder = new Builder();
@@ -39,12 +56,7 @@ class Generator {
 
   constructor(kernel: Kernel, constants: Constants) {
     this.#assigned = assigned(kernel.body);
-    const buffers = kernel.buffers.map((_, i) => {
-      const memory = { base: RBP, displacement: FIRST_ARGUMENT + 8 * i };
-      const value = this.code.known("g", { memory, broadcast: 0 });
-      this.code.emit("mov.q", [value, memory]);
-      return value;
-    });
+    const buffers = kernel.buffers.map((_, i) => this.#argument(i));
     this.#pointers = new Pointers(this.code, this.#known, buffers, (x) => this.#expressions.emit(x));
     this.#expressions = new Expressions({
       code: this.code,
@@ -55,6 +67,20 @@ class Generator {
       placeOfLoad: (x) => this.#memory.placeOfLoad(x),
     });
     this.#memory = new MemoryAccess(kernel, this.#pointers, this.#known, this.#expressions);
+  }
+
+  #argument(i: number): number {
+    const memory = { base: RBP, displacement: FIRST_ARGUMENT + 8 * i };
+    const value = this.code.known("g", { memory, broadcast: 0 });
+    this.code.emit("mov.q", [value, memory]);
+    return value;
+  }
+
+  /** Binds a variable to the argument at a position, a number from 0 to `most`. */
+  take(variable: Expr, i: number, most: number): void {
+    this.#homes.set(variable, { value: this.#argument(i) });
+    this.#known.set(variable, { range: [0, most] });
+    this.#pointers.declare(variable);
   }
 
   block(stmts: readonly Stmt[]): void {
@@ -198,12 +224,21 @@ export function callsHost(kernel: Kernel): boolean {
 }
 
 /** A kernel as code without registers; undefined if it calls the host. */
-export function generate(kernel: Kernel, target: Target, constants: Constants, watch?: Watch<Kernel>): Builder | undefined {
+export function generate(kernel: Kernel, { target, constants, leastWork, watch }: GenerateOptions): Generated | undefined {
   return inKernel(() => {
     const lowered = lower(kernel, target, watch);
     if (callsHost(lowered)) return undefined;
     const generator = new Generator(lowered, constants);
-    generator.block(lowered.body);
-    return generator.code;
+    const options = { leastWork, mostParts: MOST_PARTS, mostBuffers: Number.POSITIVE_INFINITY, isOfMainThread: () => false };
+    const divided = leastWork < Number.POSITIVE_INFINITY ? divideWork(lowered, options) : undefined;
+    if (!divided) {
+      generator.block(lowered.body);
+      return { code: generator.code, parts: undefined };
+    }
+    const { line, parts } = divided;
+    const [from, to] = [variable("i32"), variable("i32")];
+    for (const [i, bound] of [from, to].entries()) generator.take(bound, lowered.buffers.length + i, 2 * line.length);
+    generator.block(partOf(lowered.body, line, from, to));
+    return { code: generator.code, parts: { line: line.length, parts } };
   });
 }

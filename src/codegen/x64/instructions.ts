@@ -204,6 +204,10 @@ const GENERAL: readonly string[] = [
     const [op, code, extension] = row.split(" ");
     return [`${op} 0 np 0 ${code} rm gg 4 rw`, `${op}.imm 0 np 0 81/${extension} mI g 4 rw`];
   }),
+  "add.store 0 np 0 01 mr -g 4",
+  "xchg 0 np 0 87 mr -g 4",
+  "cmpxchg 1 np 0 b1 mr -g 4",
+  "div 0 np 0 f7/6 m g",
   "add.q 0 np 1 03 rm GG 8 rw",
   "add.q.imm 0 np 1 81/0 mI G 8 rw",
   "sub.q.imm 0 np 1 81/5 mI G 8 rw",

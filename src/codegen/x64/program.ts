@@ -12,6 +12,7 @@ import { Constants } from "./code.ts";
 import { generate } from "./generate.ts";
 import { instruction } from "./instructions.ts";
 import { printInstruction } from "./print.ts";
+import { addressInto, writeEntry } from "./team.ts";
 
 /** What machine code is generated for. */
 export interface Machine {
@@ -24,6 +25,8 @@ export interface CompileOptions {
   /** The address of the arena's first byte, and of the words that hold the iterations of loops of steps. */
   readonly arena: bigint;
   readonly counters: bigint;
+  /** The address of the block of a team (`team.ts`), among whose threads kernels with at least so much work are divided. */
+  readonly team?: { readonly address: bigint; readonly leastWork: number } | undefined;
   /** Told of each kernel after each pass. */
   readonly watch?: Watch<Kernel> | undefined;
   /** Collects the code as text. */
@@ -47,6 +50,8 @@ export interface Compiled {
   readonly kernels: readonly (number | undefined)[];
   /** Values that live on the stack, per kernel. */
   readonly spills: readonly number[];
+  /** Whether other threads may help. */
+  readonly divided: boolean;
 }
 
 const [RAX, RCX, RBX, RSP, RBP, RSI, RDI, R12, R13] = [0, 1, 3, 4, 5, 6, 7, 12, 13] as const;
@@ -54,10 +59,13 @@ const [RAX, RCX, RBX, RSP, RBP, RSI, RDI, R12, R13] = [0, 1, 3, 4, 5, 6, 7, 12, 
 /** The largest constant that one instruction adds to an address. */
 const MOST_STEP = 2 ** 30;
 
+/** Arguments above those that are addresses: the bounds of a part. */
+const BOUNDS = 2;
+
 /** Loops of steps whose iterations are kept. */
 export const MOST_DEPTH = 64;
 
-/** A kernel's function; without a label one that calls the host. */
+/** What calls of a kernel call; without a label one that calls the host. */
 interface Made {
   readonly label: number | undefined;
   readonly spills: number;
@@ -68,9 +76,10 @@ class ProgramWriter {
   readonly assembler: Assembler = new Assembler();
   readonly constants: Constants = new Constants();
   readonly spills: number[] = [];
+  divided: boolean = false;
   readonly #program: Program;
   readonly #options: CompileOptions;
-  /** Labels of kernels; undefined for those that call the host. */
+  /** Labels of what calls of kernels call; undefined for those that call the host. */
   readonly #labels: (number | undefined)[] = [];
 
   constructor(program: Program, options: CompileOptions) {
@@ -91,15 +100,26 @@ class ProgramWriter {
   }
 
   #kernel(kernel: Kernel): Made {
-    const { machine, watch } = this.#options;
-    const code = generate(kernel, machine.target, this.constants, watch);
-    if (!code) return { label: undefined, spills: 0, items: undefined };
-    const { items, spills } = allocate(code, machine.registers);
+    const { machine, watch, team } = this.#options;
+    const leastWork = team?.leastWork ?? Number.POSITIVE_INFINITY;
+    const made = generate(kernel, { target: machine.target, constants: this.constants, leastWork, watch });
+    if (!made) return { label: undefined, spills: 0, items: undefined };
+    const { items, spills } = allocate(made.code, machine.registers);
+    const label = this.#here(64);
+    this.#function(items, made.code.labels);
+    if (!made.parts) return { label, spills, items };
+    this.divided = true;
+    const entry = this.#here(16);
+    writeEntry(this.assembler, { kernel: label, buffers: kernel.buffers.length, ...made.parts }, team!.address);
+    return { label: entry, spills, items };
+  }
+
+  /** A label here, at a multiple of so many bytes. */
+  #here(multiple: number): number {
     const label = this.assembler.newLabel();
-    this.assembler.align(64);
+    this.assembler.align(multiple);
     this.assembler.place(label);
-    this.#function(items, code.labels);
-    return { label, spills, items };
+    return label;
   }
 
   #function(items: readonly Final[], labels: number): void {
@@ -122,13 +142,14 @@ class ProgramWriter {
       const entry = this.assembler.newLabel();
       this.assembler.place(entry);
       const buffers = this.#program.kernels[i]!.buffers.length;
-      this.#emit("sub.q.imm", [RSP], 8 * buffers);
+      const room = 8 * (buffers + BOUNDS);
+      this.#emit("sub.q.imm", [RSP], room);
       for (let b = 0; b < buffers; b++) {
         this.#emit("mov.q", [RAX, { base: RDI, displacement: 8 * b }]);
         this.#emit("mov.q.store", [{ base: RSP, displacement: 8 * b }, RAX]);
       }
       this.assembler.call(label);
-      this.#emit("add.q.imm", [RSP], 8 * buffers);
+      this.#emit("add.q.imm", [RSP], room);
       this.assembler.bytes(RETURN);
       return () => this.assembler.position(entry);
     });
@@ -199,9 +220,7 @@ class ProgramWriter {
 
   /** A function on the offset of the table of bindings: rbx is the arena, r12 the table, r13 the iterations of loops. */
   #code(steps: readonly Step[], depth: number): () => Part {
-    const entry = this.assembler.newLabel();
-    this.assembler.align(32);
-    this.assembler.place(entry);
+    const entry = this.#here(32);
     const saved = [RBP, RBX, R12, R13];
     for (const r of saved) this.#emit("push", [r]);
     this.assembler.bytes(addressInto(RBX, this.#options.arena));
@@ -209,7 +228,7 @@ class ProgramWriter {
     // The offset's upper half may be anything.
     this.#emit("mov", [R12, RDI]);
     this.#emit("add.q", [R12, RBX]);
-    const room = 8 * Math.max(1, ...steps.map((s) => this.#mostArguments(s)));
+    const room = 8 * (BOUNDS + Math.max(0, ...steps.map((s) => this.#mostArguments(s))));
     this.#emit("sub.q.imm", [RSP], room);
     this.#steps(steps, depth);
     this.#emit("add.q.imm", [RSP], room);
@@ -326,12 +345,6 @@ const MOVE: readonly number[] = [
   0x0f, 0xff, 0xfd, 0xf3, 0xa4, 0xfc,
 ];
 
-/** mov register, 64-bit number */
-function addressInto(register: number, address: bigint): number[] {
-  const bytes = Array.from({ length: 8 }, (_, i) => Number((address >> BigInt(8 * i)) & 255n));
-  return [0x48 | (register >> 3), 0xb8 | (register & 7), ...bytes];
-}
-
 function listingOf(items: readonly Final[]): string {
   return items
     .map((item) => {
@@ -353,5 +366,5 @@ export function compileProgram(program: Program, options: CompileOptions): Compi
     const at = entry();
     return at < 0 ? undefined : at;
   });
-  return { bytes, parts: parts.map((part) => part()), kernels, spills: writer.spills };
+  return { bytes, parts: parts.map((part) => part()), kernels, spills: writer.spills, divided: writer.divided };
 }

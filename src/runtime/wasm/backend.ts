@@ -14,7 +14,7 @@ import { poolOf } from "./pool.ts";
  * A program with more operations per run is compiled by the optimizing tier at once: some 3 ms of fast code, or 30 ms of baseline code. (The step of LeNet on 64
  * images: 33 ms to compile, 45 ms for one run of baseline code.)
  */
-const LONG_RUN = 5e7;
+export const LONG_RUN = 5e7;
 
 /**
  * Kernels with fewer operations are done by the main thread alone: they take some five microseconds, too short for other threads to help. Tests set it to 0, so

@@ -120,7 +120,7 @@ function defaultThreads(): number {
 }
 
 /** Parts per thread. More parts balance better when other processes use a core, but each costs a claim. */
-const PARTS_PER_THREAD = 4;
+export const PARTS_PER_THREAD = 4;
 
 /** The threads that compute in one memory, including the calling one. */
 export class Pool {
@@ -201,10 +201,10 @@ export class Pool {
           this.#failure = `a thread has failed: ${message}`;
           this.#dismiss(0);
         },
-        forbidden: (reason) => this.#stayAlone(reason),
+        forbidden: (reason) => this.stayAlone(reason),
       });
     } catch (error) {
-      this.#stayAlone(error instanceof Error ? error.message : String(error));
+      this.stayAlone(error instanceof Error ? error.message : String(error));
       return false;
     }
     this.#members.push(member);
@@ -214,7 +214,7 @@ export class Pool {
   }
 
   /** Continues with one thread, with a warning the first time. */
-  #stayAlone(reason: string): void {
+  stayAlone(reason: string): void {
     if (this.#obstacle !== undefined) return;
     this.#obstacle = `this host starts no workers (${reason})`;
     this.#dismiss(0);

@@ -11,9 +11,12 @@ import { callHost } from "../../kernel/interpret.ts";
 import type { Address, Program } from "../../kernel/kernel.ts";
 import type { Backend, Loaded, Loading } from "../backend.ts";
 import { interpretedKernels } from "../interpreter.ts";
+import { dividing, LONG_RUN } from "../wasm/backend.ts";
 import { type LinearMemory, linearMemory } from "../wasm/memory.ts";
+import { poolOf } from "../wasm/pool.ts";
 import { askProcessor, type Level } from "./processor.ts";
 import { type Code, openSystem, type System } from "./system.ts";
+import { Team } from "./team.ts";
 
 /** Machines by what their processors can do. */
 const MACHINES: Readonly<Partial<Record<Level, Machine>>> = { avx512: AVX512_MACHINE };
@@ -58,7 +61,16 @@ const counters: Int32Array = new Int32Array(
   typeof SharedArrayBuffer === "undefined" ? new ArrayBuffer(4 * MOST_DEPTH) : new SharedArrayBuffer(4 * MOST_DEPTH),
 );
 
+let team: Team | undefined;
+
+/** The threads of this process. */
+function theTeam(system: System, memory: LinearMemory): Team {
+  team ??= new Team(system, poolOf(memory));
+  return team;
+}
+
 interface Placed {
+  readonly leastWork: number;
   readonly compiled: Compiled;
   readonly code: Code;
 }
@@ -68,24 +80,30 @@ const placed: WeakMap<Program, Placed> = new WeakMap();
 const gone: FinalizationRegistry<Code> = new FinalizationRegistry((code) => code.release());
 
 function placeProgram(program: Program, memory: LinearMemory, watch?: Loading["watch"]): Placed {
-  let known = placed.get(program);
-  if (!known) {
-    const { system, machine } = hostOrThrow();
-    const options = { machine, arena: system.addressOf(memory.buffer), counters: system.addressOf(counters.buffer), watch };
-    let compiled: Compiled | undefined;
-    watched<Uint8Array, Uint8Array<ArrayBuffer>>(
-      "code",
-      () => {
-        compiled = compileProgram(program, options);
-        return compiled.bytes;
-      },
-      watch,
-    );
-    known = { compiled: compiled!, code: system.place(compiled!.bytes) };
-    placed.set(program, known);
-    gone.register(program, known.code);
-  }
-  return known;
+  const { leastWork } = dividing;
+  const known = placed.get(program);
+  if (known?.leastWork === leastWork) return known;
+  const { system, machine } = hostOrThrow();
+  const options = {
+    machine,
+    arena: system.addressOf(memory.buffer),
+    counters: system.addressOf(counters.buffer),
+    team: { address: theTeam(system, memory).address, leastWork },
+    watch,
+  };
+  let compiled: Compiled | undefined;
+  watched<Uint8Array, Uint8Array<ArrayBuffer>>(
+    "code",
+    () => {
+      compiled = compileProgram(program, options);
+      return compiled.bytes;
+    },
+    watch,
+  );
+  const made = { leastWork, compiled: compiled!, code: system.place(compiled!.bytes) };
+  placed.set(program, made);
+  gone.register(program, made.code);
+  return made;
 }
 
 type Run = (bindings: number) => void;
@@ -163,9 +181,10 @@ class Driver {
   }
 }
 
-function load(program: Program, memory: LinearMemory, { watch }: Loading): Loaded {
+function load(program: Program, memory: LinearMemory, { work, watch }: Loading): Loaded {
   const { compiled, code } = placeProgram(program, memory, watch);
-  const run = new Driver(program, memory, code).list(compiled.parts);
+  const alone = new Driver(program, memory, code).list(compiled.parts);
+  const run = compiled.divided ? theTeam(hostOrThrow().system, memory).share(alone, work > LONG_RUN) : alone;
   // The program keeps its code.
   const loaded: Loaded = (bindings) => {
     run(bindings);

@@ -9,6 +9,7 @@ export type Entry = (offset: number) => void;
 
 /** Machine code in memory. */
 export interface Code {
+  readonly address: bigint;
   /** The function that begins at an offset in the code. */
   entry(offset: number): Entry;
   /** The same of a function on an address. */
@@ -20,6 +21,8 @@ export interface Code {
 export interface System {
   /** The version of what makes the calls. */
   readonly version: string;
+  /** The file of it, which other threads load too. */
+  readonly file: string;
   /** The address of the first byte of a buffer that stays where it is. */
   addressOf(buffer: ArrayBufferLike): bigint;
   /** @throws {Error} if the system gives no memory that can be executed. */
@@ -48,20 +51,23 @@ export function openSystem(): System | string {
   const { platform, arch } = (globalThis as { readonly process?: { readonly platform?: string; readonly arch?: string } }).process ?? {};
   if (platform !== "linux" || arch !== "x64")
     return `machine code is made for Linux on x86-64, and this is ${platform ?? "a page"} on ${arch ?? "an unknown processor"}`;
-  const koffi = loadKoffi();
-  if (typeof koffi === "string") return koffi;
+  const loaded = loadKoffi();
+  if (typeof loaded === "string") return loaded;
   try {
-    return new Linux(koffi);
+    return new Linux(loaded.koffi, loaded.file);
   } catch (error) {
     return `koffi found no mmap here (${error instanceof Error ? error.message : String(error)})`;
   }
 }
 
-function loadKoffi(): Koffi | string {
-  const modules = builtinModule<{ createRequire(url: string): (id: string) => unknown }>("node:module");
+type Require = ((id: string) => unknown) & { resolve(id: string): string };
+
+function loadKoffi(): { readonly koffi: Koffi; readonly file: string } | string {
+  const modules = builtinModule<{ createRequire(url: string): Require }>("node:module");
   if (!modules) return "this host has no modules of Node";
   try {
-    return modules.createRequire(import.meta.url)("koffi") as Koffi;
+    const require = modules.createRequire(import.meta.url);
+    return { koffi: require("koffi") as Koffi, file: require.resolve("koffi") };
   } catch (error) {
     const code = (error as { readonly code?: string }).code;
     const said = error instanceof Error ? error.message.split("\n")[0] : String(error);
@@ -73,6 +79,7 @@ let prototypes = 0;
 
 class Linux implements System {
   readonly version: string;
+  readonly file: string;
   readonly #koffi: Koffi;
   readonly #map: Native;
   readonly #protect: Native;
@@ -80,8 +87,9 @@ class Linux implements System {
   readonly #onOffset: unknown;
   readonly #onAddress: unknown;
 
-  constructor(koffi: Koffi) {
+  constructor(koffi: Koffi, file: string) {
     this.#koffi = koffi;
+    this.file = file;
     this.version = koffi.version;
     const system = koffi.load(null);
     this.#map = system.func("intptr_t mmap(intptr_t, size_t, int, int, int, intptr_t)");
@@ -107,6 +115,7 @@ class Linux implements System {
       throw new Error("the system lets no memory of this process be executed that it has written itself");
     }
     return {
+      address,
       entry: (offset) => this.#koffi.decode(address + BigInt(offset), this.#onOffset) as Entry,
       entryOnAddress: (offset) => this.#koffi.decode(address + BigInt(offset), this.#onAddress) as (address: bigint) => void,
       release: () => {
