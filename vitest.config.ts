@@ -2,9 +2,9 @@
  * @file Suites: `fast`, `command`, `alone` and `fuzz` are what `npm test` runs, `slow` (packing, browsers, long trainings), `interpreter` and `x64` (on Linux with AVX-512) are `npm run test:all`, `browser` (the tests in a page)
  * `npm run test:browser`, `nightly` (long fuzzing) `npm run test:nightly`, `zoo` (whole networks) the end of `npm run test:zoo`.
  */
-import { existsSync, readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
+import { hasMachineCode } from "./test/machine-code.ts";
 
 // Tests that import the package by its own name get the sources.
 const alias = [
@@ -19,13 +19,6 @@ const ALONE = ["test/runtime/**/*.test.ts", "test/base/host.test.ts", "test/code
 // Each file that fuzzes runs in a process of its own with a limit on memory, so that a crash and a flood of memory are failures.
 const FUZZERS = ["test/fuzz/**/*.test.ts", "test/codegen/fuzz.test.ts", "test/codegen/x64/fuzz.test.ts", "test/formats/mutated.test.ts"];
 const OTHERS = ["test/slow/**", "test/x64/**", "test/nightly/**", "test/zoo/**", "test/browser/**"];
-/** Whether this machine can run machine code with 512-bit vectors; where it cannot, the suite `x64` is left out. */
-const hasMachineCode =
-  process.platform === "linux" &&
-  process.arch === "x64" &&
-  existsSync("/proc/cpuinfo") &&
-  /\bavx512dq\b/.test(readFileSync("/proc/cpuinfo", "utf8"));
-
 const memoryLimit = "test/memory-limit.ts";
 
 export default defineConfig({

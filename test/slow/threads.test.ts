@@ -4,29 +4,37 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, test } from "vitest";
+import { hasMachineCode } from "../machine-code.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
 const program = `
-import { compile, getThreads, nn, setThreads, tensor } from "./dist/index.js";
+import { compile, getThreads, nn, setThreads, tensor } from "./dist/node.js";
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 const x = new nn.State(tensor(Float32Array.from({ length: 65536 }, (_, i) => Math.sin(i) / 16), { shape: [256, 256] }));
 const step = compile(() => x.set(x.value.matmul(x.value).add(x.value).tanh()));
 `;
 
+interface Run {
+  readonly out: string;
+  readonly err: string;
+  readonly status: number | null;
+}
+
 /** Runs a script after the lines above; gives what it printed. */
-function node(script: string, env: Record<string, string> = {}): { out: string; err: string; status: number | null; ms: number } {
-  const start = performance.now();
+function runNode(script: string, env: Record<string, string>): Run {
   const { stdout, stderr, status } = spawnSync(process.execPath, ["--input-type=module", "--eval", program + script], {
     cwd: root,
     encoding: "utf8",
     env: { ...process.env, ...env },
     timeout: 60_000,
   });
-  return { out: stdout.trim(), err: stderr, status, ms: performance.now() - start };
+  return { out: stdout.trim(), err: stderr, status };
 }
 
-describe("a process with threads", () => {
+describe.each(hasMachineCode ? ["wasm", "x64"] : ["wasm"])("a process with threads, on %s", (backend) => {
+  const node = (script: string, env: Record<string, string> = {}): Run => runNode(script, { NABLA_BACKEND: backend, ...env });
+
   beforeAll(() => {
     if (!existsSync(join(root, "dist/index.js"))) throw new Error("dist is missing: npm run build");
   });
@@ -80,15 +88,15 @@ describe("a process with threads", () => {
     const { out, err } = node(`
       const { Worker } = process.getBuiltinModule("node:worker_threads");
       const work = async (url) => {
-        const { compile, getThreads, random, setThreads } = await import(url);
+        const { compile, getThreads, setThreads, tensor } = await import(url);
         setThreads(2);
         const product = compile((x) => x.matmul(x).sum());
-        const x = random.normal(random.keyOf(1), [768, 768]);
+        const x = tensor(Float32Array.from({ length: 768 * 768 }, (_, i) => Math.sin(i)), { shape: [768, 768] });
         let sum;
         for (let i = 0; i < 20; i++) sum = product(x).itemSync();
         return [sum, getThreads()];
       };
-      const url = new URL("dist/index.js", "file://" + process.cwd() + "/").href;
+      const url = new URL("dist/node.js", "file://" + process.cwd() + "/").href;
       const code = "(" + work + ")(" + JSON.stringify(url) + ").then((made) => process.getBuiltinModule('node:worker_threads').parentPort.postMessage(made))";
       let ticks = 0;
       const timer = setInterval(() => ticks++, 2);
@@ -103,7 +111,22 @@ describe("a process with threads", () => {
     expect(out).toBe("true 2 true");
   });
 
-  test("a thread that dies is an error of the next step, and another takes its place", () => {
+  test.runIf(backend === "x64")("goes on alone, and says so, where a thread cannot run", () => {
+    const { out, err } = node(`
+      const { Worker } = process.getBuiltinModule("node:worker_threads");
+      const on = Worker.prototype.on;
+      Worker.prototype.on = function (event, listener) { setTimeout(() => listener(new Error("no memory for a stack")), 50); return on.call(this, event, listener); };
+      setThreads(3);
+      step(); step();
+      await pause(200);
+      step(); step();
+      console.log(getThreads());
+    `);
+    expect(err).toContain("nabla: one thread computes: this host starts no workers (no memory for a stack)");
+    expect(out).toBe("1");
+  });
+
+  test.runIf(backend === "wasm")("a thread that dies is an error of the next step, and another takes its place", () => {
     const { out, err } = node(`
       const { Worker } = process.getBuiltinModule("node:worker_threads");
       const workers = [];
