@@ -10,7 +10,7 @@
  */
 import type { Dtype } from "../base/dtype.ts";
 import * as k from "./build.ts";
-import type { Expr, Kernel, Stmt } from "./kernel.ts";
+import type { Buffer, Expr, Kernel, Stmt } from "./kernel.ts";
 import { assigned, mapBlocks, mapOperands, operandsOf, rewrite } from "./walk.ts";
 
 /** Σ coefficient·term + constant. A term is a lane of an expression that is not affine, or a variable. */
@@ -77,6 +77,7 @@ class Prover {
   accesses = 0;
   #tries = 0;
   readonly #kernel: Kernel;
+  readonly #trusting: boolean;
   readonly #assigned: ReadonlySet<Expr>;
   /** What a variable was bound to. */
   readonly #values: Map<Expr, Expr> = new Map();
@@ -85,8 +86,10 @@ class Prover {
   readonly #ranges: Map<string, Range> = new Map();
   readonly #forms: Map<string, Form> = new Map();
 
-  constructor(kernel: Kernel) {
+  /** With `trusting` false nothing counts as proved. */
+  constructor(kernel: Kernel, trusting: boolean) {
     this.#kernel = kernel;
+    this.#trusting = trusting;
     this.#assigned = assigned(kernel.body);
   }
 
@@ -135,6 +138,10 @@ class Prover {
     this.accesses++;
     this.#tries = 0;
     const { length } = this.#kernel.buffers[buffer]!;
+    if (!this.#trusting) {
+      this.unproved.push({ access, buffer, lookedUp: false });
+      return;
+    }
     const all = mask && this.#uniform(mask) ? [...facts, ...this.#facts(mask, 0, true)] : undefined;
     for (let lane = 0; lane < lanes; lane++) {
       const at = index.lanes > 1 ? this.#form(index, lane) : combined(this.#form(index, 0), constantForm(lane), 1);
@@ -352,35 +359,78 @@ function quotientRange(op: "div" | "rem", [low, high]: Range, [least, most]: Ran
 
 /** Counts the accesses of a kernel and lists those that are not proved to stay inside their buffers. */
 export function checkBounds(kernel: Kernel): { readonly accesses: number; readonly unproved: readonly Unproved[] } {
-  const prover = new Prover(kernel);
+  const prover = new Prover(kernel, true);
   prover.block(kernel.body, []);
   return { accesses: prover.accesses, unproved: prover.unproved };
 }
 
-/** Adds a check to every access that is not proved. Outside the buffer a load then gives 0 and a store does nothing. */
-export function guardAccesses(kernel: Kernel): Kernel {
-  const { unproved } = checkBounds(kernel);
-  if (unproved.length === 0) return kernel;
-  const guarded = new Set<unknown>(unproved.map(({ access }) => access));
-  const inside = (buffer: number, index: Expr, lanes: number): Expr => {
-    const at = index.lanes < lanes ? k.add(index, k.ramp(lanes)) : index;
-    return k.and(k.le(k.int(0), at), k.lt(at, k.int(kernel.buffers[buffer]!.length)));
-  };
-  const guardLoad = (x: Expr, original: Expr): Expr => {
-    if (x.op !== "load" || !guarded.has(original)) return x;
-    const [index, mask] = x.args;
-    const within = inside(x.value, index, x.lanes);
-    return k.make("load", x.dtype, x.lanes, [index, mask ? k.and(mask, within) : within], x.value);
-  };
-  const guard = (s: Stmt): Stmt => {
+/** How accesses are guarded. */
+export interface Guards {
+  /** Whether every access is checked, proved or not. */
+  readonly all?: boolean;
+  /** The number by which an access reports that it was outside; there are no reports without it. */
+  readonly report?: (access: Unproved) => number;
+}
+
+/**
+ * Adds a check to every access that is not proved. Outside the buffer a load then gives 0 and a store does nothing. With reports the kernel gets one more buffer, its
+ * last, and an access outside leaves its number in the elements of that buffer.
+ */
+export function guardAccesses(kernel: Kernel, { all = false, report }: Guards = {}): Kernel {
+  const prover = new Prover(kernel, !all);
+  prover.block(kernel.body, []);
+  if (prover.unproved.length === 0) return kernel;
+  const guard = new Guard(kernel, prover.unproved, report);
+  const body = kernel.body.flatMap((s) => guard.statement(s));
+  return { ...kernel, buffers: report ? [...kernel.buffers, guard.reports] : kernel.buffers, body };
+}
+
+class Guard {
+  readonly #kernel: Kernel;
+  readonly #guarded: ReadonlyMap<unknown, Unproved>;
+  readonly #report: Guards["report"];
+  #longest = 1;
+
+  constructor(kernel: Kernel, unproved: readonly Unproved[], report: Guards["report"]) {
+    this.#kernel = kernel;
+    this.#guarded = new Map(unproved.map((x) => [x.access, x]));
+    this.#report = report;
+  }
+
+  /** The buffer of reports: as long as the longest vector. */
+  get reports(): Buffer {
+    return { dtype: "i32", length: this.#longest, written: true };
+  }
+
+  statement(s: Stmt): Stmt[] {
+    const reports: Stmt[] = [];
     const memo = new Map<Expr, Expr>();
     const loads = mapBlocks(
-      mapOperands(s, (x) => rewrite(x, guardLoad, memo)),
-      (block) => block.map(guard),
+      mapOperands(s, (x) => rewrite(x, (y, original) => this.#load(y, original, reports), memo)),
+      (block) => block.flatMap((inner) => this.statement(inner)),
     );
-    if (loads.kind !== "store" || !guarded.has(s)) return loads;
-    const within = inside(loads.buffer, loads.index, loads.value.lanes);
-    return { ...loads, mask: loads.mask ? k.and(loads.mask, within) : within };
-  };
-  return { ...kernel, body: kernel.body.map(guard) };
+    if (loads.kind !== "store" || !this.#guarded.has(s)) return [...reports, loads];
+    const { buffer, index, value } = loads;
+    const mask = this.#checked(s, buffer, index, value.lanes, loads.mask, reports);
+    return [...reports, { ...loads, mask }];
+  }
+
+  #load(x: Expr, original: Expr, reports: Stmt[]): Expr {
+    if (x.op !== "load" || !this.#guarded.has(original)) return x;
+    const [index, mask] = x.args;
+    return k.make("load", x.dtype, x.lanes, [index, this.#checked(original, x.value, index, x.lanes, mask, reports)], x.value);
+  }
+
+  /** The mask of an access with its check. */
+  #checked(access: unknown, buffer: number, index: Expr, lanes: number, mask: Expr | undefined, reports: Stmt[]): Expr {
+    const at = index.lanes < lanes ? k.add(index, k.ramp(lanes)) : index;
+    const inside = k.and(k.le(k.int(0), at), k.lt(at, k.int(this.#kernel.buffers[buffer]!.length)));
+    if (this.#report) {
+      const number = k.int(this.#report(this.#guarded.get(access)!));
+      const outside = mask ? k.and(mask, k.not(inside)) : k.not(inside);
+      reports.push(k.store(this.#kernel.buffers.length, k.int(0), lanes > 1 ? k.splat(number, lanes) : number, outside));
+      this.#longest = Math.max(this.#longest, lanes);
+    }
+    return mask ? k.and(mask, inside) : inside;
+  }
 }

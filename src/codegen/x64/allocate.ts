@@ -19,8 +19,8 @@ export interface RegisterFile {
 const GENERAL: readonly number[] = [0, 1, 2, 6, 7, 8, 9, 10, 11, 3, 12, 13, 14, 15];
 const CALLEE_SAVED: readonly number[] = [3, 12, 13, 14, 15];
 
-/** AVX-512. */
-export const WIDE_REGISTERS: RegisterFile = { general: GENERAL, vectors: 32, masks: 7, bytes: 64 };
+export const AVX512_REGISTERS: RegisterFile = { general: GENERAL, vectors: 32, masks: 7, bytes: 64 };
+export const AVX2_REGISTERS: RegisterFile = { general: GENERAL, vectors: 16, masks: 0, bytes: 32 };
 
 /** Registers kept back for values that live on the stack: as many as one instruction may mention. */
 const KEPT_BACK: Readonly<Record<Kind, number>> = { g: 3, v: 3, k: 2 };
@@ -122,6 +122,8 @@ const COPIES: ReadonlySet<string> = new Set(["vmovaps", "vmovapd", "mov", "mov.q
 function mayFold({ x, operands, decoration }: InstructionItem, i: number, origin: Origin | undefined): boolean {
   const { memory, fields } = x;
   if (fields[i] !== "m" || !memory || operands.some(isMemory) || decoration.broadcast || (writesMemory(x) && i === 0)) return false;
+  // VEX has no shift of memory by a constant.
+  if (x.encoding === "vector" && x.extension !== undefined) return false;
   if (!origin || origin.broadcast === 0) return memory.kind !== "element" || x.classes[i] !== "b";
   if (memory.kind === "element") return memory.bytes === origin.broadcast;
   return memory.broadcast && memory.bytes === origin.broadcast;

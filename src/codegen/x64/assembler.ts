@@ -62,6 +62,7 @@ export const CONDITIONS: Readonly<Record<string, number>> = { b: 2, ae: 3, e: 4,
 const fits8 = (n: number): boolean => n >= -128 && n <= 127;
 
 export class Assembler {
+  readonly #hasEvex: boolean;
   #bytes: Uint8Array<ArrayBuffer> = new Uint8Array(4096);
   #length = 0;
   /** Where labels are; -1 until they are placed. */
@@ -71,6 +72,11 @@ export class Assembler {
   /** Four bytes that hold a distance to a constant; it counts from the end of the instruction. */
   readonly #references: { readonly at: number; readonly end: number; readonly offset: number }[] = [];
   #reference: { readonly at: number; readonly offset: number } | undefined;
+
+  /** @param hasEvex Whether the machine has AVX-512. */
+  constructor(hasEvex: boolean) {
+    this.#hasEvex = hasEvex;
+  }
 
   get length(): number {
     return this.#length;
@@ -190,11 +196,11 @@ export class Assembler {
     const reg = x.extension ?? (fieldOf(x, operands, "r") as number | undefined) ?? 0;
     const vvvv = (fieldOf(x, operands, "v") as number | undefined) ?? 0;
     const rm = fieldOf(x, operands, "m")!;
-    const high = operands.some((n, i) => typeof n === "number" && n > 15 && "vhqx".includes(x.classes[i]!));
-    // Shifts by a constant have no memory operand in VEX.
-    const far = typeof rm !== "number" && (x.vectorIndex || x.extension !== undefined);
-    if (x.hasVex && (!x.hasEvex || !(length === 64 || mask || broadcast || high || far))) this.#vex(x, { reg, vvvv, rm }, length);
-    else this.#evex(x, { reg, vvvv, rm }, { length, mask, zeroing, broadcast });
+    if (x.hasVex && !(x.hasEvex && needsEvex(x, operands, decoration))) this.#vex(x, { reg, vvvv, rm }, length);
+    else if (this.#hasEvex) this.#evex(x, { reg, vvvv, rm }, { length, mask, zeroing, broadcast });
+    else throw new Error(`internal: AVX2 has no such ${x.name}`);
+    const inImmediate = fieldOf(x, operands, "s");
+    if (typeof inImmediate === "number") this.#byte(inImmediate << 4);
     if (immediate !== undefined) this.#byte(immediate & 255);
   }
 
@@ -269,6 +275,13 @@ interface Fields {
 
 /** Opcodes of legacy instructions whose immediate is a byte. */
 const IMMEDIATE_BYTES: ReadonlySet<number> = new Set([0xc1, 0x80]);
+
+function needsEvex(x: Instruction, operands: readonly Operand[], { length, mask, broadcast }: Decoration): boolean {
+  // Shifts by a constant have no memory operand in VEX.
+  const far = (x.vectorIndex || x.extension !== undefined) && operands.some((o) => typeof o !== "number");
+  const high = operands.some((n, i) => typeof n === "number" && n > 15 && "vhqx".includes(x.classes[i]!));
+  return length === 64 || Boolean(mask) || Boolean(broadcast) || high || far;
+}
 
 function fieldOf({ fields }: Instruction, operands: readonly Operand[], field: Field): Operand | undefined {
   const i = fields.indexOf(field);

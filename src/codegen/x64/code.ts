@@ -58,8 +58,14 @@ export class Constants {
 export class Builder {
   readonly kinds: Kind[] = [];
   readonly origins: Map<number, Origin> = new Map();
+  readonly #names: Readonly<Record<string, string>>;
   #items: Piece[] = [];
   #labels = 0;
+
+  /** `names` are those of instructions that the machine knows under another. */
+  constructor(names: Readonly<Record<string, string>>) {
+    this.#names = names;
+  }
 
   /** A value of its own. */
   value(kind: Kind): number {
@@ -82,7 +88,7 @@ export class Builder {
   }
 
   emit(name: string, operands: readonly Operand[], decoration: Decoration = {}): void {
-    this.#items.push({ kind: "instruction", x: instruction(name), operands, decoration });
+    this.#items.push({ kind: "instruction", x: instruction(this.#names[name] ?? name), operands, decoration });
   }
 
   place(label: number, align = false): void {

@@ -9,12 +9,14 @@ import { eachExpr } from "../../kernel/walk.ts";
 import type { Decoration, Memory, Operand } from "./assembler.ts";
 import type { Builder, Constants, Kind } from "./code.ts";
 import { Conversions } from "./conversions.ts";
+import { type Machine, PREDICATES, type VectorExtension } from "./extension.ts";
 import { Integers } from "./integers.ts";
 import { kindOf, laneBytes, lengthOf } from "./values.ts";
 
 /** What expressions need from their surroundings: statements own variables, `memory.ts` owns loads. */
 export interface Surroundings {
   readonly code: Builder;
+  readonly machine: Machine;
   readonly constants: Constants;
   /** Whether code emitted now repeats. */
   readonly inLoop: () => boolean;
@@ -33,7 +35,6 @@ export interface Source {
 const ARITHMETIC: Readonly<Record<string, string>> = { add: "vadd", sub: "vsub", mul: "vmul", div: "vdiv" };
 const ROUNDING: Readonly<Record<string, number>> = { round: 8, floor: 9, ceil: 10, trunc: 11 };
 const COMPARE: Readonly<Record<string, number>> = { eq: 0, ne: 4, lt: 17, le: 18 };
-const UNORDERED = 3;
 
 const bitsOf = (n: number, dtype: Dtype): number[] => {
   const view = new DataView(new ArrayBuffer(8));
@@ -45,6 +46,9 @@ const bitsOf = (n: number, dtype: Dtype): number[] => {
 
 export class Expressions {
   readonly code: Builder;
+  readonly extension: VectorExtension;
+  /** Bytes of a vector register. */
+  readonly bytes: number;
   readonly #around: Surroundings;
   readonly #integers: Integers;
   readonly #conversions: Conversions;
@@ -56,6 +60,8 @@ export class Expressions {
 
   constructor(around: Surroundings) {
     this.code = around.code;
+    this.extension = around.machine.extension(this);
+    this.bytes = around.machine.registers.bytes;
     this.#around = around;
     this.#integers = new Integers(this);
     this.#conversions = new Conversions(this);
@@ -99,11 +105,15 @@ export class Expressions {
   /** Computes `x` into a value that exists, which `x` may read. */
   emitInto(target: number, x: Expr): void {
     const value = this.#kept.has(x) || !OVERWRITES.has(x.op) || !isFloat(x.dtype) ? this.emit(x) : this.#compute(x, target);
-    if (value !== target) this.copy(target, value, kindOf(x));
+    if (value !== target) this.copy(target, value, this.kindOf(x));
+  }
+
+  kindOf(x: Expr): Kind {
+    return kindOf(x, this.extension.maskKind);
   }
 
   copy(target: number, value: number, kind: Kind): void {
-    this.code.emit({ g: "mov.q", k: "kmovw", v: "vmovaps" }[kind], [target, value], { length: kind === "v" ? 64 : 16 });
+    this.code.emit({ g: "mov.q", k: "kmovw", v: "vmovaps" }[kind], [target, value], { length: kind === "v" ? this.bytes : 16 });
   }
 
   fresh(kind: Kind): number {
@@ -123,7 +133,7 @@ export class Expressions {
       const place = x.op === "load" && (x.lanes > 1 ? lengthOf(x) >= 16 : true) ? this.#around.placeOfLoad(x) : undefined;
       if (place && byteSize(x.dtype) >= 4) return { operand: place, broadcast: false };
       const [a] = x.args;
-      if (x.op === "splat" && a!.op === "load" && !this.isShared(a!)) {
+      if (this.extension.broadcasts && x.op === "splat" && a!.op === "load" && !this.isShared(a!)) {
         const element = this.#around.placeOfLoad(a!);
         if (element && byteSize(a!.dtype) >= 4) return { operand: element, broadcast: true };
       }
@@ -135,14 +145,22 @@ export class Expressions {
 
   /** A number in all lanes of a vector. */
   number(n: number, dtype: Dtype): number {
-    const bytes = bitsOf(n, dtype);
-    return this.#constant(bytes, bytes.length as 4 | 8);
+    return this.#repeated(bitsOf(n, dtype));
+  }
+
+  /** One element for all lanes; all of them lie in memory if instructions cannot repeat one. */
+  #repeated(bytes: readonly number[]): number {
+    if (this.extension.broadcasts) return this.#constant(bytes, bytes.length as 4 | 8);
+    return this.#constant(
+      Array.from({ length: this.bytes }, (_, i) => bytes[i % bytes.length]!),
+      0,
+    );
   }
 
   /** A vector of numbers that differ. */
   vector(numbers: readonly number[], dtype: Dtype): number {
     const bytes = numbers.flatMap((n) => bitsOf(n, dtype));
-    while (bytes.length < 64) bytes.push(0);
+    while (bytes.length < this.bytes) bytes.push(0);
     return this.#constant(bytes, 0);
   }
 
@@ -153,7 +171,9 @@ export class Expressions {
     const memory: Memory = { constant: this.#around.constants.offset(bytes), displacement: 0 };
     const value = this.code.known("v", { memory, broadcast });
     const fetch = (): void =>
-      this.code.emit(broadcast === 0 ? "vmovups" : broadcast === 4 ? "vbroadcastss" : "vbroadcastsd", [value, memory], { length: 64 });
+      this.code.emit(broadcast === 0 ? "vmovups" : broadcast === 4 ? "vbroadcastss" : "vbroadcastsd", [value, memory], {
+        length: this.bytes,
+      });
     if (this.#around.inLoop()) {
       this.#fetched.set(key, value);
       this.#fetches.push(fetch);
@@ -203,26 +223,19 @@ export class Expressions {
 
   #splat(x: Expr, a: Expr): number {
     const constant = constantOf(x);
-    if (x.dtype === "bool") return this.mask(a);
+    if (x.dtype === "bool") return this.#mask(a, x.lanes);
     if (constant !== undefined) return this.number(constant, x.dtype);
     const length = lengthOf(x);
     const float = x.dtype === "f64" ? "vbroadcastsd" : "vbroadcastss";
     const source = this.source(a);
     if (typeof source.operand !== "number" || isFloat(x.dtype)) return this.make("v", float, [source.operand], { length });
-    return this.make("v", "vpbroadcastd.from", [source.operand], { length });
+    return this.extension.splat(source.operand, length);
   }
 
   /** A scalar bool as a mask of all lanes. */
-  mask(a: Expr): number {
+  #mask(a: Expr, lanes: number): number {
     const constant = constantOf(a);
-    if (constant !== undefined) {
-      const k = this.fresh("k");
-      this.code.emit(constant ? "kxnorw" : "kxorw", [k, k, k]);
-      return k;
-    }
-    const negated = this.copied(this.emit(a));
-    this.code.emit("neg", [negated]);
-    return this.make("k", "kmovw.from", [negated]);
+    return constant === undefined ? this.extension.maskOf(this.emit(a), lanes) : this.extension.constantMask(constant !== 0, lanes);
   }
 
   /** A copy of a general register that may be changed. */
@@ -232,14 +245,14 @@ export class Expressions {
 
   /** One lane of a vector. */
   lane(value: number, of: Expr, i: number): number {
-    if (of.dtype === "bool") return this.#bit(value, i);
-    const name = of.dtype === "f64" ? "valignq" : "valignd";
-    const moved = i === 0 ? value : this.make("v", name, [value, value], { length: lengthOf(of), immediate: i });
+    if (of.dtype === "bool") return this.bit(value, of.lanes, i);
+    const moved = this.extension.lane(value, of, i);
     return isFloat(of.dtype) ? moved : this.make("g", "vmovd.to", [moved]);
   }
 
-  #bit(mask: number, i: number): number {
-    const bits = this.make("g", "kmovw.to", [mask]);
+  /** One lane of a mask in a general register. */
+  bit(mask: number, lanes: number, i: number): number {
+    const bits = this.extension.bits(mask, lanes);
     if (i > 0) this.code.emit("shr", [bits], { immediate: i });
     this.code.emit("and.imm", [bits], { immediate: 1 });
     return bits;
@@ -268,7 +281,7 @@ export class Expressions {
     if (!isFloat(like.dtype)) return this.#integers.vector(op, like, a, b);
     const name = ARITHMETIC[op];
     if (name) return this.#float(like, name, [a], b, {}, target);
-    return this.#limit(op, like, a, b.operand as number);
+    return this.extension.limit(op, like, a, b.operand as number);
   }
 
   /** `ps`, `pd`, `ss` or `sd`. */
@@ -280,16 +293,6 @@ export class Expressions {
     const result = target ?? this.fresh("v");
     const broadcast = last.broadcast ? { broadcast: true } : {};
     this.code.emit(`${name}${this.suffix(x)}`, [result, ...before, last.operand], { length: lengthOf(x), ...broadcast, ...decoration });
-    return result;
-  }
-
-  /** Minimum and maximum order zeros, and are NaN where an operand is: `vrange` orders, and takes the other operand for NaN. */
-  #limit(op: string, x: Expr, a: number, other: number): number {
-    const length = lengthOf(x);
-    const suffix = this.suffix(x);
-    const result = this.make("v", `vrange${suffix}`, [a, other], { length, immediate: op === "min" ? 4 : 5 });
-    const unordered = this.make("k", `vcmp${suffix}`, [a, other], { length, immediate: UNORDERED });
-    this.code.emit(`vadd${suffix}`, [result, a, other], { length, mask: unordered });
     return result;
   }
 
@@ -315,10 +318,10 @@ export class Expressions {
   #floatBinary(x: Expr, a: Expr, b: Expr, target: number | undefined): number {
     if (x.op === "min" || x.op === "max") {
       const limited = this.#limitByConstant(x, a, b);
-      return limited ?? this.#limit(x.op, x, this.emit(a), this.emit(b));
+      return limited ?? this.extension.limit(x.op, x, this.emit(a), this.emit(b));
     }
     // The last operand may be in memory: of a sum or product either.
-    const swap = (x.op === "add" || x.op === "mul") && mayBeInMemory(a) && !mayBeInMemory(b);
+    const swap = (x.op === "add" || x.op === "mul") && this.#mayBeInMemory(a) && !this.#mayBeInMemory(b);
     const [first, last] = swap ? [b, a] : [a, b];
     const value = this.emit(first);
     return this.#combine(x.op, x, value, this.source(last), target);
@@ -340,26 +343,29 @@ export class Expressions {
   }
 
   #allButSign(wide: boolean): number {
-    return wide ? this.#constant([255, 255, 255, 255, 255, 255, 255, 127], 8) : this.number(0x7fffffff, "i32");
+    return wide ? this.#repeated([255, 255, 255, 255, 255, 255, 255, 127]) : this.number(0x7fffffff, "i32");
   }
 
   #compare(x: Expr, a: Expr, b: Expr): number {
     const value = this.emit(a);
-    const { operand, broadcast } = this.source(b);
-    const length = lengthOf(a);
-    if (!isFloat(a.dtype)) {
-      const immediate = { eq: 0, lt: 1, le: 2, ne: 4 }[x.op as "eq"]!;
-      return this.make("k", a.dtype === "i32" ? "vpcmpd" : "vpcmpud", [value, operand], { length, immediate, broadcast });
-    }
-    const mask = this.make("k", `vcmp${this.suffix(a)}`, [value, operand], { length, immediate: COMPARE[x.op]!, broadcast });
-    return x.lanes > 1 ? mask : this.make("g", "kmovw.to", [mask]);
+    const source = this.source(b);
+    if (!isFloat(a.dtype)) return this.extension.compareIntegers(x.op as "eq", a, value, source);
+    const predicate = COMPARE[x.op]!;
+    return x.lanes > 1 ? this.extension.compareFloats(a, value, source, predicate) : this.extension.holds(a, value, source, predicate);
+  }
+
+  /** The lanes of floats that are not 0, or whether a scalar is not. */
+  nonZero(a: Expr, value: number): number {
+    const zero: Source = { operand: this.number(0, a.dtype), broadcast: false };
+    if (a.lanes === 1) return this.extension.holds(a, value, zero, PREDICATES.notEqual);
+    return isFloat(a.dtype) ? this.extension.compareFloats(a, value, zero, PREDICATES.notEqual) : this.extension.nonZero(a.lanes, value);
   }
 
   /** Adds to `target` where the sum is kept there; else to what nobody needs any more. */
   #fma(x: Expr, [a, b, c]: readonly [Expr, Expr, Expr], target: number | undefined): number {
     const accumulates = c.op === "variable" && target !== undefined && this.#around.variable(c) === target;
     if (accumulates) {
-      const [first, last] = mayBeInMemory(a) && !mayBeInMemory(b) ? [b, a] : [a, b];
+      const [first, last] = this.#mayBeInMemory(a) && !this.#mayBeInMemory(b) ? [b, a] : [a, b];
       const value = this.emit(first);
       return this.#float(x, "vfmadd231", [value], this.source(last), {}, target);
     }
@@ -377,26 +383,23 @@ export class Expressions {
 
   #select(x: Expr, condition: Expr, a: Expr, b: Expr): number {
     if (x.lanes === 1 && !isFloat(x.dtype)) return this.#integers.select(condition, a, b);
-    if (x.dtype === "bool") return this.#selectMask(this.emit(condition), this.emit(a), this.emit(b));
+    if (x.dtype === "bool") return this.#selectMask(x.lanes, this.emit(condition), this.emit(a), this.emit(b));
     const limited = isFloat(x.dtype) ? this.#selectLimit(x, condition, a, b) : undefined;
     if (limited !== undefined) return limited;
-    const mask = x.lanes > 1 ? this.emit(condition) : this.#maskOfOne(condition);
-    const length = lengthOf(x);
-    const wide = x.dtype === "f64";
-    if (Object.is(constantOf(b), 0)) return this.make("v", wide ? "vmovapd" : "vmovaps", [this.emit(a)], { length, mask, zeroing: true });
+    const held = this.emit(condition);
+    const mask = x.lanes > 1 ? held : this.extension.maskOf(held, 1);
+    if (Object.is(constantOf(b), 0)) return this.extension.zeroed(x, mask, this.emit(a));
     const otherwise = this.emit(b);
-    return this.make("v", wide ? "vblendmpd" : "vblendmps", [otherwise, this.emit(a)], { length, mask });
+    return this.extension.select(x, mask, this.emit(a), otherwise);
   }
 
-  /** A scalar bool as the lowest bit of a mask. */
-  #maskOfOne(condition: Expr): number {
-    return this.make("k", "kmovw.from", [this.emit(condition)]);
+  #selectMask(lanes: number, condition: number, a: number, b: number): number {
+    const yes = this.extension.logic("and", condition, a, lanes);
+    return this.extension.logic("or", yes, this.extension.logic("andnot", condition, b, lanes), lanes);
   }
 
-  #selectMask(condition: number, a: number, b: number): number {
-    const yes = this.make("k", "kandw", [condition, a]);
-    const no = this.make("k", "kandnw", [condition, b]);
-    return this.make("k", "korw", [yes, no]);
+  #mayBeInMemory(x: Expr): boolean {
+    return x.op === "load" || (this.extension.broadcasts && x.op === "splat" && (x.args[0]!.op === "load" || x.args[0]!.op === "const"));
   }
 
   /** p < q ? p : q is the instruction's minimum, p < q ? q : p its maximum of q and p. */
@@ -413,6 +416,4 @@ export class Expressions {
 /** Operations that may be computed into a value that they read. */
 const OVERWRITES: ReadonlySet<string> = new Set(["add", "sub", "mul", "div", "fma"]);
 
-const mayBeInMemory = (x: Expr): boolean =>
-  x.op === "load" || (x.op === "splat" && (x.args[0]!.op === "load" || x.args[0]!.op === "const"));
 const isPlain = (x: Expr): boolean => x.op === "variable" || x.op === "splat" || x.op === "const";

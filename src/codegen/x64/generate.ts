@@ -6,19 +6,19 @@
 import { isFloat } from "../../base/dtype.ts";
 import type { Watch } from "../../base/passes.ts";
 import { affineOf, constantForm, type Known, rangeOf } from "../../kernel/affine.ts";
+import { type Guards, guardAccesses } from "../../kernel/bounds.ts";
 import { inKernel, int, max, min, variable } from "../../kernel/build.ts";
 import type { Expr, Kernel, Stmt } from "../../kernel/kernel.ts";
 import { divideWork, lower } from "../../kernel/lower.ts";
 import { partOf } from "../../kernel/part.ts";
 import { HOST } from "../../kernel/scalar.ts";
-import type { Target } from "../../kernel/target.ts";
 import { assigned, eachExpr, eachStmt, operandsOf } from "../../kernel/walk.ts";
 import { Builder, type Constants, RBP } from "./code.ts";
 import { Expressions } from "./expressions.ts";
+import type { Machine } from "./extension.ts";
 import { MemoryAccess } from "./memory.ts";
 import { Pointers } from "./pointers.ts";
 import { MOST_PARTS } from "./team.ts";
-import { kindOf } from "./values.ts";
 
 /** A variable's place: a value, or a scalar expression that is computed where it is used. */
 type Home = { readonly value: number } | { readonly inline: Expr } | { readonly constant: number };
@@ -29,12 +29,15 @@ const FIRST_ARGUMENT = 16;
 /** A kernel's function; of one that is divided among threads, the length of its line of work and the number of parts that is worth while. */
 export interface Generated {
   readonly code: Builder;
+  /** Whether it takes one more buffer than the kernel, for reports of accesses outside of buffers. */
+  readonly reports: boolean;
   readonly parts: { readonly line: number; readonly parts: number } | undefined;
 }
 
 export interface GenerateOptions {
-  readonly target: Target;
+  readonly machine: Machine;
   readonly constants: Constants;
+  readonly guards: Guards;
   /** Kernels with at least this much work (see `weigh`) are divided: their functions have two more arguments, the bounds of the part to do. */
   readonly leastWork: number;
   /** Told of the kernel after each pass. */
@@ -42,7 +45,7 @@ export interface GenerateOptions {
 }
 
 class Generator {
-  readonly code: Builder = new Builder();
+  readonly code: Builder;
   readonly #known: Map<Expr, Known> = new Map();
   readonly #homes: Map<Expr, Home> = new Map();
   /** Loop counters that were read as values: the others are not kept. */
@@ -54,12 +57,14 @@ class Generator {
   readonly #expressions: Expressions;
   readonly #memory: MemoryAccess;
 
-  constructor(kernel: Kernel, constants: Constants) {
+  constructor(kernel: Kernel, machine: Machine, constants: Constants) {
+    this.code = new Builder(machine.names);
     this.#assigned = assigned(kernel.body);
     const buffers = kernel.buffers.map((_, i) => this.#argument(i));
     this.#pointers = new Pointers(this.code, this.#known, buffers, (x) => this.#expressions.emit(x));
     this.#expressions = new Expressions({
       code: this.code,
+      machine,
       constants,
       inLoop: () => this.#pointers.depth > 0,
       variable: (x) => this.#variable(x),
@@ -133,8 +138,8 @@ class Generator {
     }
     const made = this.#expressions.emit(value);
     const own = !fixed || this.#changing.has(made);
-    const home = own ? this.code.value(kindOf(variable)) : made;
-    if (own) this.#expressions.copy(home, made, kindOf(variable));
+    const home = own ? this.code.value(this.#expressions.kindOf(variable)) : made;
+    if (own) this.#expressions.copy(home, made, this.#expressions.kindOf(variable));
     if (!fixed) this.#changing.add(home);
     this.#homes.set(variable, { value: home });
     if (fixed) this.#pointers.declare(variable);
@@ -224,21 +229,23 @@ export function callsHost(kernel: Kernel): boolean {
 }
 
 /** A kernel as code without registers; undefined if it calls the host. */
-export function generate(kernel: Kernel, { target, constants, leastWork, watch }: GenerateOptions): Generated | undefined {
+export function generate(kernel: Kernel, { machine, constants, guards, leastWork, watch }: GenerateOptions): Generated | undefined {
   return inKernel(() => {
+    const target = { ...machine.target, guardAccesses: (x: Kernel) => guardAccesses(x, guards) };
     const lowered = lower(kernel, target, watch);
     if (callsHost(lowered)) return undefined;
-    const generator = new Generator(lowered, constants);
+    const generator = new Generator(lowered, machine, constants);
+    const reports = lowered.buffers.length > kernel.buffers.length;
     const options = { leastWork, mostParts: MOST_PARTS, mostBuffers: Number.POSITIVE_INFINITY, isOfMainThread: () => false };
     const divided = leastWork < Number.POSITIVE_INFINITY ? divideWork(lowered, options) : undefined;
     if (!divided) {
       generator.block(lowered.body);
-      return { code: generator.code, parts: undefined };
+      return { code: generator.code, reports, parts: undefined };
     }
     const { line, parts } = divided;
     const [from, to] = [variable("i32"), variable("i32")];
     for (const [i, bound] of [from, to].entries()) generator.take(bound, lowered.buffers.length + i, 2 * line.length);
     generator.block(partOf(lowered.body, line, from, to));
-    return { code: generator.code, parts: { line: line.length, parts } };
+    return { code: generator.code, reports, parts: { line: line.length, parts } };
   });
 }

@@ -4,8 +4,8 @@
  *
  *     name  map  prefix  W  opcode  form  operands  [memory]  [flags]
  *
- * Forms: which field holds the operands in turn. `r` is ModRM.reg, `m` ModRM.rm (a register or memory), `v` the VEX.vvvv field, `i` an immediate byte. A row for a
- * shift by a constant has its opcode extension behind a slash.
+ * Forms: which field holds the operands in turn. `r` is ModRM.reg, `m` ModRM.rm (a register or memory), `v` the VEX.vvvv field, `i` an immediate byte, `s` the upper half of one. A
+ * row for a shift by a constant has its opcode extension behind a slash.
  *
  * Operands: `v` a vector of the instruction's length, `h` and `q` a half and a quarter of it, `x` an xmm register, `k` a mask, `g` and `G` a general register of 32 and
  * 64 bits, `b` its low byte, `-` memory alone.
@@ -18,7 +18,7 @@
  */
 
 /** A field of an instruction. */
-export type Field = "r" | "v" | "m" | "i";
+export type Field = "r" | "v" | "m" | "i" | "s";
 export type OperandClass = "v" | "h" | "q" | "x" | "k" | "g" | "G" | "b" | "-";
 
 /** How memory operands are measured. */
@@ -90,6 +90,15 @@ const FLOATS: readonly string[] = [
   "vcmppd 1 66 1 c2 rvmi kvv f8",
   "vcmpss 1 f3 0 c2 rvmi kxx 4",
   "vcmpsd 1 f2 1 c2 rvmi kxx 8",
+  // What AVX2 has in their place: comparisons give vectors.
+  "vroundps 3 66 0 08 rmi vv v only",
+  "vroundpd 3 66 0 09 rmi vv v only",
+  "vroundss 3 66 0 0a rvmi xxx 4 only",
+  "vroundsd 3 66 0 0b rvmi xxx 8 only",
+  "vcmpps.v 1 np 0 c2 rvmi vvv v only",
+  "vcmppd.v 1 66 0 c2 rvmi vvv v only",
+  "vcmpss.v 1 f3 0 c2 rvmi xxx 4 only",
+  "vcmpsd.v 1 f2 0 c2 rvmi xxx 8 only",
 ];
 
 const MOVES: readonly string[] = [
@@ -126,6 +135,23 @@ const MOVES: readonly string[] = [
   "vgatherdpd 2 66 1 92 rm v- 8 rw vsib",
   "vscatterdps 2 66 0 a2 mr -v 4 vsib",
   "vscatterdpd 2 66 1 a2 mr -v 8 vsib",
+  // What AVX2 has in their place: masks are vectors, of which the sign bits count.
+  "vmaskmovps 2 66 0 2c rvm vv- v only",
+  "vmaskmovpd 2 66 0 2d rvm vv- v only",
+  "vmaskmovps.store 2 66 0 2e mvr -vv v only",
+  "vmaskmovpd.store 2 66 0 2f mvr -vv v only",
+  "vblendvps 3 66 0 4a rvms vvvv v only",
+  "vblendvpd 3 66 0 4b rvms vvvv v only",
+  "vpblendd 3 66 0 02 rvmi vvv v only",
+  "vmovmskps 1 np 0 50 rm gv only",
+  "vpermps 2 66 0 16 rvm vvv v only",
+  "vpermilps.v 2 66 0 0c rvm vvv v only",
+  "vpshufb 2 66 0 00 rvm vvv v only",
+  "vperm2f128 3 66 0 06 rvmi vvv v only",
+  "vextracti128 3 66 0 39 mri hv only",
+  "vinserti128 3 66 0 38 rvmi vvh h only",
+  "vgatherdps.v 2 66 0 92 rmv v-v 4 rw vsib only",
+  "vgatherdpd.v 2 66 1 92 rmv v-v 8 rw vsib only",
 ];
 
 const INTEGERS: readonly string[] = [
@@ -151,6 +177,14 @@ const INTEGERS: readonly string[] = [
   "vpcmpd 3 66 0 1f rvmi kvv f4",
   "vpcmpud 3 66 0 1e rvmi kvv f4",
   "vptestmd 2 66 0 27 rvm kvv f4",
+  "vpand 1 66 0 db rvm vvv v only",
+  "vpandn 1 66 0 df rvm vvv v only",
+  "vpor 1 66 0 eb rvm vvv v only",
+  "vpxor 1 66 0 ef rvm vvv v only",
+  "vpcmpeqd 1 66 0 76 rvm vvv v only",
+  "vpcmpgtd 1 66 0 66 rvm vvv v only",
+  "vpmovsxdq 2 66 0 25 rm vh h only",
+  "vpmovzxdq 2 66 0 35 rm vh h only",
 ];
 
 const CONVERSIONS: readonly string[] = [
@@ -160,18 +194,18 @@ const CONVERSIONS: readonly string[] = [
   "vcvttps2udq 1 np 0 78 rm vv f4",
   "vcvtdq2pd 1 f3 0 e6 rm vh h4 vex",
   "vcvtudq2pd 1 f3 0 7a rm vh h4",
-  "vcvttpd2dq 1 66 1 e6 rm hv f8",
+  "vcvttpd2dq 1 66 1 e6 rm hv f8 vex w0",
   "vcvttpd2udq 1 np 1 78 rm hv f8",
   "vcvtps2pd 1 np 0 5a rm vh h4 vex",
-  "vcvtpd2ps 1 66 1 5a rm hv f8",
+  "vcvtpd2ps 1 66 1 5a rm hv f8 vex w0",
   "vcvtss2sd 1 f3 0 5a rvm xxx 4 vex",
   "vcvtsd2ss 1 f2 1 5a rvm xxx 8 vex",
   "vcvtsi2ss 1 f3 0 2a rvm xxg 4 vex",
   "vcvtsi2sd 1 f2 0 2a rvm xxg 4 vex",
-  "vcvtusi2ss 1 f3 0 7b rvm xxg 4",
-  "vcvtusi2sd 1 f2 0 7b rvm xxg 4",
+  "vcvtsi2ss.q 1 f3 1 2a rvm xxG 8 vex",
+  "vcvtsi2sd.q 1 f2 1 2a rvm xxG 8 vex",
   "vcvttsd2si 1 f2 0 2c rm gx 8 vex",
-  "vcvttsd2usi 1 f2 0 78 rm gx 8",
+  "vcvttsd2si.q 1 f2 1 2c rm Gx 8 vex",
 ];
 
 const MASKS: readonly string[] = [

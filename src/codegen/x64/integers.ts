@@ -134,11 +134,12 @@ export class Integers {
   #divide(x: Expr, a: Expr, b: Expr): number {
     const unsigned = signed(x.dtype) === "u32";
     const zero = this.#on.number(0, "f64");
-    const convert = unsigned ? "vcvtusi2sd" : "vcvtsi2sd";
+    // A u32 is the lower half of a longer integer.
+    const convert = unsigned ? "vcvtsi2sd.q" : "vcvtsi2sd";
     const [dividend, divisor] = [this.#on.emit(a), this.#on.emit(b)];
     const wide = [dividend, divisor].map((value) => this.#on.make("v", convert, [zero, value]));
     const quotient = this.#on.make("v", "vdivsd", [wide[0]!, wide[1]!]);
-    let result = this.#on.make("g", unsigned ? "vcvttsd2usi" : "vcvttsd2si", [quotient]);
+    let result = this.#on.make("g", unsigned ? "vcvttsd2si.q" : "vcvttsd2si", [quotient]);
     if (x.op === "rem") {
       const product = this.#on.copied(result);
       this.#on.code.emit("imul", [product, divisor]);
@@ -200,53 +201,58 @@ export class Integers {
   #divideLanes(x: Expr, a: Expr, b: Expr): number {
     const [dividend, divisor] = [this.#on.emit(a), this.#on.emit(b)];
     const length = lengthOf(x);
-    const halves = x.lanes > 8 ? [0, 1] : [0];
+    const { bytes } = this.#on;
+    const halves = x.lanes > bytes / 8 ? [0, 1] : [0];
     const parts = halves.map((half) => this.#quotient(x, this.#half(dividend, half), this.#half(divisor, half)));
-    let result = parts.length === 1 ? parts[0]! : this.#on.make("v", "vinserti64x4", [parts[0]!, parts[1]!], { length: 64, immediate: 1 });
+    let result =
+      parts.length === 1 ? parts[0]! : this.#on.make("v", "vinserti64x4", [parts[0]!, parts[1]!], { length: bytes, immediate: 1 });
     if (x.op === "rem") {
       const product = this.#on.make("v", "vpmulld", [result, divisor], { length });
       result = this.#on.make("v", "vpsubd", [dividend, product], { length });
     }
     if (constantOf(b)) return result;
-    const mask = this.#on.make("k", "vptestmd", [divisor, divisor], { length });
-    return this.#on.make("v", "vmovaps", [result], { length, mask, zeroing: true });
+    return this.#on.extension.zeroed(x, this.#on.extension.nonZero(x.lanes, divisor), result);
   }
 
   #half(value: number, half: number): number {
-    return half === 0 ? value : this.#on.make("v", "vextracti64x4", [value], { length: 64, immediate: 1 });
+    return half === 0 ? value : this.#on.make("v", "vextracti64x4", [value], { length: this.#on.bytes, immediate: 1 });
   }
 
-  /** Of at most eight lanes. */
+  /** Of as many lanes as there are in a vector of doubles. */
   #quotient(x: Expr, a: number, b: number): number {
     const unsigned = signed(x.dtype) === "u32";
-    const length = Math.min(64, Math.max(16, 8 * x.lanes));
-    const convert = unsigned ? "vcvtudq2pd" : "vcvtdq2pd";
-    const wide = [a, b].map((value) => this.#on.make("v", convert, [value], { length }));
+    const { extension, bytes } = this.#on;
+    const length = Math.min(bytes, Math.max(16, 8 * x.lanes));
+    const wide = [a, b].map((value) =>
+      unsigned ? extension.fromUnsigned("f64", value, length) : this.#on.make("v", "vcvtdq2pd", [value], { length }),
+    );
     const quotient = this.#on.make("v", "vdivpd", [wide[0]!, wide[1]!], { length });
-    return this.#on.make("v", unsigned ? "vcvttpd2udq" : "vcvttpd2dq", [quotient], { length });
+    return unsigned ? extension.toInteger(quotient, "f64", "u32", length) : this.#on.make("v", "vcvttpd2dq", [quotient], { length });
   }
 
   // Vectors of bools
 
   masks(x: Expr): number {
     const [a, b] = x.args.map((arg) => this.#on.emit(arg)) as [number, number];
-    const not = (k: number): number => this.#on.make("k", "knotw", [k]);
+    const { extension } = this.#on;
+    const { lanes } = x.args[0]!;
+    const not = (mask: number): number => extension.not(mask, lanes);
     switch (x.op) {
       case "not":
         return not(a);
       case "and":
-        return this.#on.make("k", "kandw", [a, b]);
+        return extension.logic("and", a, b, lanes);
       case "or":
-        return this.#on.make("k", "korw", [a, b]);
+        return extension.logic("or", a, b, lanes);
       case "xor":
       case "ne":
-        return this.#on.make("k", "kxorw", [a, b]);
+        return extension.logic("xor", a, b, lanes);
       case "eq":
-        return this.#on.make("k", "kxnorw", [a, b]);
+        return not(extension.logic("xor", a, b, lanes));
       case "lt":
-        return this.#on.make("k", "kandnw", [a, b]);
+        return extension.logic("andnot", a, b, lanes);
       case "le":
-        return this.#on.make("k", "korw", [not(a), b]);
+        return extension.logic("or", not(a), b, lanes);
       default:
         throw new Error(`internal: x64 has no ${x.op} of vectors of bools`);
     }

@@ -8,7 +8,7 @@ import type { Expr, Kernel, Stmt } from "../../kernel/kernel.ts";
 import type { Memory } from "./assembler.ts";
 import type { Expressions } from "./expressions.ts";
 import type { Pointers } from "./pointers.ts";
-import { kindOf, laneBytes, lengthOf } from "./values.ts";
+import { laneBytes, lengthOf } from "./values.ts";
 
 type Store = Stmt & { kind: "store" };
 
@@ -46,7 +46,7 @@ export class MemoryAccess {
     const [index, mask] = x.args as readonly [Expr, Expr | undefined];
     if (x.lanes === 1) return this.#loadScalar(x, index, mask);
     const place = this.#consecutive(x.value, index, x.lanes);
-    if (place) return this.#loadVector(x, place, mask && this.#on.emit(mask));
+    if (place) return this.#loadVector(x, place, index, mask);
     return this.#gather(x, index, mask);
   }
 
@@ -97,7 +97,7 @@ export class MemoryAccess {
   // Loads
 
   #loadScalar(x: Expr, index: Expr, mask: Expr | undefined): number {
-    const kind = kindOf(x);
+    const kind = this.#on.kindOf(x);
     const name = SCALAR_LOAD[this.#dtype(x.value)];
     const { code } = this.#on;
     if (!mask) return this.#on.make(kind, name, [this.#place(x.value, index)]);
@@ -114,39 +114,31 @@ export class MemoryAccess {
     return result;
   }
 
-  #loadVector(x: Expr, place: Memory, mask: number | undefined): number {
-    const length = lengthOf(x.dtype === "bool" ? { ...x, dtype: "u32" } : x);
-    const decoration = mask === undefined ? { length } : { length, mask, zeroing: true };
+  #loadVector(x: Expr, place: Memory, index: Expr, mask: Expr | undefined): number {
+    const length = lengthOf(x);
     const dtype = this.#dtype(x.value);
-    if (byteSize(dtype) >= 4) return this.#on.make("v", dtype === "f64" ? "vmovupd" : "vmovups", [place], decoration);
-    const words = this.#on.make("v", "vpmovzxbd", [place], decoration);
-    return dtype === "bool" ? this.#on.make("k", "vptestmd", [words, words], { length }) : words;
+    const wide = dtype === "f64";
+    const held = mask && this.#on.emit(mask);
+    if (byteSize(dtype) >= 4)
+      return held === undefined
+        ? this.#on.make("v", wide ? "vmovupd" : "vmovups", [place], { length })
+        : this.#on.extension.load(wide, place, length, held);
+    const words = this.#on.extension.loadBytes(place, length, held);
+    if (words === undefined) return this.#byLanes(x, index, held);
+    return dtype === "bool" ? this.#on.extension.nonZero(x.lanes, words) : words;
   }
 
   #gather(x: Expr, index: Expr, mask: Expr | undefined): number {
     const dtype = this.#dtype(x.value);
     const affine = this.#affineLanes(index);
-    if (byteSize(dtype) < 4) return this.#byLanes(x, index, mask);
+    if (byteSize(dtype) < 4) return this.#byLanes(x, index, mask && this.#on.emit(mask));
     const spread = affine ? Math.max(...affine.offsets) - Math.min(...affine.offsets) : 0;
     if (affine && !mask && spread >= x.lanes - 1 && spread < 2 * x.lanes) return this.#gatherNear(x, affine);
     const place = affine ? this.#placeOf(x.value, affine.base) : this.#pointers.base(x.value);
     const base = place.index === undefined ? place : { base: this.#on.make("g", "lea.q", [place]), displacement: 0 };
     const indices = affine ? this.#on.vector(affine.offsets, "i32") : this.#on.emit(index);
-    const length = lengthOf(x);
-    const result = this.#on.fresh("v");
-    this.#on.copy(result, this.#on.number(0, x.dtype === "f64" ? "f64" : "i32"), "v");
-    const name = dtype === "f64" ? "vgatherdpd" : "vgatherdps";
     const memory: Memory = { ...base, index: indices, scale: byteSize(dtype) };
-    this.#on.code.emit(name, [result, memory], { length, mask: this.#spentMask(mask) });
-    return result;
-  }
-
-  /** A copy of a mask, all lanes if there is none: gathers and scatters clear theirs as they go. */
-  #spentMask(mask: Expr | undefined): number {
-    const copy = this.#on.fresh("k");
-    if (mask) this.#on.code.emit("kmovw", [copy, this.#on.emit(mask)]);
-    else this.#on.code.emit("kxnorw", [copy, copy, copy]);
-    return copy;
+    return this.#on.extension.gather(dtype === "f64", memory, lengthOf(x), mask && this.#on.emit(mask));
   }
 
   /** Elements within two vectors: a load from the lowest, a load up to the highest, and a permutation of both. */
@@ -156,48 +148,47 @@ export class MemoryAccess {
     const second = Math.max(...offsets) - (x.lanes - 1);
     const name = x.dtype === "f64" ? "vmovupd" : "vmovups";
     const at = (o: number): Memory => this.#placeOf(x.value, sum(base, constantForm(o)));
-    const result = this.#on.make("v", name, [at(low)], { length });
+    const first = this.#on.make("v", name, [at(low)], { length });
     const picks = offsets.map((o) => (o - low < x.lanes ? o - low : o - second + x.lanes));
-    const wide = x.dtype === "f64";
-    // Indices are as wide as the elements.
-    const order = this.#on.vector(wide ? picks.flatMap((n) => [n, 0]) : picks, "i32");
-    this.#on.code.emit(wide ? "vpermt2pd" : "vpermt2ps", [result, order, at(second)], { length });
-    return result;
+    return this.#on.extension.permuted(x, first, at(second), picks);
   }
 
   /** Bytes that lie apart: one after another, through the stack of a vector. */
-  #byLanes(x: Expr, index: Expr, mask: Expr | undefined): number {
+  #byLanes(x: Expr, index: Expr, mask: number | undefined): number {
     const { code } = this.#on;
     const dtype = this.#dtype(x.value);
-    const words: Expr = { ...x, dtype: "u32" };
-    const length = lengthOf(words);
+    const length = lengthOf(x);
     const result = this.#on.fresh("v");
     this.#on.copy(result, this.#on.number(0, "i32"), "v");
-    const condition = mask && this.#on.emit(mask);
+    const placeOf = this.#placeOfLane(x.value, index);
     for (let i = 0; i < x.lanes; i++) {
       const end = code.label();
-      if (mask) {
-        const bit = this.#on.lane(condition!, mask, i);
-        code.emit("test", [bit, bit]);
-        code.jump(end, "e");
-      }
-      const byte = this.#on.make("g", "movzx", [this.#placeOfLane(x.value, index, i)]);
-      code.emit("vpbroadcastd.from", [result, byte], { length, mask: this.#oneLane(i) });
-      if (mask) code.place(end);
+      if (mask !== undefined) this.#unlessLane(mask, x.lanes, i, end);
+      const byte = this.#on.make("g", "movzx", [placeOf(i)]);
+      this.#on.extension.setLane(result, i, byte, length);
+      code.place(end);
     }
-    return dtype === "bool" ? this.#on.make("k", "vptestmd", [result, result], { length }) : result;
+    return dtype === "bool" ? this.#on.extension.nonZero(x.lanes, result) : result;
   }
 
-  #oneLane(i: number): number {
-    const bit = this.#on.make("g", "mov.imm", [], { immediate: 1 << i });
-    return this.#on.make("k", "kmovw.from", [bit]);
+  /** Jumps to a label if a lane of a mask does not hold. */
+  #unlessLane(mask: number, lanes: number, i: number, label: number): void {
+    const bit = this.#on.bit(mask, lanes, i);
+    this.#on.code.emit("test", [bit, bit]);
+    this.#on.code.jump(label, "e");
   }
 
-  #placeOfLane(buffer: number, index: Expr, i: number): Memory {
+  #placeOfLane(buffer: number, index: Expr): (i: number) => Memory {
     const bytes = byteSize(this.#dtype(buffer));
-    const narrow = this.#on.lane(this.#on.emit(index), index, i);
-    const wide = this.#on.make("g", "movsxd", [narrow]);
-    return { ...this.#pointers.base(buffer), index: wide, scale: bytes };
+    if (index.lanes === 1) {
+      const first = this.#place(buffer, index);
+      return (i) => ({ ...first, displacement: first.displacement + i * bytes });
+    }
+    const indices = this.#on.emit(index);
+    return (i) => {
+      const wide = this.#on.make("g", "movsxd", [this.#on.lane(indices, index, i)]);
+      return { ...this.#pointers.base(buffer), index: wide, scale: bytes };
+    };
   }
 
   // Stores
@@ -217,52 +208,50 @@ export class MemoryAccess {
     if (mask) code.place(end);
   }
 
-  #storeVector({ buffer, value, mask }: Store, place: Memory): void {
+  #storeVector(s: Store, place: Memory): void {
+    const { buffer, value, mask } = s;
     const dtype = this.#dtype(buffer);
     const stored = this.#storable(value);
     const length = Math.max(16, value.lanes * laneBytes(value));
-    const name = byteSize(dtype) < 4 ? "vpmovdb.store" : dtype === "f64" ? "vmovupd.store" : "vmovups.store";
-    this.#on.code.emit(name, [place, stored], mask ? { length, mask: this.#on.emit(mask) } : { length });
+    const held = mask && this.#on.emit(mask);
+    const wide = dtype === "f64";
+    if (byteSize(dtype) < 4) {
+      if (!this.#on.extension.storeBytes(place, stored, length, held)) this.#storeLanes(s, stored, held);
+    } else if (held === undefined) this.#on.code.emit(wide ? "vmovupd.store" : "vmovups.store", [place, stored], { length });
+    else this.#on.extension.store(wide, place, stored, length, held);
   }
 
   /** A value as a vector of numbers: bools become 0 or 1. */
   #storable(value: Expr): number {
     const stored = this.#on.emit(value);
     if (value.dtype !== "bool") return stored;
-    return this.#on.make("v", "vmovaps", [this.#on.number(1, "i32")], { length: value.lanes * 4, mask: stored, zeroing: true });
+    return this.#on.extension.zeroed({ ...value, dtype: "u32" }, stored, this.#on.number(1, "i32"));
   }
 
-  #scatter({ buffer, index, value, mask }: Store): void {
-    const dtype = this.#dtype(buffer);
-    if (byteSize(dtype) < 4) {
-      this.#scatterBytes({ kind: "store", buffer, index, value, mask });
+  #scatter(s: Store): void {
+    const { buffer, index, value, mask } = s;
+    const bytes = byteSize(this.#dtype(buffer));
+    const stored = this.#storable(value);
+    const held = mask && this.#on.emit(mask);
+    if (bytes < 4 || !this.#on.extension.scatters) {
+      this.#storeLanes(s, stored, held);
       return;
     }
-    const indices = this.#on.emit(index);
-    const stored = this.#on.emit(value);
-    const memory: Memory = { ...this.#pointers.base(buffer), index: indices, scale: byteSize(dtype) };
-    this.#on.code.emit(dtype === "f64" ? "vscatterdpd" : "vscatterdps", [memory, stored], {
-      length: lengthOf(value),
-      mask: this.#spentMask(mask),
-    });
+    const memory: Memory = { ...this.#pointers.base(buffer), index: this.#on.emit(index), scale: bytes };
+    this.#on.extension.scatter(bytes === 8, memory, stored, lengthOf(value), held);
   }
 
-  #scatterBytes({ buffer, index, value, mask }: Store): void {
+  /** One lane after another. */
+  #storeLanes({ buffer, index, value }: Store, stored: number, mask: number | undefined): void {
     const { code } = this.#on;
-    const stored = this.#storable(value);
-    const words: Expr = { ...value, dtype: "u32" };
-    const condition = mask && this.#on.emit(mask);
+    const numbers: Expr = value.dtype === "bool" ? { ...value, dtype: "u32" } : value;
+    const placeOf = this.#placeOfLane(buffer, index);
     for (let i = 0; i < value.lanes; i++) {
-      const place = this.#placeOfLane(buffer, index, i);
-      const byte = this.#on.lane(stored, words, i);
+      const lane = this.#on.lane(stored, numbers, i);
       const end = code.label();
-      if (mask) {
-        const bit = this.#on.lane(condition!, mask, i);
-        code.emit("test", [bit, bit]);
-        code.jump(end, "e");
-      }
-      code.emit("mov.b.store", [place, byte]);
-      if (mask) code.place(end);
+      if (mask !== undefined) this.#unlessLane(mask, value.lanes, i, end);
+      code.emit(SCALAR_STORE[this.#dtype(buffer)], [placeOf(i), lane]);
+      code.place(end);
     }
   }
 }

@@ -3,22 +3,17 @@
  * training step is one call from JavaScript.
  */
 import type { Watch } from "../../base/passes.ts";
+import type { Unproved } from "../../kernel/bounds.ts";
 import { hashKernel } from "../../kernel/hash.ts";
 import type { Address, Kernel, Program, Step } from "../../kernel/kernel.ts";
-import type { Target } from "../../kernel/target.ts";
-import { allocate, type Final, type RegisterFile } from "./allocate.ts";
+import { allocate, type Final } from "./allocate.ts";
 import { Assembler, type Operand } from "./assembler.ts";
 import { Constants } from "./code.ts";
+import type { Machine } from "./extension.ts";
 import { generate } from "./generate.ts";
 import { instruction } from "./instructions.ts";
 import { printInstruction } from "./print.ts";
 import { addressInto, writeEntry } from "./team.ts";
-
-/** What machine code is generated for. */
-export interface Machine {
-  readonly target: Target;
-  readonly registers: RegisterFile;
-}
 
 export interface CompileOptions {
   readonly machine: Machine;
@@ -27,6 +22,10 @@ export interface CompileOptions {
   readonly counters: bigint;
   /** The address of the block of a team (`team.ts`), among whose threads kernels with at least so much work are divided. */
   readonly team?: { readonly address: bigint; readonly leastWork: number } | undefined;
+  /** The address of {@link REPORTS} words in which accesses outside of their buffers leave their numbers. */
+  readonly reports: bigint;
+  /** Whether every access is checked, and not only what is not proved to be inside its buffer. */
+  readonly checkAll?: boolean | undefined;
   /** Told of each kernel after each pass. */
   readonly watch?: Watch<Kernel> | undefined;
   /** Collects the code as text. */
@@ -52,6 +51,8 @@ export interface Compiled {
   readonly spills: readonly number[];
   /** Whether other threads may help. */
   readonly divided: boolean;
+  /** What an access outside of its buffer did wrong, by its number. */
+  readonly faults: readonly string[];
 }
 
 const [RAX, RCX, RBX, RSP, RBP, RSI, RDI, R12, R13] = [0, 1, 3, 4, 5, 6, 7, 12, 13] as const;
@@ -65,26 +66,32 @@ const BOUNDS = 2;
 /** Loops of steps whose iterations are kept. */
 export const MOST_DEPTH = 64;
 
+/** Words for reports: as many as a vector has. */
+export const REPORTS = 16;
+
 /** What calls of a kernel call; without a label one that calls the host. */
 interface Made {
   readonly label: number | undefined;
+  readonly reports: boolean;
   readonly spills: number;
   readonly items: readonly Final[] | undefined;
 }
 
 class ProgramWriter {
-  readonly assembler: Assembler = new Assembler();
+  readonly assembler: Assembler;
   readonly constants: Constants = new Constants();
   readonly spills: number[] = [];
   divided: boolean = false;
   readonly #program: Program;
   readonly #options: CompileOptions;
-  /** Labels of what calls of kernels call; undefined for those that call the host. */
-  readonly #labels: (number | undefined)[] = [];
+  readonly #made: Made[] = [];
+  /** The first is no fault. */
+  readonly faults: string[] = [""];
 
   constructor(program: Program, options: CompileOptions) {
     this.#program = program;
     this.#options = options;
+    this.assembler = new Assembler(options.machine.registers.masks > 0);
   }
 
   kernels(): void {
@@ -93,25 +100,33 @@ class ProgramWriter {
       const hash = hashKernel(kernel);
       const made = known.get(hash) ?? this.#kernel(kernel);
       known.set(hash, made);
-      this.#labels.push(made.label);
+      this.#made.push(made);
       this.spills.push(made.spills);
       if (made.items) this.#options.listing?.set(i, listingOf(made.items));
     }
   }
 
   #kernel(kernel: Kernel): Made {
-    const { machine, watch, team } = this.#options;
+    const { machine, watch, team, checkAll = false } = this.#options;
+    const report = ({ access, buffer }: Unproved): number => {
+      const what = "kind" in access ? "stores to" : "loads from";
+      const { length } = kernel.buffers[buffer]!;
+      return this.faults.push(`kernel ${kernel.name} ${what} an index outside buffer b${buffer} of ${length} elements`) - 1;
+    };
+    const guards = { all: checkAll, report };
     const leastWork = team?.leastWork ?? Number.POSITIVE_INFINITY;
-    const made = generate(kernel, { target: machine.target, constants: this.constants, leastWork, watch });
-    if (!made) return { label: undefined, spills: 0, items: undefined };
+    const made = generate(kernel, { machine, constants: this.constants, guards, leastWork, watch });
+    if (!made) return { label: undefined, reports: false, spills: 0, items: undefined };
+    const { reports } = made;
     const { items, spills } = allocate(made.code, machine.registers);
     const label = this.#here(64);
     this.#function(items, made.code.labels);
-    if (!made.parts) return { label, spills, items };
+    if (!made.parts) return { label, reports, spills, items };
     this.divided = true;
     const entry = this.#here(16);
-    writeEntry(this.assembler, { kernel: label, buffers: kernel.buffers.length, ...made.parts }, team!.address);
-    return { label: entry, spills, items };
+    const buffers = kernel.buffers.length + (reports ? 1 : 0);
+    writeEntry(this.assembler, { kernel: label, buffers, ...made.parts }, team!.address);
+    return { label: entry, reports, spills, items };
   }
 
   /** A label here, at a multiple of so many bytes. */
@@ -137,22 +152,29 @@ class ProgramWriter {
 
   /** Per kernel, a function on a list of addresses. */
   entries(): (() => number)[] {
-    return this.#labels.map((label, i) => {
+    return this.#made.map(({ label, reports }, i) => {
       if (label === undefined) return () => -1;
       const entry = this.assembler.newLabel();
       this.assembler.place(entry);
       const buffers = this.#program.kernels[i]!.buffers.length;
-      const room = 8 * (buffers + BOUNDS);
+      const room = 8 * (buffers + 1 + BOUNDS);
       this.#emit("sub.q.imm", [RSP], room);
       for (let b = 0; b < buffers; b++) {
         this.#emit("mov.q", [RAX, { base: RDI, displacement: 8 * b }]);
         this.#emit("mov.q.store", [{ base: RSP, displacement: 8 * b }, RAX]);
       }
+      if (reports) this.#passReports(buffers);
       this.assembler.call(label);
       this.#emit("add.q.imm", [RSP], room);
       this.assembler.bytes(RETURN);
       return () => this.assembler.position(entry);
     });
+  }
+
+  /** The buffer of reports as a kernel's last argument. */
+  #passReports(argument: number): void {
+    this.assembler.bytes(addressInto(RAX, this.#options.reports));
+    this.#emit("mov.q.store", [{ base: RSP, displacement: 8 * argument }, RAX]);
   }
 
   /** The steps as parts: as few as there can be. */
@@ -177,7 +199,7 @@ class ProgramWriter {
   #isCode(s: Step): boolean {
     switch (s.kind) {
       case "call":
-        return this.#labels[s.kernel] !== undefined;
+        return this.#made[s.kernel]!.label !== undefined;
       case "host":
         return false;
       case "copy":
@@ -240,7 +262,7 @@ class ProgramWriter {
   #mostArguments(s: Step): number {
     const inner =
       s.kind === "loop" ? s.body : s.kind === "while" ? [...s.test, ...s.body] : s.kind === "branch" ? [...s.then, ...s.otherwise] : [];
-    return Math.max(s.kind === "call" ? s.args.length : 0, ...inner.map((x) => this.#mostArguments(x)));
+    return Math.max(s.kind === "call" ? s.args.length + 1 : 0, ...inner.map((x) => this.#mostArguments(x)));
   }
 
   #emit(name: string, operands: readonly Operand[], immediate?: number): void {
@@ -258,7 +280,8 @@ class ProgramWriter {
           this.#address(arg, depth);
           this.#emit("mov.q.store", [{ base: RSP, displacement: 8 * i }, RAX]);
         }
-        this.assembler.call(this.#labels[s.kernel]!);
+        if (this.#made[s.kernel]!.reports) this.#passReports(s.args.length);
+        this.assembler.call(this.#made[s.kernel]!.label!);
         return;
       case "copy":
         this.#address(s.to, depth);
@@ -366,5 +389,6 @@ export function compileProgram(program: Program, options: CompileOptions): Compi
     const at = entry();
     return at < 0 ? undefined : at;
   });
-  return { bytes, parts: parts.map((part) => part()), kernels, spills: writer.spills, divided: writer.divided };
+  const { spills, divided, faults } = writer;
+  return { bytes, parts: parts.map((part) => part()), kernels, spills, divided, faults };
 }

@@ -178,7 +178,7 @@ export function addressInto(register: number, address: bigint): number[] {
 
 /** The code of a team. */
 export function compileTeam(): TeamCode {
-  const assembler = new Assembler();
+  const assembler = new Assembler(false);
   const w = new Writer(assembler);
   const help = writeHelp(w);
   const [fork, work] = [writeFork(w, help), writeWork(w, help)];

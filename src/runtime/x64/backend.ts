@@ -5,8 +5,9 @@
 
 import { environment } from "../../base/host.ts";
 import { watched } from "../../base/passes.ts";
-import { type Compiled, compileProgram, type Machine, MOST_DEPTH, type Part } from "../../codegen/x64/program.ts";
-import { AVX512_MACHINE } from "../../codegen/x64/target.ts";
+import type { Machine } from "../../codegen/x64/extension.ts";
+import { type Compiled, type CompileOptions, compileProgram, MOST_DEPTH, type Part, REPORTS } from "../../codegen/x64/program.ts";
+import { AVX2_MACHINE, AVX512_MACHINE } from "../../codegen/x64/target.ts";
 import { callHost } from "../../kernel/interpret.ts";
 import type { Address, Program } from "../../kernel/kernel.ts";
 import type { Backend, Loaded, Loading } from "../backend.ts";
@@ -19,7 +20,7 @@ import { type Code, openSystem, type System } from "./system.ts";
 import { Team } from "./team.ts";
 
 /** Machines by what their processors can do. */
-const MACHINES: Readonly<Partial<Record<Level, Machine>>> = { avx512: AVX512_MACHINE };
+const MACHINES: Readonly<Record<Level, Machine>> = { avx512: AVX512_MACHINE, avx2: AVX2_MACHINE };
 
 /** What this process can run machine code with. */
 interface Host {
@@ -41,13 +42,19 @@ function findHost(): Host | string {
   if (typeof system === "string") return system;
   let level: Level | undefined;
   try {
-    level = environment("NABLA_CPU") === "avx2" ? "avx2" : askProcessor(system).level;
+    level = hidden(askProcessor(system).level);
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }
-  const machine = level && MACHINES[level];
-  if (!level || !machine) return "machine code is made for processors with AVX-512, and this one has none (or NABLA_CPU hides it)";
-  return { system, level, machine };
+  if (!level) return "machine code is made for processors with AVX2 and FMA, and this one has them not";
+  return { system, level, machine: MACHINES[level] };
+}
+
+/** What the environment leaves of what the processor can do. */
+function hidden(level: Level | undefined): Level | undefined {
+  const named = environment("NABLA_CPU") ?? "";
+  if (named !== "" && named !== "avx2" && named !== "avx512") throw new RangeError(`NABLA_CPU: expected avx512 or avx2, got "${named}"`);
+  return level === "avx512" && named === "avx2" ? "avx2" : level;
 }
 
 function hostOrThrow(): Host {
@@ -69,8 +76,29 @@ function theTeam(system: System, memory: LinearMemory): Team {
   return team;
 }
 
+/** Where accesses outside of their buffers leave their numbers. */
+const reports: Int32Array = new Int32Array(
+  typeof SharedArrayBuffer === "undefined" ? new ArrayBuffer(4 * REPORTS) : new SharedArrayBuffer(4 * REPORTS),
+);
+
+/** @throws {Error} if an access was outside of its buffer. Its value is 0 then, and nothing was stored. */
+function raiseFaults({ faults }: Compiled): void {
+  const number = faults.length > 1 ? reports.find((n) => n !== 0) : undefined;
+  if (number === undefined) return;
+  reports.fill(0);
+  throw new Error(`internal: ${faults[number]}`);
+}
+
+let checkAll = false;
+
+/** Checks every access of what is compiled from now on, proved or not: for tests. */
+export function checkEveryAccess(on: boolean): void {
+  checkAll = on;
+}
+
 interface Placed {
   readonly leastWork: number;
+  readonly checkAll: boolean;
   readonly compiled: Compiled;
   readonly code: Code;
 }
@@ -79,18 +107,19 @@ interface Placed {
 const placed: WeakMap<Program, Placed> = new WeakMap();
 const gone: FinalizationRegistry<Code> = new FinalizationRegistry((code) => code.release());
 
+const addresses = (system: System, memory: LinearMemory): Pick<CompileOptions, "arena" | "counters" | "reports"> => ({
+  arena: system.addressOf(memory.buffer),
+  counters: system.addressOf(counters.buffer),
+  reports: system.addressOf(reports.buffer),
+});
+
 function placeProgram(program: Program, memory: LinearMemory, watch?: Loading["watch"]): Placed {
   const { leastWork } = dividing;
   const known = placed.get(program);
-  if (known?.leastWork === leastWork) return known;
+  if (known?.leastWork === leastWork && known.checkAll === checkAll) return known;
   const { system, machine } = hostOrThrow();
-  const options = {
-    machine,
-    arena: system.addressOf(memory.buffer),
-    counters: system.addressOf(counters.buffer),
-    team: { address: theTeam(system, memory).address, leastWork },
-    watch,
-  };
+  const team = { address: theTeam(system, memory).address, leastWork };
+  const options = { machine, ...addresses(system, memory), team, checkAll, watch };
   let compiled: Compiled | undefined;
   watched<Uint8Array, Uint8Array<ArrayBuffer>>(
     "code",
@@ -100,7 +129,7 @@ function placeProgram(program: Program, memory: LinearMemory, watch?: Loading["w
     },
     watch,
   );
-  const made = { leastWork, compiled: compiled!, code: system.place(compiled!.bytes) };
+  const made = { leastWork, checkAll, compiled: compiled!, code: system.place(compiled!.bytes) };
   placed.set(program, made);
   gone.register(program, made.code);
   return made;
@@ -188,6 +217,7 @@ function load(program: Program, memory: LinearMemory, { work, watch }: Loading):
   // The program keeps its code.
   const loaded: Loaded = (bindings) => {
     run(bindings);
+    raiseFaults(compiled);
     void program;
   };
   loaded.codeBytes = compiled.bytes.length;
@@ -197,7 +227,7 @@ function load(program: Program, memory: LinearMemory, { work, watch }: Loading):
 function listing(program: Program, memory: LinearMemory): readonly (string | undefined)[] {
   const { system, machine } = hostOrThrow();
   const texts = new Map<number, string>();
-  const { spills } = compileProgram(program, { machine, arena: system.addressOf(memory.buffer), counters: 0n, listing: texts });
+  const { spills } = compileProgram(program, { machine, ...addresses(system, memory), listing: texts });
   return program.kernels.map((_, i) => {
     const text = texts.get(i);
     return text === undefined ? undefined : `${spills[i]} values on the stack\n${text}`;
@@ -220,6 +250,7 @@ function kernels(program: Program, memory: LinearMemory): ((...addresses: number
     return (...addresses) => {
       for (const [n, address] of addresses.entries()) list[n] = arena + BigInt(address);
       call(at);
+      raiseFaults(compiled);
     };
   });
 }

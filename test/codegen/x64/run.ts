@@ -1,20 +1,23 @@
 /** @file Runs one kernel as machine code, on buffers that lie between guards: what is written outside of them is noticed. */
 import { byteSize, type TypedArray, viewOf } from "../../../src/base/dtype.ts";
-import { compileProgram, type Machine } from "../../../src/codegen/x64/program.ts";
+import type { Machine } from "../../../src/codegen/x64/extension.ts";
+import { compileProgram, REPORTS } from "../../../src/codegen/x64/program.ts";
 import type { Kernel } from "../../../src/kernel/kernel.ts";
-import { askProcessor } from "../../../src/runtime/x64/processor.ts";
+import { askProcessor, type Level } from "../../../src/runtime/x64/processor.ts";
 import { openSystem, type System } from "../../../src/runtime/x64/system.ts";
 
 export const system: System | string = openSystem();
 
-/** Why machine code with 512-bit vectors cannot run here; undefined if it can. */
-export const obstacle: string | undefined =
-  typeof system === "string" ? system : askProcessor(system).level === "avx512" ? undefined : "this processor has no AVX-512";
+/** The best that machine code can be here. */
+export const level: Level | undefined = typeof system === "string" ? undefined : askProcessor(system).level;
+
+/** Why machine code cannot run here; undefined if it can. */
+export const obstacle: string | undefined = typeof system === "string" ? system : level ? undefined : "this processor has no AVX2";
 
 const GUARD = 0xa5;
 
 /** The buffers after the kernel ran. */
-export function executed(kernel: Kernel, data: readonly TypedArray[], machine: Machine): TypedArray[] {
+export function executed(kernel: Kernel, data: readonly TypedArray[], machine: Machine, checkAll = false): TypedArray[] {
   if (typeof system === "string") throw new Error(system);
   const memory = new SharedArrayBuffer(1 << 16);
   new Uint8Array(memory).fill(GUARD);
@@ -28,7 +31,9 @@ export function executed(kernel: Kernel, data: readonly TypedArray[], machine: M
   });
   const arena = system.addressOf(memory);
   const program = { kernels: [kernel], steps: [], bindings: 0 };
-  const { bytes, kernels } = compileProgram(program, { machine, arena, counters: 0n });
+  const reports = new Int32Array(new SharedArrayBuffer(4 * REPORTS));
+  const addresses = { arena, counters: 0n, reports: system.addressOf(reports.buffer) };
+  const { bytes, kernels, faults } = compileProgram(program, { machine, ...addresses, checkAll });
   const list = new BigUint64Array(memory, 0, views.length);
   for (const [i, view] of views.entries()) list[i] = arena + BigInt(view.byteOffset);
   const code = system.place(bytes);
@@ -37,6 +42,8 @@ export function executed(kernel: Kernel, data: readonly TypedArray[], machine: M
   } finally {
     code.release();
   }
+  const fault = reports.find((n) => n !== 0);
+  if (fault !== undefined) throw new Error(faults[fault]);
   const whole = new Uint8Array(memory);
   const inside = new Uint8Array(memory.byteLength);
   inside.fill(1, 0, 8 * views.length);

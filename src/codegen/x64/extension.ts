@@ -1,0 +1,82 @@
+/**
+ * @file What AVX-512 and AVX2 do in ways of their own: masks, choices, elements that lie apart, conversions of unsigned integers. All other code is the same for both; where an
+ * instruction only has another name, the machine says so.
+ */
+import type { Dtype } from "../../base/dtype.ts";
+import type { Expr } from "../../kernel/kernel.ts";
+import type { Target } from "../../kernel/target.ts";
+import type { RegisterFile } from "./allocate.ts";
+import type { Memory } from "./assembler.ts";
+import type { Kind } from "./code.ts";
+import type { Expressions, Source } from "./expressions.ts";
+
+/** What machine code is generated for. */
+export interface Machine {
+  readonly target: Target;
+  readonly registers: RegisterFile;
+  /** Names of instructions that the table has under another name for this machine. */
+  readonly names: Readonly<Record<string, string>>;
+  readonly extension: (on: Expressions) => VectorExtension;
+}
+
+export type MaskOp = "and" | "or" | "xor" | "andnot";
+
+/**
+ * A mask is a vector of bools. `x` and `of` are the expressions whose dtype and lanes count, other operands are values; lengths are bytes. A mask that is given
+ * to a load, store, gather or scatter is not changed.
+ */
+export interface VectorExtension {
+  /** What kind of register holds a mask. */
+  readonly maskKind: Kind;
+  /** Whether an instruction can take one element in memory for all lanes of an operand. */
+  readonly broadcasts: boolean;
+  /** Whether elements that lie apart can be stored by one instruction. */
+  readonly scatters: boolean;
+
+  compareFloats(of: Expr, a: number, b: Source, predicate: number): number;
+  compareIntegers(op: "eq" | "ne" | "lt" | "le", of: Expr, a: number, b: Source): number;
+  /** A comparison of two scalar floats as a general register. */
+  holds(of: Expr, a: number, b: Source, predicate: number): number;
+  /** The lanes of integers that are not 0. */
+  nonZero(lanes: number, value: number): number;
+
+  constantMask(all: boolean, lanes: number): number;
+  /** A bool in a general register for all lanes, or for the one of a scalar. */
+  maskOf(condition: number, lanes: number): number;
+  /** A general register with a bit for each lane. */
+  bits(mask: number, lanes: number): number;
+  /** `andnot` is b without a. */
+  logic(op: MaskOp, a: number, b: number, lanes: number): number;
+  not(mask: number, lanes: number): number;
+
+  select(x: Expr, mask: number, a: number, b: number): number;
+  /** `a` where the mask holds, else 0. */
+  zeroed(x: Expr, mask: number, a: number): number;
+  /** Minimum and maximum that order zeros, and are NaN where an operand is. */
+  limit(op: string, x: Expr, a: number, b: number): number;
+
+  /** A general register in all lanes. */
+  splat(value: number, length: number): number;
+  /** A vector or scalar float whose lowest lane is lane i. */
+  lane(value: number, of: Expr, i: number): number;
+  setLane(target: number, i: number, general: number, length: number): void;
+  /** Lanes of a vector in a register and of one in memory: those of the second are counted on from the first. */
+  permuted(x: Expr, first: number, second: Memory, picks: readonly number[]): number;
+
+  load(wide: boolean, place: Memory, length: number, mask: number): number;
+  store(wide: boolean, place: Memory, value: number, length: number, mask: number): void;
+  /** Bytes as words. Undefined if they must be loaded one after another. */
+  loadBytes(place: Memory, length: number, mask: number | undefined): number | undefined;
+  /** The low bytes of words. False if they must be stored one after another. */
+  storeBytes(place: Memory, value: number, length: number, mask: number | undefined): boolean;
+  gather(wide: boolean, memory: Memory, length: number, mask: number | undefined): number;
+  scatter(wide: boolean, memory: Memory, value: number, length: number, mask: number | undefined): void;
+
+  /** Lanes of u32 as floats; `length` is that of the result. */
+  fromUnsigned(to: Dtype, value: number, length: number): number;
+  /** Floats as integers, truncated, saturated, NaN as 0; `length` is that of the longer vector. */
+  toInteger(value: number, from: Dtype, to: Dtype, length: number): number;
+}
+
+/** Predicates of comparisons of floats: ordered and quiet where it matters. */
+export const PREDICATES = { unordered: 3, notEqual: 4, ordered: 7, atLeast: 29, above: 30 } as const;
