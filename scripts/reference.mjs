@@ -9,15 +9,15 @@ import { root } from "./setup.mjs";
 const src = join(root, "src");
 
 /** Entries of the package that the root does not have as namespaces. */
-const BESIDE_THE_ROOT = ["distributed"];
+const BESIDE_THE_ROOT = { distributed: "distributed/index.ts", onnx: "onnx/index.ts", step: "runtime/wasm/step.ts" };
 
 /** Pages by name, the public symbols that have no docstring, and types of ours that a public signature names and no page describes. */
 export function reference() {
   const { config } = ts.readConfigFile(join(root, "tsconfig.json"), ts.sys.readFile);
   const { options } = ts.parseJsonConfigFileContent(config, ts.sys, root);
   const entry = join(src, "index.ts");
-  const beside = BESIDE_THE_ROOT.map((name) => join(src, name, "index.ts"));
-  const program = ts.createProgram([entry, ...beside], options);
+  const beside = Object.entries(BESIDE_THE_ROOT).map(([name, file]) => [name, join(src, file)]);
+  const program = ts.createProgram([entry, ...beside.map(([, file]) => file)], options);
   const checker = program.getTypeChecker();
   const original = (symbol) => (symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol);
   const exportsOf = (module) => checker.getExportsOfModule(module).toSorted((a, b) => a.name.localeCompare(b.name, "en"));
@@ -31,8 +31,7 @@ export function reference() {
     own.filter(isNamespace).forEach(addNamespace(`${prefix}${symbol.name}.`));
   };
   top.filter(isNamespace).forEach(addNamespace(""));
-  for (const [i, file] of beside.entries())
-    modules.push([BESIDE_THE_ROOT[i], exportsOf(checker.getSymbolAtLocation(program.getSourceFile(file)))]);
+  for (const [name, file] of beside) modules.push([name, exportsOf(checker.getSymbolAtLocation(program.getSourceFile(file)))]);
 
   const isKnown = new Set(modules.flatMap(([, symbols]) => symbols.map(original)));
   const typeOf = (node) => original(checker.getSymbolAtLocation(node));
@@ -146,7 +145,9 @@ function section(name, declarations, isKnown) {
   // Of an overloaded function the signature of the implementation is not public.
   const shown = declarations.length > 1 ? declarations.filter((node) => !(ts.isFunctionDeclaration(node) && node.body)) : declarations;
   const members = shown.flatMap(membersOf);
-  const code = shown.flatMap((node) => [headOf(node, isKnown), ...membersOf(node).map((member) => `  ${memberSignature(member)}`)]);
+  // What is exported under another name is shown under that.
+  const head = (node) => headOf(node, isKnown).replace(/^((?:async )?function )\w+/, `$1${name}`);
+  const code = shown.flatMap((node) => [head(node), ...membersOf(node).map((member) => `  ${memberSignature(member)}`)]);
   const docs = [...new Set(declarations.map(docOf).filter(Boolean))];
   const notes = members.flatMap((member) => {
     const doc = docOf(member);

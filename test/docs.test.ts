@@ -48,6 +48,13 @@ describe("docs/reference", () => {
     expect(made.undocumented).toEqual([]);
   });
 
+  test("each entry of the package has a page", () => {
+    const { exports } = JSON.parse(page("package.json")) as { exports: Record<string, string | object> };
+    const entries = Object.keys(exports).filter((entry) => typeof exports[entry] === "object");
+    expect(entries.length).toBeGreaterThan(10);
+    expect(entries.map((entry) => entry.replace(/^\.\/?/, "") || "nabla").filter((name) => !made.pages.has(name))).toEqual([]);
+  });
+
   test("every type that a public signature names is exported and described", () => {
     expect(made.unexported).toEqual([]);
   });

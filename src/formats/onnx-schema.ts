@@ -21,6 +21,7 @@ export interface OnnxOpset {
   version?: Int;
 }
 
+/** A file: a graph, and which versions of the operators it was written for. */
 export interface OnnxModel {
   irVersion?: Int;
   producerName?: string;
@@ -34,6 +35,7 @@ export interface OnnxModel {
   functions?: OnnxFunction[];
 }
 
+/** Nodes in the order in which they run, and the values that are known before. */
 export interface OnnxGraph {
   nodes?: OnnxNode[];
   name?: string;
@@ -46,6 +48,7 @@ export interface OnnxGraph {
   metadata?: OnnxEntry[];
 }
 
+/** One operator, with the names of what it takes and gives; an input that is left out has the name "". */
 export interface OnnxNode {
   inputs?: string[];
   outputs?: string[];
@@ -58,6 +61,7 @@ export interface OnnxNode {
   metadata?: OnnxEntry[];
 }
 
+/** An argument of a node that is known; `type` says which field has it. */
 export interface OnnxAttribute {
   name?: string;
   f?: number;
@@ -79,6 +83,7 @@ export interface OnnxAttribute {
   sparse?: OnnxSparse;
 }
 
+/** A tensor as it is stored: its elements are in `raw`, in the list of their type, or in another file. {@link onnxElements} reads them. */
 export interface OnnxTensor {
   dims?: Int[];
   /** One of {@link DATA_TYPES}, by its place. */
@@ -98,12 +103,14 @@ export interface OnnxTensor {
   metadata?: OnnxEntry[];
 }
 
+/** A tensor of which only some elements are stored. */
 export interface OnnxSparse {
   values?: OnnxTensor;
   indices?: OnnxTensor;
   dims?: Int[];
 }
 
+/** A name and the type of the value that has it. */
 export interface OnnxInfo {
   name?: string;
   type?: OnnxType;
@@ -111,6 +118,7 @@ export interface OnnxInfo {
   metadata?: OnnxEntry[];
 }
 
+/** The type of a value: one of the fields is there. */
 export interface OnnxType {
   tensor?: OnnxTensorType;
   sequence?: OnnxBoxed;
@@ -121,20 +129,24 @@ export interface OnnxType {
   optional?: OnnxBoxed;
 }
 
+/** Element type, by its number, and shape. */
 export interface OnnxTensorType {
   elem?: Int;
   shape?: OnnxShape;
 }
 
+/** A sequence or an optional value: the type of what is in it. */
 export interface OnnxBoxed {
   elem?: OnnxType;
 }
 
+/** A map from keys to values. */
 export interface OnnxMapType {
   key?: Int;
   value?: OnnxType;
 }
 
+/** Sizes per axis. */
 export interface OnnxShape {
   dims?: OnnxDim[];
 }
@@ -146,6 +158,7 @@ export interface OnnxDim {
   denotation?: string;
 }
 
+/** An operator that the file defines by nodes of others. */
 export interface OnnxFunction {
   name?: string;
   inputs?: string[];
@@ -201,6 +214,7 @@ export interface OnnxMessages {
   Optional: OnnxOptional;
 }
 
+/** The name of a message. */
 export type MessageName = keyof OnnxMessages;
 
 /** A field: its name in our objects, what it holds, and whether it is a list. */
@@ -281,6 +295,7 @@ export const DATA_TYPES = [
   "int2",
 ] as const;
 
+/** An element type under ONNX's name. */
 export type OnnxDtype = (typeof DATA_TYPES)[number];
 
 /** What an attribute's `type` says: the field that holds the value. */

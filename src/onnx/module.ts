@@ -52,6 +52,7 @@ export class OnnxModule extends Module {
   readonly #parts: ModuleParts;
   readonly #needed: readonly OnnxPort[];
 
+  /** @internal Use {@link load}. */
   constructor(parts: ModuleParts) {
     super();
     this.#parts = parts;
