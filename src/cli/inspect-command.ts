@@ -145,6 +145,7 @@ async function batchFor(model: Layer, data: Dataset, examples: number, settings:
     ...(more && { more }),
     loss: lossOf(settings, data),
     optimizer: makeOptimizer(model.namedParameters(), settings),
+    batch: settings.batchSize * (settings.accumulate ?? 1),
     ...(data.task === "classification" && { classes: data.classes.length }),
   };
 }

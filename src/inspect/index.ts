@@ -68,7 +68,7 @@ export { type Maps, type Motion, moveImages, type Probe, type ProbeOptions, type
 export * as randomMatrix from "./random-matrix.ts";
 export { type ReceptiveField, receptiveField } from "./receptive-field.ts";
 export type { Found } from "./search.ts";
-export { type Elements, SiteProgram, type SiteReading, type SiteValues } from "./site-program.ts";
+export { type Elements, SiteProgram, type SiteProgramOptions, type SiteReading, type SiteValues } from "./site-program.ts";
 export type { Hidden, Site, SiteKind, SiteList } from "./sites.ts";
 export {
   type LayerSpectrum,

@@ -12,6 +12,7 @@ import { registerInstruments } from "../train/explain.ts";
 import { causesOf, type Finding } from "../train/finding.ts";
 import { aLoss, anOptimizer, type BatchTensors, checkModel, type Loss, lossOf, mainOutput, outputsOfModel } from "../train/task.ts";
 import { bindSeeds } from "../transform/reverse.ts";
+import { NoiseMeter } from "./batch-noise.ts";
 import { type Flow, FlowMeter } from "./flow.ts";
 import { intervals } from "./interval.ts";
 import { type Moment, rulesOf } from "./rules.ts";
@@ -34,6 +35,8 @@ export interface LookOptions {
   readonly classes?: number;
   /** Examples at a time, at most. Default 64. */
   readonly batchSize?: number;
+  /** Examples of a step of the run, to judge the noise of its gradients too; it takes at least two batches of `batchSize` to tell. */
+  readonly batch?: number;
 }
 
 /** What {@link look} finds. */
@@ -59,6 +62,7 @@ export const LOOK_OPTIONS: Checks<LookOptions> = {
   optimizer: expectation("an optimizer", (value) => value === undefined || anOptimizer.holds(value)),
   classes: positiveInteger,
   batchSize: positiveInteger,
+  batch: positiveInteger,
 };
 
 /**
@@ -82,25 +86,26 @@ export interface LookBatch extends LookOptions {
 /** For the library: {@link look} at a step of a run, with a program that may be used again. */
 export async function lookAt(model: Layer, options: LookBatch, step: number | null, program?: SiteProgram): Promise<Look> {
   const started = performance.now();
-  const { x, y, optimizer, batchSize = 64, lengths, more } = options;
+  const { x, y, optimizer, batchSize = 64, batch: size, lengths, more } = options;
   const loss = options.loss ?? usualLoss(y);
   checkExamples(x, y);
   const early = widthFinding(model, options, step);
   if (early) return { ...(await nothingSeen(x)), findings: [early], seconds: (performance.now() - started) / 1000 };
   const { training } = model;
-  const own = program ?? new SiteProgram(model, loss);
+  const sites = program ?? new SiteProgram(model, loss, { vectors: size !== undefined });
   model.train();
   try {
     const batches = lengths || more ? [{ x, y, lengths, more }] : batchesOf(x, y, batchSize);
-    const [flow, units] = [new FlowMeter(), new UnitsMeter()];
+    const [flow, units, noise] = [new FlowMeter(), new UnitsMeter(), new NoiseMeter()];
     let first: SiteReading | undefined;
     let total = 0;
     for (const batch of batches) {
-      const reading = await own.read(batch);
+      const reading = await sites.read(batch);
       checkSites(model, reading.list);
       first ??= reading;
       flow.add(reading);
       units.add(reading);
+      noise.add(reading);
       total += reading.loss / batches.length;
     }
     const seen = units.result();
@@ -108,6 +113,7 @@ export async function lookAt(model: Layer, options: LookBatch, step: number | nu
     const reading = { ...first!, loss: total };
     const moment = await momentOf(model, { ...options, y }, { reading, flow: flow.result(), units: proved, step }, batches);
     const findings = rulesOf(moment);
+    if (size !== undefined) findings.push(...noise.findings({ batch: size, loss: total, baseline: moment.baseline, step }));
     if (!options.light) findings.push(...(await mixing(model, batches[0]!, step)));
     if (optimizer && !options.light) findings.push(...(await optimizerFindings(model, optimizer, loss, batches[0]!, findings, step)));
     return {
@@ -121,7 +127,7 @@ export async function lookAt(model: Layer, options: LookBatch, step: number | nu
     };
   } finally {
     model.train(training);
-    if (!program) own.dispose();
+    if (!program) sites.dispose();
   }
 }
 

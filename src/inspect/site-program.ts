@@ -1,5 +1,5 @@
 /** @file The program of a network's sites: recorded and compiled once for the types of a batch, and run as often as wanted. Its results come as plain arrays. */
-import { check, checkFields, expectation } from "../base/check.ts";
+import { type Checks, check, checkFields, checkOptions, expectation, flag } from "../base/check.ts";
 import { formatType, type Shape } from "../base/shape.ts";
 import { type Compiled, compile } from "../function/compile.ts";
 import type { Layer } from "../nn/module.ts";
@@ -40,7 +40,17 @@ export interface SiteReading {
   readonly at: readonly SiteValues[];
   /** ‖∂L/∂w‖ of each parameter, by name. */
   readonly gradients: ReadonlyMap<string, number>;
+  /** ∂L/∂w of each parameter in the order of `list.parameters`, where they were asked for. */
+  readonly vectors: readonly Elements[];
 }
+
+/** Options of {@link SiteProgram}. */
+export interface SiteProgramOptions {
+  /** Whether readings carry the gradients of all parameters. Default false: only their lengths. */
+  readonly vectors?: boolean;
+}
+
+const OPTIONS: Checks<SiteProgramOptions> = { vectors: flag };
 
 async function elements(x: Tensor): Promise<Elements> {
   return { shape: x.shape, data: (await x.data()) as Float32Array };
@@ -65,8 +75,9 @@ export class SiteProgram {
   readonly #lists = new Map<string, SiteList>();
   #key = "";
 
-  constructor(model: Layer, loss: Loss) {
+  constructor(model: Layer, loss: Loss, options: SiteProgramOptions = {}) {
     checkModel("SiteProgram", model);
+    checkOptions("SiteProgram", options, OPTIONS);
     check("SiteProgram: loss", loss, someLoss);
     this.#model = model;
     this.#program = compile((x: Tensor, y: Tensor, lengths?: Tensor, more?: BatchTensors["more"]) => {
@@ -79,7 +90,8 @@ export class SiteProgram {
         model,
       );
       this.#lists.set(this.#key, recording.list);
-      return siteTensors(recording);
+      const all = siteTensors(recording);
+      return options.vectors ? all : { ...all, gradients: [] };
     });
   }
 
@@ -119,6 +131,7 @@ export class SiteProgram {
       outputCotangent: await elements(found.outputCotangent),
       at,
       gradients: new Map(list.parameters.map((name, i) => [name, Math.sqrt(squares[i]!)])),
+      vectors: await Promise.all(found.gradients.map(elements)),
     };
   }
 

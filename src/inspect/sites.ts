@@ -58,7 +58,8 @@ export interface SiteTensors {
     /** What a linear site multiplies by. */
     readonly weight?: Tensor;
   }[];
-  /** Σ g² of each parameter. */
+  /** Of the loss by each parameter, and Σ g² of each. */
+  readonly gradients: readonly Tensor[];
   readonly gradientSquares: readonly Tensor[];
 }
 
@@ -218,13 +219,15 @@ function tensorsAt({ found, loss, outputs, data, parameters }: Recording): SiteT
       ...(weight && { weight: next() }),
     };
   });
+  const gradients = [...parameters.values()].map(({ seed }) => cotangentOf.get(seed)!);
   return {
     loss: lossNow!,
     outputs: outputsNow!,
     outputCotangent: cotangentOf.get(shiftSeeds.at(-1)!)!,
     inputCotangents: inputs.map((seed) => seed && cotangentOf.get(seed)),
     at: places,
-    gradientSquares: [...parameters.values()].map(({ seed }) => cotangentOf.get(seed)!.square().sum()),
+    gradients,
+    gradientSquares: gradients.map((g) => g.square().sum()),
   };
 }
 

@@ -1,4 +1,4 @@
-/** @file One training step, tried and taken back: how far it goes, and what it does to the loss. */
+/** @file A few training steps on one batch, tried and taken back: how far they go, what they do to the loss, and whether each takes the one before back. */
 import { isFloat } from "../base/dtype.ts";
 import { randomState } from "../math/random.ts";
 import type { Layer } from "../nn/module.ts";
@@ -10,14 +10,20 @@ import type { Finding } from "../train/finding.ts";
 import { compileStep } from "../train/step.ts";
 import type { BatchTensors, Loss } from "../train/task.ts";
 
-/** What one step did. */
+/** What some steps on one batch did. */
 export interface TriedStep {
   readonly before: number;
-  /** Loss of the same batch behind the step. */
+  /** Loss of the same batch behind the first step, and behind all but one of them. */
   readonly after: number;
-  /** ‖Δw‖/‖w‖ of the weights (no biases, no scales of norms), by name. */
+  readonly last: number;
+  /** ‖Δw‖/‖w‖ of the weights (no biases, no scales of norms) in the first step, by name. */
   readonly ratios: ReadonlyMap<string, number>;
   readonly lr: number;
+  /**
+   * The largest 1 - Δ′·Δ/‖Δ‖² of two steps after one another, over all parameters. Of gradient descent it is the curvature along Δ times the rate, and steps turn Δ towards the sharpest
+   * direction: above 2 a step is longer than the one that it takes back. NaN if a step was of length 0 or of no finite one.
+   */
+  readonly curvature: number;
 }
 
 /** Values of parameters by name, to be compared with later ones. */
@@ -46,17 +52,42 @@ export function ratiosOf(model: Layer, before: Snapshot, after: Snapshot): Map<s
   return ratios;
 }
 
-/** Takes a step on a batch, looks, and puts every cell back. */
+/** Enough for an unstable direction to outgrow the others: by 1.5⁷ = 17 where sharpness times rate is 2.5. */
+const TRIED = 8;
+
+/** 1 - b·a/‖a‖² of the moves between three moments. */
+function turning([first, second, third]: readonly Snapshot[]): number {
+  let [product, square] = [0, 0];
+  for (const [name, w] of second!) {
+    const [before, after] = [first!.get(name)!, third!.get(name)!];
+    for (let i = 0; i < w.length; i++) {
+      const move = w[i]! - before[i]!;
+      square += move * move;
+      product += move * (after[i]! - w[i]!);
+    }
+  }
+  return 1 - product / square;
+}
+
+/** Takes some steps on a batch, looks, and puts every cell back. */
 export async function tryStep(model: Layer, optimizer: Optimizer, loss: Loss, { x, y, lengths, more }: BatchTensors): Promise<TriedStep> {
   const cells = [...model.stateDict().values(), ...optimizer.stateDict().values(), ...optimizer.parameters, randomState()];
   const mark = new Mark(new Set(cells));
   const step = compileStep(model, optimizer, { loss });
   try {
-    const before = await snapshotOf(model);
-    const first = await step(x, y, true, lengths, more).item();
-    const after = await snapshotOf(model);
-    const second = await step(x, y, true, lengths, more).item();
-    return { before: first, after: second, ratios: ratiosOf(model, before, after), lr: optimizer.lr };
+    const losses: number[] = [];
+    const moments = [await snapshotOf(model)];
+    let ratios: ReadonlyMap<string, number> = new Map();
+    let curvature = Number.NEGATIVE_INFINITY;
+    for (let k = 0; k < TRIED; k++) {
+      losses.push(await step(x, y, true, lengths, more).item());
+      moments.push(await snapshotOf(model));
+      if (k === 0) ratios = ratiosOf(model, moments[0]!, moments[1]!);
+      if (k === 0) continue;
+      curvature = Math.max(curvature, turning(moments));
+      moments.shift();
+    }
+    return { before: losses[0]!, after: losses[1]!, last: losses.at(-1)!, ratios, lr: optimizer.lr, curvature };
   } finally {
     mark.restore();
     step.dispose();
@@ -92,13 +123,21 @@ const LARGE = 0.5;
 
 /** What a tried step says of the learning rate. */
 export function optimizerRules(tried: TriedStep, step: number | null): Finding[] {
-  const { before, after, ratios, lr } = tried;
+  const { before, after, last, ratios, lr, curvature } = tried;
   const [most] = [...ratios].sort(([, a], [, b]) => b - a);
   if (!most) return [];
   const [where, ratio] = most;
   const rises = !(after <= 4 * Math.max(before, 1e-3));
   if (ratio > LARGE || (rises && ratio > 0.05))
     return [tooFast(where, { "‖Δw‖/‖w‖": ratio, "learning rate": lr, "loss before": before, "loss after": after }, step)];
+  if (ratio > 0 && !(last <= before) && !(curvature <= 2))
+    return [
+      tooFast(
+        "loss",
+        { "sharpness × rate": curvature, "learning rate": lr, "loss before": before, [`loss after ${TRIED - 1} steps`]: last },
+        step,
+      ),
+    ];
   const still = ratio < 1e-7 || (ratio < 3e-6 && before - after < 1e-4 * Math.abs(before));
   return still ? [tooSlow(where, { "‖Δw‖/‖w‖": ratio, "learning rate": lr }, step)] : [];
 }

@@ -16,6 +16,7 @@ export type RuleName =
   | "unchanged"
   | "mixes-batch"
   | "update-ratio"
+  | "batch-noise"
   | "loss-flat";
 
 /** Something that keeps a network from learning, or may. */
@@ -35,6 +36,7 @@ export interface Finding {
 /** What each rule explains away when it holds: its consequences. */
 const EXPLAINS: Readonly<Partial<Record<RuleName, readonly RuleName[]>>> = {
   "not-finite": [
+    "batch-noise",
     "exploding",
     "vanishing",
     "dead",
@@ -46,16 +48,28 @@ const EXPLAINS: Readonly<Partial<Record<RuleName, readonly RuleName[]>>> = {
     "poor-init",
     "mixes-batch",
   ],
-  data: ["not-finite", "exploding", "dead", "saturated", "too-fast", "poor-init", "loss-flat", "vanishing", "update-ratio"],
-  outputs: ["loss-flat", "vanishing"],
-  "too-fast": ["not-finite", "exploding", "dead", "saturated", "vanishing", "update-ratio", "poor-init", "loss-flat", "unchanged"],
-  "poor-init": ["vanishing", "dead", "saturated", "unchanged", "update-ratio", "loss-flat"],
-  exploding: ["poor-init", "saturated", "dead", "vanishing", "loss-flat", "update-ratio"],
-  dead: ["vanishing", "unchanged", "update-ratio", "loss-flat"],
-  saturated: ["vanishing", "update-ratio", "loss-flat"],
-  vanishing: ["update-ratio", "unchanged", "loss-flat"],
-  unchanged: ["vanishing", "loss-flat", "update-ratio"],
+  data: ["batch-noise", "not-finite", "exploding", "dead", "saturated", "too-fast", "poor-init", "loss-flat", "vanishing", "update-ratio"],
+  outputs: ["batch-noise", "loss-flat", "vanishing"],
+  "too-fast": [
+    "batch-noise",
+    "not-finite",
+    "exploding",
+    "dead",
+    "saturated",
+    "vanishing",
+    "update-ratio",
+    "poor-init",
+    "loss-flat",
+    "unchanged",
+  ],
+  "poor-init": ["batch-noise", "vanishing", "dead", "saturated", "unchanged", "update-ratio", "loss-flat"],
+  exploding: ["batch-noise", "poor-init", "saturated", "dead", "vanishing", "loss-flat", "update-ratio"],
+  dead: ["batch-noise", "vanishing", "unchanged", "update-ratio", "loss-flat"],
+  saturated: ["batch-noise", "vanishing", "update-ratio", "loss-flat"],
+  vanishing: ["batch-noise", "update-ratio", "unchanged", "loss-flat"],
+  unchanged: ["batch-noise", "vanishing", "loss-flat", "update-ratio"],
   "mixes-batch": [],
+  "batch-noise": ["loss-flat"],
   "update-ratio": ["loss-flat"],
 };
 

@@ -2,10 +2,12 @@
 import { digits } from "../../src/data/digits.ts";
 import { manualSeed } from "../../src/math/random.ts";
 import * as nn from "../../src/nn/index.ts";
+import { crossEntropy } from "../../src/nn/losses.ts";
 import { fromArray } from "../../src/ops/create.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
 import { Adam, type Optimizer, SGD } from "../../src/optim/index.ts";
 import type { RuleName } from "../../src/train/finding.ts";
+import { compileStep } from "../../src/train/step.ts";
 import type { Loss } from "../../src/train/task.ts";
 
 /** What is looked at. */
@@ -16,6 +18,8 @@ export interface Case {
   readonly loss?: Loss;
   readonly optimizer?: Optimizer;
   readonly classes?: number;
+  /** Examples of a step. */
+  readonly batch?: number;
 }
 
 const set = await digits();
@@ -83,6 +87,32 @@ const sigmoids = (): nn.Sequential =>
     new nn.Linear(32, 10),
   );
 
+/** Nine of ten labels are those of other examples. */
+const mislabelled = (n = 512): Pick<Case, "x" | "y"> => {
+  const y = labels(n);
+  return batch(
+    inputs(n),
+    y.map((v, i) => (i % 10 === 0 ? v : y[(7 * i + 3) % n]!)),
+  );
+};
+
+/** 256 copies of five examples, after some steps on them. */
+const copies = (): Case => {
+  const x = inputs(5);
+  const y = labels(5);
+  const model = mlp();
+  const data = batch(
+    Float32Array.from({ length: 256 * 64 }, (_, i) => x[i % (5 * 64)]!),
+    Int32Array.from({ length: 256 }, (_, i) => y[i % 5]!),
+  );
+  const step = compileStep(model, new Adam(model.parameters(), { lr: 1e-2 }), {
+    loss: (outputs, targets) => crossEntropy(outputs as Tensor, targets),
+  });
+  for (let k = 0; k < 15; k++) step(data.x, data.y, true);
+  step.dispose();
+  return { model, ...data, classes: 10, batch: 256 };
+};
+
 /** One fault each, and the rule that names it. */
 export const BROKEN: readonly (readonly [name: string, rule: RuleName, make: () => Case])[] = [
   [
@@ -112,6 +142,26 @@ export const BROKEN: readonly (readonly [name: string, rule: RuleName, make: () 
         return { model, ...batch(), optimizer: new SGD(model.parameters(), { lr: 1e-6 }) };
       }),
   ],
+  [
+    "a rate above twice the inverse sharpness",
+    "too-fast",
+    () =>
+      made(() => {
+        const model = mlp();
+        return { model, ...batch(), optimizer: new SGD(model.parameters(), { lr: 4 }) };
+      }),
+  ],
+  [
+    "the same with momentum",
+    "too-fast",
+    () =>
+      made(() => {
+        const model = mlp();
+        return { model, ...batch(), optimizer: new SGD(model.parameters(), { lr: 2, momentum: 0.9 }) };
+      }),
+  ],
+  ["one example a step, and nine of ten labels wrong", "batch-noise", () => made(() => ({ model: mlp(), ...mislabelled(), batch: 1 }))],
+  ["a batch of copies", "batch-noise", () => made(copies)],
   ["ten sigmoids", "vanishing", () => made(() => ({ model: sigmoids(), ...batch() }))],
   ["zero weights", "poor-init", () => made(() => ({ model: scaled(mlp(), 0), ...batch() }))],
   [
@@ -249,6 +299,7 @@ const withAdam = (model: nn.Layer, data: Pick<Case, "x" | "y">): Case => ({
   model,
   ...data,
   optimizer: new Adam(model.parameters(), { lr: 1e-3 }),
+  batch: 32,
 });
 
 /** Nets that learn. */

@@ -1,7 +1,7 @@
 /** @file What the pages on instruments show is what the instruments say. */
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { BROKEN } from "../inspect/broken.ts";
+import { BROKEN, HEALTHY } from "../inspect/broken.ts";
 import { filled } from "../inspect/docs.ts";
 import "../../src/runtime/evaluate.ts";
 
@@ -14,4 +14,10 @@ test.each(["why-not-learning.md", "inspect.md"])("docs/%s", async (name) => {
 test("every broken net is in the walk", () => {
   const text = page("why-not-learning.md");
   expect(BROKEN.filter(([name]) => !text.includes(`<!-- case: ${name} -->`)).map(([name]) => name)).toEqual([]);
+});
+
+test("the page on the rules says how many nets they are tried on", () => {
+  expect(page("inspect.md")).toContain(
+    `A test has ${BROKEN.length} nets with one fault that fire their rule and only it, and ${HEALTHY.length} healthy ones`,
+  );
 });
