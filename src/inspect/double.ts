@@ -3,6 +3,7 @@
  */
 import { isFloat } from "../base/dtype.ts";
 import { type Shape, sizeOf } from "../base/shape.ts";
+import { ConvTransposeNd } from "../nn/conv-transpose.ts";
 import { functionalCall } from "../nn/functional-call.ts";
 import { checkModule, type Module } from "../nn/module.ts";
 import type { Parameter } from "../nn/parameter.ts";
@@ -61,11 +62,39 @@ export function doubles(model: Module): Record<string, Tensor> {
   return Object.fromEntries(model.namedCells().flatMap(([name, cell]) => (isFloat(cell.dtype) ? [[name, cell.value.cast("f64")]] : [])));
 }
 
+/** From an element's place to its filter. */
+export type FilterOf = (index: number) => number;
+
+/** Kernels [in, out / groups, ...] of transposed convolutions, with their groups; those of others are [out, in / groups, ...]. */
+export const transposedKernels = (model: Module): ReadonlyMap<Cell, number> =>
+  new Map(model.modules().flatMap((module) => (module instanceof ConvTransposeNd ? [[module.weight, module.groups] as const] : [])));
+
+function filterOf(shape: Shape, groups: number | undefined): FilterOf | undefined {
+  if (shape.length < 2) return undefined;
+  if (groups === undefined) {
+    const size = sizeOf(shape.slice(1));
+    return (index) => Math.floor(index / size);
+  }
+  const [inputs, outputs, taps] = [shape[0]! / groups, shape[1]!, sizeOf(shape.slice(2))];
+  return (index) => Math.floor(index / (taps * outputs * inputs)) * outputs + (Math.floor(index / taps) % outputs);
+}
+
+/** A kernel of a transposed convolution as [out, in / groups, ...]. */
+export function outputsFirst(kernel: Tensor, groups: number): Tensor {
+  const [inputs, outputs, ...taps] = kernel.shape as [number, number, ...number[]];
+  return kernel
+    .reshape([groups, inputs / groups, outputs, ...taps])
+    .transpose([0, 2, 1, ...taps.map((_, i) => 3 + i)])
+    .reshape([groups * outputs, inputs / groups, ...taps]);
+}
+
 /** All parameters of a model as one vector, and the way back. */
 export interface ParameterVector {
   readonly size: number;
   readonly names: readonly string[];
   readonly shapes: readonly Shape[];
+  /** To which output (row, or output channel of a kernel) an element of each belongs; undefined of vectors. */
+  readonly filters: readonly (FilterOf | undefined)[];
   /** The vector of the values that the model has. */
   values(): Float64Array;
   /** Runs `fn` with the parameters that a vector f64[size] holds; other cells of floats are f64 too. What it writes to cells is dropped. */
@@ -82,8 +111,10 @@ export function parameterVector(what: string, model: Module, state = false): Par
   const names = all.map(([name]) => name);
   const size = shapes.reduce((sum, shape) => sum + sizeOf(shape), 0);
   const others = doubles(model);
+  const transposed = transposedKernels(model);
   return {
     size,
+    filters: all.map(([, cell]) => filterOf(cell.shape, transposed.get(cell))),
     names,
     shapes,
     values: () =>

@@ -23,6 +23,7 @@ export {
 export { type CheckOptions, type CheckReport, checkGradients, checkModel } from "./check.ts";
 export * as cost from "./cost.ts";
 export { type Curvature, type CurvatureOptions, curvature, type Objective, type StepFit, stepFit } from "./curvature.ts";
+export { type CurvaturePlane, type CurvaturePlaneOptions, curvaturePlane } from "./curvature-plane.ts";
 export { splitRules } from "./data-rules.ts";
 export {
   type Descent,
@@ -64,6 +65,7 @@ export { type Look, type LookOptions, look } from "./look.ts";
 export { type NoiseOptions, type NoiseScale, type NormPair, noiseScale, noiseScaleFromNorms } from "./noise.ts";
 export { type AccumulationCost, accumulationCost, type Operation, type Operations, operations } from "./operations.ts";
 export { type Growth, type Path, type Paths, type PathsOptions, pathGrowth, paths, type Thickness } from "./paths.ts";
+export { type PowerLaw, powerLaw } from "./power-law.ts";
 export { type Maps, type Motion, moveImages, type Probe, type ProbeOptions, type ProbeRow, probe, usualMotions } from "./probe.ts";
 export * as randomMatrix from "./random-matrix.ts";
 export { type ReceptiveField, receptiveField } from "./receptive-field.ts";

@@ -22,7 +22,7 @@ import { valueAndGrad } from "../function/derivative.ts";
 import { checkModule, type Layer } from "../nn/module.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { OBJECTIVE, type Objective, type Prepared, prepared } from "./curvature.ts";
-import { elements64, inEvaluation, type ParameterVector, parameterVector, tensor64 } from "./double.ts";
+import { elements64, type FilterOf, inEvaluation, type ParameterVector, parameterVector, tensor64 } from "./double.ts";
 import { Draws } from "./draws.ts";
 
 /** Losses along a line. */
@@ -58,7 +58,8 @@ export interface SliceOptions extends Objective {
   readonly directions?: readonly Direction[];
 }
 
-const OPTIONS: Checks<SliceOptions> = {
+/** For the library. */
+export const SLICE_OPTIONS: Checks<SliceOptions> = {
   ...OBJECTIVE,
   normalization: oneOf("filter", "none"),
   range: positive,
@@ -68,31 +69,39 @@ const OPTIONS: Checks<SliceOptions> = {
 };
 
 /** Equal steps from low to high. */
-const steps = (low: number, high: number, count: number): number[] =>
+export const steps = (low: number, high: number, count: number): number[] =>
   Array.from({ length: count }, (_, i) => (count === 1 ? (low + high) / 2 : low + ((high - low) * i) / (count - 1)));
 
 /** A random direction, of the scale of the filters unless told otherwise. */
-function directionOf({ shapes, size }: ParameterVector, theta: Float64Array, draws: Draws, normalization: "filter" | "none"): Direction {
-  const d = draws.normals(size);
+function directionOf(vector: ParameterVector, theta: Float64Array, draws: Draws, normalization: "filter" | "none"): Direction {
+  const d = draws.normals(vector.size);
   if (normalization === "none") return d;
   let from = 0;
-  for (const shape of shapes) {
-    const all = sizeOf(shape);
-    const rows = shape.length >= 2 ? shape[0]! : 0;
-    if (rows === 0) d.fill(0, from, from + all);
-    for (let row = 0; row < rows; row++) {
-      const [start, end] = [from + (row * all) / rows, from + ((row + 1) * all) / rows];
-      const [w, own] = [theta.subarray(start, end), d.subarray(start, end)];
-      const scale = Math.sqrt(dot(w, w)) / (Math.sqrt(dot(own, own)) + 1e-10);
-      for (let i = 0; i < own.length; i++) own[i]! *= scale;
-    }
-    from += all;
+  for (const [k, shape] of vector.shapes.entries()) {
+    const size = sizeOf(shape);
+    const filterOf = vector.filters[k];
+    const own = d.subarray(from, from + size);
+    if (filterOf) scaleFilters(own, theta.subarray(from, from + size), filterOf);
+    else own.fill(0);
+    from += size;
   }
   return d;
 }
 
+/** Gives every filter of a direction the length that it has in the weight. */
+function scaleFilters(d: Float64Array, weight: Float64Array, filterOf: FilterOf): void {
+  const [own, wanted]: number[][] = [[], []];
+  for (let i = 0; i < d.length; i++) {
+    const f = filterOf(i);
+    own[f] = (own[f] ?? 0) + d[i]! ** 2;
+    wanted[f] = (wanted[f] ?? 0) + weight[i]! ** 2;
+  }
+  const scales = own.map((square, f) => Math.sqrt(wanted[f]!) / (Math.sqrt(square) + 1e-10));
+  for (let i = 0; i < d.length; i++) d[i]! *= scales[filterOf(i)]!;
+}
+
 /** Directions as asked for: given, or drawn one after another. */
-function directions(what: string, count: number, vector: ParameterVector, theta: Float64Array, options: SliceOptions): Direction[] {
+export function directions(what: string, count: number, vector: ParameterVector, theta: Float64Array, options: SliceOptions): Direction[] {
   const { normalization = "filter", seed = 0, directions: given } = options;
   const draws = new Draws(seed);
   const made = given
@@ -117,7 +126,7 @@ function lossAt({ loss, x, y }: Prepared, theta: Float64Array, d: Direction, e: 
 /** The loss along a direction from the parameters of a model; `points` evaluations of the batch. In f64, evaluation mode. */
 export function slice(model: Layer, options: SliceOptions): Slice {
   checkModule("slice: model", model);
-  checkOptions("slice", options, OPTIONS, "x", "y", "loss");
+  checkOptions("slice", options, SLICE_OPTIONS, "x", "y", "loss");
   const { range = 1, points = 51 } = options;
   return inEvaluation(model, () => {
     const all = prepared("slice", model, options);
@@ -132,7 +141,7 @@ export function slice(model: Layer, options: SliceOptions): Slice {
 /** The loss on the plane of two directions around the parameters of a model; points² evaluations of the batch. In f64, evaluation mode. */
 export function plane(model: Layer, options: SliceOptions): Plane {
   checkModule("plane: model", model);
-  checkOptions("plane", options, OPTIONS, "x", "y", "loss");
+  checkOptions("plane", options, SLICE_OPTIONS, "x", "y", "loss");
   const { range = 1, points = 51 } = options;
   return inEvaluation(model, () => {
     const all = prepared("plane", model, options);

@@ -12,9 +12,10 @@ import { functionalCall } from "../nn/functional-call.ts";
 import { checkModule, type Layer, type Module } from "../nn/module.ts";
 import { isTensor, zeros } from "../ops/create.ts";
 import { requireTensor, type Tensor } from "../ops/tensor.ts";
-import { doubles, elements64, inEvaluation, parametersOf, requireFinite } from "./double.ts";
+import { doubles, elements64, inEvaluation, outputsFirst, parametersOf, requireFinite, transposedKernels } from "./double.ts";
 import { type Estimate, singularValues } from "./lanczos.ts";
 import { circularNorm, jacobianMap } from "./linear-map.ts";
+import { type PowerLaw, powerLaw } from "./power-law.ts";
 import {
   type Ensemble,
   edges,
@@ -58,6 +59,8 @@ export interface MatrixSpectrum {
   /** What 99 % of random matrices stay below. */
   readonly line: number;
   readonly outliers: readonly Outlier[];
+  /** The power law that fits the tail of σ² best; of ten different values or more. A fitted number: noise has one too. */
+  readonly tail?: PowerLaw;
   readonly frobenius: number;
   /** ‖W‖_F²/σ₁². */
   readonly stableRank: number;
@@ -81,7 +84,7 @@ export interface OperatorSpectrum {
 export interface LayerSpectrum extends MatrixSpectrum {
   /** Of the parameter. */
   readonly name: string;
-  /** A kernel [out, in, ...] is looked at as a matrix [out, in·Πkernel]. */
+  /** A kernel [out, in, ...] (of a transposed convolution [in, out, ...]) is looked at as a matrix [out, in·Πkernel]. */
   readonly shape: Shape;
   readonly operator?: OperatorSpectrum;
 }
@@ -134,6 +137,7 @@ export function matrixSpectrum(weight: Tensor): MatrixSpectrum {
   const unit: Ensemble = { rows, columns, variance: 1 };
   const variance = (medianOf(values) / marchenkoPasturQuantile(0.5, unit)) ** 2;
   const sum = values.reduce((a, b) => a + b, 0);
+  const tail = powerLaw(values.map((s) => s * s));
   const entropy = values.reduce((h, s) => (s > 0 ? h - (s / sum) * Math.log(s / sum) : h), 0);
   return {
     rows,
@@ -141,6 +145,7 @@ export function matrixSpectrum(weight: Tensor): MatrixSpectrum {
     values,
     variance,
     ...besideLaw(values, squares, { rows, columns, variance }),
+    ...(tail && { tail }),
     frobenius: Math.sqrt(squares),
     stableRank: squares > 0 ? squares / values[0]! ** 2 : 0,
     effectiveRank: sum > 0 ? Math.exp(entropy) : 0,
@@ -270,15 +275,17 @@ export function spectrum(model: Layer, options: SpectrumOptions = {}): Spectrum 
     const values = doubles(model);
     const forward = (x: Tensor): Tensor => functionalCall(model, values, () => model.forward(x)).result;
     const seen = first ? inputsOf(model, () => compile(forward)(first)) : new Map<Module, Shape>();
+    const transposed = transposedKernels(model);
     const owners = new Map(model.modules().flatMap((module) => Object.values(module).map((cell) => [cell, module] as const)));
     const layers = weights.map(([name, cell]): LayerSpectrum => {
       const weight = cell.value;
+      const groups = transposed.get(cell);
       const owner = owners.get(cell) as Layer | undefined;
       const given = owner && seen.get(owner);
       return {
         name,
         shape: weight.shape,
-        ...matrixSpectrum(weight),
+        ...matrixSpectrum(groups === undefined ? weight : outputsFirst(weight, groups)),
         ...(owner && given && weight.rank > 2 && { operator: operatorOf(owner, weight, given, options) }),
       };
     });

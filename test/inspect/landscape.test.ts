@@ -1,9 +1,13 @@
 /** @file Landscapes and descents: exact parabolas, invariance under rescaling, lines and curves, the right plane of a path, XOR's four levels, slopes in all directions. */
 import { describe, expect, test } from "vitest";
+import { decomposeSymmetric } from "../../src/base/eigen.ts";
+import { matrix } from "../../src/base/linalg.ts";
+import { curvature } from "../../src/inspect/curvature.ts";
+import { curvaturePlane } from "../../src/inspect/curvature-plane.ts";
 import { directional, outcomes, steepestDescent } from "../../src/inspect/descent.ts";
 import { elements64, parameterVector, tensor64 } from "../../src/inspect/double.ts";
 import { Draws } from "../../src/inspect/draws.ts";
-import { curve, line, pathPlane, plane, slice } from "../../src/inspect/landscape.ts";
+import { curve, directions, line, pathPlane, plane, slice } from "../../src/inspect/landscape.ts";
 import * as nn from "../../src/nn/index.ts";
 import { tensor } from "../../src/ops/create.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
@@ -48,6 +52,26 @@ describe("slices and planes", () => {
     expect(Math.abs(other.loss[0]! - plain.loss[0]!)).toBeGreaterThan(0.1);
   });
 
+  test.each([1, 2])("a transposed convolution's filters are its output channels, in %i groups", (groups) => {
+    const model = new nn.ConvTranspose2d(4, 6, 3, { groups, dtype: "f64" });
+    const vector = parameterVector("test", model);
+    const objective = { x: normals(3, [5, 4, 3, 3]), y: normals(4, [5, 6, 5, 5]), loss: mse };
+    const [d] = directions("test", 1, vector, vector.values(), objective);
+    // [in, out / groups, 3, 3]: group, input and output channel of a group, tap.
+    const lengths = (w: Tensor): Tensor =>
+      w
+        .reshape([groups, 4 / groups, 6 / groups, 9])
+        .square()
+        .sum([1, 3])
+        .sqrt();
+    const own = elements64(lengths(tensor64(d!.slice(0, vector.size - 6), model.weight.shape)));
+    elements64(lengths(model.weight.value)).forEach((length, i) => {
+      expect(own[i]).toBeCloseTo(length, 8);
+    });
+    expect(own.length).toBe(6);
+    expect(d!.slice(-6)).toEqual(new Float64Array(6));
+  });
+
   test("one seed gives one slice; directions may be given", () => {
     const model = relu();
     const options = { x, y, loss: mse, points: 3 };
@@ -59,6 +83,58 @@ describe("slices and planes", () => {
       "slice: directions must be 1 of 41 numbers, got 4",
     );
     expect(() => plane(model, { ...options, range: 0 })).toThrow("plane: range must be a number above 0, got 0");
+  });
+});
+
+describe("curvature on a plane", () => {
+  test("of a linear model it is that of 2XᵀX/N everywhere", () => {
+    const model = new nn.Linear(3, 1, { dtype: "f64", bias: false });
+    const found = curvaturePlane(model, { x, y, loss: mse, points: 3 });
+    const { values } = decomposeSymmetric(
+      matrix(
+        3,
+        3,
+        elements64(
+          x
+            .transpose()
+            .matmul(x)
+            .mul(2 / 20),
+        ),
+      ),
+    );
+    for (const row of found.most) for (const value of row) expect(value).toBeCloseTo(values[2]!, 10);
+    for (const row of found.least) for (const value of row) expect(value).toBeCloseTo(values[0]!, 10);
+    expect(found.error).toBeLessThan(1e-10);
+  });
+
+  test("in the middle it is that of the model, in a corner that of the moved one", () => {
+    const model = new nn.Sequential(new nn.Linear(3, 4, { dtype: "f64" }), new nn.Tanh(), new nn.Linear(4, 1, { dtype: "f64" }));
+    const objective = { x, y, loss: mse };
+    const found = curvaturePlane(model, { ...objective, points: 3, range: 0.5, steps: 21, seed: 2 });
+    const here = curvature(model, { ...objective, probes: 1, steps: 21 });
+    expect(found.most[1]![1]).toBeCloseTo(here.top[0]!.value, 8);
+    expect(found.least[1]![1]).toBeCloseTo(here.bottom[0]!.value, 8);
+    // The loss on the plane of the same seed knows where the corner is.
+    const where = plane(model, { ...objective, points: 3, range: 0.5, seed: 2 });
+    expect([found.alpha, found.beta]).toEqual([where.alpha, where.beta]);
+    const vector = parameterVector("test", model);
+    const theta = vector.values();
+    const [d, e] = directions("test", 2, vector, theta, { ...objective, seed: 2 });
+    let from = 0;
+    for (const cell of model.parameters()) {
+      const size = cell.shape.reduce((a, b) => a * b, 1);
+      cell.set(tensor64(theta.map((w, i) => w - 0.5 * d![i]! + 0.5 * e![i]!).slice(from, from + size), cell.shape));
+      from += size;
+    }
+    expect(at(model)).toBeCloseTo(where.loss[2]![0]!, 12);
+    expect(curvature(model, { ...objective, probes: 1, steps: 21 }).top[0]!.value).toBeCloseTo(found.most[2]![0]!, 8);
+  });
+
+  test("says what it cannot do", () => {
+    expect(() => curvaturePlane(relu(), { x, y, loss: mse, steps: 201 })).toThrow("curvaturePlane: steps must be at most 200, got 201");
+    expect(() => curvaturePlane(relu(), { x, y, loss: mse, point: 3 } as never)).toThrow(
+      'there is no option point; did you mean "points"?',
+    );
   });
 });
 

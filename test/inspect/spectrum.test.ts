@@ -5,6 +5,7 @@ import { matrix } from "../../src/base/linalg.ts";
 import { Draws } from "../../src/inspect/draws.ts";
 import { lanczos, singularValues } from "../../src/inspect/lanczos.ts";
 import { circularNorm, circularSingularValues, jacobianMap, matrixMap } from "../../src/inspect/linear-map.ts";
+import { powerLaw } from "../../src/inspect/power-law.ts";
 import * as law from "../../src/inspect/random-matrix.ts";
 import { matrixSpectrum, productSpectrum, spectrum } from "../../src/inspect/spectrum.ts";
 import { tracyWidom, tracyWidomQuantile } from "../../src/inspect/tracy-widom.ts";
@@ -189,6 +190,41 @@ describe("a matrix beside the law", () => {
   });
 });
 
+describe("the power law of a tail", () => {
+  /** Quantiles of a density ∝ x^-alpha from 3 on, evenly spread, over as many small numbers. */
+  const pareto = (alpha: number, n: number): number[] => [
+    ...Array.from({ length: n }, (_, i) => 3 * (1 - (i + 0.5) / n) ** (-1 / (alpha - 1))),
+    ...Array.from({ length: n }, (_, i) => (2.9 * (i + 1)) / n),
+  ];
+
+  test.each([1.7, 2.5, 4])("exponent %d, and where the tail starts", (alpha) => {
+    const found = powerLaw(pareto(alpha, 2000))!;
+    expect(found.alpha).toBeCloseTo(alpha, 1);
+    expect(found.from).toBeCloseTo(3, 1);
+    expect(found.distance).toBeLessThan(0.01);
+  });
+
+  test("by Clauset, Shalizi & Newman's formula", () => {
+    const values = Array.from({ length: 40 }, (_, i) => 1.05 ** (i + 1) * (1 + (i % 3) / 50));
+    const { alpha, from, count, distance } = powerLaw(values)!;
+    const tail = values.filter((x) => x >= from * (1 - 1e-12)).sort((a, b) => a - b);
+    expect(count).toBe(tail.length);
+    expect(alpha).toBeCloseTo(1 + count / tail.reduce((sum, x) => sum + Math.log(x / from), 0), 10);
+    const gaps = tail.map((x, i) => Math.abs(1 - (x / from) ** (1 - alpha) - i / count));
+    expect(distance).toBeGreaterThanOrEqual(Math.max(...gaps) - 1e-12);
+  });
+
+  test("no law of few numbers, of equal ones, of zeros", () => {
+    expect(powerLaw([])).toBeUndefined();
+    expect(powerLaw([1, 2, 3])).toBeUndefined();
+    expect(powerLaw(new Array<number>(50).fill(2))).toBeUndefined();
+    expect(powerLaw(new Array<number>(50).fill(0))).toBeUndefined();
+    expect(() => powerLaw([1, -1])).toThrow("powerLaw: values");
+    expect(matrixSpectrum(gaussian(new Draws(1), 4, 4)).tail).toBeUndefined();
+    expect(matrixSpectrum(gaussian(new Draws(1), 40, 60)).tail!.count).toBeGreaterThanOrEqual(10);
+  });
+});
+
 describe("Lanczos", () => {
   test("all singular values, with vanishing and multiple ones", () => {
     const w = gaussian(new Draws(2), 12, 9).matmul(
@@ -314,6 +350,25 @@ describe("a whole model", () => {
     const plain = spectrum(model);
     expect(plain.jacobian).toBeUndefined();
     expect(plain.layers[0]!.operator).toBeUndefined();
+  });
+
+  test.each([1, 2])("a transposed convolution is a matrix from inputs to outputs, in %i groups", (groups) => {
+    const layer = new nn.ConvTranspose2d(4, 6, 3, { groups, dtype: "f64" });
+    const w = layer.weight.value.dataSync();
+    const [rows, per] = [6 / groups, 4 / groups];
+    const rearranged = new Float64Array(w.length);
+    for (let o = 0; o < 6; o++)
+      for (let i = 0; i < per; i++)
+        for (let k = 0; k < 9; k++) {
+          const group = Math.floor(o / rows);
+          rearranged[(o * per + i) * 9 + k] = w[((group * per + i) * rows + (o % rows)) * 9 + k]!;
+        }
+    const [found] = spectrum(layer).layers;
+    expect([found!.rows, found!.columns]).toEqual([6, per * 9]);
+    const wanted = [...decomposeSVD(matrix(6, per * 9, rearranged)).s];
+    found!.values.forEach((value, i) => {
+      expect(value).toBeCloseTo(wanted[i]!, 12);
+    });
   });
 
   test("the default initialiser's scale is read from the bulk", () => {
