@@ -6,6 +6,7 @@ import { digamma, lgamma } from "../math/pointwise.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { Bernoulli, Binomial, Categorical, Geometric, Multinomial, Poisson } from "./discrete.ts";
 import { Distribution } from "./distribution.ts";
+import { klAcross } from "./kl-across.ts";
 import { Cauchy, Gumbel, Laplace, LogNormal, Normal, Uniform } from "./location-scale.ts";
 import { Independent, MultivariateNormal } from "./multivariate.ts";
 import { Beta, Dirichlet, Exponential, Gamma } from "./positive.ts";
@@ -121,7 +122,7 @@ function counted(what: string, p: Binomial | Multinomial, q: Binomial | Multinom
   return each.mul(p.totalCount);
 }
 
-/** ∫ p log p/q: how much p tells over q, in nats. Both of one class. @throws {Error} where there is no closed form. */
+/** ∫ p log p/q: how much p tells over q, in nats; Infinity where p has values that q has not. @throws {Error} where there is no closed form. */
 export function klDivergence(p: Distribution, q: Distribution): Tensor {
   if (!(p instanceof Distribution && q instanceof Distribution))
     throw new TypeError(`klDivergence: want two distributions, got ${shown(p)} and ${shown(q)}`);
@@ -130,6 +131,8 @@ export function klDivergence(p: Distribution, q: Distribution): Tensor {
     return klDivergence(p.base, q.base).sum(axes);
   }
   const rule = RULES.find(([kind]) => p instanceof kind && q instanceof kind)?.[1];
+  const across = rule ? undefined : klAcross(p, q);
+  if (across) return across;
   if (!rule)
     throw new Error(
       `klDivergence: there is no closed form for ${p.constructor.name} and ${q.constructor.name}; take the mean of p.logProb(x) - q.logProb(x) over draws x of p`,

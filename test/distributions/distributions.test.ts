@@ -119,8 +119,87 @@ describe("klDivergence", () => {
   });
 
   test("other pairs", () => {
-    expect(() => D.klDivergence(new D.Normal(), new D.Gamma(1))).toThrow("there is no closed form for Normal and Gamma");
+    expect(() => D.klDivergence(new D.Normal(), new D.Cauchy())).toThrow("there is no closed form for Normal and Cauchy");
+    expect(() => D.klDivergence(new D.Gamma(1), new D.LogNormal())).toThrow("there is no closed form for Gamma and LogNormal");
+    expect(() => D.klDivergence(new D.Poisson(1), new D.Gamma(1))).toThrow("there is no closed form for Poisson and Gamma");
     expect(D.klDivergence(new D.Uniform(0, 2), new D.Uniform()).itemSync()).toBe(Number.POSITIVE_INFINITY);
+  });
+});
+
+describe("klDivergence of two classes", () => {
+  const normal = new D.Normal(f64(0.3), 0.8);
+  const gamma = new D.Gamma(f64(2.5), 1.5);
+  const exponential = new D.Exponential(f64(1.5));
+  const beta = new D.Beta(f64(2.5), 1.7);
+  const uniform = new D.Uniform(f64(0.1), 0.7);
+  const laplace = new D.Laplace(f64(0.5), 0.4);
+  const gumbel = new D.Gumbel(f64(0.2), 1.3);
+  const logNormal = new D.LogNormal(f64(0.2), 0.6);
+
+  /** By the midpoint rule in u, x = u/(1 - u²) on the real line, on half of it, or x itself between bounds. */
+  function byQuadrature(p: D.Distribution, q: D.Distribution, low: number, high: number): number {
+    const n = 200_000;
+    const u = Float64Array.from({ length: n }, (_, i) => (i + 0.5) / n);
+    const [x, width] = Number.isFinite(high)
+      ? [u.map((v) => low + (high - low) * v), u.map(() => high - low)]
+      : Number.isFinite(low)
+        ? [u.map((v) => v / (1 - v)), u.map((v) => 1 / (1 - v) ** 2)]
+        : [u.map((v) => (2 * v - 1) / (1 - (2 * v - 1) ** 2)), u.map((v) => (2 * (1 + (2 * v - 1) ** 2)) / (1 - (2 * v - 1) ** 2) ** 2)];
+    const at = tensor(x, { dtype: "f64" });
+    const [lp, lq] = [p.logProb(at).dataSync(), q.logProb(at).dataSync()];
+    let sum = 0;
+    for (let i = 0; i < n; i++) if (lp[i]! > -700) sum += (Math.exp(lp[i]!) * (lp[i]! - lq[i]!) * width[i]!) / n;
+    return sum;
+  }
+
+  const INF = Number.POSITIVE_INFINITY;
+  const rows: [D.Distribution, D.Distribution, number, number][] = [
+    ...[gamma, exponential, logNormal].map((p): [D.Distribution, D.Distribution, number, number] => [p, normal, 0, INF]),
+    [beta, normal, 0, 1],
+    [uniform, normal, 0.1, 0.7],
+    [laplace, normal, -INF, INF],
+    [gumbel, normal, -INF, INF],
+    [gamma, exponential, 0, INF],
+    [logNormal, exponential, 0, INF],
+    [beta, exponential, 0, 1],
+    [uniform, exponential, 0.1, 0.7],
+    [exponential, gamma, 0, INF],
+    [logNormal, gamma, 0, INF],
+    [beta, gamma, 0, 1],
+    [uniform, gamma, 0.1, 0.7],
+    [new D.Uniform(f64(0), 1), gamma, 0, 1],
+    [normal, gumbel, -INF, INF],
+    [laplace, gumbel, -INF, INF],
+    [exponential, gumbel, 0, INF],
+    [gamma, gumbel, 0, INF],
+    [uniform, gumbel, 0.1, 0.7],
+    [normal, laplace, -INF, INF],
+    [uniform, beta, 0.1, 0.7],
+    [new D.Uniform(f64(0), 1), beta, 0, 1],
+    [beta, new D.Uniform(f64(-1), 2), 0, 1],
+  ];
+  test.each(rows.map(([p, q, low, high]) => [p.constructor.name, q.constructor.name, p, q, low, high] as const))(
+    "%s and %s: as by quadrature",
+    (_, __, p, q, low, high) => {
+      expect(D.klDivergence(p, q).itemSync()).toBeCloseTo(byQuadrature(p, q, low, high), 5);
+    },
+  );
+
+  test("infinite where p has values that q has not, each of a batch by itself; shapes broadcast", () => {
+    for (const q of [gamma, exponential, logNormal, beta, uniform]) expect(D.klDivergence(normal, q).itemSync()).toBe(INF);
+    for (const q of [beta, uniform]) expect(D.klDivergence(gamma, q).itemSync()).toBe(INF);
+    expect(D.klDivergence(new D.Laplace(f64(0), 2), new D.Gumbel(f64(0), 1)).itemSync()).toBe(INF);
+    const some = list(D.klDivergence(new D.Uniform(f64([-0.5, 0.1]), f64([0.5, 0.7])), gamma));
+    expect(some[0]).toBe(INF);
+    expect(some[1]).toBeCloseTo(D.klDivergence(uniform, gamma).itemSync(), 10);
+    expect(D.klDivergence(new D.Gamma(f64([[1], [2]]), 1), new D.Normal(f64([0, 1, 2]), 1)).shape).toEqual([2, 3]);
+    expect(D.klDivergence(new D.Normal(f64([[1], [2]]), 1), new D.Gamma(f64([1, 2, 3]), 1)).shape).toEqual([2, 3]);
+  });
+
+  test("has derivatives by the parameters", () => {
+    const slope = grad((a: Tensor) => D.klDivergence(new D.Gamma(a, 1.5), normal).sum())(f64(2.5)).itemSync();
+    const at = (a: number): number => D.klDivergence(new D.Gamma(f64(a), 1.5), normal).itemSync();
+    expect(slope).toBeCloseTo((at(2.5 + 1e-5) - at(2.5 - 1e-5)) / 2e-5, 6);
   });
 });
 

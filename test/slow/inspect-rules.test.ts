@@ -14,7 +14,9 @@ describe("broken", () => {
     expect(Object.keys(found!.evidence).length).toBeGreaterThan(0);
     expect(found!.cause).not.toBe("");
     expect(found!.remedies.length).toBeGreaterThan(0);
-    expect(findingText(found!)).toMatch(new RegExp(`^(error|warning|note): ${rule} in .+: .+\\(.*(proved|measured|guessed)\\)\\n {2}try: .+`));
+    expect(findingText(found!)).toMatch(
+      new RegExp(`^(error|warning|note): ${rule} in .+: .+\\(.*(proved|measured|guessed)\\)\\n {2}try: .+`),
+    );
   });
 });
 
