@@ -7,6 +7,7 @@ import "../../src/runtime/evaluate.ts";
 import { grad } from "../../src/function/derivative.ts";
 import { xlogy } from "../../src/math/arithmetic.ts";
 import * as F from "../../src/math/index.ts";
+import * as L from "../../src/math/linalg.ts";
 import { atan2, erfc, hypot, lgamma, logAddExp, logit, sinc } from "../../src/math/pointwise.ts";
 import { logSumExp, norm } from "../../src/math/statistics.ts";
 import { tensor } from "../../src/ops/create.ts";
@@ -300,6 +301,14 @@ const BINARY: Readonly<Record<string, readonly [(x: Tensor, y: Tensor) => Tensor
   ],
 };
 
+const NONE = { reduction: "none" } as const;
+const ints = (x: readonly number[], shape: readonly number[] = [x.length]): Tensor => tensor(Int32Array.from(x)).reshape([...shape]);
+const one = (): Tensor => f64([1]);
+/** One example. */
+const rows = (x: Tensor): Tensor => x.unsqueeze(0);
+const ctc = (logp: Tensor, labels: readonly number[], frames: number, length: number): Tensor =>
+  F.ctcLoss(logp, rows(ints(labels)), ints([frames]), ints([length]), NONE);
+
 /** Functions of a whole list at [list, value, slopes]. */
 const LISTS: Readonly<Record<string, readonly [(x: Tensor) => Tensor, number[], number[], number[]]>> = {
   "max of ties": [(x) => x.max(), [2, 2, 1], [2], [0.5, 0.5, 0]],
@@ -323,6 +332,25 @@ const LISTS: Readonly<Record<string, readonly [(x: Tensor) => Tensor, number[], 
   "max pool of a tie": [(x) => F.maxPool1d(x.reshape([1, 1, -1]), 2, { stride: 1 }), [2, 2, 1], [2, 2], [1, 1, 0]],
   "max pool with NaN": [(x) => F.maxPool1d(x.reshape([1, 1, -1]), 2, { stride: 1 }), [NAN, 1, 2], [NAN, 2], [1, 0, 1]],
   "mean of nothing": [(x) => x.narrow(0, 0, 0).mean(), [1], [NAN], [0]],
+  hingeLoss: [(x) => F.hingeLoss(x, f64([1, 1, 1, 1]), NONE), [1, INF, -INF, 0], [0, 0, INF, 1], [0, 0, -1, -1]],
+  squaredHingeLoss: [(x) => F.squaredHingeLoss(x, f64([1, 1, 1, 1]), NONE), [1, INF, -INF, 0], [0, 0, INF, 1], [0, 0, -INF, -2]],
+  "hingeEmbeddingLoss of -1": [(x) => F.hingeEmbeddingLoss(x, f64([-1, -1, -1]), NONE), [1, INF, -INF], [0, 0, INF], [-1, 0, -1]],
+  softMarginLoss: [(x) => F.softMarginLoss(x, f64([1, 1, 1]), NONE), [0, INF, -INF], [Math.LN2, 0, INF], [-0.5, 0, -1]],
+  "multiMarginLoss at its kink": [(x) => F.multiMarginLoss(x, ints([0], [])), [1, 0, 0], [0], [0, 0, 0]],
+  "multiMarginLoss with ∞": [(x) => F.multiMarginLoss(x, ints([0], [])), [0, INF, 0], [INF], [-2 / 3, 1 / 3, 1 / 3]],
+  "multilabelMarginLoss of ties": [(x) => F.multilabelMarginLoss(x, ints([0, 1, -1])), [1, 0, 0], [1 / 3], [0, -1 / 3, 1 / 3]],
+  "marginRankingLoss of equals": [(x) => F.marginRankingLoss(x.select(0, 0), x.select(0, 1), one(), NONE), [2, 2], [0], [-1, 1]],
+  "cosineEmbeddingLoss of zeros": [(x) => F.cosineEmbeddingLoss(rows(x), rows(f64([1, 0])), f64([1])), [0, 0], [1], [-1e6, 0]],
+  "tripletMarginLoss of equals": [(x) => F.tripletMarginLoss(rows(x), rows(f64([1, 2])), rows(f64([1, 2])), NONE), [1, 2], [1], [0, 0]],
+  "ctcLoss of no labels": [(x) => ctc(x.reshape([2, 1, 2]), [1], 2, 0), [-1, -2, -3, -4], [4], [-1, 0, -1, 0]],
+  "ctcLoss of no frames": [(x) => ctc(x.reshape([1, 1, 2]), [1], 0, 0), [-1, -2], [0], [0, 0]],
+  "ctcLoss of more labels than frames": [(x) => ctc(x.reshape([1, 1, 2]), [1, 1], 1, 2), [-1, -2], [INF], [NAN, NAN]],
+  "det of a singular matrix": [(x) => L.det(x.reshape([2, 2])), [1, 2, 2, 4], [0], [4, -2, -2, 1]],
+  "log |det| of a singular matrix": [(x) => L.slogdet(x.reshape([2, 2])).logabsdet, [1, 2, 2, 4], [-INF], [-INF, INF, INF, -INF]],
+  "singular values of the identity": [(x) => L.svdvals(x.reshape([2, 2])).sum(), [1, 0, 0, 1], [2], [1, 0, 0, 1]],
+  "matrixNorm, 2, of the identity": [(x) => L.matrixNorm(x.reshape([2, 2]), 2), [1, 0, 0, 1], [1], [0.5, 0, 0, 0.5]],
+  "matrixExp of zeros": [(x) => L.matrixExp(x.reshape([2, 2])).sum(), [0, 0, 0, 0], [2], [1, 1, 1, 1]],
+  "solve with a singular matrix": [(x) => L.solve(x.reshape([1, 1]), one()), [0], [INF], [-INF]],
 };
 
 const read = (x: Tensor): number[] => [...x.dataSync()];
@@ -348,6 +376,8 @@ const near = (got: number, want: number): boolean =>
 const KNOWN: Readonly<Record<string, string>> = {
   "∂y x / y [3]: 0, expected NaN": "the slope of x / y by y is 0 where both are infinite and the value is NaN",
   "∂y x / y [4]: 0, expected NaN": "the slope of x / y by y is 0 where both are infinite and the value is NaN",
+  "ctcLoss of more labels than frames, slopes [0]: 0, expected NaN": "where CTC's loss is ∞, its slopes are 0; PyTorch's are NaN",
+  "ctcLoss of more labels than frames, slopes [1]: 0, expected NaN": "where CTC's loss is ∞, its slopes are 0; PyTorch's are NaN",
   "lgamma [1]: Infinity, expected 741.6674831991414": "lgamma of denormal numbers is ∞",
   "lgamma [3]: Infinity, expected 741.6674831991414": "lgamma of denormal numbers is ∞",
 };
