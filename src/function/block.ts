@@ -1,6 +1,6 @@
 /**
- * @file A compiled function in blocks of some examples: one program for any number of them. The last block is shifted back, so that it is full too; examples that
- * are computed twice come to the same bits.
+ * @file Runs a compiled function block by block, so that one program serves any number of examples. The last block is moved back so that it is full too; examples
+ * that are computed twice give the same bits.
  */
 import { allocate } from "../base/dtype.ts";
 import { sizeOf, type Type } from "../base/shape.ts";
@@ -23,12 +23,12 @@ export function checkBlock({ region, inputs, outputs }: Recording, block: number
   checkRows(region, batched, block, "compile: block");
 }
 
-/** A compiled function that runs in blocks. */
+/** The extension of `compiled` that runs a function in blocks of `block` examples. */
 export function inBlocks(fn: AnyFunction, block: number): Extension {
   return { look: (recording) => checkBlock(recording, block), wrap: (run) => calledInBlocks(fn, run, block) };
 }
 
-/** `one`, which takes `block` examples, for any number of them. */
+/** Makes a function of any number of examples from `one`, which takes `block` examples. */
 function calledInBlocks(fn: AnyFunction, one: AnyFunction, block: number): AnyFunction {
   return (...args) => {
     if (currentFrame()) return fn(...args);
@@ -61,7 +61,7 @@ function calledInBlocks(fn: AnyFunction, one: AnyFunction, block: number): AnyFu
   };
 }
 
-/** How many examples the arguments have. */
+/** The number of examples, which all tensors of the arguments except scalars must share. */
 function countOf(leaves: readonly Tensor[]): number {
   const counts = leaves.flatMap(({ shape }) => (shape.length > 0 ? [shape[0]!] : []));
   const [n] = counts;
@@ -74,7 +74,7 @@ function countOf(leaves: readonly Tensor[]): number {
   return n;
 }
 
-/** `block` rows from `start` on; zeros behind the last. */
+/** `block` rows from `start` on, followed by zeros if there are fewer. */
 function rowsFrom(all: ReturnType<typeof elementsOf>, { shape, dtype }: Type, start: number, block: number): Tensor {
   const each = sizeOf(shape.slice(1));
   const part = all.subarray(start * each, (start + block) * each);

@@ -1,6 +1,6 @@
 /**
- * @file capture: the one way to record a function. It runs the function with a frame innermost, and returns its results and the cells it
- * touched; if the function throws, no cell has changed. What a read means is the caller's choice; a write stays in the frame until committed.
+ * @file capture: the one way to record a function. It runs the function inside a frame and returns its results and the cells that it touched; if the function
+ * throws, no cell has changed. The caller chooses what a read gives. Writes stay in the frame until they are committed.
  */
 import { fn as aFunction, check } from "../base/check.ts";
 import { flatten, mapTree } from "../base/tree.ts";
@@ -22,12 +22,12 @@ export function derivedFrom<F extends AnyFunction>(fn: AnyFunction, kind: string
   return Object.defineProperty(made, "name", { value: `${kind}(${fn.name})` });
 }
 
-/** Notes that `made` is `fn`, compiled. */
+/** Notes that `made` is the compiled form of `fn`. */
 export function compiledFrom(fn: AnyFunction, made: AnyFunction): void {
   originals.set(made, fn);
 }
 
-/** The function that transforms were applied to. */
+/** The user's function behind any number of transforms. */
 export function originalOf(fn: AnyFunction): AnyFunction {
   const inner = originals.get(fn);
   return inner ? originalOf(inner) : fn;
@@ -56,7 +56,7 @@ export interface Capture<T> {
   readonly result: T;
   /** Tensors of the result. */
   readonly outputs: Tensor[];
-  /** What each cell that was read gave, in order of first reading. */
+  /** For each cell that was read, the tensor that the first read gave, in order of first reading. */
   readonly reads: Map<Cell, Tensor>;
   /** Last value written to each cell. */
   readonly writes: Map<Cell, Tensor>;
@@ -64,9 +64,9 @@ export interface Capture<T> {
 }
 
 export interface CaptureOptions {
-  /** What the first read of a cell gives, from the value it has outside. Default: that value. */
+  /** Returns what the first read of a cell gives; `outside` returns the value that it has outside. Default: that value. */
   readonly read?: (cell: Cell, outside: () => Tensor) => Tensor;
-  /** Throws if a write is not allowed. */
+  /** Called before each write; throws if it is not allowed. */
   readonly checkWrite?: (cell: Cell, value: Tensor) => void;
 }
 
@@ -133,7 +133,7 @@ function refusePromises(kind: string, result: unknown): void {
   }
 }
 
-/** Makes the writes of a capture happen in the frame around it. */
+/** Performs the writes of a capture in the frame around it, or on the cells themselves if there is none. */
 export function commit(writes: ReadonlyMap<Cell, Tensor>): void {
   for (const [cell, value] of writes) cell.set(value);
 }

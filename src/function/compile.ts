@@ -1,6 +1,6 @@
 /**
- * @file compile: a function recorded once per signature and run as one program (`compiled.ts`), with what its options add. Cells that it reads become inputs, cells
- * that it writes become outputs in the same memory; a whole training step is one call.
+ * @file compile: records a function once per signature and runs it as one program (`compiled.ts`); this file adds the options. Cells that the function reads become
+ * inputs, cells that it writes become outputs in the same memory. A whole training step is one call.
  */
 import { fn as aFunction, aNumber, type Checks, check, checkOptions, either, expectation, oneOf, text } from "../base/check.ts";
 import { fromArray } from "../ops/create.ts";
@@ -26,36 +26,37 @@ export interface CompileOptions {
    * `nan`: run the list one instruction at a time, slowly, and stop at the first that makes a NaN or an infinity out of finite operands, with
    * its op, its operands' ranges and the user's line; in the backward pass too.
    *
-   * `stale`: record the function again at every call, slowly, and stop with an error if it is another than the program that would run: a
-   * variable that it reads from outside has changed. The error names the first difference.
+   * `stale`: record the function again at every call, slowly, and stop with an error if the recording differs from the program that would run, because a
+   * variable that the function reads from outside has changed. The error names the first difference.
    */
   readonly debug?: "nan" | "stale";
   /**
-   * How many programs are kept. Default 64. They also take at most 512 MB; beyond either, the least recently used goes, and is compiled anew
-   * when it is wanted again.
+   * How many programs are kept. Default 64. They also take at most 512 MB. Beyond either limit the least recently used program is dropped, and compiled again
+   * when it is needed.
    */
   readonly cache?: number;
   /**
-   * What the program may take besides its cells: bytes, or a text such as "512MB". Where it would take more, values that wait for the backward
-   * pass are computed again: what the steps of a loop keep, then cheap values, then products; an error says the least that can be reached. `"sqrt"` keeps
-   * about √n of a chain of n values, or of the steps of a loop.
+   * The most memory of the program besides its cells: bytes, or a text such as "512MB". If it would take more, values that wait for the backward pass are
+   * computed again: first those that the steps of a loop keep, then cheap values, then products. If that is not enough, an error says the least that can be
+   * reached. `"sqrt"` keeps about √n of a chain of n values, or of the steps of a loop. Default: no limit.
    */
   readonly memory?: number | string;
   /**
-   * How many steps one call runs, for programs so small that the call itself counts; see {@link CompiledSteps}. The bits are those of as many
-   * calls: cells are carried from step to step. Not together with `memory`.
+   * How many steps one call runs, for programs so small that the time of the call itself matters; see {@link CompiledSteps}. The results are bit for bit those of
+   * as many single calls: cells are carried from step to step. It cannot be combined with `memory`.
    */
   readonly steps?: number;
   /**
-   * Shows what becomes of the function: the list after the passes that are named ("simplify", "fission,schedule", or "all"), on the error output;
-   * or calls a function with the pass and the text. Default the environment variable `NABLA_text`, which holds for all that is compiled.
+   * Prints the list after the named passes ("simplify", "fission,schedule", or "all") to stderr, or calls a function with the name of each pass and the text.
+   * Default: the environment variable `NABLA_DUMP`, which applies to everything that is compiled.
    */
   readonly dump?: string | ((pass: string, text: string) => void);
   /**
-   * One program for any number of examples, for prediction: it takes so many of them (at least 2; 16 and more do for most networks), and is called as often as it takes. All
-   * tensors of the arguments but scalars, and all results, have one example on each index of axis 0. Each example has the same bits whatever their number; they are those of a
-   * whole batch where vectors take the same axis and sums the same order, as in 26 of 27 networks that were tried with sizes that are multiples of 8. A function that mixes
-   * examples, such as a batch norm in training mode or a mean over the batch, is an error that names the instruction. Not together with `steps` or `debug`.
+   * One program for any number of examples, for prediction. The program takes this many examples (at least 2; 16 or more suit most networks) and runs as often as
+   * needed. Axis 0 of all results, and of all tensors of the arguments except scalars, must count the examples. The bits of an example do not depend on the number
+   * of examples. They are also those of a whole batch if vectors go along the same axis and sums in the same order, as in 26 of 27 networks that were tried with
+   * sizes that are multiples of 8. A function that mixes examples (batch norm in training mode, a mean over the batch) is an error that names the instruction. It
+   * cannot be combined with `steps` or `debug`.
    */
   readonly block?: number;
 }
@@ -69,34 +70,33 @@ const COMPILE_OPTIONS: Checks<CompileOptions> = {
   block: expectation("an integer of at least 2", (value) => typeof value === "number" && Number.isSafeInteger(value) && value >= 2),
 };
 
-/** A compiled function that runs `steps` steps in one call. Each result is stacked: a scalar loss becomes [steps]. */
+/** A compiled function that runs `steps` steps per call. Its results are stacked along a new axis 0: a scalar loss becomes [steps]. */
 export interface CompiledSteps<F extends AnyFunction>
   extends Pick<Compiled<F>, "recompilations" | "footprint" | "programs" | "dispose" | typeof Symbol.dispose> {
-  /** Every step on the same arguments. */
+  /** Runs every step on the same arguments. */
   (...args: Parameters<F>): ReturnType<F>;
   readonly steps: number;
   /**
-   * Each step on its slice along axis 0 of the arguments, which must have `steps` of them. A cell (`new nn.State(images)`) stays with the engine,
-   * so that a data set is copied there once.
+   * Runs each step on its slice along axis 0 of the arguments, which must have size `steps` there. A cell (`new nn.State(images)`) stays in the engine's memory, so
+   * that a data set is copied only once.
    */
   along(...args: OrCells<Parameters<F>>): ReturnType<F>;
   /**
-   * One step on each batch, a list of arguments, `steps` of them in one call; gives the stacked results of each call as it is done. Batches
-   * that do not fill a call, the last ones or those of another shape, are run step by step.
+   * Runs one step on each batch (a list of arguments), `steps` batches per call, and yields the stacked results of each call. Batches that do not fill a call,
+   * such as the last ones or those of another shape, are run step by step.
    */
   over(batches: Iterable<Parameters<F>>): Generator<ReturnType<F>, void, undefined>;
 }
 
 /**
- * The same function, compiled. Its arguments and results may be any trees of tensors. It must be synchronous and must not read values. Inside
- * another transform it is simply the function.
+ * Returns the compiled form of a function. Its arguments and results may be any trees of tensors. The function must be synchronous and must not read values of
+ * tensors. Inside another transform the compiled function acts like `fn` itself.
  *
- * A program is used again for calls of the same signature: the types of the tensors, and all else in the arguments by value. It is recorded
- * anew when something changes that it noticed while it was recorded: the mode of a module, and the fields of every module and optimizer whose
- * methods ran (options, layers, hooks, weight decay; lists and plain objects in them too). A field
- * of a module that was compiled can be assigned, but not deleted. A plain variable that the function reads from outside is not noticed: what
- * it held when the function was recorded is part of the program. Pass it as an argument or keep it in a cell; `{ debug: "stale" }` finds such
- * variables.
+ * A program is reused for calls with the same signature: the types of the tensors, and everything else in the arguments by value. The function is recorded again
+ * when something changes that it read while it was recorded: the mode of a module, and the fields of every module and optimizer whose methods ran (options, layers,
+ * hooks, weight decay, and the lists and plain objects in them). Fields of such a module can be assigned, but not deleted. A plain variable that the function reads
+ * from outside is not noticed: its value at the time of recording is part of the program. Pass it as an argument or keep it in a cell; `{ debug: "stale" }` finds
+ * such variables.
  * @throws {TypeError} for an argument with state that cannot be seen, such as private fields or a generator.
  */
 export function compile<A extends unknown[] = Tensor[], R = unknown>(
@@ -145,7 +145,7 @@ function compileSteps<F extends AnyFunction>(fn: F, steps: number, options: Comp
     last = program;
     return program;
   };
-  // The hunter looks at single instructions: it is shown the steps one by one, and no loop.
+  // The NaN hunter looks at single instructions, so it gets the steps one by one and not as a loop.
   const hunting = options.debug === "nan";
   const run = (...args: Parameters<F>): ReturnType<F> => (hunting ? inTurn(steps, () => one(...args)) : ran(same)(...args));
   const runAlong: CompiledSteps<F>["along"] = hunting ? slicedByHand(one, steps) : (...args) => ran(along)(...args);
@@ -188,7 +188,7 @@ function renamed<G extends AnyFunction>(fn: AnyFunction, made: G): G {
   return Object.defineProperty(made, "name", { value: fn.name });
 }
 
-/** A function that is recorded and hunted through at every call. */
+/** A function that is recorded at every call and run by the NaN hunter. */
 function hunted<F extends AnyFunction>(fn: F): Compiled<F> {
   const cache = new Executables();
   const run = (...args: unknown[]): unknown => {

@@ -1,6 +1,6 @@
 /**
- * @file A function recorded once per signature and run as one program: what `compile` and training share. What options add (blocks, comparing, budgets) comes from
- * `compile.ts`, so that a page that only trains does not carry it.
+ * @file Records a function once per signature and runs it as one program. `compile` and training share this; the options of `compile` (blocks, comparing, budgets)
+ * come from `compile.ts`, so that a bundle that only trains does not contain them.
  */
 import { sameType, type Type } from "../base/shape.ts";
 import { isTensor } from "../ops/create.ts";
@@ -19,38 +19,38 @@ import { type Recording, withLines } from "./recording.ts";
 import { saveStep } from "./save-step.ts";
 import { type Signature, signatureOf } from "./signature.ts";
 
-/** Programs that are kept for one function unless it says otherwise. */
+/** The default number of programs that are kept for one function. */
 const MOST_PROGRAMS = 64;
 
-/** A compiled function: it is called as the original is, and says how often it was recorded and what memory and work it takes. */
+/** A compiled function. It is called like the original, and tells how often it was recorded and what memory and work it takes. */
 export type Compiled<F extends AnyFunction> = F & {
   /** How many times the function has been recorded and compiled. A training loop should stay at one per batch size. */
   readonly recompilations: number;
   /** Bytes of arguments and results that one run of the last program copies, its scratch memory, and the multiply-adds of its products. */
   readonly footprint: { in: number; out: number; scratch: number; work: number };
-  /** Programs that are kept, and the bytes that they take, about: code and constants. */
+  /** The number of programs that are kept, and about how many bytes they take (code and constants). */
   readonly programs: { readonly count: number; readonly bytes: number };
   /**
-   * Writes the function as a file that runs without this library: one WebAssembly module with its program, its memory and the values of the cells that it reads and writes
-   * (parameters, the optimizer's state and learning rate). `args` are examples, of which types and names count. Gives the bytes, and with a path (in Node) writes
-   * them. `load` of `nabla/step` runs the file; `saveAll` puts several functions into one.
-   * @throws {Error} for what a file cannot bring along: sorts, decompositions, special functions that no host has.
+   * Saves the function as a file that runs without this library: one WebAssembly module with its program, its memory and the values of the cells that it reads and
+   * writes (parameters, the optimizer's state and learning rate). `args` are example arguments; only their types and names matter. Returns the bytes, and with a
+   * path (in Node) also writes them. `load` of `nabla/step` runs the file; `saveAll` saves several functions in one file.
+   * @throws {Error} for ops that a file cannot contain: sorts, decompositions, special functions that no host has.
    */
   save(path: string | undefined, ...args: Parameters<F>): Promise<Uint8Array>;
-  /** Frees the programs; the next call compiles anew. `using step = compile(...)` does it at the end of the block. */
+  /** Frees the programs; the next call compiles again. `using step = compile(...)` calls it at the end of the block. */
   dispose(): void;
   [Symbol.dispose](): void;
 };
 
-/** What may be added to a compiled function. */
+/** Hooks that extend a compiled function. */
 export interface Extension {
-  /** Told of a recording before a program is made of it; every instruction of it has noted its line. */
+  /** Called with a recording before a program is made of it. With this hook every instruction notes the user's line. */
   look?(recording: Recording): void;
-  /** Told of the program that was made of the last recording. */
+  /** Called with the program that was made of the last recording. */
   made?(program: Program): void;
-  /** Told of every call that finds a program. */
+  /** Called at every call that finds a program. */
   found?(program: Program, args: readonly unknown[]): void;
-  /** What is called, made of what runs one call. */
+  /** Makes the function that users call from the function that runs one call. */
   wrap?(run: AnyFunction): AnyFunction;
 }
 
@@ -126,14 +126,14 @@ function footprintOf(last: Executable | undefined): { in: number; out: number; s
   return { ...(last?.traffic ?? { in: 0, out: 0 }), scratch: last?.layout.scratch ?? 0, work: last?.layout.work ?? 0 };
 }
 
-/** Prints a compiled function as its name and its programs, not as the library's code. */
+/** Makes a compiled function print as its name and its programs instead of the library's source. */
 export function printed<C extends Pick<Compiled<AnyFunction>, "programs">>(compiled: C, name: string, more = ""): C {
   const text = ({ programs: { count } }: C): string => `[compiled ${name || "function"}${more}: ${count} program${count === 1 ? "" : "s"}]`;
   showAs(compiled, text);
   return Object.defineProperty(compiled, "toString", { value: () => text(compiled) });
 }
 
-/** The program of the last call, for calls of the same types whose arguments are tensors and nothing else: most calls, and no text is made. */
+/** The program of the last call, for calls with the same types whose arguments are tensors only. These are most calls, and they need no signature text. */
 class Latest {
   readonly program: Program;
   readonly #types: readonly Type[];

@@ -42,7 +42,7 @@ const asTensor = (x: TensorLike): Tensor => {
 
 // ---- checkpoint ---------------------------------------------------------------------------------------------------------------------
 
-/** The same function, whose intermediates are computed again in the backward pass instead of being kept. */
+/** Returns a function with the same results whose intermediate values are computed again in the backward pass instead of being kept. */
 export function checkpoint<A extends unknown[] = Tensor[], R = unknown>(fn: (...args: A) => R): (...args: A) => R;
 export function checkpoint<F extends AnyFunction>(fn: F): F;
 export function checkpoint(fn: AnyFunction): AnyFunction {
@@ -58,12 +58,13 @@ export function checkpoint(fn: AnyFunction): AnyFunction {
 }
 
 /**
- * How much of a loop is kept for its backward pass: so many states at once, in a plan that repeats the fewest steps; or `"sqrt"`, about √n of n states and
- * the inner values of √n steps, with each step run once more. A `"sqrt"` program is short, as a loop of loops; the others grow with their segments.
+ * How much of a loop is kept for its backward pass: a number of states that may be stored at once, with a plan that repeats the fewest steps; or `"sqrt"`, which
+ * stores about √n of n states and the inner values of √n steps, and runs each step once more. A `"sqrt"` program is a loop of loops and stays short; the others
+ * grow with the number of segments.
  */
 export type Checkpoints = number | "sqrt" | Checkpointing;
 
-/** Throws unless `choice` says what to keep. */
+/** Checks a choice of checkpoints; throws if it is not valid. */
 export function checkCheckpoints(name: string, choice: Checkpoints): void {
   if (choice === "sqrt") return;
   const { slots, internal = 1, segment = 1 }: Checkpointing = typeof choice === "number" ? { slots: choice } : (choice ?? {});
@@ -76,21 +77,21 @@ export function checkCheckpoints(name: string, choice: Checkpoints): void {
 }
 
 export interface Checkpointing {
-  /** States of the chain that may be stored at once, the first among them. */
+  /** The most states of the chain that are stored at once, including the first. */
   readonly slots: number;
   /**
-   * What the inner values of one step take, as a multiple of a state. With it, steps may be kept in full in place of states (Gruslys et al.
-   * 2016); without it only states are stored (Griewank & Walther 2000).
+   * The memory of the inner values of one step, as a multiple of that of a state. With it, steps may be kept in full instead of states (Gruslys et al. 2016);
+   * without it only states are stored (Griewank & Walther 2000).
    */
   readonly internal?: number;
-  /** Steps that are one to the plan. The program grows with the number of such segments; default: at most 64 of them. */
+  /** How many steps the plan treats as one segment. The program grows with the number of segments. Default: such that there are at most 64. */
   readonly segment?: number;
 }
 
-/** More segments make better plans and longer programs. */
+/** The default limit of segments. More segments give better plans and longer programs. */
 const MOST_SEGMENTS = 64;
 
-/** How to run `length` steps backwards: a plan over segments, and the steps of each. */
+/** Plans the reversal of `length` steps: a plan over segments, and the number of steps of a segment. */
 function planChain(length: number, options: Checkpoints): { plan: Reversal; segment: number } {
   if (options === "sqrt") {
     const segment = rootOf(length);
@@ -108,10 +109,10 @@ function planChain(length: number, options: Checkpoints): { plan: Reversal; segm
   return { plan, segment };
 }
 
-/** Steps of a segment of which there are about as many as it has steps. */
+/** About √length: with segments of this many steps there are about as many segments. */
 const rootOf = (length: number): number => Math.max(1, Math.ceil(Math.sqrt(length)));
 
-/** Runs `leaf` along a plan, what is to run again behind a checkpoint. Returns the last state and what the leaves return besides. */
+/** Runs `leaf` along a plan, with a checkpoint around everything that runs again. Returns the last state and the other results of the leaves. */
 function follow<S, Y>(
   plan: Reversal,
   start: number,
@@ -136,8 +137,8 @@ function follow<S, Y>(
 }
 
 /**
- * `x` through all `steps` in turn, storing no more than `slots` of the states between them and running the fewest steps again in the backward
- * pass: each at most r times, where the chain is no longer than C(slots + r, slots).
+ * Applies all `steps` to `x` one after another. At most `slots` of the states in between are stored, and the fewest possible steps run again in the backward pass:
+ * each at most r times if the chain has at most C(slots + r, slots) steps.
  */
 export function checkpointChain<S>(steps: readonly ((x: S) => S)[], x: S, slots: Checkpoints): S {
   check("checkpointChain: steps", steps, listOf(aFunction));
@@ -149,7 +150,7 @@ export function checkpointChain<S>(steps: readonly ((x: S) => S)[], x: S, slots:
   return follow(plan, 0, x, run)[0];
 }
 
-/** Hands out results of an instruction: first those of the function, then the cells' new values. */
+/** Distributes the results of an instruction: first those of the function, then the new values of cells. */
 export function finish<R>(result: R, outputs: number, results: readonly Tensor[], writes: ReadonlyMap<Cell, Tensor>): R {
   const cells = [...writes.keys()];
   commit(new Map(cells.map((cell, i) => [cell, results[outputs + i]!])));
@@ -159,7 +160,7 @@ export function finish<R>(result: R, outputs: number, results: readonly Tensor[]
 
 // ---- custom rules -------------------------------------------------------------------------------------------------------------------
 
-/** Records a function with rules of its own: its region, its operands, and how its results are put together. */
+/** Records a function with custom rules: returns its region, its operands, and a function that assembles its results. */
 function customRegion<A extends unknown[], R>(
   kind: string,
   fn: (...args: A) => R,
@@ -174,8 +175,8 @@ function customRegion<A extends unknown[], R>(
 }
 
 /**
- * `fn` with a derivative of its own. `rule(args, tangents)` returns the value and its tangent, which must be linear in the tangents. What
- * `fn` uses from outside is constant to the rule: differentiating with respect to it is an error.
+ * Gives `fn` a custom derivative. `rule(args, tangents)` returns the value and its tangent, which must be linear in the tangents. Tensors that `fn` uses from
+ * outside are constants to the rule; differentiating with respect to them is an error.
  */
 export function customJvp<A extends unknown[] = Tensor[], R = unknown>(
   fn: (...args: A) => R,
@@ -194,13 +195,13 @@ export function customJvp<A extends unknown[] = Tensor[], R = unknown>(
 
 // The empty tuple among the bounds makes `[dx, dy]` a pair and not a list.
 export interface CustomVjpRules<A extends unknown[] | [], R, S> {
-  /** The value, and what the backward rule wants to remember. */
+  /** Returns the value, and the residuals that the backward rule needs. */
   readonly forward: (...args: A) => { value: R; residuals: S };
-  /** Cotangents of the arguments from the residuals and the cotangent of the result. */
+  /** Returns the cotangents of the arguments, from the residuals and the cotangent of the result. */
   readonly backward: (residuals: S, cotangent: R) => A;
 }
 
-/** `fn` with a derivative of its own, given backwards. It cannot be differentiated forward (jvp, jacfwd). */
+/** Gives `fn` a custom derivative for reverse mode. It cannot be differentiated in forward mode (jvp, jacfwd). */
 export function customVjp<A extends unknown[] | [], R, S>(fn: (...args: A) => R, rules: CustomVjpRules<A, R, S>): (...args: A) => R {
   return (...args) => {
     const { region, operands, result, n } = customRegion("customVjp", fn, args);
@@ -226,7 +227,7 @@ export function customVjp<A extends unknown[] | [], R, S>(fn: (...args: A) => R,
 
 // ---- cond ---------------------------------------------------------------------------------------------------------------------------
 
-/** `yes(...args)` where the bool scalar `predicate` holds, else `no(...args)`; only the chosen one runs. Both return values of the same types. */
+/** Returns `yes(...args)` if the bool scalar `predicate` is true, otherwise `no(...args)`. Only the chosen one runs. Both must return the same types. */
 export function cond<A extends unknown[], R>(predicate: Tensor, yes: (...args: A) => R, no: (...args: A) => R, ...args: A): R {
   checkTensors("cond", { predicate });
   const { leaves } = leavesOf(args);
@@ -239,7 +240,7 @@ export function cond<A extends unknown[], R>(predicate: Tensor, yes: (...args: A
   const closed = branches.map(({ outputs, writes, placeholders, since }) =>
     closeRegion(placeholders, [...outputs, ...cells.map((cell) => writes.get(cell) ?? cell.value)], since),
   );
-  // Each branch takes the outside values of both, and ignores the other's.
+  // Both branches take the outside values of both; each ignores those of the other.
   const [{ free: fa, region: ra }, { free: fb, region: rb }] = tuple(closed, 2);
   const n = leaves.length;
   const spare = (list: readonly Tensor[]): Tensor[] => list.map((x) => placeholderOf(x));
@@ -258,7 +259,7 @@ export interface ScanOptions {
   readonly length?: number;
   /** Run from the last slice to the first. Default false. */
   readonly reverse?: boolean;
-  /** Store only so many states for the backward pass, and run the steps between them again. Default: keep what every step computes. */
+  /** Store only some states for the backward pass, and run the steps between them again. Default: keep everything that the steps compute. */
   readonly checkpoint?: Checkpoints;
 }
 
@@ -324,8 +325,8 @@ interface Stretches {
 }
 
 /**
- * A loop whose steps run in stretches, most of them again in the backward pass. `stretch` takes a state and the slices of some steps, and returns the state
- * behind them and what they give, stacked.
+ * A loop whose steps run in stretches, most of which run again in the backward pass. `stretch` takes a state and the slices of some steps; it returns the state
+ * after them and their stacked results.
  */
 export function scanStretches<C, X, Y>(stretch: (carry: C, xs: X, steps: number) => [C, Y], init: C, xs: X, options: Stretches): [C, Y] {
   const { checkpoint: choice, length, reverse } = options;
@@ -346,7 +347,7 @@ export function scanStretches<C, X, Y>(stretch: (carry: C, xs: X, steps: number)
   return [carry, joined(reverse ? parts.reverse() : parts)];
 }
 
-/** A loop over stretches of about √n steps that run again, and the last steps, which are kept. */
+/** A loop over stretches of about √n steps that run again, followed by the last steps, which are kept. */
 function rootStretches<C, X, Y>(
   stretch: (carry: C, xs: X, steps: number) => [C, Y],
   init: C,
@@ -370,7 +371,7 @@ function rootStretches<C, X, Y>(
   return [carry, joined(reverse ? parts.reverse() : parts)];
 }
 
-/** Trees of the same structure, one behind another along axis 0. */
+/** Concatenates trees of the same structure along axis 0. */
 function joined<Y>(parts: readonly Y[]): Y {
   const all = parts.map((y) => leavesOf(y).leaves);
   return withLeaves(
@@ -381,7 +382,7 @@ function joined<Y>(parts: readonly Y[]): Y {
 
 const sliceOf = ({ shape, dtype }: Type): Type => ({ shape: shape.slice(1), dtype });
 
-/** Numbers at the top of a carry become f32 scalars. */
+/** Converts numbers at the top level of a carry to f32 scalars. */
 export function numbersToTensors<C>(carry: C): C {
   if (typeof carry === "number") return asTensor(carry) as C;
   if (Array.isArray(carry)) return carry.map((x) => (typeof x === "number" ? asTensor(x) : x)) as C;

@@ -1,17 +1,17 @@
 /**
- * @file Notices a number that compiles a new program at every call: a counter that should be a tensor or a cell.
+ * @file Warns of a number among the arguments that makes every call compile a new program: a counter, which should be a tensor or a cell.
  */
 import type { AnyFunction } from "./capture.ts";
 import { argumentName, numbersOf } from "./signature.ts";
 import type { Change } from "./snapshot.ts";
 
-/** A number that changed in as many calls one after the other, each of which compiled a program, is a counter. */
+/** A number that changed in this many calls in a row, each of which compiled a program, counts as a counter. */
 const CALLS = 4;
 
 export class CounterWatch {
   readonly #fn: AnyFunction;
   #numbers: ReadonlyMap<string, number> | undefined;
-  /** Calls in a row in which each number changed. */
+  /** For each number, the calls in a row in which it changed. */
   #streaks: ReadonlyMap<string, number> = new Map();
   #warned = false;
 
@@ -19,13 +19,13 @@ export class CounterWatch {
     this.#fn = fn;
   }
 
-  /** A call that found its program. */
+  /** To be called after a call that found its program. */
   found(): void {
     this.#numbers = undefined;
     this.#streaks = new Map();
   }
 
-  /** A call that compiled one; `change` is the field, if any, because of which an older one could not be used. Warns once. */
+  /** To be called after a call that compiled a program; `change` is the changed field, if any, that made an older program unusable. Warns once. */
   compiled(args: readonly unknown[], change: Change | undefined): void {
     if (this.#warned) return;
     const before = this.#numbers;

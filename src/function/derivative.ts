@@ -1,8 +1,7 @@
 /**
- * @file Derivatives of functions: grad, valueAndGrad, backward, jvp, vjp. Every differentiated leaf or cell is a fresh placeholder while the
- * function runs: a seed that is nobody else's, so that nested derivatives cannot take one another's perturbations for their own, and that has
- * no elements, so that nothing can be computed (and its history forgotten) before it is differentiated. The derivative done, values take
- * the places of the seeds.
+ * @file Derivatives of functions: grad, valueAndGrad, backward, jvp, vjp. Every differentiated leaf or cell is a fresh placeholder (its seed) while the function
+ * runs. Each derivative has its own seeds, so nested derivatives cannot confuse their perturbations. Seeds have no elements, so nothing can be computed, and its
+ * history dropped, before it is differentiated. Afterwards the values are substituted for the seeds.
  */
 import { fn as aFunction, type Checks, checkOptions, flag, naturalNumber } from "../base/check.ts";
 import { describe } from "../base/describe.ts";
@@ -23,8 +22,8 @@ import { type Forms, judge, noteDerived, reachedFrom, UNUSED, type Unused, warnF
 
 export interface BackwardOptions {
   /**
-   * What becomes of a parameter that the result does not depend on: "error", "warn" (once, with the names), or "ignore", a zero gradient without a
-   * word. If it depends on none of them, "warn" is an error, too. Default "warn".
+   * What to do about a parameter that the result does not depend on: "error", "warn" (once, with the names), or "ignore" (a zero gradient, silently). If the result
+   * depends on none of the parameters, "warn" is an error too. Default "warn".
    */
   readonly unused?: Unused;
 }
@@ -35,8 +34,8 @@ export interface GradOptions extends BackwardOptions {
 }
 
 /**
- * Asks for what a function computes besides the value that is differentiated. `fn` returns `[result, aux]`; aux is any tree of tensors, numbers and texts. It
- * is computed in the same program and comes back as the value has it; no derivative goes through it.
+ * For functions that return `[result, aux]`. `aux` is any tree of tensors, numbers and texts; it is computed in the same program and returned, but not
+ * differentiated.
  */
 export interface WithAux {
   readonly hasAux: true;
@@ -56,16 +55,16 @@ const WITH_AUX = { hasAux: flag };
 const BACKWARD_OPTIONS: Checks<BackwardOptions> = { unused: UNUSED };
 const BACKWARD: Checks<BackwardOptions & Aux> = { ...BACKWARD_OPTIONS, ...WITH_AUX };
 
-/** Each differentiated leaf under its seed. */
+/** The differentiated leaf of each seed. */
 type Seeds = ReadonlyMap<Tensor, Tensor>;
 
-/** A seed for each leaf of a tree: a placeholder of the call. */
+/** Makes a seed for each leaf of a tree, as a placeholder of the call. */
 function seedLeaves(call: Call, tree: unknown): Map<Tensor, Tensor> {
   const { leaves, paths } = leavesOf(tree);
   return new Map(leaves.map((x, i) => [call.placeholderOf(x, x.label ?? paths[i]), x]));
 }
 
-/** @throws {TypeError} unless `fn` is a function: PyTorch's habit is to give the loss itself. */
+/** @throws {TypeError} unless `fn` is a function. Users of PyTorch tend to pass the loss itself; the error says so. */
 function checkFunction(name: string, fn: unknown, forms: Forms): void {
   if (aFunction.holds(fn)) return;
   throw new TypeError(
@@ -84,7 +83,7 @@ function linearizeCapture(captured: Capture<unknown>, seeds: Seeds): { y: Tensor
   return { y, lin };
 }
 
-/** A captured function's result in its two parts: what is differentiated, and the rest. */
+/** Splits the result of a captured function into the part that is differentiated and the aux part. */
 function parted(name: string, { result, outputs }: Capture<unknown>, hasAux: boolean): { main: unknown; outputs: Tensor[]; aux: unknown } {
   if (!hasAux) return { main: result, outputs, aux: undefined };
   if (!Array.isArray(result) || result.length !== 2)
@@ -125,14 +124,14 @@ function reverse(name: string, captured: Capture<unknown>, seeds: Seeds, hasAux:
   return { value, cx: lin.pull([value.like(1)]), aux: withLeaves(parts.aux, y.slice(1)) };
 }
 
-/** Gives the results of a derivative out. */
+/** Finishes a derivative before its results are returned to the caller. */
 function release(results: readonly Tensor[], aux: unknown, captured: Capture<unknown>, at: readonly Tensor[]): void {
   commit(captured.writes);
   noteDerived(results, at);
   together([...results, ...leavesOf(aux).leaves, ...captured.writes.values()]);
 }
 
-/** Acts on arguments that the result does not depend on. `cx` are their gradients, where they are known. */
+/** Reports arguments that the result does not depend on. `cx` are their gradients, if known. */
 function judgeLeaves(
   name: string,
   outputs: readonly Tensor[],
@@ -153,8 +152,8 @@ const formsOf = (name: string): Forms => ({
 });
 
 /**
- * The function that gives the value of `fn` and its gradient with respect to one argument, which may be any tree of tensors; the gradient
- * has the same type. `fn` must return a float scalar; with `hasAux`, `[scalar, aux]`.
+ * Returns a function that computes the value of `fn` and its gradient with respect to one argument. The argument may be any tree of tensors; the gradient has the
+ * same structure, shapes and dtypes. `fn` must return a float scalar, or `[scalar, aux]` with `hasAux`.
  * @throws {Error} when the value does not depend on the argument; see {@link BackwardOptions}.
  */
 export function valueAndGrad<A extends unknown[] = Tensor[], X = unknown>(
@@ -196,7 +195,7 @@ function gradientOf(
   };
 }
 
-/** The gradient alone, or `{ grad, aux }` with `hasAux`; see {@link valueAndGrad}. */
+/** Returns a function that computes the gradient alone, or `{ grad, aux }` with `hasAux`; see {@link valueAndGrad}. */
 export function grad<A extends unknown[] = Tensor[], X = unknown>(
   fn: (...args: A) => readonly [Tensor, X],
   options: GradOptions & WithAux,
@@ -228,7 +227,7 @@ function checkCells(parameters: unknown): void {
 
 const isIn = (set: ReadonlySet<Tensor>, x: Tensor | undefined): boolean => x !== undefined && set.has(x);
 
-/** Acts on parameters that the loss does not depend on, and on a loss without a slope. */
+/** Reports parameters that the loss does not depend on, and a loss whose derivative is zero everywhere. */
 function judgeCells(
   loss: Tensor,
   parameters: readonly Cell[],
@@ -286,13 +285,13 @@ export function backward(
   const { value, cx, aux } = reverse("backward", captured, seeds, hasAux);
   const byCell = new Map([...seedOf.keys()].map((cell, i) => [cell, cx[i]]));
   judgeCells(captured.outputs[0]!, training, seedOf, byCell, unused);
-  // A parameter that fn never read, or that is frozen, has gradient zero.
+  // A parameter that fn never read, or that is frozen, has a zero gradient.
   const grads = parameters.map((cell) => byCell.get(cell) ?? value.constantOf(cell, 0));
   release([value, ...grads], aux, captured, [...seeds.values()]);
   return { value, grads, ...(hasAux && { aux }) };
 }
 
-/** Tangents for leaves: given ones must match in number and type. */
+/** Matches given tangents with leaves; throws if their number or a type differs. */
 function matchTangents(name: string, leaves: readonly Tensor[], tangents: readonly Tensor[]): void {
   if (leaves.length !== tangents.length)
     throw new TypeError(`${name}: ${leaves.length} tensors need as many tangents, got ${tangents.length}`);
@@ -305,7 +304,7 @@ function matchTangents(name: string, leaves: readonly Tensor[], tangents: readon
   });
 }
 
-/** The function (args, tangents) to value and tangent of `fn`: forward mode. `tangents` has the structure of `args`. */
+/** Forward mode: returns the function (args, tangents) → value and tangent of `fn`. `tangents` has the structure of `args`. */
 export function jvp<A extends unknown[] = Tensor[], R = unknown>(
   fn: (...args: A) => R,
 ): (args: A, tangents: A) => { value: R; tangent: R } {
@@ -332,8 +331,8 @@ export function jvp<A extends unknown[] = Tensor[], R = unknown>(
 }
 
 /**
- * The function that gives the value of `fn` and its pullback: cotangents of the result to cotangents of the arguments. With `hasAux`, `fn` returns
- * `[result, aux]`, and the pullback takes a cotangent of the result alone.
+ * Returns a function that computes the value of `fn` and its pullback, which maps cotangents of the result to cotangents of the arguments. With `hasAux`, `fn`
+ * returns `[result, aux]`, and the pullback takes a cotangent of the result alone.
  * @throws {Error} when the result does not depend on the arguments; see {@link BackwardOptions}.
  */
 export function vjp<A extends unknown[] = Tensor[], R = unknown, X = unknown>(
@@ -378,8 +377,8 @@ export function pullbackOf(name: string, fn: AnyFunction, options: BackwardOptio
 }
 
 /**
- * The function that gives the value of `fn` and its derivative at the arguments as a linear function: tangents of the arguments to tangents
- * of the result. The value is computed once, however many tangents follow.
+ * Returns a function that computes the value of `fn` and its derivative at the arguments as a linear function from tangents of the arguments to tangents of the
+ * result. The value is computed once for any number of tangents.
  */
 export function linearize<A extends unknown[] = Tensor[], R = unknown>(
   fn: (...args: A) => R,
@@ -387,7 +386,7 @@ export function linearize<A extends unknown[] = Tensor[], R = unknown>(
   return pushforwardOf("linearize", fn, "ignore");
 }
 
-/** For the library: {@link linearize} under another name, and with a look at what is not used. */
+/** For the library: {@link linearize} under another name, with a report of unused arguments. */
 export function pushforwardOf<A extends unknown[] = Tensor[], R = unknown>(
   name: string,
   fn: (...args: A) => R,
@@ -408,7 +407,7 @@ export function pushforwardOf<A extends unknown[] = Tensor[], R = unknown>(
         known.map((d, i) => d ?? y[i]!.like(0)),
         new Map(lin.placeholders.map((x, i) => [x, directions[i]!])),
       );
-      // A tangent that is an argument as it came gets a name of its own.
+      // A tangent that is an unchanged argument gets a fresh name.
       const own = dy.map((d) => (directions.includes(d) ? d.identity() : d));
       noteDerived(own, [...seeds.values(), ...directions]);
       together(own);
@@ -418,7 +417,7 @@ export function pushforwardOf<A extends unknown[] = Tensor[], R = unknown>(
   };
 }
 
-/** A tree whose tensors are constants to every derivative. */
+/** Returns a tree with the same values whose tensors are constants to every derivative. */
 export function stopGradient<T>(tree: T): T {
   return withLeaves(
     tree,

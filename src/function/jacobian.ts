@@ -1,6 +1,6 @@
 /**
- * @file Whole derivatives, made of derivatives along directions: Jacobians by columns (jacfwd) or rows (jacrev), Hessians, and products with
- * Hessian and Gauss-Newton matrix that never form them.
+ * @file Jacobians by columns (jacfwd) or rows (jacrev), Hessians, and products with the Hessian and the Gauss-Newton matrix that never form these. All are made of
+ * derivatives along directions.
  */
 import { checkOptions } from "../base/check.ts";
 import { isFloat } from "../base/dtype.ts";
@@ -11,15 +11,15 @@ import { derivedFrom, leavesOf, withLeaves } from "./capture.ts";
 import { GRAD_OPTIONS, type GradOptions, grad, jvp, pullbackOf, pushforwardOf, vjp } from "./derivative.ts";
 import { vmap } from "./vmap.ts";
 
-/** A tree like R in which the place of each tensor y is taken by a tree like X, whose tensors have the shape [...y.shape, ...x.shape]. */
+/** A tree with the structure of R in which each tensor y is replaced by a tree with the structure of X, whose tensors have shape [...y.shape, ...x.shape]. */
 export type Jacobian<R, X> = R extends Tensor ? X : { [K in keyof R]: Jacobian<R[K], X> };
 
-/** The unit tensors of a type, along a new axis 0. */
+/** All unit tensors with the type of x, stacked along a new axis 0: [x.size, ...x.shape]. */
 function units(x: Tensor): Tensor {
   return eye(x.size, x.dtype).reshape([x.size, ...x.shape]);
 }
 
-/** A tree with each tensor replaced by a tree. */
+/** Replaces each tensor of a tree by a tree. */
 function nest(outer: unknown, inner: readonly unknown[]): unknown {
   let next = 0;
   const visit = (node: unknown): unknown => {

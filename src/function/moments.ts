@@ -1,7 +1,7 @@
 /**
- * @file Means and variances through a function: for independent random inputs, the moments of its outputs, with every value on the way taken to be
- * independent and Gaussian (assumed density filtering; Hernández-Lobato & Adams 2015, section 3.2). A transform outside the core: one walk over a
- * list, with a table of rules of its own.
+ * @file Propagates means and variances through a function: for independent random inputs, the moments of its outputs, where every intermediate value is assumed
+ * to be independent and Gaussian (assumed density filtering; Hernández-Lobato & Adams 2015, section 3.2). It is a transform outside the core: one walk over a list
+ * with its own table of rules.
  */
 import type { Instruction } from "../ops/op.ts";
 import { placeholderOf, rebind } from "../ops/region.ts";
@@ -97,17 +97,17 @@ const rulesOf = (): Record<string, MomentRule> => ({
   }),
 });
 
-/** Moments of which an operand was given none. */
+/** Moments of values without a given distribution, which count as constants. */
 const certain = new WeakSet<Moments>();
 
 function constant(x: Moments, { op }: Instruction): void {
   if (!certain.has(x)) throw new TypeError(`moments: ${op.name} by a random value has no rule; its divisor must be a constant`);
 }
 
-/** One rule per op, by name; what is missing is refused. A rule for an op of one's own is added as a property. */
+/** One rule per op, by name. An op without a rule is refused. Add a rule for your own op as a property. */
 export const momentRules: Record<string, MomentRule> = /* @__PURE__ */ rulesOf();
 
-/** Moments of all that `outputs` depend on, from those of some values. */
+/** Computes the moments of everything that `outputs` depend on, from the given moments of some values. */
 function momentsAlong(outputs: readonly Tensor[], given: ReadonlyMap<Tensor, Moments>): (x: Tensor) => Moments {
   const found = new Map(given);
   const momentsOf = (value: Tensor): Moments => {
@@ -129,9 +129,9 @@ function momentsAlong(outputs: readonly Tensor[], given: ReadonlyMap<Tensor, Mom
 }
 
 /**
- * The function from random inputs to random outputs: every float tensor of `mean` and `variance` (one structure) describes the argument in its
- * place, whose elements are independent Gaussians. Gives mean and variance of every output. Rules exist for sums, products, matrix products,
- * convolutions, ReLU and what moves elements.
+ * Returns a function from random inputs to random outputs. Every float tensor of `mean` and `variance` (trees with the structure of the arguments) describes the
+ * argument at its position, whose elements are independent Gaussians. The result is the mean and variance of every output. There are rules for sums, products,
+ * matrix products, convolutions, ReLU and ops that move elements.
  * @throws {TypeError} for an op without a rule.
  */
 export function moments<A extends unknown[], R>(fn: (...args: A) => R): (mean: A, variance: A) => { mean: R; variance: R } {

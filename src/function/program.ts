@@ -1,5 +1,6 @@
 /**
- * @file One program of a compiled function: a recording, lowered, with all that must still be so for it to run.
+ * @file One program of a compiled function: a lowered recording, together with the state that it depends on. The program may run only while that state is
+ * unchanged.
  */
 import { byteSize } from "../base/dtype.ts";
 import { sizeOf, type Type } from "../base/shape.ts";
@@ -25,9 +26,9 @@ export class Program implements Cached {
   readonly executable: Executable;
   readonly bytes: number;
   readonly #cells: readonly Cell[];
-  /** Those of the cells that the program reads. */
+  /** The cells that the program reads. */
   readonly #read: readonly Cell[];
-  /** The result's tree, with placeholders for tensors: it must not hold the list that was recorded. */
+  /** The structure of the result, with placeholders for tensors, so that it does not keep the recorded list alive. */
   readonly #result: unknown;
   readonly #types: readonly Type[];
   readonly #guards: readonly { readonly read: () => unknown; readonly value: unknown }[];
@@ -49,7 +50,7 @@ export class Program implements Cached {
     this.bytes = constants + BYTES_PER_CODE * this.executable.codeBytes;
   }
 
-  /** Records `fn` on arguments like `args`, of which some may be `noticed` objects, and compiles what was recorded. */
+  /** Records `fn` on arguments like `args` and compiles the recording. `noticed` are modules and optimizers among the arguments. */
   static make(
     fn: AnyFunction,
     args: readonly unknown[],
@@ -71,12 +72,12 @@ export class Program implements Cached {
     return this.#fields.holds();
   }
 
-  /** The field that has changed. */
+  /** The first field that has changed since the recording, if any. */
   change(): Change | undefined {
     return this.#fields.change();
   }
 
-  /** Runs on the tensors of the arguments; gives the function's result. */
+  /** Runs on the tensors of the arguments and returns the function's result. */
   run(leaves: readonly Tensor[]): unknown {
     computeCells(this.#read);
     const results = this.executable.run(leaves.map(storageOf), this.#cells);

@@ -1,12 +1,12 @@
 /**
- * @file The programs of a compiled function: a bounded cache, of which the least recently used goes first.
+ * @file The programs of a compiled function: a bounded cache with least-recently-used eviction.
  */
 
-/** What the cache must know of a program. */
+/** What the cache needs to know of a program. */
 export interface Cached {
-  /** What it takes, about. */
+  /** About how many bytes it takes. */
   readonly bytes: number;
-  /** Returns true if it is still what a new recording would be. */
+  /** Returns true if a new recording would give the same program. */
   holds(): boolean;
   dispose(): void;
 }
@@ -16,7 +16,7 @@ const MOST_BYTES = 512 * 2 ** 20;
 
 export class Programs<P extends Cached> {
   readonly #most: number;
-  /** In the order of their last use. */
+  /** In the order of last use, the least recent first. */
   readonly #programs: Map<P, string> = new Map();
   readonly #byKey: Map<string, P[]> = new Map();
   #bytes = 0;
@@ -36,14 +36,14 @@ export class Programs<P extends Cached> {
     return this.#bytes;
   }
 
-  /** A program for `key` that holds. */
+  /** A program for `key` that is still valid; undefined if there is none. */
   find(key: string): P | undefined {
     const found = this.#byKey.get(key)?.find((program) => program.holds());
     if (found) this.touch(found, key);
     return found;
   }
 
-  /** Programs for `key`, whether they hold or not. */
+  /** All programs for `key`, valid or not. */
   of(key: string): readonly P[] {
     return this.#byKey.get(key) ?? [];
   }
@@ -55,7 +55,7 @@ export class Programs<P extends Cached> {
     this.#programs.set(program, key);
   }
 
-  /** Adds a program, and lets others go until there are few enough. One is kept, however large. */
+  /** Adds a program and drops others until the limits hold. At least one is kept, however large. */
   add(program: P, key: string): void {
     this.#byKey.set(key, [...this.of(key), program]);
     this.#bytes += program.bytes;

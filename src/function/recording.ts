@@ -1,5 +1,5 @@
 /**
- * @file A function recorded on placeholders: what `compile` lowers and `show` prints.
+ * @file Records a function on placeholders. `compile` lowers the recording, `show` prints it.
  */
 import { Call } from "../ops/call.ts";
 import { fromStorage } from "../ops/create.ts";
@@ -15,7 +15,7 @@ export interface Recording {
   readonly region: Region;
   readonly inputs: readonly (Cell | "argument")[];
   readonly outputs: readonly (Cell | "result")[];
-  /** Cells of the program's own, for tensors from outside. */
+  /** Cells of the program that hold tensors from outside. */
   readonly constants: readonly Cell[];
   readonly result: unknown;
   readonly guards: readonly (() => unknown)[];
@@ -36,7 +36,7 @@ export function recordFunction(fn: AnyFunction, args: readonly unknown[], labels
     },
   });
   const { region, free } = closeRegion([...placeholders, ...cellPlaceholders.values()], [...outputs, ...writes.values()], since);
-  // Tensors from outside are constants of the program: they live in its memory like cells that nobody writes.
+  // Tensors from outside are constants of the program. They are kept in memory like cells that are never written.
   const pending = free.filter((x) => !x.isComputed);
   if (pending.length > 0) evaluate(pending);
   const constants = free.map((x) => constantCell(x));
@@ -58,11 +58,11 @@ function nameOf(path: string, labels: readonly string[] | undefined): string | u
 
 function constantCell(x: Tensor): Cell {
   const storage = storageOf(x);
-  // Of its own, so that a cell whose block `x` reads is not copied for it.
+  // A separate storage: otherwise a cell whose block `x` reads would have to be copied before it is written.
   return new Cell(fromStorage(storage.readSync ? new HostStorage(storage.readSync()) : storage, x), x.label);
 }
 
-/** Runs `fn` while every instruction notes the user's line. */
+/** Runs `fn`; meanwhile every recorded instruction notes the user's line. */
 export function withLines<T>(fn: () => T): T {
   traceOrigins(true);
   try {

@@ -1,8 +1,10 @@
 /**
- * @file Whether the examples of a batch are computed apart: then a program of a few examples serves any number of them, block after block, to the bit.
+ * @file Checks whether a list computes the examples of a batch independently. If it does, a program of a few examples serves any number of them, block after block,
+ * with the same bits.
  *
- * The walk asks the lowering rules. Of each value it knows where the examples are: along one axis, perhaps beside other indices that a reshape has put there. Some axis of a result has
- * them if every element of it reads, of each operand that has them, elements of the same example, and of each other operand elements that are the same for all.
+ * The walk uses the lowering rules. For each value it knows where the examples are: along one axis, perhaps merged with other indices by a reshape. A result has its
+ * examples along an axis if every element reads only elements of the same example from operands with examples, and from other operands only elements that are the
+ * same for all examples.
  */
 import * as k from "../kernel/build.ts";
 import { Index } from "../kernel/index-algebra.ts";
@@ -15,7 +17,7 @@ import { primitives } from "../runtime/passes.ts";
 import { userLine } from "../tape/origin.ts";
 import { tapeOfRegion } from "../tape/tape.ts";
 
-/** Where the B examples of a value are: index = (i·B + example)·after + j along `axis`, with i below `before` and j below `after`. */
+/** The location of the B examples of a value: index = (i·B + example)·after + j along `axis`, with 0 <= i < before and 0 <= j < after. */
 export interface Examples {
   readonly axis: number;
   readonly before: number;
@@ -27,14 +29,13 @@ type Where = Examples | undefined;
 const FIRST: Examples = { axis: 0, before: 1, after: 1 };
 const same = (a: Where, b: Where): boolean => a?.axis === b?.axis && a?.before === b?.before && a?.after === b?.after;
 
-/** An instruction that mixes examples. */
+/** Thrown if an instruction mixes examples. */
 export class MixedExamples extends Error {
   override readonly name = "MixedExamples";
 }
 
 /**
- * Checks that a list gives for each example what it would give for that example alone. `batched` says which inputs have one example on each index of axis 0, `n` of
- * them.
+ * Checks that a list computes for each example what it would compute for that example alone. `batched` says which inputs count their `n` examples along axis 0.
  * @throws {MixedExamples} that names the first instruction that mixes them, or a result that has none on axis 0.
  */
 export function checkRows(region: Region, batched: readonly boolean[], n: number, what: string): void {
@@ -54,7 +55,7 @@ class Walk {
   readonly #what: string;
   readonly #where: Map<Tensor, Examples> = new Map();
   readonly #inputs: Set<Tensor> = new Set();
-  /** True if an input of the list is the same for all examples, if it stood at a place. */
+  /** Returns true if an input of the list is the same for all examples, supposing that they were at the given location. */
   readonly #repeats: (input: Tensor, place: Examples) => boolean;
 
   constructor(n: number, what: string, repeats: (input: Tensor, place: Examples) => boolean) {
@@ -86,7 +87,7 @@ class Walk {
     );
   }
 
-  /** Where the results of an instruction have the examples. */
+  /** The locations of the examples in the results of an instruction. */
   #places(instruction: Instruction): Where[] {
     const { op, operands, results } = instruction;
     const known = operands.map((x) => this.#where.get(x));
@@ -100,7 +101,7 @@ class Walk {
     return [place ?? this.fail(instruction, "mixes examples")];
   }
 
-  /** Where a result could have the examples. */
+  /** Possible locations of the examples in a result. */
   #candidates({ operands, results: [y] }: Instruction, known: readonly Where[]): Examples[] {
     const { shape } = y!;
     const found: Examples[] = [];
@@ -110,19 +111,19 @@ class Walk {
       for (let axis = 0; axis < shape.length; axis++) {
         const plain = { ...place, axis };
         if (shape[axis] === place.before * this.#n * place.after) found.push(plain);
-        // In row-major order the same number of elements stands before the examples.
+        // A reshape keeps the row-major order, so the product of the extents before the examples stays the same.
         const lead = product(x.shape.slice(0, place.axis)) * place.before;
         const before = lead / product(shape.slice(0, axis));
         const after = shape[axis]! / (before * this.#n);
         if (before >= 1 && Number.isInteger(before) && after >= 1 && Number.isInteger(after)) found.push({ axis, before, after });
       }
     });
-    // The axis that the examples have now is the first guess: with two of one length it is the right one.
+    // The location in the operand is tried first: of two axes of the same length it is the right one.
     const [now] = known.filter((place) => place !== undefined);
     return found.sort((a, b) => Number(same(b, now)) - Number(same(a, now)));
   }
 
-  /** Returns true if each element of the result with an example at `place` reads that example alone, and does not depend on which it is. */
+  /** Returns true if, with examples at `place`, each element of the result reads only its own example and does not depend on the example's number. */
   #follows(instruction: Instruction, place: Examples): boolean {
     const { shape } = instruction.results[0]!;
     const counter = k.variable("i32");
@@ -142,7 +143,7 @@ class Walk {
     return probed !== undefined && ok && !depends(probed.result, counter);
   }
 
-  /** Returns true if an access reads the counter's example, or of an operand without examples what is the same for all. */
+  /** Returns true if an access reads the example of the counter, or, in an operand without examples, an element that is the same for all. */
   #reads(x: Tensor, index: readonly Index[], counter: Expr): boolean {
     const moving = index.flatMap((at, axis) => (depends(at.toExpr(), counter) ? [axis] : []));
     const place = this.#where.get(x);
@@ -151,14 +152,14 @@ class Walk {
     const after = index[axis]!.coefficientOf(counter);
     if (moving.length > 1 || after === null || after < 1) return false;
     const before = x.shape[axis]! / (after * this.#n);
-    // The rest is of the same example: it leaves i·B·after + j, with j below `after`.
+    // Modulo B·after, the rest of the index must be j with 0 <= j < after: then it is in the same example.
     const rest = index[axis]!.minus(Index.of(counter, 0, this.#n - 1).times(after)).mod(this.#n * after);
     if (depends(rest.toExpr(), counter) || rest.max >= after) return false;
     const read = { axis, before, after };
     return place ? same(place, read) : Number.isInteger(before) && this.#isSame(x, read);
   }
 
-  /** Returns true if a value without examples is the same wherever one could stand. */
+  /** Returns true if a value without examples has the same elements for every example at `place`. */
   #isSame(x: Tensor, place: Examples): boolean {
     if (this.#inputs.has(x)) return this.#repeats(x, place);
     return this.#follows(x.source, place);
@@ -180,7 +181,7 @@ class Walk {
     return apart && fits ? place : this.fail(instruction, "mixes examples");
   }
 
-  /** A walk over a list inside, whose inputs are some operands. */
+  /** Walks over an inner region, given the locations of its inputs. */
   #inside(region: Region, operands: readonly Tensor[], places: readonly Where[]): Where[] {
     const outer = new Map(region.inputs.map((x, i) => [x, operands[i]!]));
     const walk = new Walk(this.#n, this.#what, (x, place) => {
@@ -188,15 +189,15 @@ class Walk {
       return own !== undefined && own.shape.length === x.shape.length && this.#isSame(own, place);
     });
     const found = walk.run(region, places);
-    // What one turn gives without examples, and another with them, must be the same for all.
+    // A carry may have no examples in one iteration and have them in the next; it must then be the same for all of them.
     this.#plain = (i, place) => walk.#isSame(region.outputs[i]!, place);
     return found;
   }
 
-  /** For the list that was walked last: whether an output without examples is the same for all. */
+  /** For the region that was walked last: returns true if an output without examples is the same for all. */
   #plain: (output: number, place: Examples) => boolean = () => false;
 
-  /** A loop: what it carries has the examples where they are after any turn. */
+  /** Locations in the results of a loop. Carries are iterated until the locations no longer change. */
   #loop(instruction: Instruction, consts: number, carry: number): Where[] {
     const { operands, regions } = instruction;
     const body = regions.at(-1)!;

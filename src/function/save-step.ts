@@ -1,11 +1,11 @@
-/** @file Where `compiled.save` finds what makes files: a page that saves nothing does not carry it. */
+/** @file Connects `compiled.save` with `save.ts`, so that a bundle that saves nothing does not contain it. */
 import type { AnyFunction } from "./capture.ts";
 
 type SaveStep = (fn: AnyFunction, args: readonly unknown[], path: string | undefined) => Promise<Uint8Array>;
 
 let saver: SaveStep | undefined;
 
-/** For `save.ts`, which is there as soon as a program imports `saveAll`. */
+/** Called by `save.ts`, which is loaded as soon as a program imports `saveAll`. */
 export function registerSaver(save: SaveStep): void {
   saver = save;
 }

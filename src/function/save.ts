@@ -1,6 +1,6 @@
 /**
- * @file A compiled function as a file: one WebAssembly module with its programs, its memory and the values of its cells, which runs without this library. A bundle that does not
- * import `saveAll` does not carry it.
+ * @file Saves compiled functions as a file: one WebAssembly module with their programs, memory and cell values, which runs without this library. A bundle that does not
+ * import `saveAll` does not contain this.
  */
 import { fn as aFunction, aPath, type Checks, check, checkOptions, flag, object, text } from "../base/check.ts";
 import { nodeModule } from "../base/host.ts";
@@ -17,27 +17,29 @@ import { type Recording, recordFunction, withLines } from "./recording.ts";
 import { registerSaver } from "./save-step.ts";
 import { parameterNames } from "./signature.ts";
 
-/** How a file is made. */
+/** Options of saving. */
 export interface SaveOptions {
   /** Where it is written (Node). Default: nowhere. */
   readonly path?: string;
   /**
-   * True if a fused multiply-add is one instruction: as fast as here, and the same bits, but engines without relaxed SIMD (Safari 18, Node 20 without its flag) refuse the file.
+   * True to use the instruction for fused multiply-adds: the file is as fast as this library and gives the same bits, but engines without relaxed SIMD (Safari 18,
+   * Node 20 without its flag) refuse it.
    * Default false.
    */
   readonly relaxed?: boolean;
-  /** Names of cells. Default: those of the state dicts of the modules and optimizers that the functions use, else their labels; `name#2` for a second of one name. */
+  /** Names of cells. Default: the names in the state dicts of the modules and optimizers that the functions use, or else labels; a repeated name becomes `name#2`. */
   readonly names?: ReadonlyMap<Cell, string>;
-  /** What is said of rights, for people who look into the file. */
+  /** A licence text to put in the file. */
   readonly license?: string;
 }
 
 const SAVE_OPTIONS: Checks<SaveOptions> = { path: aPath, relaxed: flag, names: object, license: text };
 
 /**
- * Several functions as one file, in which they share cells: `saveAll({ train, predict }, { train: [x, y], predict: [x] })`. Arguments are examples, of which types and names count. In the
- * file names of arguments and results begin with the function's: `train.x`. Gives the file's bytes; `load` of `nabla/step` runs them.
- * @throws {Error} for what a file cannot bring along: sorts, decompositions, special functions that no host has.
+ * Saves several functions in one file, in which they share cells: `saveAll({ train, predict }, { train: [x, y], predict: [x] })`. The arguments are examples; only
+ * their types and names matter. In the file, names of arguments and results begin with that of the function: `train.x`. Returns the bytes of the file; `load` of
+ * `nabla/step` runs them.
+ * @throws {Error} for ops that a file cannot contain: sorts, decompositions, special functions that no host has.
  */
 export async function saveAll(
   compiled: Readonly<Record<string, AnyFunction>>,
@@ -63,10 +65,10 @@ export async function saveAll(
   );
 }
 
-/** What a loaded step has of its own. */
+/** Names that the properties of a loaded step have already. */
 const RESERVED: ReadonlySet<string> = new Set(["inputs", "outputs", "cells", "memory"]);
 
-/** One function, called `run`. */
+/** Saves one function under the name `run`. */
 export function saveStep(fn: AnyFunction, args: readonly unknown[], path: string | undefined): Promise<Uint8Array> {
   if (path !== undefined) check("save: path", path, aPath);
   return save([["run", fn, args]], { ...(path !== undefined && { path }) });
@@ -119,7 +121,7 @@ async function save(
 const typed = (names: readonly string[], types: readonly Parameters<typeof formatType>[0][]): Record<string, string> =>
   Object.fromEntries(names.map((name, i) => [name, formatType(types[i]!)]));
 
-/** Names of arguments as `show` prints them, and of results by their place in the tree: `loss`, `0`. */
+/** Names arguments as `show` prints them, and results by their path in the result: `loss`, `0`. */
 function described(name: string, prefix: string, args: readonly unknown[], recording: Recording): Saved {
   const { region, result } = recording;
   const { paths } = leavesOf(args);
@@ -128,7 +130,7 @@ function described(name: string, prefix: string, args: readonly unknown[], recor
   return { name, region, roles: recording, inputs: unique(labels).map((x) => prefix + x), outputs: unique(results).map((y) => prefix + y) };
 }
 
-/** Each name once: `m`, `m#2`, `m#3`. */
+/** Makes names unique: `m`, `m#2`, `m#3`. */
 export function unique(names: readonly string[]): string[] {
   const used = new Set<string>();
   return names.map((name) => {
@@ -139,7 +141,7 @@ export function unique(names: readonly string[]): string[] {
   });
 }
 
-/** Modules and optimizers, as far as they are known here. */
+/** The part of modules and optimizers that is used here. */
 interface Owner {
   stateDict(): ReadonlyMap<string, unknown>;
 }
@@ -157,7 +159,7 @@ export function namesOf(
   for (const owner of noticed) {
     if (!isOwner(owner)) continue;
     for (const [name, cell] of owner.stateDict()) {
-      // Of the modules that hold a cell the outermost knows its whole name.
+      // The outermost module that has a cell gives its longest name.
       if (cell instanceof Cell && (own.get(cell)?.length ?? 0) < name.length) own.set(cell, name);
     }
   }
@@ -168,7 +170,7 @@ export function namesOf(
   return new Map(unique(named).map((name, i) => [cells[i]!, name]));
 }
 
-/** What instructions on the host do, for people. */
+/** Descriptions of host instructions for error messages. */
 const DOES: Readonly<Record<string, string>> = { argsort: "sorts" };
 
 function refuse({ name, region }: Saved, host: string): never {

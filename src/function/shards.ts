@@ -1,14 +1,14 @@
 /**
- * @file What a function may know of the batch that it sees a shard of: how to add up over all shards, and how large a shard is. Means over a batch (losses,
- * the statistics of batch norms, metrics) ask here, so that they are means over all of it.
+ * @file The whole batch behind a shard: how to sum over all shards, and how large a shard is. Means over a batch (losses, the statistics of batch norms, metrics) use
+ * this, so that they are means over the whole batch.
  */
 import type { Tensor } from "../ops/tensor.ts";
 
-/** The batch around a shard. */
+/** The batch that a shard is a part of. */
 export interface WholeBatch {
-  /** The sums of values over all shards: the same on all of them. */
+  /** Returns the sums of values over all shards; all shards get the same. */
   sums(values: readonly Tensor[]): Tensor[];
-  /** Examples of the batch for each one of the shard. */
+  /** The number of examples of the batch divided by that of the shard. */
   readonly ratio: number;
   /** True if several ranks compute the same shard, since there are fewer shards than ranks. */
   readonly repeated: boolean;
@@ -16,7 +16,7 @@ export interface WholeBatch {
 
 let around: WholeBatch | undefined;
 
-/** The batch that the caller sees a shard of; nothing where it sees all of it. */
+/** The whole batch if the caller computes on a shard; undefined if it has the whole batch itself. */
 export function wholeBatch(): WholeBatch | undefined {
   return around;
 }
@@ -32,7 +32,7 @@ export function withinBatch<T>(batch: WholeBatch | undefined, fn: () => T): T {
   }
 }
 
-/** The sum over all shards of a value; without shards the value itself. */
+/** The sum of a value over all shards; without shards the value itself. */
 export function overBatch(x: Tensor): Tensor {
   return around ? around.sums([x])[0]! : x;
 }

@@ -8,8 +8,8 @@ import { recordFunction } from "./recording.ts";
 import { parameterNames } from "./signature.ts";
 
 /**
- * The list that `fn` records on arguments like `args`: one line per instruction, with names and types. Tensors are named by their place in the
- * arguments, by the parameter that holds them, or by `.named(...)`; of cells, their own name.
+ * Prints the list that `fn` records on arguments like `args`: one line per instruction, with names and types. Tensors are named by their path in the arguments, by
+ * the parameter that holds them, or by `.named(...)`; cells have their own names.
  */
 export function show(fn: AnyFunction, ...args: unknown[]): string {
   const { region } = recordFunction(fn, args, parameterNames(originalOf(fn)));

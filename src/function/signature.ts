@@ -1,6 +1,6 @@
 /**
- * @file The signature of a call: the types of its tensors, and everything else of its arguments by value. Calls of one signature run one
- * program; so what cannot be seen in the arguments is refused.
+ * @file The signature of a call: the types of its tensors, and everything else in its arguments by value. Calls with the same signature run the same program, so
+ * arguments with invisible state are refused.
  */
 import { formatType } from "../base/shape.ts";
 import { hiddenState } from "../base/statics.ts";
@@ -12,7 +12,7 @@ import { type AnyFunction, isCell } from "./capture.ts";
 
 export interface Signature {
   readonly leaves: readonly Tensor[];
-  /** Text that is equal for calls that may run the same program. */
+  /** A text; calls with equal keys may run the same program. */
   readonly key: string;
   /** Modules and the like among the arguments. */
   readonly noticed: readonly object[];
@@ -20,7 +20,7 @@ export interface Signature {
 
 const isOpaque = (x: unknown): boolean => isCell(x) || isNoticed(x);
 
-/** Names of the parameters of a plain function, where its source shows them. */
+/** The names of a function's parameters, if its source shows them. */
 export function parameterNames(fn: AnyFunction): string[] {
   const source = Function.prototype.toString.call(fn);
   const list = /^(?:async\s+)?(?:function\b[^(]*)?\(([^)]*)\)/.exec(source)?.[1] ?? /^(\w+)\s*=>/.exec(source)?.[1] ?? "";
@@ -54,7 +54,7 @@ export function signatureOf(args: readonly unknown[], fn: AnyFunction): Signatur
   return { leaves, key: `${structure} ${leaves.map(formatType).join(" ")}`, noticed };
 }
 
-/** Numbers among the arguments that are no tensors, by path. */
+/** The plain numbers among the arguments, by path. */
 export function numbersOf(args: readonly unknown[]): ReadonlyMap<string, number> {
   const isNumber = (x: unknown): x is number => typeof x === "number";
   const { leaves, paths } = flatten(args, isNumber, (x) => isOpaque(x) || isTensor(x));

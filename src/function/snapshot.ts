@@ -1,7 +1,7 @@
 /**
- * @file The fields of modules and optimizers as they were when a function was recorded, as one flat list: an owner, a key and a value for each
- * field. Comparing it with what the fields are now says whether the recording still holds. Assignments to the fields of modules and optimizers are
- * counted (`runtime/watch.ts`), so that these are compared only when the count is another.
+ * @file A snapshot of the fields of modules and optimizers at the time of recording, as one flat list of owners, keys and values. Comparing it with the present fields
+ * tells whether the recording is still valid. Assignments to fields of modules and optimizers are counted (`runtime/watch.ts`), so these are compared only when the
+ * count has changed.
  */
 import { isTensor } from "../ops/create.ts";
 import { isNoticed } from "../runtime/notice.ts";
@@ -9,19 +9,19 @@ import { isSlot, watchSlots } from "../runtime/slots.ts";
 import { changes, isWatched } from "../runtime/watch.ts";
 import { isCell } from "./capture.ts";
 
-/** More fields than this are not looked at one by one; nor are the elements of longer arrays. */
+/** Objects with more fields than this, and longer arrays, are not compared field by field. */
 const MOST_FIELDS = 10_000;
 const MOST_ELEMENTS = 4096;
 
 type Owner = Readonly<Record<PropertyKey, unknown>>;
 
-/** An object whose fields are looked at, and how it was reached. */
+/** An object whose fields are compared, and the path to it. */
 interface Found {
   readonly owner: object;
   readonly path: string;
 }
 
-/** A field that is another than it was. */
+/** A changed field. */
 export interface Change {
   /** Such as `Sequential.0.stride`. */
   readonly path: string;
@@ -29,7 +29,7 @@ export interface Change {
   readonly now: unknown;
 }
 
-/** The fields of some objects: what they were, and whether they still are. */
+/** The fields of some objects at the time of recording, and the comparison with the present. */
 class Fields {
   readonly #owners: Owner[] = [];
   readonly #keys: PropertyKey[] = [];
@@ -79,7 +79,7 @@ class Fields {
     return content.filter(hasFields).map((x) => ({ owner: x, path: `${path}.?` }));
   }
 
-  /** Enters an object's fields as they are now; gives the objects that they lead to. */
+  /** Enters the present fields of an object; returns the objects that they reference. */
   enter({ owner, path }: Found): Found[] {
     const below: Found[] = [];
     if (owner instanceof Map || owner instanceof Set) below.push(...this.#enterCollection(owner, path));
@@ -98,7 +98,7 @@ class Fields {
     return below;
   }
 
-  /** `forward` is not an own property unless there are hooks; of a class, it is the method. */
+  /** Enters `forward`, which is an own property if there are hooks, and otherwise the method of the class. */
   #enterForward(owner: object, path: string): void {
     if (isNoticed(owner) && "forward" in owner) this.#slot(owner, "forward", `${path}.forward`);
   }
@@ -121,7 +121,7 @@ export class Snapshot {
 
   constructor(roots: Iterable<object>) {
     const seen = new Set<object>();
-    // The list grows while it is walked: objects may be linked in longer chains than calls can be nested.
+    // An explicit list instead of recursion: chains of objects may be longer than the call stack allows.
     const todo: Found[] = Array.from(roots, (root) => ({ owner: root, path: root.constructor?.name || "object" }));
     for (const found of todo) {
       const { owner } = found;

@@ -1,6 +1,6 @@
 /**
- * @file `compile(fn, { debug: "stale" })`: every call records the function again and compares. What `compile` cannot notice, a variable of a
- * closure that has changed, becomes an error that says where the recordings part.
+ * @file `compile(fn, { debug: "stale" })`: every call records the function again and compares the recordings. A changed variable of a closure, which `compile` cannot
+ * notice, becomes an error that shows the first difference.
  */
 import { formatType } from "../base/shape.ts";
 import { identityOf } from "../base/tree.ts";
@@ -14,7 +14,7 @@ import type { Extension } from "./compiled.ts";
 import type { Program } from "./program.ts";
 import { type Recording, recordFunction, withLines } from "./recording.ts";
 
-/** A recording as text, to be compared with another. */
+/** A recording as text, for comparison. */
 interface Trace {
   readonly list: string;
   readonly instructions: readonly { readonly text: string; readonly line: string | undefined }[];
@@ -39,7 +39,7 @@ function traceOf({ region, inputs, outputs, constants, result }: Recording): Tra
   };
 }
 
-/** A compiled function that is recorded again at every call, and compared. */
+/** The extension of `compiled` that records the function at every call and compares. */
 export function comparing(fn: AnyFunction): Extension {
   const traces = new WeakMap<Program, Trace>();
   let latest: Trace;

@@ -1,5 +1,5 @@
 /**
- * @file Many steps of a function in one program: a loop around it, and batches put together for the loop. What `compile(fn, { steps })` is made of.
+ * @file Runs many steps of a function in one program, for `compile(fn, { steps })`: puts a loop around it, and stacks batches for the loop.
  */
 import { allocate } from "../base/dtype.ts";
 import { formatType } from "../base/shape.ts";
@@ -10,20 +10,20 @@ import type { Cell } from "../runtime/cell.ts";
 import { type AnyFunction, isCell, leavesOf, withLeaves } from "./capture.ts";
 import { scan } from "./control.ts";
 
-/** The same tree, where cells may stand for tensors. */
+/** The same tree, where cells may take the place of tensors. */
 export type OrCells<T> = T extends Tensor ? Tensor | Cell : T extends object ? { [K in keyof T]: OrCells<T[K]> } : T;
 
-/** `fn` n times on the same arguments; results are stacked along a new axis 0. */
+/** Runs `fn` n times on the same arguments; results are stacked along a new axis 0. */
 export function repeated<F extends AnyFunction>(fn: F, n: number): F {
   return ((...args) => scan(() => [null, fn(...args)], null, null, { length: n })[1]) as F;
 }
 
-/** `fn` on each of n slices of its arguments along axis 0; results are stacked likewise. Cells among the arguments are read where they are. */
+/** Runs `fn` on each of n slices of its arguments along axis 0; results are stacked along a new axis 0. Cells among the arguments are not copied. */
 export function sliced<F extends AnyFunction>(fn: F, n: number): (...args: OrCells<Parameters<F>>) => ReturnType<F> {
   return (...args) => scan((_: null, slice: Parameters<F>) => [null, fn(...slice)], null, stackedArguments<F>(args, n), { length: n })[1];
 }
 
-/** The same without a loop: for the hunter of NaNs, who looks at single instructions. */
+/** The same without a loop, for the NaN hunter, which looks at single instructions. */
 export function slicedByHand<F extends AnyFunction>(fn: F, n: number): (...args: OrCells<Parameters<F>>) => ReturnType<F> {
   return (...args) => {
     const stacked = stackedArguments<F>(args, n);
@@ -35,7 +35,7 @@ export function slicedByHand<F extends AnyFunction>(fn: F, n: number): (...args:
   };
 }
 
-/** Calls `step` n times; gives its results stacked. */
+/** Calls `step` n times and stacks its results. */
 export function inTurn<R>(n: number, step: (i: number) => R): R {
   return stackTrees(Array.from({ length: n }, (_, i) => step(i)));
 }
@@ -58,7 +58,7 @@ function checkStacked(args: readonly unknown[], n: number): void {
   });
 }
 
-/** Trees of one structure as one tree, whose tensors have a new axis 0. The elements are copied. */
+/** Stacks trees of the same structure: the tensors of the result have a new axis 0. The elements are copied. */
 export function stackTrees<T>(trees: readonly T[]): T {
   const lists = trees.map((tree) => leavesOf(tree).leaves);
   const stacked = lists[0]!.map(({ shape, dtype, size }, i) => {
@@ -69,7 +69,7 @@ export function stackTrees<T>(trees: readonly T[]): T {
   return withLeaves(trees[0]!, stacked);
 }
 
-/** Batches (lists of arguments) in groups of up to n, all of one signature: a batch of another starts a new group. */
+/** Groups batches (lists of arguments) by up to n; all batches of a group have the same signature. */
 export function* grouped<A extends unknown[]>(batches: Iterable<A>, n: number): Generator<A[], void, undefined> {
   let group: A[] = [];
   let signature = "";
@@ -91,7 +91,7 @@ export function* grouped<A extends unknown[]>(batches: Iterable<A>, n: number): 
   if (group.length > 0) yield group;
 }
 
-/** @throws {TypeError} for what cannot be gone through in a `for` loop. */
+/** @throws {TypeError} for a value that is not iterable. */
 export function checkIterable(batches: unknown): void {
   const given = typeof batches === "object" && batches !== null ? batches : {};
   if (Symbol.iterator in given && typeof given[Symbol.iterator] === "function") return;

@@ -1,23 +1,23 @@
 /**
- * @file What a derivative was asked for and does not reach: a loss that was computed before the function ran, a layer that nobody calls. Its gradient is
- * zero, and training goes on without learning.
+ * @file Reports parameters that a derivative was asked for and does not depend on: a loss that was computed before the function ran, a layer that is never called.
+ * Their gradient is zero, so training would run without learning.
  */
 import { type Expectation, oneOf } from "../base/check.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { currentFrame } from "../runtime/cell.ts";
 
-/** What becomes of a parameter that the result does not depend on: an error, a warning (once; the default), or nothing but a zero gradient. */
+/** What to do about a parameter that the result does not depend on: an error, a warning (once; the default), or only a zero gradient. */
 export type Unused = "error" | "warn" | "ignore";
 
 export const UNUSED: Expectation = oneOf("error", "warn", "ignore");
 
 // ---- reach ----------------------------------------------------------------------------------------------------------------------------
 
-// The derivative of a linear function is a constant, and so is computed from nothing: what it was derived at is noted here, so that a second derivative
-// that is zero is not taken for a mistake.
+// The derivative of a linear function is a constant, which depends on nothing. The values at which it was taken are noted here, so that a second derivative, which
+// is zero, is not reported as a mistake.
 const derivedAt: WeakMap<Tensor, readonly Tensor[]> = new WeakMap();
 
-/** Notes that a transform made `results` at `at`. Only a recording around it can ask. */
+/** Notes that a transform made `results` as a derivative at `at`. Only a recording around it uses this. */
 export function noteDerived(results: readonly Tensor[], at: readonly Tensor[]): void {
   if (!currentFrame()) return;
   const pending = at.filter((x) => !x.isComputed);
@@ -27,7 +27,7 @@ export function noteDerived(results: readonly Tensor[], at: readonly Tensor[]): 
 export interface Reached {
   /** Seeds that `outputs` were computed from. */
   readonly read: ReadonlySet<Tensor>;
-  /** True if some of them went into a derivative of which nothing is left. */
+  /** True if a seed entered a derivative that turned out constant. */
   readonly derived: boolean;
 }
 
@@ -56,25 +56,25 @@ export function reachedFrom(outputs: readonly Tensor[], seeds: ReadonlySet<Tenso
 
 const SHOWN = 8;
 
-/** A few names, and how many more there are. */
+/** Lists the first few names, and the number of the others. */
 function listed(names: readonly string[]): string {
   const rest = names.length > SHOWN ? ` and ${names.length - SHOWN} more` : "";
   return `${names.slice(0, SHOWN).join(", ")}${rest}`;
 }
 
-/** What was asked for, by name, in order. */
+/** A value that a derivative was asked for, with its name. */
 export interface Wanted {
   readonly name: string;
   readonly reached: boolean;
 }
 
-/** How the mistake looks in a user's program, and how it should. */
+/** How the mistake looks in a user's program, and the correct form. */
 export interface Forms {
   readonly wrong: string;
   readonly right: string;
 }
 
-// More distinct warnings than this are of a program that makes names up.
+// A program with more distinct warnings generates names.
 const MOST_WARNINGS = 1000;
 const warned = new Set<string>();
 
@@ -85,7 +85,7 @@ function warnOnce(text: string): void {
 }
 
 /**
- * Acts on what is not reached: if nothing is, or `unused` is "error", throws; if some are, warns once for the same names. `what` is the result.
+ * Reports values that are not reached: throws if none is reached or `unused` is "error"; otherwise warns, once for the same names. `what` names the result.
  * @throws {Error} unless `unused` is "ignore".
  */
 export function judge(call: string, what: string, wanted: readonly Wanted[], unused: Unused, { wrong, right }: Forms): void {
@@ -106,7 +106,7 @@ export function judge(call: string, what: string, wanted: readonly Wanted[], unu
   );
 }
 
-/** Warns once of a loss whose derivative is zero wherever it has one. */
+/** Warns once of a loss whose derivative is zero wherever it exists. */
 export function warnFlat(call: string, names: readonly string[]): void {
   warnOnce(
     `${call}: the loss depends on ${listed(names)} only through operations whose derivative is 0 (comparisons, argmax, rounding, stopGradient), so all gradients are 0. Train with a loss that has a slope, such as functional.crossEntropy in place of an accuracy`,

@@ -1,5 +1,5 @@
 /**
- * @file vmap: a function of one example as a function of a batch.
+ * @file vmap: makes a function of a batch from a function of one example.
  */
 import { type Checks, checkOptions, either, integer, list } from "../base/check.ts";
 import { formatShape, normalizeAxis } from "../base/shape.ts";
@@ -16,13 +16,13 @@ import { noteDerived } from "./unused.ts";
 export interface VmapOptions {
   /** For each argument the axis that is mapped, or null for one that all examples share. Default 0 for all. */
   readonly inAxes?: number | readonly (number | null)[];
-  /** Where the batch stands in the results. Default 0. */
+  /** The axis of the batch in the results. Default 0. */
   readonly outAxis?: number;
 }
 
 const VMAP_OPTIONS: Checks<VmapOptions> = { inAxes: either(integer, list), outAxis: integer };
 
-/** Positions in the batches being mapped, innermost last; implicit randomness folds them into its keys. */
+/** Indices into the batches being mapped, the innermost last. Implicit randomness folds them into its keys. */
 const indices: Tensor[] = [];
 
 /** The batch indices (i32 scalars) of the vmaps around the caller. */
@@ -30,7 +30,7 @@ export function batchIndices(): readonly Tensor[] {
   return indices;
 }
 
-/** Runs `fn` at a position (an i32 scalar) of a batch that is mapped in another way. */
+/** Runs `fn` with `index` (an i32 scalar) as an innermost batch index, for batches that are mapped in another way. */
 export function atIndex<T>(index: Tensor, fn: () => T): T {
   indices.push(index);
   try {
@@ -40,7 +40,7 @@ export function atIndex<T>(index: Tensor, fn: () => T): T {
   }
 }
 
-/** The function `fn` applied to every example of a batch at once. */
+/** Returns a function that applies `fn` to every example of a batch at once. */
 export function vmap<A extends unknown[] = Tensor[], R = unknown>(fn: (...args: A) => R, options: VmapOptions = {}): (...args: A) => R {
   checkOptions("vmap", options, VMAP_OPTIONS);
   const { inAxes = 0, outAxis = 0 } = options;
@@ -89,7 +89,7 @@ export function vmap<A extends unknown[] = Tensor[], R = unknown>(fn: (...args: 
 function refuseMapped(cell: Cell, value: Tensor, seeds: ReadonlyMap<Tensor, Tensor>, n: number): void {
   const since = Math.min(...[...seeds.keys()].map((x) => x.source.serial));
   if (!dependents(tapeOf([value], new Set(seeds.keys()), since), seeds.keys()).has(value)) return;
-  // One result of a loop or block may be shared while another is mapped: its batching rule knows.
+  // Of a loop or block some results may be shared and others mapped; its batching rule decides.
   if (!batch([value], seeds, n, walks)[0]!.mapped) return;
   throw new TypeError(
     `vmap: ${cell.label ?? "a cell"} is set to a value that differs between the examples, but a cell holds one value. Return the value from the function instead, and set the cell to a reduction of it, such as its mean`,

@@ -1,5 +1,5 @@
 /**
- * @file whileLoop: a loop whose values decide when it ends. Compiled, its code does not depend on the number of steps.
+ * @file whileLoop: a loop that ends when a value says so. The size of its code does not depend on the number of steps.
  */
 import { fn as aFunction, check } from "../base/check.ts";
 import type { Region } from "../ops/op.ts";
@@ -11,9 +11,8 @@ import { leavesOf } from "./capture.ts";
 import { finish, numbersToTensors, recordOn } from "./control.ts";
 
 /**
- * While `test(carry)`, a bool scalar, holds: carry = body(carry). Returns the last carry, a tree of tensors that keep their types. A cell
- * that the body sets is carried along. Forward mode and vmap go through it (examples that are done stand still); reverse mode cannot, since the
- * number of steps is unknown.
+ * Repeats carry = body(carry) while `test(carry)`, a bool scalar, is true. Returns the last carry, a tree of tensors whose types do not change. A cell that the body
+ * sets is carried from step to step. Forward mode and vmap work (finished examples keep their values); reverse mode does not, since the number of steps is unknown.
  */
 export function whileLoop<C>(test: (carry: C) => Tensor, body: (carry: C) => C, init: C): C {
   check("whileLoop: test", test, aFunction);
