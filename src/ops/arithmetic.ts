@@ -39,14 +39,14 @@ export const mul: Op<2, undefined> = linear(
   (ct, [x, y], on) => (on[0] ? [ct.mul(y), undefined] : [undefined, x.mul(ct)]),
 );
 
-/** A number other than 0 and the infinities, repeated: its reciprocal is finite. */
+/** Returns true if x is a repeated constant whose reciprocal is finite. */
 function isTame(x: Tensor): boolean {
   const { op, operands, params } = x.source;
   if (op.name === "broadcast" || op.name === "reshape" || op.name === "cast") return isTame(operands[0] as Tensor);
   return op.name === "full" && Math.abs((params as { value: number }).value) > 1e-30;
 }
 
-/** d(a/b) = (da - y·db) / b: one reciprocal for both, so that what they have in common cancels without rounding (softmax). */
+/** d(a/b) = (da - y·db) / b. Both terms use the same reciprocal, so that equal parts cancel exactly (softmax). */
 const quotientRule: Derivative<undefined> = {
   kind: "jvp",
   jvp([da, db], [, b], [y]) {
@@ -65,7 +65,7 @@ const tameQuotientRule: Derivative<undefined> = {
   },
 };
 
-/** Quotient; integers truncate, and by zero give zero. */
+/** Quotient. Integers truncate toward zero; an integer divided by zero is zero. */
 export const div: Op<2, undefined> = elementwise(
   "div",
   {
@@ -78,7 +78,7 @@ export const div: Op<2, undefined> = elementwise(
   quotientRule,
 );
 
-/** Quotient by way of the divisor's reciprocal, which loops take once for all elements that share it; 1.5 ULP. */
+/** Quotient as a product with the reciprocal of the divisor, which loops compute once for all elements that share it; 1.5 ULP. */
 export const ratio: Op<2, undefined> = elementwise(
   "ratio",
   {
@@ -110,8 +110,8 @@ export const recip: Op<1, undefined> = elementwise("recip", {
 });
 
 /**
- * p·xᵖ⁻¹ and xᵖ·log x, with 0 where the power is constant: at p = 0 in x, and at x = 0 < p in p. There the factor that has no value is taken at
- * another place; chosen after the product it would still come back as 0 · ∞ in the transpose.
+ * The partial derivatives p·xᵖ⁻¹ and xᵖ·log x, with 0 where the power is constant: in x at p = 0, and in p at x = 0 < p. There the singular factor is evaluated at
+ * another point before the product. A selection after the product would give 0 · ∞ in the transpose.
  */
 const slopes = {
   inBase(x: Tensor, p: Tensor): Tensor {

@@ -1,11 +1,11 @@
 /**
- * @file Functions of the bits of a number, and of whole numbers by loops whose length depends on them: on the host, element by element.
+ * @file Functions of the bits of a number, and of integers by loops whose length depends on the values. The host computes them, element by element.
  */
 import { byteSize, type Dtype } from "../base/dtype.ts";
 import type { Type } from "../base/shape.ts";
 import { defineOp, type Op, type Sample } from "./op.ts";
 
-/** Two operands of one shape to elements of `dtype` (default: theirs). */
+/** Defines an op on two operands of the same shape; the result has `dtype` (default: that of the operands). */
 /* @__NO_SIDE_EFFECTS__ */
 function pairwise(
   name: string,
@@ -35,13 +35,13 @@ function pairwise(
 
 const cell = new DataView(new ArrayBuffer(8));
 
-/** The number next to x towards y, of the numbers that `dtype` has. */
+/** The number of `dtype` that is next to x in the direction of y. */
 function next(x: number, y: number, dtype: Dtype): number {
   if (Number.isNaN(x) || Number.isNaN(y)) return Number.NaN;
   if (x === y) return y;
   const isF32 = byteSize(dtype) === 4;
   if (x === 0) return (y > 0 ? 1 : -1) * (isF32 ? 2 ** -149 : Number.MIN_VALUE);
-  // Away from zero the bits, read as an integer, count up.
+  // The bits of a float, read as an integer, grow with its magnitude.
   const step = y > x === x > 0 ? 1 : -1;
   if (isF32) {
     cell.setFloat32(0, x);
@@ -64,7 +64,7 @@ export const nextAfter: Op<2, undefined> = pairwise("nextAfter", "the next numbe
   },
 ]);
 
-/** Euclid's algorithm; of 0 and 0 it is 0. */
+/** The greatest common divisor by Euclid's algorithm; 0 for 0 and 0. */
 function divisor(a: number, b: number): number {
   let [x, y] = [Math.abs(a), Math.abs(b)];
   while (y !== 0) [x, y] = [y, x % y];

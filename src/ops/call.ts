@@ -1,6 +1,6 @@
 /**
- * @file Calls that record a function (compile, grad, vmap, scan, ...), and the placeholders that they hand to it. What depends on a placeholder has no value
- * once its call has ended: whoever kept it is told which call it came from.
+ * @file Calls that record a function (compile, grad, vmap, scan, ...), and the placeholders that they pass to it. A tensor that depends on a placeholder has no value
+ * once the call has ended; the error for reading it names the call.
  */
 import type { Type } from "../base/shape.ts";
 import { placeholder } from "./leaves.ts";
@@ -9,12 +9,12 @@ import type { Tensor } from "./tensor.ts";
 
 const owners: WeakMap<Tensor, Call> = new WeakMap();
 
-/** One run of a function that is recorded. */
+/** One recording run of a function. */
 export class Call {
   /** The transform, for messages: `compile`, `scan`, `vmap`. */
   readonly kind: string;
   readonly #fn: { readonly name: string } | undefined;
-  /** The function has returned. */
+  /** True once the function has returned. */
   ended = false;
 
   constructor(kind: string, fn?: { readonly name: string }) {
@@ -22,12 +22,12 @@ export class Call {
     this.#fn = fn;
   }
 
-  /** A placeholder that the function is given. */
+  /** Makes a placeholder for an argument of the function. */
   placeholderOf(type: Type, label?: string): Tensor {
     return this.own(placeholderOf(type, label));
   }
 
-  /** Notes that a placeholder is of this call, unless it is of another. */
+  /** Notes that a placeholder belongs to this call, unless it belongs to another. */
   own(x: Tensor): Tensor {
     if (x.source.op === placeholder && !owners.has(x)) owners.set(x, this);
     return x;
@@ -38,7 +38,7 @@ export class Call {
   }
 }
 
-/** The call that has ended and that a pending value was recorded in, if there is one. */
+/** The ended call in which a pending value was recorded, if there is one. */
 export function leakedFrom(x: Tensor): Call | undefined {
   return freeValues([], [x], 0)
     .map((free) => owners.get(free))

@@ -1,10 +1,10 @@
-/** @file Checks of the tensors that a function is called with. */
+/** @file Checks of tensor arguments. */
 import { check, type Expectation, list } from "../base/check.ts";
 import { requireEach, requireTensor, Tensor } from "./tensor.ts";
 
 /**
- * `relu: x must be a tensor, got [1, 2]; make one with tensor(...)`.
- * @param optional Those that may be left out. @throws {TypeError} for what is no tensor.
+ * Checks that arguments are tensors. The error reads `relu: x must be a tensor, got [1, 2]; make one with tensor(...)`.
+ * @param optional The arguments that may be left out. @throws {TypeError} for an argument that is not a tensor.
  */
 export function checkTensors(
   what: string,

@@ -1,25 +1,25 @@
 /**
- * @file Collective operations: sums over all shards of a batch, wherever they are computed. A program calls them as steps of their own; all ranks
- * call them in the order of the list.
+ * @file Collective operations over ranks, such as sums over all shards of a batch. A program calls them as steps of their own; all ranks call them in the order of
+ * the list.
  */
 import { allocate, type TypedArray } from "../base/dtype.ts";
 import { formatType, sameType, sizeOf, type Type } from "../base/shape.ts";
 import type { HostArray, Maybe, Op } from "./op.ts";
 import type { Tensor } from "./tensor.ts";
 
-/** What carries out collective operations: the ranks that take part. */
+/** A group of ranks that performs collective operations. */
 export interface Collective {
-  /** Adds up over all ranks, in place. */
+  /** Sums over all ranks, in place. */
   allReduce(x: TypedArray): void;
-  /** Adds up over all ranks; rank r keeps block r of `size` equal ones. */
+  /** Sums over all ranks; rank r gets block r of `size` equal blocks. */
   reduceScatter(all: TypedArray, part: TypedArray): void;
-  /** The parts of all ranks, one after another. */
+  /** Concatenates the parts of all ranks. */
   allGather(part: TypedArray, all: TypedArray): void;
 }
 
 const groups = new Map<number, Collective>();
 
-/** Gives a group of ranks a number, by which instructions name it. Group 0 is this process alone. */
+/** Registers a group of ranks and returns the number by which instructions refer to it. Group 0 is this process alone. */
 export function registerGroup(group: Collective): number {
   groups.set(groups.size + 1, group);
   return groups.size;
@@ -33,11 +33,11 @@ function groupOf(number: number): Collective | undefined {
 
 export interface AllReduce {
   readonly group: number;
-  /** Operands that are added up for each result, on this rank: its shards, in their order. */
+  /** The number of operands that are summed for each result on this rank: one per shard, in order. */
   readonly shards: number;
 }
 
-/** The sum of some arrays in a binary tree over their order, into `out`: the left half, a power of two of them, plus the right. */
+/** Writes the sum of arrays to `out`, as a binary tree over their order: the left part has the largest power of two of them that is less than all. */
 export function treeSum(x: readonly TypedArray[], out: TypedArray): void {
   if (x.length === 1) {
     out.set(x[0]!);
@@ -55,12 +55,12 @@ export function treeSum(x: readonly TypedArray[], out: TypedArray): void {
   addTo(out, right);
 }
 
-/** out += x. A sum of two f32 in double precision, rounded, is their f32 sum. */
+/** out += x. For f32 the sum in double precision, rounded once, equals the f32 sum. */
 export function addTo(out: TypedArray, x: TypedArray): void {
   for (let i = 0; i < out.length; i++) out[i] = out[i]! + x[i]!;
 }
 
-/** Adds up shards and ranks; all results travel in one message. */
+/** Sums over shards and ranks; all results are sent in one message. */
 function runAllReduce(x: readonly HostArray[], y: readonly HostArray[], { group, shards }: AllReduce): void {
   const own = (j: number): TypedArray[] => x.slice(j * shards, (j + 1) * shards).map(({ data }) => data);
   const ranks = groupOf(group);
@@ -111,7 +111,7 @@ export const allReduce: Op<-1, AllReduce> = {
     kind: "linear",
     in: "all",
     how: "jointly",
-    // Every shard has a result of its own, with a cotangent of its own: what an operand receives is the sum of them.
+    // Every shard has its own result with its own cotangent; the cotangent of an operand is the sum of all of them.
     transpose(ct, x, { params: { group, shards } }) {
       const there = ct.flatMap((t, j) => (t ? [j] : []));
       if (there.length === 0) return x.map(() => undefined);
@@ -145,7 +145,7 @@ export const allReduce: Op<-1, AllReduce> = {
 
 export interface Blocks {
   readonly group: number;
-  /** Ranks in the group. */
+  /** The number of ranks in the group. */
   readonly size: number;
 }
 
@@ -155,12 +155,12 @@ const flat = (name: string, [x]: readonly Type[], size: number): number => {
   return sizeOf(x!.shape);
 };
 
-/** Without a rule for batches: a vector has one block for each rank. */
+/** Throws: there is no batching rule, since a vector has one block for each rank. */
 function refuseBatch(name: string): never {
   throw new TypeError(`vmap: ${name} has no batching rule; call it outside of vmap`);
 }
 
-/** Of the sum over all ranks of a vector, the block of this rank. */
+/** The block of this rank in the sum of a vector over all ranks. */
 export const reduceScatter: Op<1, Blocks> = {
   name: "reduceScatter",
   doc: "the sum over all ranks of a vector, cut into equal blocks: the block of this rank",
@@ -187,7 +187,7 @@ export const reduceScatter: Op<1, Blocks> = {
   samples: [],
 };
 
-/** The blocks of all ranks, one after another. */
+/** The concatenated blocks of all ranks. */
 export const allGather: Op<1, Blocks> = {
   name: "allGather",
   doc: "the vectors of all ranks, one after another",

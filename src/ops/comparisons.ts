@@ -8,7 +8,7 @@ import { expandAll, type Op } from "./op.ts";
 import { checkOperands, elementwise, type Partial, pointwise } from "./pointwise.ts";
 import type { Tensor } from "./tensor.ts";
 
-/** Ties give half to each side, as in PyTorch. */
+/** The derivative of maximum or minimum: on ties each operand gets half, as in PyTorch. */
 const share =
   (wins: (a: Tensor, b: Tensor) => Tensor): Partial<2> =>
   (_, a, b) =>

@@ -9,12 +9,12 @@ import type { Tensor } from "./tensor.ts";
 
 // ---- dot ----------------------------------------------------------------------------------------------------------------------------
 
-/** Letters of an Einstein sum: `ij,jk->ik`. Every letter stands in at least two of the three words, once in each. */
+/** The letters of an Einstein sum: `ij,jk->ik`. Every letter is in at least two of the three words, at most once in each. */
 export interface Dot {
   readonly spec: string;
 }
 
-/** The letters of the operands and of the result. */
+/** Splits a spec into the words of the operands and of the result. */
 export function words(spec: string): [x: string, y: string, out: string] {
   return tuple(spec.split(/,|->/), 3);
 }
@@ -39,7 +39,7 @@ function letterSizes(x: Shape, y: Shape, spec: string): Map<string, number> {
   return sizes;
 }
 
-/** A letter that no word of the spec uses. */
+/** A letter that is in no word of the spec. */
 function freshLetter(spec: string): string {
   for (const c of "bnzyxwvutsrqponmlkjihgfedcaABCDEFGHIJKLMNOPQRSTUVWXYZ") if (!spec.includes(c)) return c;
   throw new Error(`internal: no letter is left in ${spec}`);
@@ -114,14 +114,14 @@ export const dot: Op<2, Dot> = defineOp<2, Dot>("dot", {
   ],
 });
 
-/** The sum over axis 0 of the products of slices of x and y: one product, in which that axis is summed over as well. */
+/** The sum over axis 0 of the products of slices of x and y, as one product that also sums over that axis. */
 export function dotOver(x: Tensor, y: Tensor, { spec }: Dot): Tensor {
   const [xs, ys, out] = words(spec);
   const n = freshLetter(spec);
   return x.bind(dot, [x, y], { spec: `${n}${xs},${n}${ys}->${out}` });
 }
 
-/** Results of a product that one element of operand `i` takes part in. */
+/** The number of results of a product that use one element of operand `i`. */
 export function reuse({ spec }: Dot, [x, y]: readonly Type[], i: number): number {
   const sizes = letterSizes(x!.shape, y!.shape, spec);
   return [...words(spec)[2]].reduce((n, c) => (words(spec)[i]!.includes(c) ? n : n * sizes.get(c)!), 1);

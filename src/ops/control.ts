@@ -1,6 +1,6 @@
 /**
- * @file Ops that own regions (scan, cond, checkpoint, custom rules). Their rules recurse into the regions with
- * the same transforms that walk the outer tape, handed in through `site.walks`; so derivatives of control flow are control flow.
+ * @file Ops that own regions (scan, cond, checkpoint, custom rules). Their rules recurse into the regions with the transforms that walk the outer tape, passed through
+ * `site.walks`. So the derivative of control flow is control flow.
  */
 import { formatType, sameType, type Type } from "../base/shape.ts";
 import { expandAll, type Maybe, type Op, type Region, type Site } from "./op.ts";
@@ -9,7 +9,7 @@ import type { Tensor } from "./tensor.ts";
 
 // ---- barrier ------------------------------------------------------------------------------------------------------------------------
 
-/** Operands pass unchanged, but no optimization sees through it: equal work before and after it is done twice. */
+/** Passes its operands through unchanged, but no optimization sees through it: equal instructions before and after it are not merged. */
 export const barrier: Op<-1, { pass: number }> = {
   name: "barrier",
   doc: "the first `pass` operands, unchanged, once all operands exist; nothing is merged or moved across it",
@@ -34,7 +34,7 @@ export const barrier: Op<-1, { pass: number }> = {
 
 // ---- checkpoint ---------------------------------------------------------------------------------------------------------------------
 
-/** A block whose intermediates are not kept for the backward pass but computed again (Griewank & Walther 2008, ch. 12; Chen et al. 2016). */
+/** A block whose intermediate values are computed again in the backward pass instead of being kept (Griewank & Walther 2008, ch. 12; Chen et al. 2016). */
 export const checkpoint: Op<-1, undefined> = {
   name: "checkpoint",
   doc: "a block that is recomputed in the backward pass instead of being kept",
@@ -43,7 +43,7 @@ export const checkpoint: Op<-1, undefined> = {
   type: (_, _p, [body]) => body!.outputs.map(({ shape, dtype }) => ({ shape, dtype })),
   derivative: {
     kind: "jvp",
-    // The tangent block computes what it needs of the primal itself; where nothing is transposed, merging equal work removes the repetition.
+    // The tangent block computes the primal values that it needs itself. If nothing is transposed, merging removes the repetition.
     jvp(dx, x, y, { regions: [body], walks }) {
       const active = dx.flatMap((d) => (d ? [d] : []));
       if (active.length === 0) return { y, dy: y.map(() => undefined) };
@@ -153,7 +153,7 @@ export const customJvp: Op<-1, CustomJvp> = {
   ],
 };
 
-/** Operands and region of a function with its own rule on a batch: all are mapped, since the rule takes them so. */
+/** Operands and region of a function with a custom rule, on a batch. All operands are mapped, as the rule expects. */
 function batchAll(
   body: Region,
   x: readonly Tensor[],
@@ -166,7 +166,7 @@ function batchAll(
   return { all, wide: closedRegion(all, (inputs) => walks.batch(body, inputs, every, n).y) };
 }
 
-/** A custom forward rule on batches: the rule is recorded on one example and then batched. */
+/** Batches a custom forward rule: records it on one example, and batches the recording. */
 function batchedRule(rule: CustomJvp["rule"], x: readonly Tensor[], walks: Site["walks"], n: number): CustomJvp["rule"] {
   const one = x.map(({ shape, dtype }) => ({ shape: shape.slice(1), dtype }));
   return (xs, dxs) => {
@@ -187,7 +187,7 @@ function batchedRule(rule: CustomJvp["rule"], x: readonly Tensor[], walks: Site[
   };
 }
 
-/** Outside values of a function with its own rule must not carry tangents: the rule would lose them. */
+/** Refuses tangents of the outside values of a function with a custom rule, since the rule would lose them. */
 function refuseOutside(name: string, dx: readonly Maybe[], inputs = dx.length): void {
   if (dx.slice(inputs).every((d) => d === undefined)) return;
   throw new TypeError(
@@ -198,7 +198,7 @@ function refuseOutside(name: string, dx: readonly Maybe[], inputs = dx.length): 
 export interface CustomVjp {
   /** How many operands are arguments; the rest are outside values, constant to the rule. Default all. */
   readonly inputs?: number;
-  /** Results, and what the backward rule wants to remember. */
+  /** Returns the results, and the residuals that the backward rule needs. */
   readonly forward: (x: readonly Tensor[]) => { y: readonly Tensor[]; residuals: readonly Tensor[] };
   /** Cotangents of the operands from the residuals and the cotangents of the results; all are present. */
   readonly backward: (residuals: readonly Tensor[], ct: readonly Tensor[]) => readonly Maybe[];
@@ -271,7 +271,7 @@ function batchedVjp(rule: CustomVjp, x: readonly Tensor[], types: readonly Type[
   };
 }
 
-/** The linear map of a customVjp function: known only by its transpose. */
+/** The linear map of a customVjp function, of which only the transpose is known. */
 export const pullback: Op<-1, { known: number; backward: CustomVjp["backward"]; types: readonly Type[] }> = {
   name: "pullback",
   doc: "the tangent of a customVjp function; it exists to be transposed",
@@ -309,7 +309,7 @@ const FORWARD_OF_VJP =
 
 // ---- cond ---------------------------------------------------------------------------------------------------------------------------
 
-/** One of two regions, chosen by a bool scalar. Operands: the predicate, then what both regions take. */
+/** One of two regions, chosen by a bool scalar. Operands: the predicate, then the inputs of both regions. */
 export const cond: Op<-1, undefined> = {
   name: "cond",
   doc: "the results of the first region if the predicate holds, else of the second; only one of them runs",
@@ -330,7 +330,7 @@ export const cond: Op<-1, undefined> = {
   },
   derivative: {
     kind: "jvp",
-    // Each branch computes its primal and, given the tangents, its tangent; the tangent branches compute what they need of the primal again.
+    // Each branch computes its primal and, given the tangents, its tangent. The tangent branches compute the primal values that they need again.
     jvp([, ...dx], [predicate, ...x], y, { regions, walks }) {
       const active = dx.filter((d) => d !== undefined);
       if (active.length === 0) return { y, dy: y.map(() => undefined) };
@@ -386,7 +386,7 @@ export const cond: Op<-1, undefined> = {
       const branches = regions.map((branch) => closedRegion(x, (inputs) => walks.batch(branch, inputs, mapped, n, either).y));
       return predicate!.bindAll(cond, [predicate!, ...x], undefined, branches);
     }
-    // A predicate per example: both branches run and each example takes its own.
+    // With a predicate per example both branches run, and each example selects its own.
     const [yes, no] = regions.map((branch) => walks.batch(branch, x, mapped, n).y);
     return yes!.map((y, i) =>
       predicate!

@@ -15,7 +15,7 @@ export interface Conv {
   readonly stride: readonly number[];
   readonly dilation: readonly number[];
   readonly groups: number;
-  /** Per axis of the image, how many zeros the input is known to begin and to end with: taps on them may be left out. */
+  /** For each spatial axis, how many zeros the input is known to begin and end with. Loops may skip taps on them. */
   readonly zeros?: { readonly low: readonly number[]; readonly high: readonly number[] };
 }
 
@@ -38,8 +38,8 @@ function convShape(x: Type, w: Type, { stride, dilation, groups }: Conv): number
   return [x.shape[0]!, o, ...out];
 }
 
-// A batch n is folded into another axis: [n, ..., d, ...] to [..., (g, n, d/g), ...] with n inside the group when groups are kept, or to the
-// front of the groups.
+// Batching folds a batch of n into another axis: [n, ..., d, ...] becomes [..., (g, n, d/g), ...], with n inside the groups if these are kept, and in front of them
+// otherwise.
 
 /** Moves batch axis 0 into axis `axis` (counted without the batch), after the `groups` part of it. */
 function foldBatch(x: Tensor, axis: number, groups = 1): Tensor {
@@ -92,7 +92,7 @@ export const conv: Op<2, Conv> = defineOp<2, Conv>("conv", {
     reach([x], { zeros, stride, dilation }) {
       if (!zeros) return [];
       const axes = stride.map((s, i): Reach | undefined => {
-        // The first tap that lies at `place` or behind it, in the window of result `at`.
+        // The first tap in the window of result `at` that is at `place` or after it.
         const tapAt = (place: number, at: Index): Index =>
           at
             .times(-s)
@@ -127,7 +127,7 @@ export const conv: Op<2, Conv> = defineOp<2, Conv>("conv", {
   ],
 });
 
-/** Weights [O, C/groups, ...kernel] as those of the convolution that goes back, [C, O/groups, ...kernel]. */
+/** The weights of the transposed convolution, [C, O/groups, ...kernel], from weights [O, C/groups, ...kernel]. */
 function turned(w: Tensor, groups: number): Tensor {
   const [O = 1, C = 1, ...taps] = w.shape;
   return w
@@ -137,13 +137,13 @@ function turned(w: Tensor, groups: number): Tensor {
 }
 
 /**
- * The input gradient of a convolution with stride s, without the zeros that spreading would put in: inputs s·q + r see the taps r, r + s, ... only, so every
- * remainder r is a convolution with stride 1 (Shi et al. 2016), and the results are woven together. Only the elements from `start` on are made.
+ * The input gradient of a convolution with stride s, without multiplying by the zeros of a spread cotangent. Inputs s·q + r meet only the taps r, r + s, ..., so for
+ * every remainder r the gradient is a convolution with stride 1 (Shi et al. 2016), and the results are interleaved. Only elements from `start` on are computed.
  */
 function inPhases(ct: Tensor, w: Tensor, { stride, dilation, groups, size }: Sized, start: readonly number[]): Tensor {
   const back = turned(w, groups);
   const places = size.map((d, i) => Math.ceil(d / stride[i]!));
-  // Room for the most taps that a remainder sees, as far as the start leaves some of it; the others use a part of it.
+  // Padding for the remainder with the most taps, less what `start` cuts off; other remainders use a part of it.
   const most = w.shape.slice(2).map((n, i) => (Math.ceil(n / stride[i]!) - 1) * dilation[i]!);
   const skipped = start.map((a, i) => Math.floor(a / stride[i]!));
   const room = most.map((n, i) => Math.max(0, n - skipped[i]!));
@@ -175,7 +175,7 @@ function inPhases(ct: Tensor, w: Tensor, { stride, dilation, groups, size }: Siz
 
 type Sized = Conv & { readonly size: readonly number[] };
 
-/** A part of the input gradient of a strided convolution, from `start` on; undefined where it is not made in phases. */
+/** The input gradient of a strided convolution from `start` on; undefined if the gradient is not computed in phases. */
 export function partOfInput(ct: Tensor, w: Tensor, params: Sized, start: readonly number[]): Tensor | undefined {
   return comesInPhases(params) ? inPhases(ct, w, params, start) : undefined;
 }
@@ -201,7 +201,7 @@ export const convInput: Op<2, Conv & { size: readonly number[] }> = defineOp<2, 
     return unfoldBatch(ct.bind(convInput, [ct, foldBatch(w, 1)], params), 1, n, groups);
   },
   lower: {
-    // A convolution with the flipped kernel over the cotangent, spread out by the stride and padded by the kernel's extent (CNN-3).
+    // A convolution with the flipped kernel over the cotangent, with zeros between its elements for the stride and padding for the kernel (CNN-3).
     kind: "expand",
     expand([ct, w], { params }) {
       const { stride, dilation, groups, size } = params;
@@ -299,14 +299,14 @@ export const convWeight: Op<2, Conv & { kernel: readonly number[] }> = defineOp<
 
 interface Rows {
   readonly rows: number;
-  /** From the start of a row to the start of the next. */
+  /** Elements from the start of a row to the start of the next. */
   readonly pitch: number;
   readonly width: number;
 }
 
 /**
- * The weight gradient of a convolution whose cotangent is 0 but for one place in each cell: `g` there, whose window starts at element `from` of its image. From images
- * [N, L] (elements [H, W, C]), from and g [N, O, ...cells] to [O, rows, width], for kernels [O, kh, kw·C].
+ * The weight gradient of a convolution whose cotangent is 0 except at one position per cell, where it is `g`. The window of that position starts at element `from` of
+ * its image. Operands: images [N, L] with elements in the order [H, W, C]; from and g [N, O, ...cells]. Result: [O, rows, width], for kernels [O, kh, kw·C].
  */
 export const convWeightAt: Op<3, Rows> = defineOp<3, Rows>("convWeightAt", {
   doc: "the gradient of conv with respect to its weight, from a list of cotangents and the places of their windows",
@@ -314,7 +314,7 @@ export const convWeightAt: Op<3, Rows> = defineOp<3, Rows>("convWeightAt", {
   traits: { rows: [0] },
   derivative: "none",
   type: ([x, , g], { rows, width }) => ({ shape: [g.shape[1]!, rows, width], dtype: x.dtype }),
-  // The images of a batch stand one behind the other, and its output channels see each their own.
+  // The batches of images are concatenated; each output channel reads the images of its own batch.
   batch(operands, mapped, params, n) {
     const [x, from, g] = tuple(expandAll(operands, mapped, n), 3);
     const length = x.shape[2]!;
@@ -328,7 +328,7 @@ export const convWeightAt: Op<3, Rows> = defineOp<3, Rows>("convWeightAt", {
     extents: ([, , g]) => [g![0]!, ...g!.slice(2)],
     element([o, r, j], [n, ...cell], [x, from, g], { pitch }) {
       const place = [n!, o!, ...cell];
-      // What the bits say of its range lets all elements of a window share one address.
+      // Masking the bits states the range of `from`, which lets all elements of a window share one address.
       const bits = 2 ** Math.ceil(Math.log2(x!.shape[1]!)) - 1;
       const start = Index.of(k.and(from!.at(place), k.int(bits)), 0, x!.shape[1]!);
       return k.mul(x!.at([n!, start.plus(r!.times(pitch)).plus(j!)]), g!.at(place));

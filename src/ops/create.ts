@@ -16,15 +16,15 @@ import { record, Tensor } from "./tensor.ts";
 export type Nested = number | boolean | readonly Nested[];
 
 export interface TensorOptions {
-  /** Default: that of the nesting, or one axis for a typed array. */
+  /** Shape. Default: that of the nesting, or one axis for a typed array. */
   readonly shape?: Shape;
-  /** Default: f32 for numbers, bool for booleans, a typed array's own (see {@link tensor}). */
+  /** Dtype. Default: f32 for numbers, bool for booleans, that of a typed array (see {@link tensor}). */
   readonly dtype?: Dtype;
 }
 
 const TENSOR_OPTIONS: Checks<TensorOptions> = { shape: list, dtype: text }; // shapes and dtypes have checks of their own
 
-/** A computed tensor over `array`, which it owns from now on. */
+/** A computed tensor over `array`; the array belongs to the tensor from now on. */
 export function fromArray(array: TypedArray, type: Type): Tensor {
   // Backends copy bytes. Elements of another width would be read as other numbers.
   if (array.BYTES_PER_ELEMENT !== byteSize(type.dtype)) throw new TypeError(`internal: ${type.dtype} in a ${typedArrayName(array)}`);
@@ -37,10 +37,10 @@ export function fromStorage(storage: Storage, { shape, dtype }: Type): Tensor {
 }
 
 /**
- * A tensor from nested arrays or from a typed array (copied). Numbers become f32 and booleans bool, unless `dtype` says otherwise. Typed
- * arrays of every class and realm keep their dtype; Int8, Int16, Uint16 and 64-bit integers become i32, Uint8Clamped u8, Float16 f32.
+ * Makes a tensor from nested arrays or from a typed array; the elements are copied. Numbers become f32 and booleans bool, unless `dtype` says otherwise. Typed arrays
+ * keep their dtype; Int8, Int16, Uint16 and 64-bit integers become i32, Uint8Clamped becomes u8, Float16 becomes f32.
  * @throws {RangeError} if a number does not fit the dtype, the nesting is ragged, or the shape has another size.
- * @throws {TypeError} for what is no number, with its position.
+ * @throws {TypeError} for an element that is not a number, with its position.
  */
 export function tensor(values: Nested | AnyTypedArray, options: TensorOptions = {}): Tensor {
   checkOptions("tensor", options, TENSOR_OPTIONS);
@@ -63,7 +63,7 @@ function filled(values: ArrayLike<number | bigint>, shape: Shape, dtype: Dtype, 
       `tensor: ${values.length} values do not fill the shape ${formatShape(shape)}, which has ${sizeOf(shape)} elements`,
     );
   }
-  // A shape of the tensor's own, since the caller may write to the given one.
+  // The shape is copied, since the caller may write to the given array.
   return fromArray(elementsAs(values, dtype, { what: "tensor", shape, name }), { shape: [...shape], dtype });
 }
 
@@ -73,7 +73,7 @@ function firstOf(values: Nested): number | boolean | undefined {
   return x as number | boolean | undefined;
 }
 
-/** The shape of nested arrays at `path` (given back as it was), whose numbers are appended to `found`. */
+/** Returns the shape of nested arrays and appends their numbers to `found`. `path` is the position of `values`; it is unchanged on return. */
 function shapeOfNested(values: Nested, found: number[], path: number[]): Shape {
   if (!Array.isArray(values)) {
     if (typeof values !== "number" && typeof values !== "boolean") throw new TypeError(`tensor: ${refusal(values, path)}`);
@@ -101,7 +101,7 @@ const MOST_AXES = 64;
 /** `3`, or `[1, 3]` further inside. */
 const nameOf = (path: readonly number[]): string => (path.length === 1 ? String(path[0]) : formatShape(path));
 
-/** Why `x` is no number, and what to do. */
+/** An error text that says why `x` is not a number, and what to do. */
 function refusal(x: unknown, path: readonly number[]): string {
   const at = path.length > 0 ? ` at ${formatShape(path)}` : "";
   const kind = isTensor(x) ? `a tensor ${formatType(x)}` : kindOf(x);
@@ -118,7 +118,7 @@ function remedyFor(x: unknown, kind: string, isElement: boolean): string {
   return "";
 }
 
-/** One number everywhere. @throws {RangeError} if `dtype` does not hold it. */
+/** A tensor whose elements all equal one number. @throws {RangeError} if `dtype` cannot represent it. */
 export function full(shape: Shape, value: number | boolean, dtype: Dtype = typeof value === "boolean" ? "bool" : "f32"): Tensor {
   checkShape(shape, "full");
   checkDtype(dtype, "full");
@@ -139,7 +139,7 @@ export function ones(shape: Shape, dtype: Dtype = "f32"): Tensor {
   return full(shape, 1, dtype);
 }
 
-/** 0, 1, ..., n-1. @throws {RangeError} if `dtype` does not hold all of them. */
+/** The vector 0, 1, ..., n-1. Default i32. @throws {RangeError} if `dtype` cannot represent all of them. */
 export function arange(n: number, dtype: Dtype = "i32"): Tensor {
   checkShape([n], "arange");
   checkDtype(dtype, "arange");
@@ -147,19 +147,19 @@ export function arange(n: number, dtype: Dtype = "i32"): Tensor {
   return record(iota, [], { shape: [n], dtype, axis: 0 }, [])[0]!;
 }
 
-/** The n×n identity matrix, or with a second size n×m: ones where the row number is the column number. Default f32. */
+/** The n×n identity matrix; with a second size the n×m matrix with ones on the diagonal. Default f32. */
 export function eye(n: number, m: number | Dtype = n, dtype: Dtype = typeof m === "string" ? m : "f32"): Tensor {
   const columns = typeof m === "string" ? n : m;
   checkShape([n, columns], "eye");
   return arange(n).oneHot(columns, dtype);
 }
 
-/** x itself if it is a float, else as f32: what functions do whose results are no whole numbers. */
+/** x itself if it is a float, otherwise x as f32. */
 export function floating(x: Tensor): Tensor {
   return isFloat(x.dtype) ? x : x.cast("f32");
 }
 
-/** Tensors of one shape along a new axis. */
+/** Stacks tensors of the same shape along a new axis. Default axis 0. */
 export function stack(tensors: readonly Tensor[], axis = 0): Tensor {
   checkTensorList("stack: tensors", tensors);
   const [first] = tensors;
@@ -170,7 +170,7 @@ export function stack(tensors: readonly Tensor[], axis = 0): Tensor {
   );
 }
 
-/** Tensors one after another along an axis. */
+/** Concatenates tensors along an axis. Default axis 0. Their other sizes must agree. */
 export function concatenate(tensors: readonly Tensor[], axis = 0): Tensor {
   checkTensorList("concatenate: tensors", tensors);
   const [first, ...rest] = tensors;

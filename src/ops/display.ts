@@ -1,12 +1,11 @@
 /**
- * @file How a tensor is printed: its type and its elements in nested brackets, rounded and aligned as NumPy does it (array2string): 4 digits after the
- * point, exponents where magnitudes differ by more than 1,000 or leave 1e-4 to 1e8 (whole numbers below 1e8 need none), and only the edges of more than
- * 1,000 elements.
+ * @file Prints tensors: the type, and the elements in nested brackets, rounded and aligned as NumPy's array2string does. There are 4 digits after the point, exponents
+ * if magnitudes differ by more than 1,000 or are outside 1e-4 to 1e8 (integers below 1e8 need none), and only the edges of more than 1,000 elements.
  */
 import { type Dtype, isFloat, type TypedArray } from "../base/dtype.ts";
 import { type Shape, sizeOf } from "../base/shape.ts";
 
-/** Makes `console.log` show objects of a class as a text, in Node; it calls the method of this registered symbol. */
+/** Makes `console.log` print objects of a class as a text in Node, which calls the method of this registered symbol. */
 export function showAs<T extends object>(prototype: T, text: (object: T) => string): void {
   const value = function (this: T): string {
     return text(this);
@@ -64,7 +63,7 @@ function shownIndices(shape: Shape, short: boolean): number[] {
   );
 }
 
-/** Rows of the last axis on a line each, broken where a line is full; deeper axes are set apart by empty lines. */
+/** Prints each row of the last axis on a line, broken if it is too long; outer axes are separated by empty lines. */
 function brackets(shape: Shape, short: boolean, text: (i: number) => string): string {
   const build = (axis: number, at: number): string => {
     if (axis === shape.length) return text(at);
@@ -96,7 +95,7 @@ function formatNumbers(values: readonly number[], dtype: Dtype): string[] {
   return texts.map((t) => t.padStart(width));
 }
 
-/** One format for all: fixed, or with exponents; with as many digits as any of them needs. */
+/** Formats all values alike, fixed or with exponents, with as many digits as any of them needs. */
 function formatFloats(values: readonly number[]): string[] {
   const sizes = values.map(Math.abs).filter((v) => Number.isFinite(v) && v > 0);
   const [least, most] = [sizes.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY), sizes.reduce((a, b) => Math.max(a, b), 0)];

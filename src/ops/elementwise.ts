@@ -1,4 +1,4 @@
-/** @file Ops on each element: all families, and identities with a purpose. How such an op is made is in `pointwise.ts`. */
+/** @file All elementwise ops (re-exported), and the identity ops. `pointwise.ts` has the constructors of elementwise ops. */
 import type { Op } from "./op.ts";
 import { elementwise, linear } from "./pointwise.ts";
 
@@ -7,7 +7,7 @@ export * from "./comparisons.ts";
 export * from "./functions.ts";
 export * from "./pointwise.ts";
 
-/** A fresh name for a value: what transforms bind their seeds to. */
+/** The same value under a fresh name. */
 export const identity: Op<1, undefined> = linear(
   "identity",
   "jointly",
@@ -21,7 +21,7 @@ export const identity: Op<1, undefined> = linear(
   (ct) => [ct],
 );
 
-/** The same elements in a buffer of their own: other ops that only move elements are computed where their result is read. */
+/** The same elements in a separate buffer. Other ops that only move elements have no buffer; their readers compute them. */
 export const copy: Op<1, undefined> = linear(
   "copy",
   "jointly",

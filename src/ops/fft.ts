@@ -1,6 +1,6 @@
 /**
- * @file Discrete Fourier transforms along one axis, without a factor, computed on the host in f64. A complex number is a pair of reals on the last axis,
- * [re, im]: so a spectrum is one tensor, which cells, files and transforms of functions take as any other. All three are linear maps of reals.
+ * @file Discrete Fourier transforms along one axis, without a scale factor, computed on the host in f64. A complex number is a pair [re, im] on the last axis, so a
+ * spectrum is an ordinary tensor for cells, files and transforms. All three ops are linear maps of reals.
  */
 import { isFloat } from "../base/dtype.ts";
 import { realInverse, realTransform, transformOf } from "../base/fft.ts";
@@ -9,7 +9,7 @@ import { defineOp, type HostArray, type Op } from "./op.ts";
 import type { Tensor } from "./tensor.ts";
 
 interface Along {
-  /** Counted from the end, without the axis of pairs; so a batch in front changes nothing. */
+  /** The axis, counted from the end without the axis of pairs, so that leading batch axes do not matter. */
   readonly axis: number;
 }
 
@@ -60,7 +60,7 @@ export const dft: Op<1, Turning> = defineOp<1, Turning>("dft", {
       if (y!.data.length === 0) return;
       const transform = transformOf(n);
       const [re, im] = [new Float64Array(n), new Float64Array(n)];
-      // Exchanging the parts before and after conjugates the roots.
+      // Swapping real and imaginary parts before and after the transform conjugates the roots.
       const [first, second] = inverse ? [im, re] : [re, im];
       eachRow(shape, axis, n, (from, to, stride) => {
         for (let i = 0, at = 2 * from; i < n; i++, at += 2 * stride) {
@@ -82,7 +82,7 @@ export const dft: Op<1, Turning> = defineOp<1, Turning>("dft", {
   ],
 });
 
-/** Weights 1, ½, ..., ½ (and 1 at n/2): how often a term of half a spectrum stands in the whole, inverted. */
+/** Multiplies by 1, ½, ..., ½ (and 1 at n/2), or by the inverses 1, 2, ..., 2: a term of a half spectrum stands for two of the whole. */
 function halves(ct: Tensor, axis: number, n: number, inverted: boolean): Tensor {
   const k = ct.iotaLike(axis - 1);
   return k.eq(0).or(k.eq(n / 2)).where(ct, ct.mul(inverted ? 0.5 : 2)); // biome-ignore format: one thought

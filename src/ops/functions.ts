@@ -33,7 +33,7 @@ export const exp: Op<1, undefined> = elementwise("exp", {
   domain: [-1, 1],
 });
 
-/** eˣ for x ≤ 0, of which loops compute it in fewer steps: what is left of a maximum that was taken out. */
+/** eˣ for x ≤ 0, which takes fewer steps. Used for x minus a maximum. */
 export const decay: Op<1, undefined> = elementwise("decay", {
   doc: "eˣ for x ≤ 0, in fewer steps; 1 above",
   arity: 1,
@@ -49,7 +49,7 @@ export const expm1: Op<1, undefined> = elementwise("expm1", {
   arity: 1,
   traits: { monotone: "rising" },
   scalar: ([x]) => k.expm1(x),
-  // Not y + 1, which keeps no digit of a small eˣ.
+  // Not y + 1, which would lose all digits of a small eˣ.
   partials: [(_, x) => x.exp()],
   domain: [-1, 1],
 });
@@ -113,7 +113,7 @@ export const relu: Op<1, undefined> = elementwise("relu", {
   arity: 1,
   traits: { monotone: "rising" },
   scalar: ([x], _, { dtype }) => k.max(x, k.constant(0, dtype)),
-  // y > 0 exactly where x > 0: the pre-activation need not be kept.
+  // y > 0 exactly where x > 0, so x need not be kept.
   shares: [(dx, y) => y.gt(0).where(dx, dx.like(0))],
 });
 

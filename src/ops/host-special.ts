@@ -1,6 +1,6 @@
 /**
- * @file Special functions that a program calls as steps of their own, array by array, in double precision: Bessel functions, the normal distribution, the
- * incomplete gamma function. They are no part of the kernel language, so a page that does not call them does not load them.
+ * @file Special functions that a program calls as steps of their own, on whole arrays in double precision: Bessel functions, the normal distribution, the incomplete
+ * gamma function. They are not part of the kernel language, so a page that does not call them does not load them.
  */
 import { besselI, besselIScaled, besselJ, besselY } from "../base/bessel.ts";
 import { isFloat } from "../base/dtype.ts";
@@ -69,14 +69,14 @@ const sample = <P>(params: P, low: number, high: number, arity = 1) => ({
 /** c₀ + c₁x + ... */
 const polynomial = (x: Tensor, c: readonly number[]): Tensor => c.toReversed().reduce((y, each) => y.mul(x).add(each), x.like(0));
 
-/** f(x)/x of an odd function; near 0 by its series in x², which has the derivatives of the quotient. */
+/** f(x)/x for an odd function f; near 0 by a series in x², which also has the right derivatives. */
 function overX(x: Tensor, f: (x: Tensor) => Tensor, series: readonly number[]): Tensor {
   const near = x.abs().lt(0.5);
   const apart = near.where(1, x);
   return near.where(polynomial(near.where(x, 0).square(), series), f(apart).div(apart));
 }
 
-/** 1/(k! (k + 1)! 2^(2k + 1)), with signs for J. */
+/** The series coefficients 1/(k! (k + 1)! 2^(2k + 1)) of I₁(x)/x; for J₁ they alternate in sign. */
 const FIRST_ORDER: readonly number[] = Array.from({ length: 9 }, (_, k) => {
   const factorial = (n: number): number => (n < 2 ? 1 : n * factorial(n - 1));
   return 1 / (factorial(k) * factorial(k + 1) * 2 ** (2 * k + 1));
@@ -87,7 +87,7 @@ interface Order {
 }
 
 interface Modified extends Order {
-  /** Times e^(-|x|). */
+  /** True to multiply by e^(-|x|). */
   readonly scaled: boolean;
 }
 
@@ -109,7 +109,7 @@ export const besselIOp: Op<number, Modified> = far<Modified>("besselI", {
   samples: [sample({ order: 0, scaled: false }, -3, 3), sample({ order: 1, scaled: true }, 0.6, 9)],
 });
 
-/** The series of I₁/x is that of the function itself; scaled ones take e^(-|x|) with it where the series stands. */
+/** The factor of the series of I₁/x: for scaled functions e^(-|x|) near 0, where the series is used, and 1 elsewhere. */
 const nearZero = (x: Tensor, shrink: Tensor): Tensor => x.abs().lt(0.5).where(shrink, 1);
 const overExp = (x: Tensor): Tensor => x.abs().minimum(1).neg().exp();
 
@@ -143,7 +143,7 @@ export const besselYOp: Op<number, Order> = far<Order>("besselY", {
   samples: [sample({ order: 0 }, 0.5, 6), sample({ order: 1 }, 0.5, 6)],
 });
 
-/** 1 - x erfcx(x)√π for large x, where the difference would cancel: ½x⁻² - ¾x⁻⁴ + ... */
+/** Coefficients of 1 - x erfcx(x)√π = ½x⁻² - ¾x⁻⁴ + ... for large x, where the difference itself would cancel. */
 const TAIL: readonly number[] = [0, 1 / 2, -3 / 4, 15 / 8, -105 / 16, 945 / 32, -10395 / 64];
 
 export const erfcx: Op<number, undefined> = far<undefined>("erfcx", {
@@ -162,7 +162,7 @@ export const erfcx: Op<number, undefined> = far<undefined>("erfcx", {
   samples: [sample(undefined, -1.5, 4)],
 });
 
-/** √(2/π)/erfcx(-x/√2): the slope of the logarithm of the normal distribution's share below x. */
+/** √(2/π)/erfcx(-x/√2), the derivative of log Φ(x). */
 const hazard = (x: Tensor): Tensor => {
   const z = x.mul(-Math.SQRT1_2);
   return z
@@ -210,7 +210,7 @@ export const ndtri: Op<number, undefined> = far<undefined>("ndtri", {
 });
 
 interface Side {
-  /** Q = 1 - P instead of P. */
+  /** True for Q = 1 - P instead of P. */
   readonly upper: boolean;
 }
 

@@ -38,17 +38,17 @@ export const iota: Op<0, { shape: Shape; dtype: Dtype; axis: number }> = defineO
   samples: [{ operands: [], params: { shape: [2, 3], dtype: "i32", axis: 1 } }],
 });
 
-/** How many leading axes gather's operands share. */
+/** The number of leading axes that the operands share. */
 interface Batched {
   readonly batch: number;
 }
 
-/** Where rows go: how many places there are behind the leading axes. */
+/** `size` is the number of rows of the result. */
 export interface Places extends Batched {
   readonly size: number;
 }
 
-/** Calls `visit` with the batch, the position of each index within it, and the place it names, if there is one. */
+/** Calls `visit` for each index that is in range, with its batch, its position in the batch, and its value. */
 export function eachPlace(index: HostArray, { batch, size }: Places, visit: (lead: number, i: number, place: number) => void): void {
   const count = sizeOf(index.shape.slice(batch));
   for (let at = 0; at < index.data.length; at++) {
@@ -57,7 +57,7 @@ export function eachPlace(index: HostArray, { batch, size }: Places, visit: (lea
   }
 }
 
-/** @throws {TypeError} unless the dtype is one of integers. */
+/** @throws {TypeError} unless the dtype is an integer type. */
 export function checkIndices(name: string, indices: Type): void {
   if (isFloat(indices.dtype) || indices.dtype === "bool") {
     throw new TypeError(`${name}: indices must be integers, got ${formatType(indices)}; convert with .cast("i32")`);
@@ -65,8 +65,8 @@ export function checkIndices(name: string, indices: Type): void {
 }
 
 /**
- * y[b..., i..., t...] = x[b..., index[b..., i...], t...]. An index outside 0..R-1 gives NaN (0 for integers), so that it cannot pass unseen
- * and no address outside x is read.
+ * y[b..., i..., t...] = x[b..., index[b..., i...], t...]. An index outside 0..R-1 gives NaN (0 for integers), so that the mistake is visible and no address outside
+ * x is read.
  */
 export const gather: Op<2, Batched> = defineOp<2, Batched>("gather", {
   doc: "rows of x chosen by integer indices: x [b..., R, t...], indices [b..., i...] to [b..., i..., t...]; out of range gives NaN",
@@ -81,7 +81,7 @@ export const gather: Op<2, Batched> = defineOp<2, Batched>("gather", {
   batch([x, index], [xMapped, indexMapped], { batch }, n) {
     if (xMapped && indexMapped) return x.bind(gather, [x, index], { batch: batch + 1 });
     if (xMapped) {
-      // The batch of x alone rides behind the rows.
+      // If x alone is mapped, its batch axis moves behind the rows.
       const y = x.bind(gather, [x.moveAxis(0, batch + 1), index], { batch });
       return y.moveAxis(index.shape.length, 0);
     }
@@ -129,7 +129,7 @@ export const scatterAdd: Op<2, Places> = defineOp<2, Places>("scatterAdd", {
   },
   transpose(dx, [_, index], { batch, size }) {
     const rows = dx.bind(gather, [dx, index], { batch });
-    // What is out of range went nowhere, and gets nothing back.
+    // An index out of range added nothing, so its cotangent is 0.
     const inside = index.ge(0).and(index.lt(size));
     const own = inside.broadcastInDim(
       rows.shape,
@@ -173,7 +173,7 @@ export const scatterAdd: Op<2, Places> = defineOp<2, Places>("scatterAdd", {
   ],
 });
 
-/** {@link scatterAdd} in one pass on the host, which is less work where there are many places and many indices. */
+/** {@link scatterAdd} in one pass on the host, which is less work for many rows and many indices. */
 export const scatterAddRows: Op<2, Places> = {
   ...scatterAdd,
   name: "scatterAddRows",
@@ -197,16 +197,16 @@ export const scatterAddRows: Op<2, Places> = {
   },
 };
 
-// From so many pairs of a place and an index on one pass on the host is less work than a loop over all pairs in a kernel.
+// From this many pairs of a row and an index on, one pass on the host is less work than a kernel's loop over all pairs.
 const MANY_PAIRS = 2 ** 18;
 
-/** Rows added up at integer indices, by whichever way is less work. */
+/** Adds rows at integer indices, in a kernel or on the host, whichever is less work. */
 export function addRows(ct: Tensor, index: Tensor, params: Places): Tensor {
   const pairs = params.size * sizeOf(index.shape.slice(params.batch));
   return ct.bind(pairs < MANY_PAIRS ? scatterAdd : scatterAddRows, [ct, index], params);
 }
 
-/** A computed value as an operand-less instruction; what it holds is its parameter. */
+/** Returns true for values without operands whose elements follow from their parameters. */
 export function isConstant(x: Tensor): boolean {
   return x.source.op === full;
 }

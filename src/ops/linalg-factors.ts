@@ -10,7 +10,7 @@ import { epsilonOf } from "./linalg-spectral.ts";
 import type { Op } from "./op.ts";
 import type { Tensor } from "./tensor.ts";
 
-/** L and U packed in one matrix [m, n], the order of rows [m] and the pivots [min(m, n)], which are whole numbers. */
+/** LU factorization. Results: L and U packed in one matrix [m, n], the order of rows [m], and the pivots [min(m, n)], integers. */
 export const luFactor: Op<number, undefined> = decomposition<undefined>("luFactor", {
   doc: "P A = L U with partial pivoting: L (ones on its diagonal) below, U on and above the diagonal; the order of rows; which row was exchanged in each step",
   arity: 1,
@@ -51,7 +51,7 @@ export const luFactor: Op<number, undefined> = decomposition<undefined>("luFacto
   ].map(([m, n]) => ({ operands: [{ shape: [2, m!, n!], dtype: "f64" as const }], params: undefined })),
 });
 
-/** Eigenvalues [n] and vectors [n, n] (columns), real parts and imaginary parts: four results. */
+/** Eigenvalues [n] and eigenvectors [n, n] (columns) of a general matrix. Four results: real and imaginary parts of both. */
 export const eig: Op<number, undefined> = decomposition<undefined>("eig", {
   doc: "eigenvalues and eigenvectors (columns, of length 1, their largest element real) of a real matrix: real parts, imaginary parts, real and imaginary parts of the vectors; the derivatives of repeated values are NaN",
   arity: 1,
@@ -94,7 +94,7 @@ function leftDivided(vr: Tensor, vi: Tensor, yr: Tensor, yi: Tensor): [Tensor, T
   return [x.narrow(-2, 0, n), x.narrow(-2, n, n)];
 }
 
-/** 1/(λⱼ - λᵢ) off the diagonal, 0 on it; and which eigenvalues rounding cannot tell from another. */
+/** 1/(λⱼ - λᵢ) off the diagonal and 0 on it; `tied` marks eigenvalues that rounding cannot distinguish. */
 function gaps(re: Tensor, im: Tensor): { fr: Tensor; fi: Tensor; tied: Tensor } {
   const apart = (x: Tensor): Tensor => x.unsqueeze(-2).sub(x.unsqueeze(-1));
   const [dr, di] = [apart(re), apart(im)];

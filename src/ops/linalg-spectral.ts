@@ -9,10 +9,10 @@ import { decomposition, diagonal, identityLike, mT } from "./linalg.ts";
 import { expandAll, type Maybe, type Op } from "./op.ts";
 import type { Tensor } from "./tensor.ts";
 
-/** The distance from 1 to the next number. */
+/** The distance from 1 to the next larger number of the dtype. */
 export const epsilonOf = ({ dtype }: Tensor): number => (dtype === "f32" ? 2 ** -23 : 2 ** -52);
 
-/** Values that rounding cannot tell apart: closer than a few units in the last place of the largest. */
+/** Pairwise differences of values, and which pairs rounding cannot distinguish: those closer than a few ULP of the largest value. */
 function coincide(w: Tensor): { difference: Tensor; tie: Tensor; off: Tensor } {
   const difference = w.unsqueeze(-2).sub(w.unsqueeze(-1));
   const scale = w.abs().max(-1, { keepDims: true }).unsqueeze(-1).stopGradient();
@@ -98,7 +98,7 @@ interface InBasis {
   readonly P: Tensor;
   readonly symmetric: Tensor;
   readonly skew: Tensor;
-  /** What of dA V is outside of U's columns, and of dAᵀ U outside of V's; nothing where they span all. */
+  /** The parts of dA V outside the span of U's columns, and of dAᵀ U outside the span of V's; undefined if the columns span everything. */
   readonly outsideU: Maybe;
   readonly outsideV: Maybe;
 }
@@ -124,8 +124,8 @@ function inSingularBasis(dA: Tensor, U: Tensor, V: Tensor): InBasis {
 // ---- functions of eigenvalues and singular values -----------------------------------------------------------------------------------
 
 /**
- * Divided differences (gᵢ - gⱼ)/(wᵢ - wⱼ) of a function with values g and slopes h at w, for i ≠ j; 0 on the diagonal. Where the numerator is
- * rounding, the mean slope, which is its limit; NaN where arguments coincide and values do not.
+ * Divided differences (gᵢ - gⱼ)/(wᵢ - wⱼ) for i ≠ j, of a function with values g and slopes h at w; 0 on the diagonal. Where the numerator is rounding error it is
+ * the mean slope, the limit; where arguments coincide and values do not, NaN.
  */
 function dividedDifferences(w: Tensor, g: Tensor, h: Tensor): Tensor {
   const [gi, gj, hi, hj] = [g.unsqueeze(-1), g.unsqueeze(-2), h.unsqueeze(-1), h.unsqueeze(-2)];
@@ -146,8 +146,8 @@ function dividedDifferences(w: Tensor, g: Tensor, h: Tensor): Tensor {
 }
 
 /**
- * V diag(g) Vᵀ for (A, w, V, g, h): a function of the symmetric matrix A with eigenvalues w and vectors V that takes the values g and the slopes
- * h at w. Its derivative is that of the whole, which is smooth where the vectors are not (Daleckii & Krein 1965).
+ * V diag(g) Vᵀ for operands (A, w, V, g, h): a function of the symmetric matrix A with eigenvalues w and eigenvectors V; the function has values g and slopes h at w.
+ * Its derivative is that of the whole function, which is smooth even where the eigenvectors are not (Daleckii & Krein 1965).
  */
 export const spectral: Op<5, undefined> = ofDecomposition<5>(
   "spectral",
@@ -161,7 +161,7 @@ export const spectral: Op<5, undefined> = ofDecomposition<5>(
   },
 );
 
-/** U diag(g) Vᵀ for (A, U, s, Vᵀ, g, h): likewise of the singular values s of A, for an odd function with values g and slopes h at s. */
+/** U diag(g) Vᵀ for operands (A, U, s, Vᵀ, g, h): an odd function of the singular values s of A, with values g and slopes h at s. */
 export const singular: Op<6, undefined> = ofDecomposition<6>(
   "singular",
   "U diag(g) Vᵀ of A, its singular vectors and values, values g and slopes h of a function there; with the derivative of the whole",
@@ -173,7 +173,7 @@ export const singular: Op<6, undefined> = ofDecomposition<6>(
     const { symmetric, skew, outsideU, outsideV } = inSingularBasis(dA, U!, V);
     const [gi, gj, si, sj] = [g!.unsqueeze(-1), g!.unsqueeze(-2), s!.unsqueeze(-1), s!.unsqueeze(-2)];
     const sums = si.add(sj);
-    // Two zeros: the slope there, if the function is 0 as an odd one must be.
+    // For two singular values of 0 the limit is the slope there, since an odd function is 0 at 0.
     const none = sums.eq(0);
     const mean = none.where(
       gi
@@ -191,7 +191,7 @@ export const singular: Op<6, undefined> = ofDecomposition<6>(
   },
 );
 
-/** An op on a matrix and its decomposition; `tangent` is that of the whole, so the tangents of the parts do not enter. */
+/** Defines an op on a matrix and its decomposition. `tangent` is the derivative by the matrix; tangents of the factors are not used. */
 /* @__NO_SIDE_EFFECTS__ */
 function ofDecomposition<N extends number>(
   name: string,

@@ -14,7 +14,7 @@ import type { Tensor } from "./tensor.ts";
 
 const lead = (shape: Shape): number[] => [...shape.slice(0, -2)];
 
-/** Batches of matrices of floats with the same leading axes. */
+/** Checks that operands are batches of float matrices with the same leading axes. */
 function checkMatrices(name: string, operands: readonly Type[], square: boolean): void {
   for (const x of operands) {
     const [m, n] = x.shape.slice(-2);
@@ -67,7 +67,7 @@ export interface Definition<P> {
   readonly doc: string;
   readonly arity: 1 | 2;
   readonly square: boolean;
-  /** Shapes of the results, without the leading axes, from the matrices' sizes. An op of one operand is given its size twice. */
+  /** Shapes of the results without the leading axes, from the sizes of the matrices. An op with one operand gets its size twice. */
   shapes(x: readonly [first: Size, second: Size], params: P): number[][];
   run(x: algebra.Matrix[], params: P): (algebra.Matrix | Float64Array)[];
   jvp(dx: readonly Maybe[], x: readonly Tensor[], y: readonly Tensor[], params: P): Maybe[];
@@ -110,12 +110,12 @@ export function mT(x: Tensor): Tensor {
   return x.moveAxis(-1, -2);
 }
 
-/** 1 where the row number compares so with the column number, else 0: `lower` keeps i >= j + offset. */
+/** A mask that is 1 where i >= j + offset, for row i and column j, and 0 elsewhere. */
 function triangleMask(x: Tensor, offset: number): Tensor {
   return x.iotaLike(-2).ge(x.iotaLike(-1).add(offset));
 }
 
-/** Elements with i >= j + offset, the others 0. */
+/** The elements with i >= j + offset; the others are 0. */
 export function lowerPart(x: Tensor, offset = 0): Tensor {
   return triangleMask(x, offset).where(x, x.like(0));
 }
@@ -150,7 +150,7 @@ export const cholesky: Op<number, undefined> = decomposition<undefined>("cholesk
 
 interface Triangle {
   readonly lower: boolean;
-  /** Ones stand for the diagonal, which is not read. */
+  /** True if the diagonal counts as ones and is not read. */
   readonly unit?: boolean;
 }
 
@@ -173,7 +173,7 @@ export const triangularSolve: Op<number, Triangle> = decomposition<Triangle>("tr
   samples: [],
 });
 
-/** a - b where either may be a symbolic zero. */
+/** a - b; either may be a symbolic zero. */
 function minus(a: Maybe, b: Maybe): Maybe {
   return a && b ? a.sub(b) : (a ?? b?.neg());
 }
@@ -258,7 +258,7 @@ export const adjugate: Op<number, undefined> = decomposition<undefined>("adjugat
 });
 
 export interface Tolerances {
-  /** Singular values at most this count as zero; whichever of the two is more. */
+  /** Singular values up to the larger of `absolute` and `relative` × the largest singular value count as zero. */
   readonly absolute: number;
   /** As a share of the largest singular value. */
   readonly relative: number;
@@ -295,7 +295,7 @@ export const leastSquares: Op<number, Tolerances> = decomposition<Tolerances>("l
   })),
 });
 
-/** [[A, E], [0, A]], of which a function has its derivative at A along E as the block on the upper right (Higham 2008, §3.2). */
+/** [[A, E], [0, A]]. A matrix function of it has the function's derivative at A along E as its upper right block (Higham 2008, §3.2). */
 function blocks(a: Tensor, e: Tensor): Tensor {
   return a.concat([e], -1).concat([a.like(0).concat([a], -1)], -2);
 }

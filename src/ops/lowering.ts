@@ -1,5 +1,5 @@
 /**
- * @file Lowering rules, asked instead of run: what an instruction becomes, over how much it sums, and which elements of its operands it reads.
+ * @file Queries of lowering rules: the axes that an instruction sums over, its work, and the elements of its operands that it reads.
  */
 import { computeDtype } from "../base/dtype.ts";
 import { type Shape, sizeOf } from "../base/shape.ts";
@@ -8,16 +8,16 @@ import { Index } from "../kernel/index-algebra.ts";
 import type { Expr } from "../kernel/kernel.ts";
 import type { Instruction, Lowering, Operand, Reach } from "./op.ts";
 
-/** How an op sums over elements. */
+/** The lowering rule of a reduction. */
 export type Reduce = Extract<Lowering<unknown>, { kind: "reduce" }>;
 
-/** The rule of an instruction that reduces. @throws {Error} for another. */
+/** The lowering rule of a reduction. @throws {Error} for other instructions. */
 export function reduceRule({ op: { name, lower } }: Instruction): Reduce {
   if (lower.kind === "reduce") return lower;
   throw new Error(`internal: ${name} is no reduction`);
 }
 
-/** Extents of the axes that a reduction sums over; none for other ops. */
+/** Extents of the axes that a reduction sums over; empty for other ops. */
 export function extentsOf(instruction: Instruction): number[] {
   const lower = instruction.op.lower;
   if (lower.kind !== "reduce") return [];
@@ -27,7 +27,7 @@ export function extentsOf(instruction: Instruction): number[] {
   );
 }
 
-/** Which terms of the sum along each axis may differ from 0, where they are not all. */
+/** For each axis of the sum, the range of terms that may differ from 0; undefined for all. */
 export function reachOf(instruction: Instruction): readonly (Reach | undefined)[] {
   const lower = instruction.op.lower;
   if (lower.kind !== "reduce" || !lower.reach) return [];
@@ -37,7 +37,7 @@ export function reachOf(instruction: Instruction): readonly (Reach | undefined)[
   );
 }
 
-/** True for products: reductions that do work, not only pass over memory. */
+/** Returns true for contractions: reductions whose cost is arithmetic and not memory traffic. */
 export function contracts(instruction: Instruction): boolean {
   return instruction.op.cost === "compute" && instruction.op.lower.kind === "reduce";
 }
@@ -47,15 +47,15 @@ export function counters(shape: Shape): Index[] {
   return shape.map((d) => Index.of(k.variable("i32"), 0, Math.max(0, d - 1)));
 }
 
-/** What a rule made: an expression in place of each operand's elements, and the first result's element in terms of them. */
+/** The result of probing a rule: variables that stand for the operands' elements, and the first result's element as an expression of them. */
 export interface Probed {
   readonly elements: readonly Expr[];
   readonly result: Expr;
 }
 
 /**
- * Makes the element at index `at` of an instruction that computes elements or reduces them; `see` is told of every element of operand `i` that it reads, and
- * the condition under which. Nothing for other instructions.
+ * Runs the lowering rule of an elementwise op or a reduction for the element at index `at`. `see` is called for every element of operand `i` that it reads, with the
+ * index and the condition of the read. Returns undefined for other instructions.
  */
 export function probe(
   instruction: Instruction,
@@ -77,7 +77,7 @@ export function probe(
   return undefined;
 }
 
-/** Multiply-adds of one instruction: of a product, convolutions included; what only passes over memory has none. */
+/** Multiply-adds of one instruction: of contractions; 0 for instructions that only go over memory. */
 export function multiplyAddsOf(instruction: Instruction): number {
   return contracts(instruction) ? sizeOf(instruction.results[0]!.shape) * sizeOf(extentsOf(instruction)) : 0;
 }

@@ -1,6 +1,5 @@
 /**
- * @file Instructions of a known op, with the types of its operands and parameters: the list itself forgets them, since it holds instructions of
- * every op.
+ * @file Typed access to instructions of a known op. The list itself holds instructions of all ops, so their operands and parameters have no specific types there.
  */
 import type { Instruction, Op, Tuple } from "./op.ts";
 import type { Tensor } from "./tensor.ts";
@@ -16,12 +15,12 @@ export function isOf<N extends number, P>(instruction: Instruction, op: Op<N, P>
   return instruction.op === op;
 }
 
-/** The instruction, if it is one of `op`. */
+/** The instruction if it is one of `op`, otherwise undefined. */
 export function instructionOf<N extends number, P>(instruction: Instruction, op: Op<N, P>): Known<N, P> | undefined {
   return isOf(instruction, op) ? instruction : undefined;
 }
 
-/** The instruction that makes `x`, if it is one of `op`. */
+/** The instruction that makes `x` if it is one of `op`, otherwise undefined. */
 export function madeBy<N extends number, P>(x: Tensor | undefined, op: Op<N, P>): Known<N, P> | undefined {
   return x && instructionOf(x.source, op);
 }

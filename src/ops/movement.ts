@@ -1,6 +1,6 @@
 /**
- * @file Movement: ops that place elements anew and compute nothing. Each is a map from result index to operand index, so that the fuser
- * folds it into whoever reads the result; each is linear, and its transpose is again movement or a sum.
+ * @file Movement: ops that rearrange elements and compute nothing. Each is a map from result index to operand index, so that fusion folds it into its readers. Each is
+ * linear, and its transpose is again movement or a sum.
  */
 import { formatShape, type Shape, sameShape, sizeOf, stridesOf } from "../base/shape.ts";
 import * as k from "../kernel/build.ts";
@@ -10,7 +10,7 @@ import type { Traits } from "../tape/node.ts";
 import { defineOp, expandAll, type Lowering, type Maybe, type Op, type Operand, type Sample } from "./op.ts";
 import type { Tensor } from "./tensor.ts";
 
-/** Where in the operand an element of the result comes from; with a mask, outside of which it is 0. */
+/** The index in the operand of an element of the result; where the optional mask is false the element is 0. */
 type IndexMap<P> = (at: readonly Index[], x: Shape, params: P) => { from: Index[]; mask?: Expr | null };
 
 interface Movement<P> {
@@ -65,8 +65,8 @@ export function unflatten(position: Index, shape: Shape): Index[] {
 }
 
 /**
- * The index in `to` of the element that has index `at` in `from`: two shapes of the same elements. Axes that both share are left alone, so that an index
- * beyond its axis (under a mask) does not run into the next.
+ * The index in shape `to` of the element with index `at` in shape `from`, in row-major order. Axes that both shapes share keep their index, so that an index beyond its
+ * axis (under a mask) does not carry into the next.
  */
 export function reindex(at: readonly Index[], from: Shape, to: Shape): Index[] {
   const result: Index[] = [];
@@ -145,7 +145,7 @@ export const broadcast: Op<1, { shape: Shape; axes: readonly number[] }> = movem
 export interface Padding {
   readonly low: readonly number[];
   readonly high: readonly number[];
-  /** Zeros between neighbours, per axis. */
+  /** Number of zeros between neighbouring elements, per axis. */
   readonly interior: readonly number[];
 }
 
@@ -267,7 +267,7 @@ export const windows: Op<1, Windows> = movement<Windows>("windows", {
   ],
 });
 
-/** The transpose of `windows`: every element of the result is the sum of the window elements that lie on it. */
+/** The transpose of `windows`: every element of the result is the sum of the window elements at its position. */
 export const foldWindows: Op<1, Windows & { size: readonly number[] }> = defineOp<1, Windows & { size: readonly number[] }>("foldWindows", {
   doc: "sum of overlapping windows put back in place: the transpose of windows",
   traits: { monotone: "rising" },
@@ -279,7 +279,7 @@ export const foldWindows: Op<1, Windows & { size: readonly number[] }> = defineO
   lower: {
     kind: "reduce",
     combine: "add",
-    // Along an axis at most ⌈F/S⌉ windows lie over an element; with dilation their taps are sparse, so all F are tried.
+    // At most ⌈F/S⌉ windows along an axis contain an element. With dilation their taps are sparse, so all F taps are tried.
     extents: (_, { kernel, stride, dilation }) => kernel.map((f, i) => (dilation[i] === 1 ? Math.ceil(f / stride[i]!) : f)),
     element(at, r, [x], { kernel, stride, dilation }) {
       const rank = kernel.length;
@@ -313,7 +313,7 @@ export const foldWindows: Op<1, Windows & { size: readonly number[] }> = defineO
   ],
 });
 
-/** Tensors one after another along an axis. */
+/** Concatenation along an axis. */
 export const concat: Op<-1, { axis: number }> = {
   name: "concat",
   doc: "tensors one after another along an axis",

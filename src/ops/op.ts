@@ -1,9 +1,8 @@
 /**
- * @file What a primitive operation is: its rules, gathered in one object. Whoever adds an op writes one paragraph in a family file; every
- * transform, the fuser and the tests read the rules from here.
+ * @file The definition of a primitive operation: all its rules in one object. A new op is one paragraph in a family file; transforms, fusion and tests use its rules.
  *
- * The derivative is one of three: `linear` (with a transpose), `jvp`, or `none`. A missing rule is not "linear": the type demands one.
- * Ops that own regions may have both a jvp and a transpose, since whether they are linear depends on their regions.
+ * The derivative is one of three: `linear` (with a transpose), `jvp`, or `none`. There is no default: the type demands one. Ops that own regions may have both a jvp
+ * and a transpose, since whether they are linear depends on their regions.
  */
 
 import type { TypedArray } from "../base/dtype.ts";
@@ -14,10 +13,10 @@ import type { Expr } from "../kernel/kernel.ts";
 import type * as tape from "../tape/node.ts";
 import type { Tensor } from "./tensor.ts";
 
-/** `N` values, so that a rule of the wrong arity does not compile. -1 stands for any number. */
+/** `N` values, so that a rule with the wrong arity is a type error. -1 stands for any number. */
 export type { Tuple } from "../base/tuple.ts";
 
-/** An instruction of a list of tensors, by an op with its rules. */
+/** An instruction on tensors, by an op with its rules. */
 export type Instruction = tape.InstructionOf<Tensor, Op>;
 
 /** A closed sub-list of tensors. */
@@ -26,7 +25,7 @@ export type Region = tape.RegionOf<Tensor>;
 /** A tangent or cotangent; undefined is a symbolic zero. */
 export type Maybe = Tensor | undefined;
 
-/** What a rule may want to know of its instruction besides the operands. */
+/** What a rule gets to know of its instruction besides the operands. */
 export interface Site<P = unknown> {
   readonly params: P;
   readonly regions: readonly Region[];
@@ -41,7 +40,7 @@ export interface Walks {
   jvp(region: Region, x: readonly Tensor[], dx: readonly Maybe[]): { y: Tensor[]; dy: Maybe[] };
   /** Cotangents of those inputs of `region` that are marked linear, for cotangents of its outputs. */
   transpose(region: Region, x: readonly Tensor[], linear: readonly boolean[], ct: readonly Maybe[]): Maybe[];
-  /** Results of `region` on a batch of n; unmapped results are expanded where `expand` (default: all) says so. */
+  /** Results of `region` on a batch of n; unmapped results are expanded if `expand` says so (default: all are). */
   batch(
     region: Region,
     x: readonly Tensor[],
@@ -51,19 +50,19 @@ export interface Walks {
   ): { y: Tensor[]; mapped: boolean[] };
 }
 
-/** Rules for ops with several results; families with one result unwrap. */
+/** Derivative rules in the general form for several results. `defineOp` and `elementwise` take simpler forms for one result. */
 export type Derivative<P> =
   | {
       readonly kind: "linear";
       /** Operands in which the op is linear. */
       readonly in: readonly number[] | "all";
-      /** `jointly`: f(x + dx, y + dy) = f(x, y) + f(dx, dy). `separately`: in each operand while the others are fixed (a product). */
+      /** `jointly`: f(x + dx, y + dy) = f(x, y) + f(dx, dy). `separately`: linear in each operand while the others are fixed (a product). */
       readonly how: "jointly" | "separately";
       transpose(ct: readonly Maybe[], x: readonly Tensor[], site: Site<P>, linear: readonly boolean[]): Maybe[];
     }
   | {
       readonly kind: "jvp";
-      /** The tangents, and the results again: the rule may replace them, so that nothing runs twice. */
+      /** Returns the tangents, and the results again. The rule may replace the results so that nothing is computed twice. */
       jvp(dx: readonly Maybe[], x: readonly Tensor[], y: readonly Tensor[], site: Site<P>): { y: readonly Tensor[]; dy: readonly Maybe[] };
       /** For ops with regions, when all tangents enter linearly. */
       transpose?(ct: readonly Maybe[], x: readonly Tensor[], site: Site<P>, linear: readonly boolean[]): Maybe[];
@@ -80,16 +79,16 @@ export interface HostArray extends Type {
   readonly data: TypedArray;
 }
 
-/** Of the terms along an axis of a sum those from `low` on and before `high`; both fall as the index along `axis` of the result grows. */
+/** A range of terms low <= r < high along an axis of a sum; both bounds fall as the index along `axis` of the result grows. */
 export interface Reach {
   readonly axis: number;
   low(at: Index): Index;
   high(at: Index): Index;
 }
 
-/** How an op becomes kernels. */
+/** How an op is lowered to kernels or steps. */
 export type Lowering<P> =
-  /** One element of each result as an expression of elements of the operands; `inPlace` if always of those at the same index. */
+  /** One element of each result as an expression of elements of the operands. `inPlace`: only of those at the same index. */
   | {
       readonly kind: "pointwise";
       readonly inPlace?: true;
@@ -101,21 +100,21 @@ export type Lowering<P> =
       readonly combine: "add" | "mul" | "min" | "max";
       extents(x: readonly Shape[], params: P): number[];
       element(at: readonly Index[], r: readonly Index[], x: readonly Operand[], params: P): Expr;
-      /** For axes of the sum: which terms may differ from 0, where they are not all. */
+      /** For each axis of the sum, the range of terms that may differ from 0; undefined for all. */
       reach?(x: readonly Shape[], params: P): readonly (Reach | undefined)[];
     }
-  /** In terms of other primitives, before optimization. */
+  /** Replaced by other primitives before optimization. */
   | { readonly kind: "expand"; expand(x: readonly Tensor[], site: Site<P>): Tensor[] }
-  /** A function on typed arrays, for what a loop nest does not pay: decompositions, sorts. It computes in f64 whatever the dtype. */
+  /** A function on typed arrays, for work that is not written as a loop nest: decompositions, sorts. It computes in f64 for any dtype. */
   | { readonly kind: "host"; run(x: readonly HostArray[], y: readonly HostArray[], params: P): void }
-  /** Loops, branches, leaves: the scheduler has a step for each. */
+  /** Loops, branches, leaves: the scheduler handles each itself. */
   | { readonly kind: "control" };
 
-/** Operand types (with the interval or integer range to draw from) and parameters that the tests try an op with. */
+/** Operand types, with the range to draw elements from, and parameters with which the tests try an op. */
 export interface Sample<P = unknown> {
   readonly operands: readonly (Type & { readonly domain?: readonly [number, number] })[];
   readonly params: P;
-  /** For ops with regions: makes them. */
+  /** Makes the regions, for ops that have some. */
   readonly regions?: () => readonly Region[];
 }
 
@@ -126,21 +125,21 @@ export interface Op<N extends number = number, P = any> extends tape.OpFace {
   readonly arity: N;
   type(operands: readonly Type[], params: P, regions: readonly Region[]): Type[];
   readonly derivative: Derivative<P>;
-  /** The op where the operands marked `mapped` have a batch of n on axis 0; so will all results, but for those of regions that need not. */
+  /** Batching rule: operands marked `mapped` have a batch of n on axis 0, and so must all results, except results of regions that do not depend on the batch. */
   batch(x: readonly Tensor[], mapped: readonly boolean[], site: Site<P>, n: number): Tensor[];
   readonly lower: Lowering<P>;
-  /** What limits it; decides what is worth recomputing. */
+  /** What limits its speed. It decides what is worth recomputing. */
   readonly cost: "memory" | "compute";
-  /** What the tests of the package try it with. */
+  /** Samples for tests. */
   readonly samples: readonly Sample<P>[];
 }
 
-/** All operands on a batch of n: those that are not mapped get the axis by broadcasting, which fuses away. */
+/** Gives all operands a batch of n on axis 0. Operands that are not mapped are broadcast, which fusion makes free. */
 export function expandAll(x: readonly Tensor[], mapped: readonly boolean[], n: number): Tensor[] {
   return x.map((operand, i) => (mapped[i] ? operand : operand.expandFront(n)));
 }
 
-/** The form in which one-result ops are written; see {@link defineOp}. */
+/** The definition of an op with one result; see {@link defineOp}. */
 export interface OpDefinition<N extends number, P> {
   readonly doc: string;
   readonly arity: N;
@@ -159,7 +158,7 @@ export interface OpDefinition<N extends number, P> {
 
 const names = new Set<string>();
 
-/** Gives an op its name, by which programs are kept and rules of further transforms found. @throws {Error} for one that is taken, or is no word. */
+/** Reserves the name of an op, by which compiled programs and rules of further transforms are found. @throws {Error} if it is taken. @throws {TypeError} if it is not a word. */
 export function ownName(name: string): string {
   if (typeof name !== "string" || !/^[A-Za-z_]\w*$/.test(name))
     throw new TypeError(`op: want a name of letters and digits, got ${typeof name === "string" ? JSON.stringify(name) : typeof name}`);
@@ -169,7 +168,7 @@ export function ownName(name: string): string {
   return name;
 }
 
-/** An op with one result that is linear in some operands or has no derivative, from rules on single values. */
+/** Defines an op with one result that is linear in some operands or has no derivative. */
 // Marked, here and at the other makers of ops, so that bundlers leave out an op that nobody uses.
 /* @__NO_SIDE_EFFECTS__ */
 export function defineOp<N extends number, P>(name: string, def: OpDefinition<N, P>): Op<N, P> {

@@ -1,6 +1,6 @@
 /**
- * @file Writing rows at computed places. What a loop nest would do for every pair of a place and an index runs on the host in one pass over the
- * indices. Indices outside 0..size-1 write nothing.
+ * @file Writes rows at computed indices. A loop nest would go over every pair of a row and an index; the host needs one pass over the indices. Indices outside
+ * 0..size-1 write nothing.
  */
 
 import type { Shape } from "../base/shape.ts";
@@ -9,7 +9,7 @@ import { checkIndices, eachPlace, gather, type Places } from "./indexing.ts";
 import { defineOp, expandAll, type Op } from "./op.ts";
 import type { Tensor } from "./tensor.ts";
 
-/** For each place the position of the last index that names it, or -1: index [b..., i...] to [b..., size]. */
+/** For each row the position of the last index that equals it, or -1: from index [b..., i...] to [b..., size]. */
 export const lastWriter: Op<1, Places> = defineOp<1, Places>("lastWriter", {
   doc: "for each place the position (i32) of the last index that names it, or -1",
   arity: 1,
@@ -36,14 +36,14 @@ export const lastWriter: Op<1, Places> = defineOp<1, Places>("lastWriter", {
 
 const inside = (index: Tensor, size: number): Tensor => index.ge(0).and(index.lt(size));
 
-/** Values of the leading axes, repeated along the rest. */
+/** Repeats values of the leading axes along the others. */
 const along = (x: Tensor, shape: Shape): Tensor =>
   x.broadcastInDim(
     shape,
     x.shape.map((_, i) => i),
   );
 
-/** x [b..., R, t...] with rows v [b..., n, t...] put at index [b..., n]; of several at one place the last stays. */
+/** x [b..., R, t...] with its rows at index [b..., n] replaced by v [b..., n, t...]. If an index repeats, its last row counts. */
 export const put: Op<3, { batch: number }> = defineOp<3, { batch: number }>("put", {
   doc: "x with rows put at integer indices; of several at one place the last stays, and what is out of range is left out",
   arity: 3,

@@ -1,6 +1,6 @@
 /**
- * @file Elementwise primitives. One paragraph each: the kernel-language body and the partial derivatives, from which forward mode, reverse
- * mode, batching and fusion follow. Operands have equal shapes; broadcasting and promotion happen in `Tensor`.
+ * @file Constructors of elementwise primitives. An op is defined by its body in the kernel language and its partial derivatives; forward mode, reverse mode, batching and
+ * fusion follow. Operands have equal shapes; broadcasting and promotion happen in `Tensor`.
  */
 
 import { type Dtype, isFloat } from "../base/dtype.ts";
@@ -17,7 +17,7 @@ export type Partial<N extends number> = 1 | -1 | 0 | ((y: Tensor, ...x: Tuple<Te
 /** The share of an operand's tangent in the result's. */
 export type Share<N extends number> = (dx: Tensor, y: Tensor, ...x: Tuple<Tensor, N>) => Tensor;
 
-/** What an elementwise op is made of. */
+/** The definition of an elementwise op. */
 export interface Elementwise<N extends number, P> {
   /** One line for tables of ops. */
   readonly doc: string;
@@ -27,9 +27,9 @@ export interface Elementwise<N extends number, P> {
   readonly scalar: (x: Tuple<Expr, N>, params: P, type: Type) => Expr;
   /** ∂y/∂x for each operand; without them (and `shares`) the op has no derivative. */
   readonly partials?: Tuple<Partial<N>, N>;
-  /** The partials may be infinite or NaN: they meet tangents in {@link scale}. */
+  /** The partials may be infinite or NaN, so they are multiplied with tangents by {@link scale}. */
   readonly steep?: true;
-  /** Instead of `partials`, where a product would make 0·∞. */
+  /** Instead of `partials`, for derivatives where a product would be 0·∞. */
   readonly shares?: Tuple<Share<N>, N>;
   /** Result dtype; default that of the first operand. */
   readonly dtype?: (operands: Tuple<Type, N>, params: P) => Dtype;
@@ -48,7 +48,7 @@ const ACCEPTED: Record<NonNullable<Elementwise<1, unknown>["accepts"]>, readonly
   any: ["f32", "f64", "i32", "u32", "u8", "bool"],
 };
 
-/** Equal shapes and dtypes, of the accepted kind. */
+/** Checks that operands have equal shapes and dtypes, and a dtype that is accepted. */
 export function checkOperands(name: string, operands: readonly Type[], accepts: NonNullable<Elementwise<1, unknown>["accepts"]>): void {
   const [first, ...rest] = operands;
   if (!first) throw new TypeError(`${name}: want at least one operand, got none`);
@@ -82,8 +82,8 @@ export function pointwise<N extends number, P>({ scalar, arity }: Pick<Elementwi
 }
 
 /**
- * An op on each element, from its body in the kernel language and its partial derivatives; both modes of differentiation, batching and fusion follow. It is
- * used as `x.bind(op, [x, y])`, whose operands have one shape and dtype.
+ * Defines an elementwise op from its body in the kernel language and its partial derivatives; both modes of differentiation, batching and fusion follow. Use it as
+ * `x.bind(op, [x, y])`; the operands must have the same shape and dtype.
  * @throws {Error} if another op has the name.
  */
 /* @__NO_SIDE_EFFECTS__ */
@@ -142,12 +142,12 @@ function chainRule<N extends number, P>(def: Elementwise<N, P>): Derivative<P> {
   };
 }
 
-/** The sum of two tangents of which either may be a symbolic zero. */
+/** The sum of two tangents; either may be a symbolic zero. */
 export function sumOf(a: Maybe, b: Maybe): Maybe {
   return a && b ? a.add(b) : (a ?? b);
 }
 
-/** An elementwise op that is linear: in all operands at once (`jointly`), or in each (`separately`). */
+/** Defines an elementwise op that is linear in all operands at once (`jointly`) or in each (`separately`). */
 /* @__NO_SIDE_EFFECTS__ */
 export function linear<N extends number>(
   name: string,
@@ -164,8 +164,8 @@ export function linear<N extends number>(
 }
 
 /**
- * x · y, but 0 where x is 0, whatever y is. So a tangent or cotangent of zero stays zero where the partial derivative is infinite or NaN: what
- * `select` did not choose sends nothing.
+ * x · y, but 0 where x is 0, even if y is infinite or NaN. So a zero tangent or cotangent stays zero where the partial derivative is not finite, and elements that
+ * `select` did not choose contribute nothing.
  */
 export const scale: Op<2, undefined> = linear(
   "scale",

@@ -11,7 +11,7 @@ interface Axes {
   readonly axes: readonly number[];
 }
 
-/** The operand's index from the result's and the reduced ones. */
+/** The index in the operand, from the index in the result and the indices along the reduced axes. */
 function interleave(at: readonly Index[], r: readonly Index[], axes: readonly number[]): Index[] {
   let kept = 0;
   let reduced = 0;
@@ -78,10 +78,10 @@ function extremum(name: "max" | "min", doc: string): Op<1, Axes> {
 export const max: Op<1, Axes> = extremum("max", "largest element over axes; NaN if any is NaN; ties share the derivative evenly");
 export const min: Op<1, Axes> = extremum("min", "smallest element over axes; NaN if any is NaN; ties share the derivative evenly");
 
-/** Elements among which extremum and index are found in one pass. */
+/** Up to this many elements, extremum and index are found in one pass of comparisons. */
 const UNROLLED = 16;
 
-/** Extremum and index by comparing one element after another: each that is better, or the first NaN, takes the place of the best. */
+/** Finds extremum and index by comparing elements one after another. An element replaces the best one if it is better or the first NaN. */
 function inOnePass(x: Tensor, which: "max" | "min", axis: number): [Tensor, Tensor] {
   const element = (i: number): Tensor => x.narrow(axis, i, 1).squeeze(axis);
   let best = element(0);
@@ -96,7 +96,7 @@ function inOnePass(x: Tensor, which: "max" | "min", axis: number): [Tensor, Tens
   return [best, index];
 }
 
-/** Two results: the extreme element along an axis and where it first stands. All the derivative goes there (PyTorch's max with a dimension). */
+/** Defines an op with two results: the extreme element along an axis, and its first position. That position gets the whole derivative (as PyTorch's max with a dimension). */
 /* @__NO_SIDE_EFFECTS__ */
 function extremumWithIndex(name: string, which: "max" | "min", doc: string): Op<1, { axis: number }> {
   const op: Op<1, { axis: number }> = {
@@ -124,7 +124,7 @@ function extremumWithIndex(name: string, which: "max" | "min", doc: string): Op<
         const y = x![which](axis);
         const top = y.expandAlong([axis], x!.shape);
         const positions = x!.iotaLike(axis);
-        // In a row with a NaN the extremum is NaN, which equals nothing: there the first NaN is meant.
+        // In a row with a NaN the extremum is NaN, which equals nothing; the position is then that of the first NaN.
         const hit = x!.eq(top).or(x!.ne(x!));
         return [y, hit.where(positions, positions.like(x!.shape[axis]! - 1)).min(axis)];
       },
@@ -151,7 +151,7 @@ function takeOne(x: Tensor, index: Tensor, axis: number): Tensor {
   return x.takeAlongInside(index.unsqueeze(axis), axis).squeeze(axis);
 }
 
-/** Product over axes. Its derivative takes no quotient, so that zeros among the factors are harmless. */
+/** Product over axes. Its derivative uses no division, so that zeros among the factors are harmless. */
 export const prod: Op<1, Axes> = {
   name: "prod",
   doc: "product over axes; 1 of nothing",
@@ -171,7 +171,7 @@ export const prod: Op<1, Axes> = {
   ],
 };
 
-/** Factors and tangents (p, dp) multiplied in pairs, (p·q, p·dq + dp·q), until one is left: n log n work at most, no division. */
+/** The tangent of a product. Pairs (p, dp) and (q, dq) are combined to (p·q, p·dq + dp·q) until one is left, without division. */
 function productTangent(x: Tensor, dx: Tensor, axes: readonly number[]): Tensor {
   const kept = x.shape.map((_, i) => i).filter((i) => !axes.includes(i));
   const shape = dropAxes(x.shape, axes);
@@ -192,7 +192,7 @@ function productTangent(x: Tensor, dx: Tensor, axes: readonly number[]): Tensor 
 }
 
 /**
- * Running sums. In ⌈log₂ n⌉ passes that add what stands 1, 2, 4, ... before (Hillis & Steele 1986), so that the error grows with log n.
+ * Running sums, in ⌈log₂ n⌉ passes that add the element 1, 2, 4, ... positions before (Hillis & Steele 1986), so that the error grows with log n.
  */
 export const cumsum: Op<1, { axis: number; reverse: boolean }> = defineOp<1, { axis: number; reverse: boolean }>("cumsum", {
   doc: "running sums along an axis, from the end if `reverse`",
@@ -222,7 +222,7 @@ export const cumsum: Op<1, { axis: number; reverse: boolean }> = defineOp<1, { a
   ],
 });
 
-/** Sizes of `shape` along `axes`, multiplied. */
+/** The product of the sizes of `shape` along `axes`. */
 export function countAlong(shape: Shape, axes: readonly number[]): number {
   return axes.reduce((n, a) => n * shape[a]!, 1);
 }

@@ -1,5 +1,5 @@
 /**
- * @file Making and taking apart regions: the closed sub-lists that scan, cond, checkpoint and custom rules own, and that `compile` lowers.
+ * @file Makes and transforms regions: the closed sub-lists that scan, cond, checkpoint and custom rules own, and that `compile` lowers.
  */
 import type { Type } from "../base/shape.ts";
 import { nextSerial } from "../tape/node.ts";
@@ -9,21 +9,21 @@ import { data, placeholder } from "./leaves.ts";
 import type { Instruction, Region } from "./op.ts";
 import { record, type Tensor } from "./tensor.ts";
 
-/** A fresh value that something will bind later. */
+/** A fresh placeholder. */
 export function placeholderOf(type: Type, label?: string): Tensor {
   const value = record(placeholder, [], { shape: type.shape, dtype: type.dtype }, [])[0]!;
   value.label = label;
   return value;
 }
 
-/** Records `fn` on fresh inputs. Outside values that it uses become further inputs of the region; `free` lists what to pass for them. */
+/** Records `fn` on fresh inputs. Outside values that it uses become further inputs of the region; `free` lists the values to pass for them. */
 export function region(types: readonly Type[], fn: (inputs: Tensor[]) => readonly Tensor[]): { region: Region; free: Tensor[] } {
   const since = nextSerial();
   const inputs = types.map((t) => placeholderOf(t));
   return closeRegion(inputs, fn([...inputs]), since);
 }
 
-/** A region that refers to nothing but its inputs, as rules make them. */
+/** Records a rule as a region. @throws {TypeError} if it uses values from outside. */
 export function closedRegion(types: readonly Type[], fn: (inputs: Tensor[]) => readonly Tensor[]): Region {
   const { region: made, free } = region(types, fn);
   if (free.length === 0) return made;
@@ -40,7 +40,7 @@ export function closeRegion(inputs: readonly Tensor[], outputs: readonly Tensor[
   return { region: { inputs: [...inputs, ...bound], outputs: substitute(outputs, new Map(free.map((x, i) => [x, bound[i]!]))) }, free };
 }
 
-/** What `outputs` refer to outside the list that began at `since`. */
+/** The values outside the list that began at `since` to which `outputs` refer. */
 export function freeValues(inputs: readonly Tensor[], outputs: readonly Tensor[], since: number): Tensor[] {
   const own = new Set<Tensor>(inputs);
   const seen = new Set<Tensor>();
@@ -57,7 +57,7 @@ export function freeValues(inputs: readonly Tensor[], outputs: readonly Tensor[]
   return free.sort((a, b) => a.source.serial - b.source.serial || a.index - b.index);
 }
 
-/** The instruction again with other operands; its results keep their labels. */
+/** Records an instruction again with other operands; the results get the same labels. */
 export function rebind(instruction: Instruction, operands: readonly Tensor[], regions: readonly Region[] = instruction.regions): Tensor[] {
   const results = record(instruction.op, operands, instruction.params, regions, instruction);
   results.forEach((y, i) => {
@@ -67,8 +67,8 @@ export function rebind(instruction: Instruction, operands: readonly Tensor[], re
 }
 
 /**
- * `outputs` with some values replaced wherever they are used; what depends on none of them is shared, not copied. Instructions older than
- * `since` are known not to depend on them.
+ * Replaces some values wherever `outputs` depend on them. Instructions that depend on none of them are shared, not copied. Instructions older than `since` are known not
+ * to depend on them.
  */
 export function substitute(outputs: readonly Tensor[], replace: ReadonlyMap<Tensor, Tensor>, since = 0): Tensor[] {
   const image = new Map<Tensor, Tensor>(replace);
@@ -85,42 +85,40 @@ export function substitute(outputs: readonly Tensor[], replace: ReadonlyMap<Tens
   return outputs.map((y) => image.get(y) ?? y);
 }
 
-/** The outputs of a region at given operands, recorded in place. */
+/** Records the instructions of a region on given operands, and returns the outputs. */
 export function inlineRegion({ inputs, outputs }: Region, operands: readonly Tensor[]): Tensor[] {
   if (inputs.length !== operands.length)
     throw new Error(`internal: a region of ${inputs.length} inputs was given ${operands.length} operands`);
   const results = substitute(outputs, new Map(inputs.map((x, i) => [x, operands[i]!])));
-  // A constant of the region's own gets a fresh name, so that reading it never changes the region.
+  // A constant of the region gets a fresh name, so that reading it never changes the region.
   return results.map((y, i) => (y === outputs[i] ? y.identity() : y));
 }
 
-/** A region of primal and tangent computation, cut in two along what it is linear in. */
+/** A region of primal and tangent computation, split into the part that is linear in the tangents and the rest. */
 export interface Partition {
-  /** Primal inputs to primal outputs, then residuals. */
+  /** From the primal inputs to the primal outputs, followed by the residuals. */
   readonly known: Region;
-  /** Residuals, then tangent inputs, to tangent outputs. */
+  /** From the residuals, followed by the tangent inputs, to the tangent outputs. */
   readonly linear: Region;
-  /** For each residual the primal input that it is, or -1 if the known part computes it. */
+  /** For each residual the position of the primal input that it equals, or -1 if the known part computes it. */
   readonly fromInput: readonly number[];
 }
 
 /**
- * Returns true if a few cheap instructions make the results of this one from values that are kept anyway: of a sigmoid its value is kept, not its
- * derivative y(1 - y).
+ * Returns true if a few cheap instructions compute the results from values that are kept anyway. For a sigmoid its value y is kept, and not its derivative y(1 - y).
  */
 function followsFrom({ op, operands }: Instruction, kept: ReadonlySet<Tensor>, depth = 3): boolean {
   if (!op.traits?.cheap || depth === 0) return false;
   return operands.every((x) => kept.has(x) || x.isFixed || followsFrom(x.source, kept, depth - 1));
 }
 
-/** The value that identities pass on: what carries a tangent goes through one. */
+/** The value behind identities. */
 function passedOn(x: Tensor): Tensor {
   return x.source.op === identity ? passedOn(x.source.operands[0]!) : x;
 }
 
 /**
- * Cuts a region whose first `primals` inputs and first `results` outputs are primal, the rest tangents. What the tangents need of the
- * primal computation becomes residuals.
+ * Splits a region whose first `primals` inputs and first `results` outputs are primal and the others tangents. Primal values that the tangents need become residuals.
  */
 export function partition(joint: Region, primals: number, results: number): Partition {
   const list = tapeOfRegion(joint);

@@ -1,5 +1,5 @@
 /**
- * @file All primitives: the exports of the family files. There is no list to keep.
+ * @file All primitives, collected from the exports of the family files, so that there is no list to maintain.
  */
 import * as bits from "./bits.ts";
 import * as collective from "./collective.ts";
@@ -54,5 +54,5 @@ const isOp = (x: unknown): x is Op => typeof x === "object" && x !== null && "lo
 
 const allOps = (): Op[] => Object.values(FAMILIES).flatMap((family) => Object.values(family).filter(isOp));
 
-// Marked, so that a page in which nobody asks for the list does not carry every op.
+// Marked as pure, so that a bundle that does not use the list does not contain every op.
 export const registry: readonly Op[] = /* @__PURE__ */ allOps();

@@ -78,7 +78,7 @@ export const scan: Op<-1, Scan> = {
   ],
 };
 
-/** Which carries get a tangent: those that start with one, and those that catch one on the way round. */
+/** The carries that get a tangent: those that start with one, and those that depend on one after some iterations. */
 function activeCarries(dx: readonly Maybe[], { params, regions, walks }: Site<Scan>): boolean[] {
   const body = regions[0]!;
   const [dConsts, dCarry, dXs] = groups(dx, params);
@@ -133,7 +133,7 @@ function scanJvp(
   });
   const { known, linear, fromInput } = partition(joint, x.length, y.length);
 
-  // A residual that is the same in all steps is made outside, and a slice of the operands passed as such; the others are stacked by the primal scan.
+  // A residual that is the same in all steps is passed from outside, and one that is a slice of an operand as that operand; the primal scan stacks the others.
   const residuals = known.outputs.slice(y.length);
   const perStep = dependents(tapeOfRegion(known), known.inputs.slice(params.consts));
   const kind = residuals.map((r, i) => (!perStep.has(r) ? "const" : fromInput[i]! >= params.consts + params.carry ? "slice" : "stack"));
@@ -168,13 +168,13 @@ function splitAt<T>(list: readonly T[], first: number, second: number): [T[], T[
 }
 
 /**
- * Runs the loop the other way: carries the cotangents of the carry and sums those of the linear constants; slices of the cotangents of the
- * stacked results come in, cotangents of the linear slices go out.
+ * Transposes a linear scan into a scan that runs in the opposite direction. It carries the cotangents of the carries and sums those of the linear constants. It reads
+ * slices of the cotangents of the stacked results, and stacks the cotangents of the linear slices.
  */
 function scanTranspose(ct: readonly Maybe[], x: readonly Tensor[], site: Site<Scan>, given: readonly boolean[]): Maybe[] {
   const { params, regions, walks, types } = site;
   const body = regions[0]!;
-  // All carries of a linear scan are linear; one that starts as a constant zero catches its tangent on the way round.
+  // All carries of a linear scan are linear; one that starts as a constant zero gets its tangent in a later iteration.
   const linear = given.map((on, i) => on || (i >= params.consts && i < params.consts + params.carry));
   const [linConsts, , linXs] = groups(linear, params);
   const [consts, carry, xs] = groups(x, params);
@@ -222,7 +222,7 @@ function scanBatch(x: readonly Tensor[], mapped: readonly boolean[], { params, r
     ...body.inputs.slice(params.consts, params.consts + params.carry).map((t, i) => (active[i] ? stackType(t, n) : t)),
     ...slices.map(sliceType),
   ];
-  // A carry that becomes mapped on the way round must enter mapped.
+  // A carry that becomes mapped in an iteration must be mapped from the start.
   for (;;) {
     let found: boolean[] = [];
     region(inner(), (inputs) => {

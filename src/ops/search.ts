@@ -1,15 +1,15 @@
 /**
- * @file Looking up in a sorted list, by bisection on the host.
+ * @file Search in a sorted list, by bisection on the host.
  */
 import { formatShape, sameShape } from "../base/shape.ts";
 import { defineOp, type Op } from "./op.ts";
 
 interface Search {
-  /** Behind equal elements instead of before them. */
+  /** True for the position after equal elements, false for the position before them. */
   readonly right: boolean;
 }
 
-/** Sorting order: NaN above everything. */
+/** The order of sorting: NaN is greater than everything. */
 export const below = (a: number, b: number): boolean => a < b || (Number.isNaN(b) && !Number.isNaN(a));
 
 /** How many of the `n` sorted elements from `start` on come before `value` (or are not after it). */
@@ -24,7 +24,7 @@ function bisect(data: ArrayLike<number>, start: number, n: number, value: number
   return low;
 }
 
-/** sorted [b..., n], values [b..., m] to positions (i32) [b..., m] from 0 to n. */
+/** From sorted [b..., n] and values [b..., m] to insertion positions (i32) [b..., m] between 0 and n. */
 export const searchSorted: Op<2, Search> = defineOp<2, Search>("searchSorted", {
   doc: "where values would stand in a sorted last axis: positions (i32) before equal elements, or behind them if `right`",
   arity: 2,

@@ -1,5 +1,5 @@
 /**
- * @file Sorting, as an order of positions: it carries no derivative, and a linear gather by it sorts.
+ * @file Sorting, as a permutation of positions. The permutation has no derivative; a gather with it, which is linear, sorts.
  */
 import { formatShape, sizeOf } from "../base/shape.ts";
 import { defineOp, type Op } from "./op.ts";
@@ -9,14 +9,14 @@ interface Order {
   readonly descending: boolean;
 }
 
-/** Orders numbers as sorting does: NaN above everything. */
+/** Compares numbers for sorting: NaN is greater than everything. */
 function compare(a: number, b: number): number {
   if (a < b) return -1;
   if (a > b) return 1;
   return Number(Number.isNaN(a)) - Number(Number.isNaN(b));
 }
 
-/** Positions in sorted order; a comparison sort on the host, n log n. Equal elements keep their order, also in a descending one. */
+/** Positions in sorted order, by a comparison sort on the host in n log n. Equal elements keep their order, also if descending. */
 export const argsort: Op<1, Order> = defineOp<1, Order>("argsort", {
   doc: "positions (i32) of the elements along an axis in sorted order; equal elements keep theirs; NaN counts as largest",
   arity: 1,

@@ -12,7 +12,7 @@ import type { Tensor } from "./tensor.ts";
 const RISING: Traits = { monotone: "rising" };
 const FALLING: Traits = { monotone: "falling" };
 
-/** One function of the host: its slope from y and x, and where tests draw. */
+/** Defines a function that the host computes, with its derivative in terms of y and x, and the range from which tests draw. */
 /* @__NO_SIDE_EFFECTS__ */
 function far(
   name: HostUnary,
@@ -98,7 +98,7 @@ export const atan2: Op<2, undefined> = elementwise<2>("atan2", {
   arity: 2,
   scalar: ([y, x]) => k.atan2(y, x),
   steep: true,
-  // By the distance twice: its square would underflow near the origin.
+  // Divided by the distance twice, since its square would underflow near the origin.
   partials: [(_, y, x) => perSquare(x, x.binary(hypot, y)), (_, y, x) => perSquare(y, x.binary(hypot, y)).neg()],
   domain: [0.5, 2],
 });
@@ -111,7 +111,7 @@ export const hypot: Op<2, undefined> = elementwise<2>("hypot", {
   domain: [0.5, 2],
 });
 
-/** Its derivative is finite wherever p is above 0, also where 1/p is not. At 0 it would be -∞, which no softmax behind it survives. */
+/** Its derivative is finite wherever p > 0, even if 1/p is not. At p = 0 it would be -∞, and the gradient of a softmax before it would be NaN. */
 export const ownLog: Op<1, undefined> = elementwise<1>("ownLog", {
   doc: "p · log p, and 0 at 0, where its derivative is taken to be 0",
   arity: 1,

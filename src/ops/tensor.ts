@@ -1,7 +1,6 @@
 /**
- * @file Tensor: what the user holds, and the bridge from methods to instructions. A method checks its operands at once, on the user's own
- * line, records an instruction and returns its result; nothing is computed until a value is read. Broadcasting, dtype promotion and axes
- * that count from the end finish here: primitives see equal shapes and plain axes.
+ * @file Tensor, the class that users work with. A method checks its operands at once, on the user's own line, records an instruction and returns its result; nothing is
+ * computed until a value is read. Broadcasting, dtype promotion and negative axes are resolved here: primitives see equal shapes and plain axes.
  */
 import { aNumber, type Checks, check, checkOptions, eachAxis, flag, list, shown } from "../base/check.ts";
 import { checkDtype, type Dtype, isFloat, promote, type TypedArray, wide } from "../base/dtype.ts";
@@ -34,10 +33,10 @@ import * as r from "./reduce.ts";
 import * as order from "./sort.ts";
 import * as special from "./special.ts";
 
-/** What a method takes beside tensors: a number (of the other operand's dtype), or a cell such as a parameter. */
+/** An operand of a method: a tensor, a number (which takes the dtype of the other operand), or a cell such as a parameter. */
 export type TensorLike = Tensor | number | { readonly value: Tensor };
 
-/** Axes as a user gives them: one, several, or all by leaving them out; negative ones count from the end. */
+/** Axes: one or several; negative ones count from the end. Where the argument is optional, leaving it out means all axes. */
 export type AxesLike = number | readonly number[];
 
 export interface ReduceAxesOptions {
@@ -66,7 +65,7 @@ let origin: Origin | undefined;
 let traceLines = false;
 
 /**
- * Notes the user's stack at every instruction from now on, for error reports; costs some microseconds each.
+ * Turns recording of the user's stack at every instruction on or off, for error reports. It costs some microseconds per instruction.
  * @throws {TypeError} unless `on` is true or false.
  */
 export function traceOrigins(on: boolean): void {
@@ -74,7 +73,7 @@ export function traceOrigins(on: boolean): void {
   traceLines = on;
 }
 
-/** Runs `fn` with `path` as the module path of what it records. */
+/** Runs `fn`; instructions that it records have the module path `path`, appended to that of the caller. */
 export function withPath<T>(path: string, fn: () => T): T {
   const outer = origin;
   origin = { path: outer?.path ? `${outer.path}.${path}` : path };
@@ -87,7 +86,7 @@ export function withPath<T>(path: string, fn: () => T): T {
 
 let inherited: Origin | undefined;
 
-/** Runs `fn`, a rule of an instruction, so that what it records has the instruction's origin: a derivative names the user's line too. */
+/** Runs `fn`, a rule of an instruction; what it records has the origin of that instruction, so that errors in a derivative name the user's line too. */
 export function withOrigin<T>(of: Origin | undefined, fn: () => T): T {
   const outer = inherited;
   inherited = of ?? outer;
@@ -101,8 +100,7 @@ export function withOrigin<T>(of: Origin | undefined, fn: () => T): T {
 let observed = true;
 
 /**
- * Runs `fn`, a pass over a list. What it records leaves no trace in the user's graph: it does not count as a reader of the values that it takes
- * over, and computes nothing on the way.
+ * Runs `fn`, a pass over a list. What it records has no effect on the user's graph: it does not count as a reader of existing values, and it never starts a computation.
  */
 export function unobserved<T>(fn: () => T): T {
   const before = observed;
@@ -114,13 +112,13 @@ export function unobserved<T>(fn: () => T): T {
   }
 }
 
-/** Operations that bytes do not hold the results of. */
+/** Operations whose results may not fit in a byte. */
 const ARITHMETIC: ReadonlySet<unknown> = new Set([e.add, e.sub, e.mul, e.div, e.rem, e.maximum, e.minimum]);
 
-// A pending graph deeper than this is computed on the way, so that a loop without a read cannot grow it without bound.
+// A pending graph that gets deeper than this is computed, so that a loop that never reads a value cannot grow it without bound.
 const FLUSH_DEPTH = 1000;
 
-/** Records an instruction and returns its results. What `from` states is taken over; without an origin it is that of the rule or path in force. */
+/** Records an instruction and returns its results. It takes its lanes and origin from `from`; the default origin is that of `withOrigin` or `withPath` around the call. */
 export function record(
   op: Op,
   operands: readonly Tensor[],
@@ -144,39 +142,39 @@ export function record(
     results.push(new Tensor(instruction, i, type, depth + 1, isFixed));
   });
   if (observed && depth > 0 && depth % FLUSH_DEPTH === 0) evaluate(results, true);
-  // A copy: callers may take it apart, the instruction's own list stays.
+  // A copy, since callers may modify it.
   return [...results];
 }
 
-/** Where the elements are: computed if need be. */
+/** The storage of a tensor, which is computed first if it is pending. */
 export function storageOf(x: Tensor): Storage {
   if (!x.isComputed) evaluate([x]);
   return (x.source.params as { storage: Storage }).storage;
 }
 
-/** The elements as the library reads them: computed if need be, not copied, and not to be written to. Users get copies from `dataSync`. */
+/** The elements for use inside the library: computed first if pending, not copied, and not to be written to. Users get copies from `dataSync`. */
 export function elementsOf(x: Tensor): TypedArray {
   return readNow(storageOf(x), String(x));
 }
 
-/** An immutable array of numbers that may still have to be computed: methods record instructions, and reading (`data`, `item`) runs them. */
+/** An immutable array of numbers, possibly not computed yet: methods record instructions, and reading (`data`, `item`) runs them. */
 export class Tensor implements Value {
   /** The instruction that makes this value; a leaf once it has been computed. */
   source: Instruction;
   readonly index: number;
   readonly shape: Shape;
   readonly dtype: Dtype;
-  /** The name that printed lists show. */
+  /** The name in printed lists. */
   label: string | undefined;
-  /** Results of one call, computed together when one of them is read. */
+  /** The results of the same call, which are computed together when one of them is read. */
   cohort: readonly Tensor[] | undefined;
   /** Length of the longest chain of pending instructions behind this value. */
   depth: number;
-  /** For the evaluator: how many operands of recorded instructions this value is. */
+  /** For the evaluator: how often this value is an operand of recorded instructions. */
   readers = 0;
   /** For the evaluator: how many programs have computed this value without keeping it. */
   runs = 0;
-  /** Made of constants alone: it belongs to whoever uses it, inside a region as outside. */
+  /** True if it is made of constants alone. Such a value may be used inside and outside of regions. */
   isFixed: boolean;
 
   /** For the library: users make tensors with `tensor`, `zeros` and the like. */
@@ -206,7 +204,7 @@ export class Tensor implements Value {
     return this;
   }
 
-  /** Type and elements, rounded; a pending tensor says so and is not computed. In a template literal a tensor is its type alone. */
+  /** The type and the rounded elements. A pending tensor is not computed; its text says that it is pending. In a template literal a tensor is its type alone. */
   toString(): string {
     if (!this.isComputed) return this.#summary();
     const { readSync, backend } = storageOf(this);
@@ -219,15 +217,15 @@ export class Tensor implements Value {
   }
 
   /**
-   * A tensor is no number: `x * 2` and `x > 0` are errors that name the method to call. In a template literal it is its type.
-   * @throws {TypeError} where JavaScript wants a number.
+   * Makes `x * 2` and `x > 0` errors that name the method to call. In a template literal a tensor is its type.
+   * @throws {TypeError} where JavaScript expects a number.
    */
   [Symbol.toPrimitive](hint: "number" | "string" | "default"): string {
     if (hint === "string") return this.#summary();
     throw new TypeError(notANumber(this.#summary()));
   }
 
-  /** NestedArray arrays, so that `JSON.stringify` works; NaN and infinities become null there. */
+  /** The elements as nested arrays, so that `JSON.stringify` works; it writes NaN and infinities as null. */
   toJSON(): NestedArray {
     return this.toArray();
   }
@@ -243,8 +241,7 @@ export class Tensor implements Value {
   }
 
   /**
-   * A copy of the elements in row-major order, as they are at the time of the call. Computes the value (and results of the same call) first if need
-   * be.
+   * A copy of the elements in row-major order, as they are at the time of the call. A pending value is computed first, together with the other results of its call.
    */
   async data(): Promise<TypedArray> {
     return storageOf(this).read();
@@ -256,17 +253,17 @@ export class Tensor implements Value {
     return (await this.data())[0]!;
   }
 
-  /** Like {@link data}, at once. @throws {Error} on a backend whose memory cannot be read at once. */
+  /** Like {@link data}, synchronously. @throws {Error} on a backend whose memory cannot be read synchronously. */
   dataSync(): TypedArray {
     return readNow(storageOf(this), "dataSync", true);
   }
 
-  /** The elements as nested arrays, computed first if need be; a scalar gives one number, bools give true and false. */
+  /** The elements as nested arrays, computed first if pending. A scalar gives one number; bools give true and false. */
   toArray(): NestedArray {
     return nest(elementsOf(this), this.shape, this.dtype);
   }
 
-  /** Like {@link item}, at once. */
+  /** Like {@link item}, synchronously. @throws {Error} on a backend whose memory cannot be read synchronously. */
   itemSync(): number {
     this.#checkOneElement();
     return readNow(storageOf(this), "itemSync")[0]!;
@@ -277,7 +274,7 @@ export class Tensor implements Value {
       throw new RangeError(`item: ${formatType(this)} has ${this.size} elements, want exactly one; reduce it or use data()`);
   }
 
-  /** Replaces the instruction by its computed elements; the graph behind it can go. */
+  /** Replaces the instruction by its computed elements, so that the graph behind it can be freed. */
   settle(storage: Storage): void {
     const params = { shape: this.shape, dtype: this.dtype, storage };
     const { serial, origin } = this.source;
@@ -290,7 +287,7 @@ export class Tensor implements Value {
 
   // ---- instructions -----------------------------------------------------------------------------------------------------------------
 
-  /** Records a one-result op. */
+  /** Records an op with one result. */
   bind<P>(op: Op<number, P>, operands: readonly Tensor[], params?: P): Tensor {
     return record(op, operands, params, [])[0]!;
   }
@@ -300,17 +297,17 @@ export class Tensor implements Value {
     return record(op, operands, params, regions);
   }
 
-  /** One number everywhere, in the shape and dtype of `type`. */
+  /** A constant of the shape and dtype of `type` whose elements all equal `value`. */
   constantOf(type: Type, value: number): Tensor {
     return record(indexing.full, [], { shape: type.shape, dtype: type.dtype, value }, [])[0]!;
   }
 
-  /** One number everywhere, in this tensor's shape and dtype. */
+  /** A constant of this tensor's shape and dtype whose elements all equal `value`. */
   like(value: number): Tensor {
     return this.constantOf(this, value);
   }
 
-  /** 0, 1, 2, ... (i32) along an axis, in this tensor's shape. */
+  /** A tensor (i32) of this tensor's shape whose elements are their index along an axis. */
   iotaLike(axis: number): Tensor {
     return this.bind(indexing.iota, [], { shape: this.shape, dtype: "i32", axis: normalizeAxis(axis, this.rank, "iotaLike") });
   }
@@ -324,7 +321,7 @@ export class Tensor implements Value {
     return this.bind(e.stopGradient, [this]);
   }
 
-  /** The tensor meant by an operand: numbers take this tensor's dtype (a fraction or infinity makes integers f32). */
+  /** Converts an operand to a tensor. Numbers take this tensor's dtype; a fraction or infinity beside integers becomes f32. */
   operand(y: TensorLike, what = "operand"): Tensor {
     if (y instanceof Tensor) return y;
     if (typeof y === "number") {
@@ -383,8 +380,8 @@ export class Tensor implements Value {
     return z.cast(promote(this.dtype, this.operand(y).dtype));
   }
   /**
-   * This value kept between `low` and `high`, numbers or tensors that broadcast; at the bounds the derivative passes. Where `low` is above `high` all is
-   * `high`. A bound that is NaN gives NaN.
+   * This value limited to low..high, numbers or tensors that broadcast. At the bounds the derivative is 1. Where `low` is above `high` the result is `high`. A bound that
+   * is NaN gives NaN.
    */
   clamp(low: TensorLike, high: TensorLike): Tensor {
     if (typeof low !== "number" || typeof high !== "number") {
@@ -544,11 +541,11 @@ export class Tensor implements Value {
     return this.binary(e.shr, y);
   }
 
-  /** Where this bool tensor holds `x`, elsewhere `y`. What is not chosen sends no derivative. */
+  /** `x` where this bool tensor is true, `y` elsewhere. Elements that are not chosen get no derivative. */
   where(x: TensorLike, y: TensorLike): Tensor {
     if (this.dtype !== "bool")
       throw new TypeError(`where: the condition must be bool, got ${formatType(this)}; compare first, as in x.gt(0).where(a, b)`);
-    // Of two operands the one that is a tensor decides the dtype of a number beside it.
+    // A number takes the dtype of the tensor beside it.
     const a = typeof x === "number" && typeof y !== "number" ? this.operand(y).operand(x) : this.operand(x);
     const b = typeof y === "number" ? a.operand(y) : this.operand(y);
     const dtype = promote(a.dtype, b.dtype);
@@ -581,33 +578,33 @@ export class Tensor implements Value {
   sum(axes?: AxesLike, options: ReduceAxesOptions = {}): Tensor {
     return this.#wide().#reduce(r.sum, axes, options);
   }
-  /** Mean over axes (default all), a float; of nothing it is NaN. */
+  /** Mean over axes (default all), a float; NaN for no elements. */
   mean(axes?: AxesLike, options: ReduceAxesOptions = {}): Tensor {
     checkOptions("mean", options, REDUCED);
     const x = isFloat(this.dtype) ? this : this.cast("f32");
     return x.#meanOf(axes, options, 0);
   }
   /**
-   * The sum divided by the number of elements less `correction`. A quotient: the product with a rounded reciprocal makes the mean of n ones less than 1
-   * for some n. It comes before the reshape, so that it belongs to the kernel of the sum.
+   * The sum divided by (number of elements - `correction`). It is a division, because a product with the rounded reciprocal would make the mean of n ones less than 1 for
+   * some n. It comes before the reshape, so that it fuses with the sum.
    */
   #meanOf(axes: AxesLike | undefined, { keepDims = false }: ReduceAxesOptions, correction: number): Tensor {
     const list = normalizeAxes(axes, this.rank, "mean");
     const y = this.sum(list).div(Math.max(0, r.countAlong(this.shape, list) - correction));
     return keepDims ? y.reshape(this.shape.map((d, i) => (list.includes(i) ? 1 : d))) : y;
   }
-  /** Largest element over axes (default all). Elements that tie share the derivative evenly. */
+  /** Largest element over axes (default all). Equal largest elements share the derivative evenly. */
   max(axes?: AxesLike, options: ReduceAxesOptions = {}): Tensor {
     return this.#wide().#reduce(r.max, axes, options).cast(this.dtype);
   }
   min(axes?: AxesLike, options: ReduceAxesOptions = {}): Tensor {
     return this.#wide().#reduce(r.min, axes, options).cast(this.dtype);
   }
-  /** Product over axes (default all); 1 of nothing. Bools and u8 are multiplied in i32. */
+  /** Product over axes (default all); 1 for no elements. Bools and u8 are multiplied in i32. */
   prod(axes?: AxesLike, options: ReduceAxesOptions = {}): Tensor {
     return this.#wide().#reduce(r.prod, axes, options);
   }
-  /** Bytes as i32, which reductions compute in. */
+  /** Converts bools and u8 to i32, in which reductions compute. */
   #wide(): Tensor {
     return this.cast(wide(this.dtype));
   }
@@ -619,23 +616,23 @@ export class Tensor implements Value {
   all(axes?: AxesLike, options: ReduceAxesOptions = {}): Tensor {
     return this.eq(this.like(0)).sum(axes, options).eq(0);
   }
-  /** Mean square distance from the mean, in two passes. The divisor is the number of elements less `correction` (default 1, unbiased). */
+  /** Mean squared distance from the mean, in two passes. The divisor is the number of elements minus `correction` (default 1, unbiased). */
   var(axes?: AxesLike, options: ReduceAxesOptions & { readonly correction?: number } = {}): Tensor {
     checkOptions("var", options, VARIANCE);
     const { correction = 1, keepDims = false } = options;
     const apart = this.sub(this.mean(axes, { keepDims: true }));
     return apart.mul(apart).#meanOf(axes, { keepDims }, correction);
   }
-  /** √ of {@link var}; its derivative where that is 0 is 0. */
+  /** The square root of {@link var}. Its derivative is 0 where the variance is 0. */
   std(axes?: AxesLike, options: ReduceAxesOptions & { readonly correction?: number } = {}): Tensor {
     return this.var(axes, options).sqrtOrFlat();
   }
-  /** √x whose derivative at 0 is 0 instead of infinite: for norms. */
+  /** √x with derivative 0 instead of infinity at 0; for norms. */
   sqrtOrFlat(): Tensor {
     const zero = this.eq(0);
     return zero.where(this.like(0), zero.where(this.like(1), this).sqrt());
   }
-  /** Largest element along an axis and its first position (i32), which gets all of the derivative. */
+  /** The largest element along an axis, and its first position (i32). That position gets the whole derivative. */
   maxWithIndex(axis: number): { values: Tensor; indices: Tensor } {
     return this.#withIndex(r.maxWithIndex, axis);
   }
@@ -673,14 +670,14 @@ export class Tensor implements Value {
     if (isAxisOfScalar(axis, this.rank)) return this;
     return this.bind(r.cumsum, [this.#wide()], { axis: normalizeAxis(axis, this.rank, "cumsum"), reverse: false });
   }
-  /** Positions (i32) along an axis in sorted order; equal elements keep theirs, NaN counts as largest. */
+  /** Positions (i32) of the elements along an axis in sorted order. Equal elements keep their order; NaN counts as largest. */
   argsort(axis = -1, options: { readonly descending?: boolean } = {}): Tensor {
     checkOptions("argsort", options, SORT);
     const { descending = false } = options;
     if (isAxisOfScalar(axis, this.rank)) return this.like(0).cast("i32");
     return this.bind(order.argsort, [this], { axis: normalizeAxis(axis, this.rank, "argsort"), descending });
   }
-  /** Elements in order along an axis, and the positions they come from. */
+  /** Sorted elements along an axis, and their original positions (i32). */
   sort(axis = -1, options: { readonly descending?: boolean } = {}): { values: Tensor; indices: Tensor } {
     const indices = this.argsort(axis, options);
     if (this.rank === 0) return { values: this, indices };
@@ -689,36 +686,36 @@ export class Tensor implements Value {
 
   // ---- movement ---------------------------------------------------------------------------------------------------------------------
 
-  /** The same elements under another shape; one size may be -1 and is then worked out. */
+  /** The same elements in row-major order in another shape. One size may be -1; it is computed from the others. */
   reshape(shape: Shape): Tensor {
     checkIntegers("reshape: shape", shape);
     const full = inferSize(this.shape, shape);
     return sameShape(full, this.shape) ? this : this.bind(m.reshape, [this], { shape: full });
   }
-  /** Axes from `start` to the last merged into one. */
+  /** Merges the axes from `start` to the last into one. */
   flatten(start = 0): Tensor {
     const s = start === 0 ? 0 : normalizeAxis(start, this.rank, "flatten");
     return this.reshape([...this.shape.slice(0, s), sizeOf(this.shape.slice(s))]);
   }
-  /** Axes in another order: axis i of the result is axis axes[i]. Default: reversed. */
+  /** Reorders axes: axis i of the result is axis axes[i] of this tensor. Default: the reverse order. */
   transpose(axes?: readonly number[]): Tensor {
     if (axes !== undefined) checkIntegers("transpose: axes", axes);
     const order = axes ? axes.map((a) => normalizeAxis(a, this.rank, "transpose")) : this.shape.map((_, i) => this.rank - 1 - i);
     return order.every((a, i) => a === i) && order.length === this.rank ? this : this.bind(m.transpose, [this], { axes: order });
   }
-  /** Axis `from` moved to position `to`. */
+  /** Moves axis `from` to position `to`. */
   moveAxis(from: number, to: number): Tensor {
     const source = normalizeAxis(from, this.rank, "moveAxis");
     const order = this.shape.map((_, i) => i).filter((i) => i !== source);
     order.splice(normalizeAxis(to, this.rank, "moveAxis"), 0, source);
     return this.transpose(order);
   }
-  /** A new axis of size 1 at `axis` of the result. */
+  /** Inserts an axis of size 1 at position `axis` of the result. */
   unsqueeze(axis: number): Tensor {
     const at = normalizeAxis(axis, this.rank + 1, "unsqueeze");
     return this.reshape(this.shape.toSpliced(at, 0, 1));
   }
-  /** Without an axis of size 1 (default: without all of them). */
+  /** Removes an axis of size 1 (default: all of them). */
   squeeze(axis?: number): Tensor {
     if (axis === undefined) return this.reshape(this.shape.filter((d) => d !== 1));
     const at = normalizeAxis(axis, this.rank, "squeeze");
@@ -726,7 +723,7 @@ export class Tensor implements Value {
       throw new RangeError(`squeeze: axis ${axis} of ${formatShape(this.shape)} has size ${this.shape[at]}, want 1`);
     return this.reshape(this.shape.toSpliced(at, 1));
   }
-  /** Repeated along new and size-1 axes to a larger shape, by NumPy's rule. */
+  /** Repeats along new leading axes and axes of size 1 to a larger shape, by NumPy's rule. */
   broadcastTo(shape: Shape): Tensor {
     checkIntegers("broadcastTo: shape", shape);
     if (sameShape(shape, this.shape)) return this;
@@ -737,20 +734,20 @@ export class Tensor implements Value {
     const axes = this.shape.flatMap((d, i) => (d === shape[lead + i] ? [lead + i] : []));
     return this.reshape(axes.map((a) => shape[a]!)).broadcastInDim(shape, axes);
   }
-  /** Axis i of this tensor becomes axis axes[i] of the result, which repeats along the others. */
+  /** Repeats to a shape in which axis i of this tensor is axis axes[i]; the other axes are new. */
   broadcastInDim(shape: Shape, axes: readonly number[]): Tensor {
     checkIntegers("broadcastInDim: shape", shape);
     checkIntegers("broadcastInDim: axes", axes);
     return sameShape(shape, this.shape) ? this : this.bind(m.broadcast, [this], { shape, axes });
   }
-  /** n copies along a new axis 0. */
+  /** Repeats n times along a new axis 0. */
   expandFront(n: number): Tensor {
     return this.broadcastInDim(
       [n, ...this.shape],
       this.shape.map((_, i) => i + 1),
     );
   }
-  /** Repeated along `axes` of `shape`, which this tensor lacks: the transpose of a sum over them. */
+  /** Repeats along `axes` of `shape`, which this tensor does not have: the transpose of a sum over these axes. */
   expandAlong(axes: readonly number[], shape: Shape): Tensor {
     checkIntegers("expandAlong: axes", axes);
     checkIntegers("expandAlong: shape", shape);
@@ -759,7 +756,7 @@ export class Tensor implements Value {
       shape.map((_, i) => i).filter((i) => !axes.includes(i)),
     );
   }
-  /** Zeros before, after and between the elements, per axis. Negative widths are refused. */
+  /** Adds zeros before (`low`), after (`high`) and between (`interior`, default none) the elements along each axis. Negative widths are refused. */
   pad(low: readonly number[], high: readonly number[], interior?: readonly number[]): Tensor {
     checkIntegers("pad: low", low);
     const between = interior ?? low.map(() => 0);
@@ -774,7 +771,7 @@ export class Tensor implements Value {
     const none = [...low, ...high, ...between].every((w) => w === 0);
     return none ? this : this.bind(m.pad, [this], { low, high, interior: between });
   }
-  /** Elements start, start + step, ... below stop along each axis; negative bounds count from the end. */
+  /** The elements start, start + step, ... below stop along each axis. Negative bounds count from the end; steps default to 1. */
   slice(start: readonly number[], stop: readonly number[] = this.shape, steps?: readonly number[]): Tensor {
     checkIntegers("slice: start", start);
     checkIntegers("slice: stop", stop);
@@ -790,7 +787,7 @@ export class Tensor implements Value {
     const all = this.shape.every((d, i) => from[i] === 0 && to[i] === d && step[i] === 1);
     return all ? this : this.bind(m.slice, [this], { start: from, stop: to, step });
   }
-  /** `length` elements along an axis from `start`, which may count from the end. */
+  /** `length` elements along an axis from `start` on. A negative start counts from the end. */
   narrow(axis: number, start: number, length: number): Tensor {
     const at = normalizeAxis(axis, this.rank, "narrow");
     const n = this.shape[at]!;
@@ -802,14 +799,14 @@ export class Tensor implements Value {
     const from = this.shape.map((_, i) => (i === at ? first : 0));
     return this.slice(from, this.shape.with(at, first + length));
   }
-  /** Element `i` along an axis, which disappears. */
+  /** Element `i` along an axis; the axis is removed. */
   select(axis: number, i: number): Tensor {
     const at = normalizeAxis(axis, this.rank, "select");
     if (!(Number.isInteger(i) && i >= -this.shape[at]! && i < this.shape[at]!))
       throw new RangeError(`select: there is no element ${i} along axis ${axis} of ${formatShape(this.shape)}`);
     return this.narrow(at, i, 1).squeeze(at);
   }
-  /** The order of elements reversed along some axes (default all). */
+  /** Reverses the order of elements along some axes (default all). */
   flip(axes?: AxesLike): Tensor {
     const list = normalizeAxes(axes, this.rank, "flip");
     return list.length ? this.bind(m.flip, [this], { axes: list }) : this;
@@ -821,7 +818,7 @@ export class Tensor implements Value {
     if (dilation !== undefined) checkIntegers("windows: dilation", dilation);
     return this.bind(m.windows, [this], { kernel, stride, dilation: dilation ?? kernel.map(() => 1) });
   }
-  /** This tensor followed by others along an axis. */
+  /** Concatenates this tensor with others along an axis (default 0). */
   concat(others: readonly Tensor[], axis = 0): Tensor {
     if (!Array.isArray(others)) check("concat: others", others, list);
     requireEach("concat", others);
@@ -840,14 +837,14 @@ export class Tensor implements Value {
   // ---- indexing ---------------------------------------------------------------------------------------------------------------------
 
   /**
-   * Slices along an axis chosen by integer indices, whose axes replace it. Negative indices count from the end. One that is out of range is an error
-   * if its value is known; within a program it gives NaN, of integers 0.
+   * Selects slices along an axis by integer indices; the axes of `indices` replace that axis. Negative indices count from the end. An index out of range is an error if its
+   * value is known; within a program it gives NaN, or 0 for integers.
    */
   take(indices: Tensor, axis = 0): Tensor {
     requireTensor("take: indices", indices);
     return this.takeInside(fromEnd("take", indices, this.shape[normalizeAxis(axis, this.rank, "take")]!), axis);
   }
-  /** For the library: negative indices are out of range too. */
+  /** For the library: like {@link take}, but negative indices are out of range. */
   takeInside(indices: Tensor, axis = 0): Tensor {
     requireTensor("takeInside: indices", indices);
     const at = normalizeAxis(axis, this.rank, "take");
@@ -857,12 +854,12 @@ export class Tensor implements Value {
     order.splice(at, 0, ...moved);
     return rows.transpose(order);
   }
-  /** y[..., i, ...] = x[..., indices[..., i, ...], ...] along an axis; the other sizes agree. Indices as for {@link take}. */
+  /** y[..., i, ...] = x[..., indices[..., i, ...], ...] along an axis; the other sizes must agree. Indices as for {@link take}. */
   takeAlong(indices: Tensor, axis: number): Tensor {
     requireTensor("takeAlong: indices", indices);
     return this.takeAlongInside(fromEnd("takeAlong", indices, this.shape[normalizeAxis(axis, this.rank, "takeAlong")]!), axis);
   }
-  /** For the library: negative indices are out of range too. */
+  /** For the library: like {@link takeAlong}, but negative indices are out of range. */
   takeAlongInside(indices: Tensor, axis: number): Tensor {
     requireTensor("takeAlongInside: indices", indices);
     const at = normalizeAxis(axis, this.rank, "takeAlong");
@@ -875,7 +872,7 @@ export class Tensor implements Value {
     const y = this.bind(indexing.gather, [this.moveAxis(at, last), indices.moveAxis(at, last)], { batch: last });
     return y.moveAxis(last, at);
   }
-  /** For integers in 0..n-1: a new last axis of n, 1 at the integer and 0 elsewhere. */
+  /** One-hot vectors of integers in 0..n-1: a new last axis of size n, with 1 at the integer and 0 elsewhere. */
   oneHot(n: number, dtype: Dtype = "f32"): Tensor {
     const shape = [...this.shape, n];
     const position = this.bind(indexing.iota, [], { shape, dtype: this.dtype, axis: this.rank });
@@ -884,7 +881,7 @@ export class Tensor implements Value {
 
   // ---- contractions -----------------------------------------------------------------------------------------------------------------
 
-  /** A two-operand Einstein sum; every letter stands in at least two of the three words, once in each. */
+  /** An Einstein sum of two operands, such as "ij,jk->ik". Every letter is in at least two of the three words, at most once in each. */
   dot(y: TensorLike, spec: string): Tensor {
     if (typeof spec !== "string") throw new TypeError(noSpec(spec));
     const other = this.operand(y);
@@ -892,7 +889,7 @@ export class Tensor implements Value {
     return this.bind(contract.dot, [this.cast(dtype), other.cast(dtype)], { spec });
   }
 
-  /** Matrix product by NumPy's rule: vectors are rows or columns, leading axes broadcast. */
+  /** Matrix product by NumPy's rule: a vector counts as a row (left) or column (right), and leading axes broadcast. */
   matmul(other: TensorLike): Tensor {
     const y = this.operand(other);
     if (this.rank === 0 || y.rank === 0)
@@ -907,7 +904,7 @@ export class Tensor implements Value {
     const outer = this.rank === 2 ? "i" : letters(this.rank - 1);
     if (y.rank === 1) return this.rank === 1 ? this.dot(y, "i,i->") : this.dot(y, `${outer}j,j->${outer}`);
     if (this.rank === 1) return this.unsqueeze(0).matmul(y).squeeze(-2);
-    // A matrix on the right serves all leading axes at once.
+    // A matrix on the right multiplies all leading axes at once.
     if (y.rank === 2) return this.dot(y, `${outer}j,jk->${outer}k`);
     const lead = broadcastShapes(this.shape.slice(0, -2), y.shape.slice(0, -2));
     if (!lead) throw new RangeError(mismatch("matmul", this, y));
@@ -938,8 +935,8 @@ showAs(Tensor.prototype, (x) => x.toString());
 refuseIndexing(Tensor.prototype);
 
 /**
- * Has `x.length` and `x[0]` be errors that name the right call, where JavaScript would give undefined: a loop over a tensor would do nothing, and an assignment
- * would be lost. No type declares these properties, so that TypeScript refuses them too.
+ * Makes `x.length` and `x[0]` errors that name the right call. JavaScript would give undefined, so that a loop over a tensor would do nothing and an assignment would be
+ * lost. No type declares these properties, so that TypeScript refuses them too.
  */
 export function refuseIndexing(prototype: object): void {
   for (const name of ["length", "-1", "0", "1", "2", "3"]) {
@@ -953,7 +950,7 @@ export function refuseIndexing(prototype: object): void {
   }
 }
 
-/** Why a tensor or a cell cannot stand where JavaScript wants a number, and what to write instead. */
+/** An error text that says why a tensor or a cell cannot be used as a number, and what to write instead. */
 export function notANumber(what: string): string {
   return [
     `${what} cannot be used as a number: JavaScript's operators know nothing of tensors.`,
@@ -962,7 +959,7 @@ export function notANumber(what: string): string {
   ].join("\n");
 }
 
-/** A number for every axis, from one or from a list. */
+/** One number per axis, from one number for all or from a list. */
 export function perAxis(value: number | readonly number[], n: number, what: string, least = 0): number[] {
   check(what, value, eachAxis);
   const list = typeof value === "number" ? new Array<number>(n).fill(value) : [...value];
@@ -972,10 +969,10 @@ export function perAxis(value: number | readonly number[], n: number, what: stri
   return list;
 }
 
-/** Ops whose results are positions. */
+/** Ops whose results are positions, which are never negative. */
 const POSITIONS: ReadonlySet<unknown> = new Set([order.argsort, r.maxWithIndex, r.minWithIndex, indexing.iota]);
 
-/** Indices among n with those that count from the end counted from the start. @throws {RangeError} for a known one that is out of range. */
+/** Indices into n elements, with negative ones counted from the start. @throws {RangeError} for a known index that is out of range. */
 export function fromEnd(what: string, indices: Tensor, n: number): Tensor {
   if (isFloat(indices.dtype) || indices.dtype === "bool" || POSITIONS.has(indices.source.op)) return indices;
   if (!indices.isComputed) return indices.dtype === "i32" ? indices.lt(0).where(indices.add(n), indices) : indices;
@@ -986,7 +983,7 @@ export function fromEnd(what: string, indices: Tensor, n: number): Tensor {
   return values.some((i) => i < 0) ? indices.lt(0).where(indices.add(n), indices) : indices;
 }
 
-/** @throws {TypeError} for what is no tensor: `relu: x must be a tensor, got [1, 2]; make one with tensor(...)`. */
+/** @throws {TypeError} unless `value` is a tensor: `relu: x must be a tensor, got [1, 2]; make one with tensor(...)`. */
 export function requireTensor(what: string, value: unknown): asserts value is Tensor {
   if (value instanceof Tensor) return;
   const holder = (value as { readonly value?: unknown } | null | undefined)?.value;
@@ -1005,7 +1002,7 @@ function letters(n: number): string {
   return "abcdefgh".slice(0, n);
 }
 
-/** {@link requireTensor} of every element of a list. No text is made before something is wrong: lists may have thousands. */
+/** {@link requireTensor} for every element of a list. Texts are made only for an error, since lists may have thousands of elements. */
 export function requireEach(what: string, values: readonly unknown[]): void {
   for (let i = 0; i < values.length; i++) if (!(values[i] instanceof Tensor)) requireTensor(`${what}: element ${i}`, values[i]);
 }

@@ -1,11 +1,11 @@
-/** @file Random counts from given bits, and the slope of gamma variates: on the host, element by element. */
+/** @file Random counts from given bits, and the derivative of gamma variates. The host computes them, element by element. */
 import { tuple } from "../base/tuple.ts";
 import { binomialVariate, poissonVariate, gammaSlope as slopeOf } from "../base/variates.ts";
 import { defineOp, expandAll, type Op } from "./op.ts";
 
 const U32 = [0, 4e9] as const;
 
-/** rate and two words of random bits (u32), of one shape. */
+/** Poisson counts. Operands: rate, and two words of random bits (u32), all of one shape. */
 export const poissonCount: Op<3, undefined> = defineOp<3, undefined>("poissonCount", {
   doc: "Poisson counts of given rates from 64 random bits each; NaN for a negative rate",
   arity: 3,
@@ -33,7 +33,7 @@ export const poissonCount: Op<3, undefined> = defineOp<3, undefined>("poissonCou
   ],
 });
 
-/** Numbers of trials, probabilities and two words of random bits (u32), of one shape. */
+/** Binomial counts. Operands: numbers of trials, probabilities, and two words of random bits (u32), all of one shape. */
 export const binomialCount: Op<4, undefined> = defineOp<4, undefined>("binomialCount", {
   doc: "binomial counts of n trials with probability p from 64 random bits each; NaN for what is no probability",
   arity: 4,
@@ -62,7 +62,7 @@ export const binomialCount: Op<4, undefined> = defineOp<4, undefined>("binomialC
   ],
 });
 
-/** d log x / d a of gamma variates, from a and log x of one shape. */
+/** d log x / d a of gamma variates, from operands a and log x of one shape. */
 export const gammaSlope: Op<2, undefined> = defineOp<2, undefined>("gammaSlope", {
   doc: "how the logarithm of a gamma variate moves with its shape a at fixed probability, from a and log x",
   arity: 2,

@@ -1,6 +1,6 @@
 /**
- * @file while: a loop that runs until its values say so. How often is not known before, so nothing can be kept per step: it can be
- * differentiated forward, and batched, but not in reverse.
+ * @file while: a loop that ends when a value says so. The number of steps is not known in advance, so nothing can be kept per step: it supports forward mode and
+ * batching, but not reverse mode.
  */
 
 import { formatType, sameType, type Type } from "../base/shape.ts";
@@ -10,7 +10,7 @@ import { closedRegion, region } from "./region.ts";
 import type { Tensor } from "./tensor.ts";
 
 export interface While {
-  /** Operands are `consts` values, then the carry; both regions take all of them. */
+  /** The number of constants: operands are constants, then carries. Both regions take all of them. */
   readonly consts: number;
 }
 
@@ -20,7 +20,7 @@ const NO_REVERSE = [
   "or give the derivative with customVjp",
 ].join(" ");
 
-/** Operands: constants, then the carry. Regions: the test (to a bool scalar) and the body (to the new carry). */
+/** Operands: constants, then the carry. Regions: the test, which gives a bool scalar, and the body, which gives the new carry. */
 export const whileLoop: Op<-1, While> = {
   name: "while",
   doc: "while the first region holds, the second makes a new carry of the old one; the results are the last carry",
@@ -66,7 +66,7 @@ function whileJvp(
   const { consts } = params;
   const active = dx.map((d) => d !== undefined);
   if (!active.some((on) => on)) return { y, dy: y.map(() => undefined) };
-  // A carry that catches a tangent on the way round must enter with one.
+  // A carry that gets a tangent in some iteration must start with one.
   const step = (inputs: readonly Tensor[], tangents: readonly Tensor[]): { y: Tensor[]; dy: Maybe[] } => {
     const queue = [...tangents];
     return walks.jvp(
@@ -116,7 +116,7 @@ function whileJvp(
 
 const stackType = ({ shape, dtype }: Type, n: number): Type => ({ shape: [n, ...shape], dtype });
 
-/** Runs until no example goes on. If examples stop at different times, those that are done stand still. */
+/** Runs until all examples are finished. Finished examples keep their values. */
 function whileBatch(x: readonly Tensor[], mapped: readonly boolean[], { params, regions, walks }: Site<While>, n: number): Tensor[] {
   const [test, body] = tuple(regions, 2);
   const { consts } = params;
