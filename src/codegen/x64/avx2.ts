@@ -5,8 +5,7 @@
 import type { Dtype } from "../../base/dtype.ts";
 import type { Expr } from "../../kernel/kernel.ts";
 import type { Memory, Operand } from "./assembler.ts";
-import type { Expressions, Source } from "./expressions.ts";
-import { type MaskOp, PREDICATES, type VectorExtension } from "./extension.ts";
+import { type Emitter, type MaskOp, PREDICATES, type Source, type VectorExtension } from "./extension.ts";
 import { lengthOf } from "./values.ts";
 
 const LOGIC: Readonly<Record<MaskOp, string>> = { and: "vpand", or: "vpor", xor: "vpxor", andnot: "vpandn" };
@@ -35,9 +34,9 @@ export class Avx2 implements VectorExtension {
   readonly maskKind = "v";
   readonly broadcasts = false;
   readonly scatters = false;
-  readonly #on: Expressions;
+  readonly #on: Emitter;
 
-  constructor(on: Expressions) {
+  constructor(on: Emitter) {
     this.#on = on;
   }
 

@@ -2,8 +2,7 @@
 import type { Dtype } from "../../base/dtype.ts";
 import type { Expr } from "../../kernel/kernel.ts";
 import type { Memory } from "./assembler.ts";
-import type { Expressions, Source } from "./expressions.ts";
-import { type MaskOp, PREDICATES, type VectorExtension } from "./extension.ts";
+import { type Emitter, type MaskOp, PREDICATES, type Source, type VectorExtension } from "./extension.ts";
 import { lengthOf } from "./values.ts";
 
 const LOGIC: Readonly<Record<MaskOp, string>> = { and: "kandw", or: "korw", xor: "kxorw", andnot: "kandnw" };
@@ -13,9 +12,9 @@ export class Avx512 implements VectorExtension {
   readonly maskKind = "k";
   readonly broadcasts = true;
   readonly scatters = true;
-  readonly #on: Expressions;
+  readonly #on: Emitter;
 
-  constructor(on: Expressions) {
+  constructor(on: Emitter) {
     this.#on = on;
   }
 

@@ -1,13 +1,13 @@
 /** @file Conversions between dtypes. Floats become integers by truncation, saturated, NaN as 0: the instructions give one value for all that does not fit. */
 import { type Dtype, isFloat } from "../../base/dtype.ts";
 import type { Expr } from "../../kernel/kernel.ts";
-import type { Expressions } from "./expressions.ts";
+import type { Emitter } from "./extension.ts";
 import { lengthOf } from "./values.ts";
 
 export class Conversions {
-  readonly #on: Expressions;
+  readonly #on: Emitter;
 
-  constructor(on: Expressions) {
+  constructor(on: Emitter) {
     this.#on = on;
   }
 

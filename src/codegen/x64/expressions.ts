@@ -9,7 +9,7 @@ import { eachExpr } from "../../kernel/walk.ts";
 import type { Decoration, Memory, Operand } from "./assembler.ts";
 import type { Builder, Constants, Kind } from "./code.ts";
 import { Conversions } from "./conversions.ts";
-import { type Machine, PREDICATES, type VectorExtension } from "./extension.ts";
+import { type Emitter, type Machine, PREDICATES, type Source, type VectorExtension } from "./extension.ts";
 import { Integers } from "./integers.ts";
 import { kindOf, laneBytes, lengthOf } from "./values.ts";
 
@@ -26,12 +26,6 @@ export interface Surroundings {
   readonly placeOfLoad: (x: Expr) => Memory | undefined;
 }
 
-/** An operand in memory or a register, and whether it is one element for all lanes. */
-export interface Source {
-  readonly operand: Operand;
-  readonly broadcast: boolean;
-}
-
 const ARITHMETIC: Readonly<Record<string, string>> = { add: "vadd", sub: "vsub", mul: "vmul", div: "vdiv" };
 const ROUNDING: Readonly<Record<string, number>> = { round: 8, floor: 9, ceil: 10, trunc: 11 };
 const COMPARE: Readonly<Record<string, number>> = { eq: 0, ne: 4, lt: 17, le: 18 };
@@ -44,7 +38,7 @@ const bitsOf = (n: number, dtype: Dtype): number[] => {
   return Array.from({ length: dtype === "f64" ? 8 : 4 }, (_, i) => view.getUint8(i));
 };
 
-export class Expressions {
+export class Expressions implements Emitter {
   readonly code: Builder;
   readonly extension: VectorExtension;
   /** Bytes of a vector register. */

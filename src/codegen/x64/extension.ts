@@ -6,9 +6,8 @@ import type { Dtype } from "../../base/dtype.ts";
 import type { Expr } from "../../kernel/kernel.ts";
 import type { Target } from "../../kernel/target.ts";
 import type { RegisterFile } from "./allocate.ts";
-import type { Memory } from "./assembler.ts";
-import type { Kind } from "./code.ts";
-import type { Expressions, Source } from "./expressions.ts";
+import type { Decoration, Memory, Operand } from "./assembler.ts";
+import type { Builder, Kind } from "./code.ts";
 
 /** What machine code is generated for. */
 export interface Machine {
@@ -16,7 +15,42 @@ export interface Machine {
   readonly registers: RegisterFile;
   /** Names of instructions that the table has under another name for this machine. */
   readonly names: Readonly<Record<string, string>>;
-  readonly extension: (on: Expressions) => VectorExtension;
+  readonly extension: (on: Emitter) => VectorExtension;
+}
+
+/** An operand in memory or a register; `broadcast` if it is one element for all lanes. */
+export interface Source {
+  readonly operand: Operand;
+  readonly broadcast: boolean;
+}
+
+/** The emitter of expressions, as its parts see it. Values are numbers of virtual registers. */
+export interface Emitter {
+  readonly code: Builder;
+  readonly extension: VectorExtension;
+  /** Bytes of a vector register. */
+  readonly bytes: number;
+  /** Emits an expression and returns its value. */
+  emit(x: Expr): number;
+  /** The kind of register that holds the value of an expression. */
+  kindOf(x: Expr): Kind;
+  /** A register without a value. */
+  fresh(kind: Kind): number;
+  /** Emits an instruction with a fresh result. */
+  make(kind: Kind, name: string, operands: readonly Operand[], decoration?: Decoration): number;
+  copy(target: number, value: number, kind: Kind): void;
+  /** A copy of a general register that may be changed. */
+  copied(value: number): number;
+  /** An expression as the last operand of an instruction; a load that nothing else needs is done by the instruction. */
+  source(x: Expr): Source;
+  /** A number in all lanes of a vector. */
+  number(n: number, dtype: Dtype): number;
+  /** A vector of numbers. */
+  vector(numbers: readonly number[], dtype: Dtype): number;
+  /** The lanes of floats that are not 0, or, for a scalar, whether it is not 0. */
+  nonZero(a: Expr, value: number): number;
+  /** The letters at the end of an instruction's name that state the type of its elements. */
+  suffix(x: Expr): string;
 }
 
 export type MaskOp = "and" | "or" | "xor" | "andnot";

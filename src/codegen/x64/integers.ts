@@ -1,7 +1,7 @@
 /** @file Operations on integers and bools: scalars in general registers, vectors, and vectors of bools in masks. */
 import { constantOf } from "../../kernel/build.ts";
 import type { Expr } from "../../kernel/kernel.ts";
-import type { Expressions, Source } from "./expressions.ts";
+import type { Emitter, Source } from "./extension.ts";
 import { lengthOf } from "./values.ts";
 
 /** Scalar instructions of two operands. */
@@ -46,9 +46,9 @@ const VECTOR_SHIFT: Readonly<Record<string, readonly [byConstant: string, byCoun
 const signed = (dtype: string): "i32" | "u32" => (dtype === "u32" ? "u32" : "i32");
 
 export class Integers {
-  readonly #on: Expressions;
+  readonly #on: Emitter;
 
-  constructor(on: Expressions) {
+  constructor(on: Emitter) {
     this.#on = on;
   }
 
