@@ -77,10 +77,30 @@ export class Server {
     return this.#session;
   }
 
+  /** Performs a command. What it returns is sent back to the page. */
   #do(command: Command): unknown {
     switch (command.do) {
       case "open":
         return this.#start(command.config, command.edits ?? [], command.step ?? 0);
+      case "save":
+        return { step: this.#open.step, edits: this.#open.edits, weights: Array.from(this.#open.net.weights()) };
+      case "curve":
+        return curveOf(command.name, command.a, command.at);
+      case "softmax":
+        return softmaxOf(command.logits, command.temperature);
+      case "graph":
+        return graphOf(command.text, command.values);
+      case "more":
+        this.#credit = true;
+        return undefined;
+      default:
+        return this.#steer(command);
+    }
+  }
+
+  /** Performs a command that changes how the run goes on. */
+  #steer(command: Command): undefined {
+    switch (command.do) {
       case "play":
         this.#goal = undefined;
         this.#playing = this.#open.failure === undefined;
@@ -113,17 +133,6 @@ export class Server {
         this.#wanted = command.taps;
         this.#views?.reset();
         break;
-      case "save":
-        return { step: this.#open.step, edits: this.#open.edits, weights: Array.from(this.#open.net.weights()) };
-      case "curve":
-        return curveOf(command.name, command.a, command.at);
-      case "softmax":
-        return softmaxOf(command.logits, command.temperature);
-      case "graph":
-        return graphOf(command.text, command.values);
-      case "more":
-        this.#credit = true;
-        return undefined;
     }
     this.#dirty = true;
     return undefined;

@@ -289,19 +289,18 @@ export class Session {
 
 const isNumber = (value: unknown): boolean => typeof value === "number" && Number.isFinite(value);
 
-/** Whether something from a link is an edit. */
+/** Returns true if something from a link is an edit. */
 export function isDatedEdit(value: unknown): value is DatedEdit {
   const { step, edit } = (value ?? {}) as Partial<DatedEdit>;
   if (!Number.isSafeInteger(step) || step! < 0 || typeof edit !== "object" || edit === null) return false;
   if (edit.kind === "set") return ["lr", "l1", "l2"].includes(edit.name) && isNumber(edit.value) && edit.value >= 0;
   if (edit.kind === "weight") return Number.isSafeInteger(edit.index) && edit.index >= 0 && isNumber(edit.value);
-  return (
-    edit.kind === "points" &&
-    Array.isArray(edit.points) &&
-    edit.points.length >= 3 &&
-    edit.points.length % 3 === 0 &&
-    edit.points.every(isNumber)
-  );
+  return edit.kind === "points" && arePoints(edit.points);
+}
+
+/** Returns true for a list of one or more points, three numbers each. */
+function arePoints(points: unknown): boolean {
+  return Array.isArray(points) && points.length >= 3 && points.length % 3 === 0 && points.every(isNumber);
 }
 
 /** Whether one edit takes the place of the other. */
