@@ -15,7 +15,7 @@ import {
   translate,
 } from "../nn/augment.ts";
 import type { Tensor } from "../ops/tensor.ts";
-import { unknownName } from "./recipes.ts";
+import { unknownName } from "./unknown-name.ts";
 
 /** Each from its number and the side of the images; a translation is a share of it. */
 const steps: Readonly<Record<string, { readonly usual: number; make(x: number, size: readonly [number, number]): Augmentation }>> = {

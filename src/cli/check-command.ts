@@ -5,7 +5,7 @@ import { type ModelTask, models } from "../models/registry.ts";
 import { zoo } from "../models/zoo.ts";
 import { crossEntropy, mseLoss } from "../nn/losses.ts";
 import { arange } from "../ops/create.ts";
-import { unknownName } from "./recipes.ts";
+import { unknownName } from "./unknown-name.ts";
 
 const EXAMPLES = 3;
 

@@ -31,10 +31,18 @@ import {
 } from "../optim/schedules.ts";
 import { SGD } from "../optim/sgd.ts";
 import type { Cell } from "../runtime/cell.ts";
-import type { OptimizerName } from "./optimizer-name.ts";
-import { unknownName } from "./recipes.ts";
+import { unknownName } from "./unknown-name.ts";
 
-export type { OptimizerName } from "./optimizer-name.ts";
+/** Names of the optimizers on the command line. An optimizer is added here and in the library: its name, and a row in the table below. */
+export type OptimizerName =
+  | ("sgd" | "adam" | "adamw" | "nadam" | "radam" | "adamax" | "lamb" | "lion" | "rmsprop")
+  | ("adagrad" | "adadelta" | "asgd" | "rprop" | "adafactor" | "muon");
+
+/** The learning rates of a recipe. SGD has momentum 0.9: its velocity is ten gradients long. */
+export interface Rates {
+  readonly adam: number;
+  readonly sgd: number;
+}
 
 /** What an option's text is read as. */
 type Kind = "number" | "switch" | "pair" | "numbers" | readonly string[];
@@ -43,38 +51,46 @@ interface OptimizerRule {
   readonly options: Readonly<Record<string, Kind>>;
   /** Weight decay where none is given. */
   readonly decay?: number;
+  /** Its learning rate, from those of a recipe. */
+  rate(rates: Rates): number;
   make(trainable: ParameterGroup<OptimizerOptions>[], options: never): Optimizer;
 }
 
-/** A rule from its class. SGD's velocity is ten gradients long unless it is told otherwise. */
+/** A rule from its class. It takes Adam's rate unless it says another. */
 const rule = (
   Class: new (trainable: never, options: never) => unknown,
   options: OptimizerRule["options"],
-  { usual = {}, decay }: { readonly usual?: object; readonly decay?: number } = {},
+  { usual = {}, decay, rate = ({ adam }) => adam }: Partial<Pick<OptimizerRule, "decay" | "rate">> & { readonly usual?: object } = {},
 ): OptimizerRule => ({
   options,
   decay,
+  rate,
   make: (trainable, given) => new Class(trainable as never, { ...usual, ...(given as object) } as never) as Optimizer,
 });
 
 const MOMENTS = { betas: "pair", eps: "number" } as const;
 
+/** Lion's steps are signs (Chen et al. 2023 advise a third to a tenth of Adam's rate). Adadelta and Rprop find their steps from their authors' rates. */
 export const optimizers: Readonly<Record<OptimizerName, OptimizerRule>> = {
-  sgd: rule(SGD, { momentum: "number", dampening: "number", nesterov: "switch" }, { usual: { momentum: 0.9 } }),
+  sgd: rule(SGD, { momentum: "number", dampening: "number", nesterov: "switch" }, { usual: { momentum: 0.9 }, rate: ({ sgd }) => sgd }),
   adam: rule(Adam, { ...MOMENTS, amsgrad: "switch" }),
   adamw: rule(AdamW, { ...MOMENTS, amsgrad: "switch" }, { decay: 0.01 }),
   nadam: rule(NAdam, { ...MOMENTS, momentumDecay: "number", decoupledWeightDecay: "switch" }),
   radam: rule(RAdam, { ...MOMENTS, decoupledWeightDecay: "switch" }),
-  adamax: rule(Adamax, MOMENTS),
+  adamax: rule(Adamax, MOMENTS, { rate: ({ adam }) => 2 * adam }),
   lamb: rule(LAMB, MOMENTS),
-  lion: rule(Lion, { betas: "pair" }),
+  lion: rule(Lion, { betas: "pair" }, { rate: ({ adam }) => adam / 5 }),
   rmsprop: rule(RMSProp, { alpha: "number", eps: "number", momentum: "number", centered: "switch" }),
-  adagrad: rule(Adagrad, { lrDecay: "number", initialAccumulator: "number", eps: "number" }),
-  adadelta: rule(Adadelta, { rho: "number", eps: "number" }),
-  asgd: rule(ASGD, { lambd: "number", alpha: "number", t0: "number" }),
-  rprop: rule(Rprop, { etas: "pair", stepSizes: "pair" }),
-  adafactor: rule(Adafactor, { beta2Decay: "number", eps: "pair", d: "number" }),
-  muon: rule(Muon, { ...MOMENTS, momentum: "number", nesterov: "switch", steps: "number", adamRate: "number" }),
+  adagrad: rule(Adagrad, { lrDecay: "number", initialAccumulator: "number", eps: "number" }, { rate: ({ adam }) => 10 * adam }),
+  adadelta: rule(Adadelta, { rho: "number", eps: "number" }, { rate: () => 1 }),
+  asgd: rule(ASGD, { lambd: "number", alpha: "number", t0: "number" }, { rate: ({ sgd }) => sgd }),
+  rprop: rule(Rprop, { etas: "pair", stepSizes: "pair" }, { rate: () => 1e-3 }),
+  adafactor: rule(Adafactor, { beta2Decay: "number", eps: "pair", d: "number" }, { rate: ({ adam }) => 10 * adam }),
+  muon: rule(
+    Muon,
+    { ...MOMENTS, momentum: "number", nesterov: "switch", steps: "number", adamRate: "number" },
+    { rate: ({ adam }) => 20 * adam },
+  ),
 };
 
 export interface OptimizerSettings {

@@ -9,8 +9,8 @@ import { models } from "../models/registry.ts";
 import { loadWeights } from "../models/weights.ts";
 import { zoo } from "../models/zoo.ts";
 import { onnxNetwork } from "./onnx-command.ts";
-import { unknownName } from "./recipes.ts";
 import type { Trained } from "./trained.ts";
+import { unknownName } from "./unknown-name.ts";
 
 export interface PublishedFlags {
   /** A file of any format of weights that is read. */

@@ -1,6 +1,5 @@
 /** @file What `nabla train` does where it is not told: the data set of a model, and settings that train it well. */
-import { didYouMean } from "../base/check.ts";
-import type { OptimizerName } from "./optimizer-name.ts";
+import { type OptimizerName, optimizers, type Rates } from "./optimizers.ts";
 
 export interface Recipe {
   readonly data: string;
@@ -14,32 +13,10 @@ export interface Recipe {
   readonly augment?: readonly string[];
 }
 
-/** A recipe with learning rates. SGD has momentum 0.9: its velocity is ten gradients long. */
+/** A recipe with the learning rates of Adam and of SGD, from which those of other optimizers follow. */
 interface Default extends Omit<Recipe, "optimizer" | "lr" | "augment"> {
-  readonly lr: { readonly adam: number; readonly sgd: number };
+  readonly lr: Rates;
 }
-
-/**
- * Whose rate an optimizer takes, and how much of it: Lion's steps are signs (Chen et al. 2023 advise a third to a tenth of Adam's rate). Adadelta and
- * Rprop find their own steps from their authors' rates.
- */
-const rates: Readonly<Record<Recipe["optimizer"], (lr: Default["lr"]) => number>> = {
-  sgd: ({ sgd }) => sgd,
-  adam: ({ adam }) => adam,
-  adamw: ({ adam }) => adam,
-  nadam: ({ adam }) => adam,
-  rmsprop: ({ adam }) => adam,
-  lion: ({ adam }) => adam / 5,
-  radam: ({ adam }) => adam,
-  adamax: ({ adam }) => 2 * adam,
-  lamb: ({ adam }) => adam,
-  adagrad: ({ adam }) => 10 * adam,
-  adadelta: () => 1,
-  asgd: ({ sgd }) => sgd,
-  rprop: () => 1e-3,
-  adafactor: ({ adam }) => 10 * adam,
-  muon: ({ adam }) => 20 * adam,
-};
 
 const usual = { lr: { adam: 1e-3, sgd: 0.05 }, batchSize: 32, decay: false };
 
@@ -82,15 +59,5 @@ export function recipeFor(model: string, given: { readonly data?: string; readon
   const optimizer = given.optimizer ?? "adam";
   const chosen = { ...own, ...(large.includes(data) && !forLarge.includes(model) && onLarge) };
   const augment = changes.get(`${model} on ${data}`);
-  return { ...chosen, data, optimizer, lr: rates[optimizer](chosen.lr), ...(augment && { augment }) };
-}
-
-// A longer list hides what matters.
-const MOST_LISTED = 16;
-
-/** The error for a name that is not known, with the nearest one that is. */
-export function unknownName(what: string, name: string, known: readonly string[]): Error {
-  const near = didYouMean(name, known);
-  const rest = known.length > MOST_LISTED ? `, ... and ${known.length - MOST_LISTED} more, see nabla info` : "";
-  return new Error(`unknown ${what} "${name}"${near} (known: ${known.slice(0, MOST_LISTED).join(", ")}${rest})`);
+  return { ...chosen, data, optimizer, lr: optimizers[optimizer].rate(chosen.lr), ...(augment && { augment }) };
 }

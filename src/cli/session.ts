@@ -24,9 +24,10 @@ import { downloadReporter } from "./download-reporter.ts";
 import { preparationFor, type Taken, takeWeights, trainable } from "./fine-tuning.ts";
 import { isOnnx, onnxNetwork } from "./onnx-command.ts";
 import { makeOptimizer, scheduleOf } from "./optimizers.ts";
-import { recipeFor, unknownName } from "./recipes.ts";
+import { recipeFor } from "./recipes.ts";
 import { readReporter } from "./reporter.ts";
 import type { Config } from "./settings.ts";
+import { unknownName } from "./unknown-name.ts";
 
 /** A configuration with nothing left to recipes, which may change from version to version. */
 export type Settled = Config &

@@ -8,7 +8,7 @@ import { models } from "../models/registry.ts";
 import type { Monitor } from "../train/callback.ts";
 import { AUGMENTATIONS } from "./augmentations.ts";
 import { type OptimizerName, optimizers, optionsOf, type ScheduleName, schedules } from "./optimizers.ts";
-import { unknownName } from "./recipes.ts";
+import { unknownName } from "./unknown-name.ts";
 
 /** What a value must be. */
 type Kind =

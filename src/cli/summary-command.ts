@@ -9,8 +9,9 @@ import type { Layer } from "../nn/module.ts";
 import type { Cell } from "../runtime/cell.ts";
 import { isOnnx, onnxNetwork } from "./onnx-command.ts";
 import { makeOptimizer } from "./optimizers.ts";
-import { type Recipe, recipeFor, unknownName } from "./recipes.ts";
+import { type Recipe, recipeFor } from "./recipes.ts";
 import { isTrained, loadTrained } from "./trained.ts";
+import { unknownName } from "./unknown-name.ts";
 
 export interface SummaryFlags {
   /** Shape of an example, such as [3, 224, 224]. Default the network's own. */

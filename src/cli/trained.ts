@@ -9,10 +9,10 @@ import { models } from "../models/registry.ts";
 import { registerOnnx } from "../nn/foreign.ts";
 import type { Layer } from "../nn/module.ts";
 import { loadRun, modelMetadata as metadata, type TrainedModel } from "../train/trained.ts";
-import { unknownName } from "./recipes.ts";
 import { readReporter } from "./reporter.ts";
 import { loadData, type Settled, settle, splitData } from "./session.ts";
 import { type Config, flagOf, parseConfig } from "./settings.ts";
+import { unknownName } from "./unknown-name.ts";
 
 /** What a model must know of its data to predict: all of a data set but the examples. */
 export type Description = DataDescription;
