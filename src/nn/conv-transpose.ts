@@ -3,7 +3,7 @@
 import { aDtype, aNumber, type Checks, checkOptions, eachAxis, flag, fn } from "../base/check.ts";
 import { type ConvTransposeOptions, convTranspose1d, convTranspose2d, convTranspose3d, type PerAxis } from "../math/conv.ts";
 import { perAxis, type Tensor, type TensorLike } from "../ops/tensor.ts";
-import { type ConvLayerOptions, convSettings, hasChannels } from "./conv.ts";
+import { type ConvLayerOptions, convSettings, hasChannels, kernelDetails } from "./conv.ts";
 import { fanInUniform, fanInUniformBias } from "./initializers.ts";
 import { inputError, Module } from "./module.ts";
 import { Parameter } from "./parameter.ts";
@@ -77,10 +77,7 @@ export abstract class ConvTransposeNd extends Module {
     if (this.stride.some((s) => s !== 1)) parts.push(`stride ${this.stride.join("x")}`);
     if (this.padding.some((p) => p !== 0)) parts.push(`padding ${this.padding.join("x")}`);
     if (this.outputPadding.some((p) => p !== 0)) parts.push(`output padding ${this.outputPadding.join("x")}`);
-    if (this.dilation.some((d) => d !== 1)) parts.push(`dilation ${this.dilation.join("x")}`);
-    if (this.groups !== 1) parts.push(`groups ${this.groups}`);
-    if (!this.bias) parts.push("no bias");
-    return parts.join(", ");
+    return [...parts, ...kernelDetails(this)].join(", ");
   }
 }
 

@@ -133,11 +133,18 @@ export abstract class ConvNd extends Module {
     if (typeof padding === "string") parts.push(`padding ${padding}`);
     else parts.push(...[paddingText(sidesOf(padding, kernel.length, "padding"))].filter(Boolean));
     if (this.paddingMode !== "zeros") parts.push(`padding mode ${this.paddingMode}`);
-    if (this.dilation.some((d) => d !== 1)) parts.push(`dilation ${this.dilation.join("x")}`);
-    if (this.groups !== 1) parts.push(`groups ${this.groups}`);
-    if (!this.bias) parts.push("no bias");
-    return parts.join(", ");
+    return [...parts, ...kernelDetails(this)].join(", ");
   }
+}
+
+/** What a printed convolution says of its dilation, groups and bias where they are not the usual ones. */
+export function kernelDetails(layer: { readonly dilation: readonly number[]; readonly groups: number; readonly bias: unknown }): string[] {
+  const { dilation, groups, bias } = layer;
+  const parts: string[] = [];
+  if (dilation.some((d) => d !== 1)) parts.push(`dilation ${dilation.join("x")}`);
+  if (groups !== 1) parts.push(`groups ${groups}`);
+  if (!bias) parts.push("no bias");
+  return parts;
 }
 
 /**
