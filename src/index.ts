@@ -215,7 +215,7 @@ export * as nn from "./nn/index.ts";
 export type { Nested, TensorOptions } from "./ops/create.ts";
 export { arange, concatenate, eye, full, ones, stack, tensor, zeros } from "./ops/create.ts";
 export type { NestedArray } from "./ops/display.ts";
-export { type Elementwise, elementwise, type Partial, type Share } from "./ops/elementwise.ts";
+export { type Elementwise, elementwise, type PartialDerivative, type Share } from "./ops/elementwise.ts";
 export type {
   Derivative,
   HostArray,

@@ -15,7 +15,7 @@ const src = join(dirname(fileURLToPath(import.meta.url)), "../src");
 const MOST_LINES = 450;
 const MOST_LINES_OF_A_FUNCTION = 60;
 const MOST_BRANCHES = 15;
-const MOST_CASTS_IN_THE_ENGINE = 120;
+const MOST_CASTS_IN_THE_ENGINE = 115;
 
 /** Tables, which are read line by line. */
 const LONG_FILES: Readonly<Record<string, string>> = {
@@ -29,16 +29,12 @@ const EXCEPTIONS: Readonly<Record<string, string>> = {
   "codegen/x64/assembler.ts #legacy": "the optional fields of an encoding, in their order",
   "codegen/x64/assembler.ts #evex": "the optional fields of an encoding, in their order",
   "studio/state/studio.ts createStudio": "the state of a page in one closure",
-  "studio/draw/losses.ts losses": "a drawing, line by line",
-  "studio/worker/serve.ts #do": "one case for each message",
-  "studio/worker/session.ts isDatedEdit": "the fields of a message, one after another",
 };
 
 /** The circles there may be: files that define one thing together. */
 const CIRCLES: readonly (readonly [file: string, reason: string])[] = [
   ["ops/tensor.ts", "tensors have methods that record ops, and the rules of ops compute with tensors"],
   ["math/options.ts", "one table checks the options of all functions, and so knows their types"],
-  ["codegen/x64/expressions.ts", "expressions, conversions and integers are one class in three files"],
 ];
 
 const ENGINE = new Set(["base", "kernel", "tape", "ops", "transform", "optimize", "schedule", "codegen", "runtime", "function"]);

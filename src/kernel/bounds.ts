@@ -9,6 +9,7 @@
  * Accesses without a proof, mostly those with an index from memory, get a check at run time on machines that have none themselves (`guardAccesses`).
  */
 import type { Dtype } from "../base/dtype.ts";
+import type { Range } from "./affine.ts";
 import * as k from "./build.ts";
 import type { Buffer, Expr, Kernel, Stmt } from "./kernel.ts";
 import { assigned, mapBlocks, mapOperands, operandsOf, rewrite } from "./walk.ts";
@@ -18,9 +19,6 @@ interface Form {
   readonly constant: number;
   readonly terms: ReadonlyMap<string, number>;
 }
-
-/** Inclusive bounds. */
-type Range = readonly [low: number, high: number];
 
 const UNKNOWN: Range = [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
 const RANGES: Readonly<Partial<Record<Dtype, Range>>> = {

@@ -5,12 +5,12 @@ import * as k from "../kernel/build.ts";
 import type { Expr } from "../kernel/kernel.ts";
 import type { Traits } from "../tape/node.ts";
 import { expandAll, type Op } from "./op.ts";
-import { checkOperands, elementwise, type Partial, pointwise } from "./pointwise.ts";
+import { checkOperands, elementwise, type PartialDerivative, pointwise } from "./pointwise.ts";
 import type { Tensor } from "./tensor.ts";
 
 /** The derivative of maximum or minimum: on ties each operand gets half, as in PyTorch. */
 const share =
-  (wins: (a: Tensor, b: Tensor) => Tensor): Partial<2> =>
+  (wins: (a: Tensor, b: Tensor) => Tensor): PartialDerivative<2> =>
   (_, a, b) =>
     wins(a, b).where(a.like(1), a.eq(b).where(a.like(0.5), a.like(0)));
 

@@ -13,7 +13,7 @@ import { type Derivative, expandAll, type Lowering, type Maybe, type Op, ownName
 import type { Tensor } from "./tensor.ts";
 
 /** ∂y/∂x as a tensor, as the constants 1, -1 or 0, or as the linear map from dx to its share of dy. */
-export type Partial<N extends number> = 1 | -1 | 0 | ((y: Tensor, ...x: Tuple<Tensor, N>) => Tensor);
+export type PartialDerivative<N extends number> = 1 | -1 | 0 | ((y: Tensor, ...x: Tuple<Tensor, N>) => Tensor);
 /** The share of an operand's tangent in the result's. */
 export type Share<N extends number> = (dx: Tensor, y: Tensor, ...x: Tuple<Tensor, N>) => Tensor;
 
@@ -26,7 +26,7 @@ export interface Elementwise<N extends number, P> {
   /** The result's element from those of the operands, in the kernel language; `type` is the result's. */
   readonly scalar: (x: Tuple<Expr, N>, params: P, type: Type) => Expr;
   /** ∂y/∂x for each operand; without them (and `shares`) the op has no derivative. */
-  readonly partials?: Tuple<Partial<N>, N>;
+  readonly partials?: Tuple<PartialDerivative<N>, N>;
   /** The partials may be infinite or NaN, so they are multiplied with tangents by {@link scale}. */
   readonly steep?: true;
   /** Instead of `partials`, for derivatives where a product would be 0·∞. */

@@ -26,14 +26,14 @@ import { dependents, tapeOf, tapeOfRegion } from "../tape/tape.ts";
 import { type Rule, rewriteRegion } from "./rewrite.ts";
 
 /** A scan that is not recorded yet. */
-interface Loop extends Scan {
+interface ScanDraft extends Scan {
   readonly operands: readonly Tensor[];
   readonly body: Region;
 }
 
 /** A shorter loop, and how the results of the original loop are made from its results. */
 interface Fission {
-  readonly loop: Loop;
+  readonly loop: ScanDraft;
   results(own: readonly Tensor[]): readonly Tensor[];
 }
 
@@ -48,7 +48,7 @@ export function fission(region: Region, walks: Walks, { hoisting }: Target = WAS
   const rule: Rule = (instruction, operands) => {
     const whole = instructionOf(instruction, scan);
     if (!whole || whole.params.length < 2) return undefined;
-    let loop: Loop = { ...whole.params, operands, body: whole.regions[0]! };
+    let loop: ScanDraft = { ...whole.params, operands, body: whole.regions[0]! };
     const made: Fission[] = [];
     for (const way of ways) {
       const next = way(loop, { walks, hoisting });
@@ -60,11 +60,11 @@ export function fission(region: Region, walks: Walks, { hoisting }: Target = WAS
   return rewriteRegion(region, () => rule);
 }
 
-function record({ operands, body, ...params }: Loop): readonly Tensor[] {
+function record({ operands, body, ...params }: ScanDraft): readonly Tensor[] {
   return operands[0]!.bindAll(scan, operands, params, [body]);
 }
 
-const slicesOf = ({ body, consts, carry }: Loop): readonly Tensor[] => body.inputs.slice(consts + carry);
+const slicesOf = ({ body, consts, carry }: ScanDraft): readonly Tensor[] => body.inputs.slice(consts + carry);
 const bytesOf = (values: readonly Type[]): number => values.reduce((n, { shape, dtype }) => n + sizeOf(shape) * byteSize(dtype), 0);
 
 /** The values that a loop reads or writes in slices. Fission may stack at most as many bytes again. */
@@ -74,7 +74,7 @@ class Stacks {
   /** Further values that the loop is to stack. */
   readonly added: Tensor[] = [];
 
-  constructor(loop: Loop) {
+  constructor(loop: ScanDraft) {
     this.#all = new Set([...slicesOf(loop), ...loop.body.outputs.slice(loop.carry)]);
     this.#left = bytesOf([...this.#all]);
   }
@@ -92,13 +92,13 @@ class Stacks {
 }
 
 /** All slices of a value that a loop reads or writes in slices; `own` are its results. */
-function stackOf(x: Tensor, { body, carry, operands }: Loop, own: readonly Tensor[]): Tensor {
+function stackOf(x: Tensor, { body, carry, operands }: ScanDraft, own: readonly Tensor[]): Tensor {
   const at = body.outputs.indexOf(x, carry);
   return at >= 0 ? own[at]! : operands[body.inputs.indexOf(x)]!;
 }
 
 /** Takes accumulators out of a loop whose terms are sums or products of values that can be stacked: the loop stacks those values instead. */
-function grown(loop: Loop, { hoisting }: Means): Fission | undefined {
+function grown(loop: ScanDraft, { hoisting }: Means): Fission | undefined {
   const { body, consts, carry, operands } = loop;
   const stacks = new Stacks(loop);
   const perStep = dependents(tapeOfRegion(body), body.inputs.slice(consts));
@@ -116,7 +116,7 @@ function grown(loop: Loop, { hoisting }: Means): Fission | undefined {
   for (const [i, term, own] of candidates([dot, sum])) if (stacks.take(own, 0)) terms.set(i, term);
   if (terms.size === 0) return undefined;
   const stays = (i: number): boolean => !terms.has(i);
-  const inner: Loop = {
+  const inner: ScanDraft = {
     ...loop,
     carry: carry - terms.size,
     operands: operands.filter((_, i) => stays(i - consts)),
@@ -134,7 +134,7 @@ function grown(loop: Loop, { hoisting }: Means): Fission | undefined {
 }
 
 /** The carries that the body only adds to: the position of each, and the term that is added. */
-function growing({ body, consts, carry }: Loop): [number, Tensor][] {
+function growing({ body, consts, carry }: ScanDraft): [number, Tensor][] {
   const readers = new Map<Tensor, number>();
   const count = (x: Tensor): unknown => readers.set(x, (readers.get(x) ?? 0) + 1);
   for (const { operands } of tapeOfRegion(body)) operands.forEach(count);
@@ -198,7 +198,7 @@ function repeated(x: Tensor): Tensor {
 }
 
 /** Takes products out of the loop whose results only leave it: the loop stacks their operands, and they are made after the loop. */
-function behind(loop: Loop, { walks, hoisting }: Means): Fission | undefined {
+function behind(loop: ScanDraft, { walks, hoisting }: Means): Fission | undefined {
   const { body, consts, carry, operands, length } = loop;
   const list = tapeOfRegion(body);
   const inside = new Set(tapeOf([...body.outputs.slice(0, carry), ...opaque(list)], new Set(body.inputs)));
@@ -213,7 +213,10 @@ function behind(loop: Loop, { walks, hoisting }: Means): Fission | undefined {
   const given = [...new Set(made.flatMap((i) => i.operands.map(repeated)))].filter((x) => perStep.has(x) && !late.has(x));
   const stacks = new Stacks(loop);
   if (outputs.length === 0 || !stacks.take(given)) return undefined;
-  const inner: Loop = { ...loop, body: { inputs: body.inputs, outputs: [...body.outputs.filter((_, i) => !leaves[i]), ...stacks.added] } };
+  const inner: ScanDraft = {
+    ...loop,
+    body: { inputs: body.inputs, outputs: [...body.outputs.filter((_, i) => !leaves[i]), ...stacks.added] },
+  };
   const results = (own: readonly Tensor[]): Tensor[] => {
     const kept = [...own];
     const all = given.map((x) => stackOf(x, inner, own));
@@ -230,7 +233,7 @@ function behind(loop: Loop, { walks, hoisting }: Means): Fission | undefined {
 }
 
 /** Takes products of inputs out of the loop: they are made before it, and the loop reads slices of them. */
-function ahead(loop: Loop, { walks, hoisting }: Means): Fission | undefined {
+function ahead(loop: ScanDraft, { walks, hoisting }: Means): Fission | undefined {
   const { body, consts, carry, operands, length } = loop;
   const list = tapeOfRegion(body);
   const late = dependents(list, [...body.inputs.slice(consts, consts + carry), ...opaque(list)]);

@@ -47,8 +47,8 @@ export class Executable {
   readonly #reads: readonly boolean[];
   /** Positions of the written cells. */
   readonly #written: readonly number[];
-  readonly #arguments: readonly Place[];
-  readonly #results: readonly Place[];
+  readonly #arguments: readonly ZoneEntry[];
+  readonly #results: readonly ZoneEntry[];
   /** Offset of the table of base addresses in the zone, behind all other data. */
   readonly #table: number;
   readonly #bases: Uint32Array;
@@ -172,19 +172,19 @@ export class Executable {
 
   /** Bytes that a run copies into and out of the arena. */
   get traffic(): { in: number; out: number } {
-    const bytes = (list: readonly Place[]): number => list.reduce((n, { type, size }) => n + size * byteSize(type.dtype), 0);
+    const bytes = (list: readonly ZoneEntry[]): number => list.reduce((n, { type, size }) => n + size * byteSize(type.dtype), 0);
     return { in: bytes(this.#arguments), out: bytes(this.#results) };
   }
 }
 
 /** The location of an argument or a result in the zone. */
-interface Place {
+interface ZoneEntry {
   readonly type: Type;
   readonly size: number;
   readonly offset: number;
 }
 
-function placeOf(type: Type, offset: number): Place {
+function placeOf(type: Type, offset: number): ZoneEntry {
   return { type, size: sizeOf(type.shape), offset };
 }
 
@@ -195,7 +195,7 @@ interface Result {
 }
 
 /** Makes the destination of a result: a typed array, or a block if the host cannot read the memory synchronously. */
-function resultOf({ type, size }: Place, arena: Arena): Result {
+function resultOf({ type, size }: ZoneEntry, arena: Arena): Result {
   const { memory } = arena;
   const bytes = size * byteSize(type.dtype);
   if (memory.readSync) {
