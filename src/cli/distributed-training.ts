@@ -4,6 +4,7 @@
  */
 import { type Distributed, distribute } from "../distributed/distributed.ts";
 import { isLaunched, launchedSize } from "../distributed/mpi-library.ts";
+import { ShardedOptimizer } from "../optim/sharded.ts";
 import { Evaluator } from "../train/evaluate.ts";
 import { fit } from "../train/fit.ts";
 import { Interruption } from "./interruption.ts";
@@ -14,11 +15,13 @@ import { openSession, type Session, type Settled } from "./session.ts";
 export interface DistributedFlags {
   readonly distributed?: boolean;
   readonly fast?: boolean;
+  readonly shardOptimizer?: boolean;
 }
 
 /** The ranks, if the command is to train on several. @throws {Error} if a launcher has started several processes and nobody said what for. */
-export async function ranksFor({ distributed, fast }: DistributedFlags): Promise<Distributed | undefined> {
+export async function ranksFor({ distributed, fast, shardOptimizer }: DistributedFlags): Promise<Distributed | undefined> {
   if (distributed) return distribute({ fast: fast ?? false });
+  if (shardOptimizer) throw new Error("--shard-optimizer divides the optimizer's state among ranks; it wants --distributed");
   if (fast) throw new Error("--fast is about how ranks add up; it wants --distributed");
   const size = launchedSize() ?? 1;
   if (isLaunched() && size > 1)
@@ -31,8 +34,16 @@ export function announce(ranks: Distributed | undefined, settings: Settled): voi
   if (ranks) ranks.communicator.bytesOfFirst(new TextEncoder().encode(JSON.stringify(settings)));
 }
 
+/** A session on these ranks. */
+export function sessionOn(ranks: Distributed, session: Session, { shardOptimizer }: DistributedFlags): Session {
+  checkSameData(ranks, session);
+  const { optimizer } = session.options;
+  const sharded = shardOptimizer ? { optimizer: new ShardedOptimizer(optimizer, ranks) } : {};
+  return { ...session, options: { ...session.options, ...sharded, distributed: ranks } };
+}
+
 /** Whether all ranks have loaded the same data. @throws {Error} naming the first that has not. */
-export function checkSameData(ranks: Distributed, { data, settings }: Session): void {
+function checkSameData(ranks: Distributed, { data, settings }: Session): void {
   const sums = ranks.communicator.texts(fingerprint(data));
   const other = sums.findIndex((sum) => sum !== sums[0]);
   if (other > 0)
@@ -42,15 +53,14 @@ export function checkSameData(ranks: Distributed, { data, settings }: Session): 
 }
 
 /** What a rank other than 0 does; gives the exit code. */
-export async function follow(ranks: Distributed): Promise<number> {
+export async function follow(ranks: Distributed, flags: DistributedFlags): Promise<number> {
   const bytes = ranks.communicator.bytesOfFirst(undefined);
   if (!bytes) throw new Error("internal: rank 0 has told no settings");
   const session = await openSession(JSON.parse(new TextDecoder().decode(bytes)) as Settled);
-  checkSameData(ranks, session);
-  const { model, data, options } = session;
+  const { model, data, options } = sessionOn(ranks, session, flags);
   const interruption = new Interruption(() => {});
   try {
-    const { stopped } = await fit(model, data, { ...options, distributed: ranks, signal: interruption.signal });
+    const { stopped } = await fit(model, data, { ...options, signal: interruption.signal });
     if (!stopped) await new Evaluator(model, data, options.loss, {}, ranks).measure(data.test);
     return 0;
   } finally {

@@ -250,6 +250,7 @@ function addTraining(program: Command, done: (exitCode: number) => void): void {
     .option("--json <file>", "write settings, metrics of every epoch and the result to a file")
     .option("--distributed", "train on all processes that mpirun or srun has started, to the same bits on 1, 2, 4 and 8 of them")
     .option("--fast", "with --distributed: let ranks add up in any order; bits then depend on their number")
+    .option("--shard-optimizer", "with --distributed: each rank keeps a part of the optimizer's state (sgd, adam, adamw)")
     .option("--ranks <n>", "start so many processes with mpirun, and train on all of them", positiveInteger)
     .option("--restarts <n>", "with --ranks: start again from the last checkpoint, so often, when a process has failed", positiveInteger)
     .option("--hostfile <file>", "with --ranks: the machines, as mpirun wants them")

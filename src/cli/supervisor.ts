@@ -60,7 +60,7 @@ function withoutOwn(argv: readonly string[]): string[] {
 /** The command that goes on with a run, or starts it again if it has written nothing. */
 function goingOn(command: readonly string[], folder: string): readonly string[] {
   if (command.includes("--resume") || !existsSync(join(folder, "run.json"))) return command;
-  return ["train", "--resume", folder, "--distributed", ...(command.includes("--fast") ? ["--fast"] : [])];
+  return ["train", "--resume", folder, "--distributed", ...["--fast", "--shard-optimizer"].filter((flag) => command.includes(flag))];
 }
 
 /** The step of the newest checkpoint of a run. */

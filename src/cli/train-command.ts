@@ -17,13 +17,14 @@ import { explain } from "../train/explain.ts";
 import { type Finding, findingText } from "../train/finding.ts";
 import { fit } from "../train/fit.ts";
 import type { Metrics } from "../train/meter.ts";
+import { isSharded } from "../train/ranks.ts";
 import { CsvSink, Recorder } from "../train/record.ts";
 import { fastDevRun, overfitOneBatch } from "../train/sanity.ts";
 import { folderStore } from "../train/store.ts";
 import { baselineLoss, batchTensors } from "../train/task.ts";
 import { TensorboardSink } from "../train/tensorboard.ts";
 import { drawCurves } from "./curves.ts";
-import { announce, checkSameData, type DistributedFlags, follow, ranksFor } from "./distributed-training.ts";
+import { announce, type DistributedFlags, follow, ranksFor, sessionOn } from "./distributed-training.ts";
 import { samples } from "./generate-command.ts";
 import { Interruption } from "./interruption.ts";
 import { LeaseLost } from "./lease.ts";
@@ -63,7 +64,7 @@ export async function trainCommand(name: string | undefined, flags: TrainFlags):
   if (flags.ranks !== undefined) return supervise(flags, process.argv.slice(2));
   if (flags.restarts !== undefined) throw new Error("--restarts goes with --ranks N, which starts the processes");
   const ranks = await ranksFor(flags);
-  if (ranks && !ranks.first) return follow(ranks);
+  if (ranks && !ranks.first) return follow(ranks, flags);
   const given = givenSettings(name, flags);
   if (flags.resume !== undefined) return resumeRun(new RunFolder(flags.resume), given, flags, ranks);
   const chosen = { ...fileSettings(flags.config), ...given };
@@ -72,7 +73,7 @@ export async function trainCommand(name: string | undefined, flags: TrainFlags):
   const settings = settle(chosen);
   const report = reportFile(flags, settings);
   refuseWithinData(flags.out ?? "runs", settings);
-  const session = await openTogether(settings, ranks);
+  const session = await openTogether(settings, ranks, flags);
   console.log(heading(session));
   await sayMistakes(session);
   if (flags.overfitOneBatch) return overfit(session);
@@ -95,12 +96,10 @@ function checkTrains(model: string | undefined, { overfitOneBatch, fastDevRun }:
 }
 
 /** Opens what trains, on all ranks if there are several. */
-async function openTogether(settings: Settled, ranks: Distributed | undefined): Promise<Session> {
+async function openTogether(settings: Settled, ranks: Distributed | undefined, flags: DistributedFlags): Promise<Session> {
   announce(ranks, settings);
   const session = await openSession(settings);
-  if (!ranks) return session;
-  checkSameData(ranks, session);
-  return { ...session, options: { ...session.options, distributed: ranks } };
+  return ranks ? sessionOn(ranks, session, flags) : session;
 }
 
 /** Where `--json` writes, checked before the work. */
@@ -134,15 +133,21 @@ async function resumeRun(run: RunFolder, given: Config, flags: TrainFlags, ranks
   }
   await run.reopen(flags);
   try {
-    return await goOn(run, settings, report, ranks);
+    return await goOn(run, settings, report, flags, ranks);
   } finally {
     run.release();
   }
 }
 
-async function goOn(run: RunFolder, settings: Settled, report: OutputFile | undefined, ranks?: Distributed): Promise<number> {
+async function goOn(
+  run: RunFolder,
+  settings: Settled,
+  report: OutputFile | undefined,
+  flags: DistributedFlags,
+  ranks?: Distributed,
+): Promise<number> {
   const before = run.info;
-  const session = await openTogether(settings, ranks);
+  const session = await openTogether(settings, ranks, flags);
   const now = describeRun(session.model, session.data);
   if (now.data.sha256 !== before.data.sha256) {
     throw new Error(
@@ -359,7 +364,7 @@ export function heading({ settings, data, model, options, taken }: Session): str
   const what = `${name} (${count(parameterCount(model))} parameters) on ${data.name} (${count(data.train.count)} + ${count(data.test.count)} examples${held})`;
   const course = schedules[schedule].says && ` ${schedules[schedule].says}`;
   const ranks = options.distributed;
-  const together = ranks ? `, ${ranks}` : "";
+  const together = ranks ? `, ${ranks}${isSharded(options.optimizer) ? `\n${options.optimizer}` : ""}` : "";
   const start = taken
     ? `\nfrom ${taken.from}: ${taken.tensors} tensors${taken.fresh.length > 0 ? `; new: ${taken.fresh.join(", ")}` : ""}; ${count(trained)} parameters train`
     : "";
@@ -387,6 +392,8 @@ function reportOf({ settings, data, model }: Session, { epochs, examplesPerSecon
 async function whyUnderFitting(session: Session, epochs: readonly EpochRecord[]): Promise<readonly Finding[]> {
   const { model, data, options } = session;
   const last = epochs.at(-1);
+  // A step of rank 0 alone, as the instruments try one, cannot be taken with state that is divided.
+  if (isSharded(options.optimizer)) return [];
   // A run that was merely short has learned something.
   if (!last || last.trainLoss < HARDLY * baselineLoss(data)) return [];
   const { value } = await fetchBatches(data.train, { batchSize: Math.min(EXPLAINED, data.train.count) }).next();

@@ -134,6 +134,19 @@ export class Communicator implements Collective {
     return all;
   }
 
+  /** The parts of all ranks, one after another, on rank 0 alone: it gives `all`, the others nothing. */
+  gather<T extends Elements>(part: T, all: T | undefined): void {
+    const { rank, size } = this;
+    if (rank > 0) {
+      this.#transport.exchange(part, 0, undefined, 0);
+      return;
+    }
+    if (!all) throw new TypeError("gather: want an array for the parts of all ranks on rank 0, got nothing");
+    checkBlocks("gather", part, all, size);
+    all.set(part);
+    for (let r = 1; r < size; r++) this.#transport.exchange(undefined, r, all.subarray(r * part.length, (r + 1) * part.length), r);
+  }
+
   /** Sums over all ranks, of which rank r keeps block r of `size` equal ones: the bits that `allReduce` has there. */
   reduceScatter<T extends Elements>(all: T, part: T): T {
     const { rank, size } = this;

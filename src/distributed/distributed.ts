@@ -194,23 +194,31 @@ export class Distributed {
   /** Means over the examples of the batch of means over the examples of a shard, or of a rank: gradients, in a loop of one's own. */
   average(grads: readonly Tensor[]): Tensor[] {
     check("Distributed.average: the gradients", grads, listOf(aTensor));
-    const ratio = wholeBatch()?.ratio ?? this.size;
-    return this.sums(grads.map((g) => g.mul(1 / ratio)));
+    return this.sums(grads.map((g) => this.scaled(g)));
+  }
+
+  /** Values of a shard or rank over the number of them, so that their sum over all is a mean. */
+  scaled(x: Tensor): Tensor {
+    check("Distributed.scaled: x", x, aTensor);
+    return x.mul(1 / (wholeBatch()?.ratio ?? this.size));
+  }
+
+  /** Whether the batch at hand, within `spread` and `fit`, has fewer shards than there are ranks, so that several compute the same. */
+  get repeats(): boolean {
+    return wholeBatch()?.repeated ?? false;
   }
 
   /**
-   * {@link average} of a vector of `size` equal blocks, of which each rank keeps its own: block r on rank r.
-   * @throws {RangeError} for a batch that has fewer shards than there are ranks.
+   * {@link sum} of a vector of `size` equal blocks, of which each rank keeps its own: block r on rank r.
+   * @throws {RangeError} for a batch that has fewer shards than there are ranks ({@link repeats}).
    */
   reduceScatter(x: Tensor): Tensor {
     check("Distributed.reduceScatter: x", x, aTensor);
     const batch = wholeBatch();
-    const ratio = batch?.ratio ?? this.size;
     if (batch?.repeated)
-      throw new RangeError(`reduceScatter: the batch has ${ratio} shards, want one for each of ${this.size} ranks at least`);
+      throw new RangeError(`reduceScatter: the batch has ${batch.ratio} shards, want one for each of ${this.size} ranks at least`);
     // Shards of this rank first, which group 0 is.
-    const here = x.mul(1 / ratio);
-    const own = batch ? sumsOver(0, [here])[0]! : here;
+    const own = batch ? sumsOver(0, [x])[0]! : x;
     return own.bindAll(reduceScatter, [own], { group: this.#world, size: this.size })[0]!;
   }
 

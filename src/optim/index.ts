@@ -47,5 +47,5 @@ export {
   warmUp,
 } from "./schedules.ts";
 export { SGD, type SgdOptions } from "./sgd.ts";
-export { ShardedOptimizer, type WholeState } from "./sharded.ts";
+export { ShardedOptimizer } from "./sharded.ts";
 export type { StateSource } from "./state.ts";

@@ -4,7 +4,6 @@
  */
 import type { Dataset, Split } from "../data/dataset.ts";
 import { type Batch, batchCount, fetchBatches } from "../data/loader.ts";
-import type { Distributed } from "../distributed/distributed.ts";
 import type { Metadata } from "../formats/safetensors.ts";
 import type { Compiled } from "../function/compiled.ts";
 import { randomState } from "../math/random.ts";
@@ -19,6 +18,7 @@ import { explain, hunting } from "./explain.ts";
 import type { FitOptions } from "./fit-options.ts";
 import { canFill, filled } from "./last-batch.ts";
 import { Meter, type Metrics } from "./meter.ts";
+import { checkSharding, isSharded, Meeting } from "./ranks.ts";
 import { prefixed, runFiles } from "./run-files.ts";
 import { frozenNames, type Position, type RunState, setFrozen } from "./run-state.ts";
 import { compileStep, GradientSum, type StepFunction, type StepParts, stepFunction } from "./step.ts";
@@ -61,11 +61,13 @@ export class Run implements Training {
   /** When progress was last shown. */
   #shown = 0;
   #mark: { readonly position: Position; readonly mark: Mark } | undefined;
-  /** Where several processes train together: whether one of them was stopped. */
+  /** Where several processes train together: where they meet, and whether one of them was stopped. */
+  readonly #meeting: Meeting | undefined;
   #halted: boolean | undefined;
 
   constructor(model: Layer, data: Dataset, options: FitOptions) {
-    const { optimizer, accumulate = 1, clipNorm, average, augment, loss = defaultLoss(data) } = options;
+    const { optimizer, accumulate = 1, clipNorm, average, augment, loss = defaultLoss(data), distributed } = options;
+    checkSharding(optimizer, distributed);
     this.model = model;
     this.data = data;
     this.#options = options;
@@ -77,7 +79,8 @@ export class Run implements Training {
     this.#meter = new Meter(data.task, targetUnits(data));
     this.#gradients = accumulate > 1 ? new GradientSum(optimizer.parameters) : undefined;
     this.#parts = { loss, meter: this.#meter, gradients: this.#gradients, clipNorm, average, augment };
-    this.#evaluator = new Evaluator(model, data, loss, {}, options.distributed);
+    this.#evaluator = new Evaluator(model, data, loss, {}, distributed);
+    this.#meeting = distributed && distributed.size > 1 ? new Meeting(distributed, optimizer) : undefined;
   }
 
   get loss(): Loss {
@@ -132,19 +135,19 @@ export class Run implements Training {
     const examplesPerSecond = seconds > 0 ? examples / seconds : 0;
     const history: History = { epochs: this.records, examplesPerSecond, stopped: this.#stopped, ...reason };
     for (const callback of this.#callbacks) await callback.onEnd?.(history, this);
+    this.#agree();
     return history;
   }
 
   async #start(): Promise<void> {
     const { resume, distributed } = this.#options;
     this.#fills = !distributed && canFill(this.model, this.data, this.#options, this.steps);
-    const bytes = distributed && distributed.size > 1 ? distributed.communicator.bytesOfFirst(resume) : resume;
+    const bytes = this.#meeting ? distributed!.communicator.bytesOfFirst(resume) : resume;
     if (bytes) this.#load(bytes);
-    if (distributed && distributed.size > 1) {
-      distributed.shareCells(this.#stepCells().values());
-      this.#agree(distributed);
-    }
+    // The state of blocks is each rank's own.
+    if (this.#meeting) distributed!.shareCells(this.#stepCells(isSharded(this.optimizer) ? new Map() : undefined).values());
     for (const callback of this.#callbacks) await callback.onStart?.(this);
+    this.#agree();
   }
 
   /** Trains on every example that this epoch has left, or until stopped. */
@@ -160,18 +163,17 @@ export class Run implements Training {
         if (waiting) await waiting;
       }
       await this.#breathe();
-      if (this.#options.distributed) this.#agree(this.#options.distributed);
+      this.#agree();
       if (this.#stopped || this.reason !== undefined) break;
     }
   }
 
-  /** Ranks stop after the same step: when one of them is told to. */
-  #agree({ communicator, size }: Distributed): void {
-    if (size === 1) return;
-    const told = Int32Array.of(Number(this.#options.signal?.aborted ?? false), Number(this.reason !== undefined));
-    const [halted, ended] = communicator.allReduce(told);
-    this.#halted = halted > 0;
-    if (ended > 0) this.reason ??= "another rank has ended the run";
+  /** After callbacks: ranks stop after the same step, when one of them is told to. */
+  #agree(): void {
+    const agreed = this.#meeting?.agree(this.#options.signal?.aborted ?? false, this.reason !== undefined);
+    if (!agreed) return;
+    this.#halted = agreed.halted;
+    if (agreed.ended) this.reason ??= "another rank has ended the run";
   }
 
   /** What this epoch has left; of every batch the part of this rank. */
@@ -256,6 +258,7 @@ export class Run implements Training {
   async #finishEpoch(): Promise<void> {
     const progress = await this.#progress();
     await this.#tell(progress);
+    this.#agree();
     this.#swap(true);
     const validation = this.#validation;
     const checked = validation && (await this.#evaluator.measure(validation));
@@ -264,6 +267,7 @@ export class Run implements Training {
     this.records.push(record);
     this.#position = { epoch: this.#position.epoch + 1, step: 0, examples: 0, seconds: 0 };
     for (const callback of this.#callbacks) await callback.onEpoch?.(record, progress, this);
+    this.#agree();
     this.#swap(false);
   }
 
@@ -289,12 +293,12 @@ export class Run implements Training {
 
   // ---- saving and going on ------------------------------------------------------------------------------------------------------------
 
-  /** What a step reads and writes. */
-  #stepCells(): Map<string, Cell> {
+  /** What a step reads and writes. Of an optimizer that is divided among ranks a file has the whole. */
+  #stepCells(optimizer: ReadonlyMap<string, Cell> = this.optimizer.stateDict()): Map<string, Cell> {
     const { average } = this.#options;
     return new Map([
       ...prefixed("model", this.model.stateDict()),
-      ...prefixed("optimizer", this.optimizer.stateDict()),
+      ...prefixed("optimizer", optimizer),
       ...prefixed("meter", this.#meter.stateDict()),
       ...(average ? prefixed("average", average.stateDict()) : []),
       ...(this.#gradients ? prefixed("gradients", this.#gradients.stateDict()) : []),
@@ -302,8 +306,11 @@ export class Run implements Training {
     ]);
   }
 
-  #cells(): Map<string, Cell> {
-    return new Map([...this.#stepCells(), ...this.#callbacks.flatMap((c) => prefixed(c.name ?? "callback", c.cells?.(this) ?? new Map()))]);
+  #cells(optimizer?: ReadonlyMap<string, Cell>): Map<string, Cell> {
+    return new Map([
+      ...this.#stepCells(optimizer),
+      ...this.#callbacks.flatMap((c) => prefixed(c.name ?? "callback", c.cells?.(this) ?? new Map())),
+    ]);
   }
 
   async save(metadata: Metadata = {}): Promise<Uint8Array> {
@@ -321,7 +328,9 @@ export class Run implements Training {
       ...(this.reason === undefined ? {} : { reason: this.reason }),
       callbacks: Object.fromEntries(named.map((c) => [c.name, c.state])),
     };
-    const bytes = await runFiles("save").save(this.#cells(), state, metadata);
+    const { optimizer } = this;
+    const whole = isSharded(optimizer) ? (this.#meeting?.state(optimizer) ?? optimizer.gather()) : undefined;
+    const bytes = await runFiles("save").save(this.#cells(whole), state, metadata);
     this.#swap(averaged);
     return bytes;
   }
@@ -338,11 +347,13 @@ export class Run implements Training {
     const file = runFiles("fit: resume").open(bytes);
     const own = "optimizer.";
     this.optimizer.admit(file.names.flatMap((name) => (name.startsWith(own) ? [name.slice(own.length)] : [])));
-    const { position, records, rateFactor, reason, callbacks, frozen } = file.check(this.#cells(), this.steps);
+    const whole = isSharded(this.optimizer) ? this.optimizer.blank() : undefined;
+    const { position, records, rateFactor, reason, callbacks, frozen } = file.check(this.#cells(whole), this.steps);
     for (const callback of this.#callbacks) {
       if (callback.name !== undefined && Object.hasOwn(callbacks, callback.name)) callback.state = callbacks[callback.name];
     }
-    file.set(this.#cells());
+    file.set(this.#cells(whole));
+    if (whole && isSharded(this.optimizer)) this.optimizer.load(whole);
     if (frozen) setFrozen(this.model, frozen);
     this.#position = position;
     this.records.push(...records);

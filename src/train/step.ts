@@ -18,6 +18,7 @@ import type { Optimizer } from "../optim/optimizer.ts";
 import { Cell } from "../runtime/cell.ts";
 import { batchLoss, checkAccumulable, ofWholeBatch } from "./batch-loss.ts";
 import type { Meter } from "./meter.ts";
+import { isSharded } from "./ranks.ts";
 import { anOptimizer, checkModel, type Loss, lossOf, type MoreTensors, mainOutput, outputsOfModel, someLoss } from "./task.ts";
 
 /** Gives the loss before the update. `update` false only adds to the gradient sums. `lengths` i32[N] are those of sequences, for the model; `more` has further inputs and targets. */
@@ -117,7 +118,13 @@ export function stepFunction(model: Layer, optimizer: Optimizer, parts: StepPart
       gradients?.weigh(found.divisor ?? 1);
       return found.value;
     }, optimizer.parameters);
-    const [value, ...grads] = wholeBatch()?.sums([own.value, ...own.grads]) ?? [own.value, ...own.grads];
+    const batch = wholeBatch();
+    if (batch && update && isSharded(optimizer) && !gradients && clipNorm === undefined) {
+      optimizer.stepLocal(own.grads, { mean: false });
+      average?.update();
+      return batch.sums([own.value])[0]!;
+    }
+    const [value, ...grads] = batch?.sums([own.value, ...own.grads]) ?? [own.value, ...own.grads];
     gradients?.add(grads);
     if (!update) return value;
     const means = gradients ? gradients.take({ mean }) : grads;

@@ -13,9 +13,11 @@ import { tensor } from "../../src/ops/create.ts";
 import { elementsOf, type Tensor } from "../../src/ops/tensor.ts";
 import { Adam } from "../../src/optim/adam.ts";
 import { EMA } from "../../src/optim/averaging.ts";
+import { cosine } from "../../src/optim/schedules.ts";
 import { SGD } from "../../src/optim/sgd.ts";
 import { ShardedOptimizer } from "../../src/optim/sharded.ts";
 import type { Cell } from "../../src/runtime/cell.ts";
+import { saveRun } from "../../src/train/checkpoint.ts";
 import { fit } from "../../src/train/fit.ts";
 import { syntheticImages } from "./data.ts";
 
@@ -92,6 +94,12 @@ export interface FitTask {
   readonly epochs?: number;
   /** Nothing random. */
   readonly plain?: boolean;
+  /** The optimizer's state is divided among the ranks. */
+  readonly sharded?: boolean;
+  readonly clip?: boolean;
+  /** Saved after this step, by rank 0, and as base64. */
+  readonly saveAt?: number;
+  readonly resume?: string;
 }
 
 export function networkOf(name: FitTask["network"], plain = false): nn.Layer {
@@ -108,26 +116,40 @@ export function networkOf(name: FitTask["network"], plain = false): nn.Layer {
 }
 
 /** A training run: losses of the steps, figures of the epochs, and the weights. */
-export async function train(ranks: Communicator, task: FitTask): Promise<{ losses: number[]; figures: number[]; weights: number[] }> {
+export async function train(
+  ranks: Communicator,
+  task: FitTask,
+): Promise<{ losses: number[]; figures: number[]; weights: number[]; saved?: string }> {
   const distributed = new Distributed(ranks, 8, task.fast);
   // Other weights on other ranks: those of rank 0 count.
   manualSeed(1 + ranks.rank);
   const model = networkOf(task.network, task.plain);
   const parameters = [...model.parameters()];
-  const optimizer = task.optimizer === "adam" ? new Adam(parameters, { lr: 0.01 }) : new SGD(parameters, { lr: 0.05, momentum: 0.9 });
+  const whole = task.optimizer === "adam" ? new Adam(parameters, { lr: 0.01 }) : new SGD(parameters, { lr: 0.05, momentum: 0.9 });
+  const optimizer = task.sharded ? new ShardedOptimizer(whole, distributed) : whole;
   const losses: number[] = [];
+  let saved: string | undefined;
   const history = await fit(model, syntheticImages(84), {
     optimizer,
     epochs: task.epochs ?? 2,
     batchSize: 24,
-    clipNorm: 1,
+    ...(task.clip !== false && { clipNorm: 1 }),
+    schedule: cosine(optimizer.lr),
+    ...(task.resume !== undefined && ranks.rank === 0 && { resume: Uint8Array.from(Buffer.from(task.resume, "base64")) }),
     average: new EMA(parameters, { decay: 0.9 }),
     loss: new nn.CrossEntropyLoss({ weight: tensor([1, 2, 3, 0.5]) }),
     ...(task.accumulate !== undefined && { accumulate: task.accumulate }),
     ...(!task.plain && { augment: (x: Tensor) => augment([flipHorizontal(), translate(1)])(randomKey(), x) }),
     checks: false,
     distributed,
-    callbacks: [{ onStep: ({ loss }) => void losses.push(loss) }],
+    callbacks: [
+      { onStep: ({ loss }) => void losses.push(loss) },
+      {
+        async onStep({ total }, training) {
+          if (total === task.saveAt && ranks.rank === 0) saved = Buffer.from(await saveRun(training)).toString("base64");
+        },
+      },
+    ],
   });
   const figures = history.epochs.flatMap(({ trainLoss, trainAccuracy, testLoss, testAccuracy }) => [
     trainLoss,
@@ -136,7 +158,7 @@ export async function train(ranks: Communicator, task: FitTask): Promise<{ losse
     testAccuracy!,
   ]);
   const weights = [...model.stateDict().values()].flatMap((cell) => [...elementsOf(cell.value)]);
-  return { losses, figures, weights };
+  return { losses, figures, weights, ...(saved !== undefined && { saved }) };
 }
 
 /** A few steps of a network of the zoo on pictures of noise; gives losses and a digest of the weights. */
@@ -181,16 +203,18 @@ export function sharded(
   { kind }: { readonly kind: "adam" | "sgd" },
 ): { divided: number[]; alone: number[]; here: number; undivided: number } {
   const distributed = new Distributed(ranks);
-  const make = (block: Iterable<Cell>): Adam | SGD =>
-    kind === "adam" ? new Adam(block, { lr: 0.01, weightDecay: 0.1 }) : new SGD(block, { lr: 0.1, momentum: 0.9, nesterov: true });
+  const make = (parameters: readonly Cell[]): Adam | SGD => {
+    const groups = [{ parameters: parameters.slice(0, 1), lr: 0.02 }, { parameters: parameters.slice(1) }];
+    return kind === "adam" ? new Adam(groups, { lr: 0.01, weightDecay: 0.1 }) : new SGD(groups, { lr: 0.1, momentum: 0.9, nesterov: true });
+  };
   const x = Float32Array.from({ length: 16 * 4 }, (_, i) => Math.sin(i));
   const y = Float32Array.from({ length: 16 }, (_, i) => Math.cos(i));
   const { from, to } = distributed.part(16);
   const own = [tensor(x.slice(4 * from, 4 * to)).reshape([to - from, 4]), tensor(y.slice(from, to)).reshape([to - from, 1])] as const;
-  const course = (update: (model: nn.Sequential) => (grads: Tensor[]) => void): number[] => {
+  const course = (update: (parameters: readonly Cell[]) => (grads: Tensor[]) => void): number[] => {
     manualSeed(3);
     const model = new nn.Sequential(new nn.Linear(4, 3), new nn.Tanh(), new nn.Linear(3, 1));
-    const take = update(model);
+    const take = update([...model.parameters()]);
     const step = compile(
       distributed.part(16).spread((a: Tensor, b: Tensor) => {
         const { value, grads } = backward(() => model.forward(a).sub(b).square().mean(), [...model.parameters()]);
@@ -203,24 +227,23 @@ export function sharded(
   };
   let optimizer: Adam | SGD | undefined;
   let made: ShardedOptimizer | undefined;
-  const alone = course((model) => {
-    const inner = make(model.parameters());
+  const alone = course((parameters) => {
+    const inner = make(parameters);
     optimizer = inner;
     return (grads) => inner.step(distributed.average(grads));
   });
-  const divided = course((model) => {
-    const outer = new ShardedOptimizer(model.parameters(), make, distributed);
+  const divided = course((parameters) => {
+    const outer = new ShardedOptimizer(make(parameters), distributed);
     made = outer;
-    return (grads) => outer.step(grads);
+    return (grads) => outer.stepLocal(grads);
   });
-  const whole = made!.gather();
-  for (const [name, cell] of optimizer!.stateDict()) {
-    alone.push(...elementsOf(cell.value));
-    divided.push(...whole.get(name)!.data);
-  }
+  // Rank 0 alone has the whole state.
+  const stateOf = (cells: ReadonlyMap<string, Cell> | undefined): number[] =>
+    ranks.rank > 0 ? [] : [...optimizer!.stateDict().keys()].flatMap((name) => [...elementsOf(cells!.get(name)!.value)]);
+  divided.push(...stateOf(made!.gather()));
   made!.load(optimizer!.stateDict());
-  divided.push(...[...made!.gather().values()].flatMap(({ data }) => [...data]));
-  alone.push(...[...optimizer!.stateDict().values()].flatMap((cell) => [...elementsOf(cell.value)]));
+  divided.push(...stateOf(made!.gather()));
+  alone.push(...stateOf(optimizer!.stateDict()), ...stateOf(optimizer!.stateDict()));
   return { divided, alone, ...made!.memory };
 }
 

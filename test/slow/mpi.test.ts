@@ -99,12 +99,12 @@ describe.skipIf(usable.length === 0)(`what fails${usable.length === 0 ? " (skipp
     expect(weightsOf(out).equals(weightsOf(alone))).toBe(true);
   });
 
-  test("a run goes on with another number of ranks, to the same bits", async () => {
+  test("a run whose optimizer is divided goes on undivided with another number of ranks, to the same bits", async () => {
     const flags = ["mlp", "--data", "digits", "--epochs", "2", "--save-every", "4"];
     const whole = join(folder, "whole");
     expect(nabla(...flags, "--distributed", "--out", whole).status).toBe(0);
     const out = join(folder, "fewer");
-    const { child, ended } = start(usable[0]!, [...flags, "--ranks", "4", "--out", out]);
+    const { child, ended } = start(usable[0]!, [...flags, "--ranks", "4", "--shard-optimizer", "--out", out]);
     await untilStep(out, 10);
     process.kill(rankOf(child.pid!, 3), "SIGKILL");
     expect((await ended).status).not.toBe(0);
