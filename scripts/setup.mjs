@@ -113,6 +113,7 @@ const OTHER_ENTRIES = [
   "demo/page",
   "cli/settings",
   "data/image-folder",
+  "data/web-dataset",
   "data/no-png",
 ].map((name) => `dist/${name}.js`);
 

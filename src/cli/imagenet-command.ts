@@ -2,7 +2,8 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { imageInput } from "../data/image.ts";
-import { openImageFolder, prepareImage } from "../data/image-folder.ts";
+import { openImageFolder } from "../data/image-folder.ts";
+import { prepareImage } from "../data/image-source.ts";
 import { tenCrops } from "../data/imagenet.ts";
 import { softmax } from "../math/softmax.ts";
 import { tensor } from "../ops/create.ts";

@@ -4,7 +4,7 @@ import { extname, join } from "node:path";
 import { sizeOf } from "../base/shape.ts";
 import { encodeRows } from "../data/encode.ts";
 import { type Image, imageInput, readImage } from "../data/image.ts";
-import { prepareImage } from "../data/image-folder.ts";
+import { prepareImage } from "../data/image-source.ts";
 import { standardizeValues } from "../data/preprocessing.ts";
 import { readTableFor } from "../data/registry.ts";
 import { readNpy } from "../formats/npy.ts";

@@ -305,7 +305,13 @@ async function fitWithReports(run: RunFolder, session: Session, interruption: In
     lost = error;
     interruption.abort(1, error.message);
   };
-  const onFull = session.options.distributed && ((error: Error): void => interruption.abort(1, error.message));
+  const ranks = session.options.distributed;
+  const onFull =
+    ranks &&
+    ((error: Error): void => {
+      console.error(`error: rank ${ranks.rank} on ${ranks.hosts[ranks.rank]}: ${error.message}`);
+      interruption.abort(1, error.message);
+    });
   // Samples draw random numbers, which all ranks must draw alike.
   const shown = session.options.distributed ? [] : samples(session.model, session.data);
   const callbacks = [...session.options.callbacks, reporter, ...shown, ...keepers(run, session, onLost, onFull)];

@@ -25,6 +25,8 @@ export interface Split {
    * examples from epoch to epoch. Such a split has no `inputs`: reading them throws.
    */
   readonly read?: (indices: Int32Array, epoch?: number) => Promise<Float32Array>;
+  /** Of examples that lie in shards, such as the files of a data set: how many lie in each, in order. Shuffling then reads few shards at a time. */
+  readonly shards?: Int32Array;
 }
 
 /** Values of each example of a split: floats or integers. */

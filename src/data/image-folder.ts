@@ -6,7 +6,6 @@ import {
   aPath,
   type Checks,
   check,
-  checkFields,
   checkOptions,
   type Expectation,
   expectation,
@@ -16,7 +15,6 @@ import {
   listOf,
   naturalNumber,
   object,
-  oneOf,
   optional,
   positive,
   positiveInteger,
@@ -24,25 +22,13 @@ import {
   text,
 } from "../base/check.ts";
 import { nodeModule } from "../base/host.ts";
-import { fold, keyFromSeed } from "../base/random.ts";
 import { READ_LIMITS, type ReadLimits } from "../formats/budget.ts";
 import { collate } from "./batch.ts";
 import type { DataDescription, Dataset, Example, Examples, Split } from "./dataset.ts";
-import {
-  centreCrop,
-  coverCrop,
-  hasColours,
-  type Image,
-  type ImageFilter,
-  imageInput,
-  readImage,
-  resizeImage,
-  resizeShorterSide,
-  withChannels,
-} from "./image.ts";
+import type { ImageFilter } from "./image.ts";
+import { FILTER, FIT, imageExamples } from "./image-source.ts";
 import { fromModule, type ModuleSource, startWorkers } from "./prefetch.ts";
-import { type Standardization, standardizeValues } from "./preprocessing.ts";
-import { randomPart } from "./random-part.ts";
+import type { Standardization } from "./preprocessing.ts";
 import { splitIndices, subset } from "./split.ts";
 
 export interface ImageFolderOptions extends ReadLimits {
@@ -86,9 +72,9 @@ export const imageSize: Expectation = expectation(
 export const IMAGE_FOLDER_OPTIONS: Checks<ImageFolderOptions> = {
   ...READ_LIMITS,
   size: imageSize,
-  fit: oneOf("crop", "stretch"),
+  fit: FIT,
   shorterSide: positiveInteger,
-  filter: oneOf("bilinear", "bicubic"),
+  filter: FILTER,
   channels: expectation("1 or 3", (value) => value === 1 || value === 3),
   testShare: share,
   seed: finite,
@@ -184,60 +170,10 @@ export async function openImageFolder(
       labels.push(known.indexOf(name));
     }
   }
-  const { maxBytes } = options;
-  const first = await readPath(paths[0], { maxBytes });
-  const [height, width] = typeof options.size === "number" ? [options.size, options.size] : (options.size ?? [first.height, first.width]);
-  const channels = options.channels ?? ((await anyColours(paths, { maxBytes })) ? 3 : 1);
-  const { inputs, randomResizedCrop: least, cropSeed = 0 } = options;
-  const example = async (index: number, epoch?: number): Promise<Example> => {
-    const whole = await readPath(paths[index], { maxBytes });
-    const image =
-      least === undefined || epoch === undefined
-        ? whole
-        : randomPart(whole, { least, width, height }, fold(fold(keyFromSeed(cropSeed), epoch), index));
-    if (!options.size && least === undefined && (image.width !== width || image.height !== height))
-      throw new Error(
-        `imagefolder: ${paths[index]} is ${image.width}x${image.height}, ${paths[0]} is ${width}x${height}; give a size for all (size: 32, --image-size 32)`,
-      );
-    const values = imageInput(prepareImage(image, { width, height, channels }, options));
-    return { input: inputs ? standardizeValues(values, inputs, 1) : values, target: labels[index] };
-  };
-  return {
-    count: paths.length,
-    example,
-    classes: known,
-    inputShape: [channels, height, width],
-    paths,
-    labels: Int32Array.from(labels),
-    leftOut,
-  };
-}
-
-/** Whether any of the images has colours: one grey photograph among them does not make the others grey. Reads headers up to the first that has. */
-async function anyColours(paths: readonly string[], limits: ReadLimits): Promise<boolean> {
   const { readFile } = await nodeModule<typeof import("node:fs/promises")>("node:fs/promises");
-  for (const path of paths) if (await hasColours(await readFile(path), path, limits)) return true;
-  return false;
-}
-
-const { fit, shorterSide, filter } = IMAGE_FOLDER_OPTIONS;
-/** Of an object that may have other fields: what a run keeps has the size too. */
-const PREPARATION = { fit: optional(fit), shorterSide: optional(shorterSide), filter: optional(filter) };
-
-/** An image with this many channels and of this size. */
-export function prepareImage(
-  image: Image,
-  size: { readonly width: number; readonly height: number; readonly channels: number },
-  options: Pick<ImageFolderOptions, "fit" | "shorterSide" | "filter"> = {},
-): Image {
-  checkFields("prepareImage", size, { width: positiveInteger, height: positiveInteger, channels: positiveInteger });
-  checkFields("prepareImage", options, PREPARATION);
-  const { width, height, channels } = size;
-  const { fit = "crop", shorterSide, filter } = options;
-  const coloured = withChannels(image, channels === 1 ? 1 : 3);
-  if (fit === "stretch") return resizeImage(coloured, width, height);
-  if (shorterSide === undefined) return coverCrop(coloured, width, height);
-  return centreCrop(resizeShorterSide(coloured, shorterSide, filter), width, height);
+  const source = { labels: Int32Array.from(labels), name: (i: number) => paths[i], bytes: (i: number) => readFile(paths[i]) };
+  const examples = await imageExamples("imagefolder", source, options);
+  return { ...examples, classes: known, paths, labels: source.labels, leftOut };
 }
 
 /** This module under the name by which threads can import it: the built package keeps it as an entry, and runs it from a chunk one folder aside. */
@@ -262,18 +198,13 @@ export function openSource({
   return openImageFolder(folder, options, classes);
 }
 
-async function readPath(path: string, limits: ReadLimits): Promise<Image> {
-  const { readFile } = await nodeModule<typeof import("node:fs/promises")>("node:fs/promises");
-  return readImage(await readFile(path), path, limits);
-}
-
 /** What the parts of a data set are called. */
-const PARTS: Readonly<Record<Part, readonly string[]>> = {
+export const PARTS: Readonly<Record<Part, readonly string[]>> = {
   train: ["train", "training"],
   validation: ["val", "valid", "validation"],
   test: ["test", "testing"],
 };
-type Part = "train" | "validation" | "test";
+export type Part = "train" | "validation" | "test";
 type Parts = Readonly<Record<"train" | "test", string> & Partial<Record<"validation", string>>>;
 
 /**
@@ -390,7 +321,7 @@ async function diskSplit(examples: ImageExamples, folder: string, options: Image
 }
 
 /** Some of the examples of a split that stays on disk. */
-function onDisk(targets: Int32Array, read: NonNullable<Split["read"]>): Split {
+export function onDisk(targets: Int32Array, read: NonNullable<Split["read"]>): Split {
   return {
     targets,
     count: targets.length,

@@ -30,9 +30,9 @@ export {
   imageFolder,
   imageFolderSource,
   openImageFolder,
-  prepareImage,
   type ReadProgress,
 } from "./image-folder.ts";
+export { prepareImage } from "./image-source.ts";
 export { type ClassNames, classNames, IMAGENET, tenCrops } from "./imagenet.ts";
 export {
   type Batch,
@@ -70,4 +70,5 @@ export { type Along, bootstrapIndices, type Fold, kFold, type SplitOptions, spli
 export { blobs, checkerboard, circles, curve, curves, moons, type SpiralsOptions, type SyntheticOptions, spirals } from "./synthetic.ts";
 export { type Table, type TableOptions, tableDataset } from "./table.ts";
 export { type TextOptions, textDataset, textFile } from "./text.ts";
+export { type WebDatasetOptions, webDataset } from "./web-dataset.ts";
 export { xor } from "./xor.ts";

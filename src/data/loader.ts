@@ -13,6 +13,7 @@ import { checkSplit } from "./check.ts";
 import type { Example, ExampleStream, Examples, Split } from "./dataset.ts";
 import { type ModuleSource, openModule, startWorkers, type Workers } from "./prefetch.ts";
 import type { Sampler } from "./sampler.ts";
+import { shardOrder } from "./shard-order.ts";
 import { alongAt, aSeed, gatherRows, keyOf } from "./split.ts";
 import { shuffledStream, streamBatches } from "./stream.ts";
 
@@ -52,7 +53,7 @@ export function batches(split: Split, options: BatchOptions): Generator<Batch, v
 }
 
 function* generate(split: Split, options: BatchOptions): Generator<Batch, void, undefined> {
-  for (const indices of batchIndices(split.count, options)) yield batchOf(split, indices);
+  for (const indices of indicesOf(split, options)) yield batchOf(split, indices);
 }
 
 /** The positions of each batch of an epoch. */
@@ -66,6 +67,14 @@ export function batchIndices(count: number, options: BatchOptions): Int32Array[]
     const { from, to } = options.part?.(batch.length) ?? { from: 0, to: batch.length };
     return batch.slice(from, to);
   });
+}
+
+/** The positions of each batch of an epoch of a split, whose examples may lie in shards. */
+function indicesOf(split: { readonly count: number; readonly shards?: Int32Array }, options: BatchOptions): Int32Array[] {
+  const { shards, count } = split;
+  if (!shards || !options.shuffle) return batchIndices(count, options);
+  const sampler: Sampler = { count, indices: (key) => shardOrder(shards, options.batchSize, key) };
+  return batchIndices(count, { ...options, shuffle: false, sampler });
 }
 
 function orderOf(count: number, options: BatchOptions): Int32Array {
@@ -83,8 +92,25 @@ export async function* fetchBatches(split: Split, options: BatchOptions, from = 
   checkSplit("batches: the split", split);
   checkBatchOptions("batches", options);
   const epoch = options.shuffle || options.sampler ? (options.epoch ?? 0) : undefined;
-  for (const indices of batchIndices(split.count, options).slice(from)) {
-    yield split.read ? batchOf(split, indices, await split.read(indices, epoch)) : batchOf(split, indices);
+  const all = indicesOf(split, options);
+  yield* readAhead(all.length, split.read ? 1 : 0, (b) => fetchBatch(split, all[b], epoch), from);
+}
+
+/** Batches in their order, with some more on their way. */
+async function* readAhead(
+  count: number,
+  ahead: number,
+  fetchOne: (b: number) => Promise<Batch>,
+  from = 0,
+): AsyncGenerator<Batch, void, undefined> {
+  const coming: Promise<Batch>[] = [];
+  for (let b = from; b < count; b++) {
+    while (coming.length <= ahead && b + coming.length < count) {
+      const batch = fetchOne(b + coming.length);
+      batch.catch(() => {}); // reported when its turn comes, or never, if nobody waits for it any more
+      coming.push(batch);
+    }
+    yield await coming.shift()!;
   }
 }
 
@@ -200,7 +226,7 @@ export class Loader implements AsyncIterable<Batch> {
     let [batch, examples] = [0, 0];
     for await (const next of typeof source === "function"
       ? this.#stream(source, epoch)
-      : this.#fetch(source, batchIndices(source.count, options), epoch)) {
+      : this.#fetch(source, indicesOf(source, options), epoch)) {
       examples += next.count;
       this.#options.onProgress?.({ epoch, batch: ++batch, ...(batches !== undefined && { batches }), examples });
       yield next;
@@ -231,19 +257,9 @@ export class Loader implements AsyncIterable<Batch> {
     return streamBatches(shuffle ? shuffledStream(stream, shuffleBuffer, orderKey({ seed, epoch })) : stream, this.#options);
   }
 
-  /** Batches in their order, with some more on their way. */
-  async *#fetch(source: Split | Examples, all: readonly Int32Array[], epoch: number): AsyncGenerator<Batch, void, undefined> {
+  #fetch(source: Split | Examples, all: readonly Int32Array[], epoch: number): AsyncGenerator<Batch, void, undefined> {
     const { workers = 0, prefetch = 2 * Math.max(1, workers) } = this.#options;
-    const coming: Promise<Batch>[] = [];
-    const fetchOne = (b: number): Promise<Batch> => {
-      const batch = this.#workers ? this.#workers.fetch(all[b], epoch) : fetchBatch(source, all[b], epoch);
-      batch.catch(() => {}); // reported when its turn comes, or never, if nobody waits for it any more
-      return batch;
-    };
-    for (let b = 0; b < all.length; b++) {
-      while (coming.length <= prefetch && b + coming.length < all.length) coming.push(fetchOne(b + coming.length));
-      yield await coming.shift()!;
-    }
+    return readAhead(all.length, prefetch, (b) => (this.#workers ? this.#workers.fetch(all[b], epoch) : fetchBatch(source, all[b], epoch)));
   }
 
   /** Ends the threads; a loader without any needs no closing. */
@@ -274,7 +290,7 @@ function checkSource(source: unknown): void {
 
 const isModule = (source: Source): source is ModuleSource => "module" in source;
 
-async function fetchBatch(source: Split | Examples, indices: Int32Array, epoch: number): Promise<Batch> {
+async function fetchBatch(source: Split | Examples, indices: Int32Array, epoch: number | undefined): Promise<Batch> {
   if (!("example" in source)) return source.read ? batchOf(source, indices, await source.read(indices, epoch)) : batchOf(source, indices);
   const examples: Example[] = [];
   for (const index of indices) examples.push(await source.example(index, epoch));

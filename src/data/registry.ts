@@ -14,9 +14,11 @@ import { digestOf, FILE_OPTIONS, type FileOptions, readIfThere } from "./files.t
 import { IMAGE_FOLDER_OPTIONS, type ImageFolderOptions, imageFolder } from "./image-folder.ts";
 import { fashionMnist, MNIST_OPTIONS, type MnistOptions, mnist } from "./mnist.ts";
 import { readParquet } from "./parquet.ts";
+import { isShardPattern, kindOf, shardsIn } from "./shards.ts";
 import { blobs, checkerboard, circles, curve, curves, moons, SYNTHETIC_OPTIONS, type SyntheticOptions, spirals } from "./synthetic.ts";
 import { TABLE_OPTIONS, type Table, type TableOptions, tableDataset } from "./table.ts";
 import { TEXT_OPTIONS, type TextOptions, textFile } from "./text.ts";
+import { WEB_DATASET_OPTIONS, type WebDatasetOptions, webDataset } from "./web-dataset.ts";
 import { xor } from "./xor.ts";
 
 /** What a data set can be told; each reads what concerns it. `dataDir` is the folder of its files, or the file or folder itself. */
@@ -36,6 +38,7 @@ export type DatasetLoader = (options: LoadOptions) => Promise<Dataset>;
 const points = (options: LoadOptions): SyntheticOptions => chosen<SyntheticOptions>(options, SYNTHETIC_OPTIONS);
 const fileOptions = (options: LoadOptions): FileOptions => chosen<FileOptions>(options, FILE_OPTIONS);
 const mnistOptions = (options: LoadOptions): MnistOptions => chosen<MnistOptions>(options, MNIST_OPTIONS);
+const shardOptions = (options: LoadOptions): WebDatasetOptions => chosen<WebDatasetOptions>(options, WEB_DATASET_OPTIONS);
 const folderOptions = (options: LoadOptions): ImageFolderOptions => chosen<ImageFolderOptions>(options, IMAGE_FOLDER_OPTIONS);
 
 /** Data sets by name. */
@@ -47,6 +50,7 @@ export const datasets: Readonly<Record<string, DatasetLoader>> = /* @__PURE__ */
   cifar10: (options) => cifar10(options.dataDir, fileOptions(options)),
   imagefolder: (options) =>
     imageFolder(requirePath("imagefolder", "a folder with a sub-folder of images for each class", options), folderOptions(options)),
+  webdataset: (options) => webDataset(requirePath("webdataset", "a folder of .tar shards", options), shardOptions(options)),
   csv: (options) => tableFile(requirePath("csv", "a CSV file", options), options),
   parquet: (options) => tableFile(requirePath("parquet", "a Parquet file", options), options),
   text: ({ dataDir, context, testShare, maxBytes }) =>
@@ -86,13 +90,16 @@ const TABLE = /\.(csv|tsv|txt|parquet)$/i;
 export const isTableFile = (path: string): boolean => TABLE.test(path);
 
 /**
- * The data set of this name. A path to a table (.csv, .tsv, .txt, .parquet), to arrays (.npy, .npz, idx) or to a folder of images is taken for one.
+ * The data set of this name. A path to a table (.csv, .tsv, .txt, .parquet), to arrays (.npy, .npz, idx), to shards (a folder of .tar files, or a pattern such
+ * as `train-{000..146}.tar`) or to a folder of images is taken for one.
  * @throws {Error} one line for an unknown name, or whatever is wrong with the files.
  */
 export async function loadDataset(name: string, options: LoadOptions = {}): Promise<Dataset> {
   check("loadDataset: name", name, text);
   checkOptions("loadDataset", options, LOAD_OPTIONS);
   if (Object.hasOwn(datasets, name)) return datasets[name](options);
+  const shards = isShardPattern(name) || kindOf(name) === "tar" ? kindOf(name) : await shardsIn(name);
+  if (shards === "tar") return webDataset(name, shardOptions(options));
   if (isTableFile(name)) return tableFile(name, options);
   if (isArrayFile(name)) return arrayDataset(nameOf(name), name, chosen<ArrayOptions>(options, ARRAY_OPTIONS));
   if (/[/\\]/.test(name)) return imageFolder(name, folderOptions(options));

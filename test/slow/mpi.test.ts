@@ -9,7 +9,9 @@ import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { single } from "../../src/distributed/communicator.ts";
 import { bundled } from "../distributed/bundle.ts";
+import { cutOff, fillUp, removeDisk, smallDisk } from "../distributed/faults.ts";
 import { type Launcher, launch, launchers, main, rankOf, start, titleOf, untilStep } from "../distributed/launch.ts";
+import { lower, obstacle, raise } from "../distributed/netns.ts";
 import { type collectives, type FitTask, type tasks, train } from "../distributed/tasks.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "nabla-mpi-"));
@@ -111,6 +113,49 @@ describe.skipIf(usable.length === 0)(`what fails${usable.length === 0 ? " (skipp
     expect(nabla("--resume", out, "--ranks", "2").status).toBe(0);
     expect(weightsOf(out).equals(weightsOf(whole))).toBe(true);
   });
+
+  const disk = join(folder, "disk");
+  const unmounted = smallDisk(disk);
+  afterAll(() => removeDisk(disk));
+
+  test.skipIf(unmounted !== undefined)(
+    `a full disk${unmounted === undefined ? "" : ` (skipped: ${unmounted})`}: the run ends with a line, its checkpoints are whole, and it goes on when there is room`,
+    async () => {
+      const flags = ["mlp", "--data", "digits", "--epochs", "4", "--save-every", "4"];
+      const whole = join(folder, "roomy");
+      expect(nabla(...flags, "--distributed", "--out", whole).status).toBe(0);
+      const out = join(disk, "run");
+      const { status, stderr, afterMs, step, damaged } = await fillUp(usable[0]!, disk, out, [...flags, "--ranks", "2"]);
+      expect(status).not.toBe(0);
+      expect(stderr).toMatch(/^nabla: rank 0 on \S+: .*no space left on device.*; last checkpoint: step \d+$/im);
+      expect(afterMs).toBeLessThan(30_000);
+      expect(step).toBeGreaterThanOrEqual(10);
+      expect(damaged).toEqual([]);
+      const again = nabla("--resume", out, "--ranks", "4");
+      expect(again.status, again.stderr).toBe(0);
+      expect(weightsOf(out).equals(weightsOf(whole))).toBe(true);
+    },
+  );
+
+  const openMpi = usable.find(({ name }) => name === "Open MPI");
+  const reason = openMpi ? obstacle() : "Open MPI is not installed";
+
+  test.skipIf(reason !== undefined)(
+    `a host that is cut off${reason === undefined ? "" : ` (skipped: ${reason})`}: the run ends, names it, and its checkpoints are whole`,
+    async () => {
+      const agent = raise(folder);
+      try {
+        const flags = ["mlp", "--data", "digits", "--epochs", "100", "--save-every", "5"];
+        const { status, stderr, afterMs, damaged } = await cutOff(openMpi!, agent, join(folder, "cut"), flags);
+        expect(status, stderr).not.toBe(0);
+        expect(afterMs).toBeLessThan(30_000);
+        expect(stderr).toMatch(/h2/);
+        expect(damaged).toEqual([]);
+      } finally {
+        lower();
+      }
+    },
+  );
 
   test("several processes without --distributed are told so", () => {
     const { status, stderr } = launch(usable[0]!, 2, [main, "train", "mlp", "--data", "digits", "--out", join(folder, "alone")]);
