@@ -1,0 +1,218 @@
+/** @file Data sets in shards: WebDataset's tar files as GNU tar writes them, the order of an epoch, what each rank reads, and what is wrong with files. */
+import { spawnSync } from "node:child_process";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { keyFromSeed } from "../../src/base/random.ts";
+import type { Dataset, Split } from "../../src/data/dataset.ts";
+import { fetchBatches, Loader } from "../../src/data/loader.ts";
+import { loadDataset } from "../../src/data/registry.ts";
+import { shardOrder } from "../../src/data/shard-order.ts";
+import { webDataset } from "../../src/data/web-dataset.ts";
+import { readTar } from "../../src/formats/tar.ts";
+import { png } from "./make-images.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "nabla-shards-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** A tar file with these files, in this order, by the system's tar. */
+function tar(path: string, files: readonly (readonly [name: string, bytes: Uint8Array | string])[], format = "ustar"): void {
+  const place = mkdtempSync(join(folder, "files-"));
+  for (const [name, bytes] of files) {
+    mkdirSync(join(place, name, ".."), { recursive: true });
+    writeFileSync(join(place, name), bytes);
+  }
+  const { status, stderr } = spawnSync("tar", [`--format=${format}`, "-cf", path, "-C", place, ...files.map(([name]) => name)], {
+    encoding: "utf8",
+  });
+  expect(status, stderr).toBe(0);
+}
+
+/** A picture of 4 by 3 of one grey, which says which it is. */
+const picture = (i: number): Uint8Array => png({ width: 4, height: 3, sample: () => i });
+const sample = (i: number, name = `s${i}`): [string, Uint8Array | string][] => [
+  [`${name}.png`, picture(i)],
+  [`${name}.cls`, `${i % 3}\n`],
+];
+const greyOf = (values: Float32Array): number => Math.round(255 * values[0]!);
+
+/** Shards of so many pictures each, numbered through. */
+function shards(place: string, counts: readonly number[], nameOf = (s: number) => `train-${String(s).padStart(4, "0")}.tar`): string {
+  const path = join(folder, place);
+  mkdirSync(path, { recursive: true });
+  let i = 0;
+  for (const [s, count] of counts.entries()) {
+    tar(join(path, nameOf(s)), Array.from({ length: count }, () => sample(i++)).flat());
+  }
+  return path;
+}
+
+/** The greys of an epoch's batches. */
+async function epochOf(
+  split: Split,
+  options: { batchSize: number; epoch?: number; part?: (n: number) => { from: number; to: number } },
+  from = 0,
+) {
+  const found: number[][] = [];
+  for await (const { inputs, count } of fetchBatches(split, { shuffle: true, ...options }, from))
+    found.push(Array.from({ length: count }, (_, i) => greyOf(inputs.subarray(12 * i) as Float32Array)));
+  return found;
+}
+
+describe("WebDataset", () => {
+  let data: Dataset;
+  beforeAll(async () => {
+    data = await webDataset(shards("even", [7, 5, 9]), { testShare: 0.2 });
+  });
+
+  test("is found by its folder, with classes and a part for tests", async () => {
+    const same = await loadDataset(join(folder, "even"));
+    expect([same.train.count, same.test.count, same.classes, same.inputShape]).toEqual([18, 3, ["0", "1", "2"], [1, 3, 4]]);
+    expect(same.notes).toEqual(["3 shards of 5 to 9 images train"]);
+    const greys = await Promise.all(
+      [same.train, same.test].map(async ({ read, count }) => read!(Int32Array.from({ length: count }, (_, i) => i))),
+    );
+    const all = greys.flatMap((values) => Array.from({ length: values.length / 12 }, (_, i) => greyOf(values.subarray(12 * i))));
+    expect(all.sort((a, b) => a - b)).toEqual(Array.from({ length: 21 }, (_, i) => i));
+  });
+
+  test("targets belong to their pictures", async () => {
+    const { train } = data;
+    const values = await train.read!(Int32Array.from({ length: train.count }, (_, i) => i));
+    for (const [i, target] of train.targets.entries()) expect(greyOf(values.subarray(12 * i)) % 3).toBe(target);
+  });
+
+  test("an epoch has each example once, in another order each time; from any batch on it is the same", async () => {
+    const first = await epochOf(data.train, { batchSize: 4, epoch: 1 });
+    expect(first.map((batch) => batch.length)).toEqual([4, 4, 4, 4, 2]);
+    expect(new Set(first.flat()).size).toBe(18);
+    expect(await epochOf(data.train, { batchSize: 4, epoch: 2 })).not.toEqual(first);
+    for (const from of [1, 3, 5]) expect(await epochOf(data.train, { batchSize: 4, epoch: 1 }, from)).toEqual(first.slice(from));
+  });
+
+  test("parts of ranks make the batch, and threads read the same", async () => {
+    const whole = await epochOf(data.train, { batchSize: 8 });
+    const parts = await Promise.all(
+      [0, 1].map((rank) => epochOf(data.train, { batchSize: 8, part: (n) => ({ from: (rank * n) >> 1, to: ((rank + 1) * n) >> 1 }) })),
+    );
+    expect(parts[0]!.map((batch, b) => [...batch, ...parts[1]![b]!])).toEqual(whole);
+    const loader = new Loader(data.train, { batchSize: 8, shuffle: true });
+    const loaded: number[][] = [];
+    for await (const { inputs, count } of loader.epoch(0))
+      loaded.push(Array.from({ length: count }, (_, i) => greyOf(inputs.subarray(12 * i) as Float32Array)));
+    expect(loaded).toEqual(whole);
+  });
+
+  test("parts are told by names and by folders", async () => {
+    const path = shards("named", [4, 4, 6], (s) => ["a-train-0.tar", "a-train-1.tar", "a-val-0.tar"][s]!);
+    const { train, test: tests } = await webDataset(path);
+    expect([train.count, tests.count, train.shards]).toEqual([8, 6, Int32Array.of(4, 4)]);
+    const parent = join(folder, "folders");
+    mkdirSync(join(parent, "test"), { recursive: true });
+    mkdirSync(join(parent, "train"));
+    copyFileSync(join(path, "a-val-0.tar"), join(parent, "test", "x.tar"));
+    copyFileSync(join(path, "a-train-0.tar"), join(parent, "train", "x.tar"));
+    const other = await loadDataset(parent);
+    expect([other.train.count, other.test.count]).toEqual([4, 6]);
+  });
+
+  test.each(["ustar", "gnu", "pax"])("archives of the format %s, with long names", async (format) => {
+    const path = join(folder, `${format}.tar`);
+    const long = `${"deep/".repeat(format === "ustar" ? 20 : 60)}picture`;
+    tar(path, [0, 1, 2, 3, 4, 5].flatMap((i) => sample(i, i === 2 ? long : `s${i}`)), format); // biome-ignore format: one thought
+    expect([...(await readTar(readFileSync(path), "it")).keys()]).toContain(`${long}.png`);
+    const { train, test: tests } = await webDataset(path, { testShare: 0.5 });
+    expect(train.count + tests.count).toBe(6);
+  });
+
+  test("classes may have names, and an ending of their own", async () => {
+    const path = join(folder, "names.tar");
+    const animals = ["cat", "dog", "cat", "dog"];
+    tar(path, animals.flatMap((name, i): [string, string | Uint8Array][] => [[`${i}.seg.txt`, "no"], [`${i}.jpg`, picture(i)], [`${i}.animal`, name]])); // biome-ignore format: one thought
+    const { classes } = await webDataset(path, { label: "animal", testShare: 0.5 });
+    expect(classes).toEqual(["cat", "dog"]);
+  });
+});
+
+describe("the order of an epoch in shards", () => {
+  test.each([
+    { sizes: [3], batch: 2 },
+    { sizes: [10, 1, 0, 7], batch: 8 },
+    { sizes: Array.from({ length: 40 }, (_, i) => 5 + (i % 7)), batch: 24 },
+    { sizes: [100, 3], batch: 7 },
+  ])("has each example once: $sizes.length shards, batches of $batch", ({ sizes, batch }) => {
+    const count = sizes.reduce((a, b) => a + b, 0);
+    const order = shardOrder(sizes, batch, keyFromSeed(1));
+    expect([...order].sort((a, b) => a - b)).toEqual(Array.from({ length: count }, (_, i) => i));
+    expect(shardOrder(sizes, batch, keyFromSeed(1))).toEqual(order);
+    if (count > 10) expect(shardOrder(sizes, batch, keyFromSeed(2))).not.toEqual(order);
+  });
+
+  test.each([2, 4, 8])("each of %i ranks reads shards of its own, and few at a time", (ranks) => {
+    const [each, count, batch] = [50, 64, 16];
+    const order = shardOrder(new Int32Array(count).fill(each), batch, keyFromSeed(3));
+    const reads = Array.from({ length: ranks }, (_, rank) => {
+      const batches = Array.from({ length: (each * count) / batch }, (__, b) =>
+        order.slice(b * batch + (rank * batch) / ranks, b * batch + ((rank + 1) * batch) / ranks),
+      );
+      const shardsOf = (positions: readonly Int32Array[]): number =>
+        new Set(positions.flatMap((x) => [...x].map((i) => Math.floor(i / each)))).size;
+      return { all: shardsOf(batches), tenSteps: shardsOf(batches.slice(20, 30)) };
+    });
+    // Four shards are shuffled at a time, so a rank may share four with the next.
+    for (const { all } of reads) expect(all).toBeLessThanOrEqual(count / ranks + 8);
+    for (const { tenSteps } of reads) expect(tenSteps).toBeLessThanOrEqual((8 / ranks) * 8);
+  });
+});
+
+describe("what is wrong", () => {
+  const error = async (path: string, options = {}): Promise<string> =>
+    webDataset(path, options).then(() => "nothing", ({ message }: Error) => message); // biome-ignore format: one thought
+
+  test("a missing shard is named", async () => {
+    const path = shards("gap", [2, 2, 2]);
+    rmSync(join(path, "train-0001.tar"));
+    expect(await error(path)).toMatch(/gap: shard train-0001\.tar is missing, there are 2 of 3; bring it, or name those that there are$/);
+    expect(await error(join(path, "train-{0000..0002}.tar"))).toMatch(/^shard .*train-0001\.tar is missing$/);
+    const counted = shards("counted", [2, 2], (s) => `x-0000${s}-of-00003.tar`);
+    expect(await error(counted)).toMatch(/shard x-00002-of-00003\.tar is missing, there are 2 of 3/);
+  });
+
+  test("a damaged one is named with the place", async () => {
+    const path = shards("damaged", [3, 3]);
+    const file = join(path, "train-0001.tar");
+    const bytes = readFileSync(file);
+    truncateSync(file, 1200);
+    expect(await error(path)).toMatch(/train-0001\.tar: truncated archive/);
+    const broken = Uint8Array.from(bytes);
+    broken[3] ^= 1;
+    writeFileSync(file, broken);
+    expect(await error(path)).toMatch(/train-0001\.tar: not a tar archive, or damaged: wrong checksum in the header at byte 0$/);
+    const noise = Uint8Array.from(bytes);
+    noise.fill(7, 520, 560);
+    writeFileSync(file, noise);
+    const { train, test: tests } = await webDataset(path, { testShare: 0.34 });
+    const both = async (): Promise<unknown> => [await epochOf(train, { batchSize: 2 }), await epochOf(tests, { batchSize: 2 })];
+    await expect(both()).rejects.toThrow(/train-0001\.tar: s3\.png: (damaged|want a PNG)/);
+  });
+
+  test("examples want an image and a class", async () => {
+    const path = join(folder, "bad.tar");
+    tar(path, [...sample(0), ["s1.png", picture(1)], ...sample(2)]);
+    expect(await error(path)).toMatch(/bad\.tar: example s1 has no class \(\.cls\); name the ending of such files with --label$/);
+    tar(path, [...sample(0), ["s1.cls", "1"]]);
+    expect(await error(path)).toMatch(/bad\.tar: example s1 has no image/);
+    tar(path, [...sample(0), ["s0.jpg", picture(1)]]);
+    expect(await error(path)).toMatch(/example s0 has two images, s0\.png and s0\.jpg/);
+    tar(path, [["readme", "x"]]);
+    expect(await error(path)).toMatch(/example readme has no image/);
+    expect(await error(join(folder, "nowhere"))).toMatch(/nowhere: has no shards \(\.tar\) to train on$/);
+  });
+
+  test("a class that does not train", async () => {
+    const path = shards("strange", [6], () => "train-0.tar");
+    tar(join(path, "val-0.tar"), [["a.png", picture(1)], ["a.cls", "9"]]); // biome-ignore format: one thought
+    expect(await error(path)).toMatch(/val-0\.tar: a\.png is of class "9", of which there are no examples to train on$/);
+  });
+});
