@@ -22,39 +22,18 @@ import {
   text,
 } from "../base/check.ts";
 import { nodeModule } from "../base/host.ts";
-import { READ_LIMITS, type ReadLimits } from "../formats/budget.ts";
+import { READ_LIMITS } from "../formats/budget.ts";
 import { collate } from "./batch.ts";
 import type { DataDescription, Dataset, Example, Examples, Split } from "./dataset.ts";
-import type { ImageFilter } from "./image.ts";
-import { FILTER, FIT, imageExamples } from "./image-source.ts";
+import { FILTER, FIT, type ImageOptions, imageExamples } from "./image-source.ts";
 import { fromModule, type ModuleSource, startWorkers } from "./prefetch.ts";
-import type { Standardization } from "./preprocessing.ts";
 import { splitIndices, subset } from "./split.ts";
 
-export interface ImageFolderOptions extends ReadLimits {
-  /** Side, or [height, width], to which images are brought. Default: their own size, which must be one for all. */
-  readonly size?: number | readonly [height: number, width: number];
-  /** "crop" (default) keeps proportions and loses edges; "stretch" keeps all. */
-  readonly fit?: "crop" | "stretch";
-  /** Of the shorter side before the middle is cut out. Default: it just covers `size`. ImageNet is tested with 256 and a size of 224. */
-  readonly shorterSide?: number;
-  /** How the shorter side is reached. Default "bilinear". */
-  readonly filter?: ImageFilter;
-  /** Default: 3 if any image has colours, else 1. Others are converted. */
-  readonly channels?: 1 | 3;
+export interface ImageFolderOptions extends ImageOptions {
   /** Share of the images that test, where the folder has no parts of its own. Default 0.2. */
   readonly testShare?: number;
   /** Of the random split. Default 0. */
   readonly seed?: number;
-  /** Of inputs from 0 to 1, by channel: for networks whose published weights want it. Default: none. */
-  readonly inputs?: Standardization;
-  /**
-   * In training a random part of each image, of at least this share of its area and with sides from 3:4 to 4:3, is what is brought to `size`
-   * (Szegedy et al. 2015, §6): another one in each epoch. Only where images stay on disk. Default: none.
-   */
-  readonly randomResizedCrop?: number;
-  /** Of the random parts. Default 0. */
-  readonly cropSeed?: number;
   /** Whether images are read when their batch is due, instead of all at once. Default false. */
   readonly fromDisk?: boolean;
   /** Threads that read images from disk. Default 0: this one. */

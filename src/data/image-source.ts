@@ -1,21 +1,45 @@
 /** @file Images as examples, wherever their files are: decoded when they are wanted, and brought to one size and number of channels. */
 import { checkFields, type Expectation, oneOf, optional, positiveInteger } from "../base/check.ts";
 import { fold, keyFromSeed } from "../base/random.ts";
+import type { ReadLimits } from "../formats/budget.ts";
 import type { Examples } from "./dataset.ts";
 import {
   centreCrop,
   coverCrop,
   hasColours,
   type Image,
+  type ImageFilter,
   imageInput,
   readImage,
   resizeImage,
   resizeShorterSide,
   withChannels,
 } from "./image.ts";
-import type { ImageFolderOptions } from "./image-folder.ts";
-import { standardizeValues } from "./preprocessing.ts";
+import { type Standardization, standardizeValues } from "./preprocessing.ts";
 import { randomPart } from "./random-part.ts";
+
+/** How images are brought to one shape, and to numbers. */
+export interface ImageOptions extends ReadLimits {
+  /** Side, or [height, width], to which images are brought. Default: their own size, which must be one for all. */
+  readonly size?: number | readonly [height: number, width: number];
+  /** "crop" (default) keeps proportions and loses edges; "stretch" keeps all. */
+  readonly fit?: "crop" | "stretch";
+  /** Of the shorter side before the middle is cut out. Default: it just covers `size`. ImageNet is tested with 256 and a size of 224. */
+  readonly shorterSide?: number;
+  /** How the shorter side is reached. Default "bilinear". */
+  readonly filter?: ImageFilter;
+  /** Default: 3 if any image has colours, else 1. Others are converted. */
+  readonly channels?: 1 | 3;
+  /** Of inputs from 0 to 1, by channel: for networks whose published weights want it. Default: none. */
+  readonly inputs?: Standardization;
+  /**
+   * In training a random part of each image, of at least this share of its area and with sides from 3:4 to 4:3, is what is brought to `size`
+   * (Szegedy et al. 2015, §6): another one in each epoch. Only where images stay on disk. Default: none.
+   */
+  readonly randomResizedCrop?: number;
+  /** Of the random parts. Default 0. */
+  readonly cropSeed?: number;
+}
 
 /** Files of images. */
 export interface ImageSource {
@@ -30,7 +54,7 @@ export interface ImageSource {
 export async function imageExamples(
   kind: string,
   { labels, name, bytes }: ImageSource,
-  options: ImageFolderOptions,
+  options: ImageOptions,
 ): Promise<Examples & { readonly inputShape: readonly [channels: number, height: number, width: number] }> {
   const { maxBytes, size, inputs, randomResizedCrop: least, cropSeed = 0 } = options;
   const decoded = async (index: number): Promise<Image> => readImage(await bytes(index), name(index), { maxBytes });
@@ -71,7 +95,7 @@ const PREPARATION = { fit: optional(FIT), shorterSide: optional(positiveInteger)
 export function prepareImage(
   image: Image,
   size: { readonly width: number; readonly height: number; readonly channels: number },
-  options: Pick<ImageFolderOptions, "fit" | "shorterSide" | "filter"> = {},
+  options: Pick<ImageOptions, "fit" | "shorterSide" | "filter"> = {},
 ): Image {
   checkFields("prepareImage", size, { width: positiveInteger, height: positiveInteger, channels: positiveInteger });
   checkFields("prepareImage", options, PREPARATION);

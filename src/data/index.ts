@@ -50,6 +50,7 @@ export { type MixOptions, mix } from "./mix.ts";
 export { fashionMnist, type MnistName, type MnistOptions, mnist, moments } from "./mnist.ts";
 export type { NumberFormat } from "./number-format.ts";
 export { readParquet } from "./parquet.ts";
+export { parquetShards } from "./parquet-shards.ts";
 export { fromModule, type ModuleSource } from "./prefetch.ts";
 export {
   type Column,

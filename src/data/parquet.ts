@@ -29,35 +29,71 @@ const BYTES_PER_CELL = 32;
  */
 export async function readParquet(bytes: Uint8Array, what = "parquet", limits: ReadLimits = {}): Promise<Table> {
   const budget = budgetFor("readParquet", bytes, what, limits);
-  const rowName = (row: number): string => `row ${row + 1}`;
-  try {
-    const metadata = await footer(bytes, budget);
-    const rowCount = checkCounts(metadata);
-    if (rowCount === 0) throw unsupported("there is no row of data");
+  const file: Bytes = { size: bytes.length, slice: async (from, to) => bytes.subarray(from, to) };
+  const { columns, groups, read } = await openParquet(file, what, () => budget);
+  const rowCount = groups.reduce((sum, n) => sum + n, 0);
+  budget.claim(rowCount * (BYTES_PER_ROW + BYTES_PER_CELL * columns.length), `${rowCount} rows of ${columns.length} columns`);
+  const rows: Cell[][] = Array.from({ length: rowCount }, () => new Array<Cell>(columns.length).fill(null));
+  for (const c of columns.keys())
+    for (const g of groups.keys())
+      await read(g, c, (row, cell) => {
+        rows[row]![c] = cell;
+      });
+  return { what, columns, rows, rowName: (row) => `row ${row + 1}` };
+}
+
+/** A file of which ranges can be read. */
+export interface Bytes {
+  readonly size: number;
+  slice(from: number, to: number): Promise<Uint8Array>;
+}
+
+/** A Parquet file of which row groups are read column by column. */
+export interface OpenedParquet {
+  readonly columns: readonly string[];
+  /** Rows of each group. */
+  readonly groups: readonly number[];
+  /** Tells the cells of a column in a group. Rows count from the start of the file. */
+  read(group: number, column: number, tell: (row: number, cell: Cell) => void): Promise<void>;
+}
+
+/** Opens a file; each call that reads may allocate what `allowed` gives. @throws {Error} as `readParquet`. */
+export async function openParquet(file: Bytes, what: string, allowed: () => Budget): Promise<OpenedParquet> {
+  const orExplain = async <T>(work: (budget: Budget) => Promise<T>): Promise<T> => {
+    const budget = allowed();
+    try {
+      return await work(budget);
+    } catch (error) {
+      if (budget.left < 0) throw error;
+      const reason = brief((error as Error).message.split("\n", 1)[0]);
+      if (isUnsupported(error)) throw new Error(`${what}${reason.startsWith("row") ? "," : ":"} ${reason}`);
+      throw new Error(`${what}: not a Parquet file, or a damaged one: ${reason}`);
+    }
+  };
+  return orExplain(async (opening) => {
+    const metadata = await footer(file, opening);
+    if (checkCounts(metadata) === 0) throw unsupported("there is no row of data");
     const leaves = flatColumns(metadata);
-    budget.claim(rowCount * (BYTES_PER_ROW + BYTES_PER_CELL * leaves.length), `${rowCount} rows of ${leaves.length} columns`);
-    const rows: Cell[][] = Array.from({ length: rowCount }, () => new Array<Cell>(leaves.length).fill(null));
-    for (const [c, leaf] of leaves.entries()) await readColumn(bytes, metadata, leaf, rows, c, budget);
-    return { what, columns: leaves.map(({ name }) => name), rows, rowName };
-  } catch (error) {
-    if (budget.left < 0) throw error;
-    const reason = brief((error as Error).message.split("\n", 1)[0]);
-    if (isUnsupported(error)) throw new Error(`${what}${reason.startsWith("row") ? "," : ":"} ${reason}`);
-    throw new Error(`${what}: not a Parquet file, or a damaged one: ${reason}`);
-  }
+    return {
+      columns: leaves.map(({ name }) => name),
+      groups: metadata.row_groups.map(({ num_rows: n }) => Number(n)),
+      read: (group, column, tell) => orExplain((budget) => readColumn(file, metadata, leaves[column]!, group, tell, budget)),
+    };
+  });
 }
 
 /** What the parsed footer takes of memory, per byte. */
 const FOOTER_COST = 32;
 
-async function footer(bytes: Uint8Array, budget: Budget): Promise<FileMetaData> {
+async function footer(file: Bytes, budget: Budget): Promise<FileMetaData> {
   const { parquetMetadata } = await import("hyparquet");
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const end = bytes.length - 8;
-  if (end < 4 || String.fromCharCode(...bytes.subarray(-4)) !== "PAR1") throw new Error("parquet file invalid (footer != PAR1)");
-  const length = view.getUint32(end, true);
-  if (length > end) throw new Error(`its footer should have ${length} bytes, the file has ${bytes.length}`);
-  structEnd(bytes.subarray(0, end), end - length);
+  const end = file.size - 8;
+  const mark = await file.slice(Math.max(0, end), file.size);
+  if (end < 4 || String.fromCharCode(...mark.subarray(-4)) !== "PAR1") throw new Error("parquet file invalid (footer != PAR1)");
+  const length = new DataView(mark.buffer, mark.byteOffset, mark.byteLength).getUint32(0, true);
+  if (length > end) throw new Error(`its footer should have ${length} bytes, the file has ${file.size}`);
+  const bytes = await file.slice(end - length, file.size);
+  structEnd(bytes.subarray(0, length), 0);
   budget.claim(FOOTER_COST * length, "its footer");
   return parquetMetadata(bytes, { geoparquet: false });
 }
@@ -94,23 +130,28 @@ function pandasIndex(text: string | undefined): string[] {
   }
 }
 
-/** Writes a column's values into the rows, group by group and page by page. */
-async function readColumn(bytes: Uint8Array, metadata: FileMetaData, leaf: Leaf, rows: Cell[][], c: number, budget: Budget): Promise<void> {
+/** Tells a column's values in a group, page by page. */
+async function readColumn(
+  file: Bytes,
+  { row_groups: groups }: FileMetaData,
+  leaf: Leaf,
+  g: number,
+  tell: (row: number, cell: Cell) => void,
+  budget: Budget,
+): Promise<void> {
   const name = brief(leaf.name);
-  let row = 0;
-  for (const group of metadata.row_groups) {
-    const end = row + Number(group.num_rows);
-    const chunk = group.columns[leaf.index]?.meta_data;
-    if (!chunk) throw new Error(`column "${name}" is not in every group`);
-    const start = Number(chunk.dictionary_page_offset || chunk.data_page_offset);
-    const stop = start + Number(chunk.total_compressed_size);
-    if (!(start >= 0 && stop >= start && stop <= bytes.length))
-      throw new Error(`column "${name}" lies at bytes ${start} to ${stop} of ${bytes.length}`);
-    for await (const values of pages(bytes.subarray(start, stop), leaf, chunk.codec, end - row, budget)) {
-      for (let i = 0; i < values.length; i++) rows[row++][c] = cellOf(values[i], row, name);
-    }
-    if (row !== end) throw new Error(`column "${name}" has ${row} values, its groups so far ${end} rows`);
-  }
+  const group = groups[g]!;
+  let row = groups.slice(0, g).reduce((n, { num_rows: rows }) => n + Number(rows), 0);
+  const end = row + Number(group.num_rows);
+  const chunk = group.columns[leaf.index]?.meta_data;
+  if (!chunk) throw new Error(`column "${name}" is not in every group`);
+  const start = Number(chunk.dictionary_page_offset || chunk.data_page_offset);
+  const stop = start + Number(chunk.total_compressed_size);
+  if (!(start >= 0 && stop >= start && stop <= file.size))
+    throw new Error(`column "${name}" lies at bytes ${start} to ${stop} of ${file.size}`);
+  for await (const values of pages(await file.slice(start, stop), leaf, chunk.codec, end - row, budget))
+    for (let i = 0; i < values.length; i++) tell(row++, cellOf(values[i], row, name));
+  if (row !== end) throw new Error(`column "${name}" has ${row} values, its groups so far ${end} rows`);
 }
 
 function cellOf(value: unknown, row: number, column: string): Cell {

@@ -14,6 +14,7 @@ import { digestOf, FILE_OPTIONS, type FileOptions, readIfThere } from "./files.t
 import { IMAGE_FOLDER_OPTIONS, type ImageFolderOptions, imageFolder } from "./image-folder.ts";
 import { fashionMnist, MNIST_OPTIONS, type MnistOptions, mnist } from "./mnist.ts";
 import { readParquet } from "./parquet.ts";
+import { parquetShards } from "./parquet-shards.ts";
 import { isShardPattern, kindOf, shardsIn } from "./shards.ts";
 import { blobs, checkerboard, circles, curve, curves, moons, SYNTHETIC_OPTIONS, type SyntheticOptions, spirals } from "./synthetic.ts";
 import { TABLE_OPTIONS, type Table, type TableOptions, tableDataset } from "./table.ts";
@@ -90,7 +91,7 @@ const TABLE = /\.(csv|tsv|txt|parquet)$/i;
 export const isTableFile = (path: string): boolean => TABLE.test(path);
 
 /**
- * The data set of this name. A path to a table (.csv, .tsv, .txt, .parquet), to arrays (.npy, .npz, idx), to shards (a folder of .tar files, or a pattern such
+ * The data set of this name. A path to a table (.csv, .tsv, .txt, .parquet), to arrays (.npy, .npz, idx), to shards (a folder of .tar or .parquet files, or a pattern such
  * as `train-{000..146}.tar`) or to a folder of images is taken for one.
  * @throws {Error} one line for an unknown name, or whatever is wrong with the files.
  */
@@ -100,6 +101,7 @@ export async function loadDataset(name: string, options: LoadOptions = {}): Prom
   if (Object.hasOwn(datasets, name)) return datasets[name](options);
   const shards = isShardPattern(name) || kindOf(name) === "tar" ? kindOf(name) : await shardsIn(name);
   if (shards === "tar") return webDataset(name, shardOptions(options));
+  if (shards === "parquet") return parquetShards(name, chosen<TableOptions & ReadLimits>(options, { ...TABLE_OPTIONS, ...READ_LIMITS }));
   if (isTableFile(name)) return tableFile(name, options);
   if (isArrayFile(name)) return arrayDataset(nameOf(name), name, chosen<ArrayOptions>(options, ARRAY_OPTIONS));
   if (/[/\\]/.test(name)) return imageFolder(name, folderOptions(options));

@@ -155,24 +155,35 @@ export function shardedSplit(targets: Split["targets"], shards: Int32Array, read
   return Object.defineProperty(onDisk(targets as Int32Array, read), "shards", { value: shards, enumerable: true });
 }
 
-/** Two parts of a split in shards, drawn at random, each in the order of the shards. */
-export function drawTest(all: Split, share: number, seed: number | undefined): [Split, Split] {
-  const ends = Int32Array.from(all.shards!);
-  for (let s = 1; s < ends.length; s++) ends[s]! += ends[s - 1]!;
-  return splitIndices(all, share, { seed }).map((indices) => {
+/** Some of the examples of a split in shards, in their order there. */
+export interface Draw {
+  readonly chosen: Int32Array;
+  /** How many lie in each shard; those of which none does are left out. */
+  readonly shards: Int32Array;
+}
+
+/** Draws examples for tests: those that train, and those that test. */
+export function drawTest(targets: Split["targets"], shards: Int32Array, share: number, seed: number | undefined): [Draw, Draw] {
+  const ends = endsOf(shards);
+  return splitIndices({ targets, count: targets.length }, share, { seed }).map((indices) => {
     const chosen = indices.slice().sort();
     const counts = new Int32Array(ends.length);
     for (let k = 0, s = 0; k < chosen.length; k++) {
       while (chosen[k]! >= ends[s]!) s++;
       counts[s]!++;
     }
-    const read: Split["read"] = (indices, epoch) => all.read!(indices.map((i) => chosen[i]!), epoch); // biome-ignore format: one thought
-    const targets =
-      all.targets instanceof Int32Array ? chosen.map((i) => all.targets[i]!) : Float32Array.from(chosen, (i) => all.targets[i]!);
-    return shardedSplit(
-      targets,
-      counts.filter((n) => n > 0),
-      read,
-    );
-  }) as [Split, Split];
+    return { chosen, shards: counts.filter((n) => n > 0) };
+  }) as [Draw, Draw];
+}
+
+/** Positions behind the last example of each shard. */
+export function endsOf(shards: Int32Array): Int32Array {
+  let end = 0;
+  return shards.map((n) => (end += n));
+}
+
+/** The examples of a split that were drawn. */
+export function drawnSplit({ targets, read }: Split, { chosen, shards }: Draw): Split {
+  const own = targets instanceof Int32Array ? chosen.map((i) => targets[i]!) : Float32Array.from(chosen, (i) => targets[i]!);
+  return shardedSplit(own, shards, (indices, epoch) => read!(indices.map((i) => chosen[i]!), epoch)); // biome-ignore format: one thought
 }

@@ -108,7 +108,7 @@ function gatherStandardized(
 
 const USUAL_LABELS = ["target", "label", "class"];
 
-function labelColumn({ what, columns }: Table, { label }: TableOptions): number {
+export function labelColumn({ what, columns }: Table, { label }: TableOptions): number {
   if (columns.length < 2) throw new Error(`${what}: want at least 2 columns, inputs and a label, got ${columns.length}`);
   if (label !== undefined) {
     const at = columns.indexOf(label);
@@ -119,7 +119,7 @@ function labelColumn({ what, columns }: Table, { label }: TableOptions): number 
   return usual >= 0 ? usual : columns.length - 1;
 }
 
-function checkNames({ what, columns }: Table, { ignore = [], categorical = [] }: TableOptions): void {
+export function checkNames({ what, columns }: Table, { ignore = [], categorical = [] }: TableOptions): void {
   const known = new Set(columns);
   const unknown = [...ignore, ...categorical].find((name) => !known.has(name));
   if (unknown !== undefined) throw new Error(`${what}: no column "${unknown}"; it has ${namesText(columns)}`);
@@ -223,7 +223,8 @@ interface Target {
   readonly classes: readonly string[];
 }
 
-function encodeLabel(table: Table, label: number, rows: readonly number[], task: Dataset["task"] | undefined): Target {
+/** The column that is predicted, as numbers: classes, or values. */
+export function encodeLabel(table: Table, label: number, rows: readonly number[], task: Dataset["task"] | undefined): Target {
   const cells = rows.map((row) => table.rows[row][label]);
   const values = cells.map(numberOf);
   const text = values.findIndex((value) => !Number.isFinite(Math.fround(value)));

@@ -10,7 +10,7 @@ import type { Dataset, Example, Examples, Split } from "./dataset.ts";
 import { IMAGE_FOLDER_OPTIONS, type ImageFolderOptions } from "./image-folder.ts";
 import { imageExamples } from "./image-source.ts";
 import { fromModule, startWorkers } from "./prefetch.ts";
-import { bytesOfFile, digestOfShards, drawTest, shardedSplit, shardParts, sizeOfFile } from "./shards.ts";
+import { bytesOfFile, digestOfShards, drawnSplit, drawTest, shardedSplit, shardParts, sizeOfFile } from "./shards.ts";
 
 /** Options of {@link webDataset}. */
 export interface WebDatasetOptions extends Omit<ImageFolderOptions, "fromDisk" | "onRead"> {
@@ -65,7 +65,8 @@ export async function webDataset(path: string, options: WebDatasetOptions = {}):
     return splitOn(own, await open(own, fixed), labelsOf(own, classes), fixed);
   };
   const whole = await splitOn(index, first, labelsOf(index, classes), fixed);
-  const [train, test] = parts.test ? [whole, await part(parts.test)] : drawTest(whole, options.testShare ?? 0.2, options.seed);
+  const drawn = parts.test ? undefined : drawTest(whole.targets, index.shards, options.testShare ?? 0.2, options.seed);
+  const [train, test] = drawn ? drawn.map((draw) => drawnSplit(whole, draw)) : [whole, await part(parts.test!)];
   const { shorterSide, filter, fit, inputs } = options;
   const image = { width, height, channels, ...(shorterSide && { shorterSide }), ...(filter && { filter }), ...(fit && { fit }) };
   return {

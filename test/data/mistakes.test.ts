@@ -372,7 +372,7 @@ describe("data in memory", () => {
 
 describe("names", () => {
   const known =
-    "digits, mnist, fashion-mnist, cifar10, imagefolder, csv, parquet, text, xor, spirals, moons, circles, blobs, checkerboard, sine, step, sinc, polynomial";
+    "digits, mnist, fashion-mnist, cifar10, imagefolder, webdataset, csv, parquet, text, xor, spirals, moons, circles, blobs, checkerboard, sine, step, sinc, polynomial";
   test.each([
     [
       "minst",

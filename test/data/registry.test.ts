@@ -4,7 +4,7 @@ import { datasets, loadDataset } from "../../src/data/registry.ts";
 
 describe("loadDataset", () => {
   test("knows its names", async () => {
-    const images = ["digits", "mnist", "fashion-mnist", "cifar10", "imagefolder"];
+    const images = ["digits", "mnist", "fashion-mnist", "cifar10", "imagefolder", "webdataset"];
     const made = ["xor", "spirals", "moons", "circles", "blobs", "checkerboard", "sine", "step", "sinc", "polynomial"];
     expect(Object.keys(datasets)).toEqual([...images, "csv", "parquet", "text", ...made]);
     expect((await loadDataset("digits")).name).toBe("digits");
@@ -22,7 +22,7 @@ describe("loadDataset", () => {
 
   test("an unknown name gets the nearest suggestion, if any is near, and the list", async () => {
     await expect(loadDataset("minst")).rejects.toThrow(
-      'unknown data set "minst"; did you mean "mnist"? (known: digits, mnist, fashion-mnist, cifar10, imagefolder, csv,',
+      'unknown data set "minst"; did you mean "mnist"? (known: digits, mnist, fashion-mnist, cifar10, imagefolder, webdataset, csv,',
     );
     await expect(loadDataset("constructor")).rejects.toThrow('unknown data set "constructor" (known: digits,');
   });

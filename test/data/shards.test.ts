@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { keyFromSeed } from "../../src/base/random.ts";
 import type { Dataset, Split } from "../../src/data/dataset.ts";
 import { fetchBatches, Loader } from "../../src/data/loader.ts";
+import { readParquet } from "../../src/data/parquet.ts";
 import { loadDataset } from "../../src/data/registry.ts";
 import { shardOrder } from "../../src/data/shard-order.ts";
 import { webDataset } from "../../src/data/web-dataset.ts";
@@ -132,6 +133,102 @@ describe("WebDataset", () => {
     tar(path, animals.flatMap((name, i): [string, string | Uint8Array][] => [[`${i}.seg.txt`, "no"], [`${i}.jpg`, picture(i)], [`${i}.animal`, name]])); // biome-ignore format: one thought
     const { classes } = await webDataset(path, { label: "animal", testShare: 0.5 });
     expect(classes).toEqual(["cat", "dog"]);
+  });
+});
+
+describe("Parquet", () => {
+  // Written by pyarrow 22: 23, 17 and 30 rows in groups of 10; b is about 100 a, kind says whether a is above 0.
+  const path = join(import.meta.dirname, "../fixtures/shards");
+  let rows: Map<number, readonly [a: number, b: number, kind: string]>;
+  beforeAll(async () => {
+    rows = new Map();
+    for (const s of [0, 1, 2]) {
+      const name = join(path, `train-0000${s}-of-00003.parquet`);
+      for (const [id, a, b, kind] of (await readParquet(readFileSync(name))).rows)
+        rows.set(Number(id), [Number(a), Number(b), String(kind)]);
+    }
+  });
+  const everything = (split: Split): Promise<Float32Array> => split.read!(Int32Array.from({ length: split.count }, (_, i) => i));
+
+  test("rows, classes and standardization are those of the files read whole", async () => {
+    const {
+      train,
+      test: tests,
+      classes,
+      inputShape,
+      preprocessing,
+      notes,
+    } = await loadDataset(path, { label: "kind", standardize: false });
+    expect([train.count, tests.count, classes, inputShape]).toEqual([56, 14, ["high", "low"], [3]]);
+    expect(notes).toEqual(["3 shards, 8 row groups of 3 to 10 rows train", "label: kind, 2 classes; 3 inputs"]);
+    const seen = new Set<number>();
+    for (const split of [train, tests]) {
+      const values = await everything(split);
+      for (const [i, target] of split.targets.entries()) {
+        const [id, a, b] = values.subarray(3 * i);
+        seen.add(id!);
+        const row = rows.get(id!)!;
+        expect([a, b, classes[target]]).toEqual([row[0], Math.fround(row[1]), row[2]]);
+      }
+    }
+    expect(seen.size).toBe(70);
+    expect(preprocessing?.columns?.map(({ name }) => name)).toEqual(["id", "a", "b"]);
+    const scaled = await loadDataset(path, { label: "kind", ignore: ["id"] });
+    const values = await everything(scaled.train);
+    for (const c of [0, 1]) {
+      const column = values.filter((_, i) => i % 2 === c);
+      const mean = column.reduce((sum, x) => sum + x, 0) / column.length;
+      expect(mean).toBeCloseTo(0, 5);
+      expect(column.reduce((sum, x) => sum + (x - mean) ** 2, 0) / column.length).toBeCloseTo(1, 5);
+    }
+  });
+
+  test("a number to predict, in its own units once more", async () => {
+    const { train, task, preprocessing } = await loadDataset(path, { label: "b", ignore: ["id", "kind"] });
+    expect(task).toBe("regression");
+    const { mean, std } = preprocessing!.targets!;
+    const values = await everything(train);
+    const { mean: means, std: deviations } = preprocessing!.inputs!;
+    for (const [i, target] of train.targets.entries()) {
+      const [a, b] = [values[i]! * deviations[0]! + means[0]!, target * std[0]! + mean[0]!];
+      expect(Math.abs(b - 100 * a)).toBeLessThan(5);
+    }
+  });
+
+  test("an epoch has each row once, and a run goes on from any batch", async () => {
+    const { train } = await loadDataset(path, { label: "kind", standardize: false });
+    const epoch = async (from = 0): Promise<number[][]> => {
+      const found: number[][] = [];
+      for await (const { inputs, count } of fetchBatches(train, { shuffle: true, batchSize: 8, epoch: 3 }, from))
+        found.push(Array.from({ length: count }, (_, i) => inputs[3 * i]!));
+      return found;
+    };
+    const whole = await epoch();
+    expect(new Set(whole.flat()).size).toBe(56);
+    expect(await epoch(4)).toEqual(whole.slice(4));
+  });
+
+  test("what is wrong with a shard is said", async () => {
+    const copy = join(folder, "parquet");
+    mkdirSync(copy);
+    const name = (s: number): string => `train-0000${s}-of-00003.parquet`;
+    for (const s of [0, 1]) copyFileSync(join(path, name(s)), join(copy, name(s)));
+    const error = async (options = {}): Promise<string> => loadDataset(copy, options).then(() => "nothing", ({ message }: Error) => message); // biome-ignore format: one thought
+    expect(await error()).toMatch(/shard train-00002-of-00003\.parquet is missing, there are 2 of 3/);
+    const last = join(copy, name(2));
+    copyFileSync(join(path, "../fruit-none.parquet"), last);
+    expect(await error()).toMatch(
+      /train-00002-of-00003\.parquet: has the columns .*, .*train-00000-of-00003\.parquet has id, a, b, kind; want the same in all shards$/,
+    );
+    copyFileSync(join(path, name(2)), last);
+    truncateSync(last, 900);
+    expect(await error()).toMatch(/train-00002-of-00003\.parquet: not a Parquet file, or a damaged one/);
+    copyFileSync(join(path, name(2)), last);
+    expect(await error({ label: "b", ignore: ["id"] })).toMatch(
+      /row 1: column "kind" is "(high|low)", no number; correct it, or leave the column out \(--ignore\)$/,
+    );
+    expect(await error({ label: "c" })).toMatch(/no column "c" for the label; it has id, a, b, kind/);
+    expect(await error({ missing: "mean" })).toMatch(/missing: is for tables in one file/);
   });
 });
 
