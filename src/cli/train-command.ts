@@ -312,9 +312,12 @@ async function fitWithReports(run: RunFolder, session: Session, interruption: In
       console.error(`error: rank ${ranks.rank} on ${ranks.hosts[ranks.rank]}: ${error.message}`);
       interruption.abort(1, error.message);
     });
-  // Samples draw random numbers, which all ranks must draw alike.
-  const shown = session.options.distributed ? [] : samples(session.model, session.data);
-  const callbacks = [...session.options.callbacks, reporter, ...shown, ...keepers(run, session, onLost, onFull)];
+  const callbacks = [
+    ...session.options.callbacks,
+    reporter,
+    ...samples(session.model, session.data),
+    ...keepers(run, session, onLost, onFull),
+  ];
   try {
     const history = await fit(session.model, session.data, { ...session.options, callbacks, signal: interruption.signal, resume });
     if (lost) throw lost;

@@ -3,13 +3,13 @@
  * numbers; the label alone is held in memory. A rank reads the row groups of its part of the batches.
  */
 import { aPath, check, checkOptions } from "../base/check.ts";
-import { Budget, type ReadLimits } from "../formats/budget.ts";
+import { Budget, READ_LIMITS, type ReadLimits } from "../formats/budget.ts";
 import { type Cell, describeGap, inputNumberOf, isMissing } from "./cells.ts";
 import type { Dataset, Split } from "./dataset.ts";
 import { type OpenedParquet, openParquet } from "./parquet.ts";
 import { fitStandardization, type Standardization, unitStandardization } from "./preprocessing.ts";
-import { bytesOfFile, digestOfShards, drawnSplit, drawTest, endsOf, shardedSplit, shardParts, sizeOfFile } from "./shards.ts";
-import { checkNames, encodeLabel, labelColumn, TABLE_OPTIONS, type TableOptions } from "./table.ts";
+import { bytesOfFile, digestOfShards, drawnSplit, drawTest, endsOf, nameOfShards, shardedSplit, shardParts, sizeOfFile } from "./shards.ts";
+import { checkNames, encodeLabel, labelColumn, TABLE_OPTIONS, type TableOptions, type Target } from "./table.ts";
 import { unsupported } from "./unsupported.ts";
 
 /** Row groups that are held decoded: those that a process alone reads from at a time. */
@@ -37,35 +37,21 @@ interface Choice {
  * @throws {Error} for a missing or damaged shard, other columns in one of them, texts among the inputs, cells without a value.
  */
 export async function parquetShards(path: string, options: TableOptions & ReadLimits = {}): Promise<Dataset> {
-  const { maxBytes, ...tableOptions } = options;
   check("parquetShards: path", path, aPath);
-  checkOptions("parquetShards", tableOptions, TABLE_OPTIONS);
-  for (const name of ["missing", "categorical"] as const)
-    if (options[name] !== undefined && options[name] !== "error")
-      throw new Error(`${path}: ${name}: is for tables in one file, which are read whole; shards want numbers, a value in each cell`);
+  checkOptions("parquetShards", options, { ...TABLE_OPTIONS, ...READ_LIMITS });
+  refuseGaps(path, options);
+  const { maxBytes, testShare = 0.2, seed } = options;
   const parts = await shardParts(path, "parquet");
   const groups = await groupsOf(parts.train, { maxBytes });
-  const choice = chosenColumns(groups[0]!, tableOptions);
-  const trainLabels = await labelsOf(groups, choice);
-  const table = {
-    what: path,
-    columns: [choice.columns[choice.label]!],
-    rows: trainLabels.map((cell) => [cell]),
-    rowName: (i: number) => rowName(groups, i),
-  };
-  const target = encodeLabel(table, 0, Array.from(trainLabels.keys()), options.task);
-  const rows = new Rows(groups, choice);
-  const drawn = parts.test ? undefined : drawTest(target.values, rows.shards, options.testShare ?? 0.2, options.seed);
-  const scale = options.standardize !== false;
-  const stats = scale ? await rows.statistics(drawn?.[0].chosen) : unitStandardization(choice.inputs.length);
+  const choice = chosenColumns(groups[0]!, options);
+  const target = await targetOf(path, groups, choice, options.task);
   const isRegression = target.classes.length === 0;
-  const numbers = drawn && isRegression ? Float64Array.from(drawn[0].chosen, (i) => target.numbers[i]!) : target.numbers;
-  const units = scale && isRegression ? fitStandardization(numbers, numbers.length, 1) : undefined;
+  const rows = new Rows(groups, choice);
+  const drawn = parts.test ? undefined : drawTest(target.values, rows.shards, testShare, seed);
+  const scales = options.standardize === false ? {} : await scalesOf(rows, target, drawn?.[0].chosen);
   const finished = (of: Rows, targets: Float64Array | Int32Array): Split =>
-    shardedSplit(
-      targets instanceof Int32Array ? targets : standardizedRows(targets, 1, units ?? unitStandardization(1)),
-      of.shards,
-      async (indices) => standardizedRows(await of.read(indices), choice.inputs.length, stats),
+    shardedSplit(targets instanceof Int32Array ? targets : standardizedRows(targets, 1, scales.targets), of.shards, async (indices) =>
+      standardizedRows(await of.read(indices), choice.inputs.length, scales.inputs),
     );
   const part = async (paths: readonly string[]): Promise<Split> => {
     const own = await groupsOf(paths, { maxBytes }, groups[0]);
@@ -73,23 +59,49 @@ export async function parquetShards(path: string, options: TableOptions & ReadLi
   };
   const whole = finished(rows, isRegression ? target.numbers : (target.values as Int32Array));
   const [train, test] = drawn ? drawn.map((draw) => drawnSplit(whole, draw)) : [whole, await part(parts.test!)];
-  const names = choice.inputs.map((c) => choice.columns[c]!);
   const label = choice.columns[choice.label]!;
   return {
-    name: path.replace(/[/\\]+$/, "").split(/[/\\]/).at(-1)!.replace(/\.parquet$/i, ""), // biome-ignore format: one thought
+    name: nameOfShards(path),
     train: train!,
     test: test!,
     ...(parts.validation && { validation: await part(parts.validation) }),
     classes: target.classes,
-    inputShape: [names.length],
+    inputShape: [choice.inputs.length],
     task: isRegression ? "regression" : "classification",
-    preprocessing: { columns: names.map((name) => ({ name })), label, ...(scale && { inputs: stats }), ...(units && { targets: units }) },
-    sha256: await digestOfShards([...parts.train, ...(parts.test ?? []), ...(parts.validation ?? [])]),
+    preprocessing: { columns: choice.inputs.map((c) => ({ name: choice.columns[c]! })), label, ...scales },
+    sha256: await digestOfShards(Object.values(parts).flat()),
     notes: [
-      `${parts.train.length} shards, ${groups.length} row groups of ${Math.min(...groups.map(({ rows }) => rows))} to ${Math.max(...groups.map(({ rows }) => rows))} rows train`,
-      `label: ${label}, ${isRegression ? "a number" : `${target.classes.length} classes`}; ${names.length} inputs`,
+      `${parts.train.length} shards, ${groups.length} row groups of ${Math.min(...rows.shards)} to ${Math.max(...rows.shards)} rows train`,
+      `label: ${label}, ${isRegression ? "a number" : `${target.classes.length} classes`}; ${choice.inputs.length} inputs`,
     ],
   };
+}
+
+/** @throws {Error} for options of tables that are read whole. */
+function refuseGaps(path: string, options: TableOptions): void {
+  for (const name of ["missing", "categorical"] as const)
+    if (options[name] !== undefined && options[name] !== "error")
+      throw new Error(`${path}: ${name}: is for tables in one file, which are read whole; shards want numbers, a value in each cell`);
+}
+
+/** The labels of the rows that train, as numbers. */
+async function targetOf(path: string, groups: readonly Group[], choice: Choice, task: Dataset["task"] | undefined): Promise<Target> {
+  const cells = await labelsOf(groups, choice);
+  const columns = [choice.columns[choice.label]!];
+  const table = { what: path, columns, rows: cells.map((cell) => [cell]), rowName: (i: number) => rowName(groups, i) };
+  return encodeLabel(table, 0, Array.from(cells.keys()), task);
+}
+
+/** Means and deviations of the inputs, and of targets that are numbers, over the chosen rows (default: all). */
+async function scalesOf(
+  rows: Rows,
+  { classes, numbers }: Target,
+  chosen: Int32Array | undefined,
+): Promise<{ readonly inputs?: Standardization; readonly targets?: Standardization }> {
+  const inputs = await rows.statistics(chosen);
+  if (classes.length > 0) return { inputs };
+  const own = chosen ? Float64Array.from(chosen, (i) => numbers[i]!) : numbers;
+  return { inputs, targets: fitStandardization(own, own.length, 1) };
 }
 
 /** The row groups of some files, which have the same columns. */
@@ -226,6 +238,7 @@ class Rows {
 }
 
 /** Rows of f64 numbers, standardized, as f32. */
-function standardizedRows(rows: Float64Array, width: number, { mean, std }: Standardization): Float32Array {
+function standardizedRows(rows: Float64Array, width: number, scale = unitStandardization(width)): Float32Array {
+  const { mean, std } = scale;
   return Float32Array.from(rows, (value, i) => (value - mean[i % width]!) / std[i % width]!);
 }

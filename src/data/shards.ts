@@ -187,3 +187,11 @@ export function drawnSplit({ targets, read }: Split, { chosen, shards }: Draw): 
   const own = targets instanceof Int32Array ? chosen.map((i) => targets[i]!) : Float32Array.from(chosen, (i) => targets[i]!);
   return shardedSplit(own, shards, (indices, epoch) => read!(indices.map((i) => chosen[i]!), epoch)); // biome-ignore format: one thought
 }
+
+/** What a data set in shards is called: the last part of its path. */
+export const nameOfShards = (path: string): string =>
+  path
+    .replace(/[/\\]+$/, "")
+    .split(/[/\\]/)
+    .at(-1)!
+    .replace(/\.(tar|parquet)$/i, "");

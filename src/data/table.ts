@@ -215,7 +215,7 @@ function mostFrequent(texts: readonly string[]): string {
   return [...counts].reduce((best, next) => (next[1] > best[1] || (next[1] === best[1] && next[0] < best[0]) ? next : best))[0];
 }
 
-interface Target {
+export interface Target {
   /** Class indices; f32 for regression, whose `numbers` are exact. */
   readonly values: Int32Array | Float32Array;
   readonly numbers: Float64Array;

@@ -10,7 +10,7 @@ import type { Dataset, Example, Examples, Split } from "./dataset.ts";
 import { IMAGE_FOLDER_OPTIONS, type ImageFolderOptions } from "./image-folder.ts";
 import { imageExamples } from "./image-source.ts";
 import { fromModule, startWorkers } from "./prefetch.ts";
-import { bytesOfFile, digestOfShards, drawnSplit, drawTest, shardedSplit, shardParts, sizeOfFile } from "./shards.ts";
+import { bytesOfFile, digestOfShards, drawnSplit, drawTest, nameOfShards, shardedSplit, shardParts, sizeOfFile } from "./shards.ts";
 
 /** Options of {@link webDataset}. */
 export interface WebDatasetOptions extends Omit<ImageFolderOptions, "fromDisk" | "onRead"> {
@@ -70,7 +70,7 @@ export async function webDataset(path: string, options: WebDatasetOptions = {}):
   const { shorterSide, filter, fit, inputs } = options;
   const image = { width, height, channels, ...(shorterSide && { shorterSide }), ...(filter && { filter }), ...(fit && { fit }) };
   return {
-    name: path.replace(/[/\\]+$/, "").split(/[/\\]/).at(-1)!.replace(/\.tar$/i, ""), // biome-ignore format: one thought
+    name: nameOfShards(path),
     train,
     test,
     ...(parts.validation && { validation: await part(parts.validation) }),
@@ -78,7 +78,7 @@ export async function webDataset(path: string, options: WebDatasetOptions = {}):
     inputShape: [channels, height, width],
     task: "classification",
     preprocessing: { image, ...(inputs && { inputs }) },
-    sha256: await digestOfShards([...parts.train, ...(parts.test ?? []), ...(parts.validation ?? [])]),
+    sha256: await digestOfShards(Object.values(parts).flat()),
     notes: [`${index.paths.length} shards of ${Math.min(...index.shards)} to ${Math.max(...index.shards)} images train`],
   };
 }

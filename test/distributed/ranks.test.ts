@@ -1,7 +1,7 @@
 /** @file Ranks that are threads of this process: collective operations, and training to the same bits on 1, 2, 4 and 8 of them. */
 import { afterAll, describe, expect, test } from "vitest";
 import { single } from "../../src/distributed/communicator.ts";
-import { collectives, derivative, type FitTask, loop, sharded, train } from "./tasks.ts";
+import { collectives, derivative, type FitTask, inScan, loop, sharded, train } from "./tasks.ts";
 import { onThreads, removeBundle } from "./threads.ts";
 
 afterAll(removeBundle);
@@ -42,6 +42,13 @@ describe("collective operations", () => {
       const want = [1, 2].map((w) => size * 2 * weight * w * (rank + 1));
       expect(got).toEqual([...want, ...want]);
     });
+  });
+
+  test("a sum over the batch inside a scan wants a rank for each shard", async () => {
+    expect(() => inScan(single())).toThrow(
+      "shards: scan has a sum over the batch inside, which several shards of one rank cannot meet in; start as many ranks as there are shards, or give up equal bits with --fast",
+    );
+    for (const got of await onThreads<number[]>(2, "inScan")) expect(got).toEqual([27]);
   });
 
   test("a loop of one's own has the same bits on 1, 2 and 4 ranks", async () => {

@@ -4,6 +4,7 @@ import type { Dataset, Split } from "../../src/data/dataset.ts";
 import type { Communicator } from "../../src/distributed/communicator.ts";
 import { Distributed } from "../../src/distributed/distributed.ts";
 import { compile } from "../../src/function/compile.ts";
+import { scan } from "../../src/function/control.ts";
 import { backward, grad } from "../../src/function/derivative.ts";
 import { manualSeed, randomKey } from "../../src/math/random.ts";
 import { models } from "../../src/models/registry.ts";
@@ -60,6 +61,20 @@ export function derivative(ranks: Communicator): number[] {
   const plain = grad(f)(tensor([1, 2]));
   const compiled = compile((w: Tensor) => grad(f)(w))(tensor([1, 2]));
   return [...elementsOf(plain), ...elementsOf(compiled)];
+}
+
+/** A sum over the batch in every step of a scan, of two shards: s ← Σ x·s over them, from 1, where a shard has x = 1 or 2. */
+export function inScan(ranks: Communicator): number[] {
+  const distributed = new Distributed(ranks, 2);
+  const part = distributed.part(2);
+  const run = part.spread((x: Tensor) => {
+    const [last] = scan((s: Tensor) => {
+      const next = distributed.sum(s.mul(x.sum()));
+      return [next, null];
+    }, tensor(1), null, { length: 3 }); // biome-ignore format: one thought
+    return distributed.mean(last);
+  });
+  return [...elementsOf(run(tensor([1, 2].slice(part.from, part.to))))];
 }
 
 /** A loop of one's own. */
@@ -270,6 +285,7 @@ export async function throws(ranks: Communicator): Promise<void> {
 export const tasks: Readonly<Record<string, (ranks: Communicator, task: never) => unknown>> = {
   collectives,
   derivative,
+  inScan,
   loop,
   sharded,
   train,

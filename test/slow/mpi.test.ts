@@ -3,7 +3,7 @@
  * rank ends or throws.
  */
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
@@ -112,6 +112,18 @@ describe.skipIf(usable.length === 0)(`what fails${usable.length === 0 ? " (skipp
     expect((await ended).status).not.toBe(0);
     expect(nabla("--resume", out, "--ranks", "2").status).toBe(0);
     expect(weightsOf(out).equals(weightsOf(whole))).toBe(true);
+  });
+
+  test("a text is learned on two ranks as on one, and rank 0 shows what the model writes", () => {
+    const text = join(folder, "text.txt");
+    writeFileSync(text, "so it goes on and on and on, as it went.\n".repeat(40));
+    const flags = ["gpt", "--data", text, "--context", "16", "--layers", "1", "--heads", "2", "--features", "16", "--epochs", "1"];
+    const [alone, together] = ["text-1", "text-2"].map((name) => join(folder, name));
+    expect(nabla(...flags, "--distributed", "--out", alone!).status).toBe(0);
+    const { status, stdout, stderr } = nabla(...flags, "--ranks", "2", "--out", together!);
+    expect(status, stderr).toBe(0);
+    expect(stdout).toMatch(/^ {2}it writes: ".*"$/m);
+    expect(weightsOf(together!).equals(weightsOf(alone!))).toBe(true);
   });
 
   const disk = join(folder, "disk");
