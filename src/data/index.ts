@@ -32,7 +32,7 @@ export {
   openImageFolder,
   type ReadProgress,
 } from "./image-folder.ts";
-export { prepareImage } from "./image-source.ts";
+export { type ImageOptions, prepareImage } from "./image-source.ts";
 export { type ClassNames, classNames, IMAGENET, tenCrops } from "./imagenet.ts";
 export {
   type Batch,
