@@ -31,6 +31,7 @@ function groupOf(number: number): Collective | undefined {
   return group;
 }
 
+/** Parameters of {@link allReduce}: the group of ranks, and the number of shards on this rank. */
 export interface AllReduce {
   readonly group: number;
   /** The number of operands that are summed for each result on this rank: one per shard, in order. */
@@ -85,6 +86,7 @@ function runAllReduce(x: readonly HostArray[], y: readonly HostArray[], { group,
   for (const [j, { data }] of y.entries()) data.set(places[j]!);
 }
 
+/** Checks that operands come in groups of equal types, one operand per shard. */
 function checkSums(operands: readonly Type[], shards: number): void {
   const bad = operands.find(({ dtype }) => dtype === "bool" || dtype === "u8");
   if (bad) throw new TypeError(`allReduce: adds up f32, f64, i32 and u32, got ${formatType(bad)}; convert with .cast("i32") first`);
@@ -143,6 +145,7 @@ export const allReduce: Op<-1, AllReduce> = {
   ],
 };
 
+/** Parameters of operations on blocks of a vector. */
 export interface Blocks {
   readonly group: number;
   /** The number of ranks in the group. */

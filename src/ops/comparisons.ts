@@ -156,6 +156,7 @@ export const threefry: Op<4, { word: 0 | 1 }> = elementwise<4, { word: 0 | 1 }>(
   ],
 });
 
+/** The two words of a block of random bits. */
 function threefryBlock([k0, k1, c0, c1]: Expr[]): [Expr, Expr] {
   const bits = (n: number): Expr => k.constant(n, "u32");
   const keys = [k0!, k1!, k.xor(k.xor(k0!, k1!), bits(0x1bd11bda))];

@@ -19,6 +19,7 @@ export function words(spec: string): [x: string, y: string, out: string] {
   return tuple(spec.split(/,|->/), 3);
 }
 
+/** The size of every letter. Throws if the words do not fit the shapes or a letter has two sizes. */
 function letterSizes(x: Shape, y: Shape, spec: string): Map<string, number> {
   const [xs, ys] = words(spec);
   const sizes = new Map<string, number>();

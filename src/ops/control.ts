@@ -195,6 +195,7 @@ function refuseOutside(name: string, dx: readonly Maybe[], inputs = dx.length): 
   );
 }
 
+/** Parameters of customVjp. */
 export interface CustomVjp {
   /** How many operands are arguments; the rest are outside values, constant to the rule. Default all. */
   readonly inputs?: number;
@@ -235,6 +236,7 @@ export const customVjp: Op<-1, CustomVjp> = {
   ],
 };
 
+/** Batches a custom backward rule: records both parts on one example, and batches the recordings. */
 function batchedVjp(rule: CustomVjp, x: readonly Tensor[], types: readonly Type[], walks: Site["walks"], n: number): CustomVjp {
   const one = x.map(({ shape, dtype }) => ({ shape: shape.slice(1), dtype }));
   let residualTypes: Type[] = [];

@@ -11,6 +11,7 @@ import { windowCount } from "./movement.ts";
 import { defineOp, expandAll, type Op, type Reach } from "./op.ts";
 import type { Tensor } from "./tensor.ts";
 
+/** Parameters of a convolution, per spatial axis. */
 export interface Conv {
   readonly stride: readonly number[];
   readonly dilation: readonly number[];
@@ -173,6 +174,7 @@ function inPhases(ct: Tensor, w: Tensor, { stride, dilation, groups, size }: Siz
   return weave([]).slice([0, 0, ...size.map(() => 0)], [ct.shape[0]!, back.shape[0]!, ...size]);
 }
 
+/** Parameters of the input gradient: `size` is the spatial size of the input. */
 type Sized = Conv & { readonly size: readonly number[] };
 
 /** The input gradient of a strided convolution from `start` on; undefined if the gradient is not computed in phases. */

@@ -15,6 +15,7 @@ import { record, Tensor } from "./tensor.ts";
 /** Numbers or booleans in nested arrays of equal lengths. */
 export type Nested = number | boolean | readonly Nested[];
 
+/** Options of {@link tensor}. */
 export interface TensorOptions {
   /** Shape. Default: that of the nesting, or one axis for a typed array. */
   readonly shape?: Shape;
@@ -55,6 +56,7 @@ export function tensor(values: Nested | AnyTypedArray, options: TensorOptions = 
   return filled(found, options.shape ?? nesting, options.dtype ?? (isBool ? "bool" : "f32"));
 }
 
+/** A tensor of checked elements. */
 function filled(values: ArrayLike<number | bigint>, shape: Shape, dtype: Dtype, name?: string): Tensor {
   checkShape(shape, "tensor");
   checkDtype(dtype, "tensor");
@@ -109,6 +111,7 @@ function refusal(x: unknown, path: readonly number[]): string {
   return `expected numbers or nested arrays of them, got ${kind}${shown}${at}${remedyFor(x, kind, path.length > 0)}`;
 }
 
+/** The part of an error text that says what to do. */
 function remedyFor(x: unknown, kind: string, isElement: boolean): string {
   if (isTensor(x)) return isElement ? "; put tensors together with stack or concatenate" : "; it is a tensor already";
   if (kind === "bigint" || kind === "string") return "; convert it with Number()";

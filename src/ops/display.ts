@@ -51,6 +51,7 @@ function edges(n: number, short: boolean): number[] {
   return short && n > 2 * EDGE ? [...all(0, EDGE), -1, ...all(n - EDGE, n)] : all(0, n);
 }
 
+/** Flat positions of the elements that are printed. */
 function shownIndices(shape: Shape, short: boolean): number[] {
   return shape.reduce<number[]>(
     (outer, n) =>
@@ -76,6 +77,7 @@ function brackets(shape: Shape, short: boolean, text: (i: number) => string): st
   return build(0, 0);
 }
 
+/** Joins texts to lines of at most `width` characters. */
 function wrap(parts: readonly string[], width: number): string[] {
   const lines: string[] = [];
   let line = "";

@@ -3,6 +3,7 @@
  */
 import type { Tensor } from "./tensor.ts";
 
+/** Computes tensors; see {@link evaluate}. */
 type Evaluate = (tensors: readonly Tensor[], optional: boolean) => void;
 
 let registered: Evaluate | undefined;

@@ -8,16 +8,19 @@ import { formatType, sizeOf, type Type } from "../base/shape.ts";
 import { defineOp, type HostArray, type Op } from "./op.ts";
 import type { Tensor } from "./tensor.ts";
 
+/** Parameters of a transform along one axis. */
 interface Along {
   /** The axis, counted from the end without the axis of pairs, so that leading batch axes do not matter. */
   readonly axis: number;
 }
 
+/** Parameters of a complex transform. */
 interface Turning extends Along {
   /** e^(+2πi jk/n). */
   readonly inverse: boolean;
 }
 
+/** Parameters of a transform to n reals. */
 interface OfLength extends Along {
   /** The length of the result. */
   readonly n: number;

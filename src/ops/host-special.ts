@@ -12,6 +12,7 @@ import { expandAll, type Maybe, type Op } from "./op.ts";
 import { lgamma as lgammaOp, polygamma } from "./special.ts";
 import type { Tensor } from "./tensor.ts";
 
+/** The definition of a special function. */
 interface Definition<P> {
   readonly doc: string;
   readonly arity: 1 | 2;
@@ -82,10 +83,12 @@ const FIRST_ORDER: readonly number[] = Array.from({ length: 9 }, (_, k) => {
   return 1 / (factorial(k) * factorial(k + 1) * 2 ** (2 * k + 1));
 });
 
+/** The order of a Bessel function. */
 interface Order {
   readonly order: 0 | 1;
 }
 
+/** Parameters of a modified Bessel function. */
 interface Modified extends Order {
   /** True to multiply by e^(-|x|). */
   readonly scaled: boolean;
@@ -209,6 +212,7 @@ export const ndtri: Op<number, undefined> = far<undefined>("ndtri", {
   samples: [sample(undefined, 0.05, 0.95)],
 });
 
+/** Which share of the gamma distribution is meant. */
 interface Side {
   /** True for Q = 1 - P instead of P. */
   readonly upper: boolean;

@@ -93,6 +93,7 @@ export const svd: Op<number, undefined> = decomposition<undefined>("svd", {
   ],
 });
 
+/** A tangent dA in the basis of singular vectors. */
 interface InBasis {
   /** Uᵀ dA V, and its symmetric and skew parts. */
   readonly P: Tensor;
@@ -103,6 +104,7 @@ interface InBasis {
   readonly outsideV: Maybe;
 }
 
+/** Expresses a tangent dA in the basis of singular vectors. */
 function inSingularBasis(dA: Tensor, U: Tensor, V: Tensor): InBasis {
   const right = dA.matmul(V);
   const P = mT(U).matmul(right);

@@ -63,6 +63,7 @@ type Size = readonly [rows: number, columns: number];
 
 const matrixSize = ({ shape }: Type): Size => [shape.at(-2)!, shape.at(-1)!];
 
+/** The definition of an op on matrices. */
 export interface Definition<P> {
   readonly doc: string;
   readonly arity: 1 | 2;
@@ -148,6 +149,7 @@ export const cholesky: Op<number, undefined> = decomposition<undefined>("cholesk
   samples: [],
 });
 
+/** Parameters of the solver of triangular systems. */
 interface Triangle {
   readonly lower: boolean;
   /** True if the diagonal counts as ones and is not read. */
@@ -257,6 +259,7 @@ export const adjugate: Op<number, undefined> = decomposition<undefined>("adjugat
   samples: [{ operands: [{ shape: [2, 3, 3], dtype: "f64" }], params: undefined }],
 });
 
+/** Which singular values count as zero. */
 export interface Tolerances {
   /** Singular values up to the larger of `absolute` and `relative` × the largest singular value count as zero. */
   readonly absolute: number;

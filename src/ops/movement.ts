@@ -13,6 +13,7 @@ import type { Tensor } from "./tensor.ts";
 /** The index in the operand of an element of the result; where the optional mask is false the element is 0. */
 type IndexMap<P> = (at: readonly Index[], x: Shape, params: P) => { from: Index[]; mask?: Expr | null };
 
+/** The definition of a movement op. */
 interface Movement<P> {
   readonly doc: string;
   shape(x: Shape, params: P): number[];
@@ -39,6 +40,7 @@ function movement<P>(name: string, def: Movement<P>): Op<1, P> {
   });
 }
 
+/** The lowering of an index map. */
 function mapped<P>(map: IndexMap<P>): Lowering<P> {
   return {
     kind: "pointwise",
@@ -142,6 +144,7 @@ export const broadcast: Op<1, { shape: Shape; axes: readonly number[] }> = movem
   },
 );
 
+/** Numbers of zeros, per axis. */
 export interface Padding {
   readonly low: readonly number[];
   readonly high: readonly number[];
@@ -184,6 +187,7 @@ export const pad: Op<1, Padding> = movement<Padding>("pad", {
   ],
 });
 
+/** The elements start, start + step, ... below stop, per axis. */
 export interface Slicing {
   readonly start: readonly number[];
   readonly stop: readonly number[];
@@ -229,6 +233,7 @@ export const flip: Op<1, { axes: readonly number[] }> = movement<{ axes: readonl
   samples: [[[3, 4], { axes: [1] }]],
 });
 
+/** Sliding windows over the last axes, per axis. */
 export interface Windows {
   readonly kernel: readonly number[];
   readonly stride: readonly number[];

@@ -187,6 +187,7 @@ export function defineOp<N extends number, P>(name: string, def: OpDefinition<N,
   };
 }
 
+/** The derivative rule of a definition with one result. */
 function linearOrNone<N extends number, P>(name: string, def: OpDefinition<N, P>): Derivative<P> {
   if (def.derivative === "none") return { kind: "none" };
   if (!def.transpose) throw new Error(`internal: ${name} is said to be linear but has no transpose`);

@@ -64,6 +64,7 @@ export function checkOperands(name: string, operands: readonly Type[], accepts: 
   }
 }
 
+/** The lowering of an elementwise op from its body. */
 export function pointwise<N extends number, P>({ scalar, arity }: Pick<Elementwise<N, P>, "scalar" | "arity">): Lowering<P> {
   return {
     kind: "pointwise",

@@ -7,6 +7,7 @@ import type { Index } from "../kernel/index-algebra.ts";
 import { defineOp, type Lowering, type Op } from "./op.ts";
 import type { Tensor } from "./tensor.ts";
 
+/** The reduced axes. */
 interface Axes {
   readonly axes: readonly number[];
 }
@@ -18,6 +19,7 @@ function interleave(at: readonly Index[], r: readonly Index[], axes: readonly nu
   return Array.from({ length: at.length + r.length }, (_, axis) => (axes.includes(axis) ? r[reduced++]! : at[kept++]!));
 }
 
+/** The lowering of a reduction over axes. */
 function reduction(combine: "add" | "max" | "min" | "mul"): Lowering<Axes> {
   return {
     kind: "reduce",

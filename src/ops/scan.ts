@@ -8,6 +8,7 @@ import type { Maybe, Op, Region, Site } from "./op.ts";
 import { closedRegion, inlineRegion, partition, region } from "./region.ts";
 import type { Tensor } from "./tensor.ts";
 
+/** Parameters of a scan. */
 export interface Scan {
   /** Operands are `consts` values, then `carry` values, then stacked values with the loop on axis 0. */
   readonly consts: number;
@@ -102,6 +103,7 @@ function activeCarries(dx: readonly Maybe[], { params, regions, walks }: Site<Sc
   }
 }
 
+/** Forward rule of a scan: a primal scan that stacks residuals, and a linear scan of the tangents. */
 function scanJvp(
   dx: readonly Maybe[],
   x: readonly Tensor[],
@@ -211,6 +213,7 @@ function scanTranspose(ct: readonly Maybe[], x: readonly Tensor[], site: Site<Sc
   return [...linConsts.map((on) => (on ? cSum.shift() : undefined)), ...cCarry, ...linXs.map((on) => (on ? cXs.shift() : undefined))];
 }
 
+/** Batching rule of a scan: a scan whose body is batched. Finds first which carries are mapped. */
 function scanBatch(x: readonly Tensor[], mapped: readonly boolean[], { params, regions, walks }: Site<Scan>, n: number): Tensor[] {
   const body = regions[0]!;
   const [consts, carry, xs] = groups(x, params);

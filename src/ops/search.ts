@@ -4,6 +4,7 @@
 import { formatShape, sameShape } from "../base/shape.ts";
 import { defineOp, type Op } from "./op.ts";
 
+/** Parameters of {@link searchSorted}. */
 interface Search {
   /** True for the position after equal elements, false for the position before them. */
   readonly right: boolean;

@@ -4,6 +4,7 @@
 import { formatShape, sizeOf } from "../base/shape.ts";
 import { defineOp, type Op } from "./op.ts";
 
+/** Parameters of {@link argsort}. */
 interface Order {
   readonly axis: number;
   readonly descending: boolean;

@@ -39,6 +39,7 @@ export type TensorLike = Tensor | number | { readonly value: Tensor };
 /** Axes: one or several; negative ones count from the end. Where the argument is optional, leaving it out means all axes. */
 export type AxesLike = number | readonly number[];
 
+/** Options of reductions. */
 export interface ReduceAxesOptions {
   /** Keep reduced axes with size 1. Default false. */
   readonly keepDims?: boolean;
@@ -48,6 +49,7 @@ const REDUCED: Checks<ReduceAxesOptions> = { keepDims: flag };
 const VARIANCE = { ...REDUCED, correction: aNumber };
 const SORT = { descending: flag };
 
+/** Options of {@link Tensor.conv}. One number applies to all spatial axes. */
 export interface ConvOptions {
   /** Step between neighbouring results, one number or one per axis. Default 1. */
   readonly stride?: number | readonly number[];
@@ -350,12 +352,15 @@ export class Tensor implements Value {
 
   // ---- arithmetic -------------------------------------------------------------------------------------------------------------------
 
+  /** x + y. Operands broadcast and are promoted to a common dtype, as in all methods of two operands. */
   add(y: TensorLike): Tensor {
     return this.binary(e.add, y);
   }
+  /** x - y. */
   sub(y: TensorLike): Tensor {
     return this.binary(e.sub, y);
   }
+  /** x · y, element by element. */
   mul(y: TensorLike): Tensor {
     return this.binary(e.mul, y);
   }
@@ -367,14 +372,17 @@ export class Tensor implements Value {
   rem(y: TensorLike): Tensor {
     return this.binary(e.rem, y);
   }
+  /** xʸ, as C's pow; integers become f32. `pow(2)` is x · x. */
   pow(y: TensorLike): Tensor {
     if (y === 2) return this.mul(this);
     return isFloat(this.dtype) ? this.binary(e.pow, y) : this.cast("f32").pow(y);
   }
+  /** The larger of x and y; NaN if either is NaN. Where they are equal, each gets half of the derivative. */
   maximum(y: TensorLike): Tensor {
     const z = this.binary(e.maximum, y);
     return z.cast(promote(this.dtype, this.operand(y).dtype));
   }
+  /** The smaller of x and y; NaN if either is NaN. Where they are equal, each gets half of the derivative. */
   minimum(y: TensorLike): Tensor {
     const z = this.binary(e.minimum, y);
     return z.cast(promote(this.dtype, this.operand(y).dtype));
@@ -392,48 +400,63 @@ export class Tensor implements Value {
     const floor = Math.min(low, high);
     return this.lt(floor).where(floor, this.gt(high).where(high, this));
   }
+  /** -x. Bools and u8 become i32. */
   neg(): Tensor {
     return this.bind(e.neg, [this.#wide()]);
   }
+  /** 1 / x; integers become f32. */
   recip(): Tensor {
     return this.unary(e.recip);
   }
+  /** |x|. */
   abs(): Tensor {
     return this.bind(e.abs, [this.#wide()]).cast(this.dtype);
   }
+  /** -1, 0 or 1; its derivative is 0. */
   sign(): Tensor {
     return this.bind(e.sign, [this.#wide()]).cast(this.dtype);
   }
+  /** eˣ. Integers become f32, as in all functions of one number below. */
   exp(): Tensor {
     return this.unary(e.exp);
   }
+  /** eˣ - 1, exact near 0. */
   expm1(): Tensor {
     return this.unary(e.expm1);
   }
+  /** The natural logarithm; NaN below 0. */
   log(): Tensor {
     return this.unary(e.log);
   }
+  /** log(1 + x), exact near 0. */
   log1p(): Tensor {
     return this.unary(e.log1p);
   }
+  /** Sine; x in radians. */
   sin(): Tensor {
     return this.unary(e.sin);
   }
+  /** Cosine; x in radians. */
   cos(): Tensor {
     return this.unary(e.cos);
   }
+  /** Hyperbolic tangent. */
   tanh(): Tensor {
     return this.unary(e.tanh);
   }
+  /** 1 / (1 + e⁻ˣ). */
   sigmoid(): Tensor {
     return this.unary(e.sigmoid);
   }
+  /** max(0, x), with derivative 0 at 0. */
   relu(): Tensor {
     return this.unary(e.relu);
   }
+  /** The error function. */
   erf(): Tensor {
     return this.unary(e.erf);
   }
+  /** √x; NaN below 0. Its derivative at 0 is infinite; see {@link sqrtOrFlat}. */
   sqrt(): Tensor {
     return this.unary(e.sqrt);
   }
@@ -441,102 +464,134 @@ export class Tensor implements Value {
   rsqrt(): Tensor {
     return this.sqrt().recip();
   }
+  /** 2ˣ. */
   exp2(): Tensor {
     return this.unary(special.exp2);
   }
+  /** The logarithm to base 2. */
   log2(): Tensor {
     return this.unary(special.log2);
   }
+  /** The logarithm to base 10. */
   log10(): Tensor {
     return this.unary(special.log10);
   }
+  /** Tangent; x in radians. */
   tan(): Tensor {
     return this.unary(special.tan);
   }
+  /** Arc sine in radians; NaN outside -1..1. */
   asin(): Tensor {
     return this.unary(special.asin);
   }
+  /** Arc cosine in radians; NaN outside -1..1. */
   acos(): Tensor {
     return this.unary(special.acos);
   }
+  /** Arc tangent in radians. */
   atan(): Tensor {
     return this.unary(special.atan);
   }
+  /** Hyperbolic sine. */
   sinh(): Tensor {
     return this.unary(special.sinh);
   }
+  /** Hyperbolic cosine. */
   cosh(): Tensor {
     return this.unary(special.cosh);
   }
+  /** Inverse hyperbolic sine. */
   asinh(): Tensor {
     return this.unary(special.asinh);
   }
+  /** Inverse hyperbolic cosine; NaN below 1. */
   acosh(): Tensor {
     return this.unary(special.acosh);
   }
+  /** Inverse hyperbolic tangent; NaN outside -1..1. */
   atanh(): Tensor {
     return this.unary(special.atanh);
   }
+  /** x². */
   square(): Tensor {
     return this.mul(this);
   }
+  /** The greatest integer not above x, as a float. */
   floor(): Tensor {
     return this.unary(e.floor);
   }
+  /** The least integer not below x, as a float. */
   ceil(): Tensor {
     return this.unary(e.ceil);
   }
+  /** x without its fraction; integers stay as they are. */
   trunc(): Tensor {
     return isFloat(this.dtype) ? this.bind(e.trunc, [this]) : this;
   }
+  /** The nearest integer, halves to the even one, as a float. */
   round(): Tensor {
     return this.unary(e.round);
   }
 
   // ---- comparison, logic, choice ----------------------------------------------------------------------------------------------------
 
+  /** x = y, as a bool. Operands broadcast, as in all comparisons. */
   eq(y: TensorLike): Tensor {
     return this.binary(e.eq, y);
   }
+  /** x ≠ y, as a bool. */
   ne(y: TensorLike): Tensor {
     return this.binary(e.ne, y);
   }
+  /** x < y, as a bool. */
   lt(y: TensorLike): Tensor {
     return this.binary(e.lt, y);
   }
+  /** x ≤ y, as a bool. */
   le(y: TensorLike): Tensor {
     return this.binary(e.le, y);
   }
+  /** x > y, as a bool. */
   gt(y: TensorLike): Tensor {
     return this.operand(y).lt(this);
   }
+  /** x ≥ y, as a bool. */
   ge(y: TensorLike): Tensor {
     return this.operand(y).le(this);
   }
+  /** Logical "and" of bools, bitwise "and" of integers. */
   and(y: TensorLike): Tensor {
     return this.binary(e.and, y);
   }
+  /** Logical "or" of bools, bitwise "or" of integers. */
   or(y: TensorLike): Tensor {
     return this.binary(e.or, y);
   }
+  /** Exclusive "or" of bools, bitwise of integers. */
   xor(y: TensorLike): Tensor {
     return this.binary(e.xor, y);
   }
+  /** Logical negation of bools, bitwise complement of integers. */
   not(): Tensor {
     return this.bind(e.not, [this]);
   }
+  /** True where x is NaN. */
   isNaN(): Tensor {
     return this.ne(this);
   }
+  /** True where x is ∞ or -∞. */
   isInf(): Tensor {
     return this.abs().eq(Number.POSITIVE_INFINITY);
   }
+  /** True where x is neither infinite nor NaN. */
   isFinite(): Tensor {
     return this.abs().lt(Number.POSITIVE_INFINITY);
   }
+  /** x shifted left by y bits; the count is taken modulo 32. */
   shl(y: TensorLike): Tensor {
     return this.binary(e.shl, y);
   }
+  /** x shifted right by y bits, with its sign for i32; the count is taken modulo 32. */
   shr(y: TensorLike): Tensor {
     return this.binary(e.shr, y);
   }
@@ -555,6 +610,7 @@ export class Tensor implements Value {
     return this.bind(e.select, [this.broadcastTo(shape), a.cast(dtype).broadcastTo(shape), b.cast(dtype).broadcastTo(shape)]);
   }
 
+  /** Converts to a dtype. Floats become integers by truncation, saturated, NaN as 0; bools are 1 and 0; to bool is ≠ 0; to u8 wraps. */
   cast(dtype: Dtype): Tensor {
     checkDtype(dtype, "cast");
     return dtype === this.dtype ? this : this.bind(e.cast, [this], { dtype });
@@ -655,6 +711,7 @@ export class Tensor implements Value {
   argmin(axis?: number, options: ReduceAxesOptions = {}): Tensor {
     return this.#position(r.minWithIndex, axis, options);
   }
+  /** Position of an extreme element along an axis, or, without an axis, in the flattened tensor. */
   #position(op: Op<1, { axis: number }>, axis: number | undefined, options: ReduceAxesOptions): Tensor {
     checkOptions(op.name, options, REDUCED);
     const { keepDims = false } = options;
@@ -1015,6 +1072,7 @@ function mismatch(name: string, x: Tensor, y: Tensor): string {
   return `${name}: shapes ${show(x)} and ${show(y)} do not broadcast: aligned at the end, sizes must be equal or 1; use reshape or unsqueeze`;
 }
 
+/** Replaces a size of -1 by the one that keeps the number of elements. Throws if there is none. */
 function inferSize(from: Shape, to: Shape): number[] {
   const open = to.indexOf(-1);
   const full = [...to];

@@ -9,6 +9,7 @@ import type { Maybe, Op, Site } from "./op.ts";
 import { closedRegion, region } from "./region.ts";
 import type { Tensor } from "./tensor.ts";
 
+/** Parameters of a while loop. */
 export interface While {
   /** The number of constants: operands are constants, then carries. Both regions take all of them. */
   readonly consts: number;
