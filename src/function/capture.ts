@@ -36,6 +36,7 @@ export function originalOf(fn: AnyFunction): AnyFunction {
 /** Leaves of trees are tensors; cells are state, not leaves. */
 export const isCell = (x: unknown): x is Cell => x instanceof Cell;
 
+/** A tree taken apart: its tensors in order, with their paths. */
 export interface FlatTree {
   readonly leaves: Tensor[];
   readonly paths: string[];
@@ -52,6 +53,7 @@ export function withLeaves<T>(tree: T, leaves: readonly Tensor[]): T {
   return mapTree(tree, isTensor, (_, i) => leaves[i]!, isCell) as T;
 }
 
+/** A recorded call of a function. */
 export interface Capture<T> {
   readonly result: T;
   /** Tensors of the result. */
@@ -63,6 +65,7 @@ export interface Capture<T> {
   readonly guards: (() => unknown)[];
 }
 
+/** What reads and writes of cells mean during a capture. */
 export interface CaptureOptions {
   /** Returns what the first read of a cell gives; `outside` returns the value that it has outside. Default: that value. */
   readonly read?: (cell: Cell, outside: () => Tensor) => Tensor;
@@ -86,6 +89,7 @@ class CaptureFrame implements Frame {
     this.#options = options;
   }
 
+  /** What reading a cell gives: the value that was written last, or that of the first read. */
   read(cell: Cell): Tensor {
     const written = this.writes.get(cell);
     if (written) return written;
@@ -123,6 +127,7 @@ export function capture<T>(of: string | Call, fn: () => T, options: CaptureOptio
   }
 }
 
+/** Throws if a recorded function returned a promise. */
 function refusePromises(kind: string, result: unknown): void {
   const isPromise = (x: unknown): x is Promise<unknown> =>
     x instanceof Promise || (typeof x === "object" && x !== null && "then" in x && typeof x.then === "function");

@@ -21,6 +21,7 @@ import { checkIterable, grouped, inTurn, type OrCells, repeated, sliced, slicedB
 
 export type { Compiled } from "./compiled.ts";
 
+/** Options of {@link compile}. */
 export interface CompileOptions {
   /**
    * `nan`: run the list one instruction at a time, slowly, and stop at the first that makes a NaN or an infinity out of finite operands, with
@@ -129,6 +130,7 @@ function makingOf({ memory, dump }: CompileOptions): Making {
   return { budget: memory === undefined ? undefined : budgetOf(parseMemory(memory)), dump };
 }
 
+/** Compiles a function that runs several steps per call. */
 function compileSteps<F extends AnyFunction>(fn: F, steps: number, options: CompileOptions): CompiledSteps<F> {
   if (!(Number.isInteger(steps) && steps >= 1)) throw new RangeError(`compile: steps must be a positive integer, got ${steps}`);
   if (options.memory !== undefined)

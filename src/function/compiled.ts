@@ -54,6 +54,7 @@ export interface Extension {
   wrap?(run: AnyFunction): AnyFunction;
 }
 
+/** Settings of {@link compiled}. */
 export interface Settings {
   readonly cache?: number | undefined;
   readonly making?: Making | undefined;

@@ -19,6 +19,7 @@ import { scan as scanOp } from "../runtime/loops.ts";
 import { nextSerial } from "../tape/node.ts";
 import { type AnyFunction, type Capture, capture, commit, leavesOf, together, withLeaves } from "./capture.ts";
 
+/** A captured function as a region, with its free values. */
 export interface Recorded<T> extends Capture<T> {
   readonly placeholders: Tensor[];
   readonly since: number;
@@ -76,6 +77,7 @@ export function checkCheckpoints(name: string, choice: Checkpoints): void {
   if (!(internal > 0)) throw new RangeError(`${name}: want positive sizes, got internal ${shown(internal)}; ${plan}`);
 }
 
+/** A plan of checkpoints in detail. */
 export interface Checkpointing {
   /** The most states of the chain that are stored at once, including the first. */
   readonly slots: number;
@@ -318,6 +320,7 @@ export function scan<C, X, Y>(fn: (carry: C, x: X) => readonly [C, Y], init: C, 
   return [withLeaves(result[0], results.slice(0, carry.length)), withLeaves(result[1], results.slice(carryPlaceholders.length))];
 }
 
+/** How a loop is divided into stretches. */
 interface Stretches {
   readonly length: number;
   readonly reverse: boolean;
@@ -389,6 +392,7 @@ export function numbersToTensors<C>(carry: C): C {
   return carry;
 }
 
+/** The number of steps of a loop, from its stacked inputs or as given; throws if they disagree. */
 function loopLength(stacked: readonly Tensor[], given: number | undefined): number {
   const [first] = stacked;
   const length = given ?? first?.shape[0];

@@ -8,6 +8,7 @@ import type { Change } from "./snapshot.ts";
 /** A number that changed in this many calls in a row, each of which compiled a program, counts as a counter. */
 const CALLS = 4;
 
+/** Watches the numbers among the arguments of one compiled function. */
 export class CounterWatch {
   readonly #fn: AnyFunction;
   #numbers: ReadonlyMap<string, number> | undefined;

@@ -20,6 +20,7 @@ import { type AnyFunction, type Capture, capture, commit, derivedFrom, leavesOf,
 import { argumentName } from "./signature.ts";
 import { type Forms, judge, noteDerived, reachedFrom, UNUSED, type Unused, warnFlat } from "./unused.ts";
 
+/** Options of {@link backward}. */
 export interface BackwardOptions {
   /**
    * What to do about a parameter that the result does not depend on: "error", "warn" (once, with the names), or "ignore" (a zero gradient, silently). If the result
@@ -28,6 +29,7 @@ export interface BackwardOptions {
   readonly unused?: Unused;
 }
 
+/** Options of {@link grad} and {@link valueAndGrad}. */
 export interface GradOptions extends BackwardOptions {
   /** Which argument to differentiate. Default 0. */
   readonly argument?: number;
@@ -92,6 +94,7 @@ function parted(name: string, { result, outputs }: Capture<unknown>, hasAux: boo
   return { main, outputs: leavesOf(main).leaves, aux };
 }
 
+/** Throws unless the differentiated result is one float scalar. */
 function checkScalar(name: string, { main, outputs }: { main: unknown; outputs: readonly Tensor[] }): void {
   const [y, ...rest] = outputs;
   if (!y || rest.length > 0 || !isTensor(main)) {
@@ -108,6 +111,7 @@ function checkScalar(name: string, { main, outputs }: { main: unknown; outputs: 
   }
 }
 
+/** The result of a reverse pass. */
 interface Reversed {
   readonly value: Tensor;
   /** In the order of the seeds; undefined is zero. */
@@ -168,6 +172,7 @@ export function valueAndGrad(fn: AnyFunction, options: GradOptions & Aux = {}): 
   return derivedFrom(fn, "valueAndGrad", gradientOf("valueAndGrad", fn, options));
 }
 
+/** Makes the function behind `grad` and `valueAndGrad`. */
 function gradientOf(
   name: string,
   fn: AnyFunction,

@@ -22,6 +22,7 @@ const BYTES_PER_CODE = 16;
 
 const typeOf = ({ shape, dtype }: Type): Type => ({ shape, dtype });
 
+/** A program that a compiled function may run. */
 export class Program implements Cached {
   readonly executable: Executable;
   readonly bytes: number;

@@ -14,6 +14,7 @@ export interface Cached {
 /** The most bytes that the programs of one function take together. */
 const MOST_BYTES = 512 * 2 ** 20;
 
+/** A bounded cache of programs. */
 export class Programs<P extends Cached> {
   readonly #most: number;
   /** In the order of last use, the least recent first. */

@@ -11,6 +11,7 @@ import { Cell } from "../runtime/cell.ts";
 import { HostStorage, nextSerial } from "../tape/node.ts";
 import { type AnyFunction, capture, leavesOf, withLeaves } from "./capture.ts";
 
+/** A recorded function as a region, with the roles of its inputs and outputs. */
 export interface Recording {
   readonly region: Region;
   readonly inputs: readonly (Cell | "argument")[];

@@ -50,6 +50,7 @@ export function checkRows(region: Region, batched: readonly boolean[], n: number
   });
 }
 
+/** Walks along a list and notes for each value where its examples are. */
 class Walk {
   readonly #n: number;
   readonly #what: string;
@@ -62,6 +63,7 @@ class Walk {
     [this.#n, this.#what, this.#repeats] = [n, what, repeats];
   }
 
+  /** Returns the locations of the examples in the outputs, given those in the inputs. */
   run(region: Region, inputs: readonly Where[]): Where[] {
     region.inputs.forEach((x, i) => {
       this.#inputs.add(x);
@@ -226,6 +228,7 @@ class Walk {
     }
   }
 
+  /** Locations in the results of a branch, which must agree in all its regions. */
   #branches(instruction: Instruction, known: readonly Where[]): Where[] {
     const { operands, regions } = instruction;
     if (known[0]) this.fail(instruction, "branches by what some example says");

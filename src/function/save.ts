@@ -74,6 +74,7 @@ export function saveStep(fn: AnyFunction, args: readonly unknown[], path: string
   return save([["run", fn, args]], { ...(path !== undefined && { path }) });
 }
 
+/** Records the functions, compiles them to one file, and writes it if a path is given. */
 async function save(
   list: readonly (readonly [name: string, fn: AnyFunction, args: readonly unknown[]])[],
   { path, relaxed = false, names, license }: SaveOptions,

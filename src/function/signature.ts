@@ -10,6 +10,7 @@ import type { Tensor } from "../ops/tensor.ts";
 import { isNoticed } from "../runtime/notice.ts";
 import { type AnyFunction, isCell } from "./capture.ts";
 
+/** The signature of a call. */
 export interface Signature {
   readonly leaves: readonly Tensor[];
   /** A text; calls with equal keys may run the same program. */

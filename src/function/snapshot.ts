@@ -111,6 +111,7 @@ class Fields {
   }
 }
 
+/** The fields of some objects, as they were when it was made. */
 export class Snapshot {
   /** Fields of objects whose changes are counted: compared only if something has changed anywhere. */
   readonly #watched = new Fields();

@@ -25,6 +25,7 @@ interface Trace {
 
 const isCellRole = (role: Cell | string): role is Cell => typeof role !== "string";
 
+/** The trace of a recording. */
 function traceOf({ region, inputs, outputs, constants, result }: Recording): Trace {
   const own = new Set<Cell>(constants);
   return {
@@ -61,6 +62,7 @@ function checkSame(fn: AnyFunction, before: Trace, now: Trace): void {
   );
 }
 
+/** The first difference of two traces as a text; undefined if there is none. */
 function difference(before: Trace, now: Trace): string | undefined {
   for (let i = 0; i < Math.max(before.instructions.length, now.instructions.length); i++) {
     const [a, b] = [before.instructions[i], now.instructions[i]];

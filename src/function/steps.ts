@@ -46,6 +46,7 @@ function stackedArguments<F extends AnyFunction>(args: readonly unknown[], n: nu
   return stacked;
 }
 
+/** Throws unless all tensors of the arguments have n slices along axis 0. */
 function checkStacked(args: readonly unknown[], n: number): void {
   const { leaves, paths } = leavesOf(args);
   if (leaves.length === 0)

@@ -24,6 +24,7 @@ export function noteDerived(results: readonly Tensor[], at: readonly Tensor[]): 
   if (pending.length > 0) for (const y of results) derivedAt.set(y, pending);
 }
 
+/** Which seeds a result depends on. */
 export interface Reached {
   /** Seeds that `outputs` were computed from. */
   readonly read: ReadonlySet<Tensor>;

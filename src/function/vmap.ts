@@ -13,6 +13,7 @@ import { walks } from "../transform/walks.ts";
 import { capture, commit, leavesOf, together, withLeaves } from "./capture.ts";
 import { noteDerived } from "./unused.ts";
 
+/** Options of {@link vmap}. */
 export interface VmapOptions {
   /** For each argument the axis that is mapped, or null for one that all examples share. Default 0 for all. */
   readonly inAxes?: number | readonly (number | null)[];
@@ -86,6 +87,7 @@ export function vmap<A extends unknown[] = Tensor[], R = unknown>(fn: (...args: 
   };
 }
 
+/** Throws if a value written to a cell depends on the batch, since a cell holds one value. */
 function refuseMapped(cell: Cell, value: Tensor, seeds: ReadonlyMap<Tensor, Tensor>, n: number): void {
   const since = Math.min(...[...seeds.keys()].map((x) => x.source.serial));
   if (!dependents(tapeOf([value], new Set(seeds.keys()), since), seeds.keys()).has(value)) return;

@@ -6,6 +6,7 @@
 import { constantOf } from "./build.ts";
 import type { Expr } from "./kernel.ts";
 
+/** Σ coefficient·term + constant, modulo 2³². */
 export interface Affine {
   readonly constant: number;
   /** No coefficient is 0. */
@@ -27,6 +28,7 @@ export function constantForm(constant: number): Affine {
   return { constant, terms: new Map() };
 }
 
+/** a + b. */
 export function sum(a: Affine, b: Affine): Affine {
   const terms = new Map(a.terms);
   for (const [x, c] of b.terms) {
@@ -51,6 +53,7 @@ export function affineOf(x: Expr, known: ReadonlyMap<Expr, Known>, memo: Map<Exp
   return form;
 }
 
+/** The affine form of an expression from those of its operands; an operation that is not affine is a term itself. */
 function formOf(x: Expr, known: ReadonlyMap<Expr, Known>, recur: (y: Expr) => Affine): Affine {
   switch (x.op) {
     case "const":
@@ -90,6 +93,7 @@ export interface AffineLanes {
   readonly offsets: readonly number[];
 }
 
+/** The affine forms of the lanes of an index vector; undefined if they differ by more than constants. */
 export function affineLanes(x: Expr, known: ReadonlyMap<Expr, Known>): AffineLanes | undefined {
   if (x.op === "splat") return { base: affineOf(x.args[0], known), offsets: Array<number>(x.lanes).fill(0) };
   if (x.op === "ramp") return { base: constantForm(0), offsets: Array.from({ length: x.lanes }, (_, i) => i) };
@@ -144,6 +148,7 @@ export function rangeOf(x: Expr, known: ReadonlyMap<Expr, Known>, memo: Map<Expr
   return range;
 }
 
+/** The range of an expression before it is limited to that of i32. */
 function rawRange(x: Expr, known: ReadonlyMap<Expr, Known>, memo: Map<Expr, Range>): Range {
   if (x.op === "const") return [x.value, x.value];
   if (x.op === "variable") return known.get(x)?.range ?? UNKNOWN;
@@ -158,6 +163,7 @@ function rawRange(x: Expr, known: ReadonlyMap<Expr, Known>, memo: Map<Expr, Rang
 
 const BOUNDED: ReadonlySet<string> = new Set(["add", "sub", "mul", "min", "max", "div", "rem"]);
 
+/** The range of a binary operation from those of its operands. */
 function combineRanges(x: Expr, a: Range, b: Range): Range {
   const corners = (f: (p: number, q: number) => number): Range => {
     const values = a.flatMap((p) => b.map((q) => f(p, q)));

@@ -70,6 +70,7 @@ function greatestCommonDivisor(a: number, b: number): number {
   return b === 0 ? a : greatestCommonDivisor(b, a % b);
 }
 
+/** Walks over a kernel with the facts that hold at each statement, and collects the accesses that it cannot prove. */
 class Prover {
   readonly unproved: Unproved[] = [];
   accesses = 0;
@@ -96,6 +97,7 @@ class Prover {
     for (const s of stmts) this.#statement(s, facts);
   }
 
+  /** Checks a statement and those inside, with the facts that its condition or its loop adds. */
   #statement(s: Stmt, facts: readonly Form[]): void {
     const seen = new Set<Expr>();
     for (const x of operandsOf(s)) this.#loads(x, facts, seen);
@@ -132,6 +134,7 @@ class Prover {
     if (x.op === "load") this.#check(x, x.value, x.args[0]!, x.lanes, x.args[1], facts);
   }
 
+  /** Tries to prove that every lane of an access is inside its buffer wherever its mask holds. */
   #check(access: Unproved["access"], buffer: number, index: Expr, lanes: number, mask: Expr | undefined, facts: readonly Form[]): void {
     this.accesses++;
     this.#tries = 0;
@@ -157,6 +160,7 @@ class Prover {
     return x.lanes === 1 || x.op === "splat";
   }
 
+  /** Returns true if an expression contains a load. */
   #looksUp(x: Expr, seen: Set<Expr>): boolean {
     if (seen.has(x)) return false;
     seen.add(x);
@@ -225,6 +229,7 @@ class Prover {
     }
   }
 
+  /** The facts that follow from one lane of a comparison. */
   #comparison(x: Expr, lane: number, holds: boolean): Form[] {
     if (x.op !== "lt" && x.op !== "le" && x.op !== "eq") return [];
     const [a, b] = x.args;
@@ -266,6 +271,7 @@ class Prover {
     return { constant: 0, terms: new Map([[key, 1]]) };
   }
 
+  /** The affine form of one lane; undefined if the operation is not affine. */
   #formOf(x: Expr, lane: number): Form | undefined {
     if (x.dtype !== "i32" && x.dtype !== "u32" && x.dtype !== "bool") return undefined;
     switch (x.op) {
@@ -288,6 +294,7 @@ class Prover {
     }
   }
 
+  /** The affine form of one lane of a sum, a difference, or a product with a constant. */
   #arithmeticForm(x: Expr, lane: number): Form | undefined {
     const zero = constantForm(0);
     if (x.op === "neg") return combined(zero, this.#form(x.args[0], lane), -1);
@@ -364,7 +371,7 @@ export function checkBounds(kernel: Kernel): { readonly accesses: number; readon
 
 /** How accesses are guarded. */
 export interface Guards {
-  /** Whether every access is checked, proved or not. */
+  /** True if every access is checked, proved or not. */
   readonly all?: boolean;
   /** The number by which an access reports that it was outside; there are no reports without it. */
   readonly report?: (access: Unproved) => number;
@@ -383,6 +390,7 @@ export function guardAccesses(kernel: Kernel, { all = false, report }: Guards = 
   return { ...kernel, buffers: report ? [...kernel.buffers, guard.reports] : kernel.buffers, body };
 }
 
+/** Rewrites a kernel with a check at each access in a list. */
 class Guard {
   readonly #kernel: Kernel;
   readonly #guarded: ReadonlyMap<unknown, Unproved>;
@@ -400,6 +408,7 @@ class Guard {
     return { dtype: "i32", length: this.#longest, written: true };
   }
 
+  /** The statement with checks. */
   statement(s: Stmt): Stmt[] {
     const reports: Stmt[] = [];
     const memo = new Map<Expr, Expr>();

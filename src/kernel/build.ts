@@ -35,6 +35,7 @@ function unary(op: UnaryOp, x: Expr): Expr {
 const MATH: ReadonlySet<string> = new Set<MathOp>(["exp", "expm1", "log", "log1p", "sin", "cos", "tanh", "sigmoid", "erf"]);
 const INTEGER_IDENTITIES: ReadonlySet<string> = new Set(["floor", "ceil", "trunc", "round"]);
 
+/** Identities of unary operations; undefined if none applies. */
 function simplifyUnary(op: UnaryOp, x: Expr): Expr | undefined {
   if ((op === "neg" || op === "not") && x.op === op) return x.args[0]!;
   if (!isFloat(x.dtype) && INTEGER_IDENTITIES.has(op)) return x;
@@ -194,6 +195,7 @@ function isPowerOfTwo(c: number): boolean {
   return 2 ** exponent === c && Math.abs(exponent) <= 126;
 }
 
+/** Identities of an integer operation with a constant c on the right; undefined if none applies. */
 function simplifyInteger(op: BinaryOp, x: Expr, c: number): Expr | undefined {
   if (op === "sub") return add(x, constantLike(x, -c));
   if (c === 0 && ZERO_IS_NEUTRAL.has(op)) return x;

@@ -24,6 +24,7 @@ export function closuresOf(
   };
 }
 
+/** Makes closures of statements and expressions. */
 class Maker {
   buffers: readonly TypedArray[] = [];
   readonly #kernel: Kernel;
@@ -42,6 +43,7 @@ class Maker {
     };
   }
 
+  /** The closure of a statement. */
   #statement(s: Stmt): Action {
     // The operations of the statement, operands first; a value that is used twice is computed once.
     const plan: Action[] = [];
@@ -75,6 +77,7 @@ class Maker {
     }
   }
 
+  /** The closure of a loop; `bounds` are the lanes in which `compute` puts the bounds of a loop that leaves iterations out. */
   #loop(s: Stmt & { kind: "for" }, bounds: readonly Lanes[] | undefined, compute: Action): Action {
     const counter = this.#variable(s.variable);
     const body = this.block(s.body);
@@ -121,6 +124,7 @@ class Maker {
     return lanes;
   }
 
+  /** The lanes of an expression. Adds to `plan` what computes them. */
   #compute(x: Expr, args: readonly Lanes[], plan: Action[]): Lanes {
     if (x.op === "const") return [x.value];
     if (x.op === "ramp") return Array.from({ length: x.lanes }, (_, i) => i);

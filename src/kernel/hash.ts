@@ -9,6 +9,7 @@ import type { Expr, Kernel, Stmt } from "./kernel.ts";
 const FLOAT: Float64Array<ArrayBuffer> = new Float64Array(1);
 const HALVES: Int32Array<ArrayBuffer> = new Int32Array(FLOAT.buffer);
 
+/** Feeds the parts of a kernel to two running hashes of 32 bits. */
 class Hasher {
   #a = 0x811c9dc5;
   #b = 0x2545f491;
@@ -46,6 +47,7 @@ class Hasher {
     for (const s of stmts) this.statement(s);
   }
 
+  /** Feeds a statement and the statements inside. */
   statement(s: Stmt): void {
     this.word(numberOf(s.kind));
     switch (s.kind) {

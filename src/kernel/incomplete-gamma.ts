@@ -43,6 +43,7 @@ function density(a: number, x: number): number {
   return Math.exp(-a * excess(a, x) - stirling) / Math.sqrt(2 * Math.PI * a);
 }
 
+/** P and its derivative by a from the power series, for x below a + 1. */
 function bySeries(a: number, x: number): GammaShares {
   let [term, sum, logSlope, slopes] = [1, 1, 0, 0];
   const most = 1000 + 20 * Math.sqrt(a);

@@ -25,6 +25,7 @@ function hashOf(op: Expr["op"], dtype: Dtype, lanes: number, args: readonly Expr
   return hash ^ (hash >>> 13);
 }
 
+/** Returns true if an expression has exactly these parts. */
 function isMadeOf(
   x: Expr,
   op: Expr["op"],
@@ -51,6 +52,7 @@ class Table {
     return this.#count;
   }
 
+  /** The expression with these parts, made if it is not in the table. */
   make(op: Expr["op"], dtype: Dtype, lanes: number, args: readonly Expr[], value: number, fold: Fold | undefined): Expr {
     const slots = this.#slots;
     let at = hashOf(op, dtype, lanes, args, value) & (slots.length - 1);
@@ -65,6 +67,7 @@ class Table {
     return made;
   }
 
+  /** Doubles the number of slots and inserts all expressions again. */
   #grow(): void {
     const before = this.#slots;
     const slots = new Array<Expr | undefined>(2 * before.length).fill(undefined);

@@ -47,6 +47,7 @@ class Writer {
     for (const s of stmts) this.statement(s);
   }
 
+  /** Writes the source of a statement. */
   private statement(s: Stmt): void {
     // Values live for one statement: the next evaluates anew.
     const values = new Map<Expr, readonly string[]>();
@@ -114,6 +115,7 @@ class Writer {
     return result;
   }
 
+  /** The source text of each lane of an expression, given those of its operands. */
   private compute(x: Expr, args: readonly (readonly string[])[]): readonly string[] {
     switch (x.op) {
       case "const":
@@ -195,6 +197,7 @@ function literal(value: number): string {
 
 const compiled: WeakMap<Kernel, Run> = new WeakMap();
 
+/** Compiles a kernel, from source text or to closures; each kernel once. */
 function compile(kernel: Kernel): Run {
   const known = compiled.get(kernel);
   if (known) return known;
@@ -228,6 +231,7 @@ const checker =
     throw new Error(`internal: kernel ${name}: index ${index} is outside buffer b${buffer} of ${length} elements`);
   };
 
+/** Compiles statements from source text. */
 function written(kernel: Kernel, body: readonly Stmt[]): Run {
   const writer = new Writer(kernel);
   writer.block(body);
@@ -290,6 +294,7 @@ export function interpret(program: Program, memory: { readonly buffer: ArrayBuff
   steps(program.steps, []);
 }
 
+/** Runs a kernel on views of the memory at given byte addresses. */
 function callKernel(kernel: Kernel, addresses: readonly number[], memory: ArrayBufferLike): void {
   const views = kernel.buffers.map((b, i) => {
     const address = addresses[i]!;

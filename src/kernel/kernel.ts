@@ -79,6 +79,7 @@ export interface Node<Op, Args extends readonly Expr[]> {
   readonly id: number;
 }
 
+/** A statement. */
 export type Stmt =
   /**
    * `variable` takes the values from, from + step, ... while < to.
@@ -111,8 +112,10 @@ export type Stmt =
   | { readonly kind: "store"; readonly buffer: number; readonly index: Expr; readonly value: Expr; readonly mask?: Expr | undefined }
   | { readonly kind: "if"; readonly condition: Expr; readonly then: readonly Stmt[]; readonly otherwise: readonly Stmt[] };
 
+/** A loop statement. */
 export type Loop = Extract<Stmt, { kind: "for" }>;
 
+/** A buffer argument of a kernel. */
 export interface Buffer {
   readonly dtype: Dtype;
   /** In elements. */
@@ -124,6 +127,7 @@ export interface Buffer {
   readonly written: boolean;
 }
 
+/** A loop nest over buffers. `name` is for people and is not part of what it computes. */
 export interface Kernel {
   readonly name: string;
   readonly buffers: readonly Buffer[];

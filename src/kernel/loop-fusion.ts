@@ -136,6 +136,7 @@ function accessesOf(stmts: readonly Stmt[]): Access[] {
 
 const ANYWHERE = { low: 0, high: 0 };
 
+/** The elements that an index touches, in terms of the variables outside; any element if the index is not affine. */
 function placeOf(
   index: Expr,
   lanes: number,

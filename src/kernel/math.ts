@@ -274,6 +274,7 @@ function bindSine(op: "sin" | "cos", x: Expr, prelude: Stmt[]): Expr {
   return result.variable;
 }
 
+/** Expands the transcendentals of one statement; branches to the host come before it. */
 function expandIn(s: Stmt, target: Target): readonly Stmt[] {
   const prelude: Stmt[] = [];
   const memo = new Map<Expr, Expr>();

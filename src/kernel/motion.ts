@@ -29,6 +29,7 @@ function forget(): void {
   addresses = new Map();
 }
 
+/** The variables and buffers that an expression reads. */
 function footprint(x: Expr): Footprint {
   if (x.op === "const") return NOTHING;
   const known = footprints.get(x);
@@ -197,6 +198,7 @@ interface Effect {
   readonly stores: boolean;
 }
 
+/** What a statement binds, sets and stores, with everything inside it. */
 function effectOf(s: Stmt): Effect {
   return {
     nested: blocksOf(s).length > 0,
@@ -216,6 +218,7 @@ export function share(body: readonly Stmt[]): Stmt[] {
   return shareBlock(body);
 }
 
+/** Shares the values of one block, after those of the blocks inside. */
 function shareBlock(stmts: readonly Stmt[]): Stmt[] {
   if (stmts.length === 1) return [mapBlocks(stmts[0]!, shareBlock)];
   const groups = findGroups(stmts, stmts.map(effectOf));

@@ -6,7 +6,7 @@ import { add, and, bind, div, ifThen, int, le, lt, max, min, mul, sub, variable 
 import type { Line, Stretch } from "./division.ts";
 import type { Expr, Loop, Stmt } from "./kernel.ts";
 
-/** What of a block lies between two positions, which are scalars of i32. */
+/** The part of a block between two positions, which are scalars of i32. */
 export function partOf(stmts: readonly Stmt[], { stretches }: Line, from: Expr, to: Expr): Stmt[] {
   return stmts.flatMap((s) => {
     const stretch = stretches.get(s);

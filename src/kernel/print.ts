@@ -33,6 +33,7 @@ const LOOP_NAMES = "ijklmnpqrs";
 /** Text, and how strongly its outermost operator binds. */
 type Piece = readonly [text: string, strength: number];
 
+/** Prints one kernel; it numbers variables by their first use. */
 class Printer {
   readonly lines: string[] = [];
   private readonly names: Map<Expr, string> = new Map();
@@ -75,6 +76,7 @@ class Printer {
     return shared;
   }
 
+  /** Prints a statement and the statements inside. */
   private statement(s: Stmt, indent: string): void {
     switch (s.kind) {
       case "for":
@@ -124,6 +126,7 @@ class Printer {
     return this.expr(x) + (lanes > 1 && x.lanes === 1 ? `:${lanes}` : "");
   }
 
+  /** The text of an expression. */
   private piece(x: Expr): Piece {
     const name = this.names.get(x);
     if (name !== undefined) return [name, ATOM];

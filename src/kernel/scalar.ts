@@ -8,6 +8,7 @@ import type { Dtype } from "../base/dtype.ts";
 import type { BinaryOp, CompareOp, HostBinary, HostUnary, UnaryOp } from "./kernel.ts";
 import { digamma, erf, erfc, erfinv, lgamma, zeta } from "./special.ts";
 
+/** A function on numbers that stands for an operator. */
 export type Meaning = (...x: number[]) => number;
 
 /** Brings a number into the range of `dtype`: rounding for f32, wrapping for integers. */
@@ -171,6 +172,7 @@ export function meaningOf(op: string, dtype: Dtype): Meaning | undefined {
   return known.get(op);
 }
 
+/** Finds the function of an operator, wrapped to the range of its dtype. */
 function makeMeaning(op: string, dtype: Dtype): Meaning | undefined {
   if (isCompare(op)) return COMPARE[op];
   const float = dtype === "f32" || dtype === "f64";

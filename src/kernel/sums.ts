@@ -52,6 +52,7 @@ function additions(stmts: readonly Stmt[], sum: Expr): number | undefined {
   return n;
 }
 
+/** How many additions one statement makes to a variable; undefined if it does anything else with it. */
 function ownAdditions(s: Stmt, sum: Expr): number | undefined {
   if (s.kind === "set" && s.variable === sum) {
     const { op, args } = s.value;

@@ -18,10 +18,10 @@ export interface Costs {
   readonly multiplies: number;
   readonly loads: number;
   readonly issues: number;
-  /** Loads of a vector, relative to a vector of consecutive elements: one element repeated, and elements that lie apart. Measure with `conv7x7_fb`. */
+  /** Loads of a vector, relative to a vector of consecutive elements: one element repeated, and elements that are not contiguous. Measure with `conv7x7_fb`. */
   readonly repeated: number;
   readonly gather: number;
-  /** Storing the lanes of a vector apart, in loads. Absent where a vector's results must lie side by side. Measure with `conv3x3_fb`. */
+  /** Storing the lanes of a vector one by one, in loads. Absent if the results of a vector must be contiguous. Measure with `conv3x3_fb`. */
   readonly scatter?: number;
   /** Combining the lanes of a vector, in loads. Measure with `softmax_fwd`. */
   readonly fold: number;

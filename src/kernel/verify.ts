@@ -25,6 +25,7 @@ function loaded(dtype: Dtype): Dtype {
 
 const WORDS: ReadonlySet<Dtype> = new Set(["f32", "i32", "u32"]);
 
+/** Checks one kernel. Methods return a problem as a text, or undefined. */
 class Verifier {
   private readonly kernel: Kernel;
   private readonly scope: Set<Expr> = new Set();
@@ -68,6 +69,7 @@ class Verifier {
     return undefined;
   }
 
+  /** Checks a statement and the statements inside. */
   private statement(s: Stmt): string | undefined {
     this.seen.clear();
     switch (s.kind) {
@@ -120,6 +122,7 @@ class Verifier {
   /** Expressions of the current statement that were checked already: a walk along all paths of the DAG would take exponential time. */
   private readonly seen: Set<Expr> = new Set();
 
+  /** Checks an expression and everything below it. */
   private expr(x: Expr): string | undefined {
     if (this.seen.has(x)) return undefined;
     this.seen.add(x);
@@ -206,6 +209,7 @@ const SIGNATURES: Readonly<Partial<Record<Expr["op"], (x: Expr, like: Like) => b
   bitcast: ({ lanes, dtype, args: [a] }) => a!.lanes === lanes && WORDS.has(a!.dtype) && WORDS.has(dtype),
 };
 
+/** Checks the types of an operator that has no row in SIGNATURES. */
 function operatorHolds(x: Expr, like: Like): boolean {
   const [a, b] = x.args;
   if (!a || meaningOf(x.op, a.dtype) === undefined || a.dtype === "u8") return false;

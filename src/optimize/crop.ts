@@ -15,6 +15,7 @@ export function crop(region: Region): Region {
   return rewriteRegion(region, cropping);
 }
 
+/** The rule: a slice of a value that can be computed in part. */
 function cropping(region: Region): Rule {
   const readers = new Map<Tensor, number>();
   const count = (x: Tensor): unknown => readers.set(x, (readers.get(x) ?? 0) + 1);

@@ -43,6 +43,7 @@ interface Means {
   readonly hoisting: Hoisting;
 }
 
+/** Takes products out of the loops of a region, again and again until no rule applies. */
 export function fission(region: Region, walks: Walks, { hoisting }: Target = WASM): Region {
   const ways = [grown, behind, ahead];
   const rule: Rule = (instruction, operands) => {

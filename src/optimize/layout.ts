@@ -24,6 +24,7 @@ export function layout(region: Region, target: Target = WASM): Region {
   return rewriteRegion(region, (inner) => laying(inner, target));
 }
 
+/** The rule that notes the axis in lanes on convolutions and copies operands where needed. */
 function laying(region: Region, target: Target): Rule {
   const fixed = fixedValues(region);
   const rows = leftInRows(region, fixed, target);
@@ -98,6 +99,7 @@ interface Island {
   readonly copies: number;
 }
 
+/** Finds the sets of instructions that would share a layout. */
 function islands(region: Region, fixed: ReadonlySet<Tensor>): Island[] {
   const list = tapeOfRegion(region).filter((i) => imagesOf(i).length > 0);
   const inside = new Set(list);

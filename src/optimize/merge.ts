@@ -7,6 +7,7 @@ import type { Tensor } from "../ops/tensor.ts";
 import { hashRegion, lanesKey, paramsKey } from "../tape/hash.ts";
 import { type Rule, rewriteRegion } from "./rewrite.ts";
 
+/** The rule, with the instructions that it has kept so far. */
 function makeMerger(): Rule {
   const kept = new Map<string, readonly Tensor[]>();
   const numbers = new Map<Tensor, number>();

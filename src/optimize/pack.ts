@@ -26,6 +26,7 @@ function summedLetters([x, y]: readonly [Tensor, Tensor], [xWord, yWord]: readon
   return [...larger].filter((c) => !out.includes(c));
 }
 
+/** The product on packed operands; undefined if packing does not pay. */
 function packOne(instruction: Known<2, Dot>, operands: readonly Tensor[], packed: Copier, target: Target): Tensor[] | undefined {
   const { packing, caches } = target;
   const { spec } = instruction.params;

@@ -94,6 +94,7 @@ const shrinks = (instruction: Instruction): boolean => !isExpensive(instruction)
 
 const bytesOf = (x: Tensor): number => sizeOf(x.shape) * byteSize(x.dtype);
 
+/** Splits the values that cross a cut into expensive and cheap ones. */
 function sortByPrice(
   early: readonly Instruction[],
   crosses: (x: Tensor) => boolean,
@@ -120,6 +121,7 @@ export function recompute(region: Region, cut: Cut, slots: number): Region | und
   return new Recomputer(region, cut, slots).run();
 }
 
+/** Rewrites the late part of a region to read clones. */
 class Recomputer {
   readonly #region: Region;
   readonly #cut: Cut;
@@ -142,6 +144,7 @@ class Recomputer {
     this.#early = new Set(cut.early.flatMap((i) => (i.operands.length > 0 ? i.results : [])));
   }
 
+  /** Returns the rewritten region; undefined if it has too many clones. */
   run(): Region | undefined {
     const { early, late, expensive, cheap } = this.#cut;
     for (const y of this.#region.outputs) this.#image.set(y, y);
@@ -206,6 +209,7 @@ class Recomputer {
     return fresh;
   }
 
+  /** Records an instruction again on clones. */
   #clone(instruction: Instruction, fresh: ReadonlyMap<Tensor, Tensor>): readonly Tensor[] {
     this.#clones++;
     const operands = instruction.operands.map((x) => fresh.get(x) ?? this.#image.get(x) ?? x);

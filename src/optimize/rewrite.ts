@@ -10,6 +10,7 @@ import { tapeOfRegion } from "../tape/tape.ts";
 /** Returns the values that replace the results of an instruction, or undefined to keep it. Its operands have been replaced already; `original` has the old ones. */
 export type Rule = (instruction: Instruction, operands: readonly Tensor[], original: Instruction) => readonly Tensor[] | undefined;
 
+/** Rewrites a region. `makeRule` is called for it and for every region inside. */
 export function rewriteRegion(region: Region, makeRule: (region: Region) => Rule): Region {
   const rule = makeRule(region);
   const image = new Map<Tensor, Tensor>();

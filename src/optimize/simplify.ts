@@ -20,6 +20,7 @@ function constantOf(x: Tensor): number | undefined {
   return op.traits?.moves === "all" ? constantOf(operands[0]!) : undefined;
 }
 
+/** Returns a simpler value that equals y, or undefined. */
 type Identity = (x: readonly Tensor[], params: never, y: Tensor) => Tensor | undefined;
 
 const zero = (x: Tensor): boolean => constantOf(x) === 0;

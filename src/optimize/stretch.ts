@@ -56,6 +56,7 @@ function split<T>(list: readonly T[], { consts, carry }: Scan): [consts: T[], ca
   return [list.slice(0, consts), list.slice(consts, consts + carry), list.slice(consts + carry)];
 }
 
+/** Finds the pairs of scans in a list of which one goes back over stacks of the other. */
 function findPairs({ inputs, outputs }: Region, list: readonly Instruction[]): Pair[] {
   const readers = new Map<Tensor, Instruction[]>(outputs.map((y) => [y, []]));
   const outside = new Set<Tensor>([...inputs, ...outputs]);
@@ -88,6 +89,7 @@ function goesBack(reader: Instruction, forward: Instruction, y: Tensor): boolean
   return own.length === other.length && own.reverse !== other.reverse && !reader.operands.slice(0, own.consts + own.carry).includes(y);
 }
 
+/** Rewrites a region with some pairs of loops cut. */
 class Stretcher {
   readonly #region: Region;
   readonly #how: Stretching;
@@ -98,6 +100,7 @@ class Stretcher {
     this.#how = how;
   }
 
+  /** Returns the rewritten region. */
   run(): Region {
     const list = tapeOfRegion(this.#region);
     const pairs = findPairs(this.#region, list);

@@ -17,6 +17,7 @@ export function elementsMade(region: Region): number {
   return total(region, ({ results }) => results.reduce((n, { shape }) => n + sizeOf(shape), 0));
 }
 
+/** Sums a count over all instructions of a region, those of inner regions times their repetitions. */
 function total(region: Region, count: (instruction: Instruction) => number): number {
   return tapeOfRegion(region).reduce((sum, instruction) => {
     const { regions } = instruction;

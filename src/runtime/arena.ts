@@ -39,6 +39,7 @@ export function blockSize(bytes: number): number {
   return Math.max(ALIGNMENT, Math.ceil(bytes / ALIGNMENT) * ALIGNMENT);
 }
 
+/** Allocates blocks in one memory. Addresses and sizes are in bytes. */
 export class Arena<M extends Memory = Memory> {
   readonly memory: M;
   /** The name of the backend, for messages. */

@@ -47,6 +47,7 @@ export interface Loaded {
   codeBytes?: number;
 }
 
+/** A backend: what programs are compiled for and run on. */
 export interface Backend<M extends Memory = Memory> {
   readonly name: string;
   /** The target that programs are planned for. */

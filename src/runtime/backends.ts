@@ -21,6 +21,7 @@ export function theBackend(): Backend {
   return current;
 }
 
+/** The first backend of the table that this host can run, with a warning if it is not the best. Throws an error if there is none. */
 function firstPossible(): Backend {
   const [best, ...others] = BACKENDS.values();
   const obstacle = best!.obstacle();

@@ -35,6 +35,7 @@ export function budgetOf(memory: Memory): Budget {
   return { memory, fit: (region, roles, cells, setting) => new Fitting(roles, cells, memory, setting).run(region) };
 }
 
+/** The search for a plan within the budget. */
 class Fitting {
   readonly #roles: Roles;
   readonly #cells: readonly Cell[];
@@ -48,6 +49,7 @@ class Fitting {
     this.#setting = setting;
   }
 
+  /** Returns a plan that fits, or throws an error with the least that was reached. */
   run(region: Region): Attempt {
     const whole = primitives(region, this.#setting);
     // Products hoisted out of loops take more memory. If they exceed the budget, the loops stay as they are.

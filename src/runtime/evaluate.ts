@@ -32,6 +32,7 @@ export const READ_WHILE_RECORDING: string = [
 
 const WITH_AUX: ReadonlySet<string> = new Set(["grad", "valueAndGrad", "backward", "vjp"]);
 
+/** The text of the error for reading a value that depends on an argument of an ended call. */
 function leak(x: Tensor, call: string, kind: string): string {
   const { op } = x.source;
   const made = op === placeholder ? "" : `, made by ${op.name},`;

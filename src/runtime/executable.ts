@@ -25,6 +25,7 @@ export interface Layout {
   readonly atRisk: readonly number[];
 }
 
+/** The roles of the inputs and outputs of a region. */
 export interface Roles {
   /** For each input of the region: the cell that it reads, or "argument". */
   readonly inputs: readonly (Cell | "argument")[];
@@ -39,6 +40,7 @@ export function cellsOf({ inputs, outputs }: Roles): Cell[] {
   return [...new Set([...inputs, ...outputs].filter((role) => typeof role !== "string"))];
 }
 
+/** A loaded program with its cells. It may run any number of times. */
 export class Executable {
   readonly layout: Layout;
   readonly #arena: Arena;
@@ -116,6 +118,7 @@ export class Executable {
     }
   }
 
+  /** Like `#place`; throws OutOfMemory if a block or the zone does not fit. */
   #tryToPlace(cells: readonly Cell[]): number {
     const arena = this.#arena;
     const tick = arena.tick();

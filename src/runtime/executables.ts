@@ -4,6 +4,7 @@ import type { Executable } from "./executable.ts";
 /** The most executables. It is enough for the distinct lists of one user program; the code of a small one takes some tens of kilobytes. */
 const MOST = 512;
 
+/** A bounded map from keys to executables. */
 export class Executables {
   readonly #most: number;
   /** In the order of last use, the least recent first. */

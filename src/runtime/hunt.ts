@@ -30,6 +30,7 @@ export function huntNaN(region: Region, inputs: readonly TypedArray[], cache: Ex
   return optimized.outputs.map((y) => known.get(y)!);
 }
 
+/** Runs one instruction as a program of its own. */
 function runAlone({ operands, results }: Instruction, known: ReadonlyMap<Tensor, TypedArray>, cache: Executables): TypedArray[] {
   const distinct = [...new Set(operands)];
   const region: Region = { inputs: distinct, outputs: results };
@@ -41,6 +42,7 @@ function runAlone({ operands, results }: Instruction, known: ReadonlyMap<Tensor,
 
 const firstBad = (elements: TypedArray): number => elements.findIndex((x: number) => !Number.isFinite(x));
 
+/** Throws if a result is not finite although all operands are. */
 function checkFinite(instruction: Instruction, y: Tensor, elements: TypedArray, known: ReadonlyMap<Tensor, TypedArray>): void {
   const at = firstBad(elements);
   // Constants may be infinite on purpose, and an instruction that passes on a bad operand is not its origin.
@@ -57,6 +59,7 @@ function checkFinite(instruction: Instruction, y: Tensor, elements: TypedArray, 
   );
 }
 
+/** The least and the greatest element as a text. */
 function rangeOf(elements: TypedArray): string {
   let low = Number.POSITIVE_INFINITY;
   let high = Number.NEGATIVE_INFINITY;

@@ -64,6 +64,7 @@ export function profile(fn: () => unknown): KernelProfile[] {
   return [...found].flatMap(([program, ran]) => profileProgram(program, ran, roof));
 }
 
+/** Times the kernels of one program, in its own memory. */
 function profileProgram(program: Program, { arena, bases, runs }: Ran, roof: Roofline): KernelProfile[] {
   const kernels = theBackend().kernels(program, arena.memory);
   const listing = theBackend().listing?.(program, arena.memory);
@@ -110,6 +111,7 @@ function flopsOf(stmts: readonly Stmt[], at: ReadonlyMap<Expr, number> = new Map
   return total;
 }
 
+/** Floating-point operations of a loop, over all its iterations. */
 function loopFlops(loop: Loop, at: ReadonlyMap<Expr, number>): number {
   const { variable, from, to, step, within, body } = loop;
   const [low, high] = within ? within.map((x) => evaluate(x, at)) : [from, to];

@@ -9,6 +9,7 @@ import type { Kernel } from "../kernel/kernel.ts";
 import type { Arena } from "./arena.ts";
 import { theBackend } from "./backends.ts";
 
+/** The peak rates of the machine. */
 export interface Roofline {
   /** Floating-point operations per millisecond on one thread. */
   readonly flops: number;

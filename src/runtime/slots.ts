@@ -20,6 +20,7 @@ interface Slots {
 
 const SLOTS = Symbol("slots");
 
+/** An object with slots. */
 interface Owner {
   readonly [SLOTS]?: Slots;
 }
@@ -83,6 +84,7 @@ export function deletedSlot(owner: object): string | undefined {
 /** One pair of accessor functions per name, so that the engine gives all objects of a class one hidden class. */
 const accessors: Map<PropertyKey, PropertyDescriptor> = new Map();
 
+/** The accessor of a slot of a name, the same for all objects. */
 function accessorOf(name: PropertyKey): PropertyDescriptor {
   const known = accessors.get(name);
   if (known) return known;
@@ -100,6 +102,7 @@ function accessorOf(name: PropertyKey): PropertyDescriptor {
   return made;
 }
 
+/** Assigns to a slot: checks its kind and counts the change. */
 function assign(owner: Owner, name: PropertyKey, value: unknown): void {
   const slots = slotsOf(owner);
   if (!slots) {

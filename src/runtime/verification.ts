@@ -4,6 +4,7 @@ import { verifyRegion } from "../tape/verify.ts";
 import { type Made, watching } from "./passes.ts";
 import "./dump.ts";
 
+/** Verifies what a pass has made. The error names the pass. */
 function verify(pass: string, made: Made): void {
   try {
     if ("body" in made) verifyKernel(made);

@@ -20,6 +20,7 @@ export interface Axis {
 /** For each access, by how many elements its flat index changes per step along one axis; null if the index is not linear there. */
 export type Coefficients = readonly (number | null)[];
 
+/** The accesses of a loop nest. Loads and stores are numbered; coefficients are in elements per step of an axis. */
 export interface Access {
   readonly axes: readonly Axis[];
   /** Per axis, one entry per load. */

@@ -25,7 +25,7 @@ export interface Load {
   readonly index: Index;
 }
 
-/** What elements ask of a fusion. */
+/** What elements need to know of a fusion. */
 type Buffers = Pick<Fusion, "bufferOf" | "lanesOf" | "target">;
 
 /** One kernel's buffers, and the accesses seen while making its expressions. */
@@ -35,7 +35,7 @@ export class Elements {
   loads: Load[] = [];
   /** For a vector that reaches beyond the end of its axis: the mask of the lanes that are inside. Undefined if all are. */
   live: Expr | undefined;
-  /** Keys of the counters that step along axes that lie in lanes. */
+  /** Keys of the counters that step along axes in lanes. */
   readonly laned: Set<string> = new Set();
   readonly #fusion: Buffers;
   #group: Group;
@@ -120,6 +120,7 @@ export class Elements {
     return { shape: x.shape, dtype: x.dtype, at: (at, mask) => this.#at(x, at, mask ?? null) };
   }
 
+  /** The element of a value at an index: the value computed before, a load from its buffer, or an expression of its operands. 0 where the mask is false. */
   #at(x: Tensor, at: readonly Index[], mask: Expr | null): Expr {
     if (mask && k.constantOf(mask) === 0) return k.constant(0, computeDtype(x.dtype));
     const key = `${keyOf(at)}|${mask?.id ?? ""}`;
@@ -132,6 +133,7 @@ export class Elements {
     return expr;
   }
 
+  /** Makes the expression that `#at` returns, without the cache. */
   #make(x: Tensor, at: readonly Index[], mask: Expr | null): Expr {
     const buffer = this.#fusion.bufferOf(x);
     // An alias of a value of this group stands for that value.

@@ -32,6 +32,7 @@ export function fuse(list: readonly Instruction[], inputs: readonly Tensor[], ou
   return new Fuser(list, inputs, outputs, target).run();
 }
 
+/** Decides in three passes over the list: which values a contraction reads, which values get buffers, and which kernel computes each of them. */
 class Fuser {
   readonly #target: Target;
   readonly #list: readonly Instruction[];
@@ -63,6 +64,7 @@ class Fuser {
     this.#outputs = new Set(outputs);
   }
 
+  /** Runs all passes and returns the schedule of groups and steps. */
   run(): Fusion {
     for (const instruction of this.#list) for (const x of new Set(instruction.operands)) listOf(this.#readers, x).push(instruction);
     this.#findContracted();
@@ -247,6 +249,10 @@ class Fuser {
     return x.source.operands.reduce((n, y) => n + (sizeOf(y.shape) >= sizeOf(x.shape) ? this.#frees(y) : 0), 0);
   }
 
+  /**
+   * Returns true if a value gets a buffer because of its readers. `cost` is that of computing an element with everything that has no buffer, in
+   * additions.
+   */
   #worthBuffer(y: Tensor, cost: number, moves: boolean): boolean {
     const { again: cheap, shared, repeated } = this.#target.fusing;
     const readers = this.#readers.get(y) ?? [];
@@ -349,6 +355,7 @@ class Fuser {
     return needs;
   }
 
+  /** Collects the buffers that an element of `y` reads; see `#needsOf`. */
   #findNeeds(y: Tensor): Map<Tensor, boolean> {
     const needs = new Map<Tensor, boolean>();
     const reduces = y.source.op.lower.kind === "reduce";

@@ -47,6 +47,7 @@ export interface Control {
   readonly instruction: Instruction;
 }
 
+/** The result of fusion, for the scheduler and the writer of kernels. */
 export interface Fusion {
   /** The machine that the kernels are for. */
   readonly target: Target;

@@ -18,7 +18,7 @@ import { flatten } from "../ops/movement.ts";
 import type { Instruction } from "../ops/op.ts";
 import type { Tensor } from "../ops/tensor.ts";
 
-/** The axis whose elements lie in lanes; undefined for rows. */
+/** The axis whose elements are in lanes; undefined for row by row. */
 export type Lanes = number | undefined;
 
 /** A counter of a loop nest: it steps `by` elements along `axis`. */
@@ -35,7 +35,7 @@ const steps = (shape: Shape): Counter[] => shape.map((extent, axis) => ({ axis, 
 /** How many elements of an axis in lanes are contiguous: the length of a vector of f32. */
 const widthOf = (target: Target): number => target.lanes.f32;
 
-/** Counters in the order in which elements lie in memory. */
+/** Counters in the order of elements in memory. */
 export function memoryOrder(shape: Shape, lanes: Lanes, target: Target): Counter[] {
   return lanes === undefined ? steps(shape) : lanesLast(shape, [lanes], target);
 }
@@ -69,7 +69,7 @@ export function indexOf(order: readonly Counter[], rank: number, counters: reado
   return at;
 }
 
-/** Where the element `at` of a value of `shape` lies in its buffer. */
+/** The flat position of the element `at` of a value of `shape` in its buffer. */
 export function position(at: readonly Index[], shape: Shape, lanes: Lanes, target: Target): Index {
   if (lanes === undefined) return flatten(at, shape);
   const width = widthOf(target);

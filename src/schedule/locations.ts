@@ -1,4 +1,4 @@
-/** @file Where buffers lie while a program is drafted, and their addresses once memory is planned. */
+/** @file Locations of buffers while a program is drafted, and their addresses once memory is planned. */
 import type { Address, Step } from "../kernel/kernel.ts";
 import type { Block } from "./memory.ts";
 
@@ -29,7 +29,7 @@ export function sliceOf(place: Location, bytes: number, depth: number): Location
   return { ...place, strides };
 }
 
-/** What a location is a part of: a planned block, or the binding of a cell. */
+/** The planned block, or the binding of a cell, that a location is a part of. */
 export const bufferAt = ({ block, binding }: Location): Block | number => block ?? binding;
 
 export function same(a: Location, b: Location): boolean {
@@ -42,6 +42,7 @@ function addressOf(place: Location): Address {
   return place.strides.length ? { binding: place.binding, offset, strides: place.strides } : { binding: place.binding, offset };
 }
 
+/** Turns a drafted step into a step with addresses, once the offsets of all blocks are known. */
 export function address(draft: Draft): Step {
   switch (draft.kind) {
     case "call":

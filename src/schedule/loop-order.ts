@@ -14,6 +14,7 @@ export interface ResultAxes {
   readonly taps: readonly number[];
 }
 
+/** Sorts the axes of the results by how the tile covers them. */
 export function resultAxes(nest: Nest, { tile, vector: carrier }: Choice, parts: readonly Part[]): ResultAxes {
   const { access } = nest;
   const { axes } = access;

@@ -25,6 +25,7 @@ import { type Counter, indexOf, lanesLast, memoryOrder, position, splitAxes } fr
 import { type Contents, lanesOf, NestWriter, type ResultPoint } from "./nest.ts";
 import { tilesOf } from "./tiles.ts";
 
+/** The kernel of an item, with the value that each of its buffers holds. */
 export interface GroupKernel {
   readonly kernel: Kernel;
   /** What each buffer of the kernel holds. */
@@ -39,6 +40,7 @@ export function buildKernel(item: Group | Rows, fusion: Fusion, watch?: Watch<Ke
   });
 }
 
+/** Writes the kernel, before the passes that decide the order of sums. */
 function writeKernel(item: Group | Rows, fusion: Fusion): GroupKernel {
   const elements = new Elements(fusion, item.kind === "rows" ? item.groups[0]! : item);
   const body = item.kind === "rows" ? overRows(item, elements, fusion.target) : new NestBuilder(item, elements, fusion.target).build();
@@ -112,6 +114,7 @@ interface SumFrame {
   readonly size: number;
 }
 
+/** Builds the nest of one group: analyses its accesses, has it tiled, and gives the contents of its loops. */
 class NestBuilder implements Contents {
   readonly elements: Elements;
   readonly #group: Group;
@@ -145,6 +148,7 @@ class NestBuilder implements Contents {
     if (sums) this.#sum = this.#sum.with(0, { ...this.#sum[0]!, extent: sums.size });
   }
 
+  /** Returns the statements of the nest. */
   build(): Stmt[] {
     if (sizeOf(this.#group.shape) === 0) return [];
     const access = this.#analyse();
@@ -227,6 +231,7 @@ class NestBuilder implements Contents {
   /** From the last analysis: the indices along the axes of the results and of the sum. */
   #counters: { readonly out: readonly Index[]; readonly sum: readonly Index[] } | undefined;
 
+  /** Expands the group with the current counters and returns the accesses on merged axes. */
   #tryCounters(): Access {
     const out = this.#out;
     const counters = [...out, ...this.#sum].map(({ extent, apart }) => ({ extent, apart, counter: k.variable("i32") }));

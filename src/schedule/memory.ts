@@ -71,6 +71,7 @@ function planBySize(blocks: readonly Block[]): number {
   return total;
 }
 
+/** The start of the smallest gap for a block among blocks with offsets that live at the same time. */
 function placeAmong(placed: readonly Block[], { start, end, bytes }: Block): number {
   const size = aligned(bytes);
   let [free, best, least] = [0, -1, Number.POSITIVE_INFINITY];
@@ -97,6 +98,7 @@ function planByTime(blocks: readonly Block[]): number {
   return total;
 }
 
+/** A free range: `start` inclusive, `end` exclusive, in bytes. */
 interface Gap {
   start: number;
   end: number;
@@ -120,6 +122,7 @@ class Gaps {
     return at;
   }
 
+  /** Frees a range and joins it with the free ranges next to it. */
   release(start: number, bytes: number): void {
     let [low, high] = [0, this.#list.length - 1];
     while (low < high) {

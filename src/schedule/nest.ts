@@ -141,6 +141,7 @@ export class NestWriter {
     return [...done.flatMap((d) => d.lets), ...done.flatMap((d) => d.stores)];
   }
 
+  /** Writes a tile of a reduction: accumulators, the loops of the sum, and what follows the sum. */
   #reduceTile(points: Points, blocks: Blocks): Stmt[] {
     const { axes } = this.#access;
     const { vector, unroll, written } = this.#tiles;
@@ -247,6 +248,7 @@ export class NestWriter {
     return { value: k.bind(start), nan };
   }
 
+  /** Statements that combine the accumulator with one more element. */
   #accumulate({ value: { variable }, nan }: Accumulator, x: Expr, wanted: Wanted): Stmt[] {
     if (!nan) return [k.set(variable, this.#combine(variable, x, wanted))];
     // Two comparisons: a minimum that orders zeros and keeps NaN takes seven instructions on x86.

@@ -52,6 +52,7 @@ interface Cluster {
   readonly columns: ReadonlySet<Group>;
 }
 
+/** Joins groups to clusters, in the order of the items. */
 class Joiner {
   readonly #items: readonly Item[];
   readonly #context: Context;
@@ -68,6 +69,7 @@ class Joiner {
     this.#clusters = items.map(() => undefined);
   }
 
+  /** Returns the items, with clusters of several groups as one item each. */
   run(): Item[] {
     this.#items.forEach((item, position) => {
       for (const y of item.kind === "control" ? item.instruction.results : item.roots) this.#made.set(y, position);
@@ -194,6 +196,7 @@ class Joiner {
     return probe;
   }
 
+  /** Makes the item of a cluster: its blocks of rows, and the values that share memory. */
   #finish(cluster: Cluster): Rows {
     const { groups, columns } = cluster;
     const probes = groups.map((g) => this.#probe(g));

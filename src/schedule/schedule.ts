@@ -27,6 +27,7 @@ import { orderForSums } from "./strands.ts";
 /** Where an input of a region comes from or an output goes: the scratch zone, or entry `cell` of the binding table (entry 0 is the zone itself). */
 export type Slot = { readonly kind: "scratch" } | { readonly kind: "cell"; readonly cell: number };
 
+/** A scheduled program and the layout of its scratch memory, in bytes. */
 export interface Schedule {
   readonly program: Program;
   /** Bytes of scratch memory. */
@@ -56,6 +57,7 @@ export function schedule(
   return new Scheduler(cells, target, watch).run(region, inputs, outputs);
 }
 
+/** Drafts the steps of a region and of the regions inside, with locations instead of addresses. */
 class Scheduler {
   readonly #kernels: Kernel[] = [];
   readonly #hosts: HostCall[] = [];
@@ -74,6 +76,7 @@ class Scheduler {
     this.#cells = cells;
   }
 
+  /** Schedules a whole program: drafts its steps, plans memory, and resolves the addresses. */
   run(region: Region, inputs: readonly Slot[], outputs: readonly Slot[]): Schedule {
     const places = new Map<Tensor, Location>();
     region.inputs.forEach((x, i) => {
@@ -166,7 +169,7 @@ class Scheduler {
     return to;
   }
 
-  /** The inputs of the region being drafted that lie where a target is. */
+  /** Returns the inputs of the region being drafted that are stored at a target. */
   #inputsAt(region: Region): (target: Location) => readonly Tensor[] {
     const found = new Map<Block | number, Tensor[]>();
     for (const x of region.inputs) {
@@ -216,6 +219,7 @@ class Scheduler {
     return n;
   }
 
+  /** Drafts the steps of an instruction that is not a kernel. */
   #control(instruction: Instruction, places: Map<Tensor, Location>, placeOf: (x: Tensor) => Location, depth: number): Draft[] {
     const { name } = instruction.op;
     if (name === "barrier") {
@@ -230,6 +234,7 @@ class Scheduler {
     throw new Error(`internal: no step for ${name}`);
   }
 
+  /** Drafts the call of a host function. Its operands and results must be stored row by row. */
   #host(instruction: Instruction, run: HostRun, places: Map<Tensor, Location>, placeOf: (x: Tensor) => Location): Draft[] {
     const { operands, results, params } = instruction;
     for (const y of results) places.set(y, this.#newPlace(bytesOf(y)));
@@ -300,6 +305,7 @@ class Scheduler {
     return [...drafts, { kind: "while", predicate, test: tested, body: done }];
   }
 
+  /** Drafts a branch: both regions read the operands and write the results at the same locations. */
   #cond(instruction: Instruction, places: Map<Tensor, Location>, placeOf: (x: Tensor) => Location, depth: number): Draft[] {
     const began = this.#time;
     const predicate = placeOf(instruction.operands[0]!);

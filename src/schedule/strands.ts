@@ -38,6 +38,7 @@ function addSoon(list: readonly Instruction[], sums: readonly Sum<Tensor>[]): In
   return [...list].sort((a, b) => place.get(a)! - place.get(b)!);
 }
 
+/** Reorders the list strand by strand. */
 class Strands {
   readonly #list: readonly Instruction[];
   readonly #sums: readonly Sum<Tensor>[];

@@ -4,6 +4,7 @@ import { cyclesOf } from "./tile-cost.ts";
 import { axesOf, type Choice, type Nest, type Tile } from "./tiling.ts";
 import { vectorAxis } from "./vector-axis.ts";
 
+/** Chooses the tile of a nest, by the cost model for contractions and by simpler rules for others. */
 export function chooseTile(nest: Nest): Choice {
   const { access, reduces, rowByRow, target } = nest;
   const { axes } = access;

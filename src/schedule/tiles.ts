@@ -8,6 +8,7 @@ import { orderSums, partition } from "./partition.ts";
 import { chooseTile } from "./tile-choice.ts";
 import type { Choice, Level, Nest, Part } from "./tiling.ts";
 
+/** The tiling of a nest: everything that the writer of nests needs. */
 export interface Tiles extends Choice {
   /** Axes of the sum, outermost first. */
   readonly sums: readonly number[];
@@ -17,6 +18,7 @@ export interface Tiles extends Choice {
   readonly order: readonly Level[];
 }
 
+/** Tiles a nest. */
 export function tilesOf(nest: Nest): Tiles {
   const choice = chooseTile(nest);
   const sums = orderSums(nest, choice);

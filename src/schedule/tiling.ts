@@ -20,6 +20,7 @@ export interface Nest {
 /** The axes of which a tile holds several points: position of the axis, and number of points. */
 export type Tile = readonly (readonly [axis: number, count: number])[];
 
+/** The axis that carries the vector, and the tile. Axes are positions in `Access.axes`. */
 export interface Choice {
   /** Position of the axis that carries the vector, or -1. */
   readonly vector: number;

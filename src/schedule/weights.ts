@@ -36,6 +36,7 @@ function machineKey({ costs, native }: Target): string {
   return `${costs.math}|${costs.division}|${native.f32}|${native.f64}`;
 }
 
+/** The cost of an expression in additions; shared subexpressions count once. */
 function expressionCost(x: Expr, target: Target, seen: Set<Expr>): number {
   if (seen.has(x) || x.args.length === 0) return 0;
   seen.add(x);

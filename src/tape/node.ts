@@ -66,6 +66,7 @@ export interface Origin {
   readonly shard?: number;
 }
 
+/** A value of the list: one result of an instruction. */
 export interface Value extends Type {
   /** The instruction that makes this value. */
   readonly source: InstructionOf;

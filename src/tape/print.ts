@@ -36,11 +36,13 @@ export function printRegion(region: RegionOf, title = "tape"): string {
 const isNumbered = (params: unknown): params is { readonly value: unknown } =>
   typeof params === "object" && params !== null && "value" in params;
 
+/** Prints one region; it names values by labels, or by numbers in order of first use. */
 class Printer {
   readonly #names = new Map<Value, string>();
   readonly #taken = new Set<string>();
   #count = 0;
 
+  /** The name of a value; a constant is its number. */
   name(value: Value): string {
     // A constant is printed where it is used.
     const { op, params } = value.source;

@@ -4,6 +4,7 @@
 import { isFloat } from "../base/dtype.ts";
 import type { Listed } from "./node.ts";
 
+/** A sum of three or more terms. */
 export interface Sum<V extends Listed<V>> {
   /** The last addition. */
   readonly root: V["source"];
@@ -46,6 +47,7 @@ export function findSums<V extends Listed<V>>(
   });
 }
 
+/** The additions and terms of a part of a sum. */
 interface Parts<V extends Listed<V>> {
   additions: V["source"][];
   terms: V[];

@@ -22,6 +22,7 @@ export function verifyRegion(region: RegionOf): void {
   for (const y of region.outputs) if (!known.has(y)) fail("an output is not made in the region");
 }
 
+/** Checks that the recorded types of results are those that the op computes. */
 function checkTypes(instruction: InstructionOf, fail: (message: string) => never): void {
   const types = instruction.op.type(instruction.operands, instruction.params, instruction.regions);
   if (types.length !== instruction.results.length)

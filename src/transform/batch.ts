@@ -1,18 +1,18 @@
 /**
- * @file Batching: the same computation on n examples at once. Values that do not depend on a mapped one stay single.
+ * @file Batching: the same computation on n examples at once. Values that do not depend on a mapped value are computed once.
  */
 import type { Instruction, Walks } from "../ops/op.ts";
 import { rebind } from "../ops/region.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { tapeOf } from "../tape/tape.ts";
 
-/** What stands for a value: its batch, or one value that all examples share. */
+/** The image of a value: its batch, or one value that all examples share. */
 export interface Image {
   readonly y: Tensor;
   readonly mapped: boolean;
 }
 
-/** The images of `outputs`, where `seeds` gives each mapped value with a batch of n on axis 0. */
+/** The images of `outputs`. `seeds` gives for each mapped value its batch, with n examples on axis 0. */
 export function batch(outputs: readonly Tensor[], seeds: ReadonlyMap<Tensor, Tensor>, n: number, walks: Walks): Image[] {
   const since = Math.min(...[...seeds.keys()].map((x) => x.source.serial));
   const images = new Map<Tensor, Image>([...seeds].map(([x, y]) => [x, { y, mapped: true }]));
@@ -29,7 +29,7 @@ export function batch(outputs: readonly Tensor[], seeds: ReadonlyMap<Tensor, Ten
   return outputs.map(imageOf);
 }
 
-/** One instruction, by its rule. An op with regions may leave results single. */
+/** Batches one instruction by its rule. An op with regions may leave results that do not depend on the batch. */
 function widen(instruction: Instruction, operands: readonly Image[], n: number, walks: Walks): Tensor[] {
   const op = instruction.op;
   const x = operands.map(({ y }) => y);

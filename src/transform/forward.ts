@@ -1,6 +1,6 @@
 /**
  * @file Forward mode: the tangent of every value that depends on the seeded ones, in one walk along the list (Griewank & Walther 2008, §3.1).
- * A rule may replace the results it was given, so the walk also carries the new primal along.
+ * A rule may replace the results that it was given, so the walk also keeps the new primal values.
  */
 import { isFloat } from "../base/dtype.ts";
 import type { Instruction, Maybe, Op, Walks } from "../ops/op.ts";
@@ -8,12 +8,13 @@ import { rebind } from "../ops/region.ts";
 import { type Tensor, withOrigin } from "../ops/tensor.ts";
 import { tapeOf } from "../tape/tape.ts";
 
+/** The result of forward mode. */
 export interface Forward {
-  /** The outputs, perhaps replaced by a rule; use these and not the old ones. */
+  /** The outputs. Use these and not the old ones: a rule may have replaced them. */
   readonly y: Tensor[];
   /** Their tangents; undefined is zero. */
   readonly dy: Maybe[];
-  /** What has taken the place of which value. */
+  /** For each primal value, the value that a rule put in its place. */
   readonly primal: ReadonlyMap<Tensor, Tensor>;
 }
 
@@ -46,7 +47,7 @@ function named(x: Tensor, label: string | undefined): Tensor {
   return x;
 }
 
-/** One instruction, by its rule. */
+/** The results and tangents of one instruction, by its rule. */
 function push(
   instruction: Instruction,
   dx: readonly Maybe[],
@@ -79,7 +80,7 @@ function product(instruction: Instruction, dx: readonly Maybe[], x: readonly Ten
   return sum;
 }
 
-/** The tangent of a sum of which all terms but one are symbolic zeros. */
+/** The tangent of a sum in which all terms but one have symbolic zeros as tangents. */
 function sparseSum({ traits }: Op, dx: readonly Maybe[]): Maybe[] | undefined {
   const terms = dx.flatMap((d, i) => (d ? [{ d, sign: traits?.signs?.[i] }] : []));
   const [only] = terms;

@@ -10,8 +10,9 @@ import { forward } from "./forward.ts";
 import { transpose } from "./transpose.ts";
 import { walks } from "./walks.ts";
 
+/** Outputs with their linear dependence on seeds. */
 export interface Linearized {
-  /** The outputs; use these and not the old ones. */
+  /** The outputs. Use these and not the old ones: a rule may have replaced them. */
   readonly y: Tensor[];
   /** Tangent placeholders, one for each seed. */
   readonly placeholders: Tensor[];
@@ -21,15 +22,14 @@ export interface Linearized {
   pull(cotangents: readonly Maybe[]): Maybe[];
 }
 
-/** The same values with what each seed stands for in its place. Nothing older than the seeds can depend on them. */
+/** Substitutes the values of seeds. Instructions older than the seeds cannot depend on them and are shared. */
 export function bindSeeds(values: readonly Tensor[], seeds: ReadonlyMap<Tensor, Tensor>): Tensor[] {
   const since = Math.min(...[...seeds.keys()].map((x) => x.source.serial));
   return substitute(values, seeds, since);
 }
 
 /**
- * The outputs and their linear dependence on seeds: fresh placeholders, each with the value that takes its place when the list is
- * linearized. Integer seeds carry no tangent.
+ * Linearizes outputs in seeds, which are fresh placeholders with the values to substitute for them. Integer seeds have no tangent.
  */
 export function linearize(outputs: readonly Tensor[], seeds: ReadonlyMap<Tensor, Tensor>): Linearized {
   const placeholders = [...seeds.keys()].map((x) => placeholderOf(x, x.label && `d${x.label}`));

@@ -7,7 +7,7 @@ import type { Instruction, Maybe, Op, Walks } from "../ops/op.ts";
 import { type Tensor, withOrigin } from "../ops/tensor.ts";
 import { dependents, tapeOf } from "../tape/tape.ts";
 
-/** Cotangents of `inputs`, for the map from them to `outputs` and cotangents of the outputs; undefined is zero. Throws if the map is not linear. */
+/** Transposes the linear map from `inputs` to `outputs`: cotangents of the outputs to cotangents of the inputs; undefined is zero. Throws if the map is not linear. */
 export function transpose(outputs: readonly Maybe[], cotangents: readonly Maybe[], inputs: readonly Tensor[], walks: Walks): Maybe[] {
   const since = Math.min(...inputs.map((x) => x.source.serial));
   const list = tapeOf(
@@ -36,13 +36,13 @@ export function transpose(outputs: readonly Maybe[], cotangents: readonly Maybe[
   return inputs.map((x) => named(x, ct.get(x)));
 }
 
-/** A cotangent that is complete takes the name of its tangent, dz for z; constants and what has a name keep theirs. */
+/** Names a complete cotangent after its value, dz for z; constants and values with a name keep theirs. */
 function named(x: Tensor, c: Maybe): Maybe {
   if (c && x.label && !c.label && c.source.operands.length > 0) c.label = x.label;
   return c;
 }
 
-/** One instruction, by its rule. */
+/** The cotangents of the operands of one instruction, by its rule. */
 function pull(instruction: Instruction, cts: readonly Maybe[], linear: ReadonlySet<Tensor>, walks: Walks): Maybe[] {
   const op = instruction.op;
   const { derivative } = op;

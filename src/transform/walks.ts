@@ -1,5 +1,5 @@
 /**
- * @file The transforms applied to regions, as the rules of region-owning ops need them: inline the region at fresh seeds, walk it.
+ * @file The transforms on regions, for the rules of ops that own regions: each inlines the region at fresh seeds and walks over it.
  */
 import type { Maybe, Walks } from "../ops/op.ts";
 import { inlineRegion, placeholderOf } from "../ops/region.ts";

@@ -42,6 +42,7 @@ export interface Surroundings {
   readonly host: (name: string) => number;
 }
 
+/** Emits the expressions of one function. */
 export class Expressions {
   private readonly code: FunctionBuilder;
   private readonly around: Surroundings;
@@ -108,6 +109,7 @@ export class Expressions {
     this.code.inLocal(typeOf(x), body);
   }
 
+  /** Emits the operation of `x`, without looking for a kept value. */
   private compute(x: Expr): void {
     switch (x.op) {
       case "const":
@@ -154,6 +156,7 @@ export class Expressions {
     else this.around.variable(x);
   }
 
+  /** Emits a scalar constant. */
   private constant(x: Expr): void {
     if (x.dtype === "f32") {
       this.code.emit(0x43, ...wordBytes(x.value, "f32"));
@@ -166,6 +169,7 @@ export class Expressions {
     this.code.i32(x.value);
   }
 
+  /** Emits a vector of equal elements. */
   private splat(x: Expr): void {
     if (x.op === "const") {
       const bytes = wordBytes(x.dtype === "bool" ? -x.value : x.value, x.dtype);
@@ -306,6 +310,7 @@ export class Expressions {
     return true;
   }
 
+  /** Emits a·b + c: by the relaxed instruction for vectors if it is allowed, otherwise by a multiplication and an addition. */
   private fma(x: Expr, a: Expr, b: Expr, c: Expr): void {
     this.emit(a);
     this.emit(b);
@@ -388,6 +393,7 @@ export class Expressions {
     if (x.lanes === 1 && x.dtype === "f32") this.code.emit(0xbe);
   }
 
+  /** Emits the conversion of a vector. */
   private castVector(a: Expr, to: Dtype): void {
     this.emit(a);
     const opcode = VECTOR_CONVERT[`${a.dtype} ${to}`];

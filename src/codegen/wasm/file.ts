@@ -22,6 +22,7 @@ export interface Entry {
   readonly table: number;
 }
 
+/** Options of a file. */
 export interface FileOptions {
   /** True to use the instruction for fused multiply-adds, which not every engine knows. */
   readonly relaxed: boolean;
@@ -78,6 +79,7 @@ function constant(n: number): Code {
   return [...code, 0x0b];
 }
 
+/** Builds a module with its own memory, initial contents and exported addresses. */
 class FileBuilder extends ModuleBuilder {
   readonly #options: FileOptions;
 

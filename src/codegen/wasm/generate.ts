@@ -20,6 +20,7 @@ import { callsHost } from "./operators.ts";
 import { Pointers } from "./pointers.ts";
 import { MOST_ADDRESSES, MOST_PARTS } from "./threads.ts";
 
+/** Options of generating a function. */
 export interface GenerateOptions {
   /** True if fma may be emitted as f32x4.relaxed_madd. */
   readonly relaxed: boolean;
@@ -40,6 +41,7 @@ export interface Generated {
 /** How a variable is represented: by a local, by a scalar expression that is computed at each use, or by a constant. */
 type Home = { readonly local: number } | { readonly inline: Expr } | { readonly constant: number };
 
+/** Generates the function of one kernel. */
 class Generator {
   readonly code: FunctionBuilder;
   /** Conditions that always hold, see `orderMultiplies`. */
@@ -91,6 +93,7 @@ class Generator {
     this.expressions.statement(operandsOf(s), () => this.statement(s));
   }
 
+  /** Emits a statement. */
   private statement(s: Stmt): void {
     switch (s.kind) {
       case "for":
@@ -138,6 +141,7 @@ class Generator {
     if (fixed) this.pointers.declare(variable);
   }
 
+  /** Emits the value of a variable. */
   private variable(x: Expr): void {
     if (this.always.includes(x)) {
       this.pointers.emitTruth(this.always.indexOf(x));
@@ -371,6 +375,7 @@ export function generate(kernel: Kernel, options: GenerateOptions): Generated {
   return inKernel(() => generateLowered(kernel, options));
 }
 
+/** Generates the function of a lowered kernel, divided among threads if it has enough work. */
 function generateLowered(kernel: Kernel, options: GenerateOptions): Generated {
   const always = [variable("bool"), variable("bool")];
   const lowered = lower(kernel, WASM, options.watch);

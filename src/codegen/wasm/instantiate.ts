@@ -9,6 +9,7 @@ import { HOST } from "../../kernel/scalar.ts";
 import { SIMD } from "./instructions.ts";
 import { FunctionBuilder, ModuleBuilder } from "./module.ts";
 
+/** The features of the engine that the generated code depends on. */
 export interface Features {
   /** The instructions on v128. Without them this backend does not run. */
   readonly simd: boolean;
@@ -86,6 +87,7 @@ export function features(): Features {
   return found;
 }
 
+/** The functions of a program. */
 export interface Instance {
   /** Runs the program; the table of base addresses lies at `bindingAddress`. */
   readonly main: (bindingAddress: number) => void;

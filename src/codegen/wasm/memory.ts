@@ -17,6 +17,7 @@ const ALIGN: Readonly<Record<Dtype, number>> = { f32: 2, f64: 3, i32: 2, u32: 2,
 /** A place, and bytes to add to its address at use. */
 type ShiftedPlace = Place & { readonly shift?: number };
 
+/** Emits the loads and stores of one function. */
 export class MemoryAccess {
   private readonly code: FunctionBuilder;
   private readonly kernel: Kernel;
@@ -36,6 +37,7 @@ export class MemoryAccess {
     this.expressions = expressions;
   }
 
+  /** Emits a load; its value is on the stack afterwards. */
   load(x: Load): void {
     const [index, mask] = x.args;
     if (x.lanes === 4 && index.lanes === 4) {
@@ -56,6 +58,7 @@ export class MemoryAccess {
     return true;
   }
 
+  /** Emits a store. */
   store(s: Stmt & { kind: "store" }): void {
     if (s.index.lanes === 4) {
       this.scatter(s);
@@ -98,6 +101,7 @@ export class MemoryAccess {
     this.access([LOAD[this.dtype(buffer)]], ALIGN[this.dtype(buffer)], place);
   }
 
+  /** Emits a load without a mask from a place. */
   private loadAt(x: Expr, place: Place): void {
     if (x.lanes === 1) {
       this.scalarAt(x.value, place);
@@ -115,6 +119,7 @@ export class MemoryAccess {
     if (dtype === "bool") this.code.simd(SIMD.i32x4Neg);
   }
 
+  /** Emits 0 in the type of a load. */
   private zero(x: Expr): void {
     if (x.lanes === 4) {
       this.expressions().vectorConstant(Array<number>(16).fill(0));
@@ -173,6 +178,7 @@ export class MemoryAccess {
     });
   }
 
+  /** Emits the load of a vector from a vector of indices. */
   private gather(x: Expr, index: Expr, mask: Expr | undefined): void {
     const withLanes = (body: (place: (i: number) => Place) => void): void => this.withLanePlaces(x.value, index, body);
     if (mask) {
@@ -233,6 +239,7 @@ export class MemoryAccess {
     for (const place of places) if (place.temporary) this.code.release(place.local);
   }
 
+  /** The places of lanes whose indices differ by more than constants: each address is computed. */
   private computedPlaces(buffer: number, index: Expr): readonly Place[] {
     const places: Place[] = [];
     this.expressions().inLocal(index, (v) => {
@@ -250,6 +257,7 @@ export class MemoryAccess {
     return places;
   }
 
+  /** Emits the store of a vector to consecutive elements. */
   private storeVector(s: Stmt & { kind: "store" }, place: Place): void {
     const dtype = this.dtype(s.buffer);
     if (byteSize(dtype) === 4) {
@@ -268,6 +276,7 @@ export class MemoryAccess {
     this.code.emit(0);
   }
 
+  /** Emits the store of a vector lane by lane. */
   private scatter(s: Stmt & { kind: "store" }): void {
     const dtype = this.dtype(s.buffer);
     this.expressions().inLocal(s.value, (value) =>

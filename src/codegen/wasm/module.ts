@@ -7,6 +7,7 @@ export const I32 = 0x7f;
 export const F32 = 0x7d;
 export const F64 = 0x7c;
 export const V128 = 0x7b;
+/** The code of a value type in the binary format. */
 export type ValueType = typeof I32 | typeof F32 | typeof F64 | typeof V128;
 
 function pushUnsigned(bytes: Code, n: number): void {
@@ -253,6 +254,7 @@ export class ModuleBuilder {
     return [];
   }
 
+  /** The bytes of the module. */
   build(): Uint8Array<ArrayBuffer> {
     const importTypes = this.imports.map(({ from, arity }) =>
       from === "math"

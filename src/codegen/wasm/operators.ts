@@ -17,6 +17,7 @@ export function callsHost(op: string, dtype: Dtype): boolean {
   return isFloat(dtype) && Object.hasOwn(HOST, op) && SCALAR[`${op} ${dtype}`] === undefined;
 }
 
+/** Emits the scalar operators of one function. */
 export class ScalarOperators {
   private readonly code: FunctionBuilder;
   private readonly host: (name: string) => number;
@@ -36,6 +37,7 @@ export class ScalarOperators {
     else this.code.inLocal(I32, (b) => this.code.inLocal(I32, (a) => this.integerBinary(op, dtype, [a, b])));
   }
 
+  /** Emits a binary integer operator; its operands are in locals a and b. */
   private integerBinary(op: string, dtype: Dtype, [a, b]: readonly [number, number]): void {
     if (op === "div" || op === "rem") {
       this.guardedDivision(op, dtype, [a, b]);
@@ -77,6 +79,7 @@ export class ScalarOperators {
     this.code.emit(SCALAR["sub i32"]!);
   }
 
+  /** Emits a unary integer operator; its operand is in local x. */
   private integerUnary(op: string, dtype: Dtype, x: number): void {
     const code = this.code;
     if (op === "neg") {

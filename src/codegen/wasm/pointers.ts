@@ -23,6 +23,7 @@ interface Pointer {
   readonly bump: number;
 }
 
+/** The pointers of one loop. */
 interface Level {
   readonly variable: Expr;
   readonly from: number;
@@ -38,6 +39,7 @@ export interface Place {
   readonly temporary: boolean;
 }
 
+/** Maintains the pointers of one function. */
 export class Pointers {
   private readonly levels: Level[] = [];
   /** For each `let`, the number of loops around it. */
@@ -152,6 +154,7 @@ export class Pointers {
     return true;
   }
 
+  /** The local of the pointer at a level with this address, made if there is none. */
   private pointerLocal(level: number, buffer: number, address: Affine): number {
     if (level === 0) return buffer;
     const { variable, from, step, pointers } = this.levels[level - 1]!;

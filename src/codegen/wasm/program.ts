@@ -11,6 +11,7 @@ import { type Generated, generate } from "./generate.ts";
 import { FunctionBuilder, I32, ModuleBuilder } from "./module.ts";
 import { addTeam } from "./threads.ts";
 
+/** Options of compiling a program. */
 export interface CompileOptions {
   /** True if the memory is shared, which the import must declare. */
   readonly sharedMemory: boolean;
@@ -68,6 +69,7 @@ export function mainFunction(steps: readonly Step[], kernels: readonly number[],
   return main.code;
 }
 
+/** Generates the function `main`. */
 class Main {
   readonly code: FunctionBuilder = new FunctionBuilder([I32]);
   private readonly kernels: readonly number[];
@@ -83,6 +85,7 @@ class Main {
     for (const s of list) this.step(s, counters);
   }
 
+  /** Emits one step. */
   private step(s: Step, counters: readonly number[]): void {
     switch (s.kind) {
       case "call":
@@ -124,6 +127,7 @@ class Main {
     }
   }
 
+  /** Puts the byte address of an argument on the stack. */
   private address({ binding, offset, strides }: Address, counters: readonly number[]): void {
     this.code.get(0);
     this.code.access([0x28], 2, 4 * binding);
@@ -142,6 +146,7 @@ class Main {
     this.code.access([0x2d], 0, 0);
   }
 
+  /** Emits a loop over steps. */
   private loop(s: Step & { kind: "loop" }, counters: readonly number[]): void {
     if (s.length <= 0) return;
     const counter = this.code.take(I32);

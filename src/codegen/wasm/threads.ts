@@ -7,7 +7,7 @@
  */
 import { FunctionBuilder, I32 } from "./module.ts";
 
-/** Byte addresses of the words that threads share, at the start of the memory. What different threads write lies on different cache lines. */
+/** Byte addresses of the words that threads share, at the start of the memory. Words that different threads write are on different cache lines. */
 export const CONTROL = {
   /** The tag of the program and the number of unclaimed parts: see `tagOf`. */
   ticket: 64,

@@ -22,6 +22,7 @@ export const LONG_RUN = 5e7;
  */
 export const dividing: { leastWork: number } = { leastWork: 40_000 };
 
+/** A compiled module, and its size in bytes. */
 interface Compiled {
   readonly module: WebAssembly.Module;
   readonly codeBytes: number;
@@ -30,6 +31,7 @@ interface Compiled {
 /** The compiled modules of programs, by how they were compiled, for as long as the programs exist. */
 const modules = new WeakMap<Program, Map<string, Compiled>>();
 
+/** Compiles a program, or returns the module that was compiled before. */
 function moduleOf(program: Program, options: CompileOptions, longRun: boolean, watch: Loading["watch"]): Compiled {
   const known = modules.get(program) ?? new Map<string, Compiled>();
   modules.set(program, known);
@@ -43,6 +45,7 @@ function moduleOf(program: Program, options: CompileOptions, longRun: boolean, w
   return found;
 }
 
+/** Loads a program: makes a module and its functions, and shares it with the threads. */
 function load(program: Program, memory: LinearMemory, { work, watch }: Loading): Loaded {
   const leastWork = memory.shared ? dividing.leastWork : undefined;
   const longRun = work > LONG_RUN;

@@ -21,6 +21,7 @@ export interface Saved {
   readonly outputs: readonly string[];
 }
 
+/** Settings of a file. */
 export interface FileSettings {
   readonly relaxed: boolean;
   readonly nameOf: (cell: Cell) => string;
@@ -38,6 +39,7 @@ const START = 1024;
 
 type Schedule = ReturnType<typeof planRegion>;
 
+/** Hands out addresses one after another, each at a multiple of 64. */
 class Places {
   end = START;
 
@@ -50,6 +52,7 @@ class Places {
 
 const bytesOf = (type: Type): number => sizeOf(type.shape) * byteSize(type.dtype);
 
+/** Compiles recorded functions to one file and returns its bytes. */
 export function fileOf(functions: readonly Saved[], { relaxed, nameOf, notes, refuse }: FileSettings): Uint8Array<ArrayBuffer> {
   const plans = functions.map((fn) => planned(fn, refuse));
   const cells = [...new Set(functions.flatMap(({ roles }) => cellsOf(roles)))];

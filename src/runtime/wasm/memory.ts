@@ -19,6 +19,7 @@ const MOST_PAGES = 65536; // 4 GiB, all that 32-bit addresses reach
 
 const mib = (bytes: number): string => `${Math.ceil(bytes / 2 ** 20)} MiB`;
 
+/** One WebAssembly memory. */
 export class LinearMemory implements Memory {
   readonly raw: WebAssembly.Memory;
   readonly shared: boolean;
