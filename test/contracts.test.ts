@@ -3,8 +3,11 @@
  * JavaScript engine, an endless loop, or a run that goes on.
  */
 import { afterEach, describe, expect, test } from "vitest";
+import { shown } from "../src/base/check.ts";
 import type { Dataset, Split } from "../src/data/index.ts";
+import * as distributed from "../src/distributed/index.ts";
 import * as nabla from "../src/index.ts";
+import * as onnx from "../src/onnx/index.ts";
 import { pendingCells } from "../src/runtime/cell.ts";
 import "../src/runtime/evaluate.ts";
 
@@ -42,6 +45,8 @@ const isOwn = (error: unknown): boolean => error instanceof Error && !INTERNAL.t
 // ---- any function, any values -------------------------------------------------------------------------------------------------------
 
 /** Values of the wrong type, and numbers that few parameters allow. */
+const circle: unknown[] = [];
+circle.push(circle);
 const VALUES: readonly unknown[] = [
   undefined,
   null,
@@ -59,6 +64,10 @@ const VALUES: readonly unknown[] = [
   [null],
   () => undefined,
   nabla.tensor([1, 2, 3]),
+  3n,
+  Symbol("s"),
+  Object.create(null),
+  circle,
 ];
 
 /** Those that are not called: parts for the library's own use and for extensions, what sets the whole process, goes to the network, or makes 44 million weights of nothing. */
@@ -67,12 +76,38 @@ const UNCHECKED: Readonly<Record<string, readonly string[]>> = {
   nn: ["StateDictError", "Transformer"],
   data: ["cifar10", "mnist", "fashionMnist", "digits", "digitImages"],
   formats: ["setReadLimit", "Budget", "NpzArrays"],
+  train: ["DivergenceError"],
+  onnx: ["OnnxModule", "OnnxUnsupportedError"],
+  distributed: ["LostRank", "mpi", "threads"],
   nabla: ["Tensor", "setBackend", "setThreads", "elementwise", "rebind", "tapeOf"],
 };
 
-const { functional, linalg, random, formats, inspect } = nabla;
+const { functional, linalg, random, formats, inspect, distributions, fft, signal, special, kernel } = nabla;
+const { randomMatrix, cost } = inspect;
+const { initializers } = nn;
 describe.each(
-  Object.entries({ inspect, randomMatrix: inspect.randomMatrix, train, optim, nn, functional, linalg, random, data: D, formats, nabla }),
+  Object.entries({
+    inspect,
+    randomMatrix,
+    cost,
+    train,
+    optim,
+    nn,
+    initializers,
+    functional,
+    linalg,
+    random,
+    distributions,
+    fft,
+    signal,
+    special,
+    kernel,
+    data: D,
+    formats,
+    onnx,
+    distributed,
+    nabla,
+  }),
 )("%s", (name, namespace) => {
   const callables = Object.entries(namespace).filter((entry): entry is [string, Callable] => typeof entry[1] === "function");
 
@@ -80,7 +115,7 @@ describe.each(
     for (const value of VALUES) {
       for (const args of [[], [value], [value, value], [value, value, value]]) {
         const error = await errorOf(fn, args);
-        if (error !== undefined && !isOwn(error)) expect.fail(`(${args.map(String).join(", ")}): ${error}`);
+        if (error !== undefined && !isOwn(error)) expect.fail(`(${args.map(shown).join(", ")}): ${error}`);
       }
     }
   });

@@ -120,11 +120,16 @@ function isNumbers(value: unknown): boolean {
 // ---- checking -------------------------------------------------------------------------------------------------------------------------
 
 /** A value as an error shows it, in a few words. */
-export function shown(value: unknown): string {
+export function shown(value: unknown, depth = 0): string {
   if (typeof value === "string") return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
   if (typeof value === "bigint") return `${value}n`;
   if (typeof value === "function") return value.name ? `the function ${value.name}` : "a function";
-  if (Array.isArray(value)) return value.length > 8 ? `a list of ${value.length}` : `[${value.map(shown).join(", ")}]`;
+  if (Array.isArray(value))
+    return value.length > 8
+      ? `a list of ${value.length}`
+      : depth > 2
+        ? "[…]"
+        : `[${value.map((each) => shown(each, depth + 1)).join(", ")}]`;
   if (typeof value !== "object" || value === null) return String(value);
   const name: string | undefined = Object.getPrototypeOf(value)?.constructor?.name;
   if (ArrayBuffer.isView(value)) return `${name} of ${fieldOf(value, "length") ?? value.byteLength}`;

@@ -8,6 +8,7 @@
  *
  * All words are unsigned 32-bit integers held in numbers (`x >>> 0`).
  */
+import { shown } from "./check.ts";
 
 export type Key = readonly [number, number];
 
@@ -75,7 +76,7 @@ export function philox4x32(key: Key, counter: readonly [number, number, number, 
 
 /** The key of a seed: its low and high 32 bits, so that every safe integer is a seed of its own. */
 export function keyFromSeed(seed: number): Key {
-  if (!Number.isSafeInteger(seed) || seed < 0) throw new Error(`seed: expected an integer from 0 to 2^53 - 1, got ${seed}`);
+  if (!Number.isSafeInteger(seed) || seed < 0) throw new Error(`seed: expected an integer from 0 to 2^53 - 1, got ${shown(seed)}`);
   return [seed >>> 0, Math.floor(seed / 2 ** 32) >>> 0];
 }
 

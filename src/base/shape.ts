@@ -117,7 +117,7 @@ export function checkShape(shape: Shape, what: string): void {
   if (!Array.isArray(shape)) check(`${what}: the shape`, shape, aShape);
   for (const d of shape) {
     if (!Number.isInteger(d) || d < 0) {
-      throw new RangeError(`${what}: ${formatShape(shape)} is not a shape; sizes are non-negative integers`);
+      throw new RangeError(`${what}: [${shape.map((each) => shown(each)).join(",")}] is not a shape; sizes are non-negative integers`);
     }
   }
 }

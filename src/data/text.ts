@@ -2,7 +2,7 @@
  * @file Texts as data sets for models that tell the next character. The characters are those of Unicode (code points); the first part of the text
  * trains and the rest tests; both are cut into windows, of which each character is the target of the one before it.
  */
-import { type Checks, check, checkOptions, expectation, positiveInteger } from "../base/check.ts";
+import { aPath, type Checks, check, checkOptions, expectation, positiveInteger } from "../base/check.ts";
 import { nodeModule } from "../base/host.ts";
 import { budgetOf, type ReadLimits } from "../formats/budget.ts";
 import type { DataDescription, Dataset, Split } from "./dataset.ts";
@@ -23,6 +23,7 @@ const PER_BYTE = 20;
 
 /** The text in a file, in UTF-8, with line ends as \n. @throws {Error} one line for what is no text, is empty, or takes too much memory. */
 export async function readText(path: string, limits: ReadLimits = {}): Promise<string> {
+  check("the path of a text", path, aPath);
   const { readFile, stat } = await nodeModule<typeof import("node:fs/promises")>("node:fs/promises");
   const fail = (error: NodeJS.ErrnoException): never => {
     throw new Error(error.code === "ENOENT" || error.code === "ENOTDIR" ? `no file ${path}` : `cannot read ${path}: ${error.message}`);

@@ -381,6 +381,8 @@ export function onnxShape(dims: readonly Int[] | undefined, what: string): numbe
  * @throws {Error} if the elements are not as many as the shape says, and for strings and complex numbers.
  */
 export function onnxElements(tensor: OnnxTensor, what: string, external?: Uint8Array): OnnxArray {
+  check("onnxElements: tensor", tensor, object);
+  check("onnxElements: what", what, text);
   const dtype = onnxDtype(tensor.type, what);
   const shape = onnxShape(tensor.dims, what);
   const reading = READINGS[dtype];

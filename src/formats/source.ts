@@ -1,4 +1,5 @@
 /** @file Where the bytes of a file come from: memory, or a file on disk that is read in pieces, so that a large one need not fit into memory. */
+import { aPath, check } from "../base/check.ts";
 import { nodeModule } from "../base/host.ts";
 import type { Entry } from "./entry.ts";
 
@@ -34,6 +35,7 @@ export function bytesSource(bytes: Uint8Array): ByteSource {
 
 /** A file on disk. @throws {Error} that names it, if it cannot be read. */
 export async function fileSource(path: string): Promise<ByteSource> {
+  check("fileSource: path", path, aPath);
   const { open } = await nodeModule<typeof import("node:fs/promises")>("node:fs/promises");
   const fault = (error: NodeJS.ErrnoException): never => {
     throw new Error(error.code === "ENOENT" ? `no file ${path}` : `cannot read ${path}: ${error.message}`);

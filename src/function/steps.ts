@@ -1,6 +1,7 @@
 /**
  * @file Runs many steps of a function in one program, for `compile(fn, { steps })`: puts a loop around it, and stacks batches for the loop.
  */
+import { shown } from "../base/check.ts";
 import { allocate } from "../base/dtype.ts";
 import { formatType } from "../base/shape.ts";
 import { mapTree } from "../base/tree.ts";
@@ -75,7 +76,7 @@ export function* grouped<A extends unknown[]>(batches: Iterable<A>, n: number): 
   let group: A[] = [];
   let signature = "";
   for (const batch of batches) {
-    if (!Array.isArray(batch)) throw new TypeError(`over: want each batch as a list of arguments, such as [x, y], got ${String(batch)}`);
+    if (!Array.isArray(batch)) throw new TypeError(`over: want each batch as a list of arguments, such as [x, y], got ${shown(batch)}`);
     const { structure, leaves } = leavesOf(batch);
     const own = `${structure} ${leaves.map(formatType).join(" ")}`;
     if (group.length > 0 && own !== signature) {

@@ -2,12 +2,13 @@
  * @file What a function costs, counted from its tape, so that the counts hold for whatever a user writes, reused layers included. Nothing is
  * computed: inputs and cells are placeholders, and initial weights stay undrawn.
  */
-import { fn as aFunction, check } from "../base/check.ts";
+import { fn as aFunction, check, checkFields, expectation, listOf, object } from "../base/check.ts";
 import { type Shape, sizeOf, type Type } from "../base/shape.ts";
 import { capture } from "../function/capture.ts";
-import type { Module } from "../nn/module.ts";
+import { checkModule, type Module } from "../nn/module.ts";
 import { Parameter } from "../nn/parameter.ts";
 import { dot as matrixProduct } from "../ops/contract.ts";
+import { isTensor } from "../ops/create.ts";
 import { contracts, multiplyAddsOf, repetitionsOf } from "../ops/lowering.ts";
 import type { Instruction } from "../ops/op.ts";
 import { placeholderOf } from "../ops/region.ts";
@@ -27,6 +28,15 @@ export function blueprint<T>(make: () => T): T {
   return made;
 }
 
+const aType = expectation(
+  "a shape, or { shape, dtype }",
+  (type) => Array.isArray(type) || (object.holds(type) && Array.isArray((type as Partial<Type>).shape) && "dtype" in (type as object)),
+);
+const instructions = expectation(
+  "a list of instructions, as recordOn gives it",
+  (list) => Array.isArray(list) && list.every((each) => object.holds(each) && "op" in each && "operands" in each),
+);
+
 /** A function as recorded on placeholders. */
 export interface Recorded {
   /** Instructions that the results depend on, operands first. */
@@ -39,6 +49,8 @@ export interface Recorded {
 
 /** Records `fn` on placeholders of the given types, f32 where only a shape is given. Writes to cells do not happen. */
 export function recordOn(fn: (...inputs: Tensor[]) => unknown, types: readonly (Type | Shape)[]): Recorded {
+  check("recordOn: fn", fn, aFunction);
+  check("recordOn: types", types, listOf(aType));
   const inputs = types.map((type) => placeholderOf("shape" in type ? type : { shape: type, dtype: "f32" }));
   const cells = new Map<Cell, Tensor>();
   const read = (cell: Cell): Tensor => {
@@ -61,6 +73,7 @@ export interface Macs {
 
 /** The multiply-accumulates of a list; loops count as often as they run, one whose end depends on values once. */
 export function macsOf(list: readonly Instruction[]): Macs {
+  check("macsOf: list", list, instructions);
   let [conv, dot] = [0, 0];
   for (const instruction of list) {
     const { op, regions } = instruction;
@@ -78,7 +91,9 @@ export function macsOf(list: readonly Instruction[]): Macs {
 }
 
 /** Layers with weights on the longest way from inputs to outputs: ResNet-50 has 50. */
-export function depthOf({ list, inputs }: Recorded): number {
+export function depthOf(recorded: Recorded): number {
+  checkFields("depthOf", recorded, { list: instructions, inputs: listOf(expectation("a tensor", isTensor)) });
+  const { list, inputs } = recorded;
   const signals = dependents(list, inputs);
   const depths = new Map<Tensor, number>();
   let deepest = 0;
@@ -96,11 +111,13 @@ export function depthOf({ list, inputs }: Recorded): number {
 
 /** Numbers that are trained, each cell once. */
 export function parameterCount(model: Module): number {
+  checkModule("parameterCount: model", model);
   return model.parameters().reduce((n, { shape }) => n + sizeOf(shape), 0);
 }
 
 /** Numbers that are kept but not trained: running statistics and the like, counters left out. */
 export function bufferCount(model: Module): number {
+  checkModule("bufferCount: model", model);
   const buffers = [...model.stateDict()].filter(([name, cell]) => !(cell instanceof Parameter) && !name.endsWith("num_batches_tracked"));
   return buffers.reduce((n, [, { shape }]) => n + sizeOf(shape), 0);
 }

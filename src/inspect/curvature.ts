@@ -3,7 +3,18 @@
  * (Ghorbani, Krishnan & Xiao 2019; Lin, Saad & Yang 2016), never forming the matrix. Beside the largest eigenvalue stands 2/η, above which gradient descent is
  * unstable, and to which full-batch training rises (Cohen et al. 2021).
  */
-import { type Checks, check, checkOptions, expectation, fn, naturalNumber, oneOf, positive, positiveInteger } from "../base/check.ts";
+import {
+  type Checks,
+  check,
+  checkOptions,
+  expectation,
+  fn,
+  naturalNumber,
+  oneOf,
+  positive,
+  positiveInteger,
+  shown,
+} from "../base/check.ts";
 import { formatShape } from "../base/shape.ts";
 import { compile } from "../function/compile.ts";
 import { valueAndGrad } from "../function/derivative.ts";
@@ -53,7 +64,7 @@ export function prepared(what: string, model: Layer, { x, y, loss }: Objective, 
       const value = loss(output(theta, input), target);
       if (!isTensor(value) || value.size !== 1)
         throw new TypeError(
-          `${what}: loss must give a scalar, got ${isTensor(value) ? formatShape(value.shape) : String(value)}; take the mean over the batch`,
+          `${what}: loss must give a scalar, got ${isTensor(value) ? formatShape(value.shape) : shown(value)}; take the mean over the batch`,
         );
       return value.reshape([]);
     },

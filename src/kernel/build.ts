@@ -4,11 +4,12 @@
  * They check dtypes, splat the scalar side of a mixed operation, fold constants, and share: structurally equal expressions of a kernel are one
  * object (`intern.ts`). Float results never change: only identities that hold for NaN, ±0 and ±∞ are applied.
  */
+import { aDtype, check } from "../base/check.ts";
 import type { Dtype } from "../base/dtype.ts";
 import { isFloat } from "../base/dtype.ts";
 import { make, variable } from "./intern.ts";
 import type { BinaryOp, CompareOp, Expr, HostUnary, MathOp, Stmt, UnaryOp } from "./kernel.ts";
-import { constant, constantLike, constantOf, fail, lanesOf, splat } from "./leaves.ts";
+import { constant, constantLike, constantOf, fail, lanesOf, requireExprs, splat } from "./leaves.ts";
 import { bitcastMeaning, castMeaning, isCompare, meaningOf } from "./scalar.ts";
 
 export { inKernel, make, numberOf, variable } from "./intern.ts";
@@ -23,6 +24,7 @@ export function rebuild(x: Expr, args: readonly Expr[]): Expr {
 // Unary operations
 
 function unary(op: UnaryOp, x: Expr): Expr {
+  requireExprs(op, x);
   if (x.dtype === "u8") return cast(unary(op, cast(x, "u32")), "u8");
   const f = meaningOf(op, x.dtype) ?? fail(op, "undefined for this dtype", x);
   // expandMath later turns f32 transcendentals into arithmetic; folding them here could differ in the last bit.
@@ -133,6 +135,7 @@ const BOOLEAN: Readonly<Partial<Record<BinaryOp, BinaryOp>>> = {
 };
 
 function binary(op: BinaryOp, a: Expr, b: Expr): Expr {
+  requireExprs(op, a, b);
   if (a.dtype !== b.dtype) fail(op, "operands of different dtypes", a, b);
   if (a.dtype === "u8") return cast(binary(op, cast(a, "u32"), cast(b, "u32")), "u8");
   if (a.dtype !== "bool") return combine(op, a, b);
@@ -277,6 +280,7 @@ export function shr(a: Expr, b: Expr): Expr {
 // Comparisons
 
 function compare(op: CompareOp, a: Expr, b: Expr): Expr {
+  requireExprs(op, a, b);
   if (a.dtype !== b.dtype) fail(op, "operands of different dtypes", a, b);
   if (a.dtype === "u8") return compare(op, cast(a, "u32"), cast(b, "u32"));
   return a.dtype === "bool" ? compareBools(op, a, b) : combine(op, a, b);
@@ -317,6 +321,7 @@ export function ge(a: Expr, b: Expr): Expr {
 
 /** `a` where `condition`, else `b`; both are evaluated. */
 export function select(condition: Expr, a: Expr, b: Expr): Expr {
+  requireExprs("select", condition, a, b);
   if (condition.dtype !== "bool" || a.dtype !== b.dtype) fail("select", "needs a bool and two of one dtype", condition, a, b);
   const lanes = lanesOf([condition, a, b]);
   const known = constantOf(condition);
@@ -327,6 +332,7 @@ export function select(condition: Expr, a: Expr, b: Expr): Expr {
 
 /** a·b + c, fused where the machine can. */
 export function fma(a: Expr, b: Expr, c: Expr): Expr {
+  requireExprs("fma", a, b, c);
   if (a.dtype !== b.dtype || b.dtype !== c.dtype) fail("fma", "operands of different dtypes", a, b, c);
   if (!isFloat(a.dtype)) return add(mul(a, b), c);
   const f = meaningOf("fma", a.dtype)!;
@@ -343,7 +349,9 @@ export function fma(a: Expr, b: Expr, c: Expr): Expr {
 
 /** Conversion of values: float to integer truncates and saturates, to bool is ≠ 0, to u8 wraps (floats by way of i32). */
 export function cast(x: Expr, dtype: Dtype): Expr {
+  requireExprs("cast", x);
   if (x.dtype === dtype) return x;
+  check("kernel.cast: dtype", dtype, aDtype);
   if (dtype === "bool") return ne(x, constantLike(x, 0));
   if (dtype === "u8" && isFloat(x.dtype)) return cast(cast(x, "i32"), "u8");
   if (x.op === "const") return constant(castMeaning(x.dtype, dtype)(x.value), dtype);

@@ -1,4 +1,5 @@
 /** @file Constructors of leaves (constants, loads) and of conversions between scalars and vectors (splat, lane, fold). */
+import { aDtype, anyNumber, check, shown } from "../base/check.ts";
 import type { Dtype } from "../base/dtype.ts";
 import { make } from "./intern.ts";
 import type { Expr } from "./kernel.ts";
@@ -12,10 +13,23 @@ export function fail(op: string, message: string, ...args: readonly Expr[]): nev
   throw new Error(`internal: kernel op ${op}: ${message}${given ? ` (given ${given})` : ""}`);
 }
 
+/** @throws {TypeError} for operands that are no expressions: a user's own op may have taken a number for one. */
+export function requireExprs(op: string, ...args: readonly Expr[]): void {
+  for (const x of args)
+    if (typeof x?.op !== "string") {
+      const remedy = typeof x === "number" ? `; kernel.constantLike(x, ${x}) makes one of the type of x` : "";
+      throw new TypeError(`kernel.${op}: want expressions of the kernel language, got ${shown(x)}${remedy}`);
+    }
+}
+
 const NO_ARGS: readonly Expr[] = [];
 
 /** A constant of a dtype. */
 export function constant(value: number, dtype: Dtype): Expr {
+  if (typeof value !== "number" || !Object.hasOwn(WRAP, dtype)) {
+    check("kernel.constant: value", value, anyNumber);
+    check("kernel.constant: dtype", dtype, aDtype);
+  }
   return make("const", dtype, 1, NO_ARGS, WRAP[dtype](value));
 }
 
@@ -84,6 +98,7 @@ export function constantOf(x: Expr): number | undefined {
 
 /** A constant of the type and the lanes of `x`. */
 export function constantLike(x: Expr, value: number): Expr {
+  requireExprs("constantLike", x);
   return splat(constant(value, x.dtype), x.lanes);
 }
 

@@ -3,7 +3,7 @@
  * spectrum is one tensor that cells, files, `vmap` and `compile` take as any other (PyTorch's `view_as_real`). Axes of complex tensors are counted
  * without the axis of pairs: -1 is the last axis of numbers. Derivatives are those of maps of reals. Names and factors are NumPy's.
  */
-import { aNumber, type Checks, checkOptions, flag, numbers, oneOf, positiveInteger } from "../base/check.ts";
+import { aNumber, type Checks, checkOptions, flag, numbers, oneOf, positiveInteger, shown } from "../base/check.ts";
 import { formatShape, formatType, normalizeAxis } from "../base/shape.ts";
 import { arange, floating, stack } from "../ops/create.ts";
 import { dft, realDft, realInverseDft } from "../ops/fft.ts";
@@ -55,7 +55,7 @@ const FREQUENCY_OPTIONS: Checks<FrequencyOptions> = { d: aNumber, dtype: oneOf("
 // ---- complex numbers ----------------------------------------------------------------------------------------------------------------
 
 function checkTensor(name: string, x: Tensor): Tensor {
-  if (!(x instanceof Tensor)) throw new TypeError(`${name}: want a tensor, got ${String(x)}; tensor(values) makes one`);
+  if (!(x instanceof Tensor)) throw new TypeError(`${name}: want a tensor, got ${shown(x)}; tensor(values) makes one`);
   return floating(x);
 }
 
@@ -71,8 +71,9 @@ function pairs(name: string, z: Tensor): Tensor {
 }
 
 /** Complex numbers [..., 2] of real and imaginary parts (default zeros), which broadcast. */
-export function complex(re: Tensor, im: Tensor = re.like(0)): Tensor {
-  const [a, b] = [checkTensor("complex", re), checkTensor("complex", im)];
+export function complex(re: Tensor, im?: Tensor): Tensor {
+  const a = checkTensor("complex", re);
+  const b = im === undefined ? a.like(0) : checkTensor("complex", im);
   const sum = a.add(b.mul(0));
   return stack([a.broadcastTo(sum.shape).cast(sum.dtype), b.broadcastTo(sum.shape).cast(sum.dtype)], -1);
 }
@@ -301,22 +302,22 @@ export function irfftn(z: Tensor, options: FftnOptions = {}): Tensor {
 
 // ---- frequencies --------------------------------------------------------------------------------------------------------------------
 
-function frequencies(name: string, n: number, options: FrequencyOptions, count: number, wrap: boolean): Tensor {
-  if (!positiveInteger.holds(n)) throw new RangeError(`${name}: n must be a positive integer, got ${String(n)}`);
+function frequencies(name: string, n: number, options: FrequencyOptions, wrap: boolean): Tensor {
+  if (!positiveInteger.holds(n)) throw new RangeError(`${name}: n must be a positive integer, got ${shown(n)}`);
   checkOptions(name, options, FREQUENCY_OPTIONS);
   const { d = 1, dtype = "f32" } = options;
-  const k = arange(count, "f64");
+  const k = arange(wrap ? n : Math.floor(n / 2) + 1, "f64");
   return (wrap ? k.ge(n / 2).where(k.sub(n), k) : k).div(n * d).cast(dtype);
 }
 
 /** Frequencies of the terms of {@link fft}, in cycles per unit of `d`: 0, 1, ..., ⌈n/2⌉ - 1, -⌊n/2⌋, ..., -1, each over n·d. */
 export function fftfreq(n: number, options: FrequencyOptions = {}): Tensor {
-  return frequencies("fftfreq", n, options, n, true);
+  return frequencies("fftfreq", n, options, true);
 }
 
 /** Frequencies of the terms of {@link rfft}: 0, 1, ..., ⌊n/2⌋, each over n·d. */
 export function rfftfreq(n: number, options: FrequencyOptions = {}): Tensor {
-  return frequencies("rfftfreq", n, options, Math.floor(n / 2) + 1, false);
+  return frequencies("rfftfreq", n, options, false);
 }
 
 function shifted(name: string, x: Tensor, options: ShiftOptions, by: (n: number) => number): Tensor {

@@ -1,7 +1,7 @@
 /** @file Tensors of positions, of combinations and of powers, and tensors put side by side. */
 
-import { check, checkOptions, eachAxis, listOf, naturalNumber, shown } from "../base/check.ts";
-import { formatShape, normalizeAxis } from "../base/shape.ts";
+import { anyNumber, check, checkFields, checkOptions, eachAxis, listOf, naturalNumber, shown } from "../base/check.ts";
+import { checkShape, formatShape, normalizeAxis } from "../base/shape.ts";
 import { checkTensors } from "../ops/check.ts";
 import { concatenate, tensor } from "../ops/create.ts";
 import { elementsOf, Tensor } from "../ops/tensor.ts";
@@ -18,6 +18,8 @@ export interface LogspaceOptions {
 /** n numbers from base^start to base^end, with equal quotients. */
 export function logspace(start: number, end: number, n: number, options: LogspaceOptions = {}): Tensor {
   checkOptions("logspace", options, LOGSPACE_OPTIONS);
+  checkFields("logspace", { start, end }, { start: anyNumber, end: anyNumber });
+  checkShape([n], "logspace");
   const { base = 10, dtype = "f32" } = options;
   const powers = Float64Array.from(elementsOf(linspace(start, end, n, { dtype: "f64" })), (x) => base ** x);
   return tensor(dtype === "f64" ? powers : Float32Array.from(powers));

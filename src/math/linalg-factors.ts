@@ -1,7 +1,7 @@
 /**
  * @file LU factors, eigenvalues of general matrices, and solving with factors that are at hand: part of the namespace `linalg`.
  */
-import { type Checks, check, checkFields, checkOptions, flag } from "../base/check.ts";
+import { type Checks, check, checkFields, checkOptions, flag, shown } from "../base/check.ts";
 import { formatShape } from "../base/shape.ts";
 import { floating } from "../ops/create.ts";
 import * as ops from "../ops/linalg.ts";
@@ -12,7 +12,7 @@ import { aTensor } from "./options.ts";
 
 function matrices(name: string, a: Tensor, square: boolean): Tensor {
   if (!(a instanceof Tensor) || a.rank < 2 || (square && a.shape.at(-1) !== a.shape.at(-2)))
-    throw new RangeError(`${name}: want ${square ? "square " : ""}matrices [..., ${square ? "n, n" : "m, n"}], got ${a instanceof Tensor ? formatShape(a.shape) : String(a)}`); // biome-ignore format: one thought
+    throw new RangeError(`${name}: want ${square ? "square " : ""}matrices [..., ${square ? "n, n" : "m, n"}], got ${a instanceof Tensor ? formatShape(a.shape) : shown(a)}`); // biome-ignore format: one thought
   return floating(a);
 }
 

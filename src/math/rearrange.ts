@@ -4,6 +4,7 @@
 import {
   anyNumber,
   check,
+  checkFields,
   checkOptions,
   eachAxis,
   either,
@@ -13,7 +14,7 @@ import {
   oneOf,
   positiveInteger,
 } from "../base/check.ts";
-import { checkIntegers, formatShape, isAxisOfScalar, normalizeAxis, type Shape } from "../base/shape.ts";
+import { checkIntegers, checkShape, formatShape, isAxisOfScalar, normalizeAxis, type Shape } from "../base/shape.ts";
 
 import { checkTensorList, checkTensors } from "../ops/check.ts";
 import { arange, concatenate, full, tensor } from "../ops/create.ts";
@@ -240,6 +241,8 @@ export function slidingWindows(x: Tensor, axis: number, size: number, step = 1):
 /** n numbers from `start` to `end`, both included. Default f32. */
 export function linspace(start: number, end: number, n: number, options: { readonly dtype?: "f32" | "f64" } = {}): Tensor {
   checkOptions("linspace", options, LINSPACE);
+  checkFields("linspace", { start, end }, { start: anyNumber, end: anyNumber });
+  checkShape([n], "linspace");
   const { dtype = "f32" } = options;
   if (n <= 1) return full([n], start, dtype);
   // From whichever end is nearer, so that both are exact and equal ends give equal numbers.

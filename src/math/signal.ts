@@ -3,7 +3,7 @@
  * on the last axis, as in `fft`. Window formulas are those of Harris (1978) and SciPy's.
  */
 import { besselI } from "../base/bessel.ts";
-import { aNumber, type Checks, checkOptions, expectation, flag, naturalNumber, oneOf, positiveInteger } from "../base/check.ts";
+import { aNumber, type Checks, checkOptions, expectation, flag, naturalNumber, oneOf, positiveInteger, shown } from "../base/check.ts";
 import { fastLength } from "../base/fft.ts";
 import { broadcastShapes, formatShape } from "../base/shape.ts";
 import { floating, tensor } from "../ops/create.ts";
@@ -40,7 +40,7 @@ const GAUSSIAN_WINDOW_OPTIONS: Checks<GaussianWindowOptions> = {
 
 /** Values at 0, 1, ..., n - 1 of a window whose last point is `end`: n - 1, or n of a periodic one. */
 function made(name: string, n: number, { periodic = true, dtype = "f32" }: WindowOptions, at: (k: number, end: number) => number): Tensor {
-  if (!naturalNumber.holds(n)) throw new RangeError(`${name}: n must be an integer of at least 0, got ${String(n)}`);
+  if (!naturalNumber.holds(n)) throw new RangeError(`${name}: n must be an integer of at least 0, got ${shown(n)}`);
   const end = periodic ? n : n - 1;
   return tensor(
     Float64Array.from({ length: n }, (_, k) => (n === 1 ? 1 : at(k, end))),
@@ -177,7 +177,7 @@ function squaresOf(window: Tensor | undefined, nFft: number, before: number): Fl
 export function stft(x: Tensor, options: StftOptions): Tensor {
   checkOptions("stft", options, STFT_OPTIONS, "nFft");
   const { nFft, center = true, padMode = "reflect", onesided = true } = options;
-  if (!(x instanceof Tensor) || x.rank === 0) throw new TypeError(`stft: want a tensor [..., samples], got ${String(x)}`);
+  if (!(x instanceof Tensor) || x.rank === 0) throw new TypeError(`stft: want a tensor [..., samples], got ${shown(x)}`);
   const { hop, window, norm } = framesOf("stft", options);
   const half = Math.floor(nFft / 2);
   if (center && padMode === "reflect" && x.shape.at(-1)! <= half) throw new RangeError(`stft: reflecting ${half} samples needs a signal of more, got ${x.shape.at(-1)}; use another padMode`); // biome-ignore format: one thought
@@ -222,7 +222,7 @@ export function istft(z: Tensor, options: IstftOptions): Tensor {
 function checkSpectra(z: unknown, terms: number): void {
   const fits = z instanceof Tensor && z.rank >= 3 && z.shape.at(-1) === 2 && z.shape.at(-3) === terms && z.shape.at(-2) !== 0;
   if (!fits)
-    throw new RangeError(`istft: want spectra [..., ${terms}, frames, 2], got ${z instanceof Tensor ? formatShape(z.shape) : String(z)}`);
+    throw new RangeError(`istft: want spectra [..., ${terms}, frames, 2], got ${z instanceof Tensor ? formatShape(z.shape) : shown(z)}`);
 }
 
 /** Whether each sample lies under some weight, where the window's elements are known. */
@@ -244,16 +244,23 @@ function checkWeights(squares: Float64Array, at: Readonly<Record<"nFft" | "hop" 
 /** All n + m - 1 terms, as many as the first operand has (the middle), or only those without the ends' zeros. */
 export type ConvolveMode = "full" | "same" | "valid";
 
+export interface FftConvolveOptions {
+  /** Default "full". */
+  readonly mode?: ConvolveMode;
+}
+
+const CONVOLVE_OPTIONS: Checks<FftConvolveOptions> = { mode: oneOf("full", "same", "valid") };
+
 /**
  * Σⱼ a[j] b[i - j] along the last axis, by transforms: n log n operations. Leading axes broadcast. Rounding is relative to the largest element, not to
  * each. "valid" wants b no longer than a.
  */
-export function fftConvolve(a: Tensor, b: Tensor, { mode = "full" }: { readonly mode?: ConvolveMode } = {}): Tensor {
-  if (!["full", "same", "valid"].includes(mode))
-    throw new TypeError(`fftConvolve: mode must be "full" or "same" or "valid", got ${String(mode)}`);
+export function fftConvolve(a: Tensor, b: Tensor, options: FftConvolveOptions = {}): Tensor {
+  checkOptions("fftConvolve", options, CONVOLVE_OPTIONS);
+  const { mode = "full" } = options;
   const [n, m] = [a, b].map((t) => (t instanceof Tensor ? t.shape.at(-1) : undefined));
   if (!n || !m)
-    throw new RangeError(`fftConvolve: want two tensors with at least one element on the last axis, got ${String(a)} and ${String(b)}`);
+    throw new RangeError(`fftConvolve: want two tensors with at least one element on the last axis, got ${shown(a)} and ${shown(b)}`);
   if (!broadcastShapes(a.shape.slice(0, -1), b.shape.slice(0, -1))) throw new RangeError(`fftConvolve: leading axes of ${formatShape(a.shape)} and ${formatShape(b.shape)} do not broadcast`); // biome-ignore format: one thought
   if (mode === "valid" && m > n) throw new RangeError(`fftConvolve: "valid" wants a second operand of at most ${n}, got ${m}`);
   const size = fastLength(n + m - 1);

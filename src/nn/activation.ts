@@ -1,5 +1,5 @@
 /** @file Activation functions as layers, elementwise on any shape. Formulas and defaults are those of the functions of the same names. */
-import { aNumber, checkOptions } from "../base/check.ts";
+import { aNumber, checkFields, checkOptions } from "../base/check.ts";
 import * as F from "../math/activation.ts";
 import { GELU_OPTIONS, GLU_OPTIONS, HARD_TANH_OPTIONS, SOFTPLUS_OPTIONS } from "../math/options.ts";
 import type { Tensor } from "../ops/tensor.ts";
@@ -235,6 +235,7 @@ export class RReLU extends Module {
 
   constructor(lower: number = 1 / 8, upper: number = 1 / 3) {
     super();
+    checkFields("RReLU", { lower, upper }, { lower: aNumber, upper: aNumber });
     if (!(lower <= upper)) throw new RangeError(`RReLU: want lower <= upper, got ${lower} and ${upper}`);
     [this.lower, this.upper] = [lower, upper];
   }

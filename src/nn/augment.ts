@@ -5,7 +5,19 @@
  * What moves pixels is an affine map of places. Neighbouring ones in a list fold into one map, so that an image is resampled once, whatever the
  * number of steps: result(p) = image(A₁(A₂(… p))), each Aᵢ leading from the places of step i's result to those of its input.
  */
-import { aNumber, type Checks, checkFields, checkOptions, eachAxis, expectation, list, listOf, numbers, oneOf } from "../base/check.ts";
+import {
+  aNumber,
+  type Checks,
+  checkFields,
+  checkOptions,
+  eachAxis,
+  expectation,
+  list,
+  listOf,
+  numbers,
+  oneOf,
+  shown,
+} from "../base/check.ts";
 import { formatShape } from "../base/shape.ts";
 import { foldIn, randomKey } from "../math/random.ts";
 import { arange, full, tensor } from "../ops/create.ts";
@@ -82,7 +94,7 @@ export class Draws {
 // ---- steps that change places -------------------------------------------------------------------------------------------------------
 
 function check(what: string, holds: boolean, want: string, got: unknown): void {
-  if (!holds) throw new RangeError(`${what}: want ${want}, got ${String(got)}`);
+  if (!holds) throw new RangeError(`${what}: want ${want}, got ${shown(got)}`);
 }
 
 /** Shifts by up to `amount` (0 to 1) of width and height, each way; two numbers for the two axes, x first. */
@@ -96,6 +108,7 @@ export function translate(amount: number | readonly [x: number, y: number]): Aug
 
 /** Turns about the centre by up to `degrees`, each way. */
 export function rotate(degrees: number): Augmentation {
+  checkFields("rotate", { degrees }, { degrees: aNumber });
   check("rotate", degrees >= 0 && degrees <= 180, "degrees from 0 to 180", degrees);
   const limit = (degrees * Math.PI) / 180;
   const map = (draws: Draws, size: ImageSize): AffineMap => {
@@ -108,6 +121,7 @@ export function rotate(degrees: number): Augmentation {
 
 /** Enlarges about the centre by a factor between `low` and `high`; below 1 it shrinks. */
 export function scale(low: number, high: number): Augmentation {
+  checkFields("scale", { low, high }, { low: aNumber, high: aNumber });
   check("scale", low > 0 && low <= high, "0 < low <= high", `${low}, ${high}`);
   const map = (draws: Draws, size: ImageSize): AffineMap => {
     const inverse = draws.uniform(low, high).recip();
@@ -118,6 +132,7 @@ export function scale(low: number, high: number): Augmentation {
 
 /** Slants rows by up to `x` degrees and columns by up to `y` (default 0), each way. */
 export function shear(x: number, y = 0): Augmentation {
+  checkFields("shear", { x, y }, { x: aNumber, y: aNumber });
   for (const degrees of [x, y]) check("shear", degrees >= 0 && degrees < 45, "degrees from 0 to below 45", degrees);
   const slope = (draws: Draws, degrees: number): Scalar => {
     const limit = (degrees * Math.PI) / 180;
@@ -130,6 +145,7 @@ export function shear(x: number, y = 0): Augmentation {
 
 /** Mirrors left and right with probability p (default 0.5). */
 export function flipHorizontal(p = 0.5): Augmentation {
+  checkFields("flipHorizontal", { p }, { p: aNumber });
   check("flipHorizontal", p >= 0 && p <= 1, "a probability from 0 to 1", p);
   const map = (draws: Draws, [, w]: ImageSize): AffineMap => {
     const flipped = draws.chance(p).cast("f32");
@@ -140,6 +156,7 @@ export function flipHorizontal(p = 0.5): Augmentation {
 
 /** Mirrors top and bottom with probability p (default 0.5). */
 export function flipVertical(p = 0.5): Augmentation {
+  checkFields("flipVertical", { p }, { p: aNumber });
   check("flipVertical", p >= 0 && p <= 1, "a probability from 0 to 1", p);
   const map = (draws: Draws, [h]: ImageSize): AffineMap => {
     const flipped = draws.chance(p).cast("f32");
@@ -377,7 +394,7 @@ export function augment(steps: readonly Augmentation[], options: AugmentOptions 
   checkFields("augment", { steps }, { steps: augmentations });
   checkOptions("augment", options, AUGMENT_OPTIONS);
   const { fill = "zeros" } = options;
-  if (fill !== "zeros" && fill !== "border") throw new RangeError(`augment: want fill "zeros" or "border", got ${String(fill)}`);
+  if (fill !== "zeros" && fill !== "border") throw new RangeError(`augment: want fill "zeros" or "border", got ${shown(fill)}`);
   return (key, x, ids = arange(x.shape[0], "u32")) => {
     if (x.rank !== 4) throw new RangeError(`augment: want images [N, C, H, W], got ${formatShape(x.shape)}`);
     if (ids.rank !== 1 || ids.shape[0] !== x.shape[0])

@@ -1,4 +1,5 @@
 /** @file Dropout: Srivastava et al. (2014), "Dropout: a simple way to prevent neural networks from overfitting", and its relatives. */
+import { share, shown } from "../base/check.ts";
 import * as F from "../math/dropout.ts";
 import { tensor } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
@@ -68,6 +69,6 @@ export function dropoutLayers(model: Module): { rate: number }[] {
 }
 
 function checkRate(layer: string, rate: number): number {
-  if (!(rate >= 0 && rate <= 1)) throw new RangeError(`${layer}: rate must be from 0 to 1, got ${rate}`);
+  if (!share.holds(rate)) throw new RangeError(`${layer}: rate must be from 0 to 1, got ${shown(rate)}`);
   return rate;
 }

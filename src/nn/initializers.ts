@@ -19,7 +19,7 @@ import {
   numbers,
   oneOf,
   positiveInteger,
-  shown,
+  share,
 } from "../base/check.ts";
 import type { Dtype } from "../base/dtype.ts";
 import { formatShape, type Shape, sizeOf } from "../base/shape.ts";
@@ -247,7 +247,7 @@ export function dirac(groups = 1): Initializer {
 
 /** N(0, std²), but a share of each column of a matrix is 0 (Martens 2010). Default std 0.01. */
 export function sparse(sparsity: number, std = 0.01): Initializer {
-  if (!(sparsity >= 0 && sparsity <= 1)) throw new RangeError(`sparse: sparsity must be from 0 to 1, got ${shown(sparsity)}`);
+  check("sparse: sparsity", sparsity, share);
   check("sparse: std", std, nonNegative);
   return initializer("sparse", (shape, { key = randomKey(), dtype = "f32" }) => {
     if (shape.length !== 2) throw new RangeError(`sparse: want a matrix [out, in], got ${formatShape(shape)}`);

@@ -1,5 +1,16 @@
 /** @file Recurrent layers (RNN-1): Elman, LSTM and GRU in several layers and both directions, with PyTorch's names and gate order. */
-import { aNumber, anything, type Checks, checkOptions, flag, naturalNumber, oneOf, shown } from "../base/check.ts";
+import {
+  aNumber,
+  anything,
+  type Checks,
+  checkFields,
+  checkOptions,
+  flag,
+  naturalNumber,
+  oneOf,
+  positiveInteger,
+  shown,
+} from "../base/check.ts";
 
 import { type Checkpoints, checkCheckpoints } from "../function/control.ts";
 import * as F from "../math/recurrent.ts";
@@ -187,6 +198,7 @@ export class LSTM extends Recurrent {
 
   constructor(inputSize: number, hiddenSize: number, options: LstmLayerOptions = {}) {
     checkOptions(new.target.name, options, LSTM_LAYER_OPTIONS);
+    checkFields(new.target.name, { inputSize, hiddenSize }, { inputSize: positiveInteger, hiddenSize: positiveInteger });
     const { projSize = 0, ...rest } = options;
     if (projSize >= hiddenSize && projSize > 0)
       throw new RangeError(`${new.target.name}: projSize must be below the hidden size, ${hiddenSize}, got ${projSize}`);

@@ -2,7 +2,7 @@
  * @file What can be known before the first step: whether the optimizer trains the model, whether model, loss and data fit together, and whether the values can be
  * learned from. The model and the loss are recorded once on a batch's shapes; nothing is computed.
  */
-import { type Checks, checkOptions, fn, object, positiveInteger } from "../base/check.ts";
+import { type Checks, checkOptions, fn, object, positiveInteger, shown } from "../base/check.ts";
 import { formatShape, formatType, sameShape, type Type } from "../base/shape.ts";
 import type { Dataset, Split } from "../data/dataset.ts";
 import { capture } from "../function/capture.ts";
@@ -146,7 +146,7 @@ function sourceOf(x: Tensor): Tensor {
 function checkOutputs(data: Dataset, outputs: unknown, targets: Tensor, usual: boolean): string[] {
   if (!(outputs instanceof Tensor))
     throw new TypeError(
-      `the model's forward must give a tensor, got ${outputs === undefined ? "nothing; is there a return?" : String(outputs)}`,
+      `the model's forward must give a tensor, got ${outputs === undefined ? "nothing; is there a return?" : shown(outputs)}`,
     );
   const want = outputSize(data);
   if (data.task === "regression") {

@@ -3,7 +3,7 @@
  * part of the model: a new row, image or array goes the way that the training examples went.
  */
 
-import { checkFields, text } from "../base/check.ts";
+import { aPath, check, checkFields, text } from "../base/check.ts";
 import { nodeModule } from "../base/host.ts";
 import { sizeOf } from "../base/shape.ts";
 import { arrayInputs } from "../data/arrays.ts";
@@ -260,6 +260,7 @@ function parsed(json: string, file: string): unknown {
 }
 
 async function open(path: string): Promise<{ bytes: Uint8Array; file: string }> {
+  check("loadRun: path", path, aPath);
   const { stat, readFile } = await nodeModule<typeof import("node:fs/promises")>("node:fs/promises");
   const found = await stat(path).catch(() => undefined);
   if (!found) throw new Error(`no file ${path}; want the folder of a run, or the file of a model`);
