@@ -10,6 +10,7 @@
  */
 import { shown } from "./check.ts";
 
+/** Two words of 32 bits. */
 export type Key = readonly [number, number];
 
 /** Parity constant of the key schedule (Skein's, cut to 32 bits): keeps the third key word from being zero for a zero key. */
