@@ -190,7 +190,7 @@ const ROWS: readonly (readonly [what: string, call: () => unknown, message: RegE
       ),
     /both branches must give values of the same types, got \(f32\[3\]\) and \(f32\[2,3\]\)/,
   ],
-  ["backend", () => setBackend("cuda" as "wasm"), /no backend "cuda"; there are wasm and interpreter/],
+  ["backend", () => setBackend("cuda" as "wasm"), /no backend "cuda"; there are auto, wasm, interpreter/],
   // linear algebra
   ["solve, not square", () => linalg.solve(m, m), /solve: want square matrices, got \[2, 3\]/],
   ["cholesky, not square", () => linalg.cholesky(m), /cholesky: want square matrices/],

@@ -47,6 +47,16 @@ function permitted<T>(ask: () => T): T | undefined {
   }
 }
 
+/** The folder of what Node keeps between processes: $NABLA_CACHE, else the platform's place for caches. */
+export function cacheFolderOf(
+  { env, platform }: { readonly env: Readonly<Record<string, string | undefined>>; readonly platform: string },
+  homedir: () => string,
+): string {
+  if (env.NABLA_CACHE) return env.NABLA_CACHE;
+  if (platform === "win32") return `${env.LOCALAPPDATA ?? `${homedir()}/AppData/Local`}/nabla/cache`;
+  return platform === "darwin" ? `${homedir()}/Library/Caches/nabla` : `${env.XDG_CACHE_HOME || `${homedir()}/.cache`}/nabla`;
+}
+
 /** How many processors this process may use. */
 export function cores(): number {
   const { navigator } = globalThis as { readonly navigator?: { readonly hardwareConcurrency?: number } };

@@ -31,7 +31,9 @@ function backendLine(): string {
   const name = backendName();
   if (name === x64.name) return name;
   const obstacle = x64.obstacle();
-  return obstacle === undefined ? `${name} (x64 runs here too: --backend x64, NABLA_BACKEND=x64)` : `${name} (not x64: ${obstacle})`;
+  return obstacle === undefined
+    ? `${name} (x64 works here and is faster: --backend auto, NABLA_BACKEND=auto)`
+    : `${name} (not x64: ${obstacle})`;
 }
 
 /** What the backend makes use of here. */

@@ -11,6 +11,7 @@ import { crossEntropy } from "../nn/losses.ts";
 import type { Layer } from "../nn/module.ts";
 import { tensor, zeros } from "../ops/create.ts";
 import { EMA } from "../optim/averaging.ts";
+import { backendName } from "../runtime/backends.ts";
 import { setBackend } from "../runtime/set-backend.ts";
 import "../runtime/x64/register.ts";
 import { setThreads } from "../runtime/wasm/pool.ts";
@@ -33,13 +34,20 @@ import { unknownName } from "./unknown-name.ts";
 export type Settled = Config &
   Required<Pick<Config, "model" | "data" | "optimizer" | "lr" | "batchSize" | "epochs" | "schedule" | "seed" | "backend">>;
 
+/** The backend that settings ask for, by its name: a run that is resumed takes the same. */
+function backendOf(asked: Config["backend"]): Settled["backend"] {
+  if (asked === "auto") setBackend(asked);
+  return asked === undefined || asked === "auto" ? backendName() : asked;
+}
+
 /** @throws {Error} for a model that is not known, or none. */
-export function settle({ model, ...config }: Config): Settled {
+export function settle({ model, ...given }: Config): Settled {
+  const config = { ...given, backend: backendOf(given.backend) };
   if (model === undefined) throw new Error(`want a model to train, a name that nabla info lists, such as lenet5 or resnet18`);
-  if (model === "pbp") return { model, task: "regression", hidden: [50], epochs: 40, seed: 0, backend: "auto", ...config } as Settled;
+  if (model === "pbp") return { model, task: "regression", hidden: [50], epochs: 40, seed: 0, ...config } as Settled;
   if (!Object.hasOwn(models, model) && !isOnnx(model)) throw unknownName("model", model, Object.keys(models));
   const { decay, ...recipe } = recipeFor(model, config);
-  return { model, ...recipe, schedule: decay ? "cosine" : "constant", seed: 0, backend: "auto", ...config };
+  return { model, ...recipe, schedule: decay ? "cosine" : "constant", seed: 0, ...config };
 }
 
 export interface Session {

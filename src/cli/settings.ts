@@ -200,7 +200,11 @@ const definition = {
     about: "what decides (default: validationLoss where there is one, else testLoss)",
   },
   seed: { kind: "integer", least: 0, value: "<n>", about: "seed of initial values, order and dropout (default: 0)" },
-  backend: { kind: "choice", names: ["auto", "wasm", "x64", "interpreter"], about: "what computes (default: auto)" },
+  backend: {
+    kind: "choice",
+    names: ["auto", "wasm", "x64", "interpreter"],
+    about: "what computes; auto: x64 where it works, else wasm (default: NABLA_BACKEND, or wasm)",
+  },
   threads: {
     kind: "integer",
     least: 1,

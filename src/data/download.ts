@@ -4,7 +4,7 @@
  * of one that was cut is taken by renaming it, which one process can.
  */
 import { aPath, type Checks, check, checkFields, checkOptions, expectation, fn, listOf, naturalNumber, positive } from "../base/check.ts";
-import { nodeModule } from "../base/host.ts";
+import { cacheFolderOf, nodeModule } from "../base/host.ts";
 
 /** A file of a published data set, and how to know that it is the right one. */
 export interface RemoteFile {
@@ -38,10 +38,7 @@ const sha256 = expectation("64 hexadecimal digits", (value) => typeof value === 
 /** Where downloads are kept: $NABLA_CACHE, else the platform's place for caches. */
 export async function cacheFolder(): Promise<string> {
   const { homedir } = await nodeModule<typeof import("node:os")>("node:os");
-  const { env, platform } = await nodeModule<typeof import("node:process")>("node:process");
-  if (env.NABLA_CACHE) return env.NABLA_CACHE;
-  if (platform === "win32") return `${env.LOCALAPPDATA ?? `${homedir()}/AppData/Local`}/nabla/cache`;
-  return platform === "darwin" ? `${homedir()}/Library/Caches/nabla` : `${env.XDG_CACHE_HOME || `${homedir()}/.cache`}/nabla`;
+  return cacheFolderOf(await nodeModule<typeof import("node:process")>("node:process"), homedir);
 }
 
 /**

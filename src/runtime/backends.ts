@@ -15,9 +15,12 @@ export const BACKENDS: Map<string, Backend> = new Map<string, Backend>([["wasm",
 
 let current: Backend | undefined;
 
-/** The backend in use: the chosen one, or else the first that this host can run. */
+/** What computes if no backend is chosen, and what "auto" chooses. Both are the first backend that this host can run; `x64/register.ts` changes them. */
+export const choice: { initial: () => Backend; auto: () => Backend } = { initial: firstPossible, auto: firstPossible };
+
+/** The backend in use: the chosen one, or else the initial one. */
 export function theBackend(): Backend {
-  current ??= firstPossible();
+  current ??= choice.initial();
   return current;
 }
 

@@ -32,6 +32,7 @@ export const NODE_ONLY: Readonly<Record<string, string>> = {
   "test/onnx/files.test.ts": "reads fixtures",
   "test/onnx/load.test.ts": "reads and writes files",
   "test/runtime/x64.test.ts": "runs machine code",
+  "test/runtime/x64-self-test.test.ts": "runs machine code",
   "test/codegen/x64/assembler.test.ts": "starts a disassembler",
   "test/codegen/x64/fuzz.test.ts": "runs machine code",
   "test/codegen/bytes.test.ts": "replaces modules of the compiler, hashes with node:crypto",

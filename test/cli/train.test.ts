@@ -232,7 +232,7 @@ describe("info and help", () => {
     expect(await nabla("info")).toBe(0);
     const text = out.join("\n");
     expect(text).toMatch(/^nabla +\d+\.\d+\.\d+$/m);
-    expect(text).toMatch(/^backend +wasm \((x64 runs here too|not x64: .+)/m);
+    expect(text).toMatch(/^backend +wasm \((x64 works here and is faster|not x64: .+)/m);
     expect(text).toMatch(/^features +.*SIMD/m);
     expect(text).toMatch(new RegExp(`^threads +${getThreads()} `, "m"));
     expect(text).toMatch(/^models +mlp, cnn, convnet, gpt, lenet5, lenet5-cosine, xor, lenet1, .*resnet18, .*vit_l_32$/m);

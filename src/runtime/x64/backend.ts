@@ -15,8 +15,9 @@ import { interpretedKernels } from "../interpreter.ts";
 import { dividing, LONG_RUN } from "../wasm/backend.ts";
 import { type LinearMemory, linearMemory } from "../wasm/memory.ts";
 import { poolOf } from "../wasm/pool.ts";
-import { askProcessor, type Level } from "./processor.ts";
-import { type Code, openSystem, type System } from "./system.ts";
+import { askProcessor, type Level, levelOfFlags } from "./processor.ts";
+import { processorText, selfTest } from "./self-test.ts";
+import { type Code, openSystem, type System, strangeHost } from "./system.ts";
 import { Team } from "./team.ts";
 
 /** Machines by what their processors can do. */
@@ -37,17 +38,25 @@ function theHost(): Host | string {
   return found;
 }
 
+/** No machine code runs in this process before another one has shown that it may. */
 function findHost(): Host | string {
-  const system = openSystem();
-  if (typeof system === "string") return system;
-  let level: Level | undefined;
+  const strange = strangeHost();
+  if (strange !== undefined) return strange;
   try {
-    level = hidden(askProcessor(system).level);
+    const level = hidden(levelOfFlags(processorText()));
+    if (!level) return "machine code is made for processors with AVX2 and FMA, and this one has them not";
+    const machine = MACHINES[level];
+    const distrust = selfTest(machine);
+    if (distrust !== undefined) return distrust;
+    const system = openSystem();
+    if (typeof system === "string") return system;
+    const { level: own } = askProcessor(system);
+    if (!own || hidden(own) !== level)
+      return `the system says that this processor has ${level}, and the processor says ${own ?? "that it has not"}`;
+    return { system, level, machine };
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }
-  if (!level) return "machine code is made for processors with AVX2 and FMA, and this one has them not";
-  return { system, level, machine: MACHINES[level] };
 }
 
 /** What the environment leaves of what the processor can do. */

@@ -29,6 +29,14 @@ export function levelOf([basic, extended, kept]: readonly [number, number, numbe
   return has(extended, 16, 17, 30, 31) && has(kept, 5, 6, 7) ? "avx512" : "avx2";
 }
 
+/** The same from what the system tells (`/proc/cpuinfo`), before any machine code has run. */
+export function levelOfFlags(text: string): Level | undefined {
+  const flags = new Set(/^flags\s*:(.*)$/m.exec(text)?.[1]?.trim().split(/\s+/));
+  const all = (names: string): boolean => names.split(" ").every((name) => flags.has(name));
+  if (!all("avx avx2 fma bmi2")) return undefined;
+  return all("avx512f avx512dq avx512bw avx512vl") ? "avx512" : "avx2";
+}
+
 /** Asks the processor. */
 export function askProcessor(system: System): Processor {
   const words = new Uint32Array(new SharedArrayBuffer(16));

@@ -2,14 +2,20 @@
  * @file Makes machine code one of the backends, and takes the backend that the environment names. Loaded by what runs in Node alone, so that a page carries none of it.
  */
 import { environment } from "../../base/host.ts";
-import { BACKENDS, takeBackend } from "../backends.ts";
+import { BACKENDS, choice, takeBackend } from "../backends.ts";
 import "../set-backend.ts";
 import { x64 } from "./backend.ts";
 
 BACKENDS.set(x64.name, x64);
 
-const wanted = environment("NABLA_BACKEND") ?? "auto";
-if (wanted !== "auto" && wanted !== "") {
+const other = choice.auto;
+/** Machine code where it works. */
+choice.auto = () => (x64.obstacle() === undefined ? x64 : other());
+
+const wanted = environment("NABLA_BACKEND") ?? "";
+// Only when something is computed, since it may have to be tried out first.
+if (wanted === "auto") choice.initial = () => choice.auto();
+else if (wanted !== "") {
   const backend = BACKENDS.get(wanted);
   if (!backend) throw new RangeError(`NABLA_BACKEND: no backend "${wanted}"; there are auto, ${[...BACKENDS.keys()].join(", ")}`);
   const obstacle = backend.obstacle();

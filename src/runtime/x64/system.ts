@@ -48,9 +48,8 @@ const PAGE = 4096;
 
 /** The system of this process, or why there is none. */
 export function openSystem(): System | string {
-  const { platform, arch } = (globalThis as { readonly process?: { readonly platform?: string; readonly arch?: string } }).process ?? {};
-  if (platform !== "linux" || arch !== "x64")
-    return `machine code is made for Linux on x86-64, and this is ${platform ?? "a page"} on ${arch ?? "an unknown processor"}`;
+  const strange = strangeHost();
+  if (strange !== undefined) return strange;
   const loaded = loadKoffi();
   if (typeof loaded === "string") return loaded;
   try {
@@ -62,17 +61,36 @@ export function openSystem(): System | string {
 
 type Require = ((id: string) => unknown) & { resolve(id: string): string };
 
-function loadKoffi(): { readonly koffi: Koffi; readonly file: string } | string {
+function requireHere(): Require {
   const modules = builtinModule<{ createRequire(url: string): Require }>("node:module");
-  if (!modules) return "this host has no modules of Node";
+  if (!modules) throw new Error("this host has no modules of Node");
+  return modules.createRequire(import.meta.url);
+}
+
+/** The file of koffi, for other threads and processes. @throws {Error} if it is not installed. */
+export function koffiFile(): string {
   try {
-    const require = modules.createRequire(import.meta.url);
-    return { koffi: require("koffi") as Koffi, file: require.resolve("koffi") };
-  } catch (error) {
-    const code = (error as { readonly code?: string }).code;
-    const said = error instanceof Error ? error.message.split("\n")[0] : String(error);
-    return code === "MODULE_NOT_FOUND" ? "the optional package koffi is not installed: npm install koffi" : `koffi does not load (${said})`;
+    return requireHere().resolve("koffi");
+  } catch {
+    throw new Error("the optional package koffi is not installed: npm install koffi");
   }
+}
+
+function loadKoffi(): { readonly koffi: Koffi; readonly file: string } | string {
+  try {
+    const file = koffiFile();
+    return { koffi: requireHere()(file) as Koffi, file };
+  } catch (error) {
+    const message = error instanceof Error ? error.message.split("\n")[0]! : String(error);
+    return message.includes("koffi") ? message : `koffi does not load (${message})`;
+  }
+}
+
+/** Why no machine code is made for this host, whatever its processor. */
+export function strangeHost(): string | undefined {
+  const { platform, arch } = (globalThis as { readonly process?: { readonly platform?: string; readonly arch?: string } }).process ?? {};
+  if (platform === "linux" && arch === "x64") return undefined;
+  return `machine code is made for Linux on x86-64, and this is ${platform ?? "a page"} on ${arch ?? "an unknown processor"}`;
 }
 
 let prototypes = 0;
