@@ -97,7 +97,7 @@ export class Distributed {
       throw new Error(
         `distributed: rank 0 on ${this.hosts[0]} runs ${said[0]![1]}, rank ${other} on ${this.hosts[other]} runs ${said[other]![1]}; their bits would drift apart: choose the same backend on all ranks (NABLA_BACKEND, --backend), on machines with the same instructions`,
       );
-    this.#world = registerGroup(ranks);
+    this.#world = ranks.size === 1 ? 0 : registerGroup(ranks);
     // All ranks take part in every division, so all are made now.
     if (this.#exact) for (let s = 2; s < ranks.size; s *= 2) this.#fewer.set(s, registerGroup(ranks.split(ranks.rank % (ranks.size / s))));
   }

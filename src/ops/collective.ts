@@ -44,6 +44,10 @@ export function treeSum(x: readonly TypedArray[], out: TypedArray): void {
     out.set(x[0]!);
     return;
   }
+  if (x.length === 8 && x.every((each) => each instanceof Float32Array) && out instanceof Float32Array) {
+    sumOfEight(x, out);
+    return;
+  }
   let left = 1;
   while (2 * left < x.length) left *= 2;
   treeSum(x.slice(0, left), out);
@@ -58,7 +62,22 @@ export function treeSum(x: readonly TypedArray[], out: TypedArray): void {
 
 /** out += x. For f32 the sum in double precision, rounded once, equals the f32 sum. */
 export function addTo(out: TypedArray, x: TypedArray): void {
+  // A loop over arrays of one class is several times as fast as one over any.
+  if (out instanceof Float32Array && x instanceof Float32Array) addFloats(out, x);
+  else for (let i = 0; i < out.length; i++) out[i] = out[i]! + x[i]!;
+}
+
+function addFloats(out: Float32Array, x: Float32Array): void {
   for (let i = 0; i < out.length; i++) out[i] = out[i]! + x[i]!;
+}
+
+/** The sums that {@link treeSum} gives of eight arrays, in one pass. */
+function sumOfEight([a, b, c, d, e, f, g, h]: readonly Float32Array[], out: Float32Array): void {
+  const { fround } = Math;
+  for (let i = 0; i < out.length; i++) {
+    const left = fround(fround(a![i]! + b![i]!) + fround(c![i]! + d![i]!));
+    out[i] = left + fround(fround(e![i]! + f![i]!) + fround(g![i]! + h![i]!));
+  }
 }
 
 /** Sums over shards and ranks; all results are sent in one message. */

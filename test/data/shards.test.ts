@@ -1,5 +1,4 @@
 /** @file Data sets in shards: WebDataset's tar files as GNU tar writes them, the order of an epoch, what each rank reads, and what is wrong with files. */
-import { spawnSync } from "node:child_process";
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,22 +12,10 @@ import { shardOrder } from "../../src/data/shard-order.ts";
 import { webDataset } from "../../src/data/web-dataset.ts";
 import { readTar } from "../../src/formats/tar.ts";
 import { png } from "./make-images.ts";
+import { tar } from "./make-tar.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "nabla-shards-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-/** A tar file with these files, in this order, by the system's tar. */
-function tar(path: string, files: readonly (readonly [name: string, bytes: Uint8Array | string])[], format = "ustar"): void {
-  const place = mkdtempSync(join(folder, "files-"));
-  for (const [name, bytes] of files) {
-    mkdirSync(join(place, name, ".."), { recursive: true });
-    writeFileSync(join(place, name), bytes);
-  }
-  const { status, stderr } = spawnSync("tar", [`--format=${format}`, "-cf", path, "-C", place, ...files.map(([name]) => name)], {
-    encoding: "utf8",
-  });
-  expect(status, stderr).toBe(0);
-}
 
 /** A picture of 4 by 3 of one grey, which says which it is. */
 const picture = (i: number): Uint8Array => png({ width: 4, height: 3, sample: () => i });
