@@ -61,7 +61,8 @@ async function script(entry, name, plugins = []) {
             !id.includes(`${sep}dist${sep}modules${sep}`) ||
             /modules\/(runtime\/evaluate|base\/disposable)\.js$/.test(id.replaceAll("\\", "/")),
         },
-        output: { extend: true },
+        // Findings and errors name the layers by their classes.
+        output: { extend: true, minify: { compress: true, mangle: { keepNames: { class: true, function: false } }, codegen: true } },
       },
     },
   });

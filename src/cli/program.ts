@@ -1,6 +1,6 @@
 /** @file The command line of `nabla`: what it understands. The work is done next door, in the files named `*-command.ts`. */
 import "../runtime/evaluate.ts";
-import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { setReadLimit } from "../formats/budget.ts";
 import { clean, cleanLines } from "../formats/clean.ts";
 import { benchCommand } from "./bench-command.ts";
@@ -150,12 +150,14 @@ function buildProgram(done: (exitCode: number) => void): Command {
   program
     .command("studio")
     .description(
-      "serve the studio to this machine: a page in which networks train while you change them, and every point of the lectures is computed",
+      "serve the studio to this machine: a page in which networks train while you change them, runs are compared, and every point of the lectures is computed",
     )
+    .argument("[run]", "a run that is shown first, or a folder of runs (default: runs, if it is there)")
     .option("--data <file>", "points of your own: a CSV file with two columns of numbers and one with two classes")
     .option("--port <n>", "default: any that is free", positiveInteger)
     .option("--open", "show it in the browser")
-    .action(async (flags) => done(await studioCommand(flags)));
+    .addOption(new Option("--live", "the process that starts this one trains the run").hideHelp())
+    .action(async (run: string | undefined, flags) => done(await studioCommand({ ...flags, run })));
   program
     .command("info")
     .description("show version, backend, features and what can be trained")
@@ -254,6 +256,8 @@ function addTraining(program: Command, done: (exitCode: number) => void): void {
     .option("--ranks <n>", "start so many processes with mpirun, and train on all of them", positiveInteger)
     .option("--restarts <n>", "with --ranks: start again from the last checkpoint, so often, when a process has failed", positiveInteger)
     .option("--hostfile <file>", "with --ranks: the machines, as mpirun wants them")
+    .option("--studio", "show the run in the studio, to this machine alone; the studio serves on when the run has ended")
+    .option("--port <n>", "with --studio (default: any that is free)", positiveInteger)
     .option("--fast-dev-run", "train and test one batch, to see that everything runs; save nothing")
     .option("--overfit-one-batch", "learn one batch by heart, to see that the model can learn; save nothing")
     .action(async (model: string | undefined, flags) => done(await trainCommand(model ?? flags.model, flags)));

@@ -3,15 +3,22 @@
  * refused, so that no other program's page can read what is served.
  */
 import { spawn } from "node:child_process";
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { RunList } from "../figures/run-record.ts";
 import { escaped } from "../figures/svg.ts";
+import { LiveRun } from "./studio-live.ts";
+import { RunShelf } from "./studio-runs.ts";
 
 export interface StudioFlags {
+  /** A run, or a folder of runs. Default: `runs`, if it is there. */
+  readonly run?: string;
+  /** Whether the process that started this one trains that run. */
+  readonly live?: boolean;
   /** A CSV file whose points are shown. */
   readonly data?: string;
   /** Default: any that is free. */
@@ -45,20 +52,34 @@ export interface Studio {
   readonly server: Server;
 }
 
-/** Starts the server. @throws {Error} if the page is not built, the data cannot be read, or the port is taken. */
-export async function startStudio({ data, port = 0 }: StudioFlags): Promise<Studio> {
+/** What a server has to show. */
+interface Served {
+  readonly token: string;
+  readonly from: string;
+  readonly table: NamedText | undefined;
+  readonly shelf: RunShelf | undefined;
+  readonly live: LiveRun | undefined;
+}
+
+/** Starts the server. @throws {Error} if the page is not built, the data or the runs cannot be read, or the port is taken. */
+export async function startStudio({ run, live = false, data, port = 0 }: StudioFlags): Promise<Studio> {
   const from = folder();
   if (!existsSync(join(from, "index.html"))) throw new Error("the studio's page is not built; run npm run build");
-  const table = data === undefined ? undefined : { name: basename(data), text: readTable(data) };
-  const token = randomBytes(16).toString("hex");
-  const server = createServer((request, response) => answer(request, response, token, from, table));
+  const served: Served = {
+    token: randomBytes(16).toString("hex"),
+    from,
+    table: data === undefined ? undefined : { name: basename(data), text: readTable(data) },
+    shelf: run !== undefined || existsSync("runs") ? new RunShelf(run ?? "runs") : undefined,
+    live: live && run !== undefined ? new LiveRun(run) : undefined,
+  };
+  const server = createServer((request, response) => void answer(request, response, served));
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) =>
       reject(error.code === "EADDRINUSE" ? new Error(`port ${port} is taken; choose another, or leave --port out`) : error),
     );
     server.listen(port, "127.0.0.1", resolve);
   });
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/${token}/`, server };
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/${served.token}/`, server };
 }
 
 function readTable(path: string): string {
@@ -78,32 +99,72 @@ interface NamedText {
   readonly text: string;
 }
 
-function answer(request: IncomingMessage, response: ServerResponse, token: string, from: string, table: NamedText | undefined): void {
-  const found = find(request, token, from, table);
-  if (typeof found === "number") response.writeHead(found, HEADERS).end();
-  else response.writeHead(200, { ...HEADERS, "content-type": `${found.type}; charset=utf-8` }).end(found.text);
+interface Found {
+  readonly type: string;
+  readonly text: string;
+}
+
+async function answer(request: IncomingMessage, response: ServerResponse, served: Served): Promise<void> {
+  try {
+    const found = await find(request, served);
+    if (typeof found === "number") response.writeHead(found, HEADERS).end();
+    else response.writeHead(200, { ...HEADERS, "content-type": `${found.type}; charset=utf-8` }).end(found.text);
+  } catch (error) {
+    response.writeHead(400, { ...HEADERS, "content-type": "text/plain; charset=utf-8" }).end((error as Error).message);
+  }
 }
 
 /** What a request gets, or the status that refuses it. */
-function find(
-  request: IncomingMessage,
-  token: string,
-  from: string,
-  table: NamedText | undefined,
-): { type: string; text: string } | number {
+async function find(request: IncomingMessage, served: Served): Promise<Found | number> {
   if (!isOwn(request)) return 403;
-  if (request.method !== "GET" && request.method !== "HEAD") return 405;
   const path = (request.url ?? "").split("?")[0]!;
-  const start = `/${token}/`;
+  const start = `/${served.token}/`;
   if (!path.startsWith(start)) return 403;
   const name = path.slice(start.length) || "index.html";
+  if (request.method === "POST") return command(request, name, served);
+  if (request.method !== "GET" && request.method !== "HEAD") return 405;
+  if (name === "runs") return served.shelf ? runs(request, served) : 404;
+  return fileNamed(name, served);
+}
+
+function fileNamed(name: string, { from, table, shelf }: Served): Found | number {
   if (name === "data" && table) return { type: "text/plain", text: table.text };
   const file = FILES.find((each) => each === name);
   if (!file) return 404;
   const text = readFileSync(join(from, file), "utf8");
   const type = TYPES[file.split(".").at(-1)!]!;
-  if (file !== "index.html" || !table) return { type, text };
-  return { type, text: text.replace("</head>", () => `<meta name="nabla-data" content="${escaped(table.name)}">\n</head>`) };
+  if (file !== "index.html") return { type, text };
+  const metas = { ...(table && { data: table.name }), ...(shelf && { runs: shelf.chosen ?? "" }) };
+  const said = Object.entries(metas).map(([key, value]) => `<meta name="nabla-${key}" content="${escaped(value)}">\n`);
+  return { type, text: text.replace("</head>", () => `${said.join("")}</head>`) };
+}
+
+/** All runs, or that nothing has changed since the page asked last. */
+async function runs(request: IncomingMessage, { shelf, live }: Served): Promise<Found | number> {
+  const records = await shelf!.records();
+  const list: RunList = { runs: live ? records.map((record) => live.with(record)) : records, ...(live && { live: live.state }) };
+  const text = JSON.stringify(list);
+  const version = createHash("sha256").update(text).digest("hex").slice(0, 16);
+  return request.headers["if-none-match"] === version
+    ? 304
+    : { type: "application/json", text: `{"version":"${version}",${text.slice(1)}` };
+}
+
+/** The longest command has five letters. */
+const MOST_COMMAND = 64;
+
+/** Takes a command for the run that trains. A form of another page cannot send JSON. */
+async function command(request: IncomingMessage, name: string, { live }: Served): Promise<number> {
+  if (name !== "command" || request.headers.origin === undefined) return 403;
+  if (request.headers["content-type"] !== "application/json") return 415;
+  if (!live) return 409;
+  let text = "";
+  for await (const part of request) {
+    text += part;
+    if (text.length > MOST_COMMAND) return 413;
+  }
+  live.command(String(JSON.parse(text)));
+  return 204;
 }
 
 /** Serves until it is interrupted; gives the process's exit code. */
@@ -112,6 +173,8 @@ export async function studioCommand(flags: StudioFlags): Promise<number> {
   console.log(`the studio is at ${url}\nit serves this machine alone; Ctrl-C ends it`);
   if (flags.open) openInBrowser(url);
   await new Promise<void>((resolve) => {
+    // The process whose run is shown has gone.
+    if (flags.live) process.once("disconnect", resolve);
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
   });
   server.close();

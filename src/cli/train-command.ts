@@ -38,6 +38,7 @@ import { describeRun, parameterCount, type RunInfo, withResult } from "./run-inf
 import { claimFree } from "./runs.ts";
 import { openSession, peeksAt, type Session, type Settled, sayMistakes, settle } from "./session.ts";
 import { type Config, fileSettings, flagOf, givenSettings } from "./settings.ts";
+import { during, type Watch, Watched } from "./studio-live.ts";
 import { summarize } from "./summary.ts";
 import { type LaunchFlags, supervise } from "./supervisor.ts";
 import { terminalWidth } from "./terminal.ts";
@@ -55,6 +56,8 @@ export interface TrainFlags extends Config, DistributedFlags, LaunchFlags {
   readonly takeOver?: boolean;
   readonly out?: string;
   readonly json?: string;
+  readonly studio?: boolean;
+  readonly port?: number;
   readonly fastDevRun?: boolean;
   readonly overfitOneBatch?: boolean;
 }
@@ -62,6 +65,8 @@ export interface TrainFlags extends Config, DistributedFlags, LaunchFlags {
 /** Trains; gives the process's exit code. */
 export async function trainCommand(name: string | undefined, flags: TrainFlags): Promise<number> {
   if (flags.ranks !== undefined) return supervise(flags, process.argv.slice(2));
+  if (flags.port !== undefined && !flags.studio) throw new Error("--port goes with --studio");
+  if (flags.studio && (flags.fastDevRun || flags.overfitOneBatch)) throw new Error("--studio: shows a run, and nothing is saved here");
   if (flags.restarts !== undefined) throw new Error("--restarts goes with --ranks N, which starts the processes");
   const ranks = await ranksFor(flags);
   if (ranks && !ranks.first) return follow(ranks, flags);
@@ -81,13 +86,11 @@ export async function trainCommand(name: string | undefined, flags: TrainFlags):
 
   const run = flags.out === undefined ? await claimFree(session.settings) : new RunFolder(flags.out);
   if (flags.out !== undefined) await run.claim(flags);
-  try {
+  return during(run, flags, async (watch) => {
     const info = describeRun(session.model, session.data);
     await run.create(session.settings, info);
-    return await train(run, session, info, report);
-  } finally {
-    run.release();
-  }
+    return train(run, session, info, report, watch);
+  });
 }
 
 function checkTrains(model: string | undefined, { overfitOneBatch, fastDevRun }: TrainFlags): void {
@@ -132,11 +135,7 @@ async function resumeRun(run: RunFolder, given: Config, flags: TrainFlags, ranks
     return 0;
   }
   await run.reopen(flags);
-  try {
-    return await goOn(run, settings, report, flags, ranks);
-  } finally {
-    run.release();
-  }
+  return during(run, flags, (watch) => goOn(run, settings, report, flags, watch, ranks));
 }
 
 async function goOn(
@@ -144,6 +143,7 @@ async function goOn(
   settings: Settled,
   report: OutputFile | undefined,
   flags: DistributedFlags,
+  watch: Watch,
   ranks?: Distributed,
 ): Promise<number> {
   const before = run.info;
@@ -173,7 +173,7 @@ async function goOn(
   const config = JSON.parse(new TextDecoder().decode(await run.store.read("config.json")));
   await run.store.write("config.json", `${JSON.stringify({ ...config, ...settings }, null, 2)}\n`);
   await run.write(info);
-  return train(run, session, info, report, found?.bytes);
+  return train(run, session, info, report, watch, found?.bytes);
 }
 
 const makers = ({ nabla, backend, features, platform }: RunInfo): string =>
@@ -202,11 +202,12 @@ async function train(
   session: Session,
   info: RunInfo,
   report: OutputFile | undefined,
+  watch: Watch,
   resume?: Uint8Array,
 ): Promise<number> {
   const interruption = new Interruption((reason) => run.note("interrupted", reason));
   try {
-    const history = await fitWithReports(run, session, interruption, resume);
+    const history = await fitWithReports(run, session, interruption, watch(), resume);
     return await finish(run, session, info, history, interruption, report);
   } catch (error) {
     const state = isFull(error) ? "interrupted" : "failed";
@@ -298,7 +299,13 @@ function testFigures({ loss, accuracy, errors }: Metrics): Pick<RunInfo, "testLo
 }
 
 /** Progress on the terminal, records and checkpoints in the folder. The first Ctrl-C ends the run after the step at hand, a second one kills it. */
-async function fitWithReports(run: RunFolder, session: Session, interruption: Interruption, resume?: Uint8Array): Promise<History> {
+async function fitWithReports(
+  run: RunFolder,
+  session: Session,
+  interruption: Interruption,
+  server: ReturnType<Watch>,
+  resume?: Uint8Array,
+): Promise<History> {
   const reporter = createReporter();
   let lost: LeaseLost | undefined;
   const onLost = (error: LeaseLost): void => {
@@ -316,6 +323,7 @@ async function fitWithReports(run: RunFolder, session: Session, interruption: In
     ...session.options.callbacks,
     reporter,
     ...samples(session.model, session.data),
+    ...(server ? [new Watched(server, interruption)] : []),
     ...keepers(run, session, onLost, onFull),
   ];
   try {

@@ -4,16 +4,19 @@ import "./style/index.css";
 import { stateIn } from "./export/one-file.ts";
 import { takeText } from "./export/take.ts";
 import { boundary } from "./rooms/boundary.tsx";
+import { flow } from "./rooms/flow.tsx";
 import { list } from "./rooms/list.tsx";
+import { runs } from "./rooms/runs.tsx";
 import { units } from "./rooms/units.tsx";
 import { Shell } from "./shell.tsx";
+import { chosenRun } from "./source/runs.ts";
 import { LocalSource, startWorker } from "./source/source.ts";
 import { createStudio } from "./state/studio.ts";
 import { readPlace } from "./state/url.ts";
 import { drawTimes } from "./ui/canvas.tsx";
 import { startTheme } from "./ui/theme.ts";
 
-const ROOMS = [boundary, units, list];
+const ROOMS = [boundary, units, flow, list, runs];
 
 async function main(): Promise<void> {
   startTheme();
@@ -24,9 +27,11 @@ async function main(): Promise<void> {
   render(() => <Shell studio={studio} rooms={ROOMS} />, document.getElementById("app")!);
   const { place, refused } = await readPlace(location.hash);
   const saved = location.hash === "" ? stateIn(document) : undefined;
-  await studio.open(saved ?? place);
+  // A server that was asked for a run shows it first.
+  const first = location.hash === "" && chosenRun() !== "" ? { ...place, room: "runs" } : place;
+  await studio.open(saved ?? first);
   // What moves at once says what the page is for. A link and a saved page show what was sent, and wait.
-  if (!saved && location.hash === "" && !matchMedia("(prefers-reduced-motion: reduce)").matches) studio.play();
+  if (!saved && chosenRun() === "" && location.hash === "" && !matchMedia("(prefers-reduced-motion: reduce)").matches) studio.play();
   if (refused.length > 0) studio.say(`left out, because it cannot be: ${refused.join(", ")}`);
   const data = document.querySelector<HTMLMetaElement>("meta[name=nabla-data]")?.content;
   if (data) await takeText(studio, data, await (await fetch("data")).text());

@@ -1,5 +1,5 @@
 /** @file The page around the rooms: their list, the bar of time, lessons, table, files and help. */
-import { createSignal, For, type JSX, onMount, Show } from "solid-js";
+import { createEffect, createSignal, For, type JSX, onMount, Show } from "solid-js";
 import { Dynamic } from "solid-js/web";
 import { Menu } from "./export/menu.tsx";
 import { takeFile } from "./export/take.ts";
@@ -91,6 +91,7 @@ export function Shell(props: { readonly studio: Studio; readonly rooms: readonly
           {(each, i) => (
             <button
               type="button"
+              ref={(button) => createEffect(() => each.id === room().id && button.scrollIntoView({ block: "nearest", inline: "center" }))}
               aria-current={each.id === room().id ? "page" : undefined}
               title={`${each.title} (${i() + 1})`}
               onClick={() => studio.enter(each.id)}

@@ -100,7 +100,7 @@ test("the contour of a slope is a straight line at its level", () => {
 });
 
 test("shades run from one colour over the middle to the other", () => {
-  const shades = shadesOf(rgbOf("#ff0000"), rgbOf("#808080"), rgbOf("#0000ff"));
+  const shades = shadesOf(rgbOf("rgb(255, 0, 0)"), rgbOf("rgb(128, 128, 128)"), rgbOf("rgb(0, 0, 255)"));
   expect([shades[0], shades[255]].map((x) => x!.toString(16))).toEqual(["ff0000ff", "ffff0000"]);
 });
 

@@ -12,13 +12,16 @@ export interface Palette {
   readonly rule: string;
   readonly lowInk: string;
   readonly highInk: string;
+  /** Of several curves, in their order. */
+  readonly series: readonly string[];
   /** 256 colours from low over middle to high, as pixels of little-endian RGBA. */
   readonly shades: Uint32Array;
 }
 
-export function rgbOf(hex: string): RGB {
-  const n = Number.parseInt(hex.trim().slice(1), 16);
-  return [n >> 16, (n >> 8) & 255, n & 255];
+/** Of a colour as browsers compute it: `rgb(r, g, b)`. */
+export function rgbOf(colour: string): RGB {
+  const [r = 0, g = 0, b = 0] = colour.match(/\d+/g)?.map(Number) ?? [];
+  return [r, g, b];
 }
 
 const mix = (a: RGB, b: RGB, t: number): RGB => [a[0] + (b[0] - a[0]) * t, a[1] + (b[1] - a[1]) * t, a[2] + (b[2] - a[2]) * t];
@@ -32,12 +35,19 @@ export function shadesOf(low: RGB, middle: RGB, high: RGB): Uint32Array {
   });
 }
 
+/** Names of the colours of several curves. */
+export const SERIES = [1, 2, 3, 4, 5, 6].map((i) => `--series-${i}`);
+
 /** The palette of the page as it is now. */
 export function readPalette(): Palette {
-  const style = getComputedStyle(document.documentElement);
-  const of = (name: string): string => style.getPropertyValue(name).trim();
+  // A colour that depends on the theme is known where it is used.
+  const probe = document.documentElement.appendChild(document.createElement("i"));
+  const of = (name: string): string => {
+    probe.style.color = `var(${name})`;
+    return getComputedStyle(probe).color;
+  };
   const [low, middle, high] = [rgbOf(of("--map-low")), rgbOf(of("--map-middle")), rgbOf(of("--map-high"))];
-  return {
+  const found = {
     low,
     middle,
     high,
@@ -47,6 +57,9 @@ export function readPalette(): Palette {
     rule: of("--rule"),
     lowInk: of("--low"),
     highInk: of("--high"),
+    series: SERIES.map(of),
     shades: shadesOf(low, middle, high),
   };
+  probe.remove();
+  return found;
 }

@@ -1,8 +1,8 @@
 /** @file The lectures as cards: each point with its numbers, computed here, beside those that the lecture prints or that theory demands. */
-import { createResource, createSignal, For, type JSX, onCleanup, Show } from "solid-js";
+import { createResource, createSignal, For, type JSX, Show } from "solid-js";
 import { DOCUMENTS, type Fact, holds, type Outcome } from "../../demo/demo.ts";
 import { lineChart } from "../../figures/svg.ts";
-import { LocalSource, startWorker } from "../source/source.ts";
+import { desk, type Source } from "../source/source.ts";
 import type { Studio } from "../state/studio.ts";
 import { ICONS, Icon } from "../ui/icon.tsx";
 import { exact, fixed } from "../ui/numbers.ts";
@@ -29,8 +29,7 @@ function keep(seen: ReadonlySet<string>): void {
 }
 
 export function Lessons(props: { readonly studio: Studio; readonly close: () => void }): JSX.Element {
-  const source = new LocalSource(startWorker("lessons"));
-  onCleanup(() => source.close());
+  const source = desk();
   const [headings] = createResource(() => source.send<Heading[]>({ do: "list" }));
   const lectures = () =>
     (Object.keys(DOCUMENTS) as (keyof typeof DOCUMENTS)[]).filter((id) => headings()?.some(({ document }) => document === id));
@@ -78,7 +77,7 @@ export function Lessons(props: { readonly studio: Studio; readonly close: () => 
 
 interface CardProps {
   readonly card: Heading;
-  readonly source: LocalSource;
+  readonly source: Source;
   readonly studio: Studio;
   readonly seen: boolean;
   readonly opened: () => void;

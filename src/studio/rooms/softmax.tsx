@@ -1,8 +1,9 @@
 /** @file Softmax: logits that are dragged, a temperature, and the shares that come out. */
-import { createEffect, createSignal, For, type JSX } from "solid-js";
+import { For, type JSX } from "solid-js";
 import type { Studio } from "../state/studio.ts";
 import { Num, Out } from "../ui/controls.tsx";
 import { Formula } from "../ui/formula.tsx";
+import { latest } from "../ui/latest.ts";
 import { fixed } from "../ui/numbers.ts";
 import type { SoftmaxAnswer } from "../worker/activations.ts";
 import { LOGITS } from "./logits.ts";
@@ -13,16 +14,11 @@ export function Softmax(props: { readonly studio: Studio }): JSX.Element {
   const { studio } = props;
   const [logits, setLogits] = studio.view<readonly number[]>("logits", LOGITS);
   const [temperature, setTemperature] = studio.view<number>("T", 1);
-  const [answer, setAnswer] = createSignal<SoftmaxAnswer>();
-  let number = 0;
-  createEffect(() => {
-    const own = ++number;
-    const question = { do: "softmax", logits: logits(), temperature: temperature() };
-    studio.ask<SoftmaxAnswer>(question).then(
-      (found) => own === number && setAnswer(found),
-      (error: Error) => void studio.say(error.message),
-    );
-  });
+  const { answer } = latest(
+    () => ({ do: "softmax", logits: logits(), temperature: temperature() }),
+    (question) => studio.ask<SoftmaxAnswer>(question),
+    (error) => void studio.say(error.message),
+  );
   const shares = (): readonly number[] => answer()?.shares ?? [];
   const top = (): number => shares().indexOf(Math.max(...shares()));
   return (

@@ -5,6 +5,7 @@ import type { Studio } from "../state/studio.ts";
 import { Canvas } from "../ui/canvas.tsx";
 import { Choice, Num, Out } from "../ui/controls.tsx";
 import { Formula } from "../ui/formula.tsx";
+import { latest } from "../ui/latest.ts";
 import { fixed, percent } from "../ui/numbers.ts";
 import type { CurveAnswer } from "../worker/activations.ts";
 import { MOST_UNITS } from "../worker/config.ts";
@@ -13,17 +14,6 @@ import { UNIT_REACH } from "../worker/lattice.ts";
 import { FORMULAS } from "./activation-formulas.ts";
 import type { Room } from "./room.ts";
 import { Softmax } from "./softmax.tsx";
-
-/** The answer of the worker to the latest question; older answers that come late are passed over. */
-function latest<T>(ask: () => Promise<T>, fail: (error: Error) => void): () => T | undefined {
-  const [answer, setAnswer] = createSignal<T>();
-  let number = 0;
-  createEffect(() => {
-    const own = ++number;
-    ask().then((found) => own === number && setAnswer(() => found), fail);
-  });
-  return answer;
-}
 
 /** The answer that the table shows too. */
 const [shown, setShown] = createSignal<CurveAnswer>();
@@ -36,7 +26,11 @@ function View(props: { readonly studio: Studio }): JSX.Element {
   const value = (): number => (a() === -999 ? firstOf(name()) : a());
   studio.watch(() => [{ id: "units" }]);
   const fail = (error: Error): void => void studio.say(error.message);
-  const answer = latest(() => studio.ask<CurveAnswer>({ do: "curve", name: name(), a: value(), at: at() }), fail);
+  const { answer } = latest(
+    () => ({ do: "curve", name: name(), a: value(), at: at() }),
+    (question) => studio.ask<CurveAnswer>(question),
+    fail,
+  );
   createEffect(() => setShown(answer()));
   const [layer, setLayer] = createSignal(0);
   const layers = () => studio.config().layers;

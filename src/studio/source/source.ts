@@ -63,3 +63,11 @@ export function startWorker(name: "worker" | "lessons"): Worker {
   URL.revokeObjectURL(url);
   return worker;
 }
+
+let second: LocalSource | undefined;
+
+/** The second worker, of lessons and instruments: started when something is asked of it. */
+export function desk(): LocalSource {
+  second ??= new LocalSource(startWorker("lessons"));
+  return second;
+}

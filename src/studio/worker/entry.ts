@@ -1,26 +1,37 @@
 /** @file What every worker of the page does with its messages. */
 import "../../runtime/evaluate.ts";
 import type { Demo } from "../../demo/demo.ts";
+import type { InstrumentCommand, Instruments } from "./instruments.ts";
 import { type LessonCommand, Lessons } from "./lessons.ts";
 import { type Command, Server } from "./serve.ts";
 
 interface Scope {
-  onmessage: ((event: { readonly data: { readonly id: number } & (Command | LessonCommand) }) => void) | null;
+  onmessage: ((event: { readonly data: { readonly id: number } & (Command | LessonCommand | InstrumentCommand) }) => void) | null;
   postMessage(message: unknown, transfer?: readonly ArrayBuffer[]): void;
 }
 
-/** Answers commands of sessions, and of lessons where there are some. */
-export function answer(demos: readonly Demo[] = []): void {
+/** What a worker has beside sessions. */
+interface Parts {
+  readonly demos?: readonly Demo[];
+  readonly instruments?: Instruments;
+}
+
+/** Answers commands of sessions, and of lessons and instruments where there are some. */
+export function answer({ demos = [], instruments }: Parts = {}): void {
   const scope = globalThis as unknown as Scope;
   const server = new Server((message) => scope.postMessage(message, message instanceof Uint8Array ? [message.buffer] : []));
   const lessons = new Lessons(demos);
+  const reply = (id: number, found: Promise<unknown>): void => {
+    found.then(
+      (ok) => scope.postMessage({ id, ok }),
+      (error: Error) => scope.postMessage({ id, error: error.message }),
+    );
+  };
   scope.onmessage = ({ data }) => {
     if (data.do === "list") scope.postMessage({ id: data.id, ok: lessons.list() });
-    else if (data.do === "run") {
-      lessons.run(data.name).then(
-        (ok) => scope.postMessage({ id: data.id, ok }),
-        (error: Error) => scope.postMessage({ id: data.id, error: error.message }),
-      );
-    } else server.receive(data);
+    else if (data.do === "run") reply(data.id, lessons.run(data.name));
+    else if (data.do === "flow")
+      reply(data.id, instruments?.answer(data) ?? Promise.reject(new Error("there are no instruments in this worker")));
+    else server.receive(data);
   };
 }

@@ -13,16 +13,20 @@ import { optimizers } from "../../demo/optimizers.ts";
 import { regularization } from "../../demo/regularization.ts";
 import { units } from "../../demo/units.ts";
 import { answer } from "./entry.ts";
+import { Instruments } from "./instruments.ts";
 
-answer([
-  ...networks,
-  ...derivatives,
-  ...backpropagation,
-  ...convolution,
-  ...famousNetworks,
-  ...notes,
-  ...units,
-  ...regularization,
-  ...activations,
-  ...optimizers,
-]);
+answer({
+  demos: [
+    ...networks,
+    ...derivatives,
+    ...backpropagation,
+    ...convolution,
+    ...famousNetworks,
+    ...notes,
+    ...units,
+    ...regularization,
+    ...activations,
+    ...optimizers,
+  ],
+  instruments: new Instruments(),
+});

@@ -18,7 +18,7 @@ import { SGD } from "../../optim/sgd.ts";
 import { Cell } from "../../runtime/cell.ts";
 import { type ActivationName, type Config, type OptimizerName, widthsOf } from "./config.ts";
 
-const ACTIVATION: Readonly<Record<ActivationName, () => Layer>> = {
+export const ACTIVATION: Readonly<Record<ActivationName, () => Layer>> = {
   tanh: () => new Tanh(),
   ReLU: () => new ReLU(),
   sigmoid: () => new Sigmoid(),

@@ -5,5 +5,9 @@ import { derivatives } from "../../demo/derivatives.ts";
 import { networks } from "../../demo/networks.ts";
 import { optimizers } from "../../demo/optimizers.ts";
 import { answer } from "./entry.ts";
+import { Instruments } from "./instruments.ts";
 
-answer([...networks, ...derivatives, ...backpropagation, ...activations, ...optimizers]);
+answer({
+  demos: [...networks, ...derivatives, ...backpropagation, ...activations, ...optimizers],
+  instruments: new Instruments(),
+});

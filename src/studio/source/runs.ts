@@ -1,0 +1,68 @@
+/** @file Runs on disk, as the server of the page tells of them: asked again and again while a room shows them, so that a server may end and come back. */
+import { type Accessor, createSignal, onCleanup } from "solid-js";
+import type { RunCommand, RunList } from "../../figures/run-record.ts";
+
+/** Milliseconds between two questions: while a run of the server trains, and else. */
+const [OFTEN, SELDOM] = [400, 2000] as const;
+
+const meta = (): HTMLMetaElement | null => document.querySelector<HTMLMetaElement>("meta[name=nabla-runs]");
+
+/** Whether the page has a server that shows runs. */
+export const hasRuns = (): boolean => meta() !== null;
+
+/** The run that the server was asked to show; empty if none. */
+export const chosenRun = (): string => meta()?.content ?? "";
+
+export interface ServedRuns {
+  readonly list: Accessor<RunList>;
+  /** Why there is nothing new; empty as long as the server answers. */
+  readonly fault: Accessor<string>;
+  readonly command: (command: RunCommand) => void;
+}
+
+const [list, setList] = createSignal<RunList>({ runs: [] });
+const [fault, setFault] = createSignal("");
+let version = "";
+
+async function ask(): Promise<void> {
+  try {
+    const response = await fetch("runs", { headers: version === "" ? {} : { "if-none-match": version } });
+    if (response.status !== 304) {
+      if (!response.ok) throw new Error((await response.text()) || `status ${response.status}`);
+      const found = (await response.json()) as RunList & { readonly version: string };
+      version = found.version;
+      setList(found);
+    }
+    setFault("");
+  } catch (error) {
+    setFault(
+      error instanceof TypeError ? "The server does not answer. It is asked again; what has come is still here." : (error as Error).message,
+    );
+  }
+}
+
+/** The runs of the server while the caller lives; none on a page without one. */
+export function watchRuns(): ServedRuns {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let isOver = false;
+  const turn = async (): Promise<void> => {
+    await ask();
+    const { live } = list();
+    if (!isOver) timer = setTimeout(turn, live && !live.ended ? OFTEN : SELDOM);
+  };
+  if (hasRuns()) void turn();
+  onCleanup(() => {
+    isOver = true;
+    clearTimeout(timer);
+  });
+  const command = (what: RunCommand): void => {
+    void fetch("command", { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(what) }).then(
+      async (response) => {
+        if (!response.ok) setFault((await response.text()) || `the run cannot be told: status ${response.status}`);
+        await ask();
+      },
+      () => setFault("The server does not answer."),
+    );
+  };
+  return { list, fault, command };
+}
