@@ -179,6 +179,8 @@ export async function studioCommand(flags: StudioFlags): Promise<number> {
   });
   server.close();
   server.closeAllConnections();
+  // An open channel would keep both processes alive.
+  if (process.connected) process.disconnect();
   return 0;
 }
 

@@ -36,7 +36,7 @@ import {
 const dist = fileURLToPath(new URL("../../dist/", import.meta.url));
 if (!existsSync(ONE)) throw new Error("dist/studio is missing: npm run build");
 
-const ROOMS = ["boundary", "units", "list"] as const;
+const ROOMS = ["boundary", "units", "flow", "list", "runs"] as const;
 const folder = mkdtempSync(join(tmpdir(), "nabla-studio-"));
 let browser: Browser;
 
@@ -73,6 +73,7 @@ describe.skipIf(!existsSync(CHROMIUM))("in Chromium", () => {
   describe.each(LOOKS)("$theme, $width x $height", (look) => {
     test.each(ROOMS)("the room %s opens, moves, is whole and accessible", async (room) => {
       const { page, complaints } = await open(browser, look, `${pathToFileURL(ONE).href}#${room}`);
+      if (room === "flow") await page.locator(".finding").waitFor();
       expect(await violations(page)).toEqual([]);
       expect(await layoutFaults(page)).toEqual([]);
       await page.keyboard.press(" ");

@@ -20,6 +20,7 @@ describe("a deep net", () => {
     const found = await ask({});
     expect(found.activations / 0.25 ** 10).toBeCloseTo(1, 2);
     expect(found.verdict).toBe("vanishing");
+    expect(found.ratio).toBeLessThan(1e-6);
     expect(found.layers).toHaveLength(11);
     expect(found.widths).toEqual([2, ...new Array<number>(10).fill(16), 1]);
   });

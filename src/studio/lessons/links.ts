@@ -1,9 +1,11 @@
 /** @file Where a point of the lectures can be seen to move: the room, and what is set there. */
 
+import { FLOW_EXAMPLES } from "../rooms/flow-nets.ts";
 import { FORMULA_EXAMPLES } from "../rooms/formula-examples.ts";
 import { PRESETS, viewOf } from "../rooms/presets.ts";
 import type { Place } from "../state/url.ts";
 import type { CurveName } from "../worker/curve-names.ts";
+import { FIRST_NET } from "../worker/deep-net.ts";
 
 const preset = (name: string): Partial<Place> => {
   const found = PRESETS.find((each) => each.name === name)!;
@@ -20,6 +22,11 @@ const formula = (name: string, look?: "eliminate"): Partial<Place> => {
   return { room: "list", view: { formula: found.text, values: found.values, ...(look && { look }) } };
 };
 
+const deep = (name: string): Partial<Place> => {
+  const found = FLOW_EXAMPLES.find((each) => each.name === name)!;
+  return { room: "flow", ...(found.net !== FIRST_NET && { view: { net: found.net } }) };
+};
+
 /** By the name of the demonstration. */
 export const LINKS: Readonly<Record<string, Partial<Place>>> = {
   "xor-exact": preset("Exclusive or, by hand"),
@@ -31,7 +38,10 @@ export const LINKS: Readonly<Record<string, Partial<Place>>> = {
   warp: preset("Net 2-2-2-1"),
   "linear-boundary": preset("Linear layers collapse"),
   saturation: unit("sigmoid", 5),
-  "vanishing-gradient": unit("sigmoid", 0),
+  "vanishing-gradient": deep("Ten layers of sigmoids"),
+  "exploding-gradient": deep("Weights too large"),
+  "gradient-upper-bound": deep("Orthogonal layers"),
+  "gradient-lower-bound": deep("Thirty layers of ReLU, He"),
   sigmoid: unit("sigmoid", 0),
   "sigmoid-derivative": unit("sigmoid", 0),
   "threshold-unit": unit("sigmoid of a z", 0.1, 50),

@@ -76,7 +76,7 @@ function View(props: { readonly studio: Studio }): JSX.Element {
         </div>
         <Differences runs={shown()} />
       </section>
-      <section class="controls" aria-label="Runs">
+      <section class="controls" aria-label="List of runs">
         <Live list={list()} command={command} />
         <Show when={fault()}>
           <p class="bad" role="alert">
@@ -184,9 +184,9 @@ function Live(props: { readonly list: RunList; readonly command: (command: RunCo
             <Show when={live().progress} fallback={<p class="hint">The first step is being compiled.</p>}>
               {(p) => (
                 <p class="hint">
-                  epoch {p().epoch} of {p().epochs}, step {p().step} of {p().steps}, loss {fixed(p().loss, 3)}
+                  epoch {counted(p().epoch)} of {counted(p().epochs)}, step {p().step} of {p().steps}, loss {fixed(p().loss, 3)}
                   {p().accuracy === null ? "" : `, ${percent(p().accuracy!)}`}, {counted(p().examplesPerSecond)} examples/s
-                  {live().ended ? "" : `, ${counted(p().secondsLeft)} s left`}
+                  {live().ended ? "" : `, ${duration(p().secondsLeft)} left`}
                 </p>
               )}
             </Show>
@@ -205,6 +205,12 @@ function Live(props: { readonly list: RunList; readonly command: (command: RunCo
       }}
     </Show>
   );
+}
+
+/** A time in its largest fitting unit. */
+function duration(seconds: number): string {
+  if (seconds < 120) return `${counted(seconds)} s`;
+  return seconds < 7200 ? `${counted(seconds / 60)} min` : `${counted(seconds / 3600)} h`;
 }
 
 const shownSetting = (value: unknown): string => (value === undefined ? "–" : Array.isArray(value) ? value.join(", ") : String(value));

@@ -44,6 +44,8 @@ export async function open(
     acceptDownloads: true,
   });
   const page = await context.newPage();
+  // What has not come in a minute never comes; the reason is then in the message.
+  page.setDefaultTimeout(60_000);
   const complaints: string[] = [];
   page.on("pageerror", (error) => complaints.push(error.message));
   page.on("console", (message) => {

@@ -1,0 +1,211 @@
+/**
+ * @file The rooms Flow and Runs in Chromium: what they show is what the library computes and what the runs' files say; a run that trains in Node is watched, paused,
+ * found again and stopped; its server answers nobody else. Skipped where Chromium is not installed.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { request } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { CHROMIUM, launch } from "../../scripts/page.mjs";
+import "../../src/runtime/evaluate.ts";
+import { fixed } from "../../src/studio/ui/numbers.ts";
+import { FIRST_NET } from "../../src/studio/worker/deep-net.ts";
+import { FlowDesk } from "../../src/studio/worker/flow.ts";
+import { ONE, open, seek, settled, violations, WIDE } from "../studio/page/open.ts";
+
+const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+if (!existsSync(ONE)) throw new Error("dist/studio is missing: npm run build");
+
+const folder = mkdtempSync(join(tmpdir(), "nabla-studio-"));
+let browser: Browser;
+
+beforeAll(async () => {
+  if (existsSync(CHROMIUM)) browser = await launch();
+});
+afterAll(async () => {
+  await browser?.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const out = (page: Page, name: string): Promise<string | null> => page.locator(`[data-out=${name}]`).textContent();
+const shows = (page: Page, name: string, text: string): Promise<void> =>
+  page
+    .locator(`[data-out=${name}]`)
+    .filter({ hasText: new RegExp(`^${text}$`) })
+    .waitFor();
+
+describe.skipIf(!existsSync(CHROMIUM))("in Chromium", () => {
+  test("Flow shows what the instruments measure; a remedy mends the net; the table has the same numbers", async () => {
+    const { page, complaints } = await open(browser, { theme: "light", ...WIDE }, `${pathToFileURL(ONE).href}#flow`);
+    const desk = new FlowDesk();
+    const before = await desk.ask({ net: FIRST_NET });
+    await shows(page, "ratio", fixed(before.ratio));
+    expect(await out(page, "gradient")).toBe(fixed(before.layers[0]!.gradient));
+    expect(await out(page, "upper")).toBe(fixed(before.bounds.upper));
+    expect(await out(page, "activations")).toBe("9.5e−7");
+    await page.locator(".finding strong", { hasText: "The gradient vanishes" }).waitFor();
+    await page.locator("h1").click();
+    await page.keyboard.press("t");
+    expect(await page.locator(".table tbody tr").first().textContent()).toContain((await out(page, "gradient"))!);
+    await page.keyboard.press("t");
+    for (const remedy of ["layer norm", "residual"]) await page.getByRole("button", { name: remedy }).click();
+    await page.locator(".finding strong", { hasText: "The gradient arrives" }).waitFor();
+    const after = await desk.ask({ net: { ...FIRST_NET, norm: "layer norm", residual: true } });
+    await shows(page, "ratio", fixed(after.ratio));
+    expect(await violations(page)).toEqual([]);
+    await page.getByLabel("Layer", { exact: true }).fill("7");
+    await page.getByLabel("Layer", { exact: true }).press("Enter");
+    await shows(page, "gradient", fixed(after.layers[6]!.gradient));
+    expect(complaints).toEqual([]);
+    await page.context().close();
+  });
+
+  test("Flow follows the net of the run", async () => {
+    const { page } = await open(browser, { theme: "light", ...WIDE }, `${pathToFileURL(ONE).href}#flow`);
+    await page.getByLabel("The net of the run").click();
+    await page.locator(".flow .hint", { hasText: "3 layers" }).waitFor();
+    await page.waitForFunction(() => document.querySelector("[data-out=vector-first]")?.textContent === "72");
+    const first = await out(page, "truth");
+    await seek(page, 300);
+    await page.waitForFunction((text) => document.querySelector("[data-out=truth]")?.textContent !== text, first);
+    await page.context().close();
+  });
+
+  test("Runs keeps a training of the page and compares it with the next; it is there after a reload", async () => {
+    const { page, complaints } = await open(browser, { theme: "light", ...WIDE }, `${pathToFileURL(ONE).href}#runs`);
+    await seek(page, 200);
+    await page.getByText("Keep this page’s run as it is").click();
+    await page.locator(".run-name", { hasText: "kept 1" }).waitFor();
+    await page.getByText("These runs have the same settings").waitFor();
+    await page.keyboard.press("s");
+    await page.locator(".differences th", { hasText: "seed" }).waitFor();
+    expect(await page.locator(".differences tbody td").allTextContents()).toEqual(["2", "1"]);
+    await page.locator("h1").click();
+    await page.keyboard.press("t");
+    const loss = await page.locator(".table tbody tr", { hasText: "kept 1" }).locator("td").nth(1).textContent();
+    expect(await page.locator(".run-row", { hasText: "kept 1" }).locator(".run-result").textContent()).toContain(loss!);
+    expect(await violations(page)).toEqual([]);
+    await page.reload();
+    await page.locator(".run-name", { hasText: "kept 1" }).waitFor();
+    await page.getByLabel("Forget kept 1").click();
+    expect(await page.locator(".run-name").allTextContents()).toEqual(["this page"]);
+    expect(complaints).toEqual([]);
+    await page.context().close();
+  });
+});
+
+/** The status of a request as no page can send it. */
+const raw = (url: string, path: string, headers: Record<string, string>): Promise<number> =>
+  new Promise((resolve, reject) => {
+    const { hostname, port } = new URL(url);
+    request({ hostname, port, path, headers }, (response) => resolve(response.statusCode!))
+      .on("error", reject)
+      .end();
+  });
+
+describe("a run of nabla train --studio", () => {
+  let child: ChildProcess;
+  let url = "";
+  let said = "";
+  const run = join(folder, "watched");
+  const state = (): { state: string; reason?: string } => JSON.parse(readFileSync(join(run, "run.json"), "utf8"));
+
+  beforeAll(async () => {
+    // So many epochs that the tests end it, and not the run.
+    const args = ["train", "mlp", "--data", "moons", "--epochs", "1000000", "--seed", "3", "--out", run, "--studio"];
+    child = spawn(process.execPath, [main, ...args], { cwd: folder, stdio: ["ignore", "pipe", "inherit"] });
+    url = await new Promise<string>((resolve, reject) => {
+      child.stdout!.on("data", (text) => {
+        said += text;
+        const found = /http:\S+/.exec(said);
+        if (found) resolve(found[0]);
+      });
+      child.once("exit", () => reject(new Error(`nabla train ended: ${said}`)));
+    });
+  });
+  afterAll(() => void child.kill());
+
+  test("its server knows the loopback host alone, the token, the origin, and its own files", async () => {
+    const { pathname, host, origin } = new URL(url);
+    expect(await raw(url, `${pathname}runs`, { host })).toBe(200);
+    // A name that another page has bound to this address.
+    expect(await raw(url, `${pathname}runs`, { host: "evil.example" })).toBe(403);
+    expect(await raw(url, "/0123456789abcdef/runs", { host })).toBe(403);
+    expect(await raw(url, `${pathname}runs`, { host, origin: "http://evil.example" })).toBe(403);
+    for (const path of ["../../etc/passwd", "..%2f..%2fetc%2fpasswd", "runs/../../package.json", "watched/config.json"])
+      expect(await raw(url, `${pathname}${path}`, { host })).toBe(404);
+    const command = (headers: Record<string, string>, body = '"pause"'): Promise<number> =>
+      fetch(`${url}command`, { method: "POST", headers, body }).then(({ status }) => status);
+    const json = { "content-type": "application/json" };
+    expect(await command(json)).toBe(403);
+    expect(await command({ ...json, origin: "http://evil.example" })).toBe(403);
+    expect(await command({ origin, "content-type": "text/plain" })).toBe(415);
+    expect(await command({ ...json, origin }, '"format the disk"')).toBe(400);
+    expect(await command({ ...json, origin }, JSON.stringify("x".repeat(100)))).toBe(413);
+  });
+
+  test.skipIf(!existsSync(CHROMIUM))(
+    "it is shown, paused, found again by a page that reloads, and goes on when the page is closed",
+    async () => {
+      const { page, complaints } = await open(browser, { theme: "light", ...WIDE }, url);
+      expect(await page.locator("h1").textContent()).toBe("Runs");
+      await page.locator(".live", { hasText: /watched trains/ }).waitFor();
+      await page.waitForFunction(() => /epoch .+ of 1.?000.?000/.test(document.querySelector(".live")?.textContent ?? ""));
+      expect(await page.locator(".differences").textContent()).toContain("moons");
+      expect(await violations(page)).toEqual([]);
+      await page.getByText("Pause", { exact: true }).click();
+      await page.locator(".live", { hasText: "is paused" }).waitFor();
+      const told = (): Promise<string | null> => page.locator(".live").textContent();
+      await settled(page);
+      const before = await told();
+      await page.reload();
+      await page.locator(".live", { hasText: "is paused" }).waitFor();
+      await page.waitForTimeout(1000);
+      expect(await told()).toBe(before);
+      await page.getByText("Go on", { exact: true }).click();
+      await page.waitForFunction((text) => document.querySelector(".live")?.textContent !== text, before);
+      await page.locator(".live", { hasText: /watched trains/ }).waitFor();
+      expect(complaints).toEqual([]);
+      await page.context().close();
+      const steps = (): Promise<number> =>
+        fetch(`${url}runs`)
+          .then((response) => response.json())
+          .then(({ runs }) => runs[0].curves.trainLoss.at(-1)[0]);
+      const closed = await steps();
+      await expect.poll(steps, { timeout: 60_000 }).toBeGreaterThan(closed + 10);
+    },
+  );
+
+  test.skipIf(!existsSync(CHROMIUM))(
+    "it is stopped from the page, can be resumed, and the page says that its server has gone",
+    async () => {
+      const { page } = await open(browser, { theme: "light", ...WIDE }, url);
+      await page.getByText("Stop, to resume later").click();
+      await new Promise((resolve) => child.once("exit", resolve));
+      expect(state()).toMatchObject({ state: "interrupted", reason: "stopped from the studio" });
+      expect(said).toContain("go on with: nabla train --resume");
+      await page.locator(".bad", { hasText: "The server does not answer" }).waitFor();
+      await page.locator(".run-name", { hasText: "watched" }).waitFor();
+      await page.context().close();
+    },
+  );
+});
+
+test("flags that do not go together are told", async () => {
+  const said = (args: readonly string[]): Promise<string> =>
+    new Promise((resolve) => {
+      const child = spawn(process.execPath, [main, ...args], { cwd: folder, stdio: ["ignore", "ignore", "pipe"] });
+      let text = "";
+      child.stderr.on("data", (part) => {
+        text += part;
+      });
+      child.on("exit", () => resolve(text));
+    });
+  expect(await said(["train", "mlp", "--data", "moons", "--port", "8000"])).toContain("--port goes with --studio");
+  expect(await said(["train", "mlp", "--data", "moons", "--studio", "--fast-dev-run"])).toContain("--studio: shows a run");
+  expect(await said(["studio", join(folder, "nowhere")])).toContain("runs are made by nabla train");
+});
