@@ -7,6 +7,7 @@ import { boundary } from "./rooms/boundary.tsx";
 import { flow } from "./rooms/flow.tsx";
 import { list } from "./rooms/list.tsx";
 import { runs } from "./rooms/runs.tsx";
+import { spectra } from "./rooms/spectra.tsx";
 import { units } from "./rooms/units.tsx";
 import { Shell } from "./shell.tsx";
 import { chosenRun } from "./source/runs.ts";
@@ -16,7 +17,7 @@ import { readPlace } from "./state/url.ts";
 import { drawTimes } from "./ui/canvas.tsx";
 import { startTheme } from "./ui/theme.ts";
 
-const ROOMS = [boundary, units, flow, list, runs];
+const ROOMS = [boundary, units, flow, spectra, list, runs];
 
 async function main(): Promise<void> {
   startTheme();

@@ -15,6 +15,8 @@ import "../../src/runtime/evaluate.ts";
 import { fixed } from "../../src/studio/ui/numbers.ts";
 import { FIRST_NET } from "../../src/studio/worker/deep-net.ts";
 import { FlowDesk } from "../../src/studio/worker/flow.ts";
+import { FIRST_MATRIX } from "../../src/studio/worker/matrix-choice.ts";
+import { spectrumOf } from "../../src/studio/worker/spectra.ts";
 import { ONE, open, seek, settled, violations, WIDE } from "../studio/page/open.ts";
 
 const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
@@ -72,6 +74,25 @@ describe.skipIf(!existsSync(CHROMIUM))("in Chromium", () => {
     const first = await out(page, "truth");
     await seek(page, 300);
     await page.waitForFunction((text) => document.querySelector("[data-out=truth]")?.textContent !== text, first);
+    await page.context().close();
+  });
+
+  test("Spectra shows what the library computes, for the lecture's numbers; the circle is turned by key", async () => {
+    const { page, complaints } = await open(browser, { theme: "light", ...WIDE }, `${pathToFileURL(ONE).href}#spectra`);
+    const found = spectrumOf(FIRST_MATRIX);
+    await shows(page, "largest", fixed(found.values[0]!));
+    expect([await out(page, "upper"), await out(page, "law-mean")]).toEqual(["2.000", "0.849"]);
+    await page.getByLabel("Example").selectOption("He, 4/(n+m)");
+    await shows(page, "upper", "2.828");
+    await page.getByLabel("Example").selectOption("A signal in noise");
+    await shows(page, "outliers", "1");
+    await page.locator("h1").click();
+    await page.keyboard.press("t");
+    expect(await page.locator(".table tbody tr").first().textContent()).toContain((await out(page, "largest"))!);
+    const before = await out(page, "stretch");
+    await page.getByLabel("y at °, slider").press("ArrowRight");
+    await page.waitForFunction((text) => document.querySelector("[data-out=stretch]")?.textContent !== text, before);
+    expect(complaints).toEqual([]);
     await page.context().close();
   });
 

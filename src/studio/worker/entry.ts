@@ -30,7 +30,7 @@ export function answer({ demos = [], instruments }: Parts = {}): void {
   scope.onmessage = ({ data }) => {
     if (data.do === "list") scope.postMessage({ id: data.id, ok: lessons.list() });
     else if (data.do === "run") reply(data.id, lessons.run(data.name));
-    else if (data.do === "flow")
+    else if (data.do === "flow" || data.do === "spectrum" || data.do === "singular")
       reply(data.id, instruments?.answer(data) ?? Promise.reject(new Error("there are no instruments in this worker")));
     else server.receive(data);
   };

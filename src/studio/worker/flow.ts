@@ -3,16 +3,6 @@ import { type Flow, flow } from "../../inspect/flow.ts";
 import { SiteProgram, type SiteReading } from "../../inspect/site-program.ts";
 import { manualSeed } from "../../math/random.ts";
 import { BatchNorm1d } from "../../nn/batch-norm.ts";
-import {
-  fanInUniform,
-  glorotUniform,
-  heMean,
-  heNormal,
-  type Initializer,
-  normal,
-  orthogonal,
-  varianceScaling,
-} from "../../nn/initializers.ts";
 import { Linear } from "../../nn/linear.ts";
 import type { Layer } from "../../nn/module.ts";
 import { LayerNorm } from "../../nn/norm.ts";
@@ -21,8 +11,9 @@ import { Sequential } from "../../nn/sequential.ts";
 import { fromArray } from "../../ops/create.ts";
 import type { Tensor } from "../../ops/tensor.ts";
 import { type Config, readConfig, widthsOf } from "./config.ts";
-import { type DeepNet, type FlowInitializer, readNet } from "./deep-net.ts";
+import { type DeepNet, readNet } from "./deep-net.ts";
 import { featuresOf } from "./features.ts";
+import { INITIALIZER } from "./initializers.ts";
 import { ACTIVATION, Net } from "./net.ts";
 import { type Points, pointsFor, unpacked } from "./points.ts";
 
@@ -61,16 +52,6 @@ export interface FlowAnswer {
   readonly vectorFirst: number;
   readonly matrixFirst: number;
 }
-
-const INITIALIZER: Readonly<Record<FlowInitializer, Initializer>> = {
-  Glorot: glorotUniform,
-  He: heNormal,
-  "He, both fans": heMean,
-  "Glorot × 4": varianceScaling({ scale: 16, mode: "fanAvg", distribution: "normal" }),
-  "uniform 1/√n": fanInUniform,
-  orthogonal: orthogonal(),
-  "N(0, 1)": normal(),
-};
 
 /** The points that a deep net is asked about. */
 const QUESTIONED = 128;

@@ -1,0 +1,222 @@
+/** @file The room Spectra: singular values of random matrices beside their law, what a signal adds, and what a matrix does to a circle. */
+import { createSignal, For, type JSX, Show } from "solid-js";
+import { spectrum } from "../draw/spectrum.ts";
+import { desk } from "../source/source.ts";
+import type { Studio } from "../state/studio.ts";
+import { Canvas } from "../ui/canvas.tsx";
+import { Choice, Num, Out } from "../ui/controls.tsx";
+import { Formula } from "../ui/formula.tsx";
+import { latest } from "../ui/latest.ts";
+import { fixed } from "../ui/numbers.ts";
+import { FLOW_INITIALIZERS } from "../worker/deep-net.ts";
+import { FIRST_MATRIX, MATRIX_LIMITS, type MatrixChoice, readMatrix } from "../worker/matrix-choice.ts";
+import type { SpectrumAnswer } from "../worker/spectra.ts";
+import { CirclePanel } from "./circle.tsx";
+import type { Room } from "./room.ts";
+
+/** Matrices that are worth a look. */
+export const MATRICES: readonly { readonly name: string; readonly matrix: MatrixChoice; readonly hint: string }[] = [
+  {
+    name: "Glorot, square",
+    matrix: FIRST_MATRIX,
+    hint: "The law ends at 2 and has the mean 8/(3π) = 0.8488: some directions are doubled, others are lost.",
+  },
+  {
+    name: "He, 4/(n+m)",
+    matrix: { ...FIRST_MATRIX, initializer: "He, both fans" },
+    hint: "√2 times as large: it ends at 2.828 and has the mean 1.2004.",
+  },
+  {
+    name: "Orthogonal",
+    matrix: { ...FIRST_MATRIX, initializer: "orthogonal" },
+    hint: "All singular values are 1: no direction is favoured.",
+  },
+  {
+    name: "Wide: 50 by 200",
+    matrix: { ...FIRST_MATRIX, rows: 50, columns: 200 },
+    hint: "The narrower the matrix, the nearer its singular values lie: none comes near 0.",
+  },
+  {
+    name: "A signal in noise",
+    matrix: { ...FIRST_MATRIX, signal: 2 },
+    hint: "Something of rank one was learned. It shows once it is stronger than the noise; weaken it, and it sinks into the bulk.",
+  },
+  {
+    name: "A product of five",
+    matrix: { ...FIRST_MATRIX, factors: 5 },
+    hint: "Most directions are nearly lost, a few grow: a deep net at its start.",
+  },
+];
+
+/** What the table and the description show too. */
+const [shown, setShown] = createSignal<SpectrumAnswer>();
+
+function View(props: { readonly studio: Studio }): JSX.Element {
+  const { studio } = props;
+  const [given, setMatrix] = studio.view<MatrixChoice>("matrix", FIRST_MATRIX);
+  const matrix = (): MatrixChoice => readMatrix(given());
+  const set = (patch: Partial<MatrixChoice>): void => setMatrix({ ...matrix(), ...patch });
+  studio.watch(() => []);
+  const { answer, isBusy } = latest(
+    matrix,
+    async (question) => {
+      const found = await desk().send<SpectrumAnswer>({ do: "spectrum", question });
+      setShown(found);
+      return found;
+    },
+    (error) => void studio.say(error.message),
+  );
+  return (
+    <div class="room boundary spectra">
+      <section class="stage" aria-label="Singular values" aria-busy={isBusy()}>
+        <h2>{matrix().factors > 1 ? `Singular values of a product of ${matrix().factors}` : "Singular values"}</h2>
+        <div class="curve-box">
+          <Canvas
+            label={inWords(answer())}
+            draw={(ctx, box, palette) => {
+              const found = answer();
+              if (found) spectrum(ctx, box, found, palette);
+            }}
+          />
+        </div>
+        <p class="legend units-legend">
+          <span class="key bar drawn" /> drawn <span class="key law" /> law <span class="key dots" /> 99 % stay below{" "}
+          <span>
+            <i class="outlier">▼</i> more than chance
+          </span>
+        </p>
+        <Numbers answer={answer()} />
+        <Formula
+          math={tex`\sigma_{\pm} = \sqrt{v}\,\left(\sqrt{n} \pm \sqrt{m}\right), \quad g(s) = \frac{\sqrt{(\sigma_+^2 - s^2)(s^2 - \sigma_-^2)}}{\pi\, v\, m\, s}`}
+        />
+      </section>
+      <CirclePanel studio={studio} />
+      <MatrixControls matrix={matrix()} set={set} />
+    </div>
+  );
+}
+
+function Numbers(props: { readonly answer: SpectrumAnswer | undefined }): JSX.Element {
+  const number = (of: (answer: SpectrumAnswer) => number | undefined): string => fixed((props.answer && of(props.answer)) ?? Number.NaN);
+  const mean = ({ values }: SpectrumAnswer): number => values.reduce((a, b) => a + b, 0) / values.length;
+  return (
+    <div class="outs">
+      <Out label="largest, σ₁" name="largest" value={number(({ values }) => values[0])} />
+      <Out label="the law ends at" name="upper" value={number(({ upper }) => upper)} />
+      <Out label="mean" name="mean" value={number(mean)} />
+      <Out label="mean of the law" name="law-mean" value={number((found) => (found.density.length > 0 ? found.mean : undefined))} />
+      <Out label="least" name="least" value={number(({ values }) => values.at(-1))} />
+      <Out label="σ₁/σ least" name="condition" value={number(({ condition }) => condition)} />
+      <Show
+        when={props.answer?.product === undefined}
+        fallback={<Out label="product of the factors’ σ₁" name="product" value={number(({ product }) => product)} />}
+      >
+        <Out label="chance of so large a σ₁" name="p" value={number(({ p }) => p)} />
+      </Show>
+      <Out label="beyond chance" name="outliers" value={String(props.answer?.outliers.length ?? 0)} />
+    </div>
+  );
+}
+
+function MatrixControls(props: { readonly matrix: MatrixChoice; readonly set: (patch: Partial<MatrixChoice>) => void }): JSX.Element {
+  const example = () => MATRICES.find(({ matrix }) => JSON.stringify(matrix) === JSON.stringify(props.matrix));
+  const isProduct = (): boolean => props.matrix.factors > 1;
+  return (
+    <section class="controls" aria-label="The matrix">
+      <Choice
+        label="Example"
+        value={example()?.name ?? "your own"}
+        options={[...MATRICES.map(({ name }) => name), ...(example() ? [] : ["your own"])]}
+        set={(name) => {
+          const found = MATRICES.find((each) => each.name === name);
+          if (found) props.set(found.matrix);
+        }}
+      />
+      <p class="hint">{example()?.hint ?? "Your own matrix."}</p>
+      <div class="group">
+        <Choice
+          label="Entries"
+          value={props.matrix.initializer}
+          options={FLOW_INITIALIZERS}
+          set={(initializer) => props.set({ initializer })}
+        />
+        <For
+          each={
+            [
+              ["rows", "Rows n"],
+              ["columns", "Columns m"],
+            ] as const
+          }
+        >
+          {([name, label]) => (
+            <Show when={name === "rows" || !isProduct()}>
+              <Num
+                label={label}
+                value={props.matrix[name]}
+                min={MATRIX_LIMITS[name][0]}
+                max={MATRIX_LIMITS[name][1]}
+                step={1}
+                whole
+                set={(value) => props.set({ [name]: value })}
+              />
+            </Show>
+          )}
+        </For>
+        <Num
+          label="times"
+          value={props.matrix.scale}
+          min={MATRIX_LIMITS.scale[0]}
+          max={MATRIX_LIMITS.scale[1]}
+          step={0.05}
+          set={(scale) => props.set({ scale })}
+        />
+        <Show when={!isProduct()}>
+          <Num
+            label="Signal"
+            value={props.matrix.signal}
+            min={MATRIX_LIMITS.signal[0]}
+            max={MATRIX_LIMITS.signal[1]}
+            step={0.1}
+            set={(signal) => props.set({ signal })}
+          />
+        </Show>
+        <Num
+          label="Factors"
+          value={props.matrix.factors}
+          min={MATRIX_LIMITS.factors[0]}
+          max={MATRIX_LIMITS.factors[1]}
+          step={1}
+          whole
+          set={(factors) => props.set({ factors })}
+        />
+      </div>
+      <button type="button" class="plain" onClick={() => props.set({ seed: (props.matrix.seed + 1) % (MATRIX_LIMITS.seed[1] + 1) })}>
+        Draw again
+      </button>
+    </section>
+  );
+}
+
+const inWords = (answer: SpectrumAnswer | undefined): string =>
+  answer
+    ? `${answer.values.length} singular values from ${fixed(answer.values.at(-1)!, 3)} to ${fixed(answer.values[0]!, 3)}; the law ends at ${fixed(answer.upper, 3)}; ${answer.outliers.length} lie beyond chance`
+    : "Singular values, being computed";
+
+export const spectra: Room = {
+  id: "spectra",
+  title: "Spectra",
+  icon: "M3 19h18M5 19v-4M9 19v-9M13 19V7M17 19v-6M4 12c4-9 10-9 15 5",
+  View,
+  describe: () => inWords(shown()),
+  table() {
+    const found = shown();
+    const facts: [string, number | undefined][] = [
+      ["the law ends at", found?.upper],
+      ["99 % stay below", found?.line],
+      ["stable rank", found?.stableRank],
+    ];
+    const rows = facts.filter((fact): fact is [string, number] => fact[1] !== undefined).map(([name, value]) => [name, fixed(value)]);
+    const values = found?.values.map((value, i) => [`σ ${i + 1}`, fixed(value)]) ?? [];
+    return { caption: "Singular values", head: ["which", "value"], rows: [...values.slice(0, 1), ...rows, ...values.slice(1)] };
+  },
+};
