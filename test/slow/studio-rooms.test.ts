@@ -90,7 +90,7 @@ describe.skipIf(!existsSync(CHROMIUM))("in Chromium", () => {
     await page.keyboard.press("t");
     expect(await page.locator(".table tbody tr").first().textContent()).toContain((await out(page, "largest"))!);
     const before = await out(page, "stretch");
-    await page.getByLabel("y at °, slider").press("ArrowRight");
+    await page.getByLabel("Angle of y, slider").press("ArrowRight");
     await page.waitForFunction((text) => document.querySelector("[data-out=stretch]")?.textContent !== text, before);
     expect(complaints).toEqual([]);
     await page.context().close();

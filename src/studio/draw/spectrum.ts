@@ -8,7 +8,7 @@ const LEFT = 44;
 const RIGHT = 14;
 const TOP = 12;
 const BOTTOM = 24;
-const BINS = 40;
+const BINS = 26;
 
 /** Density of the values, beside that of the law; the law's ends, the line that 99 % stay below, and what lies beyond it. */
 export function spectrum(ctx: CanvasRenderingContext2D, { width, height }: Box, answer: SpectrumAnswer, palette: Palette): void {
@@ -120,8 +120,8 @@ export function ellipse(ctx: CanvasRenderingContext2D, { width }: Box, matrix: r
   ring((u, v) => [u, v], palette.soft, [4, 3]);
   ring((u, v) => [a * u + b * v, c * u + d * v], palette.highInk, []);
   const [u, v] = [Math.cos(angle), Math.sin(angle)];
-  arrow(ctx, at(0, 0), at(a, c), palette.rule, 1.5);
-  arrow(ctx, at(0, 0), at(b, d), palette.rule, 1.5);
+  arrow(ctx, at(0, 0), at(a, c), palette.soft, 1.5);
+  arrow(ctx, at(0, 0), at(b, d), palette.soft, 1.5);
   arrow(ctx, at(0, 0), at(u, v), palette.ink, 2);
   arrow(ctx, at(0, 0), at(a * u + b * v, c * u + d * v), palette.lowInk, 2.5);
   for (const [x, y] of [at(a, c), at(b, d)]) {

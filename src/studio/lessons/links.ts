@@ -2,10 +2,12 @@
 
 import { FLOW_EXAMPLES } from "../rooms/flow-nets.ts";
 import { FORMULA_EXAMPLES } from "../rooms/formula-examples.ts";
+import { MATRICES } from "../rooms/matrices.ts";
 import { PRESETS, viewOf } from "../rooms/presets.ts";
 import type { Place } from "../state/url.ts";
 import type { CurveName } from "../worker/curve-names.ts";
 import { FIRST_NET } from "../worker/deep-net.ts";
+import { FIRST_MATRIX } from "../worker/matrix-choice.ts";
 
 const preset = (name: string): Partial<Place> => {
   const found = PRESETS.find((each) => each.name === name)!;
@@ -27,6 +29,11 @@ const deep = (name: string): Partial<Place> => {
   return { room: "flow", ...(found.net !== FIRST_NET && { view: { net: found.net } }) };
 };
 
+const matrix = (name: string): Partial<Place> => {
+  const found = MATRICES.find((each) => each.name === name)!;
+  return { room: "spectra", ...(found.matrix !== FIRST_MATRIX && { view: { matrix: found.matrix } }) };
+};
+
 /** By the name of the demonstration. */
 export const LINKS: Readonly<Record<string, Partial<Place>>> = {
   "xor-exact": preset("Exclusive or, by hand"),
@@ -39,6 +46,9 @@ export const LINKS: Readonly<Record<string, Partial<Place>>> = {
   "linear-boundary": preset("Linear layers collapse"),
   saturation: unit("sigmoid", 5),
   "vanishing-gradient": deep("Ten layers of sigmoids"),
+  "marchenko-pastur": matrix("Glorot, square"),
+  "orthogonal-initialization": matrix("Orthogonal"),
+  "operator-norm": { room: "spectra" },
   "exploding-gradient": deep("Weights too large"),
   "gradient-upper-bound": deep("Orthogonal layers"),
   "gradient-lower-bound": deep("Thirty layers of ReLU, He"),

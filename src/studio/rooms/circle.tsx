@@ -69,10 +69,12 @@ export function CirclePanel(props: { readonly studio: Studio }): JSX.Element {
           }}
         />
       </div>
-      <Num label="y at" unit="°" value={degrees()} min={0} max={360} step={1} whole set={setDegrees} />
-      {["W₁₁", "W₁₂", "W₂₁", "W₂₂"].map((label, i) => (
-        <Num label={label} value={w()[i]!} min={-REACH} max={REACH} step={0.05} set={(value) => set(i, value)} />
-      ))}
+      <Num label="Angle of y" value={degrees()} min={0} max={360} step={1} whole set={setDegrees} />
+      <div class="group">
+        {["W₁₁", "W₁₂", "W₂₁", "W₂₂"].map((label, i) => (
+          <Num label={label} value={w()[i]!} min={-REACH} max={REACH} step={0.05} set={(value) => set(i, value)} />
+        ))}
+      </div>
       <div class="outs">
         <Out label="‖W y‖ for ‖y‖ = 1" name="stretch" value={fixed(length())} />
         <Out label="at most, σ₁" name="most" value={fixed(answer()?.[0] ?? Number.NaN)} />
