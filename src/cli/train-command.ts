@@ -65,9 +65,7 @@ export interface TrainFlags extends Config, DistributedFlags, LaunchFlags {
 /** Trains; gives the process's exit code. */
 export async function trainCommand(name: string | undefined, flags: TrainFlags): Promise<number> {
   if (flags.ranks !== undefined) return supervise(flags, process.argv.slice(2));
-  if (flags.port !== undefined && !flags.studio) throw new Error("--port goes with --studio");
-  if (flags.studio && (flags.fastDevRun || flags.overfitOneBatch)) throw new Error("--studio: shows a run, and nothing is saved here");
-  if (flags.restarts !== undefined) throw new Error("--restarts goes with --ranks N, which starts the processes");
+  checkTogether(flags);
   const ranks = await ranksFor(flags);
   if (ranks && !ranks.first) return follow(ranks, flags);
   const given = givenSettings(name, flags);
@@ -91,6 +89,13 @@ export async function trainCommand(name: string | undefined, flags: TrainFlags):
     await run.create(session.settings, info);
     return train(run, session, info, report, watch);
   });
+}
+
+/** @throws {Error} for flags that say nothing without others, or against them. */
+function checkTogether({ restarts, port, studio, fastDevRun, overfitOneBatch }: TrainFlags): void {
+  if (restarts !== undefined) throw new Error("--restarts goes with --ranks N, which starts the processes");
+  if (port !== undefined && !studio) throw new Error("--port goes with --studio");
+  if (studio && (fastDevRun || overfitOneBatch)) throw new Error("--studio: shows a run, and nothing is saved here");
 }
 
 function checkTrains(model: string | undefined, { overfitOneBatch, fastDevRun }: TrainFlags): void {
