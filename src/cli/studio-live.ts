@@ -88,6 +88,14 @@ async function serveOn(child: ChildProcess): Promise<void> {
 export interface WatchFlags {
   readonly studio?: boolean;
   readonly port?: number;
+  readonly fastDevRun?: boolean;
+  readonly overfitOneBatch?: boolean;
+}
+
+/** @throws {Error} for flags that say nothing without others, or against them. */
+export function checkWatch({ port, studio, fastDevRun, overfitOneBatch }: WatchFlags): void {
+  if (port !== undefined && !studio) throw new Error("--port goes with --studio");
+  if (studio && (fastDevRun || overfitOneBatch)) throw new Error("--studio: shows a run, and nothing is saved here");
 }
 
 /** Starts the server of a run's page; undefined where none is wanted. */

@@ -38,7 +38,7 @@ import { describeRun, parameterCount, type RunInfo, withResult } from "./run-inf
 import { claimFree } from "./runs.ts";
 import { openSession, peeksAt, type Session, type Settled, sayMistakes, settle } from "./session.ts";
 import { type Config, fileSettings, flagOf, givenSettings } from "./settings.ts";
-import { during, type Watch, Watched } from "./studio-live.ts";
+import { checkWatch, during, type Watch, Watched, type WatchFlags } from "./studio-live.ts";
 import { summarize } from "./summary.ts";
 import { type LaunchFlags, supervise } from "./supervisor.ts";
 import { terminalWidth } from "./terminal.ts";
@@ -49,23 +49,20 @@ import { modelMetadata } from "./trained.ts";
 const HARDLY = 0.9;
 const EXPLAINED = 256;
 
-export interface TrainFlags extends Config, DistributedFlags, LaunchFlags {
+export interface TrainFlags extends Config, DistributedFlags, LaunchFlags, WatchFlags {
   readonly config?: string;
   readonly resume?: string;
   readonly overwrite?: boolean;
   readonly takeOver?: boolean;
   readonly out?: string;
   readonly json?: string;
-  readonly studio?: boolean;
-  readonly port?: number;
-  readonly fastDevRun?: boolean;
-  readonly overfitOneBatch?: boolean;
 }
 
 /** Trains; gives the process's exit code. */
 export async function trainCommand(name: string | undefined, flags: TrainFlags): Promise<number> {
   if (flags.ranks !== undefined) return supervise(flags, process.argv.slice(2));
-  checkTogether(flags);
+  checkWatch(flags);
+  if (flags.restarts !== undefined) throw new Error("--restarts goes with --ranks N, which starts the processes");
   const ranks = await ranksFor(flags);
   if (ranks && !ranks.first) return follow(ranks, flags);
   const given = givenSettings(name, flags);
@@ -89,13 +86,6 @@ export async function trainCommand(name: string | undefined, flags: TrainFlags):
     await run.create(session.settings, info);
     return train(run, session, info, report, watch);
   });
-}
-
-/** @throws {Error} for flags that say nothing without others, or against them. */
-function checkTogether({ restarts, port, studio, fastDevRun, overfitOneBatch }: TrainFlags): void {
-  if (restarts !== undefined) throw new Error("--restarts goes with --ranks N, which starts the processes");
-  if (port !== undefined && !studio) throw new Error("--port goes with --studio");
-  if (studio && (fastDevRun || overfitOneBatch)) throw new Error("--studio: shows a run, and nothing is saved here");
 }
 
 function checkTrains(model: string | undefined, { overfitOneBatch, fastDevRun }: TrainFlags): void {
