@@ -1,10 +1,10 @@
 /**
- * @file Suites: `fast`, `command`, `alone` and `fuzz` are what `npm test` runs, `slow` (packing, browsers, long trainings), `interpreter` and `x64` (on Linux with AVX-512) are `npm run test:all`, `browser` (the tests in a page)
+ * @file Suites: `fast`, `command`, `alone` and `fuzz` are what `npm test` runs, `slow` (packing, browsers, long trainings), `interpreter`, `x64` (machine code) and `x64-avx2` (with AVX-512 hidden) are `npm run test:all`, `browser` (the tests in a page)
  * `npm run test:browser`, `nightly` (long fuzzing) `npm run test:nightly`, `zoo` (whole networks) the end of `npm run test:zoo`.
  */
 import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
-import { hasMachineCode } from "./test/machine-code.ts";
+import { hasMachineCode, hasWideMachineCode } from "./test/machine-code.ts";
 
 // Tests that import the package by its own name get the sources.
 const alias = [
@@ -19,6 +19,11 @@ const ALONE = ["test/runtime/**/*.test.ts", "test/base/host.test.ts", "test/code
 // Each file that fuzzes runs in a process of its own with a limit on memory, so that a crash and a flood of memory are failures.
 const FUZZERS = ["test/fuzz/**/*.test.ts", "test/codegen/fuzz.test.ts", "test/codegen/x64/fuzz.test.ts", "test/formats/mutated.test.ts"];
 const OTHERS = ["test/slow/**", "test/x64/**", "test/nightly/**", "test/zoo/**", "test/browser/**"];
+/** What machine code is tested as: all that the processor can, and without AVX-512. */
+const PROCESSORS: readonly (readonly [name: string, env: Readonly<Record<string, string>>])[] = [
+  ...(hasMachineCode ? [["x64", {}] as const] : []),
+  ...(hasWideMachineCode ? [["x64-avx2", { NABLA_CPU: "avx2" }] as const] : []),
+];
 const memoryLimit = "test/memory-limit.ts";
 
 export default defineConfig({
@@ -51,21 +56,17 @@ export default defineConfig({
           testTimeout: 600_000,
         },
       },
-      ...(hasMachineCode
-        ? [
-            {
-              test: {
-                name: "x64",
-                alias,
-                include: ["test/x64/**/*.test.ts", "test/ops/registry.test.ts", "test/math/functional.test.ts"],
-                env: { NABLA_TEST_BACKEND: "x64" },
-                setupFiles: "test/x64/setup.ts",
-                pool: "forks" as const,
-                testTimeout: 600_000,
-              },
-            },
-          ]
-        : []),
+      ...PROCESSORS.map(([name, env]) => ({
+        test: {
+          name,
+          alias,
+          include: ["test/x64/**/*.test.ts", "test/ops/registry.test.ts", "test/math/functional.test.ts"],
+          env: { NABLA_TEST_BACKEND: "x64", ...env },
+          setupFiles: "test/x64/setup.ts",
+          pool: "forks" as const,
+          testTimeout: 600_000,
+        },
+      })),
       // What packs, installs or builds does so in folders of its own, and nothing asserts a time, so that two files run side by side.
       {
         test: {

@@ -9,7 +9,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { biome, build, buildIsStale, install, tsc, vitest } from "./setup.mjs";
 
-const SUITES = { "--slow": ["slow", "interpreter", "x64"], "--nightly": ["nightly", "fuzz", "fast", "command", "alone", "x64"] };
+const SUITES = {
+  "--slow": ["slow", "interpreter", "x64", "x64-avx2"],
+  "--nightly": ["nightly", "fuzz", "fast", "command", "alone", "x64", "x64-avx2"],
+};
 const wanted = process.argv.slice(2);
 const suite = wanted.find((argument) => argument in SUITES);
 const filters = wanted.filter((argument) => argument !== suite);
