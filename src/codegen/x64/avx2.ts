@@ -114,6 +114,10 @@ export class Avx2 implements VectorExtension {
     return this.#make("vpand", [this.#widened(x.dtype === "f64", mask, lengthOf(x)), a], lengthOf(x));
   }
 
+  cleared(x: Expr, mask: number, a: number): number {
+    return this.#make("vpandn", [this.#widened(x.dtype === "f64", mask, lengthOf(x)), a], lengthOf(x));
+  }
+
   /** The instruction takes its second operand where one is NaN or both are zeros: both ways round, and their bits together. */
   limit(op: string, x: Expr, a: number, b: number): number {
     const length = lengthOf(x);

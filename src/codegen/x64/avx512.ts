@@ -68,6 +68,10 @@ export class Avx512 implements VectorExtension {
     return this.#on.make("v", x.dtype === "f64" ? "vmovapd" : "vmovaps", [a], { length: lengthOf(x), mask, zeroing: true });
   }
 
+  cleared(x: Expr, mask: number, a: number): number {
+    return this.select(x, mask, this.#on.number(0, x.dtype), a);
+  }
+
   /** `vrange` orders, and takes the other operand for NaN. */
   limit(op: string, x: Expr, a: number, b: number): number {
     const length = lengthOf(x);

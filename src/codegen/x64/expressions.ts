@@ -384,6 +384,7 @@ export class Expressions implements Emitter {
     const mask = x.lanes > 1 ? held : this.extension.maskOf(held, 1);
     if (Object.is(constantOf(b), 0)) return this.extension.zeroed(x, mask, this.emit(a));
     const otherwise = this.emit(b);
+    if (Object.is(constantOf(a), 0)) return this.extension.cleared(x, mask, otherwise);
     return this.extension.select(x, mask, this.emit(a), otherwise);
   }
 

@@ -86,6 +86,8 @@ export interface VectorExtension {
   select(x: Expr, mask: number, a: number, b: number): number;
   /** `a` where the mask holds, else 0. */
   zeroed(x: Expr, mask: number, a: number): number;
+  /** 0 where the mask holds, else `a`. */
+  cleared(x: Expr, mask: number, a: number): number;
   /** Minimum and maximum that order zeros, and are NaN where an operand is. */
   limit(op: string, x: Expr, a: number, b: number): number;
 
