@@ -7,6 +7,7 @@ const APART = {
   "--browser": async () => (await import("./bench-page.mjs")).benchInPage,
   "--page": async () => (await import("./bench-page.mjs")).benchInPage,
   "--target": async () => (await import("./bench-target.mjs")).benchTarget,
+  "--onnx": async () => (await import("./bench-onnx.mjs")).benchOnnx,
   "--watcher": async () => (await import("./bench-watcher.mjs")).benchWatcher,
 };
 

@@ -43,12 +43,11 @@ export async function load(source: BufferSource | WebAssembly.Module): Promise<L
       continue;
     }
     const shape = dims ? dims.split(",").map(Number) : [];
+    const count = shape.reduce((a, b) => a * b, 1);
     try {
-      const array = new types[dtype!](
-        memory.buffer,
-        all[key].value,
-        shape.reduce((a, b) => a * b, 1),
-      );
+      const array = new types[dtype!](memory.buffer, all[key].value, count);
+      // What is called memory may be none.
+      if (array.length - count) throw 0;
       step[kind][name!] = Object.assign(array, { shape });
     } catch {
       throw Error(`step: the file has no elements at ${key}`);
