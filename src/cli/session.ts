@@ -7,7 +7,6 @@ import { trainTestSplit } from "../data/split.ts";
 import { setReadLimit } from "../formats/budget.ts";
 import { manualSeed } from "../math/random.ts";
 import { models, type STRUCTURE } from "../models/registry.ts";
-import { crossEntropy } from "../nn/losses.ts";
 import type { Layer } from "../nn/module.ts";
 import { tensor, zeros } from "../ops/create.ts";
 import { EMA } from "../optim/averaging.ts";
@@ -19,7 +18,7 @@ import type { Callback } from "../train/callback.ts";
 import { checkTraining } from "../train/check-training.ts";
 import { EarlyStopping, ReduceOnPlateau } from "../train/early-stopping.ts";
 import type { FitOptions } from "../train/fit.ts";
-import { defaultLoss, type Loss, outputSize } from "../train/task.ts";
+import { classLoss, defaultLoss, type Loss, outputSize } from "../train/task.ts";
 import { augmentation, randomCropOf } from "./augmentations.ts";
 import { downloadReporter } from "./download-reporter.ts";
 import { preparationFor, type Taken, takeWeights, trainable } from "./fine-tuning.ts";
@@ -194,7 +193,7 @@ export function lossOf({ classWeights, labelSmoothing }: Config, data: Dataset):
   if (data.task !== "classification")
     throw new Error(`${classWeights ? "classWeights" : "labelSmoothing"}: is for classes, ${data.name} is for regression`);
   const weight = classWeights && tensor(weightsOf(classWeights, data));
-  return (outputs, targets) => crossEntropy(outputs, targets, { labelSmoothing, ...(weight && { weight }) });
+  return classLoss({ labelSmoothing, ...(weight && { weight }) });
 }
 
 /** A weight for each class. "balanced": inverse to its share of the training examples, 1 on average over them. */

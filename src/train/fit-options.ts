@@ -15,8 +15,9 @@ export interface FitOptions {
   readonly epochs: number;
   /**
    * Examples per step. Default 32. The last batch of an epoch may be smaller. It is filled up with examples that do not count, and the program of the others serves it, if
-   * targets are classes under the default loss, the model computes each example by itself while it trains (no batch normalization, no dropout), and an epoch has at
-   * least 10 steps; else a second program is compiled for it.
+   * targets are classes under cross-entropy (the default, `nn.crossEntropy`, class weights and label smoothing of `nabla train`), the model computes each example by
+   * itself while it trains, and an epoch has at least 10 steps; else a second program is compiled for it. So it is with batch normalization, whose statistics would
+   * count the examples that are added; with dropout, whose random numbers depend on the number of examples; with other losses, which leave no example out.
    */
   readonly batchSize?: number;
   /** Seed of the order of examples. Default 0. Initial values and dropout follow `manualSeed`. */

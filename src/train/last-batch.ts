@@ -10,7 +10,7 @@ import type { Layer } from "../nn/module.ts";
 import { zeros } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import type { FitOptions } from "./fit-options.ts";
-import { outputsOfModel } from "./task.ts";
+import { isClassLoss, outputsOfModel } from "./task.ts";
 
 /** From so many steps an epoch on: a full last batch takes at most a tenth more time then, where the smaller one would be compiled. */
 const LEAST_STEPS = 10;
@@ -25,7 +25,7 @@ const NO_CLASS = -100;
 export function canFill(model: Layer, data: Dataset, options: FitOptions, steps: number): boolean {
   const { batchSize = 32, loss, augment } = options;
   const { train, inputShape, task } = data;
-  if (steps < LEAST_STEPS || task !== "classification" || loss !== undefined || augment !== undefined) return false;
+  if (steps < LEAST_STEPS || task !== "classification" || (loss !== undefined && !isClassLoss(loss)) || augment !== undefined) return false;
   if (!(train.targets instanceof Int32Array) || train.lengths || train.moreInputs || train.moreTargets) return false;
   const dtype = train.inputs instanceof Int32Array ? "i32" : "f32";
   model.train();

@@ -6,7 +6,7 @@ import { sizeOf, type Type } from "../base/shape.ts";
 import { checkDataset, checkDescription, checkSplit, checkSplitOf, checkTargets } from "../data/check.ts";
 import type { Dataset, Split, Values } from "../data/dataset.ts";
 import type { Batch } from "../data/loader.ts";
-import { crossEntropy, mseLoss } from "../nn/losses.ts";
+import { type CrossEntropyOptions, crossEntropy, mseLoss } from "../nn/losses.ts";
 import { type Layer, Module } from "../nn/module.ts";
 import { fromArray } from "../ops/create.ts";
 import { Tensor } from "../ops/tensor.ts";
@@ -34,10 +34,20 @@ const IGNORED = -100;
 /** Cross-entropy of logits for classes, mean squared error for regression. */
 export function defaultLoss(data: Dataset): LossFunction {
   checkFields("defaultLoss", data, { task: oneOf("classification", "regression") });
-  return data.task === "classification"
-    ? (outputs, targets) => crossEntropy(outputs, targets)
-    : (outputs, targets) => mseLoss(outputs, targets);
+  return data.task === "classification" ? classLoss() : (outputs, targets) => mseLoss(outputs, targets);
 }
+
+const classLosses = new WeakSet<Loss>();
+
+/** Cross-entropy of logits for classes with its options, as a loss of `fit`, which then knows that targets of no class (-100) do not count. */
+export function classLoss(options?: CrossEntropyOptions): LossFunction {
+  const loss: LossFunction = (outputs, targets) => (options ? crossEntropy(outputs, targets, options) : crossEntropy(outputs, targets));
+  classLosses.add(loss);
+  return loss;
+}
+
+/** Returns true for cross-entropy, plain or made by {@link classLoss}. */
+export const isClassLoss = (loss: Loss): boolean => loss === crossEntropy || classLosses.has(loss);
 
 /** Numbers that a model gives for one example: one for each class, or for each target value. */
 export function outputSize(data: Dataset): number {

@@ -8,7 +8,7 @@ import { counters } from "../../src/runtime/compile.ts";
 import { canFill, filled } from "../../src/train/last-batch.ts";
 import { Meter } from "../../src/train/meter.ts";
 import { compileStep } from "../../src/train/step.ts";
-import { batchTensors, defaultLoss } from "../../src/train/task.ts";
+import { batchTensors, classLoss, defaultLoss } from "../../src/train/task.ts";
 
 const { nn, optim, train } = nb;
 
@@ -67,7 +67,7 @@ test("fit compiles one program to train, and counts the examples that there are"
     return { compiled: counters.compilations - before, loss: epochs[1]!.trainLoss };
   };
   await trained({}); // whatever else must be compiled once
-  const [one, two] = [await trained({}), await trained({ loss: defaultLoss(set) })];
+  const [one, two] = [await trained({}), await trained({ loss: (x: nb.Tensor, y: nb.Tensor) => nn.crossEntropy(x, y) })];
   expect(two.compiled - one.compiled).toBe(1);
   expect(one.loss).toBeCloseTo(two.loss, 6);
 });
@@ -79,7 +79,9 @@ describe("where it is right", () => {
     "statistics of the batch": [net(new nn.BatchNorm1d(6)), false],
     "statistics that nobody keeps": [net(new nn.BatchNorm1d(6, { trackRunningStats: false })), false],
     dropout: [net(new nn.Dropout()), false],
-    "a loss of one's own": [net(), false, { loss: defaultLoss(set) }],
+    "a loss of one's own": [net(), false, { loss: (x: nb.Tensor, y: nb.Tensor) => nn.crossEntropy(x, y) }],
+    "cross-entropy by its name": [net(), true, { loss: nn.crossEntropy }],
+    "cross-entropy with options": [net(), true, { loss: classLoss({ labelSmoothing: 0.1 }) }],
     augmentation: [net(), false, { augment: (x: nb.Tensor) => x }],
     "few steps": [net(), false, {}, 9],
   };
