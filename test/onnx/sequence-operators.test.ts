@@ -1,17 +1,40 @@
 /**
- * @file Operators of opsets 27 and 28 and of the preview domain, SwiGLU, CausalConvWithState, LinearAttention and FlexAttention, against their definitions in
+ * @file Operators of opsets 27 and 28 and of the preview domain, and those on words: SwiGLU, CausalConvWithState, LinearAttention and FlexAttention, against their definitions in
  * onnx/docs/Operators.md, written out as loops here.
  */
 import { describe, expect, test } from "vitest";
 import type { OnnxGraph } from "../../src/formats/onnx.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
-import { type Attribute, close, of, range, run, sigmoid, sum, wave } from "./one-node.ts";
+import { type Attribute, close, ints, of, range, run, sigmoid, sum, wave } from "./one-node.ts";
 
 test("SwiGLU is the gate's swish times the value; alpha scales inside the sigmoid", async () => {
   const [x, y] = [wave(2, 3), wave(2, 3).mul(0.7).add(0.2)];
   const want = (alpha: number): number[] => of(x).map((v, i) => v * sigmoid(alpha * v) * of(y)[i]!);
   close((await run("SwiGLU", 28, [x, y]))[0], want(1));
   close((await run("SwiGLU", 28, [x, y], { alpha: 1.7 }))[0], want(1.7));
+});
+
+test("TfIdfVectorizer counts single words and pairs, as in its documentation", async () => {
+  const x = ints([1, 1, 3, 3, 3, 7, 8, 6, 7, 5, 6, 8]);
+  const pool = { mode: "TF", ngram_counts: [0, 4], ngram_indexes: range(7), pool_int64s: [2, 3, 5, 4, 5, 6, 7, 8, 6, 7] };
+  const of = async (more: Record<string, Attribute>, input = x) => (await run("TfIdfVectorizer", 9, [input], { ...pool, ...more }))[0];
+  close(await of({ min_gram_length: 2, max_gram_length: 2, max_skip_count: 0 }), [0, 0, 0, 0, 1, 1, 1]);
+  close(await of({ min_gram_length: 2, max_gram_length: 2, max_skip_count: 5 }), [0, 0, 0, 0, 1, 3, 1]);
+  const both = { min_gram_length: 1, max_gram_length: 2, max_skip_count: 5 };
+  close(await of(both), [0, 3, 1, 0, 1, 3, 1]);
+  const rows = await of(both, x.reshape([2, 6]));
+  expect(rows!.shape).toEqual([2, 7]);
+  close(rows, [0, 3, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1, 1, 1]);
+  close(await of({ ...both, mode: "IDF", weights: [1, 2, 3, 4, 5, 6, 7] }), [0, 2, 3, 0, 5, 6, 7]);
+  close(await of({ ...both, mode: "TFIDF", weights: [1, 2, 3, 4, 5, 6, 7] }), [0, 6, 3, 0, 5, 18, 7]);
+  await expect(of({ ...both, mode: "BM25" })).rejects.toThrow("TF, IDF or TFIDF");
+});
+
+test("BitShift by all bits or more, or by less than none, leaves 0 or the sign", async () => {
+  const shifted = async (direction: string, x: number[], by: number[]) =>
+    of((await run("BitShift", 28, [ints(x), ints(by)], { direction }))[0]!);
+  expect(await shifted("LEFT", [1, 1, -8], [31, 32, -1])).toEqual([-(2 ** 31), 0, 0]);
+  expect(await shifted("RIGHT", [-8, -8, 8, 8], [1, 40, 32, -1])).toEqual([-4, -1, 0, 0]);
 });
 
 describe("CausalConvWithState", () => {

@@ -62,7 +62,13 @@ function shift(c: Call): Given {
   const [x, y] = pair(c);
   const direction = c.text("direction", "");
   if (direction !== "LEFT" && direction !== "RIGHT") throw new Error(`the direction must be LEFT or RIGHT, got "${direction}"`);
-  return wrapped(direction === "LEFT" ? x.shl(y) : x.shr(y), c.dtype(0));
+  const type = c.dtype(0);
+  // A shift by all bits or more, or by less than none, leaves 0, or what the sign fills in.
+  const [left, bits] = [direction === "LEFT", Math.min(32, Number(/\d+/.exec(type)![0]))];
+  const inside = y.ge(0).and(y.lt(bits));
+  const none = left || type.startsWith("u") ? x.like(0) : x.shr(y.like(bits - 1));
+  const by = inside.where(y, 0);
+  return wrapped(inside.where(left ? x.shl(by) : x.shr(by), none), type);
 }
 
 function isInfinite(c: Call): Given {

@@ -15,6 +15,7 @@ import { recurrents } from "./recurrent.ts";
 import { reductions } from "./reduce.ts";
 import { shapes } from "./shape.ts";
 import { signals } from "./signal.ts";
+import { texts } from "./text.ts";
 import { windowed } from "./windows.ts";
 
 export const FAMILIES: Readonly<Record<string, Readonly<Record<string, Op>>>> = {
@@ -29,6 +30,7 @@ export const FAMILIES: Readonly<Record<string, Readonly<Record<string, Op>>>> = 
   Images: images,
   "Losses and optimizers": losses,
   Signal: signals,
+  "Sequences of words": texts,
   Random: randoms,
   Quantized: quantizeds,
   Attention: attentions,
