@@ -78,7 +78,7 @@ export const oneOf = /* @__NO_SIDE_EFFECTS__ */ (...names: readonly string[]): E
 });
 
 /** A field of a value that may have none. */
-const fieldOf = (value: unknown, name: string): unknown =>
+const fieldOf = (value: unknown, name: PropertyKey): unknown =>
   value === null || value === undefined ? undefined : Reflect.get(Object(value), name);
 
 /** An object that has a method. */
@@ -131,6 +131,8 @@ export function shown(value: unknown, depth = 0): string {
         ? "[…]"
         : `[${value.map((each) => shown(each, depth + 1)).join(", ")}]`;
   if (typeof value !== "object" || value === null) return String(value);
+  // Tensors, cells and dates say what they are.
+  if (typeof fieldOf(value, Symbol.toPrimitive) === "function") return String(value);
   const name: string | undefined = Object.getPrototypeOf(value)?.constructor?.name;
   if (ArrayBuffer.isView(value)) return `${name} of ${fieldOf(value, "length") ?? value.byteLength}`;
   return name === "Object" || !name ? `{ ${Object.keys(value).slice(0, 6).join(", ")} }` : `an object of class ${name}`;

@@ -93,8 +93,9 @@ export class Draws {
 
 // ---- steps that change places -------------------------------------------------------------------------------------------------------
 
+/** `got` is a value, or a text that describes several. */
 function check(what: string, holds: boolean, want: string, got: unknown): void {
-  if (!holds) throw new RangeError(`${what}: want ${want}, got ${shown(got)}`);
+  if (!holds) throw new RangeError(`${what}: want ${want}, got ${typeof got === "string" ? got : shown(got)}`);
 }
 
 /** Shifts by up to `amount` (0 to 1) of width and height, each way; two numbers for the two axes, x first. */

@@ -229,7 +229,7 @@ test.each<[string, () => unknown, string]>([
   ["a shear of a right angle", () => shear(90), "shear: want degrees from 0 to below 45, got 90"],
   ["a probability of 2", () => flipHorizontal(2), "flipHorizontal: want a probability from 0 to 1, got 2"],
   ["a negative padding", () => crop({ padding: -1 }), "crop: want an integer padding of at least 0, got -1"],
-  ["an area of 0", () => erase({ area: [0, 1] }), "erase: want an area 0 < low <= high <= 1, got 0,1"],
+  ["an area of 0", () => erase({ area: [0, 1] }), "erase: want an area 0 < low <= high <= 1, got [0, 1]"],
   ["a hue of a whole turn", () => colourJitter({ hue: 1 }), "colourJitter: want a hue from 0 to 0.5, got 1"],
   ["rows instead of images", () => run([flipVertical()], images(2, 3)), "augment: want images [N, C, H, W], got [2, 3]"],
   [

@@ -362,7 +362,7 @@ describe("what is refused", () => {
     [() => nn.initializers.identity()([3, 3, 1]), "identity: want a matrix [out, in], got [3, 3, 1]"],
     [() => nn.initializers.dirac(2)([3, 2, 3]), "dirac: want a shape [out, in/groups, ...kernel] with out a multiple of 2"],
     [() => nn.initializers.truncatedNormal({ low: 1, high: 0 }), "truncatedNormal: want std > 0 and low < high, got 1, 1 and 0"],
-    [() => nn.initializers.sparse(2), "sparse: sparsity must be from 0 to 1, got 2"],
+    [() => nn.initializers.sparse(2), "sparse: sparsity must be a number from 0 to 1, got 2"],
   ];
   test("there are at least thirty, and messages are of one line", () => {
     expect(mistakes.length).toBeGreaterThanOrEqual(30);
