@@ -24,12 +24,7 @@ const LONG_FILES: Readonly<Record<string, string>> = {
 };
 
 /** Functions beyond a limit. */
-const EXCEPTIONS: Readonly<Record<string, string>> = {
-  "codegen/x64/allocate.ts #item": "one case for each kind of instruction",
-  "codegen/x64/assembler.ts #legacy": "the optional fields of an encoding, in their order",
-  "codegen/x64/assembler.ts #evex": "the optional fields of an encoding, in their order",
-  "studio/state/studio.ts createStudio": "the state of a page in one closure",
-};
+const EXCEPTIONS: Readonly<Record<string, string>> = {};
 
 /** The circles there may be: files that define one thing together. */
 const CIRCLES: readonly (readonly [file: string, reason: string])[] = [

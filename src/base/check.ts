@@ -124,18 +124,18 @@ export function shown(value: unknown, depth = 0): string {
   if (typeof value === "string") return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
   if (typeof value === "bigint") return `${value}n`;
   if (typeof value === "function") return value.name ? `the function ${value.name}` : "a function";
-  if (Array.isArray(value))
-    return value.length > 8
-      ? `a list of ${value.length}`
-      : depth > 2
-        ? "[…]"
-        : `[${value.map((each) => shown(each, depth + 1)).join(", ")}]`;
+  if (Array.isArray(value)) return shownList(value, depth);
   if (typeof value !== "object" || value === null) return String(value);
   // Tensors, cells and dates say what they are.
   if (typeof fieldOf(value, Symbol.toPrimitive) === "function") return String(value);
   const name: string | undefined = Object.getPrototypeOf(value)?.constructor?.name;
   if (ArrayBuffer.isView(value)) return `${name} of ${fieldOf(value, "length") ?? value.byteLength}`;
   return name === "Object" || !name ? `{ ${Object.keys(value).slice(0, 6).join(", ")} }` : `an object of class ${name}`;
+}
+
+function shownList(values: readonly unknown[], depth: number): string {
+  if (values.length > 8) return `a list of ${values.length}`;
+  return depth > 2 ? "[…]" : `[${values.map((each) => shown(each, depth + 1)).join(", ")}]`;
 }
 
 /** @throws {RangeError} (or TypeError, for another type) unless the value is as expected; the message starts with `what`. */

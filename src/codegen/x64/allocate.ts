@@ -76,25 +76,35 @@ class Liveness {
     if (item.kind === "enter") this.#open.push({ start: at, end: at });
     if (item.kind === "leave") this.#open.pop()!.end = at;
     if (item.kind !== "instruction") return;
-    const { operands, decoration, x } = item;
+    this.#addresses(item, at);
+    this.#registers(item, at);
+    if (COPIES.has(item.x.name)) this.#hint(...(item.operands as [number, number]));
+  }
+
+  /** What addresses and masks read. */
+  #addresses({ operands, decoration }: InstructionItem, at: number): void {
     for (const operand of operands) {
       if (!isMemory(operand)) continue;
       if (operand.base !== undefined) this.#mention(operand.base, at, true);
       if (operand.index !== undefined) this.#mention(operand.index, at, true);
     }
     if (decoration.mask) this.#mention(decoration.mask, at, true);
-    for (const [i, operand] of operands.entries()) {
+  }
+
+  #registers(item: InstructionItem, at: number): void {
+    for (const [i, operand] of item.operands.entries()) {
       if (isMemory(operand)) continue;
       if (reads(item, i)) this.#mention(operand, at, !mayFold(item, i, this.#builder.origins.get(operand)));
       if (writes(item, i)) this.#mention(operand, at + 1, !this.#builder.origins.has(operand));
     }
-    if (COPIES.has(x.name)) {
-      const [to, from] = operands as [number, number];
-      const interval = this.intervals.get(to);
-      if (interval) interval.hint ??= from;
-      const source = this.intervals.get(from);
-      if (source) source.hint ??= to;
-    }
+  }
+
+  /** The two values of a copy would best share a register. */
+  #hint(to: number, from: number): void {
+    const interval = this.intervals.get(to);
+    if (interval) interval.hint ??= from;
+    const source = this.intervals.get(from);
+    if (source) source.hint ??= to;
   }
 
   #mention(value: number, at: number, stubborn: boolean): void {

@@ -177,9 +177,8 @@ export class Assembler {
     const reg = x.extension ?? (fieldOf(x, operands, "r") as number);
     const rm = fieldOf(x, operands, "m")!;
     const short = x.opcode === 0x81 && immediate !== undefined && fits8(immediate);
-    const memory = typeof rm === "number" ? undefined : rm;
-    const low = typeof rm === "number" ? rm : (rm.base ?? 0);
-    const rex = (x.wide ? 8 : 0) | ((reg >> 3) << 2) | (((memory?.index ?? 0) >> 3) << 1) | (low >> 3);
+    const [index, base] = registersOf(rm);
+    const rex = (x.wide ? 8 : 0) | ((reg >> 3) << 2) | ((index >> 3) << 1) | (base >> 3);
     // Without it, 4 to 7 would be the second bytes of the first four registers.
     const byteRegister = operands.some((n, i) => x.classes[i] === "b" && typeof n === "number" && n >= 4);
     if (rex !== 0 || byteRegister) this.#byte(0x40 | rex);
@@ -205,7 +204,7 @@ export class Assembler {
   }
 
   #vex(x: Instruction, { reg, vvvv, rm }: Fields, length: number): void {
-    const [index, base] = typeof rm === "number" ? [0, rm] : [rm.index ?? 0, rm.base ?? 0];
+    const [index, base] = registersOf(rm);
     const wide = x.wide && !x.vexNarrow ? 0x80 : 0;
     const scalar = x.memory?.kind === "element" && x.classes[0] !== "v";
     const l = x.vexLength ?? (scalar || length <= 16 ? 0 : 1);
@@ -223,17 +222,17 @@ export class Assembler {
   }
 
   #evex(x: Instruction, { reg, vvvv, rm }: Fields, d: Required<Omit<Decoration, "immediate">>): void {
-    const memory = typeof rm === "number" ? undefined : rm;
-    const base = typeof rm === "number" ? rm : (rm.base ?? 0);
+    const memory = typeof rm !== "number";
+    const [index, base] = registersOf(rm);
     // A vector of indices has its fifth bit where vvvv has its own; a register operand has it in X.
-    const [extra, fifth] = memory
-      ? [((memory.index ?? 0) >> 3) & 1, x.vectorIndex ? (memory.index ?? 0) >> 4 : vvvv >> 4]
-      : [base >> 4, vvvv >> 4];
+    const extra = memory ? (index >> 3) & 1 : base >> 4;
+    const fifth = memory && x.vectorIndex ? index >> 4 : vvvv >> 4;
     const bits = [0x62];
     bits.push(((((reg >> 3) & 1) ^ 1) << 7) | ((extra ^ 1) << 6) | ((((base >> 3) & 1) ^ 1) << 5) | ((((reg >> 4) & 1) ^ 1) << 4) | x.map);
     bits.push((x.wide ? 0x80 : 0) | ((~vvvv & 15) << 3) | 4 | x.prefix);
     const scalar = x.memory?.kind === "element" && x.classes[0] !== "v" && x.classes[1] !== "v";
-    const l = scalar ? 0 : d.length === 64 ? 2 : d.length === 32 ? 1 : 0;
+    // 0, 1 and 2 for 16, 32 and 64 bytes.
+    const l = scalar ? 0 : d.length >> 5;
     bits.push((d.zeroing ? 0x80 : 0) | (l << 5) | (d.broadcast ? 0x10 : 0) | ((fifth ^ 1) << 3) | d.mask);
     bits.push(x.opcode);
     this.bytes(bits);
@@ -266,6 +265,9 @@ export class Assembler {
     if (mode === 0x80) this.#word(displacement);
   }
 }
+
+/** The registers of an operand: of an address its index and base, of a register itself as the base; 0 for what is absent. */
+const registersOf = (rm: Operand): [index: number, base: number] => (typeof rm === "number" ? [0, rm] : [rm.index ?? 0, rm.base ?? 0]);
 
 interface Fields {
   readonly reg: number;

@@ -44,7 +44,7 @@ function findHost(): Host | string {
   if (strange !== undefined) return strange;
   try {
     const level = hidden(levelOfFlags(processorText()));
-    if (!level) return "machine code is made for processors with AVX2 and FMA, and this one has them not";
+    if (!level) return "machine code is made for processors with AVX2 and FMA, which this one lacks";
     const machine = MACHINES[level];
     const distrust = selfTest(machine);
     if (distrust !== undefined) return distrust;

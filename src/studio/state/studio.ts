@@ -18,6 +18,8 @@ const LINK_DELAY = 250;
 /** Milliseconds after a change of the network or the data until it is made. */
 const RESTART_DELAY = 40;
 
+type Command = { readonly do: string } & Readonly<Record<string, unknown>>;
+
 export interface Studio {
   readonly room: Accessor<string>;
   readonly config: Accessor<Config>;
@@ -45,7 +47,7 @@ export interface Studio {
   reset(): void;
   speed(stepsPerSecond: number): void;
   /** A question that has nothing to do with the run. */
-  ask<T>(command: { readonly do: string } & Readonly<Record<string, unknown>>): Promise<T>;
+  ask<T>(command: Command): Promise<T>;
   /** What the room wants to see, as long as its owner lives. */
   watch(taps: () => readonly Wanted[]): void;
   open(place: Partial<Place>): Promise<void>;
@@ -54,35 +56,65 @@ export interface Studio {
   place(): Promise<Place>;
 }
 
-export function createStudio(source: Source, rooms: readonly string[]): Studio {
-  const [room, setRoom] = createSignal(rooms[0]!);
-  const [config, setConfig] = createSignal(DEFAULT);
-  const [step, setStep] = createSignal(0);
-  const [stats, setStats] = createSignal(NO_STATS);
-  const [notice, say] = createSignal("");
-  const [views, setViews] = createSignal<Readonly<Record<string, unknown>>>({});
-  const [hide, setHide] = createSignal<readonly string[]>([]);
-  const taps = new Map<TapId, [Accessor<Tap | undefined>, (tap: Tap | undefined) => void]>();
+/** The signals of a page, and what they have in common. */
+class PageState {
+  readonly source: Source;
+  readonly room = createSignal("");
+  readonly config = createSignal(DEFAULT);
+  readonly step = createSignal(0);
+  readonly stats = createSignal(NO_STATS);
+  readonly notice = createSignal("");
+  readonly views = createSignal<Readonly<Record<string, unknown>>>({});
+  readonly hide = createSignal<readonly string[]>([]);
   /** What the run began with; `config` is what it has now. */
-  let base: Config = DEFAULT;
-  let latest: Frame | undefined;
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  let restart: ReturnType<typeof setTimeout> | undefined;
-  let playing = false;
+  base: Config = DEFAULT;
+  readonly #taps = new Map<TapId, [Accessor<Tap | undefined>, (tap: Tap | undefined) => void]>();
 
-  const signalOf = (id: TapId) => {
-    let pair = taps.get(id);
+  constructor(source: Source) {
+    this.source = source;
+  }
+
+  say(line: string): void {
+    this.notice[1](line);
+  }
+
+  readonly failed = (error: Error): void => this.say(error.message);
+
+  tell(command: Command): void {
+    void this.source.send(command).catch(this.failed);
+  }
+
+  get playing(): boolean {
+    return this.stats[0]().playing === 1;
+  }
+
+  tap(id: TapId): [Accessor<Tap | undefined>, (tap: Tap | undefined) => void] {
+    let pair = this.#taps.get(id);
     if (!pair) {
       const [read, write] = createSignal<Tap | undefined>(undefined, { equals: false });
       pair = [read, (tap) => void write(() => tap)];
-      taps.set(id, pair);
+      this.#taps.set(id, pair);
     }
     return pair;
+  }
+
+  /** Some fields of a configuration could not be taken. */
+  refuse(fields: readonly string[]): void {
+    if (fields.length > 0) this.say(`left out, because it cannot be: ${fields.join(", ")}`);
+  }
+}
+
+/** Shows the newest frame whenever the browser draws, and asks for the next one. */
+function followFrames(state: PageState): void {
+  const { source } = state;
+  let latest: Frame | undefined;
+  const show = (frame: Frame): void => {
+    state.step[1](frame.step);
+    for (const tap of frame.taps) {
+      if (tap.id === "stats") state.stats[1](Object.fromEntries(STATS.map((name, i) => [name, tap.data[i]])) as Stats);
+      else state.tap(tap.id)[1](tap);
+    }
   };
-
-  const failed = (error: Error): void => void say(error.message);
-  const tell = (command: { readonly do: string } & Readonly<Record<string, unknown>>): void => void source.send(command).catch(failed);
-
   const draw = (): void => {
     const frame = latest;
     latest = undefined;
@@ -90,26 +122,36 @@ export function createStudio(source: Source, rooms: readonly string[]): Studio {
     if (frame) batch(() => show(frame));
     requestAnimationFrame(draw);
   };
-  const show = (frame: Frame): void => {
-    setStep(frame.step);
-    for (const tap of frame.taps) {
-      if (tap.id === "stats") setStats(Object.fromEntries(STATS.map((name, i) => [name, tap.data[i]])) as Stats);
-      else signalOf(tap.id)[1](tap);
-    }
-  };
   source.onFrame = (frame) => {
     // Points come only when they have changed, so a frame that was not drawn yet must not be lost with them.
     const before = latest?.taps.filter(({ id }) => id === "points" && !frame.taps.some((tap) => tap.id === id)) ?? [];
     latest = before.length > 0 ? { ...frame, taps: [...frame.taps, ...before] } : frame;
   };
   requestAnimationFrame(draw);
+}
 
-  const saved: Studio["saved"] = () => source.send({ do: "save" });
+/** Begins a run. */
+async function start(state: PageState, config: Config, edits: readonly unknown[] = [], step = 0): Promise<void> {
+  const { config: opened, refused } = await state.source.send<{ config: Config; refused: string[] }>({ do: "open", config, edits, step });
+  state.base = opened;
+  const now: Config = { ...opened };
+  for (const { edit } of edits as readonly DatedEdit[]) if (edit?.kind === "set") Object.assign(now, { [edit.name]: edit.value });
+  batch(() => {
+    state.config[1](now);
+    state.stats[1](NO_STATS);
+    state.refuse(refused);
+  });
+}
+
+/** The address of the page follows what it shows. */
+function createLink(state: PageState): Pick<Studio, "saved" | "place"> & { link(push?: boolean): void } {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const saved: Studio["saved"] = () => state.source.send({ do: "save" });
   const place = async (): Promise<Place> => {
-    const { step: at, edits } = await saved();
-    return { room: room(), config: base, edits, step: at, view: views(), hide: hide() };
+    const { step, edits } = await saved();
+    return { room: state.room[0](), config: state.base, edits, step, view: state.views[0](), hide: state.hide[0]() };
   };
-  const writeLink = async (push: boolean): Promise<void> => {
+  const write = async (push: boolean): Promise<void> => {
     const hash = await writePlace(await place());
     if (hash.length > MOST_CHARACTERS) return;
     if (`#${hash}` === location.hash) return;
@@ -118,65 +160,98 @@ export function createStudio(source: Source, rooms: readonly string[]): Studio {
   };
   const link = (push = false): void => {
     clearTimeout(timer);
-    timer = setTimeout(() => void writeLink(push).catch(failed), LINK_DELAY);
+    timer = setTimeout(() => void write(push).catch(state.failed), LINK_DELAY);
   };
+  return { saved, place, link };
+}
 
-  const start = async (wanted: Config, edits: readonly unknown[] = [], at = 0): Promise<void> => {
-    const { config: opened, refused } = await source.send<{ config: Config; refused: string[] }>({
-      do: "open",
-      config: wanted,
-      edits,
-      step: at,
-    });
-    base = opened;
-    const now: Config = { ...opened };
-    for (const { edit } of edits as DatedEdit[]) if (edit?.kind === "set") Object.assign(now, { [edit.name]: edit.value });
+/** Opens places: of links, of files, of the history. */
+function createOpen(state: PageState, rooms: readonly string[]): Studio["open"] {
+  const open: Studio["open"] = async ({ room, config = state.config[0](), edits, step, view = {}, hide = [] }) => {
     batch(() => {
-      setConfig(now);
-      setStats(NO_STATS);
-      if (refused.length > 0) say(`left out, because it cannot be: ${refused.join(", ")}`);
+      if (room !== undefined && rooms.includes(room)) state.room[1](room);
+      state.views[1](view);
+      state.hide[1](hide);
     });
+    await start(state, config, edits, step);
   };
-
-  const open: Studio["open"] = async ({ room: to, config: wanted = config(), edits, step: at, view = {}, hide: hid = [] }) => {
-    batch(() => {
-      if (to !== undefined && rooms.includes(to)) setRoom(to);
-      setViews(view);
-      setHide(hid);
-    });
-    await start(wanted, edits, at);
-  };
-
   addEventListener("popstate", () => {
-    void readPlace(location.hash).then(({ place: there, refused }) => {
-      if (refused.length > 0) say(`left out, because it cannot be: ${refused.join(", ")}`);
-      return open(there);
-    }, failed);
+    void readPlace(location.hash).then(({ place, refused }) => {
+      state.refuse(refused);
+      return open(place);
+    }, state.failed);
   });
+  return open;
+}
 
+/** A change of the network or the data begins a run anew, playing if it played. */
+function createChange(state: PageState, link: (push?: boolean) => void): Studio["change"] {
+  const [config, setConfig] = state.config;
+  let restart: ReturnType<typeof setTimeout> | undefined;
+  let playing = false;
+  const begin = (): void => {
+    const goesOn = playing;
+    playing = false;
+    start(state, config()).then(() => {
+      if (goesOn) state.tell({ do: "play" });
+      link(true);
+    }, state.failed);
+  };
+  return (patch) => {
+    const { weights: _, ...rest } = config();
+    const { points, ...fields } = { ...rest, ...patch };
+    setConfig(points ? { ...fields, points } : fields);
+    state.say("");
+    playing ||= state.playing;
+    // A slider changes faster than a program is compiled.
+    clearTimeout(restart);
+    restart = setTimeout(begin, RESTART_DELAY);
+  };
+}
+
+type Transport = Pick<Studio, "play" | "pause" | "toggle" | "advance" | "seek" | "reset" | "speed" | "edit">;
+
+/** What one does to a run while it goes on. */
+function createTransport(state: PageState, link: () => void): Transport {
   const pause = (): void => {
-    tell({ do: "pause" });
+    state.tell({ do: "pause" });
     link();
   };
   const play = (): void => {
-    say("");
-    tell({ do: "play" });
+    state.say("");
+    state.tell({ do: "play" });
   };
-
   return {
-    room,
-    config,
-    step,
-    stats,
-    notice,
-    say,
-    saved,
-    place,
-    open,
     play,
     pause,
-    hidden: (control) => hide().includes(control),
-    tap: (id) => signalOf(id)[0](),
+    toggle: () => (state.playing ? pause() : play()),
+    advance(steps) {
+      state.tell({ do: "step", steps });
+      link();
+    },
+    seek(step) {
+      state.say("");
+      state.tell({ do: "seek", step });
+      link();
+    },
+    reset() {
+      state.say("");
+      start(state, state.config[0]()).then(link, state.failed);
+    },
+    speed: (stepsPerSecond) => state.tell({ do: "speed", stepsPerSecond }),
+    edit(edit) {
+      if (edit.kind === "set") state.config[1]((c) => ({ ...c, [edit.name]: edit.value }));
+      state.say("");
+      state.tell({ do: "edit", edit });
+      link();
+    },
+  };
+}
+
+/** What a room shows: which one, and the state of its own controls. */
+function createViews(state: PageState, link: (push?: boolean) => void): Pick<Studio, "view" | "enter"> {
+  const [views, setViews] = state.views;
+  return {
     view: <T>(name: string, initial: T) => {
       const read = (): T => (name in views() ? (views()[name] as T) : initial);
       const write = (value: T): void => {
@@ -188,54 +263,41 @@ export function createStudio(source: Source, rooms: readonly string[]): Studio {
       };
       return [read, write];
     },
-    enter(to) {
+    enter(room) {
       batch(() => {
-        setRoom(to);
+        state.room[1](room);
         setViews({});
       });
       link(true);
     },
-    change(patch) {
-      const { weights: _, ...rest } = config();
-      const { points, ...fields } = { ...rest, ...patch };
-      setConfig(points ? { ...fields, points } : fields);
-      say("");
-      playing ||= stats().playing === 1;
-      // A slider changes faster than a program is compiled.
-      clearTimeout(restart);
-      restart = setTimeout(() => {
-        const goesOn = playing;
-        playing = false;
-        start(config()).then(() => {
-          if (goesOn) tell({ do: "play" });
-          link(true);
-        }, failed);
-      }, RESTART_DELAY);
-    },
-    edit(edit) {
-      if (edit.kind === "set") setConfig((c) => ({ ...c, [edit.name]: edit.value }));
-      say("");
-      tell({ do: "edit", edit });
-      link();
-    },
-    toggle: () => (stats().playing === 1 ? pause() : play()),
-    advance(steps) {
-      tell({ do: "step", steps });
-      link();
-    },
-    seek(to) {
-      say("");
-      tell({ do: "seek", step: to });
-      link();
-    },
-    reset() {
-      say("");
-      start(config()).then(() => link(), failed);
-    },
+  };
+}
+
+/** The state of a page that shows one of `rooms`, first the first; `source` trains. */
+export function createStudio(source: Source, rooms: readonly string[]): Studio {
+  const state = new PageState(source);
+  state.room[1](rooms[0]!);
+  followFrames(state);
+  const { link, saved, place } = createLink(state);
+  const hide = state.hide[0];
+  return {
+    room: state.room[0],
+    config: state.config[0],
+    step: state.step[0],
+    stats: state.stats[0],
+    notice: state.notice[0],
+    say: state.notice[1],
+    saved,
+    place,
+    open: createOpen(state, rooms),
+    change: createChange(state, link),
+    ...createTransport(state, () => link()),
+    ...createViews(state, link),
+    hidden: (control) => hide().includes(control),
+    tap: (id) => state.tap(id)[0](),
     ask: (command) => source.send(command),
-    speed: (stepsPerSecond) => tell({ do: "speed", stepsPerSecond }),
     watch(wanted) {
-      createEffect(() => tell({ do: "subscribe", taps: wanted() }));
+      createEffect(() => state.tell({ do: "subscribe", taps: wanted() }));
     },
   };
 }
