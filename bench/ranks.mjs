@@ -13,7 +13,17 @@ const BATCH = 64;
 
 /** How a step is run: the command before the script, its threads, and what its batch is divided by. */
 const isRoot = process.getuid?.() === 0;
-const mpirun = (n) => ["mpirun", "--oversubscribe", ...(isRoot ? ["--allow-run-as-root"] : []), "-n", String(n), process.execPath];
+// Open MPI binds each of one or two ranks to one core, where further threads would share it.
+const mpirun = (n) => [
+  "mpirun",
+  "--oversubscribe",
+  "--bind-to",
+  "none",
+  ...(isRoot ? ["--allow-run-as-root"] : []),
+  "-n",
+  String(n),
+  process.execPath,
+];
 const WAYS = {
   "one process, 1 thread": { command: [process.execPath], threads: 1, how: "plain" },
   "one process, 2 threads": { command: [process.execPath], threads: 2, how: "plain" },
