@@ -1,6 +1,6 @@
 /** @file An activation over z: the curve, its slope, the z of the run below them, and a mark that is dragged. */
 import { ticksIn, tickText } from "../../figures/axis.ts";
-import type { Box } from "./losses.ts";
+import type { Box } from "./axes.ts";
 import type { Palette } from "./palette.ts";
 
 export interface ActivationDrawing {

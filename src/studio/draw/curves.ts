@@ -1,6 +1,6 @@
 /** @file Curves of several runs over their steps: smoothed, with what was measured behind them. */
-import { logTicksIn, type Range, rangeOf, ticksIn, tickText } from "../../figures/axis.ts";
-import type { Box } from "./losses.ts";
+import { type Range, rangeOf, ticksIn } from "../../figures/axis.ts";
+import { type Box, linesAcross, logTicks, signedTick, stepsBelow } from "./axes.ts";
 import type { Palette } from "./palette.ts";
 
 export type Points = readonly (readonly [x: number, y: number])[];
@@ -50,13 +50,9 @@ export function curves(
   const end = Math.max(1, ...all.map(({ points }) => points.at(-1)?.[0] ?? 1));
   const x = (step: number): number => LEFT + (step / end) * (width - LEFT - RIGHT);
   const y = (v: number): number => TOP + ((range.high - scale(v)) / (range.high - range.low)) * (height - TOP - BOTTOM);
-  axes(ctx, { width, height }, isLog ? logTicks(range) : ticksIn(range, 5), y, palette);
-  ctx.textBaseline = "alphabetic";
-  for (const tick of ticksIn({ low: 0, high: end }, 5, 1)) {
-    const at = x(tick);
-    ctx.textAlign = at > width - RIGHT - 20 ? "right" : at < LEFT + 10 ? "left" : "center";
-    ctx.fillText(tick >= 1000 ? `${tickText(tick / 1000)}k` : tickText(tick), at, height - 8);
-  }
+  const sides = { left: LEFT, right: RIGHT };
+  linesAcross(ctx, { width, ...sides, gap: 7 }, isLog ? logTicks(range, 4, 7) : ticksIn(range, 5), y, palette, signedTick);
+  stepsBelow(ctx, { width, height, ...sides, lift: 8 }, end, 5, x);
   ctx.save();
   ctx.beginPath();
   ctx.rect(LEFT, TOP - 2, width - LEFT - RIGHT + 4, height - TOP - BOTTOM + 4);
@@ -76,29 +72,6 @@ export function curves(
 function padded({ low, high }: Range): Range {
   const pad = (high - low) * 0.05;
   return { low: low - pad, high: high + pad };
-}
-
-function logTicks(range: Range): number[] {
-  const powers = logTicksIn(range);
-  // A range without a round power of ten has ordinary round numbers.
-  const ticks = powers.length > 1 ? powers : ticksIn({ low: 10 ** range.low, high: 10 ** range.high }, 4);
-  return ticks.filter((_, i) => i % Math.ceil(ticks.length / 7) === 0);
-}
-
-function axes(ctx: CanvasRenderingContext2D, { width }: Box, ticks: readonly number[], y: (v: number) => number, palette: Palette): void {
-  ctx.lineWidth = 1;
-  ctx.strokeStyle = palette.rule;
-  ctx.fillStyle = palette.soft;
-  ctx.textAlign = "right";
-  ctx.textBaseline = "middle";
-  for (const tick of ticks) {
-    const at = Math.round(y(tick)) + 0.5;
-    ctx.beginPath();
-    ctx.moveTo(LEFT, at);
-    ctx.lineTo(width - RIGHT, at);
-    ctx.stroke();
-    ctx.fillText(tickText(tick).replaceAll("-", "−"), LEFT - 7, at);
-  }
 }
 
 function line(

@@ -1,7 +1,7 @@
 /** @file How a gradient flows: its length at each layer between its bounds, and the gains that make it, on logarithmic axes. */
-import { logTicksIn, rangeOf, tickText } from "../../figures/axis.ts";
+import { logTicksIn, rangeOf } from "../../figures/axis.ts";
 import type { FlowAnswer } from "../worker/flow.ts";
-import type { Box } from "./losses.ts";
+import { type Box, linesAcross, signedTick } from "./axes.ts";
 import type { Palette } from "./palette.ts";
 
 const LEFT = 52;
@@ -48,20 +48,8 @@ function frame(
   ctx.globalAlpha = 1;
   const ticks = logTicksIn({ low, high });
   const every = Math.ceil(ticks.length / 6);
-  ctx.textAlign = "right";
-  ctx.textBaseline = "middle";
-  ctx.lineWidth = 1;
-  for (const [i, tick] of ticks.entries()) {
-    if (i % every !== 0) continue;
-    const at = Math.round(y(tick)) + 0.5;
-    ctx.strokeStyle = palette.rule;
-    ctx.beginPath();
-    ctx.moveTo(LEFT, at);
-    ctx.lineTo(width - RIGHT, at);
-    ctx.stroke();
-    ctx.fillStyle = palette.soft;
-    ctx.fillText(tickText(tick).replaceAll("-", "−"), LEFT - 7, at);
-  }
+  const shown = ticks.filter((_, i) => i % every === 0);
+  linesAcross(ctx, { width, left: LEFT, right: RIGHT, gap: 7 }, shown, y, palette, signedTick);
   ctx.textAlign = "center";
   ctx.textBaseline = "alphabetic";
   const step = Math.ceil(layers / Math.max(1, Math.floor((width - LEFT - RIGHT) / 26)));

@@ -1,7 +1,7 @@
 /** @file Singular values as a histogram, with the law of random matrices over it; and what a 2 × 2 matrix makes of the unit circle. */
 import { ticksIn, tickText } from "../../figures/axis.ts";
 import type { SpectrumAnswer } from "../worker/spectra.ts";
-import type { Box } from "./losses.ts";
+import { type Box, linesAcross } from "./axes.ts";
 import type { Palette } from "./palette.ts";
 
 const LEFT = 44;
@@ -23,7 +23,10 @@ export function spectrum(ctx: CanvasRenderingContext2D, { width, height }: Box, 
   const top = 1.1 * Math.max(...counts, ...density.map(([, d]) => d).filter(Number.isFinite), 1e-12);
   const x = (s: number): number => LEFT + (s / end) * (width - LEFT - RIGHT);
   const y = (d: number): number => height - BOTTOM - (d / top) * (height - TOP - BOTTOM);
-  axes(ctx, { width, height }, ticksIn({ low: 0, high: end }, 6), ticksIn({ low: 0, high: top }, 4), x, y, palette);
+  linesAcross(ctx, { width, left: LEFT, right: RIGHT, gap: 7 }, ticksIn({ low: 0, high: top }, 4), y, palette);
+  ctx.textAlign = "center";
+  ctx.textBaseline = "alphabetic";
+  for (const tick of ticksIn({ low: 0, high: end }, 6)) ctx.fillText(tickText(tick), x(tick), height - 8);
   ctx.fillStyle = palette.highInk;
   ctx.globalAlpha = 0.42;
   for (const [i, count] of counts.entries()) if (count > 0) ctx.fillRect(x(i * each) + 0.5, y(count), x(each) - x(0) - 1, y(0) - y(count));
@@ -55,33 +58,6 @@ function upright(ctx: CanvasRenderingContext2D, x: number, dash: number[], colou
   ctx.lineTo(x, height - BOTTOM);
   ctx.stroke();
   ctx.setLineDash([]);
-}
-
-function axes(
-  ctx: CanvasRenderingContext2D,
-  { width, height }: Box,
-  across: readonly number[],
-  up: readonly number[],
-  x: (s: number) => number,
-  y: (d: number) => number,
-  palette: Palette,
-): void {
-  ctx.lineWidth = 1;
-  ctx.strokeStyle = palette.rule;
-  ctx.fillStyle = palette.soft;
-  ctx.textAlign = "right";
-  ctx.textBaseline = "middle";
-  for (const tick of up) {
-    const at = Math.round(y(tick)) + 0.5;
-    ctx.beginPath();
-    ctx.moveTo(LEFT, at);
-    ctx.lineTo(width - RIGHT, at);
-    ctx.stroke();
-    ctx.fillText(tickText(tick), LEFT - 7, at);
-  }
-  ctx.textAlign = "center";
-  ctx.textBaseline = "alphabetic";
-  for (const tick of across) ctx.fillText(tickText(tick), x(tick), height - 8);
 }
 
 /** Length of the picture's side in units of the plane. */

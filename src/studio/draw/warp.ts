@@ -1,5 +1,5 @@
 /** @file The plane as the layers bend it: a lattice and the points, between two stages, turned in space where there are three coordinates. */
-import type { Box } from "./losses.ts";
+import type { Box } from "./axes.ts";
 import type { Palette } from "./palette.ts";
 import { mark } from "./points.ts";
 

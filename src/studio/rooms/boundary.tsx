@@ -1,7 +1,8 @@
 /** @file The room Boundary: points of the plane, what a net says of every place, and how its layers bend the plane. */
 import { createMemo, createSignal, type JSX, Match, Show, Switch } from "solid-js";
+import type { Box } from "../draw/axes.ts";
 import { contour, heat } from "../draw/heat.ts";
-import { type Box, losses } from "../draw/losses.ts";
+import { losses } from "../draw/losses.ts";
 import type { Palette } from "../draw/palette.ts";
 import { fromPixels, points, toPixels } from "../draw/points.ts";
 import type { Studio } from "../state/studio.ts";

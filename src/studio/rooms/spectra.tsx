@@ -4,7 +4,7 @@ import { spectrum } from "../draw/spectrum.ts";
 import { desk } from "../source/source.ts";
 import type { Studio } from "../state/studio.ts";
 import { Canvas } from "../ui/canvas.tsx";
-import { Choice, Num, Out } from "../ui/controls.tsx";
+import { Choice, Examples, NumWithin, Out } from "../ui/controls.tsx";
 import { Formula } from "../ui/formula.tsx";
 import { latest } from "../ui/latest.ts";
 import { fixed } from "../ui/numbers.ts";
@@ -86,20 +86,15 @@ function Numbers(props: { readonly answer: SpectrumAnswer | undefined }): JSX.El
 }
 
 function MatrixControls(props: { readonly matrix: MatrixChoice; readonly set: (patch: Partial<MatrixChoice>) => void }): JSX.Element {
-  const example = () => MATRICES.find(({ matrix }) => JSON.stringify(matrix) === JSON.stringify(props.matrix));
   const isProduct = (): boolean => props.matrix.factors > 1;
   return (
     <section class="controls" aria-label="The matrix">
-      <Choice
-        label="Example"
-        value={example()?.name ?? "your own"}
-        options={[...MATRICES.map(({ name }) => name), ...(example() ? [] : ["your own"])]}
-        set={(name) => {
-          const found = MATRICES.find((each) => each.name === name);
-          if (found) props.set(found.matrix);
-        }}
+      <Examples
+        examples={MATRICES}
+        isChosen={({ matrix }) => JSON.stringify(matrix) === JSON.stringify(props.matrix)}
+        ownHint="Your own matrix."
+        choose={({ matrix }) => props.set(matrix)}
       />
-      <p class="hint">{example()?.hint ?? "Your own matrix."}</p>
       <div class="group">
         <Choice
           label="Entries"
@@ -117,11 +112,10 @@ function MatrixControls(props: { readonly matrix: MatrixChoice; readonly set: (p
         >
           {([name, label]) => (
             <Show when={name === "rows" || !isProduct()}>
-              <Num
+              <NumWithin
                 label={label}
                 value={props.matrix[name]}
-                min={MATRIX_LIMITS[name][0]}
-                max={MATRIX_LIMITS[name][1]}
+                range={MATRIX_LIMITS[name]}
                 step={1}
                 whole
                 set={(value) => props.set({ [name]: value })}
@@ -129,29 +123,20 @@ function MatrixControls(props: { readonly matrix: MatrixChoice; readonly set: (p
             </Show>
           )}
         </For>
-        <Num
-          label="times"
-          value={props.matrix.scale}
-          min={MATRIX_LIMITS.scale[0]}
-          max={MATRIX_LIMITS.scale[1]}
-          step={0.05}
-          set={(scale) => props.set({ scale })}
-        />
+        <NumWithin label="times" value={props.matrix.scale} range={MATRIX_LIMITS.scale} step={0.05} set={(scale) => props.set({ scale })} />
         <Show when={!isProduct()}>
-          <Num
+          <NumWithin
             label="Signal"
             value={props.matrix.signal}
-            min={MATRIX_LIMITS.signal[0]}
-            max={MATRIX_LIMITS.signal[1]}
+            range={MATRIX_LIMITS.signal}
             step={0.1}
             set={(signal) => props.set({ signal })}
           />
         </Show>
-        <Num
+        <NumWithin
           label="Factors"
           value={props.matrix.factors}
-          min={MATRIX_LIMITS.factors[0]}
-          max={MATRIX_LIMITS.factors[1]}
+          range={MATRIX_LIMITS.factors}
           step={1}
           whole
           set={(factors) => props.set({ factors })}

@@ -273,7 +273,7 @@ function createViews(state: PageState, link: (push?: boolean) => void): Pick<Stu
   };
 }
 
-/** The state of a page that shows one of `rooms`, first the first; `source` trains. */
+/** The state of a page that shows one of `rooms`, at first the first of them. @param source What trains. */
 export function createStudio(source: Source, rooms: readonly string[]): Studio {
   const state = new PageState(source);
   state.room[1](rooms[0]!);

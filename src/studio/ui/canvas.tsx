@@ -1,6 +1,6 @@
 /** @file A canvas that fills its box, at the resolution of the screen, and is drawn again when what it shows or its size has changed. */
 import { createEffect, createSignal, type JSX, onCleanup, onMount } from "solid-js";
-import type { Box } from "../draw/losses.ts";
+import type { Box } from "../draw/axes.ts";
 import type { Palette } from "../draw/palette.ts";
 import { palette } from "./theme.ts";
 

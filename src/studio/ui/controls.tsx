@@ -70,6 +70,11 @@ export function Num(props: NumProps): JSX.Element {
   );
 }
 
+/** A {@link Num} whose limits are a pair. */
+export function NumWithin(props: Omit<NumProps, "min" | "max"> & { readonly range: readonly [low: number, high: number] }): JSX.Element {
+  return <Num {...props} min={props.range[0]} max={props.range[1]} />;
+}
+
 export interface ChoiceProps<T extends string> {
   readonly label: string;
   readonly value: T;
@@ -168,5 +173,34 @@ export function Table(props: {
         </tbody>
       </table>
     </section>
+  );
+}
+
+export interface ExamplesProps<E> {
+  readonly examples: readonly E[];
+  readonly isChosen: (example: E) => boolean;
+  /** The hint where what is set is none of the examples. */
+  readonly ownHint: string;
+  readonly choose: (example: E) => void;
+}
+
+const OWN = "your own";
+
+/** Settings by name, with a line on what each shows. */
+export function Examples<E extends { readonly name: string; readonly hint: string }>(props: ExamplesProps<E>): JSX.Element {
+  const chosen = (): E | undefined => props.examples.find((example) => props.isChosen(example));
+  return (
+    <>
+      <Choice
+        label="Example"
+        value={chosen()?.name ?? OWN}
+        options={[...props.examples.map(({ name }) => name), ...(chosen() ? [] : [OWN])]}
+        set={(name) => {
+          const found = props.examples.find((each) => each.name === name);
+          if (found) props.choose(found);
+        }}
+      />
+      <p class="hint">{chosen()?.hint ?? props.ownHint}</p>
+    </>
   );
 }

@@ -1,0 +1,65 @@
+/** @file The axes that charts share: lines across at the ticks, and steps below. */
+import { logTicksIn, type Range, ticksIn, tickText } from "../../figures/axis.ts";
+import type { Palette } from "./palette.ts";
+
+/** The size of a chart, in pixels. */
+export interface Box {
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Pixels to the left and right of a chart's area. */
+export interface Sides {
+  readonly left: number;
+  readonly right: number;
+}
+
+/** A tick with a minus sign. */
+export const signedTick = (tick: number): string => tickText(tick).replaceAll("-", "−");
+
+/** Lines across the area at the ticks, with their texts `gap` pixels to the left of it. Sets the colours and the alignment of texts. */
+export function linesAcross(
+  ctx: CanvasRenderingContext2D,
+  { width, left, right, gap }: Pick<Box, "width"> & Sides & { readonly gap: number },
+  ticks: readonly number[],
+  y: (value: number) => number,
+  palette: Palette,
+  text: (tick: number) => string = tickText,
+): void {
+  ctx.lineWidth = 1;
+  ctx.strokeStyle = palette.rule;
+  ctx.fillStyle = palette.soft;
+  ctx.textAlign = "right";
+  ctx.textBaseline = "middle";
+  for (const tick of ticks) {
+    const at = Math.round(y(tick)) + 0.5;
+    ctx.beginPath();
+    ctx.moveTo(left, at);
+    ctx.lineTo(width - right, at);
+    ctx.stroke();
+    ctx.fillText(text(tick), left - gap, at);
+  }
+}
+
+/** Steps from 0 to `end` below the area, thousands as k, with their base line `lift` pixels above the edge. */
+export function stepsBelow(
+  ctx: CanvasRenderingContext2D,
+  { width, height, left, right, lift }: Box & Sides & { readonly lift: number },
+  end: number,
+  count: number,
+  x: (step: number) => number,
+): void {
+  ctx.textBaseline = "alphabetic";
+  for (const tick of ticksIn({ low: 0, high: end }, count, 1)) {
+    const at = x(tick);
+    ctx.textAlign = at > width - right - 20 ? "right" : at < left + 10 ? "left" : "center";
+    ctx.fillText(tick >= 1000 ? `${tickText(tick / 1000)}k` : tickText(tick), at, height - lift);
+  }
+}
+
+/** At most `most` ticks of a logarithmic axis, whose range is in powers of ten; of a range without a round power, `plain` or so round numbers. */
+export function logTicks(range: Range, plain: number, most: number): number[] {
+  const powers = logTicksIn(range);
+  const ticks = powers.length > 1 ? powers : ticksIn({ low: 10 ** range.low, high: 10 ** range.high }, plain);
+  return ticks.filter((_, i) => i % Math.ceil(ticks.length / most) === 0);
+}
