@@ -9,8 +9,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { RunList } from "../figures/run-record.ts";
 import { escaped } from "../figures/svg.ts";
+import type { RunList } from "../train/run-record.ts";
 import { LiveRun } from "./studio-live.ts";
 import { RunShelf } from "./studio-runs.ts";
 

@@ -5,8 +5,8 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { basename } from "node:path";
-import { type LiveProgress, RUN_COMMANDS, type RunCommand, type RunList, type RunRecord } from "../figures/run-record.ts";
 import type { Callback, Progress, StepRecord } from "../train/callback.ts";
+import { type LiveProgress, RUN_COMMANDS, type RunCommand, type RunList, type RunRecord } from "../train/run-record.ts";
 import type { Interruption } from "./interruption.ts";
 import type { RunFolder } from "./run-folder.ts";
 
@@ -50,9 +50,8 @@ export class Watched implements Callback {
 
   #tell(ended = false): void {
     if (!this.#child.connected) return;
-    const { epoch, epochs, step, steps, loss, accuracy, examplesPerSecond, secondsLeft } = this.#progress ?? {};
-    const progress = { epoch, epochs, step, steps, loss, accuracy, examplesPerSecond, secondsLeft } as LiveProgress;
-    const told: Told = { ...(epoch !== undefined && { progress }), losses: this.#losses, paused: this.#pause !== undefined, ended };
+    const progress = this.#progress;
+    const told: Told = { ...(progress && { progress }), losses: this.#losses, paused: this.#pause !== undefined, ended };
     this.#losses = [];
     this.#child.send(told);
   }
@@ -62,7 +61,7 @@ export class Watched implements Callback {
     return this.#pause;
   }
 
-  onProgress(progress: Progress): void {
+  onProgress({ errors: _, ...progress }: Progress): void {
     this.#progress = progress;
     this.#tell();
   }

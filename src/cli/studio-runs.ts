@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { rowsOfCsv, thinned } from "../figures/curves.ts";
-import type { Measure, RunRecord } from "../figures/run-record.ts";
+import type { Measure, RunRecord } from "../train/run-record.ts";
 import { RunFolder } from "./run-folder.ts";
 import { isRun } from "./runs.ts";
 

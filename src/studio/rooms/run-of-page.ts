@@ -1,6 +1,6 @@
 /** @file The training of the page as a run among others. */
 import { thinned } from "../../figures/curves.ts";
-import type { RunRecord } from "../../figures/run-record.ts";
+import type { RunRecord } from "../../train/run-record.ts";
 import type { Stats } from "../state/studio.ts";
 import { type Config, parameterCount, widthsOf } from "../worker/config.ts";
 

@@ -1,6 +1,6 @@
 /** @file The room Runs: the training of the page, those that were kept, and the runs on disk, compared. */
 import { createEffect, createMemo, createSignal, For, type JSX, Show } from "solid-js";
-import type { Measure, RunCommand, RunList, RunRecord } from "../../figures/run-record.ts";
+import type { Measure, RunCommand, RunList, RunRecord } from "../../train/run-record.ts";
 import { curves, type DrawnCurve, dashOf } from "../draw/curves.ts";
 import { SERIES } from "../draw/palette.ts";
 import { chosenRun, hasRuns, watchRuns } from "../source/runs.ts";

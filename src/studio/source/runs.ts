@@ -1,6 +1,6 @@
 /** @file Runs on disk, as the server of the page tells of them: asked again and again while a room shows them, so that a server may end and come back. */
 import { type Accessor, createSignal, onCleanup } from "solid-js";
-import type { RunCommand, RunList } from "../../figures/run-record.ts";
+import type { RunCommand, RunList } from "../../train/run-record.ts";
 
 /** Milliseconds between two questions: while a run of the server trains, and else. */
 const [OFTEN, SELDOM] = [400, 2000] as const;

@@ -1,6 +1,6 @@
 /** @file Trainings of the page that the reader has kept, to compare others with them. They stay in this browser. */
 import { createSignal } from "solid-js";
-import type { RunRecord } from "../../figures/run-record.ts";
+import type { RunRecord } from "../../train/run-record.ts";
 
 const KEY = "nabla-studio-runs";
 

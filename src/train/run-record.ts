@@ -1,5 +1,6 @@
 /** @file A run as pages show it: what it was told, how far it came, and its curves. Plain data, so that it can be sent. */
-import type { Curve } from "./curves.ts";
+import type { Curve } from "../figures/curves.ts";
+import type { Progress } from "./callback.ts";
 
 /** What a run's curves can be of. */
 export const MEASURES = ["trainLoss", "testLoss", "validationLoss", "testAccuracy"] as const;
@@ -21,17 +22,8 @@ export interface RunRecord {
   readonly curves: Readonly<Partial<Record<Measure, Curve["points"]>>>;
 }
 
-/** Where a run that trains now is; means over its epoch so far. */
-export interface LiveProgress {
-  readonly epoch: number;
-  readonly epochs: number;
-  readonly step: number;
-  readonly steps: number;
-  readonly loss: number;
-  readonly accuracy: number | null;
-  readonly examplesPerSecond: number;
-  readonly secondsLeft: number;
-}
+/** Where a run that trains now is, as far as pages show it. */
+export type LiveProgress = Omit<Progress, "errors">;
 
 /** What a server says of its runs. */
 export interface RunList {
