@@ -7,7 +7,7 @@ import { Budget, READ_LIMITS, type ReadLimits } from "../formats/budget.ts";
 import { type Cell, describeGap, inputNumberOf, isMissing } from "./cells.ts";
 import type { Dataset, Split } from "./dataset.ts";
 import { type OpenedParquet, openParquet } from "./parquet.ts";
-import { fitStandardization, type Standardization, unitStandardization } from "./preprocessing.ts";
+import { fitStandardization, type Standardization, standardization, standardizeValues, unitStandardization } from "./preprocessing.ts";
 import { bytesOfFile, digestOfShards, drawnSplit, drawTest, endsOf, nameOfShards, shardedSplit, shardParts, sizeOfFile } from "./shards.ts";
 import { checkNames, encodeLabel, labelColumn, TABLE_OPTIONS, type TableOptions, type Target } from "./table.ts";
 import { unsupported } from "./unsupported.ts";
@@ -207,8 +207,7 @@ class Rows {
         }
       }
     }
-    const deviations = Array.from(square, (s) => Math.sqrt(s / n));
-    return { mean: [...mean], std: deviations.map((s, c) => (s > 1e-15 * Math.abs(mean[c]!) ? s : 1)) };
+    return standardization(mean, square.map((s) => Math.sqrt(s / n))); // biome-ignore format: one thought
   }
 
   /** A group's rows; those that were read last are held. */
@@ -239,6 +238,5 @@ class Rows {
 
 /** Rows of f64 numbers, standardized, as f32. */
 function standardizedRows(rows: Float64Array, width: number, scale = unitStandardization(width)): Float32Array {
-  const { mean, std } = scale;
-  return Float32Array.from(rows, (value, i) => (value - mean[i % width]!) / std[i % width]!);
+  return rows.length === 0 ? new Float32Array() : standardizeValues(rows, scale, rows.length / width);
 }

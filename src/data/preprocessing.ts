@@ -36,6 +36,11 @@ export function fitStandardization(values: ArrayLike<number>, count: number, par
     square[part] += (value - mean[part]) ** 2;
   });
   const deviation = square.map((s) => Math.sqrt(s / (count * inner)));
+  return standardization(mean, deviation);
+}
+
+/** Deviations that are rounding errors, as those of constants, count as 1. */
+export function standardization(mean: Float64Array, deviation: Float64Array): Standardization {
   return { mean: [...mean], std: Array.from(deviation, (s, i) => (s > ROUNDING * Math.abs(mean[i]) ? s : 1)) };
 }
 

@@ -3,6 +3,7 @@
  * reads it. It believes what a file says, so sizes are checked against the file before it makes an array, and whatever it throws becomes one line.
  */
 import type { Group as JsfiveGroup } from "jsfive";
+import { messageOf } from "../base/message.ts";
 import type { Budget } from "./budget.ts";
 import { brief } from "./clean.ts";
 import type { Entry, TypedArray } from "./safetensors.ts";
@@ -63,7 +64,7 @@ export async function openHdf5(bytes: Uint8Array, what: string, budget: Budget):
       return read();
     } catch (error) {
       if (error instanceof Fault) throw new Error(`${what}: ${error.message}`);
-      const text = brief(error instanceof Error ? error.message : String(error));
+      const text = brief(messageOf(error));
       throw new Error(`${what}: damaged HDF5 file, or of a kind that is not read: ${text}`);
     } finally {
       console.warn = warn;

@@ -9,6 +9,7 @@
  * `for (const group of optimizer.groups) group.lr = ...`.
  */
 import { aNumber, type Checks, check, checkOptions, fn, list, listOf, numbers, positiveInteger, shown } from "../base/check.ts";
+import { messageOf } from "../base/message.ts";
 
 /** The learning rate in step t, counted from 0, of a run of `steps` steps; who knows the number gives it. */
 export type Schedule = (t: number, steps?: number) => number;
@@ -217,7 +218,7 @@ function called(what: string, schedule: Schedule, t: number, steps: number): unk
   try {
     return schedule(t, steps);
   } catch (error) {
-    const said = error instanceof Error ? error.message : String(error);
+    const said = messageOf(error);
     throw new TypeError(`${what}: schedule${schedule.name ? ` (${schedule.name})` : ""} failed in step ${t}: ${said}; ${LOOKS}`, {
       cause: error,
     });

@@ -3,6 +3,7 @@
  * in its baseline tier first; the runtime warms kernels up.
  */
 import { nodeVersion, setFlags } from "../../base/host.ts";
+import { messageOf } from "../../base/message.ts";
 import { callHost } from "../../kernel/interpret.ts";
 import type { HostCall } from "../../kernel/kernel.ts";
 import { HOST } from "../../kernel/scalar.ts";
@@ -70,7 +71,7 @@ export function prohibition(): string | undefined {
     new WebAssembly.Module(EMPTY);
     return undefined;
   } catch (error) {
-    const said = error instanceof Error ? error.message : String(error);
+    const said = messageOf(error);
     return `this host compiles no WebAssembly (${said}); a page needs 'wasm-unsafe-eval' in the script-src of its Content-Security-Policy`;
   }
 }

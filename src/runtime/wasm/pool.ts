@@ -7,6 +7,7 @@
  * loop, receives them, and continues.
  */
 import { builtinModule, cores, environment } from "../../base/host.ts";
+import { messageOf } from "../../base/message.ts";
 import { CONTROL, MOST_PARTS, tagOf } from "../../codegen/wasm/threads.ts";
 import { markHarmless } from "../../kernel/interpret.ts";
 import type { Loaded } from "../backend.ts";
@@ -204,7 +205,7 @@ export class Pool {
         forbidden: (reason) => this.stayAlone(reason),
       });
     } catch (error) {
-      this.stayAlone(error instanceof Error ? error.message : String(error));
+      this.stayAlone(messageOf(error));
       return false;
     }
     this.#members.push(member);

@@ -4,6 +4,7 @@
  */
 
 import { environment } from "../../base/host.ts";
+import { messageOf } from "../../base/message.ts";
 import { watched } from "../../base/passes.ts";
 import type { Machine } from "../../codegen/x64/extension.ts";
 import { type Compiled, type CompileOptions, compileProgram, MOST_DEPTH, type Part, REPORTS } from "../../codegen/x64/program.ts";
@@ -55,7 +56,7 @@ function findHost(): Host | string {
       return `the system says that this processor has ${level}, and the processor says ${own ?? "that it has not"}`;
     return { system, level, machine };
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return messageOf(error);
   }
 }
 

@@ -3,6 +3,7 @@
  * interpreter's. What it found is remembered in the cache folder, by processor and versions, since home folders are shared between machines.
  */
 import { builtinModule, cacheFolderOf } from "../../base/host.ts";
+import { messageOf } from "../../base/message.ts";
 import type { Machine } from "../../codegen/x64/extension.ts";
 import { compileProgram } from "../../codegen/x64/program.ts";
 import { runKernel } from "../../kernel/interpret.ts";
@@ -153,8 +154,6 @@ function recall(file: string, key: string): Finding | undefined {
   }
 }
 
-const said = (error: unknown): string => (error instanceof Error ? error.message : String(error));
-
 /** Writes a file whole or not at all. */
 function remember(folder: string, file: string, finding: Finding): void {
   const fs = node("node:fs");
@@ -183,6 +182,6 @@ export function selfTest(machine: Machine, options: Partial<SelfTestOptions> = {
   } catch (error) {
     const remedy =
       (error as { readonly path?: string }).path === undefined ? "" : "; NABLA_CACHE may name another folder that can be written";
-    return `its self-test cannot be run: ${said(error)}${remedy}`;
+    return `its self-test cannot be run: ${messageOf(error)}${remedy}`;
   }
 }

@@ -3,6 +3,7 @@
  * `koffi` (an optional package). Memory is written first and executed afterwards, never both at once.
  */
 import { builtinModule } from "../../base/host.ts";
+import { messageOf } from "../../base/message.ts";
 
 /** A function of machine code on an offset in an arena. */
 export type Entry = (offset: number) => void;
@@ -55,7 +56,7 @@ export function openSystem(): System | string {
   try {
     return new Linux(loaded.koffi, loaded.file);
   } catch (error) {
-    return `koffi found no mmap here (${error instanceof Error ? error.message : String(error)})`;
+    return `koffi found no mmap here (${messageOf(error)})`;
   }
 }
 

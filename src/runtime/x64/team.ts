@@ -4,6 +4,7 @@
  * backend, so that `setThreads` holds for both.
  */
 import { builtinModule } from "../../base/host.ts";
+import { messageOf } from "../../base/message.ts";
 import { compileTeam, TEAM } from "../../codegen/x64/team.ts";
 import { PARTS_PER_THREAD, type Pool } from "../wasm/pool.ts";
 import type { Code, System } from "./system.ts";
@@ -120,7 +121,7 @@ export class Team {
   }
 
   #stayAlone(error: unknown): void {
-    this.#pool.stayAlone(error instanceof Error ? error.message : String(error));
+    this.#pool.stayAlone(messageOf(error));
     this.#dismiss(0);
   }
 }
