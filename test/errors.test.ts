@@ -78,6 +78,8 @@ const ROWS: readonly (readonly [what: string, call: () => unknown, message: RegE
   ["Sequential of a function", () => new Sequential(softmax as never), /for a function write a module/],
   // axes and sizes
   ["sum, axis", () => m.sum(2), /sum: axis 2 is out of range for a tensor of rank 2; use -2 to 1/],
+  ["cumsum, options for an axis", () => m.cumsum({ axis: 0 } as never), /cumsum: axis must be an integer, got \{ axis \}/],
+  ["sort, options for an axis", () => m.sort({ axis: 0 } as never), /^sort: axis must be an integer, got \{ axis \}/],
   ["sum, axis twice", () => m.sum([0, -2]), /name one axis twice/],
   ["max, axis", () => m.max(-3), /max: axis -3 is out of range/],
   ["max of nothing", () => zeros([0, 3]).max(0), /max: nothing to choose from along axes \[0\] of \[0, 3\]/],

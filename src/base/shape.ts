@@ -62,6 +62,7 @@ export function stridesOf(shape: Shape): number[] {
 
 /** Axis in 0..rank-1 for an axis that may count from the end. */
 export function normalizeAxis(axis: number, rank: number, what: string): number {
+  if (typeof axis !== "number") throw new TypeError(`${what}: axis must be an integer, got ${shown(axis)}`);
   if (!Number.isInteger(axis) || axis < -rank || axis >= rank) {
     const range = rank === 0 ? "a scalar has no axes" : `use ${-rank} to ${rank - 1}`;
     throw new RangeError(`${what}: axis ${shown(axis)} is out of range for a tensor of rank ${rank}; ${range}`);

@@ -736,9 +736,11 @@ export class Tensor implements Value {
   }
   /** Sorted elements along an axis, and their original positions (i32). */
   sort(axis = -1, options: { readonly descending?: boolean } = {}): { values: Tensor; indices: Tensor } {
-    const indices = this.argsort(axis, options);
-    if (this.rank === 0) return { values: this, indices };
-    return { values: this.takeAlong(indices, axis), indices };
+    checkOptions("sort", options, SORT);
+    if (isAxisOfScalar(axis, this.rank)) return { values: this, indices: this.argsort(axis) };
+    const at = normalizeAxis(axis, this.rank, "sort");
+    const indices = this.argsort(at, options);
+    return { values: this.takeAlong(indices, at), indices };
   }
 
   // ---- movement ---------------------------------------------------------------------------------------------------------------------

@@ -329,6 +329,7 @@ const LISTS: Readonly<Record<string, readonly [(x: Tensor) => Tensor, number[], 
   "entropy with 0": [(x) => F.entropy(x), [0, 1], [0], [0, -1]],
   "normalize of zeros": [(x) => F.normalize(x, { axis: 0 }).select(0, 0), [0, 0], [0], [1e12, 0]],
   "where that leaves √ of 0 out": [(x) => x.gt(0).where(x.sqrt(), 0).sum(), [0, 4], [2], [0, 0.25]],
+  "where that leaves x · log x of 0 out": [(x) => x.gt(0).where(x.mul(x.log()), 0).sum(), [0, 1], [0], [0, 1]],
   "max pool of a tie": [(x) => F.maxPool1d(x.reshape([1, 1, -1]), 2, { stride: 1 }), [2, 2, 1], [2, 2], [1, 1, 0]],
   "max pool with NaN": [(x) => F.maxPool1d(x.reshape([1, 1, -1]), 2, { stride: 1 }), [NAN, 1, 2], [NAN, 2], [1, 0, 1]],
   "mean of nothing": [(x) => x.narrow(0, 0, 0).mean(), [1], [NAN], [0]],
@@ -378,6 +379,8 @@ const KNOWN: Readonly<Record<string, string>> = {
   "∂y x / y [4]: 0, expected NaN": "the slope of x / y by y is 0 where both are infinite and the value is NaN",
   "ctcLoss of more labels than frames, slopes [0]: 0, expected NaN": "where CTC's loss is ∞, its slopes are 0; PyTorch's are NaN",
   "ctcLoss of more labels than frames, slopes [1]: 0, expected NaN": "where CTC's loss is ∞, its slopes are 0; PyTorch's are NaN",
+  "where that leaves x · log x of 0 out, slopes [0]: NaN, expected 0":
+    "a product sends NaN back where a cotangent of 0 meets an infinite factor, even if where leaves the product out, as in PyTorch; xlogy does not",
   "lgamma [1]: Infinity, expected 741.6674831991414": "lgamma of denormal numbers is ∞",
   "lgamma [3]: Infinity, expected 741.6674831991414": "lgamma of denormal numbers is ∞",
 };
