@@ -21,6 +21,9 @@ export function groupsOf<O>(trainable: Trainable<O>): readonly ParameterGroup<O>
   for (const group of groups) {
     if (typeof group !== "object" || group === null || !("parameters" in group))
       throw new TypeError(`an optimizer wants parameters, or groups { parameters, ...options }; got ${describe(group)} among them`);
+    // A Sequential is a list of modules, and what a module calls parameters is a method.
+    if (typeof group.parameters === "function")
+      throw new TypeError("an optimizer wants a list of parameters, got modules; pass model.parameters()");
     listOf(group.parameters);
   }
   return groups;

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { compile } from "../../src/function/compile.ts";
 import { Linear } from "../../src/nn/linear.ts";
 import { Parameter, State } from "../../src/nn/parameter.ts";
+import { Sequential } from "../../src/nn/sequential.ts";
 import { tensor } from "../../src/ops/create.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
 import { Adam } from "../../src/optim/adam.ts";
@@ -42,6 +43,11 @@ const refused: [string, () => unknown, RegExp][] = [
   ["set of another shape", () => w().set(tensor([1])), /set: w holds f32\[2\], got f32\[1\]/],
   ["set of another dtype", () => w().set(tensor([1, 2], { dtype: "i32" })), /holds f32\[2\], got i32\[2\]/],
   ["an optimizer of a model", () => new Adam(any(new Linear(2, 2))), /wants a list of parameters, got a Linear; pass model.parameters/],
+  [
+    "an optimizer of a list of layers",
+    () => new Adam(any(new Sequential(new Linear(2, 2)))),
+    /wants a list of parameters, got modules; pass model.parameters/,
+  ],
   ["an optimizer of nothing", () => new SGD(any(undefined), any({ lr: 1 })), /wants a list of parameters, got undefined/],
   ["an optimizer of tensors", () => new Adam(any([tensor([1])])), /wants parameters.*got a Tensor among them/],
   ["a group of tensors", () => new Adam(any([{ parameters: [tensor([1])] }])), /want parameters.*got a Tensor among them/],
