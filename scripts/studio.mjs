@@ -2,8 +2,8 @@
  * @file Builds the studio: the page and its workers, and all of it in one file. `npm run build` calls it. The page's code imports the built modules of the
  * package, as a user's page would.
  *
- *     dist/studio/index.html · studio.js · studio.css · worker.js · lessons.js     what `nabla studio` serves
- *     dist/studio/one.html                                                          the same in one file, which trains from file://
+ *     dist/studio/index.html, and beside it a file of styles and the modules     what `nabla studio` serves
+ *     dist/studio/one.html                                                        the same in one file, which trains from file://
  */
 import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, relative, resolve, sep } from "node:path";
@@ -39,37 +39,70 @@ const formulas = {
   },
 };
 
-/** A module and all that it imports as one classic script: a worker that is a module does not start on file://. Gives its files' texts by name. */
-async function script(entry, name, plugins = []) {
+/** What `vite build` needs for every part of the studio. */
+const common = (plugins, build) => ({
+  configFile: false,
+  root: source,
+  logLevel: "error",
+  plugins: [builtModules, formulas, ...plugins],
+  build: { write: false, target: "es2023", minify: true, modulePreload: false, cssCodeSplit: false, ...build },
+});
+
+/** The manifest of the package names its built files; the studio's sources are not among them. */
+const treeshake = {
+  moduleSideEffects: (id) =>
+    !id.includes(`${sep}dist${sep}modules${sep}`) || /modules\/(runtime\/evaluate|base\/disposable)\.js$/.test(id.replaceAll("\\", "/")),
+};
+
+/** Findings and errors name the layers by their classes. */
+const minify = { compress: true, mangle: { keepNames: { class: true, function: false } }, codegen: true };
+
+async function built(config) {
   const { build } = await import("vite");
-  const made = await build({
-    configFile: false,
-    root: source,
-    logLevel: "error",
-    plugins: [builtModules, formulas, ...plugins],
+  const [{ output }] = [await build(config)].flat();
+  return output.map((file) => [file.fileName, "code" in file ? file.code : file.source]);
+}
+
+/** The page and its workers as modules that share the engine; each room is loaded when it is entered. Gives the files' texts by name. */
+const modules = async (entries, plugins) =>
+  Object.fromEntries(
+    await built(
+      common(plugins, {
+        rolldownOptions: {
+          input: Object.fromEntries(Object.entries(entries).map(([name, entry]) => [name, join(source, entry)])),
+          preserveEntrySignatures: false,
+          treeshake,
+          output: {
+            minify,
+            entryFileNames: "[name].js",
+            chunkFileNames: "[name].js",
+            assetFileNames: "studio.css",
+            // Of the package, the page itself has the figures alone.
+            codeSplitting: { groups: [{ name: "engine", test: /dist.modules.(?!figures)/, minShareCount: 2 }] },
+          },
+        },
+      }),
+    ),
+  );
+
+/** A module and all that it imports as one classic script, which starts on file://, as a module does not. */
+async function script(entry, plugins = []) {
+  const files = await built({
+    ...common(plugins, {
+      lib: { entry: join(source, entry), formats: ["iife"], name: "studio", fileName: "script" },
+      rolldownOptions: { treeshake, output: { extend: true, minify } },
+    }),
     // A classic script has no address of its own; the engine asks for it to leave its own lines out of traces.
     define: { "process.env.NODE_ENV": '"production"', "import.meta": '{"url":"file:///nabla/studio.js"}' },
-    build: {
-      write: false,
-      target: "es2023",
-      minify: true,
-      lib: { entry: join(source, entry), formats: ["iife"], name: "studio", fileName: name },
-      // The manifest of the package names its built files; the studio's sources are not among them.
-      rolldownOptions: {
-        treeshake: {
-          moduleSideEffects: (id) =>
-            !id.includes(`${sep}dist${sep}modules${sep}`) ||
-            /modules\/(runtime\/evaluate|base\/disposable)\.js$/.test(id.replaceAll("\\", "/")),
-        },
-        // Findings and errors name the layers by their classes.
-        output: { extend: true, minify: { compress: true, mangle: { keepNames: { class: true, function: false } }, codegen: true } },
-      },
-    },
   });
-  const [{ output }] = Array.isArray(made) ? made : [made];
-  return Object.fromEntries(
-    output.map((file) => [file.fileName.endsWith(".css") ? "css" : "js", "code" in file ? file.code : file.source]),
-  );
+  return files.find(([name]) => name.endsWith(".js"))[1];
+}
+
+/** The programs of the page and of its workers, as the text that the one file's start takes apart. */
+async function packed(...programs) {
+  const { compress } = await import("lzma1");
+  if (programs.some((text) => text.includes("\0"))) throw new Error("a program has a zero byte, which stands between programs");
+  return Buffer.from(compress(Buffer.from(programs.join("\0")), 9)).toString("base64");
 }
 
 /** What the page may do. WebAssembly is compiled; no text is run as code. */
@@ -106,22 +139,15 @@ ${body}
 export async function buildStudio() {
   if (!existsSync(join(root, "dist/modules"))) throw new Error("build the package first: npm run build");
   const { default: solid } = await import("vite-plugin-solid");
-  const [main, worker, lessons, one] = await Promise.all([
-    script("main.tsx", "studio", [solid()]),
-    script("worker/session-worker.ts", "worker"),
-    script("worker/lessons-worker.ts", "lessons"),
-    script("worker/one-worker.ts", "one-worker"),
-  ]);
+  const served = await modules({ studio: "main.tsx", worker: "worker/session-worker.ts", lessons: "worker/lessons-worker.ts" }, [solid()]);
+  const [main, worker, start] = await Promise.all([script("main.tsx", [solid()]), script("worker/one-worker.ts"), script("one/start.ts")]);
   rmSync(out, { recursive: true, force: true });
   mkdirSync(out, { recursive: true });
   const write = (name, text) => writeFileSync(join(out, name), text);
-  write("studio.js", main.js);
-  write("studio.css", main.css ?? "");
-  write("worker.js", worker.js);
-  write("lessons.js", lessons.js);
-  write("index.html", page(POLICY, '<link rel="stylesheet" href="studio.css">', '<script src="studio.js"></script>'));
-  const parts = `<script type="text/plain" id="nabla-worker">${inline(one.js)}</script>\n<script>${inline(main.js)}</script>`;
-  write("one.html", page(POLICY_OF_ONE, `<style>${main.css ?? ""}</style>`, parts));
+  for (const [name, text] of Object.entries(served)) write(name, text);
+  write("index.html", page(POLICY, '<link rel="stylesheet" href="studio.css">', '<script type="module" src="studio.js"></script>'));
+  const parts = `<script type="text/plain" id="nabla-pack">${await packed(main, worker)}</script>\n<script>${inline(start)}</script>`;
+  write("one.html", page(POLICY_OF_ONE, `<style>${served["studio.css"]}</style>`, parts));
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await buildStudio();

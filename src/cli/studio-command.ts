@@ -4,7 +4,7 @@
  */
 import { spawn } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { basename, join } from "node:path";
@@ -27,9 +27,6 @@ export interface StudioFlags {
 }
 
 const TYPES: Readonly<Record<string, string>> = { html: "text/html", js: "text/javascript", css: "text/css" };
-
-/** What is served, and nothing else. */
-const FILES = ["index.html", "studio.js", "studio.css", "worker.js", "lessons.js", "one.html"] as const;
 
 /** An isolated page has shared memory; the rest keeps other pages out. */
 const HEADERS = {
@@ -129,7 +126,8 @@ async function find(request: IncomingMessage, served: Served): Promise<Found | n
 
 function fileNamed(name: string, { from, table, shelf }: Served): Found | number {
   if (name === "data" && table) return { type: "text/plain", text: table.text };
-  const file = FILES.find((each) => each === name);
+  // What the build has put there is served, and nothing else.
+  const file = readdirSync(from).find((each) => each === name);
   if (!file) return 404;
   const text = readFileSync(join(from, file), "utf8");
   const type = TYPES[file.split(".").at(-1)!]!;

@@ -3,12 +3,7 @@ import { render } from "solid-js/web";
 import "./style/index.css";
 import { stateIn } from "./export/one-file.ts";
 import { takeText } from "./export/take.ts";
-import { boundary } from "./rooms/boundary.tsx";
-import { flow } from "./rooms/flow.tsx";
-import { list } from "./rooms/list.tsx";
-import { runs } from "./rooms/runs.tsx";
-import { spectra } from "./rooms/spectra.tsx";
-import { units } from "./rooms/units.tsx";
+import { ROOMS } from "./rooms/index.ts";
 import { Shell } from "./shell.tsx";
 import { chosenRun } from "./source/runs.ts";
 import { LocalSource, startWorker } from "./source/source.ts";
@@ -16,8 +11,6 @@ import { createStudio } from "./state/studio.ts";
 import { readPlace } from "./state/url.ts";
 import { drawTimes } from "./ui/canvas.tsx";
 import { startTheme } from "./ui/theme.ts";
-
-const ROOMS = [boundary, units, flow, spectra, list, runs];
 
 async function main(): Promise<void> {
   startTheme();

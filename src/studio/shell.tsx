@@ -1,10 +1,10 @@
 /** @file The page around the rooms: their list, the bar of time, lessons, table, files and help. */
-import { createEffect, createSignal, For, type JSX, onMount, Show } from "solid-js";
+import { type Accessor, createEffect, createMemo, createSignal, For, type JSX, onMount, Show } from "solid-js";
 import { Dynamic } from "solid-js/web";
 import { Menu } from "./export/menu.tsx";
 import { takeFile } from "./export/take.ts";
 import { Lessons } from "./lessons/lessons.tsx";
-import type { Room } from "./rooms/room.ts";
+import type { Room, RoomEntry } from "./rooms/room.ts";
 import type { Studio } from "./state/studio.ts";
 import { Table } from "./ui/controls.tsx";
 import { ICONS, Icon } from "./ui/icon.tsx";
@@ -14,13 +14,14 @@ import { Transport } from "./ui/transport.tsx";
 
 const NEXT_THEME: Readonly<Record<Theme, Theme>> = { auto: "light", light: "dark", dark: "auto" };
 
-export function Shell(props: { readonly studio: Studio; readonly rooms: readonly Room[] }): JSX.Element {
+export function Shell(props: { readonly studio: Studio; readonly rooms: readonly RoomEntry[] }): JSX.Element {
   const { studio } = props;
   const [lessons, setLessons] = createSignal(false);
   const [table, setTable] = createSignal(false);
   const [over, setOver] = createSignal(false);
   let help!: HTMLDialogElement;
-  const room = (): Room => props.rooms.find(({ id }) => id === studio.room()) ?? props.rooms[0]!;
+  const entry = createMemo((): RoomEntry => props.rooms.find(({ id }) => id === studio.room()) ?? props.rooms[0]!);
+  const room = createRoom(entry, studio.say);
   const turnTheme = (): void => setTheme(NEXT_THEME[theme()]);
   onMount(() => {
     listen({
@@ -55,7 +56,7 @@ export function Shell(props: { readonly studio: Studio; readonly rooms: readonly
           </span>{" "}
           Nabla <span class="brand-more">studio</span>
         </p>
-        <h1>{room().title}</h1>
+        <h1>{entry().title}</h1>
         <div class="top-buttons">
           <button type="button" class="text-button" aria-pressed={lessons()} title="Lessons (L)" onClick={() => setLessons(!lessons())}>
             <Icon path={ICONS.lessons} />
@@ -71,7 +72,7 @@ export function Shell(props: { readonly studio: Studio; readonly rooms: readonly
           >
             <Icon path={ICONS.table} />
           </button>
-          <Menu studio={studio} room={room()} />
+          <Menu studio={studio} room={entry().id} />
           <button
             type="button"
             class="icon-button"
@@ -91,8 +92,8 @@ export function Shell(props: { readonly studio: Studio; readonly rooms: readonly
           {(each, i) => (
             <button
               type="button"
-              ref={(button) => createEffect(() => each.id === room().id && button.scrollIntoView({ block: "nearest", inline: "center" }))}
-              aria-current={each.id === room().id ? "page" : undefined}
+              ref={(button) => createEffect(() => each.id === entry().id && button.scrollIntoView({ block: "nearest", inline: "center" }))}
+              aria-current={each.id === entry().id ? "page" : undefined}
               title={`${each.title} (${i() + 1})`}
               onClick={() => studio.enter(each.id)}
             >
@@ -108,10 +109,16 @@ export function Shell(props: { readonly studio: Studio; readonly rooms: readonly
             {studio.notice() || "The loss is no number any more. Wind back, and try a smaller rate."}
           </p>
         </Show>
-        <Show when={table()}>
-          <Table {...room().table(studio)} />
+        <Show when={room()}>
+          {(loaded) => (
+            <>
+              <Show when={table()}>
+                <Table {...loaded().table(studio)} />
+              </Show>
+              <Dynamic component={loaded().View} studio={studio} />
+            </>
+          )}
         </Show>
-        <Dynamic component={room().View} studio={studio} />
       </main>
       <Show when={lessons()}>
         <Lessons studio={studio} close={() => setLessons(false)} />
@@ -146,13 +153,27 @@ export function Shell(props: { readonly studio: Studio; readonly rooms: readonly
   );
 }
 
+/** The room that was entered, when it is there. */
+function createRoom(entry: Accessor<RoomEntry>, say: (line: string) => void): Accessor<Room | undefined> {
+  const [room, setRoom] = createSignal<Room>();
+  createEffect(() => {
+    const entered = entry();
+    setRoom(undefined);
+    entered.load().then(
+      (loaded) => void (entered === entry() && setRoom(loaded)),
+      (error: Error) => say(`the room ${entered.title} does not load: ${error.message}`),
+    );
+  });
+  return room;
+}
+
 /** Says what there is to see: when the run is paused, at most every five seconds. */
-function Speech(props: { readonly studio: Studio; readonly room: Room }): JSX.Element {
+function Speech(props: { readonly studio: Studio; readonly room: Room | undefined }): JSX.Element {
   const [text, setText] = createSignal("");
   let said = "";
   setInterval(() => {
     const { studio, room } = props;
-    if (studio.stats().playing === 1) return;
+    if (!room || studio.stats().playing === 1) return;
     const now = room.describe(studio);
     if (now === said) return;
     said = now;

@@ -3,7 +3,7 @@
  * same bits; what is served is safe; sizes keep their budgets. Skipped where Chromium is not installed.
  */
 import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -342,15 +342,32 @@ describe("served", () => {
 
 describe("sizes", () => {
   const bytes = (name: string): Buffer => readFileSync(join(dist, "studio", name));
-  const brotli = (...names: string[]): number => names.reduce((sum, name) => sum + brotliCompressSync(bytes(name)).length, 0);
+  /** A file and all that it loads before it runs. */
+  const loaded = (name: string, seen = new Set<string>()): Set<string> => {
+    if (seen.has(name)) return seen;
+    seen.add(name);
+    for (const [, next] of bytes(name)
+      .toString()
+      .matchAll(/(?:from|import)"\.\/([^"]+)"/g))
+      loaded(next!, seen);
+    return seen;
+  };
+  const brotli = (names: Iterable<string>): number => [...names].reduce((sum, name) => sum + brotliCompressSync(bytes(name)).length, 0);
 
   test("the page, its worker and the one file keep their budgets", () => {
-    // Measured 2026-11-30: page 54 kB, worker 122 kB, instruments and lessons 222 kB, one file 693 kB, 238 kB gzipped. To measure again, print these.
-    expect(brotli("studio.js", "studio.css")).toBeLessThan(60_000 + 15_000 * (ROOMS.length - 1));
-    expect(brotli("worker.js")).toBeLessThan(130_000);
-    expect(brotli("lessons.js")).toBeLessThan(230_000);
-    expect(bytes("one.html").length).toBeLessThan(700_000);
-    expect(gzipSync(bytes("one.html"), { level: 9 }).length).toBeLessThan(250_000);
+    // Measured 2026-11-30, in kB: page and first room 42, other rooms 4 to 5 each, worker 132, instruments and lessons 57, one file 295, 211 gzipped. To measure again, print these.
+    const page = loaded("studio.js").add("studio.css");
+    expect([...page]).not.toContain("engine.js");
+    expect(brotli(loaded("boundary.js", page))).toBeLessThan(46_000);
+    const other = (room: string): number => brotli([...loaded(`${room}.js`)].filter((name) => !page.has(name)));
+    for (const room of ROOMS) expect(other(room), room).toBeLessThan(8_000);
+    const worker = loaded("worker.js");
+    expect(brotli(worker)).toBeLessThan(136_000);
+    expect(brotli([...loaded("lessons.js")].filter((name) => !worker.has(name)))).toBeLessThan(60_000);
+    expect(bytes("one.html").length).toBeLessThan(305_000);
+    expect(gzipSync(bytes("one.html"), { level: 9 }).length).toBeLessThan(216_000);
+    const all = readdirSync(join(dist, "studio")).reduce((sum, name) => sum + bytes(name).length, 0);
+    expect(all).toBeLessThan(1_220_000);
   });
 
   test("no page that imports nabla carries any of it", () => {

@@ -1,6 +1,5 @@
 /** @file What can be taken away from the page, and brought to it. */
 import { createSignal, For, type JSX, Show } from "solid-js";
-import type { Room } from "../rooms/room.ts";
 import type { Studio } from "../state/studio.ts";
 import { MOST_CHARACTERS, writePlace } from "../state/url.ts";
 import { ICONS, Icon } from "../ui/icon.tsx";
@@ -14,7 +13,7 @@ interface Item {
   readonly run: () => Promise<string>;
 }
 
-export function Menu(props: { readonly studio: Studio; readonly room: Room }): JSX.Element {
+export function Menu(props: { readonly studio: Studio; readonly room: string }): JSX.Element {
   const { studio } = props;
   const [open, setOpen] = createSignal(false);
   let file!: HTMLInputElement;
@@ -59,8 +58,8 @@ export function Menu(props: { readonly studio: Studio; readonly room: Room }): J
         const canvas = document.querySelector<HTMLCanvasElement>(".stage canvas");
         const blob = await new Promise<Blob | null>((resolve) => (canvas ? canvas.toBlob(resolve) : resolve(null)));
         if (!blob) throw new Error("this view has no picture to save");
-        download(`${props.room.id}.png`, new Uint8Array(await blob.arrayBuffer()), "image/png");
-        return `${props.room.id}.png`;
+        download(`${props.room}.png`, new Uint8Array(await blob.arrayBuffer()), "image/png");
+        return `${props.room}.png`;
       },
     },
     {

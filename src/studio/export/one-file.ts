@@ -1,4 +1,5 @@
 /** @file The page with its state in one HTML file: it opens where it was saved, and trains on to the same bits. */
+import { PACK } from "../one/pack.ts";
 import type { Place } from "../state/url.ts";
 import { readConfig } from "../worker/config.ts";
 
@@ -14,7 +15,7 @@ export function stateIn(page: Document): Place | undefined {
 
 /** The one file's text: this page's own where it is one file, else the one that the server has. */
 async function template(): Promise<Document> {
-  if (document.getElementById("nabla-worker")) return new DOMParser().parseFromString(document.documentElement.outerHTML, "text/html");
+  if (document.getElementById(PACK)) return new DOMParser().parseFromString(document.documentElement.outerHTML, "text/html");
   const answer = await fetch("one.html");
   if (!answer.ok) throw new Error(`one.html: the server answered ${answer.status}; start the studio again`);
   return new DOMParser().parseFromString(await answer.text(), "text/html");

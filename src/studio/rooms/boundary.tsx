@@ -269,9 +269,6 @@ function describe(studio: Studio): string {
 }
 
 export const boundary: Room = {
-  id: "boundary",
-  title: "Boundary",
-  icon: "M4 4h16v16H4zM4 15c5 0 5-8 9-8s3 5 7 5",
   View,
   describe,
   table(studio) {

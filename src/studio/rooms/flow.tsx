@@ -222,9 +222,6 @@ const gainsInWords = (answer: FlowAnswer | undefined): string =>
     : "The gains, being measured";
 
 export const flow: Room = {
-  id: "flow",
-  title: "Flow",
-  icon: "M3 7c5 0 5 4 9 4s4-2 9-2M3 12c5 0 5 2 9 2s4-1 9-1M3 17c5 0 5-1 9-1s4 .5 9 .5",
   View,
   describe() {
     const found = shown();

@@ -254,9 +254,6 @@ function Elimination(props: { readonly answer: GraphAnswer }): JSX.Element {
 }
 
 export const list: Room = {
-  id: "list",
-  title: "List",
-  icon: "M5 6h4v4H5zM5 14h4v4H5zM15 10h4v4h-4zM9 8l6 4M9 16l6-4",
   View,
   describe() {
     const found = shown();

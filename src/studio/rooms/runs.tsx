@@ -259,9 +259,6 @@ function Differences(props: { readonly runs: readonly RunRecord[] }): JSX.Elemen
 }
 
 export const runs: Room = {
-  id: "runs",
-  title: "Runs",
-  icon: "M4 4v16h16M7 14c3-1 3-6 6-7s4 1 7-1M7 17c4 0 5-4 7-4s3 1 6 0",
   View,
   describe: () => (drawn().length === 0 ? "No run is chosen" : inWords(drawn())),
   table() {

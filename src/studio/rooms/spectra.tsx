@@ -155,9 +155,6 @@ const inWords = (answer: SpectrumAnswer | undefined): string =>
     : "Singular values, being computed";
 
 export const spectra: Room = {
-  id: "spectra",
-  title: "Spectra",
-  icon: "M3 19h18M5 19v-4M9 19v-9M13 19V7M17 19v-6M4 12c4-9 10-9 15 5",
   View,
   describe: () => inWords(shown()),
   table() {

@@ -191,9 +191,6 @@ function Strip(props: StripProps): JSX.Element {
 }
 
 export const units: Room = {
-  id: "units",
-  title: "Units",
-  icon: "M3 18h6c3 0 3-12 6-12h6M12 3v18",
   View,
   describe: () => {
     const found = shown();

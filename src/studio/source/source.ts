@@ -1,4 +1,5 @@
 /** @file Where frames come from. A room does not know which source it has. */
+import type { PackedPage } from "../one/pack.ts";
 import { decodeFrame, type Frame } from "../worker/protocol.ts";
 
 export interface Source {
@@ -56,8 +57,8 @@ export class LocalSource implements Source {
 
 /** The worker of that name: in the one file its text is in the page, elsewhere it is a file beside it. */
 export function startWorker(name: "worker" | "lessons"): Worker {
-  const text = document.getElementById("nabla-worker")?.textContent;
-  if (!text) return new Worker(`${name}.js`);
+  const text = (globalThis as PackedPage).nablaWorker;
+  if (!text) return new Worker(`${name}.js`, { type: "module" });
   const url = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
   const worker = new Worker(url);
   URL.revokeObjectURL(url);

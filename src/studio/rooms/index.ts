@@ -1,0 +1,41 @@
+/** @file The rooms, in the order of the rail. Each is loaded when it is entered. */
+import type { RoomEntry } from "./room.ts";
+
+export const ROOMS: readonly RoomEntry[] = [
+  {
+    id: "boundary",
+    title: "Boundary",
+    icon: "M4 4h16v16H4zM4 15c5 0 5-8 9-8s3 5 7 5",
+    load: async () => (await import("./boundary.tsx")).boundary,
+  },
+  {
+    id: "units",
+    title: "Units",
+    icon: "M3 18h6c3 0 3-12 6-12h6M12 3v18",
+    load: async () => (await import("./units.tsx")).units,
+  },
+  {
+    id: "flow",
+    title: "Flow",
+    icon: "M3 7c5 0 5 4 9 4s4-2 9-2M3 12c5 0 5 2 9 2s4-1 9-1M3 17c5 0 5-1 9-1s4 .5 9 .5",
+    load: async () => (await import("./flow.tsx")).flow,
+  },
+  {
+    id: "spectra",
+    title: "Spectra",
+    icon: "M3 19h18M5 19v-4M9 19v-9M13 19V7M17 19v-6M4 12c4-9 10-9 15 5",
+    load: async () => (await import("./spectra.tsx")).spectra,
+  },
+  {
+    id: "list",
+    title: "List",
+    icon: "M5 6h4v4H5zM5 14h4v4H5zM15 10h4v4h-4zM9 8l6 4M9 16l6-4",
+    load: async () => (await import("./list.tsx")).list,
+  },
+  {
+    id: "runs",
+    title: "Runs",
+    icon: "M4 4v16h16M7 14c3-1 3-6 6-7s4 1 7-1M7 17c4 0 5-4 7-4s3 1 6 0",
+    load: async () => (await import("./runs.tsx")).runs,
+  },
+];
