@@ -78,7 +78,7 @@ const modules = async (entries, plugins) =>
             chunkFileNames: "[name].js",
             assetFileNames: "studio.css",
             // Of the package, the page itself has the figures alone.
-            codeSplitting: { groups: [{ name: "engine", test: /dist.modules.(?!figures)/, minShareCount: 2 }] },
+            codeSplitting: { groups: [{ name: "engine", test: /dist.modules.(?!figures|demo)/, minShareCount: 2 }] },
           },
         },
       }),

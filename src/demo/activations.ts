@@ -7,8 +7,9 @@ import { initializers, type Layer, Linear, mseLoss, Sequential, Sigmoid, Tanh } 
 import { concatenate, stack, tensor } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { SGD } from "../optim/sgd.ts";
-import { type Demo, distance, draw, type Fact, f64, item, sampled, scalar, slopeAt } from "./demo.ts";
+import type { Demo, Fact } from "./demo.ts";
 import { trainedOneByOne } from "./train-small.ts";
+import { distance, draw, f64, item, sampled, scalar, slopeAt } from "./values.ts";
 
 /** Lines of a grid on [-1, 1]², as rows of points on each: [lines, points, 2]. */
 const LINES: Tensor = stack(

@@ -12,8 +12,9 @@ import { optimalOrder } from "../inspect/vertex-optimum.ts";
 import { keyOf, normal } from "../math/random.ts";
 import { stack } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
-import { type Demo, distance, type Fact, item, scalar, sigmoidSlope, slopeAt } from "./demo.ts";
+import type { Demo, Fact } from "./demo.ts";
 import { byEquations, costOf, network } from "./derivatives.ts";
+import { distance, item, scalar, sigmoidSlope, slopeAt } from "./values.ts";
 
 type Two = readonly [Tensor, Tensor];
 

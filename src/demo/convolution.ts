@@ -10,7 +10,8 @@ import { LeNet5 } from "../models/lenet.ts";
 import { Conv2d, MaxPool2d, Sequential } from "../nn/index.ts";
 import { tensor } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
-import { type Demo, distance, draw, f64, item } from "./demo.ts";
+import type { Demo } from "./demo.ts";
+import { distance, draw, f64, item } from "./values.ts";
 
 const X = [[200, 150, 150], [100, 50, 100], [25, 25, 10]]; // biome-ignore format: a matrix
 const K = [[1, 0, -1], [2, 0, -2], [1, 0, -1]]; // biome-ignore format: a matrix

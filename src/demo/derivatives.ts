@@ -4,7 +4,8 @@ import { grad, jvp, valueAndGrad } from "../function/derivative.ts";
 import { exactXor } from "../models/xor.ts";
 import { tensor } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
-import { type Demo, distance, draw, f64, item, sampled, scalar, sigmoidSlope, slopeAt } from "./demo.ts";
+import type { Demo } from "./demo.ts";
+import { distance, draw, f64, item, sampled, scalar, sigmoidSlope, slopeAt } from "./values.ts";
 import { XOR, xorLosses } from "./xor.ts";
 
 /** A 3-4-2 network of sigmoids with the cost ½ ‖a - y‖², its weights and one example. */

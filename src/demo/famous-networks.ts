@@ -5,7 +5,8 @@ import { conv2d } from "../math/conv.ts";
 import { keyOf, normal } from "../math/random.ts";
 import { zoo } from "../models/zoo.ts";
 import { Conv2d, GlobalAvgPool, Linear } from "../nn/index.ts";
-import { type Demo, distance, draw, item } from "./demo.ts";
+import type { Demo } from "./demo.ts";
+import { distance, draw, item } from "./values.ts";
 
 const tables = new Map<string, Summary>();
 

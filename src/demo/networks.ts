@@ -8,7 +8,8 @@ import { Linear, Sequential, Tanh } from "../nn/index.ts";
 import * as initializers from "../nn/initializers.ts";
 import { tensor } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
-import { type Demo, distance, draw, f64, item, sampled, sigmoidSlope } from "./demo.ts";
+import type { Demo } from "./demo.ts";
+import { distance, draw, f64, item, sampled, sigmoidSlope } from "./values.ts";
 
 const singularValues = (w: Tensor): number[] => Array.from(svdvals(w).dataSync());
 

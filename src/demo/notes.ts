@@ -8,8 +8,9 @@ import { initializers, Linear, Sequential, Tanh } from "../nn/index.ts";
 import { concatenate, stack, tensor } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { Adam } from "../optim/adam.ts";
-import { type Demo, distance, draw, f64, item, sampled, traced } from "./demo.ts";
+import type { Demo } from "./demo.ts";
 import { trained } from "./train-small.ts";
+import { distance, draw, f64, item, sampled, traced } from "./values.ts";
 import { XOR } from "./xor.ts";
 
 export const grid = (from: number, to: number, count = 121): Tensor =>

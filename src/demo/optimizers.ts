@@ -12,7 +12,8 @@ import type { Optimizer } from "../optim/optimizer.ts";
 import { RMSProp } from "../optim/rmsprop.ts";
 import { cosineAnnealing, type Schedule, stepDecay, warmUp } from "../optim/schedules.ts";
 import { SGD } from "../optim/sgd.ts";
-import { type Demo, f64, item } from "./demo.ts";
+import type { Demo } from "./demo.ts";
+import { f64, item } from "./values.ts";
 import { xorLosses } from "./xor.ts";
 
 /** The lecture's logits are lost. These give all three entropies that it prints. */

@@ -12,9 +12,10 @@ import { Dropout, initializers, type Layer, Linear, ReLU, Sequential } from "../
 import { tensor, zeros } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { Adam } from "../optim/adam.ts";
-import { type Demo, distance, draw, f64, item, scalar } from "./demo.ts";
+import type { Demo } from "./demo.ts";
 import { trained } from "./train-small.ts";
 import { accuracyOf, digitExamples, type Examples } from "./units.ts";
+import { distance, draw, f64, item, scalar } from "./values.ts";
 
 /** Nets on a tenth of the digits: one alone, five bagged ones, and one with dropout. */
 async function bagsAndMasks(): Promise<{ alone: number; bagged: number; dropped: number; parameters: number }> {

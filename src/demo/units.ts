@@ -8,9 +8,10 @@ import { type Layer, Linear, Maxout, Module, ReLU, Sequential, Sigmoid } from ".
 import { tensor } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { Adam } from "../optim/adam.ts";
-import { type Demo, distance, draw, f64, item, scalar, slopeAt, traced } from "./demo.ts";
+import type { Demo } from "./demo.ts";
 import { grid, mean } from "./notes.ts";
 import { trained } from "./train-small.ts";
+import { distance, draw, f64, item, scalar, slopeAt, traced } from "./values.ts";
 
 export type Examples = readonly [inputs: Tensor, targets: Tensor];
 

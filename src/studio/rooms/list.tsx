@@ -1,5 +1,6 @@
 /** @file The room List: a formula as a graph of its instructions; the derivative as a sum over paths; and the game of eliminating vertices. */
 import { createEffect, createMemo, createSignal, For, type JSX, Show } from "solid-js";
+import { desk } from "../source/source.ts";
 import type { Studio } from "../state/studio.ts";
 import { Choice, Num, Out, Segments } from "../ui/controls.tsx";
 import { fixed } from "../ui/numbers.ts";
@@ -29,17 +30,19 @@ function View(props: { readonly studio: Studio }): JSX.Element {
   let number = 0;
   createEffect(() => {
     const own = ++number;
-    studio.ask<GraphAnswer>({ do: "graph", text: text(), values: values() }).then(
-      (found) => {
-        if (own !== number) return;
-        setFault("");
-        setAnswer(() => found);
-        setShown(() => found);
-      },
-      (error: Error) => {
-        if (own === number) setFault(error.message);
-      },
-    );
+    desk()
+      .send<GraphAnswer>({ do: "graph", text: text(), values: values() })
+      .then(
+        (found) => {
+          if (own !== number) return;
+          setFault("");
+          setAnswer(() => found);
+          setShown(() => found);
+        },
+        (error: Error) => {
+          if (own === number) setFault(error.message);
+        },
+      );
   });
   const example = () => FORMULA_EXAMPLES.find((each) => each.text === text());
   const choose = (name: string): void => {

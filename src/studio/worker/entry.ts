@@ -16,6 +16,10 @@ interface Parts {
   readonly instruments?: Instruments;
 }
 
+const QUESTIONS: readonly string[] = ["flow", "spectrum", "singular", "graph"] satisfies InstrumentCommand["do"][];
+
+const isQuestion = <C extends { readonly do: string }>(command: C): command is C & InstrumentCommand => QUESTIONS.includes(command.do);
+
 /** Answers commands of sessions, and of lessons and instruments where there are some. */
 export function answer({ demos = [], instruments }: Parts = {}): void {
   const scope = globalThis as unknown as Scope;
@@ -30,7 +34,7 @@ export function answer({ demos = [], instruments }: Parts = {}): void {
   scope.onmessage = ({ data }) => {
     if (data.do === "list") scope.postMessage({ id: data.id, ok: lessons.list() });
     else if (data.do === "run") reply(data.id, lessons.run(data.name));
-    else if (data.do === "flow" || data.do === "spectrum" || data.do === "singular")
+    else if (isQuestion(data))
       reply(data.id, instruments?.answer(data) ?? Promise.reject(new Error("there are no instruments in this worker")));
     else server.receive(data);
   };

@@ -1,10 +1,12 @@
 /** @file Questions to the instruments of the library. They have nothing to do with the session, and are answered in a worker of their own, one after another. */
 import { FlowDesk, type FlowQuestion } from "./flow.ts";
+import { graphOf } from "./graphs.ts";
 import { singularValuesOf, spectrumOf } from "./spectra.ts";
 
 export type InstrumentCommand =
   | { readonly do: "flow"; readonly question: FlowQuestion }
   | { readonly do: "spectrum"; readonly question: unknown }
+  | { readonly do: "graph"; readonly text: string; readonly values: Readonly<Record<string, number>> }
   | { readonly do: "singular"; readonly question: readonly number[] };
 
 export class Instruments {
@@ -20,6 +22,7 @@ export class Instruments {
 
   #ask(command: InstrumentCommand): unknown {
     if (command.do === "flow") return this.#flow.ask(command.question);
+    if (command.do === "graph") return graphOf(command.text, command.values);
     return command.do === "spectrum" ? spectrumOf(command.question) : singularValuesOf(command.question);
   }
 }

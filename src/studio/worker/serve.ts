@@ -5,7 +5,6 @@
 import { curveOf, softmaxOf } from "./activations.ts";
 import { type Config, parameterCount, readConfig } from "./config.ts";
 import type { CurveName } from "./curve-names.ts";
-import { graphOf } from "./graphs.ts";
 import { encodeFrame, type Tap } from "./protocol.ts";
 import { type Edit, isDatedEdit, Session } from "./session.ts";
 import { STATS } from "./stats.ts";
@@ -22,7 +21,6 @@ export type Command =
   | { readonly do: "subscribe"; readonly taps: readonly Wanted[] }
   | { readonly do: "curve"; readonly name: CurveName; readonly a: number; readonly at: number }
   | { readonly do: "softmax"; readonly logits: readonly number[]; readonly temperature: number }
-  | { readonly do: "graph"; readonly text: string; readonly values: Readonly<Record<string, number>> }
   | { readonly do: "more" };
 
 export type Answer = { readonly id: number; readonly ok: unknown } | { readonly id: number; readonly error: string };
@@ -88,8 +86,6 @@ export class Server {
         return curveOf(command.name, command.a, command.at);
       case "softmax":
         return softmaxOf(command.logits, command.temperature);
-      case "graph":
-        return graphOf(command.text, command.values);
       case "more":
         this.#credit = true;
         return undefined;
