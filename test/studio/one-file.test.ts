@@ -8,10 +8,10 @@ const text = (string: string): Uint8Array => new TextEncoder().encode(string);
 const HEAD = 13;
 
 test("texts, noise and nothing come out as they went in", () => {
-  const noise = Uint8Array.from({ length: 70_000 }, (_, i) => (Math.imul(i ^ (i >> 5), 2654435761) >>> 13) & 255);
+  const noise = Uint8Array.from({ length: 9000 }, (_, i) => (Math.imul(i ^ (i >> 5), 2654435761) >>> 13) & 255);
   const far = new Uint8Array([...noise.subarray(0, 600), ...new Uint8Array(100_000), ...noise.subarray(0, 600)]);
   for (const data of [text(""), text("a"), text("abcabcabc".repeat(999)), text(compress.toString().repeat(9)), noise, far])
-    for (const mode of [1, 5, 9] as const) expect(unpack(compress(data, mode))).toEqual(data);
+    for (const mode of [1, 9] as const) expect(unpack(compress(data, mode))).toEqual(data);
 });
 
 test("random data with repetitions come out as they went in", () => {

@@ -109,71 +109,100 @@ class Bits {
   }
 }
 
+/** The data so far, and what is remembered of how they came. */
+class Unpacker {
+  readonly out: Uint8Array<ArrayBuffer>;
+  readonly #bits: Bits;
+  readonly #lc: number;
+  readonly #lp: number;
+  readonly #pb: number;
+  /** The last four distances, less 1. */
+  readonly #last = [0, 0, 0, 0];
+  /** What the last instructions were: below 7 a literal came last. */
+  #state = 0;
+  #at = 0;
+
+  constructor(packed: Uint8Array, properties: number, size: number) {
+    this.#lc = properties % 9;
+    this.#lp = Math.floor(properties / 9) % 5;
+    this.#pb = Math.floor(properties / 45);
+    this.out = new Uint8Array(size);
+    this.#bits = new Bits(packed, LITERAL + (768 << (this.#lc + this.#lp)));
+  }
+
+  /** Takes the next instruction; false when all data are there. */
+  next(): boolean {
+    if (this.#at === this.out.length) return false;
+    const posState = this.#at & ((1 << this.#pb) - 1);
+    if (this.#bits.bit(IS_MATCH + 16 * this.#state + posState) === 0) this.#literal();
+    else this.#copy(this.#bits.bit(IS_REP + this.#state) === 1 ? this.#repeated(posState) : this.#fresh(posState));
+    return true;
+  }
+
+  #literal(): void {
+    const { out } = this;
+    const before = (out[this.#at - 1] ?? 0) >> (8 - this.#lc);
+    const from = LITERAL + 768 * (((this.#at & ((1 << this.#lp) - 1)) << this.#lc) + before);
+    let symbol = 1;
+    if (this.#state >= 7) {
+      // After a match, what it would have gone on with is a hint.
+      let match = out[this.#at - this.#last[0]! - 1]!;
+      while (symbol < 256) {
+        const hint = (match >> 7) & 1;
+        match <<= 1;
+        const bit = this.#bits.bit(from + ((1 + hint) << 8) + symbol);
+        symbol = 2 * symbol + bit;
+        if (hint !== bit) break;
+      }
+    }
+    while (symbol < 256) symbol = 2 * symbol + this.#bits.bit(from + symbol);
+    out[this.#at++] = symbol & 255;
+    this.#state = this.#state < 4 ? 0 : this.#state < 10 ? this.#state - 3 : this.#state - 6;
+  }
+
+  /** The length of a match at one of the last distances, which becomes the first of them. */
+  #repeated(posState: number): number {
+    const bits = this.#bits;
+    const state = this.#state;
+    const isAfterLiteral = state < 7;
+    if (bits.bit(IS_REP_0 + state) === 0) {
+      if (bits.bit(IS_REP_0_LONG + 16 * state + posState) === 0) {
+        this.#state = isAfterLiteral ? 9 : 11;
+        return 1;
+      }
+    } else {
+      const k = bits.bit(IS_REP_1 + state) === 0 ? 1 : bits.bit(IS_REP_2 + state) === 0 ? 2 : 3;
+      this.#last.unshift(...this.#last.splice(k, 1));
+    }
+    this.#state = isAfterLiteral ? 8 : 11;
+    return bits.length(REP_LENGTH, posState);
+  }
+
+  /** The length of a match at another distance. */
+  #fresh(posState: number): number {
+    const length = this.#bits.length(LENGTH, posState);
+    this.#state = this.#state < 7 ? 7 : 10;
+    this.#last.unshift(this.#bits.distance(length));
+    this.#last.pop();
+    return length;
+  }
+
+  #copy(length: number): void {
+    const { out } = this;
+    const back = this.#last[0]! + 1;
+    const end = this.#at + length;
+    if (back > this.#at || end > out.length) throw new RangeError("unpack: a match lies outside of the data; the file is damaged");
+    for (; this.#at < end; this.#at++) out[this.#at] = out[this.#at - back]!;
+  }
+}
+
 /** The data of a file in the format `.lzma` whose header tells their size. @throws {RangeError} for anything else. */
 export function unpack(packed: Uint8Array): Uint8Array<ArrayBuffer> {
   const [properties = 255] = packed;
   const view = new DataView(packed.buffer, packed.byteOffset, packed.byteLength);
   if (packed.length < HEAD + 5 || properties >= 225 || view.getUint32(9, true) !== 0)
     throw new RangeError(`unpack: want a .lzma file that tells the size of its data, got ${packed.length} bytes of something else`);
-  const lc = properties % 9;
-  const lp = Math.floor(properties / 9) % 5;
-  const pb = Math.floor(properties / 45);
-  const out = new Uint8Array(view.getUint32(5, true));
-  const bits = new Bits(packed, LITERAL + (768 << (lc + lp)));
-  const last = [0, 0, 0, 0];
-  let [at, state] = [0, 0];
-
-  const literal = (): void => {
-    const from = LITERAL + 768 * (((at & ((1 << lp) - 1)) << lc) + ((out[at - 1] ?? 0) >> (8 - lc)));
-    let symbol = 1;
-    if (state >= 7) {
-      // After a match, what it would have gone on with is a hint.
-      let match = out[at - last[0]! - 1]!;
-      while (symbol < 256) {
-        const hint = (match >> 7) & 1;
-        match <<= 1;
-        const bit = bits.bit(from + ((1 + hint) << 8) + symbol);
-        symbol = 2 * symbol + bit;
-        if (hint !== bit) break;
-      }
-    }
-    while (symbol < 256) symbol = 2 * symbol + bits.bit(from + symbol);
-    out[at++] = symbol & 255;
-    state = state < 4 ? 0 : state < 10 ? state - 3 : state - 6;
-  };
-
-  /** The length of a match at one of the last distances, which becomes the first of them. */
-  const repeated = (posState: number): number => {
-    if (bits.bit(IS_REP_0 + state) === 0) {
-      if (bits.bit(IS_REP_0_LONG + 16 * state + posState) === 0) {
-        state = state < 7 ? 9 : 11;
-        return 1;
-      }
-    } else {
-      const k = bits.bit(IS_REP_1 + state) === 0 ? 1 : bits.bit(IS_REP_2 + state) === 0 ? 2 : 3;
-      last.unshift(...last.splice(k, 1));
-    }
-    state = state < 7 ? 8 : 11;
-    return bits.length(REP_LENGTH, posState);
-  };
-
-  const fresh = (posState: number): number => {
-    const length = bits.length(LENGTH, posState);
-    state = state < 7 ? 7 : 10;
-    last.unshift(bits.distance(length));
-    last.pop();
-    return length;
-  };
-
-  while (at < out.length) {
-    const posState = at & ((1 << pb) - 1);
-    if (bits.bit(IS_MATCH + 16 * state + posState) === 0) literal();
-    else {
-      const length = bits.bit(IS_REP + state) === 1 ? repeated(posState) : fresh(posState);
-      const back = last[0]! + 1;
-      if (back > at || at + length > out.length) throw new RangeError("unpack: a match lies outside of the data; the file is damaged");
-      for (const end = at + length; at < end; at++) out[at] = out[at - back]!;
-    }
-  }
-  return out;
+  const unpacker = new Unpacker(packed, properties, view.getUint32(5, true));
+  while (unpacker.next());
+  return unpacker.out;
 }
