@@ -1,8 +1,7 @@
 /**
  * @file Proofs that loads and stores stay inside their buffers. An index and the conditions around it (masks, branches, loops that leave iterations out) are
- * affine forms of loop counters and of terms with a known range. "The index is not negative" and "the index is below the length" are inequalities g >= 0.
- * Such an inequality follows from conditions f >= 0 if g minus positive multiples of them has a range that is not negative (Farkas' lemma: Schrijver 1986,
- * §7.3). The multiples are found by eliminating one term after another.
+ * linear forms of loop counters and of terms with a known range. "The index is not negative" and "the index is below the length" are inequalities g >= 0,
+ * which follow from the conditions (`linear.ts`).
  *
  *     b0[i·8 + j - 1 if 0 <= j - 1]      i·8 + j - 1 - (j - 1) = i·8 >= 0
  *
@@ -12,13 +11,8 @@ import type { Dtype } from "../base/dtype.ts";
 import type { Range } from "./affine.ts";
 import * as k from "./build.ts";
 import type { Buffer, Expr, Kernel, Stmt } from "./kernel.ts";
+import { combined, constantForm, type Form, Terms } from "./linear.ts";
 import { assigned, mapBlocks, mapOperands, operandsOf, rewrite } from "./walk.ts";
-
-/** Σ coefficient·term + constant. A term is a lane of an expression that is not affine, or a variable. */
-interface Form {
-  readonly constant: number;
-  readonly terms: ReadonlyMap<string, number>;
-}
 
 const UNKNOWN: Range = [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
 const RANGES: Readonly<Partial<Record<Dtype, Range>>> = {
@@ -29,6 +23,14 @@ const RANGES: Readonly<Partial<Record<Dtype, Range>>> = {
 };
 
 type Store = Extract<Stmt, { kind: "store" }>;
+
+/** Elements of a buffer that a load or a store touches. */
+interface Access {
+  readonly buffer: number;
+  readonly index: Expr;
+  readonly lanes: number;
+  readonly mask: Expr | undefined;
+}
 
 /** An access for which no proof was found. */
 export interface Unproved {
@@ -41,49 +43,32 @@ export interface Unproved {
 
 /** How many terms are eliminated one after another: the four axes of an image and one more. */
 const DEPTH = 5;
-/** How many combinations are tried for one access before it counts as not proved. */
-const TRIES = 4000;
-
-const constantForm = (constant: number): Form => ({ constant, terms: new Map() });
-
-/** a + factor·b */
-function combined(a: Form, b: Form, factor: number): Form {
-  const terms = new Map(a.terms);
-  for (const [term, c] of b.terms) {
-    const sum = (terms.get(term) ?? 0) + factor * c;
-    if (Math.abs(sum) < 1e-9) terms.delete(term);
-    else terms.set(term, sum);
+/** The list of an expression in a map; an empty one at first. */
+function entryOf<T>(map: Map<Expr, T[]>, x: Expr): T[] {
+  let known = map.get(x);
+  if (!known) {
+    known = [];
+    map.set(x, known);
   }
-  return { constant: a.constant + factor * b.constant, terms };
-}
-
-/** The same condition form >= 0 on integers, with coefficients divided by their gcd and the least constant: 4·j <= 63 becomes j <= 15. */
-function tightened(form: Form): Form {
-  const coefficients = [...form.terms.values()];
-  if (coefficients.length === 0 || !coefficients.every(Number.isInteger)) return form;
-  const common = coefficients.map(Math.abs).reduce(greatestCommonDivisor);
-  if (common === 1) return form;
-  return { constant: Math.floor(form.constant / common), terms: new Map([...form.terms].map(([term, c]) => [term, c / common])) };
-}
-
-function greatestCommonDivisor(a: number, b: number): number {
-  return b === 0 ? a : greatestCommonDivisor(b, a % b);
+  return known;
 }
 
 /** Walks over a kernel with the facts that hold at each statement, and collects the accesses that it cannot prove. */
 class Prover {
   readonly unproved: Unproved[] = [];
   accesses = 0;
-  #tries = 0;
   readonly #kernel: Kernel;
   readonly #trusting: boolean;
   readonly #assigned: ReadonlySet<Expr>;
   /** What a variable was bound to. */
   readonly #values: Map<Expr, Expr> = new Map();
   readonly #counters: Map<Expr, Range> = new Map();
-  /** Ranges of the terms of forms. */
-  readonly #ranges: Map<string, Range> = new Map();
-  readonly #forms: Map<string, Form> = new Map();
+  readonly #terms: Terms = new Terms();
+  /** Forms of the lanes of integers, and facts that follow from the lanes of masks. */
+  readonly #forms: Map<Expr, (Form | undefined)[]> = new Map();
+  readonly #masks: Map<Expr, (readonly Form[] | undefined)[]> = new Map();
+  /** The last access by an index that was proved. */
+  readonly #proved: Map<Expr, Omit<Access, "buffer"> & { readonly length: number; readonly facts: readonly Form[] }> = new Map();
 
   /** With `trusting` false nothing counts as proved. */
   constructor(kernel: Kernel, trusting: boolean) {
@@ -106,7 +91,7 @@ class Prover {
         if (!this.#assigned.has(s.variable)) this.#values.set(s.variable, s.value);
         return;
       case "store":
-        this.#check(s, s.buffer, s.index, s.value.lanes, s.mask, facts);
+        this.#check(s, { buffer: s.buffer, index: s.index, lanes: s.value.lanes, mask: s.mask }, facts);
         return;
       case "if":
         this.block(s.then, [...facts, ...this.#facts(s.condition, 0, true)]);
@@ -128,36 +113,54 @@ class Prover {
 
   /** The loads below an expression. */
   #loads(x: Expr, facts: readonly Form[], seen: Set<Expr>): void {
-    if (seen.has(x)) return;
+    if (x.args.length === 0 || seen.has(x)) return;
     seen.add(x);
     for (const arg of x.args) this.#loads(arg, facts, seen);
-    if (x.op === "load") this.#check(x, x.value, x.args[0]!, x.lanes, x.args[1], facts);
+    if (x.op === "load") this.#check(x, { buffer: x.value, index: x.args[0]!, lanes: x.lanes, mask: x.args[1] }, facts);
+  }
+
+  #check(statement: Unproved["access"], access: Access, facts: readonly Form[]): void {
+    this.accesses++;
+    if (this.#trusting && this.#isInside(access, facts)) return;
+    const { buffer, index } = access;
+    this.unproved.push({ access: statement, buffer, lookedUp: this.#trusting && this.#looksUp(index, new Set()) });
   }
 
   /** Tries to prove that every lane of an access is inside its buffer wherever its mask holds. */
-  #check(access: Unproved["access"], buffer: number, index: Expr, lanes: number, mask: Expr | undefined, facts: readonly Form[]): void {
-    this.accesses++;
-    this.#tries = 0;
+  #isInside({ buffer, index, lanes, mask }: Access, facts: readonly Form[]): boolean {
     const { length } = this.#kernel.buffers[buffer]!;
-    if (!this.#trusting) {
-      this.unproved.push({ access, buffer, lookedUp: false });
-      return;
-    }
-    const all = mask && this.#uniform(mask) ? [...facts, ...this.#facts(mask, 0, true)] : undefined;
-    for (let lane = 0; lane < lanes; lane++) {
-      const at = index.lanes > 1 ? this.#form(index, lane) : combined(this.#form(index, 0), constantForm(lane), 1);
-      const given = all ?? (mask ? [...facts, ...this.#facts(mask, lane, true)] : facts);
-      const below = combined(constantForm(length - 1), at, -1);
-      if (this.#holds(at, given, DEPTH) && this.#holds(below, given, DEPTH)) continue;
-      // The mask never holds here, so nothing is touched.
-      if (mask && this.#holds(constantForm(-1), given, 2)) continue;
-      this.unproved.push({ access, buffer, lookedUp: this.#looksUp(index, new Set()) });
-      return;
-    }
+    const known = this.#proved.get(index);
+    if (known && known.facts === facts && known.lanes === lanes && known.mask === mask && known.length <= length) return true;
+    const consecutive = index.lanes === 1;
+    const uniform = !mask || mask.lanes === 1 || mask.op === "splat";
+    const proved =
+      consecutive && uniform
+        ? this.#areInside(this.#form(index, 0), lanes, length, mask, 0, facts)
+        : Array.from({ length: lanes }, (_, lane) => lane).every((lane) => {
+            const at = consecutive ? combined(this.#form(index, 0), constantForm(lane), 1) : this.#form(index, lane);
+            return this.#areInside(at, 1, length, mask, uniform ? 0 : lane, facts);
+          });
+    if (proved) this.#proved.set(index, { index, lanes, mask, length, facts });
+    return proved;
   }
 
-  #uniform(x: Expr): boolean {
-    return x.lanes === 1 || x.op === "splat";
+  /** The same of `count` elements from a form on, where a lane of the mask holds. */
+  #areInside(at: Form, count: number, length: number, mask: Expr | undefined, lane: number, facts: readonly Form[]): boolean {
+    const terms = this.#terms;
+    const begins = terms.least(at) >= 0;
+    const ends = terms.greatest(at) <= length - count;
+    if (begins && ends) return true;
+    const given = mask ? [...facts, ...this.#factsOfMask(mask, lane)] : facts;
+    if ((begins || terms.proves(at, given, DEPTH)) && (ends || terms.proves(combined(constantForm(length - count), at, -1), given, DEPTH)))
+      return true;
+    // The mask never holds here, so nothing is touched.
+    return mask !== undefined && terms.proves(constantForm(-1), given, 2);
+  }
+
+  #factsOfMask(mask: Expr, lane: number): readonly Form[] {
+    const known = entryOf(this.#masks, mask);
+    known[lane] ??= this.#facts(mask, lane, true);
+    return known[lane];
   }
 
   /** Returns true if an expression contains a load. */
@@ -171,38 +174,6 @@ class Prover {
       x.args.some((y) => this.#looksUp(y, seen)) ||
       (value !== undefined && this.#looksUp(value, seen))
     );
-  }
-
-  /** Returns true if g >= 0 is proved from the facts, eliminating at most `depth` terms. */
-  #holds(g: Form, facts: readonly Form[], depth: number): boolean {
-    if (this.#least(g) >= 0) return true;
-    if (depth === 0 || this.#tries++ > TRIES) return false;
-    for (let i = 0; i < facts.length; i++) {
-      const f = facts[i]!;
-      const rest = [...facts.slice(0, i), ...facts.slice(i + 1)];
-      const factors = new Set<number>(g.terms.size === 0 ? [1] : []);
-      for (const [term, c] of f.terms) {
-        const factor = (g.terms.get(term) ?? 0) / c;
-        if (factor > 0) factors.add(factor);
-      }
-      for (const factor of factors) if (this.#holds(combined(g, f, -factor), rest, depth - 1)) return true;
-    }
-    return false;
-  }
-
-  #least({ constant, terms }: Form): number {
-    let least = constant;
-    for (const [term, c] of terms) {
-      const [low, high] = this.#ranges.get(term)!;
-      least += c > 0 ? c * low : c * high;
-    }
-    return Number.isNaN(least) ? Number.NEGATIVE_INFINITY : least;
-  }
-
-  #rangeOfForm(form: Form): Range {
-    const low = this.#least(form);
-    const high = -this.#least(combined(constantForm(0), form, -1));
-    return [low, high];
   }
 
   /** The facts that follow from one lane of a condition that holds (or, with `holds` false, that does not). */
@@ -235,40 +206,19 @@ class Prover {
     const [a, b] = x.args;
     if (a.dtype !== "i32") return [];
     const difference = combined(this.#form(b, lane), this.#form(a, lane), -1);
-    if (x.op === "eq") return holds ? [difference, combined(constantForm(0), difference, -1)].flatMap((f) => this.#implied(f)) : [];
+    if (x.op === "eq") return holds ? [difference, combined(constantForm(0), difference, -1)].flatMap((f) => this.#terms.implied(f)) : [];
     // a < b is b - a - 1 >= 0, a <= b is b - a >= 0; where they do not hold, b <= a and b < a do.
-    if (holds) return this.#implied(x.op === "lt" ? combined(difference, constantForm(1), -1) : difference);
+    if (holds) return this.#terms.implied(x.op === "lt" ? combined(difference, constantForm(1), -1) : difference);
     const turned = combined(constantForm(0), difference, -1);
-    return this.#implied(x.op === "le" ? combined(turned, constantForm(1), -1) : turned);
+    return this.#terms.implied(x.op === "le" ? combined(turned, constantForm(1), -1) : turned);
   }
 
-  /** A fact, and the facts that follow by replacing one of its terms by a bound: 4·j + k <= 23 and k >= 0 give j <= 5. */
-  #implied(fact: Form): Form[] {
-    const own = tightened(fact);
-    if (own.terms.size < 2) return [own];
-    const without = [...own.terms].flatMap(([term, c]) => {
-      const [low, high] = this.#ranges.get(term)!;
-      const most = c > 0 ? c * high : c * low;
-      const terms = new Map(own.terms);
-      terms.delete(term);
-      return Number.isFinite(most) ? [tightened({ constant: own.constant + most, terms })] : [];
-    });
-    return [own, ...without];
-  }
-
-  /** The affine form of a lane of an integer. */
+  /** The form of a lane of an integer. */
   #form(x: Expr, lane: number): Form {
-    const key = `${x.id}:${x.lanes > 1 ? lane : 0}`;
-    const known = this.#forms.get(key);
-    if (known) return known;
-    const form = this.#formOf(x, lane) ?? this.#term(key, x, lane);
-    this.#forms.set(key, form);
-    return form;
-  }
-
-  #term(key: string, x: Expr, lane: number): Form {
-    this.#ranges.set(key, this.#range(x, lane));
-    return { constant: 0, terms: new Map([[key, 1]]) };
+    const known = entryOf(this.#forms, x);
+    const at = x.lanes > 1 ? lane : 0;
+    known[at] ??= this.#formOf(x, lane) ?? this.#terms.add(this.#range(x, lane));
+    return known[at];
   }
 
   /** The affine form of one lane; undefined if the operation is not affine. */
@@ -302,21 +252,21 @@ class Prover {
     const [a, b] = [this.#form(x.args[0], lane), this.#form(x.args[1], lane)];
     if (x.op === "add") return combined(a, b, 1);
     if (x.op === "sub") return combined(a, b, -1);
-    if (b.terms.size > 0) return undefined;
+    if (b.terms.length > 0) return undefined;
     return combined(zero, a, x.op === "mul" ? b.constant : 2 ** (b.constant & 31));
   }
 
   #castForm(x: Expr, a: Expr, lane: number): Form | undefined {
     if (a.dtype !== "i32" && a.dtype !== "u32" && a.dtype !== "bool") return undefined;
     const form = this.#form(a, lane);
-    const [low, high] = this.#rangeOfForm(form);
+    const [low, high] = this.#terms.range(form);
     const [least, most] = RANGES[x.dtype]!;
     return low >= least && high <= most ? form : undefined;
   }
 
   /** Bounds of one lane of an integer that is not an affine form of other terms. */
   #range(x: Expr, lane: number): Range {
-    const own = (y: Expr): Range => this.#rangeOfForm(this.#form(y, lane));
+    const own = (y: Expr): Range => this.#terms.range(this.#form(y, lane));
     const type = RANGES[x.dtype] ?? UNKNOWN;
     switch (x.op) {
       case "variable":

@@ -57,7 +57,7 @@ export class Constants {
 /** A function while it is written. */
 export class Builder {
   readonly kinds: Kind[] = [];
-  readonly origins: Map<number, Origin> = new Map();
+  readonly #origins: (Origin | undefined)[] = [];
   readonly #names: Readonly<Record<string, string>>;
   #items: Piece[] = [];
   #labels = 0;
@@ -68,15 +68,19 @@ export class Builder {
   }
 
   /** A value of its own. */
-  value(kind: Kind): number {
+  value(kind: Kind, origin?: Origin): number {
+    this.#origins.push(origin);
     return FIRST_VALUE + this.kinds.push(kind) - 1;
   }
 
   /** A value that can be read again from where it came: it costs nothing to be without a register. */
   known(kind: Kind, origin: Origin): number {
-    const v = this.value(kind);
-    this.origins.set(v, origin);
-    return v;
+    return this.value(kind, origin);
+  }
+
+  /** Where a value can be read again. */
+  originOf(value: number): Origin | undefined {
+    return this.#origins[value - FIRST_VALUE];
   }
 
   label(): number {

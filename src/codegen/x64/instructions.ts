@@ -52,6 +52,15 @@ export interface Instruction {
   readonly vexNarrow: boolean;
   readonly vexLength: number | undefined;
   readonly vectorIndex: boolean;
+  /** Which operand each field holds; -1 for none. */
+  readonly at: Readonly<Record<Field, number>>;
+  /** Whether the first operand is a register that is written, and whether it is read whatever the mask. */
+  readonly writes: boolean;
+  readonly reads: boolean;
+  /** The operand that a place in memory can stand for; -1 for none. */
+  readonly foldable: number;
+  /** Whether it gives a register the value of another. */
+  readonly copies: boolean;
 }
 
 const FLOATS: readonly string[] = [
@@ -296,6 +305,11 @@ function parse(row: string, encoding: Instruction["encoding"]): Instruction {
   const memory = rest[0] !== undefined ? MEMORY[rest[0]] : undefined;
   const flags = new Set(memory ? rest.slice(1) : rest);
   const only = flags.has("only");
+  // A capital I is an immediate of four bytes; it is told apart by the encoding.
+  const fields = [...form.toLowerCase()] as Field[];
+  const inMemory = fields.indexOf("m");
+  const readsFirst = flags.has("rw");
+  const writesNothing = flags.has("f");
   return {
     name,
     encoding: only ? "vector" : encoding,
@@ -304,19 +318,26 @@ function parse(row: string, encoding: Instruction["encoding"]): Instruction {
     wide: w === "1",
     opcode: Number.parseInt(opcode!, 16),
     extension: extension === undefined ? undefined : Number(extension),
-    // A capital I is an immediate of four bytes; it is told apart by the encoding.
-    fields: [...form.toLowerCase()] as Field[],
+    fields,
     classes: [...classes] as OperandClass[],
     memory,
-    readsFirst: flags.has("rw"),
-    writesNothing: flags.has("f"),
+    readsFirst,
+    writesNothing,
     hasVex: flags.has("vex") || only,
     hasEvex: !only,
     vexNarrow: flags.has("w0"),
     vexLength: flags.has("l1") ? 1 : flags.has("l0") ? 0 : undefined,
     vectorIndex: flags.has("vsib"),
+    at: { r: fields.indexOf("r"), v: fields.indexOf("v"), m: inMemory, i: fields.indexOf("i"), s: fields.indexOf("s") },
+    writes: !writesNothing && !classes.startsWith("-"),
+    reads: writesNothing || readsFirst || (inMemory === 0 && classes.startsWith("-")),
+    // VEX has no shift of memory by a constant.
+    foldable: memory && inMemory > 0 && (extension === undefined || (!only && encoding === "legacy")) ? inMemory : -1,
+    copies: COPIES.has(name),
   };
 }
+
+const COPIES: ReadonlySet<string> = new Set(["vmovaps", "vmovapd", "mov", "mov.q", "kmovw"]);
 
 /** All instructions by name. What stands behind a dot tells forms of one mnemonic apart. */
 export const INSTRUCTIONS: ReadonlyMap<string, Instruction> = new Map(

@@ -1,0 +1,143 @@
+/**
+ * @file From where to where values live: on structured code from the first to the last mention, and to the end of every loop that mentions a value and that it was made before. Positions
+ * are even numbers, one for each item of the code; what an instruction writes is mentioned one later than what it reads.
+ */
+import type { Memory, Operand } from "./assembler.ts";
+import { type Builder, FIRST_VALUE, type Item, type Kind, type Origin } from "./code.ts";
+
+export type InstructionItem = Item & { kind: "instruction" };
+
+/** How much more a mention in an inner loop costs. */
+const PER_LOOP = 8;
+/** A value that can be read again as an operand in memory costs little. */
+const FROM_ORIGIN = 0.1;
+
+export const isMemory = (operand: Operand): operand is Memory => typeof operand !== "number";
+
+/** Whether an instruction reads the register that is its first operand. */
+export function readsFirst({ x, decoration }: InstructionItem): boolean {
+  return x.reads || (Boolean(decoration.mask) && !decoration.zeroing && x.classes[0] !== "k");
+}
+
+/** Whether a place in memory can stand for the operand at a position. */
+export function mayFold({ x, operands, decoration }: InstructionItem, i: number, origin: Origin | undefined): boolean {
+  if (x.foldable !== i || decoration.broadcast || operands.some(isMemory)) return false;
+  const memory = x.memory!;
+  if (!origin || origin.broadcast === 0) return memory.kind !== "element" || x.classes[i] !== "b";
+  return memory.bytes === origin.broadcast && (memory.kind === "element" || memory.broadcast);
+}
+
+/** Lives of the values of a function. A value is its number less {@link FIRST_VALUE} here. */
+export class Liveness {
+  /** By where they begin. */
+  readonly order: Float64Array;
+  readonly start: Int32Array;
+  readonly end: Int32Array;
+  readonly weight: Float64Array;
+  /** Whether there are mentions that a place in memory cannot stand for. */
+  readonly stubborn: Uint8Array;
+  /** The value, or register, that it is a copy of, or that is a copy of it; -1 for none. */
+  readonly hint: Int32Array;
+  readonly kinds: readonly Kind[];
+  readonly #builder: Builder;
+  #met = 0;
+  /** The loops around the item at hand. */
+  readonly #starts: number[] = [];
+  readonly #ends: number[] = [];
+  #cost = 1;
+
+  constructor(builder: Builder, items: readonly Item[]) {
+    const count = builder.kinds.length;
+    this.#builder = builder;
+    this.kinds = builder.kinds;
+    this.start = new Int32Array(count).fill(-1);
+    this.end = new Int32Array(count);
+    this.weight = new Float64Array(count);
+    this.stubborn = new Uint8Array(count);
+    this.hint = new Int32Array(count).fill(-1);
+    this.order = new Float64Array(count);
+    const ends = endsOfLoops(items);
+    for (let i = 0, loops = 0; i < items.length; i++) {
+      const item = items[i]!;
+      if (item.kind === "instruction") this.#instruction(item, 2 * i);
+      else if (item.kind === "enter") this.#enter(2 * i, ends[loops++]!);
+      else if (item.kind === "leave") this.#leave();
+    }
+    // Values that begin at one place stand in the order of their numbers.
+    this.order = this.order.subarray(0, this.#met).sort();
+    for (let i = 0; i < this.#met; i++) this.order[i]! %= MOST_VALUES;
+  }
+
+  #enter(start: number, end: number): void {
+    this.#starts.push(start);
+    this.#ends.push(end);
+    this.#cost *= PER_LOOP;
+  }
+
+  #leave(): void {
+    this.#starts.pop();
+    this.#ends.pop();
+    this.#cost /= PER_LOOP;
+  }
+
+  #instruction(item: InstructionItem, at: number): void {
+    const { x, operands, decoration } = item;
+    for (let i = 0; i < operands.length; i++) {
+      const operand = operands[i]!;
+      if (!isMemory(operand)) continue;
+      if (operand.base !== undefined) this.#mention(operand.base, at, true);
+      if (operand.index !== undefined) this.#mention(operand.index, at, true);
+    }
+    if (decoration.mask) this.#mention(decoration.mask, at, true);
+    for (let i = 0; i < operands.length; i++) {
+      const operand = operands[i]!;
+      if (isMemory(operand) || operand < FIRST_VALUE) continue;
+      const origin = this.#builder.originOf(operand);
+      if (i > 0 || readsFirst(item)) this.#mention(operand, at, x.foldable !== i || !mayFold(item, i, origin));
+      if (i === 0 && x.writes) this.#mention(operand, at + 1, !origin);
+    }
+    if (x.copies && !operands.some(isMemory)) this.#hint(operands as readonly number[]);
+  }
+
+  /** The two values of a copy would best share a register. */
+  #hint([to, from]: readonly number[]): void {
+    const [a, b] = [to! - FIRST_VALUE, from! - FIRST_VALUE];
+    if (a >= 0 && this.start[a]! >= 0 && this.hint[a] === -1) this.hint[a] = from!;
+    if (b >= 0 && this.start[b]! >= 0 && this.hint[b] === -1) this.hint[b] = to!;
+  }
+
+  #mention(value: number, at: number, stubborn: boolean): void {
+    const v = value - FIRST_VALUE;
+    if (v < 0) return;
+    if (this.start[v] === -1) {
+      this.start[v] = at;
+      this.order[this.#met++] = at * MOST_VALUES + v;
+    }
+    const start = this.start[v]!;
+    let end = at;
+    // The outermost loop that it was made before.
+    for (let i = 0; i < this.#starts.length; i++) {
+      if (this.#starts[i]! <= start) continue;
+      end = this.#ends[i]!;
+      break;
+    }
+    if (end > this.end[v]!) this.end[v] = end;
+    this.weight[v]! += stubborn || !this.#builder.originOf(value) ? this.#cost : this.#cost * FROM_ORIGIN;
+    if (stubborn) this.stubborn[v] = 1;
+  }
+}
+
+/** More than a function has. */
+const MOST_VALUES = 2 ** 24;
+
+/** The position of each loop's end, in the order in which loops begin. */
+function endsOfLoops(items: readonly Item[]): number[] {
+  const ends: number[] = [];
+  const open: number[] = [];
+  for (let i = 0; i < items.length; i++) {
+    const { kind } = items[i]!;
+    if (kind === "enter") open.push(ends.push(0) - 1);
+    else if (kind === "leave") ends[open.pop()!] = 2 * i;
+  }
+  return ends;
+}
