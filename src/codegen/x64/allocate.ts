@@ -55,14 +55,11 @@ function scan(lives: Liveness, kind: Kind, given: readonly number[], registers: 
   const { order, start, end, hint, kinds } = lives;
   const free = [...given].reverse();
   const active: number[] = [];
-  for (const current of order) {
+  let earliest = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < order.length; i++) {
+    const current = order[i]!;
     if (kinds[current] !== kind) continue;
-    let live = 0;
-    for (const other of active) {
-      if (end[other]! < start[current]!) free.push(registers[other]!);
-      else active[live++] = other;
-    }
-    active.length = live;
+    if (earliest < start[current]!) earliest = expire(lives, active, start[current]!, registers, free);
     if (free.length === 0) {
       const cheapest = cheapestOf(lives, active, current);
       spilled.push(cheapest);
@@ -75,13 +72,30 @@ function scan(lives: Liveness, kind: Kind, given: readonly number[], registers: 
     const at = wanted < 0 ? -1 : free.indexOf(wanted);
     registers[current] = at < 0 ? free.pop()! : free.splice(at, 1)[0]!;
     active.push(current);
+    if (end[current]! < earliest) earliest = end[current]!;
   }
+}
+
+/** Frees the registers of values that end before a position; gives the first end of those that do not. */
+function expire({ end }: Liveness, active: number[], at: number, registers: Int16Array, free: number[]): number {
+  let live = 0;
+  let earliest = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < active.length; i++) {
+    const value = active[i]!;
+    if (end[value]! < at) free.push(registers[value]!);
+    else {
+      active[live++] = value;
+      if (end[value]! < earliest) earliest = end[value]!;
+    }
+  }
+  active.length = live;
+  return earliest;
 }
 
 /** The value whose mentions cost least. */
 function cheapestOf({ weight }: Liveness, active: readonly number[], current: number): number {
   let cheapest = current;
-  for (const other of active) if (weight[other]! < weight[cheapest]!) cheapest = other;
+  for (let i = 0; i < active.length; i++) if (weight[active[i]!]! < weight[cheapest]!) cheapest = active[i]!;
   return cheapest;
 }
 
@@ -176,7 +190,7 @@ class Rewriter {
     if (stored !== undefined && this.#builder.originOf(stored)) return;
     this.#begin();
     const mask = decoration.mask ? this.#use(decoration.mask) : 0;
-    const placed: Operand[] = [...operands];
+    const placed: Operand[] = operands.slice();
     // The result last: it may take the register of an operand.
     for (let i = 1; i < operands.length; i++) placed[i] = this.#operand(item, i);
     if (operands.length > 0) placed[0] = stored === undefined ? this.#operand(item, 0) : this.#result(item, stored);

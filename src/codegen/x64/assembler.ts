@@ -2,7 +2,7 @@
  * @file Instructions to bytes: legacy, VEX and EVEX encodings (Intel SDM, volume 2, chapter 2). Of the two vector encodings the shorter one that can say what is wanted is
  * taken: EVEX only for 512 bits, registers above 15, masks, broadcasts, and what VEX has not.
  */
-import type { Field, Instruction } from "./instructions.ts";
+import type { Instruction } from "./instructions.ts";
 
 /** A place in memory: base + index·scale + displacement, or a distance from a place in the code. */
 export interface Memory {
@@ -31,12 +31,13 @@ export interface Decoration {
   readonly immediate?: number;
 }
 
+const FRACTIONS = { full: 1, half: 2, vector: 1, halfVector: 2, quarterVector: 4, element: 0 } as const;
+
 /** Bytes that an 8-bit displacement of an EVEX instruction counts, and that a memory operand has. */
 export function memoryBytes({ memory }: Instruction, length: number, broadcast: boolean): number {
   if (!memory) return 0;
   if (broadcast) return memory.bytes;
-  const fractions = { full: 1, half: 2, vector: 1, halfVector: 2, quarterVector: 4, element: 0 };
-  const parts = fractions[memory.kind];
+  const parts = FRACTIONS[memory.kind];
   return parts === 0 ? memory.bytes : length / parts;
 }
 
@@ -100,7 +101,7 @@ export class Assembler {
   }
 
   bytes(bytes: readonly number[]): void {
-    for (const byte of bytes) this.#byte(byte);
+    for (let i = 0; i < bytes.length; i++) this.#byte(bytes[i]!);
   }
 
   jump(label: number): void {
@@ -165,7 +166,7 @@ export class Assembler {
   }
 
   #word(n: number): void {
-    for (const shift of [0, 8, 16, 24]) this.#byte((n >> shift) & 255);
+    for (let shift = 0; shift < 32; shift += 8) this.#byte((n >> shift) & 255);
   }
 
   #distance(label: number): void {
@@ -174,13 +175,14 @@ export class Assembler {
   }
 
   #legacy(x: Instruction, operands: readonly Operand[], immediate: number | undefined): void {
-    const reg = x.extension ?? (fieldOf(x, operands, "r") as number);
-    const rm = fieldOf(x, operands, "m")!;
+    const reg = x.extension ?? registerAt(operands, x.at.r);
+    const rm = operands[x.at.m]!;
     const short = x.opcode === 0x81 && immediate !== undefined && fits8(immediate);
-    const [index, base] = registersOf(rm);
+    const index = indexOf(rm);
+    const base = baseOf(rm);
     const rex = (x.wide ? 8 : 0) | ((reg >> 3) << 2) | ((index >> 3) << 1) | (base >> 3);
     // Without it, 4 to 7 would be the second bytes of the first four registers.
-    const byteRegister = operands.some((n, i) => x.classes[i] === "b" && typeof n === "number" && n >= 4);
+    const byteRegister = (x.classes[0] === "b" && isHigh(operands[0])) || (x.classes[1] === "b" && isHigh(operands[1]));
     if (rex !== 0 || byteRegister) this.#byte(0x40 | rex);
     if (x.map === 1) this.#byte(0x0f);
     this.#byte(short ? 0x83 : x.opcode);
@@ -191,20 +193,20 @@ export class Assembler {
   }
 
   #vector(x: Instruction, operands: readonly Operand[], decoration: Decoration): void {
-    const { length = 16, mask = 0, zeroing = false, broadcast = false, immediate } = decoration;
-    const reg = x.extension ?? (fieldOf(x, operands, "r") as number | undefined) ?? 0;
-    const vvvv = (fieldOf(x, operands, "v") as number | undefined) ?? 0;
-    const rm = fieldOf(x, operands, "m")!;
-    if (x.hasVex && !(x.hasEvex && needsEvex(x, operands, decoration))) this.#vex(x, { reg, vvvv, rm }, length);
-    else if (this.#hasEvex) this.#evex(x, { reg, vvvv, rm }, { length, mask, zeroing, broadcast });
+    const { at } = x;
+    const reg = x.extension ?? registerAt(operands, at.r);
+    const vvvv = registerAt(operands, at.v);
+    const rm = operands[at.m]!;
+    if (x.hasVex && !(x.hasEvex && needsEvex(x, operands, decoration))) this.#vex(x, reg, vvvv, rm, decoration.length ?? 16);
+    else if (this.#hasEvex) this.#evex(x, reg, vvvv, rm, decoration);
     else throw new Error(`internal: AVX2 has no such ${x.name}`);
-    const inImmediate = fieldOf(x, operands, "s");
-    if (typeof inImmediate === "number") this.#byte(inImmediate << 4);
-    if (immediate !== undefined) this.#byte(immediate & 255);
+    if (at.s >= 0) this.#byte(registerAt(operands, at.s) << 4);
+    if (decoration.immediate !== undefined) this.#byte(decoration.immediate & 255);
   }
 
-  #vex(x: Instruction, { reg, vvvv, rm }: Fields, length: number): void {
-    const [index, base] = registersOf(rm);
+  #vex(x: Instruction, reg: number, vvvv: number, rm: Operand, length: number): void {
+    const index = indexOf(rm);
+    const base = baseOf(rm);
     const wide = x.wide && !x.vexNarrow ? 0x80 : 0;
     const scalar = x.memory?.kind === "element" && x.classes[0] !== "v";
     const l = x.vexLength ?? (scalar || length <= 16 ? 0 : 1);
@@ -221,22 +223,23 @@ export class Assembler {
     this.#modrm(reg, rm, 1);
   }
 
-  #evex(x: Instruction, { reg, vvvv, rm }: Fields, d: Required<Omit<Decoration, "immediate">>): void {
+  #evex(x: Instruction, reg: number, vvvv: number, rm: Operand, decoration: Decoration): void {
+    const { length = 16, mask = 0, zeroing = false, broadcast = false } = decoration;
     const memory = typeof rm !== "number";
-    const [index, base] = registersOf(rm);
+    const index = indexOf(rm);
+    const base = baseOf(rm);
     // A vector of indices has its fifth bit where vvvv has its own; a register operand has it in X.
     const extra = memory ? (index >> 3) & 1 : base >> 4;
     const fifth = memory && x.vectorIndex ? index >> 4 : vvvv >> 4;
-    const bits = [0x62];
-    bits.push(((((reg >> 3) & 1) ^ 1) << 7) | ((extra ^ 1) << 6) | ((((base >> 3) & 1) ^ 1) << 5) | ((((reg >> 4) & 1) ^ 1) << 4) | x.map);
-    bits.push((x.wide ? 0x80 : 0) | ((~vvvv & 15) << 3) | 4 | x.prefix);
     const scalar = x.memory?.kind === "element" && x.classes[0] !== "v" && x.classes[1] !== "v";
     // 0, 1 and 2 for 16, 32 and 64 bytes.
-    const l = scalar ? 0 : d.length >> 5;
-    bits.push((d.zeroing ? 0x80 : 0) | (l << 5) | (d.broadcast ? 0x10 : 0) | ((fifth ^ 1) << 3) | d.mask);
-    bits.push(x.opcode);
-    this.bytes(bits);
-    this.#modrm(reg, rm, memory ? memoryBytes(x, d.length, d.broadcast) : 1);
+    const l = scalar ? 0 : length >> 5;
+    this.#byte(0x62);
+    this.#byte(((((reg >> 3) & 1) ^ 1) << 7) | ((extra ^ 1) << 6) | ((((base >> 3) & 1) ^ 1) << 5) | ((((reg >> 4) & 1) ^ 1) << 4) | x.map);
+    this.#byte((x.wide ? 0x80 : 0) | ((~vvvv & 15) << 3) | 4 | x.prefix);
+    this.#byte((zeroing ? 0x80 : 0) | (l << 5) | (broadcast ? 0x10 : 0) | ((fifth ^ 1) << 3) | mask);
+    this.#byte(x.opcode);
+    this.#modrm(reg, rm, memory ? memoryBytes(x, length, broadcast) : 1);
   }
 
   /** ModRM, SIB and displacement; an 8-bit one counts `scale` bytes. */
@@ -267,25 +270,28 @@ export class Assembler {
 }
 
 /** The registers of an operand: of an address its index and base, of a register itself as the base; 0 for what is absent. */
-const registersOf = (rm: Operand): [index: number, base: number] => (typeof rm === "number" ? [0, rm] : [rm.index ?? 0, rm.base ?? 0]);
+const indexOf = (rm: Operand): number => (typeof rm === "number" ? 0 : (rm.index ?? 0));
+const baseOf = (rm: Operand): number => (typeof rm === "number" ? rm : (rm.base ?? 0));
 
-interface Fields {
-  readonly reg: number;
-  readonly vvvv: number;
-  readonly rm: Operand;
+/** The register at a position; 0 where there is none. */
+function registerAt(operands: readonly Operand[], i: number): number {
+  const operand = operands[i];
+  return typeof operand === "number" ? operand : 0;
 }
+
+const isHigh = (operand: Operand | undefined): boolean => typeof operand === "number" && operand >= 4;
 
 /** Opcodes of legacy instructions whose immediate is a byte. */
 const IMMEDIATE_BYTES: ReadonlySet<number> = new Set([0xc1, 0x80]);
 
 function needsEvex(x: Instruction, operands: readonly Operand[], { length, mask, broadcast }: Decoration): boolean {
-  // Shifts by a constant have no memory operand in VEX.
-  const far = (x.vectorIndex || x.extension !== undefined) && operands.some((o) => typeof o !== "number");
-  const high = operands.some((n, i) => typeof n === "number" && n > 15 && "vhqx".includes(x.classes[i]!));
-  return length === 64 || Boolean(mask) || Boolean(broadcast) || high || far;
-}
-
-function fieldOf({ fields }: Instruction, operands: readonly Operand[], field: Field): Operand | undefined {
-  const i = fields.indexOf(field);
-  return i < 0 ? undefined : operands[i];
+  if (length === 64 || mask || broadcast) return true;
+  for (let i = 0; i < operands.length; i++) {
+    const operand = operands[i]!;
+    if (typeof operand === "number") {
+      if (operand > 15 && "vhqx".includes(x.classes[i]!)) return true;
+      // Shifts by a constant have no memory operand in VEX.
+    } else if (x.vectorIndex || x.extension !== undefined) return true;
+  }
+  return false;
 }

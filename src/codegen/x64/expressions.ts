@@ -5,7 +5,6 @@
 import { byteSize, type Dtype, isFloat } from "../../base/dtype.ts";
 import { constantOf } from "../../kernel/build.ts";
 import type { Expr } from "../../kernel/kernel.ts";
-import { eachExpr } from "../../kernel/walk.ts";
 import type { Decoration, Memory, Operand } from "./assembler.ts";
 import type { Builder, Constants, Kind } from "./code.ts";
 import { Conversions } from "./conversions.ts";
@@ -30,13 +29,17 @@ const ARITHMETIC: Readonly<Record<string, string>> = { add: "vadd", sub: "vsub",
 const ROUNDING: Readonly<Record<string, number>> = { round: 8, floor: 9, ceil: 10, trunc: 11 };
 const COMPARE: Readonly<Record<string, number>> = { eq: 0, ne: 4, lt: 17, le: 18 };
 
-const bitsOf = (n: number, dtype: Dtype): number[] => {
-  const view = new DataView(new ArrayBuffer(8));
-  if (dtype === "f64") view.setFloat64(0, n, true);
-  else if (dtype === "f32") view.setFloat32(0, n, true);
-  else view.setInt32(0, n | 0, true);
-  return Array.from({ length: dtype === "f64" ? 8 : 4 }, (_, i) => view.getUint8(i));
-};
+const VIEW: DataView = new DataView(new ArrayBuffer(8));
+
+/** The bytes of a number. */
+function bitsOf(n: number, dtype: Dtype): number[] {
+  if (dtype === "f64") VIEW.setFloat64(0, n, true);
+  else if (dtype === "f32") VIEW.setFloat32(0, n, true);
+  else VIEW.setInt32(0, n | 0, true);
+  const bytes: number[] = [];
+  for (let i = 0; i < (dtype === "f64" ? 8 : 4); i++) bytes.push(VIEW.getUint8(i));
+  return bytes;
+}
 
 export class Expressions implements Emitter {
   readonly code: Builder;
@@ -63,17 +66,22 @@ export class Expressions implements Emitter {
 
   /** Runs `body`, inside which `roots` are evaluated, each node once. Statements nest: an `if` contains others. */
   statement(roots: readonly Expr[], body: () => void): void {
-    const outer = { uses: this.#uses, kept: this.#kept };
+    const uses = this.#uses;
+    const kept = this.#kept;
     this.#uses = new Map();
     this.#kept = new Map();
-    const count = (x: Expr): void => {
-      this.#uses.set(x, (this.#uses.get(x) ?? 0) + 1);
-    };
-    roots.forEach(count);
-    eachExpr(roots, (x) => x.args.forEach(count));
+    for (const x of roots) this.#count(x);
     body();
-    this.#uses = outer.uses;
-    this.#kept = outer.kept;
+    this.#uses = uses;
+    this.#kept = kept;
+  }
+
+  /** Counts a use of an expression; its operands are used once, where it is computed. */
+  #count(x: Expr): void {
+    const uses = this.#uses.get(x);
+    this.#uses.set(x, uses === undefined ? 1 : uses + 1);
+    if (uses !== undefined) return;
+    for (let i = 0; i < x.args.length; i++) this.#count(x.args[i]!);
   }
 
   /** The code that fetches what the outermost loop at hand needs; the next loop begins anew. */

@@ -219,12 +219,11 @@ class Generator {
 /** Whether a kernel calls functions that only the host has: it is not made into machine code. */
 export function callsHost(kernel: Kernel): boolean {
   let found = false;
-  eachStmt(kernel.body, (s) =>
-    eachExpr(operandsOf(s), (x) => {
-      const [a] = x.args;
-      found ||= a !== undefined && isFloat(a.dtype) && Object.hasOwn(HOST, x.op);
-    }),
-  );
+  const seen = new Set<Expr>();
+  const visit = (x: Expr): void => {
+    found ||= Object.hasOwn(HOST, x.op) && isFloat(x.args[0]!.dtype);
+  };
+  eachStmt(kernel.body, (s) => eachExpr(operandsOf(s), visit, seen));
   return found;
 }
 
