@@ -4,6 +4,7 @@
  */
 import type { Decoration, Memory, Operand } from "./assembler.ts";
 import { type Builder, FIRST_VALUE, type Item, type Kind, type Origin, RBP, RSP } from "./code.ts";
+import type { FunctionWriter } from "./function.ts";
 import { instruction } from "./instructions.ts";
 import { type InstructionItem, isMemory, Liveness, mayFold, readsFirst } from "./liveness.ts";
 
@@ -99,23 +100,15 @@ function cheapestOf({ weight }: Liveness, active: readonly number[], current: nu
   return cheapest;
 }
 
-/** An instruction that is ready to be encoded, or a label or jump. */
-export type Final = Exclude<Item, { kind: "enter" | "leave" }>;
-
-export interface Allocated {
-  readonly items: readonly Final[];
-  /** Values that live on the stack. */
-  readonly spills: number;
-}
-
-/** The function with registers, a frame around it, and a return at its end. */
-export function allocate(builder: Builder, file: RegisterFile): Allocated {
+/** Writes the function with registers, with a frame around it and a return at its end; gives the number of values that live on the stack. */
+export function allocate(builder: Builder, file: RegisterFile, writer: FunctionWriter): number {
   const items = builder.items();
   const lives = new Liveness(builder, items);
   let assignment = assign(lives, file, new Set());
   const crowded = new Set(assignment.spilled.filter((v) => lives.stubborn[v]).map((v) => lives.kinds[v]!));
   if (crowded.size > 0) assignment = assign(lives, file, crowded);
-  return new Rewriter(builder, file, assignment).run(items);
+  new Rewriter(builder, file, assignment, writer).run(items);
+  return assignment.spilled.length;
 }
 
 class Rewriter {
@@ -124,20 +117,20 @@ class Rewriter {
   readonly #registers: Int16Array;
   /** Places of the values on the stack, below the frame. */
   readonly #slots: Map<number, Memory> = new Map();
-  readonly #out: Final[] = [];
-  readonly #spills: number;
+  readonly #writer: FunctionWriter;
   #frame = 0;
   /** How many of the registers that were kept back this instruction uses, and for what. */
   readonly #used: Record<Kind, number> = { g: 0, v: 0, k: 0 };
   readonly #loaded: Map<number, number> = new Map();
   /** Whether an operand in memory is one element for all lanes. */
   #broadcast = false;
+  readonly #operands: Operand[] = [];
 
-  constructor(builder: Builder, file: RegisterFile, { registers, spilled }: Assignment) {
+  constructor(builder: Builder, file: RegisterFile, { registers, spilled }: Assignment, writer: FunctionWriter) {
     this.#builder = builder;
     this.#file = file;
     this.#registers = registers;
-    this.#spills = spilled.length;
+    this.#writer = writer;
     for (const v of spilled) {
       const value = v + FIRST_VALUE;
       if (builder.originOf(value)) continue;
@@ -149,8 +142,8 @@ class Rewriter {
     this.#frame = Math.ceil(this.#frame / 64) * 64;
   }
 
-  run(items: readonly Item[]): Allocated {
-    const saved = CALLEE_SAVED.filter((r) => this.#registers.some((register, v) => register === r && this.#builder.kinds[v] === "g"));
+  run(items: readonly Item[]): void {
+    const saved = this.#saved();
     this.#emit("push", [RBP]);
     this.#emit("mov.q", [RBP, RSP]);
     for (const r of saved) this.#emit("push", [r]);
@@ -158,18 +151,28 @@ class Rewriter {
       this.#emit("sub.q.imm", [RSP], { immediate: this.#frame });
       this.#emit("and.q.imm", [RSP], { immediate: -64 });
     }
-    for (const item of items) {
+    for (let i = 0; i < items.length; i++) {
+      const item = items[i]!;
       if (item.kind === "instruction") this.#instruction(item);
-      else if (item.kind === "label" || item.kind === "jump") this.#out.push(item);
+      else if (item.kind === "label") this.#writer.place(item.label, item.align);
+      else if (item.kind === "jump") this.#writer.jump(item.label, item.condition);
     }
     if (this.#frame > 0) this.#emit("lea.q", [RSP, { base: RBP, displacement: -8 * saved.length }]);
     for (const r of [...saved].reverse()) this.#emit("pop", [r]);
     this.#emit("pop", [RBP]);
-    return { items: this.#out, spills: this.#spills };
+    this.#writer.end();
+  }
+
+  /** The registers that the function must restore. */
+  #saved(): number[] {
+    let used = 0;
+    for (let v = 0; v < this.#registers.length; v++)
+      if (this.#registers[v]! >= 0 && this.#builder.kinds[v] === "g") used |= 1 << this.#registers[v]!;
+    return CALLEE_SAVED.filter((r) => used & (1 << r));
   }
 
   #emit(name: string, operands: readonly Operand[], decoration: Decoration = {}): void {
-    this.#out.push({ kind: "instruction", x: instruction(name), operands, decoration });
+    this.#writer.emit(instruction(name), operands, decoration);
   }
 
   #kind(value: number): Kind {
@@ -190,13 +193,13 @@ class Rewriter {
     if (stored !== undefined && this.#builder.originOf(stored)) return;
     this.#begin();
     const mask = decoration.mask ? this.#use(decoration.mask) : 0;
-    const placed: Operand[] = operands.slice();
+    const placed = this.#operands;
+    placed.length = operands.length;
     // The result last: it may take the register of an operand.
     for (let i = 1; i < operands.length; i++) placed[i] = this.#operand(item, i);
     if (operands.length > 0) placed[0] = stored === undefined ? this.#operand(item, 0) : this.#result(item, stored);
     // A copy within one register is none, but what lives on the stack is stored there all the same.
-    if (!x.copies || placed[0] !== placed[1] || mask !== 0)
-      this.#out.push({ kind: "instruction", x, operands: placed, decoration: this.#decorated(decoration, mask) });
+    if (!x.copies || placed[0] !== placed[1] || mask !== 0) this.#writer.emit(x, placed, this.#decorated(decoration, mask));
     if (stored !== undefined) this.#store(stored, placed[0] as number);
   }
 

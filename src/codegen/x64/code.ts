@@ -87,10 +87,6 @@ export class Builder {
     return this.#labels++;
   }
 
-  get labels(): number {
-    return this.#labels;
-  }
-
   emit(name: string, operands: readonly Operand[], decoration: Decoration = {}): void {
     this.#items.push({ kind: "instruction", x: instruction(this.#names[name] ?? name), operands, decoration });
   }
@@ -130,7 +126,8 @@ export class Builder {
   items(): Item[] {
     const flat: Item[] = [];
     const walk = (pieces: readonly Piece[]): void => {
-      for (const piece of pieces) {
+      for (let i = 0; i < pieces.length; i++) {
+        const piece = pieces[i]!;
         if (Array.isArray(piece)) walk(piece);
         else flat.push(piece as Item);
       }

@@ -82,28 +82,29 @@ export class Liveness {
 
   #instruction(item: InstructionItem, at: number): void {
     const { x, operands, decoration } = item;
-    for (let i = 0; i < operands.length; i++) {
-      const operand = operands[i]!;
-      if (!isMemory(operand)) continue;
-      if (operand.base !== undefined) this.#mention(operand.base, at, true);
-      if (operand.index !== undefined) this.#mention(operand.index, at, true);
-    }
     if (decoration.mask) this.#mention(decoration.mask, at, true);
-    for (let i = 0; i < operands.length; i++) {
+    let registers = true;
+    for (let i = operands.length - 1; i >= 0; i--) {
       const operand = operands[i]!;
-      if (isMemory(operand) || operand < FIRST_VALUE) continue;
-      const origin = this.#builder.originOf(operand);
-      if (i > 0 || readsFirst(item)) this.#mention(operand, at, x.foldable !== i || !mayFold(item, i, origin));
-      if (i === 0 && x.writes) this.#mention(operand, at + 1, !origin);
+      if (isMemory(operand)) {
+        registers = false;
+        if (operand.base !== undefined) this.#mention(operand.base, at, true);
+        if (operand.index !== undefined) this.#mention(operand.index, at, true);
+      } else if (operand >= FIRST_VALUE) this.#register(item, i, operand, at);
     }
-    if (x.copies && !operands.some(isMemory)) this.#hint(operands as readonly number[]);
+    if (x.copies && registers) this.#hint(operands[0] as number, operands[1] as number);
+  }
+
+  #register(item: InstructionItem, i: number, value: number, at: number): void {
+    const { x } = item;
+    if (i > 0 || readsFirst(item)) this.#mention(value, at, x.foldable !== i || !mayFold(item, i, this.#builder.originOf(value)));
+    if (i === 0 && x.writes) this.#mention(value, at + 1, !this.#builder.originOf(value));
   }
 
   /** The two values of a copy would best share a register. */
-  #hint([to, from]: readonly number[]): void {
-    const [a, b] = [to! - FIRST_VALUE, from! - FIRST_VALUE];
-    if (a >= 0 && this.start[a]! >= 0 && this.hint[a] === -1) this.hint[a] = from!;
-    if (b >= 0 && this.start[b]! >= 0 && this.hint[b] === -1) this.hint[b] = to!;
+  #hint(to: number, from: number): void {
+    if (to >= FIRST_VALUE && this.hint[to - FIRST_VALUE] === -1) this.hint[to - FIRST_VALUE] = from;
+    if (from >= FIRST_VALUE && this.hint[from - FIRST_VALUE] === -1) this.hint[from - FIRST_VALUE] = to;
   }
 
   #mention(value: number, at: number, stubborn: boolean): void {

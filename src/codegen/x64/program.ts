@@ -6,13 +6,13 @@ import type { Watch } from "../../base/passes.ts";
 import type { Unproved } from "../../kernel/bounds.ts";
 import { hashKernel } from "../../kernel/hash.ts";
 import type { Address, Kernel, Program, Step } from "../../kernel/kernel.ts";
-import { allocate, type Final } from "./allocate.ts";
+import { allocate } from "./allocate.ts";
 import { Assembler, type Operand } from "./assembler.ts";
 import { Constants } from "./code.ts";
 import type { Machine } from "./extension.ts";
+import { FunctionWriter, RETURN } from "./function.ts";
 import { generate } from "./generate.ts";
 import { instruction } from "./instructions.ts";
-import { printInstruction } from "./print.ts";
 import { addressInto, writeEntry } from "./team.ts";
 
 export interface CompileOptions {
@@ -74,7 +74,7 @@ interface Made {
   readonly label: number | undefined;
   readonly reports: boolean;
   readonly spills: number;
-  readonly items: readonly Final[] | undefined;
+  readonly text: string | undefined;
 }
 
 class ProgramWriter {
@@ -102,7 +102,7 @@ class ProgramWriter {
       known.set(hash, made);
       this.#made.push(made);
       this.spills.push(made.spills);
-      if (made.items) this.#options.listing?.set(i, listingOf(made.items));
+      if (made.text !== undefined) this.#options.listing?.set(i, made.text);
     }
   }
 
@@ -116,17 +116,18 @@ class ProgramWriter {
     const guards = { all: checkAll, report };
     const leastWork = team?.leastWork ?? Number.POSITIVE_INFINITY;
     const made = generate(kernel, { machine, constants: this.constants, guards, leastWork, watch });
-    if (!made) return { label: undefined, reports: false, spills: 0, items: undefined };
+    if (!made) return { label: undefined, reports: false, spills: 0, text: undefined };
     const { reports } = made;
-    const { items, spills } = allocate(made.code, machine.registers);
     const label = this.#here(64);
-    this.#function(items, made.code.labels);
-    if (!made.parts) return { label, reports, spills, items };
+    const writer = new FunctionWriter(this.assembler, this.#options.listing !== undefined);
+    const spills = allocate(made.code, machine.registers, writer);
+    const { text } = writer;
+    if (!made.parts) return { label, reports, spills, text };
     this.divided = true;
     const entry = this.#here(16);
     const buffers = kernel.buffers.length + (reports ? 1 : 0);
     writeEntry(this.assembler, { kernel: label, buffers, ...made.parts }, team!.address);
-    return { label: entry, reports, spills, items };
+    return { label: entry, reports, spills, text };
   }
 
   /** A label here, at a multiple of so many bytes. */
@@ -135,19 +136,6 @@ class ProgramWriter {
     this.assembler.align(multiple);
     this.assembler.place(label);
     return label;
-  }
-
-  #function(items: readonly Final[], labels: number): void {
-    const own = Array.from({ length: labels }, () => this.assembler.newLabel());
-    for (const item of items) {
-      if (item.kind === "instruction") this.assembler.emit(item.x, item.operands, item.decoration);
-      else if (item.kind === "label") {
-        if (item.align) this.assembler.align(32);
-        this.assembler.place(own[item.label]!);
-      } else if (item.condition === undefined) this.assembler.jump(own[item.label]!);
-      else this.assembler.jumpIf(item.condition, own[item.label]!);
-    }
-    this.assembler.bytes(RETURN);
   }
 
   /** Per kernel, a function on a list of addresses. */
@@ -357,8 +345,6 @@ class ProgramWriter {
   }
 }
 
-/** Vectors are done, so that code of other lengths is not slowed down; and back to the caller. */
-const RETURN: readonly number[] = [0xc5, 0xf8, 0x77, 0xc3];
 /**
  * rcx bytes from rsi to rdi, from the back where the one begins inside the other: mov rax,rdi; sub rax,rsi; cmp rax,rcx; jb back; rep movsb; jmp end; back: lea rsi,[rsi+rcx-1];
  * lea rdi,[rdi+rcx-1]; std; rep movsb; cld; end:
@@ -367,16 +353,6 @@ const MOVE: readonly number[] = [
   0x48, 0x89, 0xf8, 0x48, 0x29, 0xf0, 0x48, 0x39, 0xc8, 0x72, 0x04, 0xf3, 0xa4, 0xeb, 0x0e, 0x48, 0x8d, 0x74, 0x0e, 0xff, 0x48, 0x8d, 0x7c,
   0x0f, 0xff, 0xfd, 0xf3, 0xa4, 0xfc,
 ];
-
-function listingOf(items: readonly Final[]): string {
-  return items
-    .map((item) => {
-      if (item.kind === "label") return `.${item.label}:`;
-      if (item.kind === "jump") return `  j${item.condition ?? "mp"} .${item.label}`;
-      return `  ${printInstruction(item.x, item.operands, item.decoration)}`;
-    })
-    .join("\n");
-}
 
 /** The machine code of a program. */
 export function compileProgram(program: Program, options: CompileOptions): Compiled {
