@@ -28,8 +28,10 @@ export function constantForm(constant: number): Affine {
   return { constant, terms: new Map() };
 }
 
-/** a + b. */
+/** a + b. Forms that differ by a constant share their terms. */
 export function sum(a: Affine, b: Affine): Affine {
+  if (b.terms.size === 0) return { constant: a.constant + b.constant, terms: a.terms };
+  if (a.terms.size === 0) return { constant: a.constant + b.constant, terms: b.terms };
   const terms = new Map(a.terms);
   for (const [x, c] of b.terms) {
     const total = (terms.get(x) ?? 0) + c;

@@ -28,7 +28,7 @@ export interface Decoration {
   readonly zeroing?: boolean;
   /** The memory operand is one element, for all lanes. */
   readonly broadcast?: boolean;
-  readonly immediate?: number;
+  readonly immediate?: number | undefined;
 }
 
 const FRACTIONS = { full: 1, half: 2, vector: 1, halfVector: 2, quarterVector: 4, element: 0 } as const;

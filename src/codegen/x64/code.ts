@@ -3,7 +3,7 @@
  * `allocate.ts` gives a register or a place on the stack.
  */
 import type { Decoration, Memory, Operand } from "./assembler.ts";
-import { type Instruction, instruction } from "./instructions.ts";
+import type { Instruction, InstructionSet } from "./instructions.ts";
 
 export const FIRST_VALUE = 64;
 /** The frame of a function: its arguments lie above it, its own memory below. */
@@ -58,13 +58,12 @@ export class Constants {
 export class Builder {
   readonly kinds: Kind[] = [];
   readonly #origins: (Origin | undefined)[] = [];
-  readonly #names: Readonly<Record<string, string>>;
+  readonly #instructions: InstructionSet;
   #items: Piece[] = [];
   #labels = 0;
 
-  /** `names` are those of instructions that the machine knows under another. */
-  constructor(names: Readonly<Record<string, string>>) {
-    this.#names = names;
+  constructor(instructions: InstructionSet) {
+    this.#instructions = instructions;
   }
 
   /** A value of its own. */
@@ -88,7 +87,7 @@ export class Builder {
   }
 
   emit(name: string, operands: readonly Operand[], decoration: Decoration = {}): void {
-    this.#items.push({ kind: "instruction", x: instruction(this.#names[name] ?? name), operands, decoration });
+    this.#items.push({ kind: "instruction", x: this.#instructions.get(name), operands, decoration });
   }
 
   place(label: number, align = false): void {

@@ -41,6 +41,25 @@ function bitsOf(n: number, dtype: Dtype): number[] {
   return bytes;
 }
 
+/** `ps`, `pd`, `ss` or `sd`. */
+function suffixOf(x: Expr): string {
+  if (x.dtype === "f64") return x.lanes > 1 ? "pd" : "sd";
+  return x.lanes > 1 ? "ps" : "ss";
+}
+
+/** Names of instructions on floats, made once. */
+const NAMES: Map<string, Map<string, string>> = new Map();
+
+/** The name of an instruction for the type of an expression. */
+function nameOf(stem: string, x: Expr): string {
+  let names = NAMES.get(stem);
+  if (!names) {
+    names = new Map(["ps", "pd", "ss", "sd"].map((suffix) => [suffix, `${stem}${suffix}`]));
+    NAMES.set(stem, names);
+  }
+  return names.get(suffixOf(x))!;
+}
+
 export class Expressions implements Emitter {
   readonly code: Builder;
   readonly extension: VectorExtension;
@@ -282,19 +301,19 @@ export class Expressions implements Emitter {
   #combine(op: string, like: Expr, a: number, b: Source, target?: number): number {
     if (!isFloat(like.dtype)) return this.#integers.vector(op, like, a, b);
     const name = ARITHMETIC[op];
-    if (name) return this.#float(like, name, [a], b, {}, target);
+    if (name) return this.#float(like, name, a, b, target);
     return this.extension.limit(op, like, a, b.operand as number);
   }
 
-  /** `ps`, `pd`, `ss` or `sd`. */
   suffix(x: Expr): string {
-    return `${x.lanes > 1 ? "p" : "s"}${x.dtype === "f64" ? "d" : "s"}`;
+    return suffixOf(x);
   }
 
-  #float(x: Expr, name: string, before: readonly number[], last: Source, decoration: Decoration = {}, target?: number): number {
+  #float(x: Expr, name: string, first: number | undefined, last: Source, target?: number, immediate?: number): number {
+    const { operand, broadcast } = last;
     const result = target ?? this.fresh("v");
-    const broadcast = last.broadcast ? { broadcast: true } : {};
-    this.code.emit(`${name}${this.suffix(x)}`, [result, ...before, last.operand], { length: lengthOf(x), ...broadcast, ...decoration });
+    const operands = first === undefined ? [result, operand] : [result, first, operand];
+    this.code.emit(nameOf(name, x), operands, { length: lengthOf(x), broadcast, immediate });
     return result;
   }
 
@@ -303,9 +322,9 @@ export class Expressions implements Emitter {
     const c = constantOf(b);
     if (c === undefined || Number.isNaN(c) || Object.is(c, -0)) return undefined;
     const bound = this.number(c, x.dtype);
-    const result = this.#float(x, `v${x.op}`, [bound], this.source(a));
+    const result = this.#float(x, x.op === "min" ? "vmin" : "vmax", bound, this.source(a));
     // Of two zeros it gives -0 where there is one: adding 0 makes it 0.
-    return x.op === "max" && c === 0 ? this.#float(x, "vadd", [result], { operand: bound, broadcast: false }) : result;
+    return x.op === "max" && c === 0 ? this.#float(x, "vadd", result, { operand: bound, broadcast: false }) : result;
   }
 
   #operation(x: Expr, target: number | undefined): number {
@@ -337,11 +356,11 @@ export class Expressions implements Emitter {
       const sign = x.op === "neg" ? this.number(-0, x.dtype) : this.#allButSign(wide);
       return this.make("v", name, [this.emit(a), sign], { length });
     }
-    const before = x.lanes > 1 ? [] : [this.emit(a)];
-    if (x.op === "sqrt") return this.#float(x, "vsqrt", before, this.source(a));
+    const first = x.lanes > 1 ? undefined : this.emit(a);
+    if (x.op === "sqrt") return this.#float(x, "vsqrt", first, this.source(a));
     const immediate = ROUNDING[x.op];
     if (immediate === undefined) throw new Error(`internal: x64 has no ${x.op} of ${x.dtype}`);
-    return this.#float(x, "vrndscale", before, this.source(a), { immediate });
+    return this.#float(x, "vrndscale", first, this.source(a), undefined, immediate);
   }
 
   #allButSign(wide: boolean): number {
@@ -369,7 +388,7 @@ export class Expressions implements Emitter {
     if (accumulates) {
       const [first, last] = this.#mayBeInMemory(a) && !this.#mayBeInMemory(b) ? [b, a] : [a, b];
       const value = this.emit(first);
-      return this.#float(x, "vfmadd231", [value], this.source(last), {}, target);
+      return this.#float(x, "vfmadd231", value, this.source(last), target);
     }
     // A polynomial: the product is made in place of the first factor, the next coefficient added.
     const [factor, other] = isPlain(a) && !isPlain(b) ? [b, a] : [a, b];
@@ -378,7 +397,7 @@ export class Expressions implements Emitter {
     const last = this.source(c);
     const result = this.fresh("v");
     this.copy(result, first, "v");
-    return this.#float(x, "vfmadd213", [second], last, {}, result);
+    return this.#float(x, "vfmadd213", second, last, result);
   }
 
   // Choice
@@ -412,7 +431,7 @@ export class Expressions implements Emitter {
     const minimum = a === p && b === q;
     if (!minimum && !(a === q && b === p)) return undefined;
     const first = this.emit(a);
-    return this.#float(x, minimum ? "vmin" : "vmax", [first], { operand: this.emit(b), broadcast: false });
+    return this.#float(x, minimum ? "vmin" : "vmax", first, { operand: this.emit(b), broadcast: false });
   }
 }
 

@@ -8,13 +8,13 @@ import type { Target } from "../../kernel/target.ts";
 import type { RegisterFile } from "./allocate.ts";
 import type { Decoration, Memory, Operand } from "./assembler.ts";
 import type { Builder, Kind } from "./code.ts";
+import type { InstructionSet } from "./instructions.ts";
 
 /** What machine code is generated for. */
 export interface Machine {
   readonly target: Target;
   readonly registers: RegisterFile;
-  /** Names of instructions that the table has under another name for this machine. */
-  readonly names: Readonly<Record<string, string>>;
+  readonly instructions: InstructionSet;
   readonly extension: (on: Emitter) => VectorExtension;
 }
 

@@ -58,7 +58,7 @@ class Generator {
   readonly #memory: MemoryAccess;
 
   constructor(kernel: Kernel, machine: Machine, constants: Constants) {
-    this.code = new Builder(machine.names);
+    this.code = new Builder(machine.instructions);
     this.#assigned = assigned(kernel.body);
     const buffers = kernel.buffers.map((_, i) => this.#argument(i));
     this.#pointers = new Pointers(this.code, this.#known, buffers, (x) => this.#expressions.emit(x));

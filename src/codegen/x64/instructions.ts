@@ -347,6 +347,26 @@ export const INSTRUCTIONS: ReadonlyMap<string, Instruction> = new Map(
   ].map((x) => [x.name, x]),
 );
 
+/** The instructions of a machine. */
+export class InstructionSet {
+  readonly #names: Readonly<Record<string, string>>;
+  readonly #found: Map<string, Instruction> = new Map();
+
+  /** `names` are those of instructions that the machine has under another name. */
+  constructor(names: Readonly<Record<string, string>>) {
+    this.#names = names;
+  }
+
+  get(name: string): Instruction {
+    let found = this.#found.get(name);
+    if (!found) {
+      found = instruction(this.#names[name] ?? name);
+      this.#found.set(name, found);
+    }
+    return found;
+  }
+}
+
 /** The instruction of a name. */
 export function instruction(name: string): Instruction {
   const found = INSTRUCTIONS.get(name);

@@ -3,7 +3,7 @@
  * the end of an iteration. Constants go into the displacement of the instruction. Addresses have 64 bits, so an index is taken apart only if its terms cannot leave the range of i32
  * together; else it is computed in 32 bits, as the language says.
  */
-import { type Affine, affineOf, type Known, rangeOf, rangeOfTerms } from "../../kernel/affine.ts";
+import { type Affine, affineOf, type Known, type Range, rangeOf, rangeOfTerms, times } from "../../kernel/affine.ts";
 import type { Expr } from "../../kernel/kernel.ts";
 import type { Memory } from "./assembler.ts";
 import type { Builder } from "./code.ts";
@@ -21,6 +21,8 @@ interface Level {
   readonly from: number;
   readonly step: number;
   readonly pointers: Map<string, Pointer>;
+  /** By buffer and terms: the pointers that were found before. */
+  readonly found: Map<Affine["terms"], number>[];
 }
 
 const MOST_DISPLACEMENT = 2 ** 30;
@@ -34,6 +36,10 @@ export class Pointers {
   readonly #known: ReadonlyMap<Expr, Known>;
   readonly #buffers: readonly number[];
   readonly #emit: (x: Expr) => number;
+  /** Forms of indices; ranges of terms, and the same in bytes, by the size of an element. Forms that differ by a constant have the same terms. */
+  readonly #forms: Map<Expr, Affine> = new Map();
+  readonly #ranges: Map<Affine["terms"], Range | undefined> = new Map();
+  readonly #bytes: Map<Affine["terms"], Affine["terms"]>[] = [];
 
   /** `buffers` are the values with the buffers' addresses; `emit` gives the value of a scalar integer. */
   constructor(code: Builder, known: ReadonlyMap<Expr, Known>, buffers: readonly number[], emit: (x: Expr) => number) {
@@ -53,7 +59,7 @@ export class Pointers {
   }
 
   enter(variable: Expr, from: number, step: number): void {
-    this.#levels.push({ variable, from, step, pointers: new Map() });
+    this.#levels.push({ variable, from, step, pointers: new Map(), found: [] });
     this.#depths.set(variable, 0);
   }
 
@@ -72,14 +78,13 @@ export class Pointers {
 
   /** The place of an element of so many bytes, by its index. */
   place(buffer: number, index: Expr, bytes: number): Memory {
-    return this.placeOf(buffer, affineOf(index, this.#known), bytes, index);
+    return this.placeOf(buffer, affineOf(index, this.#known, this.#forms), bytes, index);
   }
 
   /** The same from the affine form of the index. `index` is computed where the form cannot be trusted; without it the form is always taken. */
   placeOf(buffer: number, form: Affine, bytes: number, index?: Expr): Memory {
-    const range = rangeOfTerms(form.terms, this.#known);
-    if (!range && index && form.terms.size > 0) return this.#computed(buffer, index, bytes);
-    const scaled = new Map([...form.terms].map(([x, c]) => [x, c * bytes]));
+    if (index && !this.isCertain(form)) return this.#computed(buffer, index, bytes);
+    const scaled = this.#inBytes(form.terms, bytes);
     const displacement = form.constant * bytes;
     const far = Math.abs(displacement) > MOST_DISPLACEMENT;
     const address: Affine = { constant: far ? displacement : 0, terms: scaled };
@@ -89,7 +94,19 @@ export class Pointers {
 
   /** Whether an affine form is the index: that its arithmetic does not wrap around. */
   isCertain({ terms }: Affine): boolean {
-    return terms.size === 0 || rangeOfTerms(terms, this.#known) !== undefined;
+    if (terms.size === 0) return true;
+    if (!this.#ranges.has(terms)) this.#ranges.set(terms, rangeOfTerms(terms, this.#known));
+    return this.#ranges.get(terms) !== undefined;
+  }
+
+  #inBytes(terms: Affine["terms"], bytes: number): Affine["terms"] {
+    this.#bytes[bytes] ??= new Map();
+    let scaled = this.#bytes[bytes].get(terms);
+    if (!scaled) {
+      scaled = times({ constant: 0, terms }, bytes).terms;
+      this.#bytes[bytes].set(terms, scaled);
+    }
+    return scaled;
   }
 
   /** The place of a buffer's first element. */
@@ -138,9 +155,23 @@ export class Pointers {
     return true;
   }
 
+  #found(level: number, buffer: number): Map<Affine["terms"], number> | undefined {
+    if (level === 0) return undefined;
+    const { found } = this.#levels[level - 1]!;
+    found[buffer] ??= new Map();
+    return found[buffer];
+  }
+
   /** The place of an address at `level`: a pointer, and what is computed inside this loop. */
   #address(level: number, buffer: number, address: Affine): Memory {
-    if (this.#isKnown(level, address)) return { base: this.#pointer(level, buffer, address), displacement: 0 };
+    const found = address.constant === 0 ? this.#found(level, buffer) : undefined;
+    const pointer = found?.get(address.terms);
+    if (pointer !== undefined) return { base: pointer, displacement: 0 };
+    if (this.#isKnown(level, address)) {
+      const made = this.#pointer(level, buffer, address);
+      found?.set(address.terms, made);
+      return { base: made, displacement: 0 };
+    }
     const outer = new Map([...address.terms].filter(([x]) => level > 0 && !this.#isInside(level, x)));
     const inner = [...address.terms].filter(([x]) => !outer.has(x));
     let place: Memory = { base: this.#pointer(level, buffer, { constant: 0, terms: outer }), displacement: 0 };

@@ -4,6 +4,7 @@ import { AVX2_REGISTERS, AVX512_REGISTERS } from "./allocate.ts";
 import { AVX2_NAMES, Avx2 } from "./avx2.ts";
 import { Avx512 } from "./avx512.ts";
 import type { Machine } from "./extension.ts";
+import { InstructionSet } from "./instructions.ts";
 
 /** AVX-512 (F, BW, DQ, VL): 512-bit vectors, 32 registers of them, masks. */
 export const AVX512: Target = {
@@ -31,5 +32,15 @@ export const AVX2: Target = {
   packing: { ...AVX512.packing, columns: 16, rows: 8 },
 };
 
-export const AVX512_MACHINE: Machine = { target: AVX512, registers: AVX512_REGISTERS, names: {}, extension: (on) => new Avx512(on) };
-export const AVX2_MACHINE: Machine = { target: AVX2, registers: AVX2_REGISTERS, names: AVX2_NAMES, extension: (on) => new Avx2(on) };
+export const AVX512_MACHINE: Machine = {
+  target: AVX512,
+  registers: AVX512_REGISTERS,
+  instructions: new InstructionSet({}),
+  extension: (on) => new Avx512(on),
+};
+export const AVX2_MACHINE: Machine = {
+  target: AVX2,
+  registers: AVX2_REGISTERS,
+  instructions: new InstructionSet(AVX2_NAMES),
+  extension: (on) => new Avx2(on),
+};
