@@ -53,13 +53,13 @@ function registersOf(file: RegisterFile, kind: Kind): readonly number[] {
 
 /** Gives the values of one kind registers, as long as there are any. */
 function scan(lives: Liveness, kind: Kind, given: readonly number[], registers: Int16Array, spilled: number[]): void {
-  const { order, start, end, hint, kinds } = lives;
+  const { start, end, hint } = lives;
+  const order = lives.ordered(kind);
   const free = [...given].reverse();
   const active: number[] = [];
   let earliest = Number.POSITIVE_INFINITY;
   for (let i = 0; i < order.length; i++) {
     const current = order[i]!;
-    if (kinds[current] !== kind) continue;
     if (earliest < start[current]!) earliest = expire(lives, active, start[current]!, registers, free);
     if (free.length === 0) {
       const cheapest = cheapestOf(lives, active, current);
@@ -124,7 +124,8 @@ class Rewriter {
   readonly #loaded: Map<number, number> = new Map();
   /** Whether an operand in memory is one element for all lanes. */
   #broadcast = false;
-  readonly #operands: Operand[] = [];
+  /** Operands of the instruction at hand, by their number. */
+  readonly #placed: Operand[][] = [];
 
   constructor(builder: Builder, file: RegisterFile, { registers, spilled }: Assignment, writer: FunctionWriter) {
     this.#builder = builder;
@@ -193,8 +194,8 @@ class Rewriter {
     if (stored !== undefined && this.#builder.originOf(stored)) return;
     this.#begin();
     const mask = decoration.mask ? this.#use(decoration.mask) : 0;
-    const placed = this.#operands;
-    placed.length = operands.length;
+    this.#placed[operands.length] ??= operands.slice();
+    const placed = this.#placed[operands.length]!;
     // The result last: it may take the register of an operand.
     for (let i = 1; i < operands.length; i++) placed[i] = this.#operand(item, i);
     if (operands.length > 0) placed[0] = stored === undefined ? this.#operand(item, 0) : this.#result(item, stored);

@@ -166,7 +166,10 @@ export class Assembler {
   }
 
   #word(n: number): void {
-    for (let shift = 0; shift < 32; shift += 8) this.#byte((n >> shift) & 255);
+    this.#byte(n & 255);
+    this.#byte((n >> 8) & 255);
+    this.#byte((n >> 16) & 255);
+    this.#byte((n >> 24) & 255);
   }
 
   #distance(label: number): void {

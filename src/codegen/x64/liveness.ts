@@ -29,8 +29,6 @@ export function mayFold({ x, operands, decoration }: InstructionItem, i: number,
 
 /** Lives of the values of a function. A value is its number less {@link FIRST_VALUE} here. */
 export class Liveness {
-  /** By where they begin. */
-  readonly order: Float64Array;
   readonly start: Int32Array;
   readonly end: Int32Array;
   readonly weight: Float64Array;
@@ -40,7 +38,8 @@ export class Liveness {
   readonly hint: Int32Array;
   readonly kinds: readonly Kind[];
   readonly #builder: Builder;
-  #met = 0;
+  /** By kind, with where they begin. */
+  readonly #met: Readonly<Record<Kind, number[]>> = { g: [], v: [], k: [] };
   /** The loops around the item at hand. */
   readonly #starts: number[] = [];
   readonly #ends: number[] = [];
@@ -55,7 +54,6 @@ export class Liveness {
     this.weight = new Float64Array(count);
     this.stubborn = new Uint8Array(count);
     this.hint = new Int32Array(count).fill(-1);
-    this.order = new Float64Array(count);
     const ends = endsOfLoops(items);
     for (let i = 0, loops = 0; i < items.length; i++) {
       const item = items[i]!;
@@ -63,9 +61,13 @@ export class Liveness {
       else if (item.kind === "enter") this.#enter(2 * i, ends[loops++]!);
       else if (item.kind === "leave") this.#leave();
     }
-    // Values that begin at one place stand in the order of their numbers.
-    this.order = this.order.subarray(0, this.#met).sort();
-    for (let i = 0; i < this.#met; i++) this.order[i]! %= MOST_VALUES;
+  }
+
+  /** The values of a kind by where they begin, those that begin at one place by their numbers. */
+  ordered(kind: Kind): Float64Array {
+    const order = Float64Array.from(this.#met[kind]).sort();
+    for (let i = 0; i < order.length; i++) order[i]! %= MOST_VALUES;
+    return order;
   }
 
   #enter(start: number, end: number): void {
@@ -112,7 +114,7 @@ export class Liveness {
     if (v < 0) return;
     if (this.start[v] === -1) {
       this.start[v] = at;
-      this.order[this.#met++] = at * MOST_VALUES + v;
+      this.#met[this.kinds[v]!].push(at * MOST_VALUES + v);
     }
     const start = this.start[v]!;
     let end = at;
