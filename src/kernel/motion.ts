@@ -259,39 +259,53 @@ function replaceDeep(s: Stmt, memo: Map<Expr, Expr>): Stmt {
  * its operands count as used once, where the variable is defined.
  */
 function findGroups(stmts: readonly Stmt[], effects: readonly Effect[]): Map<Expr, SharedValue[]> {
-  // Ascending lists; once all statements have been seen they are shared between expressions and change no more.
-  const direct = new Map<Expr, number[]>();
+  const positions = new Map<Expr, Positions>();
   for (const [position, s] of stmts.entries()) {
-    eachStmt([s], (inner) => {
-      for (const x of operandsOf(inner)) {
-        const known = direct.get(x);
-        if (!known) direct.set(x, [position]);
-        else if (known.at(-1) !== position) known.push(position);
-      }
-    });
+    const add = (x: Expr): void => use(positions, x, position);
+    eachStmt([s], (inner) => operandsOf(inner).forEach(add));
   }
-  const positions = new Map<Expr, readonly number[]>(direct);
-  const use = (x: Expr, at: readonly number[]): void => {
-    const known = positions.get(x);
-    if (known !== at) positions.set(x, known ? merge(known, at) : at);
-  };
-  const nodes: Expr[] = [];
-  eachExpr([...positions.keys()], (x) => nodes.push(x));
   const groups = new Map<Expr, SharedValue[]>();
-  for (const x of nodes.sort((a, b) => b.id - a.id)) {
+  for (const x of resultsFirst(positions.keys())) {
     let at = positions.get(x)!;
-    const found = at.length < 2 || isCheap(x) ? [] : groupsOf(x, at, effects);
-    if (found.length > 0) {
-      groups.set(x, found);
-      at = at.filter((position) => !found.some((g) => g.positions.indexOf(position) > 0));
+    if (typeof at !== "number" && !isCheap(x)) {
+      const found = groupsOf(x, at, effects);
+      if (found.length > 0) {
+        groups.set(x, found);
+        const left = at.filter((position) => !found.some((g) => g.positions.indexOf(position) > 0));
+        at = left.length === 1 ? left[0]! : left;
+      }
     }
-    for (const arg of x.args) use(arg, at);
+    for (let i = 0; i < x.args.length; i++) use(positions, x.args[i]!, at);
   }
   return groups;
 }
 
-/** The union of two ascending lists: one of them if it holds the other. */
-function merge(a: readonly number[], b: readonly number[]): readonly number[] {
+/** Positions of statements in ascending order; a number is one alone. Lists do not change once they are made. */
+type Positions = number | readonly number[];
+
+/** Adds positions to those at which an expression is used. */
+function use(positions: Map<Expr, Positions>, x: Expr, at: Positions): void {
+  const known = positions.get(x);
+  if (known === at) return;
+  positions.set(x, known === undefined ? at : merge(known, at));
+}
+
+/** The expressions and their operands, those with the larger ids first. */
+function resultsFirst(roots: Iterable<Expr>): Expr[] {
+  const nodes: Expr[] = [];
+  eachExpr([...roots], (x) => nodes.push(x));
+  // Sorting numbers takes no calls of a function.
+  const keys = Float64Array.from(nodes, (x, i) => x.id * MOST_NODES + i).sort();
+  return Array.from(keys, (key) => nodes[key % MOST_NODES]!).reverse();
+}
+
+/** More than a kernel has. */
+const MOST_NODES = 2 ** 22;
+
+/** The union of two lists of positions: one of them if it holds the other. */
+function merge(some: Positions, others: Positions): Positions {
+  const a = typeof some === "number" ? [some] : some;
+  const b = typeof others === "number" ? [others] : others;
   const merged: number[] = [];
   let i = 0;
   for (const n of b) {
@@ -300,7 +314,7 @@ function merge(a: readonly number[], b: readonly number[]): readonly number[] {
     merged.push(n);
   }
   while (i < a.length) merged.push(a[i++]!);
-  return merged.length === a.length ? a : merged.length === b.length ? b : merged;
+  return merged.length === a.length ? some : merged.length === b.length ? others : merged;
 }
 
 /** Splits the uses of `x` where its value may change; a run of two or more is a group. */

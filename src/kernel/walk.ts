@@ -35,10 +35,11 @@ export function eachStmt(stmts: readonly Stmt[], visit: (s: Stmt) => void): void
 
 /** Calls `visit` once for every distinct node below `roots`, operands first. */
 export function eachExpr(roots: readonly Expr[], visit: (x: Expr) => void, seen: Set<Expr> = new Set()): void {
-  for (const x of roots) {
+  for (let i = 0; i < roots.length; i++) {
+    const x = roots[i]!;
     if (seen.has(x)) continue;
     seen.add(x);
-    eachExpr(x.args, visit, seen);
+    if (x.args.length > 0) eachExpr(x.args, visit, seen);
     visit(x);
   }
 }
