@@ -29,7 +29,20 @@ export interface MemoryForm {
   readonly broadcast: boolean;
 }
 
-export interface Instruction {
+export interface Instruction extends Row {
+  /** Which operand each field holds; -1 for none. */
+  readonly at: Readonly<Record<Field, number>>;
+  /** Whether the first operand is a register that is written, and whether it is read whatever the mask. */
+  readonly writes: boolean;
+  readonly reads: boolean;
+  /** The operand that a place in memory can stand for; -1 for none. */
+  readonly foldable: number;
+  /** Whether it gives a register the value of another. */
+  readonly copies: boolean;
+}
+
+/** What a row of the table says. */
+interface Row {
   readonly name: string;
   readonly encoding: "vector" | "legacy";
   /** Opcode map: 1 is 0F, 2 is 0F38, 3 is 0F3A; 0 of legacy instructions the one-byte opcodes. */
@@ -52,15 +65,6 @@ export interface Instruction {
   readonly vexNarrow: boolean;
   readonly vexLength: number | undefined;
   readonly vectorIndex: boolean;
-  /** Which operand each field holds; -1 for none. */
-  readonly at: Readonly<Record<Field, number>>;
-  /** Whether the first operand is a register that is written, and whether it is read whatever the mask. */
-  readonly writes: boolean;
-  readonly reads: boolean;
-  /** The operand that a place in memory can stand for; -1 for none. */
-  readonly foldable: number;
-  /** Whether it gives a register the value of another. */
-  readonly copies: boolean;
 }
 
 const FLOATS: readonly string[] = [
@@ -290,7 +294,7 @@ const MEMORY: Readonly<Record<string, MemoryForm>> = {
   ...Object.fromEntries([1, 2, 4, 8].map((bytes) => [String(bytes), { kind: "element" as const, bytes, broadcast: false }])),
 };
 
-function parse(row: string, encoding: Instruction["encoding"]): Instruction {
+function parse(row: string, encoding: Row["encoding"]): Row {
   const [name, map, prefix, w, code, form, classes, ...rest] = row.split(" ") as [
     string,
     string,
@@ -305,11 +309,6 @@ function parse(row: string, encoding: Instruction["encoding"]): Instruction {
   const memory = rest[0] !== undefined ? MEMORY[rest[0]] : undefined;
   const flags = new Set(memory ? rest.slice(1) : rest);
   const only = flags.has("only");
-  // A capital I is an immediate of four bytes; it is told apart by the encoding.
-  const fields = [...form.toLowerCase()] as Field[];
-  const inMemory = fields.indexOf("m");
-  const readsFirst = flags.has("rw");
-  const writesNothing = flags.has("f");
   return {
     name,
     encoding: only ? "vector" : encoding,
@@ -318,22 +317,33 @@ function parse(row: string, encoding: Instruction["encoding"]): Instruction {
     wide: w === "1",
     opcode: Number.parseInt(opcode!, 16),
     extension: extension === undefined ? undefined : Number(extension),
-    fields,
+    // A capital I is an immediate of four bytes; it is told apart by the encoding.
+    fields: [...form.toLowerCase()] as Field[],
     classes: [...classes] as OperandClass[],
     memory,
-    readsFirst,
-    writesNothing,
+    readsFirst: flags.has("rw"),
+    writesNothing: flags.has("f"),
     hasVex: flags.has("vex") || only,
     hasEvex: !only,
     vexNarrow: flags.has("w0"),
     vexLength: flags.has("l1") ? 1 : flags.has("l0") ? 0 : undefined,
     vectorIndex: flags.has("vsib"),
-    at: { r: fields.indexOf("r"), v: fields.indexOf("v"), m: inMemory, i: fields.indexOf("i"), s: fields.indexOf("s") },
-    writes: !writesNothing && !classes.startsWith("-"),
-    reads: writesNothing || readsFirst || (inMemory === 0 && classes.startsWith("-")),
-    // VEX has no shift of memory by a constant.
-    foldable: memory && inMemory > 0 && (extension === undefined || (!only && encoding === "legacy")) ? inMemory : -1,
-    copies: COPIES.has(name),
+  };
+}
+
+/** A row with what follows from it. */
+function instructionOf(row: Row): Instruction {
+  const { fields, classes, memory } = row;
+  const at = { r: fields.indexOf("r"), v: fields.indexOf("v"), m: fields.indexOf("m"), i: fields.indexOf("i"), s: fields.indexOf("s") };
+  // VEX has no shift of memory by a constant.
+  const folds = memory !== undefined && at.m > 0 && (row.extension === undefined || row.encoding === "legacy");
+  return {
+    ...row,
+    at,
+    writes: !row.writesNothing && classes[0] !== "-",
+    reads: row.writesNothing || row.readsFirst || (at.m === 0 && classes[0] === "-"),
+    foldable: folds ? at.m : -1,
+    copies: COPIES.has(row.name),
   };
 }
 
@@ -344,7 +354,7 @@ export const INSTRUCTIONS: ReadonlyMap<string, Instruction> = new Map(
   [
     ...[...FLOATS, ...MOVES, ...INTEGERS, ...CONVERSIONS, ...MASKS].map((row) => parse(row, "vector")),
     ...GENERAL.map((row) => parse(row, "legacy")),
-  ].map((x) => [x.name, x]),
+  ].map((row) => [row.name, instructionOf(row)]),
 );
 
 /** The instructions of a machine. */
