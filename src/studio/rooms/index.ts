@@ -33,6 +33,12 @@ export const ROOMS: readonly RoomEntry[] = [
     load: async () => (await import("./list.tsx")).list,
   },
   {
+    id: "convolve",
+    title: "Convolve",
+    icon: "M4 4h10v10H4zM4 9h10M9 4v10M14 14l6 6M16 20h4v-4",
+    load: async () => (await import("./convolve.tsx")).convolve,
+  },
+  {
     id: "runs",
     title: "Runs",
     icon: "M4 4v16h16M7 14c3-1 3-6 6-7s4 1 7-1M7 17c4 0 5-4 7-4s3 1 6 0",

@@ -16,7 +16,7 @@ interface Parts {
   readonly instruments?: Instruments;
 }
 
-const QUESTIONS: readonly string[] = ["flow", "spectrum", "singular", "graph"] satisfies InstrumentCommand["do"][];
+const QUESTIONS: readonly string[] = ["flow", "spectrum", "singular", "graph", "convolve"] satisfies InstrumentCommand["do"][];
 
 const isQuestion = <C extends { readonly do: string }>(command: C): command is C & InstrumentCommand => QUESTIONS.includes(command.do);
 
