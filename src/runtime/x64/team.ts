@@ -9,15 +9,31 @@ import { compileTeam, TEAM } from "../../codegen/x64/team.ts";
 import { PARTS_PER_THREAD, type Pool } from "../wasm/pool.ts";
 import type { Code, System } from "./system.ts";
 
+/** Words of a thread: whether it stays, and how far it is, which is one of {@link STAGES}. */
+const STAY = 0;
+const STAGE = 1;
+const STAGES = { before: 0, loading: 1, loaded: 2, never: 3 } as const;
+
+/** Milliseconds that the end of the process waits for a thread that loads koffi. */
+const LONGEST_LOAD = 10_000;
+
 /** What a thread runs: a text, so that no bundler must find a file. */
 const WORKER = `
 "use strict";
-const { words, block, work, stay, koffi: file, T } = require("node:worker_threads").workerData;
-const koffi = require(file);
-// Only now it has a stack for calls.
-koffi.load(null);
-const help = koffi.decode(work, koffi.proto("void(intptr_t)"));
-const wanted = () => Atomics.load(stay, 0) === 1;
+const { words, block, work, own, koffi: file, T } = require("node:worker_threads").workerData;
+let help;
+if (Atomics.compareExchange(own, ${STAGE}, ${STAGES.before}, ${STAGES.loading}) === ${STAGES.before}) {
+  try {
+    const koffi = require(file);
+    // Only now it has a stack for calls.
+    koffi.load(null);
+    help = koffi.decode(work, koffi.proto("void(intptr_t)"));
+  } finally {
+    Atomics.store(own, ${STAGE}, ${STAGES.loaded});
+    Atomics.notify(own, ${STAGE});
+  }
+}
+const wanted = () => help !== undefined && Atomics.load(own, ${STAY}) === 1;
 while (wanted()) {
   help(block);
   const steps = Atomics.load(words, T.steps >> 2);
@@ -41,8 +57,9 @@ export class Team {
   readonly #words: Int32Array;
   readonly #system: System;
   readonly #pool: Pool;
-  /** For each thread the word that says whether it stays. */
+  /** The words of each thread that stays, and of all that were ever started. */
   readonly #members: Int32Array[] = [];
+  readonly #started: Int32Array[] = [];
   #code: { readonly code: Code; readonly work: bigint } | undefined;
 
   constructor(system: System, pool: Pool) {
@@ -101,22 +118,32 @@ export class Team {
 
   /** Lets all but the first `keep` go, as soon as they look. */
   #dismiss(keep: number): void {
-    for (const stay of this.#members.splice(keep)) Atomics.store(stay, 0, 0);
+    for (const own of this.#members.splice(keep)) Atomics.store(own, STAY, 0);
     Atomics.add(this.#words, TEAM.steps / 4, 2);
     Atomics.notify(this.#words, TEAM.steps / 4);
   }
 
   #start(): void {
-    const stay = new Int32Array(new SharedArrayBuffer(4)).fill(1);
-    this.#members.push(stay);
+    const own = new Int32Array(new SharedArrayBuffer(8));
+    own[STAY] = 1;
+    this.#members.push(own);
+    if (this.#started.push(own) === 1) builtinModule<NodeJS.Process>("node:process")?.once("exit", () => this.#awaitLoading());
     try {
       const { Worker } = builtinModule<WorkerThreads>("node:worker_threads")!;
-      const workerData = { words: this.#words, block: this.address, work: this.#place().work, stay, koffi: this.#system.file, T: TEAM };
+      const workerData = { words: this.#words, block: this.address, work: this.#place().work, own, koffi: this.#system.file, T: TEAM };
       const worker = new Worker(WORKER, { eval: true, execArgv: [], stdin: false, workerData });
       worker.on("error", (error) => this.#stayAlone(error));
       worker.unref();
     } catch (error) {
       this.#stayAlone(error);
+    }
+  }
+
+  /** Node aborts if a process ends while one of its threads loads koffi: it waits for those that do, and others do not begin to. */
+  #awaitLoading(): void {
+    for (const own of this.#started) {
+      const stage = Atomics.compareExchange(own, STAGE, STAGES.before, STAGES.never);
+      if (stage === STAGES.loading) Atomics.wait(own, STAGE, STAGES.loading, LONGEST_LOAD);
     }
   }
 
