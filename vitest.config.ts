@@ -19,7 +19,7 @@ const ALONE = ["test/runtime/**/*.test.ts", "test/base/host.test.ts", "test/code
 // Each file that fuzzes runs in a process of its own with a limit on memory, so that a crash and a flood of memory are failures.
 const FUZZERS = ["test/fuzz/**/*.test.ts", "test/codegen/fuzz.test.ts", "test/codegen/x64/fuzz.test.ts", "test/formats/mutated.test.ts"];
 const OTHERS = ["test/slow/**", "test/x64/**", "test/nightly/**", "test/zoo/**", "test/browser/**"];
-/** What machine code is tested as: all that the processor can, and without AVX-512. */
+/** What machine code is tested as: all that the processor can, and without AVX-512 (there a quarter of the golden set). */
 const PROCESSORS: readonly (readonly [name: string, env: Readonly<Record<string, string>>])[] = [
   ...(hasMachineCode ? [["x64", {}] as const] : []),
   ...(hasWideMachineCode ? [["x64-avx2", { NABLA_CPU: "avx2" }] as const] : []),

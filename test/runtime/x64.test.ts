@@ -1,4 +1,7 @@
 /** @file Machine code as a backend: what it runs, what JavaScript runs in between, and what the profiler shows of it. */
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import "../../src/runtime/evaluate.ts";
 import { compile } from "../../src/function/compile.ts";
@@ -7,9 +10,13 @@ import { tensor } from "../../src/ops/create.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
 import { profile } from "../../src/runtime/profile.ts";
 import { setBackend } from "../../src/runtime/set-backend.ts";
+import { linearMemory } from "../../src/runtime/wasm/memory.ts";
+import { poolOf, setThreads } from "../../src/runtime/wasm/pool.ts";
 import { x64 } from "../../src/runtime/x64/backend.ts";
 import { levelOf } from "../../src/runtime/x64/processor.ts";
 import "../../src/runtime/x64/register.ts";
+import { openSystem, type System } from "../../src/runtime/x64/system.ts";
+import { Team } from "../../src/runtime/x64/team.ts";
 
 const obstacle = x64.obstacle();
 
@@ -63,5 +70,28 @@ describe.skipIf(obstacle !== undefined)(`machine code (${obstacle ?? "x64"})`, (
     const [row] = profile(() => f(x));
     expect(row!.code).toMatch(/vfmadd231ps zmm\d+,zmm\d+,zmm\d+/);
     expect(row!.code).toMatch(/^0 values on the stack/);
+  });
+
+  test("a process that ends waits for a thread that loads koffi", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "nabla-koffi-"));
+    const [begun, done, slow] = ["begun", "done", "slow.cjs"].map((name) => join(folder, name)) as [string, string, string];
+    const write = (file: string): string => `require("node:fs").writeFileSync(${JSON.stringify(file)}, "");`;
+    const wait = "Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300);";
+    const system = openSystem() as System;
+    writeFileSync(slow, `${write(begun)} ${wait} module.exports = require(${JSON.stringify(system.file)}); ${write(done)}`);
+    const { version } = system;
+    const slower: System = { version, file: slow, addressOf: (buffer) => system.addressOf(buffer), place: (code) => system.place(code) };
+    const others = new Set(process.listeners("exit"));
+    setThreads(2);
+    try {
+      new Team(slower, poolOf(linearMemory())).share(() => {}, true)(0);
+      while (!existsSync(begun)) await new Promise((resolve) => setTimeout(resolve, 5));
+      expect(existsSync(done)).toBe(false);
+      for (const listener of process.listeners("exit")) if (!others.has(listener)) listener.call(process, 0);
+      expect(existsSync(done)).toBe(true);
+    } finally {
+      setThreads(1);
+      rmSync(folder, { recursive: true });
+    }
   });
 });
