@@ -167,11 +167,24 @@ async function keepModules(dist, compiled) {
       .replaceAll('import("#pngjs")', 'import("./no-png.js")')
       .replaceAll('import("#csv-parse")', 'import("./csv-parse.js")')
       .replaceAll(/\(this && this\.\w+\) \|\| /g, ""); // a module has no `this`, and bundlers say so
-    writeFileSync(module, path.startsWith("ops") ? withoutNotes(code, parseAst) : code);
+    writeFileSync(module, withNames(path.startsWith("ops") ? withoutNotes(code, parseAst) : code, parseAst));
   }
   // So the reader of CSV that needs no Node comes along.
   const read = (name) => readFileSync(join(root, "node_modules/csv-parse", name), "utf8").trim();
   writeFileSync(join(dist, "modules/data/csv-parse.js"), `/*\ncsv-parse: ${read("LICENSE")}\n*/\n${read("dist/esm/index.js")}\n`);
+}
+
+/** The module with the names of its classes as static fields. Messages, summaries and findings name classes, and a minifier would rename them; a subclass has its own name. */
+function withNames(code, parse) {
+  const classes = parse(code)
+    .body.map((node) => node.declaration ?? node)
+    .filter(
+      ({ type, body }) => type === "ClassDeclaration" && !body.body.some(({ static: isStatic, key }) => isStatic && key?.name === "name"),
+    );
+  return classes.reduceRight(
+    (text, { id, body }) => `${text.slice(0, body.start + 1)} static name = "${id.name}";${text.slice(body.start + 1)}`,
+    code,
+  );
 }
 
 /** What the tables of operations and the tests know of an op, and no program reads. */

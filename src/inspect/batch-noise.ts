@@ -1,6 +1,6 @@
 /** @file The rule of the batch's size: what gradients of batches and their mean say of the noise (McCandlish et al. 2018), beside the examples that a step takes. */
 import type { Finding } from "../train/finding.ts";
-import { noiseScaleFromNorms } from "./noise.ts";
+import { type NormPair, noiseScaleFromNorms } from "./noise.ts";
 import type { SiteReading } from "./site-program.ts";
 
 /** A step of the run, and what the loss is where nothing is learned. */
@@ -17,12 +17,17 @@ export interface NoiseContext {
  */
 const [NOISY, ALIKE] = [32, 8] as const;
 
-/** Gradients of batches of one size, added up. */
+/** Looks that are averaged, at most: the noise changes while a run learns. */
+const LOOKS = 32;
+
+/** Gradients of batches of one size: squared norms of each, and of the mean of those of one look. */
 export class NoiseMeter {
-  readonly #sums: Float64Array[] = [];
+  #sums: Float64Array[] = [];
   #small = 0;
   #batches = 0;
-  #examples = 0;
+  /** Of a batch, and of a look. */
+  #sizes: readonly [small: number, large: number] = [0, 0];
+  readonly #pairs: NormPair[] = [];
 
   add({ vectors, examples }: SiteReading): void {
     for (const [k, { data }] of vectors.entries()) {
@@ -34,16 +39,24 @@ export class NoiseMeter {
       }
     }
     this.#batches++;
-    this.#examples = examples;
+    this.#sizes = [examples, examples * this.#batches];
   }
 
-  /** What is said of a run; nothing of less than two batches, which have no spread. */
-  findings({ batch, loss, baseline, step }: NoiseContext): Finding[] {
+  /** The look is over: the next one has weights of its own. */
+  #close(): void {
     const k = this.#batches;
-    const all = k * this.#examples;
     const large = this.#sums.reduce((sum, each) => sum + each.reduce((s, x) => s + (x / k) ** 2, 0), 0);
-    if (k < 2 || baseline === undefined || !(this.#small > 0) || !Number.isFinite(this.#small + large)) return [];
-    const { scale } = noiseScaleFromNorms([{ small: this.#small / k, large }], this.#examples, all);
+    if (k > 1 && this.#small > 0 && Number.isFinite(this.#small + large)) this.#pairs.push({ small: this.#small / k, large });
+    if (this.#pairs.length > LOOKS) this.#pairs.shift();
+    [this.#sums, this.#small, this.#batches] = [[], 0, 0];
+  }
+
+  /** What is said of a run at the end of a look; nothing of batches that have no spread. */
+  findings({ batch, loss, baseline, step }: NoiseContext): Finding[] {
+    this.#close();
+    if (this.#pairs.length === 0 || baseline === undefined) return [];
+    const { scale } = noiseScaleFromNorms(this.#pairs, ...this.#sizes);
+    const all = this.#pairs.length * this.#sizes[1];
     const learned = loss < 0.5 * baseline;
     // Where noise hides the gradient of all these examples, the scale is at least their number.
     const least = Math.min(scale, all);

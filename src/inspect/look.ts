@@ -81,6 +81,8 @@ export interface LookBatch extends LookOptions {
   readonly more?: BatchTensors["more"];
   /** Only what one run of the program of sites tells: no proofs, and nothing that has to be compiled besides. */
   readonly light?: boolean;
+  /** What earlier looks at the run have measured. */
+  readonly noise?: NoiseMeter;
 }
 
 /** For the library: {@link look} at a step of a run, with a program that may be used again. */
@@ -96,7 +98,7 @@ export async function lookAt(model: Layer, options: LookBatch, step: number | nu
   model.train();
   try {
     const batches = lengths || more ? [{ x, y, lengths, more }] : batchesOf(x, y, batchSize);
-    const [flow, units, noise] = [new FlowMeter(), new UnitsMeter(), new NoiseMeter()];
+    const [flow, units, noise] = [new FlowMeter(), new UnitsMeter(), options.noise ?? new NoiseMeter()];
     let first: SiteReading | undefined;
     let total = 0;
     for (const batch of batches) {

@@ -4,8 +4,10 @@
  */
 import type { Finding } from "../train/finding.ts";
 import type { Flow } from "./flow.ts";
+import { outputRules } from "./output-rules.ts";
 import type { SiteReading } from "./site-program.ts";
 import type { ActivationUnits, Units } from "./units.ts";
+import { inputRules, labelRules, rootMeanSquare, targetRules } from "./value-rules.ts";
 
 /** What the rules of a moment look at. */
 export interface Moment {
@@ -34,12 +36,20 @@ export function rulesOf(moment: Moment): Finding[] {
     ...notFinite(moment),
     ...inputRules(moment.x, moment.reading.examples, moment.step),
     ...(moment.classes === undefined ? [] : labelRules(moment.y, moment.classes, moment.step)),
+    ...farTargets(moment),
     ...outputRules(moment),
     ...initRules(moment),
     ...flowRules(moment),
     ...moment.units.activations.flatMap((each) => unitRules(each, moment.step)),
     ...unreached(moment),
+    ...linearPairs(moment),
   ];
+}
+
+/** Targets that are far from what the network gives yet. */
+function farTargets({ y, reading, step }: Moment): Finding[] {
+  if (y instanceof Int32Array || y.length === 0) return [];
+  return rootMeanSquare(reading.outputs.data) < 0.1 * rootMeanSquare(y) ? targetRules(y, step) : [];
 }
 
 const firstBad = (values: ArrayLike<number>): number => {
@@ -83,146 +93,6 @@ function notFinite({ reading, step, x, parameters }: Moment): Finding[] {
         "look for a square root or a norm of 0: add a small number below the root",
       ])
     : [];
-}
-
-/** Scale and centre of the inputs; integers are indices, and are not looked at. */
-export function inputRules(x: ArrayLike<number>, examples: number, step: number | null): Finding[] {
-  if (x instanceof Int32Array || x.length === 0) return [];
-  let [low, high, sum, squares] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0, 0];
-  for (let i = 0; i < x.length; i++) {
-    const v = x[i]!;
-    if (!Number.isFinite(v)) return [];
-    if (v < low) low = v;
-    if (v > high) high = v;
-    sum += v;
-    squares += v * v;
-  }
-  const mean = sum / x.length;
-  const deviation = Math.sqrt(Math.max(0, squares / x.length - mean * mean));
-  const rms = Math.sqrt(squares / x.length);
-  const say = (cause: string, severity: Finding["severity"]): Finding[] => [
-    finding(
-      {
-        rule: "data",
-        where: "inputs",
-        severity,
-        evidence: { low, high, mean, deviation },
-        cause,
-        remedies: [
-          "standardize the inputs: subtract the mean and divide by the deviation of the training split (data.standardize, or nn.BatchNorm as the first layer)",
-        ],
-        confidence: "measured",
-      },
-      step,
-    ),
-  ];
-  if (deviation === 0 && examples > 1) return say("all inputs are the same number: there is nothing to learn from", "error");
-  if (high - low > 20 && rms > 3)
-    return say(
-      `inputs reach from ${low.toPrecision(3)} to ${high.toPrecision(3)}: raw values, for which initial weights are made too large`,
-      "warning",
-    );
-  if (Math.abs(mean) > 3 * deviation && Math.abs(mean) > 1)
-    return say("inputs lie far from 0 for their spread: their second moment is a long valley, in which steps zig-zag", "warning");
-  return [];
-}
-
-function outOfRange(low: number, high: number, classes: number): string {
-  if (low === 1 && high === classes) return `labels go from 1 to ${classes}, the outputs from 0 to ${classes - 1}: off by one`;
-  return `label ${low < 0 ? low : high} is none of the ${classes} outputs`;
-}
-
-/** How often the classes occur, but for -100, which losses leave out. */
-function countsOf(y: ArrayLike<number>): Map<number, number> {
-  const counts = new Map<number, number>();
-  for (let i = 0; i < y.length; i++) if (y[i] !== -100) counts.set(y[i]!, (counts.get(y[i]!) ?? 0) + 1);
-  return counts;
-}
-
-const isUneven = (most: number, least: number): boolean => most > 10 * least && most > 40;
-
-/** Classes: constant, out of range, counted from 1, far from even. */
-export function labelRules(y: ArrayLike<number>, classes: number, step: number | null): Finding[] {
-  const counts = countsOf(y);
-  const seen = [...counts.keys()].sort((a, b) => a - b);
-  if (seen.length === 0) return [];
-  const [low, high] = [seen[0]!, seen.at(-1)!];
-  const say = (severity: Finding["severity"], evidence: Finding["evidence"], cause: string, remedies: readonly string[]): Finding[] => [
-    finding({ rule: "data", where: "labels", severity, evidence, cause, remedies, confidence: "proved" }, step),
-  ];
-  if (low < 0 || high >= classes)
-    return say("error", { low, high, classes }, outOfRange(low, high, classes), [
-      low >= 1 ? `number the classes from 0: y.sub(${low})` : `give the last layer ${high + 1} outputs`,
-    ]);
-  if (seen.length === 1 && y.length >= 8)
-    return say("error", { label: low, examples: y.length }, `all labels are ${low}: there is nothing to tell apart`, [
-      "look at how the labels are read, and whether the examples are sorted by class",
-    ]);
-  const enough = y.length >= 10 * classes && y.length >= 40;
-  if (enough && low >= 1 && seen.length >= classes - low)
-    return say(
-      "warning",
-      { low, high, classes },
-      `no label is below ${low}: they seem to be counted from ${low}, and the first output never occurs`,
-      [`number the classes from 0: y.sub(${low})`],
-    );
-  const least = Math.min(...counts.values());
-  const most = Math.max(...counts.values());
-  if (enough && isUneven(most, least))
-    return say(
-      "warning",
-      { ratio: most / least, most, least },
-      `the most frequent class occurs ${(most / least).toFixed(0)} times as often as the rarest: accuracy says little, and the rare class is hardly learned`,
-      ["data.balancedSampler, or weights in the loss: crossEntropy(..., { weight })"],
-    );
-  return [];
-}
-
-/** Width of the outputs, and a softmax in front of a loss that has its own. */
-function outputRules({ reading, step, classes }: Moment): Finding[] {
-  const { outputs, outputCotangent, list } = reading;
-  if (classes === undefined || outputs.shape.length !== 2) return [];
-  const width = outputs.shape[1]!;
-  const say = (evidence: Finding["evidence"], cause: string, remedies: readonly string[], confidence: Finding["confidence"]): Finding[] => [
-    finding(
-      { rule: "outputs", where: list.sites[list.last]?.name ?? "outputs", severity: "error", evidence, cause, remedies, confidence },
-      step,
-    ),
-  ];
-  if (width !== classes && width > 1) {
-    const never = width > classes ? `outputs ${classes} to ${width - 1} never occur as labels` : "some classes have no output";
-    return say(
-      { outputs: width, classes },
-      `the model gives ${width} outputs for ${classes} classes: ${never}`,
-      [`let the last layer have ${classes} outputs`],
-      "proved",
-    );
-  }
-  if (width < 2) return [];
-  const shares = rowSums(outputs.data, width);
-  const cotangents = rowSums(outputCotangent.data, width);
-  const isShare = outputs.data.every((v: number) => v >= 0) && shares.every(({ sum }) => Math.abs(sum - 1) < 1e-4);
-  // A loss with a softmax of its own does not change when all outputs rise by the same: its derivatives add up to 0.
-  const invariant = cotangents.every(({ sum, size }) => Math.abs(sum) < 1e-4 * size) && cotangents.some(({ size }) => size > 0);
-  if (!isShare || !invariant) return [];
-  const worst = Math.max(...shares.map(({ sum }) => Math.abs(sum - 1)));
-  return say(
-    { outputs: width, "deviation of sums from 1": worst },
-    "the model ends in a softmax, and the loss takes another of it: gradients are small, and the loss cannot fall below log(1 + (k-1)/e)",
-    ["leave the softmax out of the model: crossEntropy takes logits"],
-    "proved",
-  );
-}
-
-function rowSums(data: ArrayLike<number>, width: number): { sum: number; size: number }[] {
-  return Array.from({ length: data.length / width }, (_, i) => {
-    let [sum, size] = [0, 0];
-    for (let k = i * width; k < (i + 1) * width; k++) {
-      sum += data[k]!;
-      size += Math.abs(data[k]!);
-    }
-    return { sum, size };
-  });
 }
 
 /** Weights that are all one number, units that are all alike, and outputs far too large at the start. */
@@ -356,4 +226,35 @@ function unreached({ reading, step }: Moment): Finding[] {
       step,
     ),
   ];
+}
+
+/**
+ * Two dense layers without anything between them are one linear map. Where that map has fewer weights than the two, they gain nothing; a narrow layer between wide ones saves parameters.
+ */
+function linearPairs({ reading, step, parameters }: Moment): Finding[] {
+  const { sites } = reading.list;
+  const readers = (index: number): number => sites.filter(({ from }) => from.some((each) => each.includes(index))).length;
+  return sites.flatMap((site) => {
+    const before = sites[site.from[0]?.[0] ?? -1];
+    if (site.kind !== "linear" || before?.kind !== "linear" || !site.spec || !before.spec) return [];
+    if (site.from[0]!.length > 1 || site.between[0]!.length > 0 || readers(before.index) > 1) return [];
+    const [own, other] = [site, before].map(({ weights }) => parameters.get(weights ?? "")?.length ?? 0) as [number, number];
+    const [width, middle] = [site, before].map(({ shape, unitAxis }) => shape[unitAxis]!) as [number, number];
+    const merged = (other / middle) * width;
+    if (own === 0 || other === 0 || merged > own + other) return [];
+    return [
+      finding(
+        {
+          rule: "no-activation",
+          where: `${before.name} and ${site.name}`,
+          severity: "note",
+          evidence: { weights: own + other, "of one layer": merged },
+          cause: "nothing lies between the two layers: together they are one linear map, which a single layer with fewer weights is too",
+          remedies: [`an activation between them, such as nn.ReLU`, "one layer in their place"],
+          confidence: "proved",
+        },
+        step,
+      ),
+    ];
+  });
 }

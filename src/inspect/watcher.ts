@@ -1,14 +1,17 @@
 /**
  * @file The rules on a live run: a callback of `fit` that looks at the model now and then, so seldom that it takes a given share of the time, and says what it finds when it finds it. Every
- * step it compares the loss; after a look also the weights of two steps. A look reads the sites of the first examples once; the first one compiles the program that does.
+ * step it compares the loss; after a look also the weights of two steps. A look reads the sites of some examples, others each time; the first one compiles the program that does.
  */
 import { type Checks, checkOptions, either, expectation, fn, listOf, positiveInteger } from "../base/check.ts";
 import { fetchBatches } from "../data/loader.ts";
 import type { Callback, EpochRecord, History, Progress, StepRecord, Training } from "../train/callback.ts";
 import { causesOf, type Finding, findingText, type RuleName } from "../train/finding.ts";
 import { type BatchTensors, baselineLoss, batchTensors } from "../train/task.ts";
+import { NoiseMeter } from "./batch-noise.ts";
+import { parameterCount } from "./cost.ts";
 import { splitRules } from "./data-rules.ts";
 import { type Look, lookAt } from "./look.ts";
+import { flatFinding, hasLearnedLittle, overfitFinding, shrunkFinding, sizesOf } from "./run-rules.ts";
 import { SiteProgram } from "./site-program.ts";
 import { leftOutFinding, ratiosOf, type Snapshot, snapshotOf, tooFast, tooSlow } from "./try-step.ts";
 
@@ -16,7 +19,7 @@ import { leftOutFinding, ratiosOf, type Snapshot, snapshotOf, tooFast, tooSlow }
 export interface WatcherOptions {
   /** A share of the run's time, such as "5%", or a number of steps between two looks. Default "5%". */
   readonly every?: string | number;
-  /** Examples that are looked at, of the first of the training split. Default 64. */
+  /** Training examples of a look, drawn at random. Default 64. */
   readonly examples?: number;
   /** Rules that end the run when one of them fires. Default none. */
   readonly stopOn?: readonly RuleName[];
@@ -47,6 +50,9 @@ const LARGE = 0.5;
 /** A weight that could move by less than this in the whole run, while the loss falls by less than that. */
 const [STILL, FALL] = [0.05, 0.05] as const;
 
+/** Parameters up to which a look has their gradients, to measure the noise of the batch. */
+const MOST = 5e6;
+
 /** Steps after which a loss at this share of a constant answer's has had its time. */
 const [PATIENCE, FLAT] = [200, 0.98] as const;
 
@@ -61,14 +67,16 @@ export class Watcher implements Callback {
   spent = 0;
   readonly #options: WatcherOptions;
   readonly #share: number | undefined;
-  #batch: BatchTensors | undefined;
+  readonly #noise = new NoiseMeter();
   #program: SiteProgram | undefined;
   #before: Snapshot | undefined;
   #began = 0;
   #baseline = 0;
   #first: number | undefined;
-  /** Largest ‖Δw‖/‖w‖ of the first step. */
-  #ratio: number | undefined;
+  /** Largest ‖Δw‖/‖w‖ of the first step that moves a weight. */
+  #ratio = 0;
+  /** Root mean squares of the weights at the start. */
+  #sizes: ReadonlyMap<string, number> = new Map();
   /** What the next look will take, as far as can be told, in milliseconds. */
   #cost = 0;
   #nextLook = 0;
@@ -86,6 +94,7 @@ export class Watcher implements Callback {
     await this.#timed(async () => {
       this.#note([...leftOutFinding(training.model, training.optimizer, training.total), ...splitRules(training.data)], training);
       this.#before = await snapshotOf(training.model);
+      this.#sizes = sizesOf(this.#before);
       if (this.#share === undefined) await this.#look(training);
     });
   }
@@ -106,7 +115,9 @@ export class Watcher implements Callback {
   async onEpoch(record: EpochRecord, _: Progress, training: Training): Promise<void> {
     const fell = this.#first !== undefined && record.trainLoss < (1 - FALL) * this.#first;
     const steps = training.epochs * training.steps;
-    if (!fell && this.#ratio !== undefined && this.#ratio * steps < STILL && this.#ratio > 0)
+    // A warm-up starts at 0.
+    const moves = this.#ratio > 0 || training.optimizer.lr === 0;
+    if (!fell && moves && this.#ratio * steps < STILL)
       this.#note(
         [tooSlow("weights", { "‖Δw‖/‖w‖": this.#ratio, steps, "learning rate": training.optimizer.lr }, training.total)],
         training,
@@ -114,7 +125,11 @@ export class Watcher implements Callback {
     if (record.trainLoss >= FLAT * this.#baseline && this.#baseline > 0) await this.#flat(record, training);
   }
 
-  async onEnd(_: History, __: Training): Promise<void> {
+  async onEnd({ epochs }: History, training: Training): Promise<void> {
+    const last = epochs.at(-1);
+    if (last && this.looks === 0 && this.findings.length === 0 && hasLearnedLittle(last, training.data, this.#baseline))
+      await this.#timed(() => this.#look(training));
+    this.#note(overfitFinding(training.data, last, this.#baseline, training.total), training);
     this.#program?.dispose();
     this.#program = undefined;
     this.#before = undefined;
@@ -122,24 +137,16 @@ export class Watcher implements Callback {
 
   /** The loss is that of a constant answer: a look, whatever it costs; and if it shows nothing, that is said. */
   async #flat({ trainLoss }: EpochRecord, training: Training): Promise<void> {
-    const again = this.looks === 0 || training.total >= PATIENCE;
-    if (this.findings.length === 0 && again) await this.#timed(() => this.#look(training));
-    if (this.findings.length > 0 || training.total < PATIENCE) return;
-    const finding: Finding = {
-      rule: "loss-flat",
-      where: "loss",
-      step: training.total,
-      severity: "warning",
-      evidence: { loss: trainLoss, constant: this.#baseline },
-      cause: "after an epoch the loss is that of the best constant answer, and no other rule says why",
-      remedies: [
-        "overfitOneBatch: a model that cannot learn a few examples by heart has a fault in itself",
-        "nabla find-lr",
-        "look at some inputs with their targets",
-      ],
-      confidence: "guessed",
-    };
-    this.#note([finding], training);
+    const { model, total } = training;
+    const late = total >= PATIENCE;
+    const found = (): boolean => this.findings.some(({ severity }) => severity !== "note");
+    if (!found() && (this.looks === 0 || late))
+      await this.#timed(async () => {
+        this.#note(shrunkFinding(this.#sizes, sizesOf(await snapshotOf(model)), training), training);
+        await this.#look(training, { light: false });
+      });
+    if (found() || !late) return;
+    this.#note([flatFinding(trainLoss, this.#baseline, total)], training);
   }
 
   #isDue(total: number): boolean {
@@ -155,24 +162,26 @@ export class Watcher implements Callback {
     this.#before = undefined;
     if (ratios.length === 0) return;
     const [where, ratio] = ratios.reduce((a, b) => (b[1] > a[1] ? b : a));
-    this.#ratio ??= ratio;
+    if (this.#ratio === 0) this.#ratio = ratio;
     if (ratio > LARGE) this.#note([tooFast(where, { "‖Δw‖/‖w‖": ratio, "learning rate": lr }, total)], training);
   }
 
-  async #look(training: Training): Promise<void> {
-    const { model, data, total, loss } = training;
+  async #look(training: Training, { light } = { light: true }): Promise<void> {
+    const { model, data, total, loss, batchSize } = training;
     const started = performance.now();
     const isFirst = this.#program === undefined;
-    this.#batch ??= await this.#examples(training);
-    this.#program ??= new SiteProgram(model, loss);
-    const { x, y, lengths, more } = this.#batch;
+    const { x, y, lengths, more } = await this.#examples(training);
+    const vectors = !lengths && !more && parameterCount(model) <= MOST;
+    this.#program ??= new SiteProgram(model, loss, { vectors });
     const classes = data.task === "classification" ? data.classes.length : undefined;
     const options = {
       x,
       y,
       loss,
-      batchSize: x.shape[0]!,
-      light: true,
+      // Two halves say how much gradients differ.
+      batchSize: Math.ceil(x.shape[0]! / (vectors ? 2 : 1)),
+      light,
+      ...(vectors && { batch: batchSize, noise: this.#noise }),
       ...(lengths && { lengths }),
       ...(more && { more }),
       ...(classes && { classes }),
@@ -191,9 +200,13 @@ export class Watcher implements Callback {
     this.#nextLook = performance.now() - this.#began + took;
   }
 
+  /** Some examples of the training split: other ones in each look, until all were seen. */
   async #examples({ data }: Training): Promise<BatchTensors> {
-    const n = Math.min(this.#options.examples ?? 64, data.train.count);
-    const { value } = await fetchBatches(data.train, { batchSize: n }).next();
+    const { train } = data;
+    const n = Math.min(this.#options.examples ?? 64, train.count);
+    const batches = Math.floor(train.count / n);
+    const epoch = Math.floor(this.looks / batches);
+    const { value } = await fetchBatches(train, { batchSize: n, shuffle: true, epoch }, this.looks % batches).next();
     return batchTensors(data, value!);
   }
 

@@ -81,6 +81,8 @@ export interface Training {
   readonly epochs: number;
   /** Steps of one epoch. */
   readonly steps: number;
+  /** Examples of an update: of a batch, or of as many batches as are accumulated. */
+  readonly batchSize: number;
   /** Steps taken since the start of the run. */
   readonly total: number;
   /** Finished epochs. */

@@ -17,6 +17,9 @@ export type RuleName =
   | "mixes-batch"
   | "update-ratio"
   | "batch-noise"
+  | "no-activation"
+  | "weight-decay"
+  | "overfit"
   | "loss-flat";
 
 /** Something that keeps a network from learning, or may. */
@@ -47,9 +50,22 @@ const EXPLAINS: Readonly<Partial<Record<RuleName, readonly RuleName[]>>> = {
     "loss-flat",
     "poor-init",
     "mixes-batch",
+    "overfit",
   ],
-  data: ["batch-noise", "not-finite", "exploding", "dead", "saturated", "too-fast", "poor-init", "loss-flat", "vanishing", "update-ratio"],
-  outputs: ["batch-noise", "loss-flat", "vanishing"],
+  data: [
+    "batch-noise",
+    "not-finite",
+    "exploding",
+    "dead",
+    "saturated",
+    "too-fast",
+    "poor-init",
+    "loss-flat",
+    "vanishing",
+    "update-ratio",
+    "overfit",
+  ],
+  outputs: ["batch-noise", "loss-flat", "vanishing", "dead", "saturated", "mixes-batch", "overfit"],
   "too-fast": [
     "batch-noise",
     "not-finite",
@@ -68,8 +84,9 @@ const EXPLAINS: Readonly<Partial<Record<RuleName, readonly RuleName[]>>> = {
   saturated: ["batch-noise", "vanishing", "update-ratio", "loss-flat"],
   vanishing: ["batch-noise", "update-ratio", "unchanged", "loss-flat"],
   unchanged: ["batch-noise", "vanishing", "loss-flat", "update-ratio"],
-  "mixes-batch": [],
+  "mixes-batch": ["loss-flat", "overfit"],
   "batch-noise": ["loss-flat"],
+  "weight-decay": ["vanishing", "update-ratio", "loss-flat", "dead", "poor-init"],
   "update-ratio": ["loss-flat"],
 };
 

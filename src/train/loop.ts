@@ -95,6 +95,10 @@ export class Run implements Training {
     return this.#options.epochs;
   }
 
+  get batchSize(): number {
+    return this.#batchSize * (this.#options.accumulate ?? 1);
+  }
+
   get validates(): boolean {
     return this.#validation !== undefined;
   }

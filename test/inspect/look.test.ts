@@ -5,7 +5,8 @@ import * as nn from "../../src/nn/index.ts";
 import { zeros } from "../../src/ops/create.ts";
 import { elementsOf, type Tensor } from "../../src/ops/tensor.ts";
 import { SGD } from "../../src/optim/index.ts";
-import { BROKEN, HEALTHY } from "./broken.ts";
+import { BROKEN } from "./broken.ts";
+import { HEALTHY } from "./healthy.ts";
 import "../../src/runtime/evaluate.ts";
 
 const caseOf = (name: string) => BROKEN.find(([each]) => each === name)!;

@@ -6,7 +6,7 @@ import { splitRules } from "../../src/inspect/data-rules.ts";
 import { Watcher, type WatcherOptions } from "../../src/inspect/watcher.ts";
 import { manualSeed } from "../../src/math/random.ts";
 import * as nn from "../../src/nn/index.ts";
-import { Adam, type Optimizer, SGD } from "../../src/optim/index.ts";
+import { Adam, AdamW, type Optimizer, SGD } from "../../src/optim/index.ts";
 import { DivergenceError, type Finding, firstExamples, fit, overfitOneBatch } from "../../src/train/index.ts";
 import "../../src/runtime/evaluate.ts";
 
@@ -60,6 +60,46 @@ describe("Watcher", () => {
     expect(told.map((f) => f.rule)).toEqual([rule]);
   });
 
+  test("a short run that has learned little is looked at when it ends, one that learns is not", async () => {
+    const tanh = new nn.Sequential(...mlp(), new nn.Sigmoid());
+    const { watcher, rules } = await run(tanh, new Adam(tanh.parameters(), { lr: 1e-3 }), data, { every: "0.1%" }, 1);
+    expect([watcher.looks, rules]).toEqual([1, ["outputs"]]);
+    const good = mlp();
+    const { watcher: other } = await run(good, new Adam(good.parameters(), { lr: 1e-2 }), data, { every: "0.1%" }, 4);
+    expect([other.looks, other.findings]).toEqual([0, []]);
+  });
+
+  test("weights that decay to 0 are told from those that do not learn", async () => {
+    const model = mlp();
+    const optimizer = new AdamW(model.parameters(), { lr: 3e-3, weightDecay: 100 });
+    const { watcher } = await run(model, optimizer, data, { every: "0.1%" }, 14);
+    expect(watcher.findings.map(({ rule, severity }) => [rule, severity])).toEqual([["weight-decay", "error"]]);
+  });
+
+  test("what is learned by heart and does not carry over is said at the end", async () => {
+    const model = mlp();
+    const targets = whole.test.targets.map((v) => 9 - v);
+    const set = { ...data, test: { ...whole.test, targets } };
+    const { rules } = await run(model, new Adam(model.parameters(), { lr: 1e-2 }), set, {}, 6);
+    expect(rules).toEqual(["overfit"]);
+  });
+
+  test("the noise of single examples is measured over looks", async () => {
+    const model = mlp();
+    const targets = data.train.targets.map((v, i) => (i % 10 === 0 ? v : data.train.targets[(7 * i + 3) % 512]!));
+    const set = { ...data, train: { ...data.train, targets } };
+    const told: Finding[] = [];
+    const watcher = new Watcher({ every: 16, onFinding: (f) => told.push(f) });
+    await fit(model, set, {
+      optimizer: new SGD(model.parameters(), { lr: 1e-3 }),
+      batchSize: 1,
+      epochs: 1,
+      callbacks: [watcher],
+      checks: false,
+    });
+    expect(told.map(({ rule, evidence }) => [rule, evidence.batch])).toEqual([["batch-noise", 1]]);
+  });
+
   test("ends the run when it shall", async () => {
     const model = mlp();
     const { history } = await run(model, new SGD(model.parameters(), { lr: 100 }), data, { stopOn: ["too-fast"] });
@@ -88,6 +128,25 @@ test("examples that train and test are found; a data set without them is clean",
   expect(splitRules(whole)).toEqual([]);
   const leaky: Dataset = { ...data, test: { ...data.train, inputs: data.train.inputs.slice(), targets: data.train.targets.slice() } };
   expect(splitRules(leaky)).toMatchObject([{ rule: "data", where: "splits", evidence: { copies: 512, of: 512 } }]);
+});
+
+test("splits that were not prepared alike, and labels that contradict each other, are found", () => {
+  const test = { ...data.test, inputs: data.test.inputs.map((v: number) => 16 * v) };
+  expect(splitRules({ ...data, test }).map(({ rule, where }) => [rule, where])).toEqual([["data", "splits"]]);
+  const [inputs, targets] = [data.train.inputs.slice(), data.train.targets.slice()];
+  for (let i = 0; i < 256; i++) {
+    inputs.set(inputs.subarray(64 * (256 + i), 64 * (257 + i)), 64 * i);
+    targets[i] = (targets[256 + i]! + ((i + 1) % 2)) % 10;
+  }
+  const [found, ...others] = splitRules({ ...data, train: { ...data.train, inputs, targets } });
+  expect(others).toEqual([]);
+  // Of 256 pairs half disagree.
+  expect(found).toMatchObject({
+    rule: "data",
+    where: "labels",
+    severity: "note",
+    evidence: { contradictions: 128, "best accuracy": 0.75 },
+  });
 });
 
 test("DivergenceError says what was wrong: a NaN in the inputs is not the rate's fault", async () => {

@@ -69,6 +69,12 @@ describe("what a bundle has left out", () => {
     expect(printed("saving")).toBe("true");
   });
 
+  test("names of classes stay, in what is printed, in findings and in errors", () => {
+    const plain = run(folder, process.execPath, "names.js").trim();
+    expect(plain).toMatch(/Linear.*\n[^]*relu after 0[^]*Adam\(/);
+    expect(printed("names")).toBe(plain);
+  });
+
   test("the interpreter comes with setBackend, and an error says so where there is no WebAssembly", () => {
     expect(() => printed("core", "--jitless")).toThrow(
       'this bundle has left out the interpreter, which computes without it, slowly: want `import { backendName, setBackend } from "nabla"`, and setBackend(backendName())',

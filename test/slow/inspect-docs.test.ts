@@ -1,8 +1,9 @@
 /** @file What the pages on instruments show is what the instruments say. */
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { BROKEN, HEALTHY } from "../inspect/broken.ts";
+import { BROKEN } from "../inspect/broken.ts";
 import { filled } from "../inspect/docs.ts";
+import { HEALTHY } from "../inspect/healthy.ts";
 import "../../src/runtime/evaluate.ts";
 
 const page = (name: string): string => readFileSync(new URL(`../../docs/${name}`, import.meta.url), "utf8");

@@ -2,7 +2,8 @@
 import { describe, expect, test } from "vitest";
 import { look } from "../../src/inspect/look.ts";
 import { findingText } from "../../src/train/finding.ts";
-import { BROKEN, HEALTHY } from "../inspect/broken.ts";
+import { BROKEN } from "../inspect/broken.ts";
+import { HEALTHY } from "../inspect/healthy.ts";
 import "../../src/runtime/evaluate.ts";
 
 describe("broken", () => {
