@@ -45,6 +45,14 @@ export function diagnosisOf({ ratio, slope }: Trend, steps: readonly FlowStep[])
   const vanishing = ratio < 1 / RATIO && slope < -SLOPE;
   const exploding = (ratio > RATIO && slope > SLOPE) || ratio === Number.POSITIVE_INFINITY;
   if (!vanishing && !exploding) return { verdict: "healthy", ...nothing };
+  const shut = ratio === 0 ? steps.findLast(({ gain }) => gain === 0) : undefined;
+  if (shut)
+    return {
+      verdict: "vanishing",
+      cause: `for most examples no gradient at all comes back through ${shut.name}: all of its units are off`,
+      worst: shut.name,
+      remedies: ["a smaller rate of dropout, where there is one", "leakyRelu or elu, whose slope is nowhere 0", "wider layers"],
+    };
   const sign = vanishing ? -1 : 1;
   const total = (kind: FlowStep["kind"]): number =>
     steps.filter((step) => step.kind === kind).reduce((sum, { gain }) => sum + log(gain), 0);

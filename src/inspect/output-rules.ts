@@ -128,7 +128,8 @@ function endOf({ reading: { list, at } }: Moment): End | undefined {
   if (site?.kind !== "activation" || list.between.length > 0) return undefined;
   const range = Object.hasOwn(RANGES, site.op) ? RANGES[site.op] : undefined;
   const most = at[site.index]?.slopes?.most;
-  if (!range || most === undefined || Math.abs(most - range[2]) > 0.05 * range[2]) return undefined;
+  // Found on a grid of as many places as there are values, which may pass by the steepest one.
+  if (!range || most === undefined || most > 1.05 * range[2] || most < 0.5 * range[2]) return undefined;
   return { name: site.op, low: range[0], high: range[1] };
 }
 

@@ -40,7 +40,7 @@ export function rulesOf(moment: Moment): Finding[] {
     ...outputRules(moment),
     ...initRules(moment),
     ...flowRules(moment),
-    ...moment.units.activations.flatMap((each) => unitRules(each, moment.step)),
+    ...worstOf(moment.units.activations.flatMap((each) => unitRules(each, moment.step))),
     ...unreached(moment),
     ...linearPairs(moment),
   ];
@@ -58,7 +58,7 @@ const firstBad = (values: ArrayLike<number>): number => {
 };
 
 /** The first place in the order of computation. */
-function notFinite({ reading, step, x, parameters }: Moment): Finding[] {
+function notFinite({ reading, step, x, y, parameters }: Moment): Finding[] {
   const { list, examples, at, loss, gradients } = reading;
   const say = (where: string, evidence: Finding["evidence"], cause: string, remedies: readonly string[]): Finding[] => [
     finding({ rule: "not-finite", where, severity: "error", evidence, cause, remedies, confidence: "proved" }, step),
@@ -83,6 +83,11 @@ function notFinite({ reading, step, x, parameters }: Moment): Finding[] {
         "look at its operands: a division by 0, the logarithm of 0, an exponential that overflows",
       ]);
   }
+  const target = firstBad(y);
+  if (target >= 0)
+    return say("targets", { value: target }, `a target is ${y[target]}`, [
+      "drop examples without a target: nothing can be learned from them",
+    ]);
   if (!Number.isFinite(loss))
     return say("loss", { loss }, "the loss is no finite number for finite outputs", [
       "use a loss of logits (crossEntropy, binaryCrossEntropyWithLogits), which is stable at any magnitude",
@@ -158,6 +163,20 @@ function flowRules({ flow, step }: Moment): Finding[] {
  * Shares of a layer's units that may be dead: of those that were never active in some hundred examples, and of those that are proved to be. Fresh relu layers on digits have 10 to 40 % of the first kind, and learn.
  */
 const [MANY, SOME] = [0.5, 0.1] as const;
+
+/** Of a fault that many layers have, the worst with their number: a list of them says no more. */
+function worstOf(found: readonly Finding[]): Finding[] {
+  return (["saturated", "dead"] as const).flatMap((rule) => {
+    const own = found.filter((each) => each.rule === rule);
+    if (own.length <= FEW) return own;
+    const share = ({ evidence }: Finding): number => evidence.flat ?? evidence.dead! / evidence.units!;
+    const worst = own.reduce((a, b) => (share(b) > share(a) ? b : a));
+    return [{ ...worst, evidence: { ...worst.evidence, layers: own.length }, cause: `${worst.cause}; so it is in ${own.length} layers` }];
+  });
+}
+
+/** Layers with one fault that are named one by one. */
+const FEW = 3;
 
 /** Units that are off, or (where they give other numbers than 0) at the ends of their range. */
 function unitRules(each: ActivationUnits, step: number | null): Finding[] {

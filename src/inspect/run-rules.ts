@@ -16,9 +16,24 @@ export const flatFinding = (loss: number, constant: number, step: number): Findi
   remedies: [
     "overfitOneBatch: a model that cannot learn a few examples by heart has a fault in itself",
     "nabla find-lr",
-    "look at some inputs with their targets",
+    "look at some inputs with their targets, behind augmentations too",
   ],
   confidence: "guessed",
+});
+
+/** A step that made a weight no number. */
+export const lostFinding = (where: string, rate: number, step: number): Finding => ({
+  rule: "not-finite",
+  where,
+  step,
+  severity: "error",
+  evidence: { "learning rate": rate },
+  cause: "a step made this weight no finite number: its gradient was none, or the step was far too long",
+  remedies: [
+    "a smaller learning rate, and clipNorm in fit",
+    "look for a square root, a norm or a logarithm of 0 in the model and its loss",
+  ],
+  confidence: "measured",
 });
 
 /** Share of its first length to which weight decay must have drawn the weights of a network that does not learn. */
@@ -58,6 +73,8 @@ export function shrunkFinding(
 
 /** Share of a constant answer's loss below which a training loss has learned, and of the way from the most frequent class to 1 above which test answers have. */
 const [LEARNED, CARRIED] = [0.5, 0.1] as const;
+/** The same of a run of so many steps, whose test loss is above that of a constant answer. */
+const [BEGUN, STEPS] = [0.95, 200] as const;
 /** Fewer test examples say nothing. */
 const FEW = 20;
 
@@ -69,8 +86,10 @@ export function hasLearnedLittle({ trainLoss, trainAccuracy }: EpochRecord, { tr
 
 /** Learned by heart: the training split is, and the answers for the test split are those of a constant. */
 export function overfitFinding(data: Dataset, last: EpochRecord | undefined, baseline: number, step: number): Finding[] {
-  if (!last || data.test.count < FEW || !(last.trainLoss < LEARNED * baseline)) return [];
+  if (!last || data.test.count < FEW) return [];
   const { testAccuracy, testR2, trainLoss, testLoss } = last;
+  const begun = step >= STEPS && trainLoss < BEGUN * baseline && testLoss > baseline;
+  if (!(trainLoss < LEARNED * baseline) && !begun) return [];
   const chance = testAccuracy === null ? 0 : mostFrequent(data.test.targets);
   const score = testAccuracy ?? testR2;
   if (score === undefined || score > chance + CARRIED * (1 - chance)) return [];
@@ -85,10 +104,10 @@ export function overfitFinding(data: Dataset, last: EpochRecord | undefined, bas
         "test loss": testLoss,
         ...(testAccuracy === null ? { "test R²": score } : { "test accuracy": score, chance }),
       },
-      cause: "the training split is learned, and test answers are no better than a constant: nothing of it carries over",
+      cause: "the training loss has fallen, and test answers are no better than a constant: nothing of what was learned carries over",
       remedies: [
         "look at whether inputs and targets belong together, in both splits",
-        "prepare both splits alike",
+        "prepare both splits alike; an average of weights (optim.EMA) that is tested needs many updates",
         "more examples, or a smaller model; train.diagnose reads the curves",
       ],
       confidence: "measured",

@@ -59,6 +59,8 @@ export function inputRules(x: ArrayLike<number>, examples: number, step: number 
       `inputs reach from ${low.toPrecision(3)} to ${high.toPrecision(3)}: raw values, for which initial weights are made too large`,
       "warning",
     );
+  if (high - low < 0.05 && deviation > 0)
+    return say("inputs are very small numbers: what the biases give is all that the layers see", "warning");
   if (Math.abs(mean) > 3 * deviation && Math.abs(mean) > 1)
     return say("inputs lie far from 0 for their spread: their second moment is a long valley, in which steps zig-zag", "warning");
   return [];
@@ -115,23 +117,43 @@ export function labelRules(y: ArrayLike<number>, classes: number, step: number |
   return [];
 }
 
+/** Deviations from the mean beyond which a single target rules the loss of large ones. */
+const OUTLIER = 15;
+
 /** Values that lie so far out that steps of the usual length do not get there. */
 export function targetRules(y: ArrayLike<number>, step: number | null): Finding[] {
   const { mean, deviation, rms } = momentsOf(y);
   const far = deviation > 0 && Math.abs(mean) > 10 * deviation && Math.abs(mean) > 10;
   if (!(rms > 1000 || far)) return [];
-  return [
+  const say = (evidence: Finding["evidence"], cause: string, remedies: readonly string[]): Finding[] => [
     {
       rule: "data",
       where: "targets",
       step,
       severity: "warning",
-      evidence: { mean, deviation },
-      cause: far
-        ? "targets lie far from 0 for their spread: the way there is long beside what shall be told apart"
-        : "targets are large numbers: the first loss is their square, and the way there takes many steps",
-      remedies: ["standardize the targets: subtract the mean and divide by the deviation of the training split (data.standardize)"],
+      evidence: { mean, deviation, ...evidence },
+      cause,
+      remedies,
       confidence: "measured",
     },
   ];
+  const most = farthest(y, mean);
+  if (Math.abs(y[most]! - mean) > OUTLIER * deviation)
+    return say({ value: most, target: y[most]! }, "single targets lie so far from the others that the loss is theirs alone", [
+      "look at how such examples are read",
+      "huberLoss, or the logarithm of the targets",
+    ]);
+  return say(
+    {},
+    far
+      ? "targets lie far from 0 for their spread: the way there is long beside what shall be told apart"
+      : "targets are large numbers: the first loss is their square, and the way there takes many steps",
+    ["standardize the targets: subtract the mean and divide by the deviation of the training split: data.standardize(set, { targets: true })"],
+  );
+}
+
+function farthest(values: ArrayLike<number>, mean: number): number {
+  let most = 0;
+  for (let i = 1; i < values.length; i++) if (Math.abs(values[i]! - mean) > Math.abs(values[most]! - mean)) most = i;
+  return most;
 }

@@ -11,7 +11,7 @@ import { NoiseMeter } from "./batch-noise.ts";
 import { parameterCount } from "./cost.ts";
 import { splitRules } from "./data-rules.ts";
 import { type Look, lookAt } from "./look.ts";
-import { flatFinding, hasLearnedLittle, overfitFinding, shrunkFinding, sizesOf } from "./run-rules.ts";
+import { flatFinding, hasLearnedLittle, lostFinding, overfitFinding, shrunkFinding, sizesOf } from "./run-rules.ts";
 import { SiteProgram } from "./site-program.ts";
 import { leftOutFinding, ratiosOf, type Snapshot, snapshotOf, tooFast, tooSlow } from "./try-step.ts";
 
@@ -55,6 +55,9 @@ const MOST = 5e6;
 
 /** Steps after which a loss at this share of a constant answer's has had its time. */
 const [PATIENCE, FLAT] = [200, 0.98] as const;
+
+/** Rules that would name one layer after the other as a run goes on. */
+const isOfUnits = (rule: RuleName): boolean => rule === "dead" || rule === "saturated";
 
 /** Tells, while `fit` trains, what keeps the model from learning: `callbacks: [new Watcher()]`. */
 export class Watcher implements Callback {
@@ -163,7 +166,8 @@ export class Watcher implements Callback {
     if (ratios.length === 0) return;
     const [where, ratio] = ratios.reduce((a, b) => (b[1] > a[1] ? b : a));
     if (this.#ratio === 0) this.#ratio = ratio;
-    if (ratio > LARGE) this.#note([tooFast(where, { "‖Δw‖/‖w‖": ratio, "learning rate": lr }, total)], training);
+    if (!Number.isFinite(ratio)) this.#note([lostFinding(where, lr, total)], training);
+    else if (ratio > LARGE) this.#note([tooFast(where, { "‖Δw‖/‖w‖": ratio, "learning rate": lr }, total)], training);
   }
 
   async #look(training: Training, { light } = { light: true }): Promise<void> {
@@ -214,7 +218,11 @@ export class Watcher implements Callback {
   #note(found: readonly Finding[], training: Training): void {
     if (found.length === 0) return;
     const before = this.findings;
-    const isOld = (f: Finding): boolean => before.some(({ rule, where }) => rule === f.rule && (where === f.where || rule === "too-fast"));
+    const isOld = (f: Finding): boolean =>
+      before.some(
+        ({ rule, where, severity }) =>
+          rule === f.rule && (where === f.where || rule === "too-fast" || (isOfUnits(rule) && severity === f.severity)),
+      );
     this.findings = causesOf([...before, ...found.filter((f) => !isOld(f))]);
     const { stopOn = [], onFinding = (f) => console.warn(`watcher: ${findingText(f)}`) } = this.#options;
     for (const finding of this.findings) {

@@ -127,7 +127,10 @@ function batchAxes(x: Tensor): { axes: number[]; m: number } {
 }
 
 function needSpread(what: string, x: Tensor, m: number): void {
-  if (m < 2) throw new RangeError(`${what}: training wants more than one value per channel, got ${formatShape(x.shape)}`);
+  if (m < 2)
+    throw new RangeError(
+      `${what}: training wants more than one value per channel, got ${formatShape(x.shape)}; give it batches of at least 2 examples, or take a norm within examples, such as LayerNorm`,
+    );
 }
 
 /** old·(1 - momentum) + now·momentum, a constant to every derivative. */

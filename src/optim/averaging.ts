@@ -67,6 +67,11 @@ export abstract class WeightAverage {
     this.dispose();
   }
 
+  /** What part of the average is still what the weights were at the start, after so many updates. */
+  initialShare(updates: number): number {
+    return updates > 0 ? 0 : 1;
+  }
+
   /** What part of the average update number n, from 1, becomes. */
   protected abstract share(n: Tensor): Tensor | number;
 }
@@ -87,6 +92,10 @@ export class EMA extends WeightAverage {
     const { decay = 0.999 } = options;
     super(parameters);
     this.#share = 1 - checkRange("decay", decay, 0, 1);
+  }
+
+  override initialShare(updates: number): number {
+    return (1 - this.#share) ** updates;
   }
 
   protected override share(): number {

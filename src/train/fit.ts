@@ -67,6 +67,7 @@ export async function fit(model: Layer, data: Dataset, options: FitOptions): Pro
   options.distributed?.checkBatchSize(options.batchSize ?? 32);
   await warnOfMistakes("fit", model, data, options);
   const run = new Run(model, data, options);
+  warnOfAverage(options, run.steps);
   try {
     return await run.train();
   } catch (error) {
@@ -74,4 +75,17 @@ export async function fit(model: Layer, data: Dataset, options: FitOptions): Pro
   } finally {
     run.dispose();
   }
+}
+
+/** Share of an average beyond which it is the weights of the start that are tested. */
+const MOSTLY = 0.5;
+
+/** What is tested is the average: in a short run it may be what it began with. */
+function warnOfAverage({ average, epochs, accumulate = 1, checks = true, onWarning = console.warn }: FitOptions, steps: number): void {
+  const updates = epochs * Math.ceil(steps / accumulate);
+  const share = average?.initialShare?.(updates) ?? 0;
+  if (!checks || share <= MOSTLY) return;
+  onWarning(
+    `fit: after all ${updates.toLocaleString("en-US")} updates the average of weights is still ${(100 * share).toFixed(0)} % what it began with, and that is what is tested; take a smaller decay, as in new EMA(parameters, { decay: ${(1 - Math.min(0.9, 10 / updates)).toPrecision(3)} }), or train for longer`,
+  );
 }

@@ -30,8 +30,8 @@ async function run() {
   const { findings, sites } = await look(model, { x, y });
   const lines = [
     model,
-    summary(model, [2, 4]),
-    summary(new models.LeNet5(10), [1, 1, 28, 28]),
+    summary(model, [4]),
+    summary(new models.LeNet5(10), [1, 28, 28]),
     optimizer,
     bias,
     new distributions.Normal(0, 1),

@@ -122,7 +122,7 @@ const parity = (): Tensor =>
 const binary: Loss = (outputs, y) => nn.binaryCrossEntropyWithLogits((outputs as Tensor).reshape([-1]), y.cast("f32"));
 
 /** Values made of the digits, [n, 1]. */
-export const values = (f: (digit: number) => number): Tensor =>
+export const values = (f: (digit: number, i: number) => number): Tensor =>
   fromArray(Float32Array.from(labels(), f), { shape: [256, 1], dtype: "f32" });
 
 /** One output, behind some last layers. */
@@ -314,6 +314,22 @@ export const BROKEN: readonly (readonly [name: string, rule: RuleName, make: () 
   ["relu for targets below 0", "outputs", () => made(() => ({ model: ending(new nn.ReLU()), ...batch(), y: values((v) => v - 4.5) }))],
   ["targets in the thousands", "data", () => made(() => ({ model: ending(), ...batch(), y: values((v) => 20_000 + 5000 * v) }))],
   ["targets far from 0", "data", () => made(() => ({ model: ending(), ...batch(), y: values((v) => 1990 + v) }))],
+  [
+    "one target that is far from the others",
+    "data",
+    () => made(() => ({ model: ending(), ...batch(), y: values((v, i) => (i === 5 ? 1e6 : v)) })),
+  ],
+  ["inputs that are too small", "data", () => made(() => ({ model: mlp(), ...batch(inputs().map((v) => 1e-3 * v)) }))],
+  ["NaN in one target", "not-finite", () => made(() => ({ model: ending(), ...batch(), y: values((v, i) => (i === 5 ? Number.NaN : v)) }))],
+  [
+    "dropout of nearly all",
+    "vanishing",
+    () =>
+      made(() => ({
+        model: new nn.Sequential(new nn.Linear(64, 32), new nn.ReLU(), new nn.Dropout(0.99), new nn.Linear(32, 10)),
+        ...batch(),
+      })),
+  ],
   [
     "two layers with nothing between them",
     "no-activation",

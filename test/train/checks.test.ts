@@ -4,7 +4,7 @@ import type { Dataset, Split } from "../../src/data/index.ts";
 import { manualSeed } from "../../src/math/random.ts";
 import * as nn from "../../src/nn/index.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
-import { SGD } from "../../src/optim/index.ts";
+import { EMA, SGD } from "../../src/optim/index.ts";
 import { checkTraining, fastDevRun, findLearningRate, fit, type Loss, overfitOneBatch } from "../../src/train/index.ts";
 
 const N = 12;
@@ -60,6 +60,21 @@ test("fit says so before its first step, on the console or where it is told to; 
   await expect(fit(model, spoilt, options)).rejects.toThrow("input 1 of training example 1");
   // A model may know what to do with gaps; this one does not.
   await expect(fit(model, spoilt, { ...options, checks: false })).rejects.toThrow("the loss became NaN");
+});
+
+test("an average of weights that a run is too short for is a warning", async () => {
+  const train = async (decay: number, epochs: number): Promise<string[]> => {
+    const model = net(2);
+    const warnings: string[] = [];
+    const average = new EMA(model.parameters(), { decay });
+    const optimizer = new SGD(model.parameters(), { lr: 0.1 });
+    await fit(model, sorted, { optimizer, epochs, batchSize: N, average, onWarning: (text) => void warnings.push(text) });
+    return warnings;
+  };
+  expect(await train(0.999, 20)).toEqual([
+    expect.stringMatching(/^fit: after all 20 updates the average of weights is still 98 % what it began with, .*decay: 0\.500 /),
+  ]);
+  expect(await train(0.9, 20)).toEqual([]);
 });
 
 test("sound data says nothing", async () => {
