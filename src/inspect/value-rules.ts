@@ -148,7 +148,9 @@ export function targetRules(y: ArrayLike<number>, step: number | null): Finding[
     far
       ? "targets lie far from 0 for their spread: the way there is long beside what shall be told apart"
       : "targets are large numbers: the first loss is their square, and the way there takes many steps",
-    ["standardize the targets: subtract the mean and divide by the deviation of the training split: data.standardize(set, { targets: true })"],
+    [
+      "standardize the targets: subtract the mean and divide by the deviation of the training split: data.standardize(set, { targets: true })",
+    ],
   );
 }
 
