@@ -5,7 +5,7 @@ import { escaped, figure } from "./svg.ts";
 const px = (value: number): string => String(Number(value.toFixed(1)));
 
 /**
- * Values on a grid, rows from the top; the darker the larger, on a logarithmic scale where all are above 0 and the largest is over 50 times the least. @throws {RangeError}
+ * Values on a grid, rows from the top; the fuller the colour the larger, on a logarithmic scale where all are above 0 and the largest is over 50 times the least. @throws {RangeError}
  * without a finite value.
  */
 export function heatmap(title: string, rows: readonly (readonly number[])[], side = 420): string {
@@ -18,11 +18,11 @@ export function heatmap(title: string, rows: readonly (readonly number[])[], sid
   const cells = rows.flatMap((row, i) =>
     row.map((value, j) =>
       Number.isFinite(value)
-        ? `<rect x="${px(24 + j * width)}" y="${px(44 + i * height)}" width="${px(width + 0.3)}" height="${px(height + 0.3)}" fill-opacity="${(0.04 + 0.96 * place(value)).toFixed(3)}"/>`
+        ? `<rect x="${px(24 + j * width)}" y="${px(44 + i * height)}" width="${px(width)}" height="${px(height)}" fill-opacity="${(0.04 + 0.96 * place(value)).toFixed(3)}"/>`
         : "",
     ),
   );
-  const key = `${tickText(Number(low.toPrecision(3)))} (light) to ${tickText(Number(high.toPrecision(3)))} (dark)${log ? ", logarithmic" : ""}`;
+  const key = `${tickText(Number(low.toPrecision(3)))} (faint) to ${tickText(Number(high.toPrecision(3)))} (full)${log ? ", logarithmic" : ""}`;
   const texts = `<text class="title" x="24" y="26">${escaped(title)}</text><text x="24" y="${side + 64}">${escaped(key)}</text>`;
-  return figure(title, side + 48, side + 80, `${texts}<g class="bar c0">${cells.join("")}</g>`);
+  return figure(title, side + 48, side + 80, `${texts}<g class="bar c0" shape-rendering="crispEdges">${cells.join("")}</g>`);
 }

@@ -1,6 +1,6 @@
 /** @file Rules of what a network gives beside what it shall give: its width, an activation at its end that the loss or the targets do not suit, and a loss that pulls the wrong way. */
 import type { Finding } from "../train/finding.ts";
-import type { Moment } from "./rules.ts";
+import type { Moment } from "./moment.ts";
 
 /** What activations give at least and at most, and their largest slope: what multiplies them afterwards changes it. */
 const RANGES: Readonly<Record<string, readonly [low: number, high: number, slope: number]>> = {

@@ -3,27 +3,10 @@
  * converged is not called broken; each is tried on healthy nets by the tests.
  */
 import type { Finding } from "../train/finding.ts";
-import type { Flow } from "./flow.ts";
+import type { Moment } from "./moment.ts";
 import { outputRules } from "./output-rules.ts";
-import type { SiteReading } from "./site-program.ts";
-import type { ActivationUnits, Units } from "./units.ts";
+import type { ActivationUnits } from "./units.ts";
 import { inputRules, labelRules, rootMeanSquare, targetRules } from "./value-rules.ts";
-
-/** What the rules of a moment look at. */
-export interface Moment {
-  readonly reading: SiteReading;
-  readonly flow: Flow;
-  readonly units: Units;
-  /** Of the run; null outside of one. */
-  readonly step: number | null;
-  readonly x: ArrayLike<number>;
-  readonly y: ArrayLike<number>;
-  /** Classes that the targets name; undefined for values. */
-  readonly classes: number | undefined;
-  /** What the best answer that ignores the input loses. */
-  readonly baseline: number | undefined;
-  readonly parameters: ReadonlyMap<string, ArrayLike<number>>;
-}
 
 const finding = (f: Omit<Finding, "step"> & { readonly step?: number | null }, step: number | null): Finding => ({
   ...f,
