@@ -5,13 +5,13 @@
 import { bytes as aFile, check, type Expectation, expectation, integer, oneOf, positiveInteger } from "../base/check.ts";
 import { budgetFor, type ReadLimits } from "../formats/budget.ts";
 import { brief } from "../formats/clean.ts";
-import { upright } from "./exif.ts";
+import { upright } from "../formats/exif.ts";
 import { readJpeg } from "./jpeg.ts";
-import type { Image } from "./pixels.ts";
-import { PNG_SIGNATURE, readPng } from "./png.ts";
-import { isUnsupported } from "./unsupported.ts";
+import type { Image } from "../formats/pixels.ts";
+import { PNG_SIGNATURE, readPng } from "../formats/png.ts";
+import { isUnsupported } from "../formats/unsupported.ts";
 
-export type { Image } from "./pixels.ts";
+export type { Image } from "../formats/pixels.ts";
 
 const SIZE = "an image: { width, height, channels: 1 or 3, data: a Uint8Array of width · height · channels bytes }";
 

@@ -3,9 +3,9 @@
  * budget, fill bytes and junk between segments are left out, and what the colours are is decided as libjpeg does.
  */
 import type { Budget } from "../formats/budget.ts";
-import { exifOrientation } from "./exif.ts";
-import type { Image } from "./pixels.ts";
-import { unsupported } from "./unsupported.ts";
+import { exifOrientation } from "../formats/exif.ts";
+import type { Image } from "../formats/pixels.ts";
+import { unsupported } from "../formats/unsupported.ts";
 
 interface Frame {
   readonly width: number;

@@ -10,7 +10,7 @@ import { type OpenedParquet, openParquet } from "./parquet.ts";
 import { fitStandardization, type Standardization, standardization, standardizeValues, unitStandardization } from "./preprocessing.ts";
 import { bytesOfFile, digestOfShards, drawnSplit, drawTest, endsOf, nameOfShards, shardedSplit, shardParts, sizeOfFile } from "./shards.ts";
 import { checkNames, encodeLabel, labelColumn, TABLE_OPTIONS, type TableOptions, type Target } from "./table.ts";
-import { unsupported } from "./unsupported.ts";
+import { unsupported } from "../formats/unsupported.ts";
 
 /** Row groups that are held decoded: those that a process alone reads from at a time. */
 const HELD = 32;

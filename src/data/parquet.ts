@@ -9,7 +9,7 @@ import { decompressors } from "./parquet-codecs.ts";
 import { checkRuns, dataHeader } from "./parquet-runs.ts";
 import type { Cell, Table } from "./table.ts";
 import { structEnd } from "./thrift.ts";
-import { isUnsupported, unsupported } from "./unsupported.ts";
+import { isUnsupported, unsupported } from "../formats/unsupported.ts";
 
 /** A flat column of the file. */
 interface Leaf {

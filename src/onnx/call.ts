@@ -310,6 +310,8 @@ export interface Op {
   readonly fixed?: readonly number[];
   /** What is not supported of it, and why. */
   readonly limits?: string;
+  /** Loads what the op needs, before a model that has it runs. */
+  prepare?(): Promise<void>;
   run(call: Call): Given | readonly Given[];
 }
 

@@ -7,10 +7,10 @@ import { Parameter, State } from "../nn/parameter.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import type { Cell } from "../runtime/cell.ts";
 import { type External, externalData, externalTensors, type OnnxSource, readSource } from "./external.ts";
-import { type Held, opKey, type Plan, planModel } from "./graph.ts";
+import { type Held, opKey, opOf, type Plan, planModel } from "./graph.ts";
 import { type OnnxInput, OnnxModule, type OnnxPort } from "./module.ts";
 import { OPS } from "./ops/index.ts";
-import { allPlans, isCandidate, makersOf, Readers, roleOf } from "./parameters.ts";
+import { allPlans, allSteps, isCandidate, makersOf, Readers, roleOf } from "./parameters.ts";
 import { Known, Live, OnnxUnsupportedError, type Value } from "./value.ts";
 
 export interface OnnxLoadOptions {
@@ -44,6 +44,7 @@ export async function load(source: OnnxSource, options: OnnxLoadOptions = {}): P
   refuseMissing(model, what);
   const external = await externalData(externalTensors(model), what, folder, options.external);
   const plan = planModel(model, what, external);
+  await Promise.all([...new Set(allSteps(plan).map(opOf))].map((op) => op.prepare?.()));
   const ports = portsOf(model.graph, plan);
   const cells = makeCells(plan, options.trainable);
   const opset = standardOpset(model);

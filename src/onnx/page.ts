@@ -6,7 +6,6 @@ const TEXTS = "strings are not held in tensors";
 
 /** Operators of the newest set (opset 28, and the sets of ONNX beside it) that are not supported, and why. */
 export const MISSING: Readonly<Record<string, string>> = {
-  ImageDecoder: "decode files with `data.readImage`, and give the model its pixels",
   MaxRoiPool: "replaced by RoiAlign everywhere; not asked for yet",
   RegexFullMatch: TEXTS,
   StringConcat: TEXTS,

@@ -30,6 +30,7 @@ export const NODE_ONLY: Readonly<Record<string, string>> = {
   "test/models/foreign-weights.test.ts": "reads fixtures",
   "test/onnx/backend.test.ts": "reads an archive, writes files",
   "test/onnx/files.test.ts": "reads fixtures",
+  "test/onnx/images.test.ts": "reads fixtures, decodes images in Node",
   "test/onnx/load.test.ts": "reads and writes files",
   "test/runtime/x64.test.ts": "runs machine code",
   "test/runtime/x64-self-test.test.ts": "runs machine code",

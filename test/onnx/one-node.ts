@@ -53,7 +53,7 @@ export async function run(
   return outputs === 1 ? [result as Tensor] : results.map((name) => (result as Record<string, Tensor>)[name]!);
 }
 
-const FLOATS: ReadonlySet<string> = new Set(["alpha", "epsilon", "scale"]);
+const FLOATS: ReadonlySet<string> = new Set(["alpha", "epsilon", "scale", "low", "high", "mean", "seed"]);
 export const wave = (...shape: number[]): Tensor =>
   tensor(
     Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => 2 * Math.sin(i * i + 1)),

@@ -1,4 +1,5 @@
-/** @file Resizing in all of ONNX's ways, and sampling at places. */
+/** @file Resizing in all of ONNX's ways, sampling at places, and decoding. */
+import { decodeImage, loadImageCodecs } from "../../formats/image-codecs.ts";
 import { deformConv2d, roiAlign } from "../../math/detection.ts";
 import { affineGrid, gridSample } from "../../math/resize.ts";
 import { tensor } from "../../ops/create.ts";
@@ -192,6 +193,26 @@ function deformed(c: Call): Given {
   });
 }
 
+/** Bytes of colour [H, W, channels] by the kind of pixel; grey is the luma of ITU-R BT.601, in fixed point as Pillow computes it. */
+const PIXELS: Readonly<Record<string, { readonly channels: number; at(r: number, g: number, b: number): readonly number[] }>> = {
+  RGB: { channels: 3, at: (r, g, b) => [r, g, b] },
+  BGR: { channels: 3, at: (r, g, b) => [b, g, r] },
+  Grayscale: { channels: 1, at: (r, g, b) => [(19595 * r + 38470 * g + 7471 * b + 0x8000) >> 16] },
+};
+
+/** A file that cannot be decoded gives no pixels, as ONNX says. */
+function decoded(c: Call): Given {
+  const kind = c.text("pixel_format", "RGB");
+  const pixel = Object.hasOwn(PIXELS, kind) ? PIXELS[kind] : undefined;
+  if (!pixel) throw unsupported(`pixels of kind "${kind}"`);
+  const image = decodeImage(Uint8Array.from(c.known(0).data), "the image");
+  const { width, height, channels, data } = image ?? { width: 0, height: 0, channels: 1, data: new Uint8Array() };
+  const result = new Uint8Array(width * height * pixel.channels);
+  for (let i = 0, to = 0; i < data.length; i += channels)
+    for (const value of pixel.at(data[i], data[i + (channels > 1 ? 1 : 0)], data[i + channels - 1])) result[to++] = value;
+  return tensor(result, { shape: [height, width, pixel.channels] });
+}
+
 export const images: Readonly<Record<string, Op>> = {
   Resize: { since: 10, host: [1, 2, 3], run: (c) => (c.opset < 11 ? resize(c, 1, -1) : resize(c, 2, 3)) },
   Upsample: { since: 7, host: [1], run: (c) => resize(c, 1, -1) },
@@ -202,5 +223,12 @@ export const images: Readonly<Record<string, Op>> = {
     run: (c) => affineGrid(c.tensor(0), c.numbers(1).slice(2), { alignCorners: c.flag("align_corners") }),
   },
   RoiAlign: { since: 10, run: roi, limits: "inside compile a sampling ratio of 0 wants boxes that are known" },
+  ImageDecoder: {
+    since: 20,
+    host: [0],
+    prepare: loadImageCodecs,
+    run: decoded,
+    limits: "the bytes must be known inside `compile`; JPEG, PNG, WebP and JPEG 2000 in Node, by optional packages",
+  },
   DeformConv: { since: 19, weights: [1, 3], run: deformed, limits: "images of two axes" },
 };

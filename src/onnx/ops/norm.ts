@@ -1,11 +1,11 @@
 /** @file Normalizations and dropout. */
 
 import { sizeOf } from "../../base/shape.ts";
-import { dropout } from "../../math/dropout.ts";
-import { keyOf, randomKey } from "../../math/random.ts";
-import { full } from "../../ops/create.ts";
+import { randomKey, uniform } from "../../math/random.ts";
+import { full, tensor } from "../../ops/create.ts";
 import type { Tensor } from "../../ops/tensor.ts";
 import type { Call, Op } from "../call.ts";
+import { evenBySeed } from "../mersenne.ts";
 import { type Given, Live, range } from "../value.ts";
 
 const perChannel = (x: Tensor, rank: number): Tensor => x.reshape([-1, ...range(rank - 2).map(() => 1)]);
@@ -116,18 +116,19 @@ function lpNorm(c: Call): Given {
   return none.where(0, x.div(none.where(1, size)));
 }
 
-/** As the file says, or, if the module follows its mode, while it trains. The numbers drawn are Nabla's. */
+/** As the file says, or, if the module follows its mode, while it trains. A seed of the file gives the same mask in each run, as in ONNX's reference. */
 function drop(c: Call): Given[] {
   const x = c.tensor(0);
   const { run } = c.scope;
   const rate = c.has(1) ? c.number(1) : c.float("ratio", 0.5);
-  const trains = (c.has(2) && c.number(2) !== 0) || (run.follow && run.training);
+  const byFile = c.has(2) && c.number(2) !== 0;
+  const trains = byFile || (run.follow && run.training);
   const all = (): Live => new Live(full(x.shape, true), "bool");
   if (!trains || rate === 0) return [c.value(0), c.wants(1) ? all() : undefined];
-  const seed = c.scalar("seed");
-  const key = seed === undefined ? randomKey() : keyOf(seed);
-  const kept = dropout(x.constantOf({ shape: x.shape, dtype: x.dtype }, 1), { p: rate, training: true, key });
-  return [new Live(x.mul(kept), c.dtype(0)), new Live(kept.gt(0), "bool")];
+  const seed = byFile ? c.scalar("seed") : undefined;
+  const share = seed === undefined ? uniform(randomKey(), x.shape) : tensor(evenBySeed(seed, x.size), { shape: x.shape, dtype: "f64" });
+  const kept = share.ge(rate);
+  return [new Live(kept.where(x.mul(1 / (1 - rate)), 0), c.dtype(0)), new Live(kept, "bool")];
 }
 
 export const norms: Readonly<Record<string, Op>> = {
@@ -139,5 +140,5 @@ export const norms: Readonly<Record<string, Op>> = {
   MeanVarianceNormalization: { since: 9, run: meanVariance },
   LRN: { since: 1, run: lrn },
   LpNormalization: { since: 1, run: lpNorm },
-  Dropout: { since: 1, host: [1, 2], run: drop, limits: "numbers drawn in training differ from other runtimes'" },
+  Dropout: { since: 1, host: [1, 2], run: drop, limits: "in training a mask of its own, unless the node names a seed" },
 };

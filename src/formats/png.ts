@@ -3,12 +3,12 @@
  * budget, and everything but the picture itself is left out, so that a text or a colour profile that is damaged does not cost the picture.
  */
 import { nodeModule } from "../base/host.ts";
-import type { Budget } from "../formats/budget.ts";
-import { brief } from "../formats/clean.ts";
-import { crc32 } from "../formats/zip.ts";
+import type { Budget } from "./budget.ts";
+import { brief } from "./clean.ts";
 import { exifOrientation } from "./exif.ts";
 import type { Image } from "./pixels.ts";
 import { unsupported } from "./unsupported.ts";
+import { crc32 } from "./zip.ts";
 
 export const PNG_SIGNATURE: readonly number[] = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 
@@ -26,31 +26,41 @@ const CHANNELS = [1, 0, 3, 1, 2, 0, 4];
 const DEPTHS: readonly (readonly number[])[] = [[1, 2, 4, 8, 16], [], [8, 16], [1, 2, 4, 8], [8, 16], [], [8, 16]];
 
 /** A picture with its EXIF orientation, 1 if it has none. */
-export async function readPng(bytes: Uint8Array, budget: Budget): Promise<{ image: Image; orientation: number }> {
-  const chunks = walk(bytes);
-  const header = headerOf(chunks[0]);
-  const { width, height, depth, colour, interlaced } = header;
-  const kept = colour === 0 || colour === 4 ? 1 : 3;
-  const raw = rawSize(header);
-  const data = chunks.filter(({ type }) => type === "IDAT").map((chunk) => chunk.data);
-  const packed = data.reduce((sum, part) => sum + part.length, 0);
-  // Deflate makes at most 1032 bytes of one.
-  if (raw > 1032 * packed + 1032)
-    throw new Error(`${width}x${height} pixels take ${raw} bytes, its ${packed} compressed ones cannot hold them`);
-  budget.claim(2 * raw + width * height * (4 + kept + (depth === 16 ? 8 : 4)) + packed, `${width}x${height} pixels`);
+interface Png {
+  readonly image: Image;
+  readonly orientation: number;
+}
+
+export const readPng = async (bytes: Uint8Array, budget: Budget): Promise<Png> => (await pngReader())(bytes, budget);
+
+/** {@link readPng} for those that cannot wait: what it needs is loaded. */
+export async function pngReader(): Promise<(bytes: Uint8Array, budget: Budget) => Png> {
   const { PNG } = (await import("#pngjs")) as Partial<typeof import("pngjs")>;
   if (!PNG) throw new Error("PNG files are decoded in Node alone; in a page, createImageBitmap and a canvas give the pixels");
   const { Buffer } = await nodeModule<typeof import("node:buffer")>("node:buffer"); // some bundlers take the global for a package to install
   const { inflateSync, deflateSync } = await nodeModule<typeof import("node:zlib")>("node:zlib");
-  const file = interlaced
-    ? // The package bounds what it unpacks only where rows are in order.
-      assemble(chunks, [deflateSync(inflateSync(Buffer.concat(data), { maxOutputLength: raw }), { level: 0 })])
-    : assemble(chunks, data);
-  const decoded = PNG.sync.read(Buffer.from(file.buffer));
-  const pixels = new Uint8Array(width * height * kept);
-  for (let i = 0, to = 0; i < 4 * width * height; i += 4) for (let c = 0; c < kept; c++) pixels[to++] = decoded.data[i + c];
-  const exif = chunks.find(({ type }) => type === "eXIf");
-  return { image: { width, height, channels: kept, data: pixels }, orientation: exif ? exifOrientation(exif.data) : 1 };
+  return (bytes, budget) => {
+    const chunks = walk(bytes);
+    const header = headerOf(chunks[0]);
+    const { width, height, depth, colour, interlaced } = header;
+    const kept = colour === 0 || colour === 4 ? 1 : 3;
+    const raw = rawSize(header);
+    const data = chunks.filter(({ type }) => type === "IDAT").map((chunk) => chunk.data);
+    const packed = data.reduce((sum, part) => sum + part.length, 0);
+    // Deflate makes at most 1032 bytes of one.
+    if (raw > 1032 * packed + 1032)
+      throw new Error(`${width}x${height} pixels take ${raw} bytes, its ${packed} compressed ones cannot hold them`);
+    budget.claim(2 * raw + width * height * (4 + kept + (depth === 16 ? 8 : 4)) + packed, `${width}x${height} pixels`);
+    const file = interlaced
+      ? // The package bounds what it unpacks only where rows are in order.
+        assemble(chunks, [deflateSync(inflateSync(Buffer.concat(data), { maxOutputLength: raw }), { level: 0 })])
+      : assemble(chunks, data);
+    const decoded = PNG.sync.read(Buffer.from(file.buffer));
+    const pixels = new Uint8Array(width * height * kept);
+    for (let i = 0, to = 0; i < 4 * width * height; i += 4) for (let c = 0; c < kept; c++) pixels[to++] = decoded.data[i + c];
+    const exif = chunks.find(({ type }) => type === "eXIf");
+    return { image: { width, height, channels: kept, data: pixels }, orientation: exif ? exifOrientation(exif.data) : 1 };
+  };
 }
 
 interface Chunk {
