@@ -1,6 +1,6 @@
 /** @file A thread of `npm run onnx`: runs the cases that it is sent, so that one that hangs or takes all memory ends this thread alone. */
 import { parentPort, workerData } from "node:worker_threads";
-import * as nabla from "../dist/index.js";
+import * as nabla from "../dist/node.js";
 import * as onnx from "../dist/onnx/index.js";
 import { runCase } from "./onnx-cases.mjs";
 

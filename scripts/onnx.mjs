@@ -7,7 +7,7 @@ import { Worker } from "node:worker_threads";
 import { findCases, tally } from "./onnx-cases.mjs";
 import { setUp } from "./setup.mjs";
 
-const USAGE = "usage: npm run onnx -- FOLDER [--compiled] [--backend wasm|interpreter] [--json FILE] [--list]";
+const USAGE = "usage: npm run onnx -- FOLDER [--compiled] [--backend wasm|interpreter|x64] [--json FILE] [--list]";
 const SECONDS = 120;
 
 function fail(message) {
@@ -33,7 +33,7 @@ function argumentsOf() {
 
 const { folder, compiled, backend, json, list } = argumentsOf();
 if (!existsSync(folder) || !statSync(folder).isDirectory()) fail(`there is no folder ${folder}`);
-if (backend !== undefined && !["wasm", "interpreter"].includes(backend)) fail(`--backend is wasm or interpreter, got ${backend}`);
+if (backend !== undefined && !["wasm", "interpreter", "x64"].includes(backend)) fail(`--backend is wasm, interpreter or x64, got ${backend}`);
 const cases = findCases(folder);
 if (cases.length === 0) fail(`no cases in ${folder}: want folders with model.onnx and test_data_set_0/input_0.pb`);
 await setUp();

@@ -6,10 +6,10 @@ import { bytes as aFile, check, type Expectation, expectation, integer, oneOf, p
 import { budgetFor, type ReadLimits } from "../formats/budget.ts";
 import { brief } from "../formats/clean.ts";
 import { upright } from "../formats/exif.ts";
-import { readJpeg } from "./jpeg.ts";
 import type { Image } from "../formats/pixels.ts";
 import { PNG_SIGNATURE, readPng } from "../formats/png.ts";
 import { isUnsupported } from "../formats/unsupported.ts";
+import { readJpeg } from "./jpeg.ts";
 
 export type { Image } from "../formats/pixels.ts";
 

@@ -4,13 +4,13 @@
  */
 import { aPath, check, checkOptions } from "../base/check.ts";
 import { Budget, READ_LIMITS, type ReadLimits } from "../formats/budget.ts";
+import { unsupported } from "../formats/unsupported.ts";
 import { type Cell, describeGap, inputNumberOf, isMissing } from "./cells.ts";
 import type { Dataset, Split } from "./dataset.ts";
 import { type OpenedParquet, openParquet } from "./parquet.ts";
 import { fitStandardization, type Standardization, standardization, standardizeValues, unitStandardization } from "./preprocessing.ts";
 import { bytesOfFile, digestOfShards, drawnSplit, drawTest, endsOf, nameOfShards, shardedSplit, shardParts, sizeOfFile } from "./shards.ts";
 import { checkNames, encodeLabel, labelColumn, TABLE_OPTIONS, type TableOptions, type Target } from "./table.ts";
-import { unsupported } from "../formats/unsupported.ts";
 
 /** Row groups that are held decoded: those that a process alone reads from at a time. */
 const HELD = 32;

@@ -5,11 +5,11 @@
 import type { CompressionCodec, FileMetaData, SchemaElement } from "hyparquet";
 import { type Budget, budgetFor, type ReadLimits } from "../formats/budget.ts";
 import { brief } from "../formats/clean.ts";
+import { isUnsupported, unsupported } from "../formats/unsupported.ts";
 import { decompressors } from "./parquet-codecs.ts";
 import { checkRuns, dataHeader } from "./parquet-runs.ts";
 import type { Cell, Table } from "./table.ts";
 import { structEnd } from "./thrift.ts";
-import { isUnsupported, unsupported } from "../formats/unsupported.ts";
 
 /** A flat column of the file. */
 interface Leaf {

@@ -17,6 +17,7 @@ import {
   type MessageName,
   type OnnxDtype,
   type OnnxMessages,
+  type OnnxSparse,
   type OnnxTensor,
   SCHEMA,
 } from "./onnx-schema.ts";
@@ -398,4 +399,31 @@ export function onnxElements(tensor: OnnxTensor, what: string, external?: Uint8A
   const want = reading.bits < 8 ? Math.ceil((count * reading.bits) / 8) : count;
   if (list.length !== want) throw new Error(`${what}: ${list.length} elements where [${brief(shape.join(", "))}] wants ${want}`);
   return { dtype, shape, data: reading.from(list, count) };
+}
+
+/** More elements than this are not filled in: a file of a few bytes can ask for any number. */
+const MOST_FILLED = 2 ** 26;
+
+/**
+ * A tensor of which only some elements are stored, with zeros for the others. Places are positions in the flat tensor, or an index for each axis.
+ * @throws {Error} if places and elements do not fit, or there are more than 2²⁶ elements.
+ */
+export function onnxFilled({ values, indices, dims }: OnnxSparse, what: string): OnnxArray {
+  const shape = onnxShape(dims, what);
+  const count = shape.reduce((a, b) => a * b, 1);
+  if (count > MOST_FILLED)
+    throw new Error(`${what}: a sparse tensor of [${brief(shape.join(", "))}] has more than ${MOST_FILLED} elements`);
+  const { dtype, data } = onnxElements(values ?? {}, what);
+  const places = onnxElements(indices ?? {}, what);
+  const wide = places.shape.length > 1 ? shape.length : 1;
+  if (places.data.length !== data.length * wide)
+    throw new Error(`${what}: ${data.length} elements at ${places.data.length} numbers of places`);
+  const filled = Array.from({ length: count }, () => 0);
+  for (let i = 0; i < data.length; i++) {
+    let at = 0;
+    for (let axis = 0; axis < wide; axis++) at = at * (wide > 1 ? shape[axis] : 1) + Number(places.data[i * wide + axis]);
+    if (!(at >= 0 && at < count)) throw new Error(`${what}: an element at place ${at} of ${count}`);
+    filled[at] = Number(data[i]);
+  }
+  return { dtype, shape, data: Float64Array.from(filled) };
 }

@@ -4,7 +4,7 @@
 
 import { formatShape, type Shape } from "../base/shape.ts";
 import { clean } from "../formats/clean.ts";
-import { ATTRIBUTE, type OnnxAttribute, type OnnxDtype, onnxDtype, onnxElements } from "../formats/onnx.ts";
+import { ATTRIBUTE, type OnnxAttribute, type OnnxDtype, onnxDtype, onnxElements, onnxFilled } from "../formats/onnx.ts";
 import { elementsOf, type Tensor } from "../ops/tensor.ts";
 import type { Cell } from "../runtime/cell.ts";
 import {
@@ -259,6 +259,7 @@ const READERS: ReadonlyMap<number, (a: OnnxAttribute) => Attribute> = new Map<nu
   [ATTRIBUTE.int, ({ i = 0 }) => Number(i)],
   [ATTRIBUTE.string, ({ s }) => utf8.decode(s)],
   [ATTRIBUTE.tensor, ({ t, name = "" }) => t && knownOf(onnxElements(t, `onnx: the attribute ${name}`))],
+  [ATTRIBUTE.sparse, ({ sparse, name = "" }) => sparse && knownOf(onnxFilled(sparse, `onnx: the attribute ${name}`))],
   [ATTRIBUTE.ints, ({ ints = [] }) => ints.map(Number)],
   [ATTRIBUTE.floats, ({ floats = [] }) => Array.from(floats)],
   [ATTRIBUTE.strings, ({ strings = [] }) => strings.map((s) => utf8.decode(s))],
@@ -272,6 +273,7 @@ function typeByField(a: OnnxAttribute): number | undefined {
     [ATTRIBUTE.string, a.s !== undefined],
     [ATTRIBUTE.tensor, a.t !== undefined],
     [ATTRIBUTE.graph, a.g !== undefined],
+    [ATTRIBUTE.sparse, a.sparse !== undefined],
     [ATTRIBUTE.ints, (a.ints ?? []).length > 0],
     [ATTRIBUTE.floats, (a.floats ?? []).length > 0],
     [ATTRIBUTE.strings, (a.strings ?? []).length > 0],

@@ -10,7 +10,9 @@ import {
   type OnnxModel,
   type OnnxNode,
   type OnnxOpset,
+  onnxDtype,
   onnxElements,
+  onnxFilled,
 } from "../formats/onnx.ts";
 import { withPath } from "../ops/tensor.ts";
 import type { Cell } from "../runtime/cell.ts";
@@ -63,11 +65,16 @@ export function planModel(model: OnnxModel, what: string, external: Source["exte
 function planGraph(graph: OnnxGraph, versions: Versions, source: Source): Plan {
   const constants = new Map<string, Known | Held>();
   const literals = new Set<string>();
+  const texts = new Set<string>();
   for (const each of graph.initializers ?? []) {
-    const name = each.name ?? "";
-    constants.set(name, knownOf(onnxElements(each, `${source.what}: initializer "${brief(name)}"`, source.external.get(each)), name));
+    const [name, what] = [each.name ?? "", `${source.what}: initializer "${brief(each.name ?? "")}"`];
+    if (onnxDtype(each.type, what) === "string") texts.add(name);
+    else constants.set(name, knownOf(onnxElements(each, what, source.external.get(each)), name));
   }
-  if (graph.sparse?.length) throw unsupported(`${source.what}: sparse initializers are not supported`);
+  for (const each of graph.sparse ?? []) {
+    const name = each.values?.name ?? "";
+    constants.set(name, knownOf(onnxFilled(each, `${source.what}: initializer "${brief(name)}"`), name));
+  }
   const steps: Step[] = [];
   for (const { node, versions: own } of inPlace(graph.nodes ?? [], versions, source, 0)) {
     const step = stepOf(node, own, source);
@@ -79,7 +86,10 @@ function planGraph(graph: OnnxGraph, versions: Versions, source: Source): Plan {
     }
   }
   const outputs = (graph.outputs ?? []).map(({ name }) => name ?? "");
-  return { steps: needed(steps, outputs), inputs: (graph.inputs ?? []).map(({ name }) => name ?? ""), outputs, constants, literals };
+  const kept = needed(steps, outputs);
+  const text = [...outputs, ...kept.flatMap(readsOf)].find((name) => texts.has(name));
+  if (text !== undefined) throw unsupported(`${source.what}: initializer "${brief(text)}": texts are not held in tensors`);
+  return { steps: kept, inputs: (graph.inputs ?? []).map(({ name }) => name ?? ""), outputs, constants, literals };
 }
 
 function literalOf(step: Step): Known | undefined {

@@ -110,7 +110,7 @@ const binary =
 const several =
   (f: (a: number, b: number) => number) =>
   (c: Call): Known =>
-    zip(all(c), (...xs) => xs.reduce(f), c.dtype(0));
+    zip(all(c), (...xs) => xs.reduce((a, b) => f(a, b)), c.dtype(0));
 
 /** The elements of a result of `shape`, each taken from a place of `x`. */
 const taken = (x: Known, shape: Shape, place: (index: number[]) => number): Known => {

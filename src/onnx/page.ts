@@ -56,7 +56,8 @@ with \`trainable: true\` batch normalization and dropout follow \`train()\` and 
 | int64, uint64 | i32; a constant beyond ±2³¹ that a tensor must hold is an error, one that is a limit (Slice, Range, Pad) is not |
 | int8, int16, uint16, int4, uint4, int2, uint2 | i32, cut to their bits after arithmetic |
 | float16, bfloat16, float8, float4 | f32; \`Cast\` to them rounds to the format |
-| string, complex, maps, sparse | not supported |
+| sparse initializers and constants | filled in, up to 2²⁶ elements |
+| string, complex, maps | not supported; an initializer of strings that nothing reads is passed over |
 
 ## Elements in other files
 

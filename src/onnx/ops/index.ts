@@ -10,6 +10,7 @@ import { microsoft } from "./microsoft.ts";
 import { norms } from "./norm.ts";
 import { products } from "./products.ts";
 import { quantizeds } from "./quantized.ts";
+import { quantizedMicrosoft } from "./quantized-microsoft.ts";
 import { randoms } from "./random.ts";
 import { recurrents } from "./recurrent.ts";
 import { reductions } from "./reduce.ts";
@@ -35,7 +36,7 @@ export const FAMILIES: Readonly<Record<string, Readonly<Record<string, Op>>>> = 
   Quantized: quantizeds,
   Attention: attentions,
   "Control flow and sequences": controls,
-  "onnxruntime's own": microsoft,
+  "onnxruntime's own": { ...microsoft, ...quantizedMicrosoft },
 };
 
 export const OPS: Readonly<Record<string, Op>> = Object.assign({}, ...Object.values(FAMILIES));

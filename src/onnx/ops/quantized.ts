@@ -28,7 +28,7 @@ function spread(s: Tensor, x: Tensor, axis: number, block: number): Tensor {
 const axisFor = (c: Call, s: Tensor, x: Tensor): number => (s.size === 1 || x.rank === 0 ? 0 : axisOf(c.int("axis", 1), x.rank));
 
 /** The nearest whole number, ties to even, within the range of its type. */
-function quantizedTo(x: Tensor, scale: Tensor, zero: Tensor | undefined, dtype: OnnxDtype): Live {
+export function quantizedTo(x: Tensor, scale: Tensor, zero: Tensor | undefined, dtype: OnnxDtype): Live {
   const level = x.div(scale).round();
   if (isFloatType(dtype)) return converted(zero ? x.div(scale).add(zero.cast(x.dtype)) : x.div(scale), "float", dtype);
   const [low, high] = rangeOf(dtype);
@@ -58,7 +58,7 @@ function dequantize(c: Call): Given {
 }
 
 /** The range of x as a byte, 0 in it. */
-function dynamic(c: Call): Given[] {
+export function dynamic(c: Call): Given[] {
   const x = c.tensor(0);
   const [low, high] = [x.min().minimum(0), x.max().maximum(0)];
   const scale = high.sub(low).div(255);

@@ -123,7 +123,7 @@ function split(c: Call): Given[] {
 
 /** The forms in which `Constant` gives its value. */
 function constant(c: Call): Given {
-  const value = c.constant("value");
+  const value = c.constant("value") ?? c.constant("sparse_value");
   if (value) return value;
   const { attributes } = c.step;
   const number = c.scalar("value_float") ?? c.scalar("value_int");
