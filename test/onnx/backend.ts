@@ -10,7 +10,7 @@ import { manualSeed } from "../../src/math/random.ts";
 import * as onnx from "../../src/onnx/index.ts";
 import { tensor } from "../../src/ops/create.ts";
 
-interface Result {
+export interface Result {
   readonly name: string;
   readonly op: string;
   readonly outcome: "passed" | "failed" | "unsupported";
@@ -19,10 +19,10 @@ interface Result {
 
 const api = { onnx, tensor, compile, ops: onnx.operators, manualSeed };
 
-/** The cases of the archive, in a folder of the test's own. */
-export async function unpackedCases(): Promise<string[]> {
-  const archive = new URL("../fixtures/onnx/node-cases.tar.gz", import.meta.url);
-  const files = await readTar(new Uint8Array(readFileSync(archive)), "node-cases.tar.gz");
+/** The cases of an archive, in a folder of the test's own. */
+export async function unpackedCases(name = "node-cases.tar.gz"): Promise<string[]> {
+  const archive = new URL(`../fixtures/onnx/${name}`, import.meta.url);
+  const files = await readTar(new Uint8Array(readFileSync(archive)), name);
   const folder = mkdtempSync(join(tmpdir(), "nabla-onnx-"));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   for (const [name, bytes] of files) {
@@ -51,11 +51,14 @@ export function some(folders: readonly string[], n: number): string[] {
  */
 const EXPECTED = /string|strnorm|tfidf|bernoulli|training_dropout|sequence_map|BFLOAT16|adam_multiple/i;
 
+/** What a case comes to. */
+export const outcomeOf = (folder: string, compiled: boolean): Promise<Result> => runCase(api, folder, { compiled }) as Promise<Result>;
+
 /** Runs cases, and gives those that do not pass though they should. */
 export async function faults(folders: readonly string[], options: { readonly compiled?: boolean } = {}): Promise<string[]> {
   const wrong: string[] = [];
   for (const folder of folders) {
-    const { name, outcome, why } = (await runCase(api, folder, options)) as Result;
+    const { name, outcome, why } = await outcomeOf(folder, options.compiled ?? false);
     if (outcome !== "passed" && !EXPECTED.test(name)) wrong.push(`${name}: ${outcome}, ${why}`);
   }
   return wrong;
