@@ -33,7 +33,8 @@ function argumentsOf() {
 
 const { folder, compiled, backend, json, list } = argumentsOf();
 if (!existsSync(folder) || !statSync(folder).isDirectory()) fail(`there is no folder ${folder}`);
-if (backend !== undefined && !["wasm", "interpreter", "x64"].includes(backend)) fail(`--backend is wasm, interpreter or x64, got ${backend}`);
+if (backend !== undefined && !["wasm", "interpreter", "x64"].includes(backend))
+  fail(`--backend is wasm, interpreter or x64, got ${backend}`);
 const cases = findCases(folder);
 if (cases.length === 0) fail(`no cases in ${folder}: want folders with model.onnx and test_data_set_0/input_0.pb`);
 await setUp();
