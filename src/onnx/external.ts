@@ -80,11 +80,14 @@ interface Place {
 /** What `external_data` may say (CVE-2026-34445: any other key is refused). */
 const KEYS: ReadonlySet<string> = new Set(["location", "offset", "length", "checksum", "basepath"]);
 
+/** Some exporters write "./" before the name. */
+const plainly = (path: string): string => path.replace(/^(\.[/\\])+/, "");
+
 function placeOf(tensor: OnnxTensor, what: string): Place {
   const name = `${what}: initializer "${brief(tensor.name ?? "")}"`;
   const entries = new Map((tensor.external ?? []).map(({ key = "", value = "" }) => [key, value]));
   for (const key of entries.keys()) if (!KEYS.has(key)) throw new Error(`${name}: its external data has the key "${brief(key)}"`);
-  const location = entries.get("location") ?? "";
+  const location = plainly(entries.get("location") ?? "");
   const count = (key: string): number | undefined => {
     const text = entries.get(key);
     if (text === undefined) return undefined;
@@ -135,7 +138,8 @@ async function opened(
   given: External | undefined,
 ): Promise<Readable & { close?(): Promise<void> }> {
   if (given) {
-    const source = typeof given === "function" ? await given(location) : Object.hasOwn(given, location) ? given[location] : undefined;
+    const key = Object.keys(given).find((each) => plainly(each) === location) ?? "";
+    const source = typeof given === "function" ? await given(location) : Object.hasOwn(given, key) ? given[key] : undefined;
     if (source instanceof Uint8Array) return { size: source.length, read: (offset, length) => source.subarray(offset, offset + length) };
     if (source && typeof source.read === "function") return source;
     throw new Error(`${name}: its elements are in "${brief(location)}", which external does not give`);

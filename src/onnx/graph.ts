@@ -63,18 +63,8 @@ export function planModel(model: OnnxModel, what: string, external: Source["exte
 }
 
 function planGraph(graph: OnnxGraph, versions: Versions, source: Source): Plan {
-  const constants = new Map<string, Known | Held>();
+  const { constants, texts } = initializersOf(graph, source);
   const literals = new Set<string>();
-  const texts = new Set<string>();
-  for (const each of graph.initializers ?? []) {
-    const [name, what] = [each.name ?? "", `${source.what}: initializer "${brief(each.name ?? "")}"`];
-    if (onnxDtype(each.type, what) === "string") texts.add(name);
-    else constants.set(name, knownOf(onnxElements(each, what, source.external.get(each)), name));
-  }
-  for (const each of graph.sparse ?? []) {
-    const name = each.values?.name ?? "";
-    constants.set(name, knownOf(onnxFilled(each, `${source.what}: initializer "${brief(name)}"`), name));
-  }
   const steps: Step[] = [];
   for (const { node, versions: own } of inPlace(graph.nodes ?? [], versions, source, 0)) {
     const step = stepOf(node, own, source);
@@ -90,6 +80,23 @@ function planGraph(graph: OnnxGraph, versions: Versions, source: Source): Plan {
   const text = [...outputs, ...kept.flatMap(readsOf)].find((name) => texts.has(name));
   if (text !== undefined) throw unsupported(`${source.what}: initializer "${brief(text)}": texts are not held in tensors`);
   return { steps: kept, inputs: (graph.inputs ?? []).map(({ name }) => name ?? ""), outputs, constants, literals };
+}
+
+/** The initializers of a graph, and the names of those that are texts: these are refused if something reads them. */
+function initializersOf(graph: OnnxGraph, source: Source): { constants: Plan["constants"]; texts: ReadonlySet<string> } {
+  const constants: Plan["constants"] = new Map();
+  const texts = new Set<string>();
+  const whatOf = (name: string): string => `${source.what}: initializer "${brief(name)}"`;
+  for (const each of graph.initializers ?? []) {
+    const name = each.name ?? "";
+    if (onnxDtype(each.type, whatOf(name)) === "string") texts.add(name);
+    else constants.set(name, knownOf(onnxElements(each, whatOf(name), source.external.get(each)), name));
+  }
+  for (const each of graph.sparse ?? []) {
+    const name = each.values?.name ?? "";
+    constants.set(name, knownOf(onnxFilled(each, whatOf(name)), name));
+  }
+  return { constants, texts };
 }
 
 function literalOf(step: Step): Known | undefined {

@@ -67,7 +67,7 @@ In Node they are read beside the model, by their places, never as a whole. The l
 
 Of the 1,884 backend tests of operators of ONNX 1.23.1 (opsets 1 to 28) 1,829 pass, the same on WebAssembly, on the interpreter and inside \`compile\`; of those whose inputs and outputs are of float, double, int32, int64, uint8 and bool 992 of 1,000 up to opset 22 and 492 of 495 above.
 What does not: 33 with operators, or values, that are listed below (strings, trees, numbers beyond 32 bits), 6 that compare draws without a seed, 14 that compare sums in float16 or bfloat16, which are made in f32 here, and 2 that compare rounding errors of a transform.
-Run a folder of such cases with \`npm run onnx -- FOLDER [--compiled] [--backend B] [--json FILE]\`. 143 files as PyTorch's exporters and onnxruntime's quantizer write them run in \`npm test\`.
+Run a folder of such cases with \`npm run onnx -- FOLDER [--compiled] [--backend B] [--json FILE]\`. 189 files as PyTorch's exporters, Keras and onnxruntime's quantizer write them run in \`npm test\`.
 
 | opset | cases | pass | | opset | cases | pass |
 | --- | --- | --- | --- | --- | --- | --- |

@@ -52,7 +52,7 @@ function turn(c: Call, plan: Plan, i: Value, on: Value | undefined, carried: rea
 }
 
 /** Values of all turns on a new first axis. */
-function stacked(rows: readonly (Value | undefined)[]): Given {
+function stacked(rows: readonly (Value | undefined)[]): Live {
   const lives = rows.map((row) => tensorOf(row, "what a loop collects"));
   return new Live(
     stack(
@@ -82,13 +82,23 @@ function loop(c: Call): Given[] {
     ({ on, carried } = next);
     rows.push(next.collected);
   }
-  const collected = range(plan.outputs.length - 1 - carried.length).map((j) =>
-    rows.length > 0 ? stacked(rows.map((row) => row[j])) : NOTHING,
-  );
-  return [...carried, ...collected];
+  const many = plan.outputs.length - 1 - carried.length;
+  if (rows.length === 0) return [...carried, ...nothing(many, () => turn(c, plan, whole([0], []), on, carried).collected)];
+  return [...carried, ...range(many).map((j) => stacked(rows.map((row) => row[j])))];
 }
 
-const NOTHING: Known = new Known("float", [0], []);
+/** What a loop without turns collects: nothing, in the shape that one turn would have, where that can be told. */
+function nothing(count: number, probe: () => (Value | undefined)[]): Given[] {
+  if (count === 0) return [];
+  try {
+    return probe().map((value) => {
+      const one = stacked([value]);
+      return new Live(one.tensor.narrow(0, 0, 0), one.dtype);
+    });
+  } catch {
+    return range(count).map(() => new Known("float", [0], [])); // the body reads what is not there
+  }
+}
 
 const isRecording = (values: readonly (Value | undefined)[]): boolean => values.some((v) => v instanceof Live && knownNow(v) === undefined);
 
@@ -265,14 +275,22 @@ function writtenOut(
   });
   let carried: readonly (Value | undefined)[] = states;
   const rows: (Value | undefined)[][] = [];
-  for (let t = 0; t < (slices[0]?.length ?? 0); t++) {
+  const count = slices[0]?.length ?? 0;
+  for (let t = 0; t < count; t++) {
     const results = c.run(plan, [...carried, ...slices.map((each) => each[t])]);
     carried = results.slice(0, states.length);
     rows.push(results.slice(states.length));
   }
+  if (count === 0) {
+    const blank = sliced.map(
+      ({ x, axis, dtype }) => new Live(x.constantOf({ shape: x.shape.toSpliced(axis, 1), dtype: x.dtype }, 0), dtype),
+    );
+    const stacks = nothing(backwards.length, () => c.run(plan, [...states, ...blank]).slice(states.length));
+    return { last: states, stacks: stacks as Live[] };
+  }
   const stacks = backwards.map((reverse, j) => {
     const column = rows.map((row) => row[j]);
-    return stacked(reverse ? column.reverse() : column) as Live;
+    return stacked(reverse ? column.reverse() : column);
   });
   return { last: carried, stacks };
 }
