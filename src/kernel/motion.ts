@@ -41,7 +41,8 @@ function footprint(x: Expr): Footprint {
 
 function footprintOf(x: Expr): Footprint {
   if (x.op === "variable") return { ...NOTHING, variables: new Set([x]) };
-  const joined = x.args.map(footprint).reduce(join, NOTHING);
+  let joined = NOTHING;
+  for (let i = 0; i < x.args.length; i++) joined = join(joined, footprint(x.args[i]!));
   if (x.op !== "load") return joined;
   return { variables: joined.variables, loads: new Set([...joined.loads, x.value]), bareLoads: joined.bareLoads || x.args.length === 1 };
 }
@@ -59,6 +60,7 @@ function join(a: Footprint, b: Footprint): Footprint {
 
 function includes(a: Footprint, b: Footprint): boolean {
   if (a === b || b === NOTHING) return true;
+  if (a === NOTHING) return false;
   if (b.bareLoads && !a.bareLoads) return false;
   for (const n of b.loads) if (!a.loads.has(n)) return false;
   for (const v of b.variables) if (!a.variables.has(v)) return false;
@@ -275,7 +277,7 @@ function findGroups(stmts: readonly Stmt[], effects: readonly Effect[]): Map<Exp
         at = left.length === 1 ? left[0]! : left;
       }
     }
-    for (let i = 0; i < x.args.length; i++) use(positions, x.args[i]!, at);
+    for (let i = 0; i < x.args.length; i++) if (x.args[i]!.args.length > 0) use(positions, x.args[i]!, at);
   }
   return groups;
 }
@@ -290,13 +292,19 @@ function use(positions: Map<Expr, Positions>, x: Expr, at: Positions): void {
   positions.set(x, known === undefined ? at : merge(known, at));
 }
 
-/** The expressions and their operands, those with the larger ids first. */
+/** The expressions and their operands, those with the larger ids first; what has no operands is cheap and left out. */
 function resultsFirst(roots: Iterable<Expr>): Expr[] {
   const nodes: Expr[] = [];
-  eachExpr([...roots], (x) => nodes.push(x));
+  eachExpr([...roots], (x) => {
+    if (x.args.length > 0) nodes.push(x);
+  });
   // Sorting numbers takes no calls of a function.
-  const keys = Float64Array.from(nodes, (x, i) => x.id * MOST_NODES + i).sort();
-  return Array.from(keys, (key) => nodes[key % MOST_NODES]!).reverse();
+  const keys = new Float64Array(nodes.length);
+  for (let i = 0; i < nodes.length; i++) keys[i] = nodes[i]!.id * MOST_NODES + i;
+  keys.sort();
+  const sorted: Expr[] = [];
+  for (let i = keys.length - 1; i >= 0; i--) sorted.push(nodes[keys[i]! % MOST_NODES]!);
+  return sorted;
 }
 
 /** More than a kernel has. */
