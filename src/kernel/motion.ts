@@ -8,7 +8,7 @@
  */
 import { rebuild, variable } from "./build.ts";
 import type { Expr, Stmt } from "./kernel.ts";
-import { assigned, blocksOf, bound, eachExpr, eachStmt, mapBlocks, mapOperands, operandsOf, rewrite, storedIn } from "./walk.ts";
+import { assigned, bound, eachExpr, eachStmt, mapBlocks, mapOperands, operandsOf, rewrite, storedIn } from "./walk.ts";
 
 /** Variables that an expression reads, and the buffers it loads from. */
 interface Footprint {
@@ -167,17 +167,21 @@ const mayNotRun = (s: Stmt): boolean => s.kind === "if" || (s.kind === "for" && 
 
 /** Replaces the largest invariant subexpressions by variables. */
 function lift(x: Expr, invariant: (x: Expr) => boolean, moved: Map<Expr, Expr>, before: Stmt[]): Expr {
+  if (x.args.length === 0) return x;
   const known = moved.get(x);
   if (known) return known;
-  let result: Expr;
+  let result = x;
   if (!isCheap(x) && invariant(x)) {
     result = variable(x.dtype, x.lanes);
     before.push({ kind: "let", variable: result, value: x });
   } else {
-    result = rebuild(
-      x,
-      x.args.map((arg) => lift(arg, invariant, moved, before)),
-    );
+    let args: Expr[] | undefined;
+    for (let i = 0; i < x.args.length; i++) {
+      const arg = lift(x.args[i]!, invariant, moved, before);
+      if (arg !== x.args[i]) args ??= [...x.args];
+      if (args) args[i] = arg;
+    }
+    if (args) result = rebuild(x, args);
   }
   moved.set(x, result);
   return result;
@@ -200,14 +204,14 @@ interface Effect {
   readonly stores: boolean;
 }
 
+const NO_VARIABLES: ReadonlySet<Expr> = new Set();
+
 /** What a statement binds, sets and stores, with everything inside it. */
 function effectOf(s: Stmt): Effect {
-  return {
-    nested: blocksOf(s).length > 0,
-    assigned: assigned([s]),
-    bound: blocksOf(s).length > 0 ? bound([s]) : new Set(),
-    stores: storedIn([s]).size > 0,
-  };
+  const nested = s.kind === "for" || s.kind === "if";
+  if (!nested)
+    return { nested, assigned: s.kind === "set" ? new Set([s.variable]) : NO_VARIABLES, bound: NO_VARIABLES, stores: s.kind === "store" };
+  return { nested, assigned: assigned([s]), bound: bound([s]), stores: storedIn([s]).size > 0 };
 }
 
 function changes(effect: Effect, x: Expr): boolean {

@@ -27,9 +27,14 @@ export function blocksOf(s: Stmt): readonly (readonly Stmt[])[] {
 
 /** Calls `visit` for every statement, outer before inner. */
 export function eachStmt(stmts: readonly Stmt[], visit: (s: Stmt) => void): void {
-  for (const s of stmts) {
+  for (let i = 0; i < stmts.length; i++) {
+    const s = stmts[i]!;
     visit(s);
-    for (const block of blocksOf(s)) eachStmt(block, visit);
+    if (s.kind === "for") eachStmt(s.body, visit);
+    else if (s.kind === "if") {
+      eachStmt(s.then, visit);
+      eachStmt(s.otherwise, visit);
+    }
   }
 }
 
@@ -59,18 +64,25 @@ export function rewrite(x: Expr, change: (x: Expr, original: Expr) => Expr, memo
   return result;
 }
 
-/** `s` with its own expressions replaced, blocks untouched. */
+/** `s` with its own expressions replaced, blocks untouched; `s` itself if they stay the same. */
 export function mapOperands(s: Stmt, f: (x: Expr) => Expr): Stmt {
   switch (s.kind) {
     case "for":
       return s.within ? { ...s, within: [f(s.within[0]), f(s.within[1])] } : s;
     case "let":
-    case "set":
-      return { ...s, value: f(s.value) };
-    case "store":
-      return s.mask ? { ...s, index: f(s.index), value: f(s.value), mask: f(s.mask) } : { ...s, index: f(s.index), value: f(s.value) };
-    case "if":
-      return { ...s, condition: f(s.condition) };
+    case "set": {
+      const value = f(s.value);
+      return value === s.value ? s : { ...s, value };
+    }
+    case "store": {
+      const [index, value, mask] = [f(s.index), f(s.value), s.mask && f(s.mask)];
+      if (index === s.index && value === s.value && mask === s.mask) return s;
+      return mask ? { ...s, index, value, mask } : { ...s, index, value };
+    }
+    case "if": {
+      const condition = f(s.condition);
+      return condition === s.condition ? s : { ...s, condition };
+    }
   }
 }
 
