@@ -3,7 +3,9 @@
  * the ranks, ((0 + 1) + (2 + 3)) + ..., so that their bits depend on nothing else; recursive halving is that tree (Thakur, Rabenseifner & Gropp 2005, §4.2).
  */
 import { allocate, type TypedArray } from "../base/dtype.ts";
-import { addTo, type Collective } from "../ops/collective.ts";
+import type { Collective, Flight } from "../ops/collective.ts";
+import { addTo } from "../ops/shard-sums.ts";
+import { Flights, type Request, type Steps } from "./flights.ts";
 
 /** Elements that travel. */
 export type Elements = TypedArray;
@@ -15,6 +17,8 @@ export interface Transport {
   readonly size: number;
   /** Sends to one rank while it receives from another, or does one of the two; returns when both are done. */
   exchange(send: Elements | undefined, to: number, receive: Elements | undefined, from: number): void;
+  /** Begins an exchange. Such messages are apart from those of `exchange`, and in an order of their own. Absent where nothing can be sent on the side. */
+  start?(send: Elements | undefined, to: number, receive: Elements | undefined, from: number): Request;
   /** The ranks that give the same color, in the order of their keys. All ranks call it. */
   split(color: number, key: number): Transport;
   /** A sum over all ranks, in whatever order is quick. Absent where there is none. */
@@ -29,11 +33,13 @@ export class Communicator implements Collective {
   readonly #transport: Transport;
   readonly #fast: boolean;
   readonly #scratch = new Map<string, Elements>();
+  readonly #flights: Flights | undefined;
 
   /** @param fast Let the transport add up in any order, if it can. */
   constructor(transport: Transport, fast = false) {
     this.#transport = transport;
     this.#fast = fast;
+    this.#flights = transport.start && transport.size > 1 ? new Flights((...message) => transport.start!(...message)) : undefined;
   }
 
   get kind(): Transport["kind"] {
@@ -52,27 +58,50 @@ export class Communicator implements Collective {
 
   /** Sums over all ranks, in place; the same bits on each. */
   allReduce<T extends Elements>(x: T): T {
-    const { size } = this;
-    if (size === 1) return x;
+    if (this.size === 1) return x;
     if (this.#fast && this.#transport.allReduce) this.#transport.allReduce(x);
-    else if (!isPowerOf2(size)) this.#throughRoot(x);
-    else if (x.byteLength <= WHOLE || x.length < size) this.#doubling(x);
-    else this.#halving(x);
+    else this.#perform(this.#sum(x, "now"));
     return x;
   }
 
+  /** Whether sums can be begun, and go on while this rank computes. */
+  get overlaps(): boolean {
+    return this.#flights !== undefined;
+  }
+
+  /** Begins what {@link allReduce} does. All ranks begin the same sums in the same order; `x` holds the sum once the flight has been waited for. */
+  start(x: Elements): Flight {
+    if (!this.#flights) throw new TypeError(`start: ranks of the kind ${this.kind} send nothing on the side; use allReduce`);
+    return this.#flights.add(this.#sum(x, "on the side"));
+  }
+
+  /** Moves on the sums that were begun, without waiting. */
+  progress(): void {
+    this.#flights?.progress();
+  }
+
+  #perform(steps: Steps): void {
+    for (const message of steps) this.#transport.exchange(...message);
+  }
+
+  /** The messages of a sum, `use` being what its scratch memory is for. */
+  #sum(x: Elements, use: string): Steps {
+    if (!isPowerOf2(this.size)) return this.#throughRoot(x, use);
+    return x.byteLength <= WHOLE || x.length < this.size ? this.#doubling(x, use) : this.#halving(x, use);
+  }
+
   /** Exchanges whole arrays with the partners at distances 1, 2, 4, ... */
-  #doubling(x: Elements): void {
-    const other = this.#room(x, x.length);
+  *#doubling(x: Elements, use: string): Steps {
+    const other = this.#room(x, x.length, use);
     for (let d = 1; d < this.size; d *= 2) {
-      this.#transport.exchange(x, this.rank ^ d, other, this.rank ^ d);
+      yield [x, this.rank ^ d, other, this.rank ^ d];
       addTo(x, other);
     }
   }
 
   /** Sends the half that the partner keeps, adds up the other; in the end each rank has one part of the sum, and they are exchanged back. */
-  #halving(x: Elements): void {
-    const other = this.#room(x, Math.ceil(x.length / 2));
+  *#halving(x: Elements, use: string): Steps {
+    const other = this.#room(x, Math.ceil(x.length / 2), use);
     const kept: [number, number][] = [[0, x.length]];
     for (let d = 1; d < this.size; d *= 2) {
       const [low, high] = kept.at(-1)!;
@@ -80,7 +109,7 @@ export class Communicator implements Collective {
       const [keep, give]: [number, number][] = this.rank & d ? [[middle, high], [low, middle]] : [[low, middle], [middle, high]]; // biome-ignore format: one thought
       const mine = x.subarray(...keep!);
       const theirs = other.subarray(0, mine.length);
-      this.#transport.exchange(x.subarray(...give!), this.rank ^ d, theirs, this.rank ^ d);
+      yield [x.subarray(...give!), this.rank ^ d, theirs, this.rank ^ d];
       addTo(mine, theirs);
       kept.push(keep!);
     }
@@ -88,24 +117,24 @@ export class Communicator implements Collective {
       const [low, high] = kept.pop()!;
       const [first, last] = kept.at(-1)!;
       const rest = x.subarray(...(low === first ? [high, last] : [first, low]));
-      this.#transport.exchange(x.subarray(low, high), this.rank ^ d, rest, this.rank ^ d);
+      yield [x.subarray(low, high), this.rank ^ d, rest, this.rank ^ d];
     }
   }
 
   /** For numbers of ranks that are no power of two: a tree to rank 0, and back. */
-  #throughRoot(x: Elements): void {
-    const other = this.#room(x, x.length);
+  *#throughRoot(x: Elements, use: string): Steps {
+    const other = this.#room(x, x.length, use);
     const { rank, size } = this;
     for (let d = 1; d < size; d *= 2) {
       if (rank % (2 * d) === d) {
-        this.#transport.exchange(x, rank - d, undefined, rank - d);
+        yield [x, rank - d, undefined, rank - d];
         break;
       }
       if (rank + d >= size) continue;
-      this.#transport.exchange(undefined, rank + d, other, rank + d);
+      yield [undefined, rank + d, other, rank + d];
       addTo(x, other);
     }
-    this.broadcast(x);
+    yield* this.#fromRoot(x, 0);
   }
 
   /** Gives all ranks the elements of one, along a binomial tree. */
@@ -113,13 +142,18 @@ export class Communicator implements Collective {
     const { size } = this;
     if (!(Number.isInteger(root) && root >= 0 && root < size))
       throw new RangeError(`broadcast: root must be a rank, from 0 to ${size - 1}, got ${root}`);
+    this.#perform(this.#fromRoot(x, root));
+    return x;
+  }
+
+  *#fromRoot(x: Elements, root: number): Steps {
+    const { size } = this;
     const me = (this.rank - root + size) % size;
     const real = (rank: number): number => (rank + root) % size;
     let d = 1;
     while (d < size && me % (2 * d) === 0) d *= 2;
-    if (me !== 0) this.#transport.exchange(undefined, real(me - d), x, real(me - d));
-    for (d /= 2; d >= 1; d /= 2) if (me + d < size) this.#transport.exchange(x, real(me + d), undefined, real(me + d));
-    return x;
+    if (me !== 0) yield [undefined, real(me - d), x, real(me - d)];
+    for (d /= 2; d >= 1; d /= 2) if (me + d < size) yield [x, real(me + d), undefined, real(me + d)];
   }
 
   /** The parts of all ranks, one after another: `all` has `size` times as many elements as `part`. */
@@ -164,7 +198,7 @@ export class Communicator implements Collective {
       mine = mine.filter((b) => (b & d) === (rank & d));
       const sent = allocate(dtypeOf(all), give.length * n);
       for (const [i, b] of give.entries()) block(sent, i).set(block(sums, b));
-      const other = this.#room(all, sent.length).subarray(0, sent.length);
+      const other = this.#room(all, sent.length, "now");
       this.#transport.exchange(sent, rank ^ d, other, rank ^ d);
       for (const [i, b] of mine.entries()) addTo(block(sums, b), block(other, i));
     }
@@ -203,13 +237,14 @@ export class Communicator implements Collective {
     return this.broadcast(this.rank === 0 ? own! : new Uint8Array(length!));
   }
 
-  /** Room for `n` elements as those of `like`, used again. */
-  #room(like: Elements, n: number): Elements {
+  /** Room for `n` elements as those of `like`, used again for the same use. */
+  #room(like: Elements, n: number, use: string): Elements {
     const dtype = dtypeOf(like);
-    let room = this.#scratch.get(dtype);
+    const key = `${dtype} ${use}`;
+    let room = this.#scratch.get(key);
     if (!room || room.length < n) {
       room = allocate(dtype, n);
-      this.#scratch.set(dtype, room);
+      this.#scratch.set(key, room);
     }
     return room.subarray(0, n);
   }

@@ -5,19 +5,24 @@
  *     shards   0 1 2 3 4 5 6 7       4 ranks: two shards each        3 ranks: a third of the batch each, so other bits
  *     ranks    0   1   2   3         ((0 + 1) + (2 + 3)) + ((4 + 5) + (6 + 7))
  */
-import { type Checks, check, checkOptions, expectation, flag, listOf, positiveInteger } from "../base/check.ts";
+import { type Checks, check, checkOptions, expectation, flag, listOf, naturalNumber, positiveInteger } from "../base/check.ts";
 import { cores, environment } from "../base/host.ts";
 import { wholeBatch } from "../function/shards.ts";
 import { allGather, reduceScatter, registerGroup, sumsOver } from "../ops/collective.ts";
 import { fromArray, full } from "../ops/create.ts";
 import { elementsOf, Tensor } from "../ops/tensor.ts";
+import { buckets } from "../optimize/buckets.ts";
 import { backendName, theBackend } from "../runtime/backends.ts";
 import { Cell } from "../runtime/cell.ts";
+import { rankPasses } from "../runtime/passes.ts";
 import { setThreads } from "../runtime/wasm/pool.ts";
 import { Communicator, single } from "./communicator.ts";
 import { LostRank, mpi } from "./mpi.ts";
-import { isLaunched, launchedHere } from "./mpi-library.ts";
+import { isLaunched } from "./mpi-library.ts";
+import { allowedProcessors, shareOf } from "./processors.ts";
 import { type Share, spread } from "./spread.ts";
+
+rankPasses.buckets = buckets;
 
 /** Options of {@link distribute}. */
 export interface DistributedOptions {
@@ -27,6 +32,11 @@ export interface DistributedOptions {
   readonly shards?: number;
   /** One shard for each rank, and sums in whatever order is quick: bits then depend on the number of ranks. Default false. */
   readonly fast?: boolean;
+  /**
+   * Gradients are sent in buckets of about so many bytes, each while the backward pass goes on to the next; 0: all at once, when it is done. Default: an eighth
+   * of their bytes, from 1 MiB to 25 MiB. Ranks that cannot send on the side send all at once.
+   */
+  readonly bucketBytes?: number;
 }
 
 const powerOf2 = expectation(
@@ -35,7 +45,7 @@ const powerOf2 = expectation(
 );
 const communicator = expectation("a communicator, as mpi(), threads() and single() give it", (value) => value instanceof Communicator);
 
-const DISTRIBUTED_OPTIONS: Checks<DistributedOptions> = { communicator, shards: powerOf2, fast: flag };
+const DISTRIBUTED_OPTIONS: Checks<DistributedOptions> = { communicator, shards: powerOf2, fast: flag, bucketBytes: naturalNumber };
 
 /** The part of a batch that is this rank's. */
 export interface Part {
@@ -54,16 +64,20 @@ export interface Part {
  */
 export async function distribute(options: DistributedOptions = {}): Promise<Distributed> {
   checkOptions("distribute", options, DISTRIBUTED_OPTIONS);
-  const { fast = false, shards = 8 } = options;
+  const { fast = false, shards = 8, bucketBytes } = options;
   const ranks = options.communicator ?? (isLaunched() ? await mpi({ fast }) : single());
-  shareCores();
-  return new Distributed(ranks, shards, fast);
+  if (ranks.kind === "mpi") shareCores(ranks);
+  return new Distributed(ranks, shards, fast, bucketBytes);
 }
 
-/** Ranks of one machine divide its cores, unless NABLA_THREADS says otherwise. */
-function shareCores(): void {
-  const here = launchedHere();
-  if (here !== undefined && here > 1 && environment("NABLA_THREADS") === undefined) setThreads(Math.max(1, Math.floor(cores() / here)));
+/** Ranks of one machine divide the processors that several of them may run on, unless NABLA_THREADS says otherwise. */
+function shareCores(ranks: Communicator): void {
+  const said = ranks.texts(`${hostName()}\n${allowedProcessors()}`).map((text) => text.split("\n") as [host: string, processors: string]);
+  const [host] = said[ranks.rank]!;
+  const here = said.flatMap(([name, processors], rank) => (name === host ? [{ rank, processors }] : []));
+  const own = here.findIndex(({ rank }) => rank === ranks.rank);
+  const share = shareOf(here.map(({ processors }) => processors), own, cores()); // biome-ignore format: one thought
+  if (here.length > 1 && environment("NABLA_THREADS") === undefined) setThreads(share);
 }
 
 /** What all ranks must have in common. */
@@ -84,9 +98,10 @@ export class Distributed {
   readonly #firsts: Map<number, Cell> = new Map();
 
   /** @throws {Error} if the ranks do not run the same backend and instructions. */
-  constructor(ranks: Communicator, shards = 8, fast = false) {
+  constructor(ranks: Communicator, shards = 8, fast = false, bucketBytes?: number) {
     check("Distributed: the communicator", ranks, communicator);
     check("Distributed: shards", shards, powerOf2);
+    if (bucketBytes !== undefined) check("Distributed: bucketBytes", bucketBytes, naturalNumber);
     this.communicator = ranks;
     this.shards = shards;
     this.fast = fast;
@@ -97,9 +112,10 @@ export class Distributed {
       throw new Error(
         `distributed: rank 0 on ${this.hosts[0]} runs ${said[0]![1]}, rank ${other} on ${this.hosts[other]} runs ${said[other]![1]}; their bits would drift apart: choose the same backend on all ranks (NABLA_BACKEND, --backend), on machines with the same instructions`,
       );
-    this.#world = ranks.size === 1 ? 0 : registerGroup(ranks);
+    this.#world = ranks.size === 1 ? 0 : registerGroup(ranks, bucketBytes);
     // All ranks take part in every division, so all are made now.
-    if (this.#exact) for (let s = 2; s < ranks.size; s *= 2) this.#fewer.set(s, registerGroup(ranks.split(ranks.rank % (ranks.size / s))));
+    if (this.#exact)
+      for (let s = 2; s < ranks.size; s *= 2) this.#fewer.set(s, registerGroup(ranks.split(ranks.rank % (ranks.size / s)), bucketBytes));
   }
 
   /** The number of this rank, from 0. */

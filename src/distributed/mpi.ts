@@ -4,6 +4,7 @@
  */
 import { cores, environment } from "../base/host.ts";
 import { Communicator, type Elements, type Transport } from "./communicator.ts";
+import type { Request } from "./flights.ts";
 import { type Handle, launchedHere, launchedSize, loadMpi, type Mpi } from "./mpi-library.ts";
 
 /** After so many seconds without a word from the partner it counts as lost. Ranks compile the same program at the same time, so they wait for each other for a few seconds at most. */
@@ -104,12 +105,6 @@ class MpiTransport implements Transport {
   readonly size: number;
   readonly #library: Mpi;
   readonly #handle: Handle;
-  /** Two requests: addresses in Open MPI, integers in MPICH. */
-  readonly #requests: BigInt64Array | Int32Array;
-  readonly #flag = new Int32Array(1);
-  /** What a message that is on its way is read from or written to: nobody may free it. */
-  protected busy: readonly unknown[] = [];
-
   /** Numbers of the ranks among all, for messages. */
   readonly #members: ArrayLike<number> | undefined;
 
@@ -125,39 +120,31 @@ class MpiTransport implements Transport {
     checked(library, library.setErrorHandler(handle, library.returnErrors), "MPI_Comm_set_errhandler");
     this.rank = number(library.rank);
     this.size = number(library.size);
-    this.#requests = library.handle === "int" ? new Int32Array(2) : new BigInt64Array(2);
   }
 
   exchange(send: Elements | undefined, to: number, receive: Elements | undefined, from: number): void {
-    const bytes = Math.max(send?.byteLength ?? 0, receive?.byteLength ?? 0);
-    for (let at = 0; at === 0 || at < bytes; at += LARGEST) this.#exchange(pieceOf(send, at), to, pieceOf(receive, at), from);
+    this.#begin(0, send, to, receive, from).wait();
   }
 
-  #exchange(send: Uint8Array | undefined, to: number, receive: Uint8Array | undefined, from: number): void {
-    const { isend, irecv, byte } = this.#library;
-    let n = 0;
-    const request = (): BigInt64Array | Int32Array => this.#requests.subarray(n, ++n);
-    if (receive) checked(this.#library, irecv(receive, receive.length, byte, from, 0, this.#handle, request()), "MPI_Irecv");
-    if (send) checked(this.#library, isend(send, send.length, byte, to, 0, this.#handle, request()), "MPI_Isend");
-    this.busy = [send, receive];
-    this.#wait(n, receive ? from : to);
-    this.busy = [];
+  start(send: Elements | undefined, to: number, receive: Elements | undefined, from: number): Request {
+    return this.#begin(1, send, to, receive, from);
   }
 
-  #wait(n: number, partner: number): void {
+  /** Messages under a tag: in order among those of the same tag alone. */
+  #begin(tag: number, send: Elements | undefined, to: number, receive: Elements | undefined, from: number): MpiRequest {
     const library = this.#library;
-    const flag = this.#flag;
-    let start = 0;
-    for (let polls = 0; ; polls++) {
-      checked(library, library.testAll(n, this.#requests, flag, library.ignore), "MPI_Testall");
-      if (flag[0] !== 0) return;
-      if (polls < SPIN) continue;
-      if (polls < YIELD) library.yield();
-      else library.sleep(SLEEP_US);
-      if (polls % 256 !== 0) continue;
-      start ||= performance.now();
-      if (performance.now() - start > patienceMs()) throw new LostRank(this.#members?.[partner] ?? partner, patienceMs() / 1000);
-    }
+    const { isend, irecv, byte } = library;
+    const [incoming, outgoing] = [piecesOf(receive), piecesOf(send)];
+    const count = incoming.length + outgoing.length;
+    // Addresses in Open MPI, integers in MPICH.
+    const requests = library.handle === "int" ? new Int32Array(count) : new BigInt64Array(count);
+    let n = 0;
+    for (const piece of incoming)
+      checked(library, irecv(piece, piece.length, byte, from, tag, this.#handle, requests.subarray(n, ++n)), "MPI_Irecv");
+    for (const piece of outgoing)
+      checked(library, isend(piece, piece.length, byte, to, tag, this.#handle, requests.subarray(n, ++n)), "MPI_Isend");
+    const partner = receive ? from : to;
+    return new MpiRequest(library, requests, this.#members?.[partner] ?? partner, [incoming, outgoing]);
   }
 
   allReduce(x: Elements): void {
@@ -178,9 +165,50 @@ class MpiTransport implements Transport {
   }
 }
 
-/** Bytes of a message from `at` on, as many as one message takes. */
-function pieceOf(x: Elements | undefined, at: number): Uint8Array | undefined {
-  return x && new Uint8Array(x.buffer, x.byteOffset + Math.min(at, x.byteLength), Math.max(0, Math.min(LARGEST, x.byteLength - at)));
+/** The bytes of a message, cut into as many as one message of MPI takes. A message of no bytes is still one. */
+function piecesOf(x: Elements | undefined): Uint8Array[] {
+  if (!x) return [];
+  const count = Math.max(1, Math.ceil(x.byteLength / LARGEST));
+  return Array.from({ length: count }, (_, i) => {
+    const at = i * LARGEST;
+    return new Uint8Array(x.buffer, x.byteOffset + at, Math.min(LARGEST, x.byteLength - at));
+  });
+}
+
+/** Messages that the library has on their way. */
+class MpiRequest implements Request {
+  readonly #library: Mpi;
+  readonly #requests: BigInt64Array | Int32Array;
+  readonly #partner: number;
+  readonly #flag = new Int32Array(1);
+  /** What the messages are read from and written to: nobody may free it. */
+  protected readonly busy: unknown;
+
+  constructor(library: Mpi, requests: BigInt64Array | Int32Array, partner: number, busy: unknown) {
+    this.#library = library;
+    this.#requests = requests;
+    this.#partner = partner;
+    this.busy = busy;
+  }
+
+  done(): boolean {
+    const library = this.#library;
+    checked(library, library.testAll(this.#requests.length, this.#requests, this.#flag, library.ignore), "MPI_Testall");
+    return this.#flag[0] !== 0;
+  }
+
+  wait(): void {
+    const library = this.#library;
+    let start = 0;
+    for (let polls = 0; !this.done(); polls++) {
+      if (polls < SPIN) continue;
+      if (polls < YIELD) library.yield();
+      else library.sleep(SLEEP_US);
+      if (polls % 256 !== 0) continue;
+      start ||= performance.now();
+      if (performance.now() - start > patienceMs()) throw new LostRank(this.#partner, patienceMs() / 1000);
+    }
+  }
 }
 
 /** The error of a rank that waits in vain. */

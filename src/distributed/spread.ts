@@ -7,12 +7,10 @@ import { capture, commit, leavesOf, together, withLeaves } from "../function/cap
 import { type WholeBatch, withinBatch } from "../function/shards.ts";
 import { atIndex } from "../function/vmap.ts";
 import { Call } from "../ops/call.ts";
-import { type AllReduce, allReduce, sumsOver } from "../ops/collective.ts";
-import type { Instruction, Region } from "../ops/op.ts";
-import { rebind } from "../ops/region.ts";
-import { record, type Tensor } from "../ops/tensor.ts";
+import { sumsOver } from "../ops/collective.ts";
+import type { Tensor } from "../ops/tensor.ts";
 import type { Cell } from "../runtime/cell.ts";
-import { tapeOf, tapeOfRegion } from "../tape/tape.ts";
+import { type Image, isOne, repeat } from "./repeat.ts";
 
 /** The shards of a batch that this rank has, and the group that its sums are over. */
 export interface Share {
@@ -27,11 +25,6 @@ export interface Share {
   /** Whether several ranks have the same shard. */
   readonly repeated: boolean;
 }
-
-/** Stands for a value: one that all shards share, or one for each. */
-type Image = Tensor | readonly Tensor[];
-
-const isOne = (image: Image): image is Tensor => !Array.isArray(image);
 
 /**
  * `fn` on the shards of this rank. Tensors of the arguments have the rank's examples along axis 0, and are cut into equal shards. `fn` sees one of them, must
@@ -87,48 +80,4 @@ function written(cell: Cell, image: Image): Tensor {
   throw new TypeError(
     `shards: ${cell.label ?? "a cell"} is set to a value that differs between the shards of a batch, but a cell holds one value; set it to a sum over them, as distributed.sum(x) gives it`,
   );
-}
-
-/** The images of `outputs`, where `seeds` gives each value that differs between shards. */
-function repeat(outputs: readonly Tensor[], seeds: ReadonlyMap<Tensor, readonly Tensor[]>, shards: number): Image[] {
-  const since = Math.min(...[...seeds.keys()].map((x) => x.source.serial));
-  const images = new Map<Tensor, Image>(seeds);
-  const imageOf = (x: Tensor): Image => images.get(x) ?? x;
-  for (const instruction of tapeOf(outputs, new Set(seeds.keys()), since)) {
-    const adds = instruction.op === allReduce;
-    if (!adds && !instruction.operands.some((x) => images.has(x))) continue;
-    const operands = instruction.operands.map(imageOf);
-    const made = adds ? addUp(instruction, operands, shards) : again(instruction, operands, shards);
-    instruction.results.forEach((old, j) => {
-      images.set(old, made[j]!);
-    });
-  }
-  return outputs.map(imageOf);
-}
-
-/** The images of an instruction's results: one instruction, or one for each shard. */
-function again(instruction: Instruction, operands: readonly Image[], shards: number): Image[] {
-  if (operands.every(isOne)) return rebind(instruction, operands);
-  if (shards > 1 && instruction.regions.some(hasAllReduce))
-    throw new TypeError(
-      `shards: ${instruction.op.name} has a sum over the batch inside, which several shards of one rank cannot meet in; start as many ranks as there are shards, or give up equal bits with --fast`,
-    );
-  const { op, params, lanes, regions, origin } = instruction;
-  const each = Array.from({ length: shards }, (_, s) => {
-    const own = operands.map((image) => (isOne(image) ? image : image[s]!));
-    return record(op, own, params, regions, { lanes, origin: { ...origin, shard: s } });
-  });
-  return instruction.results.map((_, j) => each.map((results) => results[j]!));
-}
-
-/** An all-reduce takes the values of all shards; one that they share it takes as often. */
-function addUp({ operands: old, params }: Instruction, operands: readonly Image[], shards: number): Tensor[] {
-  const { group, shards: before } = params as AllReduce;
-  const all = operands.flatMap((image) => (isOne(image) ? Array.from({ length: shards }, () => image) : image));
-  if (before !== 1) throw new Error(`internal: an all-reduce of ${old.length} operands was spread already`);
-  return all[0]!.bindAll(allReduce, all, { group, shards });
-}
-
-function hasAllReduce(region: Region): boolean {
-  return tapeOfRegion(region).some(({ op, regions }) => op === allReduce || regions.some(hasAllReduce));
 }

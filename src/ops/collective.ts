@@ -2,15 +2,28 @@
  * @file Collective operations over ranks, such as sums over all shards of a batch. A program calls them as steps of their own; all ranks call them in the order of
  * the list.
  */
-import { allocate, type TypedArray } from "../base/dtype.ts";
+import type { TypedArray } from "../base/dtype.ts";
 import { formatType, sameType, sizeOf, type Type } from "../base/shape.ts";
 import type { HostArray, Maybe, Op } from "./op.ts";
+import { Packed, shardsOf, treeSum } from "./shard-sums.ts";
 import type { Tensor } from "./tensor.ts";
+
+/** A sum that was begun. */
+export interface Flight {
+  /** Returns when it is done. */
+  wait(): void;
+}
 
 /** A group of ranks that performs collective operations. */
 export interface Collective {
   /** Sums over all ranks, in place. */
   allReduce(x: TypedArray): void;
+  /** True if sums can be begun with `start` and go on while this rank computes. */
+  readonly overlaps?: boolean;
+  /** Begins a sum over all ranks, in place. All ranks begin the same sums in the same order. */
+  start?(x: TypedArray): Flight;
+  /** Moves on what was begun, without waiting. */
+  progress?(): void;
   /** Sums over all ranks; rank r gets block r of `size` equal blocks. */
   reduceScatter(all: TypedArray, part: TypedArray): void;
   /** Concatenates the parts of all ranks. */
@@ -18,14 +31,34 @@ export interface Collective {
 }
 
 const groups = new Map<number, Collective>();
+const bucketSizes = new Map<number, number>();
 
-/** Registers a group of ranks and returns the number by which instructions refer to it. Group 0 is this process alone. */
-export function registerGroup(group: Collective): number {
+/**
+ * Registers a group of ranks and returns the number by which instructions refer to it. Group 0 is this process alone. `bucketBytes`: see {@link bucketSize};
+ * 0 if nothing is to be sent while a rank computes.
+ */
+export function registerGroup(group: Collective, bucketBytes?: number): number {
   groups.set(groups.size + 1, group);
+  if (bucketBytes !== undefined) bucketSizes.set(groups.size, bucketBytes);
   return groups.size;
 }
 
-function groupOf(number: number): Collective | undefined {
+/** Buckets are sums of at least so many bytes, since each costs a few messages, and at most so many, since the last one is sent when nothing is left to compute. */
+const BUCKET = { least: 2 ** 20, most: 25 * 2 ** 20 } as const;
+
+/** Bytes that a group sends at once of a sum of `total` bytes, while the rank goes on; Infinity if it sends everything at the end. */
+export function bucketSize(group: number, total: number): number {
+  if (!groups.get(group)?.overlaps) return Number.POSITIVE_INFINITY;
+  const given = bucketSizes.get(group) ?? Math.min(BUCKET.most, Math.max(BUCKET.least, total / 8));
+  return given === 0 ? Number.POSITIVE_INFINITY : given;
+}
+
+/** Moves on the sums that were begun. A program calls it between kernels. */
+export function moveOn(): void {
+  for (const group of groups.values()) group.progress?.();
+}
+
+export function groupOf(number: number): Collective | undefined {
   const group = groups.get(number);
   if (!group && number !== 0) throw new Error(`internal: there is no group ${number} of ranks`);
   return group;
@@ -38,75 +71,27 @@ export interface AllReduce {
   readonly shards: number;
 }
 
-/** Writes the sum of arrays to `out`, as a binary tree over their order: the left part has the largest power of two of them that is less than all. */
-export function treeSum(x: readonly TypedArray[], out: TypedArray): void {
-  if (x.length === 1) {
-    out.set(x[0]!);
-    return;
-  }
-  if (x.length === 8 && x.every((each) => each instanceof Float32Array) && out instanceof Float32Array) {
-    sumOfEight(x, out);
-    return;
-  }
-  let left = 1;
-  while (2 * left < x.length) left *= 2;
-  treeSum(x.slice(0, left), out);
-  if (x.length - left === 1) {
-    addTo(out, x[left]!);
-    return;
-  }
-  const right = out.slice();
-  treeSum(x.slice(left), right);
-  addTo(out, right);
-}
-
-/** out += x. For f32 the sum in double precision, rounded once, equals the f32 sum. */
-export function addTo(out: TypedArray, x: TypedArray): void {
-  // A loop over arrays of one class is several times as fast as one over any.
-  if (out instanceof Float32Array && x instanceof Float32Array) addFloats(out, x);
-  else for (let i = 0; i < out.length; i++) out[i] = out[i]! + x[i]!;
-}
-
-function addFloats(out: Float32Array, x: Float32Array): void {
-  for (let i = 0; i < out.length; i++) out[i] = out[i]! + x[i]!;
-}
-
-/** The sums that {@link treeSum} gives of eight arrays, in one pass. */
-function sumOfEight([a, b, c, d, e, f, g, h]: readonly Float32Array[], out: Float32Array): void {
-  const { fround } = Math;
-  for (let i = 0; i < out.length; i++) {
-    const left = fround(fround(a![i]! + b![i]!) + fround(c![i]! + d![i]!));
-    out[i] = left + fround(fround(e![i]! + f![i]!) + fround(g![i]! + h![i]!));
-  }
-}
-
 /** Sums over shards and ranks; all results are sent in one message. */
-function runAllReduce(x: readonly HostArray[], y: readonly HostArray[], { group, shards }: AllReduce): void {
-  const own = (j: number): TypedArray[] => x.slice(j * shards, (j + 1) * shards).map(({ data }) => data);
+function runAllReduce(x: readonly HostArray[], y: readonly HostArray[], params: AllReduce): void {
+  const { group, shards } = params;
   const ranks = groupOf(group);
   if (y.length === 1 || !ranks) {
-    for (const [j, { data }] of y.entries()) treeSum(own(j), data);
-    if (ranks) ranks.allReduce(y[0]!.data);
+    for (const [j, { data }] of y.entries()) treeSum(shardsOf(x, j, shards), data);
+    ranks?.allReduce(y[0]!.data);
     return;
   }
-  const message = allocate(
-    y[0]!.dtype,
-    y.reduce((n, { data }) => n + data.length, 0),
-  );
-  const places: TypedArray[] = [];
-  let at = 0;
-  for (const [j, { data }] of y.entries()) {
-    const place = message.subarray(at, at + data.length);
-    at += data.length;
-    places.push(place);
-    treeSum(own(j), place);
-  }
-  ranks.allReduce(message);
-  for (const [j, { data }] of y.entries()) data.set(places[j]!);
+  const packed = messages.get(params) ?? new Packed(y);
+  messages.set(params, packed);
+  packed.fill(x, shards);
+  ranks.allReduce(packed.message);
+  packed.unpack(y);
 }
 
+/** By the parameters of an instruction, its message. */
+const messages = new WeakMap<AllReduce, Packed>();
+
 /** Checks that operands come in groups of equal types, one operand per shard. */
-function checkSums(operands: readonly Type[], shards: number): void {
+export function checkSums(operands: readonly Type[], shards: number): void {
   const bad = operands.find(({ dtype }) => dtype === "bool" || dtype === "u8");
   if (bad) throw new TypeError(`allReduce: adds up f32, f64, i32 and u32, got ${formatType(bad)}; convert with .cast("i32") first`);
   if (operands.length === 0 || operands.length % shards !== 0)
@@ -178,7 +163,7 @@ const flat = (name: string, [x]: readonly Type[], size: number): number => {
 };
 
 /** Throws: there is no batching rule, since a vector has one block for each rank. */
-function refuseBatch(name: string): never {
+export function refuseBatch(name: string): never {
   throw new TypeError(`vmap: ${name} has no batching rule; call it outside of vmap`);
 }
 

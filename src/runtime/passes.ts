@@ -44,12 +44,16 @@ export const loopPasses: { fission?: (region: Region, ofOps: Walks, target: Targ
 /** Takes instructions out of loops that need not be in them. */
 const FISSION: TapePasses = [["fission", (region, target) => loopPasses.fission?.(region, walks, target) ?? region]];
 
-/** Arranges operands and results in memory as loop nests need them, and cuts long sums for threads. */
+/** Passes that only ranks need. `distributed` installs them. */
+export const rankPasses: { buckets?: (region: Region) => Region } = {};
+
+/** Arranges operands and results in memory as loop nests need them, cuts long sums for threads, and large sums over ranks for sending. */
 const ARRANGEMENT: TapePasses = [
   ["pack", pack],
   ["layout", layout],
   ["split-sums", splitSums],
   ["split-concats", splitConcats],
+  ["buckets", (region) => rankPasses.buckets?.(region) ?? region],
 ];
 
 /** All passes on the tape, by stages, in the order in which they run. Recomputation (`budget.ts`) runs before the stage "arrangement". */

@@ -1,5 +1,5 @@
 /**
- * @file The order of kernels that overwrite inputs. The kernel that makes the next value of a weight may come before the last reader of the present value
+ * @file The order of the steps of a program. What is sent while the program runs is sent as soon as it is made. The kernel that makes the next value of a weight may come before the last reader of the present value
  * (in reverse mode, before the cotangent of the layer's input). Moved behind that reader it can write in place, without a second buffer and a copy.
  */
 import type { Tensor } from "../ops/tensor.ts";
@@ -29,6 +29,22 @@ export function writeLast({ items, reads }: Fusion, overwrites: ReadonlyMap<Tens
     order.move(group, last);
   }
   items.sort((a, b) => (order.isBefore(a, b) ? -1 : 1));
+}
+
+/** Moves each control item that begins to send something behind the last item that makes any of it. Their order among each other stays as it was. */
+export function sendEarly({ items, reads }: Fusion): void {
+  const makers = new Map<Tensor, number>();
+  const place = new Map<Item, number>();
+  let earliest = -1;
+  items.forEach((item, at) => {
+    const made = item.kind === "control" ? item.instruction.results : item.roots;
+    for (const y of made) makers.set(y, at);
+    place.set(item, at);
+    if (item.kind !== "control" || !item.instruction.op.traits?.begins) return;
+    for (const x of reads(item)) earliest = Math.max(earliest, makers.get(x) ?? -1);
+    place.set(item, earliest + 0.5);
+  });
+  items.sort((a, b) => place.get(a)! - place.get(b)!);
 }
 
 /** A list of items that can be moved and compared without a walk along the list. */

@@ -15,13 +15,14 @@ import type { Scan } from "../ops/scan.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import type { While } from "../ops/while.ts";
 import { tapeOfRegion } from "../tape/tape.ts";
+import { Flights } from "./flights.ts";
 import { type Fusion, fuse, type Group } from "./fuse.ts";
 import type { Rows } from "./groups.ts";
 import { storedSize } from "./lanes.ts";
 import { address, bound, bufferAt, type Draft, type Location, same, sliceOf } from "./locations.ts";
 import { buildKernel } from "./loops.ts";
 import { type Block, planMemory } from "./memory.ts";
-import { writeLast } from "./order.ts";
+import { sendEarly, writeLast } from "./order.ts";
 import { orderForSums } from "./strands.ts";
 
 /** Where an input of a region comes from or an output goes: the scratch zone, or entry `cell` of the binding table (entry 0 is the zone itself). */
@@ -114,6 +115,7 @@ class Scheduler {
     };
     const inputs = new Set(region.inputs);
     const inputsAt = this.#inputsAt(region);
+    sendEarly(fusion);
     writeLast(fusion, overwrites(region, fusion, targets, inputsAt));
     const drafts: Draft[] = [];
     // An input that is also an output goes to its target first, if nothing reads that target: its own place may then be overwritten after its last reader.
@@ -128,6 +130,7 @@ class Scheduler {
     const lastRead = readPositions(fusion, outputs);
     const direct = directTargets(region, targets, fusion, lastRead, inputsAt);
     const own = new Set<Tensor>();
+    const flights = new Flights();
     fusion.items.forEach((item, position) => {
       this.#time++;
       if (item.kind === "control") drafts.push(...this.#control(item.instruction, places, placeOf, depth));
@@ -136,6 +139,8 @@ class Scheduler {
         drafts.push(this.#call(item, fusion, places, placeOf, (y) => direct.get(y) ?? places.get(replaces.get(y)!)));
         for (const y of item.stored) own.add(y);
       }
+      const then = flights.after(item);
+      if (then) drafts.push({ kind: "host", host: this.#hosts.push(then) - 1, args: [] });
     });
     this.#time++;
     // Two phases, since one target may be the source of another: what a copy or a direct write would overwrite is saved first.

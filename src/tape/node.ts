@@ -29,6 +29,10 @@ export interface Traits {
   readonly alias?: true;
   /** The instruction keeps its position in the order of the list, before everything that reads its results. */
   readonly ordered?: true;
+  /** Begins to send something, as soon as its operands are made. The function moves on what is on its way; it is called between kernels. */
+  readonly begins?: () => void;
+  /** Ends what another instruction began. */
+  readonly ends?: true;
   /** Every result has a buffer of its own, even if it only moves elements. */
   readonly copies?: true;
   /** Operands may change places without changing a bit of the result. */

@@ -1,7 +1,8 @@
 /** @file Ranks that are threads of this process: collective operations, and training to the same bits on 1, 2, 4 and 8 of them. */
 import { afterAll, describe, expect, test } from "vitest";
 import { single } from "../../src/distributed/communicator.ts";
-import { collectives, derivative, type FitTask, inScan, loop, sharded, train } from "./tasks.ts";
+import { shareOf } from "../../src/distributed/processors.ts";
+import { type buckets, collectives, derivative, differingCondition, type FitTask, inRegions, loop, sharded, train } from "./tasks.ts";
 import { onThreads, removeBundle } from "./threads.ts";
 
 afterAll(removeBundle);
@@ -44,17 +45,91 @@ describe("collective operations", () => {
     });
   });
 
-  test("a sum over the batch inside a scan wants a rank for each shard", async () => {
-    expect(() => inScan(single())).toThrow(
-      "shards: scan has a sum over the batch inside, which several shards of one rank cannot meet in; start as many ranks as there are shards, or give up equal bits with --fast",
+  test.each(["scan", "cond", "checkpoint"] as const)(
+    "sums over the batch inside of %s have the same bits on 1, 2 and 8 ranks",
+    async (region) => {
+      const want = inRegions(single(), { region });
+      expect(want.every(Number.isFinite)).toBe(true);
+      for (const size of [2, 8]) for (const got of await onThreads<number[]>(size, "inRegions", { region })) expect(got).toEqual(want);
+    },
+  );
+
+  test("a condition that differs between shards, with a sum over the batch behind it, is refused", () => {
+    expect(() => differingCondition(single())).toThrow(
+      "shards: cond has a sum over the batch inside, in which all shards must meet, but its condition differs between them; make the condition a sum too, as distributed.sum(x) gives it",
     );
-    for (const got of await onThreads<number[]>(2, "inScan")) expect(got).toEqual([27]);
   });
 
   test("a loop of one's own has the same bits on 1, 2 and 4 ranks", async () => {
     const want = loop(single());
     expect(want.at(-1)).toBeLessThan(want[0]!);
     for (const size of [2, 4]) for (const got of await onThreads<number[]>(size, "loop")) expect(got).toEqual(want);
+  });
+});
+
+describe("gradients in buckets", () => {
+  type Buckets = ReturnType<typeof buckets>;
+
+  test.each([2, 3, 8])(
+    "on %i ranks: the bits of gradients that are sent all at once, in the same order on all ranks",
+    async (size) => {
+      const on = (bytes: number): Promise<Buckets[]> => onThreads<Buckets>(size, "buckets", { bytes });
+      const [first, ...others] = await on(0);
+      expect(first!.sent).toEqual([]);
+      const all = await on(40_000);
+      for (const { losses } of [...others, ...all]) expect(losses).toEqual(first!.losses);
+      // Of five layers two fill a bucket, the last ones first; three steps.
+      const sent = all[0]!.sent.slice(0, 3);
+      expect(sent.reduce((a, b) => a + b)).toBe(4 * (96 * 96 + 3 * 96) + 4 * 97);
+      for (const each of all) expect(each.sent).toEqual([...sent, ...sent, ...sent]);
+    },
+  );
+
+  test("a failure while gradients are on their way ends the step, and the next one says that the ranks are out of step", async () => {
+    for (const { said } of await onThreads<Buckets>(2, "buckets", { bytes: 40_000, fails: 1 })) {
+      expect(said[0]).toContain("the cable is out");
+      expect(said[1]).toContain("a step before this one has failed while gradients were on their way");
+      expect(said[2]).toContain("start all ranks again, from a checkpoint");
+    }
+  });
+});
+
+describe("processors of the ranks of one machine", () => {
+  test.each([
+    [
+      ["0-7", "0-7"],
+      [4, 4],
+    ],
+    [
+      ["0-3", "4-7"],
+      [4, 4],
+    ],
+    [
+      ["0", "1"],
+      [1, 1],
+    ],
+    [
+      ["0-1", "0-1", "0-1"],
+      [1, 1, 1],
+    ],
+    [
+      ["0-2", "0-2", "0-2"],
+      [1, 1, 1],
+    ],
+    [
+      ["0-7", "0-3,9"],
+      [6, 3],
+    ],
+    [
+      ["0-5", "0-5", "6-7"],
+      [3, 3, 2],
+    ],
+  ])("%j", (lists, want) => {
+    expect(lists.map((_, own) => shareOf(lists, own))).toEqual(want);
+  });
+
+  test("a container's quota is divided too", () => {
+    expect(shareOf(["0-15", "0-15"], 1, 8)).toBe(4);
   });
 });
 

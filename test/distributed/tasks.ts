@@ -4,13 +4,13 @@ import type { Dataset, Split } from "../../src/data/dataset.ts";
 import type { Communicator } from "../../src/distributed/communicator.ts";
 import { Distributed } from "../../src/distributed/distributed.ts";
 import { compile } from "../../src/function/compile.ts";
-import { scan } from "../../src/function/control.ts";
+import { checkpoint, cond, scan } from "../../src/function/control.ts";
 import { backward, grad } from "../../src/function/derivative.ts";
 import { manualSeed, randomKey } from "../../src/math/random.ts";
 import { models } from "../../src/models/registry.ts";
 import { augment, flipHorizontal, translate } from "../../src/nn/augment.ts";
 import * as nn from "../../src/nn/index.ts";
-import { tensor } from "../../src/ops/create.ts";
+import { tensor, zeros } from "../../src/ops/create.ts";
 import { elementsOf, type Tensor } from "../../src/ops/tensor.ts";
 import { Adam } from "../../src/optim/adam.ts";
 import { EMA } from "../../src/optim/averaging.ts";
@@ -63,18 +63,80 @@ export function derivative(ranks: Communicator): number[] {
   return [...elementsOf(plain), ...elementsOf(compiled)];
 }
 
-/** A sum over the batch in every step of a scan, of two shards: s ← Σ x·s over them, from 1, where a shard has x = 1 or 2. */
-export function inScan(ranks: Communicator): number[] {
-  const distributed = new Distributed(ranks, 2);
-  const part = distributed.part(2);
-  const run = part.spread((x: Tensor) => {
-    const [last] = scan((s: Tensor) => {
-      const next = distributed.sum(s.mul(x.sum()));
-      return [next, null];
-    }, tensor(1), null, { length: 3 }); // biome-ignore format: one thought
-    return distributed.mean(last);
-  });
-  return [...elementsOf(run(tensor([1, 2].slice(part.from, part.to))))];
+/** Sums over the batch inside of loops, branches and blocks that are recomputed: one step of a network, its loss and the gradients. */
+export function inRegions(
+  ranks: Communicator,
+  { region, size = 1 }: { readonly region: "scan" | "cond" | "checkpoint"; readonly size?: number },
+): number[] {
+  const distributed = new Distributed(ranks);
+  manualSeed(5);
+  const [first, norm] = [new nn.Linear(3, 4), new nn.BatchNorm1d(4)];
+  const block = (x: Tensor): Tensor => norm.forward(x).tanh();
+  const shake = (x: Tensor): Tensor => {
+    if (region === "checkpoint") return checkpoint(block)(x);
+    // The carry is the same for all shards at first, and then each has its own.
+    if (region === "scan") return scan((s: Tensor) => [block(x.add(s)), null], zeros([x.shape[0]!, 4]), null, { length: 3 })[0];
+    return cond(distributed.sum(x.sum()).lt(size * 1e3), block, (y: Tensor) => y.mul(2), x);
+  };
+  const parameters = [...first.parameters(), ...norm.parameters()];
+  const step = compile(
+    distributed.part(16).spread((x: Tensor) => {
+      const { value, grads } = backward(() => shake(first.forward(x)).square().mean(), parameters);
+      return [distributed.mean(value), ...distributed.average(grads), norm.running_mean!.value];
+    }),
+  );
+  const { from, to } = distributed.part(16);
+  const x = Float32Array.from({ length: 48 }, (_, i) => Math.sin(3 * i)).slice(3 * from, 3 * to);
+  return [0, 1].flatMap(() => step(tensor(x, { shape: [to - from, 3] })).flatMap((y) => [...elementsOf(y)]));
+}
+
+/** A condition that differs between shards, with a sum over the batch behind it. */
+export function differingCondition(ranks: Communicator): unknown {
+  const distributed = new Distributed(ranks);
+  const run = distributed.part(16).spread((x: Tensor) => cond(x.sum().gt(0), (y: Tensor) => distributed.sum(y.sum()), (y: Tensor) => y.sum(), x)); // biome-ignore format: one thought
+  return run(tensor(Float32Array.from({ length: 16 }, (_, i) => i - 8)));
+}
+
+/** Steps of a network whose gradients are sent in buckets of about so many bytes: the losses, the weights, and how many elements were sent at once, in order. */
+export function buckets(
+  ranks: Communicator,
+  { bytes, fails = -1 }: { readonly bytes: number; readonly fails?: number },
+): { losses: number[]; sent: number[]; said: string[] } {
+  const sent: number[] = [];
+  const start = ranks.start.bind(ranks);
+  ranks.start = (x) => {
+    if (sent.length === fails) {
+      sent.push(0);
+      throw new Error("the cable is out");
+    }
+    sent.push(x.length);
+    return start(x);
+  };
+  const distributed = new Distributed(ranks, 8, false, bytes);
+  manualSeed(2);
+  const layers = Array.from({ length: 4 }, () => [new nn.Linear(96, 96), new nn.BatchNorm1d(96), new nn.ReLU()]).flat();
+  const model = new nn.Sequential(...layers, new nn.Linear(96, 4));
+  const optimizer = new SGD(model.parameters(), { lr: 0.1 });
+  const step = compile(
+    distributed.part(64).spread((x: Tensor) => {
+      const { value, grads } = backward(() => model.forward(x).square().mean(), optimizer.parameters);
+      optimizer.step(distributed.average(grads));
+      return distributed.mean(value);
+    }),
+  );
+  const { from, to } = distributed.part(64);
+  const x = tensor(Float32Array.from({ length: 64 * 96 }, (_, i) => Math.sin(i)).slice(96 * from, 96 * to), { shape: [to - from, 96] });
+  const losses: number[] = [];
+  const said: string[] = [];
+  for (let k = 0; k < 3; k++) {
+    try {
+      losses.push(step(x).itemSync());
+    } catch (error) {
+      said.push((error as Error).message);
+    }
+  }
+  for (const cell of model.stateDict().values()) losses.push(...elementsOf(cell.value).subarray(0, 50));
+  return { losses, sent, said };
 }
 
 /** A loop of one's own. */
@@ -284,8 +346,9 @@ export async function throws(ranks: Communicator): Promise<void> {
 
 export const tasks: Readonly<Record<string, (ranks: Communicator, task: never) => unknown>> = {
   collectives,
+  buckets,
   derivative,
-  inScan,
+  inRegions,
   loop,
   sharded,
   train,
