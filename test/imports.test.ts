@@ -62,7 +62,7 @@ const strangers: readonly (readonly [string, string])[] = [
 
 /** Folders whose only importers are these files or folders. */
 const importedOnlyBy: Record<string, readonly string[]> = {
-  optimize: ["optimize", "runtime/passes.ts", "runtime/loops.ts", "runtime/budget.ts", "runtime/compile.ts"],
+  optimize: ["optimize", "runtime/passes.ts", "runtime/loops.ts", "runtime/budget.ts", "runtime/ranks.ts", "runtime/compile.ts"],
   schedule: ["schedule", "runtime/fit.ts", "runtime/plan.ts", "runtime/compile.ts"],
   inspect: ["inspect", "demo", "studio", "cli", "index.ts"],
   demo: ["demo", "studio", "cli"],

@@ -2,6 +2,7 @@
  * @file Collective operations over ranks, built from one primitive, a message sent while another is received. Sums are added in one fixed binary tree over
  * the ranks, ((0 + 1) + (2 + 3)) + ..., so that their bits depend on nothing else; recursive halving is that tree (Thakur, Rabenseifner & Gropp 2005, §4.2).
  */
+import { check, having } from "../base/check.ts";
 import { allocate, type TypedArray } from "../base/dtype.ts";
 import type { Collective, Flight } from "../ops/collective.ts";
 import { addTo } from "../ops/shard-sums.ts";
@@ -37,6 +38,7 @@ export class Communicator implements Collective {
 
   /** @param fast Let the transport add up in any order, if it can. */
   constructor(transport: Transport, fast = false) {
+    check("Communicator: the transport", transport, having("a transport, such as those of mpi() and threads()", "exchange", "split"));
     this.#transport = transport;
     this.#fast = fast;
     this.#flights = transport.start && transport.size > 1 ? new Flights((...message) => transport.start!(...message)) : undefined;

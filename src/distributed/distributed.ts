@@ -8,21 +8,18 @@
 import { type Checks, check, checkOptions, expectation, flag, listOf, naturalNumber, positiveInteger } from "../base/check.ts";
 import { cores, environment } from "../base/host.ts";
 import { wholeBatch } from "../function/shards.ts";
-import { allGather, reduceScatter, registerGroup, sumsOver } from "../ops/collective.ts";
+import { allGather, reduceScatter, sumsOver } from "../ops/collective.ts";
 import { fromArray, full } from "../ops/create.ts";
 import { elementsOf, Tensor } from "../ops/tensor.ts";
-import { buckets } from "../optimize/buckets.ts";
 import { backendName, theBackend } from "../runtime/backends.ts";
 import { Cell } from "../runtime/cell.ts";
-import { rankPasses } from "../runtime/passes.ts";
+import { registerGroup } from "../runtime/ranks.ts";
 import { setThreads } from "../runtime/wasm/pool.ts";
 import { Communicator, single } from "./communicator.ts";
 import { LostRank, mpi } from "./mpi.ts";
 import { isLaunched } from "./mpi-library.ts";
 import { allowedProcessors, shareOf } from "./processors.ts";
 import { type Share, spread } from "./spread.ts";
-
-rankPasses.buckets = buckets;
 
 /** Options of {@link distribute}. */
 export interface DistributedOptions {

@@ -44,7 +44,7 @@ export const loopPasses: { fission?: (region: Region, ofOps: Walks, target: Targ
 /** Takes instructions out of loops that need not be in them. */
 const FISSION: TapePasses = [["fission", (region, target) => loopPasses.fission?.(region, walks, target) ?? region]];
 
-/** Passes that only ranks need. `distributed` installs them. */
+/** Passes that only ranks need; `ranks.ts` installs them. */
 export const rankPasses: { buckets?: (region: Region) => Region } = {};
 
 /** Arranges operands and results in memory as loop nests need them, cuts long sums for threads, and large sums over ranks for sending. */

@@ -17,8 +17,8 @@ export class Flights {
   #work = 0;
   #moveOn: (() => void) | undefined;
 
-  /** The step after this item: one that moves on what is on its way, if it is time for that. */
-  after(item: Item): HostCall | undefined {
+  /** The steps after this item: one that moves on what is on its way, if it is time for that. */
+  after(item: Item): HostCall[] {
     if (item.kind === "control") {
       const { begins, ends } = item.instruction.op.traits ?? {};
       this.#moveOn ??= begins;
@@ -26,8 +26,8 @@ export class Flights {
       // How much a loop computes is not looked at.
       if (!begins && !ends) this.#work += WORK;
     } else this.#work += (item.kind === "rows" ? item.groups : [item]).reduce((n, group) => n + workOf(group), 0);
-    if (this.#count === 0 || this.#work < WORK) return undefined;
+    if (this.#count === 0 || this.#work < WORK) return [];
     this.#work = 0;
-    return { name: "moveOn", buffers: [], run: this.#moveOn! };
+    return [{ name: "moveOn", buffers: [], run: this.#moveOn! }];
   }
 }

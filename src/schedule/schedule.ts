@@ -139,8 +139,7 @@ class Scheduler {
         drafts.push(this.#call(item, fusion, places, placeOf, (y) => direct.get(y) ?? places.get(replaces.get(y)!)));
         for (const y of item.stored) own.add(y);
       }
-      const then = flights.after(item);
-      if (then) drafts.push({ kind: "host", host: this.#hosts.push(then) - 1, args: [] });
+      for (const host of flights.after(item)) drafts.push({ kind: "host", host: this.#hosts.push(host) - 1, args: [] });
     });
     this.#time++;
     // Two phases, since one target may be the source of another: what a copy or a direct write would overwrite is saved first.

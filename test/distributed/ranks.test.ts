@@ -70,20 +70,17 @@ describe("collective operations", () => {
 describe("gradients in buckets", () => {
   type Buckets = ReturnType<typeof buckets>;
 
-  test.each([2, 3, 8])(
-    "on %i ranks: the bits of gradients that are sent all at once, in the same order on all ranks",
-    async (size) => {
-      const on = (bytes: number): Promise<Buckets[]> => onThreads<Buckets>(size, "buckets", { bytes });
-      const [first, ...others] = await on(0);
-      expect(first!.sent).toEqual([]);
-      const all = await on(40_000);
-      for (const { losses } of [...others, ...all]) expect(losses).toEqual(first!.losses);
-      // Of five layers two fill a bucket, the last ones first; three steps.
-      const sent = all[0]!.sent.slice(0, 3);
-      expect(sent.reduce((a, b) => a + b)).toBe(4 * (96 * 96 + 3 * 96) + 4 * 97);
-      for (const each of all) expect(each.sent).toEqual([...sent, ...sent, ...sent]);
-    },
-  );
+  test.each([2, 3, 8])("on %i ranks: the bits of gradients that are sent all at once, in the same order on all ranks", async (size) => {
+    const on = (bytes: number): Promise<Buckets[]> => onThreads<Buckets>(size, "buckets", { bytes });
+    const [first, ...others] = await on(0);
+    expect(first!.sent).toEqual([]);
+    const all = await on(40_000);
+    for (const { losses } of [...others, ...all]) expect(losses).toEqual(first!.losses);
+    // Of five layers two fill a bucket, the last ones first; three steps.
+    const sent = all[0]!.sent.slice(0, 3);
+    expect(sent.reduce((a, b) => a + b)).toBe(4 * (96 * 96 + 3 * 96) + 4 * 97);
+    for (const each of all) expect(each.sent).toEqual([...sent, ...sent, ...sent]);
+  });
 
   test("a failure while gradients are on their way ends the step, and the next one says that the ranks are out of step", async () => {
     for (const { said } of await onThreads<Buckets>(2, "buckets", { bytes: 40_000, fails: 1 })) {
