@@ -49,7 +49,7 @@ if (ranks.rank === 0) {
       const { gradients, sums, efficiency, behind } = step({ bytes, compute, small }, hosts, network);
       const percent = (x) => (100 * x).toFixed(1);
       console.log(
-        `  ${network.name}, ${String(hosts).padStart(3)} hosts: gradients ${gradients.toFixed(3)} s, small sums ${sums.toFixed(3)} s, efficiency ${percent(efficiency)} % (${percent(behind)} % with gradients behind the backward pass)`,
+        `  ${network.name}, ${String(hosts).padStart(3)} hosts: gradients ${gradients.toFixed(3)} s, small sums ${sums.toFixed(3)} s, efficiency ${percent(efficiency)} % (${percent(behind)} % with gradients in buckets)`,
       );
     }
 }

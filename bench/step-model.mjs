@@ -32,11 +32,19 @@ export const NETWORKS = [
   { name: "100 Gbit/s, 5 µs", latency: 5e-6, perByte: 8 / 100e9 },
 ];
 
-/** Of a step, the share of seconds that are spent on computing; `behind` where gradients are sent during the backward pass, two thirds of it. */
+/** Bytes of a bucket of gradients: an eighth of all, from 1 MiB to 25 MiB (src/ops/collective.ts). */
+export const bucketOf = (bytes) => Math.min(bytes, 25 * 2 ** 20, Math.max(2 ** 20, bytes / 8));
+
+/**
+ * Of a step, the share of seconds that are spent on computing; `behind` where gradients are sent in buckets during the backward pass, two thirds of it: the last
+ * bucket is sent when there is nothing left to compute.
+ */
 export function step({ bytes, compute, small }, hosts, { latency, perByte }) {
-  const cost = allReduceCost(bytes, hosts);
-  const gradients = cost.messages * latency + cost.bytes * perByte;
+  const seconds = (cost) => cost.messages * latency + cost.bytes * perByte;
+  const gradients = seconds(allReduceCost(bytes, hosts));
   const sums = small * Math.log2(hosts) * latency;
-  const behind = Math.max(compute + sums, compute / 3 + gradients + sums);
+  const last = seconds(allReduceCost(bucketOf(bytes), hosts));
+  const inBuckets = last * Math.ceil(bytes / bucketOf(bytes));
+  const behind = Math.max(compute + last, compute / 3 + inBuckets) + sums;
   return { gradients, sums, efficiency: compute / (compute + gradients + sums), behind: compute / behind };
 }

@@ -1,9 +1,12 @@
-/** @file One rank: a process that mpirun has started; does a task, and writes what it gives into a file of its own. */
+/** @file One rank: a process that mpirun has started; does tasks, one after another, and writes what they give into a file of its own after each. */
 import { writeFileSync } from "node:fs";
 import { mpi } from "../../src/distributed/mpi.ts";
 import { tasks } from "./tasks.ts";
 
-const [name, task, folder] = process.argv.slice(2) as [string, string, string];
+const [list, folder] = process.argv.slice(2) as [string, string];
 const ranks = await mpi();
-const result = await tasks[name]!(ranks, JSON.parse(task) as never);
-writeFileSync(`${folder}/rank-${ranks.rank}.json`, JSON.stringify(result));
+const results: unknown[] = [];
+for (const [name, task] of JSON.parse(list) as [string, unknown][]) {
+  results.push(await tasks[name]!(ranks, task as never));
+  writeFileSync(`${folder}/rank-${ranks.rank}.json`, JSON.stringify(results));
+}

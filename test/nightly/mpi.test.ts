@@ -31,7 +31,7 @@ describe.skipIf(usable.length === 0)(`on many ranks${usable.length === 0 ? " (sk
     const results = [1, 2, 4].flatMap((size) => {
       const out = join(folder, `${model}-${size}`);
       mkdirSync(out);
-      const { status, stderr } = launch(usable[0]!, size, [script, "zoo", JSON.stringify({ model }), out]);
+      const { status, stderr } = launch(usable[0]!, size, [script, JSON.stringify([["zoo", { model }]]), out]);
       expect(status, stderr).toBe(0);
       return Array.from({ length: size }, (_, r) => readFileSync(join(out, `rank-${r}.json`), "utf8"));
     });

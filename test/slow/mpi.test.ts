@@ -14,7 +14,7 @@ import { bundled } from "../distributed/bundle.ts";
 import { cutOff, fillUp, removeDisk, smallDisk } from "../distributed/faults.ts";
 import { type Launcher, launch, launchers, main, rankOf, start, titleOf, untilStep } from "../distributed/launch.ts";
 import { lower, obstacle, raise } from "../distributed/netns.ts";
-import { type collectives, type FitTask, type tasks, train } from "../distributed/tasks.ts";
+import { buckets, type collectives, type FitTask, type tasks, train } from "../distributed/tasks.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "nabla-mpi-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -26,43 +26,82 @@ const script = bundled("rank", join(place, "rank.mjs"));
 
 let runs = 0;
 
-/** A task on so many ranks; gives what each of them gives. */
-async function onRanks<T>(launcher: Launcher, size: number, name: keyof typeof tasks & string, task: unknown = {}): Promise<T[]> {
-  const out = join(folder, String(runs++));
-  mkdirSync(out);
-  const { status, stderr } = launch(launcher, size, [await script, name, JSON.stringify(task), out]);
-  expect(status, stderr).toBe(0);
-  return Array.from({ length: size }, (_, r) => JSON.parse(readFileSync(join(out, `rank-${r}.json`), "utf8")) as T);
+/** What a start of the ranks gave: how it ended, and for each rank the results of its tasks. */
+interface Started {
+  readonly status: number | null;
+  readonly stderr: string;
+  readonly results: readonly (readonly unknown[])[];
 }
 
-const cases: readonly FitTask[] = [
-  { network: "mlp", optimizer: "adam", accumulate: 2 },
-  { network: "cnn", optimizer: "sgd" },
-];
+/** Tasks on so many ranks, in one start. */
+async function onRanks(
+  launcher: Launcher,
+  size: number,
+  list: readonly (readonly [keyof typeof tasks & string, unknown])[],
+): Promise<Started> {
+  const out = join(folder, String(runs++));
+  mkdirSync(out);
+  const { status, stderr } = launch(launcher, size, [await script, JSON.stringify(list), out]);
+  return { status, stderr, results: Array.from({ length: size }, (_, r) => JSON.parse(readFileSync(join(out, `rank-${r}.json`), "utf8"))) };
+}
+
+const mlp: FitTask = { network: "mlp", optimizer: "adam", accumulate: 2 };
+const cnn: FitTask = { network: "cnn", optimizer: "sgd" };
+// Without random numbers, which are drawn by shard, 3 ranks differ by rounding alone.
+const plain: FitTask = { ...mlp, plain: true };
+const sums = ["collectives", {}] as const;
+const sentInBuckets = ["buckets", { bytes: 40_000 }] as const;
+
+/** What one process gives, as ranks write it. */
+const alone = new Map<FitTask, Promise<Trained>>();
+type Trained = Awaited<ReturnType<typeof train>>;
+function onOne(task: FitTask): Promise<Trained> {
+  let run = alone.get(task);
+  if (!run) {
+    run = train(single(), task).then((result) => JSON.parse(JSON.stringify(result)));
+    alone.set(task, run);
+  }
+  return run;
+}
+
+/** Collective operations and gradients in buckets, on all ranks alike. */
+function checkSums(all: readonly (readonly unknown[])[]): void {
+  for (const [got, sent] of all as [ReturnType<typeof collectives>, ReturnType<typeof buckets>][]) {
+    const [first, firstSent] = all[0] as [ReturnType<typeof collectives>, ReturnType<typeof buckets>];
+    expect(got.large).toEqual(first.large);
+    expect(got.small).toEqual(first.small);
+    expect(got.sent).toEqual([7]);
+    expect(got.texts).toEqual(all.map((_, r) => r));
+    expect(sent).toEqual(firstSent);
+    expect(sent.sent.length).toBe(9);
+  }
+}
 
 for (const launcher of launchers) {
   describe.skipIf(launcher.missing !== undefined)(titleOf(launcher), () => {
-    test("collective operations have the bits that ranks alone would have", async () => {
-      const size = 4;
-      const all = await onRanks<ReturnType<typeof collectives>>(launcher, size, "collectives");
-      for (const got of all.slice(1)) {
-        expect(got.large).toEqual(all[0]!.large);
-        expect(got.small).toEqual(all[0]!.small);
-      }
-      expect(all.map(({ sent }) => sent)).toEqual([[7], [7], [7], [7]]);
-      expect(all[0]!.texts).toEqual([0, 1, 2, 3]);
-    });
+    test.each(launcher.name === "MPICH" ? [2] : [2, 4])(
+      "%i ranks: sums, gradients in buckets, and the losses, figures and weights of one process; one that throws ends all, with a line that names it",
+      async (size) => {
+        const tasks = [sums, sentInBuckets, ["train", mlp], ["train", cnn], ["throws", {}]] as const;
+        const { status, stderr, results } = await onRanks(launcher, size, tasks);
+        expect(status).not.toBe(0);
+        expect(stderr).toMatch(/rank 1 on \S+, step 3: no more/);
+        checkSums(results);
+        const once = JSON.parse(JSON.stringify(buckets(single(), { bytes: 40_000 })));
+        for (const [, sent, ofMlp, ofCnn] of results as [unknown, ReturnType<typeof buckets>, Trained, Trained][]) {
+          expect(sent.losses).toEqual(once.losses);
+          expect(ofMlp).toEqual(await onOne(mlp));
+          expect(ofCnn).toEqual(await onOne(cnn));
+        }
+      },
+    );
 
-    test.each(cases)("$network, $optimizer: the same losses, figures and weights on 1, 2 and 4 ranks; nearly on 3", async (task) => {
-      const want = JSON.parse(JSON.stringify(await train(single(), task)));
-      for (const size of launcher.name === "MPICH" ? [2] : [2, 4])
-        for (const got of await onRanks<Awaited<ReturnType<typeof train>>>(launcher, size, "train", task))
-          expect(got, `${size}`).toEqual(want);
-      // Without random numbers, which are drawn by shard, 3 ranks differ by rounding alone.
-      const plain = { ...task, plain: true };
-      const exact = await train(single(), plain);
-      const [third] = await onRanks<Awaited<ReturnType<typeof train>>>(launcher, 3, "train", plain);
-      third!.losses.forEach((loss, i) => {
+    test("3 ranks: the same sums on each, and nearly the losses of one process", async () => {
+      const { status, stderr, results } = await onRanks(launcher, 3, [sums, sentInBuckets, ["train", plain]]);
+      expect(status, stderr).toBe(0);
+      checkSums(results);
+      const exact = await onOne(plain);
+      (results[0]![2] as Trained).losses.forEach((loss, i) => {
         expect(Math.abs(loss / exact.losses[i]! - 1), `step ${i}`).toBeLessThan(1e-5);
       });
     });
@@ -72,14 +111,6 @@ for (const launcher of launchers) {
 const usable = launchers.filter(({ missing }) => missing === undefined);
 
 describe.skipIf(usable.length === 0)(`what fails${usable.length === 0 ? " (skipped: no mpirun)" : ""}`, () => {
-  test.each(usable)("$name: a rank that throws ends all, with one line that names it", async (launcher) => {
-    const out = join(folder, `throws-${launcher.name}`);
-    mkdirSync(out);
-    const { status, stderr } = launch(launcher, 2, [await script, "throws", "{}", out]);
-    expect(status).not.toBe(0);
-    expect(stderr).toMatch(/rank 1 on \S+, step 3: no more/);
-  });
-
   /** A run of the command on ranks that it starts itself. */
   const nabla = (...args: string[]) =>
     spawnSync(process.execPath, [main, "train", ...args], {
@@ -89,10 +120,20 @@ describe.skipIf(usable.length === 0)(`what fails${usable.length === 0 ? " (skipp
     });
   const weightsOf = (run: string): Buffer => readFileSync(join(run, "model.safetensors"));
 
+  const flags = ["mlp", "--data", "digits", "--epochs", "3", "--save-every", "4"];
+  let undisturbed: Buffer | undefined;
+  /** The weights of a run of these flags that nobody disturbed, on one rank. */
+  function wanted(): Buffer {
+    if (!undisturbed) {
+      const out = join(folder, "undisturbed");
+      const { status, stderr } = nabla(...flags, "--distributed", "--out", out);
+      expect(status, stderr).toBe(0);
+      undisturbed = weightsOf(out);
+    }
+    return undisturbed;
+  }
+
   test("a killed rank: one clear line, a whole checkpoint, a restart on its own, and the bits of a run that nobody disturbed", async () => {
-    const flags = ["mlp", "--data", "digits", "--epochs", "3", "--save-every", "5"];
-    const alone = join(folder, "undisturbed");
-    expect(nabla(...flags, "--distributed", "--out", alone).status).toBe(0);
     const out = join(folder, "killed");
     const { child, ended } = start(usable[0]!, [...flags, "--ranks", "4", "--restarts", "3", "--out", out]);
     await untilStep(out, 20);
@@ -100,25 +141,22 @@ describe.skipIf(usable.length === 0)(`what fails${usable.length === 0 ? " (skipp
     const { status, stderr } = await ended;
     expect(status, stderr).toBe(0);
     expect(stderr).toMatch(/^nabla: .*(signal 9|exit code 9).*; last checkpoint: step \d+; restart 1 of 3 on 4 ranks$/m);
-    expect(weightsOf(out).equals(weightsOf(alone))).toBe(true);
+    expect(weightsOf(out).equals(wanted())).toBe(true);
   });
 
   test("a run whose optimizer is divided goes on undivided with another number of ranks, to the same bits", async () => {
-    const flags = ["mlp", "--data", "digits", "--epochs", "2", "--save-every", "4"];
-    const whole = join(folder, "whole");
-    expect(nabla(...flags, "--distributed", "--out", whole).status).toBe(0);
     const out = join(folder, "fewer");
     const { child, ended } = start(usable[0]!, [...flags, "--ranks", "4", "--shard-optimizer", "--out", out]);
     await untilStep(out, 10);
     process.kill(rankOf(child.pid!, 3), "SIGKILL");
     expect((await ended).status).not.toBe(0);
     expect(nabla("--resume", out, "--ranks", "2").status).toBe(0);
-    expect(weightsOf(out).equals(weightsOf(whole))).toBe(true);
+    expect(weightsOf(out).equals(wanted())).toBe(true);
   });
 
   test("a text is learned on two ranks as on one, and rank 0 shows what the model writes", () => {
     const text = join(folder, "text.txt");
-    writeFileSync(text, "so it goes on and on and on, as it went.\n".repeat(40));
+    writeFileSync(text, "so it goes on and on and on, as it went.\n".repeat(16));
     const flags = ["gpt", "--data", text, "--context", "16", "--layers", "1", "--heads", "2", "--features", "16", "--epochs", "1"];
     const [alone, together] = ["text-1", "text-2"].map((name) => join(folder, name));
     expect(nabla(...flags, "--distributed", "--out", alone!).status).toBe(0);
@@ -157,9 +195,6 @@ describe.skipIf(usable.length === 0)(`what fails${usable.length === 0 ? " (skipp
   test.skipIf(unmounted !== undefined)(
     `a full disk${unmounted === undefined ? "" : ` (skipped: ${unmounted})`}: the run ends with a line, its checkpoints are whole, and it goes on when there is room`,
     async () => {
-      const flags = ["mlp", "--data", "digits", "--epochs", "4", "--save-every", "4"];
-      const whole = join(folder, "roomy");
-      expect(nabla(...flags, "--distributed", "--out", whole).status).toBe(0);
       const out = join(disk, "run");
       const { status, stderr, afterMs, step, damaged } = await fillUp(usable[0]!, disk, out, [...flags, "--ranks", "2"]);
       expect(status).not.toBe(0);
@@ -169,7 +204,7 @@ describe.skipIf(usable.length === 0)(`what fails${usable.length === 0 ? " (skipp
       expect(damaged).toEqual([]);
       const again = nabla("--resume", out, "--ranks", "4");
       expect(again.status, again.stderr).toBe(0);
-      expect(weightsOf(out).equals(weightsOf(whole))).toBe(true);
+      expect(weightsOf(out).equals(wanted())).toBe(true);
     },
   );
 
@@ -181,8 +216,8 @@ describe.skipIf(usable.length === 0)(`what fails${usable.length === 0 ? " (skipp
     async () => {
       const agent = raise(folder);
       try {
-        const flags = ["mlp", "--data", "digits", "--epochs", "100", "--save-every", "5"];
-        const { status, stderr, afterMs, damaged } = await cutOff(openMpi!, agent, join(folder, "cut"), flags);
+        const long = ["mlp", "--data", "digits", "--epochs", "100", "--save-every", "5"];
+        const { status, stderr, afterMs, damaged } = await cutOff(openMpi!, agent, join(folder, "cut"), long);
         expect(status, stderr).not.toBe(0);
         expect(afterMs).toBeLessThan(30_000);
         expect(stderr).toMatch(/h2/);
