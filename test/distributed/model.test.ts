@@ -23,7 +23,9 @@ describe("the model of a step on many hosts", () => {
   test("and what buckets give where hosts compute faster", () => {
     const { efficiency, behind } = step({ ...RESNET50, compute: 0.3 }, 64, NETWORKS[0]!);
     const percent = (x: number): string => `${(100 * x).toFixed(0)} %`;
-    expect(page).toContain(`64 hosts at 10 Gbit/s have an efficiency of ${percent(efficiency)} with one message and of ${percent(behind)} with buckets`);
+    expect(page).toContain(
+      `64 hosts at 10 Gbit/s have an efficiency of ${percent(efficiency)} with one message and of ${percent(behind)} with buckets`,
+    );
   });
 
   test("a fit to times that the formula gives finds latency and bandwidth", () => {
