@@ -6,7 +6,7 @@ import { check, having } from "../base/check.ts";
 import { allocate, type TypedArray } from "../base/dtype.ts";
 import type { Collective, Flight } from "../ops/collective.ts";
 import { addTo } from "../ops/shard-sums.ts";
-import { Flights, type Request, type Steps } from "./flights.ts";
+import { Flights, type MessageRequest, type Steps } from "./flights.ts";
 
 /** Elements that travel. */
 export type Elements = TypedArray;
@@ -19,7 +19,7 @@ export interface Transport {
   /** Sends to one rank while it receives from another, or does one of the two; returns when both are done. */
   exchange(send: Elements | undefined, to: number, receive: Elements | undefined, from: number): void;
   /** Begins an exchange. Such messages are apart from those of `exchange`, and in an order of their own. Absent where nothing can be sent on the side. */
-  start?(send: Elements | undefined, to: number, receive: Elements | undefined, from: number): Request;
+  start?(send: Elements | undefined, to: number, receive: Elements | undefined, from: number): MessageRequest;
   /** The ranks that give the same color, in the order of their keys. All ranks call it. */
   split(color: number, key: number): Transport;
   /** A sum over all ranks, in whatever order is quick. Absent where there is none. */

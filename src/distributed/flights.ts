@@ -12,7 +12,7 @@ export type Message = [send: TypedArray | undefined, to: number, receive: TypedA
 export type Steps = Generator<Message, void>;
 
 /** Messages on their way. */
-export interface Request {
+export interface MessageRequest {
   /** Moves them on; true once they have arrived. */
   done(): boolean;
   /** Returns when they have arrived. */
@@ -21,15 +21,15 @@ export interface Request {
 
 interface Underway extends Flight {
   readonly steps: Steps;
-  request: Request | undefined;
+  request: MessageRequest | undefined;
 }
 
 /** Algorithms in the order in which they were begun, of which the first is on its way. */
 export class Flights {
-  readonly #start: (...message: Message) => Request;
+  readonly #start: (...message: Message) => MessageRequest;
   readonly #queue: Underway[] = [];
 
-  constructor(start: (...message: Message) => Request) {
+  constructor(start: (...message: Message) => MessageRequest) {
     this.#start = start;
   }
 

@@ -4,7 +4,7 @@
  */
 import { cores, environment } from "../base/host.ts";
 import { Communicator, type Elements, type Transport } from "./communicator.ts";
-import type { Request } from "./flights.ts";
+import type { MessageRequest } from "./flights.ts";
 import { type Handle, launchedHere, launchedSize, loadMpi, type Mpi } from "./mpi-library.ts";
 
 /** After so many seconds without a word from the partner it counts as lost. Ranks compile the same program at the same time, so they wait for each other for a few seconds at most. */
@@ -126,7 +126,7 @@ class MpiTransport implements Transport {
     this.#begin(0, send, to, receive, from).wait();
   }
 
-  start(send: Elements | undefined, to: number, receive: Elements | undefined, from: number): Request {
+  start(send: Elements | undefined, to: number, receive: Elements | undefined, from: number): MessageRequest {
     return this.#begin(1, send, to, receive, from);
   }
 
@@ -176,7 +176,7 @@ function piecesOf(x: Elements | undefined): Uint8Array[] {
 }
 
 /** Messages that the library has on their way. */
-class MpiRequest implements Request {
+class MpiRequest implements MessageRequest {
   readonly #library: Mpi;
   readonly #requests: BigInt64Array | Int32Array;
   readonly #partner: number;

@@ -6,7 +6,7 @@
  */
 import { check, positiveInteger } from "../base/check.ts";
 import { Communicator, type Elements, type Transport } from "./communicator.ts";
-import type { Request } from "./flights.ts";
+import type { MessageRequest } from "./flights.ts";
 
 /** Bytes of a message that lie in a mailbox at once. With 4 KB, 1 MB between two threads took 1.9 ms, with 64 KB 0.6 ms, with 1 MB 0.6 ms. */
 const MAILBOX = 65536;
@@ -61,7 +61,7 @@ class Threads implements Transport {
     this.#begin(0, send, to, receive, from).wait();
   }
 
-  start(send: Elements | undefined, to: number, receive: Elements | undefined, from: number): Request {
+  start(send: Elements | undefined, to: number, receive: Elements | undefined, from: number): MessageRequest {
     return this.#begin(1, send, to, receive, from);
   }
 
@@ -81,7 +81,7 @@ class Threads implements Transport {
 }
 
 /** A message to one thread and one from another, on their way. */
-class Exchange implements Request {
+class Exchange implements MessageRequest {
   readonly #out: Flow | undefined;
   readonly #into: Flow | undefined;
   readonly #to: number;
