@@ -164,7 +164,7 @@ async function keepModules(dist, compiled) {
     renameSync(join(dist, path), module);
     // Not every bundler knows the conditions and sub-paths of packages.
     const code = readFileSync(module, "utf8")
-      .replaceAll(/import\("#(pngjs|jpeg|jpeg2000|webp)"\)/g, 'import("./no-codec.js")')
+      .replaceAll(/import\("#(pngjs|jpeg|jpeg2000|webp|tiff)"\)/g, 'import("./no-codec.js")')
       .replaceAll('import("#csv-parse")', 'import("./csv-parse.js")')
       .replaceAll(/\(this && this\.\w+\) \|\| /g, ""); // a module has no `this`, and bundlers say so
     writeFileSync(module, withNames(path.startsWith("ops") ? withoutNotes(code, parseAst) : code, parseAst));

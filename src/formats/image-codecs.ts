@@ -77,8 +77,8 @@ const LOADERS: Readonly<Record<string, () => Promise<Decode | undefined>>> = {
     return codec && ((bytes) => toImage(codec.decode(bytes)));
   },
   TIFF: async () => {
-    const { decode } = await import("tiff");
-    return (bytes) => ofTiff(decode(bytes, { pages: [0] })[0]);
+    const { decode } = (await import("#tiff")) as Partial<typeof import("tiff")>;
+    return decode && ((bytes) => ofTiff(decode(bytes, { pages: [0] })[0]));
   },
 };
 

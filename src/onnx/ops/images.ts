@@ -228,7 +228,7 @@ export const images: Readonly<Record<string, Op>> = {
     host: [0],
     prepare: loadImageCodecs,
     run: decoded,
-    limits: "the bytes must be known inside `compile`; JPEG, PNG, WebP and JPEG 2000 in Node, by optional packages",
+    limits: "the bytes must be known inside `compile`; but for BMP and PNM in Node, JPEG, JPEG 2000, WebP and TIFF by optional packages",
   },
   DeformConv: { since: 19, weights: [1, 3], run: deformed, limits: "images of two axes" },
 };
