@@ -3,6 +3,7 @@
  */
 import { expect, test } from "vitest";
 import * as nb from "../../src/index.ts";
+import * as onnx from "../../src/onnx/index.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
 import { close, ints, of, range, run, sigmoid, sum, wave } from "./one-node.ts";
 
@@ -210,4 +211,22 @@ test("QuantizeLinear and DequantizeLinear in blocks since 21", async () => {
   expect(of(q!)).toEqual([3, 5, 5, 6]);
   const [back] = await run("DequantizeLinear", 21, [q!, scale, tensor(Uint8Array.of(1, 2), { shape: [1, 2] })], { axis: 1, block_size: 2 });
   expect(of(back!)).toEqual([1, 2, 30, 40]);
+});
+
+test.each([10, 16, 17])("a conversion to floats of few bits (type %i) passes gradients on", async (to) => {
+  const nodes = [
+    { op: "Cast", inputs: ["x"], outputs: ["h"], attributes: [{ name: "to", i: to, type: 2 }] },
+    { op: "Cast", inputs: ["h"], outputs: ["y"], attributes: [{ name: "to", i: 1, type: 2 }] },
+  ];
+  const inputs = [{ name: "x", type: { tensor: { elem: 1, shape: { dims: [{ value: 4 }] } } } }];
+  const model = await onnx.load(
+    onnx.encodeOnnx("Model", { irVersion: 8, opsets: [{ version: 19 }], graph: { nodes, inputs, outputs: [{ name: "y" }] } }),
+  );
+  const y = (x: Tensor): Tensor => model.forward(x) as Tensor;
+  const x = tensor([1, -2, 0.25, 0]);
+  close(nb.grad((each: Tensor) => y(each).square().sum())(x), [2, -4, 0.5, 0]);
+  const ends = tensor([Number.POSITIVE_INFINITY, Number.NaN, 1e-30, 3.4e38]);
+  const got = of(y(ends));
+  if (to !== 17) expect(got.slice(0, 2)).toEqual([Number.POSITIVE_INFINITY, Number.NaN]);
+  expect(got[2]).toBe(to === 16 ? (162 / 128) * 2 ** -100 : 0);
 });

@@ -84,13 +84,23 @@ function toSmall(x: Tensor, dtype: OnnxDtype, saturate: boolean): Tensor {
     );
 }
 
+/** To a float of 16 bits or fewer. */
+function rounded(x: Tensor, to: OnnxDtype, saturate: boolean): Tensor {
+  return passing(x, to === "float16" ? toHalf(x) : to === "bfloat16" ? toBrain(x) : toSmall(x, to, saturate));
+}
+
+/** Rounded elements with the derivative of what was rounded: 1, as of any conversion of floats. */
+function passing(x: Tensor, y: Tensor): Tensor {
+  // The difference is exact, so the sum is the rounded element; infinities have none.
+  const through = x.add(y.sub(x).stopGradient());
+  return x.isFinite().and(y.isFinite()).where(through, y.stopGradient());
+}
+
 /** A tensor of one ONNX type as another. */
 export function converted(x: Tensor, from: OnnxDtype, to: OnnxDtype, saturate = true): Live {
   if (from === to) return new Live(x, to);
-  if (to === "float16") return new Live(toHalf(x.cast("f32")), to);
-  if (to === "bfloat16") return new Live(toBrain(x.cast("f32")), to);
   if (to === "float8e8m0") throw unsupported(`conversion to ${to} is not supported`);
-  if (to.startsWith("float") && to !== "float") return new Live(toSmall(x.cast("f32"), to, saturate), to);
+  if (to === "bfloat16" || (to.startsWith("float") && to !== "float")) return new Live(rounded(x.cast("f32"), to, saturate), to);
   if (to in BITS && to !== from) return wrapped(isFloatType(from) ? x.cast("i32") : wide(x).cast("i32"), to);
   return new Live(x.cast(heldAs(to)), to);
 }
