@@ -90,6 +90,8 @@ export function lookAtLoss(
   };
 }
 
+const MATRIX = { hessian: "Hessian", "gauss-newton": "Gauss-Newton matrix" } as const;
+
 /** Lines about curvature. */
 function curvatureLines({
   matrix,
@@ -109,7 +111,7 @@ function curvatureLines({
       : `; 2/η is ${short(sharpness.limit)}: gradient descent is ${sharpness.stable ? "stable" : "unstable"} along it`;
   const show = (all: Curvature["top"]): string => all.map(({ value, error }) => `${short(value)} ± ${short(error)}`).join(", ");
   return [
-    `largest eigenvalue of the ${matrix} ${short(sharpness.value)} ± ${short(sharpness.error)}${limit}`,
+    `largest eigenvalue of the ${MATRIX[matrix]} ${short(sharpness.value)} ± ${short(sharpness.error)}${limit}`,
     `largest: ${show(top)}`,
     `least: ${show(bottom)}`,
     `trace ${short(trace.value)} ± ${short(trace.error)}, norm ${short(frobenius.value)}, λ₁ over the typical magnitude ${short(condition)}, ${(100 * negative).toFixed(1)} % of directions curve down; ${products} products`,
@@ -174,7 +176,7 @@ export function lossSections({ curvature: curved, landscape, paths: found }: Los
             text: curvatureLines(curved),
             pictures: [
               lineChart([{ name: "density", points: logDensity(curved) }], {
-                title: `Eigenvalues of the ${curved.matrix}`,
+                title: `Eigenvalues of the ${MATRIX[curved.matrix]}`,
                 x: "eigenvalue",
                 y: "log10 of the density",
                 height: 280,
@@ -196,7 +198,7 @@ export function lossSections({ curvature: curved, landscape, paths: found }: Los
                 y: "loss",
                 height: 280,
               }),
-              heatmap("On a plane of two", landscape.plane.loss.toReversed()),
+              heatmap("On a plane of two, the weights in the middle", landscape.plane.loss.toReversed()),
             ],
           },
         ]

@@ -19,7 +19,7 @@ import type { Moment } from "./moment.ts";
 import { rulesOf } from "./rules.ts";
 import { SiteProgram, type SiteReading } from "./site-program.ts";
 import { recordSites, type SiteList } from "./sites.ts";
-import { leftOutFinding, optimizerRules, tryStep } from "./try-step.ts";
+import { decayFinding, leftOutFinding, optimizerRules, tryStep } from "./try-step.ts";
 import { type ActivationUnits, type Units, UnitsMeter } from "./units.ts";
 
 /** What {@link look} looks at. */
@@ -143,7 +143,7 @@ async function optimizerFindings(
   found: readonly Finding[],
   step: number | null,
 ): Promise<Finding[]> {
-  const left = leftOutFinding(model, optimizer, step);
+  const left = [...leftOutFinding(model, optimizer, step), ...decayFinding(optimizer, step)];
   if (left.length > 0 || found.some(({ rule }) => rule === "not-finite")) return left;
   return optimizerRules(await tryStep(model, optimizer, loss, batch), step);
 }

@@ -118,6 +118,28 @@ export function leftOutFinding(model: Layer, optimizer: Optimizer, step: number 
   ];
 }
 
+/** Share of every weight that decay may take in a step: weights of AdamW with usual settings lose 1e-5, of SGD 1e-4. */
+const DECAY = 0.02;
+
+/** What is said of an optimizer that draws weights to 0. */
+export function decayFinding(optimizer: Optimizer, step: number | null): Finding[] {
+  const shares = optimizer.groups.map(({ lr, options }) => [lr * (options.weightDecay ?? 0), lr, options.weightDecay ?? 0] as const);
+  const [share, lr, decay] = shares.reduce((a, b) => (b[0] > a[0] ? b : a), [0, 0, 0]);
+  if (share <= DECAY) return [];
+  return [
+    {
+      rule: "weight-decay",
+      where: "weights",
+      step,
+      severity: "error",
+      evidence: { "rate × weightDecay": share, "learning rate": lr, weightDecay: decay },
+      cause: "weight decay takes a large share of every weight in each step: they are drawn to 0 faster than they learn",
+      remedies: ["a smaller weightDecay (usual are 1e-4 with SGD, 1e-2 with AdamW), or none"],
+      confidence: "proved",
+    },
+  ];
+}
+
 /** Above this a step replaces a weight rather than corrects it. */
 const LARGE = 0.5;
 

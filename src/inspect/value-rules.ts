@@ -39,7 +39,11 @@ export function inputRules(x: ArrayLike<number>, examples: number, step: number 
   const mean = sum / x.length;
   const deviation = Math.sqrt(Math.max(0, squares / x.length - mean * mean));
   const rms = Math.sqrt(squares / x.length);
-  const say = (cause: string, severity: Finding["severity"]): Finding[] => [
+  const scaled = [
+    "standardize the inputs: subtract the mean and divide by the deviation of the training split (data.standardize, or nn.BatchNorm as the first layer)",
+  ];
+  const read = ["look at how the inputs are read, and at what is done to them on the way"];
+  const say = (cause: string, severity: Finding["severity"], remedies = scaled): Finding[] => [
     {
       rule: "data",
       where: "inputs",
@@ -47,13 +51,13 @@ export function inputRules(x: ArrayLike<number>, examples: number, step: number 
       severity,
       evidence: { low, high, mean, deviation },
       cause,
-      remedies: [
-        "standardize the inputs: subtract the mean and divide by the deviation of the training split (data.standardize, or nn.BatchNorm as the first layer)",
-      ],
+      remedies,
       confidence: "measured",
     },
   ];
-  if (deviation === 0 && examples > 1) return say("all inputs are the same number: there is nothing to learn from", "error");
+  if (deviation === 0 && examples > 1) return say("all inputs are the same number: there is nothing to learn from", "error", read);
+  if (examples > 1 && areCopies(x, examples))
+    return say("all examples have the same inputs: there is nothing to learn from", "error", read);
   if (high - low > 20 && rms > 3)
     return say(
       `inputs reach from ${low.toPrecision(3)} to ${high.toPrecision(3)}: raw values, for which initial weights are made too large`,
@@ -64,6 +68,13 @@ export function inputRules(x: ArrayLike<number>, examples: number, step: number 
   if (Math.abs(mean) > 3 * deviation && Math.abs(mean) > 1)
     return say("inputs lie far from 0 for their spread: their second moment is a long valley, in which steps zig-zag", "warning");
   return [];
+}
+
+/** Whether all examples are the first. */
+function areCopies(x: ArrayLike<number>, examples: number): boolean {
+  const each = x.length / examples;
+  for (let i = each; i < x.length; i++) if (x[i] !== x[i - each]) return false;
+  return true;
 }
 
 function outOfRange(low: number, high: number, classes: number): string {

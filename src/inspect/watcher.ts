@@ -13,7 +13,7 @@ import { splitRules } from "./data-rules.ts";
 import { type Look, lookAt } from "./look.ts";
 import { flatFinding, hasLearnedLittle, lostFinding, overfitFinding, shrunkFinding, sizesOf } from "./run-rules.ts";
 import { SiteProgram } from "./site-program.ts";
-import { leftOutFinding, ratiosOf, type Snapshot, snapshotOf, tooFast, tooSlow } from "./try-step.ts";
+import { decayFinding, leftOutFinding, ratiosOf, type Snapshot, snapshotOf, tooFast, tooSlow } from "./try-step.ts";
 
 /** Options of {@link Watcher}. */
 export interface WatcherOptions {
@@ -95,7 +95,8 @@ export class Watcher implements Callback {
     this.#began = performance.now();
     this.#baseline = baselineLoss(training.data);
     await this.#timed(async () => {
-      this.#note([...leftOutFinding(training.model, training.optimizer, training.total), ...splitRules(training.data)], training);
+      const { model, optimizer, data, total } = training;
+      this.#note([...leftOutFinding(model, optimizer, total), ...decayFinding(optimizer, total), ...splitRules(data)], training);
       this.#before = await snapshotOf(training.model);
       this.#sizes = sizesOf(this.#before);
       if (this.#share === undefined) await this.#look(training);

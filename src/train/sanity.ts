@@ -95,13 +95,15 @@ export async function overfitOneBatch(model: Layer, data: Dataset, options: Over
   const start = new Mark(
     new Set([...model.stateDict().values(), ...optimizer.stateDict().values(), ...optimizer.parameters, randomState()]),
   );
+  // No loss of classes is below 0: one that is pulls the wrong way.
+  const isLow = (value: number): boolean => value <= baseline / 20 && !(data.task === "classification" && value < 0);
   model.train();
   try {
-    while (losses.length < steps && !(losses.at(-1)! <= baseline / 20)) losses.push(await step(x, y, true, lengths, more).item());
+    while (losses.length < steps && !isLow(losses.at(-1)!)) losses.push(await step(x, y, true, lengths, more).item());
   } finally {
     step.dispose();
   }
-  const learned = losses.at(-1)! <= baseline / 20;
+  const learned = isLow(losses.at(-1)!);
   const classes = data.task === "classification" ? data.classes.length : undefined;
   const patient = { model, optimizer, loss, batch: { x, y, lengths, ...(more && { more }) }, classes };
   return { losses, baseline, learned, findings: learned ? [] : await findingsOf(patient, start, losses.length) };

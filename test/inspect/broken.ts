@@ -5,7 +5,7 @@ import * as nn from "../../src/nn/index.ts";
 import { crossEntropy } from "../../src/nn/losses.ts";
 import { fromArray } from "../../src/ops/create.ts";
 import type { Tensor } from "../../src/ops/tensor.ts";
-import { Adam, type Optimizer, SGD } from "../../src/optim/index.ts";
+import { Adam, AdamW, type Optimizer, SGD } from "../../src/optim/index.ts";
 import type { RuleName } from "../../src/train/finding.ts";
 import { compileStep } from "../../src/train/step.ts";
 import type { Loss } from "../../src/train/task.ts";
@@ -314,6 +314,16 @@ export const BROKEN: readonly (readonly [name: string, rule: RuleName, make: () 
   ["relu for targets below 0", "outputs", () => made(() => ({ model: ending(new nn.ReLU()), ...batch(), y: values((v) => v - 4.5) }))],
   ["targets in the thousands", "data", () => made(() => ({ model: ending(), ...batch(), y: values((v) => 20_000 + 5000 * v) }))],
   ["targets far from 0", "data", () => made(() => ({ model: ending(), ...batch(), y: values((v) => 1990 + v) }))],
+  ["the same inputs in all examples", "data", () => made(() => ({ model: mlp(), ...batch(inputs().map((_, i, all) => all[i % 64]!)) }))],
+  [
+    "weight decay of 100",
+    "weight-decay",
+    () =>
+      made(() => {
+        const model = mlp();
+        return { model, ...batch(), optimizer: new AdamW(model.parameters(), { lr: 3e-3, weightDecay: 100 }) };
+      }),
+  ],
   [
     "one target that is far from the others",
     "data",

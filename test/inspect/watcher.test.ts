@@ -6,6 +6,8 @@ import { splitRules } from "../../src/inspect/data-rules.ts";
 import { Watcher, type WatcherOptions } from "../../src/inspect/watcher.ts";
 import { manualSeed } from "../../src/math/random.ts";
 import * as nn from "../../src/nn/index.ts";
+import { zeros } from "../../src/ops/create.ts";
+import type { Tensor } from "../../src/ops/tensor.ts";
 import { Adam, AdamW, type Optimizer, SGD } from "../../src/optim/index.ts";
 import { DivergenceError, type Finding, firstExamples, fit, overfitOneBatch } from "../../src/train/index.ts";
 import "../../src/runtime/evaluate.ts";
@@ -69,11 +71,17 @@ describe("Watcher", () => {
     expect([other.looks, other.findings]).toEqual([0, []]);
   });
 
-  test("weights that decay to 0 are told from those that do not learn", async () => {
+  test("weights that are drawn to 0, by the optimizer or by the loss, are told from those that do not learn", async () => {
     const model = mlp();
-    const optimizer = new AdamW(model.parameters(), { lr: 3e-3, weightDecay: 100 });
-    const { watcher } = await run(model, optimizer, data, { every: "0.1%" }, 14);
-    expect(watcher.findings.map(({ rule, severity }) => [rule, severity])).toEqual([["weight-decay", "error"]]);
+    const { watcher } = await run(model, new AdamW(model.parameters(), { lr: 3e-3, weightDecay: 100 }), data, { every: "0.1%" }, 1);
+    expect(watcher.findings).toMatchObject([{ rule: "weight-decay", where: "weights", step: 0, severity: "error" }]);
+    const other = mlp();
+    const size = (): Tensor => other.parameters().reduce((sum, { value }) => sum.add(value.square().sum()), zeros([]));
+    const loss = (outputs: unknown, y: Tensor): Tensor => nn.crossEntropy(outputs as Tensor, y).add(size().mul(5));
+    const seen = new Watcher({ every: "0.1%", onFinding: () => {} });
+    const optimizer = new SGD(other.parameters(), { lr: 0.01 });
+    await fit(other, data, { optimizer, epochs: 3, loss, callbacks: [seen], checks: false });
+    expect(seen.findings.map(({ rule, severity }) => [rule, severity])).toEqual([["weight-decay", "error"]]);
   });
 
   test("what is learned by heart and does not carry over is said at the end", async () => {
@@ -171,6 +179,14 @@ test("overfitOneBatch names the fault", async () => {
   const { learned, findings } = await overfitOneBatch(model, data, { optimizer: new Adam(model.parameters()), steps: 20 });
   expect(learned).toBe(false);
   expect(findings.map(({ rule }) => rule)).toEqual(["poor-init"]);
+  const wrong = mlp();
+  const turned = {
+    optimizer: new Adam(wrong.parameters()),
+    steps: 20,
+    loss: (o: unknown, y: Tensor) => nn.crossEntropy(o as Tensor, y).neg(),
+  };
+  const report = await overfitOneBatch(wrong, data, turned);
+  expect([report.learned, report.findings.map(({ rule }) => rule)]).toEqual([false, ["outputs"]]);
   const good = mlp();
   expect(await overfitOneBatch(good, data, { optimizer: new Adam(good.parameters(), { lr: 1e-2 }) })).toMatchObject({
     learned: true,

@@ -13,7 +13,7 @@ test("curvature, landscape, paths and spectrum, in the terminal and in the page"
   const argv = ["inspect", "mlp", "--examples", "32", "--what", "curvature,landscape,paths,spectrum", "--optimizer", "sgd", "--html", page];
   expect(await nabla(argv)).toBe(0);
   const text = out.join("\n");
-  expect(text).toMatch(/^largest eigenvalue of the hessian [\d.]+ ± \S+; 2\/η is \d+: gradient descent is (un)?stable along it$/m);
+  expect(text).toMatch(/^largest eigenvalue of the Hessian [\d.]+ ± \S+; 2\/η is \d+: gradient descent is (un)?stable along it$/m);
   expect(text).toMatch(/^noise scale /m);
   expect(text).toMatch(/^landscape: loss along a random direction/m);
   expect(text).toMatch(/^ *[░▒▓█ ]{20,}$/m);
