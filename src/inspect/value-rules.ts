@@ -27,15 +27,8 @@ export function rootMeanSquare(values: ArrayLike<number>): number {
 /** Scale and centre of the inputs; integers are indices, and are not looked at. */
 export function inputRules(x: ArrayLike<number>, examples: number, step: number | null): Finding[] {
   if (x instanceof Int32Array || x.length === 0) return [];
-  let [low, high, sum, squares] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0, 0];
-  for (let i = 0; i < x.length; i++) {
-    const v = x[i]!;
-    if (!Number.isFinite(v)) return [];
-    if (v < low) low = v;
-    if (v > high) high = v;
-    sum += v;
-    squares += v * v;
-  }
+  const [low, high, sum, squares] = spanOf(x);
+  if (!Number.isFinite(squares)) return [];
   const mean = sum / x.length;
   const deviation = Math.sqrt(Math.max(0, squares / x.length - mean * mean));
   const rms = Math.sqrt(squares / x.length);
@@ -68,6 +61,19 @@ export function inputRules(x: ArrayLike<number>, examples: number, step: number 
   if (Math.abs(mean) > 3 * deviation && Math.abs(mean) > 1)
     return say("inputs lie far from 0 for their spread: their second moment is a long valley, in which steps zig-zag", "warning");
   return [];
+}
+
+/** Least, most, sum and sum of squares; the last is not finite where a value is not. */
+function spanOf(x: ArrayLike<number>): [low: number, high: number, sum: number, squares: number] {
+  let [low, high, sum, squares] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0, 0];
+  for (let i = 0; i < x.length; i++) {
+    const v = x[i]!;
+    if (v < low) low = v;
+    if (v > high) high = v;
+    sum += v;
+    squares += v * v;
+  }
+  return [low, high, sum, squares];
 }
 
 /** Whether all examples are the first. */
