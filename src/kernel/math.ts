@@ -197,6 +197,13 @@ function sigmoid(x: Expr): Expr {
   return k.select(k.lt(x, k.float(0)), below, k.sub(k.float(1), below));
 }
 
+/** The same in double precision, where the host has eˣ alone. */
+function logistic(x: Expr): Expr {
+  const e = k.exp(k.neg(k.abs(x)));
+  const one = k.splat(k.constant(1, "f64"), x.lanes);
+  return k.div(k.select(k.lt(x, k.splat(k.constant(0, "f64"), x.lanes)), e, one), k.add(one, e));
+}
+
 /** After Juffa (2016), `erff`; 1.0 ULP, 1.2: x + x·P(x²) below 0.927734375, 1 - exp(Q(|x|)) above. */
 const ERF_SMALL: readonly number[] = [-5.96761703e-4, 4.99119423e-3, -2.67681349e-2, 1.12819925e-1, -3.76125336e-1, 1.28379166e-1];
 const ERF_LARGE: readonly number[] = [
@@ -250,8 +257,9 @@ function sine(x: Expr, shift: number): Expr {
 
 const DIRECT: Readonly<Record<string, (x: Expr) => Expr>> = { exp: expOf, expm1, log, log1p, tanh, sigmoid, erf };
 
-/** Computes an f32 function lane by lane in the host's double precision. */
-function throughHost(f: (x: Expr) => Expr, x: Expr): Expr {
+/** Computes an f32 function in the host's double precision. */
+function throughHost(f: (x: Expr) => Expr, x: Expr, { calls }: Target): Expr {
+  if (calls === "vectors") return f(x);
   const one = (scalar: Expr): Expr => k.cast(f(k.cast(scalar, "f64")), "f32");
   if (x.lanes === 1) return one(x);
   const lanes = Array.from({ length: x.lanes }, (_, i) => one(k.lane(x, i)));
@@ -264,12 +272,12 @@ function throughHost(f: (x: Expr) => Expr, x: Expr): Expr {
  *
  *     let t = polynomial(x);  if !(max|x| < limit) { t = host(x) }
  */
-function bindSine(op: "sin" | "cos", x: Expr, prelude: Stmt[]): Expr {
+function bindSine(op: "sin" | "cos", x: Expr, prelude: Stmt[], target: Target): Expr {
   const argument = k.bind(x);
   const result = k.bind(sine(argument.variable, op === "sin" ? 0 : 1));
   const size = k.abs(argument.variable);
   const inside = k.lt(x.lanes > 1 ? k.fold("max", size) : size, k.float(SINE_LIMIT));
-  const slow = throughHost(op === "sin" ? k.sin : k.cos, argument.variable);
+  const slow = throughHost(op === "sin" ? k.sin : k.cos, argument.variable, target);
   prelude.push(argument.statement, result.statement, k.ifThen(k.not(inside), [k.set(result.variable, slow)]));
   return result.variable;
 }
@@ -279,10 +287,11 @@ function expandIn(s: Stmt, target: Target): readonly Stmt[] {
   const prelude: Stmt[] = [];
   const memo = new Map<Expr, Expr>();
   const change = (x: Expr): Expr => {
+    if (x.op === "sigmoid" && x.dtype === "f64" && target.calls === "vectors") return logistic(x.args[0]!);
     if (x.dtype !== "f32" || isNative(target, x.op, x.dtype)) return x;
     const direct = DIRECT[x.op];
     if (direct) return direct(x.args[0]!);
-    return x.op === "sin" || x.op === "cos" ? bindSine(x.op, x.args[0]!, prelude) : x;
+    return x.op === "sin" || x.op === "cos" ? bindSine(x.op, x.args[0]!, prelude, target) : x;
   };
   const expanded = mapOperands(s, (x) => rewrite(x, change, memo));
   return [...prelude, mapBlocks(expanded, (block) => block.flatMap((inner) => expandIn(inner, target)))];

@@ -188,6 +188,8 @@ export interface Target {
   readonly fma: "fused" | "separate" | "engine";
   /** Functions with an instruction, for scalars and vectors. Others are expanded into arithmetic or computed by the host (f32), or computed by the host (f64). */
   readonly native: Readonly<Record<"f32" | "f64", readonly MathFunction[]>>;
+  /** Whether other functions are called for one element or for all lanes of a vector. */
+  readonly calls: "elements" | "vectors";
   /**
    * Adds checks to accesses that are not proved to stay inside their buffers (`kernel/bounds.ts`). Absent if the machine itself refuses accesses outside the
    * memory of the program.
@@ -215,6 +217,7 @@ export const WASM: Target = {
   // Relaxed SIMD has it, for vectors.
   fma: "engine",
   native: { f32: [], f64: [] },
+  calls: "elements",
   costs: {
     iteration: 0.25,
     latency: 4.5,

@@ -7,6 +7,7 @@ import { type Builder, FIRST_VALUE, type Item, type Kind, type Origin, RBP, RSP 
 import type { FunctionWriter } from "./function.ts";
 import { instruction } from "./instructions.ts";
 import { type InstructionItem, isMemory, Liveness, mayFold, readsFirst } from "./liveness.ts";
+import { MOST_OPERANDS, ROOM } from "./routines.ts";
 
 /** Registers to give away, in order of preference. Of the general ones, those that a function must restore come last. */
 export interface RegisterFile {
@@ -132,6 +133,7 @@ class Rewriter {
     this.#file = file;
     this.#registers = registers;
     this.#writer = writer;
+    if (builder.calls) this.#frame = MOST_OPERANDS * ROOM;
     for (const v of spilled) {
       const value = v + FIRST_VALUE;
       if (builder.originOf(value)) continue;
@@ -157,6 +159,7 @@ class Rewriter {
       if (item.kind === "instruction") this.#instruction(item);
       else if (item.kind === "label") this.#writer.place(item.label, item.align);
       else if (item.kind === "jump") this.#writer.jump(item.label, item.condition);
+      else if (item.kind === "call") this.#writer.call(item.routine);
     }
     if (this.#frame > 0) this.#emit("lea.q", [RSP, { base: RBP, displacement: -8 * saved.length }]);
     for (const r of [...saved].reverse()) this.#emit("pop", [r]);

@@ -4,6 +4,7 @@
  */
 import type { Decoration, Memory, Operand } from "./assembler.ts";
 import type { Instruction, InstructionSet } from "./instructions.ts";
+import type { Routine } from "./routines.ts";
 
 export const FIRST_VALUE = 64;
 /** The frame of a function: its arguments lie above it, its own memory below. */
@@ -24,6 +25,8 @@ export type Item =
   | { readonly kind: "instruction"; readonly x: Instruction; readonly operands: readonly Operand[]; readonly decoration: Decoration }
   | { readonly kind: "label"; readonly label: number; readonly align: boolean }
   | { readonly kind: "jump"; readonly label: number; readonly condition: string | undefined }
+  /** A call of a routine, which changes only the bottom of the frame. */
+  | { readonly kind: "call"; readonly routine: Routine }
   /** Ends of a loop: what is read in it and made before it must outlive it. */
   | { readonly kind: "enter" }
   | { readonly kind: "leave" };
@@ -61,6 +64,7 @@ export class Builder {
   readonly #instructions: InstructionSet;
   #items: Piece[] = [];
   #labels = 0;
+  #calls = false;
 
   constructor(instructions: InstructionSet) {
     this.#instructions = instructions;
@@ -96,6 +100,16 @@ export class Builder {
 
   jump(label: number, condition?: string): void {
     this.#items.push({ kind: "jump", label, condition });
+  }
+
+  /** Whether routines are called, which find their operands at the bottom of the frame. */
+  get calls(): boolean {
+    return this.#calls;
+  }
+
+  call(routine: Routine): void {
+    this.#calls = true;
+    this.#items.push({ kind: "call", routine });
   }
 
   /** The code that `body` emits, taken out: loops learn from their bodies what must come before them. */

@@ -6,10 +6,11 @@ import { byteSize, type Dtype, isFloat } from "../../base/dtype.ts";
 import { constantOf } from "../../kernel/build.ts";
 import type { Expr } from "../../kernel/kernel.ts";
 import type { Decoration, Memory, Operand } from "./assembler.ts";
-import type { Builder, Constants, Kind } from "./code.ts";
+import { type Builder, type Constants, type Kind, RSP } from "./code.ts";
 import { Conversions } from "./conversions.ts";
 import { type Emitter, type Machine, PREDICATES, type Source, type VectorExtension } from "./extension.ts";
 import { Integers } from "./integers.ts";
+import { isFunction, ROOM } from "./routines.ts";
 import { kindOf, laneBytes, lengthOf } from "./values.ts";
 
 /** What expressions need from their surroundings: statements own variables, `memory.ts` owns loads. */
@@ -330,6 +331,7 @@ export class Expressions implements Emitter {
   #operation(x: Expr, target: number | undefined): number {
     const [a, b] = x.args as readonly [Expr, Expr | undefined];
     const operand = a.dtype;
+    if (isFunction(x)) return this.#call(x);
     if (a.dtype === "bool" && x.lanes > 1) return this.#integers.masks(x);
     if (x.op in COMPARE && (isFloat(operand) || x.lanes > 1)) return this.#compare(x, a, b!);
     if (isFloat(operand)) return b ? this.#floatBinary(x, a, b, target) : this.#floatUnary(x, a);
@@ -361,6 +363,15 @@ export class Expressions implements Emitter {
     const immediate = ROUNDING[x.op];
     if (immediate === undefined) throw new Error(`internal: x64 has no ${x.op} of ${x.dtype}`);
     return this.#float(x, "vrndscale", first, this.source(a), undefined, immediate);
+  }
+
+  /** A function of the library, by a routine. */
+  #call(x: Expr): number {
+    const length = lengthOf(x);
+    const values = x.args.map((arg) => this.emit(arg));
+    for (const [i, value] of values.entries()) this.code.emit("vmovups.store", [{ base: RSP, displacement: ROOM * i }, value], { length });
+    this.code.call({ op: x.op, wide: x.dtype === "f64", lanes: x.lanes });
+    return this.make("v", "vmovups", [{ base: RSP, displacement: 0 }], { length });
   }
 
   #allButSign(wide: boolean): number {

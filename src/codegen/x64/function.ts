@@ -2,6 +2,7 @@
 import type { Assembler, Decoration, Operand } from "./assembler.ts";
 import type { Instruction } from "./instructions.ts";
 import { printInstruction } from "./print.ts";
+import { type Routine, routineKey } from "./routines.ts";
 
 /** Vectors are done, so that code of other lengths is not slowed down; and back to the caller. */
 export const RETURN: readonly number[] = [0xc5, 0xf8, 0x77, 0xc3];
@@ -11,10 +12,12 @@ export class FunctionWriter {
   /** The assembler's labels for those of the function. */
   readonly #labels: number[] = [];
   readonly #lines: string[] | undefined;
+  readonly #labelOf: (routine: Routine) => number;
 
-  /** With `listing` the text is kept. */
-  constructor(assembler: Assembler, listing: boolean) {
+  /** With `listing` the text is kept. `labelOf` gives the assembler's label of a routine. */
+  constructor(assembler: Assembler, listing: boolean, labelOf: (routine: Routine) => number) {
     this.#assembler = assembler;
+    this.#labelOf = labelOf;
     this.#lines = listing ? [] : undefined;
   }
 
@@ -39,6 +42,11 @@ export class FunctionWriter {
     if (condition === undefined) this.#assembler.jump(this.#label(label));
     else this.#assembler.jumpIf(condition, this.#label(label));
     this.#lines?.push(`  j${condition ?? "mp"} .${label}`);
+  }
+
+  call(routine: Routine): void {
+    this.#assembler.call(this.#labelOf(routine));
+    this.#lines?.push(`  call ${routineKey(routine)}`);
   }
 
   end(): void {

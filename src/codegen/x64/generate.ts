@@ -3,7 +3,6 @@
  * (`kernel/lower.ts`); then statements are emitted in order, and values get registers.
  */
 
-import { isFloat } from "../../base/dtype.ts";
 import type { Watch } from "../../base/passes.ts";
 import { affineOf, constantForm, type Known, rangeOf } from "../../kernel/affine.ts";
 import { type Guards, guardAccesses } from "../../kernel/bounds.ts";
@@ -11,13 +10,13 @@ import { inKernel, int, max, min, variable } from "../../kernel/build.ts";
 import type { Expr, Kernel, Stmt } from "../../kernel/kernel.ts";
 import { divideWork, lower } from "../../kernel/lower.ts";
 import { partOf } from "../../kernel/part.ts";
-import { HOST } from "../../kernel/scalar.ts";
 import { assigned, eachExpr, eachStmt, operandsOf } from "../../kernel/walk.ts";
 import { Builder, type Constants, RBP } from "./code.ts";
 import { Expressions } from "./expressions.ts";
 import type { Machine } from "./extension.ts";
 import { MemoryAccess } from "./memory.ts";
 import { Pointers } from "./pointers.ts";
+import { type Functions, isFunction } from "./routines.ts";
 import { MOST_PARTS } from "./team.ts";
 
 /** A variable's place: a value, or a scalar expression that is computed where it is used. */
@@ -38,6 +37,8 @@ export interface GenerateOptions {
   readonly machine: Machine;
   readonly constants: Constants;
   readonly guards: Guards;
+  /** The functions that machine code can call. */
+  readonly functions: Functions;
   /** Kernels with at least this much work (see `weigh`) are divided: their functions have two more arguments, the bounds of the part to do. */
   readonly leastWork: number;
   /** Told of the kernel after each pass. */
@@ -216,23 +217,26 @@ class Generator {
   }
 }
 
-/** Whether a kernel calls functions that only the host has: it is not made into machine code. */
-export function callsHost(kernel: Kernel): boolean {
+/** Whether a kernel calls functions that only JavaScript has: it is not made into machine code. */
+function callsHost(kernel: Kernel, functions: Functions): boolean {
   let found = false;
   const seen = new Set<Expr>();
   const visit = (x: Expr): void => {
-    found ||= Object.hasOwn(HOST, x.op) && isFloat(x.args[0]!.dtype);
+    found ||= isFunction(x) && !functions.has(x.op);
   };
   eachStmt(kernel.body, (s) => eachExpr(operandsOf(s), visit, seen));
   return found;
 }
 
 /** A kernel as code without registers; undefined if it calls the host. */
-export function generate(kernel: Kernel, { machine, constants, guards, leastWork, watch }: GenerateOptions): Generated | undefined {
+export function generate(
+  kernel: Kernel,
+  { machine, constants, guards, functions, leastWork, watch }: GenerateOptions,
+): Generated | undefined {
   return inKernel(() => {
     const target = { ...machine.target, guardAccesses: (x: Kernel) => guardAccesses(x, guards) };
     const lowered = lower(kernel, target, watch);
-    if (callsHost(lowered)) return undefined;
+    if (callsHost(lowered, functions)) return undefined;
     const generator = new Generator(lowered, machine, constants);
     const reports = lowered.buffers.length > kernel.buffers.length;
     const options = { leastWork, mostParts: MOST_PARTS, mostBuffers: Number.POSITIVE_INFINITY, isOfMainThread: () => false };

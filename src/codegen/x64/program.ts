@@ -13,6 +13,7 @@ import type { Machine } from "./extension.ts";
 import { FunctionWriter, RETURN } from "./function.ts";
 import { generate } from "./generate.ts";
 import { instruction } from "./instructions.ts";
+import { type Functions, type Routine, routineKey, writeRoutine } from "./routines.ts";
 import { addressInto, writeEntry } from "./team.ts";
 
 export interface CompileOptions {
@@ -24,6 +25,8 @@ export interface CompileOptions {
   readonly team?: { readonly address: bigint; readonly leastWork: number } | undefined;
   /** The address of {@link REPORTS} words in which accesses outside of their buffers leave their numbers. */
   readonly reports: bigint;
+  /** Functions that machine code can call: of others, JavaScript runs the kernels. None by default. */
+  readonly functions?: Functions | undefined;
   /** Whether every access is checked, and not only what is not proved to be inside its buffer. */
   readonly checkAll?: boolean | undefined;
   /** Told of each kernel after each pass. */
@@ -77,6 +80,8 @@ interface Made {
   readonly text: string | undefined;
 }
 
+const NONE: Functions = new Map();
+
 class ProgramWriter {
   readonly assembler: Assembler;
   readonly constants: Constants = new Constants();
@@ -85,6 +90,7 @@ class ProgramWriter {
   readonly #program: Program;
   readonly #options: CompileOptions;
   readonly #made: Made[] = [];
+  readonly #routines: Map<string, { readonly routine: Routine; readonly label: number }> = new Map();
   /** The first is no fault. */
   readonly faults: string[] = [""];
 
@@ -107,7 +113,7 @@ class ProgramWriter {
   }
 
   #kernel(kernel: Kernel): Made {
-    const { machine, watch, team, checkAll = false } = this.#options;
+    const { machine, watch, team, checkAll = false, functions = NONE } = this.#options;
     const report = ({ access, buffer }: Unproved): number => {
       const what = "kind" in access ? "stores to" : "loads from";
       const { length } = kernel.buffers[buffer]!;
@@ -115,11 +121,11 @@ class ProgramWriter {
     };
     const guards = { all: checkAll, report };
     const leastWork = team?.leastWork ?? Number.POSITIVE_INFINITY;
-    const made = generate(kernel, { machine, constants: this.constants, guards, leastWork, watch });
+    const made = generate(kernel, { machine, constants: this.constants, guards, functions, leastWork, watch });
     if (!made) return { label: undefined, reports: false, spills: 0, text: undefined };
     const { reports } = made;
     const label = this.#here(64);
-    const writer = new FunctionWriter(this.assembler, this.#options.listing !== undefined);
+    const writer = new FunctionWriter(this.assembler, this.#options.listing !== undefined, (routine) => this.#routine(routine));
     const spills = allocate(made.code, machine.registers, writer);
     const { text } = writer;
     if (!made.parts) return { label, reports, spills, text };
@@ -136,6 +142,25 @@ class ProgramWriter {
     this.assembler.align(multiple);
     this.assembler.place(label);
     return label;
+  }
+
+  /** The label of a routine. */
+  #routine(routine: Routine): number {
+    const key = routineKey(routine);
+    const known = this.#routines.get(key);
+    if (known) return known.label;
+    const label = this.assembler.newLabel();
+    this.#routines.set(key, { routine, label });
+    return label;
+  }
+
+  /** The routines that kernels call. */
+  routines(): void {
+    const { functions = NONE, machine } = this.#options;
+    for (const { routine, label } of this.#routines.values()) {
+      this.assembler.place(label);
+      writeRoutine(this.assembler, routine, functions.get(routine.op)!, machine.registers);
+    }
   }
 
   /** Per kernel, a function on a list of addresses. */
@@ -358,6 +383,7 @@ const MOVE: readonly number[] = [
 export function compileProgram(program: Program, options: CompileOptions): Compiled {
   const writer = new ProgramWriter(program, options);
   writer.kernels();
+  writer.routines();
   const entries = writer.entries();
   const parts = writer.parts(program.steps, 0);
   const bytes = writer.assembler.finish(writer.constants.bytes);

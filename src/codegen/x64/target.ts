@@ -14,6 +14,7 @@ export const AVX512: Target = {
   tails: "mask",
   registers: 31,
   fma: "fused",
+  calls: "vectors",
   // A gather of sixteen elements takes some 24 cycles. With fewer issues than the processor has, the tiler prefers square tiles, which load less for each product: mlp_b128 and
   // vgg_small_b32 took 10 and 7 % less than with 3.5; with 2 they took more again.
   costs: { ...WASM.costs, issues: 2.5, gather: 24, scatter: 32, fold: 12 },

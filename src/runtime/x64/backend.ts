@@ -1,6 +1,6 @@
 /**
  * @file Machine code for x86-64 as a backend, on Linux in Node: over the memory of the WebAssembly backend, so that cells stay where they are when one takes the place of the
- * other. Kernels that call functions of the host are run by JavaScript, between stretches of machine code.
+ * other. Kernels that call functions which only JavaScript has are run by it, between stretches of machine code.
  */
 
 import { environment } from "../../base/host.ts";
@@ -117,10 +117,11 @@ interface Placed {
 const placed: WeakMap<Program, Placed> = new WeakMap();
 const gone: FinalizationRegistry<Code> = new FinalizationRegistry((code) => code.release());
 
-const addresses = (system: System, memory: LinearMemory): Pick<CompileOptions, "arena" | "counters" | "reports"> => ({
+const addresses = (system: System, memory: LinearMemory): Pick<CompileOptions, "arena" | "counters" | "reports" | "functions"> => ({
   arena: system.addressOf(memory.buffer),
   counters: system.addressOf(counters.buffer),
   reports: system.addressOf(reports.buffer),
+  functions: system.functions,
 });
 
 function placeProgram(program: Program, memory: LinearMemory, watch?: Loading["watch"]): Placed {

@@ -4,6 +4,7 @@
  */
 import { builtinModule } from "../../base/host.ts";
 import { messageOf } from "../../base/message.ts";
+import { type Functions, LIBRARY } from "../../codegen/x64/routines.ts";
 
 /** A function of machine code on an offset in an arena. */
 export type Entry = (offset: number) => void;
@@ -26,6 +27,8 @@ export interface System {
   readonly file: string;
   /** The address of the first byte of a buffer that stays where it is. */
   addressOf(buffer: ArrayBufferLike): bigint;
+  /** Functions of C's library of mathematics; none if this system has another. */
+  readonly functions: Functions;
   /** @throws {Error} if the system gives no memory that can be executed. */
   place(code: Uint8Array): Code;
 }
@@ -35,11 +38,11 @@ type Native = (...args: unknown[]) => unknown;
 /** What is used of koffi. */
 interface Koffi {
   readonly version: string;
-  load(name: null): { func(declaration: string): Native };
+  load(name: string | null): { func(declaration: string): Native; symbol(name: string): unknown };
   proto(declaration: string): unknown;
   decode(address: bigint | number, type: unknown): Native;
   view(address: bigint | number, length: number): ArrayBuffer;
-  address(array: Uint8Array): bigint | number;
+  address(of: unknown): bigint | number;
 }
 
 const READ_WRITE = 3;
@@ -94,11 +97,24 @@ export function strangeHost(): string | undefined {
   return `machine code is made for Linux on x86-64, and this is ${platform ?? "a page"} on ${arch ?? "an unknown processor"}`;
 }
 
+/** The file of the library in glibc. */
+const MATHEMATICS = "libm.so.6";
+
+function mathematicsOf(koffi: Koffi): Functions {
+  try {
+    const library = koffi.load(MATHEMATICS);
+    return new Map(Object.entries(LIBRARY).map(([op, name]) => [op, BigInt(koffi.address(library.symbol(name)))]));
+  } catch {
+    return new Map();
+  }
+}
+
 let prototypes = 0;
 
 class Linux implements System {
   readonly version: string;
   readonly file: string;
+  readonly functions: Functions;
   readonly #koffi: Koffi;
   readonly #map: Native;
   readonly #protect: Native;
@@ -110,6 +126,7 @@ class Linux implements System {
     this.#koffi = koffi;
     this.file = file;
     this.version = koffi.version;
+    this.functions = mathematicsOf(koffi);
     const system = koffi.load(null);
     this.#map = system.func("intptr_t mmap(intptr_t, size_t, int, int, int, intptr_t)");
     this.#protect = system.func("int mprotect(intptr_t, size_t, int)");

@@ -32,13 +32,14 @@ export function executed(kernel: Kernel, data: readonly TypedArray[], machine: M
   const arena = system.addressOf(memory);
   const program = { kernels: [kernel], steps: [], bindings: 0 };
   const reports = new Int32Array(new SharedArrayBuffer(4 * REPORTS));
-  const addresses = { arena, counters: 0n, reports: system.addressOf(reports.buffer) };
+  const addresses = { arena, counters: 0n, reports: system.addressOf(reports.buffer), functions: system.functions };
   const { bytes, kernels, faults } = compileProgram(program, { machine, ...addresses, checkAll });
   const list = new BigUint64Array(memory, 0, views.length);
   for (const [i, view] of views.entries()) list[i] = arena + BigInt(view.byteOffset);
+  if (kernels[0] === undefined) throw new Error(`kernel ${kernel.name} is no machine code`);
   const code = system.place(bytes);
   try {
-    code.entryOnAddress(kernels[0]!)(arena);
+    code.entryOnAddress(kernels[0])(arena);
   } finally {
     code.release();
   }
