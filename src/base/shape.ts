@@ -127,3 +127,15 @@ export function checkShape(shape: Shape, what: string): void {
 export function axesFrom(shape: Shape, start: number): number[] {
   return shape.map((_, i) => i).slice(start);
 }
+
+/** The largest divisor for which `fits` holds; 0 if none. */
+export function divisor(n: number, fits: (divisor: number) => boolean): number {
+  for (let d = n; d >= 1; d--) if (n % d === 0 && fits(d)) return d;
+  return 0;
+}
+
+/** The least divisor for which `fits` holds; `n` if none. */
+export function leastDivisor(n: number, fits: (divisor: number) => boolean): number {
+  for (let d = 1; d < n; d++) if (n % d === 0 && fits(d)) return d;
+  return n;
+}

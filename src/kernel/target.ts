@@ -18,6 +18,8 @@ export interface Costs {
   readonly multiplies: number;
   readonly loads: number;
   readonly issues: number;
+  /** Cache lines in a cycle that come from the second cache. Absent if products take longer than that whatever the tile. Measure with `lstm_b32`. */
+  readonly lines?: number;
   /** Loads of a vector, relative to a vector of consecutive elements: one element repeated, and elements that are not contiguous. Measure with `conv7x7_fb`. */
   readonly repeated: number;
   readonly gather: number;
@@ -111,6 +113,11 @@ export interface Laying {
   readonly zeros: number;
   /** The least number of vectors in a row of an image for vectors along rows to pay. */
   readonly leastVectors: number;
+  /**
+   * True if channels carry the vectors where those of all convolutions fill them, whatever the number of images: then the lanes of a weight's gradient need not be added up. Measure with
+   * `vgg_small_b32`.
+   */
+  readonly prefersChannels: boolean;
 }
 
 /** Limits of the tiler. */
@@ -125,6 +132,11 @@ export interface Tiling {
   readonly longSum: number;
   /** The least products of a part that pay for adding it to memory; the same for products with operands at indices from memory. Measure with `lenet_b64`. */
   readonly leastProducts: number;
+  /**
+   * True if a sum is cut within one point of its outermost axis too (an image of the gradient of a weight) where that has more products than a part may have. Long vectors multiply
+   * faster than their operands come from beyond the second cache. Measure with `conv3x3_fb`.
+   */
+  readonly cutsPoints: boolean;
   readonly lookedUpProducts: number;
   /** The most terms of a short sum, and of one of its axes that may be unrolled. Measure with `dw3x3_fwd`. */
   readonly shortSum: number;
@@ -158,6 +170,11 @@ export interface Packing {
   readonly meetingPitch?: number;
   /** From this many terms on a panel does not stay in the cache without packing (256 still do). Measure with `gemm_512`. */
   readonly leastTerms: number;
+  /**
+   * The same where the axis of the vectors is not contiguous, so that a vector would go along the sum instead, and its lanes be added up for each result. Absent if only many terms count.
+   * Measure with `lstm_b32`.
+   */
+  readonly leastTransposed?: number;
   /** How often an operand must be read for packing to pay. */
   readonly leastReads: number;
 }
@@ -253,6 +270,7 @@ export const WASM: Target = {
     blockProducts: 640,
     longSum: 1024,
     leastProducts: 128,
+    cutsPoints: false,
     lookedUpProducts: 64,
     shortSum: 64,
     writtenTerms: 8,
@@ -268,7 +286,7 @@ export const WASM: Target = {
   fusing: { shared: 3, again: 6, repeated: 4, unrelated: 4096, copies: 256, concatenated: 32 },
   slicing: { wanted: 128, enough: 32, leastElements: 1 << 16, leastInRows: 1 << 18, rowSlices: 64, manyRows: 1024, mostResults: 4096 },
   hoisting: { manyRows: 16, manyTerms: 128, worth: 5 },
-  laying: { zeros: 0.1, leastVectors: 2 },
+  laying: { zeros: 0.1, leastVectors: 2, prefersChannels: false },
 };
 
 /**

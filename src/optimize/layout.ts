@@ -1,6 +1,6 @@
 /**
  * @file The layout of convolutions. With the batch in the lanes, a convolution multiplies a vector of images by one weight, whatever the number of channels. If
- * the images do not fill vectors, output channels are in the lanes instead, and the weights are vectors. The pass notes the axis on the instructions of
+ * the images do not fill vectors, or the target prefers channels, output channels are in the lanes instead, and the weights are vectors. The pass notes the axis on the instructions of
  * convolutions and copies operands that could not be computed in that order; `schedule/lanes.ts` does the rest.
  */
 
@@ -27,10 +27,11 @@ export function layout(region: Region, target: Target = WASM): Region {
 /** The rule that notes the axis in lanes on convolutions and copies operands where needed. */
 function laying(region: Region, target: Target): Rule {
   const fixed = fixedValues(region);
-  const rows = leftInRows(region, fixed, target);
+  const laneAxis = laneAxes(region, target);
+  const rows = leftInRows(region, fixed, laneAxis, target);
   const copied = copier();
   return (instruction, operands, original) => {
-    const lanes = laneAxis(instruction, target);
+    const lanes = laneAxis(instruction);
     if (lanes === undefined || rows.has(original)) return undefined;
     const [x, y] = tuple(operands, 2);
     if (isOf(instruction, convWeight)) {
@@ -69,25 +70,36 @@ function fixedValues(region: Region): ReadonlySet<Tensor> {
 }
 
 /** The axis that carries the vectors of a convolution, if one does. */
-function laneAxis(instruction: Instruction, { lanes: width }: Target): number | undefined {
-  const convolves = isOf(instruction, conv) || isOf(instruction, convWeight);
-  if (!convolves || instruction.results[0]!.dtype !== "f32") return undefined;
-  const [x, y] = instruction.operands;
-  const { groups } = instruction.params;
-  if (instruction.lanes !== undefined) return undefined;
-  if (x.shape[0]! % width.f32 === 0) return IMAGES;
-  const channels = instruction.op === conv ? y.shape[0]! : y.shape[1]!;
-  return groups === 1 && channels % width.f32 === 0 ? CHANNELS : undefined;
+type LaneAxis = (instruction: Instruction) => number | undefined;
+
+/** Chooses the axes of a region's convolutions: images if they fill vectors, else channels; or the other way round if the target wants that and the channels of all of them do. */
+function laneAxes(region: Region, { lanes: width, laying }: Target): LaneAxis {
+  const fills = (n: number): boolean => n % width.f32 === 0;
+  const axes = (instruction: Instruction): number[] => {
+    const convolves = isOf(instruction, conv) || isOf(instruction, convWeight);
+    if (!convolves || instruction.results[0]!.dtype !== "f32" || instruction.lanes !== undefined) return [];
+    const [x, y] = instruction.operands;
+    const channels = instruction.op === conv ? y.shape[0]! : y.shape[1]!;
+    return [...(fills(x.shape[0]!) ? [IMAGES] : []), ...(instruction.params.groups === 1 && fills(channels) ? [CHANNELS] : [])];
+  };
+  const all = tapeOfRegion(region)
+    .map(axes)
+    .filter((list) => list.length > 0);
+  const [first, second] = laying.prefersChannels && all.every((list) => list.includes(CHANNELS)) ? [CHANNELS, IMAGES] : [IMAGES, CHANNELS];
+  return (instruction) => {
+    const own = axes(instruction);
+    return own.includes(first) ? first : own.includes(second) ? second : undefined;
+  };
 }
 
 /**
  * Convolutions that stay row by row because a change of layout does not pay: those that vectorize along rows as well, if more values would have to be copied
  * to and from lanes than there are convolutions between them.
  */
-function leftInRows(region: Region, fixed: ReadonlySet<Tensor>, target: Target): ReadonlySet<Instruction> {
+function leftInRows(region: Region, fixed: ReadonlySet<Tensor>, laneAxis: LaneAxis, target: Target): ReadonlySet<Instruction> {
   const left = new Set<Instruction>();
   for (const { members, copies } of islands(region, fixed)) {
-    const convolutions = members.filter((i) => laneAxis(i, target) !== undefined);
+    const convolutions = members.filter((i) => laneAxis(i) !== undefined);
     if (copies > convolutions.length && convolutions.every((i) => vectorizesInRows(i, target))) for (const i of convolutions) left.add(i);
   }
   return left;

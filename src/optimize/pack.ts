@@ -4,7 +4,7 @@
  *
  *     x[i,j] · y[j,k]     =     x[i,j] · p[a,j,c]     where p[a,j,c] = y[j, 8a + c], panels of 8 columns
  */
-import { sizeOf } from "../base/shape.ts";
+import { divisor, sizeOf } from "../base/shape.ts";
 import { tuple } from "../base/tuple.ts";
 import { type Target, WASM } from "../kernel/target.ts";
 import { type Dot, dot, words } from "../ops/contract.ts";
@@ -19,6 +19,25 @@ const hasBatch = (x: string, y: string, out: string): boolean => [...x].some((c)
 /** Returns true if rows of this many terms are whole cache lines, map to one set of the cache, and are read often enough for a copy to pay. */
 const rowsMeet = (terms: number, columns: number, { packing: { meetingPitch, leastReads }, caches }: Target): boolean =>
   meetingPitch !== undefined && (4 * terms) % meetingPitch === 0 && terms % caches.line === 0 && columns >= leastReads;
+
+/**
+ * Returns true if a sum is long enough for packing; a shorter one if vectors of the operand would go along it, and copying costs less than adding up the lanes of each result, since the
+ * operand is read at least as often as there are terms.
+ */
+function paysFor(terms: number, rows: number, transposed: boolean, { packing }: Target): boolean {
+  const { leastTerms, leastTransposed = Number.POSITIVE_INFINITY, leastReads } = packing;
+  return terms >= leastTerms || (transposed && terms >= leastTransposed && rows >= Math.max(leastReads, terms));
+}
+
+/**
+ * Rows that are packed together: as many as stay in the second cache with the terms of one part of the sum. The lines of all rows at one term would be a power of two apart, and with
+ * more terms than a set of that cache has lines, each part would evict its own rows.
+ */
+function rowsOfBlock(rows: number, terms: number, { caches, tiling, packing }: Target): number {
+  const length = terms <= tiling.longSum ? terms : divisor(terms, (n) => n <= tiling.blockProducts);
+  const size = divisor(rows, (n) => n * length <= caches.panel);
+  return size >= packing.leastReads ? size : rows;
+}
 
 /** The letters that are summed, in the order of the larger operand, which is then copied in its own order. */
 function summedLetters([x, y]: readonly [Tensor, Tensor], [xWord, yWord]: readonly [string, string], out: string): string[] {
@@ -43,7 +62,7 @@ function packOne(instruction: Known<2, Dot>, operands: readonly Tensor[], packed
   const terms = sizeOf(sum.map(size));
   const columns = sizeOf([...out].filter((c) => mine.includes(c)).map(size));
   const rows = sizeOf([...out].filter((c) => other.includes(c)).map(size));
-  if (terms < packing.leastTerms) return undefined;
+  if (!paysFor(terms, rows, mine.at(-1) !== k, target)) return undefined;
   let vectors = operands[v]!;
   let [vectorWord, result] = [mine, out];
   const inColumns = mine.length === sum.length + 1 && size(k) % packing.columns === 0 && rows >= packing.leastReads;
@@ -63,9 +82,10 @@ function packOne(instruction: Known<2, Dot>, operands: readonly Tensor[], packed
   }
   const isMatrix = sum.join() === last && other.length === 2;
   if (isMatrix && rowsMeet(terms, columns, target)) {
-    const [row, e] = tuple([...other.slice(0, 1), ...fresh.slice(4, 5)], 2);
-    // One cache line of terms of each row after another. The terms of the other operand are split in the same way, which moves nothing.
-    repeated = { x: packed(repeated.x, [0, 1], caches.line), word: e + row + last };
+    const [e, block] = tuple(fresh.slice(4, 6), 2);
+    const lines = packLines(repeated, [e, block], packed, target);
+    [repeated, result] = [lines, result.replace(other[0]!, lines.rows)];
+    // The terms of the other operand are split in the same way, which moves nothing.
     const at = vectorWord.indexOf(last);
     vectors = vectors.reshape([...vectors.shape.slice(0, at), terms / caches.line, caches.line, ...vectors.shape.slice(at + 1)]);
     vectorWord = vectorWord.replace(last, e + last);
@@ -98,15 +118,27 @@ function packRepeated(
   return { x: x.bind(copy, [x.transpose(axesOf(order))]), word: order.join("") };
 }
 
-/** Returns a copy of a value with its axes in an order and the last in panels of some width; the same copy for all products that want it. */
-type Copier = (x: Tensor, order: readonly number[], width: number) => Tensor;
+/** Packs a matrix whose elements are repeated: in each block of rows, one cache line of terms of each row after another. `rows` are the letters of its rows. */
+function packLines({ x, word }: Packed, [e, block]: readonly [string, string], packed: Copier, target: Target): Packed & { rows: string } {
+  const [rows, terms] = tuple(x.shape, 2);
+  const [row, last] = tuple([...word], 2);
+  const size = rowsOfBlock(rows, terms, target);
+  const outer = size < rows ? block : "";
+  return { x: packed(x, [0, 1], target.caches.line, size), word: outer + e + row + last, rows: outer + row };
+}
+
+/**
+ * Returns a copy of a value with its axes in an order and the last in panels of some width, for each block of so many points of the first axis if there are several; the same copy for
+ * all products that want it.
+ */
+type Copier = (x: Tensor, order: readonly number[], width: number, block?: number) => Tensor;
 
 function copier(): Copier {
   const copies = new Map<Tensor, Map<string, Tensor>>();
-  return (x, order, width) => {
+  return (x, order, width, block) => {
     const own = copies.get(x) ?? new Map<string, Tensor>();
-    const key = `${order} in ${width}`;
-    const made = own.get(key) ?? x.bind(copy, [panels(x, order, width)]);
+    const key = `${order} in ${width} by ${block}`;
+    const made = own.get(key) ?? x.bind(copy, [inBlocks(panels(x, order, width), block)]);
     copies.set(x, own.set(key, made));
     return made;
   };
@@ -118,6 +150,13 @@ function panels(x: Tensor, order: readonly number[], width: number): Tensor {
   const n = rows.rank - 1;
   const split = rows.reshape([...rows.shape.slice(0, -1), rows.shape[n]! / width, width]);
   return split.transpose([n, ...rows.shape.slice(0, -1).map((_, i) => i), n + 1]);
+}
+
+/** Panels [k, rows, width] as [rows / block, k, block, width]. */
+function inBlocks(x: Tensor, block: number | undefined): Tensor {
+  const rows = x.shape[1]!;
+  if (block === undefined || block === rows) return x;
+  return x.reshape([x.shape[0]!, rows / block, block, x.shape[2]!]).transpose([1, 0, 2, 3]);
 }
 
 export function pack(region: Region, target: Target = WASM): Region {

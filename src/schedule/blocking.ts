@@ -2,7 +2,8 @@
  * @file Cache blocking: loops are cut into blocks so that operands are still in the cache when they are read again. It serves elementwise nests that
  * transpose, and the axis that a product goes through once for every panel of the other operand.
  */
-import { divisor, type Nest, type Part, pointsOf, type Tile } from "./tiling.ts";
+import { divisor } from "../base/shape.ts";
+import { type Nest, type Part, pointsOf, type Tile } from "./tiling.ts";
 
 /**
  * Blocks for a transposition. A value that is read along one axis and written along another is handled in small squares of both axes, so that each

@@ -2,8 +2,9 @@
  * @file Partition of long sums. The operands of one part stay in the cache and on few pages; each part is added to the result in memory. The parts, and with
  * them the order of every sum, depend on shapes and the target alone.
  */
+import { divisor, leastDivisor } from "../base/shape.ts";
 import { resultAxes } from "./loop-order.ts";
-import { axesOf, type Choice, divisor, leastDivisor, type Nest, type Part, pointsOf, stepOf, touched } from "./tiling.ts";
+import { axesOf, type Choice, type Nest, type Part, pointsOf, stepOf, touched } from "./tiling.ts";
 
 /** Axes of the sum in the order of their loops. For contractions the axis with the smallest steps is innermost. */
 export function orderSums({ access, mayKeepSum }: Nest, { written }: Choice): number[] {
@@ -32,16 +33,26 @@ const productsOf = ({ access: { axes } }: Nest, sums: readonly number[]): number
 function partsOfProducts(nest: Nest, sums: readonly number[]): Part[] {
   const { access, target } = nest;
   const { tiling, caches } = target;
-  const first = sums[0]!;
-  const { extent } = access.axes[first]!;
+  const [first, second] = sums;
+  const { extent } = access.axes[first!]!;
   const each = productsOf(nest, sums);
-  const jumps = extent > caches.pages && access.loads[first]!.some((c) => c === null || Math.abs(c) >= caches.page);
+  const jumps = extent > caches.pages && access.loads[first!]!.some((c) => c === null || Math.abs(c) >= caches.page);
   if (each * extent <= tiling.longSum && !jumps) return [];
   const looksUp = axesOf(access, "sum").some((i) => access.terms[i]!.includes(null));
   const few = Math.min(tiling.leastProducts, caches.pages);
   const fits = (n: number): boolean => n * each <= tiling.blockProducts && n * each >= few && (!jumps || n <= caches.pages);
   const size = looksUp ? leastDivisor(extent, (n) => n * each >= tiling.lookedUpProducts) : divisor(extent, fits);
-  return size > 0 && size < extent ? [{ axis: first, size }] : [];
+  if (size > 0) return size < extent ? [{ axis: first!, size }] : [];
+  // One point of the first axis has too many products: of one point at a time, a part of the second axis.
+  if (!tiling.cutsPoints || second === undefined || each <= tiling.blockProducts) return [];
+  const inner = each / access.axes[second]!.extent;
+  const part = divisor(access.axes[second]!.extent, (n) => n * inner <= tiling.blockProducts && n * inner >= few);
+  return part > 0
+    ? [
+        { axis: first!, size: 1 },
+        { axis: second, size: part },
+      ]
+    : [];
 }
 
 /** Parts for a sum that carries the vector itself. Every part goes through all results, so its operands should fit in the cache. */

@@ -45,8 +45,27 @@ function cyclesOfRun(nest: Nest, candidate: Candidate, runs: readonly [Segment, 
   const products = results * terms;
   const body = written < 0 ? 1 : costs.written;
   const latency = written < 0 ? costs.latency : 0;
-  const longest = Math.max(latency, products / costs.multiplies, fetched / costs.loads, (products + fetched) / costs.issues);
+  const arriving = costs.lines === undefined ? 0 : linesOf(nest, counts, candidate.vector) / costs.lines;
+  const longest = Math.max(latency, arriving, products / costs.multiplies, fetched / costs.loads, (products + fetched) / costs.issues);
   return ((body * iterations) / terms) * (costs.iteration + longest);
+}
+
+/**
+ * Cache lines that an iteration of the innermost loop reads and the one before did not. The innermost loop of a sum is that with the least steps; an operand that goes along it in steps
+ * shorter than a line stays on its lines for a while, and points that are close together share theirs.
+ */
+function linesOf({ access: { axes, terms }, lanes, target: { caches } }: Nest, tile: Tile, vector: number): number {
+  const sums = axes.flatMap((axis, i) => (axis.kind === "sum" ? [i] : []));
+  if (sums.length === 0) return 0;
+  const steps = (i: number): number => terms[i]!.reduce<number>((n, c) => n + Math.abs(c ?? caches.page), 0);
+  const innermost = sums.reduce((a, b) => (steps(b) < steps(a) ? b : a), sums[0]!);
+  const lines = (i: number, j: number, count: number): number =>
+    Math.min(count, (Math.abs(terms[i]![j] ?? caches.page) * count) / caches.line);
+  return terms[0]!.reduce<number>((all, _, j) => {
+    const along = lines(innermost, j, innermost === vector ? lanes : 1);
+    const points = tile.reduce((n, [axis, count]) => n * Math.max(1, lines(axis, j, axis === vector ? count * lanes : count)), 1);
+    return all + along * points;
+  }, 0);
 }
 
 /** How many operands of a tile are in registers at once. Those along its longer side are loaded one at a time. */

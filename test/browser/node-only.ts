@@ -37,6 +37,7 @@ export const NODE_ONLY: Readonly<Record<string, string>> = {
   "test/runtime/x64-self-test.test.ts": "runs machine code",
   "test/codegen/x64/assembler.test.ts": "starts a disassembler",
   "test/codegen/x64/fuzz.test.ts": "runs machine code",
+  "test/codegen/x64/functions.test.ts": "runs machine code",
   "test/codegen/bytes.test.ts": "replaces modules of the compiler, hashes with node:crypto",
   "test/data/cifar10.test.ts": "reads and writes files, starts tar",
   "test/data/csv.test.ts": "CSV is read by a package that wants Node",

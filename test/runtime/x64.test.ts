@@ -79,8 +79,14 @@ describe.skipIf(obstacle !== undefined)(`machine code (${obstacle ?? "x64"})`, (
     const wait = "Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300);";
     const system = openSystem() as System;
     writeFileSync(slow, `${write(begun)} ${wait} module.exports = require(${JSON.stringify(system.file)}); ${write(done)}`);
-    const { version } = system;
-    const slower: System = { version, file: slow, addressOf: (buffer) => system.addressOf(buffer), place: (code) => system.place(code) };
+    const { version, functions } = system;
+    const slower: System = {
+      version,
+      functions,
+      file: slow,
+      addressOf: (buffer) => system.addressOf(buffer),
+      place: (code) => system.place(code),
+    };
     const others = new Set(process.listeners("exit"));
     setThreads(2);
     try {

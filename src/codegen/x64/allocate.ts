@@ -3,11 +3,10 @@
  * read again from its origin has no place of its own. A function in which that happens is allocated again with a few registers kept back, through which such values pass.
  */
 import type { Decoration, Memory, Operand } from "./assembler.ts";
-import { type Builder, FIRST_VALUE, type Item, type Kind, type Origin, RBP, RSP } from "./code.ts";
+import { type Builder, FIRST_VALUE, type Item, type Kind, MOST_OPERANDS, type Origin, RBP, ROOM, RSP } from "./code.ts";
 import type { FunctionWriter } from "./function.ts";
 import { instruction } from "./instructions.ts";
 import { type InstructionItem, isMemory, Liveness, mayFold, readsFirst } from "./liveness.ts";
-import { MOST_OPERANDS, ROOM } from "./routines.ts";
 
 /** Registers to give away, in order of preference. Of the general ones, those that a function must restore come last. */
 export interface RegisterFile {

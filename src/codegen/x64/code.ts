@@ -4,12 +4,24 @@
  */
 import type { Decoration, Memory, Operand } from "./assembler.ts";
 import type { Instruction, InstructionSet } from "./instructions.ts";
-import type { Routine } from "./routines.ts";
 
 export const FIRST_VALUE = 64;
 /** The frame of a function: its arguments lie above it, its own memory below. */
 export const RSP = 4;
 export const RBP = 5;
+
+/** Bytes at the bottom of a frame for each operand of a routine, and the most operands. */
+export const ROOM = 64;
+export const MOST_OPERANDS = 2;
+
+/** What a routine does. */
+export interface Routine {
+  readonly op: string;
+  readonly wide: boolean;
+  readonly lanes: number;
+}
+
+export const routineKey = ({ op, wide, lanes }: Routine): string => `${op} ${wide ? "f64" : "f32"}x${lanes}`;
 
 /** What kind of register a value needs: general, vector, or mask. */
 export type Kind = "g" | "v" | "k";

@@ -6,11 +6,11 @@ import { byteSize, type Dtype, isFloat } from "../../base/dtype.ts";
 import { constantOf } from "../../kernel/build.ts";
 import type { Expr } from "../../kernel/kernel.ts";
 import type { Decoration, Memory, Operand } from "./assembler.ts";
-import { type Builder, type Constants, type Kind, RSP } from "./code.ts";
+import { type Builder, type Constants, type Kind, ROOM, RSP } from "./code.ts";
 import { Conversions } from "./conversions.ts";
 import { type Emitter, type Machine, PREDICATES, type Source, type VectorExtension } from "./extension.ts";
 import { Integers } from "./integers.ts";
-import { isFunction, ROOM } from "./routines.ts";
+import { isFunction } from "./routines.ts";
 import { kindOf, laneBytes, lengthOf } from "./values.ts";
 
 /** What expressions need from their surroundings: statements own variables, `memory.ts` owns loads. */
@@ -355,7 +355,8 @@ export class Expressions implements Emitter {
     const wide = x.dtype === "f64";
     if (x.op === "neg" || x.op === "abs") {
       const name = `${x.op === "neg" ? "vpxor" : "vpand"}${wide ? "q" : "d"}`;
-      const sign = x.op === "neg" ? this.number(-0, x.dtype) : this.#allButSign(wide);
+      const sign =
+        x.op === "neg" ? this.number(-0, x.dtype) : wide ? this.#repeated([...Array(7).fill(255), 127]) : this.number(0x7fffffff, "i32");
       return this.make("v", name, [this.emit(a), sign], { length });
     }
     const first = x.lanes > 1 ? undefined : this.emit(a);
@@ -372,10 +373,6 @@ export class Expressions implements Emitter {
     for (const [i, value] of values.entries()) this.code.emit("vmovups.store", [{ base: RSP, displacement: ROOM * i }, value], { length });
     this.code.call({ op: x.op, wide: x.dtype === "f64", lanes: x.lanes });
     return this.make("v", "vmovups", [{ base: RSP, displacement: 0 }], { length });
-  }
-
-  #allButSign(wide: boolean): number {
-    return wide ? this.#repeated([255, 255, 255, 255, 255, 255, 255, 127]) : this.number(0x7fffffff, "i32");
   }
 
   #compare(x: Expr, a: Expr, b: Expr): number {

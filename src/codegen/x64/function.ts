@@ -1,8 +1,8 @@
 /** @file Where the code of a function goes once it has registers: to the assembler, and as text where that is wanted. */
 import type { Assembler, Decoration, Operand } from "./assembler.ts";
+import { type Routine, routineKey } from "./code.ts";
 import type { Instruction } from "./instructions.ts";
 import { printInstruction } from "./print.ts";
-import { type Routine, routineKey } from "./routines.ts";
 
 /** Vectors are done, so that code of other lengths is not slowed down; and back to the caller. */
 export const RETURN: readonly number[] = [0xc5, 0xf8, 0x77, 0xc3];

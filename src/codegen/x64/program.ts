@@ -8,12 +8,12 @@ import { hashKernel } from "../../kernel/hash.ts";
 import type { Address, Kernel, Program, Step } from "../../kernel/kernel.ts";
 import { allocate } from "./allocate.ts";
 import { Assembler, type Operand } from "./assembler.ts";
-import { Constants } from "./code.ts";
+import { Constants, type Routine, routineKey } from "./code.ts";
 import type { Machine } from "./extension.ts";
 import { FunctionWriter, RETURN } from "./function.ts";
 import { generate } from "./generate.ts";
 import { instruction } from "./instructions.ts";
-import { type Functions, type Routine, routineKey, writeRoutine } from "./routines.ts";
+import { type Functions, writeRoutine } from "./routines.ts";
 import { addressInto, writeEntry } from "./team.ts";
 
 export interface CompileOptions {

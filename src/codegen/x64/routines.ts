@@ -8,6 +8,7 @@ import type { Expr } from "../../kernel/kernel.ts";
 import { HOST, hostArity } from "../../kernel/scalar.ts";
 import type { RegisterFile } from "./allocate.ts";
 import type { Assembler, Decoration, Operand } from "./assembler.ts";
+import { ROOM, type Routine } from "./code.ts";
 import { instruction } from "./instructions.ts";
 import { addressInto } from "./team.ts";
 
@@ -23,19 +24,6 @@ export const LIBRARY: Readonly<Record<string, string>> = {
   ),
   rem: "fmod",
 };
-
-/** Bytes at the bottom of a frame for each operand of a routine, and the most operands. */
-export const ROOM = 64;
-export const MOST_OPERANDS = 2;
-
-/** What a routine does. */
-export interface Routine {
-  readonly op: string;
-  readonly wide: boolean;
-  readonly lanes: number;
-}
-
-export const routineKey = ({ op, wide, lanes }: Routine): string => `${op} ${wide ? "f64" : "f32"}x${lanes}`;
 
 /** Whether an expression is a function that the machine has no instruction for. */
 export const isFunction = ({ op, args: [a] }: Expr): boolean => a !== undefined && isFloat(a.dtype) && Object.hasOwn(HOST, op);
