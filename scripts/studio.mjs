@@ -145,6 +145,8 @@ export async function buildStudio() {
   mkdirSync(out, { recursive: true });
   const write = (name, text) => writeFileSync(join(out, name), text);
   for (const [name, text] of Object.entries(served)) write(name, text);
+  // The same under a name that is served with the policy for the reader's own code.
+  write("models.js", 'import "./lessons.js";\n');
   write("index.html", page(POLICY, '<link rel="stylesheet" href="studio.css">', '<script type="module" src="studio.js"></script>'));
   const parts = `<script type="text/plain" id="nabla-pack">${await packed(main, worker)}</script>\n<script>${inline(start)}</script>`;
   write("one.html", page(POLICY_OF_ONE, `<style>${served["studio.css"]}</style>`, parts));

@@ -152,8 +152,11 @@ function buildProgram(done: (exitCode: number) => void): Command {
     .description(
       "serve the studio to this machine: a page in which networks train while you change them, runs are compared, and every point of the lectures is computed",
     )
-    .argument("[run]", "a run that is shown first, or a folder of runs (default: runs, if it is there)")
-    .option("--data <file>", "points of your own: a CSV file with two columns of numbers and one with two classes")
+    .argument("[run]", "a run that is shown first, a folder of runs (default: runs, if it is there), or a model: a file such as model.mjs")
+    .option(
+      "--data <file>",
+      "data of your own: a CSV, npy, npz, idx or safetensors file, or a folder of images with one folder for each class",
+    )
     .option("--port <n>", "default: any that is free", positiveInteger)
     .option("--open", "show it in the browser")
     .addOption(new Option("--live", "the process that starts this one trains the run").hideHelp())

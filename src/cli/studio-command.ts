@@ -11,15 +11,16 @@ import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { escaped } from "../figures/svg.ts";
 import type { RunList } from "../train/run-record.ts";
+import { type ServedFile, servedFiles } from "./studio-data.ts";
 import { LiveRun } from "./studio-live.ts";
 import { RunShelf } from "./studio-runs.ts";
 
 export interface StudioFlags {
-  /** A run, or a folder of runs. Default: `runs`, if it is there. */
+  /** A run, or a folder of runs. Default: `runs`, if it is there. A path that ends in .mjs or .js is a model, which the page reads again whenever it changes. */
   readonly run?: string;
   /** Whether the process that started this one trains that run. */
   readonly live?: boolean;
-  /** A CSV file whose points are shown. */
+  /** A file whose points are shown (CSV, npy, npz, idx with its labels beside it, safetensors), or a folder of images with one folder for each class. */
   readonly data?: string;
   /** Default: any that is free. */
   readonly port?: number;
@@ -38,9 +39,6 @@ const HEADERS = {
   "cache-control": "no-store",
 } as const;
 
-/** More than the page shows of a table. */
-const MOST_BYTES = 20_000_000;
-
 /** The studio's files, where the build has put them: beside the command's folder. */
 const folder = (): string => fileURLToPath(new URL("../studio/", import.meta.url));
 
@@ -53,19 +51,24 @@ export interface Studio {
 interface Served {
   readonly token: string;
   readonly from: string;
-  readonly table: NamedText | undefined;
+  readonly data: readonly ServedFile[];
+  /** The path of a model's file. */
+  readonly model: string | undefined;
   readonly shelf: RunShelf | undefined;
   readonly live: LiveRun | undefined;
 }
 
 /** Starts the server. @throws {Error} if the page is not built, the data or the runs cannot be read, or the port is taken. */
-export async function startStudio({ run, live = false, data, port = 0 }: StudioFlags): Promise<Studio> {
+export async function startStudio({ run: given, live = false, data, port = 0 }: StudioFlags): Promise<Studio> {
+  const isModel = given !== undefined && MODEL.test(given);
+  const run = isModel ? undefined : given;
   const from = folder();
   if (!existsSync(join(from, "index.html"))) throw new Error("the studio's page is not built; run npm run build");
   const served: Served = {
     token: randomBytes(16).toString("hex"),
     from,
-    table: data === undefined ? undefined : { name: basename(data), text: readTable(data) },
+    data: data === undefined ? [] : servedFiles(data),
+    model: isModel ? checkedModel(given) : undefined,
     shelf: run !== undefined || existsSync("runs") ? new RunShelf(run ?? "runs") : undefined,
     live: live && run !== undefined ? new LiveRun(run) : undefined,
   };
@@ -79,11 +82,12 @@ export async function startStudio({ run, live = false, data, port = 0 }: StudioF
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/${served.token}/`, server };
 }
 
-function readTable(path: string): string {
-  const bytes = readFileSync(path);
-  if (bytes.length > MOST_BYTES)
-    throw new Error(`${path}: has ${bytes.length} bytes, the studio takes ${MOST_BYTES}; give a sample of the rows`);
-  return bytes.toString("utf8");
+const MODEL = /\.m?js$/i;
+
+/** @throws {Error} if there is no such file. */
+function checkedModel(path: string): string {
+  if (existsSync(path)) return path;
+  throw new Error(`there is no model ${path}; want a file that exports one: export default () => new nn.Sequential(...)`);
 }
 
 /** Whether a request comes from this machine's own page: the host is the loopback address, and the origin, if there is one, is the host. */
@@ -91,21 +95,17 @@ function isOwn({ headers: { host = "", origin } }: IncomingMessage): boolean {
   return /^(127\.0\.0\.1|localhost)(:\d+)?$/.test(host) && (origin === undefined || origin === `http://${host}`);
 }
 
-interface NamedText {
-  readonly name: string;
-  readonly text: string;
-}
-
 interface Found {
   readonly type: string;
-  readonly text: string;
+  readonly content: string | Buffer;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 async function answer(request: IncomingMessage, response: ServerResponse, served: Served): Promise<void> {
   try {
     const found = await find(request, served);
     if (typeof found === "number") response.writeHead(found, HEADERS).end();
-    else response.writeHead(200, { ...HEADERS, "content-type": `${found.type}; charset=utf-8` }).end(found.text);
+    else response.writeHead(200, { ...HEADERS, "content-type": `${found.type}; charset=utf-8`, ...found.headers }).end(found.content);
   } catch (error) {
     response.writeHead(400, { ...HEADERS, "content-type": "text/plain; charset=utf-8" }).end((error as Error).message);
   }
@@ -121,20 +121,35 @@ async function find(request: IncomingMessage, served: Served): Promise<Found | n
   if (request.method === "POST") return command(request, name, served);
   if (request.method !== "GET" && request.method !== "HEAD") return 405;
   if (name === "runs") return served.shelf ? runs(request, served) : 404;
+  if (name === "model") return served.model === undefined ? 404 : changed(request, readFileSync(served.model, "utf8"));
   return fileNamed(name, served);
 }
 
-function fileNamed(name: string, { from, table, shelf }: Served): Found | number {
-  if (name === "data" && table) return { type: "text/plain", text: table.text };
+const versionOf = (text: string): string => createHash("sha256").update(text).digest("hex").slice(0, 16);
+
+/** A text, or that it has not changed since the page asked last. */
+function changed({ headers }: IncomingMessage, content: string): Found | number {
+  const etag = versionOf(content);
+  return headers["if-none-match"] === etag ? 304 : { type: "text/plain", content, headers: { etag } };
+}
+
+/** The reader's own code runs in this worker. It computes, and can load nothing and send nothing. */
+const POLICY_OF_MODELS = "default-src 'none'; script-src 'self' blob: 'wasm-unsafe-eval'";
+
+function fileNamed(name: string, { from, data, shelf, model }: Served): Found | number {
+  const own = data.find((_, i) => name === `data/${i}`);
+  if (own) return { type: "application/octet-stream", content: readFileSync(own.path) };
   // What the build has put there is served, and nothing else.
   const file = readdirSync(from).find((each) => each === name);
   if (!file) return 404;
-  const text = readFileSync(join(from, file), "utf8");
+  const content = readFileSync(join(from, file), "utf8");
   const type = TYPES[file.split(".").at(-1)!]!;
-  if (file !== "index.html") return { type, text };
-  const metas = { ...(table && { data: table.name }), ...(shelf && { runs: shelf.chosen ?? "" }) };
+  if (file === "models.js") return { type, content, headers: { "content-security-policy": POLICY_OF_MODELS } };
+  if (file !== "index.html") return { type, content };
+  const names = data.length > 0 ? JSON.stringify(data.map((each) => each.name)) : undefined;
+  const metas = { ...(names && { data: names }), ...(shelf && { runs: shelf.chosen ?? "" }), ...(model && { model: basename(model) }) };
   const said = Object.entries(metas).map(([key, value]) => `<meta name="nabla-${key}" content="${escaped(value)}">\n`);
-  return { type, text: text.replace("</head>", () => `${said.join("")}</head>`) };
+  return { type, content: content.replace("</head>", () => `${said.join("")}</head>`) };
 }
 
 /** All runs, or that nothing has changed since the page asked last. */
@@ -142,10 +157,10 @@ async function runs(request: IncomingMessage, { shelf, live }: Served): Promise<
   const records = await shelf!.records();
   const list: RunList = { runs: live ? records.map((record) => live.with(record)) : records, ...(live && { live: live.state }) };
   const text = JSON.stringify(list);
-  const version = createHash("sha256").update(text).digest("hex").slice(0, 16);
+  const version = versionOf(text);
   return request.headers["if-none-match"] === version
     ? 304
-    : { type: "application/json", text: `{"version":"${version}",${text.slice(1)}` };
+    : { type: "application/json", content: `{"version":"${version}",${text.slice(1)}` };
 }
 
 /** The longest command has five letters. */

@@ -2,9 +2,10 @@
 import { render } from "solid-js/web";
 import "./style/index.css";
 import { stateIn } from "./export/one-file.ts";
-import { takeText } from "./export/take.ts";
+import { takeServed } from "./own/served.ts";
 import { ROOMS } from "./rooms/index.ts";
 import { Shell } from "./shell.tsx";
+import { servedModel } from "./source/model-file.ts";
 import { chosenRun } from "./source/runs.ts";
 import { LocalSource, startWorker } from "./source/source.ts";
 import { createStudio } from "./state/studio.ts";
@@ -21,14 +22,14 @@ async function main(): Promise<void> {
   render(() => <Shell studio={studio} rooms={ROOMS} />, document.getElementById("app")!);
   const { place, refused } = await readPlace(location.hash);
   const saved = location.hash === "" ? stateIn(document) : undefined;
-  // A server that was asked for a run shows it first.
-  const first = location.hash === "" && chosenRun() !== "" ? { ...place, room: "runs" } : place;
+  // A server that was asked for a run or a model shows it first.
+  const asked = servedModel() !== undefined ? "model" : chosenRun() !== "" ? "runs" : "";
+  const first = location.hash === "" && asked !== "" ? { ...place, room: asked } : place;
   await studio.open(saved ?? first);
   // What moves at once says what the page is for. A link and a saved page show what was sent, and wait.
-  if (!saved && chosenRun() === "" && location.hash === "" && !matchMedia("(prefers-reduced-motion: reduce)").matches) studio.play();
+  if (!saved && asked === "" && location.hash === "" && !matchMedia("(prefers-reduced-motion: reduce)").matches) studio.play();
   if (refused.length > 0) studio.say(`left out, because it cannot be: ${refused.join(", ")}`);
-  const data = document.querySelector<HTMLMetaElement>("meta[name=nabla-data]")?.content;
-  if (data) await takeText(studio, data, await (await fetch("data")).text());
+  await takeServed(studio);
   // For measurements of the page from outside.
   Object.assign(globalThis, { nablaStudio: { studio, drawTimes } });
 }

@@ -2,8 +2,10 @@
 import { type Accessor, createEffect, createMemo, createSignal, For, type JSX, onMount, Show } from "solid-js";
 import { Dynamic } from "solid-js/web";
 import { Menu } from "./export/menu.tsx";
-import { takeFile } from "./export/take.ts";
 import { Lessons } from "./lessons/lessons.tsx";
+import { OwnDialog } from "./own/dialog.tsx";
+import { filesOf } from "./own/dropped.ts";
+import { takeFiles, takeText } from "./own/own.ts";
 import type { Room, RoomEntry } from "./rooms/room.ts";
 import type { Studio } from "./state/studio.ts";
 import { Table } from "./ui/controls.tsx";
@@ -32,17 +34,7 @@ export function Shell(props: { readonly studio: Studio; readonly rooms: readonly
       help: () => help.showModal(),
       theme: turnTheme,
     });
-    addEventListener("dragover", (event) => {
-      event.preventDefault();
-      setOver(true);
-    });
-    addEventListener("dragleave", () => setOver(false));
-    addEventListener("drop", (event) => {
-      event.preventDefault();
-      setOver(false);
-      const file = event.dataTransfer?.files[0];
-      if (file) void takeFile(studio, file);
-    });
+    listenForFiles(studio, setOver);
   });
   return (
     <div class="shell" classList={{ "with-lessons": lessons() }}>
@@ -72,7 +64,7 @@ export function Shell(props: { readonly studio: Studio; readonly rooms: readonly
           >
             <Icon path={ICONS.table} />
           </button>
-          <Menu studio={studio} room={entry().id} />
+          <Menu studio={studio} room={entry()} />
           <button
             type="button"
             class="icon-button"
@@ -126,8 +118,9 @@ export function Shell(props: { readonly studio: Studio; readonly rooms: readonly
       <Transport studio={studio} />
       <Speech studio={studio} room={room()} />
       <Show when={over()}>
-        <p class="drop">Drop a CSV file with two columns of numbers and a class, or a saved page</p>
+        <p class="drop">Drop a table, arrays, images, weights or a saved page</p>
       </Show>
+      <OwnDialog studio={studio} />
       <dialog ref={help} aria-label="Keys">
         <h2>Keys</h2>
         <dl class="keys">
@@ -142,7 +135,7 @@ export function Shell(props: { readonly studio: Studio; readonly rooms: readonly
             )}
           </For>
         </dl>
-        <p class="hint">Drop a CSV file on the page to train on your own points. Nothing leaves this machine.</p>
+        <p class="hint">Drop or paste a table, arrays or images to train on your own data. Nothing leaves this machine.</p>
         <form method="dialog">
           <button type="submit" class="primary">
             Close
@@ -165,6 +158,34 @@ function createRoom(entry: Accessor<RoomEntry>, say: (line: string) => void): Ac
     );
   });
   return room;
+}
+
+/** Files come in by being dropped or pasted anywhere, and tables by being pasted where nothing is typed. */
+function listenForFiles(studio: Studio, setOver: (over: boolean) => void): void {
+  addEventListener("dragover", (event) => {
+    event.preventDefault();
+    setOver(true);
+  });
+  addEventListener("dragleave", (event) => {
+    if (event.relatedTarget === null) setOver(false);
+  });
+  const take = (data: DataTransfer): void => {
+    const text = data.getData("text/plain");
+    void filesOf(data).then((files) => {
+      if (files.length > 0) return takeFiles(studio, files);
+      return text.trim() === "" ? undefined : takeText(studio, "pasted text", text);
+    });
+  };
+  addEventListener("drop", (event) => {
+    event.preventDefault();
+    setOver(false);
+    if (event.dataTransfer) take(event.dataTransfer);
+  });
+  addEventListener("paste", (event) => {
+    if (!event.clipboardData || (event.target as Element | null)?.closest?.("input, textarea, dialog")) return;
+    event.preventDefault();
+    take(event.clipboardData);
+  });
 }
 
 /** Says what there is to see: when the run is paused, at most every five seconds. */

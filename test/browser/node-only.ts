@@ -67,5 +67,7 @@ export const NODE_ONLY: Readonly<Record<string, string>> = {
   "test/math/special.test.ts": "reads stored numbers",
   "test/ops/realms.test.ts": "arrays of another realm come from node:vm",
   "test/studio/export.test.ts": "writes files, and imports them",
+  "test/studio/lessons.test.ts": "the points of planning load a solver from the disk",
+  "test/studio/model.test.ts": "loads modules from data addresses, which a page may refuse",
   "test/train/store.test.ts": "reads and writes folders of runs",
 };

@@ -36,7 +36,7 @@ import {
 const dist = fileURLToPath(new URL("../../dist/", import.meta.url));
 if (!existsSync(ONE)) throw new Error("dist/studio is missing: npm run build");
 
-const ROOMS = ["boundary", "units", "flow", "spectra", "list", "convolve", "runs"] as const;
+const ROOMS = ["boundary", "units", "flow", "spectra", "list", "convolve", "model", "runs"] as const;
 const folder = mkdtempSync(join(tmpdir(), "nabla-studio-"));
 let browser: Browser;
 
@@ -355,19 +355,19 @@ describe("sizes", () => {
   const brotli = (names: Iterable<string>): number => [...names].reduce((sum, name) => sum + brotliCompressSync(bytes(name)).length, 0);
 
   test("the page, its worker and the one file keep their budgets", () => {
-    // Measured 2026-11-30, in kB: page and first room 43, other rooms 4 to 5 each, Convolve 7, worker 125, instruments and lessons 65, one file 309, 220 gzipped, all 1,200. To measure again, print these.
+    // Measured 2026-11-30, in kB: page and first room 49, other rooms 3 to 5 each, Convolve 8, worker 130, instruments, lessons and all of nn 93, one file 338, 241 gzipped, all 1,371. To measure again, print these.
     const page = loaded("studio.js").add("studio.css");
     expect([...page]).not.toContain("engine.js");
-    expect(brotli(loaded("boundary.js", page))).toBeLessThan(44_000);
+    expect(brotli(loaded("boundary.js", page))).toBeLessThan(60_000);
     const other = (room: string): number => brotli([...loaded(`${room}.js`)].filter((name) => !page.has(name)));
     for (const room of ROOMS) expect(other(room), room).toBeLessThan(8_000);
     const worker = loaded("worker.js");
-    expect(brotli(worker)).toBeLessThan(127_000);
-    expect(brotli([...loaded("lessons.js")].filter((name) => !worker.has(name)))).toBeLessThan(67_000);
-    expect(bytes("one.html").length).toBeLessThan(311_000);
-    expect(gzipSync(bytes("one.html"), { level: 9 }).length).toBeLessThan(223_000);
+    expect(brotli(worker)).toBeLessThan(130_000);
+    expect(brotli([...loaded("lessons.js")].filter((name) => !worker.has(name)))).toBeLessThan(96_000);
+    expect(bytes("one.html").length).toBeLessThan(360_000);
+    expect(gzipSync(bytes("one.html"), { level: 9 }).length).toBeLessThan(250_000);
     const all = readdirSync(join(dist, "studio")).reduce((sum, name) => sum + bytes(name).length, 0);
-    expect(all).toBeLessThan(1_220_000);
+    expect(all).toBeLessThan(1_450_000);
   });
 
   test("no page that imports nabla carries any of it", () => {

@@ -4,13 +4,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import "../../src/runtime/evaluate.ts";
-import { demos } from "../../src/demo/index.ts";
 import { contour } from "../../src/studio/draw/heat.ts";
 import { losses } from "../../src/studio/draw/losses.ts";
 import { rgbOf, shadesOf } from "../../src/studio/draw/palette.ts";
-import { pointsOfCsv } from "../../src/studio/export/csv.ts";
-import { programOf } from "../../src/studio/export/program.ts";
-import { LINKS } from "../../src/studio/lessons/links.ts";
+import { csvOf, programOf } from "../../src/studio/export/program.ts";
+import { SvgContext } from "../../src/studio/export/svg-context.ts";
+import { weightsFile, weightsIn } from "../../src/studio/own/own-desk.ts";
 import { layoutOf, nameOf } from "../../src/studio/rooms/network-layout.ts";
 import { exact, fixed } from "../../src/studio/ui/numbers.ts";
 import { type Config, DEFAULT, parameterCount } from "../../src/studio/worker/config.ts";
@@ -54,26 +53,63 @@ describe("the program that is saved", () => {
   });
 });
 
-describe("CSV files", () => {
-  test("columns and classes are found", () => {
-    const { points, note } = pointsOfCsv("age,income,class\n20,1000,no\n40,3000,yes\n30,2000,no\n");
-    expect(points).toEqual([-1, -1, 0, 1, 1, 1, 0, 0, 0]);
-    expect(note).toBe("age and income, class class: no is ◆, yes is ●");
-  });
-
-  test("without a head, with semicolons", () => {
-    expect(pointsOfCsv("1;2;0\n3;4;1\n").points).toEqual([-1, -1, 0, 1, 1, 1]);
-  });
-
-  test.each([
-    ["", "want at least 2"],
-    ["a,b\n1,2\n", "want at least 2"],
-    ["a,b,c\n1,2,x\n3,4,y\n5,6,z\n", "no column of this file has two classes; its columns are a, b, c"],
-    ["a,class\n1,x\n2,y\n", "want two columns of numbers beside the class class; there are 1"],
-  ])("%j is refused with a reason", (text, reason) => {
-    expect(() => pointsOfCsv(text)).toThrow(reason);
-  });
+test("weights that are saved are loaded by the saved program's model, and give the same outputs; the page takes them back", async () => {
+  const config = cases[1]![1];
+  const session = new Session(config);
+  session.seek(40);
+  const weights = Array.from(session.net.weights());
+  const bytes = weightsFile(config, weights);
+  const { nn, manualSeed, tensor, formats } = await import("../../src/index.ts");
+  manualSeed(99);
+  const model = new nn.Sequential(new nn.Linear(2, 3), new nn.ELU(), new nn.Dropout(0.2), new nn.Linear(3, 1));
+  model.loadStateDict(formats.readSafetensors(bytes).entries);
+  model.eval();
+  const x = tensor([
+    [0.3, -0.2],
+    [1, 0.5],
+  ]);
+  expect(Array.from(model.forward(x).dataSync())).toEqual(Array.from(session.net.stages(x).at(-1)!.outputs.dataSync()));
+  expect(weightsIn(config, { name: "w.safetensors", bytes })).toEqual(weights);
+  expect(() => weightsIn(DEFAULT, { name: "w.safetensors", bytes })).toThrow(
+    /w.safetensors has the weights 0.weight \[3, 2\].*wants 0.weight \[8, 2\]/,
+  );
+  expect(() => weightsIn(config, { name: "w.safetensors", bytes: bytes.slice(0, 40) })).toThrow("w.safetensors: truncated file");
 });
+
+test("a drawing becomes SVG: paths, dashes, clips, texts", () => {
+  const svg = new SvgContext(40, 20);
+  const ctx = svg as unknown as CanvasRenderingContext2D;
+  ctx.save();
+  ctx.beginPath();
+  ctx.rect(0, 0, 20, 20);
+  ctx.clip();
+  ctx.strokeStyle = "red";
+  ctx.setLineDash([2, 3]);
+  ctx.globalAlpha = 0.5;
+  ctx.beginPath();
+  ctx.moveTo(0, 0);
+  ctx.lineTo(10, 10.126);
+  ctx.stroke();
+  ctx.restore();
+  ctx.beginPath();
+  ctx.arc(5, 5, 2, 0, 2 * Math.PI);
+  ctx.fill();
+  ctx.fillText("a < b", 1, 2);
+  const picture = svg.picture("white");
+  expect(picture).toContain('<clipPath id="clip1"><path d="M0 0h20v20h-20Z"/></clipPath>');
+  expect(picture).toContain('d="M0 0L10 10.13" fill="none" stroke="red"');
+  expect(picture).toContain('stroke-dasharray="2 3" clip-path="url(#clip1)" opacity="0.5"/>');
+  expect(picture).toContain('<path d="M7 5A2 2 0 0 1 3 5A2 2 0 0 1 7 5" fill="#000"/>');
+  expect(picture).toContain(">a &#60; b</text>");
+});
+
+test("cells with commas, quotes and lines are quoted", () =>
+  expect(
+    csvOf([
+      ["a", 'b "c", d'],
+      ["1", "2\n"],
+    ]),
+  ).toBe('a,"b ""c"", d"\n1,"2\n"\n'));
 
 test("every weight has a name and a line", () => {
   const { links, bias } = layoutOf(DEFAULT, 500);
@@ -120,11 +156,6 @@ test("the curve of losses is drawn inside its box", () => {
     expect(y).toBeGreaterThanOrEqual(0);
     expect(y).toBeLessThanOrEqual(120);
   }
-});
-
-test("every point that can be seen to move is a point of the lectures", () => {
-  const names = new Set(demos.map(({ name }) => name));
-  expect(Object.keys(LINKS).filter((name) => !names.has(name))).toEqual([]);
 });
 
 test.each([

@@ -1,22 +1,24 @@
 /** @file What can be taken away from the page, and brought to it. */
 import { createSignal, For, type JSX, Show } from "solid-js";
+import { openOwnDialog } from "../own/dialog.tsx";
+import type { RoomEntry } from "../rooms/room.ts";
+import { desk } from "../source/source.ts";
 import type { Studio } from "../state/studio.ts";
 import { MOST_CHARACTERS, writePlace } from "../state/url.ts";
 import { ICONS, Icon } from "../ui/icon.tsx";
 import { featuresOf } from "../worker/features.ts";
 import { download, oneFile } from "./one-file.ts";
-import { programOf } from "./program.ts";
-import { takeFile } from "./take.ts";
+import { pngOfView, svgOfView } from "./picture.ts";
+import { csvOf, programOf } from "./program.ts";
 
 interface Item {
   readonly name: string;
   readonly run: () => Promise<string>;
 }
 
-export function Menu(props: { readonly studio: Studio; readonly room: string }): JSX.Element {
+export function Menu(props: { readonly studio: Studio; readonly room: RoomEntry }): JSX.Element {
   const { studio } = props;
   const [open, setOpen] = createSignal(false);
-  let file!: HTMLInputElement;
   const items: readonly Item[] = [
     {
       name: "Copy a link to this",
@@ -47,25 +49,46 @@ export function Menu(props: { readonly studio: Studio; readonly room: string }):
       name: "Save the losses (CSV)",
       async run() {
         const rows = studio.tap("loss")?.data ?? [];
-        const lines = Array.from({ length: rows.length / 3 }, (_, i) => [rows[3 * i], rows[3 * i + 1], rows[3 * i + 2]].join(","));
-        download("losses.csv", `step,train,test\n${lines.join("\n")}\n`, "text/csv");
+        const lines = Array.from({ length: rows.length / 3 }, (_, i) => Array.from(rows.slice(3 * i, 3 * i + 3), String));
+        download("losses.csv", csvOf([["step", "train", "test"], ...lines]), "text/csv");
         return `losses.csv, ${lines.length} rows.`;
+      },
+    },
+    {
+      name: "Save the weights (safetensors)",
+      async run() {
+        const { weights } = await studio.saved();
+        const bytes = await desk().send<Uint8Array<ArrayBuffer>>({ do: "write-weights", config: studio.config(), weights });
+        download("weights.safetensors", bytes, "application/octet-stream");
+        return `weights.safetensors, ${weights.length} numbers, by the names that train.mjs gives them. Drop the file here to begin with them.`;
+      },
+    },
+    {
+      name: "Save the table (CSV)",
+      async run() {
+        const { head, rows } = (await props.room.load()).table(studio);
+        download(`${props.room.id}.csv`, csvOf([head, ...rows]), "text/csv");
+        return `${props.room.id}.csv, ${rows.length} rows.`;
       },
     },
     {
       name: "Save the picture (PNG)",
       async run() {
-        const canvas = document.querySelector<HTMLCanvasElement>(".stage canvas");
-        const blob = await new Promise<Blob | null>((resolve) => (canvas ? canvas.toBlob(resolve) : resolve(null)));
-        if (!blob) throw new Error("this view has no picture to save");
-        download(`${props.room}.png`, new Uint8Array(await blob.arrayBuffer()), "image/png");
-        return `${props.room}.png`;
+        download(`${props.room.id}.png`, await pngOfView(), "image/png");
+        return `${props.room.id}.png`;
       },
     },
     {
-      name: "Open a CSV file or a saved page …",
+      name: "Save the picture (SVG)",
       async run() {
-        file.click();
+        download(`${props.room.id}.svg`, svgOfView(), "image/svg+xml");
+        return `${props.room.id}.svg`;
+      },
+    },
+    {
+      name: "Your own data …",
+      async run() {
+        openOwnDialog();
         return "";
       },
     },
@@ -100,19 +123,6 @@ export function Menu(props: { readonly studio: Studio; readonly room: string }):
           </For>
         </ul>
       </Show>
-      <input
-        ref={file}
-        class="hidden"
-        type="file"
-        aria-label="A CSV file or a saved page"
-        tabindex="-1"
-        accept=".csv,.tsv,.txt,.html"
-        onChange={(event) => {
-          const chosen = event.currentTarget.files?.[0];
-          event.currentTarget.value = "";
-          if (chosen) void takeFile(studio, chosen);
-        }}
-      />
     </div>
   );
 }

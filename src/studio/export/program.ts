@@ -82,3 +82,7 @@ for (const p of model.parameters()) {
   p.set(tensor(start.splice(0, n)).reshape(p.shape));
 }
 `;
+
+/** Rows of cells as text; a cell with a comma, a quote or a line end is put in quotes (RFC 4180). */
+export const csvOf = (rows: readonly (readonly string[])[]): string =>
+  rows.map((row) => `${row.map((cell) => (/[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell)).join(",")}\n`).join("");

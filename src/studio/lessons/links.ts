@@ -3,8 +3,10 @@
 import { FLOW_EXAMPLES } from "../rooms/flow-nets.ts";
 import { FORMULA_EXAMPLES } from "../rooms/formula-examples.ts";
 import { MATRICES } from "../rooms/matrices.ts";
+import { MODEL_EXAMPLES } from "../rooms/model-examples.ts";
 import { PRESETS, viewOf } from "../rooms/presets.ts";
 import type { Place } from "../state/url.ts";
+import { type Config, DEFAULT, FEATURES } from "../worker/config.ts";
 import type { CurveName } from "../worker/curve-names.ts";
 import { FIRST_NET } from "../worker/deep-net.ts";
 import { FIRST_MATRIX } from "../worker/matrix-choice.ts";
@@ -34,6 +36,19 @@ const matrix = (name: string): Partial<Place> => {
   return { room: "spectra", ...(found.matrix !== FIRST_MATRIX && { view: { matrix: found.matrix } }) };
 };
 
+const written = (name: string): Partial<Place> => {
+  const found = MODEL_EXAMPLES.find((each) => each.name === name)!;
+  return { room: "model", ...(found !== MODEL_EXAMPLES[0] && { view: { code: found.text } }) };
+};
+
+const trained = (config: Partial<Config>): Partial<Place> => ({ room: "boundary", config: { ...DEFAULT, ...config } });
+
+/** A net that is too large for its few points, with noise. */
+const TOO_LARGE: Partial<Config> = { data: "moons", count: 24, noise: 0.3, lr: 0.03 };
+
+/** Every feature, so that a penalty has something to remove. */
+const ALL_FEATURES: Partial<Config> = { data: "circles", noise: 0.1, features: FEATURES, layers: [] };
+
 /** By the name of the demonstration. */
 export const LINKS: Readonly<Record<string, Partial<Place>>> = {
   "xor-exact": preset("Exclusive or, by hand"),
@@ -49,6 +64,11 @@ export const LINKS: Readonly<Record<string, Partial<Place>>> = {
   "marchenko-pastur": matrix("Glorot, square"),
   "orthogonal-initialization": matrix("Orthogonal"),
   "operator-norm": { room: "spectra" },
+  "xavier-initialization": matrix("Glorot, square"),
+  "he-initialization": matrix("He, 4/(n+m)"),
+  rotation: { room: "spectra", view: { w: [0.8, -0.6, 0.6, 0.8] } },
+  dilation: { room: "spectra", view: { w: [2, 0, 0, 0.5] } },
+  shear: { room: "spectra", view: { w: [1, 1, 0, 1] } },
   "exploding-gradient": deep("Weights too large"),
   "gradient-upper-bound": deep("Orthogonal layers"),
   "gradient-lower-bound": deep("Thirty layers of ReLU, He"),
@@ -72,6 +92,45 @@ export const LINKS: Readonly<Record<string, Partial<Place>>> = {
   "chain-rule-two-paths": formula("Two ways to C"),
   "forward-and-reverse": formula("A net of two layers", "eliminate"),
   "wengert-list": formula("x y + sin x"),
+  "maxout-as-keras": unit("maxout", 0.5, 3),
+  "activation-table": unit("tanh", 1),
+  tangent: unit("tanh", 0.5),
+  "relu-sparsity": unit("ReLU", 0),
+  translation: preset("Net 2-3-2-1"),
+  "relu-keeps-gradient": deep("Thirty layers of ReLU, He"),
+  "dead-at-birth": deep("Thirty layers of ReLU, He"),
+  "backprop-order": deep("Thirty layers of ReLU, He"),
+  "spectral-and-frobenius-norm": matrix("Glorot, square"),
+  initializers: matrix("He, 4/(n+m)"),
+  "local-and-global-minimum": preset("Exclusive or, trained"),
+  "local-optimum": preset("Exclusive or, trained"),
+  "gradient-descent-slow": preset("Exclusive or, trained"),
+  "polynomial-features": trained({ data: "xor", count: 4, noise: 0, features: ["x₁", "x₂", "x₁x₂"], layers: [], lr: 0.1 }),
+  underfitting: trained({ data: "circles", noise: 0.1, layers: [] }),
+  overfitting: trained(TOO_LARGE),
+  "early-stopping": trained(TOO_LARGE),
+  "dropout-rates": trained({ ...TOO_LARGE, dropout: 0.5 }),
+  "l1-sparse-weights": trained({ ...ALL_FEATURES, l1: 0.01 }),
+  "l2-shrinks-weights": trained({ ...ALL_FEATURES, l2: 0.03 }),
+  "weight-decay": trained({ ...ALL_FEATURES, l2: 0.03 }),
+  "regularizer-gradient": trained({ ...ALL_FEATURES, l2: 0.03 }),
+  "backpropagation-equations": formula("A net of two layers"),
+  "error-recursion": formula("A net of two layers"),
+  "scalar-backpropagation": formula("A net of two layers"),
+  "forward-cost": formula("A net of two layers", "eliminate"),
+  "reverse-cost": formula("A net of two layers", "eliminate"),
+  "alexnet-conv1": written("AlexNet"),
+  alexnet: written("AlexNet"),
+  "output-size": written("AlexNet"),
+  "vgg16-table": written("VGG-16"),
+  "vgg16-work": written("VGG-16"),
+  "receptive-field": written("Three 3×3 against 7×7"),
+  "small-filters": written("Three 3×3 against 7×7"),
+  "inception-bottleneck": written("Inception, naive and with 1×1"),
+  "one-by-one-convolution": written("Inception, naive and with 1×1"),
+  "filter-parameters": written("LeNet-5 of today"),
+  "conv-pool-stack": written("LeNet-5 of today"),
+  "linear-layers-save-parameters": written("A linear layer in between"),
   softmax: unit("sigmoid", 1),
   "softmax-temperature": { room: "units", view: { T: 5 } },
 };

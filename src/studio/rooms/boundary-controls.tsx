@@ -1,11 +1,15 @@
 /** @file Everything that can be set in the room Boundary. */
 import { For, Index, type JSX, Show } from "solid-js";
+import { TableChoice } from "../own/choice.tsx";
+import { openOwnDialog } from "../own/dialog.tsx";
+import { keepPoints, lastPoints } from "../own/own.ts";
 import type { Studio } from "../state/studio.ts";
 import { Choice, Num, Toggle } from "../ui/controls.tsx";
 import {
   ACTIVATIONS,
   type Config,
   DATA_NAMES,
+  type DataName,
   FEATURES,
   type Feature,
   INITIALIZERS,
@@ -51,12 +55,16 @@ export function BoundaryControls(props: { readonly studio: Studio }): JSX.Elemen
           <Choice
             label="Points"
             value={config().data}
-            options={DATA_NAMES.filter((name) => name !== "own" || config().points !== undefined)}
+            options={DATA_NAMES}
             names={{ own: "your own" }}
-            set={(data) =>
-              studio.change({ data, points: undefined, noise: data === "spirals" ? 0.02 : data === "rings" || data === "xor" ? 0 : 0.1 })
-            }
+            set={(data) => chooseData(studio, data)}
           />
+          <Show when={config().data === "own"}>
+            <TableChoice studio={studio} />
+          </Show>
+          <button type="button" class="plain" onClick={openOwnDialog}>
+            Your own data …
+          </button>
           <Show when={config().data !== "own" && config().data !== "xor"}>
             <Num
               label="Number"
@@ -91,6 +99,17 @@ export function BoundaryControls(props: { readonly studio: Studio }): JSX.Elemen
       </Show>
     </section>
   );
+}
+
+/** Points of one's own come back as they were; without any, they are asked for. */
+function chooseData(studio: Studio, data: DataName): void {
+  const { data: before, points: now } = studio.config();
+  if (before === "own" && now) keepPoints(now);
+  const points = lastPoints();
+  if (data !== "own")
+    studio.change({ data, points: undefined, noise: data === "spirals" ? 0.02 : data === "rings" || data === "xor" ? 0 : 0.1 });
+  else if (points) studio.change({ data, points });
+  else openOwnDialog();
 }
 
 function withFeature(all: readonly Feature[], feature: Feature, on: boolean): Feature[] {

@@ -28,6 +28,9 @@ type Tool = (typeof TOOLS)[number];
 /** Cells on a side of the maps: fewer where there are many of them. */
 const cellsFor = (units: number): number => (units > 16 ? 64 : 100);
 
+/** Pixels between points that are added by one stroke. */
+const BRUSH = 18;
+
 /** How near a point must be to be taken, in pixels: a finger is not a needle. */
 const NEAR = 16;
 
@@ -122,9 +125,18 @@ function Plane(props: { readonly studio: Studio }): JSX.Element {
   const [cursor, setCursor] = createSignal<readonly [number, number] | undefined>();
   let small: HTMLCanvasElement | undefined;
   let held = -1;
+  /** Where points were last added or erased, as long as the pointer is down. */
+  let brush: readonly [number, number] | undefined;
 
   const rows = (): ArrayLike<number> => studio.tap("points")?.data ?? [];
+  /** What was put last, until it has come back from the worker: of two points that are added at once none is lost. */
+  let pending: { readonly points: readonly number[]; readonly time: number } | undefined;
   const training = (): number[] => {
+    const known = shownTraining();
+    if (pending && pending.points.length !== known.length && performance.now() - pending.time < 1000) return [...pending.points];
+    return known;
+  };
+  const shownTraining = (): number[] => {
     const all: number[] = [];
     const given = rows();
     for (let i = 0; i < given.length; i += 4) if (given[i + 3] === 0) all.push(given[i]!, given[i + 1]!, given[i + 2]!);
@@ -177,7 +189,11 @@ function Plane(props: { readonly studio: Studio }): JSX.Element {
     }
     return found;
   };
-  const put = (all: number[]): void => studio.edit({ kind: "points", points: all.map((x) => Math.round(x * 1e3) / 1e3) });
+  const put = (all: number[]): void => {
+    const points = all.map((x) => Math.round(x * 1e3) / 1e3);
+    pending = { points, time: performance.now() };
+    studio.edit({ kind: "points", points });
+  };
   const act = (place: { side: number; extent: number }, px: number, py: number): void => {
     const all = training();
     if (tool() === "move") held = nearest(place, px, py);
@@ -185,6 +201,10 @@ function Plane(props: { readonly studio: Studio }): JSX.Element {
       const i = nearest(place, px, py);
       if (i >= 0 && all.length > 6) put(all.toSpliced(i, 3));
     } else put([...all, ...fromPixels(place, px, py), tool() === "add ●" ? 1 : 0]);
+  };
+  const release = (): void => {
+    held = -1;
+    brush = undefined;
   };
   const keys = (event: KeyboardEvent): void => {
     const step = { ArrowLeft: [-0.05, 0], ArrowRight: [0.05, 0], ArrowUp: [0, 0.05], ArrowDown: [0, -0.05] }[event.key];
@@ -224,20 +244,20 @@ function Plane(props: { readonly studio: Studio }): JSX.Element {
             onPointerDown: (event) => {
               const { place, px, py } = where(event);
               event.currentTarget.setPointerCapture(event.pointerId);
+              if (tool() !== "move") brush = [px, py];
               act(place, px, py);
             },
             onPointerMove: (event) => {
-              if (held < 0 || cursor()) return;
-              const all = training();
-              all.splice(held, 2, ...where(event).at);
-              put(all);
+              if (cursor()) return;
+              const { place, at, px, py } = where(event);
+              if (held >= 0) put(training().toSpliced(held, 2, ...at));
+              else if (brush && Math.hypot(px - brush[0], py - brush[1]) > BRUSH) {
+                brush = [px, py];
+                act(place, px, py);
+              }
             },
-            onPointerUp: () => {
-              held = -1;
-            },
-            onPointerCancel: () => {
-              held = -1;
-            },
+            onPointerUp: release,
+            onPointerCancel: release,
           }}
         />
       </div>

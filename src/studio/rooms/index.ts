@@ -39,6 +39,12 @@ export const ROOMS: readonly RoomEntry[] = [
     load: async () => (await import("./convolve.tsx")).convolve,
   },
   {
+    id: "model",
+    title: "Model",
+    icon: "M9 4h6v4H9zM3 16h6v4H3zM15 16h6v4h-6zM12 8v4M6 16v-4h12v4",
+    load: async () => (await import("./model.tsx")).model,
+  },
+  {
     id: "runs",
     title: "Runs",
     icon: "M4 4v16h16M7 14c3-1 3-6 6-7s4 1 7-1M7 17c4 0 5-4 7-4s3 1 6 0",

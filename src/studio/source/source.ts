@@ -56,7 +56,7 @@ export class LocalSource implements Source {
 }
 
 /** The worker of that name: in the one file its text is in the page, elsewhere it is a file beside it. */
-export function startWorker(name: "worker" | "lessons"): Worker {
+export function startWorker(name: "worker" | "lessons" | "models"): Worker {
   const text = (globalThis as PackedPage).nablaWorker;
   if (!text) return new Worker(`${name}.js`, { type: "module" });
   const url = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));

@@ -6,7 +6,7 @@ import type { Frame, Tap, TapId } from "../worker/protocol.ts";
 import type { DatedEdit, Edit } from "../worker/session.ts";
 import { STATS } from "../worker/stats.ts";
 import type { Wanted } from "../worker/taps.ts";
-import { MOST_CHARACTERS, type Place, readPlace, writePlace } from "./url.ts";
+import { addressOf, type Place, readPlace } from "./url.ts";
 
 export type Stats = Readonly<Record<(typeof STATS)[number], number>>;
 
@@ -51,6 +51,9 @@ export interface Studio {
   /** What the room wants to see, as long as its owner lives. */
   watch(taps: () => readonly Wanted[]): void;
   open(place: Partial<Place>): Promise<void>;
+  /** One change back, one forward: the browser's history. */
+  undo(): void;
+  redo(): void;
   /** Weights, edits and step as they are. */
   saved(): Promise<{ step: number; edits: readonly DatedEdit[]; weights: number[] }>;
   place(): Promise<Place>;
@@ -144,44 +147,62 @@ async function start(state: PageState, config: Config, edits: readonly unknown[]
 }
 
 /** The address of the page follows what it shows. */
-function createLink(state: PageState): Pick<Studio, "saved" | "place"> & { link(push?: boolean): void } {
+function createLink(state: PageState): Pick<Studio, "saved" | "place" | "undo" | "redo"> & { link(push?: boolean): void } {
   let timer: ReturnType<typeof setTimeout> | undefined;
+  let pushes = false;
+  // How many changes of this page lie behind: the way back must not leave it.
+  const depth = (): number => Number(history.state?.depth ?? 0);
   const saved: Studio["saved"] = () => state.source.send({ do: "save" });
   const place = async (): Promise<Place> => {
     const { step, edits } = await saved();
     return { room: state.room[0](), config: state.base, edits, step, view: state.views[0](), hide: state.hide[0]() };
   };
   const write = async (push: boolean): Promise<void> => {
-    const hash = await writePlace(await place());
-    if (hash.length > MOST_CHARACTERS) return;
+    const hash = await addressOf(await place());
+    if (hash === undefined) return;
     if (`#${hash}` === location.hash) return;
-    if (push) history.pushState(null, "", `#${hash}`);
-    else history.replaceState(null, "", `#${hash}`);
+    if (push && location.hash !== "") history.pushState({ depth: depth() + 1 }, "", `#${hash}`);
+    else history.replaceState({ depth: depth() }, "", `#${hash}`);
   };
   const link = (push = false): void => {
+    pushes ||= push;
     clearTimeout(timer);
-    timer = setTimeout(() => void write(push).catch(state.failed), LINK_DELAY);
+    timer = setTimeout(() => {
+      const asked = pushes;
+      pushes = false;
+      void write(asked).catch(state.failed);
+    }, LINK_DELAY);
   };
-  return { saved, place, link };
+  const undo = (): void => {
+    if (depth() > 0) history.back();
+    else state.say("There is nothing to undo.");
+  };
+  return { saved, place, link, undo, redo: () => history.forward() };
 }
 
 /** Opens places: of links, of files, of the history. */
-function createOpen(state: PageState, rooms: readonly string[]): Studio["open"] {
-  const open: Studio["open"] = async ({ room, config = state.config[0](), edits, step, view = {}, hide = [] }) => {
+function createOpen(state: PageState, rooms: readonly string[], link: (push?: boolean) => void): Studio["open"] {
+  const open: Studio["open"] = async ({ room = "", config = state.config[0](), edits, step, view = {}, hide = [] }) => {
     batch(() => {
-      if (room !== undefined && rooms.includes(room)) state.room[1](room);
+      state.say(room === "" || rooms.includes(room) ? "" : `there is no room "${room}"; the rooms are ${rooms.join(", ")}`);
+      if (rooms.includes(room)) state.room[1](room);
       state.views[1](view);
       state.hide[1](hide);
     });
     await start(state, config, edits, step);
   };
   addEventListener("popstate", () => {
-    void readPlace(location.hash).then(({ place, refused }) => {
-      state.refuse(refused);
-      return open(place);
-    }, state.failed);
+    void readPlace(location.hash)
+      .then(async ({ place, refused }) => {
+        await open(place);
+        state.refuse(refused);
+      })
+      .catch(state.failed);
   });
-  return open;
+  return async (place) => {
+    await open(place);
+    link(true);
+  };
 }
 
 /** A change of the network or the data begins a run anew, playing if it played. */
@@ -212,7 +233,7 @@ function createChange(state: PageState, link: (push?: boolean) => void): Studio[
 type Transport = Pick<Studio, "play" | "pause" | "toggle" | "advance" | "seek" | "reset" | "speed" | "edit">;
 
 /** What one does to a run while it goes on. */
-function createTransport(state: PageState, link: () => void): Transport {
+function createTransport(state: PageState, link: (push?: boolean) => void): Transport {
   const pause = (): void => {
     state.tell({ do: "pause" });
     link();
@@ -236,14 +257,14 @@ function createTransport(state: PageState, link: () => void): Transport {
     },
     reset() {
       state.say("");
-      start(state, state.config[0]()).then(link, state.failed);
+      start(state, state.config[0]()).then(() => link(), state.failed);
     },
     speed: (stepsPerSecond) => state.tell({ do: "speed", stepsPerSecond }),
     edit(edit) {
       if (edit.kind === "set") state.config[1]((c) => ({ ...c, [edit.name]: edit.value }));
       state.say("");
       state.tell({ do: "edit", edit });
-      link();
+      link(true);
     },
   };
 }
@@ -278,7 +299,7 @@ export function createStudio(source: Source, rooms: readonly string[]): Studio {
   const state = new PageState(source);
   state.room[1](rooms[0]!);
   followFrames(state);
-  const { link, saved, place } = createLink(state);
+  const { link, ...links } = createLink(state);
   const hide = state.hide[0];
   return {
     room: state.room[0],
@@ -287,11 +308,10 @@ export function createStudio(source: Source, rooms: readonly string[]): Studio {
     stats: state.stats[0],
     notice: state.notice[0],
     say: state.notice[1],
-    saved,
-    place,
-    open: createOpen(state, rooms),
+    ...links,
+    open: createOpen(state, rooms, link),
     change: createChange(state, link),
-    ...createTransport(state, () => link()),
+    ...createTransport(state, link),
     ...createViews(state, link),
     hidden: (control) => hide().includes(control),
     tap: (id) => state.tap(id)[0](),

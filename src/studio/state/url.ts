@@ -1,5 +1,7 @@
 /** @file What a link carries: room, configuration, edits and step, as JSON that is deflated and written in the letters that links allow. */
+
 import { type Config, differences, readConfig } from "../worker/config.ts";
+import { keepPlace, keptPlace } from "./kept-places.ts";
 
 /** What makes a view of the studio: whoever opens it sees the same. */
 export interface Place {
@@ -47,10 +49,25 @@ export async function writePlace({ room, config, edits = [], step = 0, view = {}
   return `${room}?c=${toBase64(bytes)}`;
 }
 
+/** The part after # of the page's own address: a place that is too long for it is kept in this browser, and named. Undefined if it cannot be kept. */
+export async function addressOf(place: Place): Promise<string | undefined> {
+  const hash = await writePlace(place);
+  if (hash.length <= MOST_CHARACTERS) return hash;
+  const id = keepPlace(hash.slice(hash.indexOf("?c=") + 3));
+  return id && `${place.room}?kept=${id}`;
+}
+
 /** What a link says. What it says wrongly is left out, and named in `refused`; a damaged link opens the room as it is at first. */
 export async function readPlace(hash: string): Promise<{ place: Place; refused: string[] }> {
   const [room = "", query = ""] = hash.replace(/^#/, "").split("?");
-  const text = new URLSearchParams(query).get("c");
+  const parameters = new URLSearchParams(query);
+  const kept = parameters.get("kept");
+  const text = kept === null ? parameters.get("c") : keptPlace(kept);
+  if (kept !== null && !text)
+    return {
+      place: { room, config: readConfig({}).config },
+      refused: ["what this link names was kept in another browser, or is kept no more"],
+    };
   if (!text) return { place: { room, config: readConfig({}).config }, refused: [] };
   try {
     const bytes = await through(fromBase64(text), new DecompressionStream("deflate-raw"));

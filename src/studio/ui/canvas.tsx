@@ -4,10 +4,17 @@ import type { Box } from "../draw/axes.ts";
 import type { Palette } from "../draw/palette.ts";
 import { palette } from "./theme.ts";
 
+export type Drawing = (ctx: CanvasRenderingContext2D, box: Box, palette: Palette) => void;
+
+const drawings = new WeakMap<HTMLCanvasElement, Drawing>();
+
+/** What is drawn on a canvas of the page, to draw it elsewhere. */
+export const drawingOf = (canvas: HTMLCanvasElement): Drawing | undefined => drawings.get(canvas);
+
 export interface CanvasProps {
   /** What a person who does not see it is told. */
   readonly label: string;
-  readonly draw: (ctx: CanvasRenderingContext2D, box: Box, palette: Palette) => void;
+  readonly draw: Drawing;
   readonly class?: string;
   readonly ref?: (canvas: HTMLCanvasElement) => void;
   readonly events?: JSX.CanvasHTMLAttributes<HTMLCanvasElement>;
@@ -18,6 +25,7 @@ export function Canvas(props: CanvasProps): JSX.Element {
   const [box, setBox] = createSignal<Box>({ width: 0, height: 0 });
   onMount(() => {
     props.ref?.(canvas);
+    drawings.set(canvas, (...args) => props.draw(...args));
     const observer = new ResizeObserver(() => {
       const { clientWidth: width, clientHeight: height } = canvas;
       const ratio = Math.min(3, devicePixelRatio || 1);

@@ -89,7 +89,14 @@ export function Choice<T extends string>(props: ChoiceProps<T>): JSX.Element {
   return (
     <div class="choice">
       <label for={id}>{props.label}</label>
-      <select id={id} onChange={(event) => props.set(event.currentTarget.value as T)}>
+      <select
+        id={id}
+        onChange={(event) => {
+          props.set(event.currentTarget.value as T);
+          // A choice that was not taken is not shown.
+          event.currentTarget.value = props.value;
+        }}
+      >
         <For each={props.options}>
           {(option) => (
             <option value={option} selected={option === props.value}>

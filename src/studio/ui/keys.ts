@@ -18,10 +18,12 @@ export interface Key {
   readonly run: (actions: Actions, event: KeyboardEvent) => void;
 }
 
+const isCommand = (event: KeyboardEvent): boolean => event.ctrlKey || event.metaKey;
+
 const is =
   (key: string) =>
   (event: KeyboardEvent): boolean =>
-    event.key.toLowerCase() === key;
+    !isCommand(event) && event.key.toLowerCase() === key;
 
 export const KEYS: readonly Key[] = [
   { keys: "Space", does: "play and pause", test: (e) => e.key === " ", run: ({ studio }) => studio.toggle() },
@@ -51,6 +53,13 @@ export const KEYS: readonly Key[] = [
   { keys: "L", does: "lessons", test: is("l"), run: (actions) => actions.lessons() },
   { keys: "T", does: "the numbers as a table", test: is("t"), run: (actions) => actions.table() },
   { keys: "D", does: "light, dark, as the system", test: is("d"), run: (actions) => actions.theme() },
+  { keys: "Ctrl Z", does: "undo a change", test: (e) => isCommand(e) && e.key === "z", run: ({ studio }) => studio.undo() },
+  {
+    keys: "Ctrl Y",
+    does: "do it again",
+    test: (e) => isCommand(e) && (e.key.toLowerCase() === "y" || e.key === "Z"),
+    run: ({ studio }) => studio.redo(),
+  },
   { keys: "?", does: "this list", test: (e) => e.key === "?", run: (actions) => actions.help() },
 ];
 
@@ -64,9 +73,9 @@ function isTaken({ key }: KeyboardEvent, target: Element | null): boolean {
 
 export function listen(actions: Actions): void {
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || isTaken(event, event.target as Element | null)) return;
+    if (event.altKey || isTaken(event, event.target as Element | null)) return;
     const key = KEYS.find(({ test }) => test(event));
-    if (!key) return;
+    if (!key || isCommand(event) !== key.keys.startsWith("Ctrl")) return;
     event.preventDefault();
     key.run(actions, event);
   });

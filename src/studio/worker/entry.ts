@@ -3,10 +3,13 @@ import "../../runtime/evaluate.ts";
 import type { Demo } from "../../demo/demo.ts";
 import type { InstrumentCommand, Instruments } from "./instruments.ts";
 import { type LessonCommand, Lessons } from "./lessons.ts";
+import type { ModelCommand, ModelDesk } from "./model-desk.ts";
 import { type Command, Server } from "./serve.ts";
 
 interface Scope {
-  onmessage: ((event: { readonly data: { readonly id: number } & (Command | LessonCommand | InstrumentCommand) }) => void) | null;
+  onmessage:
+    | ((event: { readonly data: { readonly id: number } & (Command | LessonCommand | InstrumentCommand | ModelCommand) }) => void)
+    | null;
   postMessage(message: unknown, transfer?: readonly ArrayBuffer[]): void;
 }
 
@@ -14,14 +17,11 @@ interface Scope {
 interface Parts {
   readonly demos?: readonly Demo[];
   readonly instruments?: Instruments;
+  readonly models?: ModelDesk;
 }
 
-const QUESTIONS: readonly string[] = ["flow", "spectrum", "singular", "graph", "convolve"] satisfies InstrumentCommand["do"][];
-
-const isQuestion = <C extends { readonly do: string }>(command: C): command is C & InstrumentCommand => QUESTIONS.includes(command.do);
-
 /** Answers commands of sessions, and of lessons and instruments where there are some. */
-export function answer({ demos = [], instruments }: Parts = {}): void {
+export function answer({ demos = [], instruments, models }: Parts = {}): void {
   const scope = globalThis as unknown as Scope;
   const server = new Server((message) => scope.postMessage(message, message instanceof Uint8Array ? [message.buffer] : []));
   const lessons = new Lessons(demos);
@@ -34,8 +34,8 @@ export function answer({ demos = [], instruments }: Parts = {}): void {
   scope.onmessage = ({ data }) => {
     if (data.do === "list") scope.postMessage({ id: data.id, ok: lessons.list() });
     else if (data.do === "run") reply(data.id, lessons.run(data.name));
-    else if (isQuestion(data))
-      reply(data.id, instruments?.answer(data) ?? Promise.reject(new Error("there are no instruments in this worker")));
+    else if (models && data.do === "model") reply(data.id, models.ask(data.text));
+    else if (instruments?.takes(data)) reply(data.id, instruments.answer(data));
     else server.receive(data);
   };
 }

@@ -1,4 +1,5 @@
 /** @file Questions to the instruments of the library. They have nothing to do with the session, and are answered in a worker of their own, one after another. */
+import { type OwnCommand, OwnDesk } from "../own/own-desk.ts";
 import { convolve } from "./convolve.ts";
 import { FlowDesk, type FlowQuestion } from "./flow.ts";
 import { graphOf } from "./graphs.ts";
@@ -9,11 +10,31 @@ export type InstrumentCommand =
   | { readonly do: "spectrum"; readonly question: unknown }
   | { readonly do: "graph"; readonly text: string; readonly values: Readonly<Record<string, number>> }
   | { readonly do: "convolve"; readonly question: unknown }
-  | { readonly do: "singular"; readonly question: readonly number[] };
+  | { readonly do: "singular"; readonly question: readonly number[] }
+  | OwnCommand;
+
+const NAMES: readonly string[] = [
+  "flow",
+  "spectrum",
+  "singular",
+  "graph",
+  "convolve",
+  "own",
+  "own-images",
+  "own-points",
+  "write-weights",
+  "read-weights",
+] satisfies InstrumentCommand["do"][];
 
 export class Instruments {
   readonly #flow = new FlowDesk();
+  readonly #own = new OwnDesk();
   #last: Promise<unknown> = Promise.resolve();
+
+  /** Whether a command is a question to the instruments. */
+  takes(command: { readonly do: string }): command is InstrumentCommand {
+    return NAMES.includes(command.do);
+  }
 
   /** The answer, after those to the questions before. */
   answer(command: InstrumentCommand): Promise<unknown> {
@@ -26,6 +47,7 @@ export class Instruments {
     if (command.do === "flow") return this.#flow.ask(command.question);
     if (command.do === "graph") return graphOf(command.text, command.values);
     if (command.do === "convolve") return convolve(command.question);
-    return command.do === "spectrum" ? spectrumOf(command.question) : singularValuesOf(command.question);
+    if (command.do === "spectrum") return spectrumOf(command.question);
+    return command.do === "singular" ? singularValuesOf(command.question) : this.#own.ask(command);
   }
 }

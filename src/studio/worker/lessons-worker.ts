@@ -12,8 +12,10 @@ import { notes } from "../../demo/notes.ts";
 import { optimizers } from "../../demo/optimizers.ts";
 import { regularization } from "../../demo/regularization.ts";
 import { units } from "../../demo/units.ts";
+import * as nn from "../../nn/index.ts";
 import { answer } from "./entry.ts";
 import { Instruments } from "./instruments.ts";
+import { ModelDesk } from "./model-desk.ts";
 
 answer({
   demos: [
@@ -29,4 +31,5 @@ answer({
     ...optimizers,
   ],
   instruments: new Instruments(),
+  models: new ModelDesk(nn),
 });

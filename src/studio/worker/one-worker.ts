@@ -5,9 +5,12 @@ import { derivatives } from "../../demo/derivatives.ts";
 import { networks } from "../../demo/networks.ts";
 import { optimizers } from "../../demo/optimizers.ts";
 import { answer } from "./entry.ts";
+import { fewLayers } from "./few-layers.ts";
 import { Instruments } from "./instruments.ts";
+import { ModelDesk } from "./model-desk.ts";
 
 answer({
   demos: [...networks, ...derivatives, ...backpropagation, ...activations, ...optimizers],
   instruments: new Instruments(),
+  models: new ModelDesk(fewLayers),
 });

@@ -60,7 +60,7 @@ export class Server {
   }
 
   /** Takes a command and answers it. */
-  receive({ id, ...command }: Command & { readonly id: number }): void {
+  receive({ id, ...command }: { readonly id: number; readonly do: string }): void {
     try {
       const ok = this.#do(command as Command) ?? null;
       if (command.do !== "more") this.#post({ id, ok });
@@ -81,7 +81,7 @@ export class Server {
       case "open":
         return this.#start(command.config, command.edits ?? [], command.step ?? 0);
       case "save":
-        return { step: this.#open.step, edits: this.#open.edits, weights: Array.from(this.#open.net.weights()) };
+        return { step: this.#goal ?? this.#open.step, edits: this.#open.edits, weights: Array.from(this.#open.net.weights()) };
       case "curve":
         return curveOf(command.name, command.a, command.at);
       case "softmax":
