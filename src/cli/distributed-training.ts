@@ -3,7 +3,7 @@
  * ranks load the data and train. `--ranks` and `--restarts` start the ranks from here, and start them again.
  */
 import { type Distributed, distribute } from "../distributed/distributed.ts";
-import { isLaunched, launchedSize } from "../distributed/mpi-library.ts";
+import { checkSlurm, isLaunched, launchedSize } from "../distributed/mpi-library.ts";
 import { ShardedOptimizer } from "../optim/sharded.ts";
 import { Evaluator } from "../train/evaluate.ts";
 import { fit } from "../train/fit.ts";
@@ -23,6 +23,7 @@ export async function ranksFor({ distributed, fast, shardOptimizer }: Distribute
   if (distributed) return distribute({ fast: fast ?? false });
   if (shardOptimizer) throw new Error("--shard-optimizer divides the optimizer's state among ranks; it wants --distributed");
   if (fast) throw new Error("--fast is about how ranks add up; it wants --distributed");
+  checkSlurm();
   const size = launchedSize() ?? 1;
   if (isLaunched() && size > 1)
     throw new Error(`mpirun has started ${size} processes, each of which would train by itself; to train together: --distributed`);

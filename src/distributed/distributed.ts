@@ -17,7 +17,7 @@ import { registerGroup } from "../runtime/ranks.ts";
 import { setThreads } from "../runtime/wasm/pool.ts";
 import { Communicator, single } from "./communicator.ts";
 import { LostRank, mpi } from "./mpi.ts";
-import { isLaunched } from "./mpi-library.ts";
+import { checkSlurm, isLaunched } from "./mpi-library.ts";
 import { allowedProcessors, shareOf } from "./processors.ts";
 import { type Share, spread } from "./spread.ts";
 
@@ -62,6 +62,7 @@ export interface Part {
 export async function distribute(options: DistributedOptions = {}): Promise<Distributed> {
   checkOptions("distribute", options, DISTRIBUTED_OPTIONS);
   const { fast = false, shards = 8, bucketBytes } = options;
+  if (!options.communicator) checkSlurm();
   const ranks = options.communicator ?? (isLaunched() ? await mpi({ fast }) : single());
   if (ranks.kind === "mpi") shareCores(ranks);
   return new Distributed(ranks, shards, fast, bucketBytes);

@@ -49,6 +49,15 @@ export function isLaunched(): boolean {
   return LAUNCHERS.some(([variable]) => environment(variable) !== undefined);
 }
 
+/** @throws {Error} if Slurm has started several processes without a way for them to find each other: each would take itself for the only one. */
+export function checkSlurm(): void {
+  const tasks = Number(environment("SLURM_STEP_NUM_TASKS") ?? 1);
+  if (tasks > 1 && !isLaunched())
+    throw new Error(
+      `mpi: srun has started ${tasks} processes without telling them how to find each other; start them with srun --mpi=pmix (Open MPI) or srun --mpi=pmi2 (MPICH), as far as srun --mpi=list has it`,
+    );
+}
+
 /** Constants of the two binary interfaces. MPICH's are part of its ABI agreement (mpich.org/abi). */
 interface Constants {
   readonly flavour: "Open MPI" | "MPICH";

@@ -1,6 +1,7 @@
 /** @file Ranks that are threads of this process: collective operations, and training to the same bits on 1, 2, 4 and 8 of them. */
-import { afterAll, describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test, vi } from "vitest";
 import { single } from "../../src/distributed/communicator.ts";
+import { distribute } from "../../src/distributed/distributed.ts";
 import { shareOf } from "../../src/distributed/processors.ts";
 import { type buckets, collectives, derivative, differingCondition, type FitTask, inRegions, loop, sharded, train } from "./tasks.ts";
 import { onThreads, removeBundle } from "./threads.ts";
@@ -89,6 +90,16 @@ describe("gradients in buckets", () => {
       expect(said[2]).toContain("start all ranks again, from a checkpoint");
     }
   });
+});
+
+test("processes that Slurm has started without MPI are told how to start", async () => {
+  vi.stubEnv("SLURM_STEP_NUM_TASKS", "4");
+  try {
+    await expect(distribute()).rejects.toThrow("mpi: srun has started 4 processes without telling them how to find each other");
+    expect((await distribute({ communicator: single() })).size).toBe(1);
+  } finally {
+    vi.unstubAllEnvs();
+  }
 });
 
 describe("processors of the ranks of one machine", () => {
