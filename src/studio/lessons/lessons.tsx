@@ -167,7 +167,7 @@ function Result(props: { readonly outcome: Outcome }): JSX.Element {
       </table>
       {/* Drawn by this project from numbers; names in it are escaped there. */}
       <For each={props.outcome.charts ?? []}>
-        {(chart) => <figure innerHTML={lineChart(chart.curves, { ...chart.options, width: 560, height: 320 })} />}
+        {(chart) => <figure innerHTML={lineChart(chart.curves, { ...chart.options, width: 400, height: 270 })} />}
       </For>
       <Show when={props.outcome.text}>
         <pre tabindex="0">{props.outcome.text}</pre>

@@ -1,5 +1,5 @@
 /** @file Everything that can be set in the room Boundary. */
-import { For, Index, type JSX, Show } from "solid-js";
+import { createMemo, For, Index, type JSX, Show } from "solid-js";
 import { TableChoice } from "../own/choice.tsx";
 import { openOwnDialog } from "../own/dialog.tsx";
 import { keepPoints, lastPoints } from "../own/own.ts";
@@ -124,7 +124,17 @@ function Layers(props: { readonly studio: Studio }): JSX.Element {
     studio.change({ layers: layers().map((layer, k) => (k === i ? { ...layer, ...patch } : layer)) });
   return (
     <div class="group">
-      <h2>Hidden layers</h2>
+      <div class="row">
+        <h2>Hidden layers</h2>
+        <button
+          type="button"
+          class="add"
+          disabled={layers().length >= MOST_LAYERS}
+          onClick={() => studio.change({ layers: [...layers(), layers().at(-1) ?? { units: 4, activation: "tanh" }] })}
+        >
+          Add a layer
+        </button>
+      </div>
       <Index each={layers()}>
         {(layer, i) => (
           <div class="layer">
@@ -165,14 +175,6 @@ function Layers(props: { readonly studio: Studio }): JSX.Element {
           </div>
         )}
       </Index>
-      <button
-        type="button"
-        class="add"
-        disabled={layers().length >= MOST_LAYERS}
-        onClick={() => studio.change({ layers: [...layers(), layers().at(-1) ?? { units: 4, activation: "tanh" }] })}
-      >
-        Add a layer
-      </button>
       <Choice
         label="Start"
         value={studio.config().initializer}
@@ -190,6 +192,8 @@ function Layers(props: { readonly studio: Studio }): JSX.Element {
 function Training(props: { readonly studio: Studio }): JSX.Element {
   const { studio } = props;
   const config = studio.config;
+  // It stays open when the last of them is wound back to 0.
+  const isRegular = createMemo((was: boolean) => was || config().l1 > 0 || config().l2 > 0 || config().dropout > 0, false);
   return (
     <div class="group">
       <h2>Training</h2>
@@ -212,16 +216,33 @@ function Training(props: { readonly studio: Studio }): JSX.Element {
         whole
         set={(batch) => studio.change({ batch })}
       />
-      <Num label="L1" value={config().l1} min={0} max={LIMITS.l1[1]} log set={(value) => studio.edit({ kind: "set", name: "l1", value })} />
-      <Num label="L2" value={config().l2} min={0} max={LIMITS.l2[1]} log set={(value) => studio.edit({ kind: "set", name: "l2", value })} />
-      <Num
-        label="Dropout"
-        value={config().dropout}
-        min={0}
-        max={LIMITS.dropout[1]}
-        step={0.05}
-        set={(dropout) => studio.change({ dropout })}
-      />
+      <details open={isRegular()}>
+        <summary>Regularisation</summary>
+        <Num
+          label="L1"
+          value={config().l1}
+          min={0}
+          max={LIMITS.l1[1]}
+          log
+          set={(value) => studio.edit({ kind: "set", name: "l1", value })}
+        />
+        <Num
+          label="L2"
+          value={config().l2}
+          min={0}
+          max={LIMITS.l2[1]}
+          log
+          set={(value) => studio.edit({ kind: "set", name: "l2", value })}
+        />
+        <Num
+          label="Dropout"
+          value={config().dropout}
+          min={0}
+          max={LIMITS.dropout[1]}
+          step={0.05}
+          set={(dropout) => studio.change({ dropout })}
+        />
+      </details>
     </div>
   );
 }

@@ -7,7 +7,8 @@ export interface Spot {
 }
 
 export const BOX = { width: 84, height: 44 } as const;
-const GAP = { x: 62, y: 22 } as const;
+/** Between boxes: to the right and below of a graph that leads to the right; below and aside of one that leads down. */
+const GAP = { x: 62, y: 22, down: 40, side: 14 } as const;
 
 export interface GraphLayout {
   readonly spots: readonly Spot[];
@@ -15,8 +16,13 @@ export interface GraphLayout {
   readonly height: number;
 }
 
-/** Middles of the boxes. Edges lead from lower to higher numbers. */
-export function graphLayout(count: number, edges: readonly Pick<WeightedEdge, "from" | "to">[], inputs: readonly number[]): GraphLayout {
+/** Middles of the boxes. Edges lead from lower to higher numbers, to the right or, on a narrow screen, down. */
+export function graphLayout(
+  count: number,
+  edges: readonly Pick<WeightedEdge, "from" | "to">[],
+  inputs: readonly number[],
+  isDown = false,
+): GraphLayout {
   const depth = new Array<number>(count).fill(0);
   for (const { from, to } of edges.toSorted((a, b) => a.from - b.from)) depth[to] = Math.max(depth[to]!, depth[from]! + 1);
   // An input stands just before the first that reads it.
@@ -40,13 +46,22 @@ export function graphLayout(count: number, edges: readonly Pick<WeightedEdge, "f
       for (const [i, v] of column.entries()) place[v] = i - (column.length - 1) / 2;
     }
   }
+  return spread(place, depth, columns, isDown);
+}
+
+/** In pixels. */
+function spread(place: readonly number[], depth: readonly number[], columns: readonly number[][], isDown: boolean): GraphLayout {
   const most = Math.max(1, ...columns.map(({ length }) => length));
-  const height = most * (BOX.height + GAP.y) + GAP.y;
-  const spots = place.map((p, v) => ({
-    x: GAP.y + BOX.width / 2 + depth[v]! * (BOX.width + GAP.x),
-    y: height / 2 + p * (BOX.height + GAP.y),
-  }));
-  return { spots, width: 2 * GAP.y + columns.length * (BOX.width + GAP.x) - GAP.x, height };
+  const size = isDown ? { along: BOX.height, across: BOX.width } : { along: BOX.width, across: BOX.height };
+  const gap = isDown ? { along: GAP.down, across: GAP.side } : { along: GAP.x, across: GAP.y };
+  const [along, across] = [size.along + gap.along, size.across + gap.across];
+  const length = columns.length * along - gap.along + 2 * GAP.y;
+  const breadth = most * across + gap.across;
+  const spots = place.map((p, v) => {
+    const [far, aside] = [GAP.y + size.along / 2 + depth[v]! * along, breadth / 2 + p * across];
+    return isDown ? { x: aside, y: far } : { x: far, y: aside };
+  });
+  return { spots, width: isDown ? breadth : length, height: isDown ? length : breadth };
 }
 
 function meanOfNeighbours(v: number, edges: readonly Pick<WeightedEdge, "from" | "to">[], place: readonly number[], back: boolean): number {

@@ -1,5 +1,5 @@
 /** @file A graph of boxes: each vertex with its name, op and value, each edge with its partial derivative. */
-import { createMemo, For, type JSX, Show } from "solid-js";
+import { createMemo, createSignal, For, type JSX, onCleanup, Show } from "solid-js";
 import { fixed } from "../ui/numbers.ts";
 import type { GraphAnswer } from "../worker/graphs.ts";
 import type { WeightedEdge } from "../worker/merge.ts";
@@ -29,21 +29,30 @@ const OPS: Readonly<Record<string, string>> = {
 };
 
 export function GraphView(props: GraphViewProps): JSX.Element {
-  const layout = createMemo(() => graphLayout(props.answer.labels.length, props.answer.edges, props.answer.inputVertices));
+  const narrow = matchMedia("(max-width: 760px)");
+  const [isDown, setDown] = createSignal(narrow.matches);
+  const follow = (): void => void setDown(narrow.matches);
+  narrow.addEventListener("change", follow);
+  onCleanup(() => narrow.removeEventListener("change", follow));
+  const layout = createMemo(() => graphLayout(props.answer.labels.length, props.answer.edges, props.answer.inputVertices, isDown()));
   const spot = (v: number) => layout().spots[v]!;
-  const path = ({ from, to }: WeightedEdge): string => {
+  /** Where an edge leaves a box and comes to the next: along first, then aside. */
+  const ends = ({ from, to }: WeightedEdge): readonly [number, number, number, number] => {
     const [a, b] = [spot(from), spot(to)];
-    const [x0, x1] = [a.x + BOX.width / 2, b.x - BOX.width / 2];
-    const bend = Math.max(24, (x1 - x0) / 2);
-    return `M${x0} ${a.y}C${x0 + bend} ${a.y} ${x1 - bend} ${b.y} ${x1} ${b.y}`;
+    return isDown() ? [a.y + BOX.height / 2, a.x, b.y - BOX.height / 2, b.x] : [a.x + BOX.width / 2, a.y, b.x - BOX.width / 2, b.y];
+  };
+  const path = (edge: WeightedEdge): string => {
+    const [u0, v0, u1, v1] = ends(edge);
+    const bend = Math.max(24, (u1 - u0) / 2);
+    const at = (u: number, v: number): string => (isDown() ? `${v} ${u}` : `${u} ${v}`);
+    return `M${at(u0, v0)}C${at(u0 + bend, v0)} ${at(u1 - bend, v1)} ${at(u1, v1)}`;
   };
   /** Just before the box that the edge leads to, where edges to it are apart. */
-  const label = ({ from, to }: WeightedEdge): { x: number; y: number } => {
-    const [a, b] = [spot(from), spot(to)];
+  const label = (edge: WeightedEdge): { x: number; y: number } => {
+    const [u0, v0, u1, v1] = ends(edge);
     const t = 0.62;
-    const [x0, x1] = [a.x + BOX.width / 2, b.x - BOX.width / 2];
-    const s = t * t * (3 - 2 * t);
-    return { x: x0 + (x1 - x0) * t, y: a.y + (b.y - a.y) * s - 5 };
+    const [u, v] = [u0 + (u1 - u0) * t, v0 + (v1 - v0) * t * t * (3 - 2 * t)];
+    return isDown() ? { x: v, y: u + 3 } : { x: u, y: v - 5 };
   };
   const isGone = (v: number): boolean => props.gone?.includes(v) ?? false;
   return (

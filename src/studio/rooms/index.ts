@@ -45,6 +45,12 @@ export const ROOMS: readonly RoomEntry[] = [
     load: async () => (await import("./model.tsx")).model,
   },
   {
+    id: "approximate",
+    title: "Curves",
+    icon: "M3 17l4-7 4 5 4-9 6 8M3 19c4-12 6-3 9-6s5-7 9-4",
+    load: async () => (await import("./approximate.tsx")).approximate,
+  },
+  {
     id: "runs",
     title: "Runs",
     icon: "M4 4v16h16M7 14c3-1 3-6 6-7s4 1 7-1M7 17c4 0 5-4 7-4s3 1 6 0",

@@ -30,8 +30,8 @@ export function layoutOf(config: Pick<Config, "features" | "layers">, width: num
   const widths = widthsOf(config);
   const most = Math.max(...widths);
   const columns = widths.length;
-  const side = Math.max(18, Math.min(40, (width / columns) * 0.52, 296 / most - 5));
-  const gap = side + Math.max(5, Math.min(14, (296 - most * side) / Math.max(1, most - 1)));
+  const side = Math.max(18, Math.min(40, (width / columns) * 0.52, 324 / most - 5));
+  const gap = side + Math.max(5, Math.min(14, (324 - most * side) / Math.max(1, most - 1)));
   const height = Math.max(200, most * gap + 8);
   const left = side / 2 + 26;
   const right = width - side / 2 - 6;

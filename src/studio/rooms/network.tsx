@@ -53,7 +53,7 @@ export function Network(props: { readonly studio: Studio }): JSX.Element {
         aria-valuemax={REACH}
         aria-valuenow={Number(weight(picked()).toFixed(3))}
         aria-valuetext={`${nameOf(studio.config(), picked())} is ${fixed(weight(picked()), 3)}`}
-        style={{ height: `${layout().height}px` }}
+        style={{ height: `${layout().height}px`, "--faint": layout().links.length > 40 ? 0.35 : 0.6 }}
         onKeyDown={keys}
       >
         <svg width={width()} height={layout().height} aria-hidden="true">

@@ -38,7 +38,7 @@ export function Num(props: NumProps): JSX.Element {
       <label for={id}>
         {props.label}
         <Show when={props.unit}>
-          <span class="unit"> {props.unit}</span>
+          <span class="num-unit"> {props.unit}</span>
         </Show>
       </label>
       <input

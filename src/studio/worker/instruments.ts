@@ -1,5 +1,6 @@
 /** @file Questions to the instruments of the library. They have nothing to do with the session, and are answered in a worker of their own, one after another. */
 import { type OwnCommand, OwnDesk } from "../own/own-desk.ts";
+import { approximate, tents } from "./approximate.ts";
 import { convolve } from "./convolve.ts";
 import { FlowDesk, type FlowQuestion } from "./flow.ts";
 import { graphOf } from "./graphs.ts";
@@ -10,6 +11,8 @@ export type InstrumentCommand =
   | { readonly do: "spectrum"; readonly question: unknown }
   | { readonly do: "graph"; readonly text: string; readonly values: Readonly<Record<string, number>> }
   | { readonly do: "convolve"; readonly question: unknown }
+  | { readonly do: "approximate"; readonly question: unknown }
+  | { readonly do: "tents"; readonly question: number }
   | { readonly do: "singular"; readonly question: readonly number[] }
   | OwnCommand;
 
@@ -19,6 +22,8 @@ const NAMES: readonly string[] = [
   "singular",
   "graph",
   "convolve",
+  "approximate",
+  "tents",
   "own",
   "own-images",
   "own-points",
@@ -47,6 +52,8 @@ export class Instruments {
     if (command.do === "flow") return this.#flow.ask(command.question);
     if (command.do === "graph") return graphOf(command.text, command.values);
     if (command.do === "convolve") return convolve(command.question);
+    if (command.do === "approximate") return approximate(command.question);
+    if (command.do === "tents") return tents(command.question);
     if (command.do === "spectrum") return spectrumOf(command.question);
     return command.do === "singular" ? singularValuesOf(command.question) : this.#own.ask(command);
   }
