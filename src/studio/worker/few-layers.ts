@@ -13,7 +13,7 @@ import { AvgPool2d, MaxPool2d } from "../../nn/pool.ts";
 import { Residual } from "../../nn/residual.ts";
 import { Sequential } from "../../nn/sequential.ts";
 
-const FEW = {
+export const FEW = {
   AvgPool2d,
   BatchNorm1d,
   BatchNorm2d,
@@ -38,10 +38,13 @@ const FEW = {
   Tanh,
 };
 
-/** The layers by name; others are an error that says where they are. */
-export const fewLayers: object = new Proxy(FEW, {
-  get(target, name) {
-    if (name in target || typeof name === "symbol") return Reflect.get(target, name);
-    throw new Error(`nn.${name} is not in the one file, which has ${Object.keys(FEW).join(", ")}; npx nabla studio has all layers`);
-  },
-});
+/** Layers by name; others are an error that says which there are. */
+export const layersOf = (layers: object): object =>
+  new Proxy(layers, {
+    get(target, name) {
+      if (name in target || typeof name === "symbol") return Reflect.get(target, name);
+      throw new Error(`nn.${name} is not here; there are ${Object.keys(layers).join(", ")}`);
+    },
+  });
+
+export const fewLayers: object = layersOf(FEW);

@@ -12,8 +12,12 @@ import { notes } from "../../demo/notes.ts";
 import { optimizers } from "../../demo/optimizers.ts";
 import { regularization } from "../../demo/regularization.ts";
 import { units } from "../../demo/units.ts";
-import * as nn from "../../nn/index.ts";
+import { MultiHeadAttention } from "../../nn/attention.ts";
+import { Conv1d } from "../../nn/conv.ts";
+import { Embedding } from "../../nn/embedding.ts";
+import { GRU, LSTM, RNN } from "../../nn/recurrent.ts";
 import { answer } from "./entry.ts";
+import { FEW, layersOf } from "./few-layers.ts";
 import { Instruments } from "./instruments.ts";
 import { ModelDesk } from "./model-desk.ts";
 
@@ -31,5 +35,5 @@ answer({
     ...optimizers,
   ],
   instruments: new Instruments(),
-  models: new ModelDesk(nn),
+  models: new ModelDesk(layersOf({ ...FEW, Conv1d, Embedding, GRU, LSTM, MultiHeadAttention, RNN })),
 });
