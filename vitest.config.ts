@@ -37,6 +37,7 @@ export default defineConfig({
           alias,
           include: ["test/**/*.test.ts"],
           exclude: [...OTHERS, ...ALONE, ...FUZZERS, "test/cli/**"],
+          setupFiles: "test/same-backend.ts",
           isolate: false,
           testTimeout: 600_000,
           hookTimeout: 600_000,

@@ -183,6 +183,8 @@ const elementwise = registry.filter((op) =>
 );
 
 describe("vectors, empty tensors and special values: wasm equals the interpreter", () => {
+  afterAll(() => setBackend("wasm"));
+
   const SPECIAL = [
     0,
     -0,
