@@ -29,7 +29,6 @@ export const NODE_ONLY: Readonly<Record<string, string>> = {
   "test/links.test.ts": "reads the pages",
   "test/models/foreign-weights.test.ts": "reads fixtures",
   "test/onnx/backend.test.ts": "reads an archive, writes files",
-  "test/onnx/exporters.test.ts": "reads an archive, writes files",
   "test/onnx/files.test.ts": "reads fixtures",
   "test/onnx/images.test.ts": "reads fixtures, decodes images in Node",
   "test/onnx/load.test.ts": "reads and writes files",

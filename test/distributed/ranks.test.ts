@@ -3,6 +3,7 @@ import { afterAll, describe, expect, test, vi } from "vitest";
 import { single } from "../../src/distributed/communicator.ts";
 import { distribute } from "../../src/distributed/distributed.ts";
 import { shareOf } from "../../src/distributed/processors.ts";
+import { sized } from "../size.ts";
 import { type buckets, collectives, derivative, differingCondition, type FitTask, inRegions, loop, sharded, train } from "./tasks.ts";
 import { onThreads, removeBundle } from "./threads.ts";
 
@@ -47,11 +48,12 @@ describe("collective operations", () => {
   });
 
   test.each(["scan", "cond", "checkpoint"] as const)(
-    "sums over the batch inside of %s have the same bits on 1, 2 and 8 ranks",
+    "sums over the batch inside of %s have the same bits on any number of ranks",
     async (region) => {
       const want = inRegions(single(), { region });
       expect(want.every(Number.isFinite)).toBe(true);
-      for (const size of [2, 8]) for (const got of await onThreads<number[]>(size, "inRegions", { region })) expect(got).toEqual(want);
+      for (const size of sized([2], [2, 8]))
+        for (const got of await onThreads<number[]>(size, "inRegions", { region })) expect(got).toEqual(want);
     },
   );
 
@@ -71,17 +73,20 @@ describe("collective operations", () => {
 describe("gradients in buckets", () => {
   type Buckets = ReturnType<typeof buckets>;
 
-  test.each([2, 3, 8])("on %i ranks: the bits of gradients that are sent all at once, in the same order on all ranks", async (size) => {
-    const on = (bytes: number): Promise<Buckets[]> => onThreads<Buckets>(size, "buckets", { bytes });
-    const [first, ...others] = await on(0);
-    expect(first!.sent).toEqual([]);
-    const all = await on(40_000);
-    for (const { losses } of [...others, ...all]) expect(losses).toEqual(first!.losses);
-    // Of five layers two fill a bucket, the last ones first; three steps.
-    const sent = all[0]!.sent.slice(0, 3);
-    expect(sent.reduce((a, b) => a + b)).toBe(4 * (96 * 96 + 3 * 96) + 4 * 97);
-    for (const each of all) expect(each.sent).toEqual([...sent, ...sent, ...sent]);
-  });
+  test.each(sized([2, 3], [2, 3, 8]))(
+    "on %i ranks: the bits of gradients that are sent all at once, in the same order on all ranks",
+    async (size) => {
+      const on = (bytes: number): Promise<Buckets[]> => onThreads<Buckets>(size, "buckets", { bytes });
+      const [first, ...others] = await on(0);
+      expect(first!.sent).toEqual([]);
+      const all = await on(40_000);
+      for (const { losses } of [...others, ...all]) expect(losses).toEqual(first!.losses);
+      // Of five layers two fill a bucket, the last ones first; three steps.
+      const sent = all[0]!.sent.slice(0, 3);
+      expect(sent.reduce((a, b) => a + b)).toBe(4 * (96 * 96 + 3 * 96) + 4 * 97);
+      for (const each of all) expect(each.sent).toEqual([...sent, ...sent, ...sent]);
+    },
+  );
 
   test("a failure while gradients are on their way ends the step, and the next one says that the ranks are out of step", async () => {
     for (const { said } of await onThreads<Buckets>(2, "buckets", { bytes: 40_000, fails: 1 })) {
@@ -156,28 +161,9 @@ describe("an optimizer whose state is divided", () => {
   });
 });
 
-describe("training with an optimizer whose state is divided", () => {
-  test.each([
-    { optimizer: "adam", clip: false },
-    { optimizer: "sgd", accumulate: 2 },
-  ] as const)("$optimizer: the bits of an undivided run, and a checkpoint that any number of ranks goes on from", async (task) => {
-    const plain: FitTask = { network: "mlp", ...task, saveAt: 5 };
-    const { saved: _, ...want } = await train(single(), plain);
-    const [first, ...others] = await onThreads<Trained>(4, "train", { ...plain, sharded: true });
-    const { saved, ...got } = first!;
-    expect(got).toEqual(want);
-    for (const other of others) expect(other).toEqual(want);
-    // On with two ranks that divide the state, and alone with all of it.
-    const rest = { figures: want.figures, weights: want.weights, losses: want.losses.slice(5) };
-    const again: FitTask = { network: "mlp", ...task, resume: saved! };
-    for (const other of await onThreads<Trained>(2, "train", { ...again, sharded: true })) expect(other).toEqual(rest);
-    expect(await train(single(), again)).toEqual(rest);
-  });
-});
-
 type Trained = Awaited<ReturnType<typeof train>>;
 
-// More of it on processes: test/slow/mpi.test.ts.
+// More of it: test/slow/ranks.test.ts, and on processes test/slow/mpi.test.ts.
 const cases: readonly FitTask[] = [{ network: "small", optimizer: "adam", epochs: 1 }];
 
 describe("training", () => {

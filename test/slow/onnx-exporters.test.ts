@@ -1,6 +1,6 @@
 /** @file Files as PyTorch's two exporters and onnxruntime's quantizer write them, and oddities one at a time, against onnxruntime's results (test/fixtures/onnx/README.md). */
 import { expect, test } from "vitest";
-import { outcomeOf, unpackedCases } from "./backend.ts";
+import { outcomeOf, unpackedCases } from "../onnx/backend.ts";
 
 /** Loops whose number of turns depends on values, and that collect results: their sizes are not known while a function is recorded. */
 const ONLY_EAGER: readonly string[] = ["test_loop_no_limit", "test_loop_while_scan_out"];
