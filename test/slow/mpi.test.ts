@@ -48,7 +48,7 @@ async function onRanks(
 const mlp: FitTask = { network: "mlp", optimizer: "adam", accumulate: 2 };
 const cnn: FitTask = { network: "cnn", optimizer: "sgd" };
 // Without random numbers, which are drawn by shard, 3 ranks differ by rounding alone.
-const plain: FitTask = { ...mlp, plain: true };
+const PLAIN: readonly FitTask[] = [mlp, cnn].map((task) => ({ ...task, plain: true }));
 const sums = ["collectives", {}] as const;
 const sentInBuckets = ["buckets", { bytes: 40_000 }] as const;
 
@@ -97,13 +97,19 @@ for (const launcher of launchers) {
     );
 
     test("3 ranks: the same sums on each, and nearly the losses of one process", async () => {
-      const { status, stderr, results } = await onRanks(launcher, 3, [sums, sentInBuckets, ["train", plain]]);
+      const { status, stderr, results } = await onRanks(launcher, 3, [
+        sums,
+        sentInBuckets,
+        ...PLAIN.map((task) => ["train", task] as const),
+      ]);
       expect(status, stderr).toBe(0);
       checkSums(results);
-      const exact = await onOne(plain);
-      (results[0]![2] as Trained).losses.forEach((loss, i) => {
-        expect(Math.abs(loss / exact.losses[i]! - 1), `step ${i}`).toBeLessThan(1e-5);
-      });
+      for (const [k, task] of PLAIN.entries()) {
+        const exact = await onOne(task);
+        (results[0]![2 + k] as Trained).losses.forEach((loss, i) => {
+          expect(Math.abs(loss / exact.losses[i]! - 1), `${task.network}, step ${i}`).toBeLessThan(1e-5);
+        });
+      }
     });
   });
 }
