@@ -74,6 +74,7 @@ describe.skipIf(!existsSync(CHROMIUM))("in Chromium", () => {
     test.each(ROOMS)("the room %s opens, moves, is whole and accessible", async (room) => {
       const { page, complaints } = await open(browser, look, `${pathToFileURL(ONE).href}#${room}`);
       if (room === "flow") await page.locator(".finding").waitFor();
+      await settled(page);
       expect(await violations(page)).toEqual([]);
       expect(await layoutFaults(page)).toEqual([]);
       await page.keyboard.press(" ");
