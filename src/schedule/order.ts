@@ -1,6 +1,7 @@
 /**
- * @file The order of the steps of a program. What is sent while the program runs is sent as soon as it is made. The kernel that makes the next value of a weight may come before the last reader of the present value
- * (in reverse mode, before the cotangent of the layer's input). Moved behind that reader it can write in place, without a second buffer and a copy.
+ * @file The order of the steps of a program. What is sent while the program runs is sent as soon as it is made. The kernel that makes the next value of a weight may
+ * come before the last reader of the present value (in reverse mode, before the cotangent of the layer's input). Moved behind that reader it can write in place,
+ * without a second buffer and a copy.
  */
 import type { Tensor } from "../ops/tensor.ts";
 import type { Fusion, Item } from "./groups.ts";
@@ -33,6 +34,7 @@ export function writeLast({ items, reads }: Fusion, overwrites: ReadonlyMap<Tens
 
 /** Moves each control item that begins to send something behind the last item that makes any of it. Their order among each other stays as it was. */
 export function sendEarly({ items, reads }: Fusion): void {
+  if (!items.some((item) => item.kind === "control" && item.instruction.op.traits?.begins)) return;
   const makers = new Map<Tensor, number>();
   const place = new Map<Item, number>();
   let earliest = -1;

@@ -15,7 +15,6 @@ import type { Scan } from "../ops/scan.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import type { While } from "../ops/while.ts";
 import { tapeOfRegion } from "../tape/tape.ts";
-import { Flights } from "./flights.ts";
 import { type Fusion, fuse, type Group } from "./fuse.ts";
 import type { Rows } from "./groups.ts";
 import { storedSize } from "./lanes.ts";
@@ -23,6 +22,7 @@ import { address, bound, bufferAt, type Draft, type Location, same, sliceOf } fr
 import { buildKernel } from "./loops.ts";
 import { type Block, planMemory } from "./memory.ts";
 import { sendEarly, writeLast } from "./order.ts";
+import { Progress } from "./progress.ts";
 import { orderForSums } from "./strands.ts";
 
 /** Where an input of a region comes from or an output goes: the scratch zone, or entry `cell` of the binding table (entry 0 is the zone itself). */
@@ -130,7 +130,7 @@ class Scheduler {
     const lastRead = readPositions(fusion, outputs);
     const direct = directTargets(region, targets, fusion, lastRead, inputsAt);
     const own = new Set<Tensor>();
-    const flights = new Flights();
+    const progress = new Progress();
     fusion.items.forEach((item, position) => {
       this.#time++;
       if (item.kind === "control") drafts.push(...this.#control(item.instruction, places, placeOf, depth));
@@ -139,7 +139,7 @@ class Scheduler {
         drafts.push(this.#call(item, fusion, places, placeOf, (y) => direct.get(y) ?? places.get(replaces.get(y)!)));
         for (const y of item.stored) own.add(y);
       }
-      for (const host of flights.after(item)) drafts.push({ kind: "host", host: this.#hosts.push(host) - 1, args: [] });
+      for (const host of progress.after(item)) drafts.push({ kind: "host", host: this.#hosts.push(host) - 1, args: [] });
     });
     this.#time++;
     // Two phases, since one target may be the source of another: what a copy or a direct write would overwrite is saved first.

@@ -1,6 +1,6 @@
 /** @file An activation over z: the curve, its slope, the z of the run below them, and a mark that is dragged. */
 import { ticksIn, tickText } from "../../figures/axis.ts";
-import type { Box } from "./axes.ts";
+import { type Box, curveThrough } from "./axes.ts";
 import type { Palette } from "./palette.ts";
 
 export interface ActivationDrawing {
@@ -50,8 +50,8 @@ export function activation(ctx: CanvasRenderingContext2D, { width, height }: Box
   ctx.beginPath();
   ctx.rect(LEFT, TOP, width - LEFT - RIGHT, height - TOP - BOTTOM);
   ctx.clip();
-  curve(ctx, z, slopes, x, y, palette.lowInk, [6, 4]);
-  curve(ctx, z, values, x, y, palette.highInk, []);
+  curveThrough(ctx, z, slopes, x, y, palette.lowInk, [6, 4]);
+  curveThrough(ctx, z, values, x, y, palette.highInk, []);
   ctx.strokeStyle = palette.ink;
   ctx.setLineDash([2, 3]);
   line(ctx, x(at), TOP, x(at), height - BOTTOM);
@@ -98,22 +98,4 @@ function line(ctx: CanvasRenderingContext2D, x0: number, y0: number, x1: number,
   ctx.moveTo(x0, y0);
   ctx.lineTo(x1, y1);
   ctx.stroke();
-}
-
-function curve(
-  ctx: CanvasRenderingContext2D,
-  xs: readonly number[],
-  ys: readonly number[],
-  x: (v: number) => number,
-  y: (v: number) => number,
-  colour: string,
-  dash: number[],
-): void {
-  ctx.strokeStyle = colour;
-  ctx.lineWidth = 2.25;
-  ctx.setLineDash(dash);
-  ctx.beginPath();
-  for (const [i, v] of xs.entries()) ctx.lineTo(x(v), y(ys[i]!));
-  ctx.stroke();
-  ctx.setLineDash([]);
 }

@@ -1,6 +1,6 @@
 /** @file A curve and what follows it, with the places of the units; and errors over the number of units on logarithmic axes. */
 import { ticksIn } from "../../figures/axis.ts";
-import { type Box, linesAcross, signedTick } from "./axes.ts";
+import { type Box, curveThrough, linesAcross, signedTick } from "./axes.ts";
 import type { Palette } from "./palette.ts";
 
 const LEFT = 44;
@@ -26,6 +26,7 @@ export interface DrawnApproximation {
 export function approximation(ctx: CanvasRenderingContext2D, { width, height }: Box, drawn: DrawnApproximation, palette: Palette): void {
   ctx.clearRect(0, 0, width, height);
   ctx.font = "11px system-ui, sans-serif";
+  ctx.lineJoin = "round";
   const [low, high] = drawn.range;
   const x = (v: number): number => LEFT + v * (width - LEFT - RIGHT);
   const y = (v: number): number => TOP + ((high - v) / (high - low)) * (height - TOP - BOTTOM);
@@ -45,28 +46,9 @@ export function approximation(ctx: CanvasRenderingContext2D, { width, height }: 
     ctx.fillStyle = palette.lowInk;
     ctx.fill();
     ctx.globalAlpha = 1;
-    line(ctx, drawn.x, curve, x, y, palette.ink, [5, 4]);
+    curveThrough(ctx, drawn.x, curve, x, y, palette.ink, [5, 4]);
   }
-  line(ctx, drawn.x, drawn.value, x, y, palette.highInk, []);
-}
-
-function line(
-  ctx: CanvasRenderingContext2D,
-  xs: readonly number[],
-  ys: readonly number[],
-  x: (v: number) => number,
-  y: (v: number) => number,
-  colour: string,
-  dash: number[],
-): void {
-  ctx.strokeStyle = colour;
-  ctx.lineWidth = 2.25;
-  ctx.lineJoin = "round";
-  ctx.setLineDash(dash);
-  ctx.beginPath();
-  for (const [i, v] of xs.entries()) ctx.lineTo(x(v), y(ys[i]!));
-  ctx.stroke();
-  ctx.setLineDash([]);
+  curveThrough(ctx, drawn.x, drawn.value, x, y, palette.highInk, []);
 }
 
 export interface DrawnErrors {
@@ -84,6 +66,7 @@ export function errorsOverUnits(
 ): void {
   ctx.clearRect(0, 0, width, height);
   ctx.font = "11px system-ui, sans-serif";
+  ctx.lineJoin = "round";
   const logs = [...errors, at].map(([, error]) => Math.log10(Math.max(1e-7, error)));
   const [low, high] = [Math.floor(Math.min(...logs)), Math.max(Math.ceil(Math.max(...logs)), Math.floor(Math.min(...logs)) + 1)];
   const most = Math.log2(errors.at(-1)![0]);
@@ -99,9 +82,9 @@ export function errorsOverUnits(
   ctx.rect(LEFT, TOP, width - LEFT - RIGHT, height - TOP - BOTTOM);
   ctx.clip();
   const [first, start] = errors[2]!;
-  line(ctx, [first, 64], [start, start * (first / 64) ** 2], x, y, palette.soft, [2, 4]);
+  curveThrough(ctx, [first, 64], [start, start * (first / 64) ** 2], x, y, palette.soft, [2, 4]);
   ctx.restore();
-  line(
+  curveThrough(
     ctx,
     errors.map(([units]) => units),
     errors.map(([, error]) => error),

@@ -1,4 +1,4 @@
-/** @file The axes that charts share: lines across at the ticks, and steps below. */
+/** @file What charts share: lines across at the ticks, steps below, and curves. */
 import { logTicksIn, type Range, ticksIn, tickText } from "../../figures/axis.ts";
 import type { Palette } from "./palette.ts";
 
@@ -62,4 +62,23 @@ export function logTicks(range: Range, plain: number, most: number): number[] {
   const powers = logTicksIn(range);
   const ticks = powers.length > 1 ? powers : ticksIn({ low: 10 ** range.low, high: 10 ** range.high }, plain);
   return ticks.filter((_, i) => i % Math.ceil(ticks.length / most) === 0);
+}
+
+/** A curve through points, in the chart's own units; `dash` as of a canvas, empty for a whole line. */
+export function curveThrough(
+  ctx: CanvasRenderingContext2D,
+  xs: readonly number[],
+  ys: readonly number[],
+  x: (v: number) => number,
+  y: (v: number) => number,
+  colour: string,
+  dash: number[],
+): void {
+  ctx.strokeStyle = colour;
+  ctx.lineWidth = 2.25;
+  ctx.setLineDash(dash);
+  ctx.beginPath();
+  for (const [i, v] of xs.entries()) ctx.lineTo(x(v), y(ys[i]!));
+  ctx.stroke();
+  ctx.setLineDash([]);
 }

@@ -218,22 +218,18 @@ function Training(props: { readonly studio: Studio }): JSX.Element {
       />
       <details open={isRegular()}>
         <summary>Regularisation</summary>
-        <Num
-          label="L1"
-          value={config().l1}
-          min={0}
-          max={LIMITS.l1[1]}
-          log
-          set={(value) => studio.edit({ kind: "set", name: "l1", value })}
-        />
-        <Num
-          label="L2"
-          value={config().l2}
-          min={0}
-          max={LIMITS.l2[1]}
-          log
-          set={(value) => studio.edit({ kind: "set", name: "l2", value })}
-        />
+        <For each={["l1", "l2"] as const}>
+          {(name) => (
+            <Num
+              label={name.toUpperCase()}
+              value={config()[name]}
+              min={0}
+              max={LIMITS[name][1]}
+              log
+              set={(value) => studio.edit({ kind: "set", name, value })}
+            />
+          )}
+        </For>
         <Num
           label="Dropout"
           value={config().dropout}

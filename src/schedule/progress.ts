@@ -12,7 +12,7 @@ const WORK = 2e6;
 const workOf = ({ shape, reduction }: Group): number => sizeOf(shape) + (reduction ? multiplyAddsOf(reduction) : 0);
 
 /** Follows the items of a program. */
-export class Flights {
+export class Progress {
   #count = 0;
   #work = 0;
   #moveOn: (() => void) | undefined;
