@@ -4,6 +4,8 @@ interface WasmCodec {
   decode(): void;
   getDecodedBuffer(): Uint8Array;
   getFrameInfo(): { readonly width: number; readonly height: number; readonly bitsPerSample: number; readonly componentCount: number };
+  /** JPEG 2000 alone. */
+  getColorSpace?(): number;
   delete(): void;
 }
 interface WasmOutput {
@@ -11,11 +13,11 @@ interface WasmOutput {
   printErr(line: string): void;
 }
 declare module "#jpeg" {
-  const load: ((output: WasmOutput) => Promise<{ readonly JPEGDecoder: new () => WasmCodec }>) | undefined;
+  const load: ((output: WasmOutput) => Promise<{ readonly JPEGDecoder: new () => WasmCodec & { readHeader(): void } }>) | undefined;
   export default load;
 }
 declare module "#jpeg2000" {
-  const load: ((output: WasmOutput) => Promise<{ readonly J2KDecoder: new () => WasmCodec & { getColorSpace(): number } }>) | undefined;
+  const load: ((output: WasmOutput) => Promise<{ readonly J2KDecoder: new () => WasmCodec }>) | undefined;
   export default load;
 }
 declare module "#webp" {

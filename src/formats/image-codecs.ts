@@ -33,23 +33,39 @@ function withoutAlpha(width: number, height: number, n: number, data: ArrayLike<
   return { width, height, channels, data: pixels };
 }
 
-/** What a codec in WebAssembly makes of bytes. */
-function withCodec<C extends WasmCodec>(codec: C, bytes: Uint8Array, budget: Budget, check?: (codec: C) => void): Image {
+/** What a header announces. */
+type Announced = Pick<ReturnType<WasmCodec["getFrameInfo"]>, "width" | "height" | "componentCount">;
+
+/** What a codec in WebAssembly makes of bytes. A small file may announce many pixels, so that its header is read first. */
+function withCodec<C extends WasmCodec>(codec: C, bytes: Uint8Array, budget: Budget, announced: (codec: C) => Announced): Image {
   try {
     codec.getEncodedBuffer(bytes.length).set(bytes);
-    codec.decode();
-    const { width, height, bitsPerSample, componentCount } = codec.getFrameInfo();
+    const { width, height, componentCount } = announced(codec);
     if (!(width * height > 0)) throw new Error("there are no pixels in it");
-    if (bitsPerSample !== 8) throw unsupported(`samples of ${bitsPerSample} bits are not read; save it with 8`);
-    check?.(codec);
     budget.claim(width * height * componentCount, `${width}x${height} pixels`);
-    return withoutAlpha(width, height, componentCount, codec.getDecodedBuffer());
+    codec.decode();
+    const found = codec.getFrameInfo();
+    if (found.bitsPerSample !== 8) throw unsupported(`samples of ${found.bitsPerSample} bits are not read; save it with 8`);
+    if ((codec.getColorSpace?.() ?? 0) >= FIRST_OTHER_COLOURS) throw unsupported("colours other than RGB and grey are not read");
+    return withoutAlpha(found.width, found.height, found.componentCount, codec.getDecodedBuffer());
   } catch (error) {
     throw typeof error === "number" ? new Error("its data end early or are wrong") : error; // an exception of C++ is its address
   } finally {
     codec.delete();
   }
 }
+
+/** What the marker SIZ of JPEG 2000 says (ISO/IEC 15444-1, A.5.1), which follows the start of the code stream; the codec tells it only after decoding. */
+function announcedByJpeg2000(bytes: Uint8Array): Announced {
+  let at = 0;
+  while (at < bytes.length && !SIZ.every((byte, i) => bytes[at + i] === byte)) at++;
+  if (at + 42 > bytes.length) throw new Error("its data end early or are wrong");
+  const view = new DataView(bytes.buffer, bytes.byteOffset + at, 42);
+  const [width, height] = [view.getUint32(8) - view.getUint32(16), view.getUint32(12) - view.getUint32(20)];
+  return { width, height, componentCount: view.getUint16(40) };
+}
+
+const SIZ = [0xff, 0x4f, 0xff, 0x51] as const;
 
 const SILENT: WasmOutput = { print() {}, printErr() {} };
 const FIRST_OTHER_COLOURS = 3; // YCC and inks; before them are unknown, RGB and grey
@@ -63,14 +79,15 @@ const LOADERS: Readonly<Record<string, () => Promise<Decode | undefined>>> = {
   PNM: async () => readNetpbm,
   JPEG: async () => {
     const codecs = await (await import("#jpeg")).default?.(SILENT);
-    return codecs && ((bytes, budget) => withCodec(new codecs.JPEGDecoder(), bytes, budget));
+    const announced = (codec: WasmCodec & { readHeader(): void }): Announced => {
+      codec.readHeader();
+      return codec.getFrameInfo();
+    };
+    return codecs && ((bytes, budget) => withCodec(new codecs.JPEGDecoder(), bytes, budget, announced));
   },
   "JPEG 2000": async () => {
     const codecs = await (await import("#jpeg2000")).default?.(SILENT);
-    const check = (codec: { getColorSpace(): number }): void => {
-      if (codec.getColorSpace() >= FIRST_OTHER_COLOURS) throw unsupported("colours other than RGB and grey are not read");
-    };
-    return codecs && ((bytes, budget) => withCodec(new codecs.J2KDecoder(), bytes, budget, check));
+    return codecs && ((bytes, budget) => withCodec(new codecs.J2KDecoder(), bytes, budget, () => announcedByJpeg2000(bytes)));
   },
   WebP: async () => {
     const codec = (await import("#webp")).default;
@@ -78,7 +95,14 @@ const LOADERS: Readonly<Record<string, () => Promise<Decode | undefined>>> = {
   },
   TIFF: async () => {
     const { decode } = (await import("#tiff")) as Partial<typeof import("tiff")>;
-    return decode && ((bytes) => ofTiff(decode(bytes, { pages: [0] })[0]));
+    if (!decode) return undefined;
+    const first = (bytes: Uint8Array, ignoreImageData: boolean): import("tiff").TiffIfd =>
+      decode(bytes, { pages: [0], ignoreImageData })[0];
+    return (bytes, budget) => {
+      const { width, height, samplesPerPixel, bitsPerSample } = first(bytes, true);
+      budget.claim((width * height * samplesPerPixel * bitsPerSample) / 8, `${width}x${height} pixels`);
+      return ofTiff(first(bytes, false));
+    };
   },
 };
 

@@ -52,3 +52,18 @@ test("text images with comments, and 16 bits of grey", async () => {
   const wide = Uint8Array.from([...new TextEncoder().encode("P5 2 1 65535\n"), 0xff, 0xff, 0x80, 0x00]);
   expect(of(await decode(wide, "Grayscale"))).toEqual([255, 128]);
 });
+
+test("a small file that announces many pixels is refused before they are decoded", async () => {
+  /** A file whose bytes `put` bytes behind `marker` are 60,000 twice. */
+  const announcing = (file: Uint8Array, marker: readonly number[], put: number, bytes: number): Uint8Array => {
+    const at = file.findIndex((_, i) => marker.every((byte, j) => file[i + j] === byte));
+    expect(at).toBeGreaterThanOrEqual(0);
+    const view = new DataView(file.buffer);
+    for (const i of [0, 1]) bytes === 2 ? view.setUint16(at + put + 2 * i, 60_000) : view.setUint32(at + put + 4 * i, 60_000);
+    return file;
+  };
+  const jpeg = announcing(bytesOf(images.jpeg!.file), [0xff, 0xc0], 5, 2);
+  const jpeg2000 = announcing(bytesOf(images.jpeg2000!.file), [0xff, 0x4f, 0xff, 0x51], 8, 4);
+  for (const file of [jpeg, jpeg2000])
+    await expect(decode(file, "RGB")).rejects.toThrow(/reading it would take at least 10.8 GB of memory \(60000x60000 pixels\)/);
+});
