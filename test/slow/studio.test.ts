@@ -8,9 +8,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { brotliCompressSync, gzipSync } from "node:zlib";
-import type { Browser, Page } from "playwright-core";
+import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { CHROMIUM, launch } from "../../scripts/page.mjs";
 import "../../src/runtime/evaluate.ts";
 import { FORMULA_EXAMPLES } from "../../src/studio/rooms/formula-examples.ts";
 import { LOGITS } from "../../src/studio/rooms/logits.ts";
@@ -18,6 +17,7 @@ import { fixed } from "../../src/studio/ui/numbers.ts";
 import { curveOf, softmaxOf } from "../../src/studio/worker/activations.ts";
 import { graphOf } from "../../src/studio/worker/graphs.ts";
 import { sized } from "../size.ts";
+import { browser, hasChromium } from "../studio/page/browser.ts";
 import {
   type Handle,
   type Look,
@@ -38,15 +38,7 @@ if (!existsSync(ONE)) throw new Error("dist/studio is missing: npm run build");
 
 const ROOMS = ["boundary", "units", "flow", "spectra", "list", "convolve", "model", "approximate", "runs"] as const;
 const folder = mkdtempSync(join(tmpdir(), "nabla-studio-"));
-let browser: Browser;
-
-beforeAll(async () => {
-  if (existsSync(CHROMIUM)) browser = await launch();
-});
-afterAll(async () => {
-  await browser?.close();
-  rmSync(folder, { recursive: true, force: true });
-});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** Each room once per theme; nightly in both sizes. */
 const LOOKS: readonly Look[] = sized(
@@ -69,7 +61,7 @@ const pixels = (page: Page): Promise<string> =>
 /** Waits for a link with a state in it. */
 const linked = (page: Page): Promise<unknown> => page.waitForFunction(() => location.hash.includes("?c="));
 
-describe.skipIf(!existsSync(CHROMIUM))("in Chromium", () => {
+describe.skipIf(!hasChromium)("in Chromium", () => {
   describe.each(LOOKS)("$theme, $width x $height", (look) => {
     test.each(ROOMS)("the room %s opens, moves, is whole and accessible", async (room) => {
       const { page, complaints } = await open(browser, look, `${pathToFileURL(ONE).href}#${room}`);
@@ -108,6 +100,34 @@ describe.skipIf(!existsSync(CHROMIUM))("in Chromium", () => {
       expect(complaints).toEqual([]);
       await page.context().close();
     });
+  });
+
+  test("changes while a run is being opened are not lost when it answers", async () => {
+    const { page, complaints } = await open(browser, { theme: "light", ...WIDE });
+    const shown = await page.evaluate(async () => {
+      interface Changing {
+        change(patch: { readonly batch?: number; readonly layers?: readonly { readonly units: number; readonly unit: string }[] }): void;
+        edit(edit: { readonly kind: "set"; readonly name: string; readonly value: number }): void;
+        config(): { readonly batch: number; readonly lr: number };
+      }
+      const { studio } = (globalThis as unknown as { nablaStudio: { studio: Changing } }).nablaStudio;
+      const wait = (ms: number): Promise<unknown> => new Promise((resolve) => setTimeout(resolve, ms));
+      const found: (readonly [batch: number, lr: number])[] = [];
+      // A run is asked for some time after a change, and answers some time later: in between lies one of these moments.
+      for (let ms = 20; ms <= 300; ms += 20) {
+        studio.change({ layers: [{ units: 2 + ((ms / 20) % 7), unit: "tanh" }], batch: 8 });
+        await wait(ms);
+        studio.edit({ kind: "set", name: "lr", value: 0.5 });
+        studio.change({ batch: 16 });
+        await wait(600);
+        found.push([studio.config().batch, studio.config().lr]);
+        studio.edit({ kind: "set", name: "lr", value: 0.1 });
+      }
+      return found;
+    });
+    expect(shown).toEqual(shown.map(() => [16, 0.5]));
+    expect(complaints).toEqual([]);
+    await page.context().close();
   });
 
   test("a number changes by key, by drag and by touch; a weight by key and by drag", async () => {
@@ -320,7 +340,7 @@ describe("served", () => {
     }
   });
 
-  test.skipIf(!existsSync(CHROMIUM))("isolated, with the points of the file, all lessons, and a page to save", async () => {
+  test.skipIf(!hasChromium)("isolated, with the points of the file, all lessons, and a page to save", async () => {
     const { page, complaints } = await open(browser, { theme: "light", ...WIDE }, url);
     expect(await page.evaluate(() => crossOriginIsolated)).toBe(true);
     await page.locator(".notice", { hasText: "own points.csv: a and b, class class: far is ◆, near is ●" }).waitFor();

@@ -71,6 +71,8 @@ class PageState {
   readonly hide = createSignal<readonly string[]>([]);
   /** What the run began with; `config` is what it has now. */
   base: Config = DEFAULT;
+  /** Changes that a run which was asked for does not know yet; undefined when none is asked for. */
+  #since: ((config: Config) => Config)[] | undefined;
   readonly #taps = new Map<TapId, [Accessor<Tap | undefined>, (tap: Tap | undefined) => void]>();
 
   constructor(source: Source) {
@@ -89,6 +91,24 @@ class PageState {
 
   get playing(): boolean {
     return this.stats[0]().playing === 1;
+  }
+
+  /** Changes the configuration, and that of the run which is asked for too: its answer may come later. */
+  alter(change: (config: Config) => Config): void {
+    this.#since?.push(change);
+    this.config[1](change);
+  }
+
+  /** Asks for a run; only the answer of the newest one counts, with what was changed meanwhile. */
+  async begin<T>(command: Command, use: (answer: T, changed: (config: Config) => Config) => void): Promise<void> {
+    const since: ((config: Config) => Config)[] = [];
+    this.#since = since;
+    try {
+      const answer = await this.source.send<T>(command);
+      if (this.#since === since) use(answer, (config) => since.reduce((now, change) => change(now), config));
+    } finally {
+      if (this.#since === since) this.#since = undefined;
+    }
   }
 
   tap(id: TapId): [Accessor<Tap | undefined>, (tap: Tap | undefined) => void] {
@@ -135,14 +155,15 @@ function followFrames(state: PageState): void {
 
 /** Begins a run. */
 async function start(state: PageState, config: Config, edits: readonly unknown[] = [], step = 0): Promise<void> {
-  const { config: opened, refused } = await state.source.send<{ config: Config; refused: string[] }>({ do: "open", config, edits, step });
-  state.base = opened;
-  const now: Config = { ...opened };
-  for (const { edit } of edits as readonly DatedEdit[]) if (edit?.kind === "set") Object.assign(now, { [edit.name]: edit.value });
-  batch(() => {
-    state.config[1](now);
-    state.stats[1](NO_STATS);
-    state.refuse(refused);
+  await state.begin<{ config: Config; refused: string[] }>({ do: "open", config, edits, step }, ({ config: opened, refused }, changed) => {
+    state.base = opened;
+    const now: Config = { ...opened };
+    for (const { edit } of edits as readonly DatedEdit[]) if (edit?.kind === "set") Object.assign(now, { [edit.name]: edit.value });
+    batch(() => {
+      state.config[1](changed(now));
+      state.stats[1](NO_STATS);
+      state.refuse(refused);
+    });
   });
 }
 
@@ -207,7 +228,7 @@ function createOpen(state: PageState, rooms: readonly string[], link: (push?: bo
 
 /** A change of the network or the data begins a run anew, playing if it played. */
 function createChange(state: PageState, link: (push?: boolean) => void): Studio["change"] {
-  const [config, setConfig] = state.config;
+  const config = state.config[0];
   let restart: ReturnType<typeof setTimeout> | undefined;
   let playing = false;
   const begin = (): void => {
@@ -219,9 +240,10 @@ function createChange(state: PageState, link: (push?: boolean) => void): Studio[
     }, state.failed);
   };
   return (patch) => {
-    const { weights: _, ...rest } = config();
-    const { points, ...fields } = { ...rest, ...patch };
-    setConfig(points ? { ...fields, points } : fields);
+    state.alter(({ weights: _, ...rest }) => {
+      const { points, ...fields } = { ...rest, ...patch };
+      return points ? { ...fields, points } : fields;
+    });
     state.say("");
     playing ||= state.playing;
     // A slider changes faster than a program is compiled.
@@ -261,7 +283,7 @@ function createTransport(state: PageState, link: (push?: boolean) => void): Tran
     },
     speed: (stepsPerSecond) => state.tell({ do: "speed", stepsPerSecond }),
     edit(edit) {
-      if (edit.kind === "set") state.config[1]((c) => ({ ...c, [edit.name]: edit.value }));
+      if (edit.kind === "set") state.alter((c) => ({ ...c, [edit.name]: edit.value }));
       state.say("");
       state.tell({ do: "edit", edit });
       link(true);
