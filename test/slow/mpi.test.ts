@@ -17,7 +17,12 @@ import { lower, obstacle, raise } from "../distributed/netns.ts";
 import { buckets, type collectives, type FitTask, type tasks, train } from "../distributed/tasks.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "nabla-mpi-"));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const disk = join(folder, "disk");
+afterAll(() => {
+  // Here, since the hooks of a group do not run when all of its tests are filtered out.
+  removeDisk(disk);
+  rmSync(folder, { recursive: true, force: true });
+});
 
 // Within the project, so that the bundle finds its packages.
 const place = mkdtempSync(join(import.meta.dirname, "../../node_modules/.nabla-mpi-"));
@@ -194,9 +199,7 @@ describe.skipIf(usable.length === 0)(`what fails${usable.length === 0 ? " (skipp
     expect(weightsOf(together!).equals(weightsOf(alone!))).toBe(true);
   });
 
-  const disk = join(folder, "disk");
   const unmounted = smallDisk(disk);
-  afterAll(() => removeDisk(disk));
 
   test.skipIf(unmounted !== undefined)(
     `a full disk${unmounted === undefined ? "" : ` (skipped: ${unmounted})`}: the run ends with a line, its checkpoints are whole, and it goes on when there is room`,

@@ -7,31 +7,23 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import type { Browser, Page } from "playwright-core";
+import type { Page } from "playwright-core";
 import { PNG } from "pngjs";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { CHROMIUM, launch } from "../../scripts/page.mjs";
+import { afterAll, describe, expect, test } from "vitest";
 import "../../src/runtime/evaluate.ts";
 import { writeNpy } from "../../src/formats/npy.ts";
 import { readSafetensors } from "../../src/formats/safetensors.ts";
 import { MODEL_EXAMPLES } from "../../src/studio/rooms/model-examples.ts";
 import { writePlace } from "../../src/studio/state/url.ts";
 import { DEFAULT } from "../../src/studio/worker/config.ts";
+import { browser, hasChromium } from "../studio/page/browser.ts";
 import { layoutFaults, NARROW, ONE, open, ready, seek, settled, violations, WIDE, weights } from "../studio/page/open.ts";
 
 const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 if (!existsSync(ONE)) throw new Error("dist/studio is missing: npm run build");
 
 const folder = mkdtempSync(join(tmpdir(), "nabla-studio-"));
-let browser: Browser;
-
-beforeAll(async () => {
-  if (existsSync(CHROMIUM)) browser = await launch();
-});
-afterAll(async () => {
-  await browser?.close();
-  rmSync(folder, { recursive: true, force: true });
-});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const one = pathToFileURL(ONE).href;
 const says = (page: Page, hasText: string | RegExp): Promise<void> => page.locator(".notice").filter({ hasText }).waitFor();
@@ -58,7 +50,7 @@ const save = async (page: Page, name: string): Promise<Buffer> => {
 /** A table of 60 rows and three classes. */
 const TABLE = `height;weight;kind\n${Array.from({ length: 60 }, (_, i) => `${(i * 7) % 60};${(i * 11) % 60};${["ant", "bee", "cat"][i % 3]}`).join("\n")}`;
 
-describe.skipIf(!existsSync(CHROMIUM))("data of one's own", () => {
+describe.skipIf(!hasChromium)("data of one's own", () => {
   test("a table that is pasted: other classes are chosen, a reload and the way back find it, a bad file leaves it", async () => {
     const { page, complaints } = await open(browser, { theme: "light", ...WIDE }, one);
     await page.getByText("Your own data …").click();
@@ -154,7 +146,7 @@ describe.skipIf(!existsSync(CHROMIUM))("data of one's own", () => {
   });
 });
 
-describe.skipIf(!existsSync(CHROMIUM))("what is saved", () => {
+describe.skipIf(!hasChromium)("what is saved", () => {
   test("pictures, tables, losses and weights; weights that are opened begin the run", async () => {
     const { page, complaints } = await open(browser, { theme: "light", ...WIDE }, one);
     await seek(page, 150);
@@ -201,7 +193,7 @@ describe.skipIf(!existsSync(CHROMIUM))("what is saved", () => {
   });
 });
 
-describe.skipIf(!existsSync(CHROMIUM))("a model's code", () => {
+describe.skipIf(!hasChromium)("a model's code", () => {
   const out = (page: Page, name: string): Promise<string | null> => page.locator(`[data-out=${name}]`).textContent();
   const fault = (page: Page, text: string): Promise<void> => page.locator("#model-fault").filter({ hasText: text }).waitFor();
   const code = (page: Page, text: string): Promise<void> => page.locator("#model-code").fill(text);

@@ -8,9 +8,8 @@ import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import type { Browser, Page } from "playwright-core";
+import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { CHROMIUM, launch } from "../../scripts/page.mjs";
 import "../../src/runtime/evaluate.ts";
 import { exact, fixed } from "../../src/studio/ui/numbers.ts";
 import { approximate } from "../../src/studio/worker/approximate.ts";
@@ -21,21 +20,14 @@ import { FIRST_NET } from "../../src/studio/worker/deep-net.ts";
 import { FlowDesk } from "../../src/studio/worker/flow.ts";
 import { FIRST_MATRIX } from "../../src/studio/worker/matrix-choice.ts";
 import { spectrumOf } from "../../src/studio/worker/spectra.ts";
+import { browser, hasChromium } from "../studio/page/browser.ts";
 import { NARROW, ONE, open, seek, settled, violations, WIDE } from "../studio/page/open.ts";
 
 const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 if (!existsSync(ONE)) throw new Error("dist/studio is missing: npm run build");
 
 const folder = mkdtempSync(join(tmpdir(), "nabla-studio-"));
-let browser: Browser;
-
-beforeAll(async () => {
-  if (existsSync(CHROMIUM)) browser = await launch();
-});
-afterAll(async () => {
-  await browser?.close();
-  rmSync(folder, { recursive: true, force: true });
-});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const out = (page: Page, name: string): Promise<string | null> => page.locator(`[data-out=${name}]`).textContent();
 const shows = (page: Page, name: string, text: string): Promise<void> =>
@@ -44,7 +36,7 @@ const shows = (page: Page, name: string, text: string): Promise<void> =>
     .filter({ hasText: new RegExp(`^${text}$`) })
     .waitFor();
 
-describe.skipIf(!existsSync(CHROMIUM))("in Chromium", () => {
+describe.skipIf(!hasChromium)("in Chromium", () => {
   test("Flow shows what the instruments measure; a remedy mends the net; the table has the same numbers", async () => {
     const { page, complaints } = await open(browser, { theme: "light", ...WIDE }, `${pathToFileURL(ONE).href}#flow`);
     const desk = new FlowDesk();
@@ -250,51 +242,45 @@ describe("a run of nabla train --studio", () => {
     expect(await command({ ...json, origin }, JSON.stringify("x".repeat(100)))).toBe(413);
   });
 
-  test.skipIf(!existsSync(CHROMIUM))(
-    "it is shown, paused, found again by a page that reloads, and goes on when the page is closed",
-    async () => {
-      const { page, complaints } = await open(browser, { theme: "light", ...WIDE }, url);
-      expect(await page.locator("h1").textContent()).toBe("Runs");
-      await page.locator(".live", { hasText: /watched trains/ }).waitFor();
-      await page.waitForFunction(() => /epoch .+ of 1.?000.?000/.test(document.querySelector(".live")?.textContent ?? ""));
-      expect(await page.locator(".differences").textContent()).toContain("moons");
-      expect(await violations(page)).toEqual([]);
-      await page.getByText("Pause", { exact: true }).click();
-      await page.locator(".live", { hasText: "is paused" }).waitFor();
-      const told = (): Promise<string | null> => page.locator(".live").textContent();
-      await settled(page);
-      const before = await told();
-      await page.reload();
-      await page.locator(".live", { hasText: "is paused" }).waitFor();
-      await page.waitForTimeout(1000);
-      expect(await told()).toBe(before);
-      await page.getByText("Go on", { exact: true }).click();
-      await page.waitForFunction((text) => document.querySelector(".live")?.textContent !== text, before);
-      await page.locator(".live", { hasText: /watched trains/ }).waitFor();
-      expect(complaints).toEqual([]);
-      await page.context().close();
-      const steps = (): Promise<number> =>
-        fetch(`${url}runs`)
-          .then((response) => response.json())
-          .then(({ runs }) => runs[0].curves.trainLoss.at(-1)[0]);
-      const closed = await steps();
-      await expect.poll(steps, { timeout: 60_000 }).toBeGreaterThan(closed + 10);
-    },
-  );
+  test.skipIf(!hasChromium)("it is shown, paused, found again by a page that reloads, and goes on when the page is closed", async () => {
+    const { page, complaints } = await open(browser, { theme: "light", ...WIDE }, url);
+    expect(await page.locator("h1").textContent()).toBe("Runs");
+    await page.locator(".live", { hasText: /watched trains/ }).waitFor();
+    await page.waitForFunction(() => /epoch .+ of 1.?000.?000/.test(document.querySelector(".live")?.textContent ?? ""));
+    expect(await page.locator(".differences").textContent()).toContain("moons");
+    expect(await violations(page)).toEqual([]);
+    await page.getByText("Pause", { exact: true }).click();
+    await page.locator(".live", { hasText: "is paused" }).waitFor();
+    const told = (): Promise<string | null> => page.locator(".live").textContent();
+    await settled(page);
+    const before = await told();
+    await page.reload();
+    await page.locator(".live", { hasText: "is paused" }).waitFor();
+    await page.waitForTimeout(1000);
+    expect(await told()).toBe(before);
+    await page.getByText("Go on", { exact: true }).click();
+    await page.waitForFunction((text) => document.querySelector(".live")?.textContent !== text, before);
+    await page.locator(".live", { hasText: /watched trains/ }).waitFor();
+    expect(complaints).toEqual([]);
+    await page.context().close();
+    const steps = (): Promise<number> =>
+      fetch(`${url}runs`)
+        .then((response) => response.json())
+        .then(({ runs }) => runs[0].curves.trainLoss.at(-1)[0]);
+    const closed = await steps();
+    await expect.poll(steps, { timeout: 60_000 }).toBeGreaterThan(closed + 10);
+  });
 
-  test.skipIf(!existsSync(CHROMIUM))(
-    "it is stopped from the page, can be resumed, and the page says that its server has gone",
-    async () => {
-      const { page } = await open(browser, { theme: "light", ...WIDE }, url);
-      await page.getByText("Stop, to resume later").click();
-      await new Promise((resolve) => child.once("exit", resolve));
-      expect(state()).toMatchObject({ state: "interrupted", reason: "stopped from the studio" });
-      expect(said).toContain("go on with: nabla train --resume");
-      await page.locator(".bad", { hasText: "The server does not answer" }).waitFor();
-      await page.locator(".run-name", { hasText: "watched" }).waitFor();
-      await page.context().close();
-    },
-  );
+  test.skipIf(!hasChromium)("it is stopped from the page, can be resumed, and the page says that its server has gone", async () => {
+    const { page } = await open(browser, { theme: "light", ...WIDE }, url);
+    await page.getByText("Stop, to resume later").click();
+    await new Promise((resolve) => child.once("exit", resolve));
+    expect(state()).toMatchObject({ state: "interrupted", reason: "stopped from the studio" });
+    expect(said).toContain("go on with: nabla train --resume");
+    await page.locator(".bad", { hasText: "The server does not answer" }).waitFor();
+    await page.locator(".run-name", { hasText: "watched" }).waitFor();
+    await page.context().close();
+  });
 });
 
 test("flags that do not go together are told", async () => {
