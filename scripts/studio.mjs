@@ -8,6 +8,7 @@
 import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, relative, resolve, sep } from "node:path";
 import { fileURLToPath } from "node:url";
+import { shorten } from "./studio-words.mjs";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const source = join(root, "src/studio");
@@ -37,6 +38,13 @@ const formulas = {
       JSON.stringify(temml.renderToString(text, { trust: true, throwOnError: true, displayMode: true })),
     );
   },
+};
+
+/** The one file tells where the lessons are. */
+const elsewhere = {
+  name: "nabla-lessons-elsewhere",
+  enforce: "pre",
+  resolveId: (id) => (id.endsWith("/lessons/lessons.tsx") ? join(source, "lessons/elsewhere.tsx") : null),
 };
 
 /** What `vite build` needs for every part of the studio. */
@@ -98,11 +106,11 @@ async function script(entry, plugins = []) {
   return files.find(([name]) => name.endsWith(".js"))[1];
 }
 
-/** The programs of the page and of its workers, as the text that the one file's start takes apart. */
-async function packed(...programs) {
+/** The programs of the page and of its workers and the styles, as the text that the one file's start takes apart. */
+async function packed(...texts) {
   const { compress } = await import("lzma1");
-  if (programs.some((text) => text.includes("\0"))) throw new Error("a program has a zero byte, which stands between programs");
-  return Buffer.from(compress(Buffer.from(programs.join("\0")), 9)).toString("base64");
+  if (texts.some((text) => text.includes("\0"))) throw new Error("a text has a zero byte, which stands between texts");
+  return Buffer.from(compress(shorten(texts.join("\0")), 9)).toString("base64");
 }
 
 /** What the page may do. WebAssembly is compiled; no text is run as code. */
@@ -140,7 +148,11 @@ export async function buildStudio() {
   if (!existsSync(join(root, "dist/modules"))) throw new Error("build the package first: npm run build");
   const { default: solid } = await import("vite-plugin-solid");
   const served = await modules({ studio: "main.tsx", worker: "worker/session-worker.ts", lessons: "worker/lessons-worker.ts" }, [solid()]);
-  const [main, worker, start] = await Promise.all([script("main.tsx", [solid()]), script("worker/one-worker.ts"), script("one/start.ts")]);
+  const [main, worker, start] = await Promise.all([
+    script("main.tsx", [elsewhere, solid()]),
+    script("worker/one-worker.ts"),
+    script("one/start.ts"),
+  ]);
   rmSync(out, { recursive: true, force: true });
   mkdirSync(out, { recursive: true });
   const write = (name, text) => writeFileSync(join(out, name), text);
@@ -148,8 +160,8 @@ export async function buildStudio() {
   // The same under a name that is served with the policy for the reader's own code.
   write("models.js", 'import "./lessons.js";\n');
   write("index.html", page(POLICY, '<link rel="stylesheet" href="studio.css">', '<script type="module" src="studio.js"></script>'));
-  const parts = `<script type="text/plain" id="nabla-pack">${await packed(main, worker)}</script>\n<script>${inline(start)}</script>`;
-  write("one.html", page(POLICY_OF_ONE, `<style>${served["studio.css"]}</style>`, parts));
+  const parts = `<script type="text/plain" id="nabla-pack">${await packed(main, worker, served["studio.css"])}</script>\n<script>${inline(start)}</script>`;
+  write("one.html", page(POLICY_OF_ONE, "", parts));
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await buildStudio();

@@ -1,8 +1,10 @@
-/** @file The one file's decoder: what an encoder of LZMA has packed comes out as it was; what is damaged is refused, or is no longer than its header says. */
+/** @file The one file's decoders: words that were shortened are spelled out; what an encoder of LZMA has packed comes out as it was; what is damaged is refused, or is no longer than its header says. */
 import fc from "fast-check";
 import { compress } from "lzma1";
 import { expect, test } from "vitest";
+import { shorten } from "../../scripts/studio-words.mjs";
 import { unpack } from "../../src/studio/one/lzma.ts";
+import { spell } from "../../src/studio/one/words.ts";
 
 const text = (string: string): Uint8Array => new TextEncoder().encode(string);
 const HEAD = 13;
@@ -42,4 +44,23 @@ test("what is cut short, damaged or something else is refused, or gives data of 
       }
     }),
   );
+});
+
+test("words are shortened, and spelled out again: more of them than there are codes, other letters, zero bytes and lines", () => {
+  const names = Array.from({ length: 3000 }, (_, i) => `name${i} = ∂${String.fromCodePoint(0x3b1 + (i % 25))}😀;\n`).join("");
+  const source = `${names.repeat(6)}\0\tlet $x_1 = "‖é‖";\0${names}`;
+  const short = shorten(source);
+  expect(spell(short)).toBe(source);
+  expect(short.length).toBeLessThan(0.6 * text(source).length);
+  for (const string of ["", "a", "\0\0", "∂", "ab ab ab ab ab ab"]) expect(spell(shorten(string))).toBe(string);
+});
+
+test("random texts come out as they went in, and control characters are refused", () => {
+  fc.assert(
+    fc.property(fc.array(fc.constantFrom("return", "length", "∂L", "é", "(", ",", "\n", "\0", "😀", "a1")), (parts) => {
+      const source = parts.join("");
+      expect(spell(shorten(source))).toBe(source);
+    }),
+  );
+  expect(() => shorten("ab\x03")).toThrow("want a text without control characters, got code 3 at 2");
 });
