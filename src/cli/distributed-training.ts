@@ -7,6 +7,7 @@ import { checkSlurm, isLaunched, launchedSize } from "../distributed/mpi-library
 import { ShardedOptimizer } from "../optim/sharded.ts";
 import { Evaluator } from "../train/evaluate.ts";
 import { fit } from "../train/fit.ts";
+import { version } from "./info-command.ts";
 import { Interruption } from "./interruption.ts";
 import { fingerprint } from "./run-info.ts";
 import { openSession, type Session, type Settled } from "./session.ts";
@@ -20,7 +21,11 @@ export interface DistributedFlags {
 
 /** The ranks, if the command is to train on several. @throws {Error} if a launcher has started several processes and nobody said what for. */
 export async function ranksFor({ distributed, fast, shardOptimizer }: DistributedFlags): Promise<Distributed | undefined> {
-  if (distributed) return distribute({ fast: fast ?? false });
+  if (distributed) {
+    const ranks = await distribute({ fast: fast ?? false });
+    ranks.checkSame(`has nabla ${version()}`, "install the same version on all machines");
+    return ranks;
+  }
   if (shardOptimizer) throw new Error("--shard-optimizer divides the optimizer's state among ranks; it wants --distributed");
   if (fast) throw new Error("--fast is about how ranks add up; it wants --distributed");
   checkSlurm();
@@ -37,20 +42,10 @@ export function announce(ranks: Distributed | undefined, settings: Settled): voi
 
 /** A session on these ranks. */
 export function sessionOn(ranks: Distributed, session: Session, { shardOptimizer }: DistributedFlags): Session {
-  checkSameData(ranks, session);
+  ranks.checkSame(`has loaded the data ${fingerprint(session.data)} from ${session.settings.data}`, "give all machines the same files");
   const { optimizer } = session.options;
   const sharded = shardOptimizer ? { optimizer: new ShardedOptimizer(optimizer, ranks) } : {};
   return { ...session, options: { ...session.options, ...sharded, distributed: ranks } };
-}
-
-/** Whether all ranks have loaded the same data. @throws {Error} naming the first that has not. */
-function checkSameData(ranks: Distributed, { data, settings }: Session): void {
-  const sums = ranks.communicator.texts(fingerprint(data));
-  const other = sums.findIndex((sum) => sum !== sums[0]);
-  if (other > 0)
-    throw new Error(
-      `rank ${other} on ${ranks.hosts[other]} has loaded other data from ${settings.data} than rank 0 on ${ranks.hosts[0]}; give all machines the same files`,
-    );
 }
 
 /** What a rank other than 0 does; gives the exit code. */

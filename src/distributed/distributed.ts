@@ -16,8 +16,10 @@ import { Cell } from "../runtime/cell.ts";
 import { registerGroup } from "../runtime/ranks.ts";
 import { setThreads } from "../runtime/wasm/pool.ts";
 import { Communicator, single } from "./communicator.ts";
-import { LostRank, mpi } from "./mpi.ts";
+import { mpi } from "./mpi.ts";
 import { checkSlurm, isLaunched } from "./mpi-library.ts";
+import { LostRank } from "./mpi-request.ts";
+import { hostName } from "./presence.ts";
 import { allowedProcessors, shareOf } from "./processors.ts";
 import { type Share, spread } from "./spread.ts";
 
@@ -103,13 +105,11 @@ export class Distributed {
     this.communicator = ranks;
     this.shards = shards;
     this.fast = fast;
-    const said = ranks.texts(`${hostName()}\n${machine()}`).map((text) => text.split("\n"));
-    this.hosts = said.map(([host]) => host!);
-    const other = said.findIndex(([, kind]) => kind !== said[0]![1]);
-    if (other > 0)
-      throw new Error(
-        `distributed: rank 0 on ${this.hosts[0]} runs ${said[0]![1]}, rank ${other} on ${this.hosts[other]} runs ${said[other]![1]}; their bits would drift apart: choose the same backend on all ranks (NABLA_BACKEND, --backend), on machines with the same instructions`,
-      );
+    this.hosts = ranks.texts(hostName());
+    this.checkSame(
+      `runs ${machine()}`,
+      "their bits would drift apart: choose the same backend on all ranks (NABLA_BACKEND, --backend), on machines with the same instructions",
+    );
     this.#world = ranks.size === 1 ? 0 : registerGroup(ranks, bucketBytes);
     // All ranks take part in every division, so all are made now.
     if (this.#exact)
@@ -182,10 +182,34 @@ export class Distributed {
     };
   }
 
-  /** Gives the cells of all ranks the values of rank 0. All ranks call it, with cells of the same types in the same order. */
+  /**
+   * Compares what all ranks say of themselves, each in some lines; all ranks call it.
+   * @param remedy What to do where they differ.
+   * @throws {Error} on all ranks if one says something else than rank 0: it names the rank, and the first line that differs.
+   */
+  checkSame(own: string, remedy: string): void {
+    check("Distributed.checkSame: own", own, aText);
+    check("Distributed.checkSame: remedy", remedy, aText);
+    const said = this.communicator.texts(own).map((text) => text.split("\n"));
+    const first = said[0]!;
+    for (const [rank, lines] of said.entries()) {
+      const at = Array.from({ length: Math.max(lines.length, first.length) }, (_, i) => i).find((i) => lines[i] !== first[i]);
+      if (at === undefined) continue;
+      const of = (r: number): string => `rank ${r} on ${this.hosts[r]} ${said[r]![at] ?? "has nothing more"}`;
+      throw new Error(`distributed: ${of(rank)}, but ${of(0)}; ${remedy}`);
+    }
+  }
+
+  /**
+   * Gives the cells of all ranks the values of rank 0. All ranks call it, with cells of the same types in the same order.
+   * @throws {Error} if a rank has other cells than rank 0.
+   */
   shareCells(cells: Iterable<Cell>): void {
-    for (const cell of cells) {
-      check("Distributed.shareCells: cells", cell, aCell);
+    const list = [...cells];
+    for (const cell of list) check("Distributed.shareCells: cells", cell, aCell);
+    const own = list.map(({ path, label, dtype, shape }) => `has ${path ?? label ?? "a cell"} of ${dtype}[${shape.join(", ")}]`);
+    this.checkSame(own.join("\n"), "all ranks must have the same model and optimizer");
+    for (const cell of list) {
       const { shape, dtype } = cell;
       const elements = this.communicator.broadcast(elementsOf(cell.value).slice());
       if (!this.first) cell.set(fromArray(elements, { shape, dtype }));
@@ -269,13 +293,10 @@ const aCell = expectation("a cell, such as a parameter", (value) => value instan
 
 const partOf = (from: number, to: number, share: Share): Part => ({ from, to, shards: share.shards, spread: (fn) => spread(fn, share) });
 
+const aText = expectation("a string", (value) => typeof value === "string");
+
 const aTensor = expectation("a tensor", (value) => value instanceof Tensor);
 
 function commonDivisor(a: number, b: number): number {
   return b === 0 ? a : commonDivisor(b, a % b);
-}
-
-function hostName(): string {
-  const os = (globalThis as { process?: { getBuiltinModule?(id: string): unknown } }).process?.getBuiltinModule?.("node:os");
-  return (os as { hostname?(): string } | undefined)?.hostname?.() ?? "page";
 }

@@ -34,7 +34,8 @@ const LAUNCHERS: readonly (readonly [variable: string, libraries: readonly strin
 
 /** How many processes the launcher says that it has started; undefined without a launcher that says so. */
 export function launchedSize(): number | undefined {
-  const text = environment("OMPI_COMM_WORLD_SIZE") ?? environment("PMI_SIZE") ?? environment("SLURM_NTASKS");
+  const text =
+    environment("OMPI_COMM_WORLD_SIZE") ?? environment("PMI_SIZE") ?? environment("SLURM_STEP_NUM_TASKS") ?? environment("SLURM_NTASKS");
   return text === undefined ? undefined : Number(text);
 }
 
@@ -70,6 +71,8 @@ interface Constants {
   readonly inPlace: bigint;
   /** Where no statuses are wanted. */
   readonly ignore: bigint | null;
+  /** Bytes of a status, and where in it the code of the error stands. */
+  readonly status: { readonly bytes: number; readonly error: number };
 }
 
 const tried = <T>(get: () => T): T | undefined => {
@@ -94,6 +97,7 @@ function constantsOf(library: Library): Constants {
       returnErrors: of("ompi_mpi_errors_return"),
       inPlace: 1n,
       ignore: null,
+      status: { bytes: 24, error: 8 },
     };
   return {
     flavour: "MPICH",
@@ -105,6 +109,7 @@ function constantsOf(library: Library): Constants {
     returnErrors: 0x54000001,
     inPlace: -1n,
     ignore: 1n,
+    status: { bytes: 20, error: 16 },
   };
 }
 
@@ -119,6 +124,8 @@ export interface Mpi extends Constants {
   readonly isend: Foreign;
   readonly irecv: Foreign;
   readonly testAll: Foreign;
+  readonly probe: Foreign;
+  readonly count: Foreign;
   readonly allReduce: Foreign;
   readonly split: Foreign;
   readonly setErrorHandler: Foreign;
@@ -127,6 +134,8 @@ export interface Mpi extends Constants {
   readonly yield: Foreign;
   readonly sleep: Foreign;
   readonly exit: Foreign;
+  /** Whether processes may read each other's memory, which containers often forbid. */
+  readonly readsOthers: boolean;
 }
 
 /** @throws {Error} where koffi or an MPI library is missing: it says what to install. */
@@ -150,14 +159,23 @@ export async function loadMpi(): Promise<Mpi> {
     isend: f("Isend", "void *", "int", H, "int", "int", H, "void *"),
     irecv: f("Irecv", "void *", "int", H, "int", "int", H, "void *"),
     testAll: f("Testall", "int", "void *", "void *", "void *"),
-    allReduce: f("Allreduce", "void *", "void *", "int", H, H, H),
+    probe: f("Iprobe", "int", "int", H, "void *", "void *"),
+    count: f("Get_count", "void *", H, "void *"),
+    allReduce: f("Iallreduce", "void *", "void *", "int", H, H, H, "void *"),
     split: f("Comm_split", H, "int", "int", H === "int" ? "_Out_ int *" : "_Out_ void **"),
     setErrorHandler: f("Comm_set_errhandler", H, H),
     errorString: f("Error_string", "int", "void *", "void *"),
     yield: c.func("sched_yield", "int", []),
     sleep: c.func("usleep", "int", ["uint"]),
     exit: c.func("_exit", "void", ["int"]),
+    readsOthers: readsOthers(c),
   };
+}
+
+/** A container's filter of system calls refuses even to read nothing of one's own memory. */
+function readsOthers(c: Library): boolean {
+  const read = tried(() => c.func("process_vm_readv", "long", ["int", "void *", "ulong", "void *", "ulong", "ulong"]));
+  return !read || Number(read(process.pid, null, 0, null, 0, 0)) === 0;
 }
 
 async function loadKoffi(): Promise<Koffi> {

@@ -2,18 +2,15 @@
  * @file Ranks as processes of MPI: `mpirun -n 4 node train.js`, or Slurm's `srun`. Messages are polled, so that a rank that waits gives its core to others,
  * and one whose partner is gone ends with an error.
  */
-import { cores, environment } from "../base/host.ts";
+import { cores } from "../base/host.ts";
 import { Communicator, type Elements, type Transport } from "./communicator.ts";
 import type { MessageRequest } from "./flights.ts";
 import { type Handle, launchedHere, launchedSize, loadMpi, type Mpi } from "./mpi-library.ts";
+import { checked, MpiRequest, Partners, requestsFor } from "./mpi-request.ts";
+import { hostName, ownProcess, Presence } from "./presence.ts";
 
-/** After so many seconds without a word from the partner it counts as lost. Ranks compile the same program at the same time, so they wait for each other for a few seconds at most. */
-const PATIENCE_S = 25;
-
-/** A wait spins for so many polls of some 0.3 µs, then yields the core; after more it sleeps between polls. */
-const SPIN = 300;
-const YIELD = 20_000;
-const SLEEP_US = 50;
+/** Tags of messages: of exchanges, and of those on the side. */
+const [EXCHANGE, ASIDE] = [0, 1] as const;
 
 /**
  * UCX, under MPICH, takes the signal by which V8 learns of accesses outside of a WebAssembly memory, and patches the allocator of a process that has long been running:
@@ -36,14 +33,21 @@ export interface MpiOptions {
   readonly fast?: boolean;
 }
 
-let opened: { readonly library: Mpi; readonly world: MpiTransport } | undefined;
+interface Opened {
+  readonly library: Mpi;
+  readonly world: MpiTransport;
+}
+
+let opening: Promise<Opened> | undefined;
+let opened: Opened | undefined;
 
 /**
  * The communicator of all processes that the launcher has started. The process then leaves MPI when it ends.
  * @throws {Error} if there is no MPI library, no koffi, or the library is not the launcher's.
  */
 export async function mpi({ fast = false }: MpiOptions = {}): Promise<Communicator> {
-  opened ??= await open();
+  opening ??= open();
+  opened = await opening;
   return new Communicator(opened.world, fast);
 }
 
@@ -55,15 +59,18 @@ export function abortMpi(code = 1): void {
   library.exit(code);
 }
 
-async function open(): Promise<{ library: Mpi; world: MpiTransport }> {
+async function open(): Promise<Opened> {
   // More ranks than cores: without it Open MPI spins through the time of those that compute.
   if ((launchedHere() ?? 1) >= cores()) process.env.OMPI_MCA_mpi_yield_when_idle ??= "1";
   for (const [name, value] of Object.entries(UCX)) process.env[name] ??= value;
   const library = await loadMpi();
+  // Open MPI reads the memory of other ranks without asking whether it may, and complains of each message.
+  if (!library.readsOthers) process.env.OMPI_MCA_btl_vader_single_copy_mechanism ??= "none";
   checked(library, library.initThread(null, null, 0, new Int32Array(1)), "MPI_Init_thread");
   const world = new MpiTransport(library, library.world);
   checkLauncher(library, world.size);
-  leaveAtExit(library);
+  world.meet(await ownProcess());
+  leaveAtExit(library, world);
   return { library, world };
 }
 
@@ -79,25 +86,21 @@ function checkLauncher({ path, flavour, exit }: Mpi, size: number): void {
 }
 
 /** MPI_Finalize unloads Open MPI's plugins, and a thread of Node's pool that has run code of theirs crashes when it is joined. So the process leaves by _exit. */
-function leaveAtExit(library: Mpi): void {
+function leaveAtExit(library: Mpi, world: MpiTransport): void {
   // What ends the process would be said after the last chance to say it.
-  process.on("uncaughtExceptionMonitor", (error) => console.error(`error: ${error.message}\n${error.stack ?? ""}`));
+  process.on("uncaughtExceptionMonitor", (error) => {
+    const { message, stack = "" } = error as Error;
+    const where = /^rank \d+ on /.test(message) ? "" : `rank ${world.rank} on ${hostName()}: `;
+    console.error(`error: ${where}${message}\n${stack}`);
+  });
   process.on("exit", (code) => {
-    if (code === 0) library.finalize();
-    else library.abort(library.world, code);
+    if (code === 0) {
+      world.leave();
+      library.finalize();
+    } else library.abort(library.world, code);
     library.exit(code);
   });
 }
-
-function checked(library: Mpi, code: number, what: string): void {
-  if (code === 0) return;
-  const bytes = new Uint8Array(1024);
-  const length = new Int32Array(1);
-  library.errorString(code, bytes, length);
-  throw new Error(`mpi: ${what} failed: ${new TextDecoder().decode(bytes.subarray(0, length[0]))}`);
-}
-
-const patienceMs = (): number => 1000 * Number(environment("NABLA_MPI_PATIENCE") ?? PATIENCE_S);
 
 class MpiTransport implements Transport {
   readonly kind = "mpi";
@@ -107,8 +110,9 @@ class MpiTransport implements Transport {
   readonly #handle: Handle;
   /** Numbers of the ranks among all, for messages. */
   readonly #members: ArrayLike<number> | undefined;
+  readonly #partners: Partners;
 
-  constructor(library: Mpi, handle: Handle, members?: ArrayLike<number>) {
+  constructor(library: Mpi, handle: Handle, { members, partners }: { members?: ArrayLike<number>; partners?: Partners } = {}) {
     this.#library = library;
     this.#members = members;
     this.#handle = handle;
@@ -120,14 +124,29 @@ class MpiTransport implements Transport {
     checked(library, library.setErrorHandler(handle, library.returnErrors), "MPI_Comm_set_errhandler");
     this.rank = number(library.rank);
     this.size = number(library.size);
+    this.#partners = partners ?? new Partners(library, this.rank);
+  }
+
+  /** Tells all ranks which process this is. All ranks call it. */
+  meet(own: string): void {
+    this.#partners.presence = new Presence(new Communicator(this).texts(own), this.rank);
+  }
+
+  /** The last word to those that this rank has exchanged messages with: they would wait for it in vain. Returns when they have said theirs. */
+  leave(): void {
+    this.#partners.leave();
   }
 
   exchange(send: Elements | undefined, to: number, receive: Elements | undefined, from: number): void {
-    this.#begin(0, send, to, receive, from).wait();
+    this.#begin(EXCHANGE, send, to, receive, from).wait();
   }
 
   start(send: Elements | undefined, to: number, receive: Elements | undefined, from: number): MessageRequest {
-    return this.#begin(1, send, to, receive, from);
+    return this.#begin(ASIDE, send, to, receive, from);
+  }
+
+  #inWorld(rank: number): number {
+    return this.#members?.[rank] ?? rank;
   }
 
   /** Messages under a tag: in order among those of the same tag alone. */
@@ -135,16 +154,14 @@ class MpiTransport implements Transport {
     const library = this.#library;
     const { isend, irecv, byte } = library;
     const [incoming, outgoing] = [piecesOf(receive), piecesOf(send)];
-    const count = incoming.length + outgoing.length;
-    // Addresses in Open MPI, integers in MPICH.
-    const requests = library.handle === "int" ? new Int32Array(count) : new BigInt64Array(count);
+    const requests = requestsFor(library, incoming.length + outgoing.length);
     let n = 0;
     for (const piece of incoming)
       checked(library, irecv(piece, piece.length, byte, from, tag, this.#handle, requests.subarray(n, ++n)), "MPI_Irecv");
     for (const piece of outgoing)
       checked(library, isend(piece, piece.length, byte, to, tag, this.#handle, requests.subarray(n, ++n)), "MPI_Isend");
-    const partner = receive ? from : to;
-    return new MpiRequest(library, requests, this.#members?.[partner] ?? partner, [incoming, outgoing]);
+    const ranks = [...new Set([...(receive ? [from] : []), ...(send ? [to] : [])])].map((rank) => this.#inWorld(rank));
+    return new MpiRequest(library, this.#partners, { requests, incoming, outgoing, ranks });
   }
 
   allReduce(x: Elements): void {
@@ -153,15 +170,20 @@ class MpiTransport implements Transport {
       Object.prototype.toString.call(x).slice(8, -1)
     ];
     if (name === undefined) throw new TypeError("allReduce: adds up f32, f64, i32 and u32");
-    checked(this.#library, this.#library.allReduce(inPlace, x, x.length, types[name], sum, this.#handle), "MPI_Allreduce");
+    const requests = requestsFor(this.#library, 1);
+    checked(this.#library, this.#library.allReduce(inPlace, x, x.length, types[name], sum, this.#handle, requests), "MPI_Iallreduce");
+    // MPI knows who exchanges what with whom; that the neighbours hear of each other's end is enough, since one that ends with an error ends all.
+    const ranks = [this.rank + 1, this.rank + this.size - 1].map((rank) => this.#inWorld(rank % this.size));
+    new MpiRequest(this.#library, this.#partners, { requests, incoming: [], outgoing: [bytesOf(x)], ranks }).wait();
   }
 
   split(color: number, key: number): Transport {
     const out: [Handle] = [null];
     checked(this.#library, this.#library.split(this.#handle, color, key, out), "MPI_Comm_split");
-    const own = new Communicator(new MpiTransport(this.#library, out[0]));
-    const self = this.#members?.[this.rank] ?? this.rank;
-    return new MpiTransport(this.#library, out[0], own.allGather(Int32Array.of(self), new Int32Array(own.size)));
+    const own = new Communicator(new MpiTransport(this.#library, out[0], { partners: this.#partners }));
+    const self = this.#inWorld(this.rank);
+    const members = own.allGather(Int32Array.of(self), new Int32Array(own.size));
+    return new MpiTransport(this.#library, out[0], { members, partners: this.#partners });
   }
 }
 
@@ -169,55 +191,7 @@ class MpiTransport implements Transport {
 function piecesOf(x: Elements | undefined): Uint8Array[] {
   if (!x) return [];
   const count = Math.max(1, Math.ceil(x.byteLength / LARGEST));
-  return Array.from({ length: count }, (_, i) => {
-    const at = i * LARGEST;
-    return new Uint8Array(x.buffer, x.byteOffset + at, Math.min(LARGEST, x.byteLength - at));
-  });
+  return Array.from({ length: count }, (_, i) => bytesOf(x).subarray(i * LARGEST, (i + 1) * LARGEST));
 }
 
-/** Messages that the library has on their way. */
-class MpiRequest implements MessageRequest {
-  readonly #library: Mpi;
-  readonly #requests: BigInt64Array | Int32Array;
-  readonly #partner: number;
-  readonly #flag = new Int32Array(1);
-  /** What the messages are read from and written to: nobody may free it. */
-  protected readonly busy: unknown;
-
-  constructor(library: Mpi, requests: BigInt64Array | Int32Array, partner: number, busy: unknown) {
-    this.#library = library;
-    this.#requests = requests;
-    this.#partner = partner;
-    this.busy = busy;
-  }
-
-  done(): boolean {
-    const library = this.#library;
-    checked(library, library.testAll(this.#requests.length, this.#requests, this.#flag, library.ignore), "MPI_Testall");
-    return this.#flag[0] !== 0;
-  }
-
-  wait(): void {
-    const library = this.#library;
-    let start = 0;
-    for (let polls = 0; !this.done(); polls++) {
-      if (polls < SPIN) continue;
-      if (polls < YIELD) library.yield();
-      else library.sleep(SLEEP_US);
-      if (polls % 256 !== 0) continue;
-      start ||= performance.now();
-      if (performance.now() - start > patienceMs()) throw new LostRank(this.#partner, patienceMs() / 1000);
-    }
-  }
-}
-
-/** The error of a rank that waits in vain. */
-export class LostRank extends Error {
-  readonly rank: number;
-
-  constructor(rank: number, seconds: number) {
-    super(`rank ${rank} has not answered for ${seconds} s`);
-    this.name = "LostRank";
-    this.rank = rank;
-  }
-}
+const bytesOf = (x: Elements): Uint8Array => new Uint8Array(x.buffer, x.byteOffset, x.byteLength);

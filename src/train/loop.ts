@@ -80,7 +80,7 @@ export class Run implements Training {
     this.#gradients = accumulate > 1 ? new GradientSum(optimizer.parameters) : undefined;
     this.#parts = { loss, meter: this.#meter, gradients: this.#gradients, clipNorm, average, augment };
     this.#evaluator = new Evaluator(model, data, loss, {}, distributed);
-    this.#meeting = distributed && distributed.size > 1 ? new Meeting(distributed, optimizer) : undefined;
+    this.#meeting = distributed && distributed.size > 1 ? new Meeting(distributed, data, options) : undefined;
   }
 
   get loss(): Loss {

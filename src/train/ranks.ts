@@ -1,8 +1,10 @@
 /** @file What the ranks of a run tell each other between steps: who was stopped, and that rank 0 wants the state of an optimizer that is divided among them. */
+import type { Dataset } from "../data/dataset.ts";
 import type { Distributed } from "../distributed/distributed.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
 import type { ShardedOptimizer } from "../optim/sharded.ts";
 import type { Cell } from "../runtime/cell.ts";
+import type { FitOptions } from "./fit-options.ts";
 
 /** Whether the state of an optimizer is divided among ranks. Told by a method, so that a page without it does not carry the class. */
 export const isSharded = (optimizer: Optimizer): optimizer is ShardedOptimizer => "stepLocal" in optimizer;
@@ -20,9 +22,15 @@ export class Meeting {
   readonly #ranks: Distributed;
   readonly #optimizer: Optimizer;
 
-  constructor(ranks: Distributed, optimizer: Optimizer) {
+  /** @throws {Error} if a rank trains on other examples, or for another number of steps, than rank 0: it would wait for the others in vain. */
+  constructor(ranks: Distributed, { train, inputShape, classes }: Dataset, { optimizer, batchSize = 32, epochs }: FitOptions) {
     this.#ranks = ranks;
     this.#optimizer = optimizer;
+    const kinds = classes ? ` of ${classes.length} classes` : "";
+    ranks.checkSame(
+      `trains on ${train.count} examples of ${inputShape.join("x")}${kinds}, ${batchSize} at a time, for ${epochs} epochs, with ${optimizer.constructor.name}`,
+      "all ranks must call fit with the same data and options",
+    );
   }
 
   /** Whether any rank was stopped, or has ended the run. */

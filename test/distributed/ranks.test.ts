@@ -1,7 +1,9 @@
 /** @file Ranks that are threads of this process: collective operations, and training to the same bits on 1, 2, 4 and 8 of them. */
+import { spawn } from "node:child_process";
 import { afterAll, describe, expect, test, vi } from "vitest";
 import { single } from "../../src/distributed/communicator.ts";
 import { distribute } from "../../src/distributed/distributed.ts";
+import { ownProcess, Presence } from "../../src/distributed/presence.ts";
 import { shareOf } from "../../src/distributed/processors.ts";
 import { sized } from "../size.ts";
 import { type buckets, collectives, derivative, differingCondition, type FitTask, inRegions, loop, sharded, train } from "./tasks.ts";
@@ -19,6 +21,48 @@ function tree(x: readonly number[]): number {
 
 const valueAt = (rank: number, i: number): number => Math.fround(Math.sin(37 * rank + i) * 10 ** ((rank * 5 + i) % 7));
 const sumAt = (size: number, i: number): number => tree(Array.from({ length: size }, (_, r) => valueAt(r, i)));
+
+describe("ranks that do not do the same are told what differs", () => {
+  test("another model", async () => {
+    const [first, second] = await onThreads<string>(2, "differs", { how: "model" });
+    expect(second).toContain("rank 1 on ");
+    expect(first).toMatch(
+      /rank 1 on \S+ has 1\.weight of f32\[5, 64\], but rank 0 on \S+ has 1\.weight of f32\[4, 64\]; all ranks must have the same model/,
+    );
+  });
+
+  test("other data", async () => {
+    const [first] = await onThreads<string>(2, "differs", { how: "data" });
+    expect(first).toMatch(/rank 1 on \S+ trains on 84 examples of 1x8x8 of 4 classes, .*, but rank 0 on \S+ trains on 90 examples/);
+  });
+
+  test("a message of another length", async () => {
+    const [first, second] = await onThreads<string>(2, "differs", { how: "message" });
+    expect(first).toMatch(/^expected 20 bytes from rank 1, which has sent 32; all ranks must have the same model/);
+    expect(second).toMatch(/^expected 32 bytes from rank 0, which has sent 20;/);
+  });
+});
+
+describe("what is known of another rank's process", () => {
+  const machine = "host pid:[1] net:[1]";
+
+  test("whether it runs, on the same machine", async () => {
+    const own = await ownProcess();
+    const child = spawn(process.execPath, ["-e", "setTimeout(() => {}, 60000)"]);
+    const pid = child.pid!;
+    const presence = new Presence([own, own.replace(/\d+$/, String(pid)), `elsewhere\n${pid}`], 0);
+    expect([0, 1, 2].map((rank) => presence.of(rank))).toEqual(["at work", "at work", "unknown"]);
+    const ended = new Promise((resolve) => child.on("exit", resolve));
+    child.kill("SIGKILL");
+    await ended;
+    expect(presence.of(1)).toBe("gone");
+  });
+
+  test("a container is a machine of its own, also under the same name", () => {
+    const said = [`${machine}\n${process.pid}`, `host pid:[2] net:[1]\n${process.pid}`];
+    expect(new Presence(said, 0).of(1)).toBe("unknown");
+  });
+});
 
 describe("collective operations", () => {
   test.each([1, 2, 3, 4, 8])("on %i ranks: sums in one binary tree", async (size) => {

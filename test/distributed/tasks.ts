@@ -324,6 +324,34 @@ export function sharded(
   return { divided, alone, ...made!.memory };
 }
 
+/** Ranks that do not do the same: with other widths, other data, or other messages. Gives what is said of it. */
+export async function differs(ranks: Communicator, { how }: { how: "model" | "data" | "message" }): Promise<string> {
+  const odd = ranks.rank === 1;
+  try {
+    if (how === "message") ranks.allReduce(new Float32Array(odd ? 8 : 5));
+    else {
+      const model = new nn.Sequential(new nn.Flatten(), new nn.Linear(64, how === "model" && odd ? 5 : 4));
+      const optimizer = new SGD(model.parameters(), { lr: 0.1 });
+      const data = syntheticImages(how === "data" && odd ? 84 : 90);
+      await fit(model, data, { optimizer, epochs: 1, batchSize: 16, checks: false, distributed: new Distributed(ranks) });
+    }
+    return "nothing";
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+/** Rank 1 does not speak for a while, and in the end ends its program, without a word to the others or with one less than they expect. */
+export async function leaves(ranks: Communicator): Promise<number> {
+  const x = Float32Array.of(1);
+  const end = Date.now() + (ranks.rank === 1 ? 4000 : 0);
+  while (Date.now() < end);
+  const [sum] = ranks.allReduce(x);
+  if (ranks.rank === 1) process.exit(0);
+  ranks.allReduce(x);
+  return sum!;
+}
+
 /** Rank 1 throws in its third step. */
 export async function throws(ranks: Communicator): Promise<void> {
   manualSeed(1);
@@ -348,7 +376,9 @@ export const tasks: Readonly<Record<string, (ranks: Communicator, task: never) =
   collectives,
   buckets,
   derivative,
+  differs,
   inRegions,
+  leaves,
   loop,
   sharded,
   train,

@@ -43,11 +43,13 @@ async function onRanks(
   launcher: Launcher,
   size: number,
   list: readonly (readonly [keyof typeof tasks & string, unknown])[],
+  env: NodeJS.ProcessEnv = {},
 ): Promise<Started> {
   const out = join(folder, String(runs++));
   mkdirSync(out);
-  const { status, stderr } = launch(launcher, size, [await script, JSON.stringify(list), out]);
-  return { status, stderr, results: Array.from({ length: size }, (_, r) => JSON.parse(readFileSync(join(out, `rank-${r}.json`), "utf8"))) };
+  const { status, stderr } = launch(launcher, size, [await script, JSON.stringify(list), out], env);
+  const resultsOf = (rank: number): unknown[] => JSON.parse(readFileSync(join(out, `rank-${rank}.json`), "utf8"));
+  return { status, stderr, results: Array.from({ length: size }, (_, r) => resultsOf(r)) };
 }
 
 const mlp: FitTask = { network: "mlp", optimizer: "adam", accumulate: 2 };
@@ -100,6 +102,30 @@ for (const launcher of launchers) {
         }
       },
     );
+
+    test("2 ranks that differ, in their model, their data or a message, are told so", async () => {
+      const tasks = (["model", "data", "message"] as const).map((how) => ["differs", { how }] as const);
+      const { status, stderr, results } = await onRanks(launcher, 2, tasks);
+      expect(status, stderr).toBe(0);
+      const [model, data, message] = results[0] as string[];
+      expect(model).toMatch(/rank 1 on \S+ has 1\.weight of f32\[5, 64\], but rank 0 on \S+ has 1\.weight of f32\[4, 64\]/);
+      expect(data).toMatch(/rank 1 on \S+ trains on 84 examples .*, but rank 0 on \S+ trains on 90 examples/);
+      expect(message).toMatch(/^expected 20 bytes from rank 1, which has sent (32|more); all ranks must have the same model/);
+      expect(results[1]![2]).toMatch(/^expected 32 bytes from rank 0, which has sent 20;/);
+    });
+
+    test.each([false, true])("a rank that works alone is waited for, one that has ended its program is not (fast: %s)", async (fast) => {
+      const { status, stderr, results } = await onRanks(launcher, 2, [["leaves", {}]], {
+        NABLA_MPI_PATIENCE: "2",
+        ...(fast && { NABLA_TEST_FAST: "1" }),
+      });
+      expect(status).not.toBe(0);
+      expect(stderr).toMatch(/rank 0 has waited [23] s for rank 1, which is at work \(process \d+\)/);
+      expect(stderr).toMatch(
+        /error: rank 0 on \S+: rank 1 has ended its program while rank 0 waits for it; all ranks must take the same number of steps/,
+      );
+      expect(results).toEqual([[], []]);
+    });
 
     test("3 ranks: the same sums on each, and nearly the losses of one process", async () => {
       const { status, stderr, results } = await onRanks(launcher, 3, [
