@@ -207,7 +207,8 @@ export class Distributed {
   shareCells(cells: Iterable<Cell>): void {
     const list = [...cells];
     for (const cell of list) check("Distributed.shareCells: cells", cell, aCell);
-    const own = list.map(({ path, label, dtype, shape }) => `has ${path ?? label ?? "a cell"} of ${dtype}[${shape.join(", ")}]`);
+    // Not their paths, which a rank knows only once it has listed them.
+    const own = list.map(({ label, dtype, shape }, i) => `has cell ${i}, ${label ?? "unnamed"}, of ${dtype}[${shape.join(", ")}]`);
     this.checkSame(own.join("\n"), "all ranks must have the same model and optimizer");
     for (const cell of list) {
       const { shape, dtype } = cell;

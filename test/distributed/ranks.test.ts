@@ -27,7 +27,7 @@ describe("ranks that do not do the same are told what differs", () => {
     const [first, second] = await onThreads<string>(2, "differs", { how: "model" });
     expect(second).toContain("rank 1 on ");
     expect(first).toMatch(
-      /rank 1 on \S+ has 1\.weight of f32\[5, 64\], but rank 0 on \S+ has 1\.weight of f32\[4, 64\]; all ranks must have the same model/,
+      /rank 1 on \S+ has cell 0, weight, of f32\[5, 64\], but rank 0 on \S+ has cell 0, weight, of f32\[4, 64\]; all ranks must have the same model/,
     );
   });
 

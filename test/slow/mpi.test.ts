@@ -108,7 +108,7 @@ for (const launcher of launchers) {
       const { status, stderr, results } = await onRanks(launcher, 2, tasks);
       expect(status, stderr).toBe(0);
       const [model, data, message] = results[0] as string[];
-      expect(model).toMatch(/rank 1 on \S+ has 1\.weight of f32\[5, 64\], but rank 0 on \S+ has 1\.weight of f32\[4, 64\]/);
+      expect(model).toMatch(/rank 1 on \S+ has cell 0, weight, of f32\[5, 64\], but rank 0 on \S+ has cell 0, weight, of f32\[4, 64\]/);
       expect(data).toMatch(/rank 1 on \S+ trains on 84 examples .*, but rank 0 on \S+ trains on 90 examples/);
       expect(message).toMatch(/^expected 20 bytes from rank 1, which has sent (32|more); all ranks must have the same model/);
       expect(results[1]![2]).toMatch(/^expected 32 bytes from rank 0, which has sent 20;/);
