@@ -36,6 +36,15 @@ function backendLine(): string {
     : `${name} (not x64: ${obstacle})`;
 }
 
+/** From so many seconds of training on, another backend is worth a line. */
+const LONG = 60;
+
+/** What a training that took so long has to say of the faster backend; nothing if it was short, or there is none here. */
+export function quickerBackend(seconds: number): string | undefined {
+  if (seconds < LONG || backendName() !== "wasm" || x64.obstacle() !== undefined) return undefined;
+  return "x64 works here and is faster than wasm; for the next run: --backend auto, or NABLA_BACKEND=auto (last bits differ)";
+}
+
 /** What the backend makes use of here. */
 export function usable(): readonly string[] {
   return theBackend().features();

@@ -26,6 +26,7 @@ import { TensorboardSink } from "../train/tensorboard.ts";
 import { drawCurves } from "./curves.ts";
 import { announce, type DistributedFlags, follow, ranksFor, sessionOn } from "./distributed-training.ts";
 import { samples } from "./generate-command.ts";
+import { quickerBackend } from "./info-command.ts";
 import { Interruption } from "./interruption.ts";
 import { LeaseLost } from "./lease.ts";
 import { schedules } from "./optimizers.ts";
@@ -236,7 +237,8 @@ async function finish(
     console.log(await summarize(model, data, test, epochs, keptEpoch(session)));
     for (const finding of await whyUnderFitting(session, epochs)) console.log(findingText(finding));
   }
-  if (test && peeks) console.log(`note: ${peeks}`);
+  for (const note of [test && peeks, quickerBackend(epochs.reduce((sum, { seconds }) => sum + seconds, 0))].filter(Boolean))
+    console.log(`note: ${note}`);
   if (stopped) console.log(`interrupted; go on with: nabla train --resume ${run.path}`);
   if (saved) console.log(`saved ${join(run.path, "model.safetensors")}`);
   return stopped ? interruption.code : 0;

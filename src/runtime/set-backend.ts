@@ -5,7 +5,7 @@ import { interpreter } from "./interpreter.ts";
 BACKENDS.set("interpreter", interpreter);
 
 /**
- * Chooses the backend for everything that runs from now on. `auto` is `x64` where it works (Linux on x86-64 with AVX2, Node, the optional package koffi), else `wasm`.
+ * Chooses the backend for everything that runs from now on. `auto` is `x64` where it works (Linux on x86-64 with AVX2, the main thread of Node, the optional package koffi), else `wasm`.
  * Throws a RangeError for another name, an Error for a backend that this host cannot run, with the reason.
  */
 export function setBackend(name: BackendName | "auto"): void {

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { quickerBackend } from "../../src/cli/info-command.ts";
 import { scheduleOf } from "../../src/cli/optimizers.ts";
 import { run } from "../../src/cli/program.ts";
 import { readSafetensors } from "../../src/formats/index.ts";
@@ -10,6 +11,7 @@ import * as optim from "../../src/optim/index.ts";
 import { backendName } from "../../src/runtime/backends.ts";
 import { setBackend } from "../../src/runtime/set-backend.ts";
 import { getThreads, setThreads } from "../../src/runtime/wasm/pool.ts";
+import { x64 } from "../../src/runtime/x64/backend.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "nabla-cli-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -236,6 +238,19 @@ describe("info and help", () => {
     expect(text).toMatch(/^features +.*SIMD/m);
     expect(text).toMatch(new RegExp(`^threads +${getThreads()} `, "m"));
     expect(text).toMatch(/^models +mlp, cnn, convnet, gpt, lenet5, lenet5-cosine, xor, lenet1, .*resnet18, .*vit_l_32$/m);
+  });
+
+  test("a training of a minute or more says that machine code would be faster, where it works", () => {
+    const { obstacle } = x64;
+    try {
+      Object.assign(x64, { obstacle: () => undefined });
+      expect(quickerBackend(60)).toMatch(/^x64 works here and is faster than wasm; .*--backend auto/);
+      expect(quickerBackend(59)).toBeUndefined();
+      Object.assign(x64, { obstacle: () => "this processor has no AVX2" });
+      expect(quickerBackend(60)).toBeUndefined();
+    } finally {
+      Object.assign(x64, { obstacle });
+    }
   });
 
   test("help and version exit with 0", async () => {

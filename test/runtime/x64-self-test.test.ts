@@ -2,7 +2,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import "../../src/runtime/evaluate.ts";
 import { AVX2_MACHINE, AVX512_MACHINE } from "../../src/codegen/x64/target.ts";
 import { BACKENDS, backendName, choice } from "../../src/runtime/backends.ts";
@@ -104,5 +104,18 @@ describe("auto", () => {
     setBackend("auto");
     expect(backendName()).toBe("wasm");
     expect(choice.initial()).toBe(BACKENDS.get("wasm"));
+  });
+
+  test("takes WebAssembly in another thread, which may be terminated while it loads koffi", () => {
+    const found = process.getBuiltinModule.bind(process);
+    const asked = vi.fn(obstacle);
+    Object.assign(x64, { obstacle: asked });
+    const isMainThread = false;
+    vi.spyOn(process, "getBuiltinModule").mockImplementation(((id: string) =>
+      id === "node:worker_threads" ? { isMainThread } : found(id)) as typeof process.getBuiltinModule);
+    setBackend("auto");
+    vi.restoreAllMocks();
+    expect(backendName()).toBe("wasm");
+    expect(asked).not.toHaveBeenCalled();
   });
 });

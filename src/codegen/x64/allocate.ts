@@ -1,6 +1,7 @@
 /**
  * @file Registers for values: linear scan over the code in order (Poletto & Sarkar 1999). Where registers run out, the value whose mentions cost least lives on the stack; what can be
- * read again from its origin has no place of its own. A function in which that happens is allocated again with a few registers kept back, through which such values pass.
+ * read again from its origin has no place of its own. Registers are then given out again, with one for the moment of each instruction that mentions a value on the stack, until that puts
+ * no more values there. (With three registers kept back in the whole function, sums of a tile of 6 x 2 vectors lay on the stack (AVX2), and their loop took twice as long.)
  */
 import type { Decoration, Memory, Operand } from "./assembler.ts";
 import { type Builder, FIRST_VALUE, type Item, type Kind, MOST_OPERANDS, type Origin, RBP, ROOM, RSP } from "./code.ts";
@@ -23,26 +24,64 @@ const CALLEE_SAVED: readonly number[] = [3, 12, 13, 14, 15];
 export const AVX512_REGISTERS: RegisterFile = { general: GENERAL, vectors: 32, masks: 7, bytes: 64 };
 export const AVX2_REGISTERS: RegisterFile = { general: GENERAL, vectors: 16, masks: 0, bytes: 32 };
 
-/** Registers kept back for values that live on the stack: as many as one instruction may mention. */
-const KEPT_BACK: Readonly<Record<Kind, number>> = { g: 3, v: 3, k: 2 };
-
 const KINDS: readonly Kind[] = ["g", "v", "k"];
+
+/** Registers through which values on the stack pass, by the number of the instruction that mentions them. */
+type Passages = Map<number, Record<Kind, number[]>>;
 
 /** Where every value lives. Values are numbers less {@link FIRST_VALUE} here. */
 interface Assignment {
   /** -1 where a value has none. */
   readonly registers: Int16Array;
-  readonly spilled: readonly number[];
+  readonly spilled: ReadonlySet<number>;
+  readonly passages: Passages;
 }
 
-function assign(lives: Liveness, file: RegisterFile, kept: ReadonlySet<Kind>): Assignment {
-  const registers = new Int16Array(lives.kinds.length).fill(-1);
-  const spilled: number[] = [];
-  for (const kind of KINDS) {
-    const all = registersOf(file, kind);
-    scan(lives, kind, kept.has(kind) ? all.slice(KEPT_BACK[kind]) : all, registers, spilled);
+/** Gives out registers until every instruction has enough of them for the values that lie on the stack. */
+function assign(builder: Builder, items: readonly Item[], lives: Liveness, file: RegisterFile): Assignment {
+  const spilled = new Set<number>();
+  for (;;) {
+    const known = spilled.size;
+    const registers = new Int16Array(lives.kinds.length).fill(-1);
+    const passages: Passages = new Map();
+    for (const kind of KINDS) {
+      const passing = known === 0 ? [] : passingAt(builder, items, spilled, kind);
+      const given = scan(lives, kind, registersOf(file, kind), passing, registers, spilled);
+      for (const [n, at] of passing.entries()) {
+        if (!passages.has(at)) passages.set(at, { g: [], v: [], k: [] });
+        passages.get(at)![kind].push(given[n]!);
+      }
+    }
+    let settled = true;
+    // What can always be read where it came from needs no register.
+    for (const v of spilled) if (lives.stubborn[v]) settled = spilled.size === known;
+    if (settled) return { registers, spilled, passages };
   }
-  return { registers, spilled };
+}
+
+/** For each value on the stack that must be in a register for an instruction, the number of the instruction. */
+function passingAt(builder: Builder, items: readonly Item[], spilled: ReadonlySet<number>, kind: Kind): number[] {
+  const found: number[] = [];
+  const met = new Set<number>();
+  for (const [at, item] of items.entries()) {
+    if (item.kind !== "instruction") continue;
+    const meet = (value: number | undefined): void => {
+      const v = (value ?? 0) - FIRST_VALUE;
+      if (v < 0 || builder.kinds[v] !== kind || !spilled.has(v) || met.has(v)) return;
+      met.add(v);
+      found.push(at);
+    };
+    meet(item.decoration.mask);
+    for (let i = 0; i < item.operands.length; i++) {
+      const operand = item.operands[i]!;
+      if (isMemory(operand)) {
+        meet(operand.base);
+        meet(operand.index);
+      } else if (i === 0 || !mayFold(item, i, builder.originOf(operand))) meet(operand);
+    }
+    met.clear();
+  }
+  return found;
 }
 
 function registersOf(file: RegisterFile, kind: Kind): readonly number[] {
@@ -51,30 +90,65 @@ function registersOf(file: RegisterFile, kind: Kind): readonly number[] {
   return Array.from({ length: file.masks }, (_, i) => i + 1);
 }
 
-/** Gives the values of one kind registers, as long as there are any. */
-function scan(lives: Liveness, kind: Kind, given: readonly number[], registers: Int16Array, spilled: number[]): void {
-  const { start, end, hint } = lives;
-  const order = lives.ordered(kind);
+/**
+ * Gives the values of one kind that are not on the stack registers, as long as there are any, and the instructions `passing` one each for a moment, which may put more values on the
+ * stack; returns the latter.
+ */
+function scan(
+  lives: Liveness,
+  kind: Kind,
+  given: readonly number[],
+  passing: readonly number[],
+  registers: Int16Array,
+  spilled: Set<number>,
+): readonly number[] {
+  const { end, hint } = lives;
+  const values = lives.ordered(kind);
+  const momentary: number[] = [];
   const free = [...given].reverse();
   const active: number[] = [];
+  /** Positions after which registers that were given for a moment are free again. */
+  let lent: number[] = [];
   let earliest = Number.POSITIVE_INFINITY;
-  for (let i = 0; i < order.length; i++) {
-    const current = order[i]!;
-    if (earliest < start[current]!) earliest = expire(lives, active, start[current]!, registers, free);
-    if (free.length === 0) {
-      const cheapest = cheapestOf(lives, active, current);
-      spilled.push(cheapest);
-      if (cheapest === current) continue;
-      free.push(registers[cheapest]!);
-      registers[cheapest] = -1;
-      active.splice(active.indexOf(cheapest), 1);
+  const take = (current: number | undefined): boolean => {
+    if (free.length > 0) return true;
+    const cheapest = cheapestOf(lives, active, current);
+    spilled.add(cheapest);
+    if (cheapest === current) return false;
+    free.push(registers[cheapest]!);
+    registers[cheapest] = -1;
+    active.splice(active.indexOf(cheapest), 1);
+    return true;
+  };
+  const advance = (at: number): void => {
+    if (lent.length > 0 && 2 * passing[momentary.length - 1]! + 1 < at) {
+      free.push(...lent);
+      lent = [];
     }
+    if (earliest < at) earliest = expire(lives, active, at, registers, free);
+  };
+  const pass = (before: number): void => {
+    for (let at = passing[momentary.length]; at !== undefined && 2 * at <= before; at = passing[momentary.length]) {
+      advance(2 * at);
+      take(undefined);
+      lent.push(free.pop()!);
+      momentary.push(lent.at(-1)!);
+    }
+  };
+  for (let i = 0; i < values.length; i++) {
+    const current = values[i]!;
+    const start = lives.start[current]!;
+    pass(start);
+    advance(start);
+    if (spilled.has(current) || !take(current)) continue;
     const wanted = hint[current]! < FIRST_VALUE ? hint[current]! : registers[hint[current]! - FIRST_VALUE]!;
     const at = wanted < 0 ? -1 : free.indexOf(wanted);
     registers[current] = at < 0 ? free.pop()! : free.splice(at, 1)[0]!;
     active.push(current);
     if (end[current]! < earliest) earliest = end[current]!;
   }
+  pass(Number.POSITIVE_INFINITY);
+  return momentary;
 }
 
 /** Frees the registers of values that end before a position; gives the first end of those that do not. */
@@ -93,9 +167,9 @@ function expire({ end }: Liveness, active: number[], at: number, registers: Int1
   return earliest;
 }
 
-/** The value whose mentions cost least. */
-function cheapestOf({ weight }: Liveness, active: readonly number[], current: number): number {
-  let cheapest = current;
+/** The value whose mentions cost least, of those with a register and one more. */
+function cheapestOf({ weight }: Liveness, active: readonly number[], current: number | undefined): number {
+  let cheapest = current ?? active[0]!;
   for (let i = 0; i < active.length; i++) if (weight[active[i]!]! < weight[cheapest]!) cheapest = active[i]!;
   return cheapest;
 }
@@ -103,23 +177,23 @@ function cheapestOf({ weight }: Liveness, active: readonly number[], current: nu
 /** Writes the function with registers, with a frame around it and a return at its end; gives the number of values that live on the stack. */
 export function allocate(builder: Builder, file: RegisterFile, writer: FunctionWriter): number {
   const items = builder.items();
-  const lives = new Liveness(builder, items);
-  let assignment = assign(lives, file, new Set());
-  const crowded = new Set(assignment.spilled.filter((v) => lives.stubborn[v]).map((v) => lives.kinds[v]!));
-  if (crowded.size > 0) assignment = assign(lives, file, crowded);
+  const assignment = assign(builder, items, new Liveness(builder, items), file);
   new Rewriter(builder, file, assignment, writer).run(items);
-  return assignment.spilled.length;
+  return assignment.spilled.size;
 }
 
 class Rewriter {
   readonly #builder: Builder;
   readonly #file: RegisterFile;
   readonly #registers: Int16Array;
+  readonly #passages: Passages;
+  /** Those of the instruction at hand. */
+  #passage: Readonly<Record<Kind, number[]>> | undefined;
   /** Places of the values on the stack, below the frame. */
   readonly #slots: Map<number, Memory> = new Map();
   readonly #writer: FunctionWriter;
   #frame = 0;
-  /** How many of the registers that were kept back this instruction uses, and for what. */
+  /** How many of the registers of its passage this instruction uses, and for what. */
   readonly #used: Record<Kind, number> = { g: 0, v: 0, k: 0 };
   readonly #loaded: Map<number, number> = new Map();
   /** Whether an operand in memory is one element for all lanes. */
@@ -127,8 +201,9 @@ class Rewriter {
   /** Operands of the instruction at hand, by their number. */
   readonly #placed: Operand[][] = [];
 
-  constructor(builder: Builder, file: RegisterFile, { registers, spilled }: Assignment, writer: FunctionWriter) {
+  constructor(builder: Builder, file: RegisterFile, { registers, spilled, passages }: Assignment, writer: FunctionWriter) {
     this.#builder = builder;
+    this.#passages = passages;
     this.#file = file;
     this.#registers = registers;
     this.#writer = writer;
@@ -155,8 +230,10 @@ class Rewriter {
     }
     for (let i = 0; i < items.length; i++) {
       const item = items[i]!;
-      if (item.kind === "instruction") this.#instruction(item);
-      else if (item.kind === "label") this.#writer.place(item.label, item.align);
+      if (item.kind === "instruction") {
+        this.#passage = this.#passages.get(i);
+        this.#instruction(item);
+      } else if (item.kind === "label") this.#writer.place(item.label, item.align);
       else if (item.kind === "jump") this.#writer.jump(item.label, item.condition);
       else if (item.kind === "call") this.#writer.call(item.routine);
     }
@@ -236,7 +313,7 @@ class Rewriter {
     if (readsFirst(item)) return this.#use(value);
     const kind = this.#kind(value);
     for (const [other, register] of this.#loaded) if (this.#kind(other) === kind) return register;
-    return this.#keptBack(kind);
+    return this.#passing(kind);
   }
 
   /** The register of a value that is read, which is fetched if it lives elsewhere. */
@@ -245,16 +322,16 @@ class Rewriter {
     if (register >= 0) return register;
     const known = this.#loaded.get(value);
     if (known !== undefined) return known;
-    const kept = this.#keptBack(this.#kind(value));
+    const kept = this.#passing(this.#kind(value));
     this.#load(value, kept);
     this.#loaded.set(value, kept);
     return kept;
   }
 
-  #keptBack(kind: Kind): number {
-    if (this.#used[kind] >= KEPT_BACK[kind])
-      throw new Error("internal: an instruction mentions more values on the stack than registers are kept back");
-    return registersOf(this.#file, kind)[this.#used[kind]++]!;
+  #passing(kind: Kind): number {
+    const register = this.#passage?.[kind][this.#used[kind]++];
+    if (register === undefined) throw new Error("internal: an instruction mentions a value on the stack that no register was given for");
+    return register;
   }
 
   #address(m: Memory): Memory {

@@ -7,8 +7,8 @@ import { type Builder, FIRST_VALUE, type Item, type Kind, type Origin } from "./
 
 export type InstructionItem = Item & { kind: "instruction" };
 
-/** How much more a mention in an inner loop costs. */
-const PER_LOOP = 8;
+/** How much more a mention in an inner loop costs: so much that a mask with some twenty mentions outside of a loop leaves its register to a sum that is mentioned once inside. */
+const PER_LOOP = 64;
 /** A value that can be read again as an operand in memory costs little. */
 const FROM_ORIGIN = 0.1;
 

@@ -1,7 +1,7 @@
 /**
  * @file Makes machine code one of the backends, and takes the backend that the environment names. Loaded by what runs in Node alone, so that a page carries none of it.
  */
-import { environment } from "../../base/host.ts";
+import { builtinModule, environment } from "../../base/host.ts";
 import { BACKENDS, choice, takeBackend } from "../backends.ts";
 import "../set-backend.ts";
 import { x64 } from "./backend.ts";
@@ -9,8 +9,12 @@ import { x64 } from "./backend.ts";
 BACKENDS.set(x64.name, x64);
 
 const other = choice.auto;
-/** Machine code where it works. */
-choice.auto = () => (x64.obstacle() === undefined ? x64 : other());
+
+/** Whether this thread is the process's first. Node aborts the process if a thread is terminated while it loads koffi, and whoever started another thread may do that at any time. */
+const isFirstThread = (): boolean => builtinModule<{ readonly isMainThread: boolean }>("node:worker_threads")?.isMainThread !== false;
+
+/** Machine code where it works, in the first thread; in others only who names it takes the risk. */
+choice.auto = () => (isFirstThread() && x64.obstacle() === undefined ? x64 : other());
 
 const wanted = environment("NABLA_BACKEND") ?? "";
 // Only when something is computed, since it may have to be tried out first.
