@@ -27,15 +27,21 @@ const builtModules = {
   },
 };
 
-/** Formulas: each text between the quotes of tex becomes MathML. */
+/** Formulas: each text between the quotes of tex becomes MathML. Parts that stand a quad apart are formulas of their own, so that a narrow page can break between them. */
 const formulas = {
   name: "nabla-formulas",
   enforce: "pre",
   async transform(code, id) {
     if (!id.startsWith(source) || !code.includes("tex`")) return null;
     const { default: temml } = await import("temml");
+    const mathml = (part) => temml.renderToString(part, { trust: true, throwOnError: true, displayMode: true });
     return code.replaceAll(/\btex`([^`]*)`/g, (_, text) =>
-      JSON.stringify(temml.renderToString(text, { trust: true, throwOnError: true, displayMode: true })),
+      JSON.stringify(
+        text
+          .split(/\\q?quad/)
+          .map(mathml)
+          .join(" "),
+      ),
     );
   },
 };

@@ -8,7 +8,7 @@ import { Shell } from "./shell.tsx";
 import { servedModel } from "./source/model-file.ts";
 import { chosenRun } from "./source/runs.ts";
 import { LocalSource, startWorker } from "./source/source.ts";
-import { createStudio } from "./state/studio.ts";
+import { createStudio, type Studio } from "./state/studio.ts";
 import { readPlace } from "./state/url.ts";
 import { drawTimes } from "./ui/canvas.tsx";
 import { startTheme } from "./ui/theme.ts";
@@ -20,7 +20,15 @@ async function main(): Promise<void> {
     ROOMS.map(({ id }) => id),
   );
   render(() => <Shell studio={studio} rooms={ROOMS} />, document.getElementById("app")!);
-  const { place, refused } = await readPlace(location.hash);
+  // What goes wrong from here on is told in the page.
+  await begin(studio).catch((error: Error) => void studio.say(error.message));
+  // For measurements of the page from outside.
+  Object.assign(globalThis, { nablaStudio: { studio, drawTimes } });
+}
+
+/** Opens what was asked for. */
+async function begin(studio: Studio): Promise<void> {
+  const { place, fault } = await readPlace(location.hash);
   const saved = location.hash === "" ? stateIn(document) : undefined;
   // A server that was asked for a run or a model shows it first.
   const asked = servedModel() !== undefined ? "model" : chosenRun() !== "" ? "runs" : "";
@@ -28,10 +36,8 @@ async function main(): Promise<void> {
   await studio.open(saved ?? first);
   // What moves at once says what the page is for. A link and a saved page show what was sent, and wait.
   if (!saved && asked === "" && location.hash === "" && !matchMedia("(prefers-reduced-motion: reduce)").matches) studio.play();
-  if (refused.length > 0) studio.say(`left out, because it cannot be: ${refused.join(", ")}`);
+  if (fault !== "") studio.say(fault);
   await takeServed(studio);
-  // For measurements of the page from outside.
-  Object.assign(globalThis, { nablaStudio: { studio, drawTimes } });
 }
 
 void main();

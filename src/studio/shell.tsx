@@ -1,5 +1,5 @@
 /** @file The page around the rooms: their list, the bar of time, lessons, table, files and help. */
-import { type Accessor, createEffect, createMemo, createSignal, For, type JSX, onMount, Show } from "solid-js";
+import { type Accessor, createEffect, createMemo, createSignal, ErrorBoundary, For, type JSX, onMount, Show } from "solid-js";
 import { Dynamic } from "solid-js/web";
 import { Menu } from "./export/menu.tsx";
 import { Lessons } from "./lessons/lessons.tsx";
@@ -24,6 +24,8 @@ export function Shell(props: { readonly studio: Studio; readonly rooms: readonly
   let help!: HTMLDialogElement;
   const entry = createMemo((): RoomEntry => props.rooms.find(({ id }) => id === studio.room()) ?? props.rooms[0]!);
   const room = createRoom(entry, studio.say);
+  const isTimeless = (): boolean => entry().timeless === true;
+  waitWhile(isTimeless, studio);
   const turnTheme = (): void => setTheme(NEXT_THEME[theme()]);
   onMount(() => {
     listen({
@@ -33,11 +35,12 @@ export function Shell(props: { readonly studio: Studio; readonly rooms: readonly
       table: () => setTable(!table()),
       help: () => help.showModal(),
       theme: turnTheme,
+      isTimeless,
     });
     listenForFiles(studio, setOver);
   });
   return (
-    <div class="shell" classList={{ "with-lessons": lessons() }}>
+    <div class="shell" classList={{ "with-lessons": lessons(), timeless: isTimeless() }}>
       <a class="skip" href="#main">
         To the room
       </a>
@@ -97,18 +100,23 @@ export function Shell(props: { readonly studio: Studio; readonly rooms: readonly
       </nav>
       <main id="main" tabindex="-1">
         <Show when={studio.notice() || studio.stats().failed}>
-          <p class="notice" role="alert">
-            {studio.notice() || "The loss is no number any more. Wind back, and try a smaller rate."}
-          </p>
+          <div class="notice">
+            <p role="alert">{studio.notice() || "The loss is no number any more. Wind back, and try a smaller rate."}</p>
+            <Show when={studio.notice()}>
+              <button type="button" class="quiet" aria-label="Close the notice" onClick={() => studio.say("")}>
+                <Icon path={ICONS.close} />
+              </button>
+            </Show>
+          </div>
         </Show>
-        <Show when={room()}>
+        <Show when={room()} fallback={<p class="hint loading">Loading the room …</p>}>
           {(loaded) => (
-            <>
+            <ErrorBoundary fallback={(error: Error, reset) => <Broken error={error} again={() => again(studio, reset)} />}>
               <Show when={table()}>
                 <Table {...loaded().table(studio)} />
               </Show>
               <Dynamic component={loaded().View} studio={studio} />
-            </>
+            </ErrorBoundary>
           )}
         </Show>
       </main>
@@ -144,6 +152,38 @@ export function Shell(props: { readonly studio: Studio; readonly rooms: readonly
       </dialog>
     </div>
   );
+}
+
+/** A room that cannot show what it was told to. */
+function Broken(props: { readonly error: Error; readonly again: () => void }): JSX.Element {
+  return (
+    <div class="notice">
+      <p role="alert">This room cannot show what the link or the file says: {props.error.message}</p>
+      <button type="button" class="plain" onClick={() => props.again()}>
+        Show the room as it is at first
+      </button>
+    </div>
+  );
+}
+
+function again(studio: Studio, reset: () => void): void {
+  studio.enter(studio.room());
+  reset();
+}
+
+/** A run whose room is left for one that shows nothing of it waits, and goes on afterwards. */
+function waitWhile(isTimeless: () => boolean, studio: Studio): void {
+  let waits = false;
+  createEffect(() => {
+    if (isTimeless()) {
+      if (studio.stats().playing !== 1) return;
+      waits = true;
+      studio.pause();
+    } else if (waits) {
+      waits = false;
+      studio.play();
+    }
+  });
 }
 
 /** The room that was entered, when it is there. */

@@ -26,8 +26,13 @@ export function Menu(props: { readonly studio: Studio; readonly room: RoomEntry 
         const hash = await writePlace(await studio.place());
         if (hash.length > MOST_CHARACTERS) throw new Error(`this is ${hash.length} characters, too long for a link; save a page instead`);
         const link = `${location.href.split("#")[0]}#${hash}`;
-        await navigator.clipboard.writeText(link);
-        return "The link is in the clipboard.";
+        try {
+          await navigator.clipboard.writeText(link);
+          return "The link is in the clipboard.";
+        } catch {
+          history.replaceState(history.state, "", `#${hash}`);
+          return "This browser lets no page write to the clipboard; the link is in the address bar.";
+        }
       },
     },
     {
@@ -97,21 +102,42 @@ export function Menu(props: { readonly studio: Studio; readonly room: RoomEntry 
     setOpen(false);
     item.run().then(studio.say, (error: Error) => void studio.say(error.message));
   };
+  let button!: HTMLButtonElement;
+  let list: HTMLUListElement | undefined;
+  /** Arrows walk through the list, Escape leaves it. */
+  const press = (event: KeyboardEvent): void => {
+    const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (event.key === "Escape" && open()) {
+      setOpen(false);
+      button.focus();
+    } else if (by !== undefined && open()) {
+      const all = [...(list?.querySelectorAll("button") ?? [])];
+      const at = all.indexOf(document.activeElement as HTMLButtonElement);
+      all[(at + by + all.length) % all.length]?.focus();
+    } else return;
+    event.preventDefault();
+    event.stopPropagation();
+  };
   return (
-    <div class="menu">
+    // biome-ignore lint/a11y/noStaticElementInteractions: its buttons take the keys; this listens for all of them.
+    <div
+      class="menu"
+      onKeyDown={press}
+      onFocusOut={({ currentTarget, relatedTarget }) => currentTarget.contains(relatedTarget as Node | null) || setOpen(false)}
+    >
       <button
+        ref={button}
         type="button"
         class="icon-button"
         aria-label="Files"
         aria-expanded={open()}
         title="Save, share, open"
         onClick={() => setOpen(!open())}
-        onKeyDown={(event) => event.key === "Escape" && setOpen(false)}
       >
         <Icon path={ICONS.save} />
       </button>
       <Show when={open()}>
-        <ul class="menu-list">
+        <ul ref={list} class="menu-list">
           <For each={items}>
             {(item) => (
               <li>

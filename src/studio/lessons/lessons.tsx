@@ -38,7 +38,8 @@ export function Lessons(props: { readonly studio: Studio; readonly close: () => 
   const cards = (): Heading[] => headings()?.filter(({ document }) => document === lecture()) ?? [];
   const [seen, setSeen] = createSignal<ReadonlySet<string>>(seenCards());
   const open = (name: string): void => {
-    const all = new Set(seen()).add(name);
+    // Another tab may have opened others.
+    const all = new Set([...seenCards(), ...seen(), name]);
     setSeen(all);
     keep(all);
   };
@@ -87,7 +88,7 @@ interface CardProps {
 const SPELT: Readonly<Record<string, string>> = { relu: "ReLU", elu: "ELU", xor: "XOR", keras: "Keras" };
 
 function title(name: string): string {
-  const words = name.replaceAll("-", " ").replaceAll(/\b(relu|elu|xor|keras)\b/g, (word) => SPELT[word]!);
+  const words = name.replaceAll(/(?<!\d)-|-(?!\d)/g, " ").replaceAll(/\b(relu|elu|xor|keras)\b/g, (word) => SPELT[word]!);
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 

@@ -1,5 +1,6 @@
 /** @file Where a point of the lectures can be seen to move: the room, and what is set there. */
 
+import { CONVOLUTIONS } from "../rooms/convolve-examples.ts";
 import { FLOW_EXAMPLES } from "../rooms/flow-nets.ts";
 import { FORMULA_EXAMPLES } from "../rooms/formula-examples.ts";
 import { MATRICES } from "../rooms/matrices.ts";
@@ -39,6 +40,14 @@ const matrix = (name: string): Partial<Place> => {
 const written = (name: string): Partial<Place> => {
   const found = MODEL_EXAMPLES.find((each) => each.name === name)!;
   return { room: "model", ...(found !== MODEL_EXAMPLES[0] && { view: { code: found.text } }) };
+};
+
+const convolved = (name: string): Partial<Place> => {
+  const { look, choice } = CONVOLUTIONS.find((each) => each.name === name)!;
+  return {
+    room: "convolve",
+    view: { ...(look !== "forward" && { look }), ...(choice !== CONVOLUTIONS[0]!.choice && { convolution: choice }) },
+  };
 };
 
 const trained = (config: Partial<Config>): Partial<Place> => ({ room: "boundary", config: { ...DEFAULT, ...config } });
@@ -131,6 +140,15 @@ export const LINKS: Readonly<Record<string, Partial<Place>>> = {
   "filter-parameters": written("LeNet-5 of today"),
   "conv-pool-stack": written("LeNet-5 of today"),
   "linear-layers-save-parameters": written("A linear layer in between"),
+  "convolution-65": convolved("The lecture’s window"),
+  "kernel-gradient": { room: "convolve", view: { look: "kernel" } },
+  "input-gradient": convolved("Where a pixel counts"),
+  "pixel-reach": convolved("Where a pixel counts"),
+  "convolution-as-matrix-product": convolved("As a matrix"),
+  "max-pooling": convolved("A window of 3 × 3"),
+  equivariance: convolved("A moved spot"),
+  invariance: convolved("Max pooling"),
+  "universal-approximation": { room: "approximate" },
   softmax: unit("sigmoid", 1),
   "softmax-temperature": { room: "units", view: { T: 5 } },
 };

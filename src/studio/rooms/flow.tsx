@@ -127,6 +127,9 @@ function Chart(props: ChartProps): JSX.Element {
           },
         }}
       />
+      <Show when={!props.answer}>
+        <p class="empty-note">Measuring …</p>
+      </Show>
     </div>
   );
 }
@@ -136,11 +139,11 @@ function Finding(props: {
   readonly apply: ((patch: Partial<DeepNet>) => void) | undefined;
 }): JSX.Element {
   return (
-    <Show when={props.answer} fallback={<p class="hint">Measuring …</p>}>
+    <Show when={props.answer}>
       {(found) => (
         <div class="finding" classList={{ bad: ["vanishing", "exploding"].includes(found().verdict) }} role="status">
           <strong>{VERDICTS[found().verdict]}</strong>
-          <Show when={found().cause}>{(cause) => <p>{cause()}.</p>}</Show>
+          <Show when={found().cause}>{(cause) => <p>{withPowers(cause())}.</p>}</Show>
           <Show when={found().remedies.length > 0}>
             <ul classList={{ chips: props.apply !== undefined }}>
               <For each={found().remedies}>
@@ -163,6 +166,9 @@ function Finding(props: {
     </Show>
   );
 }
+
+/** Powers of ten as the other numbers of the page are written. */
+const withPowers = (text: string): string => text.replaceAll(/10\^(-?[\d.]*\d)/g, (_, power) => fixed(10 ** Number(power), 2));
 
 /** What a patch sets, in a few words. */
 const wordsOf = ({ activation, initializer, norm, residual }: Partial<DeepNet>): string =>
@@ -201,8 +207,8 @@ function Numbers(props: { readonly answer: FlowAnswer | undefined; readonly laye
         value={fixed(answer()?.bounds.lower ?? Number.NaN)}
         class={answer()?.bounds.vacuous ? "vacuous" : ""}
       />
-      <Out label="products, from the loss" name="vector-first" value={counted(answer()?.vectorFirst ?? 0)} />
-      <Out label="products, from the input" name="matrix-first" value={counted(answer()?.matrixFirst ?? 0)} />
+      <Out label="products, from the loss" name="vector-first" value={answer() ? counted(answer()!.vectorFirst) : "–"} />
+      <Out label="products, from the input" name="matrix-first" value={answer() ? counted(answer()!.matrixFirst) : "–"} />
     </div>
   );
 }

@@ -152,9 +152,9 @@ function View(props: { readonly studio: Studio }): JSX.Element {
 const shapeText = (shape: readonly number[]): string => (shape.length > 0 ? shape.join(" × ") : "1");
 
 /** A number with a bar beside it that says its share of the largest. */
-function Bar(props: { readonly value: number; readonly most: number }): JSX.Element {
+function Bar(props: { readonly name: string; readonly value: number; readonly most: number }): JSX.Element {
   return (
-    <td class="bar-cell">
+    <td class="bar-cell" data-name={props.name}>
       <Show when={props.value > 0} fallback={<span class="none">–</span>}>
         <span class="bar-number">{counted(props.value)}</span>
         <span class="bar" aria-hidden="true" style={{ width: `${Math.max(1, (100 * props.value) / Math.max(1, props.most))}%` }} />
@@ -162,6 +162,9 @@ function Bar(props: { readonly value: number; readonly most: number }): JSX.Elem
     </td>
   );
 }
+
+/** Columns of numbers: narrow pages write their names beside each. */
+const COLUMNS = ["weights", "multiply-adds", "memory, kB", "‖∂L/∂W‖"] as const;
 
 function Layers(props: { readonly answer: ModelAnswer }): JSX.Element {
   const most = (of: (row: ModelRow) => number): number => Math.max(...props.answer.rows.map(of));
@@ -172,10 +175,7 @@ function Layers(props: { readonly answer: ModelAnswer }): JSX.Element {
           <tr>
             <th scope="col">layer</th>
             <th scope="col">output</th>
-            <th scope="col">weights</th>
-            <th scope="col">multiply-adds</th>
-            <th scope="col">memory, kB</th>
-            <th scope="col">‖∂L/∂W‖</th>
+            <For each={COLUMNS}>{(name) => <th scope="col">{name}</th>}</For>
           </tr>
         </thead>
         <tbody>
@@ -189,10 +189,12 @@ function Layers(props: { readonly answer: ModelAnswer }): JSX.Element {
                   {shapeText(row.output)}
                   <Show when={row.field}>{(field) => <small class="sees">sees {shapeText(field())}</small>}</Show>
                 </td>
-                <Bar value={row.parameters} most={most(({ parameters }) => parameters)} />
-                <Bar value={row.macs} most={most(({ macs }) => macs)} />
-                <Bar value={Math.round(row.bytes / 1000)} most={most(({ bytes }) => bytes / 1000)} />
-                <td class="shape">{row.gradient === undefined ? "–" : fixed(row.gradient, 3)}</td>
+                <Bar name={COLUMNS[0]} value={row.parameters} most={most(({ parameters }) => parameters)} />
+                <Bar name={COLUMNS[1]} value={row.macs} most={most(({ macs }) => macs)} />
+                <Bar name={COLUMNS[2]} value={Math.round(row.bytes / 1000)} most={most(({ bytes }) => bytes / 1000)} />
+                <td class="shape" data-name={COLUMNS[3]}>
+                  {row.gradient === undefined ? "–" : fixed(row.gradient, 3)}
+                </td>
               </tr>
             )}
           </For>

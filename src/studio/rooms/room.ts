@@ -16,5 +16,7 @@ export interface RoomEntry {
   readonly title: string;
   /** A drawing of 24 × 24 for the rail, as the path of an SVG. */
   readonly icon: string;
+  /** Whether it shows nothing of the run: its bar is not there, and the run waits. */
+  readonly timeless?: true;
   load(): Promise<Room>;
 }

@@ -1,6 +1,7 @@
 /** @file Runs on disk, as the server of the page tells of them: asked again and again while a room shows them, so that a server may end and come back. */
 import { type Accessor, createSignal, onCleanup } from "solid-js";
 import type { RunCommand, RunList } from "../../train/run-record.ts";
+import { withGaps } from "../state/kept.ts";
 
 /** Milliseconds between two questions: while a run of the server trains, and else. */
 const [OFTEN, SELDOM] = [400, 2000] as const;
@@ -28,10 +29,13 @@ async function ask(): Promise<void> {
   try {
     const response = await fetch("runs", { headers: version === "" ? {} : { "if-none-match": version } });
     if (response.status !== 304) {
+      // A server that was started again has another address.
+      if (response.status === 403)
+        throw new Error("Another server is here now. Open the address that it has printed; what has come is still here.");
       if (!response.ok) throw new Error((await response.text()) || `status ${response.status}`);
       const found = (await response.json()) as RunList & { readonly version: string };
       version = found.version;
-      setList(found);
+      setList({ ...found, runs: found.runs.map(withGaps) });
     }
     setFault("");
   } catch (error) {

@@ -17,6 +17,8 @@ export class LocalSource implements Source {
   readonly #worker: Worker;
   readonly #waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
   #next = 1;
+  /** Why nothing is answered any more. */
+  #end: Error | undefined;
 
   constructor(worker: Worker) {
     this.#worker = worker;
@@ -25,7 +27,8 @@ export class LocalSource implements Source {
       else this.#settle(data);
     };
     worker.onerror = (event) => {
-      const error = new Error(`the worker stopped: ${event.message ?? "its file does not load"}`);
+      const error = new Error(`the worker stopped: ${event.message ?? "its file does not load"}. Reload the page.`);
+      this.#end = error;
       for (const { reject } of this.#waiting.values()) reject(error);
       this.#waiting.clear();
     };
@@ -39,6 +42,7 @@ export class LocalSource implements Source {
   }
 
   send<T>(command: { readonly do: string } & Readonly<Record<string, unknown>>): Promise<T> {
+    if (this.#end) return Promise.reject(this.#end);
     const id = this.#next++;
     return new Promise<T>((resolve, reject) => {
       this.#waiting.set(id, { resolve: resolve as (value: unknown) => void, reject });

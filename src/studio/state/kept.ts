@@ -12,10 +12,18 @@ function isRecord(value: unknown): value is RunRecord {
   return typeof name === "string" && [settings, results, curves].every((part) => typeof part === "object" && part !== null);
 }
 
+/** JSON has no NaN: what was none comes back as null, which a chart would draw as 0. */
+export const withGaps = (run: RunRecord): RunRecord => ({
+  ...run,
+  curves: Object.fromEntries(
+    Object.entries(run.curves).map(([name, points]) => [name, points.map(([x, y]): [number, number] => [x, y ?? Number.NaN])]),
+  ),
+});
+
 function stored(): RunRecord[] {
   try {
     const found = JSON.parse(localStorage.getItem(KEY) ?? "[]") as unknown;
-    return Array.isArray(found) ? found.filter(isRecord) : [];
+    return Array.isArray(found) ? found.filter(isRecord).map(withGaps) : [];
   } catch {
     return [];
   }
@@ -24,6 +32,9 @@ function stored(): RunRecord[] {
 const [kept, setSignal] = createSignal<readonly RunRecord[]>(stored());
 
 export { kept };
+
+// Another tab has kept a run, or has forgotten one.
+globalThis.addEventListener?.("storage", ({ key }) => void (key === KEY && setSignal(stored())));
 
 function setKept(runs: readonly RunRecord[]): void {
   setSignal(runs);

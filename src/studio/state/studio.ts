@@ -6,7 +6,7 @@ import type { Frame, Tap, TapId } from "../worker/protocol.ts";
 import type { DatedEdit, Edit } from "../worker/session.ts";
 import { STATS } from "../worker/stats.ts";
 import type { Wanted } from "../worker/taps.ts";
-import { addressOf, type Place, readPlace } from "./url.ts";
+import { addressOf, leftOut, MOST_CHARACTERS, type Place, readPlace, writePlace } from "./url.ts";
 
 export type Stats = Readonly<Record<(typeof STATS)[number], number>>;
 
@@ -14,6 +14,9 @@ const NO_STATS = Object.fromEntries(STATS.map((name) => [name, 0])) as Stats;
 
 /** Milliseconds after the last change until the link is written. */
 const LINK_DELAY = 250;
+
+/** Milliseconds between two links of a run that goes on. Browsers let a page change its address 100 times in 30 s. */
+const FOLLOW_EVERY = 2000;
 
 /** Milliseconds after a change of the network or the data until it is made. */
 const RESTART_DELAY = 40;
@@ -123,7 +126,7 @@ class PageState {
 
   /** Some fields of a configuration could not be taken. */
   refuse(fields: readonly string[]): void {
-    if (fields.length > 0) this.say(`left out, because it cannot be: ${fields.join(", ")}`);
+    if (fields.length > 0) this.say(leftOut(fields));
   }
 }
 
@@ -194,6 +197,12 @@ function createLink(state: PageState): Pick<Studio, "saved" | "place" | "undo" |
       void write(asked).catch(state.failed);
     }, LINK_DELAY);
   };
+  // A page that is reloaded in the middle of a training finds its step again. A place that is too long for a link is not kept each time.
+  const follow = async (): Promise<void> => {
+    const hash = state.playing ? await writePlace(await place()) : "";
+    if (hash !== "" && hash.length <= MOST_CHARACTERS && state.playing) history.replaceState({ depth: depth() }, "", `#${hash}`);
+  };
+  setInterval(() => void follow().catch(() => undefined), FOLLOW_EVERY);
   const undo = (): void => {
     if (depth() > 0) history.back();
     else state.say("There is nothing to undo.");
@@ -214,9 +223,9 @@ function createOpen(state: PageState, rooms: readonly string[], link: (push?: bo
   };
   addEventListener("popstate", () => {
     void readPlace(location.hash)
-      .then(async ({ place, refused }) => {
+      .then(async ({ place, fault }) => {
         await open(place);
-        state.refuse(refused);
+        if (fault !== "") state.say(fault);
       })
       .catch(state.failed);
   });
@@ -291,12 +300,18 @@ function createTransport(state: PageState, link: (push?: boolean) => void): Tran
   };
 }
 
+/** Whether a link's value is of the kind that a room has: a number for a number, a list for a list. */
+function isLike(value: unknown, initial: unknown): boolean {
+  if (initial === undefined || initial === null) return true;
+  return typeof value === typeof initial && Array.isArray(value) === Array.isArray(initial) && value !== null;
+}
+
 /** What a room shows: which one, and the state of its own controls. */
 function createViews(state: PageState, link: (push?: boolean) => void): Pick<Studio, "view" | "enter"> {
   const [views, setViews] = state.views;
   return {
     view: <T>(name: string, initial: T) => {
-      const read = (): T => (name in views() ? (views()[name] as T) : initial);
+      const read = (): T => (name in views() && isLike(views()[name], initial) ? (views()[name] as T) : initial);
       const write = (value: T): void => {
         setViews((all) => {
           const { [name]: _, ...others } = all;

@@ -57,8 +57,12 @@ export async function addressOf(place: Place): Promise<string | undefined> {
   return id && `${place.room}?kept=${id}`;
 }
 
-/** What a link says. What it says wrongly is left out, and named in `refused`; a damaged link opens the room as it is at first. */
-export async function readPlace(hash: string): Promise<{ place: Place; refused: string[] }> {
+/** A line on what was not taken; empty if all was. */
+export const leftOut = (fields: readonly string[]): string =>
+  fields.length === 0 ? "" : `Left out, because it cannot be: ${fields.join(", ")}.`;
+
+/** What a link says. What it says wrongly is left out, and named in `fault`, which is empty if all is well; a damaged link opens the room as it is at first. */
+export async function readPlace(hash: string): Promise<{ place: Place; fault: string }> {
   const [room = "", query = ""] = hash.replace(/^#/, "").split("?");
   const parameters = new URLSearchParams(query);
   const kept = parameters.get("kept");
@@ -66,9 +70,9 @@ export async function readPlace(hash: string): Promise<{ place: Place; refused: 
   if (kept !== null && !text)
     return {
       place: { room, config: readConfig({}).config },
-      refused: ["what this link names was kept in another browser, or is kept no more"],
+      fault: "What this link names was kept in another browser, or is kept no more. The room is as it is at first.",
     };
-  if (!text) return { place: { room, config: readConfig({}).config }, refused: [] };
+  if (!text) return { place: { room, config: readConfig({}).config }, fault: "" };
   try {
     const bytes = await through(fromBase64(text), new DecompressionStream("deflate-raw"));
     const state = JSON.parse(new TextDecoder().decode(bytes)) as Record<string, unknown>;
@@ -78,8 +82,11 @@ export async function readPlace(hash: string): Promise<{ place: Place; refused: 
     const edits = Array.isArray(state.edits) ? state.edits : [];
     const view = typeof state.view === "object" && state.view !== null ? (state.view as Record<string, unknown>) : {};
     const hide = Array.isArray(state.hide) ? state.hide.filter((name) => typeof name === "string") : [];
-    return { place: { room, config, edits, step, view, hide }, refused };
+    return { place: { room, config, edits, step, view, hide }, fault: leftOut(refused) };
   } catch {
-    return { place: { room, config: readConfig({}).config }, refused: ["the link is damaged"] };
+    return {
+      place: { room, config: readConfig({}).config },
+      fault: "The link is damaged: a part of it is missing. The room is as it is at first.",
+    };
   }
 }

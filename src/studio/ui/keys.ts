@@ -8,11 +8,14 @@ export interface Actions {
   table(): void;
   help(): void;
   theme(): void;
+  isTimeless(): boolean;
 }
 
 export interface Key {
   readonly keys: string;
   readonly does: string;
+  /** Whether it moves the run, and so means nothing in a room without one. */
+  readonly ofTime?: true;
   /** Whether this event is meant; and what happens. */
   readonly test: (event: KeyboardEvent) => boolean;
   readonly run: (actions: Actions, event: KeyboardEvent) => void;
@@ -26,12 +29,19 @@ const is =
     !isCommand(event) && event.key.toLowerCase() === key;
 
 export const KEYS: readonly Key[] = [
-  { keys: "Space", does: "play and pause", test: (e) => e.key === " ", run: ({ studio }) => studio.toggle() },
-  { keys: ".", does: "one step", test: is("."), run: ({ studio }) => studio.advance(1) },
-  { keys: "Shift .", does: "100 steps", test: (e) => e.key === ">" || e.key === ":", run: ({ studio }) => studio.advance(100) },
+  { keys: "Space", does: "play and pause", ofTime: true, test: (e) => e.key === " ", run: ({ studio }) => studio.toggle() },
+  { keys: ".", does: "one step", ofTime: true, test: is("."), run: ({ studio }) => studio.advance(1) },
+  {
+    keys: "Shift .",
+    does: "100 steps",
+    ofTime: true,
+    test: (e) => e.key === ">" || e.key === ":",
+    run: ({ studio }) => studio.advance(100),
+  },
   {
     keys: "← →",
     does: "wind back and forward, by a hundredth",
+    ofTime: true,
     test: (e) => e.key === "ArrowLeft" || e.key === "ArrowRight",
     run({ studio }, { key }) {
       const { end } = studio.stats();
@@ -39,8 +49,14 @@ export const KEYS: readonly Key[] = [
       studio.seek(Math.min(end, Math.max(0, studio.step() + (key === "ArrowLeft" ? -by : by))));
     },
   },
-  { keys: "R", does: "back to the start", test: is("r"), run: ({ studio }) => studio.reset() },
-  { keys: "S", does: "the next seed", test: is("s"), run: ({ studio }) => studio.change({ seed: (studio.config().seed + 1) % 10000 }) },
+  { keys: "R", does: "back to the start", ofTime: true, test: is("r"), run: ({ studio }) => studio.reset() },
+  {
+    keys: "S",
+    does: "the next seed",
+    ofTime: true,
+    test: is("s"),
+    run: ({ studio }) => studio.change({ seed: (studio.config().seed + 1) % 10000 }),
+  },
   {
     keys: "1 – 9",
     does: "rooms",
@@ -66,6 +82,8 @@ export const KEYS: readonly Key[] = [
 /** Where letters are typed, or arrows mean something else. */
 function isTaken({ key }: KeyboardEvent, target: Element | null): boolean {
   if (!target) return false;
+  // A slider that was dragged has the focus, and only its own keys.
+  if (target.matches("input[type=range]") && !target.closest("dialog")) return key.startsWith("Arrow");
   if (target.matches("input:not([type=checkbox]):not([type=radio]), textarea, select, dialog *")) return true;
   if (key === " ") return target.matches("button, summary, a, input");
   return key.startsWith("Arrow") && target.matches("input, [role=slider], [role=application]");
@@ -75,7 +93,7 @@ export function listen(actions: Actions): void {
   document.addEventListener("keydown", (event) => {
     if (event.altKey || isTaken(event, event.target as Element | null)) return;
     const key = KEYS.find(({ test }) => test(event));
-    if (!key || isCommand(event) !== key.keys.startsWith("Ctrl")) return;
+    if (!key || isCommand(event) !== key.keys.startsWith("Ctrl") || (key.ofTime && actions.isTimeless())) return;
     event.preventDefault();
     key.run(actions, event);
   });

@@ -102,7 +102,7 @@ export function NumberGrid(props: NumberGridProps): JSX.Element {
                   marked: props.marks?.has(i),
                   chosen: place() >= 0 && props.chosen === place(),
                 }}
-                style={{ "--share": Math.abs(value()) / most() }}
+                style={{ "--share": Math.abs(value()) / most(), "--letters": short(value()).length }}
               >
                 {short(value())}
               </i>
