@@ -13,6 +13,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import "../../src/runtime/evaluate.ts";
 import { writeNpy } from "../../src/formats/npy.ts";
 import { readSafetensors } from "../../src/formats/safetensors.ts";
+import { writeZip } from "../../src/formats/zip.ts";
 import { MODEL_EXAMPLES } from "../../src/studio/rooms/model-examples.ts";
 import { writePlace } from "../../src/studio/state/url.ts";
 import { DEFAULT } from "../../src/studio/worker/config.ts";
@@ -101,6 +102,15 @@ describe.skipIf(!hasChromium)("data of one's own", () => {
     await choose(page, ...images);
     await says(page, "12 images: principal component 1 and principal component 2, class label: cat is ◆, dog is ●");
     expect(await count(page)).toBe(3 * 12);
+    const archive = join(folder, "pets.zip");
+    const inFolders = images
+      .slice(0, 8)
+      .map((path, i): [string, Uint8Array] => [`pets/${i % 2 ? "tabby" : "hound"}/${i}.png`, readFileSync(path)]);
+    writeFileSync(archive, writeZip(new Map(inFolders)));
+    await choose(page, archive);
+    await says(page, "8 images: principal component 1 and principal component 2, class label: hound is ◆, tabby is ●");
+    await choose(page, ...images);
+    await says(page, "12 images: principal");
     const damaged = join(folder, "dog-99.png");
     writeFileSync(damaged, "no image");
     await choose(page, images[0]!, damaged);

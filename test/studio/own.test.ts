@@ -2,11 +2,12 @@
 import { describe, expect, test } from "vitest";
 import { writeNpy } from "../../src/formats/npy.ts";
 import { writeNpz } from "../../src/formats/npz.ts";
+import { writeZip } from "../../src/formats/zip.ts";
 import { isArrays, tableOfArrays, tableOfImages } from "../../src/studio/own/arrays.ts";
 import { cellsOf, tableOfCsv } from "../../src/studio/own/csv.ts";
 import { labelOfImage } from "../../src/studio/own/images.ts";
 import { REST } from "../../src/studio/own/own-choice.ts";
-import { OwnDesk } from "../../src/studio/own/own-desk.ts";
+import { filesInZip, OwnDesk } from "../../src/studio/own/own-desk.ts";
 import { principalScores } from "../../src/studio/own/principal-scores.ts";
 import { firstChoice, MOST_POINTS, pointsOf } from "../../src/studio/own/table.ts";
 
@@ -17,6 +18,25 @@ function shown(text: string): { points: number[]; note: string } {
   const table = tableOfCsv("own.csv", text);
   return pointsOf(table, firstChoice(table));
 }
+
+describe("zip archives", () => {
+  const zip = (...names: string[]) => ({ name: "pets.zip", bytes: writeZip(new Map(names.map((name) => [name, bytes(name)]))) });
+  const names = async (...given: string[]): Promise<string[]> => (await filesInZip(zip(...given))).map(({ name }) => name);
+
+  test("give their files, without a folder around all of them and without what systems add", async () => {
+    const pets = ["pets/", "pets/dog/2.png", "pets/cat/1.png"];
+    expect(await names(...pets, "__MACOSX/pets/cat/._1.png", "pets/.DS_Store")).toEqual(["cat/1.png", "dog/2.png"]);
+    expect(await names("cat/1.png", "dog/2.png", "table.csv")).toEqual(["cat/1.png", "dog/2.png", "table.csv"]);
+    expect(await names("a.csv")).toEqual(["a.csv"]);
+    const [file] = await filesInZip(zip("a.csv"));
+    expect(new TextDecoder().decode(file!.bytes)).toBe("a.csv");
+  });
+
+  test("that are empty or none are told", async () => {
+    await expect(names("pets/")).rejects.toThrow("pets.zip: there are no files in it; want images in one folder for each class");
+    await expect(filesInZip({ name: "pets.zip", bytes: bytes("no archive") })).rejects.toThrow("pets.zip: not a zip archive");
+  });
+});
 
 describe("CSV files", () => {
   test("columns and classes are found", () => {

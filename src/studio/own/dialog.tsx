@@ -7,7 +7,7 @@ let dialog: HTMLDialogElement | undefined;
 
 export const openOwnDialog = (): void => dialog?.showModal();
 
-export const ACCEPTED = ".csv,.tsv,.txt,.npy,.npz,.idx,.gz,.html,.safetensors,image/*";
+export const ACCEPTED = ".csv,.tsv,.txt,.npy,.npz,.idx,.gz,.zip,.html,.safetensors,image/*";
 
 export function OwnDialog(props: { readonly studio: Studio }): JSX.Element {
   const [text, setText] = createSignal("");
@@ -21,7 +21,7 @@ export function OwnDialog(props: { readonly studio: Studio }): JSX.Element {
       <ul class="own-kinds hint">
         <li>a table (CSV): two columns of numbers and a class</li>
         <li>npy, npz or idx arrays, together with the file of their classes</li>
-        <li>images of some classes, named by class: cat-1.png, dog-1.png</li>
+        <li>images of some classes, named by class: cat-1.png, dog-1.png, or in folders of a zip</li>
         <li>a page that the studio has saved, or weights (safetensors)</li>
       </ul>
       <button type="button" class="plain" onClick={() => files.click()}>

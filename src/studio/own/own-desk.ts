@@ -1,6 +1,7 @@
 /** @file Data and weights of one's own, in the worker: read once, and asked for points again as the reader chooses other columns. */
 import type { Entry } from "../../formats/entry.ts";
 import { readSafetensors, writeSafetensors } from "../../formats/safetensors.ts";
+import { openZip } from "../../formats/zip.ts";
 import type { Config } from "../worker/config.ts";
 import { Net } from "../worker/net.ts";
 import { isArrays, type OwnFile, type OwnImages, tableOfArrays, tableOfImages } from "./arrays.ts";
@@ -10,6 +11,7 @@ import { firstChoice, headOf, type OwnTable, pointsOf } from "./table.ts";
 
 export type OwnCommand =
   | { readonly do: "own"; readonly files: readonly OwnFile[] }
+  | { readonly do: "own-zip"; readonly file: OwnFile }
   | { readonly do: "own-images"; readonly images: OwnImages }
   | { readonly do: "own-points"; readonly choice: OwnChoice }
   | { readonly do: "write-weights"; readonly config: Config; readonly weights: readonly number[] }
@@ -21,11 +23,15 @@ export interface OwnAnswer extends OwnPoints {
   readonly choice: OwnChoice;
 }
 
+/** Bytes that a zip archive may be unpacked to: as many as the page takes of files. */
+const MOST_UNPACKED = 200_000_000;
+
 export class OwnDesk {
   #table: OwnTable | undefined;
 
   async ask(command: OwnCommand): Promise<unknown> {
     if (command.do === "own") return this.#take(await tableOf(command.files));
+    if (command.do === "own-zip") return filesInZip(command.file);
     if (command.do === "own-images") return this.#take(tableOfImages(command.images));
     if (command.do === "write-weights") return weightsFile(command.config, command.weights);
     if (command.do === "read-weights") return weightsIn(command.config, command.file);
@@ -40,6 +46,23 @@ export class OwnDesk {
     this.#table = table;
     return { head: headOf(table), choice, points, note };
   }
+}
+
+/**
+ * The files of a zip archive, without a folder that holds them all, files that some systems add, and those whose names begin with a dot. @throws {Error} if there
+ * are none.
+ */
+export async function filesInZip({ name, bytes }: OwnFile): Promise<OwnFile[]> {
+  const zip = openZip(bytes, name, { maxBytes: MOST_UNPACKED });
+  const names = zip.names.filter((each) => !/(^|\/)(\.|__MACOSX\/)|\/$/.test(each)).sort();
+  if (names.length === 0)
+    throw new Error(`${name}: there are no files in it; want images in one folder for each class, a table, or arrays`);
+  const folder = names[0]!.slice(0, names[0]!.indexOf("/") + 1);
+  const start = names.every((each) => each.startsWith(folder)) ? folder.length : 0;
+  const files: OwnFile[] = [];
+  // Entries that are stored are views of the archive: a copy is sent.
+  for (const each of names) files.push({ name: each.slice(start), bytes: new Uint8Array(await zip.read(each)) });
+  return files;
 }
 
 async function tableOf(files: readonly OwnFile[]): Promise<OwnTable> {

@@ -79,6 +79,18 @@ async function takeWeights(studio: Studio, file: File): Promise<void> {
   studio.say(`${file.name}: ${weights.length} weights; the run begins with them`);
 }
 
+/** What is in a zip archive, as if its folder had been dropped. */
+async function unzipped(file: File): Promise<File[]> {
+  const given = { name: file.name, bytes: new Uint8Array(await file.arrayBuffer()) };
+  const found = await ask<{ name: string; bytes: Uint8Array<ArrayBuffer> }[]>({ do: "own-zip", file: given });
+  return found.map(({ name, bytes }) => {
+    const member = new File([bytes], name.split("/").at(-1)!);
+    // The archive is the folder that was given.
+    Object.defineProperty(member, "webkitRelativePath", { value: `${file.name}/${name}` });
+    return member;
+  });
+}
+
 /** Opens files that belong together. */
 export async function takeFiles(studio: Studio, files: readonly File[]): Promise<void> {
   const [first] = files;
@@ -87,7 +99,8 @@ export async function takeFiles(studio: Studio, files: readonly File[]): Promise
     const size = files.reduce((sum, file) => sum + file.size, 0);
     if (size > MOST_BYTES)
       throw new Error(`these files have ${Math.round(size / 1e6)} MB, the page takes ${MOST_BYTES / 1e6}; give a sample`);
-    if (files.length === 1 && /\.html?$/i.test(first.name)) await takePage(studio, first);
+    if (files.length === 1 && /\.zip$/i.test(first.name)) await takeFiles(studio, await unzipped(first));
+    else if (files.length === 1 && /\.html?$/i.test(first.name)) await takePage(studio, first);
     else if (files.length === 1 && /\.safetensors$/i.test(first.name)) await takeWeights(studio, first);
     else if (files.every(isImage)) show(studio, await ask<OwnAnswer>({ do: "own-images", images: await readImages(files) }));
     else {

@@ -193,7 +193,7 @@ function Layers(props: { readonly answer: ModelAnswer }): JSX.Element {
                 <Bar name={COLUMNS[1]} value={row.macs} most={most(({ macs }) => macs)} />
                 <Bar name={COLUMNS[2]} value={Math.round(row.bytes / 1000)} most={most(({ bytes }) => bytes / 1000)} />
                 <td class="shape" data-name={COLUMNS[3]}>
-                  {row.gradient === undefined ? "–" : fixed(row.gradient, 3)}
+                  {row.gradient === undefined ? <span class="none">–</span> : fixed(row.gradient, 3)}
                 </td>
               </tr>
             )}

@@ -26,6 +26,7 @@ const NAMES: readonly string[] = [
   "tents",
   "own",
   "own-images",
+  "own-zip",
   "own-points",
   "write-weights",
   "read-weights",
