@@ -242,6 +242,10 @@ export function min(a: Expr, b: Expr): Expr {
 export function max(a: Expr, b: Expr): Expr {
   return binary("max", a, b);
 }
+/** a·2^⌊b⌋, rounded once. */
+export function scale(a: Expr, b: Expr): Expr {
+  return binary("scale", a, b);
+}
 /** aᵇ. */
 export function pow(a: Expr, b: Expr): Expr {
   return binary("pow", a, b);

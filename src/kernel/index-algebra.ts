@@ -66,9 +66,10 @@ export class Index {
     return new Index([{ atom: { key, min, max, lanes: expr.lanes, kind: "expr", expr }, coefficient: 1 }], 0);
   }
 
-  /** 0, 1, 2, ... across the lanes of a vector. */
-  static lane(lanes: number): Index {
-    return new Index([{ atom: { key: `lane${lanes}`, min: 0, max: lanes - 1, lanes, kind: "lane" }, coefficient: 1 }], 0);
+  /** 0, 1, 2, ... across the lanes of a vector, of which the first `live` count: what holds for them decides conditions and quotients. */
+  static lane(lanes: number, live: number = lanes): Index {
+    const key = live === lanes ? `lane${lanes}` : `lane${lanes}<${live}`;
+    return new Index([{ atom: { key, min: 0, max: live - 1, lanes, kind: "lane" }, coefficient: 1 }], 0);
   }
 
   /** The length of the vector that the index is; 1 for a scalar. */

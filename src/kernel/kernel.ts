@@ -33,7 +33,7 @@ export type HostUnary =
 /** `zeta` is Hurwitz's ζ(s, q). */
 export type HostBinary = "pow" | "rem" | "atan2" | "hypot" | "zeta";
 /** Operations of two operands of one dtype. */
-export type BinaryOp = "add" | "sub" | "mul" | "div" | "min" | "max" | "and" | "or" | "xor" | "shl" | "shr" | HostBinary;
+export type BinaryOp = "add" | "sub" | "mul" | "div" | "min" | "max" | "and" | "or" | "xor" | "shl" | "shr" | "scale" | HostBinary;
 /** Comparisons; the result is a bool. */
 export type CompareOp = "eq" | "ne" | "lt" | "le";
 
@@ -50,6 +50,7 @@ export type CompareOp = "eq" | "ne" | "lt" | "le";
  * - `select`: args [condition, a, b], both evaluated. `fma`: a·b + c, fused where the machine can.
  * - `cast`: to dtype; float to integer truncates and saturates (NaN gives 0); to bool is ≠ 0; to u8 wraps. `bitcast`: f32 ↔ i32 ↔ u32.
  * - integer `div` and `rem` truncate toward zero, by zero give 0; `shr` is arithmetic for i32, logical for u32; shift counts are mod 32.
+ * - `scale`: a·2^⌊b⌋ of floats, rounded once; only for machines that have it as an instruction.
  * - float `min` and `max` return NaN if either operand is NaN. `and`, `or`, `xor`, `not` work on integers and bools.
  */
 export type Expr =

@@ -52,12 +52,12 @@ function powerOfTwo(n: Expr): Expr {
   return k.bitcast(k.shl(k.add(n, k.int(127)), k.int(23)), "f32");
 }
 
-/** n and r with x = n·ln 2 + r, |r| ≤ ½ ln 2; n as the low bits of ROUND_MAGIC + n. */
-function reduceByLn2(x: Expr): { readonly bits: Expr; readonly r: Expr } {
+/** n and r with x = n·ln 2 + r, |r| ≤ ½ ln 2; n also as the low bits of ROUND_MAGIC + n. */
+function reduceByLn2(x: Expr): { readonly n: Expr; readonly bits: Expr; readonly r: Expr } {
   const shifted = k.fma(x, k.float(LOG2_E), k.float(ROUND_MAGIC));
   const n = k.sub(shifted, k.float(ROUND_MAGIC));
   const r = k.fma(n, k.float(-LN2_LOW), k.fma(n, k.float(-LN2_HIGH), x));
-  return { bits: k.bitcast(shifted, "i32"), r };
+  return { n, bits: k.bitcast(shifted, "i32"), r };
 }
 
 /** e^r for |r| ≤ ½ ln 2 (Juffa 2016, `expf`). */
@@ -65,10 +65,11 @@ const EXP: readonly number[] = [1.37805939e-3, 8.37312452e-3, 4.16695364e-2, 1.6
 
 /**
  * eˣ; 0.86 ULP, 1.12. The scale 2ⁿ is applied in two factors, so that results underflow gradually and overflow to ∞ by themselves: ⌈n/2⌉ is added to the exponent of e^r, and
- * 2^⌊n/2⌋ multiplies. The shifts drop the bits of ROUND_MAGIC.
+ * 2^⌊n/2⌋ multiplies. The shifts drop the bits of ROUND_MAGIC. Where an instruction scales, it gives the same bits.
  */
-function exp(x: Expr): Expr {
-  const { bits, r } = reduceByLn2(atMost(atLeast(x, -104), 89));
+function exp(x: Expr, target: Target): Expr {
+  const { n, bits, r } = reduceByLn2(atMost(atLeast(x, -104), 89));
+  if (scales(target)) return k.scale(polynomial(r, EXP), n);
   const half = k.shr(bits, k.int(1));
   const y = k.add(k.bitcast(polynomial(r, EXP), "i32"), k.shl(k.sub(bits, half), k.int(23)));
   return k.mul(k.bitcast(y, "f32"), k.bitcast(k.add(k.shl(half, k.int(23)), k.int(ONE_BITS)), "f32"));
@@ -77,17 +78,23 @@ function exp(x: Expr): Expr {
 /**
  * eˣ for x ≤ 0; 0.86 ULP, 1.12. From 2⁶⁴·e^r, whose exponent stays normal whatever n is added to it: the product with 2⁻⁶⁴ underflows gradually.
  */
-function expBelow(x: Expr): Expr {
-  const { bits, r } = reduceByLn2(atLeast(x, -104));
+function expBelow(x: Expr, target: Target): Expr {
+  const { n, bits, r } = reduceByLn2(atLeast(x, -104));
+  if (scales(target)) return k.scale(polynomial(r, EXP), n);
   const raised = EXP.map((c) => c * 2 ** 64);
   const y = k.add(k.bitcast(polynomial(r, raised), "i32"), k.shl(bits, k.int(23)));
   return k.mul(k.bitcast(y, "f32"), k.float(2 ** -64));
 }
 
 /** eˣ, in fewer steps if x <= 0 is known from the form of x: a minimum with 0. */
-function expOf(x: Expr): Expr {
+function expOf(x: Expr, target: Target): Expr {
   const limit = x.op === "min" ? k.constantOf(x.args[1]!) : undefined;
-  return limit === 0 ? expBelow(atMost(x.args[0]!, 0)) : exp(x);
+  return limit === 0 ? expBelow(atMost(x.args[0]!, 0), target) : exp(x, target);
+}
+
+/** Whether an instruction multiplies by powers of two: it takes the place of shifts and additions of bits, three of them in a softmax. */
+function scales(target: Target): boolean {
+  return isNative(target, "scale", "f32");
 }
 
 /** 2^f for |f| ≤ ½, with a relative error of 1.9e-9 before rounding (Remez 1934). */
@@ -191,8 +198,8 @@ function copySign(size: Expr, sign: Expr): Expr {
 }
 
 /** 1/(1 + e⁻ˣ); 2.6 ULP, 2.7. From e^-|x| on both sides, so that neither overflows; above 0 as 1 - σ(-x), which keeps the digits of 1 - y. */
-function sigmoid(x: Expr): Expr {
-  const e = expBelow(k.neg(k.abs(x)));
+function sigmoid(x: Expr, target: Target): Expr {
+  const e = expBelow(k.neg(k.abs(x)), target);
   const below = k.div(e, k.add(k.float(1), e));
   return k.select(k.lt(x, k.float(0)), below, k.sub(k.float(1), below));
 }
@@ -255,7 +262,7 @@ function sine(x: Expr, shift: number): Expr {
   return k.bitcast(k.xor(k.bitcast(y, "i32"), sign), "f32");
 }
 
-const DIRECT: Readonly<Record<string, (x: Expr) => Expr>> = { exp: expOf, expm1, log, log1p, tanh, sigmoid, erf };
+const DIRECT: Readonly<Record<string, (x: Expr, target: Target) => Expr>> = { exp: expOf, expm1, log, log1p, tanh, sigmoid, erf };
 
 /** Computes an f32 function in the host's double precision. */
 function throughHost(f: (x: Expr) => Expr, x: Expr, { calls }: Target): Expr {
@@ -290,7 +297,7 @@ function expandIn(s: Stmt, target: Target): readonly Stmt[] {
     if (x.op === "sigmoid" && x.dtype === "f64" && target.calls === "vectors") return logistic(x.args[0]!);
     if (x.dtype !== "f32" || isNative(target, x.op, x.dtype)) return x;
     const direct = DIRECT[x.op];
-    if (direct) return direct(x.args[0]!);
+    if (direct) return direct(x.args[0]!, target);
     return x.op === "sin" || x.op === "cos" ? bindSine(x.op, x.args[0]!, prelude, target) : x;
   };
   const expanded = mapOperands(s, (x) => rewrite(x, change, memo));

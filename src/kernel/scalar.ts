@@ -96,6 +96,8 @@ const FLOAT: Readonly<Record<string, Meaning>> = {
   div: (x: number, y: number) => x / y,
   min: Math.min,
   max: Math.max,
+  // Exact in double precision, for f32.
+  scale: (x: number, y: number) => x * 2 ** Math.floor(y),
   fma: (x: number, y: number, z: number) => x * y + z,
 };
 

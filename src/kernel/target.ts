@@ -45,7 +45,7 @@ export interface Costs {
 export interface Caches {
   /** A line of a cache. */
   readonly line: number;
-  /** Elements that stay in the first cache while a loop passes over them. Measure with `softmax_fb`. */
+  /** Elements that stay in the first cache while a loop passes over them. */
   readonly first: number;
   /** Elements of an operand that stay in the second cache while panels of the other operand are read. Measure with `gemm_2048`. */
   readonly panel: number;
@@ -153,6 +153,13 @@ export interface Tiling {
   readonly unrolledSum: number;
   /** The most rows of a block; fewer than `leastRows` rows cannot be divided among threads, and at most `smallRows` elements need not be. Measure with `softmax_fb`. */
   readonly mostRows: number;
+  /** Elements that a block of rows may touch, of all buffers. Measure with `softmax_fb`. */
+  readonly rowElements: number;
+  /**
+   * True if each pass over rows goes through all rows of a block before the next pass begins, though a row could have all its passes one after another. Adding up the lanes of a long vector
+   * takes as long as a good part of a row, and the sum of the next row runs meanwhile. Measure with `softmax_fwd`.
+   */
+  readonly foldsApart: boolean;
   readonly leastRows: number;
   readonly smallRows: number;
 }
@@ -180,7 +187,7 @@ export interface Packing {
 }
 
 /** A function for which a machine may have an instruction. Every machine has square roots and roundings. */
-export type MathFunction = MathOp | HostUnary | HostBinary;
+export type MathFunction = MathOp | HostUnary | HostBinary | "scale";
 
 /** A target machine: properties, limits and the constants of the cost model. */
 export interface Target {
@@ -279,6 +286,8 @@ export const WASM: Target = {
     unroll: 4,
     unrolledSum: 32,
     mostRows: 64,
+    rowElements: 1 << 13,
+    foldsApart: false,
     leastRows: 16,
     smallRows: 1 << 14,
   },

@@ -68,7 +68,10 @@ type Blocks = ReadonlyMap<number, { readonly base: Index; readonly size: number 
 /** The points of result axes that a tile holds. */
 type Points = ReadonlyMap<number, readonly AxisPoint[]>;
 
-/** The variable in which a tile combines elements; `nan`, if set, notes separately whether one of them was NaN. */
+/**
+ * The variable in which a tile combines elements; `nan`, if set, notes separately whether one of them was NaN. Where lanes have masks, it notes instead that none was: a comparison under the
+ * mask so far takes one instruction.
+ */
 interface Accumulator {
   readonly value: ReturnType<typeof k.bind>;
   readonly nan: ReturnType<typeof k.bind> | undefined;
@@ -192,7 +195,7 @@ export class NestWriter {
     const loops = inner(0, new Map(), 0);
     const reduced = accumulators.map((parts) => {
       const total = pairwise(
-        parts.map(({ value, nan }) => (nan ? k.select(nan.variable, k.float(Number.NaN), value.variable) : value.variable)),
+        parts.map((part) => this.#withNan(part)),
         (a, b) => this.#join(a, b),
       );
       return along ? k.fold(this.#contents.combine, total) : total;
@@ -244,8 +247,16 @@ export class NestWriter {
   #accumulator(start: Expr): Accumulator {
     const orders = this.#contents.combine === "max" || this.#contents.combine === "min";
     const apart = orders && this.#target.slowOrderedMinimum;
-    const nan = apart && start.lanes > 1 && start.dtype === "f32" ? k.bind(k.splat(k.constant(0, "bool"), start.lanes)) : undefined;
+    const none = k.constant(this.#target.tails === "mask" ? 1 : 0, "bool");
+    const nan = apart && start.lanes > 1 && start.dtype === "f32" ? k.bind(k.splat(none, start.lanes)) : undefined;
     return { value: k.bind(start), nan };
+  }
+
+  /** What an accumulator has combined: NaN where one of the elements was. */
+  #withNan({ value, nan }: Accumulator): Expr {
+    if (!nan) return value.variable;
+    const [found, none] = [k.float(Number.NaN), value.variable];
+    return this.#target.tails === "mask" ? k.select(nan.variable, none, found) : k.select(nan.variable, found, none);
   }
 
   /** Statements that combine the accumulator with one more element. */
@@ -257,7 +268,12 @@ export class NestWriter {
     return [
       y.statement,
       k.set(variable, k.select(further, y.variable, variable)),
-      k.set(nan.variable, k.or(nan.variable, k.ne(y.variable, y.variable))),
+      k.set(
+        nan.variable,
+        this.#target.tails === "mask"
+          ? k.and(nan.variable, k.eq(y.variable, y.variable))
+          : k.or(nan.variable, k.ne(y.variable, y.variable)),
+      ),
     ];
   }
 
@@ -314,11 +330,12 @@ function loop(
 
 /** The points of one iteration. */
 function pointsOf(start: Index, { count, lanes, overlap, off }: Segment): AxisPoint[] {
-  const first = lanes > 1 ? start.plus(Index.lane(lanes)) : start;
   return Array.from({ length: count }, (_, i) => {
     const isLast = i === count - 1;
     const done = isLast ? overlap : 0;
-    return { at: first.plus(i * lanes - done), done, live: isLast && off > 0 ? k.lt(k.ramp(lanes), k.int(lanes - off)) : undefined };
+    const wanted = isLast ? lanes - off : lanes;
+    const first = lanes > 1 ? start.plus(Index.lane(lanes, wanted)) : start;
+    return { at: first.plus(i * lanes - done), done, live: wanted < lanes ? k.lt(k.ramp(lanes), k.int(wanted)) : undefined };
   });
 }
 

@@ -315,8 +315,8 @@ function outerAxes(all: readonly Probe[], cluster: Cluster): readonly (readonly 
 }
 
 /** How many rows a block has: a divisor of the extent if there is one of a good size. */
-function blockOf(extent: number, row: number, { caches, tiling }: Target): number {
-  const most = Math.min(extent, Math.max(1, Math.min(tiling.mostRows, Math.floor(caches.first / row))));
+function blockOf(extent: number, row: number, { tiling }: Target): number {
+  const most = Math.min(extent, Math.max(1, Math.min(tiling.mostRows, Math.floor(tiling.rowElements / row))));
   for (let n = most; n > most / 2; n--) if (extent % n === 0) return n;
   return most;
 }

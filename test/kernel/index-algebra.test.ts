@@ -76,4 +76,7 @@ test("four lanes are consecutive exactly when their index moves by one", () => {
   expect(i.plus(Index.lane(4)).consecutive()?.key).toBe(i.key);
   expect(i.plus(Index.lane(4).times(2)).consecutive()).toBeNull();
   expect(Index.lane(4).plus(i).div(3).consecutive()).toBeNull();
+  // Of a vector that ends with its row, all lanes that count are in that row.
+  expect(Index.lane(4).plus(10).div(12).key).not.toBe(Index.constant(0).key);
+  expect(Index.lane(4, 2).plus(10).div(12).key).toBe(Index.constant(0).key);
 });

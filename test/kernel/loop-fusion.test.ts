@@ -45,7 +45,7 @@ describe("joined are", () => {
       over((j) => [k.set(sum.variable, k.add(sum.variable, at(1, j)))]),
       k.store(4, k.int(0), k.fold("add", sum.variable)),
     ];
-    const joined = kernelOf(fuseLoops(body, mayShare));
+    const joined = kernelOf(fuseLoops(body, { mayShare }));
     verifyKernel(joined);
     expect(printKernel(joined)).toMatchInlineSnapshot(`
       "kernel test(b0: mut f32[64], b1: mut f32[64], b2: mut f32[64], b3: mut f32[64], b4: mut f32[4])
@@ -66,7 +66,7 @@ describe("joined are", () => {
       k.store(4, k.int(1), k.float(2)),
       over((j) => [k.store(2, j, k.add(at(0, j), at(1, j)))]),
     ];
-    expect(loopsIn(fuseLoops(body, mayShare))).toBe(1);
+    expect(loopsIn(fuseLoops(body, { mayShare }))).toBe(1);
   });
 
   test("loops over rows with those inside them", () => {
@@ -75,8 +75,65 @@ describe("joined are", () => {
       k.forLoop(4, (i) => [row(i, (p) => [k.store(1, p, at(0, p))])]),
       k.forLoop(4, (i) => [row(i, (p) => [k.store(2, p, at(1, p))])]),
     ];
-    expect(loopsIn(fuseLoops(body, mayShare))).toBe(2);
+    expect(loopsIn(fuseLoops(body, { mayShare }))).toBe(2);
+    // Where lanes are added up apart, only since those inside join.
+    expect(loopsIn(fuseLoops(body, { mayShare, foldsApart: true }))).toBe(2);
   });
+
+  test("rows whose last vector is under a mask, though it would reach into the next row", () => {
+    const mask = k.lt(k.ramp(LANES), k.int(2));
+    const row = (i: Expr, from: number, to: number): Stmt[] => {
+      const first = k.mul(i, k.int(6));
+      const last = plus(first, 4);
+      return [
+        k.forLoop(4, (j) => [k.store(to, k.add(first, j), at(from, k.add(first, j)))], { step: 2 * LANES }),
+        k.store(to, last, k.load(from, "f32", last, { lanes: LANES, mask }), mask),
+      ];
+    };
+    const body = [k.forLoop(ROWS, (i) => row(i, 0, 1)), k.forLoop(ROWS, (i) => row(i, 1, 2))];
+    expect(fuseLoops(body, { mayShare }).length).toBe(1);
+  });
+});
+
+test("rows go through one pass after another where the lanes of a sum are added up apart", () => {
+  const row = (i: Expr, body: (at: Expr) => Stmt[]): Stmt => k.forLoop(16, (j) => body(k.add(k.mul(i, k.int(16)), j)), { step: LANES });
+  const body = [
+    k.forLoop(ROWS, (i) => {
+      const sum = k.bind(k.splat(k.float(0), LANES));
+      return [
+        sum.statement,
+        row(i, (p) => [k.set(sum.variable, k.add(sum.variable, at(0, p)))]),
+        k.store(4, i, k.fold("add", sum.variable)),
+      ];
+    }),
+    k.forLoop(ROWS, (i) => [row(i, (p) => [k.store(1, p, k.mul(at(0, p), k.load(4, "f32", i)))])]),
+  ];
+  expect(fuseLoops(body, { mayShare }).length).toBe(1);
+  expect(fuseLoops(body, { mayShare, foldsApart: true }).length).toBe(2);
+});
+
+test("what a row has stored is not loaded again in the loops behind it, unless it is written over", () => {
+  const sum = k.bind(k.splat(k.float(0), LANES));
+  const mean = k.bind(k.fold("add", sum.variable));
+  const mask = k.lt(k.ramp(LANES), k.int(2));
+  const end = k.bind(k.load(0, "f32", k.int(32), { lanes: LANES, mask }));
+  const body = [
+    sum.statement,
+    over((j) => [k.set(sum.variable, k.add(sum.variable, at(0, j)))]),
+    mean.statement,
+    k.store(4, k.int(0), mean.variable),
+    end.statement,
+    k.store(1, k.int(32), end.variable, mask),
+    over((j) => [k.store(2, j, k.sub(at(0, j), k.load(4, "f32", k.int(0))))]),
+    k.store(2, k.int(32), k.load(1, "f32", k.int(32), { lanes: LANES, mask }), mask),
+    k.store(4, k.int(0), k.float(1)),
+    k.store(3, k.int(0), k.load(4, "f32", k.int(0))),
+  ];
+  const marked = body.map((s) => (s.kind === "for" ? { ...s, joins: true } : s));
+  const text = printKernel(fuseMarkedLoops(kernelOf(marked)));
+  expect(text).toContain("b2[i:4] = b0[i:4] - t1");
+  expect(text).toContain("b2[32:4 if ramp < 2] = select(ramp < 2, t2, 0)");
+  expect(text).toContain("b3[0] = b4[0]");
 });
 
 test("the pass joins marked loops alone, wherever they stand", () => {
@@ -93,7 +150,7 @@ describe("not joined are", () => {
   const apart = (name: string, body: () => Stmt[]): void =>
     test(name, () => {
       const stmts = body();
-      expect(loopsIn(fuseLoops(stmts, mayShare))).toBe(loopsIn(stmts));
+      expect(loopsIn(fuseLoops(stmts, { mayShare }))).toBe(loopsIn(stmts));
     });
 
   apart("loops of other ranges", () => [
@@ -188,7 +245,7 @@ describe("random loops", () => {
     fc.assert(
       fc.property(acts, fc.boolean(), (list, rows) => {
         const body = rows ? [k.forLoop(2, (i) => loopsOf(list, k.mul(i, k.int(32)), i))] : loopsOf(list, k.int(0), k.int(0));
-        const after = fuseLoops(body, mayShare);
+        const after = fuseLoops(body, { mayShare });
         if (loopsIn(after) < loopsIn(body)) joined++;
         expect(run(after)).toEqual(run(body));
       }),

@@ -112,10 +112,10 @@ describe("one kernel goes over the rows of", () => {
           let t16 = 0
           let t17 = 0
           for k < 96 step 16 {
-            let t18 = exp(min(b0[i * 100 + j * 100 + k:4] - b1[i + j], 0))
-            let t19 = exp(min(b0[i * 100 + j * 100 + k + 4:4] - b1[i + j], 0))
-            let t20 = exp(min(b0[i * 100 + j * 100 + k + 8:4] - b1[i + j], 0))
-            let t21 = exp(min(b0[i * 100 + j * 100 + k + 12:4] - b1[i + j], 0))
+            let t18 = exp(min(b0[i * 100 + j * 100 + k:4] - t13, 0))
+            let t19 = exp(min(b0[i * 100 + j * 100 + k + 4:4] - t13, 0))
+            let t20 = exp(min(b0[i * 100 + j * 100 + k + 8:4] - t13, 0))
+            let t21 = exp(min(b0[i * 100 + j * 100 + k + 12:4] - t13, 0))
             t14 = t14 + t18
             t15 = t15 + t19
             t16 = t16 + t20
@@ -125,22 +125,22 @@ describe("one kernel goes over the rows of", () => {
             b2[i * 100 + j * 100 + k + 8:4] = t20
             b2[i * 100 + j * 100 + k + 12:4] = t21
           }
-          let t22 = exp(min(b0[i * 100 + j * 100 + 96:4] - b1[i + j], 0))
+          let t22 = exp(min(b0[i * 100 + j * 100 + 96:4] - t13, 0))
           b2[i * 100 + j * 100 + 96:4] = t22
-          t14 = t14 + b2[i * 100 + j * 100 + 96:4]
+          t14 = t14 + t22
           let t23 = fold.add(t14 + t15 + (t16 + t17))
           b3[i + j] = t23
           for k < 96 step 16 {
-            let t24 = b2[i * 100 + j * 100 + k:4] * (1 / b3[i + j])
-            let t25 = b2[i * 100 + j * 100 + k + 4:4] * (1 / b3[i + j])
-            let t26 = b2[i * 100 + j * 100 + k + 8:4] * (1 / b3[i + j])
-            let t27 = b2[i * 100 + j * 100 + k + 12:4] * (1 / b3[i + j])
+            let t24 = b2[i * 100 + j * 100 + k:4] * (1 / t23)
+            let t25 = b2[i * 100 + j * 100 + k + 4:4] * (1 / t23)
+            let t26 = b2[i * 100 + j * 100 + k + 8:4] * (1 / t23)
+            let t27 = b2[i * 100 + j * 100 + k + 12:4] * (1 / t23)
             b4[i * 100 + j * 100 + k:4] = t24
             b4[i * 100 + j * 100 + k + 4:4] = t25
             b4[i * 100 + j * 100 + k + 8:4] = t26
             b4[i * 100 + j * 100 + k + 12:4] = t27
           }
-          let t28 = b2[i * 100 + j * 100 + 96:4] * (1 / b3[i + j])
+          let t28 = t22 * (1 / t23)
           b4[i * 100 + j * 100 + 96:4] = t28
         }
       }"

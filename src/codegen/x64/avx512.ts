@@ -22,6 +22,18 @@ export class Avx512 implements VectorExtension {
     return this.#on.make("k", `vcmp${this.#on.suffix(of)}`, [a, operand], { length: lengthOf(of), immediate: predicate, broadcast });
   }
 
+  compareUnder(
+    mask: number,
+    of: Expr,
+    a: number,
+    { operand, broadcast }: Source,
+    predicate: number,
+    target: number = this.#on.fresh("k"),
+  ): number {
+    this.#on.code.emit(`vcmp${this.#on.suffix(of)}`, [target, a, operand], { length: lengthOf(of), immediate: predicate, broadcast, mask });
+    return target;
+  }
+
   compareIntegers(op: "eq" | "ne" | "lt" | "le", of: Expr, a: number, { operand, broadcast }: Source): number {
     const name = of.dtype === "i32" ? "vpcmpd" : "vpcmpud";
     return this.#on.make("k", name, [a, operand], { length: lengthOf(of), immediate: INTEGER_PREDICATES[op], broadcast });

@@ -11,7 +11,7 @@ import { Conversions } from "./conversions.ts";
 import { type Emitter, type Machine, PREDICATES, type Source, type VectorExtension } from "./extension.ts";
 import { Integers } from "./integers.ts";
 import { isFunction } from "./routines.ts";
-import { kindOf, laneBytes, lengthOf } from "./values.ts";
+import { kindOf, laneBytes, lengthOf, nameOf, suffixOf } from "./values.ts";
 
 /** What expressions need from their surroundings: statements own variables, `memory.ts` owns loads. */
 export interface Surroundings {
@@ -26,7 +26,7 @@ export interface Surroundings {
   readonly placeOfLoad: (x: Expr) => Memory | undefined;
 }
 
-const ARITHMETIC: Readonly<Record<string, string>> = { add: "vadd", sub: "vsub", mul: "vmul", div: "vdiv" };
+const ARITHMETIC: Readonly<Record<string, string>> = { add: "vadd", sub: "vsub", mul: "vmul", div: "vdiv", scale: "vscalef" };
 const ROUNDING: Readonly<Record<string, number>> = { round: 8, floor: 9, ceil: 10, trunc: 11 };
 const COMPARE: Readonly<Record<string, number>> = { eq: 0, ne: 4, lt: 17, le: 18 };
 
@@ -40,25 +40,6 @@ function bitsOf(n: number, dtype: Dtype): number[] {
   const bytes: number[] = [];
   for (let i = 0; i < (dtype === "f64" ? 8 : 4); i++) bytes.push(VIEW.getUint8(i));
   return bytes;
-}
-
-/** `ps`, `pd`, `ss` or `sd`. */
-function suffixOf(x: Expr): string {
-  if (x.dtype === "f64") return x.lanes > 1 ? "pd" : "sd";
-  return x.lanes > 1 ? "ps" : "ss";
-}
-
-/** Names of instructions on floats, made once. */
-const NAMES: Map<string, Map<string, string>> = new Map();
-
-/** The name of an instruction for the type of an expression. */
-function nameOf(stem: string, x: Expr): string {
-  let names = NAMES.get(stem);
-  if (!names) {
-    names = new Map(["ps", "pd", "ss", "sd"].map((suffix) => [suffix, `${stem}${suffix}`]));
-    NAMES.set(stem, names);
-  }
-  return names.get(suffixOf(x))!;
 }
 
 export class Expressions implements Emitter {
@@ -126,7 +107,7 @@ export class Expressions implements Emitter {
 
   /** Computes `x` into a value that exists, which `x` may read. */
   emitInto(target: number, x: Expr): void {
-    const value = this.#kept.has(x) || !OVERWRITES.has(x.op) || !isFloat(x.dtype) ? this.emit(x) : this.#compute(x, target);
+    const value = this.#kept.has(x) || !mayOverwrite(x) ? this.emit(x) : this.#compute(x, target);
     if (value !== target) this.copy(target, value, this.kindOf(x));
   }
 
@@ -226,7 +207,7 @@ export class Expressions implements Emitter {
       case "fold":
         return this.#fold(x, a);
       case "select":
-        return this.#select(x, a, b, c);
+        return this.#select(x, a, b, c, target);
       case "fma":
         return this.#fma(x, [a, b, c], target);
       case "cast":
@@ -332,7 +313,7 @@ export class Expressions implements Emitter {
     const [a, b] = x.args as readonly [Expr, Expr | undefined];
     const operand = a.dtype;
     if (isFunction(x)) return this.#call(x);
-    if (a.dtype === "bool" && x.lanes > 1) return this.#integers.masks(x);
+    if (a.dtype === "bool" && x.lanes > 1) return this.#comparedUnder(x, a, b, target) ?? this.#integers.masks(x);
     if (x.op in COMPARE && (isFloat(operand) || x.lanes > 1)) return this.#compare(x, a, b!);
     if (isFloat(operand)) return b ? this.#floatBinary(x, a, b, target) : this.#floatUnary(x, a);
     return x.lanes > 1 ? this.#integers.lanes(x) : this.#integers.scalar(x);
@@ -383,6 +364,17 @@ export class Expressions implements Emitter {
     return x.lanes > 1 ? this.extension.compareFloats(a, value, source, predicate) : this.extension.holds(a, value, source, predicate);
   }
 
+  /** A mask and a comparison that nothing else needs, as one comparison under the mask. */
+  #comparedUnder(x: Expr, a: Expr, b: Expr | undefined, target: number | undefined): number | undefined {
+    const { extension } = this;
+    if (x.op !== "and" || !b || !extension.compareUnder || this.isShared(b)) return undefined;
+    const [p, q] = b.args;
+    if (!p || !q || !(b.op in COMPARE) || !isFloat(p.dtype)) return undefined;
+    const mask = this.emit(a);
+    const value = this.emit(p);
+    return extension.compareUnder(mask, p, value, this.source(q), COMPARE[b.op]!, target);
+  }
+
   /** The lanes of floats that are not 0, or whether a scalar is not. */
   nonZero(a: Expr, value: number): number {
     const zero: Source = { operand: this.number(0, a.dtype), broadcast: false };
@@ -410,10 +402,10 @@ export class Expressions implements Emitter {
 
   // Choice
 
-  #select(x: Expr, condition: Expr, a: Expr, b: Expr): number {
+  #select(x: Expr, condition: Expr, a: Expr, b: Expr, target: number | undefined): number {
     if (x.lanes === 1 && !isFloat(x.dtype)) return this.#integers.select(condition, a, b);
     if (x.dtype === "bool") return this.#selectMask(x.lanes, this.emit(condition), this.emit(a), this.emit(b));
-    const limited = isFloat(x.dtype) ? this.#selectLimit(x, condition, a, b) : undefined;
+    const limited = isFloat(x.dtype) ? this.#selectLimit(x, condition, a, b, target) : undefined;
     if (limited !== undefined) return limited;
     const held = this.emit(condition);
     const mask = x.lanes > 1 ? held : this.extension.maskOf(held, 1);
@@ -433,17 +425,19 @@ export class Expressions implements Emitter {
   }
 
   /** p < q ? p : q is the instruction's minimum, p < q ? q : p its maximum of q and p. */
-  #selectLimit(x: Expr, condition: Expr, a: Expr, b: Expr): number | undefined {
+  #selectLimit(x: Expr, condition: Expr, a: Expr, b: Expr, target: number | undefined): number | undefined {
     if (condition.op !== "lt") return undefined;
     const [p, q] = condition.args as readonly [Expr, Expr];
     const minimum = a === p && b === q;
     if (!minimum && !(a === q && b === p)) return undefined;
     const first = this.emit(a);
-    return this.#float(x, minimum ? "vmin" : "vmax", first, { operand: this.emit(b), broadcast: false });
+    return this.#float(x, minimum ? "vmin" : "vmax", first, { operand: this.emit(b), broadcast: false }, target);
   }
 }
 
-/** Operations that may be computed into a value that they read. */
-const OVERWRITES: ReadonlySet<string> = new Set(["add", "sub", "mul", "div", "fma"]);
+/** Operations that may be computed into a value that they read: their last instruction alone writes it. */
+const OVERWRITES: ReadonlySet<string> = new Set(["add", "sub", "mul", "div", "fma", "select"]);
+
+const mayOverwrite = (x: Expr): boolean => (isFloat(x.dtype) ? OVERWRITES.has(x.op) : x.dtype === "bool" && x.lanes > 1 && x.op === "and");
 
 const isPlain = (x: Expr): boolean => x.op === "variable" || x.op === "splat" || x.op === "const";

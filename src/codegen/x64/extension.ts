@@ -68,6 +68,8 @@ export interface VectorExtension {
   readonly scatters: boolean;
 
   compareFloats(of: Expr, a: number, b: Source, predicate: number): number;
+  /** Those of a mask's lanes in which a comparison of vectors holds, in one instruction; absent if it takes two. `target` may be the mask. */
+  compareUnder?(mask: number, of: Expr, a: number, b: Source, predicate: number, target: number | undefined): number;
   compareIntegers(op: "eq" | "ne" | "lt" | "le", of: Expr, a: number, b: Source): number;
   /** A comparison of two scalar floats as a general register. */
   holds(of: Expr, a: number, b: Source, predicate: number): number;

@@ -3,6 +3,7 @@
  * (`kernel/lower.ts`); then statements are emitted in order, and values get registers.
  */
 
+import { isFloat } from "../../base/dtype.ts";
 import type { Watch } from "../../base/passes.ts";
 import { affineOf, constantForm, type Known, rangeOf } from "../../kernel/affine.ts";
 import { type Guards, guardAccesses } from "../../kernel/bounds.ts";
@@ -14,6 +15,7 @@ import { assigned, eachExpr, eachStmt, operandsOf } from "../../kernel/walk.ts";
 import { Builder, type Constants, RBP } from "./code.ts";
 import { Expressions } from "./expressions.ts";
 import type { Machine } from "./extension.ts";
+import { interleave } from "./interleave.ts";
 import { MemoryAccess } from "./memory.ts";
 import { Pointers } from "./pointers.ts";
 import { type Functions, isFunction } from "./routines.ts";
@@ -45,6 +47,8 @@ export interface GenerateOptions {
   readonly watch?: Watch<Kernel> | undefined;
 }
 
+const isVectorOf = (s: Stmt): boolean => s.kind === "let" && s.value.lanes > 1 && isFloat(s.value.dtype);
+
 class Generator {
   readonly code: Builder;
   readonly #known: Map<Expr, Known> = new Map();
@@ -57,9 +61,12 @@ class Generator {
   readonly #pointers: Pointers;
   readonly #expressions: Expressions;
   readonly #memory: MemoryAccess;
+  /** The number of vector registers. */
+  readonly #vectors: number;
 
   constructor(kernel: Kernel, machine: Machine, constants: Constants) {
     this.code = new Builder(machine.instructions);
+    this.#vectors = machine.registers.vectors;
     this.#assigned = assigned(kernel.body);
     const buffers = kernel.buffers.map((_, i) => this.#argument(i));
     this.#pointers = new Pointers(this.code, this.#known, buffers, (x) => this.#expressions.emit(x));
@@ -90,7 +97,20 @@ class Generator {
   }
 
   block(stmts: readonly Stmt[]): void {
-    for (const s of stmts) this.#expressions.statement(operandsOf(s), () => this.#statement(s));
+    for (let i = 0; i < stmts.length; ) {
+      let end = i;
+      while (end < stmts.length && isVectorOf(stmts[end]!)) end++;
+      if (end - i < 2) this.#emit(stmts[i++]!);
+      else {
+        const codes = stmts.slice(i, end).map((s) => this.code.capture(() => this.#emit(s)));
+        this.code.append(interleave(codes, this.#vectors));
+        i = end;
+      }
+    }
+  }
+
+  #emit(s: Stmt): void {
+    this.#expressions.statement(operandsOf(s), () => this.#statement(s));
   }
 
   #statement(s: Stmt): void {

@@ -99,6 +99,8 @@ const FLOATS: readonly string[] = [
   "vrangepd 3 66 1 50 rvmi vvv f8",
   "vrangess 3 66 0 51 rvmi xxx 4",
   "vrangesd 3 66 1 51 rvmi xxx 8",
+  "vscalefps 2 66 0 2c rvm vvv f4",
+  "vscalefss 2 66 0 2d rvm xxx 4",
   "vcmpps 1 np 0 c2 rvmi kvv f4",
   "vcmppd 1 66 1 c2 rvmi kvv f8",
   "vcmpss 1 f3 0 c2 rvmi kxx 4",

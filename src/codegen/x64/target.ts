@@ -14,11 +14,12 @@ export const AVX512: Target = {
   tails: "mask",
   registers: 31,
   fma: "fused",
+  native: { ...WASM.native, f32: ["scale"] },
   calls: "vectors",
   // A gather of sixteen elements takes some 24 cycles. With fewer issues than the processor has, the tiler prefers square tiles, which load less for each product: mlp_b128 and
   // vgg_small_b32 took 10 and 7 % less than with 3.5; with 2 they took more again.
   costs: { ...WASM.costs, issues: 2.5, lines: 0.5, gather: 24, scatter: 32, fold: 12 },
-  tiling: { ...WASM.tiling, points: 14, manyProducts: 1 << 16, cutsPoints: true },
+  tiling: { ...WASM.tiling, points: 14, manyProducts: 1 << 16, cutsPoints: true, rowElements: 3 << 12, foldsApart: true },
   caches: { ...WASM.caches, panel: 1 << 17 },
   laying: { ...WASM.laying, prefersChannels: true },
   packing: { ...WASM.packing, columns: 32, rows: 16, leastTransposed: 32, meetingPitch: 4096 },
@@ -30,6 +31,7 @@ export const AVX2: Target = {
   name: "x64 avx2",
   lanes: { f32: 8, i32: 8, u32: 8, u8: 8, bool: 8, f64: 4 },
   registers: 15,
+  native: WASM.native,
   costs: { ...AVX512.costs, issues: WASM.costs.issues, gather: 12, scatter: 16, fold: 8 },
   tiling: { ...AVX512.tiling, points: 8 },
   caches: WASM.caches,
