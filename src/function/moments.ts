@@ -5,7 +5,6 @@
  */
 import type { Instruction } from "../ops/op.ts";
 import { placeholderOf, rebind } from "../ops/region.ts";
-import { registry } from "../ops/registry.ts";
 import { erfc } from "../ops/special.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { tapeOf } from "../tape/tape.ts";
@@ -75,9 +74,6 @@ function rectified({ mean, variance }: Moments): Moments {
 }
 
 const rulesOf = (): Record<string, MomentRule> => ({
-  ...Object.fromEntries(
-    registry.filter((op) => op.traits?.moves === "all" || op.traits?.moves === "some").map(({ name }) => [name, moved]),
-  ),
   add: additive,
   sub: additive,
   neg: ([x]) => ({ mean: x!.mean.neg(), variance: x!.variance }),
@@ -104,7 +100,9 @@ function constant(x: Moments, { op }: Instruction): void {
   if (!certain.has(x)) throw new TypeError(`moments: ${op.name} by a random value has no rule; its divisor must be a constant`);
 }
 
-/** One rule per op, by name. An op without a rule is refused. Add a rule for your own op as a property. */
+/**
+ * One rule per op, by name; ops that move elements and are not here move the moments likewise. Any other op is refused. Add a rule for your own op as a property.
+ */
 export const momentRules: Record<string, MomentRule> = /* @__PURE__ */ rulesOf();
 
 /** Computes the moments of everything that `outputs` depend on, from the given moments of some values. */
@@ -121,7 +119,7 @@ function momentsAlong(outputs: readonly Tensor[], given: ReadonlyMap<Tensor, Mom
   for (const instruction of tapeOf(outputs, new Set(given.keys()))) {
     const { op, operands, results } = instruction;
     if (!operands.some((x) => found.has(x))) continue;
-    const rule = momentRules[op.name];
+    const rule = momentRules[op.name] ?? (op.traits?.moves === "all" || op.traits?.moves === "some" ? moved : undefined);
     if (!rule) throw new TypeError(`moments: no rule for ${op.name}; add one to momentRules`);
     found.set(results[0]!, rule(operands.map(momentsOf), instruction));
   }

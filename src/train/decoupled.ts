@@ -138,6 +138,9 @@ function runOf(model: Layer, x: Tensor, end: (output: Tensor) => Tensor): Run {
   };
 }
 
+/** Below it a product of lengths counts as 0. The least number of f64 would be 0 in f32, and the cosine of a guess of 0 no number. */
+const LEAST_NORM = 1e-37;
+
 /** A network whose stages learn from guessed gradients. It is a module: trained, it is evaluated and saved like any other. */
 export class Decoupled extends Module {
   readonly stages: readonly DecoupledStage[];
@@ -169,7 +172,7 @@ export class Decoupled extends Module {
     return loss;
   }
 
-  /** Of each stage but the last, the cosine between the guessed gradient and that of backpropagation, both over the whole batch. */
+  /** Of each stage but the last, the cosine between the guessed gradient and that of backpropagation, both over the whole batch; 0 for a guess of 0. */
   alignment(x: Tensor, labels: Tensor): Tensor[] {
     checkTensors("Decoupled.alignment", { x, labels });
     const runs = this.#run(x, labels);
@@ -178,7 +181,7 @@ export class Decoupled extends Module {
     for (let k = runs.length - 2; k >= 0; k--) {
       const guess = this.stages[k]!.guess(runs[k]!.output, labels);
       const norms = guess.square().sum().mul(gradient.square().sum()).sqrt();
-      cosines.unshift(guess.mul(gradient).sum().div(norms.maximum(Number.MIN_VALUE)));
+      cosines.unshift(guess.mul(gradient).sum().div(norms.maximum(LEAST_NORM)));
       gradient = runs[k]!.pull(gradient).input;
     }
     return cosines;

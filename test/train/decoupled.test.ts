@@ -115,6 +115,14 @@ test("the alignment with a perfect guess is 1", () => {
   expect(net.alignment(x, y)[1]!.itemSync()).toBeCloseTo(1, 5);
 });
 
+test("the alignment of a guess of 0, as the first one is, is 0", () => {
+  expect(
+    network()
+      .alignment(x, y)
+      .map((each) => each.itemSync()),
+  ).toEqual([0, 0]);
+});
+
 test("a pipeline is its stages, each one step behind", () => {
   const [net, byHand] = [network({ classes: 10 }), network({ classes: 10 })];
   const pipeline = new DecoupledPipeline(net);

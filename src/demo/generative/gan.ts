@@ -11,6 +11,7 @@ import { type Layer, LeakyReLU, Linear, ReLU, Sequential } from "../../nn/index.
 import { concatenate, zeros } from "../../ops/create.ts";
 import type { Tensor } from "../../ops/tensor.ts";
 import { Adam } from "../../optim/adam.ts";
+import type { Cell } from "../../runtime/cell.ts";
 
 /** What the critic is told of real samples instead of 1. */
 const REAL = 0.9;
@@ -25,6 +26,10 @@ export interface GanOptions {
   /** Makes samples of the generator's last numbers. Default: they are the samples. */
   readonly finish?: (x: Tensor) => Tensor;
   readonly lr?: number;
+  /** The critic's rate. Default: the generator's. */
+  readonly criticLr?: number;
+  /** What the generator makes small: -log D(G(z)), or log(1 - D(G(z))), whose slope goes to 0 where the critic is sure. Default `non-saturating`. */
+  readonly loss?: "non-saturating" | "saturating";
   /** Samples of a step. Default 128. */
   readonly batch?: number;
 }
@@ -42,14 +47,31 @@ export class Gan {
   readonly #optimizers: readonly [Adam, Adam];
 
   constructor(options: GanOptions) {
-    this.#options = { classes: 0, finish: (x) => x, lr: 1e-3, batch: 128, ...options };
-    const { width, noise, hidden, classes, lr } = this.#options;
+    const lr = options.lr ?? 1e-3;
+    this.#options = { classes: 0, finish: (x) => x, lr, criticLr: lr, loss: "non-saturating", batch: 128, ...options };
+    const { width, noise, hidden, classes, criticLr } = this.#options;
     const body = (into: number, out: number, activation: () => Layer): Layer =>
       new Sequential(new Linear(into, hidden), activation(), new Linear(hidden, hidden), activation(), new Linear(hidden, out));
     this.generator = body(noise + classes, width, () => new ReLU());
     this.critic = body(width + classes, 1, () => new LeakyReLU({ negativeSlope: 0.2 }));
-    const adam = (model: Layer): Adam => new Adam(model.parameters(), { lr, betas: [0.5, 0.999] });
-    this.#optimizers = [adam(this.generator), adam(this.critic)];
+    const adam = (model: Layer, rate: number): Adam => new Adam(model.parameters(), { lr: rate, betas: [0.5, 0.999] });
+    this.#optimizers = [adam(this.generator, lr), adam(this.critic, criticLr)];
+  }
+
+  /** All that a step changes. */
+  get cells(): Cell[] {
+    const stateful = [this.generator, this.critic, ...this.#optimizers] as readonly { stateDict(): ReadonlyMap<string, Cell> }[];
+    return stateful.flatMap((each) => [...each.stateDict().values()]);
+  }
+
+  /** The critic's answers, in logits. */
+  judge(samples: Tensor, labels: Tensor): Tensor {
+    return this.critic.forward(this.#told(samples, labels)).squeeze(1);
+  }
+
+  /** What the generator makes small, by sample. */
+  generatorLoss(logits: Tensor): Tensor {
+    return this.#options.loss === "saturating" ? softplus(logits).neg() : softplus(logits.neg());
   }
 
   #told(x: Tensor, labels: Tensor): Tensor {
@@ -63,12 +85,14 @@ export class Gan {
     return this.#options.finish(this.generator.forward(this.#told(z, labels)));
   }
 
-  /** Steps on batches that are drawn from real samples [N, width] and their labels, as one program. */
-  train([x, labels]: readonly [Tensor, Tensor], steps: number, seed: number): GanHistory {
+  /**
+   * A program of `count` steps on batches that are drawn from real samples [N, width] and their labels; a step is the same whichever program it is in. `first` is the
+   * number of the first step. Gives the critic's mean answers by step.
+   */
+  program(count: number): (real: Tensor, classes: Tensor, key: Tensor, first: Tensor) => readonly [real: Tensor, fake: Tensor] {
     const [forGenerator, forCritic] = this.#optimizers;
-    const judge = (samples: Tensor, of: Tensor): Tensor => this.critic.forward(this.#told(samples, of)).squeeze(1);
     const { batch: size } = this.#options;
-    const run = compile((real: Tensor, classes: Tensor, key: Tensor, first: Tensor) => {
+    return compile((real: Tensor, classes: Tensor, key: Tensor, first: Tensor) => {
       const step = (t: Tensor): [Tensor, readonly [Tensor, Tensor]] => {
         const at = (i: number): Tensor => foldIn(foldIn(key, t), i);
         const rows = uniform(at(0), [size], { high: real.shape[0]! }).floor().cast("i32");
@@ -76,7 +100,7 @@ export class Gan {
         const fake = this.sample(at(1), of).stopGradient();
         const critic = backward(
           () => {
-            const [yes, no] = [judge(batch, of), judge(fake, of)];
+            const [yes, no] = [this.judge(batch, of), this.judge(fake, of)];
             const loss = softplus(yes.neg())
               .mul(REAL)
               .add(softplus(yes).mul(1 - REAL))
@@ -88,12 +112,17 @@ export class Gan {
           { hasAux: true },
         );
         forCritic.step(critic.grads);
-        const { grads } = backward(() => softplus(judge(this.sample(at(2), of), of).neg()).mean(), forGenerator.parameters);
+        const { grads } = backward(() => this.generatorLoss(this.judge(this.sample(at(2), of), of)).mean(), forGenerator.parameters);
         forGenerator.step(grads);
         return [t.add(1), critic.aux];
       };
-      return scan(step, first, null, { length: CHUNK })[1];
+      return scan(step, first, null, { length: count })[1];
     });
+  }
+
+  /** Steps on batches that are drawn from real samples [N, width] and their labels. */
+  train([x, labels]: readonly [Tensor, Tensor], steps: number, seed: number): GanHistory {
+    const run = this.program(CHUNK);
     const history = { real: new Float32Array(steps), fake: new Float32Array(steps) };
     for (let at = 0; at < steps; at += CHUNK) {
       const [real, fake] = run(x, labels, keyOf(seed), zeros([], "i32").add(at));

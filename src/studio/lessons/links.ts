@@ -149,6 +149,8 @@ export const LINKS: Readonly<Record<string, Partial<Place>>> = {
   equivariance: convolved("A moved spot"),
   invariance: convolved("Max pooling"),
   "universal-approximation": { room: "approximate" },
+  gan: { room: "duel" },
+  "synthetic-gradients": { room: "duel", view: { duel: "guesses" } },
   softmax: unit("sigmoid", 1),
   "softmax-temperature": { room: "units", view: { T: 5 } },
 };

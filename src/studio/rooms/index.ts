@@ -56,6 +56,12 @@ export const ROOMS: readonly RoomEntry[] = [
     load: async () => (await import("./approximate.tsx")).approximate,
   },
   {
+    id: "duel",
+    title: "Duel",
+    icon: "M4 12a8 8 0 0 1 8-8M20 12a8 8 0 0 1-8 8M8 4h4v4M16 20h-4v-4M9 12h.01M15 12h.01",
+    load: async () => (await import("./duel.tsx")).duel,
+  },
+  {
     id: "runs",
     title: "Runs",
     icon: "M4 4v16h16M7 14c3-1 3-6 6-7s4 1 7-1M7 17c4 0 5-4 7-4s3 1 6 0",

@@ -1,5 +1,5 @@
 /** @file The state of the page: what is open, what the worker said last, and how to change it. Rooms and controls read signals and call functions here. */
-import { type Accessor, batch, createEffect, createSignal, type Setter } from "solid-js";
+import { type Accessor, batch, createEffect, createSignal, onCleanup, type Setter } from "solid-js";
 import type { Source } from "../source/source.ts";
 import { type Config, DEFAULT } from "../worker/config.ts";
 import type { Frame, Tap, TapId } from "../worker/protocol.ts";
@@ -23,7 +23,29 @@ const RESTART_DELAY = 40;
 
 type Command = { readonly do: string } & Readonly<Record<string, unknown>>;
 
+/** What the bar of time is about: the net of the page, or a run that a room has for itself. */
+export interface Time {
+  readonly step: Accessor<number>;
+  /** The furthest step that was reached. */
+  readonly end: Accessor<number>;
+  readonly isPlaying: Accessor<boolean>;
+  readonly stepsPerSecond: Accessor<number>;
+  readonly seed: Accessor<number>;
+  /** What a step is called. */
+  readonly unit: "step" | "pass";
+  toggle(): void;
+  advance(steps: number): void;
+  seek(step: number): void;
+  reset(): void;
+  speed(stepsPerSecond: number): void;
+  reseed(seed: number): void;
+}
+
 export interface Studio {
+  /** What the bar of time is about now. */
+  readonly time: Accessor<Time>;
+  /** Gives the bar of time to a run of a room's own, as long as its owner lives; the net of the page pauses. */
+  drive(time: Time): void;
   readonly room: Accessor<string>;
   readonly config: Accessor<Config>;
   readonly step: Accessor<number>;
@@ -331,6 +353,29 @@ function createViews(state: PageState, link: (push?: boolean) => void): Pick<Stu
   };
 }
 
+/** Whose time it is: the page's own run has it unless a room takes it. */
+function createTime(state: PageState, of: Transport & Pick<Studio, "change">): Pick<Studio, "time" | "drive"> {
+  const own: Time = {
+    step: state.step[0],
+    end: () => state.stats[0]().end,
+    isPlaying: () => state.playing,
+    stepsPerSecond: () => state.stats[0]().stepsPerSecond,
+    seed: () => state.config[0]().seed,
+    unit: "step",
+    ...of,
+    reseed: (seed) => of.change({ seed }),
+  };
+  const [time, setTime] = createSignal(own);
+  return {
+    time,
+    drive(taken) {
+      if (state.playing) of.pause();
+      setTime(taken);
+      onCleanup(() => setTime((now) => (now === taken ? own : now)));
+    },
+  };
+}
+
 /** The state of a page that shows one of `rooms`, at first the first of them. @param source What trains. */
 export function createStudio(source: Source, rooms: readonly string[]): Studio {
   const state = new PageState(source);
@@ -338,7 +383,10 @@ export function createStudio(source: Source, rooms: readonly string[]): Studio {
   followFrames(state);
   const { link, ...links } = createLink(state);
   const hide = state.hide[0];
+  const change = createChange(state, link);
+  const transport = createTransport(state, link);
   return {
+    ...createTime(state, { ...transport, change }),
     room: state.room[0],
     config: state.config[0],
     step: state.step[0],
@@ -347,8 +395,8 @@ export function createStudio(source: Source, rooms: readonly string[]): Studio {
     say: state.notice[1],
     ...links,
     open: createOpen(state, rooms, link),
-    change: createChange(state, link),
-    ...createTransport(state, link),
+    change,
+    ...transport,
     ...createViews(state, link),
     hidden: (control) => hide().includes(control),
     tap: (id) => state.tap(id)[0](),

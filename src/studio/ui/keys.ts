@@ -29,14 +29,14 @@ const is =
     !isCommand(event) && event.key.toLowerCase() === key;
 
 export const KEYS: readonly Key[] = [
-  { keys: "Space", does: "play and pause", ofTime: true, test: (e) => e.key === " ", run: ({ studio }) => studio.toggle() },
-  { keys: ".", does: "one step", ofTime: true, test: is("."), run: ({ studio }) => studio.advance(1) },
+  { keys: "Space", does: "play and pause", ofTime: true, test: (e) => e.key === " ", run: ({ studio }) => studio.time().toggle() },
+  { keys: ".", does: "one step", ofTime: true, test: is("."), run: ({ studio }) => studio.time().advance(1) },
   {
     keys: "Shift .",
     does: "100 steps",
     ofTime: true,
     test: (e) => e.key === ">" || e.key === ":",
-    run: ({ studio }) => studio.advance(100),
+    run: ({ studio }) => studio.time().advance(100),
   },
   {
     keys: "← →",
@@ -44,18 +44,19 @@ export const KEYS: readonly Key[] = [
     ofTime: true,
     test: (e) => e.key === "ArrowLeft" || e.key === "ArrowRight",
     run({ studio }, { key }) {
-      const { end } = studio.stats();
+      const time = studio.time();
+      const end = time.end();
       const by = Math.max(1, Math.round(end / 100));
-      studio.seek(Math.min(end, Math.max(0, studio.step() + (key === "ArrowLeft" ? -by : by))));
+      time.seek(Math.min(end, Math.max(0, time.step() + (key === "ArrowLeft" ? -by : by))));
     },
   },
-  { keys: "R", does: "back to the start", ofTime: true, test: is("r"), run: ({ studio }) => studio.reset() },
+  { keys: "R", does: "back to the start", ofTime: true, test: is("r"), run: ({ studio }) => studio.time().reset() },
   {
     keys: "S",
     does: "the next seed",
     ofTime: true,
     test: is("s"),
-    run: ({ studio }) => studio.change({ seed: (studio.config().seed + 1) % 10000 }),
+    run: ({ studio }) => studio.time().reseed((studio.time().seed() + 1) % 10000),
   },
   {
     keys: "1 – 9",

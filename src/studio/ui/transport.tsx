@@ -1,6 +1,6 @@
 /** @file The bar of time: play, pause, step, speed, and the line on which a run is wound back and forth. */
-import { createEffect, createSignal, type JSX, Show } from "solid-js";
-import type { Studio } from "../state/studio.ts";
+import { createEffect, createSignal, type JSX, Show, untrack } from "solid-js";
+import type { Studio, Time } from "../state/studio.ts";
 import { ICONS, Icon } from "./icon.tsx";
 import { counted } from "./numbers.ts";
 
@@ -13,14 +13,15 @@ const SPEEDS: readonly (readonly [string, number])[] = [
 ];
 
 export function Transport(props: { readonly studio: Studio }): JSX.Element {
-  const { studio } = props;
+  const time = (): Time => props.studio.time();
   const [speed, setSpeed] = createSignal(SPEEDS.length - 1);
-  const isPlaying = (): boolean => studio.stats().playing === 1;
   let line!: HTMLInputElement;
+  // Whoever takes the bar goes on at the speed that is set.
+  createEffect(() => time().speed(SPEEDS[untrack(speed)]![1]));
   createEffect(() => {
     // The end first: a value beyond it would be cut.
-    line.max = String(Math.max(1, studio.stats().end));
-    line.value = String(studio.step());
+    line.max = String(Math.max(1, time().end()));
+    line.value = String(time().step());
   });
   return (
     <footer class="transport">
@@ -30,20 +31,20 @@ export function Transport(props: { readonly studio: Studio }): JSX.Element {
           class="icon-button"
           aria-label="Back to the start"
           title="Back to the start (R)"
-          onClick={() => studio.reset()}
+          onClick={() => time().reset()}
         >
           <Icon path={ICONS.reset} />
         </button>
         <button
           type="button"
           class="play"
-          aria-label={isPlaying() ? "Pause" : "Play"}
+          aria-label={time().isPlaying() ? "Pause" : "Play"}
           title="Play and pause (Space)"
-          onClick={() => studio.toggle()}
+          onClick={() => time().toggle()}
         >
-          <Icon path={isPlaying() ? ICONS.pause : ICONS.play} />
+          <Icon path={time().isPlaying() ? ICONS.pause : ICONS.play} />
         </button>
-        <button type="button" class="icon-button" aria-label="One step" title="One step (.)" onClick={() => studio.advance(1)}>
+        <button type="button" class="icon-button" aria-label="One step" title="One step (.)" onClick={() => time().advance(1)}>
           <Icon path={ICONS.step} />
         </button>
       </div>
@@ -52,18 +53,18 @@ export function Transport(props: { readonly studio: Studio }): JSX.Element {
           ref={line}
           type="range"
           aria-label="Wind back and forth"
-          aria-valuetext={`step ${studio.step()} of ${studio.stats().end}`}
+          aria-valuetext={`${time().unit} ${time().step()} of ${time().end()}`}
           min="0"
           step="1"
-          onInput={(event) => studio.seek(event.currentTarget.valueAsNumber)}
+          onInput={(event) => time().seek(event.currentTarget.valueAsNumber)}
         />
         <p class="scrub-text">
           <span>
-            step <output id="step">{counted(studio.step())}</output>
+            {time().unit} <output id="step">{counted(time().step())}</output>
           </span>
           <span class="rate">
-            <Show when={isPlaying()} fallback={studio.stats().end > studio.step() ? `of ${counted(studio.stats().end)}` : ""}>
-              {counted(studio.stats().stepsPerSecond)} steps/s
+            <Show when={time().isPlaying()} fallback={time().end() > time().step() ? `of ${counted(time().end())}` : ""}>
+              {counted(time().stepsPerSecond())} {time().unit === "step" ? "steps" : "passes"}/s
             </Show>
           </span>
         </p>
@@ -73,7 +74,7 @@ export function Transport(props: { readonly studio: Studio }): JSX.Element {
         <select
           onChange={(event) => {
             setSpeed(event.currentTarget.selectedIndex);
-            studio.speed(SPEEDS[event.currentTarget.selectedIndex]![1]);
+            time().speed(SPEEDS[event.currentTarget.selectedIndex]![1]);
           }}
         >
           {SPEEDS.map(([name], i) => (
@@ -88,11 +89,11 @@ export function Transport(props: { readonly studio: Studio }): JSX.Element {
           min="0"
           max="9999"
           step="1"
-          value={studio.config().seed}
+          value={time().seed()}
           onChange={(event) => {
             const seed = event.currentTarget.valueAsNumber;
-            if (Number.isInteger(seed) && seed >= 0 && seed <= 9999) studio.change({ seed });
-            else event.currentTarget.value = String(studio.config().seed);
+            if (Number.isInteger(seed) && seed >= 0 && seed <= 9999) time().reseed(seed);
+            else event.currentTarget.value = String(time().seed());
           }}
         />
       </label>

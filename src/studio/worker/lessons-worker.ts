@@ -35,5 +35,6 @@ answer({
     ...optimizers,
   ],
   instruments: new Instruments(),
+  duel: async () => new (await import("./duel.ts")).DuelDesk(),
   models: new ModelDesk(layersOf({ ...FEW, Conv1d, Embedding, GRU, LSTM, MultiHeadAttention, RNN })),
 });

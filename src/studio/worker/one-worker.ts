@@ -4,4 +4,8 @@ import { fewLayers } from "./few-layers.ts";
 import { Instruments } from "./instruments.ts";
 import { ModelDesk } from "./model-desk.ts";
 
-answer({ instruments: new Instruments(), models: new ModelDesk(fewLayers) });
+answer({
+  instruments: new Instruments(),
+  duel: async () => new (await import("./duel.ts")).DuelDesk(),
+  models: new ModelDesk(fewLayers),
+});
