@@ -46,11 +46,20 @@ const formulas = {
   },
 };
 
-/** The one file tells where the lessons are. */
+/** What the one file has in the place of parts that would make it too large: they tell that the served page has them. */
+const ELSEWHERE = {
+  "/lessons/lessons.tsx": "lessons/elsewhere.tsx",
+  "/norm.tsx": "rooms/norm-elsewhere.tsx",
+  "/regularize.ts": "worker/regularize-elsewhere.ts",
+};
+
 const elsewhere = {
-  name: "nabla-lessons-elsewhere",
+  name: "nabla-elsewhere",
   enforce: "pre",
-  resolveId: (id) => (id.endsWith("/lessons/lessons.tsx") ? join(source, "lessons/elsewhere.tsx") : null),
+  resolveId(id) {
+    const found = Object.keys(ELSEWHERE).find((end) => id.endsWith(end));
+    return found ? join(source, ELSEWHERE[found]) : null;
+  },
 };
 
 /** What `vite build` needs for every part of the studio. */
@@ -156,7 +165,7 @@ export async function buildStudio() {
   const served = await modules({ studio: "main.tsx", worker: "worker/session-worker.ts", lessons: "worker/lessons-worker.ts" }, [solid()]);
   const [main, worker, start] = await Promise.all([
     script("main.tsx", [elsewhere, solid()]),
-    script("worker/one-worker.ts"),
+    script("worker/one-worker.ts", [elsewhere]),
     script("one/start.ts"),
   ]);
   rmSync(out, { recursive: true, force: true });

@@ -5,10 +5,11 @@ import { lstsq } from "../math/linalg.ts";
 import { mseLoss } from "../math/loss.ts";
 import { keyOf, normal, uniform } from "../math/random.ts";
 import { initializers, Linear, Sequential, Tanh } from "../nn/index.ts";
-import { concatenate, stack, tensor } from "../ops/create.ts";
+import { concatenate, tensor } from "../ops/create.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { Adam } from "../optim/adam.ts";
 import type { Demo } from "./demo.ts";
+import { noisy, type Points, polynomialError, powers } from "./regularized.ts";
 import { trained } from "./train-small.ts";
 import { distance, draw, f64, item, sampled, traced } from "./values.ts";
 import { XOR } from "./xor.ts";
@@ -21,21 +22,12 @@ export const grid = (from: number, to: number, count = 121): Tensor =>
 
 export const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
 
-/** Columns 1, x, x², … of points. */
-const powers = (x: Tensor, degree: number): Tensor =>
-  stack(
-    Array.from({ length: degree + 1 }, (_, i) => x.pow(i)),
-    1,
-  );
-
-/** Mean squared errors on 15 points of a noisy sine and on 200 others, of polynomials of a degree fitted to the former. */
+/** Mean squared errors on 15 points of a noisy sine and on 200 others, of the polynomial of a degree fitted to the former. */
 function polynomialErrors(degree: number): { train: number; test: number } {
-  const [a, b] = [uniform(keyOf(1), [15], { low: -1, ...f64 }), uniform(keyOf(2), [200], { low: -1, ...f64 })];
-  const sample = (x: Tensor, seed: number): Tensor => x.mul(3).sin().add(draw(seed, x.shape[0]!).mul(0.2));
-  const [ya, yb] = [sample(a, 3), sample(b, 4)];
-  const weights = lstsq(powers(a, degree), ya);
-  const error = (x: Tensor, y: Tensor): number => item(powers(x, degree).matmul(weights).sub(y).square().mean());
-  return { train: error(a, ya), test: error(b, yb) };
+  const sample = (seed: number, count: number): Points => noisy(uniform(keyOf(seed), [count], { low: -1, ...f64 }), seed + 2);
+  const [train, test] = [sample(1, 15), sample(2, 200)];
+  const weights = lstsq(powers(train[0], degree), train[1]);
+  return { train: polynomialError(weights, train), test: polynomialError(weights, test) };
 }
 
 const SINE_ERRORS = [

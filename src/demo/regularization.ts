@@ -1,7 +1,5 @@
 /** @file Points of the deep-learning notes on normalization, regularization and initialization. */
 import { bootstrapIndices } from "../data/split.ts";
-import { scan } from "../function/control.ts";
-import { grad, valueAndGrad } from "../function/derivative.ts";
 import { parameterCount } from "../inspect/cost.ts";
 import { dropout } from "../math/dropout.ts";
 import { crossEntropy } from "../math/loss.ts";
@@ -9,13 +7,21 @@ import { batchNorm, batchNormAffine, batchRenorm, populationStatistics } from ".
 import { keyOf } from "../math/random.ts";
 import { softmax } from "../math/softmax.ts";
 import { Dropout, initializers, type Layer, Linear, ReLU, Sequential } from "../nn/index.ts";
-import { tensor, zeros } from "../ops/create.ts";
-import type { Tensor } from "../ops/tensor.ts";
+import { tensor } from "../ops/create.ts";
 import { Adam } from "../optim/adam.ts";
 import type { Demo } from "./demo.ts";
+import {
+  batchMoments,
+  type Penalty,
+  penalized,
+  softmaxSubnetworks,
+  sparseProblem,
+  withBatchStatistics,
+  withMovingAverages,
+} from "./regularized.ts";
 import { trained } from "./train-small.ts";
 import { accuracyOf, digitExamples, type Examples } from "./units.ts";
-import { distance, draw, f64, item, scalar } from "./values.ts";
+import { distance, draw, f64, item } from "./values.ts";
 
 /** Nets on a tenth of the digits: one alone, five bagged ones, and one with dropout. */
 async function bagsAndMasks(): Promise<{ alone: number; bagged: number; dropped: number; parameters: number }> {
@@ -40,58 +46,8 @@ async function bagsAndMasks(): Promise<{ alone: number; bagged: number; dropped:
   };
 }
 
-/** Weights of a sparse linear problem after proximal or plain gradient steps with a penalty: 20 features, 3 of which count. */
-function penalized(kind: "l1" | "l2"): number[] {
-  const x = draw(1, 100, 20);
-  const truth = tensor([3, -2, 1.5, ...new Array<number>(17).fill(0)], f64);
-  const y = x.matmul(truth).add(draw(2, 100).mul(0.1));
-  const [lr, lambda] = [0.1, 0.2];
-  const step = (w: Tensor): [Tensor, null] => {
-    const g = x.transpose().matmul(x.matmul(w).sub(y)).div(100);
-    const moved = w.sub(g.mul(lr));
-    // A step of the loss, then the penalty's own: towards 0 by a constant, or by a share.
-    return [
-      kind === "l1"
-        ? moved.sign().mul(
-            moved
-              .abs()
-              .sub(lr * lambda)
-              .relu(),
-          )
-        : moved.div(1 + lr * lambda),
-      null,
-    ];
-  };
-  return Array.from((scan(step, zeros([20], "f64"), null, { length: 300 })[0] as Tensor).dataSync());
-}
-
-/** Normalizing by moving averages in training: the largest weight after some steps on inputs that do not change. */
-function withMovingAverages(steps: number): { weights: number; losses: number[] } {
-  const x = draw(3, 64, 1);
-  const step = ([b, m, v]: readonly [Tensor, Tensor, Tensor]): [[Tensor, Tensor, Tensor], Tensor] => {
-    // The loss does not see that the averages will follow, so the step for the bias is undone, and taken again.
-    const loss = (bias: Tensor): Tensor => x.add(bias).sub(m).div(v.add(1e-5).sqrt()).sub(1).square().mean();
-    const { value, grad: slope } = valueAndGrad(loss)(b);
-    const moved = b.sub(slope.mul(0.5));
-    const z = x.add(moved);
-    const half = (old: Tensor, fresh: Tensor): Tensor => old.add(fresh).mul(0.5);
-    return [[moved, half(m, z.mean()), half(v, z.sub(z.mean()).square().mean())], value];
-  };
-  const [[b], losses] = scan(step, [scalar(0), scalar(0), scalar(1)] as [Tensor, Tensor, Tensor], null, { length: steps });
-  return { weights: Math.abs(item(b)), losses: Array.from((losses as Tensor).dataSync()) };
-}
-
-/** The same with the batch's own statistics, through which the gradient goes. */
-function withBatchStatistics(steps: number): number {
-  const x = draw(3, 64, 1);
-  const loss = (bias: Tensor): Tensor => {
-    const z = x.add(bias);
-    const centred = z.sub(z.mean());
-    return centred.div(centred.square().mean().add(1e-5).sqrt()).sub(1).square().mean();
-  };
-  const step = (b: Tensor): [Tensor, null] => [b.sub(grad(loss)(b).mul(0.5)), null];
-  return Math.abs(item(scan(step, scalar(0), null, { length: steps })[0]));
-}
+/** Weights of the sparse problem, in its order. */
+const sparseWeights = (kind: Penalty): number[] => Array.from(penalized(sparseProblem(), kind, [0.2]).dataSync());
 
 export const regularization: readonly Demo[] = [
   {
@@ -119,9 +75,7 @@ export const regularization: readonly Demo[] = [
     rows: ["NRM-1"],
     run() {
       const m = 8;
-      const x = draw(1, 4000, m, 1);
-      const means = x.mean(1);
-      const variances = x.sub(means.unsqueeze(1)).square().mean(1);
+      const { means, variances } = batchMoments(m);
       const { variance, mean: centre } = populationStatistics(means, variances, m);
       const { scale, shift } = batchNormAffine(centre, variance);
       const inputs = draw(2, 5, 1);
@@ -151,13 +105,13 @@ export const regularization: readonly Demo[] = [
     document: "S3",
     rows: ["NRM-1"],
     run() {
-      const moving = withMovingAverages(200);
+      const { biases, losses } = withMovingAverages(200);
       return {
         facts: [
-          { what: "bias after 200 steps with moving averages", value: moving.weights, least: 20 },
-          { what: "after 100", value: withMovingAverages(100).weights, least: 10 },
-          { what: "loss after 200 steps, which does not fall below 1", value: moving.losses.at(-1)!, least: 0.9 },
-          { what: "bias with the batch's own statistics", value: withBatchStatistics(100), expected: 0, within: 1e-9 },
+          { what: "bias after 200 steps with moving averages", value: Math.abs(biases.at(-1)!), least: 20 },
+          { what: "after 100", value: Math.abs(biases[99]!), least: 10 },
+          { what: "loss after 200 steps, which does not fall below 1", value: losses.at(-1)!, least: 0.9 },
+          { what: "bias with the batch's own statistics", value: Math.abs(withBatchStatistics(100).at(-1)!), expected: 0, within: 1e-9 },
         ],
       };
     },
@@ -195,7 +149,7 @@ export const regularization: readonly Demo[] = [
     document: "S3",
     rows: ["REG-1"],
     run() {
-      const w = penalized("l1");
+      const w = sparseWeights("l1");
       return {
         facts: [
           { what: "exact zeros among the 17 useless weights", value: w.slice(3).filter((x) => x === 0).length, expected: 17 },
@@ -210,7 +164,7 @@ export const regularization: readonly Demo[] = [
     document: "S3",
     rows: ["REG-1"],
     run() {
-      const w = penalized("l2");
+      const w = sparseWeights("l2");
       return {
         facts: [
           { what: "exact zeros", value: w.filter((x) => x === 0).length, expected: 0 },
@@ -296,18 +250,10 @@ export const regularization: readonly Demo[] = [
     document: "S3",
     rows: ["REG-2"],
     run() {
-      const n = 8;
-      const [x, w, b] = [draw(1, n), draw(2, n, 3), draw(3, 3)];
-      const masks = tensor(
-        Array.from({ length: 2 ** n }, (_, i) => Array.from({ length: n }, (_unused, bit) => (i >> bit) & 1)),
-        f64,
-      );
-      const logs = softmax(masks.mul(x).matmul(w).add(b), 1).log();
-      const geometric = softmax(logs.mean(0), 0);
-      const halved = softmax(x.mul(0.5).matmul(w).add(b), 0);
+      const { count, geometric, halved } = softmaxSubnetworks();
       return {
         facts: [
-          { what: "sub-networks", value: masks.shape[0]!, expected: 256 },
+          { what: "sub-networks", value: count, expected: 256 },
           { what: "difference of the two", value: distance(geometric, halved), expected: 0, within: 1e-12 },
         ],
       };

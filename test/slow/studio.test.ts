@@ -36,7 +36,7 @@ import {
 const dist = fileURLToPath(new URL("../../dist/", import.meta.url));
 if (!existsSync(ONE)) throw new Error("dist/studio is missing: npm run build");
 
-const ROOMS = ["boundary", "units", "flow", "spectra", "list", "convolve", "model", "approximate", "duel", "runs"] as const;
+const ROOMS = ["boundary", "units", "flow", "spectra", "list", "convolve", "model", "approximate", "duel", "norm", "runs"] as const;
 /** Rooms that show nothing of the run. */
 const TIMELESS: readonly string[] = ["spectra", "list", "convolve", "model", "approximate"];
 const folder = mkdtempSync(join(tmpdir(), "nabla-studio-"));

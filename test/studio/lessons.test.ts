@@ -11,18 +11,7 @@ import { Session } from "../../src/studio/worker/session.ts";
 
 /** Points that no room shows, and why. Their cards compute them all the same. */
 const WITHOUT_ROOM: Readonly<Record<string, readonly string[]>> = {
-  "norms and regularisers: a room of its own": [
-    "layer-norm",
-    "batch-norm",
-    "batch-norm-inference",
-    "batch-norm-moving-averages",
-    "batch-renormalization",
-    "bagging",
-    "ensemble",
-    "dropout-scaling",
-    "dropout-ensemble",
-    "dropout-against-bagging",
-  ],
+  "renormalization shows that its two differences are 0": ["batch-renormalization"],
   "the surface of the loss: a room of its own": ["directional-derivative", "steepest-descent", "optimizers", "learning-rate-schedules"],
   "the checks of the room List are of one derivative at a time": [
     "gradient-check",
@@ -71,7 +60,7 @@ test("exclusive or with the crossed feature is learnt by one unit; L1 sets usele
   const xor = new Session(readConfig(LINKS["polynomial-features"]!.config).config);
   xor.seek(500);
   expect(xor.measure(xor.train).accuracy).toBe(1);
-  const sparse = new Session(readConfig(LINKS["l1-sparse-weights"]!.config).config);
+  const sparse = new Session(readConfig(LINKS["regularizer-gradient"]!.config).config);
   sparse.seek(2000);
   const weights = Array.from(sparse.net.weights());
   const small = weights.slice(0, -1).filter((w) => Math.abs(w) < 0.05).length;
@@ -80,11 +69,11 @@ test("exclusive or with the crossed feature is learnt by one unit; L1 sets usele
 });
 
 test("a net that is too large learns its few points and errs on others; one without hidden layers does neither", () => {
-  const over = new Session(readConfig(LINKS.overfitting!.config).config);
+  const over = new Session(readConfig(LINKS["early-stopping"]!.config).config);
   over.seek(2000);
   expect(over.measure(over.train).accuracy).toBe(1);
   expect(over.measure(over.test).loss).toBeGreaterThan(10 * over.measure(over.train).loss);
-  const under = new Session(readConfig(LINKS.underfitting!.config).config);
+  const under = new Session(readConfig({ data: "circles", noise: 0.1, layers: [] }).config);
   under.seek(1000);
   expect(under.measure(under.train).accuracy).toBeLessThan(0.75);
 });

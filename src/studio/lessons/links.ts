@@ -6,11 +6,13 @@ import { FORMULA_EXAMPLES } from "../rooms/formula-examples.ts";
 import { MATRICES } from "../rooms/matrices.ts";
 import { MODEL_EXAMPLES } from "../rooms/model-examples.ts";
 import { PRESETS, viewOf } from "../rooms/presets.ts";
+import { TOO_LARGE } from "../rooms/too-large.ts";
 import type { Place } from "../state/url.ts";
 import { type Config, DEFAULT, FEATURES } from "../worker/config.ts";
 import type { CurveName } from "../worker/curve-names.ts";
 import { FIRST_NET } from "../worker/deep-net.ts";
 import { FIRST_MATRIX } from "../worker/matrix-choice.ts";
+import { FIRST_DROPOUT, FIRST_FITTING, FIRST_NORMS, FIRST_PENALTIES, type NormLook } from "../worker/norm-choice.ts";
 
 const preset = (name: string): Partial<Place> => {
   const found = PRESETS.find((each) => each.name === name)!;
@@ -52,8 +54,10 @@ const convolved = (name: string): Partial<Place> => {
 
 const trained = (config: Partial<Config>): Partial<Place> => ({ room: "boundary", config: { ...DEFAULT, ...config } });
 
-/** A net that is too large for its few points, with noise. */
-const TOO_LARGE: Partial<Config> = { data: "moons", count: 24, noise: 0.3, lr: 0.03 };
+const norm = (look: NormLook, view: Readonly<Record<string, unknown>> = {}): Partial<Place> => {
+  const all = { ...(look !== "norms" && { look }), ...view };
+  return { room: "norm", ...(Object.keys(all).length > 0 && { view: all }) };
+};
 
 /** Every feature, so that a penalty has something to remove. */
 const ALL_FEATURES: Partial<Config> = { data: "circles", noise: 0.1, features: FEATURES, layers: [] };
@@ -115,14 +119,23 @@ export const LINKS: Readonly<Record<string, Partial<Place>>> = {
   "local-optimum": preset("Exclusive or, trained"),
   "gradient-descent-slow": preset("Exclusive or, trained"),
   "polynomial-features": trained({ data: "xor", count: 4, noise: 0, features: ["x₁", "x₂", "x₁x₂"], layers: [], lr: 0.1 }),
-  underfitting: trained({ data: "circles", noise: 0.1, layers: [] }),
-  overfitting: trained(TOO_LARGE),
-  "early-stopping": trained(TOO_LARGE),
-  "dropout-rates": trained({ ...TOO_LARGE, dropout: 0.5 }),
-  "l1-sparse-weights": trained({ ...ALL_FEATURES, l1: 0.01 }),
-  "l2-shrinks-weights": trained({ ...ALL_FEATURES, l2: 0.03 }),
-  "weight-decay": trained({ ...ALL_FEATURES, l2: 0.03 }),
-  "regularizer-gradient": trained({ ...ALL_FEATURES, l2: 0.03 }),
+  underfitting: norm("fitting", { fitting: { ...FIRST_FITTING, degree: 1 } }),
+  overfitting: norm("fitting"),
+  "early-stopping": { room: "boundary", config: TOO_LARGE },
+  "dropout-rates": norm("dropout"),
+  "dropout-scaling": norm("dropout"),
+  "dropout-ensemble": norm("dropout", { dropout: { ...FIRST_DROPOUT, isLinear: true } }),
+  "dropout-against-bagging": norm("bagging"),
+  bagging: norm("bagging"),
+  ensemble: norm("bagging"),
+  "batch-norm": norm("norms"),
+  "batch-norm-inference": norm("norms", { norms: { ...FIRST_NORMS, mode: "evaluation", batches: 100 } }),
+  "batch-norm-moving-averages": norm("norms", { t: 200 }),
+  "layer-norm": norm("norms", { norms: { ...FIRST_NORMS, mode: "layer", eps: 0 } }),
+  "l1-sparse-weights": norm("penalties", { penalties: { ...FIRST_PENALTIES, lambda: 0.2 } }),
+  "l2-shrinks-weights": norm("penalties", { penalties: { ...FIRST_PENALTIES, kind: "l2" } }),
+  "weight-decay": norm("penalties", { penalties: { ...FIRST_PENALTIES, kind: "l2", isInside: false } }),
+  "regularizer-gradient": trained({ ...ALL_FEATURES, l1: 0.01 }),
   "backpropagation-equations": formula("A net of two layers"),
   "error-recursion": formula("A net of two layers"),
   "scalar-backpropagation": formula("A net of two layers"),

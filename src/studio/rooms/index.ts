@@ -62,6 +62,12 @@ export const ROOMS: readonly RoomEntry[] = [
     load: async () => (await import("./duel.tsx")).duel,
   },
   {
+    id: "norm",
+    title: "Norm",
+    icon: "M4 6h5M4 12h5M4 18h5M15 12h6M9 6l6 6-6 6M18 9v6",
+    load: async () => (await import("./norm.tsx")).norm,
+  },
+  {
     id: "runs",
     title: "Runs",
     icon: "M4 4v16h16M7 14c3-1 3-6 6-7s4 1 7-1M7 17c4 0 5-4 7-4s3 1 6 0",

@@ -4,6 +4,7 @@ import { approximate, tents } from "./approximate.ts";
 import { convolve } from "./convolve.ts";
 import { FlowDesk, type FlowQuestion } from "./flow.ts";
 import { graphOf } from "./graphs.ts";
+import { type RegularizeCommand, regularize } from "./regularize.ts";
 import { singularValuesOf, spectrumOf } from "./spectra.ts";
 
 export type InstrumentCommand =
@@ -14,6 +15,7 @@ export type InstrumentCommand =
   | { readonly do: "approximate"; readonly question: unknown }
   | { readonly do: "tents"; readonly question: number }
   | { readonly do: "singular"; readonly question: readonly number[] }
+  | RegularizeCommand
   | OwnCommand;
 
 const NAMES: readonly string[] = [
@@ -24,6 +26,7 @@ const NAMES: readonly string[] = [
   "convolve",
   "approximate",
   "tents",
+  "regularize",
   "own",
   "own-images",
   "own-zip",
@@ -55,6 +58,7 @@ export class Instruments {
     if (command.do === "convolve") return convolve(command.question);
     if (command.do === "approximate") return approximate(command.question);
     if (command.do === "tents") return tents(command.question);
+    if (command.do === "regularize") return regularize(command);
     if (command.do === "spectrum") return spectrumOf(command.question);
     return command.do === "singular" ? singularValuesOf(command.question) : this.#own.ask(command);
   }
