@@ -26,10 +26,17 @@ export class DivergenceError extends Error {
 
 /** Values of cells at one moment, to which they can be put back. Costs their memory once more, from the next step on. */
 export class Mark {
-  readonly #values: readonly (readonly [Cell, Tensor])[];
+  readonly #values: ReadonlyMap<Cell, Tensor>;
 
   constructor(cells: Iterable<Cell>) {
-    this.#values = [...cells].map((cell) => [cell, cell.value] as const);
+    this.#values = new Map(Array.from(cells, (cell) => [cell, cell.value]));
+  }
+
+  /** What a cell held. @throws {TypeError} for a cell that was not marked. */
+  valueOf(cell: Cell): Tensor {
+    const found = this.#values.get(cell);
+    if (!found) throw new TypeError(`internal: ${cell} was not marked`);
+    return found;
   }
 
   restore(): void {

@@ -22,10 +22,12 @@ import { FIRST_DOUBT, FIRST_GAN, FIRST_GUESS } from "../../src/studio/worker/due
 import { FlowDesk } from "../../src/studio/worker/flow.ts";
 import { GanRun } from "../../src/studio/worker/gan-run.ts";
 import { GuessRun } from "../../src/studio/worker/guess-run.ts";
+import { type LandscapeAnswers, LandscapeDesk } from "../../src/studio/worker/landscape.ts";
+import { FIRST_LAND, LEVELS, LOOKS_AT, levelOf, STARTS } from "../../src/studio/worker/landscape-choice.ts";
 import { FIRST_MATRIX } from "../../src/studio/worker/matrix-choice.ts";
 import { spectrumOf } from "../../src/studio/worker/spectra.ts";
 import { browser, hasChromium } from "../studio/page/browser.ts";
-import { NARROW, ONE, open, seek, settled, violations, WIDE } from "../studio/page/open.ts";
+import { type Handle, NARROW, ONE, open, seek, settled, violations, WIDE } from "../studio/page/open.ts";
 
 const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 if (!existsSync(ONE)) throw new Error("dist/studio is missing: npm run build");
@@ -92,6 +94,95 @@ describe.skipIf(!hasChromium)("in Chromium", () => {
     const before = await out(page, "stretch");
     await page.getByLabel("Angle of y, slider").press("ArrowRight");
     await page.waitForFunction((text) => document.querySelector("[data-out=stretch]")?.textContent !== text, before);
+    expect(complaints).toEqual([]);
+    await page.context().close();
+  });
+
+  test("Landscape: the race and the slope show what the library computes; the ball moves by key, drag and touch; the same link, the same pixels", async () => {
+    const { page, complaints } = await open(browser, { theme: "light", ...NARROW }, `${pathToFileURL(ONE).href}#landscape`);
+    const library = new LandscapeDesk();
+    const race = { ask: "race", surface: "valley", at: [-1.5, 1.2], race: FIRST_LAND } as const;
+    const { ways } = library.ask(race) as LandscapeAnswers["race"];
+    for (const { name, values, at } of ways) {
+      await shows(page, `above-${name}`, fixed(values[100]!));
+      expect(await out(page, `distance-${name}`)).toBe(fixed(Math.hypot(...at[100]!)));
+    }
+    const ball = async (axis: "x" | "y"): Promise<number> => Number(await page.getByLabel(`Ball, ${axis}`, { exact: true }).inputValue());
+    await page.getByLabel("Ball, x, slider").press("ArrowRight");
+    expect(await ball("x")).toBeCloseTo(-1.48, 6);
+    const map = page.locator(".stage canvas");
+    await map.scrollIntoViewIfNeeded();
+    const box = (await map.boundingBox())!;
+    await page.touchscreen.tap(box.x + 0.75 * box.width, box.y + 0.25 * box.height);
+    expect(await ball("x")).toBeCloseTo(1, 0);
+    expect(await ball("y")).toBeCloseTo(1, 0);
+    await page.mouse.move(box.x + 0.75 * box.width, box.y + 0.25 * box.height);
+    await page.mouse.down();
+    await page.mouse.move(box.x + 0.25 * box.width, box.y + 0.75 * box.height, { steps: 3 });
+    await page.mouse.up();
+    expect(await ball("x")).toBeCloseTo(-1, 0);
+    expect(await ball("y")).toBeCloseTo(-1, 0);
+    await page.getByLabel("SGD takes part").click();
+    await page.locator("[data-out=above-SGD]").waitFor({ state: "detached" });
+    await page.waitForFunction(() => location.hash.includes("?c="));
+    await page.getByLabel("Example").selectOption("Slow at the end");
+    await shows(page, "left-SGD", fixed((1 - 0.019) ** 2));
+    await page.getByLabel("Example").selectOption("The slope in a direction");
+    const asked = { ask: "slope", surface: "two minima", at: [0.6, 0.5], degrees: 30, alpha: 0.5 } as const;
+    const slope = library.ask(asked) as LandscapeAnswers["slope"];
+    await shows(page, "along", fixed(slope.along));
+    expect([await out(page, "dot"), await out(page, "steepest")]).toEqual([fixed(slope.along), fixed(Math.hypot(...slope.gradient))]);
+    for (const [alpha, error] of slope.errors)
+      expect(await page.locator(`[data-out="error-${alpha}"]`).textContent()).toBe(fixed(error, 2));
+    const dial = (await page.locator(".dial canvas").boundingBox())!;
+    await page.touchscreen.tap(dial.x + 0.5 * dial.width, dial.y + 0.1 * dial.height);
+    await expect.poll(() => page.getByLabel("Angle of u", { exact: true }).inputValue()).toBe("90");
+    const upward = fixed(slope.gradient[1]);
+    await shows(page, "dot", upward);
+    await shows(page, "along", upward);
+    await page.locator(".landscape .outs").first().click();
+    await page.keyboard.press("t");
+    expect(await page.locator(".table tbody tr").first().locator("td").textContent()).toBe(upward);
+    await page.keyboard.press("t");
+    expect(await violations(page)).toEqual([]);
+    await settled(page);
+    await page.waitForTimeout(500);
+    const pixels = (): Promise<string> => page.evaluate(() => document.querySelector<HTMLCanvasElement>(".stage canvas")!.toDataURL());
+    const before = await pixels();
+    await page.reload();
+    await shows(page, "along", upward);
+    await expect.poll(pixels, { timeout: 30_000 }).toBe(before);
+    expect(complaints).toEqual([]);
+    await page.context().close();
+  });
+
+  test("Landscape: a thousand starts end where the lecture says; the run of the page has its way, its loss in the middle, and a table", async () => {
+    const { page, complaints } = await open(browser, { theme: "dark", ...WIDE }, `${pathToFileURL(ONE).href}#landscape`);
+    await seek(page, 300);
+    await page.getByLabel("Example").selectOption("The run of this page");
+    await shows(page, "moments", "6");
+    await page.waitForFunction(() => document.querySelector("[data-out=centre]")!.textContent !== "–");
+    const loss = await page.evaluate(() => (globalThis as unknown as Handle).nablaStudio.studio.stats().trainLoss!);
+    expect(Number(await out(page, "centre"))).toBeCloseTo(loss, 3);
+    await page.waitForFunction(() => document.querySelector("[data-out=to]")!.textContent !== "–");
+    expect(await out(page, "to")).toBe(await out(page, "centre"));
+    expect(await violations(page)).toEqual([]);
+    await page.locator("h1").click();
+    await page.keyboard.press("t");
+    expect(await page.locator(".table tbody tr").first().locator("td").textContent()).toBe(await out(page, "centre"));
+    await page.keyboard.press("t");
+    await page.getByLabel("Example").selectOption("A thousand nets 2-2-1");
+    await page.locator("[aria-busy=false]", { hasText: "Where they start" }).waitFor();
+    const { losses } = new LandscapeDesk().ask({
+      ask: "starts",
+      hidden: 2,
+      seed: 1,
+      look: LOOKS_AT.length - 1,
+    }) as LandscapeAnswers["starts"];
+    for (const i of LEVELS.keys())
+      expect(await out(page, `level-${i}`)).toBe(percent(losses.filter((x) => levelOf(x) === i).length / STARTS));
+    await page.getByLabel("Pin A, slider").press("ArrowRight");
+    expect(await violations(page)).toEqual([]);
     expect(complaints).toEqual([]);
     await page.context().close();
   });

@@ -12,7 +12,6 @@ import { Session } from "../../src/studio/worker/session.ts";
 /** Points that no room shows, and why. Their cards compute them all the same. */
 const WITHOUT_ROOM: Readonly<Record<string, readonly string[]>> = {
   "renormalization shows that its two differences are 0": ["batch-renormalization"],
-  "the surface of the loss: a room of its own": ["directional-derivative", "steepest-descent", "optimizers", "learning-rate-schedules"],
   "the checks of the room List are of one derivative at a time": [
     "gradient-check",
     "automatic-is-not-numerical",

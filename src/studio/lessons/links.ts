@@ -3,6 +3,7 @@
 import { CONVOLUTIONS } from "../rooms/convolve-examples.ts";
 import { FLOW_EXAMPLES } from "../rooms/flow-nets.ts";
 import { FORMULA_EXAMPLES } from "../rooms/formula-examples.ts";
+import { LAND_EXAMPLES } from "../rooms/landscape-examples.ts";
 import { MATRICES } from "../rooms/matrices.ts";
 import { MODEL_EXAMPLES } from "../rooms/model-examples.ts";
 import { PRESETS, viewOf } from "../rooms/presets.ts";
@@ -39,6 +40,11 @@ const matrix = (name: string): Partial<Place> => {
   return { room: "spectra", ...(found.matrix !== FIRST_MATRIX && { view: { matrix: found.matrix } }) };
 };
 
+const landscape = (name: string): Partial<Place> => {
+  const { land } = LAND_EXAMPLES.find((each) => each.name === name)!;
+  return { room: "landscape", ...(Object.keys(land).length > 0 && { view: { land } }) };
+};
+
 const written = (name: string): Partial<Place> => {
   const found = MODEL_EXAMPLES.find((each) => each.name === name)!;
   return { room: "model", ...(found !== MODEL_EXAMPLES[0] && { view: { code: found.text } }) };
@@ -65,7 +71,7 @@ const ALL_FEATURES: Partial<Config> = { data: "circles", noise: 0.1, features: F
 /** By the name of the demonstration. */
 export const LINKS: Readonly<Record<string, Partial<Place>>> = {
   "xor-exact": preset("Exclusive or, by hand"),
-  "xor-training": preset("Exclusive or, trained"),
+  "xor-training": landscape("A thousand nets 2-2-1"),
   "linear-collapse": preset("Linear layers collapse"),
   "boundary-2-2-2-1": preset("Net 2-2-2-1"),
   "boundary-2-3-2-1": preset("Net 2-3-2-1"),
@@ -107,7 +113,7 @@ export const LINKS: Readonly<Record<string, Partial<Place>>> = {
   "wengert-list": formula("x y + sin x"),
   "maxout-as-keras": unit("maxout", 0.5, 3),
   "activation-table": unit("tanh", 1),
-  tangent: unit("tanh", 0.5),
+  tangent: landscape("A tangent is the best line"),
   "relu-sparsity": unit("ReLU", 0),
   translation: preset("Net 2-3-2-1"),
   "relu-keeps-gradient": deep("Thirty layers of ReLU, He"),
@@ -115,9 +121,13 @@ export const LINKS: Readonly<Record<string, Partial<Place>>> = {
   "backprop-order": deep("Thirty layers of ReLU, He"),
   "spectral-and-frobenius-norm": matrix("Glorot, square"),
   initializers: matrix("He, 4/(n+m)"),
-  "local-and-global-minimum": preset("Exclusive or, trained"),
-  "local-optimum": preset("Exclusive or, trained"),
-  "gradient-descent-slow": preset("Exclusive or, trained"),
+  "local-and-global-minimum": landscape("A thousand nets 2-2-1"),
+  "local-optimum": landscape("Start B: a local minimum"),
+  "gradient-descent-slow": landscape("Slow at the end"),
+  "directional-derivative": landscape("The slope in a direction"),
+  "steepest-descent": landscape("The slope in a direction"),
+  optimizers: landscape("Six in a steep valley"),
+  "learning-rate-schedules": landscape("Rates that fall"),
   "polynomial-features": trained({ data: "xor", count: 4, noise: 0, features: ["x₁", "x₂", "x₁x₂"], layers: [], lr: 0.1 }),
   underfitting: norm("fitting", { fitting: { ...FIRST_FITTING, degree: 1 } }),
   overfitting: norm("fitting"),

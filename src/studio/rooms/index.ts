@@ -28,6 +28,12 @@ export const ROOMS: readonly RoomEntry[] = [
     load: async () => (await import("./spectra.tsx")).spectra,
   },
   {
+    id: "landscape",
+    title: "Landscape",
+    icon: "M3 6c3 0 4 11 8 11s4-7 6-7 2 3 4 3M3 20h18M8 8a1.500 1.500 0 1 0 3 0a1.500 1.500 0 1 0-3 0",
+    load: async () => (await import("./landscape.tsx")).landscape,
+  },
+  {
     id: "list",
     title: "List",
     icon: "M5 6h4v4H5zM5 14h4v4H5zM15 10h4v4h-4zM9 8l6 4M9 16l6-4",

@@ -4,6 +4,7 @@ import { approximate, tents } from "./approximate.ts";
 import { convolve } from "./convolve.ts";
 import { FlowDesk, type FlowQuestion } from "./flow.ts";
 import { graphOf } from "./graphs.ts";
+import type { LandscapeDesk, LandscapeQuestion } from "./landscape.ts";
 import { type RegularizeCommand, regularize } from "./regularize.ts";
 import { singularValuesOf, spectrumOf } from "./spectra.ts";
 
@@ -13,6 +14,7 @@ export type InstrumentCommand =
   | { readonly do: "graph"; readonly text: string; readonly values: Readonly<Record<string, number>> }
   | { readonly do: "convolve"; readonly question: unknown }
   | { readonly do: "approximate"; readonly question: unknown }
+  | { readonly do: "landscape"; readonly question: LandscapeQuestion }
   | { readonly do: "tents"; readonly question: number }
   | { readonly do: "singular"; readonly question: readonly number[] }
   | RegularizeCommand
@@ -26,6 +28,7 @@ const NAMES: readonly string[] = [
   "convolve",
   "approximate",
   "tents",
+  "landscape",
   "regularize",
   "own",
   "own-images",
@@ -38,6 +41,7 @@ const NAMES: readonly string[] = [
 export class Instruments {
   readonly #flow = new FlowDesk();
   readonly #own = new OwnDesk();
+  #landscape: Promise<LandscapeDesk> | undefined;
   #last: Promise<unknown> = Promise.resolve();
 
   /** Whether a command is a question to the instruments. */
@@ -54,6 +58,7 @@ export class Instruments {
 
   #ask(command: InstrumentCommand): unknown {
     if (command.do === "flow") return this.#flow.ask(command.question);
+    if (command.do === "landscape") return this.#onLandscape(command.question);
     if (command.do === "graph") return graphOf(command.text, command.values);
     if (command.do === "convolve") return convolve(command.question);
     if (command.do === "approximate") return approximate(command.question);
@@ -61,5 +66,10 @@ export class Instruments {
     if (command.do === "regularize") return regularize(command);
     if (command.do === "spectrum") return spectrumOf(command.question);
     return command.do === "singular" ? singularValuesOf(command.question) : this.#own.ask(command);
+  }
+  /** Loaded when it is asked first. */
+  async #onLandscape(question: LandscapeQuestion): Promise<unknown> {
+    this.#landscape ??= import("./landscape.ts").then(({ LandscapeDesk: Desk }) => new Desk());
+    return (await this.#landscape).ask(question);
   }
 }

@@ -124,9 +124,9 @@ export class Net {
     return this.linears.flatMap(({ weight, bias }) => [weight, bias!]);
   }
 
-  /** All weights and biases, layer by layer: W row by row, then b. */
-  weights(): Float32Array {
-    const parts = this.cells.map((cell) => cell.value.dataSync() as Float32Array);
+  /** All weights and biases, layer by layer: W row by row, then b; `of` gives those of another time. */
+  weights(of: (cell: Cell) => Tensor = ({ value }) => value): Float32Array {
+    const parts = this.cells.map((cell) => of(cell).dataSync() as Float32Array);
     const all = new Float32Array(parts.reduce((n, { length }) => n + length, 0));
     let offset = 0;
     for (const part of parts) {

@@ -13,7 +13,7 @@ import { Views, type Wanted } from "./taps.ts";
 /** A command of the page. Each has a number, which the answer repeats. */
 export type Command =
   | { readonly do: "open"; readonly config: unknown; readonly edits?: readonly unknown[]; readonly step?: number }
-  | { readonly do: "play" | "pause" | "save" }
+  | { readonly do: "play" | "pause" | "save" | "path" }
   | { readonly do: "step"; readonly steps: number }
   | { readonly do: "seek"; readonly step: number }
   | { readonly do: "speed"; readonly stepsPerSecond: number }
@@ -82,6 +82,8 @@ export class Server {
         return this.#start(command.config, command.edits ?? [], command.step ?? 0);
       case "save":
         return { step: this.#goal ?? this.#open.step, edits: this.#open.edits, weights: Array.from(this.#open.net.weights()) };
+      case "path":
+        return this.#open.path();
       case "curve":
         return curveOf(command.name, command.a, command.at);
       case "softmax":

@@ -45,6 +45,13 @@ const FIRST_STRIDE = 64;
 /** How many steps one call of a program takes. Few sizes, so that little is compiled. */
 const CALLS = [100, 20, 5, 1] as const;
 
+/** Where a run has been: the weights at its marks and now, and the points that it has now. */
+export interface RunPath extends Points {
+  readonly config: Config;
+  readonly steps: readonly number[];
+  readonly weights: readonly Float32Array[];
+}
+
 export interface Measures {
   readonly loss: number;
   readonly accuracy: number;
@@ -280,6 +287,16 @@ export class Session {
   measure({ xy, labels }: Points): Measures {
     const { loss, accuracy } = this.#measure(this.#inputs(featuresOf(xy, this.config.features)), this.#targets(labels));
     return { loss: loss.itemSync(), accuracy: accuracy.itemSync() };
+  }
+
+  path(): RunPath {
+    const before = this.#marks.filter(({ step }) => step < this.step);
+    return {
+      ...this.train,
+      config: this.config,
+      steps: [...before.map(({ step }) => step), this.step],
+      weights: [...before.map(({ mark }) => this.net.weights((cell) => mark.valueOf(cell))), this.net.weights()],
+    };
   }
 
   dispose(): void {
