@@ -49,8 +49,10 @@ const formulas = {
 /** What the one file has in the place of parts that would make it too large: they tell that the served page has them. */
 const ELSEWHERE = {
   "/lessons/lessons.tsx": "lessons/elsewhere.tsx",
-  "/norm.tsx": "rooms/norm-elsewhere.tsx",
-  "/regularize.ts": "worker/regularize-elsewhere.ts",
+  "/norm.tsx": "rooms/elsewhere.tsx",
+  "/duel.tsx": "rooms/elsewhere.tsx",
+  "/regularize.ts": "worker/elsewhere.ts",
+  "/duel.ts": "worker/elsewhere.ts",
 };
 
 const elsewhere = {

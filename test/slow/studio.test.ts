@@ -36,7 +36,20 @@ import {
 const dist = fileURLToPath(new URL("../../dist/", import.meta.url));
 if (!existsSync(ONE)) throw new Error("dist/studio is missing: npm run build");
 
-const ROOMS = ["boundary", "units", "flow", "spectra", "landscape", "list", "convolve", "model", "approximate", "duel", "norm", "runs"] as const;
+const ROOMS = [
+  "boundary",
+  "units",
+  "flow",
+  "spectra",
+  "landscape",
+  "list",
+  "convolve",
+  "model",
+  "approximate",
+  "duel",
+  "norm",
+  "runs",
+] as const;
 /** Rooms that show nothing of the run. */
 const TIMELESS: readonly string[] = ["spectra", "list", "convolve", "model", "approximate"];
 const folder = mkdtempSync(join(tmpdir(), "nabla-studio-"));
@@ -385,19 +398,19 @@ describe("sizes", () => {
   const brotli = (names: Iterable<string>): number => [...names].reduce((sum, name) => sum + brotliCompressSync(bytes(name)).length, 0);
 
   test("the page, its worker and the one file keep their budgets", () => {
-    // Measured 2026-12-01, in kB: page and first room 49, other rooms 3 to 5 each, Convolve 7, Landscape 12, worker 127, instruments and lessons 81, one file 313, 235 gzipped, all 1,280. To measure again, print these.
+    // Measured 2026-12-01, in kB: page and first room 49, other rooms 3 to 7 each, Duel and Landscape 12, worker 127, instruments and lessons 86, one file 315, 239 gzipped (without Norm and Duel), all 1,488. To measure again, print these.
     const page = loaded("studio.js").add("studio.css");
     expect([...page]).not.toContain("engine.js");
     expect(brotli(loaded("boundary.js", page))).toBeLessThan(60_000);
     const other = (room: string): number => brotli([...loaded(`${room}.js`)].filter((name) => !page.has(name)));
-    for (const room of ROOMS) expect(other(room), room).toBeLessThan(room === "landscape" ? 13_000 : 8_000);
+    for (const room of ROOMS) expect(other(room), room).toBeLessThan(13_000);
     const worker = loaded("worker.js");
     expect(brotli(worker)).toBeLessThan(130_000);
-    expect(brotli([...loaded("lessons.js")].filter((name) => !worker.has(name)))).toBeLessThan(85_000);
+    expect(brotli([...loaded("lessons.js")].filter((name) => !worker.has(name)))).toBeLessThan(88_000);
     expect(bytes("one.html").length).toBeLessThan(340_000);
     expect(gzipSync(bytes("one.html"), { level: 9 }).length).toBeLessThan(250_000);
     const all = readdirSync(join(dist, "studio")).reduce((sum, name) => sum + bytes(name).length, 0);
-    expect(all).toBeLessThan(1_370_000);
+    expect(all).toBeLessThan(1_500_000);
   });
 
   test("no page that imports nabla carries any of it", () => {
