@@ -13,9 +13,10 @@ export interface Affine {
   readonly terms: ReadonlyMap<Expr, number>;
 }
 
-/** What is known of a variable: the affine form that it was bound to, or the range of its values. */
+/** What is known of a variable: the affine form that it was bound to, that of each lane, or the range of its values. */
 export interface Known {
   readonly affine?: Affine;
+  readonly lanes?: AffineLanes;
   readonly range?: Range;
 }
 
@@ -99,6 +100,7 @@ export interface AffineLanes {
 export function affineLanes(x: Expr, known: ReadonlyMap<Expr, Known>): AffineLanes | undefined {
   if (x.op === "splat") return { base: affineOf(x.args[0], known), offsets: Array<number>(x.lanes).fill(0) };
   if (x.op === "ramp") return { base: constantForm(0), offsets: Array.from({ length: x.lanes }, (_, i) => i) };
+  if (x.op === "variable") return known.get(x)?.lanes;
   if (x.op !== "add" && x.op !== "sub" && x.op !== "mul" && x.op !== "div" && x.op !== "rem") return undefined;
   const [a, b] = x.args;
   const left = affineLanes(a, known);

@@ -130,6 +130,8 @@ export interface Tiling {
   /** The most products per result before a part of a sum is added to memory; and the length of a sum above which it is cut into parts. Measure with `gemm_1024`. */
   readonly blockProducts: number;
   readonly longSum: number;
+  /** Up to this many terms the results of a sum take longer to move than its operands. Measure with `vgg16_train_b2`. */
+  readonly fewTerms: number;
   /** The least products of a part that pay for adding it to memory; the same for products with operands at indices from memory. Measure with `lenet_b64`. */
   readonly leastProducts: number;
   /**
@@ -145,6 +147,11 @@ export interface Tiling {
   readonly leastUnrolled: number;
   /** From this many elements on a row is long enough for several independent sums. Measure with `softmax_fwd`. */
   readonly longRow: number;
+  /**
+   * True if vectors whose elements are rows apart cost little where as many neighbours as a vector has elements are loaded together: the code generator loads the rows and transposes them.
+   * Measure with `conv3x3_fwd`.
+   */
+  readonly squares: boolean;
   /**
    * Vectors per iteration of elementwise nests and of sums along a vector; and the least elements for several accumulators in such a sum. Measure with
    * `softmax_fwd`.
@@ -276,6 +283,7 @@ export const WASM: Target = {
     points: 8,
     blockProducts: 640,
     longSum: 1024,
+    fewTerms: 0,
     leastProducts: 128,
     cutsPoints: false,
     lookedUpProducts: 64,
@@ -283,6 +291,7 @@ export const WASM: Target = {
     writtenTerms: 8,
     leastUnrolled: 1 << 12,
     longRow: 64,
+    squares: false,
     unroll: 4,
     unrolledSum: 32,
     mostRows: 64,

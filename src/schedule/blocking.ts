@@ -5,15 +5,20 @@
 import { divisor } from "../base/shape.ts";
 import { type Nest, type Part, pointsOf, type Tile } from "./tiling.ts";
 
+/** The axis along which a value is read that is written along the vectors; -1 if the nest does not transpose. */
+export function axisAcross({ axes, loads }: Nest["access"], vector: number): number {
+  if (vector < 0) return -1;
+  const across = (i: number): boolean => loads[i]!.some((c, j) => c === 1 && loads[vector]![j] !== 0 && loads[vector]![j] !== 1);
+  return axes.findIndex((_, i) => i !== vector && across(i));
+}
+
 /**
  * Blocks for a transposition. A value that is read along one axis and written along another is handled in small squares of both axes, so that each
  * cache line is fetched once. Empty if the nest does not transpose, or if no divisor of the extents fits a line.
  */
 export function transposeBlocks({ access, lanes, target }: Nest, vector: number): Part[] {
-  const { axes, loads } = access;
-  if (vector < 0) return [];
-  const across = (i: number): boolean => loads[i]!.some((c, j) => c === 1 && loads[vector]![j] !== 0 && loads[vector]![j] !== 1);
-  const read = axes.findIndex((_, i) => i !== vector && across(i));
+  const { axes } = access;
+  const read = axisAcross(access, vector);
   if (read < 0 || axes[read]!.cuts.length + axes[vector]!.cuts.length > 0) return [];
   const { line } = target.caches;
   const blocks = [read, vector].map((axis) => ({ axis, size: divisor(axes[axis]!.extent, (n) => n <= line && n % lanes === 0) }));

@@ -65,6 +65,15 @@ function paysOutermost(nest: Nest, { tile, vector }: Choice, parts: readonly Par
   return (axes[axis]!.extent / pointsOf(tile, axis)) * panel(inner, axis, results) < points * panel(axis, inner);
 }
 
+/**
+ * Returns true if a sum has so few terms that its results take longer to pass through the caches than its operands. Its loops then go through the results in the order of memory: the
+ * gradient of a weight from a small batch, with the update of the weight.
+ */
+function resultsPass({ access: { axes, stores }, target }: Nest, { vector }: Choice, parts: readonly Part[]): boolean {
+  const terms = axes.reduce((n, a) => (a.kind === "sum" ? n * a.extent : n), 1);
+  return parts.length === 0 && terms <= target.tiling.fewTerms && axes[vector]?.kind === "out" && stores[vector] === 1;
+}
+
 /** Loops over results and parts of the sum, outermost first. */
 export function orderLoops(nest: Nest, choice: Choice, parts: readonly Part[]): Level[] {
   const { access, reduces } = nest;
@@ -78,8 +87,9 @@ export function orderLoops(nest: Nest, choice: Choice, parts: readonly Part[]): 
   const near = tiled.filter((i) => !far.includes(i));
   const [swept] = tiled;
   const mayHoist = far.length === 0 && vector.length > 0 && swept !== undefined;
-  const hoisted = mayHoist && paysOutermost(nest, choice, parts, swept, plain) ? [swept] : [];
-  const inner = stays ? [...vector, ...near] : [...near, ...vector];
+  const passes = resultsPass(nest, choice, parts);
+  const hoisted = mayHoist && !passes && paysOutermost(nest, choice, parts, swept, plain) ? [swept] : [];
+  const inner = stays && !passes ? [...vector, ...near] : [...near, ...vector];
   const order: Level[] = [...far, ...hoisted, ...plain, ...inner.filter((i) => !hoisted.includes(i)), ...taps].map((axis) => ({ axis }));
   const size = stays && vector.length > 0 && swept !== undefined ? sweptBlock(nest, swept, choice.tile, parts) : 0;
   if (size > 0) order.unshift({ axis: swept!, size });

@@ -1,5 +1,5 @@
 /** @file The tile of a nest: how many results it holds in registers, along which axes, and what is unrolled. */
-import { cacheLines, transposeBlocks } from "./blocking.ts";
+import { axisAcross, cacheLines, transposeBlocks } from "./blocking.ts";
 import { cyclesOf } from "./tile-cost.ts";
 import { axesOf, type Choice, type Nest, type Tile } from "./tiling.ts";
 import { vectorAxis } from "./vector-axis.ts";
@@ -37,6 +37,12 @@ function unrolledVectors(nest: Nest, vector: number): Tile {
     ];
   const elements = axes.reduce((n, a) => n * a.extent, 1);
   const isShort = results < leastUnrolled || (rowByRow && elements < longRow);
+  const read = target.tiling.squares && !rowByRow && !isShort ? axisAcross(access, vector) : -1;
+  if (read >= 0)
+    return [
+      [vector, 1],
+      [read, lanes],
+    ];
   if (vector < 0 || transposeBlocks(nest, vector).length > 0 || isShort) return [];
   // Row by row it takes as many as sums do, so that the two loops can be fused.
   const count = rowByRow ? unroll : [unroll, 2].find(divides);

@@ -73,6 +73,30 @@ describe.each([AVX512, AVX2])("$name", (target) => {
     expect(folds(32)).toBeGreaterThan(0);
   });
 
+  test("a transposition holds a square of vectors at a time", () => {
+    const [kernel] = kernelsOf(target, (x) => [x!.transpose().neg()], drawn([80, 96]));
+    const stores = (found = 0): number => {
+      eachStmt(kernel!.body, (s) => {
+        if (s.kind === "store") found++;
+      });
+      return found;
+    };
+    expect(stores()).toBe(target.lanes.f32);
+  });
+
+  test("a sum of few terms goes through its results in the order of memory, one of many does not", () => {
+    const steps = (terms: number): number[] => {
+      const [kernel] = kernelsOf(target, (x, y) => [x!.dot(y!, "ki,kj->ij")], drawn([terms, 40], [terms, 320]));
+      const found: number[] = [];
+      eachStmt(kernel!.body, (s) => {
+        if (s.kind === "for" && s.parallel) found.push(s.to);
+      });
+      return found;
+    };
+    expect(steps(2)[0]).toBeLessThanOrEqual(40);
+    expect(steps(target.tiling.fewTerms + 8)[0]).toBeGreaterThan(40);
+  });
+
   test("the gradient of a weight is summed in parts of an image", () => {
     const gradient: Fn = (x, w, g) => [vjp((v: Tensor) => x!.conv(v))(w!).pullback(g!)[0]!];
     const args = drawn([2, 16, 30, 30], [16, 16, 3, 3], [2, 16, 28, 28]);

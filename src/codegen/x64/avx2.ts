@@ -159,6 +159,10 @@ export class Avx2 implements VectorExtension {
     return this.#make("vpblendd", [a, b], length, ofSecond);
   }
 
+  transposed([a, b]: readonly number[], length: number, wanted: number): number[] {
+    return [0x20, 0x31].slice(0, wanted).map((blocks) => this.#make("vperm2f128", [a!, b!], length, blocks));
+  }
+
   load(wide: boolean, place: Memory, length: number, mask: number): number {
     return this.#make(wide ? "vmaskmovpd" : "vmaskmovps", [this.#widened(wide, mask, length), place], length);
   }

@@ -119,6 +119,15 @@ export class Avx512 implements VectorExtension {
     return result;
   }
 
+  /** Even and odd blocks of two vectors each, then of what these give. */
+  transposed(rows: readonly number[], length: number, wanted: number): number[] {
+    const [a, b, c, d] = rows as readonly [number, number, number, number];
+    const [even, odd] = [0x88, 0xdd];
+    const pick = (x: number, y: number, immediate: number): number => this.#on.make("v", "vshuff32x4", [x, y], { length, immediate });
+    const halves = [even, odd].slice(0, wanted).map((of): [number, number] => [pick(a, b, of), pick(c, d, of)]);
+    return Array.from({ length: wanted }, (_, block) => pick(...halves[block % 2]!, block < 2 ? even : odd));
+  }
+
   load(wide: boolean, place: Memory, length: number, mask: number): number {
     return this.#on.make("v", wide ? "vmovupd" : "vmovups", [place], { length, mask, zeroing: true });
   }

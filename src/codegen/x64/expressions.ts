@@ -50,6 +50,8 @@ export class Expressions implements Emitter {
   readonly #around: Surroundings;
   readonly #integers: Integers;
   readonly #conversions: Conversions;
+  /** Loads that were made before the statements at hand (`squares.ts`). */
+  loaded: ReadonlyMap<Expr, number> = new Map();
   #uses: Map<Expr, number> = new Map();
   #kept: Map<Expr, number> = new Map();
   /** Constants of the outermost loop at hand, which are fetched before it. */
@@ -98,7 +100,7 @@ export class Expressions implements Emitter {
 
   /** The value of `x`. */
   emit(x: Expr): number {
-    const kept = this.#kept.get(x);
+    const kept = this.#kept.get(x) ?? this.loaded.get(x);
     if (kept !== undefined) return kept;
     const value = this.#compute(x, undefined);
     if (this.isShared(x)) this.#kept.set(x, value);

@@ -100,6 +100,10 @@ export interface VectorExtension {
   setLane(target: number, i: number, general: number, length: number): void;
   /** Lanes of a vector in a register and of one in memory: those of the second are counted on from the first. */
   permuted(x: Expr, first: number, second: Memory, picks: readonly number[]): number;
+  /**
+   * Of as many vectors as each has blocks of 128 bits, the vectors of their first blocks, of their second blocks, ...; of these the first `wanted`.
+   */
+  transposed(rows: readonly number[], length: number, wanted: number): number[];
 
   load(wide: boolean, place: Memory, length: number, mask: number): number;
   store(wide: boolean, place: Memory, value: number, length: number, mask: number): void;

@@ -19,6 +19,7 @@ import { interleave } from "./interleave.ts";
 import { MemoryAccess } from "./memory.ts";
 import { Pointers } from "./pointers.ts";
 import { type Functions, isFunction } from "./routines.ts";
+import { loadSquares, noteIndices } from "./squares.ts";
 import { MOST_PARTS } from "./team.ts";
 
 /** A variable's place: a value, or a scalar expression that is computed where it is used. */
@@ -51,6 +52,7 @@ const isVectorOf = (s: Stmt): boolean => s.kind === "let" && s.value.lanes > 1 &
 
 class Generator {
   readonly code: Builder;
+  readonly #kernel: Kernel;
   readonly #known: Map<Expr, Known> = new Map();
   readonly #homes: Map<Expr, Home> = new Map();
   /** Loop counters that were read as values: the others are not kept. */
@@ -67,6 +69,7 @@ class Generator {
   constructor(kernel: Kernel, machine: Machine, constants: Constants) {
     this.code = new Builder(machine.instructions);
     this.#vectors = machine.registers.vectors;
+    this.#kernel = kernel;
     this.#assigned = assigned(kernel.body);
     const buffers = kernel.buffers.map((_, i) => this.#argument(i));
     this.#pointers = new Pointers(this.code, this.#known, buffers, (x) => this.#expressions.emit(x));
@@ -98,6 +101,8 @@ class Generator {
 
   block(stmts: readonly Stmt[]): void {
     for (let i = 0; i < stmts.length; ) {
+      if (stmts[i]!.kind !== "let") this.#expressions.loaded = new Map();
+      else if (stmts[i - 1]?.kind !== "let") this.#expressions.loaded = this.#loadSquares(stmts, i);
       let end = i;
       while (end < stmts.length && isVectorOf(stmts[end]!)) end++;
       if (end - i < 2) this.#emit(stmts[i++]!);
@@ -107,10 +112,25 @@ class Generator {
         i = end;
       }
     }
+    this.#expressions.loaded = new Map();
   }
 
   #emit(s: Stmt): void {
     this.#expressions.statement(operandsOf(s), () => this.#statement(s));
+  }
+
+  /** Loads the squares that the `let`s from a position on gather. */
+  #loadSquares(stmts: readonly Stmt[], from: number): ReadonlyMap<Expr, number> {
+    const end = stmts.findIndex((s, i) => i > from && s.kind !== "let");
+    const lets = stmts.slice(from, end < 0 ? undefined : end).filter((s) => s.kind === "let");
+    noteIndices(lets, this.#known, (x) => !this.#assigned.has(x));
+    return loadSquares(lets, {
+      kernel: this.#kernel,
+      known: this.#known,
+      on: this.#expressions,
+      placeOf: (buffer, form) => this.#memory.placeOf(buffer, form),
+      isCertain: (form) => this.#pointers.isCertain(form) && [...form.terms.keys()].every((x) => this.#homes.has(x)),
+    });
   }
 
   #statement(s: Stmt): void {

@@ -76,7 +76,7 @@ export class MemoryAccess {
     return this.#pointers.place(buffer, index, byteSize(this.#dtype(buffer)));
   }
 
-  #placeOf(buffer: number, form: Affine): Memory {
+  placeOf(buffer: number, form: Affine): Memory {
     return this.#pointers.placeOf(buffer, form, byteSize(this.#dtype(buffer)));
   }
 
@@ -85,7 +85,7 @@ export class MemoryAccess {
     if (index.lanes === 1) return this.#place(buffer, index);
     const affine = this.#affineLanes(index);
     if (!affine || affine.offsets.length !== lanes || affine.offsets.some((o, i) => o !== affine.offsets[0]! + i)) return undefined;
-    return this.#placeOf(buffer, sum(affine.base, constantForm(affine.offsets[0]!)));
+    return this.placeOf(buffer, sum(affine.base, constantForm(affine.offsets[0]!)));
   }
 
   /** Only where the terms have a range that makes them the index for certain. */
@@ -134,7 +134,7 @@ export class MemoryAccess {
     if (byteSize(dtype) < 4) return this.#byLanes(x, index, mask && this.#on.emit(mask));
     const spread = affine ? Math.max(...affine.offsets) - Math.min(...affine.offsets) : 0;
     if (affine && !mask && spread >= x.lanes - 1 && spread < 2 * x.lanes) return this.#gatherNear(x, affine);
-    const place = affine ? this.#placeOf(x.value, affine.base) : this.#pointers.base(x.value);
+    const place = affine ? this.placeOf(x.value, affine.base) : this.#pointers.base(x.value);
     const base = place.index === undefined ? place : { base: this.#on.make("g", "lea.q", [place]), displacement: 0 };
     const indices = affine ? this.#on.vector(affine.offsets, "i32") : this.#on.emit(index);
     const memory: Memory = { ...base, index: indices, scale: byteSize(dtype) };
@@ -147,7 +147,7 @@ export class MemoryAccess {
     const low = Math.min(...offsets);
     const second = Math.max(...offsets) - (x.lanes - 1);
     const name = x.dtype === "f64" ? "vmovupd" : "vmovups";
-    const at = (o: number): Memory => this.#placeOf(x.value, sum(base, constantForm(o)));
+    const at = (o: number): Memory => this.placeOf(x.value, sum(base, constantForm(o)));
     const first = this.#on.make("v", name, [at(low)], { length });
     const picks = offsets.map((o) => (o - low < x.lanes ? o - low : o - second + x.lanes));
     return this.#on.extension.permuted(x, first, at(second), picks);

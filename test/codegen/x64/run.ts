@@ -16,8 +16,14 @@ export const obstacle: string | undefined = typeof system === "string" ? system 
 
 const GUARD = 0xa5;
 
-/** The buffers after the kernel ran. */
-export function executed(kernel: Kernel, data: readonly TypedArray[], machine: Machine, checkAll = false): TypedArray[] {
+/** The buffers after the kernel ran. `listing` collects its code as text. */
+export function executed(
+  kernel: Kernel,
+  data: readonly TypedArray[],
+  machine: Machine,
+  checkAll = false,
+  listing?: Map<number, string>,
+): TypedArray[] {
   if (typeof system === "string") throw new Error(system);
   const memory = new SharedArrayBuffer(1 << 16);
   new Uint8Array(memory).fill(GUARD);
@@ -33,7 +39,7 @@ export function executed(kernel: Kernel, data: readonly TypedArray[], machine: M
   const program = { kernels: [kernel], steps: [], bindings: 0 };
   const reports = new Int32Array(new SharedArrayBuffer(4 * REPORTS));
   const addresses = { arena, counters: 0n, reports: system.addressOf(reports.buffer), functions: system.functions };
-  const { bytes, kernels, faults } = compileProgram(program, { machine, ...addresses, checkAll });
+  const { bytes, kernels, faults } = compileProgram(program, { machine, ...addresses, checkAll, listing });
   const list = new BigUint64Array(memory, 0, views.length);
   for (const [i, view] of views.entries()) list[i] = arena + BigInt(view.byteOffset);
   if (kernels[0] === undefined) throw new Error(`kernel ${kernel.name} is no machine code`);
