@@ -34,14 +34,17 @@ function laying(region: Region, target: Target): Rule {
     const lanes = laneAxis(instruction);
     if (lanes === undefined || rows.has(original)) return undefined;
     const [x, y] = tuple(operands, 2);
+    const isFixed = original.results.some((value) => fixed.has(value));
     if (isOf(instruction, convWeight)) {
       const images = lanes === IMAGES ? inLanes(x, lanes, copied) : x;
-      return [bindIn(lanes, convWeight, [images, inLanes(y, lanes, copied)], { ...instruction.params, zeros: undefined })];
+      const gradient = bindIn(lanes, convWeight, [images, inLanes(y, lanes, copied)], { ...instruction.params, zeros: undefined });
+      // It is added up in vectors of output channels, part by part.
+      return [isFixed && lanes === CHANNELS && target.laying.prefersChannels ? x.bind(copy, [gradient]) : gradient];
     }
     if (!isOf(instruction, conv)) return undefined;
     const own = lanes === IMAGES ? [inLanes(x, lanes, copied), inRows(y, copied)] : [x, copied(y, 0)];
     const result = bindIn(lanes, conv, own, { ...instruction.params, zeros: zerosOf(x, y, target) });
-    return [original.results.some((value) => fixed.has(value)) ? x.bind(copy, [result]) : result];
+    return [isFixed ? x.bind(copy, [result]) : result];
   };
 }
 
