@@ -52,19 +52,6 @@ function isTap(nest: Nest, axis: number): boolean {
   return terms[axis]!.every((_, j) => 3 * reads(j, true) <= 2 * axes[axis]!.extent * reads(j, false));
 }
 
-/** Returns true if hoisting the tiled loop outermost moves less data: tiles × untiled operands < untiled points × tiled operand. */
-function paysOutermost(nest: Nest, { tile, vector }: Choice, parts: readonly Part[], axis: number, plain: readonly number[]): boolean {
-  const { access } = nest;
-  const { axes } = access;
-  const panel = (moving: number, fixed: number, along?: readonly number[]): number =>
-    panelOf(nest, vector, parts, along ? { moving, fixed, along } : { moving, fixed });
-  const inner = plain.at(-1);
-  if (inner === undefined || plain.some((i) => panel(i, axis) === 0)) return false;
-  const results = axesOf(access, "out").filter((i) => i !== axis);
-  const points = plain.reduce((n, i) => n * axes[i]!.extent, 1);
-  return (axes[axis]!.extent / pointsOf(tile, axis)) * panel(inner, axis, results) < points * panel(axis, inner);
-}
-
 /**
  * Returns true if a sum has so few terms that its results take longer to pass through the caches than its operands. Its loops then go through the results in the order of memory: the
  * gradient of a weight from a small batch, with the update of the weight.
@@ -74,22 +61,41 @@ function resultsPass({ access: { axes, stores }, target }: Nest, { vector }: Cho
   return parts.length === 0 && terms <= target.tiling.fewTerms && axes[vector]?.kind === "out" && stores[vector] === 1;
 }
 
+/** Returns true if the vector axis goes outside the other tiled axes: some operand moves along the vector axis only, and its panel then stays in the cache. */
+function panelStays(nest: Nest, choice: Choice, parts: readonly Part[], tiled: readonly number[]): boolean {
+  const { axes, loads } = nest.access;
+  if (axes[choice.vector]?.kind !== "out") return true;
+  return !resultsPass(nest, choice, parts) && loads[choice.vector]!.some((c, j) => c !== 0 && tiled.every((i) => loads[i]![j] === 0));
+}
+
+/** Returns true if hoisting the tiled loop outermost moves less data: tiles × untiled operands < untiled points × tiled operand. */
+function paysOutermost(nest: Nest, choice: Choice, parts: readonly Part[], axis: number, plain: readonly number[]): boolean {
+  const { tile, vector } = choice;
+  const { access } = nest;
+  const { axes } = access;
+  const panel = (moving: number, fixed: number, along?: readonly number[]): number =>
+    panelOf(nest, vector, parts, along ? { moving, fixed, along } : { moving, fixed });
+  const inner = plain.at(-1);
+  if (inner === undefined || resultsPass(nest, choice, parts) || plain.some((i) => panel(i, axis) === 0)) return false;
+  const results = axesOf(access, "out").filter((i) => i !== axis);
+  const points = plain.reduce((n, i) => n * axes[i]!.extent, 1);
+  return (axes[axis]!.extent / pointsOf(tile, axis)) * panel(inner, axis, results) < points * panel(axis, inner);
+}
+
 /** Loops over results and parts of the sum, outermost first. */
 export function orderLoops(nest: Nest, choice: Choice, parts: readonly Part[]): Level[] {
   const { access, reduces } = nest;
-  const { loads, terms, partial } = access;
+  const { terms, partial } = access;
   const { plain, vector, tiled, taps } = resultAxes(nest, choice, parts);
-  // The vector axis goes outside the other tiled axis if some operand moves along the vector axis only: its panel then stays in the cache.
-  const stays = vector.every((v) => loads[v]!.some((c, j) => c !== 0 && tiled.every((i) => loads[i]![j] === 0)));
+  const stays = panelStays(nest, choice, parts, tiled);
   // Partial sums differ by position. All channels of a position are computed before the next position, and all positions before the next images.
   const meet = (i: number, j: number): boolean => terms[i]!.some((c, load) => c !== 0 && terms[j]![load] !== 0);
   const far = partial.length > 0 ? tiled.filter((i) => plain.some((j) => meet(i, j))) : [];
   const near = tiled.filter((i) => !far.includes(i));
   const [swept] = tiled;
   const mayHoist = far.length === 0 && vector.length > 0 && swept !== undefined;
-  const passes = resultsPass(nest, choice, parts);
-  const hoisted = mayHoist && !passes && paysOutermost(nest, choice, parts, swept, plain) ? [swept] : [];
-  const inner = stays && !passes ? [...vector, ...near] : [...near, ...vector];
+  const hoisted = mayHoist && paysOutermost(nest, choice, parts, swept, plain) ? [swept] : [];
+  const inner = stays ? [...vector, ...near] : [...near, ...vector];
   const order: Level[] = [...far, ...hoisted, ...plain, ...inner.filter((i) => !hoisted.includes(i)), ...taps].map((axis) => ({ axis }));
   const size = stays && vector.length > 0 && swept !== undefined ? sweptBlock(nest, swept, choice.tile, parts) : 0;
   if (size > 0) order.unshift({ axis: swept!, size });

@@ -50,8 +50,7 @@ export class Expressions implements Emitter {
   readonly #around: Surroundings;
   readonly #integers: Integers;
   readonly #conversions: Conversions;
-  /** Loads that were made before the statements at hand (`squares.ts`). */
-  loaded: ReadonlyMap<Expr, number> = new Map();
+  loaded: ReadonlyMap<Expr, number> = new Map(); // what `squares.ts` loaded for the statements at hand
   #uses: Map<Expr, number> = new Map();
   #kept: Map<Expr, number> = new Map();
   /** Constants of the outermost loop at hand, which are fetched before it. */
