@@ -248,6 +248,7 @@ class Rewriter {
     let used = 0;
     for (let v = 0; v < this.#registers.length; v++)
       if (this.#registers[v]! >= 0 && this.#builder.kinds[v] === "g") used |= 1 << this.#registers[v]!;
+    for (const { g } of this.#passages.values()) for (const register of g) used |= 1 << register;
     return CALLEE_SAVED.filter((r) => used & (1 << r));
   }
 
