@@ -19,7 +19,16 @@ export const AVX512: Target = {
   // A gather of sixteen elements takes some 24 cycles. With fewer issues than the processor has, the tiler prefers square tiles, which load less for each product: mlp_b128 and
   // vgg_small_b32 took 10 and 7 % less than with 3.5; with 2 they took more again.
   costs: { ...WASM.costs, issues: 2.5, lines: 0.5, gather: 24, scatter: 32, fold: 12 },
-  tiling: { ...WASM.tiling, points: 14, manyProducts: 1 << 16, cutsPoints: true, rowElements: 3 << 12, foldsApart: true, fewTerms: 64, squares: true },
+  tiling: {
+    ...WASM.tiling,
+    points: 14,
+    manyProducts: 1 << 16,
+    cutsPoints: true,
+    rowElements: 3 << 12,
+    foldsApart: true,
+    fewTerms: 64,
+    squares: true,
+  },
   caches: { ...WASM.caches, panel: 1 << 17 },
   laying: { ...WASM.laying, prefersChannels: true },
   packing: { ...WASM.packing, columns: 32, rows: 16, leastTransposed: 32, meetingPitch: 4096 },
