@@ -194,8 +194,8 @@ describe.skipIf(!hasChromium)("what is saved", () => {
 
   test.each(["units", "flow", "spectra", "list"])("the room %s has a picture and a table", async (room) => {
     const { page, complaints } = await open(browser, { theme: "light", ...WIDE }, `${one}#${room}`);
-    await page.waitForTimeout(1000);
-    expect((await save(page, "Save the picture (SVG)")).toString()).toContain("<path");
+    // A room draws when its worker has answered, which takes a while on a busy machine.
+    await expect.poll(async () => (await save(page, "Save the picture (SVG)")).toString(), { timeout: 30_000 }).toContain("<path");
     expect(PNG.sync.read(await save(page, "Save the picture (PNG)")).width).toBeGreaterThan(200);
     expect((await save(page, "Save the table (CSV)")).toString().split("\n").length).toBeGreaterThan(2);
     expect(complaints).toEqual([]);
