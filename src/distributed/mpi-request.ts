@@ -132,8 +132,14 @@ export class Partners {
     for (const [i, rank] of ranks.entries())
       checked(library, isend(nothing, 0, byte, rank, FAREWELL, world, requests.subarray(i, i + 1)), "MPI_Isend");
     const start = performance.now();
-    const isDone = (rank: number): boolean => this.#hears(rank) || this.trouble([rank], performance.now() - start) !== undefined;
-    for (let rest = ranks; rest.length > 0; library.sleep(SLEEP_US)) rest = rest.filter((rank) => !isDone(rank));
+    let looked = start;
+    for (let rest = ranks; rest.length > 0; library.sleep(SLEEP_US)) {
+      rest = rest.filter((rank) => !this.#hears(rank));
+      const now = performance.now();
+      if (now - looked < LOOK_MS) continue;
+      looked = now;
+      rest = rest.filter((rank) => this.#troubleWith(rank, now - start) === undefined);
+    }
     this.#complete(requests);
   }
 }
