@@ -50,6 +50,18 @@ function axes(ctx: CanvasRenderingContext2D, box: Box, frame: BandFrame, palette
   for (const tick of ticksIn(range(frame.x), 6)) ctx.fillText(signedTick(tick), toX(tick), height - 7);
 }
 
+/** An upright line at the place that is asked about. */
+function asked(ctx: CanvasRenderingContext2D, { height }: Box, x: number, palette: Palette): void {
+  ctx.strokeStyle = palette.soft;
+  ctx.lineWidth = 1;
+  ctx.setLineDash([3, 3]);
+  ctx.beginPath();
+  ctx.moveTo(x, TOP);
+  ctx.lineTo(x, height - BOTTOM);
+  ctx.stroke();
+  ctx.setLineDash([]);
+}
+
 export interface DrawnPoints {
   /** Pairs of x and y. */
   readonly points: readonly number[];
@@ -90,14 +102,7 @@ export function band(
     }
     curveThrough(ctx, x, mean, toX, toY, palette.highInk, []);
   }
-  ctx.strokeStyle = palette.soft;
-  ctx.lineWidth = 1;
-  ctx.setLineDash([3, 3]);
-  ctx.beginPath();
-  ctx.moveTo(toX(at), TOP);
-  ctx.lineTo(toX(at), box.height - BOTTOM);
-  ctx.stroke();
-  ctx.setLineDash([]);
+  asked(ctx, box, toX(at), palette);
   for (let k = 0; k < points.length / 2; k++) {
     ctx.beginPath();
     ctx.arc(toX(points[2 * k]!), toY(points[2 * k + 1]!), k === chosen ? 6 : 4, 0, 2 * Math.PI);
@@ -124,12 +129,5 @@ export function deviations(
   const { toX, toY } = scales(box, frame);
   curveThrough(ctx, [x[0]!, x.at(-1)!], [noise, noise], toX, toY, palette.lowInk, [5, 4]);
   curveThrough(ctx, x, model, toX, toY, palette.highInk, []);
-  ctx.strokeStyle = palette.soft;
-  ctx.lineWidth = 1;
-  ctx.setLineDash([3, 3]);
-  ctx.beginPath();
-  ctx.moveTo(toX(at), TOP);
-  ctx.lineTo(toX(at), box.height - BOTTOM);
-  ctx.stroke();
-  ctx.setLineDash([]);
+  asked(ctx, box, toX(at), palette);
 }

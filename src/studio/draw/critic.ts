@@ -1,6 +1,6 @@
 /** @file Two nets against each other in the plane: what the critic says of every place, real points and made ones, and where the critic sends them. */
 import type { Box } from "./axes.ts";
-import { contour, heat } from "./heat.ts";
+import { stretchedHeat, traceContour } from "./heat.ts";
 import type { Palette } from "./palette.ts";
 import { mark, toPixels } from "./points.ts";
 
@@ -24,19 +24,18 @@ export interface DrawnGaussians {
 /** Pixels of the longest arrow. */
 const LONGEST = 26;
 
-/** @param scratch A canvas for the map, before it is stretched. */
 export function criticPlane(
   ctx: CanvasRenderingContext2D,
   { width: side }: Box,
   drawn: DrawnDuel | undefined,
   gaussians: DrawnGaussians,
-  { extent, scratch, withArrows }: { readonly extent: number; readonly scratch: HTMLCanvasElement; readonly withArrows: boolean },
+  { extent, withArrows }: { readonly extent: number; readonly withArrows: boolean },
   palette: Palette,
 ): void {
   const place = { side, extent };
   ctx.clearRect(0, 0, side, side);
   if (drawn) {
-    criticMap(ctx, side, drawn, scratch, palette);
+    criticMap(ctx, side, drawn, palette);
     const r = side > 320 ? 2.4 : 1.9;
     for (let i = 0; i < drawn.real.length; i += 2)
       spot(ctx, 1, toPixels(place, drawn.real[i]!, drawn.real[i + 1]!), r, palette.highInk, palette.paper);
@@ -48,29 +47,13 @@ export function criticPlane(
 }
 
 /** What the critic says, and the line where it cannot tell. */
-function criticMap(
-  ctx: CanvasRenderingContext2D,
-  side: number,
-  { map, cells: n }: DrawnDuel,
-  scratch: HTMLCanvasElement,
-  palette: Palette,
-): void {
-  if (scratch.width !== n) scratch.width = scratch.height = n;
-  const pixels = scratch.getContext("2d")!;
-  const image = pixels.createImageData(n, n);
-  heat(new Uint32Array(image.data.buffer), map, palette.shades);
-  pixels.putImageData(image, 0, 0);
-  ctx.imageSmoothingEnabled = true;
-  ctx.drawImage(scratch, 0, 0, side, side);
+function criticMap(ctx: CanvasRenderingContext2D, side: number, { map, cells: n }: DrawnDuel, palette: Palette): void {
+  stretchedHeat(ctx, side, n, map, palette.shades);
   ctx.strokeStyle = palette.ink;
   ctx.lineWidth = 1;
   ctx.setLineDash([3, 3]);
   ctx.beginPath();
-  const segments = contour(map, n, 127.5);
-  for (let i = 0; i < segments.length; i += 4) {
-    ctx.moveTo((segments[i]! / n) * side, (segments[i + 1]! / n) * side);
-    ctx.lineTo((segments[i + 2]! / n) * side, (segments[i + 3]! / n) * side);
-  }
+  traceContour(ctx, side, n, map, 127.5);
   ctx.stroke();
   ctx.setLineDash([]);
 }

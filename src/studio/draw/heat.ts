@@ -5,6 +5,29 @@ export function heat(pixels: Uint32Array, bytes: Uint8Array, shades: Uint32Array
   for (let i = 0; i < bytes.length; i++) pixels[i] = shades[bytes[i]!]!;
 }
 
+let small: HTMLCanvasElement | undefined;
+
+/** A map of n × n bytes, stretched over a square of `side` pixels. */
+export function stretchedHeat(ctx: CanvasRenderingContext2D, side: number, n: number, bytes: Uint8Array, shades: Uint32Array): void {
+  small ??= document.createElement("canvas");
+  if (small.width !== n) small.width = small.height = n;
+  const pixels = small.getContext("2d")!;
+  const image = pixels.createImageData(n, n);
+  heat(new Uint32Array(image.data.buffer), bytes, shades);
+  pixels.putImageData(image, 0, 0);
+  ctx.imageSmoothingEnabled = true;
+  ctx.drawImage(small, 0, 0, side, side);
+}
+
+/** Adds the {@link contour} of values over a square of `side` pixels to the path. */
+export function traceContour(ctx: CanvasRenderingContext2D, side: number, n: number, values: ArrayLike<number>, level: number): void {
+  const segments = contour(values, n, level);
+  for (let i = 0; i < segments.length; i += 4) {
+    ctx.moveTo((segments[i]! / n) * side, (segments[i + 1]! / n) * side);
+    ctx.lineTo((segments[i + 2]! / n) * side, (segments[i + 3]! / n) * side);
+  }
+}
+
 /** Of the 16 cases of marching squares: pairs of sides (0 top, 1 right, 2 bottom, 3 left) that the line joins. */
 const CASES: readonly (readonly number[])[] = [
   [],

@@ -1,6 +1,6 @@
 /** @file A function of two variables as a map with contours, or as a surface that turns; and what moves on it. */
 import type { Box } from "./axes.ts";
-import { contour, heat } from "./heat.ts";
+import { stretchedHeat, traceContour } from "./heat.ts";
 import type { Palette } from "./palette.ts";
 import { fromPixels, type Place, toPixels } from "./points.ts";
 
@@ -48,30 +48,15 @@ export function pixelToTerrain(terrain: Terrain, side: number, px: number, py: n
   return [cut(x), cut(y)];
 }
 
-let small: HTMLCanvasElement | undefined;
-
 /** The map, with lines of equal height. */
 export function terrainMap(ctx: CanvasRenderingContext2D, { width: side }: Box, { levels, shades, n }: Terrain, palette: Palette): void {
   ctx.clearRect(0, 0, side, side);
-  small ??= document.createElement("canvas");
-  if (small.width !== n) small.width = small.height = n;
-  const pixels = small.getContext("2d")!;
-  const image = pixels.createImageData(n, n);
-  heat(new Uint32Array(image.data.buffer), shades, palette.shades);
-  pixels.putImageData(image, 0, 0);
-  ctx.imageSmoothingEnabled = true;
-  ctx.drawImage(small, 0, 0, side, side);
+  stretchedHeat(ctx, side, n, shades, palette.shades);
   ctx.strokeStyle = palette.soft;
   ctx.lineWidth = 0.75;
   ctx.globalAlpha = 0.55;
   ctx.beginPath();
-  for (let j = 1; j < CONTOURS; j++) {
-    const segments = contour(levels, n, j / CONTOURS);
-    for (let i = 0; i < segments.length; i += 4) {
-      ctx.moveTo((segments[i]! / n) * side, (segments[i + 1]! / n) * side);
-      ctx.lineTo((segments[i + 2]! / n) * side, (segments[i + 3]! / n) * side);
-    }
-  }
+  for (let j = 1; j < CONTOURS; j++) traceContour(ctx, side, n, levels, j / CONTOURS);
   ctx.stroke();
   ctx.globalAlpha = 1;
 }

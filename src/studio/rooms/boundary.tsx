@@ -1,7 +1,7 @@
 /** @file The room Boundary: points of the plane, what a net says of every place, and how its layers bend the plane. */
 import { createMemo, createSignal, type JSX, Match, Show, Switch } from "solid-js";
 import type { Box } from "../draw/axes.ts";
-import { contour, heat } from "../draw/heat.ts";
+import { stretchedHeat, traceContour } from "../draw/heat.ts";
 import { losses } from "../draw/losses.ts";
 import type { Palette } from "../draw/palette.ts";
 import { fromPixels, points, toPixels } from "../draw/points.ts";
@@ -123,7 +123,6 @@ function Plane(props: { readonly studio: Studio }): JSX.Element {
   const [tool, setTool] = createSignal<Tool>("move");
   const [withTest, setWithTest] = studio.view("test", false);
   const [cursor, setCursor] = createSignal<readonly [number, number] | undefined>();
-  let small: HTMLCanvasElement | undefined;
   let held = -1;
   /** Where points were last added or erased, as long as the pointer is down. */
   let brush: readonly [number, number] | undefined;
@@ -150,22 +149,11 @@ function Plane(props: { readonly studio: Studio }): JSX.Element {
     if (tap) {
       const n = tap.shape[1]!;
       const bytes = (tap.data as Uint8Array).subarray((tap.shape[0]! - 1) * n * n);
-      small ??= document.createElement("canvas");
-      if (small.width !== n) small.width = small.height = n;
-      const pixels = small.getContext("2d")!;
-      const image = pixels.createImageData(n, n);
-      heat(new Uint32Array(image.data.buffer), bytes, palette.shades);
-      pixels.putImageData(image, 0, 0);
-      ctx.imageSmoothingEnabled = true;
-      ctx.drawImage(small, 0, 0, side, side);
+      stretchedHeat(ctx, side, n, bytes, palette.shades);
       ctx.strokeStyle = palette.ink;
       ctx.lineWidth = 1.5;
       ctx.beginPath();
-      const segments = contour(bytes, n, 127.5);
-      for (let i = 0; i < segments.length; i += 4) {
-        ctx.moveTo((segments[i]! / n) * side, (segments[i + 1]! / n) * side);
-        ctx.lineTo((segments[i + 2]! / n) * side, (segments[i + 3]! / n) * side);
-      }
+      traceContour(ctx, side, n, bytes, 127.5);
       ctx.stroke();
     }
     points(ctx, place, rows(), palette, side > 320 ? 3.6 : 3, withTest());

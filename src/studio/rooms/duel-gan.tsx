@@ -153,7 +153,6 @@ interface PlaneProps {
 }
 
 function Plane(props: PlaneProps): JSX.Element {
-  const scratch = document.createElement("canvas");
   /** A Gaussian that is dragged is shown where it is; the duel begins anew where it is let go. */
   const [held, setHeld] = createSignal<readonly [k: number, x: number, y: number]>();
   const centers = (): number[] => {
@@ -191,7 +190,7 @@ function Plane(props: PlaneProps): JSX.Element {
               found: props.answer?.counts.map((n) => n >= FOUND) ?? [],
               chosen: props.chosen,
             },
-            { extent: GAN_REACH, scratch, withArrows: props.withArrows },
+            { extent: GAN_REACH, withArrows: props.withArrows },
             palette,
           )
         }
