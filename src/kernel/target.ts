@@ -23,8 +23,6 @@ export interface Costs {
   /** Loads of a vector, relative to a vector of consecutive elements: one element repeated, and elements that are not contiguous. Measure with `conv7x7_fb`. */
   readonly repeated: number;
   readonly gather: number;
-  /** Storing the lanes of a vector one by one, in loads. Absent if the results of a vector must be contiguous. Measure with `conv3x3_fb`. */
-  readonly scatter?: number;
   /** Combining the lanes of a vector, in loads. Measure with `softmax_fwd`. */
   readonly fold: number;
   /** Factor on the cost of unrolled terms: unrolling must promise a tenth less. Measure with `lenet_b64`, whose first layer was slower at equal cost. */

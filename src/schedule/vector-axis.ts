@@ -2,7 +2,7 @@
 import type { Nest } from "./tiling.ts";
 
 /** The axis along which vectors cost least, because most loads are contiguous or constant there; -1 if none is long enough or cheaper than scalars. */
-export function vectorAxis({ access, lanes, reduces, target: { costs } }: Nest): number {
+export function vectorAxis({ access, lanes, target: { costs } }: Nest): number {
   const { axes, loads, stores } = access;
   if (lanes === 1) return -1;
   const lastOut = axes.findLastIndex((a) => a.kind === "out");
@@ -11,15 +11,11 @@ export function vectorAxis({ access, lanes, reduces, target: { costs } }: Nest):
   let least = Number.POSITIVE_INFINITY;
   axes.forEach((axis, i) => {
     if (axis.extent < lanes) return;
-    // The lanes of a long sum's results may be stored one by one: they are few beside its terms.
-    const apart = axis.kind === "out" && (i !== lastOut || stores[i] !== 1);
-    if (apart && !(reduces && costs.scatter !== undefined && stores[i] !== null)) return;
+    if (axis.kind === "out" && (i !== lastOut || stores[i] !== 1)) return;
     const vectors = Math.ceil(axis.extent / lanes);
     const loaded = loads[i]!.reduce<number>((sum, c) => sum + (c === 0 ? costs.repeated : c === 1 ? 1 : costs.gather), 0);
     // Lanes that are computed twice are wasted; the lanes of a sum must be combined at the end.
-    const cost =
-      (loaded * vectors * lanes) / axis.extent +
-      (axis.kind === "sum" ? (costs.fold * lanes) / summed : apart ? costs.scatter! / summed : 0);
+    const cost = (loaded * vectors * lanes) / axis.extent + (axis.kind === "sum" ? (costs.fold * lanes) / summed : 0);
     if (cost < least) {
       least = cost;
       best = i;

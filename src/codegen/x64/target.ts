@@ -18,8 +18,6 @@ export const AVX512: Target = {
   calls: "vectors",
   // A gather of sixteen elements takes some 24 cycles. With fewer issues than the processor has, the tiler prefers square tiles, which load less for each product: mlp_b128 and
   // vgg_small_b32 took 10 and 7 % less than with 3.5; with 2 they took more again.
-  // No scatter: tiles whose lanes are stored apart gave wrong gradients of weights, and read outside of their buffers, for images of 8 and 16 pixels a side (5 x 5 kernels, 32 to 48
-  // channels; 60 random convolutions beside WebAssembly show it).
   costs: { ...WASM.costs, issues: 2.5, lines: 0.5, gather: 24, fold: 12 },
   tiling: {
     ...WASM.tiling,
