@@ -111,12 +111,14 @@ async function runOnce(ranks: number, hostfile: string | undefined, command: rea
   }
 }
 
-/** What a rank said of its end, or else what mpirun says of it. */
+/** What a rank said of its end, or else what mpirun says of it. A rank that was ended from outside says nothing: then what mpirun says, and which rank missed it. */
 export function reasonIn(said: string): string | undefined {
   const own = /^error: (rank \d+ .*)$/m.exec(said)?.[1];
-  if (own !== undefined) return own;
+  const missed = own === undefined ? null : /^(rank \d+ on .*, step \d+): rank (\d+) is gone/.exec(own);
   const openMpi = /process rank (\d+) with PID (\d+) on node (\S+) exited on signal (\d+)/.exec(said.replaceAll(/\s+/g, " "));
-  if (openMpi) return `rank ${openMpi[1]} on ${openMpi[3]} was ended by signal ${openMpi[4]}`;
+  const bySignal = openMpi && `rank ${openMpi[1]} on ${openMpi[3]} was ended by signal ${openMpi[4]}`;
+  if (own !== undefined) return missed && openMpi?.[1] === missed[2] ? `${bySignal}; ${missed[1]} missed it` : own;
+  if (bySignal) return bySignal;
   const hydra = /PID (\d+) RUNNING AT (\S+)[\s\S]*?EXIT CODE: (\d+)/.exec(said);
   if (hydra) return `the rank with process number ${hydra[1]} on ${hydra[2]} ended with exit code ${hydra[3]}`;
   const cut = /Remote daemon: .* on node (\S+)/.exec(said);

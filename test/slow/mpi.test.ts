@@ -177,7 +177,7 @@ describe.skipIf(usable.length === 0)(`what fails${usable.length === 0 ? " (skipp
     process.kill(rankOf(child.pid!, 2), "SIGKILL");
     const { status, stderr } = await ended;
     expect(status, stderr).toBe(0);
-    expect(stderr).toMatch(/^nabla: .*(signal 9|exit code 9).*; last checkpoint: step \d+; restart 1 of 3 on 4 ranks$/m);
+    expect(stderr).toMatch(/^nabla: .*(signal 9|exit code 9|rank 2 is gone).*; last checkpoint: step \d+; restart 1 of 3 on 4 ranks$/m);
     expect(weightsOf(out).equals(wanted())).toBe(true);
   });
 

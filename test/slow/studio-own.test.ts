@@ -2,7 +2,6 @@
  * @file The reader's own in the studio, in Chromium: tables that are pasted, images and arrays, points that are drawn, files that are bad; what is saved and opened again;
  * a model's code, which runs where it can load nothing. Skipped where Chromium is not installed.
  */
-import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -18,9 +17,10 @@ import { MODEL_EXAMPLES } from "../../src/studio/rooms/model-examples.ts";
 import { writePlace } from "../../src/studio/state/url.ts";
 import { DEFAULT } from "../../src/studio/worker/config.ts";
 import { browser, hasChromium } from "../studio/page/browser.ts";
-import { layoutFaults, NARROW, ONE, open, ready, seek, settled, violations, WIDE, weights } from "../studio/page/open.ts";
+import { layoutFaults, NARROW, ONE, open, out, ready, seek, settled, violations, WIDE, weights } from "../studio/page/open.ts";
+import { serve } from "../studio/page/serve.ts";
 
-const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+const _main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 if (!existsSync(ONE)) throw new Error("dist/studio is missing: npm run build");
 
 const folder = mkdtempSync(join(tmpdir(), "nabla-studio-"));
@@ -204,7 +204,6 @@ describe.skipIf(!hasChromium)("what is saved", () => {
 });
 
 describe.skipIf(!hasChromium)("a model's code", () => {
-  const out = (page: Page, name: string): Promise<string | null> => page.locator(`[data-out=${name}]`).textContent();
   const fault = (page: Page, text: string): Promise<void> => page.locator("#model-fault").filter({ hasText: text }).waitFor();
   const code = (page: Page, text: string): Promise<void> => page.locator("#model-code").fill(text);
 
@@ -250,13 +249,7 @@ describe.skipIf(!hasChromium)("a model's code", () => {
   test("served: the file is read again when it changes; its code can load nothing", async () => {
     const file = join(folder, "model.mjs");
     writeFileSync(file, 'import { nn } from "nabla";\nexport default () => new nn.Linear(4, 3);\n');
-    const child = spawn(process.execPath, [main, "studio", file], { stdio: ["ignore", "pipe", "inherit"] });
-    const url = await new Promise<string>((resolve) => {
-      child.stdout.on("data", (said) => {
-        const found = /http:\S+/.exec(String(said));
-        if (found) resolve(found[0]);
-      });
-    });
+    const { child, url } = await serve(["studio", file], folder);
     try {
       const { page } = await open(browser, { theme: "light", ...WIDE }, url);
       expect(await page.locator("h1").textContent()).toBe("Model");

@@ -2,19 +2,18 @@
  * @file The studio as readers meet it, in Chromium: two tabs, reloads, the way back, storage that is forbidden, links that say what cannot be, a server that was
  * started again, paper. Skipped where Chromium is not installed.
  */
-import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { pathToFileURL } from "node:url";
 import type { BrowserContext, Page } from "playwright-core";
 import { afterAll, describe, expect, test } from "vitest";
 import { writePlace } from "../../src/studio/state/url.ts";
 import { DEFAULT } from "../../src/studio/worker/config.ts";
 import { browser, hasChromium } from "../studio/page/browser.ts";
 import { type Handle, layoutFaults, NARROW, ONE, open, ready, seek, WIDE } from "../studio/page/open.ts";
+import { type Server, serve } from "../studio/page/serve.ts";
 
-const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 if (!existsSync(ONE)) throw new Error("dist/studio is missing: npm run build");
 const ADDRESS = pathToFileURL(ONE).href;
 const folder = mkdtempSync(join(tmpdir(), "nabla-robust-"));
@@ -32,22 +31,9 @@ async function tab(context: BrowserContext, address: string): Promise<Page> {
   return page;
 }
 
-/** Serves the studio; gives its address, which it prints. */
-async function serve(port?: number): Promise<{ child: ChildProcess; url: string }> {
-  const args = [main, "studio", folder, ...(port === undefined ? [] : ["--port", String(port)])];
-  const child = spawn(process.execPath, args, { cwd: folder, stdio: ["ignore", "pipe", "inherit"] });
-  const url = await new Promise<string>((resolve, reject) => {
-    let said = "";
-    child.stdout!.on("data", (text) => {
-      said += text;
-      const found = /http:\S+/.exec(said);
-      if (found) resolve(found[0]);
-    });
-    child.once("exit", () => reject(new Error(`nabla studio ended: ${said}`)));
-  });
-  child.removeAllListeners("exit");
-  return { child, url };
-}
+/** Serves the studio, at a port of its own or at this one. */
+const served = (port?: number): Promise<Server> =>
+  serve(["studio", folder, ...(port === undefined ? [] : ["--port", String(port)])], folder);
 
 /** Values of the wrong kind for the controls of every room. */
 const WRONG: Readonly<Record<string, unknown>> = {
@@ -187,14 +173,14 @@ describe.skipIf(!hasChromium)("in Chromium", () => {
 
   test("a server that was started again is told of; one that comes back is asked again", async () => {
     mkdirSync(join(folder, "runs"), { recursive: true });
-    const { child, url } = await serve();
+    const { child, url } = await served();
     const { page } = await open(browser, { theme: "light", ...WIDE }, `${url}#runs`);
     const port = Number(new URL(url).port);
     const ended = new Promise((resolve) => child.once("exit", resolve));
     child.kill();
     await ended;
     await page.locator(".bad", { hasText: "The server does not answer" }).waitFor();
-    const again = await serve(port);
+    const again = await served(port);
     await page.locator(".bad", { hasText: "Another server is here now" }).waitFor();
     await page.goto(again.url);
     await ready(page);

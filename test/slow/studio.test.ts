@@ -2,7 +2,6 @@
  * @file The studio in Chromium, from its one file and from its server: each room opens, moves, is accessible and whole in both themes; links and saved pages lead to the
  * same bits; what is served is safe; sizes keep their budgets. Skipped where Chromium is not installed.
  */
-import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -32,6 +31,7 @@ import {
   WIDE,
   weights,
 } from "../studio/page/open.ts";
+import { type Server, serve } from "../studio/page/serve.ts";
 
 const dist = fileURLToPath(new URL("../../dist/", import.meta.url));
 if (!existsSync(ONE)) throw new Error("dist/studio is missing: npm run build");
@@ -52,8 +52,22 @@ const ROOMS = [
 ] as const;
 /** Rooms that show nothing of the run. */
 const TIMELESS: readonly string[] = ["spectra", "list", "convolve", "model", "approximate"];
+/** Rooms that the one file has no room for; it says so, and the served page has them. */
+const SERVED: readonly string[] = ["duel", "norm"];
 const folder = mkdtempSync(join(tmpdir(), "nabla-studio-"));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const csv = join(folder, "own points.csv");
+let server: Server;
+let url = "";
+beforeAll(async () => {
+  const rows = Array.from({ length: 60 }, (_, i) => `${Math.cos(i)},${Math.sin(i) * (1 + (i % 2))},${i % 2 ? "far" : "near"}`);
+  writeFileSync(csv, `a,b,class\n${rows.join("\n")}\n`);
+  server = await serve(["studio", "--data", csv], folder);
+  url = server.url;
+});
+afterAll(() => {
+  server?.child.kill();
+  rmSync(folder, { recursive: true, force: true });
+});
 
 /** Each room once per theme; nightly in both sizes. */
 const LOOKS: readonly Look[] = sized(
@@ -79,7 +93,7 @@ const linked = (page: Page): Promise<unknown> => page.waitForFunction(() => loca
 describe.skipIf(!hasChromium)("in Chromium", () => {
   describe.each(LOOKS)("$theme, $width x $height", (look) => {
     test.each(ROOMS)("the room %s opens, moves, is whole and accessible", async (room) => {
-      const { page, complaints } = await open(browser, look, `${pathToFileURL(ONE).href}#${room}`);
+      const { page, complaints } = await open(browser, look, `${SERVED.includes(room) ? url : pathToFileURL(ONE).href}#${room}`);
       if (room === "flow") await page.locator(".finding").waitFor();
       await settled(page);
       expect(await violations(page)).toEqual([]);
@@ -93,6 +107,15 @@ describe.skipIf(!hasChromium)("in Chromium", () => {
         await page.keyboard.press(" ");
         await page.waitForFunction(() => (globalThis as unknown as Handle).nablaStudio.studio.stats().playing === 0);
       }
+      expect(await layoutFaults(page)).toEqual([]);
+      expect(complaints).toEqual([]);
+      await page.context().close();
+    });
+
+    test.each(SERVED)("the one file says where the room %s is", async (room) => {
+      const { page, complaints } = await open(browser, look, `${pathToFileURL(ONE).href}#${room}`);
+      await page.locator("main", { hasText: "npx nabla studio" }).waitFor();
+      expect(await violations(page)).toEqual([]);
       expect(await layoutFaults(page)).toEqual([]);
       expect(complaints).toEqual([]);
       await page.context().close();
@@ -311,28 +334,6 @@ describe.skipIf(!hasChromium)("in Chromium", () => {
 });
 
 describe("served", () => {
-  const csv = join(folder, "own points.csv");
-  let url = "";
-  let child: ReturnType<typeof spawn>;
-  beforeAll(async () => {
-    const rows = Array.from({ length: 60 }, (_, i) => `${Math.cos(i)},${Math.sin(i) * (1 + (i % 2))},${i % 2 ? "far" : "near"}`);
-    writeFileSync(csv, `a,b,class\n${rows.join("\n")}\n`);
-    child = spawn(process.execPath, [join(dist, "cli/main.js"), "studio", "--data", csv], { stdio: ["ignore", "pipe", "inherit"] });
-    url = await new Promise<string>((resolve, reject) => {
-      let said = "";
-      child.stdout!.on("data", (text) => {
-        said += text;
-        const found = /http:\S+/.exec(said);
-        if (found) resolve(found[0]);
-      });
-      child.on("exit", () => reject(new Error(`nabla studio ended: ${said}`)));
-    });
-  });
-  afterAll(() => {
-    child.removeAllListeners("exit");
-    child.kill();
-  });
-
   test("to this machine's own page alone: token, host, origin, method", async () => {
     const { origin } = new URL(url);
     const status = async (address: string, init?: RequestInit): Promise<number> => (await fetch(address, init)).status;

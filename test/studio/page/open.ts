@@ -61,6 +61,16 @@ export async function ready(page: Page): Promise<void> {
   await page.waitForFunction(() => (globalThis as unknown as Handle).nablaStudio?.studio.stats().trainLoss > 0);
 }
 
+/** What the page shows under a name. */
+export const out = (page: Page, name: string): Promise<string | null> => page.locator(`[data-out=${name}]`).textContent();
+
+/** Waits until the page shows that. */
+export const shows = (page: Page, name: string, text: string): Promise<void> =>
+  page
+    .locator(`[data-out=${name}]`)
+    .filter({ hasText: new RegExp(`^${text}$`) })
+    .waitFor();
+
 /** Goes to a step and waits there. */
 export async function seek(page: Page, step: number): Promise<void> {
   await page.evaluate((to) => {
