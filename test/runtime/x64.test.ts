@@ -1,5 +1,5 @@
 /** @file Machine code as a backend: what it runs, what JavaScript runs in between, and what the profiler shows of it. */
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -72,6 +72,14 @@ describe.skipIf(obstacle !== undefined)(`machine code (${obstacle ?? "x64"})`, (
     expect(row!.code).toMatch(/^0 values on the stack/);
   });
 
+  // A system without large pages does not note the wish.
+  test.skipIf(!existsSync("/sys/kernel/mm/transparent_hugepage"))("asks the system for large pages for the arena", () => {
+    const arena = (openSystem() as System).addressOf(x64.memory().buffer).toString(16);
+    const parts = readFileSync("/proc/self/smaps", "utf8").split(/^(?=[0-9a-f]+-[0-9a-f]+ )/m);
+    const own = parts.find((part) => part.startsWith(`${arena}-`));
+    expect(own).toMatch(/^VmFlags:.* hg\b/m);
+  });
+
   test("a process that ends waits for a thread that loads koffi", async () => {
     const folder = mkdtempSync(join(tmpdir(), "nabla-koffi-"));
     const [begun, done, slow] = ["begun", "done", "slow.cjs"].map((name) => join(folder, name)) as [string, string, string];
@@ -85,6 +93,7 @@ describe.skipIf(obstacle !== undefined)(`machine code (${obstacle ?? "x64"})`, (
       functions,
       file: slow,
       addressOf: (buffer) => system.addressOf(buffer),
+      preferLargePages: (address, bytes) => system.preferLargePages(address, bytes),
       place: (code) => system.place(code),
     };
     const others = new Set(process.listeners("exit"));

@@ -117,6 +117,22 @@ interface Placed {
 const placed: WeakMap<Program, Placed> = new WeakMap();
 const gone: FinalizationRegistry<Code> = new FinalizationRegistry((code) => code.release());
 
+let advised: LinearMemory | undefined;
+
+/**
+ * The arena on large pages, before anything lies in it. With pages of 4 KiB every row of a matrix product's result is on a page of its own, and in a virtual machine each translation of
+ * an address goes through the tables of both systems.
+ */
+function arenaOnLargePages(): LinearMemory {
+  const memory = linearMemory();
+  const host = theHost();
+  if (advised !== memory && typeof host !== "string" && memory.shared) {
+    advised = memory;
+    host.system.preferLargePages(host.system.addressOf(memory.buffer), memory.most);
+  }
+  return memory;
+}
+
 const addresses = (system: System, memory: LinearMemory): Pick<CompileOptions, "arena" | "counters" | "reports" | "functions"> => ({
   arena: system.addressOf(memory.buffer),
   counters: system.addressOf(counters.buffer),
@@ -276,7 +292,7 @@ export const x64: Backend<LinearMemory> = {
     if (typeof host === "string") return host;
     return linearMemory().shared ? undefined : "machine code needs a memory that never moves, which is a shared one";
   },
-  memory: linearMemory,
+  memory: arenaOnLargePages,
   load,
   kernels,
   listing,

@@ -27,6 +27,10 @@ export interface System {
   readonly file: string;
   /** The address of the first byte of a buffer that stays where it is. */
   addressOf(buffer: ArrayBufferLike): bigint;
+  /**
+   * Asks for large pages (2 MiB) wherever they fit in a range of addresses: of memory that is there already, and of what comes to lie there. A wish, which the system may not grant.
+   */
+  preferLargePages(address: bigint, bytes: number): void;
   /** Functions of C's library of mathematics; none if this system has another. */
   readonly functions: Functions;
   /** @throws {Error} if the system gives no memory that can be executed. */
@@ -49,6 +53,7 @@ const READ_WRITE = 3;
 const READ_EXECUTE = 5;
 const PRIVATE_ANONYMOUS = 0x22;
 const PAGE = 4096;
+const LARGE_PAGES = 14; // MADV_HUGEPAGE
 
 /** The system of this process, or why there is none. */
 export function openSystem(): System | string {
@@ -119,6 +124,7 @@ class Linux implements System {
   readonly #map: Native;
   readonly #protect: Native;
   readonly #unmap: Native;
+  readonly #advise: Native;
   readonly #onOffset: unknown;
   readonly #onAddress: unknown;
 
@@ -131,6 +137,7 @@ class Linux implements System {
     this.#map = system.func("intptr_t mmap(intptr_t, size_t, int, int, int, intptr_t)");
     this.#protect = system.func("int mprotect(intptr_t, size_t, int)");
     this.#unmap = system.func("int munmap(intptr_t, size_t)");
+    this.#advise = system.func("int madvise(intptr_t, size_t, int)");
     // A prototype has a name, which no other of the process may have.
     const n = prototypes++;
     this.#onOffset = koffi.proto(`void NablaEntry${n}(uint32_t)`);
@@ -139,6 +146,10 @@ class Linux implements System {
 
   addressOf(buffer: ArrayBufferLike): bigint {
     return BigInt(this.#koffi.address(new Uint8Array(buffer)));
+  }
+
+  preferLargePages(address: bigint, bytes: number): void {
+    this.#advise(address, bytes, LARGE_PAGES);
   }
 
   place(bytes: Uint8Array): Code {
