@@ -44,6 +44,7 @@ const ROOMS = [
   "landscape",
   "list",
   "convolve",
+  "maps",
   "model",
   "approximate",
   "duel",
@@ -51,7 +52,7 @@ const ROOMS = [
   "runs",
 ] as const;
 /** Rooms that show nothing of the run. */
-const TIMELESS: readonly string[] = ["spectra", "list", "convolve", "model", "approximate"];
+const TIMELESS: readonly string[] = ["spectra", "list", "convolve", "maps", "model", "approximate"];
 /** Rooms that the one file has no room for; it says so, and the served page has them. */
 const SERVED: readonly string[] = ["duel", "norm"];
 const folder = mkdtempSync(join(tmpdir(), "nabla-studio-"));
@@ -95,6 +96,7 @@ describe.skipIf(!hasChromium)("in Chromium", () => {
     test.each(ROOMS)("the room %s opens, moves, is whole and accessible", async (room) => {
       const { page, complaints } = await open(browser, look, `${SERVED.includes(room) ? url : pathToFileURL(ONE).href}#${room}`);
       if (room === "flow") await page.locator(".finding").waitFor();
+      if (room === "maps") await page.locator("[data-out=steps]", { hasText: /^100$/ }).waitFor();
       await settled(page);
       expect(await violations(page)).toEqual([]);
       expect(await layoutFaults(page)).toEqual([]);
@@ -399,7 +401,8 @@ describe("sizes", () => {
   const brotli = (names: Iterable<string>): number => [...names].reduce((sum, name) => sum + brotliCompressSync(bytes(name)).length, 0);
 
   test("the page, its worker and the one file keep their budgets", () => {
-    // Measured 2026-12-01, in kB: page and first room 49, other rooms 3 to 7 each, Duel and Landscape 12, worker 127, instruments and lessons 86, one file 315, 239 gzipped (without Norm and Duel), all 1,488. To measure again, print these.
+    // Measured 2026-12-01, in kB: page and first room 49, other rooms 3 to 7 each, Duel and Landscape 12, worker 127, instruments and lessons 86, one file 325, 246 gzipped (without Norm and Duel), all 1,518. To measure again, print these.
+    // All of it passes 1,500 with Maps. What is in it twice is in the one file, packed to a third; the lessons are programs, the digits take 3 bits a pixel. The limit leaves one more room.
     const page = loaded("studio.js").add("studio.css");
     expect([...page]).not.toContain("engine.js");
     expect(brotli(loaded("boundary.js", page))).toBeLessThan(60_000);
@@ -411,7 +414,7 @@ describe("sizes", () => {
     expect(bytes("one.html").length).toBeLessThan(340_000);
     expect(gzipSync(bytes("one.html"), { level: 9 }).length).toBeLessThan(250_000);
     const all = readdirSync(join(dist, "studio")).reduce((sum, name) => sum + bytes(name).length, 0);
-    expect(all).toBeLessThan(1_500_000);
+    expect(all).toBeLessThan(1_570_000);
   });
 
   test("no page that imports nabla carries any of it", () => {

@@ -12,6 +12,7 @@ import type { Place } from "../state/url.ts";
 import { type Config, DEFAULT, FEATURES } from "../worker/config.ts";
 import type { CurveName } from "../worker/curve-names.ts";
 import { FIRST_NET } from "../worker/deep-net.ts";
+import { FIRST_MAPS, MAP_NETS, type MapsChoice } from "../worker/maps-choice.ts";
 import { FIRST_MATRIX } from "../worker/matrix-choice.ts";
 import { FIRST_DROPOUT, FIRST_FITTING, FIRST_NORMS, FIRST_PENALTIES, type NormLook } from "../worker/norm-choice.ts";
 
@@ -57,6 +58,8 @@ const convolved = (name: string): Partial<Place> => {
     view: { ...(look !== "forward" && { look }), ...(choice !== CONVOLUTIONS[0]!.choice && { convolution: choice }) },
   };
 };
+
+const maps = (choice: Partial<MapsChoice>): Partial<Place> => ({ room: "maps", view: { maps: { ...FIRST_MAPS, ...choice } } });
 
 const trained = (config: Partial<Config>): Partial<Place> => ({ room: "boundary", config: { ...DEFAULT, ...config } });
 
@@ -156,12 +159,12 @@ export const LINKS: Readonly<Record<string, Partial<Place>>> = {
   "output-size": written("AlexNet"),
   "vgg16-table": written("VGG-16"),
   "vgg16-work": written("VGG-16"),
-  "receptive-field": written("Three 3×3 against 7×7"),
+  "receptive-field": maps({ net: MAP_NETS[1], layer: 4, row: 7, column: 7 }),
   "small-filters": written("Three 3×3 against 7×7"),
   "inception-bottleneck": written("Inception, naive and with 1×1"),
   "one-by-one-convolution": written("Inception, naive and with 1×1"),
   "filter-parameters": written("LeNet-5 of today"),
-  "conv-pool-stack": written("LeNet-5 of today"),
+  "conv-pool-stack": { room: "maps" },
   "linear-layers-save-parameters": written("A linear layer in between"),
   "convolution-65": convolved("The lecture’s window"),
   "kernel-gradient": { room: "convolve", view: { look: "kernel" } },

@@ -29,6 +29,11 @@ const MOST_UNPACKED = 200_000_000;
 export class OwnDesk {
   #table: OwnTable | undefined;
 
+  /** The table that is open. */
+  get table(): OwnTable | undefined {
+    return this.#table;
+  }
+
   async ask(command: OwnCommand): Promise<unknown> {
     if (command.do === "own") return this.#take(await tableOf(command.files));
     if (command.do === "own-zip") return filesInZip(command.file);

@@ -48,6 +48,13 @@ export const ROOMS: readonly RoomEntry[] = [
     load: async () => (await import("./convolve.tsx")).convolve,
   },
   {
+    id: "maps",
+    title: "Maps",
+    icon: "M3 5h8v8H3zM13 3h8v6h-8zM13 11h8v4h-8zM13 17h8v4h-8zM5 16v4h4",
+    timeless: true,
+    load: async () => (await import("./maps.tsx")).maps,
+  },
+  {
     id: "model",
     title: "Model",
     icon: "M9 4h6v4H9zM3 16h6v4H3zM15 16h6v4h-6zM12 8v4M6 16v-4h12v4",

@@ -2,6 +2,7 @@
  * @file The worker of the served page that computes the points of all five lectures; loaded when the lessons are opened. The two plans of operations research stay with
  * `nabla demo`: their solver would make this file ten times as large.
  */
+import { digitImages } from "../../data/digits.ts";
 import { activations } from "../../demo/activations.ts";
 import { backpropagation } from "../../demo/backpropagation.ts";
 import { convolution } from "../../demo/convolution.ts";
@@ -34,7 +35,7 @@ answer({
     ...activations,
     ...optimizers,
   ],
-  instruments: new Instruments(),
+  instruments: new Instruments(digitImages),
   duel: async () => new (await import("./duel.ts")).DuelDesk(),
   models: new ModelDesk(layersOf({ ...FEW, Conv1d, Embedding, GRU, LSTM, MultiHeadAttention, RNN })),
 });
