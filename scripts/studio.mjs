@@ -51,6 +51,7 @@ const ELSEWHERE = {
   "/lessons/lessons.tsx": "lessons/elsewhere.tsx",
   "/norm.tsx": "rooms/elsewhere.tsx",
   "/duel.tsx": "rooms/elsewhere.tsx",
+  "/runs-live.tsx": "rooms/runs-elsewhere.ts",
   "/regularize.ts": "worker/elsewhere.ts",
   "/duel.ts": "worker/elsewhere.ts",
 };

@@ -121,6 +121,7 @@ async function find(request: IncomingMessage, served: Served): Promise<Found | n
   if (request.method === "POST") return command(request, name, served);
   if (request.method !== "GET" && request.method !== "HEAD") return 405;
   if (name === "runs") return served.shelf ? runs(request, served) : 404;
+  if (name === "looks") return served.live ? versioned(request, JSON.stringify(served.live.looks())) : 404;
   if (name === "model") return served.model === undefined ? 404 : changed(request, readFileSync(served.model, "utf8"));
   return fileNamed(name, served);
 }
@@ -156,7 +157,11 @@ function fileNamed(name: string, { from, data, shelf, model }: Served): Found | 
 async function runs(request: IncomingMessage, { shelf, live }: Served): Promise<Found | number> {
   const records = await shelf!.records();
   const list: RunList = { runs: live ? records.map((record) => live.with(record)) : records, ...(live && { live: live.state }) };
-  const text = JSON.stringify(list);
+  return versioned(request, JSON.stringify(list));
+}
+
+/** An object's text with its version, or that it has not changed since the page asked last. */
+function versioned(request: IncomingMessage, text: string): Found | number {
   const version = versionOf(text);
   return request.headers["if-none-match"] === version
     ? 304

@@ -21,8 +21,9 @@ import { type LandscapeAnswers, LandscapeDesk } from "../../src/studio/worker/la
 import { FIRST_LAND, LEVELS, LOOKS_AT, levelOf, STARTS } from "../../src/studio/worker/landscape-choice.ts";
 import { FIRST_MATRIX } from "../../src/studio/worker/matrix-choice.ts";
 import { spectrumOf } from "../../src/studio/worker/spectra.ts";
+import type { LiveLook, LiveLooks, RunList } from "../../src/train/run-record.ts";
 import { browser, hasChromium } from "../studio/page/browser.ts";
-import { type Handle, NARROW, ONE, open, out, seek, settled, shows, violations, WIDE } from "../studio/page/open.ts";
+import { type Handle, layoutFaults, NARROW, ONE, open, out, seek, settled, shows, violations, WIDE } from "../studio/page/open.ts";
 
 const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 if (!existsSync(ONE)) throw new Error("dist/studio is missing: npm run build");
@@ -292,6 +293,15 @@ describe("a run of nabla train --studio", () => {
   const run = join(folder, "watched");
   const state = (): { state: string; reason?: string } => JSON.parse(readFileSync(join(run, "run.json"), "utf8"));
 
+  /** What the server has of a run that is paused: its last look, of the step at which it stands. */
+  const paused = async (): Promise<LiveLook> => {
+    const asked = async (): Promise<LiveLook | undefined> => ((await (await fetch(`${url}looks`)).json()) as LiveLooks).last;
+    const state = (await (await fetch(`${url}runs`)).json()) as RunList;
+    const { epoch, step, steps } = state.live!.progress!;
+    await expect.poll(async () => (await asked())?.step ?? 0, { timeout: 30_000 }).toBeGreaterThanOrEqual((epoch - 1) * steps + step);
+    return (await asked())!;
+  };
+
   beforeAll(async () => {
     // So many epochs that the tests end it, and not the run.
     const args = ["train", "mlp", "--data", "moons", "--epochs", "1000000", "--seed", "3", "--out", run, "--studio"];
@@ -353,6 +363,42 @@ describe("a run of nabla train --studio", () => {
         .then(({ runs }) => runs[0].curves.trainLoss.at(-1)[0]);
     const closed = await steps();
     await expect.poll(steps, { timeout: 60_000 }).toBeGreaterThan(closed + 10);
+  });
+
+  test.skipIf(!hasChromium)("its layers and its mistakes are shown while a page listens, also of a run that is paused", async () => {
+    const quiet = (await (await fetch(`${url}runs`)).json()) as RunList;
+    expect(quiet.live!.name).toBe("watched");
+    for (const look of [WIDE, NARROW]) {
+      const { page, complaints } = await open(browser, { theme: look === WIDE ? "light" : "dark", ...look }, url);
+      const view = (name: string): Promise<void> => page.getByRole("radio", { name, exact: true }).check();
+      await view("Layers");
+      const rows = page.locator(".live-layers tbody tr");
+      await rows.first().waitFor();
+      expect(await rows.count()).toBeGreaterThan(1);
+      // A step after the look has told how far it went.
+      await page.locator(".live-layers tbody tr:first-child td:nth-child(4)", { hasText: /\d/ }).waitFor();
+      expect(await layoutFaults(page)).toEqual([]);
+      expect(await violations(page)).toEqual([]);
+      await view("Mistakes");
+      await page.locator("[data-out=right]").waitFor();
+      // Paused, the numbers stand still, and the table has those of the view.
+      await page.getByText("Pause", { exact: true }).click();
+      await page.locator(".live", { hasText: "is paused" }).waitFor();
+      const { step, check } = await paused();
+      expect(step).toBeGreaterThan(0);
+      const table = check!.table;
+      const hits = table.reduce((sum, row, i) => sum + row[i]!, 0);
+      await shows(page, "right", percent(hits / check!.count));
+      expect(table.flat().reduce((a, b) => a + b, 0)).toBe(check!.count);
+      await page.getByRole("button", { name: "The numbers as a table" }).click();
+      expect(await page.locator(".table tbody tr").count()).toBe(table.flat().filter((n, i) => i % 3 !== 0 && n > 0).length);
+      expect(await layoutFaults(page)).toEqual([]);
+      expect(await violations(page)).toEqual([]);
+      await page.getByText("Go on", { exact: true }).click();
+      await page.locator(".live", { hasText: /watched trains/ }).waitFor();
+      expect(complaints).toEqual([]);
+      await page.context().close();
+    }
   });
 
   test.skipIf(!hasChromium)("it is stopped from the page, can be resumed, and the page says that its server has gone", async () => {

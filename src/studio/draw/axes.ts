@@ -41,16 +41,17 @@ export function linesAcross(
   }
 }
 
-/** Steps from 0 to `end` below the area, thousands as k, with their base line `lift` pixels above the edge. */
+/** Steps to `end` from 0, or from `from`, below the area, thousands as k, with their base line `lift` pixels above the edge. */
 export function stepsBelow(
   ctx: CanvasRenderingContext2D,
   { width, height, left, right, lift }: Box & Sides & { readonly lift: number },
   end: number,
   count: number,
   x: (step: number) => number,
+  from = 0,
 ): void {
   ctx.textBaseline = "alphabetic";
-  for (const tick of ticksIn({ low: 0, high: end }, count, 1)) {
+  for (const tick of ticksIn({ low: from, high: end }, count, 1)) {
     const at = x(tick);
     ctx.textAlign = at > width - right - 20 ? "right" : at < left + 10 ? "left" : "center";
     ctx.fillText(tick >= 1000 ? `${tickText(tick / 1000)}k` : tickText(tick), at, height - lift);

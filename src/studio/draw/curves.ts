@@ -15,6 +15,8 @@ export interface CurveOptions {
   /** 0 for none, below 1. */
   readonly smoothing: number;
   readonly isLog: boolean;
+  /** The first step. Default 0. */
+  readonly from?: number;
 }
 
 const LEFT = 52;
@@ -40,19 +42,19 @@ export function curves(
   ctx: CanvasRenderingContext2D,
   { width, height }: Box,
   all: readonly DrawnCurve[],
-  { smoothing, isLog }: CurveOptions,
+  { smoothing, isLog, from = 0 }: CurveOptions,
   palette: Palette,
 ): void {
   ctx.clearRect(0, 0, width, height);
   ctx.font = "11px system-ui, sans-serif";
   const scale = (v: number): number => (isLog ? (v > 0 ? Math.log10(v) : Number.NaN) : v);
   const range = padded(rangeOf(all.flatMap(({ points }) => points.map(([, y]) => scale(y)))));
-  const end = Math.max(1, ...all.map(({ points }) => points.at(-1)?.[0] ?? 1));
-  const x = (step: number): number => LEFT + (step / end) * (width - LEFT - RIGHT);
+  const end = Math.max(from + 1, ...all.map(({ points }) => points.at(-1)?.[0] ?? 1));
+  const x = (step: number): number => LEFT + ((step - from) / (end - from)) * (width - LEFT - RIGHT);
   const y = (v: number): number => TOP + ((range.high - scale(v)) / (range.high - range.low)) * (height - TOP - BOTTOM);
   const sides = { left: LEFT, right: RIGHT };
   linesAcross(ctx, { width, ...sides, gap: 7 }, isLog ? logTicks(range, 4, 7) : ticksIn(range, 5), y, palette, signedTick);
-  stepsBelow(ctx, { width, height, ...sides, lift: 8 }, end, 5, x);
+  stepsBelow(ctx, { width, height, ...sides, lift: 8 }, end, 5, x, from);
   ctx.save();
   ctx.beginPath();
   ctx.rect(LEFT, TOP - 2, width - LEFT - RIGHT + 4, height - TOP - BOTTOM + 4);

@@ -12,9 +12,15 @@ import { ICONS, Icon } from "../ui/icon.tsx";
 import { counted, fixed, percent } from "../ui/numbers.ts";
 import type { Room } from "./room.ts";
 import { runOfPage } from "./run-of-page.ts";
+import { LiveView, liveTable, liveWords } from "./runs-live.tsx";
 
 const MEASURES = ["trainLoss", "testLoss", "testAccuracy"] as const satisfies readonly Measure[];
 const NAMES = { trainLoss: "Training loss", testLoss: "Test loss", testAccuracy: "Test accuracy" } as const;
+
+/** Views: of all runs the curves, of one that trains the others too. */
+const VIEWS = ["curves", "layers", "mistakes"] as const;
+type RunsView = (typeof VIEWS)[number];
+const VIEW_NAMES = { curves: "Curves", layers: "Layers", mistakes: "Mistakes" } as const;
 
 /** Runs that are drawn at first, the page's own among them. */
 const FIRST = 5;
@@ -24,6 +30,7 @@ const MOST_DRAWN = 12;
 
 /** What the table and the description show too. */
 const [drawn, setDrawn] = createSignal<readonly RunRecord[]>([]);
+const [shownView, setShownView] = createSignal<RunsView>("curves");
 
 function View(props: { readonly studio: Studio }): JSX.Element {
   const { studio } = props;
@@ -46,7 +53,10 @@ function View(props: { readonly studio: Studio }): JSX.Element {
       .filter(({ name }) => names.has(name))
       .slice(0, MOST_DRAWN);
   });
+  const [view, setView] = studio.view<RunsView>("view", "curves");
+  const now = (): RunsView => (list().live && VIEWS.includes(view()) ? view() : "curves");
   createEffect(() => setDrawn(shown()));
+  createEffect(() => setShownView(now()));
   const toggle = (name: string): void => {
     const names = shown().map((run) => run.name);
     setPicked(names.includes(name) ? names.filter((each) => each !== name) : [...names, name]);
@@ -56,25 +66,35 @@ function View(props: { readonly studio: Studio }): JSX.Element {
   return (
     <div class="room boundary list runs">
       <section class="stage" aria-label="Curves and differences">
-        <div class="stage-head">
-          <Segments label="What is drawn" value={measure()} options={MEASURES} names={NAMES} set={setMeasure} />
-        </div>
-        <div class="curve-box runs-curves">
-          <Canvas
-            label={`${NAMES[measure()]} over steps of ${shown().length} runs: ${inWords(shown())}`}
-            draw={(ctx, box, palette) =>
-              curves(ctx, box, lines(), { smoothing: smoothing(), isLog: isLog() && measure() !== "testAccuracy" }, palette)
-            }
-          />
-          <Show when={isEmpty()}>
-            <p class="empty-note">{emptyNote(measure(), shown())}</p>
-          </Show>
-        </div>
-        <div class="runs-look">
-          <Num label="Smoothing" value={smoothing()} min={0} max={0.99} step={0.01} set={setSmoothing} />
-          <Toggle label="logarithmic" on={isLog()} set={setLog} />
-        </div>
-        <Differences runs={shown()} />
+        <Show when={list().live}>
+          <div class="stage-head">
+            <Segments label="View" value={now()} options={VIEWS} names={VIEW_NAMES} set={setView} />
+          </div>
+        </Show>
+        <Show
+          when={now() === "curves"}
+          fallback={<LiveView studio={studio} view={now() as "layers" | "mistakes"} ended={list().live!.ended} />}
+        >
+          <div class="stage-head">
+            <Segments label="What is drawn" value={measure()} options={MEASURES} names={NAMES} set={setMeasure} />
+          </div>
+          <div class="curve-box runs-curves">
+            <Canvas
+              label={`${NAMES[measure()]} over steps of ${shown().length} runs: ${inWords(shown())}`}
+              draw={(ctx, box, palette) =>
+                curves(ctx, box, lines(), { smoothing: smoothing(), isLog: isLog() && measure() !== "testAccuracy" }, palette)
+              }
+            />
+            <Show when={isEmpty()}>
+              <p class="empty-note">{emptyNote(measure(), shown())}</p>
+            </Show>
+          </div>
+          <div class="runs-look">
+            <Num label="Smoothing" value={smoothing()} min={0} max={0.99} step={0.01} set={setSmoothing} />
+            <Toggle label="logarithmic" on={isLog()} set={setLog} />
+          </div>
+          <Differences runs={shown()} />
+        </Show>
       </section>
       <section class="controls" aria-label="List of runs">
         <Live list={list()} command={command} />
@@ -260,8 +280,9 @@ function Differences(props: { readonly runs: readonly RunRecord[] }): JSX.Elemen
 
 export const runs: Room = {
   View,
-  describe: () => (drawn().length === 0 ? "No run is chosen" : inWords(drawn())),
+  describe: () => (shownView() !== "curves" ? liveWords() : drawn().length === 0 ? "No run is chosen" : inWords(drawn())),
   table() {
+    if (shownView() !== "curves") return liveTable();
     const rows = drawn().map((run) => [
       run.name,
       run.state,

@@ -1,10 +1,13 @@
 /** @file Runs on disk, as the server of the page tells of them: asked again and again while a room shows them, so that a server may end and come back. */
 import { type Accessor, createSignal, onCleanup } from "solid-js";
-import type { RunCommand, RunList } from "../../train/run-record.ts";
+import type { LiveLooks, RunCommand, RunList } from "../../train/run-record.ts";
 import { withGaps } from "../state/kept.ts";
 
 /** Milliseconds between two questions: while a run of the server trains, and else. */
 const [OFTEN, SELDOM] = [400, 2000] as const;
+
+/** Milliseconds between two questions for a look, which comes once a second at most. */
+const LOOKS_EVERY = 600;
 
 const meta = (): HTMLMetaElement | null => document.querySelector<HTMLMetaElement>("meta[name=nabla-runs]");
 
@@ -69,4 +72,31 @@ export function watchRuns(): ServedRuns {
     );
   };
   return { list, fault, command };
+}
+
+/** Looks at the run that trains: it takes them as long as the caller lives. */
+export function watchLooks(): Accessor<LiveLooks> {
+  const [looks, setLooks] = createSignal<LiveLooks>({ history: [] });
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let isOver = false;
+  let seen = "";
+  const turn = async (): Promise<void> => {
+    try {
+      const response = await fetch("looks", { headers: seen === "" ? {} : { "if-none-match": seen } });
+      if (response.ok) {
+        const found = (await response.json()) as LiveLooks & { readonly version: string };
+        seen = found.version;
+        setLooks(found);
+      }
+    } catch {
+      // What the list of runs has to say of its server is said there.
+    }
+    if (!isOver) timer = setTimeout(turn, LOOKS_EVERY);
+  };
+  void turn();
+  onCleanup(() => {
+    isOver = true;
+    clearTimeout(timer);
+  });
+  return looks;
 }
