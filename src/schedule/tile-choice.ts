@@ -84,9 +84,12 @@ function* tilesOf(nest: Nest, vector: number): Generator<Tile> {
   const most = (i: number): number => Math.min(tiling.points, Math.ceil(axes[i]!.extent / (i === vector ? lanes : 1)));
   const products = axes.reduce((n, a) => n * a.extent, 1) / target.lanes.f32;
   const sums = products < tiling.manyProducts ? tiling.fewSums : target.registers - 1;
+  const isLeftOut = (p: number, q: number): boolean => mustHold && p !== vector && (q === vector || axes[vector]!.extent > lanes);
   for (const p of candidates)
     for (const q of [-1, ...candidates]) {
-      if (q === p || (mustHold && p !== vector && (q === vector || axes[vector]!.extent > lanes))) continue;
+      if (q === p || isLeftOut(p, q)) continue;
+      // The same tiles as with the axes the other way round, at the same cost.
+      if (q >= 0 && candidates.indexOf(q) < candidates.indexOf(p) && !isLeftOut(q, p)) continue;
       for (let a = most(p); a >= 1; a--) {
         if (q < 0 && a <= sums) yield [[p, a]];
         for (let b = 1; q >= 0 && b <= most(q) && a * b <= sums; b++)

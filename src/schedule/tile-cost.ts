@@ -35,10 +35,12 @@ function cyclesOfRun(nest: Nest, candidate: Candidate, runs: readonly [Segment, 
   const { costs } = target;
   const results = runs[0].count * runs[1].count;
   const counts: Tile = tile.map(([axis], t) => [axis, runs[t]!.count]);
-  const fetched = access.terms[0]!.reduce<number>((sum, _, j) => sum + loadsOf(nest, j, { ...candidate, tile: counts }), 0);
-  const held = mayKeepSum && written < 0 ? operandsHeld(nest, counts) : fetched;
   // An unrolled sum needs one more register while its terms are added.
-  if (results + held > target.registers - (written < 0 ? 0 : 1)) return Number.POSITIVE_INFINITY;
+  const registers = target.registers - (written < 0 ? 0 : 1) - results;
+  const keepsSum = mayKeepSum && written < 0;
+  if (keepsSum && operandsHeld(nest, counts) > registers) return Number.POSITIVE_INFINITY;
+  const fetched = access.terms[0]!.reduce<number>((sum, _, j) => sum + loadsOf(nest, j, { ...candidate, tile: counts }), 0);
+  if (!keepsSum && fetched > registers) return Number.POSITIVE_INFINITY;
   const all = runs.reduce((n, s) => n * ((s.to - s.from) / (s.count * s.lanes)), 1);
   const iterations = access.partial.reduce((n, p) => n * shareOf(p, runs[tile.findIndex(([axis]) => axis === p.out)]), all);
   const terms = written < 0 ? 1 : access.axes[written]!.extent;
@@ -54,11 +56,12 @@ function cyclesOfRun(nest: Nest, candidate: Candidate, runs: readonly [Segment, 
  * Cache lines that an iteration of the innermost loop reads and the one before did not. The innermost loop of a sum is that with the least steps; an operand that goes along it in steps
  * shorter than a line stays on its lines for a while, and points that are close together share theirs.
  */
-function linesOf({ access: { axes, terms }, lanes, target: { caches } }: Nest, tile: Tile, vector: number): number {
-  const sums = axes.flatMap((axis, i) => (axis.kind === "sum" ? [i] : []));
-  if (sums.length === 0) return 0;
-  const steps = (i: number): number => terms[i]!.reduce<number>((n, c) => n + Math.abs(c ?? caches.page), 0);
-  const innermost = sums.reduce((a, b) => (steps(b) < steps(a) ? b : a), sums[0]!);
+function linesOf(nest: Nest, tile: Tile, vector: number): number {
+  const { access, lanes, target } = nest;
+  const { terms } = access;
+  const { caches } = target;
+  const innermost = innermostSum(nest);
+  if (innermost < 0) return 0;
   const lines = (i: number, j: number, count: number): number =>
     Math.min(count, (Math.abs(terms[i]![j] ?? caches.page) * count) / caches.line);
   return terms[0]!.reduce<number>((all, _, j) => {
@@ -66,6 +69,21 @@ function linesOf({ access: { axes, terms }, lanes, target: { caches } }: Nest, t
     const points = tile.reduce((n, [axis, count]) => n * Math.max(1, lines(axis, j, axis === vector ? count * lanes : count)), 1);
     return all + along * points;
   }, 0);
+}
+
+const innermostSums: WeakMap<Nest, number> = new WeakMap();
+
+/** The axis of the sum with the least steps; -1 without a sum. */
+function innermostSum(nest: Nest): number {
+  let found = innermostSums.get(nest);
+  if (found === undefined) {
+    const { access, target } = nest;
+    const steps = (i: number): number => access.terms[i]!.reduce<number>((n, c) => n + Math.abs(c ?? target.caches.page), 0);
+    const sums = access.axes.flatMap((axis, i) => (axis.kind === "sum" ? [i] : []));
+    found = sums.reduce((a, b) => (a < 0 || steps(b) < steps(a) ? b : a), -1);
+    innermostSums.set(nest, found);
+  }
+  return found;
 }
 
 /** How many operands of a tile are in registers at once. Those along its longer side are loaded one at a time. */
