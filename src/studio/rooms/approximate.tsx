@@ -96,8 +96,10 @@ function View(props: { readonly studio: Studio }): JSX.Element {
           />
         </div>
         <p class="legend units-legend">
-          <span class="key dashed" /> curve f <span class="key value" /> net g <span class="key bar gap" /> error <span class="key tick" />{" "}
-          units
+          <span class="key dashed" />
+          &nbsp;curve f <span class="key value" />
+          &nbsp;net g <span class="key bar gap" />
+          &nbsp;error <span class="key tick" /> units
         </p>
         <Formula math={FORMULAS[choice().method]} />
         <div class="outs">
@@ -119,7 +121,9 @@ function View(props: { readonly studio: Studio }): JSX.Element {
           />
         </div>
         <p class="legend units-legend">
-          <span class="key value" /> built <span class="key dots" /> a quarter for twice as many
+          <span class="key value" />
+          &nbsp;built <span class="key dots" />
+          &nbsp;a quarter for twice as many
         </p>
         <Depth studio={studio} />
       </section>

@@ -82,7 +82,9 @@ function View(props: { readonly studio: Studio }): JSX.Element {
             draw={(ctx, box, palette) => losses(ctx, box, studio.tap("loss")?.data ?? [], studio.step(), studio.stats().end, palette)}
           />
           <p class="legend">
-            <span class="key solid" /> training <span class="key dashed" /> test
+            <span class="key solid" />
+            &nbsp;training <span class="key dashed" />
+            &nbsp;test
           </p>
         </div>
         <Strip studio={studio} />

@@ -56,13 +56,16 @@ export function DoubtView(props: ViewProps): JSX.Element {
         <Band answer={run.answer()} points={points()} chosen={chosen()} at={at()} choose={(k) => setPlace(k + 1)} move={move} add={add} />
         <p class="legend units-legend">
           <span>
-            <span class="key value" /> expected
+            <span class="key value" />
+            &nbsp;expected
           </span>
           <span>
-            <span class="key bar drawn" /> ± 2 of what it does not know
+            <span class="key bar drawn" />
+            &nbsp;± 2 of what it does not know
           </span>
           <span>
-            <span class="key bar pale" /> and the noise
+            <span class="key bar pale" />
+            &nbsp;and the noise
           </span>
         </p>
         <Numbers answer={run.answer()} at={at()} />
@@ -79,7 +82,9 @@ export function DoubtView(props: ViewProps): JSX.Element {
           />
         </div>
         <p class="legend units-legend">
-          <span class="key value" /> of the net <span class="key guess" /> noise of the points
+          <span class="key value" />
+          &nbsp;of the net <span class="key guess" />
+          &nbsp;noise of the points
         </p>
         <Formula math={tex`m_z = \frac{M m_h}{\sqrt n}`} />
         <Formula math={tex`v_z = \frac{V(v_h + m_h^2) + M^2 v_h}{n}`} />

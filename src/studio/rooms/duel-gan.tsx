@@ -60,7 +60,8 @@ export function GanView(props: ViewProps): JSX.Element {
           </span>
           <span>→ where the critic sends it</span>
           <span>
-            <i class="ring-key" /> 3σ, samples found
+            <i class="ring-key" />
+            &nbsp;3σ, samples found
           </span>
         </p>
         <div class="outs">
@@ -249,10 +250,12 @@ function GanCharts(props: { readonly answer: GanAnswer | undefined; readonly cho
       </div>
       <p class="legend units-legend">
         <span>
-          <span class="key value" /> on real
+          <span class="key value" />
+          &nbsp;on real
         </span>
         <span>
-          <span class="key law" /> on made
+          <span class="key law" />
+          &nbsp;on made
         </span>
         <span>both ½ where it cannot tell</span>
       </p>

@@ -56,13 +56,16 @@ export function GuessView(props: ViewProps): JSX.Element {
         </div>
         <p class="legend units-legend">
           <span>
-            <span class="key value" /> forward
+            <span class="key value" />
+            &nbsp;forward
           </span>
           <span>
-            <span class="key law" /> gradient
+            <span class="key law" />
+            &nbsp;gradient
           </span>
           <span>
-            <span class="key guess" /> guess, with its cosine to the gradient
+            <span class="key guess" />
+            &nbsp;guess, with its cosine to the gradient
           </span>
         </p>
         <div class="outs three">
@@ -119,10 +122,12 @@ function Timelines(props: { readonly stages: number; readonly isLocked: boolean 
       <div class="curve-box line-of-time">{chart(props.isLocked)}</div>
       <p class="legend units-legend">
         <span>
-          <span class="key bar drawn" /> forward
+          <span class="key bar drawn" />
+          &nbsp;forward
         </span>
         <span>
-          <span class="key bar gap" /> back, with the number of the batch
+          <span class="key bar gap" />
+          &nbsp;back, with the number of the batch
         </span>
         <span>
           at work {percent(busyShare(props.stages, true))},{" "}
@@ -158,13 +163,16 @@ function GuessCharts(props: { readonly answer: GuessAnswer | undefined }): JSX.E
       </div>
       <p class="legend units-legend">
         <span>
-          <span class="key value" /> guesses
+          <span class="key value" />
+          &nbsp;guesses
         </span>
         <span>
-          <span class="key law" /> untrained
+          <span class="key law" />
+          &nbsp;untrained
         </span>
         <span>
-          <span class="key third" /> backprop
+          <span class="key third" />
+          &nbsp;backprop
         </span>
       </p>
       <h2>Cosine of guess and gradient</h2>

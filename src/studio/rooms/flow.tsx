@@ -51,7 +51,10 @@ function View(props: { readonly studio: Studio }): JSX.Element {
         </h2>
         <Chart class="flow-gradients" answer={answer()} layer={layer()} pick={setAt} label={gradientsInWords(answer())} draw={gradients} />
         <p class="legend units-legend">
-          <span class="key value" /> measured <span class="key slope" /> upper bound <span class="key dots" /> lower bound
+          <span class="key value" />
+          &nbsp;measured <span class="key slope" />
+          &nbsp;upper bound <span class="key dots" />
+          &nbsp;lower bound
         </p>
         <h2>What each layer multiplies it by</h2>
         <Chart class="flow-gains" answer={answer()} layer={layer()} pick={setAt} label={gainsInWords(answer())} draw={gains} />

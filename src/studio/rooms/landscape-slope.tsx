@@ -67,7 +67,10 @@ export function SlopeLook(of: Land): JSX.Element {
           drop={(place) => set({ at: place })}
         />
         <p class="legend units-legend">
-          <span class="key value" /> ∇f, uphill <span class="key law" /> −∇f, downhill <span class="key" /> u
+          <span class="key value" />
+          &nbsp;∇f, uphill <span class="key law" />
+          &nbsp;−∇f, downhill <span class="key" />
+          &nbsp;u
         </p>
         <Formula math={tex`df_a(u) = \nabla f(a) \cdot u = \lim_{\alpha \to 0} \frac{f(a + \alpha u) - f(a)}{\alpha}`} />
       </section>

@@ -114,7 +114,10 @@ export function Dropout(props: { readonly studio: Studio }): JSX.Element {
           }}
         />
         <p class="legend units-legend">
-          <span class="key value" /> mean of k masks <span class="key scaled" /> weight scaling <span class="key dots" /> mean of all
+          <span class="key value" />
+          &nbsp;mean of k masks <span class="key scaled" />
+          &nbsp;weight scaling <span class="key dots" />
+          &nbsp;mean of all
         </p>
         <Figures list={figures()} />
       </section>

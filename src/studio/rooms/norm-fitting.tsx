@@ -90,8 +90,11 @@ export function Bagging(props: { readonly studio: Studio }): JSX.Element {
           }}
         />
         <p class="legend units-legend">
-          <span class="key value" /> mean <span class="key example" /> model {bag()} <span class="key members" /> the others{" "}
-          <span class="key ring soft" /> not in resample {bag()}
+          <span class="key value" />
+          &nbsp;mean <span class="key example" />
+          &nbsp;model {bag()} <span class="key members" />
+          &nbsp;the others <span class="key ring soft" />
+          &nbsp;not in resample {bag()}
         </p>
         <ul class="draws" aria-label={`How often each example is in resample ${bag()}`}>
           <For each={member()?.counts ?? []}>{(count) => <li classList={{ none: count === 0 }}>{count}</li>}</For>
@@ -109,7 +112,7 @@ export function Bagging(props: { readonly studio: Studio }): JSX.Element {
             return {
               x: { low: 1, high: 10000, isLog: true },
               y: { low: 0.5, high: 1 },
-              xName: "examples n",
+              xName: "n",
               curves: [
                 { xs: [1, 10000], ys: [limit, limit], colour: palette.lowInk, dash: [7, 4] },
                 { xs, ys: xs.map((n) => 1 - (1 - 1 / n) ** n), colour: palette.soft, dash: [2, 4] },
@@ -143,7 +146,10 @@ export function Bagging(props: { readonly studio: Studio }): JSX.Element {
           }}
         />
         <p class="legend units-legend">
-          <span class="key value" /> mean of k <span class="key scaled" /> one member <span class="key dots" /> one on all
+          <span class="key value" />
+          &nbsp;mean of k <span class="key scaled" />
+          &nbsp;one member <span class="key dots" />
+          &nbsp;one on all
         </p>
       </section>
       <section class="controls" aria-label="Bagging">
@@ -244,8 +250,11 @@ export function Fitting(props: { readonly studio: Studio }): JSX.Element {
           }}
         />
         <p class="legend units-legend">
-          <span class="key disc low" /> fitted to <span class="key disc small" /> held out <span class="key dashed" /> the sine{" "}
-          <span class="key value" /> model
+          <span class="key disc low" />
+          &nbsp;fitted to <span class="key disc small" />
+          &nbsp;held out <span class="key dashed" />
+          &nbsp;the sine <span class="key value" />
+          &nbsp;model
         </p>
         <Figures list={figures()} />
       </section>
@@ -277,9 +286,11 @@ export function Fitting(props: { readonly studio: Studio }): JSX.Element {
           }}
         />
         <p class="legend units-legend">
-          <span class="key value" /> training <span class="key example" /> test
+          <span class="key value" />
+          &nbsp;training <span class="key example" />
+          &nbsp;test
         </p>
-        <div class="finding">
+        <div class="finding" classList={{ bad: answer()?.verdict.endsWith("fitting") ?? false }}>
           <strong data-out="verdict">{answer()?.verdict ?? "…"}</strong>
           <p>{answer()?.reason}</p>
           <div class="norm-remedies">

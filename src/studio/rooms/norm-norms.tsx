@@ -157,8 +157,10 @@ export function Norms(props: { readonly studio: Studio }): JSX.Element {
           </figure>
         </div>
         <p class="legend units-legend">
-          <span class="key band" /> {choice().mode === "layer" ? "z̄ ± s/√n of the example, then β ± γ" : "mean ± spread, then β ± γ"}{" "}
-          <span class="key example" /> example {example() + 1}
+          <span class="key band" />
+          &nbsp;{choice().mode === "layer" ? "z̄ ± s/√n of the example, then β ± γ" : "mean ± spread, then β ± γ"}{" "}
+          <span class="key example" />
+          &nbsp;example {example() + 1}
         </p>
         <Formula math={FORMULAS[choice().mode]} />
         <Figures list={figures()} />
@@ -214,7 +216,7 @@ export function Norms(props: { readonly studio: Studio }): JSX.Element {
               set={set}
               limits={NORMS_LIMITS}
               of={[
-                ["Seen, times", "batches", 1],
+                ["Batches", "batches", 1],
                 ["Share α", "momentum", 0.01],
               ]}
             />
@@ -250,7 +252,10 @@ function Line(props: { readonly answer: NormsAnswer | undefined; readonly featur
         }}
       />
       <p class="legend units-legend">
-        <span class="key value" /> folded line <span class="key disc" /> evaluation <span class="key ring" /> training
+        <span class="key value" />
+        &nbsp;folded line <span class="key disc" />
+        &nbsp;evaluation <span class="key ring" />
+        &nbsp;training
       </p>
       <Figures
         list={[

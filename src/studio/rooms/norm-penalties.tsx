@@ -79,8 +79,10 @@ export function Penalties(props: { readonly studio: Studio }): JSX.Element {
           </div>
         </div>
         <p class="legend units-legend">
-          <span class="key example" /> loss; drag its optimum <span class="key value" /> ball <span class="key path" /> way of the optimum
-          as λ grows
+          <span class="key example" />
+          &nbsp;loss; drag its optimum <span class="key value" />
+          &nbsp;ball <span class="key path" />
+          &nbsp;way of the optimum as λ grows
         </p>
         <div class="norm-formulas">
           <Formula math={FORMULAS[choice().isInside ? "inside" : "outside"]} />
@@ -130,7 +132,7 @@ export function Penalties(props: { readonly studio: Studio }): JSX.Element {
           <Show when={!choice().isInside}>
             <p class="hint">The more examples, the less the penalty counts beside them.</p>
           </Show>
-          <Sliders choice={choice()} set={set} limits={PENALTIES_LIMITS} of={[["Sum over N", "examples", 1]]} />
+          <Sliders choice={choice()} set={set} limits={PENALTIES_LIMITS} of={[["N", "examples", 1]]} />
         </div>
         <div class="group">
           {["w₁*", "w₂*"].map((label, i) => (

@@ -47,7 +47,10 @@ function View(props: { readonly studio: Studio }): JSX.Element {
           />
         </div>
         <p class="legend units-legend">
-          <span class="key bar drawn" /> drawn <span class="key law" /> law <span class="key dots" /> 99 % stay below{" "}
+          <span class="key bar drawn" />
+          &nbsp;drawn <span class="key law" />
+          &nbsp;law <span class="key dots" />
+          &nbsp;99 % stay below{" "}
           <span>
             <i class="outlier">▼</i> more than chance
           </span>

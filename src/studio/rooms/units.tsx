@@ -82,8 +82,10 @@ function View(props: { readonly studio: Studio }): JSX.Element {
           />
         </div>
         <p class="legend units-legend">
-          <span class="key value" /> f(z) <span class="key slope" /> f′(z) <span class="key bar" /> z of the run, layer{" "}
-          {Math.min(layer(), layers().length - 1) + 1}
+          <span class="key value" />
+          &nbsp;f(z) <span class="key slope" />
+          &nbsp;f′(z) <span class="key bar" />
+          &nbsp;z of the run, layer {Math.min(layer(), layers().length - 1) + 1}
         </p>
         <Num label="z" value={at()} min={-10} max={10} step={0.01} set={setAt} />
         <Show when={CURVES[name()]}>

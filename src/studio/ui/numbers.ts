@@ -1,9 +1,10 @@
 /** @file Numbers as the page writes them. */
 
-/** For boxes that are typed into: as short as it can be, at most five digits. */
+/** For boxes that are typed into: as short as it can be, at most five digits. Below 1/10,000 with a power of ten: the boxes are six digits wide. */
 export function shownNumber(x: number): string {
   if (Number.isInteger(x) && Math.abs(x) < 1e9) return String(x);
-  return String(Number(x.toPrecision(5)));
+  const rounded = Number(x.toPrecision(5));
+  return Math.abs(rounded) < 1e-4 ? rounded.toExponential() : String(rounded);
 }
 
 /** For results: as many digits at every size, so that little jumps while they change. Below 1/1000 and from 100,000 with a power of ten. */
