@@ -1,6 +1,6 @@
 /** @file A function of two variables as a map with contours, or as a surface that turns; and what moves on it. */
 import type { Box } from "./axes.ts";
-import { stretchedHeat, traceContour } from "./heat.ts";
+import { contour, stretchedHeat } from "./heat.ts";
 import type { Palette } from "./palette.ts";
 import { fromPixels, type Place, toPixels } from "./points.ts";
 
@@ -48,15 +48,30 @@ export function pixelToTerrain(terrain: Terrain, side: number, px: number, py: n
   return [cut(x), cut(y)];
 }
 
+/** The lines of equal height of a terrain, which stay while things move over them. */
+const lines = new WeakMap<Terrain, readonly number[]>();
+
+function linesOf(terrain: Terrain): readonly number[] {
+  const { levels, n } = terrain;
+  const found = lines.get(terrain) ?? Array.from({ length: CONTOURS - 1 }, (_, j) => contour(levels, n, (j + 1) / CONTOURS)).flat();
+  lines.set(terrain, found);
+  return found;
+}
+
 /** The map, with lines of equal height. */
-export function terrainMap(ctx: CanvasRenderingContext2D, { width: side }: Box, { levels, shades, n }: Terrain, palette: Palette): void {
+export function terrainMap(ctx: CanvasRenderingContext2D, { width: side }: Box, terrain: Terrain, palette: Palette): void {
+  const { shades, n } = terrain;
   ctx.clearRect(0, 0, side, side);
   stretchedHeat(ctx, side, n, shades, palette.shades);
   ctx.strokeStyle = palette.soft;
   ctx.lineWidth = 0.75;
   ctx.globalAlpha = 0.55;
   ctx.beginPath();
-  for (let j = 1; j < CONTOURS; j++) traceContour(ctx, side, n, levels, j / CONTOURS);
+  const segments = linesOf(terrain);
+  for (let i = 0; i < segments.length; i += 4) {
+    ctx.moveTo((segments[i]! / n) * side, (segments[i + 1]! / n) * side);
+    ctx.lineTo((segments[i + 2]! / n) * side, (segments[i + 3]! / n) * side);
+  }
   ctx.stroke();
   ctx.globalAlpha = 1;
 }
@@ -89,15 +104,27 @@ function inSpace(
   };
 }
 
+/** One line of the surface's grid is drawn for so many: it shows the shape. */
+const LINE_EVERY = 4;
+
+/** How the surface is seen. */
+export interface Sight {
+  readonly yaw: number;
+  /** Whether it moves: a quarter of the quads is enough then, and takes a quarter of the time. */
+  readonly isMoving: boolean;
+}
+
 /** The surface as a net of quads, those behind first. Gives where a point of it is drawn. */
 export function terrainSurface(
   ctx: CanvasRenderingContext2D,
   { width: side }: Box,
   terrain: Terrain,
-  yaw: number,
+  { yaw, isMoving }: Sight,
   palette: Palette,
 ): Project {
-  const { shades, n, reach } = terrain;
+  const { shades, reach } = terrain;
+  const stride = isMoving && terrain.n % 2 === 1 ? 2 : 1;
+  const n = (terrain.n - 1) / stride + 1;
   ctx.clearRect(0, 0, side, side);
   const at = inSpace(terrain, side, yaw);
   const axis = Array.from({ length: n }, (_, i) => reach * ((2 * i) / (n - 1) - 1));
@@ -111,17 +138,22 @@ export function terrainSurface(
     ctx.beginPath();
     for (const k of ends) ctx.lineTo(corners[k]![0], corners[k]![1]);
   };
+  const colours: string[] = [];
+  const colourOf = (shade: number): string => {
+    const pixel = palette.shades[shade]!;
+    colours[shade] ??= `rgb(${pixel & 255},${(pixel >> 8) & 255},${(pixel >> 16) & 255})`;
+    return colours[shade];
+  };
   for (const [, i] of quads) {
-    const pixel = palette.shades[shades[i]!]!;
-    const colour = `rgb(${pixel & 255},${(pixel >> 8) & 255},${(pixel >> 16) & 255})`;
+    const [row, column] = [stride * Math.floor(i / n), stride * (i % n)];
+    const colour = colourOf(shades[row * terrain.n + column]!);
     ctx.fillStyle = colour;
     lineTo([i, i + 1, i + n + 1, i + n, i], colour);
     ctx.fill();
     ctx.stroke();
-    // Each fifth line of the grid shows the shape.
     for (const [isLine, end] of [
-      [Math.floor(i / n) % 5 === 0, i + 1],
-      [(i % n) % 5 === 0, i + n],
+      [row % LINE_EVERY === 0, i + 1],
+      [column % LINE_EVERY === 0, i + n],
     ] as const) {
       if (!isLine) continue;
       lineTo([i, end], palette.soft);

@@ -17,7 +17,7 @@ const SHOWN_IN = 2500;
 const CALM = matchMedia("(prefers-reduced-motion: reduce)");
 
 /** The step that is shown, and what makes it run from 0 to the last. */
-function createClock(of: Land): { step: () => number; play: () => void } {
+function createClock(of: Land): { step: () => number; isRunning: () => boolean; play: () => void } {
   const [moving, setMoving] = createSignal<number>();
   let frame = 0;
   const { land, set } = of;
@@ -35,7 +35,7 @@ function createClock(of: Land): { step: () => number; play: () => void } {
     frame = requestAnimationFrame(turn);
   };
   onCleanup(() => cancelAnimationFrame(frame));
-  return { step, play };
+  return { step, isRunning: () => moving() !== undefined, play };
 }
 
 interface Result {
@@ -95,6 +95,7 @@ export function RaceLook(of: Land): JSX.Element {
         <TerrainView
           of={of}
           label={words()}
+          isMoving={clock.isRunning()}
           over={(ctx, project, palette) => {
             for (const each of ways())
               way(ctx, project, { at: each.at, colour: palette.series[series(each.name)]! }, clock.step(), palette);

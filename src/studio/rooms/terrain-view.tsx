@@ -1,7 +1,17 @@
 /** @file The map of a function under what moves on it: drag the ball, or turn the surface. */
 import { createMemo, createSignal, type JSX, Show } from "solid-js";
 import type { Palette } from "../draw/palette.ts";
-import { cross, onMap, type Project, pixelToTerrain, type Terrain, terrainMap, terrainOf, terrainSurface } from "../draw/terrain.ts";
+import {
+  cross,
+  onMap,
+  type Project,
+  pixelToTerrain,
+  type Sight,
+  type Terrain,
+  terrainMap,
+  terrainOf,
+  terrainSurface,
+} from "../draw/terrain.ts";
 import { Canvas } from "../ui/canvas.tsx";
 import { Choice, Num, NumWithin, Segments, Toggle } from "../ui/controls.tsx";
 import { FORMS, PLANE_LIMITS, SHAPES, SURFACES } from "../worker/landscape-choice.ts";
@@ -12,21 +22,26 @@ export interface TerrainProps {
   readonly label: string;
   /** What lies on it. */
   readonly over: (ctx: CanvasRenderingContext2D, project: Project, palette: Palette) => void;
+  /** Whether what lies on it moves by itself. */
+  readonly isMoving?: boolean;
   /** The ball is dropped; absent where there is none. */
   readonly drop?: (at: readonly [number, number], isHeld: boolean) => void;
 }
 
 export function TerrainView(props: TerrainProps): JSX.Element {
   const [yaw, setYaw] = createSignal(0.6);
+  const [isTurning, setTurning] = createSignal(false);
   const terrain = createMemo((): Terrain | undefined => {
     const map = props.of.map();
     return map && terrainOf(map.values, map.reach);
   });
+  const sight = (): Sight => ({ yaw: yaw(), isMoving: isTurning() || props.isMoving === true });
   const isMap = (): boolean => props.of.land().form === "map";
   let last: number | undefined;
   const drag = (event: PointerEvent & { currentTarget: HTMLElement }, isHeld: boolean): void => {
     const { left, top, width } = event.currentTarget.getBoundingClientRect();
     const found = terrain();
+    setTurning(isHeld);
     if (!isMap()) setYaw(yaw() + (event.clientX - (last ?? event.clientX)) / 120);
     else if (found) props.drop?.(pixelToTerrain(found, width, event.clientX - left, event.clientY - top), isHeld);
     last = event.clientX;
@@ -39,7 +54,7 @@ export function TerrainView(props: TerrainProps): JSX.Element {
           const found = terrain();
           if (!found) return ctx.clearRect(0, 0, box.width, box.height);
           if (isMap()) terrainMap(ctx, box, found, palette);
-          const project = isMap() ? onMap(found, box.width) : terrainSurface(ctx, box, found, yaw(), palette);
+          const project = isMap() ? onMap(found, box.width) : terrainSurface(ctx, box, found, sight(), palette);
           const { surface } = props.of.map()!;
           ctx.save();
           if (surface !== "net") for (const [x, y] of SHAPES[surface].minima) cross(ctx, project(x, y), palette);
@@ -60,6 +75,7 @@ export function TerrainView(props: TerrainProps): JSX.Element {
           },
           onPointerCancel: () => {
             last = undefined;
+            setTurning(false);
           },
         }}
       />
