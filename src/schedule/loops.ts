@@ -267,7 +267,7 @@ class NestBuilder implements Contents {
     };
   }
 
-  /** Pairs of counters: an axis of the sum of which some results need only a part, and the result axis on which that part depends. Vectors never go along these. */
+  /** Pairs of counters: an axis of the sum of which some results need only a part, and the result axis on which that part depends. Vectors never go along the latter (`vector-axis.ts`). */
   #reaches(): { readonly out: number; readonly sum: number; readonly reach: Reach }[] {
     const reaches = this.#instruction && this.#group.lanes !== undefined ? reachOf(this.#instruction) : [];
     const counterOf = (steps: readonly Counter[], axis: number): number => {

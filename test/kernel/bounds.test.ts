@@ -108,6 +108,11 @@ describe("an access is proved", () => {
     const within = (low: number): Kernel =>
       kernelOf([k.forLoop(64, (i) => [k.store(1, k.sub(i, k.int(3)), k.float(1))], { within: [k.int(low), k.int(64)] })]);
     expect([3, 2].map((n) => unproved(within(n)))).toEqual([0, 1]);
+    // Bounds that are vectors, which the language has not, prove nothing.
+    const vectors = kernelOf([
+      k.forLoop(64, (i) => [k.store(1, k.sub(i, k.int(3)), k.float(1))], { within: [k.splat(k.int(3), 4), k.splat(k.int(64), 4)] }),
+    ]);
+    expect(unproved(vectors)).toBe(1);
   });
 });
 

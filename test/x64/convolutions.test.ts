@@ -1,6 +1,6 @@
 /**
  * @file Gradients of two convolutions on machine code beside those of WebAssembly: images of 8 and 16 pixels a side, whose rows are whole vectors, and some others. Sizes of which gradients of
- * weights were wrong, or read outside of their buffers, when the lanes of a sum's results could be stored apart.
+ * weights were wrong, or read outside of their buffers, when vectors went along their rows.
  */
 import { afterEach, expect, test } from "vitest";
 import { backward } from "../../src/function/derivative.ts";

@@ -4,9 +4,9 @@
  * no more values there. (With three registers kept back in the whole function, sums of a tile of 6 x 2 vectors lay on the stack (AVX2), and their loop took twice as long.)
  */
 import type { Decoration, Memory, Operand } from "./assembler.ts";
-import { type Builder, FIRST_VALUE, type Item, type Kind, MOST_OPERANDS, type Origin, RBP, ROOM, RSP } from "./code.ts";
+import { type Builder, FIRST_VALUE, type Item, MOST_OPERANDS, type Origin, RBP, ROOM, RSP } from "./code.ts";
 import type { FunctionWriter } from "./function.ts";
-import { instruction } from "./instructions.ts";
+import { instruction, type Kind } from "./instructions.ts";
 import { type InstructionItem, isMemory, Liveness, mayFold, readsFirst } from "./liveness.ts";
 
 /** Registers to give away, in order of preference. Of the general ones, those that a function must restore come last. */
@@ -268,6 +268,7 @@ class Rewriter {
   #instruction(item: InstructionItem): void {
     const { x, operands, decoration } = item;
     const [target] = operands;
+    this.#check(item);
     const writes = x.writes && typeof target === "number";
     const stored = writes && this.#register(target) < 0 ? target : undefined;
     // What can be read from its origin whenever it is needed is not fetched before.
@@ -282,6 +283,21 @@ class Rewriter {
     // A copy within one register is none, but what lives on the stack is stored there all the same.
     if (!x.copies || placed[0] !== placed[1] || mask !== 0) this.#writer.emit(x, placed, this.#decorated(decoration, mask));
     if (stored !== undefined) this.#store(stored, placed[0] as number);
+  }
+
+  /**
+   * Refuses an instruction whose operands are registers of another kind. Registers of all kinds have the same numbers: it would read and change another value's, unseen by the
+   * proofs about the kernel.
+   */
+  #check({ x, operands, decoration: { mask } }: InstructionItem): void {
+    const is = (value: number | undefined, kind: Kind | undefined): boolean =>
+      value === undefined || value < FIRST_VALUE || this.#kind(value) === kind;
+    for (let i = 0; i < operands.length; i++) {
+      const operand = operands[i]!;
+      const fits = isMemory(operand) ? is(operand.base, "g") && is(operand.index, x.vectorIndex ? "v" : "g") : is(operand, x.kinds[i]);
+      if (!fits) throw new Error(`internal: operand ${i} of ${x.name} is a register of another kind`);
+    }
+    if (mask && !is(mask, "k")) throw new Error(`internal: the mask of ${x.name} is a register of another kind`);
   }
 
   #begin(): void {

@@ -3,7 +3,7 @@
  * `allocate.ts` gives a register or a place on the stack.
  */
 import type { Decoration, Memory, Operand } from "./assembler.ts";
-import type { Instruction, InstructionSet } from "./instructions.ts";
+import type { Instruction, InstructionSet, Kind } from "./instructions.ts";
 
 export const FIRST_VALUE = 64;
 /** The frame of a function: its arguments lie above it, its own memory below. */
@@ -22,9 +22,6 @@ export interface Routine {
 }
 
 export const routineKey = ({ op, wide, lanes }: Routine): string => `${op} ${wide ? "f64" : "f32"}x${lanes}`;
-
-/** What kind of register a value needs: general, vector, or mask. */
-export type Kind = "g" | "v" | "k";
 
 /** Where a value that never changes can be read again. */
 export interface Origin {

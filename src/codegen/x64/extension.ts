@@ -7,8 +7,8 @@ import type { Expr } from "../../kernel/kernel.ts";
 import type { Target } from "../../kernel/target.ts";
 import type { RegisterFile } from "./allocate.ts";
 import type { Decoration, Memory, Operand } from "./assembler.ts";
-import type { Builder, Kind } from "./code.ts";
-import type { InstructionSet } from "./instructions.ts";
+import type { Builder } from "./code.ts";
+import type { InstructionSet, Kind } from "./instructions.ts";
 
 /** What machine code is generated for. */
 export interface Machine {

@@ -11,6 +11,7 @@ import { inKernel, int, max, min, variable } from "../../kernel/build.ts";
 import type { Expr, Kernel, Stmt } from "../../kernel/kernel.ts";
 import { divideWork, lower } from "../../kernel/lower.ts";
 import { partOf } from "../../kernel/part.ts";
+import { verifyKernel } from "../../kernel/verify.ts";
 import { assigned, eachExpr, eachStmt, operandsOf } from "../../kernel/walk.ts";
 import { Builder, type Constants, RBP } from "./code.ts";
 import { Expressions } from "./expressions.ts";
@@ -275,6 +276,8 @@ export function generate(
 ): Generated | undefined {
   return inKernel(() => {
     const target = { ...machine.target, guardAccesses: (x: Kernel) => guardAccesses(x, guards) };
+    // Checks of accesses hold for kernels of the language: bounds of a loop that are vectors, for instance, would count it wrongly.
+    if (guards.all) verifyKernel(kernel, machine.target);
     const lowered = lower(kernel, target, watch);
     if (callsHost(lowered, functions)) return undefined;
     const generator = new Generator(lowered, machine, constants);

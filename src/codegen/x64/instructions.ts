@@ -20,6 +20,20 @@
 /** A field of an instruction. */
 export type Field = "r" | "v" | "m" | "i" | "s";
 export type OperandClass = "v" | "h" | "q" | "x" | "k" | "g" | "G" | "b" | "-";
+/** What kind of register a value needs: general, vector, or mask. */
+export type Kind = "g" | "v" | "k";
+
+const KINDS: Readonly<Record<OperandClass, Kind | undefined>> = {
+  v: "v",
+  h: "v",
+  q: "v",
+  x: "v",
+  k: "k",
+  g: "g",
+  G: "g",
+  b: "g",
+  "-": undefined,
+};
 
 /** How memory operands are measured. */
 export interface MemoryForm {
@@ -39,6 +53,8 @@ export interface Instruction extends Row {
   readonly foldable: number;
   /** Whether it gives a register the value of another. */
   readonly copies: boolean;
+  /** The kind of register that each operand must be; undefined for one that is memory alone. */
+  readonly kinds: readonly (Kind | undefined)[];
 }
 
 /** What a row of the table says. */
@@ -350,6 +366,7 @@ function instructionOf(row: Row): Instruction {
     reads: row.writesNothing || row.readsFirst || (at.m === 0 && classes[0] === "-"),
     foldable: folds ? at.m : -1,
     copies: COPIES.has(row.name),
+    kinds: classes.map((c) => KINDS[c]),
   };
 }
 

@@ -3,7 +3,8 @@
  * are even numbers, one for each item of the code; what an instruction writes is mentioned one later than what it reads.
  */
 import type { Memory, Operand } from "./assembler.ts";
-import { type Builder, FIRST_VALUE, type Item, type Kind, type Origin } from "./code.ts";
+import { type Builder, FIRST_VALUE, type Item, type Origin } from "./code.ts";
+import type { Kind } from "./instructions.ts";
 
 export type InstructionItem = Item & { kind: "instruction" };
 

@@ -1,7 +1,7 @@
 /** @file In what registers values are, and what instructions on them are called. */
 import { isFloat } from "../../base/dtype.ts";
 import type { Expr } from "../../kernel/kernel.ts";
-import type { Kind } from "./code.ts";
+import type { Kind } from "./instructions.ts";
 
 /** Bytes of a lane of an expression. */
 export const laneBytes = (x: Expr): number => (x.dtype === "f64" ? 8 : 4);
