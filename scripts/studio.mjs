@@ -52,6 +52,7 @@ const ELSEWHERE = {
   "/norm.tsx": "rooms/elsewhere.tsx",
   "/duel.tsx": "rooms/elsewhere.tsx",
   "/runs-live.tsx": "rooms/runs-elsewhere.ts",
+  "/decide.tsx": "rooms/elsewhere.tsx",
   "/regularize.ts": "worker/elsewhere.ts",
   "/duel.ts": "worker/elsewhere.ts",
 };
@@ -65,12 +66,19 @@ const elsewhere = {
   },
 };
 
+/** The solver is no part of the page: the server has it from its package. */
+const servedSolver = {
+  name: "nabla-served-solver",
+  enforce: "pre",
+  resolveId: (id) => (id === "highs" ? { id: "./highs.js", external: "absolute" } : null),
+};
+
 /** What `vite build` needs for every part of the studio. */
 const common = (plugins, build) => ({
   configFile: false,
   root: source,
   logLevel: "error",
-  plugins: [builtModules, formulas, ...plugins],
+  plugins: [servedSolver, builtModules, formulas, ...plugins],
   build: { write: false, target: "es2023", minify: true, modulePreload: false, cssCodeSplit: false, ...build },
 });
 
@@ -165,7 +173,10 @@ ${body}
 export async function buildStudio() {
   if (!existsSync(join(root, "dist/modules"))) throw new Error("build the package first: npm run build");
   const { default: solid } = await import("vite-plugin-solid");
-  const served = await modules({ studio: "main.tsx", worker: "worker/session-worker.ts", lessons: "worker/lessons-worker.ts" }, [solid()]);
+  const served = await modules(
+    { studio: "main.tsx", worker: "worker/session-worker.ts", lessons: "worker/lessons-worker.ts", solver: "worker/solver-worker.ts" },
+    [solid()],
+  );
   const [main, worker, start] = await Promise.all([
     script("main.tsx", [elsewhere, solid()]),
     script("worker/one-worker.ts", [elsewhere]),

@@ -6,8 +6,9 @@ import { spawn } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createRequire } from "node:module";
 import type { AddressInfo } from "node:net";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { escaped } from "../figures/svg.ts";
 import type { RunList } from "../train/run-record.ts";
@@ -27,7 +28,7 @@ export interface StudioFlags {
   readonly open?: boolean;
 }
 
-const TYPES: Readonly<Record<string, string>> = { html: "text/html", js: "text/javascript", css: "text/css" };
+const TYPES: Readonly<Record<string, string>> = { html: "text/html", js: "text/javascript", css: "text/css", wasm: "application/wasm" };
 
 /** An isolated page has shared memory; the rest keeps other pages out. */
 const HEADERS = {
@@ -105,7 +106,10 @@ async function answer(request: IncomingMessage, response: ServerResponse, served
   try {
     const found = await find(request, served);
     if (typeof found === "number") response.writeHead(found, HEADERS).end();
-    else response.writeHead(200, { ...HEADERS, "content-type": `${found.type}; charset=utf-8`, ...found.headers }).end(found.content);
+    else {
+      const type = found.type.startsWith("text/") ? `${found.type}; charset=utf-8` : found.type;
+      response.writeHead(200, { ...HEADERS, "content-type": type, ...found.headers }).end(found.content);
+    }
   } catch (error) {
     response.writeHead(400, { ...HEADERS, "content-type": "text/plain; charset=utf-8" }).end((error as Error).message);
   }
@@ -137,18 +141,44 @@ function changed({ headers }: IncomingMessage, content: string): Found | number 
 /** The reader's own code runs in this worker. It computes, and can load nothing and send nothing. */
 const POLICY_OF_MODELS = "default-src 'none'; script-src 'self' blob: 'wasm-unsafe-eval'";
 
+/** The worker that makes plans loads the solver, and can send nothing. */
+const POLICY_OF_SOLVER = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'";
+
+/** The files of the solver by the names that the page asks for. */
+const SOLVER: Readonly<Record<string, string>> = { "highs.js": "highs.mjs", "highs.wasm": "highs.wasm" };
+
+/** The path of a file of the solver, of an optional package: it is served from there, since it is twice as large as the studio. Undefined where it is not installed. */
+function solverFile(name: string): string | undefined {
+  try {
+    const path = join(dirname(createRequire(import.meta.url).resolve("highs")), SOLVER[name]!);
+    return existsSync(path) ? path : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 function fileNamed(name: string, { from, data, shelf, model }: Served): Found | number {
   const own = data.find((_, i) => name === `data/${i}`);
   if (own) return { type: "application/octet-stream", content: readFileSync(own.path) };
+  if (Object.hasOwn(SOLVER, name)) {
+    const path = solverFile(name);
+    return path === undefined ? 404 : { type: TYPES[name.split(".").at(-1)!]!, content: readFileSync(path) };
+  }
   // What the build has put there is served, and nothing else.
   const file = readdirSync(from).find((each) => each === name);
   if (!file) return 404;
   const content = readFileSync(join(from, file), "utf8");
   const type = TYPES[file.split(".").at(-1)!]!;
   if (file === "models.js") return { type, content, headers: { "content-security-policy": POLICY_OF_MODELS } };
+  if (file === "solver.js") return { type, content, headers: { "content-security-policy": POLICY_OF_SOLVER } };
   if (file !== "index.html") return { type, content };
   const names = data.length > 0 ? JSON.stringify(data.map((each) => each.name)) : undefined;
-  const metas = { ...(names && { data: names }), ...(shelf && { runs: shelf.chosen ?? "" }), ...(model && { model: basename(model) }) };
+  const metas = {
+    ...(names && { data: names }),
+    ...(shelf && { runs: shelf.chosen ?? "" }),
+    ...(model && { model: basename(model) }),
+    ...(solverFile("highs.wasm") && { solver: "HiGHS" }),
+  };
   const said = Object.entries(metas).map(([key, value]) => `<meta name="nabla-${key}" content="${escaped(value)}">\n`);
   return { type, content: content.replace("</head>", () => `${said.join("")}</head>`) };
 }

@@ -25,7 +25,6 @@ const WITHOUT_ROOM: Readonly<Record<string, readonly string[]>> = {
     "auxiliary-heads",
     "global-average-pooling",
   ],
-  "plans: a room of their own": ["rail", "crew"],
   "nets that make images: the room Duel shows points": ["gan-digits", "vae", "generated-augmentation"],
   "a race of two nets": ["relu-trains-faster", "zig-zag"],
   "needs a data set of a thousand classes": ["top-5-error"],

@@ -176,6 +176,8 @@ export const LINKS: Readonly<Record<string, Partial<Place>>> = {
   invariance: convolved("Max pooling"),
   "universal-approximation": { room: "approximate" },
   gan: { room: "duel" },
+  rail: { room: "decide" },
+  crew: { room: "decide", view: { "plan of": "crews" } },
   "synthetic-gradients": { room: "duel", view: { duel: "guesses" } },
   softmax: unit("sigmoid", 1),
   "softmax-temperature": { room: "units", view: { T: 5 } },

@@ -25,3 +25,5 @@ function elsewhere(title: string, what: string): Room {
 export const norm: Room = elsewhere("Norm", "Norms, penalties, dropout, bagging and fitting");
 
 export const duel: Room = elsewhere("Duel", "Two nets against each other, guessed gradients and nets that know how sure they are");
+
+export const decide: Room = elsewhere("Decide", "Plans of repairs and crews, and the solver that finds the best ones,");

@@ -81,6 +81,13 @@ export const ROOMS: readonly RoomEntry[] = [
     load: async () => (await import("./norm.tsx")).norm,
   },
   {
+    id: "decide",
+    title: "Decide",
+    icon: "M4 4h7v5H4zM13 4h7v5h-7zM4 11h7v5H4zM14 15l2.5 3L21 12",
+    timeless: true,
+    load: async () => (await import("./decide.tsx")).decide,
+  },
+  {
     id: "runs",
     title: "Runs",
     icon: "M4 4v16h16M7 14c3-1 3-6 6-7s4 1 7-1M7 17c4 0 5-4 7-4s3 1 6 0",
