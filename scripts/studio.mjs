@@ -111,8 +111,10 @@ const modules = async (entries, plugins) =>
             entryFileNames: "[name].js",
             chunkFileNames: "[name].js",
             assetFileNames: "studio.css",
-            // Of the package, the page itself has the figures alone.
-            codeSplitting: { groups: [{ name: "engine", test: /dist.modules.(?!figures|demo)/, minShareCount: 2 }] },
+            // Of the package, the page itself has the figures alone; the run has no convolutions.
+            codeSplitting: {
+              groups: [{ name: "engine", test: /dist.modules.(?!figures|demo|nn.conv|math.(conv|window))/, minShareCount: 2 }],
+            },
           },
         },
       }),

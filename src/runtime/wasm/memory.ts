@@ -23,8 +23,6 @@ const MOST_PAGES = 65536; // 4 GiB, all that 32-bit addresses reach
  */
 const FEW = 32;
 
-const WHOLE = [Float32Array, Int32Array, Uint32Array, Uint8Array, Float64Array] as const;
-
 const mib = (bytes: number): string => `${Math.ceil(bytes / 2 ** 20)} MiB`;
 
 /** One WebAssembly memory. */
@@ -34,8 +32,8 @@ export class LinearMemory implements Memory {
   readonly most: number;
   // The first bytes belong to the threads. Nothing is ever stored at address 0, so that a wrong address of 0 damages nothing.
   readonly reserved: number = CONTROL.end;
-  /** The whole memory as an array of each of the types `WHOLE`. */
-  readonly #whole: TypedArray[] = [];
+  /** The whole memory as an array of each type that was asked for. */
+  readonly #whole: Map<unknown, TypedArray> = new Map();
 
   /** @throws {Error} if the host gives no memory. */
   constructor() {
@@ -68,13 +66,9 @@ export class LinearMemory implements Memory {
   }
 
   write(at: number, elements: TypedArray): void {
-    if (elements.length > FEW) {
-      this.#bytes(at, elements.byteLength).set(bytesOf(elements));
-      return;
-    }
-    const all = this.#likewise(elements, at + elements.byteLength);
-    const first = at / elements.BYTES_PER_ELEMENT;
-    for (let i = 0; i < elements.length; i++) all[first + i] = elements[i]!;
+    const n = elements.length;
+    if (n > FEW) this.#bytes(at, elements.byteLength).set(bytesOf(elements));
+    else move(elements, 0, this.#likewise(elements, at), at / elements.BYTES_PER_ELEMENT, n);
   }
 
   fill(dtype: Dtype, at: number, n: number, value: number): void {
@@ -86,13 +80,9 @@ export class LinearMemory implements Memory {
   }
 
   readSync(at: number, into: TypedArray): void {
-    if (into.length > FEW) {
-      bytesOf(into).set(this.#bytes(at, into.byteLength));
-      return;
-    }
-    const all = this.#likewise(into, at + into.byteLength);
-    const first = at / into.BYTES_PER_ELEMENT;
-    for (let i = 0; i < into.length; i++) into[i] = all[first + i]!;
+    const n = into.length;
+    if (n > FEW) bytesOf(into).set(this.#bytes(at, into.byteLength));
+    else move(this.#likewise(into, at), at / into.BYTES_PER_ELEMENT, into, 0, n);
   }
 
   async read(at: number, into: TypedArray): Promise<void> {
@@ -103,17 +93,22 @@ export class LinearMemory implements Memory {
     return new Uint8Array(this.raw.buffer, at, n);
   }
 
-  /** The memory as an array of the type of another, made anew once the memory has grown to `end` or beyond. */
-  #likewise(elements: TypedArray, end: number): TypedArray {
-    let i = 0;
-    while (!(elements instanceof WHOLE[i]!)) i++;
-    const known = this.#whole[i];
-    if (known !== undefined && known.byteLength >= end) return known;
-    const made = new WHOLE[i]!(this.raw.buffer as ArrayBuffer);
-    if (made.byteLength < end) throw new RangeError(`internal: byte ${end} of a memory of ${made.byteLength}`);
-    this.#whole[i] = made;
-    return made;
+  /** The memory as an array of the type of another, made anew once the memory has grown beyond the end of what is moved. @throws {RangeError} if it ends before. */
+  #likewise(elements: TypedArray, at: number): TypedArray {
+    const end = at + elements.byteLength;
+    const Type = elements.constructor as new (buffer: ArrayBufferLike) => TypedArray;
+    let all = this.#whole.get(Type);
+    if (all === undefined || all.byteLength < end) {
+      all = new Type(this.raw.buffer);
+      if (all.byteLength < end) throw new RangeError(`internal: byte ${end} of a memory of ${all.byteLength}`);
+      this.#whole.set(Type, all);
+    }
+    return all;
   }
+}
+
+function move(from: TypedArray, i: number, to: TypedArray, j: number, n: number): void {
+  for (let k = 0; k < n; k++) to[j + k] = from[i + k]!;
 }
 
 function bytesOf({ buffer, byteOffset, byteLength }: TypedArray): Uint8Array {
