@@ -1,6 +1,6 @@
 /**
  * @file `npm test`: set-up, type check, lint, the fast suite. `npm run test:all` (`--slow`): the slow suite only. `npm run test:nightly` (`--nightly`): long
- * fuzzing and soaks, and the randomized tests of the fast suite at their full size (test/size.ts).
+ * fuzzing and soaks, and the randomized tests of the fast and the slow suite at their full size (test/size.ts).
  * Other arguments go to vitest (`npm test -- test/formats`). The last line is always `N passed, N failed[, N skipped]`;
  * a check that fails counts as one failed test, and so does a test file that does not load.
  */
@@ -11,7 +11,7 @@ import { biome, build, buildIsStale, install, tsc, vitest } from "./setup.mjs";
 
 const SUITES = {
   "--slow": ["slow", "interpreter", "x64", "x64-avx2"],
-  "--nightly": ["nightly", "fuzz", "fast", "command", "alone", "x64", "x64-avx2"],
+  "--nightly": ["nightly", "fuzz", "fast", "command", "alone", "slow", "x64", "x64-avx2"],
 };
 const wanted = process.argv.slice(2);
 const suite = wanted.find((argument) => argument in SUITES);

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { installConsumer, isBundler } from "../consumers/install.ts";
+import { sized } from "../size.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "nabla-bundlers-"));
 
@@ -24,10 +25,12 @@ const SELF = 'data:text/javascript,globalThis.self = Object.assign(globalThis, {
 const PRINTED = { core: "2,4,6", inference: "1", training: "1" };
 
 /**
- * Gzipped bytes of a page in one file, minified by esbuild. Measured 2026-12-01: 93.7 kB for tensors and gradients, 104.0 kB for inference of a saved convolutional
- * network, 128.9 kB with layers, optimizers and training, 0.3 to 0.4 kB of it the names of classes; to measure again, print `bytes` below.
+ * Gzipped bytes of a page in one file, minified by esbuild. Measured 2026-12-01: 94.6 kB for tensors and gradients, 104.9 kB for inference of a saved convolutional
+ * network, 129.0 kB with layers, optimizers and training, 0.3 to 0.4 kB of it the names of classes; to measure again, print `bytes` below.
  */
-const MOST_BYTES = { core: 94_500, inference: 104_800, training: 130_000 };
+const MOST_BYTES = { core: 95_500, inference: 105_800, training: 130_000 };
+
+const BUNDLERS = ["esbuild", "webpack", "rollup", "vite"];
 
 /** The text of a file and of all that it imports as it starts. */
 function startOf(bundle: string, entry: string): string {
@@ -42,11 +45,15 @@ function startOf(bundle: string, entry: string): string {
 }
 
 describe.each(["core", "inference", "training"] as const)("a page with %s", (entry) => {
-  test.each(["esbuild", "webpack", "rollup", "vite"])("is bundled by %s without a complaint, and runs", (bundler) => {
-    const out = join(folder, `${bundler}-${entry}`);
-    expect(JSON.parse(run(folder, process.execPath, "bundle.mjs", bundler, `./${entry}.js`, out).trim().split("\n").at(-1)!)).toEqual([]);
-    expect(run(folder, process.execPath, "--import", SELF, join(out, `${entry}.js`)).trim()).toBe(PRINTED[entry]);
-  });
+  // The slow ones bundle the largest page alone; nightly all.
+  test.each(sized(entry === "training" ? BUNDLERS : ["esbuild", "vite"], BUNDLERS))(
+    "is bundled by %s without a complaint, and runs",
+    (bundler) => {
+      const out = join(folder, `${bundler}-${entry}`);
+      expect(JSON.parse(run(folder, process.execPath, "bundle.mjs", bundler, `./${entry}.js`, out).trim().split("\n").at(-1)!)).toEqual([]);
+      expect(run(folder, process.execPath, "--import", SELF, join(out, `${entry}.js`)).trim()).toBe(PRINTED[entry]);
+    },
+  );
 
   test("loads few bytes", () => {
     const bytes = gzipSync(startOf(join(folder, `esbuild-${entry}`), `${entry}.js`)).length;
