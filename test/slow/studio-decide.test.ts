@@ -1,25 +1,12 @@
 /** @file The room Decide in Chromium, as the server shows it: its numbers are the library's, and the solver runs in a worker. Skipped where Chromium is not installed. */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import type { Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import "../../src/runtime/evaluate.ts";
 import { planRails, thresholdPlan } from "../../src/demo/planning/rail-plan.ts";
 import { BEST_CREW, crewCost, crewTask, policiesOf, railCost, railNumbers, railTask } from "../../src/studio/worker/decide-choice.ts";
 import { browser, hasChromium } from "../studio/page/browser.ts";
 import { layoutFaults, NARROW, open, out, settled, shows, violations, WIDE } from "../studio/page/open.ts";
-import { type Server, serve } from "../studio/page/serve.ts";
-
-const folder = mkdtempSync(join(tmpdir(), "nabla-decide-"));
-let server: Server;
-beforeAll(async () => {
-  server = await serve(["studio"], folder);
-});
-afterAll(() => {
-  server?.child.kill();
-  rmSync(folder, { recursive: true, force: true });
-});
+import { server } from "../studio/page/served.ts";
 
 const type = async (page: Page, label: string, value: string): Promise<void> => {
   const box = page.getByRole("spinbutton", { name: label, exact: true });

@@ -1,8 +1,5 @@
 /** @file The room Duel in Chromium, as the server shows it: its numbers are the library's. Skipped where Chromium is not installed. */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import "../../src/runtime/evaluate.ts";
 import { fixed, percent } from "../../src/studio/ui/numbers.ts";
 import { DoubtRun } from "../../src/studio/worker/doubt-run.ts";
@@ -11,17 +8,7 @@ import { GanRun } from "../../src/studio/worker/gan-run.ts";
 import { GuessRun } from "../../src/studio/worker/guess-run.ts";
 import { browser, hasChromium } from "../studio/page/browser.ts";
 import { NARROW, open, out, settled, shows, violations, WIDE } from "../studio/page/open.ts";
-import { type Server, serve } from "../studio/page/serve.ts";
-
-const folder = mkdtempSync(join(tmpdir(), "nabla-duel-"));
-let server: Server;
-beforeAll(async () => {
-  server = await serve(["studio"], folder);
-});
-afterAll(() => {
-  server?.child.kill();
-  rmSync(folder, { recursive: true, force: true });
-});
+import { server } from "../studio/page/served.ts";
 
 describe.skipIf(!hasChromium)("in Chromium", () => {
   test("Duel shows what the library computes; a Gaussian and a point move by key, drag and touch; the link gives the same pixels", async () => {

@@ -1,9 +1,6 @@
 /** @file The room Maps in Chromium: its numbers are the library's. Skipped where Chromium is not installed. */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import "../../src/runtime/evaluate.ts";
 import { digitImages } from "../../src/data/digits.ts";
 import { counted, fixed, percent } from "../../src/studio/ui/numbers.ts";
@@ -11,17 +8,7 @@ import { MapsDesk } from "../../src/studio/worker/maps.ts";
 import { FIRST_MAPS, MAP_NETS } from "../../src/studio/worker/maps-choice.ts";
 import { browser, hasChromium } from "../studio/page/browser.ts";
 import { layoutFaults, NARROW, ONE, open, out, settled, shows, violations, WIDE } from "../studio/page/open.ts";
-import { type Server, serve } from "../studio/page/serve.ts";
-
-const folder = mkdtempSync(join(tmpdir(), "nabla-maps-"));
-let server: Server;
-beforeAll(async () => {
-  server = await serve(["studio"], folder);
-});
-afterAll(() => {
-  server?.child.kill();
-  rmSync(folder, { recursive: true, force: true });
-});
+import { server } from "../studio/page/served.ts";
 
 describe.skipIf(!hasChromium)("in Chromium", () => {
   test("Maps shows what the library computes; a unit is picked by key, drag and touch, an image is drawn; a link gives the same pixels", async () => {

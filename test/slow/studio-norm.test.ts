@@ -1,9 +1,6 @@
 /** @file The room Norm in Chromium, as the server shows it: its numbers are the library's. Skipped where Chromium is not installed. */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import type { Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import "../../src/runtime/evaluate.ts";
 import { exact, fixed, percent } from "../../src/studio/ui/numbers.ts";
 import { bagging, fitting } from "../../src/studio/worker/fitting.ts";
@@ -20,17 +17,7 @@ import { averages, norms } from "../../src/studio/worker/norms.ts";
 import { matricesOf, penalties } from "../../src/studio/worker/penalties.ts";
 import { browser, hasChromium } from "../studio/page/browser.ts";
 import { layoutFaults, NARROW, open, out, settled, shows, violations, WIDE, weights } from "../studio/page/open.ts";
-import { type Server, serve } from "../studio/page/serve.ts";
-
-const folder = mkdtempSync(join(tmpdir(), "nabla-norm-"));
-let server: Server;
-beforeAll(async () => {
-  server = await serve(["studio"], folder);
-});
-afterAll(() => {
-  server?.child.kill();
-  rmSync(folder, { recursive: true, force: true });
-});
+import { server } from "../studio/page/served.ts";
 
 const value = (page: Page, label: string): Promise<string> => page.getByLabel(label, { exact: true }).inputValue();
 

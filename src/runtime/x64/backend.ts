@@ -125,8 +125,9 @@ let advised: LinearMemory | undefined;
  */
 function arenaOnLargePages(): LinearMemory {
   const memory = linearMemory();
+  if (advised === memory || !memory.shared) return memory;
   const host = theHost();
-  if (advised !== memory && typeof host !== "string" && memory.shared) {
+  if (typeof host !== "string") {
     advised = memory;
     host.system.preferLargePages(host.system.addressOf(memory.buffer), memory.most);
   }

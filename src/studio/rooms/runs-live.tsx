@@ -1,13 +1,13 @@
 /** @file The views of a run in Node that trains: its layers over the steps, and what it takes for what. */
 import { createEffect, createMemo, createSignal, For, type JSX, Show } from "solid-js";
 import type { LiveCheck, LiveLayer, LiveLook, LiveMistake, LivePoint } from "../../train/run-record.ts";
-import { curves, type DrawnCurve, dashOf } from "../draw/curves.ts";
-import { SERIES } from "../draw/palette.ts";
+import { curves, type DrawnCurve } from "../draw/curves.ts";
 import { watchLooks } from "../source/runs.ts";
 import type { Studio } from "../state/studio.ts";
 import { Canvas } from "../ui/canvas.tsx";
 import { Out, Segments, Toggle } from "../ui/controls.tsx";
 import { counted, fixed, percent } from "../ui/numbers.ts";
+import { Swatch } from "../ui/swatch.tsx";
 import type { Room } from "./room.ts";
 
 const MEASURES = ["gradient", "ratio", "size"] as const satisfies readonly (keyof LivePoint)[];
@@ -162,22 +162,6 @@ function LayerTable(props: { readonly layers: readonly LiveLayer[]; readonly pla
 }
 
 const shown = (value: number | null): string => (value === null ? "–" : fixed(value, 3));
-
-function Swatch(props: { readonly place: number }): JSX.Element {
-  return (
-    <svg class="swatch" viewBox="0 0 26 8" aria-hidden="true">
-      <Show when={props.place >= 0}>
-        <path
-          d="M1 4h24"
-          style={{
-            stroke: `var(${SERIES[props.place % SERIES.length]})`,
-            "stroke-dasharray": dashOf(props.place, SERIES.length).join(" "),
-          }}
-        />
-      </Show>
-    </svg>
-  );
-}
 
 /** From the least to the most weight, the middle nine tenths thick, on a scale that is the same for all. */
 function Whisker(props: { readonly spread: readonly number[]; readonly most: number }): JSX.Element {

@@ -1,8 +1,7 @@
 /** @file The room Runs: the training of the page, those that were kept, and the runs on disk, compared. */
 import { createEffect, createMemo, createSignal, For, type JSX, Show } from "solid-js";
 import type { Measure, RunCommand, RunList, RunRecord } from "../../train/run-record.ts";
-import { curves, type DrawnCurve, dashOf } from "../draw/curves.ts";
-import { SERIES } from "../draw/palette.ts";
+import { curves, type DrawnCurve } from "../draw/curves.ts";
 import { chosenRun, hasRuns, watchRuns } from "../source/runs.ts";
 import { forget, keep, kept } from "../state/kept.ts";
 import type { Studio } from "../state/studio.ts";
@@ -10,6 +9,7 @@ import { Canvas } from "../ui/canvas.tsx";
 import { Num, Segments, Toggle } from "../ui/controls.tsx";
 import { ICONS, Icon } from "../ui/icon.tsx";
 import { counted, fixed, percent } from "../ui/numbers.ts";
+import { Swatch } from "../ui/swatch.tsx";
 import type { Room } from "./room.ts";
 import { runOfPage } from "./run-of-page.ts";
 import { LiveView, liveTable, liveWords } from "./runs-live.tsx";
@@ -153,17 +153,7 @@ function RunRow(props: { readonly run: RunRecord; readonly place: number; readon
     <li class="run-row">
       <label>
         <input type="checkbox" checked={isDrawn()} onChange={() => props.toggle()} />
-        <svg class="swatch" viewBox="0 0 26 8" aria-hidden="true">
-          <Show when={isDrawn()}>
-            <path
-              d="M1 4h24"
-              style={{
-                stroke: `var(${SERIES[props.place % SERIES.length]})`,
-                "stroke-dasharray": dashOf(props.place, SERIES.length).join(" "),
-              }}
-            />
-          </Show>
-        </svg>
+        <Swatch place={props.place} />
         <span class="run-name">{props.run.name}</span>
         <span class={`run-state state-${props.run.state}`}>{props.run.state}</span>
         <span class="run-result">
